@@ -1,0 +1,44 @@
+// The only reader of environment variables. What they mean is said in docs/configuration.md.
+
+export interface Environment {
+  /** Path of the configuration file. */
+  configPath: string | undefined;
+  redisUrl: string | undefined;
+  databaseUrl: string | undefined;
+  adminKey: string | undefined;
+  /** A client key to create at start, for scripts and tests. */
+  apiKey: string | undefined;
+  host: string | undefined;
+  port: number | undefined;
+  logLevel: string;
+  /** Where embedded Redis and SQLite keep their files. */
+  dataDirectory: string;
+  variables: Readonly<Record<string, string | undefined>>;
+}
+
+/** Throws a TypeError that names the variable when one cannot be read. */
+export function readEnvironment(variables: Readonly<Record<string, string | undefined>> = process.env): Environment {
+  return {
+    configPath: text(variables.SLUICE_CONFIG),
+    redisUrl: text(variables.SLUICE_REDIS_URL),
+    databaseUrl: text(variables.SLUICE_DATABASE_URL),
+    adminKey: text(variables.SLUICE_ADMIN_KEY),
+    apiKey: text(variables.SLUICE_API_KEY),
+    host: text(variables.HOST),
+    port: portOf(variables.PORT),
+    logLevel: text(variables.SLUICE_LOG_LEVEL) ?? 'info',
+    dataDirectory: text(variables.SLUICE_DATA) ?? '.sluice',
+    variables,
+  };
+}
+
+function text(value: string | undefined): string | undefined {
+  return value === undefined || value === '' ? undefined : value;
+}
+
+function portOf(value: string | undefined): number | undefined {
+  const port = text(value);
+  if (port === undefined) return undefined;
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new TypeError(`PORT is not a port number: ${port}`);
+  return Number(port);
+}

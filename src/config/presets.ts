@@ -1,0 +1,47 @@
+// Vendors that people use, each a few lines of data: what the configuration may leave out when a provider has (or names)
+// a preset. A preset decides nothing: every value can be set in the configuration.
+import type { ProtocolName } from './schema.ts';
+
+export interface Preset {
+  protocols: readonly ProtocolName[];
+  baseUrl: string;
+  /** Environment variable that holds the key by the vendor's own custom. */
+  keyVariable?: string;
+  /** The vendor's id in the price package; absent where the name is the same. */
+  priceId?: string;
+  /** False for vendors that refuse `stream_options`. */
+  hasStreamUsage?: false;
+}
+
+export const PRESETS: Readonly<Record<string, Preset>> = {
+  openai: {
+    protocols: ['openai-chat', 'openai-responses', 'openai-embeddings'],
+    baseUrl: 'https://api.openai.com/v1',
+    keyVariable: 'OPENAI_API_KEY',
+  },
+  openrouter: {
+    protocols: ['openai-chat'],
+    baseUrl: 'https://openrouter.ai/api/v1',
+    keyVariable: 'OPENROUTER_API_KEY',
+  },
+  groq: { protocols: ['openai-chat'], baseUrl: 'https://api.groq.com/openai/v1', keyVariable: 'GROQ_API_KEY' },
+  mistral: {
+    protocols: ['openai-chat', 'openai-embeddings'],
+    baseUrl: 'https://api.mistral.ai/v1',
+    keyVariable: 'MISTRAL_API_KEY',
+  },
+  deepseek: { protocols: ['openai-chat'], baseUrl: 'https://api.deepseek.com/v1', keyVariable: 'DEEPSEEK_API_KEY' },
+  xai: { protocols: ['openai-chat'], baseUrl: 'https://api.x.ai/v1', keyVariable: 'XAI_API_KEY', priceId: 'x-ai' },
+  together: {
+    protocols: ['openai-chat', 'openai-embeddings'],
+    baseUrl: 'https://api.together.xyz/v1',
+    keyVariable: 'TOGETHER_API_KEY',
+  },
+  fireworks: {
+    protocols: ['openai-chat', 'openai-embeddings'],
+    baseUrl: 'https://api.fireworks.ai/inference/v1',
+    keyVariable: 'FIREWORKS_API_KEY',
+  },
+  ollama: { protocols: ['openai-chat', 'openai-embeddings'], baseUrl: 'http://127.0.0.1:11434/v1' },
+  vllm: { protocols: ['openai-chat', 'openai-embeddings'], baseUrl: 'http://127.0.0.1:8000/v1' },
+};

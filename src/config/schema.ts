@@ -1,0 +1,150 @@
+// The configuration file as its author writes it. Everything is optional but what cannot be guessed; every default
+// stands here. `docs/configuration.md` and the JSON Schema for editors (sluice.schema.json) are generated from it.
+import { z } from 'zod';
+
+export const PROTOCOLS = [
+  'openai-chat',
+  'openai-responses',
+  'openai-embeddings',
+  'anthropic-messages',
+  'gemini-generate-content',
+] as const;
+
+export type ProtocolName = (typeof PROTOCOLS)[number];
+
+/** Also part of Redis keys, queue names, metrics and the `vendor:` header. */
+const name = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9_-]{0,62}$/,
+    'must be lower-case letters, digits, "-" and "_", and start with a letter or digit',
+  );
+
+const milliseconds = z.number().int().positive();
+const positive = z.number().int().positive();
+const usdPerMillion = z.number().nonnegative();
+
+const limits = z
+  .strictObject({
+    rpm: positive.optional().describe('Requests per minute.'),
+    tpm: positive.optional().describe('Tokens per minute, input and output together.'),
+    concurrency: positive.optional().describe('Calls in flight at once.'),
+  })
+  .describe('What is absent is not limited; what the vendor says in its answers is obeyed either way.');
+
+const price = z
+  .strictObject({
+    input: usdPerMillion,
+    cached_input: usdPerMillion.optional().describe('Default: the input price.'),
+    cache_write: usdPerMillion.optional().describe('Default: the input price.'),
+    output: usdPerMillion,
+  })
+  .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
+
+const timeouts = z.strictObject({
+  connect_ms: milliseconds.default(5_000),
+  first_byte_ms: milliseconds
+    .default(60_000)
+    .describe('From the call to the first event (or to the status, unstreamed).'),
+  idle_ms: milliseconds.default(30_000).describe('Between two pieces of a streamed answer.'),
+  total_ms: milliseconds.default(600_000),
+});
+
+const retries = z.strictObject({
+  max: z.number().int().min(0).max(20).default(2).describe('Retries of one deployment, after its first attempt.'),
+  base_ms: milliseconds.default(500).describe('Backoff: a random time up to base × 2^n.'),
+  max_ms: milliseconds.default(20_000),
+});
+
+const provider = z.strictObject({
+  preset: z.string().optional().describe('Name of a built-in vendor; default: the provider’s own name, if it is one.'),
+  protocols: z.array(z.enum(PROTOCOLS)).min(1).optional().describe('First = used when translating.'),
+  base_url: z.url({ protocol: /^https?$/ }).optional(),
+  api_key: z.string().min(1).optional(),
+  headers: z.record(z.string(), z.string()).default({}).describe('Sent with every call.'),
+  limits: limits.default({}),
+  timeouts: timeouts.prefault({}),
+  retries: retries.prefault({}),
+  stream_usage: z.boolean().optional().describe('False for vendors that refuse stream_options.'),
+  price_id: z.string().optional().describe('The vendor’s name in the price package.'),
+  slots: positive.optional().describe('Requests one worker process works on at once; default: workers.slots.'),
+});
+
+const deployment = z.strictObject({
+  id: z.string().min(1).optional().describe('Default: provider/model.'),
+  provider: name,
+  model: z.string().min(1).describe('The vendor’s own model id; "*" under a wildcard model.'),
+  tier: positive.default(1).describe('Lower tiers are tried first.'),
+  weight: positive.default(1).describe('Share of the traffic within a tier.'),
+  limits: limits.default({}),
+  price: price.optional(),
+});
+
+const model = z.strictObject({
+  deployments: z.array(deployment).min(1),
+  fallbacks: z.array(z.string().min(1)).default([]).describe('Other models, after every deployment of this one.'),
+  output_tokens: positive
+    .default(1_000)
+    .describe('Output tokens assumed for the token limit where a request does not say max_tokens.'),
+});
+
+const redis = z
+  .strictObject({
+    url: z.url({ protocol: /^rediss?$/ }).optional(),
+    cluster: z
+      .array(z.url({ protocol: /^rediss?$/ }))
+      .min(1)
+      .optional(),
+    sentinel: z.strictObject({ urls: z.array(z.url()).min(1), name: z.string().min(1) }).optional(),
+    namespace: name.default('sluice').describe('First part of every key: several brokers can share one Redis.'),
+    reply_shards: positive
+      .max(32)
+      .optional()
+      .describe('Hash slots that requests spread over. Default: 1, or 16 on a cluster.'),
+  })
+  .refine((value) => [value.url, value.cluster, value.sentinel].filter((form) => form !== undefined).length <= 1, {
+    message: 'give one of url, cluster and sentinel',
+  });
+
+const server = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1'),
+  port: z.number().int().min(0).max(65_535).default(8080),
+  body_limit_bytes: positive.default(32 * 1024 * 1024),
+  deadline_ms: milliseconds.default(600_000).describe('A request without x-sluice-deadline-ms is given up after this.'),
+  keep_alive_ms: milliseconds
+    .default(15_000)
+    .describe('A comment line goes to a stream that has been idle for so long.'),
+  stream_ids: z.boolean().default(true).describe('Every streamed event carries an id, so that it can be resumed.'),
+  shutdown_grace_ms: milliseconds.default(25_000).describe('How long running streams may go on after SIGTERM.'),
+});
+
+const workers = z.strictObject({
+  slots: positive.default(512).describe('Interactive requests one process works on at once, per provider.'),
+  batch_slots: positive.default(128).describe('The same for the batch lane.'),
+  slots_per_instance: positive
+    .default(16)
+    .describe('BullMQ fetches one job at a time per instance: many small instances start faster than one large.'),
+  max_answer_bytes: positive.default(64 * 1024 * 1024),
+});
+
+const storage = z.strictObject({
+  finished_ms: milliseconds.default(60_000).describe('How long a finished answer stays readable in Redis.'),
+});
+
+export const configurationSchema = z.strictObject({
+  server: server.prefault({}),
+  redis: redis.prefault({}),
+  database: z.strictObject({ url: z.string().min(1).optional() }).prefault({}),
+  providers: z.record(name, provider).default({}),
+  models: z.record(z.string().min(1), model).default({}),
+  workers: workers.prefault({}),
+  storage: storage.prefault({}),
+});
+
+/** Validated, with every default filled in. */
+export type Configuration = z.output<typeof configurationSchema>;
+export type ConfigurationInput = z.input<typeof configurationSchema>;
+export type ProviderSettings = Configuration['providers'][string];
+export type ModelSettings = Configuration['models'][string];
+export type PriceSettings = z.output<typeof price>;
+export type LimitSettings = z.output<typeof limits>;

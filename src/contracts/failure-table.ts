@@ -1,0 +1,180 @@
+// The one table of expected bad outcomes: what each means to the client, to the retry logic, to the circuit and to the
+// books. Nothing else in the broker decides by HTTP status. docs/failures.md is held against it by a test, both ways.
+
+/** Broad kinds that every client protocol has an error type for; the protocols' encoders map them. */
+export type FailureKind =
+  | 'invalid_request'
+  | 'authentication'
+  | 'payment'
+  | 'permission'
+  | 'not_found'
+  | 'conflict'
+  | 'too_large'
+  | 'rate_limit'
+  | 'timeout'
+  | 'overloaded'
+  | 'upstream'
+  | 'internal';
+
+/**
+ * Who may cure it, and how.
+ * - `retry`: the same deployment may be asked again after a wait.
+ * - `fallback`: the next step of the plan may be asked.
+ * - `cooldown`: what it says about the deployment. `count` adds to its circuit's failures, `open` takes it out of
+ *   rotation at once, `none` says nothing about its health.
+ * - `rank`: how much it tells the client. When every step failed, the highest rank is answered (later one on a tie).
+ * - `shouldRetry`: what the client's SDK is told by `x-should-retry`; absent leaves it to the status.
+ */
+export interface FailureRule {
+  status: number;
+  kind: FailureKind;
+  /** The wire `code` of OpenAI-shaped errors, where it is not the failure's own code. */
+  wireCode?: string | null;
+  retry: boolean;
+  fallback: boolean;
+  cooldown: 'none' | 'count' | 'open';
+  rank: number;
+  shouldRetry?: boolean;
+}
+
+const client = (
+  status: number,
+  kind: FailureKind,
+  wireCode?: string | null,
+  more: Partial<FailureRule> = {},
+): FailureRule => ({
+  status,
+  kind,
+  ...(wireCode === undefined ? {} : { wireCode }),
+  retry: false,
+  fallback: false,
+  cooldown: 'none',
+  rank: 100,
+  ...more,
+});
+
+export const FAILURES = {
+  // The client's own: found before anything is queued.
+  request_malformed: client(400, 'invalid_request', null),
+  request_invalid: client(400, 'invalid_request', 'invalid_value'),
+  parameter_missing: client(400, 'invalid_request', 'missing_required_parameter'),
+  parameter_unsupported: client(400, 'invalid_request', 'unsupported_parameter'),
+  key_invalid: client(401, 'authentication', 'invalid_api_key'),
+  budget_exhausted: client(402, 'payment', 'insufficient_quota', { shouldRetry: false }),
+  key_forbidden: client(403, 'permission', 'model_not_allowed'),
+  model_not_found: client(404, 'not_found'),
+  route_not_found: client(404, 'not_found'),
+  request_not_found: client(404, 'not_found'),
+  method_not_allowed: client(405, 'invalid_request'),
+  request_too_large: client(413, 'too_large', 'request_too_large'),
+  content_type_unsupported: client(415, 'invalid_request', 'unsupported_media_type'),
+  key_rate_limited: client(429, 'rate_limit', 'rate_limit_exceeded'),
+  request_cancelled: client(499, 'invalid_request'),
+
+  // The broker's own.
+  deadline_passed_waiting: client(408, 'timeout', 'deadline_exceeded'),
+  deadline_passed: client(504, 'timeout', 'deadline_exceeded'),
+  capacity_exhausted: client(503, 'overloaded'),
+  no_deployment: client(503, 'overloaded'),
+  queue_unavailable: client(503, 'overloaded'),
+  shutting_down: client(503, 'overloaded'),
+  worker_lost: client(500, 'internal'),
+  stream_interrupted: client(500, 'internal'),
+  internal: client(500, 'internal', 'internal_error'),
+
+  // The vendor's: said by its status, its error code or its silence.
+  upstream_bad_request: {
+    status: 400,
+    kind: 'invalid_request',
+    retry: false,
+    fallback: false,
+    cooldown: 'none',
+    rank: 90,
+  },
+  upstream_context_length: {
+    status: 400,
+    kind: 'invalid_request',
+    wireCode: 'context_length_exceeded',
+    retry: false,
+    fallback: true,
+    cooldown: 'none',
+    rank: 85,
+  },
+  upstream_content_filter: {
+    status: 400,
+    kind: 'invalid_request',
+    wireCode: 'content_filter',
+    retry: false,
+    fallback: true,
+    cooldown: 'none',
+    rank: 80,
+  },
+  upstream_model_missing: {
+    status: 404,
+    kind: 'not_found',
+    wireCode: 'model_not_found',
+    retry: false,
+    fallback: true,
+    cooldown: 'count',
+    rank: 60,
+  },
+  upstream_rate_limited: {
+    status: 429,
+    kind: 'rate_limit',
+    wireCode: 'rate_limit_exceeded',
+    retry: true,
+    fallback: true,
+    cooldown: 'none',
+    rank: 70,
+  },
+  upstream_quota_exhausted: {
+    status: 429,
+    kind: 'rate_limit',
+    wireCode: 'insufficient_quota',
+    retry: false,
+    fallback: true,
+    cooldown: 'open',
+    rank: 50,
+    shouldRetry: false,
+  },
+  upstream_credential_refused: {
+    status: 502,
+    kind: 'upstream',
+    retry: false,
+    fallback: true,
+    cooldown: 'open',
+    rank: 30,
+    shouldRetry: false,
+  },
+  upstream_overloaded: { status: 503, kind: 'overloaded', retry: true, fallback: true, cooldown: 'count', rank: 65 },
+  upstream_server_error: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 55 },
+  upstream_unreachable: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 40 },
+  upstream_reset: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 45 },
+  upstream_malformed: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 45 },
+  upstream_answer_too_large: {
+    status: 502,
+    kind: 'upstream',
+    retry: false,
+    fallback: false,
+    cooldown: 'none',
+    rank: 75,
+  },
+  upstream_connect_timeout: { status: 504, kind: 'timeout', retry: true, fallback: true, cooldown: 'count', rank: 42 },
+  upstream_first_byte_timeout: {
+    status: 504,
+    kind: 'timeout',
+    retry: true,
+    fallback: true,
+    cooldown: 'count',
+    rank: 48,
+  },
+  upstream_idle_timeout: { status: 504, kind: 'timeout', retry: true, fallback: true, cooldown: 'count', rank: 48 },
+  upstream_total_timeout: { status: 504, kind: 'timeout', retry: false, fallback: true, cooldown: 'count', rank: 48 },
+  upstream_stream_cut: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 48 },
+} as const satisfies Record<string, FailureRule>;
+
+export type FailureCode = keyof typeof FAILURES;
+
+export function ruleOf(code: FailureCode): FailureRule {
+  return FAILURES[code];
+}

@@ -1,0 +1,42 @@
+// An expected bad outcome, as data: crosses the queue and the reply channel as JSON. What is thrown instead is a bug.
+import { type FailureCode, ruleOf } from './failure-table.ts';
+
+export interface Failure {
+  code: FailureCode;
+  /** For the client: says what happened and what to do. Never holds a credential or a prompt. */
+  message: string;
+  /** Dotted path of the offending field, for invalid requests. */
+  param?: string;
+  /** What the vendor asked to wait, or what the broker computed. Milliseconds. */
+  retryAfterMs?: number;
+  /** HTTP status of the vendor's answer, where there was one. */
+  upstreamStatus?: number;
+  /** The vendor's own error code, shown to the client in place of the table's. */
+  upstreamCode?: string;
+  /** Configured name of the provider that failed. */
+  provider?: string;
+}
+
+export function createFailure(
+  code: FailureCode,
+  message: string,
+  more: Omit<Failure, 'code' | 'message'> = {},
+): Failure {
+  return { code, message, ...more };
+}
+
+/** Carries a `Failure` through code that can only throw (Fastify hooks, stream callbacks). Not a bug, has no stack. */
+export class FailureError extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.name = 'FailureError';
+    this.failure = failure;
+  }
+}
+
+/** The failure that tells the client most: highest rank, the later one among equals. `failures` must not be empty. */
+export function mostUseful(failures: readonly Failure[]): Failure {
+  return failures.reduce((best, next) => (ruleOf(next.code).rank >= ruleOf(best.code).rank ? next : best));
+}

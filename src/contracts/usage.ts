@@ -1,0 +1,32 @@
+// Token counts of one attempt, in the broker's own meaning: every part is counted once, `input` and `output` are totals.
+
+/**
+ * `inputTokens` includes `cachedInputTokens` and `cacheWriteTokens`; `outputTokens` includes `reasoningTokens`.
+ * (OpenAI counts this way; Anthropic's `input_tokens` leaves both cache parts out, Gemini's candidates leave thoughts
+ * out: their protocols add them on decoding.)
+ */
+export interface Usage {
+  inputTokens: number;
+  /** Read from the vendor's prompt cache: billed at the cached rate. */
+  cachedInputTokens: number;
+  /** Written to the vendor's prompt cache: billed at the cache-write rate where there is one. */
+  cacheWriteTokens: number;
+  outputTokens: number;
+  /** Billed as output; kept apart for reports. */
+  reasoningTokens: number;
+  /** True where the vendor gave no usage, or the stream was cut before it: counts are the broker's estimate. */
+  isEstimated: boolean;
+}
+
+export const NO_USAGE: Usage = Object.freeze({
+  inputTokens: 0,
+  cachedInputTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  isEstimated: false,
+});
+
+export function totalTokens(usage: Usage): number {
+  return usage.inputTokens + usage.outputTokens;
+}

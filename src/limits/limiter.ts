@@ -1,0 +1,166 @@
+// Limits that hold exactly over the whole fleet: requests and tokens per minute and concurrency, per provider,
+// deployment and API key, in one atomic step (permit.lua). An attempt that has a permit is also an open attempt of the
+// ledger: one script does both, so no call can be made that the books do not know of.
+
+import type { Keyspace } from '../storage/keyspace.ts';
+import { loadLuaScript, runScript } from '../storage/lua-script.ts';
+import type { RedisClient } from '../storage/redis.ts';
+
+/** All optional; what is absent is not limited (and learned from the vendor's answers, see `block`). */
+export interface Limits {
+  requestsPerMinute?: number;
+  tokensPerMinute?: number;
+  concurrency?: number;
+}
+
+/** One limited thing, by name: `provider/openai`, `deployment/openai/gpt-4o`, `key/key_…`. */
+export interface Scope {
+  name: string;
+  limits: Limits;
+}
+
+export type DenialReason = 'blocked' | 'requests' | 'tokens' | 'concurrency' | 'turn';
+
+export interface Permit {
+  attemptId: string;
+  scopes: readonly Scope[];
+  reservedTokens: number;
+  /** The window slice the start was counted in. */
+  slice: number;
+}
+
+export type PermitDecision =
+  | { kind: 'granted'; permit: Permit }
+  /** `waitMs` is when asking again makes sense; `ahead` counts who waits at the same scope with an earlier turn. */
+  | { kind: 'denied'; waitMs: number; reason: DenialReason; scope: Scope; ahead: number };
+
+export interface PermitRequest {
+  attemptId: string;
+  /** Stands in the scope's room for this request over all its deliveries. */
+  requestId: string;
+  scopes: readonly Scope[];
+  /** Unix ms of acceptance: whoever was accepted first has the first turn. */
+  acceptedAtMs: number;
+  isBatch: boolean;
+  tokens: number;
+  /** Ledger entry that is written if the attempt is never settled. JSON. */
+  unsettledEntry: string;
+}
+
+export interface Settlement {
+  /** Tokens the vendor really counted, as far as known. */
+  usedTokens: number;
+  /** JSON of the ledger entry. */
+  entry: string;
+}
+
+export interface Limiter {
+  /** One round trip. May be called again with the same attempt id after a denial. */
+  acquire(request: PermitRequest): Promise<PermitDecision>;
+  /** Leaves the rooms of these scopes: the request gave up waiting here. */
+  leave(requestId: string, scopes: readonly Scope[]): Promise<void>;
+  /** Gives the permit back and hands the entry to the ledger. Safe to call twice: the ledger keeps one entry. */
+  settle(permit: Permit, settlement: Settlement): Promise<void>;
+  /** Extends leases of attempts still running. */
+  renew(permits: readonly Permit[]): Promise<void>;
+  /** Nobody gets a permit of this scope for so long, on any worker. */
+  block(scopeName: string, durationMs: number): Promise<void>;
+  /** Writes attempts whose worker died as unsettled; gives how many. */
+  reap(): Promise<number>;
+}
+
+/** A worker that says nothing for so long has died; it renews every third of it. */
+export const PERMIT_LEASE_MS = 15_000;
+/** Any interactive turn comes before any batch turn: more than any unix time in milliseconds. */
+const BATCH_TURN_OFFSET = 1e13;
+const REAP_AT_ONCE = 500;
+
+const permitScript = loadLuaScript(import.meta.url, './permit.lua');
+const settleScript = loadLuaScript(import.meta.url, './settle.lua');
+const renewScript = loadLuaScript(import.meta.url, './renew.lua');
+const blockScript = loadLuaScript(import.meta.url, './block.lua');
+const reapScript = loadLuaScript(import.meta.url, './reap.lua');
+
+export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
+  const scopeKeys = (scopes: readonly Scope[]) =>
+    scopes.flatMap((scope) => {
+      const keys = keyspace.scope(scope.name);
+      return [keys.window, keys.leases, keys.room, keys.presence];
+    });
+
+  return {
+    async acquire(request) {
+      const keys = [keyspace.openAttempts, keyspace.openLeases, ...scopeKeys(request.scopes)];
+      const turn = request.acceptedAtMs + (request.isBatch ? BATCH_TURN_OFFSET : 0);
+      const args = [
+        request.attemptId,
+        request.requestId,
+        turn,
+        request.tokens,
+        PERMIT_LEASE_MS,
+        request.unsettledEntry,
+        request.isBatch ? 1 : 0,
+        ...request.scopes.flatMap(({ limits }) => [
+          limits.requestsPerMinute ?? 0,
+          limits.tokensPerMinute ?? 0,
+          limits.concurrency ?? 0,
+        ]),
+      ];
+      return readDecision(request, (await runScript(redis, permitScript, keys, args)) as PermitReply);
+    },
+
+    async leave(requestId, scopes) {
+      await Promise.all(
+        scopes.flatMap((scope) => {
+          const keys = keyspace.scope(scope.name);
+          return [redis.zrem(keys.room, requestId), redis.zrem(keys.presence, requestId)];
+        }),
+      );
+    },
+
+    async settle(permit, settlement) {
+      const keys = [keyspace.openAttempts, keyspace.openLeases, keyspace.ledgerStream, ...scopeKeys(permit.scopes)];
+      const args = [
+        permit.attemptId,
+        settlement.entry,
+        permit.slice,
+        permit.reservedTokens,
+        settlement.usedTokens,
+        keyspace.freedChannel,
+        ...permit.scopes.map((scope) => scope.name),
+      ];
+      await runScript(redis, settleScript, keys, args);
+    },
+
+    async renew(permits) {
+      await Promise.all(
+        permits.map((permit) => {
+          const limited = permit.scopes.filter((scope) => scope.limits.concurrency !== undefined);
+          const keys = [keyspace.openLeases, ...limited.map((scope) => keyspace.scope(scope.name).leases)];
+          return runScript(redis, renewScript, keys, [permit.attemptId, PERMIT_LEASE_MS]);
+        }),
+      );
+    },
+
+    async block(scopeName, durationMs) {
+      await runScript(redis, blockScript, [keyspace.scope(scopeName).window], [Math.ceil(durationMs)]);
+    },
+
+    async reap() {
+      const keys = [keyspace.openAttempts, keyspace.openLeases, keyspace.ledgerStream];
+      const reaped = (await runScript(redis, reapScript, keys, [REAP_AT_ONCE])) as string[];
+      return reaped.length;
+    },
+  };
+}
+
+type PermitReply = [1, number] | [0, number, DenialReason, number, number];
+
+function readDecision(request: PermitRequest, reply: PermitReply): PermitDecision {
+  if (reply[0] === 1) {
+    const { attemptId, scopes, tokens } = request;
+    return { kind: 'granted', permit: { attemptId, scopes, reservedTokens: tokens, slice: reply[1] } };
+  }
+  const [, waitMs, reason, scope, ahead] = reply;
+  return { kind: 'denied', waitMs, reason, scope: request.scopes[scope - 1]!, ahead };
+}

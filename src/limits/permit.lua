@@ -1,0 +1,161 @@
+-- Takes one permit in every scope of an attempt (provider, deployment, API key), or in none.
+--
+-- A scope's window counts starts and tokens of the last minute in slices of SLICE_MS. A slice is dropped KEEP_SLICES
+-- after it began, 200 to 400 ms later than a full minute, so that a vendor's own sliding window, seen through a jittery
+-- network, never holds more than ours does. `R` and `T` are the sums over the slices present, `h` the oldest of them.
+--
+-- Whoever is refused stands in the scope's room, ordered by turn; while someone with an earlier turn stands there, and
+-- has been seen lately, nobody later passes. The interactive lane's turns all come before the batch lane's.
+--
+-- KEYS  1 open attempts, 2 open leases, then per scope: window, leases, room, presence
+-- ARGV  1 attempt id, 2 member in rooms, 3 turn, 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 0/1,
+--       then per scope: requests per minute, tokens per minute, concurrency (0: no limit)
+-- Gives {1, slice} or {0, wait ms, reason, scope index, number waiting before}.
+local SLICE_MS = 200
+local KEEP_SLICES = 302
+local WINDOW_TTL_MS = 130000
+local PRESENCE_MS = 3000
+-- The batch lane leaves this share of a window to the interactive lane, and spreads its own starts over the minute.
+local BATCH_SHARE = 0.97
+local BATCH_BURST_MS = 1000
+-- How soon to ask again where no time can be computed: a turn or a held permit ends without notice.
+local POLL_MS = 50
+
+local open, open_leases = KEYS[1], KEYS[2]
+local attempt, member, turn = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local tokens, lease_ms, is_batch = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7] == '1'
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local slice = math.floor(now / SLICE_MS)
+
+-- Granted before: the same command, sent again after a lost connection (attempt ids are never shared).
+if redis.call('HEXISTS', open, attempt) == 1 then return {1, slice} end
+
+-- Drops expired slices; gives the sums of what is left.
+local function advance(window, head, requests, used)
+  if head == nil then return 0, 0 end
+  if slice - head >= 2 * KEEP_SLICES then
+    local paced = redis.call('HMGET', window, 'blocked', 'pr', 'pt')
+    redis.call('DEL', window)
+    if paced[1] then redis.call('HSET', window, 'blocked', paced[1]) end
+    return 0, 0
+  end
+  local first = head
+  while head <= slice - KEEP_SLICES and (requests > 0 or used > 0) do
+    local counts = redis.call('HMGET', window, 'r' .. head, 't' .. head)
+    if counts[1] then
+      requests = requests - tonumber(counts[1])
+      used = used - tonumber(counts[2] or 0)
+      redis.call('HDEL', window, 'r' .. head, 't' .. head)
+    end
+    head = head + 1
+  end
+  if head <= slice - KEEP_SLICES then head = slice - KEEP_SLICES + 1 end
+  if head ~= first then redis.call('HSET', window, 'h', head, 'R', requests, 'T', used) end
+  return requests, used, head
+end
+
+-- Milliseconds until so many requests and tokens have left the window.
+local function drain_ms(window, head, over_requests, over_tokens)
+  local at = head
+  while at <= slice do
+    local counts = redis.call('HMGET', window, 'r' .. at, 't' .. at)
+    over_requests = over_requests - tonumber(counts[1] or 0)
+    over_tokens = over_tokens - tonumber(counts[2] or 0)
+    if over_requests <= 0 and over_tokens <= 0 then break end
+    at = at + 1
+  end
+  return (at + KEEP_SLICES) * SLICE_MS - now
+end
+
+local scopes = (#KEYS - 2) / 4
+local wait, reason, denying = 0, nil, 0
+local function deny(index, ms, why)
+  if reason == nil or ms > wait then wait, reason, denying = ms, why, index end
+end
+
+for i = 1, scopes do
+  local k, a = 3 + (i - 1) * 4, 8 + (i - 1) * 3
+  local window, leases, room, presence = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
+  local rpm, tpm, concurrency = tonumber(ARGV[a]), tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
+  local state = redis.call('HMGET', window, 'blocked', 'h', 'R', 'T', 'pr', 'pt')
+  if state[1] and tonumber(state[1]) > now then deny(i, tonumber(state[1]) - now, 'blocked') end
+  if rpm > 0 or tpm > 0 then
+    local requests, used, head = advance(window, tonumber(state[2]), tonumber(state[3] or 0), tonumber(state[4] or 0))
+    local share = is_batch and BATCH_SHARE or 1
+    local max_requests, max_tokens = math.max(1, math.floor(rpm * share)), math.floor(tpm * share)
+    local over_requests = rpm > 0 and requests + 1 - max_requests or 0
+    -- A request larger than the whole limit runs alone in an empty window: the vendor, not the broker, refuses it.
+    local over_tokens = tpm > 0 and used + math.min(tokens, max_tokens) - max_tokens or 0
+    if over_requests > 0 or over_tokens > 0 then
+      deny(i, drain_ms(window, head, over_requests, over_tokens), over_requests > 0 and 'requests' or 'tokens')
+    elseif is_batch then
+      if rpm > 0 and tonumber(state[5] or 0) > now + BATCH_BURST_MS then
+        deny(i, math.ceil(tonumber(state[5]) - now - BATCH_BURST_MS), 'requests')
+      elseif tpm > 0 and tonumber(state[6] or 0) > now + BATCH_BURST_MS then
+        deny(i, math.ceil(tonumber(state[6]) - now - BATCH_BURST_MS), 'tokens')
+      end
+    end
+  end
+  if concurrency > 0 then
+    redis.call('ZREMRANGEBYSCORE', leases, '-inf', now)
+    if redis.call('ZCARD', leases) >= concurrency then deny(i, POLL_MS, 'concurrency') end
+  end
+  local first = redis.call('ZRANGE', room, 0, 0, 'WITHSCORES')
+  while first[1] and first[1] ~= member and tonumber(first[2]) < turn do
+    local seen = redis.call('ZSCORE', presence, first[1])
+    if seen and tonumber(seen) > now - PRESENCE_MS then
+      deny(i, POLL_MS, 'turn')
+      break
+    end
+    redis.call('ZREM', room, first[1])
+    redis.call('ZREM', presence, first[1])
+    first = redis.call('ZRANGE', room, 0, 0, 'WITHSCORES')
+  end
+end
+
+for i = 1, scopes do
+  local room, presence = KEYS[3 + (i - 1) * 4 + 2], KEYS[3 + (i - 1) * 4 + 3]
+  if i == denying then
+    redis.call('ZADD', room, turn, member)
+    redis.call('ZADD', presence, now, member)
+    redis.call('PEXPIRE', room, WINDOW_TTL_MS)
+    redis.call('PEXPIRE', presence, WINDOW_TTL_MS)
+  elseif redis.call('ZREM', room, member) == 1 then
+    redis.call('ZREM', presence, member)
+  end
+end
+if denying > 0 then
+  return {0, math.max(1, wait), reason, denying, redis.call('ZRANK', KEYS[3 + (denying - 1) * 4 + 2], member)}
+end
+
+for i = 1, scopes do
+  local k, a = 3 + (i - 1) * 4, 8 + (i - 1) * 3
+  local window = KEYS[k]
+  local rpm, tpm, concurrency = tonumber(ARGV[a]), tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
+  if rpm > 0 or tpm > 0 then
+    if redis.call('HINCRBY', window, 'r' .. slice, 1) == 1 then
+      redis.call('HSETNX', window, 'h', slice)
+      redis.call('PEXPIRE', window, WINDOW_TTL_MS)
+    end
+    redis.call('HINCRBY', window, 'R', 1)
+    redis.call('HINCRBY', window, 't' .. slice, tokens)
+    redis.call('HINCRBY', window, 'T', tokens)
+    if is_batch then
+      local paced = redis.call('HMGET', window, 'pr', 'pt')
+      if rpm > 0 then
+        redis.call('HSET', window, 'pr', math.max(tonumber(paced[1] or 0), now) + 60000 / (rpm * BATCH_SHARE))
+      end
+      if tpm > 0 then
+        redis.call('HSET', window, 'pt', math.max(tonumber(paced[2] or 0), now) + tokens * 60000 / (tpm * BATCH_SHARE))
+      end
+    end
+  end
+  if concurrency > 0 then
+    redis.call('ZADD', KEYS[k + 1], now + lease_ms, attempt)
+    redis.call('PEXPIRE', KEYS[k + 1], lease_ms * 2)
+  end
+end
+redis.call('HSET', open, attempt, ARGV[6])
+redis.call('ZADD', open_leases, now + lease_ms, attempt)
+return {1, slice}

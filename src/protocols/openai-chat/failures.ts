@@ -1,0 +1,190 @@
+// Failures in OpenAI's shape: ours to the client, the vendor's to ours. Sources: ../shared/reference/openai-chat.md
+// sections 5 and 6; the error bodies of OpenAI-compatible vendors differ in where they put code and message.
+import { createFailure, type Failure } from '../../contracts/failure.ts';
+import { type FailureCode, type FailureKind, ruleOf } from '../../contracts/failure-table.ts';
+import { headerText, parseGoDuration, readRetryAfter } from '../durations.ts';
+import type { EncodedAnswer, RateLimitHint, UpstreamAnswerHead } from '../protocol.ts';
+import { redact } from '../redact.ts';
+
+const OPENAI_TYPE: Record<FailureKind, string> = {
+  invalid_request: 'invalid_request_error',
+  authentication: 'invalid_request_error',
+  payment: 'insufficient_quota',
+  permission: 'invalid_request_error',
+  not_found: 'invalid_request_error',
+  conflict: 'invalid_request_error',
+  too_large: 'invalid_request_error',
+  rate_limit: 'requests',
+  timeout: 'timeout_error',
+  overloaded: 'server_error',
+  upstream: 'server_error',
+  internal: 'server_error',
+};
+
+/** Statuses of a vendor's refusal that mean the same to the client. */
+const PASSED_ON_STATUSES = new Set([400, 413, 415, 422]);
+
+function statusOf(failure: Failure): number {
+  const isPassedOn = failure.code === 'upstream_bad_request' && PASSED_ON_STATUSES.has(failure.upstreamStatus ?? 0);
+  return isPassedOn ? failure.upstreamStatus! : ruleOf(failure.code).status;
+}
+
+function errorObject(failure: Failure) {
+  const rule = ruleOf(failure.code);
+  const isQuota = failure.code === 'upstream_quota_exhausted';
+  const code = rule.wireCode === undefined ? (failure.upstreamCode ?? failure.code) : rule.wireCode;
+  return {
+    message: failure.message,
+    type: isQuota ? 'insufficient_quota' : OPENAI_TYPE[rule.kind],
+    param: failure.param ?? null,
+    code,
+  };
+}
+
+export function encodeChatFailure(failure: Failure): EncodedAnswer {
+  return {
+    status: statusOf(failure),
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    body: Buffer.from(JSON.stringify({ error: errorObject(failure) })),
+  };
+}
+
+/** The SDK throws on any event with a truthy `error`; no `[DONE]` follows. */
+export function encodeChatFailureEvent(failure: Failure): Buffer {
+  return Buffer.from(`data: ${JSON.stringify({ error: errorObject(failure) })}\n\n`);
+}
+
+interface VendorError {
+  message: string;
+  type: string;
+  code: string;
+  param: string;
+}
+
+const NO_VENDOR_ERROR: VendorError = { message: '', type: '', code: '', param: '' };
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
+}
+
+/** `{error: {message, …}}`, `{error: "…"}`, `{message, …}`, `{detail: …}`, `[{error: …}]`: all seen in the wild. */
+function readVendorError(body: unknown): VendorError {
+  const outer = (Array.isArray(body) ? body[0] : body) as Record<string, unknown> | null | undefined;
+  if (typeof outer !== 'object' || outer === null) return NO_VENDOR_ERROR;
+  const { error, detail } = outer;
+  if (typeof error === 'string')
+    return { ...NO_VENDOR_ERROR, message: text(outer.message) || error, code: text(outer.code) };
+  const inner = (typeof error === 'object' && error !== null ? error : outer) as Record<string, unknown>;
+  return {
+    message:
+      text(inner.message) || (detail === undefined ? '' : typeof detail === 'string' ? detail : JSON.stringify(detail)),
+    type: text(inner.type),
+    code: text(inner.code),
+    param: text(inner.param),
+  };
+}
+
+const QUOTA_CODES =
+  /^(insufficient_quota|credit_balance_exhausted|(organization|project)_(spend|usage)_limit_exceeded|billing_hard_limit_reached)$/;
+const CONTEXT_LENGTH =
+  /context[_ ](length|window)|maximum context|too many (input )?tokens|prompt is too long|exceeds? the (model'?s )?(maximum|context)|input is too long/i;
+const CONTENT_FILTER = /content[_ ]?(filter|policy)|responsible ?ai|moderation|flagged/i;
+const BAD_KEY = /invalid[_ ]api[_ ]key|api key not valid|incorrect api key/i;
+/** "Please try again in 1.2s." */
+const TRY_AGAIN_IN = /try again in ((?:\d+(?:\.\d+)?(?:ms|h|m|s))+)/i;
+
+/** Which failure an error is, by the vendor's code first, its type next, its words last. */
+function classify(status: number, error: VendorError): FailureCode {
+  const says = `${error.code} ${error.type}`;
+  if (status === 402 || QUOTA_CODES.test(error.code) || error.type === 'insufficient_quota') {
+    return 'upstream_quota_exhausted';
+  }
+  if (status === 401 || BAD_KEY.test(says)) return 'upstream_credential_refused';
+  if (status === 403)
+    return CONTENT_FILTER.test(`${says} ${error.message}`) ? 'upstream_content_filter' : 'upstream_credential_refused';
+  if (status === 404) return 'upstream_model_missing';
+  if (status === 429 || /rate_?limit/i.test(says)) return 'upstream_rate_limited';
+  if (status === 503 || status === 529 || /overloaded/i.test(says)) return 'upstream_overloaded';
+  if (status === 408 || status === 409 || status >= 500 || status < 400) return 'upstream_server_error';
+  if (CONTEXT_LENGTH.test(says) || CONTEXT_LENGTH.test(error.message)) return 'upstream_context_length';
+  if (CONTENT_FILTER.test(says)) return 'upstream_content_filter';
+  return 'upstream_bad_request';
+}
+
+function describe(status: number, error: VendorError, body: Buffer): string {
+  const said = error.message !== '' ? error.message : body.toString('utf8', 0, 300).trim();
+  return redact(said === '' ? `The provider answered with status ${status} and no message.` : said);
+}
+
+export function readChatFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
+  const error = readVendorError(parseJson(body));
+  const code = classify(head.status, error);
+  const retryAfterMs =
+    readRetryAfter(head.headers, nowMs) ?? (code === 'upstream_rate_limited' ? readReset(head, error, nowMs) : null);
+  return createFailure(code, describe(head.status, error, body), {
+    upstreamStatus: head.status,
+    ...(error.code === '' ? {} : { upstreamCode: error.code }),
+    ...(error.param === '' ? {} : { param: error.param }),
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+  });
+}
+
+/** An error that came as an event of a stream that had begun with status 200. OpenRouter puts a status in `code`. */
+export function readChatEventFailure(error: unknown): Failure {
+  const vendorError = readVendorError({ error });
+  const status = Number(vendorError.code);
+  const code = classify(status >= 400 && status < 600 ? status : 500, vendorError);
+  const said = vendorError.message === '' ? 'The provider reported an error inside the stream.' : vendorError.message;
+  return createFailure(code, redact(said), vendorError.code === '' ? {} : { upstreamCode: vendorError.code });
+}
+
+/** Without `retry-after`: the reset of the limit that was hit, or the wait in the message. */
+function readReset(head: UpstreamAnswerHead, error: VendorError, nowMs: number): number | null {
+  const said = TRY_AGAIN_IN.exec(error.message)?.[1];
+  if (said !== undefined) return parseGoDuration(said);
+  const limits = readChatRateLimits(head, nowMs);
+  const resets = [
+    limits.remainingRequests === 0 || error.type === 'requests' ? limits.resetRequestsMs : undefined,
+    limits.remainingTokens === 0 || error.type === 'tokens' ? limits.resetTokensMs : undefined,
+  ].filter((reset) => reset !== undefined);
+  return resets.length === 0 ? null : Math.max(...resets);
+}
+
+const LIMIT_HEADERS = [
+  ['limitRequests', 'x-ratelimit-limit-requests'],
+  ['remainingRequests', 'x-ratelimit-remaining-requests'],
+  ['limitTokens', 'x-ratelimit-limit-tokens'],
+  ['remainingTokens', 'x-ratelimit-remaining-tokens'],
+] as const;
+
+const RESET_HEADERS = [
+  ['resetRequestsMs', 'x-ratelimit-reset-requests'],
+  ['resetTokensMs', 'x-ratelimit-reset-tokens'],
+] as const;
+
+export function readChatRateLimits(head: UpstreamAnswerHead, _nowMs: number): RateLimitHint {
+  const hint: RateLimitHint = {};
+  for (const [member, name] of LIMIT_HEADERS) {
+    const value = Number(headerText(head.headers, name) ?? Number.NaN);
+    if (Number.isFinite(value)) hint[member] = value;
+  }
+  for (const [member, name] of RESET_HEADERS) {
+    const value = headerText(head.headers, name);
+    const durationMs = value === undefined ? null : (parseGoDuration(value) ?? secondsToMs(value));
+    if (durationMs !== null) hint[member] = durationMs;
+  }
+  return hint;
+}
+
+function secondsToMs(text: string): number | null {
+  const seconds = Number(text);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : null;
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,142 @@
+// Carries frames to Redis: appends them to the requests' logs and announces them to one API instance.
+//
+// One flush takes the pending frames of all requests that share a reply shard and an API instance, as one script call
+// and one pub/sub message: at 400 streams this costs a tenth of a call per frame. While a flush is on its way the next
+// one waits for it, so a slow Redis makes larger frames and not more of them.
+import type { FrameKind } from '../contracts/frame.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import { loadLuaScript, runScript } from '../storage/lua-script.ts';
+import type { RedisClient } from '../storage/redis.ts';
+
+/** Tokens of one stream that arrive within this time share a frame. A person does not see it; Redis does. */
+const FLUSH_INTERVAL_MS = 4;
+/** Redis may refuse writes (out of memory, a failover) for so long before an answer is given up. */
+const REFUSED_WRITES_MS = 30_000;
+const RETRY_INTERVAL_MS = 200;
+
+export interface OutgoingFrame {
+  requestId: string;
+  id: string;
+  previous: string;
+  kind: FrameKind;
+  meta: string;
+  bytes: Buffer;
+  /** How long record and log stay; only on the frame that ends the request. Milliseconds. */
+  retentionMs: number | null;
+  /** Called once: the frame is in the log, or it never will be. */
+  onSettled: (refusal: Refusal | null) => void;
+}
+
+/** Why a frame was not taken: another delivery owns the request, or Redis took nothing for too long. */
+export type Refusal = 'fenced' | 'unavailable';
+
+/** Anything that has events which are not yet made into a frame. */
+export interface FrameSource {
+  takeFrame(): OutgoingFrame;
+}
+
+export interface Announcer {
+  /** The source has something; it is asked for it when the next flush begins. */
+  markDirty(source: FrameSource, isUrgent: boolean): void;
+  /** A frame that is complete. The source's gathered events, if any, must be taken before. */
+  add(frame: OutgoingFrame): void;
+  /** The source has nothing to say any more. */
+  markClean(source: FrameSource): void;
+}
+
+const publishScript = loadLuaScript(import.meta.url, './publish.lua');
+
+export function createAnnouncer(
+  redis: RedisClient,
+  keyspace: Keyspace,
+  channel: string,
+  onError: (error: Error) => void,
+): Announcer {
+  const dirty = new Set<FrameSource>();
+  let frames: OutgoingFrame[] = [];
+  let isFlushing = false;
+  let isImmediate = false;
+  let timer: NodeJS.Timeout | null = null;
+
+  function schedule(isUrgent: boolean): void {
+    if (isFlushing || isImmediate) return;
+    if (!isUrgent) {
+      timer ??= setTimeout(startFlush, FLUSH_INTERVAL_MS);
+      return;
+    }
+    if (timer !== null) clearTimeout(timer);
+    isImmediate = true;
+    // After the current turn of the event loop: everything else that it produces goes along.
+    setImmediate(startFlush);
+  }
+
+  function startFlush(): void {
+    isImmediate = false;
+    timer = null;
+    isFlushing = true;
+    void flush().finally(() => {
+      isFlushing = false;
+      if (dirty.size > 0 || frames.length > 0) schedule(true);
+    });
+  }
+
+  async function flush(): Promise<void> {
+    for (const source of dirty) frames.push(source.takeFrame());
+    dirty.clear();
+    const batch = frames;
+    frames = [];
+    if (batch.length > 0) await send(batch);
+  }
+
+  async function send(batch: OutgoingFrame[]): Promise<void> {
+    const { keys, args } = publishArguments(batch);
+    const startedAtMs = Date.now();
+    for (;;) {
+      try {
+        const refused = new Set((await runScript(redis, publishScript, keys, args)) as number[]);
+        for (const [index, frame] of batch.entries()) frame.onSettled(refused.has(index + 1) ? 'fenced' : null);
+        return;
+      } catch (error) {
+        onError(error as Error);
+        if (Date.now() - startedAtMs > REFUSED_WRITES_MS) {
+          for (const frame of batch) frame.onSettled('unavailable');
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL_MS));
+      }
+    }
+  }
+
+  function publishArguments(batch: OutgoingFrame[]) {
+    const keys: string[] = [];
+    const args: (string | number | Buffer)[] = [channel];
+    for (const frame of batch) {
+      const { log, record, body } = keyspace.request(frame.requestId);
+      keys.push(log);
+      if (frame.retentionMs !== null) keys.push(record, body);
+      else if (frame.kind === 'head') keys.push(record);
+      args.push(
+        frame.requestId,
+        frame.id,
+        frame.previous,
+        frame.kind,
+        frame.meta,
+        frame.bytes,
+        frame.retentionMs ?? '',
+      );
+    }
+    return { keys, args };
+  }
+
+  return {
+    markDirty(source, isUrgent) {
+      dirty.add(source);
+      schedule(isUrgent);
+    },
+    markClean: (source) => void dirty.delete(source),
+    add(frame) {
+      frames.push(frame);
+      schedule(true);
+    },
+  };
+}

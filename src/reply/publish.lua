@@ -1,0 +1,38 @@
+-- Appends frames of one reply shard to their logs and announces them to one API instance in a single message.
+-- A frame whose log already has its id or a later one comes from a writer that lost the request: it is left out of both.
+--
+-- KEYS  per frame: log; then for `head`: record; then for a frame that ends its request: record, body
+-- ARGV  1 channel, then per frame: request id, id, previous id, kind, meta, bytes, retention ms ('' unless it ends)
+-- Gives the indexes (from 1) of the frames that were refused.
+local refused = {}
+local announced = {}
+local key, index = 1, 0
+for a = 2, #ARGV, 7 do
+  index = index + 1
+  local id, kind, meta, bytes, retention = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
+  local log, record, body = KEYS[key], KEYS[key + 1], KEYS[key + 2]
+  local is_last = retention ~= ''
+  key = key + (is_last and 3 or kind == 'head' and 2 or 1)
+  local added = redis.pcall('XADD', log, id, 'k', kind, 'm', meta, 'b', bytes)
+  if type(added) == 'table' and added.err then
+    if not string.find(added.err, 'equal or smaller', 1, true) then return redis.error_reply(added.err) end
+    -- The attempt's own entry, sent again after a lost connection, is no refusal: readers find it in the log.
+    local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
+    if tonumber(string.match(last[1][1], '^%d+')) > tonumber(string.match(id, '^%d+')) then
+      refused[#refused + 1] = index
+    end
+  else
+    if is_last then
+      redis.call('HSET', record, 'state', 'done')
+      redis.call('PEXPIRE', record, retention)
+      redis.call('PEXPIRE', log, retention)
+      redis.call('UNLINK', body)
+    elseif kind == 'head' then
+      redis.call('HSET', record, 'answered', id)
+    end
+    announced[#announced + 1] = ARGV[a] .. ' ' .. id .. ' ' .. ARGV[a + 2] .. ' ' .. kind .. ' ' .. #meta .. ' ' .. #bytes
+      .. '\n' .. meta .. bytes
+  end
+end
+if #announced > 0 then redis.call('SPUBLISH', ARGV[1], table.concat(announced)) end
+return refused

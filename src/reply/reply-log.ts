@@ -1,0 +1,30 @@
+// Reads a request's log: repair of lost announcements, slow clients, resumed streams.
+import type { Frame, FrameId, FrameKind } from '../contracts/frame.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import type { RedisClient } from '../storage/redis.ts';
+
+export interface ReplyLog {
+  /** At most `limit` frames after `after`, oldest first, fences left out; `scannedTo` is where to go on. */
+  readAfter(requestId: string, after: FrameId, limit: number): Promise<{ frames: Frame[]; scannedTo: FrameId }>;
+}
+
+export function createReplyLog(redis: RedisClient, keyspace: Keyspace): ReplyLog {
+  return {
+    async readAfter(requestId, after, limit) {
+      const { log } = keyspace.request(requestId);
+      const entries = (await redis.xrangeBuffer(log, `(${after}`, '+', 'COUNT', limit)) as [Buffer, Buffer[]][];
+      const frames: Frame[] = [];
+      let scannedTo = after;
+      let previous = after;
+      for (const [idBytes, fields] of entries) {
+        const id = idBytes.toString();
+        const kind = fields[1]!.toString() as FrameKind;
+        scannedTo = id;
+        if (kind === 'fence') continue;
+        frames.push({ requestId, id, previous, kind, meta: fields[3]!.toString(), bytes: fields[5]! });
+        previous = id;
+      }
+      return { frames, scannedTo };
+    },
+  };
+}

@@ -1,0 +1,183 @@
+// The receiving end of the reply channel in one API instance: pub/sub brings frames at once, the log repairs what
+// pub/sub lost. A handler gets every frame exactly once and in order, whatever happens to the connection.
+//
+// Repair happens when a frame's `previous` is not the frame seen last, when the subscription came back, when a request
+// has been silent for a while (a lost *last* frame leaves no gap to see), and when a paused reader goes on.
+import { compareFrameIds, decodeAnnouncement, type Frame, type FrameId, ORIGIN_FRAME } from '../contracts/frame.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import { isCluster, type RedisClient } from '../storage/redis.ts';
+import type { ReplyLog } from './reply-log.ts';
+
+/** First look into the log after so much silence; doubles while the silence lasts. */
+const SILENCE_MS = 1_000;
+const SILENCE_MAX_MS = 8_000;
+const SILENCE_TICK_MS = 250;
+/** Frames read from the log at once: bounds memory for a slow reader. */
+const REPAIR_PAGE_FRAMES = 64;
+
+export interface ReplySubscription {
+  /** No frames are delivered until `resume`: the socket is full. Costs nothing: the log is the buffer. */
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+export interface ReplySubscriber {
+  /** Must be called before the job is enqueued. `onFrame` must not throw. */
+  open(requestId: string, onFrame: (frame: Frame) => void, after?: FrameId): ReplySubscription;
+  readonly openCount: number;
+  close(): Promise<void>;
+}
+
+interface OpenReply {
+  requestId: string;
+  onFrame: (frame: Frame) => void;
+  lastId: FrameId;
+  isPaused: boolean;
+  isClosed: boolean;
+  isRepairing: boolean;
+  /** Something arrived that could not be delivered: the log must be read (again). */
+  isBehind: boolean;
+  silenceMs: number;
+  quietSinceMs: number;
+}
+
+export interface ReplySubscriberOptions {
+  /** A connection in the `subscriber` profile, used by nothing else. */
+  connection: RedisClient;
+  log: ReplyLog;
+  keyspace: Keyspace;
+  inbox: string;
+  replyShards: number;
+  onError: (error: Error) => void;
+  onRepair?: (frames: number) => void;
+}
+
+/** Resolves when the channels are subscribed: from then on no announcement is missed while the connection lasts. */
+export async function createReplySubscriber(options: ReplySubscriberOptions): Promise<ReplySubscriber> {
+  const { connection, log, keyspace, inbox, replyShards, onError, onRepair } = options;
+  const replies = new Map<string, OpenReply>();
+
+  function deliver(reply: OpenReply, frame: Frame): void {
+    if (reply.isClosed || compareFrameIds(frame.id, reply.lastId) <= 0) return;
+    reply.lastId = frame.id;
+    reply.quietSinceMs = Date.now();
+    reply.silenceMs = SILENCE_MS;
+    reply.onFrame(frame);
+  }
+
+  function receive(frame: Frame): void {
+    const reply = replies.get(frame.requestId);
+    if (reply === undefined) return;
+    if (reply.isPaused || reply.isRepairing) {
+      reply.isBehind = true;
+    } else if (frame.previous === reply.lastId) {
+      deliver(reply, frame);
+    } else if (compareFrameIds(frame.id, reply.lastId) > 0) {
+      repair(reply);
+    }
+  }
+
+  function repair(reply: OpenReply): void {
+    reply.isBehind = true;
+    if (reply.isRepairing || reply.isPaused || reply.isClosed) return;
+    reply.isRepairing = true;
+    void readLog(reply).finally(() => {
+      reply.isRepairing = false;
+    });
+  }
+
+  async function readLog(reply: OpenReply): Promise<void> {
+    try {
+      while (reply.isBehind && !reply.isPaused && !reply.isClosed) {
+        reply.isBehind = false;
+        let from = reply.lastId;
+        for (;;) {
+          const page = await log.readAfter(reply.requestId, from, REPAIR_PAGE_FRAMES);
+          for (const frame of page.frames) deliverFromLog(reply, frame);
+          if (page.scannedTo === from || reply.isPaused || reply.isClosed) break;
+          from = page.scannedTo;
+          onRepair?.(page.frames.length);
+        }
+      }
+    } catch (error) {
+      // The silence check comes back to it.
+      reply.quietSinceMs = Date.now();
+      reply.isBehind = true;
+      onError(error as Error);
+    }
+  }
+
+  function deliverFromLog(reply: OpenReply, frame: Frame): void {
+    if (reply.isPaused) reply.isBehind = true;
+    else deliver(reply, frame);
+  }
+
+  function repairAll(): void {
+    for (const reply of replies.values()) repair(reply);
+  }
+
+  const silenceTimer = setInterval(() => {
+    const now = Date.now();
+    for (const reply of replies.values()) {
+      if (reply.isPaused || now - reply.quietSinceMs < reply.silenceMs) continue;
+      reply.quietSinceMs = now;
+      reply.silenceMs = Math.min(reply.silenceMs * 2, SILENCE_MAX_MS);
+      repair(reply);
+    }
+  }, SILENCE_TICK_MS);
+  silenceTimer.unref();
+
+  connection.on('smessageBuffer', (_channel: Buffer, message: Buffer) => {
+    try {
+      for (const frame of decodeAnnouncement(message)) receive(frame);
+    } catch (error) {
+      onError(error as Error);
+    }
+  });
+  // `ready` comes before the channels are subscribed again; a command sent after it is answered after them.
+  connection.on('ready', () => {
+    if (isCluster(connection)) repairAll();
+    else connection.ping().then(repairAll, onError);
+  });
+  const channels = Array.from({ length: replyShards }, (_, shard) => keyspace.replyChannel(shard, inbox));
+  await Promise.all(channels.map((channel) => connection.ssubscribe(channel)));
+
+  return {
+    open(requestId, onFrame, after = ORIGIN_FRAME) {
+      const reply: OpenReply = {
+        requestId,
+        onFrame,
+        lastId: after,
+        isPaused: false,
+        isClosed: false,
+        isRepairing: false,
+        isBehind: false,
+        silenceMs: SILENCE_MS,
+        quietSinceMs: Date.now(),
+      };
+      replies.set(requestId, reply);
+      return {
+        pause() {
+          reply.isPaused = true;
+        },
+        resume() {
+          if (!reply.isPaused) return;
+          reply.isPaused = false;
+          repair(reply);
+        },
+        close() {
+          reply.isClosed = true;
+          replies.delete(requestId);
+        },
+      };
+    },
+    get openCount() {
+      return replies.size;
+    },
+    async close() {
+      clearInterval(silenceTimer);
+      connection.disconnect();
+    },
+  };
+}

@@ -1,0 +1,86 @@
+// Every Redis key and channel of the broker, in one place. Three families, each with one hash tag, so that every Lua
+// script touches one slot of a Redis Cluster:
+//   {ns}            limits, open attempts, the ledger stream, key budgets        (the core)
+//   {ns:r<shard>}   request records, bodies, logs, reply and control channels    (a reply shard)
+//   {ns:<provider>} BullMQ's keys of one provider's queues                       (its prefix)
+import { shardOf } from '../contracts/ids.ts';
+
+export interface RequestKeys {
+  record: string;
+  body: string;
+  log: string;
+}
+
+/** Keys of one limited thing (a provider, a deployment, an API key). */
+export interface ScopeKeys {
+  /** Hash: the sliding window's slices and sums, and `blocked` (unix ms). */
+  window: string;
+  /** Sorted set of held permits, scored by the lease's end. */
+  leases: string;
+  /** Sorted set of waiting requests, scored by their turn. */
+  room: string;
+  /** Sorted set of the same requests, scored by when they were last seen. */
+  presence: string;
+}
+
+export interface Keyspace {
+  namespace: string;
+  request(requestId: string): RequestKeys;
+  /** Pub/sub channel on which frames of this shard reach one API instance. */
+  replyChannel(shard: number, inbox: string): string;
+  /** Pub/sub channel on which cancellations of this shard reach one worker process. */
+  controlChannel(shard: number, workerId: string): string;
+  /** Hash: worker id → unix ms when it last said that it is alive. */
+  workers(shard: number): string;
+  scope(name: string): ScopeKeys;
+  /** Pub/sub channel that says which scopes have room again. */
+  freedChannel: string;
+  /** Hash: attempt id → ledger entry to write if nobody ever closes the attempt. */
+  openAttempts: string;
+  /** Sorted set: attempt id scored by the end of its lease. */
+  openLeases: string;
+  ledgerStream: string;
+  /** Pub/sub channel on which API processes hear of changed keys. */
+  accountsChannel: string;
+  /** Hash: circuit state of every deployment that has failed lately. */
+  circuits: string;
+  budget(keyId: string): string;
+  queuePrefix(provider: string): string;
+}
+
+export function createKeyspace(namespace: string): Keyspace {
+  const core = `{${namespace}}`;
+  const shardTag = (shard: number) => `{${namespace}:r${shard}}`;
+  const scopes = new Map<string, ScopeKeys>();
+  return {
+    namespace,
+    request(requestId) {
+      const tag = shardTag(shardOf(requestId));
+      return { record: `${tag}:req:${requestId}`, body: `${tag}:body:${requestId}`, log: `${tag}:log:${requestId}` };
+    },
+    replyChannel: (shard, inbox) => `${shardTag(shard)}:reply:${inbox}`,
+    controlChannel: (shard, workerId) => `${shardTag(shard)}:worker:${workerId}`,
+    workers: (shard) => `${shardTag(shard)}:workers`,
+    scope(name) {
+      let keys = scopes.get(name);
+      if (keys === undefined) {
+        keys = {
+          window: `${core}:window:${name}`,
+          leases: `${core}:leases:${name}`,
+          room: `${core}:room:${name}`,
+          presence: `${core}:presence:${name}`,
+        };
+        scopes.set(name, keys);
+      }
+      return keys;
+    },
+    freedChannel: `${core}:freed`,
+    openAttempts: `${core}:open`,
+    openLeases: `${core}:open-leases`,
+    ledgerStream: `${core}:ledger`,
+    accountsChannel: `${core}:accounts`,
+    circuits: `${core}:circuits`,
+    budget: (keyId) => `${core}:budget:${keyId}`,
+    queuePrefix: (provider) => `{${namespace}:${provider}}`,
+  };
+}
