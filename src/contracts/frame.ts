@@ -5,7 +5,7 @@
  * - `fence`: a delivery took the request over; older writers are refused from here on. No bytes, never announced.
  * - `head`: status and headers, and possibly the first bytes. At most one per request.
  * - `data`: more bytes.
- * - `end`: the last bytes. The answer is whole, or carries an explicit error event.
+ * - `end`: the last bytes; `meta` is the outcome, `ok` or the code of the failure that the last event says.
  * - `fail`: nothing was answered; the failure stands in `meta`.
  */
 export type FrameKind = 'fence' | 'head' | 'data' | 'end' | 'fail';

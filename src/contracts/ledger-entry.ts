@@ -36,6 +36,32 @@ export interface LedgerEntry {
   reasoningTokens: number;
   /** Picodollars owed to the vendor, as a decimal string. */
   costPicoUsd: string;
-  /** Ten-thousandths of a dollar taken from the key's budget: on the request's last attempt, 0 on earlier ones. */
+}
+
+/** How one accepted request ended; written once, with its last attempt or without one. */
+export interface RequestOutcome {
+  requestId: string;
+  keyId: string;
+  model: string;
+  protocol: string;
+  lane: Lane;
+  isStream: boolean;
+  /** `ok` or a failure code. */
+  outcome: string;
+  /** Provider and upstream model that answered; null when nobody did. */
+  provider: string | null;
+  upstreamModel: string | null;
+  acceptedAtMs: number;
+  finishedAtMs: number;
+  /** Attempts that called a vendor. */
+  attempts: number;
+  costPicoUsd: string;
+  /** Ten-thousandths of a dollar taken from the key's budget: the cost, rounded up once. */
   chargeUnits: number;
+}
+
+/** One entry of the ledger stream: either part may be missing. */
+export interface LedgerMessage {
+  attempt?: LedgerEntry;
+  request?: RequestOutcome;
 }

@@ -1,16 +1,27 @@
 // What the broker knows of one accepted request: written whole by the API tier before the job is queued, then only its
 // mutable part changes (see src/reply/request-store.ts).
+import type { Failure } from './failure.ts';
 import type { Lane } from './job.ts';
 import type { RoutePlan } from './route-plan.ts';
 
 /** Version of everything that crosses processes; a reader refuses what is newer than itself. */
 export const CONTRACT_VERSION = 1;
 
+export interface KeyLimits {
+  requestsPerMinute?: number;
+  tokensPerMinute?: number;
+  concurrency?: number;
+}
+
 /** The part that never changes after acceptance. */
 export interface RequestSpec {
   version: number;
   requestId: string;
   keyId: string;
+  /** Limits of the key, as the limiter knows them; null where it has none. */
+  keyScope: { name: string; limits: KeyLimits } | null;
+  /** What was reserved in the key's budget; null where it has none. Ten-thousandths of a dollar. */
+  budgetHold: { account: string; units: number } | null;
   /** Which client protocol the answer is written in. */
   protocol: string;
   /** The model as the client named it. */
@@ -32,3 +43,22 @@ export interface RequestSpec {
   /** Upper bound of the answer as far as the request states one, else the model's default estimate. */
   estimatedOutputTokens: number;
 }
+
+/** How far the attempts have come: handed from one delivery to the next. */
+export interface RequestProgress {
+  /** Failed attempts at the current step. */
+  failuresAtStep: number;
+  /** One failure per step that was given up, and the latest of the current step. */
+  failures: Failure[];
+  /** Attempts that called a vendor. */
+  calls: number;
+  /** Picodollars owed for attempts so far, as a decimal string. */
+  costPicoUsd: string;
+}
+
+export const NO_PROGRESS: RequestProgress = Object.freeze({
+  failuresAtStep: 0,
+  failures: [],
+  calls: 0,
+  costPicoUsd: '0',
+});

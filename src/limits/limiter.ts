@@ -50,8 +50,17 @@ export interface PermitRequest {
 export interface Settlement {
   /** Tokens the vendor really counted, as far as known. */
   usedTokens: number;
-  /** JSON of the ledger entry. */
-  entry: string;
+  /** JSON of the ledger message; null when the vendor was not called after all. */
+  entry: string | null;
+}
+
+export interface WindowState {
+  requests: number;
+  tokens: number;
+  /** Until the window is empty, if nothing more is counted in it. */
+  resetMs: number;
+  /** Until the scope may be asked at all. */
+  blockedMs: number;
 }
 
 export interface Limiter {
@@ -61,6 +70,8 @@ export interface Limiter {
   leave(requestId: string, scopes: readonly Scope[]): Promise<void>;
   /** Gives the permit back and hands the entry to the ledger. Safe to call twice: the ledger keeps one entry. */
   settle(permit: Permit, settlement: Settlement): Promise<void>;
+  /** What a scope's window holds now; takes nothing. */
+  peek(scopeName: string): Promise<WindowState>;
   /** Extends leases of attempts still running. */
   renew(permits: readonly Permit[]): Promise<void>;
   /** Nobody gets a permit of this scope for so long, on any worker. */
@@ -77,6 +88,7 @@ const REAP_AT_ONCE = 500;
 
 const permitScript = loadLuaScript(import.meta.url, './permit.lua');
 const settleScript = loadLuaScript(import.meta.url, './settle.lua');
+const peekScript = loadLuaScript(import.meta.url, './peek.lua');
 const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');
 const reapScript = loadLuaScript(import.meta.url, './reap.lua');
@@ -122,7 +134,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       const keys = [keyspace.openAttempts, keyspace.openLeases, keyspace.ledgerStream, ...scopeKeys(permit.scopes)];
       const args = [
         permit.attemptId,
-        settlement.entry,
+        settlement.entry ?? '',
         permit.slice,
         permit.reservedTokens,
         settlement.usedTokens,
@@ -130,6 +142,12 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
         ...permit.scopes.map((scope) => scope.name),
       ];
       await runScript(redis, settleScript, keys, args);
+    },
+
+    async peek(scopeName) {
+      const reply = await runScript(redis, peekScript, [keyspace.scope(scopeName).window], []);
+      const [requests, tokens, resetMs, blockedMs] = reply as [number, number, number, number];
+      return { requests, tokens, resetMs, blockedMs };
     },
 
     async renew(permits) {

@@ -3,7 +3,7 @@
 -- reaper wrote it as unsettled): the writer replaces an unsettled entry by a settled one, and nothing else.
 --
 -- KEYS  1 open attempts, 2 open leases, 3 ledger stream, then per scope: window, leases, room, presence
--- ARGV  1 attempt id, 2 ledger entry, 3 slice of the start, 4 tokens reserved, 5 tokens used, 6 channel of freed scopes,
+-- ARGV  1 attempt id, 2 ledger message or '' when no call was made, 3 slice of the start, 4 tokens reserved, 5 tokens used, 6 channel of freed scopes,
 --       then per scope: its name
 -- Gives 1 when the attempt was open, else 0.
 local attempt, slice = ARGV[1], ARGV[3]
@@ -23,5 +23,5 @@ if was_open == 1 then
     if freed == 1 and redis.call('EXISTS', room) == 1 then redis.call('SPUBLISH', ARGV[6], ARGV[6 + i]) end
   end
 end
-redis.call('XADD', KEYS[3], '*', 'e', ARGV[2])
+if ARGV[2] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[2]) end
 return was_open

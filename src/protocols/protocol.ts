@@ -92,6 +92,8 @@ export interface VendorProtocol {
 export interface RelayedEvent {
   /** Client-visible bytes, or null when there is nothing to pass on. */
   bytes: Buffer | null;
+  /** Nothing a person could see yet: held back until something is, so that a vendor that fails first costs nothing. */
+  isPreamble?: boolean;
   /** The vendor said that it failed, or sent something that cannot be read. Nothing more is passed on. */
   failure?: Failure;
 }

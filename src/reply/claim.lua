@@ -1,26 +1,23 @@
 -- A delivery takes a request over and opens its next attempt. From here on every earlier writer is refused: the fence
--- entry has a higher id than anything it can write.
+-- entry has a higher id than anything it can write. A cancelled request is claimed too: somebody must end it.
 --
 -- KEYS  1 record, 2 body, 3 log, 4 workers of the shard
--- ARGV  1 step of the job, 2 worker id, 3 how long a silent worker counts as alive, ms, 4 log's time to live, ms,
---       5 '1' when the caller holds the request already and goes on to its next attempt
--- Gives {'claimed', attempt, id of the last frame, fence id, answered, spec, body} or {reason[, detail]}.
-local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered')
-local spec, step, state, owner, cancelled = record[1], record[2], record[3], record[4], record[5]
+-- ARGV  1 step of the job, 2 worker id, 3 how long a silent worker counts as alive, ms, 4 log's time to live, ms
+-- Gives {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body}
+-- or {reason[, detail]}.
+local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered', 'progress')
+local spec, step, state, owner = record[1], record[2], record[3], record[4]
 if not spec then return {'gone'} end
 if state == 'done' then return {'done'} end
-if step ~= ARGV[1] then return {'moved', step} end
-if cancelled then return {'cancelled', spec} end
-if ARGV[5] == '1' then
-  if owner ~= ARGV[2] then return {'lost'} end
-elseif owner and owner ~= ARGV[2] then -- its own claim may arrive twice: a resent command
+if step ~= ARGV[1] then return {'moved', step, spec} end
+if owner and owner ~= ARGV[2] then -- its own claim may arrive twice: a resent command
   local seen = redis.call('HGET', KEYS[4], owner)
   local time = redis.call('TIME')
   if seen and tonumber(seen) > time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3]) then
     return {'owned', owner}
   end
 end
-local body = ARGV[5] == '1' or redis.call('GET', KEYS[2])
+local body = redis.call('GET', KEYS[2])
 if not body then return {'gone'} end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'state', 'running')
@@ -34,5 +31,4 @@ for _, entry in ipairs(redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 32)) 
 end
 local fence = redis.call('XADD', KEYS[3], attempt .. '-*', 'k', 'fence', 'm', '', 'b', '')
 redis.call('PEXPIRE', KEYS[3], ARGV[4])
-if ARGV[5] == '1' then return {'claimed', attempt, before, fence, record[6] or ''} end
-return {'claimed', attempt, before, fence, record[6] or '', spec, body}
+return {'claimed', attempt, before, fence, record[5] or '', record[6] or '', record[7] or '', spec, body}

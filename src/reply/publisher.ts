@@ -25,9 +25,16 @@ export interface ReplyWriter {
   event(bytes: Buffer): void;
   /** A complete answer in a single frame. */
   whole(meta: HeadMeta, body: Buffer): void;
-  end(): void;
+  /** @param outcome `ok` or the code of the failure that the last event says. */
+  end(outcome: string): void;
   fail(failure: Failure): void;
-  /** Resolves when the backlog is small enough to read more from the vendor. */
+  /** The owner's next attempt: what follows is numbered under it. */
+  beginAttempt(grant: Pick<WriteGrant, 'attempt' | 'fenceSequence'>): void;
+  /** Nothing more will be written by this delivery, and the request is not over. */
+  abandon(): void;
+  /** False while so much is on its way to Redis that nothing more should be read from the vendor. */
+  readonly isReady: boolean;
+  /** Resolves when `isReady`. */
   ready(): Promise<void>;
   /** Resolves when all that was written is in Redis or was refused. */
   settled(): Promise<void>;
@@ -92,6 +99,7 @@ interface WriterHooks {
 
 class AttemptWriter implements ReplyWriter, FrameSource {
   readonly #options: ReplyWriterOptions;
+  #attempt: number;
   readonly #announcer: Announcer;
   readonly #hooks: WriterHooks;
   #sequence: number;
@@ -111,13 +119,14 @@ class AttemptWriter implements ReplyWriter, FrameSource {
     this.#options = options;
     this.#announcer = announcer;
     this.#hooks = hooks;
+    this.#attempt = options.grant.attempt;
     this.#sequence = options.grant.fenceSequence;
     this.#lastId = options.grant.previous;
     this.#hasAnswered = options.hasAnswered;
   }
 
   get attempt(): number {
-    return this.#options.grant.attempt;
+    return this.#attempt;
   }
 
   get hasAnswered(): boolean {
@@ -125,7 +134,7 @@ class AttemptWriter implements ReplyWriter, FrameSource {
   }
 
   nextEventId(): string {
-    return `${this.attempt}-${this.#sequence + 1}`;
+    return `${this.#attempt}-${this.#sequence + 1}`;
   }
 
   head(meta: HeadMeta): void {
@@ -145,18 +154,32 @@ class AttemptWriter implements ReplyWriter, FrameSource {
     this.#finish('head', JSON.stringify(meta));
   }
 
-  end(): void {
+  end(outcome: string): void {
     // A head that has not left yet goes first: a frame has one kind.
     if (this.#head !== null) this.#announcer.add(this.takeFrame());
-    this.#finish('end', '');
+    this.#finish('end', outcome);
   }
 
   fail(failure: Failure): void {
     this.#finish('fail', JSON.stringify(failure));
   }
 
+  beginAttempt({ attempt, fenceSequence }: Pick<WriteGrant, 'attempt' | 'fenceSequence'>): void {
+    this.#attempt = attempt;
+    this.#sequence = fenceSequence;
+  }
+
+  abandon(): void {
+    this.#announcer.markClean(this);
+    this.#hooks.onClosed();
+  }
+
+  get isReady(): boolean {
+    return this.#backlogBytes < WRITER_HIGH_WATER_BYTES || this.#isRefused;
+  }
+
   ready(): Promise<void> {
-    return this.#until(() => this.#backlogBytes < WRITER_HIGH_WATER_BYTES || this.#isRefused);
+    return this.#until(() => this.isReady);
   }
 
   settled(): Promise<void> {
@@ -187,7 +210,7 @@ class AttemptWriter implements ReplyWriter, FrameSource {
   #frame(kind: FrameKind, meta: string, retentionMs: number | null): OutgoingFrame {
     if (this.#gathered.length === 0) this.#sequence += 1;
     const bytes = this.#gathered.length === 1 ? this.#gathered[0]! : Buffer.concat(this.#gathered);
-    const id = `${this.attempt}-${this.#sequence}`;
+    const id = `${this.#attempt}-${this.#sequence}`;
     const previous = this.#lastId;
     this.#gathered = [];
     this.#lastId = id;

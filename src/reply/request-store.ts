@@ -8,8 +8,10 @@
 //              has been silent for WORKER_SILENCE_MS, by another worker's `claim` (running, next attempt).
 //   done       the last frame is in the log. Final.
 // `cancelled` is a mark, not a state: a queued request is dropped at its claim, a running one is told to stop.
+
+import { parseFrameId } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
-import { CONTRACT_VERSION, type RequestSpec } from '../contracts/request-record.ts';
+import { CONTRACT_VERSION, NO_PROGRESS, type RequestProgress, type RequestSpec } from '../contracts/request-record.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript, runScriptForBuffers } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
@@ -23,34 +25,59 @@ export interface WriteGrant {
   fenceSequence: number;
 }
 
+export interface Claim {
+  grant: WriteGrant;
+  spec: RequestSpec;
+  body: Buffer;
+  progress: RequestProgress;
+  /** Somebody cancelled it meanwhile: it must be ended, not worked on. */
+  isCancelled: boolean;
+  /** Bytes of an answer went to the client in an earlier attempt. */
+  hasAnswered: boolean;
+}
+
 export type ClaimResult =
-  | { kind: 'claimed'; grant: WriteGrant; spec: RequestSpec; body: Buffer; hasAnswered: boolean }
-  /** Cancelled before anybody worked on it; the spec tells where to say so. */
-  | { kind: 'cancelled'; spec: RequestSpec }
+  | { kind: 'claimed'; claim: Claim }
   /** Another worker that is alive holds it. */
   | { kind: 'owned'; owner: string }
   /** A fallback moved it to this step; its job may have been lost on the way. */
-  | { kind: 'moved'; step: number }
-  /** It has its outcome, or its time to live is over. */
+  | { kind: 'moved'; step: number; spec: RequestSpec }
+  /** It has its outcome. */
   | { kind: 'done' }
+  /** Its time to live is over, or it was never written whole. */
   | { kind: 'gone' };
 
-export type ContinueResult = { kind: 'claimed'; grant: WriteGrant } | { kind: 'cancelled' } | { kind: 'lost' };
-
 export type CancelResult = { kind: 'done' } | { kind: 'running' } | { kind: 'queued'; step: number };
+
+export interface ReleaseChange {
+  fromStep: number;
+  toStep: number;
+  progress: RequestProgress;
+  /** The open attempt never called a vendor: its number is used again. */
+  isAttemptUnused: boolean;
+}
 
 export interface RequestStore {
   accept(spec: RequestSpec, body: Buffer, timeToLiveMs: number): Promise<void>;
   claim(requestId: string, step: number, workerId: string, timeToLiveMs: number): Promise<ClaimResult>;
-  /** The owner's next attempt at the same step. */
-  continueClaim(requestId: string, step: number, workerId: string, timeToLiveMs: number): Promise<ContinueResult>;
-  /** False when the request is no longer the worker's: it must stop at once. */
-  release(requestId: string, workerId: string, from: number, to: number, isAttemptUnused: boolean): Promise<boolean>;
+  /** The owner's next attempt. Null when the request is no longer the worker's: it must stop at once. */
+  continueClaim(
+    requestId: string,
+    workerId: string,
+    progress: RequestProgress,
+    timeToLiveMs: number,
+  ): Promise<Pick<WriteGrant, 'attempt' | 'fenceSequence'> | null>;
+  /** False when the request is no longer the worker's. */
+  release(requestId: string, workerId: string, change: ReleaseChange): Promise<boolean>;
   cancel(requestId: string): Promise<CancelResult>;
   /** Says that this worker is alive, on the shards it has requests of. */
   heartbeat(workerId: string, shards: Iterable<number>): Promise<void>;
+  /** Whether any worker has said so lately. */
+  hasLiveWorker(replyShards: number): Promise<boolean>;
   /** The worker leaves: its requests may be claimed at once. */
   sayGoodbye(workerId: string, shards: Iterable<number>): Promise<void>;
+  /** Record and log live at least so much longer. */
+  keep(requestId: string, timeToLiveMs: number): Promise<void>;
   /** Removes record, body and log: the client has everything and nobody may ask again. */
   forget(requestIds: readonly string[]): Promise<void>;
 }
@@ -60,18 +87,12 @@ export const WORKER_SILENCE_MS = 5_000;
 
 const acceptScript = loadLuaScript(import.meta.url, './accept.lua');
 const claimScript = loadLuaScript(import.meta.url, './claim.lua');
+const continueScript = loadLuaScript(import.meta.url, './continue.lua');
 const releaseScript = loadLuaScript(import.meta.url, './release.lua');
 const heartbeatScript = loadLuaScript(import.meta.url, './heartbeat.lua');
 const cancelScript = loadLuaScript(import.meta.url, './cancel.lua');
 
 export function createRequestStore(redis: RedisClient, keyspace: Keyspace): RequestStore {
-  async function runClaim(requestId: string, step: number, workerId: string, timeToLiveMs: number, isNext: boolean) {
-    const keys = keyspace.request(requestId);
-    const args = [step, workerId, WORKER_SILENCE_MS, timeToLiveMs, isNext ? '1' : '0'];
-    const scriptKeys = [keys.record, keys.body, keys.log, keyspace.workers(shardOf(requestId))];
-    return (await runScriptForBuffers(redis, claimScript, scriptKeys, args)) as ClaimReply;
-  }
-
   return {
     async accept(spec, body, timeToLiveMs) {
       const keys = keyspace.request(spec.requestId);
@@ -79,20 +100,24 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     },
 
     async claim(requestId, step, workerId, timeToLiveMs) {
-      return readClaim(await runClaim(requestId, step, workerId, timeToLiveMs, false));
+      const keys = keyspace.request(requestId);
+      const scriptKeys = [keys.record, keys.body, keys.log, keyspace.workers(shardOf(requestId))];
+      const args = [step, workerId, WORKER_SILENCE_MS, timeToLiveMs];
+      return readClaim((await runScriptForBuffers(redis, claimScript, scriptKeys, args)) as ClaimReply);
     },
 
-    async continueClaim(requestId, step, workerId, timeToLiveMs) {
-      const reply = await runClaim(requestId, step, workerId, timeToLiveMs, true);
-      const kind = reply[0].toString();
-      if (kind === 'claimed') return { kind, grant: readGrant(reply) };
-      return { kind: kind === 'cancelled' ? 'cancelled' : 'lost' };
+    async continueClaim(requestId, workerId, progress, timeToLiveMs) {
+      const { record, log } = keyspace.request(requestId);
+      const args = [workerId, JSON.stringify(progress), timeToLiveMs];
+      const [attempt, fence] = (await runScript(redis, continueScript, [record, log], args)) as [number?, string?];
+      return attempt === undefined ? null : { attempt, fenceSequence: parseFrameId(fence!).sequence };
     },
 
-    async release(requestId, workerId, from, to, isAttemptUnused) {
+    async release(requestId, workerId, change) {
       const { record } = keyspace.request(requestId);
-      const reply = await runScript(redis, releaseScript, [record], [workerId, from, to, isAttemptUnused ? '1' : '0']);
-      return reply === 1;
+      const { fromStep, toStep, progress, isAttemptUnused } = change;
+      const args = [workerId, fromStep, toStep, JSON.stringify(progress), isAttemptUnused ? '1' : '0'];
+      return (await runScript(redis, releaseScript, [record], args)) === 1;
     },
 
     async cancel(requestId) {
@@ -111,8 +136,19 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       );
     },
 
+    async hasLiveWorker(replyShards) {
+      const shards = Array.from({ length: replyShards }, (_, shard) => redis.hvals(keyspace.workers(shard)));
+      const lastSeen = (await Promise.all(shards)).flat().map(Number);
+      return Math.max(0, ...lastSeen) > Date.now() - WORKER_SILENCE_MS * 2;
+    },
+
     async sayGoodbye(workerId, shards) {
       await Promise.all([...shards].map((shard) => redis.hdel(keyspace.workers(shard), workerId)));
+    },
+
+    async keep(requestId, timeToLiveMs) {
+      const { record, log } = keyspace.request(requestId);
+      await Promise.all([redis.pexpire(record, timeToLiveMs, 'GT'), redis.pexpire(log, timeToLiveMs, 'GT')]);
     },
 
     async forget(requestIds) {
@@ -127,32 +163,31 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
 }
 
 type ClaimReply = [Buffer, ...unknown[]];
-
-function readGrant(reply: ClaimReply): WriteGrant {
-  const [, attempt, previous, fence] = reply as [Buffer, number, Buffer, Buffer];
-  return {
-    attempt,
-    previous: previous.toString(),
-    fenceSequence: Number(fence.toString().split('-')[1]),
-  };
-}
+type ClaimedReply = [Buffer, number, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
 
 function readClaim(reply: ClaimReply): ClaimResult {
   const kind = reply[0].toString() as ClaimResult['kind'];
   switch (kind) {
-    case 'claimed': {
-      const [, , , , answered, spec, body] = reply as [Buffer, number, Buffer, Buffer, Buffer, Buffer, Buffer];
-      return { kind, grant: readGrant(reply), hasAnswered: answered.length > 0, spec: readSpec(spec), body };
-    }
-    case 'cancelled':
-      return { kind, spec: readSpec(reply[1] as Buffer) };
+    case 'claimed':
+      return { kind, claim: readClaimed(reply as ClaimedReply) };
     case 'owned':
       return { kind, owner: String(reply[1]) };
     case 'moved':
-      return { kind, step: Number(String(reply[1])) };
+      return { kind, step: Number(String(reply[1])), spec: readSpec(reply[2] as Buffer) };
     default:
       return { kind };
   }
+}
+
+function readClaimed([, attempt, previous, fence, cancelled, answered, progress, spec, body]: ClaimedReply): Claim {
+  return {
+    grant: { attempt, previous: previous.toString(), fenceSequence: parseFrameId(fence.toString()).sequence },
+    spec: readSpec(spec),
+    body,
+    progress: progress.length === 0 ? NO_PROGRESS : (JSON.parse(progress.toString()) as RequestProgress),
+    isCancelled: cancelled.length > 0,
+    hasAnswered: answered.length > 0,
+  };
 }
 
 function readSpec(json: Buffer): RequestSpec {

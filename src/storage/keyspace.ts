@@ -42,8 +42,10 @@ export interface Keyspace {
   ledgerStream: string;
   /** Pub/sub channel on which API processes hear of changed keys. */
   accountsChannel: string;
-  /** Hash: circuit state of every deployment that has failed lately. */
-  circuits: string;
+  /** Hash: what a deployment's calls have come to lately. */
+  circuit(deploymentId: string): string;
+  /** Hash: deployment id → unix ms until which its circuit is open; only circuits that are not closed. */
+  openCircuits: string;
   budget(keyId: string): string;
   queuePrefix(provider: string): string;
 }
@@ -79,7 +81,8 @@ export function createKeyspace(namespace: string): Keyspace {
     openLeases: `${core}:open-leases`,
     ledgerStream: `${core}:ledger`,
     accountsChannel: `${core}:accounts`,
-    circuits: `${core}:circuits`,
+    circuit: (deploymentId) => `${core}:circuit:${deploymentId}`,
+    openCircuits: `${core}:open-circuits`,
     budget: (keyId) => `${core}:budget:${keyId}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,
   };

@@ -37,7 +37,7 @@ export class ChatStreamRelay implements StreamRelay {
     const chunk = parseChunk(event.data);
     if (chunk === null) return { bytes: null, failure: MALFORMED };
     if (chunk.error) return { bytes: null, failure: readChatEventFailure(chunk.error) };
-    return { bytes: this.#relay(event, chunk) };
+    return { bytes: this.#relay(event, chunk), isPreamble: this.#outputBytes === 0 && !isTelling(chunk) };
   }
 
   end(): RelayedEvent {
@@ -105,6 +105,11 @@ export class ChatStreamRelay implements StreamRelay {
     const priced = insertCost(json, this.#context.priceUsage(usage, null));
     return Buffer.concat([Buffer.from('data: '), priced, Buffer.from('\n\n')]);
   }
+}
+
+/** A finish or usage ends the wait for content that never comes. */
+function isTelling(chunk: ChatChunk): boolean {
+  return Boolean(chunk.usage) || (chunk.choices ?? []).some((choice) => Boolean(choice.finish_reason));
 }
 
 const NOTHING: RelayedEvent = Object.freeze({ bytes: null });

@@ -1,0 +1,57 @@
+// A client's key: what it looks like, what is kept of it, what it may do.
+import { createHash, randomBytes } from 'node:crypto';
+import type { KeyLimits } from '../contracts/request-record.ts';
+
+export interface KeySettings {
+  limits: KeyLimits;
+  /** Ten-thousandths of a dollar; null for no budget. */
+  budgetUnits: number | null;
+  /** When the budget begins anew; `total` never does. */
+  budgetPeriod: 'total' | 'month' | 'day';
+  /** Public model names, `*` as a wildcard; null for all. */
+  models: readonly string[] | null;
+}
+
+export interface ApiKey {
+  id: string;
+  name: string;
+  /** First characters of the secret, to recognise it by. */
+  hint: string;
+  settings: KeySettings;
+  createdAtMs: number;
+  revokedAtMs: number | null;
+}
+
+export const DEFAULT_KEY_SETTINGS: KeySettings = Object.freeze({
+  limits: {},
+  budgetUnits: null,
+  budgetPeriod: 'total',
+  models: null,
+});
+
+const SECRET_PREFIX = 'sk-sluice-';
+const HINT_CHARS = 15;
+
+export function createSecret(): string {
+  return SECRET_PREFIX + randomBytes(20).toString('hex');
+}
+
+/** A key has 160 random bits: nobody guesses it from its SHA-256, and no slow hash is paid for on every request. */
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+export function hintOf(secret: string): string {
+  return `${secret.slice(0, Math.min(HINT_CHARS, Math.floor(secret.length / 2)))}…`;
+}
+
+/** Whether the key may use a public model name. */
+export function mayUseModel(settings: KeySettings, model: string): boolean {
+  return settings.models === null || settings.models.some((pattern) => matches(pattern, model));
+}
+
+function matches(pattern: string, model: string): boolean {
+  const star = pattern.indexOf('*');
+  if (star < 0) return pattern === model;
+  return model.startsWith(pattern.slice(0, star)) && model.endsWith(pattern.slice(star + 1));
+}

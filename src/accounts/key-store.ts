@@ -1,0 +1,96 @@
+// Client keys in SQL. Only the hash of a secret is kept; the secret is shown once, when it is made.
+import { randomBytes } from 'node:crypto';
+import type { Selectable } from 'kysely';
+import { asNumber, type Database } from '../storage/database.ts';
+import type { ApiKeysTable } from '../storage/tables.ts';
+import { type ApiKey, createSecret, DEFAULT_KEY_SETTINGS, hashSecret, hintOf, type KeySettings } from './api-key.ts';
+
+export interface KeyStore {
+  /** The secret is not kept anywhere. */
+  create(name: string, settings?: Partial<KeySettings>): Promise<{ key: ApiKey; secret: string }>;
+  /** A key with a secret of the caller's choice (`SLUICE_API_KEY`); the key that has it already, if there is one. */
+  ensure(name: string, secret: string): Promise<ApiKey>;
+  findByHash(hash: string): Promise<ApiKey | null>;
+  /** Newest first, revoked ones included. */
+  list(): Promise<ApiKey[]>;
+  update(id: string, settings: Partial<KeySettings>): Promise<ApiKey | null>;
+  /** Null when there is no such key; revoking twice keeps the first date. */
+  revoke(id: string): Promise<ApiKey | null>;
+}
+
+export function createKeyStore(database: Database): KeyStore {
+  async function insert(name: string, secret: string, settings: Partial<KeySettings>): Promise<ApiKey> {
+    const key: ApiKey = {
+      id: `key_${randomBytes(8).toString('hex')}`,
+      name,
+      hint: hintOf(secret),
+      settings: { ...DEFAULT_KEY_SETTINGS, ...settings },
+      createdAtMs: Date.now(),
+      revokedAtMs: null,
+    };
+    await database
+      .insertInto('api_keys')
+      .values({
+        id: key.id,
+        name,
+        hash: hashSecret(secret),
+        hint: key.hint,
+        settings: JSON.stringify(key.settings),
+        created_at: key.createdAtMs,
+        revoked_at: null,
+      })
+      .execute();
+    return key;
+  }
+
+  async function find(column: 'id' | 'hash', value: string): Promise<ApiKey | null> {
+    const row = await database.selectFrom('api_keys').selectAll().where(column, '=', value).executeTakeFirst();
+    return row === undefined ? null : readKey(row);
+  }
+
+  return {
+    async create(name, settings = {}) {
+      const secret = createSecret();
+      return { key: await insert(name, secret, settings), secret };
+    },
+    async ensure(name, secret) {
+      return (await find('hash', hashSecret(secret))) ?? (await insert(name, secret, {}));
+    },
+    findByHash: (hash) => find('hash', hash),
+    async list() {
+      const rows = await database.selectFrom('api_keys').selectAll().orderBy('created_at', 'desc').execute();
+      return rows.map(readKey);
+    },
+    async update(id, settings) {
+      const key = await find('id', id);
+      if (key === null) return null;
+      const merged = { ...key.settings, ...settings };
+      await database
+        .updateTable('api_keys')
+        .set({ settings: JSON.stringify(merged) })
+        .where('id', '=', id)
+        .execute();
+      return { ...key, settings: merged };
+    },
+    async revoke(id) {
+      await database
+        .updateTable('api_keys')
+        .set({ revoked_at: Date.now() })
+        .where('id', '=', id)
+        .where('revoked_at', 'is', null)
+        .execute();
+      return find('id', id);
+    },
+  };
+}
+
+function readKey(row: Selectable<ApiKeysTable>): ApiKey {
+  return {
+    id: row.id,
+    name: row.name,
+    hint: row.hint,
+    settings: { ...DEFAULT_KEY_SETTINGS, ...(JSON.parse(row.settings) as Partial<KeySettings>) },
+    createdAtMs: asNumber(row.created_at),
+    revokedAtMs: row.revoked_at === null ? null : asNumber(row.revoked_at),
+  };
+}

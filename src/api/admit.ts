@@ -1,0 +1,133 @@
+// May this request come in, and how long may it take? What cannot make its deadline is refused at once, with a computed
+// wait; nothing is queued that nobody will wait for.
+import type { IncomingHttpHeaders } from 'node:http';
+import { type ApiKey, mayUseModel } from '../accounts/api-key.ts';
+import type { BudgetHold } from '../accounts/budgets.ts';
+import type { Catalogue } from '../config/catalogue.ts';
+import { createFailure, FailureError } from '../contracts/failure.ts';
+import { LANES, type Lane } from '../contracts/job.ts';
+import { chargeOf, costOf, formatCharge } from '../contracts/money.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { RoutePlan } from '../contracts/route-plan.ts';
+import type { Limiter, Scope, WindowState } from '../limits/limiter.ts';
+import type { ApiContext } from './context.ts';
+
+/** A client may ask for less time than the configuration gives, or more, up to this. */
+const MAX_DEADLINE_MS = 24 * 3_600_000;
+/** A reservation outlives its request's deadline by this: the worker may still be settling. */
+const BUDGET_HOLD_GRACE_MS = 600_000;
+
+export function readDeadlineMs(headers: IncomingHttpHeaders, defaultMs: number): number {
+  const text = headers['x-sluice-deadline-ms'];
+  if (text === undefined) return defaultMs;
+  const deadlineMs = Number(text);
+  if (!Number.isInteger(deadlineMs) || deadlineMs <= 0 || deadlineMs > MAX_DEADLINE_MS) {
+    throw invalidHeader('x-sluice-deadline-ms', `must be a whole number of milliseconds from 1 to ${MAX_DEADLINE_MS}`);
+  }
+  return deadlineMs;
+}
+
+export function readLane(headers: IncomingHttpHeaders): Lane {
+  const text = headers['x-sluice-lane'] ?? 'interactive';
+  const lane = LANES.find((known) => known === text);
+  if (lane === undefined) throw invalidHeader('x-sluice-lane', `must be one of ${LANES.join(', ')}`);
+  return lane;
+}
+
+/** The `vendor` header: null for automatic routing. */
+export function readPinnedProvider(headers: IncomingHttpHeaders): string | null {
+  const text = headers.vendor;
+  return typeof text !== 'string' || text === '' || text === 'auto' ? null : text;
+}
+
+function invalidHeader(name: string, what: string): FailureError {
+  return new FailureError(createFailure('request_invalid', `The header ${name} ${what}.`, { param: name }));
+}
+
+export function checkModelAllowed(key: ApiKey, model: string): void {
+  if (mayUseModel(key.settings, model)) return;
+  const message = `This key may not use the model '${model}'. GET /v1/models lists what it may use.`;
+  throw new FailureError(createFailure('key_forbidden', message, { param: 'model' }));
+}
+
+export function keyScope(key: ApiKey): Scope | null {
+  const { limits } = key.settings;
+  return Object.keys(limits).length === 0 ? null : { name: `key:${key.id}`, limits };
+}
+
+/** Headers that tell a limited key where it stands. Refuses when the key's own limit cannot be met before the deadline. */
+export async function admitByKeyLimits(
+  limiter: Limiter,
+  scope: Scope | null,
+  deadlineMs: number,
+): Promise<Record<string, string>> {
+  if (scope === null) return {};
+  const state = await limiter.peek(scope.name);
+  const { requestsPerMinute, tokensPerMinute } = scope.limits;
+  const isFull =
+    (requestsPerMinute !== undefined && state.requests >= requestsPerMinute) ||
+    (tokensPerMinute !== undefined && state.tokens >= tokensPerMinute);
+  if (isFull && state.resetMs > deadlineMs) {
+    throw new FailureError(
+      createFailure(
+        'key_rate_limited',
+        'Rate limit reached for this key; the request cannot be served before its deadline.',
+        {
+          retryAfterMs: state.resetMs,
+        },
+      ),
+    );
+  }
+  return rateLimitHeaders(scope, state);
+}
+
+function rateLimitHeaders({ limits }: Scope, state: WindowState): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const add = (kind: string, limit: number | undefined, used: number) => {
+    if (limit === undefined) return;
+    headers[`x-ratelimit-limit-${kind}`] = String(limit);
+    headers[`x-ratelimit-remaining-${kind}`] = String(Math.max(0, limit - used));
+    headers[`x-ratelimit-reset-${kind}`] = `${state.resetMs}ms`;
+  };
+  add('requests', limits.requestsPerMinute, state.requests + 1);
+  add('tokens', limits.tokensPerMinute, state.tokens);
+  return headers;
+}
+
+type Sized = Pick<RequestSpec, 'requestId' | 'deadlineAtMs' | 'estimatedInputTokens' | 'estimatedOutputTokens'>;
+
+/** Reserves the dearest step's estimated charge; throws a FailureError (402) when the key's budget has no room for it. */
+export async function reserveBudget(
+  context: ApiContext,
+  key: ApiKey,
+  plan: RoutePlan,
+  request: Sized,
+): Promise<BudgetHold | null> {
+  if (key.settings.budgetUnits === null) return null;
+  const units = estimateCharge(context.catalogue, plan, request);
+  const holdUntilMs = request.deadlineAtMs + BUDGET_HOLD_GRACE_MS;
+  const reservation = await context.budgets.reserve(key, request.requestId, units, holdUntilMs);
+  if (reservation.kind === 'held') return reservation.hold;
+  if (reservation.kind === 'unlimited') return null;
+  const message =
+    `The budget of this key is exhausted: ${formatCharge(Math.max(0, reservation.left))} USD are left, ` +
+    `the request may cost ${formatCharge(units)} USD. Raise the budget, or lower max_tokens.`;
+  throw new FailureError(createFailure('budget_exhausted', message));
+}
+
+function estimateCharge(catalogue: Catalogue, plan: RoutePlan, request: Sized): number {
+  const usage = {
+    inputTokens: request.estimatedInputTokens,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: request.estimatedOutputTokens,
+    reasoningTokens: 0,
+    isEstimated: true,
+  };
+  const costs = plan.steps.map((step) => {
+    const deployment = catalogue.deployments.get(step.deployment);
+    const price = deployment && catalogue.priceOf(deployment, step.upstreamModel, usage.inputTokens);
+    return price ? costOf(usage, price) : 0n;
+  });
+  return chargeOf(costs.reduce((dearest, cost) => (cost > dearest ? cost : dearest), 0n));
+}

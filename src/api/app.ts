@@ -1,0 +1,106 @@
+// The API tier as a Fastify app that listens nowhere yet. Failing stages and their statuses: docs/lifecycle.md.
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { ApiKey } from '../accounts/api-key.ts';
+import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
+import { createSortableId } from '../contracts/ids.ts';
+import { openaiChatClient } from '../protocols/openai-chat/protocol.ts';
+import type { ClientProtocol } from '../protocols/protocol.ts';
+import type { ApiContext } from './context.ts';
+import { encodeFailureAnswer } from './failure-answer.ts';
+import type { Relay } from './relay.ts';
+import { registerAdmin } from './routes/admin.ts';
+import { registerHealth } from './routes/health.ts';
+import { registerInference } from './routes/inference.ts';
+import { registerModels } from './routes/models.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whose error shape this route speaks. */
+    client?: ClientProtocol;
+  }
+  interface FastifyRequest {
+    apiKey: ApiKey | null;
+  }
+}
+
+/** Longer than any load balancer's idle timeout in common use (60 s): it must be the one to close. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+
+export async function createApp(context: ApiContext, relay: Relay): Promise<FastifyInstance> {
+  const app = Fastify({
+    bodyLimit: context.configuration.server.body_limit_bytes,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // Answers may take as long as their deadline; each request has its own.
+    requestTimeout: 0,
+    forceCloseConnections: true,
+    genReqId: () => `req_${createSortableId()}`,
+    routerOptions: { ignoreTrailingSlash: true },
+    loggerInstance: context.logger,
+    disableRequestLogging: true,
+  }) as unknown as FastifyInstance;
+
+  app.decorateRequest('apiKey', null);
+  // Bodies stay bytes: what reaches the vendor is what the client wrote.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(/^application\/(?:[\w.+-]+\+)?json\b/i, { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.setErrorHandler((error: FastifyError, request, reply) =>
+    sendFailure(request, reply, describeError(context, error)),
+  );
+  app.setNotFoundHandler((request, reply) => sendFailure(request, reply, routeNotFound(request)));
+
+  await app.register(swagger, {
+    openapi: {
+      info: { title: 'Sluice', version: '1', description: 'A durable request broker for large language models' },
+    },
+  });
+  registerHealth(app, context);
+  registerModels(app, context);
+  registerAdmin(app, context);
+  registerInference(app, context, relay, {
+    paths: ['/v1/chat/completions', '/v1/openai/chat/completions'],
+    client: openaiChatClient,
+    summary: 'OpenAI Chat Completions, streamed or not, by any configured model',
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  return app;
+}
+
+function sendFailure(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {
+  const client = request.routeOptions.config?.client ?? openaiChatClient;
+  const { status, headers, body } = encodeFailureAnswer(client, failure, request.id);
+  return reply
+    .code(status)
+    .headers({ 'x-request-id': request.id, ...headers })
+    .send(body);
+}
+
+/** Fastify's own errors (fastify.dev/docs/latest/Reference/Errors) as failures; anything unknown is a bug. */
+function describeError(context: ApiContext, error: FastifyError): Failure {
+  if (error instanceof FailureError) return error.failure;
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE': {
+      const limit = context.configuration.server.body_limit_bytes;
+      return createFailure('request_too_large', `The request body is larger than this Sluice takes (${limit} bytes).`);
+    }
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+    case 'FST_ERR_CTP_INVALID_CONTENT_TYPE':
+      return createFailure('content_type_unsupported', "Send the body with 'Content-Type: application/json'.");
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return createFailure('request_malformed', `The request body could not be read: ${error.message}.`);
+    default:
+      context.logger.error({ err: error }, 'request failed by a bug');
+      return createFailure('internal', 'Something went wrong inside Sluice. The log has it under this request id.');
+  }
+}
+
+function routeNotFound(request: FastifyRequest): Failure {
+  const path = request.url.split('?')[0];
+  return createFailure(
+    'route_not_found',
+    `Unknown request URL: ${request.method} ${path}. GET /openapi.json lists what there is.`,
+  );
+}

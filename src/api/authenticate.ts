@@ -1,0 +1,45 @@
+// Who is asking. Runs before the body is read.
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { type ApiKey, hashSecret } from '../accounts/api-key.ts';
+import type { KeyCache } from '../accounts/key-cache.ts';
+import { createFailure, FailureError } from '../contracts/failure.ts';
+
+const BEARER = /^Bearer +(\S+)$/i;
+
+export function bearerToken(headers: IncomingHttpHeaders): string | null {
+  return BEARER.exec(headers.authorization ?? '')?.[1] ?? null;
+}
+
+/** Throws a FailureError for a missing, unknown or revoked key. */
+export async function authenticate(secret: string | null, keys: KeyCache): Promise<ApiKey> {
+  if (secret === null) {
+    throw refused(
+      "You didn't provide an API key. Send it in the Authorization header: 'Authorization: Bearer YOUR_KEY'.",
+    );
+  }
+  const key = await keys.find(secret).catch((error: Error) => {
+    throw new FailureError(
+      createFailure('queue_unavailable', `Keys cannot be checked right now (${error.name}). Try again shortly.`, {
+        retryAfterMs: 1_000,
+      }),
+    );
+  });
+  if (key === null)
+    throw refused('The API key is unknown or has been revoked. Ask the operator of this Sluice for one.');
+  return key;
+}
+
+/** Throws a FailureError unless the admin key was given. */
+export function authenticateAdmin(secret: string | null, adminKey: string | null): void {
+  if (adminKey === null) throw refused('Administration is off: start Sluice with SLUICE_ADMIN_KEY set.');
+  if (secret === null || !timingSafeEqual(digest(secret), digest(adminKey))) throw refused('This needs the admin key.');
+}
+
+function digest(secret: string): Buffer {
+  return Buffer.from(hashSecret(secret), 'hex');
+}
+
+function refused(message: string): FailureError {
+  return new FailureError(createFailure('key_invalid', message));
+}

@@ -1,0 +1,41 @@
+// A request that nobody waits for any more: its job is taken out of the queue, or its worker told to stop.
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { QueueProducer } from '../queue/queues.ts';
+import type { RequestStore } from '../reply/request-store.ts';
+
+/** Messages to workers can be lost: it is said again until the record is done. */
+const REPEAT_AFTER_MS = [500, 1_000, 2_000, 4_000];
+
+export interface Canceller {
+  store: RequestStore;
+  producer: QueueProducer;
+  /** It never reached a worker: its books are closed here. */
+  onRemoved: (spec: RequestSpec) => Promise<void>;
+  onError: (error: Error) => void;
+}
+
+/** Returns at once; goes on in the background until the request is over or all repeats are spent. */
+export function cancelRequest(canceller: Canceller, spec: RequestSpec): void {
+  void cancelUntilOver(canceller, spec);
+}
+
+async function cancelUntilOver(canceller: Canceller, spec: RequestSpec): Promise<void> {
+  for (const waitMs of [0, ...REPEAT_AFTER_MS]) {
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    try {
+      if (await cancelOnce(canceller, spec)) return;
+    } catch (error) {
+      canceller.onError(error as Error);
+    }
+  }
+}
+
+async function cancelOnce({ store, producer, onRemoved }: Canceller, spec: RequestSpec): Promise<boolean> {
+  const result = await store.cancel(spec.requestId);
+  if (result.kind === 'done') return true;
+  if (result.kind === 'running') return false;
+  const { provider } = spec.plan.steps[result.step]!;
+  const isRemoved = await producer.remove(provider, spec.lane, { requestId: spec.requestId, step: result.step });
+  if (isRemoved) await Promise.all([store.forget([spec.requestId]), onRemoved(spec)]);
+  return isRemoved;
+}

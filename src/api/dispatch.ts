@@ -1,0 +1,33 @@
+// Hands an admitted request over to the workers. Order matters here: the reply is listened for before anything is
+// written, and the body is there before the job that refers to it.
+import { createFailure, FailureError } from '../contracts/failure.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { QueueProducer } from '../queue/queues.ts';
+import type { RequestStore } from '../reply/request-store.ts';
+
+/** Record and body outlive the deadline by this: a worker may be writing its last frame. */
+const RECORD_GRACE_MS = 120_000;
+const RETRY_AFTER_OUTAGE_MS = 1_000;
+
+export interface Dispatcher {
+  store: RequestStore;
+  producer: QueueProducer;
+}
+
+/** Throws a FailureError (503) when Redis does not take it; the client may repeat it: what was written is cancelled. */
+export async function dispatch({ store, producer }: Dispatcher, spec: RequestSpec, body: Buffer): Promise<void> {
+  const timeToLiveMs = spec.deadlineAtMs - spec.acceptedAtMs + RECORD_GRACE_MS;
+  try {
+    await store.accept(spec, body, timeToLiveMs);
+    await producer.enqueue(spec.plan.steps[0]!.provider, spec.lane, { requestId: spec.requestId, step: 0 });
+  } catch (error) {
+    // A command that timed out may still be carried out once Redis goes on: then this one is too, right after it.
+    store.cancel(spec.requestId).catch(() => undefined);
+    throw unavailable(error as Error);
+  }
+}
+
+export function unavailable(error: Error): FailureError {
+  const message = `The request queue is not available right now (${error.name}). Nothing was sent; try again shortly.`;
+  return new FailureError(createFailure('queue_unavailable', message, { retryAfterMs: RETRY_AFTER_OUTAGE_MS }));
+}

@@ -1,0 +1,209 @@
+// Writes a request's frames to its client's socket. Does not look into them: the worker wrote what the client receives.
+//
+// A reply is *waiting* (nothing sent: a failure can still have its HTTP status), then *streaming*, then *over*. A stream
+// that waits for its turn gets its status and comment lines early, so that no proxy cuts it; a failure after that is
+// said in an event.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createFailure, type Failure } from '../contracts/failure.ts';
+import { ruleOf } from '../contracts/failure-table.ts';
+import type { Frame, HeadMeta } from '../contracts/frame.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { ClientProtocol } from '../protocols/protocol.ts';
+import type { ReplySubscriber, ReplySubscription } from '../reply/subscriber.ts';
+import { encodeFailureAnswer } from './failure-answer.ts';
+
+export interface RelayOptions {
+  subscriber: ReplySubscriber;
+  keepAliveMs: number;
+  /** The client went away before its answer was whole: whatever works on it must stop. */
+  onClientGone: (spec: RequestSpec) => void;
+  /** The client reads slower than it is answered: its log must not expire under it. */
+  onSlowClient: (spec: RequestSpec) => void;
+  onOver: (spec: RequestSpec, end: ReplyEnd) => void;
+}
+
+export interface ReplyEnd {
+  /** `ok`, or the failure's code; `request_cancelled` when the client went away. */
+  outcome: string;
+  status: number;
+  /** The client has all of it. */
+  isDelivered: boolean;
+  bytes: number;
+}
+
+export interface Relay {
+  /** Listens for the reply's frames; call it before anything is queued. */
+  open(spec: RequestSpec, exchange: HttpExchange): Reply;
+  readonly openCount: number;
+  /** Resolves when no reply is open, at the latest after `limitMs`. */
+  whenIdle(limitMs: number): Promise<void>;
+  /** Ends the timers; open replies stay as they are. */
+  close(): void;
+}
+
+export interface HttpExchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  client: ClientProtocol;
+  /** Sent with every answer of this request. */
+  headers: Record<string, string>;
+}
+
+export interface Reply {
+  /** Nobody works on the request: answer this and be done. */
+  refuse(failure: Failure): void;
+}
+
+const TICK_MS = 1_000;
+const IDLE_POLL_MS = 50;
+/** A worker says itself when a deadline passes; only a reply without any worker is given up here. */
+const DEADLINE_GRACE_MS = 5_000;
+/** A client that reads slowly may go on after the deadline; one that has stopped reading is cut off. */
+const SLOW_CLIENT_GRACE_MS = 300_000;
+const KEEP_ALIVE_COMMENT = Buffer.from(': keep-alive\n\n');
+
+export function createRelay(options: RelayOptions): Relay {
+  const replies = new Set<OpenReply>();
+  const timer = setInterval(() => {
+    const now = Date.now();
+    for (const reply of replies) reply.tick(now);
+  }, TICK_MS);
+  timer.unref();
+  return {
+    open(spec, exchange) {
+      const reply = new OpenReply(options, spec, exchange, () => replies.delete(reply));
+      replies.add(reply);
+      return reply;
+    },
+    get openCount() {
+      return replies.size;
+    },
+    async whenIdle(limitMs) {
+      const untilMs = Date.now() + limitMs;
+      while (replies.size > 0 && Date.now() < untilMs) {
+        await new Promise((resolve) => setTimeout(resolve, IDLE_POLL_MS));
+      }
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+class OpenReply implements Reply {
+  readonly #options: RelayOptions;
+  readonly #spec: RequestSpec;
+  readonly #exchange: HttpExchange;
+  readonly #onClosed: () => void;
+  readonly #subscription: ReplySubscription;
+  #lastWriteMs = Date.now();
+  #bytes = 0;
+  #isOver = false;
+
+  constructor(options: RelayOptions, spec: RequestSpec, exchange: HttpExchange, onClosed: () => void) {
+    this.#options = options;
+    this.#spec = spec;
+    this.#exchange = exchange;
+    this.#onClosed = onClosed;
+    this.#subscription = options.subscriber.open(spec.requestId, (frame) => this.#accept(frame));
+    exchange.response.once('close', () => this.#onSocketClosed());
+    exchange.response.on('drain', () => this.#subscription.resume());
+  }
+
+  refuse(failure: Failure): void {
+    this.#fail(failure);
+  }
+
+  tick(nowMs: number): void {
+    const overdueMs = nowMs - this.#spec.deadlineAtMs;
+    if (this.#exchange.response.writableNeedDrain) {
+      this.#options.onSlowClient(this.#spec);
+      if (overdueMs > SLOW_CLIENT_GRACE_MS) this.#exchange.response.destroy();
+      return;
+    }
+    if (overdueMs > DEADLINE_GRACE_MS) return this.#giveUp();
+    const isIdle = nowMs - this.#lastWriteMs >= this.#options.keepAliveMs;
+    if (this.#spec.isStream && isIdle) this.#sendKeepAlive();
+  }
+
+  #accept(frame: Frame): void {
+    if (this.#isOver) return;
+    switch (frame.kind) {
+      case 'head':
+        return this.#sendHead(JSON.parse(frame.meta) as HeadMeta, frame.bytes);
+      case 'data':
+        return this.#write(frame.bytes);
+      case 'end':
+        this.#write(frame.bytes);
+        return this.#end(frame.meta);
+      case 'fail':
+        return this.#fail(JSON.parse(frame.meta) as Failure);
+      case 'fence':
+        return;
+    }
+  }
+
+  #sendHead(meta: HeadMeta, bytes: Buffer): void {
+    const { response, headers } = this.#exchange;
+    if (meta.isWhole) {
+      response.writeHead(meta.status, { ...headers, ...meta.headers, 'content-length': bytes.length });
+      this.#bytes += bytes.length;
+      response.end(bytes);
+      return this.#close({ outcome: 'ok', isDelivered: true });
+    }
+    if (!response.headersSent) response.writeHead(meta.status, { ...headers, ...meta.headers });
+    this.#write(bytes);
+  }
+
+  #write(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#lastWriteMs = Date.now();
+    this.#bytes += bytes.length;
+    // A slow client is not buffered for: its frames wait in the log until the socket has drained.
+    if (!this.#exchange.response.write(bytes)) this.#subscription.pause();
+  }
+
+  #end(outcome: string): void {
+    this.#exchange.response.end();
+    this.#close({ outcome, isDelivered: true });
+  }
+
+  #fail(failure: Failure): void {
+    if (this.#isOver) return;
+    const { response, client, headers } = this.#exchange;
+    const { requestId } = this.#spec;
+    if (response.headersSent) {
+      response.end(client.encodeFailureEvent(failure, requestId));
+    } else {
+      const answer = encodeFailureAnswer(client, failure, requestId);
+      response.writeHead(answer.status, { ...headers, ...answer.headers });
+      response.end(answer.body);
+    }
+    this.#close({ outcome: failure.code, isDelivered: true });
+  }
+
+  /** The status goes out before the answer is known, as late as a proxy's patience allows. */
+  #sendKeepAlive(): void {
+    const { response, client, headers } = this.#exchange;
+    if (!response.headersSent) response.writeHead(200, { ...headers, ...client.streamHeaders });
+    this.#write(KEEP_ALIVE_COMMENT);
+  }
+
+  #giveUp(): void {
+    this.#options.onClientGone(this.#spec);
+    this.#fail(createFailure('deadline_passed_waiting', 'No worker answered before the deadline of the request.'));
+  }
+
+  #onSocketClosed(): void {
+    if (this.#isOver) return;
+    this.#options.onClientGone(this.#spec);
+    this.#close({ outcome: 'request_cancelled', isDelivered: false });
+  }
+
+  #close(end: Pick<ReplyEnd, 'outcome' | 'isDelivered'>): void {
+    this.#isOver = true;
+    this.#subscription.close();
+    this.#onClosed();
+    const { response } = this.#exchange;
+    const status = end.isDelivered || response.headersSent ? response.statusCode : ruleOf('request_cancelled').status;
+    this.#options.onOver(this.#spec, { ...end, status, bytes: this.#bytes });
+  }
+}

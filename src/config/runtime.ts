@@ -1,0 +1,56 @@
+// Everything a process needs to know before it opens its first connection.
+import type { RedisAddress } from '../storage/redis.ts';
+import { type Catalogue, checkReferences, createCatalogue } from './catalogue.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+import { ConfigurationError, DEFAULT_CONFIG_PATH, loadConfiguration } from './load.ts';
+import type { Configuration } from './schema.ts';
+
+export interface Runtime {
+  environment: Environment;
+  configuration: Configuration;
+  catalogue: Catalogue;
+  /** Null: none is configured, and `sluice start` would embed one. */
+  redisAddress: RedisAddress | null;
+  databaseUrl: string;
+  replyShards: number;
+}
+
+/** Hash slots that requests spread over on a cluster, where one would mean one node. */
+const CLUSTER_REPLY_SHARDS = 16;
+
+/** Throws a ConfigurationError that lists every fault. */
+export function loadRuntime(configPath?: string, environment: Environment = readEnvironment()): Runtime {
+  const path = configPath ?? environment.configPath;
+  const configuration = loadConfiguration(path, environment.variables);
+  const faults = checkReferences(configuration);
+  if (faults.length > 0) {
+    const file = path ?? DEFAULT_CONFIG_PATH;
+    throw new ConfigurationError(faults.map((fault) => ({ file, line: null, ...fault })));
+  }
+  const redisAddress = redisAddressOf(configuration, environment);
+  return {
+    environment,
+    configuration,
+    catalogue: createCatalogue(configuration),
+    redisAddress,
+    databaseUrl:
+      configuration.database.url ?? environment.databaseUrl ?? `sqlite:${environment.dataDirectory}/sluice.db`,
+    replyShards: configuration.redis.reply_shards ?? (redisAddress?.kind === 'cluster' ? CLUSTER_REPLY_SHARDS : 1),
+  };
+}
+
+function redisAddressOf({ redis }: Configuration, environment: Environment): RedisAddress | null {
+  if (redis.cluster !== undefined) return { kind: 'cluster', urls: redis.cluster };
+  if (redis.sentinel !== undefined) return { kind: 'sentinel', ...redis.sentinel };
+  const url = redis.url ?? environment.redisUrl;
+  return url === undefined ? null : { kind: 'standalone', url };
+}
+
+/** For processes that cannot work without one. Throws a ConfigurationError that says what to do. */
+export function requireRedis(runtime: Runtime): RedisAddress {
+  if (runtime.redisAddress !== null) return runtime.redisAddress;
+  const message =
+    'no Redis is configured: set redis.url or SLUICE_REDIS_URL, or run `sluice start`, which brings its own';
+  const file = runtime.environment.configPath ?? DEFAULT_CONFIG_PATH;
+  throw new ConfigurationError([{ file, line: null, path: 'redis', message }]);
+}

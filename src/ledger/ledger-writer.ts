@@ -1,0 +1,68 @@
+// Carries ledger messages from the Redis stream into SQL. A message leaves the stream only after its transaction has
+// been committed: SQL may be away for as long as Redis has memory, and no entry is lost or written twice.
+
+import type { LedgerStore } from './ledger-store.ts';
+import type { LedgerReader } from './ledger-stream.ts';
+
+/** A transaction of this size takes SQLite a few milliseconds, during which its process does nothing else. */
+const BATCH_MESSAGES = 200;
+const BLOCK_MS = 1_000;
+/** While SQL is away. */
+const RETRY_FIRST_MS = 250;
+const RETRY_LONGEST_MS = 10_000;
+
+export interface LedgerWriter {
+  /** Stops after the batch at hand. */
+  stop(): Promise<void>;
+}
+
+export interface LedgerWriterOptions {
+  reader: LedgerReader;
+  store: LedgerStore;
+  onError: (error: Error, waitMs: number) => void;
+  /** A message that cannot be read: it is taken out of the way and must be kept by the log. */
+  onUnreadable: (raw: string) => void;
+  onWritten?: (messages: number) => void;
+}
+
+export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
+  const { reader, store, onError, onUnreadable, onWritten } = options;
+  let isStopping = false;
+  let wake: () => void = () => undefined;
+
+  async function writeBatch(): Promise<void> {
+    const received = await reader.read(BATCH_MESSAGES, BLOCK_MS);
+    if (received.length === 0) return;
+    for (const { message, raw } of received) if (message === null) onUnreadable(raw);
+    await store.insert(received.flatMap(({ message }) => (message === null ? [] : [message])));
+    await reader.acknowledge(received.map(({ id }) => id));
+    onWritten?.(received.length);
+  }
+
+  async function run(): Promise<void> {
+    let waitMs = RETRY_FIRST_MS;
+    while (!isStopping) {
+      try {
+        await writeBatch();
+        waitMs = RETRY_FIRST_MS;
+      } catch (error) {
+        reader.rewind();
+        onError(error as Error, waitMs);
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          setTimeout(resolve, waitMs);
+        });
+        waitMs = Math.min(waitMs * 2, RETRY_LONGEST_MS);
+      }
+    }
+  }
+
+  const running = run();
+  return {
+    async stop() {
+      isStopping = true;
+      wake();
+      await running;
+    },
+  };
+}

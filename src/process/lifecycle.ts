@@ -1,0 +1,62 @@
+// How a process of Sluice begins and ends: tells its parent that it is ready, ends on a signal or when the parent is
+// gone, leaves nothing behind. A second signal ends it at once.
+import { ConfigurationError } from '../config/load.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** sysexits(3): the configuration is at fault, starting again will not help. */
+const EXIT_CONFIGURATION = 78;
+
+export interface Lifecycle {
+  /** Says to the parent process (if it asked for it) that work can begin. */
+  ready(details: Record<string, unknown>): void;
+}
+
+/**
+ * Calls `shutDown` once, on the first SIGTERM or SIGINT or when the parent's channel closes, then exits with 0 (or 1 if
+ * it rejects or takes longer than `limitMs`).
+ */
+export function manageLifecycle(
+  logger: Logger,
+  limitMs: number,
+  shutDown: (reason: string) => Promise<void>,
+): Lifecycle {
+  let isEnding = false;
+  const end = (reason: string) => {
+    if (isEnding) process.exit(1);
+    isEnding = true;
+    logger.info({ reason }, 'shutting down');
+    setTimeout(() => process.exit(1), limitMs).unref();
+    shutDown(reason).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ err: error }, 'shutdown failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  if (process.send !== undefined) process.on('disconnect', () => end('parent is gone'));
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'uncaught exception');
+    end('uncaught exception');
+  });
+  process.on('unhandledRejection', (reason) => {
+    // A promise that nobody owned is a bug, but no reason to drop every request of the process.
+    logger.error({ err: reason }, 'unhandled rejection');
+  });
+  return {
+    ready(details) {
+      process.send?.({ type: 'ready', ...details });
+    },
+  };
+}
+
+/** Runs an entry point; a configuration fault is printed without a stack. */
+export function runMain(main: () => Promise<void>): void {
+  main().catch((error: unknown) => {
+    const isFault = error instanceof ConfigurationError;
+    process.stderr.write(isFault ? `${error.message}\n` : `${(error as Error).stack ?? String(error)}\n`);
+    process.exit(isFault ? EXIT_CONFIGURATION : 1);
+  });
+}

@@ -1,0 +1,136 @@
+// Request × configuration → the ordered deployments that may answer it. Pure: randomness and health are passed in.
+
+import type { Candidate, Catalogue, Model } from '../config/catalogue.ts';
+import { createFailure, type Failure } from '../contracts/failure.ts';
+import type { RoutePlan, RouteStep } from '../contracts/route-plan.ts';
+
+export interface RouteRequest {
+  model: string;
+  /** `models[]` of the body: asked after the first model's own deployments and fallbacks. */
+  alternativeModels: readonly string[];
+  /** Body extension `provider`, as OpenRouter has it. */
+  preferences: {
+    order?: readonly string[];
+    only?: readonly string[];
+    ignore?: readonly string[];
+    allowFallbacks?: boolean;
+  };
+  /** The `vendor` header: a provider's name, or null for automatic routing. */
+  pinnedProvider: string | null;
+}
+
+export interface RouteContext {
+  catalogue: Catalogue;
+  /** Which protocols this kind of request can be sent in. */
+  canServe: (protocols: readonly string[]) => boolean;
+  /** Deployments out of rotation: they move to the end of the plan, never out of it. */
+  isCooling: (deploymentId: string) => boolean;
+  random: () => number;
+}
+
+/** A longer plan only delays the answer that everything is down. */
+const MAX_STEPS = 32;
+
+/** The plan, or why there is none: an unknown model, an unknown provider, nobody left after the request's own wishes. */
+export function planRoute(request: RouteRequest, context: RouteContext): RoutePlan | Failure {
+  const { catalogue } = context;
+  const model = catalogue.findModel(request.model);
+  if (model === null) return modelNotFound(request.model);
+  if (request.pinnedProvider !== null && !catalogue.providers.has(request.pinnedProvider)) {
+    return unknownProvider(request.pinnedProvider, catalogue);
+  }
+  const steps = modelChain(model, request, catalogue).flatMap((next) => stepsOf(next, request, context));
+  const unique = dropRepeated(steps);
+  if (unique.length === 0) return nobodyLeft(request);
+  const ordered = coolingLast(unique, context).slice(0, MAX_STEPS);
+  return { steps: request.preferences.allowFallbacks === false ? ordered.slice(0, 1) : ordered };
+}
+
+/** The model asked for, its fallbacks, then the request's own alternatives with theirs; unknown names are skipped. */
+function modelChain(model: Model, request: RouteRequest, catalogue: Catalogue): Model[] {
+  const chain = new Map<string, Model>();
+  const add = (next: Model | null) => {
+    if (next !== null && !chain.has(next.name)) chain.set(next.name, next);
+  };
+  for (const first of [model, ...request.alternativeModels.map((name) => catalogue.findModel(name))]) {
+    add(first);
+    for (const fallback of first?.fallbacks ?? []) add(catalogue.findModel(fallback));
+  }
+  return [...chain.values()];
+}
+
+function stepsOf(model: Model, request: RouteRequest, context: RouteContext): RouteStep[] {
+  const allowed = model.candidates.filter((candidate) => isAllowed(candidate, request, context));
+  return orderCandidates(allowed, request.preferences.order ?? [], context.random).map(
+    ({ deployment, upstreamModel }) => ({
+      deployment: deployment.id,
+      provider: deployment.provider.name,
+      upstreamModel,
+      model: model.name,
+    }),
+  );
+}
+
+function isAllowed({ deployment }: Candidate, request: RouteRequest, context: RouteContext): boolean {
+  const { provider } = deployment;
+  const { only, ignore } = request.preferences;
+  if (request.pinnedProvider !== null && provider.name !== request.pinnedProvider) return false;
+  if (only !== undefined && !only.includes(provider.name)) return false;
+  if (ignore?.includes(provider.name)) return false;
+  return context.canServe(provider.protocols);
+}
+
+/** Wished-for providers first in their order, then by tier, and within a tier by weighted lot. */
+function orderCandidates(candidates: Candidate[], order: readonly string[], random: () => number): Candidate[] {
+  const wish = ({ deployment }: Candidate) => {
+    const index = order.indexOf(deployment.provider.name);
+    return index < 0 ? order.length : index;
+  };
+  const lots = new Map(candidates.map((candidate) => [candidate, lot(candidate.deployment.weight, random)]));
+  return [...candidates].sort(
+    (a, b) => wish(a) - wish(b) || a.deployment.tier - b.deployment.tier || lots.get(a)! - lots.get(b)!,
+  );
+}
+
+/** Exponential variates give a weighted random order: the first is each candidate with probability weight/sum. */
+function lot(weight: number, random: () => number): number {
+  return -Math.log(1 - random()) / weight;
+}
+
+function dropRepeated(steps: RouteStep[]): RouteStep[] {
+  const seen = new Set<string>();
+  return steps.filter((step) => {
+    const key = `${step.deployment} ${step.upstreamModel}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+function coolingLast(steps: RouteStep[], context: RouteContext): RouteStep[] {
+  const cooling = steps.filter((step) => context.isCooling(step.deployment));
+  if (cooling.length === 0) return steps;
+  return [...steps.filter((step) => !context.isCooling(step.deployment)), ...cooling];
+}
+
+function modelNotFound(model: string): Failure {
+  return createFailure(
+    'model_not_found',
+    `The model '${model}' does not exist or you do not have access to it. GET /v1/models lists what this key may use.`,
+    { param: 'model' },
+  );
+}
+
+function unknownProvider(name: string, catalogue: Catalogue): Failure {
+  const known = ['auto', ...catalogue.providers.keys()].join(', ');
+  return createFailure('request_invalid', `The vendor header names an unknown provider '${name}'. Known: ${known}.`, {
+    param: 'vendor',
+  });
+}
+
+function nobodyLeft(request: RouteRequest): Failure {
+  const pin = request.pinnedProvider === null ? 'the provider preferences' : `vendor '${request.pinnedProvider}'`;
+  return createFailure('request_invalid', `No deployment of '${request.model}' is left after ${pin}. Loosen them.`, {
+    param: request.pinnedProvider === null ? 'provider' : 'vendor',
+  });
+}

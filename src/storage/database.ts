@@ -1,0 +1,109 @@
+// The only place that opens SQL: SQLite embedded (node:sqlite), PostgreSQL in production. One query text for both,
+// typed by `tables.ts`; whole numbers come back as bigint or string, so stores read them with `asNumber`/`asBigint`.
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely, PostgresDialect, SqliteDialect } from 'kysely';
+import pg from 'pg';
+import { migrate } from './migrations.ts';
+import type { Tables } from './tables.ts';
+
+export type Database = Kysely<Tables>;
+
+/** `sqlite:<path>` or `postgres://…`. */
+export type DatabaseUrl = string;
+
+const SQLITE_PREFIX = 'sqlite:';
+/** Another process may hold the one writer's lock: the ledger's batches take milliseconds. */
+const SQLITE_BUSY_MS = 5_000;
+const MIGRATION_TRIES = 3;
+const MIGRATION_RETRY_MS = 300;
+const POSTGRES_POOL_SIZE = 10;
+const POSTGRES_CONNECT_TIMEOUT_MS = 5_000;
+/** No query of the broker needs more; one that hangs must not hold what waits behind it. */
+const POSTGRES_STATEMENT_TIMEOUT_MS = 30_000;
+
+export function isPostgres(url: DatabaseUrl): boolean {
+  return /^postgres(ql)?:/.test(url);
+}
+
+/** Opens and migrates. Rejects with a message that names the database (without its password) when it cannot be had. */
+export async function openDatabase(url: DatabaseUrl, onError: (error: Error) => void): Promise<Database> {
+  const database = new Kysely<Tables>({
+    dialect: isPostgres(url) ? postgresDialect(url, onError) : sqliteDialect(url),
+  });
+  try {
+    await migrateTogether(database);
+  } catch (error) {
+    await database.destroy();
+    throw new Error(`cannot open database ${withoutPassword(url)}: ${(error as Error).message}`, { cause: error });
+  }
+  return database;
+}
+
+/** SQLite has no lock around migrations: of two processes that start at once, the later one finds tables half made. */
+async function migrateTogether(database: Database, triesLeft = MIGRATION_TRIES): Promise<void> {
+  try {
+    await migrate(database);
+  } catch (error) {
+    if (triesLeft <= 1) throw error;
+    await new Promise((resolve) => setTimeout(resolve, MIGRATION_RETRY_MS));
+    await migrateTogether(database, triesLeft - 1);
+  }
+}
+
+function postgresDialect(connectionString: string, onError: (error: Error) => void): PostgresDialect {
+  const pool = new pg.Pool({
+    connectionString,
+    max: POSTGRES_POOL_SIZE,
+    connectionTimeoutMillis: POSTGRES_CONNECT_TIMEOUT_MS,
+    statement_timeout: POSTGRES_STATEMENT_TIMEOUT_MS,
+    application_name: 'sluice',
+  });
+  pool.on('error', onError);
+  return new PostgresDialect({ pool });
+}
+
+function sqliteDialect(url: string): SqliteDialect {
+  if (!url.startsWith(SQLITE_PREFIX))
+    throw new TypeError(`database url must begin with sqlite: or postgres:, not ${url}`);
+  const path = url.slice(SQLITE_PREFIX.length);
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+  const file = new DatabaseSync(path);
+  // Readers (the API) and the writer (the ledger) do not block each other; a crash loses no committed row.
+  file.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = ${SQLITE_BUSY_MS}`);
+  return new SqliteDialect({ database: adaptNodeSqlite(file) });
+}
+
+/** Kysely speaks better-sqlite3's interface; node:sqlite differs in how it takes parameters and tells readers apart. */
+function adaptNodeSqlite(file: DatabaseSync) {
+  return {
+    close: () => file.close(),
+    prepare(sql: string) {
+      const statement = file.prepare(sql);
+      statement.setReadBigInts(true);
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters: readonly unknown[]) => statement.all(...(parameters as SqliteValue[])),
+        run: (parameters: readonly unknown[]) => statement.run(...(parameters as SqliteValue[])),
+        iterate: (parameters: readonly unknown[]) => statement.iterate(...(parameters as SqliteValue[])),
+      };
+    },
+  };
+}
+
+type SqliteValue = string | number | bigint | null | Uint8Array;
+
+function withoutPassword(url: string): string {
+  return url.replace(/\/\/([^:/@]+):[^@]*@/, '//$1:***@');
+}
+
+/** Whole numbers below 2^53: counts and times. */
+export function asNumber(value: unknown): number {
+  return Number(value);
+}
+
+/** Money. */
+export function asBigint(value: unknown): bigint {
+  return BigInt(value as string | bigint | number);
+}

@@ -1,0 +1,32 @@
+// pino, one line per request and per attempt. Field names follow the words of docs/architecture.md; prompts, answers and
+// credentials are never passed in, and what looks like one is removed all the same.
+import { type Logger, pino } from 'pino';
+
+export type { Logger };
+
+const SECRET_FIELDS = [
+  'authorization',
+  'api_key',
+  'apiKey',
+  'key',
+  'password',
+  'headers.authorization',
+  '*.authorization',
+];
+
+export interface LoggerOptions {
+  level: string;
+  /** `api`, `worker`, …: which kind of process speaks. */
+  role: string;
+  instance?: string;
+}
+
+export function createLogger({ level, role, instance }: LoggerOptions): Logger {
+  return pino({
+    level,
+    base: { role, ...(instance === undefined ? {} : { instance }) },
+    redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
+}

@@ -1,0 +1,168 @@
+// A worker process: the pools of some or all providers, on all lanes. Several of them, on several machines, share the
+// load; each can be killed at any moment. It also hosts the ledger writer and the janitor unless told not to.
+import { parseArgs } from 'node:util';
+import { createBudgets } from '#src/accounts/budgets.ts';
+import type { Provider } from '#src/config/catalogue.ts';
+import { ConfigurationError } from '#src/config/load.ts';
+import { loadRuntime, type Runtime, requireRedis } from '#src/config/runtime.ts';
+import { createFailure } from '#src/contracts/failure.ts';
+import { createInstanceId } from '#src/contracts/ids.ts';
+import { LANES } from '#src/contracts/job.ts';
+import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
+import { createLimiter } from '#src/limits/limiter.ts';
+import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
+import { createQueueProducer, type QueueConsumer, startQueueConsumer } from '#src/queue/queues.ts';
+import { createPublisher } from '#src/reply/publisher.ts';
+import { createRequestStore } from '#src/reply/request-store.ts';
+import { createCircuits } from '#src/routing/circuits.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
+import { createLogger } from '#src/telemetry/logger.ts';
+import { createWorkerMetrics } from '#src/telemetry/metrics.ts';
+import { createAbandonedHandler } from './inference/abandoned.ts';
+import { createActiveRequests } from './inference/active-requests.ts';
+import { listenForControl } from './inference/control.ts';
+import type { InferenceContext } from './inference/delivery.ts';
+import { createPermitDesk } from './inference/permit-desk.ts';
+import { createJobProcessor } from './inference/process-job.ts';
+import { startPulse } from './inference/pulse.ts';
+import { createUpstream } from './inference/upstream.ts';
+import { startHealthServer } from './support/health-server.ts';
+import { startJanitor } from './support/janitor.ts';
+import { startLedger } from './support/start-ledger.ts';
+
+/** BullMQ's Workers must have stopped fetching before jobs are given back, or they fetch them again (measured). */
+const STOP_FETCHING_MS = 100;
+const SHUTDOWN_MARGIN_MS = 8_000;
+/** An unfinished request without a sign of life: longer than any deadline's rest plus two takeovers. */
+const RECORD_TTL_MARGIN_MS = 300_000;
+
+interface Options {
+  providers: readonly Provider[];
+  hasLedger: boolean;
+  healthPort: number | null;
+}
+
+runMain(async () => {
+  const runtime = loadRuntime();
+  const options = readOptions(runtime);
+  const { configuration, environment } = runtime;
+  const workerId = createInstanceId('worker');
+  const logger = createLogger({ level: environment.logLevel, role: 'worker', instance: workerId });
+  const onError = (error: Error) => logger.warn({ err: error }, 'connection trouble');
+  const address = requireRedis(runtime);
+  const keyspace = createKeyspace(configuration.redis.namespace);
+  const [redis, subscription] = await Promise.all([
+    connectRedis(address, 'consumer', onError),
+    connectRedis(address, 'subscriber', onError),
+  ]);
+
+  const metrics = createWorkerMetrics();
+  const limiter = createLimiter(redis, keyspace);
+  const active = createActiveRequests();
+  const context: InferenceContext = {
+    workerId,
+    catalogue: runtime.catalogue,
+    store: createRequestStore(redis, keyspace),
+    publisher: createPublisher(redis, keyspace, onError),
+    producer: createQueueProducer(redis, keyspace, onError),
+    limiter,
+    desk: createPermitDesk(limiter, onError),
+    circuits: createCircuits(redis, keyspace, onError),
+    upstream: createUpstream(),
+    active,
+    budgets: createBudgets(redis, keyspace, null),
+    ledger: createLedgerStream(redis, keyspace),
+    seenShards: new Set(Array.from({ length: runtime.replyShards }, (_, shard) => shard)),
+    openPermits: new Map(),
+    logger,
+    metrics,
+    settings: {
+      hasEventIds: configuration.server.stream_ids,
+      maxAnswerBytes: configuration.workers.max_answer_bytes,
+      retentionMs: configuration.storage.finished_ms,
+      recordTtlMs: configuration.server.deadline_ms + RECORD_TTL_MARGIN_MS,
+    },
+  };
+
+  await listenForControl(subscription, keyspace, runtime.replyShards, context);
+  const pulse = await startPulse(context, onError);
+  const janitor = startJanitor({ limiter, metrics, logger });
+  const ledger = options.hasLedger ? await startLedger(runtime, address, keyspace, logger) : null;
+  const consumers = startPools(runtime, options.providers, context, redis, keyspace, onError);
+  const health = options.healthPort === null ? null : await startHealthServer(options.healthPort, metrics.registry);
+  logger.info({ providers: options.providers.map(({ name }) => name) }, 'working');
+
+  const graceMs = configuration.server.shutdown_grace_ms;
+  const lifecycle = manageLifecycle(logger, graceMs + SHUTDOWN_MARGIN_MS, async () => {
+    const closed = Promise.all(consumers.map((consumer) => consumer.close()));
+    await new Promise((resolve) => setTimeout(resolve, STOP_FETCHING_MS));
+    const handBack = setTimeout(
+      () => active.abortAll(createFailure('shutting_down', 'The worker is shutting down.')),
+      graceMs,
+    );
+    await closed;
+    clearTimeout(handBack);
+    janitor.stop();
+    await pulse.stop();
+    await ledger?.stop();
+    await context.upstream.close();
+    await context.producer.close();
+    health?.close();
+    disconnectRedis(subscription);
+    disconnectRedis(redis);
+  });
+  lifecycle.ready({ workerId, healthUrl: health?.url ?? null });
+});
+
+function startPools(
+  runtime: Runtime,
+  providers: readonly Provider[],
+  context: InferenceContext,
+  redis: Parameters<typeof startQueueConsumer>[0]['redis'],
+  keyspace: Parameters<typeof startQueueConsumer>[0]['keyspace'],
+  onError: (error: Error) => void,
+): QueueConsumer[] {
+  const { workers } = runtime.configuration;
+  const process = createJobProcessor(context);
+  return providers.flatMap((provider) =>
+    LANES.map((lane) =>
+      startQueueConsumer({
+        redis,
+        keyspace,
+        provider: provider.name,
+        lane,
+        slots: lane === 'batch' ? workers.batch_slots : provider.slots,
+        slotsPerInstance: workers.slots_per_instance,
+        process,
+        onAbandoned: createAbandonedHandler(context),
+        onError,
+      }),
+    ),
+  );
+}
+
+function readOptions(runtime: Runtime): Options {
+  const { values } = parseArgs({
+    options: {
+      provider: { type: 'string', multiple: true },
+      'no-ledger': { type: 'boolean', default: false },
+      'health-port': { type: 'string' },
+    },
+  });
+  const known = [...runtime.catalogue.providers.values()];
+  const names = values.provider ?? known.map(({ name }) => name);
+  const unknown = names.filter((name) => !runtime.catalogue.providers.has(name));
+  if (unknown.length > 0 || names.length === 0) {
+    const message =
+      unknown.length > 0
+        ? `no such provider: ${unknown.join(', ')}; configured: ${known.map(({ name }) => name).join(', ') || 'none'}`
+        : 'no provider is configured: there is nothing to work on';
+    throw new ConfigurationError([{ file: 'sluice worker', line: null, path: '--provider', message }]);
+  }
+  return {
+    providers: names.map((name) => runtime.catalogue.providers.get(name)!),
+    hasLedger: !values['no-ledger'],
+    healthPort: values['health-port'] === undefined ? null : Number(values['health-port']),
+  };
+}

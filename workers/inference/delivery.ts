@@ -1,0 +1,73 @@
+// One delivery of one request to this process: everything its steps need, and how far it has come.
+import type { Budgets } from '#src/accounts/budgets.ts';
+import type { Catalogue } from '#src/config/catalogue.ts';
+import type { Failure } from '#src/contracts/failure.ts';
+import type { RequestJob } from '#src/contracts/job.ts';
+import type { RequestProgress, RequestSpec } from '#src/contracts/request-record.ts';
+import type { RouteStep } from '#src/contracts/route-plan.ts';
+import type { Limiter, Permit } from '#src/limits/limiter.ts';
+import type { ClientProtocol } from '#src/protocols/protocol.ts';
+import type { QueueProducer } from '#src/queue/queues.ts';
+import type { Publisher, ReplyWriter } from '#src/reply/publisher.ts';
+import type { RequestStore } from '#src/reply/request-store.ts';
+import type { Circuits } from '#src/routing/circuits.ts';
+import type { Logger } from '#src/telemetry/logger.ts';
+import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
+import type { ActiveRequests, Cancellation } from './active-requests.ts';
+import type { PermitDesk } from './permit-desk.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What a worker process is made of; opened by its entry point and passed down. */
+export interface InferenceContext {
+  workerId: string;
+  catalogue: Catalogue;
+  store: RequestStore;
+  publisher: Publisher;
+  producer: QueueProducer;
+  limiter: Limiter;
+  desk: PermitDesk;
+  circuits: Circuits;
+  upstream: Upstream;
+  active: ActiveRequests;
+  /** Reply shards that this process has had requests of: where it must say that it is alive. */
+  seenShards: Set<number>;
+  budgets: Budgets;
+  ledger: { append(message: string): Promise<void> };
+  /** Permits of calls under way: their leases are renewed. By attempt id. */
+  openPermits: Map<string, Permit>;
+  logger: Logger;
+  metrics: WorkerMetrics;
+  settings: {
+    hasEventIds: boolean;
+    maxAnswerBytes: number;
+    /** How long a finished request stays readable. Milliseconds. */
+    retentionMs: number;
+    /** How long an unfinished request's record and log may live without a sign of life. Milliseconds. */
+    recordTtlMs: number;
+  };
+}
+
+export interface Delivery {
+  job: RequestJob;
+  spec: RequestSpec;
+  body: Buffer;
+  step: RouteStep;
+  client: ClientProtocol;
+  writer: ReplyWriter;
+  cancellation: Cancellation;
+  progress: RequestProgress;
+  /** The attempt number that this delivery holds has called a vendor: the next call needs a new one. */
+  isAttemptUsed: boolean;
+  /** Another delivery owns the request: nothing may be written any more. */
+  isLost: boolean;
+}
+
+/** How a delivery left the current step. */
+export type StepResult =
+  | { kind: 'answered' }
+  | { kind: 'retry'; waitMs: number }
+  | { kind: 'fallback' }
+  /** The request is over; `failure` has been said, or must be. */
+  | { kind: 'failed'; failure: Failure }
+  /** Not now: the job goes back to the queue. */
+  | { kind: 'park'; waitMs: number };

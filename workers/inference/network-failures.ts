@@ -1,0 +1,53 @@
+// Network faults and timeouts as failures of the table. Error codes: undici 8 (`UND_ERR_*`) and Node's system errors.
+import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import type { FailureCode } from '#src/contracts/failure-table.ts';
+import type { Expiry } from './attempt-clock.ts';
+
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+]);
+
+/** @param hasStatus an answer had begun. @param isStreaming its events were being relayed. */
+export function describeNetworkError(error: Error, hasStatus: boolean, isStreaming: boolean): Failure {
+  const code = networkCode(error);
+  if (isStreaming)
+    return failure('upstream_stream_cut', `The provider cut the stream before the answer was finished (${code}).`);
+  if (hasStatus)
+    return failure('upstream_reset', `The provider broke the connection in the middle of its answer (${code}).`);
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
+    return failure('upstream_connect_timeout', 'No connection to the provider within its connect timeout.');
+  }
+  if (UNREACHABLE.has(code) || /^(CERT_|ERR_TLS|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/.test(code)) {
+    return failure('upstream_unreachable', `The provider cannot be reached (${code}).`);
+  }
+  return failure('upstream_reset', `The provider broke the connection before it answered (${code}).`);
+}
+
+const WHAT_EXPIRED: Partial<Record<FailureCode, string>> = {
+  upstream_first_byte_timeout: 'The provider sent no first byte',
+  upstream_idle_timeout: 'The provider fell silent in the middle of its answer',
+  upstream_total_timeout: 'The provider did not finish its answer',
+  deadline_passed: 'The request did not finish',
+};
+
+export function describeExpiry({ code, afterMs }: Expiry): Failure {
+  const seconds = Math.round(afterMs / 100) / 10;
+  const limit = code === 'deadline_passed' ? `before its deadline, ${seconds} s after the call` : `within ${seconds} s`;
+  return failure(code, `${WHAT_EXPIRED[code]} ${limit}.`);
+}
+
+function failure(code: FailureCode, message: string): Failure {
+  return createFailure(code, message);
+}
+
+function networkCode(error: Error): string {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  if (typeof code === 'string') return code;
+  return typeof cause?.code === 'string' ? cause.code : error.name;
+}

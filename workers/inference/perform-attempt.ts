@@ -1,0 +1,258 @@
+// One attempt from permit to books: calls the vendor, settles what it cost, tells limiter and circuit what was learned,
+// and decides what comes next. The ledger has the attempt open before the call (permit.lua) and closes it here.
+import type { Deployment } from '#src/config/catalogue.ts';
+import type { Failure } from '#src/contracts/failure.ts';
+import { type FailureCode, ruleOf } from '#src/contracts/failure-table.ts';
+import { attemptId } from '#src/contracts/ids.ts';
+import { totalTokens, type Usage } from '#src/contracts/usage.ts';
+import { attemptEntry, encodeMessage, requestOutcome } from '#src/ledger/messages.ts';
+import type { Permit, PermitRequest } from '#src/limits/limiter.ts';
+import type { RateLimitHint } from '#src/protocols/protocol.ts';
+import type { ProtocolRoute } from '#src/protocols/registry.ts';
+import { advance } from '#src/routing/advance.ts';
+import { type AttemptPricing, createAttemptPricing } from './attempt-pricing.ts';
+import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
+import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
+
+/** What the limiter needs to let this attempt through, with the entry that is written should nobody ever settle it. */
+export function permitRequest(context: InferenceContext, delivery: Delivery, deployment: Deployment): PermitRequest {
+  const { spec, step, writer } = delivery;
+  const pricing = pricingOf(context, delivery, deployment);
+  const usage = estimatedUsage(delivery);
+  const facts = { spec, step, attempt: writer.attempt, startedAtMs: Date.now() };
+  const unsettled = attemptEntry(facts, {
+    state: 'unsettled',
+    outcome: 'unknown',
+    usage,
+    cost: pricing.costOfAttempt(usage),
+    firstByteMs: null,
+    durationMs: 0,
+  });
+  return {
+    attemptId: attemptId(spec.requestId, writer.attempt),
+    requestId: spec.requestId,
+    scopes: [deployment.provider.scope, deployment.scope, ...(spec.keyScope === null ? [] : [spec.keyScope])],
+    acceptedAtMs: spec.acceptedAtMs,
+    isBatch: spec.lane === 'batch',
+    tokens: totalTokens(usage),
+    unsettledEntry: encodeMessage({ attempt: unsettled }),
+  };
+}
+
+export async function performAttempt(
+  context: InferenceContext,
+  delivery: Delivery,
+  deployment: Deployment,
+  route: ProtocolRoute,
+  permit: Permit,
+): Promise<StepResult> {
+  const { spec, step, body, writer, cancellation } = delivery;
+  const startedAtMs = Date.now();
+  const pricing = pricingOf(context, delivery, deployment);
+  delivery.isAttemptUsed = true;
+  context.openPermits.set(permit.attemptId, permit);
+  delivery.progress = { ...delivery.progress, calls: delivery.progress.calls + 1 };
+  const outcome = await runAttempt(
+    {
+      attemptId: permit.attemptId,
+      spec,
+      deployment,
+      request: route.vendor.buildRequest({
+        body,
+        upstreamModel: step.upstreamModel,
+        isStream: spec.isStream,
+        apiKey: deployment.provider.apiKey,
+        canReportStreamUsage: deployment.provider.canReportStreamUsage,
+      }),
+      client: delivery.client,
+      vendor: route.vendor,
+      translation: route.translation,
+      context: {
+        wantsUsage: spec.wantsUsage,
+        choices: spec.choices,
+        estimatedInputTokens: spec.estimatedInputTokens,
+        priceUsage: pricing.priceUsage,
+      },
+      writer,
+      answerHeaders: answerHeaders(delivery, startedAtMs),
+      hasEventIds: context.settings.hasEventIds,
+      maxAnswerBytes: context.settings.maxAnswerBytes,
+      signal: cancellation,
+      onBug: (error) => context.logger.error({ err: error, request_id: spec.requestId }, 'relay failed'),
+    },
+    context.upstream,
+  );
+  context.openPermits.delete(permit.attemptId);
+  learn(context, deployment, outcome);
+  return conclude(context, delivery, deployment, { permit, startedAtMs, outcome, pricing });
+}
+
+interface Conclusion {
+  permit: Permit;
+  startedAtMs: number;
+  outcome: AttemptOutcome;
+  pricing: AttemptPricing;
+}
+
+/** Order matters here: the client's last frame leaves first, the books follow in the same turn of the event loop. */
+async function conclude(
+  context: InferenceContext,
+  delivery: Delivery,
+  deployment: Deployment,
+  { permit, startedAtMs, outcome, pricing }: Conclusion,
+): Promise<StepResult> {
+  const { spec, step, writer } = delivery;
+  const { failure, usage } = outcome;
+  const cost = pricing.costOfAttempt(usage);
+  delivery.progress = progressAfter(delivery, failure, cost);
+  const result = failure === null ? ({ kind: 'answered' } as const) : nextStep(delivery, deployment, failure);
+  if (result.kind === 'answered' && spec.isStream) writer.end('ok');
+
+  const entry = attemptEntry(
+    { spec, step, attempt: writer.attempt, startedAtMs },
+    {
+      state: usage.isEstimated ? 'estimated' : 'settled',
+      outcome: failure?.code ?? 'ok',
+      usage,
+      cost,
+      firstByteMs: outcome.firstByteMs,
+      durationMs: outcome.durationMs,
+    },
+  );
+  const request = result.kind === 'answered' ? requestEnded(delivery, 'ok') : undefined;
+  const message = encodeMessage({ attempt: entry, ...(request === undefined ? {} : { request }) });
+  await context.limiter.settle(permit, {
+    usedTokens: usedTokens(failure, usage, spec.estimatedInputTokens),
+    entry: message,
+  });
+  context.metrics.attempt(entry);
+  context.logger.info(
+    {
+      request_id: spec.requestId,
+      attempt: writer.attempt,
+      provider: step.provider,
+      model: step.upstreamModel,
+      outcome: entry.outcome,
+      status: failure?.upstreamStatus,
+      first_byte_ms: outcome.firstByteMs,
+      duration_ms: outcome.durationMs,
+      input_tokens: usage.inputTokens,
+      output_tokens: usage.outputTokens,
+      next: result.kind,
+    },
+    'attempt',
+  );
+  return result;
+}
+
+export async function settleBudget(context: InferenceContext, { spec }: Delivery, charge: number): Promise<void> {
+  if (spec.budgetHold !== null) await context.budgets.settle(spec.budgetHold, spec.requestId, charge);
+}
+
+export function requestEnded(delivery: Delivery, outcome: string) {
+  return requestOutcome(delivery.spec, {
+    outcome,
+    answeredBy: outcome === 'ok' || delivery.writer.hasAnswered ? delivery.step : null,
+    attempts: delivery.progress.calls,
+    cost: BigInt(delivery.progress.costPicoUsd),
+    finishedAtMs: Date.now(),
+  });
+}
+
+function progressAfter(delivery: Delivery, failure: Failure | null, cost: bigint) {
+  const { progress } = delivery;
+  const costPicoUsd = (BigInt(progress.costPicoUsd) + cost).toString();
+  if (failure === null) return { ...progress, costPicoUsd };
+  return {
+    ...progress,
+    costPicoUsd,
+    failuresAtStep: progress.failuresAtStep + 1,
+    failures: [...progress.failures, failure].slice(-MAX_REMEMBERED_FAILURES),
+  };
+}
+
+/** Of these the most useful one is answered: more are never needed. */
+const MAX_REMEMBERED_FAILURES = 8;
+
+function nextStep(delivery: Delivery, deployment: Deployment, failure: Failure): StepResult {
+  const { spec, job, writer, progress, cancellation } = delivery;
+  if (cancellation.failure !== null) return { kind: 'failed', failure: cancellation.failure };
+  const next = advance(failure, {
+    failuresAtStep: progress.failuresAtStep,
+    maxRetries: deployment.provider.retries.max,
+    backoff: deployment.provider.retries,
+    step: job.step,
+    stepCount: spec.plan.steps.length,
+    remainingMs: spec.deadlineAtMs - Date.now(),
+    hasAnswered: writer.hasAnswered,
+  });
+  return next.kind === 'stop' ? { kind: 'failed', failure } : next;
+}
+
+/** Limits and health that every worker should know of. */
+function learn(context: InferenceContext, deployment: Deployment, { failure, rateLimits }: AttemptOutcome): void {
+  const { limiter, circuits, logger } = context;
+  const blockMs = Math.max(failure?.retryAfterMs ?? 0, exhaustedForMs(rateLimits));
+  if (blockMs > 0) {
+    limiter
+      .block(deployment.scope.name, Math.min(blockMs, MAX_BLOCK_MS))
+      .catch((error) => logger.warn({ err: error }, 'block'));
+  }
+  const cooldown = failure === null ? 'none' : ruleOf(failure.code).cooldown;
+  if (failure === null) circuits.reportSuccess(deployment.id);
+  else if (cooldown !== 'none') circuits.reportFailure(deployment.id, cooldown === 'open' ? 'refusal' : 'failure');
+}
+
+/** A vendor may announce hours; it is asked again after this at the latest. */
+const MAX_BLOCK_MS = 15 * 60_000;
+
+/**
+ * The vendor says that nothing is left. Its reset is the time until *everything* is back; with a continuous refill one
+ * request is possible much earlier, after a minute's share of the limit.
+ */
+function exhaustedForMs(hint: RateLimitHint | null): number {
+  if (hint === null) return 0;
+  const requests = hint.remainingRequests === 0 ? shareMs(hint.resetRequestsMs, hint.limitRequests) : 0;
+  const tokens = hint.remainingTokens === 0 ? shareMs(hint.resetTokensMs, undefined) : 0;
+  return Math.max(requests, tokens);
+}
+
+const TOKEN_REFILL_MS = 1_000;
+
+function shareMs(resetMs: number | undefined, limit: number | undefined): number {
+  const oneMs = limit === undefined || limit === 0 ? TOKEN_REFILL_MS : 60_000 / limit;
+  return Math.min(resetMs ?? oneMs, oneMs);
+}
+
+/** Failures before which the vendor cannot have counted anything. */
+const NEVER_ARRIVED: ReadonlySet<FailureCode> = new Set(['upstream_unreachable', 'upstream_connect_timeout']);
+
+/** What the vendor's own limiter has counted, as far as can be known: a failed call counts at least its prompt. */
+function usedTokens(failure: Failure | null, usage: Usage, estimatedInputTokens: number): number {
+  if (failure === null) return totalTokens(usage);
+  return NEVER_ARRIVED.has(failure.code) ? 0 : Math.max(totalTokens(usage), estimatedInputTokens);
+}
+
+function pricingOf(context: InferenceContext, delivery: Delivery, deployment: Deployment): AttemptPricing {
+  const earlier = BigInt(delivery.progress.costPicoUsd);
+  return createAttemptPricing(context.catalogue, deployment, delivery.step.upstreamModel, earlier);
+}
+
+function estimatedUsage({ spec }: Delivery): Usage {
+  return {
+    inputTokens: spec.estimatedInputTokens,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: spec.estimatedOutputTokens,
+    reasoningTokens: 0,
+    isEstimated: true,
+  };
+}
+
+function answerHeaders({ spec, step, progress }: Delivery, startedAtMs: number): Record<string, string> {
+  return {
+    'x-sluice-provider': step.provider,
+    'x-sluice-attempts': String(progress.calls),
+    'x-sluice-queue-ms': String(Math.max(0, startedAtMs - spec.acceptedAtMs)),
+  };
+}

@@ -1,0 +1,169 @@
+// Where the requests of this process wait for a permit. Per line (one deployment, one lane) only the first in line asks
+// Redis, so a thousand waiting requests cost one script call per interval and not a thousand. Over processes the
+// limiter keeps the order (permit.lua), here the line does: by time of acceptance.
+//
+// Whoever would wait longer than its patience is told so and leaves: its job goes back to the queue or to another
+// deployment. Its turn is its time of acceptance, so it loses nothing by leaving.
+import type { DenialReason, Limiter, Permit, PermitDecision, PermitRequest, Scope } from '#src/limits/limiter.ts';
+import type { Cancellation } from './active-requests.ts';
+
+export type PermitOutcome =
+  | { kind: 'granted'; permit: Permit }
+  /** No permit within the patience; `waitMs` is when one can be expected. */
+  | { kind: 'too-long'; waitMs: number; reason: DenialReason; scope: Scope }
+  /** The cancellation fired while waiting. */
+  | { kind: 'stopped' };
+
+export interface PermitDesk {
+  /** @param line waiting order is kept within one line. @param patienceMs longest wait that is worth holding a slot. */
+  acquire(line: string, request: PermitRequest, patienceMs: number, cancellation: Cancellation): Promise<PermitOutcome>;
+  /** A permit of one of these scopes came free: whoever waits for one may ask again at once. */
+  notifyFreed(scopeName: string): void;
+}
+
+/** A first in line is seen by the limiter at least this often, or others pass it (PRESENCE_MS in permit.lua). */
+const ASK_AT_LEAST_EVERY_MS = 1_000;
+const ASK_AGAIN_AFTER_ERROR_MS = 250;
+
+interface Waiter {
+  request: PermitRequest;
+  patienceUntilMs: number;
+  resolve: (outcome: PermitOutcome) => void;
+  forget: () => void;
+}
+
+interface Line {
+  waiters: Waiter[];
+  isServing: boolean;
+  /** Wakes the line's loop from its sleep. */
+  wake: (() => void) | null;
+  blockedScope: string | null;
+}
+
+export function createPermitDesk(limiter: Limiter, onError: (error: Error) => void): PermitDesk {
+  const lines = new Map<string, Line>();
+
+  /** Redis may refuse a script (out of memory, a failover): that is a wait like any other. */
+  async function ask(request: PermitRequest): Promise<PermitDecision> {
+    try {
+      return await limiter.acquire(request);
+    } catch (error) {
+      onError(error as Error);
+      return {
+        kind: 'denied',
+        waitMs: ASK_AGAIN_AFTER_ERROR_MS,
+        reason: 'blocked',
+        scope: request.scopes[0]!,
+        ahead: 0,
+      };
+    }
+  }
+
+  async function serve(name: string, line: Line): Promise<void> {
+    while (line.waiters.length > 0) {
+      const first = line.waiters[0]!;
+      const decision = await ask(first.request);
+      if (decision.kind === 'granted') {
+        settleGranted(line, first, decision.permit);
+        continue;
+      }
+      dismissImpatient(line, decision);
+      if (line.waiters.length === 0) break;
+      line.blockedScope = decision.scope.name;
+      await nap(line, Math.min(decision.waitMs, ASK_AT_LEAST_EVERY_MS));
+      line.blockedScope = null;
+    }
+    line.isServing = false;
+    if (line.waiters.length === 0) lines.delete(name);
+  }
+
+  function settleGranted(line: Line, waiter: Waiter, permit: Permit): void {
+    const index = line.waiters.indexOf(waiter);
+    if (index < 0) {
+      // It was stopped while the limiter said yes: the permit must not leak.
+      void limiter.settle(permit, { usedTokens: 0, entry: null });
+      return;
+    }
+    line.waiters.splice(index, 1);
+    waiter.forget();
+    waiter.resolve({ kind: 'granted', permit });
+  }
+
+  /** Tells everyone whose turn comes after the end of their patience. */
+  function dismissImpatient(line: Line, denial: Extract<PermitDecision, { kind: 'denied' }>): void {
+    const { waitMs, reason, scope } = denial;
+    const now = Date.now();
+    line.waiters = line.waiters.filter((waiter, place) => {
+      const expectedMs = waitMs + place * spacingMs(waiter.request, scope, reason);
+      if (now + expectedMs <= waiter.patienceUntilMs) return true;
+      waiter.forget();
+      waiter.resolve({ kind: 'too-long', waitMs: expectedMs, reason, scope });
+      if (place === 0) void limiter.leave(waiter.request.requestId, waiter.request.scopes);
+      return false;
+    });
+  }
+
+  function join(name: string, waiter: Waiter): void {
+    let line = lines.get(name);
+    if (line === undefined) {
+      line = { waiters: [], isServing: false, wake: null, blockedScope: null };
+      lines.set(name, line);
+    }
+    const place = line.waiters.findIndex((other) => other.request.acceptedAtMs > waiter.request.acceptedAtMs);
+    if (place < 0) line.waiters.push(waiter);
+    else line.waiters.splice(place, 0, waiter);
+    if (!line.isServing) {
+      line.isServing = true;
+      void serve(name, line);
+    }
+  }
+
+  function stop(name: string, waiter: Waiter): void {
+    const line = lines.get(name);
+    const index = line?.waiters.indexOf(waiter) ?? -1;
+    if (line === undefined || index < 0) return;
+    line.waiters.splice(index, 1);
+    if (index === 0) void limiter.leave(waiter.request.requestId, waiter.request.scopes);
+    waiter.resolve({ kind: 'stopped' });
+    line.wake?.();
+  }
+
+  return {
+    async acquire(name, request, patienceMs, cancellation) {
+      if (cancellation.failure !== null) return { kind: 'stopped' };
+      if (!lines.has(name)) {
+        const decision = await ask(request);
+        if (decision.kind === 'granted') return decision;
+      }
+      return new Promise<PermitOutcome>((resolve) => {
+        const waiter: Waiter = { request, patienceUntilMs: Date.now() + patienceMs, resolve, forget: () => undefined };
+        waiter.forget = cancellation.onStop(() => stop(name, waiter));
+        if (cancellation.failure !== null) resolve({ kind: 'stopped' });
+        else join(name, waiter);
+      });
+    },
+    notifyFreed(scopeName) {
+      for (const line of lines.values()) if (line.blockedScope === scopeName) line.wake?.();
+    },
+  };
+}
+
+function nap(line: Line, durationMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      clearTimeout(timer);
+      line.wake = null;
+      resolve();
+    };
+    const timer = setTimeout(wake, durationMs);
+    line.wake = wake;
+  });
+}
+
+/** Time between two permits of a full scope; 0 where nothing tells (a held permit ends without notice). */
+function spacingMs(request: PermitRequest, scope: Scope, reason: DenialReason): number {
+  const { requestsPerMinute, tokensPerMinute } = scope.limits;
+  if (reason === 'requests' && requestsPerMinute !== undefined) return 60_000 / requestsPerMinute;
+  if (reason === 'tokens' && tokensPerMinute !== undefined) return (60_000 * request.tokens) / tokensPerMinute;
+  return 0;
+}

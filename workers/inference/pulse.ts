@@ -1,0 +1,33 @@
+// The signs of life of a worker process: it says that it is alive, extends the leases of its open attempts, keeps its
+// picture of the circuits fresh.
+import { PERMIT_LEASE_MS } from '#src/limits/limiter.ts';
+import { CIRCUIT_REFRESH_MS } from '#src/routing/circuits.ts';
+import type { InferenceContext } from './delivery.ts';
+
+const HEARTBEAT_MS = 1_000;
+const RENEW_MS = PERMIT_LEASE_MS / 3;
+
+export interface Pulse {
+  stop(): Promise<void>;
+}
+
+/** Resolves after the first sign of life. */
+export async function startPulse(context: InferenceContext, onError: (error: Error) => void): Promise<Pulse> {
+  const { store, workerId, seenShards, circuits, limiter, openPermits, active, metrics } = context;
+  const beat = () => store.heartbeat(workerId, seenShards);
+  const timers = [
+    setInterval(() => {
+      metrics.activeRequests(active.size);
+      beat().catch(onError);
+    }, HEARTBEAT_MS),
+    setInterval(() => void limiter.renew([...openPermits.values()]).catch(onError), RENEW_MS),
+    setInterval(() => void circuits.refresh().catch(onError), CIRCUIT_REFRESH_MS),
+  ];
+  await Promise.all([beat(), circuits.refresh()]);
+  return {
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      await store.sayGoodbye(workerId, seenShards);
+    },
+  };
+}

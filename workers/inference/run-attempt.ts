@@ -1,0 +1,244 @@
+// One call to one vendor: sends the request, relays the answer to the client, says how it went. Never throws for
+// anything a vendor or a network can do; does not retry, does not bill.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Deployment } from '#src/config/catalogue.ts';
+import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import type { RequestSpec } from '#src/contracts/request-record.ts';
+import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
+import type {
+  ClientProtocol,
+  RateLimitHint,
+  RelayContext,
+  StreamRelay,
+  Translation,
+  UpstreamRequest,
+  VendorProtocol,
+} from '#src/protocols/protocol.ts';
+import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import type { ReplyWriter } from '#src/reply/publisher.ts';
+import { AttemptClock, type Expiry } from './attempt-clock.ts';
+import { describeExpiry, describeNetworkError } from './network-failures.ts';
+import type { Upstream, UpstreamCall } from './upstream.ts';
+
+export interface AttemptInput {
+  attemptId: string;
+  spec: RequestSpec;
+  deployment: Deployment;
+  request: UpstreamRequest;
+  client: ClientProtocol;
+  vendor: VendorProtocol;
+  translation: Translation;
+  context: RelayContext;
+  writer: ReplyWriter;
+  /** Client-visible headers of the answer, beside its content type. */
+  answerHeaders: Record<string, string>;
+  /** Streamed events carry their ids. */
+  hasEventIds: boolean;
+  maxAnswerBytes: number;
+  signal: AttemptSignal;
+  onBug: (error: Error) => void;
+}
+
+/** Lets the owner of the request stop its running attempt. At most one listener. */
+export interface AttemptSignal {
+  readonly failure: Failure | null;
+  onAbort: ((failure: Failure) => void) | null;
+}
+
+export interface AttemptOutcome {
+  failure: Failure | null;
+  /** What the vendor will bill, as far as anybody knows. */
+  usage: Usage;
+  firstByteMs: number | null;
+  durationMs: number;
+  rateLimits: RateLimitHint | null;
+}
+
+export function runAttempt(input: AttemptInput, upstream: Upstream): Promise<AttemptOutcome> {
+  return new Promise((resolve) => new AttemptRun(input, resolve).start(upstream));
+}
+
+/**
+ * States of a run: waiting (nothing came), then streaming (events are relayed) or collecting (a whole body), then over.
+ * Every way out goes through `#finish`, once.
+ */
+class AttemptRun {
+  readonly #input: AttemptInput;
+  readonly #resolve: (outcome: AttemptOutcome) => void;
+  readonly #startedAtMs = Date.now();
+  readonly #clock: AttemptClock;
+  #call: UpstreamCall | null = null;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #rateLimits: RateLimitHint | null = null;
+  #stream: { splitter: SseSplitter; relay: StreamRelay } | null = null;
+  #collected: Buffer[] = [];
+  /** Events without content, until there is some (or the end). */
+  #preamble: Buffer[] = [];
+  #answerBytes = 0;
+  #firstByteMs: number | null = null;
+  #isOver = false;
+
+  constructor(input: AttemptInput, resolve: (outcome: AttemptOutcome) => void) {
+    this.#input = input;
+    this.#resolve = resolve;
+    const { timeouts } = input.deployment.provider;
+    this.#clock = new AttemptClock({ timeouts, deadlineAtMs: input.spec.deadlineAtMs }, (expiry) =>
+      this.#expire(expiry),
+    );
+  }
+
+  start(upstream: Upstream): void {
+    const { signal, deployment, request, attemptId } = this.#input;
+    if (signal.failure !== null) return this.#finish(signal.failure);
+    signal.onAbort = (failure) => this.#finish(failure);
+    this.#call = upstream.send(deployment.provider, request, attemptId, {
+      onHead: (status, headers) => this.#guard(() => this.#onHead(status, headers)),
+      onData: (chunk) => this.#guard(() => this.#onData(chunk)),
+      onEnd: () => this.#guard(() => this.#onEnd()),
+      onError: (error) => this.#guard(() => this.#onError(error)),
+    });
+  }
+
+  /** A bug in a relay must end one request, not the connection pool. */
+  #guard(step: () => void): void {
+    if (this.#isOver) return;
+    try {
+      step();
+    } catch (error) {
+      this.#input.onBug(error as Error);
+      this.#finish(
+        createFailure('internal', 'The broker could not read the provider’s answer. This is a bug in Sluice.'),
+      );
+    }
+  }
+
+  #onHead(status: number, headers: IncomingHttpHeaders): void {
+    const { vendor, spec, translation, context } = this.#input;
+    this.#status = status;
+    this.#headers = headers;
+    this.#rateLimits = vendor.readRateLimits({ status, headers }, Date.now());
+    const isJson = /json/i.test(headers['content-type'] ?? '');
+    if (status < 300 && spec.isStream && !isJson) {
+      this.#stream = { splitter: new SseSplitter(), relay: translation.openStream(context) };
+    } else this.#noteFirstByte();
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#clock.activity();
+    this.#answerBytes += chunk.length;
+    if (this.#answerBytes > this.#input.maxAnswerBytes) return this.#finish(tooLarge(this.#input.maxAnswerBytes));
+    if (this.#stream === null) this.#collected.push(chunk);
+    else this.#relayChunk(chunk, this.#stream);
+  }
+
+  #relayChunk(chunk: Buffer, { splitter, relay }: { splitter: SseSplitter; relay: StreamRelay }): void {
+    for (const event of splitter.push(chunk)) {
+      if (event.data !== null) this.#noteFirstByte();
+      const { bytes, isPreamble, failure } = relay.accept(event);
+      if (bytes !== null && isPreamble && !this.#input.writer.hasAnswered) this.#preamble.push(bytes);
+      else if (bytes !== null) this.#write(bytes);
+      if (failure !== undefined) return this.#finish(failure);
+    }
+    this.#applyBackpressure();
+  }
+
+  #noteFirstByte(): void {
+    this.#firstByteMs ??= Date.now() - this.#startedAtMs;
+    this.#clock.firstByte();
+  }
+
+  #write(bytes: Buffer): void {
+    const { writer, client, answerHeaders } = this.#input;
+    if (!writer.hasAnswered) {
+      writer.head({ status: 200, headers: { ...client.streamHeaders, ...answerHeaders }, isWhole: false });
+      for (const held of this.#preamble.splice(0)) this.#writeEvent(held);
+    }
+    this.#writeEvent(bytes);
+  }
+
+  #writeEvent(bytes: Buffer): void {
+    const { writer, hasEventIds } = this.#input;
+    writer.event(hasEventIds ? Buffer.concat([Buffer.from(`id: ${writer.nextEventId()}\n`), bytes]) : bytes);
+  }
+
+  #applyBackpressure(): void {
+    const { writer } = this.#input;
+    if (writer.isReady) return;
+    this.#call?.pause();
+    void writer.ready().then(() => {
+      this.#clock.activity();
+      if (!this.#isOver) this.#call?.resume();
+    });
+  }
+
+  #onEnd(): void {
+    if (this.#stream !== null) this.#endStream(this.#stream);
+    else if (this.#status >= 300 || this.#status < 200) this.#finish(this.#readFailure());
+    else this.#endBody();
+  }
+
+  #endStream({ splitter, relay }: { splitter: SseSplitter; relay: StreamRelay }): void {
+    const rest = splitter.end();
+    // An event without its empty line is dropped by the standard; vendors have been seen to end so after `[DONE]`.
+    if (rest !== null && rest.data !== null && !relay.isComplete()) {
+      const { bytes } = relay.accept({ ...rest, raw: Buffer.concat([rest.raw, Buffer.from('\n\n')]) });
+      if (bytes !== null) this.#write(bytes);
+    }
+    const { bytes, failure } = relay.end();
+    if (bytes !== null) this.#write(bytes);
+    this.#finish(failure ?? null);
+  }
+
+  #endBody(): void {
+    const { translation, context, spec, writer, answerHeaders } = this.#input;
+    if (spec.isStream) return this.#finish(notAStream(this.#status));
+    const relayed = translation.relayBody(Buffer.concat(this.#collected), context);
+    if (relayed.failure !== undefined)
+      return this.#finish({ ...relayed.failure, upstreamStatus: this.#status }, relayed.usage);
+    const headers = { 'content-type': 'application/json; charset=utf-8', ...answerHeaders };
+    writer.whole({ status: 200, headers, isWhole: true }, relayed.body);
+    this.#finish(null, relayed.usage);
+  }
+
+  #readFailure(): Failure {
+    const head = { status: this.#status, headers: this.#headers };
+    return this.#input.vendor.readFailure(head, Buffer.concat(this.#collected), Date.now());
+  }
+
+  #onError(error: Error): void {
+    // All of the answer came before the connection broke.
+    if (this.#stream?.relay.isComplete()) return this.#endStream(this.#stream);
+    this.#finish(describeNetworkError(error, this.#status !== 0, this.#stream !== null));
+  }
+
+  #expire(expiry: Expiry): void {
+    this.#finish(describeExpiry(expiry));
+  }
+
+  #finish(failure: Failure | null, usage: Usage = this.#stream?.relay.usage() ?? NO_USAGE): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#clock.stop();
+    this.#input.signal.onAbort = null;
+    if (failure !== null) this.#call?.abort(new Error(failure.code));
+    const { provider } = this.#input.deployment;
+    this.#resolve({
+      failure: failure === null ? null : { ...failure, provider: provider.name },
+      usage,
+      firstByteMs: this.#firstByteMs,
+      durationMs: Date.now() - this.#startedAtMs,
+      rateLimits: this.#rateLimits,
+    });
+  }
+}
+
+function tooLarge(maxBytes: number): Failure {
+  return createFailure('upstream_answer_too_large', `The provider's answer is larger than ${maxBytes} bytes.`);
+}
+
+function notAStream(status: number): Failure {
+  return createFailure('upstream_malformed', 'The provider answered a streaming request without a stream.', {
+    upstreamStatus: status,
+  });
+}
