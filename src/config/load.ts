@@ -54,10 +54,13 @@ export function parseConfiguration(text: string, file: string, variables: Variab
   if (faults.length > 0) throw new ConfigurationError(faults);
   faults.push(...expandVariables(document, file, lines, variables));
   const parsed = configurationSchema.safeParse(document.toJS() ?? {});
-  if (!parsed.success) {
-    faults.push(...parsed.error.issues.map((issue) => describeIssue(issue, document, file, lines)));
+  // What a value without its variable looks like is of no interest.
+  const explained = new Set(faults.map((fault) => fault.line));
+  const issues = parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, document, file, lines));
+  faults.push(...issues.filter((fault) => fault.line === null || !explained.has(fault.line)));
+  if (faults.length > 0 || !parsed.success) {
+    throw new ConfigurationError(faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
   }
-  if (faults.length > 0 || !parsed.success) throw new ConfigurationError(faults);
   return parsed.data;
 }
 

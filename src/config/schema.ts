@@ -20,6 +20,16 @@ const name = z
     'must be lower-case letters, digits, "-" and "_", and start with a letter or digit',
   );
 
+/** A record of named things. The names are checked beside the values, so that one bad name does not hide other faults. */
+function named<T extends z.ZodType>(value: T) {
+  return z.record(z.string(), value).superRefine((record, context) => {
+    for (const key of Object.keys(record)) {
+      const issue = name.safeParse(key).error?.issues[0];
+      if (issue !== undefined) context.addIssue({ code: 'custom', path: [key], message: `bad name: ${issue.message}` });
+    }
+  });
+}
+
 const milliseconds = z.number().int().positive();
 const positive = z.number().int().positive();
 const usdPerMillion = z.number().nonnegative();
@@ -135,7 +145,7 @@ export const configurationSchema = z.strictObject({
   server: server.prefault({}),
   redis: redis.prefault({}),
   database: z.strictObject({ url: z.string().min(1).optional() }).prefault({}),
-  providers: z.record(name, provider).default({}),
+  providers: named(provider).default({}),
   models: z.record(z.string().min(1), model).default({}),
   workers: workers.prefault({}),
   storage: storage.prefault({}),

@@ -104,7 +104,7 @@ function classify(status: number, error: VendorError): FailureCode {
     return CONTENT_FILTER.test(`${says} ${error.message}`) ? 'upstream_content_filter' : 'upstream_credential_refused';
   if (status === 404) return 'upstream_model_missing';
   if (status === 429 || /rate_?limit/i.test(says)) return 'upstream_rate_limited';
-  if (status === 503 || status === 529 || /overloaded/i.test(says)) return 'upstream_overloaded';
+  if (status === 503 || status === 529 || /overloaded/i.test(`${says} ${error.message}`)) return 'upstream_overloaded';
   if (status === 408 || status === 409 || status >= 500 || status < 400) return 'upstream_server_error';
   if (CONTEXT_LENGTH.test(says) || CONTEXT_LENGTH.test(error.message)) return 'upstream_context_length';
   if (CONTENT_FILTER.test(says)) return 'upstream_content_filter';

@@ -1,0 +1,49 @@
+// `sluice check`: says everything that is wrong with a configuration, or what it means.
+
+import type { Environment } from '../config/environment.ts';
+import { ConfigurationError, formatFault } from '../config/load.ts';
+import { loadRuntime, type Runtime } from '../config/runtime.ts';
+
+export interface CheckOptions {
+  config: string | undefined;
+  json: boolean;
+}
+
+/** Exit code: 0 when valid, 1 when not. */
+export function check(options: CheckOptions, environment: Environment): number {
+  try {
+    report(loadRuntime(options.config, environment), options.json);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    if (options.json) console.log(JSON.stringify({ valid: false, faults: error.faults }));
+    else for (const fault of error.faults) console.error(formatFault(fault));
+    return 1;
+  }
+}
+
+function report({ catalogue, configuration }: Runtime, asJson: boolean): void {
+  const unpriced = unpricedDeployments(catalogue);
+  if (asJson) {
+    console.log(
+      JSON.stringify({
+        valid: true,
+        providers: [...catalogue.providers.keys()],
+        models: Object.keys(configuration.models),
+        unpriced,
+      }),
+    );
+    return;
+  }
+  console.log(`Valid: ${catalogue.providers.size} providers, ${Object.keys(configuration.models).length} models.`);
+  for (const id of unpriced)
+    console.log(`warning: no price is known for deployment ${id}; its calls cost nothing in the books`);
+}
+
+/** Only those with a name of their own: what a wildcard stands for is not known yet. */
+function unpricedDeployments(catalogue: Runtime['catalogue']): string[] {
+  return [...catalogue.deployments.values()]
+    .filter((deployment) => !deployment.upstreamModel.includes('*'))
+    .filter((deployment) => catalogue.priceOf(deployment, deployment.upstreamModel, 0) === null)
+    .map((deployment) => deployment.id);
+}

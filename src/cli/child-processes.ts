@@ -1,0 +1,113 @@
+// The processes that `sluice start` is made of: started, waited for until they are ready, started again when they die,
+// ended together.
+import { type ChildProcess, fork } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface ChildSettings {
+  name: string;
+  /** Path of the entry point, from the root of the checkout. */
+  entry: string;
+  args?: string[];
+  environment: Record<string, string | undefined>;
+  /** File for its log, or null to share the terminal. */
+  logPath: string | null;
+}
+
+export interface Child {
+  name: string;
+  /** What it said when it was ready: `url` and the like. */
+  details: Record<string, unknown>;
+  stop(): Promise<void>;
+}
+
+const ROOT = new URL('../../', import.meta.url);
+const READY_LIMIT_MS = 60_000;
+/** Longer than the grace time for running answers. */
+const STOP_LIMIT_MS = 45_000;
+const RESTART_FIRST_MS = 250;
+const RESTART_LONGEST_MS = 10_000;
+/** A child that lived for so long was well: its next death counts as the first. */
+const HEALTHY_MS = 60_000;
+
+/** Resolves when the child is ready; rejects when it ends before. Later deaths are healed by starting it again. */
+export async function startChild(
+  settings: ChildSettings,
+  onDeath: (name: string, how: string, waitMs: number) => void,
+): Promise<Child> {
+  let current = launch(settings);
+  const details = await untilReady(current, settings);
+  let isStopping = false;
+  let waitMs = RESTART_FIRST_MS;
+
+  function watch(child: ChildProcess): void {
+    const bornAtMs = Date.now();
+    child.once('exit', (code, signal) => {
+      if (isStopping) return;
+      if (Date.now() - bornAtMs > HEALTHY_MS) waitMs = RESTART_FIRST_MS;
+      onDeath(settings.name, signal ?? `exit code ${code}`, waitMs);
+      setTimeout(() => {
+        if (isStopping) return;
+        current = launch(settings);
+        watch(current);
+      }, waitMs);
+      waitMs = Math.min(waitMs * 2, RESTART_LONGEST_MS);
+    });
+  }
+
+  watch(current);
+  return {
+    name: settings.name,
+    details,
+    async stop() {
+      isStopping = true;
+      await end(current);
+    },
+  };
+}
+
+function launch({ entry, args = [], environment, logPath }: ChildSettings): ChildProcess {
+  const output = logPath === null ? 'inherit' : openLog(logPath);
+  const child = fork(fileURLToPath(new URL(entry, ROOT)), args, {
+    env: { ...environment } as NodeJS.ProcessEnv,
+    stdio: ['ignore', output, output, 'ipc'],
+    // Ctrl-C reaches the whole group of the terminal: children hear of it from their parent alone, in order.
+    detached: true,
+  });
+  if (typeof output === 'number') closeSync(output);
+  return child;
+}
+
+function openLog(path: string): number {
+  mkdirSync(dirname(path), { recursive: true });
+  return openSync(path, 'a');
+}
+
+function untilReady(child: ChildProcess, { name, logPath }: ChildSettings): Promise<Record<string, unknown>> {
+  const where = logPath === null ? '' : `; its log is ${logPath}`;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`${name} was not ready within ${READY_LIMIT_MS / 1_000} s${where}`)),
+      READY_LIMIT_MS,
+    );
+    child.on('message', (message: { type?: string }) => {
+      if (message.type !== 'ready') return;
+      clearTimeout(timer);
+      resolve(message as Record<string, unknown>);
+    });
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      reject(new Error(`${name} did not start (${signal ?? `exit code ${code}`})${where}`));
+    });
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+  await exited;
+  clearTimeout(timer);
+}

@@ -1,0 +1,82 @@
+// `sluice keys create|list|revoke`: works on the database; running API processes hear of it through Redis if it is there.
+import { join } from 'node:path';
+import type { KeySettings } from '../accounts/api-key.ts';
+import { announceKeyChange } from '../accounts/key-cache.ts';
+import { createKeyStore, type KeyStore } from '../accounts/key-store.ts';
+import type { Runtime } from '../config/runtime.ts';
+import { formatCharge, parseCharge } from '../contracts/money.ts';
+import { openDatabase } from '../storage/database.ts';
+import { embeddedRedisUrl } from '../storage/embedded-redis.ts';
+import { createKeyspace } from '../storage/keyspace.ts';
+import { connectRedis, disconnectRedis } from '../storage/redis.ts';
+import { formatTable } from './terminal.ts';
+
+export interface CreateKeyOptions {
+  rpm?: number;
+  tpm?: number;
+  concurrency?: number;
+  budget?: string;
+  budgetPeriod?: KeySettings['budgetPeriod'];
+  models?: string[];
+  json: boolean;
+}
+
+export async function createKey(runtime: Runtime, name: string, options: CreateKeyOptions): Promise<void> {
+  const settings: Partial<KeySettings> = {
+    limits: {
+      ...(options.rpm === undefined ? {} : { requestsPerMinute: options.rpm }),
+      ...(options.tpm === undefined ? {} : { tokensPerMinute: options.tpm }),
+      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+    },
+    budgetUnits: options.budget === undefined ? null : parseCharge(options.budget),
+    budgetPeriod: options.budgetPeriod ?? 'total',
+    models: options.models ?? null,
+  };
+  const { key, secret } = await withStore(runtime, (store) => store.create(name, settings));
+  if (options.json) console.log(JSON.stringify({ id: key.id, name, key: secret }));
+  else console.log(`${secret}\n\n${key.id} (${name}). The key is shown only now; only its hash is kept.`);
+}
+
+export async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<void> {
+  const keys = await withStore(runtime, (store) => store.list());
+  if (options.json) return console.log(JSON.stringify(keys));
+  const rows = keys.map(({ id, name, hint, settings, createdAtMs, revokedAtMs }) => [
+    id,
+    name,
+    hint,
+    new Date(createdAtMs).toISOString().slice(0, 10),
+    settings.budgetUnits === null ? '' : `${formatCharge(settings.budgetUnits)} USD/${settings.budgetPeriod}`,
+    revokedAtMs === null ? 'active' : 'revoked',
+  ]);
+  console.log(formatTable(['ID', 'NAME', 'KEY', 'CREATED', 'BUDGET', 'STATE'], rows));
+}
+
+export async function revokeKey(runtime: Runtime, id: string): Promise<void> {
+  const key = await withStore(runtime, (store) => store.revoke(id));
+  if (key === null) throw new Error(`there is no key '${id}'; see sluice keys list`);
+  await announce(runtime);
+  console.log(`${id} (${key.name}) is revoked.`);
+}
+
+async function withStore<T>(runtime: Runtime, use: (store: KeyStore) => Promise<T>): Promise<T> {
+  const database = await openDatabase(runtime.databaseUrl, (error) => console.error(error.message));
+  try {
+    return await use(createKeyStore(database));
+  } finally {
+    await database.destroy();
+  }
+}
+
+/** Running API processes hear of it at once; where they cannot be told, they notice within a minute. */
+async function announce({ redisAddress, environment, configuration }: Runtime): Promise<void> {
+  const embedded = embeddedRedisUrl(join(environment.dataDirectory, 'redis'));
+  const address = redisAddress ?? (embedded === null ? null : ({ kind: 'standalone', url: embedded } as const));
+  if (address === null) return;
+  try {
+    const redis = await connectRedis(address, 'producer', () => undefined);
+    await announceKeyChange(redis, createKeyspace(configuration.redis.namespace));
+    disconnectRedis(redis);
+  } catch {
+    console.error('Redis cannot be reached from here: running API processes notice within a minute.');
+  }
+}

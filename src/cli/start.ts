@@ -1,0 +1,156 @@
+// `sluice start`: everything on one machine. What is configured is used (Redis, PostgreSQL, providers); what is not is
+// brought along (embedded Redis, SQLite, the simulator).
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createSecret } from '../accounts/api-key.ts';
+import { createKeyStore } from '../accounts/key-store.ts';
+import type { Environment } from '../config/environment.ts';
+import { DEFAULT_CONFIG_PATH } from '../config/load.ts';
+import { loadRuntime, type Runtime } from '../config/runtime.ts';
+import { openDatabase } from '../storage/database.ts';
+import { type EmbeddedRedis, startEmbeddedRedis } from '../storage/embedded-redis.ts';
+import { type Child, type ChildSettings, startChild } from './child-processes.ts';
+import { DEMO_MODEL, demoConfiguration } from './demo-configuration.ts';
+import { bold, dim } from './terminal.ts';
+
+export interface StartOptions {
+  config: string | undefined;
+  /** Logs of the processes on the terminal, not in files. */
+  verbose: boolean;
+}
+
+/** Started first to last, stopped last to first. */
+interface Running {
+  children: Child[];
+  redis: EmbeddedRedis | null;
+}
+
+export async function start(options: StartOptions, environment: Environment): Promise<void> {
+  const running: Running = { children: [], redis: null };
+  const stop = stopOnSignals(running);
+  try {
+    await bringUp(options, environment, running);
+  } catch (error) {
+    say(`${(error as Error).message}`);
+    await stop(1);
+  }
+}
+
+async function bringUp(options: StartOptions, environment: Environment, running: Running): Promise<void> {
+  const directory = environment.dataDirectory;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  let runtime = loadRuntime(options.config, environment);
+  const variables: Record<string, string | undefined> = { ...environment.variables, SLUICE_DATA: directory };
+
+  if (runtime.redisAddress === null) {
+    running.redis = await startEmbeddedRedis(join(directory, 'redis'));
+    say(`Redis is running on the files in ${join(directory, 'redis')}`);
+    void running.redis.exited.then((how) => say(`Redis has ended (${how}); restart Sluice`));
+    variables.SLUICE_REDIS_URL = running.redis.url;
+  }
+  const launch = async (settings: Omit<ChildSettings, 'environment' | 'logPath'>) => {
+    const logPath = options.verbose ? null : join(directory, 'logs', `${settings.name}.log`);
+    const child = await startChild({ ...settings, environment: variables, logPath }, (name, how, waitMs) =>
+      say(`${name} has ended (${how}); starting it again in ${waitMs} ms`),
+    );
+    running.children.push(child);
+    return child;
+  };
+
+  const configPath = options.config ?? environment.configPath;
+  if (configPath !== undefined) variables.SLUICE_CONFIG = configPath;
+  if (runtime.catalogue.providers.size === 0) {
+    const hasOpenAiKey = Boolean(variables.OPENAI_API_KEY);
+    const simulator = hasOpenAiKey ? null : await launch({ name: 'simulator', entry: 'src/simulate.ts' });
+    const path = join(directory, 'sluice.yaml');
+    writeFileSync(path, demoConfiguration({ hasOpenAiKey, simulatorUrl: (simulator?.details.url as string) ?? null }));
+    variables.SLUICE_CONFIG = path;
+    runtime = loadRuntime(path, environment);
+    say(
+      hasOpenAiKey
+        ? 'OpenAI is the provider (OPENAI_API_KEY)'
+        : `no provider is configured: the simulator answers (${path})`,
+    );
+  }
+
+  const key = await ensureKey(runtime, environment, directory);
+  variables.PORT = String(await choosePort(runtime, environment));
+  await launch({ name: 'worker', entry: 'workers/inference.ts' });
+  const api = await launch({ name: 'api', entry: 'src/main.ts' });
+  printWelcome(api.details.url as string, key, runtime, options.verbose ? null : join(directory, 'logs'));
+}
+
+/** The key that is printed: from the environment, or made at the first start and kept beside the data. */
+async function ensureKey(runtime: Runtime, environment: Environment, directory: string): Promise<string> {
+  const path = join(directory, 'key');
+  const secret = environment.apiKey ?? (existsSync(path) ? readFileSync(path, 'utf8').trim() : createSecret());
+  const database = await openDatabase(runtime.databaseUrl, (error) => say(error.message));
+  await createKeyStore(database).ensure(environment.apiKey === undefined ? 'first key' : 'SLUICE_API_KEY', secret);
+  await database.destroy();
+  if (environment.apiKey === undefined) writeFileSync(path, `${secret}\n`, { mode: 0o600 });
+  return secret;
+}
+
+/** A port that was asked for is used or is an error; the default one may give way to a free one. */
+async function choosePort(runtime: Runtime, environment: Environment): Promise<number> {
+  const host = environment.host ?? runtime.configuration.server.host;
+  const wanted = environment.port ?? runtime.configuration.server.port;
+  if (wanted === 0 || (await isFree(wanted, host))) return wanted;
+  if (environment.port !== undefined || existsSync(environment.configPath ?? DEFAULT_CONFIG_PATH)) {
+    throw new Error(`port ${wanted} on ${host} is in use; choose another with PORT or server.port`);
+  }
+  say(`port ${wanted} is in use; taking a free one (PORT chooses)`);
+  return 0;
+}
+
+function isFree(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+}
+
+function printWelcome(url: string, key: string, runtime: Runtime, logs: string | null): void {
+  const model = runtime.catalogue.modelNames[0] ?? DEMO_MODEL;
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Say hello.' }] });
+  process.stdout.write(
+    [
+      '',
+      `${bold('Sluice is running.')}`,
+      '',
+      `  base URL  ${bold(`${url}/v1`)}`,
+      `  key       ${bold(key)}`,
+      '',
+      `  curl ${url}/v1/chat/completions -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d '${body}'`,
+      '',
+      dim(`  ${logs === null ? '' : `Logs are in ${logs}. `}Ctrl-C stops everything.`),
+      '',
+    ].join('\n'),
+  );
+}
+
+/** The first signal stops all in order; a second one while that takes its time gives up waiting. */
+function stopOnSignals(running: Running): (code: number) => Promise<void> {
+  let isStopping = false;
+  const stop = async (code: number) => {
+    isStopping = true;
+    for (const child of [...running.children].reverse()) await child.stop();
+    await running.redis?.stop();
+    process.exit(code);
+  };
+  const onSignal = () => {
+    if (isStopping) process.exit(1);
+    say('stopping …');
+    void stop(0);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGHUP', onSignal);
+  return stop;
+}
+
+function say(what: string): void {
+  process.stderr.write(`sluice: ${what}\n`);
+}

@@ -1,0 +1,196 @@
+// A Redis of Sluice's own, for one machine: the system's redis-server or valkey-server as a child process, with an
+// append-only file, a password, and a port on loopback. Binary and version are the system's; only the settings are ours.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { Redis } from 'ioredis';
+
+export interface EmbeddedRedis {
+  url: string;
+  /** Ends when Redis does; says how. */
+  exited: Promise<string>;
+  /** Writes everything to disk and ends. */
+  stop(): Promise<void>;
+}
+
+interface SavedAccess {
+  port: number;
+  password: string;
+}
+
+/** Oldest versions with sharded pub/sub and everything else that is used. */
+const SERVERS = [
+  { command: 'redis-server', minimum: [7, 0] },
+  { command: 'valkey-server', minimum: [7, 2] },
+] as const;
+
+const START_LIMIT_MS = 30_000;
+const STOP_LIMIT_MS = 15_000;
+const ACCESS_FILE = 'redis.json';
+
+/** Reasons: ../shared/reference/bullmq-6-ioredis-6.md section 9. */
+const SETTINGS = [
+  ['appendonly', 'yes'],
+  ['appendfsync', 'everysec'],
+  ['save', ''],
+  ['maxmemory-policy', 'noeviction'],
+  // Delayed jobs start up to 95 ms late at the default of 10.
+  ['hz', '100'],
+  ['hash-max-listpack-value', '512'],
+  ['client-output-buffer-limit', 'pubsub 64mb 16mb 30'],
+  ['tcp-keepalive', '60'],
+  ['bind', '127.0.0.1'],
+  ['protected-mode', 'yes'],
+] as const;
+
+/** Command of an installed server that is new enough, or null. */
+export function findRedisServer(): string | null {
+  for (const { command, minimum } of SERVERS) {
+    const { stdout, status } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+    const version = /v=(\d+)\.(\d+)/.exec(stdout ?? '');
+    if (status !== 0 || version === null) continue;
+    const [major, minor] = [Number(version[1]), Number(version[2])];
+    if (major > minimum[0] || (major === minimum[0] && minor >= minimum[1])) return command;
+  }
+  return null;
+}
+
+/** Where the Redis of a running `sluice start` listens (or listened), or null. */
+export function embeddedRedisUrl(directory: string): string | null {
+  const access = readAccess(join(directory, ACCESS_FILE));
+  return access === null ? null : urlOf(access);
+}
+
+function urlOf({ password, port }: SavedAccess): string {
+  return `redis://:${password}@127.0.0.1:${port}`;
+}
+
+/**
+ * Starts Redis on the files under `directory`; what a former start left there is there again. A server that a former
+ * start left running (it was killed) is ended first. Rejects with a message that says what to do.
+ */
+export async function startEmbeddedRedis(directory: string): Promise<EmbeddedRedis> {
+  const command = findRedisServer();
+  if (command === null) {
+    throw new Error(
+      'no redis-server (7.0 or newer) or valkey-server (7.2 or newer) is installed; install one, or set SLUICE_REDIS_URL',
+    );
+  }
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const accessPath = join(directory, ACCESS_FILE);
+  const former = readAccess(accessPath);
+  if (former !== null) await endServer(former);
+  const access = { port: await freePort(former?.port), password: former?.password ?? randomBytes(24).toString('hex') };
+  writeFileSync(accessPath, JSON.stringify(access), { mode: 0o600 });
+
+  const child = spawnServer(command, directory, access);
+  const exited = new Promise<string>((resolveExit) => {
+    child.once('exit', (code, signal) => resolveExit(signal ?? `exit code ${code}`));
+    child.once('error', (error) => resolveExit(error.message));
+  });
+  await waitUntilReady(access, exited, directory);
+  return {
+    url: urlOf(access),
+    exited,
+    async stop() {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** The configuration goes in by standard input: a password among the arguments would be seen by every user. */
+function spawnServer(command: string, directory: string, access: SavedAccess): ChildProcess {
+  const log = openSync(join(directory, 'redis.log'), 'a', 0o600);
+  const child = spawn(command, ['-'], { cwd: directory, stdio: ['pipe', log, log], detached: true });
+  closeSync(log);
+  const settings = [
+    ...SETTINGS,
+    ['port', String(access.port)],
+    ['requirepass', access.password],
+    ['dir', resolve(directory)],
+  ];
+  child.stdin!.end(settings.map(([name, value]) => `${name} ${quote(name!, value!)}`).join('\n'));
+  return child;
+}
+
+/** Values of several words are several arguments, except paths. */
+function quote(name: string, value: string): string {
+  return value === '' || name === 'dir' ? JSON.stringify(value) : value;
+}
+
+function readAccess(path: string): SavedAccess | null {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as SavedAccess;
+  } catch {
+    return null;
+  }
+}
+
+function openClient(access: SavedAccess): Redis {
+  const client = new Redis({
+    host: '127.0.0.1',
+    port: access.port,
+    password: access.password,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 1_000,
+  });
+  client.on('error', () => undefined);
+  return client;
+}
+
+/** Loading a large append-only file takes its time: a server that says so is alive. */
+async function waitUntilReady(access: SavedAccess, exited: Promise<string>, directory: string): Promise<void> {
+  let end: string | null = null;
+  void exited.then((how) => {
+    end = how;
+  });
+  const untilMs = Date.now() + START_LIMIT_MS;
+  while (Date.now() < untilMs) {
+    if (end !== null) throw new Error(`Redis did not start (${end}); its log is ${join(directory, 'redis.log')}`);
+    const client = openClient(access);
+    const isReady = await client
+      .connect()
+      .then(() => client.ping().then(() => true))
+      .catch(() => false);
+    client.disconnect();
+    if (isReady) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error(`Redis was not ready within ${START_LIMIT_MS / 1_000} s; its log is ${join(directory, 'redis.log')}`);
+}
+
+async function endServer(access: SavedAccess): Promise<void> {
+  const client = openClient(access);
+  try {
+    await client.connect();
+    await client.shutdown().catch(() => undefined);
+  } catch {
+    // Nothing listens there, or something else does: not ours to end.
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** The former port if it is free, so that a restarted broker is found at the same place; else any. */
+async function freePort(wanted: number | undefined): Promise<number> {
+  return (await tryPort(wanted ?? 0)) ?? (await tryPort(0))!;
+}
+
+function tryPort(port: number): Promise<number | null> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once('error', () => done(null));
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address();
+      const found = typeof address === 'object' && address !== null ? address.port : null;
+      server.close(() => done(found));
+    });
+  });
+}

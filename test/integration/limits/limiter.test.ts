@@ -1,0 +1,302 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createLimiter, type Limiter, PERMIT_LEASE_MS, type PermitRequest, type Scope } from '#src/limits/limiter.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+
+const keyspace = createKeyspace('test');
+let redis: TestRedis;
+let limiter: Limiter;
+
+beforeAll(async () => {
+  redis = await startTestRedis();
+  limiter = createLimiter(redis.client, keyspace);
+});
+afterAll(() => redis.stop());
+beforeEach(() => redis.client.flushall());
+
+let counter = 0;
+
+function request(scopes: Scope[], change: Partial<PermitRequest> = {}): PermitRequest {
+  counter += 1;
+  return {
+    attemptId: `req_${counter}.1`,
+    requestId: `req_${counter}`,
+    scopes,
+    acceptedAtMs: counter,
+    isBatch: false,
+    tokens: 0,
+    unsettledEntry: `{"unsettled":${counter}}`,
+    ...change,
+  };
+}
+
+async function grantedOf(count: number, make: () => PermitRequest): Promise<number> {
+  const decisions = await Promise.all(Array.from({ length: count }, () => limiter.acquire(make())));
+  return decisions.filter((decision) => decision.kind === 'granted').length;
+}
+
+/** Moves the window back in time, as if so many milliseconds had passed. */
+async function age(scope: Scope, ms: number): Promise<void> {
+  const key = keyspace.scope(scope.name).window;
+  const fields = await redis.client.hgetall(key);
+  const slices = Math.round(ms / 200);
+  await redis.client.del(key);
+  for (const [field, value] of Object.entries(fields)) {
+    const match = /^([rt])(\d+)$/.exec(field);
+    if (match) await redis.client.hset(key, `${match[1]}${Number(match[2]) - slices}`, value);
+    else await redis.client.hset(key, field, field === 'h' ? Number(value) - slices : value);
+  }
+}
+
+/** Those that were refused wait no longer. */
+async function everybodyLeaves(scope: Scope): Promise<void> {
+  await redis.client.del(keyspace.scope(scope.name).room);
+}
+
+const perMinute = (requestsPerMinute: number): Scope => ({ name: 'provider:a', limits: { requestsPerMinute } });
+
+describe('requests per minute', () => {
+  test('exactly so many start, however many ask at once', async () => {
+    expect(await grantedOf(200, () => request([perMinute(50)]))).toBe(50);
+  });
+
+  test('a refusal says when the next place comes free', async () => {
+    const scope = perMinute(3);
+    await grantedOf(3, () => request([scope]));
+    await age(scope, 20_000);
+    const decision = await limiter.acquire(request([scope]));
+    expect(decision).toMatchObject({ kind: 'denied', reason: 'requests', scope });
+    if (decision.kind !== 'denied') return;
+    expect(decision.waitMs).toBeGreaterThan(39_500);
+    expect(decision.waitMs).toBeLessThanOrEqual(40_500);
+  });
+
+  test('a place is free again a minute after it was taken, not earlier', async () => {
+    const scope = perMinute(3);
+    await grantedOf(3, () => request([scope]));
+    await age(scope, 59_800);
+    expect(await grantedOf(3, () => request([scope]))).toBe(0);
+    await everybodyLeaves(scope);
+    await age(scope, 800);
+    expect(await grantedOf(3, () => request([scope]))).toBe(3);
+  });
+
+  test('a window that lay idle for long starts anew', async () => {
+    const scope = perMinute(3);
+    await grantedOf(3, () => request([scope]));
+    await age(scope, 600_000);
+    expect(await grantedOf(5, () => request([scope]))).toBe(3);
+    expect(await limiter.peek(scope.name)).toMatchObject({ requests: 3 });
+  });
+
+  test('what was refused is not counted', async () => {
+    const scope = perMinute(2);
+    await grantedOf(20, () => request([scope]));
+    expect(await limiter.peek(scope.name)).toMatchObject({ requests: 2 });
+  });
+});
+
+describe('tokens per minute', () => {
+  const scope: Scope = { name: 'provider:a', limits: { tokensPerMinute: 1_000 } };
+
+  test('are reserved before and corrected after', async () => {
+    const first = await limiter.acquire(request([scope], { tokens: 900 }));
+    expect(await limiter.acquire(request([scope], { tokens: 200 }))).toMatchObject({
+      kind: 'denied',
+      reason: 'tokens',
+    });
+    if (first.kind !== 'granted') throw new Error('expected a permit');
+    await limiter.settle(first.permit, { usedTokens: 100, entry: '{}' });
+    expect(await limiter.peek(scope.name)).toMatchObject({ tokens: 100 });
+    await everybodyLeaves(scope);
+    expect(await grantedOf(1, () => request([scope], { tokens: 900 }))).toBe(1);
+  });
+
+  test('more used than reserved counts too', async () => {
+    const first = await limiter.acquire(request([scope], { tokens: 100 }));
+    if (first.kind !== 'granted') throw new Error('expected a permit');
+    await limiter.settle(first.permit, { usedTokens: 1_000, entry: '{}' });
+    expect(await grantedOf(1, () => request([scope], { tokens: 1 }))).toBe(0);
+  });
+
+  test('a request larger than the limit runs alone', async () => {
+    await grantedOf(1, () => request([scope], { tokens: 10 }));
+    expect(await grantedOf(1, () => request([scope], { tokens: 5_000 }))).toBe(0);
+    await everybodyLeaves(scope);
+    await age(scope, 61_000);
+    expect(await grantedOf(1, () => request([scope], { tokens: 5_000 }))).toBe(1);
+    expect(await grantedOf(1, () => request([scope], { tokens: 1 }))).toBe(0);
+  });
+
+  test('a correction after the minute is over changes nothing', async () => {
+    const first = await limiter.acquire(request([scope], { tokens: 900 }));
+    if (first.kind !== 'granted') throw new Error('expected a permit');
+    await age(scope, 61_000);
+    await limiter.acquire(request([scope], { tokens: 10 }));
+    const longAgo = { ...first.permit, slice: first.permit.slice - 305 };
+    await limiter.settle(longAgo, { usedTokens: 0, entry: '{}' });
+    expect(await limiter.peek(scope.name)).toMatchObject({ tokens: 10 });
+  });
+});
+
+describe('concurrency', () => {
+  const scope: Scope = { name: 'provider:a', limits: { concurrency: 2 } };
+
+  test('a place comes free when an attempt is settled, and whoever waits is told', async () => {
+    const told = redis.client.duplicate();
+    await told.ssubscribe(keyspace.freedChannel);
+    const message = new Promise((resolve) => told.once('smessage', (_channel, name) => resolve(name)));
+    const first = await limiter.acquire(request([scope]));
+    await limiter.acquire(request([scope]));
+    const waiting = request([scope]);
+    expect(await limiter.acquire(waiting)).toMatchObject({ kind: 'denied', reason: 'concurrency' });
+    if (first.kind !== 'granted') throw new Error('expected a permit');
+    await limiter.settle(first.permit, { usedTokens: 0, entry: '{}' });
+    expect(await message).toBe('provider:a');
+    expect((await limiter.acquire(waiting)).kind).toBe('granted');
+    told.disconnect();
+  });
+
+  test('a place of a worker that died comes free by itself', async () => {
+    await grantedOf(2, () => request([scope]));
+    const { leases } = keyspace.scope(scope.name);
+    for (const attempt of await redis.client.zrange(leases, 0, -1)) await redis.client.zadd(leases, '1', attempt);
+    expect(await grantedOf(3, () => request([scope]))).toBe(2);
+  });
+
+  test('a renewed lease lasts', async () => {
+    const decision = await limiter.acquire(request([scope]));
+    if (decision.kind !== 'granted') throw new Error('expected a permit');
+    const { leases } = keyspace.scope(scope.name);
+    const { attemptId } = decision.permit;
+    await redis.client.zadd(leases, Date.now() + 100, attemptId);
+    await limiter.renew([decision.permit]);
+    expect(Number(await redis.client.zscore(leases, attemptId))).toBeGreaterThan(Date.now() + PERMIT_LEASE_MS - 2_000);
+  });
+});
+
+describe('several limits at once', () => {
+  test('a permit takes a place in all scopes or in none', async () => {
+    const provider: Scope = { name: 'provider:a', limits: { requestsPerMinute: 10 } };
+    const deployment: Scope = { name: 'deployment:a/m', limits: { requestsPerMinute: 3 } };
+    expect(await grantedOf(20, () => request([provider, deployment]))).toBe(3);
+    expect(await limiter.peek(provider.name)).toMatchObject({ requests: 3 });
+    expect(await grantedOf(20, () => request([provider]))).toBe(7);
+  });
+
+  test('who waits at one deployment does not hold up another of the same provider', async () => {
+    const provider: Scope = { name: 'provider:a', limits: { requestsPerMinute: 10 } };
+    const full: Scope = { name: 'deployment:a/full', limits: { requestsPerMinute: 1 } };
+    const free: Scope = { name: 'deployment:a/free', limits: { requestsPerMinute: 5 } };
+    await grantedOf(2, () => request([provider, full]));
+    expect(await grantedOf(1, () => request([provider, free]))).toBe(1);
+  });
+});
+
+describe('order', () => {
+  const scope: Scope = { name: 'provider:a', limits: { concurrency: 1 } };
+
+  test('whoever was accepted first comes first; nobody passes a waiting request', async () => {
+    const running = await limiter.acquire(request([scope]));
+    const [first, second] = [request([scope]), request([scope])];
+    await limiter.acquire(second);
+    await limiter.acquire(first);
+    if (running.kind !== 'granted') throw new Error('expected a permit');
+    await limiter.settle(running.permit, { usedTokens: 0, entry: '{}' });
+    expect(await limiter.acquire(second)).toMatchObject({ kind: 'denied', reason: 'turn', ahead: 1 });
+    expect((await limiter.acquire(first)).kind).toBe('granted');
+  });
+
+  test('the interactive lane passes the batch lane', async () => {
+    const running = await limiter.acquire(request([scope]));
+    const batch = request([scope], { isBatch: true });
+    await limiter.acquire(batch);
+    const interactive = request([scope]);
+    await limiter.acquire(interactive);
+    if (running.kind !== 'granted') throw new Error('expected a permit');
+    await limiter.settle(running.permit, { usedTokens: 0, entry: '{}' });
+    expect((await limiter.acquire(batch)).kind).toBe('denied');
+    expect((await limiter.acquire(interactive)).kind).toBe('granted');
+  });
+
+  test('who left the room, or has not been seen for long, holds nobody up', async () => {
+    const running = await limiter.acquire(request([scope]));
+    const [gone, dead, next] = [request([scope]), request([scope]), request([scope])];
+    for (const waiting of [gone, dead, next]) await limiter.acquire(waiting);
+    await limiter.leave(gone.requestId, [scope]);
+    await redis.client.zadd(keyspace.scope(scope.name).presence, 1, dead.requestId);
+    if (running.kind !== 'granted') throw new Error('expected a permit');
+    await limiter.settle(running.permit, { usedTokens: 0, entry: '{}' });
+    expect((await limiter.acquire(next)).kind).toBe('granted');
+  });
+});
+
+describe('the batch lane', () => {
+  test('leaves a share to interactive requests and spreads its starts', async () => {
+    const scope = perMinute(600);
+    const batch = await grantedOf(600, () => request([scope], { isBatch: true }));
+    expect(batch).toBeLessThanOrEqual(12);
+    expect(await grantedOf(600, () => request([scope]))).toBe(600 - batch);
+  });
+});
+
+describe('a vendor’s word stops everybody', () => {
+  const scope: Scope = { name: 'deployment:a/m', limits: {} };
+
+  test('nobody gets a permit before it is over; the longer of two blocks counts', async () => {
+    await limiter.block(scope.name, 5_000);
+    await limiter.block(scope.name, 1_000);
+    const decision = await limiter.acquire(request([scope]));
+    expect(decision).toMatchObject({ kind: 'denied', reason: 'blocked' });
+    if (decision.kind !== 'denied') return;
+    expect(decision.waitMs).toBeGreaterThan(4_500);
+    expect((await limiter.peek(scope.name)).blockedMs).toBeGreaterThan(4_500);
+  });
+
+  test('a block outlives an idle window', async () => {
+    const limited = perMinute(3);
+    await grantedOf(1, () => request([limited]));
+    await limiter.block(limited.name, 900_000);
+    await age(limited, 200_000);
+    expect(await limiter.acquire(request([limited]))).toMatchObject({ kind: 'denied', reason: 'blocked' });
+  });
+});
+
+describe('the books', () => {
+  const scope: Scope = { name: 'provider:a', limits: {} };
+  const ledger = async () =>
+    (await redis.client.xrange(keyspace.ledgerStream, '-', '+')).map(([, fields]) => fields[1]);
+
+  test('an attempt with a permit is open until it is settled, then it has one entry', async () => {
+    const decision = await limiter.acquire(request([scope]));
+    if (decision.kind !== 'granted') throw new Error('expected a permit');
+    expect(await redis.client.hlen(keyspace.openAttempts)).toBe(1);
+    await limiter.settle(decision.permit, { usedTokens: 0, entry: '{"settled":true}' });
+    expect(await redis.client.hlen(keyspace.openAttempts)).toBe(0);
+    expect(await ledger()).toEqual(['{"settled":true}']);
+  });
+
+  test('an attempt whose worker died is written once, as unsettled', async () => {
+    const lost = request([scope]);
+    await limiter.acquire(lost);
+    expect(await limiter.reap()).toBe(0);
+    await redis.client.zadd(keyspace.openLeases, 1, lost.attemptId);
+    expect(await Promise.all([limiter.reap(), limiter.reap()])).toEqual([1, 0]);
+    expect(await ledger()).toEqual([lost.unsettledEntry]);
+  });
+
+  test('a permit given back unused leaves no entry', async () => {
+    const decision = await limiter.acquire(request([scope]));
+    if (decision.kind !== 'granted') throw new Error('expected a permit');
+    await limiter.settle(decision.permit, { usedTokens: 0, entry: null });
+    expect(await ledger()).toEqual([]);
+  });
+
+  test('the same command sent again after a lost connection is the same permit', async () => {
+    const limited = perMinute(5);
+    const twice = request([limited]);
+    await limiter.acquire(twice);
+    expect((await limiter.acquire(twice)).kind).toBe('granted');
+    expect(await limiter.peek(limited.name)).toMatchObject({ requests: 1 });
+  });
+});

@@ -1,0 +1,153 @@
+// A broker as it is deployed: real API and worker processes over a real Redis, with a configuration file of their own.
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import type { KeySettings } from '#src/accounts/api-key.ts';
+import { createKeyStore } from '#src/accounts/key-store.ts';
+import type { ConfigurationInput } from '#src/config/schema.ts';
+import { type Database, openDatabase } from '#src/storage/database.ts';
+import { startTestRedis, type TestRedis, type TestRedisOptions } from './redis-server.ts';
+
+export const TEST_KEY = 'sk-sluice-test';
+export const ADMIN_KEY = 'admin-test';
+
+export interface TestProcess {
+  child: ChildProcess;
+  /** What it said when it was ready. */
+  details: Record<string, unknown>;
+  /** SIGTERM, and wait. */
+  stop(): Promise<void>;
+  /** SIGKILL, and wait. */
+  kill(): Promise<void>;
+  log(): string;
+}
+
+export interface TestBroker {
+  redis: TestRedis;
+  database: Database;
+  databaseUrl: string;
+  apis: TestProcess[];
+  workers: TestProcess[];
+  /** Of the first API process. */
+  url: string;
+  startApi(): Promise<TestProcess>;
+  startWorker(args?: string[]): Promise<TestProcess>;
+  createKey(name: string, settings?: Partial<KeySettings>): Promise<{ id: string; secret: string }>;
+  stop(): Promise<void>;
+}
+
+export interface TestBrokerOptions {
+  configuration: ConfigurationInput;
+  redis?: TestRedisOptions;
+  /** An existing server in place of one of its own; it is not stopped. */
+  sharedRedis?: TestRedis;
+  databaseUrl?: string;
+  apis?: number;
+  workers?: number;
+  workerArgs?: string[];
+}
+
+const ROOT = new URL('../../', import.meta.url);
+const READY_LIMIT_MS = 20_000;
+
+export async function startBroker(options: TestBrokerOptions): Promise<TestBroker> {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+  const redis = options.sharedRedis ?? (await startTestRedis(options.redis));
+  const databaseUrl = options.databaseUrl ?? `sqlite:${join(directory, 'sluice.db')}`;
+  const configPath = join(directory, 'sluice.yaml');
+  const configuration = {
+    ...options.configuration,
+    redis: { ...options.configuration.redis, url: redis.url },
+    database: { url: databaseUrl },
+  };
+  writeFileSync(configPath, stringify(configuration));
+  const database = await openDatabase(databaseUrl, () => undefined);
+  const keyStore = createKeyStore(database);
+  await keyStore.ensure('test', TEST_KEY);
+
+  const launch = (entry: string, args: string[]) =>
+    startProcess(entry, args, {
+      SLUICE_CONFIG: configPath,
+      SLUICE_ADMIN_KEY: ADMIN_KEY,
+      SLUICE_LOG_LEVEL: 'info',
+      PORT: '0',
+    });
+  const broker: TestBroker = {
+    redis,
+    database,
+    databaseUrl,
+    apis: [],
+    workers: [],
+    url: '',
+    async startApi() {
+      const api = await launch('src/main.ts', []);
+      broker.apis.push(api);
+      return api;
+    },
+    async startWorker(args = options.workerArgs ?? []) {
+      const worker = await launch('workers/inference.ts', args);
+      broker.workers.push(worker);
+      return worker;
+    },
+    async createKey(name, settings) {
+      const { key, secret } = await keyStore.create(name, settings);
+      return { id: key.id, secret };
+    },
+    async stop() {
+      await Promise.all([...broker.apis, ...broker.workers].map((running) => running.kill()));
+      await database.destroy();
+      if (options.sharedRedis === undefined) await redis.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  await Promise.all([
+    ...Array.from({ length: options.apis ?? 1 }, () => broker.startApi()),
+    ...Array.from({ length: options.workers ?? 1 }, () => broker.startWorker()),
+  ]);
+  broker.url = String(broker.apis[0]?.details.url ?? '');
+  return broker;
+}
+
+async function startProcess(entry: string, args: string[], environment: Record<string, string>): Promise<TestProcess> {
+  const child = fork(fileURLToPath(new URL(entry, ROOT)), args, {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { PATH: process.env.PATH, ...environment },
+  });
+  let log = '';
+  const keep = (chunk: Buffer) => {
+    log += chunk.toString();
+  };
+  child.stdout!.on('data', keep);
+  child.stderr!.on('data', keep);
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const details = await new Promise<Record<string, unknown>>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${entry} was not ready in time:\n${log}`)), READY_LIMIT_MS);
+    child.on('message', (message: { type?: string }) => {
+      if (message.type !== 'ready') return;
+      clearTimeout(timer);
+      resolve(message as Record<string, unknown>);
+    });
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`${entry} ended with ${code}:\n${log}`));
+    });
+  });
+  return {
+    child,
+    details,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
+      await exited;
+    },
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await exited;
+    },
+    log: () => log,
+  };
+}

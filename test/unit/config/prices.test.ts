@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { createCatalogue } from '#src/config/catalogue.ts';
+import { configuredPrice, packagedPrice, priceFor } from '#src/config/prices.ts';
+import { configurationSchema } from '#src/config/schema.ts';
+
+test('a configured price is exact to the picodollar', () => {
+  const { base } = configuredPrice({ input: 0.1, cached_input: 0.000001, output: 0.6 });
+  expect(base).toEqual({ input: 100_000n, cachedInput: 1n, cacheWrite: 100_000n, output: 600_000n });
+});
+
+describe('the price package', () => {
+  test('knows OpenAI’s models by vendor', () => {
+    const schedule = packagedPrice('openai', 'gpt-4o-mini-2024-07-18');
+    expect(schedule?.base).toEqual({ input: 150_000n, cachedInput: 75_000n, cacheWrite: 150_000n, output: 600_000n });
+  });
+
+  test('knows nothing of a vendor that is not listed, whatever the model is called', () => {
+    expect(packagedPrice('my-own-server', 'gpt-4o')).toBeNull();
+  });
+
+  test('charges a long prompt at its higher rate, as a whole', () => {
+    const schedule = packagedPrice('anthropic', 'claude-sonnet-4-5')!;
+    expect(priceFor(schedule, 200_000).input).toBe(3_000_000n);
+    expect(priceFor(schedule, 200_001)).toMatchObject({ input: 6_000_000n, output: 22_500_000n });
+  });
+});
+
+test('the configuration overrides the package; unknown is null, not free of thought', () => {
+  const catalogue = createCatalogue(
+    configurationSchema.parse({
+      providers: { openai: {}, own: { protocols: ['openai-chat'], base_url: 'http://127.0.0.1:1' } },
+      models: {
+        a: { deployments: [{ provider: 'openai', model: 'gpt-4o', price: { input: 1, output: 2 } }] },
+        b: { deployments: [{ provider: 'openai', model: 'gpt-4o-mini' }] },
+        c: { deployments: [{ provider: 'own', model: 'gpt-4o' }] },
+      },
+    }),
+  );
+  const price = (name: string) => {
+    const { deployment, upstreamModel } = catalogue.findModel(name)!.candidates[0]!;
+    return catalogue.priceOf(deployment, upstreamModel, 10)?.output ?? null;
+  };
+  expect([price('a'), price('b'), price('c')]).toEqual([2_000_000n, 600_000n, null]);
+});

@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest';
+import { formatUsd } from '#src/contracts/money.ts';
+import { relayChatBody } from '#src/protocols/openai-chat/relay-body.ts';
+import { ChatStreamRelay } from '#src/protocols/openai-chat/relay-stream.ts';
+import type { RelayContext } from '#src/protocols/protocol.ts';
+import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+
+const context: RelayContext = {
+  wantsUsage: true,
+  choices: 1,
+  estimatedInputTokens: 8,
+  priceUsage: (usage, reported) => ({
+    cost: formatUsd(reported ?? BigInt(usage.inputTokens + usage.outputTokens) * 1_000_000n),
+    charge: '0.0001',
+  }),
+};
+
+const chunk = (members: string) => `data: {"id":"c","created":1,"model":"m",${members}}\n\n`;
+const delta = (content: string, finish = 'null') =>
+  chunk(`"choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":${finish}}]`);
+const nullUsage = (content: string) =>
+  chunk(`"choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":null}],"usage":null`);
+const USAGE = '"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10}';
+const usageChunk = chunk(`"choices":[],${USAGE}`);
+const DONE = 'data: [DONE]\n\n';
+
+function relay(text: string, change: Partial<RelayContext> = {}) {
+  const stream = new ChatStreamRelay({ ...context, ...change });
+  const results = new SseSplitter().push(Buffer.from(text)).map((event) => stream.accept(event));
+  const end = stream.end();
+  const bytes = [...results, end].map((result) => result.bytes?.toString() ?? '').join('');
+  const failure = [...results, end].find((result) => result.failure !== undefined)?.failure;
+  return { bytes, failure, usage: stream.usage(), results };
+}
+
+describe('a pass-through stream', () => {
+  test('is the vendor’s bytes but for the cost', () => {
+    const { bytes, failure, usage } = relay(nullUsage('Hi') + delta('', '"stop"') + usageChunk + DONE);
+    const priced = chunk(
+      `"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10,"cost":0.00001},"cost":0.0001`,
+    );
+    expect(bytes).toBe(nullUsage('Hi') + delta('', '"stop"') + priced + DONE);
+    expect(failure).toBeUndefined();
+    expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: false });
+  });
+
+  test('has no usage for a client that did not ask', () => {
+    const { bytes, usage } = relay(nullUsage('Hi') + delta('', '"stop"') + usageChunk + DONE, { wantsUsage: false });
+    expect(bytes).toBe(delta('Hi') + delta('', '"stop"') + DONE);
+    expect(usage.outputTokens).toBe(2);
+  });
+
+  test('keeps a chunk that carries usage beside content, without the usage', () => {
+    const last = chunk(`"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],${USAGE}`);
+    const { bytes, usage } = relay(delta('Hi') + last + DONE, { wantsUsage: false });
+    expect(bytes).toBe(delta('Hi') + chunk('"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]') + DONE);
+    expect(usage.inputTokens).toBe(8);
+  });
+
+  test('gives a client that asked for usage an estimate where the vendor has none', () => {
+    const { bytes, usage } = relay(delta('Hello you') + delta('', '"stop"') + DONE);
+    expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 3, isEstimated: true });
+    expect(bytes).toContain('"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":3,"total_tokens":11');
+    expect(bytes.endsWith(DONE)).toBe(true);
+  });
+
+  test('shows the cost that the vendor itself reports, to the last digit', () => {
+    const reported = chunk('"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2,"cost":0.000012345678}');
+    const { bytes } = relay(delta('Hi', '"stop"') + reported + DONE);
+    expect(bytes).toContain('"cost":0.000012345678},"cost":0.0001');
+  });
+
+  test('survives a missing [DONE], comments, and line ends of CR LF', () => {
+    const { bytes, failure } = relay(
+      `: ping\r\n\r\n${delta('Hi').replaceAll('\n', '\r\n')}: ping\n\n${delta('', '"stop"')}${usageChunk}`,
+    );
+    expect(failure).toBeUndefined();
+    expect(bytes.startsWith(delta('Hi').replaceAll('\n', '\r\n'))).toBe(true);
+    expect(bytes.endsWith(DONE)).toBe(true);
+  });
+
+  test('ignores what comes after [DONE], and events without data that would make SDKs throw', () => {
+    const { bytes } = relay(`event: ping\n\n${delta('Hi', '"stop"')}${usageChunk}${DONE}${delta('more')}`);
+    expect(bytes).not.toContain('event: ping');
+    expect(bytes).not.toContain('more');
+  });
+
+  test('unknown events and members pass', () => {
+    const strange = chunk('"choices":[],"prompt_filter_results":[{"x":1}]');
+    expect(relay(strange + delta('Hi', '"stop"') + usageChunk + DONE).bytes.startsWith(strange)).toBe(true);
+  });
+});
+
+describe('a stream that is not whole is never passed off as one', () => {
+  test.each([
+    ['closed before the end', delta('Hi'), 'upstream_stream_cut'],
+    ['closed at once', '', 'upstream_stream_cut'],
+    ['an event that is not JSON', `${delta('Hi')}data: {"choices":[{"ind\n\n`, 'upstream_malformed'],
+    ['an event that is not an object', `${delta('Hi')}data: [1]\n\n`, 'upstream_malformed'],
+    [
+      'an error event',
+      `${delta('Hi')}data: {"error":{"message":"Overloaded","type":"server_error","code":null}}\n\n`,
+      'upstream_overloaded',
+    ],
+    [
+      'OpenRouter’s error event',
+      'data: {"error":{"code":429,"message":"slow down"},"choices":[{"finish_reason":"error"}]}\n\n',
+      'upstream_rate_limited',
+    ],
+    [
+      'a quota error after status 200',
+      'data: {"error":{"code":"insufficient_quota","message":"You exceeded"}}\n\n',
+      'upstream_quota_exhausted',
+    ],
+  ])('%s', (_name, text, code) => {
+    expect(relay(text).failure?.code).toBe(code);
+  });
+
+  test('one of two answers finished is not the end', () => {
+    expect(relay(delta('Hi', '"stop"'), { choices: 2 }).failure?.code).toBe('upstream_stream_cut');
+  });
+
+  test('tokens so far are estimated from what was relayed', () => {
+    expect(relay(delta('lume ime ')).usage).toMatchObject({ inputTokens: 8, outputTokens: 3, isEstimated: true });
+    expect(relay('').usage).toMatchObject({ inputTokens: 0, outputTokens: 0 });
+  });
+});
+
+test('events before the first content are marked as such', () => {
+  const role = chunk('"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]');
+  const { results } = relay(role + delta('Hi') + delta('', '"stop"') + usageChunk + DONE);
+  expect(results.map((result) => result.isPreamble ?? false)).toEqual([true, false, false, false, false]);
+});
+
+describe('a whole answer', () => {
+  const answer =
+    '{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Hello!"},"finish_reason":"stop"}], "x":1e400';
+
+  test('is the vendor’s bytes with the cost added', () => {
+    const { body, usage } = relayChatBody(Buffer.from(`${answer},${USAGE}}`), context);
+    expect(body.toString()).toBe(
+      `${answer},"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10,"cost":0.00001},"cost":0.0001}`,
+    );
+    expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2 });
+  });
+
+  test('without usage gets the broker’s estimate', () => {
+    const { body, usage } = relayChatBody(Buffer.from(`${answer}}`), context);
+    expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2, isEstimated: true });
+    expect(JSON.parse(body.toString()).usage).toMatchObject({ prompt_tokens: 8, completion_tokens: 2, cost: 0.00001 });
+  });
+
+  test.each([
+    ['text', 'Bad upstream', 'upstream_malformed'],
+    ['nothing', '', 'upstream_malformed'],
+    ['another object', '{"ok":true}', 'upstream_malformed'],
+    ['an error with status 200', '{"error":{"message":"boom"}}', 'upstream_server_error'],
+  ])('that is %s is a failure', (_name, body, code) => {
+    expect(relayChatBody(Buffer.from(body), context).failure?.code).toBe(code);
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { createFailure } from '#src/contracts/failure.ts';
+import type { FailureCode } from '#src/contracts/failure-table.ts';
+import { type AdvanceState, advance } from '#src/routing/advance.ts';
+import { backoffMs } from '#src/routing/backoff.ts';
+
+const state: AdvanceState = {
+  failuresAtStep: 1,
+  maxRetries: 2,
+  backoff: { baseMs: 500, maxMs: 20_000 },
+  step: 0,
+  stepCount: 2,
+  remainingMs: 60_000,
+  hasAnswered: false,
+};
+const half = () => 0.5;
+const next = (code: FailureCode, change: Partial<AdvanceState> = {}, retryAfterMs?: number) =>
+  advance(createFailure(code, '', retryAfterMs === undefined ? {} : { retryAfterMs }), { ...state, ...change }, half);
+
+describe('after a failed attempt', () => {
+  test('a server error is retried with full jitter', () => {
+    expect(next('upstream_server_error')).toEqual({ kind: 'retry', waitMs: 250 });
+    expect(next('upstream_server_error', { failuresAtStep: 2 })).toEqual({ kind: 'retry', waitMs: 500 });
+  });
+
+  test('when the retries are used up the next step is asked', () => {
+    expect(next('upstream_server_error', { failuresAtStep: 3 })).toEqual({ kind: 'fallback' });
+  });
+
+  test('on the last step, when the retries are used up, it ends', () => {
+    expect(next('upstream_server_error', { failuresAtStep: 3, step: 1 })).toEqual({ kind: 'stop' });
+  });
+
+  test('a bad request is neither retried nor sent elsewhere', () => {
+    expect(next('upstream_bad_request')).toEqual({ kind: 'stop' });
+  });
+
+  test('an exhausted quota is not retried but another deployment is asked', () => {
+    expect(next('upstream_quota_exhausted')).toEqual({ kind: 'fallback' });
+    expect(next('upstream_quota_exhausted', { step: 1 })).toEqual({ kind: 'stop' });
+  });
+
+  test('a long retry-after is not waited for while another deployment can answer', () => {
+    expect(next('upstream_rate_limited', {}, 30_000)).toEqual({ kind: 'fallback' });
+  });
+
+  test('a lone deployment is waited for, and never asked before its retry-after', () => {
+    expect(next('upstream_rate_limited', { step: 1 }, 30_000)).toEqual({ kind: 'retry', waitMs: 30_250 });
+  });
+
+  test('a wait beyond the deadline is not begun', () => {
+    expect(next('upstream_rate_limited', { step: 1, remainingMs: 10_000 }, 30_000)).toEqual({ kind: 'stop' });
+  });
+
+  test('nothing is started over once bytes went to the client', () => {
+    expect(next('upstream_server_error', { hasAnswered: true })).toEqual({ kind: 'stop' });
+  });
+});
+
+describe('backoff', () => {
+  const settings = { baseMs: 500, maxMs: 2_000 };
+
+  test('grows with every retry up to its cap', () => {
+    expect([0, 1, 2, 3, 9].map((retry) => backoffMs(settings, retry, undefined, () => 0.999))).toEqual([
+      499.5, 999, 1998, 1998, 1998,
+    ]);
+  });
+
+  test('a vendor’s wait is a minimum', () => {
+    for (const random of [0, 0.5, 0.999]) {
+      expect(backoffMs(settings, 0, 7_000, () => random)).toBeGreaterThanOrEqual(7_000);
+    }
+  });
+});
