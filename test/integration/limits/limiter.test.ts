@@ -160,7 +160,7 @@ describe('concurrency', () => {
   test('a place of a worker that died comes free by itself', async () => {
     await grantedOf(2, () => request([scope]));
     const { leases } = keyspace.scope(scope.name);
-    for (const attempt of await redis.client.zrange(leases, 0, -1)) await redis.client.zadd(leases, '1', attempt);
+    for (const attempt of await redis.client.zrange(leases, '0', '-1')) await redis.client.zadd(leases, '1', attempt);
     expect(await grantedOf(3, () => request([scope]))).toBe(2);
   });
 

@@ -1,0 +1,192 @@
+// One suite for both SQL engines: whatever the stores promise, they promise it on SQLite and on PostgreSQL.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createBudgetReader } from '#src/accounts/budgets.ts';
+import { createKeyStore } from '#src/accounts/key-store.ts';
+import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
+import { createLedgerStore } from '#src/ledger/ledger-store.ts';
+import { reportUsage } from '#src/ledger/usage-report.ts';
+import { asBigint, asNumber, type Database, openDatabase } from '#src/storage/database.ts';
+import { startTestPostgres } from '#test/support/postgres-server.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
+const postgres = await startTestPostgres();
+afterAll(async () => {
+  await postgres?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const ENGINES = [
+  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
+  { name: 'PostgreSQL', url: postgres?.url ?? null },
+];
+
+const DAY = Date.UTC(2026, 10, 20, 12);
+
+function entry(change: Partial<LedgerEntry> = {}): LedgerEntry {
+  return {
+    requestId: 'req_1',
+    attempt: 1,
+    keyId: 'key_1',
+    model: 'gpt-4o',
+    provider: 'openai',
+    deployment: 'openai/gpt-4o',
+    upstreamModel: 'gpt-4o-2024-11-20',
+    protocol: 'openai-chat',
+    lane: 'interactive',
+    isStream: false,
+    state: 'settled',
+    outcome: 'ok',
+    startedAtMs: DAY,
+    queueMs: 2,
+    firstByteMs: 300,
+    durationMs: 500,
+    inputTokens: 100,
+    cachedInputTokens: 10,
+    cacheWriteTokens: 0,
+    outputTokens: 50,
+    reasoningTokens: 5,
+    costPicoUsd: '123456789012345678',
+    ...change,
+  };
+}
+
+function outcome(change: Partial<RequestOutcome> = {}): RequestOutcome {
+  return {
+    requestId: 'req_1',
+    keyId: 'key_1',
+    model: 'gpt-4o',
+    protocol: 'openai-chat',
+    lane: 'interactive',
+    isStream: false,
+    outcome: 'ok',
+    provider: 'openai',
+    upstreamModel: 'gpt-4o-2024-11-20',
+    acceptedAtMs: DAY,
+    finishedAtMs: DAY + 500,
+    attempts: 1,
+    costPicoUsd: '5',
+    chargeUnits: 3,
+    ...change,
+  };
+}
+
+describe.each(ENGINES)('$name', ({ url }) => {
+  if (url === null) {
+    test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
+    return;
+  }
+  let database: Database;
+  beforeAll(async () => {
+    database = await openDatabase(url, () => undefined);
+  });
+  afterAll(() => database.destroy());
+  beforeEach(async () => {
+    await database.deleteFrom('ledger_entries').execute();
+    await database.deleteFrom('requests').execute();
+    await database.deleteFrom('api_keys').execute();
+  });
+  const insert = (...messages: LedgerMessage[]) => createLedgerStore(database).insert(messages);
+  const rows = () => database.selectFrom('ledger_entries').selectAll().orderBy('attempt').execute();
+
+  test('migrations may run again, also from several processes at once', async () => {
+    const again = await Promise.all([1, 2, 3].map(() => openDatabase(url, () => undefined)));
+    await Promise.all(again.map((other) => other.destroy()));
+  });
+
+  test('money comes back to the last picodollar', async () => {
+    await insert({ attempt: entry() });
+    expect((await rows()).map((row) => asBigint(row.cost_pico_usd))).toEqual([123_456_789_012_345_678n]);
+  });
+
+  test('one attempt is one row, however often its message arrives', async () => {
+    await insert({ attempt: entry() }, { attempt: entry() });
+    await insert({ attempt: entry({ costPicoUsd: '1' }) });
+    expect((await rows()).map((row) => asBigint(row.cost_pico_usd))).toEqual([123_456_789_012_345_678n]);
+  });
+
+  test('an unsettled attempt is replaced by what it really cost, never the reverse', async () => {
+    const unsettled = entry({ state: 'unsettled', outcome: 'unknown', costPicoUsd: '7' });
+    await insert({ attempt: unsettled });
+    await insert({ attempt: entry({ costPicoUsd: '9' }) });
+    await insert({ attempt: unsettled });
+    expect((await rows()).map((row) => [row.state, row.outcome, asBigint(row.cost_pico_usd)])).toEqual([
+      ['settled', 'ok', 9n],
+    ]);
+    await insert({ attempt: { ...unsettled, attempt: 2 } }, { attempt: entry({ attempt: 2, costPicoUsd: '8' }) });
+    expect((await rows()).map((row) => row.state)).toEqual(['settled', 'settled']);
+  });
+
+  test('a request has one outcome: the first', async () => {
+    await insert({ request: outcome() }, { request: outcome({ outcome: 'internal' }) });
+    await insert({ request: outcome({ outcome: 'internal' }) });
+    const found = await database.selectFrom('requests').selectAll().execute();
+    expect(found.map((row) => [row.outcome, asNumber(row.charge_units)])).toEqual([['ok', 3]]);
+  });
+
+  test('a large batch goes in as one', async () => {
+    await insert(...Array.from({ length: 1_000 }, (_, attempt) => ({ attempt: entry({ attempt }) })));
+    expect(await rows()).toHaveLength(1_000);
+  });
+
+  test('usage is summed by day, key, model and provider, in integers', async () => {
+    await insert(
+      { attempt: entry() },
+      { attempt: entry({ attempt: 2, costPicoUsd: '2', outcome: 'upstream_server_error', state: 'estimated' }) },
+      { attempt: entry({ attempt: 3, provider: 'azure', costPicoUsd: '3', state: 'unsettled' }) },
+      { attempt: entry({ attempt: 4, keyId: 'key_2', startedAtMs: DAY + 86_400_000, costPicoUsd: '4' }) },
+    );
+    expect(await reportUsage(database, { groupBy: ['day', 'provider'] })).toMatchObject([
+      { group: { day: '2026-11-20', provider: 'azure' }, attempts: 1, unsettledAttempts: 1, costPicoUsd: 3n },
+      {
+        group: { day: '2026-11-20', provider: 'openai' },
+        attempts: 2,
+        failedAttempts: 1,
+        estimatedAttempts: 1,
+        inputTokens: 200,
+        cachedInputTokens: 20,
+        outputTokens: 100,
+        reasoningTokens: 10,
+        costPicoUsd: 123_456_789_012_345_680n,
+      },
+      { group: { day: '2026-11-21', provider: 'openai' }, attempts: 1, costPicoUsd: 4n },
+    ]);
+    expect(await reportUsage(database, { groupBy: ['key'], keyId: 'key_2' })).toMatchObject([
+      { group: { key: 'key_2' } },
+    ]);
+    expect(await reportUsage(database, { groupBy: ['model'], from: '2026-11-22' })).toEqual([]);
+    expect(await reportUsage(database, { groupBy: [] })).toMatchObject([{ group: {}, attempts: 4 }]);
+  });
+
+  test('keys are kept by their hash and can be revoked once', async () => {
+    const keys = createKeyStore(database);
+    const { key, secret } = await keys.create('ci', { budgetUnits: 5, models: ['gpt-*'] });
+    const stored = await database.selectFrom('api_keys').selectAll().execute();
+    expect(JSON.stringify(stored, (_name, value) => (typeof value === 'bigint' ? String(value) : value))).not.toContain(
+      secret,
+    );
+    expect((await keys.ensure('again', secret)).id).toBe(key.id);
+    expect(await keys.list()).toEqual([key]);
+    expect(await keys.update(key.id, { budgetUnits: 9 })).toMatchObject({
+      settings: { budgetUnits: 9, models: ['gpt-*'] },
+    });
+    const revoked = await keys.revoke(key.id);
+    expect(revoked?.revokedAtMs).toBeGreaterThan(0);
+    expect(await keys.revoke(key.id)).toEqual(revoked);
+    expect(await keys.revoke('key_none')).toBeNull();
+  });
+
+  test('what a key has spent is summed from the requests, from a day on', async () => {
+    await insert(
+      { request: outcome({ requestId: 'req_1', acceptedAtMs: DAY - 86_400_000 }) },
+      { request: outcome({ requestId: 'req_2', chargeUnits: 4 }) },
+      { request: outcome({ requestId: 'req_3', keyId: 'key_2' }) },
+    );
+    const reader = createBudgetReader(database);
+    expect(await reader.spentSince('key_1', null)).toBe(7);
+    expect(await reader.spentSince('key_1', '2026-11-20')).toBe(4);
+    expect(await reader.spentSince('key_9', null)).toBe(0);
+  });
+});

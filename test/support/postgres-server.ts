@@ -1,0 +1,103 @@
+// A real PostgreSQL: through testcontainers where a Docker engine answers, else the machine's own binaries with a data
+// directory of the test's. Null where there is neither; tests that need one say so.
+import { spawn, spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GenericContainer, Wait } from 'testcontainers';
+import { freePort } from './redis-server.ts';
+import { waitFor } from './wait.ts';
+
+export interface TestPostgres {
+  url: string;
+  /** Stops answering, as in an outage; connections break. */
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const PASSWORD = 'sluice';
+const POSTGRES_IMAGE = 'postgres:17-alpine';
+
+export async function startTestPostgres(): Promise<TestPostgres | null> {
+  const directory = findBinaries();
+  if (directory !== null) return startLocal(directory);
+  if (spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 5_000 }).status === 0) return startContainer();
+  return null;
+}
+
+/** Debian keeps the server's programs out of the path. */
+function findBinaries(): string | null {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  const found = versions.map((version) => join(root, version, 'bin')).find((path) => existsSync(join(path, 'initdb')));
+  if (found !== undefined) return found;
+  const { stdout, status } = spawnSync('sh', ['-c', 'dirname "$(command -v initdb)"'], { encoding: 'utf8' });
+  return status === 0 && existsSync(join(stdout.trim(), 'initdb')) ? stdout.trim() : null;
+}
+
+async function startLocal(binaries: string): Promise<TestPostgres> {
+  const data = mkdtempSync(join(tmpdir(), 'sluice-postgres-'));
+  const port = await freePort();
+  const owner = ownerOfServer();
+  if (owner !== null) chownSync(data, owner.uid, owner.gid);
+  const run = (command: string, args: string[]) =>
+    spawnSync(join(binaries, command), args, {
+      encoding: 'utf8',
+      cwd: data,
+      env: { ...process.env, PGPASSWORD: PASSWORD },
+      ...owner,
+    });
+  const made = run('initdb', ['-D', data, '-U', 'sluice', '--auth=trust', '-E', 'UTF8', '--no-sync']);
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+
+  const launch = async () => {
+    const args = ['-D', data, '-p', String(port), '-k', data, '-h', '127.0.0.1', '-c', 'fsync=off'];
+    const child = spawn(join(binaries, 'postgres'), args, { stdio: 'ignore', cwd: data, ...owner });
+    const isReady = () => run('pg_isready', ['-h', '127.0.0.1', '-p', String(port), '-U', 'sluice']).status === 0;
+    await waitFor('PostgreSQL', isReady, 20_000);
+    return child;
+  };
+  let child = await launch();
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    // SIGQUIT: at once, without waiting for clients; the children end with it.
+    child.kill('SIGQUIT');
+    await exited;
+  };
+  return {
+    url: `postgres://sluice:${PASSWORD}@127.0.0.1:${port}/postgres`,
+    kill,
+    async restart() {
+      await kill();
+      child = await launch();
+    },
+    async stop() {
+      await kill();
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** PostgreSQL refuses to run as root: it runs as the system's own user for it. */
+function ownerOfServer(): { uid: number; gid: number } | null {
+  if (process.getuid?.() !== 0) return null;
+  const id = (flag: string) => Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout.trim());
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+async function startContainer(): Promise<TestPostgres> {
+  const container = await new GenericContainer(POSTGRES_IMAGE)
+    .withEnvironment({ POSTGRES_USER: 'sluice', POSTGRES_PASSWORD: PASSWORD, POSTGRES_DB: 'postgres' })
+    .withExposedPorts(5432)
+    .withWaitStrategy(Wait.forLogMessage(/ready to accept connections/, 2))
+    .start();
+  const url = `postgres://sluice:${PASSWORD}@${container.getHost()}:${container.getMappedPort(5432)}/postgres`;
+  return {
+    url,
+    kill: async () => void (await container.exec(['pkill', '-STOP', 'postgres'])),
+    restart: async () => void (await container.exec(['pkill', '-CONT', 'postgres'])),
+    stop: async () => void (await container.stop()),
+  };
+}
