@@ -54,6 +54,7 @@ runMain(async () => {
     onRepair: metrics.repaired,
   });
   const keyStore = createKeyStore(database);
+  if (environment.apiKey !== undefined) await keyStore.ensure('SLUICE_API_KEY', environment.apiKey);
   const keys = createKeyCache(keyStore, onError);
   await subscription.ssubscribe(keyspace.accountsChannel);
   subscription.on('smessage', (channel: string) => {

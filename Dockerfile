@@ -1,0 +1,23 @@
+# One image, every process: `sluice api`, `sluice worker`, `sluice simulate` (see docker-compose.yml).
+# Node 24 runs the TypeScript as it stands: nothing is built.
+FROM node:24-slim AS dependencies
+WORKDIR /sluice
+COPY package.json package-lock.json ./
+# The npm package "node" puts Node 24 beside older ones; the image has it already.
+RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
+
+FROM node:24-slim
+ENV NODE_ENV=production SLUICE_DATA=/data HOST=0.0.0.0 PORT=8080
+WORKDIR /sluice
+COPY --from=dependencies /sluice/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY bin ./bin
+COPY src ./src
+COPY workers ./workers
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 8080
+# SIGTERM reaches the process itself: no shell, no npm in between.
+ENTRYPOINT ["node", "bin/sluice.mjs"]
+CMD ["api"]
