@@ -24,10 +24,11 @@ export interface StartOptions {
 interface Running {
   children: Child[];
   redis: EmbeddedRedis | null;
+  isStopping: boolean;
 }
 
 export async function start(options: StartOptions, environment: Environment): Promise<void> {
-  const running: Running = { children: [], redis: null };
+  const running: Running = { children: [], redis: null, isStopping: false };
   const stop = stopOnSignals(running);
   try {
     await bringUp(options, environment, running);
@@ -46,7 +47,9 @@ async function bringUp(options: StartOptions, environment: Environment, running:
   if (runtime.redisAddress === null) {
     running.redis = await startEmbeddedRedis(join(directory, 'redis'));
     say(`Redis is running on the files in ${join(directory, 'redis')}`);
-    void running.redis.exited.then((how) => say(`Redis has ended (${how}); restart Sluice`));
+    void running.redis.exited.then((how) => {
+      if (!running.isStopping) say(`Redis has ended (${how}); restart Sluice`);
+    });
     variables.SLUICE_REDIS_URL = running.redis.url;
   }
   const launch = async (settings: Omit<ChildSettings, 'environment' | 'logPath'>) => {
@@ -127,21 +130,21 @@ function printWelcome(url: string, key: string, runtime: Runtime, logs: string |
       '',
       dim(`  ${logs === null ? '' : `Logs are in ${logs}. `}Ctrl-C stops everything.`),
       '',
+      '',
     ].join('\n'),
   );
 }
 
 /** The first signal stops all in order; a second one while that takes its time gives up waiting. */
 function stopOnSignals(running: Running): (code: number) => Promise<void> {
-  let isStopping = false;
   const stop = async (code: number) => {
-    isStopping = true;
+    running.isStopping = true;
     for (const child of [...running.children].reverse()) await child.stop();
     await running.redis?.stop();
     process.exit(code);
   };
   const onSignal = () => {
-    if (isStopping) process.exit(1);
+    if (running.isStopping) process.exit(1);
     say('stopping …');
     void stop(0);
   };

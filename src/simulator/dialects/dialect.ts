@@ -1,0 +1,112 @@
+// The seam between the engine, which knows what to say, and a vendor's protocol, which knows how. A dialect reads
+// requests into calls and gives each a voice; it keeps no state and looks at no clock.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Usage } from '../../contracts/usage.ts';
+import type { Answer } from '../engine/answers/answer.ts';
+import type { Step } from '../engine/answers/answer-cursor.ts';
+import type { Call } from '../engine/call.ts';
+import type { Allowances } from '../engine/limits/admission.ts';
+import type { Refusal } from '../engine/refusal.ts';
+
+export interface RequestHead {
+  method: string;
+  /** Without the query. */
+  path: string;
+  query: string;
+  headers: IncomingHttpHeaders;
+}
+
+export interface EncodedAnswer {
+  status: number;
+  /** Beside those of `answerHeaders`: names and values in turn, as node:http takes them without a copy. */
+  headers: readonly string[];
+  body: string;
+}
+
+/** What every answer's headers are made of. */
+export interface AnswerFacts {
+  vendorRequestId: string;
+  /** From arrival to the status line. */
+  processingMs: number;
+  allowances: Allowances;
+  /** The model that was asked for; empty where the request was not read that far. */
+  model: string;
+  nowMs: number;
+}
+
+/** Who speaks: the same in every piece of one answer. */
+export interface Identity {
+  /** 24 characters, different for every answer: the tail of a vendor's id. */
+  unique: string;
+  nowMs: number;
+  /** Of the simulator, for fingerprints. */
+  seed: number;
+}
+
+export interface SpeechOptions {
+  identity: Identity;
+  answer: Answer;
+  /** False leaves the token counts out, as a fault. */
+  showsUsage: boolean;
+}
+
+/** Says one answer to one call; made by the dialect that read it, and knows what the request asked for. */
+export interface Voice {
+  wholeContentType: string;
+  streamContentType: string;
+  /** The body of an unstreamed answer. */
+  speakWhole(options: SpeechOptions): string;
+  /** An error in the place of an answer, with status 200. */
+  failWhole(): string;
+  speakStream(options: SpeechOptions): StreamVoice;
+}
+
+/** Every method gives complete events; empty text sends nothing. Lines end in LF. */
+export interface StreamVoice {
+  /** Before the first step that is sent. */
+  open(): string;
+  step(step: Step, served: Usage): string;
+  /** The finish of every choice and what comes after it, but not the terminator. */
+  close(served: Usage): string;
+  /** The event that says that the stream is over: `[DONE]`, `message_stop`. */
+  terminate(): string;
+  /** An error in the middle. */
+  fail(): string;
+  /** An event that no reader of this protocol can parse. */
+  babble(): string;
+  /** An event that means nothing: a comment line, a ping. */
+  pause(): string;
+}
+
+/** A request that asks the model for something. */
+export interface CallRoute {
+  kind: 'call';
+  /** Throws a RefusalError for what the vendor would refuse. `body` is parsed JSON. */
+  read(body: unknown, head: RequestHead): { call: Call; voice: Voice };
+}
+
+/** A request that is answered at once, at no cost: lists of models, token counts. */
+export interface LookupRoute {
+  kind: 'lookup';
+  answer(context: LookupContext): EncodedAnswer | Refusal;
+}
+
+export interface LookupContext {
+  head: RequestHead;
+  /** Text of the body. */
+  body: string;
+  /** Names that are served; null where every name is. */
+  models: readonly string[] | null;
+}
+
+export interface Dialect {
+  /** The protocol's name in the broker's configuration. */
+  name: string;
+  /** Null for requests of other protocols. */
+  route(head: RequestHead): CallRoute | LookupRoute | null;
+  /** The key that the request shows, or null. */
+  readCredential(head: RequestHead): string | null;
+  encodeRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer;
+  /** Headers of every answer, errors included. */
+  answerHeaders(facts: AnswerFacts): readonly string[];
+}

@@ -1,0 +1,72 @@
+// Answers as chat completions. The unstreamed form; chat-stream.ts has the other.
+import type { AnswerChoice, AnswerPart } from '../../engine/answers/answer.ts';
+import type { SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
+import { completionId, createdAt, fingerprint, serverError, toolCallId, writeUsage } from './chat-fields.ts';
+import type { ChatRequest } from './chat-request.ts';
+import { ChatStreamVoice } from './chat-stream.ts';
+
+export class ChatVoice implements Voice {
+  readonly wholeContentType = 'application/json';
+  readonly streamContentType = 'text/event-stream; charset=utf-8';
+  readonly #request: ChatRequest;
+
+  constructor(request: ChatRequest) {
+    this.#request = request;
+  }
+
+  speakWhole({ identity, answer, showsUsage }: SpeechOptions): string {
+    return JSON.stringify({
+      id: completionId(identity),
+      object: 'chat.completion',
+      created: createdAt(identity),
+      model: this.#request.model,
+      choices: answer.choices.map(writeChoice),
+      ...(showsUsage ? { usage: writeUsage(answer.usage) } : {}),
+      service_tier: 'default',
+      system_fingerprint: fingerprint(identity),
+    });
+  }
+
+  speakStream(options: SpeechOptions): StreamVoice {
+    return new ChatStreamVoice(this.#request, options);
+  }
+
+  failWhole(): string {
+    return JSON.stringify({ error: serverError() });
+  }
+}
+
+function writeChoice({ parts, finish }: AnswerChoice, index: number) {
+  const text = join(parts, 'text');
+  const reasoning = join(
+    parts.filter((part) => part.kind === 'reasoning' && part.isShown),
+    'reasoning',
+  );
+  const calls = parts.filter((part) => part.kind === 'tool_call');
+  return {
+    index,
+    message: {
+      role: 'assistant',
+      content: text === '' && calls.length > 0 ? null : text,
+      refusal: null,
+      // OpenAI shows no reasoning here; vendors that do (DeepSeek, vLLM) use this member.
+      ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls.map(writeToolCall) }),
+      annotations: [],
+    },
+    logprobs: null,
+    finish_reason: finish,
+  };
+}
+
+function join(parts: readonly AnswerPart[], kind: 'text' | 'reasoning'): string {
+  return parts.map((part) => (part.kind === kind ? part.text : '')).join('');
+}
+
+type ToolCallPart = Extract<AnswerPart, { kind: 'tool_call' }>;
+
+function writeToolCall({ id, name, input, takesText }: ToolCallPart) {
+  return takesText
+    ? { id: toolCallId(id), type: 'custom', custom: { name, input } }
+    : { id: toolCallId(id), type: 'function', function: { name, arguments: input } };
+}

@@ -1,0 +1,133 @@
+// Reads a chat completion request, as strictly as the vendor does where a broker could get it wrong, and no further.
+import { estimateMessages } from '../../../protocols/openai-chat/read-request.ts';
+import { tokensOfBytes } from '../../../protocols/token-estimate.ts';
+import type { AnswerFormat, Call } from '../../engine/call.ts';
+import { invalid } from '../../engine/refusal.ts';
+import { type Body, readBoolean, readObject, readWholeNumber } from '../read-fields.ts';
+import { ChatVoice } from './chat-voice.ts';
+import { readConversation } from './read-conversation.ts';
+import { readToolChoice, readTools } from './read-tools.ts';
+
+const MOST_CHOICES = 128;
+const MOST_STOP_SEQUENCES = 4;
+
+export function readChatCall(value: unknown): { call: Call; voice: ChatVoice } {
+  const body = readBody(value);
+  const model = readModel(body);
+  const messages = readMessages(body);
+  const isStream = readBoolean(body, 'stream') ?? false;
+  const options = readStreamOptions(body, isStream);
+  const tools = readTools(body);
+  const call: Call = {
+    model,
+    isStream,
+    promptTokens: estimateMessages(messages) + estimateJson(body.tools) + estimateJson(body.functions),
+    ...readConversation(messages),
+    maxOutputTokens: readMaxTokens(body),
+    choices: readWholeNumber(body, 'n', 1, MOST_CHOICES) ?? 1,
+    stop: readStop(body),
+    seed: typeof body.seed === 'number' ? body.seed : null,
+    tools,
+    toolChoice: readToolChoice(body, tools),
+    isToolUseParallel: readBoolean(body, 'parallel_tool_calls') ?? true,
+    format: readFormat(body),
+    // OpenAI shows none here; a command can.
+    showsReasoning: false,
+  };
+  return { call, voice: new ChatVoice({ model, wantsUsage: options.include_usage === true }) };
+}
+
+/** The broker's rule for what is sent with every turn but is not a message (protocols/openai-chat/read-request.ts). */
+function estimateJson(value: unknown): number {
+  return value === undefined || value === null ? 0 : tokensOfBytes(JSON.stringify(value).length);
+}
+
+function readBody(value: unknown): Body {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject) throw invalid('The request body must be a JSON object.');
+  return value as Body;
+}
+
+function readModel({ model }: Body): string {
+  if (model === undefined) throw invalid('you must provide a model parameter');
+  if (typeof model !== 'string' || model === '') {
+    throw invalid("Invalid type for 'model': expected a string.", 'model', 'invalid_type');
+  }
+  return model;
+}
+
+function readMessages({ messages }: Body): readonly Body[] {
+  if (messages === undefined) {
+    throw invalid("Missing required parameter: 'messages'.", 'messages', 'missing_required_parameter');
+  }
+  if (!Array.isArray(messages)) {
+    throw invalid("Invalid type for 'messages': expected an array of objects.", 'messages', 'invalid_type');
+  }
+  if (messages.length === 0) {
+    throw invalid(
+      "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+      'messages',
+      'empty_array',
+    );
+  }
+  return messages.map((message, index) => readMessage(message, `messages[${index}]`));
+}
+
+const ROLES = new Set(['developer', 'system', 'user', 'assistant', 'tool', 'function']);
+
+function readMessage(message: unknown, param: string): Body {
+  const body = readObject(message, param);
+  if (typeof body.role !== 'string') {
+    throw invalid(`Missing required parameter: '${param}.role'.`, `${param}.role`, 'missing_required_parameter');
+  }
+  if (!ROLES.has(body.role)) {
+    const wanted = [...ROLES].map((role) => `'${role}'`).join(', ');
+    throw invalid(`Invalid value: '${body.role}'. Supported values are: ${wanted}.`, `${param}.role`, 'invalid_value');
+  }
+  return body;
+}
+
+function readStreamOptions({ stream_options: options }: Body, isStream: boolean): Body {
+  if (options === undefined || options === null) return {};
+  if (!isStream) {
+    throw invalid("The 'stream_options' parameter is only allowed when 'stream' is enabled.", 'stream_options');
+  }
+  return readObject(options, 'stream_options');
+}
+
+function readMaxTokens(body: Body): number | null {
+  const current = readWholeNumber(body, 'max_completion_tokens', 1, Number.MAX_SAFE_INTEGER);
+  const deprecated = readWholeNumber(body, 'max_tokens', 1, Number.MAX_SAFE_INTEGER);
+  if (current !== null && deprecated !== null) {
+    throw invalid("Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.", 'max_tokens');
+  }
+  return current ?? deprecated;
+}
+
+function readStop({ stop }: Body): readonly string[] {
+  if (stop === undefined || stop === null) return [];
+  const sequences = Array.isArray(stop) ? stop : [stop];
+  if (sequences.length > MOST_STOP_SEQUENCES || !sequences.every((sequence) => typeof sequence === 'string')) {
+    throw invalid("Invalid type for 'stop': expected a string or up to 4 strings.", 'stop', 'invalid_type');
+  }
+  return sequences as string[];
+}
+
+function readFormat({ response_format: value }: Body): AnswerFormat {
+  if (value === undefined || value === null) return { kind: 'text' };
+  const format = readObject(value, 'response_format');
+  switch (format.type) {
+    case 'text':
+      return { kind: 'text' };
+    case 'json_object':
+      return { kind: 'json' };
+    case 'json_schema':
+      return { kind: 'schema', schema: readObject(format.json_schema, 'response_format.json_schema').schema ?? {} };
+    default:
+      throw invalid(
+        `Invalid value: '${format.type}'. Supported values are: 'json_object', 'json_schema', and 'text'.`,
+        'response_format.type',
+        'invalid_value',
+      );
+  }
+}

@@ -1,0 +1,104 @@
+// Errors as OpenAI words them, for every protocol of its: status, body and headers. Facts: ../shared/reference/
+// openai-chat.md section 5; wordings from OpenAI's error-code guide and recorded answers.
+import type { Refusal, RefusalKind } from '../../engine/refusal.ts';
+import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';
+import type { OpenaiError } from './openai-error.ts';
+import { describeRateLimit, describeTooLarge } from './rate-limit-errors.ts';
+
+export function encodeOpenaiRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer {
+  const describe = ERRORS[refusal.kind] as (refusal: Refusal, facts: AnswerFacts) => OpenaiError;
+  const { status, message, type, param, code, headers } = describe(refusal, facts);
+  const error = { message, type: type ?? 'invalid_request_error', param: param ?? null, code: code ?? null };
+  return {
+    status,
+    headers: ['content-type', 'application/json', ...(headers ?? [])],
+    body: JSON.stringify({ error }, null, 2),
+  };
+}
+
+export const SERVER_ERROR_MESSAGE =
+  'The server had an error while processing your request. Sorry about that! You can retry your request, or contact us ' +
+  'through our help center at help.openai.com if the error persists.';
+
+const UNAUTHORIZED = ['www-authenticate', 'Bearer realm="OpenAI API"'];
+
+type Describe = {
+  [Kind in RefusalKind]: (refusal: Extract<Refusal, { kind: Kind }>, facts: AnswerFacts) => OpenaiError;
+};
+
+const ERRORS: Describe = {
+  rate_limited: describeRateLimit,
+  exceeds_limit: describeTooLarge,
+  quota_exhausted: () => ({
+    status: 429,
+    message:
+      'You exceeded your current quota, please check your plan and billing details. For more information on this ' +
+      'error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.',
+    type: 'insufficient_quota',
+    code: 'insufficient_quota',
+  }),
+  key_missing: () => ({
+    status: 401,
+    message:
+      "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth " +
+      '(i.e. Authorization: Bearer YOUR_KEY).',
+    headers: UNAUTHORIZED,
+  }),
+  key_wrong: ({ shownKey }) => ({
+    status: 401,
+    message:
+      `Incorrect API key provided: ${shownKey}. You can find your API key at ` +
+      'https://platform.openai.com/account/api-keys.',
+    code: 'invalid_api_key',
+    headers: UNAUTHORIZED,
+  }),
+  model_missing: ({ model }, facts) => ({
+    status: 404,
+    message: `The model \`${model ?? facts.model}\` does not exist or you do not have access to it.`,
+    code: 'model_not_found',
+  }),
+  route_missing: ({ method, path }) => ({ status: 404, message: `Invalid URL (${method} ${path})` }),
+  body_malformed: () => ({
+    status: 400,
+    message:
+      'We could not parse the JSON body of your request. (HINT: This likely means you aren’t using your HTTP library ' +
+      'correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)',
+  }),
+  body_too_large: ({ limitBytes }) => ({
+    status: 413,
+    message: `The request body is larger than ${limitBytes} bytes.`,
+  }),
+  invalid: ({ message, param, code }) => ({ status: 400, message, param, code }),
+  context_length: (refusal) => ({
+    status: 400,
+    message: describeContextLength(refusal),
+    param: 'messages',
+    code: 'context_length_exceeded',
+  }),
+  content_filtered: () => ({
+    status: 400,
+    message:
+      "The response was filtered due to the prompt triggering the provider's content management policy. Please modify " +
+      'your prompt and retry.',
+    param: 'prompt',
+    code: 'content_filter',
+  }),
+  server_error: () => ({ status: 500, message: SERVER_ERROR_MESSAGE, type: 'server_error' }),
+  unavailable: () => ({
+    status: 503,
+    message: 'The server is currently overloaded with other requests. Sorry about that! Please try again later.',
+    type: 'server_error',
+    code: 'server_is_overloaded',
+  }),
+  overloaded: () => ({ status: 529, message: 'Overloaded', type: 'overloaded_error' }),
+  status: ({ status }) => ({ status, message: `The simulator was told to answer with status ${status}.` }),
+};
+
+function describeContextLength({ limit, promptTokens, outputTokens }: Extract<Refusal, { kind: 'context_length' }>) {
+  const wanted =
+    outputTokens === 0
+      ? `your messages resulted in ${promptTokens} tokens. Please reduce the length of the messages.`
+      : `you requested ${promptTokens + outputTokens} tokens (${promptTokens} in the messages, ${outputTokens} in the ` +
+        'completion). Please reduce the length of the messages or completion.';
+  return `This model's maximum context length is ${limit} tokens. However, ${wanted}`;
+}

@@ -1,0 +1,121 @@
+// Decides which faults strike a call: the prompt's own commands first, then the rules in their order. Rules keep count,
+// so that "the first two fail, then all is well" can be said. At most one fault that decides how the call ends.
+
+import { createRandom, nextFraction, type Random } from '../answers/random.ts';
+import type { Call } from '../call.ts';
+import { describeRule } from './describe-rule.ts';
+import { createFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
+import type { FaultRule } from './fault-rule.ts';
+import { type Fault, rowOf } from './fault-table.ts';
+
+interface Count {
+  matched: number;
+  fired: number;
+}
+
+interface CountedRule {
+  rule: FaultRule;
+  total: Count;
+  perPrompt: Map<string, Count>;
+}
+
+export interface FaultRuleReport {
+  /** In one line, as it can be given again. */
+  rule: string;
+  /** Calls that model and prompt let through. */
+  matched: number;
+  /** Calls that it struck. */
+  fired: number;
+}
+
+/** Faults that stand in a prompt; counted per prompt text, so that a retry of the same prompt goes on counting. */
+export interface PromptFaults {
+  faults: readonly Fault[];
+  /** Null strikes always. */
+  times: number | null;
+}
+
+/** Prompts counted at once, per rule; beyond it the oldest is forgotten and counts from the start. */
+const MAX_COUNTED_PROMPTS = 200_000;
+
+export class FaultBook {
+  readonly #seed: number;
+  #random: Random;
+  #rules: CountedRule[] = [];
+  readonly #promptCounts = new Map<string, Count>();
+
+  constructor(seed: number, rules: readonly FaultRule[]) {
+    this.#seed = seed;
+    this.#random = createRandom(seed);
+    this.replace(rules);
+  }
+
+  /** Counts and chance start anew. */
+  replace(rules: readonly FaultRule[]): void {
+    this.#rules = rules.map((rule) => ({ rule, total: { matched: 0, fired: 0 }, perPrompt: new Map() }));
+    this.#promptCounts.clear();
+    this.#random = createRandom(this.#seed);
+  }
+
+  list(): FaultRuleReport[] {
+    return this.#rules.map(({ rule, total }) => ({ rule: describeRule(rule), ...total }));
+  }
+
+  /** To be called once per call: it counts. */
+  strike(call: Call, promptKey: number, own: readonly PromptFaults[]): FaultPlan {
+    if (own.length === 0 && this.#rules.length === 0) return NO_FAULTS;
+    const faults = [...this.#ownFaults(promptKey, own), ...this.#ruleFaults(call, promptKey)];
+    return faults.length === 0 ? NO_FAULTS : planFaults(faults);
+  }
+
+  #ownFaults(promptKey: number, own: readonly PromptFaults[]): Fault[] {
+    return own.flatMap(({ faults, times }, index) => {
+      if (times === null) return faults;
+      const count = countOf(this.#promptCounts, `${promptKey}.${index}`);
+      count.fired += 1;
+      return count.fired <= times ? faults : [];
+    });
+  }
+
+  #ruleFaults(call: Call, promptKey: number): Fault[] {
+    return this.#rules.flatMap((counted) => (this.#isStruck(counted, call, promptKey) ? counted.rule.faults : []));
+  }
+
+  #isStruck({ rule, total, perPrompt }: CountedRule, call: Call, promptKey: number): boolean {
+    const { model, promptContains, first, everyNth, probability } = rule.match;
+    if (model !== undefined && model !== call.model) return false;
+    if (promptContains !== undefined && !call.promptText.includes(promptContains)) return false;
+    total.matched += 1;
+    const count = rule.per === 'prompt' ? countOf(perPrompt, String(promptKey)) : total;
+    if (count !== total) count.matched += 1;
+    if (first !== undefined && count.matched > first) return false;
+    if (everyNth !== undefined && count.matched % everyNth !== 0) return false;
+    if (probability !== undefined && nextFraction(this.#random) >= probability) return false;
+    if (rule.times !== undefined && count.fired >= rule.times) return false;
+    total.fired += 1;
+    if (count !== total) count.fired += 1;
+    return true;
+  }
+}
+
+function countOf(counts: Map<string, Count>, key: string): Count {
+  const known = counts.get(key);
+  if (known !== undefined) return known;
+  if (counts.size >= MAX_COUNTED_PROMPTS) counts.delete(counts.keys().next().value!);
+  const count = { matched: 0, fired: 0 };
+  counts.set(key, count);
+  return count;
+}
+
+function planFaults(faults: readonly Fault[]): FaultPlan {
+  const plan = createFaultPlan();
+  let hasFinal = false;
+  for (const fault of faults) {
+    const row = rowOf(fault.name);
+    if (row.isFinal && hasFinal) continue;
+    hasFinal ||= row.isFinal;
+    row.apply(plan, fault);
+    plan.names.push(fault.name);
+  }
+  return plan;
+}

@@ -1,0 +1,136 @@
+// Rules that make faults strike: which calls, how often. Written as an object, or as one line of text:
+// `cut@40 model=gpt-4o contains="hello world" every=10 chance=0.1 first=2 times=2 per=prompt`.
+import { z } from 'zod';
+import { RETRY_HINTS } from '../refusal.ts';
+import { FAULT_NAMES, type Fault } from './fault-table.ts';
+import { checkFault, readFault } from './read-fault.ts';
+import { readNumber, readSettings, readWhole, type Setting } from './settings-text.ts';
+
+const positive = z.number().int().positive();
+
+const fault = z.strictObject({
+  name: z.enum(FAULT_NAMES),
+  afterTokens: z.number().int().nonnegative().optional(),
+  amount: z.number().nonnegative().optional(),
+  hint: z.enum(RETRY_HINTS).optional(),
+});
+
+/** Every condition that is given must hold. Counts are of the calls that model and prompt let through. */
+const match = z.strictObject({
+  model: z.string().optional(),
+  promptContains: z.string().optional(),
+  everyNth: positive.optional(),
+  probability: z.number().min(0).max(1).optional(),
+  first: positive.optional().describe('Only the first so many calls.'),
+});
+
+export type FaultMatch = z.output<typeof match>;
+
+export interface FaultRule {
+  faults: readonly Fault[];
+  match: FaultMatch;
+  /** Strikes so often and never again. */
+  times?: number | undefined;
+  /** `prompt` counts each prompt text on its own, so that tests do not disturb each other. */
+  per: 'rule' | 'prompt';
+}
+
+/**
+ * Text in the small language, or the object it stands for. Not a union: that would say "invalid input" where the text has
+ * a better reason.
+ */
+function textOr<Given, Read>(object: z.ZodType<Read, Given>, readText: (text: string) => Read) {
+  return z.custom<string | Given>().transform((given, context): Read => {
+    if (typeof given === 'string') return reportingFaults(context, () => readText(given));
+    const parsed = object.safeParse(given);
+    if (parsed.success) return parsed.data;
+    for (const { message, path } of parsed.error.issues) context.addIssue({ code: 'custom', message, path });
+    return z.NEVER;
+  });
+}
+
+const faults = textOr(
+  fault.transform((given, context): Fault[] => reportingFaults(context, () => [checkFault(given)])),
+  readFaults,
+);
+
+const ruleObject = z
+  .strictObject({
+    fault: faults.describe('A text or an object.'),
+    match: match.default({}),
+    times: positive.optional(),
+    per: z.enum(['rule', 'prompt']).default('rule'),
+  })
+  .transform(({ fault: given, ...rest }): FaultRule => ({ ...rest, faults: given }));
+
+export const faultRuleSchema = textOr(ruleObject, readRule);
+export type FaultRuleInput = z.input<typeof faultRuleSchema>;
+
+function reportingFaults<Read>(context: z.RefinementCtx, read: () => Read): Read {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+    return z.NEVER;
+  }
+}
+
+/** `crlf,dribble:3,cut@40`. Throws a RangeError whose message is for the user. */
+export function readFaults(text: string): Fault[] {
+  return text.split(',').map((item) => readFault(item.trim()));
+}
+
+/** A rule as one line of text. Throws a RangeError whose message is for the user. */
+export function readRule(text: string): FaultRule {
+  const [first, ...settings] = readSettings(text);
+  if (first === undefined || first.key !== null) throw new RangeError('a rule begins with its fault: "cut@40 first=2"');
+  const rule: FaultRule = { faults: readFaults(first.value), match: {}, per: 'rule' };
+  for (const setting of settings) applySetting(rule, setting);
+  return rule;
+}
+
+function applySetting(rule: FaultRule, { key, value }: Setting): void {
+  switch (key) {
+    case 'model':
+      rule.match.model = value;
+      return;
+    case 'contains':
+      rule.match.promptContains = value;
+      return;
+    case 'every':
+      rule.match.everyNth = readCount(key, value);
+      return;
+    case 'chance':
+      rule.match.probability = readProbability(value);
+      return;
+    case 'first':
+      rule.match.first = readCount(key, value);
+      return;
+    case 'times':
+      rule.times = readCount(key, value);
+      return;
+    case 'per':
+      rule.per = readPer(value);
+      return;
+    default:
+      throw new RangeError(`unknown "${key ?? value}"; there are model, contains, every, chance, first, times, per`);
+  }
+}
+
+function readCount(name: string, text: string): number {
+  const count = readWhole(name, text);
+  if (count === 0) throw new RangeError(`"${name}" must be at least 1`);
+  return count;
+}
+
+function readProbability(text: string): number {
+  const probability = readNumber('chance', text);
+  if (probability > 1) throw new RangeError('"chance" must be a number from 0 to 1');
+  return probability;
+}
+
+function readPer(text: string): FaultRule['per'] {
+  if (text !== 'rule' && text !== 'prompt') throw new RangeError('"per" must be rule or prompt');
+  return text;
+}

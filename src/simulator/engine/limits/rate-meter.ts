@@ -1,0 +1,90 @@
+// One limit per minute, of requests or of tokens, in either style. It also measures where nothing limits: the peaks in the
+// records come from here.
+import type { Refusal } from '../refusal.ts';
+import { SlidingWindow } from './sliding-window.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export type LimitStyle = 'window' | 'bucket';
+
+/** One limit as response headers announce it. */
+export interface Allowance {
+  limit: number;
+  remaining: number;
+  /** Until the whole limit is there again. */
+  resetMs: number;
+}
+
+export class RateMeter {
+  readonly #thing: 'requests' | 'tokens';
+  readonly #window = new SlidingWindow();
+  #limit: number | null = null;
+  #style: LimitStyle = 'window';
+  /** Only in its style, and only where something limits. */
+  #bucket: TokenBucket | null = null;
+  #peak = 0;
+
+  constructor(thing: 'requests' | 'tokens') {
+    this.#thing = thing;
+  }
+
+  /** A new bucket is full; the window remembers what was used. */
+  change(limit: number | null, style: LimitStyle, nowMs: number): void {
+    if (limit === this.#limit && style === this.#style) return;
+    this.#limit = limit;
+    this.#style = style;
+    this.#bucket = style === 'bucket' && limit !== null ? new TokenBucket(limit, nowMs) : null;
+  }
+
+  /** Why so much may not be used now; null when it may. */
+  refuse(nowMs: number, amount: number): Refusal | null {
+    const limit = this.#limit;
+    if (limit === null) return null;
+    if (amount > limit) return { kind: 'exceeds_limit', limit, requested: amount };
+    const used = this.#used(nowMs, limit);
+    if (used + amount <= limit) return null;
+    const waitMs = this.#bucket?.waitMs(nowMs, amount) ?? this.#window.waitMs(nowMs, limit - amount);
+    return {
+      kind: 'rate_limited',
+      thing: this.#thing,
+      limit,
+      used: Math.ceil(used),
+      requested: amount,
+      retryAfterMs: Math.ceil(waitMs),
+      hint: 'both',
+    };
+  }
+
+  /** Gives the number to correct it by. */
+  take(nowMs: number, amount: number): number {
+    this.#bucket?.take(nowMs, amount);
+    const entry = this.#window.add(nowMs, amount);
+    this.#peak = Math.max(this.#peak, this.#window.total(nowMs));
+    return entry;
+  }
+
+  correct(nowMs: number, entry: number, taken: number, used: number): void {
+    this.#window.correct(entry, used);
+    this.#bucket?.take(nowMs, used - taken);
+  }
+
+  allowance(nowMs: number): Allowance | null {
+    const limit = this.#limit;
+    if (limit === null) return null;
+    const remaining = Math.max(0, Math.floor(limit - this.#used(nowMs, limit)));
+    return { limit, remaining, resetMs: this.#bucket?.fullInMs(nowMs) ?? this.#window.emptyInMs(nowMs) };
+  }
+
+  /** The most that any sixty seconds held, as counted when calls began. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  /** What was used a moment ago is still used. */
+  clearPeak(): void {
+    this.#peak = 0;
+  }
+
+  #used(nowMs: number, limit: number): number {
+    return this.#bucket === null ? this.#window.total(nowMs) : limit - this.#bucket.level(nowMs);
+  }
+}

@@ -1,0 +1,75 @@
+// One request that has arrived, and the ways to answer it at once.
+import type { AnswerFacts, Dialect, EncodedAnswer, RequestHead } from '../../dialects/dialect.ts';
+import type { Engine } from '../engine.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Exchange } from './exchange.ts';
+import { sendBody } from './performance.ts';
+
+export interface ArrivalOptions {
+  engine: Engine;
+  dialect: Dialect;
+  head: RequestHead;
+  exchange: Exchange;
+  /** 32 hexadecimal digits, different for every request. */
+  unique: string;
+  arrivedMs: number;
+}
+
+export class Arrival {
+  readonly engine: Engine;
+  readonly dialect: Dialect;
+  readonly head: RequestHead;
+  readonly exchange: Exchange;
+  readonly unique: string;
+  readonly arrivedMs: number;
+  /** Empty until the call has been read. */
+  model = '';
+
+  constructor(options: ArrivalOptions) {
+    this.engine = options.engine;
+    this.dialect = options.dialect;
+    this.head = options.head;
+    this.exchange = options.exchange;
+    this.unique = options.unique;
+    this.arrivedMs = options.arrivedMs;
+  }
+
+  get vendorRequestId(): string {
+    return vendorRequestId(this.unique);
+  }
+
+  get clientRequestId(): string | null {
+    const value = this.head.headers['x-client-request-id'];
+    return typeof value === 'string' ? value : null;
+  }
+
+  headers(...own: readonly string[]): readonly string[] {
+    return [...own, ...this.dialect.answerHeaders(this.#facts())];
+  }
+
+  answer({ status, headers, body }: EncodedAnswer): void {
+    sendBody(this.exchange, status, this.headers(...headers), body);
+  }
+
+  refuse(refusal: Refusal): void {
+    const { counts, watch } = this.engine;
+    counts.refusals[refusal.kind] = (counts.refusals[refusal.kind] ?? 0) + 1;
+    this.answer(this.dialect.encodeRefusal(refusal, this.#facts()));
+    watch.changed();
+  }
+
+  #facts(): AnswerFacts {
+    const nowMs = this.engine.now();
+    return {
+      vendorRequestId: this.vendorRequestId,
+      processingMs: Math.round(nowMs - this.arrivedMs),
+      allowances: this.engine.admission.allowances(),
+      model: this.model,
+      nowMs,
+    };
+  }
+}
+
+export function vendorRequestId(unique: string): string {
+  return `req_${unique}`;
+}

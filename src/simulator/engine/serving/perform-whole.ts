@@ -1,0 +1,85 @@
+// Sends an answer in one piece, after the time it would have taken to stream. It is billed when it is whole, and not
+// otherwise: nobody can use half a JSON text.
+import { NO_USAGE } from '../../../contracts/usage.ts';
+import type { BreakKind } from '../faults/fault-plan.ts';
+import { type Performance, sendBody } from './performance.ts';
+import { writeDistorted } from './write-distorted.ts';
+
+/** What some vendors send while an unstreamed answer is not ready; JSON parsers skip it. */
+const WAITING_SPACES = '\n         \n';
+
+/** Longer timers fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export function performWhole(performance: Performance): void {
+  const { exchange, firstTokenMs, paceMs, speech } = performance;
+  const speakingMs = paceMs * Math.max(0, speech.answer.usage.outputTokens - 1);
+  const delayMs = Math.min(MAX_TIMER_MS, firstTokenMs + speakingMs);
+  if (delayMs <= 0) return send(performance);
+  let isAnswered = false;
+  const timer = setTimeout(() => {
+    isAnswered = true;
+    send(performance);
+  }, delayMs);
+  exchange.onceClosed(() => {
+    clearTimeout(timer);
+    if (!isAnswered) performance.onEnd('aborted', NO_USAGE);
+  });
+}
+
+function send(performance: Performance): void {
+  const { faults, speech } = performance;
+  const { outputTokens } = speech.answer.usage;
+  const { break: fault } = faults;
+  if (fault === null || fault.afterTokens > outputTokens) return sendWhole(performance);
+  sendBroken(performance, fault.kind, outputTokens === 0 ? 0 : fault.afterTokens / outputTokens);
+}
+
+function sendWhole(performance: Performance): void {
+  const { exchange, faults, speech, voice } = performance;
+  const headers = performance.headers(voice.wholeContentType);
+  const body = (faults.hasComments ? WAITING_SPACES : '') + voice.speakWhole(speech);
+  performance.onEnd('completed', speech.answer.usage);
+  if (faults.dribbleBytes === null) return sendBody(exchange, 200, headers, body);
+  exchange.head(200, headers);
+  writeDistorted(exchange, body, { ...faults, hasCarriageReturns: false });
+  exchange.end();
+}
+
+/** `share` is how much of the answer there is, from 0 to 1. */
+function sendBroken(performance: Performance, kind: BreakKind, share: number): void {
+  const { speech, voice } = performance;
+  const whole = Buffer.from(voice.speakWhole(speech));
+  // Even after the last token the end is missing: an answer that is whole would not be broken.
+  const part = whole.subarray(0, Math.min(whole.length - 1, Math.floor(whole.length * share)));
+  switch (kind) {
+    case 'error':
+      return sendFalse(performance, voice.failWhole());
+    case 'malformed':
+    case 'end':
+      return sendFalse(performance, part);
+    case 'cut':
+    case 'reset':
+    case 'stall':
+      return sendPart(performance, kind, part, whole.length);
+  }
+}
+
+function sendFalse(performance: Performance, body: string | Buffer): void {
+  const { exchange, headers, voice } = performance;
+  performance.onEnd('broken', NO_USAGE);
+  sendBody(exchange, 200, headers(voice.wholeContentType), body);
+}
+
+/** Announces the whole length, so that the client knows that something is missing. */
+function sendPart(performance: Performance, kind: 'cut' | 'reset' | 'stall', part: Buffer, wholeLength: number): void {
+  const { exchange, headers, voice, onEnd } = performance;
+  if (kind === 'stall') exchange.onceClosed(() => onEnd('broken', NO_USAGE));
+  else onEnd('broken', NO_USAGE);
+  exchange.head(200, [...headers(voice.wholeContentType), 'content-length', String(wholeLength)]);
+  exchange.flushHead();
+  exchange.write(part);
+  if (kind === 'cut') exchange.cut();
+  else if (kind === 'reset') exchange.reset();
+  else exchange.hold();
+}

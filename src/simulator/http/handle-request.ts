@@ -1,0 +1,108 @@
+// From a request on the wire to whoever answers it: the control API, a lookup, or a call to the engine.
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { answerControl, isControlPath } from '../control/answer-control.ts';
+import type { CallRoute, Dialect, LookupRoute, RequestHead } from '../dialects/dialect.ts';
+import type { Engine } from '../engine/engine.ts';
+import { redactKey } from '../engine/records/request-log.ts';
+import { type Refusal, RefusalError } from '../engine/refusal.ts';
+import { Arrival } from '../engine/serving/arrival.ts';
+import type { Exchange } from '../engine/serving/exchange.ts';
+import { serveCall } from '../engine/serving/serve-call.ts';
+import { HttpExchange } from './http-exchange.ts';
+import { MAX_BODY_BYTES, readBody } from './read-body.ts';
+import type { RequestHandler } from './server.ts';
+
+/** The first answers what none of them knows. */
+export type Dialects = readonly [Dialect, ...Dialect[]];
+
+export function createRequestHandler(engine: Engine, dialects: Dialects): RequestHandler {
+  return (request, response) => {
+    const arrivedMs = engine.now();
+    const head = readHead(request);
+    const exchange = new HttpExchange(response);
+    const onBody = (body: string | null) => {
+      if (isControlPath(head.path)) answerControl(engine, head, body ?? '', exchange);
+      else answerVendor(engine, dialects, { head, exchange, arrivedMs }, body);
+    };
+    readBody(request, onBody, () => onBody(null));
+  };
+}
+
+function readHead({ method, url, headers }: IncomingMessage): RequestHead {
+  const target = url ?? '/';
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  return { method: method ?? 'GET', path, query: mark < 0 ? '' : target.slice(mark + 1), headers };
+}
+
+interface Arriving {
+  head: RequestHead;
+  exchange: Exchange;
+  arrivedMs: number;
+}
+
+/** `body` is null when it was too large. */
+function answerVendor(engine: Engine, dialects: Dialects, arriving: Arriving, body: string | null): void {
+  const { head, exchange } = arriving;
+  if (exchange.isClosed) return;
+  const found = findRoute(dialects, head);
+  const unique = randomUUID().replaceAll('-', '');
+  const arrival = new Arrival({ engine, dialect: found?.dialect ?? dialects[0], unique, ...arriving });
+  logRequest(arrival, body);
+  try {
+    checkCredential(arrival);
+    if (found === null) throw new RefusalError({ kind: 'route_missing', method: head.method, path: head.path });
+    if (body === null) throw new RefusalError({ kind: 'body_too_large', limitBytes: MAX_BODY_BYTES });
+    answerRoute(arrival, found.route, body);
+  } catch (error) {
+    arrival.refuse(refusalOf(error));
+  }
+}
+
+/** A bug of the simulator must not end the process it runs in, which may be a user's whole broker. */
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof RefusalError) return error.refusal;
+  process.emitWarning(error instanceof Error ? error : String(error));
+  return { kind: 'server_error' };
+}
+
+function findRoute(dialects: Dialects, head: RequestHead): { dialect: Dialect; route: CallRoute | LookupRoute } | null {
+  for (const dialect of dialects) {
+    const route = dialect.route(head);
+    if (route !== null) return { dialect, route };
+  }
+  return null;
+}
+
+function logRequest({ engine, head, vendorRequestId, arrivedMs }: Arrival, body: string | null): void {
+  const path = head.query === '' ? head.path : `${head.path}?${head.query}`;
+  const { method, headers } = head;
+  engine.log.add({ vendorRequestId, atMs: Math.floor(arrivedMs), method, path, headers, body: body ?? '' });
+}
+
+function checkCredential({ engine, dialect, head }: Arrival): void {
+  if (engine.apiKey === null) return;
+  const shown = dialect.readCredential(head);
+  if (shown === null) throw new RefusalError({ kind: 'key_missing' });
+  if (shown !== engine.apiKey) throw new RefusalError({ kind: 'key_wrong', shownKey: redactKey(shown) });
+}
+
+function answerRoute(arrival: Arrival, route: CallRoute | LookupRoute, body: string): void {
+  const { engine, head } = arrival;
+  if (route.kind === 'lookup') {
+    const answer = route.answer({ head, body, models: engine.behaviour.models });
+    if ('kind' in answer) throw new RefusalError(answer);
+    return arrival.answer(answer);
+  }
+  const { call, voice } = route.read(parseJson(body), head);
+  serveCall(arrival, call, voice);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RefusalError({ kind: 'body_malformed' });
+  }
+}

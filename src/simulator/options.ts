@@ -1,0 +1,105 @@
+// What a simulator can be told, with every default. `sluice simulate` maps its flags to these; PUT /sim/behaviour takes
+// those of them that can change while it runs.
+import { z } from 'zod';
+import { type FaultRule, faultRuleSchema } from './engine/faults/fault-rule.ts';
+import { MAX_WAIT_MS } from './engine/faults/fault-table.ts';
+import { MAX_ANSWER_TOKENS } from './engine/faults/prompt-commands.ts';
+import { MAX_KEPT_REQUESTS } from './engine/records/request-log.ts';
+
+const positive = z.number().int().positive();
+const waitMs = z.number().min(0).max(MAX_WAIT_MS);
+const usdPerMillion = z.number().nonnegative();
+
+const price = z.strictObject({
+  input: usdPerMillion,
+  cachedInput: usdPerMillion.optional().describe('Default: the input price.'),
+  cacheWrite: usdPerMillion.optional().describe('Default: the input price.'),
+  output: usdPerMillion,
+});
+
+const behaviourFields = {
+  tokens: z.number().int().min(0).max(MAX_ANSWER_TOKENS).describe('Length of an answer.'),
+  paceMs: waitMs.describe('From one token to the next.'),
+  firstTokenMs: waitMs.describe('From the request to its first token.'),
+  rpm: positive.nullable().describe('Requests per minute; null does not limit.'),
+  tpm: positive.nullable().describe('Tokens per minute, input and output together.'),
+  concurrency: positive.nullable().describe('Calls at once.'),
+  limitStyle: z
+    .enum(['window', 'bucket'])
+    .describe('window: no sixty seconds hold more than the limit. bucket: refills all the time, as OpenAI’s.'),
+  contextWindow: positive.describe('Prompt and answer together, in tokens.'),
+  models: z.array(z.string().min(1)).min(1).nullable().describe('Names that are served; null serves every name.'),
+  price: price.describe('USD per million tokens.'),
+  modelPrices: z.record(z.string(), price).describe('Prices of models that cost something else.'),
+  prefill: z
+    .enum(['ignore', 'continue', 'refuse'])
+    .describe('What becomes of a closing assistant message: a new answer, a continuation of it, a 400.'),
+};
+
+const behaviourSchema = z.strictObject(behaviourFields);
+export type Behaviour = z.output<typeof behaviourSchema>;
+
+/** gpt-4o's prices; no limits, no waiting. */
+export const DEFAULT_BEHAVIOUR: Behaviour = {
+  tokens: 60,
+  paceMs: 0,
+  firstTokenMs: 0,
+  rpm: null,
+  tpm: null,
+  concurrency: null,
+  limitStyle: 'window',
+  contextWindow: 128_000,
+  models: null,
+  price: { input: 2.5, cachedInput: 1.25, output: 10 },
+  modelPrices: {},
+  prefill: 'ignore',
+};
+
+/** A change names only what changes. */
+export const behaviourChangeSchema = behaviourSchema.partial();
+export type BehaviourChange = z.output<typeof behaviourChangeSchema>;
+
+export const simulatorOptionsSchema = z.strictObject({
+  ...behaviourChangeSchema.shape,
+  name: z.string().min(1).default('simulator').describe('Who it is, for commands with "on=".'),
+  host: z.string().min(1).default('127.0.0.1'),
+  port: z.number().int().min(0).max(65_535).default(0).describe('0 takes any free port.'),
+  apiKey: z.string().min(1).nullable().default(null).describe('Required of every call; null takes any key and none.'),
+  seed: z.number().int().nonnegative().default(0).describe('Another seed gives other answers and another chance.'),
+  faults: z.array(faultRuleSchema).default([]),
+  keptRequests: z.number().int().min(0).max(MAX_KEPT_REQUESTS).default(200).describe('For GET /sim/requests.'),
+});
+
+export type SimulatorOptions = z.input<typeof simulatorOptionsSchema>;
+
+export interface CompiledOptions {
+  name: string;
+  host: string;
+  port: number;
+  apiKey: string | null;
+  seed: number;
+  faults: readonly FaultRule[];
+  keptRequests: number;
+  behaviour: Behaviour;
+}
+
+/** Validated, with every default filled in. Throws a ZodError. */
+export function compileOptions(options: SimulatorOptions): CompiledOptions {
+  const { name, host, port, apiKey, seed, faults, keptRequests, ...change } = simulatorOptionsSchema.parse(options);
+  return {
+    name,
+    host,
+    port,
+    apiKey,
+    seed,
+    faults,
+    keptRequests,
+    behaviour: changeBehaviour(DEFAULT_BEHAVIOUR, change),
+  };
+}
+
+/** Members that are undefined change nothing: commands without a flag have them. */
+export function changeBehaviour(behaviour: Behaviour, change: BehaviourChange): Behaviour {
+  const given = Object.entries(change).filter(([, value]) => value !== undefined);
+  return { ...behaviour, ...Object.fromEntries(given) };
+}

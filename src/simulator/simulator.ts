@@ -1,0 +1,89 @@
+// A vendor that misbehaves on command: the stand-in in all of Sluice's tests, and for users who rehearse an outage.
+// docs/simulator.md describes it.
+import { openaiChatDialect } from './dialects/openai-chat/dialect.ts';
+import { Engine } from './engine/engine.ts';
+import type { FaultRuleReport } from './engine/faults/fault-book.ts';
+import { type FaultRuleInput, faultRuleSchema } from './engine/faults/fault-rule.ts';
+import type { BillEntry, BillTotals } from './engine/records/bill.ts';
+import type { LoggedRequest } from './engine/records/request-log.ts';
+import type { Tally } from './engine/records/tally.ts';
+import { createRequestHandler, type Dialects } from './http/handle-request.ts';
+import { listen } from './http/server.ts';
+import {
+  type Behaviour,
+  type BehaviourChange,
+  behaviourChangeSchema,
+  changeBehaviour,
+  compileOptions,
+  type SimulatorOptions,
+} from './options.ts';
+
+/** Every protocol it speaks, one entry each. The first also answers what none of them knows. */
+const DIALECTS: Dialects = [openaiChatDialect];
+
+/** How long `until` waits when nobody says. */
+const DEFAULT_UNTIL_MS = 10_000;
+
+export interface Simulator {
+  /** Without a path: OpenAI-style providers add `/v1`. */
+  url: string;
+  port: number;
+  bill: {
+    totals(): BillTotals;
+    /** In the order in which calls ended. */
+    entries(): readonly BillEntry[];
+    clear(): void;
+  };
+  faults: {
+    list(): FaultRuleReport[];
+    /** In place of all rules that were there; counts start anew. Throws a ZodError. */
+    replace(rules: readonly FaultRuleInput[]): void;
+    clear(): void;
+  };
+  behaviour(): Behaviour;
+  /** For calls that begin from now on. Throws a ZodError. */
+  change(change: BehaviourChange): void;
+  stats(): Tally;
+  clearStats(): void;
+  /** The last requests, oldest first. */
+  requests(): LoggedRequest[];
+  /** Resolves as soon as the counts are so; rejects after `timeoutMs` (default 10 s). */
+  until(isMet: (stats: Tally) => boolean, timeoutMs?: number): Promise<Tally>;
+  /** Destroys every connection; nothing is left running. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** Rejects when the port is taken, with a ZodError when the options are wrong. */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const compiled = compileOptions(options);
+  const engine = new Engine(compiled);
+  const { host } = compiled;
+  const { port, close } = await listen(host, compiled.port, createRequestHandler(engine, DIALECTS));
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    port,
+    ...controls(engine),
+    async close() {
+      await close();
+      engine.watch.close();
+    },
+  };
+}
+
+function controls(engine: Engine): Omit<Simulator, 'url' | 'port' | 'close'> {
+  const { bill, faults } = engine;
+  return {
+    bill: { totals: () => bill.totals(), entries: () => bill.entries(), clear: () => bill.clear() },
+    faults: {
+      list: () => faults.list(),
+      replace: (rules) => faults.replace(rules.map((rule) => faultRuleSchema.parse(rule))),
+      clear: () => faults.replace([]),
+    },
+    behaviour: () => engine.behaviour,
+    change: (change) => engine.change(changeBehaviour(engine.behaviour, behaviourChangeSchema.parse(change))),
+    stats: () => engine.tally(),
+    clearStats: () => engine.clearTally(),
+    requests: () => engine.log.list(),
+    until: (isMet, timeoutMs = DEFAULT_UNTIL_MS) => engine.watch.until(isMet, timeoutMs),
+  };
+}

@@ -1,0 +1,354 @@
+// Every fault, once streamed and once not: what the client receives, what is billed, and that the next call is well.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { NO_USAGE } from '#src/contracts/usage.ts';
+import { FAULT_NAMES, type FaultName } from '#src/simulator/engine/faults/fault-table.ts';
+import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { chunksOf, contentOf, eventsOf } from './chat-events.ts';
+import { ask, chat, type Heard, openRequest } from './client.ts';
+
+/** Tokens of an answer, unless a fault makes it shorter. */
+const WHOLE = 8;
+
+interface Expected {
+  /** Null: the connection ended before a status. */
+  status: number | null;
+  ending: Heard['ending'];
+  /** Output tokens on the bill; null: nothing was billed. */
+  billed: number | null;
+  check?: (heard: Heard) => void;
+  /** The simulator never ends the call: the client goes away once it has seen so many tokens. */
+  isHeld?: true;
+}
+
+interface Row {
+  text: string;
+  streamed: Expected;
+  whole: Expected;
+}
+
+function refused(text: string, status: number, code: string | null, check?: Expected['check']): Row {
+  const expected: Expected = {
+    status,
+    ending: 'whole',
+    billed: null,
+    check(heard) {
+      expect(JSON.parse(heard.text)).toEqual({
+        error: { message: expect.any(String), type: expect.any(String), param: expect.toSatisfy(isParam), code },
+      });
+      check?.(heard);
+    },
+  };
+  return { text, streamed: expected, whole: expected };
+}
+
+function isParam(value: unknown): boolean {
+  return value === null || typeof value === 'string';
+}
+
+/** Broken in the same way in both forms, with nothing served. */
+function unserved(text: string, expected: Omit<Expected, 'billed'>): Row {
+  return { text, streamed: { ...expected, billed: null }, whole: { ...expected, billed: null } };
+}
+
+const hasTokens = (count: number) => (heard: Heard) => {
+  const content = contentOf(chunksOf(heard.pieces));
+  expect(Buffer.byteLength(content)).toBe(4 * count);
+  expect(eventsOf(heard.pieces)).not.toContain('[DONE]');
+  expect(heard.text).not.toContain('"finish_reason":"');
+};
+
+const isPartOfJson = (heard: Heard) => expect(() => JSON.parse(heard.text)).toThrow(SyntaxError);
+
+const isWholeStream = (heard: Heard) => {
+  const chunks = chunksOf(heard.pieces);
+  expect(Buffer.byteLength(contentOf(chunks))).toBe(4 * WHOLE);
+  expect(eventsOf(heard.pieces).at(-1)).toBe('[DONE]');
+};
+
+const isWholeJson = (heard: Heard) => expect(JSON.parse(heard.text).usage.completion_tokens).toBe(WHOLE);
+
+const served: Expected = { status: 200, ending: 'whole', billed: WHOLE };
+
+const ROWS: Record<FaultName, Row> = {
+  rate_limited: refused('rate_limited:1500', 429, 'rate_limit_exceeded', ({ headers }) => {
+    expect(headers).toMatchObject({ 'retry-after': '2', 'retry-after-ms': '1500' });
+  }),
+  quota_exhausted: refused('quota_exhausted', 429, 'insufficient_quota', ({ headers, text }) => {
+    expect(headers).not.toHaveProperty('retry-after');
+    expect(JSON.parse(text).error.type).toBe('insufficient_quota');
+  }),
+  server_error: refused('500', 500, null),
+  unavailable: refused('503', 503, 'server_is_overloaded'),
+  overloaded: refused('529', 529, null),
+  bad_request: refused('400', 400, 'invalid_value'),
+  context_length: refused('context_length', 400, 'context_length_exceeded'),
+  content_filter: refused('content_filter', 400, 'content_filter'),
+  unauthorized: refused('401', 401, 'invalid_api_key'),
+  model_missing: refused('404', 404, 'model_not_found', ({ text }) => expect(text).toContain('`gpt-4o`')),
+  status: refused('451', 451, null),
+
+  reset: unserved('reset', { status: null, ending: 'broken' }),
+  silence: unserved('silence', { status: null, ending: 'broken', isHeld: true }),
+  reset_after_headers: unserved('reset_after_headers', {
+    status: 200,
+    ending: 'broken',
+    check: ({ text }) => expect(text).toBe(''),
+  }),
+  slow: {
+    text: 'slow:60',
+    streamed: { ...served, check: isWholeStream },
+    whole: { ...served, check: isWholeJson },
+  },
+
+  cut: {
+    text: 'cut@3',
+    streamed: { status: 200, ending: 'broken', billed: 3, check: hasTokens(3) },
+    whole: { status: 200, ending: 'broken', billed: null, check: isPartOfJson },
+  },
+  end_early: {
+    text: 'end_early@3',
+    streamed: { status: 200, ending: 'whole', billed: 3, check: hasTokens(3) },
+    whole: { status: 200, ending: 'whole', billed: null, check: isPartOfJson },
+  },
+  stall: {
+    text: 'stall@3',
+    streamed: { status: 200, ending: 'broken', billed: 3, check: hasTokens(3), isHeld: true },
+    whole: { status: 200, ending: 'broken', billed: null, check: isPartOfJson, isHeld: true },
+  },
+  malformed: {
+    text: 'malformed@3',
+    streamed: {
+      status: 200,
+      ending: 'whole',
+      billed: 3,
+      check({ pieces }) {
+        expect(() => JSON.parse(eventsOf(pieces).at(-1)!)).toThrow(SyntaxError);
+      },
+    },
+    whole: { status: 200, ending: 'whole', billed: null, check: isPartOfJson },
+  },
+  malformed_once: {
+    text: 'malformed_once@3',
+    streamed: {
+      ...served,
+      check({ pieces }) {
+        const events = eventsOf(pieces);
+        expect(events.filter((data) => data !== '[DONE]' && !data.endsWith('}'))).toHaveLength(1);
+        expect(events.at(-1)).toBe('[DONE]');
+      },
+    },
+    whole: { ...served, check: isWholeJson },
+  },
+  error_event: {
+    text: 'error_event@3',
+    streamed: {
+      status: 200,
+      ending: 'whole',
+      billed: 3,
+      check(heard) {
+        expect(chunksOf(heard.pieces).at(-1)!.error).toMatchObject({ type: 'server_error' });
+        hasTokens(3)(heard);
+      },
+    },
+    whole: {
+      status: 200,
+      ending: 'whole',
+      billed: null,
+      check: ({ text }) => expect(JSON.parse(text).error.type).toBe('server_error'),
+    },
+  },
+  filtered: {
+    text: 'filtered@3',
+    streamed: {
+      ...served,
+      billed: 3,
+      check({ pieces }) {
+        const chunks = chunksOf(pieces);
+        expect(Buffer.byteLength(contentOf(chunks))).toBe(12);
+        expect(chunks.at(-1)!.choices[0]!.finish_reason).toBe('content_filter');
+      },
+    },
+    whole: {
+      ...served,
+      billed: 3,
+      check: ({ text }) => expect(JSON.parse(text).choices[0].finish_reason).toBe('content_filter'),
+    },
+  },
+  missing_done: {
+    text: 'missing_done',
+    streamed: {
+      ...served,
+      check({ pieces }) {
+        expect(eventsOf(pieces)).not.toContain('[DONE]');
+        expect(chunksOf(pieces).at(-1)!.choices[0]!.finish_reason).toBe('stop');
+      },
+    },
+    whole: { ...served, check: isWholeJson },
+  },
+  no_usage: {
+    text: 'no_usage',
+    streamed: { ...served, check: ({ text }) => expect(text).not.toContain('usage') },
+    whole: { ...served, check: ({ text }) => expect(text).not.toContain('usage') },
+  },
+
+  empty: unserved('empty', { status: 200, ending: 'whole', check: ({ text }) => expect(text).toBe('') }),
+  garbage: unserved('garbage', {
+    status: 200,
+    ending: 'whole',
+    check(heard) {
+      expect(heard.headers['content-type']).toBe('application/json');
+      isPartOfJson(heard);
+    },
+  }),
+  wrong_type: unserved('wrong_type', {
+    status: 200,
+    ending: 'whole',
+    check: ({ headers }) => expect(headers['content-type']).toBe('text/plain'),
+  }),
+  html: unserved('html', {
+    status: 502,
+    ending: 'whole',
+    check({ headers, text }) {
+      expect(headers['content-type']).toBe('text/html');
+      expect(text).toContain('502 Bad Gateway');
+    },
+  }),
+
+  comments: {
+    text: 'comments',
+    streamed: {
+      ...served,
+      check(heard) {
+        expect(heard.text.match(/^: /gm)).toHaveLength(WHOLE + 1);
+        isWholeStream(heard);
+      },
+    },
+    whole: {
+      ...served,
+      check(heard) {
+        expect(heard.text).toMatch(/^\s+\{/);
+        isWholeJson(heard);
+      },
+    },
+  },
+  crlf: {
+    text: 'crlf',
+    streamed: {
+      ...served,
+      check(heard) {
+        expect(heard.text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+        isWholeStream(heard);
+      },
+    },
+    whole: { ...served, check: isWholeJson },
+  },
+  dribble: {
+    text: 'dribble:3',
+    streamed: {
+      ...served,
+      check(heard) {
+        expect(Math.max(...heard.pieces.map((piece) => piece.length))).toBe(3);
+        isWholeStream(heard);
+      },
+    },
+    whole: {
+      ...served,
+      check(heard) {
+        expect(Math.max(...heard.pieces.map((piece) => piece.length))).toBe(3);
+        isWholeJson(heard);
+      },
+    },
+  },
+};
+
+let simulator: Simulator;
+
+beforeAll(async () => {
+  simulator = await startSimulator({ tokens: WHOLE });
+});
+beforeEach(() => simulator.bill.clear());
+afterAll(() => simulator.close());
+
+/** What the client heard; it leaves a call that is held as soon as it has heard everything there is. */
+async function hear(body: object, { isHeld, status }: Expected): Promise<Heard> {
+  const open = openRequest(simulator, { body });
+  if (isHeld) {
+    if (status === null)
+      await simulator.until(({ inFlight, faults }) => inFlight === 1 && faults.silence !== undefined);
+    else await open.received((text) => text !== '');
+    open.abort();
+  }
+  return open.heard;
+}
+
+async function rehearse(text: string, isStream: boolean, expected: Expected): Promise<void> {
+  const heard = await hear(chat(`Hello. [[sim fault=${text}]]`, { stream: isStream }), expected);
+  await simulator.until(({ inFlight }) => inFlight === 0);
+  expect(heard).toMatchObject({ status: expected.status, ending: expected.ending });
+  expected.check?.(heard);
+  const usages = simulator.bill.entries().map(({ usage }) => usage);
+  const usage = { ...NO_USAGE, inputTokens: expect.any(Number), outputTokens: expected.billed };
+  expect(usages).toEqual(expected.billed === null ? [] : [usage]);
+  const next = await ask(simulator, { body: chat('Hello.') });
+  expect(next).toMatchObject({ status: 200, ending: 'whole' });
+}
+
+describe.each(FAULT_NAMES)('%s', (name) => {
+  const { text, streamed, whole } = ROWS[name];
+  test('in a stream', () => rehearse(text, true, streamed));
+  test('in an answer that is not streamed', () => rehearse(text, false, whole));
+});
+
+describe('a break', () => {
+  test('after more tokens than the answer has never comes', async () => {
+    const heard = await ask(simulator, { body: chat(`[[sim fault=cut@${WHOLE + 1}]]`, { stream: true }) });
+    expect(eventsOf(heard.pieces).at(-1)).toBe('[DONE]');
+  });
+
+  test('after the last token leaves out the end', async () => {
+    const heard = await ask(simulator, { body: chat(`[[sim fault=cut@${WHOLE}]]`, { stream: true }) });
+    hasTokens(WHOLE)(heard);
+  });
+
+  test('before the first token sends the headers only, and is free', async () => {
+    const heard = await ask(simulator, { body: chat('[[sim fault=cut@0]]', { stream: true }) });
+    expect(heard).toMatchObject({ status: 200, text: '', ending: 'broken' });
+    expect(simulator.bill.totals().calls).toBe(0);
+  });
+
+  test('comes at the same token however fast the answer is', async () => {
+    const heard = await ask(simulator, { body: chat('[[sim fault=cut@3 pace=5 first=10]]', { stream: true }) });
+    hasTokens(3)(heard);
+  });
+});
+
+describe('a rate limit announces its wait', () => {
+  test.each([
+    ['429:2500', '3', '2500', true],
+    ['429:2500:seconds', '3', undefined, true],
+    ['429:2500:milliseconds', undefined, '2500', true],
+    ['429:2500:date', expect.stringMatching(/GMT$/), undefined, true],
+    ['429:none', undefined, undefined, false],
+  ])('as "%s" says', async (fault, seconds, milliseconds, isInMessage) => {
+    const { headers, text } = await ask(simulator, { body: chat(`[[sim fault=${fault}]]`) });
+    expect(headers['retry-after']).toEqual(seconds);
+    expect(headers['retry-after-ms']).toEqual(milliseconds);
+    expect(text.includes('Please try again in 2.5s.')).toBe(isInMessage);
+  });
+});
+
+describe('faults in several forms at once', () => {
+  test('give the same answer to whoever reads it right', async () => {
+    const plain = await ask(simulator, { body: chat('Reply with exactly: grüße 🙂 end', { stream: true }) });
+    const content = 'Reply with exactly: grüße 🙂 end [[sim fault=comments,crlf,dribble:1 pace=1]]';
+    const twisted = await ask(simulator, { body: chat(content, { stream: true }) });
+    expect(contentOf(chunksOf(twisted.pieces))).toBe('grüße 🙂 end');
+    expect(contentOf(chunksOf(plain.pieces))).toBe('grüße 🙂 end');
+  });
+
+  test('can end with a break', async () => {
+    const heard = await ask(simulator, { body: chat('[[sim fault=comments,dribble:2,cut@2]]', { stream: true }) });
+    expect(heard.ending).toBe('broken');
+    expect(Buffer.byteLength(contentOf(chunksOf(heard.pieces)))).toBe(8);
+  });
+});
