@@ -25,6 +25,7 @@ export interface Provider {
   headers: Readonly<Record<string, string>>;
   timeouts: { connectMs: number; firstByteMs: number; idleMs: number; totalMs: number };
   retries: { max: number; baseMs: number; maxMs: number };
+  circuit: { failures: number; windowMs: number; cooldownMs: number; maxCooldownMs: number; refusalCooldownMs: number };
   canReportStreamUsage: boolean;
   priceId: string;
   scope: LimitScope;
@@ -184,7 +185,7 @@ function compileLimits(settings: LimitSettings): ScopeLimits {
 
 function compileProvider(name: string, settings: ProviderSettings, slots: number): Provider {
   const preset = PRESETS[settings.preset ?? name];
-  const { timeouts, retries } = settings;
+  const { timeouts, retries, circuit } = settings;
   return {
     name,
     protocols: settings.protocols ?? preset!.protocols,
@@ -198,6 +199,13 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
       totalMs: timeouts.total_ms,
     },
     retries: { max: retries.max, baseMs: retries.base_ms, maxMs: retries.max_ms },
+    circuit: {
+      failures: circuit.failures,
+      windowMs: circuit.window_ms,
+      cooldownMs: circuit.cooldown_ms,
+      maxCooldownMs: circuit.max_cooldown_ms,
+      refusalCooldownMs: circuit.refusal_cooldown_ms,
+    },
     canReportStreamUsage: settings.stream_usage ?? preset?.hasStreamUsage ?? true,
     priceId: settings.price_id ?? preset?.priceId ?? settings.preset ?? name,
     scope: { name: `provider:${name}`, limits: compileLimits(settings.limits) },

@@ -66,6 +66,16 @@ const retries = z.strictObject({
   max_ms: milliseconds.default(20_000),
 });
 
+const circuit = z
+  .strictObject({
+    failures: positive.default(5).describe('So many failures in the window, and at least half of its calls, open it.'),
+    window_ms: milliseconds.default(10_000),
+    cooldown_ms: milliseconds.default(5_000).describe('Out of rotation for so long; doubles while it keeps failing.'),
+    max_cooldown_ms: milliseconds.default(60_000),
+    refusal_cooldown_ms: milliseconds.default(60_000).describe('After a rejected key or an exhausted quota.'),
+  })
+  .describe('When a deployment is taken out of rotation.');
+
 const provider = z.strictObject({
   preset: z.string().optional().describe('Name of a built-in vendor; default: the provider’s own name, if it is one.'),
   protocols: z.array(z.enum(PROTOCOLS)).min(1).optional().describe('First = used when translating.'),
@@ -75,6 +85,7 @@ const provider = z.strictObject({
   limits: limits.default({}),
   timeouts: timeouts.prefault({}),
   retries: retries.prefault({}),
+  circuit: circuit.prefault({}),
   stream_usage: z.boolean().optional().describe('False for vendors that refuse stream_options.'),
   price_id: z.string().optional().describe('The vendor’s name in the price package.'),
   slots: positive.optional().describe('Requests one worker process works on at once; default: workers.slots.'),

@@ -1,80 +1,101 @@
 // Circuit breakers of the deployments, shared by all workers.
 //
-// closed      calls pass. Opened by `failuresToOpen` failures within the window that are at least half of its calls, or
-//             at once by a refusal (an exhausted quota, a rejected credential).
-// open        no calls until its cooldown is over: 5 s, doubling up to a minute while probes keep failing.
+// closed      calls pass. Opened by `failures` failures within the window that are at least half of its calls, or at
+//             once by a refusal (an exhausted quota, a rejected credential).
+// open        no calls until its cooldown is over, which doubles while probes keep failing. A request that has nowhere
+//             else to go waits for it; one of them a second passes all the same, so that a vendor that is well again is
+//             not waited for.
 // half open   cooldown over: one call at a time passes, the probe. Its success closes the circuit, its failure opens it
 //             again, its silence lets the next one through after PROBE_MS.
 //
 // A healthy deployment costs nothing here: successes are counted in the process and reported with the next failure.
+import type { FailureCode } from '../contracts/failure-table.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
+export interface CircuitSettings {
+  failures: number;
+  windowMs: number;
+  cooldownMs: number;
+  maxCooldownMs: number;
+  /** After a refusal: money and credentials are cured by people, not by seconds. */
+  refusalCooldownMs: number;
+}
+
+export type CircuitState =
+  | { kind: 'closed' }
+  /** Asking again makes sense after `waitMs`; `code` is what opened it. */
+  | { kind: 'open'; waitMs: number; code: FailureCode };
+
 export interface Circuits {
   /** From the snapshot of at most half a second ago; for plans. */
   isOpen(deploymentId: string): boolean;
-  /** Milliseconds until a call may be made, 0 for now. May make the caller the probe. Free while nothing is open. */
-  waitMs(deploymentId: string): Promise<number>;
+  /** May a call be made now? `closed` may make the caller the probe. Free while nothing is open. */
+  check(deploymentId: string, hasAlternative: boolean): Promise<CircuitState>;
   reportSuccess(deploymentId: string): void;
-  reportFailure(deploymentId: string, kind: 'failure' | 'refusal'): void;
+  reportFailure(deploymentId: string, settings: CircuitSettings, kind: 'failure' | 'refusal', code: FailureCode): void;
   /** Reads the snapshot; called on a timer by whoever owns the process. */
   refresh(): Promise<void>;
 }
 
 export const CIRCUIT_REFRESH_MS = 500;
-const WINDOW_MS = 10_000;
-const FAILURES_TO_OPEN = 5;
-const FIRST_COOLDOWN_MS = 5_000;
-const LONGEST_COOLDOWN_MS = 60_000;
-/** Money and credentials are cured by people, not by seconds. */
-const REFUSAL_COOLDOWN_MS = 60_000;
 const PROBE_MS = 30_000;
+const LONE_SPACING_MS = 1_000;
 
 const reportScript = loadLuaScript(import.meta.url, './report.lua');
 const probeScript = loadLuaScript(import.meta.url, './probe.lua');
 
+interface Successes {
+  count: number;
+  sinceMs: number;
+}
+
 export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: (error: Error) => void): Circuits {
   let openUntilMs = new Map<string, number>();
-  const successes = new Map<string, { count: number; sinceMs: number }>();
+  const successes = new Map<string, Successes>();
 
-  /** Those of the current window: older ones say nothing about now. */
-  function recentSuccesses(deploymentId: string): number {
-    const counted = successes.get(deploymentId);
-    if (counted !== undefined && Date.now() - counted.sinceMs > WINDOW_MS) successes.delete(deploymentId);
-    return successes.get(deploymentId)?.count ?? 0;
-  }
-
-  async function report(deploymentId: string, what: 'success' | 'failure' | 'refusal'): Promise<void> {
-    const good = recentSuccesses(deploymentId);
-    successes.delete(deploymentId);
+  async function report(deploymentId: string, args: (string | number)[]): Promise<void> {
     const keys = [keyspace.circuit(deploymentId), keyspace.openCircuits];
-    const thresholds = [WINDOW_MS, FAILURES_TO_OPEN, FIRST_COOLDOWN_MS, LONGEST_COOLDOWN_MS, REFUSAL_COOLDOWN_MS];
-    const until = (await runScript(redis, reportScript, keys, [deploymentId, what, good, ...thresholds])) as number;
+    const until = (await runScript(redis, reportScript, keys, [deploymentId, ...args])) as number;
     if (until > 0) openUntilMs.set(deploymentId, until);
     else openUntilMs.delete(deploymentId);
+  }
+
+  /** Successes of the last window: older ones say nothing about now. */
+  function takeSuccesses(deploymentId: string, windowMs: number): number {
+    const counted = successes.get(deploymentId);
+    successes.delete(deploymentId);
+    return counted === undefined || Date.now() - counted.sinceMs > windowMs ? 0 : counted.count;
+  }
+
+  function countSuccess(deploymentId: string): void {
+    const counted = successes.get(deploymentId);
+    const isFresh = counted !== undefined && Date.now() - counted.sinceMs < SUCCESSES_FRESH_MS;
+    successes.set(deploymentId, isFresh ? { ...counted, count: counted.count + 1 } : { count: 1, sinceMs: Date.now() });
   }
 
   return {
     isOpen: (deploymentId) => openUntilMs.has(deploymentId),
 
-    async waitMs(deploymentId) {
-      if (!openUntilMs.has(deploymentId)) return 0;
+    async check(deploymentId, hasAlternative) {
+      if (!openUntilMs.has(deploymentId)) return { kind: 'closed' };
       const keys = [keyspace.circuit(deploymentId), keyspace.openCircuits];
-      return (await runScript(redis, probeScript, keys, [deploymentId, PROBE_MS])) as number;
+      const args = [deploymentId, PROBE_MS, hasAlternative ? 0 : LONE_SPACING_MS];
+      const [waitMs, code] = (await runScript(redis, probeScript, keys, args)) as [number, FailureCode?];
+      return waitMs === 0 ? { kind: 'closed' } : { kind: 'open', waitMs, code: code! };
     },
 
     reportSuccess(deploymentId) {
-      if (openUntilMs.has(deploymentId)) report(deploymentId, 'success').catch(onError);
-      else
-        successes.set(deploymentId, {
-          count: recentSuccesses(deploymentId) + 1,
-          sinceMs: successes.get(deploymentId)?.sinceMs ?? Date.now(),
-        });
+      if (openUntilMs.has(deploymentId)) report(deploymentId, ['success', '', 0, 0, 0, 0, 0, 0]).catch(onError);
+      else countSuccess(deploymentId);
     },
 
-    reportFailure(deploymentId, kind) {
-      report(deploymentId, kind).catch(onError);
+    reportFailure(deploymentId, settings, kind, code) {
+      const { failures, windowMs, cooldownMs, maxCooldownMs, refusalCooldownMs } = settings;
+      const good = takeSuccesses(deploymentId, windowMs);
+      const args = [kind, code, good, windowMs, failures, cooldownMs, maxCooldownMs, refusalCooldownMs];
+      report(deploymentId, args).catch(onError);
     },
 
     async refresh() {
@@ -83,3 +104,6 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
     },
   };
 }
+
+/** A count that has run for so long starts anew, so that it never spans more than about two windows. */
+const SUCCESSES_FRESH_MS = 10_000;

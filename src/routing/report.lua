@@ -1,8 +1,8 @@
 -- Counts what a deployment's calls came to, and opens its circuit when too many of them fail.
 --
 -- KEYS  1 circuit, 2 open circuits
--- ARGV  1 deployment id, 2 'success' | 'failure' | 'refusal', 3 successes since the reporter's last report,
---       4 window ms, 5 failures that open, 6 first cooldown ms, 7 longest cooldown ms, 8 cooldown of a refusal ms
+-- ARGV  1 deployment id, 2 'success' | 'failure' | 'refusal', 3 failure code, 4 successes since the reporter's last
+--       report, 5 window ms, 6 failures that open, 7 first cooldown ms, 8 longest cooldown ms, 9 cooldown of a refusal ms
 -- Gives unix ms until which the circuit is open, 0 when it is closed.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -18,20 +18,21 @@ end
 -- Calls that began before the circuit opened fail after it: they say nothing new.
 if until_ms > now then return until_ms end
 
-if now - since > tonumber(ARGV[4]) then since, good, bad = now, 0, 0 end
-good, bad = good + tonumber(ARGV[3]), bad + 1
+if now - since > tonumber(ARGV[5]) then since, good, bad = now, 0, 0 end
+good, bad = good + tonumber(ARGV[4]), bad + 1
 -- `openings` above 0 means half open: this failure is the probe's.
-local opens = ARGV[2] == 'refusal' or openings > 0 or (bad >= tonumber(ARGV[5]) and bad >= good)
+local opens = ARGV[2] == 'refusal' or openings > 0 or (bad >= tonumber(ARGV[6]) and bad >= good)
 if not opens then
   redis.call('HSET', KEYS[1], 'since', since, 'good', good, 'bad', bad)
-  redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[4]) * 2)
+  redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[5]) * 2)
   return 0
 end
-local cooldown = math.min(tonumber(ARGV[7]), tonumber(ARGV[6]) * 2 ^ openings)
-if ARGV[2] == 'refusal' then cooldown = math.max(cooldown, tonumber(ARGV[8])) end
+local longest = tonumber(ARGV[8])
+local cooldown = math.min(longest, tonumber(ARGV[7]) * 2 ^ openings)
+if ARGV[2] == 'refusal' then cooldown = tonumber(ARGV[9]) end
 until_ms = now + cooldown
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'openings', openings + 1, 'until', until_ms)
-redis.call('PEXPIRE', KEYS[1], cooldown + tonumber(ARGV[7]))
+redis.call('HSET', KEYS[1], 'openings', openings + 1, 'until', until_ms, 'code', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], cooldown + longest)
 redis.call('HSET', KEYS[2], ARGV[1], until_ms)
 return until_ms

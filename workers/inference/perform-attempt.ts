@@ -198,9 +198,11 @@ function learn(context: InferenceContext, deployment: Deployment, { failure, rat
       .block(deployment.scope.name, Math.min(blockMs, MAX_BLOCK_MS))
       .catch((error) => logger.warn({ err: error }, 'block'));
   }
-  const cooldown = failure === null ? 'none' : ruleOf(failure.code).cooldown;
-  if (failure === null) circuits.reportSuccess(deployment.id);
-  else if (cooldown !== 'none') circuits.reportFailure(deployment.id, cooldown === 'open' ? 'refusal' : 'failure');
+  if (failure === null) return circuits.reportSuccess(deployment.id);
+  const { cooldown } = ruleOf(failure.code);
+  if (cooldown === 'none') return;
+  const kind = cooldown === 'open' ? 'refusal' : 'failure';
+  circuits.reportFailure(deployment.id, deployment.provider.circuit, kind, failure.code);
 }
 
 /** A vendor may announce hours; it is asked again after this at the latest. */

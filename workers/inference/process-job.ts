@@ -5,13 +5,14 @@
 //              ▼                     ▼
 //            park or fall back     …
 import { createFailure, type Failure, mostUseful } from '#src/contracts/failure.ts';
-import type { FailureCode } from '#src/contracts/failure-table.ts';
+import { type FailureCode, ruleOf } from '#src/contracts/failure-table.ts';
 import { shardOf } from '#src/contracts/ids.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import { encodeMessage } from '#src/ledger/messages.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
 import type { Disposition, ProcessJob } from '#src/queue/queues.ts';
 import type { Claim } from '#src/reply/request-store.ts';
+import type { CircuitState } from '#src/routing/circuits.ts';
 import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
 import { performAttempt, permitRequest, requestEnded, settleBudget } from './perform-attempt.ts';
 import type { PermitOutcome } from './permit-desk.ts';
@@ -128,8 +129,8 @@ async function takeStep(context: InferenceContext, delivery: Delivery): Promise<
   if (!deployment || !route)
     return skipStep(delivery, 'no_deployment', `This worker does not know deployment '${step.deployment}'.`);
 
-  const coolingMs = await context.circuits.waitMs(deployment.id);
-  if (coolingMs > 0) return waitOrLeave(delivery, coolingMs, coolingFailure(delivery, coolingMs));
+  const circuit = await context.circuits.check(deployment.id, hasAlternative(delivery));
+  if (circuit.kind === 'open') return leaveCooling(delivery, circuit);
   const patienceMs = Math.min(PATIENCE_MS, spec.deadlineAtMs - Date.now());
   const line = `${deployment.id} ${spec.lane}`;
   const permit = await context.desk.acquire(
@@ -153,6 +154,18 @@ function waitOrLeave(delivery: Delivery, waitMs: number, failure: Failure): Step
   }
   if (Date.now() + waitMs < spec.deadlineAtMs) return { kind: 'park', waitMs };
   return { kind: 'failed', failure };
+}
+
+/** What waiting cannot cure (a rejected key, an exhausted quota) is said at once; an outage is waited for. */
+function leaveCooling(delivery: Delivery, { waitMs, code }: Extract<CircuitState, { kind: 'open' }>): StepResult {
+  const { provider } = delivery.step;
+  const isRefusal = ruleOf(code).cooldown === 'open';
+  const message = isRefusal
+    ? `Provider '${provider}' refused its credential or has no quota left (${code}); it is asked again in a while.`
+    : `Provider '${provider}' is out of rotation after repeated failures (${code}).`;
+  const failure = createFailure(isRefusal ? code : 'no_deployment', message, { retryAfterMs: waitMs, provider });
+  if (isRefusal && !hasAlternative(delivery)) return { kind: 'failed', failure };
+  return waitOrLeave(delivery, waitMs, failure);
 }
 
 function hasAlternative({ job, spec }: Delivery): boolean {
@@ -237,17 +250,6 @@ function deadlinePassed(calls: number): Failure {
   return calls === 0
     ? createFailure('deadline_passed_waiting', 'The deadline passed while the request waited for its turn.')
     : createFailure('deadline_passed', 'The deadline passed between two attempts.');
-}
-
-function coolingFailure(delivery: Delivery, waitMs: number): Failure {
-  return createFailure(
-    'no_deployment',
-    `Provider '${delivery.step.provider}' is out of rotation after repeated failures.`,
-    {
-      retryAfterMs: waitMs,
-      provider: delivery.step.provider,
-    },
-  );
 }
 
 function fullFailure({ scope, reason, waitMs }: Extract<PermitOutcome, { kind: 'too-long' }>): Failure {
