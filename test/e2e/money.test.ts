@@ -1,0 +1,134 @@
+// The books: 2,000 mixed requests against vendors that fail in every way, then the ledger held against the vendors' own
+// bills, attempt by attempt, to the picodollar.
+import { Agent, request } from 'undici';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
+import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { asBigint, asNumber } from '#src/storage/database.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const REQUESTS = 2_000;
+const CONCURRENCY = 64;
+const FAULTS = [
+  '429:5 chance=0.05',
+  '500 chance=0.05',
+  '503 chance=0.03',
+  'reset chance=0.03',
+  'cut@4 chance=0.05',
+  'end_early@2 chance=0.03',
+  'malformed@3 chance=0.03',
+  'error_event@3 chance=0.03',
+  'missing_done chance=0.05',
+  'no_usage chance=0.05',
+  'empty chance=0.02',
+  'garbage chance=0.02',
+  'crlf,dribble:9 chance=0.05',
+];
+
+let first: Simulator;
+let second: Simulator;
+let broker: TestBroker;
+const agent = new Agent({ connections: CONCURRENCY });
+
+beforeAll(async () => {
+  first = await startSimulator({
+    tokens: 8,
+    faults: FAULTS,
+    keptRequests: 0,
+    price: { input: 2.5, cachedInput: 1.25, output: 10 },
+  });
+  second = await startSimulator({
+    tokens: 8,
+    seed: 2,
+    faults: FAULTS,
+    keptRequests: 0,
+    price: { input: 0.15, output: 0.6 },
+  });
+  const provider = (url: string) => ({
+    protocols: ['openai-chat' as const],
+    base_url: `${url}/v1`,
+    retries: { max: 1, base_ms: 5, max_ms: 20 },
+    circuit: { failures: 100_000 },
+  });
+  broker = await startBroker({
+    workers: 2,
+    configuration: {
+      providers: { first: provider(first.url), second: provider(second.url) },
+      models: {
+        m: {
+          deployments: [
+            { provider: 'first', model: 'a', price: { input: 2.5, cached_input: 1.25, output: 10 } },
+            { provider: 'second', model: 'b', tier: 2, price: { input: 0.15, output: 0.6 } },
+          ],
+        },
+      },
+    },
+  });
+});
+afterAll(async () => {
+  await agent.close();
+  await broker.stop();
+  await Promise.all([first.close(), second.close()]);
+});
+
+/** Status and whether the answer looks whole to a client. */
+async function send(index: number): Promise<{ status: number; isWhole: boolean }> {
+  const isStream = index % 2 === 0;
+  const { statusCode, body } = await request(`${broker.url}/v1/chat/completions`, {
+    dispatcher: agent,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${TEST_KEY}` },
+    body: JSON.stringify({
+      model: 'm',
+      stream: isStream,
+      ...(index % 4 === 0 ? { stream_options: { include_usage: true } } : {}),
+      messages: [{ role: 'user', content: `Request number ${index}. ${'x'.repeat(index % 50)}` }],
+    }),
+  });
+  const text = await body.text();
+  return { status: statusCode, isWhole: isStream ? text.trimEnd().endsWith('data: [DONE]') : statusCode === 200 };
+}
+
+async function sendAll(): Promise<{ status: number; isWhole: boolean }[]> {
+  const results: { status: number; isWhole: boolean }[] = [];
+  let next = 0;
+  const lane = async () => {
+    while (next < REQUESTS) results.push(await send(next++));
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, lane));
+  return results;
+}
+
+test('the ledger equals the bills to the picodollar, one entry per attempt, one outcome per request', {
+  timeout: 120_000,
+}, async () => {
+  const results = await sendAll();
+  const { ledgerStream, openAttempts } = createKeyspace('sluice');
+  await waitFor('the ledger to be written', async () => (await broker.redis.client.xlen(ledgerStream)) === 0);
+  expect(await broker.redis.client.hlen(openAttempts)).toBe(0);
+
+  const rows = await broker.database.selectFrom('ledger_entries').selectAll().execute();
+  const calls = first.stats().calls + second.stats().calls;
+  expect(calls).toBeGreaterThan(REQUESTS * 1.15);
+  expect(rows.length).toBe(calls);
+
+  const billed = new Map<string, BillEntry>(
+    [...first.bill.entries(), ...second.bill.entries()].map((entry) => [entry.clientRequestId!, entry]),
+  );
+  const differences = rows.filter((row) => {
+    const entry = billed.get(`${row.request_id}.${asNumber(row.attempt)}`);
+    return asBigint(row.cost_pico_usd) !== (entry?.costPicoUsd ?? 0n);
+  });
+  expect(differences).toEqual([]);
+  const sum = rows.reduce((total, row) => total + asBigint(row.cost_pico_usd), 0n);
+  expect(sum).toBe(first.bill.totals().costPicoUsd + second.bill.totals().costPicoUsd);
+  expect(rows.every((row) => row.state !== 'unsettled')).toBe(true);
+
+  const outcomes = await broker.database.selectFrom('requests').selectAll().execute();
+  expect(outcomes.length).toBe(REQUESTS);
+  expect(outcomes.filter((row) => row.outcome === 'ok').length).toBe(results.filter((result) => result.isWhole).length);
+  const requestSum = outcomes.reduce((total, row) => total + asBigint(row.cost_pico_usd), 0n);
+  expect(requestSum).toBe(sum);
+});
