@@ -1,0 +1,66 @@
+// The cheap vendors behind everything that is compared: nginx with a fixed completion, the simulator with paced tokens.
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Measured, startProcess, untilListening } from './processes.ts';
+
+export const FIXED_PORT = 19_101;
+export const PACED_PORT = 19_102;
+
+const COMPLETION = JSON.stringify({
+  id: 'chatcmpl-bench',
+  object: 'chat.completion',
+  created: 1,
+  model: 'gpt-4o',
+  choices: [
+    {
+      index: 0,
+      message: { role: 'assistant', content: 'Hello! How can I help you today?', refusal: null },
+      logprobs: null,
+      finish_reason: 'stop',
+    },
+  ],
+  usage: { prompt_tokens: 8, completion_tokens: 9, total_tokens: 17 },
+});
+
+export async function startFixedUpstream(): Promise<Measured> {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  const path = join(directory, 'nginx.conf');
+  writeFileSync(
+    path,
+    `worker_processes 1; master_process off; daemon off; pid ${directory}/nginx.pid; error_log ${directory}/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off; keepalive_requests 100000000; client_body_temp_path ${directory}/body;
+  server {
+    listen 127.0.0.1:${FIXED_PORT};
+    client_body_buffer_size 64k;
+    location / { default_type application/json; return 200 '${COMPLETION}'; }
+  }
+}
+`,
+  );
+  const nginx = startProcess('upstream', 'nginx', ['-c', path]);
+  await untilListening(FIXED_PORT);
+  return nginx;
+}
+
+/** @param paceMs from one token to the next. */
+export async function startPacedUpstream(tokens: number, paceMs: number): Promise<Measured> {
+  const entry = fileURLToPath(new URL('../src/simulate.ts', import.meta.url));
+  const args = [
+    entry,
+    '--port',
+    String(PACED_PORT),
+    '--tokens',
+    String(tokens),
+    '--pace',
+    String(paceMs),
+    '--kept-requests',
+    '0',
+  ];
+  const simulator = startProcess('upstream', process.execPath, args);
+  await untilListening(PACED_PORT);
+  return simulator;
+}
