@@ -13,7 +13,7 @@ import { createLedgerStream } from './ledger/ledger-stream.ts';
 import { encodeMessage, requestOutcome } from './ledger/messages.ts';
 import { createLimiter } from './limits/limiter.ts';
 import { manageLifecycle, runMain } from './process/lifecycle.ts';
-import { createQueueProducer } from './queue/queues.ts';
+import { createQueueProducer } from './queue/producer.ts';
 import { createReplyLog } from './reply/reply-log.ts';
 import { createRequestStore } from './reply/request-store.ts';
 import { createReplySubscriber } from './reply/subscriber.ts';
@@ -96,16 +96,17 @@ runMain(async () => {
           store: context.store,
           producer: context.producer,
           onError,
-          onRemoved: async (removed) => {
-            const end = {
+          onRemoved: async (removed, progress) => {
+            const request = requestOutcome(removed, {
               outcome: 'request_cancelled',
               answeredBy: null,
-              attempts: 0,
-              cost: 0n,
+              attempts: progress.calls,
+              cost: BigInt(progress.costPicoUsd),
               finishedAtMs: Date.now(),
-            };
-            await ledger.append(encodeMessage({ request: requestOutcome(removed, end) }));
-            if (removed.budgetHold !== null) await context.budgets.settle(removed.budgetHold, removed.requestId, 0);
+            });
+            await ledger.append(encodeMessage({ request }));
+            const { budgetHold, requestId } = removed;
+            if (budgetHold !== null) await context.budgets.settle(budgetHold, requestId, request.chargeUnits);
           },
         },
         spec,

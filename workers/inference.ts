@@ -11,7 +11,8 @@ import { LANES } from '#src/contracts/job.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
 import { createLimiter } from '#src/limits/limiter.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
-import { createQueueProducer, type QueueConsumer, startQueueConsumer } from '#src/queue/queues.ts';
+import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
+import { createQueueProducer } from '#src/queue/producer.ts';
 import { createPublisher } from '#src/reply/publisher.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createCircuits } from '#src/routing/circuits.ts';
@@ -31,8 +32,6 @@ import { startHealthServer } from './support/health-server.ts';
 import { startJanitor } from './support/janitor.ts';
 import { startLedger } from './support/start-ledger.ts';
 
-/** BullMQ's Workers must have stopped fetching before jobs are given back, or they fetch them again (measured). */
-const STOP_FETCHING_MS = 100;
 const SHUTDOWN_MARGIN_MS = 8_000;
 /** An unfinished request without a sign of life: longer than any deadline's rest plus two takeovers. */
 const RECORD_TTL_MARGIN_MS = 300_000;
@@ -95,13 +94,13 @@ runMain(async () => {
 
   const graceMs = configuration.server.shutdown_grace_ms;
   const lifecycle = manageLifecycle(logger, graceMs + SHUTDOWN_MARGIN_MS, async () => {
-    const closed = Promise.all(consumers.map((consumer) => consumer.close()));
-    await new Promise((resolve) => setTimeout(resolve, STOP_FETCHING_MS));
+    // Jobs are given back only when nothing fetches any more, or this process would fetch them again.
+    await Promise.all(consumers.map((consumer) => consumer.stopFetching()));
     const handBack = setTimeout(
       () => active.abortAll(createFailure('shutting_down', 'The worker is shutting down.')),
       graceMs,
     );
-    await closed;
+    await Promise.all(consumers.map((consumer) => consumer.close()));
     clearTimeout(handBack);
     janitor.stop();
     await pulse.stop();
@@ -133,7 +132,6 @@ function startPools(
         provider: provider.name,
         lane,
         slots: lane === 'batch' ? workers.batch_slots : provider.slots,
-        slotsPerInstance: workers.slots_per_instance,
         process,
         onAbandoned: createAbandonedHandler(context),
         onError,

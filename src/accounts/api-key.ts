@@ -1,5 +1,5 @@
 // A client's key: what it looks like, what is kept of it, what it may do.
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { KeyLimits } from '../contracts/request-record.ts';
 
 export interface KeySettings {
@@ -38,7 +38,7 @@ export function createSecret(): string {
 
 /** A key has 160 random bits: nobody guesses it from its SHA-256, and no slow hash is paid for on every request. */
 export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
+  return hash('sha256', secret, 'hex');
 }
 
 export function hintOf(secret: string): string {

@@ -1,6 +1,6 @@
 // A request that nobody waits for any more: its job is taken out of the queue, or its worker told to stop.
-import type { RequestSpec } from '../contracts/request-record.ts';
-import type { QueueProducer } from '../queue/queues.ts';
+import type { RequestProgress, RequestSpec } from '../contracts/request-record.ts';
+import type { QueueProducer } from '../queue/producer.ts';
 import type { RequestStore } from '../reply/request-store.ts';
 
 /** Messages to workers can be lost: it is said again until the record is done. */
@@ -9,8 +9,8 @@ const REPEAT_AFTER_MS = [500, 1_000, 2_000, 4_000];
 export interface Canceller {
   store: RequestStore;
   producer: QueueProducer;
-  /** It never reached a worker: its books are closed here. */
-  onRemoved: (spec: RequestSpec) => Promise<void>;
+  /** No worker will see it again: its books are closed here, with the attempts that it has had. */
+  onRemoved: (spec: RequestSpec, progress: RequestProgress) => Promise<void>;
   onError: (error: Error) => void;
 }
 
@@ -36,6 +36,6 @@ async function cancelOnce({ store, producer, onRemoved }: Canceller, spec: Reque
   if (result.kind === 'running') return false;
   const { provider } = spec.plan.steps[result.step]!;
   const isRemoved = await producer.remove(provider, spec.lane, { requestId: spec.requestId, step: result.step });
-  if (isRemoved) await Promise.all([store.forget([spec.requestId]), onRemoved(spec)]);
+  if (isRemoved) await Promise.all([store.forget([spec.requestId]), onRemoved(spec, result.progress)]);
   return isRemoved;
 }

@@ -5,7 +5,7 @@ import type { KeyStore } from '../accounts/key-store.ts';
 import type { Catalogue } from '../config/catalogue.ts';
 import type { Configuration } from '../config/schema.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import type { QueueProducer } from '../queue/queues.ts';
+import type { QueueProducer } from '../queue/producer.ts';
 import type { RequestStore } from '../reply/request-store.ts';
 import type { ReplySubscriber } from '../reply/subscriber.ts';
 import type { Circuits } from '../routing/circuits.ts';

@@ -2,7 +2,7 @@
 // written, and the body is there before the job that refers to it.
 import { createFailure, FailureError } from '../contracts/failure.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
-import type { QueueProducer } from '../queue/queues.ts';
+import type { QueueProducer } from '../queue/producer.ts';
 import type { RequestStore } from '../reply/request-store.ts';
 
 /** Record and body outlive the deadline by this: a worker may be writing its last frame. */

@@ -142,9 +142,6 @@ const server = z.strictObject({
 const workers = z.strictObject({
   slots: positive.default(512).describe('Interactive requests one process works on at once, per provider.'),
   batch_slots: positive.default(128).describe('The same for the batch lane.'),
-  slots_per_instance: positive
-    .default(16)
-    .describe('BullMQ fetches one job at a time per instance: many small instances start faster than one large.'),
   max_answer_bytes: positive.default(64 * 1024 * 1024),
 });
 

@@ -140,6 +140,8 @@ export const FAILURES = {
   upstream_credential_refused: {
     status: 502,
     kind: 'upstream',
+    // The vendor's own `invalid_api_key` would be read as said of the client's key.
+    wireCode: 'upstream_credential_refused',
     retry: false,
     fallback: true,
     cooldown: 'open',

@@ -1,9 +1,9 @@
 // The books in SQL. Every message may arrive more than once (the stream redelivers after a crash): an attempt and a
 // request have one row each, and only an unsettled attempt may be replaced, by what it really cost.
-import type { Insertable } from 'kysely';
+import { type CompiledQuery, type Insertable, sql, type Transaction } from 'kysely';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '../contracts/ledger-entry.ts';
 import type { Database } from '../storage/database.ts';
-import type { LedgerEntriesTable, RequestsTable } from '../storage/tables.ts';
+import type { LedgerEntriesTable, RequestsTable, Tables } from '../storage/tables.ts';
 
 export interface LedgerStore {
   /** One transaction. Safe to repeat. */
@@ -15,46 +15,84 @@ export function dayOf(unixMs: number): string {
   return new Date(unixMs).toISOString().slice(0, 10);
 }
 
+/** Largest insert statement; rows go in by powers of two, so that a handful of statements are ever compiled. */
+const MAX_ROWS_PER_STATEMENT = 64;
+
 export function createLedgerStore(database: Database): LedgerStore {
+  const insertEntries = compiledBySize((rows: Insertable<LedgerEntriesTable>[]) =>
+    entriesQuery(database, rows).compile(),
+  );
+  const insertRequests = compiledBySize((rows: Insertable<RequestsTable>[]) => requestsQuery(database, rows).compile());
   return {
     async insert(messages) {
-      const entries = oneRowPerAttempt(messages);
-      const requests = oneRowPerRequest(messages);
+      const entries = oneRowPerAttempt(messages).map(entryRow);
+      const requests = oneRowPerRequest(messages).map(requestRow);
       await database.transaction().execute(async (transaction) => {
-        if (entries.length > 0) {
-          await transaction
-            .insertInto('ledger_entries')
-            .values(entries.map(entryRow))
-            .onConflict((conflict) =>
-              conflict
-                .columns(['request_id', 'attempt'])
-                .doUpdateSet((row) => ({
-                  state: row.ref('excluded.state'),
-                  outcome: row.ref('excluded.outcome'),
-                  first_byte_ms: row.ref('excluded.first_byte_ms'),
-                  duration_ms: row.ref('excluded.duration_ms'),
-                  input_tokens: row.ref('excluded.input_tokens'),
-                  cached_input_tokens: row.ref('excluded.cached_input_tokens'),
-                  cache_write_tokens: row.ref('excluded.cache_write_tokens'),
-                  output_tokens: row.ref('excluded.output_tokens'),
-                  reasoning_tokens: row.ref('excluded.reasoning_tokens'),
-                  cost_pico_usd: row.ref('excluded.cost_pico_usd'),
-                }))
-                .where('ledger_entries.state', '=', 'unsettled')
-                .where('excluded.state', '!=', 'unsettled'),
-            )
-            .execute();
-        }
-        if (requests.length > 0) {
-          await transaction
-            .insertInto('requests')
-            .values(requests.map(requestRow))
-            .onConflict((conflict) => conflict.column('request_id').doNothing())
-            .execute();
-        }
+        await insertEntries(transaction, entries);
+        await insertRequests(transaction, requests);
       });
     },
   };
+}
+
+/**
+ * Building and compiling an insert costs ten times what running it does (measured: 60 µs per row against 6). A statement
+ * depends only on its number of rows, so each size is compiled once and run with other parameters.
+ */
+function compiledBySize<Row extends object>(compile: (rows: Row[]) => CompiledQuery) {
+  const compiled = new Map<number, CompiledQuery>();
+  return async (transaction: Transaction<Tables>, rows: Row[]): Promise<void> => {
+    let from = 0;
+    for (let size = MAX_ROWS_PER_STATEMENT; size > 0; size /= 2) {
+      while (rows.length - from >= size) {
+        const part = rows.slice(from, from + size);
+        let query = compiled.get(size);
+        if (query === undefined) {
+          query = compile(part);
+          compiled.set(size, query);
+        }
+        await transaction.executeQuery({ ...query, parameters: parametersOf(part, query.parameters.length) });
+        from += size;
+      }
+    }
+  };
+}
+
+/** In the order in which Kysely numbers them: row by row, members in their order. */
+function parametersOf(rows: object[], count: number): unknown[] {
+  const parameters = rows.flatMap((row) => Object.values(row) as unknown[]);
+  if (parameters.length !== count) throw new Error('an insert has other parameters than its rows');
+  return parameters;
+}
+
+function entriesQuery(database: Database, rows: Insertable<LedgerEntriesTable>[]) {
+  return database
+    .insertInto('ledger_entries')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['request_id', 'attempt'])
+        .doUpdateSet((row) => ({
+          state: row.ref('excluded.state'),
+          outcome: row.ref('excluded.outcome'),
+          first_byte_ms: row.ref('excluded.first_byte_ms'),
+          duration_ms: row.ref('excluded.duration_ms'),
+          input_tokens: row.ref('excluded.input_tokens'),
+          cached_input_tokens: row.ref('excluded.cached_input_tokens'),
+          cache_write_tokens: row.ref('excluded.cache_write_tokens'),
+          output_tokens: row.ref('excluded.output_tokens'),
+          reasoning_tokens: row.ref('excluded.reasoning_tokens'),
+          cost_pico_usd: row.ref('excluded.cost_pico_usd'),
+        }))
+        .where(sql<boolean>`ledger_entries.state = 'unsettled' and excluded.state <> 'unsettled'`),
+    );
+}
+
+function requestsQuery(database: Database, rows: Insertable<RequestsTable>[]) {
+  return database
+    .insertInto('requests')
+    .values(rows)
+    .onConflict((conflict) => conflict.column('request_id').doNothing());
 }
 
 /** PostgreSQL refuses a statement that touches a row twice. */

@@ -53,6 +53,10 @@ export async function createLedgerReader(
   });
   let hasOwnBacklog = true;
   let claimedAtMs = 0;
+  // A reply that was lost with the connection has left its messages in this reader's name.
+  redis.on('ready', () => {
+    hasOwnBacklog = true;
+  });
 
   /** What this reader received and never acknowledged: after a crash of the process or an outage of SQL. */
   async function ownBacklog(limit: number): Promise<StreamEntry[]> {

@@ -5,7 +5,9 @@ import type { LedgerStore } from './ledger-store.ts';
 import type { LedgerReader } from './ledger-stream.ts';
 
 /** A transaction of this size takes SQLite a few milliseconds, during which its process does nothing else. */
-const BATCH_MESSAGES = 200;
+const BATCH_MESSAGES = 256;
+/** While messages trickle in they are gathered for so long: a transaction costs far more than a row. */
+const GATHER_MS = 100;
 const BLOCK_MS = 1_000;
 /** While SQL is away. */
 const RETRY_FIRST_MS = 250;
@@ -30,28 +32,35 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
   let isStopping = false;
   let wake: () => void = () => undefined;
 
-  async function writeBatch(): Promise<void> {
+  /** Gives how many messages there were. */
+  async function writeBatch(): Promise<number> {
     const received = await reader.read(BATCH_MESSAGES, BLOCK_MS);
-    if (received.length === 0) return;
+    if (received.length === 0) return 0;
     for (const { message, raw } of received) if (message === null) onUnreadable(raw);
     await store.insert(received.flatMap(({ message }) => (message === null ? [] : [message])));
     await reader.acknowledge(received.map(({ id }) => id));
     onWritten?.(received.length);
+    return received.length;
+  }
+
+  function pause(durationMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      wake = resolve;
+      setTimeout(resolve, durationMs);
+    });
   }
 
   async function run(): Promise<void> {
     let waitMs = RETRY_FIRST_MS;
     while (!isStopping) {
       try {
-        await writeBatch();
+        const written = await writeBatch();
         waitMs = RETRY_FIRST_MS;
+        if (written > 0 && written < BATCH_MESSAGES && !isStopping) await pause(GATHER_MS);
       } catch (error) {
         reader.rewind();
         onError(error as Error, waitMs);
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          setTimeout(resolve, waitMs);
-        });
+        await pause(waitMs);
         waitMs = Math.min(waitMs * 2, RETRY_LONGEST_MS);
       }
     }

@@ -2,14 +2,13 @@
 //
 // One flush takes the pending frames of all requests that share a reply shard and an API instance, as one script call
 // and one pub/sub message: at 400 streams this costs a tenth of a call per frame. While a flush is on its way the next
-// one waits for it, so a slow Redis makes larger frames and not more of them.
+// one waits for it, so a slow Redis makes larger frames and not more of them. First bytes and ends do not wait for the
+// rest: they leave at the end of the turn of the event loop in which they came.
 import type { FrameKind } from '../contracts/frame.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
-/** Tokens of one stream that arrive within this time share a frame. A person does not see it; Redis does. */
-const FLUSH_INTERVAL_MS = 4;
 /** Redis may refuse writes (out of memory, a failover) for so long before an answer is given up. */
 const REFUSED_WRITES_MS = 30_000;
 const RETRY_INTERVAL_MS = 200;
@@ -50,42 +49,50 @@ export function createAnnouncer(
   redis: RedisClient,
   keyspace: Keyspace,
   channel: string,
+  /** Tokens of one stream that arrive within this time share a frame. Asked anew for every flush. */
+  gatherMs: () => number,
   onError: (error: Error) => void,
 ): Announcer {
   const dirty = new Set<FrameSource>();
+  const urgent = new Set<FrameSource>();
   let frames: OutgoingFrame[] = [];
   let isFlushing = false;
   let isImmediate = false;
-  let timer: NodeJS.Timeout | null = null;
+  let isTimed = false;
 
-  function schedule(isUrgent: boolean): void {
+  function schedule(): void {
     if (isFlushing || isImmediate) return;
-    if (!isUrgent) {
-      timer ??= setTimeout(startFlush, FLUSH_INTERVAL_MS);
-      return;
+    if (frames.length > 0 || urgent.size > 0) {
+      isImmediate = true;
+      // After the current turn of the event loop: everything urgent that it produces goes along.
+      setImmediate(() => {
+        isImmediate = false;
+        startFlush(urgent);
+      });
+    } else if (dirty.size > 0 && !isTimed) {
+      isTimed = true;
+      setTimeout(() => {
+        isTimed = false;
+        startFlush(dirty);
+      }, gatherMs());
     }
-    if (timer !== null) clearTimeout(timer);
-    isImmediate = true;
-    // After the current turn of the event loop: everything else that it produces goes along.
-    setImmediate(startFlush);
   }
 
-  function startFlush(): void {
-    isImmediate = false;
-    timer = null;
-    isFlushing = true;
-    void flush().finally(() => {
-      isFlushing = false;
-      if (dirty.size > 0 || frames.length > 0) schedule(true);
-    });
-  }
-
-  async function flush(): Promise<void> {
-    for (const source of dirty) frames.push(source.takeFrame());
-    dirty.clear();
+  function startFlush(sources: Set<FrameSource>): void {
+    if (isFlushing) return;
+    for (const source of sources) {
+      frames.push(source.takeFrame());
+      dirty.delete(source);
+      urgent.delete(source);
+    }
     const batch = frames;
     frames = [];
-    if (batch.length > 0) await send(batch);
+    if (batch.length === 0) return;
+    isFlushing = true;
+    void send(batch).finally(() => {
+      isFlushing = false;
+      schedule();
+    });
   }
 
   async function send(batch: OutgoingFrame[]): Promise<void> {
@@ -130,13 +137,16 @@ export function createAnnouncer(
 
   return {
     markDirty(source, isUrgent) {
-      dirty.add(source);
-      schedule(isUrgent);
+      (isUrgent ? urgent : dirty).add(source);
+      schedule();
     },
-    markClean: (source) => void dirty.delete(source),
+    markClean(source) {
+      dirty.delete(source);
+      urgent.delete(source);
+    },
     add(frame) {
       frames.push(frame);
-      schedule(true);
+      schedule();
     },
   };
 }

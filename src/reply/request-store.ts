@@ -47,7 +47,10 @@ export type ClaimResult =
   /** Its time to live is over, or it was never written whole. */
   | { kind: 'gone' };
 
-export type CancelResult = { kind: 'done' } | { kind: 'running' } | { kind: 'queued'; step: number };
+export type CancelResult =
+  | { kind: 'done' }
+  | { kind: 'running' }
+  | { kind: 'queued'; step: number; progress: RequestProgress };
 
 export interface ReleaseChange {
   fromStep: number;
@@ -123,11 +126,9 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     async cancel(requestId) {
       const { record } = keyspace.request(requestId);
       const channelPrefix = keyspace.controlChannel(shardOf(requestId), '');
-      const [kind, detail] = (await runScript(redis, cancelScript, [record], [requestId, channelPrefix])) as [
-        CancelResult['kind'],
-        string?,
-      ];
-      return kind === 'queued' ? { kind, step: Number(detail) } : { kind };
+      const reply = await runScript(redis, cancelScript, [record], [requestId, channelPrefix]);
+      const [kind, step, progress] = reply as [CancelResult['kind'], string?, string?];
+      return kind === 'queued' ? { kind, step: Number(step), progress: readProgress(progress!) } : { kind };
     },
 
     async heartbeat(workerId, shards) {
@@ -152,12 +153,13 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     },
 
     async forget(requestIds) {
-      await Promise.all(
-        requestIds.map((requestId) => {
-          const { record, body, log } = keyspace.request(requestId);
-          return redis.unlink(record, body, log);
-        }),
-      );
+      const keysOfShard = new Map<number, string[]>();
+      for (const requestId of requestIds) {
+        const shard = shardOf(requestId);
+        const { record, body, log } = keyspace.request(requestId);
+        keysOfShard.set(shard, [...(keysOfShard.get(shard) ?? []), record, body, log]);
+      }
+      await Promise.all([...keysOfShard.values()].map((keys) => redis.unlink(...keys)));
     },
   };
 }
@@ -184,10 +186,14 @@ function readClaimed([, attempt, previous, fence, cancelled, answered, progress,
     grant: { attempt, previous: previous.toString(), fenceSequence: parseFrameId(fence.toString()).sequence },
     spec: readSpec(spec),
     body,
-    progress: progress.length === 0 ? NO_PROGRESS : (JSON.parse(progress.toString()) as RequestProgress),
+    progress: readProgress(progress.toString()),
     isCancelled: cancelled.length > 0,
     hasAnswered: answered.length > 0,
   };
+}
+
+function readProgress(json: string): RequestProgress {
+  return json === '' ? NO_PROGRESS : (JSON.parse(json) as RequestProgress);
 }
 
 function readSpec(json: Buffer): RequestSpec {

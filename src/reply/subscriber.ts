@@ -12,8 +12,13 @@ import type { ReplyLog } from './reply-log.ts';
 const SILENCE_MS = 1_000;
 const SILENCE_MAX_MS = 8_000;
 const SILENCE_TICK_MS = 250;
-/** Frames read from the log at once: bounds memory for a slow reader. */
-const REPAIR_PAGE_FRAMES = 64;
+/**
+ * How much is read from the log at once, so that a slow reader's answer stays in Redis. Frames of a fast vendor have half
+ * a megabyte, those of a slow one a single token: the number of frames follows their size.
+ */
+const REPAIR_PAGE_BYTES = 256 * 1024;
+const FIRST_PAGE_FRAMES = 8;
+const LARGEST_PAGE_FRAMES = 64;
 
 export interface ReplySubscription {
   /** No frames are delivered until `resume`: the socket is full. Costs nothing: the log is the buffer. */
@@ -40,6 +45,7 @@ interface OpenReply {
   isBehind: boolean;
   silenceMs: number;
   quietSinceMs: number;
+  pageFrames: number;
 }
 
 export interface ReplySubscriberOptions {
@@ -93,7 +99,8 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
         reply.isBehind = false;
         let from = reply.lastId;
         for (;;) {
-          const page = await log.readAfter(reply.requestId, from, REPAIR_PAGE_FRAMES);
+          const page = await log.readAfter(reply.requestId, from, reply.pageFrames);
+          reply.pageFrames = nextPageFrames(reply.pageFrames, page.frames);
           for (const frame of page.frames) deliverFromLog(reply, frame);
           if (page.scannedTo === from || reply.isPaused || reply.isClosed) break;
           from = page.scannedTo;
@@ -155,6 +162,7 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
         isBehind: false,
         silenceMs: SILENCE_MS,
         quietSinceMs: Date.now(),
+        pageFrames: FIRST_PAGE_FRAMES,
       };
       replies.set(requestId, reply);
       return {
@@ -180,4 +188,10 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
       connection.disconnect();
     },
   };
+}
+
+function nextPageFrames(pageFrames: number, frames: readonly Frame[]): number {
+  const bytes = frames.reduce((sum, frame) => sum + frame.bytes.length, 0);
+  if (bytes <= REPAIR_PAGE_BYTES) return Math.min(LARGEST_PAGE_FRAMES, pageFrames * 2);
+  return Math.max(1, Math.floor((frames.length * REPAIR_PAGE_BYTES) / bytes));
 }

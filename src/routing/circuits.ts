@@ -29,7 +29,10 @@ export type CircuitState =
   | { kind: 'open'; waitMs: number; code: FailureCode };
 
 export interface Circuits {
-  /** From the snapshot of at most half a second ago; for plans. */
+  /**
+   * For plans, from the snapshot of at most half a second ago. False once the cooldown is over: where another vendor
+   * answers everything, nothing but a plan that begins with this one brings it its probe.
+   */
   isOpen(deploymentId: string): boolean;
   /** May a call be made now? `closed` may make the caller the probe. Free while nothing is open. */
   check(deploymentId: string, hasAlternative: boolean): Promise<CircuitState>;
@@ -76,7 +79,7 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
   }
 
   return {
-    isOpen: (deploymentId) => openUntilMs.has(deploymentId),
+    isOpen: (deploymentId) => (openUntilMs.get(deploymentId) ?? 0) > Date.now(),
 
     async check(deploymentId, hasAlternative) {
       if (!openUntilMs.has(deploymentId)) return { kind: 'closed' };

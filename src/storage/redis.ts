@@ -1,6 +1,7 @@
 // The only place that opens Redis connections. A connection's behaviour while Redis is away differs by who uses it, so
 // each use has a named profile (facts: ../shared/reference/bullmq-6-ioredis-6.md section 9).
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type ClusterOptions, type Redis, type RedisOptions } from 'ioredis';
+import { CoalescingRedis } from './coalescing-redis.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -63,9 +64,9 @@ export async function connectRedis(
 function createClient(address: RedisAddress, options: Options): RedisClient {
   switch (address.kind) {
     case 'standalone':
-      return new Redis(address.url, options);
+      return new CoalescingRedis(address.url, options);
     case 'sentinel':
-      return new Redis(sentinelOptions(address.urls, address.name, options));
+      return new CoalescingRedis(sentinelOptions(address.urls, address.name, options));
     case 'cluster':
       return new Cluster(address.urls.map(hostAndPort), clusterOptions(address.urls[0]!, options));
   }

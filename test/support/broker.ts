@@ -63,7 +63,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
     redis: { ...options.configuration.redis, url: redis.url },
     database: { url: databaseUrl },
   };
-  writeFileSync(configPath, stringify(configuration));
+  writeFileSync(configPath, stringify(configuration, { aliasDuplicateObjects: false }));
   const database = await openDatabase(databaseUrl, () => undefined);
   const keyStore = createKeyStore(database);
   await keyStore.ensure('test', TEST_KEY);

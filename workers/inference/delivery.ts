@@ -7,7 +7,7 @@ import type { RequestProgress, RequestSpec } from '#src/contracts/request-record
 import type { RouteStep } from '#src/contracts/route-plan.ts';
 import type { Limiter, Permit } from '#src/limits/limiter.ts';
 import type { ClientProtocol } from '#src/protocols/protocol.ts';
-import type { QueueProducer } from '#src/queue/queues.ts';
+import type { QueueProducer } from '#src/queue/producer.ts';
 import type { Publisher, ReplyWriter } from '#src/reply/publisher.ts';
 import type { RequestStore } from '#src/reply/request-store.ts';
 import type { Circuits } from '#src/routing/circuits.ts';

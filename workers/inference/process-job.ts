@@ -9,8 +9,9 @@ import { type FailureCode, ruleOf } from '#src/contracts/failure-table.ts';
 import { shardOf } from '#src/contracts/ids.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import { encodeMessage } from '#src/ledger/messages.ts';
+import type { DenialReason } from '#src/limits/limiter.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
-import type { Disposition, ProcessJob } from '#src/queue/queues.ts';
+import type { Disposition, ProcessJob } from '#src/queue/consumer.ts';
 import type { Claim } from '#src/reply/request-store.ts';
 import type { CircuitState } from '#src/routing/circuits.ts';
 import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
@@ -142,7 +143,17 @@ async function takeStep(context: InferenceContext, delivery: Delivery): Promise<
   if (permit.kind === 'granted') return performAttempt(context, delivery, deployment, route, permit.permit);
   if (permit.kind === 'stopped') return { kind: 'failed', failure: cancellation.failure! };
   context.metrics.limited(step.provider, permit.reason);
-  return waitOrLeave(delivery, permit.waitMs, fullFailure(permit));
+  return leaveFull(delivery, permit);
+}
+
+/** A held permit, and a turn behind one, end without notice: nobody can say when to come back, only that time is up. */
+const UNFORESEEN: ReadonlySet<DenialReason> = new Set(['concurrency', 'turn']);
+
+function leaveFull(delivery: Delivery, permit: Extract<PermitOutcome, { kind: 'too-long' }>): StepResult {
+  const failure = fullFailure(permit);
+  const result = waitOrLeave(delivery, permit.waitMs, failure);
+  const isTimeUp = result.kind === 'failed' && failure.code === 'capacity_exhausted' && UNFORESEEN.has(permit.reason);
+  return isTimeUp ? { kind: 'failed', failure: deadlinePassed(delivery.progress.calls) } : result;
 }
 
 /** Too long for a slot: another deployment if there is one, else the queue, else (past the deadline) the truth. */

@@ -116,12 +116,18 @@ function describe(status: number, error: VendorError, body: Buffer): string {
   return redact(said === '' ? `The provider answered with status ${status} and no message.` : said);
 }
 
+/** What a vendor says to the broker about the broker's account must not read as if said to the client. */
+const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
+  upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s. It said: ',
+  upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s. It said: ',
+};
+
 export function readChatFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
   const error = readVendorError(parseJson(body));
   const code = classify(head.status, error);
   const retryAfterMs =
     readRetryAfter(head.headers, nowMs) ?? (code === 'upstream_rate_limited' ? readReset(head, error, nowMs) : null);
-  return createFailure(code, describe(head.status, error, body), {
+  return createFailure(code, (ABOUT_THE_BROKER[code] ?? '') + describe(head.status, error, body), {
     upstreamStatus: head.status,
     ...(error.code === '' ? {} : { upstreamCode: error.code }),
     ...(error.param === '' ? {} : { param: error.param }),
@@ -135,7 +141,11 @@ export function readChatEventFailure(error: unknown): Failure {
   const status = Number(vendorError.code);
   const code = classify(status >= 400 && status < 600 ? status : 500, vendorError);
   const said = vendorError.message === '' ? 'The provider reported an error inside the stream.' : vendorError.message;
-  return createFailure(code, redact(said), vendorError.code === '' ? {} : { upstreamCode: vendorError.code });
+  return createFailure(
+    code,
+    (ABOUT_THE_BROKER[code] ?? '') + redact(said),
+    vendorError.code === '' ? {} : { upstreamCode: vendorError.code },
+  );
 }
 
 /** Without `retry-after`: the reset of the limit that was hit, or the wait in the message. */

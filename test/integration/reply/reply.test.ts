@@ -165,7 +165,7 @@ describe('who owns a request', () => {
 
   test('cancelling a queued request marks it, a running one tells its worker, a finished one is too late', async () => {
     const spec = await accept();
-    expect(await store.cancel(spec.requestId)).toEqual({ kind: 'queued', step: 0 });
+    expect(await store.cancel(spec.requestId)).toEqual({ kind: 'queued', step: 0, progress: NO_PROGRESS });
     const told = server.client.duplicate();
     await told.ssubscribe(keyspace.controlChannel(0, 'worker_a'));
     const message = new Promise((resolve) => told.once('smessage', (_channel, text) => resolve(text)));

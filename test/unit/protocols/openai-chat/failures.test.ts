@@ -39,8 +39,18 @@ describe('what a vendor’s answer means', () => {
   });
 
   test('its message is passed on, its credentials are not', () => {
-    const { message } = read(401, error({ message: 'Incorrect API key provided: sk-proj-abcdef1234567890.' }));
-    expect(message).toBe('Incorrect API key provided: [redacted].');
+    const { message } = read(500, error({ message: 'Could not look up sk-proj-abcdef1234567890.' }));
+    expect(message).toBe('Could not look up [redacted].');
+  });
+
+  test.each([401, 402])('%i is about the broker’s account and says so', (status) => {
+    const failure = read(
+      status,
+      error({ message: 'Incorrect API key: sk-proj-abcdef1234567890', code: 'invalid_api_key' }),
+    );
+    expect(failure.message).toMatch(/not the client’s. It said: Incorrect API key: \[redacted\]$/);
+    const { error: shown } = JSON.parse(encodeChatFailure(failure).body.toString());
+    expect(shown.code).not.toBe('invalid_api_key');
   });
 
   test('an answer without words gets some', () => {

@@ -1,0 +1,65 @@
+// Puts requests into the providers' queues. Jobs are references only; reasons for every option are in
+// ../shared/reference/bullmq-6-ioredis-6.md and DESIGN.md section 7.
+import { type ConnectionOptions, Queue } from 'bullmq';
+import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import type { RedisClient } from '../storage/redis.ts';
+import { queueName } from './queue-names.ts';
+
+export interface QueueProducer {
+  /** The same job added twice is one job while it exists. */
+  enqueue(provider: string, lane: Lane, job: RequestJob): Promise<void>;
+  /** Takes a job out of the queue; false when a worker has it. True also when it is not there any more. */
+  remove(provider: string, lane: Lane, job: RequestJob): Promise<boolean>;
+  /** Jobs waiting and running, for readiness and metrics. */
+  depth(provider: string, lane: Lane): Promise<{ waiting: number; active: number; delayed: number }>;
+  close(): Promise<void>;
+}
+
+/** Of BullMQ's own event stream per queue, which nobody reads: enough to look at, not enough to matter. */
+const EVENTS_MAX_LENGTH = 1_000;
+/** A failed job means that its request was lost by crashing workers, or a bug: kept for a look. */
+const KEEP_FAILED = { age: 24 * 3_600, count: 5_000 };
+
+type RequestQueue = Queue<RequestJob, void, string>;
+
+export function createQueueProducer(
+  redis: RedisClient,
+  keyspace: Keyspace,
+  onError: (error: Error) => void,
+): QueueProducer {
+  const queues = new Map<string, RequestQueue>();
+
+  function queueOf(provider: string, lane: Lane): RequestQueue {
+    const name = queueName(provider, lane);
+    let queue = queues.get(name);
+    if (queue === undefined) {
+      queue = new Queue(name, {
+        connection: redis as unknown as ConnectionOptions,
+        prefix: keyspace.queuePrefix(provider),
+        defaultJobOptions: { removeOnComplete: true, removeOnFail: KEEP_FAILED, attempts: 1, stackTraceLimit: 1 },
+        streams: { events: { maxLen: EVENTS_MAX_LENGTH } },
+        skipWaitingForReady: true,
+      }) as RequestQueue;
+      queue.on('error', onError);
+      queues.set(name, queue);
+    }
+    return queue;
+  }
+
+  return {
+    async enqueue(provider, lane, job) {
+      await queueOf(provider, lane).add('request', job, { jobId: jobId(job) });
+    },
+    async remove(provider, lane, job) {
+      return (await queueOf(provider, lane).remove(jobId(job))) === 1;
+    },
+    async depth(provider, lane) {
+      const counts = await queueOf(provider, lane).getJobCounts('waiting', 'active', 'delayed');
+      return { waiting: counts.waiting ?? 0, active: counts.active ?? 0, delayed: counts.delayed ?? 0 };
+    },
+    async close() {
+      await Promise.all([...queues.values()].map((queue) => queue.close()));
+    },
+  };
+}

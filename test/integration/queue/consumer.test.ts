@@ -1,0 +1,219 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { RequestJob } from '#src/contracts/job.ts';
+import { type ConsumerOptions, type Disposition, type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
+import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const keyspace = createKeyspace('test');
+let server: TestRedis;
+let redis: RedisClient;
+let producer: QueueProducer;
+let consumers: QueueConsumer[] = [];
+/** A queue for each test: pools whose jobs never end go on fetching. */
+let provider = '';
+let tests = 0;
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = await connectRedis({ kind: 'standalone', url: server.url }, 'consumer', () => undefined);
+});
+afterAll(async () => {
+  disconnectRedis(redis);
+  await server.stop();
+});
+beforeEach(async () => {
+  tests += 1;
+  provider = `sim${tests}`;
+  producer = createQueueProducer(redis, keyspace, () => undefined);
+});
+afterEach(async () => {
+  await Promise.all(consumers.map(async (consumer) => consumer.stopFetching().then(() => consumer.close())));
+  consumers = [];
+  await producer.close();
+});
+
+function start(process: (job: RequestJob) => Promise<Disposition>, more: Partial<ConsumerOptions> = {}): QueueConsumer {
+  const consumer = startQueueConsumer({
+    redis,
+    keyspace,
+    provider,
+    lane: 'interactive',
+    slots: 100,
+    stalledIntervalMs: 500,
+    process,
+    onAbandoned: () => undefined,
+    onError: () => undefined,
+    ...more,
+  });
+  consumers.push(consumer);
+  return consumer;
+}
+
+const queueKey = () => `${keyspace.queuePrefix(provider)}:${provider}-interactive`;
+const COMPLETE: Disposition = { kind: 'complete' };
+const add = (requestId: string) => producer.enqueue(provider, 'interactive', { requestId, step: 0 });
+const addMany = (count: number) => Promise.all(Array.from({ length: count }, (_, index) => add(`r${index}`)));
+const idle = () =>
+  waitFor('the queue to be empty', async () => {
+    const { waiting, active, delayed } = await producer.depth(provider, 'interactive');
+    return waiting + active + delayed === 0;
+  });
+
+/** Holds every job until it is let go. */
+function gate() {
+  const held: string[] = [];
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const process = async (job: RequestJob) => {
+    held.push(job.requestId);
+    await opened;
+    return COMPLETE;
+  };
+  return { held, open: () => open(), process };
+}
+
+test('every job is worked on once, and leaves nothing behind', async () => {
+  const seen: string[] = [];
+  start(async ({ requestId }) => {
+    seen.push(requestId);
+    return COMPLETE;
+  });
+  start(async ({ requestId }) => {
+    seen.push(requestId);
+    return COMPLETE;
+  });
+  await addMany(500);
+  await idle();
+  expect(seen.length).toBe(500);
+  expect(new Set(seen).size).toBe(500);
+  expect(await server.client.keys(`${queueKey()}:r*`)).toEqual([]);
+});
+
+test('the same job enqueued twice is one', async () => {
+  const { held, open, process } = gate();
+  start(process);
+  await add('same');
+  await waitFor('the job', () => held.length === 1);
+  await add('same');
+  await add('other');
+  await waitFor('the other job', () => held.length === 2);
+  open();
+  await idle();
+  expect(held).toEqual(['same', 'other']);
+});
+
+test('a burst fills the slots and no more; the rest follows as slots come free', async () => {
+  const { held, open, process } = gate();
+  start(process, { slots: 20 });
+  await addMany(60);
+  await waitFor('the slots to fill', () => held.length >= 20);
+  const { active } = await producer.depth(provider, 'interactive');
+  expect(active).toBeLessThanOrEqual(21);
+  open();
+  await idle();
+  expect(held.length).toBe(60);
+});
+
+test('a job that is put off comes back when its time has come', async () => {
+  let deliveries = 0;
+  start(async () => {
+    deliveries += 1;
+    return deliveries === 1 ? { kind: 'delay', delayMs: 50 } : COMPLETE;
+  });
+  await add('later');
+  await waitFor('the second delivery', () => deliveries === 2);
+  await idle();
+});
+
+test('a job that is put off can still be taken out', async () => {
+  let deliveries = 0;
+  start(async () => {
+    deliveries += 1;
+    return { kind: 'delay', delayMs: 60_000 };
+  });
+  await add('later');
+  await waitFor('the job to be put off', async () => (await producer.depth(provider, 'interactive')).delayed === 1);
+  expect(await producer.remove(provider, 'interactive', { requestId: 'later', step: 0 })).toBe(true);
+  await idle();
+  expect(deliveries).toBe(1);
+});
+
+test('a job that runs cannot be taken out', async () => {
+  const { held, open, process } = gate();
+  start(process);
+  await add('running');
+  await waitFor('the job', () => held.length === 1);
+  expect(await producer.remove(provider, 'interactive', { requestId: 'running', step: 0 })).toBe(false);
+  open();
+  await idle();
+});
+
+describe('shutting down', () => {
+  test('a stopped pool fetches nothing, and its running jobs may end', async () => {
+    const { held, open, process } = gate();
+    const consumer = start(process);
+    await add('running');
+    await waitFor('the job', () => held.length === 1);
+    await consumer.stopFetching();
+    await add('not mine');
+    open();
+    await consumer.close();
+    expect(held).toEqual(['running']);
+    expect((await producer.depth(provider, 'interactive')).waiting).toBe(1);
+  });
+
+  test('a job given back is at once another worker’s', async () => {
+    let isShuttingDown = false;
+    const { held, open, process } = gate();
+    const first = start(async (job) => {
+      await waitFor('the shutdown', () => isShuttingDown);
+      held.push(`first ${job.requestId}`);
+      return { kind: 'give-back' };
+    });
+    await add('r');
+    await waitFor('the job to run', async () => (await producer.depth(provider, 'interactive')).active === 1);
+    await first.stopFetching();
+    isShuttingDown = true;
+    await first.close();
+    start(process);
+    await waitFor('the other worker', () => held.includes('r'));
+    open();
+    await idle();
+  });
+});
+
+describe('workers that die', () => {
+  /** What a killed process leaves: the job is active, its lock runs out. */
+  const loseLocks = async () => {
+    for (const lock of await server.client.keys(`${queueKey()}:*:lock`)) await server.client.del(lock);
+  };
+
+  test('their jobs are delivered again', { timeout: 30_000 }, async () => {
+    let deliveries = 0;
+    start(async () => {
+      deliveries += 1;
+      if (deliveries > 1) return COMPLETE;
+      return new Promise(() => undefined);
+    });
+    await add('r');
+    await waitFor('the first delivery', () => deliveries === 1);
+    const losing = setInterval(() => void loseLocks(), 100);
+    await waitFor('the second delivery', () => deliveries >= 2, 20_000).finally(() => clearInterval(losing));
+    consumers = []; // its first job never ends
+  });
+
+  test('a job that outlives too many of them is given up, and somebody hears of it', { timeout: 60_000 }, async () => {
+    const abandoned: RequestJob[] = [];
+    start(() => new Promise(() => undefined), { onAbandoned: (job) => abandoned.push(job) });
+    await add('r');
+    const losing = setInterval(() => void loseLocks(), 100);
+    await waitFor('it to be given up', () => abandoned.length > 0, 50_000).finally(() => clearInterval(losing));
+    expect(abandoned).toEqual([{ requestId: 'r', step: 0 }]);
+    consumers = [];
+  });
+});
