@@ -1,8 +1,9 @@
 // Everything a process needs to know before it opens its first connection.
-import type { RedisAddress } from '../storage/redis.ts';
+
 import { type Catalogue, checkReferences, createCatalogue } from './catalogue.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { ConfigurationError, DEFAULT_CONFIG_PATH, loadConfiguration } from './load.ts';
+import type { RedisAddress } from './redis-address.ts';
 import type { Configuration } from './schema.ts';
 
 export interface Runtime {

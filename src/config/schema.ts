@@ -44,34 +44,34 @@ const limits = z
 
 const price = z
   .strictObject({
-    input: usdPerMillion,
+    input: usdPerMillion.describe('USD per million input tokens.'),
     cached_input: usdPerMillion.optional().describe('Default: the input price.'),
     cache_write: usdPerMillion.optional().describe('Default: the input price.'),
-    output: usdPerMillion,
+    output: usdPerMillion.describe('USD per million output tokens, reasoning included.'),
   })
   .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
 
 const timeouts = z.strictObject({
-  connect_ms: milliseconds.default(5_000),
+  connect_ms: milliseconds.default(5_000).describe('Until the connection stands.'),
   first_byte_ms: milliseconds
     .default(60_000)
     .describe('From the call to the first event (or to the status, unstreamed).'),
   idle_ms: milliseconds.default(30_000).describe('Between two pieces of a streamed answer.'),
-  total_ms: milliseconds.default(600_000),
+  total_ms: milliseconds.default(600_000).describe('For one call as a whole.'),
 });
 
 const retries = z.strictObject({
   max: z.number().int().min(0).max(20).default(2).describe('Retries of one deployment, after its first attempt.'),
   base_ms: milliseconds.default(500).describe('Backoff: a random time up to base × 2^n.'),
-  max_ms: milliseconds.default(20_000),
+  max_ms: milliseconds.default(20_000).describe('Longest backoff; a vendor’s own retry-after is obeyed in full.'),
 });
 
 const circuit = z
   .strictObject({
     failures: positive.default(5).describe('So many failures in the window, and at least half of its calls, open it.'),
-    window_ms: milliseconds.default(10_000),
+    window_ms: milliseconds.default(10_000).describe('Over which failures are counted.'),
     cooldown_ms: milliseconds.default(5_000).describe('Out of rotation for so long; doubles while it keeps failing.'),
-    max_cooldown_ms: milliseconds.default(60_000),
+    max_cooldown_ms: milliseconds.default(60_000).describe('Where the doubling ends.'),
     refusal_cooldown_ms: milliseconds.default(60_000).describe('After a rejected key or an exhausted quota.'),
   })
   .describe('When a deployment is taken out of rotation.');
@@ -79,8 +79,11 @@ const circuit = z
 const provider = z.strictObject({
   preset: z.string().optional().describe('Name of a built-in vendor; default: the provider’s own name, if it is one.'),
   protocols: z.array(z.enum(PROTOCOLS)).min(1).optional().describe('First = used when translating.'),
-  base_url: z.url({ protocol: /^https?$/ }).optional(),
-  api_key: z.string().min(1).optional(),
+  base_url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('With the version segment for OpenAI-style protocols (…/v1), without one for others.'),
+  api_key: z.string().min(1).optional().describe('Sent as the protocol demands; absent: none is sent.'),
   headers: z.record(z.string(), z.string()).default({}).describe('Sent with every call.'),
   limits: limits.default({}),
   timeouts: timeouts.prefault({}),
@@ -93,7 +96,7 @@ const provider = z.strictObject({
 
 const deployment = z.strictObject({
   id: z.string().min(1).optional().describe('Default: provider/model.'),
-  provider: name,
+  provider: name.describe('Name of a provider above.'),
   model: z.string().min(1).describe('The vendor’s own model id; "*" under a wildcard model.'),
   tier: positive.default(1).describe('Lower tiers are tried first.'),
   weight: positive.default(1).describe('Share of the traffic within a tier.'),
@@ -111,12 +114,21 @@ const model = z.strictObject({
 
 const redis = z
   .strictObject({
-    url: z.url({ protocol: /^rediss?$/ }).optional(),
+    url: z
+      .url({ protocol: /^rediss?$/ })
+      .optional()
+      .describe('redis:// or rediss://, with password and database number. Absent: embedded by `sluice start`.'),
     cluster: z
       .array(z.url({ protocol: /^rediss?$/ }))
       .min(1)
+      .optional()
+      .describe('Some nodes of a Redis Cluster.'),
+    sentinel: z
+      .strictObject({
+        urls: z.array(z.url()).min(1).describe('The sentinels.'),
+        name: z.string().min(1).describe('What they call the primary.'),
+      })
       .optional(),
-    sentinel: z.strictObject({ urls: z.array(z.url()).min(1), name: z.string().min(1) }).optional(),
     namespace: name.default('sluice').describe('First part of every key: several brokers can share one Redis.'),
     reply_shards: positive
       .max(32)
@@ -128,9 +140,9 @@ const redis = z
   });
 
 const server = z.strictObject({
-  host: z.string().min(1).default('127.0.0.1'),
-  port: z.number().int().min(0).max(65_535).default(8080),
-  body_limit_bytes: positive.default(32 * 1024 * 1024),
+  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on; 0.0.0.0 for all.'),
+  port: z.number().int().min(0).max(65_535).default(8080).describe('0 takes any free port.'),
+  body_limit_bytes: positive.default(32 * 1024 * 1024).describe('Larger request bodies are answered with 413.'),
   deadline_ms: milliseconds.default(600_000).describe('A request without x-sluice-deadline-ms is given up after this.'),
   keep_alive_ms: milliseconds
     .default(15_000)
@@ -142,7 +154,7 @@ const server = z.strictObject({
 const workers = z.strictObject({
   slots: positive.default(512).describe('Interactive requests one process works on at once, per provider.'),
   batch_slots: positive.default(128).describe('The same for the batch lane.'),
-  max_answer_bytes: positive.default(64 * 1024 * 1024),
+  max_answer_bytes: positive.default(64 * 1024 * 1024).describe('A vendor’s answer that is larger is given up.'),
 });
 
 const storage = z.strictObject({
@@ -152,7 +164,15 @@ const storage = z.strictObject({
 export const configurationSchema = z.strictObject({
   server: server.prefault({}),
   redis: redis.prefault({}),
-  database: z.strictObject({ url: z.string().min(1).optional() }).prefault({}),
+  database: z
+    .strictObject({
+      url: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('postgres://… or sqlite:<path>. Absent: SQLite in the data directory.'),
+    })
+    .prefault({}),
   providers: named(provider).default({}),
   models: z.record(z.string().min(1), model).default({}),
   workers: workers.prefault({}),

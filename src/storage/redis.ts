@@ -1,15 +1,10 @@
 // The only place that opens Redis connections. A connection's behaviour while Redis is away differs by who uses it, so
 // each use has a named profile (facts: ../shared/reference/bullmq-6-ioredis-6.md section 9).
 import { Cluster, type ClusterOptions, type Redis, type RedisOptions } from 'ioredis';
+import type { RedisAddress } from '../config/redis-address.ts';
 import { CoalescingRedis } from './coalescing-redis.ts';
 
 export type RedisClient = Redis | Cluster;
-
-/** Where Redis is. Exactly one of the three forms; made by the configuration. */
-export type RedisAddress =
-  | { kind: 'standalone'; url: string }
-  | { kind: 'cluster'; urls: string[] }
-  | { kind: 'sentinel'; urls: string[]; name: string };
 
 /**
  * - `producer`: the API tier. Fails at once while Redis is away and after 1.5 s while it is frozen: a client must get

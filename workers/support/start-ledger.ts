@@ -1,4 +1,5 @@
 // Opens what the ledger writer needs and starts it.
+import type { RedisAddress } from '#src/config/redis-address.ts';
 import type { Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
@@ -6,7 +7,7 @@ import { createLedgerReader } from '#src/ledger/ledger-stream.ts';
 import { startLedgerWriter } from '#src/ledger/ledger-writer.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
-import { connectRedis, disconnectRedis, type RedisAddress } from '#src/storage/redis.ts';
+import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 
 export async function startLedger(

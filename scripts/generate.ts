@@ -1,0 +1,10 @@
+// Writes what is generated from the code: the JSON Schema of the configuration and the tables of docs/configuration.md.
+// `npm run generate`; a test holds the files against the code.
+import { writeFileSync } from 'node:fs';
+import { configurationPage } from '../src/cli/configuration-page.ts';
+import { configurationJsonSchema } from '../src/config/json-schema.ts';
+
+const at = (path: string) => new URL(`../${path}`, import.meta.url);
+
+writeFileSync(at('sluice.schema.json'), `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`);
+writeFileSync(at('docs/configuration.md'), configurationPage());

@@ -1,0 +1,92 @@
+// The import rule of docs/architecture.md, walked over every file: tiers stand on domain folders, those on the kernel,
+// and nothing looks up or sideways.
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const files = globSync(['src/**/*.ts', 'workers/**/*.ts'], { cwd: ROOT }).sort();
+
+/** What each part may import beside itself. */
+const DOMAINS = ['routing', 'limits', 'queue', 'reply', 'accounts', 'ledger'];
+const KERNEL = ['storage', 'config', 'telemetry', 'protocols', 'contracts'];
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  contracts: [],
+  protocols: ['contracts'],
+  telemetry: ['contracts'],
+  config: ['contracts', 'protocols'],
+  storage: ['contracts', 'config', 'telemetry'],
+  process: ['config', 'telemetry'],
+  ...Object.fromEntries(DOMAINS.map((domain) => [domain, KERNEL])),
+  api: [...DOMAINS, ...KERNEL],
+  cli: [...DOMAINS, ...KERNEL],
+  workers: [...DOMAINS, ...KERNEL, 'process'],
+  simulator: ['contracts', 'protocols'],
+};
+
+const IMPORT = /(?:^|\n)\s*(?:import|export)\s(?:[^'"]*?\sfrom\s)?['"]([^'"]+)['"]/g;
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  return [...text.matchAll(IMPORT)].flatMap(([, target]) => {
+    if (target!.startsWith('.')) return [relative(ROOT, join(ROOT, dirname(file), target!))];
+    return target!.startsWith('#') ? [target!.slice(1)] : [];
+  });
+}
+
+/** `src/<part>/…`, or `workers`; null for an entry point. */
+function partOf(file: string): string | null {
+  const [top, second, ...rest] = file.split('/');
+  if (top === 'workers') return second!.endsWith('.ts') ? null : 'workers';
+  return rest.length === 0 ? null : second!;
+}
+
+const graph = new Map(files.map((file) => [file, importsOf(file)]));
+
+test('there is something to walk', () => {
+  expect(files.length).toBeGreaterThan(100);
+  expect([...graph.values()].flat().length).toBeGreaterThan(300);
+});
+
+describe('who may import whom', () => {
+  test.each([...graph])('%s', (file, targets) => {
+    const part = partOf(file);
+    for (const target of targets) {
+      expect(graph.has(target), `${target} exists`).toBe(true);
+      const other = partOf(target);
+      expect(other, `entry point ${target} is imported`).not.toBeNull();
+      if (part === null || other === part) continue;
+      expect(MAY_IMPORT[part], `${part} imports ${other}`).toContain(other);
+    }
+  });
+});
+
+test('no cycles', () => {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (file: string) => {
+    const at = path.indexOf(file);
+    expect(at < 0 ? [] : [...path.slice(at), file]).toEqual([]);
+    if (done.has(file)) return;
+    path.push(file);
+    for (const target of graph.get(file) ?? []) visit(target);
+    path.pop();
+    done.add(file);
+  };
+  for (const file of files) visit(file);
+});
+
+test('only storage, and what starts processes, opens connections', () => {
+  const openers = files.filter((file) => {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    return /new (?:Redis|Cluster|DatabaseSync|pg\.Pool)\(/.test(text);
+  });
+  expect(openers.every((file) => file.startsWith('src/storage/'))).toBe(true);
+});
+
+test('no barrels and no buckets', () => {
+  const names = files.map((file) => file.split('/').at(-1));
+  for (const bad of ['index.ts', 'utils.ts', 'helpers.ts', 'types.ts', 'common.ts', 'lib.ts'])
+    expect(names).not.toContain(bad);
+});

@@ -1,0 +1,32 @@
+// docs/failures.md and the failure table say the same, both ways.
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { FAILURES, type FailureCode, type FailureRule, ruleOf } from '#src/contracts/failure-table.ts';
+
+const page = readFileSync(new URL('../../../docs/failures.md', import.meta.url), 'utf8');
+const rows = [
+  ...page.matchAll(
+    /^\| `(\w+)`(?: \((?:`(\w+)`|(null))\))? \| (\d+) \| (yes)? ?\| (yes)? ?\| (count|open)? ?\| (.+) \|$/gm,
+  ),
+];
+const described = new Map(
+  rows.map(([, code, wire, isNull, status, retry, fallback, circuit]) => [
+    code,
+    {
+      wireCode: isNull === undefined ? (wire ?? code) : null,
+      status: Number(status),
+      retry: retry !== undefined,
+      fallback: fallback !== undefined,
+      cooldown: circuit ?? 'none',
+    },
+  ]),
+);
+
+test('every code of the table is on the page, and no other', () => {
+  expect([...described.keys()]).toEqual(Object.keys(FAILURES));
+});
+
+test.each(Object.keys(FAILURES) as FailureCode[])('%s is described as it is', (code) => {
+  const { wireCode = code, status, retry, fallback, cooldown }: FailureRule = ruleOf(code);
+  expect(described.get(code)).toEqual({ wireCode, status, retry, fallback, cooldown });
+});
