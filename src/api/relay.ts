@@ -135,7 +135,7 @@ class OpenReply implements Reply {
         this.#write(frame.bytes);
         return this.#end(frame.meta);
       case 'fail':
-        return this.#fail(JSON.parse(frame.meta) as Failure);
+        return this.#failAsSaid(JSON.parse(frame.meta) as Failure);
       case 'fence':
         return;
     }
@@ -164,6 +164,12 @@ class OpenReply implements Reply {
   #end(outcome: string): void {
     this.#exchange.response.end();
     this.#close({ outcome, isDelivered: true });
+  }
+
+  #failAsSaid(failure: Failure): void {
+    // Its worker does not know that frames were lost and goes on.
+    if (failure.code === 'stream_interrupted') this.#options.onClientGone(this.#spec);
+    this.#fail(failure);
   }
 
   #fail(failure: Failure): void {

@@ -48,9 +48,11 @@ export async function createLedgerReader(
   reader: string,
 ): Promise<LedgerReader> {
   const stream = keyspace.ledgerStream;
-  await redis.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM').catch((error: Error) => {
-    if (!error.message.includes('BUSYGROUP')) throw error;
-  });
+  const createGroup = () =>
+    redis.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM').catch((error: Error) => {
+      if (!error.message.includes('BUSYGROUP')) throw error;
+    });
+  await createGroup();
   let hasOwnBacklog = true;
   let claimedAtMs = 0;
   // A reply that was lost with the connection has left its messages in this reader's name.
@@ -70,30 +72,41 @@ export async function createLedgerReader(
     return (reply as [string, StreamEntry[]])[1].filter((entry) => entry !== null);
   }
 
+  async function readNext(limit: number, blockMs: number): Promise<StreamEntry[]> {
+    if (hasOwnBacklog) {
+      const backlog = await ownBacklog(limit);
+      hasOwnBacklog = backlog.length > 0;
+      if (hasOwnBacklog) return backlog;
+    }
+    if (Date.now() - claimedAtMs > CLAIM_AFTER_MS) {
+      const abandoned = await abandonedByOthers(limit);
+      if (abandoned.length > 0) return abandoned;
+    }
+    const reply = await redis.xreadgroup(
+      'GROUP',
+      GROUP,
+      reader,
+      'COUNT',
+      limit,
+      'BLOCK',
+      blockMs,
+      'STREAMS',
+      stream,
+      '>',
+    );
+    return entriesOf(reply);
+  }
+
   return {
     async read(limit, blockMs) {
-      if (hasOwnBacklog) {
-        const backlog = await ownBacklog(limit);
-        hasOwnBacklog = backlog.length > 0;
-        if (hasOwnBacklog) return backlog.map(receive);
+      try {
+        return (await readNext(limit, blockMs)).map(receive);
+      } catch (error) {
+        // Redis has lost its data, and the group with it; what has been written since is in the stream.
+        if (!(error as Error).message.startsWith('NOGROUP')) throw error;
+        await createGroup();
+        return [];
       }
-      if (Date.now() - claimedAtMs > CLAIM_AFTER_MS) {
-        const abandoned = await abandonedByOthers(limit);
-        if (abandoned.length > 0) return abandoned.map(receive);
-      }
-      const reply = await redis.xreadgroup(
-        'GROUP',
-        GROUP,
-        reader,
-        'COUNT',
-        limit,
-        'BLOCK',
-        blockMs,
-        'STREAMS',
-        stream,
-        '>',
-      );
-      return entriesOf(reply).map(receive);
     },
     rewind() {
       hasOwnBacklog = true;

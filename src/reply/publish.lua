@@ -13,7 +13,7 @@ for a = 2, #ARGV, 7 do
   local log, record, body = KEYS[key], KEYS[key + 1], KEYS[key + 2]
   local is_last = retention ~= ''
   key = key + (is_last and 3 or kind == 'head' and 2 or 1)
-  local added = redis.pcall('XADD', log, id, 'k', kind, 'm', meta, 'b', bytes)
+  local added = redis.pcall('XADD', log, id, 'k', kind, 'm', meta, 'b', bytes, 'p', ARGV[a + 2])
   if type(added) == 'table' and added.err then
     if not string.find(added.err, 'equal or smaller', 1, true) then return redis.error_reply(added.err) end
     -- The attempt's own entry, sent again after a lost connection, is no refusal: readers find it in the log.

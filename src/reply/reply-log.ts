@@ -15,14 +15,13 @@ export function createReplyLog(redis: RedisClient, keyspace: Keyspace): ReplyLog
       const entries = (await redis.xrangeBuffer(log, `(${after}`, '+', 'COUNT', limit)) as [Buffer, Buffer[]][];
       const frames: Frame[] = [];
       let scannedTo = after;
-      let previous = after;
       for (const [idBytes, fields] of entries) {
         const id = idBytes.toString();
         const kind = fields[1]!.toString() as FrameKind;
         scannedTo = id;
         if (kind === 'fence') continue;
-        frames.push({ requestId, id, previous, kind, meta: fields[3]!.toString(), bytes: fields[5]! });
-        previous = id;
+        const [meta, bytes, previous] = [fields[3]!.toString(), fields[5]!, fields[7]!.toString()];
+        frames.push({ requestId, id, previous, kind, meta, bytes });
       }
       return { frames, scannedTo };
     },

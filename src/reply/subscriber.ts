@@ -3,6 +3,7 @@
 //
 // Repair happens when a frame's `previous` is not the frame seen last, when the subscription came back, when a request
 // has been silent for a while (a lost *last* frame leaves no gap to see), and when a paused reader goes on.
+import { createFailure } from '../contracts/failure.ts';
 import { compareFrameIds, decodeAnnouncement, type Frame, type FrameId, ORIGIN_FRAME } from '../contracts/frame.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { isCluster, type RedisClient } from '../storage/redis.ts';
@@ -28,7 +29,10 @@ export interface ReplySubscription {
 }
 
 export interface ReplySubscriber {
-  /** Must be called before the job is enqueued. `onFrame` must not throw. */
+  /**
+   * Must be called before the job is enqueued. `onFrame` must not throw. Where Redis lost frames for good, a `fail` frame
+   * (`stream_interrupted`) stands in their place, and nothing should be expected after it.
+   */
   open(requestId: string, onFrame: (frame: Frame) => void, after?: FrameId): ReplySubscription;
   readonly openCount: number;
   close(): Promise<void>;
@@ -117,7 +121,7 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
 
   function deliverFromLog(reply: OpenReply, frame: Frame): void {
     if (reply.isPaused) reply.isBehind = true;
-    else deliver(reply, frame);
+    else deliver(reply, compareFrameIds(frame.previous, reply.lastId) > 0 ? lostFrame(frame) : frame);
   }
 
   function repairAll(): void {
@@ -188,6 +192,15 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
       connection.disconnect();
     },
   };
+}
+
+/**
+ * Neither pub/sub nor the log has what came before this frame: Redis lost it (a crash after its last fsync, a failover).
+ * What follows must not be taken for the rest of the answer.
+ */
+function lostFrame(frame: Frame): Frame {
+  const failure = createFailure('stream_interrupted', 'A part of this answer was lost in an outage of Redis.');
+  return { ...frame, kind: 'fail', meta: JSON.stringify(failure), bytes: Buffer.alloc(0) };
 }
 
 function nextPageFrames(pageFrames: number, frames: readonly Frame[]): number {

@@ -60,7 +60,11 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
   const configPath = join(directory, 'sluice.yaml');
   const configuration = {
     ...options.configuration,
-    redis: { ...options.configuration.redis, url: redis.url },
+    // A test that brings a cluster has no use for the server of its own.
+    redis: {
+      ...(options.configuration.redis?.cluster === undefined ? { url: redis.url } : {}),
+      ...options.configuration.redis,
+    },
     database: { url: databaseUrl },
   };
   writeFileSync(configPath, stringify(configuration, { aliasDuplicateObjects: false }));
@@ -103,10 +107,16 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
       rmSync(directory, { recursive: true, force: true });
     },
   };
-  await Promise.all([
+  const started = await Promise.allSettled([
     ...Array.from({ length: options.apis ?? 1 }, () => broker.startApi()),
     ...Array.from({ length: options.workers ?? 1 }, () => broker.startWorker()),
   ]);
+  const failed = started.find((start) => start.status === 'rejected');
+  if (failed !== undefined) {
+    // The test has nothing yet that it could stop.
+    await broker.stop();
+    throw failed.reason;
+  }
   broker.url = String(broker.apis[0]?.details.url ?? '');
   return broker;
 }
@@ -124,7 +134,10 @@ async function startProcess(entry: string, args: string[], environment: Record<s
   child.stderr!.on('data', keep);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const details = await new Promise<Record<string, unknown>>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${entry} was not ready in time:\n${log}`)), READY_LIMIT_MS);
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error(`${entry} was not ready in time:\n${log}`));
+    }, READY_LIMIT_MS);
     child.on('message', (message: { type?: string }) => {
       if (message.type !== 'ready') return;
       clearTimeout(timer);

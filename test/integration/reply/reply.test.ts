@@ -303,7 +303,7 @@ describe('pub/sub may lose messages', () => {
     writer.event(Buffer.from('a'));
     await waitFor('the first frame', () => client.frames.length > 0);
     const { log } = keyspace.request(spec.requestId);
-    await server.client.xadd(log, '1-2', 'k', 'end', 'm', 'ok', 'b', 'lost');
+    await server.client.xadd(log, '1-2', 'k', 'end', 'm', 'ok', 'b', 'lost', 'p', '1-1');
     await waitFor('the end', client.isOver, 5_000);
     expect(client.text()).toBe('alost');
   });

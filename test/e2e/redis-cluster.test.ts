@@ -1,0 +1,82 @@
+// The broker over a Redis Cluster of three nodes: every script touches one slot, replies come by sharded pub/sub.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { startTestCluster, type TestCluster } from '#test/support/redis-cluster.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+let cluster: TestCluster;
+let simulator: Simulator;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  cluster = await startTestCluster();
+  simulator = await startSimulator({ tokens: 20, paceMs: 2 });
+  const provider = {
+    protocols: ['openai-chat' as const],
+    base_url: `${simulator.url}/v1`,
+    retries: { max: 1, base_ms: 5 },
+  };
+  broker = await startBroker({
+    apis: 2,
+    workers: 2,
+    configuration: {
+      redis: { cluster: cluster.urls },
+      providers: {
+        first: { ...provider, limits: { rpm: 10_000, tpm: 10_000_000, concurrency: 200 } },
+        second: provider,
+      },
+      models: {
+        m: {
+          deployments: [
+            { provider: 'first', model: 'm', price: { input: 1, output: 1 } },
+            { provider: 'second', model: 'm', tier: 2, price: { input: 1, output: 1 } },
+          ],
+        },
+      },
+    },
+  });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await simulator?.close();
+  await cluster?.stop();
+});
+
+async function ask(index: number, content: string, stream: boolean): Promise<string> {
+  const url = String(broker.apis[index % 2]!.details.url);
+  const answer = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${TEST_KEY}` },
+    body: JSON.stringify({ model: 'm', stream, messages: [{ role: 'user', content }] }),
+  });
+  const text = await answer.text();
+  expect(answer.status, text).toBe(200);
+  return text;
+}
+
+test('200 requests, streamed and not, some of them with a fallback to the other provider', {
+  timeout: 60_000,
+}, async () => {
+  const texts = await Promise.all(
+    Array.from({ length: 200 }, (_, index) =>
+      ask(index, `${index} ${index % 5 === 0 ? '[[sim fault=503 times=2]]' : ''}`, index % 2 === 0),
+    ),
+  );
+  for (const [index, text] of texts.entries()) {
+    expect(text.includes(index % 2 === 0 ? 'data: [DONE]' : '"finish_reason":"stop"')).toBe(true);
+  }
+  await waitFor(
+    'the ledger',
+    async () => (await broker.database.selectFrom('requests').selectAll().execute()).length === 200,
+  );
+  const entries = await broker.database.selectFrom('ledger_entries').selectAll().execute();
+  expect(entries.length).toBe(simulator.stats().calls);
+  expect(entries.filter((entry) => entry.provider === 'second').length).toBeGreaterThan(0);
+});
+
+test('records and logs spread over the nodes', async () => {
+  const nodes = cluster.client.nodes('master');
+  const sizes = await Promise.all(nodes.map((node) => node.dbsize()));
+  expect(sizes.every((size) => size > 0)).toBe(true);
+});

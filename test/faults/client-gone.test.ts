@@ -1,0 +1,130 @@
+// A client goes away: in the middle of its stream, while a whole answer is made for it, while its request waits for its
+// turn. Nobody pays for what nobody reads: the vendor's call is closed in under a second, or never made.
+import OpenAI from 'openai';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { readChatStream } from '#test/support/chat-stream.ts';
+import { ask, openAnswer } from '#test/support/client.ts';
+import { holdPermit } from '#test/support/hold-permit.ts';
+import { booksClosed, ledgerRows, requestRow } from '#test/support/ledger.ts';
+import { deployment, provider, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+/** The issue's own bound: from the client's going to the vendor's hearing of it. */
+const CLOSED_WITHIN_MS = 1_000;
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  const configuration = vendorConfiguration(vendors);
+  configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
+  configuration.models!.blocked = { deployments: [deployment('primary', 'blocked')] };
+  configuration.providers!.unattended = provider(vendors.secondary);
+  configuration.models!.unattended = { deployments: [deployment('unattended', 'unattended')] };
+  broker = await startBroker({ configuration, workerArgs: ['--provider', 'primary'] });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+/** How long the vendor goes on after `leave`. */
+async function hearsOfIt(leave: () => void): Promise<number> {
+  const before = vendors.primary.stats().outcomes.aborted;
+  const leftAtMs = performance.now();
+  leave();
+  await vendors.primary.until((stats) => stats.outcomes.aborted > before);
+  return performance.now() - leftAtMs;
+}
+
+test('at token 5 of a stream', async () => {
+  const answer = openAnswer(broker.url, { stream: true, prompt: '[[sim tokens=1000 pace=50]] I leave early.' });
+  await waitFor('token 5', () => readChatStream(answer.text).tokens >= 5);
+  const requestId = answer.headers['x-request-id']!;
+  expect(await hearsOfIt(() => answer.abort())).toBeLessThan(CLOSED_WITHIN_MS);
+
+  expect(await requestRow(broker, requestId)).toMatchObject({ outcome: 'request_cancelled' });
+  await booksClosed(broker);
+  const [row, ...more] = await ledgerRows(broker, requestId);
+  const [billed] = vendors.bill(requestId);
+  expect(row).toMatchObject({
+    state: 'estimated',
+    outcome: 'request_cancelled',
+    inputTokens: billed!.usage.inputTokens,
+  });
+  expect(row!.outputTokens).toBeGreaterThanOrEqual(5);
+  // Tokens on their way when the connection closed are the vendor's to bill and nobody's to see.
+  expect(row!.outputTokens).toBeLessThanOrEqual(billed!.usage.outputTokens);
+  expect(more).toEqual([]);
+});
+
+test('at the first chunk, with the SDK', async () => {
+  const client = new OpenAI({ baseURL: `${broker.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
+  const messages = [{ role: 'user' as const, content: '[[sim tokens=1000 pace=50]] I leave at once.' }];
+  const chunks = await client.chat.completions.create({ model: 'solo', stream: true, messages });
+  for await (const chunk of chunks) if (chunk.choices[0]?.delta.content) break;
+  await vendors.primary.until((stats) => stats.openStreams === 0);
+});
+
+test('while a whole answer is made', async () => {
+  const answer = openAnswer(broker.url, { prompt: '[[sim first=60000]] I do not wait for it.' });
+  await vendors.primary.until((stats) => stats.inFlight === 1);
+  expect(await hearsOfIt(() => answer.abort())).toBeLessThan(CLOSED_WITHIN_MS);
+  await booksClosed(broker);
+  const row = (await ledgerRows(broker)).at(-1);
+  expect(row).toMatchObject({ outcome: 'request_cancelled', outputTokens: 0, costPicoUsd: 0n });
+});
+
+test('while the request waits for a place at the vendor', async () => {
+  const place = await holdPermit(broker, 'primary/full');
+  const before = vendors.primary.stats().calls;
+  const gone = openAnswer(broker.url, { model: 'full', prompt: 'I do not wait for my turn.' });
+  await place.untilWaiting(1);
+  const stays = ask(broker.url, { model: 'full', prompt: 'I wait for my turn.' });
+  gone.abort();
+  await waitFor('its outcome', () => outcomes('full'));
+  await place.release();
+  expect((await stays).status).toBe(200);
+  await booksClosed(broker);
+  expect(await outcomes('full')).toEqual(['ok', 'request_cancelled']);
+  expect(vendors.primary.stats().calls).toBe(before + 1);
+});
+
+test('while the request waits in a queue that no worker takes from', async () => {
+  const { client } = broker.redis;
+  const gone = openAnswer(broker.url, { model: 'unattended', prompt: 'Nobody is there.' });
+  const jobs = () => client.keys('{sluice:unattended}:unattended-interactive:req_*');
+  const [job] = await waitFor('the job', async () => (await jobs()).length === 1 && jobs());
+  const requestId = /req_[0-9a-z]+/.exec(job!)![0];
+  gone.abort();
+  expect(await requestRow(broker, requestId)).toMatchObject({ outcome: 'request_cancelled', attempts: 0n });
+  expect(await client.keys(`*${requestId}*`)).toEqual([]);
+  expect(vendors.secondary.stats().calls).toBe(0);
+});
+
+// Symptom: a request that was parked after an attempt, and then left by its client, was written down with no attempts.
+// Cause: the API closed its books as if no worker had ever had it. Fix: `cancel` gives back how far the request had come.
+test('while the request waits in the queue for the time that the vendor asked for', async () => {
+  const { client } = broker.redis;
+  const gone = openAnswer(broker.url, { model: 'blocked', prompt: '[[sim fault=429:30000]] I do not wait so long.' });
+  const delayed = () => client.zrange('{sluice:primary}:primary-interactive:delayed', '0', '-1');
+  const [job] = await waitFor('the job to be parked', async () => (await delayed()).length === 1 && delayed());
+  gone.abort();
+  const requestId = /req_[0-9a-z]+/.exec(job!)![0];
+  expect(await requestRow(broker, requestId)).toMatchObject({ outcome: 'request_cancelled', attempts: 1n });
+  expect(await ledgerRows(broker, requestId)).toMatchObject([{ outcome: 'upstream_rate_limited', costPicoUsd: 0n }]);
+  expect(await client.keys(`*${requestId}*`)).toEqual([]);
+});
+
+test('what happens to the next request: it is answered', async () => {
+  expect((await ask(broker.url, { model: 'full', prompt: 'And then?' })).status).toBe(200);
+  expect(vendors.primary.stats()).toMatchObject({ inFlight: 0, openStreams: 0 });
+});
+
+/** How requests for a model ended, in the order of the alphabet; null while none has. */
+async function outcomes(model: string): Promise<string[] | null> {
+  const rows = await broker.database.selectFrom('requests').select('outcome').where('model', '=', model).execute();
+  return rows.length === 0 ? null : rows.map(({ outcome }) => outcome).sort();
+}

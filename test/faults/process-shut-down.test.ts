@@ -1,0 +1,81 @@
+// SIGTERM, as in every deployment of a new version: to a worker and to an API process with answers under way. What can be
+// finished in the time of grace is finished; what has not begun to be answered is finished elsewhere; the rest says so.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { readChatStream } from '#test/support/chat-stream.ts';
+import { type Answer, ask, openAnswer } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const GRACE_MS = 2_000;
+
+let vendors: Vendors;
+let broker: TestBroker;
+let brief: Answer;
+let long: Answer;
+let called: Answer;
+let workerExit: number | null;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  const configuration = { ...vendorConfiguration(vendors), server: { shutdown_grace_ms: GRACE_MS } };
+  broker = await startBroker({ configuration, apis: 2 });
+  const briefAnswer = openAnswer(broker.url, { stream: true, prompt: '[[sim pace=50 tokens=20]] I am brief.' });
+  const longAnswer = openAnswer(broker.url, { stream: true, prompt: '[[sim pace=50 tokens=5000]] I am long.' });
+  const calledAnswer = ask(broker.url, { prompt: '[[sim fault=silence times=1]] I have been sent.' });
+  await waitFor('some tokens of each', () =>
+    [briefAnswer, longAnswer].every(({ text }) => readChatStream(text).tokens >= 3),
+  );
+  await vendors.primary.until((stats) => stats.inFlight === 3);
+  const [leaving] = broker.workers;
+  await broker.startWorker();
+  await leaving!.stop();
+  workerExit = leaving!.child.exitCode;
+  [brief, long, called] = await Promise.all([briefAnswer.ended, longAnswer.ended, calledAnswer]);
+}, 30_000);
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+test('what the clients of a leaving worker received: their answers, but for the stream that was too long', () => {
+  expect(workerExit).toBe(0);
+  expect(readChatStream(brief.text)).toMatchObject({ tokens: 20, isDone: true, error: null });
+  expect(called).toMatchObject({ status: 200, headers: { 'x-sluice-attempts': '2' } });
+  expect(JSON.parse(called.text).usage.completion_tokens).toBe(12);
+  const { error, isDone } = readChatStream(long.text);
+  expect({ code: error?.code, isDone }).toEqual({ code: 'shutting_down', isDone: false });
+});
+
+test('what was billed: every token, none twice, and nothing left open', async () => {
+  await booksClosed(broker);
+  const rows = await ledgerRows(broker);
+  const cut = rows.filter(({ requestId }) => requestId === long.headers['x-request-id']);
+  expect(cut).toMatchObject([{ state: 'estimated', outcome: 'shutting_down' }]);
+  expect(rows.filter(({ requestId }) => requestId === called.headers['x-request-id'])).toMatchObject([
+    { attempt: 1, outcome: 'shutting_down', costPicoUsd: 0n },
+    { attempt: 2, outcome: 'ok' },
+  ]);
+  for (const answer of [brief, called]) {
+    const requestId = answer.headers['x-request-id']!;
+    expectLedgerEqualsBill(
+      rows.filter((row) => row.requestId === requestId),
+      vendors,
+      requestId,
+    );
+  }
+});
+
+test('what the clients of a leaving API process received: their answers to the end', async () => {
+  const running = openAnswer(broker.url, { stream: true, prompt: '[[sim pace=50 tokens=20]] I am brief, too.' });
+  await waitFor('some tokens', () => readChatStream(running.text).tokens >= 3);
+  const [leaving, staying] = broker.apis;
+  const left = leaving!.stop();
+  const { text, ending } = await running.ended;
+  expect(readChatStream(text)).toMatchObject({ tokens: 20, isDone: true, error: null });
+  expect(ending).toBe('whole');
+  await left;
+  expect(leaving!.child.exitCode).toBe(0);
+  expect((await ask(String(staying!.details.url), { prompt: 'And then?' })).status).toBe(200);
+});

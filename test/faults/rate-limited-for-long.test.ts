@@ -1,0 +1,79 @@
+// A vendor says 429 and how long to wait. Its word holds for every worker: nobody asks before the time is over, not even
+// for a request that has just come. Whoever has no time to wait is told, or answered by somebody else.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { ask } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+
+const SHORT = { 'x-sluice-deadline-ms': '5000' };
+/** Longer than a worker waits in its slot: the requests go back to the queue and come again. */
+const WAIT_MS = 3_000;
+const REQUESTS = 20;
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  const configuration = vendorConfiguration(vendors);
+  for (const name of ['for-a-minute', 'for-a-while']) {
+    configuration.models![name] = { deployments: [deployment('primary', name)] };
+  }
+  broker = await startBroker({ configuration, workers: 2 });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+test('what the clients received: the vendor’s wait, where it is longer than their deadline', async () => {
+  const first = await ask(broker.url, { model: 'for-a-minute', prompt: '[[sim fault=429:60000]]', headers: SHORT });
+  const calls = vendors.primary.stats().calls;
+  const second = await ask(broker.url, { model: 'for-a-minute', prompt: 'I have just come.', headers: SHORT });
+  expect([first.status, second.status]).toEqual([429, 503]);
+  for (const { headers } of [first, second]) {
+    expect(Number(headers['retry-after'])).toBeGreaterThan(55);
+    expect(Number(headers['retry-after'])).toBeLessThanOrEqual(60);
+  }
+  expect(JSON.parse(second.text).error.code).toBe('capacity_exhausted');
+  expect(vendors.primary.stats().calls).toBe(calls);
+});
+
+test('what the clients received: an answer, where there is a second vendor', async () => {
+  for (const prompt of ['[[sim on=primary fault=429:60000]]', 'I have just come.']) {
+    const answer = await ask(broker.url, { model: 'pair', prompt, headers: SHORT });
+    expect(answer.headers['x-sluice-provider']).toBe('secondary');
+  }
+});
+
+test('what the clients received: an answer, when they wait; no worker asks before the time', async () => {
+  const before = new Set(vendors.primary.requests().map(({ vendorRequestId }) => vendorRequestId));
+  const model = 'for-a-while';
+  const refused = ask(broker.url, { model, prompt: `[[sim fault=429:${WAIT_MS} times=1]]` });
+  await vendors.primary.until((stats) => stats.refusals.rate_limited === 3);
+  const others = Array.from({ length: REQUESTS }, (_, index) => ask(broker.url, { model, prompt: `Other ${index}.` }));
+  const answers = await Promise.all([refused, ...others]);
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+
+  const [first, ...later] = vendors.primary
+    .requests()
+    .filter(({ vendorRequestId }) => !before.has(vendorRequestId))
+    .map(({ atMs }) => atMs);
+  expect(later.length).toBe(REQUESTS + 1);
+  // Clocks and timers of three processes: a millisecond or two either way.
+  expect(Math.min(...later) - first!).toBeGreaterThan(WAIT_MS - 20);
+});
+
+test('what was billed: nothing for what was refused', async () => {
+  await booksClosed(broker);
+  const rows = await ledgerRows(broker);
+  expect(rows.filter(({ outcome }) => outcome === 'upstream_rate_limited')).toMatchObject(
+    Array(3).fill({ costPicoUsd: 0n, state: 'settled' }),
+  );
+  expectLedgerEqualsBill(rows, vendors);
+});
+
+test('what happens to the next request: it is answered', async () => {
+  expect((await ask(broker.url, { model: 'for-a-while', prompt: 'And then?', headers: SHORT })).status).toBe(200);
+});

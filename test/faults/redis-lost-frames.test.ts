@@ -1,0 +1,63 @@
+// Redis comes back from a failover without its last entries: frames that an API process had not received yet are neither
+// announced again nor in the log. The answer has a hole, and must not pass for a whole one.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { readChatStream } from '#test/support/chat-stream.ts';
+import { type Answer, ask, openAnswer } from '#test/support/client.ts';
+import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+let vendors: Vendors;
+let broker: TestBroker;
+let holed: Answer;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+  const { client } = broker.redis;
+  const answer = openAnswer(broker.url, { stream: true, prompt: '[[sim tokens=1000 pace=20]] I shall have a hole.' });
+  await waitFor('some tokens', () => readChatStream(answer.text).tokens >= 5);
+  const log = `{sluice:r0}:log:${answer.headers['x-request-id']}`;
+  const length = () => client.xlen(log);
+
+  // While the API process stands still its subscription is cut, so that the log is its only source.
+  const [api] = broker.apis;
+  api!.child.kill('SIGSTOP');
+  await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  const before = await length();
+  await waitFor('frames that nobody received', async () => (await length()) >= before + 20);
+  const lost = await client.xrevrange(log, '+', '-', 'COUNT', '10');
+  await client.xdel(log, ...lost.map(([id]) => id));
+  api!.child.kill('SIGCONT');
+  holed = await answer.ended;
+}, 30_000);
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+// Symptom: the client got a stream that ended well, with a part missing in its middle.
+// Cause: the log did not say which frame comes before which. Fix: it does, and a frame that does not fit ends the answer.
+test('what the client received: an explicit error where the hole begins', () => {
+  const { error, isDone, ids } = readChatStream(holed.text);
+  expect({ code: error?.code, isDone, ending: holed.ending }).toEqual({
+    code: 'stream_interrupted',
+    isDone: false,
+    ending: 'whole',
+  });
+  expect(ids.map((id) => Number(id.split('-')[1]))).toEqual(ids.map((_, place) => place + 1));
+});
+
+test('what was billed: the tokens until the vendor’s call was closed', async () => {
+  await vendors.primary.until((stats) => stats.outcomes.aborted === 1);
+  await booksClosed(broker);
+  const [row, ...more] = await ledgerRows(broker);
+  expect(row).toMatchObject({ state: 'estimated', outcome: 'request_cancelled' });
+  expect(row!.outputTokens).toBeGreaterThan(readChatStream(holed.text).tokens);
+  expect(more).toEqual([]);
+});
+
+test('what happens to the next request: it is answered', async () => {
+  expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
+});

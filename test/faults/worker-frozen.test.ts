@@ -1,0 +1,75 @@
+// A worker stands still (SIGSTOP: a paused container, a machine that swaps) until others have taken its requests over,
+// and then goes on as if nothing had been. What it still says is refused; what it still pays for is closed at once and
+// written down.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { readChatStream } from '#test/support/chat-stream.ts';
+import { type Answer, ask, openAnswer } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+let vendors: Vendors;
+let broker: TestBroker;
+let called: Answer;
+let streamed: Answer;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+  const calledAnswer = ask(broker.url, { prompt: '[[sim first=1000]] I have been sent.' });
+  const streamedAnswer = openAnswer(broker.url, { stream: true, prompt: '[[sim pace=50 tokens=5000]] I stream.' });
+  await waitFor('some tokens', () => readChatStream(streamedAnswer.text).tokens >= 5);
+  await vendors.primary.until((stats) => stats.inFlight === 2);
+
+  const [frozen] = broker.workers;
+  frozen!.child.kill('SIGSTOP');
+  await vendors.primary.until((stats) => stats.outcomes.completed === 1);
+  await broker.startWorker();
+  [called, streamed] = await Promise.all([calledAnswer, streamedAnswer.ended]);
+  frozen!.child.kill('SIGCONT');
+}, 60_000);
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+const idOf = ({ headers }: Answer) => headers['x-request-id']!;
+
+test('what the clients received: one answer, and an error where bytes had gone out', () => {
+  expect(called).toMatchObject({ status: 200, ending: 'whole' });
+  expect(JSON.parse(called.text).usage.completion_tokens).toBe(12);
+  const { tokens, error, isDone } = readChatStream(streamed.text);
+  expect(tokens).toBeGreaterThanOrEqual(5);
+  expect({ code: error?.code, isDone }).toEqual({ code: 'stream_interrupted', isDone: false });
+});
+
+test('what the vendor saw: both calls of the frozen worker are over, and one more was made', async () => {
+  const { outcomes, calls } = await vendors.primary.until((stats) => stats.inFlight === 0);
+  expect({ outcomes, calls }).toEqual({ outcomes: { completed: 2, aborted: 1, broken: 0 }, calls: 3 });
+});
+
+test('what was billed: what the vendor served, also to the worker that nobody listened to', async () => {
+  await booksClosed(broker, 30_000);
+  const [lost, answered, ...more] = await ledgerRows(broker, idOf(called));
+  expect([lost, answered, ...more]).toMatchObject([
+    { attempt: 1, state: 'settled' },
+    { attempt: 2, state: 'settled', outcome: 'ok' },
+  ]);
+  expectLedgerEqualsBill([lost!, answered!], vendors, idOf(called));
+
+  const [stream, ...others] = await ledgerRows(broker, idOf(streamed));
+  const [billed] = vendors.bill(idOf(streamed));
+  expect(stream).toMatchObject({ attempt: 1, state: 'estimated', outcome: 'stream_interrupted' });
+  expect(stream!.outputTokens).toBeGreaterThan(readChatStream(streamed.text).tokens);
+  expect(stream!.outputTokens).toBeLessThanOrEqual(billed!.usage.outputTokens);
+  expect(others).toEqual([]);
+});
+
+test('what happens to the next requests: both workers answer them', async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, index) => ask(broker.url, { prompt: `[[sim first=200]] And then? ${index}` })),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  for (const { log } of broker.workers) expect(log()).toContain(`"outcome":"ok"`);
+});

@@ -1,0 +1,26 @@
+// What "no gap, no duplicate, nothing out of order" means for a streamed answer.
+import { expect } from 'vitest';
+import { readChatStream } from './chat-stream.ts';
+import { type Answer, ask } from './client.ts';
+import type { Vendors } from './vendors.ts';
+
+/** Each is the vendor's own words for its prompt, and its event ids count by one. */
+export async function expectWholeStreams(
+  answers: readonly Answer[],
+  vendors: Vendors,
+  promptOf: (index: number) => string,
+  model = 'solo',
+): Promise<void> {
+  for (const [index, answer] of answers.entries()) {
+    const { content, isDone, error, ids } = readChatStream(answer.text);
+    expect({ error, isDone, ending: answer.ending }).toEqual({ error: null, isDone: true, ending: 'whole' });
+    expect(content).toBe(await spokenTo(promptOf(index), model, vendors));
+    expect(ids.map((id) => Number(id.split('-')[1]))).toEqual(ids.map((_, place) => place + 1));
+  }
+}
+
+/** Both simulators say the same to the same prompt, so the one that nobody disturbs is asked directly. */
+async function spokenTo(prompt: string, model: string, { secondary }: Vendors): Promise<string> {
+  const { text } = await ask(secondary.url, { prompt, model, stream: true });
+  return readChatStream(text).content;
+}

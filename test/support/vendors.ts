@@ -1,0 +1,79 @@
+// Two vendors of the test's own, `primary` and `secondary`, and the configuration of a broker in front of them. Commands
+// in a prompt reach one of them by name: `[[sim on=primary fault=503]]`.
+import type { ConfigurationInput } from '#src/config/schema.ts';
+import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
+import type { SimulatorOptions } from '#src/simulator/options.ts';
+import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+
+type ProviderInput = NonNullable<ConfigurationInput['providers']>[string];
+type ModelInput = NonNullable<ConfigurationInput['models']>[string];
+type DeploymentInput = ModelInput['deployments'][number];
+
+export interface Vendors {
+  primary: Simulator;
+  secondary: Simulator;
+  /** What both want for one request, by attempt number; without an id, for all of them. */
+  bill(requestId?: string): BillEntry[];
+  close(): Promise<void>;
+}
+
+/** The simulator's own prices: a ledger with these equals its bill. */
+export const PRICE = { input: 2.5, cached_input: 1.25, output: 10 };
+/** One retry, and no long wait before it. */
+export const RETRIES = { max: 1, base_ms: 10, max_ms: 50 };
+
+export async function startVendors(options: SimulatorOptions = {}): Promise<Vendors> {
+  const [primary, secondary] = await Promise.all([
+    startSimulator({ ...options, name: 'primary' }),
+    startSimulator({ ...options, name: 'secondary' }),
+  ]);
+  return {
+    primary,
+    secondary,
+    bill(requestId = '') {
+      const entries = [...primary.bill.entries(), ...secondary.bill.entries()];
+      return entries
+        .filter(({ clientRequestId }) => clientRequestId?.startsWith(requestId === '' ? '' : `${requestId}.`))
+        .sort((a, b) => attemptOf(a) - attemptOf(b));
+    },
+    async close() {
+      await Promise.all([primary.close(), secondary.close()]);
+    },
+  };
+}
+
+/** Sluice sends `<request id>.<attempt>`. */
+export function attemptOf({ clientRequestId }: BillEntry): number {
+  return Number(clientRequestId?.split('.').at(-1));
+}
+
+export function provider(simulator: Simulator, more: Partial<ProviderInput> = {}): ProviderInput {
+  return {
+    protocols: ['openai-chat'],
+    base_url: `${simulator.url}/v1`,
+    api_key: VENDOR_KEY,
+    retries: RETRIES,
+    ...more,
+  };
+}
+
+export const VENDOR_KEY = 'sk-vendor-0123456789abcdef';
+
+/** `name` makes it a deployment, with a circuit and limits, of its own. */
+export function deployment(providerName: string, name: string, more: Partial<DeploymentInput> = {}): DeploymentInput {
+  return { provider: providerName, model: name, price: PRICE, ...more };
+}
+
+/** Models `solo` (only the primary) and `pair` (the secondary when the primary fails). */
+export function vendorConfiguration(
+  { primary, secondary }: Vendors,
+  primaryMore: Partial<ProviderInput> = {},
+): ConfigurationInput {
+  return {
+    providers: { primary: provider(primary, primaryMore), secondary: provider(secondary) },
+    models: {
+      solo: { deployments: [deployment('primary', 'solo')] },
+      pair: { deployments: [deployment('primary', 'pair'), deployment('secondary', 'pair', { tier: 2 })] },
+    },
+  };
+}
