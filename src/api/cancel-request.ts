@@ -2,6 +2,7 @@
 import type { RequestProgress, RequestSpec } from '../contracts/request-record.ts';
 import type { QueueProducer } from '../queue/producer.ts';
 import type { RequestStore } from '../reply/request-store.ts';
+import { stepAt } from '../routing/walk.ts';
 
 /** Messages to workers can be lost: it is said again until the record is done. */
 const REPEAT_AFTER_MS = [500, 1_000, 2_000, 4_000];
@@ -34,7 +35,7 @@ async function cancelOnce({ store, producer, onRemoved }: Canceller, spec: Reque
   const result = await store.cancel(spec.requestId);
   if (result.kind === 'done') return true;
   if (result.kind === 'running') return false;
-  const { provider } = spec.plan.steps[result.step]!;
+  const { provider } = stepAt(spec.plan, result.step, result.progress);
   const isRemoved = await producer.remove(provider, spec.lane, { requestId: spec.requestId, step: result.step });
   if (isRemoved) await Promise.all([store.forget([spec.requestId]), onRemoved(spec, result.progress)]);
   return isRemoved;

@@ -53,6 +53,9 @@ const client = (
   ...more,
 });
 
+/** What a vendor said tells more than why another one was not asked. */
+const NOT_ASKED = 20;
+
 export const FAILURES = {
   // The client's own: found before anything is queued.
   request_malformed: client(400, 'invalid_request', null),
@@ -74,8 +77,8 @@ export const FAILURES = {
   // The broker's own.
   deadline_passed_waiting: client(408, 'timeout', 'deadline_exceeded'),
   deadline_passed: client(504, 'timeout', 'deadline_exceeded'),
-  capacity_exhausted: client(503, 'overloaded'),
-  no_deployment: client(503, 'overloaded'),
+  capacity_exhausted: client(503, 'overloaded', undefined, { rank: NOT_ASKED }),
+  no_deployment: client(503, 'overloaded', undefined, { rank: NOT_ASKED }),
   queue_unavailable: client(503, 'overloaded'),
   shutting_down: client(503, 'overloaded'),
   worker_lost: client(500, 'internal'),

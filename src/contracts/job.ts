@@ -3,7 +3,7 @@
 
 export interface RequestJob {
   requestId: string;
-  /** Index into the plan's steps. A job whose step is behind the record's was overtaken by a fallback. */
+  /** Position on the way through the plan (src/routing/walk.ts). A job behind its record was overtaken by a fallback. */
   step: number;
 }
 

@@ -48,6 +48,10 @@ export interface RequestSpec {
 export interface RequestProgress {
   /** Failed attempts at the current step. */
   failuresAtStep: number;
+  /** Steps that were left without having been asked, to be waited for when the rest of the plan has failed. */
+  skipped: { step: number; readyAtMs: number }[];
+  /** Such a step, while it is the current one. */
+  revisited: number | null;
   /** One failure per step that was given up, and the latest of the current step. */
   failures: Failure[];
   /** Attempts that called a vendor. */
@@ -58,6 +62,8 @@ export interface RequestProgress {
 
 export const NO_PROGRESS: RequestProgress = Object.freeze({
   failuresAtStep: 0,
+  skipped: [],
+  revisited: null,
   failures: [],
   calls: 0,
   costPicoUsd: '0',

@@ -41,7 +41,7 @@ export type ClaimResult =
   /** Another worker that is alive holds it. */
   | { kind: 'owned'; owner: string }
   /** A fallback moved it to this step; its job may have been lost on the way. */
-  | { kind: 'moved'; step: number; spec: RequestSpec }
+  | { kind: 'moved'; step: number; spec: RequestSpec; progress: RequestProgress }
   /** It has its outcome. */
   | { kind: 'done' }
   /** Its time to live is over, or it was never written whole. */
@@ -175,7 +175,12 @@ function readClaim(reply: ClaimReply): ClaimResult {
     case 'owned':
       return { kind, owner: String(reply[1]) };
     case 'moved':
-      return { kind, step: Number(String(reply[1])), spec: readSpec(reply[2] as Buffer) };
+      return {
+        kind,
+        step: Number(String(reply[1])),
+        spec: readSpec(reply[2] as Buffer),
+        progress: readProgress(String(reply[3])),
+      };
     default:
       return { kind };
   }

@@ -9,8 +9,8 @@ export interface AdvanceState {
   failuresAtStep: number;
   maxRetries: number;
   backoff: BackoffSettings;
-  step: number;
-  stepCount: number;
+  /** The plan has another place to try. */
+  hasNext: boolean;
   /** Time left until the request's deadline. */
   remainingMs: number;
   /** Bytes of an answer went to the client: nothing may be started over behind its back. */
@@ -28,7 +28,7 @@ const PATIENCE_WITH_ALTERNATIVE_MS = 2_000;
 export function advance(failure: Failure, state: AdvanceState, random: () => number = Math.random): Advance {
   const rule = ruleOf(failure.code);
   if (state.hasAnswered) return { kind: 'stop' };
-  const canFallBack = rule.fallback && state.step + 1 < state.stepCount;
+  const canFallBack = rule.fallback && state.hasNext;
   if (rule.retry && state.failuresAtStep <= state.maxRetries) {
     const waitMs = backoffMs(state.backoff, state.failuresAtStep - 1, failure.retryAfterMs, random);
     const patienceMs = canFallBack ? PATIENCE_WITH_ALTERNATIVE_MS : Number.POSITIVE_INFINITY;

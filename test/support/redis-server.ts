@@ -66,6 +66,10 @@ async function launch(port: number, directory: string, options: TestRedisOptions
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--hz', '100'];
   args.push('--appendonly', options.appendOnly ? 'yes' : 'no', ...(options.args ?? []));
   const child = spawn(serverCommand(), args, { stdio: 'ignore' });
+  // A test run that is broken off must not leave servers behind.
+  const killChild = () => void child.kill('SIGKILL');
+  process.once('exit', killChild);
+  child.once('exit', () => process.off('exit', killChild));
   const client = new Redis({
     port,
     host: '127.0.0.1',

@@ -10,6 +10,7 @@ import type { Permit, PermitRequest } from '#src/limits/limiter.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance } from '#src/routing/advance.ts';
+import { hasNext } from '#src/routing/walk.ts';
 import { type AttemptPricing, createAttemptPricing } from './attempt-pricing.ts';
 import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
 import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
@@ -181,8 +182,7 @@ function nextStep(delivery: Delivery, deployment: Deployment, failure: Failure):
     failuresAtStep: progress.failuresAtStep,
     maxRetries: deployment.provider.retries.max,
     backoff: deployment.provider.retries,
-    step: job.step,
-    stepCount: spec.plan.steps.length,
+    hasNext: hasNext(spec.plan, job.step, progress),
     remainingMs: spec.deadlineAtMs - Date.now(),
     hasAnswered: writer.hasAnswered,
   });

@@ -8,8 +8,7 @@ const state: AdvanceState = {
   failuresAtStep: 1,
   maxRetries: 2,
   backoff: { baseMs: 500, maxMs: 20_000 },
-  step: 0,
-  stepCount: 2,
+  hasNext: true,
   remainingMs: 60_000,
   hasAnswered: false,
 };
@@ -28,7 +27,7 @@ describe('after a failed attempt', () => {
   });
 
   test('on the last step, when the retries are used up, it ends', () => {
-    expect(next('upstream_server_error', { failuresAtStep: 3, step: 1 })).toEqual({ kind: 'stop' });
+    expect(next('upstream_server_error', { failuresAtStep: 3, hasNext: false })).toEqual({ kind: 'stop' });
   });
 
   test('a bad request is neither retried nor sent elsewhere', () => {
@@ -37,7 +36,7 @@ describe('after a failed attempt', () => {
 
   test('an exhausted quota is not retried but another deployment is asked', () => {
     expect(next('upstream_quota_exhausted')).toEqual({ kind: 'fallback' });
-    expect(next('upstream_quota_exhausted', { step: 1 })).toEqual({ kind: 'stop' });
+    expect(next('upstream_quota_exhausted', { hasNext: false })).toEqual({ kind: 'stop' });
   });
 
   test('a long retry-after is not waited for while another deployment can answer', () => {
@@ -45,11 +44,11 @@ describe('after a failed attempt', () => {
   });
 
   test('a lone deployment is waited for, and never asked before its retry-after', () => {
-    expect(next('upstream_rate_limited', { step: 1 }, 30_000)).toEqual({ kind: 'retry', waitMs: 30_250 });
+    expect(next('upstream_rate_limited', { hasNext: false }, 30_000)).toEqual({ kind: 'retry', waitMs: 30_250 });
   });
 
   test('a wait beyond the deadline is not begun', () => {
-    expect(next('upstream_rate_limited', { step: 1, remainingMs: 10_000 }, 30_000)).toEqual({ kind: 'stop' });
+    expect(next('upstream_rate_limited', { hasNext: false, remainingMs: 10_000 }, 30_000)).toEqual({ kind: 'stop' });
   });
 
   test('nothing is started over once bytes went to the client', () => {

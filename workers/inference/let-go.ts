@@ -1,0 +1,70 @@
+// How a delivery ends without an answer: the request goes back to its queue, on to another provider's, or gets a failure
+// as its outcome.
+import { type Failure, mostUseful } from '#src/contracts/failure.ts';
+import { encodeMessage } from '#src/ledger/messages.ts';
+import type { Disposition } from '#src/queue/consumer.ts';
+import { moveOn, stepAt } from '#src/routing/walk.ts';
+import type { Delivery, InferenceContext } from './delivery.ts';
+import { requestEnded, settleBudget } from './perform-attempt.ts';
+
+/** A parked job comes back this much before its time: it must be in the line when its turn comes. */
+const PARK_EARLY_MS = 500;
+const PARK_MIN_MS = 100;
+const PARK_MAX_MS = 30_000;
+
+export const COMPLETE: Disposition = { kind: 'complete' };
+
+/** To the next place's queue. A crash between the two leaves the old job, whose claim then finds the request moved. */
+export async function fallBack(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
+  const { spec, job } = delivery;
+  const place = job.step + 1;
+  const progress = moveOn(spec.plan, job.step, delivery.progress);
+  const { provider } = stepAt(spec.plan, place, progress);
+  const isOurs = await release(context, delivery, place, progress);
+  if (isOurs) await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step: place });
+  context.metrics.fallback(delivery.step.provider, provider);
+  return COMPLETE;
+}
+
+export async function park(context: InferenceContext, delivery: Delivery, waitMs: number): Promise<Disposition> {
+  const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
+  const delayMs = Math.min(PARK_MAX_MS, Math.max(PARK_MIN_MS, waitMs - PARK_EARLY_MS));
+  return isOurs ? { kind: 'delay', delayMs } : COMPLETE;
+}
+
+/** Says the most useful of what went wrong, in the running stream if there is one, and closes the request's books. */
+export async function endRequest(
+  context: InferenceContext,
+  delivery: Delivery,
+  failure: Failure,
+): Promise<Disposition> {
+  if (failure.code === 'shutting_down' && !delivery.writer.hasAnswered) {
+    const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
+    return isOurs ? { kind: 'give-back' } : COMPLETE;
+  }
+  const { writer, client, spec, progress, cancellation } = delivery;
+  const said = cancellation.failure ?? mostUseful([...progress.failures, failure]);
+  if (writer.hasAnswered) {
+    writer.event(client.encodeFailureEvent(said, spec.requestId));
+    writer.end(said.code);
+  } else writer.fail(said);
+  const request = requestEnded(delivery, said.code);
+  await Promise.all([
+    context.ledger.append(encodeMessage({ request })),
+    settleBudget(context, delivery, request.chargeUnits),
+    writer.settled(),
+  ]);
+  return COMPLETE;
+}
+
+async function release(
+  context: InferenceContext,
+  delivery: Delivery,
+  toStep: number,
+  progress: Delivery['progress'],
+): Promise<boolean> {
+  const { spec, job, writer, isAttemptUsed } = delivery;
+  writer.abandon();
+  const change = { fromStep: job.step, toStep, progress, isAttemptUnused: !isAttemptUsed };
+  return context.store.release(spec.requestId, context.workerId, change);
+}

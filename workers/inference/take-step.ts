@@ -1,0 +1,94 @@
+// One try of the current step: may it be asked (circuit, limits), and if not, where to go instead.
+import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import { ruleOf } from '#src/contracts/failure-table.ts';
+import type { DenialReason } from '#src/limits/limiter.ts';
+import { findProtocolRoute } from '#src/protocols/registry.ts';
+import type { CircuitState } from '#src/routing/circuits.ts';
+import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
+import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
+import { performAttempt, permitRequest } from './perform-attempt.ts';
+import type { PermitOutcome } from './permit-desk.ts';
+
+/** A permit that comes within this time is waited for in the slot; later ones are waited for in the queue. */
+export const PATIENCE_MS = 2_000;
+
+export async function takeStep(context: InferenceContext, delivery: Delivery): Promise<StepResult> {
+  const { spec, job, step, cancellation, progress } = delivery;
+  if (cancellation.failure !== null) return { kind: 'failed', failure: cancellation.failure };
+  if (Date.now() >= spec.deadlineAtMs) return { kind: 'failed', failure: deadlinePassed(progress.calls) };
+  const deployment = context.catalogue.deployments.get(step.deployment);
+  const route = deployment && findProtocolRoute(spec.protocol, deployment.provider.protocols);
+  if (!deployment || !route) return leaveUnknown(delivery);
+
+  const circuit = await context.circuits.check(deployment.id, maySkip(spec.plan, job.step, progress));
+  if (circuit.kind === 'open') return leaveCooling(delivery, circuit);
+  const patienceMs = Math.min(PATIENCE_MS, spec.deadlineAtMs - Date.now());
+  const line = `${deployment.id} ${spec.lane}`;
+  const permit = await context.desk.acquire(
+    line,
+    permitRequest(context, delivery, deployment),
+    patienceMs,
+    cancellation,
+  );
+  if (permit.kind === 'granted') return performAttempt(context, delivery, deployment, route, permit.permit);
+  if (permit.kind === 'stopped') return { kind: 'failed', failure: cancellation.failure! };
+  context.metrics.limited(step.provider, permit.reason);
+  return leaveFull(delivery, permit);
+}
+
+/** A held permit, and a turn behind one, end without notice: nobody can say when to come back, only that time is up. */
+const UNFORESEEN: ReadonlySet<DenialReason> = new Set(['concurrency', 'turn']);
+
+function leaveFull(delivery: Delivery, permit: Extract<PermitOutcome, { kind: 'too-long' }>): StepResult {
+  const failure = fullFailure(permit);
+  const result = skipOrWait(delivery, permit.waitMs, failure);
+  const isTimeUp = result.kind === 'failed' && failure.code === 'capacity_exhausted' && UNFORESEEN.has(permit.reason);
+  return isTimeUp ? { kind: 'failed', failure: deadlinePassed(delivery.progress.calls) } : result;
+}
+
+/** What waiting cannot cure (a rejected key, an exhausted quota) is said at once; an outage is waited for. */
+function leaveCooling(delivery: Delivery, { waitMs, code }: Extract<CircuitState, { kind: 'open' }>): StepResult {
+  const { provider } = delivery.step;
+  if (ruleOf(code).cooldown === 'open') {
+    const message = `Provider '${provider}' refused its credential or has no quota left (${code}); it is asked again in a while.`;
+    return failOrFallBack(delivery, createFailure(code, message, { retryAfterMs: waitMs, provider }));
+  }
+  const message = `Provider '${provider}' is out of rotation after repeated failures (${code}).`;
+  return skipOrWait(delivery, waitMs, createFailure('no_deployment', message, { retryAfterMs: waitMs, provider }));
+}
+
+function leaveUnknown(delivery: Delivery): StepResult {
+  const message = `This worker does not know deployment '${delivery.step.deployment}'.`;
+  return failOrFallBack(delivery, createFailure('no_deployment', message));
+}
+
+/** Too long for a slot: another step if one is left to ask, else the queue, else (past the deadline) the truth. */
+function skipOrWait(delivery: Delivery, waitMs: number, failure: Failure): StepResult {
+  const { spec, job, progress } = delivery;
+  const readyAtMs = Date.now() + waitMs;
+  if (failure.code !== 'key_rate_limited' && maySkip(spec.plan, job.step, progress)) {
+    delivery.progress = skip(spec.plan, job.step, progress, readyAtMs);
+    return { kind: 'fallback' };
+  }
+  return readyAtMs < spec.deadlineAtMs ? { kind: 'park', waitMs } : { kind: 'failed', failure };
+}
+
+function failOrFallBack(delivery: Delivery, failure: Failure): StepResult {
+  const { spec, job, progress } = delivery;
+  if (!hasNext(spec.plan, job.step, progress)) return { kind: 'failed', failure };
+  delivery.progress = { ...progress, failures: [...progress.failures, failure] };
+  return { kind: 'fallback' };
+}
+
+function deadlinePassed(calls: number): Failure {
+  return calls === 0
+    ? createFailure('deadline_passed_waiting', 'The deadline passed while the request waited for its turn.')
+    : createFailure('deadline_passed', 'The deadline passed between two attempts.');
+}
+
+function fullFailure({ scope, reason, waitMs }: Extract<PermitOutcome, { kind: 'too-long' }>): Failure {
+  const isKey = scope.name.startsWith('key:');
+  const whose = isKey ? 'This key' : `The ${scope.name.replace(':', ' ')}`;
+  const message = `${whose} is at its limit (${reason}); a place is expected in ${Math.ceil(waitMs / 1000)} s.`;
+  return createFailure(isKey ? 'key_rate_limited' : 'capacity_exhausted', message, { retryAfterMs: waitMs });
+}
