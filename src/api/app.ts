@@ -6,9 +6,11 @@ import { createFailure, type Failure, FailureError } from '../contracts/failure.
 import { createSortableId } from '../contracts/ids.ts';
 import { openaiChatClient } from '../protocols/openai-chat/protocol.ts';
 import type { ClientProtocol } from '../protocols/protocol.ts';
+import { CLIENT_ENDPOINTS } from '../protocols/registry.ts';
 import type { ApiContext } from './context.ts';
 import { encodeFailureAnswer } from './failure-answer.ts';
 import type { Relay } from './relay.ts';
+import { routeNotFound } from './request-target.ts';
 import { registerAdmin } from './routes/admin.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInference } from './routes/inference.ts';
@@ -59,11 +61,7 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
   registerHealth(app, context);
   registerModels(app, context);
   registerAdmin(app, context);
-  registerInference(app, context, relay, {
-    paths: ['/v1/chat/completions', '/v1/openai/chat/completions'],
-    client: openaiChatClient,
-    summary: 'OpenAI Chat Completions, streamed or not, by any configured model',
-  });
+  for (const endpoint of CLIENT_ENDPOINTS) registerInference(app, context, relay, endpoint);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }
@@ -95,12 +93,4 @@ function describeError(context: ApiContext, error: FastifyError): Failure {
       context.logger.error({ err: error }, 'request failed by a bug');
       return createFailure('internal', 'Something went wrong inside Sluice. The log has it under this request id.');
   }
-}
-
-function routeNotFound(request: FastifyRequest): Failure {
-  const path = request.url.split('?')[0];
-  return createFailure(
-    'route_not_found',
-    `Unknown request URL: ${request.method} ${path}. GET /openapi.json lists what there is.`,
-  );
 }

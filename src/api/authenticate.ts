@@ -1,14 +1,28 @@
 // Who is asking. Runs before the body is read.
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import { type ApiKey, hashSecret } from '../accounts/api-key.ts';
 import type { KeyCache } from '../accounts/key-cache.ts';
 import { createFailure, FailureError } from '../contracts/failure.ts';
+import type { ClientProtocol } from '../protocols/protocol.ts';
+import { readTarget } from './request-target.ts';
 
 const BEARER = /^Bearer +(\S+)$/i;
 
 export function bearerToken(headers: IncomingHttpHeaders): string | null {
   return BEARER.exec(headers.authorization ?? '')?.[1] ?? null;
+}
+
+/** The key, from wherever this protocol's clients put it; null where there is none. */
+export function readSecret(request: FastifyRequest, { credentialPlaces }: ClientProtocol): string | null {
+  const bearer = bearerToken(request.headers);
+  if (bearer !== null) return bearer;
+  for (const place of credentialPlaces) {
+    const value = 'header' in place ? request.headers[place.header] : readTarget(request).query[place.query];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return null;
 }
 
 /** Throws a FailureError for a missing, unknown or revoked key. */

@@ -60,7 +60,6 @@ const IDLE_POLL_MS = 50;
 const DEADLINE_GRACE_MS = 5_000;
 /** A client that reads slowly may go on after the deadline; one that has stopped reading is cut off. */
 const SLOW_CLIENT_GRACE_MS = 300_000;
-const KEEP_ALIVE_COMMENT = Buffer.from(': keep-alive\n\n');
 
 export function createRelay(options: RelayOptions): Relay {
   const replies = new Set<OpenReply>();
@@ -190,7 +189,7 @@ class OpenReply implements Reply {
   #sendKeepAlive(): void {
     const { response, client, headers } = this.#exchange;
     if (!response.headersSent) response.writeHead(200, { ...headers, ...client.streamHeaders });
-    this.#write(KEEP_ALIVE_COMMENT);
+    this.#write(this.#exchange.client.keepAlive);
   }
 
   #giveUp(): void {

@@ -1,6 +1,7 @@
 // The configuration compiled for use: providers and deployments by id, models by name, prices looked up. What users
 // write is schema.ts; what the broker asks is here.
 import type { Price } from '../contracts/money.ts';
+import type { ProviderDialect } from '../protocols/prepare-call.ts';
 import { PRESETS } from './presets.ts';
 import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';
 import type { Configuration, LimitSettings, ModelSettings, ProtocolName, ProviderSettings } from './schema.ts';
@@ -21,12 +22,12 @@ export interface Provider {
   name: string;
   protocols: readonly ProtocolName[];
   baseUrl: string;
-  apiKey: string | null;
+  /** How its calls differ from what its protocol says. */
+  dialect: ProviderDialect;
   headers: Readonly<Record<string, string>>;
   timeouts: { connectMs: number; firstByteMs: number; idleMs: number; totalMs: number };
   retries: { max: number; baseMs: number; maxMs: number };
   circuit: { failures: number; windowMs: number; cooldownMs: number; maxCooldownMs: number; refusalCooldownMs: number };
-  canReportStreamUsage: boolean;
   priceId: string;
   scope: LimitScope;
   slots: number;
@@ -84,8 +85,10 @@ export function checkReferences(configuration: Configuration): CatalogueFault[] 
         message: `no such preset; there are ${Object.keys(PRESETS).join(', ')}`,
       });
     }
-    if (settings.base_url === undefined && preset === undefined) {
-      faults.push({ path: `providers.${name}.base_url`, message: 'missing: the provider has no preset' });
+    if (settings.base_url === undefined && preset?.baseUrl === undefined) {
+      const why =
+        preset === undefined ? 'the provider has no preset' : 'every account of this vendor has its own address';
+      faults.push({ path: `providers.${name}.base_url`, message: `missing: ${why}` });
     }
     if (settings.protocols === undefined && preset === undefined) {
       faults.push({ path: `providers.${name}.protocols`, message: 'missing: the provider has no preset' });
@@ -189,8 +192,15 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
   return {
     name,
     protocols: settings.protocols ?? preset!.protocols,
-    baseUrl: (settings.base_url ?? preset!.baseUrl).replace(/\/+$/, ''),
-    apiKey: settings.api_key ?? null,
+    baseUrl: (settings.base_url ?? preset!.baseUrl!).replace(/\/+$/, ''),
+    dialect: {
+      name,
+      apiKey: settings.api_key ?? null,
+      credentialHeader: settings.credential_header ?? preset?.credentialHeader ?? null,
+      paths: settings.paths,
+      query: settings.query,
+      canReportStreamUsage: settings.stream_usage ?? preset?.hasStreamUsage ?? true,
+    },
     headers: settings.headers,
     timeouts: {
       connectMs: timeouts.connect_ms,
@@ -206,7 +216,6 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
       maxCooldownMs: circuit.max_cooldown_ms,
       refusalCooldownMs: circuit.refusal_cooldown_ms,
     },
-    canReportStreamUsage: settings.stream_usage ?? preset?.hasStreamUsage ?? true,
     priceId: settings.price_id ?? preset?.priceId ?? settings.preset ?? name,
     scope: { name: `provider:${name}`, limits: compileLimits(settings.limits) },
     slots: settings.slots ?? slots,

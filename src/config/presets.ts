@@ -4,11 +4,14 @@ import type { ProtocolName } from './schema.ts';
 
 export interface Preset {
   protocols: readonly ProtocolName[];
-  baseUrl: string;
+  /** Absent where every account has its own. */
+  baseUrl?: string;
   /** Environment variable that holds the key by the vendor's own custom. */
   keyVariable?: string;
   /** The vendor's id in the price package; absent where the name is the same. */
   priceId?: string;
+  /** Where it is not the protocol's own. */
+  credentialHeader?: string;
   /** False for vendors that refuse `stream_options`. */
   hasStreamUsage?: false;
 }
@@ -18,6 +21,22 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     protocols: ['openai-chat', 'openai-responses', 'openai-embeddings'],
     baseUrl: 'https://api.openai.com/v1',
     keyVariable: 'OPENAI_API_KEY',
+  },
+  anthropic: {
+    protocols: ['anthropic-messages'],
+    baseUrl: 'https://api.anthropic.com',
+    keyVariable: 'ANTHROPIC_API_KEY',
+  },
+  google: {
+    protocols: ['gemini-generate-content'],
+    baseUrl: 'https://generativelanguage.googleapis.com',
+    keyVariable: 'GEMINI_API_KEY',
+  },
+  // Its address has the resource's name in it: https://<resource>.openai.azure.com/openai/v1
+  azure: {
+    protocols: ['openai-chat', 'openai-responses', 'openai-embeddings'],
+    keyVariable: 'AZURE_OPENAI_API_KEY',
+    credentialHeader: 'api-key',
   },
   openrouter: {
     protocols: ['openai-chat'],

@@ -85,6 +85,16 @@ const provider = z.strictObject({
     .describe('With the version segment for OpenAI-style protocols (…/v1), without one for others.'),
   api_key: z.string().min(1).optional().describe('Sent as the protocol demands; absent: none is sent.'),
   headers: z.record(z.string(), z.string()).default({}).describe('Sent with every call.'),
+  credential_header: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, 'must be a header name in lower case')
+    .optional()
+    .describe('Header that carries the key, where it is not the protocol’s own (Azure: api-key).'),
+  paths: z
+    .partialRecord(z.enum(PROTOCOLS), z.string().regex(/^\//, 'must start with "/"'))
+    .default({})
+    .describe('Paths by protocol, where they are not the protocol’s own; {model} becomes the deployment’s model.'),
+  query: z.record(z.string(), z.string()).default({}).describe('Added to every call: api-version and the like.'),
   limits: limits.default({}),
   timeouts: timeouts.prefault({}),
   retries: retries.prefault({}),

@@ -1,5 +1,5 @@
 // An expected bad outcome, as data: crosses the queue and the reply channel as JSON. What is thrown instead is a bug.
-import { type FailureCode, ruleOf } from './failure-table.ts';
+import { FAILURES, type FailureCode, ruleOf } from './failure-table.ts';
 
 export interface Failure {
   code: FailureCode;
@@ -23,6 +23,11 @@ export function createFailure(
   more: Omit<Failure, 'code' | 'message'> = {},
 ): Failure {
   return { code, message, ...more };
+}
+
+/** Tells a failure from the value that a function gives where all is well. */
+export function isFailure(value: object): value is Failure {
+  return 'code' in value && 'message' in value && Object.hasOwn(FAILURES, (value as Failure).code);
 }
 
 /** Carries a `Failure` through code that can only throw (Fastify hooks, stream callbacks). Not a bug, has no stack. */

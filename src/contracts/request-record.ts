@@ -28,8 +28,10 @@ export interface RequestSpec {
   model: string;
   lane: Lane;
   isStream: boolean;
-  /** The client asked for streamed usage itself; if not, the usage the broker asks for is taken out again. */
-  wantsUsage: boolean;
+  /** How the client gets a stream's usage; the broker asks its vendors for it in any case. */
+  usageDelivery: 'none' | 'own-event' | 'last-event';
+  /** Those of the client's headers that a vendor of the same protocol gets: versions, betas. */
+  forwardedHeaders: Record<string, string>;
   /** How many answers were asked for. */
   choices: number;
   plan: RoutePlan;

@@ -1,16 +1,19 @@
 // What the broker needs of a wire format. A protocol has two faces: the client's (requests in, answers out) and the
 // vendor's (requests out, answers in). Everything here is pure: bytes and values, no connections, no clocks.
+//
+// Where client and vendor speak the same format, the client's `passThrough` carries bytes. Everywhere else a request
+// goes client codec → canonical form → vendor codec, and its answer the same way back (codec.ts, translate.ts).
 import type { Failure } from '../contracts/failure.ts';
 import type { PicoUsd } from '../contracts/money.ts';
 import type { Usage } from '../contracts/usage.ts';
+import type { ClientCodec, ShownCost, UsageDelivery, VendorCodec } from './codec.ts';
 import type { SseEvent } from './sse-splitter.ts';
 
 /** What the broker itself uses of a request; everything else stays in the body and reaches the vendor. */
 export interface RequestFacts {
   model: string;
   isStream: boolean;
-  /** The client asked for usage in the stream; otherwise what the broker asks for is taken out again. */
-  wantsUsage: boolean;
+  usageDelivery: UsageDelivery;
   estimatedInputTokens: number;
   /** The most output tokens the request allows over all choices; null where it does not say. */
   maxOutputTokens: number | null;
@@ -29,6 +32,13 @@ export interface ProviderPreferences {
   allowFallbacks?: boolean;
 }
 
+/** What a request says outside its body. */
+export interface RequestTarget {
+  /** Without the query; as the client wrote it, still percent-encoded. */
+  path: string;
+  query: Readonly<Record<string, string | undefined>>;
+}
+
 /** An answer or an error in a client's protocol. */
 export interface EncodedAnswer {
   status: number;
@@ -36,33 +46,69 @@ export interface EncodedAnswer {
   body: Buffer;
 }
 
+/** Where a client may put its key, beside `Authorization: Bearer`. */
+export type CredentialPlace = { header: string } | { query: string };
+
 export interface ClientProtocol {
   name: string;
+  credentialPlaces: readonly CredentialPlace[];
+  /** Request headers that a vendor of the same protocol gets too: versions, betas. Lower case. */
+  forwardedHeaders: readonly string[];
   /** Facts of a parsed body, or what is wrong with it. */
-  readRequest(body: unknown): RequestFacts | Failure;
+  readRequest(body: unknown, target: RequestTarget): RequestFacts | Failure;
   /** An error answer; nothing was sent before it. */
   encodeFailure(failure: Failure, requestId: string): EncodedAnswer;
   /** The event that ends a running stream with an error. */
   encodeFailureEvent(failure: Failure, requestId: string): Buffer;
   /** What the client asks for with `stream: true`. */
   streamHeaders: Record<string, string>;
+  /** Sent while nothing comes, so that no proxy cuts the connection; means nothing to the client. */
+  keepAlive: Buffer;
+  /** Whether its streams can carry `id:` lines. */
+  hasEventIds: boolean;
+  passThrough: PassThrough;
+  /** Null where only a vendor of the same protocol can answer. */
+  codec: ClientCodec | null;
+  /** What the broker itself answers where no provider of the model can: an estimate of tokens. */
+  answerLocally?(facts: RequestFacts): EncodedAnswer;
 }
 
-export interface UpstreamRequest {
+/** Where clients of a protocol knock. */
+export interface ClientEndpoint {
   method: 'POST';
-  /** Appended to the provider's base URL. */
-  path: string;
-  headers: Record<string, string>;
-  body: Buffer;
+  /** In Fastify's notation; the first is the canonical one. */
+  paths: readonly string[];
+  summary: string;
+  /** Whose error shape holds before (and whether or not) a protocol is selected. */
+  errors: ClientProtocol;
+  /** Null where the path has no meaning: a method of Gemini that there is not. */
+  select(target: RequestTarget): ClientProtocol | null;
 }
 
-export interface UpstreamRequestInput {
+/** How bytes travel between a client and a vendor of the same format. */
+export interface PassThrough extends Translation {
+  /** Name of the vendor protocol. */
+  vendor: string;
+  operation: Operation;
+  /** The client's bytes with the fewest possible changes. */
+  buildBody(input: PassThroughInput): Buffer;
+}
+
+export interface PassThroughInput {
   body: Buffer;
   upstreamModel: string;
   isStream: boolean;
-  apiKey: string | null;
   /** False for vendors that refuse `stream_options`. */
   canReportStreamUsage: boolean;
+}
+
+/** What a vendor is asked to do; each has its own path. */
+export type Operation = 'generate' | 'count-tokens' | 'embed';
+
+export interface CallTarget {
+  operation: Operation;
+  upstreamModel: string;
+  isStream: boolean;
 }
 
 /** What a vendor's answer says about its limits. All optional; durations in milliseconds from now. */
@@ -82,10 +128,16 @@ export interface UpstreamAnswerHead {
 
 export interface VendorProtocol {
   name: string;
-  buildRequest(input: UpstreamRequestInput): UpstreamRequest;
+  /** Path with its query, appended to the provider's base URL. */
+  path(target: CallTarget): string;
+  /** Beside content type and credential: versions. */
+  headers: Readonly<Record<string, string>>;
+  credentialHeaders(apiKey: string): Record<string, string>;
   /** A non-2xx answer as a failure of the table. `nowMs` resolves dates in headers. */
   readFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure;
   readRateLimits(head: UpstreamAnswerHead, nowMs: number): RateLimitHint;
+  /** Null where only a client of the same protocol can be served. */
+  codec: VendorCodec | null;
 }
 
 /** What one vendor event becomes. */
@@ -116,22 +168,16 @@ export interface RelayedBody {
   failure?: Failure;
 }
 
-/** What both relays need to know of the request they answer. */
+/** What relays need to know of the request they answer. */
 export interface RelayContext {
-  wantsUsage: boolean;
+  usageDelivery: UsageDelivery;
   choices: number;
   estimatedInputTokens: number;
   /** Prices usage and adds what earlier attempts of this request cost: the numbers that the client is shown. */
   priceUsage(usage: Usage, reportedCost: PicoUsd | null): ShownCost;
 }
 
-/** JSON numbers in USD: `cost` is what is owed to the vendor, `charge` what is taken from the key's budget. */
-export interface ShownCost {
-  cost: string;
-  charge: string;
-}
-
-/** How answers travel from a vendor protocol to a client protocol: pass-through where they are the same. */
+/** How answers travel from a vendor protocol to a client protocol. */
 export interface Translation {
   openStream(context: RelayContext): StreamRelay;
   relayBody(body: Buffer, context: RelayContext): RelayedBody;

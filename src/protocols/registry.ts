@@ -1,30 +1,43 @@
-// Every protocol the broker speaks. Adding one is a folder, a fixture file, and a line here.
-import { openaiChatClient, openaiChatPassThrough, openaiChatVendor } from './openai-chat/protocol.ts';
-import type { ClientProtocol, Translation, VendorProtocol } from './protocol.ts';
+// Every protocol the broker speaks. Adding one is a folder, a fixture file, and its lines here
+// (docs/adding-a-protocol.md).
+import { openaiChatClient, openaiChatEndpoint, openaiChatVendor } from './openai-chat/protocol.ts';
+import type { ClientEndpoint, ClientProtocol, VendorProtocol } from './protocol.ts';
+import type { TranslationPair } from './translate.ts';
 
-const CLIENTS: readonly ClientProtocol[] = [openaiChatClient];
+const CLIENTS: ReadonlyMap<string, ClientProtocol> = byName([openaiChatClient]);
+const VENDORS: ReadonlyMap<string, VendorProtocol> = byName([openaiChatVendor]);
+
+export const CLIENT_ENDPOINTS: readonly ClientEndpoint[] = [openaiChatEndpoint];
 
 /** How a request in one client protocol can be sent in a vendor's. */
 export interface ProtocolRoute {
+  client: ClientProtocol;
   vendor: VendorProtocol;
-  translation: Translation;
+  /** Null where nothing is translated. */
+  pair: TranslationPair | null;
 }
 
-const ROUTES: Readonly<Record<string, Readonly<Record<string, ProtocolRoute>>>> = {
-  'openai-chat': { 'openai-chat': { vendor: openaiChatVendor, translation: openaiChatPassThrough } },
-};
-
 export function clientProtocol(name: string): ClientProtocol {
-  const found = CLIENTS.find((protocol) => protocol.name === name);
+  const found = CLIENTS.get(name);
   if (found === undefined) throw new Error(`no client protocol ${name}`);
   return found;
 }
 
 /** Pass-through where the provider speaks the client's protocol, else by the first of its protocols; null for neither. */
-export function findProtocolRoute(client: string, providerProtocols: readonly string[]): ProtocolRoute | null {
-  const routes = ROUTES[client] ?? {};
-  const name = providerProtocols.includes(client)
-    ? client
-    : providerProtocols.find((other) => routes[other] !== undefined);
-  return name === undefined ? null : (routes[name] ?? null);
+export function findProtocolRoute(clientName: string, providerProtocols: readonly string[]): ProtocolRoute | null {
+  const client = clientProtocol(clientName);
+  if (providerProtocols.includes(client.passThrough.vendor)) {
+    const vendor = VENDORS.get(client.passThrough.vendor);
+    if (vendor !== undefined) return { client, vendor, pair: null };
+  }
+  if (client.codec === null) return null;
+  for (const name of providerProtocols) {
+    const vendor = VENDORS.get(name);
+    if (vendor?.codec) return { client, vendor, pair: { client: client.codec, vendor: vendor.codec } };
+  }
+  return null;
+}
+
+function byName<T extends { name: string }>(protocols: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(protocols.map((protocol) => [protocol.name, protocol]));
 }

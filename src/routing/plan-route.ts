@@ -41,7 +41,7 @@ export function planRoute(request: RouteRequest, context: RouteContext): RoutePl
   }
   const steps = modelChain(model, request, catalogue).flatMap((next) => stepsOf(next, request, context));
   const unique = dropRepeated(steps);
-  if (unique.length === 0) return nobodyLeft(request);
+  if (unique.length === 0) return nobodyLeft(request, modelChain(model, request, catalogue), context);
   const ordered = coolingLast(unique, context).slice(0, MAX_STEPS);
   return { steps: request.preferences.allowFallbacks === false ? ordered.slice(0, 1) : ordered };
 }
@@ -128,7 +128,12 @@ function unknownProvider(name: string, catalogue: Catalogue): Failure {
   });
 }
 
-function nobodyLeft(request: RouteRequest): Failure {
+function nobodyLeft(request: RouteRequest, chain: readonly Model[], context: RouteContext): Failure {
+  const anybody = { ...context, canServe: () => true };
+  if (chain.some((model) => stepsOf(model, request, anybody).length > 0)) {
+    const message = `No provider of '${request.model}' speaks a protocol in which this request can be answered.`;
+    return createFailure('request_invalid', message, { param: 'model' });
+  }
   const pin = request.pinnedProvider === null ? 'the provider preferences' : `vendor '${request.pinnedProvider}'`;
   return createFailure('request_invalid', `No deployment of '${request.model}' is left after ${pin}. Loosen them.`, {
     param: request.pinnedProvider === null ? 'provider' : 'vendor',

@@ -2,7 +2,7 @@
 import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
 import { chargeOf, costOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
 import type { Usage } from '#src/contracts/usage.ts';
-import type { ShownCost } from '#src/protocols/protocol.ts';
+import type { ShownCost } from '#src/protocols/codec.ts';
 
 export interface AttemptPricing {
   /** For the relay: the request's cost with this attempt, and its charge. */

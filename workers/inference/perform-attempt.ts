@@ -7,6 +7,7 @@ import { attemptId } from '#src/contracts/ids.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, encodeMessage, requestOutcome } from '#src/ledger/messages.ts';
 import type { Permit, PermitRequest } from '#src/limits/limiter.ts';
+import type { PreparedCall } from '#src/protocols/prepare-call.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance } from '#src/routing/advance.ts';
@@ -14,6 +15,12 @@ import { hasNext } from '#src/routing/walk.ts';
 import { type AttemptPricing, createAttemptPricing } from './attempt-pricing.ts';
 import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
 import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
+
+/** A call that waits for its permit only. */
+export interface ReadyCall {
+  route: ProtocolRoute;
+  call: PreparedCall;
+}
 
 /** What the limiter needs to let this attempt through, with the entry that is written should nobody ever settle it. */
 export function permitRequest(context: InferenceContext, delivery: Delivery, deployment: Deployment): PermitRequest {
@@ -44,10 +51,10 @@ export async function performAttempt(
   context: InferenceContext,
   delivery: Delivery,
   deployment: Deployment,
-  route: ProtocolRoute,
+  { route, call }: ReadyCall,
   permit: Permit,
 ): Promise<StepResult> {
-  const { spec, step, body, writer, cancellation } = delivery;
+  const { spec, writer, cancellation } = delivery;
   const startedAtMs = Date.now();
   const pricing = pricingOf(context, delivery, deployment);
   delivery.isAttemptUsed = true;
@@ -58,24 +65,18 @@ export async function performAttempt(
       attemptId: permit.attemptId,
       spec,
       deployment,
-      request: route.vendor.buildRequest({
-        body,
-        upstreamModel: step.upstreamModel,
-        isStream: spec.isStream,
-        apiKey: deployment.provider.apiKey,
-        canReportStreamUsage: deployment.provider.canReportStreamUsage,
-      }),
+      request: call.request,
       client: delivery.client,
       vendor: route.vendor,
-      translation: route.translation,
+      translation: call.translation,
       context: {
-        wantsUsage: spec.wantsUsage,
+        usageDelivery: spec.usageDelivery,
         choices: spec.choices,
         estimatedInputTokens: spec.estimatedInputTokens,
         priceUsage: pricing.priceUsage,
       },
       writer,
-      answerHeaders: answerHeaders(delivery, startedAtMs),
+      answerHeaders: answerHeaders(delivery, call, startedAtMs),
       hasEventIds: context.settings.hasEventIds,
       maxAnswerBytes: context.settings.maxAnswerBytes,
       signal: cancellation,
@@ -251,10 +252,22 @@ function estimatedUsage({ spec }: Delivery): Usage {
   };
 }
 
-function answerHeaders({ spec, step, progress }: Delivery, startedAtMs: number): Record<string, string> {
+function answerHeaders(
+  { spec, step, progress }: Delivery,
+  { dropped }: PreparedCall,
+  startedAtMs: number,
+): Record<string, string> {
   return {
     'x-sluice-provider': step.provider,
     'x-sluice-attempts': String(progress.calls),
     'x-sluice-queue-ms': String(Math.max(0, startedAtMs - spec.acceptedAtMs)),
+    ...(dropped.length === 0 ? {} : { 'x-sluice-dropped': dropped.map(headerSafe).join(', ') }),
   };
 }
+
+/** Names come from clients' bodies; a header takes visible ASCII only. */
+function headerSafe(name: string): string {
+  return name.replace(/[^\x21-\x2b\x2d-\x7e]/g, '?').slice(0, MAX_DROPPED_NAME);
+}
+
+const MAX_DROPPED_NAME = 100;

@@ -5,13 +5,13 @@ import type { Deployment } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
+import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
 import type {
   ClientProtocol,
   RateLimitHint,
   RelayContext,
   StreamRelay,
   Translation,
-  UpstreamRequest,
   VendorProtocol,
 } from '#src/protocols/protocol.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
@@ -158,8 +158,9 @@ class AttemptRun {
   }
 
   #writeEvent(bytes: Buffer): void {
-    const { writer, hasEventIds } = this.#input;
-    writer.event(hasEventIds ? Buffer.concat([Buffer.from(`id: ${writer.nextEventId()}\n`), bytes]) : bytes);
+    const { writer, client, hasEventIds } = this.#input;
+    const isNumbered = hasEventIds && client.hasEventIds;
+    writer.event(isNumbered ? Buffer.concat([Buffer.from(`id: ${writer.nextEventId()}\n`), bytes]) : bytes);
   }
 
   #applyBackpressure(): void {

@@ -1,7 +1,9 @@
-// One try of the current step: may it be asked (circuit, limits), and if not, where to go instead.
-import { createFailure, type Failure } from '#src/contracts/failure.ts';
+// One try of the current step: can the request be said in its vendor's protocol, may it be asked (circuit, limits), and
+// if not, where to go instead.
+import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { DenialReason } from '#src/limits/limiter.ts';
+import { prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import type { CircuitState } from '#src/routing/circuits.ts';
 import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
@@ -19,6 +21,12 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   const deployment = context.catalogue.deployments.get(step.deployment);
   const route = deployment && findProtocolRoute(spec.protocol, deployment.provider.protocols);
   if (!deployment || !route) return leaveUnknown(delivery);
+  const call = prepareCall(route, deployment.provider.dialect, {
+    ...spec,
+    body: delivery.body,
+    upstreamModel: step.upstreamModel,
+  });
+  if (isFailure(call)) return failOrFallBack(delivery, call);
 
   const circuit = await context.circuits.check(deployment.id, maySkip(spec.plan, job.step, progress));
   if (circuit.kind === 'open') return leaveCooling(delivery, circuit);
@@ -30,7 +38,7 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
     patienceMs,
     cancellation,
   );
-  if (permit.kind === 'granted') return performAttempt(context, delivery, deployment, route, permit.permit);
+  if (permit.kind === 'granted') return performAttempt(context, delivery, deployment, { route, call }, permit.permit);
   if (permit.kind === 'stopped') return { kind: 'failed', failure: cancellation.failure! };
   context.metrics.limited(step.provider, permit.reason);
   return leaveFull(delivery, permit);

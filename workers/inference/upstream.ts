@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, Pool } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
-import type { UpstreamRequest } from '#src/protocols/protocol.ts';
+import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
 
 export interface UpstreamEvents {
   onHead(status: number, headers: IncomingHttpHeaders): void;
@@ -62,7 +62,7 @@ export function createUpstream(): Upstream {
         // OpenAI logs it with the call; others ignore it (../shared/reference/openai-chat.md section 1).
         'x-client-request-id': attemptId,
       };
-      const path = (pathname === '/' ? '' : pathname) + request.path;
+      const path = joinPaths(pathname, request.path);
       const call = new PooledCall(events);
       poolOf(provider).dispatch({ method: request.method, path, headers, body: request.body }, call);
       return call;
@@ -71,6 +71,13 @@ export function createUpstream(): Upstream {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));
     },
   };
+}
+
+/** A version segment that ends the base URL and begins the path stands once: people write both forms. */
+function joinPaths(base: string, path: string): string {
+  const lastSegment = base.slice(base.lastIndexOf('/'));
+  const isRepeated = lastSegment.length > 1 && path.startsWith(`${lastSegment}/`);
+  return (base === '/' ? '' : base) + (isRepeated ? path.slice(lastSegment.length) : path);
 }
 
 class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {

@@ -1,11 +1,11 @@
 // POST /v1/chat/completions and its like: authenticate → decode → admit → plan → dispatch → relay.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiKey } from '../../accounts/api-key.ts';
-import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
+import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import { createRequestId } from '../../contracts/ids.ts';
 import { CONTRACT_VERSION, type RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
-import type { ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
+import type { ClientEndpoint, ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
 import { findProtocolRoute } from '../../protocols/registry.ts';
 import { planRoute } from '../../routing/plan-route.ts';
 import {
@@ -17,36 +17,30 @@ import {
   readPinnedProvider,
   reserveBudget,
 } from '../admit.ts';
-import { authenticate, bearerToken } from '../authenticate.ts';
+import { authenticate, readSecret } from '../authenticate.ts';
 import type { ApiContext } from '../context.ts';
 import { dispatch, unavailable } from '../dispatch.ts';
 import { parseBody } from '../read-body.ts';
 import type { Relay } from '../relay.ts';
-
-export interface InferenceRoute {
-  /** First is the canonical one. */
-  paths: readonly string[];
-  client: ClientProtocol;
-  summary: string;
-}
+import { pickHeaders, readTarget, routeNotFound } from '../request-target.ts';
 
 export function registerInference(
   app: FastifyInstance,
   context: ApiContext,
   relay: Relay,
-  route: InferenceRoute,
+  endpoint: ClientEndpoint,
 ): void {
-  for (const url of route.paths) {
+  for (const url of endpoint.paths) {
     app.route({
-      method: 'POST',
+      method: endpoint.method,
       url,
-      config: { client: route.client },
-      schema: { summary: route.summary, tags: ['inference'] },
+      config: { client: endpoint.errors },
+      schema: { summary: endpoint.summary, tags: ['inference'] },
       onRequest: async (request) => {
         if (context.isClosing()) throw new FailureError(SHUTTING_DOWN);
-        request.apiKey = await authenticate(bearerToken(request.headers), context.keys);
+        request.apiKey = await authenticate(readSecret(request, endpoint.errors), context.keys);
       },
-      handler: (request, reply) => answer(context, relay, route.client, request, reply),
+      handler: (request, reply) => answer(context, relay, endpoint, request, reply),
     });
   }
 }
@@ -62,15 +56,28 @@ const SHUTTING_DOWN = createFailure(
 async function answer(
   context: ApiContext,
   relay: Relay,
-  client: ClientProtocol,
+  endpoint: ClientEndpoint,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
   const key = request.apiKey!;
+  const target = readTarget(request);
+  const client = endpoint.select(target);
+  if (client === null) throw new FailureError(routeNotFound(request));
   const { bytes, value } = parseBody(request.body);
-  const facts = expectFacts(client.readRequest(value));
+  const facts = expectFacts(client.readRequest(value, target));
   checkModelAllowed(key, facts.model);
-  const plan = expectPlan(context, client, facts, request);
+  const plan = planFor(context, client, facts, request);
+  if (isFailure(plan)) {
+    // Nobody speaks the protocol of this lookup, but the broker knows an answer of its own.
+    const isKnown = context.catalogue.findModel(facts.model) !== null;
+    if (client.answerLocally === undefined || !isKnown) throw new FailureError(plan);
+    const { status, headers, body } = client.answerLocally(facts);
+    return reply
+      .code(status)
+      .headers({ 'x-request-id': request.id, ...headers })
+      .send(body);
+  }
   const spec = createSpec(context, client, key, facts, plan, request);
   const limitHeaders = await admitByKeyLimits(
     context.limiter,
@@ -96,22 +103,18 @@ function rethrow(error: Error): never {
   throw error instanceof FailureError ? error : unavailable(error);
 }
 
-function isFailure(value: object): value is Failure {
-  return 'code' in value && 'message' in value;
-}
-
 function expectFacts(facts: RequestFacts | Failure): RequestFacts {
   if (isFailure(facts)) throw new FailureError(facts);
   return facts;
 }
 
-function expectPlan(
+function planFor(
   context: ApiContext,
   client: ClientProtocol,
   facts: RequestFacts,
   request: FastifyRequest,
-): RoutePlan {
-  const plan = planRoute(
+): RoutePlan | Failure {
+  return planRoute(
     {
       model: facts.model,
       alternativeModels: facts.alternativeModels,
@@ -125,8 +128,6 @@ function expectPlan(
       random: Math.random,
     },
   );
-  if (isFailure(plan)) throw new FailureError(plan);
-  return plan;
 }
 
 function createSpec(
@@ -149,7 +150,8 @@ function createSpec(
     model: facts.model,
     lane: readLane(request.headers),
     isStream: facts.isStream,
-    wantsUsage: facts.wantsUsage,
+    usageDelivery: facts.usageDelivery,
+    forwardedHeaders: pickHeaders(request.headers, client.forwardedHeaders),
     choices: facts.choices,
     plan,
     acceptedAtMs,

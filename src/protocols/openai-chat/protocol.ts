@@ -1,6 +1,6 @@
 // OpenAI Chat Completions, both faces. Wire facts: ../shared/reference/openai-chat.md.
-import type { ClientProtocol, Translation, VendorProtocol } from '../protocol.ts';
-import { buildChatRequest } from './build-request.ts';
+import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
+import { buildChatBody } from './build-body.ts';
 import { encodeChatFailure, encodeChatFailureEvent, readChatFailure, readChatRateLimits } from './failures.ts';
 import { readChatRequest } from './read-request.ts';
 import { relayChatBody } from './relay-body.ts';
@@ -8,20 +8,39 @@ import { ChatStreamRelay } from './relay-stream.ts';
 
 export const openaiChatClient: ClientProtocol = {
   name: 'openai-chat',
+  // Azure's SDKs send theirs in `api-key`.
+  credentialPlaces: [{ header: 'api-key' }],
+  forwardedHeaders: [],
   readRequest: readChatRequest,
   encodeFailure: encodeChatFailure,
   encodeFailureEvent: encodeChatFailureEvent,
   streamHeaders: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
+  keepAlive: Buffer.from(': keep-alive\n\n'),
+  hasEventIds: true,
+  passThrough: {
+    vendor: 'openai-chat',
+    operation: 'generate',
+    buildBody: buildChatBody,
+    openStream: (context) => new ChatStreamRelay(context),
+    relayBody: relayChatBody,
+  },
+  codec: null,
+};
+
+export const openaiChatEndpoint: ClientEndpoint = {
+  method: 'POST',
+  paths: ['/v1/chat/completions', '/v1/openai/chat/completions'],
+  summary: 'OpenAI Chat Completions, streamed or not, by any configured model',
+  errors: openaiChatClient,
+  select: () => openaiChatClient,
 };
 
 export const openaiChatVendor: VendorProtocol = {
   name: 'openai-chat',
-  buildRequest: buildChatRequest,
+  path: () => '/chat/completions',
+  headers: {},
+  credentialHeaders: (apiKey) => ({ authorization: `Bearer ${apiKey}` }),
   readFailure: readChatFailure,
   readRateLimits: readChatRateLimits,
-};
-
-export const openaiChatPassThrough: Translation = {
-  openStream: (context) => new ChatStreamRelay(context),
-  relayBody: relayChatBody,
+  codec: null,
 };

@@ -2,7 +2,8 @@
 // field, known or not, is the vendor's business.
 import { z } from 'zod';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
-import type { RequestFacts } from '../protocol.ts';
+import type { UsageDelivery } from '../codec.ts';
+import type { RequestFacts, RequestTarget } from '../protocol.ts';
 import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '../token-estimate.ts';
 
 const tokenLimit = z.number().int().positive().nullish();
@@ -27,7 +28,7 @@ const chatRequest = z.looseObject({
 /** Body members that are the broker's own and never reach a vendor. */
 export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 
-export function readChatRequest(body: unknown): RequestFacts | Failure {
+export function readChatRequest(body: unknown, target: RequestTarget): RequestFacts | Failure {
   const parsed = chatRequest.safeParse(body);
   if (!parsed.success) return describeIssue(parsed.error.issues[0]!, body);
   const request = parsed.data;
@@ -36,7 +37,7 @@ export function readChatRequest(body: unknown): RequestFacts | Failure {
   return {
     model: request.model,
     isStream: request.stream === true,
-    wantsUsage: request.stream_options?.include_usage === true,
+    usageDelivery: usageDelivery(request.stream_options?.include_usage === true, target),
     estimatedInputTokens:
       estimateMessages(request.messages) + estimateJson(body, 'tools') + estimateJson(body, 'functions'),
     maxOutputTokens: perChoice === null ? null : perChoice * (request.n ?? 1),
@@ -49,6 +50,12 @@ export function readChatRequest(body: unknown): RequestFacts | Failure {
       ...(allowFallbacks === false ? { allowFallbacks } : {}),
     },
   };
+}
+
+/** ImageRouter's clients never ask for usage and find it, with the cost, in the last chunk. */
+function usageDelivery(isAskedFor: boolean, { path }: RequestTarget): UsageDelivery {
+  if (isAskedFor) return 'own-event';
+  return path.startsWith('/v1/openai/') ? 'last-event' : 'none';
 }
 
 /** The first fault as OpenAI would word it: which field, what is wrong, what to do. */

@@ -69,7 +69,7 @@ export class ChatStreamRelay implements StreamRelay {
     this.#track(chunk);
     const usage = readChatUsage(chunk.usage);
     if (usage !== null) this.#usage = usage;
-    if (!this.#context.wantsUsage) return withoutUsage(event, chunk);
+    if (this.#context.usageDelivery === 'none') return withoutUsage(event, chunk);
     if (usage === null) return event.raw;
     const json = Buffer.from(event.data!);
     return replaceData(event, insertCost(json, this.#context.priceUsage(usage, readReportedCost(json))));
@@ -85,7 +85,7 @@ export class ChatStreamRelay implements StreamRelay {
   /** The end of the stream, preceded by the usage that the client asked for and the vendor did not give. */
   #finish(doneEvent: Buffer): RelayedEvent {
     this.#isDone = true;
-    const isUsageOwed = this.#context.wantsUsage && this.#usage === null && this.#hasChunk;
+    const isUsageOwed = this.#context.usageDelivery !== 'none' && this.#usage === null && this.#hasChunk;
     return { bytes: isUsageOwed ? Buffer.concat([this.#estimatedUsageEvent(), doneEvent]) : doneEvent };
   }
 

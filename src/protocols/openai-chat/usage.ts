@@ -1,8 +1,8 @@
 // Token counts in OpenAI Chat's shape, read and written.
 import { type PicoUsd, parseUsd } from '../../contracts/money.ts';
 import type { Usage } from '../../contracts/usage.ts';
+import type { ShownCost } from '../codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
-import type { ShownCost } from '../protocol.ts';
 
 function count(value: unknown): number {
   return typeof value === 'number' && value > 0 ? Math.floor(value) : 0;

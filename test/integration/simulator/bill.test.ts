@@ -115,7 +115,7 @@ describe('a stream that is cut', () => {
   /** What the broker writes into its ledger when the vendor has not said how many tokens there were. */
   function estimate(pieces: readonly Buffer[], inputTokens: number): Usage {
     const relay = new ChatStreamRelay({
-      wantsUsage: true,
+      usageDelivery: 'own-event',
       choices: 1,
       estimatedInputTokens: inputTokens,
       priceUsage: () => ({ cost: '0', charge: '0' }),
@@ -140,7 +140,7 @@ describe('a stream that is cut', () => {
       const body = chat(content, { ...more, stream: true });
       const { pieces, ending } = await ask(simulator, { body });
       if (ending === 'whole') break;
-      const facts = readChatRequest(body);
+      const facts = readChatRequest(body, { path: '/v1/chat/completions', query: {} });
       if (!('estimatedInputTokens' in facts)) throw new Error('the broker refuses this request');
       const { usage } = simulator.bill.entries().at(-1)!;
       const counts = { inputTokens: usage.inputTokens, outputTokens: usage.outputTokens };

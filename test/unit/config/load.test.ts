@@ -46,7 +46,7 @@ models:
   expect(configuration.providers.azure?.api_key).toBe('fallback');
   const catalogue = createCatalogue(configuration);
   expect(catalogue.providers.get('openai')).toMatchObject({
-    apiKey: 'sk-1',
+    dialect: { apiKey: 'sk-1' },
     scope: {
       name: 'provider:openai',
       limits: { requestsPerMinute: 5000, tokensPerMinute: 2_000_000, concurrency: 200 },

@@ -111,7 +111,7 @@ describe('why there is no plan', () => {
     ['an unknown vendor', { pinnedProvider: 'acme' }, 'request_invalid', 'vendor'],
     ['a vendor that does not have the model', { pinnedProvider: 'claude' }, 'request_invalid', 'vendor'],
     ['preferences that leave nobody', { preferences: { only: ['claude'] } }, 'request_invalid', 'provider'],
-    ['a model that only speaks other protocols', { model: 'sonnet' }, 'request_invalid', 'provider'],
+    ['a model that only speaks other protocols', { model: 'sonnet' }, 'request_invalid', 'model'],
   ])('%s', (_name, change, code, param) => {
     expect(plan(change)).toMatchObject({ code, param });
   });

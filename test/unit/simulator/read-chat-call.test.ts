@@ -3,6 +3,8 @@ import { readChatRequest } from '#src/protocols/openai-chat/read-request.ts';
 import { readChatCall } from '#src/simulator/dialects/openai-chat/read-call.ts';
 import { RefusalError } from '#src/simulator/engine/refusal.ts';
 
+const TARGET = { path: '/v1/chat/completions', query: {} };
+
 const messages = [{ role: 'user', content: 'hello' }];
 const weather = { type: 'function', function: { name: 'get_weather', parameters: { type: 'object' } } };
 const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } };
@@ -31,7 +33,7 @@ describe('prompt tokens', () => {
     ['earlier tool calls', { messages: [...messages, { role: 'assistant', tool_calls: [assistantCall] }] }],
   ])('of %s are what the broker estimates', (_, more) => {
     const body = { model: 'gpt-4o', messages, ...more };
-    const facts = readChatRequest(body);
+    const facts = readChatRequest(body, TARGET);
     expect(read(more).promptTokens).toBe('estimatedInputTokens' in facts && facts.estimatedInputTokens);
   });
 });

@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { readChatRequest } from '#src/protocols/openai-chat/read-request.ts';
 
+const TARGET = { path: '/v1/chat/completions', query: {} };
+
 const messages = [{ role: 'user', content: 'Hello' }];
 
 describe('what the broker uses of a request', () => {
   test('the least there can be', () => {
-    expect(readChatRequest({ model: 'm', messages })).toEqual({
+    expect(readChatRequest({ model: 'm', messages }, TARGET)).toEqual({
       model: 'm',
       isStream: false,
-      wantsUsage: false,
+      usageDelivery: 'none',
       estimatedInputTokens: 10,
       maxOutputTokens: null,
       choices: 1,
@@ -29,9 +31,9 @@ describe('what the broker uses of a request', () => {
       models: ['a'],
       provider: { order: ['x'], only: ['x', 'y'], ignore: ['z'], allow_fallbacks: false, sort: 'price' },
     };
-    expect(readChatRequest(body)).toMatchObject({
+    expect(readChatRequest(body, TARGET)).toMatchObject({
       isStream: true,
-      wantsUsage: true,
+      usageDelivery: 'own-event',
       maxOutputTokens: 30,
       choices: 3,
       alternativeModels: ['a'],
@@ -49,12 +51,12 @@ describe('what the broker uses of a request', () => {
       reasoning_effort: 'ultra',
       x: 1,
     };
-    expect(readChatRequest(body)).toMatchObject({ model: 'm', isStream: false });
+    expect(readChatRequest(body, TARGET)).toMatchObject({ model: 'm', isStream: false });
   });
 
   test('long prompts, images and tools count', () => {
     const tokens = (body: object) => {
-      const facts = readChatRequest({ model: 'm', messages, ...body });
+      const facts = readChatRequest({ model: 'm', messages, ...body }, TARGET);
       return 'estimatedInputTokens' in facts ? facts.estimatedInputTokens : Number.NaN;
     };
     expect(tokens({ messages: [{ role: 'user', content: 'x'.repeat(4_000) }] })).toBe(1_008);
@@ -86,10 +88,10 @@ describe('what is wrong, and where', () => {
       undefined,
     ],
   ])('%s', (_name, body, code, param, message) => {
-    expect(readChatRequest(body)).toMatchObject({ code, param, ...(message === undefined ? {} : { message }) });
+    expect(readChatRequest(body, TARGET)).toMatchObject({ code, param, ...(message === undefined ? {} : { message }) });
   });
 
   test.each([[[]], ['text'], [null], [7]])('a body that is %j', (body) => {
-    expect(readChatRequest(body)).toMatchObject({ code: 'request_invalid' });
+    expect(readChatRequest(body, TARGET)).toMatchObject({ code: 'request_invalid' });
   });
 });

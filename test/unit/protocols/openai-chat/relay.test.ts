@@ -6,7 +6,7 @@ import type { RelayContext } from '#src/protocols/protocol.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 
 const context: RelayContext = {
-  wantsUsage: true,
+  usageDelivery: 'own-event' as const,
   choices: 1,
   estimatedInputTokens: 8,
   priceUsage: (usage, reported) => ({
@@ -45,14 +45,16 @@ describe('a pass-through stream', () => {
   });
 
   test('has no usage for a client that did not ask', () => {
-    const { bytes, usage } = relay(nullUsage('Hi') + delta('', '"stop"') + usageChunk + DONE, { wantsUsage: false });
+    const { bytes, usage } = relay(nullUsage('Hi') + delta('', '"stop"') + usageChunk + DONE, {
+      usageDelivery: 'none',
+    });
     expect(bytes).toBe(delta('Hi') + delta('', '"stop"') + DONE);
     expect(usage.outputTokens).toBe(2);
   });
 
   test('keeps a chunk that carries usage beside content, without the usage', () => {
     const last = chunk(`"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],${USAGE}`);
-    const { bytes, usage } = relay(delta('Hi') + last + DONE, { wantsUsage: false });
+    const { bytes, usage } = relay(delta('Hi') + last + DONE, { usageDelivery: 'none' });
     expect(bytes).toBe(delta('Hi') + chunk('"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]') + DONE);
     expect(usage.inputTokens).toBe(8);
   });

@@ -1,6 +1,6 @@
 // The vendor's face of OpenAI Chat Completions, outgoing: the client's bytes with the fewest possible changes.
 import { editObject, isObjectBytes, memberBytes, memberEntries } from '../json-object.ts';
-import type { UpstreamRequest, UpstreamRequestInput } from '../protocol.ts';
+import type { PassThroughInput } from '../protocol.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 
 const EMPTY_OBJECT = Buffer.from('{}');
@@ -10,7 +10,7 @@ const ASK_FOR_USAGE = { set: new Map([['include_usage', 'true']]) };
  * The model becomes the vendor's own id, usage reporting is asked for in streams, the broker's members are taken out and
  * `extra_body` is merged in (over the members of the same name). Nothing else changes, not even a space.
  */
-export function buildChatRequest(input: UpstreamRequestInput): UpstreamRequest {
+export function buildChatBody(input: PassThroughInput): Buffer {
   // `extra_body` is an SDK habit: Python sends its members merged, others send the object as it is.
   const extra = memberBytes(input.body, 'extra_body');
   const set = new Map<string, string | Buffer>(isObjectBytes(extra) ? memberEntries(extra) : []);
@@ -19,14 +19,5 @@ export function buildChatRequest(input: UpstreamRequestInput): UpstreamRequest {
     const options = memberBytes(input.body, 'stream_options');
     set.set('stream_options', editObject(isObjectBytes(options) ? options : EMPTY_OBJECT, ASK_FOR_USAGE));
   }
-  return {
-    method: 'POST',
-    path: '/chat/completions',
-    headers: {
-      'content-type': 'application/json',
-      accept: input.isStream ? 'text/event-stream' : 'application/json',
-      ...(input.apiKey === null ? {} : { authorization: `Bearer ${input.apiKey}` }),
-    },
-    body: editObject(input.body, { set, remove: BROKER_MEMBERS }),
-  };
+  return editObject(input.body, { set, remove: BROKER_MEMBERS });
 }

@@ -1,0 +1,28 @@
+// What a request says outside its body, as the protocols want it.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import { createFailure, type Failure } from '../contracts/failure.ts';
+import type { RequestTarget } from '../protocols/protocol.ts';
+
+export function readTarget(request: FastifyRequest): RequestTarget {
+  const end = request.url.indexOf('?');
+  const path = end < 0 ? request.url : request.url.slice(0, end);
+  return { path, query: request.query as RequestTarget['query'] };
+}
+
+export function pickHeaders(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers[name];
+    if (typeof value === 'string') picked[name] = value;
+  }
+  return picked;
+}
+
+export function routeNotFound(request: FastifyRequest): Failure {
+  const { path } = readTarget(request);
+  return createFailure(
+    'route_not_found',
+    `Unknown request URL: ${request.method} ${path}. GET /openapi.json lists what there is.`,
+  );
+}

@@ -1,0 +1,69 @@
+// The canonical form of an answer, whole and as a stream of events. What any vendor protocol is decoded to and any client
+// protocol encoded from, where the two differ.
+import type { Failure } from './failure.ts';
+import type { Citation, Part, Signature } from './inference-request.ts';
+import type { Usage } from './usage.ts';
+
+/** In OpenAI's sense; `error` for an end that the vendor itself calls broken. */
+export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'pause' | 'error';
+
+export interface Answer {
+  /** The vendor's own id, without meaning to anyone else. */
+  id: string;
+  /** The model that answered, as the vendor names it. */
+  model: string;
+  /** Unix seconds, where the vendor says so. */
+  createdAt?: number;
+  choices: AnswerChoice[];
+  usage: Usage | null;
+  /** What the vendor itself says the call cost (OpenRouter), picodollars. */
+  reportedCost?: bigint;
+  serviceTier?: string;
+}
+
+export interface AnswerChoice {
+  index: number;
+  /** Text, reasoning, tool calls, refusals, images: in the vendor's order. */
+  parts: Part[];
+  finishReason: FinishReason;
+  /** The stop sequence that was met, where the vendor says which. */
+  stopSequence?: string;
+  logProbabilities?: TokenLogProbability[];
+}
+
+export interface TokenLogProbability {
+  token: string;
+  logProbability: number;
+  bytes?: number[] | null;
+  alternatives: { token: string; logProbability: number; bytes?: number[] | null }[];
+}
+
+/** What a part is, before its content comes. */
+export type PartStart =
+  | { kind: 'text' }
+  | { kind: 'refusal' }
+  | { kind: 'reasoning'; id?: string }
+  | { kind: 'tool-call'; id: string; name: string; isCustom?: boolean };
+
+/**
+ * A stream is: answer-start, then for each part start, deltas, end; then finish for each choice, and the end where the
+ * protocol has one. Parts of one choice do not overlap and `part` counts from 0 within a choice; choices may overlap.
+ * `usage` may come several times, anywhere: each replaces the one before. An error ends the stream.
+ */
+export type AnswerEvent =
+  | { kind: 'answer-start'; id: string; model: string; createdAt?: number; serviceTier?: string }
+  | { kind: 'part-start'; choice: number; part: number; start: PartStart }
+  /** More of a text, refusal or reasoning, or of a tool call's arguments. */
+  | { kind: 'part-delta'; choice: number; part: number; delta: string; logProbabilities?: TokenLogProbability[] }
+  | { kind: 'part-citation'; choice: number; part: number; citation: Citation }
+  | { kind: 'part-end'; choice: number; part: number; signature?: Signature; isRedacted?: boolean }
+  /** A part that comes at once and whole: an image. */
+  | { kind: 'part-whole'; choice: number; part: number; value: Part }
+  | { kind: 'finish'; choice: number; reason: FinishReason; stopSequence?: string }
+  | { kind: 'usage'; usage: Usage; reportedCost?: bigint }
+  | { kind: 'service-tier'; serviceTier: string }
+  /** Proof that the vendor is alive. */
+  | { kind: 'ping' }
+  /** The vendor said that this was all (`[DONE]`, `message_stop`, `response.completed`). Nothing follows. */
+  | { kind: 'end' }
+  | { kind: 'error'; failure: Failure };

@@ -1,0 +1,198 @@
+// The canonical form of a request: what any client protocol is decoded to and any vendor protocol encoded from, where the
+// two differ. Same-protocol requests never take this form: they are passed through byte for byte.
+//
+// Every member is optional unless nothing can be done without it. A decoder leaves out what the client did not say; an
+// encoder never invents. What a protocol has and no other can express stays in `unmapped`, by the name its client gave it,
+// so that it can be named as dropped instead of vanishing.
+
+export interface InferenceRequest {
+  /** In order, system and developer turns where they stood. */
+  turns: Turn[];
+  tools: ToolDefinition[];
+  toolChoice?: ToolChoice;
+  /** False: at most one tool call per answer. */
+  allowsParallelToolCalls?: boolean;
+  /** Includes reasoning tokens, as in OpenAI's `max_completion_tokens`. */
+  maxOutputTokens?: number;
+  sampling: Sampling;
+  /** Sequences that end the answer; not part of it. */
+  stop?: string[];
+  /** How many answers (`n`). */
+  choices?: number;
+  output?: OutputFormat;
+  reasoning?: ReasoningRequest;
+  /** The end user, as the client names them. */
+  endUser?: string;
+  metadata?: Record<string, string>;
+  /** `auto`, `default`, `flex`, `priority`, … as in OpenAI. */
+  serviceTier?: string;
+  verbosity?: string;
+  /** How many alternatives per token; 0 for the chosen token alone. Absent: no log probabilities. */
+  logProbabilities?: number;
+  logitBias?: Record<string, number>;
+  /** `text`, `image`, `audio`. */
+  modalities?: string[];
+  image?: { aspectRatio?: string; size?: string };
+  speech?: { voice?: string; format?: string };
+  /** The model may search the web, by whatever means the vendor has. */
+  webSearch?: { contextSize?: string };
+  /** Merged into the vendor's body as it is, over what was encoded: `extra_body` of the client. */
+  extraBody?: Record<string, unknown>;
+  /** Members that have no canonical place, by the client's path: dropped when translated, and named as such. */
+  unmapped: Record<string, unknown>;
+}
+
+export interface Sampling {
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  seed?: number;
+  presencePenalty?: number;
+  frequencyPenalty?: number;
+}
+
+export type Role = 'system' | 'developer' | 'user' | 'assistant';
+
+/** One speaker's contribution. Tool results belong to a `user` turn: vendors differ in whom they ascribe them to. */
+export interface Turn {
+  role: Role;
+  parts: Part[];
+  /** Participant name, where the protocol has one. */
+  name?: string;
+}
+
+export type Part =
+  | TextPart
+  | RefusalPart
+  | ImagePart
+  | DocumentPart
+  | AudioPart
+  | ReasoningPart
+  | ToolCallPart
+  | ToolResultPart;
+
+/** A vendor's proof that it made a part (Anthropic `signature`, Gemini `thoughtSignature`, Responses `encrypted_content`). */
+export interface Signature {
+  /** Protocol family that can read it; elsewhere it is dropped. */
+  origin: 'anthropic-messages' | 'gemini-generate-content' | 'openai-responses';
+  value: string;
+}
+
+export interface TextPart {
+  kind: 'text';
+  text: string;
+  citations?: Citation[];
+  signature?: Signature;
+  /** Ends a prefix that is worth caching. Seconds, or the vendor's default. */
+  cacheBreakpoint?: { ttlSeconds?: number };
+}
+
+export interface RefusalPart {
+  kind: 'refusal';
+  text: string;
+}
+
+export type MediaSource =
+  | { kind: 'base64'; mediaType: string; data: string }
+  | { kind: 'url'; url: string; mediaType?: string }
+  /** A file of the Files API, or of the vendor's own. */
+  | { kind: 'file-id'; id: string; mediaType?: string };
+
+export interface ImagePart {
+  kind: 'image';
+  source: MediaSource;
+  /** `low`, `high`, `auto`, …, as in OpenAI. */
+  detail?: string;
+  signature?: Signature;
+}
+
+export interface DocumentPart {
+  kind: 'document';
+  source: MediaSource | { kind: 'text'; text: string };
+  filename?: string;
+}
+
+export interface AudioPart {
+  kind: 'audio';
+  /** `wav`, `mp3`, … */
+  format: string;
+  data: string;
+}
+
+/** What the model thought. Only its own vendor may see it again, and only with its signature. */
+export interface ReasoningPart {
+  kind: 'reasoning';
+  /** Empty where the vendor shows nothing but a signature. */
+  text: string;
+  signature?: Signature;
+  /** Anthropic `redacted_thinking`: the signature is all there is. */
+  isRedacted?: boolean;
+  /** Id of the item in the Responses API. */
+  id?: string;
+}
+
+export interface ToolCallPart {
+  kind: 'tool-call';
+  id: string;
+  name: string;
+  /** JSON text as the model wrote it; free text for a custom tool. */
+  arguments: string;
+  isCustom?: boolean;
+  signature?: Signature;
+}
+
+export interface ToolResultPart {
+  kind: 'tool-result';
+  callId: string;
+  /** Name of the tool: Gemini wants it; decoders look it up from the call. */
+  name?: string;
+  parts: (TextPart | ImagePart | DocumentPart)[];
+  isError?: boolean;
+}
+
+export interface Citation {
+  url?: string;
+  title?: string;
+  /** Of the text that is supported, where the vendor says so. Offsets in UTF-16 units of the part's text. */
+  startIndex?: number;
+  endIndex?: number;
+  citedText?: string;
+}
+
+export type ToolDefinition = FunctionTool | CustomTool;
+
+export interface FunctionTool {
+  kind: 'function';
+  name: string;
+  description?: string;
+  /** JSON Schema; absent: no arguments. */
+  parameters?: Record<string, unknown>;
+  isStrict?: boolean;
+}
+
+/** A tool whose input is free text (OpenAI `custom`); elsewhere a function with one string, `input`. */
+export interface CustomTool {
+  kind: 'custom';
+  name: string;
+  description?: string;
+  format?: unknown;
+}
+
+export type ToolChoice =
+  | { kind: 'auto' | 'none' | 'required' }
+  | { kind: 'tool'; name: string }
+  | { kind: 'allowed'; names: string[]; isRequired: boolean };
+
+export type OutputFormat =
+  | { kind: 'text' }
+  | { kind: 'json' }
+  | { kind: 'json-schema'; schema: Record<string, unknown>; name?: string; description?: string; isStrict?: boolean };
+
+export interface ReasoningRequest {
+  /** `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`: open, vendors add to it. */
+  effort?: string;
+  /** An explicit budget, where the client's protocol has one. 0: no reasoning. */
+  budgetTokens?: number;
+  /** The client wants to see the reasoning, or a summary of it. */
+  isShown?: boolean;
+}

@@ -1,0 +1,139 @@
+// Translation, one protocol at a time: N decoders and M encoders around one canonical form
+// (src/contracts/inference-request.ts, answer.ts), never a function for a pair of protocols.
+//
+// A client codec decodes requests and encodes answers; a vendor codec encodes requests and decodes answers. All of it is
+// pure and total: what cannot be carried is named (`dropped`) or refused (`Refusal`), unknown enum values and unknown
+// event types are ignored, nothing throws for what a client or a vendor can send.
+import type { Answer, AnswerEvent } from '../contracts/answer.ts';
+import type { Failure } from '../contracts/failure.ts';
+import type { InferenceRequest } from '../contracts/inference-request.ts';
+import type { Usage } from '../contracts/usage.ts';
+import type { SseEvent } from './sse-splitter.ts';
+
+/** Members of the canonical request that a vendor may be unable to carry. */
+export type RequestField =
+  | 'messages'
+  | 'tools'
+  | 'toolChoice'
+  | 'parallelToolCalls'
+  | 'maxOutputTokens'
+  | 'temperature'
+  | 'topP'
+  | 'topK'
+  | 'seed'
+  | 'presencePenalty'
+  | 'frequencyPenalty'
+  | 'stop'
+  | 'choices'
+  | 'output'
+  | 'reasoning'
+  | 'endUser'
+  | 'metadata'
+  | 'serviceTier'
+  | 'verbosity'
+  | 'logProbabilities'
+  | 'logitBias'
+  | 'modalities'
+  | 'image'
+  | 'speech'
+  | 'webSearch';
+
+/**
+ * How a client gets the usage of a stream: not at all, in an event of its own, or in the event that finishes the answer
+ * (ImageRouter's dialect: its examples read `choices[0]` of every chunk). Protocols whose streams always say it have
+ * `own-event`.
+ */
+export type UsageDelivery = 'none' | 'own-event' | 'last-event';
+
+/** JSON numbers in USD: `cost` is what is owed to the vendor, `charge` what is taken from the key's budget. */
+export interface ShownCost {
+  cost: string;
+  charge: string;
+}
+
+export interface ClientCodec {
+  /** A body that `readRequest` has accepted. The failure names the offending field in the client's own terms. */
+  decodeRequest(body: JsonObject): InferenceRequest | Failure;
+  /** The client's name of a field, for `x-sluice-dropped` and for refusals: `max_tokens`, `generationConfig.topK`. */
+  fieldName(field: RequestField): string;
+  /** The whole answer as JSON text, with `usage.cost` and the top-level `cost`. */
+  encodeAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string;
+  openEncoder(context: EncodeContext): AnswerEncoder;
+}
+
+export type JsonObject = Record<string, unknown>;
+
+export interface EncodeContext {
+  /** `req_…`; ids that the client is shown are made of its tail (`idFor`): stable over attempts, findable later. */
+  requestId: string;
+  /** Unix seconds of acceptance: `created` where the vendor does not say. */
+  createdAt: number;
+  /** What the client sent, parsed: the Responses API echoes it. */
+  clientBody: JsonObject;
+  usageDelivery: UsageDelivery;
+}
+
+/** `chatcmpl-…`, `resp_…`, `msg_…`: the client's kind of id for this request. */
+export function idFor(prefix: string, requestId: string): string {
+  return prefix + requestId.slice(requestId.indexOf('_') + 1);
+}
+
+/** Writes one stream. Fed with every event but `usage`, `ping`, `error` and `end`; texts are whole SSE events, or ''. */
+export interface AnswerEncoder {
+  encode(event: EncodableEvent): string;
+  /** What stands after the last event, terminator included. Finish reasons were encoded before. */
+  end(usage: Usage, shown: ShownCost): string;
+}
+
+export type EncodableEvent = Exclude<AnswerEvent, { kind: 'usage' | 'ping' | 'error' | 'end' }>;
+
+/** What would change the answer's meaning if it were left out. */
+export interface Refusal {
+  kind: 'refusal';
+  field: RequestField;
+  /** Why, for the client: "has no audio input". Becomes "<field>: provider 'x' (<protocol>) <reason>." */
+  reason: string;
+}
+
+export interface EncodedRequest {
+  kind: 'request';
+  body: JsonObject;
+  /** Fields that were left out without changing the meaning of the answer. */
+  dropped: RequestField[];
+  /** Headers that this body needs: betas, versions. */
+  headers?: Record<string, string>;
+}
+
+export interface EncodeRequestInput {
+  upstreamModel: string;
+  isStream: boolean;
+  /** False for vendors that refuse `stream_options`. */
+  canReportStreamUsage: boolean;
+}
+
+export interface VendorCodec {
+  encodeRequest(request: InferenceRequest, input: EncodeRequestInput): EncodedRequest | Refusal;
+  /** A parsed 2xx body. A failure for what is not an answer: an error object with status 200, a wrong shape. */
+  decodeAnswer(body: unknown, context: DecodeContext): Answer | Failure;
+  openDecoder(context: DecodeContext): AnswerDecoder;
+}
+
+export interface DecodeContext {
+  /** Source of ids where the vendor gives none: `callIdFor`. */
+  requestId: string;
+}
+
+/** An id for the n-th tool call (from 0, over all choices) of an answer whose vendor gave it none. */
+export function callIdFor(context: DecodeContext, ordinal: number): string {
+  return `${idFor('call_', context.requestId)}${ordinal}`;
+}
+
+/** Reads one stream. The splitter has joined `data:` lines; comments come with `data` null. */
+export interface AnswerDecoder {
+  decode(event: SseEvent): AnswerEvent[];
+  /**
+   * The connection was closed: what the decoder still holds back, such as part ends. Whether the stream was whole is
+   * judged by its caller: every choice has finished, or `end` was seen.
+   */
+  close(): AnswerEvent[];
+}

@@ -1,0 +1,124 @@
+// One call to a vendor, ready to be sent: passed through where the formats are the same, translated elsewhere.
+import type { Failure } from '../contracts/failure.ts';
+import { isFailure } from '../contracts/failure.ts';
+import type { JsonObject } from './codec.ts';
+import type { CallTarget, Translation } from './protocol.ts';
+import type { ProtocolRoute } from './registry.ts';
+import { createTranslation, translateRequest } from './translate.ts';
+
+export interface UpstreamRequest {
+  method: 'POST';
+  /** With its query; appended to the provider's base URL. */
+  path: string;
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
+/** What is particular to one provider, from its configuration. */
+export interface ProviderDialect {
+  name: string;
+  apiKey: string | null;
+  /** Header that carries the key, where it is not the protocol's own. */
+  credentialHeader: string | null;
+  /** Paths by protocol, where they are not the protocol's own; `{model}` is the vendor's model id. */
+  paths: Readonly<Record<string, string>>;
+  /** Added to every path: `api-version`. */
+  query: Readonly<Record<string, string>>;
+  canReportStreamUsage: boolean;
+}
+
+export interface CallInput {
+  body: Buffer;
+  upstreamModel: string;
+  isStream: boolean;
+  requestId: string;
+  /** Unix ms. */
+  acceptedAtMs: number;
+  /** Those of the client's headers that a vendor of the same protocol gets. */
+  forwardedHeaders: Readonly<Record<string, string>>;
+}
+
+export interface PreparedCall {
+  request: UpstreamRequest;
+  translation: Translation;
+  /** Fields of the client's request that this vendor is not told of. */
+  dropped: readonly string[];
+}
+
+/** A failure where the request cannot be said in the vendor's protocol; another vendor may still take it. */
+export function prepareCall(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
+  return route.pair === null ? passThrough(route, provider, input) : translate(route, route.pair, provider, input);
+}
+
+function passThrough(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall {
+  const { passThrough: way } = route.client;
+  const { upstreamModel, isStream } = input;
+  const body = way.buildBody({ ...input, canReportStreamUsage: provider.canReportStreamUsage });
+  const target = { operation: way.operation, upstreamModel, isStream };
+  const request = address(route, provider, target, body, input.forwardedHeaders);
+  return { request, translation: way, dropped: [] };
+}
+
+function translate(
+  route: ProtocolRoute,
+  pair: NonNullable<ProtocolRoute['pair']>,
+  provider: ProviderDialect,
+  input: CallInput,
+): PreparedCall | Failure {
+  const { requestId, upstreamModel, isStream } = input;
+  const clientBody = JSON.parse(input.body.toString()) as JsonObject;
+  const translated = translateRequest(pair, {
+    body: clientBody,
+    provider: provider.name,
+    vendorProtocol: route.vendor.name,
+    upstreamModel,
+    isStream,
+    canReportStreamUsage: provider.canReportStreamUsage,
+  });
+  if (isFailure(translated)) return translated;
+  const target: CallTarget = { operation: 'generate', upstreamModel, isStream };
+  const body = Buffer.from(JSON.stringify(translated.body));
+  const createdAt = Math.floor(input.acceptedAtMs / 1_000);
+  return {
+    request: address(route, provider, target, body, translated.headers),
+    translation: createTranslation(pair, { requestId, createdAt, clientBody }, { requestId }),
+    dropped: translated.dropped,
+  };
+}
+
+function address(
+  { vendor }: ProtocolRoute,
+  provider: ProviderDialect,
+  target: CallTarget,
+  body: Buffer,
+  more: Readonly<Record<string, string>>,
+): UpstreamRequest {
+  const template = target.operation === 'generate' ? provider.paths[vendor.name] : undefined;
+  const path = template?.replace('{model}', encodeURIComponent(target.upstreamModel)) ?? vendor.path(target);
+  return {
+    method: 'POST',
+    path: withQuery(path, provider.query),
+    headers: {
+      'content-type': 'application/json',
+      accept: target.isStream ? 'text/event-stream' : 'application/json',
+      ...vendor.headers,
+      ...more,
+      ...credential(vendor.credentialHeaders, provider),
+    },
+    body,
+  };
+}
+
+function credential(
+  ofProtocol: (apiKey: string) => Record<string, string>,
+  { apiKey, credentialHeader }: ProviderDialect,
+): Record<string, string> {
+  if (apiKey === null) return {};
+  if (credentialHeader === null) return ofProtocol(apiKey);
+  return { [credentialHeader]: credentialHeader === 'authorization' ? `Bearer ${apiKey}` : apiKey };
+}
+
+function withQuery(path: string, query: Readonly<Record<string, string>>): string {
+  const text = new URLSearchParams(query).toString();
+  return text === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${text}`;
+}

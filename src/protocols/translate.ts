@@ -1,0 +1,244 @@
+// From one protocol to another through the canonical form: the request on its way to the vendor, the answer on its way
+// back. Knows no protocol by name.
+import type { Answer, AnswerEvent } from '../contracts/answer.ts';
+import { createFailure, type Failure, isFailure } from '../contracts/failure.ts';
+import type { Part } from '../contracts/inference-request.ts';
+import type { PicoUsd } from '../contracts/money.ts';
+import { NO_USAGE, type Usage } from '../contracts/usage.ts';
+import type {
+  AnswerDecoder,
+  AnswerEncoder,
+  ClientCodec,
+  DecodeContext,
+  EncodeContext,
+  EncodedRequest,
+  JsonObject,
+  VendorCodec,
+} from './codec.ts';
+import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from './protocol.ts';
+import type { SseEvent } from './sse-splitter.ts';
+import { tokensOfBytes } from './token-estimate.ts';
+
+export interface TranslationPair {
+  client: ClientCodec;
+  vendor: VendorCodec;
+}
+
+export interface TranslateRequestInput {
+  body: JsonObject;
+  /** Names for the refusal's message. */
+  provider: string;
+  vendorProtocol: string;
+  upstreamModel: string;
+  isStream: boolean;
+  canReportStreamUsage: boolean;
+}
+
+export interface TranslatedRequest {
+  body: JsonObject;
+  headers: Record<string, string>;
+  /** In the client's own names, each once. */
+  dropped: string[];
+}
+
+/** The client's request for this vendor, or why this vendor cannot take it. */
+export function translateRequest(pair: TranslationPair, input: TranslateRequestInput): TranslatedRequest | Failure {
+  const request = pair.client.decodeRequest(input.body);
+  if (isFailure(request)) return request;
+  const encoded = pair.vendor.encodeRequest(request, input);
+  if (encoded.kind === 'refusal') {
+    const param = pair.client.fieldName(encoded.field);
+    const message = `'${param}' cannot be sent to provider '${input.provider}' (${input.vendorProtocol}): it ${encoded.reason}.`;
+    return createFailure('parameter_unsupported', message, { param });
+  }
+  return {
+    body: { ...encoded.body, ...request.extraBody },
+    headers: encoded.headers ?? {},
+    dropped: namesOfDropped(pair.client, encoded, Object.keys(request.unmapped)),
+  };
+}
+
+function namesOfDropped(client: ClientCodec, encoded: EncodedRequest, unmapped: string[]): string[] {
+  return [...new Set([...encoded.dropped.map((field) => client.fieldName(field)), ...unmapped])];
+}
+
+export function createTranslation(
+  pair: TranslationPair,
+  encodeContext: Omit<EncodeContext, 'usageDelivery'>,
+  decodeContext: DecodeContext,
+): Translation {
+  return {
+    openStream(context) {
+      const encoder = pair.client.openEncoder({ ...encodeContext, usageDelivery: context.usageDelivery });
+      return new TranslatedStream(pair.vendor.openDecoder(decodeContext), encoder, context);
+    },
+    relayBody(body, context) {
+      const answer = pair.vendor.decodeAnswer(parseJson(body), decodeContext);
+      if (isFailure(answer)) return { body, usage: NO_USAGE, failure: answer };
+      return encodeWhole(pair.client, answer, context, {
+        ...encodeContext,
+        usageDelivery: context.usageDelivery,
+      });
+    },
+  };
+}
+
+function encodeWhole(
+  client: ClientCodec,
+  answer: Answer,
+  context: RelayContext,
+  encodeContext: EncodeContext,
+): RelayedBody {
+  const usage =
+    answer.usage ??
+    estimatedUsage(
+      context,
+      answer.choices.flatMap((choice) => choice.parts),
+    );
+  const text = client.encodeAnswer(
+    answer,
+    usage,
+    context.priceUsage(usage, answer.reportedCost ?? null),
+    encodeContext,
+  );
+  return { body: Buffer.from(text), usage };
+}
+
+function estimatedUsage(context: RelayContext, parts: readonly Part[]): Usage {
+  const bytes = parts.reduce((sum, part) => sum + bytesOfPart(part), 0);
+  return estimate(context.estimatedInputTokens, bytes);
+}
+
+function estimate(inputTokens: number, outputBytes: number): Usage {
+  return { ...NO_USAGE, inputTokens, outputTokens: tokensOfBytes(outputBytes), isEstimated: true };
+}
+
+function bytesOfPart(part: Part): number {
+  switch (part.kind) {
+    case 'text':
+    case 'refusal':
+    case 'reasoning':
+      return Buffer.byteLength(part.text);
+    case 'tool-call':
+      return Buffer.byteLength(part.name) + Buffer.byteLength(part.arguments);
+    default:
+      return 0;
+  }
+}
+
+class TranslatedStream implements StreamRelay {
+  readonly #decoder: AnswerDecoder;
+  readonly #encoder: AnswerEncoder;
+  readonly #context: RelayContext;
+  readonly #finishedChoices = new Set<number>();
+  #hasStarted = false;
+  /** Something was relayed that a person could see. */
+  #hasContent = false;
+  #isEnded = false;
+  #isDone = false;
+  #outputBytes = 0;
+  #usage: Usage | null = null;
+  #reportedCost: PicoUsd | null = null;
+
+  constructor(decoder: AnswerDecoder, encoder: AnswerEncoder, context: RelayContext) {
+    this.#decoder = decoder;
+    this.#encoder = encoder;
+    this.#context = context;
+  }
+
+  accept(event: SseEvent): RelayedEvent {
+    if (this.#isDone) return NOTHING;
+    return this.#relay(this.#decoder.decode(event));
+  }
+
+  end(): RelayedEvent {
+    if (this.#isDone) return NOTHING;
+    const { bytes, failure } = this.#relay(this.#decoder.close());
+    if (failure !== undefined || this.#isDone) return { bytes, ...(failure === undefined ? {} : { failure }) };
+    if (!this.isComplete()) return { bytes, failure: CUT };
+    return { bytes: Buffer.concat([bytes ?? EMPTY, Buffer.from(this.#finish())]) };
+  }
+
+  usage(): Usage {
+    return this.#usage ?? estimate(this.#hasStarted ? this.#context.estimatedInputTokens : 0, this.#outputBytes);
+  }
+
+  isComplete(): boolean {
+    return this.#isEnded || this.#finishedChoices.size >= this.#context.choices;
+  }
+
+  #relay(events: readonly AnswerEvent[]): RelayedEvent {
+    let text = '';
+    for (const event of events) {
+      if (event.kind === 'error') return this.#relayed(text, event.failure);
+      text += this.#encode(event);
+    }
+    return this.#relayed(text);
+  }
+
+  #relayed(text: string, failure?: Failure): RelayedEvent {
+    const bytes = text === '' ? null : Buffer.from(text);
+    return { bytes, isPreamble: !this.#hasContent, ...(failure === undefined ? {} : { failure }) };
+  }
+
+  #encode(event: Exclude<AnswerEvent, { kind: 'error' }>): string {
+    this.#hasStarted = true;
+    this.#track(event);
+    switch (event.kind) {
+      case 'usage':
+        this.#usage = event.usage;
+        this.#reportedCost = event.reportedCost ?? null;
+        return '';
+      case 'ping':
+        return '';
+      case 'end':
+        this.#isEnded = true;
+        return this.#isDone ? '' : this.#finish();
+      default:
+        return this.#encoder.encode(event);
+    }
+  }
+
+  #track(event: AnswerEvent): void {
+    if (event.kind === 'part-delta') this.#outputBytes += Buffer.byteLength(event.delta);
+    if (event.kind === 'finish') this.#finishedChoices.add(event.choice);
+    this.#hasContent ||= isVisible(event);
+  }
+
+  #finish(): string {
+    this.#isDone = true;
+    const usage = this.usage();
+    return this.#encoder.end(usage, this.#context.priceUsage(usage, this.#reportedCost));
+  }
+}
+
+function isVisible(event: AnswerEvent): boolean {
+  switch (event.kind) {
+    case 'part-delta':
+      return event.delta !== '';
+    case 'part-start':
+      return event.start.kind === 'tool-call';
+    case 'part-whole':
+    case 'finish':
+    case 'end':
+      return true;
+    default:
+      return false;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const NOTHING: RelayedEvent = Object.freeze({ bytes: null });
+
+const CUT: Failure = createFailure(
+  'upstream_stream_cut',
+  'The provider closed the stream before the answer was finished.',
+);
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return null;
+  }
+}
