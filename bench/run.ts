@@ -23,6 +23,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     seconds: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '3' },
+    'portkey-node': { type: 'string', default: process.execPath },
   },
 });
 const seconds = Number(values.seconds);
@@ -123,7 +124,8 @@ async function compare(
   upstream: Measured,
   measure: (target: Target) => Promise<void>,
 ): Promise<void> {
-  const targets = [directTarget(upstreamPort), await startSluice(upstreamPort), await startPortkey(upstreamPort)];
+  const portkey = await startPortkey(upstreamPort, values['portkey-node']);
+  const targets = [directTarget(upstreamPort), await startSluice(upstreamPort), portkey];
   try {
     for (let round = 0; round < rounds; round++) for (const target of targets) await measure(target);
   } finally {

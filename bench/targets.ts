@@ -101,19 +101,15 @@ async function untilReady(url: string): Promise<void> {
   throw new Error('Sluice is not ready');
 }
 
-export async function startPortkey(upstreamPort: number): Promise<Target> {
+/** @param node the Node that Portkey runs on: its own image has version 20. */
+export async function startPortkey(upstreamPort: number, node: string): Promise<Target> {
   const directory = join(ROOT, 'bench/peers');
   const entry = join(directory, 'node_modules/@portkey-ai/gateway/build/start-server.js');
   if (!existsSync(entry)) installPeers(directory);
   const preload = join(directory, 'bind-loopback.mjs');
-  const gateway = startProcess(
-    'portkey',
-    process.execPath,
-    ['--import', preload, entry, `--port=${PORTKEY_PORT}`, '--headless'],
-    {
-      cwd: directory,
-    },
-  );
+  const gateway = startProcess('portkey', node, ['--import', preload, entry, `--port=${PORTKEY_PORT}`, '--headless'], {
+    cwd: directory,
+  });
   await untilListening(PORTKEY_PORT);
   return {
     name: 'portkey',

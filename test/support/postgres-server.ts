@@ -1,5 +1,5 @@
-// A real PostgreSQL: through testcontainers where a Docker engine answers, else the machine's own binaries with a data
-// directory of the test's. Null where there is neither; tests that need one say so.
+// A real PostgreSQL: the machine's own binaries with a data directory of the test's, else a container where a Docker engine
+// answers. Null where there is neither; tests that need one say so.
 import { spawn, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
-// A real Redis per test file: through testcontainers where a Docker engine answers, else the machine's redis-server.
-// Its process can be frozen, killed and started again on the same port, which is what the fault tests live on.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+// A real Redis per test file: the machine's own redis-server or valkey-server, else a container where a Docker engine
+// answers. It can be frozen, killed and started again on the same port, which is what the fault tests live on.
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -32,44 +32,92 @@ const READY_LIMIT_MS = 10_000;
 export async function startTestRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
   const port = await freePort();
-  let child = await launch(port, directory, options);
+  const command = findServer();
+  const launch = () =>
+    command === null ? launchContainer(port, directory, options) : launchLocal(command, port, directory, options);
+  let server = await launch();
   const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null, retryStrategy: () => 50 });
   client.on('error', () => undefined);
-
-  async function kill(): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    child.kill('SIGKILL');
-    await exited;
-  }
 
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
     client,
-    freeze: () => void child.kill('SIGSTOP'),
-    thaw: () => void child.kill('SIGCONT'),
-    kill,
+    freeze: () => server.freeze(),
+    thaw: () => server.thaw(),
+    kill: () => server.kill(),
     async restart() {
-      await kill();
-      child = await launch(port, directory, options);
+      await server.kill();
+      server = await launch();
     },
     async stop() {
       client.disconnect();
-      await kill();
+      await server.kill();
       rmSync(directory, { recursive: true, force: true });
     },
   };
 }
 
-async function launch(port: number, directory: string, options: TestRedisOptions): Promise<ChildProcess> {
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--hz', '100'];
-  args.push('--appendonly', options.appendOnly ? 'yes' : 'no', ...(options.args ?? []));
-  const child = spawn(serverCommand(), args, { stdio: 'ignore' });
+interface ServerProcess {
+  freeze(): void;
+  thaw(): void;
+  kill(): Promise<void>;
+}
+
+function settings(options: TestRedisOptions): string[] {
+  const args = ['--save', '', '--hz', '100', '--appendonly', options.appendOnly ? 'yes' : 'no'];
+  return [...args, ...(options.args ?? [])];
+}
+
+async function launchLocal(
+  command: string,
+  port: number,
+  directory: string,
+  options: TestRedisOptions,
+): Promise<ServerProcess> {
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...settings(options)];
+  const child = spawn(command, args, { stdio: 'ignore' });
   // A test run that is broken off must not leave servers behind.
   const killChild = () => void child.kill('SIGKILL');
   process.once('exit', killChild);
   child.once('exit', () => process.off('exit', killChild));
+  await untilAnswering(port);
+  return {
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+const REDIS_IMAGE = 'redis:7-alpine';
+
+/** Its data lies in the test's directory, so that it survives the container as it survives the process. */
+async function launchContainer(port: number, directory: string, options: TestRedisOptions): Promise<ServerProcess> {
+  // A heavy module that nearly no run needs.
+  const { GenericContainer } = await import('testcontainers');
+  const container = await new GenericContainer(REDIS_IMAGE)
+    .withExposedPorts({ container: 6379, host: port })
+    .withBindMounts([{ source: directory, target: '/data' }])
+    .withCommand(['redis-server', ...settings(options)])
+    .start();
+  const docker = (command: string) => void spawnSync('docker', [command, container.getId()], { stdio: 'ignore' });
+  await untilAnswering(port);
+  return {
+    freeze: () => docker('pause'),
+    thaw: () => docker('unpause'),
+    async kill() {
+      docker('kill');
+      await container.stop();
+    },
+  };
+}
+
+async function untilAnswering(port: number): Promise<void> {
   const client = new Redis({
     port,
     host: '127.0.0.1',
@@ -82,13 +130,14 @@ async function launch(port: number, directory: string, options: TestRedisOptions
   await client.ping();
   clearTimeout(timer);
   client.disconnect();
-  return child;
 }
 
-function serverCommand(): string {
+/** Null where a container must do. */
+function findServer(): string | null {
   const found = ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0);
-  if (found === undefined) throw new Error('tests need redis-server or valkey-server: apt-get install redis-server');
-  return found;
+  if (found !== undefined) return found;
+  if (spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 5_000 }).status === 0) return null;
+  throw new Error('tests need redis-server or valkey-server (apt-get install redis-server), or a Docker engine');
 }
 
 /** A port that was free a moment ago. */
