@@ -5,10 +5,12 @@ import { createKeyStore } from './accounts/key-store.ts';
 import { createApp } from './api/app.ts';
 import { cancelRequest } from './api/cancel-request.ts';
 import type { ApiContext } from './api/context.ts';
+import { createDepartures } from './api/departures.ts';
 import { createForgetter } from './api/forgetter.ts';
 import { createRelay } from './api/relay.ts';
 import { loadRuntime, requireRedis } from './config/runtime.ts';
 import { createInstanceId } from './contracts/ids.ts';
+import type { RequestSpec } from './contracts/request-record.ts';
 import { createLedgerStream } from './ledger/ledger-stream.ts';
 import { encodeMessage, requestOutcome } from './ledger/messages.ts';
 import { createLimiter } from './limits/limiter.ts';
@@ -44,9 +46,10 @@ runMain(async () => {
     openDatabase(runtime.databaseUrl, onError),
   ]);
   const metrics = createApiMetrics();
+  const replyLog = createReplyLog(redis, keyspace);
   const subscriber = await createReplySubscriber({
     connection: subscription,
-    log: createReplyLog(redis, keyspace),
+    log: replyLog,
     keyspace,
     inbox: instanceId,
     replyShards: runtime.replyShards,
@@ -61,6 +64,33 @@ runMain(async () => {
     if (channel === keyspace.accountsChannel) keys.forgetAll();
   });
 
+  const store = createRequestStore(redis, keyspace);
+  const producer = createQueueProducer(redis, keyspace, onError);
+  const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
+  const ledger = createLedgerStream(redis, keyspace);
+  const cancel = (spec: RequestSpec) =>
+    cancelRequest(
+      {
+        store: store,
+        producer: producer,
+        onError,
+        onRemoved: async (removed, progress) => {
+          const request = requestOutcome(removed, {
+            outcome: 'request_cancelled',
+            answeredBy: null,
+            attempts: progress.calls,
+            cost: BigInt(progress.costPicoUsd),
+            timeline: progress.timeline,
+            finishedAtMs: Date.now(),
+          });
+          await ledger.append(encodeMessage({ request }));
+          const { budgetHold, requestId } = removed;
+          if (budgetHold !== null) await budgets.settle(budgetHold, requestId, request.chargeUnits);
+        },
+      },
+      spec,
+    );
+
   let isClosing = false;
   const context: ApiContext = {
     instanceId,
@@ -71,50 +101,39 @@ runMain(async () => {
     database,
     keys,
     keyStore,
-    budgets: createBudgets(redis, keyspace, createBudgetReader(database)),
+    budgets,
     limiter: createLimiter(redis, keyspace),
     circuits: createCircuits(redis, keyspace, onError),
-    producer: createQueueProducer(redis, keyspace, onError),
-    store: createRequestStore(redis, keyspace),
+    producer,
+    store,
     subscriber,
+    replyLog,
     logger,
     metrics,
+    cancel,
     adminKey: environment.adminKey ?? null,
     replyShards: runtime.replyShards,
     isClosing: () => isClosing,
   };
 
-  const ledger = createLedgerStream(redis, keyspace);
   const forgetter = createForgetter(context.store, onError);
+  const departures = createDepartures({
+    store: context.store,
+    graceMs: configuration.server.resume_grace_ms,
+    cancel,
+    onError,
+  });
   const relay = createRelay({
     subscriber,
     keepAliveMs: configuration.server.keep_alive_ms,
     onSlowClient: (spec) => context.store.keep(spec.requestId, SLOW_CLIENT_KEEP_MS).catch(onError),
-    onClientGone: (spec) =>
-      cancelRequest(
-        {
-          store: context.store,
-          producer: context.producer,
-          onError,
-          onRemoved: async (removed, progress) => {
-            const request = requestOutcome(removed, {
-              outcome: 'request_cancelled',
-              answeredBy: null,
-              attempts: progress.calls,
-              cost: BigInt(progress.costPicoUsd),
-              finishedAtMs: Date.now(),
-            });
-            await ledger.append(encodeMessage({ request }));
-            const { budgetHold, requestId } = removed;
-            if (budgetHold !== null) await context.budgets.settle(budgetHold, requestId, request.chargeUnits);
-          },
-        },
-        spec,
-      ),
+    onJoined: (spec) => departures.joined(spec),
+    onLeft: (spec, isOver) => departures.left(spec, isOver),
+    onHopeless: cancel,
     onOver(spec, end) {
       const durationMs = Date.now() - spec.acceptedAtMs;
       metrics.requestEnded({ route: spec.protocol, status: end.status, outcome: end.outcome }, durationMs / 1_000);
-      if (end.isDelivered && !spec.isStream) forgetter.forget(spec.requestId);
+      if (end.isDelivered && !spec.isStream && spec.lifetime === 'client') forgetter.forget(spec.requestId);
       const { requestId, keyId, model, lane, isStream } = spec;
       logger.info(
         {
@@ -147,6 +166,7 @@ runMain(async () => {
     await relay.whenIdle(graceMs);
     await app.close();
     relay.close();
+    departures.close();
     await forgetter.close();
     await subscriber.close();
     await context.producer.close();

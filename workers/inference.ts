@@ -14,6 +14,7 @@ import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createPublisher } from '#src/reply/publisher.ts';
+import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createCircuits } from '#src/routing/circuits.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
@@ -64,6 +65,7 @@ runMain(async () => {
     catalogue: runtime.catalogue,
     store: createRequestStore(redis, keyspace),
     publisher: createPublisher(redis, keyspace, onError),
+    replyLog: createReplyLog(redis, keyspace),
     producer: createQueueProducer(redis, keyspace, onError),
     limiter,
     desk: createPermitDesk(limiter, onError),
@@ -79,7 +81,7 @@ runMain(async () => {
     settings: {
       hasEventIds: configuration.server.stream_ids,
       maxAnswerBytes: configuration.workers.max_answer_bytes,
-      retentionMs: configuration.storage.finished_ms,
+      holdBackTokens: configuration.server.hold_back_tokens,
       recordTtlMs: configuration.server.deadline_ms + RECORD_TTL_MARGIN_MS,
     },
   };

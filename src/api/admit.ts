@@ -3,10 +3,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ApiKey, mayUseModel } from '../accounts/api-key.ts';
 import type { BudgetHold } from '../accounts/budgets.ts';
-import type { Catalogue } from '../config/catalogue.ts';
+import { estimateCharge } from '../accounts/estimate-charge.ts';
 import { createFailure, FailureError } from '../contracts/failure.ts';
 import { LANES, type Lane } from '../contracts/job.ts';
-import { chargeOf, costOf, formatCharge } from '../contracts/money.ts';
+import { formatCharge } from '../contracts/money.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { RoutePlan } from '../contracts/route-plan.ts';
 import type { Limiter, Scope, WindowState } from '../limits/limiter.ts';
@@ -113,21 +113,4 @@ export async function reserveBudget(
     `The budget of this key is exhausted: ${formatCharge(Math.max(0, reservation.left))} USD are left, ` +
     `the request may cost ${formatCharge(units)} USD. Raise the budget, or lower max_tokens.`;
   throw new FailureError(createFailure('budget_exhausted', message));
-}
-
-function estimateCharge(catalogue: Catalogue, plan: RoutePlan, request: Sized): number {
-  const usage = {
-    inputTokens: request.estimatedInputTokens,
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-    outputTokens: request.estimatedOutputTokens,
-    reasoningTokens: 0,
-    isEstimated: true,
-  };
-  const costs = plan.steps.map((step) => {
-    const deployment = catalogue.deployments.get(step.deployment);
-    const price = deployment && catalogue.priceOf(deployment, step.upstreamModel, usage.inputTokens);
-    return price ? costOf(usage, price) : 0n;
-  });
-  return chargeOf(costs.reduce((dearest, cost) => (cost > dearest ? cost : dearest), 0n));
 }

@@ -15,6 +15,7 @@ import { registerAdmin } from './routes/admin.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInference } from './routes/inference.ts';
 import { registerModels } from './routes/models.ts';
+import { registerRequests } from './routes/requests.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -61,6 +62,7 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
   registerHealth(app, context);
   registerModels(app, context);
   registerAdmin(app, context);
+  registerRequests(app, context, relay);
   for (const endpoint of CLIENT_ENDPOINTS) registerInference(app, context, relay, endpoint);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;

@@ -36,7 +36,13 @@ async function cancelOnce({ store, producer, onRemoved }: Canceller, spec: Reque
   if (result.kind === 'done') return true;
   if (result.kind === 'running') return false;
   const { provider } = stepAt(spec.plan, result.step, result.progress);
-  const isRemoved = await producer.remove(provider, spec.lane, { requestId: spec.requestId, step: result.step });
+  const job = { requestId: spec.requestId, step: result.step };
+  const isRemoved = await producer.remove(provider, spec.lane, job);
+  if (isRemoved && spec.lifetime !== 'client') {
+    // Others may listen, or ask later: a worker ends it properly, before everything else that waits.
+    await producer.enqueue(provider, spec.lane, job, { isFirst: true });
+    return false;
+  }
   if (isRemoved) await Promise.all([store.forget([spec.requestId]), onRemoved(spec, result.progress)]);
   return isRemoved;
 }

@@ -4,8 +4,10 @@ import type { KeyCache } from '../accounts/key-cache.ts';
 import type { KeyStore } from '../accounts/key-store.ts';
 import type { Catalogue } from '../config/catalogue.ts';
 import type { Configuration } from '../config/schema.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { QueueProducer } from '../queue/producer.ts';
+import type { ReplyLog } from '../reply/reply-log.ts';
 import type { RequestStore } from '../reply/request-store.ts';
 import type { ReplySubscriber } from '../reply/subscriber.ts';
 import type { Circuits } from '../routing/circuits.ts';
@@ -30,8 +32,11 @@ export interface ApiContext {
   producer: QueueProducer;
   store: RequestStore;
   subscriber: ReplySubscriber;
+  replyLog: ReplyLog;
   logger: Logger;
   metrics: ApiMetrics;
+  /** Stops whatever works on a request; returns at once. */
+  cancel: (spec: RequestSpec) => void;
   /** Null: no administration. */
   adminKey: string | null;
   replyShards: number;

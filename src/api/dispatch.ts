@@ -3,10 +3,12 @@
 import { createFailure, FailureError } from '../contracts/failure.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { QueueProducer } from '../queue/producer.ts';
-import type { RequestStore } from '../reply/request-store.ts';
+import type { AcceptResult, IdempotencyClaim, RequestStore } from '../reply/request-store.ts';
 
 /** Record and body outlive the deadline by this: a worker may be writing its last frame. */
 const RECORD_GRACE_MS = 120_000;
+/** Nobody sees the deadline of these pass: a worker must find them to say so, even after a long weekend without one. */
+const UNWATCHED_RECORD_GRACE_MS = 7 * 24 * 3_600_000;
 const RETRY_AFTER_OUTAGE_MS = 1_000;
 
 export interface Dispatcher {
@@ -14,12 +16,20 @@ export interface Dispatcher {
   producer: QueueProducer;
 }
 
-/** Throws a FailureError (503) when Redis does not take it; the client may repeat it: what was written is cancelled. */
-export async function dispatch({ store, producer }: Dispatcher, spec: RequestSpec, body: Buffer): Promise<void> {
-  const timeToLiveMs = spec.deadlineAtMs - spec.acceptedAtMs + RECORD_GRACE_MS;
+/** Nothing is enqueued where the request joins another. Throws a FailureError (503) when Redis does not take it; the client may repeat it: what was written is cancelled. */
+export async function dispatch(
+  { store, producer }: Dispatcher,
+  spec: RequestSpec,
+  body: Buffer,
+  idempotency?: IdempotencyClaim,
+): Promise<AcceptResult> {
+  const graceMs = spec.lifetime === 'nobody' ? UNWATCHED_RECORD_GRACE_MS : RECORD_GRACE_MS;
+  const timeToLiveMs = spec.deadlineAtMs - spec.acceptedAtMs + graceMs;
   try {
-    await store.accept(spec, body, timeToLiveMs);
+    const result = await store.accept(spec, body, timeToLiveMs, idempotency);
+    if (result.kind !== 'accepted') return result;
     await producer.enqueue(spec.plan.steps[0]!.provider, spec.lane, { requestId: spec.requestId, step: 0 });
+    return result;
   } catch (error) {
     // A command that timed out may still be carried out once Redis goes on: then this one is too, right after it.
     store.cancel(spec.requestId).catch(() => undefined);
@@ -27,7 +37,12 @@ export async function dispatch({ store, producer }: Dispatcher, spec: RequestSpe
   }
 }
 
-export function unavailable(error: Error): FailureError {
+function unavailable(error: Error): FailureError {
   const message = `The request queue is not available right now (${error.name}). Nothing was sent; try again shortly.`;
   return new FailureError(createFailure('queue_unavailable', message, { retryAfterMs: RETRY_AFTER_OUTAGE_MS }));
+}
+
+/** Redis being away is an outcome, not a bug. */
+export function rethrow(error: Error): never {
+  throw error instanceof FailureError ? error : unavailable(error);
 }

@@ -6,17 +6,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createFailure, type Failure } from '../contracts/failure.ts';
 import { ruleOf } from '../contracts/failure-table.ts';
-import type { Frame, HeadMeta } from '../contracts/frame.ts';
+import type { Frame, FrameId, HeadMeta } from '../contracts/frame.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { ClientProtocol } from '../protocols/protocol.ts';
-import type { ReplySubscriber, ReplySubscription } from '../reply/subscriber.ts';
+import type { OpenOptions, ReplySubscriber, ReplySubscription } from '../reply/subscriber.ts';
 import { encodeFailureAnswer } from './failure-answer.ts';
+import { cutToResumePoint } from './resume-point.ts';
 
 export interface RelayOptions {
   subscriber: ReplySubscriber;
   keepAliveMs: number;
-  /** The client went away before its answer was whole: whatever works on it must stop. */
-  onClientGone: (spec: RequestSpec) => void;
+  /** Another client listens to a reply that has begun. */
+  onJoined: (spec: RequestSpec) => void;
+  /** The client has its answer (`isOver`), or went away before it was whole. */
+  onLeft: (spec: RequestSpec, isOver: boolean) => void;
+  /** Nothing can come of it any more: whatever works on it must stop. */
+  onHopeless: (spec: RequestSpec) => void;
   /** The client reads slower than it is answered: its log must not expire under it. */
   onSlowClient: (spec: RequestSpec) => void;
   onOver: (spec: RequestSpec, end: ReplyEnd) => void;
@@ -32,8 +37,8 @@ export interface ReplyEnd {
 }
 
 export interface Relay {
-  /** Listens for the reply's frames; call it before anything is queued. */
-  open(spec: RequestSpec, exchange: HttpExchange): Reply;
+  /** Listens for the reply's frames; call it before anything is queued, or with `joins` at any time after. */
+  open(spec: RequestSpec, exchange: HttpExchange, options?: OpenOptions): Reply;
   readonly openCount: number;
   /** Resolves when no reply is open, at the latest after `limitMs`. */
   whenIdle(limitMs: number): Promise<void>;
@@ -52,6 +57,8 @@ export interface HttpExchange {
 export interface Reply {
   /** Nobody works on the request: answer this and be done. */
   refuse(failure: Failure): void;
+  /** Stops listening; the exchange is free for another reply. */
+  release(): void;
 }
 
 const TICK_MS = 1_000;
@@ -69,8 +76,8 @@ export function createRelay(options: RelayOptions): Relay {
   }, TICK_MS);
   timer.unref();
   return {
-    open(spec, exchange) {
-      const reply = new OpenReply(options, spec, exchange, () => replies.delete(reply));
+    open(spec, exchange, openOptions = {}) {
+      const reply = new OpenReply(options, spec, exchange, openOptions, () => replies.delete(reply));
       replies.add(reply);
       return reply;
     },
@@ -93,22 +100,42 @@ class OpenReply implements Reply {
   readonly #exchange: HttpExchange;
   readonly #onClosed: () => void;
   readonly #subscription: ReplySubscription;
+  /** The last event that the client had before it came back. */
+  #cutAfter: FrameId | null;
+  readonly #onSocketClosed = () => this.#leave();
+  readonly #onDrain = () => this.#subscription.resume();
   #lastWriteMs = Date.now();
   #bytes = 0;
   #isOver = false;
 
-  constructor(options: RelayOptions, spec: RequestSpec, exchange: HttpExchange, onClosed: () => void) {
+  constructor(
+    options: RelayOptions,
+    spec: RequestSpec,
+    exchange: HttpExchange,
+    openOptions: OpenOptions,
+    onClosed: () => void,
+  ) {
     this.#options = options;
     this.#spec = spec;
     this.#exchange = exchange;
     this.#onClosed = onClosed;
-    this.#subscription = options.subscriber.open(spec.requestId, (frame) => this.#accept(frame));
-    exchange.response.once('close', () => this.#onSocketClosed());
-    exchange.response.on('drain', () => this.#subscription.resume());
+    this.#cutAfter = openOptions.after ?? null;
+    this.#subscription = options.subscriber.open(spec.requestId, (frame) => this.#accept(frame), openOptions);
+    if (openOptions.joins !== undefined) options.onJoined(spec);
+    exchange.response.once('close', this.#onSocketClosed);
+    exchange.response.on('drain', this.#onDrain);
   }
 
   refuse(failure: Failure): void {
     this.#fail(failure);
+  }
+
+  release(): void {
+    this.#isOver = true;
+    this.#subscription.close();
+    this.#onClosed();
+    this.#exchange.response.off('close', this.#onSocketClosed);
+    this.#exchange.response.off('drain', this.#onDrain);
   }
 
   tick(nowMs: number): void {
@@ -123,8 +150,10 @@ class OpenReply implements Reply {
     if (this.#spec.isStream && isIdle) this.#sendKeepAlive();
   }
 
-  #accept(frame: Frame): void {
+  #accept(whole: Frame): void {
     if (this.#isOver) return;
+    const frame = this.#cutAfter === null ? whole : { ...whole, bytes: cutToResumePoint(whole, this.#cutAfter) };
+    this.#cutAfter = null;
     switch (frame.kind) {
       case 'head':
         return this.#sendHead(JSON.parse(frame.meta) as HeadMeta, frame.bytes);
@@ -154,20 +183,25 @@ class OpenReply implements Reply {
 
   #write(bytes: Buffer): void {
     if (bytes.length === 0) return;
+    const { response, client, headers } = this.#exchange;
+    // One that comes back has had the head in its first connection.
+    if (!response.headersSent) response.writeHead(200, { ...headers, ...client.streamHeaders });
     this.#lastWriteMs = Date.now();
     this.#bytes += bytes.length;
     // A slow client is not buffered for: its frames wait in the log until the socket has drained.
-    if (!this.#exchange.response.write(bytes)) this.#subscription.pause();
+    if (!response.write(bytes)) this.#subscription.pause();
   }
 
   #end(outcome: string): void {
-    this.#exchange.response.end();
+    const { response, client, headers } = this.#exchange;
+    if (!response.headersSent) response.writeHead(200, { ...headers, ...client.streamHeaders });
+    response.end();
     this.#close({ outcome, isDelivered: true });
   }
 
   #failAsSaid(failure: Failure): void {
     // Its worker does not know that frames were lost and goes on.
-    if (failure.code === 'stream_interrupted') this.#options.onClientGone(this.#spec);
+    if (failure.code === 'stream_interrupted') this.#options.onHopeless(this.#spec);
     this.#fail(failure);
   }
 
@@ -187,19 +221,16 @@ class OpenReply implements Reply {
 
   /** The status goes out before the answer is known, as late as a proxy's patience allows. */
   #sendKeepAlive(): void {
-    const { response, client, headers } = this.#exchange;
-    if (!response.headersSent) response.writeHead(200, { ...headers, ...client.streamHeaders });
     this.#write(this.#exchange.client.keepAlive);
   }
 
   #giveUp(): void {
-    this.#options.onClientGone(this.#spec);
+    this.#options.onHopeless(this.#spec);
     this.#fail(createFailure('deadline_passed_waiting', 'No worker answered before the deadline of the request.'));
   }
 
-  #onSocketClosed(): void {
+  #leave(): void {
     if (this.#isOver) return;
-    this.#options.onClientGone(this.#spec);
     this.#close({ outcome: 'request_cancelled', isDelivered: false });
   }
 
@@ -207,6 +238,7 @@ class OpenReply implements Reply {
     this.#isOver = true;
     this.#subscription.close();
     this.#onClosed();
+    this.#options.onLeft(this.#spec, end.isDelivered);
     const { response } = this.#exchange;
     const status = end.isDelivered || response.headersSent ? response.statusCode : ruleOf('request_cancelled').status;
     this.#options.onOver(this.#spec, { ...end, status, bytes: this.#bytes });

@@ -200,6 +200,7 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
       paths: settings.paths,
       query: settings.query,
       canReportStreamUsage: settings.stream_usage ?? preset?.hasStreamUsage ?? true,
+      prefill: settings.prefill ?? null,
     },
     headers: settings.headers,
     timeouts: {

@@ -71,6 +71,7 @@ export const FAILURES = {
   method_not_allowed: client(405, 'invalid_request'),
   request_too_large: client(413, 'too_large', 'request_too_large'),
   content_type_unsupported: client(415, 'invalid_request', 'unsupported_media_type'),
+  idempotency_conflict: client(409, 'conflict', undefined, { shouldRetry: false }),
   key_rate_limited: client(429, 'rate_limit', 'rate_limit_exceeded'),
   request_cancelled: client(499, 'invalid_request'),
 
@@ -175,6 +176,15 @@ export const FAILURES = {
   },
   upstream_idle_timeout: { status: 504, kind: 'timeout', retry: true, fallback: true, cooldown: 'count', rank: 48 },
   upstream_total_timeout: { status: 504, kind: 'timeout', retry: false, fallback: true, cooldown: 'count', rank: 48 },
+  /** A vendor that was asked again after a cut gave another answer than the client has the beginning of. */
+  upstream_answer_differs: {
+    status: 502,
+    kind: 'upstream',
+    retry: false,
+    fallback: true,
+    cooldown: 'none',
+    rank: 5,
+  },
   upstream_stream_cut: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 48 },
 } as const satisfies Record<string, FailureRule>;
 

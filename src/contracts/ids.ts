@@ -10,6 +10,8 @@ export const MAX_REPLY_SHARDS = 32;
 
 const TIME_DIGITS = 10;
 const RANDOM_DIGITS = 14;
+/** Digits of every id that `createSortableId` makes. */
+export const ID_DIGITS = TIME_DIGITS + RANDOM_DIGITS;
 const REQUEST_ID = /^req_([0-9a-hjkmnp-tv-z])[0-9a-hjkmnp-tv-z]{24}$/;
 
 /** One read of the kernel's random source serves a few hundred ids: reading it per id costs 2 µs each. */
@@ -26,19 +28,25 @@ function randomDigits(): string {
   return digits;
 }
 
-function timeDigits(nowMs: number): string {
+/** The lowest `count` base-32 digits of a whole number, highest first. */
+export function toDigits(value: number, count: number): string {
   let digits = '';
-  let rest = nowMs;
-  for (let i = 0; i < TIME_DIGITS; i++) {
+  let rest = value;
+  for (let i = 0; i < count; i++) {
     digits = ALPHABET[rest % 32]! + digits;
     rest = Math.floor(rest / 32);
   }
   return digits;
 }
 
+/** The digit of a request id that names its shard. */
+export function replyShardDigit(shard: number): string {
+  return ALPHABET[shard]!;
+}
+
 /** 24 digits: time in milliseconds, then 70 random bits. Sorts by time; safe in URLs, file names and BullMQ job ids. */
 export function createSortableId(nowMs: number = Date.now()): string {
-  return timeDigits(nowMs) + randomDigits();
+  return toDigits(nowMs, TIME_DIGITS) + randomDigits();
 }
 
 /** @param replyShards how many shards new requests spread over, 1 to 32; ids made with another number stay valid. */
@@ -46,6 +54,11 @@ export function createRequestId(replyShards: number, nowMs: number = Date.now())
   const id = createSortableId(nowMs);
   const shard = replyShards === 1 ? 0 : ALPHABET.indexOf(id.at(-1)!) % replyShards;
   return `req_${ALPHABET[shard]}${id}`;
+}
+
+/** In a given shard: where something that the request must be written with already lives. */
+export function createRequestIdIn(shard: number, nowMs: number = Date.now()): string {
+  return `req_${ALPHABET[shard]}${createSortableId(nowMs)}`;
 }
 
 export function isRequestId(text: string): boolean {
@@ -60,7 +73,7 @@ export function shardOf(requestId: string): number {
 }
 
 /** Names one running process (an API instance, a worker) in locks, channels and logs. New at every start. */
-export function createInstanceId(kind: 'api' | 'worker'): string {
+export function createInstanceId(kind: 'api' | 'worker' | 'batches'): string {
   return `${kind}_${randomDigits()}`;
 }
 

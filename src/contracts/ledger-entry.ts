@@ -1,5 +1,6 @@
 // One attempt's cost, written exactly once. Crosses the ledger stream as JSON (money as decimal strings).
 import type { Lane } from './job.ts';
+import type { TimelinePart } from './request-record.ts';
 
 /**
  * - `settled`: the vendor's own usage, or nothing was served.
@@ -56,6 +57,8 @@ export interface RequestOutcome {
   /** Attempts that called a vendor. */
   attempts: number;
   costPicoUsd: string;
+  /** Where its time went, from acceptance to its end. */
+  timeline: readonly TimelinePart[];
   /** Ten-thousandths of a dollar taken from the key's budget: the cost, rounded up once. */
   chargeUnits: number;
 }

@@ -41,6 +41,13 @@ export interface RequestSpec {
   deadlineAtMs: number;
   /** API instance that holds the client's connection: where frames are announced. */
   inbox: string;
+  /**
+   * Whose leaving ends it: `client`, when its connection goes; `resumable`, when nobody has come back to it for a while
+   * (it has an idempotency key); `nobody`, because nothing ever waits on a connection (asynchronous, batch line).
+   */
+  lifetime: 'client' | 'resumable' | 'nobody';
+  /** How long record and log stay readable after the end. Milliseconds. */
+  retentionMs: number;
   estimatedInputTokens: number;
   /** Upper bound of the answer as far as the request states one, else the model's default estimate. */
   estimatedOutputTokens: number;
@@ -60,6 +67,26 @@ export interface RequestProgress {
   calls: number;
   /** Picodollars owed for attempts so far, as a decimal string. */
   costPicoUsd: string;
+  /** Where the time went, without gaps: each part begins where the one before ended, the first at acceptance. */
+  timeline: TimelinePart[];
+  /** What a parked request waits for: the kind of the part that its wait becomes. */
+  waitsFor?: Pick<TimelinePart, 'kind' | 'provider' | 'reason'>;
+}
+
+/**
+ * - `queue`: waited for a worker to take it. `limit`: waited for a permit; `reason` is the scope and what it had too
+ *   little of. `circuit`: its deployment was out of rotation. `backoff`: before a retry. `attempt`: a vendor was called.
+ * - `other`: everything between (hand-overs); a few milliseconds.
+ */
+export interface TimelinePart {
+  kind: 'queue' | 'limit' | 'circuit' | 'hold' | 'backoff' | 'attempt' | 'other';
+  /** Unix milliseconds. */
+  untilMs: number;
+  provider?: string;
+  reason?: string;
+  /** Of an attempt: its number and its outcome, `ok` or a failure code. */
+  attempt?: number;
+  outcome?: string;
 }
 
 export const NO_PROGRESS: RequestProgress = Object.freeze({
@@ -69,4 +96,5 @@ export const NO_PROGRESS: RequestProgress = Object.freeze({
   failures: [],
   calls: 0,
   costPicoUsd: '0',
+  timeline: [],
 });

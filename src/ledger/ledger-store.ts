@@ -160,5 +160,6 @@ function requestRow(request: RequestOutcome): Insertable<RequestsTable> {
     attempts: request.attempts,
     cost_pico_usd: request.costPicoUsd,
     charge_units: request.chargeUnits,
+    timeline: JSON.stringify(request.timeline ?? []),
   };
 }

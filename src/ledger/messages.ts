@@ -1,7 +1,7 @@
 // What the tiers tell the ledger: one entry per attempt, one outcome per request.
 import type { LedgerEntry, LedgerMessage, LedgerState, RequestOutcome } from '../contracts/ledger-entry.ts';
 import { chargeOf, type PicoUsd } from '../contracts/money.ts';
-import type { RequestSpec } from '../contracts/request-record.ts';
+import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
 import type { Usage } from '../contracts/usage.ts';
 
@@ -53,6 +53,7 @@ export interface RequestEnd {
   answeredBy: RouteStep | null;
   attempts: number;
   cost: PicoUsd;
+  timeline: readonly TimelinePart[];
   finishedAtMs: number;
 }
 
@@ -71,6 +72,7 @@ export function requestOutcome(spec: RequestSpec, end: RequestEnd): RequestOutco
     finishedAtMs: end.finishedAtMs,
     attempts: end.attempts,
     costPicoUsd: end.cost.toString(),
+    timeline: end.timeline,
     chargeUnits: chargeOf(end.cost),
   };
 }

@@ -59,6 +59,22 @@ export interface ClientCodec {
   /** The whole answer as JSON text, with `usage.cost` and the top-level `cost`. */
   encodeAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string;
   openEncoder(context: EncodeContext): AnswerEncoder;
+  /**
+   * An encoder that goes on with a stream that broke off, in the same ids and numbers; null where that cannot be done
+   * unseen: a tool call or an image had begun, several choices, a finish was said. Absent: never.
+   * @param delivered what the client has, byte for byte; may end in the middle of an event's gathering, never of an event.
+   */
+  resumeEncoder?(delivered: Buffer, context: EncodeContext): ResumedStream | null;
+}
+
+export interface ResumedStream {
+  encoder: AnswerEncoder;
+  /** The text part that was open, or that comes next: more of it is encoded as deltas of this part. */
+  part: number;
+  /** What of it the client has. */
+  text: string;
+  /** The client has seen that part begin. */
+  isOpen: boolean;
 }
 
 export type JsonObject = Record<string, unknown>;
@@ -112,6 +128,8 @@ export interface EncodeRequestInput {
 }
 
 export interface VendorCodec {
+  /** Whether this model goes on with the text of a last turn that is the assistant's own. Absent: no model does. */
+  acceptsPrefill?(upstreamModel: string): boolean;
   encodeRequest(request: InferenceRequest, input: EncodeRequestInput): EncodedRequest | Refusal;
   /** A parsed 2xx body. A failure for what is not an answer: an error object with status 200, a wrong shape. */
   decodeAnswer(body: unknown, context: DecodeContext): Answer | Failure;

@@ -25,7 +25,14 @@ export interface ProviderDialect {
   /** Added to every path: `api-version`. */
   query: Readonly<Record<string, string>>;
   canReportStreamUsage: boolean;
+  /**
+   * How its models are told to go on with a text of theirs: as a closing assistant message (`plain`), one that is marked
+   * so (`prefix`: Mistral, DeepSeek), or by vLLM's own flags (`continue`). Null: as the protocol knows of the model.
+   */
+  prefill: PrefillStyle | 'never' | null;
 }
+
+export type PrefillStyle = 'plain' | 'prefix' | 'continue';
 
 export interface CallInput {
   body: Buffer;
@@ -86,7 +93,8 @@ function translate(
   };
 }
 
-function address(
+/** Path and headers of a call, with what is particular to the provider. */
+export function address(
   { vendor }: ProtocolRoute,
   provider: ProviderDialect,
   target: CallTarget,

@@ -116,3 +116,18 @@ export function replaceData(event: SseEvent, data: Buffer): Buffer {
   const name = event.name === null ? '' : `event: ${event.name}\n`;
   return Buffer.concat([Buffer.from(`${name}data: `), data, Buffer.from('\n\n')]);
 }
+
+const EVENT_END = Buffer.from('\n\n');
+
+/** Events of our own making, each with the empty line that ends it; a vendor's own event comes back whole. */
+export function splitEvents(bytes: Buffer): Buffer[] {
+  const events: Buffer[] = [];
+  let start = 0;
+  while (start < bytes.length) {
+    const end = bytes.indexOf(EVENT_END, start);
+    const next = end < 0 ? bytes.length : end + EVENT_END.length;
+    events.push(bytes.subarray(start, next));
+    start = next;
+  }
+  return events;
+}

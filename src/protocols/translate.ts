@@ -126,7 +126,8 @@ function bytesOfPart(part: Part): number {
   }
 }
 
-class TranslatedStream implements StreamRelay {
+/** A relay from any decoder to any encoder. */
+export class TranslatedStream implements StreamRelay {
   readonly #decoder: AnswerDecoder;
   readonly #encoder: AnswerEncoder;
   readonly #context: RelayContext;

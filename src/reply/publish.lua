@@ -23,7 +23,7 @@ for a = 2, #ARGV, 7 do
     end
   else
     if is_last then
-      redis.call('HSET', record, 'state', 'done')
+      redis.call('HSET', record, 'state', 'done', 'outcome', kind == 'end' and meta or kind == 'fail' and 'failed' or 'ok')
       redis.call('PEXPIRE', record, retention)
       redis.call('PEXPIRE', log, retention)
       redis.call('UNLINK', body)

@@ -52,6 +52,29 @@ export type CancelResult =
   | { kind: 'running' }
   | { kind: 'queued'; step: number; progress: RequestProgress };
 
+export interface IdempotencyClaim {
+  /** Names the key, with its owner: two API keys never share one. */
+  name: string;
+  /** Of everything that makes the request what it is. */
+  fingerprint: string;
+  timeToLiveMs: number;
+}
+
+export type AcceptResult = { kind: 'accepted' } | { kind: 'joined'; requestId: string } | { kind: 'conflict' };
+
+/** A request as an onlooker sees it. */
+export interface RequestView {
+  spec: RequestSpec;
+  state: 'queued' | 'running' | 'done';
+  step: number;
+  isCancelled: boolean;
+  /** Clients that wait for the answer; counted for resumable requests only. */
+  listeners: number;
+  progress: RequestProgress;
+  /** Of a request that is done: `ok` or a failure's code, `failed` where the log says which. */
+  outcome: string | null;
+}
+
 export interface ReleaseChange {
   fromStep: number;
   toStep: number;
@@ -61,7 +84,14 @@ export interface ReleaseChange {
 }
 
 export interface RequestStore {
-  accept(spec: RequestSpec, body: Buffer, timeToLiveMs: number): Promise<void>;
+  /** Without an idempotency key it is always `accepted`. Safe to repeat. */
+  accept(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): Promise<AcceptResult>;
+  /** The request that has this key, if it is running or was answered; writes nothing. */
+  findByIdempotencyKey(shard: number, name: string): Promise<{ requestId: string; fingerprint: string } | null>;
+  /** The record as it stands; null when it is gone. */
+  read(requestId: string): Promise<RequestView | null>;
+  /** Somebody waits for the answer (or has stopped to): gives how many do now. */
+  changeListeners(requestId: string, change: 1 | -1): Promise<number>;
   claim(requestId: string, step: number, workerId: string, timeToLiveMs: number): Promise<ClaimResult>;
   /** The owner's next attempt. Null when the request is no longer the worker's: it must stop at once. */
   continueClaim(
@@ -93,13 +123,51 @@ const claimScript = loadLuaScript(import.meta.url, './claim.lua');
 const continueScript = loadLuaScript(import.meta.url, './continue.lua');
 const releaseScript = loadLuaScript(import.meta.url, './release.lua');
 const heartbeatScript = loadLuaScript(import.meta.url, './heartbeat.lua');
+const listenScript = loadLuaScript(import.meta.url, './listen.lua');
 const cancelScript = loadLuaScript(import.meta.url, './cancel.lua');
 
 export function createRequestStore(redis: RedisClient, keyspace: Keyspace): RequestStore {
   return {
-    async accept(spec, body, timeToLiveMs) {
-      const keys = keyspace.request(spec.requestId);
-      await runScript(redis, acceptScript, [keys.record, keys.body], [JSON.stringify(spec), body, timeToLiveMs]);
+    async accept(spec, body, timeToLiveMs, idempotency) {
+      const { requestId } = spec;
+      const keys = [keyspace.request(requestId).record, keyspace.request(requestId).body];
+      const args: (string | number | Buffer)[] = [JSON.stringify(spec), body, timeToLiveMs];
+      if (idempotency !== undefined) {
+        const shard = shardOf(requestId);
+        keys.push(keyspace.idempotency(shard, idempotency.name));
+        args.push(idempotency.fingerprint, idempotency.timeToLiveMs, requestId, keyspace.recordPrefix(shard));
+      }
+      const [kind, other] = (await runScript(redis, acceptScript, keys, args)) as [AcceptResult['kind'], string?];
+      return kind === 'joined' ? { kind, requestId: other! } : { kind };
+    },
+
+    async findByIdempotencyKey(shard, name) {
+      const known = await redis.get(keyspace.idempotency(shard, name));
+      if (known === null) return null;
+      const [fingerprint, requestId] = known.split(' ') as [string, string];
+      const [state, outcome] = await redis.hmget(keyspace.request(requestId).record, 'state', 'outcome');
+      const isOver = state === null || (state === 'done' && outcome !== 'ok');
+      return isOver ? null : { requestId, fingerprint };
+    },
+
+    async read(requestId) {
+      const { record } = keyspace.request(requestId);
+      const fields = ['spec', 'state', 'step', 'cancelled', 'progress', 'outcome', 'listeners'] as const;
+      const [spec, state, step, cancelled, progress, outcome, listeners] = await redis.hmget(record, ...fields);
+      if (!spec) return null;
+      return {
+        spec: readSpec(Buffer.from(spec)),
+        state: state as RequestView['state'],
+        step: Number(step),
+        isCancelled: cancelled !== null,
+        listeners: Number(listeners ?? 0),
+        progress: readProgress(progress ?? ''),
+        outcome: outcome ?? null,
+      };
+    },
+
+    async changeListeners(requestId, change) {
+      return (await runScript(redis, listenScript, [keyspace.request(requestId).record], [change])) as number;
     },
 
     async claim(requestId, step, workerId, timeToLiveMs) {

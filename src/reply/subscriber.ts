@@ -9,10 +9,12 @@ import type { Keyspace } from '../storage/keyspace.ts';
 import { isCluster, type RedisClient } from '../storage/redis.ts';
 import type { ReplyLog } from './reply-log.ts';
 
+/** A listener whose frames are announced elsewhere looks into the log so often. */
+const FOLLOW_MS = 100;
 /** First look into the log after so much silence; doubles while the silence lasts. */
 const SILENCE_MS = 1_000;
 const SILENCE_MAX_MS = 8_000;
-const SILENCE_TICK_MS = 250;
+const SILENCE_TICK_MS = 50;
 /**
  * How much is read from the log at once, so that a slow reader's answer stays in Redis. Frames of a fast vendor have half
  * a megabyte, those of a slow one a single token: the number of frames follows their size.
@@ -28,12 +30,22 @@ export interface ReplySubscription {
   close(): void;
 }
 
+export interface OpenOptions {
+  /** The last frame or event that the listener has; what follows it is delivered. */
+  after?: FrameId;
+  /**
+   * Joins a reply that another listener opened: what was said so far is read from the log. `elsewhere` when its frames
+   * are announced to another instance: then the log is read at short intervals.
+   */
+  joins?: 'here' | 'elsewhere';
+}
+
 export interface ReplySubscriber {
   /**
    * Must be called before the job is enqueued. `onFrame` must not throw. Where Redis lost frames for good, a `fail` frame
    * (`stream_interrupted`) stands in their place, and nothing should be expected after it.
    */
-  open(requestId: string, onFrame: (frame: Frame) => void, after?: FrameId): ReplySubscription;
+  open(requestId: string, onFrame: (frame: Frame) => void, options?: OpenOptions): ReplySubscription;
   readonly openCount: number;
   close(): Promise<void>;
 }
@@ -41,6 +53,7 @@ export interface ReplySubscriber {
 interface OpenReply {
   requestId: string;
   onFrame: (frame: Frame) => void;
+  isRemote: boolean;
   lastId: FrameId;
   isPaused: boolean;
   isClosed: boolean;
@@ -66,19 +79,22 @@ export interface ReplySubscriberOptions {
 /** Resolves when the channels are subscribed: from then on no announcement is missed while the connection lasts. */
 export async function createReplySubscriber(options: ReplySubscriberOptions): Promise<ReplySubscriber> {
   const { connection, log, keyspace, inbox, replyShards, onError, onRepair } = options;
-  const replies = new Map<string, OpenReply>();
+  const replies = new Map<string, Set<OpenReply>>();
+  let openCount = 0;
 
   function deliver(reply: OpenReply, frame: Frame): void {
     if (reply.isClosed || compareFrameIds(frame.id, reply.lastId) <= 0) return;
     reply.lastId = frame.id;
     reply.quietSinceMs = Date.now();
-    reply.silenceMs = SILENCE_MS;
+    reply.silenceMs = reply.isRemote ? FOLLOW_MS : SILENCE_MS;
     reply.onFrame(frame);
   }
 
   function receive(frame: Frame): void {
-    const reply = replies.get(frame.requestId);
-    if (reply === undefined) return;
+    for (const reply of replies.get(frame.requestId) ?? []) receiveFor(reply, frame);
+  }
+
+  function receiveFor(reply: OpenReply, frame: Frame): void {
     if (reply.isPaused || reply.isRepairing) {
       reply.isBehind = true;
     } else if (frame.previous === reply.lastId) {
@@ -125,17 +141,19 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
   }
 
   function repairAll(): void {
-    for (const reply of replies.values()) repair(reply);
+    for (const listeners of replies.values()) for (const reply of listeners) repair(reply);
+  }
+
+  function breakSilence(reply: OpenReply, now: number): void {
+    if (reply.isPaused || now - reply.quietSinceMs < reply.silenceMs) return;
+    reply.quietSinceMs = now;
+    if (!reply.isRemote) reply.silenceMs = Math.min(reply.silenceMs * 2, SILENCE_MAX_MS);
+    repair(reply);
   }
 
   const silenceTimer = setInterval(() => {
     const now = Date.now();
-    for (const reply of replies.values()) {
-      if (reply.isPaused || now - reply.quietSinceMs < reply.silenceMs) continue;
-      reply.quietSinceMs = now;
-      reply.silenceMs = Math.min(reply.silenceMs * 2, SILENCE_MAX_MS);
-      repair(reply);
-    }
+    for (const listeners of replies.values()) for (const reply of listeners) breakSilence(reply, now);
   }, SILENCE_TICK_MS);
   silenceTimer.unref();
 
@@ -155,20 +173,25 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
   await Promise.all(channels.map((channel) => connection.ssubscribe(channel)));
 
   return {
-    open(requestId, onFrame, after = ORIGIN_FRAME) {
+    open(requestId, onFrame, { after = ORIGIN_FRAME, joins } = {}) {
+      const isRemote = joins === 'elsewhere';
       const reply: OpenReply = {
         requestId,
         onFrame,
+        isRemote,
         lastId: after,
         isPaused: false,
         isClosed: false,
         isRepairing: false,
         isBehind: false,
-        silenceMs: SILENCE_MS,
+        silenceMs: isRemote ? FOLLOW_MS : SILENCE_MS,
         quietSinceMs: Date.now(),
         pageFrames: FIRST_PAGE_FRAMES,
       };
-      replies.set(requestId, reply);
+      const listeners = replies.get(requestId) ?? new Set();
+      replies.set(requestId, listeners.add(reply));
+      openCount += 1;
+      if (joins !== undefined) repair(reply);
       return {
         pause() {
           reply.isPaused = true;
@@ -179,13 +202,16 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
           repair(reply);
         },
         close() {
+          if (reply.isClosed) return;
           reply.isClosed = true;
-          replies.delete(requestId);
+          openCount -= 1;
+          listeners.delete(reply);
+          if (listeners.size === 0 && replies.get(requestId) === listeners) replies.delete(requestId);
         },
       };
     },
     get openCount() {
-      return replies.size;
+      return openCount;
     },
     async close() {
       clearInterval(silenceTimer);

@@ -13,8 +13,8 @@ export interface AdvanceState {
   hasNext: boolean;
   /** Time left until the request's deadline. */
   remainingMs: number;
-  /** Bytes of an answer went to the client: nothing may be started over behind its back. */
-  hasAnswered: boolean;
+  /** Bytes of an answer went to the client, and nothing can go on with them: nothing may be started over behind its back. */
+  isIrrevocable: boolean;
 }
 
 export type Advance = { kind: 'retry'; waitMs: number } | { kind: 'fallback' } | { kind: 'stop' };
@@ -27,7 +27,7 @@ const PATIENCE_WITH_ALTERNATIVE_MS = 2_000;
 
 export function advance(failure: Failure, state: AdvanceState, random: () => number = Math.random): Advance {
   const rule = ruleOf(failure.code);
-  if (state.hasAnswered) return { kind: 'stop' };
+  if (state.isIrrevocable) return { kind: 'stop' };
   const canFallBack = rule.fallback && state.hasNext;
   if (rule.retry && state.failuresAtStep <= state.maxRetries) {
     const waitMs = backoffMs(state.backoff, state.failuresAtStep - 1, failure.retryAfterMs, random);

@@ -68,6 +68,7 @@ function outcome(change: Partial<RequestOutcome> = {}): RequestOutcome {
     finishedAtMs: DAY + 500,
     attempts: 1,
     costPicoUsd: '5',
+    timeline: [],
     chargeUnits: 3,
     ...change,
   };

@@ -19,7 +19,7 @@ async function sayLost(context: InferenceContext, job: RequestJob): Promise<void
   const claimed = await context.store.claim(job.requestId, job.step, context.workerId, context.settings.recordTtlMs);
   if (claimed.kind !== 'claimed') return;
   const { spec, grant, hasAnswered, progress } = claimed.claim;
-  const { retentionMs } = context.settings;
+  const { retentionMs } = spec;
   const writer = context.publisher.open({ spec, grant, hasAnswered, retentionMs, onRefused: () => undefined });
   const failure = createFailure('worker_lost', 'The request was given up after its workers failed repeatedly.');
   if (hasAnswered) {
@@ -31,6 +31,7 @@ async function sayLost(context: InferenceContext, job: RequestJob): Promise<void
     answeredBy: null,
     attempts: progress.calls,
     cost: BigInt(progress.costPicoUsd),
+    timeline: progress.timeline,
     finishedAtMs: Date.now(),
   });
   await Promise.all([

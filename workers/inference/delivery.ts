@@ -3,12 +3,14 @@ import type { Budgets } from '#src/accounts/budgets.ts';
 import type { Catalogue } from '#src/config/catalogue.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
-import type { RequestProgress, RequestSpec } from '#src/contracts/request-record.ts';
+import type { RequestProgress, RequestSpec, TimelinePart } from '#src/contracts/request-record.ts';
 import type { RouteStep } from '#src/contracts/route-plan.ts';
+import { spendTime } from '#src/contracts/timeline.ts';
 import type { Limiter, Permit } from '#src/limits/limiter.ts';
 import type { ClientProtocol } from '#src/protocols/protocol.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
 import type { Publisher, ReplyWriter } from '#src/reply/publisher.ts';
+import type { ReplyLog } from '#src/reply/reply-log.ts';
 import type { RequestStore } from '#src/reply/request-store.ts';
 import type { Circuits } from '#src/routing/circuits.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
@@ -23,6 +25,7 @@ export interface InferenceContext {
   catalogue: Catalogue;
   store: RequestStore;
   publisher: Publisher;
+  replyLog: ReplyLog;
   producer: QueueProducer;
   limiter: Limiter;
   desk: PermitDesk;
@@ -40,8 +43,7 @@ export interface InferenceContext {
   settings: {
     hasEventIds: boolean;
     maxAnswerBytes: number;
-    /** How long a finished request stays readable. Milliseconds. */
-    retentionMs: number;
+    holdBackTokens: number;
     /** How long an unfinished request's record and log may live without a sign of life. Milliseconds. */
     recordTtlMs: number;
   };
@@ -58,8 +60,16 @@ export interface Delivery {
   progress: RequestProgress;
   /** The attempt number that this delivery holds has called a vendor: the next call needs a new one. */
   isAttemptUsed: boolean;
+  /** The current call goes on behind what the client has; a vendor has refused such a call. */
+  isPrefilled: boolean;
+  avoidsPrefill: boolean;
   /** Another delivery owns the request: nothing may be written any more. */
   isLost: boolean;
+}
+
+/** Books the time since the last part of the timeline. */
+export function spend(delivery: Delivery, part: Omit<TimelinePart, 'untilMs'>): void {
+  delivery.progress = spendTime(delivery.progress, { ...part, untilMs: Date.now() });
 }
 
 /** How a delivery left the current step. */
@@ -70,4 +80,4 @@ export type StepResult =
   /** The request is over; `failure` has been said, or must be. */
   | { kind: 'failed'; failure: Failure }
   /** Not now: the job goes back to the queue. */
-  | { kind: 'park'; waitMs: number };
+  | { kind: 'park'; waitMs: number; waitsFor: NonNullable<RequestProgress['waitsFor']> };

@@ -1,11 +1,13 @@
 // How a delivery ends without an answer: the request goes back to its queue, on to another provider's, or gets a failure
 // as its outcome.
 import { type Failure, mostUseful } from '#src/contracts/failure.ts';
+import type { RequestProgress } from '#src/contracts/request-record.ts';
 import { encodeMessage } from '#src/ledger/messages.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
 import { moveOn, stepAt } from '#src/routing/walk.ts';
-import type { Delivery, InferenceContext } from './delivery.ts';
+import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
 import { requestEnded, settleBudget } from './perform-attempt.ts';
+import { mayBeRescued } from './prepare-step.ts';
 
 /** A parked job comes back this much before its time: it must be in the line when its turn comes. */
 const PARK_EARLY_MS = 500;
@@ -18,7 +20,8 @@ export const COMPLETE: Disposition = { kind: 'complete' };
 export async function fallBack(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   const { spec, job } = delivery;
   const place = job.step + 1;
-  const progress = moveOn(spec.plan, job.step, delivery.progress);
+  const { waitsFor: _, ...rest } = moveOn(spec.plan, job.step, delivery.progress);
+  const progress: RequestProgress = rest;
   const { provider } = stepAt(spec.plan, place, progress);
   const isOurs = await release(context, delivery, place, progress);
   if (isOurs) await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step: place });
@@ -26,8 +29,12 @@ export async function fallBack(context: InferenceContext, delivery: Delivery): P
   return COMPLETE;
 }
 
-export async function park(context: InferenceContext, delivery: Delivery, waitMs: number): Promise<Disposition> {
-  const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
+export async function park(
+  context: InferenceContext,
+  delivery: Delivery,
+  { waitMs, waitsFor }: Pick<Extract<StepResult, { kind: 'park' }>, 'waitMs' | 'waitsFor'>,
+): Promise<Disposition> {
+  const isOurs = await release(context, delivery, delivery.job.step, { ...delivery.progress, waitsFor });
   const delayMs = Math.min(PARK_MAX_MS, Math.max(PARK_MIN_MS, waitMs - PARK_EARLY_MS));
   return isOurs ? { kind: 'delay', delayMs } : COMPLETE;
 }
@@ -38,7 +45,7 @@ export async function endRequest(
   delivery: Delivery,
   failure: Failure,
 ): Promise<Disposition> {
-  if (failure.code === 'shutting_down' && !delivery.writer.hasAnswered) {
+  if (failure.code === 'shutting_down' && (!delivery.writer.hasAnswered || mayBeRescued(delivery))) {
     const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
     return isOurs ? { kind: 'give-back' } : COMPLETE;
   }

@@ -13,7 +13,8 @@ import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance } from '#src/routing/advance.ts';
 import { hasNext } from '#src/routing/walk.ts';
 import { type AttemptPricing, createAttemptPricing } from './attempt-pricing.ts';
-import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
+import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
+import { mayBeRescued } from './prepare-step.ts';
 import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
 
 /** A call that waits for its permit only. */
@@ -79,6 +80,7 @@ export async function performAttempt(
       answerHeaders: answerHeaders(delivery, call, startedAtMs),
       hasEventIds: context.settings.hasEventIds,
       maxAnswerBytes: context.settings.maxAnswerBytes,
+      holdBackTokens: context.settings.holdBackTokens,
       signal: cancellation,
       onBug: (error) => context.logger.error({ err: error, request_id: spec.requestId }, 'relay failed'),
     },
@@ -107,6 +109,8 @@ async function conclude(
   const { failure, usage } = outcome;
   const cost = pricing.costOfAttempt(usage);
   delivery.progress = progressAfter(delivery, failure, cost);
+  const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok' };
+  spend(delivery, { kind: 'attempt', provider: step.provider, ...spent });
   const result = failure === null ? ({ kind: 'answered' } as const) : nextStep(delivery, deployment, failure);
   if (result.kind === 'answered' && spec.isStream) writer.end('ok');
 
@@ -157,6 +161,7 @@ export function requestEnded(delivery: Delivery, outcome: string) {
     answeredBy: outcome === 'ok' || delivery.writer.hasAnswered ? delivery.step : null,
     attempts: delivery.progress.calls,
     cost: BigInt(delivery.progress.costPicoUsd),
+    timeline: delivery.progress.timeline,
     finishedAtMs: Date.now(),
   });
 }
@@ -179,13 +184,17 @@ const MAX_REMEMBERED_FAILURES = 8;
 function nextStep(delivery: Delivery, deployment: Deployment, failure: Failure): StepResult {
   const { spec, job, writer, progress, cancellation } = delivery;
   if (cancellation.failure !== null) return { kind: 'failed', failure: cancellation.failure };
+  if (delivery.isPrefilled && failure.code === 'upstream_bad_request') {
+    delivery.avoidsPrefill = true;
+    return { kind: 'retry', waitMs: 0 };
+  }
   const next = advance(failure, {
     failuresAtStep: progress.failuresAtStep,
     maxRetries: deployment.provider.retries.max,
     backoff: deployment.provider.retries,
     hasNext: hasNext(spec.plan, job.step, progress),
     remainingMs: spec.deadlineAtMs - Date.now(),
-    hasAnswered: writer.hasAnswered,
+    isIrrevocable: writer.hasAnswered && !mayBeRescued(delivery),
   });
   return next.kind === 'stop' ? { kind: 'failed', failure } : next;
 }

@@ -7,12 +7,14 @@
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { shardOf } from '#src/contracts/ids.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
+import { spendTime } from '#src/contracts/timeline.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
 import type { Disposition, ProcessJob } from '#src/queue/consumer.ts';
 import type { Claim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
-import type { Delivery, InferenceContext } from './delivery.ts';
+import { type Delivery, type InferenceContext, spend } from './delivery.ts';
 import { COMPLETE, endRequest, fallBack, park } from './let-go.ts';
+import { brokenOff, mayBeRescued } from './prepare-step.ts';
 import { PATIENCE_MS, takeStep } from './take-step.ts';
 
 /** A live owner is asked about again after this; it finishes, or falls silent and is taken for dead. */
@@ -65,19 +67,24 @@ function openDelivery(
       spec,
       grant: claim.grant,
       hasAnswered: claim.hasAnswered,
-      retentionMs: context.settings.retentionMs,
+      retentionMs: spec.retentionMs,
       onRefused: (refusal) => {
         delivery.isLost = true;
         cancellation.abort(createFailure('stream_interrupted', `The worker lost the request (${refusal}).`));
       },
     }),
     cancellation,
-    progress: claim.progress,
+    progress: spendTime(claim.progress, {
+      ...(claim.progress.waitsFor ?? { kind: 'queue' }),
+      untilMs: Date.now(),
+    }),
     isAttemptUsed: false,
+    isPrefilled: false,
+    avoidsPrefill: false,
     isLost: false,
   };
   if (claim.isCancelled) cancellation.abort(cancelled());
-  else if (claim.hasAnswered) cancellation.abort(interrupted());
+  else if (claim.hasAnswered && !mayBeRescued(delivery)) cancellation.abort(brokenOff(delivery));
   return delivery;
 }
 
@@ -94,10 +101,14 @@ async function deliver(context: InferenceContext, delivery: Delivery): Promise<D
       case 'fallback':
         return fallBack(context, delivery);
       case 'park':
-        return park(context, delivery, result.waitMs);
+        return park(context, delivery, result);
       case 'retry':
-        if (result.waitMs > PATIENCE_MS) return park(context, delivery, result.waitMs);
+        if (result.waitMs > PATIENCE_MS) {
+          const waitsFor = { kind: 'backoff', provider: delivery.step.provider } as const;
+          return park(context, delivery, { waitMs: result.waitMs, waitsFor });
+        }
         await delivery.cancellation.sleep(result.waitMs);
+        spend(delivery, { kind: 'backoff', provider: delivery.step.provider });
         if (!(await beginNextAttempt(context, delivery))) return COMPLETE;
     }
   }
@@ -114,8 +125,4 @@ async function beginNextAttempt(context: InferenceContext, delivery: Delivery): 
 
 function cancelled(): Failure {
   return createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
-}
-
-function interrupted(): Failure {
-  return createFailure('stream_interrupted', 'The worker that streamed this answer died in the middle of it.');
 }

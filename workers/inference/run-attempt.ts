@@ -14,7 +14,7 @@ import type {
   Translation,
   VendorProtocol,
 } from '#src/protocols/protocol.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
 import type { ReplyWriter } from '#src/reply/publisher.ts';
 import { AttemptClock, type Expiry } from './attempt-clock.ts';
 import { describeExpiry, describeNetworkError } from './network-failures.ts';
@@ -35,6 +35,8 @@ export interface AttemptInput {
   /** Streamed events carry their ids. */
   hasEventIds: boolean;
   maxAnswerBytes: number;
+  /** A stream is shown once it has so many tokens. */
+  holdBackTokens: number;
   signal: AttemptSignal;
   onBug: (error: Error) => void;
 }
@@ -136,11 +138,19 @@ class AttemptRun {
     for (const event of splitter.push(chunk)) {
       if (event.data !== null) this.#noteFirstByte();
       const { bytes, isPreamble, failure } = relay.accept(event);
-      if (bytes !== null && isPreamble && !this.#input.writer.hasAnswered) this.#preamble.push(bytes);
+      if (bytes !== null && this.#isHeldBack(relay, isPreamble)) this.#preamble.push(bytes);
       else if (bytes !== null) this.#write(bytes);
       if (failure !== undefined) return this.#finish(failure);
     }
     this.#applyBackpressure();
+  }
+
+  /** Nothing visible yet, or too little of it for those who prefer certainty over speed. */
+  #isHeldBack(relay: StreamRelay, isPreamble: boolean | undefined): boolean {
+    const { writer, holdBackTokens } = this.#input;
+    if (writer.hasAnswered) return false;
+    if (isPreamble) return true;
+    return holdBackTokens > 0 && !relay.isComplete() && relay.usage().outputTokens < holdBackTokens;
   }
 
   #noteFirstByte(): void {
@@ -159,8 +169,10 @@ class AttemptRun {
 
   #writeEvent(bytes: Buffer): void {
     const { writer, client, hasEventIds } = this.#input;
-    const isNumbered = hasEventIds && client.hasEventIds;
-    writer.event(isNumbered ? Buffer.concat([Buffer.from(`id: ${writer.nextEventId()}\n`), bytes]) : bytes);
+    if (!hasEventIds || !client.hasEventIds) return writer.event(bytes);
+    for (const event of splitEvents(bytes)) {
+      writer.event(Buffer.concat([Buffer.from(`id: ${writer.nextEventId()}\n`), event]));
+    }
   }
 
   #applyBackpressure(): void {

@@ -3,16 +3,18 @@
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { DenialReason } from '#src/limits/limiter.ts';
-import { prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import type { CircuitState } from '#src/routing/circuits.ts';
 import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
-import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
+import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
 import { performAttempt, permitRequest } from './perform-attempt.ts';
 import type { PermitOutcome } from './permit-desk.ts';
+import { brokenOff, prepareStep } from './prepare-step.ts';
 
 /** A permit that comes within this time is waited for in the slot; later ones are waited for in the queue. */
 export const PATIENCE_MS = 2_000;
+/** A permit that comes at once is no wait. */
+const UNREMARKABLE_MS = 5;
 
 export async function takeStep(context: InferenceContext, delivery: Delivery): Promise<StepResult> {
   const { spec, job, step, cancellation, progress } = delivery;
@@ -21,23 +23,28 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   const deployment = context.catalogue.deployments.get(step.deployment);
   const route = deployment && findProtocolRoute(spec.protocol, deployment.provider.protocols);
   if (!deployment || !route) return leaveUnknown(delivery);
-  const call = prepareCall(route, deployment.provider.dialect, {
-    ...spec,
-    body: delivery.body,
-    upstreamModel: step.upstreamModel,
-  });
+  const call = await prepareStep(context, delivery, deployment, route);
+  if (call === null) return { kind: 'failed', failure: brokenOff(delivery) };
   if (isFailure(call)) return failOrFallBack(delivery, call);
 
   const circuit = await context.circuits.check(deployment.id, maySkip(spec.plan, job.step, progress));
   if (circuit.kind === 'open') return leaveCooling(delivery, circuit);
   const patienceMs = Math.min(PATIENCE_MS, spec.deadlineAtMs - Date.now());
   const line = `${deployment.id} ${spec.lane}`;
+  const askedAtMs = Date.now();
   const permit = await context.desk.acquire(
     line,
     permitRequest(context, delivery, deployment),
     patienceMs,
     cancellation,
   );
+  if (Date.now() - askedAtMs > UNREMARKABLE_MS) {
+    spend(delivery, {
+      kind: 'limit',
+      provider: step.provider,
+      ...(permit.kind === 'too-long' ? reasonOf(permit) : {}),
+    });
+  }
   if (permit.kind === 'granted') return performAttempt(context, delivery, deployment, { route, call }, permit.permit);
   if (permit.kind === 'stopped') return { kind: 'failed', failure: cancellation.failure! };
   context.metrics.limited(step.provider, permit.reason);
@@ -49,7 +56,11 @@ const UNFORESEEN: ReadonlySet<DenialReason> = new Set(['concurrency', 'turn']);
 
 function leaveFull(delivery: Delivery, permit: Extract<PermitOutcome, { kind: 'too-long' }>): StepResult {
   const failure = fullFailure(permit);
-  const result = skipOrWait(delivery, permit.waitMs, failure);
+  const result = skipOrWait(delivery, permit.waitMs, failure, {
+    kind: 'limit',
+    provider: delivery.step.provider,
+    ...reasonOf(permit),
+  });
   const isTimeUp = result.kind === 'failed' && failure.code === 'capacity_exhausted' && UNFORESEEN.has(permit.reason);
   return isTimeUp ? { kind: 'failed', failure: deadlinePassed(delivery.progress.calls) } : result;
 }
@@ -62,7 +73,8 @@ function leaveCooling(delivery: Delivery, { waitMs, code }: Extract<CircuitState
     return failOrFallBack(delivery, createFailure(code, message, { retryAfterMs: waitMs, provider }));
   }
   const message = `Provider '${provider}' is out of rotation after repeated failures (${code}).`;
-  return skipOrWait(delivery, waitMs, createFailure('no_deployment', message, { retryAfterMs: waitMs, provider }));
+  const failure = createFailure('no_deployment', message, { retryAfterMs: waitMs, provider });
+  return skipOrWait(delivery, waitMs, failure, { kind: 'circuit', provider });
 }
 
 function leaveUnknown(delivery: Delivery): StepResult {
@@ -71,14 +83,23 @@ function leaveUnknown(delivery: Delivery): StepResult {
 }
 
 /** Too long for a slot: another step if one is left to ask, else the queue, else (past the deadline) the truth. */
-function skipOrWait(delivery: Delivery, waitMs: number, failure: Failure): StepResult {
+function skipOrWait(
+  delivery: Delivery,
+  waitMs: number,
+  failure: Failure,
+  waitsFor: NonNullable<Delivery['progress']['waitsFor']>,
+): StepResult {
   const { spec, job, progress } = delivery;
   const readyAtMs = Date.now() + waitMs;
   if (failure.code !== 'key_rate_limited' && maySkip(spec.plan, job.step, progress)) {
     delivery.progress = skip(spec.plan, job.step, progress, readyAtMs);
     return { kind: 'fallback' };
   }
-  return readyAtMs < spec.deadlineAtMs ? { kind: 'park', waitMs } : { kind: 'failed', failure };
+  return readyAtMs < spec.deadlineAtMs ? { kind: 'park', waitMs, waitsFor } : { kind: 'failed', failure };
+}
+
+function reasonOf({ scope, reason }: Extract<PermitOutcome, { kind: 'too-long' }>): { reason: string } {
+  return { reason: `${scope.name} ${reason}` };
 }
 
 function failOrFallBack(delivery: Delivery, failure: Failure): StepResult {

@@ -19,6 +19,7 @@ const keySettings = z.strictObject({
   budget_usd: z.number().nonnegative().nullable().optional(),
   budget_period: z.enum(['total', 'month', 'day']).optional(),
   models: z.array(z.string().min(1)).min(1).nullable().optional(),
+  batch_weight: z.number().positive().max(1_000).optional(),
 });
 
 const newKey = keySettings.extend({ name: z.string().min(1).max(200) });
@@ -98,7 +99,7 @@ async function usage(context: ApiContext, query: z.output<typeof usageQuery>) {
 }
 
 function describeKey(key: ApiKey) {
-  const { limits, budgetUnits, budgetPeriod, models } = key.settings;
+  const { limits, budgetUnits, budgetPeriod, models, batchWeight } = key.settings;
   return {
     id: key.id,
     name: key.name,
@@ -107,13 +108,14 @@ function describeKey(key: ApiKey) {
     budget_usd: budgetUnits === null ? null : Number(formatCharge(budgetUnits)),
     budget_period: budgetPeriod,
     models,
+    batch_weight: batchWeight,
     created_at: new Date(key.createdAtMs).toISOString(),
     revoked_at: key.revokedAtMs === null ? null : new Date(key.revokedAtMs).toISOString(),
   };
 }
 
 function readSettings(settings: z.output<typeof keySettings>): Partial<KeySettings> {
-  const { limits, budget_usd: budget, budget_period: budgetPeriod, models } = settings;
+  const { limits, budget_usd: budget, budget_period: budgetPeriod, models, batch_weight: batchWeight } = settings;
   return {
     ...(limits === undefined
       ? {}
@@ -127,6 +129,7 @@ function readSettings(settings: z.output<typeof keySettings>): Partial<KeySettin
     ...(budget === undefined ? {} : { budgetUnits: budget === null ? null : parseCharge(String(budget)) }),
     ...(budgetPeriod === undefined ? {} : { budgetPeriod }),
     ...(models === undefined ? {} : { models }),
+    ...(batchWeight === undefined ? {} : { batchWeight }),
   };
 }
 

@@ -1,28 +1,21 @@
 // POST /v1/chat/completions and its like: authenticate → decode → admit → plan → dispatch → relay.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiKey } from '../../accounts/api-key.ts';
 import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
-import { createRequestId } from '../../contracts/ids.ts';
-import { CONTRACT_VERSION, type RequestSpec } from '../../contracts/request-record.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
 import type { ClientEndpoint, ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
 import { findProtocolRoute } from '../../protocols/registry.ts';
 import { planRoute } from '../../routing/plan-route.ts';
-import {
-  admitByKeyLimits,
-  checkModelAllowed,
-  keyScope,
-  readDeadlineMs,
-  readLane,
-  readPinnedProvider,
-  reserveBudget,
-} from '../admit.ts';
+import { admitByKeyLimits, checkModelAllowed, readPinnedProvider, reserveBudget } from '../admit.ts';
 import { authenticate, readSecret } from '../authenticate.ts';
 import type { ApiContext } from '../context.ts';
-import { dispatch, unavailable } from '../dispatch.ts';
+import { createSpec, readWish } from '../create-spec.ts';
+import { dispatch, rethrow } from '../dispatch.ts';
+import { idempotencyConflict } from '../idempotency.ts';
+import { join, sendAccepted } from '../join.ts';
 import { parseBody } from '../read-body.ts';
 import type { Relay } from '../relay.ts';
-import { pickHeaders, readTarget, routeNotFound } from '../request-target.ts';
+import { readTarget, routeNotFound } from '../request-target.ts';
 
 export function registerInference(
   app: FastifyInstance,
@@ -59,7 +52,7 @@ async function answer(
   endpoint: ClientEndpoint,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<void> {
+): Promise<unknown> {
   const key = request.apiKey!;
   const target = readTarget(request);
   const client = endpoint.select(target);
@@ -78,7 +71,15 @@ async function answer(
       .headers({ 'x-request-id': request.id, ...headers })
       .send(body);
   }
-  const spec = createSpec(context, client, key, facts, plan, request);
+  const wish = readWish(context, request, key.id, bytes);
+  if (wish.idempotency !== null) {
+    const known = await context.store
+      .findByIdempotencyKey(wish.idempotency.shard, wish.idempotency.name)
+      .catch(rethrow);
+    if (known !== null && known.fingerprint !== wish.idempotency.fingerprint) throw idempotencyConflict();
+    if (known !== null) return join(context, relay, { request, reply, wish, requestId: known.requestId });
+  }
+  const spec = createSpec({ context, client, key, facts, plan, request, wish });
   const limitHeaders = await admitByKeyLimits(
     context.limiter,
     spec.keyScope,
@@ -87,20 +88,44 @@ async function answer(
   spec.budgetHold = await reserveBudget(context, key, plan, spec).catch(rethrow);
 
   const headers = { 'x-request-id': spec.requestId, ...limitHeaders };
-  reply.hijack();
-  const open = relay.open(spec, { request: request.raw, response: reply.raw, client, headers });
+  const open = wish.isAsync ? null : listen(relay, { spec, client, headers, request, reply });
   try {
-    await dispatch(context, spec, bytes);
+    const result = await dispatch(context, spec, bytes, wish.idempotency ?? undefined);
+    if (result.kind === 'accepted') return open === null ? sendAccepted(reply, spec.requestId) : undefined;
+    // Somebody was faster with the same idempotency key.
+    giveBudgetBack(context, spec);
+    open?.release();
+    if (result.kind === 'conflict') throw idempotencyConflict();
+    return await join(context, relay, { request, reply, wish, requestId: result.requestId });
   } catch (error) {
-    if (spec.budgetHold !== null) context.budgets.settle(spec.budgetHold, spec.requestId, 0).catch(() => undefined);
-    if (!(error instanceof FailureError)) throw error;
+    giveBudgetBack(context, spec);
+    if (open === null || !(error instanceof FailureError)) throw error;
     open.refuse(error.failure);
   }
 }
 
-/** Redis being away is an outcome, not a bug. */
-function rethrow(error: Error): never {
-  throw error instanceof FailureError ? error : unavailable(error);
+function giveBudgetBack(context: ApiContext, { budgetHold, requestId }: RequestSpec): void {
+  if (budgetHold !== null) context.budgets.settle(budgetHold, requestId, 0).catch(() => undefined);
+}
+
+function listen(
+  relay: Relay,
+  {
+    spec,
+    client,
+    headers,
+    request,
+    reply,
+  }: {
+    spec: RequestSpec;
+    client: ClientProtocol;
+    headers: Record<string, string>;
+    request: FastifyRequest;
+    reply: FastifyReply;
+  },
+) {
+  reply.hijack();
+  return relay.open(spec, { request: request.raw, response: reply.raw, client, headers });
 }
 
 function expectFacts(facts: RequestFacts | Failure): RequestFacts {
@@ -128,37 +153,4 @@ function planFor(
       random: Math.random,
     },
   );
-}
-
-function createSpec(
-  context: ApiContext,
-  client: ClientProtocol,
-  key: ApiKey,
-  facts: RequestFacts,
-  plan: RoutePlan,
-  request: FastifyRequest,
-): RequestSpec {
-  const acceptedAtMs = Date.now();
-  const deadlineMs = readDeadlineMs(request.headers, context.configuration.server.deadline_ms);
-  return {
-    version: CONTRACT_VERSION,
-    requestId: createRequestId(context.replyShards, acceptedAtMs),
-    keyId: key.id,
-    keyScope: keyScope(key),
-    budgetHold: null,
-    protocol: client.name,
-    model: facts.model,
-    lane: readLane(request.headers),
-    isStream: facts.isStream,
-    usageDelivery: facts.usageDelivery,
-    forwardedHeaders: pickHeaders(request.headers, client.forwardedHeaders),
-    choices: facts.choices,
-    plan,
-    acceptedAtMs,
-    deadlineAtMs: acceptedAtMs + deadlineMs,
-    inbox: context.instanceId,
-    estimatedInputTokens: facts.estimatedInputTokens,
-    estimatedOutputTokens:
-      facts.maxOutputTokens ?? (context.catalogue.findModel(facts.model)?.outputTokens ?? 0) * facts.choices,
-  };
 }

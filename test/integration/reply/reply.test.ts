@@ -69,6 +69,8 @@ function specOf(requestId = createRequestId(1)): RequestSpec {
     acceptedAtMs: Date.now(),
     deadlineAtMs: Date.now() + 60_000,
     inbox: INBOX,
+    lifetime: 'client',
+    retentionMs: 60_000,
     estimatedInputTokens: 1,
     estimatedOutputTokens: 1,
   };

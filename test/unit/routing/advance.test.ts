@@ -10,7 +10,7 @@ const state: AdvanceState = {
   backoff: { baseMs: 500, maxMs: 20_000 },
   hasNext: true,
   remainingMs: 60_000,
-  hasAnswered: false,
+  isIrrevocable: false,
 };
 const half = () => 0.5;
 const next = (code: FailureCode, change: Partial<AdvanceState> = {}, retryAfterMs?: number) =>
@@ -52,7 +52,7 @@ describe('after a failed attempt', () => {
   });
 
   test('nothing is started over once bytes went to the client', () => {
-    expect(next('upstream_server_error', { hasAnswered: true })).toEqual({ kind: 'stop' });
+    expect(next('upstream_server_error', { isIrrevocable: true })).toEqual({ kind: 'stop' });
   });
 });
 

@@ -1,0 +1,72 @@
+// The specification of an accepted request: everything that its workers and onlookers will ever know of it.
+import type { FastifyRequest } from 'fastify';
+import type { ApiKey } from '../accounts/api-key.ts';
+import { createRequestId, createRequestIdIn } from '../contracts/ids.ts';
+import { CONTRACT_VERSION, type RequestSpec } from '../contracts/request-record.ts';
+import type { RoutePlan } from '../contracts/route-plan.ts';
+import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
+import { keyScope, readDeadlineMs, readLane } from './admit.ts';
+import type { ApiContext } from './context.ts';
+import { type Idempotency, readIdempotency } from './idempotency.ts';
+import { pickHeaders } from './request-target.ts';
+
+/** How the client wants its request kept, beside what is asked. */
+export interface Wish {
+  /** Answer with 202 and an address: `Prefer: respond-async` (RFC 7240). */
+  isAsync: boolean;
+  idempotency: Idempotency | null;
+}
+
+/** Throws a FailureError for an idempotency key that cannot be one. */
+export function readWish(context: ApiContext, request: FastifyRequest, keyId: string, body: Buffer): Wish {
+  const preferences = String(request.headers.prefer ?? '').split(/[,;]/);
+  return {
+    isAsync: preferences.some((preference) => preference.trim().toLowerCase() === 'respond-async'),
+    idempotency: readIdempotency(request, keyId, body, {
+      replyShards: context.replyShards,
+      timeToLiveMs: context.configuration.storage.idempotency_ms,
+    }),
+  };
+}
+
+export interface SpecInput {
+  context: ApiContext;
+  client: ClientProtocol;
+  key: ApiKey;
+  facts: RequestFacts;
+  plan: RoutePlan;
+  request: FastifyRequest;
+  wish: Wish;
+}
+
+export function createSpec({ context, client, key, facts, plan, request, wish }: SpecInput): RequestSpec {
+  const acceptedAtMs = Date.now();
+  const { server, storage } = context.configuration;
+  const { idempotency, isAsync } = wish;
+  const defaultOutputTokens = (context.catalogue.findModel(facts.model)?.outputTokens ?? 0) * facts.choices;
+  return {
+    version: CONTRACT_VERSION,
+    requestId:
+      idempotency === null
+        ? createRequestId(context.replyShards, acceptedAtMs)
+        : createRequestIdIn(idempotency.shard, acceptedAtMs),
+    keyId: key.id,
+    keyScope: keyScope(key),
+    budgetHold: null,
+    protocol: client.name,
+    model: facts.model,
+    lane: readLane(request.headers),
+    isStream: facts.isStream,
+    usageDelivery: facts.usageDelivery,
+    forwardedHeaders: pickHeaders(request.headers, client.forwardedHeaders),
+    choices: facts.choices,
+    plan,
+    acceptedAtMs,
+    deadlineAtMs: acceptedAtMs + readDeadlineMs(request.headers, server.deadline_ms),
+    inbox: context.instanceId,
+    lifetime: isAsync ? 'nobody' : idempotency === null ? 'client' : 'resumable',
+    retentionMs: idempotency === null ? storage.finished_ms : Math.max(storage.finished_ms, storage.idempotency_ms),
+    estimatedInputTokens: facts.estimatedInputTokens,
+    estimatedOutputTokens: facts.maxOutputTokens ?? defaultOutputTokens,
+  };
+}

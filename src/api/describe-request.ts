@@ -1,0 +1,155 @@
+// A request as GET /v1/requests/{id} shows it: what Redis still knows, completed by the books.
+import { isFailure } from '../contracts/failure.ts';
+import { chargeOf, formatCharge, formatUsd } from '../contracts/money.ts';
+import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
+import { type AttemptHistory, findRequest, listAttempts, type RequestHistory } from '../ledger/request-history.ts';
+import { type RecordedAnswer, readAnswer } from '../reply/read-answer.ts';
+import type { RequestView } from '../reply/request-store.ts';
+import { stepAt } from '../routing/walk.ts';
+import type { ApiContext } from './context.ts';
+import { rethrow } from './dispatch.ts';
+
+/** A larger answer is fetched from its stream. */
+const MAX_SHOWN_BYTES = 16 * 1024 * 1024;
+
+interface Known {
+  view: RequestView | null;
+  history: RequestHistory | null;
+  attempts: AttemptHistory[];
+  answer: RecordedAnswer | null;
+}
+
+/** Null for a request that there is not, or that belongs to another key. */
+export async function describeRequest(context: ApiContext, requestId: string, keyId: string): Promise<object | null> {
+  const view = await context.store.read(requestId).catch(rethrow);
+  const isDone = view === null || view.state === 'done';
+  const [history, attempts, answer] = await Promise.all([
+    isDone ? findRequest(context.database, requestId) : null,
+    listAttempts(context.database, requestId),
+    view?.state === 'done' ? readShown(context, requestId) : null,
+  ]);
+  const owner = view?.spec.keyId ?? history?.keyId;
+  if (owner !== keyId) return null;
+  const known = { view, history, attempts, answer };
+  return { ...summary(requestId, known), ...(await queueFacts(context, view)), ...money(known), ...outcome(known) };
+}
+
+async function readShown(context: ApiContext, requestId: string): Promise<RecordedAnswer | null> {
+  return readAnswer(context.replyLog, requestId, MAX_SHOWN_BYTES).catch((error: Error) => {
+    if (error instanceof RangeError) return null;
+    return rethrow(error);
+  });
+}
+
+function summary(requestId: string, { view, history, attempts }: Known) {
+  const about = view?.spec ?? history!;
+  const timeline = history?.timeline ?? view?.progress.timeline ?? [];
+  return {
+    id: requestId,
+    object: 'request',
+    status: statusOf(view, history),
+    model: about.model,
+    protocol: about.protocol,
+    lane: about.lane,
+    stream: about.isStream,
+    created_at: Math.floor(about.acceptedAtMs / 1_000),
+    finished_at: history === null ? null : Math.floor(history.finishedAtMs / 1_000),
+    provider: history?.provider ?? null,
+    stream_url: `/v1/requests/${requestId}/stream`,
+    timeline: describeTimeline(about.acceptedAtMs, timeline, history?.finishedAtMs ?? null),
+    attempts: attempts.map(describeAttempt),
+  };
+}
+
+function statusOf(view: RequestView | null, history: RequestHistory | null): string {
+  if (view !== null && view.state !== 'done') return view.isCancelled ? 'cancelling' : view.state;
+  const result = history?.outcome ?? view?.outcome ?? 'ok';
+  if (result === 'ok') return 'completed';
+  return result === 'request_cancelled' ? 'cancelled' : 'failed';
+}
+
+async function queueFacts(context: ApiContext, view: RequestView | null): Promise<object> {
+  if (view === null || view.state !== 'queued') return {};
+  const { provider } = stepAt(view.spec.plan, view.step, view.progress);
+  const job = { requestId: view.spec.requestId, step: view.step };
+  const position = await context.producer.position(provider, view.spec.lane, job).catch(rethrow);
+  return { queue: { provider, lane: view.spec.lane, position, waits_for: view.progress.waitsFor?.reason ?? null } };
+}
+
+/** Parts follow each other: each begins where the one before ended. */
+function describeTimeline(fromMs: number, parts: readonly TimelinePart[], untilMs: number | null) {
+  const shown: object[] = [];
+  let startedAtMs = fromMs;
+  const add = ({ kind, untilMs: endedAtMs, ...more }: TimelinePart) => {
+    shown.push({ kind, started_at_ms: startedAtMs, duration_ms: Math.max(0, endedAtMs - startedAtMs), ...more });
+    startedAtMs = Math.max(startedAtMs, endedAtMs);
+  };
+  for (const part of parts) add(part);
+  if (untilMs !== null && untilMs > startedAtMs) add({ kind: 'other', untilMs });
+  return shown;
+}
+
+function describeAttempt(attempt: AttemptHistory) {
+  return {
+    attempt: attempt.attempt,
+    provider: attempt.provider,
+    model: attempt.upstreamModel,
+    outcome: attempt.outcome,
+    settlement: attempt.state,
+    started_at_ms: attempt.startedAtMs,
+    first_byte_ms: attempt.firstByteMs,
+    duration_ms: attempt.durationMs,
+    usage: usageOf([attempt]),
+    cost: Number(formatUsd(attempt.costPicoUsd)),
+  };
+}
+
+function usageOf(attempts: readonly AttemptHistory[]) {
+  const sum = (pick: (attempt: AttemptHistory) => number) => attempts.reduce((total, next) => total + pick(next), 0);
+  return {
+    input_tokens: sum((attempt) => attempt.inputTokens),
+    cached_input_tokens: sum((attempt) => attempt.cachedInputTokens),
+    output_tokens: sum((attempt) => attempt.outputTokens),
+    reasoning_tokens: sum((attempt) => attempt.reasoningTokens),
+  };
+}
+
+/** So far, while it runs: what has been settled. */
+function money({ history, attempts, view }: Known) {
+  const settled = attempts.reduce((total, attempt) => total + attempt.costPicoUsd, 0n);
+  const cost = history?.costPicoUsd ?? (view === null ? settled : larger(settled, BigInt(view.progress.costPicoUsd)));
+  return {
+    usage: { ...usageOf(attempts), cost: Number(formatUsd(cost)) },
+    cost: Number(formatCharge(history?.chargeUnits ?? chargeOf(cost))),
+  };
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function outcome({ view, history, answer }: Known): object {
+  if (view !== null && view.state !== 'done') return {};
+  const failure = answer?.failure ?? null;
+  const code = history?.outcome ?? failure?.code ?? null;
+  return {
+    error:
+      code === null || code === 'ok'
+        ? null
+        : { code, message: failure !== null && isFailure(failure) ? failure.message : null },
+    answer: answer?.head == null ? null : describeAnswer(view?.spec, answer),
+  };
+}
+
+function describeAnswer(spec: RequestSpec | undefined, { head, bytes }: RecordedAnswer) {
+  const text = bytes.toString();
+  return { status: head!.status, body: spec?.isStream === true ? text : parseJson(text) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

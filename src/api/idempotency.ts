@@ -1,0 +1,45 @@
+// `Idempotency-Key`: the same key and request joins what is running, or gets what was answered.
+import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { createFailure, FailureError } from '../contracts/failure.ts';
+import type { IdempotencyClaim } from '../reply/request-store.ts';
+
+/** As long as Stripe's, whose header everyone copies. */
+const MAX_KEY_LENGTH = 255;
+/** Headers that change what a request means. */
+const MEANINGFUL_HEADERS = ['vendor', 'anthropic-version', 'anthropic-beta'] as const;
+
+export interface Idempotency extends IdempotencyClaim {
+  /** Where its request lives: key, record and log are written by one script. */
+  shard: number;
+}
+
+/** Null without the header; throws a FailureError for one that cannot be a key. */
+export function readIdempotency(
+  request: FastifyRequest,
+  keyId: string,
+  body: Buffer,
+  settings: { replyShards: number; timeToLiveMs: number },
+): Idempotency | null {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return null;
+  if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH) {
+    const message = `The header Idempotency-Key must have 1 to ${MAX_KEY_LENGTH} characters.`;
+    throw new FailureError(createFailure('request_invalid', message, { param: 'Idempotency-Key' }));
+  }
+  const name = createHash('sha256').update(`${keyId}\n${key}`).digest('hex');
+  const meaning = createHash('sha256').update(request.url);
+  for (const header of MEANINGFUL_HEADERS) meaning.update(`\n${request.headers[header] ?? ''}`);
+  return {
+    name,
+    fingerprint: meaning.update('\n').update(body).digest('hex'),
+    timeToLiveMs: settings.timeToLiveMs,
+    shard: Number.parseInt(name.slice(0, 8), 16) % settings.replyShards,
+  };
+}
+
+export function idempotencyConflict(): FailureError {
+  const message =
+    'This Idempotency-Key was used for another request: same key, different body. Use a new key for a new request.';
+  return new FailureError(createFailure('idempotency_conflict', message, { param: 'Idempotency-Key' }));
+}

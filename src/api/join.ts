@@ -1,0 +1,60 @@
+// A client that comes to a request which somebody has made before: by the same idempotency key, or by its id.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { createFailure, FailureError } from '../contracts/failure.ts';
+import { clientProtocol } from '../protocols/registry.ts';
+import type { ApiContext } from './context.ts';
+import type { Wish } from './create-spec.ts';
+import { rethrow } from './dispatch.ts';
+import type { Relay } from './relay.ts';
+import { readResumePoint } from './resume-point.ts';
+
+export interface Joining {
+  request: FastifyRequest;
+  reply: FastifyReply;
+  wish: Pick<Wish, 'isAsync'>;
+  requestId: string;
+}
+
+/** Sends what was answered so far and goes on with it; throws a FailureError (404) for a request that is forgotten. */
+export async function join(
+  context: ApiContext,
+  relay: Relay,
+  { request, reply, wish, requestId }: Joining,
+): Promise<unknown> {
+  if (wish.isAsync) return sendAccepted(reply, requestId);
+  const after = readResumePoint(request);
+  const view = await context.store.read(requestId).catch(rethrow);
+  if (view === null || view.spec.keyId !== request.apiKey?.id) throw new FailureError(requestNotFound(requestId));
+  const { spec } = view;
+  const client = clientProtocol(spec.protocol);
+  const headers = { 'x-request-id': requestId, 'x-sluice-replayed': 'true' };
+  if (after !== undefined && view.state === 'done') {
+    const rest = await context.replyLog.readAfter(requestId, after, 1).catch(rethrow);
+    if (rest.frames.length === 0)
+      return reply
+        .code(200)
+        .headers({ ...headers, ...client.streamHeaders })
+        .send('');
+  }
+  reply.hijack();
+  relay.open(
+    spec,
+    { request: request.raw, response: reply.raw, client, headers },
+    { joins: spec.inbox === context.instanceId ? 'here' : 'elsewhere', ...(after === undefined ? {} : { after }) },
+  );
+  return undefined;
+}
+
+export function requestNotFound(requestId: string) {
+  const message = `There is no request '${requestId}', or its answer is not kept any more.`;
+  return createFailure('request_not_found', message, { param: 'id' });
+}
+
+/** RFC 9110 section 15.3.3: where the request will be found. */
+export function sendAccepted(reply: FastifyReply, requestId: string): FastifyReply {
+  const location = `/v1/requests/${requestId}`;
+  return reply
+    .code(202)
+    .headers({ location, 'x-request-id': requestId, 'preference-applied': 'respond-async', 'retry-after': '1' })
+    .send({ id: requestId, object: 'request', status: 'queued', url: location });
+}

@@ -1,0 +1,18 @@
+// Where a request's time went. Parts follow each other without gaps, so that they add up to the wall time.
+import type { RequestProgress, TimelinePart } from './request-record.ts';
+
+/** Waits alternate at most a few times per attempt; more parts than this are a loop that nobody would read. */
+const MAX_PARTS = 64;
+
+/** The time since the last part, as this part. Consecutive parts of the same kind and place are one. */
+export function spendTime(progress: RequestProgress, part: TimelinePart): RequestProgress {
+  const timeline = [...progress.timeline];
+  const last = timeline.at(-1);
+  if (last !== undefined && (isSame(last, part) || timeline.length >= MAX_PARTS)) timeline.pop();
+  timeline.push(part);
+  return { ...progress, timeline };
+}
+
+function isSame(a: TimelinePart, b: TimelinePart): boolean {
+  return a.kind === b.kind && a.kind !== 'attempt' && a.provider === b.provider && a.reason === b.reason;
+}

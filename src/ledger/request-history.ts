@@ -1,0 +1,80 @@
+// What the books say of one request: its outcome and its attempts.
+import type { TimelinePart } from '../contracts/request-record.ts';
+import { asBigint, asNumber, type Database } from '../storage/database.ts';
+
+export interface RequestHistory {
+  requestId: string;
+  keyId: string;
+  model: string;
+  protocol: string;
+  lane: string;
+  isStream: boolean;
+  outcome: string;
+  provider: string | null;
+  acceptedAtMs: number;
+  finishedAtMs: number;
+  costPicoUsd: bigint;
+  chargeUnits: number;
+  timeline: TimelinePart[];
+}
+
+export interface AttemptHistory {
+  attempt: number;
+  provider: string;
+  upstreamModel: string;
+  state: string;
+  outcome: string;
+  startedAtMs: number;
+  firstByteMs: number | null;
+  durationMs: number;
+  inputTokens: number;
+  cachedInputTokens: number;
+  outputTokens: number;
+  reasoningTokens: number;
+  costPicoUsd: bigint;
+}
+
+/** Null until its outcome has reached the books, a fraction of a second after its end. */
+export async function findRequest(database: Database, requestId: string): Promise<RequestHistory | null> {
+  const row = await database.selectFrom('requests').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+  if (row === undefined) return null;
+  return {
+    requestId,
+    keyId: row.key_id,
+    model: row.model,
+    protocol: row.protocol,
+    lane: row.lane,
+    isStream: asNumber(row.is_stream) === 1,
+    outcome: row.outcome,
+    provider: row.provider,
+    acceptedAtMs: asNumber(row.accepted_at),
+    finishedAtMs: asNumber(row.finished_at),
+    costPicoUsd: asBigint(row.cost_pico_usd),
+    chargeUnits: asNumber(row.charge_units),
+    timeline: JSON.parse(row.timeline) as TimelinePart[],
+  };
+}
+
+export async function listAttempts(database: Database, requestId: string): Promise<AttemptHistory[]> {
+  const rows = await database
+    .selectFrom('ledger_entries')
+    .selectAll()
+    .where('request_id', '=', requestId)
+    .orderBy('attempt')
+    .execute();
+  return rows.map((row) => ({
+    attempt: asNumber(row.attempt),
+    provider: row.provider,
+    upstreamModel: row.upstream_model,
+    state: row.state,
+    outcome: row.outcome,
+    startedAtMs: asNumber(row.started_at),
+    firstByteMs: row.first_byte_ms === null ? null : asNumber(row.first_byte_ms),
+    durationMs: asNumber(row.duration_ms),
+    inputTokens: asNumber(row.input_tokens),
+    cachedInputTokens: asNumber(row.cached_input_tokens),
+    outputTokens: asNumber(row.output_tokens),
+    reasoningTokens: asNumber(row.reasoning_tokens),
+    costPicoUsd: asBigint(row.cost_pico_usd),
+  }));
+}

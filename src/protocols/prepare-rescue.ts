@@ -1,0 +1,126 @@
+// A call that goes on with a stream which broke off: the vendor is given what the client has, where its model takes that,
+// and else asked for the whole answer again (continue-stream.ts).
+import { type Failure, isFailure } from '../contracts/failure.ts';
+import type { ClientCodec, JsonObject, ResumedStream, VendorCodec } from './codec.ts';
+import { type ContinueMode, ContinuingDecoder, markRescued } from './continue-stream.ts';
+import {
+  address,
+  type CallInput,
+  type PrefillStyle,
+  type PreparedCall,
+  type ProviderDialect,
+  prepareCall,
+} from './prepare-call.ts';
+import type { RelayContext, StreamRelay } from './protocol.ts';
+import type { ProtocolRoute } from './registry.ts';
+import { tokensOfText } from './token-estimate.ts';
+import { TranslatedStream } from './translate.ts';
+
+export interface RescueInput extends CallInput {
+  /** What the client has, byte for byte. */
+  delivered: Buffer;
+  usageDelivery: RelayContext['usageDelivery'];
+  /** Calls so far, this one included: the client is told. */
+  attempts: number;
+  /** A vendor of this request has refused a prefill before. */
+  avoidsPrefill: boolean;
+}
+
+export interface RescueCall extends PreparedCall {
+  mode: ContinueMode;
+}
+
+/** Null where the stream cannot be gone on with unseen; a failure where this vendor cannot be asked. */
+export function prepareRescue(
+  route: ProtocolRoute,
+  provider: ProviderDialect,
+  input: RescueInput,
+): RescueCall | Failure | null {
+  const client = route.client.codec;
+  const vendor = route.vendor.codec;
+  if (client?.resumeEncoder === undefined || vendor === null) return null;
+  const clientBody = JSON.parse(input.body.toString()) as JsonObject;
+  const { requestId, usageDelivery } = input;
+  const createdAt = Math.floor(input.acceptedAtMs / 1_000);
+  const resumed = client.resumeEncoder(input.delivered, { requestId, createdAt, clientBody, usageDelivery });
+  if (resumed === null) return null;
+
+  const style = input.avoidsPrefill || resumed.text === '' ? null : prefillStyle(provider, vendor, input.upstreamModel);
+  const continuation =
+    style === null
+      ? null
+      : prepareContinuation({ route, provider, client, vendor, input, clientBody, text: resumed.text, style });
+  const call = continuation ?? prepareCall(route, provider, input);
+  if (isFailure(call)) return call;
+  const mode = continuation === null ? 'repeat' : 'prefill';
+  const openStream = (context: RelayContext) => openContinuation(vendor, resumed, mode, input, context);
+  return { ...call, mode, translation: { ...call.translation, openStream } };
+}
+
+function prefillStyle({ prefill }: ProviderDialect, vendor: VendorCodec, upstreamModel: string): PrefillStyle | null {
+  if (prefill === 'never') return null;
+  if (prefill !== null) return prefill;
+  return vendor.acceptsPrefill?.(upstreamModel) === true ? 'plain' : null;
+}
+
+function openContinuation(
+  vendor: VendorCodec,
+  resumed: ResumedStream,
+  mode: ContinueMode,
+  { requestId, attempts }: RescueInput,
+  context: RelayContext,
+): StreamRelay {
+  const decoder = new ContinuingDecoder(vendor.openDecoder({ requestId }), resumed, mode);
+  return new TranslatedStream(decoder, markRescued(resumed.encoder, attempts), context);
+}
+
+interface Continuation {
+  route: ProtocolRoute;
+  provider: ProviderDialect;
+  client: ClientCodec;
+  vendor: VendorCodec;
+  input: RescueInput;
+  clientBody: JsonObject;
+  text: string;
+  style: PrefillStyle;
+}
+
+/** The request with what was answered so far as its last turn; null where that cannot be said. */
+function prepareContinuation(continuation: Continuation): PreparedCall | null {
+  const { route, provider, client, vendor, input, clientBody, text, style } = continuation;
+  const request = client.decodeRequest(clientBody);
+  if (isFailure(request)) return null;
+  const { maxOutputTokens } = request;
+  const encoded = vendor.encodeRequest(
+    {
+      ...request,
+      turns: [...request.turns, { role: 'assistant', parts: [{ kind: 'text', text }] }],
+      ...(maxOutputTokens === undefined ? {} : { maxOutputTokens: Math.max(1, maxOutputTokens - tokensOfText(text)) }),
+    },
+    { ...input, canReportStreamUsage: provider.canReportStreamUsage },
+  );
+  if (encoded.kind === 'refusal') return null;
+  const target = { operation: 'generate', upstreamModel: input.upstreamModel, isStream: true } as const;
+  // Between equals nothing is lost on the way: members without a canonical place go as they are.
+  const isSameProtocol = route.pair === null;
+  const body = { ...(isSameProtocol ? request.unmapped : {}), ...encoded.body, ...request.extraBody };
+  const headers = { ...(isSameProtocol ? input.forwardedHeaders : {}), ...encoded.headers };
+  const bytes = Buffer.from(JSON.stringify(markPrefill(body, style)));
+  return {
+    request: address(route, provider, target, bytes, headers),
+    translation: { openStream: unused, relayBody: unused },
+    dropped: [],
+  };
+}
+
+function unused(): never {
+  throw new Error('a continuation has a relay of its own');
+}
+
+function markPrefill(body: JsonObject, style: PrefillStyle): JsonObject {
+  const messages = body.messages;
+  if (style === 'continue') return { ...body, continue_final_message: true, add_generation_prompt: false };
+  if (style === 'plain' || !Array.isArray(messages)) return body;
+  const last = messages.at(-1) as JsonObject;
+  return { ...body, messages: [...messages.slice(0, -1), { ...last, prefix: true }] };
+}

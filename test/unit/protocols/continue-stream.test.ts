@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import type { AnswerEvent } from '#src/contracts/answer.ts';
+import { NO_USAGE } from '#src/contracts/usage.ts';
+import type { AnswerDecoder, AnswerEncoder, ResumedStream } from '#src/protocols/codec.ts';
+import { type ContinueMode, ContinuingDecoder, markRescued } from '#src/protocols/continue-stream.ts';
+import type { SseEvent } from '#src/protocols/sse-splitter.ts';
+
+const EVENT: SseEvent = { raw: Buffer.alloc(0), name: null, data: null, hasId: false };
+const NO_ENCODER: AnswerEncoder = { encode: () => '', end: () => '' };
+
+const start: AnswerEvent = { kind: 'answer-start', id: 'other', model: 'm' };
+const finish: AnswerEvent = { kind: 'finish', choice: 0, reason: 'stop' };
+const open = (part: number, kind: 'text' | 'reasoning' = 'text'): AnswerEvent => ({
+  kind: 'part-start',
+  choice: 0,
+  part,
+  start: { kind },
+});
+const say = (part: number, delta: string): AnswerEvent => ({ kind: 'part-delta', choice: 0, part, delta });
+const close = (part: number): AnswerEvent => ({ kind: 'part-end', choice: 0, part });
+const call: AnswerEvent = { kind: 'part-start', choice: 0, part: 1, start: { kind: 'tool-call', id: 'c', name: 'f' } };
+
+/** What the client is still given of a new stream, when it has `text` as part 2 of its answer. */
+function missing(
+  events: AnswerEvent[],
+  mode: ContinueMode = 'repeat',
+  resumed: Partial<ResumedStream> = {},
+): AnswerEvent[] {
+  const queue = [...events];
+  const decoder: AnswerDecoder = { decode: () => queue.splice(0, 1), close: () => [] };
+  const state = { encoder: NO_ENCODER, part: 2, text: 'It is sunny', isOpen: true, ...resumed };
+  const continuing = new ContinuingDecoder(decoder, state, mode);
+  return events.flatMap(() => continuing.decode(EVENT));
+}
+
+describe('a vendor that starts over', () => {
+  test('is heard from where the client’s text ends, wherever its tokens are cut', () => {
+    const text = 'It is sunny in Paris.';
+    for (let cut = 0; cut <= text.length; cut++) {
+      const events = missing([start, open(0), say(0, text.slice(0, cut)), say(0, text.slice(cut)), close(0), finish]);
+      const said = events.flatMap((event) => (event.kind === 'part-delta' ? [event.delta] : [])).join('');
+      expect(said).toBe(' in Paris.');
+      expect(events.filter((event) => event.kind !== 'part-delta')).toEqual([close(2), finish]);
+    }
+  });
+
+  test.each<[string, AnswerEvent[]]>([
+    ['another beginning', [start, open(0), say(0, 'It rains')]],
+    ['a shorter answer', [start, open(0), say(0, 'It is'), close(0), finish]],
+    ['a tool call in its place', [start, { ...call, part: 0 }]],
+    ['a tool call too early', [start, open(0), say(0, 'It is'), close(0), call]],
+  ])('%s is not passed on', (_name, events) => {
+    const given = missing(events);
+    expect(given.at(-1)).toMatchObject({ kind: 'error', failure: { code: 'upstream_answer_differs' } });
+    expect(given.filter((event) => event.kind === 'part-delta')).toEqual([]);
+  });
+
+  test('its thoughts are not shown a second time', () => {
+    const events = missing([start, open(0, 'reasoning'), say(0, 'Hm.'), close(0), open(1), say(1, 'It is sunny!')]);
+    expect(events).toEqual([say(2, '!')]);
+  });
+
+  test('what follows the text is numbered after it', () => {
+    const events = missing([start, open(0), say(0, 'It is sunny.'), close(0), call]);
+    expect(events).toEqual([say(2, '.'), close(2), { ...call, part: 3 }]);
+  });
+
+  test('usage, pings and the end pass', () => {
+    const rest: AnswerEvent[] = [{ kind: 'ping' }, { kind: 'usage', usage: NO_USAGE }, { kind: 'end' }];
+    expect(missing(rest)).toEqual(rest);
+  });
+});
+
+test('a vendor that was given the text goes on behind it', () => {
+  const events = missing([start, open(0), say(0, ' in Paris.'), close(0), finish], 'prefill');
+  expect(events).toEqual([say(2, ' in Paris.'), close(2), finish]);
+});
+
+test('a text that the client has not seen begin is begun', () => {
+  const events = missing([start, open(0), say(0, 'Hello')], 'repeat', { text: '', isOpen: false });
+  expect(events).toEqual([open(2), say(2, 'Hello')]);
+});
+
+test('the event with the cost says that the answer was put together', () => {
+  const end = 'data: {"usage":{"cost":1},"cost":0.1}\n\ndata: [DONE]\n\n';
+  const encoder = markRescued({ encode: () => '', end: () => end }, 3);
+  expect(encoder.end(NO_USAGE, { cost: '1', charge: '0.1' })).toBe(
+    'data: {"usage":{"cost":1},"cost":0.1,"x_sluice":{"rescued":true,"attempts":3}}\n\ndata: [DONE]\n\n',
+  );
+});

@@ -1,0 +1,47 @@
+// What the current step would send: the client's request, or, when a stream broke off under a client's eyes, what goes
+// on with it.
+import type { Deployment } from '#src/config/catalogue.ts';
+import { createFailure, type Failure, mostUseful } from '#src/contracts/failure.ts';
+import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
+import { prepareRescue } from '#src/protocols/prepare-rescue.ts';
+import type { ProtocolRoute } from '#src/protocols/registry.ts';
+import { readAnswer } from '#src/reply/read-answer.ts';
+import type { Delivery, InferenceContext } from './delivery.ts';
+
+/** A longer beginning costs more to read again than its rest is worth. */
+const MAX_RESCUED_BYTES = 8 * 1024 * 1024;
+
+/** The call; a failure after which another step may do; null when the request can only end. */
+export async function prepareStep(
+  context: InferenceContext,
+  delivery: Delivery,
+  deployment: Deployment,
+  route: ProtocolRoute,
+): Promise<PreparedCall | Failure | null> {
+  const { spec, step, body, writer } = delivery;
+  const { dialect } = deployment.provider;
+  const input = { ...spec, body, upstreamModel: step.upstreamModel };
+  if (!writer.hasAnswered) return prepareCall(route, dialect, input);
+  await writer.settled();
+  const answer = await readAnswer(context.replyLog, spec.requestId, MAX_RESCUED_BYTES).catch(() => null);
+  if (answer === null || answer.isOver) return null;
+  const call = prepareRescue(route, dialect, {
+    ...input,
+    delivered: answer.bytes,
+    attempts: delivery.progress.calls + 1,
+    avoidsPrefill: delivery.avoidsPrefill,
+  });
+  delivery.isPrefilled = call !== null && 'mode' in call && call.mode === 'prefill';
+  return call;
+}
+
+/** Whether a stream that broke off might be gone on with; only its bytes can tell for certain. */
+export function mayBeRescued({ spec, client }: Pick<Delivery, 'spec' | 'client'>): boolean {
+  return spec.isStream && spec.choices === 1 && client.codec?.resumeEncoder !== undefined;
+}
+
+/** Why a stream that was begun cannot be finished: what broke it, as far as anybody knows. */
+export function brokenOff({ progress }: Delivery): Failure {
+  if (progress.failures.length > 0) return mostUseful(progress.failures);
+  return createFailure('stream_interrupted', 'The worker that streamed this answer died in the middle of it.');
+}
