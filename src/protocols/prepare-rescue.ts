@@ -101,9 +101,9 @@ function prepareContinuation(continuation: Continuation): PreparedCall | null {
   );
   if (encoded.kind === 'refusal') return null;
   const target = { operation: 'generate', upstreamModel: input.upstreamModel, isStream: true } as const;
-  // Between equals nothing is lost on the way: members without a canonical place go as they are.
   const isSameProtocol = route.pair === null;
-  const body = { ...(isSameProtocol ? request.unmapped : {}), ...encoded.body, ...request.extraBody };
+  const kept = isSameProtocol ? membersOf(clientBody, request.unmapped) : {};
+  const body = { ...kept, ...encoded.body, ...request.extraBody };
   const headers = { ...(isSameProtocol ? input.forwardedHeaders : {}), ...encoded.headers };
   const bytes = Buffer.from(JSON.stringify(markPrefill(body, style)));
   return {
@@ -111,6 +111,11 @@ function prepareContinuation(continuation: Continuation): PreparedCall | null {
     translation: { openStream: unused, relayBody: unused },
     dropped: [],
   };
+}
+
+/** Between equals nothing is lost on the way: members without a canonical place go as they are. */
+function membersOf(clientBody: JsonObject, unmapped: Record<string, unknown>): JsonObject {
+  return Object.fromEntries(Object.entries(clientBody).filter(([name]) => Object.hasOwn(unmapped, name)));
 }
 
 function unused(): never {

@@ -22,6 +22,17 @@ export interface RequestFacts {
   /** Other models to try, in order, after the one asked for (`models`, as OpenRouter has it). */
   alternativeModels: readonly string[];
   preferences: ProviderPreferences;
+  /** Where the protocol has answers that are kept (Responses); absent elsewhere. */
+  memory?: MemoryFacts;
+}
+
+/** What a request says of answers that are kept: the broker keeps them, whichever vendor answers. */
+export interface MemoryFacts {
+  /** Null where it does not say. */
+  store: boolean | null;
+  isBackground: boolean;
+  previousResponseId: string | null;
+  conversationId: string | null;
 }
 
 /** The body extension `provider`, as OpenRouter has it. */
@@ -54,12 +65,17 @@ export interface ClientProtocol {
   credentialPlaces: readonly CredentialPlace[];
   /** Request headers that a vendor of the same protocol gets too: versions, betas. Lower case. */
   forwardedHeaders: readonly string[];
+  /** Where its SDKs look for the request's id, beside `x-request-id`. */
+  requestIdHeader?: string;
   /** Facts of a parsed body, or what is wrong with it. */
   readRequest(body: unknown, target: RequestTarget): RequestFacts | Failure;
   /** An error answer; nothing was sent before it. */
   encodeFailure(failure: Failure, requestId: string): EncodedAnswer;
-  /** The event that ends a running stream with an error. */
-  encodeFailureEvent(failure: Failure, requestId: string): Buffer;
+  /**
+   * The event that ends a running stream with an error. `isFirst`: nothing of the answer was sent before it, only
+   * keep-alives; absent means that something was.
+   */
+  encodeFailureEvent(failure: Failure, requestId: string, isFirst?: boolean): Buffer;
   /** What the client asks for with `stream: true`. */
   streamHeaders: Record<string, string>;
   /** Sent while nothing comes, so that no proxy cuts the connection; means nothing to the client. */

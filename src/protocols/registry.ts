@@ -1,13 +1,56 @@
 // Every protocol the broker speaks. Adding one is a folder, a fixture file, and its lines here
 // (docs/adding-a-protocol.md).
+import {
+  anthropicCountTokensClient,
+  anthropicMessagesClient,
+  anthropicMessagesEndpoints,
+  anthropicMessagesVendor,
+} from './anthropic-messages/protocol.ts';
+import {
+  geminiArrayClient,
+  geminiClient,
+  geminiCountTokensClient,
+  geminiEndpoints,
+  geminiVendor,
+} from './gemini-generate-content/protocol.ts';
 import { openaiChatClient, openaiChatEndpoint, openaiChatVendor } from './openai-chat/protocol.ts';
+import { openaiCompletionsClient, openaiCompletionsEndpoint } from './openai-completions/protocol.ts';
+import {
+  openaiEmbeddingsClient,
+  openaiEmbeddingsEndpoint,
+  openaiEmbeddingsVendor,
+} from './openai-embeddings/protocol.ts';
+import { openaiResponsesClient, openaiResponsesEndpoint, openaiResponsesVendor } from './openai-responses/protocol.ts';
 import type { ClientEndpoint, ClientProtocol, VendorProtocol } from './protocol.ts';
 import type { TranslationPair } from './translate.ts';
 
-const CLIENTS: ReadonlyMap<string, ClientProtocol> = byName([openaiChatClient]);
-const VENDORS: ReadonlyMap<string, VendorProtocol> = byName([openaiChatVendor]);
+const CLIENTS: ReadonlyMap<string, ClientProtocol> = byName([
+  openaiChatClient,
+  openaiResponsesClient,
+  openaiCompletionsClient,
+  openaiEmbeddingsClient,
+  anthropicMessagesClient,
+  anthropicCountTokensClient,
+  geminiClient,
+  geminiArrayClient,
+  geminiCountTokensClient,
+]);
+const VENDORS: ReadonlyMap<string, VendorProtocol> = byName([
+  openaiChatVendor,
+  openaiResponsesVendor,
+  openaiEmbeddingsVendor,
+  anthropicMessagesVendor,
+  geminiVendor,
+]);
 
-export const CLIENT_ENDPOINTS: readonly ClientEndpoint[] = [openaiChatEndpoint];
+export const CLIENT_ENDPOINTS: readonly ClientEndpoint[] = [
+  openaiChatEndpoint,
+  openaiResponsesEndpoint,
+  openaiCompletionsEndpoint,
+  openaiEmbeddingsEndpoint,
+  ...anthropicMessagesEndpoints,
+  ...geminiEndpoints,
+];
 
 /** How a request in one client protocol can be sent in a vendor's. */
 export interface ProtocolRoute {

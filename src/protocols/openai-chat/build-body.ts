@@ -1,14 +1,18 @@
 // The vendor's face of OpenAI Chat Completions, outgoing: the client's bytes with the fewest possible changes.
+import { mayHoldForeignSignature } from '../foreign-signature.ts';
 import { editObject, isObjectBytes, memberBytes, memberEntries } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
+import { traitsOf } from './models.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
+import { stripForeignSignatures } from './strip-signatures.ts';
 
 const EMPTY_OBJECT = Buffer.from('{}');
 const ASK_FOR_USAGE = { set: new Map([['include_usage', 'true']]) };
 
 /**
  * The model becomes the vendor's own id, usage reporting is asked for in streams, the broker's members are taken out and
- * `extra_body` is merged in (over the members of the same name). Nothing else changes, not even a space.
+ * `extra_body` is merged in (over the members of the same name). Nothing else changes, not even a space, unless the body
+ * holds signatures that the broker wrapped for other vendors.
  */
 export function buildChatBody(input: PassThroughInput): Buffer {
   // `extra_body` is an SDK habit: Python sends its members merged, others send the object as it is.
@@ -19,5 +23,6 @@ export function buildChatBody(input: PassThroughInput): Buffer {
     const options = memberBytes(input.body, 'stream_options');
     set.set('stream_options', editObject(isObjectBytes(options) ? options : EMPTY_OBJECT, ASK_FOR_USAGE));
   }
-  return editObject(input.body, { set, remove: BROKER_MEMBERS });
+  const body = editObject(input.body, { set, remove: BROKER_MEMBERS });
+  return mayHoldForeignSignature(body) ? stripForeignSignatures(body, traitsOf(input.upstreamModel).isGemini) : body;
 }

@@ -1,22 +1,84 @@
-// The members of a chat completion (chunk) that the broker reads. All optional: vendors leave out what they like.
+// The members of a chat completion (chunk) that the broker reads. All optional: vendors leave out what they like, and
+// only what is read here is checked where it is read.
+
+import type { SseEvent } from '../sse-splitter.ts';
 
 export interface ChatDelta {
+  role?: unknown;
   content?: unknown;
   reasoning_content?: unknown;
   reasoning?: unknown;
+  reasoning_details?: unknown;
   refusal?: unknown;
-  tool_calls?: { function?: { name?: unknown; arguments?: unknown } }[] | null;
+  tool_calls?: ChatToolCall[] | null;
+  function_call?: unknown;
+  annotations?: unknown;
+  images?: unknown;
+  audio?: unknown;
+}
+
+export interface ChatToolCall {
+  index?: unknown;
+  id?: unknown;
+  type?: unknown;
+  function?: { name?: unknown; arguments?: unknown };
+  custom?: { name?: unknown; input?: unknown };
+  extra_content?: unknown;
+}
+
+export interface ChatChoice {
+  index?: number;
+  delta?: ChatDelta | null;
+  message?: ChatDelta | null;
+  finish_reason?: string | null;
+  logprobs?: unknown;
+  /** In the older completions, in place of a delta or message. */
+  text?: unknown;
+  /** OpenRouter puts what broke one choice here. */
+  error?: unknown;
 }
 
 export interface ChatChunk {
   id?: string;
+  object?: string;
   created?: number;
   model?: string;
+  service_tier?: unknown;
   error?: unknown;
   usage?: unknown;
-  choices?:
-    | { index?: number; delta?: ChatDelta | null; message?: ChatDelta | null; finish_reason?: string | null }[]
-    | null;
+  /** Groq reports usage here where nobody asked for it. */
+  x_groq?: { usage?: unknown } | null;
+  choices?: ChatChoice[] | null;
+}
+
+/** Null for what is not a JSON object. */
+export function parseChatChunk(json: string): ChatChunk | null {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as ChatChunk) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What the vendor says went wrong, in the usual member or as the whole of an event named `error`; null for nothing. */
+export function errorIn(event: SseEvent, chunk: ChatChunk): unknown {
+  if (chunk.error) return chunk.error;
+  return event.name === 'error' && chunk.choices === undefined ? chunk : null;
+}
+
+/** The members that are objects: a vendor's list may hold anything. */
+export function objectsIn<T extends object>(list: readonly T[] | null | undefined): T[] {
+  return Array.isArray(list) ? list.filter((item) => typeof item === 'object' && item !== null) : [];
+}
+
+/** Who answered, and when; empty where a vendor does not say. */
+export function readIdentity({ id, model, created }: ChatChunk) {
+  return {
+    id: typeof id === 'string' ? id : '',
+    model: typeof model === 'string' ? model : '',
+    ...(Number.isInteger(created) && created! > 0 ? { createdAt: created! } : {}),
+  };
 }
 
 function bytesOf(value: unknown): number {
@@ -24,10 +86,16 @@ function bytesOf(value: unknown): number {
   return value === null || value === undefined ? 0 : JSON.stringify(value).length;
 }
 
-/** Bytes of generated text in a delta or message: what an estimate of output tokens counts. */
-export function deltaBytes(delta: ChatDelta | null | undefined): number {
+/** Bytes of generated text in a choice: what an estimate of output tokens counts. */
+export function choiceBytes({ delta, message, text }: ChatChoice): number {
+  return deltaBytes(delta ?? message) + bytesOf(text);
+}
+
+function deltaBytes(delta: ChatDelta | null | undefined): number {
   if (!delta) return 0;
   let bytes = bytesOf(delta.content) + bytesOf(delta.reasoning_content ?? delta.reasoning) + bytesOf(delta.refusal);
-  for (const call of delta.tool_calls ?? []) bytes += bytesOf(call.function?.name) + bytesOf(call.function?.arguments);
+  for (const { function: called, custom } of objectsIn(delta.tool_calls)) {
+    bytes += bytesOf(called?.name ?? custom?.name) + bytesOf(called?.arguments ?? custom?.input);
+  }
   return bytes;
 }

@@ -1,10 +1,12 @@
 // OpenAI Chat Completions, both faces. Wire facts: ../shared/reference/openai-chat.md.
 import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
 import { buildChatBody } from './build-body.ts';
+import { chatClientCodec } from './client-codec.ts';
 import { encodeChatFailure, encodeChatFailureEvent, readChatFailure, readChatRateLimits } from './failures.ts';
 import { readChatRequest } from './read-request.ts';
 import { relayChatBody } from './relay-body.ts';
 import { ChatStreamRelay } from './relay-stream.ts';
+import { chatVendorCodec } from './vendor-codec.ts';
 
 export const openaiChatClient: ClientProtocol = {
   name: 'openai-chat',
@@ -24,7 +26,7 @@ export const openaiChatClient: ClientProtocol = {
     openStream: (context) => new ChatStreamRelay(context),
     relayBody: relayChatBody,
   },
-  codec: null,
+  codec: chatClientCodec,
 };
 
 export const openaiChatEndpoint: ClientEndpoint = {
@@ -42,5 +44,5 @@ export const openaiChatVendor: VendorProtocol = {
   credentialHeaders: (apiKey) => ({ authorization: `Bearer ${apiKey}` }),
   readFailure: readChatFailure,
   readRateLimits: readChatRateLimits,
-  codec: null,
+  codec: chatVendorCodec,
 };

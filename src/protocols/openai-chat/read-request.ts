@@ -9,20 +9,28 @@ import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } 
 const tokenLimit = z.number().int().positive().nullish();
 const names = z.array(z.string()).nullish();
 
-/** Beside what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
-const chatRequest = z.looseObject({
+/** What routing needs, with `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
+export const routingMembers = {
   model: z.string().min(1),
-  messages: z.array(z.looseObject({})).min(1),
-  stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  max_tokens: tokenLimit,
-  max_completion_tokens: tokenLimit,
-  n: z.number().int().positive().nullish(),
   models: names,
   provider: z
     .looseObject({ order: names, only: names, ignore: names, allow_fallbacks: z.boolean().nullish() })
     .nullish(),
   extra_body: z.record(z.string(), z.unknown()).nullish(),
+};
+
+export const streamMembers = {
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+};
+
+const chatRequest = z.looseObject({
+  ...routingMembers,
+  ...streamMembers,
+  messages: z.array(z.looseObject({})).min(1),
+  max_tokens: tokenLimit,
+  max_completion_tokens: tokenLimit,
+  n: z.number().int().positive().nullish(),
 });
 
 /** Body members that are the broker's own and never reach a vendor. */
@@ -33,15 +41,20 @@ export function readChatRequest(body: unknown, target: RequestTarget): RequestFa
   if (!parsed.success) return describeIssue(parsed.error.issues[0]!, body);
   const request = parsed.data;
   const perChoice = request.max_completion_tokens ?? request.max_tokens ?? null;
-  const { order, only, ignore, allow_fallbacks: allowFallbacks } = request.provider ?? {};
   return {
-    model: request.model,
-    isStream: request.stream === true,
-    usageDelivery: usageDelivery(request.stream_options?.include_usage === true, target),
+    ...readRouting(request),
+    ...readStreaming(request, target),
     estimatedInputTokens:
       estimateMessages(request.messages) + estimateJson(body, 'tools') + estimateJson(body, 'functions'),
     maxOutputTokens: perChoice === null ? null : perChoice * (request.n ?? 1),
     choices: request.n ?? 1,
+  };
+}
+
+export function readRouting(request: z.infer<z.ZodObject<typeof routingMembers>>) {
+  const { order, only, ignore, allow_fallbacks: allowFallbacks } = request.provider ?? {};
+  return {
+    model: request.model,
     alternativeModels: request.models ?? [],
     preferences: {
       ...(order ? { order } : {}),
@@ -50,6 +63,11 @@ export function readChatRequest(body: unknown, target: RequestTarget): RequestFa
       ...(allowFallbacks === false ? { allowFallbacks } : {}),
     },
   };
+}
+
+export function readStreaming(request: z.infer<z.ZodObject<typeof streamMembers>>, target: RequestTarget) {
+  const isAskedFor = request.stream_options?.include_usage === true;
+  return { isStream: request.stream === true, usageDelivery: usageDelivery(isAskedFor, target) };
 }
 
 /** ImageRouter's clients never ask for usage and find it, with the cost, in the last chunk. */

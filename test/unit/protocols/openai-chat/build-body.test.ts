@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { wrapSignature } from '#src/protocols/foreign-signature.ts';
 import { buildChatBody } from '#src/protocols/openai-chat/build-body.ts';
 
 const build = (json: string, more: { isStream?: boolean; canReportStreamUsage?: boolean } = {}) =>
@@ -41,4 +42,45 @@ test('extra_body is merged in over members of the same name, and the broker’s 
 
 test('extra_body cannot change the model', () => {
   expect(JSON.parse(build('{"model":"m","extra_body":{"model":"gpt-9"}}').toString()).model).toBe('gpt-4o-2024-11-20');
+});
+
+describe('signatures that the broker wrapped for other vendors', () => {
+  const theirs = wrapSignature({ origin: 'anthropic-messages', value: 'EqQB' });
+  const google = wrapSignature({ origin: 'gemini-generate-content', value: 'CpcB' });
+  const thought = { type: 'reasoning.text', text: 'Hm.', signature: theirs, index: 0 };
+  const messages = (message: object) => JSON.stringify({ model: 'm', seed: 1, messages: [message] });
+  const cleaned = (message: object, upstreamModel = 'gpt-4o') => {
+    const input = { body: Buffer.from(messages(message)), upstreamModel, isStream: false, canReportStreamUsage: true };
+    return JSON.parse(buildChatBody(input).toString()).messages[0];
+  };
+
+  test('are taken out with the thoughts that they prove', () => {
+    const message = { role: 'assistant', content: 'Hi', reasoning_content: 'Hm.', reasoning_details: [thought] };
+    expect(cleaned(message)).toEqual({ role: 'assistant', content: 'Hi' });
+  });
+
+  test('are taken out of tool calls, the calls stay', () => {
+    const call = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
+    const signed = { ...call, extra_content: { google: { thought_signature: google } } };
+    expect(cleaned({ role: 'assistant', tool_calls: [signed, call] })).toEqual({
+      role: 'assistant',
+      tool_calls: [call, call],
+    });
+  });
+
+  test('go back to Gemini behind Google’s own OpenAI endpoint', () => {
+    const signed = { id: 'a', extra_content: { google: { thought_signature: google } } };
+    expect(cleaned({ role: 'assistant', tool_calls: [signed] }, 'gemini-3-pro').tool_calls[0].extra_content).toEqual({
+      google: { thought_signature: 'CpcB' },
+    });
+  });
+
+  test('leave alone what the vendor itself signed', () => {
+    const own = { type: 'reasoning.text', text: 'Mine.', signature: 'EqQB' };
+    expect(cleaned({ role: 'assistant', reasoning_content: 'x', reasoning_details: [own, thought] })).toEqual({
+      role: 'assistant',
+      reasoning_content: 'x',
+      reasoning_details: [own],
+    });
+  });
 });

@@ -1,0 +1,27 @@
+// The vendor's face of Anthropic Messages, outgoing: the client's bytes with the fewest possible changes.
+import { mayHoldForeignSignature } from '../foreign-signature.ts';
+import { editObject, isObjectBytes, memberBytes, memberEntries } from '../json-object.ts';
+import type { PassThroughInput } from '../protocol.ts';
+import { removeForeignThoughts } from './foreign-thoughts.ts';
+import { BROKER_MEMBERS } from './read-request.ts';
+
+/**
+ * The model becomes the vendor's own id, the broker's members are taken out and `extra_body` is merged in (over the
+ * members of the same name). Thoughts of other vendors' models are taken out: Anthropic refuses what it has not signed.
+ * Nothing else changes, not even a space.
+ */
+export function buildMessagesBody(input: PassThroughInput): Buffer {
+  // `extra_body` is an SDK habit: Python sends its members merged, others send the object as it is.
+  const extra = memberBytes(input.body, 'extra_body');
+  const set = new Map<string, string | Buffer>(isObjectBytes(extra) ? memberEntries(extra) : []);
+  set.set('model', JSON.stringify(input.upstreamModel));
+  const body = mayHoldForeignSignature(input.body) ? withoutForeignThoughts(input.body) : input.body;
+  return editObject(body, { set, remove: BROKER_MEMBERS });
+}
+
+function withoutForeignThoughts(body: Buffer): Buffer {
+  const messages = memberBytes(body, 'messages');
+  if (messages === null) return body;
+  const { json, mustNotThink } = removeForeignThoughts(messages.toString());
+  return editObject(body, { set: new Map([['messages', json]]), remove: mustNotThink ? ['thinking'] : [] });
+}

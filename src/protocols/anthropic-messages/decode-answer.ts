@@ -1,0 +1,88 @@
+// An Anthropic message, not streamed, in the canonical form.
+import type { Answer } from '../../contracts/answer.ts';
+import type { Failure } from '../../contracts/failure.ts';
+import type { Part, Signature } from '../../contracts/inference-request.ts';
+import { parseUsd } from '../../contracts/money.ts';
+import { callIdFor, type DecodeContext, type JsonObject } from '../codec.ts';
+import { decodeCitation } from './citations.ts';
+import { ANSWER_TOOL } from './encode-output.ts';
+import { unescapeIdentifier } from './identifiers.ts';
+import { asNumber, asObject, asObjects, asText, defined } from './loose-json.ts';
+import { NOT_A_MESSAGE } from './relay-body.ts';
+import { readRefusal, readStopReason } from './stop-reasons.ts';
+import { readMessagesUsage, readServiceTier } from './usage.ts';
+import { readMessagesEventFailure } from './vendor-failures.ts';
+
+export function decodeMessagesAnswer(body: unknown, context: DecodeContext): Answer | Failure {
+  const message = asObject(body);
+  if (message?.type === 'error') return readMessagesEventFailure(message);
+  if (!Array.isArray(message?.content)) return NOT_A_MESSAGE;
+  const parts = nameCalls(asObjects(message.content).flatMap(decodeBlock), context);
+  const hasToolCall = parts.some(({ kind }) => kind === 'tool-call');
+  const refusal = readRefusal(message.stop_reason, message.stop_details);
+  return {
+    id: asText(message.id),
+    model: asText(message.model),
+    choices: [
+      {
+        index: 0,
+        parts: refusal === '' ? parts : [...parts, { kind: 'refusal', text: refusal }],
+        finishReason: readStopReason(message.stop_reason, hasToolCall),
+        ...defined({ stopSequence: asText(message.stop_sequence) || undefined }),
+      },
+    ],
+    usage: readMessagesUsage(message.usage),
+    ...defined({ serviceTier: readServiceTier(message.usage), reportedCost: readCost(message.usage) }),
+  };
+}
+
+/** Ids for calls whose vendor gave them none. */
+function nameCalls(parts: Part[], context: DecodeContext): Part[] {
+  let ordinal = 0;
+  return parts.map((part) => {
+    if (part.kind !== 'tool-call') return part;
+    const id = callIdFor(context, ordinal++);
+    return part.id === '' ? { ...part, id } : part;
+  });
+}
+
+/** USD that a vendor which resells reports (`usage.cost`), in picodollars. */
+export function readCost(usage: unknown): bigint | undefined {
+  const cost = asNumber(asObject(usage)?.cost);
+  return cost === undefined ? undefined : parseUsd(String(cost));
+}
+
+/** What server tools did is left out: the text that they led to stands beside it. Unknown blocks are, too. */
+function decodeBlock(block: JsonObject): Part[] {
+  switch (block.type) {
+    case 'text':
+      return [decodeText(block)];
+    case 'thinking':
+      return [
+        { kind: 'reasoning', text: asText(block.thinking), ...defined({ signature: ownSignature(block.signature) }) },
+      ];
+    case 'redacted_thinking':
+      return [{ kind: 'reasoning', text: '', isRedacted: true, ...defined({ signature: ownSignature(block.data) }) }];
+    case 'tool_use':
+      return [decodeCall(block)];
+    default:
+      return [];
+  }
+}
+
+function decodeText(block: JsonObject): Part {
+  const text = asText(block.text);
+  const citations = asObjects(block.citations).map((citation) => decodeCitation(citation, text));
+  return { kind: 'text', text, ...(citations.length === 0 ? {} : { citations }) };
+}
+
+export function ownSignature(value: unknown): Signature | undefined {
+  const text = asText(value);
+  return text === '' ? undefined : { origin: 'anthropic-messages', value: text };
+}
+
+function decodeCall({ id, name, input }: JsonObject): Part {
+  const text = JSON.stringify(asObject(input) ?? {});
+  if (name === ANSWER_TOOL) return { kind: 'text', text };
+  return { kind: 'tool-call', id: asText(id), name: unescapeIdentifier(asText(name)), arguments: text };
+}

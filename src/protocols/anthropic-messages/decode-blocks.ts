@@ -1,0 +1,126 @@
+// Content blocks of a request, decoded: one small function for each type.
+import type { Part, ReasoningPart, Signature, TextPart, ToolResultPart } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { decodeDocument, decodeImage, textOf } from './decode-media.ts';
+import type { Decoding } from './decoding.ts';
+import { readSignature } from './foreign-thoughts.ts';
+import { unescapeIdentifier } from './identifiers.ts';
+import { asObject, asText } from './loose-json.ts';
+
+/** What server tools did: their own vendor's business. The text that they led to stands beside them. */
+const SERVER_BLOCKS = /^(server_tool_use|mcp_tool_use|container_upload|compaction|fallback|.+_tool_result)$/;
+
+const TTL_SECONDS: Readonly<Record<string, number>> = { '5m': 300, '1h': 3_600 };
+
+export class BlockDecoder {
+  readonly #decoding: Decoding;
+  /** Names by the ids of the calls so far: results say only the id. */
+  readonly #toolNames = new Map<string, string>();
+
+  constructor(decoding: Decoding) {
+    this.#decoding = decoding;
+  }
+
+  /** `path` names the content: `messages.0.content`. */
+  decodeContent(content: unknown, path: string): Part[] {
+    if (typeof content === 'string') return [{ kind: 'text', text: content }];
+    if (!Array.isArray(content)) {
+      this.#decoding.fail(path, 'Input should be a text or a list of content blocks');
+      return [];
+    }
+    return giveBackSignatures(content.flatMap((block, index) => this.#decodeBlock(block, `${path}.${index}`)));
+  }
+
+  #decodeBlock(value: unknown, path: string): Part[] {
+    const block = asObject(value);
+    const type = asText(block?.type);
+    switch (type) {
+      case 'text':
+        return [decodeTextBlock(block!)];
+      case 'image':
+        return decodeImage(block!, path, this.#decoding);
+      case 'document':
+        return decodeDocument(block!, path, this.#decoding);
+      case 'search_result':
+        return [decodeSearchResult(block!)];
+      case 'tool_use':
+        return [this.#decodeCall(block!)];
+      case 'tool_result':
+        return [this.#decodeResult(block!, path)];
+      case 'thinking':
+        return decodeThinking(block!);
+      case 'redacted_thinking':
+        return decodeRedacted(block!);
+      default:
+        if (SERVER_BLOCKS.test(type)) this.#decoding.unmapped[`messages.${type}`] = block;
+        else this.#decoding.fail(`${path}.type`, `'${type}' is not a content block that can be translated`);
+        return [];
+    }
+  }
+
+  #decodeCall({ id, name, input }: JsonObject): Part {
+    const callId = unescapeIdentifier(asText(id));
+    this.#toolNames.set(callId, asText(name));
+    return { kind: 'tool-call', id: callId, name: asText(name), arguments: JSON.stringify(input ?? {}) };
+  }
+
+  #decodeResult(block: JsonObject, path: string): ToolResultPart {
+    const callId = unescapeIdentifier(asText(block.tool_use_id));
+    const name = this.#toolNames.get(callId);
+    const content = block.content ?? [];
+    const parts = this.decodeContent(content, `${path}.content`).filter(
+      (part) => part.kind === 'text' || part.kind === 'image' || part.kind === 'document',
+    );
+    return {
+      kind: 'tool-result',
+      callId,
+      ...(name === undefined ? {} : { name }),
+      parts,
+      ...(block.is_error === true ? { isError: true } : {}),
+    };
+  }
+}
+
+export function decodeTextBlock({ text, cache_control: cacheControl }: JsonObject): TextPart {
+  const control = asObject(cacheControl);
+  if (control === null) return { kind: 'text', text: asText(text) };
+  const ttlSeconds = TTL_SECONDS[asText(control.ttl)];
+  return { kind: 'text', text: asText(text), cacheBreakpoint: ttlSeconds === undefined ? {} : { ttlSeconds } };
+}
+
+/** No other protocol has search results: they become a text that names its source. */
+function decodeSearchResult({ title, source, content }: JsonObject): TextPart {
+  return { kind: 'text', text: `${asText(title)} (${asText(source)})\n${textOf(content)}` };
+}
+
+function decodeThinking({ thinking, signature }: JsonObject): ReasoningPart[] {
+  return reasoningPart({ kind: 'reasoning', text: asText(thinking) }, readSignature(signature));
+}
+
+function decodeRedacted({ data }: JsonObject): ReasoningPart[] {
+  return reasoningPart({ kind: 'reasoning', text: '', isRedacted: true }, readSignature(data));
+}
+
+function reasoningPart(part: ReasoningPart, signature: Signature | undefined): ReasoningPart[] {
+  if (signature !== undefined) return [{ ...part, signature }];
+  return part.text === '' ? [] : [part];
+}
+
+/**
+ * Gemini signs calls and texts. `encodeAnswer` carries such a signature as an empty thought before its call or behind its
+ * text; here it goes back to where it was.
+ */
+function giveBackSignatures(parts: Part[]): Part[] {
+  return parts.flatMap((part, index) => {
+    const before = parts[index - 1];
+    const after = parts[index + 1];
+    if (isCarrier(part)) return after?.kind === 'tool-call' || before?.kind === 'text' ? [] : [part];
+    if (part.kind === 'tool-call' && isCarrier(before)) return [{ ...part, signature: before.signature }];
+    const isLastText = part.kind === 'text' && parts[index + 2]?.kind !== 'tool-call';
+    return isLastText && isCarrier(after) ? [{ ...part, signature: after.signature }] : [part];
+  });
+}
+
+function isCarrier(part: Part | undefined): part is ReasoningPart & { signature: Signature } {
+  return part?.kind === 'reasoning' && part.text === '' && part.signature?.origin === 'gemini-generate-content';
+}

@@ -1,0 +1,103 @@
+// An answer of another vendor as an Anthropic message, not streamed.
+import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
+import type {
+  AudioPart,
+  ImagePart,
+  Part,
+  ReasoningPart,
+  Signature,
+  TextPart,
+} from '../../contracts/inference-request.ts';
+import type { Usage } from '../../contracts/usage.ts';
+import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '../codec.ts';
+import { encodeCitation } from './citations.ts';
+import { writeSignature } from './foreign-thoughts.ts';
+import { escapeIdentifier } from './identifiers.ts';
+import { asObject, parseJson } from './loose-json.ts';
+import { writeStop } from './stop-reasons.ts';
+import { insertCost, writeMessagesUsage } from './usage.ts';
+
+/** Members that version 2026-10-21 always has are null where nothing is known: SDKs of the older version take them. */
+export function encodeMessagesAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string {
+  // Clients of this protocol cannot ask for more than one answer.
+  const choice = answer.choices[0] ?? { index: 0, parts: [], finishReason: 'stop' };
+  const message = {
+    ...messageHead(answer.model, context),
+    content: encodeParts(choice.parts),
+    ...writeStop(endOf(choice)),
+    container: null,
+    usage: writeMessagesUsage(usage, answer.serviceTier),
+  };
+  return insertCost(Buffer.from(JSON.stringify(message)), shown).toString();
+}
+
+export function messageHead(model: string, { requestId }: EncodeContext): JsonObject {
+  return { id: idFor('msg_', requestId), type: 'message', role: 'assistant', model };
+}
+
+function endOf({ parts, finishReason, stopSequence }: AnswerChoice) {
+  return {
+    reason: finishReason,
+    stopSequence,
+    hasToolCall: parts.some(({ kind }) => kind === 'tool-call'),
+    refusal: parts.map((part) => (part.kind === 'refusal' ? part.text : '')).join(''),
+  };
+}
+
+function encodeParts(parts: readonly Part[]): JsonObject[] {
+  const blocks = parts.flatMap(encodePart);
+  const last = parts.at(-1);
+  return last?.kind === 'text' && last.signature !== undefined ? [...blocks, carrierBlock(last.signature)] : blocks;
+}
+
+function encodePart(part: Part): JsonObject[] {
+  switch (part.kind) {
+    case 'text':
+      return part.text === '' ? [] : [encodeText(part)];
+    case 'reasoning':
+      return encodeReasoning(part);
+    case 'tool-call':
+      return [
+        ...(part.signature === undefined ? [] : [carrierBlock(part.signature)]),
+        { type: 'tool_use', id: escapeIdentifier(part.id), name: part.name, input: readInput(part.arguments) },
+      ];
+    case 'image':
+    case 'audio':
+      return [{ type: 'text', text: describeMedia(part), citations: null }];
+    default:
+      // A refusal is said in `stop_details`; the other kinds are no part of answers.
+      return [];
+  }
+}
+
+function encodeText({ text, citations = [] }: TextPart): JsonObject {
+  return { type: 'text', text, citations: citations.length === 0 ? null : citations.map(encodeCitation) };
+}
+
+function encodeReasoning({ text, signature, isRedacted }: ReasoningPart): JsonObject[] {
+  if (text === '' && signature === undefined) return [];
+  if (isRedacted) return [{ type: 'redacted_thinking', data: writeSignature(signature) }];
+  return [{ type: 'thinking', thinking: text, signature: writeSignature(signature) }];
+}
+
+/**
+ * Another vendor's signature of a call or a text, for which there is no member: an empty thought before the call or behind
+ * the last text, where clients that read `content[0].text` still find it.
+ */
+export function carrierBlock(signature: Signature): JsonObject {
+  return { type: 'thinking', thinking: '', signature: writeSignature(signature) };
+}
+
+/** `input` is an object. What a model wrote that is none stays readable under a name of its own. */
+export function readInput(argumentsText: string): JsonObject {
+  if (argumentsText.trim() === '') return {};
+  return asObject(parseJson(argumentsText)) ?? { input: argumentsText };
+}
+
+/** Answers of this protocol are text: media stand in it as Markdown with a `data:` URL. */
+export function describeMedia(part: ImagePart | AudioPart): string {
+  if (part.kind === 'audio') return `[audio](data:audio/${part.format};base64,${part.data})`;
+  const { source } = part;
+  if (source.kind === 'base64') return `![image](data:${source.mediaType};base64,${source.data})`;
+  return source.kind === 'url' ? `![image](${source.url})` : `![image](${source.id})`;
+}

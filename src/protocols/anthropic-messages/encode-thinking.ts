@@ -1,0 +1,137 @@
+// How much the model may think, and how long its answer may be: `thinking`, `output_config.effort` and `max_tokens` hang
+// together. Source: ../shared/reference/anthropic-messages.md sections 6 and 8.
+import type { ReasoningRequest } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import type { Encoding } from './encoding.ts';
+import { defined } from './loose-json.ts';
+import type { Effort, ModelTraits } from './models.ts';
+
+export interface EncodedThinking {
+  thinking?: JsonObject;
+  effort?: Effort;
+  maxTokens: number;
+}
+
+export interface ThinkingInput {
+  reasoning: ReasoningRequest | undefined;
+  maxOutputTokens: number | undefined;
+  traits: ModelTraits;
+  isToolForced: boolean;
+  /** The last assistant turn should begin with its thought and does not: Anthropic refuses to think after it. */
+  isThoughtMissing: boolean;
+}
+
+/** For vendors that speak this protocol with models of their own. */
+const UNKNOWN_MAX_TOKENS = 4_096;
+const LEAST_BUDGET = 1_024;
+/** Share of the longest answer that an effort may think, where the model takes a budget (@ai-sdk/anthropic 4.0.105). */
+const BUDGET_SHARES: Readonly<Record<string, number>> = {
+  minimal: 0.02,
+  low: 0.1,
+  medium: 0.3,
+  high: 0.6,
+  xhigh: 0.9,
+  max: 0.95,
+};
+const EFFORTS: readonly Effort[] = ['low', 'medium', 'high', 'xhigh', 'max'];
+const DEFAULT_EFFORT: Effort = 'high';
+
+export function encodeThinking(input: ThinkingInput, encoding: Encoding): EncodedThinking {
+  const { reasoning, traits } = input;
+  const maxTokens = longestAnswer(input, encoding);
+  if (reasoning === undefined) return { maxTokens };
+  if (reasoning.effort === 'none' || reasoning.budgetTokens === 0) return dontThink(input, maxTokens, encoding);
+  if (input.isThoughtMissing) {
+    encoding.drop('reasoning');
+    return { ...effortOf(reasoning, maxTokens, traits, encoding), maxTokens };
+  }
+  const hasBudget = (reasoning.budgetTokens ?? -1) > 0;
+  const isAdaptive = traits.thinking.includes('adaptive') && !(hasBudget && traits.thinking.includes('enabled'));
+  return isAdaptive
+    ? thinkAdaptively(reasoning, maxTokens, traits, encoding)
+    : thinkByBudget(input, maxTokens, encoding);
+}
+
+function longestAnswer({ maxOutputTokens, traits }: ThinkingInput, encoding: Encoding): number {
+  const most = traits.maxOutputTokens;
+  if (maxOutputTokens === undefined) return most ?? UNKNOWN_MAX_TOKENS;
+  if (most === null || maxOutputTokens <= most) return maxOutputTokens;
+  encoding.drop('maxOutputTokens');
+  return most;
+}
+
+/** Models that always think, think as little as they can. */
+function dontThink(
+  { traits, isThoughtMissing }: ThinkingInput,
+  maxTokens: number,
+  encoding: Encoding,
+): EncodedThinking {
+  if (traits.thinking.includes('disabled')) {
+    return traits.thinksByDefault ? { thinking: { type: 'disabled' }, maxTokens } : { maxTokens };
+  }
+  encoding.drop('reasoning');
+  if (traits.thinking.includes('between_tools') && !isThoughtMissing) {
+    return { thinking: { type: 'between_tools' }, maxTokens };
+  }
+  return { effort: 'low', maxTokens };
+}
+
+function thinkAdaptively(
+  reasoning: ReasoningRequest,
+  maxTokens: number,
+  traits: ModelTraits,
+  encoding: Encoding,
+): EncodedThinking {
+  const thinking = { type: 'adaptive', ...displayOf(reasoning) };
+  return { thinking, ...effortOf(reasoning, maxTokens, traits, encoding), maxTokens };
+}
+
+/** Older models think by a number of tokens, which stands below the longest answer, and not before a forced tool. */
+function thinkByBudget(input: ThinkingInput, maxTokens: number, encoding: Encoding): EncodedThinking {
+  const { traits, isToolForced } = input;
+  const reasoning = input.reasoning!;
+  const isAskedFor = reasoning.effort !== undefined || reasoning.budgetTokens !== undefined;
+  if (isToolForced || !isAskedFor) {
+    if (isToolForced || reasoning.isShown) encoding.drop('reasoning');
+    return { maxTokens };
+  }
+  const wanted = Math.max(LEAST_BUDGET, budgetOf(reasoning, maxTokens));
+  const raised = wanted < maxTokens ? maxTokens : Math.min(maxTokens + wanted, traits.maxOutputTokens ?? Infinity);
+  if (raised > (input.maxOutputTokens ?? raised)) encoding.drop('maxOutputTokens');
+  const thinking = { type: 'enabled', budget_tokens: Math.min(wanted, raised - 1), ...displayOf(reasoning) };
+  return { thinking, ...effortOf(reasoning, maxTokens, traits, encoding), maxTokens: raised };
+}
+
+function budgetOf({ budgetTokens = -1, effort }: ReasoningRequest, maxTokens: number): number {
+  if (budgetTokens > 0) return budgetTokens;
+  return Math.floor((BUDGET_SHARES[effort ?? ''] ?? BUDGET_SHARES[DEFAULT_EFFORT]!) * maxTokens);
+}
+
+function displayOf({ isShown }: ReasoningRequest): JsonObject {
+  return isShown === undefined ? {} : { display: isShown ? 'summarized' : 'omitted' };
+}
+
+/** The effort asked for, or the next lower one that the model has; none where it has none, or none was asked for. */
+function effortOf(
+  reasoning: ReasoningRequest,
+  maxTokens: number,
+  { efforts }: ModelTraits,
+  encoding: Encoding,
+): { effort?: Effort } {
+  const wanted = wantedEffort(reasoning, maxTokens);
+  if (wanted === undefined || efforts.length === 0) return {};
+  if (!EFFORTS.includes(wanted as Effort)) {
+    encoding.drop('reasoning');
+    return {};
+  }
+  const taken = EFFORTS.slice(0, EFFORTS.indexOf(wanted as Effort) + 1).findLast((effort) => efforts.includes(effort));
+  if (taken !== wanted) encoding.drop('reasoning');
+  return defined({ effort: taken });
+}
+
+/** `minimal` is below Anthropic's scale; a budget is read back by its share of the answer. */
+function wantedEffort({ effort, budgetTokens = -1 }: ReasoningRequest, maxTokens: number): string | undefined {
+  if (effort !== undefined) return effort === 'minimal' ? 'low' : effort;
+  if (budgetTokens <= 0) return undefined;
+  return EFFORTS.find((candidate) => budgetTokens <= BUDGET_SHARES[candidate]! * maxTokens) ?? 'max';
+}

@@ -1,0 +1,92 @@
+// Tools and the choice between them.
+import type { CustomTool, FunctionTool, InferenceRequest, ToolDefinition } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import type { Encoding } from './encoding.ts';
+import { escapeIdentifier } from './identifiers.ts';
+import { defined } from './loose-json.ts';
+import type { ModelTraits } from './models.ts';
+import { fitsStrictLimits, toStrictSchema } from './strict-schema.ts';
+
+export interface EncodedTools {
+  tools?: JsonObject[];
+  tool_choice?: JsonObject;
+}
+
+const MAX_NAME_CHARS = 64;
+
+/** The server tool that every current model has; billed per search by the vendor. */
+const WEB_SEARCH = { type: 'web_search_20250305', name: 'web_search' };
+
+export function encodeTools(request: InferenceRequest, traits: ModelTraits, encoding: Encoding): EncodedTools {
+  const offered = allowedTools(request);
+  const areStrict = traits.hasStructuredOutputs && fitsStrictLimits(offered);
+  const tools = offered.map((tool) => encodeTool(tool, areStrict, encoding));
+  if (request.webSearch !== undefined) tools.push({ ...WEB_SEARCH });
+  if (tools.length === 0) {
+    if (isForced(request)) encoding.refuse('toolChoice', 'needs tools to choose from');
+    return {};
+  }
+  const choice = encodeChoice(request, traits, encoding);
+  return { tools, ...(choice === null ? {} : { tool_choice: choice }) };
+}
+
+/** Choosing among some tools is offering only those. */
+function allowedTools({ tools, toolChoice }: InferenceRequest): ToolDefinition[] {
+  return toolChoice?.kind === 'allowed' ? tools.filter(({ name }) => toolChoice.names.includes(name)) : tools;
+}
+
+export function isForced({ toolChoice }: InferenceRequest): boolean {
+  if (toolChoice?.kind === 'allowed') return toolChoice.isRequired;
+  return toolChoice?.kind === 'required' || toolChoice?.kind === 'tool';
+}
+
+function encodeTool(tool: ToolDefinition, areStrict: boolean, encoding: Encoding): JsonObject {
+  const name = escapeIdentifier(tool.name);
+  if (name.length > MAX_NAME_CHARS)
+    encoding.refuse('tools', `takes tool names of ${MAX_NAME_CHARS} characters at most`);
+  return tool.kind === 'custom' ? encodeCustom(tool, name) : encodeFunction(tool, name, areStrict);
+}
+
+/** A strict tool whose schema Anthropic's decoder cannot hold to is sent as a plain one. */
+function encodeFunction({ description, parameters, isStrict }: FunctionTool, name: string, areStrict: boolean) {
+  const strict = isStrict && areStrict && parameters !== undefined ? toStrictSchema(parameters) : null;
+  return {
+    name,
+    ...defined({ description }),
+    input_schema: { type: 'object', properties: {}, ...(strict ?? parameters) },
+    ...(strict === null ? {} : { strict: true }),
+  };
+}
+
+/** Free text travels as the one member of an object; a grammar can only be described. */
+function encodeCustom({ description, format }: CustomTool, name: string): JsonObject {
+  const grammar = format === undefined ? undefined : `The input has this format: ${JSON.stringify(format)}`;
+  const words = [description, grammar].filter((text) => text !== undefined).join('\n');
+  return {
+    name,
+    ...(words === '' ? {} : { description: words }),
+    input_schema: {
+      type: 'object',
+      properties: { input: { type: 'string' } },
+      required: ['input'],
+      additionalProperties: false,
+    },
+  };
+}
+
+function encodeChoice(request: InferenceRequest, traits: ModelTraits, encoding: Encoding): JsonObject | null {
+  const { toolChoice, allowsParallelToolCalls } = request;
+  if (isForced(request) && !traits.takesForcedTools) {
+    encoding.refuse('toolChoice', 'has a model that cannot be made to call a tool');
+  }
+  if (toolChoice?.kind === 'none') return { type: 'none' };
+  const isSerial = allowsParallelToolCalls === false;
+  if (toolChoice === undefined && !isSerial) return null;
+  return { ...choiceType(request), ...(isSerial ? { disable_parallel_tool_use: true } : {}) };
+}
+
+function choiceType(request: InferenceRequest): JsonObject {
+  const { toolChoice } = request;
+  if (toolChoice?.kind === 'tool') return { type: 'tool', name: escapeIdentifier(toolChoice.name) };
+  return { type: isForced(request) ? 'any' : 'auto' };
+}

@@ -1,0 +1,85 @@
+// Thinking blocks that this broker made out of another vendor's answer: marked by their wrapped signatures. They are for
+// that vendor, and for the client to show; Anthropic's own models must not be sent them.
+import type { Signature } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
+import { asObject, asObjects, asText } from './loose-json.ts';
+
+const ANTHROPIC = 'anthropic-messages';
+
+/** Of a thought whose vendor signs nothing: says only that it is foreign. */
+const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
+
+/** `signature` of a thinking block in an answer: Anthropic's own as it is, anybody else's wrapped. */
+export function writeSignature(signature: Signature | undefined): string {
+  if (signature === undefined) return UNSIGNED;
+  return signature.origin === ANTHROPIC ? signature.value : wrapSignature(signature);
+}
+
+/** Undefined for a thought that nobody signed. */
+export function readSignature(value: unknown): Signature | undefined {
+  const text = asText(value);
+  const signature = unwrapSignature(text) ?? { origin: ANTHROPIC, value: text };
+  return signature.value === '' ? undefined : signature;
+}
+
+export interface OwnMessages {
+  json: string;
+  /**
+   * The last assistant turn calls tools and no longer begins with its thought: Anthropic refuses that while thinking is
+   * asked for (reference section 2, "Ordering rules").
+   */
+  mustNotThink: boolean;
+}
+
+/** The messages without foreign thoughts. Numbers keep their text, spaces between members are lost. */
+export function removeForeignThoughts(messages: string): OwnMessages {
+  const kept: JsonObject[] = [];
+  let isLastChanged = false;
+  for (const message of asObjects(parseLossless(messages))) {
+    const { content, role } = message;
+    const own = Array.isArray(content) ? content.filter((block) => !isForeign(block)) : content;
+    const isChanged = Array.isArray(own) && own.length < (content as unknown[]).length;
+    if (role === 'assistant') isLastChanged = isChanged;
+    // An assistant that only thought has said nothing; empty content is refused.
+    if (isChanged && (own as unknown[]).length === 0) continue;
+    kept.push(isChanged ? { ...message, content: own } : message);
+  }
+  return { json: JSON.stringify(kept), mustNotThink: isLastChanged && callsWithoutThought(kept) };
+}
+
+function isForeign(value: unknown): boolean {
+  const block = asObject(value);
+  if (block?.type === 'thinking') return isWrapped(block.signature);
+  return block?.type === 'redacted_thinking' && isWrapped(block.data);
+}
+
+function isWrapped(signature: unknown): boolean {
+  return unwrapSignature(asText(signature)) !== null;
+}
+
+function callsWithoutThought(messages: readonly JsonObject[]): boolean {
+  const last = messages.findLast(({ role }) => role === 'assistant');
+  return beginsWithoutThought(asObjects(last?.content));
+}
+
+/** Whether an assistant turn with these blocks is refused while thinking is asked for. */
+export function beginsWithoutThought(blocks: readonly JsonObject[]): boolean {
+  return !isThought(blocks[0]) && blocks.some(({ type }) => type === 'tool_use');
+}
+
+export function isThought(block: JsonObject | undefined): boolean {
+  return block?.type === 'thinking' || block?.type === 'redacted_thinking';
+}
+
+/** ECMAScript's "JSON.parse source text access": Node 24 has it, the types of ES2024 do not. */
+interface LosslessJson {
+  parse(text: string, reviver: (key: string, value: unknown, context: { source: string }) => unknown): unknown;
+  rawJSON(text: string): unknown;
+}
+
+/** Numbers come out as they are written: arguments of tools may be longer than a double is precise. */
+function parseLossless(text: string): unknown {
+  const json = JSON as unknown as LosslessJson;
+  return json.parse(text, (_key, value, { source }) => (typeof value === 'number' ? json.rawJSON(source) : value));
+}

@@ -1,0 +1,29 @@
+// A message from a Messages vendor, not streamed: the vendor's bytes with the cost added.
+import { createFailure } from '../../contracts/failure.ts';
+import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
+import type { JsonObject } from '../codec.ts';
+import type { RelayContext, RelayedBody } from '../protocol.ts';
+import { tokensOfBytes } from '../token-estimate.ts';
+import { contentBytes } from './blocks.ts';
+import { asObject, parseJson } from './loose-json.ts';
+import { insertCost, readMessagesUsage, readReportedCost, writeMessagesUsage } from './usage.ts';
+import { readMessagesEventFailure } from './vendor-failures.ts';
+
+export const NOT_A_MESSAGE = createFailure(
+  'upstream_malformed',
+  'The provider answered 200 with something that is not a message.',
+);
+
+export function relayMessagesBody(body: Buffer, context: RelayContext): RelayedBody {
+  const message = asObject(parseJson(body.toString()));
+  if (message?.type === 'error') return { body, usage: NO_USAGE, failure: readMessagesEventFailure(message) };
+  if (!Array.isArray(message?.content)) return { body, usage: NO_USAGE, failure: NOT_A_MESSAGE };
+  const usage = readMessagesUsage(message.usage) ?? estimateUsage(message, context);
+  const shown = context.priceUsage(usage, readReportedCost(body));
+  return { body: insertCost(body, shown, writeMessagesUsage(usage)), usage };
+}
+
+function estimateUsage({ content }: JsonObject, context: RelayContext): Usage {
+  const outputTokens = tokensOfBytes(contentBytes(content));
+  return { ...NO_USAGE, inputTokens: context.estimatedInputTokens, outputTokens, isEstimated: true };
+}

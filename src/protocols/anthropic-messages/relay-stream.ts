@@ -1,0 +1,106 @@
+// A Messages stream from a Messages vendor: relayed byte for byte, but for the cost that is added. Every event is parsed:
+// a stream that breaks must never look whole.
+import { createFailure, type Failure } from '../../contracts/failure.ts';
+import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
+import type { JsonObject } from '../codec.ts';
+import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
+import { replaceData, type SseEvent } from '../sse-splitter.ts';
+import { tokensOfBytes } from '../token-estimate.ts';
+import { deltaBytes } from './blocks.ts';
+import { asObject, parseJson } from './loose-json.ts';
+import { insertCost, mergeUsage, readMessagesUsage, readReportedCost, writeMessagesUsage } from './usage.ts';
+import { readMessagesEventFailure } from './vendor-failures.ts';
+
+export class MessagesStreamRelay implements StreamRelay {
+  readonly #context: RelayContext;
+  #hasStarted = false;
+  /** Something came that a person could see. */
+  #hasContent = false;
+  #isDone = false;
+  #hasFinalUsage = false;
+  /** The vendor's counts so far, in its own shape. */
+  #counts: JsonObject | null = null;
+  #outputBytes = 0;
+
+  constructor(context: RelayContext) {
+    this.#context = context;
+  }
+
+  accept(event: SseEvent): RelayedEvent {
+    if (this.#isDone) return NOTHING;
+    // Comments are passed on once the answer has begun; an event name without data means nothing.
+    if (event.data === null) return event.name === null && this.#hasStarted ? { bytes: event.raw } : NOTHING;
+    const message = asObject(parseJson(event.data));
+    if (message === null) return { bytes: null, failure: MALFORMED };
+    if (message.type === 'error') return { bytes: null, failure: readMessagesEventFailure(message) };
+    const bytes = this.#relay(event, message);
+    return { bytes, isPreamble: !this.#hasContent };
+  }
+
+  end(): RelayedEvent {
+    return this.#isDone ? NOTHING : { bytes: null, failure: CUT };
+  }
+
+  /** What came before a cut is the vendor's count of the input and an estimate of the output. */
+  usage(): Usage {
+    const counted = readMessagesUsage(this.#counts);
+    if (counted !== null && this.#hasFinalUsage) return counted;
+    const estimatedInput = { ...NO_USAGE, inputTokens: this.#hasStarted ? this.#context.estimatedInputTokens : 0 };
+    const known = counted ?? estimatedInput;
+    const outputTokens = Math.max(known.outputTokens, tokensOfBytes(this.#outputBytes));
+    return { ...known, outputTokens, isEstimated: true };
+  }
+
+  isComplete(): boolean {
+    return this.#isDone;
+  }
+
+  #relay(event: SseEvent, message: JsonObject): Buffer {
+    switch (message.type) {
+      case 'message_start':
+        this.#hasStarted = true;
+        this.#counts = mergeUsage(this.#counts, asObject(message.message)?.usage);
+        return event.raw;
+      case 'content_block_start':
+        this.#hasContent ||= !QUIET_BLOCKS.has(String(asObject(message.content_block)?.type));
+        return event.raw;
+      case 'content_block_delta':
+        this.#outputBytes += deltaBytes(asObject(message.delta) ?? {});
+        this.#hasContent ||= this.#outputBytes > 0;
+        return event.raw;
+      case 'message_delta':
+        return this.#addCost(event, message);
+      case 'message_stop':
+        this.#isDone = true;
+        this.#hasContent = true;
+        return event.raw;
+      default:
+        return event.raw;
+    }
+  }
+
+  #addCost(event: SseEvent, { usage: counts }: JsonObject): Buffer {
+    this.#hasContent = true;
+    this.#counts = mergeUsage(this.#counts, counts);
+    this.#hasFinalUsage ||= readMessagesUsage(counts) !== null;
+    const usage = this.usage();
+    const json = Buffer.from(event.data!);
+    const shown = this.#context.priceUsage(usage, readReportedCost(json));
+    return replaceData(event, insertCost(json, shown, writeMessagesUsage(usage)));
+  }
+}
+
+/** Blocks that begin empty. */
+const QUIET_BLOCKS = new Set(['text', 'thinking']);
+
+const NOTHING: RelayedEvent = Object.freeze({ bytes: null });
+
+export const MALFORMED: Failure = createFailure(
+  'upstream_malformed',
+  'The provider sent an event that is not valid JSON; the answer cannot be trusted to be whole.',
+);
+
+const CUT: Failure = createFailure(
+  'upstream_stream_cut',
+  'The provider closed the stream before the answer was finished.',
+);

@@ -1,0 +1,109 @@
+// What an Anthropic error means, as a failure of the table. Source: ../shared/reference/anthropic-messages.md section 5.
+import { createFailure, type Failure } from '../../contracts/failure.ts';
+import type { FailureCode } from '../../contracts/failure-table.ts';
+import { readRetryAfter } from '../durations.ts';
+import type { UpstreamAnswerHead } from '../protocol.ts';
+import { redact } from '../redact.ts';
+import { asObject, asText, parseJson } from './loose-json.ts';
+import { readMessagesRateLimits } from './rate-limits.ts';
+
+interface VendorError {
+  type: string;
+  message: string;
+  /** `details.error_code`: tells spending limits from rates. */
+  code: string;
+}
+
+/** `{type: "error", error: {…}}`; vendors that copy the protocol leave out the envelope, or send a text. */
+function readVendorError(body: unknown): VendorError {
+  const outer = asObject(body) ?? {};
+  const inner = asObject(outer.error) ?? outer;
+  const details = asObject(inner.details) ?? {};
+  return {
+    type: asText(inner.type),
+    message: asText(inner.message) || asText(outer.error),
+    code: asText(details.error_code) || asText(inner.code),
+  };
+}
+
+const SPEND_CODES = /spend_limit_reached$|^insufficient_quota$/;
+/** A spending limit that the customer has set is a 400 without a code. */
+const SPENT =
+  /credit balance is too low|(spend(ing)?|usage) limits?\b.*(reached|exceeded)|(reached|exceeded) your .*(spend(ing)?|usage) limit/i;
+const CONTEXT_LENGTH =
+  /prompt is too long|exceeds? (the )?(context|maximum context)|context[_ ](length|window)|too many (input )?tokens/i;
+const CONTENT_FILTER = /content[_ ]?filter|blocked by .*(policy|filter)/i;
+
+/** Statuses of error types: inside a stream that began with 200 the type is all there is. */
+const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
+  invalid_request_error: 400,
+  authentication_error: 401,
+  billing_error: 402,
+  permission_error: 403,
+  not_found_error: 404,
+  conflict_error: 409,
+  request_too_large: 413,
+  rate_limit_error: 429,
+  api_error: 500,
+  timeout_error: 504,
+  overloaded_error: 529,
+};
+
+/** By code first, by type next, by status and words last: edges answer without either, proxies with a status of their own. */
+function classify(status: number, { type, code, message }: VendorError): FailureCode {
+  if (SPEND_CODES.test(code) || type === 'billing_error' || status === 402) return 'upstream_quota_exhausted';
+  if ((status === 400 || status === 403 || status === 429) && SPENT.test(message)) return 'upstream_quota_exhausted';
+  if (type === 'overloaded_error' || status === 529 || status === 503) return 'upstream_overloaded';
+  if (status === 401 || type === 'authentication_error') return 'upstream_credential_refused';
+  if (status === 403) return CONTENT_FILTER.test(message) ? 'upstream_content_filter' : 'upstream_credential_refused';
+  if (status === 404) return 'upstream_model_missing';
+  if (status === 429 || type === 'rate_limit_error') return 'upstream_rate_limited';
+  // Seen as status 500 with type `api_error`.
+  if (status >= 500 && /\boverloaded\b/i.test(message)) return 'upstream_overloaded';
+  if (status === 408 || status === 409 || status >= 500 || status < 400) return 'upstream_server_error';
+  if (CONTEXT_LENGTH.test(message)) return 'upstream_context_length';
+  return CONTENT_FILTER.test(message) ? 'upstream_content_filter' : 'upstream_bad_request';
+}
+
+/** What a vendor says to the broker about the broker's account must not read as if said to the client. */
+const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
+  upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s. It said: ',
+  upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s. It said: ',
+};
+
+/** How much of a body that is not JSON is shown. */
+const MAX_SHOWN_BYTES = 300;
+
+export function readMessagesFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
+  const error = readVendorError(parseJson(body.toString()));
+  const code = classify(head.status, error);
+  const said = error.message || body.toString('utf8', 0, MAX_SHOWN_BYTES).trim();
+  const shown = said === '' ? `The provider answered with status ${head.status} and no message.` : said;
+  const retryAfterMs = readWait(head, code, nowMs);
+  return createFailure(code, (ABOUT_THE_BROKER[code] ?? '') + redact(shown), {
+    upstreamStatus: head.status,
+    ...(error.code === '' ? {} : { upstreamCode: error.code }),
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+  });
+}
+
+/** `retry-after`, or else the reset of a rate limit that was used up. */
+function readWait(head: UpstreamAnswerHead, code: FailureCode, nowMs: number): number | null {
+  const asked = readRetryAfter(head.headers, nowMs);
+  if (asked !== null || code !== 'upstream_rate_limited') return asked;
+  const limits = readMessagesRateLimits(head, nowMs);
+  const resets = [
+    limits.remainingRequests === 0 ? limits.resetRequestsMs : undefined,
+    limits.remainingTokens === 0 ? limits.resetTokensMs : undefined,
+  ].filter((reset) => reset !== undefined);
+  return resets.length === 0 ? null : Math.max(...resets);
+}
+
+/** An `error` event, or an error with status 200. */
+export function readMessagesEventFailure(event: unknown): Failure {
+  const error = readVendorError(event);
+  const code = classify(STATUS_OF_TYPE[error.type] ?? 500, error);
+  const said = error.message || 'The provider reported an error inside the stream.';
+  const more = error.code === '' ? {} : { upstreamCode: error.code };
+  return createFailure(code, (ABOUT_THE_BROKER[code] ?? '') + redact(said), more);
+}

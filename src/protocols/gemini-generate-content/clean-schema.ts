@@ -1,0 +1,111 @@
+// JSON Schema as Gemini's `parametersJsonSchema` and `responseJsonSchema` take it: a list of keywords, everything else is
+// rewritten (const, allOf, definitions, nullable) or left out. Source: section 4 of
+// ../shared/reference/gemini-generate-content.md.
+import type { JsonObject } from '../codec.ts';
+import { asArray, asObject, asObjects } from './wire-values.ts';
+
+const KEPT = new Set(
+  (
+    'type format title description enum required minimum maximum minItems maxItems propertyOrdering ' +
+    '$anchor $id properties $defs items prefixItems anyOf oneOf additionalProperties'
+  ).split(' '),
+);
+
+/** Members whose values are schemas by name. */
+const MAPS = new Set(['properties', '$defs']);
+
+export function cleanSchema(schema: JsonObject): JsonObject {
+  if (typeof schema.$ref === 'string') return cleanReference(schema.$ref, schema);
+  const { const: constant, definitions, nullable, ...rest } = mergeAllOf(schema);
+  const merged: JsonObject = { ...rest };
+  if (constant !== undefined) merged.enum = [constant];
+  if (asObject(definitions) !== null) merged.$defs = { ...asObject(definitions), ...asObject(rest.$defs) };
+  if (nullable === true) merged.type = withNull(merged.type);
+  return fitEnum(keepKnown(merged));
+}
+
+/** `$ref` allows no siblings, but at the root the definitions must stay. */
+function cleanReference(ref: string, schema: JsonObject): JsonObject {
+  const definitions = { ...asObject(schema.definitions), ...asObject(schema.$defs) };
+  const $ref = ref.replace(/^#\/definitions\//, '#/$defs/');
+  return Object.keys(definitions).length === 0 ? { $ref } : { $ref, $defs: cleanMap(definitions) };
+}
+
+function keepKnown(schema: JsonObject): JsonObject {
+  const kept: JsonObject = {};
+  for (const [key, value] of Object.entries(schema)) {
+    if (KEPT.has(key)) kept[key] = MAPS.has(key) ? cleanMap(asObject(value) ?? {}) : cleanMember(key, value);
+  }
+  return kept;
+}
+
+function cleanMember(key: string, value: unknown): unknown {
+  // Data, not schemas.
+  if (key === 'enum' || key === 'required' || key === 'type' || key === 'propertyOrdering') return value;
+  return Array.isArray(value) ? value.map(cleanValue) : cleanValue(value);
+}
+
+function cleanValue(value: unknown): unknown {
+  const schema = asObject(value);
+  return schema === null ? value : cleanSchema(schema);
+}
+
+function cleanMap(schemas: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, cleanValue(schema)]));
+}
+
+/** All of several object schemas is one with all of their properties; other keywords of the later ones win. */
+function mergeAllOf(schema: JsonObject): JsonObject {
+  const { allOf, ...own } = schema;
+  const members = asObjects(allOf);
+  // One reference alone is that reference; among others it cannot be looked into, and a sibling is not allowed.
+  const [only] = members;
+  if (members.length === 1 && typeof only?.$ref === 'string' && own.properties === undefined)
+    return { ...own, anyOf: [only] };
+  return members.map(mergeAllOf).reduce(mergeTwo, own);
+}
+
+function mergeTwo(left: JsonObject, right: JsonObject): JsonObject {
+  const merged: JsonObject = { ...left, ...right };
+  const properties = { ...asObject(left.properties), ...asObject(right.properties) };
+  const required = [...new Set([...asArray(left.required), ...asArray(right.required)])];
+  if (Object.keys(properties).length > 0) merged.properties = properties;
+  if (required.length > 0) merged.required = required;
+  return merged;
+}
+
+function withNull(type: unknown): unknown {
+  if (type === undefined) return undefined;
+  const types = Array.isArray(type) ? type : [type];
+  return types.includes('null') ? types : [...types, 'null'];
+}
+
+/** Values may be strings and numbers: null becomes a type, and a list with others gives way to the type alone. */
+function fitEnum(schema: JsonObject): JsonObject {
+  if (!Array.isArray(schema.enum)) return schema;
+  const { enum: values, ...rest } = schema;
+  const kept = (values as unknown[]).filter((value) => value !== null);
+  const type =
+    kept.length < (values as unknown[]).length ? (withNull(rest.type ?? typesOf(kept)) ?? 'null') : rest.type;
+  const isAllowed = kept.length > 0 && kept.every((value) => typeof value === 'string' || typeof value === 'number');
+  const fitted: JsonObject = { ...rest, ...(isAllowed ? { enum: kept } : {}) };
+  const fallback = type ?? typesOf(kept);
+  return fallback === undefined ? fitted : { ...fitted, type: fallback };
+}
+
+function typesOf(values: readonly unknown[]): unknown {
+  const types = [...new Set(values.map(typeOf))];
+  return types.length > 1 ? types : types[0];
+}
+
+function typeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return value === null ? 'null' : typeof value;
+}
+
+/** Gemini refuses an OBJECT without properties as parameters: such a function is declared without any (V). */
+export function isEmptyObject(schema: JsonObject): boolean {
+  const isOpen = ['$ref', 'anyOf', 'oneOf', 'allOf'].some((key) => schema[key] !== undefined);
+  const takesMore = asObject(schema.additionalProperties) !== null;
+  return !isOpen && !takesMore && Object.keys(asObject(schema.properties) ?? {}).length === 0;
+}

@@ -1,0 +1,53 @@
+// Tools and their choice, from a client.
+import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { readSchema } from './read-schema.ts';
+import { asArray, asObject, asObjects, asText, camelCase, defined, field } from './wire-values.ts';
+
+const SEARCHES = new Set(['googleSearch', 'googleSearchRetrieval', 'enterpriseWebSearch']);
+
+type ToolMembers = Pick<InferenceRequest, 'tools' | 'webSearch' | 'unmapped'>;
+
+/** Server tools other than a search are Google's own. */
+export function decodeTools(body: JsonObject): ToolMembers {
+  const decoded: ToolMembers = { tools: [], unmapped: {} };
+  for (const tool of asObjects(body.tools)) {
+    for (const [key, value] of Object.entries(tool)) {
+      const name = camelCase(key);
+      if (name === 'functionDeclarations') decoded.tools.push(...asObjects(value).map(decodeFunction));
+      else if (SEARCHES.has(name)) decoded.webSearch = {};
+      else decoded.unmapped[`tools.${name}`] = value;
+    }
+  }
+  return decoded;
+}
+
+function decodeFunction(declaration: JsonObject): ToolDefinition {
+  const schema = asObject(declaration.parameters);
+  const jsonSchema = asObject(field(declaration, 'parametersJsonSchema'));
+  const parameters = jsonSchema ?? (schema === null ? undefined : readSchema(schema));
+  const description = asText(declaration.description);
+  return { kind: 'function', name: asText(declaration.name) ?? '', ...defined({ description, parameters }) };
+}
+
+export function decodeToolChoice(body: JsonObject): ToolChoice | undefined {
+  const config = asObject(field(asObject(field(body, 'toolConfig')), 'functionCallingConfig'));
+  const names = asArray(field(config, 'allowedFunctionNames')).filter((name) => typeof name === 'string');
+  switch (asText(config?.mode)?.toUpperCase()) {
+    case 'NONE':
+      return { kind: 'none' };
+    case 'ANY':
+      return chooseAny(names);
+    case 'VALIDATED':
+      return names.length === 0 ? { kind: 'auto' } : { kind: 'allowed', names, isRequired: false };
+    case 'AUTO':
+      return { kind: 'auto' };
+    default:
+      return undefined;
+  }
+}
+
+function chooseAny(names: string[]): ToolChoice {
+  if (names.length === 0) return { kind: 'required' };
+  return names.length === 1 ? { kind: 'tool', name: names[0]! } : { kind: 'allowed', names, isRequired: true };
+}

@@ -1,0 +1,53 @@
+// A canonical answer in Gemini's dialect, whole.
+import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
+import type { Part } from '../../contracts/inference-request.ts';
+import type { Usage } from '../../contracts/usage.ts';
+import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '../codec.ts';
+import { type CitedText, writeGrounding } from './citations.ts';
+import { encodeAnswerPart } from './encode-parts.ts';
+import { encodeFinishReason } from './finish-reasons.ts';
+import { writeLogProbabilities } from './log-probabilities.ts';
+import { insertCost, writeGeminiUsage } from './usage.ts';
+
+export function encodeGeminiAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string {
+  const body = {
+    candidates: answer.choices.map(encodeCandidate),
+    usageMetadata: writeUsageMetadata(usage, answer.serviceTier),
+    modelVersion: answer.model,
+    responseId: responseId(context),
+  };
+  return insertCost(Buffer.from(JSON.stringify(body)), shown).toString();
+}
+
+/** Google's have no prefix. */
+export function responseId({ requestId }: EncodeContext): string {
+  return idFor('', requestId);
+}
+
+export function writeUsageMetadata(usage: Usage, serviceTier: string | undefined): JsonObject {
+  if (serviceTier === undefined) return writeGeminiUsage(usage);
+  return { ...writeGeminiUsage(usage), serviceTier: serviceTier === 'default' ? 'standard' : serviceTier };
+}
+
+/** A content always has a part: the SDK's chat throws away a turn without (npm @google/genai 3.1.0). */
+export const EMPTY_PARTS: readonly JsonObject[] = [{ text: '' }];
+
+function encodeCandidate({ index, parts, finishReason, logProbabilities }: AnswerChoice): JsonObject {
+  const encoded = parts.map(encodeAnswerPart).filter((part) => part !== null);
+  const grounding = writeGrounding(citedTexts(parts));
+  return {
+    content: { role: 'model', parts: encoded.length === 0 ? EMPTY_PARTS : encoded },
+    finishReason: encodeFinishReason(finishReason),
+    index,
+    ...(grounding === null ? {} : { groundingMetadata: grounding }),
+    ...(logProbabilities === undefined ? {} : { logprobsResult: writeLogProbabilities(logProbabilities) }),
+  };
+}
+
+function citedTexts(parts: readonly Part[]): CitedText[] {
+  return parts.flatMap((part, partIndex) =>
+    part.kind === 'text' && part.citations !== undefined
+      ? [{ partIndex, text: part.text, citations: part.citations }]
+      : [],
+  );
+}

@@ -1,0 +1,139 @@
+// Gemini generateContent, both faces. Wire facts: ../shared/reference/gemini-generate-content.md (Developer API).
+import type { ClientCodec, VendorCodec } from '../codec.ts';
+import type { ClientEndpoint, ClientProtocol, Operation, VendorProtocol } from '../protocol.ts';
+import { GeminiAnswerEncoder } from './answer-encoder.ts';
+import { buildGeminiBody } from './build-body.ts';
+import { answerTokenCount, buildTokenCountBody, relayTokenCount } from './count-tokens.ts';
+import { decodeGeminiAnswer, GeminiAnswerDecoder } from './decode-answer.ts';
+import { decodeGeminiRequest, geminiFieldName } from './decode-request.ts';
+import { encodeGeminiAnswer } from './encode-answer.ts';
+import { encodeGeminiRequest } from './encode-request.ts';
+import { encodeGeminiFailure, encodeGeminiFailureElement, encodeGeminiFailureEvent } from './failures.ts';
+import { ArrayFraming, type Framing, SseFraming } from './framing.ts';
+import { type GeminiMethod, readMethodPath } from './method-path.ts';
+import { readGeminiRequest, readTokenCountRequest } from './read-request.ts';
+import { relayGeminiBody } from './relay-body.ts';
+import { GeminiStreamRelay } from './relay-stream.ts';
+import { readArrayChunks, readSseChunks, resumeGeminiStream } from './resume-stream.ts';
+import { readGeminiFailure } from './vendor-failures.ts';
+
+const VENDOR = 'gemini-generate-content';
+
+function passThrough(createFraming: () => Framing): ClientProtocol['passThrough'] {
+  return {
+    vendor: VENDOR,
+    operation: 'generate',
+    buildBody: buildGeminiBody,
+    openStream: (context) => new GeminiStreamRelay(context, createFraming()),
+    relayBody: relayGeminiBody,
+  };
+}
+
+const baseCodec = {
+  decodeRequest: decodeGeminiRequest,
+  fieldName: geminiFieldName,
+  encodeAnswer: encodeGeminiAnswer,
+};
+
+const sseCodec: ClientCodec = {
+  ...baseCodec,
+  openEncoder: (context) => new GeminiAnswerEncoder(context, new SseFraming()),
+  resumeEncoder: (delivered, context) => resumeGeminiStream(readSseChunks(delivered), context, new SseFraming()),
+};
+
+const arrayCodec: ClientCodec = {
+  ...baseCodec,
+  openEncoder: (context) => new GeminiAnswerEncoder(context, new ArrayFraming()),
+  resumeEncoder: (delivered, context) =>
+    resumeGeminiStream(readArrayChunks(delivered), context, new ArrayFraming({ hasBegun: true })),
+};
+
+/** Streams as server-sent events, as every SDK asks (`alt=sse`). */
+export const geminiClient: ClientProtocol = {
+  name: 'gemini-generate-content',
+  credentialPlaces: [{ header: 'x-goog-api-key' }, { query: 'key' }],
+  forwardedHeaders: [],
+  readRequest: readGeminiRequest,
+  encodeFailure: encodeGeminiFailure,
+  encodeFailureEvent: encodeGeminiFailureEvent,
+  streamHeaders: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
+  // An event of its own: the SDK skips what does not begin with `data:` (npm @google/genai 3.1.0).
+  keepAlive: Buffer.from(': keep-alive\n\n'),
+  // For the same reason an `id:` line would hide the data behind it.
+  hasEventIds: false,
+  passThrough: passThrough(() => new SseFraming()),
+  codec: sseCodec,
+};
+
+/** Streams as one JSON array: what `streamGenerateContent` gives without `alt=sse`. */
+export const geminiArrayClient: ClientProtocol = {
+  ...geminiClient,
+  name: 'gemini-generate-content-array',
+  encodeFailureEvent: encodeGeminiFailureElement,
+  streamHeaders: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-cache' },
+  keepAlive: Buffer.from('\n'),
+  passThrough: passThrough(() => new ArrayFraming()),
+  codec: arrayCodec,
+};
+
+export const geminiCountTokensClient: ClientProtocol = {
+  ...geminiClient,
+  name: 'gemini-count-tokens',
+  readRequest: readTokenCountRequest,
+  passThrough: {
+    ...geminiClient.passThrough,
+    operation: 'count-tokens',
+    buildBody: buildTokenCountBody,
+    relayBody: relayTokenCount,
+  },
+  codec: null,
+  answerLocally: answerTokenCount,
+};
+
+const CLIENT_OF_METHOD: Record<GeminiMethod, ClientProtocol> = {
+  generateContent: geminiClient,
+  streamGenerateContent: geminiClient,
+  countTokens: geminiCountTokensClient,
+};
+
+export const geminiEndpoints: ClientEndpoint[] = [
+  {
+    method: 'POST',
+    paths: ['/v1beta/models/*', '/v1/models/*', '/v1alpha/models/*'],
+    summary: 'Gemini generateContent, streamGenerateContent and countTokens, by any configured model',
+    errors: geminiClient,
+    select(target) {
+      const path = readMethodPath(target);
+      if (path === null) return null;
+      const isArray = path.method === 'streamGenerateContent' && !path.isSse;
+      return isArray ? geminiArrayClient : CLIENT_OF_METHOD[path.method];
+    },
+  },
+];
+
+const METHOD_OF_OPERATION: Record<Operation, string> = {
+  generate: 'generateContent',
+  'count-tokens': 'countTokens',
+  embed: 'embedContent',
+};
+
+const vendorCodec: VendorCodec = {
+  encodeRequest: encodeGeminiRequest,
+  decodeAnswer: decodeGeminiAnswer,
+  openDecoder: (context) => new GeminiAnswerDecoder(context),
+};
+
+export const geminiVendor: VendorProtocol = {
+  name: VENDOR,
+  path({ operation, upstreamModel, isStream }) {
+    const isStreamed = isStream && operation === 'generate';
+    const method = isStreamed ? 'streamGenerateContent?alt=sse' : METHOD_OF_OPERATION[operation];
+    return `/v1beta/models/${encodeURIComponent(upstreamModel)}:${method}`;
+  },
+  headers: {},
+  credentialHeaders: (apiKey) => ({ 'x-goog-api-key': apiKey }),
+  readFailure: readGeminiFailure,
+  // Google says nothing of its limits until they are hit.
+  readRateLimits: () => ({}),
+  codec: vendorCodec,
+};

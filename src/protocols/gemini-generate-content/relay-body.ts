@@ -1,0 +1,34 @@
+// A Gemini answer from a Gemini vendor, not streamed: the vendor's bytes with the cost added.
+import { createFailure } from '../../contracts/failure.ts';
+import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
+import { editObject } from '../json-object.ts';
+import type { RelayContext, RelayedBody } from '../protocol.ts';
+import { tokensOfBytes } from '../token-estimate.ts';
+import { blockReasonOf, type Chunk, candidatesOf, errorOf, generatedBytes } from './chunk.ts';
+import { insertCost, readGeminiUsage, writeGeminiUsage } from './usage.ts';
+import { readGeminiEventFailure } from './vendor-failures.ts';
+import { asObject, parseJson } from './wire-values.ts';
+
+export function relayGeminiBody(body: Buffer, context: RelayContext): RelayedBody {
+  const answer = asObject(parseJson(body.toString()));
+  const error = answer === null ? null : errorOf([answer]);
+  if (error !== null) return { body, usage: NO_USAGE, failure: readGeminiEventFailure(error) };
+  if (answer === null || !isAnswer(answer)) {
+    const failure = createFailure('upstream_malformed', 'The provider answered 200 with something that is no answer.');
+    return { body, usage: NO_USAGE, failure };
+  }
+  const reported = readGeminiUsage(answer.usageMetadata);
+  const usage = reported ?? estimateUsage(answer, context);
+  const metadata = JSON.stringify(writeGeminiUsage(usage));
+  const base = reported === null ? editObject(body, { set: new Map([['usageMetadata', metadata]]) }) : body;
+  return { body: insertCost(base, context.priceUsage(usage, null)), usage };
+}
+
+function isAnswer(answer: Chunk): boolean {
+  return candidatesOf(answer).length > 0 || blockReasonOf(answer) !== null;
+}
+
+function estimateUsage(answer: Chunk, context: RelayContext): Usage {
+  const outputTokens = tokensOfBytes(generatedBytes(answer));
+  return { ...NO_USAGE, inputTokens: context.estimatedInputTokens, outputTokens, isEstimated: true };
+}

@@ -1,0 +1,127 @@
+// A Gemini stream from a Gemini vendor: relayed byte for byte but for the cost, which belongs to the last chunk with
+// usage. Every chunk has cumulative usage and nothing but the end of the stream says which was the last, so once the
+// answer is complete its latest chunk is held until the next one or the end comes. Google closes at once after it.
+import { createFailure, type Failure } from '../../contracts/failure.ts';
+import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
+import { editObject } from '../json-object.ts';
+import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
+import type { SseEvent } from '../sse-splitter.ts';
+import { tokensOfBytes } from '../token-estimate.ts';
+import {
+  blockReasonOf,
+  type Chunk,
+  candidateIndex,
+  candidatesOf,
+  errorOf,
+  finishReasonOf,
+  generatedBytes,
+  isVisible,
+  readBareJson,
+  readChunks,
+} from './chunk.ts';
+import type { Framing } from './framing.ts';
+import { insertCost, readGeminiUsage, saysOutput, writeGeminiUsage } from './usage.ts';
+import { readGeminiEventFailure } from './vendor-failures.ts';
+import { asObject, parseJson } from './wire-values.ts';
+
+export class GeminiStreamRelay implements StreamRelay {
+  readonly #context: RelayContext;
+  readonly #framing: Framing;
+  readonly #finishedCandidates = new Set<number>();
+  #hasChunk = false;
+  #isVisible = false;
+  #isBlocked = false;
+  #isDone = false;
+  /** Said again at the end: what came before it must not be taken for a whole answer. */
+  #failure: Failure | null = null;
+  #held: SseEvent | null = null;
+  #usage: Usage | null = null;
+  /** The vendor's own, for a last chunk that has none. */
+  #usageMetadata: unknown = null;
+  #outputBytes = 0;
+
+  constructor(context: RelayContext, framing: Framing) {
+    this.#context = context;
+    this.#framing = framing;
+  }
+
+  accept(event: SseEvent): RelayedEvent {
+    if (this.#isDone) return NOTHING;
+    const chunks = event.data === null ? (readBareJson(event.raw) ?? []) : readChunks(parseJson(event.data));
+    const error = errorOf(chunks ?? []);
+    if (error !== null) return this.#fail(readGeminiEventFailure(error));
+    // Comments are passed on once the answer has begun; without `data:` nothing else but an error means anything.
+    if (event.data === null) return this.#hasChunk ? { bytes: this.#framing.passComment(event) } : NOTHING;
+    if (chunks?.length !== 1) return this.#fail(MALFORMED);
+    this.#track(chunks[0]!);
+    return { bytes: this.#relay(event), isPreamble: !this.#isVisible };
+  }
+
+  end(): RelayedEvent {
+    if (this.#isDone) return NOTHING;
+    if (this.#failure !== null) return this.#fail(this.#failure);
+    if (!this.isComplete()) return this.#fail(CUT);
+    this.#isDone = true;
+    const last = this.#held === null ? EMPTY : this.#withCost(this.#held);
+    return { bytes: Buffer.concat([last, Buffer.from(this.#framing.end())]) };
+  }
+
+  usage(): Usage {
+    if (this.#usage !== null) return this.#usage;
+    const inputTokens = this.#hasChunk ? this.#context.estimatedInputTokens : 0;
+    return { ...NO_USAGE, inputTokens, outputTokens: tokensOfBytes(this.#outputBytes), isEstimated: true };
+  }
+
+  isComplete(): boolean {
+    return this.#isBlocked || this.#finishedCandidates.size >= this.#context.choices;
+  }
+
+  #fail(failure: Failure): RelayedEvent {
+    this.#failure = failure;
+    return { bytes: null, failure };
+  }
+
+  #track(chunk: Chunk): void {
+    this.#hasChunk = true;
+    this.#outputBytes += generatedBytes(chunk);
+    this.#isBlocked ||= blockReasonOf(chunk) !== null;
+    this.#isVisible ||= isVisible(chunk) || this.#isBlocked;
+    for (const candidate of candidatesOf(chunk)) {
+      if (finishReasonOf(candidate) !== null) this.#finishedCandidates.add(candidateIndex(candidate));
+    }
+    const usage = readGeminiUsage(chunk.usageMetadata);
+    if (usage === null || !(this.isComplete() || saysOutput(chunk.usageMetadata))) return;
+    this.#usage = usage;
+    this.#usageMetadata = chunk.usageMetadata;
+  }
+
+  /** What can go out now: the chunk that was held, and this one unless it may be the last. */
+  #relay(event: SseEvent): Buffer | null {
+    const out = this.#held === null ? [] : [this.#framing.pass(this.#held)];
+    this.#held = this.isComplete() ? event : null;
+    if (this.#held === null) out.push(this.#framing.pass(event));
+    return out.length === 0 ? null : Buffer.concat(out);
+  }
+
+  #withCost(event: SseEvent): Buffer {
+    const usage = this.usage();
+    const json = Buffer.from(event.data!);
+    const hasUsage = readGeminiUsage(asObject(parseJson(event.data!))?.usageMetadata) !== null;
+    const metadata = JSON.stringify(this.#usageMetadata ?? writeGeminiUsage(usage));
+    const full = hasUsage ? json : editObject(json, { set: new Map([['usageMetadata', metadata]]) });
+    return this.#framing.replace(event, insertCost(full, this.#context.priceUsage(usage, null)));
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const NOTHING: RelayedEvent = Object.freeze({ bytes: null });
+
+const MALFORMED: Failure = createFailure(
+  'upstream_malformed',
+  'The provider sent an event that is not an answer in JSON; the answer cannot be trusted to be whole.',
+);
+
+const CUT: Failure = createFailure(
+  'upstream_stream_cut',
+  'The provider closed the stream before the answer was finished.',
+);

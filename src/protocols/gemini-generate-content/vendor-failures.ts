@@ -1,0 +1,137 @@
+// Failures in Google's shape, the vendor's to ours. Sources: ../shared/reference/gemini-generate-content.md, section 6.
+import { createFailure, type Failure } from '../../contracts/failure.ts';
+import type { FailureCode } from '../../contracts/failure-table.ts';
+import type { JsonObject } from '../codec.ts';
+import { parseGoDuration, readRetryAfter } from '../durations.ts';
+import type { UpstreamAnswerHead } from '../protocol.ts';
+import { redact } from '../redact.ts';
+import { msUntilPacificMidnight } from './pacific-midnight.ts';
+import { asNumber, asObject, asObjects, asText, parseJson } from './wire-values.ts';
+
+interface VendorError {
+  message: string;
+  status: string;
+  details: JsonObject[];
+}
+
+/** `{error: {…}}`, or the same in an array (streams without `alt=sse`), or the error object itself. */
+function readVendorError(value: unknown): VendorError {
+  const outer = asObject(Array.isArray(value) ? value[0] : value);
+  const error = asObject(outer?.error) ?? outer;
+  return {
+    message: asText(error?.message) ?? asText(outer?.error) ?? '',
+    status: asText(error?.status) ?? '',
+    details: asObjects(error?.details),
+  };
+}
+
+function detailOf({ details }: VendorError, type: string): JsonObject | null {
+  return details.find((detail) => asText(detail['@type'])?.endsWith(type)) ?? null;
+}
+
+const BAD_KEY =
+  /^(API_KEY_|ACCESS_TOKEN_|CREDENTIALS_|ACCOUNT_STATE_INVALID|CONSUMER_|SERVICE_DISABLED|BILLING_DISABLED)/;
+const BAD_KEY_WORDS = /api key (not valid|not found|expired|invalid)|pass a valid api key/i;
+/** 400 FAILED_PRECONDITION that is about the broker's account. */
+const ACCOUNT_WORDS = /location is not supported|enable billing|billing (account|is )/i;
+/** 403 about a file or cache that the client named. */
+const RESOURCE_WORDS = /permission to access the (file|cached|tuned)/i;
+const CONTEXT_LENGTH =
+  /token count .{0,60}exceeds|exceeds the (maximum|max) (number of )?(input )?tokens|input is too long|context (length|window)/i;
+const CONTENT_FILTER = /responsible ai|violat\w+ .{0,60}polic|blocked by .{0,30}safety|usage guidelines/i;
+const PER_DAY = /PerDay/i;
+const SPENT_WORDS = /credits? (are|is) depleted|spend(ing)? (cap|limit)/i;
+
+/** Which failure an error is: by its details first, its status next, its words last. */
+function classify(httpStatus: number, error: VendorError): FailureCode {
+  const { message } = error;
+  if (BAD_KEY.test(asText(detailOf(error, 'ErrorInfo')?.reason) ?? '') || BAD_KEY_WORDS.test(message)) {
+    return 'upstream_credential_refused';
+  }
+  switch (httpStatus) {
+    case 401:
+      return 'upstream_credential_refused';
+    case 402:
+      return 'upstream_quota_exhausted';
+    case 403:
+      return RESOURCE_WORDS.test(message) ? 'upstream_bad_request' : 'upstream_credential_refused';
+    case 404:
+      return 'upstream_model_missing';
+    case 429:
+      return isSpent(error) ? 'upstream_quota_exhausted' : 'upstream_rate_limited';
+    case 503:
+    case 529:
+      return 'upstream_overloaded';
+    case 408:
+    case 409:
+    case 499:
+      return 'upstream_server_error';
+  }
+  if (httpStatus >= 500 || httpStatus < 400) {
+    return /overloaded/i.test(message) ? 'upstream_overloaded' : 'upstream_server_error';
+  }
+  return classifyBadRequest(error);
+}
+
+function classifyBadRequest({ message, status }: VendorError): FailureCode {
+  if (CONTEXT_LENGTH.test(message)) return 'upstream_context_length';
+  if (CONTENT_FILTER.test(message)) return 'upstream_content_filter';
+  const isAboutAccount = status === 'FAILED_PRECONDITION' && ACCOUNT_WORDS.test(message);
+  return isAboutAccount ? 'upstream_credential_refused' : 'upstream_bad_request';
+}
+
+function violationsOf(error: VendorError): JsonObject[] {
+  return asObjects(detailOf(error, 'QuotaFailure')?.violations);
+}
+
+/** A quota that no short wait cures: of the day, of money, or of zero (a model that the account may not use). */
+function isSpent(error: VendorError): boolean {
+  const violations = violationsOf(error);
+  return (
+    violations.some((violation) => PER_DAY.test(asText(violation.quotaId) ?? '') || violation.quotaValue === '0') ||
+    SPENT_WORDS.test(error.message)
+  );
+}
+
+/** Daily quotas start anew at midnight Pacific, whatever their short `retryDelay` says; it is the wait of the others. */
+function readWaitMs(error: VendorError, code: FailureCode, nowMs: number): number | null {
+  const isDaily = violationsOf(error).some((violation) => PER_DAY.test(asText(violation.quotaId) ?? ''));
+  if (code === 'upstream_quota_exhausted') return isDaily ? msUntilPacificMidnight(nowMs) : null;
+  const delay = asText(detailOf(error, 'RetryInfo')?.retryDelay);
+  const said = delay ?? /retry in ((?:\d+(?:\.\d+)?(?:ms|h|m|s))+)/i.exec(error.message)?.[1];
+  return said === undefined ? null : parseGoDuration(said);
+}
+
+/** What a vendor says to the broker about the broker's account must not read as if said to the client. */
+const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
+  upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s. It said: ',
+  upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s. It said: ',
+};
+
+function describe(code: FailureCode, said: string, otherwise: string): string {
+  return (ABOUT_THE_BROKER[code] ?? '') + redact(said === '' ? otherwise : said);
+}
+
+export function readGeminiFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
+  const error = readVendorError(parseJson(body.toString()));
+  const code = classify(head.status, error);
+  const retryAfterMs = readWaitMs(error, code, nowMs) ?? readRetryAfter(head.headers, nowMs);
+  const said = error.message === '' ? body.toString('utf8', 0, 300).trim() : error.message;
+  return createFailure(code, describe(code, said, `The provider answered with status ${head.status} and no message.`), {
+    upstreamStatus: head.status,
+    ...(error.status === '' ? {} : { upstreamCode: error.status }),
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+  });
+}
+
+/** An error that came inside a stream, or with status 200: its `code` is the HTTP status it would have had. */
+export function readGeminiEventFailure(value: JsonObject): Failure {
+  const error = readVendorError(value);
+  const status = asNumber(value.code) ?? 500;
+  const code = classify(status >= 400 && status < 600 ? status : 500, error);
+  return createFailure(
+    code,
+    describe(code, error.message, 'The provider reported an error inside the stream.'),
+    error.status === '' ? {} : { upstreamCode: error.status },
+  );
+}

@@ -1,0 +1,54 @@
+// Reading JSON of unknown shape. Google's JSON is proto3 JSON: clients may write a member in camelCase or snake_case,
+// and a missing member is its default (P of ../shared/reference/gemini-generate-content.md, section 1).
+import type { JsonObject } from '../codec.ts';
+
+export function asObject(value: unknown): JsonObject | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+}
+
+export function asArray(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function asObjects(value: unknown): JsonObject[] {
+  return asArray(value)
+    .map(asObject)
+    .filter((object) => object !== null);
+}
+
+export function asText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** A number, or an int64 that proto3 JSON writes as a string. */
+export function asNumber(value: unknown): number | undefined {
+  if (typeof value === 'string' && value.trim() === '') return undefined;
+  const number = typeof value === 'string' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}
+
+/** A member by its camelCase name, however the client spelled it. Null counts as absent. */
+export function field(object: JsonObject | null, name: string): unknown {
+  return object?.[name] ?? object?.[snakeCase(name)] ?? undefined;
+}
+
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+export function camelCase(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_whole, letter: string) => letter.toUpperCase());
+}
+
+/** The object without members that are undefined: for optional members under `exactOptionalPropertyTypes`. */
+export function defined<T extends object>(object: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,115 @@
+// A canonical answer as a chat stream (../shared/reference/openai-chat.md, section 4).
+import type { FinishReason, TokenLogProbability } from '../../contracts/answer.ts';
+import type { Usage } from '../../contracts/usage.ts';
+import {
+  type AnswerEncoder,
+  type EncodableEvent,
+  type EncodeContext,
+  idFor,
+  type JsonObject,
+  type ShownCost,
+} from '../codec.ts';
+import { ChoiceEncoder } from './choice-encoder.ts';
+import { isOlderForm } from './decode-request.ts';
+import { encodeFinishReason } from './finish-reasons.ts';
+import { encodeLogProbabilities } from './log-probabilities.ts';
+import { insertCost, writeChatUsage } from './usage.ts';
+
+const DONE_EVENT = 'data: [DONE]\n\n';
+
+export class ChatAnswerEncoder implements AnswerEncoder {
+  readonly #context: EncodeContext;
+  readonly #isOlder: boolean;
+  readonly #choices = new Map<number, ChoiceEncoder>();
+  #model: string;
+  #createdAt: number;
+  #serviceTier: string | undefined;
+  /** The latest chunk with a finish reason, for a client that finds the usage in it. */
+  #held: JsonObject | null = null;
+
+  constructor(context: EncodeContext) {
+    this.#context = context;
+    this.#isOlder = isOlderForm(context.clientBody);
+    this.#model = String(context.clientBody.model ?? '');
+    this.#createdAt = context.createdAt;
+  }
+
+  encode(event: EncodableEvent): string {
+    switch (event.kind) {
+      case 'answer-start':
+        this.#model = event.model || this.#model;
+        this.#createdAt = event.createdAt ?? this.#createdAt;
+        this.#serviceTier = event.serviceTier;
+        return '';
+      case 'service-tier':
+        this.#serviceTier = event.serviceTier;
+        return '';
+      case 'finish':
+        return this.#finish(event.choice, event.reason);
+      default: {
+        const deltas = this.#choice(event.choice).encode(event);
+        const tokens = event.kind === 'part-delta' ? event.logProbabilities : undefined;
+        return deltas.map((delta) => this.#event(this.#chunk(event.choice, delta, null, tokens))).join('');
+      }
+    }
+  }
+
+  end(usage: Usage, shown: ShownCost): string {
+    return this.#usageEvent(usage, shown) + DONE_EVENT;
+  }
+
+  #finish(choice: number, reason: FinishReason): string {
+    const role = this.#choice(choice).encodeRole();
+    const said = role.map((delta) => this.#event(this.#chunk(choice, delta, null))).join('');
+    const word = this.#isOlder && reason === 'tool-calls' ? 'function_call' : encodeFinishReason(reason);
+    const chunk = this.#chunk(choice, {}, word);
+    if (this.#context.usageDelivery !== 'last-event') return said + this.#event(chunk);
+    const before = said + this.#releaseHeld();
+    this.#held = chunk;
+    return before;
+  }
+
+  /** Another choice goes on: the one that ended before it is not the last. */
+  #releaseHeld(): string {
+    const held = this.#held;
+    this.#held = null;
+    return held === null ? '' : `data: ${JSON.stringify(held)}\n\n`;
+  }
+
+  #usageEvent(usage: Usage, shown: ShownCost): string {
+    const { usageDelivery } = this.#context;
+    if (usageDelivery === 'none') return '';
+    // A vendor that said that all was over and never why is decoded with a reason, so there is one to hold.
+    const chunk = usageDelivery === 'last-event' ? this.#held : { ...this.#identity(), choices: [] };
+    if (chunk === null) return '';
+    const json = Buffer.from(JSON.stringify({ ...chunk, usage: writeChatUsage(usage) }));
+    return `data: ${insertCost(json, shown).toString()}\n\n`;
+  }
+
+  #choice(index: number): ChoiceEncoder {
+    const found = this.#choices.get(index) ?? new ChoiceEncoder(this.#isOlder);
+    this.#choices.set(index, found);
+    return found;
+  }
+
+  #identity(): JsonObject {
+    return {
+      id: idFor('chatcmpl-', this.#context.requestId),
+      object: 'chat.completion.chunk',
+      created: this.#createdAt,
+      model: this.#model,
+      ...(this.#serviceTier === undefined ? {} : { service_tier: this.#serviceTier }),
+    };
+  }
+
+  #chunk(index: number, delta: JsonObject, reason: string | null, tokens?: TokenLogProbability[]): JsonObject {
+    const choice = { index, delta, logprobs: encodeLogProbabilities(tokens), finish_reason: reason };
+    // OpenAI says `usage: null` in every chunk of a client that will be told.
+    const usage = this.#context.usageDelivery === 'own-event' ? { usage: null } : {};
+    return { ...this.#identity(), choices: [choice], ...usage };
+  }
+
+  #event(chunk: JsonObject): string {
+    return `${this.#releaseHeld()}data: ${JSON.stringify(chunk)}\n\n`;
+  }
+}

@@ -1,0 +1,106 @@
+// One choice of a chat stream: its deltas as parts, its end.
+import type { AnswerEvent, TokenLogProbability } from '../../contracts/answer.ts';
+import { callIdFor, type DecodeContext } from '../codec.ts';
+import { decodeAnnotations } from './annotations.ts';
+import { type CallSlot, CallSlots } from './call-slots.ts';
+import type { ChatChoice, ChatDelta } from './chunk.ts';
+import { decodeFinishReason } from './finish-reasons.ts';
+import { decodeImages } from './images.ts';
+import { decodeLogProbabilities } from './log-probabilities.ts';
+import { PartQueue, type QueuedPart } from './part-queue.ts';
+import { type ReadCall, readCalls } from './read-call.ts';
+import { readPieces } from './read-content.ts';
+import { decodeExtraContent } from './thought-signature.ts';
+
+export interface ChoiceInput {
+  index: number;
+  context: DecodeContext;
+  /** Counts the calls of all choices. */
+  nextCall: () => number;
+  emit: (event: AnswerEvent) => void;
+}
+
+export class ChoiceDecoder {
+  readonly #input: ChoiceInput;
+  readonly #parts: PartQueue;
+  readonly #slots = new CallSlots();
+  readonly #calls = new Map<CallSlot, QueuedPart>();
+  #isFinished = false;
+
+  constructor(input: ChoiceInput) {
+    this.#input = input;
+    this.#parts = new PartQueue(input.index, input.emit);
+  }
+
+  read(choice: ChatChoice): void {
+    // OpenRouter repeats the finish with the usage; nothing comes after it that says more.
+    if (this.#isFinished) return;
+    // A vendor that ignores `stream` inside its stream says `message`.
+    const delta = choice.delta ?? choice.message;
+    if (typeof delta === 'object' && delta !== null) {
+      this.#readDelta(delta, decodeLogProbabilities(choice.logprobs));
+    }
+    if (choice.finish_reason) this.finish(choice);
+  }
+
+  /** With null: the vendor said that all was over and not why. */
+  finish(choice: (ChatChoice & { stop_reason?: unknown }) | null): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#parts.close();
+    const reason = decodeFinishReason(choice?.finish_reason, this.#calls.size > 0);
+    // vLLM names the stop sequence that was met.
+    const met = choice?.stop_reason;
+    const more = typeof met === 'string' && met !== '' ? { stopSequence: met } : {};
+    this.#input.emit({ kind: 'finish', choice: this.#input.index, reason, ...more });
+  }
+
+  close(): void {
+    if (!this.#isFinished) this.#parts.close();
+  }
+
+  #readDelta(delta: ChatDelta & { extra_content?: unknown }, logProbabilities: TokenLogProbability[]): void {
+    let unsaid = logProbabilities;
+    for (const { kind, text } of readPieces(delta)) {
+      if (kind === 'reasoning') this.#parts.addText(kind, text);
+      else {
+        this.#parts.addText(kind, text, unsaid);
+        unsaid = [];
+      }
+    }
+    // A token may be half of a character: its probability comes with an empty text.
+    if (unsaid.length > 0 && this.#calls.size === 0) this.#parts.addText('text', '', unsaid);
+    for (const image of decodeImages(delta.images)) this.#parts.addWhole(image);
+    for (const call of readCalls(delta)) this.#readCall(call);
+    for (const citation of decodeAnnotations(delta.annotations)) this.#parts.addCitation(citation);
+    const signature = decodeExtraContent(delta.extra_content);
+    if (signature !== undefined) this.#parts.sign(signature);
+    this.#readTranscript(delta.audio);
+  }
+
+  /** Spoken answers are asked for by clients of Chat alone, which never come here; what was said is kept. */
+  #readTranscript(audio: unknown): void {
+    const transcript = (audio as { transcript?: unknown } | null | undefined)?.transcript;
+    if (typeof transcript === 'string' && transcript !== '') this.#parts.addText('text', transcript);
+  }
+
+  #readCall(call: ReadCall): void {
+    const { slot, isNew } = this.#slots.take(call);
+    const part = isNew ? this.#openCall(slot, call) : this.#calls.get(slot)!;
+    if (call.signature !== undefined) part.signature = call.signature;
+    this.#parts.addArguments(part, call.arguments, call.name);
+  }
+
+  #openCall(slot: CallSlot, { id, name, isCustom }: ReadCall): QueuedPart {
+    const ordinal = this.#input.nextCall();
+    const start = {
+      kind: 'tool-call' as const,
+      id: id === '' ? callIdFor(this.#input.context, ordinal) : id,
+      name,
+      ...(isCustom ? { isCustom } : {}),
+    };
+    const part = this.#parts.addCall(start);
+    this.#calls.set(slot, part);
+    return part;
+  }
+}

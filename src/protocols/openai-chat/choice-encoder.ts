@@ -1,0 +1,164 @@
+// One choice of an answer as the deltas of its chunks.
+import type { PartStart } from '../../contracts/answer.ts';
+import type { Citation, Part } from '../../contracts/inference-request.ts';
+import type { EncodableEvent, JsonObject } from '../codec.ts';
+import { encodeAnnotations } from './annotations.ts';
+import { encodeImage } from './images.ts';
+import { encodeReasoningDetail } from './reasoning-details.ts';
+import { encodeExtraContent } from './thought-signature.ts';
+
+export type PartEvent = Extract<EncodableEvent, { part: number }>;
+
+/** The part that is being said. */
+interface OpenPart {
+  start: PartStart;
+  /** So far: what a signature and citations belong to. */
+  text: string;
+  citations: Citation[];
+}
+
+type PartProof = Pick<Extract<PartEvent, { kind: 'part-end' }>, 'signature' | 'isRedacted'>;
+
+export class ChoiceEncoder {
+  readonly #isOlder: boolean;
+  #hasRole = false;
+  #open: OpenPart | null = null;
+  /** UTF-16 units of content before the open part. */
+  #offset = 0;
+  /** Index of the latest call, and of the next signed thought. */
+  #call = -1;
+  #thought = 0;
+
+  /** `isOlder`: the client knows `function_call` alone. */
+  constructor(isOlder: boolean) {
+    this.#isOlder = isOlder;
+  }
+
+  /** The deltas that say it, in order. */
+  encode(event: PartEvent): JsonObject[] {
+    switch (event.kind) {
+      case 'part-start':
+        return this.#begin(event.start);
+      case 'part-delta':
+        return this.#more(event.delta, event.logProbabilities !== undefined);
+      case 'part-citation':
+        this.#open?.citations.push(event.citation);
+        return [];
+      case 'part-end':
+        return this.#end(event);
+      case 'part-whole':
+        return this.#whole(event.value);
+    }
+  }
+
+  /** The role, where nothing has been said yet. */
+  encodeRole(): JsonObject[] {
+    if (this.#hasRole) return [];
+    this.#hasRole = true;
+    return [{ role: 'assistant', content: '', refusal: null }];
+  }
+
+  #begin(start: PartStart): JsonObject[] {
+    this.#open = { start, text: '', citations: [] };
+    if (start.kind !== 'tool-call') return this.encodeRole();
+    this.#call++;
+    if (this.#isUnseen()) return [];
+    const role = this.#hasRole ? {} : { role: 'assistant', content: null };
+    this.#hasRole = true;
+    return [{ ...role, ...this.#callDelta(start) }];
+  }
+
+  #callDelta({ id, name, isCustom }: Extract<PartStart, { kind: 'tool-call' }>): JsonObject {
+    if (this.#isOlder) return { function_call: { name, arguments: '' } };
+    const body = isCustom
+      ? { type: 'custom', custom: { name, input: '' } }
+      : { type: 'function', function: { name, arguments: '' } };
+    return { tool_calls: [{ index: this.#call, id, ...body }] };
+  }
+
+  #more(delta: string, hasLogProbabilities: boolean): JsonObject[] {
+    if (this.#open === null || (delta === '' && !hasLogProbabilities)) return [];
+    this.#open.text += delta;
+    switch (this.#open.start.kind) {
+      case 'text':
+        return [{ content: delta }];
+      case 'refusal':
+        return [{ refusal: delta }];
+      case 'reasoning':
+        return [{ reasoning_content: delta }];
+      case 'tool-call':
+        return this.#isUnseen() ? [] : [this.#argumentsDelta(delta, this.#open.start.isCustom === true)];
+    }
+  }
+
+  #argumentsDelta(text: string, isCustom: boolean): JsonObject {
+    if (this.#isOlder) return { function_call: { arguments: text } };
+    const body = isCustom ? { custom: { input: text } } : { function: { arguments: text } };
+    return { tool_calls: [{ index: this.#call, ...body }] };
+  }
+
+  /** The older form has no place for a second call. */
+  #isUnseen(): boolean {
+    return this.#isOlder && this.#call > 0;
+  }
+
+  #end({ signature, isRedacted }: PartProof): JsonObject[] {
+    const open = this.#open;
+    this.#open = null;
+    if (open === null) return [];
+    const { start, text, citations } = open;
+    const more = { ...(signature ? { signature } : {}), ...(isRedacted ? { isRedacted } : {}) };
+    switch (start.kind) {
+      case 'text': {
+        const annotations = encodeAnnotations(citations, this.#offset, text.length);
+        this.#offset += text.length;
+        const extra = encodeExtraContent(signature);
+        return [
+          ...(annotations.length === 0 ? [] : [{ annotations }]),
+          ...(extra === null ? [] : [{ extra_content: extra }]),
+        ];
+      }
+      case 'reasoning':
+        return this.#detail({ kind: 'reasoning', text, ...(start.id === undefined ? {} : { id: start.id }), ...more });
+      case 'tool-call': {
+        const extra = this.#isOlder ? null : encodeExtraContent(signature);
+        // SDKs add `arguments` up without asking whether they are there.
+        const called = start.isCustom ? {} : { function: { arguments: '' } };
+        return extra === null ? [] : [{ tool_calls: [{ index: this.#call, ...called, extra_content: extra }] }];
+      }
+      case 'refusal':
+        return [];
+    }
+  }
+
+  /** Whole, at the end of its thought: a client that keeps the details it was sent has what the vendor wants back. */
+  #detail(part: Extract<Part, { kind: 'reasoning' }>): JsonObject[] {
+    const detail = encodeReasoningDetail(part, this.#thought);
+    if (detail === null) return [];
+    this.#thought++;
+    return [{ reasoning_details: [detail] }];
+  }
+
+  #whole(value: Part): JsonObject[] {
+    switch (value.kind) {
+      case 'image': {
+        const image = encodeImage(value);
+        return [...this.encodeRole(), ...(image === null ? [] : [{ images: [image] }])];
+      }
+      case 'audio':
+        return [...this.encodeRole(), { audio: { data: value.data } }];
+      case 'text':
+      case 'refusal':
+      case 'reasoning':
+        return this.#atOnce({ kind: value.kind }, value.text, value.kind === 'refusal' ? {} : value);
+      case 'tool-call':
+        return this.#atOnce(value, value.arguments, value);
+      default:
+        return [];
+    }
+  }
+
+  #atOnce(start: PartStart, text: string, end: PartProof): JsonObject[] {
+    return [...this.#begin(start), ...this.#more(text, false), ...this.#end(end)];
+  }
+}

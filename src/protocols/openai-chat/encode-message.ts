@@ -1,0 +1,92 @@
+// The parts of an answer as the one message that Chat has for them.
+import type { Part, TextPart, ToolCallPart } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { encodeAnnotations } from './annotations.ts';
+import { encodeImage } from './images.ts';
+import { encodeReasoningDetail } from './reasoning-details.ts';
+import { encodeExtraContent } from './thought-signature.ts';
+
+export interface MessageForm {
+  /** The older form: the first call is `function_call`, and there is no other. */
+  isOlder: boolean;
+  /** Id of the sound, should there be any, and the Unix seconds of its making. */
+  audioId: string;
+  createdAt: number;
+}
+
+export function encodeMessage(parts: readonly Part[], form: MessageForm): JsonObject {
+  const calls = ofKind(parts, 'tool-call');
+  const refusal = textOf(parts, 'refusal');
+  const content = textOf(parts, 'text');
+  const hasOther = calls.length > 0 || refusal !== '';
+  return {
+    role: 'assistant',
+    content: content === '' && hasOther ? null : content,
+    refusal: refusal === '' ? null : refusal,
+    ...reasoningOf(parts),
+    ...(calls.length === 0 ? {} : encodeCalls(calls, form)),
+    ...listed('images', ofKind(parts, 'image').map(encodeImage)),
+    ...listed('annotations', annotationsOf(ofKind(parts, 'text'))),
+    ...audioOf(parts, form),
+    ...signatureOf(ofKind(parts, 'text')),
+  };
+}
+
+function ofKind<K extends Part['kind']>(parts: readonly Part[], kind: K): Extract<Part, { kind: K }>[] {
+  return parts.filter((part): part is Extract<Part, { kind: K }> => part.kind === kind);
+}
+
+function textOf(parts: readonly Part[], kind: 'text' | 'refusal' | 'reasoning'): string {
+  return ofKind(parts, kind)
+    .map((part) => part.text)
+    .join('');
+}
+
+/** The member with what is in the list, or nothing. */
+function listed(member: string, items: readonly (JsonObject | null)[]): JsonObject {
+  const held = items.filter((item) => item !== null);
+  return held.length === 0 ? {} : { [member]: held };
+}
+
+function reasoningOf(parts: readonly Part[]): JsonObject {
+  const text = textOf(parts, 'reasoning');
+  const details = ofKind(parts, 'reasoning').map(encodeReasoningDetail);
+  return { ...(text === '' ? {} : { reasoning_content: text }), ...listed('reasoning_details', details) };
+}
+
+function encodeCalls(calls: readonly ToolCallPart[], { isOlder }: MessageForm): JsonObject {
+  if (!isOlder) return { tool_calls: calls.map(encodeCall) };
+  const { name, arguments: text } = calls[0]!;
+  return { function_call: { name, arguments: text } };
+}
+
+function encodeCall({ id, name, arguments: text, isCustom, signature }: ToolCallPart): JsonObject {
+  const extra = encodeExtraContent(signature);
+  const body = isCustom
+    ? { type: 'custom', custom: { name, input: text } }
+    : { type: 'function', function: { name, arguments: text } };
+  return { id, ...body, ...(extra === null ? {} : { extra_content: extra }) };
+}
+
+function annotationsOf(texts: readonly TextPart[]): JsonObject[] {
+  let offset = 0;
+  return texts.flatMap(({ text, citations }) => {
+    const start = offset;
+    offset += text.length;
+    return encodeAnnotations(citations ?? [], start, text.length);
+  });
+}
+
+/** One hour is what OpenAI keeps a sound for; the broker keeps none. */
+const AUDIO_SECONDS = 3_600;
+
+function audioOf(parts: readonly Part[], { audioId, createdAt }: MessageForm): JsonObject {
+  const [audio] = ofKind(parts, 'audio');
+  if (audio === undefined) return {};
+  return { audio: { id: audioId, data: audio.data, expires_at: createdAt + AUDIO_SECONDS, transcript: '' } };
+}
+
+function signatureOf(texts: readonly TextPart[]): JsonObject {
+  const extra = encodeExtraContent(texts.findLast((text) => text.signature !== undefined)?.signature);
+  return extra === null ? {} : { extra_content: extra };
+}

@@ -1,0 +1,127 @@
+// Turns as the messages of a chat vendor. Chat answers each tool call in a message of its own, right after the call, and
+// those messages hold text only: pictures and documents among the results move to the user's message that follows.
+import type { Part, TextPart, ToolCallPart, ToolResultPart, Turn } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { encodeUserPart } from './encode-parts.ts';
+import type { ModelTraits } from './models.ts';
+import { Unsendable } from './unsendable.ts';
+
+export function encodeMessages(turns: readonly Turn[], traits: ModelTraits): JsonObject[] {
+  return new MessageWriter(traits).write(turns);
+}
+
+class MessageWriter {
+  readonly #traits: ModelTraits;
+  readonly #messages: JsonObject[] = [];
+  /** What the next user's message begins with. */
+  #moved: JsonObject[] = [];
+
+  constructor(traits: ModelTraits) {
+    this.#traits = traits;
+  }
+
+  write(turns: readonly Turn[]): JsonObject[] {
+    for (const turn of joinTurns(turns)) this.#writeTurn(turn);
+    this.#writeUser([], undefined);
+    return this.#messages;
+  }
+
+  #writeTurn({ role, parts, name }: Turn): void {
+    switch (role) {
+      case 'system':
+      case 'developer':
+        return this.#writeSystem(parts, name);
+      case 'user':
+        for (const part of parts) if (part.kind === 'tool-result') this.#writeResult(part);
+        return this.#writeUser(parts, name);
+      case 'assistant':
+        this.#writeUser([], undefined);
+        return this.#writeAssistant(parts, name);
+    }
+  }
+
+  /** Both are `system`: OpenAI takes it for either, few other vendors know `developer`. */
+  #writeSystem(parts: readonly Part[], name: string | undefined): void {
+    if (parts.some((part) => part.kind !== 'text')) {
+      throw new Unsendable('messages', 'takes nothing but text in a system message');
+    }
+    const text = textsOf(parts).join('\n\n');
+    if (text !== '') this.#messages.push({ role: 'system', content: text, ...named(name) });
+  }
+
+  #writeResult({ callId, parts }: ToolResultPart): void {
+    const media = parts.filter((part) => part.kind !== 'text').map((part) => encodeUserPart(part)!);
+    const text = textsOf(parts).join('\n');
+    const content = text === '' && media.length > 0 ? 'The result follows in the next message.' : text;
+    this.#messages.push({ role: 'tool', tool_call_id: callId, content });
+    if (media.length > 0) this.#moved.push({ type: 'text', text: `Result of tool call ${callId}:` }, ...media);
+  }
+
+  #writeUser(parts: readonly Part[], name: string | undefined): void {
+    const own = parts.map(encodeUserPart).filter((part) => part !== null);
+    const content: JsonObject[] = [...this.#moved, ...own];
+    this.#moved = [];
+    if (content.length === 0) return;
+    const [first] = content;
+    const isText = content.length === 1 && first?.type === 'text';
+    this.#messages.push({ role: 'user', content: isText ? first.text : content, ...named(name) });
+  }
+
+  #writeAssistant(parts: readonly Part[], name: string | undefined): void {
+    const calls = parts.filter((part) => part.kind === 'tool-call').map((call) => this.#encodeCall(call));
+    const said = parts.filter((part) => part.kind === 'text' || part.kind === 'refusal');
+    const text = said.map((part) => part.text).join('');
+    // An assistant's message has no place for what it drew.
+    const drawn = parts.filter((part) => part.kind === 'image').map((part) => encodeUserPart(part)!);
+    if (drawn.length > 0) this.#moved.push({ type: 'text', text: 'Made by the assistant:' }, ...drawn);
+    if (text === '' && calls.length === 0) return;
+    this.#messages.push({
+      role: 'assistant',
+      content: text === '' ? null : text,
+      ...named(name),
+      ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    });
+  }
+
+  #encodeCall(call: ToolCallPart): JsonObject {
+    const { id, name, isCustom, signature } = call;
+    if (isCustom && this.#traits.isOpenAi) return { id, type: 'custom', custom: { name, input: call.arguments } };
+    const given = isCustom ? JSON.stringify({ input: call.arguments }) : call.arguments;
+    const isItsOwn = this.#traits.isGemini && signature?.origin === 'gemini-generate-content';
+    return {
+      id,
+      type: 'function',
+      // Vendors parse it: a call without arguments has none, not the empty text.
+      function: { name, arguments: given === '' ? '{}' : given },
+      ...(isItsOwn ? { extra_content: { google: { thought_signature: signature.value } } } : {}),
+    };
+  }
+}
+
+/**
+ * What an assistant says before and beside its calls is one message, and so are all results that answer it: protocols
+ * that have an item for each make a turn of each.
+ */
+function joinTurns(turns: readonly Turn[]): Turn[] {
+  const joined: Turn[] = [];
+  for (const turn of turns) {
+    const last = joined.at(-1);
+    const goesOn = last?.role === turn.role && last.name === turn.name;
+    if (goesOn && (turn.role === 'assistant' || (turn.role === 'user' && (hasResult(last) || hasResult(turn))))) {
+      joined[joined.length - 1] = { ...last, parts: [...last.parts, ...turn.parts] };
+    } else joined.push(turn);
+  }
+  return joined;
+}
+
+function hasResult({ parts }: Turn): boolean {
+  return parts.some((part) => part.kind === 'tool-result');
+}
+
+function textsOf(parts: readonly Part[]): string[] {
+  return parts.filter((part): part is TextPart => part.kind === 'text').map((part) => part.text);
+}
+
+function named(name: string | undefined): { name?: string } {
+  return name === undefined ? {} : { name };
+}

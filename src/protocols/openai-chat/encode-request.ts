@@ -1,0 +1,141 @@
+// A canonical request in the words of an OpenAI-compatible vendor: what OpenAI documents, and of it only what others
+// understand too, unless the model is known to take more (models.ts).
+import type { InferenceRequest, OutputFormat } from '../../contracts/inference-request.ts';
+import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '../codec.ts';
+import { effortFor } from './efforts.ts';
+import { encodeMessages } from './encode-messages.ts';
+import { encodeTools } from './encode-tools.ts';
+import { type ModelTraits, traitsOf } from './models.ts';
+import { Unsendable } from './unsendable.ts';
+
+export function encodeChatRequest(request: InferenceRequest, input: EncodeRequestInput): EncodedRequest | Refusal {
+  try {
+    return encode(request, input, traitsOf(input.upstreamModel));
+  } catch (error) {
+    if (error instanceof Unsendable) return error.refusal;
+    throw error;
+  }
+}
+
+function encode(request: InferenceRequest, input: EncodeRequestInput, traits: ModelTraits): EncodedRequest {
+  refuseWhatIsMissing(request, traits);
+  const optional = new OptionalMembers();
+  const effort = addReasoning(optional, request, traits);
+  addSampling(optional, request, traits, effort);
+  addOutput(optional, request, traits);
+  addAccount(optional, request, traits);
+  const body = {
+    model: input.upstreamModel,
+    messages: encodeMessages(request.turns, traits),
+    ...encodeTools(request, traits),
+    ...optional.members,
+    ...(input.isStream ? { stream: true } : {}),
+    ...(input.isStream && input.canReportStreamUsage ? { stream_options: { include_usage: true } } : {}),
+  };
+  return { kind: 'request', body, dropped: optional.dropped };
+}
+
+/** What would make another answer of it if it were left out. */
+function refuseWhatIsMissing({ stop, modalities, webSearch }: InferenceRequest, traits: ModelTraits): void {
+  if (stop !== undefined && stop.length > 0 && !traits.takesStop) {
+    throw new Unsendable('stop', 'runs a model without stop sequences');
+  }
+  // The form of the sound is named in the request alone, and a translated answer no longer knows it.
+  if (modalities?.includes('audio')) throw new Unsendable('modalities', 'speaks to clients of Chat Completions only');
+  if (webSearch !== undefined && !traits.searches) throw new Unsendable('webSearch', 'runs a model without web search');
+}
+
+/** Collects members, and the names of what this vendor is not told. */
+class OptionalMembers {
+  readonly members: JsonObject = {};
+  readonly dropped: RequestField[] = [];
+
+  /** Sets what was asked for, under the vendor's names, where it can be said. */
+  add(field: RequestField, isAsked: boolean, members: JsonObject | null): void {
+    if (!isAsked) return;
+    if (members === null) this.dropped.push(field);
+    else Object.assign(this.members, members);
+  }
+}
+
+function addReasoning(
+  optional: OptionalMembers,
+  { reasoning }: InferenceRequest,
+  { efforts }: ModelTraits,
+): string | null {
+  const isAsked = reasoning?.effort !== undefined || reasoning?.budgetTokens !== undefined;
+  const effort = isAsked ? effortFor(reasoning, efforts) : null;
+  optional.add('reasoning', isAsked, effort === null ? null : { reasoning_effort: effort });
+  return effort;
+}
+
+function addSampling(
+  optional: OptionalMembers,
+  { sampling, logProbabilities, logitBias }: InferenceRequest,
+  traits: ModelTraits,
+  effort: string | null,
+): void {
+  const isTaken = traits.sampling === 'always' || (traits.sampling === 'without-reasoning' && effort === 'none');
+  const scalars = [
+    ['temperature', 'temperature', sampling.temperature],
+    ['topP', 'top_p', sampling.topP],
+    ['presencePenalty', 'presence_penalty', sampling.presencePenalty],
+    ['frequencyPenalty', 'frequency_penalty', sampling.frequencyPenalty],
+    ['logitBias', 'logit_bias', logitBias],
+  ] as const;
+  for (const [field, member, value] of scalars) {
+    optional.add(field, value !== undefined, isTaken ? { [member]: value } : null);
+  }
+  optional.add('topK', sampling.topK !== undefined, null);
+  optional.add('seed', sampling.seed !== undefined, { seed: sampling.seed });
+  const alternatives = logProbabilities === 0 ? {} : { top_logprobs: logProbabilities };
+  optional.add(
+    'logProbabilities',
+    logProbabilities !== undefined,
+    isTaken ? { logprobs: true, ...alternatives } : null,
+  );
+}
+
+function addOutput(optional: OptionalMembers, request: InferenceRequest, traits: ModelTraits): void {
+  const { maxOutputTokens, stop, choices, output, verbosity, modalities, image, speech, webSearch } = request;
+  optional.add('maxOutputTokens', maxOutputTokens !== undefined, { [traits.outputLimit]: maxOutputTokens });
+  optional.add('stop', stop !== undefined && stop.length > 0, { stop });
+  optional.add('choices', choices !== undefined && choices > 1, { n: choices });
+  optional.add('output', output !== undefined && output.kind !== 'text', { response_format: encodeOutput(output) });
+  optional.add('verbosity', verbosity !== undefined, traits.hasVerbosity ? { verbosity } : null);
+  const draws = modalities?.includes('image') === true;
+  optional.add('modalities', draws, { modalities });
+  // OpenRouter's name for it; OpenAI has pictures elsewhere.
+  const imageConfig = { image_config: { aspect_ratio: image?.aspectRatio, image_size: image?.size } };
+  optional.add('image', image !== undefined, draws ? imageConfig : null);
+  optional.add('speech', speech !== undefined, null);
+  const searched = webSearch?.contextSize === undefined ? {} : { search_context_size: webSearch.contextSize };
+  optional.add('webSearch', webSearch !== undefined, { web_search_options: searched });
+}
+
+function addAccount(optional: OptionalMembers, request: InferenceRequest, { isOpenAi }: ModelTraits): void {
+  const { endUser, metadata, serviceTier } = request;
+  optional.add('endUser', endUser !== undefined, { user: endUser });
+  // OpenAI takes it for stored answers alone, others not at all.
+  optional.add('metadata', metadata !== undefined, null);
+  optional.add('serviceTier', serviceTier !== undefined, isOpenAi ? { service_tier: serviceTier } : null);
+}
+
+function encodeOutput(output: OutputFormat | undefined): unknown {
+  if (output?.kind !== 'json-schema') return { type: 'json_object' };
+  const { schema, name, description, isStrict } = output;
+  return {
+    type: 'json_schema',
+    json_schema: {
+      name: schemaName(name),
+      ...(description === undefined ? {} : { description }),
+      schema,
+      ...(isStrict === undefined ? {} : { strict: isStrict }),
+    },
+  };
+}
+
+/** OpenAI wants one, of these characters and no longer than 64. */
+function schemaName(name: string | undefined): string {
+  return (name ?? 'answer').replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64);
+}

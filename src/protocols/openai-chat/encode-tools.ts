@@ -1,0 +1,56 @@
+// Tools and the choice among them, for a chat vendor.
+import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import type { ModelTraits } from './models.ts';
+
+const NO_ARGUMENTS = { type: 'object', properties: {} };
+
+export function encodeTools(request: InferenceRequest, traits: ModelTraits): JsonObject {
+  const { tools, toolChoice, allowsParallelToolCalls } = request;
+  const offered = toolChoice?.kind === 'allowed' ? tools.filter(({ name }) => toolChoice.names.includes(name)) : tools;
+  if (offered.length === 0) return {};
+  return {
+    tools: offered.map((tool) => encodeTool(tool, traits)),
+    ...(toolChoice === undefined ? {} : { tool_choice: encodeChoice(toolChoice, tools, traits) }),
+    ...(allowsParallelToolCalls === undefined ? {} : { parallel_tool_calls: allowsParallelToolCalls }),
+  };
+}
+
+function encodeTool(tool: ToolDefinition, traits: ModelTraits): JsonObject {
+  const described = {
+    name: tool.name,
+    ...(tool.description === undefined ? {} : { description: tool.description }),
+  };
+  if (tool.kind === 'function') {
+    // `strict: false` is the default, and not every vendor knows the member.
+    const strict = tool.isStrict === true ? { strict: true } : {};
+    return { type: 'function', function: { ...described, parameters: tool.parameters ?? NO_ARGUMENTS, ...strict } };
+  }
+  if (traits.isOpenAi) {
+    return { type: 'custom', custom: { ...described, ...(tool.format === undefined ? {} : { format: tool.format }) } };
+  }
+  return { type: 'function', function: { ...described, parameters: FREE_TEXT } };
+}
+
+/** A custom tool where there are none. */
+const FREE_TEXT = {
+  type: 'object',
+  properties: { input: { type: 'string' } },
+  required: ['input'],
+  additionalProperties: false,
+};
+
+function encodeChoice(choice: ToolChoice, tools: readonly ToolDefinition[], traits: ModelTraits): unknown {
+  switch (choice.kind) {
+    case 'tool': {
+      const isCustom = traits.isOpenAi && tools.some((tool) => tool.kind === 'custom' && tool.name === choice.name);
+      return isCustom
+        ? { type: 'custom', custom: { name: choice.name } }
+        : { type: 'function', function: { name: choice.name } };
+    }
+    case 'allowed':
+      return choice.isRequired ? 'required' : 'auto';
+    default:
+      return choice.kind;
+  }
+}

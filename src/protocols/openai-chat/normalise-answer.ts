@@ -1,0 +1,88 @@
+// Makes what a vendor sends readable to an OpenAI client, where it is not: content as a list with thoughts in it
+// (Mistral), tool calls without an id, a type or an index of their own, arguments that are not text. Everything else
+// stays as the vendor wrote it, to the byte.
+import { createHash } from 'node:crypto';
+import { editObject } from '../json-object.ts';
+import { CallSlots } from './call-slots.ts';
+import { type ChatChunk, type ChatDelta, type ChatToolCall, objectsIn } from './chunk.ts';
+import { argumentsText, readCall } from './read-call.ts';
+import { readPieces, textOf } from './read-content.ts';
+
+/** The bytes of a whole answer, edited where they must be. */
+export function normaliseAnswer(body: Buffer, answer: ChatChunk): Buffer {
+  let isChanged = false;
+  for (const { index, message } of objectsIn(answer.choices)) {
+    if (typeof message !== 'object' || message === null) continue;
+    if (flattenContent(message)) isChanged = true;
+    for (const [ordinal, call] of objectsIn(message.tool_calls).entries()) {
+      if (repairCall(call, callId(answer, index ?? 0, ordinal))) isChanged = true;
+    }
+  }
+  return isChanged ? withChoices(body, answer) : body;
+}
+
+/** The same for the chunks of one stream, in their order. */
+export class ChunkNormaliser {
+  readonly #slots = new Map<number, CallSlots>();
+
+  /** The JSON of a chunk, edited where it must be; the chunk is edited with it. */
+  normalise(json: string, chunk: ChatChunk): string {
+    let isChanged = false;
+    for (const { index, delta } of objectsIn(chunk.choices)) {
+      if (typeof delta !== 'object' || delta === null) continue;
+      if (flattenContent(delta)) isChanged = true;
+      for (const call of objectsIn(delta.tool_calls)) {
+        if (this.#repairDelta(call, chunk, index ?? 0)) isChanged = true;
+      }
+    }
+    return isChanged ? withChoices(Buffer.from(json), chunk).toString() : json;
+  }
+
+  #repairDelta(call: ChatToolCall, chunk: ChatChunk, choice: number): boolean {
+    const slots = this.#slots.get(choice) ?? new CallSlots();
+    this.#slots.set(choice, slots);
+    const { slot, isNew } = slots.take(readCall(call));
+    const isMoved = call.index !== slot.index;
+    call.index = slot.index;
+    if (isNew) return repairCall(call, callId(chunk, choice, slot.ordinal)) || isMoved;
+    // SDKs want the id of a later delta to be that of the first, or none (openai 7.55.0).
+    const hasOtherId = Boolean(call.id) && call.id !== slot.id;
+    if (hasOtherId) delete call.id;
+    return textArguments(call) || hasOtherId || isMoved;
+  }
+}
+
+function withChoices(json: Buffer, answer: ChatChunk): Buffer {
+  return editObject(json, { set: new Map([['choices', JSON.stringify(answer.choices)]]) });
+}
+
+function flattenContent(said: ChatDelta): boolean {
+  if (!Array.isArray(said.content)) return false;
+  const pieces = readPieces(said);
+  const reasoning = textOf(pieces, 'reasoning');
+  said.content = textOf(pieces, 'text');
+  if (reasoning !== '') said.reasoning_content = reasoning;
+  return true;
+}
+
+/** The first (or only) sight of a call needs an id and a type. */
+function repairCall(call: ChatToolCall, id: string): boolean {
+  const hasId = typeof call.id === 'string' && call.id !== '';
+  const hasType = typeof call.type === 'string';
+  if (!hasId) call.id = id;
+  if (!hasType) call.type = call.custom === undefined ? 'function' : 'custom';
+  return textArguments(call) || !hasId || !hasType;
+}
+
+function textArguments(call: ChatToolCall): boolean {
+  const given = call.function?.arguments;
+  if (given === undefined || typeof given === 'string') return false;
+  call.function = { ...call.function, arguments: argumentsText(given) };
+  return true;
+}
+
+/** Stable for an answer, different in the next one: clients send it back beside the results of earlier turns. */
+function callId(answer: ChatChunk, choice: number, ordinal: number): string {
+  const seed = `${answer.id ?? ''}/${answer.created ?? ''}/${choice}/${ordinal}`;
+  return `call_${createHash('sha256').update(seed).digest('hex').slice(0, 24)}`;
+}

@@ -1,0 +1,64 @@
+// What an assistant says in a delta or a message, whichever vendor wrote it. Thoughts come in a member of their own
+// (`reasoning_content`: DeepSeek, Z.ai, vLLM; `reasoning`: OpenRouter, Groq, Ollama; `reasoning_text`: Copilot) or, from
+// Mistral, among the parts of `content` (docs.mistral.ai/capabilities/reasoning).
+import type { ChatDelta } from './chunk.ts';
+
+export interface Piece {
+  kind: 'reasoning' | 'text' | 'refusal';
+  text: string;
+}
+
+/** In the order in which the model made them; none of them empty. */
+export function readPieces(delta: ChatDelta): Piece[] {
+  const pieces: Piece[] = [
+    { kind: 'reasoning', text: readReasoning(delta) },
+    ...readContent(delta.content),
+    { kind: 'refusal', text: typeof delta.refusal === 'string' ? delta.refusal : '' },
+  ];
+  return pieces.filter((piece) => piece.text !== '');
+}
+
+export function textOf(pieces: readonly Piece[], kind: Piece['kind']): string {
+  return pieces.reduce((text, piece) => (piece.kind === kind ? text + piece.text : text), '');
+}
+
+function readReasoning(delta: ChatDelta & { reasoning_text?: unknown }): string {
+  for (const text of [delta.reasoning_content, delta.reasoning, delta.reasoning_text]) {
+    if (typeof text === 'string' && text !== '') return text;
+  }
+  return readReasoningDetails(delta.reasoning_details);
+}
+
+/** OpenRouter repeats in `reasoning` what it details; a gateway behind it may have kept the details alone. */
+function readReasoningDetails(details: unknown): string {
+  if (!Array.isArray(details)) return '';
+  return details.map((detail) => textMember(detail, 'text') || textMember(detail, 'summary')).join('');
+}
+
+function readContent(content: unknown): Piece[] {
+  if (typeof content === 'string') return [{ kind: 'text', text: content }];
+  return Array.isArray(content) ? content.map(readPart) : [];
+}
+
+function readPart(part: unknown): Piece {
+  if (typeof part === 'string') return { kind: 'text', text: part };
+  switch (textMember(part, 'type')) {
+    case 'thinking':
+      return { kind: 'reasoning', text: readThinking((part as { thinking?: unknown }).thinking) };
+    case 'refusal':
+      return { kind: 'refusal', text: textMember(part, 'refusal') };
+    default:
+      return { kind: 'text', text: textMember(part, 'text') };
+  }
+}
+
+/** A list of text parts, as Mistral has it, or a text. */
+function readThinking(thinking: unknown): string {
+  if (typeof thinking === 'string') return thinking;
+  return Array.isArray(thinking) ? thinking.map((part) => textMember(part, 'text')).join('') : '';
+}
+
+function textMember(value: unknown, key: string): string {
+  const text = (value as Record<string, unknown> | null | undefined)?.[key];
+  return typeof text === 'string' ? text : '';
+}

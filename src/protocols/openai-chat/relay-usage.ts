@@ -1,0 +1,49 @@
+// How the usage of a pass-through stream reaches the client: not at all, in the vendor's own chunk, or in the chunk that
+// finishes the answer. Each leaves every other byte as it came.
+import type { Usage } from '../../contracts/usage.ts';
+import type { RelayContext } from '../protocol.ts';
+import { replaceData, type SseEvent } from '../sse-splitter.ts';
+import type { ChatChunk } from './chunk.ts';
+import { LastEventUsage } from './last-event-usage.ts';
+import type { StreamUsage } from './stream-usage.ts';
+import { insertCost, readChatUsage, readReportedCost, writeChatUsage } from './usage.ts';
+import { dataEvent, identityOf, withoutUsage } from './write-chunk.ts';
+
+export function openStreamUsage(context: RelayContext): StreamUsage {
+  switch (context.usageDelivery) {
+    case 'none':
+      return { relay: withoutUsage, end: () => null };
+    case 'own-event':
+      return new OwnEventUsage(context);
+    case 'last-event':
+      return new LastEventUsage(context);
+  }
+}
+
+/** The vendor's usage with the cost added; a chunk of the broker's own where the vendor gave none. */
+class OwnEventUsage implements StreamUsage {
+  readonly #context: RelayContext;
+  #hasShown = false;
+  /** Identity of the answer, for a usage chunk that the vendor left out. */
+  #lastChunk: ChatChunk = {};
+
+  constructor(context: RelayContext) {
+    this.#context = context;
+  }
+
+  relay(event: SseEvent, chunk: ChatChunk): Buffer {
+    this.#lastChunk = chunk;
+    const usage = readChatUsage(chunk.usage);
+    if (usage === null) return event.raw;
+    this.#hasShown = true;
+    const json = Buffer.from(event.data!);
+    return replaceData(event, insertCost(json, this.#context.priceUsage(usage, readReportedCost(json))));
+  }
+
+  end(usage: Usage): Buffer | null {
+    if (this.#hasShown) return null;
+    const chunk = { ...identityOf(this.#lastChunk), choices: [], usage: writeChatUsage(usage) };
+    const json = Buffer.from(JSON.stringify(chunk));
+    return dataEvent(insertCost(json, this.#context.priceUsage(usage, null)));
+  }
+}

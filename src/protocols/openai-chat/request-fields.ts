@@ -1,0 +1,80 @@
+// Reads members of a client's request, each with a failure that names it as the client knows it. Failures are thrown as
+// `FailureError` and caught where the request is decoded: a request is refused whole.
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { JsonObject } from '../codec.ts';
+
+export function invalid(param: string, message: string): FailureError {
+  return new FailureError(createFailure('request_invalid', `Invalid value for '${param}': ${message}.`, { param }));
+}
+
+export function unsupported(param: string, message: string): FailureError {
+  return new FailureError(createFailure('parameter_unsupported', message, { param }));
+}
+
+export function missing(param: string): FailureError {
+  return new FailureError(createFailure('parameter_missing', `Missing required parameter: '${param}'.`, { param }));
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Null counts as absent everywhere, as it does at OpenAI. */
+function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
+export function optionalText(value: unknown, param: string): string | undefined {
+  if (isAbsent(value)) return undefined;
+  if (typeof value !== 'string') throw invalid(param, 'expected a string');
+  return value;
+}
+
+export function requiredText(value: unknown, param: string): string {
+  const text = optionalText(value, param);
+  if (text === undefined) throw missing(param);
+  return text;
+}
+
+export function optionalNumber(value: unknown, param: string): number | undefined {
+  if (isAbsent(value)) return undefined;
+  if (typeof value !== 'number') throw invalid(param, 'expected a number');
+  return value;
+}
+
+export function optionalBoolean(value: unknown, param: string): boolean | undefined {
+  if (isAbsent(value)) return undefined;
+  if (typeof value !== 'boolean') throw invalid(param, 'expected true or false');
+  return value;
+}
+
+export function optionalObject(value: unknown, param: string): JsonObject | undefined {
+  if (isAbsent(value)) return undefined;
+  if (!isObject(value)) throw invalid(param, 'expected an object');
+  return value;
+}
+
+export function requiredObject(value: unknown, param: string): JsonObject {
+  const object = optionalObject(value, param);
+  if (object === undefined) throw missing(param);
+  return object;
+}
+
+export function optionalList(value: unknown, param: string): unknown[] | undefined {
+  if (isAbsent(value)) return undefined;
+  if (!Array.isArray(value)) throw invalid(param, 'expected a list');
+  return value;
+}
+
+/** The entries of a list of objects, each with the path by which its client knows it. */
+export function objectEntries(value: unknown, param: string): { item: JsonObject; at: string }[] {
+  return (optionalList(value, param) ?? []).map((item, index) => {
+    const at = `${param}[${index}]`;
+    return { item: requiredObject(item, at), at };
+  });
+}
+
+/** The object without its undefined members. */
+export function defined<T extends object>(object: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+}

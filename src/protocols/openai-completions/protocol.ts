@@ -1,0 +1,28 @@
+// OpenAI's older completions, for the clients that still speak it: answered by models of every other protocol. No provider
+// is asked in it, so there is no vendor's face; what a client of it and such a vendor would say is that of Chat.
+import { openaiChatClient } from '../openai-chat/protocol.ts';
+import type { ClientEndpoint, ClientProtocol } from '../protocol.ts';
+import { completionsFieldName, decodeCompletionsRequest } from './decode-request.ts';
+import { CompletionEncoder, encodeCompletion } from './encode-answer.ts';
+import { readCompletionsRequest } from './read-request.ts';
+
+export const openaiCompletionsClient: ClientProtocol = {
+  ...openaiChatClient,
+  name: 'openai-completions',
+  readRequest: readCompletionsRequest,
+  passThrough: { ...openaiChatClient.passThrough, vendor: 'openai-completions', operation: 'generate' },
+  codec: {
+    decodeRequest: decodeCompletionsRequest,
+    fieldName: completionsFieldName,
+    encodeAnswer: encodeCompletion,
+    openEncoder: (context) => new CompletionEncoder(context),
+  },
+};
+
+export const openaiCompletionsEndpoint: ClientEndpoint = {
+  method: 'POST',
+  paths: ['/v1/completions', '/v1/openai/completions'],
+  summary: 'OpenAI’s older completions, streamed or not, by any configured model',
+  errors: openaiCompletionsClient,
+  select: () => openaiCompletionsClient,
+};

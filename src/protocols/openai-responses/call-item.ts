@@ -1,0 +1,77 @@
+// A call of one of the client's tools: output_item.added → deltas of the arguments → done → output_item.done. The item's
+// `id` is its own; `call_id` is what ties the output to it.
+import type { JsonObject } from '../codec.ts';
+import { parseObject } from './loose-json.ts';
+import type { ItemSlot, ItemStatus, OutputItem } from './output-item.ts';
+
+export interface StartedCall {
+  id: string;
+  name: string;
+  isCustom: boolean;
+  /** The vendor has no custom tools: it was told of a function whose one argument, `input`, is the text. */
+  isWrapped: boolean;
+}
+
+/** A custom tool takes free text, a function JSON. */
+const FORMS = {
+  function: { type: 'function_call', member: 'arguments', event: 'response.function_call_arguments', empty: '{}' },
+  custom: { type: 'custom_tool_call', member: 'input', event: 'response.custom_tool_call_input', empty: '' },
+} as const;
+
+export class CallItem implements OutputItem {
+  readonly #slot: ItemSlot;
+  readonly #call: StartedCall;
+  readonly #form: (typeof FORMS)['function' | 'custom'];
+  #input = '';
+  /** Of a wrapped text: it can only be taken out of the whole. */
+  #held = '';
+
+  constructor(slot: ItemSlot, call: StartedCall) {
+    this.#slot = slot;
+    this.#call = call;
+    this.#form = call.isCustom ? FORMS.custom : FORMS.function;
+  }
+
+  open(): string {
+    return this.#slot.added(this.#item('in_progress'));
+  }
+
+  delta(delta: string): string {
+    if (!this.#call.isWrapped) return this.#write(delta);
+    this.#held += delta;
+    return '';
+  }
+
+  cite(): void {}
+
+  endPart(): string {
+    const held = this.#write(unwrap(this.#held));
+    // A call without arguments: vendors send nothing at all, and clients parse what they get.
+    const rest = this.#input === '' ? this.#write(this.#form.empty) : '';
+    const name = this.#call.isCustom ? {} : { name: this.#call.name };
+    return held + rest + this.#slot.inside(`${this.#form.event}.done`, { ...name, [this.#form.member]: this.#input });
+  }
+
+  close(status: ItemStatus): { text: string; item: JsonObject } {
+    const item = this.#item(status);
+    return { text: this.#slot.done(item), item };
+  }
+
+  #write(delta: string): string {
+    if (delta === '') return '';
+    this.#input += delta;
+    return this.#slot.inside(`${this.#form.event}.delta`, { delta });
+  }
+
+  #item(status: ItemStatus | 'in_progress'): JsonObject {
+    const { id, name } = this.#call;
+    const { type, member } = this.#form;
+    return { id: this.#slot.id, type, status, call_id: id, name, [member]: this.#input };
+  }
+}
+
+/** What cannot be unwrapped is passed on as it is: the client can make more of it than of nothing. */
+function unwrap(wrapped: string): string {
+  const input = parseObject(wrapped)?.input;
+  return typeof input === 'string' ? input : wrapped;
+}

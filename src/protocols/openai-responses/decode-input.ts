@@ -1,0 +1,139 @@
+// Input items as turns. Items of the assistant that follow each other (reasoning, text, calls) are one turn; so are the
+// outputs of calls.
+import { z } from 'zod';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { Part, Role, ToolCallPart, Turn } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { paramOf, parseMember } from '../openai/parse-member.ts';
+import { decodeContent, decodeOutput } from './decode-content.ts';
+import { present } from './loose-json.ts';
+import { decodeReasoningItem } from './reasoning-input.ts';
+
+type Path = readonly PropertyKey[];
+
+export interface DecodedInput {
+  turns: Turn[];
+  /** Items that were left out, by their kind: traces of what the vendor's own tools did. */
+  passedOver: Record<string, unknown>;
+}
+
+interface Conversation extends DecodedInput {
+  toolNames: Map<string, string>;
+}
+
+export function decodeInput(input: string | readonly JsonObject[]): DecodedInput {
+  if (typeof input === 'string') {
+    return { turns: [{ role: 'user', parts: [{ kind: 'text', text: input }] }], passedOver: {} };
+  }
+  const conversation: Conversation = { turns: [], passedOver: {}, toolNames: new Map() };
+  for (const [index, item] of input.entries()) addItem(conversation, item, ['input', index]);
+  const { turns, passedOver } = conversation;
+  return { turns: turns.filter((turn) => turn.parts.length > 0), passedOver };
+}
+
+function addItem(conversation: Conversation, item: JsonObject, path: Path): void {
+  switch (item.type) {
+    case undefined:
+    case null:
+    case 'message':
+      return addMessage(conversation, item, path);
+    case 'function_call':
+      return addCall(conversation, parseMember(functionCall, item, path));
+    case 'custom_tool_call':
+      return addCall(conversation, { ...parseMember(customCall, item, path), isCustom: true });
+    case 'function_call_output':
+    case 'custom_tool_call_output':
+      return addOutput(conversation, item, path);
+    case 'reasoning':
+      return decodeReasoningItem(assistantParts(conversation), item);
+    case 'image_generation_call':
+      return addImage(conversation, item);
+    default:
+      return addOther(conversation, item, path);
+  }
+}
+
+const message = z.looseObject({
+  role: z.enum(['user', 'assistant', 'system', 'developer']),
+  content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))], {
+    error: 'expected a string or an array of content parts',
+  }),
+});
+
+function addMessage(conversation: Conversation, item: JsonObject, path: Path): void {
+  const { role, content } = parseMember(message, item, path);
+  const parts = decodeContent(content, [...path, 'content']);
+  if (role === 'assistant') assistantParts(conversation).push(...parts);
+  else addTurn(conversation, role, parts);
+}
+
+const callId = z.string().min(1);
+const functionCall = z
+  .looseObject({ call_id: callId, name: z.string().min(1), arguments: z.string() })
+  .transform((call) => ({ id: call.call_id, name: call.name, arguments: call.arguments }));
+const customCall = z
+  .looseObject({ call_id: callId, name: z.string().min(1), input: z.string() })
+  .transform((call) => ({ id: call.call_id, name: call.name, arguments: call.input }));
+
+function addCall(conversation: Conversation, call: Omit<ToolCallPart, 'kind'>): void {
+  conversation.toolNames.set(call.id, call.name);
+  assistantParts(conversation).push({ kind: 'tool-call', ...call });
+}
+
+const callOutput = z.looseObject({ call_id: callId, name: z.string().nullish() });
+
+function addOutput(conversation: Conversation, item: JsonObject, path: Path): void {
+  const { call_id: id, name: ownName } = parseMember(callOutput, item, path);
+  const name = conversation.toolNames.get(id) ?? ownName;
+  const parts = decodeOutput(item.output, [...path, 'output']);
+  resultParts(conversation).push({ kind: 'tool-result', callId: id, parts, ...present({ name }) });
+}
+
+/** An image of an earlier answer, as encodeImageItem wrote it. */
+function addImage(conversation: Conversation, item: JsonObject): void {
+  if (typeof item.result !== 'string') return;
+  const mediaType = `image/${typeof item.output_format === 'string' ? item.output_format : 'png'}`;
+  assistantParts(conversation).push({ kind: 'image', source: { kind: 'base64', mediaType, data: item.result } });
+}
+
+/** What a vendor's own tools did; the answer that it led to is in the messages. */
+const TRACES = new Set([
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'mcp_list_tools',
+  'mcp_call',
+  'tool_search_call',
+  'tool_search_output',
+]);
+
+function addOther(conversation: Conversation, item: JsonObject, path: Path): void {
+  const type = String(item.type);
+  if (TRACES.has(type)) {
+    conversation.passedOver[`input.${type}`] = true;
+    return;
+  }
+  const param = paramOf(path);
+  const cure =
+    type === 'item_reference'
+      ? 'nothing is stored here, send the item itself'
+      : 'it means something to OpenAI only, choose a model of OpenAI’s or leave it out';
+  throw new FailureError(
+    createFailure('parameter_unsupported', `'${param}' is of type '${type}': ${cure}.`, { param }),
+  );
+}
+
+function addTurn(conversation: Conversation, role: Role, parts: Part[]): Part[] {
+  conversation.turns.push({ role, parts });
+  return parts;
+}
+
+function assistantParts(conversation: Conversation): Part[] {
+  const last = conversation.turns.at(-1);
+  return last?.role === 'assistant' ? last.parts : addTurn(conversation, 'assistant', []);
+}
+
+function resultParts(conversation: Conversation): Part[] {
+  const last = conversation.turns.at(-1);
+  return last?.parts.at(-1)?.kind === 'tool-result' ? last.parts : addTurn(conversation, 'user', []);
+}

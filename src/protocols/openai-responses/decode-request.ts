@@ -1,0 +1,87 @@
+// A client's request in canonical form. What has no canonical place is kept by its name in `unmapped`; what would change
+// the answer if it were left out is a 400.
+import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
+import type { InferenceRequest, OutputFormat, ReasoningRequest } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { orFailure, parseMember } from '../openai/parse-member.ts';
+import { decodeInput } from './decode-input.ts';
+import { decodeToolChoice, decodeTools } from './decode-tools.ts';
+import { objectOf, present } from './loose-json.ts';
+import { type Settings, settingsSchema, type TextSettings } from './request-schema.ts';
+import { findUnmapped } from './unmapped.ts';
+
+/** Never throws for what `readResponsesRequest` has accepted. */
+export function decodeResponsesRequest(body: JsonObject): InferenceRequest | Failure {
+  return orFailure(() => decode(body));
+}
+
+function decode(body: JsonObject): InferenceRequest {
+  refuseStoredParts(body);
+  const settings = parseMember(settingsSchema, body);
+  const { turns, passedOver } = decodeInput(settings.input ?? '');
+  const { tools, webSearch } = decodeTools(settings.tools ?? []);
+  if (settings.instructions) turns.unshift({ role: 'system', parts: [{ kind: 'text', text: settings.instructions }] });
+  return {
+    turns,
+    tools,
+    sampling: present({ temperature: settings.temperature, topP: settings.top_p }),
+    unmapped: { ...findUnmapped(body), ...passedOver },
+    ...present({
+      toolChoice: decodeToolChoice(settings.tool_choice ?? null),
+      allowsParallelToolCalls: settings.parallel_tool_calls,
+      maxOutputTokens: settings.max_output_tokens,
+      output: decodeFormat(settings.text),
+      reasoning: decodeReasoning(settings),
+      endUser: settings.safety_identifier ?? settings.user,
+      metadata: settings.metadata,
+      serviceTier: settings.service_tier,
+      verbosity: settings.text?.verbosity,
+      logProbabilities: decodeLogProbabilities(settings),
+      webSearch,
+      extraBody: settings.extra_body,
+    }),
+  };
+}
+
+/** What a vendor of this protocol may have stored, and no other can know. */
+function refuseStoredParts(body: JsonObject): void {
+  for (const param of ['conversation', 'prompt']) {
+    if (!body[param]) continue;
+    const message = `'${param}' is stored at OpenAI and this model is served elsewhere: send its items in 'input'.`;
+    throw new FailureError(createFailure('parameter_unsupported', message, { param }));
+  }
+}
+
+function decodeFormat(text: TextSettings): OutputFormat | undefined {
+  const format = text?.format;
+  switch (format?.type) {
+    case 'text':
+      return { kind: 'text' };
+    case 'json_object':
+      return { kind: 'json' };
+    case 'json_schema':
+      return {
+        kind: 'json-schema',
+        schema: objectOf(format.schema),
+        ...present({ name: format.name, description: format.description, isStrict: format.strict }),
+      };
+    case undefined:
+      return undefined;
+    default: {
+      const param = 'text.format.type';
+      throw new FailureError(createFailure('request_invalid', `Invalid value for '${param}'.`, { param }));
+    }
+  }
+}
+
+/** A summary is what this API shows of reasoning; without one nothing is shown. */
+function decodeReasoning({ reasoning }: Settings): ReasoningRequest | undefined {
+  if (!reasoning) return undefined;
+  const summary = reasoning.summary ?? reasoning.generate_summary;
+  return { ...present({ effort: reasoning.effort }), isShown: summary !== undefined && summary !== null };
+}
+
+function decodeLogProbabilities(settings: Settings): number | undefined {
+  if (settings.include?.includes('message.output_text.logprobs')) return settings.top_logprobs ?? 0;
+  return settings.top_logprobs || undefined;
+}

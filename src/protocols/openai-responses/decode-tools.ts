@@ -1,0 +1,98 @@
+// Tools of a client's request. Functions and custom tools are the client's own; of the hosted ones only the web search
+// has a counterpart at other vendors.
+import { z } from 'zod';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { paramOf, parseMember } from '../openai/parse-member.ts';
+import { isObject, objectsOf, present, textOf } from './loose-json.ts';
+import type { WireTool, WireToolChoice } from './request-schema.ts';
+import { isStrictSchema } from './strict-schema.ts';
+
+const functionTool = z.looseObject({
+  name: z.string().min(1),
+  description: z.string().nullish(),
+  parameters: z.record(z.string(), z.unknown()).nullish(),
+  strict: z.boolean().nullish(),
+});
+
+const customTool = z.looseObject({
+  name: z.string().min(1),
+  description: z.string().nullish(),
+  format: z.looseObject({}).nullish(),
+});
+
+/** `web_search`, `web_search_2025_08_26`, `web_search_preview`, `web_search_preview_2025_03_11`. */
+const WEB_SEARCH = /^web_search/;
+
+export function decodeTools(tools: readonly WireTool[]): Pick<InferenceRequest, 'tools' | 'webSearch'> {
+  const decoded: ToolDefinition[] = [];
+  let webSearch: InferenceRequest['webSearch'];
+  for (const [index, tool] of tools.entries()) {
+    const path = ['tools', index];
+    if (tool.type === 'function') decoded.push(decodeFunction(tool, path));
+    else if (tool.type === 'custom') decoded.push(decodeCustom(tool, path));
+    else if (WEB_SEARCH.test(tool.type)) {
+      webSearch = { ...webSearch, ...present({ contextSize: textOf(tool.search_context_size) || null }) };
+    } else throw unsupported(path, `The hosted tool '${tool.type}' runs at OpenAI only`);
+  }
+  return { tools: decoded, ...present({ webSearch }) };
+}
+
+/**
+ * Where the client does not say, functions are strict in this API, and the vendor rewrites schemas that do not fit. No
+ * other vendor does that: strict is then only what fits as it is.
+ */
+function decodeFunction(tool: WireTool, path: PropertyKey[]): ToolDefinition {
+  const { name, description, parameters, strict } = parseMember(functionTool, tool, path);
+  return {
+    kind: 'function',
+    name,
+    isStrict: strict ?? isStrictSchema(parameters ?? {}),
+    ...present({ description, parameters }),
+  };
+}
+
+function decodeCustom(tool: WireTool, path: PropertyKey[]): ToolDefinition {
+  const { name, description, format } = parseMember(customTool, tool, path);
+  return { kind: 'custom', name, ...present({ description, format: nestGrammar(format) }) };
+}
+
+/** The canonical form is that of Chat Completions: `{type, grammar: {definition, syntax}}`, which is flat here. */
+function nestGrammar(format: JsonObject | null | undefined): JsonObject | null | undefined {
+  if (format?.type !== 'grammar' || 'grammar' in format) return format;
+  const { type, ...grammar } = format;
+  return { type, grammar };
+}
+
+export function decodeToolChoice(choice: WireToolChoice | null): ToolChoice | null {
+  if (choice === null) return null;
+  const type = typeof choice === 'string' ? choice : choice.type;
+  switch (type) {
+    case 'auto':
+    case 'none':
+    case 'required':
+      return { kind: type };
+    case 'function':
+    case 'custom':
+      if (isObject(choice))
+        return { kind: 'tool', name: parseMember(z.string(), choice.name, ['tool_choice', 'name']) };
+      break;
+    case 'allowed_tools':
+      if (isObject(choice)) return decodeAllowed(choice);
+      break;
+  }
+  throw unsupported(['tool_choice'], `The choice '${type}' has no counterpart at other vendors`);
+}
+
+/** Hosted tools have no name here; they are not offered either. */
+function decodeAllowed(choice: WireTool): ToolChoice {
+  const names = objectsOf(choice.tools).map((tool) => textOf(tool.name));
+  return { kind: 'allowed', names: names.filter((name) => name !== ''), isRequired: choice.mode === 'required' };
+}
+
+function unsupported(path: PropertyKey[], what: string): FailureError {
+  const param = paramOf(path);
+  const message = `${what}, and this model is served elsewhere: leave out '${param}' or choose a model of OpenAI's.`;
+  return new FailureError(createFailure('parameter_unsupported', message, { param }));
+}

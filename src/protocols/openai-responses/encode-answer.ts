@@ -1,0 +1,71 @@
+// A whole answer: what a stream of it would end with.
+import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
+import type { Part } from '../../contracts/inference-request.ts';
+import type { Usage } from '../../contracts/usage.ts';
+import type { EncodableEvent, EncodeContext, ShownCost } from '../codec.ts';
+import { ResponsesEncoder } from './answer-encoder.ts';
+
+export function encodeResponsesAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string {
+  const encoder = new ResponsesEncoder(context);
+  for (const event of eventsOf(answer)) encoder.encode(event);
+  return encoder.finalResponse(usage, shown);
+}
+
+function eventsOf(answer: Answer): EncodableEvent[] {
+  const { id, model, createdAt, serviceTier, choices } = answer;
+  return [
+    { kind: 'answer-start', id, model, ...(createdAt === undefined ? {} : { createdAt }) },
+    ...(serviceTier === undefined ? [] : [{ kind: 'service-tier', serviceTier } as const]),
+    ...choices.filter((choice) => choice.index === 0).flatMap(eventsOfChoice),
+  ];
+}
+
+function eventsOfChoice(choice: AnswerChoice): EncodableEvent[] {
+  // The vendor gives one list for the whole answer; most answers have one text.
+  const firstText = choice.parts.find((part) => part.kind === 'text');
+  const events = choice.parts.flatMap((part, index) => {
+    const logProbabilities = part === firstText ? choice.logProbabilities : undefined;
+    return eventsOfPart(part, { choice: choice.index, part: index }, logProbabilities);
+  });
+  return [...events, { kind: 'finish', choice: choice.index, reason: choice.finishReason }];
+}
+
+function eventsOfPart(
+  part: Part,
+  at: { choice: number; part: number },
+  logProbabilities: AnswerChoice['logProbabilities'],
+): EncodableEvent[] {
+  const end = {
+    kind: 'part-end',
+    ...at,
+    ...('signature' in part && part.signature ? { signature: part.signature } : {}),
+  } as const;
+  switch (part.kind) {
+    case 'text':
+      return [
+        { kind: 'part-start', ...at, start: { kind: 'text' } },
+        { kind: 'part-delta', ...at, delta: part.text, ...(logProbabilities ? { logProbabilities } : {}) },
+        ...(part.citations ?? []).map((citation) => ({ kind: 'part-citation', ...at, citation }) as const),
+        end,
+      ];
+    case 'refusal':
+      return [
+        { kind: 'part-start', ...at, start: { kind: 'refusal' } },
+        { kind: 'part-delta', ...at, delta: part.text },
+        end,
+      ];
+    case 'reasoning':
+      return [
+        { kind: 'part-start', ...at, start: { kind: 'reasoning', ...(part.id === undefined ? {} : { id: part.id }) } },
+        { kind: 'part-delta', ...at, delta: part.text },
+        { ...end, ...(part.isRedacted === undefined ? {} : { isRedacted: part.isRedacted }) },
+      ];
+    case 'tool-call': {
+      const { id, name, isCustom } = part;
+      const start = { kind: 'tool-call', id, name, ...(isCustom === undefined ? {} : { isCustom }) } as const;
+      return [{ kind: 'part-start', ...at, start }, { kind: 'part-delta', ...at, delta: part.arguments }, end];
+    }
+    default:
+      return [{ kind: 'part-whole', ...at, value: part }];
+  }
+}

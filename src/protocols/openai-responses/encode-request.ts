@@ -1,0 +1,124 @@
+// A canonical request for a Responses vendor. Stateless: nothing is stored there, the whole conversation is sent.
+import type { InferenceRequest, OutputFormat } from '../../contracts/inference-request.ts';
+import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '../codec.ts';
+import { effortFor } from '../openai-chat/efforts.ts';
+import { type ModelTraits, traitsOf } from '../openai-chat/models.ts';
+import { encodeInput } from './encode-input.ts';
+import { encodeTools } from './encode-tools.ts';
+import { present } from './loose-json.ts';
+
+/** Names a schema that the client gave none: the API wants one. */
+const DEFAULT_SCHEMA_NAME = 'answer';
+
+export function encodeResponsesRequest(
+  request: InferenceRequest,
+  { upstreamModel, isStream }: EncodeRequestInput,
+): EncodedRequest | Refusal {
+  const refusal = findRefusal(request);
+  if (refusal !== null) return refusal;
+  const traits = traitsOf(upstreamModel);
+  const dropped = findDropped(request, traits);
+  const kept = <T>(field: RequestField, value: T): T | undefined => (dropped.includes(field) ? undefined : value);
+  const body = {
+    model: upstreamModel,
+    input: encodeInput(request.turns),
+    ...encodeTools(request),
+    ...present({
+      max_output_tokens: request.maxOutputTokens,
+      temperature: kept('temperature', request.sampling.temperature),
+      top_p: kept('topP', request.sampling.topP),
+      top_logprobs: kept('logProbabilities', request.logProbabilities),
+      text: encodeText(request.output, kept('verbosity', request.verbosity)),
+      reasoning: kept('reasoning', encodeReasoning(request, traits)),
+      metadata: request.metadata,
+      safety_identifier: request.endUser,
+      service_tier: request.serviceTier,
+      include: encodeInclude(traits, kept('logProbabilities', request.logProbabilities) !== undefined),
+    }),
+    store: false,
+    ...(isStream ? { stream: true } : {}),
+  };
+  return { kind: 'request', body, dropped };
+}
+
+/** Without these the answer would be another one. */
+function findRefusal(request: InferenceRequest): Refusal | null {
+  const refuse = (field: RequestField, reason: string): Refusal => ({ kind: 'refusal', field, reason });
+  if (request.stop !== undefined && request.stop.length > 0) return refuse('stop', 'has no stop sequences');
+  if ((request.choices ?? 1) > 1) return refuse('choices', 'gives one answer per request');
+  if (request.modalities?.includes('audio')) return refuse('modalities', 'has no audio output');
+  return null;
+}
+
+/** Hints that this API, or the model, does not take. */
+function findDropped(request: InferenceRequest, traits: ModelTraits): RequestField[] {
+  const { sampling } = request;
+  const hasNoPlace: Partial<Record<RequestField, unknown>> = {
+    topK: sampling.topK,
+    seed: sampling.seed,
+    presencePenalty: sampling.presencePenalty,
+    frequencyPenalty: sampling.frequencyPenalty,
+    logitBias: request.logitBias,
+    speech: request.speech,
+    image: request.image?.aspectRatio,
+  };
+  const refused: Partial<Record<RequestField, unknown>> = {
+    ...(isReasoning(traits) ? {} : { reasoning: request.reasoning }),
+    ...(traits.isOpenAi && !traits.hasVerbosity ? { verbosity: request.verbosity } : {}),
+    ...(refusesSampling(traits, encodeEffort(request, traits))
+      ? { temperature: sampling.temperature, topP: sampling.topP, logProbabilities: request.logProbabilities }
+      : {}),
+  };
+  return Object.entries({ ...hasNoPlace, ...refused })
+    .filter(([, value]) => value !== undefined)
+    .map(([field]) => field as RequestField);
+}
+
+/** Null knows any effort; a model with none does not reason. */
+function isReasoning({ efforts }: ModelTraits): boolean {
+  return efforts === null || efforts.length > 0;
+}
+
+function refusesSampling({ sampling }: ModelTraits, effort: string | null): boolean {
+  return sampling === 'never' || (sampling === 'without-reasoning' && effort !== 'none');
+}
+
+/** A model that knows no word for what is asked for gets the nearest that it knows. */
+function encodeEffort({ reasoning }: InferenceRequest, { efforts }: ModelTraits): string | null {
+  return reasoning === undefined ? null : effortFor(reasoning, efforts);
+}
+
+function encodeReasoning(request: InferenceRequest, traits: ModelTraits): JsonObject | undefined {
+  const reasoning = present({
+    effort: encodeEffort(request, traits),
+    summary: request.reasoning?.isShown === true ? 'auto' : undefined,
+  });
+  return Object.keys(reasoning).length === 0 ? undefined : reasoning;
+}
+
+function encodeText(output: OutputFormat | undefined, verbosity: string | undefined): JsonObject | undefined {
+  const text = present({ format: output === undefined ? undefined : encodeFormat(output), verbosity });
+  return Object.keys(text).length === 0 ? undefined : text;
+}
+
+/** Flat, where Chat Completions nests. */
+function encodeFormat(output: OutputFormat): JsonObject {
+  if (output.kind === 'text') return { type: 'text' };
+  if (output.kind === 'json') return { type: 'json_object' };
+  const { name, schema, description, isStrict } = output;
+  return {
+    type: 'json_schema',
+    name: name ?? DEFAULT_SCHEMA_NAME,
+    schema,
+    ...present({ description, strict: isStrict }),
+  };
+}
+
+/** Models that do not reason answer 400 to `reasoning.encrypted_content`. */
+function encodeInclude(traits: ModelTraits, hasLogProbabilities: boolean): string[] | undefined {
+  const include = [
+    ...(isReasoning(traits) ? ['reasoning.encrypted_content'] : []),
+    ...(hasLogProbabilities ? ['message.output_text.logprobs'] : []),
+  ];
+  return include.length === 0 ? undefined : include;
+}

@@ -1,0 +1,80 @@
+// Tools and the choice among them for a Responses vendor: flat, where Chat Completions nests.
+import type {
+  CustomTool,
+  FunctionTool,
+  InferenceRequest,
+  ToolChoice,
+  ToolDefinition,
+} from '../../contracts/inference-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { isObject, present } from './loose-json.ts';
+
+/** Nothing at all without tools: the API refuses a choice among none. */
+export function encodeTools(request: InferenceRequest): JsonObject {
+  const tools = [...request.tools.map(encodeTool), ...encodeHosted(request)];
+  if (tools.length === 0) return {};
+  return {
+    tools,
+    ...present({
+      tool_choice: request.toolChoice === undefined ? undefined : encodeChoice(request.toolChoice, request.tools),
+      parallel_tool_calls: request.allowsParallelToolCalls,
+    }),
+  };
+}
+
+function encodeHosted({ webSearch, modalities, image }: InferenceRequest): JsonObject[] {
+  const hosted: JsonObject[] = [];
+  if (webSearch !== undefined) {
+    hosted.push({ type: 'web_search', ...present({ search_context_size: webSearch.contextSize }) });
+  }
+  if (modalities?.includes('image')) hosted.push({ type: 'image_generation', ...present({ size: image?.size }) });
+  return hosted;
+}
+
+function encodeTool(tool: ToolDefinition): JsonObject {
+  return tool.kind === 'function' ? encodeFunction(tool) : encodeCustom(tool);
+}
+
+const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false };
+
+/** `strict` is always said: left out it means true here, and false in every other protocol. */
+function encodeFunction({ name, description, parameters, isStrict }: FunctionTool): JsonObject {
+  return {
+    type: 'function',
+    name,
+    ...present({ description }),
+    parameters: parameters ?? NO_PARAMETERS,
+    strict: isStrict ?? false,
+  };
+}
+
+function encodeCustom({ name, description, format }: CustomTool): JsonObject {
+  return { type: 'custom', name, ...present({ description, format: flattenGrammar(format) }) };
+}
+
+/** Chat Completions: `{type: "grammar", grammar: {definition, syntax}}`; here the two stand beside the type. */
+function flattenGrammar(format: unknown): unknown {
+  if (!isObject(format) || !isObject(format.grammar)) return format;
+  const { grammar, ...rest } = format;
+  return { ...rest, ...(grammar as JsonObject) };
+}
+
+function encodeChoice(choice: ToolChoice, tools: readonly ToolDefinition[]): string | JsonObject {
+  switch (choice.kind) {
+    case 'tool':
+      return nameTool(choice.name, tools);
+    case 'allowed':
+      return {
+        type: 'allowed_tools',
+        mode: choice.isRequired ? 'required' : 'auto',
+        tools: choice.names.map((name) => nameTool(name, tools)),
+      };
+    default:
+      return choice.kind;
+  }
+}
+
+function nameTool(name: string, tools: readonly ToolDefinition[]): JsonObject {
+  const isCustom = tools.some((tool) => tool.name === name && tool.kind === 'custom');
+  return { type: isCustom ? 'custom' : 'function', name };
+}

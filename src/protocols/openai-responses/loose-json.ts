@@ -1,0 +1,38 @@
+// Reads values that may be anything: what a vendor sent is never trusted to have its documented shape.
+import type { JsonObject } from '../codec.ts';
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The string, or nothing in its place. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export function objectOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+/** The objects of an array; what else it holds is left out. */
+export function objectsOf(value: unknown): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+export function parseObject(json: string): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(json);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], null | undefined> };
+
+/** Without the members that are null or undefined: in the canonical form and in requests, what was not said is absent. */
+export function present<T extends object>(members: T): Present<T> {
+  return Object.fromEntries(
+    Object.entries(members).filter(([, value]) => value !== undefined && value !== null),
+  ) as Present<T>;
+}

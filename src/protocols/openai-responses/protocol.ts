@@ -1,0 +1,65 @@
+// OpenAI's Responses API, both faces. Wire facts: ../shared/reference/openai-responses.md.
+
+import { encodeChatFailure, readChatFailure, readChatRateLimits } from '../openai-chat/failures.ts';
+import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
+import { ResponsesDecoder } from './answer-decoder.ts';
+import { ResponsesEncoder } from './answer-encoder.ts';
+import { buildResponsesBody } from './build-body.ts';
+import { decodeResponsesAnswer } from './decode-answer.ts';
+import { decodeResponsesRequest } from './decode-request.ts';
+import { encodeResponsesAnswer } from './encode-answer.ts';
+import { encodeResponsesRequest } from './encode-request.ts';
+import { encodeResponsesFailureEvent } from './failures.ts';
+import { responsesFieldName } from './field-names.ts';
+import { readResponsesRequest } from './read-request.ts';
+import { relayResponsesBody } from './relay-body.ts';
+import { ResponsesStreamRelay } from './relay-stream.ts';
+
+export const openaiResponsesClient: ClientProtocol = {
+  name: 'openai-responses',
+  // Azure's SDKs send theirs in `api-key`.
+  credentialPlaces: [{ header: 'api-key' }],
+  forwardedHeaders: [],
+  readRequest: readResponsesRequest,
+  encodeFailure: encodeChatFailure,
+  encodeFailureEvent: encodeResponsesFailureEvent,
+  streamHeaders: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
+  keepAlive: Buffer.from(': keep-alive\n\n'),
+  hasEventIds: true,
+  passThrough: {
+    vendor: 'openai-responses',
+    operation: 'generate',
+    buildBody: buildResponsesBody,
+    openStream: (context) => new ResponsesStreamRelay(context),
+    relayBody: relayResponsesBody,
+  },
+  codec: {
+    decodeRequest: decodeResponsesRequest,
+    fieldName: responsesFieldName,
+    encodeAnswer: encodeResponsesAnswer,
+    openEncoder: (context) => new ResponsesEncoder(context),
+  },
+};
+
+export const openaiResponsesEndpoint: ClientEndpoint = {
+  method: 'POST',
+  paths: ['/v1/responses', '/v1/openai/responses'],
+  summary: 'OpenAI Responses, streamed or not, by any configured model; stateless',
+  errors: openaiResponsesClient,
+  select: () => openaiResponsesClient,
+};
+
+/** Its errors, its headers and its limits are those of every OpenAI API. */
+export const openaiResponsesVendor: VendorProtocol = {
+  name: 'openai-responses',
+  path: () => '/responses',
+  headers: {},
+  credentialHeaders: (apiKey) => ({ authorization: `Bearer ${apiKey}` }),
+  readFailure: readChatFailure,
+  readRateLimits: readChatRateLimits,
+  codec: {
+    encodeRequest: encodeResponsesRequest,
+    decodeAnswer: decodeResponsesAnswer,
+    openDecoder: (context) => new ResponsesDecoder(context),
+  },
+};

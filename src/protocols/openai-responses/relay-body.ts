@@ -1,0 +1,23 @@
+// A response from a Responses vendor, not streamed: the vendor's bytes with the cost added.
+import { NO_USAGE } from '../../contracts/usage.ts';
+import type { JsonObject } from '../codec.ts';
+import { insertCost, readReportedCost } from '../openai-chat/usage.ts';
+import type { RelayContext, RelayedBody } from '../protocol.ts';
+import { failureOfAnswer } from './failures.ts';
+import { objectsOf, parseObject } from './loose-json.ts';
+import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';
+import { bytesOfItem } from './wire.ts';
+
+export function relayResponsesBody(body: Buffer, context: RelayContext): RelayedBody {
+  const answer = parseObject(body.toString());
+  const reported = readResponsesUsage(answer?.usage);
+  const failure = failureOfAnswer(answer);
+  if (failure !== null) return { body, usage: reported ?? NO_USAGE, failure };
+  const usage = reported ?? estimateUsage(context.estimatedInputTokens, bytesOfOutput(answer!));
+  const base = writeUsageInto(body, usage);
+  return { body: insertCost(base, context.priceUsage(usage, readReportedCost(base))), usage };
+}
+
+function bytesOfOutput(answer: JsonObject): number {
+  return objectsOf(answer.output).reduce((sum, item) => sum + bytesOfItem(item), 0);
+}

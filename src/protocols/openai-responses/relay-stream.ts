@@ -1,0 +1,84 @@
+// A Responses stream from a Responses vendor: relayed byte for byte, but for the cost that its last event gets. Every
+// event is parsed: a stream that breaks must never look whole.
+import type { Usage } from '../../contracts/usage.ts';
+import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
+import { insertCost, readReportedCost } from '../openai-chat/usage.ts';
+import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
+import { replaceData, type SseEvent } from '../sse-splitter.ts';
+import { CUT, MALFORMED_EVENT, readResponsesEventFailure } from './failures.ts';
+import { objectOf, textOf } from './loose-json.ts';
+import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';
+import { isContent, isFailureEvent, parseEvent, type ResponsesEvent, TERMINAL_TYPES } from './wire.ts';
+
+/** Not OpenAI's, but what gateways over Chat Completions end with; SDKs stop there. */
+const DONE = '[DONE]';
+
+export class ResponsesStreamRelay implements StreamRelay {
+  readonly #context: RelayContext;
+  #hasStarted = false;
+  #isComplete = false;
+  #usage: Usage | null = null;
+  #outputBytes = 0;
+
+  constructor(context: RelayContext) {
+    this.#context = context;
+  }
+
+  accept(event: SseEvent): RelayedEvent {
+    if (event.data === DONE) return { bytes: this.#isComplete ? event.raw : null };
+    if (this.#isComplete) return NOTHING;
+    // Comments are passed on once the answer has begun; an event name without data makes SDKs throw.
+    if (event.data === null) return event.name === null && this.#hasStarted ? { bytes: event.raw } : NOTHING;
+    const parsed = parseEvent(event);
+    if (parsed === null) return { bytes: null, failure: MALFORMED_EVENT };
+    if (isFailureEvent(parsed)) return this.#fail(parsed);
+    this.#hasStarted = true;
+    if (TERMINAL_TYPES.has(parsed.type)) return { bytes: this.#finish(event, parsed) };
+    this.#outputBytes += Buffer.byteLength(textOf(parsed.delta));
+    return { bytes: event.raw, isPreamble: !isContent(parsed) };
+  }
+
+  end(): RelayedEvent {
+    return this.#isComplete ? NOTHING : { bytes: null, failure: CUT };
+  }
+
+  usage(): Usage {
+    return this.#usage ?? estimateUsage(this.#hasStarted ? this.#context.estimatedInputTokens : 0, this.#outputBytes);
+  }
+
+  isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /**
+   * The vendor's own words are never passed on, even where the client has seen part of the answer: they may speak of the
+   * broker's account, and after `response.failed` nothing could be repaired. The broker ends the stream with an error
+   * event of its own (invariants 7 and 12).
+   */
+  #fail(event: ResponsesEvent): RelayedEvent {
+    const response = objectOf(event.response);
+    this.#usage = readResponsesUsage(response.usage) ?? this.#usage;
+    return {
+      bytes: null,
+      failure: readResponsesEventFailure(event.type === 'response.failed' ? response.error : event),
+    };
+  }
+
+  #finish(event: SseEvent, parsed: ResponsesEvent): Buffer {
+    this.#isComplete = true;
+    this.#usage = readResponsesUsage(objectOf(parsed.response).usage);
+    const usage = this.usage();
+    const json = Buffer.from(event.data!);
+    const sent = memberBytes(json, 'response');
+    const response = writeUsageInto(isObjectBytes(sent) ? sent : EMPTY_OBJECT, usage);
+    const shown = this.#context.priceUsage(usage, readReportedCost(response));
+    const set = new Map<string, string | Buffer>([
+      ['response', insertCost(response, shown)],
+      ['cost', shown.charge],
+    ]);
+    return replaceData(event, editObject(json, { set }));
+  }
+}
+
+const EMPTY_OBJECT = Buffer.from('{}');
+const NOTHING: RelayedEvent = Object.freeze({ bytes: null });

@@ -1,0 +1,74 @@
+// The response object that this broker writes for answers of other vendors: every field that the official types require
+// and those that live answers always have. What the client asked for is echoed; what it left open has OpenAI's default.
+import type { EncodeContext, JsonObject } from '../codec.ts';
+import { idFor } from '../codec.ts';
+import { isObject, objectOf, objectsOf } from './loose-json.ts';
+
+export type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed';
+
+/** Which vendor's answer it is; empty until it has begun. */
+export interface AnswerIdentity {
+  model: string | null;
+  createdAt: number | null;
+  serviceTier: string | null;
+}
+
+export interface ResponseState {
+  status: ResponseStatus;
+  output: readonly JsonObject[];
+  incompleteReason?: string;
+  error?: { code: string; message: string };
+  /** As written on the wire, once it is known. OpenAI's own openapi.yaml refuses the null that it sends before. */
+  usage?: JsonObject;
+}
+
+/** Echoed as they came, or null. */
+const ECHOED = [
+  ...['instructions', 'max_output_tokens', 'max_tool_calls', 'previous_response_id'],
+  ...['prompt_cache_key', 'safety_identifier'],
+];
+
+/** `completed_at` is left out: a protocol has no clock. */
+export function writeResponse(context: EncodeContext, identity: AnswerIdentity, state: ResponseState): JsonObject {
+  const { clientBody: asked, requestId, createdAt } = context;
+  const isRunning = state.status === 'in_progress';
+  return {
+    id: idFor('resp_', requestId),
+    object: 'response',
+    created_at: identity.createdAt ?? createdAt,
+    status: state.status,
+    background: false,
+    error: state.error ?? null,
+    incomplete_details: state.incompleteReason === undefined ? null : { reason: state.incompleteReason },
+    model: identity.model ?? asked.model,
+    output: state.output,
+    ...Object.fromEntries(ECHOED.map((name) => [name, asked[name] ?? null])),
+    parallel_tool_calls: asked.parallel_tool_calls ?? true,
+    reasoning: { effort: null, summary: null, ...objectOf(asked.reasoning) },
+    // Live: the tier that was asked for while it runs, the one that served at the end.
+    service_tier: identity.serviceTier ?? asked.service_tier ?? (isRunning ? 'auto' : 'default'),
+    // Nothing is kept after the answer.
+    store: false,
+    temperature: asked.temperature ?? 1,
+    text: { verbosity: 'medium', ...objectOf(asked.text), format: textFormat(asked) },
+    tool_choice: asked.tool_choice ?? 'auto',
+    tools: objectsOf(asked.tools).map(writeTool),
+    top_logprobs: asked.top_logprobs ?? 0,
+    top_p: asked.top_p ?? 1,
+    truncation: asked.truncation ?? 'disabled',
+    ...(typeof asked.user === 'string' ? { user: asked.user } : {}),
+    metadata: asked.metadata ?? {},
+    ...(state.usage === undefined ? {} : { usage: state.usage }),
+  };
+}
+
+function textFormat(asked: JsonObject): JsonObject {
+  const { format } = objectOf(asked.text);
+  return isObject(format) ? format : { type: 'text' };
+}
+
+/** Functions are echoed with what they left open: `parameters` and `strict` are required. */
+function writeTool(tool: JsonObject): JsonObject {
+  if (tool.type !== 'function') return tool;
+  return { description: null, parameters: null, ...tool, strict: tool.strict ?? true };
+}
