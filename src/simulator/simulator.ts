@@ -1,6 +1,11 @@
 // A vendor that misbehaves on command: the stand-in in all of Sluice's tests, and for users who rehearse an outage.
 // docs/simulator.md describes it.
+import { anthropicMessagesDialect } from './dialects/anthropic-messages/dialect.ts';
+import { geminiGenerateContentDialect } from './dialects/gemini-generate-content/dialect.ts';
 import { openaiChatDialect } from './dialects/openai-chat/dialect.ts';
+import { openaiCompletionsDialect } from './dialects/openai-completions/dialect.ts';
+import { openaiEmbeddingsDialect } from './dialects/openai-embeddings/dialect.ts';
+import { openaiResponsesDialect } from './dialects/openai-responses/dialect.ts';
 import { Engine } from './engine/engine.ts';
 import type { FaultRuleReport } from './engine/faults/fault-book.ts';
 import { type FaultRuleInput, faultRuleSchema } from './engine/faults/fault-rule.ts';
@@ -19,7 +24,14 @@ import {
 } from './options.ts';
 
 /** Every protocol it speaks, one entry each. The first also answers what none of them knows. */
-const DIALECTS: Dialects = [openaiChatDialect];
+const DIALECTS: Dialects = [
+  openaiChatDialect,
+  openaiResponsesDialect,
+  openaiEmbeddingsDialect,
+  openaiCompletionsDialect,
+  anthropicMessagesDialect,
+  geminiGenerateContentDialect,
+];
 
 /** How long `until` waits when nobody says. */
 const DEFAULT_UNTIL_MS = 10_000;

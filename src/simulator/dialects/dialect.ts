@@ -25,6 +25,7 @@ export interface EncodedAnswer {
 
 /** What every answer's headers are made of. */
 export interface AnswerFacts {
+  head: RequestHead;
   vendorRequestId: string;
   /** From arrival to the status line. */
   processingMs: number;
@@ -54,15 +55,24 @@ export interface SpeechOptions {
 export interface Voice {
   wholeContentType: string;
   streamContentType: string;
+  /** An answer that says that it failed; absent in protocols that have no such thing. */
+  failAnswer?(options: SpeechOptions): string;
   /** The body of an unstreamed answer. */
   speakWhole(options: SpeechOptions): string;
   /** An error in the place of an answer, with status 200. */
-  failWhole(): string;
+  failWhole(options: SpeechOptions): string;
+  /**
+   * What the caller gets when the vendor's filter has caught the prompt, where that is an answer without content: it costs
+   * nothing. Absent where it is an error.
+   */
+  speakBlocked?(options: SpeechOptions): { contentType: string; body: string };
   speakStream(options: SpeechOptions): StreamVoice;
 }
 
-/** Every method gives complete events; empty text sends nothing. Lines end in LF. */
+/** Every method gives complete events; empty text sends nothing. Lines end in LF, or in CR LF where the vendor's do. */
 export interface StreamVoice {
+  /** The vendor announces an answer before it has its first token. */
+  opensAtOnce?: boolean;
   /** Before the first step that is sent. */
   open(): string;
   step(step: Step, served: Usage): string;
@@ -72,17 +82,25 @@ export interface StreamVoice {
   terminate(): string;
   /** An error in the middle. */
   fail(): string;
+  /** The end of an answer that says that it failed; absent in protocols that have no such thing. */
+  failAnswer?(): string;
   /** An event that no reader of this protocol can parse. */
   babble(): string;
   /** An event that means nothing: a comment line, a ping. */
   pause(): string;
 }
 
+/** Whose simulator this is: what one vendor has signed, another does not take back. */
+export interface Vendor {
+  name: string;
+  seed: number;
+}
+
 /** A request that asks the model for something. */
 export interface CallRoute {
   kind: 'call';
   /** Throws a RefusalError for what the vendor would refuse. `body` is parsed JSON. */
-  read(body: unknown, head: RequestHead): { call: Call; voice: Voice };
+  read(body: unknown, head: RequestHead, vendor: Vendor): { call: Call; voice: Voice };
 }
 
 /** A request that is answered at once, at no cost: lists of models, token counts. */
@@ -97,6 +115,7 @@ export interface LookupContext {
   body: string;
   /** Names that are served; null where every name is. */
   models: readonly string[] | null;
+  vendor: Vendor;
 }
 
 export interface Dialect {

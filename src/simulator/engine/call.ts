@@ -14,13 +14,35 @@ export interface ToolChoice {
   allowed: readonly string[] | null;
 }
 
-export type AnswerFormat = { kind: 'text' } | { kind: 'json' } | { kind: 'schema'; schema: unknown };
+export type AnswerFormat =
+  | { kind: 'text' }
+  | { kind: 'json' }
+  | { kind: 'schema'; schema: unknown }
+  /** One of these words, and nothing else. */
+  | { kind: 'enum'; values: readonly string[] };
+
+/** What a request marks for the vendor's prompt cache, as tokens from the beginning of the prompt. */
+export interface PromptCache {
+  /** Was there before. */
+  readTokens: number;
+  /** Is there afterwards. */
+  markedTokens: number;
+}
+
+/** An image that the answer is to have: after its words, or alone. */
+export interface WantedImage {
+  /** `data` is base64. */
+  file: { mediaType: string; data: string; tokens: number };
+  isAlone: boolean;
+}
 
 export interface Call {
   model: string;
   isStream: boolean;
   /** By the broker's estimate rule, tools and images included. */
   promptTokens: number;
+  /** What must fit into the context window, where that is not the whole prompt: the longest of several texts. */
+  windowTokens?: number;
   /**
    * Every role and text of the conversation, without what it asks the model to continue. Decides the answer: dialects
    * must write the same conversation the same way (see `describeTurn`).
@@ -34,6 +56,7 @@ export interface Call {
   prefill: string | null;
   /** Per choice; null where the request does not say. */
   maxOutputTokens: number | null;
+  /** None where the answer has no words: embeddings. */
   choices: number;
   stop: readonly string[];
   /** The request's own seed. */
@@ -44,6 +67,15 @@ export interface Call {
   format: AnswerFormat;
   /** The caller wants to see the model's reasoning. */
   showsReasoning: boolean;
+  /** Tokens that the model thinks before it answers, where no command says otherwise; absent: it does not. */
+  reasoningTokens?: number;
+  cache?: PromptCache;
+  image?: WantedImage;
+  /**
+   * False where the vendor holds neither its limits nor its context window against `maxOutputTokens`: an answer that does
+   * not fit the window ends early. Absent: true.
+   */
+  isOutputReserved?: boolean;
 }
 
 /** One turn of `promptText`. Developer instructions count as system's, so that every protocol gives the same text. */

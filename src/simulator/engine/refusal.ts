@@ -28,7 +28,8 @@ export type Refusal =
   | { kind: 'route_missing'; method: string; path: string }
   | { kind: 'body_malformed' }
   | { kind: 'body_too_large'; limitBytes: number }
-  | { kind: 'invalid'; message: string; param: string | null; code: string | null }
+  /** `status` where the vendor's is not 400. */
+  | { kind: 'invalid'; message: string; param: string | null; code: string | null; status?: number }
   | { kind: 'context_length'; limit: number; promptTokens: number; outputTokens: number }
   | { kind: 'content_filtered' }
   | { kind: 'server_error' }

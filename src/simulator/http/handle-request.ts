@@ -91,11 +91,11 @@ function checkCredential({ engine, dialect, head }: Arrival): void {
 function answerRoute(arrival: Arrival, route: CallRoute | LookupRoute, body: string): void {
   const { engine, head } = arrival;
   if (route.kind === 'lookup') {
-    const answer = route.answer({ head, body, models: engine.behaviour.models });
+    const answer = route.answer({ head, body, models: engine.behaviour.models, vendor: engine });
     if ('kind' in answer) throw new RefusalError(answer);
     return arrival.answer(answer);
   }
-  const { call, voice } = route.read(parseJson(body), head);
+  const { call, voice } = route.read(parseJson(body), head, engine);
   serveCall(arrival, call, voice);
 }
 

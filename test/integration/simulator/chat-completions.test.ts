@@ -170,6 +170,15 @@ describe('a stream', () => {
     expect(shown.filter(({ choices }) => choices[0]?.delta.reasoning_content)).toHaveLength(3);
   });
 
+  test('of a refusal has no content, and says it in a member of its own', async () => {
+    const chunks = await streamed('[[sim refusal=3]]');
+    expect(chunks[0]!.choices[0]!.delta).toEqual({ role: 'assistant', content: null, refusal: null });
+    const refusal = chunks.map(({ choices }) => choices[0]!.delta.refusal ?? '').join('');
+    const { choices } = await whole('[[sim refusal=3]]');
+    expect(choices[0]).toMatchObject({ message: { content: null, refusal }, finish_reason: 'stop' });
+    expect(refusal).toHaveLength(12);
+  });
+
   test('without a single token still has its role, its finish and its usage', async () => {
     const chunks = await streamed('[[sim tokens=0]]', withUsage);
     expect(chunks.map(({ choices }) => choices[0]?.finish_reason)).toEqual([null, 'stop', undefined]);

@@ -14,6 +14,7 @@ export interface Chunk {
 interface Delta {
   role?: string;
   content?: string | null;
+  refusal?: string | null;
   reasoning_content?: string;
   tool_calls?: {
     index: number;

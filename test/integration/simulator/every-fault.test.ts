@@ -1,54 +1,13 @@
 // Every fault, once streamed and once not: what the client receives, what is billed, and that the next call is well.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { NO_USAGE } from '#src/contracts/usage.ts';
 import { FAULT_NAMES, type FaultName } from '#src/simulator/engine/faults/fault-table.ts';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { chunksOf, contentOf, eventsOf } from './chat-events.ts';
-import { ask, chat, type Heard, openRequest } from './client.ts';
+import { ask, chat, type Heard } from './client.ts';
+import { type Expected, isPartOfJson, type Row, refused, rehearse, WORDLESS_FAULTS } from './fault-rehearsal.ts';
 
 /** Tokens of an answer, unless a fault makes it shorter. */
 const WHOLE = 8;
-
-interface Expected {
-  /** Null: the connection ended before a status. */
-  status: number | null;
-  ending: Heard['ending'];
-  /** Output tokens on the bill; null: nothing was billed. */
-  billed: number | null;
-  check?: (heard: Heard) => void;
-  /** The simulator never ends the call: the client goes away once it has seen so many tokens. */
-  isHeld?: true;
-}
-
-interface Row {
-  text: string;
-  streamed: Expected;
-  whole: Expected;
-}
-
-function refused(text: string, status: number, code: string | null, check?: Expected['check']): Row {
-  const expected: Expected = {
-    status,
-    ending: 'whole',
-    billed: null,
-    check(heard) {
-      expect(JSON.parse(heard.text)).toEqual({
-        error: { message: expect.any(String), type: expect.any(String), param: expect.toSatisfy(isParam), code },
-      });
-      check?.(heard);
-    },
-  };
-  return { text, streamed: expected, whole: expected };
-}
-
-function isParam(value: unknown): boolean {
-  return value === null || typeof value === 'string';
-}
-
-/** Broken in the same way in both forms, with nothing served. */
-function unserved(text: string, expected: Omit<Expected, 'billed'>): Row {
-  return { text, streamed: { ...expected, billed: null }, whole: { ...expected, billed: null } };
-}
 
 const hasTokens = (count: number) => (heard: Heard) => {
   const content = contentOf(chunksOf(heard.pieces));
@@ -56,8 +15,6 @@ const hasTokens = (count: number) => (heard: Heard) => {
   expect(eventsOf(heard.pieces)).not.toContain('[DONE]');
   expect(heard.text).not.toContain('"finish_reason":"');
 };
-
-const isPartOfJson = (heard: Heard) => expect(() => JSON.parse(heard.text)).toThrow(SyntaxError);
 
 const isWholeStream = (heard: Heard) => {
   const chunks = chunksOf(heard.pieces);
@@ -70,30 +27,8 @@ const isWholeJson = (heard: Heard) => expect(JSON.parse(heard.text).usage.comple
 const served: Expected = { status: 200, ending: 'whole', billed: WHOLE };
 
 const ROWS: Record<FaultName, Row> = {
-  rate_limited: refused('rate_limited:1500', 429, 'rate_limit_exceeded', ({ headers }) => {
-    expect(headers).toMatchObject({ 'retry-after': '2', 'retry-after-ms': '1500' });
-  }),
-  quota_exhausted: refused('quota_exhausted', 429, 'insufficient_quota', ({ headers, text }) => {
-    expect(headers).not.toHaveProperty('retry-after');
-    expect(JSON.parse(text).error.type).toBe('insufficient_quota');
-  }),
-  server_error: refused('500', 500, null),
-  unavailable: refused('503', 503, 'server_is_overloaded'),
-  overloaded: refused('529', 529, null),
-  bad_request: refused('400', 400, 'invalid_value'),
+  ...WORDLESS_FAULTS,
   context_length: refused('context_length', 400, 'context_length_exceeded'),
-  content_filter: refused('content_filter', 400, 'content_filter'),
-  unauthorized: refused('401', 401, 'invalid_api_key'),
-  model_missing: refused('404', 404, 'model_not_found', ({ text }) => expect(text).toContain('`gpt-4o`')),
-  status: refused('451', 451, null),
-
-  reset: unserved('reset', { status: null, ending: 'broken' }),
-  silence: unserved('silence', { status: null, ending: 'broken', isHeld: true }),
-  reset_after_headers: unserved('reset_after_headers', {
-    status: 200,
-    ending: 'broken',
-    check: ({ text }) => expect(text).toBe(''),
-  }),
   slow: {
     text: 'slow:60',
     streamed: { ...served, check: isWholeStream },
@@ -157,6 +92,25 @@ const ROWS: Record<FaultName, Row> = {
       check: ({ text }) => expect(JSON.parse(text).error.type).toBe('server_error'),
     },
   },
+  // A chat answer cannot say that it failed: it has an error in its place.
+  failed: {
+    text: 'failed@3',
+    streamed: {
+      status: 200,
+      ending: 'whole',
+      billed: 3,
+      check(heard) {
+        expect(chunksOf(heard.pieces).at(-1)!.error).toMatchObject({ type: 'server_error' });
+        hasTokens(3)(heard);
+      },
+    },
+    whole: {
+      status: 200,
+      ending: 'whole',
+      billed: null,
+      check: ({ text }) => expect(JSON.parse(text).error.type).toBe('server_error'),
+    },
+  },
   filtered: {
     text: 'filtered@3',
     streamed: {
@@ -190,29 +144,6 @@ const ROWS: Record<FaultName, Row> = {
     streamed: { ...served, check: ({ text }) => expect(text).not.toContain('usage') },
     whole: { ...served, check: ({ text }) => expect(text).not.toContain('usage') },
   },
-
-  empty: unserved('empty', { status: 200, ending: 'whole', check: ({ text }) => expect(text).toBe('') }),
-  garbage: unserved('garbage', {
-    status: 200,
-    ending: 'whole',
-    check(heard) {
-      expect(heard.headers['content-type']).toBe('application/json');
-      isPartOfJson(heard);
-    },
-  }),
-  wrong_type: unserved('wrong_type', {
-    status: 200,
-    ending: 'whole',
-    check: ({ headers }) => expect(headers['content-type']).toBe('text/plain'),
-  }),
-  html: unserved('html', {
-    status: 502,
-    ending: 'whole',
-    check({ headers, text }) {
-      expect(headers['content-type']).toBe('text/html');
-      expect(text).toContain('502 Bad Gateway');
-    },
-  }),
 
   comments: {
     text: 'comments',
@@ -269,34 +200,15 @@ beforeAll(async () => {
 beforeEach(() => simulator.bill.clear());
 afterAll(() => simulator.close());
 
-/** What the client heard; it leaves a call that is held as soon as it has heard everything there is. */
-async function hear(body: object, { isHeld, status }: Expected): Promise<Heard> {
-  const open = openRequest(simulator, { body });
-  if (isHeld) {
-    if (status === null)
-      await simulator.until(({ inFlight, faults }) => inFlight === 1 && faults.silence !== undefined);
-    else await open.received((text) => text !== '');
-    open.abort();
-  }
-  return open.heard;
-}
-
-async function rehearse(text: string, isStream: boolean, expected: Expected): Promise<void> {
-  const heard = await hear(chat(`Hello. [[sim fault=${text}]]`, { stream: isStream }), expected);
-  await simulator.until(({ inFlight }) => inFlight === 0);
-  expect(heard).toMatchObject({ status: expected.status, ending: expected.ending });
-  expected.check?.(heard);
-  const usages = simulator.bill.entries().map(({ usage }) => usage);
-  const usage = { ...NO_USAGE, inputTokens: expect.any(Number), outputTokens: expected.billed };
-  expect(usages).toEqual(expected.billed === null ? [] : [usage]);
-  const next = await ask(simulator, { body: chat('Hello.') });
-  expect(next).toMatchObject({ status: 200, ending: 'whole' });
+function rehearseFault(text: string, isStream: boolean, expected: Expected): Promise<void> {
+  const wanted = { body: chat(`Hello. [[sim fault=${text}]]`, { stream: isStream }) };
+  return rehearse({ simulator, wanted, expected, next: { body: chat('Hello.') } });
 }
 
 describe.each(FAULT_NAMES)('%s', (name) => {
   const { text, streamed, whole } = ROWS[name];
-  test('in a stream', () => rehearse(text, true, streamed));
-  test('in an answer that is not streamed', () => rehearse(text, false, whole));
+  test('in a stream', () => rehearseFault(text, true, streamed));
+  test('in an answer that is not streamed', () => rehearseFault(text, false, whole));
 });
 
 describe('a break', () => {

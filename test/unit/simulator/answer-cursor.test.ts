@@ -36,6 +36,16 @@ describe('the steps of an answer', () => {
     ]);
   });
 
+  test('give an image in one, with all its tokens', () => {
+    const image: AnswerPart = { kind: 'image', mediaType: 'image/png', data: 'AAAA', tokens: 100 };
+    const steps = stepsOf([text('abcd'), image, text('efgh')]);
+    expect(steps.map((step) => [step.text, step.tokens, step.isLastOfPart])).toEqual([
+      ['abcd', 1, true],
+      ['', 100, true],
+      ['efgh', 1, true],
+    ]);
+  });
+
   test('count the bytes of all parts together, as the broker does', () => {
     const steps = stepsOf([text('abcde'), { kind: 'tool_call', id: '1', name: 'f', input: '{}', takesText: false }]);
     expect(total(steps)).toBe(2);

@@ -76,7 +76,8 @@ describe('an answer', () => {
   test('ends before a stop sequence', () => {
     const answer = compose({ lastUserText: 'Reply with exactly: one two three', stop: ['three', 'two'] });
     expect(textOf(answer)).toBe('one ');
-    expect(answer.choices[0]!.finish).toBe('stop');
+    expect(answer.choices[0]).toMatchObject({ finish: 'stop', stoppedBy: 'two' });
+    expect(compose({ stop: ['END'] }).choices[0]).not.toHaveProperty('stoppedBy');
   });
 
   test('counts reasoning into the output, and shows it when asked to', () => {
@@ -99,6 +100,41 @@ describe('an answer', () => {
     expect(compose({ lastUserText: '[[sim cached=800]]' }).usage.cachedInputTokens).toBe(20);
   });
 
+  test('writes to the cache what the request marks and no command has read', () => {
+    const cache = { readTokens: 5, markedTokens: 15 };
+    expect(compose({ cache }).usage).toMatchObject({ cachedInputTokens: 5, cacheWriteTokens: 10 });
+    const commanded = compose({ cache, lastUserText: '[[sim cached=18]]' });
+    expect(commanded.usage).toMatchObject({ cachedInputTokens: 18, cacheWriteTokens: 0 });
+    expect(compose({ cache: { readTokens: 0, markedTokens: 99 } }).usage.cacheWriteTokens).toBe(20);
+  });
+
+  test('can have an image, after its words or alone', () => {
+    const file = { mediaType: 'image/png', data: 'AAAA', tokens: 100 };
+    const both = compose({ image: { file, isAlone: false } });
+    expect(both.choices[0]!.parts.map(({ kind }) => kind)).toEqual(['text', 'image']);
+    expect(both.usage.outputTokens).toBe(110);
+    expect(compose({ image: { file, isAlone: true } }).choices[0]!.parts).toEqual([{ kind: 'image', ...file }]);
+    const cut = compose({ image: { file, isAlone: false }, maxOutputTokens: 50 });
+    expect(cut.choices[0]).toMatchObject({ parts: [{ kind: 'text' }], finish: 'length' });
+  });
+
+  test('thinks as long as the request says, where no command does', () => {
+    expect(compose({ reasoningTokens: 6 }).usage).toMatchObject({ outputTokens: 16, reasoningTokens: 6 });
+    expect(compose({ reasoningTokens: 0 }).choices[0]!.parts).toHaveLength(1);
+    expect(compose({ reasoningTokens: 6, lastUserText: '[[sim reasoning=2]]' }).usage.reasoningTokens).toBe(2);
+  });
+
+  test('can be a refusal, which calls no tool', () => {
+    const tools = [{ name: 'get_weather', parameters: null, takesText: false }];
+    const answer = compose({ tools, lastUserText: 'weather [[sim refusal=3]]' });
+    expect(answer.choices[0]).toMatchObject({ parts: [{ kind: 'text', isRefusal: true }], finish: 'stop' });
+    expect(answer.usage.outputTokens).toBe(3);
+  });
+
+  test('has no words where none are asked for', () => {
+    expect(compose({ choices: 0 })).toMatchObject({ choices: [], usage: { inputTokens: 20, outputTokens: 0 } });
+  });
+
   test('goes on after a prefilled beginning of itself, where the behaviour says so', () => {
     const whole = textOf(compose({}));
     const prefill = whole.slice(0, 16);
@@ -117,6 +153,10 @@ describe('an answer', () => {
 describe('a structured answer', () => {
   test('is an object where JSON is asked for', () => {
     expect(JSON.parse(textOf(compose({ format: { kind: 'json' } })))).toEqual({ answer: expect.any(String) });
+  });
+
+  test('is one of the words that are allowed', () => {
+    expect(['red', 'blue']).toContain(textOf(compose({ format: { kind: 'enum', values: ['red', 'blue'] } })));
   });
 
   test('fits the schema', () => {

@@ -1,7 +1,6 @@
 // Members that whole answers and chunks have in common.
 import type { Usage } from '../../../contracts/usage.ts';
 import type { Identity } from '../dialect.ts';
-import { SERVER_ERROR_MESSAGE } from '../openai/refusals.ts';
 
 export function completionId({ unique }: Identity): string {
   return `chatcmpl-${unique}`;
@@ -13,10 +12,6 @@ export function createdAt({ nowMs }: Identity): number {
 
 export function fingerprint({ seed }: Identity): string {
   return `fp_${seed.toString(16).padStart(10, '0')}`;
-}
-
-export function serverError() {
-  return { message: SERVER_ERROR_MESSAGE, type: 'server_error', param: null, code: null };
 }
 
 /** Cached tokens are part of the prompt's, reasoning tokens of the completion's. */

@@ -4,7 +4,8 @@ import type { Usage } from '../../../contracts/usage.ts';
 import type { AnswerPart } from '../../engine/answers/answer.ts';
 import type { Step } from '../../engine/answers/answer-cursor.ts';
 import type { SpeechOptions, StreamVoice } from '../dialect.ts';
-import { completionId, createdAt, fingerprint, serverError, toolCallId, writeUsage } from './chat-fields.ts';
+import { serverError } from '../openai/server-error.ts';
+import { completionId, createdAt, fingerprint, toolCallId, writeUsage } from './chat-fields.ts';
 import type { ChatRequest } from './chat-request.ts';
 
 type ToolCallPart = Extract<AnswerPart, { kind: 'tool_call' }>;
@@ -39,8 +40,8 @@ export class ChatStreamVoice implements StreamVoice {
   open(): string {
     return this.#options.answer.choices
       .map(({ parts }, index) => {
-        const beginsWithTool = parts[0]?.kind === 'tool_call';
-        return this.#chunk(index, `{"role":"assistant","content":${beginsWithTool ? 'null' : '""'},"refusal":null}`);
+        const content = hasNoContent(parts[0]) ? 'null' : '""';
+        return this.#chunk(index, `{"role":"assistant","content":${content},"refusal":null}`);
       })
       .join('');
   }
@@ -48,11 +49,13 @@ export class ChatStreamVoice implements StreamVoice {
   step({ choice, part, text, isFirstOfPart }: Step): string {
     switch (part.kind) {
       case 'text':
-        return this.#chunk(choice, `{"content":${JSON.stringify(text)}}`);
+        return this.#chunk(choice, `{"${part.isRefusal ? 'refusal' : 'content'}":${JSON.stringify(text)}}`);
       case 'reasoning':
         return part.isShown ? this.#chunk(choice, `{"reasoning_content":${JSON.stringify(text)}}`) : '';
       case 'tool_call':
         return this.#chunk(choice, this.#toolDelta(part, text, isFirstOfPart));
+      case 'image':
+        return '';
     }
   }
 
@@ -93,6 +96,10 @@ export class ChatStreamVoice implements StreamVoice {
   #usageChunk(served: Usage): string {
     return `${this.#before}],"usage":${JSON.stringify(writeUsage(served))}}\n\n`;
   }
+}
+
+function hasNoContent(part: AnswerPart | undefined): boolean {
+  return part?.kind === 'tool_call' || (part?.kind === 'text' && part.isRefusal === true);
 }
 
 function numberToolCalls(choices: readonly (readonly AnswerPart[])[]): ReadonlyMap<AnswerPart, number> {

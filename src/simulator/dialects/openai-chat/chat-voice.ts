@@ -1,7 +1,8 @@
 // Answers as chat completions. The unstreamed form; chat-stream.ts has the other.
 import type { AnswerChoice, AnswerPart } from '../../engine/answers/answer.ts';
 import type { SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
-import { completionId, createdAt, fingerprint, serverError, toolCallId, writeUsage } from './chat-fields.ts';
+import { serverError } from '../openai/server-error.ts';
+import { completionId, createdAt, fingerprint, toolCallId, writeUsage } from './chat-fields.ts';
 import type { ChatRequest } from './chat-request.ts';
 import { ChatStreamVoice } from './chat-stream.ts';
 
@@ -37,18 +38,16 @@ export class ChatVoice implements Voice {
 }
 
 function writeChoice({ parts, finish }: AnswerChoice, index: number) {
-  const text = join(parts, 'text');
-  const reasoning = join(
-    parts.filter((part) => part.kind === 'reasoning' && part.isShown),
-    'reasoning',
-  );
+  const text = join(parts, (part) => part.kind === 'text' && !part.isRefusal);
+  const refusal = join(parts, (part) => part.kind === 'text' && part.isRefusal === true);
+  const reasoning = join(parts, (part) => part.kind === 'reasoning' && part.isShown);
   const calls = parts.filter((part) => part.kind === 'tool_call');
   return {
     index,
     message: {
       role: 'assistant',
-      content: text === '' && calls.length > 0 ? null : text,
-      refusal: null,
+      content: text === '' && (calls.length > 0 || refusal !== '') ? null : text,
+      refusal: refusal === '' ? null : refusal,
       // OpenAI shows no reasoning here; vendors that do (DeepSeek, vLLM) use this member.
       ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
       ...(calls.length === 0 ? {} : { tool_calls: calls.map(writeToolCall) }),
@@ -59,8 +58,8 @@ function writeChoice({ parts, finish }: AnswerChoice, index: number) {
   };
 }
 
-function join(parts: readonly AnswerPart[], kind: 'text' | 'reasoning'): string {
-  return parts.map((part) => (part.kind === kind ? part.text : '')).join('');
+function join(parts: readonly AnswerPart[], isWanted: (part: AnswerPart) => boolean): string {
+  return parts.map((part) => ('text' in part && isWanted(part) ? part.text : '')).join('');
 }
 
 type ToolCallPart = Extract<AnswerPart, { kind: 'tool_call' }>;

@@ -1,15 +1,15 @@
 // Reads a chat completion request, as strictly as the vendor does where a broker could get it wrong, and no further.
 import { estimateMessages } from '../../../protocols/openai-chat/read-request.ts';
-import { tokensOfBytes } from '../../../protocols/token-estimate.ts';
 import type { AnswerFormat, Call } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';
+import { estimateJson, readBody, readModel, readStreamOptions } from '../openai/read-body.ts';
+import { readStop } from '../openai/read-stop.ts';
 import { type Body, readBoolean, readObject, readWholeNumber } from '../read-fields.ts';
 import { ChatVoice } from './chat-voice.ts';
 import { readConversation } from './read-conversation.ts';
 import { readToolChoice, readTools } from './read-tools.ts';
 
 const MOST_CHOICES = 128;
-const MOST_STOP_SEQUENCES = 4;
 
 export function readChatCall(value: unknown): { call: Call; voice: ChatVoice } {
   const body = readBody(value);
@@ -35,25 +35,6 @@ export function readChatCall(value: unknown): { call: Call; voice: ChatVoice } {
     showsReasoning: false,
   };
   return { call, voice: new ChatVoice({ model, wantsUsage: options.include_usage === true }) };
-}
-
-/** The broker's rule for what is sent with every turn but is not a message (protocols/openai-chat/read-request.ts). */
-function estimateJson(value: unknown): number {
-  return value === undefined || value === null ? 0 : tokensOfBytes(JSON.stringify(value).length);
-}
-
-function readBody(value: unknown): Body {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!isObject) throw invalid('The request body must be a JSON object.');
-  return value as Body;
-}
-
-function readModel({ model }: Body): string {
-  if (model === undefined) throw invalid('you must provide a model parameter');
-  if (typeof model !== 'string' || model === '') {
-    throw invalid("Invalid type for 'model': expected a string.", 'model', 'invalid_type');
-  }
-  return model;
 }
 
 function readMessages({ messages }: Body): readonly Body[] {
@@ -87,14 +68,6 @@ function readMessage(message: unknown, param: string): Body {
   return body;
 }
 
-function readStreamOptions({ stream_options: options }: Body, isStream: boolean): Body {
-  if (options === undefined || options === null) return {};
-  if (!isStream) {
-    throw invalid("The 'stream_options' parameter is only allowed when 'stream' is enabled.", 'stream_options');
-  }
-  return readObject(options, 'stream_options');
-}
-
 function readMaxTokens(body: Body): number | null {
   const current = readWholeNumber(body, 'max_completion_tokens', 1, Number.MAX_SAFE_INTEGER);
   const deprecated = readWholeNumber(body, 'max_tokens', 1, Number.MAX_SAFE_INTEGER);
@@ -102,15 +75,6 @@ function readMaxTokens(body: Body): number | null {
     throw invalid("Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.", 'max_tokens');
   }
   return current ?? deprecated;
-}
-
-function readStop({ stop }: Body): readonly string[] {
-  if (stop === undefined || stop === null) return [];
-  const sequences = Array.isArray(stop) ? stop : [stop];
-  if (sequences.length > MOST_STOP_SEQUENCES || !sequences.every((sequence) => typeof sequence === 'string')) {
-    throw invalid("Invalid type for 'stop': expected a string or up to 4 strings.", 'stop', 'invalid_type');
-  }
-  return sequences as string[];
 }
 
 function readFormat({ response_format: value }: Body): AnswerFormat {

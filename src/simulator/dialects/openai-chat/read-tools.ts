@@ -1,9 +1,10 @@
 // Tools and the choice between them in a chat request.
 import type { Tool, ToolChoice } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';
+import { checkToolChoice, readToolName } from '../openai/tool-names.ts';
 import { type Body, readObject } from '../read-fields.ts';
 
-const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
+const MOST_NAME_CHARACTERS = 64;
 
 export function readTools({ tools }: Body): readonly Tool[] {
   if (tools === undefined || tools === null) return [];
@@ -25,10 +26,7 @@ function readTool(tool: Body, param: string): Tool {
 }
 
 function readName(name: unknown, param: string): string {
-  if (name === undefined) throw invalid(`Missing required parameter: '${param}'.`, param, 'missing_required_parameter');
-  if (typeof name === 'string' && TOOL_NAME.test(name)) return name;
-  const message = `Invalid '${param}': string does not match pattern. Expected a string that matches the pattern '${TOOL_NAME.source}'.`;
-  throw invalid(message, param, 'invalid_value');
+  return readToolName(name, param, MOST_NAME_CHARACTERS);
 }
 
 export function readToolChoice({ tool_choice: choice }: Body, tools: readonly Tool[]): ToolChoice {
@@ -40,7 +38,7 @@ export function readToolChoice({ tool_choice: choice }: Body, tools: readonly To
     );
   }
   if (choice === 'auto' || choice === 'none' || choice === 'required') return { mode: choice, allowed: null };
-  return checkNames(readChosen(readObject(choice, 'tool_choice')), tools);
+  return checkToolChoice(readChosen(readObject(choice, 'tool_choice')), tools);
 }
 
 function readChosen(choice: Body): ToolChoice {
@@ -54,12 +52,4 @@ function readChosen(choice: Body): ToolChoice {
 function nameOf(tool: unknown): string {
   const { function: called, custom } = (tool ?? {}) as Record<string, Body | undefined>;
   return String(called?.name ?? custom?.name);
-}
-
-function checkNames(choice: ToolChoice, tools: readonly Tool[]): ToolChoice {
-  for (const name of choice.allowed ?? []) {
-    if (tools.some((tool) => tool.name === name)) continue;
-    throw invalid(`Tool choice '${name}' not found in 'tools' parameter.`, 'tool_choice');
-  }
-  return choice;
 }

@@ -1,22 +1,21 @@
 // GET /v1/models and /v1/models/{id}, in OpenAI's shape.
 import type { Refusal } from '../../engine/refusal.ts';
 import type { EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
+import { listedModels, MODELS_CREATED_MS } from '../listed-models.ts';
 
-/** Listed where every name is served. */
-const SAMPLE_MODELS = ['sim-small', 'sim-large'];
-/** All models are as old as the simulator's first day: 2026-01-01. */
-const CREATED = 1_767_225_600;
+const OTHERS = ['anthropic-version', 'x-goog-api-key'];
 const MODEL_PATH = /^\/v1\/models\/(.+)$/;
 
 const listModels: LookupRoute = {
   kind: 'lookup',
-  answer: ({ models }) => json({ object: 'list', data: (models ?? SAMPLE_MODELS).map(describeModel) }),
+  answer: ({ models }) => json({ object: 'list', data: listedModels(models).map(describeModel) }),
 };
 
 const readModel: LookupRoute = { kind: 'lookup', answer: findModel };
 
-export function routeModels({ method, path }: RequestHead): LookupRoute | null {
-  if (method !== 'GET') return null;
+/** The address is other vendors' as well: their callers, whose headers tell them, get the shape of the one they want. */
+export function routeModels({ method, path, headers }: RequestHead): LookupRoute | null {
+  if (method !== 'GET' || OTHERS.some((name) => headers[name] !== undefined)) return null;
   if (path === '/v1/models') return listModels;
   return MODEL_PATH.test(path) ? readModel : null;
 }
@@ -35,7 +34,7 @@ function decodeName(text: string): string {
 }
 
 function describeModel(id: string) {
-  return { id, object: 'model', created: CREATED, owned_by: 'simulator' };
+  return { id, object: 'model', created: MODELS_CREATED_MS / 1_000, owned_by: 'simulator' };
 }
 
 function json(value: unknown): EncodedAnswer {

@@ -4,10 +4,14 @@ import type { Refusal, RefusalKind } from '../../engine/refusal.ts';
 import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';
 import type { OpenaiError } from './openai-error.ts';
 import { describeRateLimit, describeTooLarge } from './rate-limit-errors.ts';
+import { SERVER_ERROR_MESSAGE } from './server-error.ts';
 
 export function encodeOpenaiRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer {
   const describe = ERRORS[refusal.kind] as (refusal: Refusal, facts: AnswerFacts) => OpenaiError;
-  const { status, message, type, param, code, headers } = describe(refusal, facts);
+  return encodeOpenaiError(describe(refusal, facts));
+}
+
+export function encodeOpenaiError({ status, message, type, param, code, headers }: OpenaiError): EncodedAnswer {
   const error = { message, type: type ?? 'invalid_request_error', param: param ?? null, code: code ?? null };
   return {
     status,
@@ -15,10 +19,6 @@ export function encodeOpenaiRefusal(refusal: Refusal, facts: AnswerFacts): Encod
     body: JSON.stringify({ error }, null, 2),
   };
 }
-
-export const SERVER_ERROR_MESSAGE =
-  'The server had an error while processing your request. Sorry about that! You can retry your request, or contact us ' +
-  'through our help center at help.openai.com if the error persists.';
 
 const UNAUTHORIZED = ['www-authenticate', 'Bearer realm="OpenAI API"'];
 
@@ -68,7 +68,7 @@ const ERRORS: Describe = {
     status: 413,
     message: `The request body is larger than ${limitBytes} bytes.`,
   }),
-  invalid: ({ message, param, code }) => ({ status: 400, message, param, code }),
+  invalid: ({ message, param, code, status }) => ({ status: status ?? 400, message, param, code }),
   context_length: (refusal) => ({
     status: 400,
     message: describeContextLength(refusal),

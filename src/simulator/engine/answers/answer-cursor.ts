@@ -1,6 +1,6 @@
 // An answer as a sequence of steps, the tokens of all choices in turn. A stream is this sequence at a pace.
 import { tokensOfBytes } from '../../../protocols/token-estimate.ts';
-import type { Answer, AnswerChoice, AnswerPart } from './answer.ts';
+import { type Answer, type AnswerChoice, type AnswerPart, billedBytes } from './answer.ts';
 import { TokenReader } from './tokens.ts';
 
 export interface Step {
@@ -8,7 +8,7 @@ export interface Step {
   part: AnswerPart;
   /** Position of the part in its choice. */
   partIndex: number;
-  /** Empty in the first step of a tool call, which says its name. */
+  /** Empty in the first step of a tool call, which says its name, and in the only one of an image. */
   text: string;
   isFirstOfPart: boolean;
   isLastOfPart: boolean;
@@ -34,16 +34,18 @@ class ChoiceCursor {
     const part = this.#parts[this.#partIndex];
     if (part === undefined) return null;
     if (this.#reader === null) {
-      this.#reader = new TokenReader(part.kind === 'tool_call' ? part.input : part.text);
-      if (part.kind === 'tool_call') return this.#openToolCall(part, part.name);
+      this.#reader = new TokenReader(readableText(part));
+      if (part.kind === 'tool_call') return this.#sayWhole(part, Buffer.byteLength(part.name));
+      if (part.kind === 'image') return this.#sayWhole(part, billedBytes(part));
       if (this.#reader.isAtEnd) return this.#skip();
       return this.#read(part, this.#reader, true);
     }
     return this.#read(part, this.#reader, false);
   }
 
-  #openToolCall(part: AnswerPart, name: string): Step {
-    this.#bytesBefore += Buffer.byteLength(name);
+  /** What has no text of its own: a tool's name, an image. */
+  #sayWhole(part: AnswerPart, bytes: number): Step {
+    this.#bytesBefore += bytes;
     return this.#step(part, '', this.#reader!, true);
   }
 
@@ -79,6 +81,12 @@ class ChoiceCursor {
     this.#reader = null;
     this.#partIndex += 1;
   }
+}
+
+/** What is said token by token. */
+function readableText(part: AnswerPart): string {
+  if (part.kind === 'tool_call') return part.input;
+  return part.kind === 'image' ? '' : part.text;
 }
 
 /** Gives the steps of all choices, one of each in turn. */

@@ -4,7 +4,7 @@ import { NO_USAGE, type Usage } from '../../../contracts/usage.ts';
 import { BYTES_PER_TOKEN, tokensOfBytes } from '../../../protocols/token-estimate.ts';
 import type { Call, Tool } from '../call.ts';
 import { type PromptCommands, withoutCommands } from '../faults/prompt-commands.ts';
-import { type Answer, type AnswerChoice, type AnswerPart, billedText, type FinishReason } from './answer.ts';
+import { type Answer, type AnswerChoice, type AnswerPart, billedBytes, type FinishReason } from './answer.ts';
 import { chooseTools } from './choose-tools.ts';
 import { createRandom, hashText } from './random.ts';
 import { sampleJson } from './sample-json.ts';
@@ -27,8 +27,14 @@ export interface Composition {
 export function composeAnswer(composition: Composition): Answer {
   const { call, commands } = composition;
   const choices = Array.from({ length: call.choices }, (_, index) => composeChoice(composition, index));
-  const cachedInputTokens = Math.min(call.promptTokens, commands.cachedTokens ?? 0);
-  return { choices, usage: usageOf(choices, { ...NO_USAGE, inputTokens: call.promptTokens, cachedInputTokens }) };
+  return { choices, usage: usageOf(choices, countInput(call, commands)) };
+}
+
+/** A command says what was read from the cache; else what the request marks. What is marked and not read is written. */
+function countInput({ promptTokens, cache }: Call, commands: PromptCommands): Usage {
+  const cachedInputTokens = Math.min(promptTokens, commands.cachedTokens ?? cache?.readTokens ?? 0);
+  const cacheWriteTokens = Math.max(0, Math.min(promptTokens, cache?.markedTokens ?? 0) - cachedInputTokens);
+  return { ...NO_USAGE, inputTokens: promptTokens, cachedInputTokens, cacheWriteTokens };
 }
 
 /** The answer up to so many tokens of each choice, as a content filter would leave it. */
@@ -50,24 +56,44 @@ function usageOf(choices: readonly AnswerChoice[], input: Usage): Usage {
 }
 
 function tokensOfParts(parts: readonly AnswerPart[]): number {
-  return tokensOfBytes(parts.reduce((bytes, part) => bytes + Buffer.byteLength(billedText(part)), 0));
+  return tokensOfBytes(parts.reduce((bytes, part) => bytes + billedBytes(part), 0));
 }
 
 function composeChoice(composition: Composition, index: number): AnswerChoice {
   const { call, commands, promptKey, seed } = composition;
   const choiceSeed = hashText(`${call.model} ${promptKey} ${seed} ${call.seed ?? ''} ${index}`);
-  const tools = chooseTools(call, commands.toolNames);
-  const said = tools.map((tool, position) => callTool(tool, choiceSeed + position));
-  if (said.length === 0) said.push({ kind: 'text', text: stopAt(writeText(composition, choiceSeed), call.stop) });
-  const parts = [...reason(call, commands, choiceSeed + 1), ...said];
+  const tools = commands.refusalTokens === undefined ? chooseTools(call, commands.toolNames) : [];
+  const said: AnswerChoice =
+    tools.length > 0
+      ? { parts: tools.map((tool, position) => callTool(tool, choiceSeed + position)), finish: 'tool_calls' }
+      : speak(composition, choiceSeed);
+  const parts = [...reason(call, commands, choiceSeed + 1), ...said.parts];
   const room = Math.min(composition.roomTokens, call.maxOutputTokens ?? Number.POSITIVE_INFINITY);
-  return limitChoice({ parts, finish: tools.length > 0 ? 'tool_calls' : 'stop' }, room, 'length');
+  return limitChoice({ ...said, parts }, room, 'length');
 }
 
-function reason(call: Call, { reasoningTokens, showsReasoning }: PromptCommands, seed: number): AnswerPart[] {
-  if (reasoningTokens === undefined) return [];
-  const isShown = showsReasoning ?? call.showsReasoning;
-  return [{ kind: 'reasoning', text: sayTokens(reasoningTokens, seed), isShown }];
+function reason(call: Call, commands: PromptCommands, seed: number): AnswerPart[] {
+  const tokens = commands.reasoningTokens ?? call.reasoningTokens ?? 0;
+  if (tokens === 0) return [];
+  return [
+    { kind: 'reasoning', text: sayTokens(tokens, seed), isShown: commands.showsReasoning ?? call.showsReasoning },
+  ];
+}
+
+/** An answer in words, with or without an image, or in an image alone. */
+function speak(composition: Composition, seed: number): AnswerChoice {
+  const { image, stop } = composition.call;
+  const { refusalTokens } = composition.commands;
+  if (refusalTokens !== undefined) return refuse(refusalTokens, seed);
+  const images: AnswerPart[] = image === undefined ? [] : [{ kind: 'image', ...image.file }];
+  if (image?.isAlone) return { parts: images, finish: 'stop' };
+  const { text, stoppedBy } = stopAt(writeText(composition, seed), stop);
+  const parts = [{ kind: 'text' as const, text }, ...images];
+  return { parts, finish: 'stop', ...(stoppedBy === null ? {} : { stoppedBy }) };
+}
+
+function refuse(tokens: number, seed: number): AnswerChoice {
+  return { parts: [{ kind: 'text', text: sayTokens(tokens, seed), isRefusal: true }], finish: 'stop' };
 }
 
 function callTool(tool: Tool, seed: number): AnswerPart {
@@ -84,6 +110,7 @@ function toolCallId(seed: number): string {
 
 function writeText({ call, commands, tokens, continuesPrefill }: Composition, seed: number): string {
   if (call.format.kind === 'schema') return JSON.stringify(sampleJson(call.format.schema, createRandom(seed)));
+  if (call.format.kind === 'enum') return call.format.values[seed % call.format.values.length] ?? '';
   const text = echoOf(call.lastUserText) ?? sayTokens(commands.tokens ?? tokens, seed);
   if (call.format.kind === 'json') return JSON.stringify({ answer: text });
   return continuesPrefill && call.prefill !== null && text.startsWith(call.prefill)
@@ -99,9 +126,16 @@ function echoOf(text: string): string | null {
   return wanted === undefined ? null : withoutCommands(wanted);
 }
 
-function stopAt(text: string, stop: readonly string[]): string {
-  const positions = stop.map((sequence) => (sequence === '' ? -1 : text.indexOf(sequence))).filter((at) => at >= 0);
-  return positions.length === 0 ? text : text.slice(0, Math.min(...positions));
+function stopAt(text: string, stop: readonly string[]): { text: string; stoppedBy: string | null } {
+  let end = text.length;
+  let stoppedBy: string | null = null;
+  for (const sequence of stop) {
+    const at = sequence === '' ? -1 : text.indexOf(sequence);
+    if (at < 0 || at >= end) continue;
+    end = at;
+    stoppedBy = sequence;
+  }
+  return { text: text.slice(0, end), stoppedBy };
 }
 
 /** The choice up to so many tokens; `finish` is why it ends there, if it does. A tool's name is never cut. */
@@ -113,13 +147,14 @@ function limitChoice(choice: AnswerChoice, tokens: number, finish: FinishReason)
     const kept = limitPart(part, room);
     if (kept === null) break;
     parts.push(kept);
-    room -= Buffer.byteLength(billedText(part));
+    room -= billedBytes(part);
   }
   return { parts, finish };
 }
 
 function limitPart(part: AnswerPart, room: number): AnswerPart | null {
   if (room <= 0) return null;
+  if (part.kind === 'image') return room < billedBytes(part) ? null : part;
   if (part.kind !== 'tool_call') return { ...part, text: takeBytes(part.text, room) };
   const inputRoom = room - Buffer.byteLength(part.name);
   return inputRoom < 0 ? null : { ...part, input: takeBytes(part.input, inputRoom) };

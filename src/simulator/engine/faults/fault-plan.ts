@@ -9,8 +9,9 @@ import type { Refusal } from '../refusal.ts';
  * - `stall`: nothing more comes; the connection stays open.
  * - `malformed`: an event that cannot be parsed, then `end`.
  * - `error`: an error event of the protocol, then `end`.
+ * - `failed`: the answer itself says that it failed, where the protocol has words for that; else as `error`.
  */
-export type BreakKind = 'cut' | 'reset' | 'end' | 'stall' | 'malformed' | 'error';
+export type BreakKind = 'cut' | 'reset' | 'end' | 'stall' | 'malformed' | 'error' | 'failed';
 
 /** What comes with status 200 (or 502) in place of an answer. */
 export type FalseBody = 'empty' | 'garbage' | 'plain_text' | 'html_page';

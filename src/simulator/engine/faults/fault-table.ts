@@ -152,6 +152,7 @@ export const FAULTS = {
     },
   },
   error_event: breaking('An error inside the answer that began with status 200', 'error'),
+  failed: breaking('The answer ends by saying that it failed', 'failed'),
   filtered: {
     summary: 'The answer ends with the finish reason of a content filter',
     afterTokens: DEFAULT_BREAK_TOKENS,

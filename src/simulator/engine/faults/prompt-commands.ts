@@ -13,6 +13,8 @@ export interface PromptCommands {
   reasoningTokens?: number;
   /** Reasoning is part of what the client sees, where the protocol has a place for it. */
   showsReasoning?: boolean;
+  /** The answer is a refusal of so many tokens. */
+  refusalTokens?: number;
   /** Tools to call, in this order. */
   toolNames?: readonly string[];
   faults: PromptFaults[];
@@ -45,6 +47,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   thoughts(commands, value) {
     if (value !== 'shown' && value !== 'hidden') throw new RangeError('"thoughts" must be shown or hidden');
     commands.showsReasoning = value === 'shown';
+  },
+  refusal(commands, value) {
+    commands.refusalTokens = readUpTo('refusal', value, MAX_ANSWER_TOKENS);
   },
   tool(commands, value) {
     commands.toolNames = value.split(',');

@@ -1,6 +1,6 @@
 // An admitted call from its faults to its end: an error, silence, a false body or the answer; and the books.
 import { NO_USAGE, totalTokens, type Usage } from '../../../contracts/usage.ts';
-import type { Voice } from '../../dialects/dialect.ts';
+import type { SpeechOptions, Voice } from '../../dialects/dialect.ts';
 import type { Answer } from '../answers/answer.ts';
 import { filterAnswer } from '../answers/compose-answer.ts';
 import type { Call } from '../call.ts';
@@ -46,6 +46,7 @@ export class AdmittedCall {
     const faults = this.#faults;
     for (const name of faults.names) counts.faults[name] = (counts.faults[name] ?? 0) + 1;
     if (faults.connection !== null) this.#dropConnection(faults.connection);
+    else if (faults.refusal?.kind === 'content_filtered') this.#block(faults.refusal, answer);
     else if (faults.refusal !== null) this.#refuse(faults.refusal);
     else if (faults.falseBody !== null) this.#answerFalsely(faults.falseBody);
     else this.#perform(answer, commands);
@@ -67,6 +68,14 @@ export class AdmittedCall {
     this.#arrival.refuse(refusal);
   }
 
+  /** A prompt that the filter has caught: an error at some vendors, an answer without content at others. */
+  #block(refusal: Refusal, answer: Answer): void {
+    const blocked = this.#voice.speakBlocked?.(this.#speech(answer));
+    if (blocked === undefined) return this.#refuse(refusal);
+    this.#end('completed', NO_USAGE);
+    sendBody(this.#arrival.exchange, 200, this.#arrival.headers('content-type', blocked.contentType), blocked.body);
+  }
+
   #answerFalsely(kind: FalseBody): void {
     const { status, contentType, body } = falseAnswer(kind, this.#voice, this.#call.isStream);
     this.#end('broken', NO_USAGE);
@@ -85,13 +94,12 @@ export class AdmittedCall {
   }
 
   #performance(answer: Answer, commands: PromptCommands): Performance {
-    const { engine, exchange, unique } = this.#arrival;
-    const { behaviour, now, seed } = engine;
-    const identity = { unique, nowMs: now(), seed };
+    const { engine, exchange } = this.#arrival;
+    const { behaviour, now } = engine;
     return {
       exchange,
       voice: this.#voice,
-      speech: { identity, answer, showsUsage: !this.#faults.hidesUsage },
+      speech: this.#speech(answer),
       faults: this.#faults,
       firstTokenMs: this.#faults.firstTokenMs ?? commands.firstTokenMs ?? behaviour.firstTokenMs,
       paceMs: commands.paceMs ?? behaviour.paceMs,
@@ -100,6 +108,12 @@ export class AdmittedCall {
       onFirstToken: () => this.#noteOpenStream(),
       onEnd: (outcome, served) => this.#end(outcome, served),
     };
+  }
+
+  #speech(answer: Answer): SpeechOptions {
+    const { engine, unique } = this.#arrival;
+    const identity = { unique, nowMs: engine.now(), seed: engine.seed };
+    return { identity, answer, showsUsage: !this.#faults.hidesUsage };
   }
 
   #noteOpenStream(): void {

@@ -61,6 +61,7 @@ export class Arrival {
   #facts(): AnswerFacts {
     const nowMs = this.engine.now();
     return {
+      head: this.head,
       vendorRequestId: this.vendorRequestId,
       processingMs: Math.round(nowMs - this.arrivedMs),
       allowances: this.engine.admission.allowances(),

@@ -53,8 +53,9 @@ class StreamPerformance {
     exchange.onceClosed(() => this.#settle(this.#isStalled ? 'broken' : 'aborted'));
     this.#firstDueMs = now() + firstTokenMs;
     if (faults.hasComments) this.#write(this.#voice.pause());
-    if (faults.break?.afterTokens === 0) this.#breakOff('', faults.break.kind);
-    else this.#wait();
+    if (faults.break?.afterTokens === 0) return this.#breakOff('', faults.break.kind);
+    if (this.#voice.opensAtOnce) this.#write(this.#open());
+    this.#wait();
   }
 
   #wait(): void {
@@ -122,9 +123,8 @@ class StreamPerformance {
 
   #breakOff(text: string, kind: BreakKind): void {
     const { exchange } = this.#performance;
-    const last = kind === 'malformed' ? this.#voice.babble() : kind === 'error' ? this.#voice.fail() : '';
     this.#sendHead();
-    this.#write(text + last);
+    this.#write(text + this.#lastWords(kind));
     exchange.flushHead();
     this.#isStalled = kind === 'stall';
     if (this.#isStalled) return exchange.hold();
@@ -132,6 +132,20 @@ class StreamPerformance {
     if (kind === 'cut') exchange.cut();
     else if (kind === 'reset') exchange.reset();
     else exchange.end();
+  }
+
+  #lastWords(kind: BreakKind): string {
+    const voice = this.#voice;
+    switch (kind) {
+      case 'malformed':
+        return voice.babble();
+      case 'error':
+        return voice.fail();
+      case 'failed':
+        return voice.failAnswer === undefined ? voice.fail() : this.#open() + voice.failAnswer();
+      default:
+        return '';
+    }
   }
 
   #sendHead(): void {

@@ -1,6 +1,7 @@
 // Sends an answer in one piece, after the time it would have taken to stream. It is billed when it is whole, and not
 // otherwise: nobody can use half a JSON text.
 import { NO_USAGE } from '../../../contracts/usage.ts';
+import type { Answer } from '../answers/answer.ts';
 import type { BreakKind } from '../faults/fault-plan.ts';
 import { type Performance, sendBody } from './performance.ts';
 import { writeDistorted } from './write-distorted.ts';
@@ -29,10 +30,18 @@ export function performWhole(performance: Performance): void {
 
 function send(performance: Performance): void {
   const { faults, speech } = performance;
-  const { outputTokens } = speech.answer.usage;
   const { break: fault } = faults;
-  if (fault === null || fault.afterTokens > outputTokens) return sendWhole(performance);
-  sendBroken(performance, fault.kind, outputTokens === 0 ? 0 : fault.afterTokens / outputTokens);
+  if (fault === null) return sendWhole(performance);
+  const share = shareBefore(fault.afterTokens, speech.answer);
+  if (share > 1) return sendWhole(performance);
+  sendBroken(performance, fault.kind, share);
+}
+
+/** How much of the body comes before a break after so many tokens: 1 is all of it. */
+function shareBefore(afterTokens: number, { choices, usage }: Answer): number {
+  if (afterTokens === 0) return 0;
+  // Without words there are no tokens to count: the break is in the middle.
+  return choices.length === 0 ? 0.5 : afterTokens / usage.outputTokens;
 }
 
 function sendWhole(performance: Performance): void {
@@ -54,7 +63,9 @@ function sendBroken(performance: Performance, kind: BreakKind, share: number): v
   const part = whole.subarray(0, Math.min(whole.length - 1, Math.floor(whole.length * share)));
   switch (kind) {
     case 'error':
-      return sendFalse(performance, voice.failWhole());
+      return sendFalse(performance, voice.failWhole(speech));
+    case 'failed':
+      return sendFalse(performance, voice.failAnswer?.(speech) ?? voice.failWhole(speech));
     case 'malformed':
     case 'end':
       return sendFalse(performance, part);

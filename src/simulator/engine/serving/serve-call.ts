@@ -59,15 +59,20 @@ function readCommands(engine: Engine, call: Call): PromptCommands {
 }
 
 /** Tokens that the context window leaves for one choice. */
-function roomFor({ behaviour }: Engine, { promptTokens, maxOutputTokens }: Call): number {
+function roomFor({ behaviour }: Engine, call: Call): number {
+  const promptTokens = call.windowTokens ?? call.promptTokens;
   const limit = behaviour.contextWindow;
-  const outputTokens = maxOutputTokens ?? 0;
+  const outputTokens = reservedTokens(call) ?? 0;
   if (promptTokens + outputTokens <= limit && promptTokens < limit) return limit - promptTokens;
   throw new RefusalError({ kind: 'context_length', limit, promptTokens, outputTokens });
 }
 
 /** What the limits count until the answer has ended: the most it may have, where the request says so. */
 function expectedTokens(call: Call, answer: Answer): number {
-  const { maxOutputTokens, choices, promptTokens } = call;
-  return maxOutputTokens === null ? totalTokens(answer.usage) : promptTokens + maxOutputTokens * choices;
+  const reserved = reservedTokens(call);
+  return reserved === null ? totalTokens(answer.usage) : call.promptTokens + reserved * call.choices;
+}
+
+function reservedTokens({ isOutputReserved, maxOutputTokens }: Call): number | null {
+  return isOutputReserved === false ? null : maxOutputTokens;
 }

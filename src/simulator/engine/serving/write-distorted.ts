@@ -7,7 +7,7 @@ import type { Exchange } from './exchange.ts';
 /** Writes an answer, or a part of one, as the plan distorts it; gives what `Exchange.write` gives. */
 export function writeDistorted(exchange: Exchange, text: string, plan: FaultPlan): boolean {
   // JSON has no bare line feeds, so in a stream every line feed ends a line.
-  const lines = plan.hasCarriageReturns ? text.replaceAll('\n', '\r\n') : text;
+  const lines = plan.hasCarriageReturns ? text.replaceAll(/\r?\n/g, '\r\n') : text;
   return plan.dribbleBytes === null ? exchange.write(lines) : dribble(exchange, Buffer.from(lines), plan.dribbleBytes);
 }
 

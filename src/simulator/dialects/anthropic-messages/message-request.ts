@@ -1,0 +1,13 @@
+// What the voice remembers of a Messages request.
+import type { CacheLifetime } from './measure-prompt.ts';
+import type { Version } from './versions.ts';
+
+export interface MessageRequest {
+  model: string;
+  version: Version;
+  isStream: boolean;
+  maxTokens: number;
+  /** Thoughts are blocks of the answer, also those whose text is not shown. */
+  hasThoughts: boolean;
+  cacheLifetime: CacheLifetime;
+}

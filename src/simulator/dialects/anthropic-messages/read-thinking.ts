@@ -1,0 +1,72 @@
+// Whether and how much a request lets the model think, and what is shown of it: `thinking` and `output_config.effort`.
+
+import type { Display, ModelTraits, ThinkingType } from './model-traits.ts';
+import { type Body, isAbsent, readObject, readOneOf, readStrictObject, readWhole, refuse } from './read-fields.ts';
+
+export interface Thinking {
+  isOn: boolean;
+  /** `enabled`, with a budget: stricter about history, forced tools and sampling than the model's own judgement. */
+  isManual: boolean;
+  /** The request asked for it: history must then begin its last tool turn with the thought behind it. */
+  isAskedFor: boolean;
+  display: Display;
+  /** How much is thought where no command says. */
+  tokens: number;
+}
+
+/** Thoughts of the simulator are short; more effort makes longer ones. */
+const TOKENS_BY_EFFORT: Readonly<Record<string, number>> = { low: 4, medium: 8, high: 16, xhigh: 32, max: 64 };
+/** Where the answer may be short, thoughts leave it most of the room. */
+const MOST_OF_ANSWER = 1 / 4;
+const LEAST_BUDGET = 1_024;
+
+const MEMBERS = new Set(['type', 'budget_tokens', 'display']);
+const TYPES: readonly ThinkingType[] = ['enabled', 'adaptive', 'between_tools', 'disabled'];
+/** Efforts at which thinking cannot be switched off. */
+const HARD_EFFORTS = new Set(['xhigh', 'max']);
+
+export function readThinking(
+  body: Body,
+  traits: ModelTraits,
+  maxTokens: number,
+  endsWithToolResult: boolean,
+): Thinking {
+  const effort = readEffort(body, traits);
+  const tokens = Math.min(TOKENS_BY_EFFORT[effort]!, Math.floor(maxTokens * MOST_OF_ANSWER));
+  const base = { isManual: false, isAskedFor: false, display: traits.display, tokens };
+  if (isAbsent(body.thinking)) return { ...base, isOn: traits.thinksByDefault };
+  const thinking = readStrictObject(body.thinking, 'thinking', MEMBERS);
+  const type = readOneOf(thinking.type, 'thinking.type', TYPES);
+  checkType(type, effort, traits);
+  const isManual = type === 'enabled';
+  if (isManual) checkBudget(thinking, maxTokens);
+  const isOn = isManual || type === 'adaptive' || (type === 'between_tools' && endsWithToolResult);
+  return { ...base, isOn, isManual, isAskedFor: isOn, display: readDisplay(thinking, traits) };
+}
+
+function readDisplay({ display }: Body, traits: ModelTraits): Display {
+  return isAbsent(display) ? traits.display : readOneOf(display, 'thinking.display', ['summarized', 'omitted']);
+}
+
+function readEffort({ output_config: config }: Body, { efforts }: ModelTraits): string {
+  const effort = isAbsent(config) ? null : readObject(config, 'output_config').effort;
+  if (isAbsent(effort)) return 'high';
+  const known = readOneOf(effort, 'output_config.effort', Object.keys(TOKENS_BY_EFFORT));
+  if (efforts.length === 0) refuse('', 'This model does not support the effort parameter.');
+  return efforts.includes(known) ? known : refuse('', `This model does not support effort level '${known}'.`);
+}
+
+function checkType(type: ThinkingType, effort: string, { thinking }: ModelTraits): void {
+  if (!thinking.includes(type)) {
+    const taken = thinking.map((known) => `"thinking.type.${known}"`).join(', ');
+    refuse('', `"thinking.type.${type}" is not supported for this model. Use ${taken}.`);
+  }
+  if ((type === 'disabled' || type === 'between_tools') && HARD_EFFORTS.has(effort)) {
+    refuse('', `"thinking.type.${type}" cannot be combined with effort '${effort}'.`);
+  }
+}
+
+function checkBudget(thinking: Body, maxTokens: number): void {
+  const budget = readWhole(thinking.budget_tokens, 'thinking.enabled.budget_tokens', LEAST_BUDGET);
+  if (budget >= maxTokens) refuse('', '`max_tokens` must be greater than `thinking.budget_tokens`.');
+}

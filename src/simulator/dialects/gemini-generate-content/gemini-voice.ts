@@ -1,0 +1,94 @@
+// Answers of generateContent. The unstreamed form; gemini-stream.ts has the others.
+import type { AnswerChoice, AnswerPart } from '../../engine/answers/answer.ts';
+import type { SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
+import {
+  answerTail,
+  endingOf,
+  firstToolCall,
+  SAFETY_RATINGS,
+  signWords,
+  UNAVAILABLE,
+  writeFunctionCall,
+  writeImage,
+  writeUsage,
+} from './gemini-fields.ts';
+import type { GeminiRequest } from './gemini-request.ts';
+import { GeminiStreamVoice, JSON_TYPE } from './gemini-stream.ts';
+
+export class GeminiVoice implements Voice {
+  readonly wholeContentType = JSON_TYPE;
+  readonly streamContentType: string;
+  readonly #request: GeminiRequest;
+
+  constructor(request: GeminiRequest) {
+    this.#request = request;
+    this.streamContentType = request.delivery === 'sse' ? 'text/event-stream' : JSON_TYPE;
+  }
+
+  speakWhole({ identity, answer, showsUsage }: SpeechOptions): string {
+    const { choices, usage } = answer;
+    const images = choices.flatMap(({ parts }) => parts.filter((part) => part.kind === 'image'));
+    const imageTokens = images.reduce((sum, { tokens }) => sum + tokens, 0);
+    return write({
+      candidates: choices.map((choice, index) => this.#writeCandidate(choice, index)),
+      ...(showsUsage ? { usageMetadata: writeUsage(usage, this.#request, imageTokens) } : {}),
+      ...answerTail(this.#request, identity),
+    });
+  }
+
+  speakStream(options: SpeechOptions): StreamVoice {
+    return new GeminiStreamVoice(this.#request, options);
+  }
+
+  failWhole(): string {
+    return write(UNAVAILABLE);
+  }
+
+  /** The model itself has failed: no error, an answer that ends for another reason. */
+  failAnswer({ identity }: SpeechOptions): string {
+    return write({ candidates: [{ finishReason: 'OTHER', index: 0 }], ...answerTail(this.#request, identity) });
+  }
+
+  speakBlocked(options: SpeechOptions): { contentType: string; body: string } {
+    const blocked = {
+      promptFeedback: { blockReason: 'SAFETY', safetyRatings: SAFETY_RATINGS },
+      ...answerTail(this.#request, options.identity),
+    };
+    if (this.#request.delivery === 'unary') return { contentType: JSON_TYPE, body: write(blocked) };
+    const stream = new GeminiStreamVoice(this.#request, options);
+    return { contentType: this.streamContentType, body: stream.write(blocked) + stream.terminate() };
+  }
+
+  /** An answer that has nothing to show has no parts at all: everything was thought, or withheld. */
+  #writeCandidate(choice: AnswerChoice, index: number) {
+    const parts = this.#writeParts(choice);
+    const content = parts.length === 0 ? { role: 'model' } : { parts, role: 'model' };
+    return { content, ...endingOf(choice, this.#request), index };
+  }
+
+  #writeParts(choice: AnswerChoice): object[] {
+    const firstCall = firstToolCall(choice);
+    const lastWords = choice.parts.findLast(({ kind }) => kind === 'text');
+    return choice.parts.flatMap((part) => {
+      const signature = part === lastWords && firstCall === undefined ? signWords(choice, this.#request) : {};
+      return this.#writePart(part, part === firstCall, signature);
+    });
+  }
+
+  #writePart(part: AnswerPart, isFirstCall: boolean, signature: object): object[] {
+    switch (part.kind) {
+      case 'text':
+        return part.text === '' ? [] : [{ text: part.text, ...signature }];
+      case 'reasoning':
+        return part.isShown ? [{ text: part.text, thought: true }] : [];
+      case 'tool_call':
+        return [writeFunctionCall(part, this.#request, isFirstCall)];
+      case 'image':
+        return [writeImage(part)];
+    }
+  }
+}
+
+function write(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

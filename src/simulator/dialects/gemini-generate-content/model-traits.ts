@@ -1,0 +1,52 @@
+// What a model takes and does, by its name. Source: ../shared/reference/gemini-generate-content.md sections 2, 4 and 5. A name
+// that is not Gemini's is refused nothing, and does nothing by itself.
+
+export interface ModelTraits {
+  /** Signatures are bound to it; null for names that are not Gemini's. */
+  family: string | null;
+  thinksByDefault: boolean;
+  takesThinking: boolean;
+  takesThinkingLevel: boolean;
+  takesThinkingBudget: boolean;
+  /** The smallest `thinkingBudget` above -1. */
+  leastBudget: number;
+  /** Signs function calls and last words, wants the former back, and gives calls an id. */
+  signs: boolean;
+  /** JSON mode and function tools in one request. */
+  takesJsonWithTools: boolean;
+  /** Functions beside server tools. */
+  mixesTools: boolean;
+}
+
+const TAKES_EVERYTHING: ModelTraits = {
+  family: null,
+  thinksByDefault: false,
+  takesThinking: true,
+  takesThinkingLevel: true,
+  takesThinkingBudget: true,
+  leastBudget: 0,
+  signs: false,
+  takesJsonWithTools: true,
+  mixesTools: true,
+};
+
+const NAME = /gemini-(\d+(?:\.\d+)?)(-pro)?/;
+const LEAST_BUDGET_OF_PRO = 128;
+
+export function traitsOf(model: string): ModelTraits {
+  const match = NAME.exec(model);
+  if (match === null) return TAKES_EVERYTHING;
+  const version = Number(match[1]);
+  const isPro = match[2] !== undefined;
+  return {
+    family: `gemini-${Math.floor(version)}`,
+    thinksByDefault: version >= 2.5 && !model.includes('image'),
+    takesThinking: version >= 2.5,
+    takesThinkingLevel: version >= 3,
+    takesThinkingBudget: version < 4,
+    leastBudget: isPro || version >= 3 ? LEAST_BUDGET_OF_PRO : 0,
+    signs: version >= 3,
+    takesJsonWithTools: version >= 3,
+    mixesTools: version >= 3,
+  };
+}

@@ -1,0 +1,42 @@
+// An image as the answer: `responseModalities` and `imageConfig`. The picture is tiny; its sides are those of the aspect
+// ratio, times a factor for the size, and its comment says both.
+import type { WantedImage } from '../../engine/call.ts';
+import { encodePng } from './png.ts';
+import { type Body, fields, readEnum, readList, readMessage, readText, refuse } from './read-fields.ts';
+
+const PATH = 'generation_config.image_config';
+const FIELDS = fields('aspectRatio imageSize');
+const MODALITIES = ['MODALITY_UNSPECIFIED', 'TEXT', 'IMAGE', 'AUDIO', 'VIDEO'];
+const ASPECT_RATIOS = new Set('1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9 1:4 4:1 1:8 8:1'.split(' '));
+
+/** Pixels per unit of the aspect ratio, and the tokens that an image of this size costs (prices of 2026). */
+const SIZES: Readonly<Record<string, { scale: number; tokens: number }>> = {
+  '512': { scale: 1, tokens: 747 },
+  '1K': { scale: 2, tokens: 1_120 },
+  '2K': { scale: 4, tokens: 1_680 },
+  '4K': { scale: 8, tokens: 2_520 },
+};
+
+/** Null where words alone are wanted. */
+export function readImage({ responseModalities, imageConfig }: Body): WantedImage | null {
+  const path = 'generation_config.response_modalities';
+  const modalities = readList(responseModalities).map((value) => readEnum(value, path, MODALITIES));
+  const config = imageConfig === undefined ? {} : readMessage(imageConfig, PATH, FIELDS);
+  const aspectRatio = readText(config.aspectRatio, `${PATH}.aspect_ratio`) ?? '1:1';
+  const imageSize = readText(config.imageSize, `${PATH}.image_size`) ?? '1K';
+  const size = SIZES[imageSize];
+  if (!ASPECT_RATIOS.has(aspectRatio)) {
+    refuse(`aspect_ratio must be one of ${[...ASPECT_RATIOS].map((known) => `'${known}'`).join(', ')}.`);
+  }
+  if (size === undefined) return refuse(`image_size must be one of ${Object.keys(SIZES).join(', ')}.`);
+  if (modalities.includes('AUDIO') || modalities.includes('VIDEO')) {
+    refuse('Model does not support the requested response modalities: the simulator has no voice.');
+  }
+  if (!modalities.includes('IMAGE')) return null;
+  const [width, height] = aspectRatio.split(':').map((units) => Number(units) * size.scale) as [number, number];
+  const picture = encodePng({ width, height, comment: `aspectRatio=${aspectRatio} imageSize=${imageSize}` });
+  return {
+    file: { mediaType: 'image/png', data: picture.toString('base64'), tokens: size.tokens },
+    isAlone: !modalities.includes('TEXT'),
+  };
+}

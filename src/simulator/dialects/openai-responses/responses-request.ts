@@ -1,0 +1,9 @@
+// What the voice remembers of a Responses request.
+import type { Echo } from './echo-request.ts';
+
+export interface ResponsesRequest {
+  echo: Echo;
+  vendorName: string;
+  /** Deltas come with random text that hides their length. */
+  padsDeltas: boolean;
+}
