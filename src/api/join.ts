@@ -6,6 +6,7 @@ import type { ApiContext } from './context.ts';
 import type { Wish } from './create-spec.ts';
 import { rethrow } from './dispatch.ts';
 import type { Relay } from './relay.ts';
+import { idHeaders } from './request-target.ts';
 import { readResumePoint } from './resume-point.ts';
 
 export interface Joining {
@@ -27,7 +28,7 @@ export async function join(
   if (view === null || view.spec.keyId !== request.apiKey?.id) throw new FailureError(requestNotFound(requestId));
   const { spec } = view;
   const client = clientProtocol(spec.protocol);
-  const headers = { 'x-request-id': requestId, 'x-sluice-replayed': 'true' };
+  const headers = { ...idHeaders(client, requestId), 'x-sluice-replayed': 'true' };
   if (after !== undefined && view.state === 'done') {
     const rest = await context.replyLog.readAfter(requestId, after, 1).catch(rethrow);
     if (rest.frames.length === 0)

@@ -106,6 +106,8 @@ class OpenReply implements Reply {
   readonly #onDrain = () => this.#subscription.resume();
   #lastWriteMs = Date.now();
   #bytes = 0;
+  /** Some of the answer was sent, beside keep-alives. */
+  #hasAnswered = false;
   #isOver = false;
 
   constructor(
@@ -158,6 +160,7 @@ class OpenReply implements Reply {
       case 'head':
         return this.#sendHead(JSON.parse(frame.meta) as HeadMeta, frame.bytes);
       case 'data':
+        this.#hasAnswered = true;
         return this.#write(frame.bytes);
       case 'end':
         this.#write(frame.bytes);
@@ -178,6 +181,7 @@ class OpenReply implements Reply {
       return this.#close({ outcome: 'ok', isDelivered: true });
     }
     if (!response.headersSent) response.writeHead(meta.status, { ...headers, ...meta.headers });
+    this.#hasAnswered ||= bytes.length > 0;
     this.#write(bytes);
   }
 
@@ -210,7 +214,7 @@ class OpenReply implements Reply {
     const { response, client, headers } = this.#exchange;
     const { requestId } = this.#spec;
     if (response.headersSent) {
-      response.end(client.encodeFailureEvent(failure, requestId));
+      response.end(client.encodeFailureEvent(failure, requestId, !this.#hasAnswered));
     } else {
       const answer = encodeFailureAnswer(client, failure, requestId);
       response.writeHead(answer.status, { ...headers, ...answer.headers });

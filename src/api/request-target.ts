@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { createFailure, type Failure } from '../contracts/failure.ts';
-import type { RequestTarget } from '../protocols/protocol.ts';
+import type { ClientProtocol, RequestTarget } from '../protocols/protocol.ts';
 
 export function readTarget(request: FastifyRequest): RequestTarget {
   const end = request.url.indexOf('?');
@@ -25,4 +25,9 @@ export function routeNotFound(request: FastifyRequest): Failure {
     'route_not_found',
     `Unknown request URL: ${request.method} ${path}. GET /openapi.json lists what there is.`,
   );
+}
+
+/** Where clients find the id that `GET /v1/requests/{id}` takes. */
+export function idHeaders({ requestIdHeader }: ClientProtocol, requestId: string): Record<string, string> {
+  return { 'x-request-id': requestId, ...(requestIdHeader === undefined ? {} : { [requestIdHeader]: requestId }) };
 }

@@ -14,3 +14,11 @@ export interface RouteStep {
 export interface RoutePlan {
   steps: RouteStep[];
 }
+
+/**
+ * Whose health a call says something about. A wildcard deployment stands for many models of a vendor, and one of them
+ * may be down alone; limits and prices stay the deployment's.
+ */
+export function circuitOf(step: Pick<RouteStep, 'deployment' | 'upstreamModel'>): string {
+  return step.deployment.replace('*', () => step.upstreamModel);
+}

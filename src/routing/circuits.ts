@@ -33,11 +33,11 @@ export interface Circuits {
    * For plans, from the snapshot of at most half a second ago. False once the cooldown is over: where another vendor
    * answers everything, nothing but a plan that begins with this one brings it its probe.
    */
-  isOpen(deploymentId: string): boolean;
+  isOpen(circuit: string): boolean;
   /** May a call be made now? `closed` may make the caller the probe. Free while nothing is open. */
-  check(deploymentId: string, hasAlternative: boolean): Promise<CircuitState>;
-  reportSuccess(deploymentId: string): void;
-  reportFailure(deploymentId: string, settings: CircuitSettings, kind: 'failure' | 'refusal', code: FailureCode): void;
+  check(circuit: string, hasAlternative: boolean): Promise<CircuitState>;
+  reportSuccess(circuit: string): void;
+  reportFailure(circuit: string, settings: CircuitSettings, kind: 'failure' | 'refusal', code: FailureCode): void;
   /** Reads the snapshot; called on a timer by whoever owns the process. */
   refresh(): Promise<void>;
 }
@@ -45,6 +45,8 @@ export interface Circuits {
 export const CIRCUIT_REFRESH_MS = 500;
 const PROBE_MS = 30_000;
 const LONE_SPACING_MS = 1_000;
+/** Names of wildcard models come from clients; a circuit that nobody has probed for so long is not worth its place. */
+const FORGOTTEN_AFTER_MS = 600_000;
 
 const reportScript = loadLuaScript(import.meta.url, './report.lua');
 const probeScript = loadLuaScript(import.meta.url, './probe.lua');
@@ -58,52 +60,54 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
   let openUntilMs = new Map<string, number>();
   const successes = new Map<string, Successes>();
 
-  async function report(deploymentId: string, args: (string | number)[]): Promise<void> {
-    const keys = [keyspace.circuit(deploymentId), keyspace.openCircuits];
-    const until = (await runScript(redis, reportScript, keys, [deploymentId, ...args])) as number;
-    if (until > 0) openUntilMs.set(deploymentId, until);
-    else openUntilMs.delete(deploymentId);
+  async function report(circuit: string, args: (string | number)[]): Promise<void> {
+    const keys = [keyspace.circuit(circuit), keyspace.openCircuits];
+    const until = (await runScript(redis, reportScript, keys, [circuit, ...args])) as number;
+    if (until > 0) openUntilMs.set(circuit, until);
+    else openUntilMs.delete(circuit);
   }
 
   /** Successes of the last window: older ones say nothing about now. */
-  function takeSuccesses(deploymentId: string, windowMs: number): number {
-    const counted = successes.get(deploymentId);
-    successes.delete(deploymentId);
+  function takeSuccesses(circuit: string, windowMs: number): number {
+    const counted = successes.get(circuit);
+    successes.delete(circuit);
     return counted === undefined || Date.now() - counted.sinceMs > windowMs ? 0 : counted.count;
   }
 
-  function countSuccess(deploymentId: string): void {
-    const counted = successes.get(deploymentId);
+  function countSuccess(circuit: string): void {
+    const counted = successes.get(circuit);
     const isFresh = counted !== undefined && Date.now() - counted.sinceMs < SUCCESSES_FRESH_MS;
-    successes.set(deploymentId, isFresh ? { ...counted, count: counted.count + 1 } : { count: 1, sinceMs: Date.now() });
+    successes.set(circuit, isFresh ? { ...counted, count: counted.count + 1 } : { count: 1, sinceMs: Date.now() });
   }
 
   return {
-    isOpen: (deploymentId) => (openUntilMs.get(deploymentId) ?? 0) > Date.now(),
+    isOpen: (circuit) => (openUntilMs.get(circuit) ?? 0) > Date.now(),
 
-    async check(deploymentId, hasAlternative) {
-      if (!openUntilMs.has(deploymentId)) return { kind: 'closed' };
-      const keys = [keyspace.circuit(deploymentId), keyspace.openCircuits];
-      const args = [deploymentId, PROBE_MS, hasAlternative ? 0 : LONE_SPACING_MS];
+    async check(circuit, hasAlternative) {
+      if (!openUntilMs.has(circuit)) return { kind: 'closed' };
+      const keys = [keyspace.circuit(circuit), keyspace.openCircuits];
+      const args = [circuit, PROBE_MS, hasAlternative ? 0 : LONE_SPACING_MS];
       const [waitMs, code] = (await runScript(redis, probeScript, keys, args)) as [number, FailureCode?];
       return waitMs === 0 ? { kind: 'closed' } : { kind: 'open', waitMs, code: code! };
     },
 
-    reportSuccess(deploymentId) {
-      if (openUntilMs.has(deploymentId)) report(deploymentId, ['success', '', 0, 0, 0, 0, 0, 0]).catch(onError);
-      else countSuccess(deploymentId);
+    reportSuccess(circuit) {
+      if (openUntilMs.has(circuit)) report(circuit, ['success', '', 0, 0, 0, 0, 0, 0]).catch(onError);
+      else countSuccess(circuit);
     },
 
-    reportFailure(deploymentId, settings, kind, code) {
+    reportFailure(circuit, settings, kind, code) {
       const { failures, windowMs, cooldownMs, maxCooldownMs, refusalCooldownMs } = settings;
-      const good = takeSuccesses(deploymentId, windowMs);
+      const good = takeSuccesses(circuit, windowMs);
       const args = [kind, code, good, windowMs, failures, cooldownMs, maxCooldownMs, refusalCooldownMs];
-      report(deploymentId, args).catch(onError);
+      report(circuit, args).catch(onError);
     },
 
     async refresh() {
       const open = await redis.hgetall(keyspace.openCircuits);
-      openUntilMs = new Map(Object.entries(open).map(([deploymentId, until]) => [deploymentId, Number(until)]));
+      openUntilMs = new Map(Object.entries(open).map(([circuit, until]) => [circuit, Number(until)]));
+      const forgotten = [...openUntilMs].filter(([, until]) => until < Date.now() - FORGOTTEN_AFTER_MS);
+      if (forgotten.length > 0) await redis.hdel(keyspace.openCircuits, ...forgotten.map(([circuit]) => circuit));
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Candidate, Catalogue, Model } from '../config/catalogue.ts';
 import { createFailure, type Failure } from '../contracts/failure.ts';
-import type { RoutePlan, RouteStep } from '../contracts/route-plan.ts';
+import { circuitOf, type RoutePlan, type RouteStep } from '../contracts/route-plan.ts';
 
 export interface RouteRequest {
   model: string;
@@ -24,7 +24,9 @@ export interface RouteContext {
   /** Which protocols this kind of request can be sent in. */
   canServe: (protocols: readonly string[]) => boolean;
   /** Deployments out of rotation: they move to the end of the plan, never out of it. */
-  isCooling: (deploymentId: string) => boolean;
+  isCooling: (circuit: string) => boolean;
+  /** Deployments that an operator holds: they move to the end too, behind which a request waits for their release. */
+  isHeld?: (deploymentId: string) => boolean;
   random: () => number;
 }
 
@@ -107,10 +109,11 @@ function dropRepeated(steps: RouteStep[]): RouteStep[] {
   });
 }
 
-function coolingLast(steps: RouteStep[], context: RouteContext): RouteStep[] {
-  const cooling = steps.filter((step) => context.isCooling(step.deployment));
-  if (cooling.length === 0) return steps;
-  return [...steps.filter((step) => !context.isCooling(step.deployment)), ...cooling];
+function coolingLast(steps: RouteStep[], { isCooling, isHeld }: RouteContext): RouteStep[] {
+  const isLast = (step: RouteStep) => isCooling(circuitOf(step)) || isHeld?.(step.deployment) === true;
+  const last = steps.filter(isLast);
+  if (last.length === 0) return steps;
+  return [...steps.filter((step) => !last.includes(step)), ...last];
 }
 
 function modelNotFound(model: string): Failure {

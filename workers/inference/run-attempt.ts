@@ -14,7 +14,7 @@ import type {
   Translation,
   VendorProtocol,
 } from '#src/protocols/protocol.ts';
-import { SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
+import { type SseEvent, SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
 import type { ReplyWriter } from '#src/reply/publisher.ts';
 import { AttemptClock, type Expiry } from './attempt-clock.ts';
 import { describeExpiry, describeNetworkError } from './network-failures.ts';
@@ -193,10 +193,12 @@ class AttemptRun {
 
   #endStream({ splitter, relay }: { splitter: SseSplitter; relay: StreamRelay }): void {
     const rest = splitter.end();
-    // An event without its empty line is dropped by the standard; vendors have been seen to end so after `[DONE]`.
-    if (rest !== null && rest.data !== null && !relay.isComplete()) {
-      const { bytes } = relay.accept({ ...rest, raw: Buffer.concat([rest.raw, Buffer.from('\n\n')]) });
+    // An event without its empty line is dropped by the standard; vendors have been seen to end so after `[DONE]`, and
+    // Gemini's errors in the middle of a stream are bare JSON.
+    if (rest !== null && !relay.isComplete()) {
+      const { bytes, failure } = relay.accept(completed(rest));
       if (bytes !== null) this.#write(bytes);
+      if (failure !== undefined) return this.#finish(failure);
     }
     const { bytes, failure } = relay.end();
     if (bytes !== null) this.#write(bytes);
@@ -244,6 +246,12 @@ class AttemptRun {
       rateLimits: this.#rateLimits,
     });
   }
+}
+
+function completed(rest: SseEvent): SseEvent {
+  const text = rest.data === null ? rest.raw.toString().trim() : '';
+  const raw = Buffer.concat([rest.raw, Buffer.from('\n\n')]);
+  return text.startsWith('{') ? { ...rest, raw, data: text } : { ...rest, raw };
 }
 
 function tooLarge(maxBytes: number): Failure {

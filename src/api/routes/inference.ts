@@ -15,7 +15,7 @@ import { idempotencyConflict } from '../idempotency.ts';
 import { join, sendAccepted } from '../join.ts';
 import { parseBody } from '../read-body.ts';
 import type { Relay } from '../relay.ts';
-import { readTarget, routeNotFound } from '../request-target.ts';
+import { idHeaders, readTarget, routeNotFound } from '../request-target.ts';
 
 export function registerInference(
   app: FastifyInstance,
@@ -79,7 +79,7 @@ async function answer(
     if (known !== null && known.fingerprint !== wish.idempotency.fingerprint) throw idempotencyConflict();
     if (known !== null) return join(context, relay, { request, reply, wish, requestId: known.requestId });
   }
-  const spec = createSpec({ context, client, key, facts, plan, request, wish });
+  const spec = createSpec({ context, client, key, facts, body: value, plan, request, wish });
   const limitHeaders = await admitByKeyLimits(
     context.limiter,
     spec.keyScope,
@@ -87,7 +87,7 @@ async function answer(
   ).catch(rethrow);
   spec.budgetHold = await reserveBudget(context, key, plan, spec).catch(rethrow);
 
-  const headers = { 'x-request-id': spec.requestId, ...limitHeaders };
+  const headers = { ...idHeaders(client, spec.requestId), ...limitHeaders };
   const open = wish.isAsync ? null : listen(relay, { spec, client, headers, request, reply });
   try {
     const result = await dispatch(context, spec, bytes, wish.idempotency ?? undefined);
