@@ -22,6 +22,7 @@ export function configuredPrice(settings: PriceSettings): PriceSchedule {
     input: perToken(settings.input),
     cachedInput: perToken(settings.cached_input ?? settings.input),
     cacheWrite: perToken(settings.cache_write ?? settings.input),
+    ...(settings.cache_write_long === undefined ? {} : { longCacheWrite: perToken(settings.cache_write_long) }),
     output: perToken(settings.output),
   };
   return { base, tiers: [] };

@@ -67,16 +67,22 @@ export interface Price {
   input: PicoUsd;
   cachedInput: PicoUsd;
   cacheWrite: PicoUsd;
+  /** For tokens kept for an hour. Absent: 1.6 times `cacheWrite`, as Anthropic has it (2 against 1.25 times the input). */
+  longCacheWrite?: PicoUsd;
   output: PicoUsd;
 }
 
 /** Cost of one attempt: each token is billed at exactly one rate (reasoning tokens are part of the output). */
 export function costOf(usage: Usage, price: Price): PicoUsd {
+  if (usage.isUnbilled) return 0n;
+  const longWrites = usage.longCacheWriteTokens ?? 0;
+  const longCacheWrite = price.longCacheWrite ?? (price.cacheWrite * 8n) / 5n;
   const uncached = Math.max(0, usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens);
   return (
     BigInt(uncached) * price.input +
     BigInt(usage.cachedInputTokens) * price.cachedInput +
-    BigInt(usage.cacheWriteTokens) * price.cacheWrite +
+    BigInt(usage.cacheWriteTokens - longWrites) * price.cacheWrite +
+    BigInt(longWrites) * longCacheWrite +
     BigInt(usage.outputTokens) * price.output
   );
 }

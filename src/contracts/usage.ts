@@ -11,11 +11,15 @@ export interface Usage {
   cachedInputTokens: number;
   /** Written to the vendor's prompt cache: billed at the cache-write rate where there is one. */
   cacheWriteTokens: number;
+  /** Part of `cacheWriteTokens` that is kept for an hour, where that costs more (Anthropic). */
+  longCacheWriteTokens?: number;
   outputTokens: number;
   /** Billed as output; kept apart for reports. */
   reasoningTokens: number;
   /** True where the vendor gave no usage, or the stream was cut before it: counts are the broker's estimate. */
   isEstimated: boolean;
+  /** Counted for limits, owed to nobody: a refusal before the first token. */
+  isUnbilled?: true;
 }
 
 export const NO_USAGE: Usage = Object.freeze({

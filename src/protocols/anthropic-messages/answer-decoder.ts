@@ -14,7 +14,7 @@ import { unescapeIdentifier } from './identifiers.ts';
 import { asObject, asText, defined, parseJson } from './loose-json.ts';
 import { MALFORMED } from './relay-stream.ts';
 import { readRefusal, readStopReason } from './stop-reasons.ts';
-import { mergeUsage, readMessagesUsage, readServiceTier } from './usage.ts';
+import { billedUsage, mergeUsage, readMessagesUsage, readServiceTier } from './usage.ts';
 import { readMessagesEventFailure } from './vendor-failures.ts';
 
 /** The block that is being streamed and is a part of the answer. */
@@ -172,9 +172,17 @@ export class MessagesDecoder implements AnswerDecoder {
     this.#counts = mergeUsage(this.#counts, usage);
     const counted = readMessagesUsage(usage) === null ? null : readMessagesUsage(this.#counts);
     const cost = readCost(usage);
-    const usageEvents: AnswerEvent[] =
-      counted === null ? [] : [{ kind: 'usage', usage: counted, ...defined({ reportedCost: cost }) }];
     const end = asObject(delta) ?? {};
+    const usageEvents: AnswerEvent[] =
+      counted === null
+        ? []
+        : [
+            {
+              kind: 'usage',
+              usage: billedUsage(counted, end.stop_reason, this.#outputBytes > 0),
+              ...defined({ reportedCost: cost }),
+            },
+          ];
     const isLast = typeof end.stop_reason === 'string';
     return [...usageEvents, ...(isLast ? [...this.#endBlock(), ...this.#finish(end)] : [])];
   }

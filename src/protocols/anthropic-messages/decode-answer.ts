@@ -10,7 +10,7 @@ import { unescapeIdentifier } from './identifiers.ts';
 import { asNumber, asObject, asObjects, asText, defined } from './loose-json.ts';
 import { NOT_A_MESSAGE } from './relay-body.ts';
 import { readRefusal, readStopReason } from './stop-reasons.ts';
-import { readMessagesUsage, readServiceTier } from './usage.ts';
+import { billedUsage, readMessagesUsage, readServiceTier } from './usage.ts';
 import { readMessagesEventFailure } from './vendor-failures.ts';
 
 export function decodeMessagesAnswer(body: unknown, context: DecodeContext): Answer | Failure {
@@ -19,6 +19,7 @@ export function decodeMessagesAnswer(body: unknown, context: DecodeContext): Ans
   if (!Array.isArray(message?.content)) return NOT_A_MESSAGE;
   const parts = nameCalls(asObjects(message.content).flatMap(decodeBlock), context);
   const hasToolCall = parts.some(({ kind }) => kind === 'tool-call');
+  const usage = readMessagesUsage(message.usage);
   const refusal = readRefusal(message.stop_reason, message.stop_details);
   return {
     id: asText(message.id),
@@ -31,7 +32,7 @@ export function decodeMessagesAnswer(body: unknown, context: DecodeContext): Ans
         ...defined({ stopSequence: asText(message.stop_sequence) || undefined }),
       },
     ],
-    usage: readMessagesUsage(message.usage),
+    usage: usage === null ? null : billedUsage(usage, message.stop_reason, message.content.length > 0),
     ...defined({ serviceTier: readServiceTier(message.usage), reportedCost: readCost(message.usage) }),
   };
 }

@@ -6,7 +6,7 @@ import type { RelayContext, RelayedBody } from '../protocol.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
 import { contentBytes } from './blocks.ts';
 import { asObject, parseJson } from './loose-json.ts';
-import { insertCost, readMessagesUsage, readReportedCost, writeMessagesUsage } from './usage.ts';
+import { billedUsage, insertCost, readMessagesUsage, readReportedCost, writeMessagesUsage } from './usage.ts';
 import { readMessagesEventFailure } from './vendor-failures.ts';
 
 export const NOT_A_MESSAGE = createFailure(
@@ -18,7 +18,8 @@ export function relayMessagesBody(body: Buffer, context: RelayContext): RelayedB
   const message = asObject(parseJson(body.toString()));
   if (message?.type === 'error') return { body, usage: NO_USAGE, failure: readMessagesEventFailure(message) };
   if (!Array.isArray(message?.content)) return { body, usage: NO_USAGE, failure: NOT_A_MESSAGE };
-  const usage = readMessagesUsage(message.usage) ?? estimateUsage(message, context);
+  const counted = readMessagesUsage(message.usage) ?? estimateUsage(message, context);
+  const usage = billedUsage(counted, message.stop_reason, message.content.length > 0);
   const shown = context.priceUsage(usage, readReportedCost(body));
   return { body: insertCost(body, shown, writeMessagesUsage(usage)), usage };
 }

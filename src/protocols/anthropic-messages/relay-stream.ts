@@ -8,7 +8,14 @@ import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
 import { deltaBytes } from './blocks.ts';
 import { asObject, parseJson } from './loose-json.ts';
-import { insertCost, mergeUsage, readMessagesUsage, readReportedCost, writeMessagesUsage } from './usage.ts';
+import {
+  billedUsage,
+  insertCost,
+  mergeUsage,
+  readMessagesUsage,
+  readReportedCost,
+  writeMessagesUsage,
+} from './usage.ts';
 import { readMessagesEventFailure } from './vendor-failures.ts';
 
 export class MessagesStreamRelay implements StreamRelay {
@@ -21,6 +28,7 @@ export class MessagesStreamRelay implements StreamRelay {
   /** The vendor's counts so far, in its own shape. */
   #counts: JsonObject | null = null;
   #outputBytes = 0;
+  #stopReason: unknown = null;
 
   constructor(context: RelayContext) {
     this.#context = context;
@@ -44,7 +52,7 @@ export class MessagesStreamRelay implements StreamRelay {
   /** What came before a cut is the vendor's count of the input and an estimate of the output. */
   usage(): Usage {
     const counted = readMessagesUsage(this.#counts);
-    if (counted !== null && this.#hasFinalUsage) return counted;
+    if (counted !== null && this.#hasFinalUsage) return billedUsage(counted, this.#stopReason, this.#outputBytes > 0);
     const estimatedInput = { ...NO_USAGE, inputTokens: this.#hasStarted ? this.#context.estimatedInputTokens : 0 };
     const known = counted ?? estimatedInput;
     const outputTokens = Math.max(known.outputTokens, tokensOfBytes(this.#outputBytes));
@@ -79,8 +87,9 @@ export class MessagesStreamRelay implements StreamRelay {
     }
   }
 
-  #addCost(event: SseEvent, { usage: counts }: JsonObject): Buffer {
+  #addCost(event: SseEvent, { usage: counts, delta }: JsonObject): Buffer {
     this.#hasContent = true;
+    this.#stopReason = asObject(delta)?.stop_reason ?? this.#stopReason;
     this.#counts = mergeUsage(this.#counts, counts);
     this.#hasFinalUsage ||= readMessagesUsage(counts) !== null;
     const usage = this.usage();

@@ -32,10 +32,25 @@ export function readMessagesUsage(usage: unknown): Usage | null {
     inputTokens: count(counts.input_tokens) + cachedInputTokens + cacheWriteTokens,
     cachedInputTokens,
     cacheWriteTokens,
+    ...longWrites(counts.cache_creation, cacheWriteTokens),
     outputTokens: count(counts.output_tokens),
     reasoningTokens: count(asObject(counts.output_tokens_details)?.thinking_tokens),
     isEstimated: false,
   };
+}
+
+function longWrites(creation: unknown, cacheWriteTokens: number): Pick<Usage, 'longCacheWriteTokens'> {
+  const tokens = Math.min(cacheWriteTokens, count(asObject(creation)?.ephemeral_1h_input_tokens));
+  return tokens === 0 ? {} : { longCacheWriteTokens: tokens };
+}
+
+/** `message_start` counts at least this, whatever follows. */
+const FIRST_TOKEN = 1;
+
+/** A refusal before any output is counted but not billed (reference/anthropic-messages.md section 3). */
+export function billedUsage(usage: Usage, stopReason: unknown, hasOutput: boolean): Usage {
+  const isBefore = !hasOutput && usage.outputTokens <= FIRST_TOKEN;
+  return stopReason === 'refusal' && isBefore ? { ...usage, isUnbilled: true } : usage;
 }
 
 /** What `usage.service_tier` of an answer is called in the canonical form. */

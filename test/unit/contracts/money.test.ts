@@ -69,3 +69,18 @@ describe('every token is billed at exactly one rate', () => {
     expect(costOf({ ...NO_USAGE, inputTokens: 10, cachedInputTokens: 30 }, price)).toBe(3_000n);
   });
 });
+
+describe('what is billed otherwise than by the token', () => {
+  const price = { input: 100n, cachedInput: 10n, cacheWrite: 125n, output: 500n };
+  const usage = { ...NO_USAGE, inputTokens: 1_000, cacheWriteTokens: 300, outputTokens: 10 };
+
+  test('cache writes for an hour cost 1.6 times the others, or what is configured', () => {
+    const base = 700n * 100n + 200n * 125n + 10n * 500n;
+    expect(costOf({ ...usage, longCacheWriteTokens: 100 }, price)).toBe(base + 100n * 200n);
+    expect(costOf({ ...usage, longCacheWriteTokens: 100 }, { ...price, longCacheWrite: 7n })).toBe(base + 100n * 7n);
+  });
+
+  test('what the vendor gives away costs nothing', () => {
+    expect(costOf({ ...usage, isUnbilled: true }, price)).toBe(0n);
+  });
+});
