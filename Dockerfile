@@ -14,7 +14,8 @@ COPY package.json LICENSE ./
 COPY bin ./bin
 COPY src ./src
 COPY workers ./workers
-RUN mkdir /data && chown node:node /data
+# /data/files too: a volume mounted there takes its owner from the image.
+RUN mkdir -p /data/files && chown -R node:node /data
 USER node
 VOLUME /data
 EXPOSE 8080

@@ -1,11 +1,15 @@
 // The command `sluice`. Each subcommand is a file in src/cli/; this one only reads arguments.
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { batchCommand } from './cli/batch.ts';
 import { check } from './cli/check.ts';
 import { type CostsOptions, costs } from './cli/costs.ts';
+import { deadLettersCommand } from './cli/dead-letters.ts';
+import { holdCommands } from './cli/holds.ts';
 import { type CreateKeyOptions, createKey, listKeys, revokeKey } from './cli/keys.ts';
 import { runProcess } from './cli/run-process.ts';
 import { start } from './cli/start.ts';
+import { webhooksCommand } from './cli/webhooks.ts';
 import { type Environment, readEnvironment } from './config/environment.ts';
 import { ConfigurationError } from './config/load.ts';
 import { loadRuntime } from './config/runtime.ts';
@@ -61,17 +65,22 @@ program
   .description('run a worker process; several, on several machines, share the load')
   .option('-p, --provider <name>', 'work for this provider only (repeatable; default: all)', list)
   .option('--no-ledger', 'do not write the ledger in this process')
+  .option('--no-batches', 'do not run batches in this process')
+  .option('--no-webhooks', 'do not deliver webhooks in this process')
   .option('--health-port <port>', 'serve /healthz and /metrics on this port of loopback', wholeNumber)
-  .action((options: { provider?: string[]; ledger: boolean; healthPort?: number }) =>
-    runProcess(
-      'workers/inference.ts',
-      [
-        ...(options.provider ?? []).flatMap((name) => ['--provider', name]),
-        ...(options.ledger ? [] : ['--no-ledger']),
-        ...(options.healthPort === undefined ? [] : ['--health-port', String(options.healthPort)]),
-      ],
-      childVariables(environmentFor()),
-    ),
+  .action(
+    (options: { provider?: string[]; ledger: boolean; batches: boolean; webhooks: boolean; healthPort?: number }) =>
+      runProcess(
+        'workers/inference.ts',
+        [
+          ...(options.provider ?? []).flatMap((name) => ['--provider', name]),
+          ...(options.ledger ? [] : ['--no-ledger']),
+          ...(options.batches ? [] : ['--no-batches']),
+          ...(options.webhooks ? [] : ['--no-webhooks']),
+          ...(options.healthPort === undefined ? [] : ['--health-port', String(options.healthPort)]),
+        ],
+        childVariables(environmentFor()),
+      ),
   );
 
 program
@@ -131,6 +140,17 @@ program
   .option('--key <id>', 'one key only')
   .option('--json', 'machine-readable', false)
   .action((options: CostsOptions) => costs(loadRuntime(configOf(), environmentFor()), options));
+
+program.addCommand(batchCommand(environmentFor));
+program.addCommand(deadLettersCommand(environmentFor));
+for (const command of holdCommands(environmentFor)) program.addCommand(command);
+program.addCommand(
+  webhooksCommand({
+    runtime: () => loadRuntime(configOf(), environmentFor()),
+    environment: environmentFor,
+    childVariables,
+  }),
+);
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(

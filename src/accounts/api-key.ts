@@ -10,6 +10,8 @@ export interface KeySettings {
   budgetPeriod: 'total' | 'month' | 'day';
   /** Public model names, `*` as a wildcard; null for all. */
   models: readonly string[] | null;
+  /** Share of the batch lane beside other keys' batches. */
+  batchWeight: number;
 }
 
 export interface ApiKey {
@@ -27,6 +29,7 @@ export const DEFAULT_KEY_SETTINGS: KeySettings = Object.freeze({
   budgetUnits: null,
   budgetPeriod: 'total',
   models: null,
+  batchWeight: 1,
 });
 
 const SECRET_PREFIX = 'sk-sluice-';

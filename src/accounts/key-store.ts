@@ -11,6 +11,7 @@ export interface KeyStore {
   /** A key with a secret of the caller's choice (`SLUICE_API_KEY`); the key that has it already, if there is one. */
   ensure(name: string, secret: string): Promise<ApiKey>;
   findByHash(hash: string): Promise<ApiKey | null>;
+  findById(id: string): Promise<ApiKey | null>;
   /** Newest first, revoked ones included. */
   list(): Promise<ApiKey[]>;
   update(id: string, settings: Partial<KeySettings>): Promise<ApiKey | null>;
@@ -57,6 +58,7 @@ export function createKeyStore(database: Database): KeyStore {
       return (await find('hash', hashSecret(secret))) ?? (await insert(name, secret, {}));
     },
     findByHash: (hash) => find('hash', hash),
+    findById: (id) => find('id', id),
     async list() {
       const rows = await database.selectFrom('api_keys').selectAll().orderBy('created_at', 'desc').execute();
       return rows.map(readKey);

@@ -27,8 +27,10 @@ export function readDeadlineMs(headers: IncomingHttpHeaders, defaultMs: number):
   return deadlineMs;
 }
 
-export function readLane(headers: IncomingHttpHeaders): Lane {
-  const text = headers['x-sluice-lane'] ?? 'interactive';
+/** Said by the header, else by OpenAI's `service_tier: "flex"`: slower and, where vendors have it, cheaper. */
+export function readLane(headers: IncomingHttpHeaders, body: unknown): Lane {
+  const isFlexible = (body as { service_tier?: unknown } | null)?.service_tier === 'flex';
+  const text = headers['x-sluice-lane'] ?? (isFlexible ? 'batch' : 'interactive');
   const lane = LANES.find((known) => known === text);
   if (lane === undefined) throw invalidHeader('x-sluice-lane', `must be one of ${LANES.join(', ')}`);
   return lane;
@@ -55,30 +57,9 @@ export function keyScope(key: ApiKey): Scope | null {
   return Object.keys(limits).length === 0 ? null : { name: `key:${key.id}`, limits };
 }
 
-/** Headers that tell a limited key where it stands. Refuses when the key's own limit cannot be met before the deadline. */
-export async function admitByKeyLimits(
-  limiter: Limiter,
-  scope: Scope | null,
-  deadlineMs: number,
-): Promise<Record<string, string>> {
-  if (scope === null) return {};
-  const state = await limiter.peek(scope.name);
-  const { requestsPerMinute, tokensPerMinute } = scope.limits;
-  const isFull =
-    (requestsPerMinute !== undefined && state.requests >= requestsPerMinute) ||
-    (tokensPerMinute !== undefined && state.tokens >= tokensPerMinute);
-  if (isFull && state.resetMs > deadlineMs) {
-    throw new FailureError(
-      createFailure(
-        'key_rate_limited',
-        'Rate limit reached for this key; the request cannot be served before its deadline.',
-        {
-          retryAfterMs: state.resetMs,
-        },
-      ),
-    );
-  }
-  return rateLimitHeaders(scope, state);
+/** Headers that tell a limited key where it stands. Whether its limit can be met, admission says (admission.ts). */
+export async function readKeyLimits(limiter: Limiter, scope: Scope | null): Promise<Record<string, string>> {
+  return scope === null ? {} : rateLimitHeaders(scope, await limiter.peek(scope.name));
 }
 
 function rateLimitHeaders({ limits }: Scope, state: WindowState): Record<string, string> {

@@ -12,15 +12,22 @@ import { encodeFailureAnswer } from './failure-answer.ts';
 import type { Relay } from './relay.ts';
 import { routeNotFound } from './request-target.ts';
 import { registerAdmin } from './routes/admin.ts';
+import { registerBatches } from './routes/batches.ts';
+import { registerConversations } from './routes/conversations.ts';
+import { registerFiles } from './routes/files.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInference } from './routes/inference.ts';
+import { registerMessageBatches } from './routes/message-batches.ts';
 import { registerModels } from './routes/models.ts';
 import { registerRequests } from './routes/requests.ts';
+import { registerResponses } from './routes/responses.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whose error shape this route speaks. */
     client?: ClientProtocol;
+    /** The same, where several protocols have one address. */
+    selectClient?: (request: FastifyRequest) => ClientProtocol;
   }
   interface FastifyRequest {
     apiKey: ApiKey | null;
@@ -62,14 +69,20 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
   registerHealth(app, context);
   registerModels(app, context);
   registerAdmin(app, context);
+  registerFiles(app, context);
+  registerBatches(app, context);
+  registerMessageBatches(app, context);
   registerRequests(app, context, relay);
+  registerResponses(app, context, relay);
+  registerConversations(app, context);
   for (const endpoint of CLIENT_ENDPOINTS) registerInference(app, context, relay, endpoint);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }
 
 function sendFailure(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {
-  const client = request.routeOptions.config?.client ?? openaiChatClient;
+  const { client: fixed, selectClient } = request.routeOptions.config ?? {};
+  const client = fixed ?? selectClient?.(request) ?? openaiChatClient;
   const { status, headers, body } = encodeFailureAnswer(client, failure, request.id);
   return reply
     .code(status)

@@ -1,5 +1,8 @@
 // A request that nobody waits for any more: its job is taken out of the queue, or its worker told to stop.
+import { isDeadLetter } from '../contracts/dead-letter.ts';
+import { createFailure, type Failure } from '../contracts/failure.ts';
 import type { RequestProgress, RequestSpec } from '../contracts/request-record.ts';
+import type { RouteStep } from '../contracts/route-plan.ts';
 import type { QueueProducer } from '../queue/producer.ts';
 import type { RequestStore } from '../reply/request-store.ts';
 import { stepAt } from '../routing/walk.ts';
@@ -11,31 +14,46 @@ export interface Canceller {
   store: RequestStore;
   producer: QueueProducer;
   /** No worker will see it again: its books are closed here, with the attempts that it has had. */
-  onRemoved: (spec: RequestSpec, progress: RequestProgress) => Promise<void>;
+  onRemoved: (removed: RemovedRequest) => Promise<void>;
   onError: (error: Error) => void;
 }
 
-/** Returns at once; goes on in the background until the request is over or all repeats are spent. */
-export function cancelRequest(canceller: Canceller, spec: RequestSpec): void {
-  void cancelUntilOver(canceller, spec);
+export interface RemovedRequest {
+  spec: RequestSpec;
+  /** Where it waited. */
+  step: RouteStep;
+  progress: RequestProgress;
+  failure: Failure;
 }
 
-async function cancelUntilOver(canceller: Canceller, spec: RequestSpec): Promise<void> {
+const CANCELLED = createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
+
+/**
+ * Returns at once; goes on in the background until the request is over or all repeats are spent.
+ * @param failure why, where it was not its client's wish: the outcome of a request that no worker has.
+ */
+export function cancelRequest(canceller: Canceller, spec: RequestSpec, failure = CANCELLED): void {
+  void cancelUntilOver(canceller, spec, failure);
+}
+
+async function cancelUntilOver(canceller: Canceller, spec: RequestSpec, failure: Failure): Promise<void> {
   for (const waitMs of [0, ...REPEAT_AFTER_MS]) {
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     try {
-      if (await cancelOnce(canceller, spec)) return;
+      if (await cancelOnce(canceller, spec, failure)) return;
     } catch (error) {
       canceller.onError(error as Error);
     }
   }
 }
 
-async function cancelOnce({ store, producer, onRemoved }: Canceller, spec: RequestSpec): Promise<boolean> {
+async function cancelOnce(canceller: Canceller, spec: RequestSpec, failure: Failure): Promise<boolean> {
+  const { store, producer, onRemoved } = canceller;
   const result = await store.cancel(spec.requestId);
   if (result.kind === 'done') return true;
   if (result.kind === 'running') return false;
-  const { provider } = stepAt(spec.plan, result.step, result.progress);
+  const step = stepAt(spec.plan, result.step, result.progress);
+  const { provider } = step;
   const job = { requestId: spec.requestId, step: result.step };
   const isRemoved = await producer.remove(provider, spec.lane, job);
   if (isRemoved && spec.lifetime !== 'client') {
@@ -43,6 +61,9 @@ async function cancelOnce({ store, producer, onRemoved }: Canceller, spec: Reque
     await producer.enqueue(provider, spec.lane, job, { isFirst: true });
     return false;
   }
-  if (isRemoved) await Promise.all([store.forget([spec.requestId]), onRemoved(spec, result.progress)]);
-  return isRemoved;
+  if (!isRemoved) return false;
+  const keepsBody = isDeadLetter(spec, failure.code);
+  const { progress } = result;
+  await Promise.all([store.forget([spec.requestId], keepsBody), onRemoved({ spec, step, progress, failure })]);
+  return true;
 }

@@ -2,20 +2,32 @@
 import type { Budgets } from '../accounts/budgets.ts';
 import type { KeyCache } from '../accounts/key-cache.ts';
 import type { KeyStore } from '../accounts/key-store.ts';
+import type { BatchStore } from '../batches/batch-store.ts';
+import type { FileStore } from '../batches/file-store.ts';
+import type { FileResolver } from '../batches/resolve-files.ts';
 import type { Catalogue } from '../config/catalogue.ts';
 import type { Configuration } from '../config/schema.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
+import type { BodySeal } from '../dead-letters/body-seal.ts';
+import type { DeadLetterStore } from '../dead-letters/dead-letter-store.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { QueueProducer } from '../queue/producer.ts';
 import type { ReplyLog } from '../reply/reply-log.ts';
 import type { RequestStore } from '../reply/request-store.ts';
 import type { ReplySubscriber } from '../reply/subscriber.ts';
+import type { ConversationLock } from '../responses/conversation-lock.ts';
+import type { ConversationStore } from '../responses/conversation-store.ts';
+import type { ResponseStore } from '../responses/response-store.ts';
 import type { Circuits } from '../routing/circuits.ts';
+import type { Holds } from '../routing/holds.ts';
+import type { BlobStore } from '../storage/blobs.ts';
 import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
+import type { SecretBox } from '../webhooks/secret-box.ts';
+import type { Admission } from './admission.ts';
 
 export interface ApiContext {
   instanceId: string;
@@ -24,11 +36,22 @@ export interface ApiContext {
   redis: RedisClient;
   keyspace: Keyspace;
   database: Database;
+  blobs: BlobStore;
+  files: FileStore;
+  fileResolver: FileResolver;
+  batches: BatchStore;
+  deadLetters: DeadLetterStore;
+  bodySeal: BodySeal;
+  responses: ResponseStore;
+  conversations: ConversationStore;
+  conversationLock: ConversationLock;
   keys: KeyCache;
   keyStore: KeyStore;
   budgets: Budgets;
   limiter: Limiter;
   circuits: Circuits;
+  holds: Holds;
+  admission: Admission;
   producer: QueueProducer;
   store: RequestStore;
   subscriber: ReplySubscriber;
@@ -37,9 +60,18 @@ export interface ApiContext {
   metrics: ApiMetrics;
   /** Stops whatever works on a request; returns at once. */
   cancel: (spec: RequestSpec) => void;
+  secretBox: SecretBox;
   /** Null: no administration. */
   adminKey: string | null;
   replyShards: number;
   /** Set when the process has begun to shut down: nothing new is accepted. */
   isClosing: () => boolean;
+}
+
+/** For plans: what an operator holds is asked last. */
+export function isHeldIn({ catalogue, holds }: Pick<ApiContext, 'catalogue' | 'holds'>) {
+  return (deploymentId: string): boolean => {
+    const deployment = catalogue.deployments.get(deploymentId);
+    return deployment !== undefined && holds.find(deployment) !== null;
+  };
 }

@@ -2,10 +2,10 @@
 import type { FastifyRequest } from 'fastify';
 import type { ApiKey } from '../accounts/api-key.ts';
 import { createRequestId, createRequestIdIn } from '../contracts/ids.ts';
-import { CONTRACT_VERSION, type RequestSpec } from '../contracts/request-record.ts';
+import { CONTRACT_VERSION, type RequestSpec, type RouteWishes } from '../contracts/request-record.ts';
 import type { RoutePlan } from '../contracts/route-plan.ts';
 import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
-import { keyScope, readDeadlineMs, readLane } from './admit.ts';
+import { keyScope, readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
 import type { ApiContext } from './context.ts';
 import { type Idempotency, readIdempotency } from './idempotency.ts';
 import { pickHeaders } from './request-target.ts';
@@ -34,12 +34,14 @@ export interface SpecInput {
   client: ClientProtocol;
   key: ApiKey;
   facts: RequestFacts;
+  /** The parsed body. */
+  body: unknown;
   plan: RoutePlan;
   request: FastifyRequest;
   wish: Wish;
 }
 
-export function createSpec({ context, client, key, facts, plan, request, wish }: SpecInput): RequestSpec {
+export function createSpec({ context, client, key, facts, body, plan, request, wish }: SpecInput): RequestSpec {
   const acceptedAtMs = Date.now();
   const { server, storage } = context.configuration;
   const { idempotency, isAsync } = wish;
@@ -55,12 +57,13 @@ export function createSpec({ context, client, key, facts, plan, request, wish }:
     budgetHold: null,
     protocol: client.name,
     model: facts.model,
-    lane: readLane(request.headers),
+    lane: readLane(request.headers, body),
     isStream: facts.isStream,
     usageDelivery: facts.usageDelivery,
     forwardedHeaders: pickHeaders(request.headers, client.forwardedHeaders),
     choices: facts.choices,
     plan,
+    ...routeWishes(facts, request),
     acceptedAtMs,
     deadlineAtMs: acceptedAtMs + readDeadlineMs(request.headers, server.deadline_ms),
     inbox: context.instanceId,
@@ -68,5 +71,20 @@ export function createSpec({ context, client, key, facts, plan, request, wish }:
     retentionMs: idempotency === null ? storage.finished_ms : Math.max(storage.finished_ms, storage.idempotency_ms),
     estimatedInputTokens: facts.estimatedInputTokens,
     estimatedOutputTokens: facts.maxOutputTokens ?? defaultOutputTokens,
+    ...(isAsync ? { isAnnounced: true } : {}),
   };
+}
+
+/** What a plan that is made anew, for a replay, must know. */
+function routeWishes(
+  { alternativeModels, preferences }: RequestFacts,
+  request: FastifyRequest,
+): Pick<RequestSpec, 'wishes'> {
+  const pinnedProvider = readPinnedProvider(request.headers);
+  const wishes: RouteWishes = {
+    ...(alternativeModels.length === 0 ? {} : { alternativeModels }),
+    ...(Object.keys(preferences).length === 0 ? {} : { preferences }),
+    ...(pinnedProvider === null ? {} : { pinnedProvider }),
+  };
+  return Object.keys(wishes).length === 0 ? {} : { wishes };
 }

@@ -5,8 +5,8 @@ import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import { type AttemptHistory, findRequest, listAttempts, type RequestHistory } from '../ledger/request-history.ts';
 import { type RecordedAnswer, readAnswer } from '../reply/read-answer.ts';
 import type { RequestView } from '../reply/request-store.ts';
-import { stepAt } from '../routing/walk.ts';
 import type { ApiContext } from './context.ts';
+import { describeWait } from './describe-wait.ts';
 import { rethrow } from './dispatch.ts';
 
 /** A larger answer is fetched from its stream. */
@@ -23,16 +23,33 @@ interface Known {
 export async function describeRequest(context: ApiContext, requestId: string, keyId: string): Promise<object | null> {
   const view = await context.store.read(requestId).catch(rethrow);
   const isDone = view === null || view.state === 'done';
-  const [history, attempts, answer] = await Promise.all([
+  const [history, attempts, answer, links] = await Promise.all([
     isDone ? findRequest(context.database, requestId) : null,
     listAttempts(context.database, requestId),
     view?.state === 'done' ? readShown(context, requestId) : null,
+    isDone ? context.deadLetters.linksOf(requestId) : { replayOf: view.spec.replayOf ?? null, replays: [] },
   ]);
   const owner = view?.spec.keyId ?? history?.keyId;
   if (owner !== keyId) return null;
   const known = { view, history, attempts, answer };
-  return { ...summary(requestId, known), ...(await queueFacts(context, view)), ...money(known), ...outcome(known) };
+  return {
+    ...summary(requestId, known),
+    ...describeLinks(links),
+    ...(await describeWait(context, view)),
+    ...money(known),
+    ...outcome(known),
+  };
 }
+
+/** A failed request that was replayed, and its replay. */
+function describeLinks({ replayOf, replays }: Links): object {
+  return {
+    ...(replayOf === null ? {} : { replay_of: replayOf }),
+    ...(replays.length === 0 ? {} : { replayed_as: replays.map(({ requestId }) => requestId) }),
+  };
+}
+
+type Links = Awaited<ReturnType<ApiContext['deadLetters']['linksOf']>>;
 
 async function readShown(context: ApiContext, requestId: string): Promise<RecordedAnswer | null> {
   return readAnswer(context.replyLog, requestId, MAX_SHOWN_BYTES).catch((error: Error) => {
@@ -68,16 +85,8 @@ function statusOf(view: RequestView | null, history: RequestHistory | null): str
   return result === 'request_cancelled' ? 'cancelled' : 'failed';
 }
 
-async function queueFacts(context: ApiContext, view: RequestView | null): Promise<object> {
-  if (view === null || view.state !== 'queued') return {};
-  const { provider } = stepAt(view.spec.plan, view.step, view.progress);
-  const job = { requestId: view.spec.requestId, step: view.step };
-  const position = await context.producer.position(provider, view.spec.lane, job).catch(rethrow);
-  return { queue: { provider, lane: view.spec.lane, position, waits_for: view.progress.waitsFor?.reason ?? null } };
-}
-
 /** Parts follow each other: each begins where the one before ended. */
-function describeTimeline(fromMs: number, parts: readonly TimelinePart[], untilMs: number | null) {
+export function describeTimeline(fromMs: number, parts: readonly TimelinePart[], untilMs: number | null) {
   const shown: object[] = [];
   let startedAtMs = fromMs;
   const add = ({ kind, untilMs: endedAtMs, ...more }: TimelinePart) => {
@@ -89,7 +98,7 @@ function describeTimeline(fromMs: number, parts: readonly TimelinePart[], untilM
   return shown;
 }
 
-function describeAttempt(attempt: AttemptHistory) {
+export function describeAttempt(attempt: AttemptHistory) {
   return {
     attempt: attempt.attempt,
     provider: attempt.provider,

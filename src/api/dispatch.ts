@@ -4,6 +4,7 @@ import { createFailure, FailureError } from '../contracts/failure.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { QueueProducer } from '../queue/producer.ts';
 import type { AcceptResult, IdempotencyClaim, RequestStore } from '../reply/request-store.ts';
+import type { Admission } from './admission.ts';
 
 /** Record and body outlive the deadline by this: a worker may be writing its last frame. */
 const RECORD_GRACE_MS = 120_000;
@@ -14,11 +15,15 @@ const RETRY_AFTER_OUTAGE_MS = 1_000;
 export interface Dispatcher {
   store: RequestStore;
   producer: QueueProducer;
+  admission: Admission;
 }
 
-/** Nothing is enqueued where the request joins another. Throws a FailureError (503) when Redis does not take it; the client may repeat it: what was written is cancelled. */
+/**
+ * Nothing is enqueued where the request joins another. Throws a FailureError when it could not be answered before its
+ * deadline (503, 429), or when Redis does not take it (503); the client may repeat it: what was written is cancelled.
+ */
 export async function dispatch(
-  { store, producer }: Dispatcher,
+  { store, producer, admission }: Dispatcher,
   spec: RequestSpec,
   body: Buffer,
   idempotency?: IdempotencyClaim,
@@ -26,11 +31,17 @@ export async function dispatch(
   const graceMs = spec.lifetime === 'nobody' ? UNWATCHED_RECORD_GRACE_MS : RECORD_GRACE_MS;
   const timeToLiveMs = spec.deadlineAtMs - spec.acceptedAtMs + graceMs;
   try {
+    await admission.enter(spec);
     const result = await store.accept(spec, body, timeToLiveMs, idempotency);
-    if (result.kind !== 'accepted') return result;
+    if (result.kind !== 'accepted') {
+      admission.leave(spec);
+      return result;
+    }
     await producer.enqueue(spec.plan.steps[0]!.provider, spec.lane, { requestId: spec.requestId, step: 0 });
     return result;
   } catch (error) {
+    if (error instanceof FailureError) throw error;
+    admission.leave(spec);
     // A command that timed out may still be carried out once Redis goes on: then this one is too, right after it.
     store.cancel(spec.requestId).catch(() => undefined);
     throw unavailable(error as Error);

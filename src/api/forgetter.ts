@@ -4,25 +4,29 @@ import type { RequestStore } from '../reply/request-store.ts';
 const FLUSH_INTERVAL_MS = 50;
 
 export interface Forgetter {
-  forget(requestId: string): void;
+  /** @param keepsBody somebody else needs the body. */
+  forget(requestId: string, keepsBody: boolean): void;
   close(): Promise<void>;
 }
 
 /** What is lost with a crash, or while Redis is away, expires by its own time to live. */
 export function createForgetter(store: RequestStore, onError: (error: Error) => void): Forgetter {
-  let pending: string[] = [];
+  let pending: { requestId: string; keepsBody: boolean }[] = [];
   let timer: NodeJS.Timeout | null = null;
 
   async function flush(): Promise<void> {
     timer = null;
-    const requestIds = pending;
+    const batch = pending;
     pending = [];
-    if (requestIds.length > 0) await store.forget(requestIds).catch(onError);
+    for (const keepsBody of [false, true]) {
+      const requestIds = batch.filter((one) => one.keepsBody === keepsBody).map(({ requestId }) => requestId);
+      if (requestIds.length > 0) await store.forget(requestIds, keepsBody).catch(onError);
+    }
   }
 
   return {
-    forget(requestId) {
-      pending.push(requestId);
+    forget(requestId, keepsBody) {
+      pending.push({ requestId, keepsBody });
       timer ??= setTimeout(() => void flush(), FLUSH_INTERVAL_MS);
     },
     async close() {

@@ -21,7 +21,7 @@ export interface RelayOptions {
   /** The client has its answer (`isOver`), or went away before it was whole. */
   onLeft: (spec: RequestSpec, isOver: boolean) => void;
   /** Nothing can come of it any more: whatever works on it must stop. */
-  onHopeless: (spec: RequestSpec) => void;
+  onHopeless: (spec: RequestSpec, failure: Failure) => void;
   /** The client reads slower than it is answered: its log must not expire under it. */
   onSlowClient: (spec: RequestSpec) => void;
   onOver: (spec: RequestSpec, end: ReplyEnd) => void;
@@ -52,9 +52,23 @@ export interface HttpExchange {
   client: ClientProtocol;
   /** Sent with every answer of this request. */
   headers: Record<string, string>;
+  /** Absent: what the worker wrote, as it stands. */
+  view?: StreamView;
+}
+
+/** What one client is shown of a stream. Whatever becomes of it is said within the stream. */
+export interface StreamView {
+  /** Stands before everything. */
+  readonly opening: Buffer;
+  /** What of the answer's next bytes is shown. */
+  pass(bytes: Buffer): Buffer;
+  /** The events that end a stream which has failed. */
+  end(failure: Failure): Buffer;
 }
 
 export interface Reply {
+  /** The request is accepted: a stream that has a beginning of its own begins. */
+  begin(): void;
   /** Nobody works on the request: answer this and be done. */
   refuse(failure: Failure): void;
   /** Stops listening; the exchange is free for another reply. */
@@ -128,6 +142,14 @@ class OpenReply implements Reply {
     exchange.response.on('drain', this.#onDrain);
   }
 
+  begin(): void {
+    const { response, headers, client, view } = this.#exchange;
+    if (this.#isOver || view === undefined || response.headersSent) return;
+    response.writeHead(200, { ...headers, ...client.streamHeaders });
+    response.flushHeaders();
+    this.#write(view.opening);
+  }
+
   refuse(failure: Failure): void {
     this.#fail(failure);
   }
@@ -154,8 +176,8 @@ class OpenReply implements Reply {
 
   #accept(whole: Frame): void {
     if (this.#isOver) return;
-    const frame = this.#cutAfter === null ? whole : { ...whole, bytes: cutToResumePoint(whole, this.#cutAfter) };
-    this.#cutAfter = null;
+    const frame = this.#shown(whole);
+    this.begin();
     switch (frame.kind) {
       case 'head':
         return this.#sendHead(JSON.parse(frame.meta) as HeadMeta, frame.bytes);
@@ -170,6 +192,13 @@ class OpenReply implements Reply {
       case 'fence':
         return;
     }
+  }
+
+  #shown(whole: Frame): Frame {
+    const after = this.#cutAfter;
+    this.#cutAfter = null;
+    const bytes = after === null ? whole.bytes : cutToResumePoint(whole, after);
+    return { ...whole, bytes: this.#exchange.view?.pass(bytes) ?? bytes };
   }
 
   #sendHead(meta: HeadMeta, bytes: Buffer): void {
@@ -205,16 +234,16 @@ class OpenReply implements Reply {
 
   #failAsSaid(failure: Failure): void {
     // Its worker does not know that frames were lost and goes on.
-    if (failure.code === 'stream_interrupted') this.#options.onHopeless(this.#spec);
+    if (failure.code === 'stream_interrupted') this.#options.onHopeless(this.#spec, failure);
     this.#fail(failure);
   }
 
   #fail(failure: Failure): void {
     if (this.#isOver) return;
-    const { response, client, headers } = this.#exchange;
+    const { response, client, headers, view } = this.#exchange;
     const { requestId } = this.#spec;
     if (response.headersSent) {
-      response.end(client.encodeFailureEvent(failure, requestId, !this.#hasAnswered));
+      response.end(view?.end(failure) ?? client.encodeFailureEvent(failure, requestId, !this.#hasAnswered));
     } else {
       const answer = encodeFailureAnswer(client, failure, requestId);
       response.writeHead(answer.status, { ...headers, ...answer.headers });
@@ -225,12 +254,16 @@ class OpenReply implements Reply {
 
   /** The status goes out before the answer is known, as late as a proxy's patience allows. */
   #sendKeepAlive(): void {
+    this.begin();
     this.#write(this.#exchange.client.keepAlive);
   }
 
   #giveUp(): void {
-    this.#options.onHopeless(this.#spec);
-    this.#fail(createFailure('deadline_passed_waiting', 'No worker answered before the deadline of the request.'));
+    const message = 'No worker answered before the deadline of the request.';
+    const failure = createFailure('deadline_passed_waiting', message);
+    this.#options.onHopeless(this.#spec, failure);
+    this.begin();
+    this.#fail(failure);
   }
 
   #leave(): void {

@@ -37,6 +37,7 @@ models:
 | \`SLUICE_REDIS_URL\`, \`SLUICE_DATABASE_URL\` | used where the file names none; \`sqlite:<path>\` or \`postgres://…\` |
 | \`SLUICE_ADMIN_KEY\` | turns on \`/admin/…\` |
 | \`SLUICE_API_KEY\` | a client key that is created at start, for scripts and containers |
+| \`SLUICE_SECRETS_KEY\` | seals webhook secrets in the database: random text, the same for every process |
 | \`SLUICE_LOG_LEVEL\` | \`trace\` to \`fatal\`; default \`info\` |
 | \`SLUICE_DATA\` | where embedded Redis and SQLite keep their files; default \`.sluice\` |
 | \`HOST\`, \`PORT\` | in place of \`server.host\` and \`server.port\` |

@@ -79,8 +79,11 @@ async function bringUp(options: StartOptions, environment: Environment, running:
 
   const key = await ensureKey(runtime, environment, directory);
   variables.PORT = String(await choosePort(runtime, environment));
-  await launch({ name: 'worker', entry: 'workers/inference.ts' });
+  await launch({ name: 'worker', entry: 'workers/inference.ts', args: ['--no-batches'] });
+  await launch({ name: 'batches', entry: 'workers/batches.ts' });
   const api = await launch({ name: 'api', entry: 'src/main.ts' });
+  // Where `sluice batch` looks for it.
+  writeFileSync(join(directory, 'url'), `${api.details.url}/v1\n`);
   printWelcome(api.details.url as string, key, runtime, options.verbose ? null : join(directory, 'logs'));
 }
 

@@ -8,6 +8,8 @@ export interface Environment {
   adminKey: string | undefined;
   /** A client key to create at start, for scripts and tests. */
   apiKey: string | undefined;
+  /** Seals what must be stored but stay readable: the secrets of webhooks. */
+  secretsKey: string | undefined;
   host: string | undefined;
   port: number | undefined;
   logLevel: string;
@@ -24,6 +26,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     databaseUrl: text(variables.SLUICE_DATABASE_URL),
     adminKey: text(variables.SLUICE_ADMIN_KEY),
     apiKey: text(variables.SLUICE_API_KEY),
+    secretsKey: text(variables.SLUICE_SECRETS_KEY),
     host: text(variables.HOST),
     port: portOf(variables.PORT),
     logLevel: text(variables.SLUICE_LOG_LEVEL) ?? 'info',

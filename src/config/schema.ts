@@ -1,6 +1,9 @@
 // The configuration file as its author writes it. Everything is optional but what cannot be guessed; every default
 // stands here. `docs/configuration.md` and the JSON Schema for editors (sluice.schema.json) are generated from it.
 import { z } from 'zod';
+import { batches, files } from './batch-schema.ts';
+import { deadLetters } from './dead-letter-schema.ts';
+import { webhooks } from './webhook-schema.ts';
 
 export const PROTOCOLS = [
   'openai-chat',
@@ -47,6 +50,7 @@ const price = z
     input: usdPerMillion.describe('USD per million input tokens.'),
     cached_input: usdPerMillion.optional().describe('Default: the input price.'),
     cache_write: usdPerMillion.optional().describe('Default: the input price.'),
+    cache_write_long: usdPerMillion.optional().describe('For an hour. Default: 1.6 times cache_write.'),
     output: usdPerMillion.describe('USD per million output tokens, reasoning included.'),
   })
   .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
@@ -94,6 +98,12 @@ const provider = z.strictObject({
     .partialRecord(z.enum(PROTOCOLS), z.string().regex(/^\//, 'must start with "/"'))
     .default({})
     .describe('Paths by protocol, where they are not the protocol’s own; {model} becomes the deployment’s model.'),
+  prefill: z
+    .enum(['plain', 'prefix', 'continue', 'never'])
+    .optional()
+    .describe(
+      'How its models go on with a text of theirs, for streams that broke off: a closing assistant message (plain), one marked so (prefix: Mistral, DeepSeek), vLLM’s flags (continue). Default: what is known of the model.',
+    ),
   query: z.record(z.string(), z.string()).default({}).describe('Added to every call: api-version and the like.'),
   limits: limits.default({}),
   timeouts: timeouts.prefault({}),
@@ -157,6 +167,16 @@ const server = z.strictObject({
   keep_alive_ms: milliseconds
     .default(15_000)
     .describe('A comment line goes to a stream that has been idle for so long.'),
+  resume_grace_ms: milliseconds
+    .default(30_000)
+    .describe('A request with an Idempotency-Key goes on so long without any client, so that one can come back to it.'),
+  hold_back_tokens: z
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(0)
+    .describe('First tokens of a stream that wait for more: a vendor that fails before is replaced unseen.'),
   stream_ids: z.boolean().default(true).describe('Every streamed event carries an id, so that it can be resumed.'),
   shutdown_grace_ms: milliseconds.default(25_000).describe('How long running streams may go on after SIGTERM.'),
 });
@@ -168,7 +188,17 @@ const workers = z.strictObject({
 });
 
 const storage = z.strictObject({
-  finished_ms: milliseconds.default(60_000).describe('How long a finished answer stays readable in Redis.'),
+  finished_ms: milliseconds
+    .default(3_600_000)
+    .describe('How long a finished stream, or an answer that nobody has fetched yet, stays readable in Redis.'),
+  idempotency_ms: milliseconds
+    .default(86_400_000)
+    .describe('How long an Idempotency-Key is remembered, and its answer kept.'),
+  store_responses: z
+    .boolean()
+    .default(true)
+    .describe('What store is for a request to /v1/responses that does not say: kept, as at OpenAI.'),
+  responses_days: positive.max(3_650).default(30).describe('How long responses are kept. Conversations stay.'),
 });
 
 export const configurationSchema = z.strictObject({
@@ -187,6 +217,10 @@ export const configurationSchema = z.strictObject({
   models: z.record(z.string().min(1), model).default({}),
   workers: workers.prefault({}),
   storage: storage.prefault({}),
+  files: files.prefault({}),
+  batches: batches.prefault({}),
+  webhooks: webhooks.prefault({}),
+  dead_letters: deadLetters.prefault({}),
 });
 
 /** Validated, with every default filled in. */

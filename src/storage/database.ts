@@ -3,9 +3,10 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { Kysely, PostgresDialect, SqliteDialect, type SqliteStatement } from 'kysely';
+import { Kysely, PostgresDialect, type SqliteStatement } from 'kysely';
 import pg from 'pg';
 import { migrate } from './migrations.ts';
+import { PatientSqliteDialect } from './patient-sqlite.ts';
 import type { Tables } from './tables.ts';
 
 export type Database = Kysely<Tables>;
@@ -14,8 +15,8 @@ export type Database = Kysely<Tables>;
 export type DatabaseUrl = string;
 
 const SQLITE_PREFIX = 'sqlite:';
-/** Another process may hold the one writer's lock: the ledger's batches take milliseconds. */
-const SQLITE_BUSY_MS = 5_000;
+/** For opening only; PatientSqliteDialect waits afterwards. */
+const SQLITE_OPEN_BUSY_MS = 5_000;
 const MAX_PREPARED_STATEMENTS = 64;
 const MIGRATION_TRIES = 3;
 const MIGRATION_RETRY_MS = 300;
@@ -65,15 +66,16 @@ function postgresDialect(connectionString: string, onError: (error: Error) => vo
   return new PostgresDialect({ pool });
 }
 
-function sqliteDialect(url: string): SqliteDialect {
+function sqliteDialect(url: string): PatientSqliteDialect {
   if (!url.startsWith(SQLITE_PREFIX))
     throw new TypeError(`database url must begin with sqlite: or postgres:, not ${url}`);
   const path = url.slice(SQLITE_PREFIX.length);
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
   const file = new DatabaseSync(path);
   // Readers (the API) and the writer (the ledger) do not block each other; a crash loses no committed row.
-  file.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = ${SQLITE_BUSY_MS}`);
-  return new SqliteDialect({ database: adaptNodeSqlite(file) });
+  file.exec(`PRAGMA busy_timeout = ${SQLITE_OPEN_BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
+  file.exec('PRAGMA busy_timeout = 0');
+  return new PatientSqliteDialect({ database: adaptNodeSqlite(file) });
 }
 
 /** Kysely speaks better-sqlite3's interface; node:sqlite differs in how it takes parameters and tells readers apart. */

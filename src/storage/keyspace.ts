@@ -4,6 +4,7 @@
 //   {ns:r<shard>}   request records, bodies, logs, reply and control channels    (a reply shard)
 //   {ns:<provider>} BullMQ's keys of one provider's queues                       (its prefix)
 import { shardOf } from '../contracts/ids.ts';
+import type { Lane } from '../contracts/job.ts';
 
 export interface RequestKeys {
   record: string;
@@ -21,11 +22,19 @@ export interface ScopeKeys {
   room: string;
   /** Sorted set of the same requests, scored by when they were last seen. */
   presence: string;
+  /** Sorted sets, one per lane: who waits for its first permit here, scored by acceptance (src/limits/lines.ts). */
+  lines: Record<Lane, string>;
+  /** Hash: how long its calls take, and what they use of what is reserved. */
+  pace: string;
 }
 
 export interface Keyspace {
   namespace: string;
   request(requestId: string): RequestKeys;
+  /** What the record's keys of one shard begin with: the rest is the request id. */
+  recordPrefix(shard: number): string;
+  /** Text: fingerprint and id of the request that has this idempotency key. */
+  idempotency(shard: number, name: string): string;
   /** Pub/sub channel on which frames of this shard reach one API instance. */
   replyChannel(shard: number, inbox: string): string;
   /** Pub/sub channel on which cancellations of this shard reach one worker process. */
@@ -35,6 +44,14 @@ export interface Keyspace {
   scope(name: string): ScopeKeys;
   /** Pub/sub channel that says which scopes have room again. */
   freedChannel: string;
+  /** Set: the keys of all lines that may have somebody in them. */
+  lines: string;
+  /** Hash: key of a line → tokens of all who stand in it. */
+  lineTokens: string;
+  /** Hash: key of a line → how many have left it with a permit since it was last empty, and since when that is. */
+  lineServed: string;
+  /** Hash: name of what an operator holds → why and since when, JSON. */
+  holds: string;
   /** Hash: attempt id → ledger entry to write if nobody ever closes the attempt. */
   openAttempts: string;
   /** Sorted set: attempt id scored by the end of its lease. */
@@ -47,6 +64,8 @@ export interface Keyspace {
   /** Hash: deployment id → unix ms until which its circuit is open; only circuits that are not closed. */
   openCircuits: string;
   budget(keyId: string): string;
+  /** Text: the request that works on a conversation. */
+  conversation(id: string): string;
   queuePrefix(provider: string): string;
 }
 
@@ -60,6 +79,8 @@ export function createKeyspace(namespace: string): Keyspace {
       const tag = shardTag(shardOf(requestId));
       return { record: `${tag}:req:${requestId}`, body: `${tag}:body:${requestId}`, log: `${tag}:log:${requestId}` };
     },
+    recordPrefix: (shard) => `${shardTag(shard)}:req:`,
+    idempotency: (shard, name) => `${shardTag(shard)}:idem:${name}`,
     replyChannel: (shard, inbox) => `${shardTag(shard)}:reply:${inbox}`,
     controlChannel: (shard, workerId) => `${shardTag(shard)}:worker:${workerId}`,
     workers: (shard) => `${shardTag(shard)}:workers`,
@@ -71,12 +92,18 @@ export function createKeyspace(namespace: string): Keyspace {
           leases: `${core}:leases:${name}`,
           room: `${core}:room:${name}`,
           presence: `${core}:presence:${name}`,
+          lines: { interactive: `${core}:line:interactive:${name}`, batch: `${core}:line:batch:${name}` },
+          pace: `${core}:pace:${name}`,
         };
         scopes.set(name, keys);
       }
       return keys;
     },
     freedChannel: `${core}:freed`,
+    lines: `${core}:lines`,
+    lineTokens: `${core}:line-tokens`,
+    lineServed: `${core}:line-served`,
+    holds: `${core}:holds`,
     openAttempts: `${core}:open`,
     openLeases: `${core}:open-leases`,
     ledgerStream: `${core}:ledger`,
@@ -84,6 +111,7 @@ export function createKeyspace(namespace: string): Keyspace {
     circuit: (deploymentId) => `${core}:circuit:${deploymentId}`,
     openCircuits: `${core}:open-circuits`,
     budget: (keyId) => `${core}:budget:${keyId}`,
+    conversation: (id) => `${core}:conversation:${id}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,
   };
 }

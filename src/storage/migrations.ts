@@ -1,7 +1,11 @@
 // Schema changes, in order, applied at start by whichever process comes first. Never edit one that was released.
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
+import { filesAndBatches } from './batch-tables.ts';
+import { deadLetters } from './dead-letter-tables.ts';
+import { responsesAndConversations } from './response-tables.ts';
 import type { Tables } from './tables.ts';
+import { webhooks } from './webhook-tables.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '2026-11-20-keys-and-ledger': {
@@ -20,6 +24,10 @@ const MIGRATIONS: Record<string, Migration> = {
       await createRequests(database);
     },
   },
+  '2026-11-21-files-and-batches': filesAndBatches,
+  '2026-11-22-webhooks': webhooks,
+  '2026-11-23-responses-and-conversations': responsesAndConversations,
+  '2026-11-24-dead-letters': deadLetters,
 };
 
 async function createLedgerEntries(database: Kysely<unknown>): Promise<void> {
@@ -42,7 +50,7 @@ async function createLedgerEntries(database: Kysely<unknown>): Promise<void> {
 }
 
 async function createRequests(database: Kysely<unknown>): Promise<void> {
-  const texts = ['day', 'key_id', 'model', 'protocol', 'lane', 'outcome'];
+  const texts = ['day', 'key_id', 'model', 'protocol', 'lane', 'outcome', 'timeline'];
   const counts = ['is_stream', 'accepted_at', 'finished_at', 'attempts', 'charge_units'];
   let table = database.schema.createTable('requests').addColumn('request_id', 'text', (column) => column.primaryKey());
   for (const name of texts) table = table.addColumn(name, 'text', (column) => column.notNull());

@@ -1,15 +1,11 @@
 // The SQL tables as code sees them. Times are unix milliseconds, money is picodollars, both whole numbers.
-import type { ColumnType } from 'kysely';
+import type { BatchTables } from './batch-tables.ts';
+import type { OptionalWhole, Whole } from './columns.ts';
+import type { DeadLetterTables } from './dead-letter-tables.ts';
+import type { ResponseTables } from './response-tables.ts';
+import type { WebhookTables } from './webhook-tables.ts';
 
-/** SQLite gives bigint, PostgreSQL strings; either takes both and numbers. */
-type Whole = ColumnType<bigint | string, number | bigint | string, number | bigint | string>;
-type OptionalWhole = ColumnType<
-  bigint | string | null,
-  number | bigint | string | null,
-  number | bigint | string | null
->;
-
-export interface Tables {
+export interface Tables extends BatchTables, DeadLetterTables, ResponseTables, WebhookTables {
   api_keys: ApiKeysTable;
   ledger_entries: LedgerEntriesTable;
   requests: RequestsTable;
@@ -72,4 +68,6 @@ export interface RequestsTable {
   attempts: Whole;
   cost_pico_usd: Whole;
   charge_units: Whole;
+  /** JSON: where the time went. */
+  timeline: string;
 }

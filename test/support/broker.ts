@@ -29,12 +29,17 @@ export interface TestBroker {
   redis: TestRedis;
   database: Database;
   databaseUrl: string;
+  /** Data of all its processes. */
+  directory: string;
   apis: TestProcess[];
   workers: TestProcess[];
+  /** Processes of the batch engine: none unless asked for. */
+  batches: TestProcess[];
   /** Of the first API process. */
   url: string;
   startApi(): Promise<TestProcess>;
   startWorker(args?: string[]): Promise<TestProcess>;
+  startBatches(): Promise<TestProcess>;
   createKey(name: string, settings?: Partial<KeySettings>): Promise<{ id: string; secret: string }>;
   stop(): Promise<void>;
 }
@@ -48,6 +53,7 @@ export interface TestBrokerOptions {
   apis?: number;
   workers?: number;
   workerArgs?: string[];
+  batches?: number;
 }
 
 const ROOT = new URL('../../', import.meta.url);
@@ -78,13 +84,16 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
       SLUICE_ADMIN_KEY: ADMIN_KEY,
       SLUICE_LOG_LEVEL: 'info',
       PORT: '0',
+      SLUICE_DATA: directory,
     });
   const broker: TestBroker = {
     redis,
     database,
     databaseUrl,
+    directory,
     apis: [],
     workers: [],
+    batches: [],
     url: '',
     async startApi() {
       const api = await launch('src/main.ts', []);
@@ -92,16 +101,21 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
       return api;
     },
     async startWorker(args = options.workerArgs ?? []) {
-      const worker = await launch('workers/inference.ts', args);
+      const worker = await launch('workers/inference.ts', [...args, '--no-batches']);
       broker.workers.push(worker);
       return worker;
+    },
+    async startBatches() {
+      const engine = await launch('workers/batches.ts', []);
+      broker.batches.push(engine);
+      return engine;
     },
     async createKey(name, settings) {
       const { key, secret } = await keyStore.create(name, settings);
       return { id: key.id, secret };
     },
     async stop() {
-      await Promise.all([...broker.apis, ...broker.workers].map((running) => running.kill()));
+      await Promise.all([...broker.apis, ...broker.workers, ...broker.batches].map((running) => running.kill()));
       await database.destroy();
       if (options.sharedRedis === undefined) await redis.stop();
       rmSync(directory, { recursive: true, force: true });
@@ -110,6 +124,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
   const started = await Promise.allSettled([
     ...Array.from({ length: options.apis ?? 1 }, () => broker.startApi()),
     ...Array.from({ length: options.workers ?? 1 }, () => broker.startWorker()),
+    ...Array.from({ length: options.batches ?? 0 }, () => broker.startBatches()),
   ]);
   const failed = started.find((start) => start.status === 'rejected');
   if (failed !== undefined) {

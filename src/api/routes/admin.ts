@@ -7,8 +7,13 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatCharge, formatUsd, parseCharge } from '../../contracts/money.ts';
 import { REPORT_DIMENSIONS, type ReportDimension, reportUsage } from '../../ledger/usage-report.ts';
 import { authenticateAdmin, bearerToken } from '../authenticate.ts';
+import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
+import { invalidValue } from '../invalid-value.ts';
 import { parseBody } from '../read-body.ts';
+import { registerAdminDeadLetters } from './admin-dead-letters.ts';
+import { registerAdminHolds } from './admin-holds.ts';
+import { registerAdminWebhooks } from './admin-webhooks.ts';
 
 const positive = z.number().int().positive();
 
@@ -42,7 +47,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       admin.get('/keys', tags, async () => ({ data: (await context.keyStore.list()).map(describeKey) }));
 
       admin.post('/keys', tags, async (request, reply) => {
-        const { name, ...settings } = expect(newKey, parseBody(request.body).value);
+        const { name, ...settings } = checkInput(newKey, parseBody(request.body).value);
         const { key, secret } = await context.keyStore.create(name, {
           ...DEFAULT_KEY_SETTINGS,
           ...readSettings(settings),
@@ -51,7 +56,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       });
 
       admin.patch<{ Params: { id: string } }>('/keys/:id', tags, async (request) => {
-        const settings = readSettings(expect(keySettings, parseBody(request.body).value));
+        const settings = readSettings(checkInput(keySettings, parseBody(request.body).value));
         const key = await context.keyStore.update(request.params.id, settings);
         await announceKeyChange(context.redis, context.keyspace);
         return describeKey(existing(key, request.params.id));
@@ -63,7 +68,10 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
         return describeKey(existing(key, request.params.id));
       });
 
-      admin.get('/usage', tags, async (request) => usage(context, expect(usageQuery, request.query)));
+      admin.get('/usage', tags, async (request) => usage(context, checkInput(usageQuery, request.query)));
+      registerAdminHolds(admin, context);
+      registerAdminDeadLetters(admin, context);
+      registerAdminWebhooks(admin, context);
       done();
     },
     { prefix: '/admin' },
@@ -74,7 +82,7 @@ async function usage(context: ApiContext, query: z.output<typeof usageQuery>) {
   const groupBy = query.group_by.split(',').map((name) => name.trim());
   const unknown = groupBy.find((name) => !REPORT_DIMENSIONS.includes(name as ReportDimension));
   if (unknown !== undefined) {
-    throw invalid('group_by', `'${unknown}' is none of ${REPORT_DIMENSIONS.join(', ')}`);
+    throw invalidValue('group_by', `'${unknown}' is none of ${REPORT_DIMENSIONS.join(', ')}`);
   }
   const rows = await reportUsage(context.database, {
     groupBy: groupBy as ReportDimension[],
@@ -136,15 +144,4 @@ function readSettings(settings: z.output<typeof keySettings>): Partial<KeySettin
 function existing(key: ApiKey | null, id: string): ApiKey {
   if (key === null) throw new FailureError(createFailure('request_not_found', `There is no key '${id}'.`));
   return key;
-}
-
-function expect<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw invalid(issue.path.join('.'), issue.message);
-}
-
-function invalid(param: string, what: string): FailureError {
-  return new FailureError(createFailure('request_invalid', `Invalid value for '${param}': ${what}.`, { param }));
 }

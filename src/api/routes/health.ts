@@ -20,12 +20,17 @@ export function registerHealth(app: FastifyInstance, context: ApiContext): void 
   app.get('/readyz', hidden, async (_request, reply) => {
     const readiness = await checkReadiness(context);
     const isReady = Object.values(readiness).every(Boolean);
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', checks: readiness });
+    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', checks: readiness, holds: describeHolds(context) });
   });
   app.get('/metrics', hidden, async (_request, reply) => {
     const { registry } = context.metrics;
     return reply.type(registry.contentType).send(await registry.metrics());
   });
+}
+
+/** Said, but no reason not to be ready: whatever is not held is answered. */
+function describeHolds({ holds }: ApiContext) {
+  return holds.all().map(({ name, reason }) => ({ name, reason }));
 }
 
 async function checkReadiness(context: ApiContext): Promise<Readiness> {

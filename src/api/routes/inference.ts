@@ -1,20 +1,23 @@
 // POST /v1/chat/completions and its like: authenticate → decode → admit → plan → dispatch → relay.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { RequestBody } from '../../batches/resolve-files.ts';
 import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
 import type { ClientEndpoint, ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
 import { findProtocolRoute } from '../../protocols/registry.ts';
 import { planRoute } from '../../routing/plan-route.ts';
-import { admitByKeyLimits, checkModelAllowed, readPinnedProvider, reserveBudget } from '../admit.ts';
+import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from '../admit.ts';
 import { authenticate, readSecret } from '../authenticate.ts';
-import type { ApiContext } from '../context.ts';
+import { backgroundView, isAnsweredAtOnce, joinBackground, sendQueued } from '../background.ts';
+import { type ApiContext, isHeldIn } from '../context.ts';
 import { createSpec, readWish } from '../create-spec.ts';
 import { dispatch, rethrow } from '../dispatch.ts';
 import { idempotencyConflict } from '../idempotency.ts';
 import { join, sendAccepted } from '../join.ts';
 import { parseBody } from '../read-body.ts';
-import type { Relay } from '../relay.ts';
+import type { Relay, StreamView } from '../relay.ts';
+import { giveConversationBack, remember } from '../remember.ts';
 import { idHeaders, readTarget, routeNotFound } from '../request-target.ts';
 
 export function registerInference(
@@ -57,7 +60,7 @@ async function answer(
   const target = readTarget(request);
   const client = endpoint.select(target);
   if (client === null) throw new FailureError(routeNotFound(request));
-  const { bytes, value } = parseBody(request.body);
+  const { bytes, value } = expectBody(await context.fileResolver.resolve(key.id, parseBody(request.body)));
   const facts = expectFacts(client.readRequest(value, target));
   checkModelAllowed(key, facts.model);
   const plan = planFor(context, client, facts, request);
@@ -72,39 +75,54 @@ async function answer(
       .send(body);
   }
   const wish = readWish(context, request, key.id, bytes);
+  const joinKnown = (requestId: string) =>
+    facts.memory?.isBackground === true && !wish.isAsync
+      ? joinBackground(context, relay, { request, reply, requestId })
+      : join(context, relay, { request, reply, wish, requestId });
   if (wish.idempotency !== null) {
     const known = await context.store
       .findByIdempotencyKey(wish.idempotency.shard, wish.idempotency.name)
       .catch(rethrow);
     if (known !== null && known.fingerprint !== wish.idempotency.fingerprint) throw idempotencyConflict();
-    if (known !== null) return join(context, relay, { request, reply, wish, requestId: known.requestId });
+    if (known !== null) return joinKnown(known.requestId);
   }
-  const spec = createSpec({ context, client, key, facts, body: value, plan, request, wish });
-  const limitHeaders = await admitByKeyLimits(
-    context.limiter,
-    spec.keyScope,
-    spec.deadlineAtMs - spec.acceptedAtMs,
-  ).catch(rethrow);
-  spec.budgetHold = await reserveBudget(context, key, plan, spec).catch(rethrow);
+  const created = createSpec({ context, client, key, facts, body: value, plan, request, wish });
+  const limitHeaders = await readKeyLimits(context.limiter, created.keyScope).catch(rethrow);
+  const { spec, body } =
+    facts.memory === undefined
+      ? { spec: created, body: bytes }
+      : await remember(context, { client, target, memory: facts.memory, spec: created, value, bytes });
+  spec.budgetHold = await reserveBudget(context, key, plan, spec).catch((error: Error) => {
+    giveBack(context, spec);
+    return rethrow(error);
+  });
 
   const headers = { ...idHeaders(client, spec.requestId), ...limitHeaders };
-  const open = wish.isAsync ? null : listen(relay, { spec, client, headers, request, reply });
+  const isAwaited = !wish.isAsync && !isAnsweredAtOnce(spec);
+  const view = backgroundView(spec, body);
+  const open = isAwaited ? listen(relay, { spec, client, headers, view, request, reply }) : null;
   try {
-    const result = await dispatch(context, spec, bytes, wish.idempotency ?? undefined);
-    if (result.kind === 'accepted') return open === null ? sendAccepted(reply, spec.requestId) : undefined;
+    const result = await dispatch(context, spec, body, wish.idempotency ?? undefined);
+    if (result.kind === 'accepted') {
+      if (open !== null) return open.begin();
+      return wish.isAsync ? sendAccepted(reply, spec.requestId) : sendQueued(reply.headers(headers), spec, body);
+    }
     // Somebody was faster with the same idempotency key.
-    giveBudgetBack(context, spec);
+    giveBack(context, spec);
     open?.release();
     if (result.kind === 'conflict') throw idempotencyConflict();
-    return await join(context, relay, { request, reply, wish, requestId: result.requestId });
+    return await joinKnown(result.requestId);
   } catch (error) {
-    giveBudgetBack(context, spec);
+    giveBack(context, spec);
     if (open === null || !(error instanceof FailureError)) throw error;
     open.refuse(error.failure);
   }
 }
 
-function giveBudgetBack(context: ApiContext, { budgetHold, requestId }: RequestSpec): void {
+/** It was not accepted: what was reserved for it is free again. */
+function giveBack(context: ApiContext, spec: RequestSpec): void {
+  const { budgetHold, requestId } = spec;
+  giveConversationBack(context, spec);
   if (budgetHold !== null) context.budgets.settle(budgetHold, requestId, 0).catch(() => undefined);
 }
 
@@ -114,18 +132,26 @@ function listen(
     spec,
     client,
     headers,
+    view,
     request,
     reply,
   }: {
     spec: RequestSpec;
     client: ClientProtocol;
     headers: Record<string, string>;
+    view: StreamView | null;
     request: FastifyRequest;
     reply: FastifyReply;
   },
 ) {
   reply.hijack();
-  return relay.open(spec, { request: request.raw, response: reply.raw, client, headers });
+  const exchange = { request: request.raw, response: reply.raw, client, headers };
+  return relay.open(spec, view === null ? exchange : { ...exchange, view });
+}
+
+function expectBody(body: RequestBody | Failure): RequestBody {
+  if (isFailure(body)) throw new FailureError(body);
+  return body;
 }
 
 function expectFacts(facts: RequestFacts | Failure): RequestFacts {
@@ -150,6 +176,7 @@ function planFor(
       catalogue: context.catalogue,
       canServe: (protocols) => findProtocolRoute(client.name, protocols) !== null,
       isCooling: context.circuits.isOpen,
+      isHeld: isHeldIn(context),
       random: Math.random,
     },
   );

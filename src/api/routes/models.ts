@@ -1,38 +1,64 @@
-// GET /v1/models: what this key may use, with prices.
-import type { FastifyInstance } from 'fastify';
+// GET models: what this key may use, with prices, in the shape that the caller's SDK reads.
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type ApiKey, mayUseModel } from '../../accounts/api-key.ts';
 import type { Catalogue, Model } from '../../config/catalogue.ts';
-import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { createFailure, FailureError, isFailure } from '../../contracts/failure.ts';
 import { formatUsd, type PicoUsd } from '../../contracts/money.ts';
-import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
-import { authenticate, bearerToken } from '../authenticate.ts';
+import { anthropicModels } from '../../protocols/anthropic-messages/model-list.ts';
+import { geminiModels } from '../../protocols/gemini-generate-content/model-list.ts';
+import type { ListedModel, ModelShape } from '../../protocols/model-list.ts';
+import { openaiModels } from '../../protocols/openai/model-list.ts';
+import { authenticate, readSecret } from '../authenticate.ts';
 import type { ApiContext } from '../context.ts';
+import { readTarget } from '../request-target.ts';
 
 const TOKENS_PER_PRICE = 1_000_000n;
 
+interface Address {
+  path: string;
+  shapeOf: (request: FastifyRequest) => ModelShape;
+}
+
+const ADDRESSES: readonly Address[] = [
+  { path: '/v1/models', shapeOf: shapeByHeaders },
+  { path: '/v1/openai/models', shapeOf: () => openaiModels },
+  { path: '/v1beta/models', shapeOf: () => geminiModels },
+  { path: '/v1alpha/models', shapeOf: () => geminiModels },
+];
+
+/** Three vendors have the same address: what only one of them has in its requests tells whose client asks. */
+function shapeByHeaders(request: FastifyRequest): ModelShape {
+  const { headers } = request;
+  if (headers['anthropic-version'] !== undefined || headers['x-api-key'] !== undefined) return anthropicModels;
+  const isGoogle = headers['x-goog-api-key'] !== undefined || readTarget(request).query.key !== undefined;
+  return isGoogle ? geminiModels : openaiModels;
+}
+
 export function registerModels(app: FastifyInstance, context: ApiContext): void {
-  for (const prefix of ['/v1', '/v1/openai']) {
-    app.get(
-      `${prefix}/models`,
-      { config: { client: openaiChatClient }, schema: { summary: 'Models this key may use', tags: ['models'] } },
-      async (request) => {
-        const key = await authenticate(bearerToken(request.headers), context.keys);
-        const names = context.catalogue.modelNames.filter((name) => mayUseModel(key.settings, name));
-        return {
-          object: 'list',
-          data: names.map((name) => describe(context.catalogue, context.catalogue.findModel(name)!)),
-        };
-      },
-    );
+  const { catalogue } = context;
+  const authenticated = (request: FastifyRequest, shape: ModelShape) =>
+    authenticate(readSecret(request, shape.client), context.keys);
+
+  for (const { path, shapeOf } of ADDRESSES) {
+    const options = (summary: string) => ({
+      config: { selectClient: (request: FastifyRequest) => shapeOf(request).client },
+      schema: { summary, tags: ['models'] },
+    });
+    app.get(path, options('Models this key may use, in the shape of the caller’s SDK'), async (request) => {
+      const shape = shapeOf(request);
+      const key = await authenticated(request, shape);
+      const names = catalogue.modelNames.filter((name) => mayUseModel(key.settings, name));
+      const models = names.map((name) => listed(catalogue, catalogue.findModel(name)!));
+      const answer = shape.list(models, readTarget(request).query);
+      if (isFailure(answer)) throw new FailureError(answer);
+      return answer;
+    });
     // A model's name may hold slashes: the rest of the path is the name.
-    app.get<{ Params: { '*': string } }>(
-      `${prefix}/models/*`,
-      { config: { client: openaiChatClient }, schema: { summary: 'One model', tags: ['models'] } },
-      async (request) => {
-        const key = await authenticate(bearerToken(request.headers), context.keys);
-        return describe(context.catalogue, findUsable(context.catalogue, key, request.params['*']));
-      },
-    );
+    app.get<{ Params: { '*': string } }>(`${path}/*`, options('One model'), async (request) => {
+      const shape = shapeOf(request);
+      const key = await authenticated(request, shape);
+      return shape.describe(listed(catalogue, findUsable(catalogue, key, request.params['*'])));
+    });
   }
 }
 
@@ -43,16 +69,12 @@ function findUsable(catalogue: Catalogue, key: ApiKey, name: string): Model {
   throw new FailureError(createFailure('model_not_found', message, { param: 'model' }));
 }
 
-/** `created` is required by OpenAI's schema; nothing knows when a configured name came to be. */
-function describe(catalogue: Catalogue, model: Model) {
-  const first = model.candidates[0]!;
-  const price = catalogue.priceOf(first.deployment, first.upstreamModel, 0);
+function listed(catalogue: Catalogue, { name, candidates }: Model): ListedModel {
+  const { deployment, upstreamModel } = candidates[0]!;
+  const price = catalogue.priceOf(deployment, upstreamModel, 0);
   return {
-    id: model.name,
-    object: 'model',
-    created: 0,
-    owned_by: first.deployment.provider.name,
-    providers: [...new Set(model.candidates.map((candidate) => candidate.deployment.provider.name))],
+    name,
+    providers: [...new Set(candidates.map((candidate) => candidate.deployment.provider.name))],
     pricing:
       price === null
         ? null

@@ -1,0 +1,157 @@
+// Admission by backlog: a request that cannot be answered before its deadline, as far as anybody can know, is refused at
+// once and told when a place will be free. Whoever is admitted stands in the lines (src/limits/lines.ts) until its permit.
+//
+// Counting costs one command. While little waits nobody waits for that one: it leaves with the request's own. Under
+// pressure its answer is waited for, and a forecast decides.
+import type { Catalogue, Deployment } from '../config/catalogue.ts';
+import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import { circuitOf, type RouteStep } from '../contracts/route-plan.ts';
+import type { ForecastAnswer, Forecaster } from '../limits/forecaster.ts';
+import { type LineEntry, type Lines, type LineTotals, lineEntry } from '../limits/lines.ts';
+import type { Circuits } from '../routing/circuits.ts';
+import type { Holds } from '../routing/holds.ts';
+
+export interface Admission {
+  /** Throws a FailureError (503, 429) with a computed wait. Rejects when Redis does not answer and it matters. */
+  enter(spec: RequestSpec): Promise<void>;
+  /** It was not queued after all. */
+  leave(spec: RequestSpec): void;
+  /** Until its permit, while it waits at this step of its plan; null where nobody can say. Milliseconds from now. */
+  expectedWaitMs(spec: RequestSpec, step: RouteStep): Promise<number | null>;
+  /** How many stand before it in its deployment's line; null when it does not stand there. */
+  place(spec: RequestSpec, step: RouteStep): Promise<number | null>;
+}
+
+export interface AdmissionOptions {
+  lines: Lines;
+  forecaster: Forecaster;
+  catalogue: Catalogue;
+  holds: Holds;
+  circuits: Circuits;
+  onError: (error: Error) => void;
+}
+
+/** So much of a minute's limit may wait before a forecast is made: a quarter of a second's worth, but a few at least. */
+const CALM_PART = 1 / 240;
+const CALM_AT_LEAST = 4;
+/** Of a limited concurrency a quarter. */
+const CALM_TURNS = 4;
+/** Where nothing is limited: more than wait for their worker at 4,000 requests a second (3 ms each). */
+const CALM_UNLIMITED = 64;
+/** Forecasts are wrong by a little: an answer that is due in the last moment will be late. */
+const MARGIN_PART = 0.05;
+const MARGIN_MS = 250;
+const MAX_LINES_SEEN = 10_000;
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { lines, forecaster, catalogue, holds, circuits, onError } = options;
+  /** What stood in each line when this process last counted somebody in. */
+  const seen = new Map<string, number>();
+
+  function note(entry: LineEntry, totals: readonly LineTotals[]): void {
+    if (seen.size >= MAX_LINES_SEEN) seen.clear();
+    seen.set(lineName(entry), totals[0]!.requests);
+  }
+
+  async function enterLines(entry: LineEntry): Promise<LineTotals[]> {
+    const totals = await lines.enter(entry);
+    note(entry, totals);
+    return totals;
+  }
+
+  function isCalm(spec: RequestSpec, entry: LineEntry): boolean {
+    const deployment = catalogue.deployments.get(spec.plan.steps[0]!.deployment);
+    if (spec.keyScope !== null || deployment === undefined) return false;
+    return (seen.get(lineName(entry)) ?? 0) <= calmRequests(deployment, entry.tokens);
+  }
+
+  /** The request itself stands in the lines already: it is not before itself. */
+  function forecast(spec: RequestSpec, step: RouteStep, totals: readonly LineTotals[] = []): Promise<ForecastAnswer> {
+    const deployment = catalogue.deployments.get(step.deployment)!;
+    const entry = lineEntry(spec, step);
+    const own = lineEntry(spec, spec.plan.steps[0]!);
+    const before = new Map(own.scopes.map((name, index) => [name, totals[index]]));
+    const placeOf = (name: string) => {
+      const total = before.get(name);
+      return total && { requests: total.requests - 1, tokens: total.tokens - entry.tokens };
+    };
+    const { keyScope, deadlineAtMs } = spec;
+    return forecaster.ask({ entry, deployment, keyScope, deadlineAtMs, placeOf });
+  }
+
+  /** Steps that can be asked now. What is held or out of rotation is waited for without a forecast. */
+  function askable({ plan }: RequestSpec): RouteStep[] {
+    return plan.steps.filter((step) => {
+      const deployment = catalogue.deployments.get(step.deployment);
+      return deployment !== undefined && holds.find(deployment) === null && !circuits.isOpen(circuitOf(step));
+    });
+  }
+
+  async function check(spec: RequestSpec, totals: readonly LineTotals[]): Promise<Failure | null> {
+    const steps = askable(spec);
+    if (steps.length === 0) return null;
+    const answers = await Promise.all(steps.map((step) => forecast(spec, step, totals)));
+    const best = answers.reduce((soonest, next) => (endMs(next) < endMs(soonest) ? next : soonest));
+    const leftMs = spec.deadlineAtMs - Date.now();
+    if (endMs(best) <= leftMs) return null;
+    return refusal(best, steps[0]!.provider, totals[0]!.requests - 1);
+  }
+
+  return {
+    async enter(spec) {
+      const entry = lineEntry(spec, spec.plan.steps[0]!);
+      const entered = enterLines(entry);
+      if (isCalm(spec, entry)) {
+        entered.catch(onError);
+        return;
+      }
+      const failure = await check(spec, await entered);
+      if (failure === null) return;
+      seen.set(lineName(entry), Math.max(0, (seen.get(lineName(entry)) ?? 1) - 1));
+      lines.leave(entry).catch(onError);
+      throw new FailureError(failure);
+    },
+    leave(spec) {
+      lines.leave(lineEntry(spec, spec.plan.steps[0]!)).catch(onError);
+    },
+    async expectedWaitMs(spec, step) {
+      const deployment = catalogue.deployments.get(step.deployment);
+      if (deployment === undefined || holds.find(deployment) !== null) return null;
+      const { startMs, keyStartMs } = await forecast(spec, step);
+      return Math.max(startMs, keyStartMs);
+    },
+    place: (spec, step) => lines.place(lineEntry(spec, step), `deployment:${step.deployment}`),
+  };
+}
+
+function lineName({ scopes, lane }: LineEntry): string {
+  return `${lane} ${scopes[0]}`;
+}
+
+/** The tightest of the limits in the way, in requests of this one's size. */
+function calmRequests({ scope, provider }: Deployment, tokens: number): number {
+  const parts = [scope.limits, provider.scope.limits].flatMap((limits) => [
+    (limits.requestsPerMinute ?? Number.POSITIVE_INFINITY) * CALM_PART,
+    ((limits.tokensPerMinute ?? Number.POSITIVE_INFINITY) * CALM_PART) / Math.max(1, tokens),
+    (limits.concurrency ?? Number.POSITIVE_INFINITY) / CALM_TURNS,
+  ]);
+  return Math.min(CALM_UNLIMITED, Math.max(CALM_AT_LEAST, Math.min(...parts)));
+}
+
+function endMs({ startMs, keyStartMs, callMs }: ForecastAnswer): number {
+  const waitMs = Math.max(startMs, keyStartMs);
+  // One that need not wait is not refused for what a call usually takes: its own may be short.
+  return waitMs === 0 ? 0 : waitMs * (1 + MARGIN_PART) + callMs + MARGIN_MS;
+}
+
+function refusal({ startMs, keyStartMs }: ForecastAnswer, provider: string, waiting: number): Failure {
+  const retryAfterMs = Math.ceil(Math.max(startMs, keyStartMs));
+  const seconds = Math.ceil(retryAfterMs / 1_000);
+  if (keyStartMs > startMs) {
+    const message = `This key is at its limit; a place is expected in ${seconds} s, too late for this request's deadline.`;
+    return createFailure('key_rate_limited', message, { retryAfterMs });
+  }
+  const message = `${waiting} requests wait for provider '${provider}'; a place is expected in ${seconds} s, too late for this request's deadline.`;
+  return createFailure('capacity_exhausted', message, { retryAfterMs, provider });
+}

@@ -1,0 +1,34 @@
+// How many tokens a request of the Responses API would have as its input: an estimate, the turns before it included.
+import { FailureError, isFailure } from '../contracts/failure.ts';
+import type { JsonObject } from '../protocols/codec.ts';
+import { isObject } from '../protocols/openai-responses/loose-json.ts';
+import { openaiResponsesClient } from '../protocols/openai-responses/protocol.ts';
+import type { RequestFacts, RequestTarget } from '../protocols/protocol.ts';
+import { expandBody } from '../responses/expand-body.ts';
+import { itemsOf } from '../responses/input-items.ts';
+import type { ApiContext } from './context.ts';
+import { recallTurns, resolveReferences } from './recall.ts';
+import { expectConversation } from './remember.ts';
+
+export async function countInput(
+  context: ApiContext,
+  keyId: string,
+  { bytes, value }: { bytes: Buffer; value: unknown },
+  target: RequestTarget,
+): Promise<object> {
+  const { memory } = readFacts(value, target);
+  const { conversationId } = memory!;
+  if (conversationId !== null) await expectConversation(context, keyId, conversationId);
+  const recalled = await recallTurns(context, keyId, memory!);
+  const replaced = await resolveReferences(context, keyId, itemsOf((value as JsonObject).input));
+  const expanded = expandBody(bytes, { recalled, replaced });
+  const { estimatedInputTokens } = readFacts(JSON.parse(expanded.toString()), target);
+  return { object: 'response.input_tokens', input_tokens: estimatedInputTokens };
+}
+
+/** Here the model may be left out: the estimate is the same for all. */
+function readFacts(value: unknown, target: RequestTarget): RequestFacts {
+  const facts = openaiResponsesClient.readRequest(isObject(value) ? { model: 'any', ...value } : value, target);
+  if (isFailure(facts)) throw new FailureError(facts);
+  return facts;
+}

@@ -1,0 +1,43 @@
+// A file as the Files API shows it, and what may be done with it. ../shared/reference/openai-batch.md section 1.
+import type { StoredFile } from '../batches/file-store.ts';
+import { createFailure, FailureError } from '../contracts/failure.ts';
+
+export const UPLOAD_PURPOSES = ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] as const;
+
+/** OpenAI does not give these back to their owner (seen in public tests of the live API). */
+const NOT_DOWNLOADABLE = new Set(['assistants', 'user_data']);
+
+export function unixSeconds(unixMs: number | null): number | null {
+  return unixMs === null ? null : Math.floor(unixMs / 1_000);
+}
+
+export function fileObject(file: StoredFile) {
+  return {
+    id: file.id,
+    object: 'file',
+    bytes: file.bytes,
+    created_at: unixSeconds(file.createdAtMs),
+    ...(file.expiresAtMs === null ? {} : { expires_at: unixSeconds(file.expiresAtMs) }),
+    filename: file.filename,
+    purpose: file.purpose,
+    // Deprecated and still required by the specification.
+    status: 'processed',
+    status_details: null,
+  };
+}
+
+export function checkDownloadable({ purpose }: StoredFile): void {
+  if (!NOT_DOWNLOADABLE.has(purpose)) return;
+  throw new FailureError(createFailure('request_malformed', `Not allowed to download files of purpose: ${purpose}`));
+}
+
+/** Throws a FailureError (400): OpenAI looks at a batch file's name, not into it. */
+export function checkUpload(purpose: string, filename: string): void {
+  if (purpose !== 'batch' || filename.toLowerCase().endsWith('.jsonl')) return;
+  const message = `Invalid file format for Batch API. Must be .jsonl, but the file is called '${filename}'.`;
+  throw new FailureError(createFailure('request_malformed', message));
+}
+
+export function noSuchFile(id: string): FailureError {
+  return new FailureError(createFailure('request_not_found', `No such File object: ${id}`, { param: 'id' }));
+}

@@ -1,0 +1,78 @@
+// A response of this key, wherever it is: written, or still in Redis because its request runs or has just ended.
+import { createFailure, FailureError } from '../contracts/failure.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { JsonObject } from '../protocols/codec.ts';
+import { objectOf, parseObject } from '../protocols/openai-responses/loose-json.ts';
+import { readAnswer } from '../reply/read-answer.ts';
+import type { RequestView } from '../reply/request-store.ts';
+import { type EndedResponse, emptyResponse, endedResponse, runningResponse } from '../responses/describe-response.ts';
+import { itemsOf } from '../responses/input-items.ts';
+import { requestIdOf } from '../responses/response-ids.ts';
+import type { StoredResponse } from '../responses/response-store.ts';
+import type { ApiContext } from './context.ts';
+import { rethrow } from './dispatch.ts';
+
+export type FoundResponse =
+  | { kind: 'stored'; stored: StoredResponse }
+  | { kind: 'live'; view: RequestView; spec: RequestSpec; body: JsonObject };
+
+/** Null for one that there is not, or that belongs to another key. Throws a FailureError where it cannot be known. */
+export async function findResponse(context: ApiContext, id: string, keyId: string): Promise<FoundResponse | null> {
+  const stored = await context.responses.find(id, keyId).catch(rethrow);
+  if (stored !== null) return stored === 'deleted' ? null : { kind: 'stored', stored };
+  const requestId = requestIdOf(id);
+  if (requestId === null) return null;
+  const [view, body] = await Promise.all([context.store.read(requestId), context.store.readBody(requestId)]).catch(
+    rethrow,
+  );
+  if (view === null || view.spec.keyId !== keyId || !isShown(view)) return null;
+  if (body !== null) return { kind: 'live', view, spec: view.spec, body: objectOf(parseObject(body.toString())) };
+  // Written between the two looks: its body has gone.
+  const written = await context.responses.find(id, keyId).catch(rethrow);
+  return written === null || written === 'deleted' ? null : { kind: 'stored', stored: written };
+}
+
+export function expectFound(found: FoundResponse | null, id: string): FoundResponse {
+  if (found !== null) return found;
+  throw new FailureError(createFailure('response_not_found', `Response with id '${id}' not found.`, { param: 'id' }));
+}
+
+/** What failed while its client waited has been said to it, and is kept nowhere. */
+function isShown({ spec, state, outcome }: RequestView): boolean {
+  if (spec.response === undefined || spec.response.keepMs === null) return false;
+  return state !== 'done' || outcome === 'ok' || spec.response.isBackground;
+}
+
+export function isUnderWay(found: FoundResponse): boolean {
+  return found.kind === 'live' && found.view.state !== 'done';
+}
+
+/** As it stands now. Throws a FailureError where Redis does not tell. */
+export async function describeFound(context: ApiContext, found: FoundResponse): Promise<EndedResponse> {
+  if (found.kind === 'stored') {
+    return { status: found.stored.status as EndedResponse['status'], response: found.stored.response };
+  }
+  const { view, spec, body } = found;
+  const { max_answer_bytes: maxBytes } = context.configuration.workers;
+  const answer = await readAnswer(context.replyLog, spec.requestId, maxBytes * EVENTS_PER_ANSWER).catch(rethrow);
+  const answered = { bytes: answer?.bytes ?? Buffer.alloc(0), failure: answer?.failure ?? null };
+  if (view.state === 'done') return endedResponse(spec, body, answered, answered.failure?.code ?? view.outcome ?? 'ok');
+  const status = view.state === 'queued' && answered.bytes.length === 0 ? 'queued' : 'in_progress';
+  return { status, response: JSON.stringify(runningResponse(spec, body, answered.bytes, status)) };
+}
+
+/** A stream says everything at least twice: in deltas and in their end. */
+const EVENTS_PER_ANSWER = 4;
+
+/** Every item that its model was given. */
+export function inputOf(found: FoundResponse): readonly JsonObject[] {
+  return found.kind === 'stored' ? found.stored.input : itemsOf(found.body.input);
+}
+
+/** As it was before anything came of it. */
+export function queuedForm(found: FoundResponse): JsonObject {
+  if (found.kind === 'live') return emptyResponse(found.spec, found.body, 'queued');
+  const ended = objectOf(parseObject(found.stored.response));
+  const nothing = { status: 'queued', output: [], error: null, incomplete_details: null, usage: null };
+  return { ...ended, ...nothing, completed_at: null };
+}

@@ -1,0 +1,88 @@
+// A multipart upload on its way into the blob store: its bytes pass through, they are never gathered. What goes wrong in
+// the middle (the client goes away, the file is too large) leaves nothing behind.
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import busboy, { type BusboyHeaders } from '@fastify/busboy';
+import { createFailure, FailureError } from '../contracts/failure.ts';
+import { BlobTooLarge, type WrittenBlob } from '../storage/blobs.ts';
+
+export interface Upload {
+  fields: ReadonlyMap<string, string>;
+  /** Null when there was no part `file`. */
+  file: (WrittenBlob & { filename: string }) | null;
+}
+
+type WriteFile = (source: AsyncIterable<Buffer>) => Promise<WrittenBlob>;
+
+const FILE_PART = 'file';
+const MAX_FIELD_BYTES = 64 * 1024;
+const MAX_FIELDS = 32;
+/** Shorter than the file itself: part headers and fields. */
+const ENVELOPE_BYTES = 1024 * 1024;
+
+/** Throws a FailureError that says what is wrong. @param write must leave nothing when its source fails. */
+export async function receiveUpload(raw: IncomingMessage, maxBytes: number, write: WriteFile): Promise<Upload> {
+  if (Number(raw.headers['content-length'] ?? 0) > maxBytes + ENVELOPE_BYTES) throw tooLarge();
+  try {
+    return await parse(raw, createParser(raw.headers), write);
+  } catch (error) {
+    if (error instanceof BlobTooLarge) throw tooLarge();
+    throw error;
+  }
+}
+
+type Parser = InstanceType<typeof busboy.Busboy>;
+
+function createParser(headers: IncomingHttpHeaders): Parser {
+  try {
+    return new busboy.Busboy({
+      headers: headers as BusboyHeaders,
+      limits: { fieldSize: MAX_FIELD_BYTES, fields: MAX_FIELDS, files: 2 },
+    });
+  } catch (error) {
+    throw malformed((error as Error).message);
+  }
+}
+
+function parse(raw: IncomingMessage, parser: Parser, write: WriteFile): Promise<Upload> {
+  const fields = new Map<string, string>();
+  let file: Promise<Upload['file']> = Promise.resolve(null);
+  return new Promise((resolve, reject) => {
+    let abortFile: (error: Error) => void = () => undefined;
+    const fail = (error: Error) => {
+      raw.unpipe(parser);
+      // The client hears of it only when it has said everything.
+      raw.resume();
+      abortFile(error);
+      // Only when nothing is left of the file.
+      void file.catch(() => undefined).then(() => reject(error));
+    };
+    parser.on('field', (name, value) => fields.set(name, value));
+    parser.on('file', (name, stream, filename) => {
+      if (name !== FILE_PART) return stream.resume();
+      abortFile = (error) => stream.destroy(error);
+      file = write(stream as AsyncIterable<Buffer>).then((blob) => ({ ...blob, filename: filename ?? '' }));
+      file.catch(fail);
+    });
+    parser.once(
+      'finish',
+      () =>
+        void file.then(
+          (written) => resolve({ fields, file: written }),
+          () => undefined,
+        ),
+    );
+    parser.once('error', (error: unknown) => fail(malformed((error as Error).message)));
+    raw.once('close', () => {
+      if (!raw.complete) fail(malformed('it ended in the middle'));
+    });
+    raw.pipe(parser);
+  });
+}
+
+function tooLarge(): FailureError {
+  return new FailureError(createFailure('request_malformed', 'File is too large.'));
+}
+
+function malformed(what: string): FailureError {
+  return new FailureError(createFailure('request_malformed', `The upload could not be read: ${what}.`));
+}

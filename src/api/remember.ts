@@ -1,0 +1,114 @@
+// A request of the Responses API on its way in: the turns before it are put into its body, and it is noted what it
+// leaves behind. From here on it is a request like any other.
+import { createFailure, FailureError, isFailure } from '../contracts/failure.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { ResponseKeeping } from '../contracts/response-keeping.ts';
+import type { JsonObject } from '../protocols/codec.ts';
+import type { ClientProtocol, MemoryFacts, RequestTarget } from '../protocols/protocol.ts';
+import type { Conversation } from '../responses/conversation-store.ts';
+import { expandBody } from '../responses/expand-body.ts';
+import { itemsOf } from '../responses/input-items.ts';
+import type { ApiContext } from './context.ts';
+import { rethrow } from './dispatch.ts';
+import { recallTurns, resolveReferences } from './recall.ts';
+import { leaveConversation, takeConversation } from './take-conversation.ts';
+
+const DAY_MS = 24 * 3_600_000;
+/** A background response that is not to be stored must still be fetched (OpenAI's guide: about ten minutes). */
+const UNSTORED_BACKGROUND_MS = 10 * 60_000;
+/** Redis is all there is of a response until SQL has it. */
+const UNWRITTEN_MS = DAY_MS;
+/** Of an answer that its client has had: its last frame may still be repaired from the log. */
+const DELIVERED_MS = 60_000;
+
+export interface Remembering {
+  client: ClientProtocol;
+  target: RequestTarget;
+  memory: MemoryFacts;
+  spec: RequestSpec;
+  /** The parsed body. */
+  value: unknown;
+  bytes: Buffer;
+}
+
+export interface Remembered {
+  spec: RequestSpec;
+  /** For the worker. */
+  body: Buffer;
+}
+
+/** Throws a FailureError for a past that there is not. The conversation, if any, is the request's from here on. */
+export async function remember(context: ApiContext, input: Remembering): Promise<Remembered> {
+  const { memory, spec } = input;
+  const keepMs = keepMsOf(context, memory);
+  const isPlain = memory.previousResponseId === null && memory.conversationId === null;
+  if (keepMs === null && isPlain) return { spec, body: input.bytes };
+  if (memory.conversationId !== null) await enterConversation(context, spec, memory.conversationId);
+  try {
+    return await expand(context, input, keepMs);
+  } catch (error) {
+    forgetTurn(context, memory.conversationId, spec);
+    throw error;
+  }
+}
+
+/** The request was not accepted: its conversation is free again. */
+export function giveConversationBack(context: ApiContext, spec: RequestSpec): void {
+  forgetTurn(context, spec.response?.conversationId ?? null, spec);
+}
+
+function forgetTurn(context: ApiContext, conversationId: string | null, spec: RequestSpec): void {
+  if (conversationId !== null) leaveConversation(context, conversationId, spec);
+}
+
+function keepMsOf({ configuration: { storage } }: ApiContext, { store, isBackground }: MemoryFacts): number | null {
+  if (store ?? storage.store_responses) return storage.responses_days * DAY_MS;
+  return isBackground ? UNSTORED_BACKGROUND_MS : null;
+}
+
+async function enterConversation(context: ApiContext, spec: RequestSpec, id: string): Promise<void> {
+  await expectConversation(context, spec.keyId, id);
+  await takeConversation(context, id, spec);
+}
+
+/** Throws a FailureError (404) where this key has none of this id. */
+export async function expectConversation(context: ApiContext, keyId: string, id: string): Promise<Conversation> {
+  const conversation = await context.conversations.find(id, keyId).catch(rethrow);
+  if (conversation !== null) return conversation;
+  const message = `Conversation with id '${id}' not found.`;
+  throw new FailureError(createFailure('conversation_not_found', message, { param: 'conversation' }));
+}
+
+async function expand(context: ApiContext, input: Remembering, keepMs: number | null): Promise<Remembered> {
+  const { client, target, memory, spec } = input;
+  const value = input.value as JsonObject;
+  const recalled = await recallTurns(context, spec.keyId, memory);
+  const replaced = await resolveReferences(context, spec.keyId, itemsOf(value.input));
+  const body = expandBody(input.bytes, { recalled, replaced });
+  const { body_limit_bytes: limit } = context.configuration.server;
+  if (body.length > limit) throw tooLong(limit);
+  const facts = client.readRequest(JSON.parse(body.toString()), target);
+  if (isFailure(facts)) throw new FailureError(facts);
+  const keeping = { keepMs, recalledItems: recalled.length };
+  return { spec: { ...keepResponse(spec, memory, keeping), estimatedInputTokens: facts.estimatedInputTokens }, body };
+}
+
+function tooLong(limit: number): FailureError {
+  const message = `With the turns before it, the request is larger than this Sluice takes (${limit} bytes).`;
+  return new FailureError(createFailure('request_too_large', message));
+}
+
+function keepResponse(
+  spec: RequestSpec,
+  { isBackground, previousResponseId, conversationId }: MemoryFacts,
+  more: Pick<ResponseKeeping, 'keepMs' | 'recalledItems'>,
+): RequestSpec {
+  const isFetchedOnce = spec.lifetime === 'client' && !spec.isStream && !isBackground;
+  const afterwardsMs = isFetchedOnce ? Math.min(DELIVERED_MS, spec.retentionMs) : spec.retentionMs;
+  return {
+    ...spec,
+    response: { isBackground, previousResponseId, conversationId, afterwardsMs, ...more },
+    lifetime: isBackground ? 'nobody' : spec.lifetime,
+    retentionMs: Math.max(spec.retentionMs, UNWRITTEN_MS),
+  };
+}

@@ -1,0 +1,101 @@
+// A new request in place of one that failed: asynchronous, for the same key, with a link both ways. Everything that the
+// client asked for stays, but for what the operator changes; limits, budget and permissions are those of now.
+import type { ApiKey } from '../accounts/api-key.ts';
+import { createFailure, type Failure, FailureError, isFailure } from '../contracts/failure.ts';
+import { createRequestId } from '../contracts/ids.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { RoutePlan } from '../contracts/route-plan.ts';
+import type { DeadLetter } from '../dead-letters/dead-letter.ts';
+import { findProtocolRoute } from '../protocols/registry.ts';
+import { planRoute } from '../routing/plan-route.ts';
+import { checkModelAllowed, keyScope, reserveBudget } from './admit.ts';
+import { type ApiContext, isHeldIn } from './context.ts';
+import { dispatch } from './dispatch.ts';
+
+export interface ReplayChange {
+  model?: string | undefined;
+  /** A provider's name: nobody else is asked. */
+  vendor?: string | undefined;
+}
+
+/** Gives the id of the new request. Throws a FailureError that says why there is none. */
+export async function replayDeadLetter(context: ApiContext, letter: DeadLetter, change: ReplayChange): Promise<string> {
+  const { requestId: replayOf } = letter.spec;
+  const body = await readBody(context, replayOf);
+  const key = await findKey(context, letter.spec.keyId);
+  const spec = replaySpec(context, letter.spec, key, change);
+  checkModelAllowed(key, spec.model);
+  spec.budgetHold = await reserveBudget(context, key, spec.plan, spec);
+  // Order matters here: a link to a request that was not made misleads nobody for long, a request without one is lost.
+  const replay = { requestId: spec.requestId, replayOf, model: spec.model, createdAtMs: spec.acceptedAtMs };
+  await context.deadLetters.addReplay(replay);
+  try {
+    await dispatch(context, spec, body);
+  } catch (error) {
+    await context.deadLetters.removeReplay(spec.requestId).catch(() => undefined);
+    if (spec.budgetHold !== null) await context.budgets.settle(spec.budgetHold, spec.requestId, 0);
+    throw error;
+  }
+  return spec.requestId;
+}
+
+async function readBody(context: ApiContext, requestId: string): Promise<Buffer> {
+  const stored = await context.deadLetters.readBody(requestId);
+  if (stored === null) throw notReplayable(`There is no dead letter '${requestId}'.`, 'request_not_found');
+  try {
+    const body = context.bodySeal.open(stored, requestId);
+    if (body !== null) return body;
+  } catch (error) {
+    throw notReplayable(`'${requestId}' cannot be replayed: ${(error as Error).message}.`);
+  }
+  throw notReplayable(`'${requestId}' cannot be replayed: its body was not kept (dead_letters.bodies).`);
+}
+
+async function findKey({ keyStore }: ApiContext, keyId: string): Promise<ApiKey> {
+  const key = await keyStore.findById(keyId);
+  if (key !== null && key.revokedAtMs === null) return key;
+  throw notReplayable(`It cannot be replayed: its key '${keyId}' is revoked.`);
+}
+
+function replaySpec(context: ApiContext, old: RequestSpec, key: ApiKey, change: ReplayChange): RequestSpec {
+  const plan = planFor(context, old, change);
+  if (isFailure(plan)) throw new FailureError(plan);
+  const { server, storage } = context.configuration;
+  const acceptedAtMs = Date.now();
+  // A response that is stored under an id of its own is not made twice; what it remembers belongs to the first one.
+  const { response: _, isAnnounced: __, ...rest } = old;
+  return {
+    ...rest,
+    requestId: createRequestId(context.replyShards, acceptedAtMs),
+    replayOf: old.requestId,
+    keyScope: keyScope(key),
+    budgetHold: null,
+    model: change.model ?? old.model,
+    plan,
+    acceptedAtMs,
+    deadlineAtMs: acceptedAtMs + Math.max(server.deadline_ms, old.deadlineAtMs - old.acceptedAtMs),
+    inbox: context.instanceId,
+    lifetime: 'nobody',
+    retentionMs: storage.finished_ms,
+  };
+}
+
+/** The operator's word stands above the client's wishes for its plan. */
+function planFor(context: ApiContext, { protocol, model, wishes = {} }: RequestSpec, change: ReplayChange) {
+  const isChanged = change.model !== undefined || change.vendor !== undefined;
+  const { alternativeModels = [], preferences = {}, pinnedProvider = null } = isChanged ? {} : wishes;
+  return planRoute(
+    { model: change.model ?? model, alternativeModels, preferences, pinnedProvider: change.vendor ?? pinnedProvider },
+    {
+      catalogue: context.catalogue,
+      canServe: (protocols) => findProtocolRoute(protocol, protocols) !== null,
+      isCooling: context.circuits.isOpen,
+      isHeld: isHeldIn(context),
+      random: Math.random,
+    },
+  ) satisfies RoutePlan | Failure;
+}
+
+function notReplayable(message: string, code: 'request_invalid' | 'request_not_found' = 'request_invalid') {
+  return new FailureError(createFailure(code, message, { param: 'id' }));
+}

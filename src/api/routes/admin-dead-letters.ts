@@ -1,0 +1,164 @@
+// Administration of requests that failed for good: list, look into, replay, delete. Registered within /admin, behind its
+// key.
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
+import type { Position, StoredLetter } from '../../dead-letters/dead-letter-store.ts';
+import type { LetterFilter } from '../../dead-letters/letter-filter.ts';
+import { listAttempts } from '../../ledger/request-history.ts';
+import { checkInput } from '../check-input.ts';
+import type { ApiContext } from '../context.ts';
+import { describeDeadLetter, summarizeDeadLetter } from '../describe-dead-letter.ts';
+import { invalidValue } from '../invalid-value.ts';
+import { parseBody } from '../read-body.ts';
+import { type ReplayChange, replayDeadLetter } from '../replay-dead-letter.ts';
+
+const MAX_PAGE = 500;
+/** Replays of one call: an operator sees what comes of them before the next. */
+const MAX_REPLAYS = 1_000;
+const REPLAYS_AT_ONCE = 16;
+
+/** A day (UTC) or a moment. */
+const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
+
+const filterFields = {
+  model: z.string().min(1).optional(),
+  provider: z.string().min(1).optional(),
+  code: z.string().min(1).optional(),
+  key: z.string().min(1).optional(),
+  from: time.optional(),
+  to: time.optional(),
+};
+const isReplayed = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+const listQuery = z.strictObject({
+  ...filterFields,
+  replayed: isReplayed.optional(),
+  limit: z.coerce.number().int().positive().max(MAX_PAGE).default(100),
+  after: z.string().optional(),
+});
+const deleteQuery = z.strictObject({ ...filterFields, replayed: isReplayed.optional() });
+const changeFields = { model: z.string().min(1).optional(), vendor: z.string().min(1).optional() };
+const change = z.strictObject(changeFields);
+const replayMany = z.strictObject({
+  ...changeFields,
+  /** Those that were replayed before are left out, unless asked for (true) or not asked about (null). */
+  filter: z.strictObject({ ...filterFields, replayed: z.boolean().nullable().default(false) }).prefault({}),
+  limit: z.number().int().positive().max(MAX_REPLAYS).default(100),
+});
+
+type ById = { Params: { id: string } };
+type FilterInput = Partial<Record<keyof typeof filterFields, string | undefined>> & {
+  replayed?: boolean | null | undefined;
+};
+
+export function registerAdminDeadLetters(admin: FastifyInstance, context: ApiContext): void {
+  const { deadLetters } = context;
+  const tags = { schema: { tags: ['dead letters'] } };
+
+  admin.get('/dead-letters', tags, async (request) => {
+    const { limit, after, ...filter } = checkInput(listQuery, request.query);
+    const letters = await deadLetters.list(readFilter(filter), limit + 1, readPosition(after));
+    const page = letters.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      object: 'list',
+      data: page.map(summarizeDeadLetter),
+      has_more: letters.length > limit,
+      next: letters.length > limit && last !== undefined ? `${last.failedAtMs}.${last.spec.requestId}` : null,
+    };
+  });
+
+  admin.get<ById>('/dead-letters/:id', tags, async ({ params: { id } }) => {
+    const letter = existing(await deadLetters.find(id), id);
+    return describeDeadLetter(letter, await listAttempts(context.database, id));
+  });
+
+  admin.post<ById>('/dead-letters/:id/replay', tags, async (request, reply) => {
+    const { id } = request.params;
+    const wanted = checkInput(change, readChange(request.body));
+    const letter = existing(await deadLetters.find(id), id);
+    const requestId = await replayDeadLetter(context, letter, wanted);
+    return reply.code(202).header('location', `/v1/requests/${requestId}`).send({ id, request_id: requestId });
+  });
+
+  admin.post('/dead-letters/replay', tags, async (request) => {
+    const { filter, limit, ...wanted } = checkInput(replayMany, readChange(request.body));
+    const chosen = readFilter(filter);
+    const [matched, letters] = await Promise.all([deadLetters.count(chosen), deadLetters.list(chosen, limit)]);
+    const { replayed, failed } = await replayAll(context, letters, wanted);
+    return { matched, replayed: replayed.length, failed: failed.length, requests: replayed, failures: failed };
+  });
+
+  admin.delete<ById>('/dead-letters/:id', tags, async ({ params: { id } }) => {
+    if ((await deadLetters.delete({ ids: [id] })) === 0) throw new FailureError(notFound(id));
+    return { id, deleted: true };
+  });
+
+  admin.delete('/dead-letters', tags, async (request) => {
+    const filter = readFilter(checkInput(deleteQuery, request.query));
+    if (Object.keys(filter).length === 0)
+      throw invalidValue('from', 'give a filter: everything is never deleted at once');
+    return { deleted: await deadLetters.delete(filter) };
+  });
+}
+
+/** Oldest first, a few at a time; one that cannot be replayed does not stop the others. */
+async function replayAll(context: ApiContext, letters: readonly StoredLetter[], wanted: ReplayChange) {
+  const replayed: { id: string; request_id: string }[] = [];
+  const failed: { id: string; code: string; message: string }[] = [];
+  const waiting = [...letters].reverse();
+  const work = async () => {
+    for (let letter = waiting.shift(); letter !== undefined; letter = waiting.shift()) {
+      const id = letter.spec.requestId;
+      try {
+        replayed.push({ id, request_id: await replayDeadLetter(context, letter, wanted) });
+      } catch (error) {
+        if (!(error instanceof FailureError)) throw error;
+        failed.push({ id, code: error.failure.code, message: error.failure.message });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: REPLAYS_AT_ONCE }, work));
+  return { replayed, failed };
+}
+
+function readFilter({ model, provider, code, key, from, to, replayed }: FilterInput): LetterFilter {
+  return {
+    ...(model === undefined ? {} : { model }),
+    ...(provider === undefined ? {} : { provider }),
+    ...(code === undefined ? {} : { code }),
+    ...(key === undefined ? {} : { keyId: key }),
+    ...(from === undefined ? {} : { fromMs: Date.parse(from) }),
+    ...(to === undefined ? {} : { toMs: endOf(to) }),
+    ...(replayed == null ? {} : { isReplayed: replayed }),
+  };
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+/** A day is included whole, as in /admin/usage. */
+function endOf(to: string): number {
+  return Date.parse(to) + (to.length === 'YYYY-MM-DD'.length ? DAY_MS : 0);
+}
+
+function readPosition(after: string | undefined): Position | undefined {
+  if (after === undefined) return undefined;
+  const match = /^(\d{1,16})\.(req_\w+)$/.exec(after);
+  if (match === null) throw invalidValue('after', 'must be the `next` of an earlier page');
+  return { failedAtMs: Number(match[1]), requestId: match[2]! };
+}
+
+/** No body at all changes nothing. */
+function readChange(body: unknown): unknown {
+  return Buffer.isBuffer(body) && body.length > 0 ? parseBody(body).value : {};
+}
+
+function existing(letter: StoredLetter | null, id: string): StoredLetter {
+  if (letter === null) throw new FailureError(notFound(id));
+  return letter;
+}
+
+function notFound(id: string): Failure {
+  return createFailure('request_not_found', `There is no dead letter '${id}'.`, { param: 'id' });
+}

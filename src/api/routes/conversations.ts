@@ -1,0 +1,107 @@
+// Conversations: items that outlive the responses that were made of them. A response that names one is given what it
+// holds, and leaves its own items there when it has ended.
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
+import type { Conversation } from '../../responses/conversation-store.ts';
+import { describeItem } from '../../responses/input-items.ts';
+import { describePage, pageQuery } from '../../responses/page.ts';
+import { authenticate, readSecret } from '../authenticate.ts';
+import { checkInput } from '../check-input.ts';
+import type { ApiContext } from '../context.ts';
+import { rethrow } from '../dispatch.ts';
+import { parseBody } from '../read-body.ts';
+import { expectConversation } from '../remember.ts';
+
+type ById = { Params: { id: string } };
+type ByItem = { Params: { id: string; itemId: string } };
+
+/** As OpenAI limits them (npm openai 7.55.0, `resources/conversations`). */
+const MAX_ITEMS = 20;
+
+const metadata = z.record(z.string().max(64), z.string().max(512)).nullish();
+const items = z.array(z.looseObject({})).max(MAX_ITEMS);
+const newConversation = z.looseObject({ items: items.nullish(), metadata });
+const change = z.looseObject({ metadata });
+const newItems = z.looseObject({ items });
+
+export function registerConversations(app: FastifyInstance, context: ApiContext): void {
+  const { conversations } = context;
+  const config = { client: openaiResponsesClient };
+  const onRequest = async (request: FastifyRequest) => {
+    request.apiKey = await authenticate(readSecret(request, openaiResponsesClient), context.keys);
+  };
+  const options = (summary: string) => ({ config, onRequest, schema: { summary, tags: ['conversations'] } });
+  const find = ({ params, apiKey }: FastifyRequest<ById>) => expectConversation(context, apiKey!.id, params.id);
+
+  for (const prefix of ['/v1', '/v1/openai']) {
+    const path = `${prefix}/conversations`;
+
+    app.post(path, options('Creates a conversation'), async (request) => {
+      const wanted = checkInput(newConversation, readOptionalBody(request.body));
+      const { id: keyId } = request.apiKey!;
+      return describe(await conversations.create(keyId, wanted.metadata ?? {}, wanted.items ?? []).catch(rethrow));
+    });
+
+    app.get<ById>(`${path}/:id`, options('A conversation'), async (request) => describe(await find(request)));
+
+    app.post<ById>(`${path}/:id`, options('Changes its metadata'), async (request) => {
+      const { metadata: wanted } = checkInput(change, parseBody(request.body).value);
+      const { id } = await find(request);
+      const changed = await conversations.update(id, request.apiKey!.id, wanted ?? {}).catch(rethrow);
+      return describe(changed ?? (await find(request)));
+    });
+
+    app.delete<ById>(`${path}/:id`, options('Deletes it with its items'), async (request) => {
+      const { id } = await find(request);
+      await conversations.delete(id, request.apiKey!.id).catch(rethrow);
+      return { id, object: 'conversation.deleted', deleted: true };
+    });
+
+    app.post<ById>(`${path}/:id/items`, options('Appends items'), async (request) => {
+      const wanted = checkInput(newItems, parseBody(request.body).value);
+      const { id } = await find(request);
+      const appended = await conversations.append(id, wanted.items).catch(rethrow);
+      return describePage({ items: appended.map((item) => describeItem(item, '')), hasMore: false });
+    });
+
+    app.get<ById>(`${path}/:id/items`, options('Its items'), async (request) => {
+      const query = checkInput(pageQuery, request.query);
+      const { id } = await find(request);
+      const page = await conversations.listItems(id, query).catch(rethrow);
+      if (page === null) throw noItem(id, query.after!, 'after');
+      return describePage({ ...page, items: page.items.map((item) => describeItem(item, '')) });
+    });
+
+    app.get<ByItem>(`${path}/:id/items/:itemId`, options('One of its items'), async (request) => {
+      const { id } = await find(request);
+      const item = await conversations.findItem(id, request.params.itemId).catch(rethrow);
+      if (item === null) throw noItem(id, request.params.itemId, 'item_id');
+      return describeItem(item, '');
+    });
+
+    app.delete<ByItem>(`${path}/:id/items/:itemId`, options('Deletes one of its items'), async (request) => {
+      const conversation = await find(request);
+      const { itemId } = request.params;
+      if (!(await conversations.deleteItem(conversation.id, itemId).catch(rethrow))) {
+        throw noItem(conversation.id, itemId, 'item_id');
+      }
+      return describe(conversation);
+    });
+  }
+}
+
+/** A conversation may be created of nothing at all. */
+function readOptionalBody(body: unknown): unknown {
+  return Buffer.isBuffer(body) && body.length > 0 ? parseBody(body).value : {};
+}
+
+function describe({ id, metadata: noted, createdAtMs }: Conversation): object {
+  return { id, object: 'conversation', created_at: Math.floor(createdAtMs / 1_000), metadata: noted };
+}
+
+function noItem(id: string, itemId: string, param: string): FailureError {
+  const message = `Item with id '${itemId}' not found in conversation '${id}'.`;
+  return new FailureError(createFailure('conversation_not_found', message, { param }));
+}

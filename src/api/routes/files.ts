@@ -1,0 +1,161 @@
+// The Files API. A file belongs to the key that made it; another key's is as if it did not exist.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { StoredFile } from '../../batches/file-store.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { createSortableId } from '../../contracts/ids.ts';
+import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
+import { streamPieces } from '../../storage/blob-pieces.ts';
+import { authenticate, bearerToken } from '../authenticate.ts';
+import { checkInput } from '../check-input.ts';
+import type { ApiContext } from '../context.ts';
+import { checkDownloadable, checkUpload, fileObject, noSuchFile, UPLOAD_PURPOSES } from '../file-object.ts';
+import { receiveUpload } from '../receive-upload.ts';
+
+const MAX_PAGE = 10_000;
+const DAY_MS = 24 * 3_600_000;
+const expirySeconds = z.coerce.number().int().min(3_600).max(2_592_000);
+
+/** Nested objects come as bracketed part names (npm openai 7.55.0, internal/uploads). */
+const uploadFields = z.object({
+  purpose: z.enum(UPLOAD_PURPOSES),
+  'expires_after[anchor]': z.literal('created_at').optional(),
+  'expires_after[seconds]': expirySeconds.optional(),
+});
+
+const listQuery = z.object({
+  purpose: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(MAX_PAGE),
+  order: z.enum(['asc', 'desc']).default('desc'),
+  after: z.string().optional(),
+});
+
+interface WithId {
+  Params: { id: string };
+}
+
+export function registerFiles(app: FastifyInstance, context: ApiContext): void {
+  app.register((files, _options, done) => {
+    // The body stays a stream: the handler reads it.
+    files.addContentTypeParser(/^multipart\/form-data/i, (_request, _body, parsed) => parsed(null));
+    files.addHook('onRequest', async (request) => {
+      request.apiKey = await authenticate(bearerToken(request.headers), context.keys);
+    });
+    const options = (summary: string) => ({
+      config: { client: openaiChatClient },
+      schema: { summary, tags: ['files'] },
+    });
+
+    for (const prefix of ['/v1', '/v1/openai']) {
+      files.post(`${prefix}/files`, { ...options('Upload a file'), bodyLimit: Number.MAX_SAFE_INTEGER }, (request) =>
+        upload(context, request),
+      );
+      files.get(`${prefix}/files`, options('Files of this key'), (request) => list(context, request));
+      files.get<WithId>(`${prefix}/files/:id`, options('One file'), async (request) =>
+        fileObject(await find(context, request)),
+      );
+      files.delete<WithId>(`${prefix}/files/:id`, options('Delete a file'), async (request) => {
+        const { id } = request.params;
+        if (!(await context.files.remove(request.apiKey!.id, id))) throw noSuchFile(id);
+        return { id, object: 'file', deleted: true };
+      });
+      files.get<WithId>(`${prefix}/files/:id/content`, options('The bytes of a file'), async (request, reply) =>
+        sendContent(context, reply, await find(context, request)),
+      );
+    }
+    done();
+  });
+}
+
+async function find(context: ApiContext, request: FastifyRequest<WithId>): Promise<StoredFile> {
+  const file = await context.files.find(request.apiKey!.id, request.params.id);
+  if (file === null) throw noSuchFile(request.params.id);
+  return file;
+}
+
+async function upload(context: ApiContext, request: FastifyRequest) {
+  const { blobs, configuration } = context;
+  const createdAtMs = Date.now();
+  const id = `file-${createSortableId(createdAtMs)}`;
+  if (!/^multipart\/form-data/i.test(request.headers['content-type'] ?? '')) throw notAForm();
+  // The purpose may come after the file: which limit holds is known only then.
+  const largest = Math.max(configuration.files.max_bytes, configuration.batches.max_bytes);
+  const { fields, file } = await receiveUpload(request.raw, largest, (source) => blobs.write(id, source, largest));
+  try {
+    const checked = checkInput(uploadFields, Object.fromEntries(fields));
+    if (file === null) throw missingFile();
+    checkUpload(checked.purpose, file.filename);
+    checkSize(context, checked.purpose, file.bytes);
+    const stored: StoredFile = {
+      id,
+      keyId: request.apiKey!.id,
+      purpose: checked.purpose,
+      filename: file.filename,
+      bytes: file.bytes,
+      createdAtMs,
+      expiresAtMs: expiryOf(context, checked, createdAtMs),
+      isInternal: false,
+      store: blobs.id,
+      pieces: [{ key: id, bytes: file.bytes }],
+    };
+    await context.files.insert(stored);
+    return fileObject(stored);
+  } catch (error) {
+    await blobs.delete([id]);
+    throw error;
+  }
+}
+
+function checkSize({ configuration }: ApiContext, purpose: string, bytes: number): void {
+  const limit = purpose === 'batch' ? configuration.batches.max_bytes : configuration.files.max_bytes;
+  if (bytes > limit) throw new FailureError(createFailure('request_malformed', 'File is too large.'));
+}
+
+/** OpenAI keeps batch files for 30 days unless it is told otherwise, others for good. */
+function expiryOf({ configuration }: ApiContext, fields: z.output<typeof uploadFields>, createdAtMs: number) {
+  const seconds = fields['expires_after[seconds]'];
+  if (seconds !== undefined) return createdAtMs + seconds * 1_000;
+  return fields.purpose === 'batch' ? createdAtMs + configuration.batches.output_days * DAY_MS : null;
+}
+
+async function list(context: ApiContext, request: FastifyRequest) {
+  const { limit, ...query } = checkInput(listQuery, request.query);
+  const found = await context.files.list(request.apiKey!.id, { ...query, limit: limit + 1 });
+  const data = found.slice(0, limit).map(fileObject);
+  return {
+    object: 'list',
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: found.length > limit,
+  };
+}
+
+function sendContent(context: ApiContext, reply: FastifyReply, file: StoredFile): FastifyReply {
+  checkDownloadable(file);
+  checkHere(context, file);
+  const name = encodeURIComponent(file.filename);
+  return reply
+    .header('content-type', 'application/octet-stream')
+    .header('content-length', file.bytes)
+    .header('content-disposition', `attachment; filename*=UTF-8''${name}`)
+    .send(streamPieces(context.blobs, file.pieces));
+}
+
+/** Throws a FailureError (503) for bytes that lie on another machine's disk. */
+export function checkHere({ blobs }: ApiContext, file: StoredFile): void {
+  if (file.store === blobs.id) return;
+  const message =
+    'The bytes of this file lie on the disk of another machine. Operators: several machines need files.s3, or one directory that all of them see.';
+  throw new FailureError(createFailure('queue_unavailable', message));
+}
+
+function notAForm(): FailureError {
+  const message = "Send the file with 'Content-Type: multipart/form-data', in a part called 'file'.";
+  return new FailureError(createFailure('content_type_unsupported', message));
+}
+
+function missingFile(): FailureError {
+  const message = "Missing required parameter: 'file'.";
+  return new FailureError(createFailure('parameter_missing', message, { param: 'file' }));
+}

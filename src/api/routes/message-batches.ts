@@ -1,0 +1,169 @@
+// Anthropic's Message Batches, in front of the same engine: the requests come inline, everything else is the same.
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Batch } from '../../batches/batch.ts';
+import type { StoredFile } from '../../batches/file-store.ts';
+import {
+  inputLines,
+  MESSAGE_BATCH_LIFE_DAYS,
+  MESSAGE_BATCH_PREFIX,
+  MESSAGE_BATCH_WINDOW,
+  MESSAGES_PATH,
+  messageBatchObject,
+  resultLines,
+} from '../../batches/message-batch.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { createSortableId } from '../../contracts/ids.ts';
+import { CLIENT_ENDPOINTS } from '../../protocols/registry.ts';
+import { streamPieces } from '../../storage/blob-pieces.ts';
+import { authenticate, readSecret } from '../authenticate.ts';
+import { checkInput } from '../check-input.ts';
+import type { ApiContext } from '../context.ts';
+import { parseBody } from '../read-body.ts';
+import { checkHere } from './files.ts';
+
+const MAX_REQUESTS = 100_000;
+const DAY_MS = 24 * 3_600_000;
+
+const newBatch = z.looseObject({
+  requests: z
+    .array(
+      z.looseObject({
+        custom_id: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, "_" and "-"'),
+        params: z.record(z.string(), z.unknown()),
+      }),
+    )
+    .min(1)
+    .max(MAX_REQUESTS),
+});
+
+const listQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1_000).default(20),
+  before_id: z.string().optional(),
+  after_id: z.string().optional(),
+});
+
+interface WithId {
+  Params: { id: string };
+}
+
+export function registerMessageBatches(app: FastifyInstance, context: ApiContext): void {
+  const endpoint = CLIENT_ENDPOINTS.find(({ paths }) => paths.includes(MESSAGES_PATH));
+  if (endpoint === undefined) return;
+  const options = (summary: string) => ({
+    config: { client: endpoint.errors },
+    schema: { summary, tags: ['batches'] },
+    onRequest: async (request: FastifyRequest) => {
+      request.apiKey = await authenticate(readSecret(request, endpoint.errors), context.keys);
+    },
+  });
+  const bodyLimit = context.configuration.batches.max_inline_bytes;
+  const path = `${MESSAGES_PATH}/batches`;
+  const show = (request: FastifyRequest, batch: Batch) =>
+    messageBatchObject(batch, `${request.protocol}://${request.host}`);
+
+  app.post(path, { ...options('Create a message batch'), bodyLimit }, async (request) =>
+    show(request, await create(context, request)),
+  );
+  app.get(path, options('Message batches of this key, newest first'), async (request) => {
+    const { limit, before_id: before, after_id: after } = checkInput(listQuery, request.query);
+    const query = { prefix: MESSAGE_BATCH_PREFIX, before, after, limit: limit + 1 };
+    const found = await context.batches.list(request.apiKey!.id, query);
+    // Before a batch, the one too many is the farthest from it: the first.
+    const page = before === undefined ? found.slice(0, limit) : found.slice(-limit);
+    const data = page.map((batch) => show(request, batch));
+    const [first_id, last_id] = [data[0]?.id ?? null, data.at(-1)?.id ?? null];
+    return { data, has_more: found.length > limit, first_id, last_id };
+  });
+  app.get<WithId>(`${path}/:id`, options('One message batch'), async (request) =>
+    show(request, await find(context, request)),
+  );
+  app.post<WithId>(`${path}/:id/cancel`, options('Cancel a message batch'), async (request) => {
+    const batch = await find(context, request);
+    return show(request, (await context.batches.cancel(batch.keyId, batch.id))!);
+  });
+  app.delete<WithId>(`${path}/:id`, options('Delete an ended message batch'), async (request) => {
+    const batch = await find(context, request);
+    if (!(await context.batches.remove(batch))) throw notEnded(batch.id, 'deleted');
+    return { id: batch.id, type: 'message_batch_deleted' };
+  });
+  app.get<WithId>(`${path}/:id/results`, options('Results of an ended message batch'), async (request, reply) =>
+    sendResults(context, reply, await find(context, request)),
+  );
+}
+
+async function create(context: ApiContext, request: FastifyRequest): Promise<Batch> {
+  const { bytes, value } = parseBody(request.body);
+  const { requests } = checkInput(newBatch, value);
+  checkDistinct(requests.map(({ custom_id: id }) => id));
+  const key = request.apiKey!;
+  const createdAtMs = Date.now();
+  const fileId = `file-${createSortableId(createdAtMs)}`;
+  const { blobs } = context;
+  const written = await blobs.write(fileId, Readable.from(inputLines(bytes)), Number.POSITIVE_INFINITY);
+  const input: StoredFile = {
+    id: fileId,
+    keyId: key.id,
+    purpose: 'batch',
+    filename: 'requests.jsonl',
+    bytes: written.bytes,
+    createdAtMs,
+    expiresAtMs: createdAtMs + MESSAGE_BATCH_LIFE_DAYS * DAY_MS,
+    isInternal: true,
+    store: blobs.id,
+    pieces: [{ key: fileId, bytes: written.bytes }],
+  };
+  const batch = {
+    id: MESSAGE_BATCH_PREFIX + createSortableId(createdAtMs),
+    keyId: key.id,
+    endpoint: MESSAGES_PATH,
+    inputFileId: fileId,
+    completionWindow: MESSAGE_BATCH_WINDOW,
+    outputExpiresAfterSeconds: null,
+    metadata: null,
+    createdAtMs,
+    expiresAtMs: createdAtMs + DAY_MS,
+    total: requests.length,
+  };
+  try {
+    return await context.batches.insert(batch, { store: blobs.id, replyShards: context.replyShards }, input);
+  } catch (error) {
+    await blobs.delete([fileId]);
+    throw error;
+  }
+}
+
+function checkDistinct(ids: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const [index, id] of ids.entries()) {
+    if (seen.has(id)) {
+      const message = `requests.${index}.custom_id: '${id}' is used twice; every request needs its own.`;
+      throw new FailureError(createFailure('request_invalid', message, { param: `requests.${index}.custom_id` }));
+    }
+    seen.add(id);
+  }
+}
+
+async function find(context: ApiContext, request: FastifyRequest<WithId>): Promise<Batch> {
+  const { id } = request.params;
+  const batch = await context.batches.find(request.apiKey!.id, id);
+  if (batch?.id.startsWith(MESSAGE_BATCH_PREFIX)) return batch;
+  throw new FailureError(createFailure('request_not_found', `There is no message batch '${id}'.`));
+}
+
+async function sendResults(context: ApiContext, reply: FastifyReply, batch: Batch): Promise<FastifyReply> {
+  if (messageBatchObject(batch, '').processing_status !== 'ended') throw notEnded(batch.id, 'read');
+  const ids = [batch.outputFileId, batch.errorFileId].filter((id) => id !== null);
+  const files = (await Promise.all(ids.map((id) => context.files.findAny(id)))).filter((file) => file !== null);
+  for (const file of files) checkHere(context, file);
+  async function* lines() {
+    for (const file of files) yield* resultLines(streamPieces(context.blobs, file.pieces));
+  }
+  return reply.header('content-type', 'application/x-jsonl').send(Readable.from(lines(), { objectMode: false }));
+}
+
+function notEnded(id: string, what: string): FailureError {
+  const message = `The message batch '${id}' has not ended yet: it cannot be ${what}.`;
+  return new FailureError(createFailure('request_invalid', message));
+}

@@ -1,0 +1,120 @@
+// Responses by their id: what they are, what they were asked with, their stream again, their end. Those that run are
+// found in Redis, those that have ended in SQL; whoever asks does not see the difference.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { JsonObject } from '../../protocols/codec.ts';
+import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
+import { describeItem } from '../../responses/input-items.ts';
+import { describePage, type PageQuery, pageOf, pageQuery } from '../../responses/page.ts';
+import { authenticate, readSecret } from '../authenticate.ts';
+import { sendResponse, streamResponse } from '../background.ts';
+import { checkInput } from '../check-input.ts';
+import type { ApiContext } from '../context.ts';
+import { countInput } from '../count-input.ts';
+import { rethrow } from '../dispatch.ts';
+import { expectFound, type FoundResponse, findResponse, inputOf, isUnderWay } from '../find-response.ts';
+import { parseBody } from '../read-body.ts';
+import type { Relay } from '../relay.ts';
+import { readTarget } from '../request-target.ts';
+
+/** How long a cancellation is waited for, so that its answer can show what there was until then. */
+const CANCEL_PATIENCE_MS = 5_000;
+/** One that has just ended is being written, with what it leaves to its conversation. */
+const WRITING_PATIENCE_MS = 2_000;
+const POLL_MS = 50;
+const DAY_MS = 24 * 3_600_000;
+
+type ById = { Params: { id: string } };
+
+/** Arrays of the query (`include[]`) are taken and change nothing: a response is always shown whole. */
+const retrieveQuery = z.looseObject({
+  stream: z.enum(['true', 'false']).default('false'),
+  starting_after: z.coerce.number().int().min(-1).default(-1),
+});
+
+export function registerResponses(app: FastifyInstance, context: ApiContext, relay: Relay): void {
+  const config = { client: openaiResponsesClient };
+  const onRequest = async (request: FastifyRequest) => {
+    request.apiKey = await authenticate(readSecret(request, openaiResponsesClient), context.keys);
+  };
+  const options = (summary: string) => ({ config, onRequest, schema: { summary, tags: ['responses'] } });
+
+  for (const prefix of ['/v1', '/v1/openai']) {
+    app.post(`${prefix}/responses/input_tokens`, options('Tokens that a request would have as its input'), (request) =>
+      countInput(context, request.apiKey!.id, parseBody(request.body), readTarget(request)),
+    );
+    app.get<ById>(`${prefix}/responses/:id`, options('A response, or its stream again'), (request, reply) =>
+      retrieve(context, relay, request, reply),
+    );
+    app.delete<ById>(`${prefix}/responses/:id`, options('Deletes a response'), (request) => remove(context, request));
+    app.post<ById>(`${prefix}/responses/:id/cancel`, options('Stops a background response'), (request, reply) =>
+      cancel(context, request, reply),
+    );
+    app.get<ById>(`${prefix}/responses/:id/input_items`, options('What a response was asked with'), (request) =>
+      listInput(context, request),
+    );
+  }
+}
+
+async function find(context: ApiContext, { params, apiKey }: FastifyRequest<ById>): Promise<FoundResponse> {
+  return expectFound(await findResponse(context, params.id, apiKey!.id), params.id);
+}
+
+async function retrieve(
+  context: ApiContext,
+  relay: Relay,
+  request: FastifyRequest<ById>,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { stream, starting_after: startingAfter } = checkInput(retrieveQuery, request.query);
+  const found = await find(context, request);
+  if (stream === 'false') return sendResponse(context, reply, found);
+  return streamResponse(context, relay, { request, reply, id: request.params.id, found, startingAfter });
+}
+
+async function cancel(context: ApiContext, request: FastifyRequest<ById>, reply: FastifyReply): Promise<unknown> {
+  const found = await find(context, request);
+  const isBackground = found.kind === 'stored' ? found.stored.isBackground : found.spec.response?.isBackground === true;
+  if (!isBackground) {
+    const message = 'Cannot cancel a synchronous response: only those created with background can be cancelled.';
+    throw new FailureError(createFailure('request_invalid', message, { param: 'id' }));
+  }
+  if (found.kind === 'live' && isUnderWay(found)) {
+    context.cancel(found.spec);
+    await until(CANCEL_PATIENCE_MS, async () => !isUnderWay(await find(context, request)));
+  }
+  return sendResponse(context, reply, await find(context, request));
+}
+
+async function remove(context: ApiContext, request: FastifyRequest<ById>): Promise<object> {
+  const { id } = request.params;
+  const found = await find(context, request);
+  if (found.kind === 'live' && isUnderWay(found)) {
+    if (found.spec.response?.isBackground === true) context.cancel(found.spec);
+  } else await until(WRITING_PATIENCE_MS, async () => (await find(context, request)).kind === 'stored');
+  const nowMs = Date.now();
+  const expiresAtMs = nowMs + context.configuration.storage.responses_days * DAY_MS;
+  await context.responses.delete(id, request.apiKey!.id, nowMs, expiresAtMs).catch(rethrow);
+  return { id, object: 'response', deleted: true };
+}
+
+async function until(patienceMs: number, isDone: () => Promise<boolean>): Promise<void> {
+  const untilMs = Date.now() + patienceMs;
+  while (!(await isDone()) && Date.now() < untilMs) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+
+async function listInput(context: ApiContext, request: FastifyRequest<ById>): Promise<object> {
+  const query = checkInput(pageQuery, request.query);
+  const found = await find(context, request);
+  const unique = request.params.id.slice('resp_'.length);
+  const items = inputOf(found).map((item, index) => describeItem(item, `${unique}i${index}`));
+  return describePage(expectPage(items, query));
+}
+
+function expectPage(items: readonly JsonObject[], query: PageQuery) {
+  const page = pageOf(items, query);
+  if (page !== null) return page;
+  const message = `No item with id '${query.after}' in this list.`;
+  throw new FailureError(createFailure('request_invalid', message, { param: 'after' }));
+}

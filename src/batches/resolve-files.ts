@@ -1,0 +1,100 @@
+// File ids in prompts (`file` of Chat Completions, `input_file` and `input_image` of Responses) are the broker's own: no
+// vendor knows them. Before a request is accepted they become the files' bytes; ids of nobody's are left, a vendor may
+// know them.
+import { createFailure, type Failure } from '../contracts/failure.ts';
+import { editObject } from '../protocols/json-object.ts';
+import { readPieces } from '../storage/blob-pieces.ts';
+import type { BlobStore } from '../storage/blobs.ts';
+import type { FileStore, StoredFile } from './file-store.ts';
+
+export interface RequestBody {
+  bytes: Buffer;
+  /** The same, parsed. */
+  value: unknown;
+}
+
+type Part = Record<string, unknown>;
+
+const MENTION = Buffer.from('"file_id"');
+/** Members that hold the prompt: of Chat Completions, and of Responses. */
+const PROMPTS = ['messages', 'input'] as const;
+const MEDIA_TYPES: Record<string, string> = {
+  pdf: 'application/pdf',
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  webp: 'image/webp',
+  txt: 'text/plain',
+  md: 'text/markdown',
+  csv: 'text/csv',
+  html: 'text/html',
+  json: 'application/json',
+};
+
+export interface FileResolver {
+  /** The same body where nothing is to be resolved. A failure when the files make it too large. */
+  resolve(keyId: string, body: RequestBody): Promise<RequestBody | Failure>;
+}
+
+export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes: number): FileResolver {
+  async function load(keyId: string, id: unknown): Promise<StoredFile | null> {
+    const file = typeof id === 'string' ? await files.find(keyId, id) : null;
+    return file?.store === blobs.id ? file : null;
+  }
+
+  return {
+    async resolve(keyId, body) {
+      if (!body.bytes.includes(MENTION)) return body;
+      const parts = partsOf(body.value).filter((part) => fileIdOf(part) !== undefined);
+      let bytes = body.bytes.length;
+      let isChanged = false;
+      for (const part of parts) {
+        const file = await load(keyId, fileIdOf(part));
+        if (file === null) continue;
+        // Base64 is a third longer than what it says.
+        bytes += Math.ceil(file.bytes / 3) * 4;
+        if (bytes > maxBytes) return tooLarge(file, maxBytes);
+        fill(part, file, await readPieces(blobs, file.pieces, 0, file.bytes));
+        isChanged = true;
+      }
+      return isChanged ? { value: body.value, bytes: withPrompts(body) } : body;
+    },
+  };
+}
+
+/** Parts of all messages; anything of another shape is the vendor's to refuse. */
+function partsOf(value: unknown): Part[] {
+  const lists = PROMPTS.map((name) => (value as Record<string, unknown> | null)?.[name]);
+  return lists.flatMap(itemsOf).flatMap((message) => itemsOf(message.content));
+}
+
+function itemsOf(list: unknown): Part[] {
+  return Array.isArray(list) ? list.filter((item) => typeof item === 'object' && item !== null) : [];
+}
+
+function fileIdOf(part: Part): unknown {
+  if (part.type === 'file') return (part.file as Part | null | undefined)?.file_id;
+  return part.type === 'input_file' || part.type === 'input_image' ? part.file_id : undefined;
+}
+
+function fill(part: Part, { filename }: StoredFile, bytes: Buffer): void {
+  const mediaType = MEDIA_TYPES[/[^.]*$/.exec(filename)![0].toLowerCase()] ?? 'application/octet-stream';
+  const data = `data:${mediaType};base64,${bytes.toString('base64')}`;
+  if (part.type === 'file') part.file = { filename, file_data: data };
+  else {
+    delete part.file_id;
+    Object.assign(part, part.type === 'input_image' ? { image_url: data } : { filename, file_data: data });
+  }
+}
+
+/** Only the prompt is printed anew. */
+function withPrompts({ bytes, value }: RequestBody): Buffer {
+  const members = PROMPTS.filter((name) => (value as Part)[name] !== undefined);
+  return editObject(bytes, { set: new Map(members.map((name) => [name, JSON.stringify((value as Part)[name])])) });
+}
+
+function tooLarge({ id }: StoredFile, maxBytes: number): Failure {
+  const message = `With the file ${id} the request is larger than this Sluice takes (${maxBytes} bytes).`;
+  return createFailure('request_too_large', message, { param: 'file_id' });
+}

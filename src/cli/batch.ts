@@ -1,0 +1,152 @@
+// `sluice batch`: high-volume batches from the command line, against Sluice or any other server with OpenAI's Batch API.
+// This file only reads arguments; the commands are in src/cli/batch/.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Environment } from '../config/environment.ts';
+import { type BatchClient, createBatchClient } from './batch/batch-client.ts';
+import { type ConnectionOptions, resolveConnection } from './batch/connection.ts';
+import { type DownloadOptions, download } from './batch/download.ts';
+import { CommandError, EXIT_CODES } from './batch/exit-codes.ts';
+import { onInterrupt } from './batch/interrupt.ts';
+import type { InputRequest } from './batch/prepare-input.ts';
+import { type RetryOptions, retryFailed } from './batch/retry-failed.ts';
+import { batchTable, say, showEnd } from './batch/show.ts';
+import { resumeHint, submit } from './batch/submit.ts';
+import { watchBatch } from './batch/watch-batch.ts';
+
+const DEFAULT_LIST_LIMIT = 20;
+
+const EXIT_CODE_HELP = `
+Exit codes:
+  ${EXIT_CODES.done}    done; of a watched or downloaded batch, every line succeeded
+  ${EXIT_CODES.refused}    the server refused, or could not be reached
+  ${EXIT_CODES.input}    the input or an argument is wrong; nothing was uploaded
+  ${EXIT_CODES.incomplete}    the batch has ended, but lines failed, or it failed, expired or was cancelled
+  ${EXIT_CODES.interrupted}  Ctrl-C; the batch goes on`;
+
+type Common = ConnectionOptions & { json: boolean };
+
+export function batchCommand(environmentFor: () => Environment): Command {
+  const batch = new Command('batch')
+    .description('hand over many requests at once: any server with OpenAI’s Batch API')
+    .addHelpText('after', EXIT_CODE_HELP);
+  const connect = (options: ConnectionOptions) => () => resolveConnection(options, environmentFor());
+  const client = (options: ConnectionOptions): BatchClient => createBatchClient(connect(options)());
+
+  common(batch.command('submit'))
+    .argument('[file]', 'batch file: one {custom_id, method, url, body} per line')
+    .description('check an input, upload it and start a batch')
+    .option('-m, --model <name>', 'the model of every line; needed with --prompts')
+    .option('-e, --endpoint <path>', 'where the lines go (default: where they say, or /v1/chat/completions)')
+    .option('-p, --prompts <file>', 'plain prompts in place of a batch file: .txt by line, .csv, .jsonl')
+    .option('-t, --template <text>', 'prompt with {column} in place of values (default: {prompt}, or the only column)')
+    .option('-s, --system <text>', 'system prompt of every request')
+    .option('--id-column <name>', 'column that identifies a row (default: line-<number>)')
+    .option('--body <json>', 'more members of every request, such as \'{"temperature":0}\'')
+    .option('--keep <file>', 'keep the input that was made of prompts')
+    .addOption(windowOption().default('24h'))
+    .option('--metadata <key=value>', 'kept with the batch (repeatable)', metadata, {})
+    .option('-w, --watch', 'stay until it has ended', false)
+    .option('--dry-run', 'only check', false)
+    .action((file: string | undefined, options: Common & SubmitFlags) =>
+      run(() => submit(connect(options), { ...options, ...(file === undefined ? {} : { file }) })),
+    );
+
+  common(batch.command('watch'))
+    .argument('<batch-id>')
+    .description('follow a batch to its end; Ctrl-C leaves it running')
+    .action((batchId: string, options: Common) =>
+      run(async () => {
+        onInterrupt(resumeHint(batchId));
+        return showEnd(await watchBatch(client(options), batchId), options.json);
+      }),
+    );
+
+  common(batch.command('list'))
+    .description('batches, newest first')
+    .option('-n, --limit <n>', 'how many', wholeNumber, DEFAULT_LIST_LIMIT)
+    .action((options: Common & { limit: number }) =>
+      run(async () => {
+        const batches = await client(options).list(options.limit);
+        console.log(options.json ? JSON.stringify(batches) : batchTable(batches));
+        return EXIT_CODES.done;
+      }),
+    );
+
+  common(batch.command('download'))
+    .argument('<batch-id>')
+    .description('write the results to files; what broke off goes on where it stopped')
+    .option('-o, --output <file>', 'for the results (default: <batch-id>_output.jsonl)')
+    .option('--errors <file>', 'for the failed lines (default: <batch-id>_errors.jsonl)')
+    .option(
+      '--join [file]',
+      'one file in input order, each line with its request (default: the server’s copy of the input)',
+    )
+    .action((batchId: string, options: Common & DownloadOptions) =>
+      run(() => download(client(options), batchId, options)),
+    );
+
+  common(batch.command('cancel'))
+    .argument('<batch-id>')
+    .description('stop a batch; what has finished stays and is paid for')
+    .action((batchId: string, options: Common) => run(() => cancel(client(options), batchId, options.json)));
+
+  common(batch.command('retry-failed'))
+    .argument('<batch-id>')
+    .description('start a new batch of the lines without a good answer')
+    .option('--input <file>', 'the old input, where the server does not give it back')
+    .addOption(windowOption())
+    .option('-w, --watch', 'stay until it has ended', false)
+    .action((batchId: string, options: Common & RetryOptions) =>
+      run(() => retryFailed(connect(options), batchId, options)),
+    );
+  return batch;
+}
+
+type SubmitFlags = Omit<InputRequest, 'file'> & {
+  window: string;
+  metadata: Record<string, string>;
+  watch: boolean;
+  dryRun: boolean;
+};
+
+function common(command: Command): Command {
+  return command
+    .option('--base-url <url>', 'with its version segment (default: SLUICE_BASE_URL, else the local Sluice)')
+    .option('--api-key <key>', 'default: SLUICE_API_KEY, the local Sluice’s own, OPENAI_API_KEY')
+    .option('--json', 'machine-readable', false);
+}
+
+function windowOption(): Option {
+  return new Option('--window <time>', 'in which it must end; OpenAI knows 24h only, Sluice 1m to 7d');
+}
+
+/** Ends the process with the command's exit code: open keep-alive connections would hold it for seconds. */
+async function run(command: () => Promise<number>): Promise<never> {
+  const code = await command().catch((error: unknown) => {
+    if (!(error instanceof CommandError)) throw error;
+    say(`sluice: ${error.message}`);
+    return EXIT_CODES[error.ending];
+  });
+  process.exit(code);
+}
+
+async function cancel(client: BatchClient, batchId: string, json: boolean): Promise<number> {
+  const batch = await client.cancel(batchId);
+  if (batch === null) {
+    throw new CommandError('refused', `${batchId} has already ended:   sluice batch watch ${batchId}   says how`);
+  }
+  console.log(json ? JSON.stringify(batch) : `${batchId} is ${batch.status}`);
+  return EXIT_CODES.done;
+}
+
+function metadata(pair: string, before: Record<string, string>): Record<string, string> {
+  const equals = pair.indexOf('=');
+  if (equals <= 0) throw new InvalidArgumentError('takes key=value.');
+  return { ...before, [pair.slice(0, equals)]: pair.slice(equals + 1) };
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('must be a whole number above 0.');
+  return value;
+}

@@ -1,0 +1,113 @@
+// The calls of OpenAI's Files and Batch API that the command line needs, to any server that has them.
+import type { Dispatcher } from 'undici';
+import type { z } from 'zod';
+import { type BatchObject, batchObject, batchPage, type FileObject, fileObject } from './batch-object.ts';
+import type { Connection } from './connection.ts';
+import { CommandError } from './exit-codes.ts';
+import { createMultipartFile } from './multipart-file.ts';
+import { call } from './server-call.ts';
+
+export interface NewBatch {
+  input_file_id: string;
+  endpoint: string;
+  completion_window: string;
+  metadata?: Record<string, string>;
+}
+
+export interface BatchClient {
+  /** @param fileName as the server shall know it. */
+  upload(path: string, fileName: string, onBytes: (sent: number, total: number) => void): Promise<FileObject>;
+  create(batch: NewBatch): Promise<BatchObject>;
+  retrieve(batchId: string): Promise<BatchObject>;
+  /** Newest first; asks for page after page until there are `limit`. */
+  list(limit: number): Promise<BatchObject[]>;
+  /** The batch, or null when it had already ended (409). */
+  cancel(batchId: string): Promise<BatchObject | null>;
+  /** Null where the server does not describe files. */
+  describeFile(fileId: string): Promise<FileObject | null>;
+  /** The content from byte `offset` on: status 206, or 200 with all of it, or 416 where there is no such byte. */
+  openContent(fileId: string, offset: number): Promise<Dispatcher.ResponseData>;
+}
+
+/** Most that one page may have (openai-openapi 2.3.0). */
+const PAGE_LIMIT = 100;
+
+export function createBatchClient({ baseUrl, apiKey }: Connection): BatchClient {
+  const headers = { authorization: `Bearer ${apiKey}`, accept: 'application/json' };
+  const at = (...path: string[]) => `${baseUrl}/${path.map(encodeURIComponent).join('/')}`;
+
+  return {
+    async upload(path, fileName, onBytes) {
+      const file = await createMultipartFile(path, fileName);
+      const answer = await call({
+        method: 'POST',
+        url: at('files'),
+        headers: { ...headers, ...file.headers },
+        body: () => file.open((sent) => onBytes(sent, file.fileBytes)),
+        // Sent twice it is a second file, which nobody uses and which expires.
+        retry: 'always',
+      });
+      return read(answer, fileObject);
+    },
+    async create(batch) {
+      const answer = await call({
+        method: 'POST',
+        url: at('batches'),
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: () => JSON.stringify(batch),
+        retry: 'unsent',
+      });
+      return read(answer, batchObject);
+    },
+    async retrieve(batchId) {
+      return read(await call({ method: 'GET', url: at('batches', batchId), headers, retry: 'always' }), batchObject);
+    },
+    async list(limit) {
+      const batches: BatchObject[] = [];
+      for (;;) {
+        const query = new URLSearchParams({ limit: String(Math.min(PAGE_LIMIT, limit - batches.length)) });
+        if (batches.length > 0) query.set('after', batches.at(-1)!.id);
+        const answer = await call({ method: 'GET', url: `${at('batches')}?${query}`, headers, retry: 'always' });
+        const page = await read(answer, batchPage);
+        batches.push(...page.data);
+        if (page.has_more !== true || page.data.length === 0 || batches.length >= limit) return batches.slice(0, limit);
+      }
+    },
+    async cancel(batchId) {
+      const url = at('batches', batchId, 'cancel');
+      const answer = await call({ method: 'POST', url, headers, retry: 'always' }, [409]);
+      if (answer.statusCode !== 409) return read(answer, batchObject);
+      await answer.body.dump();
+      return null;
+    },
+    async describeFile(fileId) {
+      const answer = await call({ method: 'GET', url: at('files', fileId), headers, retry: 'always' }, [404, 405, 501]);
+      if (answer.statusCode === 200) return read(answer, fileObject);
+      await answer.body.dump();
+      return null;
+    },
+    openContent(fileId, offset) {
+      const range: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` };
+      const accept = { accept: 'application/binary' };
+      const url = at('files', fileId, 'content');
+      return call({ method: 'GET', url, headers: { ...headers, ...accept, ...range }, retry: 'always' }, [416]);
+    },
+  };
+}
+
+async function read<T extends z.ZodType>({ body }: Dispatcher.ResponseData, schema: T): Promise<z.output<T>> {
+  const text = await body.text();
+  const parsed = schema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const where = issue.path.length === 0 ? 'its answer' : `'${issue.path.join('.')}' in its answer`;
+  throw new CommandError('refused', `this server does not speak OpenAI's Batch API: ${where}: ${issue.message}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

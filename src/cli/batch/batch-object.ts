@@ -1,0 +1,62 @@
+// What a server says of a batch and of a file. Only OpenAI's required members are relied on; what Sluice adds is shown
+// where it is there. Source: openai 7.55.0 `resources/batches`, `resources/files`.
+import { z } from 'zod';
+
+const count = z.number().nonnegative();
+
+/** Loose: what other servers add survives `--json`. */
+export const batchObject = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  endpoint: z.string(),
+  input_file_id: z.string(),
+  completion_window: z.string().nullish(),
+  /** Unix seconds, like all its times. */
+  created_at: z.number(),
+  in_progress_at: z.number().nullish(),
+  expires_at: z.number().nullish(),
+  completed_at: z.number().nullish(),
+  output_file_id: z.string().nullish(),
+  error_file_id: z.string().nullish(),
+  /** Some servers leave it out, or null, while they validate. */
+  request_counts: z.looseObject({ total: count, completed: count, failed: count }).nullish(),
+  errors: z
+    .looseObject({
+      data: z
+        .array(z.looseObject({ code: z.string().nullish(), message: z.string().nullish(), line: z.number().nullish() }))
+        .nullish(),
+    })
+    .nullish(),
+  usage: z.looseObject({ total_tokens: count.nullish(), cost: count.nullish() }).nullish(),
+  metadata: z.record(z.string(), z.string()).nullish(),
+  /** Sluice: what its answers have cost so far, USD. */
+  x_sluice_cost: count.nullish(),
+  /** Sluice: when it will be done, unix seconds. */
+  x_sluice_eta: z.number().nullish(),
+  /** Sluice: it will not make its window at this rate. */
+  x_sluice_at_risk: z.boolean().nullish(),
+});
+
+export type BatchObject = z.output<typeof batchObject>;
+
+export const fileObject = z.looseObject({ id: z.string(), bytes: count.nullish(), filename: z.string().nullish() });
+
+export type FileObject = z.output<typeof fileObject>;
+
+export const batchPage = z.looseObject({ data: z.array(batchObject), has_more: z.boolean().nullish() });
+
+const FINAL_STATUSES: ReadonlySet<string> = new Set(['completed', 'failed', 'expired', 'cancelled']);
+
+export function hasEnded({ status }: BatchObject): boolean {
+  return FINAL_STATUSES.has(status);
+}
+
+/** `completed` alone says little: a batch whose lines all failed is `completed` too. */
+export function isWholeSuccess(batch: BatchObject): boolean {
+  return batch.status === 'completed' && (batch.request_counts?.failed ?? 0) === 0;
+}
+
+/** USD so far; null where the server does not say. */
+export function costOf(batch: BatchObject): number | null {
+  return batch.x_sluice_cost ?? batch.usage?.cost ?? null;
+}

@@ -1,0 +1,99 @@
+// `sluice batch retry-failed`: a new batch of those lines of an old one that have no good answer: refused by the
+// endpoint, expired, cancelled or never run.
+import { createBatchClient } from './batch-client.ts';
+import { type BatchObject, hasEnded } from './batch-object.ts';
+import { readObject } from './check-line.ts';
+import type { Connection } from './connection.ts';
+import { downloadFile } from './download-file.ts';
+import { CommandError, EXIT_CODES } from './exit-codes.ts';
+import { createFaultList } from './faults.ts';
+import { formatCount } from './figures.ts';
+import { onInterrupt } from './interrupt.ts';
+import { appendLine, openLineSink } from './line-sink.ts';
+import { readLines } from './read-lines.ts';
+import { hasSucceeded, readResults } from './read-results.ts';
+import { say } from './show.ts';
+import { follow, upload } from './submit.ts';
+import { temporaryFile } from './temporary-file.ts';
+
+export interface RetryOptions {
+  /** The old batch's input, for servers that do not give it back. */
+  input?: string;
+  /** Default: the old batch's. */
+  window?: string;
+  watch: boolean;
+  json: boolean;
+}
+
+/** Exit code. The new batch has the old one's metadata and says in `retry_of` which it continues. */
+export async function retryFailed(connect: () => Connection, batchId: string, options: RetryOptions): Promise<number> {
+  const interrupt = onInterrupt('Stopped. Nothing was submitted.');
+  const client = createBatchClient(connect());
+  const old = await client.retrieve(batchId);
+  refuseUnfit(old);
+  const inputPath = options.input ?? temporaryFile('old-input.jsonl');
+  if (options.input === undefined) await downloadFile(client, old.input_file_id, inputPath).catch(explainMissingInput);
+  const done = await readSucceeded(client, old);
+  const path = temporaryFile('retry.jsonl');
+  const lines = await writeRest(inputPath, done, path);
+  if (lines === 0) {
+    say(`Every line of ${batchId} has its answer; there is nothing to retry.`);
+    return EXIT_CODES.done;
+  }
+  say(`${formatCount(lines)} lines go again`);
+  const fileId = await upload(client, { path, name: `retry-of-${batchId}.jsonl` });
+  interrupt.explain('Stopped while the batch was being created; `sluice batch list` says whether it was.');
+  const created = await client.create({
+    input_file_id: fileId,
+    endpoint: old.endpoint,
+    completion_window: options.window ?? old.completion_window ?? '24h',
+    metadata: { ...old.metadata, retry_of: batchId },
+  });
+  return follow(client, created, options, interrupt.explain);
+}
+
+function refuseUnfit(batch: BatchObject): void {
+  if (!hasEnded(batch)) {
+    throw new CommandError(
+      'refused',
+      `${batch.id} is ${batch.status}; wait for its end:   sluice batch watch ${batch.id}`,
+    );
+  }
+  if (batch.status === 'failed') {
+    throw new CommandError(
+      'input',
+      `${batch.id} failed because its input was refused; correct the input and submit that (\`sluice batch watch ${batch.id}\` says what was wrong)`,
+    );
+  }
+}
+
+function explainMissingInput(error: Error): never {
+  throw new CommandError(
+    'refused',
+    `the old input cannot be had from the server: ${error.message}; give it with --input FILE`,
+  );
+}
+
+/** Their custom_ids. */
+async function readSucceeded(client: ReturnType<typeof createBatchClient>, batch: BatchObject): Promise<Set<string>> {
+  const ids = new Set<string>();
+  if (!batch.output_file_id) return ids;
+  const path = temporaryFile('old-output.jsonl');
+  await downloadFile(client, batch.output_file_id, path);
+  for await (const { customId, object } of readResults(path)) if (hasSucceeded(object)) ids.add(customId);
+  return ids;
+}
+
+/** How many lines went to `path`, as they were. */
+async function writeRest(inputPath: string, done: ReadonlySet<string>, path: string): Promise<number> {
+  const sink = openLineSink(path);
+  let lines = 0;
+  for await (const line of readLines(inputPath)) {
+    const customId = readObject(line, createFaultList())?.custom_id;
+    if (typeof customId !== 'string' || done.has(customId)) continue;
+    await appendLine(sink, line.bytes);
+    lines += 1;
+  }
+  await sink.close();
+  return lines;
+}

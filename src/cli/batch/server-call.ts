@@ -1,0 +1,110 @@
+// One HTTP call to the server, tried again where that is safe, and its refusals said in words.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Dispatcher, request } from 'undici';
+import { CommandError } from './exit-codes.ts';
+
+export interface Call {
+  method: 'GET' | 'POST';
+  url: string;
+  headers: Record<string, string>;
+  /** Made anew for each try. */
+  body?: () => string | AsyncIterable<Buffer>;
+  /**
+   * `always`: may be sent twice. `unsent`: only where it surely had no effect (nobody listened, or the server said 429
+   * or 503), because a second one would make a second thing.
+   */
+  retry: 'always' | 'unsent';
+}
+
+type Answer = Dispatcher.ResponseData;
+
+const TRIES = 5;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 60_000;
+/** An upload of gigabytes over a slow line has no answer before its end. */
+const HEADERS_TIMEOUT_MS = 600_000;
+const UNSENT_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+const BUSY_STATUSES: ReadonlySet<number> = new Set([429, 503]);
+const MESSAGE_CHARS = 500;
+
+/** The answer when its status is below 300 or one of `accepted`; its body must be read. Throws a CommandError. */
+export async function call(wanted: Call, accepted: readonly number[] = []): Promise<Answer> {
+  for (let tryNumber = 1; ; tryNumber++) {
+    const answer = await send(wanted).catch((error: Error & { code?: string }) => {
+      const mayRepeat = wanted.retry === 'always' || UNSENT_CODES.has(error.code ?? '');
+      // Nobody there at all is said at once: it is most often a wrong address or a server that is not running.
+      if (!mayRepeat || tryNumber >= TRIES || error.code === 'ECONNREFUSED') throw unreachable(wanted, error);
+      return null;
+    });
+    if (answer !== null && (answer.statusCode < 300 || accepted.includes(answer.statusCode))) return answer;
+    const mayRepeat = answer === null || isWorthRepeating(wanted, answer);
+    if (!mayRepeat || tryNumber >= TRIES) throw await refusalOf(wanted, answer!);
+    await answer?.body.dump();
+    await sleep(waitMs(answer, tryNumber));
+  }
+}
+
+function send({ url, method, headers, body }: Call): Promise<Answer> {
+  return request(url, {
+    method,
+    headers,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    bodyTimeout: HEADERS_TIMEOUT_MS,
+    ...(body === undefined ? {} : { body: body() as Dispatcher.DispatchOptions['body'] & string }),
+  });
+}
+
+function isWorthRepeating({ retry }: Call, { statusCode, headers }: Answer): boolean {
+  if (headers['x-should-retry'] === 'false') return false;
+  return BUSY_STATUSES.has(statusCode) || (retry === 'always' && statusCode >= 500);
+}
+
+function waitMs(answer: Answer | null, tryNumber: number): number {
+  const asked = Number(answer?.headers['retry-after']) * 1_000;
+  const backoff = FIRST_WAIT_MS * 2 ** (tryNumber - 1) * (0.5 + Math.random());
+  return Math.min(LONGEST_WAIT_MS, Math.max(Number.isFinite(asked) ? asked : 0, backoff));
+}
+
+function unreachable({ url }: Call, error: Error & { code?: string }): CommandError {
+  const { origin } = new URL(url);
+  const why = error.code ?? error.message;
+  return new CommandError(
+    'refused',
+    `${origin} cannot be reached (${why}). Is it running (\`sluice start\`)? --base-url or SLUICE_BASE_URL names another server.`,
+    true,
+  );
+}
+
+async function refusalOf({ method, url }: Call, answer: Answer): Promise<CommandError> {
+  const text = await answer.body.text().catch(() => '');
+  const isTemporary = answer.statusCode >= 500 || BUSY_STATUSES.has(answer.statusCode);
+  const what = `${method} ${new URL(url).pathname} was refused with ${answer.statusCode}: ${messageOf(text)}`;
+  return new CommandError('refused', what + adviceFor(answer.statusCode), isTemporary);
+}
+
+/** OpenAI's error shape, `{error:{message}}`, else what stands there. */
+function messageOf(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: string } };
+    if (typeof error?.message === 'string') return error.message;
+  } catch {
+    // Not JSON: a proxy's page, most likely.
+  }
+  return text.slice(0, MESSAGE_CHARS) || 'no explanation';
+}
+
+function adviceFor(status: number): string {
+  switch (status) {
+    case 401:
+      return ' (the key comes from --api-key, SLUICE_API_KEY, .sluice/key or OPENAI_API_KEY)';
+    case 404:
+      return ' (is the base URL right, with /v1 at its end, and does this server have batches?)';
+    default:
+      return '';
+  }
+}

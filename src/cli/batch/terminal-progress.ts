@@ -1,0 +1,79 @@
+// Progress of long work: a bar on a terminal, now and then a plain line elsewhere (a log, a pipe). Always on stderr, so
+// that stdout holds results only.
+import { SingleBar } from 'cli-progress';
+
+export interface Progress {
+  /** `note` stands behind the bar: what else is known. */
+  update(done: number, total: number, note: string): void;
+  /** Something worth a line of its own, above the bar. */
+  say(line: string): void;
+  /** Leaves the last state standing. May be called twice. */
+  end(): void;
+}
+
+/** Often enough to see that it moves, seldom enough for a log. */
+const LINE_EVERY_MS = 10_000;
+const BAR_CHARS = 30;
+const FRAMES_PER_SECOND = 10;
+
+export function startProgress(title: string): Progress {
+  return process.stderr.isTTY === true ? startBar(title) : startLines(title);
+}
+
+function startBar(title: string): Progress {
+  const bar = new SingleBar({
+    format: `${title} {bar} {percentage}% {note}`,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: BAR_CHARS,
+    fps: FRAMES_PER_SECOND,
+    hideCursor: true,
+    stream: process.stderr,
+    // A line that wraps would be drawn anew on every update.
+    linewrap: false,
+  });
+  let last = { done: 0, total: 1, note: '' };
+  let isRunning = false;
+  const begin = () => {
+    if (!isRunning) bar.start(last.total, last.done, { note: last.note });
+    isRunning = true;
+  };
+  const end = () => {
+    if (isRunning) bar.stop();
+    isRunning = false;
+  };
+  return {
+    update(done, total, note) {
+      last = { done, total: Math.max(1, total), note };
+      begin();
+      bar.setTotal(last.total);
+      bar.update(done, { note });
+    },
+    say(line) {
+      end();
+      process.stderr.write(`${line}\n`);
+    },
+    end,
+  };
+}
+
+function startLines(title: string): Progress {
+  let writtenAtMs = 0;
+  let pending: string | null = null;
+  const write = (line: string) => {
+    process.stderr.write(`${line}\n`);
+    writtenAtMs = Date.now();
+    pending = null;
+  };
+  return {
+    update(done, total, note) {
+      const percent = total === 0 ? 0 : Math.floor((100 * done) / total);
+      pending = `${title} ${percent}% ${note}`;
+      if (Date.now() - writtenAtMs >= LINE_EVERY_MS) write(pending);
+    },
+    say: (line) => write(line),
+    end() {
+      if (pending !== null) write(pending);
+    },
+  };
+}

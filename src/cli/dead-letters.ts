@@ -1,0 +1,154 @@
+// `sluice dead-letters list|show|replay|delete`: requests that failed for good.
+import { Command, InvalidArgumentError } from 'commander';
+import type { Environment } from '../config/environment.ts';
+import { type AdminClient, type AdminOptions, createAdminClient } from './admin-client.ts';
+import { formatTable } from './terminal.ts';
+
+interface FilterOptions extends AdminOptions {
+  model?: string;
+  provider?: string;
+  code?: string;
+  key?: string;
+  from?: string;
+  to?: string;
+  json: boolean;
+}
+
+interface ReplayOptions extends FilterOptions {
+  all: boolean;
+  again: boolean;
+  limit: number;
+  asModel?: string;
+  vendor?: string;
+}
+
+interface Letter {
+  id: string;
+  failed_at: string;
+  model: string;
+  provider: string | null;
+  attempts: number;
+  body: string;
+  error: { code: string; message: string };
+  replays: unknown[];
+}
+
+const FILTERS = ['model', 'provider', 'code', 'key', 'from', 'to'] as const;
+const DEFAULT_LIMIT = 50;
+
+export function deadLettersCommand(environment: () => Environment): Command {
+  const root = new Command('dead-letters').description('requests that failed for good: look into them, replay them');
+  const client = (options: AdminOptions) => createAdminClient(options, environment());
+  const limit = (command: Command) => command.option('-n, --limit <n>', 'how many at most', wholeNumber, DEFAULT_LIMIT);
+
+  limit(filters(common(root.command('list').description('newest first')))).action(
+    (options: FilterOptions & { limit: number }) => list(client(options), options),
+  );
+  common(root.command('show').argument('<id>').description('failure, timeline and attempts of one')).action(
+    async (id: string, options: AdminOptions) =>
+      console.log(JSON.stringify(await client(options).call('GET', `/dead-letters/${id}`), null, 2)),
+  );
+  limit(filters(common(root.command('replay').argument('[ids...]').description('make new requests of them'))))
+    .option('--all', 'all that the filter meets, oldest first, but those that were replayed before', false)
+    .option('--again', 'also those that were replayed before', false)
+    .option('--as-model <name>', 'ask for this model instead')
+    .option('--vendor <provider>', 'ask this provider only')
+    .action((ids: string[], options: ReplayOptions) => replay(client(options), ids, options));
+  filters(
+    common(root.command('delete').argument('[ids...]').description('for good: those named, or a filter’s')),
+  ).action((ids: string[], options: FilterOptions) => remove(client(options), ids, options));
+  return root;
+}
+
+function common(command: Command): Command {
+  return command
+    .option('--base-url <url>', 'the Sluice to talk to (default: SLUICE_BASE_URL, else the one that runs here)')
+    .option('--json', 'machine-readable', false);
+}
+
+function filters(command: Command): Command {
+  return command
+    .option('--model <name>', 'of this model only')
+    .option('--provider <name>', 'failed by this provider only')
+    .option('--code <code>', 'with this failure code only')
+    .option('--key <id>', 'of this client key only')
+    .option('--from <time>', 'failed at this day or moment (UTC) or later')
+    .option('--to <time>', 'failed before this moment, or on this day at the latest');
+}
+
+function filterOf(options: FilterOptions): Record<string, string> {
+  const given = FILTERS.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]));
+  return Object.fromEntries(given) as Record<string, string>;
+}
+
+async function list(client: AdminClient, options: FilterOptions & { limit: number }): Promise<void> {
+  const query = new URLSearchParams({ ...filterOf(options), limit: String(options.limit) });
+  const page = await client.call<{ data: Letter[]; has_more: boolean }>('GET', `/dead-letters?${query}`);
+  if (options.json) return console.log(JSON.stringify(page.data));
+  if (page.data.length === 0) return console.log('No dead letters.');
+  const rows = page.data.map(({ id, failed_at: failedAt, model, provider, error, replays }) => [
+    id,
+    failedAt.slice(0, 19).replace('T', ' '),
+    model,
+    provider ?? '',
+    error.code,
+    replays.length === 0 ? '' : 'replayed',
+  ]);
+  console.log(formatTable(['ID', 'FAILED (UTC)', 'MODEL', 'PROVIDER', 'CODE', ''], rows));
+  if (page.has_more) console.log('\nThere are more: narrow the choice, or raise --limit.');
+}
+
+async function replay(client: AdminClient, ids: readonly string[], options: ReplayOptions): Promise<void> {
+  const change = {
+    ...(options.asModel === undefined ? {} : { model: options.asModel }),
+    ...(options.vendor === undefined ? {} : { vendor: options.vendor }),
+  };
+  if (ids.length === 0) return replayMany(client, change, options);
+  if (options.all) throw new Error('name dead letters, or choose them by --all and a filter, not both');
+  for (const id of ids) {
+    const made = await client.call<{ request_id: string }>('POST', `/dead-letters/${id}/replay`, change);
+    console.log(options.json ? JSON.stringify(made) : `${id} is replayed as ${made.request_id}`);
+  }
+}
+
+interface ReplayReport {
+  matched: number;
+  replayed: number;
+  failed: number;
+  failures: { id: string; message: string }[];
+}
+
+async function replayMany(client: AdminClient, change: object, options: ReplayOptions): Promise<void> {
+  const filter = filterOf(options);
+  if (!options.all && Object.keys(filter).length === 0) throw new Error('name dead letters, a filter, or --all');
+  const wanted = {
+    ...change,
+    filter: { ...filter, ...(options.again ? { replayed: null } : {}) },
+    limit: options.limit,
+  };
+  const report = await client.call<ReplayReport>('POST', '/dead-letters/replay', wanted);
+  if (options.json) return console.log(JSON.stringify(report));
+  for (const { id, message } of report.failures) console.error(`${id}: ${message}`);
+  console.log(
+    `${report.replayed} of ${report.matched} are replayed${report.failed > 0 ? `, ${report.failed} are not` : ''}.`,
+  );
+}
+
+async function remove(client: AdminClient, ids: readonly string[], options: FilterOptions): Promise<void> {
+  let deleted = 0;
+  for (const id of ids) {
+    await client.call('DELETE', `/dead-letters/${id}`);
+    deleted += 1;
+  }
+  if (ids.length === 0) {
+    const query = new URLSearchParams(filterOf(options));
+    deleted = (await client.call<{ deleted: number }>('DELETE', `/dead-letters?${query}`)).deleted;
+  }
+  console.log(options.json ? JSON.stringify({ deleted }) : `${deleted} deleted.`);
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('must be a whole number above 0.');
+  return value;
+}

@@ -1,0 +1,60 @@
+// `sluice hold|release|holds`: takes a provider or a deployment out of service, and back.
+import { Command } from 'commander';
+import type { Environment } from '../config/environment.ts';
+import { type AdminOptions, createAdminClient } from './admin-client.ts';
+import { formatTable } from './terminal.ts';
+
+interface Hold {
+  name: string;
+  reason: string;
+  since: string;
+}
+
+interface HoldOptions extends AdminOptions {
+  deployment: boolean;
+  reason?: string;
+  json: boolean;
+}
+
+export function holdCommands(environment: () => Environment): Command[] {
+  const command = (name: string, description: string) =>
+    new Command(name)
+      .description(description)
+      .option('--base-url <url>', 'the Sluice to talk to (default: SLUICE_BASE_URL, else the one that runs here)')
+      .option('--json', 'machine-readable', false);
+  return [
+    command(
+      'hold',
+      'ask a vendor nothing more until it is released: what runs ends, what waits waits or goes elsewhere',
+    )
+      .argument('<name>', 'a provider')
+      .option('-d, --deployment', 'the name is that of a deployment, such as openai/gpt-4o', false)
+      .option('-r, --reason <text>', 'shown to whoever looks')
+      .action((name: string, options: HoldOptions) => hold(environment(), name, options)),
+    command('release', 'ask it again; what waited is answered as fast as the limits allow')
+      .argument('<name>', 'as `sluice holds` shows it')
+      .action((name: string, options: HoldOptions) => release(environment(), name, options)),
+    command('holds', 'what is held, why and since when').action((options: HoldOptions) => list(environment(), options)),
+  ];
+}
+
+async function hold(environment: Environment, name: string, options: HoldOptions): Promise<void> {
+  const { deployment, reason, json } = options;
+  const wanted = { [deployment ? 'deployment' : 'provider']: name, ...(reason === undefined ? {} : { reason }) };
+  const made = await createAdminClient(options, environment).call<Hold>('POST', '/holds', wanted);
+  console.log(json ? JSON.stringify(made) : `${made.name} is held: it is asked nothing more half a second from now.`);
+}
+
+async function release(environment: Environment, name: string, options: HoldOptions): Promise<void> {
+  const path = `/holds/${encodeURIComponent(name)}`;
+  const released = await createAdminClient(options, environment).call<{ name: string }>('DELETE', path);
+  console.log(options.json ? JSON.stringify(released) : `${released.name} is released.`);
+}
+
+async function list(environment: Environment, options: HoldOptions): Promise<void> {
+  const { data } = await createAdminClient(options, environment).call<{ data: Hold[] }>('GET', '/holds');
+  if (options.json) return console.log(JSON.stringify(data));
+  if (data.length === 0) return console.log('Nothing is held.');
+  const rows = data.map(({ name, reason, since }) => [name, since.slice(0, 19).replace('T', ' '), reason]);
+  console.log(formatTable(['NAME', 'SINCE (UTC)', 'REASON'], rows));
+}

@@ -1,0 +1,187 @@
+// `sluice webhooks`: works on the database, as `sluice keys` does; the processes that deliver look there once a second.
+import { Command, Option } from 'commander';
+import type { z } from 'zod';
+import type { Environment } from '../config/environment.ts';
+import type { Runtime } from '../config/runtime.ts';
+import { DEFAULT_WEBHOOK_EVENTS, webhookEvents, webhookUrl } from '../config/webhook-schema.ts';
+import { openDatabase } from '../storage/database.ts';
+import { createDeliveryStore, type DeliveryState, type DeliveryStore } from '../webhooks/delivery-store.ts';
+import { createEndpointStore, type EndpointStore } from '../webhooks/endpoint-store.ts';
+import { createSecretBox } from '../webhooks/secret-box.ts';
+import { runProcess } from './run-process.ts';
+import { formatTable } from './terminal.ts';
+
+export interface WebhooksHost {
+  runtime: () => Runtime;
+  environment: () => Environment;
+  /** For the process that `run` becomes. */
+  childVariables: (environment: Environment) => Record<string, string | undefined>;
+}
+
+interface Stores {
+  endpoints: EndpointStore;
+  deliveries: DeliveryStore;
+}
+
+const DEFAULT_LIMIT = 50;
+const MAX_REPLAYS = 10_000;
+const list = (value: string, before: string[] | undefined) => [...(before ?? []), value];
+
+export function webhooksCommand(host: WebhooksHost): Command {
+  const webhooks = new Command('webhooks').description('who hears of events, and what became of them');
+  const withStores = <T>(use: (stores: Stores) => Promise<T>) => useStores(host.runtime(), use);
+
+  webhooks
+    .command('list')
+    .description('all receivers, disabled ones too')
+    .option('--json', 'machine-readable', false)
+    .action((options: { json: boolean }) => withStores(({ endpoints }) => listEndpoints(endpoints, options.json)));
+
+  webhooks
+    .command('add')
+    .argument('<url>', 'where events are posted')
+    .description('register a receiver; its secret is shown once')
+    .option('-e, --event <type>', 'batch.completed, batch.*, * (repeatable; default: batch.*)', list)
+    .option('-k, --key <id>', 'events of this client key only')
+    .option('--json', 'machine-readable', false)
+    .action((url: string, options: AddOptions) => withStores(({ endpoints }) => addEndpoint(endpoints, url, options)));
+
+  webhooks
+    .command('remove')
+    .argument('<id>', 'we_…, from `sluice webhooks list`')
+    .description('send a receiver nothing more')
+    .action((id: string) => withStores(({ endpoints }) => removeEndpoint(endpoints, id)));
+
+  webhooks
+    .command('enable')
+    .argument('<id>', 'we_…, from `sluice webhooks list`')
+    .description('send again to a receiver that was disabled because it answered 410')
+    .action((id: string) =>
+      withStores(async ({ endpoints }) => {
+        if ((await endpoints.enable(id)) === null) throw new Error(noSuch('receiver', id));
+        console.log(`${id} receives.`);
+      }),
+    );
+
+  webhooks
+    .command('deliveries')
+    .description('deliveries, newest first')
+    .addOption(stateOption())
+    .option('-n, --limit <n>', 'how many', Number, DEFAULT_LIMIT)
+    .option('--json', 'machine-readable', false)
+    .action((options: { state?: DeliveryState; limit: number; json: boolean }) =>
+      withStores(({ deliveries }) => listDeliveries(deliveries, options)),
+    );
+
+  webhooks
+    .command('replay')
+    .argument('[ids...]', 'whd_…, from `sluice webhooks deliveries`')
+    .description('send deliveries again, with the same webhook-id')
+    .option('--failed', 'all that have failed', false)
+    .action((ids: string[], options: { failed: boolean }) =>
+      withStores(({ deliveries }) => replay(deliveries, ids, options.failed)),
+    );
+
+  webhooks
+    .command('run')
+    .description('a process that only delivers; workers do it otherwise (sluice worker --no-webhooks)')
+    .option('--health-port <port>', 'serve /healthz and /metrics on this port of loopback')
+    .action((options: { healthPort?: string }) =>
+      runProcess(
+        'workers/webhooks.ts',
+        options.healthPort === undefined ? [] : ['--health-port', options.healthPort],
+        host.childVariables(host.environment()),
+      ),
+    );
+  return webhooks;
+}
+
+interface AddOptions {
+  event?: string[];
+  key?: string;
+  json: boolean;
+}
+
+async function useStores<T>(runtime: Runtime, use: (stores: Stores) => Promise<T>): Promise<T> {
+  const database = await openDatabase(runtime.databaseUrl, (error) => console.error(error.message));
+  const box = createSecretBox(runtime.environment.secretsKey);
+  return use({
+    endpoints: createEndpointStore(database, box),
+    deliveries: createDeliveryStore(database),
+  }).finally(() => database.destroy());
+}
+
+async function listEndpoints(store: EndpointStore, json: boolean): Promise<void> {
+  const endpoints = await store.list();
+  if (json) return console.log(JSON.stringify(endpoints));
+  if (endpoints.length === 0)
+    return console.log('Nobody receives events; sluice webhooks add URL registers a receiver.');
+  const rows = endpoints.map(({ id, origin, url, events, keyId, disabledReason }) => [
+    id,
+    origin,
+    url,
+    events.join(' '),
+    keyId ?? 'all',
+    disabledReason === null ? 'receives' : `disabled: ${disabledReason}`,
+  ]);
+  console.log(formatTable(['ID', 'FROM', 'URL', 'EVENTS', 'KEY', 'STATE'], rows));
+}
+
+async function addEndpoint(store: EndpointStore, url: string, options: AddOptions): Promise<void> {
+  const wanted = {
+    url: argument(webhookUrl, url, url),
+    events: argument(webhookEvents, options.event ?? [...DEFAULT_WEBHOOK_EVENTS], '--event'),
+    keyId: options.key ?? null,
+  };
+  const { endpoint, secret } = await store.create(wanted);
+  if (options.json) console.log(JSON.stringify({ id: endpoint.id, secret }));
+  else console.log(`${secret}\n\n${endpoint.id} receives. Its secret is shown only now; give it to the receiver.`);
+}
+
+function argument<T extends z.ZodType>(schema: T, value: unknown, name: string): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new Error(`${name}: ${parsed.error.issues[0]!.message}`);
+}
+
+async function removeEndpoint(store: EndpointStore, id: string): Promise<void> {
+  const endpoint = await store.find(id);
+  if (endpoint === null) throw new Error(noSuch('receiver', id));
+  if (endpoint.origin === 'config') throw new Error(`${id} comes from the configuration; remove it there`);
+  await store.remove(id);
+  console.log(`${id} (${endpoint.url}) is removed.`);
+}
+
+async function listDeliveries(
+  store: DeliveryStore,
+  options: { state?: DeliveryState; limit: number; json: boolean },
+): Promise<void> {
+  const deliveries = await store.list(options);
+  if (options.json) return console.log(JSON.stringify(deliveries));
+  const rows = deliveries.map(({ id, eventType, endpointId, state, attempts, createdAtMs, lastError }) => [
+    id,
+    eventType,
+    endpointId,
+    state,
+    String(attempts),
+    new Date(createdAtMs).toISOString().slice(0, 19).replace('T', ' '),
+    lastError ?? '',
+  ]);
+  console.log(formatTable(['ID', 'EVENT', 'RECEIVER', 'STATE', 'ATTEMPTS', 'CREATED (UTC)', 'LAST ERROR'], rows));
+}
+
+async function replay(store: DeliveryStore, ids: readonly string[], allFailed: boolean): Promise<void> {
+  const failed = allFailed ? await store.list({ state: 'failed', limit: MAX_REPLAYS }) : [];
+  const wanted = [...ids, ...failed.map(({ id }) => id)];
+  if (wanted.length === 0 && !allFailed) throw new Error('name deliveries, or --failed for all that have failed');
+  for (const id of wanted) if ((await store.replay(id)) === null) throw new Error(noSuch('delivery', id));
+  console.log(`${wanted.length} ${wanted.length === 1 ? 'delivery goes' : 'deliveries go'} out again.`);
+}
+
+function stateOption(): Option {
+  return new Option('--state <state>', 'only these').choices(['pending', 'delivered', 'failed']);
+}
+
+function noSuch(what: string, id: string): string {
+  return `there is no ${what} '${id}'; see sluice webhooks list, sluice webhooks deliveries`;
+}

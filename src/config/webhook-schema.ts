@@ -1,0 +1,76 @@
+// Settings of webhooks, a part of schema.ts.
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+const positive = z.number().int().positive();
+
+/** Decoded, as the Standard Webhooks specification has it. */
+const MIN_SECRET_BYTES = 24;
+const MAX_SECRET_BYTES = 64;
+
+/**
+ * `whsec_` and base64 of 24 to 64 bytes. Without the prefix, OpenAI's SDKs take the text itself for the key and others
+ * its base64 (npm openai 7.55.0, standardwebhooks 1.1.1): such a secret would verify here and fail there.
+ */
+export const webhookSecret = z.string().refine(
+  (text) => {
+    const match = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text);
+    const bytes = match === null ? 0 : Buffer.from(match[1]!, 'base64').length;
+    return bytes >= MIN_SECRET_BYTES && bytes <= MAX_SECRET_BYTES;
+  },
+  { message: 'must be whsec_ and the base64 of 24 to 64 random bytes: echo whsec_$(openssl rand -base64 32)' },
+);
+
+export const webhookUrl = z
+  .url({ protocol: /^https?$/ })
+  .max(2_000)
+  .refine((text) => (URL.parse(text)?.username ?? '') === '', { message: 'must not carry a user name' });
+
+/** `batch.completed`, `batch.*`, `*`. */
+export const webhookEvents = z
+  .array(
+    z
+      .string()
+      .regex(/^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)$/, 'must be an event type such as batch.completed, or batch.*, or *'),
+  )
+  .min(1);
+
+export const DEFAULT_WEBHOOK_EVENTS: readonly string[] = ['batch.*'];
+
+const network = z.string().refine(isNetwork, { message: 'must be a network such as 10.1.0.0/16, or an address' });
+
+export const webhooks = z.strictObject({
+  endpoints: z
+    .array(
+      z.strictObject({
+        url: webhookUrl.describe('Where events are posted.'),
+        secret: webhookSecret.describe('Signs them: whsec_ and base64 of 24 to 64 bytes.'),
+        events: webhookEvents
+          .default([...DEFAULT_WEBHOOK_EVENTS])
+          .describe('Event types; a * at the end stands for the rest.'),
+        key: z.string().min(1).optional().describe('Id of a client key: its events only. Absent: events of all keys.'),
+      }),
+    )
+    .default([])
+    .describe('Receivers. More can be registered by /admin/webhooks.'),
+  allowed_networks: z
+    .array(network)
+    .default([])
+    .describe('Private networks or addresses that events may go to all the same, such as 10.1.0.0/16.'),
+  timeout_ms: positive.max(120_000).default(15_000).describe('For one attempt as a whole.'),
+  attempts: positive.max(50).default(11).describe('After so many a delivery has failed; it can be replayed by hand.'),
+  first_retry_ms: positive
+    .default(5_000)
+    .describe('Wait after the first failure; trebles each time, up to ten hours. The defaults span a day.'),
+  concurrency: positive.max(1_000).default(32).describe('Attempts at once per process, four of them per receiver.'),
+  keep_days: positive.max(3_650).default(30).describe('How long finished deliveries and their events are kept.'),
+});
+
+export type WebhookSettings = z.output<typeof webhooks>;
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}

@@ -1,0 +1,110 @@
+// The SQL tables of webhooks, as code sees them and as a migration makes them. The events themselves come from
+// `events_outbox` (batch-tables.ts).
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
+import type { OptionalWhole, Whole } from './columns.ts';
+
+export interface WebhookTables {
+  webhook_endpoints: WebhookEndpointsTable;
+  webhook_deliveries: WebhookDeliveriesTable;
+}
+
+export interface WebhookEndpointsTable {
+  id: string;
+  /** `config` or `admin`: who may change it. */
+  origin: string;
+  /** Null: events of every key. */
+  key_id: string | null;
+  url: string;
+  /** Sealed where SLUICE_SECRETS_KEY is set (src/webhooks/secret-box.ts). */
+  secret: string;
+  /** JSON: event types and patterns. */
+  events: string;
+  created_at: Whole;
+  disabled_at: OptionalWhole;
+  disabled_reason: string | null;
+}
+
+/** One event for one endpoint. */
+export interface WebhookDeliveriesTable {
+  id: string;
+  /** Also the `webhook-id` that a receiver sees: the same on every attempt and at every endpoint. */
+  event_id: string;
+  event_type: string;
+  endpoint_id: string;
+  /** JSON, to the byte as it is sent. */
+  body: string;
+  /** pending, delivered, failed. */
+  state: string;
+  attempts: Whole;
+  next_attempt_at: Whole;
+  lease_owner: string | null;
+  lease_until: Whole;
+  created_at: Whole;
+  finished_at: OptionalWhole;
+  last_status: OptionalWhole;
+  /** What went wrong last, in words; never a body or a secret. */
+  last_error: string | null;
+}
+
+export const webhooks: Migration = {
+  async up(database: Kysely<unknown>) {
+    const { schema } = database;
+    await schema
+      .createTable('webhook_endpoints')
+      .addColumn('id', 'text', (column) => column.primaryKey())
+      .addColumn('origin', 'text', (column) => column.notNull())
+      .addColumn('key_id', 'text')
+      .addColumn('url', 'text', (column) => column.notNull())
+      .addColumn('secret', 'text', (column) => column.notNull())
+      .addColumn('events', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'bigint', (column) => column.notNull())
+      .addColumn('disabled_at', 'bigint')
+      .addColumn('disabled_reason', 'text')
+      .execute();
+    await createDeliveries(schema);
+    await markOutbox(schema);
+  },
+};
+
+type Schema = Kysely<unknown>['schema'];
+
+async function createDeliveries(schema: Schema): Promise<void> {
+  await schema
+    .createTable('webhook_deliveries')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('event_id', 'text', (column) => column.notNull())
+    .addColumn('event_type', 'text', (column) => column.notNull())
+    .addColumn('endpoint_id', 'text', (column) => column.notNull())
+    .addColumn('body', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('attempts', 'bigint', (column) => column.notNull())
+    .addColumn('next_attempt_at', 'bigint', (column) => column.notNull())
+    .addColumn('lease_until', 'bigint', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('lease_owner', 'text')
+    .addColumn('finished_at', 'bigint')
+    .addColumn('last_status', 'bigint')
+    .addColumn('last_error', 'text')
+    // An event that is fanned out twice would still be one delivery per endpoint.
+    .addUniqueConstraint('webhook_deliveries_once', ['event_id', 'endpoint_id'])
+    .execute();
+  await schema
+    .createIndex('webhook_deliveries_due')
+    .on('webhook_deliveries')
+    .column('next_attempt_at')
+    .where(sql.ref('state'), '=', sql.lit('pending'))
+    .execute();
+  await schema.createIndex('webhook_deliveries_by_time').on('webhook_deliveries').column('created_at').execute();
+}
+
+/** Events that became deliveries are marked, so that those of a transaction which commits late are not passed over. */
+async function markOutbox(schema: Schema): Promise<void> {
+  await schema.alterTable('events_outbox').addColumn('fanned_out_at_ms', 'bigint').execute();
+  await schema
+    .createIndex('events_outbox_waiting')
+    .on('events_outbox')
+    .column('created_at_ms')
+    .where(sql.ref('fanned_out_at_ms'), 'is', null)
+    .execute();
+}

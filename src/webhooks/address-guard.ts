@@ -1,0 +1,96 @@
+// Where webhooks may go. A URL is chosen by whoever registers it, and answered from inside our network: without this,
+// it could reach what only this machine can (metadata services, databases, other people's admin pages).
+import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+
+export interface AddressGuard {
+  /** Throws an AddressRefused for a host that is written as a forbidden address. Names are checked by `lookup`. */
+  checkHost(hostname: string): void;
+  /** For sockets: resolves names and refuses those with a forbidden address, so that what was checked is what is called. */
+  lookup: LookupFunction;
+}
+
+export class AddressRefused extends Error {
+  constructor(address: string) {
+    super(`${address} is not a public address; webhooks.allowed_networks allows private ones`);
+    this.name = 'AddressRefused';
+  }
+}
+
+/** Not to be reached from the public internet (IANA special-purpose registry, IPv4). */
+const PRIVATE_V4 = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+];
+/** Public IPv6 is all within this; of it, what carries or stands for other addresses is taken out again. */
+const PUBLIC_V6 = '2000::/3';
+const PRIVATE_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
+
+/** @param allowed networks (`10.1.0.0/16`) or addresses that may be reached all the same */
+export function createAddressGuard(allowed: readonly string[]): AddressGuard {
+  const exceptions = blockListOf(allowed);
+  const privateV4 = blockListOf(PRIVATE_V4);
+  const publicV6 = blockListOf([PUBLIC_V6]);
+  const privateV6 = blockListOf(PRIVATE_V6);
+
+  function isAllowed(address: string): boolean {
+    const mapped = embeddedV4(address);
+    if (mapped !== null) return isAllowed(mapped);
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (exceptions.check(address, family)) return true;
+    if (family === 'ipv4') return !privateV4.check(address, family);
+    return publicV6.check(address, family) && !privateV6.check(address, family);
+  }
+
+  return {
+    checkHost(hostname) {
+      const host = hostname.replace(/^\[|\]$/g, '');
+      if (isIP(host) !== 0 && !isAllowed(host)) throw new AddressRefused(host);
+    },
+    lookup(hostname, options, callback) {
+      const wanted: LookupOptions & { all: true } = { ...(options as LookupOptions), all: true };
+      lookup(hostname, wanted, (error, addresses: LookupAddress[]) => {
+        if (error !== null) return callback(error, '', 0);
+        // One bad address among good ones would be enough for whoever owns the name.
+        const refused = addresses.find(({ address }) => !isAllowed(address));
+        if (refused !== undefined) return callback(new AddressRefused(`${hostname} (${refused.address})`), '', 0);
+        if ((options as LookupOptions).all === true) return callback(null, addresses);
+        callback(null, addresses[0]!.address, addresses[0]!.family);
+      });
+    },
+  };
+}
+
+/** `::ffff:127.0.0.1` is 127.0.0.1, however it is written. */
+function embeddedV4(address: string): string | null {
+  if (isIP(address) !== 6) return null;
+  const host = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const match = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
+  if (match === null) return null;
+  const [high, low] = [Number.parseInt(match[1]!, 16), Number.parseInt(match[2]!, 16)];
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
+
+function blockListOf(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return list;
+}

@@ -1,0 +1,182 @@
+// Delivers events to endpoints: looks for committed events, makes deliveries of them, and attempts those that are due.
+// At least once: a process that dies between an answer and its record sends again, with the same webhook-id. Any number
+// of processes may run one; a delivery is one process's own while it has the lease.
+import type { Logger } from '../telemetry/logger.ts';
+import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
+import type { DeliveryStore, WebhookDelivery } from './delivery-store.ts';
+import type { EndpointStore } from './endpoint-store.ts';
+import { nextWaitMs, type RetrySettings } from './retry-schedule.ts';
+import type { SendOutcome, WebhookSender } from './send-webhook.ts';
+
+export interface DispatcherOptions {
+  /** Names this process in leases. */
+  owner: string;
+  fanOut: () => Promise<number>;
+  endpoints: EndpointStore;
+  deliveries: DeliveryStore;
+  sender: WebhookSender;
+  settings: RetrySettings & { timeoutMs: number; concurrency: number; keepMs: number };
+  logger: Logger;
+  metrics: WebhookMetrics;
+  /** How often it looks; default: once a second. */
+  pollMs?: number;
+}
+
+export interface Dispatcher {
+  /** Takes nothing new, and waits up to five seconds for attempts under way; the rest are another process's later. */
+  stop(): Promise<void>;
+}
+
+const POLL_MS = 1_000;
+/** After a query failed: soon again (two processes' updates met), less and less often while SQL is away. */
+const TROUBLE_WAIT_MS = 250;
+const LONGEST_TROUBLE_WAIT_MS = 10_000;
+/** A lease outlives an attempt by so much: connecting, recording, clocks that differ. */
+const LEASE_MARGIN_MS = 30_000;
+const STOP_WAIT_MS = 5_000;
+const PER_ENDPOINT = 4;
+const HOUSEKEEPING_MS = 15_000;
+const PRUNE_MS = 3_600_000;
+
+export function startDispatcher(options: DispatcherOptions): Dispatcher {
+  const { owner, deliveries, settings, logger, metrics } = options;
+  const running = new Map<Promise<void>, string>();
+  let isStopping = false;
+  /** Something has changed since the last look began: the next one does not wait. */
+  let isCalled = false;
+  let wake = () => {};
+  let housekeptAtMs = 0;
+  let prunedAtMs = Date.now();
+
+  function call(): void {
+    isCalled = true;
+    wake();
+  }
+
+  async function look(): Promise<void> {
+    while ((await options.fanOut()) > 0 && !isStopping);
+    const limit = settings.concurrency - running.size;
+    if (limit <= 0 || isStopping) return;
+    const claimed = await deliveries.claim({
+      owner,
+      leaseMs: settings.timeoutMs + LEASE_MARGIN_MS,
+      limit,
+      perEndpoint: PER_ENDPOINT,
+      except: busyEndpoints(),
+    });
+    for (const delivery of claimed) begin(delivery);
+    await housekeep();
+  }
+
+  function busyEndpoints(): string[] {
+    const counts = new Map<string, number>();
+    for (const id of running.values()) counts.set(id, (counts.get(id) ?? 0) + 1);
+    return [...counts].filter(([, count]) => count >= PER_ENDPOINT).map(([id]) => id);
+  }
+
+  function begin(delivery: WebhookDelivery): void {
+    const attempt = attemptDelivery(options, delivery)
+      // Without a record the lease runs out, and the delivery is attempted again.
+      .catch((error: Error) => logger.warn({ err: error, delivery: delivery.id }, 'webhook attempt not recorded'))
+      .finally(() => {
+        running.delete(attempt);
+        // There may be more for the place that is free now.
+        call();
+      });
+    running.set(attempt, delivery.endpointId);
+  }
+
+  async function housekeep(): Promise<void> {
+    const nowMs = Date.now();
+    if (nowMs - housekeptAtMs < HOUSEKEEPING_MS) return;
+    housekeptAtMs = nowMs;
+    metrics.pending(await deliveries.countPending());
+    if (nowMs - prunedAtMs < PRUNE_MS) return;
+    prunedAtMs = nowMs;
+    await deliveries.prune(nowMs - settings.keepMs);
+  }
+
+  async function loop(): Promise<void> {
+    let failures = 0;
+    while (!isStopping) {
+      isCalled = false;
+      const waitMs = await look().then(
+        () => {
+          failures = 0;
+          return options.pollMs ?? POLL_MS;
+        },
+        (error: Error) => {
+          failures += 1;
+          const troubleMs = Math.min(LONGEST_TROUBLE_WAIT_MS, TROUBLE_WAIT_MS * 2 ** failures);
+          logger.warn({ err: error, wait_ms: troubleMs }, 'webhooks wait: a query failed');
+          return troubleMs;
+        },
+      );
+      if (isStopping || isCalled) continue;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  const looping = loop();
+  return {
+    async stop() {
+      isStopping = true;
+      call();
+      await looping;
+      const tooLong = new Promise<void>((resolve) => setTimeout(resolve, STOP_WAIT_MS).unref());
+      await Promise.race([Promise.all(running.keys()), tooLong]);
+    },
+  };
+}
+
+async function attemptDelivery(options: DispatcherOptions, delivery: WebhookDelivery): Promise<void> {
+  const startedAtMs = performance.now();
+  const outcome = await sendTo(options, delivery);
+  const waitMs = waitAfter(outcome, delivery.attempts + 1, options.settings);
+  const state = outcome.kind === 'delivered' ? 'delivered' : waitMs === null ? 'failed' : 'pending';
+  const error = outcome.kind === 'failed' ? outcome.error : outcome.kind === 'gone' ? 'status 410' : null;
+  options.metrics.attempt(outcome.kind, (performance.now() - startedAtMs) / 1_000);
+  const { id, eventId, eventType, endpointId } = delivery;
+  const facts = { delivery: id, event: eventId, type: eventType, endpoint: endpointId, status: outcome.status, error };
+  options.logger.info({ ...facts, state, retry_in_ms: waitMs }, 'webhook');
+  if (outcome.kind === 'gone') await options.endpoints.disable(endpointId, 'it answered 410 Gone');
+  await options.deliveries.record(id, options.owner, {
+    state,
+    nextAttemptAtMs: Date.now() + (waitMs ?? 0),
+    status: outcome.status,
+    error,
+  });
+}
+
+/** Null: there is no next attempt. */
+function waitAfter(outcome: SendOutcome | Undeliverable, made: number, settings: RetrySettings): number | null {
+  if (outcome.kind !== 'failed') return null;
+  return 'isFinal' in outcome ? null : nextWaitMs(made, settings, outcome.retryAfterMs, Math.random());
+}
+
+interface Undeliverable {
+  kind: 'failed';
+  isFinal: true;
+  status: null;
+  error: string;
+}
+
+async function sendTo(
+  { endpoints, sender }: DispatcherOptions,
+  { endpointId, eventId, body }: WebhookDelivery,
+): Promise<SendOutcome | Undeliverable> {
+  const undeliverable = (error: string): Undeliverable => ({ kind: 'failed', isFinal: true, status: null, error });
+  const endpoint = await endpoints.find(endpointId);
+  if (endpoint === null) return undeliverable('its endpoint was removed');
+  if (endpoint.disabledAtMs !== null) return undeliverable(`its endpoint is disabled: ${endpoint.disabledReason}`);
+  const secret = await endpoints.readSecret(endpointId).catch((error: Error) => error);
+  // Another process may have the right key, or this one after its restart: it is worth trying again.
+  if (secret instanceof Error) return { kind: 'failed', status: null, error: secret.message, retryAfterMs: null };
+  return sender.send({ url: endpoint.url, secret, webhookId: eventId, body });
+}

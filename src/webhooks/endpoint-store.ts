@@ -1,0 +1,129 @@
+// Endpoints in SQL. Their secrets are sealed on the way in and opened only to sign.
+import type { Selectable } from 'kysely';
+import { asNumber, type Database } from '../storage/database.ts';
+import type { WebhookEndpointsTable } from '../storage/webhook-tables.ts';
+import { configuredEndpointId, createEndpointId, createWebhookSecret, type WebhookEndpoint } from './endpoint.ts';
+import type { SecretBox } from './secret-box.ts';
+
+export interface NewEndpoint {
+  url: string;
+  events: readonly string[];
+  keyId: string | null;
+  /** Absent: one is made. */
+  secret?: string | undefined;
+}
+
+export interface EndpointStore {
+  /** The secret is given back here and never again. */
+  create(endpoint: NewEndpoint): Promise<{ endpoint: WebhookEndpoint; secret: string }>;
+  /** Newest first, disabled ones included. */
+  list(): Promise<WebhookEndpoint[]>;
+  find(id: string): Promise<WebhookEndpoint | null>;
+  /** Rejects when there is no such endpoint, or its secret cannot be opened. */
+  readSecret(id: string): Promise<string>;
+  /** Gives what was removed. */
+  remove(id: string): Promise<WebhookEndpoint | null>;
+  /** Keeps the first reason. */
+  disable(id: string, reason: string): Promise<void>;
+  enable(id: string): Promise<WebhookEndpoint | null>;
+  /** Makes the configured endpoints exactly these. One that was disabled stays so until it is enabled by hand. */
+  replaceConfigured(endpoints: readonly (NewEndpoint & { secret: string })[]): Promise<void>;
+}
+
+export function createEndpointStore(database: Database, box: SecretBox): EndpointStore {
+  const find = (id: string) =>
+    database.selectFrom('webhook_endpoints').selectAll().where('id', '=', id).executeTakeFirst();
+  const findEndpoint = async (id: string) => {
+    const row = await find(id);
+    return row === undefined ? null : readEndpoint(row);
+  };
+  const rowOf = (id: string, origin: WebhookEndpoint['origin'], endpoint: NewEndpoint, secret: string) => ({
+    id,
+    origin,
+    key_id: endpoint.keyId,
+    url: endpoint.url,
+    secret: box.seal(secret, id),
+    events: JSON.stringify(endpoint.events),
+    created_at: Date.now(),
+    disabled_at: null,
+    disabled_reason: null,
+  });
+
+  return {
+    async create(endpoint) {
+      const secret = endpoint.secret ?? createWebhookSecret();
+      const row = rowOf(createEndpointId(), 'admin', endpoint, secret);
+      await database.insertInto('webhook_endpoints').values(row).execute();
+      return { endpoint: readEndpoint(row), secret };
+    },
+    async list() {
+      const query = database.selectFrom('webhook_endpoints').selectAll();
+      return (await query.orderBy('created_at', 'desc').orderBy('id').execute()).map(readEndpoint);
+    },
+    find: findEndpoint,
+    async readSecret(id) {
+      const row = await find(id);
+      if (row === undefined) throw new Error('its endpoint was removed');
+      return box.open(row.secret, id);
+    },
+    async remove(id) {
+      const endpoint = await findEndpoint(id);
+      await database.deleteFrom('webhook_endpoints').where('id', '=', id).execute();
+      return endpoint;
+    },
+    async disable(id, reason) {
+      await database
+        .updateTable('webhook_endpoints')
+        .set({ disabled_at: Date.now(), disabled_reason: reason })
+        .where('id', '=', id)
+        .where('disabled_at', 'is', null)
+        .execute();
+    },
+    async enable(id) {
+      await database
+        .updateTable('webhook_endpoints')
+        .set({ disabled_at: null, disabled_reason: null })
+        .where('id', '=', id)
+        .execute();
+      return findEndpoint(id);
+    },
+    async replaceConfigured(endpoints) {
+      const rows = endpoints.map((endpoint) =>
+        rowOf(configuredEndpointId(endpoint.url, endpoint.keyId), 'config', endpoint, endpoint.secret),
+      );
+      await database.transaction().execute(async (transaction) => {
+        // Of two processes that start at once, both write the same.
+        let gone = transaction.deleteFrom('webhook_endpoints').where('origin', '=', 'config');
+        if (rows.length > 0) {
+          gone = gone.where(
+            'id',
+            'not in',
+            rows.map(({ id }) => id),
+          );
+        }
+        await gone.execute();
+        for (const row of rows) {
+          const { secret, events } = row;
+          await transaction
+            .insertInto('webhook_endpoints')
+            .values(row)
+            .onConflict((conflict) => conflict.column('id').doUpdateSet({ secret, events }))
+            .execute();
+        }
+      });
+    },
+  };
+}
+
+function readEndpoint(row: Selectable<WebhookEndpointsTable>): WebhookEndpoint {
+  return {
+    id: row.id,
+    origin: row.origin as WebhookEndpoint['origin'],
+    keyId: row.key_id,
+    url: row.url,
+    events: JSON.parse(row.events) as string[],
+    createdAtMs: asNumber(row.created_at),
+    disabledAtMs: row.disabled_at === null ? null : asNumber(row.disabled_at),
+    disabledReason: row.disabled_reason,
+  };
+}

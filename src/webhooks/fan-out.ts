@@ -1,0 +1,93 @@
+// Turns events into deliveries: one for each endpoint that wants the event. Reads only what has been committed, in one
+// transaction with what it writes: an event becomes its deliveries exactly once, also when several processes are at it.
+import type { Selectable, Transaction } from 'kysely';
+import { createSortableId } from '../contracts/ids.ts';
+import type { EventsOutboxTable } from '../storage/batch-tables.ts';
+import { asNumber, type Database } from '../storage/database.ts';
+import type { Tables } from '../storage/tables.ts';
+import { type WebhookEndpoint, wantsEvent } from './endpoint.ts';
+
+type Event = Selectable<EventsOutboxTable>;
+
+const EVENTS_AT_ONCE = 100;
+/** Rows of one insert: SQLite takes 32,766 parameters, PostgreSQL 65,535. */
+const ROWS_AT_ONCE = 500;
+
+/**
+ * How many events were taken, at most 100; call again while it is not 0.
+ * @param endpoints those that receive
+ */
+export async function fanOut(
+  database: Database,
+  endpoints: () => Promise<readonly WebhookEndpoint[]>,
+): Promise<number> {
+  // Without this look, an idle SQLite would be locked for writing once a second.
+  if (!(await hasWaitingEvents(database))) return 0;
+  // Read before the transaction: SQLite has one connection. An endpoint that is gone by then is found out on sending.
+  const receivers = (await endpoints()).filter(({ disabledAtMs }) => disabledAtMs === null);
+  return database.transaction().execute(async (transaction) => {
+    const events = await takeEvents(transaction);
+    const rows = events.flatMap((event) => deliveriesOf(event, receivers));
+    for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+      await transaction
+        .insertInto('webhook_deliveries')
+        .values(rows.slice(from, from + ROWS_AT_ONCE))
+        .onConflict((conflict) => conflict.columns(['event_id', 'endpoint_id']).doNothing())
+        .execute();
+    }
+    return events.length;
+  });
+}
+
+async function hasWaitingEvents(database: Database): Promise<boolean> {
+  const query = database.selectFrom('events_outbox').select('id').where('fanned_out_at_ms', 'is', null);
+  return (await query.limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** The update is also the lock: another process waits for its end and then finds them taken. */
+function takeEvents(transaction: Transaction<Tables>): Promise<Event[]> {
+  return transaction
+    .updateTable('events_outbox')
+    .set({ fanned_out_at_ms: Date.now() })
+    .where('fanned_out_at_ms', 'is', null)
+    .where('id', 'in', (query) =>
+      query
+        .selectFrom('events_outbox')
+        .select('id')
+        .where('fanned_out_at_ms', 'is', null)
+        .orderBy('created_at_ms')
+        .limit(EVENTS_AT_ONCE),
+    )
+    .returningAll()
+    .execute();
+}
+
+function deliveriesOf(event: Event, receivers: readonly WebhookEndpoint[]) {
+  const nowMs = Date.now();
+  const body = encodeEvent(event);
+  return receivers
+    .filter((endpoint) => wantsEvent(endpoint, { type: event.type, keyId: event.key_id }))
+    .map((endpoint) => ({
+      id: `whd_${createSortableId(nowMs)}`,
+      event_id: event.id,
+      event_type: event.type,
+      endpoint_id: endpoint.id,
+      body,
+      state: 'pending',
+      attempts: 0,
+      next_attempt_at: nowMs,
+      lease_owner: null,
+      lease_until: 0,
+      created_at: nowMs,
+      finished_at: null,
+      last_status: null,
+      last_error: null,
+    }));
+}
+
+/** As OpenAI's webhooks have it (npm openai 7.55.0, `resources/webhooks`); `created_at` is unix seconds. */
+export function encodeEvent(event: Pick<Event, 'id' | 'type' | 'subject_id' | 'created_at_ms' | 'payload'>): string {
+  const data = { id: event.subject_id, ...(JSON.parse(event.payload) as object) };
+  const createdAt = Math.floor(asNumber(event.created_at_ms) / 1_000);
+  return JSON.stringify({ id: event.id, object: 'event', created_at: createdAt, type: event.type, data });
+}

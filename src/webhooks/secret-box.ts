@@ -1,0 +1,60 @@
+// Secrets that must be had back (a signature needs its key), sealed for the database: AES-256-GCM under a key from the
+// environment. Without one they are stored as they are, and whoever reads the database can sign.
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+
+export interface SecretBox {
+  /** @param context what the secret belongs to: sealed text that is moved to another row does not open. */
+  seal(secret: string, context: string): string;
+  /** Throws an Error, which does not hold the secret, when no key opens it. */
+  open(stored: string, context: string): string;
+}
+
+const PLAIN = 'plain:';
+const SEALED = 'v1:';
+const CIPHER = 'aes-256-gcm';
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/**
+ * @param keys from SLUICE_SECRETS_KEY, high-entropy texts separated by commas: the first seals, each opens, so that a
+ * key can be replaced step by step.
+ */
+export function createSecretBox(keys: string | undefined): SecretBox {
+  const derived = (keys ?? '')
+    .split(',')
+    .map((text) => text.trim())
+    .filter((text) => text !== '')
+    .map((text) => Buffer.from(hkdfSync('sha256', text, '', 'sluice webhook secrets', KEY_BYTES)));
+  return {
+    seal(secret, context) {
+      const key = derived[0];
+      if (key === undefined) return PLAIN + secret;
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(context));
+      const text = Buffer.concat([nonce, cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+      return SEALED + text.toString('base64');
+    },
+    open(stored, context) {
+      if (stored.startsWith(PLAIN)) return stored.slice(PLAIN.length);
+      const bytes = Buffer.from(stored.slice(SEALED.length), 'base64');
+      for (const key of derived) {
+        const secret = tryOpen(key, bytes, context);
+        if (secret !== null) return secret;
+      }
+      throw new Error('its secret cannot be opened: SLUICE_SECRETS_KEY is not the one that sealed it');
+    },
+  };
+}
+
+function tryOpen(key: Buffer, bytes: Buffer, context: string): string | null {
+  const end = bytes.length - TAG_BYTES;
+  try {
+    const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
+      .setAAD(Buffer.from(context))
+      .setAuthTag(bytes.subarray(end));
+    return decipher.update(bytes.subarray(NONCE_BYTES, end), undefined, 'utf8') + decipher.final('utf8');
+  } catch {
+    return null;
+  }
+}

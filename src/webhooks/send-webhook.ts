@@ -1,0 +1,81 @@
+// One attempt to deliver: signed as Standard Webhooks has it, bounded in time, never redirected.
+import { Webhook } from 'standardwebhooks';
+import { Agent, request } from 'undici';
+import type { AddressGuard } from './address-guard.ts';
+
+export interface Message {
+  url: string;
+  secret: string;
+  /** The same on every attempt: receivers know by it what they have already. */
+  webhookId: string;
+  body: string;
+}
+
+/**
+ * - `delivered`: a 2xx. `gone`: 410, the receiver wants nothing more, ever.
+ * - `failed`: everything else; `status` is null where there was no answer.
+ */
+export type SendOutcome =
+  | { kind: 'delivered' | 'gone'; status: number }
+  | { kind: 'failed'; status: number | null; error: string; retryAfterMs: number | null };
+
+export interface WebhookSender {
+  /** Never rejects. */
+  send(message: Message): Promise<SendOutcome>;
+  /** Breaks off what is under way. */
+  close(): Promise<void>;
+}
+
+/** An answer's body is of no interest; so much of it is read to keep the connection. */
+const MAX_ANSWER_BYTES = 16 * 1024;
+const HTTP_GONE = 410;
+
+export function createWebhookSender(settings: { timeoutMs: number; guard: AddressGuard }): WebhookSender {
+  const { timeoutMs, guard } = settings;
+  const agent = new Agent({ connect: { lookup: guard.lookup, timeout: timeoutMs } });
+  return {
+    async send(message) {
+      try {
+        guard.checkHost(new URL(message.url).hostname);
+        const { statusCode, headers, body } = await request(message.url, {
+          method: 'POST',
+          dispatcher: agent,
+          headers: { 'content-type': 'application/json', 'user-agent': 'Sluice-Webhooks/1', ...sign(message) },
+          body: message.body,
+          signal: AbortSignal.timeout(timeoutMs),
+        });
+        // The status is the answer, whatever becomes of the body.
+        await body.dump({ limit: MAX_ANSWER_BYTES }).catch(() => undefined);
+        return readAnswer(statusCode, headers['retry-after']);
+      } catch (error) {
+        return { kind: 'failed', status: null, error: describe(error as Error, timeoutMs), retryAfterMs: null };
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** The timestamp is of this attempt: receivers refuse what is older than five minutes. */
+function sign({ secret, webhookId, body }: Message): Record<string, string> {
+  const now = new Date();
+  return {
+    'webhook-id': webhookId,
+    'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
+    'webhook-signature': new Webhook(secret).sign(webhookId, now, body),
+  };
+}
+
+function readAnswer(status: number, retryAfter: string | string[] | undefined): SendOutcome {
+  if (status >= 200 && status < 300) return { kind: 'delivered', status };
+  if (status === HTTP_GONE) return { kind: 'gone', status };
+  const seconds = Number(retryAfter);
+  const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : null;
+  const error = status >= 300 && status < 400 ? `it redirects (${status}); register the final URL` : `status ${status}`;
+  return { kind: 'failed', status, error, retryAfterMs };
+}
+
+function describe(error: Error & { code?: string }, timeoutMs: number): string {
+  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  // The name or code of a network error says what it is; its message may hold the URL.
+  return error.name === 'AddressRefused' ? error.message : (error.code ?? error.name);
+}

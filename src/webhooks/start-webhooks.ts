@@ -1,0 +1,59 @@
+// Puts the dispatcher together: stores, sender, the configured endpoints.
+import type { WebhookSettings } from '../config/webhook-schema.ts';
+import type { Database } from '../storage/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
+import { createAddressGuard } from './address-guard.ts';
+import { createDeliveryStore } from './delivery-store.ts';
+import { startDispatcher } from './dispatcher.ts';
+import { createEndpointStore } from './endpoint-store.ts';
+import { fanOut } from './fan-out.ts';
+import { createSecretBox } from './secret-box.ts';
+import { createWebhookSender } from './send-webhook.ts';
+
+export interface WebhookHost {
+  owner: string;
+  /** Its own: a transaction holds an embedded database's one connection. Not closed here. */
+  database: Database;
+  settings: WebhookSettings;
+  /** SLUICE_SECRETS_KEY. */
+  secretsKey: string | undefined;
+  logger: Logger;
+  metrics: WebhookMetrics;
+  pollMs?: number;
+}
+
+const DAY_MS = 86_400_000;
+
+export async function startWebhooks(host: WebhookHost): Promise<{ stop(): Promise<void> }> {
+  const { owner, database, settings, logger, metrics, pollMs } = host;
+  const endpoints = createEndpointStore(database, createSecretBox(host.secretsKey));
+  await endpoints.replaceConfigured(
+    settings.endpoints.map(({ key, ...endpoint }) => ({ ...endpoint, keyId: key ?? null })),
+  );
+  const guard = createAddressGuard(settings.allowed_networks);
+  const sender = createWebhookSender({ timeoutMs: settings.timeout_ms, guard });
+  const dispatcher = startDispatcher({
+    owner,
+    fanOut: () => fanOut(database, endpoints.list),
+    endpoints,
+    deliveries: createDeliveryStore(database),
+    sender,
+    settings: {
+      attempts: settings.attempts,
+      firstRetryMs: settings.first_retry_ms,
+      timeoutMs: settings.timeout_ms,
+      concurrency: settings.concurrency,
+      keepMs: settings.keep_days * DAY_MS,
+    },
+    logger,
+    metrics,
+    ...(pollMs === undefined ? {} : { pollMs }),
+  });
+  return {
+    async stop() {
+      await dispatcher.stop();
+      await sender.close();
+    },
+  };
+}

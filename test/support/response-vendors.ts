@@ -1,0 +1,25 @@
+// One vendor that speaks every protocol, and a broker's configuration with a model for each of them: the same questions
+// can be asked of all.
+import type { ConfigurationInput } from '#src/config/schema.ts';
+import type { Simulator } from '#src/simulator/simulator.ts';
+import { PRICE, RETRIES, VENDOR_KEY } from './vendors.ts';
+
+/** Model of the configuration → the protocol that its vendor speaks. */
+export const RESPONSE_MODELS = [
+  { model: 'by-responses', protocol: 'openai-responses', upstream: 'gpt-4o' },
+  { model: 'by-chat', protocol: 'openai-chat', upstream: 'gpt-4o' },
+  { model: 'by-messages', protocol: 'anthropic-messages', upstream: 'claude-sonnet-4-6' },
+  { model: 'by-gemini', protocol: 'gemini-generate-content', upstream: 'gemini-2.5-flash' },
+] as const;
+
+export function responseConfiguration(simulator: Simulator): ConfigurationInput {
+  const providers = RESPONSE_MODELS.map(({ model, protocol }) => {
+    const path = protocol.startsWith('openai') ? '/v1' : '';
+    const provider = { protocols: [protocol], base_url: `${simulator.url}${path}`, api_key: VENDOR_KEY, retries: RETRIES };
+    return [model, provider] as const;
+  });
+  const models = RESPONSE_MODELS.map(({ model, upstream }) => {
+    return [model, { deployments: [{ provider: model, model: upstream, price: PRICE }] }] as const;
+  });
+  return { providers: Object.fromEntries(providers), models: Object.fromEntries(models) };
+}

@@ -1,0 +1,54 @@
+// Tools by way of an SDK: calls, their results, and what vendors sign and want back in the next turn. The simulator checks
+// every signature that it is sent.
+import { describe, expect, test } from 'vitest';
+import { RESULTS, type Reply, type Sdk } from './sdk-client.ts';
+import { MODES, thinking, VENDOR_MODELS, type Vendors } from './vendors.ts';
+
+const CITY = { city: expect.any(String) as string };
+const WEATHER = 'What is the weather in Paris? Reply with exactly: It is sunny';
+const BOTH = 'What is the weather in Paris, and what time is it? Reply with exactly: Sunny at noon';
+
+export function describeTools(sdk: Sdk, vendors: Vendors): void {
+  describe.each(VENDOR_MODELS)('$model ($vendor)', (vendorModel) => {
+    const { model, vendor } = vendorModel;
+
+    describe.each(MODES)('%s', (mode) => {
+      test('a call and its result', async () => {
+        const client = vendors.connect(sdk);
+        const first = await client[mode]({ model, hasTools: true, prompt: WEATHER });
+        expectCalls(first, ['get_weather']);
+        expect(first.finish).toBe(sdk.finishes.calls);
+        const second = await client[mode]({ model, hasTools: true, prompt: '', after: first });
+        expect(second).toMatchObject({ text: 'It is sunny', calls: [], finish: sdk.finishes.stop });
+        expect(vendors.lastBody(vendor)).toContain(RESULTS.get_weather);
+      });
+
+      test('calls in parallel, each with an id of its own', async () => {
+        const client = vendors.connect(sdk);
+        const first = await client[mode]({ model, hasTools: true, prompt: BOTH });
+        expectCalls(first, ['get_weather', 'get_time']);
+        const second = await client[mode]({ model, hasTools: true, prompt: '', after: first });
+        expect(second.text).toBe('Sunny at noon');
+        expect(vendors.lastBody(vendor)).toContain(RESULTS.get_time);
+      });
+
+      test('thoughts before calls go back to the vendor with the results', async () => {
+        const client = vendors.connect(sdk);
+        const more = { hasTools: true, isThinking: true, model };
+        const first = await client[mode]({ ...thinking(vendorModel, BOTH), hasTools: true });
+        expectCalls(first, ['get_weather', 'get_time']);
+        const second = await client[mode]({ ...more, prompt: '', after: first });
+        expect(second.text).toBe('Sunny at noon');
+        const third = await client[mode]({ ...more, prompt: 'Reply with exactly: you are welcome', after: second });
+        expect(third.text).toBe('you are welcome');
+      });
+    });
+  });
+}
+
+export function expectCalls(reply: Reply, names: readonly string[]): void {
+  expect(reply.calls.map(({ name }) => name)).toEqual(names);
+  for (const { input } of reply.calls) expect(input).toEqual(CITY);
+  const ids = reply.calls.map(({ id }) => id).filter((id) => id !== '');
+  expect(new Set(ids).size).toBe(ids.length);
+}

@@ -1,0 +1,111 @@
+// Four simulated vendors, one for each protocol, and a broker in front of them: what every SDK test runs against. Models
+// have their vendors' names, so that an SDK (or the broker) that goes by the name does what it does outside of tests.
+import { afterAll, beforeAll } from 'vitest';
+import type { ConfigurationInput } from '#src/config/schema.ts';
+import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { deployment } from '#test/support/vendors.ts';
+import type { Question, Sdk, SdkClient } from './sdk-client.ts';
+
+export type VendorName = 'chat' | 'responses' | 'anthropic' | 'google';
+
+const PROTOCOLS = {
+  chat: 'openai-chat',
+  responses: 'openai-responses',
+  anthropic: 'anthropic-messages',
+  google: 'gemini-generate-content',
+} as const;
+
+export const VENDOR_NAMES = Object.keys(PROTOCOLS) as VendorName[];
+
+export interface VendorModel {
+  model: string;
+  vendor: VendorName;
+  /** Begins a prompt whose thoughts are to be seen, where no request can ask for that in the vendor's own words. */
+  command: string;
+}
+
+export const VENDOR_MODELS: readonly VendorModel[] = [
+  { vendor: 'chat', model: 'gpt-4o', command: '[[sim reasoning=8 thoughts=shown]] ' },
+  { vendor: 'responses', model: 'gpt-5', command: '' },
+  // Thinks with a budget when asked.
+  { vendor: 'anthropic', model: 'claude-sonnet-4-5', command: '' },
+  // Thinks unless told not to, and shows it only when asked.
+  { vendor: 'anthropic', model: 'claude-opus-5', command: '' },
+  { vendor: 'google', model: 'gemini-2.5-flash', command: '' },
+  // Wants its signatures back.
+  { vendor: 'google', model: 'gemini-3-pro-preview', command: '' },
+];
+
+/** Asked in this order, when the ones before have failed. */
+export const CASCADE = 'cascade';
+/** The same models, one deployment each, from any SDK. */
+const CASCADE_MODELS = ['gpt-4o', 'claude-opus-5', 'gemini-3-pro-preview'];
+
+export interface Vendors {
+  broker: TestBroker;
+  simulators: Record<VendorName, Simulator>;
+  connect(sdk: Sdk, key?: string): SdkClient;
+  /** What the vendor was sent last. */
+  lastBody(vendor: VendorName): string;
+}
+
+/** For the whole of a test file. Use what it gives inside tests and hooks only. */
+export function useVendors(more: ConfigurationInput = {}): Vendors {
+  const vendors = {
+    connect: (sdk, key = TEST_KEY) => sdk.connect(vendors.broker.url, key),
+    lastBody: (vendor) => vendors.simulators[vendor].requests().at(-1)?.body ?? '',
+  } as Vendors;
+  beforeAll(async () => {
+    const started = await Promise.all(VENDOR_NAMES.map((name) => startSimulator({ name, tokens: 12 })));
+    vendors.simulators = Object.fromEntries(VENDOR_NAMES.map((name, index) => [name, started[index]!])) as Record<
+      VendorName,
+      Simulator
+    >;
+    vendors.broker = await startBroker({ configuration: { ...configurationOf(vendors), ...more } });
+  });
+  afterAll(async () => {
+    await vendors.broker?.stop();
+    await Promise.all(Object.values(vendors.simulators ?? {}).map((simulator) => simulator.close()));
+  });
+  return vendors;
+}
+
+function configurationOf({ simulators }: Vendors): ConfigurationInput {
+  return {
+    server: { deadline_ms: 20_000 },
+    providers: Object.fromEntries(
+      VENDOR_NAMES.map((name) => [
+        name,
+        {
+          protocols: name === 'chat' ? (['openai-chat', 'openai-embeddings'] as const).slice() : [PROTOCOLS[name]],
+          base_url: name === 'chat' || name === 'responses' ? `${simulators[name].url}/v1` : simulators[name].url,
+          api_key: 'sk-vendor-0123456789abcdef',
+          // Faults are asked for one at a time; none may keep the next test from its vendor.
+          retries: { max: 0 },
+          circuit: { failures: 1_000, refusal_cooldown_ms: 1 },
+        },
+      ]),
+    ),
+    models: {
+      ...Object.fromEntries(
+        VENDOR_MODELS.map(({ model, vendor }) => [model, { deployments: [deployment(vendor, model)] }]),
+      ),
+      [CASCADE]: {
+        deployments: CASCADE_MODELS.map((model, index) => {
+          const { vendor } = VENDOR_MODELS.find((known) => known.model === model)!;
+          return deployment(vendor, model, { tier: index + 1 });
+        }),
+      },
+      embedding: { deployments: [deployment('chat', 'text-embedding-3-small')] },
+    },
+  };
+}
+
+export const MODES = ['ask', 'stream'] as const;
+export type Mode = (typeof MODES)[number];
+
+/** A question to a model, with what makes it show its thoughts. */
+export function thinking({ model, command }: VendorModel, prompt: string): Question {
+  return { model, prompt: command + prompt, isThinking: true };
+}

@@ -1,0 +1,39 @@
+// The command `sluice` as its user runs it: a process of its own, in a directory of its own, without a terminal.
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export interface CommandEnd {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunningCommand {
+  ended: Promise<CommandEnd>;
+  /** Everything so far. */
+  stderr(): string;
+  interrupt(): void;
+}
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+
+export function startSluice(args: readonly string[], cwd: string, environment: Record<string, string>): RunningCommand {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (piece: Buffer) => {
+    stdout += piece.toString();
+  });
+  child.stderr.on('data', (piece: Buffer) => {
+    stderr += piece.toString();
+  });
+  return {
+    ended: new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr }))),
+    stderr: () => stderr,
+    interrupt: () => void child.kill('SIGINT'),
+  };
+}

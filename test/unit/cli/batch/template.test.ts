@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { missingColumns, parseTemplate } from '#src/cli/batch/template.ts';
+
+const ROW = { name: 'chair', 'long text': 'red', empty: '' };
+
+test.each([
+  ['Describe {name}.', 'Describe chair.'],
+  ['{ name }/{long text}', 'chair/red'],
+  ['{name}{name}', 'chairchair'],
+  ['{{"a": "{name}"}}', '{"a": "chair"}'],
+  ['{{{name}}}', '{chair}'],
+  ['[{empty}]', '[]'],
+  ['no columns', 'no columns'],
+  ['', ''],
+])('%s', (template, text) => {
+  expect(parseTemplate(template).fill(ROW)).toBe(text);
+});
+
+test.each(['{', 'a } b', '{}', '{ }', '{a{b}', 'x {a'])('%s cannot be read, and says where', (template) => {
+  expect(() => parseTemplate(template)).toThrow(/the template has (a lone|an empty)/);
+});
+
+test('columns are named once; those that are not there are found', () => {
+  const template = parseTemplate('{a} {b} {a}');
+  expect(template.columns).toEqual(['a', 'b']);
+  expect(missingColumns(template, ['b', 'c'])).toEqual(['a']);
+});
+
+test('values are not read as templates', () => {
+  expect(parseTemplate('{a}').fill({ a: '{b} {{' })).toBe('{b} {{');
+});

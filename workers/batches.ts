@@ -1,0 +1,32 @@
+// The batches process: feeds the lines of batches to the workers and stores their results. Several may run; each batch
+// has one owner. Any of them can be killed at any moment: another goes on where it was.
+import { parseArgs } from 'node:util';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { loadRuntime, requireRedis } from '#src/config/runtime.ts';
+import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { createLogger } from '#src/telemetry/logger.ts';
+import { startBatches } from './batches/start-batches.ts';
+import { startHealthServer } from './support/health-server.ts';
+
+const SHUTDOWN_LIMIT_MS = 15_000;
+
+runMain(async () => {
+  const { values } = parseArgs({ options: { 'health-port': { type: 'string' } } });
+  const runtime = loadRuntime();
+  const { configuration, environment } = runtime;
+  const logger = createLogger({ level: environment.logLevel, role: 'batches', instance: String(process.pid) });
+  const keyspace = createKeyspace(configuration.redis.namespace);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const batches = await startBatches(runtime, requireRedis(runtime), keyspace, logger, registry);
+  const port = values['health-port'];
+  const health = port === undefined ? null : await startHealthServer(Number(port), registry);
+  logger.info({ instance: batches.instanceId }, 'running batches');
+
+  const lifecycle = manageLifecycle(logger, SHUTDOWN_LIMIT_MS, async () => {
+    await batches.stop();
+    health?.close();
+  });
+  lifecycle.ready({ instanceId: batches.instanceId, healthUrl: health?.url ?? null });
+});

@@ -1,0 +1,39 @@
+// What the batches process is made of; opened by start-batches.ts and passed down.
+import type { ApiKey } from '#src/accounts/api-key.ts';
+import type { Budgets } from '#src/accounts/budgets.ts';
+import type { KeyStore } from '#src/accounts/key-store.ts';
+import type { FileStore } from '#src/batches/file-store.ts';
+import type { FileResolver } from '#src/batches/resolve-files.ts';
+import type { RunStore } from '#src/batches/run-store.ts';
+import type { Catalogue } from '#src/config/catalogue.ts';
+import type { Configuration } from '#src/config/schema.ts';
+import type { LedgerStream } from '#src/ledger/ledger-stream.ts';
+import type { QueueProducer } from '#src/queue/producer.ts';
+import type { RequestStore } from '#src/reply/request-store.ts';
+import type { ReplySubscriber } from '#src/reply/subscriber.ts';
+import type { Circuits } from '#src/routing/circuits.ts';
+import type { BlobStore } from '#src/storage/blobs.ts';
+import type { Logger } from '#src/telemetry/logger.ts';
+import type { BatchMetrics } from './batch-metrics.ts';
+
+export interface BatchContext {
+  /** Owner of leases, and the inbox at which the answers of lines are announced. */
+  instanceId: string;
+  configuration: Configuration;
+  catalogue: Catalogue;
+  blobs: BlobStore;
+  files: FileStore;
+  fileResolver: FileResolver;
+  runs: RunStore;
+  keys: KeyStore;
+  /** Null for a key that is unknown or revoked. A few seconds old at most. */
+  findKey(id: string): Promise<ApiKey | null>;
+  budgets: Budgets;
+  circuits: Circuits;
+  store: RequestStore;
+  producer: QueueProducer;
+  subscriber: ReplySubscriber;
+  ledger: LedgerStream;
+  logger: Logger;
+  metrics: BatchMetrics;
+}

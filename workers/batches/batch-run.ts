@@ -1,0 +1,265 @@
+// One batch from its first line to its result files, in the process that owns it.
+//
+// The feeder reads lines and hands them to the runner, as many as the window allows; the committer stores results twice
+// a second. Both stop when every line has its result. At the deadline, or when the batch is cancelled, what runs is
+// stopped and the rest of the lines is written down as not run.
+import type { Batch } from '#src/batches/batch.ts';
+import type { StoredFile } from '#src/batches/file-store.ts';
+import type { Forecast } from '#src/batches/forecast.ts';
+import type { LinePlace } from '#src/batches/line-reader.ts';
+import type { LineResult } from '#src/batches/line-result.ts';
+import { LeaseLost } from '#src/batches/run-changes.ts';
+import type { OpenLine, RunPosition } from '#src/batches/run-position.ts';
+import type { ClaimedRun } from '#src/batches/run-store.ts';
+import type { BatchContext } from './batch-context.ts';
+import { loadLine, openLines, toRunnable } from './input-lines.ts';
+import type { LineRunner, LineRunnerHooks, StopReason } from './line-runner.ts';
+import { ResultLog } from './result-log.ts';
+
+export type RunEnd =
+  /** Every line has its result. */
+  | {
+      kind: 'done';
+      stopReason: StopReason | null;
+      outputPieces: ResultLog['outputPieces'];
+      errorPieces: ResultLog['errorPieces'];
+    }
+  /** The process is shutting down: another one goes on. */
+  | { kind: 'left' }
+  | { kind: 'lease-lost' };
+
+export interface RunInput {
+  claimed: ClaimedRun;
+  batch: Batch;
+  file: StoredFile;
+  createRunner(hooks: LineRunnerHooks): LineRunner;
+}
+
+const LINES_AT_ONCE = 100;
+/** Lines of a stopped batch need no window in Redis; this bounds their results in memory. */
+const STOPPED_WINDOW = 5_000;
+/** Requests that end by the deadline themselves are given this time to say so. */
+const EXPIRY_GRACE_MS = 1_500;
+const TICK_MS = 25;
+
+export class BatchRun {
+  readonly batch: Batch;
+  readonly #context: BatchContext;
+  readonly #input: RunInput;
+  readonly #runner: LineRunner;
+  readonly #results: ResultLog;
+  /** Lines that were handed out and have no result. */
+  readonly #open = new Map<number, OpenLine>();
+  #openBytes = 0;
+  /** Results whose commit is on its way. */
+  #committing = 0;
+  #next: LinePlace;
+  #isRead = false;
+  #window = 1;
+  #forecast: Forecast = { etaMs: null, isAtRisk: false };
+  #leaseUntilMs: number;
+  #stopReason: StopReason | null = null;
+  #isLeaving = false;
+  #isOver = false;
+  /** The feeder, while it waits for room. */
+  #wakeFeeder: () => void = () => undefined;
+
+  constructor(context: BatchContext, input: RunInput, leaseUntilMs: number) {
+    this.#context = context;
+    this.#input = input;
+    this.batch = input.batch;
+    this.#leaseUntilMs = leaseUntilMs;
+    this.#next = input.claimed.position.next;
+    this.#results = new ResultLog(context, input.claimed, input.batch);
+    this.#runner = input.createRunner({
+      onResult: (line, result) => this.#accept(line, result),
+      reload: (line) => loadLine(context.blobs, input.file, line, input.batch.endpoint),
+    });
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  get openBytes(): number {
+    return this.#openBytes;
+  }
+
+  get endedLines(): number {
+    return this.#results.endedLines;
+  }
+
+  /** Lines that may be open at once. */
+  setWindow(lines: number): void {
+    this.#window = lines;
+    this.#wakeFeeder();
+  }
+
+  setForecast(forecast: Forecast): void {
+    this.#forecast = forecast;
+  }
+
+  /** Nothing is begun past this time: by then another process may own the batch. */
+  setLease(untilMs: number): void {
+    this.#leaseUntilMs = untilMs;
+  }
+
+  stop(reason: StopReason): void {
+    if (this.#stopReason !== null) return;
+    this.#stopReason = reason;
+    this.#runner.stop(reason);
+    this.#wakeFeeder();
+  }
+
+  /** Another process owns the batch, or will: what has no result stays as it is. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#wakeFeeder();
+  }
+
+  /** The lease is lost: nothing may be written any more. */
+  async abandon(): Promise<void> {
+    this.#isOver = true;
+    this.#runner.abandon();
+    await this.#results.close();
+    this.#wakeFeeder();
+  }
+
+  async run(): Promise<RunEnd> {
+    const expiry = setInterval(() => this.#checkDeadline(), 500);
+    this.#checkDeadline();
+    try {
+      await Promise.all([this.#feed(), this.#commitForever()]);
+      if (this.#isOver) return { kind: 'lease-lost' };
+      if (!this.#isDone) return { kind: 'left' };
+      const { outputPieces, errorPieces } = this.#results;
+      return { kind: 'done', stopReason: this.#stopReason, outputPieces, errorPieces };
+    } catch (error) {
+      if (error instanceof LeaseLost) return { kind: 'lease-lost' };
+      throw error;
+    } finally {
+      clearInterval(expiry);
+      this.#isOver = true;
+      this.#wakeFeeder();
+      this.#runner.abandon();
+      await this.#results.close();
+    }
+  }
+
+  get #isDone(): boolean {
+    return this.#isRead && this.#open.size === 0 && this.#results.pendingLines === 0 && this.#committing === 0;
+  }
+
+  get #isEnding(): boolean {
+    return this.#isOver || this.#isLeaving;
+  }
+
+  #checkDeadline(): void {
+    if (Date.now() > this.batch.expiresAtMs + EXPIRY_GRACE_MS) this.stop('expired');
+  }
+
+  async #feed(): Promise<void> {
+    await this.#resume();
+    const { file } = this.#input;
+    const maxLineBytes = this.#context.configuration.server.body_limit_bytes;
+    const reader = openLines(this.#context.blobs, file, this.#next, maxLineBytes);
+    while (!this.#isEnding) {
+      const room = this.#room();
+      if (room === 0) {
+        await new Promise<void>((resolve) => {
+          this.#wakeFeeder = resolve;
+        });
+        continue;
+      }
+      const found = await reader.next(Math.min(room, LINES_AT_ONCE));
+      if (this.#isEnding) return;
+      // The place and the open lines change together: a commit between them would forget the lines.
+      const lines = found.map((line) => toRunnable(line, this.batch.endpoint));
+      for (const line of lines) this.#handOut(line);
+      this.#next = reader.place;
+      if (lines.length === 0) break;
+      if (this.#stopReason === null) await this.#runner.start(lines);
+      else for (const line of lines) this.#accept(line, { kind: this.#stopReason });
+    }
+    if (!this.#isEnding) this.#isRead = true;
+  }
+
+  /** Lines that an earlier owner handed out. */
+  async #resume(): Promise<void> {
+    const { position } = this.#input.claimed;
+    for (const line of position.open) this.#handOut(line);
+    for (let from = 0; from < position.open.length && !this.#isEnding; from += LINES_AT_ONCE) {
+      const places = position.open.slice(from, from + LINES_AT_ONCE);
+      const { blobs } = this.#context;
+      const load = (line: OpenLine) => loadLine(blobs, this.#input.file, line, this.batch.endpoint);
+      const lines = await Promise.all(places.map(load));
+      if (this.#stopReason === null) await this.#runner.start(lines);
+      else await this.#runner.join(lines, this.#stopReason);
+    }
+  }
+
+  #handOut({ number, offset, length }: OpenLine): void {
+    this.#open.set(number, { number, offset, length });
+    this.#openBytes += length;
+  }
+
+  /** Room comes with commits: what is not committed stands in Redis still. So lines are handed out by the hundred. */
+  #room(): number {
+    if (this.#stopReason !== null) return Math.max(0, STOPPED_WINDOW - this.#results.pendingLines - this.#committing);
+    if (Date.now() > Math.min(this.#leaseUntilMs, this.batch.expiresAtMs)) return 0;
+    if (this.#openBytes > 0 && this.#openBytes >= this.#bytesAllowed()) return 0;
+    return Math.max(0, this.#window - this.#open.size - this.#results.pendingLines - this.#committing);
+  }
+
+  /** A batch's part of the bytes is its part of the window. */
+  #bytesAllowed(): number {
+    const { open_bytes: openBytes, open_lines: openLineCount } = this.#context.configuration.batches;
+    return (openBytes * this.#window) / openLineCount;
+  }
+
+  #accept(line: OpenLine & { customId: string }, result: LineResult): void {
+    const open = this.#open.get(line.number);
+    if (open === undefined || this.#isOver) return;
+    this.#open.delete(line.number);
+    this.#openBytes -= open.length;
+    this.#results.add(line, result);
+    // Its worker was the first to see that the time is over.
+    if (result.kind === 'expired') this.stop('expired');
+  }
+
+  async #commitForever(): Promise<void> {
+    let lastAtMs = Date.now();
+    let lastForecast = this.#forecast;
+    while (!this.#isOver) {
+      const isLast = this.#isLeaving || (this.#isRead && this.#open.size === 0);
+      const hasNews = this.#results.pendingLines > 0 || lastForecast !== this.#forecast;
+      if (hasNews && (isLast || this.#isDue(Date.now() - lastAtMs))) {
+        lastForecast = this.#forecast;
+        await this.#commit();
+        lastAtMs = Date.now();
+      } else if (isLast) return;
+      else await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    }
+  }
+
+  #isDue(ageMs: number): boolean {
+    const { bytes, intervalMs } = this.#context.blobs.appendPolicy;
+    const { pendingBytes, pendingLines } = this.#results;
+    return ageMs >= intervalMs || pendingBytes >= bytes || pendingLines >= Math.max(this.#window / 2, 1);
+  }
+
+  async #commit(): Promise<void> {
+    this.#committing = this.#results.pendingLines;
+    const lines = await this.#results.commit(this.#position(), this.#forecast);
+    this.#committing = 0;
+    this.#wakeFeeder();
+    // A process that dies here leaves records that nobody needs; they expire.
+    await this.#runner.forget(lines).catch((error) => {
+      this.#context.logger.warn({ err: error }, 'finished lines could not be forgotten; they expire');
+    });
+  }
+
+  #position(): RunPosition {
+    return { next: this.#next, open: [...this.#open.values()] };
+  }
+}

@@ -1,0 +1,108 @@
+// One try of one line as an ordinary request: read by its protocol, planned, priced.
+import { type ApiKey, mayUseModel } from '#src/accounts/api-key.ts';
+import { estimateCharge } from '#src/accounts/estimate-charge.ts';
+import type { Batch } from '#src/batches/batch.ts';
+import { lineRequestId } from '#src/contracts/batch.ts';
+import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
+import { CONTRACT_VERSION, type RequestSpec } from '#src/contracts/request-record.ts';
+import type { ClientProtocol, RequestFacts } from '#src/protocols/protocol.ts';
+import { findProtocolRoute } from '#src/protocols/registry.ts';
+import { planRoute } from '#src/routing/plan-route.ts';
+import type { BatchContext } from './batch-context.ts';
+import type { RunnableLine } from './line-runner.ts';
+
+export interface LineOrigin {
+  batch: Batch;
+  key: ApiKey;
+  client: ClientProtocol;
+  replyShards: number;
+}
+
+/** An answer nobody has fetched stays readable: the process that fetches it may be away for a day. */
+const RETENTION_AFTER_DEADLINE_MS = 24 * 3_600_000;
+
+export function requestIdOf({ batch, replyShards }: LineOrigin, number: number, tryNumber: number): string {
+  return lineRequestId(batch.id, number, tryNumber, replyShards);
+}
+
+/** The request, without a reservation in the key's budget; or what is wrong with it. */
+export function createLineRequest(
+  context: BatchContext,
+  origin: LineOrigin,
+  line: Pick<RunnableLine, 'number' | 'value'>,
+  tryNumber: number,
+): RequestSpec | Failure {
+  const { batch, key, client } = origin;
+  const facts = client.readRequest(line.value, { path: batch.endpoint, query: {} });
+  if (isFailure(facts)) return facts;
+  if (facts.isStream) return unstreamedOnly();
+  if (!mayUseModel(key.settings, facts.model)) {
+    return createFailure('key_forbidden', `This key may not use the model '${facts.model}'.`, { param: 'model' });
+  }
+  const plan = planLine(context, client, facts, line.number);
+  if (isFailure(plan)) return plan;
+  const { limits } = key.settings;
+  const acceptedAtMs = Date.now();
+  const defaultOutputTokens = (context.catalogue.findModel(facts.model)?.outputTokens ?? 0) * facts.choices;
+  return {
+    version: CONTRACT_VERSION,
+    requestId: requestIdOf(origin, line.number, tryNumber),
+    keyId: key.id,
+    keyScope: Object.keys(limits).length === 0 ? null : { name: `key:${key.id}`, limits },
+    budgetHold: null,
+    protocol: client.name,
+    model: facts.model,
+    lane: 'batch',
+    isStream: false,
+    usageDelivery: facts.usageDelivery,
+    forwardedHeaders: {},
+    choices: facts.choices,
+    plan,
+    acceptedAtMs,
+    deadlineAtMs: batch.expiresAtMs,
+    inbox: context.instanceId,
+    lifetime: 'nobody',
+    retentionMs: Math.max(0, batch.expiresAtMs - acceptedAtMs) + RETENTION_AFTER_DEADLINE_MS,
+    estimatedInputTokens: facts.estimatedInputTokens,
+    estimatedOutputTokens: facts.maxOutputTokens ?? defaultOutputTokens,
+  };
+}
+
+/** The same line draws the same lot in every process: accepted again by another owner it goes to the same queue. */
+function planLine(context: BatchContext, client: ClientProtocol, facts: RequestFacts, number: number) {
+  return planRoute(
+    {
+      model: facts.model,
+      alternativeModels: facts.alternativeModels,
+      preferences: facts.preferences,
+      pinnedProvider: null,
+    },
+    {
+      catalogue: context.catalogue,
+      canServe: (protocols) => findProtocolRoute(client.name, protocols) !== null,
+      isCooling: context.circuits.isOpen,
+      random: createLots(number),
+    },
+  );
+}
+
+/** mulberry32 (Tommy Ettinger, public domain). */
+function createLots(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Ten-thousandths of a dollar to reserve; null for a key without a budget. */
+export function chargeToReserve(context: BatchContext, { key }: LineOrigin, spec: RequestSpec): number | null {
+  return key.settings.budgetUnits === null ? null : estimateCharge(context.catalogue, spec.plan, spec);
+}
+
+function unstreamedOnly(): Failure {
+  const message = 'A request of a batch cannot be streamed: leave "stream" out.';
+  return createFailure('parameter_unsupported', message, { param: 'stream' });
+}

@@ -1,0 +1,246 @@
+// Lines as requests of the broker's own, in the batch lane. Every try of a line has a request id that follows from batch,
+// line and try, so accepting is idempotent over processes: an owner that takes a batch over accepts the same ids again
+// and finds what has become of them. Records stay until their line's result is stored, failed tries included.
+import type { LineResult } from '#src/batches/line-result.ts';
+import { isWait, retryWaitMs } from '#src/batches/line-retry.ts';
+import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
+import type { Frame, HeadMeta } from '#src/contracts/frame.ts';
+import type { RequestSpec } from '#src/contracts/request-record.ts';
+import { acceptLines, type LineSubmission } from './accept-lines.ts';
+import type { BatchContext } from './batch-context.ts';
+import { chargeToReserve, createLineRequest, type LineOrigin, requestIdOf } from './line-request.ts';
+import type { LineRunner, LineRunnerHooks, RunnableLine, StopReason } from './line-runner.ts';
+import { createRunningLine, type RunningLine } from './running-line.ts';
+import { stopLines } from './stop-lines.ts';
+
+const LOOK_AFTER_MS = 30_000;
+/** A line without a word for so long is looked for. */
+const SILENT_MS = 60_000;
+const BUDGET_RETRY_MS = 1_000;
+
+export class RequestRunner implements LineRunner {
+  readonly #context: BatchContext;
+  readonly #origin: LineOrigin;
+  readonly #hooks: LineRunnerHooks;
+  readonly #running = new Map<number, RunningLine>();
+  /** Tries of every line whose result is not stored yet. */
+  readonly #tries = new Map<number, number>();
+  readonly #watch: NodeJS.Timeout;
+  /** So many lines that come next may have been begun by an earlier owner. */
+  #maybeBegun: number;
+  #stopReason: StopReason | null = null;
+  #isAbandoned = false;
+
+  /** @param maybeBegun 0 for a batch that nobody has run before. */
+  constructor(context: BatchContext, origin: LineOrigin, hooks: LineRunnerHooks, maybeBegun: number) {
+    this.#context = context;
+    this.#origin = origin;
+    this.#hooks = hooks;
+    this.#maybeBegun = maybeBegun;
+    this.#watch = setInterval(() => void this.#lookForLost(), LOOK_AFTER_MS);
+  }
+
+  async start(lines: readonly RunnableLine[]): Promise<void> {
+    for (const line of lines) this.#enter(line);
+    await this.#submit(lines);
+    this.#maybeBegun = Math.max(0, this.#maybeBegun - lines.length);
+  }
+
+  async join(lines: readonly RunnableLine[], reason: StopReason): Promise<void> {
+    this.#stopReason = reason;
+    for (const line of lines) {
+      const running = this.#enter(line);
+      const view = await this.#context.store.read(requestIdOf(this.#origin, line.number, 1));
+      if (view === null) this.#end(running, { kind: reason });
+      else this.#listen(running, view.spec);
+    }
+    this.stop(reason);
+  }
+
+  stop(reason: StopReason): void {
+    this.#stopReason = reason;
+    void this.#stopAll(reason).catch((error) =>
+      this.#context.logger.warn({ err: error }, 'lines could not be stopped'),
+    );
+  }
+
+  async forget(numbers: readonly number[]): Promise<void> {
+    const requestIds = numbers.flatMap((number) =>
+      Array.from({ length: this.#tries.get(number) ?? 0 }, (_, index) => requestIdOf(this.#origin, number, index + 1)),
+    );
+    for (const number of numbers) this.#tries.delete(number);
+    if (requestIds.length > 0) await this.#context.store.forget(requestIds);
+  }
+
+  abandon(): void {
+    this.#isAbandoned = true;
+    clearInterval(this.#watch);
+    for (const line of this.#running.values()) {
+      line.subscription?.close();
+      if (line.timer !== null) clearTimeout(line.timer);
+    }
+    this.#running.clear();
+  }
+
+  #enter(line: RunnableLine): RunningLine {
+    const running = createRunningLine(line);
+    this.#running.set(line.number, running);
+    return running;
+  }
+
+  /** Order matters here: a line's reply is listened for before its request is written. */
+  async #submit(lines: readonly RunnableLine[]): Promise<void> {
+    const submissions: LineSubmission[] = [];
+    for (const line of lines) {
+      const running = this.#running.get(line.number);
+      if (running === undefined) continue;
+      const submission = await this.#prepare(line, running.tryNumber);
+      if (isFailure(submission)) {
+        this.#answerFailure(running, submission);
+        continue;
+      }
+      const { spec } = submission;
+      if (!(await this.#reserve(running, spec))) continue;
+      // Stopped meanwhile: it has its result.
+      if (!this.#running.has(line.number)) {
+        if (spec.budgetHold !== null) await this.#context.budgets.settle(spec.budgetHold, spec.requestId, 0);
+        continue;
+      }
+      this.#tries.set(line.number, running.tryNumber);
+      this.#listen(running, spec);
+      submissions.push(submission);
+    }
+    await acceptLines(this.#context, submissions, () => this.#isAbandoned);
+  }
+
+  async #prepare({ body: bytes, ...line }: RunnableLine, tryNumber: number): Promise<LineSubmission | Failure> {
+    const { key } = this.#origin;
+    const body = await this.#context.fileResolver.resolve(key.id, { bytes, value: line.value });
+    if (isFailure(body)) return body;
+    const spec = createLineRequest(this.#context, this.#origin, line, tryNumber);
+    return isFailure(spec) ? spec : { spec, body: body.bytes };
+  }
+
+  /** False when the line waits for room in its key's budget, or has its refusal. */
+  async #reserve(line: RunningLine, spec: RequestSpec): Promise<boolean> {
+    const units = chargeToReserve(this.#context, this.#origin, spec);
+    if (units === null) return true;
+    // An earlier owner's request has its reservation already; a second one would never be settled.
+    const known = this.#maybeBegun > 0 ? await this.#context.store.read(spec.requestId) : null;
+    if (known !== null) {
+      spec.budgetHold = known.spec.budgetHold;
+      return true;
+    }
+    const { key, batch } = this.#origin;
+    const reservation = await this.#context.budgets.reserve(key, spec.requestId, units, batch.expiresAtMs);
+    if (reservation.kind === 'held') spec.budgetHold = reservation.hold;
+    if (reservation.kind !== 'exhausted') return true;
+    // What runs has reserved more than it will cost: when it ends there may be room.
+    if (this.#hasRequests()) this.#tryLater(line, BUDGET_RETRY_MS);
+    else this.#answerFailure(line, createFailure('budget_exhausted', 'The budget of this key is exhausted.'));
+    return false;
+  }
+
+  #hasRequests(): boolean {
+    for (const line of this.#running.values()) if (line.spec !== null) return true;
+    return false;
+  }
+
+  #listen(line: RunningLine, spec: RequestSpec): void {
+    line.spec = spec;
+    line.startedAtMs = Date.now();
+    line.head = null;
+    line.pieces = [];
+    // An earlier owner's request may have been answered long ago: its log is looked into at once.
+    const options = this.#maybeBegun > 0 ? { joins: 'here' as const } : {};
+    line.subscription = this.#context.subscriber.open(spec.requestId, (frame) => this.#accept(line, frame), options);
+  }
+
+  #accept(line: RunningLine, frame: Frame): void {
+    switch (frame.kind) {
+      case 'head':
+        line.head = JSON.parse(frame.meta) as HeadMeta;
+        line.pieces = [frame.bytes];
+        if (line.head.isWhole) this.#answer(line);
+        return;
+      case 'data':
+        line.pieces.push(frame.bytes);
+        return;
+      case 'end':
+        line.pieces.push(frame.bytes);
+        return this.#answer(line);
+      case 'fail':
+        return this.#fail(line, JSON.parse(frame.meta) as Failure);
+      case 'fence':
+        return;
+    }
+  }
+
+  #answer(line: RunningLine): void {
+    const body = line.pieces.length === 1 ? line.pieces[0]! : Buffer.concat(line.pieces);
+    this.#end(line, { kind: 'answered', requestId: line.spec!.requestId, status: line.head?.status ?? 200, body });
+  }
+
+  #fail(line: RunningLine, failure: Failure): void {
+    const { batch } = this.#origin;
+    if (this.#stopReason !== null) return this.#end(line, { kind: this.#stopReason });
+    if (Date.now() >= batch.expiresAtMs) return this.#end(line, { kind: 'expired' });
+    const waitMs = retryWaitMs(failure, line, this.#context.configuration.batches.line_tries - 1);
+    if (waitMs === null) return this.#answerFailure(line, failure);
+    this.#context.metrics.lineRetried(failure.code);
+    if (!isWait(failure)) line.faults += 1;
+    line.tryNumber += 1;
+    this.#tryLater(line, waitMs);
+  }
+
+  #answerFailure(line: RunningLine, failure: Failure): void {
+    const requestId = line.spec?.requestId ?? requestIdOf(this.#origin, line.number, line.tryNumber);
+    const { status, body } = this.#origin.client.encodeFailure(failure, requestId);
+    this.#end(line, { kind: 'answered', requestId, status, body });
+  }
+
+  #end(line: RunningLine, result: LineResult): void {
+    if (!this.#running.delete(line.number)) return;
+    line.subscription?.close();
+    if (line.timer !== null) clearTimeout(line.timer);
+    this.#hooks.onResult(line, result);
+  }
+
+  #tryLater(line: RunningLine, waitMs: number): void {
+    line.subscription?.close();
+    line.subscription = null;
+    line.spec = null;
+    line.timer = setTimeout(() => {
+      line.timer = null;
+      void this.#tryAgain(line).catch((error) => {
+        this.#context.logger.warn({ err: error }, 'a line could not be tried again yet');
+        if (this.#running.has(line.number) && !this.#isAbandoned) this.#tryLater(line, BUDGET_RETRY_MS);
+      });
+    }, waitMs);
+  }
+
+  async #tryAgain(line: RunningLine): Promise<void> {
+    const loaded = await this.#hooks.reload(line);
+    if (!this.#isAbandoned && this.#running.has(line.number)) await this.#submit([loaded]);
+  }
+
+  /** Redis may have lost a request whole (a crash without its last fsync, a flush): it is made anew, as another try. */
+  async #lookForLost(): Promise<void> {
+    const oldest = Date.now() - SILENT_MS;
+    for (const line of [...this.#running.values()]) {
+      const { spec } = line;
+      if (spec === null || line.startedAtMs > oldest || this.#isAbandoned) continue;
+      const view = await this.#context.store.read(spec.requestId).catch(() => undefined);
+      if (view === null && line.spec === spec && this.#running.has(line.number)) {
+        this.#fail(line, createFailure('stream_interrupted', 'The request was lost in an outage of Redis.'));
+      }
+    }
+  }
+
+  async #stopAll(reason: StopReason): Promise<void> {
+    await stopLines(this.#context, this.#running, {
+      isAbandoned: () => this.#isAbandoned,
+      onStopped: (line) => this.#end(line, { kind: reason }),
+    });
+  }
+}

@@ -1,0 +1,30 @@
+// A process that does nothing but deliver webhooks: for networks where only one machine may call out. Otherwise the
+// worker processes do it beside their work. It needs SQL, not Redis.
+import { parseArgs } from 'node:util';
+import { Registry } from 'prom-client';
+import { loadRuntime } from '#src/config/runtime.ts';
+import { createInstanceId } from '#src/contracts/ids.ts';
+import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
+import { createLogger } from '#src/telemetry/logger.ts';
+import { deliverWebhooks } from './support/deliver-webhooks.ts';
+import { startHealthServer } from './support/health-server.ts';
+
+const SHUTDOWN_MARGIN_MS = 5_000;
+
+runMain(async () => {
+  const runtime = loadRuntime();
+  const { values } = parseArgs({ options: { 'health-port': { type: 'string' } } });
+  const workerId = createInstanceId('worker');
+  const logger = createLogger({ level: runtime.environment.logLevel, role: 'webhooks', instance: workerId });
+  const registry = new Registry();
+  const port = values['health-port'];
+  const health = port === undefined ? null : await startHealthServer(Number(port), registry);
+  const webhooks = await deliverWebhooks(runtime, workerId, logger, registry);
+  logger.info('delivering webhooks');
+  const limitMs = runtime.configuration.webhooks.timeout_ms + SHUTDOWN_MARGIN_MS;
+  const lifecycle = manageLifecycle(logger, limitMs, async () => {
+    await webhooks.stop();
+    health?.close();
+  });
+  lifecycle.ready({ workerId, healthUrl: health?.url ?? null });
+});
