@@ -2,29 +2,45 @@
 import { createBudgetReader, createBudgets } from './accounts/budgets.ts';
 import { createKeyCache } from './accounts/key-cache.ts';
 import { createKeyStore } from './accounts/key-store.ts';
+import { createAdmission } from './api/admission.ts';
 import { createApp } from './api/app.ts';
-import { cancelRequest } from './api/cancel-request.ts';
+import { type CancelOptions, cancelRequest } from './api/cancel-request.ts';
+import { closeRemoved } from './api/close-removed.ts';
 import type { ApiContext } from './api/context.ts';
 import { createDepartures } from './api/departures.ts';
 import { createForgetter } from './api/forgetter.ts';
 import { createRelay } from './api/relay.ts';
+import { createBatchStore } from './batches/batch-store.ts';
+import { createFileStore } from './batches/file-store.ts';
+import { createFileResolver } from './batches/resolve-files.ts';
 import { loadRuntime, requireRedis } from './config/runtime.ts';
+import { isDeadLetter } from './contracts/dead-letter.ts';
 import { createInstanceId } from './contracts/ids.ts';
 import type { RequestSpec } from './contracts/request-record.ts';
+import { createBodySeal } from './dead-letters/body-seal.ts';
+import { createDeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { createLedgerStream } from './ledger/ledger-stream.ts';
-import { encodeMessage, requestOutcome } from './ledger/messages.ts';
+import { createForecaster } from './limits/forecaster.ts';
 import { createLimiter } from './limits/limiter.ts';
+import { createLines } from './limits/lines.ts';
 import { manageLifecycle, runMain } from './process/lifecycle.ts';
 import { createQueueProducer } from './queue/producer.ts';
 import { createReplyLog } from './reply/reply-log.ts';
 import { createRequestStore } from './reply/request-store.ts';
 import { createReplySubscriber } from './reply/subscriber.ts';
+import { createConversationLock } from './responses/conversation-lock.ts';
+import { createConversationStore } from './responses/conversation-store.ts';
+import { createResponseStore } from './responses/response-store.ts';
 import { CIRCUIT_REFRESH_MS, createCircuits } from './routing/circuits.ts';
+import { createHolds } from './routing/holds.ts';
 import { openDatabase } from './storage/database.ts';
 import { createKeyspace } from './storage/keyspace.ts';
+import { openBlobStore } from './storage/open-blobs.ts';
 import { connectRedis, disconnectRedis } from './storage/redis.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { createApiMetrics } from './telemetry/metrics.ts';
+import { createOperationsMetrics } from './telemetry/operations-metrics.ts';
+import { createSecretBox } from './webhooks/secret-box.ts';
 
 /** A slow client's log is kept at least so much longer, again and again while it reads. */
 const SLOW_CLIENT_KEEP_MS = 60_000;
@@ -40,10 +56,11 @@ runMain(async () => {
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(configuration.redis.namespace);
 
-  const [redis, subscription, database] = await Promise.all([
+  const [redis, subscription, database, blobs] = await Promise.all([
     connectRedis(address, 'producer', onError),
     connectRedis(address, 'subscriber', onError),
     openDatabase(runtime.databaseUrl, onError),
+    openBlobStore(configuration, environment),
   ]);
   const metrics = createApiMetrics();
   const replyLog = createReplyLog(redis, keyspace);
@@ -61,49 +78,56 @@ runMain(async () => {
   const keys = createKeyCache(keyStore, onError);
   await subscription.ssubscribe(keyspace.accountsChannel);
   subscription.on('smessage', (channel: string) => {
-    if (channel === keyspace.accountsChannel) keys.forgetAll();
+    if (channel === keyspace.accountsChannel) keys.doubtAll();
   });
+  // What was announced while the connection was cut is not said again.
+  subscription.on('ready', keys.doubtAll);
 
   const store = createRequestStore(redis, keyspace);
   const producer = createQueueProducer(redis, keyspace, onError);
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
   const ledger = createLedgerStream(redis, keyspace);
-  const cancel = (spec: RequestSpec) =>
+  const lines = createLines(redis, keyspace);
+  const circuits = createCircuits(redis, keyspace, onError);
+  const holds = createHolds(redis, keyspace);
+  const { catalogue } = runtime;
+  const forecaster = createForecaster(redis, keyspace, catalogue);
+  const cancel = (spec: RequestSpec, options?: CancelOptions) =>
     cancelRequest(
       {
         store: store,
         producer: producer,
         onError,
-        onRemoved: async (removed, progress) => {
-          const request = requestOutcome(removed, {
-            outcome: 'request_cancelled',
-            answeredBy: null,
-            attempts: progress.calls,
-            cost: BigInt(progress.costPicoUsd),
-            timeline: progress.timeline,
-            finishedAtMs: Date.now(),
-          });
-          await ledger.append(encodeMessage({ request }));
-          const { budgetHold, requestId } = removed;
-          if (budgetHold !== null) await budgets.settle(budgetHold, requestId, request.chargeUnits);
-        },
+        onRemoved: (removed) => closeRemoved({ ledger, budgets, lines }, removed),
       },
       spec,
+      options,
     );
 
   let isClosing = false;
   const context: ApiContext = {
     instanceId,
     configuration,
-    catalogue: runtime.catalogue,
+    catalogue,
     redis,
     keyspace,
     database,
+    blobs,
+    files: createFileStore(database),
+    fileResolver: createFileResolver(createFileStore(database), blobs, configuration.server.body_limit_bytes),
+    batches: createBatchStore(database),
+    responses: createResponseStore(database),
+    conversations: createConversationStore(database),
+    conversationLock: createConversationLock(redis, keyspace),
+    deadLetters: createDeadLetterStore(database),
+    bodySeal: createBodySeal(configuration.dead_letters),
     keys,
     keyStore,
     budgets,
     limiter: createLimiter(redis, keyspace),
-    circuits: createCircuits(redis, keyspace, onError),
+    circuits,
+    holds,
+    admission: createAdmission({ lines, forecaster, catalogue, holds, circuits, onError }),
     producer,
     store,
     subscriber,
@@ -111,6 +135,7 @@ runMain(async () => {
     logger,
     metrics,
     cancel,
+    secretBox: createSecretBox(environment.secretsKey),
     adminKey: environment.adminKey ?? null,
     replyShards: runtime.replyShards,
     isClosing: () => isClosing,
@@ -129,16 +154,19 @@ runMain(async () => {
     onSlowClient: (spec) => context.store.keep(spec.requestId, SLOW_CLIENT_KEEP_MS).catch(onError),
     onJoined: (spec) => departures.joined(spec),
     onLeft: (spec, isOver) => departures.left(spec, isOver),
-    onHopeless: cancel,
+    onHopeless: (spec, failure) => cancel(spec, { failure }),
     onOver(spec, end) {
       const durationMs = Date.now() - spec.acceptedAtMs;
       metrics.requestEnded({ route: spec.protocol, status: end.status, outcome: end.outcome }, durationMs / 1_000);
-      if (end.isDelivered && !spec.isStream && spec.lifetime === 'client') forgetter.forget(spec.requestId);
+      const isNeeded = spec.isStream || spec.lifetime !== 'client' || spec.response !== undefined;
+      if (end.isDelivered && !isNeeded) {
+        forgetter.forget(spec.requestId, isDeadLetter(spec, end.outcome));
+      }
       const { requestId, keyId, model, lane, isStream } = spec;
       logger.info(
         {
           request_id: requestId,
-          key: keyId,
+          key_id: keyId,
           model,
           lane,
           stream: isStream,
@@ -151,7 +179,13 @@ runMain(async () => {
       );
     },
   });
-  const circuitTimer = setInterval(() => context.circuits.refresh().catch(onError), CIRCUIT_REFRESH_MS);
+  const operations = createOperationsMetrics(metrics.registry);
+  const refresh = async () => {
+    await Promise.all([circuits.refresh(), holds.refresh()]);
+    operations.held(holds.all().map(({ name }) => name));
+  };
+  await refresh();
+  const circuitTimer = setInterval(() => refresh().catch(onError), CIRCUIT_REFRESH_MS);
 
   const app = await createApp(context, relay);
   const host = environment.host ?? configuration.server.host;
@@ -171,6 +205,7 @@ runMain(async () => {
     await subscriber.close();
     await context.producer.close();
     disconnectRedis(redis);
+    blobs.close();
     await database.destroy();
   });
   lifecycle.ready({ url });

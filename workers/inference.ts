@@ -1,15 +1,20 @@
 // A worker process: the pools of some or all providers, on all lanes. Several of them, on several machines, share the
-// load; each can be killed at any moment. It also hosts the ledger writer and the janitor unless told not to.
+// load; each can be killed at any moment. It also hosts the ledger writer, the batches and the janitor unless told not to.
 import { parseArgs } from 'node:util';
 import { createBudgets } from '#src/accounts/budgets.ts';
 import type { Provider } from '#src/config/catalogue.ts';
 import { ConfigurationError } from '#src/config/load.ts';
 import { loadRuntime, type Runtime, requireRedis } from '#src/config/runtime.ts';
+import { isDeadLetter } from '#src/contracts/dead-letter.ts';
 import { createFailure } from '#src/contracts/failure.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { LANES } from '#src/contracts/job.ts';
+import type { RequestSpec } from '#src/contracts/request-record.ts';
+import { createBodySeal } from '#src/dead-letters/body-seal.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
+import { createForecaster } from '#src/limits/forecaster.ts';
 import { createLimiter } from '#src/limits/limiter.ts';
+import { createLines } from '#src/limits/lines.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
@@ -17,10 +22,13 @@ import { createPublisher } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createCircuits } from '#src/routing/circuits.ts';
+import { createHolds } from '#src/routing/holds.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { createWorkerMetrics } from '#src/telemetry/metrics.ts';
+import { createOperationsMetrics } from '#src/telemetry/operations-metrics.ts';
+import { startBatches } from './batches/start-batches.ts';
 import { createAbandonedHandler } from './inference/abandoned.ts';
 import { createActiveRequests } from './inference/active-requests.ts';
 import { listenForControl } from './inference/control.ts';
@@ -29,6 +37,7 @@ import { createPermitDesk } from './inference/permit-desk.ts';
 import { createJobProcessor } from './inference/process-job.ts';
 import { startPulse } from './inference/pulse.ts';
 import { createUpstream } from './inference/upstream.ts';
+import { deliverWebhooks } from './support/deliver-webhooks.ts';
 import { startHealthServer } from './support/health-server.ts';
 import { startJanitor } from './support/janitor.ts';
 import { startLedger } from './support/start-ledger.ts';
@@ -40,6 +49,8 @@ const RECORD_TTL_MARGIN_MS = 300_000;
 interface Options {
   providers: readonly Provider[];
   hasLedger: boolean;
+  hasBatches: boolean;
+  hasWebhooks: boolean;
   healthPort: number | null;
 }
 
@@ -58,18 +69,25 @@ runMain(async () => {
   ]);
 
   const metrics = createWorkerMetrics();
+  const operations = createOperationsMetrics(metrics.registry);
   const limiter = createLimiter(redis, keyspace);
+  const lines = createLines(redis, keyspace);
   const active = createActiveRequests();
+  const { keepsBodies } = createBodySeal(configuration.dead_letters);
+  const needsBody = (spec: Pick<RequestSpec, 'inbox'>, outcome: string) => keepsBodies && isDeadLetter(spec, outcome);
   const context: InferenceContext = {
     workerId,
     catalogue: runtime.catalogue,
     store: createRequestStore(redis, keyspace),
-    publisher: createPublisher(redis, keyspace, onError),
+    publisher: createPublisher(redis, keyspace, onError, needsBody),
     replyLog: createReplyLog(redis, keyspace),
     producer: createQueueProducer(redis, keyspace, onError),
     limiter,
     desk: createPermitDesk(limiter, onError),
+    lines,
+    forecaster: createForecaster(redis, keyspace, runtime.catalogue),
     circuits: createCircuits(redis, keyspace, onError),
+    holds: createHolds(redis, keyspace),
     upstream: createUpstream(),
     active,
     budgets: createBudgets(redis, keyspace, null),
@@ -88,8 +106,10 @@ runMain(async () => {
 
   await listenForControl(subscription, keyspace, runtime.replyShards, context);
   const pulse = await startPulse(context, onError);
-  const janitor = startJanitor({ limiter, metrics, logger });
-  const ledger = options.hasLedger ? await startLedger(runtime, address, keyspace, logger) : null;
+  const janitor = startJanitor({ limiter, lines, store: context.store, metrics, logger });
+  const ledger = options.hasLedger ? await startLedger(runtime, address, keyspace, logger, operations) : null;
+  const webhooks = options.hasWebhooks ? await deliverWebhooks(runtime, workerId, logger, metrics.registry) : null;
+  const batches = options.hasBatches ? await startBatches(runtime, address, keyspace, logger, metrics.registry) : null;
   const consumers = startPools(runtime, options.providers, context, redis, keyspace, onError);
   const health = options.healthPort === null ? null : await startHealthServer(options.healthPort, metrics.registry);
   logger.info({ providers: options.providers.map(({ name }) => name) }, 'working');
@@ -106,7 +126,9 @@ runMain(async () => {
     clearTimeout(handBack);
     janitor.stop();
     await pulse.stop();
+    await batches?.stop();
     await ledger?.stop();
+    await webhooks?.stop();
     await context.upstream.close();
     await context.producer.close();
     health?.close();
@@ -147,6 +169,8 @@ function readOptions(runtime: Runtime): Options {
     options: {
       provider: { type: 'string', multiple: true },
       'no-ledger': { type: 'boolean', default: false },
+      'no-batches': { type: 'boolean', default: false },
+      'no-webhooks': { type: 'boolean', default: false },
       'health-port': { type: 'string' },
     },
   });
@@ -163,6 +187,9 @@ function readOptions(runtime: Runtime): Options {
   return {
     providers: names.map((name) => runtime.catalogue.providers.get(name)!),
     hasLedger: !values['no-ledger'],
+    hasBatches: !values['no-batches'],
+    // Without a ledger to write, a worker can do without SQL.
+    hasWebhooks: !values['no-webhooks'] && !values['no-ledger'],
     healthPort: values['health-port'] === undefined ? null : Number(values['health-port']),
   };
 }

@@ -37,12 +37,16 @@ declare module 'fastify' {
 /** Longer than any load balancer's idle timeout in common use (60 s): it must be the one to close. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
+/** For a request's head and body, uploads of gigabytes over slow lines included. Answers have their own deadlines. */
+const RECEIVE_LIMIT_MS = 3_600_000;
+
 export async function createApp(context: ApiContext, relay: Relay): Promise<FastifyInstance> {
   const app = Fastify({
     bodyLimit: context.configuration.server.body_limit_bytes,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    // Answers may take as long as their deadline; each request has its own.
-    requestTimeout: 0,
+    requestTimeout: RECEIVE_LIMIT_MS,
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+      void sendFailure(request, reply, describeError(context, error)),
     forceCloseConnections: true,
     genReqId: () => `req_${createSortableId()}`,
     routerOptions: { ignoreTrailingSlash: true },
@@ -105,6 +109,10 @@ function describeError(context: ApiContext, error: FastifyError): Failure {
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return createFailure('request_malformed', `The request body could not be read: ${error.message}.`);
     default:
+      // Its own fault, such as a body that was broken off: nothing to look into.
+      if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+        return createFailure('request_malformed', `The request could not be read: ${error.message}.`);
+      }
       context.logger.error({ err: error }, 'request failed by a bug');
       return createFailure('internal', 'Something went wrong inside Sluice. The log has it under this request id.');
   }

@@ -28,26 +28,42 @@ export interface RemovedRequest {
 
 const CANCELLED = createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
 
-/**
- * Returns at once; goes on in the background until the request is over or all repeats are spent.
- * @param failure why, where it was not its client's wish: the outcome of a request that no worker has.
- */
-export function cancelRequest(canceller: Canceller, spec: RequestSpec, failure = CANCELLED): void {
-  void cancelUntilOver(canceller, spec, failure);
+export interface CancelOptions {
+  /** Why, where it was not its client's wish: the outcome of a request that no worker has. */
+  failure?: Failure;
+  /** Somebody still listens, or may ask later. */
+  isAwaited?: boolean;
 }
 
-async function cancelUntilOver(canceller: Canceller, spec: RequestSpec, failure: Failure): Promise<void> {
+/** Returns at once; goes on in the background until the request is over or all repeats are spent. */
+export function cancelRequest(
+  canceller: Canceller,
+  spec: RequestSpec,
+  { failure = CANCELLED, isAwaited = spec.lifetime !== 'client' }: CancelOptions = {},
+): void {
+  void cancelUntilOver(canceller, spec, { failure, isAwaited });
+}
+
+async function cancelUntilOver(
+  canceller: Canceller,
+  spec: RequestSpec,
+  options: Required<CancelOptions>,
+): Promise<void> {
   for (const waitMs of [0, ...REPEAT_AFTER_MS]) {
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     try {
-      if (await cancelOnce(canceller, spec, failure)) return;
+      if (await cancelOnce(canceller, spec, options)) return;
     } catch (error) {
       canceller.onError(error as Error);
     }
   }
 }
 
-async function cancelOnce(canceller: Canceller, spec: RequestSpec, failure: Failure): Promise<boolean> {
+async function cancelOnce(
+  canceller: Canceller,
+  spec: RequestSpec,
+  { failure, isAwaited }: Required<CancelOptions>,
+): Promise<boolean> {
   const { store, producer, onRemoved } = canceller;
   const result = await store.cancel(spec.requestId);
   if (result.kind === 'done') return true;
@@ -56,7 +72,7 @@ async function cancelOnce(canceller: Canceller, spec: RequestSpec, failure: Fail
   const { provider } = step;
   const job = { requestId: spec.requestId, step: result.step };
   const isRemoved = await producer.remove(provider, spec.lane, job);
-  if (isRemoved && spec.lifetime !== 'client') {
+  if (isRemoved && isAwaited) {
     // Others may listen, or ask later: a worker ends it properly, before everything else that waits.
     await producer.enqueue(provider, spec.lane, job, { isFirst: true });
     return false;

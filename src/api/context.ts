@@ -28,6 +28,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 import type { SecretBox } from '../webhooks/secret-box.ts';
 import type { Admission } from './admission.ts';
+import type { CancelOptions } from './cancel-request.ts';
 
 export interface ApiContext {
   instanceId: string;
@@ -59,7 +60,7 @@ export interface ApiContext {
   logger: Logger;
   metrics: ApiMetrics;
   /** Stops whatever works on a request; returns at once. */
-  cancel: (spec: RequestSpec) => void;
+  cancel: (spec: RequestSpec, options?: CancelOptions) => void;
   secretBox: SecretBox;
   /** Null: no administration. */
   adminKey: string | null;

@@ -2,7 +2,12 @@
 import type { FastifyRequest } from 'fastify';
 import type { ApiKey } from '../accounts/api-key.ts';
 import { createRequestId, createRequestIdIn } from '../contracts/ids.ts';
-import { CONTRACT_VERSION, type RequestSpec, type RouteWishes } from '../contracts/request-record.ts';
+import {
+  CONTRACT_VERSION,
+  MAX_ESTIMATED_TOKENS,
+  type RequestSpec,
+  type RouteWishes,
+} from '../contracts/request-record.ts';
 import type { RoutePlan } from '../contracts/route-plan.ts';
 import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
 import { keyScope, readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
@@ -69,8 +74,8 @@ export function createSpec({ context, client, key, facts, body, plan, request, w
     inbox: context.instanceId,
     lifetime: isAsync ? 'nobody' : idempotency === null ? 'client' : 'resumable',
     retentionMs: idempotency === null ? storage.finished_ms : Math.max(storage.finished_ms, storage.idempotency_ms),
-    estimatedInputTokens: facts.estimatedInputTokens,
-    estimatedOutputTokens: facts.maxOutputTokens ?? defaultOutputTokens,
+    estimatedInputTokens: Math.min(facts.estimatedInputTokens, MAX_ESTIMATED_TOKENS),
+    estimatedOutputTokens: Math.min(facts.maxOutputTokens ?? defaultOutputTokens, MAX_ESTIMATED_TOKENS),
     ...(isAsync ? { isAnnounced: true } : {}),
   };
 }

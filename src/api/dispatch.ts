@@ -43,8 +43,25 @@ export async function dispatch(
     if (error instanceof FailureError) throw error;
     admission.leave(spec);
     // A command that timed out may still be carried out once Redis goes on: then this one is too, right after it.
-    store.cancel(spec.requestId).catch(() => undefined);
+    void withdraw(store, spec.requestId, idempotency === undefined ? WITHDRAW_AGAIN_MS : []);
     throw unavailable(error as Error);
+  }
+}
+
+/** Nobody can come back to a request without a key; with one, its client may have done so by then. */
+const WITHDRAW_AGAIN_MS = [1_000, 5_000, 20_000];
+
+/**
+ * Its idempotency key is free again, and no body waits for a worker that was never told of it. Never rejects: what is
+ * left when Redis stays away goes by its time to live.
+ */
+async function withdraw(store: RequestStore, requestId: string, againMs: readonly number[]): Promise<void> {
+  for (const waitMs of [0, ...againMs]) {
+    if (waitMs > 0) await new Promise<void>((resolve) => void setTimeout(resolve, waitMs).unref());
+    const result = await store.cancel(requestId).catch(() => null);
+    if (result === null) continue;
+    if (result.kind === 'queued') await store.forget([requestId]).catch(() => undefined);
+    return;
   }
 }
 

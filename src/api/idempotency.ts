@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../contracts/failure.ts';
-import type { IdempotencyClaim } from '../reply/request-store.ts';
+import type { IdempotencyClaim, RequestStore } from '../reply/request-store.ts';
 
 /** As long as Stripe's, whose header everyone copies. */
 const MAX_KEY_LENGTH = 255;
@@ -37,6 +37,28 @@ export function readIdempotency(
     shard: Number.parseInt(name.slice(0, 8), 16) % settings.replyShards,
   };
 }
+
+/**
+ * The request to join; null where a new one may begin: nobody has used the key, or its request has failed. Who asks for
+ * the rest of a stream is never given the beginning of another: it hears how the one that it knows has ended.
+ */
+export async function findKnown(
+  store: RequestStore,
+  { shard, name, fingerprint }: Idempotency,
+  isResuming: boolean,
+): Promise<string | null> {
+  const known = await store.findByIdempotencyKey(shard, name);
+  if (known === null && isResuming) throw new FailureError(NOTHING_TO_RESUME);
+  if (known === null || (known.isFree && !isResuming)) return null;
+  if (known.fingerprint !== fingerprint) throw idempotencyConflict();
+  return known.requestId;
+}
+
+const NOTHING_TO_RESUME = createFailure(
+  'request_not_found',
+  'There is no stream of this Idempotency-Key, or it is not kept any more. Leave out Last-Event-ID to begin a new one.',
+  { param: 'Last-Event-ID' },
+);
 
 export function idempotencyConflict(): FailureError {
   const message =

@@ -2,6 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../contracts/failure.ts';
 import { clientProtocol } from '../protocols/registry.ts';
+import type { RequestView } from '../reply/request-store.ts';
+import { stepAt } from '../routing/walk.ts';
 import type { ApiContext } from './context.ts';
 import type { Wish } from './create-spec.ts';
 import { rethrow } from './dispatch.ts';
@@ -26,12 +28,14 @@ export async function join(
   const after = readResumePoint(request);
   const view = await context.store.read(requestId).catch(rethrow);
   if (view === null || view.spec.keyId !== request.apiKey?.id) throw new FailureError(requestNotFound(requestId));
+  if (view.state === 'queued') await queueAgain(context, view);
   const { spec } = view;
   const client = clientProtocol(spec.protocol);
   const headers = { ...idHeaders(client, requestId), 'x-sluice-replayed': 'true' };
   if (after !== undefined && view.state === 'done') {
     const rest = await context.replyLog.readAfter(requestId, after, 1).catch(rethrow);
-    if (rest.frames.length === 0)
+    // What follows may begin with a fence, which is no frame.
+    if (rest.scannedTo === after)
       return reply
         .code(200)
         .headers({ ...headers, ...client.streamHeaders })
@@ -44,6 +48,16 @@ export async function join(
     { joins: spec.inbox === context.instanceId ? 'here' : 'elsewhere', ...(after === undefined ? {} : { after }) },
   );
   return undefined;
+}
+
+/** Long after whoever accepts a request has queued it, or has died in between. */
+const QUEUED_BY_NOW_MS = 1_000;
+
+/** An API process that died between the record and the job has left a request that nobody works on. */
+async function queueAgain(context: ApiContext, { spec, step, progress }: RequestView): Promise<void> {
+  if (Date.now() - spec.acceptedAtMs < QUEUED_BY_NOW_MS) return;
+  const { provider } = stepAt(spec.plan, step, progress);
+  await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step }).catch(rethrow);
 }
 
 export function requestNotFound(requestId: string) {

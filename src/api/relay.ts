@@ -71,7 +71,9 @@ export interface Reply {
   begin(): void;
   /** Nobody works on the request: answer this and be done. */
   refuse(failure: Failure): void;
-  /** Stops listening; the exchange is free for another reply. */
+  /** Its connection was closed before it was listened to: nobody will be told. */
+  isClientGone(): boolean;
+  /** Stops listening; the exchange is free for another reply, or for a refusal. */
   release(): void;
 }
 
@@ -123,6 +125,9 @@ class OpenReply implements Reply {
   /** Some of the answer was sent, beside keep-alives. */
   #hasAnswered = false;
   #isOver = false;
+  #isReleased = false;
+  /** Until then nobody can say that nothing comes: something was sent, or the client has just come. */
+  #progressAtMs: number;
 
   constructor(
     options: RelayOptions,
@@ -136,6 +141,7 @@ class OpenReply implements Reply {
     this.#exchange = exchange;
     this.#onClosed = onClosed;
     this.#cutAfter = openOptions.after ?? null;
+    this.#progressAtMs = openOptions.joins === undefined ? 0 : Date.now();
     this.#subscription = options.subscriber.open(spec.requestId, (frame) => this.#accept(frame), openOptions);
     if (openOptions.joins !== undefined) options.onJoined(spec);
     exchange.response.once('close', this.#onSocketClosed);
@@ -151,11 +157,17 @@ class OpenReply implements Reply {
   }
 
   refuse(failure: Failure): void {
-    this.#fail(failure);
+    if (this.#isReleased) this.#answerFailure(failure);
+    else this.#fail(failure);
+  }
+
+  isClientGone(): boolean {
+    return this.#exchange.response.destroyed;
   }
 
   release(): void {
     this.#isOver = true;
+    this.#isReleased = true;
     this.#subscription.close();
     this.#onClosed();
     this.#exchange.response.off('close', this.#onSocketClosed);
@@ -163,7 +175,7 @@ class OpenReply implements Reply {
   }
 
   tick(nowMs: number): void {
-    const overdueMs = nowMs - this.#spec.deadlineAtMs;
+    const overdueMs = nowMs - Math.max(this.#spec.deadlineAtMs, this.#progressAtMs);
     if (this.#exchange.response.writableNeedDrain) {
       this.#options.onSlowClient(this.#spec);
       if (overdueMs > SLOW_CLIENT_GRACE_MS) this.#exchange.response.destroy();
@@ -176,6 +188,7 @@ class OpenReply implements Reply {
 
   #accept(whole: Frame): void {
     if (this.#isOver) return;
+    this.#progressAtMs = Date.now();
     const frame = this.#shown(whole);
     this.begin();
     switch (frame.kind) {
@@ -240,6 +253,11 @@ class OpenReply implements Reply {
 
   #fail(failure: Failure): void {
     if (this.#isOver) return;
+    this.#answerFailure(failure);
+    this.#close({ outcome: failure.code, isDelivered: true });
+  }
+
+  #answerFailure(failure: Failure): void {
     const { response, client, headers, view } = this.#exchange;
     const { requestId } = this.#spec;
     if (response.headersSent) {
@@ -249,7 +267,6 @@ class OpenReply implements Reply {
       response.writeHead(answer.status, { ...headers, ...answer.headers });
       response.end(answer.body);
     }
-    this.#close({ outcome: failure.code, isDelivered: true });
   }
 
   /** The status goes out before the answer is known, as late as a proxy's patience allows. */

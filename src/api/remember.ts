@@ -1,7 +1,7 @@
 // A request of the Responses API on its way in: the turns before it are put into its body, and it is noted what it
 // leaves behind. From here on it is a request like any other.
 import { createFailure, FailureError, isFailure } from '../contracts/failure.ts';
-import type { RequestSpec } from '../contracts/request-record.ts';
+import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../contracts/request-record.ts';
 import type { ResponseKeeping } from '../contracts/response-keeping.ts';
 import type { JsonObject } from '../protocols/codec.ts';
 import type { ClientProtocol, MemoryFacts, RequestTarget } from '../protocols/protocol.ts';
@@ -90,7 +90,8 @@ async function expand(context: ApiContext, input: Remembering, keepMs: number | 
   const facts = client.readRequest(JSON.parse(body.toString()), target);
   if (isFailure(facts)) throw new FailureError(facts);
   const keeping = { keepMs, recalledItems: recalled.length };
-  return { spec: { ...keepResponse(spec, memory, keeping), estimatedInputTokens: facts.estimatedInputTokens }, body };
+  const estimatedInputTokens = Math.min(facts.estimatedInputTokens, MAX_ESTIMATED_TOKENS);
+  return { spec: { ...keepResponse(spec, memory, keeping), estimatedInputTokens }, body };
 }
 
 function tooLong(limit: number): FailureError {

@@ -24,7 +24,9 @@ export async function replayDeadLetter(context: ApiContext, letter: DeadLetter, 
   const body = await readBody(context, replayOf);
   const key = await findKey(context, letter.spec.keyId);
   const spec = replaySpec(context, letter.spec, key, change);
-  checkModelAllowed(key, spec.model);
+  for (const model of new Set([spec.model, ...spec.plan.steps.map((step) => step.model)])) {
+    if (model === spec.model || spec.wishes?.alternativeModels?.includes(model)) checkModelAllowed(key, model);
+  }
   spec.budgetHold = await reserveBudget(context, key, spec.plan, spec);
   // Order matters here: a link to a request that was not made misleads nobody for long, a request without one is lost.
   const replay = { requestId: spec.requestId, replayOf, model: spec.model, createdAtMs: spec.acceptedAtMs };

@@ -15,7 +15,16 @@ export interface Failure {
   upstreamCode?: string;
   /** Configured name of the provider that failed. */
   provider?: string;
+  /** The same vendor would take the request in another form. */
+  cure?: Cure;
 }
+
+/**
+ * - `adapt`: the model refuses what others of its vendor take. Where the request was passed through as it is, it is said
+ *   again by what is known of the model.
+ * - `forget-thoughts`: signed thoughts of another model or account, or none where this one wants its own.
+ */
+export type Cure = 'adapt' | 'forget-thoughts';
 
 export function createFailure(
   code: FailureCode,

@@ -1,4 +1,5 @@
 // One attempt's cost, written exactly once. Crosses the ledger stream as JSON (money as decimal strings).
+import type { DeadLetterNotice } from './dead-letter.ts';
 import type { Lane } from './job.ts';
 import type { TimelinePart } from './request-record.ts';
 
@@ -61,10 +62,14 @@ export interface RequestOutcome {
   timeline: readonly TimelinePart[];
   /** Ten-thousandths of a dollar taken from the key's budget: the cost, rounded up once. */
   chargeUnits: number;
+  /** What must happen beside the books: its response is written, its end is told to webhooks. Absent: nothing. */
+  aftermath?: { hasResponse: boolean; isAnnounced: boolean };
 }
 
 /** One entry of the ledger stream: either part may be missing. */
 export interface LedgerMessage {
   attempt?: LedgerEntry;
   request?: RequestOutcome;
+  /** With an outcome that an operator should see. */
+  deadLetter?: DeadLetterNotice;
 }

@@ -72,6 +72,18 @@ export interface Price {
   output: PicoUsd;
 }
 
+/** What vendors take for a token in their own batches; half a picodollar is rounded up. */
+export function halfPrice(price: Price): Price {
+  const half = (perToken: PicoUsd) => (perToken + 1n) / 2n;
+  return {
+    input: half(price.input),
+    cachedInput: half(price.cachedInput),
+    cacheWrite: half(price.cacheWrite),
+    ...(price.longCacheWrite === undefined ? {} : { longCacheWrite: half(price.longCacheWrite) }),
+    output: half(price.output),
+  };
+}
+
 /** Cost of one attempt: each token is billed at exactly one rate (reasoning tokens are part of the output). */
 export function costOf(usage: Usage, price: Price): PicoUsd {
   if (usage.isUnbilled) return 0n;

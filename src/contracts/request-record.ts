@@ -2,6 +2,7 @@
 // mutable part changes (see src/reply/request-store.ts).
 import type { Failure } from './failure.ts';
 import type { Lane } from './job.ts';
+import type { ResponseKeeping } from './response-keeping.ts';
 import type { RoutePlan } from './route-plan.ts';
 
 /** Version of everything that crosses processes; a reader refuses what is newer than itself. */
@@ -12,6 +13,9 @@ export interface KeyLimits {
   tokensPerMinute?: number;
   concurrency?: number;
 }
+
+/** Counted for limits and budgets at most: more than any vendor's context, less than would break a sum. */
+export const MAX_ESTIMATED_TOKENS = 10_000_000;
 
 /** The part that never changes after acceptance. */
 export interface RequestSpec {
@@ -35,6 +39,10 @@ export interface RequestSpec {
   /** How many answers were asked for. */
   choices: number;
   plan: RoutePlan;
+  /** What the client asked of its plan, for a plan that is made anew; absent: nothing. */
+  wishes?: RouteWishes;
+  /** The failed request that this one stands in for. */
+  replayOf?: string;
   /** Unix milliseconds by the API's clock. */
   acceptedAtMs: number;
   /** Unix milliseconds after which nobody waits for the answer. */
@@ -51,6 +59,22 @@ export interface RequestSpec {
   estimatedInputTokens: number;
   /** Upper bound of the answer as far as the request states one, else the model's default estimate. */
   estimatedOutputTokens: number;
+  /** It was asked with memory, or leaves a response that can be asked for; absent: neither. */
+  response?: ResponseKeeping;
+  /** Its end is told to webhooks. Batch lines are not: their batch is. */
+  isAnnounced?: boolean;
+}
+
+/** As src/routing/plan-route.ts takes them. */
+export interface RouteWishes {
+  alternativeModels?: readonly string[];
+  preferences?: {
+    order?: readonly string[];
+    only?: readonly string[];
+    ignore?: readonly string[];
+    allowFallbacks?: boolean;
+  };
+  pinnedProvider?: string;
 }
 
 /** How far the attempts have come: handed from one delivery to the next. */

@@ -27,12 +27,25 @@ export interface Permit {
   reservedTokens: number;
   /** The window slice the start was counted in. */
   slice: number;
+  /** Unix ms. */
+  grantedAtMs: number;
+  /** Its tokens were spread over the minute, which is corrected with them. */
+  isBatch: boolean;
 }
 
 export type PermitDecision =
   | { kind: 'granted'; permit: Permit }
-  /** `waitMs` is when asking again makes sense; `ahead` counts who waits at the same scope with an earlier turn. */
-  | { kind: 'denied'; waitMs: number; reason: DenialReason; scope: Scope; ahead: number };
+  | {
+      kind: 'denied';
+      /** When asking again makes sense. */
+      waitMs: number;
+      /** From then on, until the next place after it; 0 where nothing tells (a held permit ends without notice). */
+      spacingMs: number;
+      reason: DenialReason;
+      scope: Scope;
+      /** How many wait at the same scope with an earlier turn. */
+      ahead: number;
+    };
 
 export interface PermitRequest {
   attemptId: string;
@@ -85,6 +98,8 @@ export const PERMIT_LEASE_MS = 15_000;
 /** Any interactive turn comes before any batch turn: more than any unix time in milliseconds. */
 const BATCH_TURN_OFFSET = 1e13;
 const REAP_AT_ONCE = 500;
+/** The pace of a deployment is taken at most so often in each process. */
+const PACE_SAMPLE_MS = 100;
 
 const permitScript = loadLuaScript(import.meta.url, './permit.lua');
 const settleScript = loadLuaScript(import.meta.url, './settle.lua');
@@ -100,9 +115,22 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       return [keys.window, keys.leases, keys.room, keys.presence];
     });
 
+  const sampledAtMs = new Map<string, number>();
+
+  /** A mean over some calls is as good as one over all. */
+  function isSampled({ scopes }: Permit): boolean {
+    const { name } = calledScope(scopes);
+    if (Date.now() - (sampledAtMs.get(name) ?? 0) < PACE_SAMPLE_MS) return false;
+    sampledAtMs.set(name, Date.now());
+    return true;
+  }
+
   return {
     async acquire(request) {
-      const keys = [keyspace.openAttempts, keyspace.openLeases, ...scopeKeys(request.scopes)];
+      const lane = request.isBatch ? 'batch' : 'interactive';
+      const { openAttempts, openLeases, lineTokens, lineServed } = keyspace;
+      const lines = request.scopes.filter(hasLine).map(({ name }) => keyspace.scope(name).lines[lane]);
+      const keys = [openAttempts, openLeases, lineTokens, lineServed, ...scopeKeys(request.scopes), ...lines];
       const turn = request.acceptedAtMs + (request.isBatch ? BATCH_TURN_OFFSET : 0);
       const args = [
         request.attemptId,
@@ -112,7 +140,9 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
         PERMIT_LEASE_MS,
         request.unsettledEntry,
         request.isBatch ? 1 : 0,
-        ...request.scopes.flatMap(({ limits }) => [
+        keyspace.freedChannel,
+        ...request.scopes.flatMap(({ name, limits }) => [
+          name,
           limits.requestsPerMinute ?? 0,
           limits.tokensPerMinute ?? 0,
           limits.concurrency ?? 0,
@@ -131,7 +161,9 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     },
 
     async settle(permit, settlement) {
-      const keys = [keyspace.openAttempts, keyspace.openLeases, keyspace.ledgerStream, ...scopeKeys(permit.scopes)];
+      const { openAttempts, openLeases, ledgerStream } = keyspace;
+      const { pace } = keyspace.scope(calledScope(permit.scopes).name);
+      const keys = [openAttempts, openLeases, ledgerStream, pace, ...scopeKeys(permit.scopes)];
       const args = [
         permit.attemptId,
         settlement.entry ?? '',
@@ -139,7 +171,9 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
         permit.reservedTokens,
         settlement.usedTokens,
         keyspace.freedChannel,
-        ...permit.scopes.map((scope) => scope.name),
+        isSampled(permit) ? Math.max(0, Date.now() - permit.grantedAtMs) : '',
+        permit.isBatch ? 1 : 0,
+        ...permit.scopes.flatMap(({ name, limits }) => [name, limits.tokensPerMinute ?? 0]),
       ];
       await runScript(redis, settleScript, keys, args);
     },
@@ -172,13 +206,33 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
   };
 }
 
-type PermitReply = [1, number] | [0, number, DenialReason, number, number];
+/** Whoever waits for a provider waits for one of its deployments (lines.ts). */
+function hasLine({ name }: Scope): boolean {
+  return !name.startsWith('provider:');
+}
+
+/** How long calls take depends on the deployment, of which a permit has one. */
+function calledScope(scopes: readonly Scope[]): Scope {
+  return scopes.find(({ name }) => name.startsWith('deployment:')) ?? scopes[0]!;
+}
+
+type PermitReply = [1, number] | [0, number, DenialReason, number, number, number];
 
 function readDecision(request: PermitRequest, reply: PermitReply): PermitDecision {
   if (reply[0] === 1) {
     const { attemptId, scopes, tokens } = request;
-    return { kind: 'granted', permit: { attemptId, scopes, reservedTokens: tokens, slice: reply[1] } };
+    return {
+      kind: 'granted',
+      permit: {
+        attemptId,
+        scopes,
+        reservedTokens: tokens,
+        slice: reply[1],
+        grantedAtMs: Date.now(),
+        isBatch: request.isBatch,
+      },
+    };
   }
-  const [, waitMs, reason, scope, ahead] = reply;
-  return { kind: 'denied', waitMs, reason, scope: request.scopes[scope - 1]!, ahead };
+  const [, waitMs, reason, scope, ahead, spacingMs] = reply;
+  return { kind: 'denied', waitMs, spacingMs, reason, scope: request.scopes[scope - 1]!, ahead };
 }

@@ -5,12 +5,18 @@
 -- network, never holds more than ours does. `R` and `T` are the sums over the slices present, `h` the oldest of them.
 --
 -- Whoever is refused stands in the scope's room, ordered by turn; while someone with an earlier turn stands there, and
--- has been seen lately, nobody later passes. The interactive lane's turns all come before the batch lane's.
+-- has been seen lately, nobody later passes. Whoever passes tells the one behind it that its turn has come. The
+-- interactive lane's turns all come before the batch lane's.
 --
--- KEYS  1 open attempts, 2 open leases, then per scope: window, leases, room, presence
+-- Whoever is let through leaves the lines in which the API tier counted it (line-enter.lua).
+--
+-- KEYS  1 open attempts, 2 open leases, 3 tokens of lines, 4 served of lines,
+--       then per scope: window, leases, room, presence; then the lines
 -- ARGV  1 attempt id, 2 member in rooms, 3 turn, 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 0/1,
---       then per scope: requests per minute, tokens per minute, concurrency (0: no limit)
--- Gives {1, slice} or {0, wait ms, reason, scope index, number waiting before}.
+--       8 channel of freed scopes,
+--       then per scope: name, requests per minute, tokens per minute, concurrency (0: no limit)
+-- Gives {1, slice} or {0, wait ms, reason, scope index, number waiting before, ms from that place to the next, rounded
+-- down: 0 where nothing tells}.
 local SLICE_MS = 200
 local KEEP_SLICES = 302
 local WINDOW_TTL_MS = 130000
@@ -35,9 +41,12 @@ if redis.call('HEXISTS', open, attempt) == 1 then return {1, slice} end
 local function advance(window, head, requests, used)
   if head == nil then return 0, 0 end
   if slice - head >= 2 * KEEP_SLICES then
-    local paced = redis.call('HMGET', window, 'blocked', 'pr', 'pt')
+    local blocked = redis.call('HGET', window, 'blocked')
     redis.call('DEL', window)
-    if paced[1] then redis.call('HSET', window, 'blocked', paced[1]) end
+    if blocked and tonumber(blocked) > now then
+      redis.call('HSET', window, 'blocked', blocked)
+      redis.call('PEXPIREAT', window, blocked)
+    end
     return 0, 0
   end
   local first = head
@@ -55,27 +64,33 @@ local function advance(window, head, requests, used)
   return requests, used, head
 end
 
--- Milliseconds until so many requests and tokens have left the window.
+-- Milliseconds until so many requests and tokens have left the window, and then from one place to the next: starts that
+-- came as a burst leave it as one.
 local function drain_ms(window, head, over_requests, over_tokens)
   local at = head
+  local places = 1
   while at <= slice do
     local counts = redis.call('HMGET', window, 'r' .. at, 't' .. at)
+    local for_tokens = tonumber(counts[2] or 0) / math.max(1, tokens)
+    places = over_requests > 0 and tonumber(counts[1] or 0) or for_tokens
     over_requests = over_requests - tonumber(counts[1] or 0)
     over_tokens = over_tokens - tonumber(counts[2] or 0)
     if over_requests <= 0 and over_tokens <= 0 then break end
     at = at + 1
   end
-  return (at + KEEP_SLICES) * SLICE_MS - now
+  return (at + KEEP_SLICES) * SLICE_MS - now, math.floor(SLICE_MS / math.max(1, places))
 end
 
-local scopes = (#KEYS - 2) / 4
-local wait, reason, denying = 0, nil, 0
-local function deny(index, ms, why)
-  if reason == nil or ms > wait then wait, reason, denying = ms, why, index end
+local scopes = (#ARGV - 8) / 4
+-- Scopes in whose room somebody stands: nearly none, as a rule.
+local occupied = {}
+local wait, reason, denying, spacing = 0, nil, 0, 0
+local function deny(index, ms, why, between)
+  if reason == nil or ms > wait then wait, reason, denying, spacing = ms, why, index, between or 0 end
 end
 
 for i = 1, scopes do
-  local k, a = 3 + (i - 1) * 4, 8 + (i - 1) * 3
+  local k, a = 5 + (i - 1) * 4, 10 + (i - 1) * 4
   local window, leases, room, presence = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local rpm, tpm, concurrency = tonumber(ARGV[a]), tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
   local state = redis.call('HMGET', window, 'blocked', 'h', 'R', 'T', 'pr', 'pt')
@@ -88,12 +103,14 @@ for i = 1, scopes do
     -- A request larger than the whole limit runs alone in an empty window: the vendor, not the broker, refuses it.
     local over_tokens = tpm > 0 and used + math.min(tokens, max_tokens) - max_tokens or 0
     if over_requests > 0 or over_tokens > 0 then
-      deny(i, drain_ms(window, head, over_requests, over_tokens), over_requests > 0 and 'requests' or 'tokens')
+      local ms, between = drain_ms(window, head, over_requests, over_tokens)
+      deny(i, ms, over_requests > 0 and 'requests' or 'tokens', between)
     elseif is_batch then
       if rpm > 0 and tonumber(state[5] or 0) > now + BATCH_BURST_MS then
-        deny(i, math.ceil(tonumber(state[5]) - now - BATCH_BURST_MS), 'requests')
+        deny(i, math.ceil(tonumber(state[5]) - now - BATCH_BURST_MS), 'requests', math.floor(60000 / (rpm * BATCH_SHARE)))
       elseif tpm > 0 and tonumber(state[6] or 0) > now + BATCH_BURST_MS then
-        deny(i, math.ceil(tonumber(state[6]) - now - BATCH_BURST_MS), 'tokens')
+        local between = math.floor(tokens * 60000 / (tpm * BATCH_SHARE))
+        deny(i, math.ceil(tonumber(state[6]) - now - BATCH_BURST_MS), 'tokens', between)
       end
     end
   end
@@ -102,6 +119,7 @@ for i = 1, scopes do
     if redis.call('ZCARD', leases) >= concurrency then deny(i, POLL_MS, 'concurrency') end
   end
   local first = redis.call('ZRANGE', room, 0, 0, 'WITHSCORES')
+  occupied[i] = first[1] ~= nil
   while first[1] and first[1] ~= member and tonumber(first[2]) < turn do
     local seen = redis.call('ZSCORE', presence, first[1])
     if seen and tonumber(seen) > now - PRESENCE_MS then
@@ -115,7 +133,7 @@ for i = 1, scopes do
 end
 
 for i = 1, scopes do
-  local room, presence = KEYS[3 + (i - 1) * 4 + 2], KEYS[3 + (i - 1) * 4 + 3]
+  local room, presence = KEYS[5 + (i - 1) * 4 + 2], KEYS[5 + (i - 1) * 4 + 3]
   if i == denying then
     redis.call('ZADD', room, turn, member)
     redis.call('ZADD', presence, now, member)
@@ -126,11 +144,12 @@ for i = 1, scopes do
   end
 end
 if denying > 0 then
-  return {0, math.max(1, wait), reason, denying, redis.call('ZRANK', KEYS[3 + (denying - 1) * 4 + 2], member)}
+  local place = redis.call('ZRANK', KEYS[5 + (denying - 1) * 4 + 2], member)
+  return {0, math.max(1, wait), reason, denying, place, spacing}
 end
 
 for i = 1, scopes do
-  local k, a = 3 + (i - 1) * 4, 8 + (i - 1) * 3
+  local k, a = 5 + (i - 1) * 4, 10 + (i - 1) * 4
   local window = KEYS[k]
   local rpm, tpm, concurrency = tonumber(ARGV[a]), tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
   if rpm > 0 or tpm > 0 then
@@ -147,13 +166,23 @@ for i = 1, scopes do
         redis.call('HSET', window, 'pr', math.max(tonumber(paced[1] or 0), now) + 60000 / (rpm * BATCH_SHARE))
       end
       if tpm > 0 then
-        redis.call('HSET', window, 'pt', math.max(tonumber(paced[2] or 0), now) + tokens * 60000 / (tpm * BATCH_SHARE))
+        -- A reservation far above the limit must not close the lane for longer than the window itself would.
+        local next_at = math.max(tonumber(paced[2] or 0), now) + tokens * 60000 / (tpm * BATCH_SHARE)
+        redis.call('HSET', window, 'pt', math.min(next_at, now + 60000))
       end
     end
   end
   if concurrency > 0 then
     redis.call('ZADD', KEYS[k + 1], now + lease_ms, attempt)
     redis.call('PEXPIRE', KEYS[k + 1], lease_ms * 2)
+  end
+  local next_one = occupied[i] and redis.call('ZRANGE', KEYS[k + 2], 0, 0)[1]
+  if next_one then redis.call('SPUBLISH', ARGV[8], ARGV[a - 1] .. '\n' .. next_one) end
+end
+for k = 5 + scopes * 4, #KEYS do
+  if redis.call('ZREM', KEYS[k], member .. ' ' .. ARGV[4]) == 1 then
+    redis.call('HINCRBY', KEYS[3], KEYS[k], -tokens)
+    redis.call('HINCRBY', KEYS[4], KEYS[k], 1)
   end
 end
 redis.call('HSET', open, attempt, ARGV[6])

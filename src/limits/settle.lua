@@ -2,26 +2,47 @@
 -- entry to the writer. The entry is handed over also when the attempt was closed before (its lease had run out and the
 -- reaper wrote it as unsettled): the writer replaces an unsettled entry by a settled one, and nothing else.
 --
--- KEYS  1 open attempts, 2 open leases, 3 ledger stream, then per scope: window, leases, room, presence
--- ARGV  1 attempt id, 2 ledger message or '' when no call was made, 3 slice of the start, 4 tokens reserved, 5 tokens used, 6 channel of freed scopes,
---       then per scope: its name
+-- KEYS  1 open attempts, 2 open leases, 3 ledger stream, 4 pace of what was called,
+--       then per scope: window, leases, room, presence
+-- ARGV  1 attempt id, 2 ledger message or '' when no call was made, 3 slice of the start, 4 tokens reserved,
+--       5 tokens used, 6 channel of freed scopes, 7 how long the permit was held, ms, or '' where nobody
+--       asks, 8 batch lane 0/1, then per scope: its name, tokens per minute (0: no limit)
 -- Gives 1 when the attempt was open, else 0.
 local attempt, slice = ARGV[1], ARGV[3]
 local correction = tonumber(ARGV[5]) - tonumber(ARGV[4])
+-- As in permit.lua.
+local BATCH_SHARE = 0.97
+-- The pace is the mean of about so many calls.
+local PACE_CALLS = 50
+local PACE_TTL_MS = 86400000
 local was_open = redis.call('HDEL', KEYS[1], attempt)
 if was_open == 1 then
   redis.call('ZREM', KEYS[2], attempt)
-  for i = 1, (#KEYS - 3) / 4 do
-    local k = 4 + (i - 1) * 4
+  for i = 1, (#KEYS - 4) / 4 do
+    local k = 5 + (i - 1) * 4
     local window, leases, room = KEYS[k], KEYS[k + 1], KEYS[k + 2]
     local freed = redis.call('ZREM', leases, attempt)
     if correction ~= 0 and redis.call('HEXISTS', window, 'r' .. slice) == 1 then
       redis.call('HINCRBY', window, 't' .. slice, correction)
       redis.call('HINCRBY', window, 'T', correction)
+      local tpm, paced = tonumber(ARGV[8 + i * 2]), redis.call('HGET', window, 'pt')
+      if ARGV[8] == '1' and tpm > 0 and paced then
+        redis.call('HSET', window, 'pt', tonumber(paced) + correction * 60000 / (tpm * BATCH_SHARE))
+      end
       if correction < 0 then freed = 1 end
     end
-    if freed == 1 and redis.call('EXISTS', room) == 1 then redis.call('SPUBLISH', ARGV[6], ARGV[6 + i]) end
+    if freed == 1 and redis.call('EXISTS', room) == 1 then redis.call('SPUBLISH', ARGV[6], ARGV[7 + i * 2]) end
   end
+end
+if was_open == 1 and ARGV[2] ~= '' and ARGV[7] ~= '' then
+  local pace = redis.call('HMGET', KEYS[4], 'calls', 'ms', 'share')
+  local calls = math.min(PACE_CALLS, tonumber(pace[1] or 0) + 1)
+  local ms, share = tonumber(pace[2] or 0), tonumber(pace[3] or 0)
+  local reserved = math.max(1, tonumber(ARGV[4]))
+  ms = ms + (tonumber(ARGV[7]) - ms) / calls
+  share = share + (tonumber(ARGV[5]) / reserved - share) / calls
+  redis.call('HSET', KEYS[4], 'calls', calls, 'ms', ms, 'share', share)
+  redis.call('PEXPIRE', KEYS[4], PACE_TTL_MS)
 end
 if ARGV[2] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[2]) end
 return was_open

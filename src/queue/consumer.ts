@@ -34,8 +34,11 @@ export interface ConsumerOptions {
   process: ProcessJob;
   /** How often jobs of dead workers are looked for; default: STALLED_INTERVAL_MS. */
   stalledIntervalMs?: number;
-  /** A job that BullMQ gave up: its workers died too often. */
-  onAbandoned: (job: RequestJob, error: Error) => void;
+  /**
+   * A job that BullMQ gives up: its workers died too often. It stays in the queue until this has resolved with
+   * `complete`, so that a death in the middle of it leaves the job to the next worker.
+   */
+  onAbandoned: (job: RequestJob, error: Error) => Promise<Disposition>;
   onError: (error: Error) => void;
 }
 
@@ -200,15 +203,15 @@ class JobPool implements QueueConsumer {
   }
 
   async #work(job: QueueJob, token: string): Promise<QueueJob | undefined> {
-    if (job.deferredFailure) {
-      await job.moveToFailed(new UnrecoverableError(job.deferredFailure), token, false);
-      this.#options.onAbandoned(job.data, new Error(job.deferredFailure));
-      return undefined;
-    }
-    const disposition = await this.#options.process(job.data);
+    const reason = job.deferredFailure;
+    const disposition = reason
+      ? await this.#options.onAbandoned(job.data, new Error(reason))
+      : await this.#options.process(job.data);
     switch (disposition.kind) {
       case 'complete':
-        return this.#worker.completeAndFetch(job, token, !this.#isStopping);
+        if (!reason) return this.#worker.completeAndFetch(job, token, !this.#isStopping);
+        await job.moveToFailed(new UnrecoverableError(reason), token, false);
+        return undefined;
       case 'delay':
         await job.moveToDelayed(Date.now() + disposition.delayMs, token);
         return undefined;

@@ -13,8 +13,8 @@ export interface QueueProducer {
   enqueueAll(provider: string, lane: Lane, jobs: readonly RequestJob[]): Promise<void>;
   /** Takes a job out of the queue; false when a worker has it. True also when it is not there any more. */
   remove(provider: string, lane: Lane, job: RequestJob): Promise<boolean>;
-  /** How many jobs stand before it in the queue; null when it does not wait there (a worker has it, or it is parked). */
-  position(provider: string, lane: Lane, job: RequestJob): Promise<number | null>;
+  /** Brings back at once whatever waits there for a time to come. */
+  promoteAll(provider: string, lane: Lane): Promise<void>;
   /** Jobs waiting and running, for readiness and metrics. */
   depth(provider: string, lane: Lane): Promise<{ waiting: number; active: number; delayed: number }>;
   close(): Promise<void>;
@@ -27,6 +27,9 @@ const KEEP_FAILED = { age: 24 * 3_600, count: 5_000 };
 
 /** Measured: others wait 4 ms behind 100 jobs, 44 ms behind 1,000 (../shared/reference/bullmq-6-ioredis-6.md section 4). */
 const JOBS_AT_ONCE = 100;
+
+/** One step of a promotion blocks Redis for a few milliseconds. */
+const PROMOTED_AT_ONCE = 500;
 
 type RequestQueue = Queue<RequestJob, void, string>;
 
@@ -47,6 +50,8 @@ export function createQueueProducer(
         defaultJobOptions: { removeOnComplete: true, removeOnFail: KEEP_FAILED, attempts: 1, stackTraceLimit: 1 },
         streams: { events: { maxLen: EVENTS_MAX_LENGTH } },
         skipWaitingForReady: true,
+        // The check asks Redis once, and a queue whose check has failed (Redis was away just then) fails for ever.
+        skipVersionCheck: true,
       }) as RequestQueue;
       queue.on('error', onError);
       queues.set(name, queue);
@@ -68,11 +73,8 @@ export function createQueueProducer(
     async remove(provider, lane, job) {
       return (await queueOf(provider, lane).remove(jobId(job))) === 1;
     },
-    async position(provider, lane, job) {
-      const { wait } = queueOf(provider, lane).keys;
-      // New jobs are pushed on the left, workers take from the right.
-      const [index, length] = await Promise.all([redis.lpos(wait!, jobId(job)), redis.llen(wait!)]);
-      return index === null ? null : Math.max(0, length - 1 - index);
+    async promoteAll(provider, lane) {
+      await queueOf(provider, lane).promoteJobs({ count: PROMOTED_AT_ONCE });
     },
     async depth(provider, lane) {
       const counts = await queueOf(provider, lane).getJobCounts('waiting', 'active', 'delayed');

@@ -1,5 +1,5 @@
 -- Writes the record and the body of a request. Does nothing when the record is there already.
--- With an idempotency key: joins the request that has it, unless that one failed or is forgotten.
+-- With an idempotency key: joins the request that has it, unless that one failed, was cancelled or is forgotten.
 --
 -- KEYS  1 record, 2 body[, 3 idempotency key]
 -- ARGV  1 spec (JSON), 2 body, 3 time to live, ms[, 4 fingerprint, 5 idempotency key's time to live, ms, 6 request id,
@@ -10,8 +10,9 @@ if KEYS[3] then
   if known then
     local fingerprint, other = string.match(known, '^(%S+) (%S+)$')
     if other == ARGV[6] then return {'accepted'} end -- its own command, sent again after a lost connection
-    local record = redis.call('HMGET', ARGV[7] .. other, 'state', 'outcome')
-    if record[1] and not (record[1] == 'done' and record[2] ~= 'ok') then
+    local record = redis.call('HMGET', ARGV[7] .. other, 'state', 'outcome', 'cancelled')
+    local state, outcome, cancelled = record[1], record[2], record[3]
+    if state == 'done' and outcome == 'ok' or state and state ~= 'done' and not cancelled then
       if fingerprint ~= ARGV[4] then return {'conflict'} end
       return {'joined', other}
     end

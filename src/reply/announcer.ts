@@ -22,6 +22,8 @@ export interface OutgoingFrame {
   bytes: Buffer;
   /** How long record and log stay; only on the frame that ends the request. Milliseconds. */
   retentionMs: number | null;
+  /** The body stays with them: whoever keeps the response needs it. */
+  keepsBody: boolean;
   /** Called once: the frame is in the log, or it never will be. */
   onSettled: (refusal: Refusal | null) => void;
 }
@@ -130,6 +132,7 @@ export function createAnnouncer(
         frame.meta,
         frame.bytes,
         frame.retentionMs ?? '',
+        frame.keepsBody ? '1' : '',
       );
     }
     return { keys, args };

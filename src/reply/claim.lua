@@ -30,5 +30,5 @@ for _, entry in ipairs(redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 32)) 
   end
 end
 local fence = redis.call('XADD', KEYS[3], attempt .. '-*', 'k', 'fence', 'm', '', 'b', '')
-redis.call('PEXPIRE', KEYS[3], ARGV[4])
+redis.call('PEXPIRE', KEYS[3], math.max(tonumber(ARGV[4]), redis.call('PTTL', KEYS[1])))
 return {'claimed', attempt, before, fence, record[5] or '', record[6] or '', record[7] or '', spec, body}

@@ -8,5 +8,5 @@ if record[1] ~= ARGV[1] or record[2] ~= 'running' then return {} end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'progress', ARGV[2])
 local fence = redis.call('XADD', KEYS[2], attempt .. '-*', 'k', 'fence', 'm', '', 'b', '')
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], math.max(tonumber(ARGV[3]), redis.call('PTTL', KEYS[1])))
 return {attempt, fence}

@@ -2,19 +2,25 @@
 -- A frame whose log already has its id or a later one comes from a writer that lost the request: it is left out of both.
 --
 -- KEYS  per frame: log; then for `head`: record; then for a frame that ends its request: record, body
--- ARGV  1 channel, then per frame: request id, id, previous id, kind, meta, bytes, retention ms ('' unless it ends)
+-- ARGV  1 channel, then per frame: request id, id, previous id, kind, meta, bytes, retention ms ('' unless it ends),
+--       '1' when somebody needs the body
 -- Gives the indexes (from 1) of the frames that were refused.
+-- SQL, where somebody puts the body, may be away for so long.
+local BODY_KEPT_MS = 3600000
 local refused = {}
 local announced = {}
 local key, index = 1, 0
-for a = 2, #ARGV, 7 do
+for a = 2, #ARGV, 8 do
   index = index + 1
   local id, kind, meta, bytes, retention = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
   local log, record, body = KEYS[key], KEYS[key + 1], KEYS[key + 2]
   local is_last = retention ~= ''
   key = key + (is_last and 3 or kind == 'head' and 2 or 1)
-  local added = redis.pcall('XADD', log, id, 'k', kind, 'm', meta, 'b', bytes, 'p', ARGV[a + 2])
-  if type(added) == 'table' and added.err then
+  local added = redis.pcall('XADD', log, 'NOMKSTREAM', id, 'k', kind, 'm', meta, 'b', bytes, 'p', ARGV[a + 2])
+  if not added then
+    -- Its fence made the log: without one the request was answered by somebody else, and forgotten.
+    refused[#refused + 1] = index
+  elseif type(added) == 'table' and added.err then
     if not string.find(added.err, 'equal or smaller', 1, true) then return redis.error_reply(added.err) end
     -- The attempt's own entry, sent again after a lost connection, is no refusal: readers find it in the log.
     local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
@@ -26,7 +32,11 @@ for a = 2, #ARGV, 7 do
       redis.call('HSET', record, 'state', 'done', 'outcome', kind == 'end' and meta or kind == 'fail' and 'failed' or 'ok')
       redis.call('PEXPIRE', record, retention)
       redis.call('PEXPIRE', log, retention)
-      redis.call('UNLINK', body)
+      if ARGV[a + 7] == '1' then
+        redis.call('PEXPIRE', body, math.max(BODY_KEPT_MS, tonumber(retention)))
+      else
+        redis.call('UNLINK', body)
+      end
     elseif kind == 'head' then
       redis.call('HSET', record, 'answered', id)
     end

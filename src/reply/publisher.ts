@@ -50,6 +50,8 @@ export interface ReplyWriterOptions {
   hasAnswered: boolean;
   /** How long record and log stay after the end. Milliseconds. */
   retentionMs: number;
+  /** The body stays with them. Absent: it goes with the end. */
+  keepsBody?: boolean;
   /** The writer lost the request, or Redis took nothing for too long: stop the vendor call. Called at most once. */
   onRefused: (refusal: Refusal) => void;
 }
@@ -60,7 +62,13 @@ export interface Publisher {
   pendingBytes(): number;
 }
 
-export function createPublisher(redis: RedisClient, keyspace: Keyspace, onError: (error: Error) => void): Publisher {
+/** @param needsBody whether a request that ended so leaves its body to somebody, beside those who asked for it. */
+export function createPublisher(
+  redis: RedisClient,
+  keyspace: Keyspace,
+  onError: (error: Error) => void,
+  needsBody: (spec: ReplyWriterOptions['spec'], outcome: string) => boolean = () => false,
+): Publisher {
   const announcers = new Map<string, { announcer: Announcer; writers: number }>();
   const gatherMs = createGatherClock();
   let pendingBytes = 0;
@@ -91,6 +99,7 @@ export function createPublisher(redis: RedisClient, keyspace: Keyspace, onError:
           pendingBytes += change;
         },
         onClosed: () => releaseAnnouncer(channel),
+        needsBody: (outcome) => needsBody(options.spec, outcome),
       });
     },
     pendingBytes: () => pendingBytes,
@@ -120,6 +129,7 @@ function createGatherClock(): () => number {
 interface WriterHooks {
   onBytes(change: number): void;
   onClosed(): void;
+  needsBody(outcome: string): boolean;
 }
 
 class AttemptWriter implements ReplyWriter, FrameSource {
@@ -176,17 +186,17 @@ class AttemptWriter implements ReplyWriter, FrameSource {
   whole(meta: HeadMeta, body: Buffer): void {
     this.#hasAnswered = true;
     this.#gather(body);
-    this.#finish('head', JSON.stringify(meta));
+    this.#finish('head', JSON.stringify(meta), 'ok');
   }
 
   end(outcome: string): void {
     // A head that has not left yet goes first: a frame has one kind.
     if (this.#head !== null) this.#announcer.add(this.takeFrame());
-    this.#finish('end', outcome);
+    this.#finish('end', outcome, outcome);
   }
 
   fail(failure: Failure): void {
-    this.#finish('fail', JSON.stringify(failure));
+    this.#finish('fail', JSON.stringify(failure), failure.code);
   }
 
   beginAttempt({ attempt, fenceSequence }: Pick<WriteGrant, 'attempt' | 'fenceSequence'>): void {
@@ -225,9 +235,10 @@ class AttemptWriter implements ReplyWriter, FrameSource {
     this.#hooks.onBytes(bytes.length);
   }
 
-  #finish(kind: FrameKind, meta: string): void {
+  #finish(kind: FrameKind, meta: string, outcome: string): void {
     this.#announcer.markClean(this);
-    this.#announcer.add(this.#frame(kind, meta, this.#options.retentionMs));
+    const keepsBody = this.#options.keepsBody === true || this.#hooks.needsBody(outcome);
+    this.#announcer.add({ ...this.#frame(kind, meta, this.#options.retentionMs), keepsBody });
     this.#hooks.onClosed();
   }
 
@@ -242,7 +253,7 @@ class AttemptWriter implements ReplyWriter, FrameSource {
     this.#unsettledFrames += 1;
     const { requestId } = this.#options.spec;
     const onSettled = (refusal: Refusal | null) => this.#onSettled(bytes.length, refusal);
-    return { requestId, id, previous, kind, meta, bytes, retentionMs, onSettled };
+    return { requestId, id, previous, kind, meta, bytes, retentionMs, keepsBody: false, onSettled };
   }
 
   #onSettled(byteLength: number, refusal: Refusal | null): void {

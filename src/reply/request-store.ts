@@ -62,6 +62,13 @@ export interface IdempotencyClaim {
 
 export type AcceptResult = { kind: 'accepted' } | { kind: 'joined'; requestId: string } | { kind: 'conflict' };
 
+export interface KnownRequest {
+  requestId: string;
+  fingerprint: string;
+  /** It failed, was cancelled, or is forgotten: the key may be used for another (as accept.lua does). */
+  isFree: boolean;
+}
+
 /** A request as an onlooker sees it. */
 export interface RequestView {
   spec: RequestSpec;
@@ -86,8 +93,8 @@ export interface ReleaseChange {
 export interface RequestStore {
   /** Without an idempotency key it is always `accepted`. Safe to repeat. */
   accept(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): Promise<AcceptResult>;
-  /** The request that has this key, if it is running or was answered; writes nothing. */
-  findByIdempotencyKey(shard: number, name: string): Promise<{ requestId: string; fingerprint: string } | null>;
+  /** The request that has this key; writes nothing. */
+  findByIdempotencyKey(shard: number, name: string): Promise<KnownRequest | null>;
   /** The record as it stands; null when it is gone. */
   read(requestId: string): Promise<RequestView | null>;
   /** Somebody waits for the answer (or has stopped to): gives how many do now. */
@@ -107,12 +114,21 @@ export interface RequestStore {
   heartbeat(workerId: string, shards: Iterable<number>): Promise<void>;
   /** Whether any worker has said so lately. */
   hasLiveWorker(replyShards: number): Promise<boolean>;
+  /** Whether they have their outcome, or are forgotten. */
+  areOver(requestIds: readonly string[]): Promise<boolean[]>;
   /** The worker leaves: its requests may be claimed at once. */
   sayGoodbye(workerId: string, shards: Iterable<number>): Promise<void>;
+  /** What was accepted, as long as it is there: until the end, longer where a response is kept. */
+  readBody(requestId: string): Promise<Buffer | null>;
+  /** Its response is written: the body goes, record and log stay at most so much longer. */
+  shorten(requestId: string, timeToLiveMs: number): Promise<void>;
   /** Record and log live at least so much longer. */
   keep(requestId: string, timeToLiveMs: number): Promise<void>;
-  /** Removes record, body and log: the client has everything and nobody may ask again. */
-  forget(requestIds: readonly string[]): Promise<void>;
+  /**
+   * Removes record, body and log: the client has everything and nobody may ask again.
+   * @param keepsBodies somebody else needs them, and removes them.
+   */
+  forget(requestIds: readonly string[], keepsBodies?: boolean): Promise<void>;
 }
 
 /** A worker that has not been heard of for so long is taken for dead; it says so every second. */
@@ -145,9 +161,10 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       const known = await redis.get(keyspace.idempotency(shard, name));
       if (known === null) return null;
       const [fingerprint, requestId] = known.split(' ') as [string, string];
-      const [state, outcome] = await redis.hmget(keyspace.request(requestId).record, 'state', 'outcome');
-      const isOver = state === null || (state === 'done' && outcome !== 'ok');
-      return isOver ? null : { requestId, fingerprint };
+      const { record } = keyspace.request(requestId);
+      const [state, outcome, cancelled] = await redis.hmget(record, 'state', 'outcome', 'cancelled');
+      const isFree = state === null || (state === 'done' ? outcome !== 'ok' : cancelled !== null);
+      return { requestId, fingerprint, isFree };
     },
 
     async read(requestId) {
@@ -211,8 +228,24 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       return Math.max(0, ...lastSeen) > Date.now() - WORKER_SILENCE_MS * 2;
     },
 
+    async areOver(requestIds) {
+      const states = requestIds.map((requestId) => redis.hget(keyspace.request(requestId).record, 'state'));
+      return (await Promise.all(states)).map((state) => state === null || state === 'done');
+    },
+
     async sayGoodbye(workerId, shards) {
       await Promise.all([...shards].map((shard) => redis.hdel(keyspace.workers(shard), workerId)));
+    },
+
+    readBody: (requestId) => redis.getBuffer(keyspace.request(requestId).body),
+
+    async shorten(requestId, timeToLiveMs) {
+      const { record, body, log } = keyspace.request(requestId);
+      await Promise.all([
+        redis.pexpire(record, timeToLiveMs, 'LT'),
+        redis.pexpire(log, timeToLiveMs, 'LT'),
+        redis.unlink(body),
+      ]);
     },
 
     async keep(requestId, timeToLiveMs) {
@@ -220,12 +253,13 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       await Promise.all([redis.pexpire(record, timeToLiveMs, 'GT'), redis.pexpire(log, timeToLiveMs, 'GT')]);
     },
 
-    async forget(requestIds) {
+    async forget(requestIds, keepsBodies = false) {
       const keysOfShard = new Map<number, string[]>();
       for (const requestId of requestIds) {
         const shard = shardOf(requestId);
         const { record, body, log } = keyspace.request(requestId);
-        keysOfShard.set(shard, [...(keysOfShard.get(shard) ?? []), record, body, log]);
+        const keys = keepsBodies ? [record, log] : [record, body, log];
+        keysOfShard.set(shard, [...(keysOfShard.get(shard) ?? []), ...keys]);
       }
       await Promise.all([...keysOfShard.values()].map((keys) => redis.unlink(...keys)));
     },

@@ -48,7 +48,7 @@ export interface Keyspace {
   lines: string;
   /** Hash: key of a line → tokens of all who stand in it. */
   lineTokens: string;
-  /** Hash: key of a line → how many have left it with a permit since it was last empty, and since when that is. */
+  /** Hash: key of a line → how many have left it with a permit, ever. */
   lineServed: string;
   /** Hash: name of what an operator holds → why and since when, JSON. */
   holds: string;

@@ -104,3 +104,12 @@ export function isCluster(client: RedisClient): client is Cluster {
 export function disconnectRedis(client: RedisClient): void {
   client.disconnect();
 }
+
+const TROUBLE_NAMES = new Set(['ReplyError', 'MaxRetriesPerRequestError', 'ClusterAllFailedError', 'AbortError']);
+const TROUBLE_WORDS = /connection is closed|command timed out|stream isn't writeable|cluster/i;
+
+/** Whether an error says that Redis is away, full or failing over, and not that our own code is wrong. */
+export function isRedisTrouble(error: Error & { code?: unknown }): boolean {
+  const isSystemError = typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code);
+  return isSystemError || TROUBLE_NAMES.has(error.name) || TROUBLE_WORDS.test(error.message);
+}

@@ -72,6 +72,14 @@ describe('an idempotency key', () => {
     expect(JSON.parse(other.text).error.code).toBe('idempotency_conflict');
   });
 
+  test('two different requests at once with one key: one is answered, the other told so', async () => {
+    for (let pair = 0; pair < 5; pair++) {
+      const headers = { 'idempotency-key': `race-${pair}` };
+      const answers = await Promise.all(['one', 'two'].map((prompt) => ask(apiUrl(0), { prompt, headers })));
+      expect(answers.map((answer) => answer.status).sort()).toEqual([200, 409]);
+    }
+  });
+
   test('whose request failed may be tried again', async () => {
     const wanted = {
       model: 'solo',
@@ -175,6 +183,15 @@ describe('an asynchronous request', () => {
     const json = (await answer.json()) as { status: string; usage: { input_tokens: number }; error: { code: string } };
     expect(json).toMatchObject({ status: 'cancelled', error: { code: 'request_cancelled' } });
     expect(json.usage.input_tokens).toBeGreaterThan(0);
+  });
+
+  test('a client that waits is told when another connection cancels its request', async () => {
+    const waiting = openAnswer(apiUrl(0), { stream: true, prompt: '[[sim tokens=2000 pace=50]] awaited' });
+    await waitFor('some tokens', () => readChatStream(waiting.text).ids.length > 2);
+    const id = waiting.headers['x-request-id']!;
+    await fetch(`${apiUrl(1)}/v1/requests/${id}/cancel`, { method: 'POST', headers });
+    const answer = await waiting.ended;
+    expect(readChatStream(answer.text).error).not.toBeNull();
   });
 
   test('of another key is not found', async () => {

@@ -14,6 +14,7 @@ import type { ClaimedRun } from '#src/batches/run-store.ts';
 import type { BatchContext } from './batch-context.ts';
 import { loadLine, openLines, toRunnable } from './input-lines.ts';
 import type { LineRunner, LineRunnerHooks, StopReason } from './line-runner.ts';
+import { OpenLines } from './open-lines.ts';
 import { ResultLog } from './result-log.ts';
 
 export type RunEnd =
@@ -40,6 +41,7 @@ const LINES_AT_ONCE = 100;
 const STOPPED_WINDOW = 5_000;
 /** Requests that end by the deadline themselves are given this time to say so. */
 const EXPIRY_GRACE_MS = 1_500;
+const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const TICK_MS = 25;
 
 export class BatchRun {
@@ -49,8 +51,7 @@ export class BatchRun {
   readonly #runner: LineRunner;
   readonly #results: ResultLog;
   /** Lines that were handed out and have no result. */
-  readonly #open = new Map<number, OpenLine>();
-  #openBytes = 0;
+  readonly #open = new OpenLines();
   /** Results whose commit is on its way. */
   #committing = 0;
   #next: LinePlace;
@@ -63,6 +64,7 @@ export class BatchRun {
   #isOver = false;
   /** The feeder, while it waits for room. */
   #wakeFeeder: () => void = () => undefined;
+  #drainWaiters: (() => void)[] = [];
 
   constructor(context: BatchContext, input: RunInput, leaseUntilMs: number) {
     this.#context = context;
@@ -74,6 +76,12 @@ export class BatchRun {
     this.#runner = input.createRunner({
       onResult: (line, result) => this.#accept(line, result),
       reload: (line) => loadLine(context.blobs, input.file, line, input.batch.endpoint),
+      onParked: (numbers) => this.#open.park(numbers),
+      onReturned: (numbers) => {
+        this.#open.return(numbers);
+        this.#wakeFeeder();
+      },
+      drained: () => this.#drained(),
     });
   }
 
@@ -82,7 +90,12 @@ export class BatchRun {
   }
 
   get openBytes(): number {
-    return this.#openBytes;
+    return this.#open.bytes;
+  }
+
+  /** Lines that a vendor has: nothing is heard of them until all of them are done. */
+  get parkedCount(): number {
+    return this.#open.parked;
   }
 
   get endedLines(): number {
@@ -122,7 +135,7 @@ export class BatchRun {
     this.#isOver = true;
     this.#runner.abandon();
     await this.#results.close();
-    this.#wakeFeeder();
+    this.#wakeAll();
   }
 
   async run(): Promise<RunEnd> {
@@ -140,7 +153,7 @@ export class BatchRun {
     } finally {
       clearInterval(expiry);
       this.#isOver = true;
-      this.#wakeFeeder();
+      this.#wakeAll();
       this.#runner.abandon();
       await this.#results.close();
     }
@@ -163,9 +176,15 @@ export class BatchRun {
     const { file } = this.#input;
     const maxLineBytes = this.#context.configuration.server.body_limit_bytes;
     const reader = openLines(this.#context.blobs, file, this.#next, maxLineBytes);
-    while (!this.#isEnding) {
+    let isAtEnd = false;
+    while (!this.#isEnding && !(isAtEnd && this.#open.parked === 0)) {
       const room = this.#room();
-      if (room === 0) {
+      const returned = this.#open.takeReturned(Math.min(room, LINES_AT_ONCE));
+      if (returned.length > 0) {
+        await this.#startAgain(returned);
+        continue;
+      }
+      if (room === 0 || isAtEnd || this.#isVendorFull) {
         await new Promise<void>((resolve) => {
           this.#wakeFeeder = resolve;
         });
@@ -175,9 +194,9 @@ export class BatchRun {
       if (this.#isEnding) return;
       // The place and the open lines change together: a commit between them would forget the lines.
       const lines = found.map((line) => toRunnable(line, this.batch.endpoint));
-      for (const line of lines) this.#handOut(line);
+      for (const line of lines) this.#open.add(line);
       this.#next = reader.place;
-      if (lines.length === 0) break;
+      isAtEnd = lines.length === 0;
       if (this.#stopReason === null) await this.#runner.start(lines);
       else for (const line of lines) this.#accept(line, { kind: this.#stopReason });
     }
@@ -187,28 +206,30 @@ export class BatchRun {
   /** Lines that an earlier owner handed out. */
   async #resume(): Promise<void> {
     const { position } = this.#input.claimed;
-    for (const line of position.open) this.#handOut(line);
+    for (const line of position.open) this.#open.add(line);
     for (let from = 0; from < position.open.length && !this.#isEnding; from += LINES_AT_ONCE) {
-      const places = position.open.slice(from, from + LINES_AT_ONCE);
-      const { blobs } = this.#context;
-      const load = (line: OpenLine) => loadLine(blobs, this.#input.file, line, this.batch.endpoint);
-      const lines = await Promise.all(places.map(load));
-      if (this.#stopReason === null) await this.#runner.start(lines);
-      else await this.#runner.join(lines, this.#stopReason);
+      await this.#startAgain(position.open.slice(from, from + LINES_AT_ONCE));
     }
   }
 
-  #handOut({ number, offset, length }: OpenLine): void {
-    this.#open.set(number, { number, offset, length });
-    this.#openBytes += length;
+  async #startAgain(places: readonly OpenLine[]): Promise<void> {
+    const { blobs } = this.#context;
+    const load = (line: OpenLine) => loadLine(blobs, this.#input.file, line, this.batch.endpoint);
+    const lines = await Promise.all(places.map(load));
+    if (this.#stopReason === null) await this.#runner.start(lines);
+    else await this.#runner.join(lines, this.#stopReason);
+  }
+
+  get #isVendorFull(): boolean {
+    return this.#stopReason === null && this.#open.parked >= this.#context.configuration.batches.native.lines;
   }
 
   /** Room comes with commits: what is not committed stands in Redis still. So lines are handed out by the hundred. */
   #room(): number {
     if (this.#stopReason !== null) return Math.max(0, STOPPED_WINDOW - this.#results.pendingLines - this.#committing);
     if (Date.now() > Math.min(this.#leaseUntilMs, this.batch.expiresAtMs)) return 0;
-    if (this.#openBytes > 0 && this.#openBytes >= this.#bytesAllowed()) return 0;
-    return Math.max(0, this.#window - this.#open.size - this.#results.pendingLines - this.#committing);
+    if (this.#open.bytes > 0 && this.#open.bytes >= this.#bytesAllowed()) return 0;
+    return Math.max(0, this.#window - this.#open.here - this.#results.pendingLines - this.#committing);
   }
 
   /** A batch's part of the bytes is its part of the window. */
@@ -218,11 +239,10 @@ export class BatchRun {
   }
 
   #accept(line: OpenLine & { customId: string }, result: LineResult): void {
-    const open = this.#open.get(line.number);
-    if (open === undefined || this.#isOver) return;
-    this.#open.delete(line.number);
-    this.#openBytes -= open.length;
+    if (this.#isOver || !this.#open.remove(line.number)) return;
     this.#results.add(line, result);
+    // Room comes with the commit, unless nothing else is waited for.
+    if (this.#open.parked === 0) this.#wakeFeeder();
     // Its worker was the first to see that the time is over.
     if (result.kind === 'expired') this.stop('expired');
   }
@@ -252,14 +272,29 @@ export class BatchRun {
     this.#committing = this.#results.pendingLines;
     const lines = await this.#results.commit(this.#position(), this.#forecast);
     this.#committing = 0;
-    this.#wakeFeeder();
+    this.#wakeAll();
     // A process that dies here leaves records that nobody needs; they expire.
     await this.#runner.forget(lines).catch((error) => {
       this.#context.logger.warn({ err: error }, 'finished lines could not be forgotten; they expire');
     });
   }
 
+  #wakeAll(): void {
+    this.#wakeFeeder();
+    for (const resolve of this.#drainWaiters.splice(0)) resolve();
+  }
+
+  /** A vendor's results come by the thousand: what waits to be stored must fit into memory. */
+  async #drained(): Promise<void> {
+    while (
+      !this.#isOver &&
+      (this.#results.pendingBytes > MAX_PENDING_BYTES || this.#results.pendingLines > STOPPED_WINDOW)
+    ) {
+      await new Promise<void>((resolve) => this.#drainWaiters.push(resolve));
+    }
+  }
+
   #position(): RunPosition {
-    return { next: this.#next, open: [...this.#open.values()] };
+    return { next: this.#next, open: this.#open.list() };
   }
 }

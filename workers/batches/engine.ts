@@ -215,9 +215,11 @@ class BatchEngine {
   }
 
   #foretell(owned: OwnedBatch, batch: Batch, now: number): void {
+    // Nobody can tell from the present rate while a vendor has lines: they come back all at once.
+    const rate = owned.run?.parkedCount ? null : (this.#meters.get(batch.id)?.rate ?? null);
     const next = forecast(
       {
-        rate: this.#meters.get(batch.id)?.rate ?? null,
+        rate,
         remaining: batch.total - endedLines(batch),
         startedAtMs: batch.inProgressAtMs ?? batch.createdAtMs,
         deadlineAtMs: batch.expiresAtMs,

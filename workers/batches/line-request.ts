@@ -4,8 +4,9 @@ import { estimateCharge } from '#src/accounts/estimate-charge.ts';
 import type { Batch } from '#src/batches/batch.ts';
 import { lineRequestId } from '#src/contracts/batch.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
-import { CONTRACT_VERSION, type RequestSpec } from '#src/contracts/request-record.ts';
-import type { ClientProtocol, RequestFacts } from '#src/protocols/protocol.ts';
+import { CONTRACT_VERSION, MAX_ESTIMATED_TOKENS, type RequestSpec } from '#src/contracts/request-record.ts';
+import type { RoutePlan } from '#src/contracts/route-plan.ts';
+import type { ClientProtocol, MemoryFacts, RequestFacts } from '#src/protocols/protocol.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { planRoute } from '#src/routing/plan-route.ts';
 import type { BatchContext } from './batch-context.ts';
@@ -36,17 +37,30 @@ export function createLineRequest(
   const facts = client.readRequest(line.value, { path: batch.endpoint, query: {} });
   if (isFailure(facts)) return facts;
   if (facts.isStream) return unstreamedOnly();
-  if (!mayUseModel(key.settings, facts.model)) {
-    return createFailure('key_forbidden', `This key may not use the model '${facts.model}'.`, { param: 'model' });
+  if (facts.memory !== undefined && hasPast(facts.memory)) return selfContainedOnly();
+  const forbidden = [facts.model, ...facts.alternativeModels].find((model) => !mayUseModel(key.settings, model));
+  if (forbidden !== undefined) {
+    return createFailure('key_forbidden', `This key may not use the model '${forbidden}'.`, { param: 'model' });
   }
   const plan = planLine(context, client, facts, line.number);
-  if (isFailure(plan)) return plan;
+  return isFailure(plan) ? plan : specOfLine(context, origin, facts, plan, line.number, tryNumber);
+}
+
+export function specOfLine(
+  context: BatchContext,
+  origin: LineOrigin,
+  facts: RequestFacts,
+  plan: RoutePlan,
+  number: number,
+  tryNumber: number,
+): RequestSpec {
+  const { batch, key, client } = origin;
   const { limits } = key.settings;
   const acceptedAtMs = Date.now();
   const defaultOutputTokens = (context.catalogue.findModel(facts.model)?.outputTokens ?? 0) * facts.choices;
   return {
     version: CONTRACT_VERSION,
-    requestId: requestIdOf(origin, line.number, tryNumber),
+    requestId: requestIdOf(origin, number, tryNumber),
     keyId: key.id,
     keyScope: Object.keys(limits).length === 0 ? null : { name: `key:${key.id}`, limits },
     budgetHold: null,
@@ -63,8 +77,8 @@ export function createLineRequest(
     inbox: context.instanceId,
     lifetime: 'nobody',
     retentionMs: Math.max(0, batch.expiresAtMs - acceptedAtMs) + RETENTION_AFTER_DEADLINE_MS,
-    estimatedInputTokens: facts.estimatedInputTokens,
-    estimatedOutputTokens: facts.maxOutputTokens ?? defaultOutputTokens,
+    estimatedInputTokens: Math.min(facts.estimatedInputTokens, MAX_ESTIMATED_TOKENS),
+    estimatedOutputTokens: Math.min(facts.maxOutputTokens ?? defaultOutputTokens, MAX_ESTIMATED_TOKENS),
   };
 }
 
@@ -105,4 +119,15 @@ export function chargeToReserve(context: BatchContext, { key }: LineOrigin, spec
 function unstreamedOnly(): Failure {
   const message = 'A request of a batch cannot be streamed: leave "stream" out.';
   return createFailure('parameter_unsupported', message, { param: 'stream' });
+}
+
+function hasPast({ isBackground, previousResponseId, conversationId }: MemoryFacts): boolean {
+  return isBackground || previousResponseId !== null || conversationId !== null;
+}
+
+function selfContainedOnly(): Failure {
+  const message =
+    'A request of a batch stands for itself: leave "background", "previous_response_id" and "conversation" out, and ' +
+    'send earlier items in "input".';
+  return createFailure('parameter_unsupported', message, { param: 'previous_response_id' });
 }

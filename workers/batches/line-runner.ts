@@ -9,6 +9,8 @@ export interface RunnableLine extends OpenLine {
   /** As its author wrote it, and parsed. */
   body: Buffer;
   value: Record<string, unknown>;
+  /** The first try that is made here: a vendor's batch had those before. Absent: 1. */
+  firstTry?: number;
 }
 
 export interface LineRunner {
@@ -34,4 +36,10 @@ export interface LineRunnerHooks {
   onResult(line: OpenLine & { customId: string }, result: LineResult): void;
   /** The line as it stands in the input, for another try: bodies are not kept in memory. */
   reload(line: OpenLine): Promise<RunnableLine>;
+  /** A vendor has these lines, in a batch of its own: they need no room here until they come back. */
+  onParked(numbers: readonly number[]): void;
+  /** They have come back without an answer, to be started (or joined) again as soon as there is room. */
+  onReturned(numbers: readonly number[]): void;
+  /** Resolves when there is room for more results. */
+  drained(): Promise<void>;
 }

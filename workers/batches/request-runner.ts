@@ -10,12 +10,10 @@ import { acceptLines, type LineSubmission } from './accept-lines.ts';
 import type { BatchContext } from './batch-context.ts';
 import { chargeToReserve, createLineRequest, type LineOrigin, requestIdOf } from './line-request.ts';
 import type { LineRunner, LineRunnerHooks, RunnableLine, StopReason } from './line-runner.ts';
+import { LOOK_AFTER_MS, LostLines } from './lost-lines.ts';
 import { createRunningLine, type RunningLine } from './running-line.ts';
 import { stopLines } from './stop-lines.ts';
 
-const LOOK_AFTER_MS = 30_000;
-/** A line without a word for so long is looked for. */
-const SILENT_MS = 60_000;
 const BUDGET_RETRY_MS = 1_000;
 
 export class RequestRunner implements LineRunner {
@@ -25,6 +23,7 @@ export class RequestRunner implements LineRunner {
   readonly #running = new Map<number, RunningLine>();
   /** Tries of every line whose result is not stored yet. */
   readonly #tries = new Map<number, number>();
+  readonly #lost: LostLines;
   readonly #watch: NodeJS.Timeout;
   /** So many lines that come next may have been begun by an earlier owner. */
   #maybeBegun: number;
@@ -37,6 +36,7 @@ export class RequestRunner implements LineRunner {
     this.#origin = origin;
     this.#hooks = hooks;
     this.#maybeBegun = maybeBegun;
+    this.#lost = new LostLines(context);
     this.#watch = setInterval(() => void this.#lookForLost(), LOOK_AFTER_MS);
   }
 
@@ -50,9 +50,12 @@ export class RequestRunner implements LineRunner {
     this.#stopReason = reason;
     for (const line of lines) {
       const running = this.#enter(line);
-      const view = await this.#context.store.read(requestIdOf(this.#origin, line.number, 1));
+      const view = await this.#context.store.read(requestIdOf(this.#origin, line.number, running.tryNumber));
       if (view === null) this.#end(running, { kind: reason });
-      else this.#listen(running, view.spec);
+      else {
+        this.#listen(running, view.spec);
+        running.isAccepted = true;
+      }
     }
     this.stop(reason);
   }
@@ -90,7 +93,7 @@ export class RequestRunner implements LineRunner {
 
   /** Order matters here: a line's reply is listened for before its request is written. */
   async #submit(lines: readonly RunnableLine[]): Promise<void> {
-    const submissions: LineSubmission[] = [];
+    const submissions: (LineSubmission & { number: number })[] = [];
     for (const line of lines) {
       const running = this.#running.get(line.number);
       if (running === undefined) continue;
@@ -108,9 +111,13 @@ export class RequestRunner implements LineRunner {
       }
       this.#tries.set(line.number, running.tryNumber);
       this.#listen(running, spec);
-      submissions.push(submission);
+      submissions.push({ ...submission, number: line.number });
     }
     await acceptLines(this.#context, submissions, () => this.#isAbandoned);
+    for (const { number, spec } of submissions) {
+      const line = this.#running.get(number);
+      if (line?.spec === spec) line.isAccepted = true;
+    }
   }
 
   async #prepare({ body: bytes, ...line }: RunnableLine, tryNumber: number): Promise<LineSubmission | Failure> {
@@ -148,6 +155,7 @@ export class RequestRunner implements LineRunner {
 
   #listen(line: RunningLine, spec: RequestSpec): void {
     line.spec = spec;
+    line.isAccepted = false;
     line.startedAtMs = Date.now();
     line.head = null;
     line.pieces = [];
@@ -224,16 +232,13 @@ export class RequestRunner implements LineRunner {
     if (!this.#isAbandoned && this.#running.has(line.number)) await this.#submit([loaded]);
   }
 
-  /** Redis may have lost a request whole (a crash without its last fsync, a flush): it is made anew, as another try. */
+  /** They are made anew, as another try. */
   async #lookForLost(): Promise<void> {
-    const oldest = Date.now() - SILENT_MS;
-    for (const line of [...this.#running.values()]) {
-      const { spec } = line;
-      if (spec === null || line.startedAtMs > oldest || this.#isAbandoned) continue;
-      const view = await this.#context.store.read(spec.requestId).catch(() => undefined);
-      if (view === null && line.spec === spec && this.#running.has(line.number)) {
-        this.#fail(line, createFailure('stream_interrupted', 'The request was lost in an outage of Redis.'));
-      }
+    const lost = await this.#lost.find(this.#running.values()).catch(() => []);
+    for (const line of lost) {
+      // Another look may have found it, too.
+      if (this.#isAbandoned || line.spec === null || !this.#running.has(line.number)) continue;
+      this.#fail(line, createFailure('stream_interrupted', 'The request was lost in an outage of Redis.'));
     }
   }
 

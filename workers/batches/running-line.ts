@@ -13,6 +13,8 @@ export interface RunningLine extends OpenLine {
   faults: number;
   /** Null while it waits for its next try. */
   spec: RequestSpec | null;
+  /** Redis has it. */
+  isAccepted: boolean;
   subscription: ReplySubscription | null;
   timer: NodeJS.Timeout | null;
   /** Of the present try. Unix ms. */
@@ -22,15 +24,16 @@ export interface RunningLine extends OpenLine {
 }
 
 /** The body is not kept: it stands in Redis, and in the file for another try. */
-export function createRunningLine({ number, offset, length, customId }: RunnableLine): RunningLine {
+export function createRunningLine({ number, offset, length, customId, firstTry }: RunnableLine): RunningLine {
   return {
     number,
     offset,
     length,
     customId,
-    tryNumber: 1,
+    tryNumber: firstTry ?? 1,
     faults: 0,
     spec: null,
+    isAccepted: false,
     subscription: null,
     timer: null,
     startedAtMs: Date.now(),

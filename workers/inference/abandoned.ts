@@ -1,26 +1,49 @@
-// A job that BullMQ gave up: the workers that had it died one after the other, or its processing failed by a bug. The
-// client must hear of it all the same.
+// A job that BullMQ gives up: the workers that had it died one after the other, or its processing failed by a bug. The
+// client must hear of it all the same. The job leaves its queue afterwards only: a death in between repeats all of this.
 import { createFailure } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
-import { encodeMessage, requestOutcome } from '#src/ledger/messages.ts';
+import { encodeMessage, failureMessage, requestOutcome } from '#src/ledger/messages.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
+import type { Disposition } from '#src/queue/consumer.ts';
+import type { Claim } from '#src/reply/request-store.ts';
 import type { InferenceContext } from './delivery.ts';
+import { COMPLETE, followMove, OWNED_RECHECK_MS } from './let-go.ts';
 
 export function createAbandonedHandler(context: InferenceContext) {
-  return (job: RequestJob, error: Error): void => {
-    context.logger.error({ err: error, request_id: job.requestId }, 'job given up');
-    sayLost(context, job).catch((failure: Error) =>
-      context.logger.error({ err: failure }, 'could not end a lost request'),
-    );
+  return async (job: RequestJob, error: Error): Promise<Disposition> => {
+    // This very process may be at it still, with a lock that it has lost.
+    if (context.active.has(job.requestId)) return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
+    const { store, workerId, settings } = context;
+    const claimed = await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs);
+    switch (claimed.kind) {
+      case 'claimed':
+        context.logger.error({ err: error, request_id: job.requestId }, 'job given up');
+        await sayLost(context, claimed.claim);
+        return COMPLETE;
+      case 'owned':
+        // It finishes, or has just died.
+        return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
+      case 'moved':
+        return followMove(context, claimed);
+      case 'done':
+      case 'gone':
+        return COMPLETE;
+    }
   };
 }
 
-async function sayLost(context: InferenceContext, job: RequestJob): Promise<void> {
-  const claimed = await context.store.claim(job.requestId, job.step, context.workerId, context.settings.recordTtlMs);
-  if (claimed.kind !== 'claimed') return;
-  const { spec, grant, hasAnswered, progress } = claimed.claim;
+async function sayLost(context: InferenceContext, claim: Claim): Promise<void> {
+  const { spec, grant, hasAnswered, progress } = claim;
   const { retentionMs } = spec;
-  const writer = context.publisher.open({ spec, grant, hasAnswered, retentionMs, onRefused: () => undefined });
+  const keepsBody = spec.response !== undefined;
+  const writer = context.publisher.open({
+    spec,
+    grant,
+    hasAnswered,
+    retentionMs,
+    keepsBody,
+    onRefused: () => undefined,
+  });
   const failure = createFailure('worker_lost', 'The request was given up after its workers failed repeatedly.');
   if (hasAnswered) {
     writer.event(clientProtocol(spec.protocol).encodeFailureEvent(failure, spec.requestId));
@@ -35,7 +58,7 @@ async function sayLost(context: InferenceContext, job: RequestJob): Promise<void
     finishedAtMs: Date.now(),
   });
   await Promise.all([
-    context.ledger.append(encodeMessage({ request })),
+    context.ledger.append(encodeMessage(failureMessage(spec, request, failure))),
     spec.budgetHold === null ? undefined : context.budgets.settle(spec.budgetHold, spec.requestId, request.chargeUnits),
     writer.settled(),
   ]);

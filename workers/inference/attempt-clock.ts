@@ -17,6 +17,7 @@ export class AttemptClock {
   readonly #startedAtMs: number;
   #lastActivityMs: number;
   #hasFirstByte = false;
+  #isPaused = false;
   #timer: NodeJS.Timeout;
 
   constructor(limits: ClockLimits, onExpired: (expiry: Expiry) => void) {
@@ -40,6 +41,16 @@ export class AttemptClock {
     this.#lastActivityMs = Date.now();
   }
 
+  /** Nothing is read from the vendor for a while, by our own will: that is no silence of its. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#lastActivityMs = Date.now();
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
   }
@@ -48,7 +59,7 @@ export class AttemptClock {
     const { timeouts, deadlineAtMs } = this.#limits;
     const total = this.#expiry('upstream_total_timeout', this.#startedAtMs, timeouts.totalMs);
     const silence = this.#hasFirstByte
-      ? this.#expiry('upstream_idle_timeout', this.#lastActivityMs, timeouts.idleMs)
+      ? this.#expiry('upstream_idle_timeout', this.#isPaused ? Date.now() : this.#lastActivityMs, timeouts.idleMs)
       : this.#expiry('upstream_first_byte_timeout', this.#startedAtMs, timeouts.firstByteMs);
     const deadline: Expiry & { atMs: number } = {
       code: 'deadline_passed',

@@ -1,18 +1,21 @@
 // One delivery of one request to this process: everything its steps need, and how far it has come.
 import type { Budgets } from '#src/accounts/budgets.ts';
 import type { Catalogue } from '#src/config/catalogue.ts';
-import type { Failure } from '#src/contracts/failure.ts';
+import type { Cure, Failure } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import type { RequestProgress, RequestSpec, TimelinePart } from '#src/contracts/request-record.ts';
 import type { RouteStep } from '#src/contracts/route-plan.ts';
 import { spendTime } from '#src/contracts/timeline.ts';
+import type { Forecaster } from '#src/limits/forecaster.ts';
 import type { Limiter, Permit } from '#src/limits/limiter.ts';
+import type { Lines } from '#src/limits/lines.ts';
 import type { ClientProtocol } from '#src/protocols/protocol.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
 import type { Publisher, ReplyWriter } from '#src/reply/publisher.ts';
 import type { ReplyLog } from '#src/reply/reply-log.ts';
 import type { RequestStore } from '#src/reply/request-store.ts';
 import type { Circuits } from '#src/routing/circuits.ts';
+import type { Holds } from '#src/routing/holds.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
 import type { ActiveRequests, Cancellation } from './active-requests.ts';
@@ -29,7 +32,10 @@ export interface InferenceContext {
   producer: QueueProducer;
   limiter: Limiter;
   desk: PermitDesk;
+  lines: Lines;
+  forecaster: Forecaster;
   circuits: Circuits;
+  holds: Holds;
   upstream: Upstream;
   active: ActiveRequests;
   /** Reply shards that this process has had requests of: where it must say that it is alive. */
@@ -60,9 +66,12 @@ export interface Delivery {
   progress: RequestProgress;
   /** The attempt number that this delivery holds has called a vendor: the next call needs a new one. */
   isAttemptUsed: boolean;
-  /** The current call goes on behind what the client has; a vendor has refused such a call. */
-  isPrefilled: boolean;
+  /** Input tokens of what the client has, where the current call goes on behind it; else 0. */
+  prefillTokens: number;
+  /** A vendor has refused such a call. */
   avoidsPrefill: boolean;
+  /** In what other form the vendor wants the request: learned from its refusals. */
+  cures: Set<Cure>;
   /** Another delivery owns the request: nothing may be written any more. */
   isLost: boolean;
 }

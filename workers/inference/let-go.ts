@@ -2,10 +2,12 @@
 // as its outcome.
 import { type Failure, mostUseful } from '#src/contracts/failure.ts';
 import type { RequestProgress } from '#src/contracts/request-record.ts';
-import { encodeMessage } from '#src/ledger/messages.ts';
+import { encodeMessage, failureMessage } from '#src/ledger/messages.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
+import type { ClaimResult } from '#src/reply/request-store.ts';
 import { moveOn, stepAt } from '#src/routing/walk.ts';
 import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
+import { leaveLines, moveLines } from './line-place.ts';
 import { requestEnded, settleBudget } from './perform-attempt.ts';
 import { mayBeRescued } from './prepare-step.ts';
 
@@ -14,7 +16,25 @@ const PARK_EARLY_MS = 500;
 const PARK_MIN_MS = 100;
 const PARK_MAX_MS = 30_000;
 
+/** A live owner is asked about again after this; it finishes, or falls silent and is taken for dead. */
+export const OWNED_RECHECK_MS = 2_000;
+
 export const COMPLETE: Disposition = { kind: 'complete' };
+/**
+ * Another delivery seems to have the request. The job is not this one's to complete: whoever gets it next asks the record
+ * again, which also finds a request that nobody has after all.
+ */
+export const LOST: Disposition = { kind: 'delay', delayMs: OWNED_RECHECK_MS };
+
+/** The request is at another place of its plan; whoever moved it there may have died before it had queued it. */
+export async function followMove(
+  context: InferenceContext,
+  { spec, step, progress }: Extract<ClaimResult, { kind: 'moved' }>,
+): Promise<Disposition> {
+  const { provider } = stepAt(spec.plan, step, progress);
+  await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step });
+  return COMPLETE;
+}
 
 /** To the next place's queue. A crash between the two leaves the old job, whose claim then finds the request moved. */
 export async function fallBack(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
@@ -23,8 +43,10 @@ export async function fallBack(context: InferenceContext, delivery: Delivery): P
   const { waitsFor: _, ...rest } = moveOn(spec.plan, job.step, delivery.progress);
   const progress: RequestProgress = rest;
   const { provider } = stepAt(spec.plan, place, progress);
+  moveLines(context, delivery, stepAt(spec.plan, place, progress));
   const isOurs = await release(context, delivery, place, progress);
-  if (isOurs) await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step: place });
+  if (!isOurs) return LOST;
+  await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step: place });
   context.metrics.fallback(delivery.step.provider, provider);
   return COMPLETE;
 }
@@ -36,7 +58,7 @@ export async function park(
 ): Promise<Disposition> {
   const isOurs = await release(context, delivery, delivery.job.step, { ...delivery.progress, waitsFor });
   const delayMs = Math.min(PARK_MAX_MS, Math.max(PARK_MIN_MS, waitMs - PARK_EARLY_MS));
-  return isOurs ? { kind: 'delay', delayMs } : COMPLETE;
+  return isOurs ? { kind: 'delay', delayMs } : LOST;
 }
 
 /** Says the most useful of what went wrong, in the running stream if there is one, and closes the request's books. */
@@ -47,7 +69,7 @@ export async function endRequest(
 ): Promise<Disposition> {
   if (failure.code === 'shutting_down' && (!delivery.writer.hasAnswered || mayBeRescued(delivery))) {
     const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
-    return isOurs ? { kind: 'give-back' } : COMPLETE;
+    return isOurs ? { kind: 'give-back' } : LOST;
   }
   const { writer, client, spec, progress, cancellation } = delivery;
   const said = cancellation.failure ?? mostUseful([...progress.failures, failure]);
@@ -55,13 +77,14 @@ export async function endRequest(
     writer.event(client.encodeFailureEvent(said, spec.requestId));
     writer.end(said.code);
   } else writer.fail(said);
+  leaveLines(context, delivery);
   const request = requestEnded(delivery, said.code);
   await Promise.all([
-    context.ledger.append(encodeMessage({ request })),
+    context.ledger.append(encodeMessage(failureMessage(spec, request, said))),
     settleBudget(context, delivery, request.chargeUnits),
     writer.settled(),
   ]);
-  return COMPLETE;
+  return delivery.isLost ? LOST : COMPLETE;
 }
 
 async function release(
@@ -71,6 +94,8 @@ async function release(
   progress: Delivery['progress'],
 ): Promise<boolean> {
   const { spec, job, writer, isAttemptUsed } = delivery;
+  // What the vendor has said and wants money for reaches the client: the next attempt goes on behind it.
+  await writer.settled();
   writer.abandon();
   const change = { fromStep: job.step, toStep, progress, isAttemptUnused: !isAttemptUsed };
   return context.store.release(spec.requestId, context.workerId, change);

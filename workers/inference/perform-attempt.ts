@@ -4,10 +4,11 @@ import type { Deployment } from '#src/config/catalogue.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import { type FailureCode, ruleOf } from '#src/contracts/failure-table.ts';
 import { attemptId } from '#src/contracts/ids.ts';
+import { circuitOf } from '#src/contracts/route-plan.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, encodeMessage, requestOutcome } from '#src/ledger/messages.ts';
 import type { Permit, PermitRequest } from '#src/limits/limiter.ts';
-import type { PreparedCall } from '#src/protocols/prepare-call.ts';
+import { isCurable, type PreparedCall } from '#src/protocols/prepare-call.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance } from '#src/routing/advance.ts';
@@ -43,7 +44,8 @@ export function permitRequest(context: InferenceContext, delivery: Delivery, dep
     scopes: [deployment.provider.scope, deployment.scope, ...(spec.keyScope === null ? [] : [spec.keyScope])],
     acceptedAtMs: spec.acceptedAtMs,
     isBatch: spec.lane === 'batch',
-    tokens: totalTokens(usage),
+    // As in the lines (src/limits/lines.ts), whatever this attempt adds to it.
+    tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
     unsettledEntry: encodeMessage({ attempt: unsettled }),
   };
 }
@@ -73,7 +75,7 @@ export async function performAttempt(
       context: {
         usageDelivery: spec.usageDelivery,
         choices: spec.choices,
-        estimatedInputTokens: spec.estimatedInputTokens,
+        estimatedInputTokens: estimatedInputTokens(delivery),
         priceUsage: pricing.priceUsage,
       },
       writer,
@@ -85,13 +87,13 @@ export async function performAttempt(
       onBug: (error) => context.logger.error({ err: error, request_id: spec.requestId }, 'relay failed'),
     },
     context.upstream,
-  );
-  context.openPermits.delete(permit.attemptId);
-  learn(context, deployment, outcome);
-  return conclude(context, delivery, deployment, { permit, startedAtMs, outcome, pricing });
+  ).finally(() => context.openPermits.delete(permit.attemptId));
+  learn(context, delivery, deployment, outcome);
+  return conclude(context, delivery, deployment, { route, permit, startedAtMs, outcome, pricing });
 }
 
 interface Conclusion {
+  route: ProtocolRoute;
   permit: Permit;
   startedAtMs: number;
   outcome: AttemptOutcome;
@@ -103,7 +105,7 @@ async function conclude(
   context: InferenceContext,
   delivery: Delivery,
   deployment: Deployment,
-  { permit, startedAtMs, outcome, pricing }: Conclusion,
+  { route, permit, startedAtMs, outcome, pricing }: Conclusion,
 ): Promise<StepResult> {
   const { spec, step, writer } = delivery;
   const { failure, usage } = outcome;
@@ -111,7 +113,7 @@ async function conclude(
   delivery.progress = progressAfter(delivery, failure, cost);
   const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok' };
   spend(delivery, { kind: 'attempt', provider: step.provider, ...spent });
-  const result = failure === null ? ({ kind: 'answered' } as const) : nextStep(delivery, deployment, failure);
+  const result = failure === null ? ({ kind: 'answered' } as const) : nextStep(delivery, deployment, route, failure);
   if (result.kind === 'answered' && spec.isStream) writer.end('ok');
 
   const entry = attemptEntry(
@@ -127,10 +129,13 @@ async function conclude(
   );
   const request = result.kind === 'answered' ? requestEnded(delivery, 'ok') : undefined;
   const message = encodeMessage({ attempt: entry, ...(request === undefined ? {} : { request }) });
-  await context.limiter.settle(permit, {
-    usedTokens: usedTokens(failure, usage, spec.estimatedInputTokens),
-    entry: message,
-  });
+  await Promise.all([
+    context.limiter.settle(permit, {
+      usedTokens: usedTokens(failure, usage, estimatedInputTokens(delivery)),
+      entry: message,
+    }),
+    request === undefined ? undefined : settleBudget(context, delivery, request.chargeUnits),
+  ]);
   context.metrics.attempt(entry);
   context.logger.info(
     {
@@ -181,12 +186,18 @@ function progressAfter(delivery: Delivery, failure: Failure | null, cost: bigint
 /** Of these the most useful one is answered: more are never needed. */
 const MAX_REMEMBERED_FAILURES = 8;
 
-function nextStep(delivery: Delivery, deployment: Deployment, failure: Failure): StepResult {
+function nextStep(delivery: Delivery, deployment: Deployment, route: ProtocolRoute, failure: Failure): StepResult {
   const { spec, job, writer, progress, cancellation } = delivery;
   if (cancellation.failure !== null) return { kind: 'failed', failure: cancellation.failure };
-  if (delivery.isPrefilled && failure.code === 'upstream_bad_request') {
+  if (delivery.prefillTokens > 0 && failure.code === 'upstream_bad_request') {
+    // What was refused is the broker's own wish, not the client's request.
     delivery.avoidsPrefill = true;
-    return { kind: 'retry', waitMs: 0 };
+    return askAnew(delivery);
+  }
+  const { cure } = failure;
+  if (cure !== undefined && !delivery.cures.has(cure) && isCurable(route, cure)) {
+    delivery.cures.add(cure);
+    return askAnew(delivery);
   }
   const next = advance(failure, {
     failuresAtStep: progress.failuresAtStep,
@@ -199,20 +210,37 @@ function nextStep(delivery: Delivery, deployment: Deployment, failure: Failure):
   return next.kind === 'stop' ? { kind: 'failed', failure } : next;
 }
 
+/** In another form, as if the refused one had never been sent: it counts neither as a retry nor as what went wrong. */
+function askAnew(delivery: Delivery): StepResult {
+  const { failuresAtStep, failures } = delivery.progress;
+  delivery.progress = {
+    ...delivery.progress,
+    failuresAtStep: failuresAtStep - 1,
+    failures: failures.slice(0, -1),
+  };
+  return { kind: 'retry', waitMs: 0 };
+}
+
 /** Limits and health that every worker should know of. */
-function learn(context: InferenceContext, deployment: Deployment, { failure, rateLimits }: AttemptOutcome): void {
+function learn(
+  context: InferenceContext,
+  { step }: Delivery,
+  deployment: Deployment,
+  { failure, rateLimits }: AttemptOutcome,
+): void {
   const { limiter, circuits, logger } = context;
+  const circuit = circuitOf(step);
   const blockMs = Math.max(failure?.retryAfterMs ?? 0, exhaustedForMs(rateLimits));
   if (blockMs > 0) {
     limiter
       .block(deployment.scope.name, Math.min(blockMs, MAX_BLOCK_MS))
       .catch((error) => logger.warn({ err: error }, 'block'));
   }
-  if (failure === null) return circuits.reportSuccess(deployment.id);
+  if (failure === null) return circuits.reportSuccess(circuit);
   const { cooldown } = ruleOf(failure.code);
-  if (cooldown === 'none') return;
+  if (cooldown === 'none') return circuits.reportUndecided(circuit);
   const kind = cooldown === 'open' ? 'refusal' : 'failure';
-  circuits.reportFailure(deployment.id, deployment.provider.circuit, kind, failure.code);
+  circuits.reportFailure(circuit, deployment.provider.circuit, kind, failure.code);
 }
 
 /** A vendor may announce hours; it is asked again after this at the latest. */
@@ -240,9 +268,9 @@ function shareMs(resetMs: number | undefined, limit: number | undefined): number
 const NEVER_ARRIVED: ReadonlySet<FailureCode> = new Set(['upstream_unreachable', 'upstream_connect_timeout']);
 
 /** What the vendor's own limiter has counted, as far as can be known: a failed call counts at least its prompt. */
-function usedTokens(failure: Failure | null, usage: Usage, estimatedInputTokens: number): number {
+function usedTokens(failure: Failure | null, usage: Usage, inputTokens: number): number {
   if (failure === null) return totalTokens(usage);
-  return NEVER_ARRIVED.has(failure.code) ? 0 : Math.max(totalTokens(usage), estimatedInputTokens);
+  return NEVER_ARRIVED.has(failure.code) ? 0 : Math.max(totalTokens(usage), inputTokens);
 }
 
 function pricingOf(context: InferenceContext, delivery: Delivery, deployment: Deployment): AttemptPricing {
@@ -250,12 +278,16 @@ function pricingOf(context: InferenceContext, delivery: Delivery, deployment: De
   return createAttemptPricing(context.catalogue, deployment, delivery.step.upstreamModel, earlier);
 }
 
-function estimatedUsage({ spec }: Delivery): Usage {
+function estimatedInputTokens({ spec, prefillTokens }: Delivery): number {
+  return spec.estimatedInputTokens + prefillTokens;
+}
+
+function estimatedUsage(delivery: Delivery): Usage {
   return {
-    inputTokens: spec.estimatedInputTokens,
+    inputTokens: estimatedInputTokens(delivery),
     cachedInputTokens: 0,
     cacheWriteTokens: 0,
-    outputTokens: spec.estimatedOutputTokens,
+    outputTokens: delivery.spec.estimatedOutputTokens,
     reasoningTokens: 0,
     isEstimated: true,
   };

@@ -17,8 +17,11 @@ export type PermitOutcome =
 export interface PermitDesk {
   /** @param line waiting order is kept within one line. @param patienceMs longest wait that is worth holding a slot. */
   acquire(line: string, request: PermitRequest, patienceMs: number, cancellation: Cancellation): Promise<PermitOutcome>;
-  /** A permit of one of these scopes came free: whoever waits for one may ask again at once. */
-  notifyFreed(scopeName: string): void;
+  /**
+   * @param message a scope's name: a permit of it came free, whoever waits for one may ask again at once. With a request
+   * id behind it, on a line of its own: that one's turn has come (permit.lua).
+   */
+  notifyFreed(message: string): void;
 }
 
 /** A first in line is seen by the limiter at least this often, or others pass it (PRESENCE_MS in permit.lua). */
@@ -30,6 +33,8 @@ interface Waiter {
   patienceUntilMs: number;
   resolve: (outcome: PermitOutcome) => void;
   forget: () => void;
+  /** It may stand in a room of the limiter: it must leave, or those behind it wait until it is taken for gone. */
+  hasAsked: boolean;
 }
 
 interface Line {
@@ -52,6 +57,7 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
       return {
         kind: 'denied',
         waitMs: ASK_AGAIN_AFTER_ERROR_MS,
+        spacingMs: 0,
         reason: 'blocked',
         scope: request.scopes[0]!,
         ahead: 0,
@@ -62,11 +68,14 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
   async function serve(name: string, line: Line): Promise<void> {
     while (line.waiters.length > 0) {
       const first = line.waiters[0]!;
+      first.hasAsked = true;
       const decision = await ask(first.request);
       if (decision.kind === 'granted') {
         settleGranted(line, first, decision.permit);
         continue;
       }
+      // It was stopped while it asked: the limiter's answer has put it into the room again.
+      if (!line.waiters.includes(first)) leave(first);
       dismissImpatient(line, decision);
       if (line.waiters.length === 0) break;
       line.blockedScope = decision.scope.name;
@@ -81,7 +90,7 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     const index = line.waiters.indexOf(waiter);
     if (index < 0) {
       // It was stopped while the limiter said yes: the permit must not leak.
-      void limiter.settle(permit, { usedTokens: 0, entry: null });
+      limiter.settle(permit, { usedTokens: 0, entry: null }).catch(onError);
       return;
     }
     line.waiters.splice(index, 1);
@@ -89,16 +98,20 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     waiter.resolve({ kind: 'granted', permit });
   }
 
+  function leave({ request, hasAsked }: Waiter): void {
+    if (hasAsked) limiter.leave(request.requestId, request.scopes).catch(onError);
+  }
+
   /** Tells everyone whose turn comes after the end of their patience. */
   function dismissImpatient(line: Line, denial: Extract<PermitDecision, { kind: 'denied' }>): void {
-    const { waitMs, reason, scope } = denial;
+    const { waitMs, spacingMs, reason, scope } = denial;
     const now = Date.now();
     line.waiters = line.waiters.filter((waiter, place) => {
-      const expectedMs = waitMs + place * spacingMs(waiter.request, scope, reason);
+      const expectedMs = waitMs + place * spacingMs;
       if (now + expectedMs <= waiter.patienceUntilMs) return true;
       waiter.forget();
       waiter.resolve({ kind: 'too-long', waitMs: expectedMs, reason, scope });
-      if (place === 0) void limiter.leave(waiter.request.requestId, waiter.request.scopes);
+      leave(waiter);
       return false;
     });
   }
@@ -123,7 +136,7 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     const index = line?.waiters.indexOf(waiter) ?? -1;
     if (line === undefined || index < 0) return;
     line.waiters.splice(index, 1);
-    if (index === 0) void limiter.leave(waiter.request.requestId, waiter.request.scopes);
+    leave(waiter);
     waiter.resolve({ kind: 'stopped' });
     line.wake?.();
   }
@@ -131,19 +144,26 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
   return {
     async acquire(name, request, patienceMs, cancellation) {
       if (cancellation.failure !== null) return { kind: 'stopped' };
-      if (!lines.has(name)) {
+      const patienceUntilMs = Date.now() + patienceMs;
+      const hasAsked = !lines.has(name);
+      if (hasAsked) {
         const decision = await ask(request);
         if (decision.kind === 'granted') return decision;
       }
       return new Promise<PermitOutcome>((resolve) => {
-        const waiter: Waiter = { request, patienceUntilMs: Date.now() + patienceMs, resolve, forget: () => undefined };
+        const waiter: Waiter = { request, patienceUntilMs, resolve, forget: () => undefined, hasAsked };
         waiter.forget = cancellation.onStop(() => stop(name, waiter));
-        if (cancellation.failure !== null) resolve({ kind: 'stopped' });
-        else join(name, waiter);
+        if (cancellation.failure === null) return join(name, waiter);
+        leave(waiter);
+        resolve({ kind: 'stopped' });
       });
     },
-    notifyFreed(scopeName) {
-      for (const line of lines.values()) if (line.blockedScope === scopeName) line.wake?.();
+    notifyFreed(message) {
+      const [scopeName, requestId] = message.split('\n');
+      for (const line of lines.values()) {
+        if (line.blockedScope !== scopeName) continue;
+        if (requestId === undefined || line.waiters[0]?.request.requestId === requestId) line.wake?.();
+      }
     },
   };
 }
@@ -158,12 +178,4 @@ function nap(line: Line, durationMs: number): Promise<void> {
     const timer = setTimeout(wake, durationMs);
     line.wake = wake;
   });
-}
-
-/** Time between two permits of a full scope; 0 where nothing tells (a held permit ends without notice). */
-function spacingMs(request: PermitRequest, scope: Scope, reason: DenialReason): number {
-  const { requestsPerMinute, tokensPerMinute } = scope.limits;
-  if (reason === 'requests' && requestsPerMinute !== undefined) return 60_000 / requestsPerMinute;
-  if (reason === 'tokens' && tokensPerMinute !== undefined) return (60_000 * request.tokens) / tokensPerMinute;
-  return 0;
 }

@@ -1,11 +1,14 @@
 // What the current step would send: the client's request, or, when a stream broke off under a client's eyes, what goes
 // on with it.
 import type { Deployment } from '#src/config/catalogue.ts';
-import { createFailure, type Failure, mostUseful } from '#src/contracts/failure.ts';
+import { createFailure, type Failure, isFailure, mostUseful } from '#src/contracts/failure.ts';
+import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
 import { prepareRescue } from '#src/protocols/prepare-rescue.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { readAnswer } from '#src/reply/read-answer.ts';
+import { brokerMembers, QUEUED_EVENTS } from '#src/responses/describe-response.ts';
+import { markTranslation } from '#src/responses/mark-response.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 
 /** A longer beginning costs more to read again than its rest is worth. */
@@ -20,8 +23,10 @@ export async function prepareStep(
 ): Promise<PreparedCall | Failure | null> {
   const { spec, step, body, writer } = delivery;
   const { dialect } = deployment.provider;
-  const input = { ...spec, body, upstreamModel: step.upstreamModel };
-  if (!writer.hasAnswered) return prepareCall(route, dialect, input);
+  const input = { ...spec, body, upstreamModel: step.upstreamModel, cures: delivery.cures };
+  // A background stream begins with an event that no vendor sends; one that is gone on with has its numbers already.
+  const offset = spec.response?.isBackground === true ? QUEUED_EVENTS : 0;
+  if (!writer.hasAnswered) return markCall(spec, prepareCall(route, dialect, input), offset);
   await writer.settled();
   const answer = await readAnswer(context.replyLog, spec.requestId, MAX_RESCUED_BYTES).catch(() => null);
   if (answer === null || answer.isOver) return null;
@@ -31,8 +36,19 @@ export async function prepareStep(
     attempts: delivery.progress.calls + 1,
     avoidsPrefill: delivery.avoidsPrefill,
   });
-  delivery.isPrefilled = call !== null && 'mode' in call && call.mode === 'prefill';
-  return call;
+  delivery.prefillTokens = call !== null && 'mode' in call ? call.prefillTokens : 0;
+  return call === null ? null : markCall(spec, call, 0);
+}
+
+/** An answer that can be asked for later carries the id that it is asked by. */
+function markCall(spec: RequestSpec, call: PreparedCall | Failure, sequenceOffset: number): PreparedCall | Failure {
+  if (spec.response === undefined || isFailure(call)) return call;
+  const mark = {
+    members: brokerMembers(spec),
+    sequenceOffset,
+    nowSeconds: () => Math.floor(Date.now() / 1_000),
+  };
+  return { ...call, translation: markTranslation(call.translation, mark) };
 }
 
 /** Whether a stream that broke off might be gone on with; only its bytes can tell for certain. */

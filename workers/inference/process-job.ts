@@ -12,13 +12,11 @@ import { clientProtocol } from '#src/protocols/registry.ts';
 import type { Disposition, ProcessJob } from '#src/queue/consumer.ts';
 import type { Claim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
+import { isRedisTrouble } from '#src/storage/redis.ts';
 import { type Delivery, type InferenceContext, spend } from './delivery.ts';
-import { COMPLETE, endRequest, fallBack, park } from './let-go.ts';
+import { COMPLETE, endRequest, fallBack, followMove, LOST, OWNED_RECHECK_MS, park } from './let-go.ts';
 import { brokenOff, mayBeRescued } from './prepare-step.ts';
 import { PATIENCE_MS, takeStep } from './take-step.ts';
-
-/** A live owner is asked about again after this; it finishes, or falls silent and is taken for dead. */
-const OWNED_RECHECK_MS = 2_000;
 
 export function createJobProcessor(context: InferenceContext): ProcessJob {
   return async (job) => {
@@ -31,15 +29,11 @@ export function createJobProcessor(context: InferenceContext): ProcessJob {
       const claimed = await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs);
       switch (claimed.kind) {
         case 'claimed':
-          return await deliver(context, openDelivery(context, job, claimed.claim, cancellation));
+          return await deliverGuarded(context, openDelivery(context, job, claimed.claim, cancellation));
         case 'owned':
           return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
-        case 'moved': {
-          const { spec, step, progress } = claimed;
-          const { provider } = stepAt(spec.plan, step, progress);
-          await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step });
-          return COMPLETE;
-        }
+        case 'moved':
+          return await followMove(context, claimed);
         case 'done':
         case 'gone':
           return COMPLETE;
@@ -68,6 +62,7 @@ function openDelivery(
       grant: claim.grant,
       hasAnswered: claim.hasAnswered,
       retentionMs: spec.retentionMs,
+      keepsBody: spec.response !== undefined,
       onRefused: (refusal) => {
         delivery.isLost = true;
         cancellation.abort(createFailure('stream_interrupted', `The worker lost the request (${refusal}).`));
@@ -79,8 +74,9 @@ function openDelivery(
       untilMs: Date.now(),
     }),
     isAttemptUsed: false,
-    isPrefilled: false,
+    prefillTokens: 0,
     avoidsPrefill: false,
+    cures: new Set(),
     isLost: false,
   };
   if (claim.isCancelled) cancellation.abort(cancelled());
@@ -88,14 +84,27 @@ function openDelivery(
   return delivery;
 }
 
+/** A bug ends one request, at once and as one; Redis being away is none: the job comes again. */
+async function deliverGuarded(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
+  try {
+    return await deliver(context, delivery);
+  } catch (error) {
+    if (isRedisTrouble(error as Error)) throw error;
+    const { requestId } = delivery.spec;
+    context.logger.error({ err: error, request_id: requestId }, 'request ended by a bug');
+    const message = 'Something went wrong inside Sluice. The log has it under this request id.';
+    return endRequest(context, delivery, createFailure('internal', message));
+  }
+}
+
 async function deliver(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   for (;;) {
     const result = await takeStep(context, delivery);
-    if (delivery.isLost) return COMPLETE;
+    if (delivery.isLost) return LOST;
     switch (result.kind) {
       case 'answered':
         await delivery.writer.settled();
-        return COMPLETE;
+        return delivery.isLost ? LOST : COMPLETE;
       case 'failed':
         return endRequest(context, delivery, result.failure);
       case 'fallback':
@@ -109,13 +118,15 @@ async function deliver(context: InferenceContext, delivery: Delivery): Promise<D
         }
         await delivery.cancellation.sleep(result.waitMs);
         spend(delivery, { kind: 'backoff', provider: delivery.step.provider });
-        if (!(await beginNextAttempt(context, delivery))) return COMPLETE;
+        if (!(await beginNextAttempt(context, delivery))) return LOST;
     }
   }
 }
 
 async function beginNextAttempt(context: InferenceContext, delivery: Delivery): Promise<boolean> {
   const { store, workerId, settings } = context;
+  // The next attempt's fence would refuse what is still on its way.
+  await delivery.writer.settled();
   const grant = await store.continueClaim(delivery.spec.requestId, workerId, delivery.progress, settings.recordTtlMs);
   if (grant === null) return false;
   delivery.writer.beginAttempt(grant);

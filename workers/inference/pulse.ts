@@ -13,7 +13,7 @@ export interface Pulse {
 
 /** Resolves after the first sign of life. */
 export async function startPulse(context: InferenceContext, onError: (error: Error) => void): Promise<Pulse> {
-  const { store, workerId, seenShards, circuits, limiter, openPermits, active, metrics } = context;
+  const { store, workerId, seenShards, circuits, holds, limiter, openPermits, active, metrics } = context;
   const beat = () => store.heartbeat(workerId, seenShards);
   const timers = [
     setInterval(() => {
@@ -21,9 +21,9 @@ export async function startPulse(context: InferenceContext, onError: (error: Err
       beat().catch(onError);
     }, HEARTBEAT_MS),
     setInterval(() => void limiter.renew([...openPermits.values()]).catch(onError), RENEW_MS),
-    setInterval(() => void circuits.refresh().catch(onError), CIRCUIT_REFRESH_MS),
+    setInterval(() => void Promise.all([circuits.refresh(), holds.refresh()]).catch(onError), CIRCUIT_REFRESH_MS),
   ];
-  await Promise.all([beat(), circuits.refresh()]);
+  await Promise.all([beat(), circuits.refresh(), holds.refresh()]);
   return {
     async stop() {
       for (const timer of timers) clearInterval(timer);

@@ -179,8 +179,9 @@ class AttemptRun {
     const { writer } = this.#input;
     if (writer.isReady) return;
     this.#call?.pause();
+    this.#clock.pause();
     void writer.ready().then(() => {
-      this.#clock.activity();
+      this.#clock.resume();
       if (!this.#isOver) this.#call?.resume();
     });
   }

@@ -1,10 +1,15 @@
 // One try of the current step: can the request be said in its vendor's protocol, may it be asked (circuit, limits), and
 // if not, where to go instead.
+
+import type { Deployment } from '#src/config/catalogue.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
+import { circuitOf } from '#src/contracts/route-plan.ts';
 import type { DenialReason } from '#src/limits/limiter.ts';
+import { lineEntry } from '#src/limits/lines.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import type { CircuitState } from '#src/routing/circuits.ts';
+import type { Hold } from '#src/routing/holds.ts';
 import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
 import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
 import { performAttempt, permitRequest } from './perform-attempt.ts';
@@ -23,11 +28,13 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   const deployment = context.catalogue.deployments.get(step.deployment);
   const route = deployment && findProtocolRoute(spec.protocol, deployment.provider.protocols);
   if (!deployment || !route) return leaveUnknown(delivery);
+  const hold = context.holds.find(deployment);
+  if (hold !== null) return leaveHeld(delivery, hold);
   const call = await prepareStep(context, delivery, deployment, route);
   if (call === null) return { kind: 'failed', failure: brokenOff(delivery) };
   if (isFailure(call)) return failOrFallBack(delivery, call);
 
-  const circuit = await context.circuits.check(deployment.id, maySkip(spec.plan, job.step, progress));
+  const circuit = await context.circuits.check(circuitOf(step), maySkip(spec.plan, job.step, progress));
   if (circuit.kind === 'open') return leaveCooling(delivery, circuit);
   const patienceMs = Math.min(PATIENCE_MS, spec.deadlineAtMs - Date.now());
   const line = `${deployment.id} ${spec.lane}`;
@@ -45,11 +52,52 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
       ...(permit.kind === 'too-long' ? reasonOf(permit) : {}),
     });
   }
-  if (permit.kind === 'granted') return performAttempt(context, delivery, deployment, { route, call }, permit.permit);
+  if (permit.kind === 'granted') {
+    // It may have been waited for.
+    const heldMeanwhile = context.holds.find(deployment);
+    if (heldMeanwhile === null) return performAttempt(context, delivery, deployment, { route, call }, permit.permit);
+    await context.limiter.settle(permit.permit, { usedTokens: 0, entry: null });
+    await context.lines.enter(lineEntry(spec, step));
+    return leaveHeld(delivery, heldMeanwhile);
+  }
   if (permit.kind === 'stopped') return { kind: 'failed', failure: cancellation.failure! };
   context.metrics.limited(step.provider, permit.reason);
-  return leaveFull(delivery, permit);
+  const left = leaveFull(delivery, permit);
+  return left.kind === 'park' ? { ...left, waitMs: await parkMs(context, delivery, deployment, left.waitMs) } : left;
 }
+
+/** A release brings what is parked back at once (src/api/routes/admin-holds.ts); this is for what it misses. */
+const HELD_RECHECK_MS = 30_000;
+
+/** Nobody knows for how long: it waits, for as long as its client does. */
+function leaveHeld(delivery: Delivery, { name }: Hold): StepResult {
+  const { spec, step, progress } = delivery;
+  const waitMs = Math.min(HELD_RECHECK_MS, spec.deadlineAtMs - Date.now() - 1);
+  return skipOrWait(delivery, waitMs, deadlinePassed(progress.calls), {
+    kind: 'hold',
+    provider: step.provider,
+    reason: name,
+  });
+}
+
+/** A forecast may be too long: whoever comes back after this part of it can still be early, and is asked again. */
+const TRUSTED_PART = 0.8;
+
+/** How long a request that must wait stays away: by its place among all who wait, so that not all come back at once. */
+async function parkMs(
+  context: InferenceContext,
+  { spec, step }: Delivery,
+  deployment: Deployment,
+  atLeastMs: number,
+): Promise<number> {
+  const { keyScope, deadlineAtMs } = spec;
+  const question = { entry: lineEntry(spec, step), deployment, keyScope, deadlineAtMs };
+  const { startMs, keyStartMs } = await context.forecaster.ask(question).catch(() => NO_FORECAST);
+  const forecastMs = Math.max(startMs, keyStartMs) * TRUSTED_PART;
+  return Math.min(Math.max(atLeastMs, forecastMs), deadlineAtMs - Date.now());
+}
+
+const NO_FORECAST = { startMs: 0, keyStartMs: 0 };
 
 /** A held permit, and a turn behind one, end without notice: nobody can say when to come back, only that time is up. */
 const UNFORESEEN: ReadonlySet<DenialReason> = new Set(['concurrency', 'turn']);

@@ -74,7 +74,7 @@ export function createUpstream(): Upstream {
 }
 
 /** A version segment that ends the base URL and begins the path stands once: people write both forms. */
-function joinPaths(base: string, path: string): string {
+export function joinPaths(base: string, path: string): string {
   const lastSegment = base.slice(base.lastIndexOf('/'));
   const isRepeated = lastSegment.length > 1 && path.startsWith(`${lastSegment}/`);
   return (base === '/' ? '' : base) + (isRepeated ? path.slice(lastSegment.length) : path);

@@ -5,32 +5,62 @@ import { createInstanceId } from '#src/contracts/ids.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { createLedgerReader } from '#src/ledger/ledger-stream.ts';
 import { startLedgerWriter } from '#src/ledger/ledger-writer.ts';
+import { createReplyLog } from '#src/reply/reply-log.ts';
+import { createRequestStore } from '#src/reply/request-store.ts';
+import { createConversationLock } from '#src/responses/conversation-lock.ts';
+import { createResponseStore } from '#src/responses/response-store.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
+import type { OperationsMetrics } from '#src/telemetry/operations-metrics.ts';
+import { createAftermath } from '../aftermath/aftermath.ts';
+import { startResponseJanitor } from '../aftermath/expire-responses.ts';
+import { startDeadLetters } from './start-dead-letters.ts';
 
 export async function startLedger(
   runtime: Runtime,
   address: RedisAddress,
   keyspace: Keyspace,
   logger: Logger,
+  metrics: OperationsMetrics,
 ): Promise<{ stop(): Promise<void> }> {
   const onError = (error: Error) => logger.warn({ err: error }, 'ledger connection trouble');
   const [redis, database] = await Promise.all([
     connectRedis(address, 'consumer', onError),
     openDatabase(runtime.databaseUrl, onError),
   ]);
+  const { dead_letters: settings } = runtime.configuration;
+  const deadLetters = startDeadLetters({ redis, keyspace, database, settings, metrics, logger });
+  const responses = createResponseStore(database);
+  const janitor = startResponseJanitor(responses, logger);
+  const aftermath = createAftermath({
+    database,
+    responses,
+    store: createRequestStore(redis, keyspace),
+    replyLog: createReplyLog(redis, keyspace),
+    lock: createConversationLock(redis, keyspace),
+    // A stream says everything at least twice: in deltas and in their end.
+    maxAnswerBytes: runtime.configuration.workers.max_answer_bytes * 4,
+    logger,
+  });
   const writer = startLedgerWriter({
     reader: await createLedgerReader(redis, keyspace, createInstanceId('worker')),
     store: createLedgerStore(database),
     onError: (error, waitMs) =>
       logger.error({ err: error, wait_ms: waitMs }, 'ledger entries wait: SQL did not take them'),
+    // Order matters here: a dead letter is kept with its body, which goes once the response is written.
+    onOutcomes: async (messages) => {
+      await deadLetters.keep(messages);
+      await aftermath(messages);
+    },
     onUnreadable: (raw) => logger.error({ raw }, 'unreadable ledger message set aside'),
   });
   return {
     async stop() {
       await writer.stop();
+      deadLetters.stop();
+      janitor.stop();
       disconnectRedis(redis);
       await database.destroy();
     },

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES } from '../../contracts/job.ts';
+import { CIRCUIT_REFRESH_MS } from '../../routing/circuits.ts';
 import type { Hold } from '../../routing/holds.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
@@ -52,11 +53,17 @@ export function registerAdminHolds(admin: FastifyInstance, context: ApiContext):
   });
 }
 
+/** When every worker has seen the release; and once more, for those of a worker that was late. */
+const BRING_BACK_AFTER_MS = [CIRCUIT_REFRESH_MS + 200, 2_000];
+
 /** Requests that waited for the release have gone away for up to half a minute: they need not. */
 async function bringBack({ catalogue, producer }: ApiContext, name: string): Promise<void> {
   const provider = providerOf(catalogue, name);
   if (provider === undefined) return;
-  for (const lane of LANES) await producer.promoteAll(provider, lane);
+  for (const waitMs of BRING_BACK_AFTER_MS) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs).unref());
+    for (const lane of LANES) await producer.promoteAll(provider, lane);
+  }
 }
 
 function providerOf({ deployments }: ApiContext['catalogue'], name: string): string | undefined {

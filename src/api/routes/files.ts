@@ -7,6 +7,7 @@ import { createSortableId } from '../../contracts/ids.ts';
 import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
 import { streamPieces } from '../../storage/blob-pieces.ts';
 import { authenticate, bearerToken } from '../authenticate.ts';
+import { readByteRange } from '../byte-range.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { checkDownloadable, checkUpload, fileObject, noSuchFile, UPLOAD_PURPOSES } from '../file-object.ts';
@@ -60,7 +61,7 @@ export function registerFiles(app: FastifyInstance, context: ApiContext): void {
         return { id, object: 'file', deleted: true };
       });
       files.get<WithId>(`${prefix}/files/:id/content`, options('The bytes of a file'), async (request, reply) =>
-        sendContent(context, reply, await find(context, request)),
+        sendContent(context, reply, await find(context, request), request.headers),
       );
     }
     done();
@@ -131,15 +132,38 @@ async function list(context: ApiContext, request: FastifyRequest) {
   };
 }
 
-function sendContent(context: ApiContext, reply: FastifyReply, file: StoredFile): FastifyReply {
+function sendContent(
+  context: ApiContext,
+  reply: FastifyReply,
+  file: StoredFile,
+  headers: FastifyRequest['headers'],
+): FastifyReply {
   checkDownloadable(file);
   checkHere(context, file);
+  // A file never changes: its id says which bytes these are.
+  const tag = `"${file.id}"`;
   const name = encodeURIComponent(file.filename);
-  return reply
+  reply
     .header('content-type', 'application/octet-stream')
-    .header('content-length', file.bytes)
     .header('content-disposition', `attachment; filename*=UTF-8''${name}`)
-    .send(streamPieces(context.blobs, file.pieces));
+    .header('accept-ranges', 'bytes')
+    .header('etag', tag);
+  const range = readByteRange(headers, tag, file.bytes);
+  if (range === null) {
+    reply.header('content-length', file.bytes);
+    return reply.send(streamPieces(context.blobs, file.pieces));
+  }
+  if (range === 'unsatisfiable') {
+    reply.header('content-range', `bytes */${file.bytes}`);
+    const message = `The range '${headers.range}' begins behind the end of the file, which has ${file.bytes} bytes.`;
+    throw new FailureError(createFailure('range_unsatisfiable', message));
+  }
+  const { from, to } = range;
+  return reply
+    .code(206)
+    .header('content-range', `bytes ${from}-${to - 1}/${file.bytes}`)
+    .header('content-length', to - from)
+    .send(streamPieces(context.blobs, file.pieces, from, to));
 }
 
 /** Throws a FailureError (503) for bytes that lie on another machine's disk. */

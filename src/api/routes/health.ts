@@ -20,7 +20,9 @@ export function registerHealth(app: FastifyInstance, context: ApiContext): void 
   app.get('/readyz', hidden, async (_request, reply) => {
     const readiness = await checkReadiness(context);
     const isReady = Object.values(readiness).every(Boolean);
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', checks: readiness, holds: describeHolds(context) });
+    return reply
+      .code(isReady ? 200 : 503)
+      .send({ status: isReady ? 'ready' : 'not ready', checks: readiness, holds: describeHolds(context) });
   });
   app.get('/metrics', hidden, async (_request, reply) => {
     const { registry } = context.metrics;

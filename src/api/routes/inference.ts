@@ -13,12 +13,13 @@ import { backgroundView, isAnsweredAtOnce, joinBackground, sendQueued } from '..
 import { type ApiContext, isHeldIn } from '../context.ts';
 import { createSpec, readWish } from '../create-spec.ts';
 import { dispatch, rethrow } from '../dispatch.ts';
-import { idempotencyConflict } from '../idempotency.ts';
+import { findKnown, idempotencyConflict } from '../idempotency.ts';
 import { join, sendAccepted } from '../join.ts';
 import { parseBody } from '../read-body.ts';
 import type { Relay, StreamView } from '../relay.ts';
 import { giveConversationBack, remember } from '../remember.ts';
 import { idHeaders, readTarget, routeNotFound } from '../request-target.ts';
+import { readResumePoint } from '../resume-point.ts';
 
 export function registerInference(
   app: FastifyInstance,
@@ -62,7 +63,7 @@ async function answer(
   if (client === null) throw new FailureError(routeNotFound(request));
   const { bytes, value } = expectBody(await context.fileResolver.resolve(key.id, parseBody(request.body)));
   const facts = expectFacts(client.readRequest(value, target));
-  checkModelAllowed(key, facts.model);
+  for (const model of [facts.model, ...facts.alternativeModels]) checkModelAllowed(key, model);
   const plan = planFor(context, client, facts, request);
   if (isFailure(plan)) {
     // Nobody speaks the protocol of this lookup, but the broker knows an answer of its own.
@@ -80,11 +81,9 @@ async function answer(
       ? joinBackground(context, relay, { request, reply, requestId })
       : join(context, relay, { request, reply, wish, requestId });
   if (wish.idempotency !== null) {
-    const known = await context.store
-      .findByIdempotencyKey(wish.idempotency.shard, wish.idempotency.name)
-      .catch(rethrow);
-    if (known !== null && known.fingerprint !== wish.idempotency.fingerprint) throw idempotencyConflict();
-    if (known !== null) return joinKnown(known.requestId);
+    const isResuming = readResumePoint(request) !== undefined;
+    const known = await findKnown(context.store, wish.idempotency, isResuming).catch(rethrow);
+    if (known !== null) return joinKnown(known);
   }
   const created = createSpec({ context, client, key, facts, body: value, plan, request, wish });
   const limitHeaders = await readKeyLimits(context.limiter, created.keyScope).catch(rethrow);
@@ -101,6 +100,11 @@ async function answer(
   const isAwaited = !wish.isAsync && !isAnsweredAtOnce(spec);
   const view = backgroundView(spec, body);
   const open = isAwaited ? listen(relay, { spec, client, headers, view, request, reply }) : null;
+  if (open?.isClientGone()) {
+    giveBack(context, spec);
+    open.release();
+    return reply;
+  }
   try {
     const result = await dispatch(context, spec, body, wish.idempotency ?? undefined);
     if (result.kind === 'accepted') {

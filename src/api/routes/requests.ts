@@ -52,7 +52,7 @@ export function registerRequests(app: FastifyInstance, context: ApiContext, rela
 
 /** Until the books have its outcome, or patience is over: then it is shown as `cancelling`. */
 async function cancelAndWait(context: ApiContext, spec: RequestSpec): Promise<void> {
-  context.cancel(spec);
+  context.cancel(spec, { isAwaited: true });
   const untilMs = Date.now() + CANCEL_PATIENCE_MS;
   while (Date.now() < untilMs) {
     await new Promise((resolve) => setTimeout(resolve, CANCEL_POLL_MS));

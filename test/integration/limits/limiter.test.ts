@@ -232,6 +232,14 @@ describe('order', () => {
 });
 
 describe('the batch lane', () => {
+  test('is paced by what was used, not by what was reserved', async () => {
+    const scope: Scope = { name: 'provider:a', limits: { tokensPerMinute: 100_000 } };
+    const first = await limiter.acquire(request([scope], { isBatch: true, tokens: 5_000_000 }));
+    if (first.kind !== 'granted') throw new Error('the first of an empty window is let through');
+    await limiter.settle(first.permit, { usedTokens: 100, entry: null });
+    expect((await limiter.acquire(request([scope], { isBatch: true, tokens: 100 }))).kind).toBe('granted');
+  });
+
   test('leaves a share to interactive requests and spreads its starts', async () => {
     const scope = perMinute(600);
     const batch = await grantedOf(600, () => request([scope], { isBatch: true }));

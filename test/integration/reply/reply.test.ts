@@ -277,6 +277,19 @@ describe('what the client receives', () => {
   });
 });
 
+test('a writer whose request was answered by another, and forgotten, writes nothing', async () => {
+  const spec = await accept();
+  const refusals: string[] = [];
+  const writer = open(spec, await claim(spec), (why) => refusals.push(why));
+  await store.forget([spec.requestId]);
+  writer.head(head);
+  writer.event(Buffer.from('too late'));
+  await writer.settled();
+  expect(refusals).toEqual(['fenced']);
+  const { record, log } = keyspace.request(spec.requestId);
+  expect(await server.client.exists(record, log)).toBe(0);
+});
+
 describe('pub/sub may lose messages', () => {
   test('50 streams while the subscriber’s connection is cut again and again: no gap, no duplicate', async () => {
     const specs = await Promise.all(Array.from({ length: 50 }, accept));

@@ -1,0 +1,167 @@
+// Forecasts starts from what Redis knows: windows, lines, permits held, pace. What moves slowly is read at most a few
+// times a second however many ask, so that an overload costs no more than a handful of commands.
+import type { Catalogue, Deployment } from '../config/catalogue.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import type { RedisClient } from '../storage/redis.ts';
+import { type Ahead, forecastStartMs, type Obstacle } from './forecast.ts';
+import type { Scope } from './limiter.ts';
+import type { LineEntry, LineTotals } from './lines.ts';
+import { createServedRates, type Served } from './served-rate.ts';
+import { readWindow } from './window.ts';
+
+export interface ForecastQuestion {
+  entry: LineEntry;
+  deployment: Deployment;
+  keyScope: Scope | null;
+  /** Its place in a scope's line, where the caller knows it better than a count of earlier acceptances. */
+  placeOf?: (scopeName: string) => LineTotals | undefined;
+  deadlineAtMs: number;
+}
+
+export interface ForecastAnswer {
+  /** Until its permit, by the limits of provider and deployment. Milliseconds from now. */
+  startMs: number;
+  /** The same by the limits of its key; 0 where it has none. */
+  keyStartMs: number;
+  /** Mean of the deployment's last calls; 0 before the first. */
+  callMs: number;
+}
+
+export interface Forecaster {
+  ask(question: ForecastQuestion): Promise<ForecastAnswer>;
+}
+
+const FRESH_MS = 250;
+const MAX_REMEMBERED = 2_000;
+
+/** What was read of one scope. */
+interface ScopeState {
+  window: Record<string, string>;
+  inFlight: number;
+}
+
+interface LineState extends LineTotals {
+  served: Served;
+}
+
+export function createForecaster(
+  redis: RedisClient,
+  keyspace: Keyspace,
+  catalogue: Pick<Catalogue, 'deployments'>,
+): Forecaster {
+  const ofProvider = Map.groupBy(catalogue.deployments.values(), ({ provider }) => provider.name);
+  const rates = createServedRates();
+  const remembered = new Map<string, { value: Promise<unknown>; atMs: number }>();
+
+  function fresh<T>(key: string, read: () => Promise<T>): Promise<T> {
+    const known = remembered.get(key);
+    if (known !== undefined && Date.now() - known.atMs < FRESH_MS) return known.value as Promise<T>;
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    const value = read();
+    remembered.set(key, { value, atMs: Date.now() });
+    value.catch(() => remembered.delete(key));
+    return value;
+  }
+
+  function scopeState({ name, limits }: Scope): Promise<ScopeState> {
+    return fresh(`scope ${name}`, async () => {
+      const keys = keyspace.scope(name);
+      const [window, inFlight] = await Promise.all([
+        // Also of scopes without limits of their own: a vendor may have blocked them.
+        redis.hgetall(keys.window),
+        limits.concurrency === undefined ? 0 : redis.zcount(keys.leases, Date.now(), '+inf'),
+      ]);
+      return { window, inFlight };
+    });
+  }
+
+  function lineState(name: string, lane: LineEntry['lane']): Promise<LineState> {
+    return fresh(`line ${lane} ${name}`, async () => {
+      const line = keyspace.scope(name).lines[lane];
+      const [requests, tokens, served] = await Promise.all([
+        redis.zcard(line),
+        redis.hget(keyspace.lineTokens, line),
+        redis.hget(keyspace.lineServed, line),
+      ]);
+      const rate = rates.look(line, Number(served ?? 0), requests === 0, Date.now());
+      return { requests, tokens: Number(tokens ?? 0), served: rate };
+    });
+  }
+
+  function paceOf(deployment: Deployment): Promise<(string | null)[]> {
+    const { pace } = keyspace.scope(deployment.scope.name);
+    return fresh(`pace ${deployment.id}`, () => redis.hmget(pace, 'ms', 'share'));
+  }
+
+  /** Who stands before it: in its own lane by time of acceptance, and for a batch everybody interactive. */
+  async function aheadIn(name: string, question: ForecastQuestion): Promise<Ahead> {
+    const { entry } = question;
+    const own = question.placeOf?.(name) ?? (await earlierIn(name, entry));
+    if (entry.lane === 'interactive') return own;
+    const interactive = await lineState(name, 'interactive');
+    return { requests: own.requests + interactive.requests, tokens: own.tokens + interactive.tokens };
+  }
+
+  async function earlierIn(name: string, { lane, acceptedAtMs }: LineEntry): Promise<Ahead> {
+    const state = await lineState(name, lane);
+    if (state.requests === 0) return NOBODY;
+    const requests = await redis.zcount(keyspace.scope(name).lines[lane], '-inf', `(${acceptedAtMs}`);
+    return { requests, tokens: (state.tokens * requests) / state.requests };
+  }
+
+  /**
+   * Who waits for other deployments of the provider wants its limits too: of each line as many as its own limit lets
+   * compete until the request's deadline.
+   */
+  async function competitors(question: ForecastQuestion): Promise<Ahead> {
+    const { deployment, entry, deadlineAtMs } = question;
+    const minutes = Math.max(0, deadlineAtMs - Date.now()) / 60_000;
+    const others = (ofProvider.get(deployment.provider.name) ?? []).filter(({ id }) => id !== deployment.id);
+    const waiting = await Promise.all(
+      others.map(async ({ scope }) => {
+        const ahead = await lineState(scope.name, entry.lane);
+        const allowed = (scope.limits.requestsPerMinute ?? Number.POSITIVE_INFINITY) * Math.max(1, minutes);
+        const share = ahead.requests <= allowed ? 1 : allowed / ahead.requests;
+        return { requests: Math.floor(ahead.requests * share), tokens: ahead.tokens * share };
+      }),
+    );
+    return waiting.reduce(add, NOBODY);
+  }
+
+  async function obstacle(scope: Scope, ahead: Ahead): Promise<Obstacle> {
+    const { window, inFlight } = await scopeState(scope);
+    return { limits: scope.limits, window: readWindow(window, Date.now()), inFlight, ahead };
+  }
+
+  return {
+    async ask(question) {
+      const { entry, deployment, keyScope } = question;
+      const [own, state, [callMs, share]] = await Promise.all([
+        aheadIn(deployment.scope.name, question),
+        lineState(deployment.scope.name, entry.lane),
+        paceOf(deployment),
+      ]);
+      const { provider } = deployment;
+      const isShared = Object.keys(provider.scope.limits).length > 0;
+      const atProvider = isShared ? add(own, await competitors(question)) : own;
+      const facts = {
+        tokens: entry.tokens,
+        isBatch: entry.lane === 'batch',
+        callMs: callMs == null ? null : Number(callMs),
+        usedShare: share == null ? null : Number(share),
+      };
+      const obstacles = await Promise.all([obstacle(provider.scope, atProvider), obstacle(deployment.scope, own)]);
+      const startMs = forecastStartMs({ ...facts, obstacles, served: state.served, place: own.requests });
+      const ofKey = keyScope === null ? [] : [await obstacle(keyScope, await aheadIn(keyScope.name, question))];
+      const keyStartMs = forecastStartMs({ ...facts, obstacles: ofKey, served: UNKNOWN, place: 0 });
+      return { startMs, keyStartMs, callMs: facts.callMs ?? 0 };
+    },
+  };
+}
+
+const NOBODY: Ahead = { requests: 0, tokens: 0 };
+const UNKNOWN = { count: 0, overMs: 0 };
+
+function add(a: Ahead, b: Ahead): Ahead {
+  return { requests: a.requests + b.requests, tokens: a.tokens + b.tokens };
+}

@@ -1,0 +1,27 @@
+-- Counts a request in the lines of what it waits for, until permit.lua lets it through or it leaves (line-leave.lua).
+-- Safe to repeat: who stands in a line already is not counted twice.
+--
+-- KEYS  1 all lines, 2 tokens of lines, then the lines
+-- ARGV  1 member (request id and tokens), 2 acceptance, unix ms, 3 tokens
+-- Gives per line: how many stand in it now, and their tokens.
+local KEEP_MS = 2592000000
+local totals = {}
+for i = 3, #KEYS do
+  local line = KEYS[i]
+  local added = redis.call('ZADD', line, 'NX', ARGV[2], ARGV[1])
+  local count = redis.call('ZCARD', line)
+  local tokens
+  if added == 1 and count == 1 then
+    tokens = tonumber(ARGV[3])
+    redis.call('HSET', KEYS[2], line, tokens)
+    redis.call('SADD', KEYS[1], line)
+    redis.call('PEXPIRE', line, KEEP_MS)
+  elseif added == 1 then
+    tokens = redis.call('HINCRBY', KEYS[2], line, ARGV[3])
+  else
+    tokens = tonumber(redis.call('HGET', KEYS[2], line))
+  end
+  totals[#totals + 1] = count
+  totals[#totals + 1] = tokens
+end
+return totals

@@ -1,0 +1,13 @@
+-- Takes a request out of lines: it ended without a permit, went on to another deployment, or is gone.
+--
+-- KEYS  1 tokens of lines, then the lines
+-- ARGV  1 member (request id and tokens), 2 tokens
+-- Gives in how many it stood.
+local left = 0
+for i = 2, #KEYS do
+  if redis.call('ZREM', KEYS[i], ARGV[1]) == 1 then
+    redis.call('HINCRBY', KEYS[1], KEYS[i], -ARGV[2])
+    left = left + 1
+  end
+end
+return left

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createLimiter, type Limiter, type PermitRequest } from '#src/limits/limiter.ts';
+import { createLines, type LineEntry, type Lines } from '#src/limits/lines.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+
+const keyspace = createKeyspace('test');
+let redis: TestRedis;
+let lines: Lines;
+let limiter: Limiter;
+
+beforeAll(async () => {
+  redis = await startTestRedis();
+  lines = createLines(redis.client, keyspace);
+  limiter = createLimiter(redis.client, keyspace);
+});
+afterAll(() => redis.stop());
+beforeEach(() => redis.client.flushall());
+
+const DEPLOYMENT = 'deployment:a/b';
+const KEY = 'key:k';
+
+const entry = (number: number, change: Partial<LineEntry> = {}): LineEntry => ({
+  requestId: `req_${number}`,
+  acceptedAtMs: Date.now() + number,
+  lane: 'interactive',
+  tokens: 100,
+  scopes: [DEPLOYMENT],
+  ...change,
+});
+
+const permitOf = ({ requestId, acceptedAtMs, tokens, scopes }: LineEntry): PermitRequest => ({
+  attemptId: `${requestId}.1`,
+  requestId,
+  scopes: [{ name: 'provider:a', limits: {} }, ...scopes.map((name) => ({ name, limits: { concurrency: 2 } }))],
+  acceptedAtMs,
+  isBatch: false,
+  tokens,
+  unsettledEntry: '{}',
+});
+
+test('counts everybody once, in every line', async () => {
+  await lines.enter(entry(1));
+  await lines.enter(entry(1));
+  const totals = await lines.enter(entry(2, { scopes: [DEPLOYMENT, KEY] }));
+  expect(totals).toEqual([
+    { requests: 2, tokens: 200 },
+    { requests: 1, tokens: 100 },
+  ]);
+});
+
+test('lanes have lines of their own', async () => {
+  await lines.enter(entry(1, { lane: 'batch' }));
+  expect(await lines.enter(entry(2))).toEqual([{ requests: 1, tokens: 100 }]);
+});
+
+test('a place is by time of acceptance', async () => {
+  for (const number of [3, 1, 2]) await lines.enter(entry(number, { acceptedAtMs: number }));
+  expect(await lines.place(entry(3, { acceptedAtMs: 3 }), DEPLOYMENT)).toBe(2);
+  expect(await lines.place(entry(9), DEPLOYMENT)).toBeNull();
+});
+
+test('a permit takes its request out, a refusal does not', async () => {
+  for (const number of [1, 2, 3]) await lines.enter(entry(number, { scopes: [DEPLOYMENT, KEY] }));
+  const decisions = [];
+  for (const number of [1, 2, 3]) {
+    decisions.push(await limiter.acquire(permitOf(entry(number, { acceptedAtMs: number, scopes: [DEPLOYMENT, KEY] }))));
+  }
+  expect(decisions.map(({ kind }) => kind)).toEqual(['granted', 'granted', 'denied']);
+  expect(await lines.enter(entry(3, { scopes: [DEPLOYMENT, KEY] }))).toEqual([
+    { requests: 1, tokens: 100 },
+    { requests: 1, tokens: 100 },
+  ]);
+});
+
+test('a second permit of the same request takes nobody else out', async () => {
+  await lines.enter(entry(1));
+  await lines.enter(entry(2));
+  await limiter.acquire(permitOf(entry(1)));
+  await limiter.acquire({ ...permitOf(entry(1)), attemptId: 'req_1.2' });
+  expect(await lines.enter(entry(3))).toEqual([{ requests: 2, tokens: 200 }]);
+});
+
+test('whoever leaves is not counted any more, and may leave twice', async () => {
+  await lines.enter(entry(1));
+  await lines.enter(entry(2));
+  await lines.leave(entry(1));
+  await lines.leave(entry(1));
+  expect(await lines.enter(entry(2))).toEqual([{ requests: 1, tokens: 100 }]);
+});
+
+test('what a crash left behind is found, what waits for long stays', async () => {
+  const old = Date.now() - 60_000;
+  await lines.enter(entry(1, { acceptedAtMs: old }));
+  await lines.enter(entry(2, { acceptedAtMs: old }));
+  await lines.enter(entry(3));
+  const asked: string[] = [];
+  const forgotten = await lines.forgetGone(async (ids) => {
+    asked.push(...ids);
+    return ids.map((id) => id === 'req_1');
+  });
+  expect(forgotten).toBe(1);
+  expect(asked.sort()).toEqual(['req_1', 'req_2']);
+  expect(await lines.enter(entry(4))).toEqual([{ requests: 3, tokens: 300 }]);
+});
+
+test('an empty line leaves nothing behind', async () => {
+  await lines.enter(entry(1));
+  await lines.leave(entry(1));
+  await lines.forgetGone(async () => []);
+  expect(await redis.client.keys('*')).toEqual([]);
+});
+
+test('the one behind a permit is told that its turn has come', async () => {
+  const subscriber = redis.client.duplicate();
+  const messages: string[] = [];
+  subscriber.on('smessage', (_channel: string, message: string) => messages.push(message));
+  await subscriber.ssubscribe(keyspace.freedChannel);
+  const scope = { name: 'provider:a', limits: { concurrency: 1 } };
+  const ask = (number: number) =>
+    limiter.acquire({ ...permitOf(entry(number, { acceptedAtMs: number })), scopes: [scope] });
+  const first = await ask(1);
+  await ask(2);
+  await ask(3);
+  if (first.kind !== 'granted') throw new Error('not granted');
+  await limiter.settle(first.permit, { usedTokens: 0, entry: null });
+  expect((await ask(2)).kind).toBe('granted');
+  await expect.poll(() => messages).toContain('provider:a\nreq_3');
+  subscriber.disconnect();
+});

@@ -1,0 +1,199 @@
+// What follows from the outcome of a request whose response is kept, over a real Redis and a real SQLite: exactly once,
+// whatever is repeated, and in whatever order frames and books arrive.
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createFailure } from '#src/contracts/failure.ts';
+import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
+import type { RequestSpec } from '#src/contracts/request-record.ts';
+import { requestOutcome } from '#src/ledger/messages.ts';
+import { createPublisher, type ReplyWriter } from '#src/reply/publisher.ts';
+import { createReplyLog } from '#src/reply/reply-log.ts';
+import { createRequestStore, type RequestStore } from '#src/reply/request-store.ts';
+import { type ConversationLock, createConversationLock } from '#src/responses/conversation-lock.ts';
+import { createConversationStore } from '#src/responses/conversation-store.ts';
+import { responseIdOf } from '#src/responses/response-ids.ts';
+import { createResponseStore, type ResponseStore } from '#src/responses/response-store.ts';
+import { type Database, openDatabase } from '#src/storage/database.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { helloEvents, responseSpec, writeEvents } from '#test/support/response-spec.ts';
+import { createAftermath } from '#workers/aftermath/aftermath.ts';
+
+const keyspace = createKeyspace('test');
+let redis: TestRedis;
+let database: Database;
+let store: RequestStore;
+let responses: ResponseStore;
+let lock: ConversationLock;
+let log: string[];
+
+beforeAll(async () => {
+  redis = await startTestRedis();
+  database = await openDatabase('sqlite::memory:', () => undefined);
+  store = createRequestStore(redis.client, keyspace);
+  responses = createResponseStore(database);
+  lock = createConversationLock(redis.client, keyspace);
+});
+afterAll(async () => {
+  await database.destroy();
+  await redis.stop();
+});
+
+function aftermath(change: { responses?: ResponseStore; maxAnswerBytes?: number } = {}) {
+  log = [];
+  const logger = pino({ base: null }, { write: (line: string) => void log.push(line) });
+  const replyLog = createReplyLog(redis.client, keyspace);
+  return createAftermath({ database, responses, store, replyLog, lock, maxAnswerBytes: 1_000_000, logger, ...change });
+}
+
+const BODY = JSON.stringify({
+  model: 'm',
+  input: [
+    { role: 'user', content: 'before' },
+    { role: 'user', content: 'now' },
+  ],
+});
+
+async function begin(spec: RequestSpec): Promise<ReplyWriter> {
+  await store.accept(spec, Buffer.from(BODY), 60_000);
+  const claimed = await store.claim(spec.requestId, 0, 'worker_a', 60_000);
+  if (claimed.kind !== 'claimed') throw new Error(claimed.kind);
+  const { grant, hasAnswered } = claimed.claim;
+  const publisher = createPublisher(redis.client, keyspace, () => undefined);
+  const { retentionMs } = spec;
+  return publisher.open({ spec, grant, hasAnswered, retentionMs, keepsBody: true, onRefused: () => undefined });
+}
+
+async function answer(spec: RequestSpec): Promise<void> {
+  const writer = await begin(spec);
+  writer.head({ status: 200, headers: {}, isWhole: false });
+  writer.event(writeEvents(helloEvents(responseIdOf(spec.requestId))));
+  writer.end('ok');
+  await writer.settled();
+}
+
+function messageOf(spec: RequestSpec, outcome = 'ok'): LedgerMessage {
+  const end = { outcome, answeredBy: null, attempts: 1, cost: 0n, timeline: [], finishedAtMs: Date.now() };
+  return { request: requestOutcome(spec, end) };
+}
+
+const eventsOf = async (subject: string) => {
+  const rows = await database.selectFrom('events_outbox').selectAll().where('subject_id', '=', subject).execute();
+  return rows.map((row) => row.type);
+};
+
+describe('the response of a request that has ended', () => {
+  test('is written with its conversation’s items and its event, once', async () => {
+    const conversations = createConversationStore(database);
+    const { id: conversationId } = await conversations.create('key_1', {}, []);
+    const spec = responseSpec({ isBackground: true, conversationId, recalledItems: 1 });
+    await lock.take(conversationId, spec);
+    await answer(spec);
+    const follow = aftermath();
+    for (let time = 0; time < 3; time++) await follow([messageOf(spec)]);
+    const id = responseIdOf(spec.requestId);
+    expect(await responses.find(id, 'key_1')).toMatchObject({ id, status: 'completed', isBackground: true });
+    const items = await conversations.allItems(conversationId);
+    expect(items.map((item) => item.content)).toEqual(['now', [expect.objectContaining({ text: 'Hello there' })]]);
+    expect(await eventsOf(id)).toEqual(['response.completed']);
+    expect(await lock.take(conversationId, responseSpec())).toBeNull();
+    expect(await store.readBody(spec.requestId)).toBeNull();
+  });
+
+  test('waits for its last frame, which may come after the books', async () => {
+    const spec = responseSpec();
+    const writer = await begin(spec);
+    const following = aftermath()([messageOf(spec)]);
+    writer.head({ status: 200, headers: {}, isWhole: false });
+    writer.event(writeEvents(helloEvents()));
+    writer.end('ok');
+    await following;
+    expect(await responses.find(responseIdOf(spec.requestId), 'key_1')).toMatchObject({ status: 'completed' });
+  });
+
+  test('is tried again when SQL does not take it, with everything still there', async () => {
+    const spec = responseSpec({ isBackground: true });
+    await answer(spec);
+    const refusing: ResponseStore = { ...responses, insert: () => Promise.reject(new Error('SQL is away')) };
+    await expect(aftermath({ responses: refusing })([messageOf(spec)])).rejects.toThrow('SQL is away');
+    await aftermath()([messageOf(spec)]);
+    expect(await responses.find(responseIdOf(spec.requestId), 'key_1')).toMatchObject({ status: 'completed' });
+  });
+
+  test('is given up in the end: it does not hold up the books', async () => {
+    const spec = responseSpec();
+    await answer(spec);
+    const refusing: ResponseStore = { ...responses, insert: () => Promise.reject(new Error('never')) };
+    const follow = aftermath({ responses: refusing });
+    let tries = 1;
+    while ((await follow([messageOf(spec)]).catch(() => 'again')) === 'again') tries += 1;
+    expect(tries).toBe(20);
+    expect(log.join()).toContain('a response could not be kept');
+  });
+
+  test('is given up at once when it is too large', async () => {
+    const spec = responseSpec();
+    await answer(spec);
+    await aftermath({ maxAnswerBytes: 10 })([messageOf(spec)]);
+    expect(log.join()).toContain('larger than 10 bytes');
+  });
+
+  test('that failed is kept where nobody waited for it, and only there', async () => {
+    for (const isBackground of [true, false]) {
+      const spec = responseSpec({ isBackground });
+      const writer = await begin(spec);
+      writer.fail(createFailure('upstream_server_error', 'It broke.'));
+      await writer.settled();
+      await aftermath()([messageOf(spec, 'upstream_server_error')]);
+      const id = responseIdOf(spec.requestId);
+      const kept = await responses.find(id, 'key_1');
+      expect(kept).toEqual(isBackground ? expect.objectContaining({ status: 'failed' }) : null);
+      expect(await eventsOf(id)).toEqual(isBackground ? ['response.failed'] : []);
+    }
+  });
+
+  test('of which nothing is left is passed over', async () => {
+    const spec = responseSpec();
+    await aftermath()([messageOf(spec, 'request_cancelled')]);
+    expect(log).toEqual([]);
+    await aftermath()([messageOf(spec)]);
+    expect(log.join()).toContain('a response was lost with Redis');
+  });
+});
+
+describe('a request that nobody waited for', () => {
+  test.each([
+    ['ok', 'request.completed'],
+    ['upstream_server_error', 'request.failed'],
+    ['request_cancelled', 'request.cancelled'],
+  ])('that ended with %s is told of once as %s', async (outcome, type) => {
+    const { response: _, ...spec } = responseSpec({}, { isAnnounced: true });
+    const follow = aftermath();
+    for (let time = 0; time < 2; time++) await follow([messageOf(spec, outcome)]);
+    expect(await eventsOf(spec.requestId)).toEqual([type]);
+  });
+
+  test('others are not told of', async () => {
+    const { response: _, ...spec } = responseSpec();
+    const message = messageOf(spec);
+    expect(message.request).not.toHaveProperty('aftermath');
+    await aftermath()([message]);
+    expect(await eventsOf(spec.requestId)).toEqual([]);
+  });
+});
+
+describe('the lock of a conversation', () => {
+  test('is held by one request, and given up or taken over by whom it belongs to', async () => {
+    const [first, second, third] = [responseSpec(), responseSpec(), responseSpec()];
+    expect(await lock.take('conv_1', first)).toBeNull();
+    // The same command, sent again after a lost connection.
+    expect(await lock.take('conv_1', first)).toBeNull();
+    expect(await lock.take('conv_1', second)).toEqual({ requestId: first.requestId, acceptedAtMs: first.acceptedAtMs });
+    await lock.release('conv_1', second);
+    expect(await lock.take('conv_1', second)).not.toBeNull();
+    expect(await lock.takeOver('conv_1', first, second)).toBe(true);
+    expect(await lock.takeOver('conv_1', first, third)).toBe(false);
+    await lock.release('conv_1', second);
+    expect(await lock.take('conv_1', third)).toBeNull();
+  });
+});

@@ -1,0 +1,140 @@
+// The circuit of one deployment as two workers share it (src/routing/circuits.ts has its states).
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type CircuitSettings, type Circuits, createCircuits } from '#src/routing/circuits.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const keyspace = createKeyspace('test');
+let redis: TestRedis;
+let one: Circuits;
+let other: Circuits;
+
+beforeAll(async () => {
+  redis = await startTestRedis();
+});
+afterAll(() => redis.stop());
+beforeEach(async () => {
+  await redis.client.flushall();
+  const create = () => createCircuits(redis.client, keyspace, (error) => expect.unreachable(error.message));
+  [one, other] = [create(), create()];
+});
+
+const ID = 'a/b';
+const SETTINGS: CircuitSettings = {
+  failures: 3,
+  windowMs: 10_000,
+  cooldownMs: 150,
+  maxCooldownMs: 400,
+  refusalCooldownMs: 60_000,
+};
+
+/** Reports are sent and not waited for: Redis answers in order. */
+async function fail(circuits: Circuits, times: number, kind: 'failure' | 'refusal' = 'failure'): Promise<void> {
+  const code = kind === 'refusal' ? 'upstream_credential_refused' : 'upstream_server_error';
+  for (let count = 0; count < times; count++) circuits.reportFailure(ID, SETTINGS, kind, code);
+  await redis.client.ping();
+}
+
+const cooldownMs = async () => Number(await redis.client.hget(keyspace.openCircuits, ID)) - Date.now();
+const cooledDown = () => waitFor('the cooldown to be over', async () => (await cooldownMs()) < 0);
+
+async function mayCall(circuits: Circuits, hasAlternative = true): Promise<boolean> {
+  await circuits.refresh();
+  return (await circuits.check(ID, hasAlternative)).kind === 'closed';
+}
+
+describe('a circuit that is closed', () => {
+  test('lets everybody through, and costs nothing', async () => {
+    one.reportSuccess(ID);
+    expect(await mayCall(one)).toBe(true);
+    expect(await redis.client.keys('*')).toEqual([]);
+  });
+
+  test('is opened by failures of several workers together', async () => {
+    await fail(one, 2);
+    expect(await mayCall(other)).toBe(true);
+    await fail(other, 1);
+    expect(await mayCall(one)).toBe(false);
+    expect(one.isOpen(ID)).toBe(true);
+  });
+
+  test('stays closed while most calls succeed', async () => {
+    for (let count = 0; count < 20; count++) one.reportSuccess(ID);
+    await fail(one, 10);
+    expect(await mayCall(one)).toBe(true);
+  });
+
+  test('is opened by one refusal, for as long as people need', async () => {
+    await fail(one, 1, 'refusal');
+    const state = await other.refresh().then(() => other.check(ID, true));
+    expect(state).toMatchObject({ kind: 'open', code: 'upstream_credential_refused' });
+    expect(await cooldownMs()).toBeGreaterThan(55_000);
+  });
+});
+
+describe('a circuit that is open', () => {
+  beforeEach(() => fail(one, 3));
+
+  test('lets nobody through who has somewhere else to go', async () => {
+    expect(await mayCall(one)).toBe(false);
+    expect(await mayCall(other)).toBe(false);
+  });
+
+  test('lets one through a second of those who have not', async () => {
+    expect(await mayCall(one, false)).toBe(true);
+    expect(await mayCall(other, false)).toBe(false);
+    expect(await mayCall(one, false)).toBe(false);
+  });
+
+  test('forgets the failures of calls that began before it opened', async () => {
+    const before = await cooldownMs();
+    await fail(other, 10);
+    expect(await cooldownMs()).toBeLessThanOrEqual(before);
+  });
+
+  test('closes when a call succeeds', async () => {
+    await other.refresh();
+    other.reportSuccess(ID);
+    await redis.client.ping();
+    expect(await mayCall(one)).toBe(true);
+    expect(await redis.client.keys('*')).toEqual([]);
+  });
+});
+
+describe('a circuit whose cooldown is over', () => {
+  beforeEach(async () => {
+    await fail(one, 3);
+    await cooledDown();
+  });
+
+  test('stands in its place in plans again, and lets one call through at a time', async () => {
+    await Promise.all([one.refresh(), other.refresh()]);
+    expect(one.isOpen(ID)).toBe(false);
+    const states = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => [one, other][index % 2]!.check(ID, true)),
+    );
+    expect(states.filter(({ kind }) => kind === 'closed')).toHaveLength(1);
+  });
+
+  test('is closed by the probe’s success', async () => {
+    expect(await mayCall(one)).toBe(true);
+    one.reportSuccess(ID);
+    await redis.client.ping();
+    expect([await mayCall(other), await mayCall(other), await mayCall(one)]).toEqual([true, true, true]);
+  });
+
+  test('is opened by its failure, for twice as long, up to the longest', async () => {
+    const seen: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      expect(await mayCall(other)).toBe(true);
+      await fail(other, 1);
+      seen.push(await cooldownMs());
+      await cooledDown();
+    }
+    expect(seen[0]).toBeGreaterThan(200);
+    expect(seen[0]).toBeLessThanOrEqual(300);
+    expect(seen[2]).toBeGreaterThan(300);
+    expect(seen[2]).toBeLessThanOrEqual(400);
+  });
+});

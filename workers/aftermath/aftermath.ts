@@ -1,0 +1,105 @@
+// What follows from an outcome beside the books: responses that are kept, events of requests that nobody waited for. Called
+// before the message leaves the ledger's stream, so a crash at any point repeats it, and everything here may be repeated.
+import { appendEvent } from '#src/batches/event-outbox.ts';
+import type { LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
+import { readAnswer } from '#src/reply/read-answer.ts';
+import type { ReplyLog } from '#src/reply/reply-log.ts';
+import type { RequestStore, RequestView } from '#src/reply/request-store.ts';
+import type { ConversationLock } from '#src/responses/conversation-lock.ts';
+import type { ResponseStore } from '#src/responses/response-store.ts';
+import type { Database } from '#src/storage/database.ts';
+import type { Logger } from '#src/telemetry/logger.ts';
+import { writeResponse } from './write-response.ts';
+
+export interface AftermathOptions {
+  database: Database;
+  responses: ResponseStore;
+  store: RequestStore;
+  replyLog: ReplyLog;
+  lock: ConversationLock;
+  /** A larger answer is not kept. */
+  maxAnswerBytes: number;
+  logger: Logger;
+}
+
+/** Several at once: each is some turns to Redis and one transaction. */
+const AT_ONCE = 8;
+/** A response that cannot be written must not hold up the books for ever; retries come after up to ten seconds each. */
+const MAX_TRIES = 20;
+/** The outcome may reach the books before the last frame reaches the log. */
+const LAST_FRAME_MS = 2_000;
+const POLL_MS = 20;
+
+export function createAftermath(options: AftermathOptions): (messages: readonly LedgerMessage[]) => Promise<void> {
+  const tries = new Map<string, number>();
+
+  /** Rejects while it is worth another try. */
+  async function follow(outcome: RequestOutcome): Promise<void> {
+    const { requestId } = outcome;
+    try {
+      await Promise.all([announce(options, outcome), keep(options, outcome)]);
+      tries.delete(requestId);
+    } catch (error) {
+      const count = (tries.get(requestId) ?? 0) + 1;
+      tries.set(requestId, count);
+      if (count < MAX_TRIES && !(error instanceof RangeError)) throw error;
+      tries.delete(requestId);
+      options.logger.error({ err: error, request_id: requestId }, 'a response could not be kept');
+    }
+  }
+
+  return async (messages) => {
+    const outcomes = messages.flatMap(({ request }) => (request?.aftermath === undefined ? [] : [request]));
+    for (let from = 0; from < outcomes.length; from += AT_ONCE) {
+      const ends = await Promise.allSettled(outcomes.slice(from, from + AT_ONCE).map(follow));
+      const failed = ends.find((end) => end.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    }
+  };
+}
+
+async function announce({ database }: AftermathOptions, outcome: RequestOutcome): Promise<void> {
+  if (outcome.aftermath?.isAnnounced !== true) return;
+  const { requestId, keyId, finishedAtMs } = outcome;
+  const id = `evt_${requestId.slice('req_'.length)}`;
+  await appendEvent(database, { id, type: eventOf(outcome), keyId, subjectId: requestId, atMs: finishedAtMs });
+}
+
+/** Named as `GET /v1/requests/{id}` names the status. */
+function eventOf({ outcome }: RequestOutcome): string {
+  if (outcome === 'ok') return 'request.completed';
+  return outcome === 'request_cancelled' ? 'request.cancelled' : 'request.failed';
+}
+
+async function keep(options: AftermathOptions, outcome: RequestOutcome): Promise<void> {
+  if (outcome.aftermath?.hasResponse !== true) return;
+  const { store, replyLog, lock, responses, logger, maxAnswerBytes } = options;
+  const { requestId } = outcome;
+  const view = await whenOver(store, requestId);
+  const keeping = view?.spec.response;
+  if (view === null || keeping === undefined) {
+    // Nothing is left of a request that its client took back before its turn.
+    if (outcome.outcome !== 'request_cancelled')
+      logger.error({ request_id: requestId }, 'a response was lost with Redis');
+    return;
+  }
+  const { spec } = view;
+  const [body, answer] = await Promise.all([
+    store.readBody(requestId),
+    readAnswer(replyLog, requestId, maxAnswerBytes),
+  ]);
+  await writeResponse(responses, { outcome, spec, keeping, body, answer });
+  if (keeping.conversationId !== null) await lock.release(keeping.conversationId, spec);
+  await store.shorten(requestId, keeping.afterwardsMs);
+}
+
+/** Null for one that is gone. Throws where it does not end: its last frame may come yet, or another delivery has it. */
+async function whenOver(store: RequestStore, requestId: string): Promise<RequestView | null> {
+  const untilMs = Date.now() + LAST_FRAME_MS;
+  for (;;) {
+    const view = await store.read(requestId);
+    if (view === null || view.state === 'done') return view;
+    if (Date.now() > untilMs) throw new Error(`${requestId} has an outcome and has not ended`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}

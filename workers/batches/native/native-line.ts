@@ -1,0 +1,82 @@
+// What a line is to a vendor's batch: where it would go, what is sent there, and what came of it.
+import type { NativeChunk } from '#src/batches/native-chunk.ts';
+import type { Deployment } from '#src/config/catalogue.ts';
+import { type Failure, isFailure } from '#src/contracts/failure.ts';
+import type { RequestSpec } from '#src/contracts/request-record.ts';
+import type { RouteStep } from '#src/contracts/route-plan.ts';
+import type { BatchProtocol } from '#src/protocols/batch-protocol.ts';
+import { findBatchProtocol } from '#src/protocols/batch-registry.ts';
+import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
+import { findProtocolRoute, type ProtocolRoute } from '#src/protocols/registry.ts';
+import type { BatchContext } from '../batch-context.ts';
+import { createLineRequest, type LineOrigin, specOfLine } from '../line-request.ts';
+import type { RunnableLine } from '../line-runner.ts';
+
+/** Lines of one target can share a chunk. */
+export interface NativeTarget {
+  deployment: Deployment;
+  upstreamModel: string;
+  route: ProtocolRoute;
+  protocol: BatchProtocol;
+}
+
+/** The first try of a line is its vendor's: what runs it after that counts from the next. */
+export const NATIVE_TRY = 1;
+
+/** Null for a line that runs as an ordinary request, or that would be refused as one. */
+export function findTarget(context: BatchContext, origin: LineOrigin, line: RunnableLine): NativeTarget | null {
+  const spec = createLineRequest(context, origin, line, NATIVE_TRY);
+  const step = isFailure(spec) ? undefined : spec.plan.steps[0];
+  const target = step === undefined ? null : targetOf(context, origin, step);
+  return target?.deployment.hasNativeBatches ? target : null;
+}
+
+/** Null where the configuration does not have it (any more). */
+export function targetOf(
+  { catalogue }: BatchContext,
+  { client }: LineOrigin,
+  { deployment: id, upstreamModel }: Pick<RouteStep, 'deployment' | 'upstreamModel'>,
+): NativeTarget | null {
+  const deployment = catalogue.deployments.get(id);
+  if (deployment === undefined) return null;
+  const route = findProtocolRoute(client.name, deployment.provider.protocols);
+  const protocol = route === null ? null : findBatchProtocol(route.vendor.name);
+  return route === null || protocol === null ? null : { deployment, upstreamModel, route, protocol };
+}
+
+/** Deployment and model decide the protocol too. */
+export function keyOf({ deployment, upstreamModel }: NativeTarget): string {
+  return `${deployment.id} ${upstreamModel}`;
+}
+
+/** The request that the line is while its vendor has it; the same whenever it is asked for. */
+export function nativeSpec(
+  context: BatchContext,
+  origin: LineOrigin,
+  line: RunnableLine,
+  chunk: Pick<NativeChunk, 'deployment' | 'provider' | 'upstreamModel' | 'createdAtMs'>,
+): RequestSpec | Failure {
+  const facts = origin.client.readRequest(line.value, { path: origin.batch.endpoint, query: {} });
+  if (isFailure(facts)) return facts;
+  const { deployment, provider, upstreamModel } = chunk;
+  const plan = { steps: [{ deployment, provider, upstreamModel, model: facts.model }] };
+  return { ...specOfLine(context, origin, facts, plan, line.number, NATIVE_TRY), acceptedAtMs: chunk.createdAtMs };
+}
+
+/** The vendor's request, and the way back of its answer. */
+export async function prepareNative(
+  context: BatchContext,
+  { key }: LineOrigin,
+  { route, deployment, upstreamModel }: NativeTarget,
+  spec: RequestSpec,
+  line: RunnableLine,
+): Promise<PreparedCall | Failure> {
+  const body = await context.fileResolver.resolve(key.id, { bytes: line.body, value: line.value });
+  if (isFailure(body)) return body;
+  return prepareCall(route, deployment.provider.dialect, {
+    ...spec,
+    body: body.bytes,
+    upstreamModel,
+    cures: new Set(),
+  });
+}

@@ -1,0 +1,139 @@
+// What came of lines at their vendor: answers in the client's protocol, failures, and the books. Safe to repeat: the
+// same results give the same entries, and the books take each attempt once.
+import type { LineResult } from '#src/batches/line-result.ts';
+import type { NativeChunk } from '#src/batches/native-chunk.ts';
+import type { OpenLine } from '#src/batches/run-position.ts';
+import { type Failure, isFailure } from '#src/contracts/failure.ts';
+import { ruleOf } from '#src/contracts/failure-table.ts';
+import type { LedgerMessage, LedgerState } from '#src/contracts/ledger-entry.ts';
+import { chargeOf } from '#src/contracts/money.ts';
+import type { RequestSpec } from '#src/contracts/request-record.ts';
+import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
+import { attemptEntry, requestOutcome } from '#src/ledger/messages.ts';
+import type { VendorLine } from '#src/protocols/batch-protocol.ts';
+import { isCurable } from '#src/protocols/prepare-call.ts';
+import type { RelayedBody, Translation } from '#src/protocols/protocol.ts';
+import { createTranslation } from '#src/protocols/translate.ts';
+import type { BatchContext } from '../batch-context.ts';
+import type { LineOrigin } from '../line-request.ts';
+import type { RunnableLine } from '../line-runner.ts';
+import { createLinePricing, type LinePricing } from './line-pricing.ts';
+import { NATIVE_TRY, type NativeTarget, nativeSpec } from './native-line.ts';
+
+export interface SettledLine {
+  line: OpenLine & { customId: string };
+  /** Null: it runs as an ordinary request. */
+  result: LineResult | null;
+  /** For the books; null when nothing was asked of the vendor. */
+  message: LedgerMessage | null;
+  chargeUnits: number;
+}
+
+export interface SettleInput {
+  context: BatchContext;
+  origin: LineOrigin;
+  target: NativeTarget;
+  chunk: NativeChunk;
+}
+
+interface LineAttempt extends SettleInput {
+  line: RunnableLine;
+  spec: RequestSpec;
+  pricing: LinePricing;
+}
+
+export function settleLine(input: SettleInput, line: RunnableLine, ended: VendorLine): SettledLine {
+  if (ended.kind === 'not-run') return { line, result: null, message: null, chargeUnits: 0 };
+  const attempt = attemptOf(input, line);
+  if (isFailure(attempt)) return { line, result: null, message: null, chargeUnits: 0 };
+  const { body, usage, failure } = readAnswer(attempt, ended);
+  const { message, chargeUnits } = book(attempt, failure?.code ?? 'ok', usage, usage.isEstimated ? 'estimated' : 'settled');
+  return { line, result: resultOf(attempt, body, failure), message, chargeUnits };
+}
+
+/** Nobody knows whether the vendor has run it: what it may cost. */
+export function estimateLine(input: SettleInput, line: RunnableLine): SettledLine {
+  const attempt = attemptOf(input, line);
+  if (isFailure(attempt)) return { line, result: null, message: null, chargeUnits: 0 };
+  return { line, result: null, ...book(attempt, 'request_cancelled', estimatedUsage(attempt.spec), 'unsettled') };
+}
+
+/** Ten-thousandths of a dollar that a line will cost at most, as far as its request says. */
+export function estimateCharge({ context, target }: SettleInput, spec: RequestSpec): number {
+  return chargeOf(createLinePricing(context.catalogue, target).costOf(estimatedUsage(spec)));
+}
+
+function attemptOf(input: SettleInput, line: RunnableLine): LineAttempt | Failure {
+  const spec = nativeSpec(input.context, input.origin, line, input.chunk);
+  if (isFailure(spec)) return spec;
+  return { ...input, line, spec, pricing: createLinePricing(input.context.catalogue, input.target) };
+}
+
+function estimatedUsage(spec: RequestSpec): Usage {
+  const { estimatedInputTokens: inputTokens, estimatedOutputTokens: outputTokens } = spec;
+  return { ...NO_USAGE, inputTokens, outputTokens, isEstimated: true };
+}
+
+function readAnswer(
+  { target, spec, line, pricing }: LineAttempt,
+  { status, body }: Extract<VendorLine, { kind: 'answered' }>,
+): RelayedBody {
+  const { route, deployment } = target;
+  const provider = deployment.provider.name;
+  if (status >= 300) {
+    const failure = route.vendor.readFailure({ status, headers: {} }, body, Date.now());
+    return { body, usage: NO_USAGE, failure: { ...failure, provider } };
+  }
+  const relayed = translationOf(target, spec, line).relayBody(body, {
+    usageDelivery: spec.usageDelivery,
+    choices: spec.choices,
+    estimatedInputTokens: spec.estimatedInputTokens,
+    priceUsage: pricing.priceUsage,
+  });
+  const { failure } = relayed;
+  return failure === undefined ? relayed : { ...relayed, failure: { ...failure, upstreamStatus: status, provider } };
+}
+
+function translationOf({ route }: NativeTarget, spec: RequestSpec, line: RunnableLine): Translation {
+  const { client, pair } = route;
+  if (pair === null) return client.passThrough;
+  const { requestId, acceptedAtMs } = spec;
+  const createdAt = Math.floor(acceptedAtMs / 1_000);
+  return createTranslation(pair, { requestId, createdAt, clientBody: line.value }, { requestId });
+}
+
+/** What another call could cure is left to an ordinary request, with its retries and its fallbacks. */
+function resultOf({ origin, spec, target }: LineAttempt, body: Buffer, failure?: Failure): LineResult | null {
+  const { requestId } = spec;
+  if (failure === undefined) return { kind: 'answered', requestId, status: 200, body };
+  const { retry, fallback } = ruleOf(failure.code);
+  const isCurableHere = failure.cure !== undefined && isCurable(target.route, failure.cure);
+  if (retry || fallback || isCurableHere) return null;
+  const encoded = origin.client.encodeFailure(failure, requestId);
+  return { kind: 'answered', requestId, status: encoded.status, body: encoded.body };
+}
+
+function book({ chunk, spec, pricing }: LineAttempt, outcome: string, usage: Usage, state: LedgerState) {
+  const step = spec.plan.steps[0]!;
+  const { createdAtMs: startedAtMs } = chunk;
+  const now = Date.now();
+  const cost = pricing.costOf(usage);
+  const facts = { spec, step, attempt: NATIVE_TRY, startedAtMs };
+  const attempt = attemptEntry(facts, {
+    state,
+    outcome,
+    usage,
+    cost,
+    firstByteMs: null,
+    durationMs: now - startedAtMs,
+  });
+  const request = requestOutcome(spec, {
+    outcome,
+    answeredBy: outcome === 'ok' ? step : null,
+    attempts: 1,
+    cost,
+    timeline: [{ kind: 'attempt', untilMs: now, provider: step.provider, attempt: NATIVE_TRY, outcome }],
+    finishedAtMs: now,
+  });
+  return { message: { attempt, request }, chargeUnits: request.chargeUnits };
+}

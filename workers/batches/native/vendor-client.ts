@@ -1,0 +1,115 @@
+// HTTP to the vendors' batch APIs: a few calls a minute, some of them large.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { Agent, request } from 'undici';
+import type { Provider } from '#src/config/catalogue.ts';
+import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import { type BatchCall, parseJson } from '#src/protocols/batch-protocol.ts';
+import { credential, withQuery } from '#src/protocols/prepare-call.ts';
+import type { VendorProtocol } from '#src/protocols/protocol.ts';
+import { joinPaths } from '../../inference/upstream.ts';
+
+/** One vendor account as its batch API is reached. */
+export interface VendorAccess {
+  provider: Provider;
+  vendor: VendorProtocol;
+}
+
+export interface VendorClient {
+  /** The parsed body of a 2xx answer; a failure for everything else. */
+  ask(access: VendorAccess, call: BatchCall, headers?: Readonly<Record<string, string>>): Promise<VendorAnswer>;
+  /** The bytes of a 2xx answer as they come. Throws a FetchFault for everything else. */
+  open(access: VendorAccess, call: BatchCall): Promise<Readable>;
+  close(): Promise<void>;
+}
+
+export type VendorAnswer = { kind: 'answered'; value: unknown } | { kind: 'failed'; failure: Failure };
+
+/** A result that could not be fetched; it is tried again. */
+export class FetchFault extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.name = 'FetchFault';
+    this.failure = failure;
+  }
+}
+
+/** A chunk of 32 MB over a slow line, and the vendor's own look at it. */
+const CALL_LIMIT_MS = 120_000;
+const IDLE_LIMIT_MS = 60_000;
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** @param signal ends everything that is under way. */
+export function createVendorClient(signal: AbortSignal): VendorClient {
+  const agent = new Agent({ bodyTimeout: IDLE_LIMIT_MS, headersTimeout: CALL_LIMIT_MS, connections: 4 });
+
+  async function send({ provider, vendor }: VendorAccess, call: BatchCall, more: Readonly<Record<string, string>>) {
+    const { origin, pathname } = new URL(provider.baseUrl);
+    const { dialect } = provider;
+    return request(`${origin}${joinPaths(pathname, withQuery(call.path, dialect.query))}`, {
+      method: call.method,
+      dispatcher: agent,
+      signal,
+      headers: {
+        accept: 'application/json',
+        ...(call.contentType === undefined ? {} : { 'content-type': call.contentType }),
+        ...vendor.headers,
+        ...credential(vendor.credentialHeaders, dialect),
+        ...more,
+        ...provider.headers,
+        'user-agent': 'sluice',
+      },
+      body: call.body ?? null,
+    });
+  }
+
+  function failureOf({ provider, vendor }: VendorAccess, status: number, headers: IncomingHttpHeaders, body: Buffer) {
+    return {
+      ...vendor.readFailure({ status, headers }, body, Date.now()),
+      upstreamStatus: status,
+      provider: provider.name,
+    };
+  }
+
+  return {
+    async ask(access, call, headers = {}) {
+      try {
+        const answer = await send(access, call, headers);
+        const body = await collect(answer.body, MAX_ANSWER_BYTES);
+        if (answer.statusCode < 300) return { kind: 'answered', value: parseJson(body) };
+        return { kind: 'failed', failure: failureOf(access, answer.statusCode, answer.headers, body) };
+      } catch (error) {
+        return { kind: 'failed', failure: unreachable(access, error as Error) };
+      }
+    },
+    async open(access, call) {
+      const answer = await send(access, call, {}).catch((error: Error) => {
+        throw new FetchFault(unreachable(access, error));
+      });
+      if (answer.statusCode < 300) return answer.body;
+      const body = await collect(answer.body, MAX_ANSWER_BYTES);
+      throw new FetchFault(failureOf(access, answer.statusCode, answer.headers, body));
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** Throws when there is more than `maxBytes`. */
+export async function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > maxBytes) throw new RangeError(`the vendor's answer is larger than ${maxBytes} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Whether the vendor has taken the call nobody knows. */
+function unreachable({ provider }: VendorAccess, error: Error): Failure {
+  const message = `The provider could not be reached: ${error.message}.`;
+  return createFailure('upstream_unreachable', message, { provider: provider.name });
+}

@@ -1,0 +1,32 @@
+// Opens what the dispatcher of webhooks needs and starts it.
+import type { Registry } from 'prom-client';
+import type { Runtime } from '#src/config/runtime.ts';
+import { openDatabase } from '#src/storage/database.ts';
+import type { Logger } from '#src/telemetry/logger.ts';
+import { createWebhookMetrics } from '#src/telemetry/webhook-metrics.ts';
+import { startWebhooks } from '#src/webhooks/start-webhooks.ts';
+
+/** @param owner names this process in leases. */
+export async function deliverWebhooks(
+  runtime: Runtime,
+  owner: string,
+  logger: Logger,
+  registry: Registry,
+): Promise<{ stop(): Promise<void> }> {
+  const onError = (error: Error) => logger.warn({ err: error }, 'webhook connection trouble');
+  const database = await openDatabase(runtime.databaseUrl, onError);
+  const webhooks = await startWebhooks({
+    owner,
+    database,
+    settings: runtime.configuration.webhooks,
+    secretsKey: runtime.environment.secretsKey,
+    logger,
+    metrics: createWebhookMetrics(registry),
+  });
+  return {
+    async stop() {
+      await webhooks.stop();
+      await database.destroy();
+    },
+  };
+}

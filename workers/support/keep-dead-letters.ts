@@ -1,0 +1,92 @@
+// Takes the dead letters out of the ledger's messages and keeps them, with their bodies as the configuration wants them.
+// Called before a message leaves the stream, so a crash at any point repeats it: a letter is written once all the same,
+// and its body goes from Redis only after that.
+import type { LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
+import type { BodySeal } from '#src/dead-letters/body-seal.ts';
+import { type DeadLetter, deadLetterOf } from '#src/dead-letters/dead-letter.ts';
+import type { DeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
+import type { LeftBodies } from '#src/reply/left-bodies.ts';
+
+export interface DeadLetterKeeper {
+  store: DeadLetterStore;
+  seal: BodySeal;
+  bodies: LeftBodies;
+  onKept: (code: string) => void;
+  onError: (error: Error) => void;
+}
+
+type Letter = Omit<DeadLetter, 'body'>;
+
+/** Bodies that are in memory at once, by their size, and letters of one statement. */
+const GROUP_BYTES = 16 * 1024 * 1024;
+const GROUP_LETTERS = 64;
+/** Until a request's last frame is surely in Redis: its outcome may reach the books first. */
+const RELEASE_AGAIN_MS = 1_000;
+
+/** Rejects while SQL or Redis is away. */
+export async function keepDeadLetters(keeper: DeadLetterKeeper, messages: readonly LedgerMessage[]): Promise<void> {
+  const letters = messages.flatMap(({ request, deadLetter }) =>
+    deadLetter === undefined ? [] : [deadLetterOf(deadLetter, request as RequestOutcome)],
+  );
+  if (letters.length === 0) return;
+  const sizes = keeper.seal.keepsBodies
+    ? await keeper.bodies.sizes(letters.map(({ spec }) => spec.requestId))
+    : letters.map(() => 0);
+  for (const group of groupsOf(letters, sizes)) await keepGroup(keeper, group);
+}
+
+function groupsOf(letters: readonly Letter[], sizes: readonly number[]): Letter[][] {
+  const groups: Letter[][] = [];
+  let bytes = 0;
+  for (const [index, letter] of letters.entries()) {
+    const group = groups.at(-1);
+    const isFull = group === undefined || group.length >= GROUP_LETTERS || bytes + sizes[index]! > GROUP_BYTES;
+    if (isFull) bytes = 0;
+    bytes += sizes[index]!;
+    if (isFull) groups.push([letter]);
+    else group.push(letter);
+  }
+  return groups;
+}
+
+async function keepGroup({ store, seal, bodies, onKept, onError }: DeadLetterKeeper, group: Letter[]): Promise<void> {
+  const letters = await Promise.all(
+    group.map(async (letter) => {
+      const { requestId } = letter.spec;
+      const body = seal.keepsBodies ? await bodies.read(requestId) : null;
+      return { letter, body: seal.close(body, requestId) };
+    }),
+  );
+  await insert(store, letters, onError);
+  for (const { failure } of group) onKept(failure.code);
+  for (const { spec } of group) {
+    // Whoever keeps its response has the body until that is written.
+    if (spec.response === undefined) void releaseBody(bodies, spec.requestId).catch(onError);
+  }
+}
+
+/** A letter that SQL refuses, and not its neighbours, is given up: it must not hold up the books for ever. */
+async function insert(
+  store: DeadLetterStore,
+  letters: Parameters<DeadLetterStore['insert']>[0],
+  onError: (error: Error) => void,
+): Promise<void> {
+  try {
+    await store.insert(letters);
+  } catch (error) {
+    if (letters.length > 1) {
+      for (const letter of letters) await insert(store, [letter], onError);
+      return;
+    }
+    // Rejects while SQL is away.
+    await store.find(letters[0]!.letter.spec.requestId);
+    onError(error as Error);
+  }
+}
+
+/** What a crash leaves expires with the record. */
+async function releaseBody(bodies: LeftBodies, requestId: string): Promise<void> {
+  if (await bodies.release(requestId)) return;
+  await new Promise((resolve) => setTimeout(resolve, RELEASE_AGAIN_MS).unref());
+  await bodies.release(requestId);
+}
