@@ -6,7 +6,8 @@
 //             else to go waits for it; one of them a second passes all the same, so that a vendor that is well again is
 //             not waited for.
 // half open   cooldown over: one call at a time passes, the probe. Its success closes the circuit, its failure opens it
-//             again, its silence lets the next one through after PROBE_MS.
+//             again; one that tells nothing (the client left, its request was bad) lets the next one through at once,
+//             and silence after PROBE_MS.
 //
 // A healthy deployment costs nothing here: successes are counted in the process and reported with the next failure.
 import type { FailureCode } from '../contracts/failure-table.ts';
@@ -38,6 +39,8 @@ export interface Circuits {
   check(circuit: string, hasAlternative: boolean): Promise<CircuitState>;
   reportSuccess(circuit: string): void;
   reportFailure(circuit: string, settings: CircuitSettings, kind: 'failure' | 'refusal', code: FailureCode): void;
+  /** The call ended without telling anything about the deployment. Was it the probe, the next call is one. */
+  reportUndecided(circuit: string): void;
   /** Reads the snapshot; called on a timer by whoever owns the process. */
   refresh(): Promise<void>;
 }
@@ -101,6 +104,11 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
       const good = takeSuccesses(circuit, windowMs);
       const args = [kind, code, good, windowMs, failures, cooldownMs, maxCooldownMs, refusalCooldownMs];
       report(circuit, args).catch(onError);
+    },
+
+    reportUndecided(circuit) {
+      // Another call's probe may be forgotten with it: then two are under way, which harms nobody.
+      if (openUntilMs.has(circuit)) redis.hdel(keyspace.circuit(circuit), 'probe').catch(onError);
     },
 
     async refresh() {

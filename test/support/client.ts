@@ -33,6 +33,8 @@ export interface Wanted {
   prompt?: string;
   model?: string;
   stream?: boolean;
+  /** Default: chat completions. */
+  path?: string;
   /** In place of a chat request with `prompt`. */
   body?: string | Buffer | object;
   /** More members of the chat request. */
@@ -92,7 +94,7 @@ class Call implements OpenAnswer {
   }
 
   async #run(url: string, wanted: Wanted): Promise<void> {
-    const { statusCode, headers, body } = await request(`${url}/v1/chat/completions`, {
+    const { statusCode, headers, body } = await request(url + (wanted.path ?? '/v1/chat/completions'), {
       method: 'POST',
       dispatcher: this.#agent,
       signal: this.#aborter.signal,

@@ -88,7 +88,11 @@ export interface EndedRequest {
 }
 
 /** Resolves when all of them have their outcome in the books. */
-export async function endsOf(broker: TestBroker, admitted: readonly Offered[], limitMs: number): Promise<EndedRequest[]> {
+export async function endsOf(
+  broker: TestBroker,
+  admitted: readonly Offered[],
+  limitMs: number,
+): Promise<EndedRequest[]> {
   const ids = new Set(admitted.map(({ id }) => id!));
   await waitFor(
     `the end of ${ids.size} requests`,
@@ -100,7 +104,11 @@ export async function endsOf(broker: TestBroker, admitted: readonly Offered[], l
   );
   const [requests, attempts] = await Promise.all([
     broker.database.selectFrom('requests').selectAll().execute(),
-    broker.database.selectFrom('ledger_entries').select(['request_id', 'started_at']).where('attempt', '=', 1).execute(),
+    broker.database
+      .selectFrom('ledger_entries')
+      .select(['request_id', 'started_at'])
+      .where('attempt', '=', 1)
+      .execute(),
   ]);
   const starts = new Map(attempts.map((row) => [row.request_id, Number(row.started_at)]));
   return requests
@@ -115,7 +123,11 @@ export async function endsOf(broker: TestBroker, admitted: readonly Offered[], l
 }
 
 /** By how much each forecast was wrong, as a part of the wait that it was about; smallest first. */
-export function forecastErrors(admitted: readonly Offered[], ended: readonly EndedRequest[], leastMs = 1_000): number[] {
+export function forecastErrors(
+  admitted: readonly Offered[],
+  ended: readonly EndedRequest[],
+  leastMs = 1_000,
+): number[] {
   const starts = new Map(ended.map(({ id, startedAtMs }) => [id, startedAtMs]));
   return admitted
     .flatMap(({ id, forecast }) => {

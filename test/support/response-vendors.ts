@@ -2,7 +2,7 @@
 // can be asked of all.
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import type { Simulator } from '#src/simulator/simulator.ts';
-import { PRICE, RETRIES, VENDOR_KEY } from './vendors.ts';
+import { deployment, RETRIES, VENDOR_KEY } from './vendors.ts';
 
 /** Model of the configuration → the protocol that its vendor speaks. */
 export const RESPONSE_MODELS = [
@@ -15,11 +15,14 @@ export const RESPONSE_MODELS = [
 export function responseConfiguration(simulator: Simulator): ConfigurationInput {
   const providers = RESPONSE_MODELS.map(({ model, protocol }) => {
     const path = protocol.startsWith('openai') ? '/v1' : '';
-    const provider = { protocols: [protocol], base_url: `${simulator.url}${path}`, api_key: VENDOR_KEY, retries: RETRIES };
+    const provider = {
+      protocols: [protocol],
+      base_url: `${simulator.url}${path}`,
+      api_key: VENDOR_KEY,
+      retries: RETRIES,
+    };
     return [model, provider] as const;
   });
-  const models = RESPONSE_MODELS.map(({ model, upstream }) => {
-    return [model, { deployments: [{ provider: model, model: upstream, price: PRICE }] }] as const;
-  });
+  const models = RESPONSE_MODELS.map(({ model, upstream }) => [model, { deployments: [deployment(model, upstream)] }]);
   return { providers: Object.fromEntries(providers), models: Object.fromEntries(models) };
 }

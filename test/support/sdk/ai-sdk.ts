@@ -26,6 +26,9 @@ import {
   TOOLS,
 } from './sdk-client.ts';
 
+/** What it could not pass on to a vendor that it does not know is what these tests look at themselves. */
+globalThis.AI_SDK_LOG_WARNINGS = false;
+
 type ModelOf = (name: string) => LanguageModel;
 type Finished = Pick<
   Awaited<ReturnType<typeof generateText>>,
@@ -37,7 +40,7 @@ export const AI_SDKS: readonly Sdk[] = [
   {
     ...aiSdk('ai with @ai-sdk/openai (Chat)', (url, apiKey) => createOpenAI({ baseURL: `${url}/v1`, apiKey }).chat),
     // OpenAI itself shows none in Chat, and its provider looks for none.
-    hides: ['cost', 'reasoning'],
+    hides: ['cost', 'reasoning', 'signatures'],
   },
   aiSdk('ai with @ai-sdk/anthropic', (url, apiKey) => createAnthropic({ baseURL: `${url}/v1`, apiKey })),
   aiSdk('ai with @ai-sdk/google', (url, apiKey) => createGoogleGenerativeAI({ baseURL: `${url}/v1beta`, apiKey })),
@@ -138,7 +141,8 @@ function settingsOf(modelOf: ModelOf, question: Question, messages: ModelMessage
 }
 
 const SHOWN = {
-  openai: { reasoningSummary: 'auto' },
+  // It takes no other vendor's model for one that reasons, unless it is told.
+  openai: { reasoningSummary: 'auto', forceReasoning: true },
   google: { thinkingConfig: { includeThoughts: true } },
 };
 

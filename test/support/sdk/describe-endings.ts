@@ -8,7 +8,6 @@ const REFUSALS: readonly [what: string, fault: string, status: number][] = [
   ['a request that the vendor finds bad', '400', 400],
   ['a vendor’s rate limit', '429:10:milliseconds', 429],
   ['a vendor that is away', '503', 503],
-  ['the broker’s own key being refused, which is not the client’s doing', '401', 502],
 ];
 const ABORTED_WITHIN_MS = 5_000;
 
@@ -33,7 +32,7 @@ export function describeEndings(sdk: Sdk, vendors: Vendors): void {
     });
 
     test('an error in the middle of a stream is one for the SDK, too', async () => {
-      const question = { model, prompt: '[[sim fault=error_event@6 tokens=30]] Hello.' };
+      const question = { model, prompt: '[[sim fault=error_event@25 tokens=60]] Hello.' };
       await expect(vendors.connect(sdk).stream(question)).rejects.toThrow();
     });
 
@@ -57,6 +56,12 @@ export function describeEndings(sdk: Sdk, vendors: Vendors): void {
         ),
       ]);
       await aborted();
+    });
+
+    // The last, for it opens the circuit of the deployment: what comes next is the probe that closes it.
+    test.each(MODES)('%s: the broker’s own key being refused is not the client’s doing', async (mode) => {
+      const question = { model, prompt: '[[sim fault=401]] Hello.' };
+      expect(await statusOf(vendors.connect(sdk), mode, question)).toBe(502);
     });
   });
 }

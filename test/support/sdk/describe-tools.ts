@@ -10,7 +10,7 @@ const BOTH = 'What is the weather in Paris, and what time is it? Reply with exac
 
 export function describeTools(sdk: Sdk, vendors: Vendors): void {
   describe.each(VENDOR_MODELS)('$model ($vendor)', (vendorModel) => {
-    const { model, vendor } = vendorModel;
+    const { model, vendor, proof } = vendorModel;
 
     describe.each(MODES)('%s', (mode) => {
       test('a call and its result', async () => {
@@ -39,6 +39,7 @@ export function describeTools(sdk: Sdk, vendors: Vendors): void {
         expectCalls(first, ['get_weather', 'get_time']);
         const second = await client[mode]({ ...more, prompt: '', after: first });
         expect(second.text).toBe('Sunny at noon');
+        if (proof !== null && !sdk.hides?.includes('signatures')) expect(vendors.lastBody(vendor)).toMatch(proof);
         const third = await client[mode]({ ...more, prompt: 'Reply with exactly: you are welcome', after: second });
         expect(third.text).toBe('you are welcome');
       });

@@ -9,11 +9,22 @@ import {
   type Part,
 } from '@google/genai';
 import { IMAGE_BASE64, IMAGE_URL, PDF_BASE64 } from '#test/fixtures/protocols/fixtures.ts';
-import { MAX_TOKENS, type Question, RESULTS, type Reply, SCHEMA, type Sdk, TOOLS } from './sdk-client.ts';
+import {
+  MAX_TOKENS,
+  type Question,
+  RESULTS,
+  type Reply,
+  SCHEMA,
+  type Sdk,
+  THINKING_BUDGET,
+  TOOLS,
+} from './sdk-client.ts';
 
 export const googleSdk: Sdk = {
   name: '@google/genai',
   finishes: { stop: 'STOP', calls: 'STOP' },
+  // It copies the members that it knows, and no other.
+  hides: ['cost'],
   connect(url, key) {
     const { models } = new GoogleGenAI({ apiKey: key, httpOptions: { baseUrl: url } });
     return {
@@ -90,7 +101,7 @@ function configOf({ system, hasTools, isJson, isThinking, signal }: Question): G
         }
       : {}),
     ...(isJson ? { responseMimeType: 'application/json', responseJsonSchema: SCHEMA } : {}),
-    ...(isThinking ? { thinkingConfig: { includeThoughts: true } } : {}),
+    ...(isThinking ? { thinkingConfig: { includeThoughts: true, thinkingBudget: THINKING_BUDGET } } : {}),
     ...(signal === undefined ? {} : { abortSignal: signal }),
   };
 }
@@ -115,8 +126,6 @@ function readChunks(chunks: readonly GenerateContentResponse[], contents: Conten
           output: (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0),
         }
       : null,
-    cost: (usage as { cost?: unknown } | undefined)?.cost,
-    charge: (last as { cost?: unknown } | undefined)?.cost,
     pieces: textOf(false).filter((text) => text !== '').length,
     history: [...contents, { role: 'model', parts }],
   };

@@ -50,7 +50,7 @@ export interface Sdk {
   /** The SDK's words for how an answer ends. */
   finishes: { stop: string; calls: string };
   /** What this SDK does not do, whatever is behind it. */
-  hides?: readonly ('reasoning' | 'cost')[];
+  hides?: readonly ('reasoning' | 'cost' | 'signatures')[];
   /** Fetches links itself, before anything is sent. */
   fetchesLinks?: true;
 }

@@ -23,18 +23,20 @@ export interface VendorModel {
   vendor: VendorName;
   /** Begins a prompt whose thoughts are to be seen, where no request can ask for that in the vendor's own words. */
   command: string;
+  /** How what it signs looks in a request that brings it back; null for models that want nothing back. */
+  proof: RegExp | null;
 }
 
 export const VENDOR_MODELS: readonly VendorModel[] = [
-  { vendor: 'chat', model: 'gpt-4o', command: '[[sim reasoning=8 thoughts=shown]] ' },
-  { vendor: 'responses', model: 'gpt-5', command: '' },
+  { vendor: 'chat', model: 'gpt-4o', command: '[[sim reasoning=8 thoughts=shown]] ', proof: null },
+  { vendor: 'responses', model: 'gpt-5', command: '', proof: /"encrypted_content":"gAAAA/ },
   // Thinks with a budget when asked.
-  { vendor: 'anthropic', model: 'claude-sonnet-4-5', command: '' },
+  { vendor: 'anthropic', model: 'claude-sonnet-4-5', command: '', proof: /"signature":"(?!sLuIcE)\S{20}/ },
   // Thinks unless told not to, and shows it only when asked.
-  { vendor: 'anthropic', model: 'claude-opus-5', command: '' },
-  { vendor: 'google', model: 'gemini-2.5-flash', command: '' },
+  { vendor: 'anthropic', model: 'claude-opus-5', command: '', proof: /"signature":"(?!sLuIcE)\S{20}/ },
+  { vendor: 'google', model: 'gemini-2.5-flash', command: '', proof: null },
   // Wants its signatures back.
-  { vendor: 'google', model: 'gemini-3-pro-preview', command: '' },
+  { vendor: 'google', model: 'gemini-3-pro-preview', command: '', proof: /"thoughtSignature":"(?!sLuIcE|skip_)\S{20}/ },
 ];
 
 /** Asked in this order, when the ones before have failed. */
@@ -96,6 +98,12 @@ function configurationOf({ simulators }: Vendors): ConfigurationInput {
           const { vendor } = VENDOR_MODELS.find((known) => known.model === model)!;
           return deployment(vendor, model, { tier: index + 1 });
         }),
+      },
+      // Two generations of one family: what the first takes, the second may not.
+      claude: {
+        deployments: ['claude-sonnet-4-5', 'claude-opus-5'].map((model, index) =>
+          deployment('anthropic', model, { tier: index + 1, id: `claude/${model}` }),
+        ),
       },
       embedding: { deployments: [deployment('chat', 'text-embedding-3-small')] },
     },

@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const files = globSync(['src/**/*.ts', 'workers/**/*.ts'], { cwd: ROOT }).sort();
 
 /** What each part may import beside itself. */
-const DOMAINS = ['routing', 'limits', 'queue', 'reply', 'accounts', 'ledger'];
+const DOMAINS = ['routing', 'limits', 'queue', 'reply', 'accounts', 'ledger', 'webhooks', 'batches', 'responses', 'dead-letters'];
 const KERNEL = ['storage', 'config', 'telemetry', 'protocols', 'contracts'];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   contracts: [],

@@ -88,3 +88,15 @@ test('the event with the cost says that the answer was put together', () => {
     'data: {"usage":{"cost":1},"cost":0.1,"x_sluice":{"rescued":true,"attempts":3}}\n\ndata: [DONE]\n\n',
   );
 });
+
+// Symptom: a vendor that broke off while it repeated an answer was written down with what it had added, without its
+// prompt. Cause: only what reached the client was counted. Fix: the decoder says what it has received.
+test('what is only repeated counts as received', () => {
+  const queue: AnswerEvent[][] = [[start, open(0)], [say(0, 'It is')], [say(0, ' sunny in')]];
+  const decoder: AnswerDecoder = { decode: () => queue.shift() ?? [], close: () => [] };
+  const state = { encoder: NO_ENCODER, part: 0, text: 'It is sunny', isOpen: true };
+  const continuing = new ContinuingDecoder(decoder, state, 'repeat');
+  expect(continuing.received).toEqual({ hasStarted: false, outputBytes: 0 });
+  for (let events = 0; events < 3; events++) continuing.decode(EVENT);
+  expect(continuing.received).toEqual({ hasStarted: true, outputBytes: 'It is sunny in'.length });
+});

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { CONTROL_ACTIONS } from '#src/simulator/control/answer-control.ts';
+import { BATCH_FAULTS } from '#src/simulator/engine/batches/batch-fault.ts';
 import { FAULT_NAMES, rowOf } from '#src/simulator/engine/faults/fault-table.ts';
 import { COMMAND_NAMES } from '#src/simulator/engine/faults/prompt-commands.ts';
 import { simulatorOptionsSchema } from '#src/simulator/options.ts';
@@ -26,6 +27,10 @@ describe('docs/simulator.md', () => {
   test('has every fault, with its summary', () => {
     const rows = tableUnder('fault').map(([name, summary]) => [name, summary]);
     expect(rows).toEqual(FAULT_NAMES.map((name) => [name, rowOf(name).summary]));
+  });
+
+  test('has every fault of a batch, with its summary', () => {
+    expect(tableUnder('batch fault')).toEqual(Object.entries(BATCH_FAULTS));
   });
 
   test('has every command', () => {

@@ -81,7 +81,7 @@ const callPart = ({ id, arguments: input }: typeof CALL | typeof SECOND_CALL): P
   name: TOOL.name,
   arguments: JSON.stringify(input),
 });
-const expected: Record<AnswerCaseName, [Part[], string, object?]> = {
+const expected: Partial<Record<AnswerCaseName, [Part[], string, object?]>> = {
   text: [[{ kind: 'text', text: ANSWER }], 'stop'],
   reasoning: [
     [

@@ -229,6 +229,7 @@ describe('thinking', () => {
     ['to be shown', { isShown: true }, NEW, { ...adaptive, display: 'summarized' }, undefined, []],
     ['to be hidden', { effort: 'low', isShown: false }, NEW, { ...adaptive, display: 'omitted' }, 'low', []],
     ['to be shown, but not to think', { isShown: true }, OLD, undefined, undefined, ['reasoning']],
+    ['to be hidden, where none comes unasked', { isShown: false }, 'claude-opus-4-7', undefined, undefined, []],
     ['none', { effort: 'none' }, NEW, { type: 'disabled' }, undefined, []],
     ['none of a model that does not think by itself', { effort: 'none' }, OLD, undefined, undefined, []],
     ['a budget of nothing', { budgetTokens: 0 }, NEW, { type: 'disabled' }, undefined, []],
@@ -373,6 +374,19 @@ describe('parts', () => {
 });
 
 describe('turns', () => {
+  test('what another vendor’s model drew is shown by the user', () => {
+    const image: Part = { kind: 'image', source: { kind: 'url', url: 'https://a' } };
+    const turns = [user(text('a')), assistant(text('b'), image, call('1')), user(result('1')), assistant(image)];
+    expect(bodyOf({ turns }).messages).toMatchObject([
+      { role: 'user' },
+      { role: 'assistant', content: [{ type: 'text' }, { type: 'tool_use' }] },
+      {
+        role: 'user',
+        content: [{ type: 'tool_result' }, { text: 'Made by the assistant:' }, { type: 'image' }, {}, {}],
+      },
+    ]);
+  });
+
   const wire = (turns: Turn[], model = NEW) => {
     const { system, messages } = bodyOf({ turns }, model);
     return {
@@ -503,17 +517,6 @@ describe('what would change the answer is refused', () => {
     [
       'a file of another vendor',
       { turns: [user({ kind: 'image', source: { kind: 'file-id', id: 'file-1' } })] },
-      'messages',
-    ],
-    [
-      'an image by the assistant',
-      {
-        turns: [
-          user(text('a')),
-          assistant({ kind: 'image', source: { kind: 'url', url: 'https://a' } }),
-          user(text('b')),
-        ],
-      },
       'messages',
     ],
     ['a result without a call', { turns: [user(result('1'))] }, 'messages'],

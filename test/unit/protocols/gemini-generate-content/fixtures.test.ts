@@ -18,7 +18,9 @@ import { fixtures } from '#test/fixtures/protocols/gemini-generate-content.ts';
 import { client, decodeStream, encodeContext, vendor } from './decoding.ts';
 
 describe('a request through the canonical form comes out as it went in', () => {
-  test.each(Object.entries(fixtures.requests))('%s', (_name, body) => {
+  // With the model that `reasoning-off` is for: test/conformance/protocols/requests.test.ts.
+  const requests = Object.entries(fixtures.requests).filter(([name]) => name !== 'reasoning-off');
+  test.each(requests)('%s', (_name, body) => {
     const canonical = client.decodeRequest(body);
     if (isFailure(canonical)) throw new Error(canonical.message);
     expect(canonical.unmapped).toEqual({});
@@ -48,7 +50,9 @@ const EXPECTED: Record<string, object> = {
   'cached-usage': { parts: [text], finishReason: 'stop' },
 };
 
-describe.each(Object.entries(fixtures.answers))('answer %s', (name, { whole, stream }) => {
+const answers = Object.entries(fixtures.answers).filter(([name]) => name in EXPECTED);
+
+describe.each(answers)('answer %s', (name, { whole, stream }) => {
   const usage = {
     ...NO_USAGE,
     inputTokens: USAGE.inputTokens,

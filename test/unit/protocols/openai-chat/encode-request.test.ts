@@ -195,7 +195,13 @@ describe('tools', () => {
   });
 });
 
-test.each(Object.entries(fixtures.requests))('the request %s comes back as it was', (_name, request) => {
+/** What a vendor that nobody knows is told otherwise, or not at all: test/conformance/protocols/request-expectations.ts. */
+const CHANGED = new Set(
+  `developer allowed-tools custom-tool custom-tool-round cache-breakpoint service-tier metadata web-search`.split(' '),
+);
+const unchanged = Object.entries(fixtures.requests).filter(([name]) => !CHANGED.has(name));
+
+test.each(unchanged)('the request %s comes back as it was', (_name, request) => {
   const decoded = decodeChatRequest(request!) as InferenceRequest;
   const encoded = encodeChatRequest(decoded, { ...input, upstreamModel: request!.model as string }) as EncodedRequest;
   expect(encoded.body).toEqual(request);

@@ -4,7 +4,15 @@ import type { UsageDelivery } from '#src/protocols/codec.ts';
 import { openaiChatVendor } from '#src/protocols/openai-chat/protocol.ts';
 import { openaiCompletionsClient } from '#src/protocols/openai-completions/protocol.ts';
 import { createTranslation } from '#src/protocols/translate.ts';
-import { ANSWER, ANSWERING_MODEL, CREATED_AT, REASONING, REFUSAL, USAGE } from '#test/fixtures/protocols/fixtures.ts';
+import {
+  ANSWER,
+  ANSWERING_MODEL,
+  type AnswerCaseName,
+  CREATED_AT,
+  REASONING,
+  REFUSAL,
+  USAGE,
+} from '#test/fixtures/protocols/fixtures.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-chat.ts';
 import { chunk, DONE, eventsOf, relayAll, relayContext } from '../openai-chat/streams.ts';
 
@@ -22,7 +30,7 @@ const usage = {
   cost,
 };
 
-const whole = (name: keyof typeof fixtures.answers) =>
+const whole = (name: AnswerCaseName) =>
   JSON.parse(
     translation.relayBody(Buffer.from(JSON.stringify(fixtures.answers[name].whole)), relayContext).body.toString(),
   );

@@ -52,7 +52,9 @@ describe('what the broker uses of a request', () => {
       memory: { store: false, isBackground: true, previousResponseId: 'resp_1', conversationId: null },
     });
     for (const conversation of ['conv_1', { id: 'conv_1' }]) {
-      expect(readResponsesRequest({ model: 'm', conversation })).toMatchObject({ memory: { conversationId: 'conv_1' } });
+      expect(readResponsesRequest({ model: 'm', conversation })).toMatchObject({
+        memory: { conversationId: 'conv_1' },
+      });
     }
   });
 

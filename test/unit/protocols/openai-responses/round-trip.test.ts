@@ -36,7 +36,9 @@ function encode(request: InferenceRequest): JsonObject {
 }
 
 describe('a request survives being decoded and encoded', () => {
-  test.each(Object.entries(fixtures.requests))('%s', (_name, body) => {
+  // Cache breakpoints are not sent.
+  const requests = Object.entries(fixtures.requests).filter(([name]) => name !== 'cache-breakpoint');
+  test.each(requests)('%s', (_name, body) => {
     const request = decode(body);
     expect(request.unmapped).toEqual({});
     expect(decode(encode(request))).toEqual(request);

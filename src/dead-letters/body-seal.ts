@@ -1,0 +1,70 @@
+// Bodies at rest: not at all, as they are, or sealed by AES-256-GCM. A sealed body names its key, so that keys can be
+// replaced, and belongs to its request, so that it opens under no other's name.
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import type { DeadLetterSettings } from '../config/dead-letter-schema.ts';
+
+export interface StoredBody {
+  form: 'none' | 'plain' | 'sealed';
+  /** Of a sealed body: which key opens it. */
+  keyId: string | null;
+  bytes: Uint8Array | null;
+}
+
+export interface BodySeal {
+  /** False where bodies are not kept: nobody needs to fetch them. */
+  keepsBodies: boolean;
+  close(body: Buffer | null, requestId: string): StoredBody;
+  /** Null for a body that was not kept. Throws an Error that says which key is missing, or that it was tampered with. */
+  open(stored: StoredBody, requestId: string): Buffer | null;
+}
+
+const CIPHER = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const KEY_ID_CHARS = 12;
+const NOTHING: StoredBody = { form: 'none', keyId: null, bytes: null };
+
+export function createBodySeal(settings: DeadLetterSettings): BodySeal {
+  const { key: keyText, earlier_keys: earlier, bodies } = settings;
+  const form = bodies ?? (keyText === undefined ? 'none' : 'encrypted');
+  const known = [...(keyText === undefined ? [] : [keyText]), ...earlier].map((text) => Buffer.from(text, 'base64'));
+  const keys = new Map(known.map((key) => [keyIdOf(key), key]));
+  return {
+    keepsBodies: form !== 'none',
+    close(body, requestId) {
+      if (body === null || form === 'none') return NOTHING;
+      return form === 'plain' ? { form, keyId: null, bytes: body } : seal(known[0]!, body, requestId);
+    },
+    open({ form: storedForm, keyId, bytes }, requestId) {
+      if (storedForm === 'none' || bytes === null) return null;
+      if (storedForm === 'plain') return Buffer.from(bytes);
+      const key = keys.get(keyId ?? '');
+      if (key === undefined) throw new Error(`its body is sealed by key ${keyId}, which dead_letters does not have`);
+      return unseal(key, Buffer.from(bytes), requestId);
+    },
+  };
+}
+
+/** Says which key it is and nothing about it. */
+function keyIdOf(key: Buffer): string {
+  return createHash('sha256').update('sluice dead letters\n').update(key).digest('hex').slice(0, KEY_ID_CHARS);
+}
+
+function seal(key: Buffer, body: Buffer, requestId: string): StoredBody {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(requestId));
+  const bytes = Buffer.concat([nonce, cipher.update(body), cipher.final(), cipher.getAuthTag()]);
+  return { form: 'sealed', keyId: keyIdOf(key), bytes };
+}
+
+function unseal(key: Buffer, bytes: Buffer, requestId: string): Buffer {
+  const end = bytes.length - TAG_BYTES;
+  const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
+    .setAAD(Buffer.from(requestId))
+    .setAuthTag(bytes.subarray(end));
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, end)), decipher.final()]);
+  } catch {
+    throw new Error('its body has been changed since it was sealed');
+  }
+}

@@ -1,0 +1,171 @@
+// Conversations and their items, in SQL. Items are numbered as they are appended; whoever appends takes the next numbers
+// in its own transaction, so that two writers never interleave and none is written twice.
+import type { Kysely } from 'kysely';
+import { createSortableId } from '../contracts/ids.ts';
+import type { JsonObject } from '../protocols/codec.ts';
+import { textOf } from '../protocols/openai-responses/loose-json.ts';
+import { asNumber, type Database } from '../storage/database.ts';
+import type { Tables } from '../storage/tables.ts';
+import type { Page, PageQuery } from './page.ts';
+import { createConversationId, itemIdFor } from './response-ids.ts';
+
+export interface Conversation {
+  id: string;
+  metadata: JsonObject;
+  createdAtMs: number;
+}
+
+export interface ConversationStore {
+  create(keyId: string, metadata: JsonObject, items: readonly JsonObject[]): Promise<Conversation>;
+  find(id: string, keyId: string): Promise<Conversation | null>;
+  update(id: string, keyId: string, metadata: JsonObject): Promise<Conversation | null>;
+  /** With its items. False where there is none. */
+  delete(id: string, keyId: string): Promise<boolean>;
+  /** Gives them with their ids. The conversation must be there. */
+  append(id: string, items: readonly JsonObject[]): Promise<JsonObject[]>;
+  /** In order, each with its id; null where there is none called `after`. */
+  listItems(id: string, query: PageQuery): Promise<Page | null>;
+  /** All of them, in order. */
+  allItems(id: string): Promise<JsonObject[]>;
+  findItem(id: string, itemId: string): Promise<JsonObject | null>;
+  deleteItem(id: string, itemId: string): Promise<boolean>;
+  /** Of any conversation of this key; those that are not there are left out. */
+  findItems(keyId: string, itemIds: readonly string[]): Promise<Map<string, JsonObject>>;
+}
+
+/** Of so many items one statement; SQLite takes 32,766 parameters. */
+const ITEMS_AT_ONCE = 1_000;
+
+/** Gives the items with their ids; none where the conversation was deleted meanwhile. Belongs in a transaction. */
+export async function appendItems(
+  transaction: Kysely<Tables>,
+  conversationId: string,
+  items: readonly JsonObject[],
+  nowMs: number,
+): Promise<JsonObject[]> {
+  if (items.length === 0) return [];
+  // The update is also the lock: another writer waits for the end of this transaction.
+  const counted = await transaction
+    .updateTable('conversations')
+    .set((row) => ({ next_position: row('next_position', '+', items.length) }))
+    .where('id', '=', conversationId)
+    .returning('next_position')
+    .executeTakeFirst();
+  if (counted === undefined) return [];
+  const first = asNumber(counted.next_position) - items.length;
+  const named = items.map((item) => ({
+    ...item,
+    id: textOf(item.id) || itemIdFor(item.type, createSortableId(nowMs)),
+  }));
+  const rows = named.map((item, index) => ({
+    conversation_id: conversationId,
+    position: first + index,
+    item_id: item.id,
+    item: JSON.stringify(items[index]),
+    created_at: nowMs,
+  }));
+  for (let from = 0; from < rows.length; from += ITEMS_AT_ONCE) {
+    await transaction
+      .insertInto('conversation_items')
+      .values(rows.slice(from, from + ITEMS_AT_ONCE))
+      .execute();
+  }
+  return named;
+}
+
+export function createConversationStore(database: Database): ConversationStore {
+  const itemsOf = (id: string) => database.selectFrom('conversation_items').where('conversation_id', '=', id);
+
+  async function positionOf(id: string, itemId: string): Promise<number | null> {
+    const row = await itemsOf(id).select('position').where('item_id', '=', itemId).executeTakeFirst();
+    return row === undefined ? null : asNumber(row.position);
+  }
+
+  async function find(id: string, keyId: string): Promise<Conversation | null> {
+    const query = database.selectFrom('conversations').selectAll().where('id', '=', id).where('key_id', '=', keyId);
+    const row = await query.executeTakeFirst();
+    if (row === undefined) return null;
+    return { id, metadata: JSON.parse(row.metadata) as JsonObject, createdAtMs: asNumber(row.created_at) };
+  }
+
+  return {
+    find,
+
+    async create(keyId, metadata, items) {
+      const conversation = { id: createConversationId(), metadata, createdAtMs: Date.now() };
+      const { id, createdAtMs } = conversation;
+      const row = { id, key_id: keyId, metadata: JSON.stringify(metadata), next_position: 0, created_at: createdAtMs };
+      await database.transaction().execute(async (transaction) => {
+        await transaction.insertInto('conversations').values(row).execute();
+        await appendItems(transaction, id, items, createdAtMs);
+      });
+      return conversation;
+    },
+
+    async update(id, keyId, metadata) {
+      const change = database.updateTable('conversations').set({ metadata: JSON.stringify(metadata) });
+      await change.where('id', '=', id).where('key_id', '=', keyId).execute();
+      return find(id, keyId);
+    },
+
+    delete: (id, keyId) =>
+      database.transaction().execute(async (transaction) => {
+        const gone = await transaction
+          .deleteFrom('conversations')
+          .where('id', '=', id)
+          .where('key_id', '=', keyId)
+          .returning('id')
+          .executeTakeFirst();
+        if (gone === undefined) return false;
+        await transaction.deleteFrom('conversation_items').where('conversation_id', '=', id).execute();
+        return true;
+      }),
+
+    append: (id, items) =>
+      database.transaction().execute((transaction) => appendItems(transaction, id, items, Date.now())),
+
+    async listItems(id, { limit, order, after }) {
+      const from = after === undefined ? null : await positionOf(id, after);
+      if (after !== undefined && from === null) return null;
+      let query = itemsOf(id)
+        .selectAll()
+        .orderBy('position', order)
+        .limit(limit + 1);
+      if (from !== null) query = query.where('position', order === 'asc' ? '>' : '<', from);
+      const rows = await query.execute();
+      return { items: rows.slice(0, limit).map(readItem), hasMore: rows.length > limit };
+    },
+
+    async allItems(id) {
+      const rows = await itemsOf(id).select('item').orderBy('position').execute();
+      return rows.map(({ item }) => JSON.parse(item) as JsonObject);
+    },
+
+    async findItem(id, itemId) {
+      const row = await itemsOf(id).selectAll().where('item_id', '=', itemId).executeTakeFirst();
+      return row === undefined ? null : readItem(row);
+    },
+
+    async deleteItem(id, itemId) {
+      const query = database.deleteFrom('conversation_items').where('conversation_id', '=', id);
+      return (await query.where('item_id', '=', itemId).returning('item_id').executeTakeFirst()) !== undefined;
+    },
+
+    async findItems(keyId, itemIds) {
+      if (itemIds.length === 0) return new Map();
+      const rows = await database
+        .selectFrom('conversation_items')
+        .innerJoin('conversations', 'conversations.id', 'conversation_items.conversation_id')
+        .select(['conversation_items.item_id', 'conversation_items.item'])
+        .where('conversations.key_id', '=', keyId)
+        .where('conversation_items.item_id', 'in', [...itemIds])
+        .execute();
+      return new Map(rows.map(({ item_id: itemId, item }) => [itemId, JSON.parse(item) as JsonObject]));
+    },
+  };
+}
+
+/** The id that it was given here is not part of what models are sent. */
+function readItem({ item_id: id, item }: { item_id: string; item: string }): JsonObject {
+  return { ...(JSON.parse(item) as JsonObject), id };
+}

@@ -1,0 +1,59 @@
+// What an operator has taken out of service: a provider, or one deployment of it. Nobody asks it while it is held, on any
+// worker; what runs goes on, what waits stays or goes elsewhere. Kept until it is released.
+import type { Keyspace } from '../storage/keyspace.ts';
+import type { RedisClient } from '../storage/redis.ts';
+
+export interface Hold {
+  /** `provider:<name>` or `deployment:<id>`: as the limiter calls it. */
+  name: string;
+  reason: string;
+  /** Unix milliseconds. */
+  sinceMs: number;
+}
+
+/** What can be held, by the names that the limiter has for it. */
+export interface Holdable {
+  scope: { name: string };
+  provider: { scope: { name: string } };
+}
+
+export interface Holds {
+  /** From the snapshot of at most half a second ago; null for a deployment that may be asked. */
+  find(deployment: Holdable): Hold | null;
+  /** The snapshot. */
+  all(): readonly Hold[];
+  /** Holding again changes the reason and keeps the time. */
+  hold(name: string, reason: string): Promise<Hold>;
+  /** False when it was not held. */
+  release(name: string): Promise<boolean>;
+  /** Reads the snapshot; called with that of the circuits. */
+  refresh(): Promise<void>;
+}
+
+export function createHolds(redis: RedisClient, keyspace: Keyspace): Holds {
+  let held = new Map<string, Hold>();
+
+  async function refresh(): Promise<void> {
+    const entries = Object.entries(await redis.hgetall(keyspace.holds));
+    held = new Map(entries.map(([name, json]) => [name, { name, ...(JSON.parse(json) as Omit<Hold, 'name'>) }]));
+  }
+
+  return {
+    find: ({ scope, provider }) =>
+      held.size === 0 ? null : (held.get(provider.scope.name) ?? held.get(scope.name) ?? null),
+    all: () => [...held.values()],
+    async hold(name, reason) {
+      await refresh();
+      const sinceMs = held.get(name)?.sinceMs ?? Date.now();
+      await redis.hset(keyspace.holds, name, JSON.stringify({ reason, sinceMs }));
+      await refresh();
+      return { name, reason, sinceMs };
+    },
+    async release(name) {
+      const wasHeld = (await redis.hdel(keyspace.holds, name)) === 1;
+      await refresh();
+      return wasHeld;
+    },
+    refresh,
+  };
+}

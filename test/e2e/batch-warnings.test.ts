@@ -1,0 +1,59 @@
+// A batch that will miss its window says so as soon as anybody can tell: in its object, and by one event.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chatLines, ended, sdk, submit } from '#test/support/batches.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+interface Forecast {
+  x_sluice_eta: number | null;
+  x_sluice_at_risk: boolean;
+}
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 4 });
+  const configuration = { ...vendorConfiguration(vendors), workers: { batch_slots: 4 }, batches: { open_lines: 20 } };
+  broker = await startBroker({ configuration, batches: 1 });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+const eventsOf = async (id: string) => {
+  const rows = await broker.database
+    .selectFrom('events_outbox')
+    .select('type')
+    .where('subject_id', '=', id)
+    .orderBy('created_at_ms')
+    .execute();
+  return rows.map(({ type }) => type);
+};
+
+test('too many lines for the window are told early, once, and the word is taken back when the vendor is faster', {
+  timeout: 60_000,
+}, async () => {
+  const client = sdk(broker);
+  vendors.primary.change({ firstTokenMs: 400 });
+  // Four at a time and 400 ms each: 600 lines take a minute, these three.
+  const batch = await submit(client, chatLines(1_800), '1m');
+  const look = async () => (await client.batches.retrieve(batch.id)) as unknown as Forecast;
+  const warned = await waitFor('the warning', async () => ((await look()).x_sluice_at_risk ? look() : null), 30_000);
+  expect(warned.x_sluice_eta).toBeGreaterThan(batch.expires_at!);
+  expect(await eventsOf(batch.id)).toEqual(['batch.at_risk']);
+
+  vendors.primary.change({ firstTokenMs: 0 });
+  const done = await ended(client, batch.id, 50_000);
+  expect(done).toMatchObject({ status: 'completed', x_sluice_at_risk: false, x_sluice_eta: null });
+  expect(await eventsOf(batch.id)).toEqual(['batch.at_risk', 'batch.completed']);
+});
+
+test('a batch that is in time is not warned about', async () => {
+  const client = sdk(broker);
+  const { id } = await submit(client, chatLines(100), '1m');
+  expect(await ended(client, id)).toMatchObject({ status: 'completed', x_sluice_at_risk: false });
+  expect(await eventsOf(id)).toEqual(['batch.completed']);
+});

@@ -1,0 +1,82 @@
+// Ten times what a vendor's concurrency allows, with a deadline: who is admitted is answered in time, who is not is told
+// at once when to come back, and forecasts are right. (A limit per minute: overload-rate.test.ts.)
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { ask } from '#test/support/client.ts';
+import { endsOf, forecastErrors, overload, shareWithin } from '#test/support/overload.ts';
+
+const CONCURRENCY = 20;
+const CALL_MS = 500;
+/** What the vendor answers. */
+const PER_SECOND = (CONCURRENCY * 1_000) / CALL_MS;
+const DEADLINE_MS = 8_000;
+
+let simulator: Simulator;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  simulator = await startSimulator({ tokens: 2, firstTokenMs: CALL_MS, concurrency: CONCURRENCY, keptRequests: 0 });
+  broker = await startBroker({
+    apis: 2,
+    workers: 2,
+    configuration: {
+      providers: { sim: { protocols: ['openai-chat'], base_url: `${simulator.url}/v1` } },
+      models: {
+        m: {
+          deployments: [
+            { provider: 'sim', model: 'm', price: { input: 1, output: 1 }, limits: { concurrency: CONCURRENCY } },
+          ],
+        },
+      },
+    },
+  });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await simulator?.close();
+});
+
+test('who is admitted is answered in time; forecasts are right', { timeout: 60_000 }, async () => {
+  const body = { model: 'm', messages: [{ role: 'user', content: 'Hello' }] };
+  const { admitted, refused, offered } = await overload(broker, {
+    perSecond: PER_SECOND * 10,
+    durationMs: 6_000,
+    deadlineMs: DEADLINE_MS,
+    body,
+    sampleEvery: 7,
+  });
+  const ended = await endsOf(broker, admitted, 30_000);
+  const late = ended.filter(
+    ({ outcome, acceptedAtMs, finishedAtMs }) => outcome !== 'ok' || finishedAtMs - acceptedAtMs > DEADLINE_MS,
+  );
+  const errors = forecastErrors(admitted, ended);
+  const within = shareWithin(errors, 0.2);
+  console.info(
+    `${offered.length} offered, ${admitted.length} admitted, ${late.length} late, ${errors.length} forecasts, ` +
+      `${Math.round(within * 100)} % within 20 %, median error ${Math.round((errors[errors.length >> 1] ?? 0) * 100)} %`,
+  );
+  expect(late.length / ended.length).toBeLessThan(0.01);
+  // A deadline's worth of work, and what was answered meanwhile.
+  const possible = (PER_SECOND * (DEADLINE_MS + 6_000)) / 1_000;
+  expect(admitted.length).toBeGreaterThan(0.6 * possible);
+  expect(admitted.length).toBeLessThan(possible);
+  expect(refused.every(({ status, retryAfterMs }) => status === 503 && retryAfterMs !== null)).toBe(true);
+  const waits = refused.map(({ retryAfterMs }) => retryAfterMs!);
+  // Nobody is sent away who could have been answered, and nobody is told less than the truth.
+  expect(Math.min(...waits)).toBeGreaterThan(DEADLINE_MS * 0.75);
+  expect(Math.max(...waits)).toBeLessThan(DEADLINE_MS * 1.6);
+  expect(within).toBeGreaterThan(0.7);
+  expect(simulator.stats().rateLimited).toBe(0);
+});
+
+test('when the wait is over a request is answered at once', async () => {
+  const answer = await ask(broker.url, { model: 'm', prompt: 'And now?', headers: { 'x-sluice-deadline-ms': '3000' } });
+  expect(answer.status).toBe(200);
+  expect(answer.durationMs).toBeLessThan(2_500);
+  // Whoever has gone stands in nobody's way.
+  expect(await broker.redis.client.zcard('{sluice}:line:interactive:deployment:sim/m')).toBe(0);
+  expect(await broker.redis.client.hget('{sluice}:line-tokens', '{sluice}:line:interactive:deployment:sim/m')).toBe(
+    '0',
+  );
+});

@@ -1,0 +1,59 @@
+// Ten times what a vendor's requests per minute allow, with a deadline: who is admitted is answered in time, who is not
+// is told at once when a place is free, and forecasts are right. (Concurrency: overload-concurrency.test.ts.)
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { endsOf, forecastErrors, overload, shareWithin } from '#test/support/overload.ts';
+
+const RPM = 600;
+const DEADLINE_MS = 66_000;
+const DURATION_MS = 14_000;
+
+let simulator: Simulator;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  simulator = await startSimulator({ tokens: 2, rpm: RPM, keptRequests: 0 });
+  broker = await startBroker({
+    apis: 2,
+    workers: 2,
+    configuration: {
+      providers: { sim: { protocols: ['openai-chat'], base_url: `${simulator.url}/v1`, limits: { rpm: RPM } } },
+      models: { m: { deployments: [{ provider: 'sim', model: 'm', price: { input: 1, output: 1 } }] } },
+    },
+  });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await simulator?.close();
+});
+
+test('who is admitted is answered in time; forecasts are right', { timeout: 120_000 }, async () => {
+  const body = { model: 'm', messages: [{ role: 'user', content: 'Hello' }] };
+  const { admitted, refused, offered } = await overload(broker, {
+    perSecond: (RPM / 60) * 10,
+    durationMs: DURATION_MS,
+    deadlineMs: DEADLINE_MS,
+    body,
+    sampleEvery: 5,
+  });
+  const ended = await endsOf(broker, admitted, 75_000);
+  const late = ended.filter(
+    ({ outcome, acceptedAtMs, finishedAtMs }) => outcome !== 'ok' || finishedAtMs - acceptedAtMs > DEADLINE_MS,
+  );
+  const errors = forecastErrors(admitted, ended);
+  const within = shareWithin(errors, 0.2);
+  console.info(
+    `${offered.length} offered, ${admitted.length} admitted, ${late.length} late, ${errors.length} forecasts, ` +
+      `${Math.round(within * 100)} % within 20 %, median error ${((errors[errors.length >> 1] ?? 0) * 100).toFixed(1)} %`,
+  );
+  expect(late.length / ended.length).toBeLessThan(0.01);
+  // The window has place for one minute's requests at once and for as many a minute later; the deadline ends between.
+  expect(admitted.length).toBeGreaterThan(1.6 * RPM);
+  expect(admitted.length).toBeLessThan(2.1 * RPM);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(refused.every(({ status }) => status === 503)).toBe(true);
+  expect(Math.min(...refused.map(({ retryAfterMs }) => retryAfterMs!))).toBeGreaterThan(DEADLINE_MS * 0.9);
+  expect(within).toBeGreaterThan(0.8);
+  expect(simulator.stats().rateLimited).toBe(0);
+});

@@ -1,0 +1,15 @@
+// `@anthropic-ai/sdk` against a vendor of every protocol.
+import { describe } from 'vitest';
+import { describeContents } from '#test/support/sdk/describe-contents.ts';
+import { describeEndings } from '#test/support/sdk/describe-endings.ts';
+import { describeTools } from '#test/support/sdk/describe-tools.ts';
+import { ANTHROPIC_SDKS } from '#test/support/sdk/sdks.ts';
+import { useVendors } from '#test/support/sdk/vendors.ts';
+
+const vendors = useVendors();
+
+describe.each(ANTHROPIC_SDKS)('$name', (sdk) => {
+  describeContents(sdk, vendors);
+  describeTools(sdk, vendors);
+  describeEndings(sdk, vendors);
+});

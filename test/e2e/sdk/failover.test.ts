@@ -1,0 +1,62 @@
+// A plan that crosses protocols: an OpenAI model, then Claude, then Gemini. Whoever answers, the client's SDK reads its own
+// protocol, and a conversation goes on with whoever is there.
+import { afterEach, describe, expect, test } from 'vitest';
+import { expectCalls } from '#test/support/sdk/describe-tools.ts';
+import { ALL_SDKS } from '#test/support/sdk/sdks.ts';
+import { CASCADE, MODES, useVendors, type VendorName } from '#test/support/sdk/vendors.ts';
+
+const vendors = useVendors();
+/** Turns are told apart by what they say, so that a fault strikes only those that it is meant for. */
+const away = (...names: VendorName[]) => {
+  for (const name of names) vendors.simulators[name].faults.replace(['503']);
+};
+const back = () => {
+  for (const simulator of Object.values(vendors.simulators)) simulator.faults.clear();
+};
+afterEach(back);
+
+const CALLS = 'What is the weather in Paris, and what time is it? Reply with exactly: Sunny at noon';
+/** The cascade, in order. */
+const STEPS: readonly VendorName[] = ['chat', 'anthropic', 'google'];
+
+describe.each(ALL_SDKS)('$name', (sdk) => {
+  describe.each(MODES)('%s', (mode) => {
+    const ask = (prompt: string, more: object = {}) => vendors.connect(sdk)[mode]({ model: CASCADE, prompt, ...more });
+
+    test.each(STEPS.slice(1))('answered by %s, when the vendors before it are away', async (name) => {
+      const requests = vendors.simulators[name].stats().calls;
+      away(...STEPS.slice(0, STEPS.indexOf(name)));
+      const reply = await ask('Reply with exactly: rescued by another');
+      expect(reply).toMatchObject({ text: 'rescued by another', finish: sdk.finishes.stop });
+      expect(vendors.simulators[name].stats().calls).toBe(requests + 1);
+    });
+
+    test.each(STEPS)(
+      'a conversation with tools and thoughts that began with %s goes on with the others',
+      async (first) => {
+        away(...STEPS.filter((name) => name !== first));
+        const more = { hasTools: true, isThinking: true };
+        const asked = await ask(CALLS, more);
+        expectCalls(asked, ['get_weather', 'get_time']);
+        for (const second of STEPS.filter((name) => name !== first)) {
+          back();
+          away(...STEPS.filter((name) => name !== second));
+          const answered = await ask('', { ...more, after: asked });
+          expect(answered, second).toMatchObject({ text: 'Sunny at noon', finish: sdk.finishes.stop });
+          // And home again, with what both have signed.
+          back();
+          away(...STEPS.filter((name) => name !== first));
+          const third = await ask('Reply with exactly: home again', { ...more, after: answered });
+          expect(third.text, second).toBe('home again');
+        }
+      },
+    );
+  });
+
+  test('a stream that breaks off goes on with the next vendor', async () => {
+    const prompt = '[[sim on=chat fault=cut@3]] Reply with exactly: one two three four five six seven';
+    const reply = await vendors.connect(sdk).stream({ model: CASCADE, prompt });
+    expect(reply.text).toBe('one two three four five six seven');
+    expect(reply.finish).toBe(sdk.finishes.stop);
+  });
+});

@@ -1,0 +1,15 @@
+// `openai`, Responses against a vendor of every protocol.
+import { describe } from 'vitest';
+import { describeContents } from '#test/support/sdk/describe-contents.ts';
+import { describeEndings } from '#test/support/sdk/describe-endings.ts';
+import { describeTools } from '#test/support/sdk/describe-tools.ts';
+import { OPENAI_RESPONSES_SDKS } from '#test/support/sdk/sdks.ts';
+import { useVendors } from '#test/support/sdk/vendors.ts';
+
+const vendors = useVendors();
+
+describe.each(OPENAI_RESPONSES_SDKS)('$name', (sdk) => {
+  describeContents(sdk, vendors);
+  describeTools(sdk, vendors);
+  describeEndings(sdk, vendors);
+});

@@ -1,0 +1,47 @@
+// The Python examples of other brokers' documentation, run as they are printed. Needs a Python with the package `openai`:
+//
+//   python3 -m venv /tmp/sluice-python-venv && /tmp/sluice-python-venv/bin/pip install openai
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, test } from 'vitest';
+import { TEST_KEY } from '#test/support/broker.ts';
+import { SEED_PROVIDERS, useSeedVendors } from '#test/support/seed-vendors.ts';
+import { PYTHON_EXAMPLES } from './examples.ts';
+
+const run = promisify(execFile);
+const python = await findPython();
+
+async function findPython(): Promise<string | null> {
+  for (const candidate of ['/tmp/sluice-python-venv/bin/python', 'python3']) {
+    const isUsable = await run(candidate, ['-c', 'import openai']).then(
+      () => true,
+      () => false,
+    );
+    if (isUsable) return candidate;
+  }
+  return null;
+}
+
+if (python === null) {
+  test.skip('no Python with the package openai: the examples are not run (see the head of this file)');
+} else {
+  describe('python', () => {
+    const vendors = useSeedVendors();
+    afterEach(() => vendors.answerBy('openai'));
+
+    // Each example starts an interpreter, which takes longer than everything else here: the first two vendors of the plan
+    // are OpenAI's own, so one that is passed through and one that is translated say enough.
+    describe.each(SEED_PROVIDERS.filter((name) => name !== 'azure' && name !== 'google'))(
+      'answered by %s',
+      (provider) => {
+        test.each(PYTHON_EXAMPLES)('$name', async ({ code, says }) => {
+          vendors.answerBy(provider);
+          const env = { ...process.env, YOUROUTER_API_KEY: TEST_KEY };
+          const { stdout } = await run(python, ['-c', vendors.localise(code)], { env });
+          expect(stdout.trim()).not.toBe('');
+          if (says !== undefined) expect(stdout.trim()).toBe(says);
+        });
+      },
+    );
+  });
+}

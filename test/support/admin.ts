@@ -1,0 +1,24 @@
+// Calls to the administration of a broker under test.
+import { ADMIN_KEY, type TestBroker } from './broker.ts';
+
+export interface AdminAnswer<T> {
+  status: number;
+  json: T;
+}
+
+export async function admin<T = Record<string, unknown>>(
+  broker: TestBroker,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<AdminAnswer<T>> {
+  const answer = await fetch(`${broker.url}/admin${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${ADMIN_KEY}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, json: (await answer.json()) as T };
+}

@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { deadLetters } from '#src/config/dead-letter-schema.ts';
+import { createBodySeal } from '#src/dead-letters/body-seal.ts';
+
+const key = randomBytes(32).toString('base64');
+const other = randomBytes(32).toString('base64');
+const body = Buffer.from('{"messages":[{"role":"user","content":"my secret"}]}');
+const sealed = (settings: object) => createBodySeal(deadLetters.parse(settings));
+
+test('with a key bodies are sealed, and open again under their own request only', () => {
+  const seal = sealed({ key });
+  const stored = seal.close(body, 'req_a');
+  expect(stored.form).toBe('sealed');
+  expect(Buffer.from(stored.bytes!).toString('latin1')).not.toContain('secret');
+  expect(seal.open(stored, 'req_a')).toEqual(body);
+  expect(() => seal.open(stored, 'req_b')).toThrow('changed');
+});
+
+test('the same body is never sealed the same way twice', () => {
+  const seal = sealed({ key });
+  expect(seal.close(body, 'req_a').bytes).not.toEqual(seal.close(body, 'req_a').bytes);
+});
+
+test('a changed byte does not open', () => {
+  const seal = sealed({ key });
+  const stored = seal.close(body, 'req_a');
+  stored.bytes![20]! ^= 1;
+  expect(() => seal.open(stored, 'req_a')).toThrow('changed');
+});
+
+test('without a key nothing is kept, unless it is wanted plain', () => {
+  expect(sealed({}).keepsBodies).toBe(false);
+  expect(sealed({}).close(body, 'req_a')).toEqual({ form: 'none', keyId: null, bytes: null });
+  const plain = sealed({ bodies: 'plain' });
+  expect(plain.open(plain.close(body, 'req_a'), 'req_a')).toEqual(body);
+  expect(sealed({ bodies: 'none', key }).keepsBodies).toBe(false);
+});
+
+test('a key that was replaced still opens; one that is gone is named', () => {
+  const stored = sealed({ key }).close(body, 'req_a');
+  expect(sealed({ key: other, earlier_keys: [key] }).open(stored, 'req_a')).toEqual(body);
+  expect(() => sealed({ key: other }).open(stored, 'req_a')).toThrow(stored.keyId!);
+});
+
+test('settings that cannot work are faults', () => {
+  expect(deadLetters.safeParse({ bodies: 'encrypted' }).error?.issues[0]?.path).toEqual(['key']);
+  expect(deadLetters.safeParse({ key: 'c2hvcnQ=' }).success).toBe(false);
+});

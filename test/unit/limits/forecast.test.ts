@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { type ForecastInput, forecastStartMs, type Obstacle } from '#src/limits/forecast.ts';
+import { passedInMs, readWindow, WINDOW_MS, type Window } from '#src/limits/window.ts';
+
+const NOW = 1_800_000_000_000;
+const slice = (agoMs: number) => Math.floor((NOW - agoMs) / 200);
+const EMPTY = readWindow({}, NOW);
+
+/** Starts that came so long ago, so many each. */
+function windowOf(...starts: [agoMs: number, requests: number, tokens?: number][]): Window {
+  const fields = starts.flatMap(([agoMs, requests, tokens = 0]) => [
+    [`r${slice(agoMs)}`, String(requests)],
+    [`t${slice(agoMs)}`, String(tokens)],
+  ]);
+  return readWindow(Object.fromEntries(fields), NOW);
+}
+
+describe('a window', () => {
+  test('knows what it holds and when that leaves', () => {
+    const window = windowOf([40_000, 3, 30], [10_000, 2, 20]);
+    expect(window).toMatchObject({ requests: 5, tokens: 50 });
+    expect(window.leaving.map(({ inMs }) => inMs)).toEqual([WINDOW_MS - 40_000, WINDOW_MS - 10_000]);
+  });
+
+  test('holds nothing that is older than a minute', () => {
+    expect(windowOf([61_000, 9]).requests).toBe(0);
+  });
+
+  test.each([
+    ['there is place', windowOf([1_000, 5]), 5, 0],
+    ['one too many waits for the oldest', windowOf([40_000, 4], [1_000, 6]), 1, WINDOW_MS - 40_000],
+    ['behind the oldest it waits for the next', windowOf([40_000, 4], [1_000, 6]), 5, WINDOW_MS - 1_000],
+    ['a whole round later the pattern is the same', windowOf([40_000, 4], [1_000, 6]), 11, 2 * WINDOW_MS - 40_000],
+    ['an empty window takes its limit at once', EMPTY, 10, 0],
+    ['and the next round a minute later', EMPTY, 11, WINDOW_MS],
+  ])('%s', (_name, window, amount, expected) => {
+    expect(passedInMs(window, 'requests', 10, amount)).toBe(expected);
+  });
+});
+
+const obstacle = (change: Partial<Obstacle>): Obstacle => ({
+  limits: {},
+  window: EMPTY,
+  inFlight: 0,
+  ahead: { requests: 0, tokens: 0 },
+  ...change,
+});
+const input = (obstacles: Obstacle[], change: Partial<ForecastInput> = {}): ForecastInput => ({
+  obstacles,
+  tokens: 100,
+  isBatch: false,
+  callMs: 1_000,
+  usedShare: 1,
+  served: { count: 0, overMs: 0 },
+  place: 0,
+  ...change,
+});
+
+describe('a forecast', () => {
+  test('is nought where nothing is limited and nothing is known', () => {
+    expect(forecastStartMs(input([obstacle({ ahead: { requests: 1_000, tokens: 0 } })]))).toBe(0);
+  });
+
+  test('follows the tightest limit', () => {
+    const rate = obstacle({ limits: { requestsPerMinute: 10 }, window: windowOf([40_000, 10]) });
+    const calls = obstacle({ limits: { concurrency: 2 }, inFlight: 2 });
+    expect(forecastStartMs(input([rate, calls]))).toBe(WINDOW_MS - 40_000);
+  });
+
+  test('with all permits held, one call in every call time over concurrency ends', () => {
+    const busy = obstacle({ limits: { concurrency: 4 }, inFlight: 4, ahead: { requests: 7, tokens: 0 } });
+    expect(forecastStartMs(input([busy], { callMs: 2_000 }))).toBe(4_000);
+  });
+
+  test('counts of reserved tokens those that are used, but its own in full', () => {
+    const limits = { tokensPerMinute: 1_000 };
+    const ahead = { requests: 9, tokens: 9_000 };
+    expect(forecastStartMs(input([obstacle({ limits, ahead })], { usedShare: 0.1 }))).toBe(0);
+    expect(forecastStartMs(input([obstacle({ limits, ahead })], { usedShare: 0.2 }))).toBe(WINDOW_MS);
+  });
+
+  test('a request larger than the limit waits for an empty window, not for ever', () => {
+    const full = obstacle({ limits: { tokensPerMinute: 1_000 }, window: windowOf([40_000, 1, 900]) });
+    expect(forecastStartMs(input([full], { tokens: 5_000 }))).toBe(WINDOW_MS - 40_000);
+  });
+
+  test('obeys a vendor that said when to come back', () => {
+    expect(forecastStartMs(input([obstacle({ window: readWindow({ blocked: String(NOW + 30_000) }, NOW) })]))).toBe(
+      30_000,
+    );
+  });
+
+  test('takes experience where no limit explains the wait', () => {
+    const change = { served: { count: 50, overMs: 10_000 }, place: 20 };
+    expect(forecastStartMs(input([obstacle({})], change))).toBe(4_000);
+    const full = obstacle({ limits: { requestsPerMinute: 10 }, window: windowOf([59_000, 10]) });
+    expect(forecastStartMs(input([full], change))).toBe(WINDOW_MS - 59_000);
+  });
+
+  test('the batch lane leaves its share of a limit to the interactive one', () => {
+    const nearlyFull = obstacle({ limits: { requestsPerMinute: 100 }, window: windowOf([40_000, 98]) });
+    expect(forecastStartMs(input([nearlyFull]))).toBe(0);
+    expect(forecastStartMs(input([nearlyFull], { isBatch: true }))).toBe(WINDOW_MS - 40_000);
+  });
+});

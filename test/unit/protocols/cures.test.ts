@@ -1,0 +1,188 @@
+// What cures a vendor's refusal, and what a request looks like when it is said anew.
+import { describe, expect, test } from 'vitest';
+import type { Cure } from '#src/contracts/failure.ts';
+import { isFailure } from '#src/contracts/failure.ts';
+import type { JsonObject } from '#src/protocols/codec.ts';
+import { isCurable, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
+import { findProtocolRoute } from '#src/protocols/registry.ts';
+
+const PROVIDER: ProviderDialect = {
+  name: 'vendor',
+  apiKey: null,
+  credentialHeader: null,
+  paths: {},
+  query: {},
+  canReportStreamUsage: true,
+  prefill: null,
+};
+
+function prepare(clientName: string, protocol: string, upstreamModel: string, body: object, cures: Cure[]) {
+  const call = prepareCall(findProtocolRoute(clientName, [protocol])!, PROVIDER, {
+    body: Buffer.from(JSON.stringify(body)),
+    upstreamModel,
+    isStream: false,
+    requestId: 'req_1',
+    acceptedAtMs: 0,
+    forwardedHeaders: {},
+    cures: new Set(cures),
+  });
+  if (isFailure(call)) throw new Error(call.message);
+  return { body: JSON.parse(call.request.body.toString()) as JsonObject, dropped: call.dropped };
+}
+
+describe('a refusal that is cured', () => {
+  const cureOf = (protocol: string, error: object): Cure | undefined => {
+    const { vendor } = findProtocolRoute(protocol, [protocol])!;
+    return vendor.readFailure({ status: 400, headers: {} }, Buffer.from(JSON.stringify({ error })), 0).cure;
+  };
+
+  test.each<[string, string, object, Cure | undefined]>([
+    [
+      'a thought of another model',
+      'anthropic-messages',
+      { type: 'invalid_request_error', message: 'messages.1.content.0: Invalid `signature` in `thinking` block' },
+      'forget-thoughts',
+    ],
+    [
+      'a thought that is missing',
+      'anthropic-messages',
+      { message: 'messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.' },
+      'forget-thoughts',
+    ],
+    [
+      'a thought that was changed',
+      'anthropic-messages',
+      { message: '`thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified.' },
+      'forget-thoughts',
+    ],
+    ['sampling', 'anthropic-messages', { message: '`temperature` is not supported for this model.' }, 'adapt'],
+    ['a request that is wrong', 'anthropic-messages', { message: 'messages: at least one is required' }, undefined],
+    ['foreign reasoning', 'openai-responses', { code: 'invalid_encrypted_content', message: 'x' }, 'forget-thoughts'],
+    [
+      'a parameter',
+      'openai-chat',
+      {
+        code: 'unsupported_parameter',
+        message: "Unsupported parameter: 'max_tokens' is not supported with this model.",
+      },
+      'adapt',
+    ],
+    [
+      'a value',
+      'openai-chat',
+      {
+        code: 'unsupported_value',
+        message: "Unsupported value: 'temperature' does not support 0.2 with this model.",
+      },
+      'adapt',
+    ],
+    [
+      'a parameter of another API',
+      'openai-responses',
+      {
+        code: 'unsupported_parameter',
+        message: "Unsupported parameter: 'messages'. In the Responses API, use 'input'.",
+      },
+      undefined,
+    ],
+    [
+      'a signature of another project',
+      'gemini-generate-content',
+      { code: 400, message: 'Thought signature is not valid: it was not issued for this part.' },
+      'forget-thoughts',
+    ],
+    [
+      'a level',
+      'gemini-generate-content',
+      { code: 400, message: 'Thinking level is not supported for this model.' },
+      'adapt',
+    ],
+    ['an unknown name', 'gemini-generate-content', { code: 400, message: 'Unknown name "x"' }, undefined],
+  ])('%s (%s)', (_name, protocol, error, cure) => {
+    expect(cureOf(protocol, error)).toBe(cure);
+  });
+
+  test('is cured where the request can be said anew, and would be said differently', () => {
+    const passed = findProtocolRoute('openai-chat', ['openai-chat'])!;
+    const translated = findProtocolRoute('openai-chat', ['anthropic-messages'])!;
+    const counted = findProtocolRoute('anthropic-count-tokens', ['anthropic-messages'])!;
+    expect([isCurable(passed, 'adapt'), isCurable(translated, 'adapt'), isCurable(counted, 'adapt')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([isCurable(passed, 'forget-thoughts'), isCurable(translated, 'forget-thoughts')]).toEqual([true, true]);
+  });
+});
+
+describe('a request that was passed through, adapted to its model', () => {
+  test('says what the model takes; the rest is named, and what has no canonical place goes as it is', () => {
+    const { body, dropped } = prepare(
+      'anthropic-messages',
+      'anthropic-messages',
+      'claude-opus-5',
+      {
+        model: 'best',
+        max_tokens: 2_048,
+        temperature: 0.2,
+        thinking: { type: 'enabled', budget_tokens: 1_024 },
+        inference_geo: 'eu',
+        messages: [{ role: 'user', content: 'Hello.' }],
+      },
+      ['adapt'],
+    );
+    expect(body).toMatchObject({ model: 'claude-opus-5', thinking: { type: 'adaptive' }, inference_geo: 'eu' });
+    expect(body).not.toHaveProperty('temperature');
+    expect(dropped).toEqual(['temperature']);
+  });
+
+  test('Chat’s older limit becomes the newer one', () => {
+    const messages = [{ role: 'user', content: 'Hello.' }];
+    const { body } = prepare('openai-chat', 'openai-chat', 'o3', { model: 'm', max_tokens: 9, messages }, ['adapt']);
+    expect(body).toMatchObject({ model: 'o3', max_completion_tokens: 9 });
+    expect(body).not.toHaveProperty('max_tokens');
+  });
+});
+
+describe('a conversation without its thoughts', () => {
+  const CALL = { type: 'tool_use', id: 'toolu_1', name: 'get_weather', input: { city: 'Paris' } };
+  const RESULT = { type: 'tool_result', tool_use_id: 'toolu_1', content: 'Sunny' };
+  const conversation = (first: object[]) => ({
+    model: 'm',
+    max_tokens: 2_048,
+    thinking: { type: 'adaptive' },
+    tools: [{ name: 'get_weather', input_schema: { type: 'object', properties: {} } }],
+    messages: [
+      { role: 'user', content: 'How is Paris?' },
+      { role: 'assistant', content: first },
+      { role: 'user', content: [RESULT] },
+    ],
+  });
+  const thought = { type: 'thinking', thinking: 'Hm.', signature: 'EpUBCkYIBRgCIkA=' };
+
+  test('is passed to the same protocol without them, and does not ask for more where that is refused', () => {
+    const body = conversation([thought, CALL]);
+    const said = prepare('anthropic-messages', 'anthropic-messages', 'claude-opus-5', body, ['forget-thoughts']);
+    expect(JSON.stringify(said.body.messages)).not.toContain('thinking');
+    expect(said.body).not.toHaveProperty('thinking');
+    expect(said.body.messages).toMatchObject([
+      { role: 'user' },
+      { role: 'assistant', content: [CALL] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: CALL.id }] },
+    ]);
+  });
+
+  test('is translated without signatures', () => {
+    const part = { functionCall: { name: 'get_weather', args: { city: 'Paris' } }, thoughtSignature: 'c2lnbmF0dXJl' };
+    const contents = [
+      { role: 'user', parts: [{ text: 'How is Paris?' }] },
+      { role: 'model', parts: [part] },
+      { role: 'user', parts: [{ functionResponse: { name: 'get_weather', response: { output: 'Sunny' } } }] },
+    ];
+    const { body } = prepare('gemini-generate-content', 'gemini-generate-content', 'gemini-3-pro', { contents }, [
+      'forget-thoughts',
+    ]);
+    expect(JSON.stringify(body)).not.toContain('c2lnbmF0dXJl');
+    expect(JSON.stringify(body)).toContain('skip_thought_signature_validator');
+  });
+});
