@@ -71,13 +71,12 @@ async function cancelOnce(
   const step = stepAt(spec.plan, result.step, result.progress);
   const { provider } = step;
   const job = { requestId: spec.requestId, step: result.step };
-  const isRemoved = await producer.remove(provider, spec.lane, job);
-  if (isRemoved && isAwaited) {
-    // Others may listen, or ask later: a worker ends it properly, before everything else that waits.
-    await producer.enqueue(provider, spec.lane, job, { isFirst: true });
+  if (isAwaited) {
+    // A worker ends it properly, before everything else that waits: it finds the mark when it takes the job.
+    await producer.advance(provider, spec.lane, job);
     return false;
   }
-  if (!isRemoved) return false;
+  if (!(await producer.remove(provider, spec.lane, job))) return false;
   const keepsBody = isDeadLetter(spec, failure.code);
   const { progress } = result;
   await Promise.all([store.forget([spec.requestId], keepsBody), onRemoved({ spec, step, progress, failure })]);

@@ -15,6 +15,7 @@ import type { QueueProducer } from '../queue/producer.ts';
 import type { ReplyLog } from '../reply/reply-log.ts';
 import type { RequestStore } from '../reply/request-store.ts';
 import type { ReplySubscriber } from '../reply/subscriber.ts';
+import type { WorkerLiveness } from '../reply/worker-liveness.ts';
 import type { ConversationLock } from '../responses/conversation-lock.ts';
 import type { ConversationStore } from '../responses/conversation-store.ts';
 import type { ResponseStore } from '../responses/response-store.ts';
@@ -55,6 +56,7 @@ export interface ApiContext {
   admission: Admission;
   producer: QueueProducer;
   store: RequestStore;
+  liveness: WorkerLiveness;
   subscriber: ReplySubscriber;
   replyLog: ReplyLog;
   logger: Logger;

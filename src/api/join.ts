@@ -24,11 +24,11 @@ export async function join(
   relay: Relay,
   { request, reply, wish, requestId }: Joining,
 ): Promise<unknown> {
-  if (wish.isAsync) return sendAccepted(reply, requestId);
-  const after = readResumePoint(request);
   const view = await context.store.read(requestId).catch(rethrow);
   if (view === null || view.spec.keyId !== request.apiKey?.id) throw new FailureError(requestNotFound(requestId));
   if (view.state === 'queued') await queueAgain(context, view);
+  if (wish.isAsync) return sendAccepted(reply, requestId);
+  const after = readResumePoint(request);
   const { spec } = view;
   const client = clientProtocol(spec.protocol);
   const headers = { ...idHeaders(client, requestId), 'x-sluice-replayed': 'true' };
@@ -50,12 +50,11 @@ export async function join(
   return undefined;
 }
 
-/** Long after whoever accepts a request has queued it, or has died in between. */
-const QUEUED_BY_NOW_MS = 1_000;
-
-/** An API process that died between the record and the job has left a request that nobody works on. */
+/**
+ * An API process that died between the record and the job has left a request that nobody works on. The same job added
+ * twice is one job.
+ */
 async function queueAgain(context: ApiContext, { spec, step, progress }: RequestView): Promise<void> {
-  if (Date.now() - spec.acceptedAtMs < QUEUED_BY_NOW_MS) return;
   const { provider } = stepAt(spec.plan, step, progress);
   await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step }).catch(rethrow);
 }

@@ -1,10 +1,10 @@
-// The stream of a background response as one client sees it: it begins with `response.queued`, may be taken up behind any
-// event, and says its end, good or bad, in an event of its own kind. The worker's events are numbered from 1.
+// The stream of a background response as one client sees it: it begins before any vendor is asked, may be taken up
+// behind any event, and says its end, good or bad, in an event of its own kind.
 import type { Failure } from '../contracts/failure.ts';
 import type { JsonObject } from '../protocols/codec.ts';
 import { parseEvent } from '../protocols/openai-responses/wire.ts';
 import { type SseEvent, SseSplitter } from '../protocols/sse-splitter.ts';
-import { endMembers, QUEUED_EVENTS } from '../responses/describe-response.ts';
+import { endMembers, OPENING_EVENTS } from '../responses/describe-response.ts';
 import { ResponseFold } from '../responses/response-fold.ts';
 import type { StreamView } from './relay.ts';
 
@@ -22,7 +22,8 @@ export class ResponseView implements StreamView {
   constructor(queued: JsonObject, startingAfter: number) {
     this.#queued = queued;
     this.#startingAfter = startingAfter;
-    this.opening = startingAfter < 0 ? writeEvent('response.queued', 0, { response: queued }) : Buffer.alloc(0);
+    const events = OPENING_EVENTS.map((type, number) => writeEvent(type, number, { response: queued }));
+    this.opening = Buffer.concat(events.slice(startingAfter + 1));
   }
 
   pass(bytes: Buffer): Buffer {
@@ -45,7 +46,7 @@ export class ResponseView implements StreamView {
     const ending = endMembers(outcome, message);
     const { id } = this.#queued;
     const response = { ...this.#queued, ...this.#fold.response, id, output: this.#fold.output, ...ending };
-    const number = Math.max(this.#fold.lastSequence + 1, QUEUED_EVENTS);
+    const number = Math.max(this.#fold.lastSequence + 1, OPENING_EVENTS.length);
     return writeEvent(`response.${ending.status}`, number, { response });
   }
 }

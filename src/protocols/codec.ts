@@ -154,4 +154,11 @@ export interface AnswerDecoder {
    * judged by its caller: every choice has finished, or `end` was seen.
    */
   close(): AnswerEvent[];
+  /** What the vendor has said, where the events are not all of it: it is billed all the same. */
+  readonly received?: Received;
+}
+
+export interface Received {
+  hasStarted: boolean;
+  outputBytes: number;
 }

@@ -3,7 +3,7 @@
 // beginning ends the attempt before anything of it is seen.
 import type { AnswerEvent } from '../contracts/answer.ts';
 import { createFailure, type Failure } from '../contracts/failure.ts';
-import type { AnswerDecoder, AnswerEncoder, ResumedStream } from './codec.ts';
+import type { AnswerDecoder, AnswerEncoder, Received, ResumedStream } from './codec.ts';
 import { editObject, isObjectBytes, memberBytes } from './json-object.ts';
 import { replaceData, type SseEvent, SseSplitter } from './sse-splitter.ts';
 
@@ -18,6 +18,8 @@ export class ContinuingDecoder implements AnswerDecoder {
   /** The new stream's text part that stands for the one that was open; null until it begins. */
   #textPart: number | null = null;
   #hasDiffered = false;
+  /** With what is only repeated. */
+  readonly received: Received = { hasStarted: false, outputBytes: 0 };
 
   constructor(decoder: AnswerDecoder, resumed: ResumedStream, mode: ContinueMode) {
     this.#decoder = decoder;
@@ -36,6 +38,8 @@ export class ContinuingDecoder implements AnswerDecoder {
   #translate(events: readonly AnswerEvent[]): AnswerEvent[] {
     const translated: AnswerEvent[] = [];
     for (const event of events) {
+      this.received.hasStarted = true;
+      if (event.kind === 'part-delta') this.received.outputBytes += Buffer.byteLength(event.delta);
       if (!this.#hasDiffered) translated.push(...this.#missing(event));
     }
     return translated;

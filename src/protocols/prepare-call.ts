@@ -1,6 +1,6 @@
 // One call to a vendor, ready to be sent: passed through where the formats are the same, translated elsewhere.
-import type { Failure } from '../contracts/failure.ts';
-import { isFailure } from '../contracts/failure.ts';
+import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
+import { adaptRequest, forgetThoughts } from './adapt-request.ts';
 import type { JsonObject } from './codec.ts';
 import type { CallTarget, Translation } from './protocol.ts';
 import type { ProtocolRoute } from './registry.ts';
@@ -43,6 +43,8 @@ export interface CallInput {
   acceptedAtMs: number;
   /** Those of the client's headers that a vendor of the same protocol gets. */
   forwardedHeaders: Readonly<Record<string, string>>;
+  /** What this vendor's refusals have asked for so far: `isCurable`. */
+  cures: ReadonlySet<Cure>;
 }
 
 export interface PreparedCall {
@@ -54,7 +56,34 @@ export interface PreparedCall {
 
 /** A failure where the request cannot be said in the vendor's protocol; another vendor may still take it. */
 export function prepareCall(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
-  return route.pair === null ? passThrough(route, provider, input) : translate(route, route.pair, provider, input);
+  if (route.pair !== null) return translate(route, route.pair, provider, input);
+  return input.cures.size > 0 ? adapt(route, provider, input) : passThrough(route, provider, input);
+}
+
+/** Whether a call prepared for this route can be prepared anew, so that it does not fail in the same way. */
+export function isCurable({ client, vendor, pair }: ProtocolRoute, cure: Cure): boolean {
+  const canBeSaidAnew = client.codec !== null && vendor.codec !== null;
+  return canBeSaidAnew && (cure === 'forget-thoughts' || pair === null);
+}
+
+/** Said anew in the same protocol; the answer is passed through as ever. */
+function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
+  const { passThrough: way } = route.client;
+  const { upstreamModel, isStream, cures } = input;
+  const adapted = adaptRequest(route, {
+    body: JSON.parse(input.body.toString()) as JsonObject,
+    provider: provider.name,
+    vendorProtocol: route.vendor.name,
+    upstreamModel,
+    isStream,
+    canReportStreamUsage: provider.canReportStreamUsage,
+    cures,
+  });
+  if (isFailure(adapted)) return adapted;
+  const target = { operation: way.operation, upstreamModel, isStream };
+  const headers = { ...input.forwardedHeaders, ...adapted.headers };
+  const body = Buffer.from(JSON.stringify(adapted.body));
+  return { request: address(route, provider, target, body, headers), translation: way, dropped: adapted.dropped };
 }
 
 function passThrough(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall {
@@ -81,6 +110,7 @@ function translate(
     upstreamModel,
     isStream,
     canReportStreamUsage: provider.canReportStreamUsage,
+    ...(input.cures.has('forget-thoughts') ? { edit: forgetThoughts } : {}),
   });
   if (isFailure(translated)) return translated;
   const target: CallTarget = { operation: 'generate', upstreamModel, isStream };
@@ -117,7 +147,8 @@ export function address(
   };
 }
 
-function credential(
+/** The header that carries the provider's key; none where it has no key. */
+export function credential(
   ofProtocol: (apiKey: string) => Record<string, string>,
   { apiKey, credentialHeader }: ProviderDialect,
 ): Record<string, string> {
@@ -126,7 +157,7 @@ function credential(
   return { [credentialHeader]: credentialHeader === 'authorization' ? `Bearer ${apiKey}` : apiKey };
 }
 
-function withQuery(path: string, query: Readonly<Record<string, string>>): string {
+export function withQuery(path: string, query: Readonly<Record<string, string>>): string {
   const text = new URLSearchParams(query).toString();
   return text === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${text}`;
 }

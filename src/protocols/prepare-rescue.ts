@@ -13,7 +13,7 @@ import {
 } from './prepare-call.ts';
 import type { RelayContext, StreamRelay } from './protocol.ts';
 import type { ProtocolRoute } from './registry.ts';
-import { tokensOfText } from './token-estimate.ts';
+import { TOKENS_PER_MESSAGE, tokensOfText } from './token-estimate.ts';
 import { TranslatedStream } from './translate.ts';
 
 export interface RescueInput extends CallInput {
@@ -28,6 +28,8 @@ export interface RescueInput extends CallInput {
 
 export interface RescueCall extends PreparedCall {
   mode: ContinueMode;
+  /** Estimate of what the vendor is given beside the client's request: the text to go on with. Input tokens. */
+  prefillTokens: number;
 }
 
 /** Null where the stream cannot be gone on with unseen; a failure where this vendor cannot be asked. */
@@ -54,7 +56,8 @@ export function prepareRescue(
   if (isFailure(call)) return call;
   const mode = continuation === null ? 'repeat' : 'prefill';
   const openStream = (context: RelayContext) => openContinuation(vendor, resumed, mode, input, context);
-  return { ...call, mode, translation: { ...call.translation, openStream } };
+  const prefillTokens = continuation === null ? 0 : TOKENS_PER_MESSAGE + tokensOfText(resumed.text);
+  return { ...call, mode, prefillTokens, translation: { ...call.translation, openStream } };
 }
 
 function prefillStyle({ prefill }: ProviderDialect, vendor: VendorCodec, upstreamModel: string): PrefillStyle | null {

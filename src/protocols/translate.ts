@@ -2,7 +2,7 @@
 // back. Knows no protocol by name.
 import type { Answer, AnswerEvent } from '../contracts/answer.ts';
 import { createFailure, type Failure, isFailure } from '../contracts/failure.ts';
-import type { Part } from '../contracts/inference-request.ts';
+import type { InferenceRequest, Part } from '../contracts/inference-request.ts';
 import type { PicoUsd } from '../contracts/money.ts';
 import { NO_USAGE, type Usage } from '../contracts/usage.ts';
 import type {
@@ -32,6 +32,8 @@ export interface TranslateRequestInput {
   upstreamModel: string;
   isStream: boolean;
   canReportStreamUsage: boolean;
+  /** Between decoding and encoding. */
+  edit?: (request: InferenceRequest) => InferenceRequest;
 }
 
 export interface TranslatedRequest {
@@ -43,8 +45,9 @@ export interface TranslatedRequest {
 
 /** The client's request for this vendor, or why this vendor cannot take it. */
 export function translateRequest(pair: TranslationPair, input: TranslateRequestInput): TranslatedRequest | Failure {
-  const request = pair.client.decodeRequest(input.body);
-  if (isFailure(request)) return request;
+  const decoded = pair.client.decodeRequest(input.body);
+  if (isFailure(decoded)) return decoded;
+  const request = input.edit?.(decoded) ?? decoded;
   const encoded = pair.vendor.encodeRequest(request, input);
   if (encoded.kind === 'refusal') {
     const param = pair.client.fieldName(encoded.field);
@@ -154,18 +157,34 @@ export class TranslatedStream implements StreamRelay {
 
   end(): RelayedEvent {
     if (this.#isDone) return NOTHING;
-    const { bytes, failure } = this.#relay(this.#decoder.close());
+    const events = this.#decoder.close();
+    if (!this.#isWholeWith(events)) return this.#breakOff(events);
+    const { bytes, failure } = this.#relay(events);
     if (failure !== undefined || this.#isDone) return { bytes, ...(failure === undefined ? {} : { failure }) };
-    if (!this.isComplete()) return { bytes, failure: CUT };
     return { bytes: Buffer.concat([bytes ?? EMPTY, Buffer.from(this.#finish())]) };
   }
 
   usage(): Usage {
-    return this.#usage ?? estimate(this.#hasStarted ? this.#context.estimatedInputTokens : 0, this.#outputBytes);
+    if (this.#usage !== null) return this.#usage;
+    const seen = { hasStarted: this.#hasStarted, outputBytes: this.#outputBytes };
+    const { hasStarted, outputBytes } = this.#decoder.received ?? seen;
+    return estimate(hasStarted ? this.#context.estimatedInputTokens : 0, outputBytes);
   }
 
   isComplete(): boolean {
     return this.#isEnded || this.#finishedChoices.size >= this.#context.choices;
+  }
+
+  #isWholeWith(events: readonly AnswerEvent[]): boolean {
+    const finished = events.flatMap((event) => (event.kind === 'finish' ? [event.choice] : []));
+    const isEnded = this.#isEnded || events.some((event) => event.kind === 'end' || event.kind === 'error');
+    return isEnded || new Set([...this.#finishedChoices, ...finished]).size >= this.#context.choices;
+  }
+
+  /** What is open for the client stays open: a part that was ended could not be gone on with. */
+  #breakOff(events: readonly AnswerEvent[]): RelayedEvent {
+    for (const event of events) this.#track(event);
+    return { bytes: null, failure: CUT };
   }
 
   #relay(events: readonly AnswerEvent[]): RelayedEvent {

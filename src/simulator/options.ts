@@ -1,6 +1,7 @@
 // What a simulator can be told, with every default. `sluice simulate` maps its flags to these; PUT /sim/behaviour takes
 // those of them that can change while it runs.
 import { z } from 'zod';
+import { readBatchFault } from './engine/batches/batch-fault.ts';
 import { type FaultRule, faultRuleSchema } from './engine/faults/fault-rule.ts';
 import { MAX_WAIT_MS } from './engine/faults/fault-table.ts';
 import { MAX_ANSWER_TOKENS } from './engine/faults/prompt-commands.ts';
@@ -34,7 +35,21 @@ const behaviourFields = {
   prefill: z
     .enum(['ignore', 'continue', 'refuse'])
     .describe('What becomes of a closing assistant message: a new answer, a continuation of it, a 400.'),
+  batchMs: waitMs.describe('From the acceptance of a batch to its end.'),
+  batchFault: z
+    .string()
+    .superRefine(checkBatchFault)
+    .nullable()
+    .describe('What goes wrong with every batch: expire@10 and the like.'),
 };
+
+function checkBatchFault(text: string, context: z.RefinementCtx): void {
+  try {
+    readBatchFault(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+}
 
 const behaviourSchema = z.strictObject(behaviourFields);
 export type Behaviour = z.output<typeof behaviourSchema>;
@@ -53,6 +68,8 @@ export const DEFAULT_BEHAVIOUR: Behaviour = {
   price: { input: 2.5, cachedInput: 1.25, output: 10 },
   modelPrices: {},
   prefill: 'ignore',
+  batchMs: 1_000,
+  batchFault: null,
 };
 
 /** A change names only what changes. */

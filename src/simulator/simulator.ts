@@ -1,7 +1,10 @@
 // A vendor that misbehaves on command: the stand-in in all of Sluice's tests, and for users who rehearse an outage.
 // docs/simulator.md describes it.
+import { anthropicBatchesDialect } from './dialects/anthropic-batches/dialect.ts';
 import { anthropicMessagesDialect } from './dialects/anthropic-messages/dialect.ts';
+import { geminiBatchesDialect } from './dialects/gemini-batches/dialect.ts';
 import { geminiGenerateContentDialect } from './dialects/gemini-generate-content/dialect.ts';
+import { openaiBatchesDialect } from './dialects/openai-batches/dialect.ts';
 import { openaiChatDialect } from './dialects/openai-chat/dialect.ts';
 import { openaiCompletionsDialect } from './dialects/openai-completions/dialect.ts';
 import { openaiEmbeddingsDialect } from './dialects/openai-embeddings/dialect.ts';
@@ -29,6 +32,10 @@ const DIALECTS: Dialects = [
   openaiResponsesDialect,
   openaiEmbeddingsDialect,
   openaiCompletionsDialect,
+  openaiBatchesDialect,
+  // Before those that take everything that is their vendor's.
+  anthropicBatchesDialect,
+  geminiBatchesDialect,
   anthropicMessagesDialect,
   geminiGenerateContentDialect,
 ];
@@ -77,6 +84,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     ...controls(engine),
     async close() {
       await close();
+      engine.batches.close();
       engine.watch.close();
     },
   };

@@ -110,6 +110,20 @@ describe.each(STORES)('$name', ({ open, names }) => {
     expect(names().filter((name) => name.includes('log.2'))).toEqual([]);
   });
 
+  test('everything that is there is listed, with the time of its last change', async () => {
+    const startedAtMs = Date.now() - 1_000;
+    for (const key of ['listed-1', 'listed-2', 'listed-3']) await store.write(key, chunks('x'), 10);
+    const listed = new Map<string, number>();
+    for await (const { key, changedAtMs } of store.list()) listed.set(key, changedAtMs);
+    expect([...listed.keys()].filter((key) => key.startsWith('listed-')).sort()).toEqual([
+      'listed-1',
+      'listed-2',
+      'listed-3',
+    ]);
+    expect(listed.size).toBe(names().length);
+    expect(listed.get('listed-2')).toBeGreaterThan(startedAtMs);
+  });
+
   test('what is not there can be deleted', async () => {
     await store.delete(['nothing']);
   });

@@ -39,7 +39,7 @@ async function checkReadiness(context: ApiContext): Promise<Readiness> {
   const [redis, database, workers] = await Promise.all([
     holds(context.redis.ping().then(() => true)),
     holds(sql`select 1`.execute(context.database).then(() => true)),
-    holds(context.store.hasLiveWorker(context.replyShards)),
+    holds(context.liveness.hasLiveWorker(context.replyShards)),
   ]);
   return { redis, database, workers, accepting: !context.isClosing() };
 }

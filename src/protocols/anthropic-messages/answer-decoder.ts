@@ -39,6 +39,7 @@ export class MessagesDecoder implements AnswerDecoder {
   #toolCalls = 0;
   #counts: JsonObject | null = null;
   #outputBytes = 0;
+  #serviceTier: string | undefined;
   #hasFinished = false;
 
   constructor(context: DecodeContext) {
@@ -84,7 +85,16 @@ export class MessagesDecoder implements AnswerDecoder {
       model: asText(model),
       ...defined({ serviceTier: readServiceTier(usage) }),
     };
+    this.#serviceTier = readServiceTier(usage);
     return [start, ...this.#usageSoFar()];
+  }
+
+  /** Anthropic says it at the start; a gateway may learn it at the end. */
+  #changedTier(usage: unknown): AnswerEvent[] {
+    const serviceTier = readServiceTier(usage);
+    if (serviceTier === undefined || serviceTier === this.#serviceTier) return [];
+    this.#serviceTier = serviceTier;
+    return [{ kind: 'service-tier', serviceTier }];
   }
 
   #startBlock(block: JsonObject): AnswerEvent[] {
@@ -184,7 +194,11 @@ export class MessagesDecoder implements AnswerDecoder {
             },
           ];
     const isLast = typeof end.stop_reason === 'string';
-    return [...usageEvents, ...(isLast ? [...this.#endBlock(), ...this.#finish(end)] : [])];
+    return [
+      ...this.#changedTier(usage),
+      ...usageEvents,
+      ...(isLast ? [...this.#endBlock(), ...this.#finish(end)] : []),
+    ];
   }
 
   #finish({ stop_reason: reason, stop_sequence: sequence, stop_details: details }: JsonObject): AnswerEvent[] {

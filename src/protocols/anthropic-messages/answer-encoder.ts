@@ -14,13 +14,13 @@ import { insertCost, writeMessagesUsage } from './usage.ts';
 /**
  * A block is opened when it is known to have content: clients send back what they receive, and Anthropic refuses empty
  * texts. A tool call is held for one more piece, since its signature has to stand before it and comes at its end: vendors
- * that sign calls send them in one piece.
+ * that sign calls send them in one piece. A custom tool's text is held to its end: it becomes a member of an object.
  */
 interface OpenPart {
   start: PartStart;
   /** The block has been opened. */
   isOpen: boolean;
-  /** First piece of a tool call's arguments. */
+  /** First piece of a tool call's arguments; all of a custom tool's text. */
   held: string;
 }
 
@@ -97,8 +97,8 @@ export class MessagesEncoder implements AnswerEncoder {
       this.#refusal += delta;
       return '';
     }
-    if (part.start.kind === 'tool-call' && !part.isOpen && part.held === '') {
-      part.held = delta;
+    if (part.start.kind === 'tool-call' && !part.isOpen && (part.held === '' || isCustomCall(part.start))) {
+      part.held += delta;
       return '';
     }
     return this.#open(part) + this.#writer.add(deltaOf(part.start, delta));
@@ -136,6 +136,7 @@ export class MessagesEncoder implements AnswerEncoder {
   /** The signature of a call that came in several pieces comes too late: such vendors sign none. */
   #endCall(part: OpenPart, signature: Signature | undefined): string {
     const carrier = signature === undefined || part.isOpen ? '' : this.#writer.carrier(carrierBlock(signature));
+    if (isCustomCall(part.start)) part.held = JSON.stringify({ input: part.held });
     return carrier + this.#open(part) + this.#writer.close();
   }
 
@@ -158,6 +159,10 @@ export class MessagesEncoder implements AnswerEncoder {
     const opened = this.#writer.open(emptyBlock(part.start));
     return part.held === '' ? opened : opened + this.#writer.add(deltaOf(part.start, part.held));
   }
+}
+
+function isCustomCall(start: PartStart): boolean {
+  return start.kind === 'tool-call' && start.isCustom === true;
 }
 
 function emptyBlock(start: PartStart): JsonObject {

@@ -7,6 +7,7 @@ import type {
   ReasoningPart,
   Signature,
   TextPart,
+  ToolCallPart,
 } from '../../contracts/inference-request.ts';
 import type { Usage } from '../../contracts/usage.ts';
 import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '../codec.ts';
@@ -59,7 +60,7 @@ function encodePart(part: Part): JsonObject[] {
     case 'tool-call':
       return [
         ...(part.signature === undefined ? [] : [carrierBlock(part.signature)]),
-        { type: 'tool_use', id: escapeIdentifier(part.id), name: part.name, input: readInput(part.arguments) },
+        { type: 'tool_use', id: escapeIdentifier(part.id), name: part.name, input: inputOf(part) },
       ];
     case 'image':
     case 'audio':
@@ -86,6 +87,11 @@ function encodeReasoning({ text, signature, isRedacted }: ReasoningPart): JsonOb
  */
 export function carrierBlock(signature: Signature): JsonObject {
   return { type: 'thinking', thinking: '', signature: writeSignature(signature) };
+}
+
+/** A custom tool's free text is the one member of its function's input. */
+export function inputOf({ arguments: text, isCustom }: ToolCallPart): JsonObject {
+  return isCustom === true ? { input: text } : readInput(text);
 }
 
 /** `input` is an object. What a model wrote that is none stays readable under a name of its own. */

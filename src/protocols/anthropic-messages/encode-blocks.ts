@@ -8,7 +8,7 @@ import type {
   ToolResultPart,
 } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { readInput } from './encode-answer.ts';
+import { inputOf } from './encode-answer.ts';
 import { encodeDocument, encodeImage } from './encode-media.ts';
 import type { Encoding } from './encoding.ts';
 import { escapeIdentifier } from './identifiers.ts';
@@ -59,8 +59,8 @@ function encodeThought({ text, signature, isRedacted }: ReasoningPart): JsonObje
 }
 
 /** Ids are made fit where calls and results are paired. */
-function encodeCall({ id, name, arguments: text, isCustom }: ToolCallPart): JsonObject {
-  return { type: 'tool_use', id, name: escapeIdentifier(name), input: isCustom ? { input: text } : readInput(text) };
+function encodeCall(call: ToolCallPart): JsonObject {
+  return { type: 'tool_use', id: call.id, name: escapeIdentifier(call.name), input: inputOf(call) };
 }
 
 function encodeResult({ callId, parts, isError }: ToolResultPart, encoding: Encoding): JsonObject {

@@ -6,6 +6,7 @@ import type { Encoding } from './encoding.ts';
 import { asText } from './loose-json.ts';
 import { type Message, mergeRoles } from './message.ts';
 import type { ModelTraits } from './models.ts';
+import { moveDrawings } from './move-drawings.ts';
 import { pairToolCalls } from './pair-tool-calls.ts';
 
 export interface Conversation {
@@ -15,7 +16,9 @@ export interface Conversation {
 
 export function encodeConversation(turns: readonly Turn[], traits: ModelTraits, encoding: Encoding): Conversation {
   const encoded = mergeRoles(
-    turns.map((turn) => encodeTurn(turn, encoding)).filter(({ content }) => content.length > 0),
+    moveDrawings(turns)
+      .map((turn) => encodeTurn(turn, encoding))
+      .filter(({ content }) => content.length > 0),
   );
   const conversation = hoistSystem(encoded, traits);
   if (conversation.messages.length === 0) return askSystem(conversation, encoding);

@@ -39,7 +39,7 @@ const DEFAULT_EFFORT: Effort = 'high';
 export function encodeThinking(input: ThinkingInput, encoding: Encoding): EncodedThinking {
   const { reasoning, traits } = input;
   const maxTokens = longestAnswer(input, encoding);
-  if (reasoning === undefined) return { maxTokens };
+  if (reasoning === undefined || (!isAskedFor(reasoning) && !traits.thinksByDefault)) return { maxTokens };
   if (reasoning.effort === 'none' || reasoning.budgetTokens === 0) return dontThink(input, maxTokens, encoding);
   if (input.isThoughtMissing) {
     encoding.drop('reasoning');
@@ -50,6 +50,11 @@ export function encodeThinking(input: ThinkingInput, encoding: Encoding): Encode
   return isAdaptive
     ? thinkAdaptively(reasoning, maxTokens, traits, encoding)
     : thinkByBudget(input, maxTokens, encoding);
+}
+
+/** To hide thoughts is not to ask for them. */
+function isAskedFor({ effort, budgetTokens, isShown }: ReasoningRequest): boolean {
+  return effort !== undefined || budgetTokens !== undefined || isShown === true;
 }
 
 function longestAnswer({ maxOutputTokens, traits }: ThinkingInput, encoding: Encoding): number {
@@ -90,9 +95,9 @@ function thinkAdaptively(
 function thinkByBudget(input: ThinkingInput, maxTokens: number, encoding: Encoding): EncodedThinking {
   const { traits, isToolForced } = input;
   const reasoning = input.reasoning!;
-  const isAskedFor = reasoning.effort !== undefined || reasoning.budgetTokens !== undefined;
-  if (isToolForced || !isAskedFor) {
-    if (isToolForced || reasoning.isShown) encoding.drop('reasoning');
+  const isOnlyShown = reasoning.effort === undefined && reasoning.budgetTokens === undefined;
+  if (isToolForced || isOnlyShown) {
+    encoding.drop('reasoning');
     return { maxTokens };
   }
   const wanted = Math.max(LEAST_BUDGET, budgetOf(reasoning, maxTokens));

@@ -34,6 +34,13 @@ const CONTEXT_LENGTH =
   /prompt is too long|exceeds? (the )?(context|maximum context)|context[_ ](length|window)|too many (input )?tokens/i;
 const CONTENT_FILTER = /content[_ ]?filter|blocked by .*(policy|filter)/i;
 
+/** Thoughts that this model did not think, that were changed, or that it misses: all cured by sending none. */
+const THOUGHTS_REFUSED =
+  /invalid `?signature`? in `?(redacted_)?thinking`?|expected `thinking` or `redacted_thinking`|thinking`? blocks? .{0,80}(cannot|must not) be modified/i;
+/** Said of members and of values that other models take. */
+const MODEL_REFUSES =
+  /(not supported|deprecated) (for|by|on|with) this model|this model does not support|does not support assistant message prefill/i;
+
 /** Statuses of error types: inside a stream that began with 200 the type is all there is. */
 const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
@@ -84,7 +91,14 @@ export function readMessagesFailure(head: UpstreamAnswerHead, body: Buffer, nowM
     upstreamStatus: head.status,
     ...(error.code === '' ? {} : { upstreamCode: error.code }),
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...cureOf(code, error),
   });
+}
+
+function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cure'> {
+  if (code !== 'upstream_bad_request') return {};
+  if (THOUGHTS_REFUSED.test(message)) return { cure: 'forget-thoughts' };
+  return MODEL_REFUSES.test(message) ? { cure: 'adapt' } : {};
 }
 
 /** `retry-after`, or else the reset of a rate limit that was used up. */

@@ -112,6 +112,17 @@ function describe(code: FailureCode, said: string, otherwise: string): string {
   return (ABOUT_THE_BROKER[code] ?? '') + redact(said === '' ? otherwise : said);
 }
 
+/** A signature that is another model's or project's, or none where this model wants its own. */
+const THOUGHTS_REFUSED = /thought[_ ]?signature/i;
+const MODEL_REFUSES =
+  /(not supported|not enabled|unsupported) (for|by|on|with|in) (this model|models?\/)|this model (does not|doesn't|only) support|model does not support|thinking.{0,40}(is )?not supported/i;
+
+function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cure'> {
+  if (code !== 'upstream_bad_request') return {};
+  if (THOUGHTS_REFUSED.test(message)) return { cure: 'forget-thoughts' };
+  return MODEL_REFUSES.test(message) ? { cure: 'adapt' } : {};
+}
+
 export function readGeminiFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
   const error = readVendorError(parseJson(body.toString()));
   const code = classify(head.status, error);
@@ -121,6 +132,7 @@ export function readGeminiFailure(head: UpstreamAnswerHead, body: Buffer, nowMs:
     upstreamStatus: head.status,
     ...(error.status === '' ? {} : { upstreamCode: error.status }),
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...cureOf(code, error),
   });
 }
 

@@ -9,7 +9,8 @@ import {
   type JsonObject,
   type ShownCost,
 } from '../codec.ts';
-import { ChoiceEncoder } from './choice-encoder.ts';
+import { type BegunChoice, ChoiceEncoder, type ChoiceForm } from './choice-encoder.ts';
+import { customToolNames } from './custom-calls.ts';
 import { isOlderForm } from './decode-request.ts';
 import { encodeFinishReason } from './finish-reasons.ts';
 import { encodeLogProbabilities } from './log-probabilities.ts';
@@ -17,9 +18,19 @@ import { insertCost, writeChatUsage } from './usage.ts';
 
 const DONE_EVENT = 'data: [DONE]\n\n';
 
+/** What a client has of a stream that another encoder, or a vendor, began. Empty members were not said. */
+export interface BegunChat extends BegunChoice {
+  id: string;
+  model: string;
+  createdAt?: number;
+  serviceTier?: string;
+  hasThoughts: boolean;
+}
+
 export class ChatAnswerEncoder implements AnswerEncoder {
   readonly #context: EncodeContext;
-  readonly #isOlder: boolean;
+  readonly #id: string;
+  readonly #form: ChoiceForm;
   readonly #choices = new Map<number, ChoiceEncoder>();
   #model: string;
   #createdAt: number;
@@ -27,11 +38,14 @@ export class ChatAnswerEncoder implements AnswerEncoder {
   /** The latest chunk with a finish reason, for a client that finds the usage in it. */
   #held: JsonObject | null = null;
 
-  constructor(context: EncodeContext) {
+  constructor(context: EncodeContext, begun?: BegunChat) {
     this.#context = context;
-    this.#isOlder = isOlderForm(context.clientBody);
-    this.#model = String(context.clientBody.model ?? '');
-    this.#createdAt = context.createdAt;
+    this.#form = { isOlder: isOlderForm(context.clientBody), customTools: customToolNames(context.clientBody) };
+    this.#id = begun?.id || idFor('chatcmpl-', context.requestId);
+    this.#model = begun?.model || String(context.clientBody.model ?? '');
+    this.#createdAt = begun?.createdAt ?? context.createdAt;
+    this.#serviceTier = begun?.serviceTier;
+    if (begun !== undefined) this.#choices.set(0, new ChoiceEncoder(this.#form, begun));
   }
 
   encode(event: EncodableEvent): string {
@@ -61,7 +75,7 @@ export class ChatAnswerEncoder implements AnswerEncoder {
   #finish(choice: number, reason: FinishReason): string {
     const role = this.#choice(choice).encodeRole();
     const said = role.map((delta) => this.#event(this.#chunk(choice, delta, null))).join('');
-    const word = this.#isOlder && reason === 'tool-calls' ? 'function_call' : encodeFinishReason(reason);
+    const word = this.#form.isOlder && reason === 'tool-calls' ? 'function_call' : encodeFinishReason(reason);
     const chunk = this.#chunk(choice, {}, word);
     if (this.#context.usageDelivery !== 'last-event') return said + this.#event(chunk);
     const before = said + this.#releaseHeld();
@@ -87,14 +101,14 @@ export class ChatAnswerEncoder implements AnswerEncoder {
   }
 
   #choice(index: number): ChoiceEncoder {
-    const found = this.#choices.get(index) ?? new ChoiceEncoder(this.#isOlder);
+    const found = this.#choices.get(index) ?? new ChoiceEncoder(this.#form);
     this.#choices.set(index, found);
     return found;
   }
 
   #identity(): JsonObject {
     return {
-      id: idFor('chatcmpl-', this.#context.requestId),
+      id: this.#id,
       object: 'chat.completion.chunk',
       created: this.#createdAt,
       model: this.#model,

@@ -9,7 +9,7 @@ import { decodeImages } from './images.ts';
 import { decodeLogProbabilities } from './log-probabilities.ts';
 import { PartQueue, type QueuedPart } from './part-queue.ts';
 import { type ReadCall, readCalls } from './read-call.ts';
-import { readPieces } from './read-content.ts';
+import { plainReasoning, readPieces } from './read-content.ts';
 import { decodeExtraContent } from './thought-signature.ts';
 
 export interface ChoiceInput {
@@ -25,6 +25,7 @@ export class ChoiceDecoder {
   readonly #parts: PartQueue;
   readonly #slots = new CallSlots();
   readonly #calls = new Map<CallSlot, QueuedPart>();
+  #hasPlainThoughts = false;
   #isFinished = false;
 
   constructor(input: ChoiceInput) {
@@ -62,8 +63,9 @@ export class ChoiceDecoder {
   #readDelta(delta: ChatDelta & { extra_content?: unknown }, logProbabilities: TokenLogProbability[]): void {
     let unsaid = logProbabilities;
     for (const { kind, text } of readPieces(delta)) {
-      if (kind === 'reasoning') this.#parts.addText(kind, text);
-      else {
+      if (kind === 'reasoning') {
+        if (!this.#isRepeated(delta)) this.#parts.addText(kind, text);
+      } else {
         this.#parts.addText(kind, text, unsaid);
         unsaid = [];
       }
@@ -76,6 +78,13 @@ export class ChoiceDecoder {
     const signature = decodeExtraContent(delta.extra_content);
     if (signature !== undefined) this.#parts.sign(signature);
     this.#readTranscript(delta.audio);
+  }
+
+  /** Details may come at the end of a thought, whole and signed, as the broker itself sends them. */
+  #isRepeated(delta: ChatDelta): boolean {
+    const isPlain = plainReasoning(delta) !== '';
+    this.#hasPlainThoughts ||= isPlain;
+    return !isPlain && Array.isArray(delta.reasoning_details) && this.#hasPlainThoughts;
   }
 
   /** Spoken answers are asked for by clients of Chat alone, which never come here; what was said is kept. */

@@ -3,6 +3,7 @@ import type { PartStart } from '../../contracts/answer.ts';
 import type { Citation, Part } from '../../contracts/inference-request.ts';
 import type { EncodableEvent, JsonObject } from '../codec.ts';
 import { encodeAnnotations } from './annotations.ts';
+import { unwrapInput } from './custom-calls.ts';
 import { encodeImage } from './images.ts';
 import { encodeReasoningDetail } from './reasoning-details.ts';
 import { encodeExtraContent } from './thought-signature.ts';
@@ -15,12 +16,31 @@ interface OpenPart {
   /** So far: what a signature and citations belong to. */
   text: string;
   citations: Citation[];
+  /** A custom tool's text in the argument of a function: it can only be taken out of the whole. */
+  isWrapped?: boolean;
 }
 
 type PartProof = Pick<Extract<PartEvent, { kind: 'part-end' }>, 'signature' | 'isRedacted'>;
 
+export interface ChoiceForm {
+  /** The client knows `function_call` alone. */
+  isOlder: boolean;
+  /** Tools that the client declared as custom. */
+  customTools: ReadonlySet<string>;
+}
+
+/** What the client has of a choice already. */
+export interface BegunChoice {
+  hasRole: boolean;
+  /** Signed thoughts: they are numbered. */
+  thoughtDetails: number;
+  /** Of the part that is open; empty where none is. */
+  text: string;
+}
+
 export class ChoiceEncoder {
   readonly #isOlder: boolean;
+  readonly #customTools: ReadonlySet<string>;
   #hasRole = false;
   #open: OpenPart | null = null;
   /** UTF-16 units of content before the open part. */
@@ -29,9 +49,13 @@ export class ChoiceEncoder {
   #call = -1;
   #thought = 0;
 
-  /** `isOlder`: the client knows `function_call` alone. */
-  constructor(isOlder: boolean) {
+  constructor({ isOlder, customTools }: ChoiceForm, begun?: BegunChoice) {
     this.#isOlder = isOlder;
+    this.#customTools = customTools;
+    if (begun === undefined) return;
+    this.#hasRole = begun.hasRole;
+    this.#thought = begun.thoughtDetails;
+    if (begun.text !== '') this.#open = { start: { kind: 'text' }, text: begun.text, citations: [] };
   }
 
   /** The deltas that say it, in order. */
@@ -61,11 +85,13 @@ export class ChoiceEncoder {
   #begin(start: PartStart): JsonObject[] {
     this.#open = { start, text: '', citations: [] };
     if (start.kind !== 'tool-call') return this.encodeRole();
+    const isWrapped = start.isCustom !== true && this.#customTools.has(start.name);
+    if (isWrapped) this.#open = { ...this.#open, start: { ...start, isCustom: true }, isWrapped };
     this.#call++;
     if (this.#isUnseen()) return [];
     const role = this.#hasRole ? {} : { role: 'assistant', content: null };
     this.#hasRole = true;
-    return [{ ...role, ...this.#callDelta(start) }];
+    return [{ ...role, ...this.#callDelta(isWrapped ? { ...start, isCustom: true } : start) }];
   }
 
   #callDelta({ id, name, isCustom }: Extract<PartStart, { kind: 'tool-call' }>): JsonObject {
@@ -86,8 +112,10 @@ export class ChoiceEncoder {
         return [{ refusal: delta }];
       case 'reasoning':
         return [{ reasoning_content: delta }];
-      case 'tool-call':
-        return this.#isUnseen() ? [] : [this.#argumentsDelta(delta, this.#open.start.isCustom === true)];
+      case 'tool-call': {
+        if (this.#isUnseen() || this.#open.isWrapped) return [];
+        return [this.#argumentsDelta(delta, this.#open.start.isCustom === true)];
+      }
     }
   }
 
@@ -106,7 +134,7 @@ export class ChoiceEncoder {
     const open = this.#open;
     this.#open = null;
     if (open === null) return [];
-    const { start, text, citations } = open;
+    const { start, text, citations, isWrapped } = open;
     const more = { ...(signature ? { signature } : {}), ...(isRedacted ? { isRedacted } : {}) };
     switch (start.kind) {
       case 'text': {
@@ -124,7 +152,10 @@ export class ChoiceEncoder {
         const extra = this.#isOlder ? null : encodeExtraContent(signature);
         // SDKs add `arguments` up without asking whether they are there.
         const called = start.isCustom ? {} : { function: { arguments: '' } };
-        return extra === null ? [] : [{ tool_calls: [{ index: this.#call, ...called, extra_content: extra }] }];
+        return [
+          ...(isWrapped ? [this.#argumentsDelta(unwrapInput(text), true)] : []),
+          ...(extra === null ? [] : [{ tool_calls: [{ index: this.#call, ...called, extra_content: extra }] }]),
+        ];
       }
       case 'refusal':
         return [];

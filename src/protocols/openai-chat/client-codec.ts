@@ -3,6 +3,7 @@ import type { ClientCodec, RequestField } from '../codec.ts';
 import { ChatAnswerEncoder } from './answer-encoder.ts';
 import { decodeChatRequest } from './decode-request.ts';
 import { encodeChatAnswer } from './encode-answer.ts';
+import { resumeChatStream } from './resume-stream.ts';
 
 /** Chat's own names, where they are not the canonical one in snake case. */
 const NAMES: Partial<Record<RequestField, string>> = {
@@ -26,4 +27,5 @@ export const chatClientCodec: ClientCodec = {
   fieldName: chatFieldName,
   encodeAnswer: encodeChatAnswer,
   openEncoder: (context) => new ChatAnswerEncoder(context),
+  resumeEncoder: resumeChatStream,
 };

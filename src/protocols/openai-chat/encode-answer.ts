@@ -2,6 +2,7 @@
 import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
 import type { Usage } from '../../contracts/usage.ts';
 import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '../codec.ts';
+import { customToolNames } from './custom-calls.ts';
 import { isOlderForm } from './decode-request.ts';
 import { encodeMessage } from './encode-message.ts';
 import { encodeFinishReason } from './finish-reasons.ts';
@@ -24,11 +25,12 @@ export function encodeChatAnswer(answer: Answer, usage: Usage, shown: ShownCost,
 
 function encodeChoice(choice: AnswerChoice, context: EncodeContext, createdAt: number): JsonObject {
   const isOlder = isOlderForm(context.clientBody);
+  const customTools = customToolNames(context.clientBody);
   const audioId = idFor('audio_', context.requestId);
   const isCall = isOlder && choice.finishReason === 'tool-calls';
   return {
     index: choice.index,
-    message: encodeMessage(choice.parts, { isOlder, audioId, createdAt }),
+    message: encodeMessage(choice.parts, { isOlder, customTools, audioId, createdAt }),
     logprobs: encodeLogProbabilities(choice.logProbabilities),
     finish_reason: isCall ? 'function_call' : encodeFinishReason(choice.finishReason),
   };

@@ -2,6 +2,7 @@
 import type { Part, TextPart, ToolCallPart } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { encodeAnnotations } from './annotations.ts';
+import { unwrapInput } from './custom-calls.ts';
 import { encodeImage } from './images.ts';
 import { encodeReasoningDetail } from './reasoning-details.ts';
 import { encodeExtraContent } from './thought-signature.ts';
@@ -9,6 +10,8 @@ import { encodeExtraContent } from './thought-signature.ts';
 export interface MessageForm {
   /** The older form: the first call is `function_call`, and there is no other. */
   isOlder: boolean;
+  /** Tools that the client declared as custom. */
+  customTools: ReadonlySet<string>;
   /** Id of the sound, should there be any, and the Unix seconds of its making. */
   audioId: string;
   createdAt: number;
@@ -54,10 +57,15 @@ function reasoningOf(parts: readonly Part[]): JsonObject {
   return { ...(text === '' ? {} : { reasoning_content: text }), ...listed('reasoning_details', details) };
 }
 
-function encodeCalls(calls: readonly ToolCallPart[], { isOlder }: MessageForm): JsonObject {
-  if (!isOlder) return { tool_calls: calls.map(encodeCall) };
+function encodeCalls(calls: readonly ToolCallPart[], { isOlder, customTools }: MessageForm): JsonObject {
+  if (!isOlder) return { tool_calls: calls.map((call) => encodeCall(asDeclared(call, customTools))) };
   const { name, arguments: text } = calls[0]!;
   return { function_call: { name, arguments: text } };
+}
+
+function asDeclared(call: ToolCallPart, customTools: ReadonlySet<string>): ToolCallPart {
+  const isWrapped = call.isCustom !== true && customTools.has(call.name);
+  return isWrapped ? { ...call, isCustom: true, arguments: unwrapInput(call.arguments) } : call;
 }
 
 function encodeCall({ id, name, arguments: text, isCustom, signature }: ToolCallPart): JsonObject {

@@ -111,6 +111,18 @@ function classify(status: number, error: VendorError): FailureCode {
   return 'upstream_bad_request';
 }
 
+/** Reasoning of another account, or altered. */
+const THOUGHTS_REFUSED = 'invalid_encrypted_content';
+const PARAMETER_CODES = /^unsupported_(parameter|value)$/;
+/** As against a parameter that there is not in this API at all. */
+const MODEL_REFUSES = /\b(this|the) (\S+ )?model\b/i;
+
+function cureOf(code: FailureCode, error: VendorError): Pick<Failure, 'cure'> {
+  if (code !== 'upstream_bad_request') return {};
+  if (error.code === THOUGHTS_REFUSED) return { cure: 'forget-thoughts' };
+  return PARAMETER_CODES.test(error.code) && MODEL_REFUSES.test(error.message) ? { cure: 'adapt' } : {};
+}
+
 function describe(status: number, error: VendorError, body: Buffer): string {
   const said = error.message !== '' ? error.message : body.toString('utf8', 0, 300).trim();
   return redact(said === '' ? `The provider answered with status ${status} and no message.` : said);
@@ -132,6 +144,7 @@ export function readChatFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: n
     ...(error.code === '' ? {} : { upstreamCode: error.code }),
     ...(error.param === '' ? {} : { param: error.param }),
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...cureOf(code, error),
   });
 }
 

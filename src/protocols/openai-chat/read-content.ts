@@ -22,11 +22,14 @@ export function textOf(pieces: readonly Piece[], kind: Piece['kind']): string {
   return pieces.reduce((text, piece) => (piece.kind === kind ? text + piece.text : text), '');
 }
 
-function readReasoning(delta: ChatDelta & { reasoning_text?: unknown }): string {
-  for (const text of [delta.reasoning_content, delta.reasoning, delta.reasoning_text]) {
-    if (typeof text === 'string' && text !== '') return text;
-  }
-  return readReasoningDetails(delta.reasoning_details);
+function readReasoning(delta: ChatDelta): string {
+  return plainReasoning(delta) || readReasoningDetails(delta.reasoning_details);
+}
+
+/** What a delta says of a thought in a member of its own, details aside. */
+export function plainReasoning(delta: ChatDelta & { reasoning_text?: unknown }): string {
+  const members = [delta.reasoning_content, delta.reasoning, delta.reasoning_text];
+  return members.find((text): text is string => typeof text === 'string' && text !== '') ?? '';
 }
 
 /** OpenRouter repeats in `reasoning` what it details; a gateway behind it may have kept the details alone. */

@@ -26,8 +26,17 @@ export function encodeCompletion(answer: Answer, usage: Usage, shown: ShownCost,
 
 type PartDelta = Extract<EncodableEvent, { kind: 'part-delta' }>;
 
+/** What a client has of a stream that broke off; empty members were not said. */
+export interface BegunCompletion {
+  id: string;
+  model: string;
+  createdAt?: number;
+  text: string;
+}
+
 export class CompletionEncoder implements AnswerEncoder {
   readonly #context: EncodeContext;
+  readonly #id: string;
   #model: string;
   #createdAt: number;
   /** The parts that are texts, as `choice/part`; the others have no place here. */
@@ -37,10 +46,14 @@ export class CompletionEncoder implements AnswerEncoder {
   /** The latest chunk with a finish reason, for a client that finds the usage in it. */
   #held: JsonObject | null = null;
 
-  constructor(context: EncodeContext) {
+  constructor(context: EncodeContext, begun?: BegunCompletion) {
     this.#context = context;
-    this.#model = String(context.clientBody.model ?? '');
-    this.#createdAt = context.createdAt;
+    this.#id = begun?.id || idFor('cmpl-', context.requestId);
+    this.#model = begun?.model || String(context.clientBody.model ?? '');
+    this.#createdAt = begun?.createdAt ?? context.createdAt;
+    if (begun === undefined || begun.text === '') return;
+    this.#texts.add(keyOf({ choice: 0, part: 0 }));
+    this.#lengths.set(0, begun.text.length);
   }
 
   encode(event: EncodableEvent): string {
@@ -87,7 +100,7 @@ export class CompletionEncoder implements AnswerEncoder {
 
   #chunk(choices: JsonObject[]): JsonObject {
     return {
-      id: idFor('cmpl-', this.#context.requestId),
+      id: this.#id,
       object: 'text_completion',
       created: this.#createdAt,
       model: this.#model,

@@ -5,6 +5,7 @@ import type { ClientEndpoint, ClientProtocol } from '../protocol.ts';
 import { completionsFieldName, decodeCompletionsRequest } from './decode-request.ts';
 import { CompletionEncoder, encodeCompletion } from './encode-answer.ts';
 import { readCompletionsRequest } from './read-request.ts';
+import { resumeCompletionStream } from './resume-stream.ts';
 
 export const openaiCompletionsClient: ClientProtocol = {
   ...openaiChatClient,
@@ -16,6 +17,7 @@ export const openaiCompletionsClient: ClientProtocol = {
     fieldName: completionsFieldName,
     encodeAnswer: encodeCompletion,
     openEncoder: (context) => new CompletionEncoder(context),
+    resumeEncoder: resumeCompletionStream,
   },
 };
 

@@ -20,17 +20,32 @@ import { MessageItem } from './message-item.ts';
 import { outcomeOf } from './outcome.ts';
 import { ItemSlot, type ItemStatus, type OutputItem } from './output-item.ts';
 import { ReasoningItem, reasoningItem } from './reasoning-item.ts';
-import { type AnswerIdentity, writeResponse } from './response-object.ts';
+import { type AnswerIdentity, endResponse, writeResponse } from './response-object.ts';
 import { type CarriedSignature, writeEncryptedContent } from './signature-carrier.ts';
 import { writeResponsesUsage } from './usage.ts';
+
+/** What a client has of a stream that another encoder, or a vendor, began. */
+export interface BegunResponse {
+  /** As it was announced; null where it was not. */
+  response: JsonObject | null;
+  /** The next event's. */
+  number: number;
+  /** Items that are over. */
+  output: JsonObject[];
+  /** The item after them, where one has begun. */
+  open: ((slot: ItemSlot) => OutputItem) | null;
+  openId: string;
+  isPartOpen: boolean;
+}
 
 type PartStart = Extract<EncodableEvent, { kind: 'part-start' }>['start'];
 
 export class ResponsesEncoder implements AnswerEncoder {
   readonly #context: EncodeContext;
-  readonly #log = new EventLog();
+  readonly #log: EventLog;
   readonly #identity: AnswerIdentity = { model: null, createdAt: null, serviceTier: null };
-  readonly #output: JsonObject[] = [];
+  readonly #begun: JsonObject | null;
+  readonly #output: JsonObject[];
   /** Stays open after its last part: whether it is complete shows with what follows, and texts share a message. */
   #item: OutputItem | null = null;
   /** Of the open item's last part: follows the item in one of its own. */
@@ -39,8 +54,14 @@ export class ResponsesEncoder implements AnswerEncoder {
   #hasStarted = false;
   #isPartOpen = false;
 
-  constructor(context: EncodeContext) {
+  constructor(context: EncodeContext, begun?: BegunResponse) {
     this.#context = context;
+    this.#log = new EventLog(begun?.number);
+    this.#begun = begun?.response ?? null;
+    this.#output = begun?.output ?? [];
+    this.#hasStarted = this.#begun !== null;
+    this.#isPartOpen = begun?.isPartOpen ?? false;
+    this.#item = begun?.open?.(this.#slot('', begun.openId)) ?? null;
   }
 
   encode(event: EncodableEvent): string {
@@ -58,11 +79,11 @@ export class ResponsesEncoder implements AnswerEncoder {
 
   /** JSON text of the finished response. Items that are still open are not in it. */
   finalResponse(usage: Usage, shown: ShownCost): string {
-    const response = writeResponse(this.#context, this.#identity, {
-      ...outcomeOf(this.#finishReason),
-      output: this.#output,
-      usage: writeResponsesUsage(usage),
-    });
+    const state = { ...outcomeOf(this.#finishReason), output: this.#output, usage: writeResponsesUsage(usage) };
+    const response =
+      this.#begun === null
+        ? writeResponse(this.#context, this.#identity, state)
+        : endResponse(this.#begun, this.#identity, state);
     return insertCost(Buffer.from(JSON.stringify(response)), shown).toString();
   }
 
@@ -101,6 +122,8 @@ export class ResponsesEncoder implements AnswerEncoder {
     if (this.#hasStarted) return '';
     this.#hasStarted = true;
     const response = writeResponse(this.#context, this.#identity, { status: 'in_progress', output: [] });
+    // Live responses say at their beginning which tier was asked for, at their end which one served.
+    if (event?.kind === 'answer-start') this.#identity.serviceTier = event.serviceTier ?? null;
     return this.#log.write('response.created', { response }) + this.#log.write('response.in_progress', { response });
   }
 

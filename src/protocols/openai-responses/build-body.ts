@@ -4,7 +4,7 @@ import { editObject, isObjectBytes, memberBytes, memberEntries } from '../json-o
 import type { PassThroughInput } from '../protocol.ts';
 import { isObject } from './loose-json.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
-import { readEncryptedContent } from './signature-carrier.ts';
+import { readEncryptedContent, UNSIGNED } from './signature-carrier.ts';
 
 /**
  * The model becomes the vendor's own id, the broker's members are taken out and `extra_body` is merged in (over the
@@ -32,5 +32,6 @@ function withoutForeignReasoning(body: Buffer): string | null {
 
 function isForeignReasoning(item: unknown): boolean {
   if (!isObject(item) || item.type !== 'reasoning' || typeof item.encrypted_content !== 'string') return false;
-  return readEncryptedContent(item.encrypted_content).signature.origin !== 'openai-responses';
+  const { encrypted_content: encrypted } = item;
+  return encrypted === UNSIGNED || readEncryptedContent(encrypted).signature.origin !== 'openai-responses';
 }

@@ -4,7 +4,7 @@ import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestFi
 import { effortFor } from '../openai-chat/efforts.ts';
 import { type ModelTraits, traitsOf } from '../openai-chat/models.ts';
 import { encodeInput } from './encode-input.ts';
-import { encodeTools } from './encode-tools.ts';
+import { encodeTools, imageSize } from './encode-tools.ts';
 import { present } from './loose-json.ts';
 
 /** Names a schema that the client gave none: the API wants one. */
@@ -60,7 +60,7 @@ function findDropped(request: InferenceRequest, traits: ModelTraits): RequestFie
     frequencyPenalty: sampling.frequencyPenalty,
     logitBias: request.logitBias,
     speech: request.speech,
-    image: request.image?.aspectRatio,
+    image: request.image?.aspectRatio ?? (imageSize(request.image) === undefined ? request.image?.size : undefined),
   };
   const refused: Partial<Record<RequestField, unknown>> = {
     ...(isReasoning(traits) ? {} : { reasoning: request.reasoning }),

@@ -27,8 +27,13 @@ function encodeHosted({ webSearch, modalities, image }: InferenceRequest): JsonO
   if (webSearch !== undefined) {
     hosted.push({ type: 'web_search', ...present({ search_context_size: webSearch.contextSize }) });
   }
-  if (modalities?.includes('image')) hosted.push({ type: 'image_generation', ...present({ size: image?.size }) });
+  if (modalities?.includes('image')) hosted.push({ type: 'image_generation', ...present({ size: imageSize(image) }) });
   return hosted;
+}
+
+/** In pixels, or left to the model; `2K` and the like are another vendor's. */
+export function imageSize(image: InferenceRequest['image']): string | undefined {
+  return /^(\d+x\d+|auto)$/.test(image?.size ?? '') ? image?.size : undefined;
 }
 
 function encodeTool(tool: ToolDefinition): JsonObject {

@@ -2,7 +2,12 @@
 import type { JsonObject } from '../codec.ts';
 
 export class EventLog {
-  #next = 0;
+  #next: number;
+
+  /** `next`: where another encoder, or a vendor, began the stream. */
+  constructor(next = 0) {
+    this.#next = next;
+  }
 
   write(type: string, members: JsonObject): string {
     return this.writeText(type, JSON.stringify(members).slice(1, -1));

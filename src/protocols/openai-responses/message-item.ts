@@ -15,14 +15,26 @@ interface OpenContent {
   isWritten: boolean;
 }
 
+/** What a client has of a message that is not over: nothing but the beginning of a text, or not even that. */
+export interface BegunMessage {
+  /** As it was announced. */
+  item: JsonObject;
+  text: { text: string; logProbabilities: TokenLogProbability[] } | null;
+}
+
 export class MessageItem implements OutputItem {
   readonly #slot: ItemSlot;
   readonly #content: JsonObject[] = [];
   #open: OpenContent | null = null;
   #isWritten = false;
+  /** Members of a message that somebody else announced. */
+  readonly #announced: JsonObject;
 
-  constructor(slot: ItemSlot) {
+  constructor(slot: ItemSlot, begun?: BegunMessage) {
     this.#slot = slot;
+    this.#announced = begun?.item ?? {};
+    this.#isWritten = begun !== undefined;
+    if (begun?.text) this.#open = { kind: 'text', ...begun.text, citations: [], isWritten: true };
   }
 
   startPart(kind: 'text' | 'refusal'): void {
@@ -89,7 +101,7 @@ export class MessageItem implements OutputItem {
   }
 
   #item(status: ItemStatus | 'in_progress', content: readonly JsonObject[]): JsonObject {
-    return { id: this.#slot.id, type: 'message', status, role: 'assistant', content };
+    return { ...this.#announced, id: this.#slot.id, type: 'message', status, role: 'assistant', content };
   }
 }
 

@@ -14,6 +14,7 @@ import { responsesFieldName } from './field-names.ts';
 import { readResponsesRequest } from './read-request.ts';
 import { relayResponsesBody } from './relay-body.ts';
 import { ResponsesStreamRelay } from './relay-stream.ts';
+import { resumeResponsesStream } from './resume-stream.ts';
 
 export const openaiResponsesClient: ClientProtocol = {
   name: 'openai-responses',
@@ -38,13 +39,14 @@ export const openaiResponsesClient: ClientProtocol = {
     fieldName: responsesFieldName,
     encodeAnswer: encodeResponsesAnswer,
     openEncoder: (context) => new ResponsesEncoder(context),
+    resumeEncoder: resumeResponsesStream,
   },
 };
 
 export const openaiResponsesEndpoint: ClientEndpoint = {
   method: 'POST',
   paths: ['/v1/responses', '/v1/openai/responses'],
-  summary: 'OpenAI Responses, streamed or not, by any configured model; stateless',
+  summary: 'OpenAI Responses, streamed or not, by any configured model, with memory',
   errors: openaiResponsesClient,
   select: () => openaiResponsesClient,
 };

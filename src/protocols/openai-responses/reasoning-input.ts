@@ -2,7 +2,7 @@
 import type { Part, ReasoningPart, Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { objectsOf, present, textOf } from './loose-json.ts';
-import { readEncryptedContent } from './signature-carrier.ts';
+import { readEncryptedContent, UNSIGNED } from './signature-carrier.ts';
 
 /** Between the parts of a summary, and of a reasoning text. */
 export const REASONING_SEPARATOR = '\n\n';
@@ -10,7 +10,7 @@ export const REASONING_SEPARATOR = '\n\n';
 /** Adds what the item says to the parts of its turn. */
 export function decodeReasoningItem(parts: Part[], item: JsonObject): void {
   const encrypted = textOf(item.encrypted_content);
-  const carried = encrypted === '' ? null : readEncryptedContent(encrypted);
+  const carried = encrypted === '' || encrypted === UNSIGNED ? null : readEncryptedContent(encrypted);
   if (carried?.place === 'part-before') return signLast(parts, carried.signature);
   if (carried?.place === 'empty-text') {
     parts.push({ kind: 'text', text: '', signature: carried.signature });

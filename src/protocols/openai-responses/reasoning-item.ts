@@ -2,7 +2,7 @@
 // part.done → output_item.done. The signature is in the finished item only, which is the one to send back.
 import type { JsonObject } from '../codec.ts';
 import type { ItemSlot, OutputItem, PartEnd } from './output-item.ts';
-import { writeEncryptedContent } from './signature-carrier.ts';
+import { UNSIGNED, writeEncryptedContent } from './signature-carrier.ts';
 
 /** All of the text is one part of the summary. */
 const PART = { summary_index: 0 };
@@ -30,6 +30,7 @@ export class ReasoningItem implements OutputItem {
       this.#encrypted = writeEncryptedContent(signature, isRedacted === true ? 'redacted' : 'reasoning');
     }
     if (this.#text === '') return '';
+    this.#encrypted ??= UNSIGNED;
     return (
       this.#slot.inside('response.reasoning_summary_text.done', { ...PART, text: this.#text }) +
       this.#slot.inside('response.reasoning_summary_part.done', { ...PART, part: summaryPart(this.#text) })

@@ -62,6 +62,20 @@ export function writeResponse(context: EncodeContext, identity: AnswerIdentity, 
   };
 }
 
+/** The end of a response that another encoder, or a vendor, began: whatever it said of itself stays. */
+export function endResponse(begun: JsonObject, { serviceTier }: AnswerIdentity, state: ResponseState): JsonObject {
+  const { completed_at: _completedAt, ...said } = begun;
+  return {
+    ...said,
+    status: state.status,
+    error: state.error ?? null,
+    incomplete_details: state.incompleteReason === undefined ? null : { reason: state.incompleteReason },
+    output: state.output,
+    ...(serviceTier === null ? {} : { service_tier: serviceTier }),
+    ...(state.usage === undefined ? {} : { usage: state.usage }),
+  };
+}
+
 function textFormat(asked: JsonObject): JsonObject {
   const { format } = objectOf(asked.text);
   return isObject(format) ? format : { type: 'text' };

@@ -10,6 +10,9 @@ import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
 
 export type SignedPlace = 'reasoning' | 'redacted' | 'part-before' | 'empty-text';
 
+/** Of a thought whose vendor signs nothing: says only that it is foreign, so that OpenAI is never given it. */
+export const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
+
 export interface CarriedSignature {
   signature: Signature;
   place: SignedPlace;

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Usage } from '../../contracts/usage.ts';
 import type { Answer } from '../engine/answers/answer.ts';
 import type { Step } from '../engine/answers/answer-cursor.ts';
+import type { BatchDesk } from '../engine/batches/batch-desk.ts';
 import type { Call } from '../engine/call.ts';
 import type { Allowances } from '../engine/limits/admission.ts';
 import type { Refusal } from '../engine/refusal.ts';
@@ -103,10 +104,11 @@ export interface CallRoute {
   read(body: unknown, head: RequestHead, vendor: Vendor): { call: Call; voice: Voice };
 }
 
-/** A request that is answered at once, at no cost: lists of models, token counts. */
+/** A request that is answered at once, at no cost: lists of models, token counts, batches. */
 export interface LookupRoute {
   kind: 'lookup';
-  answer(context: LookupContext): EncodedAnswer | Refusal;
+  /** Null: the connection is reset in the place of an answer. */
+  answer(context: LookupContext): EncodedAnswer | Refusal | null;
 }
 
 export interface LookupContext {
@@ -116,6 +118,7 @@ export interface LookupContext {
   /** Names that are served; null where every name is. */
   models: readonly string[] | null;
   vendor: Vendor;
+  batches: BatchDesk;
 }
 
 export interface Dialect {

@@ -91,7 +91,9 @@ function checkCredential({ engine, dialect, head }: Arrival): void {
 function answerRoute(arrival: Arrival, route: CallRoute | LookupRoute, body: string): void {
   const { engine, head } = arrival;
   if (route.kind === 'lookup') {
-    const answer = route.answer({ head, body, models: engine.behaviour.models, vendor: engine });
+    const { models } = engine.behaviour;
+    const answer = route.answer({ head, body, models, vendor: engine, batches: engine.batches });
+    if (answer === null) return arrival.exchange.reset();
     if ('kind' in answer) throw new RefusalError(answer);
     return arrival.answer(answer);
   }

@@ -49,7 +49,7 @@ const ERRORS: Describe = {
   route_missing: () => ({ status: 404, message: 'Not Found' }),
   body_malformed: () => ({ status: 400, message: 'The request body is not valid JSON' }),
   body_too_large: () => ({ status: 413, message: 'Request exceeds the maximum size' }),
-  invalid: ({ message }) => ({ status: 400, message }),
+  invalid: ({ message, status }) => ({ status: status ?? 400, message }),
   context_length: ({ limit, promptTokens }) => ({
     status: 400,
     message: `prompt is too long: ${promptTokens} tokens > ${limit} maximum`,

@@ -71,8 +71,8 @@ const ERRORS: Describe = {
     code: 400,
     message: `Request payload size exceeds the limit: ${limitBytes} bytes.`,
   }),
-  invalid: ({ message, param }) => ({
-    code: 400,
+  invalid: ({ message, param, status }) => ({
+    code: status ?? 400,
     message,
     details:
       param === null ? [] : [detail('BadRequest', { fieldViolations: [{ field: param, description: message }] })],

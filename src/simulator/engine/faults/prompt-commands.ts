@@ -1,5 +1,6 @@
 // Commands in a prompt, for people who test through a whole stack and reach the vendor by the prompt alone:
 // `[[sim tokens=60 pace=10 fault=cut@40]]` anywhere in the last user message, several times if need be.
+import { type BatchFault, readBatchFault } from '../batches/batch-fault.ts';
 import type { PromptFaults } from './fault-book.ts';
 import { readFaults } from './fault-rule.ts';
 import { MAX_WAIT_MS } from './fault-table.ts';
@@ -17,6 +18,8 @@ export interface PromptCommands {
   refusalTokens?: number;
   /** Tools to call, in this order. */
   toolNames?: readonly string[];
+  /** What goes wrong with the batch that this line is of. */
+  batchFault?: BatchFault;
   faults: PromptFaults[];
 }
 
@@ -53,6 +56,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   tool(commands, value) {
     commands.toolNames = value.split(',');
+  },
+  batch(commands, value) {
+    commands.batchFault = readBatchFault(value);
   },
   fault(_, value, faults) {
     faults.faults = [...faults.faults, ...readFaults(value)];

@@ -23,6 +23,8 @@ export interface BillEntry {
   usage: Usage;
   costPicoUsd: PicoUsd;
   outcome: Outcome;
+  /** A line of a batch, at half the price. */
+  isBatch?: true;
 }
 
 export interface BillTotals {

@@ -6,6 +6,8 @@ import type { Outcome } from './bill.ts';
 export interface Tally {
   /** Calls that were read far enough to name a model. */
   calls: number;
+  /** The same of the lines of batches, which are not among the calls. */
+  batchLines: number;
   inFlight: number;
   /** Streams whose first token has gone out and that have not ended. */
   openStreams: number;
@@ -26,6 +28,7 @@ export type Counts = Omit<Tally, 'inFlight' | 'peaks'>;
 export function createCounts(openStreams = 0): Counts {
   return {
     calls: 0,
+    batchLines: 0,
     openStreams,
     outcomes: { completed: 0, broken: 0, aborted: 0 },
     refusals: {},

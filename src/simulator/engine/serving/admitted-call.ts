@@ -1,4 +1,5 @@
 // An admitted call from its faults to its end: an error, silence, a false body or the answer; and the books.
+import { halfPrice } from '../../../contracts/money.ts';
 import { NO_USAGE, totalTokens, type Usage } from '../../../contracts/usage.ts';
 import type { SpeechOptions, Voice } from '../../dialects/dialect.ts';
 import type { Answer } from '../answers/answer.ts';
@@ -19,7 +20,8 @@ export interface AdmittedCallOptions {
   arrival: Arrival;
   call: Call;
   voice: Voice;
-  ticket: Ticket;
+  /** Null for a line of a batch: nothing limits it. */
+  ticket: Ticket | null;
   faults: FaultPlan;
 }
 
@@ -28,7 +30,7 @@ export class AdmittedCall {
   readonly #arrival: Arrival;
   readonly #call: Call;
   readonly #voice: Voice;
-  readonly #ticket: Ticket;
+  readonly #ticket: Ticket | null;
   readonly #faults: FaultPlan;
   #hasOpenStream = false;
 
@@ -96,13 +98,14 @@ export class AdmittedCall {
   #performance(answer: Answer, commands: PromptCommands): Performance {
     const { engine, exchange } = this.#arrival;
     const { behaviour, now } = engine;
+    const { isBatch } = this.#arrival;
     return {
       exchange,
       voice: this.#voice,
       speech: this.#speech(answer),
       faults: this.#faults,
-      firstTokenMs: this.#faults.firstTokenMs ?? commands.firstTokenMs ?? behaviour.firstTokenMs,
-      paceMs: commands.paceMs ?? behaviour.paceMs,
+      firstTokenMs: isBatch ? 0 : (this.#faults.firstTokenMs ?? commands.firstTokenMs ?? behaviour.firstTokenMs),
+      paceMs: isBatch ? 0 : (commands.paceMs ?? behaviour.paceMs),
       now,
       headers: (contentType) => this.#arrival.headers('content-type', contentType),
       onFirstToken: () => this.#noteOpenStream(),
@@ -123,7 +126,7 @@ export class AdmittedCall {
   }
 
   #end(outcome: Outcome, served: Usage): void {
-    const { engine, vendorRequestId, clientRequestId } = this.#arrival;
+    const { engine, vendorRequestId, clientRequestId, isBatch } = this.#arrival;
     const { counts } = engine;
     counts.outcomes[outcome] += 1;
     counts.outputTokens += served.outputTokens;
@@ -132,8 +135,8 @@ export class AdmittedCall {
       const { model } = this.#call;
       const atMs = Math.floor(engine.now());
       engine.bill.add(
-        { atMs, vendorRequestId, clientRequestId, model, usage: served, outcome },
-        engine.priceFor(model),
+        { atMs, vendorRequestId, clientRequestId, model, usage: served, outcome, ...(isBatch ? { isBatch } : {}) },
+        isBatch ? halfPrice(engine.priceFor(model)) : engine.priceFor(model),
       );
     }
     this.#release(served);
@@ -141,7 +144,7 @@ export class AdmittedCall {
 
   #release(served: Usage): void {
     const { admission, watch } = this.#arrival.engine;
-    admission.settle(this.#ticket, totalTokens(served));
+    if (this.#ticket !== null) admission.settle(this.#ticket, totalTokens(served));
     watch.changed();
   }
 }

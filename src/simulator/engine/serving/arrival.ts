@@ -13,6 +13,8 @@ export interface ArrivalOptions {
   /** 32 hexadecimal digits, different for every request. */
   unique: string;
   arrivedMs: number;
+  /** A line of a batch: outside the limits, without waiting, at half the price. Absent: false. */
+  isBatch?: boolean;
 }
 
 export class Arrival {
@@ -22,6 +24,7 @@ export class Arrival {
   readonly exchange: Exchange;
   readonly unique: string;
   readonly arrivedMs: number;
+  readonly isBatch: boolean;
   /** Empty until the call has been read. */
   model = '';
 
@@ -32,6 +35,7 @@ export class Arrival {
     this.exchange = options.exchange;
     this.unique = options.unique;
     this.arrivedMs = options.arrivedMs;
+    this.isBatch = options.isBatch ?? false;
   }
 
   get vendorRequestId(): string {

@@ -16,7 +16,8 @@ import type { Arrival } from './arrival.ts';
 export function serveCall(arrival: Arrival, call: Call, voice: Voice): void {
   const { engine } = arrival;
   arrival.model = call.model;
-  engine.counts.calls += 1;
+  if (arrival.isBatch) engine.counts.batchLines += 1;
+  else engine.counts.calls += 1;
   checkModel(engine, call);
   const commands = readCommands(engine, call);
   const roomTokens = roomFor(engine, call);
@@ -32,8 +33,9 @@ export function serveCall(arrival: Arrival, call: Call, voice: Voice): void {
     roomTokens,
     continuesPrefill,
   });
-  const ticket = engine.admission.admit(expectedTokens(call, answer));
-  if (!isTicket(ticket)) {
+  // Batches have a pool of their own.
+  const ticket = arrival.isBatch ? null : engine.admission.admit(expectedTokens(call, answer));
+  if (ticket !== null && !isTicket(ticket)) {
     engine.counts.rateLimited += 1;
     return arrival.refuse(ticket);
   }

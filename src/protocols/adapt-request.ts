@@ -1,0 +1,54 @@
+// A request said anew for a vendor of the client's own protocol that has refused it as it was: through the canonical form,
+// which knows what its model takes, instead of byte for byte.
+import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
+import type { InferenceRequest, Part, Turn } from '../contracts/inference-request.ts';
+import type { JsonObject } from './codec.ts';
+import type { ProtocolRoute } from './registry.ts';
+import { type TranslatedRequest, type TranslateRequestInput, translateRequest } from './translate.ts';
+
+export interface AdaptRequestInput extends Omit<TranslateRequestInput, 'edit'> {
+  cures: ReadonlySet<Cure>;
+}
+
+/** Both faces of the protocol must have a codec. */
+export function adaptRequest(
+  { client, vendor }: ProtocolRoute,
+  { cures, ...input }: AdaptRequestInput,
+): TranslatedRequest | Failure {
+  let unmapped: JsonObject = {};
+  const edit = (request: InferenceRequest) => {
+    unmapped = membersOf(request.unmapped);
+    // Named as dropped is only what is left out in earnest.
+    const kept = { ...request, unmapped: without(request.unmapped, unmapped) };
+    return cures.has('forget-thoughts') ? forgetThoughts(kept) : kept;
+  };
+  const pair = { client: client.codec!, vendor: vendor.codec! };
+  const translated = translateRequest(pair, { ...input, edit });
+  // Between equals nothing is lost on the way: members without a canonical place go as they are.
+  return isFailure(translated) ? translated : { ...translated, body: { ...unmapped, ...translated.body } };
+}
+
+/** Those of the body itself; what is named by a path stood deeper inside. */
+function membersOf(unmapped: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(unmapped).filter(([name]) => !/[.[]/.test(name)));
+}
+
+function without(members: JsonObject, other: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(members).filter(([name]) => !Object.hasOwn(other, name)));
+}
+
+/** The conversation as if no model had thought in it, or signed anything. */
+export function forgetThoughts(request: InferenceRequest): InferenceRequest {
+  const turns = request.turns.map(forgetInTurn).filter(({ parts }) => parts.length > 0);
+  return { ...request, turns };
+}
+
+function forgetInTurn(turn: Turn): Turn {
+  return { ...turn, parts: turn.parts.filter(({ kind }) => kind !== 'reasoning').map(unsigned) };
+}
+
+function unsigned(part: Part): Part {
+  if (!('signature' in part)) return part;
+  const { signature: _, ...rest } = part;
+  return rest;
+}

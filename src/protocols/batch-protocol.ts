@@ -1,0 +1,134 @@
+// What the broker needs of a vendor's own batch API. Pure, like protocol.ts: what to send, and what came back; who sends
+// it, keeps count of it and pays is workers/batches/native. Wire facts: ../shared/reference/openai-batch.md.
+
+export interface BatchCall {
+  method: 'GET' | 'POST' | 'DELETE';
+  /** With its query; appended to the provider's base URL. */
+  path: string;
+  contentType?: string;
+  body?: Buffer;
+}
+
+/** Lines that are handed over together. */
+export interface BatchChunk {
+  /** The broker's own id: the vendor shows it again where its protocol has a place for it. */
+  id: string;
+  upstreamModel: string;
+  /** As `encodeLine` gave them. */
+  lines: readonly Buffer[];
+}
+
+export interface BatchLimits {
+  lines: number;
+  /** Of the encoded lines together. */
+  bytes: number;
+}
+
+/** A batch as its vendor describes it. */
+export interface VendorBatch {
+  id: string;
+  /** The broker's id of it; null where the protocol has no place for one. */
+  chunkId: string | null;
+  hasEnded: boolean;
+  /** Unix milliseconds; null where it is not said. */
+  createdAtMs: number | null;
+  /** Null where it is not said, or not known yet. */
+  lines: number | null;
+  /** Why none of it ran, in the vendor's words. */
+  fault: string | null;
+  inputFile: string | null;
+  resultFiles: readonly string[];
+}
+
+export interface VendorBatchPage {
+  /** Newest first. */
+  batches: VendorBatch[];
+  /** What `list` takes for the page after this; null for none. */
+  next: string | null;
+}
+
+/** How one line ended there. */
+export type VendorLine =
+  /** As an ordinary call would have been answered, well or badly. */
+  | { kind: 'answered'; id: string; status: number; body: Buffer }
+  /** Its time was over, or it was cancelled: it has cost nothing. */
+  | { kind: 'not-run'; id: string };
+
+export interface BatchProtocol {
+  /** Name of the vendor protocol. */
+  vendor: string;
+  limits: BatchLimits;
+  /** Its lists show the broker's own id of a chunk. */
+  showsChunkId: boolean;
+  /** What a line counts for against `limits.lines`; absent: one. */
+  countUnits?(body: Buffer): number;
+  /** @param id made of letters, digits, `_` and `-`, 64 at most. @param body of an ordinary, unstreamed call. */
+  encodeLine(id: string, body: Buffer): Buffer;
+  /** What must be uploaded first; null where the lines travel with the creation. */
+  upload: ((chunk: BatchChunk) => BatchCall) | null;
+  /** The uploaded file's id; null for what cannot be read. */
+  readUpload(body: unknown): string | null;
+  create(chunk: BatchChunk, fileId: string | null): BatchCall;
+  retrieve(batchId: string): BatchCall;
+  cancel(batchId: string): BatchCall;
+  /** @param page null for the first. */
+  list(page: string | null): BatchCall;
+  /** Null for what is not a batch. */
+  readBatch(body: unknown): VendorBatch | null;
+  readList(body: unknown): VendorBatchPage;
+  /** What must be fetched to have every result. */
+  results(batch: VendorBatch): BatchCall[];
+  /** `lines`: one JSON text a line. `whole`: one JSON text with all results in it. */
+  resultFormat: 'lines' | 'whole';
+  /** Results in one JSON text of that format; what cannot be read is left out. */
+  readResults(json: Buffer): VendorLine[];
+  /** What nobody needs any more once the results are stored. */
+  remove(batch: VendorBatch): BatchCall[];
+}
+
+export type Json = Record<string, unknown>;
+
+export function asObject(value: unknown): Json | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null;
+}
+
+export function asText(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+export function asList(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Unix milliseconds of an RFC 3339 time; null for anything else. */
+export function asTime(value: unknown): number | null {
+  const atMs = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(atMs) ? null : atMs;
+}
+
+/** A whole number, also as int64 stands in JSON: as text. */
+export function asCount(value: unknown): number | null {
+  const count = typeof value === 'string' && value !== '' ? Number(value) : value;
+  return typeof count === 'number' && Number.isSafeInteger(count) ? count : null;
+}
+
+export function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return null;
+  }
+}
+
+const COMMA = Buffer.from(',');
+
+/** Items of a JSON array, between what comes before and after them. */
+export function joinItems(before: string, items: readonly Buffer[], after: string): Buffer {
+  const parts: Buffer[] = [Buffer.from(before)];
+  for (const [index, item] of items.entries()) {
+    if (index > 0) parts.push(COMMA);
+    parts.push(item);
+  }
+  parts.push(Buffer.from(after));
+  return Buffer.concat(parts);
+}

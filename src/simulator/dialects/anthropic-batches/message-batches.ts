@@ -1,0 +1,129 @@
+// Anthropic's Message Batches. Wire facts: ../shared/reference/openai-batch.md section 3.
+import type { LineCall } from '../../engine/batches/answer-line.ts';
+import type { SimulatedBatch } from '../../engine/batches/simulated-batch.ts';
+import { invalid, type Refusal, RefusalError } from '../../engine/refusal.ts';
+import { anthropicMessagesDialect } from '../anthropic-messages/dialect.ts';
+import type { EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
+import { json } from '../openai-batches/json-answer.ts';
+import { encodeResults } from './results.ts';
+
+const PATH = '/v1/messages/batches';
+const BATCH_PATH = /^\/v1\/messages\/batches\/([^/]+)(\/cancel|\/results)?$/;
+const PREFIX = 'msgbatch_';
+const CUSTOM_ID = /^[a-zA-Z0-9_-]{1,64}$/;
+const MAX_REQUESTS = 100_000;
+const DAY_MS = 24 * 3_600_000;
+const DEFAULT_LIMIT = 20;
+
+const create: LookupRoute = { kind: 'lookup', answer: createBatch };
+const list: LookupRoute = { kind: 'lookup', answer: listBatches };
+const show = withBatch((batch, head) => json(describeBatch(batch, head)));
+const cancel = withBatch((batch, head) => {
+  batch.cancel();
+  return json(describeBatch(batch, head));
+});
+const results = withBatch((batch) =>
+  batch.hasEnded
+    ? { status: 200, headers: ['content-type', 'application/x-jsonl'], body: encodeResults(batch) }
+    : refuse(400, `Batch '${batch.id}' has no available results: it has not ended.`),
+);
+const remove = withBatch((batch, _, { batches }) => {
+  if (!batch.hasEnded) return refuse(400, 'A batch cannot be deleted before it has ended.');
+  batches.remove(batch.id);
+  return json({ id: batch.id, type: 'message_batch_deleted' });
+});
+
+export function routeMessageBatches({ method, path }: RequestHead): LookupRoute | null {
+  if (path === PATH) return method === 'POST' ? create : method === 'GET' ? list : null;
+  const [, id, tail] = BATCH_PATH.exec(path) ?? [];
+  if (id === undefined) return null;
+  if (tail === '/cancel') return method === 'POST' ? cancel : null;
+  if (tail === '/results') return method === 'GET' ? results : null;
+  return method === 'GET' ? show : method === 'DELETE' ? remove : null;
+}
+
+function createBatch({ head, body, batches }: LookupContext): EncodedAnswer | Refusal | null {
+  const accepted = batches.accept({ prefix: PREFIX, facts: {}, lines: readRequests(body, head), inputFaults: [] });
+  if (accepted.kind === 'refused') return { kind: 'overloaded' };
+  return accepted.isAnswerLost ? null : json(describeBatch(accepted.batch, head));
+}
+
+/** What is wrong with `params` is found when the request runs. */
+function readRequests(body: string, head: RequestHead): LineCall[] {
+  let requests: unknown;
+  try {
+    ({ requests } = JSON.parse(body) as { requests?: unknown });
+  } catch {
+    throw new RefusalError({ kind: 'body_malformed' });
+  }
+  if (!Array.isArray(requests) || requests.length === 0) throw invalid('requests: Field required');
+  if (requests.length > MAX_REQUESTS) throw new RefusalError({ kind: 'body_too_large', limitBytes: 256 * 1024 * 1024 });
+  const lineHead = { ...head, method: 'POST', path: '/v1/messages', query: '' };
+  const ids = new Set<string>();
+  return requests.map(({ custom_id: customId, params }: Record<string, unknown>, index) => {
+    const place = `requests.${index}`;
+    if (typeof customId !== 'string') throw invalid(`${place}.custom_id: Field required`);
+    if (!CUSTOM_ID.test(customId))
+      throw invalid(`${place}.custom_id: String should match pattern '${CUSTOM_ID.source}'`);
+    if (ids.has(customId)) throw invalid(`${place}.custom_id: duplicate custom_id '${customId}'`);
+    if (typeof params !== 'object' || params === null) throw invalid(`${place}.params: Field required`);
+    ids.add(customId);
+    return { customId, dialect: anthropicMessagesDialect, head: lineHead, body: params };
+  });
+}
+
+function listBatches({ head, batches }: LookupContext): EncodedAnswer {
+  const query = new URLSearchParams(head.query);
+  const all = batches.list(PREFIX);
+  const from = all.findIndex(({ id }) => id === query.get('after_id')) + 1;
+  const page = all.slice(from, from + Number(query.get('limit') ?? DEFAULT_LIMIT));
+  const data = page.map((batch) => describeBatch(batch, head));
+  const ends = { first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
+  return json({ data, ...ends, has_more: from + page.length < all.length });
+}
+
+function withBatch(
+  use: (batch: SimulatedBatch, head: RequestHead, context: LookupContext) => EncodedAnswer | Refusal,
+): LookupRoute {
+  return {
+    kind: 'lookup',
+    answer(context) {
+      const id = BATCH_PATH.exec(context.head.path)![1]!;
+      const batch = id.startsWith(PREFIX) ? context.batches.find(id) : null;
+      return batch === null ? refuse(404, `Message batch not found: ${id}`) : use(batch, context.head, context);
+    },
+  };
+}
+
+function refuse(status: number, message: string): Refusal {
+  return { kind: 'invalid', message, param: null, code: null, status };
+}
+
+/** Until all of it has ended everything counts as being processed. */
+function describeBatch(batch: SimulatedBatch, head: RequestHead) {
+  const { id, lines, answers, failedLines, hasEnded, state, createdAtMs, reachedAtMs } = batch;
+  const left = lines.length - answers.length;
+  const host = head.headers.host ?? 'api.anthropic.com';
+  return {
+    id,
+    type: 'message_batch',
+    processing_status: hasEnded ? 'ended' : state === 'cancelling' ? 'canceling' : 'in_progress',
+    request_counts: {
+      processing: hasEnded ? 0 : lines.length,
+      succeeded: hasEnded ? answers.length - failedLines : 0,
+      errored: hasEnded ? failedLines + (state === 'failed' ? left : 0) : 0,
+      canceled: state === 'cancelled' ? left : 0,
+      expired: state === 'expired' ? left : 0,
+    },
+    created_at: time(createdAtMs),
+    ended_at: time(reachedAtMs.completed ?? reachedAtMs.expired ?? reachedAtMs.cancelled ?? reachedAtMs.failed),
+    expires_at: time(createdAtMs + DAY_MS),
+    archived_at: null,
+    cancel_initiated_at: time(reachedAtMs.cancelling),
+    results_url: hasEnded ? `http://${host}${PATH}/${id}/results` : null,
+  };
+}
+
+function time(atMs: number | undefined): string | null {
+  return atMs === undefined ? null : new Date(atMs).toISOString();
+}

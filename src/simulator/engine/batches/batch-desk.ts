@@ -1,0 +1,106 @@
+// The batches and files of one simulator. Files are texts; what is older than the newest thousand is forgotten.
+import { randomUUID } from 'node:crypto';
+import type { Engine } from '../engine.ts';
+import { readPromptCommands } from '../faults/prompt-commands.ts';
+import { invalid } from '../refusal.ts';
+import { type BatchFault, readBatchFault } from './batch-fault.ts';
+import { type BatchOptions, SimulatedBatch } from './simulated-batch.ts';
+
+export interface SimulatedFile {
+  id: string;
+  name: string;
+  purpose: string;
+  text: string;
+  createdAtMs: number;
+}
+
+export type NewBatch = Pick<BatchOptions, 'facts' | 'lines' | 'inputFaults'> & { prefix: string };
+
+export type BatchAcceptance = { kind: 'accepted'; batch: SimulatedBatch; isAnswerLost: boolean } | { kind: 'refused' };
+
+const MAX_KEPT = 1_000;
+
+export class BatchDesk {
+  readonly #engine: Engine;
+  readonly #batches = new Map<string, SimulatedBatch>();
+  readonly #files = new Map<string, SimulatedFile>();
+  #isClosed = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  accept({ prefix, ...options }: NewBatch): BatchAcceptance {
+    const fault = this.#faultOf(options.lines.map(({ body }) => body));
+    if (fault?.name === 'refuse' || this.#isClosed) return { kind: 'refused' };
+    const { batchMs } = this.#engine.behaviour;
+    const id = prefix + unique();
+    const batch = new SimulatedBatch(this.#engine, { ...options, id, fault, durationMs: batchMs });
+    keep(this.#batches, batch)?.close();
+    return { kind: 'accepted', batch, isAnswerLost: fault?.name === 'lost' };
+  }
+
+  find(id: string): SimulatedBatch | null {
+    return this.#batches.get(id) ?? null;
+  }
+
+  /** Newest first. */
+  list(prefix: string): SimulatedBatch[] {
+    return [...this.#batches.values()].filter(({ id }) => id.startsWith(prefix)).reverse();
+  }
+
+  remove(id: string): void {
+    this.#batches.get(id)?.close();
+    this.#batches.delete(id);
+  }
+
+  addFile(prefix: string, file: Omit<SimulatedFile, 'id' | 'createdAtMs'>): SimulatedFile {
+    const added = { id: prefix + unique(), createdAtMs: this.#engine.now(), ...file };
+    keep(this.#files, added);
+    return added;
+  }
+
+  findFile(id: string): SimulatedFile | null {
+    return this.#files.get(id) ?? null;
+  }
+
+  /** False when there is none. */
+  removeFile(id: string): boolean {
+    return this.#files.delete(id);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const batch of this.#batches.values()) batch.close();
+  }
+
+  /** The command of any line goes before the option; a mistyped one is refused. */
+  #faultOf(bodies: readonly unknown[]): BatchFault | null {
+    try {
+      for (const body of bodies) {
+        const text = JSON.stringify(body);
+        if (!text.includes('batch=')) continue;
+        const { batchFault } = readPromptCommands(text, this.#engine.name);
+        if (batchFault !== undefined) return batchFault;
+      }
+      const { batchFault } = this.#engine.behaviour;
+      return batchFault === null ? null : readBatchFault(batchFault);
+    } catch (error) {
+      if (error instanceof RangeError) throw invalid(`Simulator command: ${error.message}`);
+      throw error;
+    }
+  }
+}
+
+/** Gives what had to go for it. */
+function keep<T extends { id: string }>(kept: Map<string, T>, added: T): T | undefined {
+  kept.set(added.id, added);
+  if (kept.size <= MAX_KEPT) return undefined;
+  const oldest = kept.values().next().value!;
+  kept.delete(oldest.id);
+  return oldest;
+}
+
+function unique(): string {
+  return randomUUID().replaceAll('-', '');
+}

@@ -1,0 +1,30 @@
+// What can go wrong with a batch as a whole. Written as `name` or `name@lines`; docs/simulator.md is held against it.
+
+export const BATCH_FAULTS = {
+  lost: 'The batch is accepted, but the connection breaks before the answer',
+  refuse: 'The batch is not accepted: 503',
+  fail: 'It fails validation: no line runs',
+  expire: 'Its time is over after so many lines (half of them)',
+  stall: 'After so many lines (half of them) nothing happens any more, until it is cancelled',
+  stuck: 'The same, and cancelling it never ends either',
+} as const;
+
+export type BatchFaultName = keyof typeof BATCH_FAULTS;
+
+export interface BatchFault {
+  name: BatchFaultName;
+  /** Lines that are answered before it strikes; null is half of them. */
+  afterLines: number | null;
+}
+
+/** Throws a RangeError whose message is for the user. */
+export function readBatchFault(text: string): BatchFault {
+  const [, name, lines] = /^([a-z]+)(?:@(\d{1,9}))?$/.exec(text) ?? [];
+  if (name !== undefined && Object.hasOwn(BATCH_FAULTS, name)) {
+    return { name: name as BatchFaultName, afterLines: lines === undefined ? null : Number(lines) };
+  }
+  const known = Object.keys(BATCH_FAULTS).join(', ');
+  throw new RangeError(
+    `Unknown batch fault "${text}"; there are ${known}, those about lines with a number: expire@10.`,
+  );
+}

@@ -1,0 +1,69 @@
+// An exchange without a connection: what a line of a batch is answered is kept. Lines are answered without waiting, so
+// everything has been said when `serveCall` returns.
+import type { Exchange } from '../serving/exchange.ts';
+
+export interface CapturedAnswer {
+  status: number;
+  body: string;
+}
+
+export class CapturedExchange implements Exchange {
+  #status = 0;
+  #isWhole = false;
+  #isClosed = false;
+  readonly #pieces: Buffer[] = [];
+  readonly #onClosed: (() => void)[] = [];
+
+  /** Null where a connection would have broken, or nobody would have answered. */
+  get answer(): CapturedAnswer | null {
+    return this.#isWhole ? { status: this.#status, body: Buffer.concat(this.#pieces).toString() } : null;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  head(status: number): void {
+    this.#status = status;
+  }
+
+  flushHead(): void {}
+
+  write(bytes: string | Buffer): boolean {
+    this.#pieces.push(Buffer.from(bytes as string));
+    return true;
+  }
+
+  onceWritable(proceed: () => void): void {
+    proceed();
+  }
+
+  end(bytes: string | Buffer = ''): void {
+    this.write(bytes);
+    this.#isWhole = true;
+    this.#close();
+  }
+
+  cut(): void {
+    this.#close();
+  }
+
+  reset(): void {
+    this.#close();
+  }
+
+  /** Nobody waits for a line: silence is an answer that never comes. */
+  hold(): void {
+    this.#close();
+  }
+
+  onceClosed(notify: () => void): void {
+    if (this.#isClosed) notify();
+    else this.#onClosed.push(notify);
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    for (const notify of this.#onClosed.splice(0)) notify();
+  }
+}

@@ -1,0 +1,139 @@
+// One batch of any vendor, without its wire format.
+//
+// - validating: accepted, nobody has looked at it. A moment later it is running, or failed (its input is at fault).
+// - running: lines are answered, spread over the time that a batch takes. Left to completed, expired, or cancelling.
+// - cancelling: asked for by its owner; nothing more is answered. A moment later it is cancelled.
+// - completed, failed, expired, cancelled: final.
+
+import type { Engine } from '../engine.ts';
+import { answerLine, type LineAnswer, type LineCall } from './answer-line.ts';
+import type { BatchFault } from './batch-fault.ts';
+
+export type BatchState = 'validating' | 'running' | 'completed' | 'failed' | 'expired' | 'cancelling' | 'cancelled';
+
+export interface InputFault {
+  code: string;
+  message: string;
+  param: string | null;
+  line: number | null;
+}
+
+export interface BatchOptions {
+  id: string;
+  /** What the dialect wants to know again: endpoint, display name, metadata. */
+  facts: Readonly<Record<string, unknown>>;
+  lines: readonly LineCall[];
+  /** Why it cannot be run. */
+  inputFaults: readonly InputFault[];
+  fault: BatchFault | null;
+  /** From its acceptance to its end. */
+  durationMs: number;
+}
+
+/** Lines answered in one turn of the event loop. */
+const LINES_PER_TURN = 100;
+const TICK_MS = 10;
+
+export class SimulatedBatch {
+  readonly id: string;
+  readonly facts: BatchOptions['facts'];
+  readonly lines: readonly LineCall[];
+  readonly createdAtMs: number;
+  /** When it came to each state. */
+  readonly reachedAtMs: Partial<Record<BatchState, number>> = {};
+  /** Of the first lines, in their order. */
+  readonly answers: LineAnswer[] = [];
+  inputFaults: readonly InputFault[];
+  readonly #engine: Engine;
+  readonly #fault: BatchFault | null;
+  readonly #durationMs: number;
+  #state: BatchState = 'validating';
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(engine: Engine, options: BatchOptions) {
+    this.#engine = engine;
+    this.id = options.id;
+    this.facts = options.facts;
+    this.lines = options.lines;
+    this.inputFaults = options.inputFaults;
+    this.#fault = options.fault;
+    this.#durationMs = options.durationMs;
+    this.createdAtMs = engine.now();
+    this.#wait(0);
+  }
+
+  get state(): BatchState {
+    return this.#state;
+  }
+
+  get hasEnded(): boolean {
+    return ['completed', 'failed', 'expired', 'cancelled'].includes(this.#state);
+  }
+
+  /** Answered with an error. */
+  get failedLines(): number {
+    return this.answers.reduce((sum, { status }) => sum + (status < 300 ? 0 : 1), 0);
+  }
+
+  /** False when it has ended. */
+  cancel(): boolean {
+    if (this.hasEnded) return false;
+    if (this.#state !== 'cancelling') this.#become('cancelling');
+    return true;
+  }
+
+  /** Nothing happens any more. */
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #wait(delayMs: number): void {
+    this.#timer = setTimeout(() => this.#step(), delayMs);
+  }
+
+  #become(state: BatchState): void {
+    this.#state = state;
+    this.reachedAtMs[state] = this.#engine.now();
+    this.#engine.watch.changed();
+  }
+
+  #step(): void {
+    switch (this.#state) {
+      case 'validating':
+        this.#validate();
+        break;
+      case 'running':
+        this.#answerDue();
+        break;
+      case 'cancelling':
+        if (this.#fault?.name !== 'stuck') this.#become('cancelled');
+        break;
+    }
+    if (!this.hasEnded) this.#wait(this.#durationMs === 0 ? 0 : TICK_MS);
+  }
+
+  #validate(): void {
+    if (this.#fault?.name === 'fail') {
+      const message = 'The simulator was told to fail this batch.';
+      this.inputFaults = [{ code: 'token_limit_exceeded', message, param: null, line: null }];
+    }
+    this.#become(this.inputFaults.length > 0 ? 'failed' : 'running');
+  }
+
+  #answerDue(): void {
+    const total = this.lines.length;
+    const elapsed = this.#engine.now() - this.createdAtMs;
+    const due = this.#durationMs === 0 ? total : Math.floor((total * elapsed) / this.#durationMs);
+    const until = Math.min(due, this.#lastLine, this.answers.length + LINES_PER_TURN);
+    while (this.answers.length < until) this.answers.push(answerLine(this.#engine, this.lines[this.answers.length]!));
+    if (this.answers.length >= total && this.#lastLine >= total) return this.#become('completed');
+    if (this.#fault?.name === 'expire' && this.answers.length >= this.#lastLine) this.#become('expired');
+  }
+
+  /** Lines that are ever answered. */
+  get #lastLine(): number {
+    const total = this.lines.length;
+    const isCutShort = this.#fault !== null && ['expire', 'stall', 'stuck'].includes(this.#fault.name);
+    return isCutShort ? Math.min(total, this.#fault!.afterLines ?? Math.floor(total / 2)) : total;
+  }
+}

@@ -1,0 +1,80 @@
+// Every vendor's answers, as every client sees them: decoded from the vendor's format, encoded in the client's, and read
+// back as a client would. Whole and streamed.
+import { describe, expect, test } from 'vitest';
+import type { Answer } from '#src/contracts/answer.ts';
+import type { Usage } from '#src/contracts/usage.ts';
+import { ANSWERING_MODEL, type AnswerFixture } from '#test/fixtures/protocols/fixtures.ts';
+import { type AnswerCase, type CanonicalAnswer, canonicalAnswer } from './canonical-answers.ts';
+import { collectAnswer } from './collect-answer.ts';
+import {
+  CLIENT_NAMES,
+  clientCodec,
+  decodeStream,
+  decodeWhole,
+  encodeContext,
+  encodeStream,
+  FIXTURES,
+  readStream,
+  readWhole,
+  SHOWN,
+  VENDOR_NAMES,
+} from './protocols.ts';
+import { seenBy, unwrapped, withoutBytes } from './seen-by.ts';
+
+/** What is compared of an answer. */
+function said({ choices, usage, serviceTier }: Answer): CanonicalAnswer {
+  const plain = choices.map((choice) =>
+    choice.logProbabilities === undefined
+      ? choice
+      : { ...choice, logProbabilities: choice.logProbabilities.map(withoutBytes) },
+  );
+  return { choices: plain, usage: counts(usage!), ...(serviceTier === undefined ? {} : { serviceTier }) };
+}
+
+/** What is billed for them is not the client's business. */
+function counts({ isUnbilled: _unbilled, longCacheWriteTokens: _long, ...usage }: Usage): Usage {
+  return usage;
+}
+
+const casesOf = (answers: object) => Object.entries(answers) as [AnswerCase, AnswerFixture][];
+
+describe.each(VENDOR_NAMES)('answers of %s', (vendor) => {
+  describe.each(casesOf(FIXTURES[vendor].answers))('%s', (name, { whole, stream }) => {
+    const canonical = canonicalAnswer(vendor, name);
+    const events = decodeStream(vendor, stream);
+
+    test('whole', () => {
+      const answer = decodeWhole(vendor, whole);
+      expect(answer.model).toBe(ANSWERING_MODEL);
+      expect(said(answer)).toEqual(canonical);
+    });
+
+    test('streamed', () => {
+      const answer = collectAnswer(events);
+      expect(answer.model).toBe(ANSWERING_MODEL);
+      expect(said(answer)).toEqual(canonical);
+    });
+
+    test.each(CLIENT_NAMES)('whole, to a client of %s', (client) => {
+      const answer = decodeWhole(vendor, whole);
+      const text = clientCodec(client).encodeAnswer(answer, answer.usage!, SHOWN, encodeContext());
+      expect(JSON.parse(text)).toMatchObject({ cost: 0.6 });
+      const read = readWhole(client, text);
+      expect(read.model).toBe(ANSWERING_MODEL);
+      expect({ ...said(read), choices: unwrapped(client, read.choices) }).toEqual(readable(client, canonical));
+    });
+
+    test.each(CLIENT_NAMES)('streamed, to a client of %s', (client) => {
+      const read = readStream(client, encodeStream(client, events));
+      expect(read.failure).toBeNull();
+      expect(read.model).toBe(ANSWERING_MODEL);
+      expect({ ...said(read), choices: unwrapped(client, read.choices) }).toEqual(readable(client, canonical));
+    });
+  });
+});
+
+/** As the comparison has it: ids of thoughts are the client protocol's own. */
+function readable(client: (typeof CLIENT_NAMES)[number], canonical: CanonicalAnswer): CanonicalAnswer {
+  const seen = seenBy(client, canonical);
+  return { ...seen, choices: unwrapped(client, seen.choices) };
+}

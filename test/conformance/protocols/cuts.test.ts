@@ -1,0 +1,97 @@
+// Streams as networks deliver them: cut at any byte they say the same; broken off they never look whole.
+import { describe, expect, test } from 'vitest';
+import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { createTranslation } from '#src/protocols/translate.ts';
+import { type CollectedAnswer, collectAnswer } from './collect-answer.ts';
+import {
+  CLIENT_NAMES,
+  clientCodec,
+  DECODE_CONTEXT,
+  decodeStream,
+  encodeContext,
+  encodeStream,
+  FIXTURES,
+  readStream,
+  relayContext,
+  VENDOR_NAMES,
+  type VendorName,
+  vendorCodec,
+} from './protocols.ts';
+
+/** Streams up to this are cut at every byte, longer ones at as many places. */
+const MAX_CUTS = 200;
+
+/** Texts compare faster than trees, and there are many. */
+const print = (value: unknown) =>
+  JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? `${inner}n` : inner));
+
+function cutsOf(text: string): number[] {
+  const bytes = Buffer.byteLength(text);
+  const step = Math.max(1, bytes / MAX_CUTS);
+  return Array.from({ length: Math.floor(bytes / step) }, (_, at) => Math.floor(at * step));
+}
+
+const STREAMS = VENDOR_NAMES.flatMap((vendor) =>
+  Object.entries(FIXTURES[vendor].answers).map(([name, { stream }]) => [vendor, name, stream] as const),
+);
+
+describe.each(STREAMS)('the stream of %s: %s', (vendor, _name, stream) => {
+  test('cut in two at every byte, and into single bytes, gives the same events', () => {
+    const events = print(decodeStream(vendor, stream));
+    for (const cut of cutsOf(stream)) expect(print(decodeStream(vendor, stream, [cut]))).toBe(events);
+    const everywhere = Array.from({ length: Buffer.byteLength(stream) }, (_, at) => at);
+    expect(print(decodeStream(vendor, stream, everywhere))).toBe(events);
+  });
+
+  test('broken off before its finish it is not whole, to no client', () => {
+    const events = new SseSplitter().push(Buffer.from(stream));
+    for (const client of CLIENT_NAMES) {
+      for (let count = 0; count < events.length; count++) {
+        const relay = openRelay(vendor, client, choicesIn(stream, vendor));
+        for (const event of events.slice(0, count)) expect(relay.accept(event).failure).toBeUndefined();
+        const isWhole = relay.isComplete();
+        const { failure } = relay.end();
+        expect(failure?.code, `${client} after ${count} events`).toBe(isWhole ? undefined : 'upstream_stream_cut');
+        if (!isWhole) expect(hasFinished(vendor, events.slice(0, count))).toBe(false);
+      }
+    }
+  });
+});
+
+function openRelay(vendor: VendorName, client: (typeof CLIENT_NAMES)[number], choices: number) {
+  const { usageDelivery: _own, ...context } = encodeContext();
+  const pair = { client: clientCodec(client), vendor: vendorCodec(vendor) };
+  return createTranslation(pair, context, DECODE_CONTEXT).openStream({ ...relayContext, choices });
+}
+
+function choicesIn(stream: string, vendor: VendorName): number {
+  return collectAnswer(decodeStream(vendor, stream)).choices.length;
+}
+
+/** Whether the vendor had said that this was all. */
+function hasFinished(vendor: VendorName, events: ReturnType<SseSplitter['push']>): boolean {
+  const decoder = vendorCodec(vendor).openDecoder(DECODE_CONTEXT);
+  return events.flatMap((event) => decoder.decode(event)).some((event) => event.kind === 'end');
+}
+
+describe.each(CLIENT_NAMES.filter((name) => name !== 'gemini-generate-content-array'))(
+  'what %s clients get',
+  (client) => {
+    test.each(STREAMS.filter(([, name]) => name === 'unicode' || name === 'mixed'))(
+      'of %s: %s, cut at every byte, reads the same',
+      (vendor, _name, stream) => {
+        const text = encodeStream(client, decodeStream(vendor, stream));
+        const whole = readStream(client, text);
+        for (const cut of cutsOf(text)) expect(readCut(client, text, cut)).toEqual(whole);
+      },
+    );
+  },
+);
+
+/** The splitter is all that sees the cut: what it gives is put together again. */
+function readCut(client: (typeof CLIENT_NAMES)[number], text: string, cut: number): CollectedAnswer {
+  const bytes = Buffer.from(text);
+  const splitter = new SseSplitter();
+  const events = [bytes.subarray(0, cut), bytes.subarray(cut)].flatMap((piece) => splitter.push(piece));
+  return readStream(client, Buffer.concat(events.map(({ raw }) => raw)).toString());
+}

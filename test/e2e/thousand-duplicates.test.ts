@@ -1,0 +1,54 @@
+// A thousand clients, or one that repeats itself a thousand times: one idempotency key, two API instances. One call, one
+// charge, and the same bytes for everyone.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { type Answer, ask } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
+import { withoutComments } from '#test/support/spoken-protocols.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+
+const DUPLICATES = 1_000;
+const BUDGET_UNITS = 10_000;
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 30, paceMs: 20 });
+  broker = await startBroker({ configuration: vendorConfiguration(vendors), apis: 2, workers: 2 });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+test.each([
+  { how: 'not streamed', stream: false },
+  { how: 'streamed', stream: true },
+])('a thousand at once, $how', { timeout: 60_000 }, async ({ stream }) => {
+  const before = vendors.primary.stats().calls;
+  const { id: keyId, secret } = await broker.createKey(`duplicates-${stream}`, { budgetUnits: BUDGET_UNITS });
+  const urls = broker.apis.map(({ details }) => String(details.url));
+  const wanted = { stream, prompt: 'Once.', key: secret, headers: { 'idempotency-key': 'once' } };
+  const askOne = (index: number): Promise<Answer> => ask(urls[index % urls.length]!, wanted);
+  const answers = await Promise.all(Array.from({ length: DUPLICATES }, (_, index) => askOne(index)));
+
+  expect(new Set(answers.map(({ status, ending }) => `${status} ${ending}`))).toEqual(new Set(['200 whole']));
+  const [requestId, ...others] = new Set(answers.map(({ headers }) => headers['x-request-id']!));
+  expect(others).toEqual([]);
+  expect(new Set(answers.map(({ text }) => withoutComments(text))).size).toBe(1);
+  expect(vendors.primary.stats().calls - before).toBe(1);
+
+  await booksClosed(broker);
+  const rows = await ledgerRows(broker, requestId);
+  expectLedgerEqualsBill(rows, vendors, requestId);
+  expect(rows).toHaveLength(1);
+  const { charge_units: charge } = await requestRow(broker, requestId!);
+  const requests = await broker.database
+    .selectFrom('requests')
+    .select('charge_units')
+    .where('key_id', '=', keyId)
+    .execute();
+  expect(requests).toEqual([{ charge_units: charge }]);
+  expect(Number(charge)).toBeGreaterThan(0);
+});
