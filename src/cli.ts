@@ -24,6 +24,12 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+function weight(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1_000)) throw new InvalidArgumentError('must be a number above 0, up to 1000.');
+  return value;
+}
+
 const list = (value: string, before: string[] | undefined) => [...(before ?? []), value];
 
 const program = new Command('sluice')
@@ -111,6 +117,7 @@ keys
   .option('--budget <usd>', 'what the key may spend')
   .option('--budget-period <period>', 'total, month or day')
   .option('--model <name>', 'a model it may use, * as a wildcard (repeatable; default: all)', list)
+  .option('--batch-weight <n>', 'its share of the batch lane beside other keys (default: 1)', weight)
   .option('--json', 'machine-readable', false)
   .action((name: string, { model, ...options }: CreateKeyOptions & { model?: string[] }) =>
     createKey(loadRuntime(configOf(), environmentFor()), name, {

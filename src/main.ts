@@ -5,7 +5,6 @@ import { createKeyStore } from './accounts/key-store.ts';
 import { createAdmission } from './api/admission.ts';
 import { createApp } from './api/app.ts';
 import { type CancelOptions, cancelRequest } from './api/cancel-request.ts';
-import { closeRemoved } from './api/close-removed.ts';
 import type { ApiContext } from './api/context.ts';
 import { createDepartures } from './api/departures.ts';
 import { createForgetter } from './api/forgetter.ts';
@@ -19,6 +18,7 @@ import { createInstanceId } from './contracts/ids.ts';
 import type { RequestSpec } from './contracts/request-record.ts';
 import { createBodySeal } from './dead-letters/body-seal.ts';
 import { createDeadLetterStore } from './dead-letters/dead-letter-store.ts';
+import { createBooks } from './ledger/books.ts';
 import { createLedgerStream } from './ledger/ledger-stream.ts';
 import { createForecaster } from './limits/forecaster.ts';
 import { createLimiter } from './limits/limiter.ts';
@@ -28,11 +28,13 @@ import { createQueueProducer } from './queue/producer.ts';
 import { createReplyLog } from './reply/reply-log.ts';
 import { createRequestStore } from './reply/request-store.ts';
 import { createReplySubscriber } from './reply/subscriber.ts';
+import { createWorkerLiveness } from './reply/worker-liveness.ts';
 import { createConversationLock } from './responses/conversation-lock.ts';
 import { createConversationStore } from './responses/conversation-store.ts';
 import { createResponseStore } from './responses/response-store.ts';
 import { CIRCUIT_REFRESH_MS, createCircuits } from './routing/circuits.ts';
 import { createHolds } from './routing/holds.ts';
+import { createPlanner } from './routing/planner.ts';
 import { openDatabase } from './storage/database.ts';
 import { createKeyspace } from './storage/keyspace.ts';
 import { openBlobStore } from './storage/open-blobs.ts';
@@ -86,23 +88,14 @@ runMain(async () => {
   const store = createRequestStore(redis, keyspace);
   const producer = createQueueProducer(redis, keyspace, onError);
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
-  const ledger = createLedgerStream(redis, keyspace);
   const lines = createLines(redis, keyspace);
+  const books = createBooks({ ledger: createLedgerStream(redis, keyspace), budgets, lines, onError });
   const circuits = createCircuits(redis, keyspace, onError);
   const holds = createHolds(redis, keyspace);
   const { catalogue } = runtime;
   const forecaster = createForecaster(redis, keyspace, catalogue);
   const cancel = (spec: RequestSpec, options?: CancelOptions) =>
-    cancelRequest(
-      {
-        store: store,
-        producer: producer,
-        onError,
-        onRemoved: (removed) => closeRemoved({ ledger, budgets, lines }, removed),
-      },
-      spec,
-      options,
-    );
+    cancelRequest({ store, producer, books, onError }, spec, options);
 
   let isClosing = false;
   const context: ApiContext = {
@@ -125,11 +118,12 @@ runMain(async () => {
     keyStore,
     budgets,
     limiter: createLimiter(redis, keyspace),
-    circuits,
     holds,
+    plan: createPlanner({ catalogue, circuits, holds }),
     admission: createAdmission({ lines, forecaster, catalogue, holds, circuits, onError }),
     producer,
     store,
+    liveness: createWorkerLiveness(redis, keyspace),
     subscriber,
     replyLog,
     logger,

@@ -27,6 +27,8 @@ interface Flags {
   model?: string[];
   contextWindow?: number;
   prefill?: 'ignore' | 'continue' | 'refuse';
+  batchMs?: number;
+  batchFault?: string;
   seed?: number;
   fault?: string[];
   keptRequests?: number;
@@ -54,6 +56,8 @@ function readFlags(): Flags {
     .option('--model <name>', 'a model that is served (repeatable; default: every name)', list)
     .option('--context-window <n>', 'tokens of prompt and answer together', Number)
     .option('--prefill <what>', 'a closing assistant message: ignore, continue or refuse it')
+    .option('--batch-ms <ms>', 'from the acceptance of a batch to its end (default: 1000)', Number)
+    .option('--batch-fault <fault>', 'what goes wrong with every batch: lost, refuse, fail, expire@N, stall@N, stuck@N')
     .option('--seed <n>', 'another seed gives other answers', Number)
     .option('--fault <rule>', 'what goes wrong, as in: cut@40 chance=0.1 (repeatable)', list)
     .option('--kept-requests <n>', 'how many requests GET /sim/requests shows', Number)

@@ -11,6 +11,7 @@ import { createInstanceId } from '#src/contracts/ids.ts';
 import { LANES } from '#src/contracts/job.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { createBodySeal } from '#src/dead-letters/body-seal.ts';
+import { createBooks } from '#src/ledger/books.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
 import { createForecaster } from '#src/limits/forecaster.ts';
 import { createLimiter } from '#src/limits/limiter.ts';
@@ -21,6 +22,7 @@ import { createQueueProducer } from '#src/queue/producer.ts';
 import { createPublisher } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
+import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
 import { createCircuits } from '#src/routing/circuits.ts';
 import { createHolds } from '#src/routing/holds.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
@@ -31,6 +33,7 @@ import { createOperationsMetrics } from '#src/telemetry/operations-metrics.ts';
 import { startBatches } from './batches/start-batches.ts';
 import { createAbandonedHandler } from './inference/abandoned.ts';
 import { createActiveRequests } from './inference/active-requests.ts';
+import { createBatchSlots } from './inference/batch-slots.ts';
 import { listenForControl } from './inference/control.ts';
 import type { InferenceContext } from './inference/delivery.ts';
 import { createPermitDesk } from './inference/permit-desk.ts';
@@ -79,6 +82,7 @@ runMain(async () => {
     workerId,
     catalogue: runtime.catalogue,
     store: createRequestStore(redis, keyspace),
+    liveness: createWorkerLiveness(redis, keyspace),
     publisher: createPublisher(redis, keyspace, onError, needsBody),
     replyLog: createReplyLog(redis, keyspace),
     producer: createQueueProducer(redis, keyspace, onError),
@@ -90,8 +94,12 @@ runMain(async () => {
     holds: createHolds(redis, keyspace),
     upstream: createUpstream(),
     active,
-    budgets: createBudgets(redis, keyspace, null),
-    ledger: createLedgerStream(redis, keyspace),
+    books: createBooks({
+      ledger: createLedgerStream(redis, keyspace),
+      budgets: createBudgets(redis, keyspace, null),
+      lines,
+      onError,
+    }),
     seenShards: new Set(Array.from({ length: runtime.replyShards }, (_, shard) => shard)),
     openPermits: new Map(),
     logger,
@@ -148,6 +156,7 @@ function startPools(
 ): QueueConsumer[] {
   const { workers } = runtime.configuration;
   const process = createJobProcessor(context);
+  const batchSlots = createBatchSlots(workers.batch_slots);
   return providers.flatMap((provider) =>
     LANES.map((lane) =>
       startQueueConsumer({
@@ -155,7 +164,9 @@ function startPools(
         keyspace,
         provider: provider.name,
         lane,
-        slots: lane === 'batch' ? workers.batch_slots : provider.slots,
+        get slots() {
+          return lane === 'batch' ? batchSlots.count : provider.slots;
+        },
         process,
         onAbandoned: createAbandonedHandler(context),
         onError,

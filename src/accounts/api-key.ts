@@ -1,9 +1,9 @@
 // A client's key: what it looks like, what is kept of it, what it may do.
 import { hash, randomBytes } from 'node:crypto';
-import type { KeyLimits } from '../contracts/request-record.ts';
+import type { Limits, Scope } from '../contracts/scope.ts';
 
 export interface KeySettings {
-  limits: KeyLimits;
+  limits: Limits;
   /** Ten-thousandths of a dollar; null for no budget. */
   budgetUnits: number | null;
   /** When the budget begins anew; `total` never does. */
@@ -22,6 +22,11 @@ export interface ApiKey {
   settings: KeySettings;
   createdAtMs: number;
   revokedAtMs: number | null;
+}
+
+/** What its limits are counted under; null where it has none. */
+export function scopeOf({ id, settings: { limits } }: ApiKey): Scope | null {
+  return Object.keys(limits).length === 0 ? null : { name: `key:${id}`, limits };
 }
 
 export const DEFAULT_KEY_SETTINGS: KeySettings = Object.freeze({

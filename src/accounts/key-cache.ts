@@ -1,5 +1,6 @@
-// Keys as the API tier looks them up on every request: from memory, SQL at most once a minute per key. A change in any
-// process reaches all within a second (Redis pub/sub); a lost message costs a minute.
+// Keys as the API tier looks them up on every request: from memory, read again from SQL once a minute per key that is in
+// use, beside the request. A change in any process reaches all within a second (Redis pub/sub): after it every key is read
+// before it is used again. Where that message is lost, the first request after a minute still has the old answer.
 
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
@@ -7,44 +8,115 @@ import { type ApiKey, hashSecret } from './api-key.ts';
 import type { KeyStore } from './key-store.ts';
 
 export interface KeyCache {
-  /** Null for an unknown or revoked key. Rejects when SQL is away and the key is not in memory. */
+  /** Null for an unknown or revoked key. Rejects, within two seconds, when SQL is away and the key is not in memory. */
   find(secret: string): Promise<ApiKey | null>;
-  forgetAll(): void;
+  /** Keys have changed: each is read again before it is used. Where SQL is away, what was known before holds. */
+  doubtAll(): void;
 }
 
 const FRESH_MS = 60_000;
 /** While SQL is away, keys known before go on working for this long. */
 const STALE_MS = 24 * 3_600_000;
+/** A database that does not answer keeps a request waiting for so long, and is not waited for again until RETRY_MS later. */
+const LONGEST_WAIT_MS = 1_500;
+const RETRY_MS = 5_000;
 /** Wrong keys are remembered too, so a wrong client does not cost a query per call. */
 const MAX_REMEMBERED = 50_000;
 
-export function createKeyCache(store: KeyStore, onError: (error: Error) => void): KeyCache {
-  const remembered = new Map<string, { key: ApiKey | null; readAtMs: number }>();
+interface Remembered {
+  key: ApiKey | null;
+  readAtMs: number;
+  /** Something has changed since: it must be read before it is used. */
+  isDoubted: boolean;
+  /** After a read that failed: not before. */
+  retryAtMs: number;
+}
 
-  async function read(hash: string): Promise<ApiKey | null> {
+export function createKeyCache(
+  store: Pick<KeyStore, 'findByHash'>,
+  onError: (error: Error) => void,
+  now: () => number = Date.now,
+): KeyCache {
+  const remembered = new Map<string, Remembered>();
+  /** One read per key at a time, however many ask. */
+  const reading = new Map<string, Promise<ApiKey | null>>();
+  let changes = 0;
+
+  function remember(hash: string, entry: Remembered): void {
+    // The one that was read longest ago makes room.
+    remembered.delete(hash);
+    if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value!);
+    remembered.set(hash, entry);
+  }
+
+  async function load(hash: string): Promise<ApiKey | null> {
+    const changesBefore = changes;
     const found = await store.findByHash(hash);
     const key = found === null || found.revokedAtMs !== null ? null : found;
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-    remembered.set(hash, { key, readAtMs: Date.now() });
+    // What changed meanwhile may not be in it.
+    remember(hash, { key, readAtMs: now(), isDoubted: changes !== changesBefore, retryAtMs: 0 });
     return key;
+  }
+
+  function read(hash: string): Promise<ApiKey | null> {
+    const running = reading.get(hash);
+    if (running !== undefined) return running;
+    const started = load(hash).finally(() => {
+      if (reading.get(hash) === started) reading.delete(hash);
+    });
+    reading.set(hash, started);
+    started.catch((error: Error) => {
+      putOff(hash);
+      onError(error);
+    });
+    return started;
+  }
+
+  function putOff(hash: string): void {
+    const known = remembered.get(hash);
+    if (known !== undefined) known.retryAtMs = now() + RETRY_MS;
   }
 
   return {
     async find(secret) {
       const hash = hashSecret(secret);
       const known = remembered.get(hash);
-      const ageMs = known === undefined ? Number.POSITIVE_INFINITY : Date.now() - known.readAtMs;
-      if (known !== undefined && ageMs < FRESH_MS) return known.key;
+      const ageMs = known === undefined ? Number.POSITIVE_INFINITY : now() - known.readAtMs;
+      if (known === undefined || ageMs > STALE_MS) return within(LONGEST_WAIT_MS, read(hash));
+      if ((ageMs < FRESH_MS && !known.isDoubted) || now() < known.retryAtMs) return known.key;
+      const again = read(hash);
+      // A key that was unknown may have been made since: its client waits for the answer, as after a change.
+      if (known.key !== null && !known.isDoubted) return known.key;
       try {
-        return await read(hash);
-      } catch (error) {
-        if (known === undefined || ageMs > STALE_MS) throw error;
-        onError(error as Error);
+        return await within(LONGEST_WAIT_MS, again);
+      } catch {
+        putOff(hash);
         return known.key;
       }
     },
-    forgetAll: () => remembered.clear(),
+    doubtAll() {
+      changes += 1;
+      // Whoever asks from now on must not join a read that began before the change.
+      reading.clear();
+      for (const entry of remembered.values()) {
+        entry.isDoubted = true;
+        entry.retryAtMs = 0;
+      }
+    },
   };
+}
+
+/** Rejects when it takes longer. */
+async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the database did not answer within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Tells every API process that keys have changed. */

@@ -113,7 +113,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       throw new FailureError(failure);
     },
     leave(spec) {
-      lines.leave(lineEntry(spec, spec.plan.steps[0]!)).catch(onError);
+      lines.forget(spec, spec.plan.steps[0]!).catch(onError);
     },
     async expectedWaitMs(spec, step) {
       const deployment = catalogue.deployments.get(step.deployment);

@@ -9,7 +9,8 @@ import { LANES, type Lane } from '../contracts/job.ts';
 import { formatCharge } from '../contracts/money.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { RoutePlan } from '../contracts/route-plan.ts';
-import type { Limiter, Scope, WindowState } from '../limits/limiter.ts';
+import type { Scope } from '../contracts/scope.ts';
+import type { Limiter, WindowState } from '../limits/limiter.ts';
 import type { ApiContext } from './context.ts';
 
 /** A client may ask for less time than the configuration gives, or more, up to this. */
@@ -50,11 +51,6 @@ export function checkModelAllowed(key: ApiKey, model: string): void {
   if (mayUseModel(key.settings, model)) return;
   const message = `This key may not use the model '${model}'. GET /v1/models lists what it may use.`;
   throw new FailureError(createFailure('key_forbidden', message, { param: 'model' }));
-}
-
-export function keyScope(key: ApiKey): Scope | null {
-  const { limits } = key.settings;
-  return Object.keys(limits).length === 0 ? null : { name: `key:${key.id}`, limits };
 }
 
 /** Headers that tell a limited key where it stands. Whether its limit can be met, admission says (admission.ts). */

@@ -1,8 +1,8 @@
 // A request that nobody waits for any more: its job is taken out of the queue, or its worker told to stop.
 import { isDeadLetter } from '../contracts/dead-letter.ts';
 import { createFailure, type Failure } from '../contracts/failure.ts';
-import type { RequestProgress, RequestSpec } from '../contracts/request-record.ts';
-import type { RouteStep } from '../contracts/route-plan.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { Books } from '../ledger/books.ts';
 import type { QueueProducer } from '../queue/producer.ts';
 import type { RequestStore } from '../reply/request-store.ts';
 import { stepAt } from '../routing/walk.ts';
@@ -13,17 +13,9 @@ const REPEAT_AFTER_MS = [500, 1_000, 2_000, 4_000];
 export interface Canceller {
   store: RequestStore;
   producer: QueueProducer;
-  /** No worker will see it again: its books are closed here, with the attempts that it has had. */
-  onRemoved: (removed: RemovedRequest) => Promise<void>;
+  /** What no worker will see again ends here, with the attempts that it has had. */
+  books: Books;
   onError: (error: Error) => void;
-}
-
-export interface RemovedRequest {
-  spec: RequestSpec;
-  /** Where it waited. */
-  step: RouteStep;
-  progress: RequestProgress;
-  failure: Failure;
 }
 
 const CANCELLED = createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
@@ -64,7 +56,7 @@ async function cancelOnce(
   spec: RequestSpec,
   { failure, isAwaited }: Required<CancelOptions>,
 ): Promise<boolean> {
-  const { store, producer, onRemoved } = canceller;
+  const { store, producer, books } = canceller;
   const result = await store.cancel(spec.requestId);
   if (result.kind === 'done') return true;
   if (result.kind === 'running') return false;
@@ -77,8 +69,8 @@ async function cancelOnce(
     return false;
   }
   if (!(await producer.remove(provider, spec.lane, job))) return false;
-  const keepsBody = isDeadLetter(spec, failure.code);
-  const { progress } = result;
-  await Promise.all([store.forget([spec.requestId], keepsBody), onRemoved({ spec, step, progress, failure })]);
+  // Order matters here: what is forgotten is over, and nobody would close its books any more.
+  await books.close({ spec, progress: result.progress, failure, answeredBy: null, waitedAt: step });
+  await store.forget([spec.requestId], isDeadLetter(spec, failure.code));
   return true;
 }

@@ -19,8 +19,8 @@ import type { WorkerLiveness } from '../reply/worker-liveness.ts';
 import type { ConversationLock } from '../responses/conversation-lock.ts';
 import type { ConversationStore } from '../responses/conversation-store.ts';
 import type { ResponseStore } from '../responses/response-store.ts';
-import type { Circuits } from '../routing/circuits.ts';
 import type { Holds } from '../routing/holds.ts';
+import type { Planner } from '../routing/planner.ts';
 import type { BlobStore } from '../storage/blobs.ts';
 import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -51,8 +51,8 @@ export interface ApiContext {
   keyStore: KeyStore;
   budgets: Budgets;
   limiter: Limiter;
-  circuits: Circuits;
   holds: Holds;
+  plan: Planner;
   admission: Admission;
   producer: QueueProducer;
   store: RequestStore;
@@ -69,12 +69,4 @@ export interface ApiContext {
   replyShards: number;
   /** Set when the process has begun to shut down: nothing new is accepted. */
   isClosing: () => boolean;
-}
-
-/** For plans: what an operator holds is asked last. */
-export function isHeldIn({ catalogue, holds }: Pick<ApiContext, 'catalogue' | 'holds'>) {
-  return (deploymentId: string): boolean => {
-    const deployment = catalogue.deployments.get(deploymentId);
-    return deployment !== undefined && holds.find(deployment) !== null;
-  };
 }

@@ -1,6 +1,6 @@
 // The specification of an accepted request: everything that its workers and onlookers will ever know of it.
 import type { FastifyRequest } from 'fastify';
-import type { ApiKey } from '../accounts/api-key.ts';
+import { type ApiKey, scopeOf } from '../accounts/api-key.ts';
 import { createRequestId, createRequestIdIn } from '../contracts/ids.ts';
 import {
   CONTRACT_VERSION,
@@ -10,7 +10,7 @@ import {
 } from '../contracts/request-record.ts';
 import type { RoutePlan } from '../contracts/route-plan.ts';
 import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
-import { keyScope, readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
+import { readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
 import type { ApiContext } from './context.ts';
 import { type Idempotency, readIdempotency } from './idempotency.ts';
 import { pickHeaders } from './request-target.ts';
@@ -58,7 +58,7 @@ export function createSpec({ context, client, key, facts, body, plan, request, w
         ? createRequestId(context.replyShards, acceptedAtMs)
         : createRequestIdIn(idempotency.shard, acceptedAtMs),
     keyId: key.id,
-    keyScope: keyScope(key),
+    keyScope: scopeOf(key),
     budgetHold: null,
     protocol: client.name,
     model: facts.model,

@@ -54,6 +54,23 @@ export async function findKnown(
   return known.requestId;
 }
 
+/** From the reservation of the first of many duplicates to its acceptance, and a margin. */
+const ACCEPTED_WITHIN_MS = [0, 50, 200];
+
+/**
+ * For a request that the budget has no room for: duplicates that come at once reserve as well until they know what they
+ * are, so the room may have been taken by the very request that they repeat.
+ */
+export async function findAtLast(store: RequestStore, idempotency: Idempotency | null): Promise<string | null> {
+  if (idempotency === null) return null;
+  for (const waitMs of ACCEPTED_WITHIN_MS) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const known = await findKnown(store, idempotency, false);
+    if (known !== null) return known;
+  }
+  return null;
+}
+
 const NOTHING_TO_RESUME = createFailure(
   'request_not_found',
   'There is no stream of this Idempotency-Key, or it is not kept any more. Leave out Last-Event-ID to begin a new one.',

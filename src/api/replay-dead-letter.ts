@@ -1,15 +1,12 @@
 // A new request in place of one that failed: asynchronous, for the same key, with a link both ways. Everything that the
 // client asked for stays, but for what the operator changes; limits, budget and permissions are those of now.
-import type { ApiKey } from '../accounts/api-key.ts';
-import { createFailure, type Failure, FailureError, isFailure } from '../contracts/failure.ts';
+import { type ApiKey, scopeOf } from '../accounts/api-key.ts';
+import { createFailure, FailureError, isFailure } from '../contracts/failure.ts';
 import { createRequestId } from '../contracts/ids.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
-import type { RoutePlan } from '../contracts/route-plan.ts';
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
-import { findProtocolRoute } from '../protocols/registry.ts';
-import { planRoute } from '../routing/plan-route.ts';
-import { checkModelAllowed, keyScope, reserveBudget } from './admit.ts';
-import { type ApiContext, isHeldIn } from './context.ts';
+import { checkModelAllowed, reserveBudget } from './admit.ts';
+import type { ApiContext } from './context.ts';
 import { dispatch } from './dispatch.ts';
 
 export interface ReplayChange {
@@ -70,7 +67,7 @@ function replaySpec(context: ApiContext, old: RequestSpec, key: ApiKey, change: 
     ...rest,
     requestId: createRequestId(context.replyShards, acceptedAtMs),
     replayOf: old.requestId,
-    keyScope: keyScope(key),
+    keyScope: scopeOf(key),
     budgetHold: null,
     model: change.model ?? old.model,
     plan,
@@ -86,16 +83,12 @@ function replaySpec(context: ApiContext, old: RequestSpec, key: ApiKey, change: 
 function planFor(context: ApiContext, { protocol, model, wishes = {} }: RequestSpec, change: ReplayChange) {
   const isChanged = change.model !== undefined || change.vendor !== undefined;
   const { alternativeModels = [], preferences = {}, pinnedProvider = null } = isChanged ? {} : wishes;
-  return planRoute(
-    { model: change.model ?? model, alternativeModels, preferences, pinnedProvider: change.vendor ?? pinnedProvider },
-    {
-      catalogue: context.catalogue,
-      canServe: (protocols) => findProtocolRoute(protocol, protocols) !== null,
-      isCooling: context.circuits.isOpen,
-      isHeld: isHeldIn(context),
-      random: Math.random,
-    },
-  ) satisfies RoutePlan | Failure;
+  return context.plan(protocol, {
+    model: change.model ?? model,
+    alternativeModels,
+    preferences,
+    pinnedProvider: change.vendor ?? pinnedProvider,
+  });
 }
 
 function notReplayable(message: string, code: 'request_invalid' | 'request_not_found' = 'request_invalid') {

@@ -5,6 +5,7 @@ import { announceKeyChange } from '../accounts/key-cache.ts';
 import { createKeyStore, type KeyStore } from '../accounts/key-store.ts';
 import type { Runtime } from '../config/runtime.ts';
 import { formatCharge, parseCharge } from '../contracts/money.ts';
+import { limitsOf } from '../contracts/scope.ts';
 import { openDatabase } from '../storage/database.ts';
 import { embeddedRedisUrl } from '../storage/embedded-redis.ts';
 import { createKeyspace } from '../storage/keyspace.ts';
@@ -18,19 +19,17 @@ export interface CreateKeyOptions {
   budget?: string;
   budgetPeriod?: KeySettings['budgetPeriod'];
   models?: string[];
+  batchWeight?: number;
   json: boolean;
 }
 
 export async function createKey(runtime: Runtime, name: string, options: CreateKeyOptions): Promise<void> {
   const settings: Partial<KeySettings> = {
-    limits: {
-      ...(options.rpm === undefined ? {} : { requestsPerMinute: options.rpm }),
-      ...(options.tpm === undefined ? {} : { tokensPerMinute: options.tpm }),
-      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
-    },
+    limits: limitsOf(options),
     budgetUnits: options.budget === undefined ? null : parseCharge(options.budget),
     budgetPeriod: options.budgetPeriod ?? 'total',
     models: options.models ?? null,
+    ...(options.batchWeight === undefined ? {} : { batchWeight: options.batchWeight }),
   };
   const { key, secret } = await withStore(runtime, (store) => store.create(name, settings));
   if (options.json) console.log(JSON.stringify({ id: key.id, name, key: secret }));

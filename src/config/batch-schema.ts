@@ -27,6 +27,24 @@ export const files = z.strictObject({
     .describe('Object storage in place of the local disk: needed where API and batches run on several machines.'),
 });
 
+const native = z
+  .strictObject({
+    lines: positive.default(50_000).describe('Lines of one batch that its vendors have at once.'),
+    chunk_lines: positive.default(10_000).describe('Lines handed over together, where the vendor takes so many.'),
+    chunk_bytes: positive.default(32 * MIB).describe('The same by their size; a chunk passes through memory.'),
+    poll_ms: positive.default(5_000).describe('Until a vendor is first asked how far it is; then less and less often.'),
+    max_poll_ms: positive.default(60_000).describe('Longest time between two questions.'),
+    cancel_ms: positive
+      .default(120_000)
+      .describe('How long a vendor is waited for that was told to cancel. Lines that it still has then run again.'),
+    lines_per_second: z
+      .number()
+      .positive()
+      .default(10)
+      .describe('What ordinary calls are trusted with near a deadline, until some have been measured.'),
+  })
+  .describe('Vendors’ own batches, for deployments with batch: native.');
+
 export const batches = z.strictObject({
   max_lines: positive.max(MAX_BATCH_LINES).default(50_000).describe('Lines of one batch.'),
   max_bytes: positive.default(200 * MIB).describe('Size of one batch’s input file.'),
@@ -41,5 +59,6 @@ export const batches = z.strictObject({
     .max(100)
     .default(5)
     .describe('How often a line is tried whose call failed at the vendor; waits for a limit are not counted.'),
+  native: native.prefault({}),
   output_days: positive.max(3_650).default(30).describe('How long input and output files of batches are kept.'),
 });

@@ -1,22 +1,11 @@
 // The configuration compiled for use: providers and deployments by id, models by name, prices looked up. What users
 // write is schema.ts; what the broker asks is here.
-import type { Price } from '../contracts/money.ts';
+import { halfPrice, type Price } from '../contracts/money.ts';
+import { limitsOf, type Scope } from '../contracts/scope.ts';
 import type { ProviderDialect } from '../protocols/prepare-call.ts';
 import { PRESETS } from './presets.ts';
 import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';
-import type { Configuration, LimitSettings, ModelSettings, ProtocolName, ProviderSettings } from './schema.ts';
-
-export interface ScopeLimits {
-  requestsPerMinute?: number;
-  tokensPerMinute?: number;
-  concurrency?: number;
-}
-
-/** A limited thing as the limiter knows it. */
-export interface LimitScope {
-  name: string;
-  limits: ScopeLimits;
-}
+import type { Configuration, ModelSettings, ProtocolName, ProviderSettings } from './schema.ts';
 
 export interface Provider {
   name: string;
@@ -29,7 +18,7 @@ export interface Provider {
   retries: { max: number; baseMs: number; maxMs: number };
   circuit: { failures: number; windowMs: number; cooldownMs: number; maxCooldownMs: number; refusalCooldownMs: number };
   priceId: string;
-  scope: LimitScope;
+  scope: Scope;
   slots: number;
 }
 
@@ -40,8 +29,11 @@ export interface Deployment {
   upstreamModel: string;
   tier: number;
   weight: number;
-  scope: LimitScope;
+  scope: Scope;
   price: PriceSchedule | null;
+  /** Its lines of batches go through the vendor's own batch API. */
+  hasNativeBatches: boolean;
+  batchPrice: PriceSchedule | null;
 }
 
 /** A deployment as it serves one public model name. */
@@ -67,6 +59,8 @@ export interface Catalogue {
   findModel(name: string): Model | null;
   /** Null when neither configuration nor package knows a price: such calls cost nothing in the books. */
   priceOf(deployment: Deployment, upstreamModel: string, inputTokens: number): Price | null;
+  /** The same for a line of the vendor's own batches: half of it, unless the configuration says otherwise. */
+  batchPriceOf(deployment: Deployment, upstreamModel: string, inputTokens: number): Price | null;
 }
 
 export interface CatalogueFault {
@@ -153,7 +147,7 @@ export function createCatalogue(configuration: Configuration): Catalogue {
     return model;
   }
 
-  return {
+  const catalogue: Catalogue = {
     providers,
     deployments,
     modelNames: [...models.keys()].filter((name) => !name.includes('*')),
@@ -169,21 +163,19 @@ export function createCatalogue(configuration: Configuration): Catalogue {
       }
       return schedule === null ? null : priceFor(schedule, inputTokens);
     },
+    batchPriceOf(deployment, upstreamModel, inputTokens) {
+      if (deployment.batchPrice !== null) return priceFor(deployment.batchPrice, inputTokens);
+      const price = catalogue.priceOf(deployment, upstreamModel, inputTokens);
+      return price === null ? null : halfPrice(price);
+    },
   };
+  return catalogue;
 }
 
 const REMEMBERED_NAMES = 10_000;
 
 function longerFirst(a: Model, b: Model): number {
   return b.name.length - a.name.length;
-}
-
-function compileLimits(settings: LimitSettings): ScopeLimits {
-  return {
-    ...(settings.rpm === undefined ? {} : { requestsPerMinute: settings.rpm }),
-    ...(settings.tpm === undefined ? {} : { tokensPerMinute: settings.tpm }),
-    ...(settings.concurrency === undefined ? {} : { concurrency: settings.concurrency }),
-  };
 }
 
 function compileProvider(name: string, settings: ProviderSettings, slots: number): Provider {
@@ -218,7 +210,7 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
       refusalCooldownMs: circuit.refusal_cooldown_ms,
     },
     priceId: settings.price_id ?? preset?.priceId ?? settings.preset ?? name,
-    scope: { name: `provider:${name}`, limits: compileLimits(settings.limits) },
+    scope: { name: `provider:${name}`, limits: limitsOf(settings.limits) },
     slots: settings.slots ?? slots,
   };
 }
@@ -237,8 +229,10 @@ function compileModel(
       upstreamModel: item.model,
       tier: item.tier,
       weight: item.weight,
-      scope: { name: `deployment:${id}`, limits: compileLimits(item.limits) },
+      scope: { name: `deployment:${id}`, limits: limitsOf(item.limits) },
       price: item.price === undefined ? null : configuredPrice(item.price),
+      hasNativeBatches: item.batch === 'native',
+      batchPrice: item.price_batch === undefined ? null : configuredPrice(item.price_batch),
     };
     deployments.set(id, deployment);
     return { deployment, upstreamModel: item.model };

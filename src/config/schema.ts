@@ -122,6 +122,11 @@ const deployment = z.strictObject({
   weight: positive.default(1).describe('Share of the traffic within a tier.'),
   limits: limits.default({}),
   price: price.optional(),
+  batch: z
+    .enum(['native'])
+    .optional()
+    .describe('native: lines of batches go through the vendor’s own batch API. Absent: as ordinary calls.'),
+  price_batch: price.optional().describe('What the vendor’s own batches cost. Default: half the price.'),
 });
 
 const model = z.strictObject({
@@ -229,4 +234,3 @@ export type ConfigurationInput = z.input<typeof configurationSchema>;
 export type ProviderSettings = Configuration['providers'][string];
 export type ModelSettings = Configuration['models'][string];
 export type PriceSettings = z.output<typeof price>;
-export type LimitSettings = z.output<typeof limits>;

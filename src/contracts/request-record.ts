@@ -4,15 +4,10 @@ import type { Failure } from './failure.ts';
 import type { Lane } from './job.ts';
 import type { ResponseKeeping } from './response-keeping.ts';
 import type { RoutePlan } from './route-plan.ts';
+import type { Scope } from './scope.ts';
 
 /** Version of everything that crosses processes; a reader refuses what is newer than itself. */
 export const CONTRACT_VERSION = 1;
-
-export interface KeyLimits {
-  requestsPerMinute?: number;
-  tokensPerMinute?: number;
-  concurrency?: number;
-}
 
 /** Counted for limits and budgets at most: more than any vendor's context, less than would break a sum. */
 export const MAX_ESTIMATED_TOKENS = 10_000_000;
@@ -23,7 +18,7 @@ export interface RequestSpec {
   requestId: string;
   keyId: string;
   /** Limits of the key, as the limiter knows them; null where it has none. */
-  keyScope: { name: string; limits: KeyLimits } | null;
+  keyScope: Scope | null;
   /** What was reserved in the key's budget; null where it has none. Ten-thousandths of a dollar. */
   budgetHold: { account: string; units: number } | null;
   /** Which client protocol the answer is written in. */

@@ -18,6 +18,8 @@ export interface DeadLetterStore {
   insert(letters: readonly { letter: Omit<DeadLetter, 'body'>; body: StoredBody }[]): Promise<void>;
   /** Newest first. @param before a letter where an earlier page ended. */
   list(filter: LetterFilter, limit: number, before?: Position): Promise<StoredLetter[]>;
+  /** Oldest first. */
+  listOldest(filter: LetterFilter, limit: number): Promise<StoredLetter[]>;
   count(filter: LetterFilter): Promise<number>;
   find(requestId: string): Promise<StoredLetter | null>;
   readBody(requestId: string): Promise<StoredBody | null>;
@@ -84,6 +86,11 @@ export function createDeadLetterStore(database: Database): DeadLetterStore {
       if (before !== undefined) query = query.where(isBefore(before));
       const rows = await query.orderBy('failed_at', 'desc').orderBy('request_id', 'desc').limit(limit).execute();
       return withReplays(rows);
+    },
+
+    async listOldest(filter, limit) {
+      const query = database.selectFrom('dead_letters').select(COLUMNS).where(filtered(filter));
+      return withReplays(await query.orderBy('failed_at').orderBy('request_id').limit(limit).execute());
     },
 
     async count(filter) {

@@ -1,6 +1,7 @@
 // The way of a ledger message from a worker to SQL: a Redis stream that keeps it until the writer has stored it.
 import type { LedgerMessage } from '../contracts/ledger-entry.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
+import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 export interface LedgerStream {
@@ -27,8 +28,10 @@ export interface LedgerReader {
 }
 
 const GROUP = 'writers';
-/** A message another writer took and did not store within this time is taken over. */
-const CLAIM_AFTER_MS = 30_000;
+/** A message another writer took and did not store within this time is taken over: twice as long as a death takes to show. */
+const CLAIM_AFTER_MS = 10_000;
+
+const acknowledgeScript = loadLuaScript(import.meta.url, './acknowledge.lua');
 
 export function createLedgerStream(redis: RedisClient, keyspace: Keyspace): LedgerStream {
   return {
@@ -113,8 +116,7 @@ export async function createLedgerReader(
     },
     async acknowledge(ids) {
       if (ids.length === 0) return;
-      await redis.xack(stream, GROUP, ...ids);
-      await redis.xdel(stream, ...ids);
+      await runScript(redis, acknowledgeScript, [stream], [GROUP, ...ids]);
     },
   };
 }

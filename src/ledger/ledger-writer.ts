@@ -1,6 +1,7 @@
 // Carries ledger messages from the Redis stream into SQL. A message leaves the stream only after its transaction has
 // been committed: SQL may be away for as long as Redis has memory, and no entry is lost or written twice.
 
+import type { LedgerMessage } from '../contracts/ledger-entry.ts';
 import type { LedgerStore } from './ledger-store.ts';
 import type { LedgerReader } from './ledger-stream.ts';
 
@@ -25,10 +26,15 @@ export interface LedgerWriterOptions {
   /** A message that cannot be read: it is taken out of the way and must be kept by the log. */
   onUnreadable: (raw: string) => void;
   onWritten?: (messages: number) => void;
+  /**
+   * What else follows from an outcome: called after the books have these messages and before they leave the stream. When
+   * it rejects, all of them come again, so every part of it must be safe to repeat, and must not reject for ever.
+   */
+  onOutcomes?: (messages: readonly LedgerMessage[]) => Promise<void>;
 }
 
 export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
-  const { reader, store, onError, onUnreadable, onWritten } = options;
+  const { reader, store, onError, onUnreadable, onWritten, onOutcomes } = options;
   let isStopping = false;
   let wake: () => void = () => undefined;
 
@@ -37,7 +43,9 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
     const received = await reader.read(BATCH_MESSAGES, BLOCK_MS);
     if (received.length === 0) return 0;
     for (const { message, raw } of received) if (message === null) onUnreadable(raw);
-    await store.insert(received.flatMap(({ message }) => (message === null ? [] : [message])));
+    const messages = received.flatMap(({ message }) => (message === null ? [] : [message]));
+    await store.insert(messages);
+    await onOutcomes?.(messages);
     await reader.acknowledge(received.map(({ id }) => id));
     onWritten?.(received.length);
     return received.length;

@@ -1,4 +1,6 @@
 // What the tiers tell the ledger: one entry per attempt, one outcome per request.
+import { isDeadLetter } from '../contracts/dead-letter.ts';
+import type { Failure } from '../contracts/failure.ts';
 import type { LedgerEntry, LedgerMessage, LedgerState, RequestOutcome } from '../contracts/ledger-entry.ts';
 import { chargeOf, type PicoUsd } from '../contracts/money.ts';
 import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
@@ -74,7 +76,18 @@ export function requestOutcome(spec: RequestSpec, end: RequestEnd): RequestOutco
     costPicoUsd: end.cost.toString(),
     timeline: end.timeline,
     chargeUnits: chargeOf(end.cost),
+    ...aftermathOf(spec),
   };
+}
+
+/** The end of a request that failed. */
+export function failureMessage(spec: RequestSpec, request: RequestOutcome, failure: Failure): LedgerMessage {
+  return isDeadLetter(spec, failure.code) ? { request, deadLetter: { spec, failure } } : { request };
+}
+
+function aftermathOf({ response, isAnnounced = false }: RequestSpec): Pick<RequestOutcome, 'aftermath'> {
+  const hasResponse = response !== undefined;
+  return hasResponse || isAnnounced ? { aftermath: { hasResponse, isAnnounced } } : {};
 }
 
 export function encodeMessage(message: LedgerMessage): string {

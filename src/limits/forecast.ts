@@ -1,6 +1,6 @@
 // When will a request start, given who waits before it? From what each limit lets through, and from what was served
 // lately where no limit says. Pure.
-import type { Limits } from './limiter.ts';
+import type { Limits } from '../contracts/scope.ts';
 import type { Served } from './served-rate.ts';
 import { passedInMs, type Window } from './window.ts';
 

@@ -1,10 +1,11 @@
 // Forecasts starts from what Redis knows: windows, lines, permits held, pace. What moves slowly is read at most a few
 // times a second however many ask, so that an overload costs no more than a handful of commands.
 import type { Catalogue, Deployment } from '../config/catalogue.ts';
+import type { Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
+import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { type Ahead, forecastStartMs, type Obstacle } from './forecast.ts';
-import type { Scope } from './limiter.ts';
 import type { LineEntry, LineTotals } from './lines.ts';
 import { createServedRates, type Served } from './served-rate.ts';
 import { readWindow } from './window.ts';
@@ -34,10 +35,14 @@ export interface Forecaster {
 const FRESH_MS = 250;
 const MAX_REMEMBERED = 2_000;
 
+const readScopeScript = loadLuaScript(import.meta.url, './read-scope.lua');
+
 /** What was read of one scope. */
 interface ScopeState {
   window: Record<string, string>;
   inFlight: number;
+  /** The clock of Redis, by which all this was written, against this process's own. */
+  aheadMs: number;
 }
 
 interface LineState extends LineTotals {
@@ -63,15 +68,13 @@ export function createForecaster(
     return value;
   }
 
-  function scopeState({ name, limits }: Scope): Promise<ScopeState> {
+  function scopeState({ name }: Scope): Promise<ScopeState> {
     return fresh(`scope ${name}`, async () => {
       const keys = keyspace.scope(name);
-      const [window, inFlight] = await Promise.all([
-        // Also of scopes without limits of their own: a vendor may have blocked them.
-        redis.hgetall(keys.window),
-        limits.concurrency === undefined ? 0 : redis.zcount(keys.leases, Date.now(), '+inf'),
-      ]);
-      return { window, inFlight };
+      // Also of scopes without limits of their own: a vendor may have blocked them.
+      const reply = await runScript(redis, readScopeScript, [keys.window, keys.leases], []);
+      const [redisNowMs, inFlight, fields] = reply as [number, number, string[]];
+      return { window: pairsOf(fields), inFlight, aheadMs: redisNowMs - Date.now() };
     });
   }
 
@@ -129,8 +132,8 @@ export function createForecaster(
   }
 
   async function obstacle(scope: Scope, ahead: Ahead): Promise<Obstacle> {
-    const { window, inFlight } = await scopeState(scope);
-    return { limits: scope.limits, window: readWindow(window, Date.now()), inFlight, ahead };
+    const { window, inFlight, aheadMs } = await scopeState(scope);
+    return { limits: scope.limits, window: readWindow(window, Date.now() + aheadMs), inFlight, ahead };
   }
 
   return {
@@ -157,6 +160,12 @@ export function createForecaster(
       return { startMs, keyStartMs, callMs: facts.callMs ?? 0 };
     },
   };
+}
+
+function pairsOf(fields: readonly string[]): Record<string, string> {
+  const pairs: Record<string, string> = {};
+  for (let at = 0; at < fields.length; at += 2) pairs[fields[at]!] = fields[at + 1]!;
+  return pairs;
 }
 
 const NOBODY: Ahead = { requests: 0, tokens: 0 };

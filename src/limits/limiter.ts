@@ -2,22 +2,10 @@
 // deployment and API key, in one atomic step (permit.lua). An attempt that has a permit is also an open attempt of the
 // ledger: one script does both, so no call can be made that the books do not know of.
 
+import type { Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-
-/** All optional; what is absent is not limited (and learned from the vendor's answers, see `block`). */
-export interface Limits {
-  requestsPerMinute?: number;
-  tokensPerMinute?: number;
-  concurrency?: number;
-}
-
-/** One limited thing, by name: `provider/openai`, `deployment/openai/gpt-4o`, `key/key_…`. */
-export interface Scope {
-  name: string;
-  limits: Limits;
-}
 
 export type DenialReason = 'blocked' | 'requests' | 'tokens' | 'concurrency' | 'turn';
 

@@ -30,6 +30,8 @@ export interface Lines {
   /** Gives what stands in each of its lines now, itself included. Safe to repeat. */
   enter(entry: LineEntry): Promise<LineTotals[]>;
   leave(entry: LineEntry): Promise<void>;
+  /** The request is over: it leaves wherever it may stand while it waits at this step. */
+  forget(spec: RequestSpec, step: RouteStep): Promise<void>;
   /** How many stand in a scope's line before this request; null when it does not stand there. */
   place(entry: LineEntry, scopeName: string): Promise<number | null>;
   /** Takes out those who have waited for long and whom `isGone` knows to be over; gives how many. */
@@ -78,6 +80,8 @@ export function createLines(redis: RedisClient, keyspace: Keyspace): Lines {
     return left.length;
   }
 
+  const leave = (entry: LineEntry) => takeOut(keysOf(entry), memberOf(entry));
+
   return {
     async enter(entry) {
       const keys = [keyspace.lines, keyspace.lineTokens, ...keysOf(entry)];
@@ -85,7 +89,8 @@ export function createLines(redis: RedisClient, keyspace: Keyspace): Lines {
       const totals = (await runScript(redis, enterScript, keys, args)) as number[];
       return entry.scopes.map((_, index) => ({ requests: totals[index * 2]!, tokens: totals[index * 2 + 1]! }));
     },
-    leave: (entry) => takeOut(keysOf(entry), memberOf(entry)),
+    leave,
+    forget: (spec, step) => leave(lineEntry(spec, step)),
     place: (entry, scopeName) => redis.zrank(keyspace.scope(scopeName).lines[entry.lane], memberOf(entry)),
     async forgetGone(isGone) {
       let forgotten = 0;

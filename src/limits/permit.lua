@@ -24,6 +24,12 @@ local PRESENCE_MS = 3000
 -- The batch lane leaves this share of a window to the interactive lane, and spreads its own starts over the minute.
 local BATCH_SHARE = 0.97
 local BATCH_BURST_MS = 1000
+-- A window that was full a moment ago (`full`) lets no more than this part of its requests through per slice, all of them
+-- in ten seconds: a burst that reached the vendor a little late must not be followed, a minute later, by one that is on
+-- time. Bursts of small limits are not late. The batch lane has a pace of its own.
+local DRAIN_PART = 1 / 50
+local DRAIN_FROM = 100
+local DRAIN_MS = 2000
 -- How soon to ask again where no time can be computed: a turn or a held permit ends without notice.
 local POLL_MS = 50
 
@@ -81,6 +87,11 @@ local function drain_ms(window, head, over_requests, over_tokens)
   return (at + KEEP_SLICES) * SLICE_MS - now, math.floor(SLICE_MS / math.max(1, places))
 end
 
+-- Whether this slice has let through as many as one may of a window that was full.
+local function drained(window, rpm)
+  return tonumber(redis.call('HGET', window, 'r' .. slice) or 0) >= rpm * DRAIN_PART
+end
+
 local scopes = (#ARGV - 8) / 4
 -- Scopes in whose room somebody stands: nearly none, as a rule.
 local occupied = {}
@@ -93,7 +104,9 @@ for i = 1, scopes do
   local k, a = 5 + (i - 1) * 4, 10 + (i - 1) * 4
   local window, leases, room, presence = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local rpm, tpm, concurrency = tonumber(ARGV[a]), tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
-  local state = redis.call('HMGET', window, 'blocked', 'h', 'R', 'T', 'pr', 'pt')
+  local state = redis.call('HMGET', window, 'blocked', 'h', 'R', 'T', 'pr', 'pt', 'full')
+  local first = redis.call('ZRANGE', room, 0, 0, 'WITHSCORES')
+  occupied[i] = first[1] ~= nil
   if state[1] and tonumber(state[1]) > now then deny(i, tonumber(state[1]) - now, 'blocked') end
   if rpm > 0 or tpm > 0 then
     local requests, used, head = advance(window, tonumber(state[2]), tonumber(state[3] or 0), tonumber(state[4] or 0))
@@ -105,6 +118,10 @@ for i = 1, scopes do
     if over_requests > 0 or over_tokens > 0 then
       local ms, between = drain_ms(window, head, over_requests, over_tokens)
       deny(i, ms, over_requests > 0 and 'requests' or 'tokens', between)
+      if not is_batch and rpm >= DRAIN_FROM then redis.call('HSET', window, 'full', now) end
+    elseif not is_batch and rpm >= DRAIN_FROM and now - tonumber(state[7] or 0) < DRAIN_MS and drained(window, rpm) then
+      redis.call('HSET', window, 'full', now)
+      deny(i, (slice + 1) * SLICE_MS - now, 'requests', math.floor(SLICE_MS / (rpm * DRAIN_PART)))
     elseif is_batch then
       if rpm > 0 and tonumber(state[5] or 0) > now + BATCH_BURST_MS then
         deny(i, math.ceil(tonumber(state[5]) - now - BATCH_BURST_MS), 'requests', math.floor(60000 / (rpm * BATCH_SHARE)))
@@ -118,8 +135,6 @@ for i = 1, scopes do
     redis.call('ZREMRANGEBYSCORE', leases, '-inf', now)
     if redis.call('ZCARD', leases) >= concurrency then deny(i, POLL_MS, 'concurrency') end
   end
-  local first = redis.call('ZRANGE', room, 0, 0, 'WITHSCORES')
-  occupied[i] = first[1] ~= nil
   while first[1] and first[1] ~= member and tonumber(first[2]) < turn do
     local seen = redis.call('ZSCORE', presence, first[1])
     if seen and tonumber(seen) > now - PRESENCE_MS then

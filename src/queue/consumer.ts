@@ -29,8 +29,8 @@ export interface ConsumerOptions {
   keyspace: Keyspace;
   provider: string;
   lane: Lane;
-  /** Jobs worked on at once. */
-  slots: number;
+  /** Jobs worked on at once. It is asked for each time: it may change. */
+  readonly slots: number;
   process: ProcessJob;
   /** How often jobs of dead workers are looked for; default: STALLED_INTERVAL_MS. */
   stalledIntervalMs?: number;
@@ -123,6 +123,11 @@ class JobPool implements QueueConsumer {
     await this.#worker.close();
   }
 
+  /** There are fewer slots than when these jobs began. */
+  get #isOverfull(): boolean {
+    return this.#running.size > this.#options.slots;
+  }
+
   get #hasRoom(): boolean {
     return this.#running.size + this.#extraFetches < this.#options.slots;
   }
@@ -209,7 +214,7 @@ class JobPool implements QueueConsumer {
       : await this.#options.process(job.data);
     switch (disposition.kind) {
       case 'complete':
-        if (!reason) return this.#worker.completeAndFetch(job, token, !this.#isStopping);
+        if (!reason) return this.#worker.completeAndFetch(job, token, !this.#isStopping && !this.#isOverfull);
         await job.moveToFailed(new UnrecoverableError(reason), token, false);
         return undefined;
       case 'delay':

@@ -15,6 +15,7 @@ import { CONTRACT_VERSION, NO_PROGRESS, type RequestProgress, type RequestSpec }
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript, runScriptForBuffers } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { WORKER_SILENCE_MS } from './worker-liveness.ts';
 
 /** Place in a request's log from which one attempt may write. */
 export interface WriteGrant {
@@ -42,6 +43,8 @@ export type ClaimResult =
   | { kind: 'owned'; owner: string }
   /** A fallback moved it to this step; its job may have been lost on the way. */
   | { kind: 'moved'; step: number; spec: RequestSpec; progress: RequestProgress }
+  /** A newer Sluice wrote it: left as it is, for a worker of that version. */
+  | { kind: 'newer'; version: number }
   /** It has its outcome. */
   | { kind: 'done' }
   /** Its time to live is over, or it was never written whole. */
@@ -95,7 +98,7 @@ export interface RequestStore {
   accept(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): Promise<AcceptResult>;
   /** The request that has this key; writes nothing. */
   findByIdempotencyKey(shard: number, name: string): Promise<KnownRequest | null>;
-  /** The record as it stands; null when it is gone. */
+  /** The record as it stands; null when it is gone. Throws a NewerContractError. */
   read(requestId: string): Promise<RequestView | null>;
   /** Somebody waits for the answer (or has stopped to): gives how many do now. */
   changeListeners(requestId: string, change: 1 | -1): Promise<number>;
@@ -110,14 +113,8 @@ export interface RequestStore {
   /** False when the request is no longer the worker's. */
   release(requestId: string, workerId: string, change: ReleaseChange): Promise<boolean>;
   cancel(requestId: string): Promise<CancelResult>;
-  /** Says that this worker is alive, on the shards it has requests of. */
-  heartbeat(workerId: string, shards: Iterable<number>): Promise<void>;
-  /** Whether any worker has said so lately. */
-  hasLiveWorker(replyShards: number): Promise<boolean>;
   /** Whether they have their outcome, or are forgotten. */
   areOver(requestIds: readonly string[]): Promise<boolean[]>;
-  /** The worker leaves: its requests may be claimed at once. */
-  sayGoodbye(workerId: string, shards: Iterable<number>): Promise<void>;
   /** What was accepted, as long as it is there: until the end, longer where a response is kept. */
   readBody(requestId: string): Promise<Buffer | null>;
   /** Its response is written: the body goes, record and log stay at most so much longer. */
@@ -131,14 +128,15 @@ export interface RequestStore {
   forget(requestIds: readonly string[], keepsBodies?: boolean): Promise<void>;
 }
 
-/** A worker that has not been heard of for so long is taken for dead; it says so every second. */
-export const WORKER_SILENCE_MS = 5_000;
+/** This process is too old for the request; another one may not be. */
+export class NewerContractError extends Error {
+  override name = 'NewerContractError';
+}
 
 const acceptScript = loadLuaScript(import.meta.url, './accept.lua');
 const claimScript = loadLuaScript(import.meta.url, './claim.lua');
 const continueScript = loadLuaScript(import.meta.url, './continue.lua');
 const releaseScript = loadLuaScript(import.meta.url, './release.lua');
-const heartbeatScript = loadLuaScript(import.meta.url, './heartbeat.lua');
 const listenScript = loadLuaScript(import.meta.url, './listen.lua');
 const cancelScript = loadLuaScript(import.meta.url, './cancel.lua');
 
@@ -190,7 +188,7 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     async claim(requestId, step, workerId, timeToLiveMs) {
       const keys = keyspace.request(requestId);
       const scriptKeys = [keys.record, keys.body, keys.log, keyspace.workers(shardOf(requestId))];
-      const args = [step, workerId, WORKER_SILENCE_MS, timeToLiveMs];
+      const args = [step, workerId, WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION];
       return readClaim((await runScriptForBuffers(redis, claimScript, scriptKeys, args)) as ClaimReply);
     },
 
@@ -216,25 +214,9 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       return kind === 'queued' ? { kind, step: Number(step), progress: readProgress(progress!) } : { kind };
     },
 
-    async heartbeat(workerId, shards) {
-      await Promise.all(
-        [...shards].map((shard) => runScript(redis, heartbeatScript, [keyspace.workers(shard)], [workerId])),
-      );
-    },
-
-    async hasLiveWorker(replyShards) {
-      const shards = Array.from({ length: replyShards }, (_, shard) => redis.hvals(keyspace.workers(shard)));
-      const lastSeen = (await Promise.all(shards)).flat().map(Number);
-      return Math.max(0, ...lastSeen) > Date.now() - WORKER_SILENCE_MS * 2;
-    },
-
     async areOver(requestIds) {
       const states = requestIds.map((requestId) => redis.hget(keyspace.request(requestId).record, 'state'));
       return (await Promise.all(states)).map((state) => state === null || state === 'done');
-    },
-
-    async sayGoodbye(workerId, shards) {
-      await Promise.all([...shards].map((shard) => redis.hdel(keyspace.workers(shard), workerId)));
     },
 
     readBody: (requestId) => redis.getBuffer(keyspace.request(requestId).body),
@@ -276,6 +258,8 @@ function readClaim(reply: ClaimReply): ClaimResult {
       return { kind, claim: readClaimed(reply as ClaimedReply) };
     case 'owned':
       return { kind, owner: String(reply[1]) };
+    case 'newer':
+      return { kind, version: Number(String(reply[1])) };
     case 'moved':
       return {
         kind,
@@ -300,13 +284,16 @@ function readClaimed([, attempt, previous, fence, cancelled, answered, progress,
 }
 
 function readProgress(json: string): RequestProgress {
-  return json === '' ? NO_PROGRESS : (JSON.parse(json) as RequestProgress);
+  // An older worker may not know every member.
+  return json === '' ? NO_PROGRESS : { ...NO_PROGRESS, ...(JSON.parse(json) as RequestProgress) };
 }
 
 function readSpec(json: Buffer): RequestSpec {
   const spec = JSON.parse(json.toString()) as RequestSpec;
   if (spec.version > CONTRACT_VERSION) {
-    throw new Error(`request ${spec.requestId} was written by a newer Sluice (contract ${spec.version})`);
+    throw new NewerContractError(
+      `request ${spec.requestId} was written by a newer Sluice (contract ${spec.version}, this one reads ${CONTRACT_VERSION})`,
+    );
   }
   return spec;
 }

@@ -1,4 +1,4 @@
-// Circuit breakers of the deployments, shared by all workers.
+// Circuit breakers of the deployments, of one model where a deployment is a wildcard; shared by all workers.
 //
 // closed      calls pass. Opened by `failures` failures within the window that are at least half of its calls, or at
 //             once by a refusal (an exhausted quota, a rejected credential).
@@ -50,9 +50,12 @@ const PROBE_MS = 30_000;
 const LONE_SPACING_MS = 1_000;
 /** Names of wildcard models come from clients; a circuit that nobody has probed for so long is not worth its place. */
 const FORGOTTEN_AFTER_MS = 600_000;
+/** For the same reason no more circuits than this have their successes counted. */
+const MAX_COUNTED = 5_000;
 
 const reportScript = loadLuaScript(import.meta.url, './report.lua');
 const probeScript = loadLuaScript(import.meta.url, './probe.lua');
+const openScript = loadLuaScript(import.meta.url, './open-circuits.lua');
 
 interface Successes {
   count: number;
@@ -60,13 +63,14 @@ interface Successes {
 }
 
 export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: (error: Error) => void): Circuits {
+  /** By this process's clock: Redis, which opens and closes them, tells how long it takes yet. */
   let openUntilMs = new Map<string, number>();
   const successes = new Map<string, Successes>();
 
   async function report(circuit: string, args: (string | number)[]): Promise<void> {
     const keys = [keyspace.circuit(circuit), keyspace.openCircuits];
-    const until = (await runScript(redis, reportScript, keys, [circuit, ...args])) as number;
-    if (until > 0) openUntilMs.set(circuit, until);
+    const leftMs = (await runScript(redis, reportScript, keys, [circuit, ...args])) as number;
+    if (leftMs > 0) openUntilMs.set(circuit, Date.now() + leftMs);
     else openUntilMs.delete(circuit);
   }
 
@@ -80,6 +84,8 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
   function countSuccess(circuit: string): void {
     const counted = successes.get(circuit);
     const isFresh = counted !== undefined && Date.now() - counted.sinceMs < SUCCESSES_FRESH_MS;
+    // The one that was counted first makes room.
+    if (counted === undefined && successes.size >= MAX_COUNTED) successes.delete(successes.keys().next().value!);
     successes.set(circuit, isFresh ? { ...counted, count: counted.count + 1 } : { count: 1, sinceMs: Date.now() });
   }
 
@@ -112,13 +118,15 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
     },
 
     async refresh() {
-      const open = await redis.hgetall(keyspace.openCircuits);
-      openUntilMs = new Map(Object.entries(open).map(([circuit, until]) => [circuit, Number(until)]));
-      const forgotten = [...openUntilMs].filter(([, until]) => until < Date.now() - FORGOTTEN_AFTER_MS);
-      if (forgotten.length > 0) await redis.hdel(keyspace.openCircuits, ...forgotten.map(([circuit]) => circuit));
+      const open = (await runScript(redis, openScript, [keyspace.openCircuits], [FORGOTTEN_AFTER_MS])) as OpenReply;
+      const told = new Map<string, number>();
+      for (let at = 0; at < open.length; at += 2) told.set(open[at] as string, Date.now() + (open[at + 1] as number));
+      openUntilMs = told;
     },
   };
 }
+
+type OpenReply = (string | number)[];
 
 /** A count that has run for so long starts anew, so that it never spans more than about two windows. */
 const SUCCESSES_FRESH_MS = 10_000;

@@ -1,8 +1,8 @@
--- May this deployment be called? A circuit whose cooldown is over lets one call through at a time: the probe. For a
+-- May a call be made now? A circuit whose cooldown is over lets one call through at a time: the probe. For a
 -- request that has nowhere else to go it lets one through now and then even before: somebody must find out.
 --
 -- KEYS  1 circuit, 2 open circuits
--- ARGV  1 deployment id, 2 how long a probe may take, ms, 3 time between calls without an alternative, ms, or 0
+-- ARGV  1 name of the circuit, 2 how long a probe may take, ms, 3 time between calls without an alternative, ms, or 0
 -- Gives {0} (call it), or {ms to wait before asking again, code of the failure that opened the circuit}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,9 +1,9 @@
--- Counts what a deployment's calls came to, and opens its circuit when too many of them fail.
+-- Counts what the calls of a circuit came to, and opens it when too many of them fail.
 --
 -- KEYS  1 circuit, 2 open circuits
--- ARGV  1 deployment id, 2 'success' | 'failure' | 'refusal', 3 failure code, 4 successes since the reporter's last
+-- ARGV  1 name of the circuit, 2 'success' | 'failure' | 'refusal', 3 failure code, 4 successes since the reporter's last
 --       report, 5 window ms, 6 failures that open, 7 first cooldown ms, 8 longest cooldown ms, 9 cooldown of a refusal ms
--- Gives unix ms until which the circuit is open, 0 when it is closed.
+-- Gives for how many ms the circuit stays open, 0 when it is closed.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HMGET', KEYS[1], 'since', 'good', 'bad', 'openings', 'until')
@@ -16,7 +16,7 @@ if ARGV[2] == 'success' then
   return 0
 end
 -- Calls that began before the circuit opened fail after it: they say nothing new.
-if until_ms > now then return until_ms end
+if until_ms > now then return until_ms - now end
 
 if now - since > tonumber(ARGV[5]) then since, good, bad = now, 0, 0 end
 good, bad = good + tonumber(ARGV[4]), bad + 1
@@ -35,4 +35,4 @@ redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'openings', openings + 1, 'until', until_ms, 'code', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], cooldown + longest)
 redis.call('HSET', KEYS[2], ARGV[1], until_ms)
-return until_ms
+return math.ceil(cooldown)

@@ -9,6 +9,7 @@ import { openaiChatDialect } from './dialects/openai-chat/dialect.ts';
 import { openaiCompletionsDialect } from './dialects/openai-completions/dialect.ts';
 import { openaiEmbeddingsDialect } from './dialects/openai-embeddings/dialect.ts';
 import { openaiResponsesDialect } from './dialects/openai-responses/dialect.ts';
+import { BatchDesk } from './engine/batches/batch-desk.ts';
 import { Engine } from './engine/engine.ts';
 import type { FaultRuleReport } from './engine/faults/fault-book.ts';
 import { type FaultRuleInput, faultRuleSchema } from './engine/faults/fault-rule.ts';
@@ -77,14 +78,16 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const compiled = compileOptions(options);
   const engine = new Engine(compiled);
   const { host } = compiled;
-  const { port, close } = await listen(host, compiled.port, createRequestHandler(engine, DIALECTS));
+  const batches = new BatchDesk(engine);
+  const handler = createRequestHandler({ engine, batches, dialects: DIALECTS });
+  const { port, close } = await listen(host, compiled.port, handler);
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
     ...controls(engine),
     async close() {
       await close();
-      engine.batches.close();
+      batches.close();
       engine.watch.close();
     },
   };

@@ -14,6 +14,12 @@ export interface WrittenBlob {
   sha256: string;
 }
 
+export interface ListedBlob {
+  key: string;
+  /** Unix ms. */
+  changedAtMs: number;
+}
+
 export interface BlobAppender {
   /** Resolves when the bytes will survive a crash of the machine, with every piece that this appender has written. */
   append(bytes: readonly Buffer[]): Promise<BlobPiece[]>;
@@ -36,6 +42,8 @@ export interface BlobStore {
   read(key: string, offset: number, length: number): Promise<Buffer>;
   /** The bytes from `offset` to before `end`. */
   stream(key: string, offset: number, end: number): Promise<Readable>;
+  /** Everything that is there, what is being written too. */
+  list(): AsyncIterable<ListedBlob>;
   /** A key that is not there is fine. */
   delete(keys: readonly string[]): Promise<void>;
   close(): void;

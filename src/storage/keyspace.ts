@@ -59,9 +59,9 @@ export interface Keyspace {
   ledgerStream: string;
   /** Pub/sub channel on which API processes hear of changed keys. */
   accountsChannel: string;
-  /** Hash: what a deployment's calls have come to lately. */
-  circuit(deploymentId: string): string;
-  /** Hash: deployment id → unix ms until which its circuit is open; only circuits that are not closed. */
+  /** Hash: what a circuit's calls have come to lately. */
+  circuit(name: string): string;
+  /** Hash: name of a circuit → unix ms until which it is open; only circuits that are not closed. */
   openCircuits: string;
   budget(keyId: string): string;
   /** Text: the request that works on a conversation. */
@@ -108,7 +108,7 @@ export function createKeyspace(namespace: string): Keyspace {
     openLeases: `${core}:open-leases`,
     ledgerStream: `${core}:ledger`,
     accountsChannel: `${core}:accounts`,
-    circuit: (deploymentId) => `${core}:circuit:${deploymentId}`,
+    circuit: (name) => `${core}:circuit:${name}`,
     openCircuits: `${core}:open-circuits`,
     budget: (keyId) => `${core}:budget:${keyId}`,
     conversation: (id) => `${core}:conversation:${id}`,

@@ -1,9 +1,9 @@
 // Blobs as files in one directory.
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, opendir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BlobAppender, BlobStore, WrittenBlob } from './blobs.ts';
+import type { BlobAppender, BlobStore, ListedBlob, WrittenBlob } from './blobs.ts';
 import { BlobTooLarge } from './blobs.ts';
 
 const STORE_ID_FILE = '.store-id';
@@ -31,6 +31,7 @@ export function createLocalBlobStore(directory: string): BlobStore {
     async stream(key, offset, end) {
       return createReadStream(pathOf(key), { start: offset, end: end - 1 });
     },
+    list: () => listFiles(directory),
     async delete(keys) {
       for (const key of keys) await rm(pathOf(key), { force: true });
     },
@@ -52,6 +53,15 @@ function storeId(directory: string): string {
     unlinkSync(draft);
   }
   return readFileSync(path, 'utf8');
+}
+
+async function* listFiles(directory: string): AsyncGenerator<ListedBlob> {
+  for await (const { name } of await opendir(directory)) {
+    if (name.startsWith('.')) continue;
+    const found = await stat(join(directory, name)).catch(() => null);
+    // Deleted meanwhile.
+    if (found !== null) yield { key: name, changedAtMs: found.mtimeMs };
+  }
 }
 
 async function readFully(file: FileHandle, buffer: Buffer, offset: number): Promise<number> {

@@ -8,11 +8,12 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { BlobAppender, BlobPiece, BlobStore, WrittenBlob } from './blobs.ts';
+import type { BlobAppender, BlobPiece, BlobStore, ListedBlob, WrittenBlob } from './blobs.ts';
 import { BlobTooLarge } from './blobs.ts';
 
 export interface S3Settings {
@@ -64,6 +65,7 @@ export function createS3BlobStore(settings: S3Settings): BlobStore {
       }
     },
     stream: get,
+    list: () => listObjects(place),
     async delete(keys) {
       for (const key of keys) await client.send(new DeleteObjectCommand(objectOf(key)));
     },
@@ -82,6 +84,19 @@ function createClient(settings: S3Settings): S3Client {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(id === undefined || secret === undefined ? {} : { credentials: { accessKeyId: id, secretAccessKey: secret } }),
   });
+}
+
+/** What is being written in parts is no object yet. */
+async function* listObjects({ client, bucket, prefix }: Place): AsyncGenerator<ListedBlob> {
+  let ContinuationToken: string | undefined;
+  do {
+    const request = { Bucket: bucket, Prefix: prefix, ContinuationToken };
+    const page = await client.send(new ListObjectsV2Command(request));
+    for (const { Key, LastModified } of page.Contents ?? []) {
+      yield { key: Key!.slice(prefix.length), changedAtMs: LastModified!.getTime() };
+    }
+    ContinuationToken = page.NextContinuationToken;
+  } while (ContinuationToken !== undefined);
 }
 
 async function collect(source: AsyncIterable<Buffer>): Promise<Buffer> {

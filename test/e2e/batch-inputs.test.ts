@@ -34,9 +34,20 @@ const altered = (change: object) => JSON.stringify({ ...JSON.parse(good('b')), .
 
 const FAULTY = [
   { name: 'no lines at all', text: '\n \n', faults: [['empty_file', null]] },
+  { name: 'no bytes at all', text: '', faults: [['empty_file', null]] },
   { name: 'not JSON', text: `${good('a')}\nhello\n${good('c')}`, faults: [['invalid_json_line', 2]] },
   { name: 'JSON, but no object', text: `${good('a')}\n[1]`, faults: [['invalid_json_line', 2]] },
   { name: 'UTF-16', text: Buffer.from(good('a'), 'utf16le'), faults: [['invalid_json_line', 1]] },
+  {
+    name: 'UTF-16 with its mark',
+    text: Buffer.from(`\uFEFF${good('a')}`, 'utf16le'),
+    faults: [['invalid_json_line', 1]],
+  },
+  {
+    name: 'cut off in the last line',
+    text: `${good('a')}\n${good('b').slice(0, -9)}`,
+    faults: [['invalid_json_line', 2]],
+  },
   { name: 'Latin-1', text: Buffer.from(good('\u00e9'), 'latin1'), faults: [['invalid_json_line', 1]] },
   {
     name: 'a custom_id twice',
@@ -46,12 +57,18 @@ const FAULTY = [
   { name: 'no custom_id', text: altered({ custom_id: undefined }), faults: [['missing_required_parameter', 1]] },
   { name: 'another method', text: altered({ method: 'GET' }), faults: [['invalid_method', 1]] },
   { name: 'another url', text: altered({ url: '/v1/embeddings' }), faults: [['url_mismatch', 1]] },
+  { name: 'a custom_id that is no text', text: altered({ custom_id: 7 }), faults: [['missing_required_parameter', 1]] },
   { name: 'no body', text: altered({ body: null }), faults: [['missing_required_parameter', 1]] },
   { name: 'an unknown model', text: chatLine({ customId: 'a', model: 'nope' }), faults: [['model_not_found', 1]] },
   {
     name: 'one line too large',
     text: [good('a'), chatLine({ customId: 'b', prompt: 'x'.repeat(20_000) }), good('c')].join('\n'),
     faults: [['line_too_large', 2]],
+  },
+  {
+    name: 'the same mistake in every line',
+    text: 'x\n'.repeat(300),
+    faults: Array.from({ length: 100 }, (_, index) => ['invalid_json_line', index + 1]),
   },
   { name: 'too many lines', text: chatLines(501), faults: [['too_many_tasks', null]] },
   {

@@ -66,7 +66,8 @@ test('who is admitted is answered in time; forecasts are right', { timeout: 60_0
   // Nobody is sent away who could have been answered, and nobody is told less than the truth.
   expect(Math.min(...waits)).toBeGreaterThan(DEADLINE_MS * 0.75);
   expect(Math.max(...waits)).toBeLessThan(DEADLINE_MS * 1.6);
-  expect(within).toBeGreaterThan(0.7);
+  // A machine that is busy with other things changes how long calls take from one second to the next.
+  expect(shareWithin(errors, 0.5)).toBeGreaterThan(0.7);
   expect(simulator.stats().rateLimited).toBe(0);
 });
 

@@ -7,6 +7,7 @@ import { type Answer, ask } from '#test/support/client.ts';
 import { holdPermit } from '#test/support/hold-permit.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
 import { deployment, provider, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
 
 const DEADLINE = { 'x-sluice-deadline-ms': '700' };
 
@@ -49,7 +50,8 @@ test('in a queue that no worker takes from: 408, and the job is gone', async () 
   expect(answer.status).toBe(408);
   expect(errorOf(answer)).toMatchObject({ code: 'deadline_exceeded', type: 'timeout_error' });
   await requestRow(broker, idOf(answer));
-  expect(await broker.redis.client.keys(`*${idOf(answer)}*`)).toEqual([]);
+  const isGone = async () => (await broker.redis.client.keys(`*${idOf(answer)}*`)).length === 0;
+  await waitFor('the body to be kept elsewhere', isGone);
 });
 
 test.each([true, false])('during the call (streamed: %s): 504, and the vendor’s call is closed', async (stream) => {

@@ -1,5 +1,5 @@
 // One event of a stream is not JSON, and the vendor goes on as if nothing had been. Nobody can tell what is missing: the
-// client is told that the answer is broken, and the vendor is not listened to any longer.
+// vendor is not listened to any longer. Another one goes on with the answer, or the client is told that it is broken.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
@@ -12,6 +12,7 @@ let broker: TestBroker;
 
 beforeAll(async () => {
   vendors = await startVendors({ tokens: 12 });
+  vendors.primary.change({ paceMs: 20 });
   broker = await startBroker({ configuration: vendorConfiguration(vendors) });
 });
 afterAll(async () => {
@@ -19,21 +20,35 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test.each(['solo', 'pair'])('in a stream for the model %s', async (model) => {
-  const prompt = '[[sim tokens=1000 pace=20 fault=malformed_once@5]]';
-  const answer = await ask(broker.url, { model, stream: true, prompt });
-  const { tokens, error, isDone } = readChatStream(answer.text);
-  expect({ tokens, isDone, code: error?.code }).toEqual({ tokens: 5, isDone: false, code: 'upstream_malformed' });
+const TOKENS = 1_000;
+const PROMPT = `[[sim tokens=${TOKENS}]] [[sim on=primary fault=malformed_once@5]]`;
 
+async function play(model: string) {
+  const answer = await ask(broker.url, { model, stream: true, prompt: PROMPT });
   await vendors.primary.until((stats) => stats.inFlight === 0);
-  const [row, ...more] = await closedRows(broker, answer.headers['x-request-id']!);
-  expect(row).toMatchObject({ state: 'estimated', outcome: 'upstream_malformed', outputTokens: 5 });
-  expect(more).toEqual([]);
+  const requestId = answer.headers['x-request-id']!;
+  return { stream: readChatStream(answer.text), requestId, rows: await closedRows(broker, requestId) };
+}
+
+const GIVEN_UP = { provider: 'primary', state: 'estimated', outcome: 'upstream_malformed', outputTokens: 5 };
+
+test('with nobody else to ask: an error event, after a second try', async () => {
+  const { stream, requestId, rows } = await play('solo');
+  const { tokens, isDone, error } = stream;
+  expect({ tokens, isDone, code: error?.code }).toEqual({ tokens: 5, isDone: false, code: 'upstream_malformed' });
+  expect(rows).toMatchObject([GIVEN_UP, GIVEN_UP]);
   // The vendor bills what it had said before it noticed that nobody listens.
-  const [billed] = vendors.bill(answer.headers['x-request-id']);
-  expect(billed).toMatchObject({ outcome: 'aborted', usage: { inputTokens: row!.inputTokens } });
-  expect(billed!.usage.outputTokens).toBeGreaterThanOrEqual(5);
-  expect(billed!.usage.outputTokens).toBeLessThan(1000);
+  for (const billed of vendors.bill(requestId)) {
+    expect(billed).toMatchObject({ outcome: 'aborted', usage: { inputTokens: rows[0]!.inputTokens } });
+    expect(billed.usage.outputTokens).toBeGreaterThanOrEqual(5);
+    expect(billed.usage.outputTokens).toBeLessThan(TOKENS);
+  }
+});
+
+test('with a second vendor: the whole answer', async () => {
+  const { stream, rows } = await play('pair');
+  expect(stream).toMatchObject({ tokens: TOKENS, isDone: true, error: null });
+  expect(rows).toMatchObject([GIVEN_UP, GIVEN_UP, { provider: 'secondary', state: 'settled', outcome: 'ok' }]);
 });
 
 test('what happens to the next request: it is answered by the same vendor', async () => {

@@ -1,5 +1,5 @@
 // SIGTERM, as in every deployment of a new version: to a worker and to an API process with answers under way. What can be
-// finished in the time of grace is finished; what has not begun to be answered is finished elsewhere; the rest says so.
+// finished in the time of grace is finished; the rest is finished elsewhere, streams behind their last word.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
@@ -9,6 +9,7 @@ import { startVendors, type Vendors, vendorConfiguration } from '#test/support/v
 import { waitFor } from '#test/support/wait.ts';
 
 const GRACE_MS = 2_000;
+const LONG_TOKENS = 2_000;
 
 let vendors: Vendors;
 let broker: TestBroker;
@@ -19,10 +20,11 @@ let workerExit: number | null;
 
 beforeAll(async () => {
   vendors = await startVendors({ tokens: 12 });
+  vendors.primary.change({ paceMs: 50 });
   const configuration = { ...vendorConfiguration(vendors), server: { shutdown_grace_ms: GRACE_MS } };
   broker = await startBroker({ configuration, apis: 2 });
-  const briefAnswer = openAnswer(broker.url, { stream: true, prompt: '[[sim pace=50 tokens=20]] I am brief.' });
-  const longAnswer = openAnswer(broker.url, { stream: true, prompt: '[[sim pace=50 tokens=5000]] I am long.' });
+  const briefAnswer = openAnswer(broker.url, { stream: true, prompt: '[[sim tokens=20]] I am brief.' });
+  const longAnswer = openAnswer(broker.url, { stream: true, prompt: `[[sim tokens=${LONG_TOKENS}]] I am long.` });
   const calledAnswer = ask(broker.url, { prompt: '[[sim fault=silence times=1]] I have been sent.' });
   await waitFor('some tokens of each', () =>
     [briefAnswer, longAnswer].every(({ text }) => readChatStream(text).tokens >= 3),
@@ -30,7 +32,10 @@ beforeAll(async () => {
   await vendors.primary.until((stats) => stats.inFlight === 3);
   const [leaving] = broker.workers;
   await broker.startWorker();
-  await leaving!.stop();
+  const left = leaving!.stop();
+  await briefAnswer.ended;
+  vendors.primary.change({ paceMs: 0 });
+  await left;
   workerExit = leaving!.child.exitCode;
   [brief, long, called] = await Promise.all([briefAnswer.ended, longAnswer.ended, calledAnswer]);
 }, 30_000);
@@ -39,20 +44,22 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('what the clients of a leaving worker received: their answers, but for the stream that was too long', () => {
+test('what the clients of a leaving worker received: their answers, also of the stream that was too long for it', () => {
   expect(workerExit).toBe(0);
   expect(readChatStream(brief.text)).toMatchObject({ tokens: 20, isDone: true, error: null });
   expect(called).toMatchObject({ status: 200, headers: { 'x-sluice-attempts': '2' } });
   expect(JSON.parse(called.text).usage.completion_tokens).toBe(12);
-  const { error, isDone } = readChatStream(long.text);
-  expect({ code: error?.code, isDone }).toEqual({ code: 'shutting_down', isDone: false });
+  expect(readChatStream(long.text)).toMatchObject({ tokens: LONG_TOKENS, isDone: true, error: null });
 });
 
 test('what was billed: every token, none twice, and nothing left open', async () => {
   await booksClosed(broker);
   const rows = await ledgerRows(broker);
   const cut = rows.filter(({ requestId }) => requestId === long.headers['x-request-id']);
-  expect(cut).toMatchObject([{ state: 'estimated', outcome: 'shutting_down' }]);
+  expect(cut).toMatchObject([
+    { attempt: 1, state: 'estimated', outcome: 'shutting_down' },
+    { attempt: 2, state: 'settled', outcome: 'ok', outputTokens: LONG_TOKENS },
+  ]);
   expect(rows.filter(({ requestId }) => requestId === called.headers['x-request-id'])).toMatchObject([
     { attempt: 1, outcome: 'shutting_down', costPicoUsd: 0n },
     { attempt: 2, outcome: 'ok' },

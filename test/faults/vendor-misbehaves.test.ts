@@ -1,6 +1,6 @@
 // Every fault of the simulator, streamed and not: at a model that has only this vendor, at one that has a second, and
 // when the fault is gone at the retry. Before the first byte a fault is repaired behind the client's back or said with a
-// status; after it a stream ends in an explicit error event.
+// status; after it a stream is gone on with (broken-stream.test.ts), or ends in an explicit error event.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAULT_NAMES, type FaultName } from '#src/simulator/engine/faults/fault-table.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
@@ -35,6 +35,8 @@ interface Expectation {
   paired: Sees;
   /** Of the vendor at fault, while the fault lasts. */
   calls: number;
+  /** It strikes when words have gone to the client: the headers are those of the first attempt. */
+  isBegun?: true;
 }
 
 const answer = (from: 'the vendor' | 'the second vendor', tokens = WHOLE): Sees => ({ kind: 'answer', from, tokens });
@@ -58,11 +60,13 @@ const refused = (status: number, code: string): Expectation => {
   const sees: Sees = { kind: 'failure', status, code };
   return { alone: sees, paired: sees, calls: 1 };
 };
-/** Bytes have gone to the client: the stream says that it is broken. */
-const broken = (code: string): Expectation => {
-  const sees: Sees = { kind: 'broken stream', tokens: BREAK, code };
-  return { alone: sees, paired: sees, calls: 1 };
-};
+/** Words have gone to the client: asked again, then gone on with by the second vendor; or the stream says it is broken. */
+const broken = (code: string): Expectation => ({
+  alone: { kind: 'broken stream', tokens: BREAK, code },
+  paired: answer('the vendor'),
+  calls: 2,
+  isBegun: true,
+});
 
 interface Row {
   symptom: string;
@@ -127,6 +131,7 @@ const ROWS: Row[] = [
   row('a malformed event before any token', 'malformed', '@0', retried(502, malformed)),
   row('a malformed event in the middle', 'malformed', '@5', broken(malformed), retried(502, malformed)),
   row('an error event before any token', 'error_event', '@0', retried(502, 'upstream_server_error')),
+  row('words that it failed', 'failed', '@5', broken('upstream_server_error'), retried(502, 'upstream_server_error')),
   row(
     'an error event in the middle',
     'error_event',
@@ -159,6 +164,7 @@ interface Case {
   sees: Sees;
   /** Calls of either vendor. */
   calls: { first: number; second: number };
+  isBegun: boolean;
 }
 
 const SETTINGS: Record<Setting, string> = {
@@ -174,7 +180,8 @@ function casesOf(next: Row, isStream: boolean): Case[] {
   const settings: Setting[] = expected.calls > 1 ? ['alone', 'paired', 'passing'] : ['alone', 'paired'];
   return settings.map((setting) => {
     const sees = setting === 'passing' ? answer('the vendor') : expected[setting];
-    const isLeft = sees.kind === 'answer' && sees.from === 'the second vendor';
+    const isGoneOnWith = expected.isBegun === true && setting === 'paired';
+    const isLeft = isGoneOnWith || (sees.kind === 'answer' && sees.from === 'the second vendor');
     return {
       title: `${next.symptom}, ${isStream ? 'streamed' : 'not streamed'}, ${SETTINGS[setting]}`,
       model: `${ROWS.indexOf(next)}-${isStream ? 'stream' : 'whole'}-${setting}`,
@@ -183,6 +190,7 @@ function casesOf(next: Row, isStream: boolean): Case[] {
       setting,
       sees,
       calls: { first: expected.calls, second: isLeft ? 1 : 0 },
+      isBegun: expected.isBegun === true,
     };
   });
 }
@@ -231,11 +239,12 @@ test.each(CASES)('$title', async (the) => {
   expect(seen(next, the.isStream)).toEqual(answer(isAvoided ? 'the second vendor' : 'the vendor'));
 });
 
-function expectReceived({ sees, isStream, calls }: Case, first: Answer): void {
+function expectReceived({ sees, isStream, calls, isBegun }: Case, first: Answer): void {
   expect(seen(first, isStream)).toEqual(sees);
   expect(first.ending).toBe('whole');
   expect(first.text).not.toContain(VENDOR_KEY.slice(3));
-  if (sees.kind === 'answer') expect(first.headers['x-sluice-attempts']).toBe(String(calls.first + calls.second));
+  const attempts = isBegun ? 1 : calls.first + calls.second;
+  if (sees.kind === 'answer') expect(first.headers['x-sluice-attempts']).toBe(String(attempts));
   if (first.status !== 429 && first.status !== 503) return;
   expect(first.headers).toSatisfy((headers) => 'retry-after' in headers || headers['x-should-retry'] === 'false');
 }
@@ -245,7 +254,8 @@ async function expectBilled({ sees, calls }: Case, requestId: string): Promise<v
   const second = rows.filter((entry) => entry.provider === 'secondary').length;
   expect({ first: rows.length - second, second }).toEqual(calls);
   expectLedgerEqualsBill(rows, vendors, requestId);
-  if (sees.kind === 'broken stream') expect(rows).toMatchObject([{ state: 'estimated', outputTokens: BREAK }]);
+  if (sees.kind !== 'broken stream') return;
+  expect(rows).toMatchObject(Array(calls.first).fill({ state: 'estimated', outputTokens: BREAK }));
 }
 
 function seen({ status, headers, text }: Answer, isStream: boolean): Sees {

@@ -46,6 +46,7 @@ export async function startObjectStorage(): Promise<ObjectStorage> {
       else uploads.delete(uploadId);
       return { status: 204 };
     }
+    if (searchParams.has('list-type')) return list(objects, pathname, searchParams);
     return read(objects.get(pathname), request.headers.range);
   }
 
@@ -62,6 +63,21 @@ export async function startObjectStorage(): Promise<ObjectStorage> {
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+const PAGE = 2;
+
+function list(objects: ReadonlyMap<string, Buffer>, bucket: string, query: URLSearchParams) {
+  const prefix = `${bucket.replace(/\/$/, '')}/${query.get('prefix') ?? ''}`;
+  const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+  const from = Number(query.get('continuation-token') ?? 0);
+  const page = keys.slice(from, from + PAGE).map((key) => {
+    const name = key.slice(prefix.length - (query.get('prefix') ?? '').length);
+    return `<Contents><Key>${name}</Key><LastModified>${new Date().toISOString()}</LastModified></Contents>`;
+  });
+  const isCut = keys.length > from + PAGE;
+  const next = isCut ? `<NextContinuationToken>${from + PAGE}</NextContinuationToken>` : '';
+  return xml(`<ListBucketResult><IsTruncated>${isCut}</IsTruncated>${page.join('')}${next}</ListBucketResult>`);
 }
 
 function read(object: Buffer | undefined, range: string | undefined) {

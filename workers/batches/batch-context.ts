@@ -7,14 +7,16 @@ import type { FileResolver } from '#src/batches/resolve-files.ts';
 import type { RunStore } from '#src/batches/run-store.ts';
 import type { Catalogue } from '#src/config/catalogue.ts';
 import type { Configuration } from '#src/config/schema.ts';
+import type { Books } from '#src/ledger/books.ts';
 import type { LedgerStream } from '#src/ledger/ledger-stream.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
 import type { RequestStore } from '#src/reply/request-store.ts';
 import type { ReplySubscriber } from '#src/reply/subscriber.ts';
-import type { Circuits } from '#src/routing/circuits.ts';
+import type { Planner } from '#src/routing/planner.ts';
 import type { BlobStore } from '#src/storage/blobs.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { BatchMetrics } from './batch-metrics.ts';
+import type { NativeServices } from './native/native-services.ts';
 
 export interface BatchContext {
   /** Owner of leases, and the inbox at which the answers of lines are announced. */
@@ -29,11 +31,13 @@ export interface BatchContext {
   /** Null for a key that is unknown or revoked. A few seconds old at most. */
   findKey(id: string): Promise<ApiKey | null>;
   budgets: Budgets;
-  circuits: Circuits;
+  plan: Planner;
   store: RequestStore;
   producer: QueueProducer;
   subscriber: ReplySubscriber;
   ledger: LedgerStream;
+  books: Books;
+  native: NativeServices;
   logger: Logger;
   metrics: BatchMetrics;
 }

@@ -1,8 +1,10 @@
 // Stops one line's request: out of the queue, or its worker is told.
+import { createFailure } from '#src/contracts/failure.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
-import { encodeMessage, requestOutcome } from '#src/ledger/messages.ts';
 import { stepAt } from '#src/routing/walk.ts';
 import type { BatchContext } from './batch-context.ts';
+
+const CANCELLED = createFailure('request_cancelled', 'The batch was cancelled, or its time was over.');
 
 /**
  * `removed`: nobody will work on it, its books are closed. `over`: its last frame is in the log. `running`: a worker has
@@ -16,20 +18,17 @@ export async function cancelLine(context: BatchContext, spec: RequestSpec): Prom
   const view = await store.read(spec.requestId);
   if (view === null) return 'removed';
   // The record's own plan: an earlier owner of the batch may have made it.
-  const { provider } = stepAt(view.spec.plan, result.step, result.progress);
+  const step = stepAt(view.spec.plan, result.step, result.progress);
   const job = { requestId: spec.requestId, step: result.step };
-  if (!(await producer.remove(provider, 'batch', job))) return 'running';
-  const request = requestOutcome(view.spec, {
-    outcome: 'request_cancelled',
+  if (!(await producer.remove(step.provider, 'batch', job))) return 'running';
+  // Order matters here: what is forgotten is over, and nobody would close its books any more.
+  await context.books.close({
+    spec: view.spec,
+    progress: result.progress,
+    failure: CANCELLED,
     answeredBy: null,
-    attempts: result.progress.calls,
-    cost: BigInt(result.progress.costPicoUsd),
-    finishedAtMs: Date.now(),
-    timeline: result.progress.timeline,
+    waitedAt: step,
   });
-  const { budgetHold, requestId } = view.spec;
-  await store.forget([requestId]);
-  await context.ledger.append(encodeMessage({ request }));
-  if (budgetHold !== null) await context.budgets.settle(budgetHold, requestId, request.chargeUnits);
+  await store.forget([spec.requestId]);
   return 'removed';
 }

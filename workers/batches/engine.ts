@@ -84,7 +84,9 @@ class BatchEngine {
     await this.#claim(active);
     await this.#shareOut(active);
     this.#context.metrics.ownedBatches(this.#owned.size);
-    this.#context.metrics.openLines([...this.#owned.values()].reduce((sum, { run }) => sum + (run?.openCount ?? 0), 0));
+    const runs = [...this.#owned.values()].flatMap(({ run }) => run ?? []);
+    this.#context.metrics.openLines(runs.reduce((sum, { openCount }) => sum + openCount, 0));
+    this.#context.metrics.vendorLines(runs.reduce((sum, { parkedCount }) => sum + parkedCount, 0));
   }
 
   async #renewLeases(): Promise<void> {

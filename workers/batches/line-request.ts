@@ -1,5 +1,5 @@
 // One try of one line as an ordinary request: read by its protocol, planned, priced.
-import { type ApiKey, mayUseModel } from '#src/accounts/api-key.ts';
+import { type ApiKey, mayUseModel, scopeOf } from '#src/accounts/api-key.ts';
 import { estimateCharge } from '#src/accounts/estimate-charge.ts';
 import type { Batch } from '#src/batches/batch.ts';
 import { lineRequestId } from '#src/contracts/batch.ts';
@@ -7,8 +7,6 @@ import { createFailure, type Failure, isFailure } from '#src/contracts/failure.t
 import { CONTRACT_VERSION, MAX_ESTIMATED_TOKENS, type RequestSpec } from '#src/contracts/request-record.ts';
 import type { RoutePlan } from '#src/contracts/route-plan.ts';
 import type { ClientProtocol, MemoryFacts, RequestFacts } from '#src/protocols/protocol.ts';
-import { findProtocolRoute } from '#src/protocols/registry.ts';
-import { planRoute } from '#src/routing/plan-route.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { RunnableLine } from './line-runner.ts';
 
@@ -42,7 +40,8 @@ export function createLineRequest(
   if (forbidden !== undefined) {
     return createFailure('key_forbidden', `This key may not use the model '${forbidden}'.`, { param: 'model' });
   }
-  const plan = planLine(context, client, facts, line.number);
+  // The same line draws the same lot in every process: accepted again by another owner it goes to the same queue.
+  const plan = context.plan(client.name, { ...facts, pinnedProvider: null }, createLots(line.number));
   return isFailure(plan) ? plan : specOfLine(context, origin, facts, plan, line.number, tryNumber);
 }
 
@@ -55,14 +54,13 @@ export function specOfLine(
   tryNumber: number,
 ): RequestSpec {
   const { batch, key, client } = origin;
-  const { limits } = key.settings;
   const acceptedAtMs = Date.now();
   const defaultOutputTokens = (context.catalogue.findModel(facts.model)?.outputTokens ?? 0) * facts.choices;
   return {
     version: CONTRACT_VERSION,
     requestId: requestIdOf(origin, number, tryNumber),
     keyId: key.id,
-    keyScope: Object.keys(limits).length === 0 ? null : { name: `key:${key.id}`, limits },
+    keyScope: scopeOf(key),
     budgetHold: null,
     protocol: client.name,
     model: facts.model,
@@ -80,24 +78,6 @@ export function specOfLine(
     estimatedInputTokens: Math.min(facts.estimatedInputTokens, MAX_ESTIMATED_TOKENS),
     estimatedOutputTokens: Math.min(facts.maxOutputTokens ?? defaultOutputTokens, MAX_ESTIMATED_TOKENS),
   };
-}
-
-/** The same line draws the same lot in every process: accepted again by another owner it goes to the same queue. */
-function planLine(context: BatchContext, client: ClientProtocol, facts: RequestFacts, number: number) {
-  return planRoute(
-    {
-      model: facts.model,
-      alternativeModels: facts.alternativeModels,
-      preferences: facts.preferences,
-      pinnedProvider: null,
-    },
-    {
-      catalogue: context.catalogue,
-      canServe: (protocols) => findProtocolRoute(client.name, protocols) !== null,
-      isCooling: context.circuits.isOpen,
-      random: createLots(number),
-    },
-  );
 }
 
 /** mulberry32 (Tommy Ettinger, public domain). */

@@ -11,6 +11,7 @@ import type { BlobPiece } from '#src/storage/blobs.ts';
 import type { BatchContext } from './batch-context.ts';
 import { BatchRun } from './batch-run.ts';
 import type { LineRunner, LineRunnerHooks } from './line-runner.ts';
+import { NativeRunner } from './native/native-runner.ts';
 import { RequestRunner } from './request-runner.ts';
 import { validateBatch } from './validate-batch.ts';
 
@@ -66,12 +67,21 @@ async function prepare({ context, claimed, batch, key }: BatchTask, file: Stored
   return validated;
 }
 
-/** Where another way of running lines is chosen: a vendor's own batch API, say. */
-function createRunner({ context, claimed, key }: BatchTask, batch: Batch, hooks: LineRunnerHooks): LineRunner {
+/** Vendors' own batches, where any are configured or an earlier owner may have used them; requests of the broker's own. */
+function createRunner(task: BatchTask, batch: Batch, hooks: LineRunnerHooks): LineRunner {
+  const { context, claimed, key } = task;
+  const { batches } = context.configuration;
   // An earlier owner may have been this far ahead of what it committed.
-  const maybeBegun = claimed.lease.epoch === 1 ? 0 : 2 * context.configuration.batches.open_lines;
+  const maybeBegun = claimed.lease.epoch === 1 ? 0 : 2 * batches.open_lines;
   const origin = { batch, key, client: clientOf(batch.endpoint), replyShards: claimed.replyShards };
-  return new RequestRunner(context, origin, hooks, maybeBegun);
+  const deployments = [...context.catalogue.deployments.values()];
+  if (maybeBegun === 0 && !deployments.some(({ hasNativeBatches }) => hasNativeBatches)) {
+    return new RequestRunner(context, origin, hooks, maybeBegun);
+  }
+  const { lease, position } = claimed;
+  const { leaseUntilMs } = task;
+  const ahead = maybeBegun === 0 ? 0 : maybeBegun + batches.native.lines;
+  return new NativeRunner({ context, origin, lease, position, hooks, leaseUntilMs, maybeBegun: ahead });
 }
 
 function clientOf(path: string): ClientProtocol {

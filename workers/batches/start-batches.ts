@@ -4,18 +4,24 @@ import type { Registry } from 'prom-client';
 import type { ApiKey } from '#src/accounts/api-key.ts';
 import { createBudgetReader, createBudgets } from '#src/accounts/budgets.ts';
 import { createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';
+import { createBlobReferences } from '#src/batches/blob-references.ts';
 import { createFileStore } from '#src/batches/file-store.ts';
+import { createNativeChunkStore } from '#src/batches/native-chunk-store.ts';
 import { createFileResolver } from '#src/batches/resolve-files.ts';
 import { createRunStore } from '#src/batches/run-store.ts';
 import type { RedisAddress } from '#src/config/redis-address.ts';
 import type { Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
+import { createBooks } from '#src/ledger/books.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
+import { createLines } from '#src/limits/lines.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createReplySubscriber } from '#src/reply/subscriber.ts';
 import { CIRCUIT_REFRESH_MS, createCircuits } from '#src/routing/circuits.ts';
+import { createHolds } from '#src/routing/holds.ts';
+import { createPlanner } from '#src/routing/planner.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import { openBlobStore } from '#src/storage/open-blobs.ts';
@@ -24,7 +30,12 @@ import type { Logger } from '#src/telemetry/logger.ts';
 import type { BatchContext } from './batch-context.ts';
 import { createBatchMetrics } from './batch-metrics.ts';
 import { startEngine } from './engine.ts';
+import { OrdinaryRate } from './native/ordinary-rate.ts';
+import { startLeftChunks } from './native/settle-left.ts';
+import { createTurns } from './native/turns.ts';
+import { createVendorClient } from './native/vendor-client.ts';
 import { startFileSweep } from './sweep-files.ts';
+import { startOrphanSweep } from './sweep-orphans.ts';
 
 export interface Batches {
   instanceId: string;
@@ -49,7 +60,12 @@ export async function startBatches(
   ]);
   const keys = createKeyStore(database);
   const circuits = createCircuits(redis, keyspace, onError);
-  const circuitTimer = setInterval(() => circuits.refresh().catch(onError), CIRCUIT_REFRESH_MS);
+  const ledger = createLedgerStream(redis, keyspace);
+  const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
+  const leaving = new AbortController();
+  const holds = createHolds(redis, keyspace);
+  const refresh = () => Promise.all([circuits.refresh(), holds.refresh()]).catch(onError);
+  const circuitTimer = setInterval(refresh, CIRCUIT_REFRESH_MS);
   const context: BatchContext = {
     instanceId,
     configuration,
@@ -60,8 +76,8 @@ export async function startBatches(
     runs: createRunStore(database),
     keys,
     findKey: rememberKeys(keys),
-    budgets: createBudgets(redis, keyspace, createBudgetReader(database)),
-    circuits,
+    budgets,
+    plan: createPlanner({ catalogue: runtime.catalogue, circuits, holds }),
     store: createRequestStore(redis, keyspace),
     producer: createQueueProducer(redis, keyspace, onError),
     subscriber: await createReplySubscriber({
@@ -72,17 +88,30 @@ export async function startBatches(
       replyShards: runtime.replyShards,
       onError,
     }),
-    ledger: createLedgerStream(redis, keyspace),
+    ledger,
+    books: createBooks({ ledger, budgets, lines: createLines(redis, keyspace), onError }),
+    native: {
+      chunks: createNativeChunkStore(database),
+      vendors: createVendorClient(leaving.signal),
+      rate: new OrdinaryRate(configuration.batches.native.lines_per_second),
+      submissions: createTurns(),
+    },
     logger,
     metrics: createBatchMetrics(registry),
   };
   const engine = startEngine(context);
-  const sweep = startFileSweep(context.files, blobs, logger);
+  const sweeps = [
+    startFileSweep(context.files, blobs, logger),
+    startOrphanSweep(createBlobReferences(database), blobs, logger),
+    startLeftChunks(context),
+  ];
   return {
     instanceId,
     async stop() {
-      sweep.stop();
+      for (const sweep of sweeps) sweep.stop();
       await engine.stop();
+      leaving.abort();
+      await context.native.vendors.close();
       clearInterval(circuitTimer);
       await context.subscriber.close();
       await context.producer.close();

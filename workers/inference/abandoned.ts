@@ -2,12 +2,12 @@
 // client must hear of it all the same. The job leaves its queue afterwards only: a death in between repeats all of this.
 import { createFailure } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
-import { encodeMessage, failureMessage, requestOutcome } from '#src/ledger/messages.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
 import type { Claim } from '#src/reply/request-store.ts';
+import { stepAt } from '#src/routing/walk.ts';
 import type { InferenceContext } from './delivery.ts';
-import { COMPLETE, followMove, OWNED_RECHECK_MS } from './let-go.ts';
+import { COMPLETE, followMove, leaveToNewer, OWNED_RECHECK_MS } from './let-go.ts';
 
 export function createAbandonedHandler(context: InferenceContext) {
   return async (job: RequestJob, error: Error): Promise<Disposition> => {
@@ -18,13 +18,15 @@ export function createAbandonedHandler(context: InferenceContext) {
     switch (claimed.kind) {
       case 'claimed':
         context.logger.error({ err: error, request_id: job.requestId }, 'job given up');
-        await sayLost(context, claimed.claim);
+        await sayLost(context, job, claimed.claim);
         return COMPLETE;
       case 'owned':
         // It finishes, or has just died.
         return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
       case 'moved':
         return followMove(context, claimed);
+      case 'newer':
+        return leaveToNewer(context, job, claimed.version);
       case 'done':
       case 'gone':
         return COMPLETE;
@@ -32,7 +34,7 @@ export function createAbandonedHandler(context: InferenceContext) {
   };
 }
 
-async function sayLost(context: InferenceContext, claim: Claim): Promise<void> {
+async function sayLost(context: InferenceContext, job: RequestJob, claim: Claim): Promise<void> {
   const { spec, grant, hasAnswered, progress } = claim;
   const { retentionMs } = spec;
   const keepsBody = spec.response !== undefined;
@@ -49,17 +51,6 @@ async function sayLost(context: InferenceContext, claim: Claim): Promise<void> {
     writer.event(clientProtocol(spec.protocol).encodeFailureEvent(failure, spec.requestId));
     writer.end(failure.code);
   } else writer.fail(failure);
-  const request = requestOutcome(spec, {
-    outcome: failure.code,
-    answeredBy: null,
-    attempts: progress.calls,
-    cost: BigInt(progress.costPicoUsd),
-    timeline: progress.timeline,
-    finishedAtMs: Date.now(),
-  });
-  await Promise.all([
-    context.ledger.append(encodeMessage(failureMessage(spec, request, failure))),
-    spec.budgetHold === null ? undefined : context.budgets.settle(spec.budgetHold, spec.requestId, request.chargeUnits),
-    writer.settled(),
-  ]);
+  const waitedAt = stepAt(spec.plan, job.step, progress);
+  await Promise.all([context.books.close({ spec, progress, failure, answeredBy: null, waitedAt }), writer.settled()]);
 }

@@ -1,11 +1,11 @@
 // One delivery of one request to this process: everything its steps need, and how far it has come.
-import type { Budgets } from '#src/accounts/budgets.ts';
 import type { Catalogue } from '#src/config/catalogue.ts';
 import type { Cure, Failure } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import type { RequestProgress, RequestSpec, TimelinePart } from '#src/contracts/request-record.ts';
 import type { RouteStep } from '#src/contracts/route-plan.ts';
 import { spendTime } from '#src/contracts/timeline.ts';
+import type { Books } from '#src/ledger/books.ts';
 import type { Forecaster } from '#src/limits/forecaster.ts';
 import type { Limiter, Permit } from '#src/limits/limiter.ts';
 import type { Lines } from '#src/limits/lines.ts';
@@ -14,6 +14,7 @@ import type { QueueProducer } from '#src/queue/producer.ts';
 import type { Publisher, ReplyWriter } from '#src/reply/publisher.ts';
 import type { ReplyLog } from '#src/reply/reply-log.ts';
 import type { RequestStore } from '#src/reply/request-store.ts';
+import type { WorkerLiveness } from '#src/reply/worker-liveness.ts';
 import type { Circuits } from '#src/routing/circuits.ts';
 import type { Holds } from '#src/routing/holds.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
@@ -27,6 +28,7 @@ export interface InferenceContext {
   workerId: string;
   catalogue: Catalogue;
   store: RequestStore;
+  liveness: WorkerLiveness;
   publisher: Publisher;
   replyLog: ReplyLog;
   producer: QueueProducer;
@@ -40,8 +42,7 @@ export interface InferenceContext {
   active: ActiveRequests;
   /** Reply shards that this process has had requests of: where it must say that it is alive. */
   seenShards: Set<number>;
-  budgets: Budgets;
-  ledger: { append(message: string): Promise<void> };
+  books: Books;
   /** Permits of calls under way: their leases are renewed. By attempt id. */
   openPermits: Map<string, Permit>;
   logger: Logger;

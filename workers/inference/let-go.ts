@@ -1,14 +1,13 @@
 // How a delivery ends without an answer: the request goes back to its queue, on to another provider's, or gets a failure
 // as its outcome.
 import { type Failure, mostUseful } from '#src/contracts/failure.ts';
-import type { RequestProgress } from '#src/contracts/request-record.ts';
-import { encodeMessage, failureMessage } from '#src/ledger/messages.ts';
+import type { RequestJob } from '#src/contracts/job.ts';
+import { CONTRACT_VERSION, type RequestProgress } from '#src/contracts/request-record.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
 import type { ClaimResult } from '#src/reply/request-store.ts';
 import { moveOn, stepAt } from '#src/routing/walk.ts';
 import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
-import { leaveLines, moveLines } from './line-place.ts';
-import { requestEnded, settleBudget } from './perform-attempt.ts';
+import { moveLines } from './line-place.ts';
 import { mayBeRescued } from './prepare-step.ts';
 
 /** A parked job comes back this much before its time: it must be in the line when its turn comes. */
@@ -25,6 +24,17 @@ export const COMPLETE: Disposition = { kind: 'complete' };
  * again, which also finds a request that nobody has after all.
  */
 export const LOST: Disposition = { kind: 'delay', delayMs: OWNED_RECHECK_MS };
+
+const NEWER_RECHECK_MS = 2_000;
+
+/** While a new version is rolled out, its API processes are ahead of some workers. */
+export function leaveToNewer(context: InferenceContext, { requestId }: RequestJob, version: number): Disposition {
+  context.logger.error(
+    { request_id: requestId, version, reads: CONTRACT_VERSION },
+    'a newer Sluice wrote this request: left for a newer worker',
+  );
+  return { kind: 'delay', delayMs: NEWER_RECHECK_MS };
+}
 
 /** The request is at another place of its plan; whoever moved it there may have died before it had queued it. */
 export async function followMove(
@@ -71,17 +81,15 @@ export async function endRequest(
     const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
     return isOurs ? { kind: 'give-back' } : LOST;
   }
-  const { writer, client, spec, progress, cancellation } = delivery;
+  const { writer, client, spec, step, progress, cancellation } = delivery;
   const said = cancellation.failure ?? mostUseful([...progress.failures, failure]);
   if (writer.hasAnswered) {
     writer.event(client.encodeFailureEvent(said, spec.requestId));
     writer.end(said.code);
   } else writer.fail(said);
-  leaveLines(context, delivery);
-  const request = requestEnded(delivery, said.code);
+  const answeredBy = writer.hasAnswered ? step : null;
   await Promise.all([
-    context.ledger.append(encodeMessage(failureMessage(spec, request, said))),
-    settleBudget(context, delivery, request.chargeUnits),
+    context.books.close({ spec, progress, failure: said, answeredBy, waitedAt: step }),
     writer.settled(),
   ]);
   return delivery.isLost ? LOST : COMPLETE;

@@ -6,7 +6,7 @@ import { type FailureCode, ruleOf } from '#src/contracts/failure-table.ts';
 import { attemptId } from '#src/contracts/ids.ts';
 import { circuitOf } from '#src/contracts/route-plan.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
-import { attemptEntry, encodeMessage, requestOutcome } from '#src/ledger/messages.ts';
+import { attemptEntry, encodeMessage } from '#src/ledger/messages.ts';
 import type { Permit, PermitRequest } from '#src/limits/limiter.ts';
 import { isCurable, type PreparedCall } from '#src/protocols/prepare-call.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
@@ -127,15 +127,15 @@ async function conclude(
       durationMs: outcome.durationMs,
     },
   );
-  const request = result.kind === 'answered' ? requestEnded(delivery, 'ok') : undefined;
-  const message = encodeMessage({ attempt: entry, ...(request === undefined ? {} : { request }) });
-  await Promise.all([
-    context.limiter.settle(permit, {
-      usedTokens: usedTokens(failure, usage, estimatedInputTokens(delivery)),
-      entry: message,
-    }),
-    request === undefined ? undefined : settleBudget(context, delivery, request.chargeUnits),
-  ]);
+  const tokens = usedTokens(failure, usage, estimatedInputTokens(delivery));
+  const settle = (message: string) => context.limiter.settle(permit, { usedTokens: tokens, entry: message });
+  if (result.kind === 'answered') {
+    const { progress } = delivery;
+    await context.books.close(
+      { spec, progress, failure: null, answeredBy: step, waitedAt: null, attempt: entry },
+      settle,
+    );
+  } else await settle(encodeMessage({ attempt: entry }));
   context.metrics.attempt(entry);
   context.logger.info(
     {
@@ -154,21 +154,6 @@ async function conclude(
     'attempt',
   );
   return result;
-}
-
-export async function settleBudget(context: InferenceContext, { spec }: Delivery, charge: number): Promise<void> {
-  if (spec.budgetHold !== null) await context.budgets.settle(spec.budgetHold, spec.requestId, charge);
-}
-
-export function requestEnded(delivery: Delivery, outcome: string) {
-  return requestOutcome(delivery.spec, {
-    outcome,
-    answeredBy: outcome === 'ok' || delivery.writer.hasAnswered ? delivery.step : null,
-    attempts: delivery.progress.calls,
-    cost: BigInt(delivery.progress.costPicoUsd),
-    timeline: delivery.progress.timeline,
-    finishedAtMs: Date.now(),
-  });
 }
 
 function progressAfter(delivery: Delivery, failure: Failure | null, cost: bigint) {

@@ -4,7 +4,8 @@
 //
 // Whoever would wait longer than its patience is told so and leaves: its job goes back to the queue or to another
 // deployment. Its turn is its time of acceptance, so it loses nothing by leaving.
-import type { DenialReason, Limiter, Permit, PermitDecision, PermitRequest, Scope } from '#src/limits/limiter.ts';
+import type { Scope } from '#src/contracts/scope.ts';
+import type { DenialReason, Limiter, Permit, PermitDecision, PermitRequest } from '#src/limits/limiter.ts';
 import type { Cancellation } from './active-requests.ts';
 
 export type PermitOutcome =

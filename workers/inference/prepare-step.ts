@@ -7,7 +7,7 @@ import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
 import { prepareRescue } from '#src/protocols/prepare-rescue.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { readAnswer } from '#src/reply/read-answer.ts';
-import { brokerMembers, QUEUED_EVENTS } from '#src/responses/describe-response.ts';
+import { brokerMembers, OPENING_EVENTS } from '#src/responses/describe-response.ts';
 import { markTranslation } from '#src/responses/mark-response.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 
@@ -24,9 +24,9 @@ export async function prepareStep(
   const { spec, step, body, writer } = delivery;
   const { dialect } = deployment.provider;
   const input = { ...spec, body, upstreamModel: step.upstreamModel, cures: delivery.cures };
-  // A background stream begins with an event that no vendor sends; one that is gone on with has its numbers already.
-  const offset = spec.response?.isBackground === true ? QUEUED_EVENTS : 0;
-  if (!writer.hasAnswered) return markCall(spec, prepareCall(route, dialect, input), offset);
+  // The broker begins background streams itself; one that is gone on with has its numbers already.
+  const firstNumber = spec.response?.isBackground === true ? OPENING_EVENTS.length : null;
+  if (!writer.hasAnswered) return markCall(spec, prepareCall(route, dialect, input), firstNumber);
   await writer.settled();
   const answer = await readAnswer(context.replyLog, spec.requestId, MAX_RESCUED_BYTES).catch(() => null);
   if (answer === null || answer.isOver) return null;
@@ -37,15 +37,15 @@ export async function prepareStep(
     avoidsPrefill: delivery.avoidsPrefill,
   });
   delivery.prefillTokens = call !== null && 'mode' in call ? call.prefillTokens : 0;
-  return call === null ? null : markCall(spec, call, 0);
+  return call === null ? null : markCall(spec, call, null);
 }
 
 /** An answer that can be asked for later carries the id that it is asked by. */
-function markCall(spec: RequestSpec, call: PreparedCall | Failure, sequenceOffset: number): PreparedCall | Failure {
+function markCall(spec: RequestSpec, call: PreparedCall | Failure, firstNumber: number | null): PreparedCall | Failure {
   if (spec.response === undefined || isFailure(call)) return call;
   const mark = {
     members: brokerMembers(spec),
-    sequenceOffset,
+    firstNumber,
     nowSeconds: () => Math.floor(Date.now() / 1_000),
   };
   return { ...call, translation: markTranslation(call.translation, mark) };

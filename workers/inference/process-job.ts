@@ -14,7 +14,7 @@ import type { Claim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
 import { isRedisTrouble } from '#src/storage/redis.ts';
 import { type Delivery, type InferenceContext, spend } from './delivery.ts';
-import { COMPLETE, endRequest, fallBack, followMove, LOST, OWNED_RECHECK_MS, park } from './let-go.ts';
+import { COMPLETE, endRequest, fallBack, followMove, LOST, leaveToNewer, OWNED_RECHECK_MS, park } from './let-go.ts';
 import { brokenOff, mayBeRescued } from './prepare-step.ts';
 import { PATIENCE_MS, takeStep } from './take-step.ts';
 
@@ -34,6 +34,8 @@ export function createJobProcessor(context: InferenceContext): ProcessJob {
           return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
         case 'moved':
           return await followMove(context, claimed);
+        case 'newer':
+          return leaveToNewer(context, job, claimed.version);
         case 'done':
         case 'gone':
           return COMPLETE;

@@ -13,8 +13,8 @@ export interface Pulse {
 
 /** Resolves after the first sign of life. */
 export async function startPulse(context: InferenceContext, onError: (error: Error) => void): Promise<Pulse> {
-  const { store, workerId, seenShards, circuits, holds, limiter, openPermits, active, metrics } = context;
-  const beat = () => store.heartbeat(workerId, seenShards);
+  const { liveness, workerId, seenShards, circuits, holds, limiter, openPermits, active, metrics } = context;
+  const beat = () => liveness.heartbeat(workerId, seenShards);
   const timers = [
     setInterval(() => {
       metrics.activeRequests(active.size);
@@ -27,7 +27,7 @@ export async function startPulse(context: InferenceContext, onError: (error: Err
   return {
     async stop() {
       for (const timer of timers) clearInterval(timer);
-      await store.sayGoodbye(workerId, seenShards);
+      await liveness.sayGoodbye(workerId, seenShards);
     },
   };
 }

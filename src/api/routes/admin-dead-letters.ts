@@ -85,7 +85,7 @@ export function registerAdminDeadLetters(admin: FastifyInstance, context: ApiCon
   admin.post('/dead-letters/replay', tags, async (request) => {
     const { filter, limit, ...wanted } = checkInput(replayMany, readChange(request.body));
     const chosen = readFilter(filter);
-    const [matched, letters] = await Promise.all([deadLetters.count(chosen), deadLetters.list(chosen, limit)]);
+    const [matched, letters] = await Promise.all([deadLetters.count(chosen), deadLetters.listOldest(chosen, limit)]);
     const { replayed, failed } = await replayAll(context, letters, wanted);
     return { matched, replayed: replayed.length, failed: failed.length, requests: replayed, failures: failed };
   });
@@ -103,11 +103,11 @@ export function registerAdminDeadLetters(admin: FastifyInstance, context: ApiCon
   });
 }
 
-/** Oldest first, a few at a time; one that cannot be replayed does not stop the others. */
+/** A few at a time, in their order; one that cannot be replayed does not stop the others. */
 async function replayAll(context: ApiContext, letters: readonly StoredLetter[], wanted: ReplayChange) {
   const replayed: { id: string; request_id: string }[] = [];
   const failed: { id: string; code: string; message: string }[] = [];
-  const waiting = [...letters].reverse();
+  const waiting = [...letters];
   const work = async () => {
     for (let letter = waiting.shift(); letter !== undefined; letter = waiting.shift()) {
       const id = letter.spec.requestId;

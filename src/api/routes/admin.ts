@@ -5,6 +5,7 @@ import { type ApiKey, DEFAULT_KEY_SETTINGS, type KeySettings } from '../../accou
 import { announceKeyChange } from '../../accounts/key-cache.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatCharge, formatUsd, parseCharge } from '../../contracts/money.ts';
+import { limitSettingsOf, limitsOf } from '../../contracts/scope.ts';
 import { REPORT_DIMENSIONS, type ReportDimension, reportUsage } from '../../ledger/usage-report.ts';
 import { authenticateAdmin, bearerToken } from '../authenticate.ts';
 import { checkInput } from '../check-input.ts';
@@ -112,7 +113,7 @@ function describeKey(key: ApiKey) {
     id: key.id,
     name: key.name,
     hint: key.hint,
-    limits: { rpm: limits.requestsPerMinute, tpm: limits.tokensPerMinute, concurrency: limits.concurrency },
+    limits: limitSettingsOf(limits),
     budget_usd: budgetUnits === null ? null : Number(formatCharge(budgetUnits)),
     budget_period: budgetPeriod,
     models,
@@ -125,15 +126,7 @@ function describeKey(key: ApiKey) {
 function readSettings(settings: z.output<typeof keySettings>): Partial<KeySettings> {
   const { limits, budget_usd: budget, budget_period: budgetPeriod, models, batch_weight: batchWeight } = settings;
   return {
-    ...(limits === undefined
-      ? {}
-      : {
-          limits: {
-            ...(limits.rpm === undefined ? {} : { requestsPerMinute: limits.rpm }),
-            ...(limits.tpm === undefined ? {} : { tokensPerMinute: limits.tpm }),
-            ...(limits.concurrency === undefined ? {} : { concurrency: limits.concurrency }),
-          },
-        }),
+    ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
     ...(budget === undefined ? {} : { budgetUnits: budget === null ? null : parseCharge(String(budget)) }),
     ...(budgetPeriod === undefined ? {} : { budgetPeriod }),
     ...(models === undefined ? {} : { models }),

@@ -8,6 +8,7 @@ import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
 import { streamPieces } from '../../storage/blob-pieces.ts';
 import { authenticate, bearerToken } from '../authenticate.ts';
 import { readByteRange } from '../byte-range.ts';
+import { checkHere } from '../check-here.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { checkDownloadable, checkUpload, fileObject, noSuchFile, UPLOAD_PURPOSES } from '../file-object.ts';
@@ -164,14 +165,6 @@ function sendContent(
     .header('content-range', `bytes ${from}-${to - 1}/${file.bytes}`)
     .header('content-length', to - from)
     .send(streamPieces(context.blobs, file.pieces, from, to));
-}
-
-/** Throws a FailureError (503) for bytes that lie on another machine's disk. */
-export function checkHere({ blobs }: ApiContext, file: StoredFile): void {
-  if (file.store === blobs.id) return;
-  const message =
-    'The bytes of this file lie on the disk of another machine. Operators: several machines need files.s3, or one directory that all of them see.';
-  throw new FailureError(createFailure('queue_unavailable', message));
 }
 
 function notAForm(): FailureError {

@@ -3,17 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestBody } from '../../batches/resolve-files.ts';
 import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
-import type { RoutePlan } from '../../contracts/route-plan.ts';
 import type { ClientEndpoint, ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
-import { findProtocolRoute } from '../../protocols/registry.ts';
-import { planRoute } from '../../routing/plan-route.ts';
 import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from '../admit.ts';
 import { authenticate, readSecret } from '../authenticate.ts';
 import { backgroundView, isAnsweredAtOnce, joinBackground, sendQueued } from '../background.ts';
-import { type ApiContext, isHeldIn } from '../context.ts';
+import type { ApiContext } from '../context.ts';
 import { createSpec, readWish } from '../create-spec.ts';
 import { dispatch, rethrow } from '../dispatch.ts';
-import { findKnown, idempotencyConflict } from '../idempotency.ts';
+import { findAtLast, findKnown, idempotencyConflict } from '../idempotency.ts';
 import { join, sendAccepted } from '../join.ts';
 import { parseBody } from '../read-body.ts';
 import type { Relay, StreamView } from '../relay.ts';
@@ -64,7 +61,8 @@ async function answer(
   const { bytes, value } = expectBody(await context.fileResolver.resolve(key.id, parseBody(request.body)));
   const facts = expectFacts(client.readRequest(value, target));
   for (const model of [facts.model, ...facts.alternativeModels]) checkModelAllowed(key, model);
-  const plan = planFor(context, client, facts, request);
+  const pinnedProvider = readPinnedProvider(request.headers);
+  const plan = context.plan(client.name, { ...facts, pinnedProvider });
   if (isFailure(plan)) {
     // Nobody speaks the protocol of this lookup, but the broker knows an answer of its own.
     const isKnown = context.catalogue.findModel(facts.model) !== null;
@@ -91,10 +89,14 @@ async function answer(
     facts.memory === undefined
       ? { spec: created, body: bytes }
       : await remember(context, { client, target, memory: facts.memory, spec: created, value, bytes });
-  spec.budgetHold = await reserveBudget(context, key, plan, spec).catch((error: Error) => {
+  try {
+    spec.budgetHold = await reserveBudget(context, key, plan, spec);
+  } catch (error) {
     giveBack(context, spec);
-    return rethrow(error);
-  });
+    const known = await findAtLast(context.store, wish.idempotency).catch(rethrow);
+    if (known !== null) return joinKnown(known);
+    return rethrow(error as Error);
+  }
 
   const headers = { ...idHeaders(client, spec.requestId), ...limitHeaders };
   const isAwaited = !wish.isAsync && !isAnsweredAtOnce(spec);
@@ -161,27 +163,4 @@ function expectBody(body: RequestBody | Failure): RequestBody {
 function expectFacts(facts: RequestFacts | Failure): RequestFacts {
   if (isFailure(facts)) throw new FailureError(facts);
   return facts;
-}
-
-function planFor(
-  context: ApiContext,
-  client: ClientProtocol,
-  facts: RequestFacts,
-  request: FastifyRequest,
-): RoutePlan | Failure {
-  return planRoute(
-    {
-      model: facts.model,
-      alternativeModels: facts.alternativeModels,
-      preferences: facts.preferences,
-      pinnedProvider: readPinnedProvider(request.headers),
-    },
-    {
-      catalogue: context.catalogue,
-      canServe: (protocols) => findProtocolRoute(client.name, protocols) !== null,
-      isCooling: context.circuits.isOpen,
-      isHeld: isHeldIn(context),
-      random: Math.random,
-    },
-  );
 }

@@ -18,10 +18,10 @@ import { createSortableId } from '../../contracts/ids.ts';
 import { CLIENT_ENDPOINTS } from '../../protocols/registry.ts';
 import { streamPieces } from '../../storage/blob-pieces.ts';
 import { authenticate, readSecret } from '../authenticate.ts';
+import { checkHere } from '../check-here.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { parseBody } from '../read-body.ts';
-import { checkHere } from './files.ts';
 
 const MAX_REQUESTS = 100_000;
 const DAY_MS = 24 * 3_600_000;

@@ -4,7 +4,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Usage } from '../../contracts/usage.ts';
 import type { Answer } from '../engine/answers/answer.ts';
 import type { Step } from '../engine/answers/answer-cursor.ts';
-import type { BatchDesk } from '../engine/batches/batch-desk.ts';
 import type { Call } from '../engine/call.ts';
 import type { Allowances } from '../engine/limits/admission.ts';
 import type { Refusal } from '../engine/refusal.ts';
@@ -118,7 +117,7 @@ export interface LookupContext {
   /** Names that are served; null where every name is. */
   models: readonly string[] | null;
   vendor: Vendor;
-  batches: BatchDesk;
+  batches: Batches;
 }
 
 export interface Dialect {
@@ -131,4 +130,81 @@ export interface Dialect {
   encodeRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer;
   /** Headers of every answer, errors included. */
   answerHeaders(facts: AnswerFacts): readonly string[];
+}
+
+/** A line of a batch: a call as it would have come by itself. */
+export interface LineCall {
+  /** The caller's name for it: unique in its batch, and what the bill knows it by. */
+  customId: string;
+  dialect: Dialect;
+  head: RequestHead;
+  /** Parsed JSON. */
+  body: unknown;
+}
+
+export interface LineAnswer {
+  requestId: string;
+  status: number;
+  /** JSON. */
+  body: string;
+}
+
+/**
+ * - validating: accepted, nobody has looked at it. A moment later it is running, or failed (its input is at fault).
+ * - running: lines are answered, spread over the time that a batch takes. Left to completed, expired, or cancelling.
+ * - cancelling: asked for by its owner; nothing more is answered. Left to cancelled.
+ * - completed, failed, expired, cancelled: final.
+ */
+export type BatchState = 'validating' | 'running' | 'completed' | 'failed' | 'expired' | 'cancelling' | 'cancelled';
+
+export interface InputFault {
+  code: string;
+  message: string;
+  param: string | null;
+  line: number | null;
+}
+
+/** One batch as its vendor can describe it. */
+export interface Batch {
+  readonly id: string;
+  /** What its dialect wants to know again: endpoint, display name, metadata. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly lines: readonly LineCall[];
+  readonly createdAtMs: number;
+  readonly state: BatchState;
+  readonly hasEnded: boolean;
+  /** When it came to each state. */
+  readonly reachedAtMs: Readonly<Partial<Record<BatchState, number>>>;
+  /** Of the first lines, in their order. */
+  readonly answers: readonly LineAnswer[];
+  /** Answered with an error. */
+  readonly failedLines: number;
+  readonly inputFaults: readonly InputFault[];
+  /** False when it has ended. */
+  cancel(): boolean;
+}
+
+export interface BatchFile {
+  id: string;
+  name: string;
+  purpose: string;
+  text: string;
+  createdAtMs: number;
+}
+
+export type NewBatch = Pick<Batch, 'facts' | 'lines' | 'inputFaults'> & { prefix: string };
+
+export type BatchAcceptance = { kind: 'accepted'; batch: Batch; isAnswerLost: boolean } | { kind: 'refused' };
+
+/** The batches and files of one simulator. */
+export interface Batches {
+  accept(batch: NewBatch): BatchAcceptance;
+  find(id: string): Batch | null;
+  /** Newest first. */
+  list(prefix: string): Batch[];
+  remove(id: string): void;
+  addFile(prefix: string, file: Omit<BatchFile, 'id' | 'createdAtMs'>): BatchFile;
+  findFile(id: string): BatchFile | null;
+  /** False when there is none. */
+  removeFile(id: string): boolean;
 }

@@ -1,7 +1,6 @@
 // All state of one simulator: behaviour, limits, faults, and the records of what it did.
 import type { Price } from '../../contracts/money.ts';
 import type { Behaviour } from '../options.ts';
-import { BatchDesk } from './batches/batch-desk.ts';
 import { FaultBook } from './faults/fault-book.ts';
 import type { FaultRule } from './faults/fault-rule.ts';
 import { Admission } from './limits/admission.ts';
@@ -27,7 +26,6 @@ export class Engine {
   readonly bill = new Bill();
   readonly log: RequestLog;
   readonly watch: TallyWatch;
-  readonly batches: BatchDesk;
   counts: Counts = createCounts();
   #behaviour: Behaviour;
   #prices: ReadonlyMap<string, Price> = new Map();
@@ -42,7 +40,6 @@ export class Engine {
     this.log = new RequestLog(options.keptRequests);
     this.admission = new Admission(behaviour, this.now);
     this.watch = new TallyWatch(() => this.tally());
-    this.batches = new BatchDesk(this);
     this.#behaviour = behaviour;
     this.#price = priceOf(behaviour.price);
     this.#compilePrices();

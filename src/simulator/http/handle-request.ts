@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { answerControl, isControlPath } from '../control/answer-control.ts';
-import type { CallRoute, Dialect, LookupRoute, RequestHead } from '../dialects/dialect.ts';
+import type { Batches, CallRoute, Dialect, LookupRoute, RequestHead } from '../dialects/dialect.ts';
 import type { Engine } from '../engine/engine.ts';
 import { redactKey } from '../engine/records/request-log.ts';
 import { type Refusal, RefusalError } from '../engine/refusal.ts';
@@ -16,14 +16,21 @@ import type { RequestHandler } from './server.ts';
 /** The first answers what none of them knows. */
 export type Dialects = readonly [Dialect, ...Dialect[]];
 
-export function createRequestHandler(engine: Engine, dialects: Dialects): RequestHandler {
+export interface Simulation {
+  engine: Engine;
+  batches: Batches;
+  dialects: Dialects;
+}
+
+export function createRequestHandler(simulation: Simulation): RequestHandler {
+  const { engine } = simulation;
   return (request, response) => {
     const arrivedMs = engine.now();
     const head = readHead(request);
     const exchange = new HttpExchange(response);
     const onBody = (body: string | null) => {
       if (isControlPath(head.path)) answerControl(engine, head, body ?? '', exchange);
-      else answerVendor(engine, dialects, { head, exchange, arrivedMs }, body);
+      else answerVendor(simulation, { head, exchange, arrivedMs }, body);
     };
     readBody(request, onBody, () => onBody(null));
   };
@@ -43,7 +50,7 @@ interface Arriving {
 }
 
 /** `body` is null when it was too large. */
-function answerVendor(engine: Engine, dialects: Dialects, arriving: Arriving, body: string | null): void {
+function answerVendor({ engine, batches, dialects }: Simulation, arriving: Arriving, body: string | null): void {
   const { head, exchange } = arriving;
   if (exchange.isClosed) return;
   const found = findRoute(dialects, head);
@@ -54,7 +61,7 @@ function answerVendor(engine: Engine, dialects: Dialects, arriving: Arriving, bo
     checkCredential(arrival);
     if (found === null) throw new RefusalError({ kind: 'route_missing', method: head.method, path: head.path });
     if (body === null) throw new RefusalError({ kind: 'body_too_large', limitBytes: MAX_BODY_BYTES });
-    answerRoute(arrival, found.route, body);
+    answerRoute(arrival, found.route, batches, body);
   } catch (error) {
     arrival.refuse(refusalOf(error));
   }
@@ -88,11 +95,11 @@ function checkCredential({ engine, dialect, head }: Arrival): void {
   if (shown !== engine.apiKey) throw new RefusalError({ kind: 'key_wrong', shownKey: redactKey(shown) });
 }
 
-function answerRoute(arrival: Arrival, route: CallRoute | LookupRoute, body: string): void {
+function answerRoute(arrival: Arrival, route: CallRoute | LookupRoute, batches: Batches, body: string): void {
   const { engine, head } = arrival;
   if (route.kind === 'lookup') {
     const { models } = engine.behaviour;
-    const answer = route.answer({ head, body, models, vendor: engine, batches: engine.batches });
+    const answer = route.answer({ head, body, models, vendor: engine, batches });
     if (answer === null) return arrival.exchange.reset();
     if ('kind' in answer) throw new RefusalError(answer);
     return arrival.answer(answer);

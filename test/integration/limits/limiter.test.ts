@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createLimiter, type Limiter, PERMIT_LEASE_MS, type PermitRequest, type Scope } from '#src/limits/limiter.ts';
+import type { Scope } from '#src/contracts/scope.ts';
+import { createLimiter, type Limiter, PERMIT_LEASE_MS, type PermitRequest } from '#src/limits/limiter.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 

@@ -35,19 +35,21 @@ afterEach(async () => {
   await producer.close();
 });
 
-function start(process: (job: RequestJob) => Promise<Disposition>, more: Partial<ConsumerOptions> = {}): QueueConsumer {
-  const consumer = startQueueConsumer({
+function usual(process: ConsumerOptions['process']) {
+  return {
     redis,
     keyspace,
     provider,
-    lane: 'interactive',
-    slots: 100,
+    lane: 'interactive' as const,
     stalledIntervalMs: 500,
     process,
     onAbandoned: async () => COMPLETE,
     onError: () => undefined,
-    ...more,
-  });
+  };
+}
+
+function start(process: (job: RequestJob) => Promise<Disposition>, more: Partial<ConsumerOptions> = {}): QueueConsumer {
+  const consumer = startQueueConsumer({ ...usual(process), slots: 100, ...more });
   consumers.push(consumer);
   return consumer;
 }
@@ -153,6 +155,71 @@ test('a job that runs cannot be taken out', async () => {
   await idle();
 });
 
+// Symptom: a cancelled asynchronous request stood at `cancelling` for a week. Cause: its job was taken out of the queue and
+// added again at its head, and the API process died in between. Fix: the job stays in the queue and moves within it.
+describe('a job that is brought forward', () => {
+  const request = { requestId: 'urgent', step: 0 };
+  const order = async () => {
+    const { held, open, process } = gate();
+    start(process, { slots: 1 });
+    await waitFor('the first job', () => held.length === 1);
+    open();
+    await idle();
+    return held;
+  };
+
+  test('comes before what waits', async () => {
+    await addMany(3);
+    await add('urgent');
+    await producer.advance(provider, 'interactive', request);
+    await producer.advance(provider, 'interactive', request);
+    expect(await order()).toEqual(['urgent', 'r0', 'r1', 'r2']);
+  });
+
+  test('comes before its time', async () => {
+    let deliveries = 0;
+    start(async (): Promise<Disposition> => {
+      deliveries += 1;
+      return deliveries === 1 ? { kind: 'delay', delayMs: 60_000 } : COMPLETE;
+    });
+    await add('urgent');
+    await waitFor('the job to be put off', async () => (await producer.depth(provider, 'interactive')).delayed === 1);
+    await producer.advance(provider, 'interactive', request);
+    await idle();
+    expect(deliveries).toBe(2);
+  });
+
+  test('is there again where it was lost', async () => {
+    await producer.advance(provider, 'interactive', request);
+    expect(await order()).toEqual(['urgent']);
+  });
+
+  test('stays with the worker that has it', async () => {
+    const { held, open, process } = gate();
+    start(process);
+    await add('urgent');
+    await waitFor('the job', () => held.length === 1);
+    await producer.advance(provider, 'interactive', request);
+    open();
+    await idle();
+    expect(held).toEqual(['urgent']);
+  });
+
+  test('is never out of the queue', async () => {
+    await addMany(20);
+    await add('urgent');
+    const missing: number[] = [];
+    let isOver = false;
+    const watch = (async () => {
+      while (!isOver) missing.push(21 - (await redis.llen(`${queueKey()}:wait`)));
+    })();
+    for (let times = 0; times < 50; times += 1) await producer.advance(provider, 'interactive', request);
+    isOver = true;
+    await watch;
+    expect(new Set(missing)).toEqual(new Set([0]));
+  });
+});
+
 describe('shutting down', () => {
   test('a stopped pool fetches nothing, and its running jobs may end', async () => {
     const { held, open, process } = gate();
@@ -222,4 +289,43 @@ describe('workers that die', () => {
     await waitFor('it to be kept for a look', async () => (await redis.zcard(`${queueKey()}:failed`)) === 1);
     consumers = [];
   });
+});
+
+test('fewer slots are felt as soon as jobs end, more as well', async () => {
+  let slots = 8;
+  let running = 0;
+  const held: (() => void)[] = [];
+  const seen: number[] = [];
+  const process = async () => {
+    running += 1;
+    seen.push(running);
+    await new Promise<void>((resolve) => held.push(resolve));
+    running -= 1;
+    return COMPLETE;
+  };
+  const consumer = startQueueConsumer({
+    ...usual(process),
+    get slots() {
+      return slots;
+    },
+  });
+  consumers.push(consumer);
+  await addMany(40);
+  await waitFor('all slots to be taken', () => running === 8);
+  slots = 2;
+  // Six of them end and bring nothing along.
+  for (const open of held.splice(0, 6)) open();
+  await waitFor('two to be left', () => running === 2);
+  for (let ended = 0; ended < 4; ended++) {
+    const before = seen.length;
+    held.shift()!();
+    await waitFor('the next one', () => seen.length === before + 1);
+  }
+  expect(Math.max(...seen.slice(8))).toBe(2);
+  slots = 8;
+  held.shift()!();
+  await waitFor('more of them', () => running === 8);
+  const letGo = setInterval(() => held.shift()?.(), 1);
+  await idle();
+  clearInterval(letGo);
 });

@@ -6,6 +6,7 @@ import { createPublisher, type Publisher, type ReplyWriter } from '#src/reply/pu
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { type Claim, createRequestStore, type RequestStore } from '#src/reply/request-store.ts';
 import { createReplySubscriber, type ReplySubscriber } from '#src/reply/subscriber.ts';
+import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
@@ -126,7 +127,7 @@ describe('who owns a request', () => {
 
   test('while its worker is alive nobody else gets it', async () => {
     const spec = await accept();
-    await store.heartbeat('worker_a', [0]);
+    await createWorkerLiveness(worker, keyspace).heartbeat('worker_a', [0]);
     await claim(spec, 'worker_a');
     expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toEqual({ kind: 'owned', owner: 'worker_a' });
   });

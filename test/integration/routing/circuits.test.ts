@@ -124,6 +124,16 @@ describe('a circuit whose cooldown is over', () => {
     expect([await mayCall(other), await mayCall(other), await mayCall(one)]).toEqual([true, true, true]);
   });
 
+  // Symptom: 30 s of 502 after a probe that ended without a verdict (the client left, its request was bad). Cause: only
+  // success and failure ended the probe's turn. Fix: whoever learned nothing gives the turn back.
+  test('lets the next call be the probe, when one ended without telling anything', async () => {
+    expect(await mayCall(one)).toBe(true);
+    expect(await mayCall(other)).toBe(false);
+    one.reportUndecided(ID);
+    await redis.client.ping();
+    expect(await mayCall(other)).toBe(true);
+  });
+
   test('is opened by its failure, for twice as long, up to the longest', async () => {
     const seen: number[] = [];
     for (let round = 0; round < 3; round++) {

@@ -9,7 +9,18 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const files = globSync(['src/**/*.ts', 'workers/**/*.ts'], { cwd: ROOT }).sort();
 
 /** What each part may import beside itself. */
-const DOMAINS = ['routing', 'limits', 'queue', 'reply', 'accounts', 'ledger', 'webhooks', 'batches', 'responses', 'dead-letters'];
+const DOMAINS = [
+  'routing',
+  'limits',
+  'queue',
+  'reply',
+  'accounts',
+  'ledger',
+  'webhooks',
+  'batches',
+  'responses',
+  'dead-letters',
+];
 const KERNEL = ['storage', 'config', 'telemetry', 'protocols', 'contracts'];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   contracts: [],
@@ -83,6 +94,14 @@ test('only storage, and what starts processes, opens connections', () => {
     return /new (?:Redis|Cluster|DatabaseSync|pg\.Pool)\(/.test(text);
   });
   expect(openers.every((file) => file.startsWith('src/storage/'))).toBe(true);
+});
+
+test('a route stands for itself: only the register of its part of the API imports it', () => {
+  const isRoute = (file: string) => /^src\/api\/routes\/(?!admin\.ts$)/.test(file);
+  const between = [...graph].flatMap(([file, targets]) =>
+    isRoute(file) ? targets.filter(isRoute).map((target) => `${file} → ${target}`) : [],
+  );
+  expect(between).toEqual([]);
 });
 
 test('no barrels and no buckets', () => {

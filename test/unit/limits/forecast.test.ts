@@ -38,6 +38,10 @@ describe('a window', () => {
   });
 });
 
+test('what leaves a large window at once passes at a pace', () => {
+  expect(passedInMs(windowOf([1_000, 500]), 'requests', 500, 101)).toBe(WINDOW_MS - 1_000 + 2_000);
+});
+
 const obstacle = (change: Partial<Obstacle>): Obstacle => ({
   limits: {},
   window: EMPTY,

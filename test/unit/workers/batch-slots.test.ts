@@ -13,8 +13,8 @@ test.each<[string, { lateMs: number; utilization: number }, number]>([
   ['an idle process has all of them', { lateMs: 0.2, utilization: 0.1 }, 128],
   ['a late loop of a busy process has few', { lateMs: 20, utilization: 0.99 }, 16],
   ['a late loop of a process that waits has all: the machine is crowded', { lateMs: 20, utilization: 0.5 }, 128],
-  ['a busy loop that is in time has all', { lateMs: 1, utilization: 0.99 }, 128],
-  ['between the two nothing changes', { lateMs: 4, utilization: 0.99 }, 40],
+  ['a busy loop that is in time has all', { lateMs: 0.5, utilization: 0.99 }, 128],
+  ['between the two nothing changes', { lateMs: 1.2, utilization: 0.99 }, 40],
 ])('%s', (_name, state, expected) => {
   expect(settle(40, state)).toBe(expected);
 });

@@ -33,7 +33,8 @@ export async function encodeChunk(
     for (const line of lines) {
       const { number, offset, length } = line;
       const ready = await encodeLine(input, line);
-      const [nextBytes, nextUnits] = ready === null ? [0, 0] : [bytes + ready.bytes.length, units + countUnits(ready.body)];
+      const [nextBytes, nextUnits] =
+        ready === null ? [0, 0] : [bytes + ready.bytes.length, units + countUnits(ready.body)];
       if (ready === null || nextBytes > Math.min(maxBytes, limits.bytes) || nextUnits > limits.lines) {
         encoded.rejected.push({ number, offset, length });
         continue;

@@ -26,8 +26,9 @@ export class OrdinaryRate {
   }
 
   /** Lines a second, within what the deployment's own limits allow. */
-  of({ scope, provider }: Pick<Deployment, 'scope' | 'provider'>): number {
-    const limits = [scope.limits.requestsPerMinute, provider.scope.limits.requestsPerMinute];
+  of(deployment: Pick<Deployment, 'scope' | 'provider'> | null): number {
+    const scopes = deployment === null ? [] : [deployment.scope, deployment.provider.scope];
+    const limits = scopes.map(({ limits: { requestsPerMinute } }) => requestsPerMinute);
     const perSecond = limits.map((perMinute) => (perMinute ?? Number.POSITIVE_INFINITY) / 60);
     return Math.min(Math.max(this.#assumed, this.#best), ...perSecond);
   }

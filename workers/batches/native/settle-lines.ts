@@ -47,7 +47,12 @@ export function settleLine(input: SettleInput, line: RunnableLine, ended: Vendor
   const attempt = attemptOf(input, line);
   if (isFailure(attempt)) return { line, result: null, message: null, chargeUnits: 0 };
   const { body, usage, failure } = readAnswer(attempt, ended);
-  const { message, chargeUnits } = book(attempt, failure?.code ?? 'ok', usage, usage.isEstimated ? 'estimated' : 'settled');
+  const { message, chargeUnits } = book(
+    attempt,
+    failure?.code ?? 'ok',
+    usage,
+    usage.isEstimated ? 'estimated' : 'settled',
+  );
   return { line, result: resultOf(attempt, body, failure), message, chargeUnits };
 }
 

@@ -1,57 +1,91 @@
-// Hands a chunk to its vendor. The chunk is written down before, its vendor's id after: whatever dies in between, a new
-// owner knows what to look for.
-import type { NativeChunk } from '#src/batches/native-chunk.ts';
-import { createFailure, type Failure } from '#src/contracts/failure.ts';
+// submitting: hands a chunk to its vendor. It is written down before, its vendor's id after: whatever dies in between, a
+// new owner knows what to look for (search-chunk.ts).
+import type { Failure } from '#src/contracts/failure.ts';
+import { createFailure } from '#src/contracts/failure.ts';
 import type { VendorBatch } from '#src/protocols/batch-protocol.ts';
-import type { ChunkHost } from './chunk-host.ts';
-import type { EncodedChunk } from './encode-chunk.ts';
-import type { NativeTarget } from './native-line.ts';
+import { AT_ONCE, accessOf, become, type ChunkTask, type Wait } from './chunk-task.ts';
+import { type EncodedChunk, encodeChunk } from './encode-chunk.ts';
+import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
 import type { VendorAnswer } from './vendor-client.ts';
 
-export type Submission =
+export const SUBMIT_TRIES = 4;
+const FIRST_RETRY_MS = 1_000;
+const LEASE_WAIT_MS = 200;
+
+type Submission =
   | { kind: 'submitted'; batch: VendorBatch }
-  /** It does not take it: now, or ever. */
-  | { kind: 'refused'; failure: Failure }
-  /** Not taken; later it may be. */
-  | { kind: 'busy'; failure: Failure }
+  /** The vendor does not take it. `isFinal`: it has looked at it, and will not take it later either. */
+  | { kind: 'refused'; failure: Failure; isFinal: boolean }
   /** Nobody knows whether it has it. */
   | { kind: 'unknown'; failure: Failure };
 
-const LEASE_WAIT_MS = 200;
+export function submitChunk(task: ChunkTask): Promise<Wait> {
+  const { target, host } = task;
+  if (target === null || task.recalledAtMs !== null) return become(task, 'returned');
+  return host.context.native.submissions.take(async () => {
+    if (task.isLetGo) return null;
+    const encoded = await encode(task, target);
+    if (!task.isWritten && !(await writeDown(task, encoded))) return become(task, 'returned');
+    return follow(task, target, await send(task, target, encoded));
+  });
+}
 
-export async function submitChunk(
-  host: ChunkHost,
-  target: NativeTarget,
-  chunk: NativeChunk,
-  { lines, headers }: EncodedChunk,
-): Promise<Submission> {
-  const { vendors } = host.context.native;
-  const { protocol, route, deployment, upstreamModel } = target;
-  const access = { provider: deployment.provider, vendor: route.vendor };
-  const upload = { id: chunk.id, upstreamModel, lines };
+function encode({ host, chunk }: ChunkTask, target: NativeTarget): Promise<EncodedChunk> {
+  const { context, origin } = host;
+  const { chunk_bytes: maxBytes } = context.configuration.batches.native;
+  return encodeChunk({ context, origin, target, chunk }, chunk.lines, maxBytes, host.reload);
+}
+
+/** False when nothing can be handed over: no line can be said there, or the key's budget has no room for them. */
+async function writeDown(task: ChunkTask, { kept, rejected, chargeUnits }: EncodedChunk): Promise<boolean> {
+  const { context, lease, origin, onReturned } = task.host;
+  const numbers = rejected.map(({ number }) => number);
+  for (const number of numbers) {
+    task.pending.delete(number);
+    task.attached.delete(number);
+  }
+  if (numbers.length > 0) onReturned(numbers, NATIVE_TRY);
+  if (kept.length === 0) return false;
+  const untilMs = origin.batch.expiresAtMs + context.configuration.batches.native.cancel_ms;
+  const reservation = await context.budgets.reserve(origin.key, task.chunk.id, chargeUnits, untilMs);
+  if (reservation.kind === 'exhausted') return false;
+  const hold = reservation.kind === 'held' ? reservation.hold : null;
+  task.chunk = { ...task.chunk, lines: kept, hold, createdAtMs: Date.now() };
+  await context.native.chunks.insert(lease, task.chunk);
+  task.isWritten = true;
+  return true;
+}
+
+async function send(task: ChunkTask, target: NativeTarget, encoded: EncodedChunk): Promise<Submission> {
+  const { vendors } = task.host.context.native;
+  const { protocol, upstreamModel } = target;
+  const access = accessOf(target);
+  const upload = { id: task.chunk.id, upstreamModel, lines: encoded.lines };
+  task.tries += 1;
   let fileId: string | null = null;
   if (protocol.upload !== null) {
     const answer = await vendors.ask(access, protocol.upload(upload));
     fileId = answer.kind === 'answered' ? protocol.readUpload(answer.value) : null;
     // Nothing runs by a file alone: whether it is there or not, it can be sent again.
-    if (fileId === null) return { kind: isRefusal(answer) ? 'refused' : 'busy', failure: failureOf(answer) };
+    if (fileId === null) return { kind: 'refused', failure: failureOf(answer), isFinal: isFinal(answer) };
   }
-  await leased(host);
-  const answer = await vendors.ask(access, protocol.create(upload, fileId), headers);
+  await leased(task);
+  task.maybeSubmitted = true;
+  const answer = await vendors.ask(access, protocol.create(upload, fileId), encoded.headers);
   const batch = answer.kind === 'answered' ? protocol.readBatch(answer.value) : null;
   if (batch !== null) return { kind: 'submitted', batch };
   const failure = failureOf(answer);
-  if (isRefusal(answer)) return { kind: 'refused', failure };
-  return { kind: failure.upstreamStatus === 429 ? 'busy' : 'unknown', failure };
+  const isRefused = isFinal(answer) || failure.upstreamStatus === 429;
+  return isRefused ? { kind: 'refused', failure, isFinal: isFinal(answer) } : { kind: 'unknown', failure };
 }
 
 /** By then another process may own the batch, and do the same. */
-async function leased(host: ChunkHost): Promise<void> {
+async function leased({ host }: ChunkTask): Promise<void> {
   while (Date.now() > host.leaseUntilMs()) await new Promise((resolve) => setTimeout(resolve, LEASE_WAIT_MS));
 }
 
-/** The vendor has looked at it and said no. A timeout, a conflict and a full limit are not that. */
-function isRefusal(answer: VendorAnswer): boolean {
+/** A timeout, a conflict and a full limit are not the vendor's last word. */
+function isFinal(answer: VendorAnswer): boolean {
   const status = answer.kind === 'failed' ? answer.failure.upstreamStatus : undefined;
   return status !== undefined && status >= 400 && status < 500 && ![408, 409, 429].includes(status);
 }
@@ -59,4 +93,22 @@ function isRefusal(answer: VendorAnswer): boolean {
 function failureOf(answer: VendorAnswer): Failure {
   if (answer.kind === 'failed') return answer.failure;
   return createFailure('upstream_malformed', 'The provider’s answer to a batch could not be read.');
+}
+
+function follow(task: ChunkTask, target: NativeTarget, submission: Submission): Promise<Wait> | Wait {
+  if (submission.kind === 'submitted') return become(task, 'running', submission.batch.id);
+  const { kind, failure } = submission;
+  const { logger } = task.host.context;
+  logger.warn({ failure, chunk: task.chunk.id, kind }, 'a batch was not handed over to its vendor');
+  const waitMs = failure.retryAfterMs ?? FIRST_RETRY_MS * 2 ** (task.tries - 1);
+  if (kind === 'unknown') return AT_ONCE;
+  task.maybeSubmitted = false;
+  if (!submission.isFinal && task.tries < SUBMIT_TRIES && Date.now() + waitMs < task.host.lastCallMs()) return waitMs;
+  return giveUpSubmitting(task, target);
+}
+
+/** Its lines run as ordinary requests, and so do those of the next minutes. */
+export function giveUpSubmitting(task: ChunkTask, target: NativeTarget): Promise<Wait> {
+  task.host.onRefused(keyOf(target));
+  return become(task, 'returned');
 }

@@ -1,9 +1,7 @@
 // Anthropic's Message Batches. Wire facts: ../shared/reference/openai-batch.md section 3.
-import type { LineCall } from '../../engine/batches/answer-line.ts';
-import type { SimulatedBatch } from '../../engine/batches/simulated-batch.ts';
 import { invalid, type Refusal, RefusalError } from '../../engine/refusal.ts';
 import { anthropicMessagesDialect } from '../anthropic-messages/dialect.ts';
-import type { EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
+import type { Batch, EncodedAnswer, LineCall, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { json } from '../openai-batches/json-answer.ts';
 import { encodeResults } from './results.ts';
 
@@ -83,7 +81,7 @@ function listBatches({ head, batches }: LookupContext): EncodedAnswer {
 }
 
 function withBatch(
-  use: (batch: SimulatedBatch, head: RequestHead, context: LookupContext) => EncodedAnswer | Refusal,
+  use: (batch: Batch, head: RequestHead, context: LookupContext) => EncodedAnswer | Refusal,
 ): LookupRoute {
   return {
     kind: 'lookup',
@@ -100,7 +98,7 @@ function refuse(status: number, message: string): Refusal {
 }
 
 /** Until all of it has ended everything counts as being processed. */
-function describeBatch(batch: SimulatedBatch, head: RequestHead) {
+function describeBatch(batch: Batch, head: RequestHead) {
   const { id, lines, answers, failedLines, hasEnded, state, createdAtMs, reachedAtMs } = batch;
   const left = lines.length - answers.length;
   const host = head.headers.host ?? 'api.anthropic.com';

@@ -1,7 +1,7 @@
 // The results of a batch that has ended, one JSON text a line. Last requests first: the vendor keeps no order either.
-import type { SimulatedBatch } from '../../engine/batches/simulated-batch.ts';
+import type { Batch } from '../dialect.ts';
 
-export function encodeResults(batch: SimulatedBatch): string {
+export function encodeResults(batch: Batch): string {
   const { lines, answers } = batch;
   const results = lines.map(({ customId }, index) => {
     const answer = answers[index];
@@ -16,7 +16,7 @@ function resultOf(status: number, body: string): object {
   return status < 300 ? { type: 'succeeded', message: value } : { type: 'errored', error: value };
 }
 
-function notRun({ state, inputFaults }: SimulatedBatch): object {
+function notRun({ state, inputFaults }: Batch): object {
   if (state === 'expired') return { type: 'expired' };
   if (state === 'cancelled') return { type: 'canceled' };
   const error = { type: 'invalid_request_error', message: inputFaults[0]?.message ?? 'The batch failed.' };

@@ -1,7 +1,6 @@
 // Gemini's batch mode (Developer API). Wire facts: ../shared/reference/openai-batch.md section 4.
-import type { SimulatedBatch } from '../../engine/batches/simulated-batch.ts';
 import type { Refusal } from '../../engine/refusal.ts';
-import type { EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
+import type { Batch, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { readTarget } from '../gemini-generate-content/target.ts';
 import { json } from '../openai-batches/json-answer.ts';
 import { describeOperation, PREFIX } from './operation.ts';
@@ -51,7 +50,7 @@ function listBatches({ head, batches }: LookupContext): EncodedAnswer {
   return json({ operations: page.map((batch) => describeOperation(batch, batches)), ...next });
 }
 
-function withBatch(use: (batch: SimulatedBatch, context: LookupContext) => EncodedAnswer): LookupRoute {
+function withBatch(use: (batch: Batch, context: LookupContext) => EncodedAnswer): LookupRoute {
   return {
     kind: 'lookup',
     answer(context) {

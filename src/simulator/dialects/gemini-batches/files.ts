@@ -1,8 +1,7 @@
 // Google's files as far as batches need them: the resumable upload in one piece, and the download.
 // Wire facts: ../shared/reference/openai-batch.md section 4.
-import type { SimulatedFile } from '../../engine/batches/batch-desk.ts';
 import type { Refusal } from '../../engine/refusal.ts';
-import type { EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
+import type { BatchFile, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { json } from '../openai-batches/json-answer.ts';
 
 const UPLOAD_PATH = /^\/upload\/v1(?:alpha|beta)?\/files$/;
@@ -63,7 +62,7 @@ function readDisplayName(body: string): string {
   }
 }
 
-function withFile(path: RegExp, use: (file: SimulatedFile, context: LookupContext) => EncodedAnswer): LookupRoute {
+function withFile(path: RegExp, use: (file: BatchFile, context: LookupContext) => EncodedAnswer): LookupRoute {
   return {
     kind: 'lookup',
     answer(context) {
@@ -76,7 +75,7 @@ function withFile(path: RegExp, use: (file: SimulatedFile, context: LookupContex
   };
 }
 
-function describeFile({ id, name, text, createdAtMs }: SimulatedFile) {
+function describeFile({ id, name, text, createdAtMs }: BatchFile) {
   return {
     name: id,
     displayName: name,

@@ -1,6 +1,5 @@
 // A batch as Google's long-running operation. Counts are int64: texts of digits.
-import type { BatchDesk } from '../../engine/batches/batch-desk.ts';
-import type { BatchState, SimulatedBatch } from '../../engine/batches/simulated-batch.ts';
+import type { Batch, Batches, BatchState } from '../dialect.ts';
 
 export const PREFIX = 'batches/';
 
@@ -27,9 +26,9 @@ const RPC_CODES: Readonly<Record<number, number>> = {
   504: 4,
 };
 
-const outputFiles = new WeakMap<SimulatedBatch, string>();
+const outputFiles = new WeakMap<Batch, string>();
 
-export function describeOperation(batch: SimulatedBatch, desk: BatchDesk) {
+export function describeOperation(batch: Batch, desk: Batches) {
   const { id, state, facts, lines, answers, failedLines, createdAtMs, reachedAtMs } = batch;
   const endedAtMs = reachedAtMs.completed ?? reachedAtMs.failed ?? reachedAtMs.expired ?? reachedAtMs.cancelled;
   const time = (atMs: number) => new Date(atMs).toISOString();
@@ -54,7 +53,7 @@ export function describeOperation(batch: SimulatedBatch, desk: BatchDesk) {
   return { name: id, metadata, ...(batch.hasEnded ? { done: true } : {}), ...endOf(batch, output) };
 }
 
-function endOf({ state, inputFaults }: SimulatedBatch, { output }: { output?: object }): object {
+function endOf({ state, inputFaults }: Batch, { output }: { output?: object }): object {
   const type = 'type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch';
   if (state === 'completed') return { response: { '@type': type, ...output } };
   if (state === 'failed') return { error: { code: 3, message: inputFaults[0]?.message ?? 'The batch failed.' } };
@@ -64,11 +63,11 @@ function endOf({ state, inputFaults }: SimulatedBatch, { output }: { output?: ob
 }
 
 /** What was answered before an early end is there as well. */
-function hasOutput({ hasEnded, answers }: SimulatedBatch): boolean {
+function hasOutput({ hasEnded, answers }: Batch): boolean {
   return hasEnded && answers.length > 0;
 }
 
-function outputOf(batch: SimulatedBatch, desk: BatchDesk): object {
+function outputOf(batch: Batch, desk: Batches): object {
   if (!batch.facts.isFile) {
     const answers = results(batch).map(({ key, ...result }) => ({ metadata: { key }, ...result }));
     return { inlinedResponses: { inlinedResponses: answers } };
@@ -83,7 +82,7 @@ function outputOf(batch: SimulatedBatch, desk: BatchDesk): object {
 }
 
 /** In the order of the requests. */
-function results({ lines, answers }: SimulatedBatch): { key: string; response?: unknown; error?: object }[] {
+function results({ lines, answers }: Batch): { key: string; response?: unknown; error?: object }[] {
   return answers.map(({ status, body }, index) => {
     const key = lines[index]!.customId;
     const value = JSON.parse(body) as { error: { message: string; details?: unknown } };

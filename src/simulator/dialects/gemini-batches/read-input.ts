@@ -1,7 +1,6 @@
 // The requests of a batch, inline or in a file.
-import type { LineCall } from '../../engine/batches/answer-line.ts';
 import { invalid, RefusalError } from '../../engine/refusal.ts';
-import type { LookupContext } from '../dialect.ts';
+import type { LineCall, LookupContext } from '../dialect.ts';
 import { geminiGenerateContentDialect } from '../gemini-generate-content/dialect.ts';
 
 const MAX_INLINE_BYTES = 20 * 1024 * 1024;

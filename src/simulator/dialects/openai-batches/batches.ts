@@ -1,8 +1,6 @@
 // OpenAI's Batch API. Wire facts: ../shared/reference/openai-batch.md section 2.
-import type { BatchDesk } from '../../engine/batches/batch-desk.ts';
-import type { BatchState, SimulatedBatch } from '../../engine/batches/simulated-batch.ts';
 import { invalid, type Refusal, RefusalError } from '../../engine/refusal.ts';
-import type { EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
+import type { Batch, Batches, BatchState, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { json } from './json-answer.ts';
 import { BATCH_ENDPOINTS, readInput } from './read-input.ts';
 import { resultFiles } from './result-files.ts';
@@ -90,7 +88,7 @@ function listBatches({ head, batches }: LookupContext): EncodedAnswer {
   return json({ object: 'list', data, ...ends, has_more: from + page.length < all.length });
 }
 
-function cancelBatch(batch: SimulatedBatch, { batches }: LookupContext): EncodedAnswer | Refusal {
+function cancelBatch(batch: Batch, { batches }: LookupContext): EncodedAnswer | Refusal {
   if (batch.cancel()) return json(describeBatch(batch, batches));
   const message = `Cannot cancel a batch with status '${batch.state}'.`;
   return { kind: 'invalid', message, param: null, code: null, status: 409 };
@@ -98,7 +96,7 @@ function cancelBatch(batch: SimulatedBatch, { batches }: LookupContext): Encoded
 
 function withBatch(
   { head, batches }: LookupContext,
-  use: (batch: SimulatedBatch) => EncodedAnswer | Refusal,
+  use: (batch: Batch) => EncodedAnswer | Refusal,
 ): EncodedAnswer | Refusal {
   const id = BATCH_PATH.exec(head.path)![1]!;
   const batch = id.startsWith(PREFIX) ? batches.find(id) : null;
@@ -108,7 +106,7 @@ function withBatch(
 
 const STATUSES: Partial<Record<BatchState, string>> = { running: 'in_progress' };
 
-function describeBatch(batch: SimulatedBatch, desk: BatchDesk) {
+function describeBatch(batch: Batch, desk: Batches) {
   const { id, state, facts, createdAtMs, answers, failedLines, inputFaults } = batch;
   const { output, error } = resultFiles(batch, desk);
   const at = (reached: BatchState) => toSeconds(batch.reachedAtMs[reached]);

@@ -1,7 +1,6 @@
 // OpenAI's Files API as far as batches need it. Wire facts: ../shared/reference/openai-batch.md section 1.
-import type { SimulatedFile } from '../../engine/batches/batch-desk.ts';
 import type { Refusal } from '../../engine/refusal.ts';
-import type { EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
+import type { BatchFile, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { json } from './json-answer.ts';
 import { readForm } from './read-form.ts';
 
@@ -55,14 +54,14 @@ function refuse(message: string, param: string | null): Refusal {
   return { kind: 'invalid', message, param, code: null };
 }
 
-function withFile(context: LookupContext, use: (file: SimulatedFile) => EncodedAnswer): EncodedAnswer | Refusal {
+function withFile(context: LookupContext, use: (file: BatchFile) => EncodedAnswer): EncodedAnswer | Refusal {
   const id = FILE_PATH.exec(context.head.path)![1]!;
   const file = context.batches.findFile(id);
   if (file !== null) return use(file);
   return { kind: 'invalid', message: `No such File object: ${id}`, param: 'id', code: null, status: 404 };
 }
 
-function describeFile({ id, name, purpose, text, createdAtMs }: SimulatedFile) {
+function describeFile({ id, name, purpose, text, createdAtMs }: BatchFile) {
   const createdAt = Math.floor(createdAtMs / 1_000);
   return {
     id,

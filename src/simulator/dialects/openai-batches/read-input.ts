@@ -1,7 +1,5 @@
 // The lines of an input file, and what OpenAI finds wrong with them: ../shared/reference/openai-batch.md section 2.
-import type { LineCall } from '../../engine/batches/answer-line.ts';
-import type { InputFault } from '../../engine/batches/simulated-batch.ts';
-import type { Dialect, RequestHead } from '../dialect.ts';
+import type { Dialect, InputFault, LineCall, RequestHead } from '../dialect.ts';
 import { openaiChatDialect } from '../openai-chat/dialect.ts';
 import { openaiCompletionsDialect } from '../openai-completions/dialect.ts';
 import { openaiEmbeddingsDialect } from '../openai-embeddings/dialect.ts';

@@ -1,13 +1,12 @@
 // Output and error file of a batch that has ended. Wire facts: ../shared/reference/openai-batch.md section 2.
-import type { BatchDesk } from '../../engine/batches/batch-desk.ts';
-import type { SimulatedBatch } from '../../engine/batches/simulated-batch.ts';
+import type { Batch, Batches } from '../dialect.ts';
 
 export interface ResultFiles {
   output: string | null;
   error: string | null;
 }
 
-const made = new WeakMap<SimulatedBatch, ResultFiles>();
+const made = new WeakMap<Batch, ResultFiles>();
 
 const EXPIRED = {
   code: 'batch_expired',
@@ -15,7 +14,7 @@ const EXPIRED = {
 };
 
 /** Made when somebody first asks; a file without lines does not come to be. */
-export function resultFiles(batch: SimulatedBatch, desk: BatchDesk): ResultFiles {
+export function resultFiles(batch: Batch, desk: Batches): ResultFiles {
   if (!batch.hasEnded) return { output: null, error: null };
   const known = made.get(batch);
   if (known !== undefined) return known;
@@ -34,7 +33,7 @@ export function resultFiles(batch: SimulatedBatch, desk: BatchDesk): ResultFiles
 }
 
 /** Last lines first: the vendor keeps no order either. */
-function resultLines({ lines, answers, state }: SimulatedBatch): { output: string[]; error: string[] } {
+function resultLines({ lines, answers, state }: Batch): { output: string[]; error: string[] } {
   const output: string[] = [];
   const error: string[] = [];
   for (const [index, { requestId, status, body }] of answers.entries()) {

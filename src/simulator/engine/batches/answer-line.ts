@@ -1,29 +1,12 @@
 // One line of a batch, answered as the ordinary call that it stands for: the same dialect, answer, faults and bill. What
 // a batch has no connection for (a cut, silence, half a JSON text) is the vendor's own error.
 import { randomUUID } from 'node:crypto';
-import type { Dialect, RequestHead } from '../../dialects/dialect.ts';
+import type { Dialect, LineAnswer, LineCall, RequestHead } from '../../dialects/dialect.ts';
 import type { Engine } from '../engine.ts';
 import { invalid, type Refusal, RefusalError } from '../refusal.ts';
 import { Arrival } from '../serving/arrival.ts';
 import { serveCall } from '../serving/serve-call.ts';
 import { CapturedExchange } from './captured-exchange.ts';
-
-/** A call as it would have come by itself. */
-export interface LineCall {
-  /** The caller's name for it: unique in its batch, and what the bill knows it by. */
-  customId: string;
-  dialect: Dialect;
-  head: RequestHead;
-  /** Parsed JSON. */
-  body: unknown;
-}
-
-export interface LineAnswer {
-  requestId: string;
-  status: number;
-  /** JSON. */
-  body: string;
-}
 
 export function answerLine(engine: Engine, { customId, dialect, head, body }: LineCall): LineAnswer {
   const said = say(

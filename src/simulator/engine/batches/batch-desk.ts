@@ -1,29 +1,18 @@
 // The batches and files of one simulator. Files are texts; what is older than the newest thousand is forgotten.
 import { randomUUID } from 'node:crypto';
+import type { BatchAcceptance, Batches, BatchFile, NewBatch } from '../../dialects/dialect.ts';
 import type { Engine } from '../engine.ts';
 import { readPromptCommands } from '../faults/prompt-commands.ts';
 import { invalid } from '../refusal.ts';
 import { type BatchFault, readBatchFault } from './batch-fault.ts';
-import { type BatchOptions, SimulatedBatch } from './simulated-batch.ts';
-
-export interface SimulatedFile {
-  id: string;
-  name: string;
-  purpose: string;
-  text: string;
-  createdAtMs: number;
-}
-
-export type NewBatch = Pick<BatchOptions, 'facts' | 'lines' | 'inputFaults'> & { prefix: string };
-
-export type BatchAcceptance = { kind: 'accepted'; batch: SimulatedBatch; isAnswerLost: boolean } | { kind: 'refused' };
+import { SimulatedBatch } from './simulated-batch.ts';
 
 const MAX_KEPT = 1_000;
 
-export class BatchDesk {
+export class BatchDesk implements Batches {
   readonly #engine: Engine;
   readonly #batches = new Map<string, SimulatedBatch>();
-  readonly #files = new Map<string, SimulatedFile>();
+  readonly #files = new Map<string, BatchFile>();
   #isClosed = false;
 
   constructor(engine: Engine) {
@@ -54,13 +43,13 @@ export class BatchDesk {
     this.#batches.delete(id);
   }
 
-  addFile(prefix: string, file: Omit<SimulatedFile, 'id' | 'createdAtMs'>): SimulatedFile {
+  addFile(prefix: string, file: Omit<BatchFile, 'id' | 'createdAtMs'>): BatchFile {
     const added = { id: prefix + unique(), createdAtMs: this.#engine.now(), ...file };
     keep(this.#files, added);
     return added;
   }
 
-  findFile(id: string): SimulatedFile | null {
+  findFile(id: string): BatchFile | null {
     return this.#files.get(id) ?? null;
   }
 

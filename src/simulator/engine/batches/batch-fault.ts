@@ -6,7 +6,7 @@ export const BATCH_FAULTS = {
   fail: 'It fails validation: no line runs',
   expire: 'Its time is over after so many lines (half of them)',
   stall: 'After so many lines (half of them) nothing happens any more, until it is cancelled',
-  stuck: 'The same, and cancelling it never ends either',
+  stuck: 'The same, and cancelling takes ten times as long as a batch',
 } as const;
 
 export type BatchFaultName = keyof typeof BATCH_FAULTS;

@@ -1,22 +1,9 @@
-// One batch of any vendor, without its wire format.
-//
-// - validating: accepted, nobody has looked at it. A moment later it is running, or failed (its input is at fault).
-// - running: lines are answered, spread over the time that a batch takes. Left to completed, expired, or cancelling.
-// - cancelling: asked for by its owner; nothing more is answered. A moment later it is cancelled.
-// - completed, failed, expired, cancelled: final.
+// One batch of any vendor, without its wire format. Its states are described in dialects/dialect.ts.
 
+import type { Batch, BatchState, InputFault, LineAnswer, LineCall } from '../../dialects/dialect.ts';
 import type { Engine } from '../engine.ts';
-import { answerLine, type LineAnswer, type LineCall } from './answer-line.ts';
+import { answerLine } from './answer-line.ts';
 import type { BatchFault } from './batch-fault.ts';
-
-export type BatchState = 'validating' | 'running' | 'completed' | 'failed' | 'expired' | 'cancelling' | 'cancelled';
-
-export interface InputFault {
-  code: string;
-  message: string;
-  param: string | null;
-  line: number | null;
-}
 
 export interface BatchOptions {
   id: string;
@@ -33,8 +20,9 @@ export interface BatchOptions {
 /** Lines answered in one turn of the event loop. */
 const LINES_PER_TURN = 100;
 const TICK_MS = 10;
+const STUCK_TIMES = 10;
 
-export class SimulatedBatch {
+export class SimulatedBatch implements Batch {
   readonly id: string;
   readonly facts: BatchOptions['facts'];
   readonly lines: readonly LineCall[];
@@ -106,10 +94,15 @@ export class SimulatedBatch {
         this.#answerDue();
         break;
       case 'cancelling':
-        if (this.#fault?.name !== 'stuck') this.#become('cancelled');
+        if (this.#isCancelled()) this.#become('cancelled');
         break;
     }
     if (!this.hasEnded) this.#wait(this.#durationMs === 0 ? 0 : TICK_MS);
+  }
+
+  #isCancelled(): boolean {
+    const lastsMs = this.#fault?.name === 'stuck' ? STUCK_TIMES * this.#durationMs : 0;
+    return this.#engine.now() >= this.reachedAtMs.cancelling! + lastsMs;
   }
 
   #validate(): void {

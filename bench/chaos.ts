@@ -1,0 +1,45 @@
+// Processes die at random under mixed load, Redis with them; nothing may be lost, doubled or passed off as whole.
+// `npm run chaos -- --minutes 5 [--clients 200] [--seed N]`. Exit code 1 with a list of what was violated.
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runChaos } from './chaos/run-chaos.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '5' },
+    clients: { type: 'string', default: '200' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
+    apis: { type: 'string', default: '2' },
+    workers: { type: 'string', default: '3' },
+    'redis-restarts': { type: 'string', default: '2' },
+  },
+});
+const SHOWN_VIOLATIONS = 100;
+
+console.log(`chaos for ${values.minutes} minutes: ${values.clients} clients, seed ${values.seed}`);
+const report = await runChaos({
+  durationMs: Number(values.minutes) * 60_000,
+  clients: Number(values.clients),
+  seed: Number(values.seed),
+  apis: Number(values.apis),
+  workers: Number(values.workers),
+  redisRestarts: Number(values['redis-restarts']),
+  waitsForDrain: true,
+  onProgress: (line) => console.log(line),
+});
+const { violations, books, trace, ...figures } = report;
+const { violations: _listed, ...totals } = books;
+for (const [name, value] of Object.entries({ ...figures, ...totals })) {
+  console.log(`${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+}
+for (const violation of violations.slice(0, SHOWN_VIOLATIONS)) console.error(`VIOLATION ${violation}`);
+if (violations.length > SHOWN_VIOLATIONS) console.error(`… and ${violations.length - SHOWN_VIOLATIONS} more`);
+if (trace.length > 0) {
+  const path = join(tmpdir(), `sluice-chaos-${values.seed}.log`);
+  writeFileSync(path, `${trace.join('\n')}\n`);
+  console.log(`what the processes logged, these requests starred: ${path}`);
+}
+console.log(violations.length === 0 ? 'no violations' : `${violations.length} violations`);
+process.exit(violations.length === 0 ? 0 : 1);

@@ -1,0 +1,139 @@
+// The books against the vendors' bills and against what clients saw, when everything has ended.
+import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
+import type { TestBroker } from '#test/support/broker.ts';
+import type { Kill } from './fleet.ts';
+import type { Seen } from './seen.ts';
+
+export interface BooksInput {
+  broker: TestBroker;
+  bills: readonly BillEntry[];
+  kills: readonly Kill[];
+  seen: readonly Seen[];
+}
+
+export interface BooksResult {
+  violations: string[];
+  requests: number;
+  attempts: number;
+  unsettled: number;
+  /** Picodollars. */
+  billed: bigint;
+  written: bigint;
+}
+
+interface Entry {
+  id: string;
+  requestId: string;
+  state: string;
+  outcome: string;
+  startedAtMs: number;
+  inputTokens: number;
+  cost: bigint;
+}
+
+/** The vendor may have sent more than the broker had read when it hung up. */
+const HUNG_UP = new Set(['request_cancelled', 'stream_interrupted', 'shutting_down']);
+/** A call is over by then, whatever happens to it: no answer is longer. */
+const LONGEST_CALL_MS = 15_000;
+/** Between the decision to call and the start that the entry says. */
+const START_SLACK_MS = 2_000;
+
+export async function checkBooks({ broker, bills, kills, seen }: BooksInput): Promise<BooksResult> {
+  const entries = await readEntries(broker);
+  const outcomes = await readOutcomes(broker);
+  const billed = new Map(bills.map((entry) => [entry.clientRequestId ?? '', entry]));
+  const known = new Set(entries.map(({ id }) => id));
+  const concluded = attemptsInLogs(broker);
+  const workerKills = kills.filter(({ what }) => what === 'worker');
+  const violations = [
+    ...bills.filter(({ clientRequestId }) => !known.has(clientRequestId ?? '')).map(notInLedger),
+    ...(billed.size < bills.length ? [`${bills.length - billed.size} attempts were billed twice`] : []),
+    ...entries.flatMap((entry) => checkEntry(entry, billed.get(entry.id), workerKills, concluded)),
+    ...missingOutcomes(entries, outcomes, seen),
+  ];
+  return {
+    violations,
+    requests: outcomes.size,
+    attempts: entries.length,
+    unsettled: entries.filter(({ state }) => state === 'unsettled').length,
+    billed: bills.reduce((sum, { costPicoUsd }) => sum + costPicoUsd, 0n),
+    written: entries.reduce((sum, { cost }) => sum + cost, 0n),
+  };
+}
+
+function notInLedger({ clientRequestId, outcome, costPicoUsd }: BillEntry): string {
+  return `${clientRequestId}: billed (${outcome}, ${costPicoUsd}) and not in the ledger`;
+}
+
+function checkEntry(
+  { id, state, outcome, startedAtMs, inputTokens, cost }: Entry,
+  bill: BillEntry | undefined,
+  workerKills: readonly Kill[],
+  concluded: ReadonlySet<string>,
+): string[] {
+  if (state === 'unsettled') {
+    const from = startedAtMs - START_SLACK_MS;
+    const isExplained = workerKills.some(({ atMs }) => atMs >= from && atMs <= startedAtMs + LONGEST_CALL_MS);
+    return [
+      ...(isExplained && !concluded.has(id) ? [] : [`${id}: unsettled, though its worker lived to its end`]),
+      ...(cost > 0n ? [] : [`${id}: unsettled without an estimate`]),
+    ];
+  }
+  const owed = bill?.costPicoUsd ?? 0n;
+  if (cost === owed) return [];
+  const isCutShort = HUNG_UP.has(outcome) && cost < owed;
+  if (isCutShort && (cost === 0n || inputTokens === bill?.usage.inputTokens)) return [];
+  return [`${id}: ${state} (${outcome}) with ${cost}, billed ${owed} (${bill?.outcome ?? 'nothing'})`];
+}
+
+/** Accepted is what a client was told so of, and what a vendor was called for. */
+function missingOutcomes(entries: readonly Entry[], outcomes: Map<string, string>, seen: readonly Seen[]): string[] {
+  const called = new Set(entries.map(({ requestId }) => requestId).filter((id) => !outcomes.has(id)));
+  const accepted = seen.flatMap(({ errand, accepted: ids, ending }) =>
+    [...ids].filter((id) => !outcomes.has(id)).map((id) => `${id} (${errand.name}, ${ending}): no outcome`),
+  );
+  const untrue = seen.filter(
+    ({ ending, requestId }) =>
+      requestId !== null && ending === 'whole' && outcomes.has(requestId) && outcomes.get(requestId) !== 'ok',
+  );
+  const passedOff = seen.filter(
+    ({ ending, requestId }) => requestId !== null && ending === 'error event' && outcomes.get(requestId) === 'ok',
+  );
+  return [
+    ...[...called].map((id) => `${id}: called a vendor, no outcome`),
+    ...accepted,
+    ...untrue.map(({ requestId }) => `${requestId}: whole to its client, ${outcomes.get(requestId!)} in the books`),
+    ...passedOff.map(({ requestId }) => `${requestId}: broken to its client, ok in the books`),
+  ];
+}
+
+async function readEntries({ database }: TestBroker): Promise<Entry[]> {
+  const rows = await database.selectFrom('ledger_entries').selectAll().execute();
+  return rows.map((row) => ({
+    id: `${row.request_id}.${row.attempt}`,
+    requestId: row.request_id,
+    state: row.state,
+    outcome: row.outcome,
+    startedAtMs: Number(row.started_at),
+    inputTokens: Number(row.input_tokens),
+    cost: BigInt(row.cost_pico_usd),
+  }));
+}
+
+async function readOutcomes({ database }: TestBroker): Promise<Map<string, string>> {
+  const rows = await database.selectFrom('requests').select(['request_id', 'outcome']).execute();
+  return new Map(rows.map((row) => [row.request_id, row.outcome]));
+}
+
+/** Attempts whose worker has said, after it had written them down, how they ended. */
+function attemptsInLogs({ workers }: TestBroker): Set<string> {
+  const ids = new Set<string>();
+  for (const worker of workers) {
+    for (const line of worker.log().split('\n')) {
+      if (!line.includes('"msg":"attempt"')) continue;
+      const { request_id: requestId, attempt } = JSON.parse(line) as { request_id: string; attempt: number };
+      ids.add(`${requestId}.${attempt}`);
+    }
+  }
+  return ids;
+}

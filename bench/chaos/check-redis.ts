@@ -1,0 +1,81 @@
+// What is left in Redis when nobody asks any more.
+import type { Redis } from 'ioredis';
+
+/** Of a request, of a job, of somebody who waits: all of them end. */
+const TRANSIENT = /:(?:req|body|log|idem):|-interactive:req_|-batch:req_|:(?:leases|room|presence|line:)/;
+const SCAN_COUNT = 1_000;
+
+/** Keys by what they are of, without names and numbers. */
+export async function countKeys(redis: Redis): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const key of await allKeys(redis)) {
+    const kind = key.replace(/req_[0-9a-z]+(-\d+)?/, '*').replace(/:idem:.*/, ':idem:*');
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Jobs that BullMQ gave up are kept for a look (src/queue/producer.ts): they are not counted. */
+export async function transientKeys(redis: Redis): Promise<string[]> {
+  const keys = await allKeys(redis);
+  const failed = await Promise.all(
+    keys.filter((key) => key.endsWith(':failed')).map((key) => redis.zrange(key, '0', '-1')),
+  );
+  const givenUp = new Set(failed.flat());
+  return keys.filter((key) => TRANSIENT.test(key) && !givenUp.has(key.slice(key.lastIndexOf(':') + 1)));
+}
+
+/** Those of them that belong to these requests, or to none. */
+export async function keysOf(redis: Redis, accepted: ReadonlySet<string>): Promise<string[]> {
+  const keys = await transientKeys(redis);
+  const areTheirs = await Promise.all(
+    keys.map(async (key) => {
+      const ids = key.includes(':line:') ? (await redis.zrange(key, '0', '-1')).map(idIn) : [idIn(key)];
+      return ids.some((id) => id === '' || accepted.has(id));
+    }),
+  );
+  return keys.filter((_, index) => areTheirs[index]);
+}
+
+function idIn(text: string): string {
+  return /req_[0-9a-z]+/.exec(text)?.[0] ?? '';
+}
+
+/**
+ * What is left is done and will go by itself: every key with a time to live, every record with its outcome. Of requests
+ * that nobody was told are accepted (their API process died between record and job) only the time to live is looked at.
+ */
+export async function checkRest(redis: Redis, keptMs: number, accepted: ReadonlySet<string>): Promise<string[]> {
+  const keys = await transientKeys(redis);
+  // The janitor clears the lines of what a crash has left in them (workers/support/janitor.ts).
+  const checks = keys
+    .filter((key) => !key.includes(':line:'))
+    .map(async (key) => {
+      const requestId = idIn(key);
+      if (requestId !== '' && !accepted.has(requestId) && (await redis.pttl(key)) >= 0) return null;
+      const timeToLiveMs = await redis.pttl(key);
+      const isGone = timeToLiveMs === -2;
+      if (!isGone && (timeToLiveMs < 0 || timeToLiveMs > keptMs))
+        return `${key} stays (${timeToLiveMs} ms)${await describe(redis, key)}`;
+      const state = key.includes(':req:') ? await redis.hget(key, 'state') : null;
+      return state === null || state === 'done' ? null : `${key} is not done${await describe(redis, key)}`;
+    });
+  return (await Promise.all(checks)).filter((violation) => violation !== null);
+}
+
+async function describe(redis: Redis, key: string): Promise<string> {
+  if (!key.includes(':req:')) return '';
+  const { spec: _, ...record } = await redis.hgetall(key);
+  return `: ${JSON.stringify(record)}`;
+}
+
+async function allKeys(redis: Redis): Promise<string[]> {
+  const keys = new Set<string>();
+  let cursor = '0';
+  do {
+    const [next, page] = await redis.scan(cursor, 'COUNT', SCAN_COUNT);
+    for (const key of page) keys.add(key);
+    cursor = next;
+  } while (cursor !== '0');
+  return [...keys];
+}

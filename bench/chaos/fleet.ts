@@ -1,0 +1,110 @@
+// The processes under fire: killed at random, started again at once, and in the end asked to leave.
+import { nextFraction, type Random } from '#src/simulator/engine/answers/random.ts';
+import type { TestBroker, TestProcess } from '#test/support/broker.ts';
+
+export interface Kill {
+  what: 'api' | 'worker' | 'redis';
+  /** Of an API process. */
+  url: string | null;
+  atMs: number;
+  /** When it, or its successor, was there again. */
+  untilMs: number;
+}
+
+interface Slot {
+  what: 'api' | 'worker';
+  /** Null while it starts. */
+  running: TestProcess | null;
+}
+
+export interface Fleet {
+  readonly kills: readonly Kill[];
+  /** URLs of the API processes that run. */
+  apiUrls(): string[];
+  /** One of those that run, chosen by chance; resolves at once. */
+  killOne(random: Random): void;
+  /** Redis dies, is away for so long, and comes back with what its file has. */
+  restartRedis(awayMs: number): Promise<void>;
+  /** Resolves when every process runs again. */
+  whole(): Promise<void>;
+  /** SIGTERM to all; gives what went wrong: an exit code, a process that is left. */
+  leave(): Promise<string[]>;
+}
+
+/** A process that starts while Redis is away gives up at once. */
+const START_AGAIN_MS = 250;
+
+export function createFleet(broker: TestBroker): Fleet {
+  const kills: Kill[] = [];
+  const slots: Slot[] = [
+    ...broker.apis.map((running) => ({ what: 'api' as const, running })),
+    ...broker.workers.map((running) => ({ what: 'worker' as const, running })),
+  ];
+  const starting = new Set<Promise<void>>();
+
+  async function startUntilRunning(slot: Slot, kill: Kill): Promise<void> {
+    for (;;) {
+      try {
+        slot.running = await (slot.what === 'api' ? broker.startApi() : broker.startWorker());
+        kill.untilMs = Date.now();
+        return;
+      } catch {
+        await pause(START_AGAIN_MS);
+      }
+    }
+  }
+
+  return {
+    kills,
+    apiUrls: () => slots.flatMap(({ what, running }) => (what === 'api' && running !== null ? [urlOf(running)] : [])),
+    killOne(random) {
+      const alive = slots.filter(({ running }) => running !== null);
+      const slot = alive[Math.floor(nextFraction(random) * alive.length)];
+      if (slot === undefined) return;
+      const victim = slot.running!;
+      const kill = { what: slot.what, url: slot.what === 'api' ? urlOf(victim) : null, atMs: Date.now(), untilMs: 0 };
+      kills.push(kill);
+      slot.running = null;
+      const started = victim.kill().then(() => startUntilRunning(slot, kill));
+      starting.add(started);
+      void started.finally(() => starting.delete(started));
+    },
+    async restartRedis(awayMs) {
+      const kill: Kill = { what: 'redis', url: null, atMs: Date.now(), untilMs: 0 };
+      kills.push(kill);
+      await broker.redis.kill();
+      await pause(awayMs);
+      await broker.redis.restart();
+      kill.untilMs = Date.now();
+    },
+    whole: async () => void (await Promise.all(starting)),
+    async leave() {
+      await Promise.all(starting);
+      const started = [...broker.apis, ...broker.workers];
+      const leaving = slots.map(({ running }) => running!);
+      await Promise.all(leaving.map((running) => running.stop()));
+      const codes = leaving.filter(({ child }) => child.exitCode !== 0);
+      return [
+        ...codes.map(({ child }) => `process ${child.pid} left with ${child.exitCode ?? child.signalCode}`),
+        ...started.filter(({ child }) => isAlive(child.pid!)).map(({ child }) => `process ${child.pid} is left`),
+      ];
+    },
+  };
+}
+
+function urlOf({ details }: TestProcess): string {
+  return String(details.url);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function pause(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}

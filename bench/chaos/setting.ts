@@ -1,0 +1,96 @@
+// The stage: two vendors that fail one call in ten and say the same words, a third that nobody disturbs and that knows
+// what they should have said, and a broker in front.
+import type { ConfigurationInput } from '#src/config/schema.ts';
+import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
+import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { SPOKEN_PROTOCOLS } from '#test/support/spoken-protocols.ts';
+import { exchange } from './exchange.ts';
+
+export interface Setting {
+  broker: TestBroker;
+  bills(): BillEntry[];
+  faults(): number;
+  calls(): number;
+  /** What the vendors say to a prompt. */
+  expected(prompt: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+export const MODEL = 'chaos';
+const PACE_MS = 40;
+const PRICE = { input: 2.5, cached_input: 1.25, output: 10 };
+const TIMEOUTS = { connect_ms: 1_000, first_byte_ms: 4_000, idle_ms: 1_500 };
+const RETRIES = { max: 2, base_ms: 20, max_ms: 200 };
+/** One call in ten, between them. */
+const FAULTS = [
+  '503 chance=0.015',
+  '500 chance=0.01',
+  '429:100 chance=0.01',
+  'reset chance=0.01',
+  'cut@6 chance=0.02',
+  'end_early@9 chance=0.01',
+  'stall@7 chance=0.005',
+  'malformed@5 chance=0.01',
+  'error_event@8 chance=0.01',
+];
+/** Every answer can be asked for again while its client has the patience to, however often its workers died. */
+export const KEPT_MS = 40_000;
+const STORAGE = { finished_ms: KEPT_MS, idempotency_ms: KEPT_MS };
+const SERVER = { deadline_ms: 45_000, resume_grace_ms: 4_000, shutdown_grace_ms: 5_000, keep_alive_ms: 2_000 };
+/** What Redis has answered is on the disk: nothing may be missing after it was killed. */
+const KEPT = { appendOnly: true, args: ['--appendfsync', 'always'] };
+
+export async function openSetting(options: { apis: number; workers: number; seed: number }): Promise<Setting> {
+  const behaviour = { paceMs: PACE_MS, firstTokenMs: PACE_MS, keptRequests: 0, faults: FAULTS };
+  const [primary, secondary, undisturbed] = await Promise.all([
+    startSimulator({ ...behaviour, name: 'primary', prefill: 'continue' }),
+    startSimulator({ ...behaviour, name: 'secondary' }),
+    startSimulator({ name: 'undisturbed', keptRequests: 0 }),
+  ]);
+  const simulators = [primary, secondary];
+  const broker = await startBroker({
+    configuration: configurationFor(primary, secondary),
+    redis: KEPT,
+    apis: options.apis,
+    workers: options.workers,
+  });
+  return {
+    broker,
+    bills: () => simulators.flatMap(({ bill }) => [...bill.entries()]),
+    calls: () => simulators.reduce((sum, simulator) => sum + simulator.stats().calls, 0),
+    faults: () => simulators.flatMap((simulator) => Object.values(simulator.stats().faults)).reduce((a, b) => a + b, 0),
+    async expected(prompt) {
+      const spoken = SPOKEN_PROTOCOLS['openai-chat'];
+      const body = JSON.stringify(spoken.body({ model: MODEL, prompt, isStream: false }));
+      const url = `${undisturbed.url}/v1/chat/completions`;
+      const { text } = await exchange({ url, headers: {}, body, patienceMs: 10_000 });
+      return spoken.readWhole(text);
+    },
+    async close() {
+      await broker.stop();
+      await Promise.all([...simulators, undisturbed].map((simulator) => simulator.close()));
+    },
+  };
+}
+
+function configurationFor(primary: Simulator, secondary: Simulator): ConfigurationInput {
+  const common = { api_key: 'sk-vendor', timeouts: TIMEOUTS, retries: RETRIES };
+  return {
+    server: SERVER,
+    storage: STORAGE,
+    providers: {
+      primary: { ...common, protocols: ['openai-chat'], base_url: `${primary.url}/v1`, prefill: 'plain' },
+      secondary: { ...common, protocols: ['anthropic-messages'], base_url: secondary.url },
+    },
+    models: {
+      [MODEL]: {
+        deployments: [
+          { provider: 'primary', model: MODEL, price: PRICE },
+          { provider: 'secondary', model: MODEL, price: PRICE },
+        ],
+        output_tokens: 60,
+      },
+    },
+  };
+}

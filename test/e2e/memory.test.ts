@@ -1,0 +1,27 @@
+// The short form of `npm run bench:memory`: traffic of every kind, failures among it, leaves no key behind in Redis.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { countKeys } from '../../bench/chaos/check-redis.ts';
+import { openStage, type Stage } from '../../bench/memory/traffic.ts';
+
+const WARM_UP = 200;
+const REQUESTS = 2_000;
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(async () => {
+  await stage?.close();
+});
+
+test('the keys of Redis come back to where they began', { timeout: 120_000 }, async () => {
+  await stage.run(WARM_UP);
+  await stage.drained();
+  const before = await countKeys(stage.broker.redis.client);
+  const statuses = await stage.run(REQUESTS);
+  expect(Object.keys(statuses).sort()).toEqual(expect.arrayContaining(['200', '202', '400']));
+  await stage.drained();
+  const after = await countKeys(stage.broker.redis.client);
+  expect([...after].sort()).toEqual([...before].sort());
+});

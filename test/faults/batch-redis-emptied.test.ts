@@ -1,0 +1,79 @@
+// Symptom: Redis loses what it had in the middle of a batch: everything (a flush, a disk that is gone), or the last
+// second of it (a crash before its fsync), which may be a request's job without the request, or the other way round.
+// The input and the results are not in Redis: lines that were lost are found and run again.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { chatLines, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const LINES = 400;
+const LIMIT_MS = 60_000;
+const { queuePrefix } = createKeyspace('sluice');
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 4, firstTokenMs: 100 });
+  broker = await startBroker({
+    batches: 1,
+    configuration: { ...vendorConfiguration(vendors), workers: { batch_slots: 4 }, batches: { open_lines: 200 } },
+  });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+async function runWith(accident: () => Promise<void>) {
+  const client = sdk(broker);
+  const { id } = await submit(client, chatLines(LINES));
+  await waitFor('some lines', async () => (await client.batches.retrieve(id)).request_counts!.completed >= 40);
+  await accident();
+  const batch = await ended(client, id, LIMIT_MS);
+  return { batch, lines: await results(client, batch.output_file_id) };
+}
+
+function expectEveryLineOnce(lines: readonly ResultLine[]): void {
+  expect(lines).toHaveLength(LINES);
+  expect(new Set(lines.map((line) => line.custom_id)).size).toBe(LINES);
+}
+
+test('everything: every line has its result once', { timeout: LIMIT_MS * 1.5 }, async () => {
+  const { client } = broker.redis;
+  const { batch, lines } = await runWith(async () => void (await client.flushall()));
+  expect(batch).toMatchObject({
+    status: 'completed',
+    request_counts: { total: LINES, completed: LINES, failed: 0 },
+  });
+  expectEveryLineOnce(lines);
+  await booksClosed(broker, LIMIT_MS);
+  // What Redis had of the ledger is gone with it; what is in the ledger is right.
+  const billed = new Map(vendors.bill().map((entry) => [entry.clientRequestId, entry.costPicoUsd]));
+  for (const row of await ledgerRows(broker)) {
+    expect(billed.get(`${row.requestId}.${row.attempt}`)).toBe(row.costPicoUsd);
+  }
+});
+
+test('all jobs, and some requests: the others get their jobs again', { timeout: LIMIT_MS * 1.5 }, async () => {
+  const { client } = broker.redis;
+  const callsBefore = vendors.primary.stats().calls;
+  const { batch, lines } = await runWith(async () => {
+    const jobs = await client.keys(`${queuePrefix('primary')}:primary-batch:*`);
+    const requests = await client.keys('{sluice:r0}:req:*');
+    expect(jobs.length).toBeGreaterThan(0);
+    await client.del(...jobs, ...requests.filter((_, index) => index % 4 === 0));
+  });
+  expect(batch.request_counts).toEqual({ total: LINES, completed: LINES, failed: 0 });
+  expectEveryLineOnce(lines);
+  // Four were in the hands of a worker, which had no way of telling anybody.
+  expect(vendors.primary.stats().calls - callsBefore).toBeLessThanOrEqual(LINES + 8);
+});
+
+test('what happens to the next request: it is answered', async () => {
+  const client = sdk(broker);
+  expect(await ended(client, (await submit(client, chatLines(3))).id)).toMatchObject({ status: 'completed' });
+});

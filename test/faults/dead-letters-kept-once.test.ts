@@ -1,0 +1,86 @@
+// Requests fail while the processes that keep their dead letters are killed, and while SQL cannot be reached: each letter
+// is kept once, with its body. A request that no worker ever took is one of them.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deadLetters } from '#src/config/dead-letter-schema.ts';
+import { createBodySeal } from '#src/dead-letters/body-seal.ts';
+import { createDeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { type Answer, ask } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const KEY = Buffer.alloc(32, 7).toString('base64');
+const REQUESTS = 60;
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  const configuration = vendorConfiguration(vendors, { circuit: { failures: 1_000 } });
+  configuration.dead_letters = { key: KEY };
+  broker = await startBroker({ configuration, workers: 2 });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+const failed: { answer: Answer; prompt: string }[] = [];
+const fail = async (index: number) => {
+  const prompt = `[[sim fault=500]] request ${index}`;
+  failed.push({ answer: await ask(broker.url, { prompt }), prompt });
+};
+const keptIds = async () => {
+  const rows = await broker.database.selectFrom('dead_letters').select('request_id').execute();
+  return rows.map((row) => row.request_id).sort();
+};
+const failedIds = () => failed.map(({ answer }) => answer.headers['x-request-id']!).sort();
+
+test('what is kept: every failed request, once, though one ledger writer after the other is killed', async () => {
+  const sending = Promise.all(Array.from({ length: REQUESTS }, (_, index) => fail(index)));
+  for (let kill = 0; kill < 2; kill++) {
+    await waitFor('some letters', async () => (await keptIds()).length > 10 * kill);
+    await broker.workers[kill]!.kill();
+    await broker.startWorker();
+  }
+  await sending;
+  await waitFor('all letters', async () => (await keptIds()).length >= failed.length, 60_000);
+  expect(await keptIds()).toEqual(failedIds());
+}, 90_000);
+
+test('their bodies are whole, and Redis has none of them any more', async () => {
+  const store = createDeadLetterStore(broker.database);
+  const seal = createBodySeal(deadLetters.parse({ key: KEY }));
+  for (const { answer, prompt } of failed) {
+    const id = answer.headers['x-request-id']!;
+    const body = seal.open((await store.readBody(id))!, id);
+    expect(JSON.parse(body!.toString()).messages[0].content).toBe(prompt);
+  }
+  await waitFor('the bodies to go', async () => (await broker.redis.client.keys('{sluice:r*}:body:*')).length === 0);
+});
+
+test('what is kept: a request that no worker took before its deadline', async () => {
+  await Promise.all(broker.workers.map((worker) => worker.kill()));
+  const prompt = 'Is anybody there?';
+  const answer = await ask(broker.url, { prompt, headers: { 'x-sluice-deadline-ms': '500' } });
+  expect(answer.status).toBe(408);
+  await broker.startWorker();
+  const id = answer.headers['x-request-id']!;
+  const store = createDeadLetterStore(broker.database);
+  const letter = await waitFor('its letter', () => store.find(id));
+  expect(letter).toMatchObject({ failure: { code: 'deadline_passed_waiting' }, attempts: 0, body: { form: 'sealed' } });
+}, 30_000);
+
+test('what was billed: what the vendor wants, to the picodollar', async () => {
+  await booksClosed(broker);
+  expectLedgerEqualsBill(
+    (await ledgerRows(broker)).filter(({ state }) => state !== 'unsettled'),
+    vendors,
+  );
+});
+
+test('what happens to the next request: it is answered', async () => {
+  expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
+});

@@ -1,0 +1,56 @@
+// `hold_back_tokens`: the first tokens of a stream wait for more. A vendor that fails before there are so many is
+// replaced unseen, by another answer if need be; a short answer comes whole; what fails later is gone on with.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { ask } from '#test/support/client.ts';
+import { booksClosed, closedRows, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { readSpokenStream, SPOKEN, SPOKEN_PROTOCOLS, type SpokenName } from '#test/support/spoken-protocols.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+
+const HELD = 20;
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 60 });
+  const configuration = vendorConfiguration(vendors, { retries: { max: 0 } });
+  broker = await startBroker({ configuration: { ...configuration, server: { hold_back_tokens: HELD } } });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+async function play(client: SpokenName, prompt: string) {
+  const spoken = SPOKEN_PROTOCOLS[client];
+  const body = spoken.body({ model: 'pair', prompt, isStream: true });
+  const answer = await ask(broker.url, { path: spoken.path('pair', true), body });
+  const rows = await closedRows(broker, answer.headers['x-request-id']!);
+  return { stream: readSpokenStream(client, answer.text), headers: answer.headers, rows };
+}
+
+test.each(SPOKEN)('%s: a vendor that fails before is replaced unseen', async (client) => {
+  const { stream, headers, rows } = await play(client, `[[sim on=primary fault=cut@${HELD - 5}]] Early.`);
+  expect(stream).toMatchObject({ isDone: true, error: null, mark: null });
+  expect(headers).toMatchObject({ 'x-sluice-provider': 'secondary', 'x-sluice-attempts': '2' });
+  expect(new Set(stream.ids.map((id) => id.split('-')[0])).size).toBeLessThanOrEqual(1);
+  expect(rows).toMatchObject([{ outputTokens: HELD - 5 }, { state: 'settled', outcome: 'ok' }]);
+});
+
+test.each(SPOKEN)('%s: a vendor that fails later is gone on with', async (client) => {
+  const { stream, headers } = await play(client, `[[sim on=primary fault=cut@${HELD + 5}]] Late.`);
+  expect(stream).toMatchObject({ isDone: true, error: null, mark: { rescued: true, attempts: 2 } });
+  expect(headers).toMatchObject({ 'x-sluice-provider': 'primary', 'x-sluice-attempts': '1' });
+});
+
+test.each(SPOKEN)('%s: an answer that is shorter comes whole', async (client) => {
+  const { stream } = await play(client, '[[sim tokens=5]] Short.');
+  expect(stream).toMatchObject({ isDone: true, error: null });
+  expect(stream.text).toHaveLength(20);
+});
+
+test('what was billed: every attempt, as the vendors say', async () => {
+  await booksClosed(broker);
+  expectLedgerEqualsBill(await ledgerRows(broker), vendors);
+});

@@ -1,0 +1,66 @@
+// An API process dies after it has written a request and before it has queued it: a record that nobody works on. Its
+// client has heard nothing; when it comes back with its key, the request is queued again.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createQueueProducer } from '#src/queue/producer.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { type Answer, ask, openAnswer } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const keyspace = createKeyspace('sluice');
+const WANTED = { prompt: 'Once.', headers: { 'idempotency-key': 'once' } };
+
+let vendors: Vendors;
+let broker: TestBroker;
+let requestId: string;
+let again: Answer;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  broker = await startBroker({ configuration: vendorConfiguration(vendors), apis: 2, workers: 0 });
+  const [doomed, other] = broker.apis;
+  const first = openAnswer(String(doomed!.details.url), WANTED);
+  requestId = await waitFor('the record', findRecord);
+  await doomed!.kill();
+  await first.ended;
+  await loseJob();
+  await broker.startWorker();
+  again = await ask(String(other!.details.url), WANTED);
+}, 60_000);
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+async function findRecord(): Promise<string | undefined> {
+  const prefix = keyspace.recordPrefix(0);
+  const [record] = await broker.redis.client.keys(`${prefix}*`);
+  return record?.slice(prefix.length);
+}
+
+/** As if it had never been queued. */
+async function loseJob(): Promise<void> {
+  const producer = createQueueProducer(broker.redis.client, keyspace, () => undefined);
+  const job = { requestId, step: 0 };
+  await waitFor('the job', async () => (await producer.depth('primary', 'interactive')).waiting === 1);
+  expect(await producer.remove('primary', 'interactive', job)).toBe(true);
+  await producer.close();
+}
+
+test('what the client received when it came back: the answer to the request that it had made', () => {
+  expect({ status: again.status, requestId: again.headers['x-request-id'] }).toEqual({ status: 200, requestId });
+});
+
+test('what was billed: one call', async () => {
+  await booksClosed(broker);
+  expect(await requestRow(broker, requestId)).toMatchObject({ outcome: 'ok' });
+  const rows = await ledgerRows(broker);
+  expect(rows).toHaveLength(1);
+  expectLedgerEqualsBill(rows, vendors);
+});
+
+test('what happens to the next request: it is answered', async () => {
+  expect((await ask(String(broker.apis[1]!.details.url), { prompt: 'And then?' })).status).toBe(200);
+});

@@ -1,0 +1,65 @@
+// The only vendor of a model is down for some seconds. Its circuit opens; requests that come meanwhile wait for it and do
+// not fail; it is asked about once a second, and when it is well again everybody is answered.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { ask } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const CIRCUIT = { failures: 3, cooldown_ms: 4_000, max_cooldown_ms: 4_000 };
+const WAITING = 40;
+const DOWN_MS = 3_000;
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  const configuration = vendorConfiguration(vendors, {
+    circuit: CIRCUIT,
+    retries: { max: 0, base_ms: 10, max_ms: 50 },
+  });
+  broker = await startBroker({ configuration, workers: 2 });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+const isOpen = async () => (await broker.redis.client.hlen('{sluice}:open-circuits')) > 0;
+let probed: string[] = [];
+
+test('what the clients received: an answer, for all but those who found out', async () => {
+  vendors.primary.faults.replace([{ fault: '503' }]);
+  for (let count = 0; count < CIRCUIT.failures; count++) await ask(broker.url, { prompt: `finds out ${count}` });
+  await waitFor('the circuit to open', isOpen);
+  const before = vendors.primary.stats().calls;
+  const openedAtMs = Date.now();
+  const waiting = Array.from({ length: WAITING }, (_, index) => ask(broker.url, { prompt: `waits ${index}` }));
+  await waitFor('the vendor to have been down for a while', () => Date.now() - openedAtMs > DOWN_MS, DOWN_MS * 2);
+  const calls = vendors.primary.stats().calls - before;
+  // One a second, of whom each finds out that it is still down.
+  expect(calls).toBeGreaterThan(0);
+  expect(calls).toBeLessThanOrEqual(DOWN_MS / 1_000 + 2);
+  vendors.primary.faults.clear();
+  const answers = await Promise.all(waiting);
+  expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(WAITING - calls);
+  expect(answers.filter(({ status }) => status !== 200).length).toBeLessThanOrEqual(calls);
+  probed = answers.filter(({ status }) => status === 200).map(({ headers }) => headers['x-request-id']!);
+  expect(await isOpen()).toBe(false);
+}, 40_000);
+
+test('what it says: that they waited for a circuit', async () => {
+  const timelines = await Promise.all(probed.map(async (id) => (await requestRow(broker, id)).timeline));
+  expect(timelines.filter((timeline) => timeline.includes('"kind":"circuit"')).length).toBeGreaterThan(WAITING / 2);
+});
+
+test('what was billed: the calls that were made', async () => {
+  await booksClosed(broker);
+  expectLedgerEqualsBill(await ledgerRows(broker), vendors);
+});
+
+test('what happens to the next request: it is answered', async () => {
+  expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
+});

@@ -1,0 +1,134 @@
+// A new version is rolled out under 200 live streams: replacements first, then SIGTERM to every API and worker process in
+// turn. One API process is not given the time that its streams need (an orchestrator that kills early): their clients go
+// on elsewhere by their keys. Nobody is told of any of it.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, TEST_KEY, type TestBroker, type TestProcess } from '#test/support/broker.ts';
+import { type Answer, ask } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { SPOKEN, SPOKEN_PROTOCOLS } from '#test/support/spoken-protocols.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { runErrand } from '../../bench/chaos/client.ts';
+import type { Errand } from '../../bench/chaos/errand.ts';
+import { checkText, type Seen } from '../../bench/chaos/seen.ts';
+
+const STREAMS = 200;
+/** Eighteen seconds of 60 tokens: longer than it takes to replace everything. */
+const PACE_MS = 300;
+const IMPATIENCE_MS = 1_000;
+const SMALL_CALL_EVERY_MS = 100;
+
+let vendors: Vendors;
+let broker: TestBroker;
+let seen: Seen[];
+let small: Answer[];
+let left: TestProcess[];
+let openWhenReplaced: number;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 60, keptRequests: 0 });
+  vendors.primary.change({ paceMs: PACE_MS });
+  broker = await startBroker({ configuration: vendorConfiguration(vendors), apis: 2, workers: 2 });
+  const running = [...broker.apis];
+  const urls = () => running.map(({ details }) => String(details.url));
+  const streams = Array.from({ length: STREAMS }, (_, index) => openStream(index, urls));
+  await vendors.primary.until((stats) => stats.openStreams === STREAMS, 30_000);
+
+  let isOver = false;
+  const smallCalls = callMeanwhile(urls, () => isOver);
+  left = [...broker.apis, ...broker.workers];
+  const leaving = await replaceAll(running);
+  openWhenReplaced = vendors.primary.stats().openStreams;
+  seen = await Promise.all(streams);
+  await Promise.all(leaving);
+  isOver = true;
+  small = await smallCalls;
+}, 120_000);
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+const promptOf = (index: number) => `Stream ${index}.`;
+/** Those of the API process that is killed early. */
+const isKeyed = (index: number) => index % 2 === 0;
+
+function openStream(index: number, urls: () => string[]): Promise<Seen> {
+  const protocol = SPOKEN[Math.floor(index / 2) % SPOKEN.length]!;
+  const errand: Errand = {
+    name: String(index),
+    protocol,
+    prompt: promptOf(index),
+    manner: 'stream',
+    key: isKeyed(index) ? `rolling-${index}` : null,
+    leavesAfterMs: null,
+    dropsAfterMs: null,
+    pauseMs: 0,
+  };
+  const pickApi = (other: string | null) =>
+    other === null ? urls()[index % 2]! : (urls().find((url) => url !== other) ?? null);
+  return runErrand({ pickApi, key: TEST_KEY, model: 'solo' }, errand);
+}
+
+/** Gives, for each process, the end of its leaving. */
+async function replaceAll(running: TestProcess[]): Promise<Promise<void>[]> {
+  const [early, patient] = [...running];
+  running.push(await broker.startApi());
+  running.splice(running.indexOf(early!), 1);
+  const leaving = [early!.stop()];
+  const tooLate = setTimeout(() => early!.child.kill('SIGKILL'), IMPATIENCE_MS);
+  await leaving[0];
+  clearTimeout(tooLate);
+
+  running.push(await broker.startApi());
+  running.splice(running.indexOf(patient!), 1);
+  leaving.push(patient!.stop());
+  for (const worker of [...broker.workers]) {
+    await broker.startWorker();
+    leaving.push(worker.stop());
+  }
+  return leaving;
+}
+
+async function callMeanwhile(urls: () => string[], isOver: () => boolean): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (let index = 0; !isOver(); index++) {
+    const [api] = urls().slice(-1);
+    answers.push(await ask(api!, { prompt: `[[sim pace=0]] Meanwhile ${index}.` }));
+    await new Promise((resolve) => setTimeout(resolve, SMALL_CALL_EVERY_MS));
+  }
+  return answers;
+}
+
+test('every process was replaced while the streams ran', () => {
+  expect(openWhenReplaced).toBe(STREAMS);
+  const [early, ...others] = left.map(({ child }) => child.exitCode ?? child.signalCode);
+  expect(early).toBe('SIGKILL');
+  expect(others).toEqual(others.map(() => 0));
+});
+
+test('what the clients received: whole answers, each the vendor’s own words', async () => {
+  for (const [index, one] of seen.entries()) {
+    const { text } = await ask(vendors.secondary.url, { prompt: promptOf(index) });
+    checkText(one, SPOKEN_PROTOCOLS['openai-chat'].readWhole(text));
+    expect({ name: one.errand.name, ending: one.ending, violations: one.violations }).toEqual({
+      name: String(index),
+      ending: 'whole',
+      violations: [],
+    });
+    expect(one.breaks.length).toBe(isKeyed(index) ? 1 : 0);
+    if (isKeyed(index)) expect(one.replayed).toBe(true);
+  }
+  expect(small.length).toBeGreaterThan(10);
+  expect(small.map(({ status }) => status)).toEqual(small.map(() => 200));
+});
+
+test('what was billed: one call for each, and no entry is missing', async () => {
+  await booksClosed(broker);
+  const rows = await ledgerRows(broker);
+  expect(vendors.primary.stats().calls).toBe(STREAMS + small.length);
+  expect(rows.map(({ attempt, state, outcome }) => `${attempt} ${state} ${outcome}`)).toEqual(
+    rows.map(() => '1 settled ok'),
+  );
+  expect(rows).toHaveLength(STREAMS + small.length);
+  expectLedgerEqualsBill(rows, vendors);
+});

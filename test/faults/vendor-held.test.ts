@@ -1,0 +1,120 @@
+// An operator holds a vendor in the middle of traffic: nobody asks it, what runs goes on, what waits waits or is answered
+// by somebody else. Released, it is asked again at once and never above its limit.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { admin } from '#test/support/admin.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { readChatStream } from '#test/support/chat-stream.ts';
+import { ask, openAnswer } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
+import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+/** Of the broker and of the vendor itself, which refuses whoever is too many. */
+const CONCURRENCY = 10;
+const WAITING = 150;
+/** A hold is in every process's picture after half a second. */
+const SEEN_MS = 700;
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12, firstTokenMs: 30 });
+  vendors.primary.change({ concurrency: CONCURRENCY });
+  const configuration = vendorConfiguration(vendors, { limits: { concurrency: CONCURRENCY } });
+  Object.assign(configuration.models!, {
+    first: { deployments: [deployment('primary', 'first')] },
+    other: { deployments: [deployment('primary', 'other')] },
+  });
+  broker = await startBroker({ configuration, workers: 2, apis: 2 });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+const isSeen = () => new Promise((resolve) => setTimeout(resolve, SEEN_MS));
+const calls = () => vendors.primary.stats().calls;
+const hold = async (what: object) => {
+  expect((await admin(broker, 'POST', '/holds', { reason: 'maintenance', ...what })).status).toBe(201);
+  await isSeen();
+};
+
+test('what the clients received: running streams to their end, answers of others, and their own after the release', async () => {
+  const running = openAnswer(broker.url, { stream: true, prompt: '[[sim tokens=60 pace=50]] running' });
+  await waitFor('some tokens', () => readChatStream(running.text).tokens > 3);
+  // Traffic that goes on while the hold is made: some of it is in a worker's slot at that moment.
+  const during = Array.from({ length: 20 }, (_, index) => ask(broker.url, { prompt: `during ${index}` }));
+  await hold({ provider: 'primary' });
+  const before = calls();
+
+  const waiting = Array.from({ length: WAITING }, (_, index) =>
+    ask(String(broker.apis[index % 2]!.details.url), { prompt: `waits ${index}` }),
+  );
+  const elsewhere = await ask(broker.url, { model: 'pair', prompt: 'Somebody else, please.' });
+  expect(elsewhere).toMatchObject({ status: 200, headers: { 'x-sluice-provider': 'secondary' } });
+  expect(readChatStream((await running.ended).text)).toMatchObject({ tokens: 60, isDone: true, error: null });
+
+  const accepted = JSON.parse((await ask(broker.url, { prompt: 'later', headers: { prefer: 'respond-async' } })).text);
+  const shown = await waitFor('it to wait for the release', async () => {
+    const answer = await fetch(`${broker.url}/v1/requests/${accepted.id}`, {
+      headers: { authorization: 'Bearer sk-sluice-test' },
+    });
+    const json = (await answer.json()) as { status: string; queue?: { waits_for: string | null } };
+    return json.queue?.waits_for === 'provider:primary' ? json : null;
+  });
+  expect(shown.status).toBe('queued');
+  expect(calls()).toBe(before);
+
+  const ready = (await (await fetch(`${broker.url}/readyz`)).json()) as { status: string; holds: object[] };
+  expect(ready).toMatchObject({ status: 'ready', holds: [{ name: 'provider:primary', reason: 'maintenance' }] });
+  expect(await (await fetch(`${broker.url}/metrics`)).text()).toContain('sluice_held{name="provider:primary"} 1');
+  const listed = (await (
+    await fetch(`${broker.url}/v1/models`, { headers: { authorization: 'Bearer sk-sluice-test' } })
+  ).json()) as { data: { id: string }[] };
+  expect(listed.data.map(({ id }) => id)).toContain('solo');
+
+  const releasedAtMs = Date.now();
+  expect((await admin(broker, 'DELETE', '/holds/primary')).json).toEqual({ name: 'provider:primary', released: true });
+  const answers = await Promise.all([...during, ...waiting]);
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  // They have not waited for the half minute after which a worker looks by itself.
+  expect(Date.now() - releasedAtMs).toBeLessThan(10_000);
+  const { timeline } = await requestRow(broker, accepted.id);
+  expect(
+    (JSON.parse(timeline) as { kind: string; reason?: string }[]).map(({ kind, reason }) => `${kind} ${reason}`),
+  ).toContain('hold provider:primary');
+  expect(vendors.primary.stats().rateLimited).toBe(0);
+}, 60_000);
+
+test('a deployment is held by itself', async () => {
+  await hold({ deployment: 'primary/first' });
+  const held = ask(broker.url, { model: 'first', prompt: 'held', headers: { 'x-sluice-deadline-ms': '2500' } });
+  expect((await ask(broker.url, { model: 'other', prompt: 'not held' })).status).toBe(200);
+  // Nobody knows for how long: it is waited for as long as the client waits.
+  const answer = await held;
+  expect(answer.status).toBe(408);
+  expect(answer.durationMs).toBeGreaterThan(2_000);
+  expect((await admin(broker, 'DELETE', `/holds/${encodeURIComponent('deployment:primary/first')}`)).status).toBe(200);
+  await isSeen();
+  expect((await ask(broker.url, { model: 'first', prompt: 'released' })).status).toBe(200);
+});
+
+test('what cannot be held or released is said', async () => {
+  expect((await admin(broker, 'POST', '/holds', { provider: 'nobody' })).json).toMatchObject({
+    error: { code: 'invalid_value', message: expect.stringContaining('primary, secondary') },
+  });
+  expect((await admin(broker, 'POST', '/holds', { provider: 'primary', deployment: 'primary/solo' })).status).toBe(400);
+  expect((await admin(broker, 'DELETE', '/holds/primary')).status).toBe(404);
+  expect((await admin(broker, 'GET', '/holds')).json).toEqual({ data: [] });
+});
+
+test('what was billed: every call, and nothing else', async () => {
+  await booksClosed(broker);
+  expectLedgerEqualsBill(await ledgerRows(broker), vendors);
+});
+
+test('what happens to the next request: it is answered, and nobody stands in a line', async () => {
+  expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
+  expect(await broker.redis.client.keys('{sluice}:line:*')).toEqual([]);
+});

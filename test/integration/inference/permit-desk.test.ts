@@ -1,0 +1,116 @@
+// Symptom: after a burst that was turned away, requests that came later waited up to three seconds for a permit that was
+// free. Cause: everyone who asked the limiter stood in its room, and only the first in line left it. Fix: whoever has
+// asked leaves when it goes.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createFailure } from '#src/contracts/failure.ts';
+import type { Scope } from '#src/contracts/scope.ts';
+import { createLimiter, type Limiter, type Permit, type PermitRequest } from '#src/limits/limiter.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { waitFor } from '#test/support/wait.ts';
+import { Cancellation } from '#workers/inference/active-requests.ts';
+import { createPermitDesk, type PermitDesk } from '#workers/inference/permit-desk.ts';
+
+const keyspace = createKeyspace('test');
+const scope: Scope = { name: 'deployment:a', limits: { concurrency: 1 } };
+let redis: TestRedis;
+let limiter: Limiter;
+let desk: PermitDesk;
+let errors: Error[];
+let counter = 0;
+
+beforeAll(async () => {
+  redis = await startTestRedis();
+  limiter = createLimiter(redis.client, keyspace);
+});
+afterAll(() => redis.stop());
+beforeEach(async () => {
+  await redis.client.flushall();
+  errors = [];
+  desk = createPermitDesk(limiter, (error) => errors.push(error));
+});
+
+function request(): PermitRequest {
+  counter += 1;
+  const requestId = `req_${counter}`;
+  const attemptId = `${requestId}.1`;
+  return {
+    attemptId,
+    requestId,
+    scopes: [scope],
+    acceptedAtMs: counter,
+    isBatch: false,
+    tokens: 0,
+    unsettledEntry: '{}',
+  };
+}
+
+async function takeOnly(): Promise<Permit> {
+  const decision = await limiter.acquire(request());
+  if (decision.kind !== 'granted') throw new Error('expected a permit');
+  return decision.permit;
+}
+
+const inRoom = () => redis.client.zcard(keyspace.scope(scope.name).room);
+const roomIsEmpty = () => waitFor('the room to be empty', async () => (await inRoom()) === 0);
+const acquire = (patienceMs: number, cancellation = new Cancellation()) =>
+  desk.acquire('a interactive', request(), patienceMs, cancellation);
+
+test('those who ask at once and are turned away leave no one behind in the room', async () => {
+  const held = await takeOnly();
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => acquire(10)));
+  expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(['too-long']));
+  await roomIsEmpty();
+  await limiter.settle(held, { usedTokens: 0, entry: null });
+  expect(await limiter.acquire(request())).toMatchObject({ kind: 'granted' });
+});
+
+test('those who are stopped while they wait leave as well', async () => {
+  await takeOnly();
+  const cancellations = Array.from({ length: 20 }, () => new Cancellation());
+  const waiting = cancellations.map((cancellation) => acquire(60_000, cancellation));
+  await waitFor('all to stand in the room', async () => (await inRoom()) === 20);
+  for (const cancellation of cancellations) cancellation.abort(createFailure('request_cancelled', 'Gone.'));
+  const outcomes = await Promise.all(waiting);
+  expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(['stopped']));
+  await roomIsEmpty();
+});
+
+describe('stopped while the limiter is asked', () => {
+  /** Stops the request when its answer is on the way. */
+  function stoppingDesk(cancellation: Cancellation, atCall: number): PermitDesk {
+    let calls = 0;
+    return createPermitDesk(
+      {
+        ...limiter,
+        async acquire(asked) {
+          calls += 1;
+          const isLast = calls === atCall;
+          const decision = limiter.acquire(asked);
+          if (isLast) cancellation.abort(createFailure('request_cancelled', 'Gone.'));
+          return decision;
+        },
+      },
+      (error) => errors.push(error),
+    );
+  }
+
+  test.each([1, 2])('for the %ith time: it stands in no room afterwards', async (atCall) => {
+    await takeOnly();
+    const cancellation = new Cancellation();
+    desk = stoppingDesk(cancellation, atCall);
+    expect(await acquire(60_000, cancellation)).toEqual({ kind: 'stopped' });
+    await roomIsEmpty();
+  });
+});
+
+test('a Redis that refuses is told of and ends no process', async () => {
+  await takeOnly();
+  const refusing: Limiter = {
+    ...limiter,
+    leave: () => Promise.reject(new Error('OOM')),
+  };
+  desk = createPermitDesk(refusing, (error) => errors.push(error));
+  expect(await acquire(10)).toMatchObject({ kind: 'too-long' });
+  await waitFor('the error', async () => errors.some(({ message }) => message === 'OOM'));
+});

@@ -1,0 +1,94 @@
+import { beforeEach, expect, test } from 'vitest';
+import { createFailure } from '#src/contracts/failure.ts';
+import type { LedgerEntry, LedgerMessage } from '#src/contracts/ledger-entry.ts';
+import { CONTRACT_VERSION, NO_PROGRESS, type RequestSpec } from '#src/contracts/request-record.ts';
+import type { RouteStep } from '#src/contracts/route-plan.ts';
+import { type BookKeepers, createBooks, type RequestEnding } from '#src/ledger/books.ts';
+
+const step = { provider: 'a', deployment: 'a/b', upstreamModel: 'b' } as RouteStep;
+const spec: RequestSpec = {
+  version: CONTRACT_VERSION,
+  requestId: 'req_1',
+  keyId: 'key_1',
+  keyScope: null,
+  budgetHold: { account: 'key_1:2026-11-01', units: 900 },
+  protocol: 'openai-chat',
+  model: 'm',
+  lane: 'interactive',
+  isStream: false,
+  usageDelivery: 'none',
+  forwardedHeaders: {},
+  choices: 1,
+  plan: { steps: [step] },
+  acceptedAtMs: 1,
+  deadlineAtMs: 60_000,
+  inbox: 'api_1',
+  lifetime: 'client',
+  retentionMs: 60_000,
+  estimatedInputTokens: 1,
+  estimatedOutputTokens: 1,
+};
+/** Two calls, three ten-thousandths of a dollar and a bit. */
+const progress = { ...NO_PROGRESS, calls: 2, costPicoUsd: '300000001' };
+
+let appended: LedgerMessage[];
+let settled: unknown[];
+let left: unknown[];
+let errors: Error[];
+let keepers: BookKeepers;
+
+beforeEach(() => {
+  [appended, settled, left, errors] = [[], [], [], []];
+  keepers = {
+    ledger: { append: async (message) => void appended.push(JSON.parse(message) as LedgerMessage) },
+    budgets: { settle: async (...settlement) => void settled.push(settlement) },
+    lines: { forget: async ({ requestId }, { deployment }) => void left.push([requestId, deployment]) },
+    onError: (error) => errors.push(error),
+  };
+});
+
+const close = (ending: Partial<RequestEnding>, append?: (message: string) => Promise<void>) =>
+  createBooks(keepers).close({ spec, progress, failure: null, answeredBy: step, waitedAt: null, ...ending }, append);
+
+test('an answered request is charged what it cost, rounded up once', async () => {
+  await close({});
+  expect(appended).toMatchObject([
+    { request: { outcome: 'ok', provider: 'a', upstreamModel: 'b', attempts: 2, chargeUnits: 4 } },
+  ]);
+  expect(settled).toEqual([[spec.budgetHold, 'req_1', 4]]);
+  expect(left).toEqual([]);
+});
+
+test('its last attempt goes the same way, whichever that is', async () => {
+  const attempt = { requestId: 'req_1', attempt: 2 } as LedgerEntry;
+  const taken: LedgerMessage[] = [];
+  await close({ attempt }, async (message) => void taken.push(JSON.parse(message) as LedgerMessage));
+  expect(taken).toMatchObject([{ attempt: { attempt: 2 }, request: { outcome: 'ok' } }]);
+  expect(appended).toEqual([]);
+  expect(settled).toHaveLength(1);
+});
+
+test('a request that failed while it waited leaves its lines, and is kept for the operator', async () => {
+  const failure = createFailure('worker_lost', 'Gone.');
+  await close({ failure, answeredBy: null, waitedAt: step });
+  expect(left).toEqual([['req_1', 'a/b']]);
+  expect(appended).toMatchObject([
+    { request: { outcome: 'worker_lost', provider: null }, deadLetter: { failure, spec: { requestId: 'req_1' } } },
+  ]);
+});
+
+test('a request that its client took back is no dead letter', async () => {
+  await close({ failure: createFailure('request_cancelled', 'Gone.'), answeredBy: null });
+  expect(appended[0]).not.toHaveProperty('deadLetter');
+});
+
+test('a line that cannot be left holds nothing up', async () => {
+  keepers.lines.forget = () => Promise.reject(new Error('away'));
+  await close({ waitedAt: step });
+  expect(appended).toHaveLength(1);
+  expect(errors).toHaveLength(1);
+});
+
+test('a ledger that does not take it is said to the caller, who comes again', async () => {
+  await expect(close({}, () => Promise.reject(new Error('away')))).rejects.toThrow('away');
+});

@@ -1,0 +1,71 @@
+// Gathers lines that can share a chunk. Only their places are kept: what is sent is read from the input again.
+import type { OpenLine } from '#src/batches/run-position.ts';
+import type { RunnableLine } from '../line-runner.ts';
+import { keyOf, type NativeTarget } from './native-line.ts';
+
+export interface GatheredLine extends OpenLine {
+  customId: string;
+}
+
+export interface LineGroup {
+  target: NativeTarget;
+  lines: GatheredLine[];
+}
+
+export interface PackerLimits {
+  lines: number;
+  bytes: number;
+}
+
+interface OpenGroup extends LineGroup {
+  bytes: number;
+  firstAtMs: number;
+  lastAtMs: number;
+}
+
+/** No line has come for so long: the file is at its end, or the vendor has as many as it may have. */
+const IDLE_MS = 1_000;
+/** Lines that trickle in between others are not held back for longer. */
+const LONGEST_MS = 60_000;
+
+export class LinePacker {
+  readonly #limits: PackerLimits;
+  readonly #onFull: (group: LineGroup) => void;
+  readonly #groups = new Map<string, OpenGroup>();
+
+  constructor(limits: PackerLimits, onFull: (group: LineGroup) => void) {
+    this.#limits = limits;
+    this.#onFull = onFull;
+  }
+
+  add(target: NativeTarget, { number, offset, length, customId }: RunnableLine, nowMs = Date.now()): void {
+    const key = keyOf(target);
+    const group = this.#groups.get(key) ?? { target, lines: [], bytes: 0, firstAtMs: nowMs, lastAtMs: nowMs };
+    this.#groups.set(key, group);
+    group.lines.push({ number, offset, length, customId });
+    group.bytes += length;
+    group.lastAtMs = nowMs;
+    const { limits } = target.protocol;
+    const isFull = group.lines.length >= Math.min(this.#limits.lines, limits.lines);
+    if (isFull || group.bytes >= Math.min(this.#limits.bytes, limits.bytes)) this.#flush(key, group);
+  }
+
+  /** Groups that have waited long enough. */
+  flushDue(nowMs = Date.now()): void {
+    for (const [key, group] of [...this.#groups]) {
+      if (nowMs - group.lastAtMs >= IDLE_MS || nowMs - group.firstAtMs >= LONGEST_MS) this.#flush(key, group);
+    }
+  }
+
+  /** Everything that waits, which will not be handed over any more. */
+  takeAll(): GatheredLine[] {
+    const lines = [...this.#groups.values()].flatMap((group) => group.lines);
+    this.#groups.clear();
+    return lines;
+  }
+
+  #flush(key: string, { target, lines }: OpenGroup): void {
+    this.#groups.delete(key);
+    this.#onFull({ target, lines });
+  }
+}

@@ -1,0 +1,154 @@
+// ended and abandoned: results and books. Every line of the chunk is booked each time, also those that an earlier owner
+// has stored: the books take each attempt once, and the key's budget is settled by their sum.
+import type { OpenLine } from '#src/batches/run-position.ts';
+import { encodeMessage } from '#src/ledger/messages.ts';
+import type { VendorBatch, VendorLine } from '#src/protocols/batch-protocol.ts';
+import { requestIdOf } from '../line-request.ts';
+import type { RunnableLine } from '../line-runner.ts';
+import { accessOf, askVendor, type ChunkTask, type Wait } from './chunk-task.ts';
+import { fetchResults } from './fetch-results.ts';
+import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
+import { estimateLine, type SettledLine, type SettleInput, settleLine } from './settle-lines.ts';
+
+const LINES_AT_ONCE = 100;
+const ATTACH_MS = 200;
+const RETRY_MS = 1_000;
+
+export async function takeResults(task: ChunkTask): Promise<Wait> {
+  const { target } = task;
+  if (!isAttached(task)) return ATTACH_MS;
+  if (target === null) return bookEstimates(task);
+  const batch = await readBatch(task, target);
+  if (batch === null) return RETRY_MS;
+  if (batch.fault !== null) {
+    const { logger } = task.host.context;
+    logger.warn({ chunk: task.chunk.id, vendor_batch: batch.id, fault: batch.fault }, 'a vendor refused a batch');
+    task.host.onRefused(keyOf(target));
+  }
+  const charge = await readAll(task, target, batch);
+  if (charge === null) return null;
+  await settleBudget(task, charge);
+  return giveBack(task, NATIVE_TRY + 1);
+}
+
+/** The feeder brings the lines one by one. Those that a stopped batch had not read come never. */
+function isAttached({ pending, attached, isStopping, resumedBefore }: ChunkTask): boolean {
+  for (const number of pending) {
+    if (!attached.has(number) && (!isStopping || number < resumedBefore)) return false;
+  }
+  return true;
+}
+
+async function readBatch(task: ChunkTask, target: NativeTarget): Promise<VendorBatch | null> {
+  const answer = await askVendor(task, target, (protocol, id) => protocol.retrieve(id));
+  return answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
+}
+
+/** Charge units of all lines; null when another owner goes on. */
+async function readAll(task: ChunkTask, target: NativeTarget, batch: VendorBatch): Promise<number | null> {
+  const { context, origin } = task.host;
+  const { max_answer_bytes: maxLineBytes } = context.configuration.workers;
+  const places = new Map(task.chunk.lines.map((line) => [requestIdOf(origin, line.number, NATIVE_TRY), line]));
+  const results = fetchResults(context.native.vendors, accessOf(target), target.protocol, batch, maxLineBytes);
+  let charge = 0;
+  for await (const group of groups(results)) {
+    await task.host.drained();
+    if (task.isLetGo) return null;
+    const known = group.flatMap((result) => {
+      const place = places.get(result.id);
+      // Of a line that is there twice the first result counts.
+      places.delete(result.id);
+      return place === undefined ? [] : [{ place, result }];
+    });
+    const settled = await Promise.all(
+      known.map(async ({ place, result }) => settleLine(inputOf(task, target), await task.host.reload(place), result)),
+    );
+    charge += await write(task, settled);
+  }
+  return charge;
+}
+
+async function* groups(results: AsyncIterable<VendorLine>): AsyncGenerator<VendorLine[]> {
+  let group: VendorLine[] = [];
+  for await (const result of results) {
+    group.push(result);
+    if (group.length < LINES_AT_ONCE) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
+
+function inputOf({ host, chunk }: ChunkTask, target: NativeTarget): SettleInput {
+  return { context: host.context, origin: host.origin, target, chunk };
+}
+
+/** Order matters here: a line is in the books before its result is stored, after which nobody would look at it again. */
+async function write(task: ChunkTask, settled: readonly SettledLine[]): Promise<number> {
+  await append(task, settled);
+  let charge = 0;
+  for (const { line, result, chargeUnits } of settled) {
+    charge += chargeUnits;
+    if (result === null || !task.attached.has(line.number)) continue;
+    task.attached.delete(line.number);
+    task.pending.delete(line.number);
+    task.unstored.add(line.number);
+    task.host.onResult(line, result);
+  }
+  return charge;
+}
+
+/** Redis may be away: nothing is lost by waiting for it. */
+async function append(task: ChunkTask, settled: readonly SettledLine[]): Promise<void> {
+  const { ledger, logger } = task.host.context;
+  let left = settled.flatMap(({ message }) => (message === null ? [] : [encodeMessage(message)]));
+  while (left.length > 0 && !task.isLetGo) {
+    const results = await Promise.allSettled(left.map((message) => ledger.append(message)));
+    left = left.filter((_, index) => results[index]!.status === 'rejected');
+    if (left.length === 0) return;
+    logger.warn({ messages: left.length }, 'the books wait: Redis did not take them');
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+async function settleBudget({ chunk, host }: ChunkTask, charge: number): Promise<void> {
+  if (chunk.hold !== null) await host.context.budgets.settle(chunk.hold, chunk.id, charge);
+}
+
+/** Lines that have no result run as ordinary requests. */
+function giveBack(task: ChunkTask, firstTry: number): Wait {
+  const numbers = [...task.attached.keys()];
+  for (const number of numbers) {
+    task.attached.delete(number);
+    task.pending.delete(number);
+    task.unstored.add(number);
+  }
+  if (numbers.length > 0) task.host.onReturned(numbers, firstTry);
+  return null;
+}
+
+/** Nobody knows what the vendor does with it: its lines are booked by estimate, and run as ordinary requests. */
+export async function abandon(task: ChunkTask): Promise<Wait> {
+  return isAttached(task) ? bookEstimates(task) : ATTACH_MS;
+}
+
+/** The vendor never had it: nothing is owed. */
+export async function takeBack(task: ChunkTask): Promise<Wait> {
+  if (!isAttached(task)) return ATTACH_MS;
+  await settleBudget(task, 0);
+  return giveBack(task, task.isWritten ? NATIVE_TRY + 1 : NATIVE_TRY);
+}
+
+async function bookEstimates(task: ChunkTask): Promise<Wait> {
+  const { target, chunk, host } = task;
+  let charge = 0;
+  for (let from = 0; target !== null && from < chunk.lines.length; from += LINES_AT_ONCE) {
+    const places: readonly OpenLine[] = chunk.lines.slice(from, from + LINES_AT_ONCE);
+    const lines: RunnableLine[] = await Promise.all(places.map(host.reload));
+    const settled = lines.map((line) => estimateLine(inputOf(task, target), line));
+    await append(task, settled);
+    charge += settled.reduce((sum, { chargeUnits }) => sum + chargeUnits, 0);
+  }
+  await settleBudget(task, charge);
+  return giveBack(task, NATIVE_TRY + 1);
+}
