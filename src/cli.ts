@@ -73,20 +73,20 @@ program
   .option('--no-ledger', 'do not write the ledger in this process')
   .option('--no-batches', 'do not run batches in this process')
   .option('--no-webhooks', 'do not deliver webhooks in this process')
-  .option('--health-port <port>', 'serve /healthz and /metrics on this port of loopback', wholeNumber)
-  .action(
-    (options: { provider?: string[]; ledger: boolean; batches: boolean; webhooks: boolean; healthPort?: number }) =>
-      runProcess(
-        'workers/inference.ts',
-        [
-          ...(options.provider ?? []).flatMap((name) => ['--provider', name]),
-          ...(options.ledger ? [] : ['--no-ledger']),
-          ...(options.batches ? [] : ['--no-batches']),
-          ...(options.webhooks ? [] : ['--no-webhooks']),
-          ...(options.healthPort === undefined ? [] : ['--health-port', String(options.healthPort)]),
-        ],
-        childVariables(environmentFor()),
-      ),
+  .option('--health-port <port>', 'serve /healthz and /metrics on this port', wholeNumber)
+  .option('--health-host <address>', 'and on this address (default: HOST, else loopback)')
+  .action((options: HealthOptions & { provider?: string[]; ledger: boolean; batches: boolean; webhooks: boolean }) =>
+    runProcess(
+      'workers/inference.ts',
+      [
+        ...(options.provider ?? []).flatMap((name) => ['--provider', name]),
+        ...(options.ledger ? [] : ['--no-ledger']),
+        ...(options.batches ? [] : ['--no-batches']),
+        ...(options.webhooks ? [] : ['--no-webhooks']),
+        ...healthArguments(options),
+      ],
+      childVariables(environmentFor()),
+    ),
   );
 
 program

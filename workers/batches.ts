@@ -7,12 +7,12 @@ import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { startBatches } from './batches/start-batches.ts';
-import { startHealthServer } from './support/health-server.ts';
+import { HEALTH_OPTIONS, readHealthAddress, startHealthServer } from './support/health-server.ts';
 
 const SHUTDOWN_LIMIT_MS = 15_000;
 
 runMain(async () => {
-  const { values } = parseArgs({ options: { 'health-port': { type: 'string' } } });
+  const { values } = parseArgs({ options: HEALTH_OPTIONS });
   const runtime = loadRuntime();
   const { configuration, environment } = runtime;
   const logger = createLogger({ level: environment.logLevel, role: 'batches', instance: String(process.pid) });
@@ -20,8 +20,8 @@ runMain(async () => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const batches = await startBatches(runtime, requireRedis(runtime), keyspace, logger, registry);
-  const port = values['health-port'];
-  const health = port === undefined ? null : await startHealthServer(Number(port), registry);
+  const where = readHealthAddress(values, environment.host);
+  const health = where && (await startHealthServer({ ...where, registry, signs: { engine: batches.silentMs } }));
   logger.info({ instance: batches.instanceId }, 'running batches');
 
   const lifecycle = manageLifecycle(logger, SHUTDOWN_LIMIT_MS, async () => {

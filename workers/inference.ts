@@ -41,7 +41,7 @@ import { createJobProcessor } from './inference/process-job.ts';
 import { startPulse } from './inference/pulse.ts';
 import { createUpstream } from './inference/upstream.ts';
 import { deliverWebhooks } from './support/deliver-webhooks.ts';
-import { startHealthServer } from './support/health-server.ts';
+import { HEALTH_OPTIONS, readHealthAddress, startHealthServer } from './support/health-server.ts';
 import { startJanitor } from './support/janitor.ts';
 import { startLedger } from './support/start-ledger.ts';
 
@@ -54,7 +54,7 @@ interface Options {
   hasLedger: boolean;
   hasBatches: boolean;
   hasWebhooks: boolean;
-  healthPort: number | null;
+  health: ReturnType<typeof readHealthAddress>;
 }
 
 runMain(async () => {
@@ -119,7 +119,11 @@ runMain(async () => {
   const webhooks = options.hasWebhooks ? await deliverWebhooks(runtime, workerId, logger, metrics.registry) : null;
   const batches = options.hasBatches ? await startBatches(runtime, address, keyspace, logger, metrics.registry) : null;
   const consumers = startPools(runtime, options.providers, context, redis, keyspace, onError);
-  const health = options.healthPort === null ? null : await startHealthServer(options.healthPort, metrics.registry);
+  const signs = {
+    heartbeat: pulse.silentMs,
+    queues: () => Math.max(0, ...consumers.map((consumer) => consumer.silentMs())),
+  };
+  const health = options.health && (await startHealthServer({ ...options.health, registry: metrics.registry, signs }));
   logger.info({ providers: options.providers.map(({ name }) => name) }, 'working');
 
   const graceMs = configuration.server.shutdown_grace_ms;
@@ -182,7 +186,7 @@ function readOptions(runtime: Runtime): Options {
       'no-ledger': { type: 'boolean', default: false },
       'no-batches': { type: 'boolean', default: false },
       'no-webhooks': { type: 'boolean', default: false },
-      'health-port': { type: 'string' },
+      ...HEALTH_OPTIONS,
     },
   });
   const known = [...runtime.catalogue.providers.values()];
@@ -201,6 +205,6 @@ function readOptions(runtime: Runtime): Options {
     hasBatches: !values['no-batches'],
     // Without a ledger to write, a worker can do without SQL.
     hasWebhooks: !values['no-webhooks'] && !values['no-ledger'],
-    healthPort: values['health-port'] === undefined ? null : Number(values['health-port']),
+    health: readHealthAddress(values, runtime.environment.host),
   };
 }

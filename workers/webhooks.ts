@@ -7,19 +7,19 @@ import { createInstanceId } from '#src/contracts/ids.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { deliverWebhooks } from './support/deliver-webhooks.ts';
-import { startHealthServer } from './support/health-server.ts';
+import { HEALTH_OPTIONS, readHealthAddress, startHealthServer } from './support/health-server.ts';
 
 const SHUTDOWN_MARGIN_MS = 5_000;
 
 runMain(async () => {
   const runtime = loadRuntime();
-  const { values } = parseArgs({ options: { 'health-port': { type: 'string' } } });
+  const { values } = parseArgs({ options: HEALTH_OPTIONS });
   const workerId = createInstanceId('worker');
   const logger = createLogger({ level: runtime.environment.logLevel, role: 'webhooks', instance: workerId });
   const registry = new Registry();
-  const port = values['health-port'];
-  const health = port === undefined ? null : await startHealthServer(Number(port), registry);
   const webhooks = await deliverWebhooks(runtime, workerId, logger, registry);
+  const where = readHealthAddress(values, runtime.environment.host);
+  const health = where && (await startHealthServer({ ...where, registry, signs: { deliveries: webhooks.silentMs } }));
   logger.info('delivering webhooks');
   const limitMs = runtime.configuration.webhooks.timeout_ms + SHUTDOWN_MARGIN_MS;
   const lifecycle = manageLifecycle(logger, limitMs, async () => {

@@ -21,7 +21,7 @@ export interface Fleet {
   readonly kills: readonly Kill[];
   /** URLs of the API processes that run. */
   apiUrls(): string[];
-  /** One of those that run, chosen by chance; resolves at once. */
+  /** One of those that run, chosen by chance; nobody where each is the last of its kind: a slow machine starts slowly. */
   killOne(random: Random): void;
   /** Redis dies, is away for so long, and comes back with what its file has. */
   restartRedis(awayMs: number): Promise<void>;
@@ -59,7 +59,8 @@ export function createFleet(broker: TestBroker): Fleet {
     apiUrls: () => slots.flatMap(({ what, running }) => (what === 'api' && running !== null ? [urlOf(running)] : [])),
     killOne(random) {
       const alive = slots.filter(({ running }) => running !== null);
-      const slot = alive[Math.floor(nextFraction(random) * alive.length)];
+      const spare = alive.filter(({ what }) => alive.filter((other) => other.what === what).length > 1);
+      const slot = spare[Math.floor(nextFraction(random) * spare.length)];
       if (slot === undefined) return;
       const victim = slot.running!;
       const kill = { what: slot.what, url: slot.what === 'api' ? urlOf(victim) : null, atMs: Date.now(), untilMs: 0 };

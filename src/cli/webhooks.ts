@@ -85,13 +85,10 @@ export function webhooksCommand(host: WebhooksHost): Command {
   webhooks
     .command('run')
     .description('a process that only delivers; workers do it otherwise (sluice worker --no-webhooks)')
-    .option('--health-port <port>', 'serve /healthz and /metrics on this port of loopback')
-    .action((options: { healthPort?: string }) =>
-      runProcess(
-        'workers/webhooks.ts',
-        options.healthPort === undefined ? [] : ['--health-port', options.healthPort],
-        host.childVariables(host.environment()),
-      ),
+    .option('--health-port <port>', 'serve /healthz and /metrics on this port')
+    .option('--health-host <address>', 'and on this address (default: HOST, else loopback)')
+    .action((options: HealthOptions) =>
+      runProcess('workers/webhooks.ts', healthArguments(options), host.childVariables(host.environment())),
     );
   return webhooks;
 }

@@ -188,7 +188,7 @@ const server = z.strictObject({
 
 const workers = z.strictObject({
   slots: positive.default(512).describe('Interactive requests one process works on at once, per provider.'),
-  batch_slots: positive.default(128).describe('The same for the batch lane.'),
+  batch_slots: positive.default(512).describe('The same for the batch lane, at most: as many as the event loop bears.'),
   max_answer_bytes: positive.default(64 * 1024 * 1024).describe('A vendor’s answer that is larger is given up.'),
 });
 

@@ -21,17 +21,23 @@ export interface ReceivedMessage {
 export interface LedgerReader {
   /** Messages that this reader has not acknowledged, its own unfinished ones first. Blocks up to `blockMs`. */
   read(limit: number, blockMs: number): Promise<ReceivedMessage[]>;
-  /** What was read and not acknowledged is read again: it could not be stored. */
-  rewind(): void;
+  /** What was read and not acknowledged is read again, after this time: it could not be stored. New ones go on coming. */
+  rewind(afterMs?: number): void;
   /** Stored in SQL: they leave the stream. */
   acknowledge(ids: readonly string[]): Promise<void>;
+  /** Reads no more. What it has not acknowledged is taken over by others. */
+  leave(): Promise<void>;
 }
 
 const GROUP = 'writers';
 /** A message another writer took and did not store within this time is taken over: twice as long as a death takes to show. */
 const CLAIM_AFTER_MS = 10_000;
 
+/** A reader asks every few seconds. */
+const SILENT_MS = 600_000;
+
 const acknowledgeScript = loadLuaScript(import.meta.url, './acknowledge.lua');
+const forgetReadersScript = loadLuaScript(import.meta.url, './forget-readers.lua');
 
 export function createLedgerStream(redis: RedisClient, keyspace: Keyspace): LedgerStream {
   return {
@@ -44,11 +50,15 @@ export function createLedgerStream(redis: RedisClient, keyspace: Keyspace): Ledg
 
 type StreamEntry = [id: string, fields: string[]];
 
-/** @param redis a connection of the reader's own: it blocks. */
+/**
+ * @param redis a connection of the reader's own: it blocks.
+ * @param silentMs a reader that has not asked for so long is forgotten, unless it left messages to take over.
+ */
 export async function createLedgerReader(
   redis: RedisClient,
   keyspace: Keyspace,
   reader: string,
+  silentMs: number = SILENT_MS,
 ): Promise<LedgerReader> {
   const stream = keyspace.ledgerStream;
   const createGroup = () =>
@@ -56,11 +66,12 @@ export async function createLedgerReader(
       if (!error.message.includes('BUSYGROUP')) throw error;
     });
   await createGroup();
-  let hasOwnBacklog = true;
+  /** When this reader's own unfinished messages are read; Infinity: there are none. */
+  let backlogAtMs = 0;
   let claimedAtMs = 0;
   // A reply that was lost with the connection has left its messages in this reader's name.
   redis.on('ready', () => {
-    hasOwnBacklog = true;
+    backlogAtMs = 0;
   });
 
   /** What this reader received and never acknowledged: after a crash of the process or an outage of SQL. */
@@ -69,17 +80,22 @@ export async function createLedgerReader(
     return entriesOf(reply);
   }
 
+  async function forgetReaders(leaving: string): Promise<void> {
+    await runScript(redis, forgetReadersScript, [stream], [GROUP, leaving, silentMs]);
+  }
+
   async function abandonedByOthers(limit: number): Promise<StreamEntry[]> {
     claimedAtMs = Date.now();
     const reply = await redis.xautoclaim(stream, GROUP, reader, CLAIM_AFTER_MS, '0', 'COUNT', limit);
+    await forgetReaders('');
     return (reply as [string, StreamEntry[]])[1].filter((entry) => entry !== null);
   }
 
   async function readNext(limit: number, blockMs: number): Promise<StreamEntry[]> {
-    if (hasOwnBacklog) {
+    if (Date.now() >= backlogAtMs) {
       const backlog = await ownBacklog(limit);
-      hasOwnBacklog = backlog.length > 0;
-      if (hasOwnBacklog) return backlog;
+      if (backlog.length > 0) return backlog;
+      backlogAtMs = Number.POSITIVE_INFINITY;
     }
     if (Date.now() - claimedAtMs > CLAIM_AFTER_MS) {
       const abandoned = await abandonedByOthers(limit);
@@ -92,7 +108,7 @@ export async function createLedgerReader(
       'COUNT',
       limit,
       'BLOCK',
-      blockMs,
+      Math.max(1, Math.min(blockMs, backlogAtMs - Date.now())),
       'STREAMS',
       stream,
       '>',
@@ -111,13 +127,14 @@ export async function createLedgerReader(
         return [];
       }
     },
-    rewind() {
-      hasOwnBacklog = true;
+    rewind(afterMs = 0) {
+      backlogAtMs = Date.now() + afterMs;
     },
     async acknowledge(ids) {
       if (ids.length === 0) return;
       await runScript(redis, acknowledgeScript, [stream], [GROUP, ...ids]);
     },
+    leave: () => forgetReaders(reader),
   };
 }
 

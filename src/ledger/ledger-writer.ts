@@ -3,7 +3,7 @@
 
 import type { LedgerMessage } from '../contracts/ledger-entry.ts';
 import type { LedgerStore } from './ledger-store.ts';
-import type { LedgerReader } from './ledger-stream.ts';
+import type { LedgerReader, ReceivedMessage } from './ledger-stream.ts';
 
 /** A transaction of this size takes SQLite a few milliseconds, during which its process does nothing else. */
 const BATCH_MESSAGES = 256;
@@ -13,6 +13,8 @@ const BLOCK_MS = 1_000;
 /** While SQL is away. */
 const RETRY_FIRST_MS = 250;
 const RETRY_LONGEST_MS = 10_000;
+
+const NONE: ReadonlySet<LedgerMessage> = new Set();
 
 export interface LedgerWriter {
   /** Stops after the batch at hand. */
@@ -27,14 +29,17 @@ export interface LedgerWriterOptions {
   onUnreadable: (raw: string) => void;
   onWritten?: (messages: number) => void;
   /**
-   * What else follows from an outcome: called after the books have these messages and before they leave the stream. When
-   * it rejects, all of them come again, so every part of it must be safe to repeat, and must not reject for ever.
+   * What else follows from an outcome: called after the books have these messages and before they leave the stream. Those
+   * that it gives back come again, after a growing time; when it rejects, all of them do. So every part of it must be safe
+   * to repeat, and must give up in the end.
    */
-  onOutcomes?: (messages: readonly LedgerMessage[]) => Promise<void>;
+  onOutcomes?: (messages: readonly LedgerMessage[]) => Promise<ReadonlySet<LedgerMessage>>;
 }
 
 export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
   const { reader, store, onError, onUnreadable, onWritten, onOutcomes } = options;
+  /** How often a message that is still to be followed has come, by its id. */
+  const tries = new Map<string, number>();
   let isStopping = false;
   let wake: () => void = () => undefined;
 
@@ -45,10 +50,22 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
     for (const { message, raw } of received) if (message === null) onUnreadable(raw);
     const messages = received.flatMap(({ message }) => (message === null ? [] : [message]));
     await store.insert(messages);
-    await onOutcomes?.(messages);
-    await reader.acknowledge(received.map(({ id }) => id));
-    onWritten?.(received.length);
+    const unfinished = (await onOutcomes?.(messages)) ?? NONE;
+    const isDone = ({ message }: ReceivedMessage) => message === null || !unfinished.has(message);
+    const done = received.filter(isDone);
+    await reader.acknowledge(done.map(({ id }) => id));
+    onWritten?.(done.length);
+    keepForLater(received, isDone);
     return received.length;
+  }
+
+  function keepForLater(received: readonly ReceivedMessage[], isDone: (message: ReceivedMessage) => boolean): void {
+    for (const message of received) {
+      if (isDone(message)) tries.delete(message.id);
+      else tries.set(message.id, (tries.get(message.id) ?? 0) + 1);
+    }
+    if (received.every(isDone)) return;
+    reader.rewind(Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** (Math.min(...tries.values()) - 1)));
   }
 
   function pause(durationMs: number): Promise<void> {
@@ -66,6 +83,7 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
         waitMs = RETRY_FIRST_MS;
         if (written > 0 && written < BATCH_MESSAGES && !isStopping) await pause(GATHER_MS);
       } catch (error) {
+        tries.clear();
         reader.rewind();
         onError(error as Error, waitMs);
         await pause(waitMs);
@@ -80,6 +98,7 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
       isStopping = true;
       wake();
       await running;
+      await reader.leave().catch((error: Error) => onError(error, 0));
     },
   };
 }

@@ -43,6 +43,8 @@ export interface ConsumerOptions {
 }
 
 export interface QueueConsumer {
+  /** Since its queue has last answered, with a job or without; 0 while there is nothing to ask it for. */
+  silentMs(): number;
   /** Stops fetching; resolves when no fetch is on its way any more. Jobs that run go on. */
   stopFetching(): Promise<void>;
   /** After `stopFetching`: waits until the running jobs are disposed of, then closes. */
@@ -90,6 +92,7 @@ class JobPool implements QueueConsumer {
   #extraFetches = 0;
   #foundInARow = 0;
   #isStopping = false;
+  #answeredAtMs = performance.now();
   /** Whoever waits for a slot, or for the last job to end. */
   #waiters: (() => void)[] = [];
 
@@ -108,6 +111,10 @@ class JobPool implements QueueConsumer {
     this.#lockTimer = setInterval(() => void this.#extendLocks(), LOCK_DURATION_MS / 4);
     this.#worker.startStalledCheckTimer().catch(options.onError);
     this.#fetcher = this.#fetchForever();
+  }
+
+  silentMs(): number {
+    return this.#isStopping || !this.#hasRoom ? 0 : performance.now() - this.#answeredAtMs;
   }
 
   async stopFetching(): Promise<void> {
@@ -147,6 +154,7 @@ class JobPool implements QueueConsumer {
     while (!this.#isStopping) {
       if (!this.#hasRoom) {
         await this.#nextChange();
+        this.#answeredAtMs = performance.now();
         continue;
       }
       try {
@@ -162,6 +170,7 @@ class JobPool implements QueueConsumer {
   async #fetchOne(isBlocking: boolean): Promise<void> {
     const token = `${this.#worker.id}:${this.#tokens++}`;
     const job = (await this.#worker.getNextJob(token, { block: isBlocking })) as QueueJob | undefined;
+    this.#answeredAtMs = performance.now();
     if (job === undefined) {
       this.#foundInARow = 0;
       return;
@@ -203,6 +212,8 @@ class JobPool implements QueueConsumer {
       }
       this.#running.delete(current.id!);
       if (job !== undefined) this.#running.set(job.id!, token);
+      // There may be more slots than before: the fetcher waits for a change only.
+      if (this.#hasRoom) this.#announceChange();
     }
     this.#announceChange();
   }

@@ -5,14 +5,14 @@
 -- ARGV  1 step of the job, 2 worker id, 3 how long a silent worker counts as alive, ms, 4 log's time to live, ms,
 --       5 newest contract version that the worker reads
 -- Gives {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body}
--- or {'moved', step, spec, progress} or {reason[, detail]}.
+-- or {'moved', step, spec, progress} or {'done', outcome, spec, progress} or {reason[, detail]}.
 local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered', 'progress')
 local spec, step, state, owner = record[1], record[2], record[3], record[4]
 if not spec then return {'gone'} end
 -- The first member of every spec. Nothing is changed: a newer worker must find the request as it is.
 local version = tonumber(string.match(spec, '"version":(%d+)'))
 if version and version > tonumber(ARGV[5]) then return {'newer', version} end
-if state == 'done' then return {'done'} end
+if state == 'done' then return {'done', redis.call('HGET', KEYS[1], 'outcome') or 'ok', spec, record[7] or ''} end
 if step ~= ARGV[1] then return {'moved', step, spec, record[7] or ''} end
 if owner and owner ~= ARGV[2] then -- its own claim may arrive twice: a resent command
   local seen = redis.call('HGET', KEYS[4], owner)

@@ -5,7 +5,8 @@
 -- ARGV  1 channel, then per frame: request id, id, previous id, kind, meta, bytes, retention ms ('' unless it ends),
 --       '1' when somebody needs the body
 -- Gives the indexes (from 1) of the frames that were refused.
--- SQL, where somebody puts the body, may be away for so long.
+
+-- A body that somebody needs stays at least so long after the end: whoever puts it into SQL may find SQL away.
 local BODY_KEPT_MS = 3600000
 local refused = {}
 local announced = {}

@@ -45,8 +45,8 @@ export type ClaimResult =
   | { kind: 'moved'; step: number; spec: RequestSpec; progress: RequestProgress }
   /** A newer Sluice wrote it: left as it is, for a worker of that version. */
   | { kind: 'newer'; version: number }
-  /** It has its outcome. */
-  | { kind: 'done' }
+  /** It has its outcome: `ok`, a failure's code, or `failed` where the log says which. Progress without its last attempt. */
+  | { kind: 'done'; outcome: string; spec: RequestSpec; progress: RequestProgress }
   /** Its time to live is over, or it was never written whole. */
   | { kind: 'gone' };
 

@@ -23,6 +23,8 @@ export interface DispatcherOptions {
 }
 
 export interface Dispatcher {
+  /** Since it has last looked for deliveries. */
+  silentMs(): number;
   /** Takes nothing new, and waits up to five seconds for attempts under way; the rest are another process's later. */
   stop(): Promise<void>;
 }
@@ -45,6 +47,7 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
   /** Something has changed since the last look began: the next one does not wait. */
   let isCalled = false;
   let wake = () => {};
+  let lookedAtMs = performance.now();
   let housekeptAtMs = 0;
   let prunedAtMs = Date.now();
 
@@ -103,6 +106,7 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
       const waitMs = await look().then(
         () => {
           failures = 0;
+          lookedAtMs = performance.now();
           return options.pollMs ?? POLL_MS;
         },
         (error: Error) => {
@@ -125,6 +129,7 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
 
   const looping = loop();
   return {
+    silentMs: () => performance.now() - lookedAtMs,
     async stop() {
       isStopping = true;
       call();

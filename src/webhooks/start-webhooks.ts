@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
 import { createAddressGuard } from './address-guard.ts';
 import { createDeliveryStore } from './delivery-store.ts';
-import { startDispatcher } from './dispatcher.ts';
+import { type Dispatcher, startDispatcher } from './dispatcher.ts';
 import { createEndpointStore } from './endpoint-store.ts';
 import { fanOut } from './fan-out.ts';
 import { createSecretBox } from './secret-box.ts';
@@ -25,7 +25,7 @@ export interface WebhookHost {
 
 const DAY_MS = 86_400_000;
 
-export async function startWebhooks(host: WebhookHost): Promise<{ stop(): Promise<void> }> {
+export async function startWebhooks(host: WebhookHost): Promise<Dispatcher> {
   const { owner, database, settings, logger, metrics, pollMs } = host;
   const endpoints = createEndpointStore(database, createSecretBox(host.secretsKey));
   await endpoints.replaceConfigured(
@@ -51,6 +51,7 @@ export async function startWebhooks(host: WebhookHost): Promise<{ stop(): Promis
     ...(pollMs === undefined ? {} : { pollMs }),
   });
   return {
+    silentMs: dispatcher.silentMs,
     async stop() {
       await dispatcher.stop();
       await sender.close();

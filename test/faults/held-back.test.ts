@@ -14,7 +14,7 @@ let broker: TestBroker;
 
 beforeAll(async () => {
   vendors = await startVendors({ tokens: 60 });
-  const configuration = vendorConfiguration(vendors, { retries: { max: 0 } });
+  const configuration = vendorConfiguration(vendors, { retries: { max: 0 }, circuit: { failures: 10_000 } });
   broker = await startBroker({ configuration: { ...configuration, server: { hold_back_tokens: HELD } } });
 });
 afterAll(async () => {

@@ -30,31 +30,41 @@ const MAX_TRIES = 20;
 const LAST_FRAME_MS = 2_000;
 const POLL_MS = 20;
 
-export function createAftermath(options: AftermathOptions): (messages: readonly LedgerMessage[]) => Promise<void> {
+/** Follows every outcome; gives those messages whose outcome must come again. */
+export type Aftermath = (messages: readonly LedgerMessage[]) => Promise<ReadonlySet<LedgerMessage>>;
+
+export function createAftermath(options: AftermathOptions): Aftermath {
   const tries = new Map<string, number>();
 
-  /** Rejects while it is worth another try. */
-  async function follow(outcome: RequestOutcome): Promise<void> {
+  /** False while it is worth another try. */
+  async function follow(outcome: RequestOutcome): Promise<boolean> {
     const { requestId } = outcome;
     try {
       await Promise.all([announce(options, outcome), keep(options, outcome)]);
-      tries.delete(requestId);
     } catch (error) {
       const count = (tries.get(requestId) ?? 0) + 1;
       tries.set(requestId, count);
-      if (count < MAX_TRIES && !(error instanceof RangeError)) throw error;
-      tries.delete(requestId);
-      options.logger.error({ err: error, request_id: requestId }, 'a response could not be kept');
+      const isGivenUp = count >= MAX_TRIES || error instanceof RangeError;
+      const level = isGivenUp ? 'error' : 'warn';
+      const text = isGivenUp ? 'a response could not be kept' : 'a response is kept later';
+      options.logger[level]({ err: error, request_id: requestId, tries: count }, text);
+      if (!isGivenUp) return false;
     }
+    tries.delete(requestId);
+    return true;
   }
 
   return async (messages) => {
-    const outcomes = messages.flatMap(({ request }) => (request?.aftermath === undefined ? [] : [request]));
-    for (let from = 0; from < outcomes.length; from += AT_ONCE) {
-      const ends = await Promise.allSettled(outcomes.slice(from, from + AT_ONCE).map(follow));
-      const failed = ends.find((end) => end.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
+    const followed = messages.filter(({ request }) => request?.aftermath !== undefined);
+    const unfinished = new Set<LedgerMessage>();
+    for (let from = 0; from < followed.length; from += AT_ONCE) {
+      await Promise.all(
+        followed.slice(from, from + AT_ONCE).map(async (message) => {
+          if (!(await follow(message.request!))) unfinished.add(message);
+        }),
+      );
     }
+    return unfinished;
   };
 }
 

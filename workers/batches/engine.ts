@@ -43,7 +43,7 @@ interface OwnedBatch {
 export function startEngine(context: BatchContext): Engine {
   const engine = new BatchEngine(context);
   engine.start();
-  return { stop: () => engine.stop() };
+  return { silentMs: () => engine.silentMs, stop: () => engine.stop() };
 }
 
 class BatchEngine {
@@ -52,10 +52,15 @@ class BatchEngine {
   readonly #meters = new Map<string, RateMeter>();
   readonly #troubled = new Map<string, number>();
   #isStopping = false;
+  #lookedAtMs = performance.now();
   #loop: Promise<void> = Promise.resolve();
 
   constructor(context: BatchContext) {
     this.#context = context;
+  }
+
+  get silentMs(): number {
+    return performance.now() - this.#lookedAtMs;
   }
 
   start(): void {
@@ -71,7 +76,12 @@ class BatchEngine {
 
   async #run(): Promise<void> {
     while (!this.#isStopping) {
-      await this.#tick().catch((error) => this.#context.logger.warn({ err: error }, 'batches could not be looked at'));
+      try {
+        await this.#tick();
+        this.#lookedAtMs = performance.now();
+      } catch (error) {
+        this.#context.logger.warn({ err: error }, 'batches could not be looked at');
+      }
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }
   }

@@ -39,6 +39,8 @@ import { startOrphanSweep } from './sweep-orphans.ts';
 
 export interface Batches {
   instanceId: string;
+  /** Since it has last looked after all batches. */
+  silentMs(): number;
   stop(): Promise<void>;
 }
 
@@ -107,6 +109,7 @@ export async function startBatches(
   ];
   return {
     instanceId,
+    silentMs: engine.silentMs,
     async stop() {
       for (const sweep of sweeps) sweep.stop();
       await engine.stop();

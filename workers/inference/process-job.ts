@@ -95,7 +95,10 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
     const { requestId } = delivery.spec;
     context.logger.error({ err: error, request_id: requestId }, 'request ended by a bug');
     const message = 'Something went wrong inside Sluice. The log has it under this request id.';
-    return endRequest(context, delivery, createFailure('internal', message));
+    return await endRequest(context, delivery, createFailure('internal', message));
+  } finally {
+    // One that lost its request, or Redis, has not ended: its place at the announcer is given back all the same.
+    delivery.writer.abandon();
   }
 }
 

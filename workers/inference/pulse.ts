@@ -8,13 +8,19 @@ const HEARTBEAT_MS = 1_000;
 const RENEW_MS = PERMIT_LEASE_MS / 3;
 
 export interface Pulse {
+  /** Since Redis has last taken a sign of life. */
+  silentMs(): number;
   stop(): Promise<void>;
 }
 
 /** Resolves after the first sign of life. */
 export async function startPulse(context: InferenceContext, onError: (error: Error) => void): Promise<Pulse> {
   const { liveness, workerId, seenShards, circuits, holds, limiter, openPermits, active, metrics } = context;
-  const beat = () => liveness.heartbeat(workerId, seenShards);
+  let beatAtMs = performance.now();
+  const beat = async () => {
+    await liveness.heartbeat(workerId, seenShards);
+    beatAtMs = performance.now();
+  };
   const timers = [
     setInterval(() => {
       metrics.activeRequests(active.size);
@@ -25,6 +31,7 @@ export async function startPulse(context: InferenceContext, onError: (error: Err
   ];
   await Promise.all([beat(), circuits.refresh(), holds.refresh()]);
   return {
+    silentMs: () => performance.now() - beatAtMs,
     async stop() {
       for (const timer of timers) clearInterval(timer);
       await liveness.sayGoodbye(workerId, seenShards);

@@ -15,7 +15,7 @@ import type {
   VendorProtocol,
 } from '#src/protocols/protocol.ts';
 import { type SseEvent, SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
-import type { ReplyWriter } from '#src/reply/publisher.ts';
+import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
 import { AttemptClock, type Expiry } from './attempt-clock.ts';
 import { describeExpiry, describeNetworkError } from './network-failures.ts';
 import type { Upstream, UpstreamCall } from './upstream.ts';

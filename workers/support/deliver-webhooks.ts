@@ -4,6 +4,7 @@ import type { Runtime } from '#src/config/runtime.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import { createWebhookMetrics } from '#src/telemetry/webhook-metrics.ts';
+import type { Dispatcher } from '#src/webhooks/dispatcher.ts';
 import { startWebhooks } from '#src/webhooks/start-webhooks.ts';
 
 /** @param owner names this process in leases. */
@@ -12,7 +13,7 @@ export async function deliverWebhooks(
   owner: string,
   logger: Logger,
   registry: Registry,
-): Promise<{ stop(): Promise<void> }> {
+): Promise<Dispatcher> {
   const onError = (error: Error) => logger.warn({ err: error }, 'webhook connection trouble');
   const database = await openDatabase(runtime.databaseUrl, onError);
   const webhooks = await startWebhooks({
@@ -24,6 +25,7 @@ export async function deliverWebhooks(
     metrics: createWebhookMetrics(registry),
   });
   return {
+    silentMs: webhooks.silentMs,
     async stop() {
       await webhooks.stop();
       await database.destroy();

@@ -1,5 +1,6 @@
-// Probes and metrics of a worker process, on a port of its own.
-import { createServer } from 'node:http';
+// Probes and metrics of a process that serves no clients, on a port of its own. /healthz says that its work goes on, not
+// only that it runs: it fails when something that it does all the time has not succeeded for SILENT_MS.
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 
@@ -8,21 +9,55 @@ export interface HealthServer {
   close(): void;
 }
 
-/** @param port 0 picks a free one. */
-export async function startHealthServer(port: number, registry: Registry): Promise<HealthServer> {
+export interface HealthServerOptions {
+  /** 0 picks a free one. */
+  port: number;
+  host: string;
+  registry: Registry;
+  /** Something that the process does again and again: how long ago it last succeeded. By name. */
+  signs: Readonly<Record<string, () => number>>;
+}
+
+/** Longer than a failover of Redis or PostgreSQL: what comes back by itself needs no new process. */
+export const SILENT_MS = 60_000;
+
+const LOOPBACK = '127.0.0.1';
+
+/** Of the command lines of all such processes. */
+export const HEALTH_OPTIONS = { 'health-port': { type: 'string' }, 'health-host': { type: 'string' } } as const;
+
+/** @param host where no `--health-host` says it: the environment's. Null: no server was asked for. */
+export function readHealthAddress(
+  values: { 'health-port'?: string | undefined; 'health-host'?: string | undefined },
+  host: string | undefined,
+): Pick<HealthServerOptions, 'port' | 'host'> | null {
+  const port = values['health-port'];
+  return port === undefined ? null : { port: Number(port), host: values['health-host'] ?? host ?? LOOPBACK };
+}
+
+export async function startHealthServer({ port, host, registry, signs }: HealthServerOptions): Promise<HealthServer> {
   const server = createServer((request, response) => {
     if (request.url === '/metrics') {
       registry.metrics().then(
         (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
         () => response.writeHead(500).end(),
       );
-    } else if (request.url === '/healthz') {
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"ok"}');
-    } else response.writeHead(404).end();
+    } else if (request.url === '/healthz') answerHealth(response, signs);
+    else response.writeHead(404).end();
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(port, host, resolve);
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
+  const address = server.address() as AddressInfo;
+  const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return { url: `http://${shown}:${address.port}`, close: () => server.close() };
+}
+
+function answerHealth(response: ServerResponse, signs: HealthServerOptions['signs']): void {
+  const silent = Object.entries(signs)
+    .map(([name, silentMs]) => ({ name, silent_ms: Math.round(silentMs()) }))
+    .filter(({ silent_ms }) => silent_ms > SILENT_MS);
+  const body = silent.length === 0 ? { status: 'ok' } : { status: 'silent', silent };
+  response.writeHead(silent.length === 0 ? 200 : 503, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }

@@ -26,7 +26,9 @@ export async function startLedger(
   metrics: OperationsMetrics,
 ): Promise<{ stop(): Promise<void> }> {
   const onError = (error: Error) => logger.warn({ err: error }, 'ledger connection trouble');
-  const [redis, database] = await Promise.all([
+  const [redis, reading, database] = await Promise.all([
+    connectRedis(address, 'consumer', onError),
+    // The reader blocks: nobody else may stand behind it.
     connectRedis(address, 'consumer', onError),
     openDatabase(runtime.databaseUrl, onError),
   ]);
@@ -45,14 +47,14 @@ export async function startLedger(
     logger,
   });
   const writer = startLedgerWriter({
-    reader: await createLedgerReader(redis, keyspace, createInstanceId('worker')),
+    reader: await createLedgerReader(reading, keyspace, createInstanceId('worker')),
     store: createLedgerStore(database),
     onError: (error, waitMs) =>
       logger.error({ err: error, wait_ms: waitMs }, 'ledger entries wait: SQL did not take them'),
     // Order matters here: a dead letter is kept with its body, which goes once the response is written.
     onOutcomes: async (messages) => {
       await deadLetters.keep(messages);
-      await aftermath(messages);
+      return aftermath(messages);
     },
     onUnreadable: (raw) => logger.error({ raw }, 'unreadable ledger message set aside'),
   });
@@ -61,6 +63,7 @@ export async function startLedger(
       await writer.stop();
       deadLetters.stop();
       janitor.stop();
+      disconnectRedis(reading);
       disconnectRedis(redis);
       await database.destroy();
     },

@@ -1,7 +1,11 @@
 // What clients of OpenAI's protocols are sent, whoever answers, held against OpenAI's own specification. Skipped where the
 // machine has none.
 import { describe, expect, test } from 'vitest';
+import { createFailure } from '#src/contracts/failure.ts';
+import { FAILURES, type FailureCode } from '#src/contracts/failure-table.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
+import { openaiModels } from '#src/protocols/openai/model-list.ts';
+import { clientProtocol } from '#src/protocols/registry.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import type { CaseName } from '#test/fixtures/protocols/fixtures.ts';
 import { hasOpenaiSchemas, loadOpenaiSchemas } from '#test/support/openai-schemas.ts';
@@ -12,6 +16,7 @@ import {
   encodeContext,
   encodeStream,
   FIXTURES,
+  relayContext,
   SHOWN,
   VENDOR_NAMES,
   vendorCodec,
@@ -72,5 +77,29 @@ describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
         expect({ name, faults }).toEqual({ name, faults: [] });
       }
     });
+  });
+
+  test('embeddings, whether or not their vendor counted', () => {
+    const data = [{ object: 'embedding', index: 0, embedding: [0.25, -0.5] }];
+    for (const usage of [{ usage: { prompt_tokens: 3, total_tokens: 3 } }, {}]) {
+      const body = Buffer.from(JSON.stringify({ object: 'list', model: 'text-embedding-3-small', data, ...usage }));
+      const relayed = clientProtocol('openai-embeddings').passThrough.relayBody(body, relayContext);
+      expect(faultsOf('CreateEmbeddingResponse', JSON.parse(relayed.body.toString()))).toEqual([]);
+    }
+  });
+
+  test('models: one, and all of them', () => {
+    const pricing = { unit: 'USD per 1M tokens', input: 1, cached_input: 0.5, output: 4 };
+    const models = [
+      { name: 'gpt-4.1', providers: ['openai'], pricing },
+      { name: 'claude-opus-5', providers: ['anthropic', 'other'], pricing: null },
+    ];
+    expect(faultsOf('ListModelsResponse', openaiModels.list(models, {}))).toEqual([]);
+    for (const model of models) expect(faultsOf('Model', openaiModels.describe(model))).toEqual([]);
+  });
+
+  test.each(Object.keys(FAILURES) as FailureCode[])('the failure %s', (code) => {
+    const { body } = clientProtocol('openai-chat').encodeFailure(createFailure(code, 'Why.'), 'req_1');
+    expect(faultsOf('ErrorResponse', JSON.parse(body.toString()))).toEqual([]);
   });
 });

@@ -1,17 +1,12 @@
 // A stream that broke off under a client's eyes and was gone on with: wherever it broke, whichever vendors began and
 // finished it, the client has one answer, the same that one vendor alone would have given.
 import { describe, expect, test } from 'vitest';
-import type { AnswerEvent } from '#src/contracts/answer.ts';
-import type { Part } from '#src/contracts/inference-request.ts';
-import type { AnswerDecoder, JsonObject, ResumedStream } from '#src/protocols/codec.ts';
-import { type ContinueMode, ContinuingDecoder, markRescued } from '#src/protocols/continue-stream.ts';
-import type { StreamRelay } from '#src/protocols/protocol.ts';
-import { type SseEvent, SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
 import { TranslatedStream } from '#src/protocols/translate.ts';
 import type { AnswerCaseName, RareAnswerCaseName } from '#test/fixtures/protocols/fixtures.ts';
+import { beginnings, expectGoesOn, expectSame, goOn, prefilled, resume, saidAll, textOf } from './broken-streams.ts';
 import {
   CLIENT_NAMES,
-  type ClientName,
   clientCodec,
   DECODE_CONTEXT,
   decodeStream,
@@ -22,7 +17,6 @@ import {
   relayContext,
   SHOWN,
   VENDOR_NAMES,
-  type VendorName,
   vendorCodec,
 } from './protocols.ts';
 
@@ -38,51 +32,6 @@ const STREAMS = VENDOR_NAMES.flatMap((vendor) =>
     return answer === undefined ? [] : [[vendor, name, answer.stream] as const];
   }),
 );
-
-/** What the client has when its stream breaks: the bytes so far, for every event of it. */
-function beginnings(client: ClientName, vendor: VendorName, stream: string): string[] {
-  const encoder = clientCodec(client).openEncoder(encodeContext());
-  const pieces = decodeStream(vendor, stream).flatMap((event) => {
-    if (event.kind === 'usage' || event.kind === 'ping' || event.kind === 'end' || event.kind === 'error') return [];
-    const text = encoder.encode(event);
-    return client === 'gemini-generate-content-array' ? [text] : splitEvents(Buffer.from(text)).map(String);
-  });
-  return pieces.map((_, count) => pieces.slice(0, count + 1).join('')).filter((delivered) => delivered !== '');
-}
-
-function resume(client: ClientName, delivered: string): ResumedStream | null {
-  return clientCodec(client).resumeEncoder!(Buffer.from(delivered), encodeContext());
-}
-
-/** What the client is sent after its stream was resumed. */
-function goOn(resumed: ResumedStream, decoder: AnswerDecoder, mode: ContinueMode, events: readonly SseEvent[]): string {
-  const encoder = markRescued(resumed.encoder, 2);
-  const relay: StreamRelay = new TranslatedStream(new ContinuingDecoder(decoder, resumed, mode), encoder, relayContext);
-  const relayed = [...events.map((event) => relay.accept(event)), relay.end()];
-  return relayed
-    .map(({ bytes, failure }) => {
-      if (failure !== undefined) throw new Error(failure.message);
-      return bytes?.toString() ?? '';
-    })
-    .join('');
-}
-
-const NO_EVENT: SseEvent = { raw: Buffer.alloc(0), name: null, data: null, hasId: false };
-
-/** A vendor that was given what the client has, and goes on behind it. */
-function prefilled(text: string, resumed: ResumedStream, finish: AnswerEvent): [AnswerDecoder, SseEvent[]] {
-  const at = { choice: 0, part: 0 };
-  const events: AnswerEvent[] = [
-    { kind: 'answer-start', id: 'other', model: 'other-model' },
-    { kind: 'part-start', ...at, start: { kind: 'text' } },
-    { kind: 'part-delta', ...at, delta: text.slice(resumed.text.length) },
-    { kind: 'part-end', ...at },
-    finish,
-  ];
-  return [{ decode: () => events.splice(0, 1), close: () => [] }, events.map(() => NO_EVENT)];
-}
-
-const textOf = (parts: readonly Part[]) => parts.map((part) => (part.kind === 'text' ? part.text : '')).join('');
 
 describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
   describe.each(STREAMS)('begun by %s: %s', (vendor, name, stream) => {
@@ -158,61 +107,6 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
     if (client !== 'openai-responses' && client !== 'anthropic-messages') expect(resumed).toBeNull();
   });
 });
-
-/** A thought that broke off stays broken, and unsigned; everything else is as if nothing had happened. */
-function expectSame(
-  client: ClientName,
-  read: ReturnType<typeof readStream>,
-  whole: ReturnType<typeof readStream>,
-): void {
-  const [choice, expected] = [read.choices[0]!, whole.choices[0]!];
-  const others = ({ parts, logProbabilities: _tokens, ...rest }: typeof choice) => rest;
-  expect(others(choice)).toEqual(others(expected));
-  expect([read.id, read.model, read.usage]).toEqual([whole.id, whole.model, whole.usage]);
-  expect(textOf(choice.parts)).toBe(textOf(expected.parts));
-  if (client === 'openai-chat' || client === 'openai-completions') expect(read.createdAt).toBe(whole.createdAt);
-}
-
-/** Ids and numbers are those of one stream. */
-function expectGoesOn(client: ClientName, text: string): void {
-  if (client === 'gemini-generate-content-array') return;
-  const events = new SseSplitter()
-    .push(Buffer.from(text))
-    .flatMap(({ data }) => (data === null || data === '[DONE]' ? [] : [JSON.parse(data) as JsonObject]));
-  if (client === 'openai-chat' || client === 'openai-completions') {
-    expect(new Set(events.map(({ id }) => id)).size).toBe(1);
-    expect(new Set(events.map(({ created }) => created)).size).toBe(1);
-  }
-  if (client === 'openai-responses') {
-    expect(events.map(({ sequence_number: number }) => number)).toEqual(events.map((_, place) => place));
-    const ids = events.flatMap(({ response }) => (response as JsonObject | undefined)?.id ?? []);
-    expect(new Set(ids).size).toBe(1);
-  }
-  expect(events.filter(({ x_sluice: mark }) => mark !== undefined)).toHaveLength(1);
-}
-
-/** The client has the whole text, so that what follows it may have begun. */
-function saidAll(client: ClientName, delivered: string, text: string): boolean {
-  const inner = client === 'gemini-generate-content-array' ? `${delivered}]` : delivered;
-  const closed = client === 'gemini-generate-content-array' ? JSON.parse(inner) : null;
-  const values = closed ?? new SseSplitter().push(Buffer.from(inner)).map(({ data }) => JSON.parse(data!));
-  return saidIn(values) === text;
-}
-
-/** Texts of all formats, by the members that bear them in streams. */
-// biome-ignore lint/suspicious/noExplicitAny: events of any format
-function saidIn(values: readonly any[]): string {
-  return values
-    .map((event) => {
-      if (event.type === 'response.output_text.delta') return event.delta;
-      if (event.type === 'content_block_delta') return event.delta.text ?? '';
-      const [choice] = event.choices ?? [];
-      if (choice !== undefined) return choice.text ?? choice.delta?.content ?? '';
-      const parts = event.candidates?.[0]?.content?.parts ?? [];
-      return parts.map((part: JsonObject) => (part.thought === true ? '' : part.text)).join('');
-    })
-    .join('');
-}
 
 describe.each(VENDOR_NAMES)('a stream that %s broke off', (vendor) => {
   const { stream } = FIXTURES[vendor].answers.text;

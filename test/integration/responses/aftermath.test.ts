@@ -6,7 +6,8 @@ import { createFailure } from '#src/contracts/failure.ts';
 import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { requestOutcome } from '#src/ledger/messages.ts';
-import { createPublisher, type ReplyWriter } from '#src/reply/publisher.ts';
+import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
+import { createPublisher } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore, type RequestStore } from '#src/reply/request-store.ts';
 import { type ConversationLock, createConversationLock } from '#src/responses/conversation-lock.ts';
@@ -115,7 +116,8 @@ describe('the response of a request that has ended', () => {
     const spec = responseSpec({ isBackground: true });
     await answer(spec);
     const refusing: ResponseStore = { ...responses, insert: () => Promise.reject(new Error('SQL is away')) };
-    await expect(aftermath({ responses: refusing })([messageOf(spec)])).rejects.toThrow('SQL is away');
+    const message = messageOf(spec);
+    expect(await aftermath({ responses: refusing })([message])).toEqual(new Set([message]));
     await aftermath()([messageOf(spec)]);
     expect(await responses.find(responseIdOf(spec.requestId), 'key_1')).toMatchObject({ status: 'completed' });
   });
@@ -126,7 +128,7 @@ describe('the response of a request that has ended', () => {
     const refusing: ResponseStore = { ...responses, insert: () => Promise.reject(new Error('never')) };
     const follow = aftermath({ responses: refusing });
     let tries = 1;
-    while ((await follow([messageOf(spec)]).catch(() => 'again')) === 'again') tries += 1;
+    while ((await follow([messageOf(spec)])).size > 0) tries += 1;
     expect(tries).toBe(20);
     expect(log.join()).toContain('a response could not be kept');
   });

@@ -5,6 +5,7 @@ import type { OpenLine } from '#src/batches/run-position.ts';
 import type { BatchContext } from '../batch-context.ts';
 import type { LineOrigin } from '../line-request.ts';
 import type { RunnableLine } from '../line-runner.ts';
+import type { GatheredLine } from './line-packer.ts';
 
 export interface ChunkHost {
   context: BatchContext;
@@ -20,6 +21,8 @@ export interface ChunkHost {
   onResult(line: OpenLine & { customId: string }, result: LineResult): void;
   /** They run as ordinary requests, from this try on. */
   onReturned(numbers: readonly number[], firstTry: number): void;
+  /** There was no room for them in their chunk. */
+  onLeft(lines: readonly GatheredLine[]): void;
   /** The vendor takes no batches of this kind at the moment. */
   onRefused(key: string): void;
 }

@@ -9,8 +9,10 @@ export interface EncodedChunk {
   /** What the vendor gets, in the order of `kept`. */
   lines: Buffer[];
   kept: OpenLine[];
-  /** They cannot be said there, or there is no room for them. */
+  /** They cannot be said there. */
   rejected: OpenLine[];
+  /** There is no room for them: they can be in another chunk. */
+  left: OpenLine[];
   /** Headers that some of them need. */
   headers: Record<string, string>;
   /** Ten-thousandths of a dollar that they may cost. */
@@ -22,34 +24,59 @@ const LINES_AT_ONCE = 100;
 export async function encodeChunk(
   input: SettleInput,
   places: readonly OpenLine[],
-  maxBytes: number,
   reload: (line: OpenLine) => Promise<RunnableLine>,
 ): Promise<EncodedChunk> {
-  const encoded: EncodedChunk = { lines: [], kept: [], rejected: [], headers: {}, chargeUnits: 0 };
-  let [bytes, units] = [0, 0];
-  const { limits, countUnits = () => 1 } = input.target.protocol;
-  for (let from = 0; from < places.length; from += LINES_AT_ONCE) {
-    const lines = await Promise.all(places.slice(from, from + LINES_AT_ONCE).map(reload));
-    for (const line of lines) {
-      const { number, offset, length } = line;
+  const encoded: EncodedChunk = { lines: [], kept: [], rejected: [], left: [], headers: {}, chargeUnits: 0 };
+  const room = openRoom(input);
+  for (let from = 0; from < places.length && encoded.left.length === 0; from += LINES_AT_ONCE) {
+    const group = places.slice(from, from + LINES_AT_ONCE);
+    const lines = await Promise.all(group.map(reload));
+    for (const [index, line] of lines.entries()) {
+      const place = group[index]!;
       const ready = await encodeLine(input, line);
-      const [nextBytes, nextUnits] =
-        ready === null ? [0, 0] : [bytes + ready.bytes.length, units + countUnits(ready.body)];
-      if (ready === null || nextBytes > Math.min(maxBytes, limits.bytes) || nextUnits > limits.lines) {
-        encoded.rejected.push({ number, offset, length });
-        continue;
+      if (ready === null || !room.isEverEnough(ready)) encoded.rejected.push(place);
+      else if (!room.take(ready)) {
+        encoded.left = places.slice(from + index);
+        break;
+      } else {
+        encoded.lines.push(ready.bytes);
+        encoded.kept.push(place);
+        encoded.chargeUnits += ready.chargeUnits;
+        mergeHeaders(encoded.headers, ready.headers);
       }
-      [bytes, units] = [nextBytes, nextUnits];
-      encoded.lines.push(ready.bytes);
-      encoded.kept.push({ number, offset, length });
-      encoded.chargeUnits += ready.chargeUnits;
-      mergeHeaders(encoded.headers, ready.headers);
     }
   }
   return encoded;
 }
 
-async function encodeLine(input: SettleInput, line: RunnableLine) {
+interface EncodedLine {
+  body: Buffer;
+  bytes: Buffer;
+  headers: Record<string, string>;
+  chargeUnits: number;
+}
+
+/** A chunk was gathered by the size of its lines in the input: what is sent is larger, with files in it much larger. */
+const GROWTH = 2;
+
+function openRoom({ context, target }: SettleInput) {
+  const { limits, countUnits = () => 1 } = target.protocol;
+  const maxBytes = Math.min(limits.bytes, context.configuration.batches.native.chunk_bytes * GROWTH);
+  let [bytes, units] = [0, 0];
+  const isEnough = (line: EncodedLine, takenBytes: number, takenUnits: number) =>
+    takenBytes + line.bytes.length <= maxBytes && takenUnits + countUnits(line.body) <= limits.lines;
+  return {
+    isEverEnough: (line: EncodedLine) => isEnough(line, 0, 0),
+    take(line: EncodedLine): boolean {
+      if (!isEnough(line, bytes, units)) return false;
+      bytes += line.bytes.length;
+      units += countUnits(line.body);
+      return true;
+    },
+  };
+}
+
+async function encodeLine(input: SettleInput, line: RunnableLine): Promise<EncodedLine | null> {
   const { context, origin, target, chunk } = input;
   const spec = nativeSpec(context, origin, line, chunk);
   if (isFailure(spec)) return null;

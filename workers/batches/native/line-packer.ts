@@ -1,6 +1,5 @@
 // Gathers lines that can share a chunk. Only their places are kept: what is sent is read from the input again.
 import type { OpenLine } from '#src/batches/run-position.ts';
-import type { RunnableLine } from '../line-runner.ts';
 import { keyOf, type NativeTarget } from './native-line.ts';
 
 export interface GatheredLine extends OpenLine {
@@ -23,6 +22,8 @@ interface OpenGroup extends LineGroup {
   lastAtMs: number;
 }
 
+/** What is sent is somewhat larger than what stands in the input. */
+const VENDOR_SHARE = 0.75;
 /** No line has come for so long: the file is at its end, or the vendor has as many as it may have. */
 const IDLE_MS = 1_000;
 /** Lines that trickle in between others are not held back for longer. */
@@ -38,7 +39,7 @@ export class LinePacker {
     this.#onFull = onFull;
   }
 
-  add(target: NativeTarget, { number, offset, length, customId }: RunnableLine, nowMs = Date.now()): void {
+  add(target: NativeTarget, { number, offset, length, customId }: GatheredLine, nowMs = Date.now()): void {
     const key = keyOf(target);
     const group = this.#groups.get(key) ?? { target, lines: [], bytes: 0, firstAtMs: nowMs, lastAtMs: nowMs };
     this.#groups.set(key, group);
@@ -47,7 +48,8 @@ export class LinePacker {
     group.lastAtMs = nowMs;
     const { limits } = target.protocol;
     const isFull = group.lines.length >= Math.min(this.#limits.lines, limits.lines);
-    if (isFull || group.bytes >= Math.min(this.#limits.bytes, limits.bytes)) this.#flush(key, group);
+    const maxBytes = Math.min(this.#limits.bytes, limits.bytes * VENDOR_SHARE);
+    if (isFull || group.bytes >= maxBytes) this.#flush(key, group);
   }
 
   /** Groups that have waited long enough. */

@@ -25,10 +25,17 @@ export const NATIVE_TRY = 1;
 
 /** Null for a line that runs as an ordinary request, or that would be refused as one. */
 export function findTarget(context: BatchContext, origin: LineOrigin, line: RunnableLine): NativeTarget | null {
+  if (!mayBeNative(context, line)) return null;
   const spec = createLineRequest(context, origin, line, NATIVE_TRY);
   const step = isFailure(spec) ? undefined : spec.plan.steps[0];
   const target = step === undefined ? null : targetOf(context, origin, step);
   return target?.deployment.hasNativeBatches ? target : null;
+}
+
+/** Spares lines of other models a plan that would be made twice. */
+function mayBeNative({ catalogue }: BatchContext, { value }: RunnableLine): boolean {
+  const model = typeof value.model === 'string' ? catalogue.findModel(value.model) : null;
+  return model?.candidates.some(({ deployment }) => deployment.hasNativeBatches) ?? false;
 }
 
 /** Null where the configuration does not have it (any more). */

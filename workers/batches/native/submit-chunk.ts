@@ -1,10 +1,12 @@
 // submitting: hands a chunk to its vendor. It is written down before, its vendor's id after: whatever dies in between, a
 // new owner knows what to look for (search-chunk.ts).
+import type { OpenLine } from '#src/batches/run-position.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { VendorBatch } from '#src/protocols/batch-protocol.ts';
 import { AT_ONCE, accessOf, become, type ChunkTask, type Wait } from './chunk-task.ts';
 import { type EncodedChunk, encodeChunk } from './encode-chunk.ts';
+import type { GatheredLine } from './line-packer.ts';
 import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
 import type { VendorAnswer } from './vendor-client.ts';
 
@@ -31,20 +33,18 @@ export function submitChunk(task: ChunkTask): Promise<Wait> {
 }
 
 function encode({ host, chunk }: ChunkTask, target: NativeTarget): Promise<EncodedChunk> {
-  const { context, origin } = host;
-  const { chunk_bytes: maxBytes } = context.configuration.batches.native;
-  return encodeChunk({ context, origin, target, chunk }, chunk.lines, maxBytes, host.reload);
+  const { context, origin, reload } = host;
+  return encodeChunk({ context, origin, target, chunk }, chunk.lines, reload);
 }
 
 /** False when nothing can be handed over: no line can be said there, or the key's budget has no room for them. */
-async function writeDown(task: ChunkTask, { kept, rejected, chargeUnits }: EncodedChunk): Promise<boolean> {
-  const { context, lease, origin, onReturned } = task.host;
-  const numbers = rejected.map(({ number }) => number);
-  for (const number of numbers) {
-    task.pending.delete(number);
-    task.attached.delete(number);
-  }
-  if (numbers.length > 0) onReturned(numbers, NATIVE_TRY);
+async function writeDown(task: ChunkTask, { kept, rejected, left, chargeUnits }: EncodedChunk): Promise<boolean> {
+  const { context, lease, origin, onReturned, onLeft } = task.host;
+  onLeft(letOut(task, left));
+  onReturned(
+    letOut(task, rejected).map(({ number }) => number),
+    NATIVE_TRY,
+  );
   if (kept.length === 0) return false;
   const untilMs = origin.batch.expiresAtMs + context.configuration.batches.native.cancel_ms;
   const reservation = await context.budgets.reserve(origin.key, task.chunk.id, chargeUnits, untilMs);
@@ -54,6 +54,16 @@ async function writeDown(task: ChunkTask, { kept, rejected, chargeUnits }: Encod
   await context.native.chunks.insert(lease, task.chunk);
   task.isWritten = true;
   return true;
+}
+
+/** They are not the chunk's any more. */
+function letOut(task: ChunkTask, lines: readonly OpenLine[]): GatheredLine[] {
+  return lines.map((line) => {
+    const customId = task.attached.get(line.number)!;
+    task.pending.delete(line.number);
+    task.attached.delete(line.number);
+    return { ...line, customId };
+  });
 }
 
 async function send(task: ChunkTask, target: NativeTarget, encoded: EncodedChunk): Promise<Submission> {

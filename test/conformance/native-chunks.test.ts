@@ -1,0 +1,131 @@
+// Chunks of lines at vendors, on SQLite and on PostgreSQL: what a new owner of a batch must find, and who may write it.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type BatchStore, createBatchStore } from '#src/batches/batch-store.ts';
+import type { NativeChunk } from '#src/batches/native-chunk.ts';
+import { createNativeChunkStore, type NativeChunkStore } from '#src/batches/native-chunk-store.ts';
+import { type Lease, LeaseLost } from '#src/batches/run-changes.ts';
+import { createRunStore, type RunStore } from '#src/batches/run-store.ts';
+import { createSortableId } from '#src/contracts/ids.ts';
+import { type Database, openDatabase } from '#src/storage/database.ts';
+import { startTestPostgres } from '#test/support/postgres-server.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
+const postgres = await startTestPostgres();
+afterAll(async () => {
+  await postgres?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const ENGINES = [
+  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
+  { name: 'PostgreSQL', url: postgres?.url ?? null },
+];
+
+describe.each(ENGINES)('$name', ({ url }) => {
+  if (url === null) {
+    test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
+    return;
+  }
+  let database: Database;
+  let batches: BatchStore;
+  let runs: RunStore;
+  let chunks: NativeChunkStore;
+  beforeAll(async () => {
+    database = await openDatabase(url, () => undefined);
+    batches = createBatchStore(database);
+    runs = createRunStore(database);
+    chunks = createNativeChunkStore(database);
+  });
+  afterAll(() => database?.destroy());
+
+  async function claim(owner: string, leaseMs = 60_000): Promise<Lease> {
+    const id = `batch_${createSortableId()}`;
+    const batch = await batches.insert(
+      {
+        id,
+        keyId: 'key_1',
+        endpoint: '/v1/chat/completions',
+        inputFileId: 'file-1',
+        completionWindow: '24h',
+        outputExpiresAfterSeconds: null,
+        metadata: null,
+        createdAtMs: Date.now(),
+        expiresAtMs: Date.now() + 60_000,
+      },
+      { store: 'here', replyShards: 1 },
+    );
+    return (await runs.claim(batch, owner, leaseMs))!.lease;
+  }
+
+  function chunkOf({ batchId, keyId }: Lease, change: Partial<NativeChunk> = {}): NativeChunk {
+    return {
+      id: `nb_${createSortableId()}`,
+      batchId,
+      keyId,
+      provider: 'openai',
+      deployment: 'openai/m',
+      upstreamModel: 'm',
+      protocol: 'openai-chat',
+      state: 'submitting',
+      lines: [
+        { number: 1, offset: 0, length: 100 },
+        { number: 3, offset: 5_000_000_000, length: 20 },
+      ],
+      replyShards: 4,
+      vendorBatchId: null,
+      hold: { account: 'key_1:2026-11-01', units: 12 },
+      createdAtMs: 1_700_000_000_123,
+      ...change,
+    };
+  }
+
+  test('a chunk is found as it was written down', async () => {
+    const lease = await claim('one');
+    const [first, second] = [chunkOf(lease), chunkOf(lease, { hold: null })];
+    await chunks.insert(lease, first);
+    await chunks.insert(lease, second);
+    const found = await chunks.list(lease.batchId);
+    expect(found.sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+      [first, second].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    );
+    expect(await chunks.list('batch_other')).toEqual([]);
+  });
+
+  test('its vendor’s id is known from then on', async () => {
+    const lease = await claim('one');
+    const chunk = chunkOf(lease, { provider: 'known' });
+    await chunks.insert(lease, chunk);
+    expect(await chunks.vendorBatchIds('known')).toEqual(new Set());
+    await chunks.change(lease, chunk.id, { state: 'running', vendorBatchId: 'batch_abc' });
+    await chunks.change(lease, chunk.id, { state: 'recalled' });
+    expect(await chunks.list(lease.batchId)).toMatchObject([{ state: 'recalled', vendorBatchId: 'batch_abc' }]);
+    expect(await chunks.vendorBatchIds('known')).toEqual(new Set(['batch_abc']));
+  });
+
+  test('an owner that was replaced writes nothing any more', async () => {
+    const lease = await claim('one', -1);
+    const chunk = chunkOf(lease);
+    await chunks.insert(lease, chunk);
+    const batch = (await batches.find('key_1', lease.batchId))!;
+    expect(await runs.claim(batch, 'two', 60_000)).not.toBeNull();
+    await expect(chunks.insert(lease, chunkOf(lease))).rejects.toThrow(LeaseLost);
+    await expect(chunks.change(lease, chunk.id, { state: 'ended' })).rejects.toThrow(LeaseLost);
+    expect(await chunks.list(lease.batchId)).toMatchObject([{ id: chunk.id, state: 'submitting' }]);
+  });
+
+  test('chunks that outlive their batch are left, until they are removed', async () => {
+    const lease = await claim('one');
+    const chunk = chunkOf(lease);
+    await chunks.insert(lease, chunk);
+    const isLeft = async () => (await chunks.listLeft()).some(({ id }) => id === chunk.id);
+    expect(await isLeft()).toBe(false);
+    await runs.finish(lease, 'completed', { output: null, error: null });
+    expect(await isLeft()).toBe(true);
+    await chunks.remove(chunk.id);
+    await chunks.remove(chunk.id);
+    expect(await isLeft()).toBe(false);
+  });
+});

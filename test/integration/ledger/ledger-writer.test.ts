@@ -1,0 +1,121 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
+import type { LedgerStore } from '#src/ledger/ledger-store.ts';
+import { createLedgerReader, createLedgerStream, type LedgerStream } from '#src/ledger/ledger-stream.ts';
+import { type LedgerWriter, startLedgerWriter } from '#src/ledger/ledger-writer.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const keyspace = createKeyspace('test');
+let server: TestRedis;
+let connection: RedisClient;
+let stream: LedgerStream;
+let writer: LedgerWriter | null = null;
+/** Request ids in the order in which SQL had them. */
+let written: string[];
+/** Every call of what follows: the request ids in it. */
+let followed: string[][];
+
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  await server.client.flushall();
+  connection = await connectRedis({ kind: 'standalone', url: server.url }, 'consumer', () => undefined);
+  stream = createLedgerStream(server.client, keyspace);
+  written = [];
+  followed = [];
+});
+afterEach(async () => {
+  await writer?.stop();
+  writer = null;
+  disconnectRedis(connection);
+});
+
+const idsOf = (messages: readonly LedgerMessage[]) => messages.map(({ request }) => request!.requestId);
+const add = (requestId: string) => stream.append(JSON.stringify({ request: { requestId } }));
+/** Of each reader: name, unfinished messages, how long it has been silent. */
+async function readerStates(): Promise<[name: string, pending: number, idleMs: number][]> {
+  const consumers = await server.client.xinfo('CONSUMERS', keyspace.ledgerStream, 'writers');
+  return (consumers as (string | number)[][]).map((fields) => [
+    String(fields[1]),
+    Number(fields[3]),
+    Number(fields[5]),
+  ]);
+}
+const readers = async () => (await readerStates()).map(([name]) => name).sort();
+
+/** @param isRefused what cannot be followed yet. */
+async function start(isRefused: (requestId: string) => boolean): Promise<void> {
+  writer = startLedgerWriter({
+    reader: await createLedgerReader(connection, keyspace, 'writer_a'),
+    store: { insert: async (messages) => void written.push(...idsOf(messages)) } as Pick<
+      LedgerStore,
+      'insert'
+    > as LedgerStore,
+    onError: (error) => expect.unreachable(error.message),
+    onUnreadable: (raw) => expect.unreachable(raw),
+    onOutcomes: async (messages) => {
+      followed.push(idsOf(messages));
+      return new Set(messages.filter(({ request }) => isRefused(request!.requestId)));
+    },
+  });
+}
+
+// Symptom: one response that could not be written made all the messages beside it, up to 256, come again up to 20 times,
+// and held up everything behind them. Cause: the batch was acknowledged as a whole. Fix: only what is not done stays.
+describe('an outcome that cannot be followed', () => {
+  test('comes again alone, and holds up nobody', async () => {
+    let isReady = false;
+    for (const id of ['a', 'bad', 'c']) await add(id);
+    await start((id) => id === 'bad' && !isReady);
+    await waitFor('it to come again', () => followed.length >= 3);
+    await add('later');
+    await waitFor('what came later', () => written.includes('later'));
+    expect(await stream.length()).toBe(1);
+    isReady = true;
+    await waitFor('it to be done', async () => (await stream.length()) === 0);
+    expect(followed[0]).toEqual(['a', 'bad', 'c']);
+    expect(followed.flat().filter((id) => id !== 'bad')).toEqual(['a', 'c', 'later']);
+  });
+
+  test('is another writer’s when its own stops', async () => {
+    await add('bad');
+    await start(() => true);
+    await waitFor('it to be tried', () => followed.length > 0);
+    await writer!.stop();
+    writer = null;
+    expect(await readers()).toEqual(['writer_a']);
+    expect(await stream.length()).toBe(1);
+  });
+});
+
+// Symptom: XINFO listed every worker process there had ever been. Cause: a reader has a new name with each start, and
+// nobody deleted the old ones. Fix: it leaves when it stops; those that could not are forgotten by the others.
+describe('a reader that is gone', () => {
+  test('is forgotten when it stops', async () => {
+    await add('a');
+    await start(() => false);
+    await waitFor('the message', () => written.length === 1);
+    expect(await readers()).toEqual(['writer_a']);
+    await writer!.stop();
+    writer = null;
+    expect(await readers()).toEqual([]);
+  });
+
+  test('is forgotten by another one when it was killed, unless it left something', async () => {
+    const dead = await createLedgerReader(connection, keyspace, 'dead');
+    const deadWithWork = await createLedgerReader(connection, keyspace, 'dead_with_work');
+    await add('a');
+    await dead.acknowledge((await dead.read(10, 1)).map(({ id }) => id));
+    await add('b');
+    await deadWithWork.read(10, 1);
+    await waitFor('both to be silent', async () => (await readerStates()).every(([, , idleMs]) => idleMs > 20));
+    const reader = await createLedgerReader(connection, keyspace, 'alive', 20);
+    await reader.read(10, 1);
+    expect(await readers()).toEqual(['alive', 'dead_with_work']);
+  });
+});
