@@ -5,6 +5,7 @@ import { batchCommand } from './cli/batch.ts';
 import { check } from './cli/check.ts';
 import { type CostsOptions, costs } from './cli/costs.ts';
 import { deadLettersCommand } from './cli/dead-letters.ts';
+import { type HealthOptions, healthArguments } from './cli/health-arguments.ts';
 import { holdCommands } from './cli/holds.ts';
 import { type CreateKeyOptions, createKey, listKeys, revokeKey } from './cli/keys.ts';
 import { runProcess } from './cli/run-process.ts';

@@ -74,6 +74,7 @@ runMain(async () => {
     replyShards: runtime.replyShards,
     onError,
     onRepair: metrics.repaired,
+    endsLost: true,
   });
   const keyStore = createKeyStore(database);
   if (environment.apiKey !== undefined) await keyStore.ensure('SLUICE_API_KEY', environment.apiKey);

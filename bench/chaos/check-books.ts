@@ -31,8 +31,14 @@ interface Entry {
   cost: bigint;
 }
 
-/** The vendor may have sent more than the broker had read when it hung up. */
-const HUNG_UP = new Set(['request_cancelled', 'stream_interrupted', 'shutting_down']);
+/** The vendor may have sent more than the broker had read when it hung up; on a busy machine also after a timeout. */
+const HUNG_UP = new Set([
+  'request_cancelled',
+  'stream_interrupted',
+  'shutting_down',
+  'upstream_first_byte_timeout',
+  'upstream_idle_timeout',
+]);
 /** A call is over by then, whatever happens to it: no answer is longer. */
 const LONGEST_CALL_MS = 15_000;
 /** Between the decision to call and the start that the entry says. */
@@ -81,7 +87,7 @@ function checkEntry(
   }
   const owed = bill?.costPicoUsd ?? 0n;
   if (cost === owed) return [];
-  const isCutShort = HUNG_UP.has(outcome) && cost < owed;
+  const isCutShort = HUNG_UP.has(outcome) && bill?.outcome !== 'broken' && cost < owed;
   if (isCutShort && (cost === 0n || inputTokens === bill?.usage.inputTokens)) return [];
   return [`${id}: ${state} (${outcome}) with ${cost}, billed ${owed} (${bill?.outcome ?? 'nothing'})`];
 }

@@ -20,7 +20,7 @@ export interface Setting {
 export const MODEL = 'chaos';
 const PACE_MS = 40;
 const PRICE = { input: 2.5, cached_input: 1.25, output: 10 };
-const TIMEOUTS = { connect_ms: 1_000, first_byte_ms: 4_000, idle_ms: 1_500 };
+const TIMEOUTS = { connect_ms: 1_000, first_byte_ms: 8_000, idle_ms: 1_500 };
 const RETRIES = { max: 2, base_ms: 20, max_ms: 200 };
 /** One call in ten, between them. */
 const FAULTS = [

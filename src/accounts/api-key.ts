@@ -1,5 +1,6 @@
 // A client's key: what it looks like, what is kept of it, what it may do.
 import { hash, randomBytes } from 'node:crypto';
+import { matchWildcard } from '../config/wildcard.ts';
 import type { Limits, Scope } from '../contracts/scope.ts';
 
 export interface KeySettings {
@@ -55,11 +56,5 @@ export function hintOf(secret: string): string {
 
 /** Whether the key may use a public model name. */
 export function mayUseModel(settings: KeySettings, model: string): boolean {
-  return settings.models === null || settings.models.some((pattern) => matches(pattern, model));
-}
-
-function matches(pattern: string, model: string): boolean {
-  const star = pattern.indexOf('*');
-  if (star < 0) return pattern === model;
-  return model.startsWith(pattern.slice(0, star)) && model.endsWith(pattern.slice(star + 1));
+  return settings.models === null || settings.models.some((pattern) => matchWildcard(pattern, model) !== null);
 }

@@ -1,6 +1,6 @@
-// Keys as the API tier looks them up on every request: from memory, read again from SQL once a minute per key that is in
-// use, beside the request. A change in any process reaches all within a second (Redis pub/sub): after it every key is read
-// before it is used again. Where that message is lost, the first request after a minute still has the old answer.
+// Keys as the API tier looks them up on every request: from memory, read again from SQL once a minute per key that is
+// in use, beside the request. A change in any process reaches all within a second (Redis pub/sub): after it every key is
+// read before it is used again. Where that message is lost, the first request after a minute still has the old answer.
 
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
@@ -17,7 +17,7 @@ export interface KeyCache {
 const FRESH_MS = 60_000;
 /** While SQL is away, keys known before go on working for this long. */
 const STALE_MS = 24 * 3_600_000;
-/** A database that does not answer keeps a request waiting for so long, and is not waited for again until RETRY_MS later. */
+/** A database that does not answer keeps a request waiting for so long; the next time RETRY_MS later. */
 const LONGEST_WAIT_MS = 1_500;
 const RETRY_MS = 5_000;
 /** Wrong keys are remembered too, so a wrong client does not cost a query per call. */

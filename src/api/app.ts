@@ -9,8 +9,9 @@ import type { ClientProtocol } from '../protocols/protocol.ts';
 import { CLIENT_ENDPOINTS } from '../protocols/registry.ts';
 import type { ApiContext } from './context.ts';
 import { encodeFailureAnswer } from './failure-answer.ts';
+import { listenForPaths } from './known-paths.ts';
 import type { Relay } from './relay.ts';
-import { routeNotFound } from './request-target.ts';
+import { methodNotAllowed, readTarget, routeNotFound } from './request-target.ts';
 import { registerAdmin } from './routes/admin.ts';
 import { registerBatches } from './routes/batches.ts';
 import { registerConversations } from './routes/conversations.ts';
@@ -63,7 +64,13 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
   app.setErrorHandler((error: FastifyError, request, reply) =>
     sendFailure(request, reply, describeError(context, error)),
   );
-  app.setNotFoundHandler((request, reply) => sendFailure(request, reply, routeNotFound(request)));
+  const paths = listenForPaths(app);
+  app.setNotFoundHandler((request, reply) => {
+    const known = paths.find(readTarget(request).path);
+    if (known === null) return sendFailure(request, reply, routeNotFound(request));
+    reply.header('allow', known.methods.join(', '));
+    return sendFailure(request, reply, methodNotAllowed(request, known.methods), known.clientOf(request));
+  });
 
   await app.register(swagger, {
     openapi: {
@@ -84,9 +91,14 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
   return app;
 }
 
-function sendFailure(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {
+function sendFailure(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  failure: Failure,
+  spoken?: ClientProtocol,
+): FastifyReply {
   const { client: fixed, selectClient } = request.routeOptions.config ?? {};
-  const client = fixed ?? selectClient?.(request) ?? openaiChatClient;
+  const client = spoken ?? fixed ?? selectClient?.(request) ?? openaiChatClient;
   const { status, headers, body } = encodeFailureAnswer(client, failure, request.id);
   return reply
     .code(status)

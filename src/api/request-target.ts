@@ -27,6 +27,14 @@ export function routeNotFound(request: FastifyRequest): Failure {
   );
 }
 
+export function methodNotAllowed(request: FastifyRequest, allowed: readonly string[]): Failure {
+  const { path } = readTarget(request);
+  return createFailure(
+    'method_not_allowed',
+    `${path} does not take ${request.method}, but ${allowed.join(', ')}. GET /openapi.json lists what there is.`,
+  );
+}
+
 /** Where clients find the id that `GET /v1/requests/{id}` takes. */
 export function idHeaders({ requestIdHeader }: ClientProtocol, requestId: string): Record<string, string> {
   return { 'x-request-id': requestId, ...(requestIdHeader === undefined ? {} : { [requestIdHeader]: requestId }) };

@@ -8,6 +8,7 @@ import { openDatabase } from '../storage/database.ts';
 import { createDeliveryStore, type DeliveryState, type DeliveryStore } from '../webhooks/delivery-store.ts';
 import { createEndpointStore, type EndpointStore } from '../webhooks/endpoint-store.ts';
 import { createSecretBox } from '../webhooks/secret-box.ts';
+import { type HealthOptions, healthArguments } from './health-arguments.ts';
 import { runProcess } from './run-process.ts';
 import { formatTable } from './terminal.ts';
 

@@ -3,9 +3,11 @@
 import { halfPrice, type Price } from '../contracts/money.ts';
 import { limitsOf, type Scope } from '../contracts/scope.ts';
 import type { ProviderDialect } from '../protocols/prepare-call.ts';
-import { PRESETS } from './presets.ts';
+import { deploymentId } from './check-references.ts';
+import { presetOf } from './presets.ts';
 import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';
 import type { Configuration, ModelSettings, ProtocolName, ProviderSettings } from './schema.ts';
+import { matchWildcard } from './wildcard.ts';
 
 export interface Provider {
   name: string;
@@ -61,61 +63,6 @@ export interface Catalogue {
   priceOf(deployment: Deployment, upstreamModel: string, inputTokens: number): Price | null;
   /** The same for a line of the vendor's own batches: half of it, unless the configuration says otherwise. */
   batchPriceOf(deployment: Deployment, upstreamModel: string, inputTokens: number): Price | null;
-}
-
-export interface CatalogueFault {
-  path: string;
-  message: string;
-}
-
-/** Faults that a schema cannot see: references to nowhere, missing addresses, names used twice. */
-export function checkReferences(configuration: Configuration): CatalogueFault[] {
-  const faults: CatalogueFault[] = [];
-  for (const [name, settings] of Object.entries(configuration.providers)) {
-    const preset = PRESETS[settings.preset ?? name];
-    if (settings.preset !== undefined && preset === undefined) {
-      faults.push({
-        path: `providers.${name}.preset`,
-        message: `no such preset; there are ${Object.keys(PRESETS).join(', ')}`,
-      });
-    }
-    if (settings.base_url === undefined && preset?.baseUrl === undefined) {
-      const why =
-        preset === undefined ? 'the provider has no preset' : 'every account of this vendor has its own address';
-      faults.push({ path: `providers.${name}.base_url`, message: `missing: ${why}` });
-    }
-    if (settings.protocols === undefined && preset === undefined) {
-      faults.push({ path: `providers.${name}.protocols`, message: 'missing: the provider has no preset' });
-    }
-  }
-  const ids = new Map<string, string>();
-  for (const [name, model] of Object.entries(configuration.models)) {
-    for (const [index, deployment] of model.deployments.entries()) {
-      const path = `models.${name}.deployments.${index}`;
-      if (configuration.providers[deployment.provider] === undefined) {
-        faults.push({ path: `${path}.provider`, message: `no provider "${deployment.provider}" is configured` });
-      }
-      if (deployment.model.includes('*') && !name.includes('*')) {
-        faults.push({ path: `${path}.model`, message: 'a wildcard needs a wildcard in the model’s name' });
-      }
-      const id = deploymentId(deployment);
-      const content = JSON.stringify({ ...deployment, tier: 0, weight: 0 });
-      if ((ids.get(id) ?? content) !== content) {
-        faults.push({ path, message: `two different deployments are called "${id}": give one an id` });
-      }
-      ids.set(id, content);
-    }
-    for (const [index, fallback] of model.fallbacks.entries()) {
-      if (findSettings(configuration, fallback) === null) {
-        faults.push({ path: `models.${name}.fallbacks.${index}`, message: `no model "${fallback}" is configured` });
-      }
-    }
-  }
-  return faults;
-}
-
-function deploymentId(settings: { id?: string | undefined; provider: string; model: string }): string {
-  return settings.id ?? `${settings.provider}/${settings.model}`;
 }
 
 /** The configuration must have passed `checkReferences`. */
@@ -179,7 +126,7 @@ function longerFirst(a: Model, b: Model): number {
 }
 
 function compileProvider(name: string, settings: ProviderSettings, slots: number): Provider {
-  const preset = PRESETS[settings.preset ?? name];
+  const preset = presetOf(name, settings);
   const { timeouts, retries, circuit } = settings;
   return {
     name,
@@ -252,20 +199,4 @@ function resolveWildcard(name: string, wildcards: readonly Model[]): Model | nul
     return { ...wildcard, name, candidates };
   }
   return null;
-}
-
-function matchWildcard(pattern: string, name: string): string | null {
-  const star = pattern.indexOf('*');
-  const [prefix, suffix] = [pattern.slice(0, star), pattern.slice(star + 1)];
-  const isMatch = name.length >= prefix.length + suffix.length && name.startsWith(prefix) && name.endsWith(suffix);
-  return isMatch ? name.slice(prefix.length, name.length - suffix.length) : null;
-}
-
-function findSettings(configuration: Configuration, name: string): ModelSettings | null {
-  const exact = configuration.models[name];
-  if (exact !== undefined) return exact;
-  const pattern = Object.keys(configuration.models).find(
-    (key) => key.includes('*') && matchWildcard(key, name) !== null,
-  );
-  return pattern === undefined ? null : configuration.models[pattern]!;
 }

@@ -64,3 +64,9 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   ollama: { protocols: ['openai-chat', 'openai-embeddings'], baseUrl: 'http://127.0.0.1:11434/v1' },
   vllm: { protocols: ['openai-chat', 'openai-embeddings'], baseUrl: 'http://127.0.0.1:8000/v1' },
 };
+
+/** The one that it names, else the one of its own name; undefined where there is none. */
+export function presetOf(name: string, { preset }: { preset?: string | undefined }): Preset | undefined {
+  const wanted = preset ?? name;
+  return Object.hasOwn(PRESETS, wanted) ? PRESETS[wanted] : undefined;
+}

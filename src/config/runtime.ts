@@ -1,6 +1,7 @@
 // Everything a process needs to know before it opens its first connection.
 
-import { type Catalogue, checkReferences, createCatalogue } from './catalogue.ts';
+import { type Catalogue, createCatalogue } from './catalogue.ts';
+import { checkReferences } from './check-references.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { ConfigurationError, DEFAULT_CONFIG_PATH, loadConfiguration } from './load.ts';
 import type { RedisAddress } from './redis-address.ts';

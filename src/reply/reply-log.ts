@@ -6,6 +6,8 @@ import type { RedisClient } from '../storage/redis.ts';
 export interface ReplyLog {
   /** At most `limit` frames after `after`, oldest first, fences left out; `scannedTo` is where to go on. */
   readAfter(requestId: string, after: FrameId, limit: number): Promise<{ frames: Frame[]; scannedTo: FrameId }>;
+  /** Neither its record nor its log is there: it is forgotten, or Redis has lost it. */
+  isGone(requestId: string): Promise<boolean>;
 }
 
 export function createReplyLog(redis: RedisClient, keyspace: Keyspace): ReplyLog {
@@ -24,6 +26,10 @@ export function createReplyLog(redis: RedisClient, keyspace: Keyspace): ReplyLog
         frames.push({ requestId, id, previous, kind, meta, bytes });
       }
       return { frames, scannedTo };
+    },
+    async isGone(requestId) {
+      const { record, log } = keyspace.request(requestId);
+      return (await redis.exists(record, log)) === 0;
     },
   };
 }

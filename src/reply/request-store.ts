@@ -267,6 +267,10 @@ function readClaim(reply: ClaimReply): ClaimResult {
         spec: readSpec(reply[2] as Buffer),
         progress: readProgress(String(reply[3])),
       };
+    case 'done': {
+      const [outcome, spec, progress] = reply.slice(1) as [Buffer, Buffer, Buffer];
+      return { kind, outcome: String(outcome), spec: readSpec(spec), progress: readProgress(String(progress)) };
+    }
     default:
       return { kind };
   }

@@ -4,7 +4,14 @@
 // Repair happens when a frame's `previous` is not the frame seen last, when the subscription came back, when a request
 // has been silent for a while (a lost *last* frame leaves no gap to see), and when a paused reader goes on.
 import { createFailure } from '../contracts/failure.ts';
-import { compareFrameIds, decodeAnnouncement, type Frame, type FrameId, ORIGIN_FRAME } from '../contracts/frame.ts';
+import {
+  compareFrameIds,
+  decodeAnnouncement,
+  type Frame,
+  type FrameId,
+  ORIGIN_FRAME,
+  parseFrameId,
+} from '../contracts/frame.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { isCluster, type RedisClient } from '../storage/redis.ts';
 import type { ReplyLog } from './reply-log.ts';
@@ -14,6 +21,8 @@ const FOLLOW_MS = 100;
 /** First look into the log after so much silence; doubles while the silence lasts. */
 const SILENCE_MS = 1_000;
 const SILENCE_MAX_MS = 8_000;
+/** Long after a request is opened its record is there; one without it has been lost. */
+const LOST_AFTER_SILENCE_MS = 4_000;
 const SILENCE_TICK_MS = 50;
 /**
  * How much is read from the log at once, so that a slow reader's answer stays in Redis. Frames of a fast vendor have half
@@ -74,11 +83,13 @@ export interface ReplySubscriberOptions {
   replyShards: number;
   onError: (error: Error) => void;
   onRepair?: (frames: number) => void;
+  /** A request that Redis has lost altogether ends in a `fail` frame, instead of silence until its deadline. */
+  endsLost?: boolean;
 }
 
 /** Resolves when the channels are subscribed: from then on no announcement is missed while the connection lasts. */
 export async function createReplySubscriber(options: ReplySubscriberOptions): Promise<ReplySubscriber> {
-  const { connection, log, keyspace, inbox, replyShards, onError, onRepair } = options;
+  const { connection, log, keyspace, inbox, replyShards, onError, onRepair, endsLost = false } = options;
   const replies = new Map<string, Set<OpenReply>>();
   let openCount = 0;
 
@@ -149,6 +160,13 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
     reply.quietSinceMs = now;
     if (!reply.isRemote) reply.silenceMs = Math.min(reply.silenceMs * 2, SILENCE_MAX_MS);
     repair(reply);
+    if (endsLost && reply.silenceMs >= LOST_AFTER_SILENCE_MS) endIfLost(reply);
+  }
+
+  function endIfLost(reply: OpenReply): void {
+    log.isGone(reply.requestId).then((isGone) => {
+      if (isGone && !reply.isPaused) deliver(reply, lostFrame(frameAfter(reply)));
+    }, onError);
   }
 
   const silenceTimer = setInterval(() => {
@@ -218,6 +236,13 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
       connection.disconnect();
     },
   };
+}
+
+/** The place where the next frame would stand. */
+function frameAfter({ requestId, lastId }: OpenReply): Frame {
+  const { attempt, sequence } = parseFrameId(lastId);
+  const id = `${attempt}-${sequence + 1}`;
+  return { requestId, id, previous: lastId, kind: 'data', meta: '', bytes: Buffer.alloc(0) };
 }
 
 /**

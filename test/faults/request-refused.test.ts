@@ -144,6 +144,18 @@ test.each(ROWS)('what the client received: $name', async ({ wanted, status, code
   }
 });
 
+test.each([
+  ['/v1/chat/completions', 'POST', (body: { error: { code: string } }) => body.error.code],
+  ['/v1/messages', 'POST', (body: { type: string }) => body.type],
+])('what the client received: a method that %s does not take', async (path, allowed, read) => {
+  const answer = await fetch(`${broker.url}${path}`, { method: 'PUT' });
+  expect(answer.status).toBe(405);
+  expect(answer.headers.get('allow')).toBe(allowed);
+  expect(answer.headers.get('x-request-id')).toMatch(/^req_/);
+  // In the shape of whoever's address it is.
+  expect(read((await answer.json()) as never)).toBe(path.endsWith('messages') ? 'error' : 'method_not_allowed');
+});
+
 test('what the client received: a model that its key may not use', async () => {
   const answer = await ask(broker.url, { key: restrictedKey, model: 'solo' });
   expect(answer.status).toBe(403);

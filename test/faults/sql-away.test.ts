@@ -63,8 +63,8 @@ test.skipIf(postgres === null)(
     expect(waitingEntries).toBeGreaterThanOrEqual(REQUESTS);
     await booksClosed(broker, 30_000);
     const rows = await ledgerRows(broker);
-    // One attempt each, but for the six that were retried, and the one from before.
-    expect(rows.length).toBe(REQUESTS + 6 + 1);
+    // One attempt each, but for the twelve that were cut and asked for again, and the one from before.
+    expect(rows.length).toBe(REQUESTS + 12 + 1);
     expectLedgerEqualsBill(rows, vendors);
     const requests = await broker.database.selectFrom('requests').select('request_id').execute();
     expect(requests.length).toBe(REQUESTS + 1);

@@ -11,6 +11,8 @@ import type { BatchRun } from './batch-run.ts';
 import { runBatch } from './run-batch.ts';
 
 export interface Engine {
+  /** Since it has last looked after all batches. */
+  silentMs(): number;
   /** Stores what has come, gives the batches back; resolves when nothing runs any more. */
   stop(): Promise<void>;
 }

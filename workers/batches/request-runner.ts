@@ -6,6 +6,7 @@ import { isWait, retryWaitMs } from '#src/batches/line-retry.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { Frame, HeadMeta } from '#src/contracts/frame.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
+import type { RequestView } from '#src/reply/request-store.ts';
 import { acceptLines, type LineSubmission } from './accept-lines.ts';
 import type { BatchContext } from './batch-context.ts';
 import { chargeToReserve, createLineRequest, type LineOrigin, requestIdOf } from './line-request.ts';
@@ -50,7 +51,7 @@ export class RequestRunner implements LineRunner {
     this.#stopReason = reason;
     for (const line of lines) {
       const running = this.#enter(line);
-      const view = await this.#context.store.read(requestIdOf(this.#origin, line.number, running.tryNumber));
+      const view = await this.#readLastTry(running);
       if (view === null) this.#end(running, { kind: reason });
       else {
         this.#listen(running, view.spec);
@@ -58,6 +59,18 @@ export class RequestRunner implements LineRunner {
       }
     }
     this.stop(reason);
+  }
+
+  /** Null for a line that nobody has begun. Records of failed tries stay until the line's result is stored. */
+  async #readLastTry(line: RunningLine): Promise<RequestView | null> {
+    let last: RequestView | null = null;
+    for (let tryNumber = line.tryNumber; ; tryNumber++) {
+      const view = await this.#context.store.read(requestIdOf(this.#origin, line.number, tryNumber));
+      if (view === null) return last;
+      last = view;
+      line.tryNumber = tryNumber;
+      this.#tries.set(line.number, tryNumber);
+    }
   }
 
   stop(reason: StopReason): void {

@@ -95,6 +95,7 @@ export async function startBatches(
     native: {
       chunks: createNativeChunkStore(database),
       vendors: createVendorClient(leaving.signal),
+      isHeld: (deployment) => holds.find(deployment) !== null,
       rate: new OrdinaryRate(configuration.batches.native.lines_per_second),
       submissions: createTurns(),
     },

@@ -6,6 +6,7 @@ import { clientProtocol } from '#src/protocols/registry.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
 import type { Claim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
+import { closeLate } from './close-late.ts';
 import type { InferenceContext } from './delivery.ts';
 import { COMPLETE, followMove, leaveToNewer, OWNED_RECHECK_MS } from './let-go.ts';
 
@@ -28,6 +29,7 @@ export function createAbandonedHandler(context: InferenceContext) {
       case 'newer':
         return leaveToNewer(context, job, claimed.version);
       case 'done':
+        return closeLate(context, job, claimed);
       case 'gone':
         return COMPLETE;
     }
@@ -52,5 +54,6 @@ async function sayLost(context: InferenceContext, job: RequestJob, claim: Claim)
     writer.end(failure.code);
   } else writer.fail(failure);
   const waitedAt = stepAt(spec.plan, job.step, progress);
-  await Promise.all([context.books.close({ spec, progress, failure, answeredBy: null, waitedAt }), writer.settled()]);
+  await writer.settled();
+  await context.books.close({ spec, progress, failure, answeredBy: null, waitedAt });
 }

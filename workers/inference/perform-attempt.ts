@@ -100,7 +100,10 @@ interface Conclusion {
   pricing: AttemptPricing;
 }
 
-/** Order matters here: the client's last frame leaves first, the books follow in the same turn of the event loop. */
+/**
+ * Order matters here: the client's last frame is in the log before the books call the request answered. A death in between
+ * leaves them to close-late.ts; the other way round, another attempt would be made of a request that is over.
+ */
 async function conclude(
   context: InferenceContext,
   delivery: Delivery,
@@ -129,7 +132,8 @@ async function conclude(
   );
   const tokens = usedTokens(failure, usage, estimatedInputTokens(delivery));
   const settle = (message: string) => context.limiter.settle(permit, { usedTokens: tokens, entry: message });
-  if (result.kind === 'answered') {
+  if (result.kind === 'answered') await writer.settled();
+  if (result.kind === 'answered' && !delivery.isLost) {
     const { progress } = delivery;
     await context.books.close(
       { spec, progress, failure: null, answeredBy: step, waitedAt: null, attempt: entry },

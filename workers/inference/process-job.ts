@@ -13,6 +13,7 @@ import type { Disposition, ProcessJob } from '#src/queue/consumer.ts';
 import type { Claim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
 import { isRedisTrouble } from '#src/storage/redis.ts';
+import { closeLate } from './close-late.ts';
 import { type Delivery, type InferenceContext, spend } from './delivery.ts';
 import { COMPLETE, endRequest, fallBack, followMove, LOST, leaveToNewer, OWNED_RECHECK_MS, park } from './let-go.ts';
 import { brokenOff, mayBeRescued } from './prepare-step.ts';
@@ -37,6 +38,7 @@ export function createJobProcessor(context: InferenceContext): ProcessJob {
         case 'newer':
           return leaveToNewer(context, job, claimed.version);
         case 'done':
+          return await closeLate(context, job, claimed);
         case 'gone':
           return COMPLETE;
       }

@@ -220,6 +220,34 @@ describe('a job that is brought forward', () => {
   });
 });
 
+describe('a pool is silent', () => {
+  test('for as long as its queue has not answered', async () => {
+    const consumer = start(async () => COMPLETE);
+    await add('first');
+    await idle();
+    expect(consumer.silentMs()).toBeLessThan(1_000);
+    server.freeze();
+    try {
+      await waitFor('the silence to be seen', () => consumer.silentMs() > 300);
+    } finally {
+      server.thaw();
+    }
+    await add('second');
+    await idle();
+    await waitFor('it to be over', () => consumer.silentMs() < 200);
+  });
+
+  test('not while all its slots are taken', async () => {
+    const { held, open, process } = gate();
+    const consumer = start(process, { slots: 1 });
+    await add('running');
+    await waitFor('the job', () => held.length === 1);
+    expect(consumer.silentMs()).toBe(0);
+    open();
+    await idle();
+  });
+});
+
 describe('shutting down', () => {
   test('a stopped pool fetches nothing, and its running jobs may end', async () => {
     const { held, open, process } = gate();

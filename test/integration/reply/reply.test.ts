@@ -182,7 +182,7 @@ describe('who owns a request', () => {
     writer.fail({ code: 'request_cancelled', message: '' });
     await writer.settled();
     expect(await store.cancel(spec.requestId)).toEqual({ kind: 'done' });
-    expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toEqual({ kind: 'done' });
+    expect(await store.claim(spec.requestId, 0, 'worker_b', 60_000)).toMatchObject({ kind: 'done', outcome: 'failed' });
     told.disconnect();
   });
 

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { checkReferences } from '#src/config/catalogue.ts';
+import { checkReferences } from '#src/config/check-references.ts';
 import { parseConfiguration } from '#src/config/load.ts';
 
 const at = (path: string) => new URL(`../../../${path}`, import.meta.url);
@@ -52,6 +52,13 @@ describe('docker-compose.yml', () => {
         else expect(compose.volumes).toHaveProperty(source!);
       }
     }
+  });
+
+  test('asks a worker for its health where it listens', () => {
+    const { command, healthcheck } = compose.services.worker!;
+    const port = command![command!.indexOf('--health-port') + 1];
+    expect(JSON.stringify(healthcheck)).toContain(`http://127.0.0.1:${port}/healthz`);
+    expect(read('Dockerfile')).toContain('HOST=0.0.0.0');
   });
 
   test('publishes its port on loopback only', () => {

@@ -1,7 +1,8 @@
 // The examples of docs/adding-a-vendor.md are configurations, and Azure's two addresses come to what Azure documents.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { checkReferences, createCatalogue } from '#src/config/catalogue.ts';
+import { createCatalogue } from '#src/config/catalogue.ts';
+import { checkReferences } from '#src/config/check-references.ts';
 import { configurationJsonSchema, type JsonSchema } from '#src/config/json-schema.ts';
 import { parseConfiguration } from '#src/config/load.ts';
 import { isFailure } from '#src/contracts/failure.ts';

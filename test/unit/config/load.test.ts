@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkReferences, createCatalogue } from '#src/config/catalogue.ts';
+import { createCatalogue } from '#src/config/catalogue.ts';
+import { checkReferences } from '#src/config/check-references.ts';
 import { ConfigurationError, parseConfiguration } from '#src/config/load.ts';
 
 const variables = { OPENAI_API_KEY: 'sk-1', EMPTY: '' };
@@ -106,6 +107,21 @@ describe('references that lead nowhere', () => {
       'a fallback to an unknown model',
       'providers: { openai: {} }\nmodels: { a: { deployments: [{ provider: openai, model: m }], fallbacks: [b] } }',
       'models.a.fallbacks.0: no model "b" is configured',
+    ],
+    [
+      'a fallback that every object has, but no configuration',
+      'providers: { openai: {} }\nmodels: { a: { deployments: [{ provider: openai, model: m }], fallbacks: [constructor] } }',
+      'models.a.fallbacks.0: no model "constructor" is configured',
+    ],
+    [
+      'a provider of such a name',
+      'models: { a: { deployments: [{ provider: constructor, model: m }] } }',
+      'models.a.deployments.0.provider: no provider "constructor" is configured',
+    ],
+    [
+      'a preset of such a name',
+      'providers: { constructor: { protocols: [openai-chat] } }',
+      'providers.constructor.base_url: missing: the provider has no preset',
     ],
     [
       'one id for two different deployments',

@@ -142,7 +142,8 @@ export class NativeRunner implements LineRunner {
     const { number } = line;
     if (this.#stopReason !== null || this.#chunks.has(number) || this.#returned.has(number)) return null;
     const target = findTarget(this.#context, this.#origin, line);
-    if (target === null || (this.#refusedUntilMs.get(keyOf(target)) ?? 0) > Date.now()) return null;
+    if (target === null || this.#context.native.isHeld(target.deployment)) return null;
+    if ((this.#refusedUntilMs.get(keyOf(target)) ?? 0) > Date.now()) return null;
     const { poll_ms: pollMs } = this.#context.configuration.batches.native;
     return Date.now() + pollMs < this.#recallAtMs(target) ? target : null;
   }

@@ -24,6 +24,7 @@ type Submission =
 export function submitChunk(task: ChunkTask): Promise<Wait> {
   const { target, host } = task;
   if (target === null || task.recalledAtMs !== null) return become(task, 'returned');
+  if (host.context.native.isHeld(target.deployment)) return become(task, 'returned');
   return host.context.native.submissions.take(async () => {
     if (task.isLetGo) return null;
     const encoded = await encode(task, target);

@@ -1,0 +1,50 @@
+// Which methods an address takes: so that a known path with another method is told so, and not that it does not exist.
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ClientProtocol } from '../protocols/protocol.ts';
+
+export interface KnownPath {
+  /** For the `allow` header. */
+  methods: readonly string[];
+  /** In whose error shape its clients are answered. */
+  clientOf: (request: FastifyRequest) => ClientProtocol | undefined;
+}
+
+export interface KnownPaths {
+  /** Null for a path that no route has. */
+  find(path: string): KnownPath | null;
+}
+
+interface Route {
+  pattern: RegExp;
+  methods: readonly string[];
+  clientOf: KnownPath['clientOf'];
+}
+
+/** Call before any route is registered: it listens to what the app is given. */
+export function listenForPaths(app: FastifyInstance): KnownPaths {
+  const routes: Route[] = [];
+  app.addHook('onRoute', ({ url, method, config = {} }) => {
+    const { client, selectClient } = config;
+    const clientOf = (request: FastifyRequest) => client ?? selectClient?.(request);
+    routes.push({ pattern: patternOf(url), methods: [method].flat(), clientOf });
+  });
+  return {
+    find(path) {
+      const matching = routes.filter(({ pattern }) => pattern.test(path));
+      if (matching.length === 0) return null;
+      const methods = [...new Set(matching.flatMap((route) => route.methods))].sort();
+      const clientOf: KnownPath['clientOf'] = (request) =>
+        matching.map((route) => route.clientOf(request)).find((client) => client !== undefined);
+      return { methods, clientOf };
+    },
+  };
+}
+
+/** As find-my-way reads an address, as far as the routes here need it; a slash at the end does not matter. */
+function patternOf(url: string): RegExp {
+  const segments = url.split('/').map((segment) => {
+    if (segment === '*') return '.*';
+    return segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  });
+  return new RegExp(`^${segments.join('/')}/?$`);
+}

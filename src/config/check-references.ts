@@ -1,0 +1,78 @@
+// Faults of a configuration that its schema cannot see: references to nowhere, missing addresses, names used twice.
+import { PRESETS, presetOf } from './presets.ts';
+import type { Configuration, ModelSettings, ProviderSettings } from './schema.ts';
+import { matchWildcard } from './wildcard.ts';
+
+export interface ReferenceFault {
+  path: string;
+  message: string;
+}
+
+/** All of them, in the order of the file; none for a configuration that `createCatalogue` can take. */
+export function checkReferences(configuration: Configuration): ReferenceFault[] {
+  const content = new Map<string, string>();
+  return [
+    ...Object.entries(configuration.providers).flatMap(([name, settings]) => checkProvider(name, settings)),
+    ...Object.entries(configuration.models).flatMap(([name, model]) => [
+      ...checkDeployments(configuration, name, model, content),
+      ...checkFallbacks(configuration, name, model),
+    ]),
+  ];
+}
+
+export function deploymentId(settings: { id?: string | undefined; provider: string; model: string }): string {
+  return settings.id ?? `${settings.provider}/${settings.model}`;
+}
+
+function checkProvider(name: string, settings: ProviderSettings): ReferenceFault[] {
+  const faults: ReferenceFault[] = [];
+  const fault = (field: string, message: string) => faults.push({ path: `providers.${name}.${field}`, message });
+  const preset = presetOf(name, settings);
+  if (settings.preset !== undefined && preset === undefined) {
+    fault('preset', `no such preset; there are ${Object.keys(PRESETS).join(', ')}`);
+  }
+  if (settings.base_url === undefined && preset?.baseUrl === undefined) {
+    const why =
+      preset === undefined ? 'the provider has no preset' : 'every account of this vendor has its own address';
+    fault('base_url', `missing: ${why}`);
+  }
+  if (settings.protocols === undefined && preset === undefined) {
+    fault('protocols', 'missing: the provider has no preset');
+  }
+  return faults;
+}
+
+/** @param content what stands under each deployment's id, over all models: limits and prices belong to the id. */
+function checkDeployments(
+  { providers }: Configuration,
+  name: string,
+  model: ModelSettings,
+  content: Map<string, string>,
+): ReferenceFault[] {
+  const faults: ReferenceFault[] = [];
+  for (const [index, deployment] of model.deployments.entries()) {
+    const path = `models.${name}.deployments.${index}`;
+    if (!Object.hasOwn(providers, deployment.provider)) {
+      faults.push({ path: `${path}.provider`, message: `no provider "${deployment.provider}" is configured` });
+    }
+    if (deployment.model.includes('*') && !name.includes('*')) {
+      faults.push({ path: `${path}.model`, message: 'a wildcard needs a wildcard in the model’s name' });
+    }
+    const id = deploymentId(deployment);
+    const own = JSON.stringify({ ...deployment, tier: 0, weight: 0 });
+    if ((content.get(id) ?? own) !== own) {
+      faults.push({ path, message: `two different deployments are called "${id}": give one an id` });
+    }
+    content.set(id, own);
+  }
+  return faults;
+}
+
+function checkFallbacks({ models }: Configuration, name: string, { fallbacks }: ModelSettings): ReferenceFault[] {
+  const names = Object.keys(models);
+  return fallbacks.flatMap((fallback, index) =>
+    names.some((pattern) => matchWildcard(pattern, fallback) !== null)
+      ? []
+      : [{ path: `models.${name}.fallbacks.${index}`, message: `no model "${fallback}" is configured` }],
+  );
+}

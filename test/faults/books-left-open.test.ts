@@ -1,0 +1,52 @@
+// A worker dies after the last frame of an answer and before the books have its outcome. Its client has everything; the
+// job comes to another worker, which finds the request over and closes the books.
+//
+// Symptom: requests in chaos runs that were broken to their client and `ok` in the books. Cause: the outcome was written
+// first, and a death before the last frame made another worker go on with the request. Fix: the last frame goes first.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createQueueProducer } from '#src/queue/producer.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { ask } from '#test/support/client.ts';
+import { booksClosed, ledgerRows, requestRow } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+
+let vendors: Vendors;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+/** As if its worker had died before it had written the outcome: the row is gone, and the job is there again. */
+async function leaveOpen(requestId: string): Promise<void> {
+  await requestRow(broker, requestId);
+  await booksClosed(broker);
+  await broker.database.deleteFrom('requests').where('request_id', '=', requestId).execute();
+  const producer = createQueueProducer(broker.redis.client, createKeyspace('sluice'), () => undefined);
+  await producer.enqueue('primary', 'interactive', { requestId, step: 0 });
+  await producer.close();
+}
+
+test.each([
+  { what: 'an answer', prompt: 'Fine.', outcome: 'ok' },
+  { what: 'a failure', prompt: '[[sim fault=400]] Refused.', outcome: 'upstream_bad_request' },
+  { what: 'a stream that broke', prompt: '[[sim fault=cut@5]] Broken.', outcome: 'upstream_stream_cut', stream: true },
+])(
+  'the outcome of $what is written by the next worker, and nobody is called again',
+  async ({ prompt, outcome, stream = false }) => {
+    const answer = await ask(broker.url, { prompt, stream, headers: { 'idempotency-key': prompt } });
+    const requestId = answer.headers['x-request-id']!;
+    await requestRow(broker, requestId);
+    const { calls } = vendors.primary.stats();
+    await leaveOpen(requestId);
+    expect(await requestRow(broker, requestId)).toMatchObject({ outcome });
+    expect(vendors.primary.stats().calls).toBe(calls);
+    expect(await ledgerRows(broker, requestId)).not.toEqual([]);
+  },
+);

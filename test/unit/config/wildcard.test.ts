@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { matchWildcard } from '#src/config/wildcard.ts';
+
+test.each([
+  ['openai/*', 'openai/gpt-4o', 'gpt-4o'],
+  ['*', 'anything', 'anything'],
+  ['gpt-*-mini', 'gpt-4o-mini', '4o'],
+  ['openai/*', 'openai/', ''],
+  ['gpt-4o', 'gpt-4o', ''],
+  ['gpt-4o', 'gpt-4o-mini', null],
+  ['openai/*', 'azure/gpt-4o', null],
+  // What is before the star and what is behind it must not be the same letters.
+  ['ab*ba', 'aba', null],
+])('%s and %s: %s', (pattern, name, rest) => {
+  expect(matchWildcard(pattern, name)).toBe(rest);
+});
