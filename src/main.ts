@@ -8,12 +8,12 @@ import { type CancelOptions, cancelRequest } from './api/cancel-request.ts';
 import type { ApiContext } from './api/context.ts';
 import { createDepartures } from './api/departures.ts';
 import { createForgetter } from './api/forgetter.ts';
+import { noteEnd } from './api/note-end.ts';
 import { createRelay } from './api/relay.ts';
 import { createBatchStore } from './batches/batch-store.ts';
 import { createFileStore } from './batches/file-store.ts';
 import { createFileResolver } from './batches/resolve-files.ts';
 import { loadRuntime, requireRedis } from './config/runtime.ts';
-import { isDeadLetter } from './contracts/dead-letter.ts';
 import { createInstanceId } from './contracts/ids.ts';
 import type { RequestSpec } from './contracts/request-record.ts';
 import { createBodySeal } from './dead-letters/body-seal.ts';
@@ -150,29 +150,7 @@ runMain(async () => {
     onJoined: (spec) => departures.joined(spec),
     onLeft: (spec, isOver) => departures.left(spec, isOver),
     onHopeless: (spec, failure) => cancel(spec, { failure }),
-    onOver(spec, end) {
-      const durationMs = Date.now() - spec.acceptedAtMs;
-      metrics.requestEnded({ route: spec.protocol, status: end.status, outcome: end.outcome }, durationMs / 1_000);
-      const isNeeded = spec.isStream || spec.lifetime !== 'client' || spec.response !== undefined;
-      if (end.isDelivered && !isNeeded) {
-        forgetter.forget(spec.requestId, isDeadLetter(spec, end.outcome));
-      }
-      const { requestId, keyId, model, lane, isStream } = spec;
-      logger.info(
-        {
-          request_id: requestId,
-          key_id: keyId,
-          model,
-          lane,
-          stream: isStream,
-          outcome: end.outcome,
-          status: end.status,
-          bytes: end.bytes,
-          duration_ms: durationMs,
-        },
-        'request',
-      );
-    },
+    onOver: (spec, end) => noteEnd({ metrics, logger, forgetter }, spec, end),
   });
   const operations = createOperationsMetrics(metrics.registry);
   const refresh = async () => {

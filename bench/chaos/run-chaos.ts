@@ -9,7 +9,7 @@ import { runErrand } from './client.ts';
 import { chooseErrand } from './errand.ts';
 import { createFleet, type Fleet, pause } from './fleet.ts';
 import { checkText, type Seen } from './seen.ts';
-import { KEPT_MS, MODEL, openSetting, type Setting } from './setting.ts';
+import { KEY_KEPT_MS, MODEL, openSetting, type Setting } from './setting.ts';
 
 export interface ChaosOptions {
   durationMs: number;
@@ -153,10 +153,10 @@ async function checkAll(setting: Setting, fleet: Fleet, seen: Seen[], options: C
     violations.push(error.message),
   );
   options.onProgress('the books are closed');
-  violations.push(...(await checkRest(client, KEPT_MS, accepted)));
+  violations.push(...(await checkRest(client, KEY_KEPT_MS, accepted)));
   if (options.waitsForDrain) {
     const isEmpty = async () => (await keysOf(client, accepted)).length === 0;
-    await waitFor('Redis to drain', isEmpty, KEPT_MS + DRAIN_SLACK_MS).catch(async (error: Error) =>
+    await waitFor('Redis to drain', isEmpty, KEY_KEPT_MS + DRAIN_SLACK_MS).catch(async (error: Error) =>
       violations.push(`${error.message}: ${(await keysOf(client, accepted)).slice(0, SHOWN_KEYS).join(', ')}`),
     );
   }

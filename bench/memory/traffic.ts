@@ -21,6 +21,8 @@ const MODEL = 'm';
 const CONCURRENCY = 64;
 /** Answers are forgotten as soon as they have been read. */
 const KEPT_MS = 1_000;
+/** Idempotency keys are kept so much longer. */
+const DEADLINE_MS = 10_000;
 const DRAIN_LIMIT_MS = 60_000;
 const PROGRESS_EVERY = 1_000;
 const FAULTS = ['503 chance=0.02', '400 chance=0.01', 'cut@2 chance=0.01'];
@@ -58,6 +60,7 @@ export async function openStage(): Promise<Stage> {
 
 function configurationFor(simulator: Simulator): ConfigurationInput {
   return {
+    server: { deadline_ms: DEADLINE_MS },
     storage: { finished_ms: KEPT_MS, idempotency_ms: KEPT_MS },
     dead_letters: { bodies: 'none' },
     providers: {

@@ -29,10 +29,13 @@ export async function dispatch(
   idempotency?: IdempotencyClaim,
 ): Promise<AcceptResult> {
   const graceMs = spec.lifetime === 'nobody' ? UNWATCHED_RECORD_GRACE_MS : RECORD_GRACE_MS;
-  const timeToLiveMs = spec.deadlineAtMs - spec.acceptedAtMs + graceMs;
+  const deadlineMs = spec.deadlineAtMs - spec.acceptedAtMs;
+  const timeToLiveMs = deadlineMs + graceMs;
+  // A key must not be forgotten under a request that runs: its time counts from the latest end.
+  const claim = idempotency && { ...idempotency, timeToLiveMs: idempotency.timeToLiveMs + deadlineMs };
   try {
     await admission.enter(spec);
-    const result = await store.accept(spec, body, timeToLiveMs, idempotency);
+    const result = await store.accept(spec, body, timeToLiveMs, claim);
     if (result.kind !== 'accepted') {
       admission.leave(spec);
       return result;

@@ -60,6 +60,11 @@ export interface RequestSpec {
   isAnnounced?: boolean;
 }
 
+/** Its record goes as soon as its client has the answer: nobody can ask for it again (src/api/forgetter.ts). */
+export function isForgottenWhenDelivered({ isStream, lifetime, response }: RequestSpec): boolean {
+  return !isStream && lifetime === 'client' && response === undefined;
+}
+
 /** As src/routing/plan-route.ts takes them. */
 export interface RouteWishes {
   alternativeModels?: readonly string[];

@@ -2,7 +2,7 @@
 // as its outcome.
 import { type Failure, mostUseful } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
-import { CONTRACT_VERSION, type RequestProgress } from '#src/contracts/request-record.ts';
+import { CONTRACT_VERSION, isForgottenWhenDelivered, type RequestProgress } from '#src/contracts/request-record.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
 import type { ClaimResult } from '#src/reply/request-store.ts';
 import { moveOn, stepAt } from '#src/routing/walk.ts';
@@ -88,11 +88,12 @@ export async function endRequest(
     writer.end(said.code);
   } else writer.fail(said);
   const answeredBy = writer.hasAnswered ? step : null;
-  // The books say what the log says: a death in between leaves them to close-late.ts.
-  await writer.settled();
+  // As for an answer (perform-attempt.ts): the books say what the log says.
+  if (!isForgottenWhenDelivered(spec)) await writer.settled();
   if (delivery.isLost) return LOST;
   await context.books.close({ spec, progress, failure: said, answeredBy, waitedAt: step });
-  return COMPLETE;
+  await writer.settled();
+  return delivery.isLost ? LOST : COMPLETE;
 }
 
 async function release(

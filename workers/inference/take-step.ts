@@ -12,8 +12,9 @@ import type { CircuitState } from '#src/routing/circuits.ts';
 import type { Hold } from '#src/routing/holds.ts';
 import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
 import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
-import { performAttempt, permitRequest } from './perform-attempt.ts';
+import { performAttempt } from './perform-attempt.ts';
 import type { PermitOutcome } from './permit-desk.ts';
+import { permitRequest } from './permit-request.ts';
 import { brokenOff, prepareStep } from './prepare-step.ts';
 
 /** A permit that comes within this time is waited for in the slot; later ones are waited for in the queue. */

@@ -1,0 +1,50 @@
+// What an attempt has taught, told to all workers: how long a vendor wants to be left alone, whether it is well.
+import type { Deployment } from '#src/config/catalogue.ts';
+import { ruleOf } from '#src/contracts/failure-table.ts';
+import { circuitOf } from '#src/contracts/route-plan.ts';
+import type { RateLimitHint } from '#src/protocols/protocol.ts';
+import type { Delivery, InferenceContext } from './delivery.ts';
+import type { AttemptOutcome } from './run-attempt.ts';
+
+/** Returns at once: nobody waits for what others learn. */
+export function learn(
+  context: InferenceContext,
+  { step }: Delivery,
+  deployment: Deployment,
+  { failure, rateLimits }: AttemptOutcome,
+): void {
+  const { limiter, circuits, logger } = context;
+  const circuit = circuitOf(step);
+  const blockMs = Math.max(failure?.retryAfterMs ?? 0, exhaustedForMs(rateLimits));
+  if (blockMs > 0) {
+    limiter
+      .block(deployment.scope.name, Math.min(blockMs, MAX_BLOCK_MS))
+      .catch((error) => logger.warn({ err: error }, 'block'));
+  }
+  if (failure === null) return circuits.reportSuccess(circuit);
+  const { cooldown } = ruleOf(failure.code);
+  if (cooldown === 'none') return circuits.reportUndecided(circuit);
+  const kind = cooldown === 'open' ? 'refusal' : 'failure';
+  circuits.reportFailure(circuit, deployment.provider.circuit, kind, failure.code);
+}
+
+/** A vendor may announce hours; it is asked again after this at the latest. */
+const MAX_BLOCK_MS = 15 * 60_000;
+
+/**
+ * The vendor says that nothing is left. Its reset is the time until *everything* is back; with a continuous refill one
+ * request is possible much earlier, after a minute's share of the limit.
+ */
+function exhaustedForMs(hint: RateLimitHint | null): number {
+  if (hint === null) return 0;
+  const requests = hint.remainingRequests === 0 ? shareMs(hint.resetRequestsMs, hint.limitRequests) : 0;
+  const tokens = hint.remainingTokens === 0 ? shareMs(hint.resetTokensMs, undefined) : 0;
+  return Math.max(requests, tokens);
+}
+
+const TOKEN_REFILL_MS = 1_000;
+
+function shareMs(resetMs: number | undefined, limit: number | undefined): number {
+  const oneMs = limit === undefined || limit === 0 ? TOKEN_REFILL_MS : 60_000 / limit;
+  return Math.min(resetMs ?? oneMs, oneMs);
+}

@@ -1,0 +1,65 @@
+// What an attempt will take, as far as can be said before it: its permit, and what it costs should nobody see its end.
+import type { Deployment } from '#src/config/catalogue.ts';
+import type { Failure } from '#src/contracts/failure.ts';
+import type { FailureCode } from '#src/contracts/failure-table.ts';
+import { attemptId } from '#src/contracts/ids.ts';
+import { totalTokens, type Usage } from '#src/contracts/usage.ts';
+import { attemptEntry, encodeMessage } from '#src/ledger/messages.ts';
+import type { PermitRequest } from '#src/limits/limiter.ts';
+import { type AttemptPricing, createAttemptPricing } from './attempt-pricing.ts';
+import type { Delivery, InferenceContext } from './delivery.ts';
+
+/** What the limiter needs to let this attempt through, with the entry that is written should nobody ever settle it. */
+export function permitRequest(context: InferenceContext, delivery: Delivery, deployment: Deployment): PermitRequest {
+  const { spec, step, writer } = delivery;
+  const pricing = pricingOf(context, delivery, deployment);
+  const usage = estimatedUsage(delivery);
+  const facts = { spec, step, attempt: writer.attempt, startedAtMs: Date.now() };
+  const unsettled = attemptEntry(facts, {
+    state: 'unsettled',
+    outcome: 'unknown',
+    usage,
+    cost: pricing.costOfAttempt(usage),
+    firstByteMs: null,
+    durationMs: 0,
+  });
+  return {
+    attemptId: attemptId(spec.requestId, writer.attempt),
+    requestId: spec.requestId,
+    scopes: [deployment.provider.scope, deployment.scope, ...(spec.keyScope === null ? [] : [spec.keyScope])],
+    acceptedAtMs: spec.acceptedAtMs,
+    isBatch: spec.lane === 'batch',
+    // As in the lines (src/limits/lines.ts), whatever this attempt adds to it.
+    tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
+    unsettledEntry: encodeMessage({ attempt: unsettled }),
+  };
+}
+
+export function pricingOf(context: InferenceContext, delivery: Delivery, deployment: Deployment): AttemptPricing {
+  const earlier = BigInt(delivery.progress.costPicoUsd);
+  return createAttemptPricing(context.catalogue, deployment, delivery.step.upstreamModel, earlier);
+}
+
+export function estimatedInputTokens({ spec, prefillTokens }: Delivery): number {
+  return spec.estimatedInputTokens + prefillTokens;
+}
+
+function estimatedUsage(delivery: Delivery): Usage {
+  return {
+    inputTokens: estimatedInputTokens(delivery),
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: delivery.spec.estimatedOutputTokens,
+    reasoningTokens: 0,
+    isEstimated: true,
+  };
+}
+
+/** Failures before which the vendor cannot have counted anything. */
+const NEVER_ARRIVED: ReadonlySet<FailureCode> = new Set(['upstream_unreachable', 'upstream_connect_timeout']);
+
+/** What the vendor's own limiter has counted, as far as can be known: a failed call counts at least its prompt. */
+export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: number): number {
+  if (failure === null) return totalTokens(usage);
+  return NEVER_ARRIVED.has(failure.code) ? 0 : Math.max(totalTokens(usage), inputTokens);
+}
