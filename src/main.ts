@@ -32,9 +32,9 @@ import { createWorkerLiveness } from './reply/worker-liveness.ts';
 import { createConversationLock } from './responses/conversation-lock.ts';
 import { createConversationStore } from './responses/conversation-store.ts';
 import { createResponseStore } from './responses/response-store.ts';
-import { CIRCUIT_REFRESH_MS, createCircuits } from './routing/circuits.ts';
-import { createHolds } from './routing/holds.ts';
+import type { Holds } from './routing/holds.ts';
 import { createPlanner } from './routing/planner.ts';
+import { followRotation } from './routing/rotation.ts';
 import { openDatabase } from './storage/database.ts';
 import { createKeyspace } from './storage/keyspace.ts';
 import { openBlobStore } from './storage/open-blobs.ts';
@@ -91,8 +91,10 @@ runMain(async () => {
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
   const lines = createLines(redis, keyspace);
   const books = createBooks({ ledger: createLedgerStream(redis, keyspace), budgets, lines, onError });
-  const circuits = createCircuits(redis, keyspace, onError);
-  const holds = createHolds(redis, keyspace);
+  const operations = createOperationsMetrics(metrics.registry);
+  const onHolds = (holds: Holds) => operations.held(holds.all().map(({ name }) => name));
+  const rotation = await followRotation({ redis, subscription, keyspace, onError, onHolds });
+  const { circuits, holds } = rotation;
   const { catalogue } = runtime;
   const forecaster = createForecaster(redis, keyspace, catalogue);
   const cancel = (spec: RequestSpec, options?: CancelOptions) =>
@@ -152,13 +154,6 @@ runMain(async () => {
     onHopeless: (spec, failure) => cancel(spec, { failure }),
     onOver: (spec, end) => noteEnd({ metrics, logger, forgetter }, spec, end),
   });
-  const operations = createOperationsMetrics(metrics.registry);
-  const refresh = async () => {
-    await Promise.all([circuits.refresh(), holds.refresh()]);
-    operations.held(holds.all().map(({ name }) => name));
-  };
-  await refresh();
-  const circuitTimer = setInterval(() => refresh().catch(onError), CIRCUIT_REFRESH_MS);
 
   const app = await createApp(context, relay);
   const host = environment.host ?? configuration.server.host;
@@ -169,7 +164,7 @@ runMain(async () => {
   const graceMs = configuration.server.shutdown_grace_ms;
   const lifecycle = manageLifecycle(logger, graceMs + SHUTDOWN_MARGIN_MS, async () => {
     isClosing = true;
-    clearInterval(circuitTimer);
+    rotation.stop();
     await relay.whenIdle(graceMs);
     await app.close();
     relay.close();

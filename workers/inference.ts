@@ -23,8 +23,7 @@ import { createPublisher } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
-import { createCircuits } from '#src/routing/circuits.ts';
-import { createHolds } from '#src/routing/holds.ts';
+import { followRotation } from '#src/routing/rotation.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
@@ -71,6 +70,7 @@ runMain(async () => {
     connectRedis(address, 'subscriber', onError),
   ]);
 
+  const rotation = await followRotation({ redis, subscription, keyspace, onError });
   const metrics = createWorkerMetrics();
   const operations = createOperationsMetrics(metrics.registry);
   const limiter = createLimiter(redis, keyspace);
@@ -90,8 +90,8 @@ runMain(async () => {
     desk: createPermitDesk(limiter, onError),
     lines,
     forecaster: createForecaster(redis, keyspace, runtime.catalogue),
-    circuits: createCircuits(redis, keyspace, onError),
-    holds: createHolds(redis, keyspace),
+    circuits: rotation.circuits,
+    holds: rotation.holds,
     upstream: createUpstream(),
     active,
     books: createBooks({
@@ -137,6 +137,7 @@ runMain(async () => {
     await Promise.all(consumers.map((consumer) => consumer.close()));
     clearTimeout(handBack);
     janitor.stop();
+    rotation.stop();
     await pulse.stop();
     await batches?.stop();
     await ledger?.stop();

@@ -75,7 +75,7 @@ interface OpenReply {
 }
 
 export interface ReplySubscriberOptions {
-  /** A connection in the `subscriber` profile, used by nothing else. */
+  /** A connection in the `subscriber` profile; others may listen on it too. */
   connection: RedisClient;
   log: ReplyLog;
   keyspace: Keyspace;
@@ -175,7 +175,9 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
   }, SILENCE_TICK_MS);
   silenceTimer.unref();
 
-  connection.on('smessageBuffer', (_channel: Buffer, message: Buffer) => {
+  const channels = Array.from({ length: replyShards }, (_, shard) => keyspace.replyChannel(shard, inbox));
+  connection.on('smessageBuffer', (channel: Buffer, message: Buffer) => {
+    if (!channels.includes(channel.toString())) return;
     try {
       for (const frame of decodeAnnouncement(message)) receive(frame);
     } catch (error) {
@@ -187,7 +189,6 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
     if (isCluster(connection)) repairAll();
     else connection.ping().then(repairAll, onError);
   });
-  const channels = Array.from({ length: replyShards }, (_, shard) => keyspace.replyChannel(shard, inbox));
   await Promise.all(channels.map((channel) => connection.ssubscribe(channel)));
 
   return {

@@ -9,6 +9,9 @@
 //             again; one that tells nothing (the client left, its request was bad) lets the next one through at once,
 //             and silence after PROBE_MS.
 //
+// A call counts by when it began: one that began before the circuit opened says nothing about the vendor since, and a stream
+// of minutes must not close what has opened meanwhile. Openings and closings are announced to every process (rotation.ts).
+//
 // A healthy deployment costs nothing here: successes are counted in the process and reported with the next failure.
 import type { FailureCode } from '../contracts/failure-table.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -31,21 +34,26 @@ export type CircuitState =
 
 export interface Circuits {
   /**
-   * For plans, from the snapshot of at most half a second ago. False once the cooldown is over: where another vendor
-   * answers everything, nothing but a plan that begins with this one brings it its probe.
+   * For plans, from what was announced. False once the cooldown is over: where another vendor answers everything,
+   * nothing but a plan that begins with this one brings it its probe.
    */
   isOpen(circuit: string): boolean;
   /** May a call be made now? `closed` may make the caller the probe. Free while nothing is open. */
   check(circuit: string, hasAlternative: boolean): Promise<CircuitState>;
-  reportSuccess(circuit: string): void;
-  reportFailure(circuit: string, settings: CircuitSettings, kind: 'failure' | 'refusal', code: FailureCode): void;
+  /** @param ageMs how long ago the call began; so in all reports. */
+  reportSuccess(circuit: string, ageMs: number): void;
+  reportFailure(circuit: string, settings: CircuitSettings, kind: Verdict, code: FailureCode, ageMs: number): void;
   /** The call ended without telling anything about the deployment. Was it the probe, the next call is one. */
-  reportUndecided(circuit: string): void;
-  /** Reads the snapshot; called on a timer by whoever owns the process. */
+  reportUndecided(circuit: string, ageMs: number): void;
+  /** What report.lua has announced; anything else is ignored. */
+  hear(announcement: string): void;
+  /** Reads which circuits are open: at the start, and to repair what was announced and not heard. */
   refresh(): Promise<void>;
 }
 
-export const CIRCUIT_REFRESH_MS = 500;
+/** A refusal opens the circuit at once. */
+export type Verdict = 'failure' | 'refusal';
+
 const PROBE_MS = 30_000;
 const LONE_SPACING_MS = 1_000;
 /** Names of wildcard models come from clients; a circuit that nobody has probed for so long is not worth its place. */
@@ -66,12 +74,26 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
   /** By this process's clock: Redis, which opens and closes them, tells how long it takes yet. */
   let openUntilMs = new Map<string, number>();
   const successes = new Map<string, Successes>();
+  /** Heard while the snapshot was under way, which may be older. */
+  let heardMeanwhile: string[] | null = null;
 
-  async function report(circuit: string, args: (string | number)[]): Promise<void> {
+  /** @param leftMs null: it is closed. */
+  function note(circuit: string, leftMs: number | null): void {
+    if (leftMs === null) openUntilMs.delete(circuit);
+    else openUntilMs.set(circuit, Date.now() + leftMs);
+  }
+
+  async function report(
+    circuit: string,
+    kind: Verdict | 'success' | 'undecided',
+    args: ReportArguments,
+  ): Promise<void> {
+    const { code = '', good = 0, ageMs, settings = NO_SETTINGS } = args;
+    const { windowMs, failures, cooldownMs, maxCooldownMs, refusalCooldownMs } = settings;
+    const limits = [windowMs, failures, cooldownMs, maxCooldownMs, refusalCooldownMs];
     const keys = [keyspace.circuit(circuit), keyspace.openCircuits];
-    const leftMs = (await runScript(redis, reportScript, keys, [circuit, ...args])) as number;
-    if (leftMs > 0) openUntilMs.set(circuit, Date.now() + leftMs);
-    else openUntilMs.delete(circuit);
+    const values = [circuit, kind, code, good, ...limits, Math.max(0, ageMs), keyspace.rotationChannel];
+    note(circuit, (await runScript(redis, reportScript, keys, values)) as number | null);
   }
 
   /** Successes of the last window: older ones say nothing about now. */
@@ -89,6 +111,14 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
     successes.set(circuit, isFresh ? { ...counted, count: counted.count + 1 } : { count: 1, sinceMs: Date.now() });
   }
 
+  function apply(announcement: string): void {
+    const [, kind, leftMs, circuit] = ANNOUNCEMENT.exec(announcement) ?? [];
+    if (circuit === undefined) return;
+    note(circuit, kind === 'open' ? Number(leftMs) : null);
+    // They began before it opened.
+    if (kind === 'open') successes.delete(circuit);
+  }
+
   return {
     isOpen: (circuit) => (openUntilMs.get(circuit) ?? 0) > Date.now(),
 
@@ -97,34 +127,62 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
       const keys = [keyspace.circuit(circuit), keyspace.openCircuits];
       const args = [circuit, PROBE_MS, hasAlternative ? 0 : LONE_SPACING_MS];
       const [waitMs, code] = (await runScript(redis, probeScript, keys, args)) as [number, FailureCode?];
-      return waitMs === 0 ? { kind: 'closed' } : { kind: 'open', waitMs, code: code! };
+      if (waitMs < 0) openUntilMs.delete(circuit);
+      return waitMs <= 0 ? { kind: 'closed' } : { kind: 'open', waitMs, code: code! };
     },
 
-    reportSuccess(circuit) {
-      if (openUntilMs.has(circuit)) report(circuit, ['success', '', 0, 0, 0, 0, 0, 0]).catch(onError);
+    reportSuccess(circuit, ageMs) {
+      if (openUntilMs.has(circuit)) report(circuit, 'success', { ageMs }).catch(onError);
       else countSuccess(circuit);
     },
 
-    reportFailure(circuit, settings, kind, code) {
-      const { failures, windowMs, cooldownMs, maxCooldownMs, refusalCooldownMs } = settings;
-      const good = takeSuccesses(circuit, windowMs);
-      const args = [kind, code, good, windowMs, failures, cooldownMs, maxCooldownMs, refusalCooldownMs];
-      report(circuit, args).catch(onError);
+    reportFailure(circuit, settings, kind, code, ageMs) {
+      const good = takeSuccesses(circuit, settings.windowMs);
+      report(circuit, kind, { code, good, ageMs, settings }).catch(onError);
     },
 
-    reportUndecided(circuit) {
+    reportUndecided(circuit, ageMs) {
       // Another call's probe may be forgotten with it: then two are under way, which harms nobody.
-      if (openUntilMs.has(circuit)) redis.hdel(keyspace.circuit(circuit), 'probe').catch(onError);
+      if (openUntilMs.has(circuit)) report(circuit, 'undecided', { ageMs }).catch(onError);
+    },
+
+    hear(announcement) {
+      heardMeanwhile?.push(announcement);
+      apply(announcement);
     },
 
     async refresh() {
+      const heard: string[] = [];
+      heardMeanwhile = heard;
       const open = (await runScript(redis, openScript, [keyspace.openCircuits], [FORGOTTEN_AFTER_MS])) as OpenReply;
       const told = new Map<string, number>();
       for (let at = 0; at < open.length; at += 2) told.set(open[at] as string, Date.now() + (open[at + 1] as number));
       openUntilMs = told;
+      for (const announcement of heard) apply(announcement);
+      if (heardMeanwhile === heard) heardMeanwhile = null;
     },
   };
 }
+
+/** As report.lua says it. The name comes last: it may have spaces in it, and whatever else a client has put there. */
+const ANNOUNCEMENT = /^(open|closed) (\d+) (.*)$/s;
+
+interface ReportArguments {
+  ageMs: number;
+  code?: FailureCode;
+  /** Successes since the last report. */
+  good?: number;
+  settings?: CircuitSettings;
+}
+
+/** Of reports that open nothing. */
+const NO_SETTINGS: CircuitSettings = {
+  failures: 0,
+  windowMs: 0,
+  cooldownMs: 0,
+  maxCooldownMs: 0,
+  refusalCooldownMs: 0,
+};
 
 type OpenReply = (string | number)[];
 

@@ -18,7 +18,7 @@ export interface Holdable {
 }
 
 export interface Holds {
-  /** From the snapshot of at most half a second ago; null for a deployment that may be asked. */
+  /** From the snapshot, which every change renews; null for a deployment that may be asked. */
   find(deployment: Holdable): Hold | null;
   /** The snapshot. */
   all(): readonly Hold[];
@@ -26,9 +26,12 @@ export interface Holds {
   hold(name: string, reason: string): Promise<Hold>;
   /** False when it was not held. */
   release(name: string): Promise<boolean>;
-  /** Reads the snapshot; called with that of the circuits. */
+  /** Reads the snapshot (rotation.ts says when). */
   refresh(): Promise<void>;
 }
+
+/** What is announced when something was held or released. */
+export const HOLDS_CHANGED = 'holds';
 
 export function createHolds(redis: RedisClient, keyspace: Keyspace): Holds {
   let held = new Map<string, Hold>();
@@ -46,11 +49,13 @@ export function createHolds(redis: RedisClient, keyspace: Keyspace): Holds {
       await refresh();
       const sinceMs = held.get(name)?.sinceMs ?? Date.now();
       await redis.hset(keyspace.holds, name, JSON.stringify({ reason, sinceMs }));
+      await redis.spublish(keyspace.rotationChannel, HOLDS_CHANGED);
       await refresh();
       return { name, reason, sinceMs };
     },
     async release(name) {
       const wasHeld = (await redis.hdel(keyspace.holds, name)) === 1;
+      await redis.spublish(keyspace.rotationChannel, HOLDS_CHANGED);
       await refresh();
       return wasHeld;
     },

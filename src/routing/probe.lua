@@ -3,13 +3,14 @@
 --
 -- KEYS  1 circuit, 2 open circuits
 -- ARGV  1 name of the circuit, 2 how long a probe may take, ms, 3 time between calls without an alternative, ms, or 0
--- Gives {0} (call it), or {ms to wait before asking again, code of the failure that opened the circuit}.
+-- Gives {-1} (closed), {0} (open, and this call may be made), or {ms to wait before asking again, code of the failure that
+-- opened the circuit}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HMGET', KEYS[1], 'until', 'probe', 'code', 'lone')
 if not state[1] then
   redis.call('HDEL', KEYS[2], ARGV[1])
-  return {0}
+  return {-1}
 end
 local until_ms, probe_ms, spacing = tonumber(state[1]), tonumber(state[2] or 0), tonumber(ARGV[3])
 if until_ms > now then

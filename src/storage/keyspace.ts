@@ -59,6 +59,8 @@ export interface Keyspace {
   ledgerStream: string;
   /** Pub/sub channel on which API processes hear of changed keys. */
   accountsChannel: string;
+  /** Pub/sub channel on which every process hears of circuits that open or close, and of holds. */
+  rotationChannel: string;
   /** Hash: what a circuit's calls have come to lately. */
   circuit(name: string): string;
   /** Hash: name of a circuit → unix ms until which it is open; only circuits that are not closed. */
@@ -108,6 +110,7 @@ export function createKeyspace(namespace: string): Keyspace {
     openLeases: `${core}:open-leases`,
     ledgerStream: `${core}:ledger`,
     accountsChannel: `${core}:accounts`,
+    rotationChannel: `${core}:rotation`,
     circuit: (name) => `${core}:circuit:${name}`,
     openCircuits: `${core}:open-circuits`,
     budget: (keyId) => `${core}:budget:${keyId}`,

@@ -25,6 +25,8 @@ beforeAll(async () => {
   requestId = await waitFor('the record', findRecord);
   await doomed!.kill();
   await first.ended;
+  // What it has sent is done then: its last command may have been that which queues the job, or not.
+  await waitFor('Redis to miss it', async () => (await producers()) === 1);
   await loseJob();
   await broker.startWorker();
   again = await ask(String(other!.details.url), WANTED);
@@ -43,10 +45,15 @@ async function findRecord(): Promise<string | undefined> {
 /** As if it had never been queued. */
 async function loseJob(): Promise<void> {
   const producer = createQueueProducer(broker.redis.client, keyspace, () => undefined);
-  const job = { requestId, step: 0 };
-  await waitFor('the job', async () => (await producer.depth('primary', 'interactive')).waiting === 1);
-  expect(await producer.remove('primary', 'interactive', job)).toBe(true);
+  expect(await producer.remove('primary', 'interactive', { requestId, step: 0 })).toBe(true);
+  expect(await producer.depth('primary', 'interactive')).toEqual({ waiting: 0, active: 0, delayed: 0 });
   await producer.close();
+}
+
+/** Connections that API processes write with: one each. */
+async function producers(): Promise<number> {
+  const clients = String(await broker.redis.client.client('LIST'));
+  return clients.split('\n').filter((line) => line.includes('name=sluice-producer')).length;
 }
 
 test('what the client received when it came back: the answer to the request that it had made', () => {

@@ -59,7 +59,7 @@ describe.each([
     };
     const create = () => createCircuits(redis.client, keyspace, (error) => expect.unreachable(error.message));
     const [one, other] = [create(), create()];
-    one.reportFailure('a/b', settings, 'failure', 'upstream_server_error');
+    one.reportFailure('a/b', settings, 'failure', 'upstream_server_error', 0);
     await redis.client.ping();
     await other.refresh();
     expect([one.isOpen('a/b'), other.isOpen('a/b')]).toEqual([true, true]);

@@ -19,9 +19,8 @@ import { createQueueProducer } from '#src/queue/producer.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createReplySubscriber } from '#src/reply/subscriber.ts';
-import { CIRCUIT_REFRESH_MS, createCircuits } from '#src/routing/circuits.ts';
-import { createHolds } from '#src/routing/holds.ts';
 import { createPlanner } from '#src/routing/planner.ts';
+import { followRotation } from '#src/routing/rotation.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import { openBlobStore } from '#src/storage/open-blobs.ts';
@@ -61,13 +60,11 @@ export async function startBatches(
     openBlobStore(configuration, environment),
   ]);
   const keys = createKeyStore(database);
-  const circuits = createCircuits(redis, keyspace, onError);
   const ledger = createLedgerStream(redis, keyspace);
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
   const leaving = new AbortController();
-  const holds = createHolds(redis, keyspace);
-  const refresh = () => Promise.all([circuits.refresh(), holds.refresh()]).catch(onError);
-  const circuitTimer = setInterval(refresh, CIRCUIT_REFRESH_MS);
+  const rotation = await followRotation({ redis, subscription, keyspace, onError });
+  const { circuits, holds } = rotation;
   const context: BatchContext = {
     instanceId,
     configuration,
@@ -116,7 +113,7 @@ export async function startBatches(
       await engine.stop();
       leaving.abort();
       await context.native.vendors.close();
-      clearInterval(circuitTimer);
+      rotation.stop();
       await context.subscriber.close();
       await context.producer.close();
       disconnectRedis(redis);

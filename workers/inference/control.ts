@@ -10,11 +10,11 @@ export async function listenForControl(
   replyShards: number,
   context: InferenceContext,
 ): Promise<void> {
+  const control = Array.from({ length: replyShards }, (_, shard) => keyspace.controlChannel(shard, context.workerId));
   subscription.on('smessage', (channel: string, message: string) => {
     if (channel === keyspace.freedChannel) context.desk.notifyFreed(message);
-    else context.active.abort(message, CANCELLED);
+    else if (control.includes(channel)) context.active.abort(message, CANCELLED);
   });
-  const control = Array.from({ length: replyShards }, (_, shard) => keyspace.controlChannel(shard, context.workerId));
   await Promise.all([keyspace.freedChannel, ...control].map((channel) => subscription.ssubscribe(channel)));
 }
 

@@ -11,7 +11,7 @@ export function learn(
   context: InferenceContext,
   { step }: Delivery,
   deployment: Deployment,
-  { failure, rateLimits }: AttemptOutcome,
+  { failure, rateLimits, durationMs }: AttemptOutcome,
 ): void {
   const { limiter, circuits, logger } = context;
   const circuit = circuitOf(step);
@@ -21,11 +21,11 @@ export function learn(
       .block(deployment.scope.name, Math.min(blockMs, MAX_BLOCK_MS))
       .catch((error) => logger.warn({ err: error }, 'block'));
   }
-  if (failure === null) return circuits.reportSuccess(circuit);
+  if (failure === null) return circuits.reportSuccess(circuit, durationMs);
   const { cooldown } = ruleOf(failure.code);
-  if (cooldown === 'none') return circuits.reportUndecided(circuit);
+  if (cooldown === 'none') return circuits.reportUndecided(circuit, durationMs);
   const kind = cooldown === 'open' ? 'refusal' : 'failure';
-  circuits.reportFailure(circuit, deployment.provider.circuit, kind, failure.code);
+  circuits.reportFailure(circuit, deployment.provider.circuit, kind, failure.code, durationMs);
 }
 
 /** A vendor may announce hours; it is asked again after this at the latest. */

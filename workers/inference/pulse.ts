@@ -1,7 +1,5 @@
-// The signs of life of a worker process: it says that it is alive, extends the leases of its open attempts, keeps its
-// picture of the circuits fresh.
+// The signs of life of a worker process: it says that it is alive, and extends the leases of its open attempts.
 import { PERMIT_LEASE_MS } from '#src/limits/limiter.ts';
-import { CIRCUIT_REFRESH_MS } from '#src/routing/circuits.ts';
 import type { InferenceContext } from './delivery.ts';
 
 const HEARTBEAT_MS = 1_000;
@@ -15,7 +13,7 @@ export interface Pulse {
 
 /** Resolves after the first sign of life. */
 export async function startPulse(context: InferenceContext, onError: (error: Error) => void): Promise<Pulse> {
-  const { liveness, workerId, seenShards, circuits, holds, limiter, openPermits, active, metrics } = context;
+  const { liveness, workerId, seenShards, limiter, openPermits, active, metrics } = context;
   let beatAtMs = performance.now();
   const beat = async () => {
     await liveness.heartbeat(workerId, seenShards);
@@ -27,9 +25,8 @@ export async function startPulse(context: InferenceContext, onError: (error: Err
       beat().catch(onError);
     }, HEARTBEAT_MS),
     setInterval(() => void limiter.renew([...openPermits.values()]).catch(onError), RENEW_MS),
-    setInterval(() => void Promise.all([circuits.refresh(), holds.refresh()]).catch(onError), CIRCUIT_REFRESH_MS),
   ];
-  await Promise.all([beat(), circuits.refresh(), holds.refresh()]);
+  await beat();
   return {
     silentMs: () => performance.now() - beatAtMs,
     async stop() {

@@ -35,7 +35,10 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   if (call === null) return { kind: 'failed', failure: brokenOff(delivery) };
   if (isFailure(call)) return failOrFallBack(delivery, call);
 
-  const circuit = await context.circuits.check(circuitOf(step), maySkip(spec.plan, job.step, progress));
+  const { circuits } = context;
+  const circuitName = circuitOf(step);
+  const wasOpen = circuits.isOpen(circuitName);
+  const circuit = await circuits.check(circuitName, maySkip(spec.plan, job.step, progress));
   if (circuit.kind === 'open') return leaveCooling(delivery, circuit);
   const patienceMs = Math.min(PATIENCE_MS, spec.deadlineAtMs - Date.now());
   const line = `${deployment.id} ${spec.lane}`;
@@ -55,11 +58,11 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   }
   if (permit.kind === 'granted') {
     // It may have been waited for.
-    const heldMeanwhile = context.holds.find(deployment);
-    if (heldMeanwhile === null) return performAttempt(context, delivery, deployment, { route, call }, permit.permit);
+    const isOutMeanwhile = context.holds.find(deployment) !== null || (!wasOpen && circuits.isOpen(circuitName));
+    if (!isOutMeanwhile) return performAttempt(context, delivery, deployment, { route, call }, permit.permit);
     await context.limiter.settle(permit.permit, { usedTokens: 0, entry: null });
     await context.lines.enter(lineEntry(spec, step));
-    return leaveHeld(delivery, heldMeanwhile);
+    return takeStep(context, delivery);
   }
   if (permit.kind === 'stopped') return { kind: 'failed', failure: cancellation.failure! };
   context.metrics.limited(step.provider, permit.reason);

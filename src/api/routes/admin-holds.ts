@@ -4,8 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES } from '../../contracts/job.ts';
-import { CIRCUIT_REFRESH_MS } from '../../routing/circuits.ts';
 import type { Hold } from '../../routing/holds.ts';
+import { ROTATION_REPAIR_MS } from '../../routing/rotation.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { rethrow } from '../dispatch.ts';
@@ -53,8 +53,8 @@ export function registerAdminHolds(admin: FastifyInstance, context: ApiContext):
   });
 }
 
-/** When every worker has seen the release; and once more, for those of a worker that was late. */
-const BRING_BACK_AFTER_MS = [CIRCUIT_REFRESH_MS + 200, 2_000];
+/** When every worker has heard of the release; and once more, for those of a worker that had to read it. */
+const BRING_BACK_AFTER_MS = [200, ROTATION_REPAIR_MS];
 
 /** Requests that waited for the release have gone away for up to half a minute: they need not. */
 async function bringBack({ catalogue, producer }: ApiContext, name: string): Promise<void> {
