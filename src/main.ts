@@ -53,7 +53,12 @@ runMain(async () => {
   const runtime = loadRuntime();
   const { configuration, environment } = runtime;
   const instanceId = createInstanceId('api');
-  const logger = createLogger({ level: environment.logLevel, role: 'api', instance: instanceId });
+  const logger = createLogger({
+    level: environment.logLevel,
+    role: 'api',
+    instance: instanceId,
+    mask: runtime.secretMask,
+  });
   const onError = (error: Error) => logger.warn({ err: error }, 'connection trouble');
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(configuration.redis.namespace);

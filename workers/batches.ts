@@ -15,7 +15,12 @@ runMain(async () => {
   const { values } = parseArgs({ options: HEALTH_OPTIONS });
   const runtime = loadRuntime();
   const { configuration, environment } = runtime;
-  const logger = createLogger({ level: environment.logLevel, role: 'batches', instance: String(process.pid) });
+  const logger = createLogger({
+    level: environment.logLevel,
+    role: 'batches',
+    instance: String(process.pid),
+    mask: runtime.secretMask,
+  });
   const keyspace = createKeyspace(configuration.redis.namespace);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });

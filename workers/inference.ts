@@ -61,7 +61,12 @@ runMain(async () => {
   const options = readOptions(runtime);
   const { configuration, environment } = runtime;
   const workerId = createInstanceId('worker');
-  const logger = createLogger({ level: environment.logLevel, role: 'worker', instance: workerId });
+  const logger = createLogger({
+    level: environment.logLevel,
+    role: 'worker',
+    instance: workerId,
+    mask: runtime.secretMask,
+  });
   const onError = (error: Error) => logger.warn({ err: error }, 'connection trouble');
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(configuration.redis.namespace);

@@ -15,7 +15,12 @@ runMain(async () => {
   const runtime = loadRuntime();
   const { values } = parseArgs({ options: HEALTH_OPTIONS });
   const workerId = createInstanceId('worker');
-  const logger = createLogger({ level: runtime.environment.logLevel, role: 'webhooks', instance: workerId });
+  const logger = createLogger({
+    level: runtime.environment.logLevel,
+    role: 'webhooks',
+    instance: workerId,
+    mask: runtime.secretMask,
+  });
   const registry = new Registry();
   const webhooks = await deliverWebhooks(runtime, workerId, logger, registry);
   const where = readHealthAddress(values, runtime.environment.host);

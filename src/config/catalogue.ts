@@ -3,10 +3,12 @@
 import { halfPrice, type Price } from '../contracts/money.ts';
 import { limitsOf, type Scope } from '../contracts/scope.ts';
 import type { ProviderDialect } from '../protocols/prepare-call.ts';
+import { createProviderSecrets, type ProviderSecrets } from '../protocols/redact.ts';
 import { deploymentId } from './check-references.ts';
 import { presetOf } from './presets.ts';
 import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';
 import type { Configuration, ModelSettings, ProtocolName, ProviderSettings } from './schema.ts';
+import { providerSecrets } from './secrets.ts';
 import { matchWildcard } from './wildcard.ts';
 
 export interface Provider {
@@ -22,6 +24,8 @@ export interface Provider {
   priceId: string;
   scope: Scope;
   slots: number;
+  /** Takes what this provider was sent in secret out of what it answers. */
+  secrets: ProviderSecrets;
 }
 
 export interface Deployment {
@@ -159,6 +163,7 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
     priceId: settings.price_id ?? preset?.priceId ?? settings.preset ?? name,
     scope: { name: `provider:${name}`, limits: limitsOf(settings.limits) },
     slots: settings.slots ?? slots,
+    secrets: createProviderSecrets(providerSecrets(settings)),
   };
 }
 

@@ -1,11 +1,13 @@
 // Everything a process needs to know before it opens its first connection.
 
+import { createSecretMask, type SecretMask } from '../protocols/redact.ts';
 import { type Catalogue, createCatalogue } from './catalogue.ts';
 import { checkReferences } from './check-references.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { ConfigurationError, DEFAULT_CONFIG_PATH, loadConfiguration } from './load.ts';
 import type { RedisAddress } from './redis-address.ts';
 import type { Configuration } from './schema.ts';
+import { configuredSecrets } from './secrets.ts';
 
 export interface Runtime {
   environment: Environment;
@@ -15,6 +17,8 @@ export interface Runtime {
   redisAddress: RedisAddress | null;
   databaseUrl: string;
   replyShards: number;
+  /** For logs: takes out every configured secret. */
+  secretMask: SecretMask;
 }
 
 /** Hash slots that requests spread over on a cluster, where one would mean one node. */
@@ -38,6 +42,7 @@ export function loadRuntime(configPath?: string, environment: Environment = read
     databaseUrl:
       configuration.database.url ?? environment.databaseUrl ?? `sqlite:${environment.dataDirectory}/sluice.db`,
     replyShards: configuration.redis.reply_shards ?? (redisAddress?.kind === 'cluster' ? CLUSTER_REPLY_SHARDS : 1),
+    secretMask: createSecretMask(configuredSecrets(configuration, environment)),
   };
 }
 

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Kysely, PostgresDialect, type SqliteStatement } from 'kysely';
 import pg from 'pg';
+import { withoutSecrets } from '../config/secrets.ts';
 import { migrate } from './migrations.ts';
 import { PatientSqliteDialect } from './patient-sqlite.ts';
 import type { Tables } from './tables.ts';
@@ -38,7 +39,7 @@ export async function openDatabase(url: DatabaseUrl, onError: (error: Error) => 
     await migrateTogether(database);
   } catch (error) {
     await database.destroy();
-    throw new Error(`cannot open database ${withoutPassword(url)}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`cannot open database ${withoutSecrets(url)}: ${(error as Error).message}`, { cause: error });
   }
   return database;
 }
@@ -68,7 +69,7 @@ function postgresDialect(connectionString: string, onError: (error: Error) => vo
 
 function sqliteDialect(url: string): PatientSqliteDialect {
   if (!url.startsWith(SQLITE_PREFIX))
-    throw new TypeError(`database url must begin with sqlite: or postgres:, not ${url}`);
+    throw new TypeError(`database url must begin with sqlite: or postgres:, not ${withoutSecrets(url)}`);
   const path = url.slice(SQLITE_PREFIX.length);
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
   const file = new DatabaseSync(path);
@@ -106,10 +107,6 @@ function adaptStatement(statement: StatementSync): SqliteStatement {
 }
 
 type SqliteValue = string | number | bigint | null | Uint8Array;
-
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/([^:/@]+):[^@]*@/, '//$1:***@');
-}
 
 /** Whole numbers below 2^53: counts and times. */
 export function asNumber(value: unknown): number {

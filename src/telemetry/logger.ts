@@ -2,6 +2,8 @@
 // credentials are never passed in, and what looks like one is removed all the same.
 import { type Logger, pino } from 'pino';
 
+import type { SecretMask } from '../protocols/redact.ts';
+
 export type { Logger };
 
 const SECRET_FIELDS = [
@@ -22,9 +24,11 @@ export interface LoggerOptions {
   /** `api`, `worker`, …: which kind of process speaks. */
   role: string;
   instance?: string;
+  /** Takes configured secrets out of every line, whatever text they got into. */
+  mask?: SecretMask;
 }
 
-export function createLogger({ level, role, instance }: LoggerOptions): Logger {
+export function createLogger({ level, role, instance, mask }: LoggerOptions): Logger {
   // A write per line costs more than the line. What is buffered leaves with the process, unless that is killed.
   const destination = pino.destination({ sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_MS });
   const logger = pino(
@@ -33,6 +37,7 @@ export function createLogger({ level, role, instance }: LoggerOptions): Logger {
       base: { role, ...(instance === undefined ? {} : { instance }) },
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
       timestamp: pino.stdTimeFunctions.isoTime,
+      ...(mask === undefined ? {} : { hooks: { streamWrite: mask.text } }),
       formatters: { level: (label) => ({ level: label }) },
     },
     destination,

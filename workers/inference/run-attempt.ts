@@ -1,7 +1,7 @@
 // One call to one vendor: sends the request, relays the answer to the client, says how it went. Never throws for
 // anything a vendor or a network can do; does not retry, does not bill.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Deployment } from '#src/config/catalogue.ts';
+import type { Deployment, Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
@@ -240,13 +240,26 @@ class AttemptRun {
     if (failure !== null) this.#call?.abort(new Error(failure.code));
     const { provider } = this.#input.deployment;
     this.#resolve({
-      failure: failure === null ? null : { ...failure, provider: provider.name },
+      failure: failure === null ? null : maskFailure(failure, provider),
       usage,
       firstByteMs: this.#firstByteMs,
       durationMs: Date.now() - this.#startedAtMs,
       rateLimits: this.#rateLimits,
     });
   }
+}
+
+/** What the body's own mask cannot see: a secret that was written with escapes, or that a network error names. */
+function maskFailure(failure: Failure, { name, secrets }: Provider): Failure {
+  const { message, upstreamCode, param } = failure;
+  const mask = secrets.ofFailures.text;
+  return {
+    ...failure,
+    message: mask(message),
+    ...(upstreamCode === undefined ? {} : { upstreamCode: mask(upstreamCode) }),
+    ...(param === undefined ? {} : { param: mask(param) }),
+    provider: name,
+  };
 }
 
 function completed(rest: SseEvent): SseEvent {

@@ -1,6 +1,6 @@
 // HTTP to the vendors' batch APIs: a few calls a minute, some of them large.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
@@ -66,8 +66,9 @@ export function createVendorClient(signal: AbortSignal): VendorClient {
   }
 
   function failureOf({ provider, vendor }: VendorAccess, status: number, headers: IncomingHttpHeaders, body: Buffer) {
+    const masked = provider.secrets.ofFailures.bytes(body);
     return {
-      ...vendor.readFailure({ status, headers }, body, Date.now()),
+      ...vendor.readFailure({ status, headers }, masked, Date.now()),
       upstreamStatus: status,
       provider: provider.name,
     };
@@ -78,7 +79,8 @@ export function createVendorClient(signal: AbortSignal): VendorClient {
       try {
         const answer = await send(access, call, headers);
         const body = await collect(answer.body, MAX_ANSWER_BYTES);
-        if (answer.statusCode < 300) return { kind: 'answered', value: parseJson(body) };
+        if (answer.statusCode < 300)
+          return { kind: 'answered', value: parseJson(access.provider.secrets.ofAnswers.bytes(body)) };
         return { kind: 'failed', failure: failureOf(access, answer.statusCode, answer.headers, body) };
       } catch (error) {
         return { kind: 'failed', failure: unreachable(access, error as Error) };
@@ -88,12 +90,24 @@ export function createVendorClient(signal: AbortSignal): VendorClient {
       const answer = await send(access, call, {}).catch((error: Error) => {
         throw new FetchFault(unreachable(access, error));
       });
-      if (answer.statusCode < 300) return answer.body;
+      if (answer.statusCode < 300) return withoutSecrets(answer.body, access.provider);
       const body = await collect(answer.body, MAX_ANSWER_BYTES);
       throw new FetchFault(failureOf(access, answer.statusCode, answer.headers, body));
     },
     close: () => agent.destroy(),
   };
+}
+
+function withoutSecrets(body: Readable, { secrets }: Provider): Readable {
+  const pieces = secrets.ofAnswers.open();
+  if (pieces === null) return body;
+  return Readable.from(
+    (async function* masked() {
+      for await (const piece of body as AsyncIterable<Buffer>) yield pieces.push(piece);
+      yield pieces.end();
+    })(),
+    { objectMode: false },
+  );
 }
 
 /** Throws when there is more than `maxBytes`. */
@@ -110,6 +124,6 @@ export async function collect(stream: Readable, maxBytes: number): Promise<Buffe
 
 /** Whether the vendor has taken the call nobody knows. */
 function unreachable({ provider }: VendorAccess, error: Error): Failure {
-  const message = `The provider could not be reached: ${error.message}.`;
+  const message = provider.secrets.ofFailures.text(`The provider could not be reached: ${error.message}.`);
   return createFailure('upstream_unreachable', message, { provider: provider.name });
 }

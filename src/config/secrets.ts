@@ -1,0 +1,78 @@
+// Every secret that configuration and environment hold. They are hidden exactly: in logs all of them, in what a
+// provider says those that it was sent.
+import type { Environment } from './environment.ts';
+import type { Configuration, ProviderSettings } from './schema.ts';
+
+/** For logs: all of them. */
+export function configuredSecrets(configuration: Configuration, environment: Environment): string[] {
+  const { redis, database, files, dead_letters: letters, webhooks } = configuration;
+  const urls = [
+    redis.url,
+    ...(redis.cluster ?? []),
+    ...(redis.sentinel?.urls ?? []),
+    database.url,
+    environment.redisUrl,
+    environment.databaseUrl,
+  ];
+  return [
+    ...Object.values(configuration.providers).flatMap(providerSecrets),
+    ...urls.flatMap(secretsOfUrl),
+    environment.adminKey,
+    environment.apiKey,
+    ...(environment.secretsKey ?? '').split(','),
+    files.s3?.secret_access_key,
+    letters.key,
+    ...letters.earlier_keys,
+    ...webhooks.endpoints.map(({ secret }) => secret),
+  ].filter((secret) => secret !== undefined && secret !== '') as string[];
+}
+
+/** What one provider is sent and could quote: its key, what headers and query carry, user and password of its URL. */
+export function providerSecrets(settings: ProviderSettings): string[] {
+  return [
+    settings.api_key,
+    ...Object.entries(settings.headers).flatMap(([name, value]) => (isSecretName(name) ? credentialsIn(value) : [])),
+    ...Object.entries(settings.query).flatMap(([name, value]) => (isSecretName(name) ? [value] : [])),
+    ...secretsOfUrl(settings.base_url),
+  ].filter((secret) => secret !== undefined && secret !== '') as string[];
+}
+
+/** Names under which keys are known to travel; a version or a region is no secret. */
+function isSecretName(name: string): boolean {
+  return /key|token|secret|auth|credential|password|cookie|signature|^sig$/i.test(name);
+}
+
+/** The value, and what stands behind its scheme: `Bearer abc` and `abc`. */
+function credentialsIn(value: string): string[] {
+  const [scheme, ...rest] = value.split(' ');
+  return rest.length > 0 && /^[A-Za-z-]+$/.test(scheme!) ? [rest.join(' ')] : [value];
+}
+
+/** The password as it is written and as it is meant; parameters that carry one (`?password=…`) too. */
+function secretsOfUrl(text: string | undefined): string[] {
+  const url = text === undefined ? null : URL.parse(text);
+  if (url === null) return [];
+  const parameters = [...url.searchParams].filter(([name]) => isSecretName(name)).map(([, value]) => value);
+  return [url.password, decoded(url.password), ...parameters];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * A URL for people: no password, wherever it is written. What cannot be read as a URL is not shown at all.
+ */
+export function withoutSecrets(text: string): string {
+  if (/^sqlite:/.test(text)) return text;
+  const url = URL.parse(text);
+  // An "@" behind the host is the rest of a password that was not percent-encoded.
+  if (url === null || /@/.test(url.pathname + url.hash)) return '(an address that is not a URL)';
+  if (url.password !== '') url.password = '***';
+  for (const name of [...url.searchParams.keys()]) if (isSecretName(name)) url.searchParams.set(name, '***');
+  return url.toString();
+}
