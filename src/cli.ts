@@ -10,6 +10,7 @@ import { holdCommands } from './cli/holds.ts';
 import { type CreateKeyOptions, createKey, listKeys, revokeKey } from './cli/keys.ts';
 import { runProcess } from './cli/run-process.ts';
 import { start } from './cli/start.ts';
+import { complain } from './cli/terminal.ts';
 import { webhooksCommand } from './cli/webhooks.ts';
 import { type Environment, readEnvironment } from './config/environment.ts';
 import { ConfigurationError } from './config/load.ts';
@@ -75,7 +76,7 @@ program
   .option('--no-batches', 'do not run batches in this process')
   .option('--no-webhooks', 'do not deliver webhooks in this process')
   .option('--health-port <port>', 'serve /healthz and /metrics on this port', wholeNumber)
-  .option('--health-host <address>', 'and on this address (default: HOST, else loopback)')
+  .option('--health-host <address>', 'and on this address (default: loopback)')
   .action((options: HealthOptions & { provider?: string[]; ledger: boolean; batches: boolean; webhooks: boolean }) =>
     runProcess(
       'workers/inference.ts',
@@ -161,8 +162,6 @@ program.addCommand(
 );
 
 program.parseAsync().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof ConfigurationError ? error.message : `sluice: ${(error as Error).message}`}\n`,
-  );
+  complain(error instanceof ConfigurationError ? error.message : `sluice: ${(error as Error).message}`);
   process.exit(1);
 });

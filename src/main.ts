@@ -1,9 +1,11 @@
 // The API process: opens its connections, builds the app, listens.
+import type { FastifyInstance } from 'fastify';
 import { createBudgetReader, createBudgets } from './accounts/budgets.ts';
+import { useConfiguredKey } from './accounts/configured-key.ts';
 import { createKeyCache } from './accounts/key-cache.ts';
 import { createKeyStore } from './accounts/key-store.ts';
 import { createAdmission } from './api/admission.ts';
-import { createApp } from './api/app.ts';
+import { createAdminApp, createApp } from './api/app.ts';
 import { type CancelOptions, cancelRequest } from './api/cancel-request.ts';
 import type { ApiContext } from './api/context.ts';
 import { createDepartures } from './api/departures.ts';
@@ -13,7 +15,8 @@ import { createRelay } from './api/relay.ts';
 import { createBatchStore } from './batches/batch-store.ts';
 import { createFileStore } from './batches/file-store.ts';
 import { createFileResolver } from './batches/resolve-files.ts';
-import { loadRuntime, requireRedis } from './config/runtime.ts';
+import { type AdminListen, loadRuntime, requireRedis } from './config/runtime.ts';
+import { requireStrongKeys } from './config/secrets.ts';
 import { createInstanceId } from './contracts/ids.ts';
 import type { RequestSpec } from './contracts/request-record.ts';
 import { createBodySeal } from './dead-letters/body-seal.ts';
@@ -39,7 +42,7 @@ import { openDatabase } from './storage/database.ts';
 import { createKeyspace } from './storage/keyspace.ts';
 import { openBlobStore } from './storage/open-blobs.ts';
 import { connectRedis, disconnectRedis } from './storage/redis.ts';
-import { createLogger } from './telemetry/logger.ts';
+import { createLogger, type Logger } from './telemetry/logger.ts';
 import { createApiMetrics } from './telemetry/metrics.ts';
 import { createOperationsMetrics } from './telemetry/operations-metrics.ts';
 import { createSecretBox } from './webhooks/secret-box.ts';
@@ -82,7 +85,9 @@ runMain(async () => {
     endsLost: true,
   });
   const keyStore = createKeyStore(database);
-  if (environment.apiKey !== undefined) await keyStore.ensure('SLUICE_API_KEY', environment.apiKey);
+  requireStrongKeys(environment);
+  if (environment.apiKey !== undefined)
+    await useConfiguredKey(keyStore, environment.apiKey, { redis, keyspace, logger });
   const keys = createKeyCache(keyStore, onError);
   await subscription.ssubscribe(keyspace.accountsChannel);
   subscription.on('smessage', (channel: string) => {
@@ -138,6 +143,7 @@ runMain(async () => {
     metrics,
     cancel,
     secretBox: createSecretBox(environment.secretsKey),
+    hasAdminListener: runtime.adminListen !== null,
     adminKey: environment.adminKey ?? null,
     replyShards: runtime.replyShards,
     isClosing: () => isClosing,
@@ -161,10 +167,10 @@ runMain(async () => {
   });
 
   const app = await createApp(context, relay);
-  const host = environment.host ?? configuration.server.host;
-  const port = environment.port ?? configuration.server.port;
-  const url = await app.listen({ host, port });
-  logger.info({ url }, 'listening');
+  const url = await app.listen(runtime.listen);
+  const admin = runtime.adminListen === null ? null : await createAdminApp(context);
+  const adminUrl = admin === null ? url : await listenForAdmin(admin, runtime.adminListen!, logger);
+  logger.info({ url, admin_url: adminUrl }, 'listening');
 
   const graceMs = configuration.server.shutdown_grace_ms;
   const lifecycle = manageLifecycle(logger, graceMs + SHUTDOWN_MARGIN_MS, async () => {
@@ -172,6 +178,7 @@ runMain(async () => {
     rotation.stop();
     await relay.whenIdle(graceMs);
     await app.close();
+    await admin?.close();
     relay.close();
     departures.close();
     await forgetter.close();
@@ -181,5 +188,17 @@ runMain(async () => {
     blobs.close();
     await database.destroy();
   });
-  lifecycle.ready({ url });
+  lifecycle.ready({ url, adminUrl });
 });
+
+/** Several API processes may share a machine: only a port that somebody asked for is worth failing for. */
+async function listenForAdmin(admin: FastifyInstance, address: AdminListen, logger: Logger): Promise<string> {
+  const { host, port, isDefault } = address;
+  try {
+    return await admin.listen({ host, port });
+  } catch (error) {
+    if (!isDefault || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    logger.warn({ port }, 'the default port for administration is taken; a free one is used (server.admin.port)');
+    return admin.listen({ host, port: 0 });
+  }
+}

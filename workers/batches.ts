@@ -25,7 +25,7 @@ runMain(async () => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const batches = await startBatches(runtime, requireRedis(runtime), keyspace, logger, registry);
-  const where = readHealthAddress(values, environment.host);
+  const where = readHealthAddress(values);
   const health = where && (await startHealthServer({ ...where, registry, signs: { engine: batches.silentMs } }));
   logger.info({ instance: batches.instanceId }, 'running batches');
 

@@ -211,6 +211,6 @@ function readOptions(runtime: Runtime): Options {
     hasBatches: !values['no-batches'],
     // Without a ledger to write, a worker can do without SQL.
     hasWebhooks: !values['no-webhooks'] && !values['no-ledger'],
-    health: readHealthAddress(values, runtime.environment.host),
+    health: readHealthAddress(values),
   };
 }

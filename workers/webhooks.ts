@@ -23,7 +23,7 @@ runMain(async () => {
   });
   const registry = new Registry();
   const webhooks = await deliverWebhooks(runtime, workerId, logger, registry);
-  const where = readHealthAddress(values, runtime.environment.host);
+  const where = readHealthAddress(values);
   const health = where && (await startHealthServer({ ...where, registry, signs: { deliveries: webhooks.silentMs } }));
   logger.info('delivering webhooks');
   const limitMs = runtime.configuration.webhooks.timeout_ms + SHUTDOWN_MARGIN_MS;

@@ -40,9 +40,14 @@ export const DEFAULT_KEY_SETTINGS: KeySettings = Object.freeze({
 
 const SECRET_PREFIX = 'sk-sluice-';
 const HINT_CHARS = 15;
+/** Of a secret that somebody chose, at most so much is shown; of one of ours, 20 of its 160 random bits. */
+const HINT_PART = 4;
+
+const SECRET_BYTES = 20;
+const SECRET_CHARS = SECRET_PREFIX.length + 2 * SECRET_BYTES;
 
 export function createSecret(): string {
-  return SECRET_PREFIX + randomBytes(20).toString('hex');
+  return SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('hex');
 }
 
 /** A key has 160 random bits: nobody guesses it from its SHA-256, and no slow hash is paid for on every request. */
@@ -51,7 +56,9 @@ export function hashSecret(secret: string): string {
 }
 
 export function hintOf(secret: string): string {
-  return `${secret.slice(0, Math.min(HINT_CHARS, Math.floor(secret.length / 2)))}…`;
+  const chars =
+    secret.startsWith(SECRET_PREFIX) && secret.length >= SECRET_CHARS ? HINT_CHARS : secret.length / HINT_PART;
+  return `${secret.slice(0, Math.min(HINT_CHARS, Math.floor(chars)))}…`;
 }
 
 /** Whether the key may use a public model name. */

@@ -10,6 +10,11 @@ export interface KeyStore {
   create(name: string, settings?: Partial<KeySettings>): Promise<{ key: ApiKey; secret: string }>;
   /** A key with a secret of the caller's choice (`SLUICE_API_KEY`); the key that has it already, if there is one. */
   ensure(name: string, secret: string): Promise<ApiKey>;
+  /**
+   * Gives the key of this name the secret, or makes such a key. Others of the name are revoked. `isChanged`: a secret
+   * that was valid before is not any more.
+   */
+  replaceSecret(name: string, secret: string): Promise<{ key: ApiKey; isChanged: boolean }>;
   findByHash(hash: string): Promise<ApiKey | null>;
   findById(id: string): Promise<ApiKey | null>;
   /** Newest first, revoked ones included. */
@@ -49,6 +54,26 @@ export function createKeyStore(database: Database): KeyStore {
     return row === undefined ? null : readKey(row);
   }
 
+  /** All but one of a name. True when there were any. */
+  async function revokeOthers(name: string, id: string): Promise<boolean> {
+    const { numUpdatedRows } = await database
+      .updateTable('api_keys')
+      .set({ revoked_at: Date.now() })
+      .where('name', '=', name)
+      .where('id', '!=', id)
+      .where('revoked_at', 'is', null)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  }
+
+  async function changeSecret(id: string, secret: string): Promise<void> {
+    await database
+      .updateTable('api_keys')
+      .set({ hash: hashSecret(secret), hint: hintOf(secret) })
+      .where('id', '=', id)
+      .execute();
+  }
+
   return {
     async create(name, settings = {}) {
       const secret = createSecret();
@@ -56,6 +81,21 @@ export function createKeyStore(database: Database): KeyStore {
     },
     async ensure(name, secret) {
       return (await find('hash', hashSecret(secret))) ?? (await insert(name, secret, {}));
+    },
+    async replaceSecret(name, secret) {
+      const same = await find('hash', hashSecret(secret));
+      if (same !== null) return { key: same, isChanged: await revokeOthers(name, same.id) };
+      const current = await database
+        .selectFrom('api_keys')
+        .selectAll()
+        .where('name', '=', name)
+        .where('revoked_at', 'is', null)
+        .orderBy('created_at', 'desc')
+        .executeTakeFirst();
+      if (current === undefined) return { key: await insert(name, secret, {}), isChanged: false };
+      await changeSecret(current.id, secret);
+      await revokeOthers(name, current.id);
+      return { key: { ...readKey(current), hint: hintOf(secret) }, isChanged: true };
     },
     findByHash: (hash) => find('hash', hash),
     findById: (id) => find('id', id),

@@ -16,7 +16,7 @@ import { registerAdmin } from './routes/admin.ts';
 import { registerBatches } from './routes/batches.ts';
 import { registerConversations } from './routes/conversations.ts';
 import { registerFiles } from './routes/files.ts';
-import { registerHealth } from './routes/health.ts';
+import { registerMetrics, registerProbes } from './routes/health.ts';
 import { registerInference } from './routes/inference.ts';
 import { registerMessageBatches } from './routes/message-batches.ts';
 import { registerModels } from './routes/models.ts';
@@ -41,7 +41,36 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** For a request's head and body, uploads of gigabytes over slow lines included. Answers have their own deadlines. */
 const RECEIVE_LIMIT_MS = 3_600_000;
 
+/** What clients reach. Where operators have no listener of their own, theirs is here too, behind the admin key. */
 export async function createApp(context: ApiContext, relay: Relay): Promise<FastifyInstance> {
+  const app = await createBareApp(context);
+  registerProbes(app, context, 'clients');
+  if (!context.hasAdminListener) registerOperations(app, context);
+  registerModels(app, context);
+  registerFiles(app, context);
+  registerBatches(app, context);
+  registerMessageBatches(app, context);
+  registerRequests(app, context, relay);
+  registerResponses(app, context, relay);
+  registerConversations(app, context);
+  for (const endpoint of CLIENT_ENDPOINTS) registerInference(app, context, relay, endpoint);
+  return app;
+}
+
+/** What operators reach, on a listener of its own: administration, metrics, probes with their details. */
+export async function createAdminApp(context: ApiContext): Promise<FastifyInstance> {
+  const app = await createBareApp(context);
+  registerProbes(app, context, 'operators');
+  registerOperations(app, context);
+  return app;
+}
+
+function registerOperations(app: FastifyInstance, context: ApiContext): void {
+  registerMetrics(app, context);
+  registerAdmin(app, context);
+}
+
+async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
   const app = Fastify({
     bodyLimit: context.configuration.server.body_limit_bytes,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -77,17 +106,6 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
       info: { title: 'Sluice', version: '1', description: 'A durable request broker for large language models' },
     },
   });
-  registerHealth(app, context);
-  registerModels(app, context);
-  registerAdmin(app, context);
-  registerFiles(app, context);
-  registerBatches(app, context);
-  registerMessageBatches(app, context);
-  registerRequests(app, context, relay);
-  registerResponses(app, context, relay);
-  registerConversations(app, context);
-  for (const endpoint of CLIENT_ENDPOINTS) registerInference(app, context, relay, endpoint);
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }
 

@@ -45,7 +45,11 @@ export async function authenticate(secret: string | null, keys: KeyCache): Promi
 /** Throws a FailureError unless the admin key was given. */
 export function authenticateAdmin(secret: string | null, adminKey: string | null): void {
   if (adminKey === null) throw refused('Administration is off: start Sluice with SLUICE_ADMIN_KEY set.');
-  if (secret === null || !timingSafeEqual(digest(secret), digest(adminKey))) throw refused('This needs the admin key.');
+  if (!isAdminKey(secret, adminKey)) throw refused('This needs the admin key.');
+}
+
+export function isAdminKey(secret: string | null, adminKey: string | null): boolean {
+  return secret !== null && adminKey !== null && timingSafeEqual(digest(secret), digest(adminKey));
 }
 
 function digest(secret: string): Buffer {

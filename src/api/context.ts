@@ -65,6 +65,8 @@ export interface ApiContext {
   cancel: (spec: RequestSpec, options?: CancelOptions) => void;
   secretBox: SecretBox;
   /** Null: no administration. */
+  /** Whether operators have a listener of their own: then the clients' has nothing of theirs. */
+  hasAdminListener: boolean;
   adminKey: string | null;
   replyShards: number;
   /** Set when the process has begun to shut down: nothing new is accepted. */

@@ -39,3 +39,25 @@ export function methodNotAllowed(request: FastifyRequest, allowed: readonly stri
 export function idHeaders({ requestIdHeader }: ClientProtocol, requestId: string): Record<string, string> {
   return { 'x-request-id': requestId, ...(requestIdHeader === undefined ? {} : { [requestIdHeader]: requestId }) };
 }
+
+/**
+ * What links in answers begin with: `server.public_url`, else the host that the client names, if that is the address its
+ * connection has reached, else nothing: a relative link, which SDKs resolve against their base URL. A `Host` header is
+ * the client's own word, and never repeated as ours.
+ */
+export function publicUrl(request: FastifyRequest, configured: string | undefined): string {
+  if (configured !== undefined) return configured.replace(/\/+$/, '');
+  return isReached(request) ? `http://${request.host}` : '';
+}
+
+function isReached({ host, socket }: FastifyRequest): boolean {
+  const url = URL.parse(`http://${host}`);
+  if (url === null || url.host !== host.toLowerCase() || Number(url.port || HTTP_PORT) !== socket.localPort)
+    return false;
+  const address = (socket.localAddress ?? '').replace(/^::ffff:/, '');
+  const isLocal = address === '::1' || address.startsWith('127.');
+  const name = url.hostname.replace(/^\[|\]$/g, '');
+  return name === address || (name === 'localhost' && isLocal);
+}
+
+const HTTP_PORT = 80;

@@ -15,11 +15,22 @@ export interface AdminOptions {
 
 const DEFAULT_PORT = 8080;
 
-/** The address: `--base-url`, `SLUICE_BASE_URL`, else the Sluice that runs here. The key: `SLUICE_ADMIN_KEY`. */
+/** Beside the data of `sluice start`: the admin key that it made, and where administration listens. */
+export const ADMIN_KEY_FILE = 'admin-key';
+export const ADMIN_URL_FILE = 'admin-url';
+
+/**
+ * The address: `--base-url`, `SLUICE_ADMIN_URL`, `SLUICE_BASE_URL`, else the Sluice that runs here. The key:
+ * `SLUICE_ADMIN_KEY`, and for the Sluice that runs here the one that `sluice start` keeps beside its data.
+ */
 export function createAdminClient({ baseUrl }: AdminOptions, environment: Environment): AdminClient {
-  const address = baseUrl ?? (environment.variables.SLUICE_BASE_URL || localUrl(environment));
-  const root = address.replace(/\/+$/, '').replace(/\/v1$/, '');
-  const { adminKey } = environment;
+  const { SLUICE_ADMIN_URL: adminUrl, SLUICE_BASE_URL: clientUrl } = environment.variables;
+  const given = baseUrl ?? (adminUrl || clientUrl || undefined);
+  const root = (given ?? localUrl(environment)).replace(/\/+$/, '').replace(/\/v1$/, '');
+  // The local key is never sent anywhere else.
+  const adminKey =
+    environment.adminKey ??
+    (given === undefined ? readLine(join(environment.dataDirectory, ADMIN_KEY_FILE)) : undefined);
   if (adminKey === undefined) throw new Error('set SLUICE_ADMIN_KEY to the admin key that Sluice was started with');
   return {
     async call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) {
@@ -42,9 +53,12 @@ export function createAdminClient({ baseUrl }: AdminOptions, environment: Enviro
 
 /** `sluice start` writes down where it listens. */
 function localUrl({ dataDirectory, port }: Environment): string {
-  const path = join(dataDirectory, 'url');
-  const written = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
-  return written === '' ? `http://127.0.0.1:${port ?? DEFAULT_PORT}` : written;
+  const written = readLine(join(dataDirectory, ADMIN_URL_FILE)) ?? readLine(join(dataDirectory, 'url'));
+  return written ?? `http://127.0.0.1:${port ?? DEFAULT_PORT}`;
+}
+
+function readLine(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() || undefined : undefined;
 }
 
 function messageOf(text: string, status: number): string {

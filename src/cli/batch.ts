@@ -12,6 +12,7 @@ import { type RetryOptions, retryFailed } from './batch/retry-failed.ts';
 import { batchTable, say, showEnd } from './batch/show.ts';
 import { resumeHint, submit } from './batch/submit.ts';
 import { watchBatch } from './batch/watch-batch.ts';
+import { print } from './terminal.ts';
 
 const DEFAULT_LIST_LIMIT = 20;
 
@@ -67,7 +68,7 @@ export function batchCommand(environmentFor: () => Environment): Command {
     .action((options: Common & { limit: number }) =>
       run(async () => {
         const batches = await client(options).list(options.limit);
-        console.log(options.json ? JSON.stringify(batches) : batchTable(batches));
+        print(options.json ? JSON.stringify(batches) : batchTable(batches));
         return EXIT_CODES.done;
       }),
     );
@@ -135,7 +136,7 @@ async function cancel(client: BatchClient, batchId: string, json: boolean): Prom
   if (batch === null) {
     throw new CommandError('refused', `${batchId} has already ended:   sluice batch watch ${batchId}   says how`);
   }
-  console.log(json ? JSON.stringify(batch) : `${batchId} is ${batch.status}`);
+  print(json ? JSON.stringify(batch) : `${batchId} is ${batch.status}`);
   return EXIT_CODES.done;
 }
 

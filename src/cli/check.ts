@@ -3,6 +3,7 @@
 import type { Environment } from '../config/environment.ts';
 import { ConfigurationError, formatFault } from '../config/load.ts';
 import { loadRuntime, type Runtime } from '../config/runtime.ts';
+import { complain, print } from './terminal.ts';
 
 export interface CheckOptions {
   config: string | undefined;
@@ -16,8 +17,8 @@ export function check(options: CheckOptions, environment: Environment): number {
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    if (options.json) console.log(JSON.stringify({ valid: false, faults: error.faults }));
-    else for (const fault of error.faults) console.error(formatFault(fault));
+    if (options.json) print(JSON.stringify({ valid: false, faults: error.faults }));
+    else for (const fault of error.faults) complain(formatFault(fault));
     return 1;
   }
 }
@@ -25,7 +26,7 @@ export function check(options: CheckOptions, environment: Environment): number {
 function report({ catalogue, configuration }: Runtime, asJson: boolean): void {
   const unpriced = unpricedDeployments(catalogue);
   if (asJson) {
-    console.log(
+    print(
       JSON.stringify({
         valid: true,
         providers: [...catalogue.providers.keys()],
@@ -35,9 +36,9 @@ function report({ catalogue, configuration }: Runtime, asJson: boolean): void {
     );
     return;
   }
-  console.log(`Valid: ${catalogue.providers.size} providers, ${Object.keys(configuration.models).length} models.`);
+  print(`Valid: ${catalogue.providers.size} providers, ${Object.keys(configuration.models).length} models.`);
   for (const id of unpriced)
-    console.log(`warning: no price is known for deployment ${id}; its calls cost nothing in the books`);
+    print(`warning: no price is known for deployment ${id}; its calls cost nothing in the books`);
 }
 
 /** Only those with a name of their own: what a wildcard stands for is not known yet. */

@@ -3,7 +3,7 @@ import type { Runtime } from '../config/runtime.ts';
 import { formatUsd } from '../contracts/money.ts';
 import { REPORT_DIMENSIONS, type ReportDimension, type ReportRow, reportUsage } from '../ledger/usage-report.ts';
 import { openDatabase } from '../storage/database.ts';
-import { formatTable } from './terminal.ts';
+import { complain, formatTable, print } from './terminal.ts';
 
 export interface CostsOptions {
   by: string;
@@ -15,14 +15,14 @@ export interface CostsOptions {
 
 export async function costs(runtime: Runtime, options: CostsOptions): Promise<void> {
   const groupBy = readDimensions(options.by);
-  const database = await openDatabase(runtime.databaseUrl, (error) => console.error(error.message));
+  const database = await openDatabase(runtime.databaseUrl, (error) => complain(error.message));
   const rows = await reportUsage(database, {
     groupBy,
     ...(options.from === undefined ? {} : { from: options.from }),
     ...(options.to === undefined ? {} : { to: options.to }),
     ...(options.key === undefined ? {} : { keyId: options.key }),
   }).finally(() => database.destroy());
-  console.log(options.json ? JSON.stringify(rows.map(toJson)) : toTable(rows, groupBy));
+  print(options.json ? JSON.stringify(rows.map(toJson)) : toTable(rows, groupBy));
 }
 
 function readDimensions(text: string): ReportDimension[] {

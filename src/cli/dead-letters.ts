@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminClient, type AdminOptions, createAdminClient } from './admin-client.ts';
-import { formatTable } from './terminal.ts';
+import { complain, formatTable, print } from './terminal.ts';
 
 interface FilterOptions extends AdminOptions {
   model?: string;
@@ -46,7 +46,7 @@ export function deadLettersCommand(environment: () => Environment): Command {
   );
   common(root.command('show').argument('<id>').description('failure, timeline and attempts of one')).action(
     async (id: string, options: AdminOptions) =>
-      console.log(JSON.stringify(await client(options).call('GET', `/dead-letters/${id}`), null, 2)),
+      print(JSON.stringify(await client(options).call('GET', `/dead-letters/${id}`), null, 2)),
   );
   limit(filters(common(root.command('replay').argument('[ids...]').description('make new requests of them'))))
     .option('--all', 'all that the filter meets, oldest first, but those that were replayed before', false)
@@ -84,8 +84,8 @@ function filterOf(options: FilterOptions): Record<string, string> {
 async function list(client: AdminClient, options: FilterOptions & { limit: number }): Promise<void> {
   const query = new URLSearchParams({ ...filterOf(options), limit: String(options.limit) });
   const page = await client.call<{ data: Letter[]; has_more: boolean }>('GET', `/dead-letters?${query}`);
-  if (options.json) return console.log(JSON.stringify(page.data));
-  if (page.data.length === 0) return console.log('No dead letters.');
+  if (options.json) return print(JSON.stringify(page.data));
+  if (page.data.length === 0) return print('No dead letters.');
   const rows = page.data.map(({ id, failed_at: failedAt, model, provider, error, replays }) => [
     id,
     failedAt.slice(0, 19).replace('T', ' '),
@@ -94,8 +94,8 @@ async function list(client: AdminClient, options: FilterOptions & { limit: numbe
     error.code,
     replays.length === 0 ? '' : 'replayed',
   ]);
-  console.log(formatTable(['ID', 'FAILED (UTC)', 'MODEL', 'PROVIDER', 'CODE', ''], rows));
-  if (page.has_more) console.log('\nThere are more: narrow the choice, or raise --limit.');
+  print(formatTable(['ID', 'FAILED (UTC)', 'MODEL', 'PROVIDER', 'CODE', ''], rows));
+  if (page.has_more) print('\nThere are more: narrow the choice, or raise --limit.');
 }
 
 async function replay(client: AdminClient, ids: readonly string[], options: ReplayOptions): Promise<void> {
@@ -107,7 +107,7 @@ async function replay(client: AdminClient, ids: readonly string[], options: Repl
   if (options.all) throw new Error('name dead letters, or choose them by --all and a filter, not both');
   for (const id of ids) {
     const made = await client.call<{ request_id: string }>('POST', `/dead-letters/${id}/replay`, change);
-    console.log(options.json ? JSON.stringify(made) : `${id} is replayed as ${made.request_id}`);
+    print(options.json ? JSON.stringify(made) : `${id} is replayed as ${made.request_id}`);
   }
 }
 
@@ -127,9 +127,9 @@ async function replayMany(client: AdminClient, change: object, options: ReplayOp
     limit: options.limit,
   };
   const report = await client.call<ReplayReport>('POST', '/dead-letters/replay', wanted);
-  if (options.json) return console.log(JSON.stringify(report));
-  for (const { id, message } of report.failures) console.error(`${id}: ${message}`);
-  console.log(
+  if (options.json) return print(JSON.stringify(report));
+  for (const { id, message } of report.failures) complain(`${id}: ${message}`);
+  print(
     `${report.replayed} of ${report.matched} are replayed${report.failed > 0 ? `, ${report.failed} are not` : ''}.`,
   );
 }
@@ -144,7 +144,7 @@ async function remove(client: AdminClient, ids: readonly string[], options: Filt
     const query = new URLSearchParams(filterOf(options));
     deleted = (await client.call<{ deleted: number }>('DELETE', `/dead-letters?${query}`)).deleted;
   }
-  console.log(options.json ? JSON.stringify({ deleted }) : `${deleted} deleted.`);
+  print(options.json ? JSON.stringify({ deleted }) : `${deleted} deleted.`);
 }
 
 function wholeNumber(text: string): number {

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminOptions, createAdminClient } from './admin-client.ts';
-import { formatTable } from './terminal.ts';
+import { formatTable, print } from './terminal.ts';
 
 interface Hold {
   name: string;
@@ -42,19 +42,19 @@ async function hold(environment: Environment, name: string, options: HoldOptions
   const { deployment, reason, json } = options;
   const wanted = { [deployment ? 'deployment' : 'provider']: name, ...(reason === undefined ? {} : { reason }) };
   const made = await createAdminClient(options, environment).call<Hold>('POST', '/holds', wanted);
-  console.log(json ? JSON.stringify(made) : `${made.name} is held: it is asked nothing more half a second from now.`);
+  print(json ? JSON.stringify(made) : `${made.name} is held: it is asked nothing more half a second from now.`);
 }
 
 async function release(environment: Environment, name: string, options: HoldOptions): Promise<void> {
   const path = `/holds/${encodeURIComponent(name)}`;
   const released = await createAdminClient(options, environment).call<{ name: string }>('DELETE', path);
-  console.log(options.json ? JSON.stringify(released) : `${released.name} is released.`);
+  print(options.json ? JSON.stringify(released) : `${released.name} is released.`);
 }
 
 async function list(environment: Environment, options: HoldOptions): Promise<void> {
   const { data } = await createAdminClient(options, environment).call<{ data: Hold[] }>('GET', '/holds');
-  if (options.json) return console.log(JSON.stringify(data));
-  if (data.length === 0) return console.log('Nothing is held.');
+  if (options.json) return print(JSON.stringify(data));
+  if (data.length === 0) return print('Nothing is held.');
   const rows = data.map(({ name, reason, since }) => [name, since.slice(0, 19).replace('T', ' '), reason]);
-  console.log(formatTable(['NAME', 'SINCE (UTC)', 'REASON'], rows));
+  print(formatTable(['NAME', 'SINCE (UTC)', 'REASON'], rows));
 }

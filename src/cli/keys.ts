@@ -1,6 +1,7 @@
 // `sluice keys create|list|revoke`: works on the database; running API processes hear of it through Redis if it is there.
 import { join } from 'node:path';
 import type { KeySettings } from '../accounts/api-key.ts';
+import { checkKeyName } from '../accounts/configured-key.ts';
 import { announceKeyChange } from '../accounts/key-cache.ts';
 import { createKeyStore, type KeyStore } from '../accounts/key-store.ts';
 import type { Runtime } from '../config/runtime.ts';
@@ -10,7 +11,7 @@ import { openDatabase } from '../storage/database.ts';
 import { embeddedRedisUrl } from '../storage/embedded-redis.ts';
 import { createKeyspace } from '../storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '../storage/redis.ts';
-import { formatTable } from './terminal.ts';
+import { complain, formatTable, print } from './terminal.ts';
 
 export interface CreateKeyOptions {
   rpm?: number;
@@ -31,14 +32,15 @@ export async function createKey(runtime: Runtime, name: string, options: CreateK
     models: options.models ?? null,
     ...(options.batchWeight === undefined ? {} : { batchWeight: options.batchWeight }),
   };
+  checkKeyName(name);
   const { key, secret } = await withStore(runtime, (store) => store.create(name, settings));
-  if (options.json) console.log(JSON.stringify({ id: key.id, name, key: secret }));
-  else console.log(`${secret}\n\n${key.id} (${name}). The key is shown only now; only its hash is kept.`);
+  if (options.json) print(JSON.stringify({ id: key.id, name, key: secret }));
+  else print(`${secret}\n\n${key.id} (${name}). The key is shown only now; only its hash is kept.`);
 }
 
 export async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<void> {
   const keys = await withStore(runtime, (store) => store.list());
-  if (options.json) return console.log(JSON.stringify(keys));
+  if (options.json) return print(JSON.stringify(keys));
   const rows = keys.map(({ id, name, hint, settings, createdAtMs, revokedAtMs }) => [
     id,
     name,
@@ -47,18 +49,18 @@ export async function listKeys(runtime: Runtime, options: { json: boolean }): Pr
     settings.budgetUnits === null ? '' : `${formatCharge(settings.budgetUnits)} USD/${settings.budgetPeriod}`,
     revokedAtMs === null ? 'active' : 'revoked',
   ]);
-  console.log(formatTable(['ID', 'NAME', 'KEY', 'CREATED', 'BUDGET', 'STATE'], rows));
+  print(formatTable(['ID', 'NAME', 'KEY', 'CREATED', 'BUDGET', 'STATE'], rows));
 }
 
 export async function revokeKey(runtime: Runtime, id: string): Promise<void> {
   const key = await withStore(runtime, (store) => store.revoke(id));
   if (key === null) throw new Error(`there is no key '${id}'; see sluice keys list`);
   await announce(runtime);
-  console.log(`${id} (${key.name}) is revoked.`);
+  print(`${id} (${key.name}) is revoked.`);
 }
 
 async function withStore<T>(runtime: Runtime, use: (store: KeyStore) => Promise<T>): Promise<T> {
-  const database = await openDatabase(runtime.databaseUrl, (error) => console.error(error.message));
+  const database = await openDatabase(runtime.databaseUrl, (error) => complain(error.message));
   try {
     return await use(createKeyStore(database));
   } finally {
@@ -76,6 +78,6 @@ async function announce({ redisAddress, environment, configuration }: Runtime): 
     await announceKeyChange(redis, createKeyspace(configuration.redis.namespace));
     disconnectRedis(redis);
   } catch {
-    console.error('Redis cannot be reached from here: running API processes notice within a minute.');
+    complain('Redis cannot be reached from here: running API processes notice within a minute.');
   }
 }

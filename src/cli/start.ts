@@ -1,5 +1,7 @@
 // `sluice start`: everything on one machine. What is configured is used (Redis, PostgreSQL, providers); what is not is
 // brought along (embedded Redis, SQLite, the simulator).
+
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -8,8 +10,11 @@ import { createKeyStore } from '../accounts/key-store.ts';
 import type { Environment } from '../config/environment.ts';
 import { DEFAULT_CONFIG_PATH } from '../config/load.ts';
 import { loadRuntime, type Runtime } from '../config/runtime.ts';
+import { requireStrongKeys } from '../config/secrets.ts';
+import { keepFilesPrivate } from '../process/lifecycle.ts';
 import { openDatabase } from '../storage/database.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../storage/embedded-redis.ts';
+import { ADMIN_KEY_FILE, ADMIN_URL_FILE } from './admin-client.ts';
 import { type Child, type ChildSettings, startChild } from './child-processes.ts';
 import { DEMO_MODEL, demoConfiguration } from './demo-configuration.ts';
 import { bold, dim } from './terminal.ts';
@@ -28,6 +33,8 @@ interface Running {
 }
 
 export async function start(options: StartOptions, environment: Environment): Promise<void> {
+  requireStrongKeys(environment);
+  keepFilesPrivate();
   const running: Running = { children: [], redis: null, isStopping: false };
   const stop = stopOnSignals(running);
   try {
@@ -78,12 +85,15 @@ async function bringUp(options: StartOptions, environment: Environment, running:
   }
 
   const key = await ensureKey(runtime, environment, directory);
+  const adminKey = ensureAdminKey(environment, directory);
+  variables.SLUICE_ADMIN_KEY = adminKey;
   variables.PORT = String(await choosePort(runtime, environment));
   await launch({ name: 'worker', entry: 'workers/inference.ts', args: ['--no-batches'] });
   await launch({ name: 'batches', entry: 'workers/batches.ts' });
   const api = await launch({ name: 'api', entry: 'src/main.ts' });
   // Where `sluice batch` looks for it.
   writeFileSync(join(directory, 'url'), `${api.details.url}/v1\n`);
+  writeFileSync(join(directory, ADMIN_URL_FILE), `${api.details.adminUrl}\n`);
   printWelcome(api.details.url as string, key, runtime, options.verbose ? null : join(directory, 'logs'));
 }
 
@@ -92,9 +102,20 @@ async function ensureKey(runtime: Runtime, environment: Environment, directory: 
   const path = join(directory, 'key');
   const secret = environment.apiKey ?? (existsSync(path) ? readFileSync(path, 'utf8').trim() : createSecret());
   const database = await openDatabase(runtime.databaseUrl, (error) => say(error.message));
-  await createKeyStore(database).ensure(environment.apiKey === undefined ? 'first key' : 'SLUICE_API_KEY', secret);
+  // SLUICE_API_KEY is the API process's own business: it tells the others that the key has changed.
+  if (environment.apiKey === undefined) await createKeyStore(database).ensure('first key', secret);
   await database.destroy();
   if (environment.apiKey === undefined) writeFileSync(path, `${secret}\n`, { mode: 0o600 });
+  return secret;
+}
+
+/** From the environment, or made at the first start and kept beside the data, where `sluice` commands find it. */
+function ensureAdminKey(environment: Environment, directory: string): string {
+  if (environment.adminKey !== undefined) return environment.adminKey;
+  const path = join(directory, ADMIN_KEY_FILE);
+  if (existsSync(path)) return readFileSync(path, 'utf8').trim();
+  const secret = `admin-${randomBytes(24).toString('hex')}`;
+  writeFileSync(path, `${secret}\n`, { mode: 0o600 });
   return secret;
 }
 

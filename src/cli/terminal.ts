@@ -10,13 +10,41 @@ export function dim(text: string): string {
   return hasColour ? `\u001b[2m${text}\u001b[22m` : text;
 }
 
+/** Writes a line to standard output. Everything that a command says goes through here or through `complain`. */
+export function print(text = ''): void {
+  process.stdout.write(`${printable(text)}\n`);
+}
+
+/** Writes a line to standard error. */
+export function complain(text: string): void {
+  process.stderr.write(`${printable(text)}\n`);
+}
+
+/**
+ * Text of clients and providers as it may reach a terminal: control characters, which could move the cursor, change the
+ * title or type a command, and marks that reorder what is read are shown as escapes (of JSON, so that JSON stays JSON).
+ * Newlines, tabs and this file's own bold and dim stay.
+ */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (found) =>
+    found.length > 1 ? found : `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** C0 and C1 controls, DEL, bidirectional and zero-width marks, line separators. */
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  /\u001b\[(?:1|2|22)m|(?![\n\t])[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
 /** Columns as wide as their widest cell; numbers (cells that begin with a digit) to the right. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  // Nothing within a cell may break the table.
+  const shown = rows.map((row) => row.map((cell) => printable(cell).replace(/[\n\t]/g, ' ')));
+  const widths = header.map((title, column) => Math.max(title.length, ...shown.map((row) => row[column]!.length)));
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, column) => (/^-?\d/.test(cell) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
       .join('  ')
       .trimEnd();
-  return [bold(line(header)), ...rows.map(line)].join('\n');
+  return [bold(line(header)), ...shown.map(line)].join('\n');
 }

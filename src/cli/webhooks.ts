@@ -3,14 +3,15 @@ import { Command, Option } from 'commander';
 import type { z } from 'zod';
 import type { Environment } from '../config/environment.ts';
 import type { Runtime } from '../config/runtime.ts';
-import { DEFAULT_WEBHOOK_EVENTS, webhookEvents, webhookUrl } from '../config/webhook-schema.ts';
+import { addressRulesOf, DEFAULT_WEBHOOK_EVENTS, webhookEvents, webhookUrl } from '../config/webhook-schema.ts';
 import { openDatabase } from '../storage/database.ts';
+import { type AddressGuard, createAddressGuard } from '../webhooks/address-guard.ts';
 import { createDeliveryStore, type DeliveryState, type DeliveryStore } from '../webhooks/delivery-store.ts';
 import { createEndpointStore, type EndpointStore } from '../webhooks/endpoint-store.ts';
-import { createSecretBox } from '../webhooks/secret-box.ts';
+import { createSecretBox, PLAIN_SECRETS } from '../webhooks/secret-box.ts';
 import { type HealthOptions, healthArguments } from './health-arguments.ts';
 import { runProcess } from './run-process.ts';
-import { formatTable } from './terminal.ts';
+import { complain, formatTable, print } from './terminal.ts';
 
 export interface WebhooksHost {
   runtime: () => Runtime;
@@ -22,6 +23,8 @@ export interface WebhooksHost {
 interface Stores {
   endpoints: EndpointStore;
   deliveries: DeliveryStore;
+  guard: AddressGuard;
+  isSealing: boolean;
 }
 
 const DEFAULT_LIMIT = 50;
@@ -45,7 +48,7 @@ export function webhooksCommand(host: WebhooksHost): Command {
     .option('-e, --event <type>', 'batch.completed, batch.*, * (repeatable; default: batch.*)', list)
     .option('-k, --key <id>', 'events of this client key only')
     .option('--json', 'machine-readable', false)
-    .action((url: string, options: AddOptions) => withStores(({ endpoints }) => addEndpoint(endpoints, url, options)));
+    .action((url: string, options: AddOptions) => withStores((stores) => addEndpoint(stores, url, options)));
 
   webhooks
     .command('remove')
@@ -60,7 +63,7 @@ export function webhooksCommand(host: WebhooksHost): Command {
     .action((id: string) =>
       withStores(async ({ endpoints }) => {
         if ((await endpoints.enable(id)) === null) throw new Error(noSuch('receiver', id));
-        console.log(`${id} receives.`);
+        print(`${id} receives.`);
       }),
     );
 
@@ -87,7 +90,7 @@ export function webhooksCommand(host: WebhooksHost): Command {
     .command('run')
     .description('a process that only delivers; workers do it otherwise (sluice worker --no-webhooks)')
     .option('--health-port <port>', 'serve /healthz and /metrics on this port')
-    .option('--health-host <address>', 'and on this address (default: HOST, else loopback)')
+    .option('--health-host <address>', 'and on this address (default: loopback)')
     .action((options: HealthOptions) =>
       runProcess('workers/webhooks.ts', healthArguments(options), host.childVariables(host.environment())),
     );
@@ -101,19 +104,20 @@ interface AddOptions {
 }
 
 async function useStores<T>(runtime: Runtime, use: (stores: Stores) => Promise<T>): Promise<T> {
-  const database = await openDatabase(runtime.databaseUrl, (error) => console.error(error.message));
+  const database = await openDatabase(runtime.databaseUrl, (error) => complain(error.message));
   const box = createSecretBox(runtime.environment.secretsKey);
   return use({
     endpoints: createEndpointStore(database, box),
     deliveries: createDeliveryStore(database),
+    guard: createAddressGuard(addressRulesOf(runtime.configuration.webhooks)),
+    isSealing: box.isSealing,
   }).finally(() => database.destroy());
 }
 
 async function listEndpoints(store: EndpointStore, json: boolean): Promise<void> {
   const endpoints = await store.list();
-  if (json) return console.log(JSON.stringify(endpoints));
-  if (endpoints.length === 0)
-    return console.log('Nobody receives events; sluice webhooks add URL registers a receiver.');
+  if (json) return print(JSON.stringify(endpoints));
+  if (endpoints.length === 0) return print('Nobody receives events; sluice webhooks add URL registers a receiver.');
   const rows = endpoints.map(({ id, origin, url, events, keyId, disabledReason }) => [
     id,
     origin,
@@ -122,18 +126,24 @@ async function listEndpoints(store: EndpointStore, json: boolean): Promise<void>
     keyId ?? 'all',
     disabledReason === null ? 'receives' : `disabled: ${disabledReason}`,
   ]);
-  console.log(formatTable(['ID', 'FROM', 'URL', 'EVENTS', 'KEY', 'STATE'], rows));
+  print(formatTable(['ID', 'FROM', 'URL', 'EVENTS', 'KEY', 'STATE'], rows));
 }
 
-async function addEndpoint(store: EndpointStore, url: string, options: AddOptions): Promise<void> {
+async function addEndpoint(
+  { endpoints: store, guard, isSealing }: Stores,
+  url: string,
+  options: AddOptions,
+): Promise<void> {
   const wanted = {
     url: argument(webhookUrl, url, url),
     events: argument(webhookEvents, options.event ?? [...DEFAULT_WEBHOOK_EVENTS], '--event'),
     keyId: options.key ?? null,
   };
+  guard.checkUrl(wanted.url);
+  if (!isSealing) complain(`warning: ${PLAIN_SECRETS}`);
   const { endpoint, secret } = await store.create(wanted);
-  if (options.json) console.log(JSON.stringify({ id: endpoint.id, secret }));
-  else console.log(`${secret}\n\n${endpoint.id} receives. Its secret is shown only now; give it to the receiver.`);
+  if (options.json) print(JSON.stringify({ id: endpoint.id, secret }));
+  else print(`${secret}\n\n${endpoint.id} receives. Its secret is shown only now; give it to the receiver.`);
 }
 
 function argument<T extends z.ZodType>(schema: T, value: unknown, name: string): z.output<T> {
@@ -147,7 +157,7 @@ async function removeEndpoint(store: EndpointStore, id: string): Promise<void> {
   if (endpoint === null) throw new Error(noSuch('receiver', id));
   if (endpoint.origin === 'config') throw new Error(`${id} comes from the configuration; remove it there`);
   await store.remove(id);
-  console.log(`${id} (${endpoint.url}) is removed.`);
+  print(`${id} (${endpoint.url}) is removed.`);
 }
 
 async function listDeliveries(
@@ -155,7 +165,7 @@ async function listDeliveries(
   options: { state?: DeliveryState; limit: number; json: boolean },
 ): Promise<void> {
   const deliveries = await store.list(options);
-  if (options.json) return console.log(JSON.stringify(deliveries));
+  if (options.json) return print(JSON.stringify(deliveries));
   const rows = deliveries.map(({ id, eventType, endpointId, state, attempts, createdAtMs, lastError }) => [
     id,
     eventType,
@@ -165,7 +175,7 @@ async function listDeliveries(
     new Date(createdAtMs).toISOString().slice(0, 19).replace('T', ' '),
     lastError ?? '',
   ]);
-  console.log(formatTable(['ID', 'EVENT', 'RECEIVER', 'STATE', 'ATTEMPTS', 'CREATED (UTC)', 'LAST ERROR'], rows));
+  print(formatTable(['ID', 'EVENT', 'RECEIVER', 'STATE', 'ATTEMPTS', 'CREATED (UTC)', 'LAST ERROR'], rows));
 }
 
 async function replay(store: DeliveryStore, ids: readonly string[], allFailed: boolean): Promise<void> {
@@ -173,7 +183,7 @@ async function replay(store: DeliveryStore, ids: readonly string[], allFailed: b
   const wanted = [...ids, ...failed.map(({ id }) => id)];
   if (wanted.length === 0 && !allFailed) throw new Error('name deliveries, or --failed for all that have failed');
   for (const id of wanted) if ((await store.replay(id)) === null) throw new Error(noSuch('delivery', id));
-  console.log(`${wanted.length} ${wanted.length === 1 ? 'delivery goes' : 'deliveries go'} out again.`);
+  print(`${wanted.length} ${wanted.length === 1 ? 'delivery goes' : 'deliveries go'} out again.`);
 }
 
 function stateOption(): Option {

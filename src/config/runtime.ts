@@ -17,8 +17,19 @@ export interface Runtime {
   redisAddress: RedisAddress | null;
   databaseUrl: string;
   replyShards: number;
+  /** Where the API listens. */
+  listen: { host: string; port: number };
+  /** Where administration, metrics and probes listen; null: on the clients' port. */
+  adminListen: AdminListen | null;
   /** For logs: takes out every configured secret. */
   secretMask: SecretMask;
+}
+
+export interface AdminListen {
+  host: string;
+  port: number;
+  /** Nobody asked for this port: a free one will do where it is taken. */
+  isDefault: boolean;
 }
 
 /** Hash slots that requests spread over on a cluster, where one would mean one node. */
@@ -34,6 +45,8 @@ export function loadRuntime(configPath?: string, environment: Environment = read
     throw new ConfigurationError(faults.map((fault) => ({ file, line: null, ...fault })));
   }
   const redisAddress = redisAddressOf(configuration, environment);
+  const { server } = configuration;
+  const listen = { host: environment.host ?? server.host, port: environment.port ?? server.port };
   return {
     environment,
     configuration,
@@ -42,8 +55,23 @@ export function loadRuntime(configPath?: string, environment: Environment = read
     databaseUrl:
       configuration.database.url ?? environment.databaseUrl ?? `sqlite:${environment.dataDirectory}/sluice.db`,
     replyShards: configuration.redis.reply_shards ?? (redisAddress?.kind === 'cluster' ? CLUSTER_REPLY_SHARDS : 1),
+    listen,
+    adminListen: adminListenOf(configuration, listen.host),
     secretMask: createSecretMask(configuredSecrets(configuration, environment)),
   };
+}
+
+const LOOPBACK = '127.0.0.1';
+const DEFAULT_ADMIN_PORT = 8081;
+
+/** What is for operators is never on an address that others reach, unless the configuration says so. */
+function adminListenOf({ server }: Configuration, host: string): AdminListen | null {
+  if (server.admin !== undefined) return { ...server.admin, isDefault: false };
+  return isLoopback(host) ? null : { host: LOOPBACK, port: DEFAULT_ADMIN_PORT, isDefault: true };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function redisAddressOf({ redis }: Configuration, environment: Environment): RedisAddress | null {

@@ -183,6 +183,19 @@ const server = z.strictObject({
     .default(0)
     .describe('First tokens of a stream that wait for more: a vendor that fails before is replaced unseen.'),
   stream_ids: z.boolean().default(true).describe('Every streamed event carries an id, so that it can be resumed.'),
+  public_url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('How clients reach this address, for links in answers (results_url). Absent: links are relative.'),
+  admin: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+      port: z.number().int().min(0).max(65_535).default(8081).describe('0 takes any free port.'),
+    })
+    .optional()
+    .describe(
+      'A listener of its own for /admin, /metrics, /openapi.json and probes. Absent: on the clients’ port while that is on loopback, else 127.0.0.1:8081.',
+    ),
   shutdown_grace_ms: milliseconds.default(25_000).describe('How long running streams may go on after SIGTERM.'),
 });
 

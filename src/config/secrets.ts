@@ -1,6 +1,7 @@
 // Every secret that configuration and environment hold. They are hidden exactly: in logs all of them, in what a
 // provider says those that it was sent.
 import type { Environment } from './environment.ts';
+import { ConfigurationError } from './load.ts';
 import type { Configuration, ProviderSettings } from './schema.ts';
 
 /** For logs: all of them. */
@@ -75,4 +76,20 @@ export function withoutSecrets(text: string): string {
   if (url.password !== '') url.password = '***';
   for (const name of [...url.searchParams.keys()]) if (isSecretName(name)) url.searchParams.set(name, '***');
   return url.toString();
+}
+
+/** Shorter ones can be guessed over the network. */
+export const SHORTEST_KEY = 16;
+
+/** Throws a ConfigurationError for keys in the environment that are too short, or the same. */
+export function requireStrongKeys({ apiKey, adminKey }: Environment): void {
+  const faults: string[] = [];
+  for (const [name, secret] of Object.entries({ SLUICE_API_KEY: apiKey, SLUICE_ADMIN_KEY: adminKey })) {
+    if (secret !== undefined && secret.length < SHORTEST_KEY) {
+      faults.push(`${name} is too short: take at least ${SHORTEST_KEY} characters (openssl rand -hex 24)`);
+    }
+  }
+  if (apiKey !== undefined && apiKey === adminKey) faults.push('SLUICE_API_KEY and SLUICE_ADMIN_KEY must differ');
+  if (faults.length === 0) return;
+  throw new ConfigurationError(faults.map((message) => ({ file: 'environment', line: null, path: '', message })));
 }

@@ -24,7 +24,7 @@ export const webhookSecret = z.string().refine(
 export const webhookUrl = z
   .url({ protocol: /^https?$/ })
   .max(2_000)
-  .refine((text) => (URL.parse(text)?.username ?? '') === '', { message: 'must not carry a user name' });
+  .refine((text) => hasNoUserInfo(text), { message: 'must not carry a user name or a password' });
 
 /** `batch.completed`, `batch.*`, `*`. */
 export const webhookEvents = z
@@ -57,6 +57,11 @@ export const webhooks = z.strictObject({
     .array(network)
     .default([])
     .describe('Private networks or addresses that events may go to all the same, such as 10.1.0.0/16.'),
+  allow_http: z.boolean().default(false).describe('Receivers without TLS: everyone on the way can read the events.'),
+  allowed_ports: z
+    .array(z.number().int().min(1).max(65_535))
+    .default([])
+    .describe('Ports of receivers beside 443. Addresses within allowed_networks may have any, and need no TLS.'),
   timeout_ms: positive.max(120_000).default(15_000).describe('For one attempt as a whole.'),
   attempts: positive.max(50).default(11).describe('After so many a delivery has failed; it can be replayed by hand.'),
   first_retry_ms: positive
@@ -67,6 +72,16 @@ export const webhooks = z.strictObject({
 });
 
 export type WebhookSettings = z.output<typeof webhooks>;
+
+/** For `createAddressGuard`. */
+export function addressRulesOf({ allowed_networks, allow_http, allowed_ports }: WebhookSettings) {
+  return { networks: allowed_networks, isPlainAllowed: allow_http, ports: allowed_ports };
+}
+
+function hasNoUserInfo(text: string): boolean {
+  const url = URL.parse(text);
+  return url === null || (url.username === '' && url.password === '');
+}
 
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');

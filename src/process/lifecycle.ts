@@ -52,8 +52,14 @@ export function manageLifecycle(
   };
 }
 
+/** Databases, logs and keys are for the user who runs Sluice alone, also in a directory that others may look into. */
+export function keepFilesPrivate(): void {
+  process.umask(0o077);
+}
+
 /** Runs an entry point; a configuration fault is printed without a stack. */
 export function runMain(main: () => Promise<void>): void {
+  keepFilesPrivate();
   main().catch((error: unknown) => {
     const isFault = error instanceof ConfigurationError;
     process.stderr.write(isFault ? `${error.message}\n` : `${(error as Error).stack ?? String(error)}\n`);

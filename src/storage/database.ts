@@ -1,6 +1,6 @@
 // The only place that opens SQL: SQLite embedded (node:sqlite), PostgreSQL in production. One query text for both,
 // typed by `tables.ts`; whole numbers come back as bigint or string, so stores read them with `asNumber`/`asBigint`.
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Kysely, PostgresDialect, type SqliteStatement } from 'kysely';
@@ -72,11 +72,20 @@ function sqliteDialect(url: string): PatientSqliteDialect {
     throw new TypeError(`database url must begin with sqlite: or postgres:, not ${withoutSecrets(url)}`);
   const path = url.slice(SQLITE_PREFIX.length);
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+  if (path !== ':memory:') closeToOthers(path);
   const file = new DatabaseSync(path);
   // Readers (the API) and the writer (the ledger) do not block each other; a crash loses no committed row.
   file.exec(`PRAGMA busy_timeout = ${SQLITE_OPEN_BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
   file.exec('PRAGMA busy_timeout = 0');
   return new PatientSqliteDialect({ database: adaptNodeSqlite(file) });
+}
+
+/** A database of an earlier release was readable by everybody. What an operator has set otherwise stays. */
+function closeToOthers(path: string): void {
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode;
+    if (mode !== undefined && (mode & 0o777) === 0o644) chmodSync(file, 0o600);
+  }
 }
 
 /** Kysely speaks better-sqlite3's interface; node:sqlite differs in how it takes parameters and tells readers apart. */

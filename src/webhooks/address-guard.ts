@@ -4,18 +4,28 @@ import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 export interface AddressGuard {
-  /** Throws an AddressRefused for a host that is written as a forbidden address. Names are checked by `lookup`. */
-  checkHost(hostname: string): void;
+  /**
+   * Throws an AddressRefused for a scheme or port that is not allowed, and for a host that is written as a forbidden
+   * address. Names are checked by `lookup`. An address that was allowed by its network may be on any port, and plain.
+   */
+  checkUrl(url: string): void;
   /** For sockets: resolves names and refuses those with a forbidden address, so that what was checked is what is called. */
   lookup: LookupFunction;
 }
 
 export class AddressRefused extends Error {
-  constructor(address: string) {
-    super(`${address} is not a public address; webhooks.allowed_networks allows private ones`);
+  constructor(message: string) {
+    super(message);
     this.name = 'AddressRefused';
   }
 }
+
+function notPublic(address: string): AddressRefused {
+  return new AddressRefused(`${address} is not a public address; webhooks.allowed_networks allows private ones`);
+}
+
+/** Public by number, but a cloud answers its own machines there: Azure's WireServer, IBM Cloud's service endpoints. */
+const CLOUD_V4 = ['168.63.129.16/32', '161.26.0.0/16', '166.8.0.0/14'];
 
 /** Not to be reached from the public internet (IANA special-purpose registry, IPv4). */
 const PRIVATE_V4 = [
@@ -32,6 +42,7 @@ const PRIVATE_V4 = [
   '198.18.0.0/15',
   '198.51.100.0/24',
   '203.0.113.0/24',
+  ...CLOUD_V4,
   '224.0.0.0/4',
   '240.0.0.0/4',
 ];
@@ -39,9 +50,19 @@ const PRIVATE_V4 = [
 const PUBLIC_V6 = '2000::/3';
 const PRIVATE_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
-/** @param allowed networks (`10.1.0.0/16`) or addresses that may be reached all the same */
-export function createAddressGuard(allowed: readonly string[]): AddressGuard {
-  const exceptions = blockListOf(allowed);
+export interface AddressRules {
+  /** Networks (`10.1.0.0/16`) or addresses that may be reached all the same. */
+  networks?: readonly string[];
+  isPlainAllowed?: boolean;
+  ports?: readonly number[];
+}
+
+const HTTPS_PORT = 443;
+const HTTP_PORT = 80;
+
+export function createAddressGuard({ networks = [], isPlainAllowed = false, ports = [] }: AddressRules): AddressGuard {
+  const exceptions = blockListOf(networks);
+  const allowedPorts = new Set([...ports, HTTPS_PORT, ...(isPlainAllowed ? [HTTP_PORT] : [])]);
   const privateV4 = blockListOf(PRIVATE_V4);
   const publicV6 = blockListOf([PUBLIC_V6]);
   const privateV6 = blockListOf(PRIVATE_V6);
@@ -55,10 +76,24 @@ export function createAddressGuard(allowed: readonly string[]): AddressGuard {
     return publicV6.check(address, family) && !privateV6.check(address, family);
   }
 
+  function isException(host: string): boolean {
+    const address = embeddedV4(host) ?? host;
+    return isIP(address) !== 0 && exceptions.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  }
+
   return {
-    checkHost(hostname) {
+    checkUrl(url) {
+      const { hostname, protocol, port } = new URL(url);
       const host = hostname.replace(/^\[|\]$/g, '');
-      if (isIP(host) !== 0 && !isAllowed(host)) throw new AddressRefused(host);
+      if (isException(host)) return;
+      if (protocol !== 'https:' && !isPlainAllowed) {
+        throw new AddressRefused('receivers must have an https address; webhooks.allow_http allows plain ones');
+      }
+      const number = port === '' ? (protocol === 'https:' ? HTTPS_PORT : HTTP_PORT) : Number(port);
+      if (!allowedPorts.has(number)) {
+        throw new AddressRefused(`port ${number} is not allowed; webhooks.allowed_ports names more than ${HTTPS_PORT}`);
+      }
+      if (isIP(host) !== 0 && !isAllowed(host)) throw notPublic(host);
     },
     lookup(hostname, options, callback) {
       const wanted: LookupOptions & { all: true } = { ...(options as LookupOptions), all: true };
@@ -66,7 +101,7 @@ export function createAddressGuard(allowed: readonly string[]): AddressGuard {
         if (error !== null) return callback(error, '', 0);
         // One bad address among good ones would be enough for whoever owns the name.
         const refused = addresses.find(({ address }) => !isAllowed(address));
-        if (refused !== undefined) return callback(new AddressRefused(`${hostname} (${refused.address})`), '', 0);
+        if (refused !== undefined) return callback(notPublic(`${hostname} (${refused.address})`), '', 0);
         if ((options as LookupOptions).all === true) return callback(null, addresses);
         callback(null, addresses[0]!.address, addresses[0]!.family);
       });

@@ -3,7 +3,7 @@ import type { Selectable } from 'kysely';
 import { asNumber, type Database } from '../storage/database.ts';
 import type { WebhookEndpointsTable } from '../storage/webhook-tables.ts';
 import { configuredEndpointId, createEndpointId, createWebhookSecret, type WebhookEndpoint } from './endpoint.ts';
-import type { SecretBox } from './secret-box.ts';
+import { isPlain, type SecretBox } from './secret-box.ts';
 
 export interface NewEndpoint {
   url: string;
@@ -21,6 +21,8 @@ export interface EndpointStore {
   find(id: string): Promise<WebhookEndpoint | null>;
   /** Rejects when there is no such endpoint, or its secret cannot be opened. */
   readSecret(id: string): Promise<string>;
+  /** Seals what was stored before there was a key. */
+  sealPlain(): Promise<void>;
   /** Gives what was removed. */
   remove(id: string): Promise<WebhookEndpoint | null>;
   /** Keeps the first reason. */
@@ -65,6 +67,19 @@ export function createEndpointStore(database: Database, box: SecretBox): Endpoin
       const row = await find(id);
       if (row === undefined) throw new Error('its endpoint was removed');
       return box.open(row.secret, id);
+    },
+    async sealPlain() {
+      for (const { id, secret } of await database.selectFrom('webhook_endpoints').select(['id', 'secret']).execute()) {
+        if (!isPlain(secret)) continue;
+        const sealed = box.seal(box.open(secret, id), id);
+        // Only what is still there: the secret may have been replaced meanwhile.
+        await database
+          .updateTable('webhook_endpoints')
+          .set({ secret: sealed })
+          .where('id', '=', id)
+          .where('secret', '=', secret)
+          .execute();
+      }
     },
     async remove(id) {
       const endpoint = await findEndpoint(id);

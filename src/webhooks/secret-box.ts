@@ -2,7 +2,13 @@
 // environment. Without one they are stored as they are, and whoever reads the database can sign.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
+/** Said wherever a receiver is registered while there is no key. */
+export const PLAIN_SECRETS =
+  'secrets of webhooks are stored as they are: every reader of the database can sign events; set SLUICE_SECRETS_KEY';
+
 export interface SecretBox {
+  /** False: there is no key, and secrets are stored as they are. */
+  isSealing: boolean;
   /** @param context what the secret belongs to: sealed text that is moved to another row does not open. */
   seal(secret: string, context: string): string;
   /** Throws an Error, which does not hold the secret, when no key opens it. */
@@ -27,6 +33,7 @@ export function createSecretBox(keys: string | undefined): SecretBox {
     .filter((text) => text !== '')
     .map((text) => Buffer.from(hkdfSync('sha256', text, '', 'sluice webhook secrets', KEY_BYTES)));
   return {
+    isSealing: derived.length > 0,
     seal(secret, context) {
       const key = derived[0];
       if (key === undefined) return PLAIN + secret;
@@ -45,6 +52,10 @@ export function createSecretBox(keys: string | undefined): SecretBox {
       throw new Error('its secret cannot be opened: SLUICE_SECRETS_KEY is not the one that sealed it');
     },
   };
+}
+
+export function isPlain(stored: string): boolean {
+  return stored.startsWith(PLAIN);
 }
 
 function tryOpen(key: Buffer, bytes: Buffer, context: string): string | null {

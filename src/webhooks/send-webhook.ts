@@ -36,7 +36,7 @@ export function createWebhookSender(settings: { timeoutMs: number; guard: Addres
   return {
     async send(message) {
       try {
-        guard.checkHost(new URL(message.url).hostname);
+        guard.checkUrl(message.url);
         const { statusCode, headers, body } = await request(message.url, {
           method: 'POST',
           dispatcher: agent,

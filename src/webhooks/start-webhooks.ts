@@ -1,5 +1,6 @@
 // Puts the dispatcher together: stores, sender, the configured endpoints.
 import type { WebhookSettings } from '../config/webhook-schema.ts';
+import { addressRulesOf } from '../config/webhook-schema.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
@@ -8,7 +9,7 @@ import { createDeliveryStore } from './delivery-store.ts';
 import { type Dispatcher, startDispatcher } from './dispatcher.ts';
 import { createEndpointStore } from './endpoint-store.ts';
 import { fanOut } from './fan-out.ts';
-import { createSecretBox } from './secret-box.ts';
+import { createSecretBox, PLAIN_SECRETS } from './secret-box.ts';
 import { createWebhookSender } from './send-webhook.ts';
 
 export interface WebhookHost {
@@ -27,11 +28,14 @@ const DAY_MS = 86_400_000;
 
 export async function startWebhooks(host: WebhookHost): Promise<Dispatcher> {
   const { owner, database, settings, logger, metrics, pollMs } = host;
-  const endpoints = createEndpointStore(database, createSecretBox(host.secretsKey));
+  const box = createSecretBox(host.secretsKey);
+  const endpoints = createEndpointStore(database, box);
   await endpoints.replaceConfigured(
     settings.endpoints.map(({ key, ...endpoint }) => ({ ...endpoint, keyId: key ?? null })),
   );
-  const guard = createAddressGuard(settings.allowed_networks);
+  if (box.isSealing) await endpoints.sealPlain();
+  else if ((await endpoints.list()).length > 0) logger.warn(PLAIN_SECRETS);
+  const guard = createAddressGuard(addressRulesOf(settings));
   const sender = createWebhookSender({ timeoutMs: settings.timeout_ms, guard });
   const dispatcher = startDispatcher({
     owner,

@@ -1,6 +1,7 @@
 // The connections to Redis break, one kind at a time and all at once, while fifty streams run. Pub/sub loses messages
 // each time; the log gives them back. No client notices.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { readMetrics } from '#test/support/admin.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, type OpenAnswer, openAnswer } from '#test/support/client.ts';
@@ -59,7 +60,7 @@ async function until(clock: OpenAnswer, tokens: number): Promise<void> {
 const promptOf = (index: number) => `Round ${round}, stream ${index}.`;
 
 async function repaired(): Promise<number> {
-  const text = await (await fetch(`${broker.url}/metrics`)).text();
+  const text = await readMetrics(broker);
   return Number(/^sluice_repaired_frames_total (\d+)/m.exec(text)?.[1]);
 }
 

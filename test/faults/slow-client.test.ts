@@ -1,6 +1,7 @@
 // Clients that stop reading, and then read slowly. The vendor is not held up by them, the API does not buffer for them
 // (their frames wait in the log), and in the end they have everything in order.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readMetrics } from '#test/support/admin.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask, type OpenAnswer, openAnswer } from '#test/support/client.ts';
 import { expectWholeStreams } from '#test/support/expect-whole-streams.ts';
@@ -54,7 +55,7 @@ async function sip(client: OpenAnswer): Promise<void> {
 }
 
 async function residentBytes(): Promise<number> {
-  const text = await (await fetch(`${broker.url}/metrics`)).text();
+  const text = await readMetrics(broker);
   return Number(/^process_resident_memory_bytes (\d+)/m.exec(text)?.[1]);
 }
 

@@ -1,7 +1,7 @@
 // An operator holds a vendor in the middle of traffic: nobody asks it, what runs goes on, what waits waits or is answered
 // by somebody else. Released, it is asked again at once and never above its limit.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { admin } from '#test/support/admin.ts';
+import { admin, readMetrics, readReadiness } from '#test/support/admin.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
@@ -66,9 +66,9 @@ test('what the clients received: running streams to their end, answers of others
   expect(shown.status).toBe('queued');
   expect(calls()).toBe(before);
 
-  const ready = (await (await fetch(`${broker.url}/readyz`)).json()) as { status: string; holds: object[] };
+  const ready = (await readReadiness(broker)) as { status: string; holds: object[] };
   expect(ready).toMatchObject({ status: 'ready', holds: [{ name: 'provider:primary', reason: 'maintenance' }] });
-  expect(await (await fetch(`${broker.url}/metrics`)).text()).toContain('sluice_held{name="provider:primary"} 1');
+  expect(await readMetrics(broker)).toContain('sluice_held{name="provider:primary"} 1');
   const listed = (await (
     await fetch(`${broker.url}/v1/models`, { headers: { authorization: 'Bearer sk-sluice-test' } })
   ).json()) as { data: { id: string }[] };

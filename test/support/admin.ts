@@ -22,3 +22,13 @@ export async function admin<T = Record<string, unknown>>(
   });
   return { status: answer.status, json: (await answer.json()) as T };
 }
+
+/** What the first API process says to Prometheus. */
+export async function readMetrics(broker: { url: string }): Promise<string> {
+  return (await fetch(`${broker.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } })).text();
+}
+
+/** `/readyz` as an operator sees it. */
+export async function readReadiness(broker: { url: string }): Promise<unknown> {
+  return (await fetch(`${broker.url}/readyz`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } })).json();
+}

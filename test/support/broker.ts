@@ -12,7 +12,7 @@ import { type Database, openDatabase } from '#src/storage/database.ts';
 import { startTestRedis, type TestRedis, type TestRedisOptions } from './redis-server.ts';
 
 export const TEST_KEY = 'sk-sluice-test';
-export const ADMIN_KEY = 'admin-test';
+export const ADMIN_KEY = 'admin-test-0123456789';
 
 export interface TestProcess {
   child: ChildProcess;

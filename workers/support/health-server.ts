@@ -26,13 +26,13 @@ const LOOPBACK = '127.0.0.1';
 /** Of the command lines of all such processes. */
 export const HEALTH_OPTIONS = { 'health-port': { type: 'string' }, 'health-host': { type: 'string' } } as const;
 
-/** @param host where no `--health-host` says it: the environment's. Null: no server was asked for. */
-export function readHealthAddress(
-  values: { 'health-port'?: string | undefined; 'health-host'?: string | undefined },
-  host: string | undefined,
-): Pick<HealthServerOptions, 'port' | 'host'> | null {
+/** Null: no server was asked for. On loopback unless told otherwise: metrics name models, providers and keys. */
+export function readHealthAddress(values: {
+  'health-port'?: string | undefined;
+  'health-host'?: string | undefined;
+}): Pick<HealthServerOptions, 'port' | 'host'> | null {
   const port = values['health-port'];
-  return port === undefined ? null : { port: Number(port), host: values['health-host'] ?? host ?? LOOPBACK };
+  return port === undefined ? null : { port: Number(port), host: values['health-host'] ?? LOOPBACK };
 }
 
 export async function startHealthServer({ port, host, registry, signs }: HealthServerOptions): Promise<HealthServer> {

@@ -1,12 +1,19 @@
 // Administration of webhooks: receivers, and what became of their deliveries. Registered within /admin, behind its key.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { DEFAULT_WEBHOOK_EVENTS, webhookEvents, webhookSecret, webhookUrl } from '../../config/webhook-schema.ts';
+import {
+  addressRulesOf,
+  DEFAULT_WEBHOOK_EVENTS,
+  webhookEvents,
+  webhookSecret,
+  webhookUrl,
+} from '../../config/webhook-schema.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { createAddressGuard } from '../../webhooks/address-guard.ts';
 import { createDeliveryStore, type WebhookDelivery } from '../../webhooks/delivery-store.ts';
 import type { WebhookEndpoint } from '../../webhooks/endpoint.ts';
 import { createEndpointStore } from '../../webhooks/endpoint-store.ts';
+import { PLAIN_SECRETS } from '../../webhooks/secret-box.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { invalidValue } from '../invalid-value.ts';
@@ -33,15 +40,16 @@ export function registerAdminWebhooks(admin: FastifyInstance, context: ApiContex
   const tags = { schema: { tags: ['webhooks'] } };
   const endpoints = createEndpointStore(context.database, context.secretBox);
   const deliveries = createDeliveryStore(context.database);
-  const guard = createAddressGuard(context.configuration.webhooks.allowed_networks);
+  const guard = createAddressGuard(addressRulesOf(context.configuration.webhooks));
 
   admin.get('/webhooks', tags, async () => ({ data: (await endpoints.list()).map(describeEndpoint) }));
 
   admin.post('/webhooks', tags, async (request, reply) => {
     const { key_id: keyId, ...wanted } = checkInput(newEndpoint, parseBody(request.body).value);
-    checkHost(guard, wanted.url);
+    checkAddress(guard, wanted.url);
     if (keyId !== null) await expectKey(context, keyId);
     const { endpoint, secret } = await endpoints.create({ ...wanted, keyId });
+    if (!context.secretBox.isSealing) context.logger.warn({ endpoint: endpoint.id }, PLAIN_SECRETS);
     return reply.code(201).send({ ...describeEndpoint(endpoint), secret });
   });
 
@@ -66,9 +74,9 @@ export function registerAdminWebhooks(admin: FastifyInstance, context: ApiContex
   );
 }
 
-function checkHost(guard: ReturnType<typeof createAddressGuard>, url: string): void {
+function checkAddress(guard: ReturnType<typeof createAddressGuard>, url: string): void {
   try {
-    guard.checkHost(new URL(url).hostname);
+    guard.checkUrl(url);
   } catch (error) {
     throw invalidValue('url', (error as Error).message);
   }

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type ApiKey, DEFAULT_KEY_SETTINGS, type KeySettings } from '../../accounts/api-key.ts';
+import { checkKeyName } from '../../accounts/configured-key.ts';
 import { announceKeyChange } from '../../accounts/key-cache.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatCharge, formatUsd, parseCharge } from '../../contracts/money.ts';
@@ -49,6 +50,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
 
       admin.post('/keys', tags, async (request, reply) => {
         const { name, ...settings } = checkInput(newKey, parseBody(request.body).value);
+        checkKeyName(name);
         const { key, secret } = await context.keyStore.create(name, {
           ...DEFAULT_KEY_SETTINGS,
           ...readSettings(settings),

@@ -1,7 +1,9 @@
-// Probes and metrics. Liveness says that the process runs; readiness that it can take requests: Redis answers, the
-// database answers, and somebody is there to work on what is queued.
-import type { FastifyInstance } from 'fastify';
+// Probes, metrics and the description of the API. Liveness says that the process runs; readiness that it can take
+// requests: Redis answers, the database answers, and somebody is there to work on what is queued. Probes answer without a
+// key and say no more than a balancer needs; details are for operators.
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
+import { authenticate, authenticateAdmin, bearerToken, isAdminKey } from '../authenticate.ts';
 import type { ApiContext } from '../context.ts';
 
 /** A probe must not hang with what it probes. */
@@ -14,17 +16,31 @@ export interface Readiness {
   accepting: boolean;
 }
 
-export function registerHealth(app: FastifyInstance, context: ApiContext): void {
+/** @param listener `operators`: only they reach it; every caller may see everything. */
+export function registerProbes(app: FastifyInstance, context: ApiContext, listener: 'clients' | 'operators'): void {
+  const isOperator = (request: FastifyRequest) =>
+    listener === 'operators' || isAdminKey(bearerToken(request.headers), context.adminKey);
   const hidden = { schema: { tags: ['operations'] } };
   app.get('/healthz', hidden, async () => ({ status: 'ok' }));
-  app.get('/readyz', hidden, async (_request, reply) => {
+  app.get('/readyz', hidden, async (request, reply) => {
     const readiness = await checkReadiness(context);
     const isReady = Object.values(readiness).every(Boolean);
-    return reply
-      .code(isReady ? 200 : 503)
-      .send({ status: isReady ? 'ready' : 'not ready', checks: readiness, holds: describeHolds(context) });
+    return reply.code(isReady ? 200 : 503).send({
+      status: isReady ? 'ready' : 'not ready',
+      checks: readiness,
+      ...(isOperator(request) ? { holds: describeHolds(context) } : {}),
+    });
   });
-  app.get('/metrics', hidden, async (_request, reply) => {
+  app.get('/openapi.json', { schema: { hide: true } }, async (request) => {
+    if (!isOperator(request)) await authenticate(bearerToken(request.headers), context.keys);
+    return app.swagger();
+  });
+}
+
+/** Prometheus sends no key to a listener that only operators reach; where clients share it, the admin key is needed. */
+export function registerMetrics(app: FastifyInstance, context: ApiContext): void {
+  app.get('/metrics', { schema: { tags: ['operations'] } }, async (request, reply) => {
+    if (!context.hasAdminListener) authenticateAdmin(bearerToken(request.headers), context.adminKey);
     const { registry } = context.metrics;
     return reply.type(registry.contentType).send(await registry.metrics());
   });

@@ -22,6 +22,7 @@ import { checkHere } from '../check-here.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { parseBody } from '../read-body.ts';
+import { publicUrl } from '../request-target.ts';
 
 const MAX_REQUESTS = 100_000;
 const DAY_MS = 24 * 3_600_000;
@@ -61,7 +62,7 @@ export function registerMessageBatches(app: FastifyInstance, context: ApiContext
   const bodyLimit = context.configuration.batches.max_inline_bytes;
   const path = `${MESSAGES_PATH}/batches`;
   const show = (request: FastifyRequest, batch: Batch) =>
-    messageBatchObject(batch, `${request.protocol}://${request.host}`);
+    messageBatchObject(batch, publicUrl(request, context.configuration.server.public_url));
 
   app.post(path, { ...options('Create a message batch'), bodyLimit }, async (request) =>
     show(request, await create(context, request)),

@@ -1,5 +1,6 @@
 // `sluice batch download`: the results, as the server wrote them or joined to their requests in input order.
 import { unlink } from 'node:fs/promises';
+import { print } from '../terminal.ts';
 import type { BatchClient } from './batch-client.ts';
 import { type BatchObject, hasEnded } from './batch-object.ts';
 import { downloadFile } from './download-file.ts';
@@ -45,7 +46,7 @@ export async function download(client: BatchClient, batchId: string, options: Do
   const files = [output, errors].filter((file) => file !== null);
   if (options.join !== undefined) await join(client, batch, options.join, outputPath, files);
   else for (const { path, bytes } of files) say(`${path}: ${formatBytes(bytes)}`);
-  if (options.json) console.log(JSON.stringify(describe(batch, isJoined ? outputPath : null, output, errors)));
+  if (options.json) print(JSON.stringify(describe(batch, isJoined ? outputPath : null, output, errors)));
   return hasEnded(batch) ? endingOf(batch) : EXIT_CODES.done;
 }
 

@@ -1,4 +1,5 @@
 // Ctrl-C: says what becomes of the work, cleans up, and ends with the exit code that stands for it.
+import { complain } from '../terminal.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 
 export interface Interrupt {
@@ -10,7 +11,7 @@ export interface Interrupt {
 export function onInterrupt(message: string): Interrupt {
   let current = message;
   const end = () => {
-    process.stderr.write(`\n${current}\n`);
+    complain(`\n${current}`);
     process.exit(EXIT_CODES.interrupted);
   };
   process.once('SIGINT', end);

@@ -1,5 +1,5 @@
 // What the commands say of a batch: talk to stderr, results to stdout.
-import { formatTable } from '../terminal.ts';
+import { complain, formatTable, print } from '../terminal.ts';
 import { type BatchObject, costOf, isWholeSuccess } from './batch-object.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { formatCount, formatDollars } from './figures.ts';
@@ -7,7 +7,7 @@ import { formatCount, formatDollars } from './figures.ts';
 const MAX_ERRORS = 20;
 
 export function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+  complain(text);
 }
 
 /** The exit code that a batch which has ended stands for. */
@@ -17,7 +17,7 @@ export function endingOf(batch: BatchObject): number {
 
 /** How it ended and what to do next; gives the exit code. */
 export function showEnd(batch: BatchObject, json: boolean): number {
-  if (json) console.log(JSON.stringify(batch));
+  if (json) print(JSON.stringify(batch));
   const { total = 0, completed = 0, failed = 0 } = batch.request_counts ?? {};
   const cost = costOf(batch);
   const sums = [

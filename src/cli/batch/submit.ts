@@ -1,5 +1,6 @@
 // `sluice batch submit`: checks or makes the input, uploads it, creates the batch, and watches it where asked to.
 import { basename } from 'node:path';
+import { complain, print } from '../terminal.ts';
 import { type BatchClient, createBatchClient } from './batch-client.ts';
 import type { BatchObject } from './batch-object.ts';
 import type { Connection } from './connection.ts';
@@ -51,11 +52,11 @@ export async function follow(
   explainInterrupt: (message: string) => void,
 ): Promise<number> {
   if (!watch) {
-    console.log(json ? JSON.stringify(created) : created.id);
+    print(json ? JSON.stringify(created) : created.id);
     say(`Watch it:   sluice batch watch ${created.id}`);
     return EXIT_CODES.done;
   }
-  if (!json) console.log(created.id);
+  if (!json) print(created.id);
   explainInterrupt(resumeHint(created.id));
   return showEnd(await watchBatch(client, created.id), json);
 }
@@ -84,8 +85,8 @@ function jsonlName(path: string): string {
 }
 
 function refuse({ faults, name }: PreparedInput, json: boolean): number {
-  if (json) console.log(JSON.stringify({ valid: false, fault_count: faults.count, faults: faults.faults }));
-  else console.error(formatFaults(name, faults));
+  if (json) print(JSON.stringify({ valid: false, fault_count: faults.count, faults: faults.faults }));
+  else complain(formatFaults(name, faults));
   say(`Nothing was uploaded: ${faults.count} fault${faults.count === 1 ? '' : 's'}.`);
   return EXIT_CODES.input;
 }

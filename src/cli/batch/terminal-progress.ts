@@ -1,6 +1,7 @@
 // Progress of long work: a bar on a terminal, now and then a plain line elsewhere (a log, a pipe). Always on stderr, so
 // that stdout holds results only.
 import { SingleBar } from 'cli-progress';
+import { complain } from '../terminal.ts';
 
 export interface Progress {
   /** `note` stands behind the bar: what else is known. */
@@ -51,7 +52,7 @@ function startBar(title: string): Progress {
     },
     say(line) {
       end();
-      process.stderr.write(`${line}\n`);
+      complain(line);
     },
     end,
   };
@@ -61,7 +62,7 @@ function startLines(title: string): Progress {
   let writtenAtMs = 0;
   let pending: string | null = null;
   const write = (line: string) => {
-    process.stderr.write(`${line}\n`);
+    complain(line);
     writtenAtMs = Date.now();
     pending = null;
   };

@@ -31,19 +31,23 @@ describe('a secret in a text', () => {
 test('in pieces: whatever the cuts, the result is that of the whole', () => {
   const piece = fc.oneof(fc.constantFrom(SECRET, SECRET.slice(0, 9), 'ä…', '\n\n', '5'), fc.string({ maxLength: 12 }));
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 12 }), fc.infiniteStream(fc.integer({ min: 1, max: 40 })), (texts, sizes) => {
-      const mask = createSecretMask([SECRET]);
-      const whole = Buffer.from(texts.join(''));
-      const pieces = mask.open()!;
-      const out: Buffer[] = [];
-      for (let at = 0; at < whole.length; ) {
-        const size = sizes.next().value as number;
-        out.push(pieces.push(whole.subarray(at, at + size)));
-        at += size;
-      }
-      out.push(pieces.end());
-      expect(Buffer.concat(out).toString()).toBe(mask.bytes(whole).toString());
-    }),
+    fc.property(
+      fc.array(piece, { maxLength: 12 }),
+      fc.infiniteStream(fc.integer({ min: 1, max: 40 })),
+      (texts, sizes) => {
+        const mask = createSecretMask([SECRET]);
+        const whole = Buffer.from(texts.join(''));
+        const pieces = mask.open()!;
+        const out: Buffer[] = [];
+        for (let at = 0; at < whole.length; ) {
+          const size = sizes.next().value as number;
+          out.push(pieces.push(whole.subarray(at, at + size)));
+          at += size;
+        }
+        out.push(pieces.end());
+        expect(Buffer.concat(out).toString()).toBe(mask.bytes(whole).toString());
+      },
+    ),
   );
 });
 

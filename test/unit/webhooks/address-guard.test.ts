@@ -3,9 +3,8 @@ import type { LookupFunction } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { type AddressGuard, AddressRefused, createAddressGuard } from '#src/webhooks/address-guard.ts';
 
-const strict = createAddressGuard([]);
-/** As `new URL` leaves it: IPv6 in brackets, odd spellings made plain. */
-const hostOf = (host: string) => new URL(`http://${host}/`).hostname;
+const strict = createAddressGuard({});
+const urlOf = (host: string) => `https://${host}/`;
 
 describe('addresses in a URL', () => {
   test.each([
@@ -20,6 +19,8 @@ describe('addresses in a URL', () => {
     '172.16.0.1',
     '172.31.255.255',
     '192.168.1.1',
+    '168.63.129.16',
+    '166.9.0.1',
     '224.0.0.1',
     '255.255.255.255',
     '[::1]',
@@ -33,19 +34,37 @@ describe('addresses in a URL', () => {
     '[fe80::1]',
     '[ff02::1]',
   ])('%s is refused', (host) => {
-    expect(() => strict.checkHost(hostOf(host))).toThrow(AddressRefused);
+    expect(() => strict.checkUrl(urlOf(host))).toThrow(AddressRefused);
   });
 
   test.each(['8.8.8.8', '172.32.0.1', '[2606:4700::1111]', '[::ffff:8.8.8.8]', 'example.com'])('%s passes', (host) => {
-    expect(() => strict.checkHost(hostOf(host))).not.toThrow();
+    expect(() => strict.checkUrl(urlOf(host))).not.toThrow();
   });
 
   test('a network that is allowed passes, its neighbours do not', () => {
-    const guard = createAddressGuard(['10.1.0.0/16', 'fd00:1::/32', '192.168.1.9']);
+    const guard = createAddressGuard({ networks: ['10.1.0.0/16', 'fd00:1::/32', '192.168.1.9'] });
     for (const host of ['10.1.255.255', '[fd00:1::5]', '192.168.1.9', '[::ffff:10.1.0.1]'])
-      expect(() => guard.checkHost(hostOf(host))).not.toThrow();
-    for (const host of ['10.2.0.1', '[fd00:2::5]', '192.168.1.10'])
-      expect(() => guard.checkHost(hostOf(host))).toThrow();
+      expect(() => guard.checkUrl(urlOf(host))).not.toThrow();
+    for (const host of ['10.2.0.1', '[fd00:2::5]', '192.168.1.10']) expect(() => guard.checkUrl(urlOf(host))).toThrow();
+  });
+});
+
+describe('scheme and port', () => {
+  test.each([
+    ['plain', {}, 'http://8.8.8.8/', /https/],
+    ['another port', {}, 'https://8.8.8.8:6379/', /port 6379/],
+    ['the plain port with TLS', { isPlainAllowed: true }, 'http://8.8.8.8:8080/', /port 8080/],
+  ])('%s is refused', (_name, rules, url, reason) => {
+    expect(() => createAddressGuard(rules).checkUrl(url)).toThrow(reason);
+  });
+
+  test.each([
+    ['https', {}, 'https://hooks.example.com/a'],
+    ['plain, where that is allowed', { isPlainAllowed: true }, 'http://hooks.example.com/a'],
+    ['a port that is allowed', { ports: [8443] }, 'https://hooks.example.com:8443/a'],
+    ['anything within a network that is allowed', { networks: ['10.1.0.0/16'] }, 'http://10.1.2.3:9000/a'],
+  ])('%s passes', (_name, rules, url) => {
+    expect(() => createAddressGuard(rules).checkUrl(url)).not.toThrow();
   });
 });
 
@@ -55,7 +74,7 @@ describe('names', () => {
   });
 
   test.each([true, false])('an allowed one resolves (all: %s)', async (all) => {
-    const { lookup }: AddressGuard = createAddressGuard(['127.0.0.0/8', '::1']);
+    const { lookup }: AddressGuard = createAddressGuard({ networks: ['127.0.0.0/8', '::1'] });
     expect(JSON.stringify(await resolve(lookup, all))).toMatch(/127\.0\.0\.1|::1/);
   });
 });

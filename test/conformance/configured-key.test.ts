@@ -1,0 +1,78 @@
+// One suite for both SQL engines. Symptom: a new SLUICE_API_KEY left the one before valid.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { hashSecret, hintOf } from '#src/accounts/api-key.ts';
+import { CONFIGURED_KEY_NAME, checkKeyName } from '#src/accounts/configured-key.ts';
+import { createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';
+import { type Database, openDatabase } from '#src/storage/database.ts';
+import { startTestPostgres } from '#test/support/postgres-server.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'sluice-keys-'));
+const postgres = await startTestPostgres();
+afterAll(async () => {
+  await postgres?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const ENGINES = [
+  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
+  { name: 'PostgreSQL', url: postgres?.url ?? null },
+];
+
+describe.each(ENGINES.filter(({ url }) => url !== null))('$name', ({ url }) => {
+  let database: Database;
+  let store: KeyStore;
+  beforeAll(async () => {
+    database = await openDatabase(url!, () => undefined);
+    store = createKeyStore(database);
+  });
+  afterAll(() => database.destroy());
+  beforeEach(() => database.deleteFrom('api_keys').execute());
+
+  const use = (secret: string) => store.replaceSecret(CONFIGURED_KEY_NAME, secret);
+  const isValid = async (secret: string) => (await store.findByHash(hashSecret(secret)))?.revokedAtMs === null;
+
+  test('a new secret takes the place of the one before: the same key, one secret', async () => {
+    const first = await use('first-secret-0123456789');
+    const second = await use('second-secret-0123456789');
+    expect(second).toMatchObject({ key: { id: first.key.id }, isChanged: true });
+    expect(await isValid('first-secret-0123456789')).toBe(false);
+    expect(await isValid('second-secret-0123456789')).toBe(true);
+  });
+
+  test('the same secret again changes nothing', async () => {
+    const { key } = await use('first-secret-0123456789');
+    expect(await use('first-secret-0123456789')).toMatchObject({ key: { id: key.id }, isChanged: false });
+  });
+
+  test('keys of that name that an earlier release left valid are revoked', async () => {
+    await store.ensure(CONFIGURED_KEY_NAME, 'left-secret-0123456789');
+    await store.ensure(CONFIGURED_KEY_NAME, 'also-secret-0123456789');
+    await use('third-secret-0123456789');
+    for (const left of ['left-secret-0123456789', 'also-secret-0123456789']) expect(await isValid(left)).toBe(false);
+    expect(await isValid('third-secret-0123456789')).toBe(true);
+  });
+
+  test('one that was revoked stays revoked; another secret makes a new key', async () => {
+    const { key } = await use('first-secret-0123456789');
+    await store.revoke(key.id);
+    expect((await use('first-secret-0123456789')).key.revokedAtMs).not.toBeNull();
+    const next = await use('second-secret-0123456789');
+    expect(next.key.id).not.toBe(key.id);
+    expect(await isValid('second-secret-0123456789')).toBe(true);
+  });
+});
+
+test('no other key can take the name', () => {
+  expect(() => checkKeyName(CONFIGURED_KEY_NAME)).toThrow(/take another name/);
+  expect(() => checkKeyName('ci')).not.toThrow();
+});
+
+test.each([
+  ['one of ours: its prefix and five digits', `sk-sluice-${'0123456789'.repeat(4)}`, 'sk-sluice-01234…'],
+  ['a short one that somebody chose: a quarter', 'abcdefghijklmnop', 'abcd…'],
+])('the hint of %s', (_name, secret, hint) => {
+  expect(hintOf(secret)).toBe(hint);
+});
