@@ -16,8 +16,13 @@ export async function setUp(needs) {
 function installDependencies() {
   if (isUpToDate()) return;
   say('installing dependencies (npm ci) …');
-  const { status } = spawnSync('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], { stdio: 'inherit' });
-  if (status !== 0) giveUp('npm could not install the dependencies; see its message above. Then:', 'npm ci');
+  // No package may run code of its own while it is installed, but the one that brings Node 24.
+  const quiet = ['--no-fund', '--no-audit', '--loglevel=error'];
+  const { status } = spawnSync('npm', ['ci', '--ignore-scripts', ...quiet], { stdio: 'inherit' });
+  if (status !== 0) {
+    giveUp('npm could not install the dependencies; see its message above. Then:', 'npm ci --ignore-scripts');
+  }
+  spawnSync('npm', ['rebuild', 'node', '--loglevel=error'], { stdio: 'inherit' });
   if (!existsSync('node_modules/.bin/node'))
     giveUp('npm did not install Node 24 (package "node").', 'npm rebuild node');
 }

@@ -11,7 +11,6 @@ import type { Environment } from '../config/environment.ts';
 import { DEFAULT_CONFIG_PATH } from '../config/load.ts';
 import { loadRuntime, type Runtime } from '../config/runtime.ts';
 import { requireStrongKeys } from '../config/secrets.ts';
-import { keepFilesPrivate } from '../process/lifecycle.ts';
 import { openDatabase } from '../storage/database.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../storage/embedded-redis.ts';
 import { ADMIN_KEY_FILE, ADMIN_URL_FILE } from './admin-client.ts';
@@ -34,7 +33,8 @@ interface Running {
 
 export async function start(options: StartOptions, environment: Environment): Promise<void> {
   requireStrongKeys(environment);
-  keepFilesPrivate();
+  // Logs, keys and databases are for the user who runs Sluice, also in a directory that others may look into.
+  process.umask(0o077);
   const running: Running = { children: [], redis: null, isStopping: false };
   const stop = stopOnSignals(running);
   try {

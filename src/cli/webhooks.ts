@@ -139,11 +139,20 @@ async function addEndpoint(
     events: argument(webhookEvents, options.event ?? [...DEFAULT_WEBHOOK_EVENTS], '--event'),
     keyId: options.key ?? null,
   };
-  guard.checkUrl(wanted.url);
+  warnOfAddress(guard, wanted.url);
   if (!isSealing) complain(`warning: ${PLAIN_SECRETS}`);
   const { endpoint, secret } = await store.create(wanted);
   if (options.json) print(JSON.stringify({ id: endpoint.id, secret }));
   else print(`${secret}\n\n${endpoint.id} receives. Its secret is shown only now; give it to the receiver.`);
+}
+
+/** Workers decide, by their own configuration. */
+function warnOfAddress(guard: AddressGuard, url: string): void {
+  try {
+    guard.checkUrl(url);
+  } catch (error) {
+    complain(`warning: by this configuration nothing will be delivered: ${(error as Error).message}`);
+  }
 }
 
 function argument<T extends z.ZodType>(schema: T, value: unknown, name: string): z.output<T> {

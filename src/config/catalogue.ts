@@ -2,8 +2,8 @@
 // write is schema.ts; what the broker asks is here.
 import { halfPrice, type Price } from '../contracts/money.ts';
 import { limitsOf, type Scope } from '../contracts/scope.ts';
+import { createProviderSecrets, type ProviderSecrets } from '../contracts/secret-mask.ts';
 import type { ProviderDialect } from '../protocols/prepare-call.ts';
-import { createProviderSecrets, type ProviderSecrets } from '../protocols/redact.ts';
 import { deploymentId } from './check-references.ts';
 import { presetOf } from './presets.ts';
 import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';

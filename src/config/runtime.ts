@@ -1,6 +1,6 @@
 // Everything a process needs to know before it opens its first connection.
 
-import { createSecretMask, type SecretMask } from '../protocols/redact.ts';
+import { createSecretMask, type SecretMask } from '../contracts/secret-mask.ts';
 import { type Catalogue, createCatalogue } from './catalogue.ts';
 import { checkReferences } from './check-references.ts';
 import { type Environment, readEnvironment } from './environment.ts';

@@ -5,6 +5,8 @@ import type { Logger } from '../telemetry/logger.ts';
 
 /** sysexits(3): the configuration is at fault, starting again will not help. */
 const EXIT_CONFIGURATION = 78;
+/** Databases, logs and keys are for the user who runs Sluice, also in a directory that others may look into. */
+const PRIVATE_FILES = 0o077;
 
 export interface Lifecycle {
   /** Says to the parent process (if it asked for it) that work can begin. */
@@ -52,14 +54,9 @@ export function manageLifecycle(
   };
 }
 
-/** Databases, logs and keys are for the user who runs Sluice alone, also in a directory that others may look into. */
-export function keepFilesPrivate(): void {
-  process.umask(0o077);
-}
-
 /** Runs an entry point; a configuration fault is printed without a stack. */
 export function runMain(main: () => Promise<void>): void {
-  keepFilesPrivate();
+  process.umask(PRIVATE_FILES);
   main().catch((error: unknown) => {
     const isFault = error instanceof ConfigurationError;
     process.stderr.write(isFault ? `${error.message}\n` : `${(error as Error).stack ?? String(error)}\n`);

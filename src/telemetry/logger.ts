@@ -2,7 +2,7 @@
 // credentials are never passed in, and what looks like one is removed all the same.
 import { type Logger, pino } from 'pino';
 
-import type { SecretMask } from '../protocols/redact.ts';
+import type { SecretMask } from '../contracts/secret-mask.ts';
 
 export type { Logger };
 

@@ -86,6 +86,7 @@ export function createAddressGuard({ networks = [], isPlainAllowed = false, port
       const { hostname, protocol, port } = new URL(url);
       const host = hostname.replace(/^\[|\]$/g, '');
       if (isException(host)) return;
+      if (isIP(host) !== 0 && !isAllowed(host)) throw notPublic(host);
       if (protocol !== 'https:' && !isPlainAllowed) {
         throw new AddressRefused('receivers must have an https address; webhooks.allow_http allows plain ones');
       }
@@ -93,7 +94,6 @@ export function createAddressGuard({ networks = [], isPlainAllowed = false, port
       if (!allowedPorts.has(number)) {
         throw new AddressRefused(`port ${number} is not allowed; webhooks.allowed_ports names more than ${HTTPS_PORT}`);
       }
-      if (isIP(host) !== 0 && !isAllowed(host)) throw notPublic(host);
     },
     lookup(hostname, options, callback) {
       const wanted: LookupOptions & { all: true } = { ...(options as LookupOptions), all: true };

@@ -3,8 +3,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, Pool } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
+import type { MaskedPieces } from '#src/contracts/secret-mask.ts';
 import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
-import type { MaskedPieces } from '#src/protocols/redact.ts';
 
 export interface UpstreamEvents {
   onHead(status: number, headers: IncomingHttpHeaders): void;

@@ -12,6 +12,11 @@ const read = (path: string) => readFileSync(at(path), 'utf8');
 interface Service {
   command?: string[];
   environment?: Record<string, string>;
+  image?: string;
+  build?: string;
+  read_only?: boolean;
+  cap_drop?: string[];
+  security_opt?: string[];
   volumes?: string[];
   depends_on?: Record<string, unknown>;
   ports?: string[];
@@ -38,8 +43,11 @@ describe('docker-compose.yml', () => {
 
   test('runs Redis as the broker needs it', () => {
     const command = compose.services.redis!.command!.join(' ');
-    expect(command).toContain('--appendonly yes');
-    expect(command).toContain('--maxmemory-policy noeviction');
+    expect(command).toContain('appendonly yes');
+    expect(command).toContain('maxmemory-policy noeviction');
+    expect(command).toContain('requirepass');
+    // SIGTERM must reach the server itself.
+    expect(command).toContain('exec redis-server');
   });
 
   test('waits for services that are there, and keeps data in volumes that are declared', () => {
@@ -67,8 +75,38 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  test('pins what it does not build, and takes from every container what it does not need', () => {
+    for (const [name, service] of Object.entries(compose.services)) {
+      if (service.build === undefined) expect(service.image, name).toMatch(/@sha256:[0-9a-f]{64}$/);
+      expect(service, name).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
+      expect(service.security_opt, name).toContain('no-new-privileges:true');
+    }
+  });
+
+  test('has no secret of its own, and gives each service only those that it needs', () => {
+    const text = read('docker-compose.yml');
+    const wanted = [...text.matchAll(/\$\{([A-Z_]*(?:PASSWORD|SECRETS?_KEY|API_KEY|ADMIN_KEY))(:[-?])([^}]*)\}/g)];
+    for (const [, name, operator, fallback] of wanted) {
+      expect(operator === ':?' || fallback === '', `${name} has a default`).toBe(true);
+    }
+    const secretsOf = (name: string) =>
+      Object.entries(compose.services[name]!.environment ?? {})
+        .filter(([, value]) => String(value).includes('${'))
+        .flatMap(([, value]) => [...String(value).matchAll(/\$\{([A-Z_]+)/g)].map(([, variable]) => variable));
+    expect(secretsOf('api')).not.toContain('OPENAI_API_KEY');
+    expect(secretsOf('worker')).not.toContain('SLUICE_ADMIN_KEY');
+    expect(secretsOf('worker')).not.toContain('SLUICE_API_KEY');
+    expect(secretsOf('simulator')).toEqual([]);
+    for (const [, name] of wanted) expect(read('deploy/example.env')).toContain(`${name}=`);
+  });
+
   test('has a configuration that Sluice takes', () => {
-    const variables = compose.services.api!.environment!;
+    const variables = Object.fromEntries(
+      Object.entries(compose.services.api!.environment!).map(([name, value]) => [
+        name,
+        value.replace(/\$\{[^}]*\}/g, 'filled'),
+      ]),
+    );
     const configuration = parseConfiguration(read('deploy/sluice.yaml'), 'deploy/sluice.yaml', variables);
     expect(checkReferences(configuration)).toEqual([]);
     expect(configuration.server.host).toBe('0.0.0.0');
@@ -83,6 +121,22 @@ test('the image has what the processes need, and starts the command without a sh
       expect(read('.dockerignore')).toContain(`!${path.split('/')[0]}`);
     }
   }
+  for (const [, base] of image.matchAll(/^FROM (\S+)/gm)) expect(base).toMatch(/@sha256:[0-9a-f]{64}$/);
+  expect(image).toContain('npm ci --omit=dev --ignore-scripts');
   expect(image).toContain('ENTRYPOINT ["node", "bin/sluice.mjs"]');
   expect(image).toMatch(/^USER node$/m);
+});
+
+test('every package that is installed is bound to its content, and none runs code unless it is allowed to', () => {
+  const lock = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { integrity?: string; resolved?: string; optional?: boolean; link?: boolean }>;
+  };
+  const unbound = Object.entries(lock.packages)
+    .filter(([path, { link }]) => path !== '' && link !== true)
+    .filter(
+      ([path, { integrity, optional }]) => integrity === undefined && !(optional === true && !existsSync(at(path))),
+    )
+    .map(([path]) => path);
+  expect(unbound).toEqual([]);
+  expect(read('scripts/set-up.mjs')).toContain("'--ignore-scripts'");
 });

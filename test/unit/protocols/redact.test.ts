@@ -2,7 +2,7 @@
 // prefix. Fix: configured secrets are taken out exactly, in every form in which servers quote them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createProviderSecrets, createSecretMask } from '#src/protocols/redact.ts';
+import { createProviderSecrets, createSecretMask } from '#src/contracts/secret-mask.ts';
 
 const SECRET = '5f4dcc3b5aa765d61d8327deb882cf99';
 
