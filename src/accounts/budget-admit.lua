@@ -8,19 +8,22 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HMGET', KEYS[1], 'spent', 'held')
 if not state[1] then return {2} end
-local held = tonumber(state[2] or 0)
-for _, hold in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)) do
-  redis.call('ZREM', KEYS[2], hold)
-  held = held - tonumber(string.match(hold, ':(%d+)$'))
-end
-local left = tonumber(ARGV[3]) - tonumber(state[1]) - held
+local spent, held = whole(state[1], 0), whole(state[2], 0)
+local limit, units = whole(ARGV[3], 0), math.max(0, whole(ARGV[2], LARGEST))
 local member = ARGV[1] .. ':' .. ARGV[2]
-if left < tonumber(ARGV[2]) then
-  redis.call('HSET', KEYS[1], 'held', held)
+local expired = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)
+for _, hold in ipairs(expired) do
+  held = held - math.max(0, whole(string.match(hold, ':([^:]*)$'), 0))
+end
+held = math.max(0, held)
+local left = limit - spent - held
+if #expired > 0 then redis.call('ZREM', KEYS[2], unpack(expired)) end
+if left < units then
+  redis.call('HSET', KEYS[1], 'held', digits(held))
   return {0, left}
 end
-if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], member) == 1 then held = held + tonumber(ARGV[2]) end
-redis.call('HSET', KEYS[1], 'held', held)
+if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], member) == 1 then held = held + units end
+redis.call('HSET', KEYS[1], 'held', digits(held))
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
 return {1}

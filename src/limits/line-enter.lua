@@ -5,6 +5,9 @@
 -- ARGV  1 member (request id and tokens), 2 acceptance, unix ms, 3 tokens
 -- Gives per line: how many stand in it now, and their tokens.
 local KEEP_MS = 2592000000
+-- More than any model reads: sums of it stay whole numbers.
+local MAX_TOKENS = 1000000000
+local own_tokens = math.max(0, math.min(MAX_TOKENS, whole(ARGV[3], 0)))
 local totals = {}
 for i = 3, #KEYS do
   local line = KEYS[i]
@@ -12,14 +15,14 @@ for i = 3, #KEYS do
   local count = redis.call('ZCARD', line)
   local tokens
   if added == 1 and count == 1 then
-    tokens = tonumber(ARGV[3])
-    redis.call('HSET', KEYS[2], line, tokens)
+    tokens = own_tokens
+    redis.call('HSET', KEYS[2], line, digits(tokens))
     redis.call('SADD', KEYS[1], line)
     redis.call('PEXPIRE', line, KEEP_MS)
   elseif added == 1 then
-    tokens = redis.call('HINCRBY', KEYS[2], line, ARGV[3])
+    tokens = redis.call('HINCRBY', KEYS[2], line, digits(own_tokens))
   else
-    tokens = tonumber(redis.call('HGET', KEYS[2], line))
+    tokens = whole(redis.call('HGET', KEYS[2], line), 0)
   end
   totals[#totals + 1] = count
   totals[#totals + 1] = tokens

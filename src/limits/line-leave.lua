@@ -3,10 +3,13 @@
 -- KEYS  1 tokens of lines, then the lines
 -- ARGV  1 member (request id and tokens), 2 tokens
 -- Gives in how many it stood.
+-- As in line-enter.lua.
+local MAX_TOKENS = 1000000000
+local tokens = digits(-math.max(0, math.min(MAX_TOKENS, whole(ARGV[2], 0))))
 local left = 0
 for i = 2, #KEYS do
   if redis.call('ZREM', KEYS[i], ARGV[1]) == 1 then
-    redis.call('HINCRBY', KEYS[1], KEYS[i], -ARGV[2])
+    redis.call('HINCRBY', KEYS[1], KEYS[i], tokens)
     left = left + 1
   end
 end

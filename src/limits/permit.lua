@@ -32,10 +32,13 @@ local DRAIN_FROM = 100
 local DRAIN_MS = 2000
 -- How soon to ask again where no time can be computed: a turn or a held permit ends without notice.
 local POLL_MS = 50
+-- As in line-enter.lua. A client's max_tokens may be any number.
+local MAX_TOKENS = 1000000000
 
 local open, open_leases = KEYS[1], KEYS[2]
 local attempt, member, turn = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local tokens, lease_ms, is_batch = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7] == '1'
+local tokens = math.max(0, math.min(MAX_TOKENS, whole(ARGV[4], 0)))
+local lease_ms, is_batch = tonumber(ARGV[5]), ARGV[7] == '1'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local slice = math.floor(now / SLICE_MS)
@@ -173,8 +176,8 @@ for i = 1, scopes do
       redis.call('PEXPIRE', window, WINDOW_TTL_MS)
     end
     redis.call('HINCRBY', window, 'R', 1)
-    redis.call('HINCRBY', window, 't' .. slice, tokens)
-    redis.call('HINCRBY', window, 'T', tokens)
+    redis.call('HINCRBY', window, 't' .. slice, digits(tokens))
+    redis.call('HINCRBY', window, 'T', digits(tokens))
     if is_batch then
       local paced = redis.call('HMGET', window, 'pr', 'pt')
       if rpm > 0 then
@@ -196,7 +199,7 @@ for i = 1, scopes do
 end
 for k = 5 + scopes * 4, #KEYS do
   if redis.call('ZREM', KEYS[k], member .. ' ' .. ARGV[4]) == 1 then
-    redis.call('HINCRBY', KEYS[3], KEYS[k], -tokens)
+    redis.call('HINCRBY', KEYS[3], KEYS[k], digits(-tokens))
     redis.call('HINCRBY', KEYS[4], KEYS[k], 1)
   end
 end

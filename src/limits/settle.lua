@@ -9,12 +9,20 @@
 --       asks, 8 batch lane 0/1, then per scope: its name, tokens per minute (0: no limit)
 -- Gives 1 when the attempt was open, else 0.
 local attempt, slice = ARGV[1], ARGV[3]
-local correction = tonumber(ARGV[5]) - tonumber(ARGV[4])
 -- As in permit.lua.
 local BATCH_SHARE = 0.97
 -- The pace is the mean of about so many calls.
 local PACE_CALLS = 50
 local PACE_TTL_MS = 86400000
+-- As in line-enter.lua.
+local MAX_TOKENS = 1000000000
+local function tokens_of(value, otherwise) return math.max(0, math.min(MAX_TOKENS, whole(value, otherwise))) end
+local reserved = tokens_of(ARGV[4], 0)
+local used = tokens_of(ARGV[5], reserved)
+local correction = used - reserved
+
+-- Order matters here: a script that fails is not undone, and nobody else writes this entry.
+if ARGV[2] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[2]) end
 local was_open = redis.call('HDEL', KEYS[1], attempt)
 if was_open == 1 then
   redis.call('ZREM', KEYS[2], attempt)
@@ -23,8 +31,8 @@ if was_open == 1 then
     local window, leases, room = KEYS[k], KEYS[k + 1], KEYS[k + 2]
     local freed = redis.call('ZREM', leases, attempt)
     if correction ~= 0 and redis.call('HEXISTS', window, 'r' .. slice) == 1 then
-      redis.call('HINCRBY', window, 't' .. slice, correction)
-      redis.call('HINCRBY', window, 'T', correction)
+      redis.call('HINCRBY', window, 't' .. slice, digits(correction))
+      redis.call('HINCRBY', window, 'T', digits(correction))
       local tpm, paced = tonumber(ARGV[8 + i * 2]), redis.call('HGET', window, 'pt')
       if ARGV[8] == '1' and tpm > 0 and paced then
         redis.call('HSET', window, 'pt', tonumber(paced) + correction * 60000 / (tpm * BATCH_SHARE))
@@ -38,11 +46,9 @@ if was_open == 1 and ARGV[2] ~= '' and ARGV[7] ~= '' then
   local pace = redis.call('HMGET', KEYS[4], 'calls', 'ms', 'share')
   local calls = math.min(PACE_CALLS, tonumber(pace[1] or 0) + 1)
   local ms, share = tonumber(pace[2] or 0), tonumber(pace[3] or 0)
-  local reserved = math.max(1, tonumber(ARGV[4]))
   ms = ms + (tonumber(ARGV[7]) - ms) / calls
-  share = share + (tonumber(ARGV[5]) / reserved - share) / calls
+  share = share + (used / math.max(1, reserved) - share) / calls
   redis.call('HSET', KEYS[4], 'calls', calls, 'ms', ms, 'share', share)
   redis.call('PEXPIRE', KEYS[4], PACE_TTL_MS)
 end
-if ARGV[2] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[2]) end
 return was_open

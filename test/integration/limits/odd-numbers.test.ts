@@ -1,0 +1,161 @@
+// Symptom: a budget of 1 USD let 20 requests of 0.50 USD through, and attempts were missing from the books. Cause: a script
+// that had taken a reservation or closed an attempt then failed over a number that Redis takes for none (-0, 0.5, 1e+21):
+// what a script has done before it fails stays done. Fix: scripts compute before they write, and write whole numbers only.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ApiKey } from '#src/accounts/api-key.ts';
+import { type Budgets, createBudgets } from '#src/accounts/budgets.ts';
+import { createLimiter, type Limiter, type Permit, type PermitRequest } from '#src/limits/limiter.ts';
+import { createLines, type Lines } from '#src/limits/lines.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { loadLuaScript } from '#src/storage/lua-script.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+
+const keyspace = createKeyspace('test');
+const DEPLOYMENT = 'deployment:a/b';
+/** Each was seen as a count of tokens, a charge or a client's max_tokens, or is what arithmetic makes of one. */
+const ODD = [0, -0, 0.5, -1, 1.5, 1e15, 1e21, 1e30, -1e30, 1e308, Number.NaN, Infinity, -Infinity];
+
+let redis: TestRedis;
+let limiter: Limiter;
+let lines: Lines;
+let budgets: Budgets;
+
+beforeAll(async () => {
+  redis = await startTestRedis();
+  limiter = createLimiter(redis.client, keyspace);
+  lines = createLines(redis.client, keyspace);
+  budgets = createBudgets(redis.client, keyspace, { spentSince: async () => 0 });
+});
+afterAll(() => redis.stop());
+beforeEach(() => redis.client.flushall());
+
+const key = { id: 'key_a', settings: { budgetUnits: 10_000, budgetPeriod: 'total' } } as ApiKey;
+const budget = () => redis.client.hgetall(keyspace.budget(key.id));
+const inAnHour = () => Date.now() + 3_600_000;
+
+async function heldFor(requestId: string, units: number) {
+  const reservation = await budgets.reserve(key, requestId, units, inAnHour());
+  return reservation.kind === 'held' ? reservation.hold : null;
+}
+
+describe('a budget', () => {
+  test('is charged for a request that nothing was reserved for', async () => {
+    for (const id of ['one', 'two']) await budgets.settle((await heldFor(id, 0))!, id, 5_000);
+    expect(await budget()).toMatchObject({ spent: '10000', held: '0' });
+    expect(await heldFor('three', 1)).toBeNull();
+  });
+
+  test.each(ODD)('stays a whole number over a charge of %s, and gives nothing back', async (charge) => {
+    await budgets.settle((await heldFor('first', 100))!, 'first', 3_000);
+    await budgets.settle((await heldFor('odd', 100))!, 'odd', charge);
+    const { spent, held } = await budget();
+    expect(held).toBe('0');
+    expect(spent).toMatch(/^\d+$/);
+    expect(Number(spent)).toBeGreaterThanOrEqual(3_000);
+  });
+
+  test.each(ODD)('takes a reservation of %s or refuses it, and goes on', async (units) => {
+    const hold = await heldFor('odd', units);
+    if (hold !== null) await budgets.settle(hold, 'odd', 10);
+    await budgets.settle((await heldFor('next', 100))!, 'next', 100);
+    expect(await budget()).toMatchObject({ spent: hold === null ? '100' : '110', held: '0' });
+  });
+
+  test.each(ODD)('gives a reservation of %s back when its time is over', async (units) => {
+    await budgets.reserve(key, 'odd', units, Date.now() - 1_000);
+    expect(await heldFor('next', 10_000)).not.toBeNull();
+    expect(await budget()).toMatchObject({ held: '10000' });
+  });
+
+  test('holds whatever stands in Redis for its sum', async () => {
+    await redis.client.hset(keyspace.budget(key.id), { spent: '1e+21', held: '-0' });
+    expect(await heldFor('any', 1)).toBeNull();
+  });
+});
+
+const scopes = [
+  { name: 'provider:a', limits: { requestsPerMinute: 1_000 } },
+  { name: DEPLOYMENT, limits: { tokensPerMinute: 1e9, concurrency: 2 } },
+];
+
+function request(tokens: number, isBatch: boolean): PermitRequest {
+  return {
+    attemptId: 'odd.1',
+    requestId: 'odd',
+    scopes,
+    acceptedAtMs: 1,
+    isBatch,
+    tokens,
+    unsettledEntry: '{"unsettled":1}',
+  };
+}
+
+async function acquire(tokens: number, isBatch = false): Promise<Permit> {
+  const entry = { requestId: 'odd', acceptedAtMs: 1, lane: isBatch ? 'batch' : 'interactive', tokens } as const;
+  await lines.enter({ ...entry, scopes: [DEPLOYMENT] });
+  const decision = await limiter.acquire(request(tokens, isBatch));
+  if (decision.kind !== 'granted') throw new Error(`refused: ${decision.reason}`);
+  return decision.permit;
+}
+
+describe('an attempt', () => {
+  test.each(ODD)('of %s tokens is opened whole, and leaves its line', async (tokens) => {
+    await acquire(tokens);
+    expect(await redis.client.hkeys(keyspace.openAttempts)).toEqual(['odd.1']);
+    const totals = await redis.client.hvals(keyspace.lineTokens);
+    expect(totals).toEqual(['0']);
+  });
+
+  test.each(ODD)('that used %s tokens is closed, and stands in the books', async (usedTokens) => {
+    for (const isBatch of [false, true]) {
+      await redis.client.del(keyspace.scope(DEPLOYMENT).window);
+      const permit = await acquire(100, isBatch);
+      await limiter.settle(permit, { usedTokens, entry: '{"settled":1}' });
+      expect(await redis.client.hlen(keyspace.openAttempts)).toBe(0);
+      expect((await limiter.peek(DEPLOYMENT)).tokens).toBeGreaterThanOrEqual(0);
+    }
+    const entries = await redis.client.xrange(keyspace.ledgerStream, '-', '+');
+    expect(entries.map(([, fields]) => fields[1])).toEqual(['{"settled":1}', '{"settled":1}']);
+    expect((await redis.client.hgetall(keyspace.scope(DEPLOYMENT).window)).T).toMatch(/^\d+$/);
+  });
+
+  test.each(ODD)('of %s tokens that never began leaves its line', async (tokens) => {
+    const entry = { requestId: 'odd', acceptedAtMs: 1, lane: 'interactive', tokens, scopes: [DEPLOYMENT] } as const;
+    await lines.enter(entry);
+    await lines.leave(entry);
+    expect(await redis.client.hvals(keyspace.lineTokens)).toEqual(['0']);
+  });
+
+  test('is in the books even where its window is broken', async () => {
+    const permit = await acquire(100);
+    await redis.client.hset(keyspace.scope(DEPLOYMENT).window, 'T', 'nonsense');
+    await limiter.settle(permit, { usedTokens: 50, entry: '{"settled":1}' }).catch(() => undefined);
+    expect(await redis.client.xlen(keyspace.ledgerStream)).toBe(1);
+  });
+});
+
+const LARGEST = 1e15;
+
+/** As a script sees it: a number of Lua, made by arithmetic. */
+async function digitsOf(expression: string, ...args: (string | number)[]): Promise<string> {
+  const { source } = loadLuaScript(import.meta.url, './digits.lua');
+  return (await redis.client.eval(source.replace('EXPRESSION', expression), 0, ...args)) as string;
+}
+
+test('every number is written as an integer that Redis takes', async () => {
+  let seed = 20_261_128;
+  const random = () => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return seed / 2_147_483_648;
+  };
+  const drawn = Array.from({ length: 500 }, () => (random() - 0.5) * 10 ** Math.floor(random() * 40));
+  for (const value of [...ODD, ...drawn]) {
+    const expected = Number.isNaN(value) ? 7 : Math.floor(Math.max(-LARGEST, Math.min(LARGEST, value))) + 0;
+    const text = await digitsOf('whole(ARGV[1], 7)', String(value));
+    expect(text, `of ${value}`).toBe(String(expected));
+    await redis.client.hset('count', 'sum', 0);
+    expect(await redis.client.hincrby('count', 'sum', text)).toBe(expected);
+  }
+  expect(await digitsOf('-tonumber(ARGV[1])', 0)).toBe('0');
+  expect(await digitsOf('whole(ARGV[1], 7)', 'text')).toBe('7');
+});
