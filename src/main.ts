@@ -42,9 +42,11 @@ import { openDatabase } from './storage/database.ts';
 import { createKeyspace } from './storage/keyspace.ts';
 import { openBlobStore } from './storage/open-blobs.ts';
 import { connectRedis, disconnectRedis } from './storage/redis.ts';
+import { startRedisWatch } from './storage/redis-watch.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { createApiMetrics } from './telemetry/metrics.ts';
 import { createOperationsMetrics } from './telemetry/operations-metrics.ts';
+import { createTroubleLog } from './telemetry/trouble-log.ts';
 import { createSecretBox } from './webhooks/secret-box.ts';
 
 /** A slow client's log is kept at least so much longer, again and again while it reads. */
@@ -62,17 +64,24 @@ runMain(async () => {
     instance: instanceId,
     mask: runtime.secretMask,
   });
-  const onError = (error: Error) => logger.warn({ err: error }, 'connection trouble');
+  const [redisTrouble, sqlTrouble] = [createTroubleLog(logger, 'Redis'), createTroubleLog(logger, 'the database')];
+  const onError = redisTrouble.note;
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(configuration.redis.namespace);
 
   const [redis, subscription, database, blobs] = await Promise.all([
     connectRedis(address, 'producer', onError),
     connectRedis(address, 'subscriber', onError),
-    openDatabase(runtime.databaseUrl, onError),
+    openDatabase(runtime.databaseUrl, sqlTrouble.note),
     openBlobStore(configuration, environment),
   ]);
   const metrics = createApiMetrics();
+  const watch = startRedisWatch({
+    redis,
+    keys: keyspace.probes(runtime.replyShards, [...runtime.catalogue.providers.keys()]),
+    onError,
+    onWell: redisTrouble.over,
+  });
   const replyLog = createReplyLog(redis, keyspace);
   const subscriber = await createReplySubscriber({
     connection: subscription,
@@ -88,7 +97,7 @@ runMain(async () => {
   requireStrongKeys(environment);
   if (environment.apiKey !== undefined)
     await useConfiguredKey(keyStore, environment.apiKey, { redis, keyspace, logger });
-  const keys = createKeyCache(keyStore, onError);
+  const keys = createKeyCache(keyStore, sqlTrouble.note);
   await subscription.ssubscribe(keyspace.accountsChannel);
   subscription.on('smessage', (channel: string) => {
     if (channel === keyspace.accountsChannel) keys.doubtAll();
@@ -116,6 +125,7 @@ runMain(async () => {
     configuration,
     catalogue,
     redis,
+    redisWatch: watch,
     keyspace,
     database,
     blobs,
@@ -176,6 +186,7 @@ runMain(async () => {
   const lifecycle = manageLifecycle(logger, graceMs + SHUTDOWN_MARGIN_MS, async () => {
     isClosing = true;
     rotation.stop();
+    watch.stop();
     await relay.whenIdle(graceMs);
     await app.close();
     await admin?.close();

@@ -26,9 +26,11 @@ import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
 import { followRotation } from '#src/routing/rotation.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
+import { startRedisWatch } from '#src/storage/redis-watch.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { createWorkerMetrics } from '#src/telemetry/metrics.ts';
 import { createOperationsMetrics } from '#src/telemetry/operations-metrics.ts';
+import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import { startBatches } from './batches/start-batches.ts';
 import { createAbandonedHandler } from './inference/abandoned.ts';
 import { createActiveRequests } from './inference/active-requests.ts';
@@ -67,7 +69,8 @@ runMain(async () => {
     instance: workerId,
     mask: runtime.secretMask,
   });
-  const onError = (error: Error) => logger.warn({ err: error }, 'connection trouble');
+  const redisTrouble = createTroubleLog(logger, 'Redis');
+  const onError = redisTrouble.note;
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(configuration.redis.namespace);
   const [redis, subscription] = await Promise.all([
@@ -75,6 +78,12 @@ runMain(async () => {
     connectRedis(address, 'subscriber', onError),
   ]);
 
+  const watch = startRedisWatch({
+    redis,
+    keys: keyspace.probes(runtime.replyShards, [...runtime.catalogue.providers.keys()]),
+    onError,
+    onWell: redisTrouble.over,
+  });
   const rotation = await followRotation({ redis, subscription, keyspace, onError });
   const metrics = createWorkerMetrics();
   const operations = createOperationsMetrics(metrics.registry);
@@ -108,6 +117,7 @@ runMain(async () => {
     seenShards: new Set(Array.from({ length: runtime.replyShards }, (_, shard) => shard)),
     openPermits: new Map(),
     logger,
+    onTrouble: onError,
     metrics,
     settings: {
       hasEventIds: configuration.server.stream_ids,
@@ -117,7 +127,7 @@ runMain(async () => {
     },
   };
 
-  await listenForControl(subscription, keyspace, runtime.replyShards, context);
+  await listenForControl(subscription, keyspace, runtime.replyShards, context, onError);
   const pulse = await startPulse(context, onError);
   const janitor = startJanitor({ limiter, lines, store: context.store, metrics, logger });
   const ledger = options.hasLedger ? await startLedger(runtime, address, keyspace, logger, operations) : null;
@@ -143,6 +153,7 @@ runMain(async () => {
     clearTimeout(handBack);
     janitor.stop();
     rotation.stop();
+    watch.stop();
     await pulse.stop();
     await batches?.stop();
     await ledger?.stop();

@@ -25,6 +25,7 @@ import type { BlobStore } from '../storage/blobs.ts';
 import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import type { RedisWatch } from '../storage/redis-watch.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 import type { SecretBox } from '../webhooks/secret-box.ts';
@@ -36,6 +37,7 @@ export interface ApiContext {
   configuration: Configuration;
   catalogue: Catalogue;
   redis: RedisClient;
+  redisWatch: RedisWatch;
   keyspace: Keyspace;
   database: Database;
   blobs: BlobStore;

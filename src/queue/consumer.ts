@@ -11,6 +11,7 @@ import { type ConnectionOptions, type Job, UnrecoverableError, Worker } from 'bu
 import type { Lane, RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { isRedisTrouble, untilTaken } from '../storage/redis-trouble.ts';
 import { queueName } from './queue-names.ts';
 
 /** What the processor asks of the queue when it is done with a job for now. */
@@ -207,7 +208,7 @@ class JobPool implements QueueConsumer {
       try {
         job = await this.#work(current, token);
       } catch (error) {
-        // The lock was lost (the request has its own fence) or Redis refused: the stalled check sees to the job.
+        // The lock was lost (the request has its own fence), or a bug: the stalled check sees to the job.
         this.#options.onError(error as Error);
       }
       this.#running.delete(current.id!);
@@ -220,20 +221,34 @@ class JobPool implements QueueConsumer {
 
   async #work(job: QueueJob, token: string): Promise<QueueJob | undefined> {
     const reason = job.deferredFailure;
-    const disposition = reason
-      ? await this.#options.onAbandoned(job.data, new Error(reason))
-      : await this.#options.process(job.data);
+    const disposition = await this.#processed(job, reason);
+    const insist = <T>(act: () => Promise<T>) => untilTaken(act, { onError: this.#options.onError });
     switch (disposition.kind) {
       case 'complete':
-        if (!reason) return this.#worker.completeAndFetch(job, token, !this.#isStopping && !this.#isOverfull);
-        await job.moveToFailed(new UnrecoverableError(reason), token, false);
+        if (!reason) {
+          return insist(() => this.#worker.completeAndFetch(job, token, !this.#isStopping && !this.#isOverfull));
+        }
+        await insist(() => job.moveToFailed(new UnrecoverableError(reason), token, false));
         return undefined;
       case 'delay':
-        await job.moveToDelayed(Date.now() + disposition.delayMs, token);
+        await insist(() => job.moveToDelayed(Date.now() + disposition.delayMs, token));
         return undefined;
       case 'give-back':
-        await job.moveToWait(token);
+        await insist(() => job.moveToWait(token));
         return undefined;
+    }
+  }
+
+  /** A job that Redis let nobody work on goes back to its queue; waiting for its lock to expire takes seconds. */
+  async #processed(job: QueueJob, reason: string | undefined): Promise<Disposition> {
+    try {
+      return reason
+        ? await this.#options.onAbandoned(job.data, new Error(reason))
+        : await this.#options.process(job.data);
+    } catch (error) {
+      if (!isRedisTrouble(error as Error)) throw error;
+      this.#options.onError(error as Error);
+      return { kind: 'delay', delayMs: RETRY_AFTER_ERROR_MS };
     }
   }
 

@@ -3,7 +3,7 @@
 --
 -- KEYS  1 record, 2 body, 3 log, 4 workers of the shard
 -- ARGV  1 step of the job, 2 worker id, 3 how long a silent worker counts as alive, ms, 4 log's time to live, ms,
---       5 newest contract version that the worker reads
+--       5 newest contract version that the worker reads, 6 request id, 7 channel prefix of the shard's workers
 -- Gives {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body}
 -- or {'moved', step, spec, progress} or {'done', outcome, spec, progress} or {reason[, detail]}.
 local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered', 'progress')
@@ -18,6 +18,8 @@ if owner and owner ~= ARGV[2] then -- its own claim may arrive twice: a resent c
   local seen = redis.call('HGET', KEYS[4], owner)
   local time = redis.call('TIME')
   if seen and tonumber(seen) > time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3]) then
+    -- It may be alive and have let go of this request without being able to say so: it is asked.
+    redis.call('SPUBLISH', ARGV[7] .. owner, '? ' .. ARGV[6])
     return {'owned', owner}
   end
 end

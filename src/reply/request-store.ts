@@ -5,7 +5,9 @@
 // States of a request
 //   queued     accepted, or given back by a worker; a job for `step` stands in a queue. Left by `claim`.
 //   running    a worker holds it (`owner`). Left by its last frame (done), by `release` (queued), or, when the owner
-//              has been silent for WORKER_SILENCE_MS, by another worker's `claim` (running, next attempt).
+//              has been silent for WORKER_SILENCE_MS, by another worker's `claim` (running, next attempt). An owner that
+//              is alive is asked by that claim; it may have lost hold of the request while Redis was in trouble, and
+//              says so by `disown` (queued).
 //   done       the last frame is in the log. Final.
 // `cancelled` is a mark, not a state: a queued request is dropped at its claim, a running one is told to stop.
 
@@ -39,7 +41,7 @@ export interface Claim {
 
 export type ClaimResult =
   | { kind: 'claimed'; claim: Claim }
-  /** Another worker that is alive holds it. */
+  /** Another worker that is alive holds it, or believes so: it has been asked. */
   | { kind: 'owned'; owner: string }
   /** A fallback moved it to this step; its job may have been lost on the way. */
   | { kind: 'moved'; step: number; spec: RequestSpec; progress: RequestProgress }
@@ -110,6 +112,8 @@ export interface RequestStore {
     progress: RequestProgress,
     timeToLiveMs: number,
   ): Promise<Pick<WriteGrant, 'attempt' | 'fenceSequence'> | null>;
+  /** The worker does not work on it: whatever it says elsewhere, the next delivery may claim it. */
+  disown(requestId: string, workerId: string): Promise<void>;
   /** False when the request is no longer the worker's. */
   release(requestId: string, workerId: string, change: ReleaseChange): Promise<boolean>;
   cancel(requestId: string): Promise<CancelResult>;
@@ -136,6 +140,7 @@ export class NewerContractError extends Error {
 const acceptScript = loadLuaScript(import.meta.url, './accept.lua');
 const claimScript = loadLuaScript(import.meta.url, './claim.lua');
 const continueScript = loadLuaScript(import.meta.url, './continue.lua');
+const disownScript = loadLuaScript(import.meta.url, './disown.lua');
 const releaseScript = loadLuaScript(import.meta.url, './release.lua');
 const listenScript = loadLuaScript(import.meta.url, './listen.lua');
 const cancelScript = loadLuaScript(import.meta.url, './cancel.lua');
@@ -188,7 +193,8 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     async claim(requestId, step, workerId, timeToLiveMs) {
       const keys = keyspace.request(requestId);
       const scriptKeys = [keys.record, keys.body, keys.log, keyspace.workers(shardOf(requestId))];
-      const args = [step, workerId, WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION];
+      const channelPrefix = keyspace.controlChannel(shardOf(requestId), '');
+      const args = [step, workerId, WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION, requestId, channelPrefix];
       return readClaim((await runScriptForBuffers(redis, claimScript, scriptKeys, args)) as ClaimReply);
     },
 
@@ -197,6 +203,10 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       const args = [workerId, JSON.stringify(progress), timeToLiveMs];
       const [attempt, fence] = (await runScript(redis, continueScript, [record, log], args)) as [number?, string?];
       return attempt === undefined ? null : { attempt, fenceSequence: parseFrameId(fence!).sequence };
+    },
+
+    async disown(requestId, workerId) {
+      await runScript(redis, disownScript, [keyspace.request(requestId).record], [workerId]);
     },
 
     async release(requestId, workerId, change) {

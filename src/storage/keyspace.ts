@@ -69,6 +69,8 @@ export interface Keyspace {
   /** Text: the request that works on a conversation. */
   conversation(id: string): string;
   queuePrefix(provider: string): string;
+  /** Texts of no consequence, one of each hash tag: whether Redis takes writes (redis-watch.ts). */
+  probes(replyShards: number, providers: readonly string[]): string[];
 }
 
 export function createKeyspace(namespace: string): Keyspace {
@@ -116,5 +118,10 @@ export function createKeyspace(namespace: string): Keyspace {
     budget: (keyId) => `${core}:budget:${keyId}`,
     conversation: (id) => `${core}:conversation:${id}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,
+    probes: (replyShards, providers) => [
+      `${core}:probe`,
+      ...Array.from({ length: replyShards }, (_, shard) => `${shardTag(shard)}:probe`),
+      ...providers.map((provider) => `{${namespace}:${provider}}:probe`),
+    ],
   };
 }

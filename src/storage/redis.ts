@@ -1,8 +1,12 @@
 // The only place that opens Redis connections. A connection's behaviour while Redis is away differs by who uses it, so
-// each use has a named profile (facts: ../shared/reference/bullmq-6-ioredis-6.md section 9).
+// each use has a named profile.
+//
+// A server that may not write any more (a failover behind one address keeps old connections) is left: the connection that was
+// told so comes anew, and all others of this process to the same address with it, since those that only listen are told nothing.
 import { Cluster, type ClusterOptions, type Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../config/redis-address.ts';
 import { CoalescingRedis } from './coalescing-redis.ts';
+import { isAnothersToDo } from './redis-trouble.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -47,13 +51,61 @@ export async function connectRedis(
     replyMapping: 'legacy',
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    // A server that loads its files is asked again after so long, whatever it expects.
+    maxLoadingRetryTime: RETRY_CAP_MS,
     retryStrategy: retryDelayMs,
     connectionName: `sluice-${profile}`,
   };
-  const client = createClient(address, options);
+  const siblings = siblingsOf(address);
+  const client = createClient(address, { ...options, reconnectOnError: leavesServer(siblings) });
   client.on('error', onError);
+  client.on('end', () => forgetSibling(address, client));
+  siblings.clients.add(client);
   await client.connect();
   return client;
+}
+
+/** The connections of this process to one address. */
+interface Siblings {
+  clients: Set<RedisClient>;
+  leftAtMs: number;
+}
+
+const families = new Map<string, Siblings>();
+/** Until the address leads elsewhere, new connections find the old server again. */
+const LEAVE_AT_MOST_EVERY_MS = 500;
+
+function siblingsOf(address: RedisAddress): Siblings {
+  const name = JSON.stringify(address);
+  const known = families.get(name) ?? { clients: new Set(), leftAtMs: Number.NEGATIVE_INFINITY };
+  families.set(name, known);
+  return known;
+}
+
+function forgetSibling(address: RedisAddress, client: RedisClient): void {
+  const { clients } = siblingsOf(address);
+  clients.delete(client);
+  if (clients.size === 0) families.delete(JSON.stringify(address));
+}
+
+/** BullMQ's blocking connections are copies of a consumer's, with its options: they leave by what they are told themselves. */
+function leavesServer(siblings: Siblings): (error: Error) => boolean {
+  return (error) => {
+    if (!isAnothersToDo(error)) return false;
+    const now = performance.now();
+    if (now - siblings.leftAtMs < LEAVE_AT_MOST_EVERY_MS) return true;
+    siblings.leftAtMs = now;
+    // Not now: ioredis is in the middle of an answer.
+    setImmediate(() => {
+      for (const client of siblings.clients) leaveServer(client);
+    });
+    return true;
+  };
+}
+
+/** A cluster knows which of its servers may write: its client asks it again when one of them refuses. */
+function leaveServer(client: RedisClient): void {
+  if (!isCluster(client) && client.status === 'ready') client.disconnect(true);
 }
 
 function createClient(address: RedisAddress, options: Options): RedisClient {
@@ -103,13 +155,4 @@ export function isCluster(client: RedisClient): client is Cluster {
 /** Closes without waiting for a Redis that may never answer again. */
 export function disconnectRedis(client: RedisClient): void {
   client.disconnect();
-}
-
-const TROUBLE_NAMES = new Set(['ReplyError', 'MaxRetriesPerRequestError', 'ClusterAllFailedError', 'AbortError']);
-const TROUBLE_WORDS = /connection is closed|command timed out|stream isn't writeable|cluster/i;
-
-/** Whether an error says that Redis is away, full or failing over, and not that our own code is wrong. */
-export function isRedisTrouble(error: Error & { code?: unknown }): boolean {
-  const isSystemError = typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code);
-  return isSystemError || TROUBLE_NAMES.has(error.name) || TROUBLE_WORDS.test(error.message);
 }

@@ -9,6 +9,8 @@ export interface TcpProxy {
   /** Resets every connection and refuses new ones. */
   sever(): void;
   restore(): void;
+  /** New connections lead there; those that are stay where they are. */
+  redirect(target: TestRedis): void;
   /** How many connections have been made through it. */
   readonly connections: number;
   stop(): Promise<void>;
@@ -18,10 +20,11 @@ export async function startTcpProxy(target: TestRedis): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isSevered = false;
   let connections = 0;
+  let port = target.port;
   const server = createServer((near) => {
     if (isSevered) return void near.resetAndDestroy();
     connections += 1;
-    const far = connect(target.port, '127.0.0.1');
+    const far = connect(port, '127.0.0.1');
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -48,6 +51,9 @@ export async function startTcpProxy(target: TestRedis): Promise<TcpProxy> {
     },
     restore() {
       isSevered = false;
+    },
+    redirect(next) {
+      port = next.port;
     },
     get connections() {
       return connections;

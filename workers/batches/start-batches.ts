@@ -25,7 +25,9 @@ import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import { openBlobStore } from '#src/storage/open-blobs.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
+import { startRedisWatch } from '#src/storage/redis-watch.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
+import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import type { BatchContext } from './batch-context.ts';
 import { createBatchMetrics } from './batch-metrics.ts';
 import { startEngine } from './engine.ts';
@@ -52,13 +54,21 @@ export async function startBatches(
 ): Promise<Batches> {
   const { configuration, environment } = runtime;
   const instanceId = createInstanceId('batches');
-  const onError = (error: Error) => logger.warn({ err: error }, 'connection trouble of batches');
+  const redisTrouble = createTroubleLog(logger, 'Redis (batches)');
+  const onError = redisTrouble.note;
   const [redis, subscription, database, blobs] = await Promise.all([
     connectRedis(address, 'consumer', onError),
     connectRedis(address, 'subscriber', onError),
-    openDatabase(runtime.databaseUrl, onError),
+    openDatabase(runtime.databaseUrl, createTroubleLog(logger, 'the database (batches)').note),
     openBlobStore(configuration, environment),
   ]);
+  // In a process of its own nothing else writes while there are no batches.
+  const watch = startRedisWatch({
+    redis,
+    keys: keyspace.probes(runtime.replyShards, [...runtime.catalogue.providers.keys()]),
+    onError,
+    onWell: redisTrouble.over,
+  });
   const keys = createKeyStore(database);
   const ledger = createLedgerStream(redis, keyspace);
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
@@ -114,6 +124,7 @@ export async function startBatches(
       leaving.abort();
       await context.native.vendors.close();
       rotation.stop();
+      watch.stop();
       await context.subscriber.close();
       await context.producer.close();
       disconnectRedis(redis);

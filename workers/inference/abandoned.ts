@@ -7,7 +7,7 @@ import type { Disposition } from '#src/queue/consumer.ts';
 import type { Claim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
 import { closeLate } from './close-late.ts';
-import type { InferenceContext } from './delivery.ts';
+import { type InferenceContext, insist } from './delivery.ts';
 import { COMPLETE, followMove, leaveToNewer, OWNED_RECHECK_MS } from './let-go.ts';
 
 export function createAbandonedHandler(context: InferenceContext) {
@@ -55,5 +55,5 @@ async function sayLost(context: InferenceContext, job: RequestJob, claim: Claim)
   } else writer.fail(failure);
   const waitedAt = stepAt(spec.plan, job.step, progress);
   await writer.settled();
-  await context.books.close({ spec, progress, failure, answeredBy: null, waitedAt });
+  await insist(context, () => context.books.close({ spec, progress, failure, answeredBy: null, waitedAt }));
 }

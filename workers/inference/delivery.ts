@@ -18,6 +18,7 @@ import type { RequestStore } from '#src/reply/request-store.ts';
 import type { WorkerLiveness } from '#src/reply/worker-liveness.ts';
 import type { Circuits } from '#src/routing/circuits.ts';
 import type { Holds } from '#src/routing/holds.ts';
+import { untilTaken } from '#src/storage/redis-trouble.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
 import type { ActiveRequests, Cancellation } from './active-requests.ts';
@@ -47,6 +48,8 @@ export interface InferenceContext {
   /** Permits of calls under way: their leases are renewed. By attempt id. */
   openPermits: Map<string, Permit>;
   logger: Logger;
+  /** Told of what Redis refuses, and waits for Redis to take. */
+  onTrouble: (error: Error) => void;
   metrics: WorkerMetrics;
   settings: {
     hasEventIds: boolean;
@@ -76,6 +79,14 @@ export interface Delivery {
   cures: Set<Cure>;
   /** Another delivery owns the request: nothing may be written any more. */
   isLost: boolean;
+}
+
+/**
+ * Does what must not be lost once the vendor has been called or the record has been changed: waits for a Redis that refuses it.
+ * The act must be safe to repeat.
+ */
+export function insist<T>({ onTrouble }: Pick<InferenceContext, 'onTrouble'>, act: () => Promise<T>): Promise<T> {
+  return untilTaken(act, { onError: onTrouble });
 }
 
 /** Books the time since the last part of the timeline. */

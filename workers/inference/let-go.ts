@@ -6,7 +6,7 @@ import { CONTRACT_VERSION, isForgottenWhenDelivered, type RequestProgress } from
 import type { Disposition } from '#src/queue/consumer.ts';
 import type { ClaimResult } from '#src/reply/request-store.ts';
 import { moveOn, stepAt } from '#src/routing/walk.ts';
-import type { Delivery, InferenceContext, StepResult } from './delivery.ts';
+import { type Delivery, type InferenceContext, insist, type StepResult } from './delivery.ts';
 import { moveLines } from './line-place.ts';
 import { mayBeRescued } from './prepare-step.ts';
 
@@ -42,7 +42,7 @@ export async function followMove(
   { spec, step, progress }: Extract<ClaimResult, { kind: 'moved' }>,
 ): Promise<Disposition> {
   const { provider } = stepAt(spec.plan, step, progress);
-  await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step });
+  await insist(context, () => context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step }));
   return COMPLETE;
 }
 
@@ -56,7 +56,8 @@ export async function fallBack(context: InferenceContext, delivery: Delivery): P
   moveLines(context, delivery, stepAt(spec.plan, place, progress));
   const isOurs = await release(context, delivery, place, progress);
   if (!isOurs) return LOST;
-  await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step: place });
+  const next = { requestId: spec.requestId, step: place };
+  await insist(context, () => context.producer.enqueue(provider, spec.lane, next));
   context.metrics.fallback(delivery.step.provider, provider);
   return COMPLETE;
 }
@@ -78,8 +79,7 @@ export async function endRequest(
   failure: Failure,
 ): Promise<Disposition> {
   if (failure.code === 'shutting_down' && (!delivery.writer.hasAnswered || mayBeRescued(delivery))) {
-    const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
-    return isOurs ? { kind: 'give-back' } : LOST;
+    return giveBack(context, delivery);
   }
   const { writer, client, spec, step, progress, cancellation } = delivery;
   const said = cancellation.failure ?? mostUseful([...progress.failures, failure]);
@@ -91,9 +91,15 @@ export async function endRequest(
   // As for an answer (perform-attempt.ts): the books say what the log says.
   if (!isForgottenWhenDelivered(spec)) await writer.settled();
   if (delivery.isLost) return LOST;
-  await context.books.close({ spec, progress, failure: said, answeredBy, waitedAt: step });
+  await insist(context, () => context.books.close({ spec, progress, failure: said, answeredBy, waitedAt: step }));
   await writer.settled();
   return delivery.isLost ? LOST : COMPLETE;
+}
+
+/** Redis did not take something that the request cannot go on without: as soon as it does, another delivery begins. */
+export async function giveBack(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
+  const isOurs = await release(context, delivery, delivery.job.step, delivery.progress);
+  return isOurs ? { kind: 'give-back' } : LOST;
 }
 
 async function release(
@@ -107,5 +113,5 @@ async function release(
   await writer.settled();
   writer.abandon();
   const change = { fromStep: job.step, toStep, progress, isAttemptUnused: !isAttemptUsed };
-  return context.store.release(spec.requestId, context.workerId, change);
+  return insist(context, () => context.store.release(spec.requestId, context.workerId, change));
 }

@@ -12,7 +12,7 @@ import { advance } from '#src/routing/advance.ts';
 import { hasNext } from '#src/routing/walk.ts';
 import { answerHeaders } from './answer-headers.ts';
 import type { AttemptPricing } from './attempt-pricing.ts';
-import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
+import { type Delivery, type InferenceContext, insist, type StepResult, spend } from './delivery.ts';
 import { learn } from './learn.ts';
 import { estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
 import { mayBeRescued } from './prepare-step.ts';
@@ -107,14 +107,13 @@ async function conclude(
   );
   const tokens = usedTokens(failure, usage, estimatedInputTokens(delivery));
   const settle = (message: string) => context.limiter.settle(permit, { usedTokens: tokens, entry: message });
+  // What was paid for is written, however long Redis takes nothing.
   if (result.kind === 'answered' && !isForgottenWhenDelivered(spec)) await writer.settled();
   if (result.kind === 'answered' && !delivery.isLost) {
     const { progress } = delivery;
-    await context.books.close(
-      { spec, progress, failure: null, answeredBy: step, waitedAt: null, attempt: entry },
-      settle,
-    );
-  } else await settle(encodeMessage({ attempt: entry }));
+    const ending = { spec, progress, failure: null, answeredBy: step, waitedAt: null, attempt: entry };
+    await insist(context, () => context.books.close(ending, settle));
+  } else await insist(context, () => settle(encodeMessage({ attempt: entry })));
   context.metrics.attempt(entry);
   context.logger.info(
     {

@@ -12,10 +12,20 @@ import { clientProtocol } from '#src/protocols/registry.ts';
 import type { Disposition, ProcessJob } from '#src/queue/consumer.ts';
 import type { Claim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
-import { isRedisTrouble } from '#src/storage/redis.ts';
+import { isRedisTrouble } from '#src/storage/redis-trouble.ts';
 import { closeLate } from './close-late.ts';
 import { type Delivery, type InferenceContext, spend } from './delivery.ts';
-import { COMPLETE, endRequest, fallBack, followMove, LOST, leaveToNewer, OWNED_RECHECK_MS, park } from './let-go.ts';
+import {
+  COMPLETE,
+  endRequest,
+  fallBack,
+  followMove,
+  giveBack,
+  LOST,
+  leaveToNewer,
+  OWNED_RECHECK_MS,
+  park,
+} from './let-go.ts';
 import { brokenOff, mayBeRescued } from './prepare-step.ts';
 import { PATIENCE_MS, takeStep } from './take-step.ts';
 
@@ -88,12 +98,15 @@ function openDelivery(
   return delivery;
 }
 
-/** A bug ends one request, at once and as one; Redis being away is none: the job comes again. */
+/** A bug ends one request, at once and as one; Redis being in trouble is none: the request goes back to its queue. */
 async function deliverGuarded(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   try {
     return await deliver(context, delivery);
   } catch (error) {
-    if (isRedisTrouble(error as Error)) throw error;
+    if (isRedisTrouble(error as Error)) {
+      context.onTrouble(error as Error);
+      return delivery.isLost ? LOST : await giveBack(context, delivery);
+    }
     const { requestId } = delivery.spec;
     context.logger.error({ err: error, request_id: requestId }, 'request ended by a bug');
     const message = 'Something went wrong inside Sluice. The log has it under this request id.';

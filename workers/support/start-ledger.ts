@@ -12,8 +12,10 @@ import { createResponseStore } from '#src/responses/response-store.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
+import { isRedisTrouble } from '#src/storage/redis-trouble.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { OperationsMetrics } from '#src/telemetry/operations-metrics.ts';
+import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import { createAftermath } from '../aftermath/aftermath.ts';
 import { startResponseJanitor } from '../aftermath/expire-responses.ts';
 import { startDeadLetters } from './start-dead-letters.ts';
@@ -25,12 +27,13 @@ export async function startLedger(
   logger: Logger,
   metrics: OperationsMetrics,
 ): Promise<{ stop(): Promise<void> }> {
-  const onError = (error: Error) => logger.warn({ err: error }, 'ledger connection trouble');
+  const onError = createTroubleLog(logger, 'Redis (ledger)').note;
+  const sqlTrouble = createTroubleLog(logger, 'the database (ledger): entries wait');
   const [redis, reading, database] = await Promise.all([
     connectRedis(address, 'consumer', onError),
     // The reader blocks: nobody else may stand behind it.
     connectRedis(address, 'consumer', onError),
-    openDatabase(runtime.databaseUrl, onError),
+    openDatabase(runtime.databaseUrl, sqlTrouble.note),
   ]);
   const { dead_letters: settings } = runtime.configuration;
   const deadLetters = startDeadLetters({ redis, keyspace, database, settings, metrics, logger });
@@ -49,8 +52,7 @@ export async function startLedger(
   const writer = startLedgerWriter({
     reader: await createLedgerReader(reading, keyspace, createInstanceId('worker')),
     store: createLedgerStore(database),
-    onError: (error, waitMs) =>
-      logger.error({ err: error, wait_ms: waitMs }, 'ledger entries wait: SQL did not take them'),
+    onError: (error) => (isRedisTrouble(error) ? onError(error) : sqlTrouble.note(error)),
     // Order matters here: a dead letter is kept with its body, which goes once the response is written.
     onOutcomes: async (messages) => {
       await deadLetters.keep(messages);

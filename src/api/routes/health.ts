@@ -1,5 +1,5 @@
 // Probes, metrics and the description of the API. Liveness says that the process runs; readiness that it can take
-// requests: Redis answers, the database answers, and somebody is there to work on what is queued. Probes answer without a
+// requests: Redis takes writes, the database answers, and somebody is there to work on what is queued. Probes answer without a
 // key and say no more than a balancer needs; details are for operators.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
@@ -28,6 +28,7 @@ export function registerProbes(app: FastifyInstance, context: ApiContext, listen
     return reply.code(isReady ? 200 : 503).send({
       status: isReady ? 'ready' : 'not ready',
       checks: readiness,
+      ...(context.redisWatch.trouble === null ? {} : { trouble: { redis: context.redisWatch.trouble } }),
       ...(isOperator(request) ? { holds: describeHolds(context) } : {}),
     });
   });
@@ -53,7 +54,7 @@ function describeHolds({ holds }: ApiContext) {
 
 async function checkReadiness(context: ApiContext): Promise<Readiness> {
   const [redis, database, workers] = await Promise.all([
-    holds(context.redis.ping().then(() => true)),
+    holds(context.redis.ping().then(() => context.redisWatch.trouble === null)),
     holds(sql`select 1`.execute(context.database).then(() => true)),
     holds(context.liveness.hasLiveWorker(context.replyShards)),
   ]);

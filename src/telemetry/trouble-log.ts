@@ -1,0 +1,61 @@
+// The log of an outage: a line when it begins, one when it becomes another, one when it is over. A process has thousands of
+// commands under way and asks again and again; a line for each of them hides what has happened, and fills disks.
+import type { Logger } from './logger.ts';
+
+export interface TroubleLog {
+  /** May be called for every error of an outage. */
+  note(error: Error): void;
+  /** It is known to be over; else silence tells. */
+  over(): void;
+}
+
+/** So long without an error: it is over. Longer than any pause between two tries. */
+const QUIET_MS = 15_000;
+/** Of one outage; the rest is counted. */
+const MAX_KINDS = 8;
+const MAX_REASON_CHARACTERS = 300;
+
+export function createTroubleLog(logger: Logger, subject: string): TroubleLog {
+  const kinds = new Set<string>();
+  let errors = 0;
+  let sinceMs = 0;
+  let quiet: NodeJS.Timeout | null = null;
+
+  function over(lastedMs = Date.now() - sinceMs): void {
+    if (errors === 0) return;
+    logger.info({ errors, lasted_ms: lastedMs }, `trouble with ${subject} is over`);
+    kinds.clear();
+    errors = 0;
+    if (quiet !== null) clearTimeout(quiet);
+    quiet = null;
+  }
+
+  return {
+    note(error) {
+      if (errors === 0) sinceMs = Date.now();
+      errors += 1;
+      const lastedMs = Date.now() - sinceMs;
+      if (quiet !== null) clearTimeout(quiet);
+      quiet = setTimeout(() => over(lastedMs), QUIET_MS).unref();
+      const kind = kindOf(error);
+      if (kinds.has(kind) || kinds.size >= MAX_KINDS) return;
+      kinds.add(kind);
+      const reason = error.message.slice(0, MAX_REASON_CHARACTERS);
+      // The stack of what nobody expects says where; that of a lost connection says nothing.
+      logger.warn(isExpected(kind) ? { kind, reason } : { kind, err: error }, `trouble with ${subject}`);
+    },
+    over: () => over(),
+  };
+}
+
+/** A system's code (`ECONNREFUSED`), the first word of a refusal (`READONLY`), else what the error is called. */
+function kindOf(error: Error & { code?: unknown }): string {
+  if (typeof error.code === 'string') return error.code;
+  return /^[A-Z]{3,}\b/.exec(error.message)?.[0] ?? `${error.name}: ${error.message.replace(/\d+/g, 'n').slice(0, 60)}`;
+}
+
+const EXPECTED_WORDS = /connection is closed|timed out|isn't writeable|max retries per request/i;
+
+function isExpected(kind: string): boolean {
+  return /^[A-Z0-9_]+$/.test(kind) || EXPECTED_WORDS.test(kind);
+}
