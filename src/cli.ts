@@ -8,6 +8,7 @@ import { deadLettersCommand } from './cli/dead-letters.ts';
 import { type HealthOptions, healthArguments } from './cli/health-arguments.ts';
 import { holdCommands } from './cli/holds.ts';
 import { type CreateKeyOptions, createKey, listKeys, revokeKey } from './cli/keys.ts';
+import { ledgerCommand } from './cli/ledger.ts';
 import { runProcess } from './cli/run-process.ts';
 import { start } from './cli/start.ts';
 import { complain } from './cli/terminal.ts';
@@ -152,6 +153,7 @@ program
 
 program.addCommand(batchCommand(environmentFor));
 program.addCommand(deadLettersCommand(environmentFor));
+program.addCommand(ledgerCommand(environmentFor));
 for (const command of holdCommands(environmentFor)) program.addCommand(command);
 program.addCommand(
   webhooksCommand({

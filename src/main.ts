@@ -23,6 +23,8 @@ import { createBodySeal } from './dead-letters/body-seal.ts';
 import { createDeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { createBooks } from './ledger/books.ts';
 import { createLedgerStream } from './ledger/ledger-stream.ts';
+import { startLedgerWatch } from './ledger/ledger-watch.ts';
+import { createRejectStore } from './ledger/reject-store.ts';
 import { createForecaster } from './limits/forecaster.ts';
 import { createLimiter } from './limits/limiter.ts';
 import { createLines } from './limits/lines.ts';
@@ -109,8 +111,11 @@ runMain(async () => {
   const producer = createQueueProducer(redis, keyspace, onError);
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
   const lines = createLines(redis, keyspace);
-  const books = createBooks({ ledger: createLedgerStream(redis, keyspace), budgets, lines, onError });
+  const ledger = createLedgerStream(redis, keyspace);
+  const books = createBooks({ ledger, budgets, lines, onError });
   const operations = createOperationsMetrics(metrics.registry);
+  const rejects = createRejectStore(database);
+  const ledgerWatch = startLedgerWatch({ redis, keyspace, countRejects: rejects.count, metrics: operations, logger });
   const onHolds = (holds: Holds) => operations.held(holds.all().map(({ name }) => name));
   const rotation = await followRotation({ redis, subscription, keyspace, onError, onHolds });
   const { circuits, holds } = rotation;
@@ -136,6 +141,9 @@ runMain(async () => {
     conversations: createConversationStore(database),
     conversationLock: createConversationLock(redis, keyspace),
     deadLetters: createDeadLetterStore(database),
+    ledger,
+    ledgerWatch,
+    rejects,
     bodySeal: createBodySeal(configuration.dead_letters),
     keys,
     keyStore,
@@ -187,6 +195,7 @@ runMain(async () => {
     isClosing = true;
     rotation.stop();
     watch.stop();
+    ledgerWatch.stop();
     await relay.whenIdle(graceMs);
     await app.close();
     await admin?.close();

@@ -10,6 +10,9 @@ import type { Configuration } from '../config/schema.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { BodySeal } from '../dead-letters/body-seal.ts';
 import type { DeadLetterStore } from '../dead-letters/dead-letter-store.ts';
+import type { LedgerStream } from '../ledger/ledger-stream.ts';
+import type { LedgerWatch } from '../ledger/ledger-watch.ts';
+import type { RejectStore } from '../ledger/reject-store.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { QueueProducer } from '../queue/producer.ts';
 import type { ReplyLog } from '../reply/reply-log.ts';
@@ -45,6 +48,10 @@ export interface ApiContext {
   fileResolver: FileResolver;
   batches: BatchStore;
   deadLetters: DeadLetterStore;
+  ledger: LedgerStream;
+  ledgerWatch: LedgerWatch;
+  /** Ledger messages that SQL refused. */
+  rejects: RejectStore;
   bodySeal: BodySeal;
   responses: ResponseStore;
   conversations: ConversationStore;

@@ -16,20 +16,43 @@ export type FoundResponse =
   | { kind: 'stored'; stored: StoredResponse }
   | { kind: 'live'; view: RequestView; spec: RequestSpec; body: JsonObject };
 
-/** Null for one that there is not, or that belongs to another key. Throws a FailureError where it cannot be known. */
+/**
+ * Null for one that there is not, or that belongs to another key. Throws a FailureError where it cannot be known. While SQL is
+ * away it is found where it stands in Redis: until it is written, that is where it is.
+ */
 export async function findResponse(context: ApiContext, id: string, keyId: string): Promise<FoundResponse | null> {
+  const written = await context.responses.find(id, keyId).catch(noteTrouble);
+  if (written === 'deleted') return null;
+  if (written !== null && !(written instanceof Trouble)) return { kind: 'stored', stored: written };
+  const live = await findLive(context, id, keyId);
+  if (live !== null && live !== 'written') return live;
+  if (written instanceof Trouble) return rethrow(written.error);
+  if (live === null) return null;
+  // Written between the two looks: its body has gone.
   const stored = await context.responses.find(id, keyId).catch(rethrow);
-  if (stored !== null) return stored === 'deleted' ? null : { kind: 'stored', stored };
+  return stored === null || stored === 'deleted' ? null : { kind: 'stored', stored };
+}
+
+/** SQL that does not answer, and why. */
+class Trouble {
+  readonly error: Error;
+  constructor(error: Error) {
+    this.error = error;
+  }
+}
+
+const noteTrouble = (error: Error) => new Trouble(error);
+
+/** Null for what is not in Redis, or not for this key. */
+async function findLive(context: ApiContext, id: string, keyId: string): Promise<FoundResponse | 'written' | null> {
   const requestId = requestIdOf(id);
   if (requestId === null) return null;
   const [view, body] = await Promise.all([context.store.read(requestId), context.store.readBody(requestId)]).catch(
     rethrow,
   );
   if (view === null || view.spec.keyId !== keyId || !isShown(view)) return null;
-  if (body !== null) return { kind: 'live', view, spec: view.spec, body: objectOf(parseObject(body.toString())) };
-  // Written between the two looks: its body has gone.
-  const written = await context.responses.find(id, keyId).catch(rethrow);
-  return written === null || written === 'deleted' ? null : { kind: 'stored', stored: written };
+  if (body === null) return 'written';
+  return { kind: 'live', view, spec: view.spec, body: objectOf(parseObject(body.toString())) };
 }
 
 export function expectFound(found: FoundResponse | null, id: string): FoundResponse {

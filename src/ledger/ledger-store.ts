@@ -3,10 +3,11 @@
 import { type CompiledQuery, type Insertable, sql, type Transaction } from 'kysely';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '../contracts/ledger-entry.ts';
 import type { Database } from '../storage/database.ts';
+import { RowRefused } from '../storage/refused-rows.ts';
 import type { LedgerEntriesTable, RequestsTable, Tables } from '../storage/tables.ts';
 
 export interface LedgerStore {
-  /** One transaction. Safe to repeat. */
+  /** One transaction. Safe to repeat. Rejects with RowRefused, before SQL is asked, where a figure cannot be one. */
   insert(messages: readonly LedgerMessage[]): Promise<void>;
 }
 
@@ -25,8 +26,8 @@ export function createLedgerStore(database: Database): LedgerStore {
   const insertRequests = compiledBySize((rows: Insertable<RequestsTable>[]) => requestsQuery(database, rows).compile());
   return {
     async insert(messages) {
-      const entries = oneRowPerAttempt(messages).map(entryRow);
-      const requests = oneRowPerRequest(messages).map(requestRow);
+      const entries = oneRowPerAttempt(messages).map(checked(entryRow));
+      const requests = oneRowPerRequest(messages).map(checked(requestRow));
       await database.transaction().execute(async (transaction) => {
         await insertEntries(transaction, entries);
         await insertRequests(transaction, requests);
@@ -113,6 +114,38 @@ function oneRowPerRequest(messages: readonly LedgerMessage[]): RequestOutcome[] 
     if (request !== undefined && !rows.has(request.requestId)) rows.set(request.requestId, request);
   }
   return [...rows.values()];
+}
+
+/** Of one attempt or request, a million dollars: more is no cost but a fault, and would spoil every sum with it. */
+const MAX_PICO_USD = 10n ** 18n;
+const WHOLE = /^\d{1,40}$/;
+
+/**
+ * The same on both engines: PostgreSQL refuses what is no whole number, SQLite stores anything, and its sums fail later for
+ * everybody.
+ */
+function checked<Source, Row extends object>(rowOf: (source: Source) => Row): (source: Source) => Row {
+  return (source) => {
+    try {
+      const row = rowOf(source);
+      for (const [column, value] of Object.entries(row)) checkValue(column, value);
+      return row;
+    } catch (error) {
+      if (error instanceof RowRefused) throw error;
+      throw new RowRefused(`it is no row: ${(error as Error).message}`, { cause: error });
+    }
+  };
+}
+
+function checkValue(column: string, value: unknown): void {
+  if (!isValue(column, value)) throw new RowRefused(`${column} cannot be ${String(value).slice(0, 40)}`);
+}
+
+function isValue(column: string, value: unknown): boolean {
+  if (column === 'cost_pico_usd')
+    return typeof value === 'string' && WHOLE.test(value) && BigInt(value) <= MAX_PICO_USD;
+  if (typeof value === 'number') return Number.isSafeInteger(value) && (value >= 0 || !column.endsWith('_tokens'));
+  return typeof value === 'string' || value === null;
 }
 
 function entryRow(entry: LedgerEntry): Insertable<LedgerEntriesTable> {

@@ -13,7 +13,7 @@ export interface LedgerStream {
 
 export interface ReceivedMessage {
   id: string;
-  /** Null when it cannot be read: a newer Sluice wrote it, or a bug. */
+  /** Null when it cannot be read. */
   message: LedgerMessage | null;
   raw: string;
 }
@@ -48,7 +48,8 @@ export function createLedgerStream(redis: RedisClient, keyspace: Keyspace): Ledg
   };
 }
 
-type StreamEntry = [id: string, fields: string[]];
+/** Without fields: it was deleted from the stream, and stands in the list of what is unfinished still. */
+type StreamEntry = [id: string, fields: string[] | null];
 
 /**
  * @param redis a connection of the reader's own: it blocks.
@@ -76,8 +77,15 @@ export async function createLedgerReader(
 
   /** What this reader received and never acknowledged: after a crash of the process or an outage of SQL. */
   async function ownBacklog(limit: number): Promise<StreamEntry[]> {
-    const reply = await redis.xreadgroup('GROUP', GROUP, reader, 'COUNT', limit, 'STREAMS', stream, '0');
-    return entriesOf(reply);
+    for (;;) {
+      const reply = await redis.xreadgroup('GROUP', GROUP, reader, 'COUNT', limit, 'STREAMS', stream, '0');
+      const entries = entriesOf(reply);
+      const deleted = entries.filter(([, fields]) => fields === null).map(([id]) => id);
+      if (deleted.length === 0) return entries;
+      // An operator has taken them out. Unless they are acknowledged they come again with every look.
+      await redis.xack(stream, GROUP, ...deleted);
+      if (deleted.length < entries.length) return entries.filter(([, fields]) => fields !== null);
+    }
   }
 
   async function forgetReaders(leaving: string): Promise<void> {
@@ -88,7 +96,7 @@ export async function createLedgerReader(
     claimedAtMs = Date.now();
     const reply = await redis.xautoclaim(stream, GROUP, reader, CLAIM_AFTER_MS, '0', 'COUNT', limit);
     await forgetReaders('');
-    return (reply as [string, StreamEntry[]])[1].filter((entry) => entry !== null);
+    return (reply as [string, StreamEntry[]])[1].filter((entry) => entry?.[1] != null);
   }
 
   async function readNext(limit: number, blockMs: number): Promise<StreamEntry[]> {
@@ -144,10 +152,22 @@ function entriesOf(reply: unknown): StreamEntry[] {
 }
 
 function receive([id, fields]: StreamEntry): ReceivedMessage {
-  const raw = fields[1] ?? '';
+  const raw = fields?.[1] ?? '';
+  return { id, message: readMessage(raw), raw };
+}
+
+/** Null for what is none: a bug, or a newer Sluice wrote it. */
+export function readMessage(raw: string): LedgerMessage | null {
   try {
-    return { id, message: JSON.parse(raw) as LedgerMessage, raw };
+    const message = JSON.parse(raw) as LedgerMessage;
+    return [message, message.attempt ?? {}, message.request ?? {}, message.deadLetter ?? {}].every(isObject)
+      ? message
+      : null;
   } catch {
-    return { id, message: null, raw };
+    return null;
   }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

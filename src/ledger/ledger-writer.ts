@@ -1,9 +1,11 @@
 // Carries ledger messages from the Redis stream into SQL. A message leaves the stream only after its transaction has
-// been committed: SQL may be away for as long as Redis has memory, and no entry is lost or written twice.
-
+// been committed: SQL may be away for as long as Redis has memory, and no entry is lost or written twice. A message that SQL
+// refuses is set aside alone; nobody else waits for it.
 import type { LedgerMessage } from '../contracts/ledger-entry.ts';
+import { writeAround } from '../storage/refused-rows.ts';
 import type { LedgerStore } from './ledger-store.ts';
 import type { LedgerReader, ReceivedMessage } from './ledger-stream.ts';
+import type { RejectedPart } from './reject-store.ts';
 
 /** A transaction of this size takes SQLite a few milliseconds, during which its process does nothing else. */
 const BATCH_MESSAGES = 256;
@@ -21,42 +23,69 @@ export interface LedgerWriter {
   stop(): Promise<void>;
 }
 
+/** Takes a message out of everybody's way, with the reason. Rejects while SQL is away. */
+export type SetAside = (message: ReceivedMessage, part: RejectedPart, error: Error) => Promise<void>;
+
 export interface LedgerWriterOptions {
   reader: LedgerReader;
   store: LedgerStore;
-  onError: (error: Error, waitMs: number) => void;
-  /** A message that cannot be read: it is taken out of the way and must be kept by the log. */
-  onUnreadable: (raw: string) => void;
+  setAside: SetAside;
+  /** At every try while nothing can be written. `reading`: from Redis, not into SQL. */
+  onError: (error: Error, stage: 'reading' | 'writing') => void;
   onWritten?: (messages: number) => void;
   /**
    * What else follows from an outcome: called after the books have these messages and before they leave the stream. Those
    * that it gives back come again, after a growing time; when it rejects, all of them do. So every part of it must be safe
-   * to repeat, and must give up in the end.
+   * to repeat, and must give up in the end. What the books refused is among them: its client has an answer all the same.
    */
-  onOutcomes?: (messages: readonly LedgerMessage[]) => Promise<ReadonlySet<LedgerMessage>>;
+  onOutcomes?: (messages: readonly LedgerMessage[], setAside: SetAsideMessage) => Promise<ReadonlySet<LedgerMessage>>;
 }
 
+/** For whoever follows outcomes. */
+export type SetAsideMessage = (message: LedgerMessage, part: RejectedPart, error: Error) => Promise<void>;
+
+type ReadableMessage = ReceivedMessage & { message: LedgerMessage };
+
+const isReadable = (received: ReceivedMessage): received is ReadableMessage => received.message !== null;
+
 export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
-  const { reader, store, onError, onUnreadable, onWritten, onOutcomes } = options;
+  const { reader, store, setAside, onError, onWritten, onOutcomes } = options;
   /** How often a message that is still to be followed has come, by its id. */
   const tries = new Map<string, number>();
+  let stage: 'reading' | 'writing' = 'reading';
   let isStopping = false;
   let wake: () => void = () => undefined;
 
   /** Gives how many messages there were. */
   async function writeBatch(): Promise<number> {
+    stage = 'reading';
     const received = await reader.read(BATCH_MESSAGES, BLOCK_MS);
     if (received.length === 0) return 0;
-    for (const { message, raw } of received) if (message === null) onUnreadable(raw);
-    const messages = received.flatMap(({ message }) => (message === null ? [] : [message]));
-    await store.insert(messages);
-    const unfinished = (await onOutcomes?.(messages)) ?? NONE;
+    stage = 'writing';
+    const readable = received.filter(isReadable);
+    await insert(readable);
+    for (const unreadable of received) {
+      if (!isReadable(unreadable)) await setAside(unreadable, 'ledger', new Error('it cannot be read'));
+    }
+    const unfinished = await followOutcomes(readable);
     const isDone = ({ message }: ReceivedMessage) => message === null || !unfinished.has(message);
     const done = received.filter(isDone);
+    stage = 'reading';
     await reader.acknowledge(done.map(({ id }) => id));
     onWritten?.(done.length);
     keepForLater(received, isDone);
     return received.length;
+  }
+
+  async function insert(readable: readonly ReadableMessage[]): Promise<void> {
+    const refusals = await writeAround(readable, (rows) => store.insert(rows.map(({ message }) => message)));
+    for (const { row, error } of refusals) await setAside(row, 'ledger', error);
+  }
+
+  async function followOutcomes(readable: readonly ReadableMessage[]): Promise<ReadonlySet<LedgerMessage>> {
+    const received = new Map(readable.map((entry) => [entry.message, entry]));
+    const setMessageAside: SetAsideMessage = (message, part, error) => setAside(received.get(message)!, part, error);
+    return (await onOutcomes?.([...received.keys()], setMessageAside)) ?? NONE;
   }
 
   function keepForLater(received: readonly ReceivedMessage[], isDone: (message: ReceivedMessage) => boolean): void {
@@ -85,7 +114,7 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
       } catch (error) {
         tries.clear();
         reader.rewind();
-        onError(error as Error, waitMs);
+        onError(error as Error, stage);
         await pause(waitMs);
         waitMs = Math.min(waitMs * 2, RETRY_LONGEST_MS);
       }
@@ -98,7 +127,7 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
       isStopping = true;
       wake();
       await running;
-      await reader.leave().catch((error: Error) => onError(error, 0));
+      await reader.leave().catch((error: Error) => onError(error, 'reading'));
     },
   };
 }

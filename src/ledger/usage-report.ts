@@ -1,5 +1,5 @@
 // Sums over the books, for `sluice costs` and GET /admin/usage.
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
 
 export const REPORT_DIMENSIONS = ['day', 'key', 'model', 'provider'] as const;
@@ -30,6 +30,16 @@ export interface ReportRow {
 
 const COLUMN = { day: 'day', key: 'key_id', model: 'model', provider: 'provider' } as const;
 
+const TOKENS = ['input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens'] as const;
+const MICRO = sql.raw('1000000');
+/** What the writer lets in (ledger-store.ts). Earlier releases let in more: one such row would spoil the whole sum. */
+const LARGEST = sql.raw('1000000000000000000');
+
+/** SQLite's sums end at 2^63, about nine million dollars in picodollars: money is summed in two parts. */
+function sumOf(column: string, part: RawBuilder<unknown> = sql.ref(column)) {
+  return sql<unknown>`sum(case when ${sql.ref(column)} between -${LARGEST} and ${LARGEST} then ${part} else 0 end)`;
+}
+
 export async function reportUsage(database: Database, query: ReportQuery): Promise<ReportRow[]> {
   let select = database
     .selectFrom('ledger_entries')
@@ -38,11 +48,9 @@ export async function reportUsage(database: Database, query: ReportQuery): Promi
       row.fn.sum(sql`case when outcome = 'ok' then 0 else 1 end`).as('failed'),
       row.fn.sum(sql`case when state = 'estimated' then 1 else 0 end`).as('estimated'),
       row.fn.sum(sql`case when state = 'unsettled' then 1 else 0 end`).as('unsettled'),
-      row.fn.sum('input_tokens').as('input_tokens'),
-      row.fn.sum('cached_input_tokens').as('cached_input_tokens'),
-      row.fn.sum('output_tokens').as('output_tokens'),
-      row.fn.sum('reasoning_tokens').as('reasoning_tokens'),
-      row.fn.sum('cost_pico_usd').as('cost_pico_usd'),
+      ...TOKENS.map((column) => sumOf(column).as(column)),
+      sumOf('cost_pico_usd', sql`(cost_pico_usd - cost_pico_usd % ${MICRO}) / ${MICRO}`).as('cost_micro_usd'),
+      sumOf('cost_pico_usd', sql`cost_pico_usd % ${MICRO}`).as('cost_rest'),
     ]);
   if (query.from !== undefined) select = select.where('day', '>=', query.from);
   if (query.to !== undefined) select = select.where('day', '<=', query.to);
@@ -66,6 +74,11 @@ function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension
     cachedInputTokens: asNumber(row.cached_input_tokens),
     outputTokens: asNumber(row.output_tokens),
     reasoningTokens: asNumber(row.reasoning_tokens),
-    costPicoUsd: asBigint(row.cost_pico_usd),
+    costPicoUsd: wholeOf(row.cost_micro_usd) * 1_000_000n + wholeOf(row.cost_rest),
   };
+}
+
+/** A quotient of PostgreSQL has zeros behind its point. */
+function wholeOf(value: unknown): bigint {
+  return asBigint(String(value ?? 0).split('.')[0]!);
 }

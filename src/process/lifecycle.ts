@@ -15,7 +15,8 @@ export interface Lifecycle {
 
 /**
  * Calls `shutDown` once, on the first SIGTERM or SIGINT or when the parent's channel closes, then exits with 0 (or 1 if
- * it rejects or takes longer than `limitMs`).
+ * it rejects or takes longer than `limitMs`). After an uncaught exception it does the same and exits with 1: a supervisor
+ * starts it again.
  */
 export function manageLifecycle(
   logger: Logger,
@@ -23,13 +24,13 @@ export function manageLifecycle(
   shutDown: (reason: string) => Promise<void>,
 ): Lifecycle {
   let isEnding = false;
-  const end = (reason: string) => {
+  const end = (reason: string, status = 0) => {
     if (isEnding) process.exit(1);
     isEnding = true;
     logger.info({ reason }, 'shutting down');
     setTimeout(() => process.exit(1), limitMs).unref();
     shutDown(reason).then(
-      () => process.exit(0),
+      () => process.exit(status),
       (error: unknown) => {
         logger.error({ err: error }, 'shutdown failed');
         process.exit(1);
@@ -41,7 +42,7 @@ export function manageLifecycle(
   if (process.send !== undefined) process.on('disconnect', () => end('parent is gone'));
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
-    end('uncaught exception');
+    end('uncaught exception', 1);
   });
   process.on('unhandledRejection', (reason) => {
     // A promise that nobody owned is a bug, but no reason to drop every request of the process.

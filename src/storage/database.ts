@@ -3,9 +3,10 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { Kysely, PostgresDialect, type SqliteStatement } from 'kysely';
+import { type Driver, Kysely, PostgresDialect, type SqliteStatement } from 'kysely';
 import pg from 'pg';
 import { withoutSecrets } from '../config/secrets.ts';
+import { withCare } from './careful-driver.ts';
 import { migrate } from './migrations.ts';
 import { PatientSqliteDialect } from './patient-sqlite.ts';
 import type { Tables } from './tables.ts';
@@ -63,8 +64,17 @@ function postgresDialect(connectionString: string, onError: (error: Error) => vo
     statement_timeout: POSTGRES_STATEMENT_TIMEOUT_MS,
     application_name: 'sluice',
   });
-  pool.on('error', onError);
-  return new PostgresDialect({ pool });
+  // A server that ends a connection says why on the connection itself, also between two statements of a transaction, when the
+  // pool does not listen; an error that nobody listens to would end the process.
+  pool.on('connect', (client) => client.on('error', onError));
+  pool.on('error', () => undefined);
+  return new CarefulPostgresDialect({ pool });
+}
+
+class CarefulPostgresDialect extends PostgresDialect {
+  override createDriver(): Driver {
+    return withCare(super.createDriver());
+  }
 }
 
 function sqliteDialect(url: string): PatientSqliteDialect {

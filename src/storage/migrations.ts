@@ -4,6 +4,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import { filesAndBatches } from './batch-tables.ts';
 import { deadLetters } from './dead-letter-tables.ts';
 import { nativeChunks } from './native-tables.ts';
+import { ledgerRejects } from './reject-tables.ts';
 import { responsesAndConversations } from './response-tables.ts';
 import type { Tables } from './tables.ts';
 import { webhooks } from './webhook-tables.ts';
@@ -30,6 +31,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-23-responses-and-conversations': responsesAndConversations,
   '2026-11-24-dead-letters': deadLetters,
   '2026-11-25-native-chunks': nativeChunks,
+  '2026-11-28-ledger-rejects': ledgerRejects,
 };
 
 async function createLedgerEntries(database: Kysely<unknown>): Promise<void> {

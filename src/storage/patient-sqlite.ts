@@ -3,6 +3,7 @@
 // transaction cannot go on meanwhile, it would always wait in vain. Here the statement is tried again a little later.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CompiledQuery, type DatabaseConnection, type Driver, type QueryResult, SqliteDialect } from 'kysely';
+import { withCare } from './careful-driver.ts';
 
 /** As long as a statement may wait for other connections' locks: their transactions take milliseconds. */
 const LONGEST_WAIT_MS = 5_000;
@@ -20,7 +21,7 @@ export class PatientSqliteDialect extends SqliteDialect {
       patient ??= patientConnection(await acquire(...args));
       return patient;
     };
-    return driver;
+    return withCare(driver);
   }
 }
 

@@ -3,10 +3,17 @@ import type { BatchTables } from './batch-tables.ts';
 import type { OptionalWhole, Whole } from './columns.ts';
 import type { DeadLetterTables } from './dead-letter-tables.ts';
 import type { NativeTables } from './native-tables.ts';
+import type { RejectTables } from './reject-tables.ts';
 import type { ResponseTables } from './response-tables.ts';
 import type { WebhookTables } from './webhook-tables.ts';
 
-export interface Tables extends BatchTables, DeadLetterTables, NativeTables, ResponseTables, WebhookTables {
+export interface Tables
+  extends BatchTables,
+    DeadLetterTables,
+    NativeTables,
+    RejectTables,
+    ResponseTables,
+    WebhookTables {
   api_keys: ApiKeysTable;
   ledger_entries: LedgerEntriesTable;
   requests: RequestsTable;

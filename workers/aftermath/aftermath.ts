@@ -2,12 +2,14 @@
 // before the message leaves the ledger's stream, so a crash at any point repeats it, and everything here may be repeated.
 import { appendEvent } from '#src/batches/event-outbox.ts';
 import type { LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
+import type { SetAsideMessage } from '#src/ledger/ledger-writer.ts';
 import { readAnswer } from '#src/reply/read-answer.ts';
 import type { ReplyLog } from '#src/reply/reply-log.ts';
 import type { RequestStore, RequestView } from '#src/reply/request-store.ts';
 import type { ConversationLock } from '#src/responses/conversation-lock.ts';
 import type { ResponseStore } from '#src/responses/response-store.ts';
 import type { Database } from '#src/storage/database.ts';
+import { isRowRefused } from '#src/storage/refused-rows.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import { writeResponse } from './write-response.ts';
 
@@ -31,41 +33,65 @@ const LAST_FRAME_MS = 2_000;
 const POLL_MS = 20;
 
 /** Follows every outcome; gives those messages whose outcome must come again. */
-export type Aftermath = (messages: readonly LedgerMessage[]) => Promise<ReadonlySet<LedgerMessage>>;
+export type Aftermath = (
+  messages: readonly LedgerMessage[],
+  setAside: SetAsideMessage,
+) => Promise<ReadonlySet<LedgerMessage>>;
 
 export function createAftermath(options: AftermathOptions): Aftermath {
   const tries = new Map<string, number>();
 
   /** False while it is worth another try. */
-  async function follow(outcome: RequestOutcome): Promise<boolean> {
+  async function follow(message: LedgerMessage, setAside: SetAsideMessage): Promise<boolean> {
+    const outcome = message.request!;
     const { requestId } = outcome;
     try {
       await Promise.all([announce(options, outcome), keep(options, outcome)]);
     } catch (error) {
       const count = (tries.get(requestId) ?? 0) + 1;
       tries.set(requestId, count);
-      const isGivenUp = count >= MAX_TRIES || error instanceof RangeError;
+      const isGivenUp = count >= MAX_TRIES || error instanceof RangeError || isRowRefused(error);
       const level = isGivenUp ? 'error' : 'warn';
       const text = isGivenUp ? 'a response could not be kept' : 'a response is kept later';
       options.logger[level]({ err: error, request_id: requestId, tries: count }, text);
-      if (!isGivenUp) return false;
+      if (!isGivenUp || !(await giveUp(options, message, error as Error, setAside))) return false;
     }
     tries.delete(requestId);
     return true;
   }
 
-  return async (messages) => {
+  return async (messages, setAside) => {
     const followed = messages.filter(({ request }) => request?.aftermath !== undefined);
     const unfinished = new Set<LedgerMessage>();
     for (let from = 0; from < followed.length; from += AT_ONCE) {
       await Promise.all(
         followed.slice(from, from + AT_ONCE).map(async (message) => {
-          if (!(await follow(message.request!))) unfinished.add(message);
+          if (!(await follow(message, setAside))) unfinished.add(message);
         }),
       );
     }
     return unfinished;
   };
+}
+
+/** Its conversation goes on without it. False while that cannot be done either. */
+async function giveUp(
+  { store, lock, logger }: AftermathOptions,
+  message: LedgerMessage,
+  error: Error,
+  setAside: SetAsideMessage,
+): Promise<boolean> {
+  const { requestId } = message.request!;
+  try {
+    await setAside(message, 'response', error);
+    const view = await store.read(requestId);
+    const conversationId = view?.spec.response?.conversationId ?? null;
+    if (view !== null && conversationId !== null) await lock.release(conversationId, view.spec);
+    return true;
+  } catch (trouble) {
+    logger.warn({ err: trouble, request_id: requestId }, 'a response is set aside later');
+    return false;
+  }
 }
 
 async function announce({ database }: AftermathOptions, outcome: RequestOutcome): Promise<void> {

@@ -5,7 +5,9 @@ import type { LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.
 import type { BodySeal } from '#src/dead-letters/body-seal.ts';
 import { type DeadLetter, deadLetterOf } from '#src/dead-letters/dead-letter.ts';
 import type { DeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
+import type { SetAsideMessage } from '#src/ledger/ledger-writer.ts';
 import type { LeftBodies } from '#src/reply/left-bodies.ts';
+import { writeAround } from '#src/storage/refused-rows.ts';
 
 export interface DeadLetterKeeper {
   store: DeadLetterStore;
@@ -15,7 +17,10 @@ export interface DeadLetterKeeper {
   onError: (error: Error) => void;
 }
 
-type Letter = Omit<DeadLetter, 'body'>;
+interface Letter {
+  message: LedgerMessage;
+  letter: Omit<DeadLetter, 'body'>;
+}
 
 /** Bodies that are in memory at once, by their size, and letters of one statement. */
 const GROUP_BYTES = 16 * 1024 * 1024;
@@ -24,15 +29,25 @@ const GROUP_LETTERS = 64;
 const RELEASE_AGAIN_MS = 1_000;
 
 /** Rejects while SQL or Redis is away. */
-export async function keepDeadLetters(keeper: DeadLetterKeeper, messages: readonly LedgerMessage[]): Promise<void> {
-  const letters = messages.flatMap(({ request, deadLetter }) =>
-    deadLetter === undefined ? [] : [deadLetterOf(deadLetter, request as RequestOutcome)],
-  );
+export async function keepDeadLetters(
+  keeper: DeadLetterKeeper,
+  messages: readonly LedgerMessage[],
+  setAside: SetAsideMessage,
+): Promise<void> {
+  const letters: Letter[] = [];
+  for (const message of messages) {
+    if (message.deadLetter === undefined) continue;
+    try {
+      letters.push({ message, letter: deadLetterOf(message.deadLetter, message.request as RequestOutcome) });
+    } catch (error) {
+      await setAside(message, 'dead_letter', error as Error);
+    }
+  }
   if (letters.length === 0) return;
   const sizes = keeper.seal.keepsBodies
-    ? await keeper.bodies.sizes(letters.map(({ spec }) => spec.requestId))
+    ? await keeper.bodies.sizes(letters.map(({ letter }) => letter.spec.requestId))
     : letters.map(() => 0);
-  for (const group of groupsOf(letters, sizes)) await keepGroup(keeper, group);
+  for (const group of groupsOf(letters, sizes)) await keepGroup(keeper, group, setAside);
 }
 
 function groupsOf(letters: readonly Letter[], sizes: readonly number[]): Letter[][] {
@@ -49,38 +64,28 @@ function groupsOf(letters: readonly Letter[], sizes: readonly number[]): Letter[
   return groups;
 }
 
-async function keepGroup({ store, seal, bodies, onKept, onError }: DeadLetterKeeper, group: Letter[]): Promise<void> {
-  const letters = await Promise.all(
-    group.map(async (letter) => {
+async function keepGroup(
+  { store, seal, bodies, onKept, onError }: DeadLetterKeeper,
+  group: Letter[],
+  setAside: SetAsideMessage,
+): Promise<void> {
+  const rows = await Promise.all(
+    group.map(async ({ message, letter }) => {
       const { requestId } = letter.spec;
       const body = seal.keepsBodies ? await bodies.read(requestId) : null;
-      return { letter, body: seal.close(body, requestId) };
+      return { message, letter, body: seal.close(body, requestId) };
     }),
   );
-  await insert(store, letters, onError);
-  for (const { failure } of group) onKept(failure.code);
-  for (const { spec } of group) {
+  const refusals = await writeAround(rows, store.insert);
+  for (const { row, error } of refusals) await setAside(row.message, 'dead_letter', error);
+  const refused = new Set(refusals.map(({ row }) => row));
+  for (const row of rows) {
+    // Its body stays as long as Redis keeps it: the letter may yet be written.
+    if (refused.has(row)) continue;
+    const { spec, failure } = row.letter;
+    onKept(failure.code);
     // Whoever keeps its response has the body until that is written.
     if (spec.response === undefined) void releaseBody(bodies, spec.requestId).catch(onError);
-  }
-}
-
-/** A letter that SQL refuses, and not its neighbours, is given up: it must not hold up the books for ever. */
-async function insert(
-  store: DeadLetterStore,
-  letters: Parameters<DeadLetterStore['insert']>[0],
-  onError: (error: Error) => void,
-): Promise<void> {
-  try {
-    await store.insert(letters);
-  } catch (error) {
-    if (letters.length > 1) {
-      for (const letter of letters) await insert(store, [letter], onError);
-      return;
-    }
-    // Rejects while SQL is away.
-    await store.find(letters[0]!.letter.spec.requestId);
-    onError(error as Error);
   }
 }
 

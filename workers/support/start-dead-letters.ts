@@ -3,6 +3,7 @@ import type { DeadLetterSettings } from '#src/config/dead-letter-schema.ts';
 import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import { createBodySeal } from '#src/dead-letters/body-seal.ts';
 import { createDeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
+import type { SetAsideMessage } from '#src/ledger/ledger-writer.ts';
 import { createLeftBodies } from '#src/reply/left-bodies.ts';
 import type { Database } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
@@ -21,7 +22,7 @@ export interface DeadLettersOptions {
 }
 
 export interface DeadLetters {
-  keep(messages: readonly LedgerMessage[]): Promise<void>;
+  keep(messages: readonly LedgerMessage[], setAside: SetAsideMessage): Promise<void>;
   stop(): void;
 }
 
@@ -49,10 +50,10 @@ export function startDeadLetters({
     seal: createBodySeal(settings),
     bodies: createLeftBodies(redis, keyspace),
     onKept: metrics.deadLetter,
-    onError: (error: Error) => logger.error({ err: error }, 'a dead letter was not kept as it should'),
+    onError: (error: Error) => logger.warn({ err: error }, 'the body of a dead letter stays until it expires'),
   };
   return {
-    keep: (messages) => keepDeadLetters(keeper, messages),
+    keep: (messages, setAside) => keepDeadLetters(keeper, messages, setAside),
     stop() {
       for (const timer of timers) clearTimeout(timer);
     },

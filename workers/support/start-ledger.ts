@@ -4,7 +4,9 @@ import type { Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { createLedgerReader } from '#src/ledger/ledger-stream.ts';
-import { startLedgerWriter } from '#src/ledger/ledger-writer.ts';
+import { startLedgerWatch } from '#src/ledger/ledger-watch.ts';
+import { type SetAside, startLedgerWriter } from '#src/ledger/ledger-writer.ts';
+import { createRejectStore, type RejectStore } from '#src/ledger/reject-store.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createConversationLock } from '#src/responses/conversation-lock.ts';
@@ -12,7 +14,7 @@ import { createResponseStore } from '#src/responses/response-store.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
-import { isRedisTrouble } from '#src/storage/redis-trouble.ts';
+import { isRowRefused } from '#src/storage/refused-rows.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { OperationsMetrics } from '#src/telemetry/operations-metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
@@ -49,25 +51,54 @@ export async function startLedger(
     maxAnswerBytes: runtime.configuration.workers.max_answer_bytes * 4,
     logger,
   });
+  const rejects = createRejectStore(database);
+  const watch = startLedgerWatch({ redis, keyspace, countRejects: rejects.count, metrics, logger });
   const writer = startLedgerWriter({
     reader: await createLedgerReader(reading, keyspace, createInstanceId('worker')),
     store: createLedgerStore(database),
-    onError: (error) => (isRedisTrouble(error) ? onError(error) : sqlTrouble.note(error)),
+    setAside: keepRejects(rejects, metrics, logger),
+    onError: (error, stage) => (stage === 'reading' ? onError(error) : sqlTrouble.note(error)),
+    onWritten: sqlTrouble.over,
     // Order matters here: a dead letter is kept with its body, which goes once the response is written.
-    onOutcomes: async (messages) => {
-      await deadLetters.keep(messages);
-      return aftermath(messages);
+    onOutcomes: async (messages, setAside) => {
+      await deadLetters.keep(messages, setAside);
+      return aftermath(messages, setAside);
     },
-    onUnreadable: (raw) => logger.error({ raw }, 'unreadable ledger message set aside'),
   });
   return {
     async stop() {
       await writer.stop();
+      watch.stop();
       deadLetters.stop();
       janitor.stop();
       disconnectRedis(reading);
       disconnectRedis(redis);
       await database.destroy();
     },
+  };
+}
+
+/** A message whose reject is refused too is left to the log: it must not hold up the books for ever. */
+function keepRejects(rejects: RejectStore, metrics: OperationsMetrics, logger: Logger): SetAside {
+  return async ({ id, message, raw }, part, error) => {
+    const requestId = message?.request?.requestId ?? message?.attempt?.requestId;
+    const reject = {
+      id,
+      requestId: typeof requestId === 'string' ? requestId : null,
+      part,
+      reason: error.message,
+      rejectedAtMs: Date.now(),
+    };
+    try {
+      if (!(await rejects.insert({ ...reject, message: raw }))) return;
+    } catch (trouble) {
+      if (!isRowRefused(trouble)) throw trouble;
+      logger.error({ err: trouble, raw }, 'a refused ledger message could not be set aside: here it is');
+    }
+    metrics.rejected(part);
+    logger.error(
+      { id, part, request_id: reject.requestId, reason: reject.reason },
+      'a ledger message was refused and is set aside',
+    );
   };
 }

@@ -15,6 +15,7 @@ import { invalidValue } from '../invalid-value.ts';
 import { parseBody } from '../read-body.ts';
 import { registerAdminDeadLetters } from './admin-dead-letters.ts';
 import { registerAdminHolds } from './admin-holds.ts';
+import { registerAdminLedger } from './admin-ledger.ts';
 import { registerAdminWebhooks } from './admin-webhooks.ts';
 
 const positive = z.number().int().positive();
@@ -74,6 +75,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       admin.get('/usage', tags, async (request) => usage(context, checkInput(usageQuery, request.query)));
       registerAdminHolds(admin, context);
       registerAdminDeadLetters(admin, context);
+      registerAdminLedger(admin, context);
       registerAdminWebhooks(admin, context);
       done();
     },

@@ -1,6 +1,7 @@
 // Probes, metrics and the description of the API. Liveness says that the process runs; readiness that it can take
-// requests: Redis takes writes, the database answers, and somebody is there to work on what is queued. Probes answer without a
-// key and say no more than a balancer needs; details are for operators.
+// requests: Redis takes writes, and somebody is there to work on what is queued. SQL that is away is named, and no reason to turn
+// requests away: answers and books go on without it for as long as Redis has memory. Probes answer without a key and say no
+// more than a balancer needs; details are for operators.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
 import { authenticate, authenticateAdmin, bearerToken, isAdminKey } from '../authenticate.ts';
@@ -24,12 +25,15 @@ export function registerProbes(app: FastifyInstance, context: ApiContext, listen
   app.get('/healthz', hidden, async () => ({ status: 'ok' }));
   app.get('/readyz', hidden, async (request, reply) => {
     const readiness = await checkReadiness(context);
-    const isReady = Object.values(readiness).every(Boolean);
+    const { redis, workers, accepting } = readiness;
+    const isReady = redis && workers && accepting;
+    const degraded = degradations(readiness, context);
     return reply.code(isReady ? 200 : 503).send({
       status: isReady ? 'ready' : 'not ready',
       checks: readiness,
       ...(context.redisWatch.trouble === null ? {} : { trouble: { redis: context.redisWatch.trouble } }),
-      ...(isOperator(request) ? { holds: describeHolds(context) } : {}),
+      ...(degraded.length === 0 ? {} : { degraded }),
+      ...(isOperator(request) ? { holds: describeHolds(context), ledger: describeLedger(context) } : {}),
     });
   });
   app.get('/openapi.json', { schema: { hide: true } }, async (request) => {
@@ -50,6 +54,16 @@ export function registerMetrics(app: FastifyInstance, context: ApiContext): void
 /** Said, but no reason not to be ready: whatever is not held is answered. */
 function describeHolds({ holds }: ApiContext) {
   return holds.all().map(({ name, reason }) => ({ name, reason }));
+}
+
+/** What does not work as it should, and stops nobody: keys seen for the first time and stored objects need SQL. */
+function degradations({ database }: Readiness, { ledgerWatch }: ApiContext): string[] {
+  return [...(database ? [] : ['database']), ...(ledgerWatch.state().isBehind ? ['ledger'] : [])];
+}
+
+function describeLedger({ ledgerWatch }: ApiContext) {
+  const { waiting, oldestMs, rejects } = ledgerWatch.state();
+  return { waiting, oldest_seconds: Math.round(oldestMs / 1_000), rejects };
 }
 
 async function checkReadiness(context: ApiContext): Promise<Readiness> {

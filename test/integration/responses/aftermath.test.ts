@@ -16,6 +16,7 @@ import { responseIdOf } from '#src/responses/response-ids.ts';
 import { createResponseStore, type ResponseStore } from '#src/responses/response-store.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
+import { RowRefused } from '#src/storage/refused-rows.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { helloEvents, responseSpec, writeEvents } from '#test/support/response-spec.ts';
 import { createAftermath } from '#workers/aftermath/aftermath.ts';
@@ -27,6 +28,9 @@ let store: RequestStore;
 let responses: ResponseStore;
 let lock: ConversationLock;
 let log: string[];
+
+/** What was given up: request, part, reason. */
+let setAside: string[][];
 
 beforeAll(async () => {
   redis = await startTestRedis();
@@ -44,7 +48,19 @@ function aftermath(change: { responses?: ResponseStore; maxAnswerBytes?: number 
   log = [];
   const logger = pino({ base: null }, { write: (line: string) => void log.push(line) });
   const replyLog = createReplyLog(redis.client, keyspace);
-  return createAftermath({ database, responses, store, replyLog, lock, maxAnswerBytes: 1_000_000, logger, ...change });
+  setAside = [];
+  const follow = createAftermath({
+    database,
+    responses,
+    store,
+    replyLog,
+    lock,
+    maxAnswerBytes: 1_000_000,
+    logger,
+    ...change,
+  });
+  return (messages: readonly LedgerMessage[]) =>
+    follow(messages, async ({ request }, part, { message }) => void setAside.push([request!.requestId, part, message]));
 }
 
 const BODY = JSON.stringify({
@@ -131,6 +147,18 @@ describe('the response of a request that has ended', () => {
     while ((await follow([messageOf(spec)])).size > 0) tries += 1;
     expect(tries).toBe(20);
     expect(log.join()).toContain('a response could not be kept');
+    expect(setAside).toEqual([[spec.requestId, 'response', 'never']]);
+  });
+
+  test('is set aside at once when SQL refuses it, and its conversation goes on', async () => {
+    const { id: conversationId } = await createConversationStore(database).create('key_1', {}, []);
+    const spec = responseSpec({ conversationId, recalledItems: 1 });
+    await lock.take(conversationId, spec);
+    await answer(spec);
+    const refusing: ResponseStore = { ...responses, insert: () => Promise.reject(new RowRefused('a bad row')) };
+    expect(await aftermath({ responses: refusing })([messageOf(spec)])).toEqual(new Set());
+    expect(setAside).toEqual([[spec.requestId, 'response', 'a bad row']]);
+    expect(await lock.take(conversationId, responseSpec())).toBeNull();
   });
 
   test('is given up at once when it is too large', async () => {

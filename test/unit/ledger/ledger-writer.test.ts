@@ -29,8 +29,8 @@ test('what is still to be followed comes again after a growing time, up to ten s
     writer = startLedgerWriter({
       reader: { ...reader, leave: async () => resolve() },
       store: { insert: async () => undefined } as unknown as LedgerStore,
+      setAside: async (_message, _part, error) => expect.unreachable(error.message),
       onError: (error) => expect.unreachable(error.message),
-      onUnreadable: (raw) => expect.unreachable(raw),
       onOutcomes: async (messages) => new Set(messages.filter(({ request }) => request!.requestId === 'bad')),
     });
   });

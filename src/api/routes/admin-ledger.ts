@@ -1,0 +1,91 @@
+// Administration of ledger messages that SQL refused: list, look into, replay (corrected, where need be), delete. Registered
+// within /admin, behind its key.
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { readMessage } from '../../ledger/ledger-stream.ts';
+import type { Reject, RejectStore, StoredReject } from '../../ledger/reject-store.ts';
+import { checkInput } from '../check-input.ts';
+import type { ApiContext } from '../context.ts';
+import { invalidValue } from '../invalid-value.ts';
+import { parseBody } from '../read-body.ts';
+
+const MAX_PAGE = 500;
+const MAX_ID = 100;
+
+const listQuery = z.strictObject({
+  limit: z.coerce.number().int().positive().max(MAX_PAGE).default(100),
+  after: z.string().max(MAX_ID).optional(),
+});
+const replayOne = z.strictObject({ message: z.record(z.string(), z.unknown()).optional() });
+const replayMany = z.strictObject({ limit: z.number().int().positive().max(MAX_PAGE).default(100) });
+
+type ById = { Params: { id: string } };
+
+export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }: ApiContext): void {
+  const tags = { schema: { tags: ['ledger'] } };
+
+  /** Back into the stream first: what comes twice is written once. */
+  async function replay(reject: StoredReject, corrected?: string): Promise<void> {
+    await ledger.append(corrected ?? reject.message);
+    await rejects.delete(reject.id);
+  }
+
+  admin.get('/ledger/rejects', tags, async (request) => {
+    const { limit, after } = checkInput(listQuery, request.query);
+    const found = await rejects.list(limit + 1, after);
+    const page = found.slice(0, limit);
+    const hasMore = found.length > limit;
+    return { object: 'list', data: page.map(describe), has_more: hasMore, next: hasMore ? page.at(-1)!.id : null };
+  });
+
+  admin.get<ById>('/ledger/rejects/:id', tags, async ({ params: { id } }) => {
+    const reject = await existing(rejects, id);
+    return { ...describe(reject), message: readMessage(reject.message) ?? reject.message };
+  });
+
+  admin.post<ById>('/ledger/rejects/:id/replay', tags, async (request, reply) => {
+    const { message } = checkInput(replayOne, readBody(request.body));
+    const corrected = message === undefined ? undefined : JSON.stringify(message);
+    if (corrected !== undefined && readMessage(corrected) === null)
+      throw invalidValue('message', 'must be a ledger message, as `show` gives it');
+    await replay(await existing(rejects, request.params.id), corrected);
+    return reply.code(202).send({ id: request.params.id, replayed: true });
+  });
+
+  admin.post('/ledger/rejects/replay', tags, async (request) => {
+    const { limit } = checkInput(replayMany, readBody(request.body));
+    const page = await rejects.list(limit);
+    for (const { id } of page) {
+      const reject = await rejects.find(id);
+      if (reject !== null) await replay(reject);
+    }
+    return { replayed: page.length, left: await rejects.count() };
+  });
+
+  admin.delete<ById>('/ledger/rejects/:id', tags, async ({ params: { id } }) => {
+    if (!(await rejects.delete(id))) throw notFound(id);
+    return { id, deleted: true };
+  });
+}
+
+function describe({ id, requestId, part, reason, rejectedAtMs }: Reject) {
+  return { id, request_id: requestId, part, reason, rejected_at: new Date(rejectedAtMs).toISOString() };
+}
+
+/** No body at all changes nothing. */
+function readBody(body: unknown): unknown {
+  return Buffer.isBuffer(body) && body.length > 0 ? parseBody(body).value : {};
+}
+
+async function existing(rejects: RejectStore, id: string): Promise<StoredReject> {
+  const reject = await rejects.find(id);
+  if (reject === null) throw notFound(id);
+  return reject;
+}
+
+function notFound(id: string): FailureError {
+  return new FailureError(
+    createFailure('request_not_found', `There is no set-aside ledger message '${id}'.`, { param: 'id' }),
+  );
+}

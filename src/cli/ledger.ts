@@ -1,0 +1,98 @@
+// `sluice ledger rejects list|show|replay|delete`: messages of the ledger that SQL refused.
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { Environment } from '../config/environment.ts';
+import { type AdminClient, type AdminOptions, createAdminClient } from './admin-client.ts';
+import { complain, formatTable, print } from './terminal.ts';
+
+interface Options extends AdminOptions {
+  json: boolean;
+}
+
+interface ReplayOptions extends Options {
+  all: boolean;
+  message?: string;
+}
+
+interface ShownReject {
+  id: string;
+  request_id: string | null;
+  part: string;
+  reason: string;
+  rejected_at: string;
+}
+
+const ROOT = '/ledger/rejects';
+const PAGE = 500;
+
+export function ledgerCommand(environment: () => Environment): Command {
+  const root = new Command('ledger').description('the books');
+  const rejects = root.command('rejects').description('messages that the database refused: nothing of them is booked');
+  const client = (options: AdminOptions) => createAdminClient(options, environment());
+
+  common(rejects.command('list').description('oldest first')).action((options: Options) =>
+    list(client(options), options),
+  );
+  common(rejects.command('show').argument('<id>').description('the reason, and the message as it came')).action(
+    async (id: string, options: Options) =>
+      print(JSON.stringify(await client(options).call('GET', `${ROOT}/${encodeURIComponent(id)}`), null, 2)),
+  );
+  common(rejects.command('replay').argument('[ids...]').description('give them to the ledger again'))
+    .option('--all', 'all of them', false)
+    .option('--message <file>', 'of one: the corrected message, JSON as in `show`')
+    .action((ids: string[], options: ReplayOptions) => replay(client(options), ids, options));
+  common(rejects.command('delete').argument('<ids...>').description('for good: they are never booked')).action(
+    (ids: string[], options: Options) => remove(client(options), ids, options),
+  );
+  return root;
+}
+
+function common(command: Command): Command {
+  return command
+    .option('--base-url <url>', 'the Sluice to talk to (default: SLUICE_BASE_URL, else the one that runs here)')
+    .option('--json', 'machine-readable', false);
+}
+
+async function list(client: AdminClient, options: Options): Promise<void> {
+  const page = await client.call<{ data: ShownReject[]; has_more: boolean }>('GET', `${ROOT}?limit=${PAGE}`);
+  if (options.json) return print(JSON.stringify(page.data));
+  if (page.data.length === 0) return print('Nothing was refused.');
+  const rows = page.data.map(({ id, rejected_at: at, part, request_id: requestId, reason }) => [
+    id,
+    at.slice(0, 19).replace('T', ' '),
+    part,
+    requestId ?? '',
+    reason,
+  ]);
+  print(formatTable(['ID', 'REFUSED (UTC)', 'PART', 'REQUEST', 'REASON'], rows));
+  if (page.has_more) print(`\nThere are more than ${PAGE}.`);
+}
+
+async function replay(client: AdminClient, ids: readonly string[], options: ReplayOptions): Promise<void> {
+  if (options.all === ids.length > 0) throw new Error('name messages, or all of them by --all');
+  if (options.message !== undefined && ids.length !== 1) throw new Error('--message corrects one message: name it');
+  const body = options.message === undefined ? {} : { message: readMessageFile(options.message) };
+  for (const id of ids) await client.call('POST', `${ROOT}/${encodeURIComponent(id)}/replay`, body);
+  const replayed = options.all ? await replayAll(client) : ids.length;
+  print(options.json ? JSON.stringify({ replayed }) : `${replayed} replayed; what is refused again is listed again.`);
+}
+
+/** One page: those that are refused again come back, and must not go round for ever. */
+async function replayAll(client: AdminClient): Promise<number> {
+  const { replayed, left } = await client.call<{ replayed: number; left: number }>('POST', `${ROOT}/replay`, {
+    limit: PAGE,
+  });
+  if (left > 0) complain(`${left} are left: replay them when these are written.`);
+  return replayed;
+}
+
+/** `show` gives the message among other things; either form is taken. */
+function readMessageFile(path: string): object {
+  const value = JSON.parse(readFileSync(path, 'utf8')) as { message?: object };
+  return value.message ?? value;
+}
+
+async function remove(client: AdminClient, ids: readonly string[], options: Options): Promise<void> {
+  for (const id of ids) await client.call('DELETE', `${ROOT}/${encodeURIComponent(id)}`);
+  print(options.json ? JSON.stringify({ deleted: ids.length }) : `${ids.length} deleted.`);
+}

@@ -1,0 +1,79 @@
+// How far the books are behind what happens: messages that wait in the stream, the age of the oldest, messages set aside.
+// Answers go on meanwhile, so this is nothing that stops a process, but something that an operator must be told.
+import type { Keyspace } from '../storage/keyspace.ts';
+import type { RedisClient } from '../storage/redis.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { OperationsMetrics } from '../telemetry/operations-metrics.ts';
+
+export interface LedgerState {
+  /** Messages not written yet. */
+  waiting: number;
+  /** Of the oldest of them; 0 where none waits. */
+  oldestMs: number;
+  /** Messages that SQL refused, and nobody has replayed or deleted; null while SQL does not tell. */
+  rejects: number | null;
+  /** The oldest waits for longer than a restart of SQL takes. */
+  isBehind: boolean;
+}
+
+export interface LedgerWatch {
+  /** As it was some seconds ago at most. */
+  state(): LedgerState;
+  stop(): void;
+}
+
+export interface LedgerWatchOptions {
+  redis: RedisClient;
+  keyspace: Keyspace;
+  countRejects: () => Promise<number>;
+  metrics: OperationsMetrics;
+  logger: Logger;
+  everyMs?: number;
+}
+
+const EVERY_MS = 5_000;
+/** A transaction takes milliseconds; SQL that fails over is back within seconds. */
+const BEHIND_MS = 30_000;
+
+export function startLedgerWatch(options: LedgerWatchOptions): LedgerWatch {
+  const { metrics, logger, everyMs = EVERY_MS } = options;
+  let state: LedgerState = { waiting: 0, oldestMs: 0, rejects: null, isBehind: false };
+  let isLooking = false;
+
+  const look = async () => {
+    if (isLooking) return;
+    isLooking = true;
+    // Redis that is away is told elsewhere; what was known stays.
+    const now = await readState(options).catch(() => state);
+    isLooking = false;
+    metrics.ledger(now);
+    if (now.isBehind !== state.isBehind) logChange(logger, now);
+    state = now;
+  };
+
+  void look();
+  const timer = setInterval(() => void look(), everyMs);
+  timer.unref();
+  return { state: () => state, stop: () => clearInterval(timer) };
+}
+
+async function readState({ redis, keyspace, countRejects }: LedgerWatchOptions): Promise<LedgerState> {
+  const [waiting, oldest, time, rejects] = await Promise.all([
+    redis.xlen(keyspace.ledgerStream),
+    redis.xrange(keyspace.ledgerStream, '-', '+', 'COUNT', 1),
+    redis.time(),
+    countRejects().catch(() => null),
+  ]);
+  // Ids of the stream begin with the time at which they were added, by the clock of Redis.
+  const addedAtMs = Number.parseInt(oldest[0]?.[0] ?? '', 10);
+  const nowMs = Number(time[0]) * 1_000 + Math.floor(Number(time[1]) / 1_000);
+  const oldestMs = Number.isNaN(addedAtMs) ? 0 : Math.max(0, nowMs - addedAtMs);
+  return { waiting, oldestMs, rejects, isBehind: oldestMs > BEHIND_MS };
+}
+
+/** Once for each change. */
+function logChange(logger: Logger, { isBehind, waiting, oldestMs, rejects }: LedgerState): void {
+  const details = { waiting, oldest_ms: oldestMs, rejects };
+  if (isBehind) logger.error(details, 'the books are behind: entries wait in Redis');
+  else logger.info(details, 'the books have caught up');
+}

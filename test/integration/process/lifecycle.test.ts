@@ -1,0 +1,35 @@
+// Symptom: a worker that ended over an uncaught exception was not started again. Cause: it had shut down in order, and left
+// with status 0, which says to a supervisor that all is done. Fix: an end that nobody asked for is never 0.
+import { spawn } from 'node:child_process';
+import { expect, test } from 'vitest';
+
+const LIFECYCLE = new URL('../../../src/process/lifecycle.ts', import.meta.url).href;
+
+function run(then: string): Promise<{ code: number | null; log: string }> {
+  const program = `
+    import { manageLifecycle } from ${JSON.stringify(LIFECYCLE)};
+    const say = (details, text) => console.log(text + ' ' + (details.err?.message ?? details.reason ?? ''));
+    const logger = { info: say, warn: say, error: say, fatal: say };
+    setInterval(() => undefined, 1_000);
+    manageLifecycle(logger, 5_000, async () => console.log('closed'));
+    ${then}`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => (log += piece.toString()));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, log })));
+}
+
+test('a process that is told to end leaves with 0', async () => {
+  const { code, log } = await run(`process.kill(process.pid, 'SIGTERM')`);
+  expect(log).toContain('closed');
+  expect(code).toBe(0);
+});
+
+test('a process that an error ends shuts down in order, and leaves with a status that says so', async () => {
+  const { code, log } = await run(`setTimeout(() => { throw new Error('a fault') }, 1)`);
+  expect(log).toContain('a fault');
+  expect(log).toContain('closed');
+  expect(code).toBe(1);
+});
