@@ -13,17 +13,24 @@ export interface WrkResult {
   errors: number;
 }
 
+export interface WrkLoad {
+  connections: number;
+  seconds: number;
+  /** Of the request; the default is a short prompt. */
+  bodyBytes?: number;
+}
+
 const BODY = JSON.stringify({
   model: 'gpt-4o',
   messages: [{ role: 'user', content: 'Write a haiku about the ocean, and one about the mountains.' }],
 });
 
 /** wrk prints through this script, so that nothing has to be read out of its prose. */
-function scriptFor(target: Target): string {
+function scriptFor(target: Target, body: string): string {
   const headers = { 'content-type': 'application/json', ...target.headers };
   const lines = Object.entries(headers).map(([name, value]) => `wrk.headers["${name}"] = "${value}"`);
   return `wrk.method = "POST"
-wrk.body = ${JSON.stringify(BODY)}
+wrk.body = ${JSON.stringify(body)}
 ${lines.join('\n')}
 function done(summary, latency, requests)
   local e = summary.errors
@@ -33,9 +40,19 @@ end
 `;
 }
 
-export async function runWrk(target: Target, connections: number, seconds: number): Promise<WrkResult> {
+/** A document of that size beside the prompt, as base64 in an image part. */
+function largeBody(bytes: number): string {
+  const url = `data:image/png;base64,${'iVBORw0KGgo'.repeat(Math.ceil(bytes / 11)).slice(0, bytes)}`;
+  const content = [
+    { type: 'text', text: 'What is this?' },
+    { type: 'image_url', image_url: { url } },
+  ];
+  return JSON.stringify({ model: 'gpt-4o', messages: [{ role: 'user', content }] });
+}
+
+export async function runWrk(target: Target, { connections, seconds, bodyBytes }: WrkLoad): Promise<WrkResult> {
   const script = join(mkdtempSync(join(tmpdir(), 'sluice-bench-')), 'wrk.lua');
-  writeFileSync(script, scriptFor(target));
+  writeFileSync(script, scriptFor(target, bodyBytes === undefined ? BODY : largeBody(bodyBytes)));
   const child = spawn('wrk', [
     '-t1',
     `-c${connections}`,

@@ -1,6 +1,6 @@
 // Processes of a benchmark: started, measured by their CPU time, stopped by their id.
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 
 export interface Measured {
@@ -12,6 +12,12 @@ export interface Measured {
 /** Kernel ticks per second. */
 const TICKS = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout.trim() || 100);
 
+/** Whatever ends a benchmark, nothing of it goes on. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export function startProcess(
   name: string,
   command: string,
@@ -19,7 +25,13 @@ export function startProcess(
   options: SpawnOptions = {},
 ): Measured & { child: ChildProcess } {
   const child = spawn(command, args, { stdio: 'ignore', ...options });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  running.add(child);
+  const exited = new Promise<void>((resolve) =>
+    child.once('exit', () => {
+      running.delete(child);
+      resolve();
+    }),
+  );
   return {
     name,
     pid: child.pid!,
@@ -33,14 +45,46 @@ export function startProcess(
   };
 }
 
-/** CPU seconds (user and system) of a process and its children so far. */
+/** A process and all that it has started and that still run. */
+export function treeOf(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync('/proc')) {
+    const status = /^\d+$/.test(entry) ? readProc(Number(entry), 'stat') : null;
+    if (status !== null) parents.set(Number(entry), Number(status.slice(status.lastIndexOf(') ') + 2).split(' ')[1]));
+  }
+  const tree = [pid];
+  for (const parent of tree) for (const [child, of] of parents) if (of === parent) tree.push(child);
+  return tree;
+}
+
+/** CPU seconds (user and system) so far, of a process and those it has started. */
 export function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+  return treeOf(pid).reduce((sum, one) => {
+    const status = readProc(one, 'stat');
+    if (status === null) return sum;
+    const fields = status.slice(status.lastIndexOf(') ') + 2).split(' ');
+    return sum + (Number(fields[11]) + Number(fields[12])) / TICKS;
+  }, 0);
 }
 
 export function residentMiB(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readProc(pid, 'status') ?? '')?.[1] ?? 0) / 1024;
+}
+
+/** Memory that would be free without it: what processes share is counted once, in parts. Of the whole tree. */
+export function proportionalMiB(pid: number): number {
+  return treeOf(pid).reduce(
+    (sum, one) => sum + Number(/^Pss:\s+(\d+)/m.exec(readProc(one, 'smaps_rollup') ?? '')?.[1] ?? 0) / 1024,
+    0,
+  );
+}
+
+function readProc(pid: number, file: string): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return null;
+  }
 }
 
 export async function cpuDuring<T>(
@@ -49,21 +93,35 @@ export async function cpuDuring<T>(
 ): Promise<{ result: T; cpu: Record<string, number> }> {
   const before = processes.map(({ pid }) => cpuSeconds(pid));
   const result = await work();
-  const cpu = Object.fromEntries(processes.map(({ name, pid }, index) => [name, cpuSeconds(pid) - before[index]!]));
+  const cpu: Record<string, number> = {};
+  // Several processes of one name count together.
+  processes.forEach(({ name, pid }, index) => {
+    cpu[name] = (cpu[name] ?? 0) + cpuSeconds(pid) - before[index]!;
+  });
   return { result, cpu };
 }
 
-/** Waits until something accepts connections on a port of loopback. */
-export async function untilListening(port: number, limitMs = 30_000): Promise<void> {
+/** Waits until the process accepts connections on a port of loopback; rejects at once when it ends before. */
+export async function untilListening(port: number, child: ChildProcess, limitMs = 30_000): Promise<void> {
   const untilMs = Date.now() + limitMs;
   while (Date.now() < untilMs) {
-    const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = createConnection(port, '127.0.0.1');
-      socket.once('connect', () => socket.end(() => resolve(true)));
-      socket.once('error', () => resolve(false));
-    });
-    if (isOpen) return;
+    // What was left of another run would answer in its place.
+    if (child.exitCode !== null) throw new Error(`what should listen on port ${port} has ended (${child.exitCode})`);
+    if (await isOpen(port)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`nothing listens on port ${port}`);
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, '127.0.0.1');
+    socket.once('connect', () => socket.end(() => resolve(true)));
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** Throws where somebody else listens: a benchmark would measure that. */
+export async function expectFree(...ports: number[]): Promise<void> {
+  for (const port of ports) if (await isOpen(port)) throw new Error(`port ${port} is in use; a benchmark needs it`);
 }

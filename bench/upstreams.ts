@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Measured, startProcess, untilListening } from './processes.ts';
+import { expectFree, type Measured, startProcess, untilListening } from './processes.ts';
 
 export const FIXED_PORT = 19_101;
 export const PACED_PORT = 19_102;
@@ -35,14 +35,15 @@ http {
   access_log off; keepalive_requests 100000000; client_body_temp_path ${directory}/body;
   server {
     listen 127.0.0.1:${FIXED_PORT};
-    client_body_buffer_size 64k;
+    client_body_buffer_size 64k; client_max_body_size 0;
     location / { default_type application/json; return 200 '${COMPLETION}'; }
   }
 }
 `,
   );
+  await expectFree(FIXED_PORT);
   const nginx = startProcess('upstream', 'nginx', ['-c', path]);
-  await untilListening(FIXED_PORT);
+  await untilListening(FIXED_PORT, nginx.child);
   return nginx;
 }
 
@@ -60,7 +61,8 @@ export async function startPacedUpstream(tokens: number, paceMs: number): Promis
     '--kept-requests',
     '0',
   ];
+  await expectFree(PACED_PORT);
   const simulator = startProcess('upstream', process.execPath, args);
-  await untilListening(PACED_PORT);
+  await untilListening(PACED_PORT, simulator.child);
   return simulator;
 }

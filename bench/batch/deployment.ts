@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { openDatabase } from '#src/storage/database.ts';
-import { type Measured, startProcess, untilListening } from '../processes.ts';
+import { expectFree, type Measured, startProcess, untilListening } from '../processes.ts';
 import { FIXED_PORT, startFixedUpstream } from '../upstreams.ts';
 
 export const REDIS_PORT = 19_131;
@@ -69,23 +69,35 @@ async function startAll({ directory, url }: Deployment, processes: Measured[], o
   for (const name of options.keys ?? ['bench']) await createKeyStore(database).ensure(name, secretOf(name));
   await database.destroy();
 
-  processes.push(startProcess('redis', 'redis-server', redisArgs(directory)));
-  await untilListening(REDIS_PORT);
+  await expectFree(REDIS_PORT, API_PORT, SIMULATOR_PORT);
+  const redis = startProcess('redis', 'redis-server', redisArgs(directory));
+  processes.push(redis);
+  await untilListening(REDIS_PORT, redis.child);
   const env = { ...process.env, SLUICE_CONFIG: configPath, SLUICE_DATA: directory, SLUICE_LOG_LEVEL: 'info' };
   const profileTo = process.env.BENCH_PROFILE;
   const profile = profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`];
-  const node = (name: string, ...args: string[]) =>
-    processes.push(startProcess(name, process.execPath, [...profile, ...args], { cwd: ROOT, env }));
+  const node = (name: string, ...args: string[]) => {
+    const started = startProcess(name, process.execPath, [...profile, ...args], { cwd: ROOT, env });
+    processes.push(started);
+    return started.child;
+  };
   if (options.vendor === 'nginx') processes.push(await startFixedUpstream());
   else {
     const args = options.simulatorArgs ?? ['--tokens', '12'];
-    node('simulator', 'src/simulate.ts', '--port', String(SIMULATOR_PORT), '--kept-requests', '0', ...args);
-    await untilListening(SIMULATOR_PORT);
+    const simulator = node(
+      'simulator',
+      'src/simulate.ts',
+      '--port',
+      String(SIMULATOR_PORT),
+      '--kept-requests',
+      '0',
+      ...args,
+    );
+    await untilListening(SIMULATOR_PORT, simulator);
   }
   node('worker', 'workers/inference.ts', '--no-batches');
   node('batches', 'workers/batches.ts');
-  node('api', 'src/main.ts');
-  await untilListening(API_PORT);
+  await untilListening(API_PORT, node('api', 'src/main.ts'));
   while (!(await fetch(`${url}/readyz`)).ok) await pause(POLL_MS);
 }
 

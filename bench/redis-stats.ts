@@ -1,0 +1,56 @@
+// What Redis did for the requests of a measurement: the time of its scripts, and the commands it was sent.
+import { Redis } from 'ioredis';
+
+const SCRIPTS = /^cmdstat_(?:evalsha|eval|fcall|evalsha_ro|fcall_ro):calls=(\d+),usec=(\d+)/gm;
+
+export interface ScriptWork {
+  calls: number;
+  us: number;
+}
+
+/** Scripts run during the work, and the time inside them. */
+export async function scriptsDuring<T>(
+  port: number,
+  work: () => Promise<T>,
+): Promise<{ result: T; scripts: ScriptWork }> {
+  const client = connect(port);
+  await client.call('CONFIG', 'RESETSTAT');
+  const result = await work();
+  const found = [...(await client.info('commandstats')).matchAll(SCRIPTS)];
+  client.disconnect();
+  const sum = (index: number) => found.reduce((total, match) => total + Number(match[index]), 0);
+  return { result, scripts: { calls: sum(1), us: sum(2) } };
+}
+
+export interface CommandCounts {
+  /** What clients sent; a script is one. */
+  sent: number;
+  /** What scripts called. */
+  inScripts: number;
+}
+
+/** Counted by MONITOR, which slows Redis down: not during a measurement of time. */
+export async function commandsDuring(port: number, work: () => Promise<unknown>): Promise<CommandCounts> {
+  const client = connect(port);
+  const monitor = await client.monitor();
+  const counts = { sent: 0, inScripts: 0 };
+  monitor.on('monitor', (_time: string, _command: string[], source: string) => {
+    if (source === 'lua') counts.inScripts++;
+    else counts.sent++;
+  });
+  await work();
+  monitor.disconnect();
+  client.disconnect();
+  return counts;
+}
+
+export async function usedMiB(port: number): Promise<number> {
+  const client = connect(port);
+  const info = await client.info('memory');
+  client.disconnect();
+  return Number(/used_memory:(\d+)/.exec(info)![1]) / 1024 / 1024;
+}
+
+function connect(port: number): Redis {
+  return new Redis({ port, host: '127.0.0.1' });
+}
