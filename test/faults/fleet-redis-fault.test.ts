@@ -1,0 +1,119 @@
+// Symptom: after two seconds of trouble with Redis some requests stood still, for longer the more workers there were (one worker
+// 10 s, six up to 73 s). Cause: a worker whose command was refused dropped the request and stayed its owner; whoever was
+// given it next saw an owner that is alive, and put it off until chance gave it to that very worker. Fix: a refused worker gives
+// the request back as soon as Redis takes it, and an owner that is alive is asked whether it works on it.
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readEnvironment } from '#src/config/environment.ts';
+import { loadRuntime } from '#src/config/runtime.ts';
+import { createInstanceId } from '#src/contracts/ids.ts';
+import type { Logger } from '#src/telemetry/logger.ts';
+import { createWorkerMetrics } from '#src/telemetry/metrics.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { type Answer, ask } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+import { type Inference, startInference } from '#workers/inference/start-inference.ts';
+
+const WORKERS = 20;
+const REQUESTS = 120;
+/** So that most of them wait somewhere when the fault comes: in queues, for permits, parked. */
+const CONCURRENCY = 30;
+const FAULT_MS = 2_000;
+const UNDER_WAY_WITHIN_MS = 10_000;
+
+let vendors: Vendors;
+let broker: TestBroker;
+let fleet: Inference[] = [];
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12, firstTokenMs: 400 });
+  const configuration = vendorConfiguration(vendors, { limits: { concurrency: CONCURRENCY }, slots: 10 });
+  // A process of its own writes the ledger, and works for a provider that nobody asks.
+  broker = await startBroker({ configuration, workerArgs: ['--provider', 'secondary'] });
+  fleet = await Promise.all(Array.from({ length: WORKERS }, startWorker));
+}, 60_000);
+afterAll(async () => {
+  await Promise.all(fleet.map((worker) => worker.drain(0)));
+  await Promise.all(fleet.map((worker) => worker.close()));
+  await broker?.stop();
+  await vendors?.close();
+});
+
+async function startWorker(): Promise<Inference> {
+  const path = join(broker.directory, 'sluice.yaml');
+  const runtime = loadRuntime(path, readEnvironment({ SLUICE_DATA: broker.directory }));
+  const worker = await startInference({
+    runtime,
+    workerId: createInstanceId('worker'),
+    providers: [runtime.catalogue.providers.get('primary')!],
+    logger: SILENT,
+    metrics: createWorkerMetrics(),
+  });
+  worker.work();
+  return worker;
+}
+
+const quiet = () => undefined;
+const SILENT = { info: quiet, warn: quiet, error: quiet } as unknown as Logger;
+
+let calls = 0;
+
+/** Everything is asked before the fault; gives the answers, and how long after its end the last of them came. */
+async function askThrough(begin: string[], end: string[]): Promise<{ answers: Answer[]; afterMs: number }> {
+  const before = vendors.primary.stats().calls;
+  const asked = Array.from({ length: REQUESTS }, () =>
+    ask(broker.url, { prompt: `Call ${calls++}.`, stream: calls % 2 === 0 }),
+  );
+  await vendors.primary.until((stats) => stats.calls - before > CONCURRENCY);
+  const call = ([name, ...words]: string[]) => broker.redis.client.call(name!, ...words);
+  await call(begin);
+  const begunAtMs = performance.now();
+  await waitFor('the fault to have lasted', () => performance.now() - begunAtMs >= FAULT_MS);
+  await call(end);
+  const endedAtMs = performance.now();
+  const answers = await Promise.all(asked);
+  return { answers, afterMs: performance.now() - endedAtMs };
+}
+
+test.each([
+  ['has no memory', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
+  ['is a replica', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
+])(
+  'what the clients received when Redis %s for two seconds: their answers, soon after it',
+  async (_, begin, end) => {
+    const { answers, afterMs } = await askThrough(begin, end);
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    expect(afterMs).toBeLessThan(UNDER_WAY_WITHIN_MS);
+  },
+  60_000,
+);
+
+test('a worker that is alive and does not work on what it owns says so when it is asked', async () => {
+  const { holds, producer, workerId } = fleet[0]!.context;
+  // While their provider is held they are parked: nobody works on them.
+  await holds.hold('provider:primary', 'test');
+  const waiting = Array.from({ length: 10 }, () => ask(broker.url, { prompt: `Owned ${calls++}.` }));
+  const isParked = async () => (await producer.depth('primary', 'interactive')).delayed === waiting.length;
+  await waitFor('all to be parked', isParked);
+  // As if the worker had claimed them and forgotten it.
+  for (const key of await broker.redis.client.keys('{sluice:r0}:req:*')) {
+    if ((await broker.redis.client.hget(key, 'state')) !== 'queued') continue;
+    await broker.redis.client.hset(key, 'owner', workerId, 'state', 'running');
+  }
+  await holds.release('provider:primary');
+  await producer.promoteAll('primary', 'interactive');
+  const startedAtMs = performance.now();
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array(10).fill(200));
+  expect(performance.now() - startedAtMs).toBeLessThan(UNDER_WAY_WITHIN_MS);
+}, 60_000);
+
+test('what was billed: the calls that were made', async () => {
+  await booksClosed(broker);
+  expectLedgerEqualsBill(await ledgerRows(broker), vendors);
+});
+
+test('what happens to the next request: it is answered', async () => {
+  expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
+});

@@ -1,0 +1,182 @@
+// One worker: its connections, the pools of its providers, its signs of life. A process has one (workers/inference.ts); what
+// it is called tells it from all others.
+import { createBudgets } from '#src/accounts/budgets.ts';
+import type { Provider } from '#src/config/catalogue.ts';
+import { type Runtime, requireRedis } from '#src/config/runtime.ts';
+import { isDeadLetter } from '#src/contracts/dead-letter.ts';
+import { createFailure } from '#src/contracts/failure.ts';
+import { LANES } from '#src/contracts/job.ts';
+import type { RequestSpec } from '#src/contracts/request-record.ts';
+import { createBodySeal } from '#src/dead-letters/body-seal.ts';
+import { createBooks } from '#src/ledger/books.ts';
+import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
+import { createForecaster } from '#src/limits/forecaster.ts';
+import { createLimiter } from '#src/limits/limiter.ts';
+import { createLines } from '#src/limits/lines.ts';
+import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
+import { createQueueProducer } from '#src/queue/producer.ts';
+import { createPublisher } from '#src/reply/publisher.ts';
+import { createReplyLog } from '#src/reply/reply-log.ts';
+import { createRequestStore } from '#src/reply/request-store.ts';
+import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
+import { followRotation } from '#src/routing/rotation.ts';
+import { createKeyspace, type Keyspace } from '#src/storage/keyspace.ts';
+import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
+import { startRedisWatch } from '#src/storage/redis-watch.ts';
+import type { Logger } from '#src/telemetry/logger.ts';
+import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
+import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
+import { createAbandonedHandler } from './abandoned.ts';
+import { createActiveRequests } from './active-requests.ts';
+import { createBatchSlots } from './batch-slots.ts';
+import { listenForControl } from './control.ts';
+import type { InferenceContext } from './delivery.ts';
+import { createPermitDesk } from './permit-desk.ts';
+import { createJobProcessor } from './process-job.ts';
+import { startPulse } from './pulse.ts';
+import { createUpstream } from './upstream.ts';
+
+/** An unfinished request without a sign of life: longer than any deadline's rest plus two takeovers. */
+const RECORD_TTL_MARGIN_MS = 300_000;
+
+export interface Inference {
+  context: InferenceContext;
+  /** Of whatever would stand still first (workers/support/health-server.ts). */
+  signs: Record<string, () => number>;
+  /** Takes jobs from now on. */
+  work(): void;
+  /** Takes no more jobs; those that run have `graceMs` to end, then go back to their queues. */
+  drain(graceMs: number): Promise<void>;
+  /** After `drain`. */
+  close(): Promise<void>;
+}
+
+export interface InferenceOptions {
+  runtime: Runtime;
+  workerId: string;
+  providers: readonly Provider[];
+  logger: Logger;
+  metrics: WorkerMetrics;
+}
+
+export async function startInference(options: InferenceOptions): Promise<Inference> {
+  const { runtime, workerId, providers, logger, metrics } = options;
+  const { configuration } = runtime;
+  const redisTrouble = createTroubleLog(logger, 'Redis');
+  const onError = redisTrouble.note;
+  const address = requireRedis(runtime);
+  const keyspace = createKeyspace(configuration.redis.namespace);
+  const [redis, subscription] = await Promise.all([
+    connectRedis(address, 'consumer', onError),
+    connectRedis(address, 'subscriber', onError),
+  ]);
+
+  const watch = startRedisWatch({
+    redis,
+    keys: keyspace.probes(runtime.replyShards, [...runtime.catalogue.providers.keys()]),
+    onError,
+    onWell: redisTrouble.over,
+  });
+  const rotation = await followRotation({ redis, subscription, keyspace, onError });
+  const limiter = createLimiter(redis, keyspace);
+  const lines = createLines(redis, keyspace);
+  const active = createActiveRequests();
+  const { keepsBodies } = createBodySeal(configuration.dead_letters);
+  const needsBody = (spec: Pick<RequestSpec, 'inbox'>, outcome: string) => keepsBodies && isDeadLetter(spec, outcome);
+  const context: InferenceContext = {
+    workerId,
+    catalogue: runtime.catalogue,
+    store: createRequestStore(redis, keyspace),
+    liveness: createWorkerLiveness(redis, keyspace),
+    publisher: createPublisher(redis, keyspace, onError, needsBody),
+    replyLog: createReplyLog(redis, keyspace),
+    producer: createQueueProducer(redis, keyspace, onError),
+    limiter,
+    desk: createPermitDesk(limiter, onError),
+    lines,
+    forecaster: createForecaster(redis, keyspace, runtime.catalogue),
+    circuits: rotation.circuits,
+    holds: rotation.holds,
+    upstream: createUpstream(),
+    active,
+    books: createBooks({
+      ledger: createLedgerStream(redis, keyspace),
+      budgets: createBudgets(redis, keyspace, null),
+      lines,
+      onError,
+    }),
+    seenShards: new Set(Array.from({ length: runtime.replyShards }, (_, shard) => shard)),
+    openPermits: new Map(),
+    logger,
+    onTrouble: onError,
+    metrics,
+    settings: {
+      hasEventIds: configuration.server.stream_ids,
+      maxAnswerBytes: configuration.workers.max_answer_bytes,
+      holdBackTokens: configuration.server.hold_back_tokens,
+      recordTtlMs: configuration.server.deadline_ms + RECORD_TTL_MARGIN_MS,
+    },
+  };
+
+  await listenForControl(subscription, keyspace, runtime.replyShards, context, onError);
+  const pulse = await startPulse(context, onError);
+  let consumers: QueueConsumer[] = [];
+  return {
+    context,
+    signs: {
+      heartbeat: pulse.silentMs,
+      queues: () => Math.max(0, ...consumers.map((consumer) => consumer.silentMs())),
+    },
+    work() {
+      consumers = startPools(runtime, providers, context, redis, keyspace, onError);
+    },
+    async drain(graceMs) {
+      // Jobs are given back only when nothing fetches any more, or this process would fetch them again.
+      await Promise.all(consumers.map((consumer) => consumer.stopFetching()));
+      const handBack = setTimeout(
+        () => active.abortAll(createFailure('shutting_down', 'The worker is shutting down.')),
+        graceMs,
+      );
+      await Promise.all(consumers.map((consumer) => consumer.close()));
+      clearTimeout(handBack);
+    },
+    async close() {
+      rotation.stop();
+      watch.stop();
+      await pulse.stop();
+      await context.upstream.close();
+      await context.producer.close();
+      disconnectRedis(subscription);
+      disconnectRedis(redis);
+    },
+  };
+}
+
+function startPools(
+  runtime: Runtime,
+  providers: readonly Provider[],
+  context: InferenceContext,
+  redis: RedisClient,
+  keyspace: Keyspace,
+  onError: (error: Error) => void,
+): QueueConsumer[] {
+  const { workers } = runtime.configuration;
+  const process = createJobProcessor(context);
+  const batchSlots = createBatchSlots(workers.batch_slots);
+  return providers.flatMap((provider) =>
+    LANES.map((lane) =>
+      startQueueConsumer({
+        redis,
+        keyspace,
+        provider: provider.name,
+        lane,
+        get slots() {
+          return lane === 'batch' ? batchSlots.count : provider.slots;
+        },
+        process,
+        onAbandoned: createAbandonedHandler(context),
+        onError,
+      }),
+    ),
+  );
+}
