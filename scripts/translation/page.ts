@@ -21,7 +21,8 @@ answer the same way back ([architecture.md](architecture.md)).
 | – | the protocol cannot say it |
 
 What a client's protocol has and no other (an unknown field, \`store\`, \`container\`, \`safetySettings\`) is dropped and named.
-\`extra_body\` is merged into the vendor's body as it is.
+\`extra_body\` is merged over the request's members before anything is read: limits, budgets, prices and routing go by it. What the
+client's protocol does not know of it reaches the vendor as it is. It does not change \`model\`.
 
 Signatures of what a model thought or called (Anthropic \`signature\`, Gemini \`thoughtSignature\`, Responses
 \`encrypted_content\`) reach the client in the place that its own protocol has for them, marked with whose they are: the next

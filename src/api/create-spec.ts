@@ -1,14 +1,11 @@
 // The specification of an accepted request: everything that its workers and onlookers will ever know of it.
 import type { FastifyRequest } from 'fastify';
 import { type ApiKey, scopeOf } from '../accounts/api-key.ts';
+import { estimateTokens } from '../accounts/estimate-tokens.ts';
 import { createRequestId, createRequestIdIn } from '../contracts/ids.ts';
-import {
-  CONTRACT_VERSION,
-  MAX_ESTIMATED_TOKENS,
-  type RequestSpec,
-  type RouteWishes,
-} from '../contracts/request-record.ts';
+import { CONTRACT_VERSION, type RequestSpec, type RouteWishes } from '../contracts/request-record.ts';
 import type { RoutePlan } from '../contracts/route-plan.ts';
+import { effectiveRequest } from '../protocols/effective-request.ts';
 import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
 import { readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
 import type { ApiContext } from './context.ts';
@@ -50,7 +47,7 @@ export function createSpec({ context, client, key, facts, body, plan, request, w
   const acceptedAtMs = Date.now();
   const { server, storage } = context.configuration;
   const { idempotency, isAsync } = wish;
-  const defaultOutputTokens = (context.catalogue.findModel(facts.model)?.outputTokens ?? 0) * facts.choices;
+  const effective = effectiveRequest(body);
   return {
     version: CONTRACT_VERSION,
     requestId:
@@ -62,7 +59,7 @@ export function createSpec({ context, client, key, facts, body, plan, request, w
     budgetHold: null,
     protocol: client.name,
     model: facts.model,
-    lane: readLane(request.headers, body),
+    lane: readLane(request.headers, effective),
     isStream: facts.isStream,
     usageDelivery: facts.usageDelivery,
     forwardedHeaders: pickHeaders(request.headers, client.forwardedHeaders),
@@ -74,8 +71,7 @@ export function createSpec({ context, client, key, facts, body, plan, request, w
     inbox: context.instanceId,
     lifetime: isAsync ? 'nobody' : idempotency === null ? 'client' : 'resumable',
     retentionMs: idempotency === null ? storage.finished_ms : Math.max(storage.finished_ms, storage.idempotency_ms),
-    estimatedInputTokens: Math.min(facts.estimatedInputTokens, MAX_ESTIMATED_TOKENS),
-    estimatedOutputTokens: Math.min(facts.maxOutputTokens ?? defaultOutputTokens, MAX_ESTIMATED_TOKENS),
+    ...estimateTokens(context.catalogue, client, facts, plan, effective),
     ...(isAsync ? { isAnnounced: true } : {}),
   };
 }

@@ -15,6 +15,7 @@ import type {
   JsonObject,
   VendorCodec,
 } from './codec.ts';
+import { withoutEnvelope } from './effective-request.ts';
 import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from './protocol.ts';
 import type { SseEvent } from './sse-splitter.ts';
 import { tokensOfBytes } from './token-estimate.ts';
@@ -55,7 +56,7 @@ export function translateRequest(pair: TranslationPair, input: TranslateRequestI
     return createFailure('parameter_unsupported', message, { param });
   }
   return {
-    body: { ...encoded.body, ...request.extraBody },
+    body: { ...encoded.body, ...withoutEnvelope(request.extraBody ?? {}) },
     headers: encoded.headers ?? {},
     dropped: namesOfDropped(pair.client, encoded, Object.keys(request.unmapped)),
   };

@@ -1,11 +1,13 @@
 // One try of one line as an ordinary request: read by its protocol, planned, priced.
 import { type ApiKey, mayUseModel, scopeOf } from '#src/accounts/api-key.ts';
 import { estimateCharge } from '#src/accounts/estimate-charge.ts';
+import { estimateTokens } from '#src/accounts/estimate-tokens.ts';
 import type { Batch } from '#src/batches/batch.ts';
 import { lineRequestId } from '#src/contracts/batch.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
-import { CONTRACT_VERSION, MAX_ESTIMATED_TOKENS, type RequestSpec } from '#src/contracts/request-record.ts';
+import { CONTRACT_VERSION, type RequestSpec } from '#src/contracts/request-record.ts';
 import type { RoutePlan } from '#src/contracts/route-plan.ts';
+import { effectiveRequest } from '#src/protocols/effective-request.ts';
 import type { ClientProtocol, MemoryFacts, RequestFacts } from '#src/protocols/protocol.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { RunnableLine } from './line-runner.ts';
@@ -42,7 +44,7 @@ export function createLineRequest(
   }
   // The same line draws the same lot in every process: accepted again by another owner it goes to the same queue.
   const plan = context.plan(client.name, { ...facts, pinnedProvider: null }, createLots(line.number));
-  return isFailure(plan) ? plan : specOfLine(context, origin, facts, plan, line.number, tryNumber);
+  return isFailure(plan) ? plan : specOfLine(context, origin, facts, plan, line, tryNumber);
 }
 
 export function specOfLine(
@@ -50,12 +52,11 @@ export function specOfLine(
   origin: LineOrigin,
   facts: RequestFacts,
   plan: RoutePlan,
-  number: number,
+  { number, value }: Pick<RunnableLine, 'number' | 'value'>,
   tryNumber: number,
 ): RequestSpec {
   const { batch, key, client } = origin;
   const acceptedAtMs = Date.now();
-  const defaultOutputTokens = (context.catalogue.findModel(facts.model)?.outputTokens ?? 0) * facts.choices;
   return {
     version: CONTRACT_VERSION,
     requestId: requestIdOf(origin, number, tryNumber),
@@ -75,8 +76,7 @@ export function specOfLine(
     inbox: context.instanceId,
     lifetime: 'nobody',
     retentionMs: Math.max(0, batch.expiresAtMs - acceptedAtMs) + RETENTION_AFTER_DEADLINE_MS,
-    estimatedInputTokens: Math.min(facts.estimatedInputTokens, MAX_ESTIMATED_TOKENS),
-    estimatedOutputTokens: Math.min(facts.maxOutputTokens ?? defaultOutputTokens, MAX_ESTIMATED_TOKENS),
+    ...estimateTokens(context.catalogue, client, facts, plan, effectiveRequest(value)),
   };
 }
 

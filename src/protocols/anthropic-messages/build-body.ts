@@ -1,6 +1,7 @@
 // The vendor's face of Anthropic Messages, outgoing: the client's bytes with the fewest possible changes.
+import { extraMembers } from '../effective-request.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
-import { editObject, isObjectBytes, memberBytes, memberEntries } from '../json-object.ts';
+import { editObject, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
 import { removeForeignThoughts } from './foreign-thoughts.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
@@ -11,9 +12,7 @@ import { BROKER_MEMBERS } from './read-request.ts';
  * Nothing else changes, not even a space.
  */
 export function buildMessagesBody(input: PassThroughInput): Buffer {
-  // `extra_body` is an SDK habit: Python sends its members merged, others send the object as it is.
-  const extra = memberBytes(input.body, 'extra_body');
-  const set = new Map<string, string | Buffer>(isObjectBytes(extra) ? memberEntries(extra) : []);
+  const set = extraMembers(input.body);
   set.set('model', JSON.stringify(input.upstreamModel));
   const body = mayHoldForeignSignature(input.body) ? withoutForeignThoughts(input.body) : input.body;
   return editObject(body, { set, remove: BROKER_MEMBERS });

@@ -8,6 +8,7 @@ import type {
   Turn,
 } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { mergeExtras } from '../effective-request.ts';
 import { BlockDecoder } from './decode-blocks.ts';
 import { decodeTools } from './decode-tools.ts';
 import { Decoding } from './decoding.ts';
@@ -23,10 +24,14 @@ const DECODED = new Set<string>([
   ).split(' '),
 ]);
 
-export function decodeMessagesRequest(body: JsonObject): InferenceRequest | Failure {
+export function decodeMessagesRequest(sent: JsonObject): InferenceRequest | Failure {
+  const { body, extraKeys } = mergeExtras(sent);
   const decoding = new Decoding();
+  const extraBody: JsonObject = {};
   for (const [name, value] of Object.entries(body)) {
-    if (!DECODED.has(name) && value !== null) decoding.unmapped[name] = value;
+    if (DECODED.has(name) || value === null) continue;
+    if (extraKeys.has(name)) extraBody[name] = value;
+    else decoding.unmapped[name] = value;
   }
   const request: InferenceRequest = {
     turns: decodeTurns(body, decoding),
@@ -39,7 +44,7 @@ export function decodeMessagesRequest(body: JsonObject): InferenceRequest | Fail
       reasoning: decodeReasoning(asObject(body.thinking), asObject(body.output_config), decoding),
       endUser: asText(asObject(body.metadata)?.user_id) || undefined,
       serviceTier: decodeServiceTier(body.service_tier),
-      extraBody: asObject(body.extra_body) ?? undefined,
+      extraBody: Object.keys(extraBody).length === 0 ? undefined : extraBody,
     }),
     unmapped: decoding.unmapped,
   };

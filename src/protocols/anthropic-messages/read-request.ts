@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { createFailure, type Failure, isFailure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../codec.ts';
+import { effectiveRequest, outputBound } from '../effective-request.ts';
 import type { ProviderPreferences, RequestFacts } from '../protocol.ts';
 import { estimateInputTokens } from './estimate.ts';
 
@@ -31,7 +32,7 @@ export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 export function readMessagesRequest(body: unknown): RequestFacts | Failure {
   const request = check(messagesRequest, body);
   if (isFailure(request)) return request;
-  return { ...factsOf(request), isStream: request.stream === true, maxOutputTokens: request.max_tokens };
+  return { ...factsOf(request), isStream: request.stream === true, maxOutputTokens: outputBound(request) };
 }
 
 export function readCountRequest(body: unknown): RequestFacts | Failure {
@@ -39,7 +40,8 @@ export function readCountRequest(body: unknown): RequestFacts | Failure {
   return isFailure(request) ? request : { ...factsOf(request), usageDelivery: 'none' };
 }
 
-function check<T extends object>(schema: z.ZodType<T>, body: unknown): T | Failure {
+function check<T extends object>(schema: z.ZodType<T>, sent: unknown): T | Failure {
+  const body = effectiveRequest(sent);
   const parsed = schema.safeParse(body);
   return parsed.success ? parsed.data : describeIssue(parsed.error.issues[0]!, body);
 }

@@ -1,6 +1,7 @@
 // The vendor's face of generateContent, outgoing: the client's bytes with the fewest possible changes.
+import { extraMembers } from '../effective-request.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
-import { editObject, isObjectBytes, memberBytes, memberEntries } from '../json-object.ts';
+import { editObject, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
 import { removeForeignSignatures } from './foreign-parts.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
@@ -10,8 +11,7 @@ import { BROKER_MEMBERS } from './read-request.ts';
  * the path; one in the body would be the client's name for it.
  */
 export function buildGeminiBody(input: PassThroughInput): Buffer {
-  const extra = memberBytes(input.body, 'extra_body');
-  const set = new Map<string, string | Buffer>(isObjectBytes(extra) ? memberEntries(extra) : []);
+  const set = extraMembers(input.body);
   if (mayHoldForeignSignature(input.body) && !set.has('contents')) {
     const contents = memberBytes(input.body, 'contents');
     if (contents !== null)

@@ -2,6 +2,7 @@
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { InferenceRequest } from '../../contracts/inference-request.ts';
 import type { JsonObject, RequestField } from '../codec.ts';
+import { type Extras, mergeExtras } from '../effective-request.ts';
 import { decodeTurns } from './decode-contents.ts';
 import { decodeGenerationConfig } from './decode-generation-config.ts';
 import { decodeToolChoice, decodeTools } from './decode-tools.ts';
@@ -22,7 +23,7 @@ export function decodeGeminiRequest(body: JsonObject): InferenceRequest | Failur
   try {
     const bound = BOUND.find((name) => field(body, name) !== undefined);
     if (bound !== undefined) throw new UnsupportedError(bound);
-    return decode(body);
+    return decode(mergeExtras(body));
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
     const { param } = error;
@@ -31,7 +32,8 @@ export function decodeGeminiRequest(body: JsonObject): InferenceRequest | Failur
   }
 }
 
-function decode(body: JsonObject): InferenceRequest {
+function decode({ body, extraKeys }: Extras): InferenceRequest {
+  const extraBody = Object.fromEntries(Object.entries(body).filter(([name]) => extraKeys.has(name) && !isKnown(name)));
   const config = decodeGenerationConfig(asObject(field(body, 'generationConfig')));
   const tools = decodeTools(body);
   return {
@@ -41,18 +43,22 @@ function decode(body: JsonObject): InferenceRequest {
     ...defined({
       toolChoice: decodeToolChoice(body),
       serviceTier: decodeServiceTier(asText(field(body, 'serviceTier'))),
-      extraBody: asObject(body.extra_body) ?? undefined,
+      extraBody: Object.keys(extraBody).length === 0 ? undefined : extraBody,
     }),
-    unmapped: { ...config.unmapped, ...tools.unmapped, ...unmappedOf(body) },
+    unmapped: { ...config.unmapped, ...tools.unmapped, ...unmappedOf(body, extraKeys) },
   };
 }
 
-function unmappedOf(body: JsonObject): Record<string, unknown> {
+function isKnown(name: string): boolean {
+  return KNOWN.has(name) || KNOWN.has(camelCase(name)) || camelCase(name) === 'toolConfig';
+}
+
+function unmappedOf(body: JsonObject, extraKeys: ReadonlySet<string>): Record<string, unknown> {
   const unmapped: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(body)) {
     const name = camelCase(key);
     if (name === 'toolConfig') Object.assign(unmapped, unmappedToolConfig(asObject(value)));
-    else if (!KNOWN.has(key) && !KNOWN.has(name)) unmapped[name] = value;
+    else if (!isKnown(key) && !extraKeys.has(key)) unmapped[name] = value;
   }
   return unmapped;
 }

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../codec.ts';
+import { effectiveRequest, outputBound } from '../effective-request.ts';
 import type { RequestFacts, RequestTarget } from '../protocol.ts';
 import { estimateInputTokens } from './estimate.ts';
 import { readMethodPath } from './method-path.ts';
@@ -29,12 +30,11 @@ export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 export function readGeminiRequest(body: unknown, target: RequestTarget): RequestFacts | Failure {
   const path = readMethodPath(target);
   if (path === null) return createFailure('route_not_found', `Unknown method: ${target.path}.`);
-  const request = asObject(body);
+  const request = asObject(effectiveRequest(body));
   if (request === null) return createFailure('request_invalid', 'The request body must be a JSON object.');
   const parsed = geminiRequest.safeParse(inCamelCase(request));
   if (!parsed.success) return describeIssue(parsed.error.issues[0]!, request);
   const { generationConfig, models, provider } = parsed.data;
-  const perCandidate = generationConfig?.maxOutputTokens ?? null;
   const choices = generationConfig?.candidateCount ?? 1;
   const { order, only, ignore, allow_fallbacks: allowFallbacks } = provider ?? {};
   return {
@@ -42,7 +42,7 @@ export function readGeminiRequest(body: unknown, target: RequestTarget): Request
     isStream: path.method === 'streamGenerateContent',
     usageDelivery: 'own-event',
     estimatedInputTokens: estimateInputTokens(request),
-    maxOutputTokens: perCandidate === null ? null : perCandidate * choices,
+    maxOutputTokens: outputBound(request),
     choices,
     alternativeModels: models ?? [],
     preferences: {

@@ -1,6 +1,7 @@
 // The vendor's face of OpenAI Chat Completions, outgoing: the client's bytes with the fewest possible changes.
+import { extraMembers } from '../effective-request.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
-import { editObject, isObjectBytes, memberBytes, memberEntries } from '../json-object.ts';
+import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
 import { traitsOf } from './models.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
@@ -15,14 +16,16 @@ const ASK_FOR_USAGE = { set: new Map([['include_usage', 'true']]) };
  * holds signatures that the broker wrapped for other vendors.
  */
 export function buildChatBody(input: PassThroughInput): Buffer {
-  // `extra_body` is an SDK habit: Python sends its members merged, others send the object as it is.
-  const extra = memberBytes(input.body, 'extra_body');
-  const set = new Map<string, string | Buffer>(isObjectBytes(extra) ? memberEntries(extra) : []);
+  const set = extraMembers(input.body);
   set.set('model', JSON.stringify(input.upstreamModel));
   if (input.isStream && input.canReportStreamUsage) {
-    const options = memberBytes(input.body, 'stream_options');
+    const options = asBuffer(set.get('stream_options')) ?? memberBytes(input.body, 'stream_options');
     set.set('stream_options', editObject(isObjectBytes(options) ? options : EMPTY_OBJECT, ASK_FOR_USAGE));
   }
   const body = editObject(input.body, { set, remove: BROKER_MEMBERS });
   return mayHoldForeignSignature(body) ? stripForeignSignatures(body, traitsOf(input.upstreamModel).isGemini) : body;
+}
+
+function asBuffer(bytes: string | Buffer | undefined): Buffer | null {
+  return bytes === undefined ? null : Buffer.from(bytes);
 }

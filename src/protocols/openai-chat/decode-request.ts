@@ -2,8 +2,9 @@
 import type { Failure } from '../../contracts/failure.ts';
 import type { InferenceRequest, OutputFormat, Sampling } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { type Extras, mergeExtras } from '../effective-request.ts';
 import { orFailure } from '../openai/parse-member.ts';
-import { decodeImageConfig, type Extras, mergeExtras, unmappedOfGoogle } from './decode-extras.ts';
+import { decodeImageConfig, unmappedOfGoogle } from './decode-extras.ts';
 import { decodeMessages } from './decode-messages.ts';
 import { decodeReasoning } from './decode-reasoning.ts';
 import { decodeToolChoice, decodeTools } from './decode-tools.ts';
@@ -20,7 +21,10 @@ import {
 } from './request-fields.ts';
 
 export function decodeChatRequest(body: JsonObject): InferenceRequest | Failure {
-  return orFailure(() => decode(mergeExtras(body)));
+  return orFailure(() => {
+    optionalObject(body.extra_body, 'extra_body');
+    return decode(mergeExtras(body));
+  });
 }
 
 function decode({ body, extraKeys }: Extras): InferenceRequest {

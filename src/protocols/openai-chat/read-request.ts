@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { UsageDelivery } from '../codec.ts';
+import { effectiveRequest, outputBound } from '../effective-request.ts';
 import type { RequestFacts, RequestTarget } from '../protocol.ts';
 import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '../token-estimate.ts';
 
@@ -36,17 +37,17 @@ const chatRequest = z.looseObject({
 /** Body members that are the broker's own and never reach a vendor. */
 export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 
-export function readChatRequest(body: unknown, target: RequestTarget): RequestFacts | Failure {
+export function readChatRequest(sent: unknown, target: RequestTarget): RequestFacts | Failure {
+  const body = effectiveRequest(sent);
   const parsed = chatRequest.safeParse(body);
   if (!parsed.success) return describeIssue(parsed.error.issues[0]!, body);
   const request = parsed.data;
-  const perChoice = request.max_completion_tokens ?? request.max_tokens ?? null;
   return {
     ...readRouting(request),
     ...readStreaming(request, target),
     estimatedInputTokens:
       estimateMessages(request.messages) + estimateJson(body, 'tools') + estimateJson(body, 'functions'),
-    maxOutputTokens: perChoice === null ? null : perChoice * (request.n ?? 1),
+    maxOutputTokens: outputBound(request),
     choices: request.n ?? 1,
   };
 }

@@ -2,8 +2,8 @@
 import type { Failure } from '../../contracts/failure.ts';
 import type { InferenceRequest, Sampling } from '../../contracts/inference-request.ts';
 import type { JsonObject, RequestField } from '../codec.ts';
+import { mergeExtras } from '../effective-request.ts';
 import { orFailure } from '../openai/parse-member.ts';
-import { mergeExtras } from '../openai-chat/decode-extras.ts';
 import { decodeStop } from '../openai-chat/decode-request.ts';
 import {
   defined,

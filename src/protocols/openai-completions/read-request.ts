@@ -1,6 +1,7 @@
 // What the broker uses of a request of the older completions (npm openai 7.55.0, resources/completions).
 import { z } from 'zod';
 import type { Failure } from '../../contracts/failure.ts';
+import { effectiveRequest, outputBound } from '../effective-request.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
 import { readRouting, readStreaming, routingMembers, streamMembers } from '../openai-chat/read-request.ts';
 import type { RequestFacts, RequestTarget } from '../protocol.ts';
@@ -28,14 +29,14 @@ type Prompt = z.infer<typeof completionsRequest>['prompt'];
 
 export function readCompletionsRequest(body: unknown, target: RequestTarget): RequestFacts | Failure {
   return orFailure(() => {
-    const request = parseMember(completionsRequest, body);
+    const request = parseMember(completionsRequest, effectiveRequest(body));
     const answers = (request.n ?? 1) * countPrompts(request.prompt);
     const tried = Math.max(request.n ?? 1, request.best_of ?? 1) * countPrompts(request.prompt);
     return {
       ...readRouting(request),
       ...readStreaming(request, target),
       estimatedInputTokens: TOKENS_PER_MESSAGE + tokensOfPrompt(request.prompt),
-      maxOutputTokens: (request.max_tokens ?? DEFAULT_MAX_TOKENS) * tried,
+      maxOutputTokens: Math.max((request.max_tokens ?? DEFAULT_MAX_TOKENS) * tried, outputBound(request) ?? 0),
       choices: answers,
     };
   });

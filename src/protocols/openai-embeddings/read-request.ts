@@ -1,6 +1,7 @@
 // What the broker uses of an embeddings request (npm openai 7.55.0, resources/embeddings).
 import { z } from 'zod';
 import type { Failure } from '../../contracts/failure.ts';
+import { effectiveRequest } from '../effective-request.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
 import { readRouting, routingMembers } from '../openai-chat/read-request.ts';
 import type { RequestFacts } from '../protocol.ts';
@@ -21,7 +22,7 @@ type Input = z.infer<typeof embeddingsRequest>['input'];
 /** Never streamed and without output: all that is billed is what goes in. */
 export function readEmbeddingsRequest(body: unknown): RequestFacts | Failure {
   return orFailure(() => {
-    const request = parseMember(embeddingsRequest, body);
+    const request = parseMember(embeddingsRequest, effectiveRequest(body));
     return {
       ...readRouting(request),
       isStream: false,

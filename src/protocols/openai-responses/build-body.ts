@@ -1,6 +1,7 @@
 // The vendor's face of the Responses API, outgoing: the client's bytes with the fewest possible changes.
+import { extraMembers } from '../effective-request.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
-import { editObject, isObjectBytes, memberBytes, memberEntries } from '../json-object.ts';
+import { editObject, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
 import { isObject } from './loose-json.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
@@ -11,8 +12,7 @@ import { readEncryptedContent, UNSIGNED } from './signature-carrier.ts';
  * members of the same name). Nothing else changes, not even a space: usage is in the last event of every stream.
  */
 export function buildResponsesBody(input: PassThroughInput): Buffer {
-  const extra = memberBytes(input.body, 'extra_body');
-  const set = new Map<string, string | Buffer>(isObjectBytes(extra) ? memberEntries(extra) : []);
+  const set = extraMembers(input.body);
   set.set('model', JSON.stringify(input.upstreamModel));
   const cleaned = mayHoldForeignSignature(input.body) ? withoutForeignReasoning(input.body) : null;
   if (cleaned !== null && !set.has('input')) set.set('input', cleaned);

@@ -3,6 +3,7 @@
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 import type { InferenceRequest, OutputFormat, ReasoningRequest } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { type Extras, mergeExtras } from '../effective-request.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
 import { decodeInput } from './decode-input.ts';
 import { decodeToolChoice, decodeTools } from './decode-tools.ts';
@@ -12,11 +13,14 @@ import { findUnmapped } from './unmapped.ts';
 
 /** Never throws for what `readResponsesRequest` has accepted. */
 export function decodeResponsesRequest(body: JsonObject): InferenceRequest | Failure {
-  return orFailure(() => decode(body));
+  return orFailure(() => decode(mergeExtras(body)));
 }
 
-function decode(body: JsonObject): InferenceRequest {
+function decode({ body, extraKeys }: Extras): InferenceRequest {
   refuseStoredParts(body);
+  const unmapped = Object.entries(findUnmapped(body));
+  const extraBody = Object.fromEntries(unmapped.filter(([name]) => extraKeys.has(name)));
+  const notExtra = Object.fromEntries(unmapped.filter(([name]) => !extraKeys.has(name)));
   const settings = parseMember(settingsSchema, body);
   const { turns, passedOver } = decodeInput(settings.input ?? '');
   const { tools, webSearch } = decodeTools(settings.tools ?? []);
@@ -25,7 +29,7 @@ function decode(body: JsonObject): InferenceRequest {
     turns,
     tools,
     sampling: present({ temperature: settings.temperature, topP: settings.top_p }),
-    unmapped: { ...findUnmapped(body), ...passedOver },
+    unmapped: { ...notExtra, ...passedOver },
     ...present({
       toolChoice: decodeToolChoice(settings.tool_choice ?? null),
       allowsParallelToolCalls: settings.parallel_tool_calls,
@@ -38,7 +42,7 @@ function decode(body: JsonObject): InferenceRequest {
       verbosity: settings.text?.verbosity,
       logProbabilities: decodeLogProbabilities(settings),
       webSearch,
-      extraBody: settings.extra_body,
+      extraBody: Object.keys(extraBody).length === 0 ? undefined : extraBody,
     }),
   };
 }

@@ -2,6 +2,7 @@
 // known or not, is the vendor's business.
 import { z } from 'zod';
 import type { Failure } from '../../contracts/failure.ts';
+import { effectiveRequest, outputBound } from '../effective-request.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
 import type { RequestFacts } from '../protocol.ts';
 import { estimateInput } from './estimate-input.ts';
@@ -32,9 +33,10 @@ export function readResponsesRequest(body: unknown): RequestFacts | Failure {
   return orFailure(() => readFacts(body));
 }
 
-function readFacts(body: unknown): RequestFacts {
-  const request = parseMember(responsesRequest, body);
-  const memory = readMemory(request);
+function readFacts(sent: unknown): RequestFacts {
+  const request = parseMember(responsesRequest, effectiveRequest(sent));
+  // What `extra_body` says of memory is the vendor's: the broker keeps its own by the request's members.
+  const memory = readMemory(parseMember(z.looseObject({}), sent));
   // A stored prompt brings its own input, a conversation has some.
   if (!request.prompt && memory.conversationId === null) parseMember(inputSchema, request.input, ['input']);
   const { order, only, ignore, allow_fallbacks: allowFallbacks } = request.provider ?? {};
@@ -43,7 +45,7 @@ function readFacts(body: unknown): RequestFacts {
     isStream: request.stream === true,
     usageDelivery: 'own-event',
     estimatedInputTokens: estimateInput(request),
-    maxOutputTokens: request.max_output_tokens ?? null,
+    maxOutputTokens: outputBound(request),
     choices: 1,
     alternativeModels: request.models ?? [],
     preferences: {

@@ -67,7 +67,7 @@ export function nativeSpec(
   if (isFailure(facts)) return facts;
   const { deployment, provider, upstreamModel } = chunk;
   const plan = { steps: [{ deployment, provider, upstreamModel, model: facts.model }] };
-  return { ...specOfLine(context, origin, facts, plan, line.number, NATIVE_TRY), acceptedAtMs: chunk.createdAtMs };
+  return { ...specOfLine(context, origin, facts, plan, line, NATIVE_TRY), acceptedAtMs: chunk.createdAtMs };
 }
 
 /** The vendor's request, and the way back of its answer. */

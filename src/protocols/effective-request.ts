@@ -1,0 +1,104 @@
+// The request that a vendor gets: `extra_body` over the members of the same name. Everything that reads a request reads
+// this one, so that what is reserved, limited, priced and routed by is what is sent.
+//
+// `extra_body` is an SDK habit: Python's sends its members merged into the body, others send the object as it is.
+import type { JsonObject } from './codec.ts';
+import { isObjectBytes, memberBytes, memberEntries } from './json-object.ts';
+
+/**
+ * The model is routed by, and what it costs and who may use it hang on it: `extra_body` does not change it. The broker's
+ * own members are read from there too, and reach no vendor.
+ */
+const ROUTED_BY = 'model';
+const NEVER_SENT = [ROUTED_BY, 'models', 'provider', 'extra_body'];
+
+export interface Extras {
+  body: JsonObject;
+  /** Members that came from `extra_body`: those that nobody knows are the vendor's business. */
+  extraKeys: ReadonlySet<string>;
+}
+
+/** What is no object in the place of `extra_body` is left to the protocol's own check. */
+export function mergeExtras(body: JsonObject): Extras {
+  const extra = body.extra_body;
+  if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) return { body, extraKeys: NO_KEYS };
+  const { [ROUTED_BY]: _, extra_body: __, ...members } = extra as JsonObject;
+  return { body: { ...body, ...members }, extraKeys: new Set(Object.keys(members)) };
+}
+
+const NO_KEYS: ReadonlySet<string> = new Set();
+
+/** The same for any parsed body; what is no object stays as it is. */
+export function effectiveRequest(body: unknown): unknown {
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
+  return isObject ? mergeExtras(body as JsonObject).body : body;
+}
+
+/** Members of `extra_body` in their bytes, to be set over those of the body. */
+export function extraMembers(body: Buffer): Map<string, string | Buffer> {
+  const extra = memberBytes(body, 'extra_body');
+  const members = new Map<string, string | Buffer>(isObjectBytes(extra) ? memberEntries(extra) : []);
+  for (const name of NEVER_SENT) members.delete(name);
+  return members;
+}
+
+/** What decides how an answer is sent and by whom: never taken from `extra_body` into another protocol's request. */
+const ENVELOPE = [...NEVER_SENT, 'stream', 'stream_options'];
+
+export function withoutEnvelope(extra: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(extra).filter(([name]) => !ENVELOPE.includes(name)));
+}
+
+/** Names of the longest answer and of the number of answers, in every protocol that a body may be sent in. */
+const LENGTHS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens', 'maxOutputTokens'];
+const ANSWERS = ['n', 'best_of', 'candidateCount', 'candidate_count'];
+const CONTAINERS = ['generationConfig', 'generation_config'];
+
+/**
+ * The most output that a request may come to, over all its answers; null where it sets no bound. Members that another
+ * protocol knows count too: they reach its vendors as they are, and of two names for one thing either may be heeded.
+ */
+export function outputBound(body: JsonObject): number | null {
+  const parts = [body, ...CONTAINERS.map((name) => body[name])].filter(isRecord);
+  const lengths = parts.flatMap((part) => numbersIn(part, LENGTHS));
+  const answers = parts.flatMap((part) => numbersIn(part, ANSWERS));
+  return lengths.length === 0 ? null : Math.max(...lengths) * Math.max(1, ...answers);
+}
+
+/** Places of a number of tokens to think, and of an effort, in every protocol. */
+const BUDGETS = [
+  ['thinking', 'budget_tokens'],
+  ['reasoning', 'max_tokens'],
+  ['google', 'thinking_config', 'thinking_budget'],
+  ['generationConfig', 'thinkingConfig', 'thinkingBudget'],
+  ['generation_config', 'thinking_config', 'thinking_budget'],
+];
+const EFFORTS = [
+  ['reasoning_effort'],
+  ['reasoning', 'effort'],
+  ['generationConfig', 'thinkingConfig', 'thinkingLevel'],
+];
+/** The least that an Anthropic model can be told to think. */
+const LEAST_BUDGET = 1_024;
+
+/**
+ * What thinking may add to the longest answer at a vendor whose models think by a budget below `max_tokens`: a request of
+ * another protocol that asks for less is given room for both (anthropic-messages/encode-thinking.ts).
+ */
+export function thinkingAllowance(body: JsonObject): number {
+  const budget = Math.max(0, ...BUDGETS.map((path) => Number(valueAt(body, path)) || 0));
+  const hasEffort = EFFORTS.some((path) => ![undefined, null, 'none'].includes(valueAt(body, path) as null));
+  return budget > 0 || hasEffort ? Math.max(LEAST_BUDGET, budget) : 0;
+}
+
+function valueAt(body: JsonObject, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (isRecord(value) ? value[name] : undefined), body);
+}
+
+function numbersIn(part: JsonObject, names: readonly string[]): number[] {
+  return names.map((name) => part[name]).filter((value) => typeof value === 'number' && value >= 0) as number[];
+}
+
+function isRecord(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
