@@ -45,7 +45,12 @@ function readUsage(body: Buffer): Numbers {
   }
 }
 
-const count = (value: unknown): number => (typeof value === 'number' && value > 0 ? value : 0);
+/** Of one line: more is no count and no cost but a fault, and would keep the batch's row from being written at all. */
+const MAX_TOKENS = 1e9;
+const MAX_COST_USD = 1e6;
+
+const count = (value: unknown): number =>
+  Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MAX_TOKENS ? (value as number) : 0;
 
 /** Chat and embeddings say `prompt_tokens`, Responses and Messages `input_tokens`; Messages leaves its cache out of it. */
 function addUsage(totals: LineTotals, usage: Numbers): void {
@@ -58,5 +63,6 @@ function addUsage(totals: LineTotals, usage: Numbers): void {
   totals.cachedInputTokens += count(inputDetails?.cached_tokens) + cacheRead;
   totals.outputTokens += count(usage.completion_tokens ?? usage.output_tokens);
   totals.reasoningTokens += count(outputDetails?.reasoning_tokens);
-  if (typeof usage.cost === 'number' && usage.cost > 0) totals.costPicoUsd += parseUsd(String(usage.cost));
+  const { cost } = usage;
+  if (typeof cost === 'number' && cost > 0 && cost <= MAX_COST_USD) totals.costPicoUsd += parseUsd(String(cost));
 }

@@ -1,9 +1,10 @@
 // Turns events into deliveries: one for each endpoint that wants the event. Reads only what has been committed, in one
 // transaction with what it writes: an event becomes its deliveries exactly once, also when several processes are at it.
-import type { Selectable, Transaction } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import { createSortableId } from '../contracts/ids.ts';
 import type { EventsOutboxTable } from '../storage/batch-tables.ts';
 import { asNumber, type Database } from '../storage/database.ts';
+import { isRowRefused } from '../storage/refused-rows.ts';
 import type { Tables } from '../storage/tables.ts';
 import { type WebhookEndpoint, wantsEvent } from './endpoint.ts';
 
@@ -14,19 +15,38 @@ const EVENTS_AT_ONCE = 100;
 const ROWS_AT_ONCE = 500;
 
 /**
- * How many events were taken, at most 100; call again while it is not 0.
+ * How many events were taken, at most 100; call again while it is not 0. An event that cannot become deliveries is told of
+ * and left out: the others do not wait for it.
  * @param endpoints those that receive
  */
 export async function fanOut(
   database: Database,
   endpoints: () => Promise<readonly WebhookEndpoint[]>,
+  onRefused: (error: Error) => void,
 ): Promise<number> {
   // Without this look, an idle SQLite would be locked for writing once a second.
   if (!(await hasWaitingEvents(database))) return 0;
   // Read before the transaction: SQLite has one connection. An endpoint that is gone by then is found out on sending.
   const receivers = (await endpoints()).filter(({ disabledAtMs }) => disabledAtMs === null);
+  for (let limit = EVENTS_AT_ONCE; ; limit = limit >> 1) {
+    try {
+      return await fanOutOldest(database, receivers, limit);
+    } catch (error) {
+      if (!isEventAtFault(error)) throw error;
+      if (limit > 1) continue;
+      onRefused(error as Error);
+      return (await takeEvents(database, 1)).length;
+    }
+  }
+}
+
+function isEventAtFault(error: unknown): boolean {
+  return isRowRefused(error) || error instanceof SyntaxError || error instanceof TypeError;
+}
+
+function fanOutOldest(database: Database, receivers: readonly WebhookEndpoint[], limit: number): Promise<number> {
   return database.transaction().execute(async (transaction) => {
-    const events = await takeEvents(transaction);
+    const events = await takeEvents(transaction, limit);
     const rows = events.flatMap((event) => deliveriesOf(event, receivers));
     for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
       await transaction
@@ -45,7 +65,7 @@ async function hasWaitingEvents(database: Database): Promise<boolean> {
 }
 
 /** The update is also the lock: another process waits for its end and then finds them taken. */
-function takeEvents(transaction: Transaction<Tables>): Promise<Event[]> {
+function takeEvents(transaction: Kysely<Tables>, limit: number): Promise<Event[]> {
   return transaction
     .updateTable('events_outbox')
     .set({ fanned_out_at_ms: Date.now() })
@@ -56,7 +76,7 @@ function takeEvents(transaction: Transaction<Tables>): Promise<Event[]> {
         .select('id')
         .where('fanned_out_at_ms', 'is', null)
         .orderBy('created_at_ms')
-        .limit(EVENTS_AT_ONCE),
+        .limit(limit),
     )
     .returningAll()
     .execute();

@@ -39,7 +39,10 @@ export async function startWebhooks(host: WebhookHost): Promise<Dispatcher> {
   const sender = createWebhookSender({ timeoutMs: settings.timeout_ms, guard });
   const dispatcher = startDispatcher({
     owner,
-    fanOut: () => fanOut(database, endpoints.list),
+    fanOut: () =>
+      fanOut(database, endpoints.list, (error) =>
+        logger.error({ err: error }, 'an event cannot be delivered: left out'),
+      ),
     endpoints,
     deliveries: createDeliveryStore(database),
     sender,

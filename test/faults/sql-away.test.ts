@@ -1,12 +1,13 @@
 // PostgreSQL dies and comes back. Answers go on; what they cost waits in Redis and is written down to the last entry.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, openEntries } from '#test/support/ledger.ts';
 import { mapConcurrently } from '#test/support/map-concurrently.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
 
 const REQUESTS = 60;
 const postgres = await startTestPostgres();
@@ -16,6 +17,9 @@ let broker: TestBroker;
 let answers: Answer[];
 let stranger: Answer;
 let waitingEntries: number;
+let readiness: { status: number; json: unknown };
+let kept: { created: string; stored: Asked; background: Asked; next: Asked; unknown: Asked };
+let wrongWhileAway: string;
 
 beforeAll(async () => {
   if (postgres === null) return;
@@ -34,8 +38,42 @@ beforeAll(async () => {
   );
   stranger = await ask(broker.url, { key: 'sk-never-seen-before', prompt: 'Who am I?' });
   waitingEntries = await openEntries(broker);
+  readiness = await call('/readyz');
+  kept = await keepResponses();
+  wrongWhileAway = broker.workers.map((worker) => worker.log()).join('');
   await postgres.restart();
 }, 60_000);
+interface Asked {
+  status: number;
+  json: { id?: string; status?: string };
+}
+
+async function call(path: string, body?: object): Promise<Asked> {
+  const answer = await fetch(`${broker.url}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, json: (await answer.json()) as Asked['json'] };
+}
+
+/** Responses made, read and followed while SQL is away. */
+async function keepResponses() {
+  const create = (more: object) => call('/v1/responses', { model: 'solo', input: 'Keep me.', ...more });
+  const created = (await create({})).json.id!;
+  const background = (await create({ background: true })).json.id!;
+  return {
+    created,
+    stored: await call(`/v1/responses/${created}`),
+    background: await waitFor('the background response', async () => {
+      const asked = await call(`/v1/responses/${background}`);
+      return asked.json.status === 'completed' || asked.status !== 200 ? asked : null;
+    }),
+    next: await create({ previous_response_id: created }),
+    unknown: await call('/v1/responses/resp_unknown'),
+  };
+}
+
 afterAll(async () => {
   await broker?.stop();
   await vendors?.close();
@@ -51,6 +89,31 @@ test.skipIf(postgres === null)('what the clients received: what they would have 
   }
 });
 
+// Symptom: every API process was unready at once though it answered, and responses in Redis could not be read. Cause: a probe of
+// SQL counted as readiness, and SQL was asked first. Fix: SQL that is away is named; what stands in Redis is read there.
+test.skipIf(postgres === null)('requests can be taken, and what is missing is named', () => {
+  expect(readiness).toMatchObject({
+    status: 200,
+    json: { status: 'ready', checks: { database: false, redis: true }, degraded: ['database'] },
+  });
+});
+
+test.skipIf(postgres === null)(
+  'responses are read, polled and followed from Redis; others are not called missing',
+  () => {
+    expect(kept.stored).toMatchObject({ status: 200, json: { id: kept.created, status: 'completed' } });
+    expect(kept.background).toMatchObject({ status: 200, json: { status: 'completed' } });
+    expect(kept.next.status).toBe(200);
+    expect(kept.unknown.status).toBe(503);
+  },
+);
+
+test.skipIf(postgres === null)('the log says it a few times, not at every try', () => {
+  const lines = wrongWhileAway.split('\n').filter((line) => line.includes('entries wait'));
+  expect(lines.length).toBeGreaterThan(0);
+  expect(lines.length).toBeLessThan(10);
+});
+
 test.skipIf(postgres === null)('a key that cannot be looked up is not called wrong', () => {
   expect(stranger.status).toBe(503);
   expect(stranger.headers).toHaveProperty('retry-after');
@@ -63,11 +126,11 @@ test.skipIf(postgres === null)(
     expect(waitingEntries).toBeGreaterThanOrEqual(REQUESTS);
     await booksClosed(broker, 30_000);
     const rows = await ledgerRows(broker);
-    // One attempt each, but for the twelve that were cut and asked for again, and the one from before.
-    expect(rows.length).toBe(REQUESTS + 12 + 1);
+    // One attempt each, but for the twelve that were cut and asked for again, the one from before, and three responses.
+    expect(rows.length).toBe(REQUESTS + 12 + 1 + 3);
     expectLedgerEqualsBill(rows, vendors);
     const requests = await broker.database.selectFrom('requests').select('request_id').execute();
-    expect(requests.length).toBe(REQUESTS + 1);
+    expect(requests.length).toBe(REQUESTS + 1 + 3);
   },
 );
 
