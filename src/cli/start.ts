@@ -16,6 +16,7 @@ import { type EmbeddedRedis, startEmbeddedRedis } from '../storage/embedded-redi
 import { ADMIN_KEY_FILE, ADMIN_URL_FILE } from './admin-client.ts';
 import { type Child, type ChildSettings, startChild } from './child-processes.ts';
 import { DEMO_MODEL, demoConfiguration } from './demo-configuration.ts';
+import { rotateLogs } from './rotate-logs.ts';
 import { bold, dim } from './terminal.ts';
 
 export interface StartOptions {
@@ -52,13 +53,13 @@ async function bringUp(options: StartOptions, environment: Environment, running:
   const variables: Record<string, string | undefined> = { ...environment.variables, SLUICE_DATA: directory };
 
   if (runtime.redisAddress === null) {
-    running.redis = await startEmbeddedRedis(join(directory, 'redis'));
+    running.redis = await startEmbeddedRedis(join(directory, 'redis'), (how, waitMs) =>
+      say(`Redis has ended (${how}); starting it again in ${waitMs} ms`),
+    );
     say(`Redis is running on the files in ${join(directory, 'redis')}`);
-    void running.redis.exited.then((how) => {
-      if (!running.isStopping) say(`Redis has ended (${how}); restart Sluice`);
-    });
     variables.SLUICE_REDIS_URL = running.redis.url;
   }
+  rotateLogs([join(directory, 'logs'), join(directory, 'redis')], (error) => say(`logs: ${error.message}`));
   const launch = async (settings: Omit<ChildSettings, 'environment' | 'logPath'>) => {
     const logPath = options.verbose ? null : join(directory, 'logs', `${settings.name}.log`);
     const child = await startChild({ ...settings, environment: variables, logPath }, (name, how, waitMs) =>

@@ -1,5 +1,6 @@
 // A Redis of Sluice's own, for one machine: the system's redis-server or valkey-server as a child process, with an
 // append-only file, a password, and a port on loopback. Binary and version are the system's; only the settings are ours.
+// When it ends without having been told to, it is started again on the same files and at the same place, for as long as it takes.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,8 +10,6 @@ import { Redis } from 'ioredis';
 
 export interface EmbeddedRedis {
   url: string;
-  /** Ends when Redis does; says how. */
-  exited: Promise<string>;
   /** Writes everything to disk and ends. */
   stop(): Promise<void>;
 }
@@ -28,9 +27,13 @@ const SERVERS = [
 
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 15_000;
+const RESTART_FIRST_MS = 250;
+const RESTART_LONGEST_MS = 10_000;
+/** A server that lived for so long was well: its next death counts as the first. */
+const HEALTHY_MS = 60_000;
 const ACCESS_FILE = 'redis.json';
+export const REDIS_LOG = 'redis.log';
 
-/** Reasons: ../shared/reference/bullmq-6-ioredis-6.md section 9. */
 const SETTINGS = [
   ['appendonly', 'yes'],
   ['appendfsync', 'everysec'],
@@ -70,8 +73,12 @@ function urlOf({ password, port }: SavedAccess): string {
 /**
  * Starts Redis on the files under `directory`; what a former start left there is there again. A server that a former
  * start left running (it was killed) is ended first. Rejects with a message that says what to do.
+ * @param onDeath it has ended by itself, or could not be started again, and is started again after so long.
  */
-export async function startEmbeddedRedis(directory: string): Promise<EmbeddedRedis> {
+export async function startEmbeddedRedis(
+  directory: string,
+  onDeath: (how: string, waitMs: number) => void,
+): Promise<EmbeddedRedis> {
   const command = findRedisServer();
   if (command === null) {
     throw new Error(
@@ -85,27 +92,58 @@ export async function startEmbeddedRedis(directory: string): Promise<EmbeddedRed
   const access = { port: await freePort(former?.port), password: former?.password ?? randomBytes(24).toString('hex') };
   writeFileSync(accessPath, JSON.stringify(access), { mode: 0o600 });
 
-  const child = spawnServer(command, directory, access);
-  const exited = new Promise<string>((resolveExit) => {
-    child.once('exit', (code, signal) => resolveExit(signal ?? `exit code ${code}`));
-    child.once('error', (error) => resolveExit(error.message));
-  });
-  await waitUntilReady(access, exited, directory);
+  let server = launchServer(command, directory, access);
+  await waitUntilReady(access, server.exited, directory);
+  let isStopping = false;
+  let waitMs = RESTART_FIRST_MS;
+
+  function watch(bornAtMs: number): void {
+    void server.exited.then((how) => {
+      if (isStopping) return;
+      if (Date.now() - bornAtMs > HEALTHY_MS) waitMs = RESTART_FIRST_MS;
+      onDeath(how, waitMs);
+      setTimeout(() => {
+        if (isStopping) return;
+        server = launchServer(command as string, directory, access);
+        watch(Date.now());
+      }, waitMs);
+      waitMs = Math.min(waitMs * 2, RESTART_LONGEST_MS);
+    });
+  }
+
+  watch(Date.now());
   return {
     url: urlOf(access),
-    exited,
     async stop() {
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
-      await exited;
+      isStopping = true;
+      server.child.kill('SIGTERM');
+      const timer = setTimeout(() => server.child.kill('SIGKILL'), STOP_LIMIT_MS);
+      await server.exited;
       clearTimeout(timer);
     },
   };
 }
 
+interface Server {
+  child: ChildProcess;
+  /** Ends when Redis does; says how. */
+  exited: Promise<string>;
+}
+
+function launchServer(command: string, directory: string, access: SavedAccess): Server {
+  const child = spawnServer(command, directory, access);
+  const exited = new Promise<string>((resolveExit) => {
+    child.once('exit', (code, signal) => resolveExit(signal ?? `exit code ${code}`));
+    child.once('error', (error) => resolveExit(error.message));
+  });
+  // It may end before it has read its configuration.
+  child.stdin!.on('error', () => undefined);
+  return { child, exited };
+}
+
 /** The configuration goes in by standard input: a password among the arguments would be seen by every user. */
 function spawnServer(command: string, directory: string, access: SavedAccess): ChildProcess {
-  const log = openSync(join(directory, 'redis.log'), 'a', 0o600);
+  const log = openSync(join(directory, REDIS_LOG), 'a', 0o600);
   const child = spawn(command, ['-'], { cwd: directory, stdio: ['pipe', log, log], detached: true });
   closeSync(log);
   const settings = [
