@@ -1,0 +1,76 @@
+// The disk under Redis' append-only file takes no further byte: Redis refuses every write (MISCONF). What streams waits and goes
+// on; what is new is refused in time, with the reason in /readyz; once there is room everything works without a restart.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { readChatStream } from '#test/support/chat-stream.ts';
+import { type Answer, ask, openAnswer } from '#test/support/client.ts';
+import { canFillDisks, emptyDiskOf, fillDiskOf } from '#test/support/full-disk.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const TOKENS = 100;
+
+describe.skipIf(!canFillDisks)('a full disk', () => {
+  let vendors: Vendors;
+  let broker: TestBroker;
+  let stream: Answer;
+  let refused: Answer[];
+  let unready: string;
+
+  const isRefusing = async () =>
+    (await broker.redis.client.set('probe', '1').catch((error: Error) => error.message)) !== 'OK';
+
+  beforeAll(async () => {
+    vendors = await startVendors({ tokens: TOKENS });
+    vendors.primary.change({ paceMs: 20 });
+    broker = await startBroker({ configuration: vendorConfiguration(vendors), redis: { appendOnly: true } });
+    const open = openAnswer(broker.url, { stream: true, prompt: 'I stream.' });
+    await waitFor('some tokens', () => readChatStream(open.text).tokens > 10);
+    const pid = Number(/process_id:(\d+)/.exec(await broker.redis.client.info('server'))![1]);
+
+    fillDiskOf(pid);
+    await waitFor('Redis to refuse', isRefusing);
+    refused = await Promise.all([true, false].map((isStream) => ask(broker.url, { stream: isStream, prompt: 'Now?' })));
+    unready = await waitFor('/readyz to say it', async () => {
+      const answer = await fetch(`${broker.url}/readyz`);
+      const text = await answer.text();
+      return answer.status === 503 && text.includes('MISCONF') ? text : null;
+    });
+    await vendors.primary.until((stats) => stats.outcomes.completed === 1);
+    emptyDiskOf(pid);
+    await waitFor('Redis to take writes', async () => !(await isRefusing()));
+    stream = await open.ended;
+  }, 60_000);
+  afterAll(async () => {
+    await broker?.stop();
+    await vendors?.close();
+  });
+
+  test('what the client received who was being answered: everything', () => {
+    expect(readChatStream(stream.text)).toMatchObject({ tokens: TOKENS, isDone: true });
+  });
+
+  test('what the clients received who came meanwhile: 503 and a time to come back', () => {
+    for (const { status, headers, durationMs } of refused) {
+      expect(status).toBe(503);
+      expect(headers).toHaveProperty('retry-after');
+      expect(durationMs).toBeLessThan(5_000);
+    }
+    expect(unready).toContain('not ready');
+  });
+
+  test('what was billed: the one call', async () => {
+    await booksClosed(broker, 40_000);
+    const rows = await ledgerRows(broker);
+    expect(rows.map(({ outcome }) => outcome)).toEqual(['ok']);
+    expectLedgerEqualsBill(rows, vendors);
+  });
+
+  test('what happens to the next request: it is answered, without a restart', async () => {
+    await waitFor('readiness', async () => (await fetch(`${broker.url}/readyz`)).status === 200);
+    expect((await ask(broker.url, { prompt: '[[sim tokens=12]] And then?' })).status).toBe(200);
+    const ends = [...broker.apis, ...broker.workers].map(({ child }) => child.exitCode ?? child.signalCode);
+    expect(ends).toEqual([null, null]);
+  });
+});

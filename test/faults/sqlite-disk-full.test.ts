@@ -1,0 +1,67 @@
+// The disk under SQLite takes no further byte. Answers go on, their entries wait in Redis and are written when there is room.
+// Symptom: the log said "cannot rollback - no transaction is active". Cause: SQLite ends a transaction by itself when its disk
+// is full, and the error of the rollback after it hid the true one. Fix: src/storage/careful-driver.ts.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { type Answer, ask } from '#test/support/client.ts';
+import { canFillDisks, emptyDiskOf, fillDiskOf } from '#test/support/full-disk.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows, openEntries } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const REQUESTS = 20;
+
+describe.skipIf(!canFillDisks)('a full disk', () => {
+  let vendors: Vendors;
+  let broker: TestBroker;
+  let answers: Answer[];
+  let waiting: number;
+  let log: string;
+  let readiness: Response;
+
+  beforeAll(async () => {
+    vendors = await startVendors({ tokens: 12 });
+    broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+    await ask(broker.url, { prompt: 'Before.' });
+    await booksClosed(broker);
+    const worker = broker.workers[0]!;
+    fillDiskOf(worker.child.pid!);
+    const prompts = Array.from({ length: REQUESTS }, (_, index) => `Meanwhile ${index}.`);
+    answers = await Promise.all(prompts.map((prompt, index) => ask(broker.url, { prompt, stream: index % 2 === 0 })));
+    await waitFor('the trouble in the log', () => worker.log().includes('entries wait'));
+    waiting = await openEntries(broker);
+    readiness = await fetch(`${broker.url}/readyz`);
+    emptyDiskOf(worker.child.pid!);
+    await booksClosed(broker);
+    log = worker.log();
+  }, 60_000);
+  afterAll(async () => {
+    await broker?.stop();
+    await vendors?.close();
+  });
+
+  test('what the clients received: their answers', () => {
+    expect(answers.map(({ status, ending }) => `${status} ${ending}`)).toEqual(answers.map(() => '200 whole'));
+    expect(readiness.status).toBe(200);
+  });
+
+  test('what was billed: everything, when there was room', async () => {
+    expect(waiting).toBeGreaterThanOrEqual(REQUESTS);
+    const rows = await ledgerRows(broker);
+    expect(rows).toHaveLength(REQUESTS + 1);
+    expectLedgerEqualsBill(rows, vendors);
+    expect(await broker.database.selectFrom('ledger_rejects').select('id').execute()).toEqual([]);
+  });
+
+  test('what the log says: the true error, and its end', () => {
+    expect(log).toMatch(/disk I\/O error|database or disk is full/);
+    expect(log).not.toContain('cannot rollback');
+    expect(log).toContain('entries wait is over');
+  });
+
+  test('what happens to the next request: it is booked', async () => {
+    expect((await ask(broker.url, { prompt: 'And then?' })).status).toBe(200);
+    await booksClosed(broker);
+    expectLedgerEqualsBill(await ledgerRows(broker), vendors);
+  });
+});
