@@ -1,6 +1,7 @@
-// Redis is killed and comes back with nothing: it had no append-only file, or its disk was lost. What was accepted cannot
-// be kept then; but nobody is left without an answer, and the broker works on without a restart.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+// Redis has lost everything: it was killed and had no append-only file, or somebody has sent FLUSHALL. What was accepted cannot
+// be kept then; but nobody is left without an answer, budgets are read from the books again, and the broker works on without
+// a restart.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
@@ -11,63 +12,77 @@ import { waitFor } from '#test/support/wait.ts';
 
 const DEADLINE = { 'x-sluice-deadline-ms': '6000' };
 
-let vendors: Vendors;
-let broker: TestBroker;
-let streamed: Answer;
-let called: Answer;
-let waiting: Answer;
+const EMPTIED: [how: string, empty: (broker: TestBroker) => Promise<unknown>][] = [
+  ['killed', (broker) => broker.redis.restart()],
+  ['flushed', (broker) => broker.redis.client.flushall()],
+];
 
-beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = vendorConfiguration(vendors);
-  configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
-  broker = await startBroker({ configuration });
-  const place = await holdPermit(broker, 'primary/full');
-  const stream = openAnswer(broker.url, { stream: true, prompt: '[[sim pace=50 tokens=60]] I stream.' });
-  const call = ask(broker.url, { prompt: '[[sim first=2000]] I have been sent.' });
-  const line = ask(broker.url, { model: 'full', prompt: 'I wait for my turn.', headers: DEADLINE });
-  await place.untilWaiting(1);
-  await waitFor('some tokens', () => readChatStream(stream.text).tokens >= 5);
-  await vendors.primary.until((stats) => stats.inFlight === 2);
+describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
+  let vendors: Vendors;
+  let broker: TestBroker;
+  let streamed: Answer;
+  let called: Answer;
+  let waiting: Answer;
+  let limitedKey: string;
 
-  await broker.redis.kill();
-  await broker.redis.restart();
-  await place.release();
-  [streamed, called, waiting] = await Promise.all([stream.ended, call, line]);
-}, 60_000);
-afterAll(async () => {
-  await broker?.stop();
-  await vendors?.close();
-});
+  beforeAll(async () => {
+    vendors = await startVendors({ tokens: 12 });
+    const configuration = vendorConfiguration(vendors);
+    configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
+    broker = await startBroker({ configuration });
+    limitedKey = (await broker.createKey('limited', { budgetUnits: 1, budgetPeriod: 'total' })).secret;
+    await ask(broker.url, { prompt: 'I spend all of it.', key: limitedKey });
+    await booksClosed(broker);
+    const place = await holdPermit(broker, 'primary/full');
+    const stream = openAnswer(broker.url, { stream: true, prompt: '[[sim pace=50 tokens=60]] I stream.' });
+    const call = ask(broker.url, { prompt: '[[sim first=2000]] I have been sent.' });
+    const line = ask(broker.url, { model: 'full', prompt: 'I wait for my turn.', headers: DEADLINE });
+    await place.untilWaiting(1);
+    await waitFor('some tokens', () => readChatStream(stream.text).tokens >= 5);
+    await vendors.primary.until((stats) => stats.inFlight === 2);
 
-test('what the clients received: an answer, or an explicit failure', () => {
-  const { tokens, isDone, error } = readChatStream(streamed.text);
-  expect(isDone ? tokens : error?.code).toBe(isDone ? 60 : 'stream_interrupted');
-  expect(streamed.ending).toBe('whole');
-  for (const { status, text } of [called, waiting]) {
-    const { usage, error: failure } = JSON.parse(text);
-    if (status === 200) expect(usage.completion_tokens).toBe(12);
-    else expect(['deadline_exceeded', 'stream_interrupted']).toContain(failure.code);
-  }
-});
+    await empty(broker);
+    await place.release();
+    [streamed, called, waiting] = await Promise.all([stream.ended, call, line]);
+  }, 60_000);
+  afterAll(async () => {
+    await broker?.stop();
+    await vendors?.close();
+  });
 
-// Symptom: after Redis had lost its data, nothing was written to the ledger until the worker was started again.
-// Cause: the writer's consumer group was gone with the stream. Fix: a reader that misses its group makes it anew.
-test('what was billed: what the vendor served', async () => {
-  await booksClosed(broker);
-  expectLedgerEqualsBill(await ledgerRows(broker), vendors);
-});
+  test('what the clients received: an answer, or an explicit failure', () => {
+    const { tokens, isDone, error } = readChatStream(streamed.text);
+    expect(isDone ? tokens : error?.code).toBe(isDone ? 60 : 'stream_interrupted');
+    expect(streamed.ending).toBe('whole');
+    for (const { status, text } of [called, waiting]) {
+      const { usage, error: failure } = JSON.parse(text);
+      if (status === 200) expect(usage.completion_tokens).toBe(12);
+      else expect(['deadline_exceeded', 'stream_interrupted']).toContain(failure.code);
+    }
+  });
 
-test('what happens to the next requests: they are answered, and written down', async () => {
-  const before = (await ledgerRows(broker)).length;
-  const answers = await Promise.all(
-    Array.from({ length: 20 }, (_, index) =>
-      ask(broker.url, { stream: index % 2 === 0, prompt: `And then? ${index}` }),
-    ),
-  );
-  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-  await booksClosed(broker);
-  const rows = await ledgerRows(broker);
-  expect(rows.length).toBe(before + 20);
-  expectLedgerEqualsBill(rows, vendors);
+  // Symptom: after Redis had lost its data, nothing was written to the ledger until the worker was started again.
+  // Cause: the writer's consumer group was gone with the stream. Fix: a reader that misses its group makes it anew.
+  test('what was billed: what the vendor served', async () => {
+    await booksClosed(broker);
+    expectLedgerEqualsBill(await ledgerRows(broker), vendors);
+  });
+
+  test('what happens to the next requests: they are answered, and written down', async () => {
+    const before = (await ledgerRows(broker)).length;
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        ask(broker.url, { stream: index % 2 === 0, prompt: `And then? ${index}` }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    await booksClosed(broker);
+    const rows = await ledgerRows(broker);
+    expect(rows.length).toBe(before + 20);
+    expectLedgerEqualsBill(rows, vendors);
+  });
+
+  test('what a key may spend: what it might before', async () => {
+    expect((await ask(broker.url, { prompt: 'And more?', key: limitedKey })).status).toBe(402);
+  });
 });

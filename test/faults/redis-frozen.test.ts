@@ -10,7 +10,8 @@ import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/l
 import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-const FROZEN_MS = 10_000;
+/** `FROZEN_MS=90000` runs it as long as operators have seen; it was last well on 2026-11-28. */
+const FROZEN_MS = Number(process.env.FROZEN_MS ?? 10_000);
 const STREAMS = 10;
 /** Twelve seconds at a token every 20 ms: they are in their middle when Redis freezes, and when it goes on. */
 const TOKENS = 600;
@@ -45,7 +46,7 @@ beforeAll(async () => {
   await ends;
   broker.redis.thaw();
   [streams, calls] = await Promise.all([Promise.all(openStreams.map(({ ended }) => ended)), Promise.all(openCalls)]);
-}, 60_000);
+}, FROZEN_MS + 50_000);
 afterAll(async () => {
   broker?.redis.thaw();
   await broker?.stop();
