@@ -158,8 +158,15 @@ class BatchEngine {
   }
 
   async #own(claimed: ClaimedRun, batch: Batch): Promise<void> {
-    const key = await this.#context.findKey(batch.keyId);
+    // Before it is owned: what this process owns and does not work on is nobody's. A revoked key's batch is ended in order, as a
+    // cancelled one.
+    const key = (await this.#context.findKey(batch.keyId)) ?? (await this.#context.keys.findById(batch.keyId));
     const now = Date.now();
+    if (key === null) {
+      this.#troubled.set(batch.id, now + TROUBLE_MS);
+      this.#context.logger.error({ batch: batch.id, key: batch.keyId }, 'a batch waits: its key is not known');
+      return;
+    }
     const owned: OwnedBatch = {
       claimed,
       batch,
@@ -171,16 +178,7 @@ class BatchEngine {
       ended: Promise.resolve(),
     };
     this.#owned.set(batch.id, owned);
-    owned.ended = this.#work(owned, key ?? (await this.#revokedKey(batch.keyId))).finally(() =>
-      this.#owned.delete(batch.id),
-    );
-  }
-
-  /** A revoked key's batch is ended in order, as a cancelled one. */
-  async #revokedKey(id: string): Promise<ApiKey> {
-    const key = await this.#context.keys.findById(id);
-    if (key === null) throw new Error(`there is no key ${id}`);
-    return key;
+    owned.ended = this.#work(owned, key).finally(() => this.#owned.delete(batch.id));
   }
 
   async #work(owned: OwnedBatch, key: ApiKey): Promise<void> {
