@@ -23,6 +23,7 @@ export type FailureKind =
  * - `cooldown`: what it says about the deployment. `count` adds to its circuit's failures, `open` takes it out of
  *   rotation at once, `none` says nothing about its health.
  * - `rank`: how much it tells the client. When every step failed, the highest rank is answered (later one on a tie).
+ * - `isUnseen`: how far the vendor came is not known: a prompt that it was sent may be billed, so it is estimated.
  * - `shouldRetry`: what the client's SDK is told by `x-should-retry`; absent leaves it to the status.
  */
 export interface FailureRule {
@@ -34,6 +35,7 @@ export interface FailureRule {
   fallback: boolean;
   cooldown: 'none' | 'count' | 'open';
   rank: number;
+  isUnseen?: true;
   shouldRetry?: boolean;
 }
 
@@ -80,18 +82,18 @@ export const FAILURES = {
   range_unsatisfiable: client(416, 'invalid_request', null),
   idempotency_conflict: client(409, 'conflict', undefined, { shouldRetry: false }),
   key_rate_limited: client(429, 'rate_limit', 'rate_limit_exceeded'),
-  request_cancelled: client(499, 'invalid_request'),
+  request_cancelled: client(499, 'invalid_request', undefined, { isUnseen: true }),
 
   // The broker's own.
   deadline_passed_waiting: client(408, 'timeout', 'deadline_exceeded'),
-  deadline_passed: client(504, 'timeout', 'deadline_exceeded'),
+  deadline_passed: client(504, 'timeout', 'deadline_exceeded', { isUnseen: true }),
   capacity_exhausted: client(503, 'overloaded', undefined, { rank: NOT_ASKED }),
   no_deployment: client(503, 'overloaded', undefined, { rank: NOT_ASKED }),
   queue_unavailable: client(503, 'overloaded'),
-  shutting_down: client(503, 'overloaded'),
+  shutting_down: client(503, 'overloaded', undefined, { isUnseen: true }),
   worker_lost: client(500, 'internal'),
-  stream_interrupted: client(500, 'internal'),
-  internal: client(500, 'internal', 'internal_error'),
+  stream_interrupted: client(500, 'internal', undefined, { isUnseen: true }),
+  internal: client(500, 'internal', 'internal_error', { isUnseen: true }),
 
   // The vendor's: said by its status, its error code or its silence.
   upstream_bad_request: {
@@ -162,8 +164,24 @@ export const FAILURES = {
   upstream_overloaded: { status: 503, kind: 'overloaded', retry: true, fallback: true, cooldown: 'count', rank: 65 },
   upstream_server_error: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 55 },
   upstream_unreachable: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 40 },
-  upstream_reset: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 45 },
-  upstream_malformed: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 45 },
+  upstream_reset: {
+    status: 502,
+    kind: 'upstream',
+    retry: true,
+    fallback: true,
+    cooldown: 'count',
+    rank: 45,
+    isUnseen: true,
+  },
+  upstream_malformed: {
+    status: 502,
+    kind: 'upstream',
+    retry: true,
+    fallback: true,
+    cooldown: 'count',
+    rank: 45,
+    isUnseen: true,
+  },
   upstream_answer_too_large: {
     status: 502,
     kind: 'upstream',
@@ -171,6 +189,7 @@ export const FAILURES = {
     fallback: false,
     cooldown: 'none',
     rank: 75,
+    isUnseen: true,
   },
   upstream_connect_timeout: { status: 504, kind: 'timeout', retry: true, fallback: true, cooldown: 'count', rank: 42 },
   upstream_first_byte_timeout: {
@@ -180,9 +199,26 @@ export const FAILURES = {
     fallback: true,
     cooldown: 'count',
     rank: 48,
+    isUnseen: true,
   },
-  upstream_idle_timeout: { status: 504, kind: 'timeout', retry: true, fallback: true, cooldown: 'count', rank: 48 },
-  upstream_total_timeout: { status: 504, kind: 'timeout', retry: false, fallback: true, cooldown: 'count', rank: 48 },
+  upstream_idle_timeout: {
+    status: 504,
+    kind: 'timeout',
+    retry: true,
+    fallback: true,
+    cooldown: 'count',
+    rank: 48,
+    isUnseen: true,
+  },
+  upstream_total_timeout: {
+    status: 504,
+    kind: 'timeout',
+    retry: false,
+    fallback: true,
+    cooldown: 'count',
+    rank: 48,
+    isUnseen: true,
+  },
   /** A vendor that was asked again after a cut gave another answer than the client has the beginning of. */
   upstream_answer_differs: {
     status: 502,
@@ -191,8 +227,17 @@ export const FAILURES = {
     fallback: true,
     cooldown: 'none',
     rank: 5,
+    isUnseen: true,
   },
-  upstream_stream_cut: { status: 502, kind: 'upstream', retry: true, fallback: true, cooldown: 'count', rank: 48 },
+  upstream_stream_cut: {
+    status: 502,
+    kind: 'upstream',
+    retry: true,
+    fallback: true,
+    cooldown: 'count',
+    rank: 48,
+    isUnseen: true,
+  },
 } as const satisfies Record<string, FailureRule>;
 
 export type FailureCode = keyof typeof FAILURES;

@@ -118,6 +118,11 @@ export interface PassThroughInput {
   canReportStreamUsage: boolean;
 }
 
+/** Counting is free at every vendor: nothing is reserved or owed for it. */
+export function isFree({ passThrough }: Pick<ClientProtocol, 'passThrough'>): boolean {
+  return passThrough.operation === 'count-tokens';
+}
+
 /** What a vendor is asked to do; each has its own path. */
 export type Operation = 'generate' | 'count-tokens' | 'embed';
 

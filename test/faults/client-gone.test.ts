@@ -1,12 +1,15 @@
 // A client goes away: in the middle of its stream, while a whole answer is made for it, while its request waits for its
-// turn. Nobody pays for what nobody reads: the vendor's call is closed in under a second, or never made.
+// turn. The vendor's call is closed in under a second, or never made; what it may bill for a call that was made is booked.
+//
+// Symptom: unstreamed calls that their clients left were settled at nothing. Cause: without a stream there was no estimate.
+// Fix: whatever ends a call that was sent, its prompt is booked as an estimate.
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { holdPermit } from '#test/support/hold-permit.ts';
-import { booksClosed, ledgerRows, requestRow } from '#test/support/ledger.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
 import { deployment, provider, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -74,7 +77,9 @@ test('while a whole answer is made', async () => {
   expect(await hearsOfIt(() => answer.abort())).toBeLessThan(CLOSED_WITHIN_MS);
   await booksClosed(broker);
   const row = (await ledgerRows(broker)).at(-1);
-  expect(row).toMatchObject({ outcome: 'request_cancelled', outputTokens: 0, costPicoUsd: 0n });
+  expect(row).toMatchObject({ outcome: 'request_cancelled', state: 'estimated', outputTokens: 0 });
+  expect(row!.inputTokens).toBeGreaterThan(0);
+  expectLedgerEqualsBill([row!], vendors, row!.requestId);
 });
 
 test('while the request waits for a place at the vendor', async () => {

@@ -60,6 +60,12 @@ test.each([true, false])('during the call (streamed: %s): 504, and the vendor’
   expect(answer.status).toBe(504);
   expect(errorOf(answer)).toMatchObject({ code: 'deadline_exceeded', type: 'timeout_error' });
   expect(await requestRow(broker, idOf(answer))).toMatchObject({ outcome: 'deadline_passed', attempts: 1n });
+  await booksClosed(broker);
+  const rows = await ledgerRows(broker, idOf(answer));
+  // Its vendor has worked on it: what it was sent is owed, and nothing that anybody has seen.
+  expect(rows).toMatchObject([{ state: 'estimated', outcome: 'deadline_passed', outputTokens: 0 }]);
+  expect(rows[0]!.inputTokens).toBeGreaterThan(0);
+  expectLedgerEqualsBill(rows, vendors, idOf(answer));
 });
 
 test('in the middle of the stream: an error event, and the tokens until then are billed', async () => {
@@ -84,8 +90,8 @@ test('in the middle of the stream: an error event, and the tokens until then are
 test('what was billed: nothing else', async () => {
   await booksClosed(broker);
   const paid = (await ledgerRows(broker)).filter(({ costPicoUsd }) => costPicoUsd > 0n);
-  expect(paid.length).toBe(1);
-  expect(vendors.bill().length).toBe(1);
+  expect(paid.length).toBe(3);
+  expect(vendors.bill().length).toBe(3);
 });
 
 test('what happens to the next request: it is answered', async () => {

@@ -61,7 +61,7 @@ test('what was billed: every token, none twice, and nothing left open', async ()
     { attempt: 2, state: 'settled', outcome: 'ok', outputTokens: LONG_TOKENS },
   ]);
   expect(rows.filter(({ requestId }) => requestId === called.headers['x-request-id'])).toMatchObject([
-    { attempt: 1, outcome: 'shutting_down', costPicoUsd: 0n },
+    { attempt: 1, outcome: 'shutting_down', state: 'estimated', outputTokens: 0 },
     { attempt: 2, outcome: 'ok' },
   ]);
   for (const answer of [brief, called]) {

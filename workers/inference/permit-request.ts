@@ -6,6 +6,7 @@ import { attemptId } from '#src/contracts/ids.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/messages.ts';
 import type { PermitRequest } from '#src/limits/limiter.ts';
+import { isFree } from '#src/protocols/protocol.ts';
 import { type AttemptPricing, createAttemptPricing } from './attempt-pricing.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 
@@ -52,6 +53,7 @@ function estimatedUsage(delivery: Delivery): Usage {
     outputTokens: delivery.spec.estimatedOutputTokens,
     reasoningTokens: 0,
     isEstimated: true,
+    ...(isFree(delivery.client) ? { isUnbilled: true as const } : {}),
   };
 }
 

@@ -3,16 +3,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Deployment, Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
-import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
+import { NO_USAGE, totalTokens, type Usage } from '#src/contracts/usage.ts';
 import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
-import type {
-  ClientProtocol,
-  RateLimitHint,
-  RelayContext,
-  StreamRelay,
-  Translation,
-  VendorProtocol,
+import {
+  type ClientProtocol,
+  isFree,
+  type RateLimitHint,
+  type RelayContext,
+  type StreamRelay,
+  type Translation,
+  type VendorProtocol,
 } from '#src/protocols/protocol.ts';
 import { type SseEvent, SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
 import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
@@ -232,6 +234,10 @@ class AttemptRun {
     this.#finish(describeExpiry(expiry));
   }
 
+  #mayBeBilled({ code }: Failure): boolean {
+    return !isFree(this.#input.client) && this.#call?.isSent === true && ruleOf(code).isUnseen === true;
+  }
+
   #finish(failure: Failure | null, usage: Usage = this.#stream?.relay.usage() ?? NO_USAGE): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -241,12 +247,19 @@ class AttemptRun {
     const { provider } = this.#input.deployment;
     this.#resolve({
       failure: failure === null ? null : maskFailure(failure, provider),
-      usage,
+      usage: failure !== null && this.#mayBeBilled(failure) ? withPrompt(usage, this.#input.context) : usage,
       firstByteMs: this.#firstByteMs,
       durationMs: Date.now() - this.#startedAtMs,
       rateLimits: this.#rateLimits,
     });
   }
+}
+
+/** A call that ended before its vendor had counted is billed by most of them: the prompt at least, unstreamed ones too. */
+function withPrompt(usage: Usage, { estimatedInputTokens }: RelayContext): Usage {
+  const isCounted = !usage.isEstimated && totalTokens(usage) > 0;
+  if (isCounted || usage.isUnbilled) return usage;
+  return { ...usage, inputTokens: Math.max(usage.inputTokens, estimatedInputTokens), isEstimated: true };
 }
 
 /** What the body's own mask cannot see: a secret that was written with escapes, or that a network error names. */

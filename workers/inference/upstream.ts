@@ -15,6 +15,8 @@ export interface UpstreamEvents {
 }
 
 export interface UpstreamCall {
+  /** The request has a connection: from here on the vendor may have it. */
+  readonly isSent: boolean;
   /** Closes the connection: the vendor sees it at once and stops generating. Safe to call twice. */
   abort(reason: Error): void;
   pause(): void;
@@ -110,6 +112,10 @@ class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
 
   constructor(events: UpstreamEvents) {
     this.#events = events;
+  }
+
+  get isSent(): boolean {
+    return this.#controller !== null;
   }
 
   abort(reason: Error): void {

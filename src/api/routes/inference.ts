@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestBody } from '../../batches/resolve-files.ts';
 import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
-import type { ClientEndpoint, ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
+import { type ClientEndpoint, type ClientProtocol, isFree, type RequestFacts } from '../../protocols/protocol.ts';
 import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from '../admit.ts';
 import { authenticate, readSecret } from '../authenticate.ts';
 import { backgroundView, isAnsweredAtOnce, joinBackground, sendQueued } from '../background.ts';
@@ -90,7 +90,7 @@ async function answer(
       ? { spec: created, body: bytes }
       : await remember(context, { client, target, memory: facts.memory, spec: created, value, bytes });
   try {
-    spec.budgetHold = await reserveBudget(context, key, plan, spec);
+    spec.budgetHold = isFree(client) ? null : await reserveBudget(context, key, plan, spec);
   } catch (error) {
     giveBack(context, spec);
     const known = await findAtLast(context.store, wish.idempotency).catch(rethrow);

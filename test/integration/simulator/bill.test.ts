@@ -86,14 +86,15 @@ describe('a client that goes away', () => {
     expect(simulator.stats()).toMatchObject({ inFlight: 0, outcomes: { aborted: 1 } });
   });
 
-  test('before the first token pays nothing', async () => {
+  test('before the first token pays for its prompt', async () => {
     for (const stream of [true, false]) {
       const open = openRequest(simulator, { body: chat('[[sim first=60000]]', { stream }) });
       await simulator.until(({ inFlight }) => inFlight === 1);
       open.abort();
       await simulator.until(({ inFlight }) => inFlight === 0);
     }
-    expect(simulator.bill.totals().calls).toBe(0);
+    expect(simulator.bill.totals()).toMatchObject({ calls: 2, outputTokens: 0 });
+    expect(simulator.bill.totals().inputTokens).toBeGreaterThan(0);
     expect(simulator.stats().outcomes.aborted).toBe(2);
   });
 

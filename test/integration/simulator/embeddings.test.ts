@@ -105,8 +105,12 @@ describe('the context window', () => {
 const isWhole = ({ text }: Heard) => expect(JSON.parse(text).data[0].embedding).toHaveLength(8);
 
 const well: Expected = { status: 200, ending: 'whole', billed: 0, check: isWhole };
-const broken: Expected = { status: 200, ending: 'whole', billed: null, check: isPartOfJson };
-const failing: Expected = { ...broken, check: ({ text }) => expect(JSON.parse(text).error.type).toBe('server_error') };
+const broken: Expected = { status: 200, ending: 'whole', billed: 0, check: isPartOfJson };
+const failing: Expected = {
+  ...broken,
+  billed: null,
+  check: ({ text }) => expect(JSON.parse(text).error.type).toBe('server_error'),
+};
 
 const FAULTS: Record<FaultName, Pick<Row, 'text' | 'whole'>> = {
   ...WORDLESS_FAULTS,

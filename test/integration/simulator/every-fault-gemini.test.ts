@@ -108,22 +108,22 @@ const ROWS: Record<FaultName, Row> = {
   cut: {
     text: 'cut@3',
     streamed: { status: 200, ending: 'broken', billed: 3, check: hasTokens(3) },
-    whole: { status: 200, ending: 'broken', billed: null, check: isPartOfJson },
+    whole: { status: 200, ending: 'broken', billed: 0, check: isPartOfJson },
   },
   end_early: {
     text: 'end_early@3',
     streamed: { ...served, billed: 3, check: hasTokens(3) },
-    whole: { ...free, check: isPartOfJson },
+    whole: { ...free, billed: 0, check: isPartOfJson },
   },
   stall: {
     text: 'stall@3',
     streamed: { status: 200, ending: 'broken', billed: 3, check: hasTokens(3), isHeld: true },
-    whole: { status: 200, ending: 'broken', billed: null, check: isPartOfJson, isHeld: true },
+    whole: { status: 200, ending: 'broken', billed: 0, check: isPartOfJson, isHeld: true },
   },
   malformed: {
     text: 'malformed@3',
     streamed: { ...served, billed: 3, check: ({ pieces }) => expect(() => responsesOf(pieces)).toThrow(SyntaxError) },
-    whole: { ...free, check: isPartOfJson },
+    whole: { ...free, billed: 0, check: isPartOfJson },
   },
   malformed_once: {
     text: 'malformed_once@3',

@@ -42,17 +42,17 @@ const ROWS: Record<FaultName, Row> = {
   cut: {
     text: 'cut@3',
     streamed: { status: 200, ending: 'broken', billed: 3, check: hasTokens(3) },
-    whole: { status: 200, ending: 'broken', billed: null, check: isPartOfJson },
+    whole: { status: 200, ending: 'broken', billed: 0, check: isPartOfJson },
   },
   end_early: {
     text: 'end_early@3',
     streamed: { status: 200, ending: 'whole', billed: 3, check: hasTokens(3) },
-    whole: { status: 200, ending: 'whole', billed: null, check: isPartOfJson },
+    whole: { status: 200, ending: 'whole', billed: 0, check: isPartOfJson },
   },
   stall: {
     text: 'stall@3',
     streamed: { status: 200, ending: 'broken', billed: 3, check: hasTokens(3), isHeld: true },
-    whole: { status: 200, ending: 'broken', billed: null, check: isPartOfJson, isHeld: true },
+    whole: { status: 200, ending: 'broken', billed: 0, check: isPartOfJson, isHeld: true },
   },
   malformed: {
     text: 'malformed@3',
@@ -65,7 +65,7 @@ const ROWS: Record<FaultName, Row> = {
         hasTokens(3)(heard);
       },
     },
-    whole: { status: 200, ending: 'whole', billed: null, check: isPartOfJson },
+    whole: { status: 200, ending: 'whole', billed: 0, check: isPartOfJson },
   },
   malformed_once: {
     text: 'malformed_once@3',
@@ -218,10 +218,10 @@ describe.each(FAULT_NAMES)('%s', (name) => {
 });
 
 describe('a break', () => {
-  test('before the first token sends the headers only, and is free', async () => {
+  test('before the first token sends the headers only, and bills the prompt', async () => {
     const heard = await ask(simulator, request('[[sim fault=cut@0]]', { stream: true }));
     expect(heard).toMatchObject({ status: 200, text: '', ending: 'broken' });
-    expect(simulator.bill.totals().calls).toBe(0);
+    expect(simulator.bill.totals()).toMatchObject({ calls: 1, outputTokens: 0 });
   });
 
   test('after the last token leaves out the end of the response', async () => {

@@ -38,17 +38,17 @@ const ROWS: Record<FaultName, Row> = {
   cut: {
     text: 'cut@3',
     streamed: { status: 200, ending: 'broken', billed: 3, check: hasTokens(3) },
-    whole: { status: 200, ending: 'broken', billed: null, check: isPartOfJson },
+    whole: { status: 200, ending: 'broken', billed: 0, check: isPartOfJson },
   },
   end_early: {
     text: 'end_early@3',
     streamed: { status: 200, ending: 'whole', billed: 3, check: hasTokens(3) },
-    whole: { status: 200, ending: 'whole', billed: null, check: isPartOfJson },
+    whole: { status: 200, ending: 'whole', billed: 0, check: isPartOfJson },
   },
   stall: {
     text: 'stall@3',
     streamed: { status: 200, ending: 'broken', billed: 3, check: hasTokens(3), isHeld: true },
-    whole: { status: 200, ending: 'broken', billed: null, check: isPartOfJson, isHeld: true },
+    whole: { status: 200, ending: 'broken', billed: 0, check: isPartOfJson, isHeld: true },
   },
   malformed: {
     text: 'malformed@3',
@@ -60,7 +60,7 @@ const ROWS: Record<FaultName, Row> = {
         expect(() => JSON.parse(eventsOf(pieces).at(-1)!)).toThrow(SyntaxError);
       },
     },
-    whole: { status: 200, ending: 'whole', billed: null, check: isPartOfJson },
+    whole: { status: 200, ending: 'whole', billed: 0, check: isPartOfJson },
   },
   malformed_once: {
     text: 'malformed_once@3',
@@ -222,10 +222,10 @@ describe('a break', () => {
     hasTokens(WHOLE)(heard);
   });
 
-  test('before the first token sends the headers only, and is free', async () => {
+  test('before the first token sends the headers only, and bills the prompt', async () => {
     const heard = await ask(simulator, { body: chat('[[sim fault=cut@0]]', { stream: true }) });
     expect(heard).toMatchObject({ status: 200, text: '', ending: 'broken' });
-    expect(simulator.bill.totals().calls).toBe(0);
+    expect(simulator.bill.totals()).toMatchObject({ calls: 1, outputTokens: 0 });
   });
 
   test('comes at the same token however fast the answer is', async () => {

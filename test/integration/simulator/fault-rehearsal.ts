@@ -42,9 +42,10 @@ function isParam(value: unknown): boolean {
   return value === null || typeof value === 'string';
 }
 
-/** Broken in the same way in both forms, with nothing served. */
+/** Broken in the same way in both forms, with nothing served: its prompt is billed, unless the status says that it failed. */
 export function unserved(text: string, expected: Omit<Expected, 'billed'>): Row {
-  return { text, streamed: { ...expected, billed: null }, whole: { ...expected, billed: null } };
+  const billed = expected.status === null || expected.status < 300 ? 0 : null;
+  return { text, streamed: { ...expected, billed }, whole: { ...expected, billed } };
 }
 
 export const isPartOfJson = (heard: Heard) => expect(() => JSON.parse(heard.text)).toThrow(SyntaxError);

@@ -30,3 +30,11 @@ test.each(Object.keys(FAILURES) as FailureCode[])('%s is described as it is', (c
   const { wireCode = code, status, retry, fallback, cooldown }: FailureRule = ruleOf(code);
   expect(described.get(code)).toEqual({ wireCode, status, retry, fallback, cooldown });
 });
+
+test('the page names the codes whose calls are estimated', () => {
+  const paragraph = /^\*Billed\*.*?(?=^\|)/ms.exec(page)![0];
+  const unseen = (Object.keys(FAILURES) as FailureCode[]).filter((code) => ruleOf(code).isUnseen);
+  const timeouts = ['upstream_first_byte_timeout', 'upstream_idle_timeout', 'upstream_total_timeout'];
+  const named = [...paragraph.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name!).filter((name) => name !== 'estimated');
+  expect([...named, ...timeouts].sort()).toEqual(unseen.sort());
+});

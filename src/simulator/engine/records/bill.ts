@@ -1,6 +1,6 @@
 // What the simulator served, and what it wants for it: one entry per call that served a token. Sluice's ledger is held
-// against this. Tokens are billed as they were sent: a stream that breaks bills its prompt and the tokens before the
-// break; a call that failed before its first token is free.
+// against this. Tokens are billed as they were sent: an answer that breaks, or whose client goes away, bills its prompt and
+// the tokens before; a call that the vendor itself refused or failed before its first token is free.
 import { costOf, type PicoUsd, type Price, scaleDecimal } from '../../../contracts/money.ts';
 import type { Usage } from '../../../contracts/usage.ts';
 

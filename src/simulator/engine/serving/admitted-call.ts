@@ -14,7 +14,7 @@ import type { Arrival } from './arrival.ts';
 import { falseAnswer } from './false-bodies.ts';
 import { performStream } from './perform-stream.ts';
 import { performWhole } from './perform-whole.ts';
-import { type Performance, sendBody } from './performance.ts';
+import { type Performance, promptOf, sendBody } from './performance.ts';
 
 export interface AdmittedCallOptions {
   arrival: Arrival;
@@ -47,21 +47,21 @@ export class AdmittedCall {
     const { counts, watch } = this.#arrival.engine;
     const faults = this.#faults;
     for (const name of faults.names) counts.faults[name] = (counts.faults[name] ?? 0) + 1;
-    if (faults.connection !== null) this.#dropConnection(faults.connection);
+    if (faults.connection !== null) this.#dropConnection(faults.connection, promptOf(answer.usage));
     else if (faults.refusal?.kind === 'content_filtered') this.#block(faults.refusal, answer);
     else if (faults.refusal !== null) this.#refuse(faults.refusal);
-    else if (faults.falseBody !== null) this.#answerFalsely(faults.falseBody);
+    else if (faults.falseBody !== null) this.#answerFalsely(faults.falseBody, promptOf(answer.usage));
     else this.#perform(answer, commands);
     watch.changed();
   }
 
-  #dropConnection(how: 'reset' | 'silence'): void {
+  #dropConnection(how: 'reset' | 'silence', prompt: Usage): void {
     const { exchange } = this.#arrival;
     if (how === 'silence') {
-      exchange.onceClosed(() => this.#end('broken', NO_USAGE));
+      exchange.onceClosed(() => this.#end('broken', prompt));
       return exchange.hold();
     }
-    this.#end('broken', NO_USAGE);
+    this.#end('broken', prompt);
     exchange.reset();
   }
 
@@ -78,9 +78,9 @@ export class AdmittedCall {
     sendBody(this.#arrival.exchange, 200, this.#arrival.headers('content-type', blocked.contentType), blocked.body);
   }
 
-  #answerFalsely(kind: FalseBody): void {
+  #answerFalsely(kind: FalseBody, prompt: Usage): void {
     const { status, contentType, body } = falseAnswer(kind, this.#voice, this.#call.isStream);
-    this.#end('broken', NO_USAGE);
+    this.#end('broken', status < 300 ? prompt : NO_USAGE);
     sendBody(this.#arrival.exchange, status, this.#arrival.headers('content-type', contentType), body);
   }
 
@@ -125,7 +125,9 @@ export class AdmittedCall {
     this.#arrival.engine.watch.changed();
   }
 
-  #end(outcome: Outcome, served: Usage): void {
+  #end(outcome: Outcome, spoken: Usage): void {
+    // A line of a batch that fails costs nothing.
+    const served = this.#arrival.isBatch && outcome !== 'completed' ? NO_USAGE : spoken;
     const { engine, vendorRequestId, clientRequestId, isBatch } = this.#arrival;
     const { counts } = engine;
     counts.outcomes[outcome] += 1;

@@ -36,6 +36,7 @@ class StreamPerformance {
   #hasBabbled = false;
   #isSettled = false;
   #isStalled = false;
+  #hasFailed = false;
   /** Grows with every token sent. */
   readonly #served: Usage;
 
@@ -126,6 +127,7 @@ class StreamPerformance {
     this.#sendHead();
     this.#write(text + this.#lastWords(kind));
     exchange.flushHead();
+    this.#hasFailed = kind === 'error' || kind === 'failed';
     this.#isStalled = kind === 'stall';
     if (this.#isStalled) return exchange.hold();
     this.#settle('broken');
@@ -161,12 +163,12 @@ class StreamPerformance {
     return writeDistorted(this.#performance.exchange, text, this.#performance.faults);
   }
 
-  /** Prompts are billed from the first token on, and those of complete answers always. */
+  /** The vendor's own failure before the first token is free; whatever else ends a stream, its prompt is billed. */
   #settle(outcome: Outcome): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    const hasServed = outcome === 'completed' || this.#served.outputTokens > 0;
+    const hasServed = !this.#hasFailed || this.#served.outputTokens > 0;
     this.#performance.onEnd(outcome, hasServed ? this.#served : NO_USAGE);
   }
 }

@@ -1,9 +1,9 @@
-// Sends an answer in one piece, after the time it would have taken to stream. It is billed when it is whole, and not
-// otherwise: nobody can use half a JSON text.
-import { NO_USAGE } from '../../../contracts/usage.ts';
+// Sends an answer in one piece, after the time it would have taken to stream. Of one that does not come whole, the prompt
+// is billed.
+import { NO_USAGE, type Usage } from '../../../contracts/usage.ts';
 import type { Answer } from '../answers/answer.ts';
 import type { BreakKind } from '../faults/fault-plan.ts';
-import { type Performance, sendBody } from './performance.ts';
+import { type Performance, promptOf, sendBody } from './performance.ts';
 import { writeDistorted } from './write-distorted.ts';
 
 /** What some vendors send while an unstreamed answer is not ready; JSON parsers skip it. */
@@ -24,7 +24,7 @@ export function performWhole(performance: Performance): void {
   }, delayMs);
   exchange.onceClosed(() => {
     clearTimeout(timer);
-    if (!isAnswered) performance.onEnd('aborted', NO_USAGE);
+    if (!isAnswered) performance.onEnd('aborted', promptOf(speech.answer.usage));
   });
 }
 
@@ -63,12 +63,12 @@ function sendBroken(performance: Performance, kind: BreakKind, share: number): v
   const part = whole.subarray(0, Math.min(whole.length - 1, Math.floor(whole.length * share)));
   switch (kind) {
     case 'error':
-      return sendFalse(performance, voice.failWhole(speech));
+      return sendFalse(performance, voice.failWhole(speech), NO_USAGE);
     case 'failed':
-      return sendFalse(performance, voice.failAnswer?.(speech) ?? voice.failWhole(speech));
+      return sendFalse(performance, voice.failAnswer?.(speech) ?? voice.failWhole(speech), NO_USAGE);
     case 'malformed':
     case 'end':
-      return sendFalse(performance, part);
+      return sendFalse(performance, part, promptOf(speech.answer.usage));
     case 'cut':
     case 'reset':
     case 'stall':
@@ -76,17 +76,18 @@ function sendBroken(performance: Performance, kind: BreakKind, share: number): v
   }
 }
 
-function sendFalse(performance: Performance, body: string | Buffer): void {
+function sendFalse(performance: Performance, body: string | Buffer, served: Usage): void {
   const { exchange, headers, voice } = performance;
-  performance.onEnd('broken', NO_USAGE);
+  performance.onEnd('broken', served);
   sendBody(exchange, 200, headers(voice.wholeContentType), body);
 }
 
 /** Announces the whole length, so that the client knows that something is missing. */
 function sendPart(performance: Performance, kind: 'cut' | 'reset' | 'stall', part: Buffer, wholeLength: number): void {
   const { exchange, headers, voice, onEnd } = performance;
-  if (kind === 'stall') exchange.onceClosed(() => onEnd('broken', NO_USAGE));
-  else onEnd('broken', NO_USAGE);
+  const prompt = promptOf(performance.speech.answer.usage);
+  if (kind === 'stall') exchange.onceClosed(() => onEnd('broken', prompt));
+  else onEnd('broken', prompt);
   exchange.head(200, [...headers(voice.wholeContentType), 'content-length', String(wholeLength)]);
   exchange.flushHead();
   exchange.write(part);

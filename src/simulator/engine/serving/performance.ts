@@ -22,6 +22,11 @@ export interface Performance {
   onEnd: (outcome: Outcome, served: Usage) => void;
 }
 
+/** The prompt alone: what is owed for an answer of which nothing could be used. */
+export function promptOf(usage: Usage): Usage {
+  return { ...usage, outputTokens: 0, reasoningTokens: 0 };
+}
+
 /** Sends a body whole. */
 export function sendBody(exchange: Exchange, status: number, headers: readonly string[], body: string | Buffer): void {
   exchange.head(status, [...headers, 'content-length', String(Buffer.byteLength(body))]);
