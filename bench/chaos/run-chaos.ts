@@ -1,15 +1,16 @@
 // Many clients and a random killer, for a bounded time; then everything that was promised is checked.
+import { createBudgetReader } from '#src/accounts/budgets.ts';
 import { createRandom, hashText, nextFraction } from '#src/simulator/engine/answers/random.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
-import { TEST_KEY } from '#test/support/broker.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { type BooksResult, checkBooks } from './check-books.ts';
 import { checkRest, countKeys, keysOf } from './check-redis.ts';
 import { runErrand } from './client.ts';
 import { chooseErrand } from './errand.ts';
 import { createFleet, type Fleet, pause } from './fleet.ts';
+import { checkAlive, cutUploads, disturb, replayRejects } from './mixed-faults.ts';
 import { checkText, type Seen } from './seen.ts';
-import { KEY_KEPT_MS, MODEL, openSetting, type Setting } from './setting.ts';
+import { KEY_KEPT_MS, MODEL, type OmittableFault, openSetting, type Setting } from './setting.ts';
 
 export interface ChaosOptions {
   durationMs: number;
@@ -18,6 +19,10 @@ export interface ChaosOptions {
   apis: number;
   workers: number;
   redisRestarts: number;
+  /** Nobody is killed; everything around the processes goes wrong in turn (mixed-faults.ts). */
+  mixesFaults?: boolean;
+  /** Of the mixed faults: those that are left out. */
+  omits?: readonly OmittableFault[];
   /** Waits until Redis has forgotten every answer; else looks whether it will. */
   waitsForDrain: boolean;
   onProgress: (line: string) => void;
@@ -29,6 +34,7 @@ export interface ChaosReport {
   replayed: number;
   rescued: number;
   kills: Record<string, number>;
+  disturbances: Record<string, number>;
   calls: number;
   faults: number;
   books: BooksResult;
@@ -64,13 +70,15 @@ async function playAndCheck(setting: Setting, options: ChaosOptions): Promise<Ch
     () => options.onProgress(progressLine(Date.now() - startedAtMs, seen, fleet)),
     PROGRESS_MS,
   );
-  await Promise.all([
-    killAtRandom(fleet, options, untilMs),
+  const [disturbances] = await Promise.all([
+    options.mixesFaults ? mixFaults(setting, options, untilMs) : killAtRandom(fleet, options, untilMs),
     ...Array.from({ length: options.clients }, (_, index) => beClient(setting, fleet, options, index, untilMs, seen)),
   ]);
   await fleet.whole();
   options.onProgress('everybody has an outcome; checking');
+  if (options.mixesFaults) await replayRejects(setting.broker);
   const violations = await checkAll(setting, fleet, seen, options);
+  if (options.mixesFaults) violations.push(...checkAlive(setting.broker), ...(await checkBudget(setting)));
   clearInterval(ticker);
   const books = await checkBooks({ broker: setting.broker, bills: setting.bills(), kills: fleet.kills, seen });
   violations.push(...books.violations);
@@ -81,6 +89,7 @@ async function playAndCheck(setting: Setting, options: ChaosOptions): Promise<Ch
     replayed: seen.filter(({ replayed }) => replayed).length,
     rescued: seen.filter(({ rescued }) => rescued).length,
     kills: countBy(fleet.kills, ({ what }) => what),
+    disturbances: disturbances ?? {},
     calls: setting.calls(),
     faults: setting.faults(),
     books,
@@ -101,8 +110,31 @@ function traceOf({ broker }: Setting, violations: readonly string[]): string[] {
 
 const REQUEST_ID = /req_[0-9a-z]{25}/g;
 
+async function mixFaults(
+  { broker, key }: Setting,
+  { seed, omits = [] }: ChaosOptions,
+  untilMs: number,
+): Promise<Record<string, number>> {
+  const [order, cuts] = [createRandom(hashText('disturbances', seed)), createRandom(hashText('uploads', seed))];
+  const [disturbances, uploads] = await Promise.all([
+    disturb(broker, order, untilMs),
+    omits.includes('cut uploads') ? 0 : cutUploads(broker, key, cuts, untilMs),
+  ]);
+  return { ...disturbances, 'uploads cut': uploads };
+}
+
+/** What is spent of the budget is what the books say; nothing is held for requests that are over. */
+async function checkBudget({ broker, keyId }: Setting): Promise<string[]> {
+  const [spent, held] = await broker.redis.client.hmget(createKeyspace('sluice').budget(keyId), 'spent', 'held');
+  const charged = await createBudgetReader(broker.database).spentSince(keyId, null);
+  return [
+    ...(Number(spent ?? 0) === charged ? [] : [`the budget has ${spent} spent, the books ${charged}`]),
+    ...(Number(held ?? 0) === 0 ? [] : [`the budget holds ${held} for nobody`]),
+  ];
+}
+
 /** Half of the actions in the first half of the time, so that what they broke can heal under load. */
-async function killAtRandom(fleet: Fleet, options: ChaosOptions, untilMs: number): Promise<void> {
+async function killAtRandom(fleet: Fleet, options: ChaosOptions, untilMs: number): Promise<undefined> {
   const random = createRandom(hashText('killer', options.seed));
   const between = ({ least, most }: { least: number; most: number }) => least + nextFraction(random) * (most - least);
   const startedAtMs = Date.now();
@@ -136,7 +168,7 @@ async function beClient(
   for (let round = 0; Date.now() < untilMs; round++) {
     const errand = chooseErrand(random, `${index}.${round}`, seed);
     await pause(errand.pauseMs);
-    const one = await runErrand({ pickApi, key: TEST_KEY, model: MODEL }, errand);
+    const one = await runErrand({ pickApi, key: setting.key, model: MODEL }, errand);
     checkText(one, await setting.expected(errand.prompt));
     seen.push(one);
   }

@@ -9,6 +9,9 @@ import { exchange } from './exchange.ts';
 
 export interface Setting {
   broker: TestBroker;
+  /** Of the clients: it has a budget that is never used up. */
+  key: string;
+  keyId: string;
   bills(): BillEntry[];
   faults(): number;
   calls(): number;
@@ -34,6 +37,12 @@ const FAULTS = [
   'malformed@5 chance=0.01',
   'error_event@8 chance=0.01',
 ];
+/** What no vendor should say, beside the others where faults are mixed. */
+const ABSURD_USAGE = 'absurd_usage chance=0.03';
+const GIANT_EVENT = 'giant_event@4:2000000 chance=0.02';
+
+export type OmittableFault = 'absurd usage' | 'cut uploads';
+
 /** Every answer can be asked for again while its client has the patience to, however often its workers died. */
 export const KEPT_MS = 40_000;
 const STORAGE = { finished_ms: KEPT_MS, idempotency_ms: KEPT_MS };
@@ -48,8 +57,28 @@ const SERVER = {
 /** What Redis has answered is on the disk: nothing may be missing after it was killed. */
 const KEPT = { appendOnly: true, args: ['--appendfsync', 'always'] };
 
-export async function openSetting(options: { apis: number; workers: number; seed: number }): Promise<Setting> {
-  const behaviour = { paceMs: PACE_MS, firstTokenMs: PACE_MS, keptRequests: 0, faults: FAULTS };
+export interface SettingOptions {
+  apis: number;
+  workers: number;
+  mixesFaults?: boolean;
+  omits?: readonly OmittableFault[];
+}
+
+function faultsFor({ mixesFaults = false, omits = [] }: SettingOptions): string[] {
+  if (!mixesFaults) return FAULTS;
+  return [...(omits.includes('absurd usage') ? [] : [ABSURD_USAGE]), GIANT_EVENT, ...FAULTS];
+}
+
+/** Ten-thousandths of a dollar: more than any run spends. */
+const BUDGET_UNITS = 100_000_000;
+
+export async function openSetting(options: SettingOptions): Promise<Setting> {
+  const behaviour = {
+    paceMs: PACE_MS,
+    firstTokenMs: PACE_MS,
+    keptRequests: 0,
+    faults: faultsFor(options),
+  };
   const [primary, secondary, undisturbed] = await Promise.all([
     startSimulator({ ...behaviour, name: 'primary', prefill: 'continue' }),
     startSimulator({ ...behaviour, name: 'secondary' }),
@@ -62,8 +91,11 @@ export async function openSetting(options: { apis: number; workers: number; seed
     apis: options.apis,
     workers: options.workers,
   });
+  const { id: keyId, secret: key } = await broker.createKey('chaos', { budgetUnits: BUDGET_UNITS });
   return {
     broker,
+    key,
+    keyId,
     bills: () => simulators.flatMap(({ bill }) => [...bill.entries()]),
     calls: () => simulators.reduce((sum, simulator) => sum + simulator.stats().calls, 0),
     faults: () => simulators.flatMap((simulator) => Object.values(simulator.stats().faults)).reduce((a, b) => a + b, 0),

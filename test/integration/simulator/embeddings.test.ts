@@ -126,6 +126,7 @@ const FAULTS: Record<FaultName, Pick<Row, 'text' | 'whole'>> = {
   filtered: { text: 'filtered', whole: well },
   missing_done: { text: 'missing_done', whole: well },
   no_usage: { text: 'no_usage', whole: { ...well, check: ({ text }) => expect(text).not.toContain('usage') } },
+  absurd_usage: { text: 'absurd_usage', whole: { ...well, check: ({ text }) => expect(text).toContain('e+30') } },
   comments: {
     text: 'comments',
     whole: {
@@ -147,6 +148,7 @@ const FAULTS: Record<FaultName, Pick<Row, 'text' | 'whole'>> = {
       },
     },
   },
+  giant_event: { text: 'giant_event', whole: well },
 };
 
 describe('every fault', () => {

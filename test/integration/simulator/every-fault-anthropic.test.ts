@@ -172,6 +172,11 @@ const ROWS: Record<FaultName, Row> = {
     whole: isWhole.whole,
   },
   no_usage: alike('no_usage', { ...served, check: ({ text }) => expect(text).not.toContain('usage') }),
+  absurd_usage: {
+    text: 'absurd_usage',
+    streamed: { ...served, check: ({ text }) => expect(text).toContain('e+308') },
+    whole: { ...served, check: ({ text }) => expect(text).toContain('e+308') },
+  },
 
   comments: {
     text: 'comments',
@@ -205,6 +210,11 @@ const ROWS: Record<FaultName, Row> = {
       },
     },
     whole: isWhole.whole,
+  },
+  giant_event: {
+    text: 'giant_event@2:5000',
+    streamed: { ...served, check: ({ text }) => expect(text).toMatch(/"padding":"x{4000,}/) },
+    whole: { ...served },
   },
 };
 

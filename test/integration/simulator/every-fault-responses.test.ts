@@ -151,6 +151,11 @@ const ROWS: Record<FaultName, Row> = {
     streamed: { ...served, check: (heard) => expect(lastEvent(heard).response!.usage).toBeNull() },
     whole: { ...served, check: ({ text }) => expect(JSON.parse(text).usage).toBeNull() },
   },
+  absurd_usage: {
+    text: 'absurd_usage',
+    streamed: { ...served, check: ({ text }) => expect(text).toContain('e+308') },
+    whole: { ...served, check: ({ text }) => expect(text).toContain('e+308') },
+  },
 
   comments: {
     text: 'comments',
@@ -190,6 +195,11 @@ const ROWS: Record<FaultName, Row> = {
       },
     },
     whole: wellWhole,
+  },
+  giant_event: {
+    text: 'giant_event@2:5000',
+    streamed: { ...served, check: ({ text }) => expect(text).toMatch(/"padding":"x{4000,}/) },
+    whole: { ...served },
   },
 };
 

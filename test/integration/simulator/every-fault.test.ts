@@ -144,6 +144,12 @@ const ROWS: Record<FaultName, Row> = {
     streamed: { ...served, check: ({ text }) => expect(text).not.toContain('usage') },
     whole: { ...served, check: ({ text }) => expect(text).not.toContain('usage') },
   },
+  absurd_usage: {
+    text: 'absurd_usage',
+    // A stream tells usage to those only who ask for it.
+    streamed: { ...served, check: isWholeStream },
+    whole: { ...served, check: ({ text }) => expect(text).toContain('e+308') },
+  },
 
   comments: {
     text: 'comments',
@@ -189,6 +195,11 @@ const ROWS: Record<FaultName, Row> = {
         isWholeJson(heard);
       },
     },
+  },
+  giant_event: {
+    text: 'giant_event@2:5000',
+    streamed: { ...served, check: ({ text }) => expect(text).toMatch(/"padding":"x{4000,}/) },
+    whole: { ...served },
   },
 };
 

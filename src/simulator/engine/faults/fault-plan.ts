@@ -30,6 +30,10 @@ export interface FaultPlan {
   filteredAfterTokens: number | null;
   firstTokenMs: number | null;
   hidesUsage: boolean;
+  /** Says numbers of tokens that nobody can have counted. */
+  misstatesUsage: boolean;
+  /** One event of so many bytes after this token; the stream goes on. */
+  giantEvent: { afterTokens: number; bytes: number } | null;
   omitsTerminator: boolean;
   hasComments: boolean;
   hasCarriageReturns: boolean;
@@ -51,6 +55,8 @@ export function createFaultPlan(): FaultPlan {
     filteredAfterTokens: null,
     firstTokenMs: null,
     hidesUsage: false,
+    misstatesUsage: false,
+    giantEvent: null,
     omitsTerminator: false,
     hasComments: false,
     hasCarriageReturns: false,

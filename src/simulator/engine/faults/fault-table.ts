@@ -32,6 +32,7 @@ export interface FaultRow {
 
 /** Where a stream breaks when nobody says where: after a few tokens, so that something has been shown. */
 const DEFAULT_BREAK_TOKENS = 5;
+const DEFAULT_GIANT_BYTES = 1_048_576;
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 /** The longest wait that can be asked for. */
 export const MAX_WAIT_MS = 3_600_000;
@@ -163,6 +164,7 @@ export const FAULTS = {
   },
   missing_done: changing('The stream ends without its terminator', { omitsTerminator: true }),
   no_usage: changing('The answer does not say how many tokens it had', { hidesUsage: true }),
+  absurd_usage: changing('The answer says that it had more tokens than there are', { misstatesUsage: true }),
 
   empty: answering('200 with an empty body', 'empty'),
   garbage: answering('200 with JSON that breaks off', 'garbage'),
@@ -177,6 +179,18 @@ export const FAULTS = {
     isFinal: false,
     apply(plan, fault) {
       plan.dribbleBytes = fault.amount ?? 7;
+    },
+  },
+  giant_event: {
+    summary: 'One event of so many bytes, of a kind that nobody knows; the stream goes on',
+    afterTokens: DEFAULT_BREAK_TOKENS,
+    amount: { unit: 'bytes', byDefault: DEFAULT_GIANT_BYTES, least: 100, most: 256 * 1024 * 1024 },
+    isFinal: false,
+    apply(plan, fault) {
+      plan.giantEvent = {
+        afterTokens: fault.afterTokens ?? DEFAULT_BREAK_TOKENS,
+        bytes: fault.amount ?? DEFAULT_GIANT_BYTES,
+      };
     },
   },
 } as const satisfies Record<string, FaultRow>;

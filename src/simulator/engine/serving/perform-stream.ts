@@ -4,6 +4,7 @@ import type { StreamVoice } from '../../dialects/dialect.ts';
 import { AnswerCursor, type Step } from '../answers/answer-cursor.ts';
 import type { BreakKind } from '../faults/fault-plan.ts';
 import type { Outcome } from '../records/bill.ts';
+import { giantEvent, misstated } from './false-numbers.ts';
 import type { Performance } from './performance.ts';
 import { writeDistorted } from './write-distorted.ts';
 
@@ -34,6 +35,7 @@ class StreamPerformance {
   #hasHead = false;
   #hasOpened = false;
   #hasBabbled = false;
+  #hasSwollen = false;
   #isSettled = false;
   #isStalled = false;
   #hasFailed = false;
@@ -96,9 +98,13 @@ class StreamPerformance {
     this.#steps += 1;
     this.#served.outputTokens += step.tokens;
     if (step.part.kind === 'reasoning') this.#served.reasoningTokens += step.tokens;
-    const said = this.#voice.step(step, this.#served);
+    const said = this.#voice.step(step, this.#saidUsage);
     const pause = faults.hasComments ? this.#voice.pause() : '';
-    return (said === '' ? '' : this.#open()) + pause + said + this.#babbleIfDue();
+    return (said === '' ? '' : this.#open()) + pause + said + this.#babbleIfDue() + this.#swellIfDue();
+  }
+
+  get #saidUsage(): Usage {
+    return this.#performance.faults.misstatesUsage ? misstated(this.#served) : this.#served;
   }
 
   #open(): string {
@@ -114,9 +120,16 @@ class StreamPerformance {
     return this.#voice.babble();
   }
 
+  #swellIfDue(): string {
+    const giant = this.#performance.faults.giantEvent;
+    if (giant === null || this.#hasSwollen || this.#served.outputTokens < giant.afterTokens) return '';
+    this.#hasSwollen = true;
+    return giantEvent(giant.bytes);
+  }
+
   #finish(text: string): void {
     const { exchange, faults } = this.#performance;
-    const closing = this.#open() + this.#voice.close(this.#served);
+    const closing = this.#open() + this.#voice.close(this.#saidUsage);
     this.#write(text + closing + (faults.omitsTerminator ? '' : this.#voice.terminate()));
     this.#settle('completed');
     exchange.end();

@@ -3,6 +3,7 @@
 import { NO_USAGE, type Usage } from '../../../contracts/usage.ts';
 import type { Answer } from '../answers/answer.ts';
 import type { BreakKind } from '../faults/fault-plan.ts';
+import { misstated } from './false-numbers.ts';
 import { type Performance, promptOf, sendBody } from './performance.ts';
 import { writeDistorted } from './write-distorted.ts';
 
@@ -47,12 +48,17 @@ function shareBefore(afterTokens: number, { choices, usage }: Answer): number {
 function sendWhole(performance: Performance): void {
   const { exchange, faults, speech, voice } = performance;
   const headers = performance.headers(voice.wholeContentType);
-  const body = (faults.hasComments ? WAITING_SPACES : '') + voice.speakWhole(speech);
+  const body = (faults.hasComments ? WAITING_SPACES : '') + voice.speakWhole(saidSpeech(performance));
   performance.onEnd('completed', speech.answer.usage);
   if (faults.dribbleBytes === null) return sendBody(exchange, 200, headers, body);
   exchange.head(200, headers);
   writeDistorted(exchange, body, { ...faults, hasCarriageReturns: false });
   exchange.end();
+}
+
+function saidSpeech({ faults, speech }: Performance): Performance['speech'] {
+  if (!faults.misstatesUsage) return speech;
+  return { ...speech, answer: { ...speech.answer, usage: misstated(speech.answer.usage) } };
 }
 
 /** `share` is how much of the answer there is, from 0 to 1. */

@@ -1,0 +1,29 @@
+// The short form of `npm run chaos -- --mixed`, which also cuts uploads and lets vendors count absurdly: nobody is killed, and everything around the processes goes wrong in turn. In the
+// end ledger, budget and the vendors' bills are equal, nothing is stuck, and every process is the one that was started.
+import { expect, test } from 'vitest';
+import { runChaos } from '../../bench/chaos/run-chaos.ts';
+
+const LIMIT_MS = 120_000;
+
+test('nothing is lost, doubled, stuck or restarted', { timeout: LIMIT_MS }, async () => {
+  const progress: string[] = [];
+  const report = await runChaos({
+    durationMs: 10_000,
+    clients: 40,
+    seed: 7,
+    apis: 2,
+    workers: 2,
+    redisRestarts: 0,
+    mixesFaults: true,
+    omits: ['absurd usage', 'cut uploads'],
+    waitsForDrain: false,
+    onProgress: (line) => progress.push(line),
+  });
+  expect(report.violations, progress.join('\n')).toEqual([]);
+  expect(Object.keys(report.disturbances)).toEqual(
+    expect.arrayContaining(['Redis is a replica', 'Redis has no memory', 'SQL is away', 'SQL refuses rows']),
+  );
+  expect(report.kills).toEqual({});
+  expect(report.endings.whole).toBeGreaterThan(50);
+  expect(report.faults).toBeGreaterThan(0);
+});
