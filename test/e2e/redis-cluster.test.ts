@@ -1,4 +1,5 @@
 // The broker over a Redis Cluster of three nodes: every script touches one slot, replies come by sharded pub/sub.
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
@@ -80,3 +81,33 @@ test('records and logs spread over the nodes', async () => {
   const sizes = await Promise.all(nodes.map((node) => node.dbsize()));
   expect(sizes.every((size) => size > 0)).toBe(true);
 });
+
+test('a part of the cluster that nobody serves for two seconds: /readyz says so, and nothing has to be restarted', {
+  timeout: 60_000,
+}, async () => {
+  const { client, slot } = await ownerOf('{sluice}:probe');
+  const readiness = async () =>
+    (await fetch(`${broker.url}/readyz`)).json() as Promise<{ trouble?: { redis: string } }>;
+  const running = Array.from({ length: 20 }, (_, index) =>
+    ask(index, `[[sim pace=150]] Runs ${index}.`, index % 2 === 0),
+  );
+  await simulator.until((stats) => stats.inFlight === running.length);
+  await client.cluster('DELSLOTS', slot);
+  await waitFor('the trouble to be known', async () => /CLUSTERDOWN/.test((await readiness()).trouble?.redis ?? ''));
+  await client.cluster('ADDSLOTS', slot);
+  await Promise.all(running);
+  await waitFor('readiness', async () => (await fetch(`${broker.url}/readyz`)).status === 200);
+  await Promise.all([0, 1, 2, 3].map((index) => ask(index, `Afterwards ${index}.`, index % 2 === 0)));
+  client.disconnect();
+});
+
+/** A connection to the node that serves a key. */
+async function ownerOf(key: string): Promise<{ client: Redis; slot: number }> {
+  const first = new Redis(cluster.urls[0]!);
+  const slot = await first.cluster('KEYSLOT', key);
+  const ranges = await first.cluster('SLOTS');
+  first.disconnect();
+  const [, , owner] = ranges.find(([from, to]) => from <= slot && slot <= to)!;
+  const [host, port] = owner!;
+  return { client: new Redis(port, host), slot };
+}
