@@ -1,7 +1,7 @@
 // The canonical form of an answer, whole and as a stream of events. What any vendor protocol is decoded to and any client
 // protocol encoded from, where the two differ.
 import type { Failure } from './failure.ts';
-import type { Citation, Part, Signature } from './inference-request.ts';
+import type { Citation, Part, Signature, ToolName } from './inference-request.ts';
 import type { Usage } from './usage.ts';
 
 /** In OpenAI's sense; `error` for an end that the vendor itself calls broken. */
@@ -43,7 +43,7 @@ export type PartStart =
   | { kind: 'text' }
   | { kind: 'refusal' }
   | { kind: 'reasoning'; id?: string }
-  | { kind: 'tool-call'; id: string; name: string; isCustom?: boolean };
+  | ({ kind: 'tool-call'; id: string; isCustom?: boolean } & ToolName);
 
 /**
  * A stream is: answer-start, then for each part start, deltas, end; then finish for each choice, and the end where the

@@ -131,10 +131,9 @@ export interface ReasoningPart {
   id?: string;
 }
 
-export interface ToolCallPart {
+export interface ToolCallPart extends ToolName {
   kind: 'tool-call';
   id: string;
-  name: string;
   /** JSON text as the model wrote it; free text for a custom tool. */
   arguments: string;
   isCustom?: boolean;
@@ -161,9 +160,15 @@ export interface Citation {
 
 export type ToolDefinition = FunctionTool | CustomTool;
 
-export interface FunctionTool {
-  kind: 'function';
+/** A tool is known by both: groups of tools (OpenAI `namespace`) may use a name again. */
+export interface ToolName {
   name: string;
+  /** The group that it stands in. Only vendors with groups of their own see it: fit-request.ts. */
+  namespace?: string;
+}
+
+export interface FunctionTool extends ToolName {
+  kind: 'function';
   description?: string;
   /** JSON Schema; absent: no arguments. */
   parameters?: Record<string, unknown>;
@@ -171,17 +176,16 @@ export interface FunctionTool {
 }
 
 /** A tool whose input is free text (OpenAI `custom`); elsewhere a function with one string, `input`. */
-export interface CustomTool {
+export interface CustomTool extends ToolName {
   kind: 'custom';
-  name: string;
   description?: string;
   format?: unknown;
 }
 
 export type ToolChoice =
   | { kind: 'auto' | 'none' | 'required' }
-  | { kind: 'tool'; name: string }
-  | { kind: 'allowed'; names: string[]; isRequired: boolean };
+  | ({ kind: 'tool' } & ToolName)
+  | { kind: 'allowed'; tools: ToolName[]; isRequired: boolean };
 
 export type OutputFormat =
   | { kind: 'text' }

@@ -155,7 +155,7 @@ export interface AnswerDecoder {
    */
   close(): AnswerEvent[];
   /** What the vendor has said, where the events are not all of it: it is billed all the same. */
-  readonly received?: Received;
+  readonly received?: Received | undefined;
 }
 
 export interface Received {

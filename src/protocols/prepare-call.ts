@@ -1,7 +1,7 @@
 // One call to a vendor, ready to be sent: passed through where the formats are the same, translated elsewhere.
 import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
 import { adaptRequest, forgetThoughts } from './adapt-request.ts';
-import type { JsonObject } from './codec.ts';
+import type { ClientCodec, JsonObject, VendorCodec } from './codec.ts';
 import type { CallTarget, Translation } from './protocol.ts';
 import type { ProtocolRoute } from './registry.ts';
 import { createTranslation, translateRequest } from './translate.ts';
@@ -50,6 +50,8 @@ export interface CallInput {
 export interface PreparedCall {
   request: UpstreamRequest;
   translation: Translation;
+  /** What reads the answer in the canonical form, where it is not the vendor's codec as it is. */
+  reader?: VendorCodec;
   /** Fields of the client's request that this vendor is not told of. */
   dropped: readonly string[];
 }
@@ -66,12 +68,13 @@ export function isCurable({ client, vendor, pair }: ProtocolRoute, cure: Cure): 
   return canBeSaidAnew && (cure === 'forget-thoughts' || pair === null);
 }
 
-/** Said anew in the same protocol; the answer is passed through as ever. */
+/** Said anew in the same protocol; the answer is passed through as ever, unless it names tools otherwise. */
 function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
   const { passThrough: way } = route.client;
   const { upstreamModel, isStream, cures } = input;
+  const sent = JSON.parse(input.body.toString()) as JsonObject;
   const adapted = adaptRequest(route, {
-    body: JSON.parse(input.body.toString()) as JsonObject,
+    body: sent,
     provider: provider.name,
     vendorProtocol: route.vendor.name,
     upstreamModel,
@@ -83,7 +86,23 @@ function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput
   const target = { operation: way.operation, upstreamModel, isStream };
   const headers = { ...input.forwardedHeaders, ...adapted.headers };
   const body = Buffer.from(JSON.stringify(adapted.body));
-  return { request: address(route, provider, target, body, headers), translation: way, dropped: adapted.dropped };
+  return {
+    request: address(route, provider, target, body, headers),
+    // Calls of tools that the vendor knows by other names are not passed through.
+    ...(adapted.keepsNames ? { translation: way } : readWith(adapted.vendor, route.client.codec!, input, sent)),
+    dropped: adapted.dropped,
+  };
+}
+
+function readWith(
+  vendor: VendorCodec,
+  client: ClientCodec,
+  { requestId, acceptedAtMs }: CallInput,
+  clientBody: JsonObject,
+): Pick<PreparedCall, 'translation' | 'reader'> {
+  const createdAt = Math.floor(acceptedAtMs / 1_000);
+  const translation = createTranslation({ client, vendor }, { requestId, createdAt, clientBody }, { requestId });
+  return { translation, reader: vendor };
 }
 
 function passThrough(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall {
@@ -101,7 +120,7 @@ function translate(
   provider: ProviderDialect,
   input: CallInput,
 ): PreparedCall | Failure {
-  const { requestId, upstreamModel, isStream } = input;
+  const { upstreamModel, isStream } = input;
   const clientBody = JSON.parse(input.body.toString()) as JsonObject;
   const translated = translateRequest(pair, {
     body: clientBody,
@@ -115,10 +134,9 @@ function translate(
   if (isFailure(translated)) return translated;
   const target: CallTarget = { operation: 'generate', upstreamModel, isStream };
   const body = Buffer.from(JSON.stringify(translated.body));
-  const createdAt = Math.floor(input.acceptedAtMs / 1_000);
   return {
     request: address(route, provider, target, body, translated.headers),
-    translation: createTranslation(pair, { requestId, createdAt, clientBody }, { requestId }),
+    ...readWith(translated.vendor, pair.client, input, clientBody),
     dropped: translated.dropped,
   };
 }

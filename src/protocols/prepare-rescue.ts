@@ -3,6 +3,7 @@
 import { type Failure, isFailure } from '../contracts/failure.ts';
 import type { ClientCodec, JsonObject, ResumedStream, VendorCodec } from './codec.ts';
 import { type ContinueMode, ContinuingDecoder, markRescued } from './continue-stream.ts';
+import { encodeFitting } from './fit-request.ts';
 import {
   address,
   type CallInput,
@@ -55,7 +56,8 @@ export function prepareRescue(
   const call = continuation ?? prepareCall(route, provider, input);
   if (isFailure(call)) return call;
   const mode = continuation === null ? 'repeat' : 'prefill';
-  const openStream = (context: RelayContext) => openContinuation(vendor, resumed, mode, input, context);
+  const reader = call.reader ?? vendor;
+  const openStream = (context: RelayContext) => openContinuation(reader, resumed, mode, input, context);
   const prefillTokens = continuation === null ? 0 : TOKENS_PER_MESSAGE + tokensOfText(resumed.text);
   return { ...call, mode, prefillTokens, translation: { ...call.translation, openStream } };
 }
@@ -94,14 +96,13 @@ function prepareContinuation(continuation: Continuation): PreparedCall | null {
   const request = client.decodeRequest(clientBody);
   if (isFailure(request)) return null;
   const { maxOutputTokens } = request;
-  const encoded = vendor.encodeRequest(
-    {
-      ...request,
-      turns: [...request.turns, { role: 'assistant', parts: [{ kind: 'text', text }] }],
-      ...(maxOutputTokens === undefined ? {} : { maxOutputTokens: Math.max(1, maxOutputTokens - tokensOfText(text)) }),
-    },
-    { ...input, canReportStreamUsage: provider.canReportStreamUsage },
-  );
+  const continued = {
+    ...request,
+    turns: [...request.turns, { role: 'assistant' as const, parts: [{ kind: 'text' as const, text }] }],
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens: Math.max(1, maxOutputTokens - tokensOfText(text)) }),
+  };
+  const options = { ...input, canReportStreamUsage: provider.canReportStreamUsage };
+  const { encoded, vendor: reader } = encodeFitting(vendor, route.vendor.name, continued, options);
   if (encoded.kind === 'refusal') return null;
   const target = { operation: 'generate', upstreamModel: input.upstreamModel, isStream: true } as const;
   const isSameProtocol = route.pair === null;
@@ -112,6 +113,7 @@ function prepareContinuation(continuation: Continuation): PreparedCall | null {
   return {
     request: address(route, provider, target, bytes, headers),
     translation: { openStream: unused, relayBody: unused },
+    reader,
     dropped: [],
   };
 }

@@ -16,6 +16,7 @@ import type {
   VendorCodec,
 } from './codec.ts';
 import { withoutEnvelope } from './effective-request.ts';
+import { encodeFitting } from './fit-request.ts';
 import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from './protocol.ts';
 import type { SseEvent } from './sse-splitter.ts';
 import { tokensOfBytes } from './token-estimate.ts';
@@ -42,6 +43,10 @@ export interface TranslatedRequest {
   headers: Record<string, string>;
   /** In the client's own names, each once. */
   dropped: string[];
+  /** Reads the answer to this request. */
+  vendor: VendorCodec;
+  /** Tools are named on the wire as the client names them. */
+  keepsNames: boolean;
 }
 
 /** The client's request for this vendor, or why this vendor cannot take it. */
@@ -49,7 +54,7 @@ export function translateRequest(pair: TranslationPair, input: TranslateRequestI
   const decoded = pair.client.decodeRequest(input.body);
   if (isFailure(decoded)) return decoded;
   const request = input.edit?.(decoded) ?? decoded;
-  const encoded = pair.vendor.encodeRequest(request, input);
+  const { encoded, vendor, keepsNames } = encodeFitting(pair.vendor, input.vendorProtocol, request, input);
   if (encoded.kind === 'refusal') {
     const param = pair.client.fieldName(encoded.field);
     const message = `'${param}' cannot be sent to provider '${input.provider}' (${input.vendorProtocol}): it ${encoded.reason}.`;
@@ -59,6 +64,8 @@ export function translateRequest(pair: TranslationPair, input: TranslateRequestI
     body: { ...encoded.body, ...withoutEnvelope(request.extraBody ?? {}) },
     headers: encoded.headers ?? {},
     dropped: namesOfDropped(pair.client, encoded, Object.keys(request.unmapped)),
+    vendor,
+    keepsNames,
   };
 }
 

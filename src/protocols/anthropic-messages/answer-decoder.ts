@@ -10,7 +10,6 @@ import { deltaBytes } from './blocks.ts';
 import { decodeCitation } from './citations.ts';
 import { ownSignature, readCost } from './decode-answer.ts';
 import { ANSWER_TOOL } from './encode-output.ts';
-import { unescapeIdentifier } from './identifiers.ts';
 import { asObject, asText, defined, parseJson } from './loose-json.ts';
 import { MALFORMED } from './relay-stream.ts';
 import { readRefusal, readStopReason } from './stop-reasons.ts';
@@ -131,7 +130,7 @@ export class MessagesDecoder implements AnswerDecoder {
 
   #readCall(id: string, name: string): PartStart {
     const ordinal = this.#toolCalls++;
-    return { kind: 'tool-call', id: id || callIdFor(this.#context, ordinal), name: unescapeIdentifier(name) };
+    return { kind: 'tool-call', id: id || callIdFor(this.#context, ordinal), name };
   }
 
   #addDelta(delta: JsonObject): AnswerEvent[] {

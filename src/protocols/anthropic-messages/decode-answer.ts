@@ -6,7 +6,6 @@ import { parseUsd } from '../../contracts/money.ts';
 import { callIdFor, type DecodeContext, type JsonObject } from '../codec.ts';
 import { decodeCitation } from './citations.ts';
 import { ANSWER_TOOL } from './encode-output.ts';
-import { unescapeIdentifier } from './identifiers.ts';
 import { asNumber, asObject, asObjects, asText, defined } from './loose-json.ts';
 import { NOT_A_MESSAGE } from './relay-body.ts';
 import { readRefusal, readStopReason } from './stop-reasons.ts';
@@ -85,5 +84,5 @@ export function ownSignature(value: unknown): Signature | undefined {
 function decodeCall({ id, name, input }: JsonObject): Part {
   const text = JSON.stringify(asObject(input) ?? {});
   if (name === ANSWER_TOOL) return { kind: 'text', text };
-  return { kind: 'tool-call', id: asText(id), name: unescapeIdentifier(asText(name)), arguments: text };
+  return { kind: 'tool-call', id: asText(id), name: asText(name), arguments: text };
 }

@@ -11,7 +11,6 @@ import type { JsonObject } from '../codec.ts';
 import { inputOf } from './encode-answer.ts';
 import { encodeDocument, encodeImage } from './encode-media.ts';
 import type { Encoding } from './encoding.ts';
-import { escapeIdentifier } from './identifiers.ts';
 import { defined } from './loose-json.ts';
 
 export function encodePart(part: Part, role: Role, encoding: Encoding): JsonObject[] {
@@ -19,7 +18,7 @@ export function encodePart(part: Part, role: Role, encoding: Encoding): JsonObje
     case 'text':
       return encodeText(part);
     case 'refusal':
-      return part.text === '' ? [] : [{ type: 'text', text: part.text }];
+      return encodeText({ kind: 'text', text: part.text });
     case 'image':
     case 'document':
       return encodeMedia(part, role, encoding);
@@ -38,9 +37,9 @@ export function encodePart(part: Part, role: Role, encoding: Encoding): JsonObje
 /** An hour is the longest that Anthropic keeps a prefix, five minutes what it does by itself. */
 const DEFAULT_TTL_SECONDS = 300;
 
-/** Empty texts are refused. */
+/** Texts without a character that shows are refused ("text content blocks must contain non-whitespace text"). */
 export function encodeText({ text, cacheBreakpoint }: TextPart): JsonObject[] {
-  if (text === '') return [];
+  if (text.trim() === '') return [];
   if (cacheBreakpoint === undefined) return [{ type: 'text', text }];
   const isLong = (cacheBreakpoint.ttlSeconds ?? 0) > DEFAULT_TTL_SECONDS;
   return [{ type: 'text', text, cache_control: { type: 'ephemeral', ...(isLong ? { ttl: '1h' } : {}) } }];
@@ -60,7 +59,7 @@ function encodeThought({ text, signature, isRedacted }: ReasoningPart): JsonObje
 
 /** Ids are made fit where calls and results are paired. */
 function encodeCall(call: ToolCallPart): JsonObject {
-  return { type: 'tool_use', id: call.id, name: escapeIdentifier(call.name), input: inputOf(call) };
+  return { type: 'tool_use', id: call.id, name: call.name, input: inputOf(call) };
 }
 
 function encodeResult({ callId, parts, isError }: ToolResultPart, encoding: Encoding): JsonObject {

@@ -58,7 +58,7 @@ function askSystem({ system }: Conversation, encoding: Encoding): Conversation {
   return { system: [], messages: [{ role: 'user', content: system }] };
 }
 
-/** Newer models refuse to continue an assistant's turn, older ones to continue it behind white space. */
+/** Newer models refuse to continue an assistant's turn, older ones to continue it behind white space, which is cut. */
 function checkLast(messages: readonly Message[], { takesPrefill }: ModelTraits, encoding: Encoding): void {
   const last = messages.at(-1);
   if (last?.role !== 'assistant') return;
@@ -69,7 +69,5 @@ function checkLast(messages: readonly Message[], { takesPrefill }: ModelTraits, 
     );
   }
   const block = last.content.at(-1);
-  if (block?.type === 'text' && /\s$/.test(asText(block.text))) {
-    encoding.refuse('messages', 'cannot continue an assistant message that ends in white space');
-  }
+  if (block?.type === 'text') block.text = asText(block.text).trimEnd();
 }

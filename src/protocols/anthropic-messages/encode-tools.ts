@@ -1,8 +1,8 @@
 // Tools and the choice between them.
 import type { CustomTool, FunctionTool, InferenceRequest, ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { includesTool } from '../tool-names.ts';
 import type { Encoding } from './encoding.ts';
-import { escapeIdentifier } from './identifiers.ts';
 import { defined } from './loose-json.ts';
 import type { ModelTraits } from './models.ts';
 import { fitsStrictLimits, toStrictSchema } from './strict-schema.ts';
@@ -12,15 +12,13 @@ export interface EncodedTools {
   tool_choice?: JsonObject;
 }
 
-const MAX_NAME_CHARS = 64;
-
 /** The server tool that every current model has; billed per search by the vendor. */
 const WEB_SEARCH = { type: 'web_search_20250305', name: 'web_search' };
 
 export function encodeTools(request: InferenceRequest, traits: ModelTraits, encoding: Encoding): EncodedTools {
   const offered = allowedTools(request);
   const areStrict = traits.hasStructuredOutputs && fitsStrictLimits(offered);
-  const tools = offered.map((tool) => encodeTool(tool, areStrict, encoding));
+  const tools = offered.map((tool) => encodeTool(tool, areStrict));
   if (request.webSearch !== undefined) tools.push({ ...WEB_SEARCH });
   if (tools.length === 0) {
     if (isForced(request)) encoding.refuse('toolChoice', 'needs tools to choose from');
@@ -32,7 +30,7 @@ export function encodeTools(request: InferenceRequest, traits: ModelTraits, enco
 
 /** Choosing among some tools is offering only those. */
 function allowedTools({ tools, toolChoice }: InferenceRequest): ToolDefinition[] {
-  return toolChoice?.kind === 'allowed' ? tools.filter(({ name }) => toolChoice.names.includes(name)) : tools;
+  return toolChoice?.kind === 'allowed' ? tools.filter((tool) => includesTool(toolChoice.tools, tool)) : tools;
 }
 
 export function isForced({ toolChoice }: InferenceRequest): boolean {
@@ -40,15 +38,12 @@ export function isForced({ toolChoice }: InferenceRequest): boolean {
   return toolChoice?.kind === 'required' || toolChoice?.kind === 'tool';
 }
 
-function encodeTool(tool: ToolDefinition, areStrict: boolean, encoding: Encoding): JsonObject {
-  const name = escapeIdentifier(tool.name);
-  if (name.length > MAX_NAME_CHARS)
-    encoding.refuse('tools', `takes tool names of ${MAX_NAME_CHARS} characters at most`);
-  return tool.kind === 'custom' ? encodeCustom(tool, name) : encodeFunction(tool, name, areStrict);
+function encodeTool(tool: ToolDefinition, areStrict: boolean): JsonObject {
+  return tool.kind === 'custom' ? encodeCustom(tool) : encodeFunction(tool, areStrict);
 }
 
 /** A strict tool whose schema Anthropic's decoder cannot hold to is sent as a plain one. */
-function encodeFunction({ description, parameters, isStrict }: FunctionTool, name: string, areStrict: boolean) {
+function encodeFunction({ name, description, parameters, isStrict }: FunctionTool, areStrict: boolean) {
   const strict = isStrict && areStrict && parameters !== undefined ? toStrictSchema(parameters) : null;
   return {
     name,
@@ -59,7 +54,7 @@ function encodeFunction({ description, parameters, isStrict }: FunctionTool, nam
 }
 
 /** Free text travels as the one member of an object; a grammar can only be described. */
-function encodeCustom({ description, format }: CustomTool, name: string): JsonObject {
+function encodeCustom({ name, description, format }: CustomTool): JsonObject {
   const grammar = format === undefined ? undefined : `The input has this format: ${JSON.stringify(format)}`;
   const words = [description, grammar].filter((text) => text !== undefined).join('\n');
   return {
@@ -87,6 +82,6 @@ function encodeChoice(request: InferenceRequest, traits: ModelTraits, encoding: 
 
 function choiceType(request: InferenceRequest): JsonObject {
   const { toolChoice } = request;
-  if (toolChoice?.kind === 'tool') return { type: 'tool', name: escapeIdentifier(toolChoice.name) };
+  if (toolChoice?.kind === 'tool') return { type: 'tool', name: toolChoice.name };
   return { type: isForced(request) ? 'any' : 'auto' };
 }

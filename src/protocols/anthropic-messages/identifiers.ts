@@ -1,5 +1,5 @@
-// Anthropic takes `[a-zA-Z0-9_-]` in the names of tools and in the ids of their calls. Other vendors' names and ids have
-// more (`functions.get_weather:0`): each strange character becomes `_x<code point>_`, and comes back as it was.
+// Anthropic takes `[a-zA-Z0-9_-]` in the ids of calls. Other vendors' ids have more (`functions.get_weather:0`): for
+// clients each strange character becomes `_x<code point>_`, and comes back as it was when the client sends it again.
 
 /** An underscore is escaped too where it would begin something that reads as an escape. */
 const STRANGE = /[^a-zA-Z0-9_-]|_(?=x[0-9a-f]+[^a-zA-Z0-9-])/gu;

@@ -1,9 +1,8 @@
 // Every tool call is answered in the very next user turn, and the answers stand first in it (reference section 2,
-// "Ordering rules"). Ids get the alphabet that Anthropic takes, and are told apart: vendors that count from 0 in every
+// "Ordering rules"). Ids are told apart: vendors that count from 0 in every
 // answer repeat them, which Anthropic refuses.
 import type { JsonObject } from '../codec.ts';
 import type { Encoding } from './encoding.ts';
-import { escapeIdentifier } from './identifiers.ts';
 import { asText } from './loose-json.ts';
 import type { Message } from './message.ts';
 
@@ -45,7 +44,7 @@ function expectAnswered(open: OpenCalls, encoding: Encoding): void {
 
 function register(call: JsonObject, open: OpenCalls, used: Set<string>): JsonObject {
   const callId = asText(call.id);
-  const wireId = unusedId(escapeIdentifier(callId) || 'call', used);
+  const wireId = unusedId(callId || 'call', used);
   used.add(wireId);
   open.set(callId, [...(open.get(callId) ?? []), wireId]);
   return { ...call, id: wireId };

@@ -1,5 +1,5 @@
 // Tools and their choice, from a client.
-import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
+import type { InferenceRequest, ToolChoice, ToolDefinition, ToolName } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { readSchema } from './read-schema.ts';
 import { asArray, asObject, asObjects, asText, camelCase, defined, field } from './wire-values.ts';
@@ -39,7 +39,7 @@ export function decodeToolChoice(body: JsonObject): ToolChoice | undefined {
     case 'ANY':
       return chooseAny(names);
     case 'VALIDATED':
-      return names.length === 0 ? { kind: 'auto' } : { kind: 'allowed', names, isRequired: false };
+      return names.length === 0 ? { kind: 'auto' } : { kind: 'allowed', tools: names.map(named), isRequired: false };
     case 'AUTO':
       return { kind: 'auto' };
     default:
@@ -49,5 +49,11 @@ export function decodeToolChoice(body: JsonObject): ToolChoice | undefined {
 
 function chooseAny(names: string[]): ToolChoice {
   if (names.length === 0) return { kind: 'required' };
-  return names.length === 1 ? { kind: 'tool', name: names[0]! } : { kind: 'allowed', names, isRequired: true };
+  return names.length === 1
+    ? { kind: 'tool', name: names[0]! }
+    : { kind: 'allowed', tools: names.map(named), isRequired: true };
+}
+
+function named(name: string): ToolName {
+  return { name };
 }

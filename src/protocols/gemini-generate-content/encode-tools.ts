@@ -54,7 +54,10 @@ function encodeChoice(
     case 'tool':
       return { mode: 'ANY', allowedFunctionNames: [choice.name] };
     case 'allowed':
-      return { mode: choice.isRequired ? 'ANY' : 'VALIDATED', allowedFunctionNames: choice.names };
+      return {
+        mode: choice.isRequired ? 'ANY' : 'VALIDATED',
+        allowedFunctionNames: choice.tools.map(({ name }) => name),
+      };
     case 'auto':
       return { mode: isStrict || isMixed ? 'VALIDATED' : 'AUTO' };
     case undefined:

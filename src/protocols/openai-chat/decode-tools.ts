@@ -80,8 +80,10 @@ function decodeChoice(choice: unknown, param: string): ToolChoice {
 }
 
 function decodeAllowed(allowed: JsonObject, at: string): ToolChoice {
-  const names = objectEntries(allowed.tools, `${at}.tools`).map(({ item, at: place }) => toolName(item, place));
-  return { kind: 'allowed', names, isRequired: allowed.mode === 'required' };
+  const tools = objectEntries(allowed.tools, `${at}.tools`).map(({ item, at: place }) => ({
+    name: toolName(item, place),
+  }));
+  return { kind: 'allowed', tools, isRequired: allowed.mode === 'required' };
 }
 
 /** Nested here; flat in the Responses API, whose form clients mix in. */

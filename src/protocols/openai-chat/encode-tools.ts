@@ -1,13 +1,14 @@
 // Tools and the choice among them, for a chat vendor.
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { includesTool } from '../tool-names.ts';
 import type { ModelTraits } from './models.ts';
 
 const NO_ARGUMENTS = { type: 'object', properties: {} };
 
 export function encodeTools(request: InferenceRequest, traits: ModelTraits): JsonObject {
   const { tools, toolChoice, allowsParallelToolCalls } = request;
-  const offered = toolChoice?.kind === 'allowed' ? tools.filter(({ name }) => toolChoice.names.includes(name)) : tools;
+  const offered = toolChoice?.kind === 'allowed' ? tools.filter((tool) => includesTool(toolChoice.tools, tool)) : tools;
   if (offered.length === 0) return {};
   return {
     tools: offered.map((tool) => encodeTool(tool, traits)),

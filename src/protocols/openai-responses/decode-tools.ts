@@ -88,7 +88,8 @@ export function decodeToolChoice(choice: WireToolChoice | null): ToolChoice | nu
 /** Hosted tools have no name here; they are not offered either. */
 function decodeAllowed(choice: WireTool): ToolChoice {
   const names = objectsOf(choice.tools).map((tool) => textOf(tool.name));
-  return { kind: 'allowed', names: names.filter((name) => name !== ''), isRequired: choice.mode === 'required' };
+  const tools = names.filter((name) => name !== '').map((name) => ({ name }));
+  return { kind: 'allowed', tools, isRequired: choice.mode === 'required' };
 }
 
 function unsupported(path: PropertyKey[], what: string): FailureError {

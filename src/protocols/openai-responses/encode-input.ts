@@ -1,5 +1,4 @@
 // Turns as input items.
-import { createHash } from 'node:crypto';
 import type { Part, ReasoningPart, ToolCallPart, ToolResultPart, Turn } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { type ContentPart, encodeContent, encodeContentPart, isContentPart } from './encode-content.ts';
@@ -73,21 +72,12 @@ function encodeReasoning({ signature, text, id }: ReasoningPart): JsonObject[] {
 }
 
 function encodeCall({ id, name, arguments: input, isCustom }: ToolCallPart): JsonObject {
-  const call = { call_id: callIdOf(id), name };
+  const call = { call_id: id, name };
   if (isCustom === true) return { type: 'custom_tool_call', ...call, input };
   return { type: 'function_call', ...call, arguments: input === '' ? '{}' : input };
 }
 
 function encodeResult({ callId, parts }: ToolResultPart, isCustom: boolean): JsonObject {
   const type = isCustom ? 'custom_tool_call_output' : 'function_call_output';
-  return { type, call_id: callIdOf(callId), output: encodeContent(parts) };
-}
-
-/** OpenAI's openapi.yaml (f85dbe2), `FunctionCallOutputItemParam`. */
-const MAX_CALL_ID_CHARS = 64;
-
-/** Ids of other protocols may be longer: the same short id for the same long one, on the call and on its result. */
-function callIdOf(id: string): string {
-  if (id.length <= MAX_CALL_ID_CHARS) return id;
-  return `call_${createHash('sha256').update(id).digest('hex').slice(0, 40)}`;
+  return { type, call_id: callId, output: encodeContent(parts) };
 }

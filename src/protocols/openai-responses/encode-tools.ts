@@ -5,8 +5,10 @@ import type {
   InferenceRequest,
   ToolChoice,
   ToolDefinition,
+  ToolName,
 } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { includesTool } from '../tool-names.ts';
 import { isObject, present } from './loose-json.ts';
 
 /** Nothing at all without tools: the API refuses a choice among none. */
@@ -67,19 +69,21 @@ function flattenGrammar(format: unknown): unknown {
 function encodeChoice(choice: ToolChoice, tools: readonly ToolDefinition[]): string | JsonObject {
   switch (choice.kind) {
     case 'tool':
-      return nameTool(choice.name, tools);
+      return nameTool(choice, tools);
     case 'allowed':
       return {
         type: 'allowed_tools',
         mode: choice.isRequired ? 'required' : 'auto',
-        tools: choice.names.map((name) => nameTool(name, tools)),
+        tools: choice.tools.map((tool) => nameTool(tool, tools)),
       };
     default:
       return choice.kind;
   }
 }
 
-function nameTool(name: string, tools: readonly ToolDefinition[]): JsonObject {
-  const isCustom = tools.some((tool) => tool.name === name && tool.kind === 'custom');
-  return { type: isCustom ? 'custom' : 'function', name };
+function nameTool({ name, namespace }: ToolName, tools: readonly ToolDefinition[]): JsonObject {
+  const isCustom = tools.some(
+    (tool) => tool.kind === 'custom' && includesTool([{ name, ...present({ namespace }) }], tool),
+  );
+  return { type: isCustom ? 'custom' : 'function', name, ...present({ namespace }) };
 }

@@ -157,12 +157,6 @@ describe('blocks', () => {
       [{ kind: 'tool-call', id: 'call_abc0', name: 'f', arguments: '{}' }],
     ],
     [
-      'a tool whose name was made fit',
-      { type: 'tool_use', id: 't', name: 'get_x2e_weather', input: {} },
-      [],
-      [{ kind: 'tool-call', id: 't', name: 'get.weather', arguments: '{}' }],
-    ],
-    [
       'the tool that stands for a JSON answer',
       { type: 'tool_use', id: 't', name: ANSWER_TOOL, input: {} },
       [json('{"a":'), json('1}')],
@@ -229,14 +223,14 @@ describe('blocks', () => {
       { type: 'redacted_thinking', data: 'c2ln' },
       { type: 'server_tool_use', id: 's', name: 'x', input: {} },
       { type: 'text', text: 'Hi', citations: [{ type: 'char_location', document_title: 'D', cited_text: 'c' }] },
-      { type: 'tool_use', name: 'get_x2e_weather', input: {} },
+      { type: 'tool_use', name: 'get_weather', input: {} },
       { type: 'tool_use', id: 't', name: ANSWER_TOOL, input: { a: 1 } },
     ];
     expect(decodeWhole({ content }).choices[0]!.parts).toEqual([
       { kind: 'reasoning', text: '', signature },
       { kind: 'reasoning', text: '', isRedacted: true, signature },
       { kind: 'text', text: 'Hi', citations: [{ title: 'D', citedText: 'c', startIndex: 0, endIndex: 2 }] },
-      { kind: 'tool-call', id: 'call_abc0', name: 'get.weather', arguments: '{}' },
+      { kind: 'tool-call', id: 'call_abc0', name: 'get_weather', arguments: '{}' },
       { kind: 'text', text: '{"a":1}' },
     ]);
   });

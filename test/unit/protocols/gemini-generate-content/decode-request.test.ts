@@ -289,12 +289,12 @@ describe('settings', () => {
     ],
     [
       { mode: 'any', allowed_function_names: ['f', 'g'] },
-      { kind: 'allowed', names: ['f', 'g'], isRequired: true },
+      { kind: 'allowed', tools: [{ name: 'f' }, { name: 'g' }], isRequired: true },
     ],
     [{ mode: 'VALIDATED' }, { kind: 'auto' }],
     [
       { mode: 'VALIDATED', allowedFunctionNames: ['f'] },
-      { kind: 'allowed', names: ['f'], isRequired: false },
+      { kind: 'allowed', tools: [{ name: 'f' }], isRequired: false },
     ],
     [{ mode: 'MODE_UNSPECIFIED' }, undefined],
   ])('the choice %j', (functionCallingConfig, expected) => {

@@ -250,12 +250,12 @@ describe('tools', () => {
     ['one', { kind: 'tool', name: 'f' }, { mode: 'ANY', allowedFunctionNames: ['f'] }],
     [
       'some, required',
-      { kind: 'allowed', names: ['f', 'g'], isRequired: true },
+      { kind: 'allowed', tools: [{ name: 'f' }, { name: 'g' }], isRequired: true },
       { mode: 'ANY', allowedFunctionNames: ['f', 'g'] },
     ],
     [
       'some',
-      { kind: 'allowed', names: ['f', 'g'], isRequired: false },
+      { kind: 'allowed', tools: [{ name: 'f' }, { name: 'g' }], isRequired: false },
       { mode: 'VALIDATED', allowedFunctionNames: ['f', 'g'] },
     ],
   ])('the choice of %s', (_name, toolChoice, functionCallingConfig) => {

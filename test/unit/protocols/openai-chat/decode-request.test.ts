@@ -184,11 +184,11 @@ describe('tools', () => {
         type: 'allowed_tools',
         allowed_tools: { mode: 'required', tools: [{ type: 'function', function: { name: 'f' } }] },
       },
-      { kind: 'allowed', names: ['f'], isRequired: true },
+      { kind: 'allowed', tools: [{ name: 'f' }], isRequired: true },
     ],
     [
       { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [{ type: 'custom', custom: { name: 'c' } }] } },
-      { kind: 'allowed', names: ['c'], isRequired: false },
+      { kind: 'allowed', tools: [{ name: 'c' }], isRequired: false },
     ],
   ])('are chosen by %j', (choice, expected) => {
     expect(decode({ tool_choice: choice }).toolChoice).toEqual(expected);

@@ -181,8 +181,8 @@ describe('tools', () => {
     [{ kind: 'none' }, 'none', 3],
     [{ kind: 'tool', name: 'f' }, { type: 'function', function: { name: 'f' } }, 3],
     [{ kind: 'tool', name: 'c' }, { type: 'custom', custom: { name: 'c' } }, 3],
-    [{ kind: 'allowed', names: ['f'], isRequired: true }, 'required', 1],
-    [{ kind: 'allowed', names: ['f', 'g'], isRequired: false }, 'auto', 2],
+    [{ kind: 'allowed', tools: [{ name: 'f' }], isRequired: true }, 'required', 1],
+    [{ kind: 'allowed', tools: [{ name: 'f' }, { name: 'g' }], isRequired: false }, 'auto', 2],
   ])('are chosen by %j', (toolChoice, said, offered) => {
     const members = body({ tools, ...(toolChoice ? { toolChoice } : {}) }, 'gpt-5');
     expect(members.tool_choice).toEqual(said);

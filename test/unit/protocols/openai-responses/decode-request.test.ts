@@ -160,11 +160,11 @@ describe('tools', () => {
     ],
     [
       { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'f' }, { type: 'web_search' }] },
-      { kind: 'allowed', names: ['f'], isRequired: true },
+      { kind: 'allowed', tools: [{ name: 'f' }], isRequired: true },
     ],
     [
       { type: 'allowed_tools', mode: 'auto', tools: [] },
-      { kind: 'allowed', names: [], isRequired: false },
+      { kind: 'allowed', tools: [], isRequired: false },
     ],
   ])('choice %j', (choice, expected) => {
     expect(decode({ tool_choice: choice }).toolChoice).toEqual(expected);

@@ -158,7 +158,7 @@ describe('tools', () => {
       { type: 'custom', name: 'c' },
     ],
     [
-      { kind: 'allowed', names: ['f', 'c'], isRequired: false },
+      { kind: 'allowed', tools: [{ name: 'f' }, { name: 'c' }], isRequired: false },
       {
         type: 'allowed_tools',
         mode: 'auto',
@@ -300,15 +300,5 @@ describe('turns', () => {
       { type: 'function_call_output', call_id: 'c3', output: '' },
       { role: 'user', content: 'and now?' },
     ]);
-  });
-
-  test('a long id is shortened alike on the call and on its result', () => {
-    const id = 'x'.repeat(65);
-    const [call, result] = itemsOf(
-      { role: 'assistant', parts: [{ kind: 'tool-call', id, name: 'f', arguments: '{}' }] },
-      { role: 'user', parts: [{ kind: 'tool-result', callId: id, parts: [] }] },
-    ) as { call_id: string }[];
-    expect(call!.call_id).toBe(result!.call_id);
-    expect(call!.call_id.length).toBeLessThanOrEqual(64);
   });
 });
