@@ -29,6 +29,15 @@ Signatures of what a model thought or called (Anthropic \`signature\`, Gemini \`
 turn gives them back to their vendor, and to nobody else. Chat Completions has two such places, \`reasoning_details\` and
 \`extra_content.google.thought_signature\`: a client that keeps an assistant's message whole keeps them.
 
+Names and ids that the vendor would refuse are made to fit (\`src/protocols/vendor-bounds.ts\` has each vendor's bounds with its
+source): a tool whose name is too long or has a character that the vendor does not take is declared, chosen and called under
+another, always the same, and answers name it as the client did. Ids of calls are shortened alike on call and result. An end
+user's name that is too long becomes its SHA-256. Texts of nothing but white space do not go to Messages vendors.
+
+Anthropic asks for the thought before a tool call only where thinking has a budget: a history without it (every client of Chat
+Completions has one) goes on thinking with models that think adaptively, and is sent without \`thinking\` to those that only take
+a budget.
+
 ## Requests
 
 Columns are what the vendor speaks. Where its models differ, the exceptions are named; probed were

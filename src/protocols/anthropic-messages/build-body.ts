@@ -4,6 +4,8 @@ import { mayHoldForeignSignature } from '../foreign-signature.ts';
 import { editObject, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
 import { removeForeignThoughts } from './foreign-thoughts.ts';
+import { asObject, parseJson } from './loose-json.ts';
+import { traitsOf } from './models.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 
 /**
@@ -14,13 +16,19 @@ import { BROKER_MEMBERS } from './read-request.ts';
 export function buildMessagesBody(input: PassThroughInput): Buffer {
   const set = extraMembers(input.body);
   set.set('model', JSON.stringify(input.upstreamModel));
-  const body = mayHoldForeignSignature(input.body) ? withoutForeignThoughts(input.body) : input.body;
+  const body = mayHoldForeignSignature(input.body) ? withoutForeignThoughts(input) : input.body;
   return editObject(body, { set, remove: BROKER_MEMBERS });
 }
 
-function withoutForeignThoughts(body: Buffer): Buffer {
+function withoutForeignThoughts({ body, upstreamModel }: PassThroughInput): Buffer {
   const messages = memberBytes(body, 'messages');
   if (messages === null) return body;
-  const { json, mustNotThink } = removeForeignThoughts(messages.toString());
-  return editObject(body, { set: new Map([['messages', json]]), remove: mustNotThink ? ['thinking'] : [] });
+  const { json, mustNotThinkByBudget } = removeForeignThoughts(messages.toString());
+  const set = new Map([['messages', json]]);
+  const thinking = asObject(parseJson(memberBytes(body, 'thinking')?.toString() ?? ''));
+  if (!mustNotThinkByBudget || thinking?.type !== 'enabled') return editObject(body, { set, remove: [] });
+  if (!traitsOf(upstreamModel).thinking.includes('adaptive')) return editObject(body, { set, remove: ['thinking'] });
+  const { budget_tokens: _, ...rest } = thinking;
+  set.set('thinking', JSON.stringify({ ...rest, type: 'adaptive' }));
+  return editObject(body, { set, remove: [] });
 }

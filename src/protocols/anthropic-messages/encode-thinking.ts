@@ -17,7 +17,11 @@ export interface ThinkingInput {
   maxOutputTokens: number | undefined;
   traits: ModelTraits;
   isToolForced: boolean;
-  /** The last assistant turn should begin with its thought and does not: Anthropic refuses to think after it. */
+  /**
+   * The last assistant turn does not begin with a thought. Only thinking by a budget asks for one: "When using adaptive
+   * thinking, previous assistant turns don't need to start with thinking blocks" (platform.claude.com, adaptive thinking,
+   * "Validation changes"; read 2026-11-28).
+   */
   isThoughtMissing: boolean;
 }
 
@@ -41,15 +45,16 @@ export function encodeThinking(input: ThinkingInput, encoding: Encoding): Encode
   const maxTokens = longestAnswer(input, encoding);
   if (reasoning === undefined || (!isAskedFor(reasoning) && !traits.thinksByDefault)) return { maxTokens };
   if (reasoning.effort === 'none' || reasoning.budgetTokens === 0) return dontThink(input, maxTokens, encoding);
-  if (input.isThoughtMissing) {
-    encoding.drop('reasoning');
-    return { ...effortOf(reasoning, maxTokens, traits, encoding), maxTokens };
-  }
-  const hasBudget = (reasoning.budgetTokens ?? -1) > 0;
-  const isAdaptive = traits.thinking.includes('adaptive') && !(hasBudget && traits.thinking.includes('enabled'));
-  return isAdaptive
+  return isAdaptive(input)
     ? thinkAdaptively(reasoning, maxTokens, traits, encoding)
     : thinkByBudget(input, maxTokens, encoding);
+}
+
+/** A budget is kept where the model takes one, unless the history forbids it. */
+function isAdaptive({ reasoning, traits, isThoughtMissing }: ThinkingInput): boolean {
+  if (!traits.thinking.includes('adaptive')) return false;
+  const hasBudget = (reasoning?.budgetTokens ?? -1) > 0;
+  return isThoughtMissing || !(hasBudget && traits.thinking.includes('enabled'));
 }
 
 /** To hide thoughts is not to ask for them. */
@@ -66,16 +71,12 @@ function longestAnswer({ maxOutputTokens, traits }: ThinkingInput, encoding: Enc
 }
 
 /** Models that always think, think as little as they can. */
-function dontThink(
-  { traits, isThoughtMissing }: ThinkingInput,
-  maxTokens: number,
-  encoding: Encoding,
-): EncodedThinking {
+function dontThink({ traits }: ThinkingInput, maxTokens: number, encoding: Encoding): EncodedThinking {
   if (traits.thinking.includes('disabled')) {
     return traits.thinksByDefault ? { thinking: { type: 'disabled' }, maxTokens } : { maxTokens };
   }
   encoding.drop('reasoning');
-  if (traits.thinking.includes('between_tools') && !isThoughtMissing) {
+  if (traits.thinking.includes('between_tools')) {
     return { thinking: { type: 'between_tools' }, maxTokens };
   }
   return { effort: 'low', maxTokens };
@@ -96,9 +97,9 @@ function thinkByBudget(input: ThinkingInput, maxTokens: number, encoding: Encodi
   const { traits, isToolForced } = input;
   const reasoning = input.reasoning!;
   const isOnlyShown = reasoning.effort === undefined && reasoning.budgetTokens === undefined;
-  if (isToolForced || isOnlyShown) {
+  if (isToolForced || isOnlyShown || input.isThoughtMissing) {
     encoding.drop('reasoning');
-    return { maxTokens };
+    return { ...(input.isThoughtMissing ? effortOf(reasoning, maxTokens, traits, encoding) : {}), maxTokens };
   }
   const wanted = Math.max(LEAST_BUDGET, budgetOf(reasoning, maxTokens));
   const raised = wanted < maxTokens ? maxTokens : Math.min(maxTokens + wanted, traits.maxOutputTokens ?? Infinity);

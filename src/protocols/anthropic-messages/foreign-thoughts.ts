@@ -26,10 +26,10 @@ export function readSignature(value: unknown): Signature | undefined {
 export interface OwnMessages {
   json: string;
   /**
-   * The last assistant turn calls tools and no longer begins with its thought: Anthropic refuses that while thinking is
-   * asked for (reference section 2, "Ordering rules").
+   * The last assistant turn calls tools and no longer begins with its thought: Anthropic refuses that while thinking by a
+   * budget is asked for (encode-thinking.ts).
    */
-  mustNotThink: boolean;
+  mustNotThinkByBudget: boolean;
 }
 
 /** The messages without foreign thoughts. Numbers keep their text, spaces between members are lost. */
@@ -45,7 +45,7 @@ export function removeForeignThoughts(messages: string): OwnMessages {
     if (isChanged && (own as unknown[]).length === 0) continue;
     kept.push(isChanged ? { ...message, content: own } : message);
   }
-  return { json: JSON.stringify(kept), mustNotThink: isLastChanged && callsWithoutThought(kept) };
+  return { json: JSON.stringify(kept), mustNotThinkByBudget: isLastChanged && callsWithoutThought(kept) };
 }
 
 function isForeign(value: unknown): boolean {
@@ -63,7 +63,7 @@ function callsWithoutThought(messages: readonly JsonObject[]): boolean {
   return beginsWithoutThought(asObjects(last?.content));
 }
 
-/** Whether an assistant turn with these blocks is refused while thinking is asked for. */
+/** Whether an assistant turn with these blocks is refused while thinking by a budget is asked for. */
 export function beginsWithoutThought(blocks: readonly JsonObject[]): boolean {
   return !isThought(blocks[0]) && blocks.some(({ type }) => type === 'tool_use');
 }

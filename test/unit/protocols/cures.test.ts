@@ -160,11 +160,11 @@ describe('a conversation without its thoughts', () => {
   });
   const thought = { type: 'thinking', thinking: 'Hm.', signature: 'EpUBCkYIBRgCIkA=' };
 
-  test('is passed to the same protocol without them, and does not ask for more where that is refused', () => {
+  test('is passed to the same protocol without them, and may go on thinking where the model decides that', () => {
     const body = conversation([thought, CALL]);
     const said = prepare('anthropic-messages', 'anthropic-messages', 'claude-opus-5', body, ['forget-thoughts']);
     expect(JSON.stringify(said.body.messages)).not.toContain('thinking');
-    expect(said.body).not.toHaveProperty('thinking');
+    expect(said.body.thinking).toEqual({ type: 'adaptive' });
     expect(said.body.messages).toMatchObject([
       { role: 'user' },
       { role: 'assistant', content: [CALL] },

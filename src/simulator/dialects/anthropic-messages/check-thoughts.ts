@@ -1,4 +1,6 @@
-// Thinking blocks that come back in the history: each must be as it was given, and a tool turn must keep its own.
+// Thinking blocks that come back in the history: each must be as it was given, and a tool turn must keep its own where
+// thinking has a budget. With adaptive thinking earlier turns need none (platform.claude.com, adaptive thinking, "Validation
+// changes"; read 2026-11-28).
 
 import { refuse } from './read-fields.ts';
 import type { Thinking } from './read-thinking.ts';
@@ -9,7 +11,7 @@ import { type Block, blocksOf, type Turn } from './turn.ts';
 export function checkThoughts(turns: readonly Turn[], model: string, thinking: Thinking): void {
   for (const block of turns.flatMap(({ blocks }) => blocks)) checkBlock(block, model);
   const last = turns.findLast(({ role }) => role === 'assistant');
-  if (thinking.isAskedFor && last !== undefined && blocksOf(last, 'tool_use').length > 0) checkBeginning(last);
+  if (thinking.isManual && last !== undefined && blocksOf(last, 'tool_use').length > 0) checkBeginning(last);
 }
 
 function checkBlock({ type, body, path }: Block, model: string): void {

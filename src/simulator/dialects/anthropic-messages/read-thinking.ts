@@ -7,8 +7,6 @@ export interface Thinking {
   isOn: boolean;
   /** `enabled`, with a budget: stricter about history, forced tools and sampling than the model's own judgement. */
   isManual: boolean;
-  /** The request asked for it: history must then begin its last tool turn with the thought behind it. */
-  isAskedFor: boolean;
   display: Display;
   /** How much is thought where no command says. */
   tokens: number;
@@ -33,7 +31,7 @@ export function readThinking(
 ): Thinking {
   const effort = readEffort(body, traits);
   const tokens = Math.min(TOKENS_BY_EFFORT[effort]!, Math.floor(maxTokens * MOST_OF_ANSWER));
-  const base = { isManual: false, isAskedFor: false, display: traits.display, tokens };
+  const base = { isManual: false, display: traits.display, tokens };
   if (isAbsent(body.thinking)) return { ...base, isOn: traits.thinksByDefault };
   const thinking = readStrictObject(body.thinking, 'thinking', MEMBERS);
   const type = readOneOf(thinking.type, 'thinking.type', TYPES);
@@ -41,7 +39,7 @@ export function readThinking(
   const isManual = type === 'enabled';
   if (isManual) checkBudget(thinking, maxTokens);
   const isOn = isManual || type === 'adaptive' || (type === 'between_tools' && endsWithToolResult);
-  return { ...base, isOn, isManual, isAskedFor: isOn, display: readDisplay(thinking, traits) };
+  return { ...base, isOn, isManual, display: readDisplay(thinking, traits) };
 }
 
 function readDisplay({ display }: Body, traits: ModelTraits): Display {

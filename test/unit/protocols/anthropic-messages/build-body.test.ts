@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { buildMessagesBody } from '#src/protocols/anthropic-messages/build-body.ts';
 import { writeSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
 
-const build = (body: string | object) =>
+const build = (body: string | object, upstreamModel = 'claude-opus-5-5') =>
   buildMessagesBody({
     body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
-    upstreamModel: 'claude-opus-5-5',
+    upstreamModel,
     isStream: true,
     canReportStreamUsage: true,
   }).toString();
@@ -62,11 +62,16 @@ describe('thoughts of other vendors', () => {
     expect(build(json)).toContain('"input":{"id":12345678901234567890}');
   });
 
-  test('thinking is not asked for behind a call that lost its thought, which Anthropic would refuse', () => {
-    const thinking = { type: 'adaptive' };
-    expect(JSON.parse(build(conversation([foreign, call], { thinking }))).thinking).toBeUndefined();
-    expect(JSON.parse(build(conversation([foreign, text], { thinking }))).thinking).toEqual(thinking);
-    expect(JSON.parse(build(conversation([foreign, own, call], { thinking }))).thinking).toEqual(thinking);
+  const budget = { type: 'enabled', budget_tokens: 1_024, display: 'omitted' };
+  const adaptive = { type: 'adaptive' };
+  test.each<[string, string, object, object[], object | undefined]>([
+    ['by a budget is asked for behind a thought', 'claude-sonnet-4-5', budget, [foreign, own, call], budget],
+    ['by a budget is asked for behind a text', 'claude-sonnet-4-5', budget, [foreign, text], budget],
+    ['by a budget is not asked for behind a bare call', 'claude-sonnet-4-5', budget, [foreign, call], undefined],
+    ['becomes adaptive there', 'claude-opus-4-6', budget, [foreign, call], { ...adaptive, display: 'omitted' }],
+    ['that is adaptive stays', 'claude-opus-5', adaptive, [foreign, call], adaptive],
+  ])('thinking %s', (_name, model, thinking, content, expected) => {
+    expect(JSON.parse(build(conversation(content, { thinking }), model)).thinking).toEqual(expected);
   });
 
   test('without any, not a byte of the messages changes', () => {

@@ -259,17 +259,27 @@ describe('thinking', () => {
     expect(plan({ effort: 'high' }, NEW, forced)).toMatchObject({ thinking: adaptive, dropped: [] });
   });
 
-  test('behind a call without its thought nothing is thought', () => {
+  describe('behind a call without its thought', () => {
     const thought: Part = { kind: 'reasoning', text: 'Hm.', signature: { origin: 'anthropic-messages', value: 's' } };
     const round = (...parts: Part[]) => ({
       turns: [user(text('Hi')), assistant(...parts, call('1')), user(result('1'))],
     });
-    expect(plan({ effort: 'high' }, NEW, round())).toMatchObject({
-      thinking: undefined,
-      config: { effort: 'high' },
-      dropped: ['reasoning'],
+    test.each<[string, object, string, object | undefined, string[]]>([
+      ['thinks adaptively', { effort: 'high' }, NEW, adaptive, []],
+      ['thinks adaptively', { effort: 'high' }, 'claude-opus-4-6', adaptive, []],
+      ['thinks adaptively instead of by a budget', { budgetTokens: 2_048 }, 'claude-opus-4-6', adaptive, []],
+      ['does not think', { budgetTokens: 2_048 }, OLD, undefined, ['reasoning']],
+      ['does not think', { effort: 'high' }, 'claude-opus-4-5', undefined, ['reasoning']],
+      ['thinks between tools', { effort: 'none' }, 'claude-sonnet-5-5', { type: 'between_tools' }, ['reasoning']],
+    ])('%s (%j, %s)', (_name, reasoning, model, thinking, dropped) => {
+      expect(plan(reasoning, model, round())).toMatchObject({ thinking, dropped });
     });
-    expect(plan({ effort: 'high' }, NEW, round(thought))).toMatchObject({ thinking: adaptive, dropped: [] });
+
+    test('a budget is kept where the thought is there', () => {
+      const enabled = { type: 'enabled', budget_tokens: 2_048 };
+      expect(plan({ budgetTokens: 2_048 }, OLD, round(thought))).toMatchObject({ thinking: enabled, dropped: [] });
+      expect(plan({ budgetTokens: 2_048 }, 'claude-opus-4-6', round(thought))).toMatchObject({ thinking: enabled });
+    });
   });
 });
 
