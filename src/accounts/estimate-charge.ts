@@ -1,7 +1,7 @@
 // What a request may cost before anybody knows what it does: by its dearest step.
 import type { Catalogue } from '../config/catalogue.ts';
 import { type ChargeUnits, chargeOf, costOf } from '../contracts/money.ts';
-import type { RoutePlan } from '../contracts/route-plan.ts';
+import { allSteps, type RoutePlan } from '../contracts/route-plan.ts';
 
 export interface EstimatedTokens {
   estimatedInputTokens: number;
@@ -17,7 +17,7 @@ export function estimateCharge(catalogue: Catalogue, plan: RoutePlan, request: E
     reasoningTokens: 0,
     isEstimated: true,
   };
-  const costs = plan.steps.map((step) => {
+  const costs = allSteps(plan).map((step) => {
     const deployment = catalogue.deployments.get(step.deployment);
     const price = deployment && catalogue.priceOf(deployment, step.upstreamModel, usage.inputTokens);
     return price ? costOf(usage, price) : 0n;

@@ -1,6 +1,7 @@
 // The configuration compiled for use: providers and deployments by id, models by name, prices looked up. What users
 // write is schema.ts; what the broker asks is here.
 import { halfPrice, type Price } from '../contracts/money.ts';
+import type { DetourCode } from '../contracts/route-plan.ts';
 import { limitsOf, type Scope } from '../contracts/scope.ts';
 import { createProviderSecrets, type ProviderSecrets } from '../contracts/secret-mask.ts';
 import type { ProviderDialect } from '../protocols/prepare-call.ts';
@@ -18,7 +19,8 @@ export interface Provider {
   /** How its calls differ from what its protocol says. */
   dialect: ProviderDialect;
   headers: Readonly<Record<string, string>>;
-  timeouts: { connectMs: number; firstByteMs: number; idleMs: number; totalMs: number };
+  /** Null where the configuration does not say: then the attempt decides (attempt-clock.ts). */
+  timeouts: { connectMs: number; firstByteMs: number | null; idleMs: number | null; totalMs: number };
   retries: { max: number; baseMs: number; maxMs: number };
   circuit: { failures: number; windowMs: number; cooldownMs: number; maxCooldownMs: number; refusalCooldownMs: number };
   priceId: string;
@@ -36,6 +38,8 @@ export interface Deployment {
   tier: number;
   weight: number;
   scope: Scope;
+  /** A stream that shows nothing within this goes on to the next step; null: no such limit. */
+  firstTokenMs: number | null;
   price: PriceSchedule | null;
   /** Its lines of batches go through the vendor's own batch API. */
   hasNativeBatches: boolean;
@@ -52,6 +56,10 @@ export interface Model {
   name: string;
   candidates: readonly Candidate[];
   fallbacks: readonly string[];
+  /** Models that are asked after a failure which otherwise ends the request, by its code. */
+  detours: Readonly<Record<DetourCode, readonly string[]>>;
+  /** A vendor's wait that is longer is left for the next step. Milliseconds. */
+  waitUpToMs: number;
   /** Output assumed where a request does not bound it. */
   outputTokens: number;
 }
@@ -148,8 +156,8 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
     headers: settings.headers,
     timeouts: {
       connectMs: timeouts.connect_ms,
-      firstByteMs: timeouts.first_byte_ms,
-      idleMs: timeouts.idle_ms,
+      firstByteMs: timeouts.first_byte_ms ?? null,
+      idleMs: timeouts.idle_ms ?? null,
       totalMs: timeouts.total_ms,
     },
     retries: { max: retries.max, baseMs: retries.base_ms, maxMs: retries.max_ms },
@@ -182,6 +190,7 @@ function compileModel(
       tier: item.tier,
       weight: item.weight,
       scope: { name: `deployment:${id}`, limits: limitsOf(item.limits) },
+      firstTokenMs: item.first_token_ms ?? null,
       price: item.price === undefined ? null : configuredPrice(item.price),
       hasNativeBatches: item.batch === 'native',
       batchPrice: item.price_batch === undefined ? null : configuredPrice(item.price_batch),
@@ -189,7 +198,17 @@ function compileModel(
     deployments.set(id, deployment);
     return { deployment, upstreamModel: item.model };
   });
-  return { name, candidates, fallbacks: settings.fallbacks, outputTokens: settings.output_tokens };
+  return {
+    name,
+    candidates,
+    fallbacks: settings.fallbacks,
+    detours: {
+      upstream_content_filter: settings.on_content_filter,
+      upstream_context_length: settings.on_context_length,
+    },
+    waitUpToMs: settings.wait_up_to_ms,
+    outputTokens: settings.output_tokens,
+  };
 }
 
 /** `openai/*` matches `openai/gpt-4o` and gives its rest, `gpt-4o`, to the deployments' own `*`. */

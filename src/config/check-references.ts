@@ -15,7 +15,7 @@ export function checkReferences(configuration: Configuration): ReferenceFault[] 
     ...Object.entries(configuration.providers).flatMap(([name, settings]) => checkProvider(name, settings)),
     ...Object.entries(configuration.models).flatMap(([name, model]) => [
       ...checkDeployments(configuration, name, model, content),
-      ...checkFallbacks(configuration, name, model),
+      ...checkOtherModels(configuration, name, model),
     ]),
   ];
 }
@@ -68,11 +68,16 @@ function checkDeployments(
   return faults;
 }
 
-function checkFallbacks({ models }: Configuration, name: string, { fallbacks }: ModelSettings): ReferenceFault[] {
-  const names = Object.keys(models);
-  return fallbacks.flatMap((fallback, index) =>
-    names.some((pattern) => matchWildcard(pattern, fallback) !== null)
-      ? []
-      : [{ path: `models.${name}.fallbacks.${index}`, message: `no model "${fallback}" is configured` }],
+/** Members of a model that name other models. */
+const MODEL_LISTS = ['fallbacks', 'on_content_filter', 'on_context_length'] as const;
+
+function checkOtherModels({ models }: Configuration, name: string, model: ModelSettings): ReferenceFault[] {
+  const patterns = Object.keys(models);
+  return MODEL_LISTS.flatMap((list) =>
+    model[list].flatMap((other, index) =>
+      patterns.some((pattern) => matchWildcard(pattern, other) !== null)
+        ? []
+        : [{ path: `models.${name}.${list}.${index}`, message: `no model "${other}" is configured` }],
+    ),
   );
 }

@@ -58,9 +58,15 @@ const price = z
 const timeouts = z.strictObject({
   connect_ms: milliseconds.default(5_000).describe('Until the connection stands.'),
   first_byte_ms: milliseconds
-    .default(60_000)
-    .describe('From the call to the first event (or to the status, unstreamed).'),
-  idle_ms: milliseconds.default(30_000).describe('Between two pieces of a streamed answer.'),
+    .optional()
+    .describe(
+      'From the call to the first event of a stream, or to the status of an unstreamed answer. Absent: for streams 30000 while another deployment can be asked, else 90000; unstreamed 300000 while another can be asked, else no limit of its own.',
+    ),
+  idle_ms: milliseconds
+    .optional()
+    .describe(
+      'Between two pieces of an answer. Absent: for streams 30000 while another deployment can go on, else 90000; unstreamed no limit of its own.',
+    ),
   total_ms: milliseconds.default(600_000).describe('For one call as a whole.'),
 });
 
@@ -74,8 +80,8 @@ const circuit = z
   .strictObject({
     failures: positive.default(5).describe('So many failures in the window, and at least half of its calls, open it.'),
     window_ms: milliseconds.default(10_000).describe('Over which failures are counted.'),
-    cooldown_ms: milliseconds.default(5_000).describe('Out of rotation for so long; doubles while it keeps failing.'),
-    max_cooldown_ms: milliseconds.default(60_000).describe('Where the doubling ends.'),
+    cooldown_ms: milliseconds.default(5_000).describe('Out of rotation for so long; doubles with each failed trial.'),
+    max_cooldown_ms: milliseconds.default(15_000).describe('Where the doubling ends.'),
     refusal_cooldown_ms: milliseconds.default(60_000).describe('After a rejected key or an exhausted quota.'),
   })
   .describe('When a deployment is taken out of rotation.');
@@ -121,6 +127,11 @@ const deployment = z.strictObject({
   tier: positive.default(1).describe('Lower tiers are tried first.'),
   weight: positive.default(1).describe('Share of the traffic within a tier.'),
   limits: limits.default({}),
+  first_token_ms: milliseconds
+    .optional()
+    .describe(
+      'A stream that shows nothing of its answer within this goes to the next deployment, where there is one. Default: no such limit.',
+    ),
   price: price.optional(),
   batch: z
     .enum(['native'])
@@ -132,6 +143,20 @@ const deployment = z.strictObject({
 const model = z.strictObject({
   deployments: z.array(deployment).min(1),
   fallbacks: z.array(z.string().min(1)).default([]).describe('Other models, after every deployment of this one.'),
+  on_content_filter: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Models to ask when a vendor’s filter refuses the prompt. Default: the refusal is the answer.'),
+  on_context_length: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Larger models to ask when the prompt is too long for this one. Default: that is the answer.'),
+  wait_up_to_ms: z
+    .number()
+    .int()
+    .min(0)
+    .default(2_000)
+    .describe('A vendor that wants to be left alone for no longer than this is waited for before the next is asked.'),
   output_tokens: positive
     .default(1_000)
     .describe('Output tokens assumed for the token limit where a request does not say max_tokens.'),

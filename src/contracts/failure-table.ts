@@ -18,7 +18,8 @@ export type FailureKind =
 
 /**
  * Who may cure it, and how.
- * - `retry`: the same deployment may be asked again after a wait.
+ * - `retry`: the same deployment may be asked again after a wait: before another one, or (`alone`) only where there is no
+ *   other. Who has waited out a vendor's silence does not wait for it once more while somebody else could answer.
  * - `fallback`: the next step of the plan may be asked.
  * - `cooldown`: what it says about the deployment. `count` adds to its circuit's failures, `open` takes it out of
  *   rotation at once, `none` says nothing about its health.
@@ -31,7 +32,7 @@ export interface FailureRule {
   kind: FailureKind;
   /** The wire `code` of OpenAI-shaped errors, where it is not the failure's own code. */
   wireCode?: string | null;
-  retry: boolean;
+  retry: boolean | 'alone';
   fallback: boolean;
   cooldown: 'none' | 'count' | 'open';
   rank: number;
@@ -104,12 +105,13 @@ export const FAILURES = {
     cooldown: 'none',
     rank: 90,
   },
+  // Both end the request unless its model names where such requests go (`on_context_length`, `on_content_filter`).
   upstream_context_length: {
     status: 400,
     kind: 'invalid_request',
     wireCode: 'context_length_exceeded',
     retry: false,
-    fallback: true,
+    fallback: false,
     cooldown: 'none',
     rank: 85,
   },
@@ -118,7 +120,7 @@ export const FAILURES = {
     kind: 'invalid_request',
     wireCode: 'content_filter',
     retry: false,
-    fallback: true,
+    fallback: false,
     cooldown: 'none',
     rank: 80,
   },
@@ -191,11 +193,28 @@ export const FAILURES = {
     rank: 75,
     isUnseen: true,
   },
-  upstream_connect_timeout: { status: 504, kind: 'timeout', retry: true, fallback: true, cooldown: 'count', rank: 42 },
+  upstream_connect_timeout: {
+    status: 504,
+    kind: 'timeout',
+    retry: 'alone',
+    fallback: true,
+    cooldown: 'count',
+    rank: 42,
+  },
   upstream_first_byte_timeout: {
     status: 504,
     kind: 'timeout',
-    retry: true,
+    retry: 'alone',
+    fallback: true,
+    cooldown: 'count',
+    rank: 48,
+    isUnseen: true,
+  },
+  /** Of a deployment with `first_token_ms`; never where it is the last to be asked. */
+  upstream_first_token_timeout: {
+    status: 504,
+    kind: 'timeout',
+    retry: 'alone',
     fallback: true,
     cooldown: 'count',
     rank: 48,
@@ -204,7 +223,7 @@ export const FAILURES = {
   upstream_idle_timeout: {
     status: 504,
     kind: 'timeout',
-    retry: true,
+    retry: 'alone',
     fallback: true,
     cooldown: 'count',
     rank: 48,

@@ -9,6 +9,8 @@ export interface Failure {
   param?: string;
   /** What the vendor asked to wait, or what the broker computed. Milliseconds. */
   retryAfterMs?: number;
+  /** The vendor limits the broker's credential as a whole, not the one model that was asked for. */
+  limits?: 'credential';
   /** HTTP status of the vendor's answer, where there was one. */
   upstreamStatus?: number;
   /** The vendor's own error code, shown to the client in place of the table's. */

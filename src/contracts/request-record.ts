@@ -3,7 +3,7 @@
 import type { Failure } from './failure.ts';
 import type { Lane } from './job.ts';
 import type { ResponseKeeping } from './response-keeping.ts';
-import type { RoutePlan } from './route-plan.ts';
+import type { DetourCode, RoutePlan } from './route-plan.ts';
 import type { Scope } from './scope.ts';
 
 /** Version of everything that crosses processes; a reader refuses what is newer than itself. */
@@ -85,6 +85,8 @@ export interface RequestProgress {
   skipped: { step: number; readyAtMs: number }[];
   /** Such a step, while it is the current one. */
   revisited: number | null;
+  /** The way left the plan's steps for others: from which position on, and after which failures (the last one leads). */
+  detour?: { from: number; codes: DetourCode[] };
   /** One failure per step that was given up, and the latest of the current step. */
   failures: Failure[];
   /** Attempts that called a vendor. */

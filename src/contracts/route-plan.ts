@@ -2,23 +2,40 @@
 
 /** One place to try. Names only: limits, credentials and prices are looked up in the worker's own configuration. */
 export interface RouteStep {
-  /** The deployment's id in the catalogue: the scope of its limits and of its circuit. */
+  /** The deployment's id in the catalogue: the scope of its limits. */
   deployment: string;
   provider: string;
   /** The vendor's own model id (the rest of the name, for a wildcard model). */
   upstreamModel: string;
   /** The public model this step belongs to: differs from the one asked for on a fallback model. */
   model: string;
+  /** Its deployment stands for many models of the vendor. */
+  isWildcard?: true;
 }
+
+/** Failures that end a request, unless the model asked for says where else such a request may be answered. */
+export type DetourCode = 'upstream_content_filter' | 'upstream_context_length';
 
 export interface RoutePlan {
   steps: RouteStep[];
+  /** Where a request goes after such a failure, in place of what is left of `steps`. Absent: nowhere. */
+  detours?: Partial<Record<DetourCode, RouteStep[]>>;
+  /** A vendor's wait that is longer is left for the next step. Absent: the default (advance.ts). Milliseconds. */
+  waitUpToMs?: number;
+}
+
+/** Every step that the request may come to. */
+export function allSteps({ steps, detours }: RoutePlan): RouteStep[] {
+  if (detours === undefined) return steps;
+  return [...steps, ...(detours.upstream_content_filter ?? []), ...(detours.upstream_context_length ?? [])];
 }
 
 /**
  * Whose health a call says something about. A wildcard deployment stands for many models of a vendor, and one of them
- * may be down alone; limits and prices stay the deployment's.
+ * may be down, or limited by the vendor, alone; configured limits and prices stay the deployment's.
  */
-export function circuitOf(step: Pick<RouteStep, 'deployment' | 'upstreamModel'>): string {
-  return step.deployment.replace('*', () => step.upstreamModel);
+export function circuitOf(step: Pick<RouteStep, 'deployment' | 'upstreamModel' | 'isWildcard'>): string {
+  const { deployment, upstreamModel, isWildcard } = step;
+  if (deployment.includes('*')) return deployment.replace('*', () => upstreamModel);
+  return isWildcard === true ? `${deployment}/${upstreamModel}` : deployment;
 }

@@ -194,9 +194,9 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
   };
 }
 
-/** Whoever waits for a provider waits for one of its deployments (lines.ts). */
+/** Whoever waits for a provider, or a model of a wildcard, waits for a deployment (lines.ts). */
 function hasLine({ name }: Scope): boolean {
-  return !name.startsWith('provider:');
+  return !name.startsWith('provider:') && !name.startsWith('model:');
 }
 
 /** How long calls take depends on the deployment, of which a permit has one. */

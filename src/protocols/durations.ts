@@ -1,8 +1,12 @@
-// Times as vendors write them in headers.
+// Times as vendors write them: in headers, in the details of an error, in its words.
 
 const GO_DURATION_PART = /(\d+(?:\.\d+)?)(ms|h|m|s)/g;
 const GO_DURATION = /^(?:\d+(?:\.\d+)?(?:ms|h|m|s))+$/;
 const UNIT_MS = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
+
+/** Numbers above these are no spans of time but points in it: seconds and milliseconds since 1970 (as of 2001). */
+const EPOCH_SECONDS = 1e9;
+const EPOCH_MS = 1e12;
 
 /** `6m0s`, `8.64s`, `2ms` (OpenAI's `x-ratelimit-reset-*`), or null. */
 export function parseGoDuration(text: string): number | null {
@@ -16,6 +20,7 @@ export function parseGoDuration(text: string): number | null {
 export function parseRetryAfter(text: string | undefined, nowMs: number): number | null {
   if (text === undefined || text.trim() === '') return null;
   const seconds = Number(text);
+  if (seconds >= EPOCH_SECONDS) return parseReset(text, nowMs);
   if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1_000 : null;
   const at = Date.parse(text);
   return Number.isNaN(at) || at < nowMs ? null : at - nowMs;
@@ -26,6 +31,52 @@ export function readRetryAfter(headers: Record<string, string | string[] | undef
   const precise = Number(headerText(headers, 'retry-after-ms') ?? Number.NaN);
   // Azure has been seen to send `retry-after-ms: 0` beside `retry-after: 1` (2026).
   return precise > 0 ? precise : parseRetryAfter(headerText(headers, 'retry-after'), nowMs);
+}
+
+/**
+ * When a limit is reset, from now: a duration (`6m0s`), seconds, a point in time in epoch seconds or milliseconds
+ * (OpenRouter, 2026), or a date. Null when unreadable; 0 when it is past.
+ */
+export function parseReset(text: string | undefined, nowMs: number): number | null {
+  const trimmed = text?.trim() ?? '';
+  if (trimmed === '') return null;
+  const duration = parseGoDuration(trimmed);
+  if (duration !== null) return duration;
+  const value = Number(trimmed);
+  if (Number.isNaN(value)) {
+    const at = Date.parse(trimmed);
+    return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
+  }
+  if (!Number.isFinite(value) || value < 0) return null;
+  if (value >= EPOCH_MS) return Math.max(0, value - nowMs);
+  return value >= EPOCH_SECONDS ? Math.max(0, value * 1_000 - nowMs) : value * 1_000;
+}
+
+const AMOUNT = '\\d+(?:\\.\\d+)?\\s*(?:milliseconds?|ms|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)';
+const AMOUNTS = `${AMOUNT}(?:[\\s,]*(?:and\\s+)?${AMOUNT})*`;
+/** "Please try again in 1m2s", "retry in 3.2s", "retry after 20 seconds", "wait 5 seconds before". */
+const SPOKEN_WAIT = new RegExp(
+  `(?:(?:try(?:ing)?(?: it)? again|retry(?:ing)?(?: your request| again)?|available again|resets?)\\s+(?:in|after)|\\bwait(?: for)?)\\s+(?:about |approximately |another |~)?(${AMOUNTS})(?![a-z])`,
+  'i',
+);
+
+/** The wait that stands in a message, in milliseconds, or null. */
+export function parseSpokenWait(message: string): number | null {
+  const said = SPOKEN_WAIT.exec(message.slice(0, MAX_SEARCHED_CHARS))?.[1];
+  if (said === undefined) return null;
+  let total = 0;
+  for (const [, amount, unit] of said.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi)) {
+    total += Number(amount) * spokenUnitMs(unit!.toLowerCase());
+  }
+  return total;
+}
+
+/** A vendor may quote a prompt in its error. */
+const MAX_SEARCHED_CHARS = 4_000;
+
+function spokenUnitMs(unit: string): number {
+  if (unit.startsWith('ms') || unit.startsWith('milli')) return UNIT_MS.ms;
+  return UNIT_MS[unit[0] as 'h' | 'm' | 's'];
 }
 
 /** First value of a header, whose name is given in lower case. */

@@ -11,6 +11,8 @@ export interface AdvanceState {
   backoff: BackoffSettings;
   /** The plan has another place to try. */
   hasNext: boolean;
+  /** A wait of the vendor's that is longer than this is left for the next step, where there is one. */
+  waitUpToMs: number;
   /** Time left until the request's deadline. */
   remainingMs: number;
   /** Bytes of an answer went to the client, and nothing can go on with them: nothing may be started over behind its back. */
@@ -19,20 +21,19 @@ export interface AdvanceState {
 
 export type Advance = { kind: 'retry'; waitMs: number } | { kind: 'fallback' } | { kind: 'stop' };
 
-/**
- * A wait that another deployment can spare the client is not waited for: with a step left, a vendor that asks for more
- * than this is left for the next one at once.
- */
-const PATIENCE_WITH_ALTERNATIVE_MS = 2_000;
+/** Of a model that does not say: docs/routing.md has the reasons. */
+export const DEFAULT_WAIT_UP_TO_MS = 2_000;
 
 export function advance(failure: Failure, state: AdvanceState, random: () => number = Math.random): Advance {
-  const rule = ruleOf(failure.code);
+  const { retry, fallback } = ruleOf(failure.code);
   if (state.isIrrevocable) return { kind: 'stop' };
-  const canFallBack = rule.fallback && state.hasNext;
-  if (rule.retry && state.failuresAtStep <= state.maxRetries) {
+  const canFallBack = fallback && state.hasNext;
+  const isRepeatable = retry === true || (retry === 'alone' && !canFallBack);
+  if (isRepeatable && state.failuresAtStep <= state.maxRetries) {
     const waitMs = backoffMs(state.backoff, state.failuresAtStep - 1, failure.retryAfterMs, random);
-    const patienceMs = canFallBack ? PATIENCE_WITH_ALTERNATIVE_MS : Number.POSITIVE_INFINITY;
-    if (waitMs < state.remainingMs && waitMs <= patienceMs) return { kind: 'retry', waitMs };
+    // What the vendor asked for is compared, not the spread that is added to it: two seconds are no more than two seconds.
+    const isTooLong = canFallBack && (failure.retryAfterMs ?? waitMs) > state.waitUpToMs;
+    if (waitMs < state.remainingMs && !isTooLong) return { kind: 'retry', waitMs };
   }
   return canFallBack ? { kind: 'fallback' } : { kind: 'stop' };
 }

@@ -2,7 +2,8 @@
 
 import type { Candidate, Catalogue, Model } from '../config/catalogue.ts';
 import { createFailure, type Failure } from '../contracts/failure.ts';
-import { circuitOf, type RoutePlan, type RouteStep } from '../contracts/route-plan.ts';
+import { circuitOf, type DetourCode, type RoutePlan, type RouteStep } from '../contracts/route-plan.ts';
+import { DEFAULT_WAIT_UP_TO_MS } from './advance.ts';
 
 export interface RouteRequest {
   model: string;
@@ -45,7 +46,24 @@ export function planRoute(request: RouteRequest, context: RouteContext): RoutePl
   const unique = dropRepeated(steps);
   if (unique.length === 0) return nobodyLeft(request, modelChain(model, request, catalogue), context);
   const ordered = coolingLast(unique, context).slice(0, MAX_STEPS);
-  return { steps: request.preferences.allowFallbacks === false ? ordered.slice(0, 1) : ordered };
+  const wait = model.waitUpToMs === DEFAULT_WAIT_UP_TO_MS ? {} : { waitUpToMs: model.waitUpToMs };
+  if (request.preferences.allowFallbacks === false) return { steps: ordered.slice(0, 1), ...wait };
+  return { steps: ordered, ...detoursOf(model, request, context), ...wait };
+}
+
+const DETOUR_CODES = ['upstream_content_filter', 'upstream_context_length'] as const;
+
+/** Of the model that was asked for: who names another model, for whatever case, is obeyed in its place. */
+function detoursOf(model: Model, request: RouteRequest, context: RouteContext): Pick<RoutePlan, 'detours'> {
+  const entries = DETOUR_CODES.map((code) => [code, detourSteps(model.detours[code], request, context)] as const);
+  const known = entries.filter(([, steps]) => steps.length > 0);
+  return known.length === 0 ? {} : { detours: Object.fromEntries(known) as Partial<Record<DetourCode, RouteStep[]>> };
+}
+
+function detourSteps(names: readonly string[], request: RouteRequest, context: RouteContext): RouteStep[] {
+  const models = names.map((name) => context.catalogue.findModel(name)).filter((other) => other !== null);
+  const steps = dropRepeated(models.flatMap((other) => stepsOf(other, request, context)));
+  return coolingLast(steps, context).slice(0, MAX_STEPS);
 }
 
 /** The model asked for, its fallbacks, then the request's own alternatives with theirs; unknown names are skipped. */
@@ -69,6 +87,7 @@ function stepsOf(model: Model, request: RouteRequest, context: RouteContext): Ro
       provider: deployment.provider.name,
       upstreamModel,
       model: model.name,
+      ...(deployment.upstreamModel.includes('*') ? { isWildcard: true as const } : {}),
     }),
   );
 }

@@ -1,12 +1,48 @@
 // The deadlines of one vendor call. One timer, set for the nearest of them; activity only writes down a time.
 
-import type { Provider } from '#src/config/catalogue.ts';
+import type { Deployment } from '#src/config/catalogue.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 
+/** Milliseconds; null: no such limit. */
+export interface SilenceLimits {
+  firstByteMs: number | null;
+  firstTokenMs: number | null;
+  idleMs: number | null;
+  totalMs: number;
+}
+
 export interface ClockLimits {
-  timeouts: Provider['timeouts'];
+  timeouts: SilenceLimits;
   /** Unix ms: the client's own deadline. */
   deadlineAtMs: number;
+}
+
+/** Silence and an answer by another vendor within the 45 s after which people and failover checks have gone. */
+const STREAM_WITH_ALTERNATIVE_MS = 30_000;
+/** Nobody else can answer, so a vendor that thinks is let think; three of them end before the 300 s of Codex. */
+const STREAM_ALONE_MS = 90_000;
+/** An unstreamed answer is silent until it is whole: half of the default deadline is left for somebody else. */
+const WHOLE_WITH_ALTERNATIVE_MS = 300_000;
+
+/** How long the vendor may be silent: as configured, else by what another limit would be good for. */
+export function silenceLimits(deployment: Deployment, isStream: boolean, hasAlternative: boolean): SilenceLimits {
+  const { timeouts } = deployment.provider;
+  const firstTokenMs = isStream && hasAlternative ? deployment.firstTokenMs : null;
+  const usualMs = isStream
+    ? hasAlternative
+      ? STREAM_WITH_ALTERNATIVE_MS
+      : STREAM_ALONE_MS
+    : hasAlternative
+      ? WHOLE_WITH_ALTERNATIVE_MS
+      : null;
+  // Whoever allows its first token more time allows its first byte as much.
+  const beginMs = usualMs === null || !isStream ? usualMs : Math.max(usualMs, deployment.firstTokenMs ?? 0);
+  return {
+    firstByteMs: timeouts.firstByteMs ?? beginMs,
+    firstTokenMs,
+    idleMs: timeouts.idleMs ?? (isStream ? usualMs : null),
+    totalMs: timeouts.totalMs,
+  };
 }
 
 export type Expiry = { code: FailureCode; afterMs: number };
@@ -17,6 +53,7 @@ export class AttemptClock {
   readonly #startedAtMs: number;
   #lastActivityMs: number;
   #hasFirstByte = false;
+  #hasFirstToken = false;
   #isPaused = false;
   #timer: NodeJS.Timeout;
 
@@ -35,6 +72,11 @@ export class AttemptClock {
     this.#hasFirstByte = true;
     clearTimeout(this.#timer);
     this.#timer = this.#arm();
+  }
+
+  /** There is something of the answer itself. */
+  firstToken(): void {
+    this.#hasFirstToken = true;
   }
 
   activity(): void {
@@ -61,16 +103,15 @@ export class AttemptClock {
     const silence = this.#hasFirstByte
       ? this.#expiry('upstream_idle_timeout', this.#isPaused ? Date.now() : this.#lastActivityMs, timeouts.idleMs)
       : this.#expiry('upstream_first_byte_timeout', this.#startedAtMs, timeouts.firstByteMs);
-    const deadline: Expiry & { atMs: number } = {
-      code: 'deadline_passed',
-      afterMs: deadlineAtMs - this.#startedAtMs,
-      atMs: deadlineAtMs,
-    };
-    return [silence, total, deadline].reduce((first, next) => (next.atMs < first.atMs ? next : first));
+    const tokenLimitMs = this.#hasFirstToken ? null : timeouts.firstTokenMs;
+    const token = this.#expiry('upstream_first_token_timeout', this.#startedAtMs, tokenLimitMs);
+    const deadline = this.#expiry('deadline_passed', this.#startedAtMs, deadlineAtMs - this.#startedAtMs);
+    return [silence, token, total, deadline].reduce((first, next) => (next.atMs < first.atMs ? next : first));
   }
 
-  #expiry(code: FailureCode, fromMs: number, durationMs: number) {
-    return { code, afterMs: durationMs, atMs: fromMs + durationMs };
+  #expiry(code: FailureCode, fromMs: number, durationMs: number | null) {
+    const afterMs = durationMs ?? Number.POSITIVE_INFINITY;
+    return { code, afterMs, atMs: fromMs + afterMs };
   }
 
   #arm(): NodeJS.Timeout {

@@ -1,9 +1,12 @@
 // What an attempt has taught, told to all workers: how long a vendor wants to be left alone, whether it is well.
 import type { Deployment } from '#src/config/catalogue.ts';
+import type { Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
-import { circuitOf } from '#src/contracts/route-plan.ts';
+import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
+import type { Scope } from '#src/contracts/scope.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
+import { modelScope } from './permit-request.ts';
 import type { AttemptOutcome } from './run-attempt.ts';
 
 /** Returns at once: nobody waits for what others learn. */
@@ -17,9 +20,8 @@ export function learn(
   const circuit = circuitOf(step);
   const blockMs = Math.max(failure?.retryAfterMs ?? 0, exhaustedForMs(rateLimits));
   if (blockMs > 0) {
-    limiter
-      .block(deployment.scope.name, Math.min(blockMs, MAX_BLOCK_MS))
-      .catch((error) => logger.warn({ err: error }, 'block'));
+    const { name } = limitedScope(deployment, step, failure);
+    limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS)).catch((error) => logger.warn({ err: error }, 'block'));
   }
   if (failure === null) return circuits.reportSuccess(circuit, durationMs);
   const { cooldown } = ruleOf(failure.code);
@@ -28,8 +30,21 @@ export function learn(
   circuits.reportFailure(circuit, deployment.provider.circuit, kind, failure.code, durationMs);
 }
 
-/** A vendor may announce hours; it is asked again after this at the latest. */
-const MAX_BLOCK_MS = 15 * 60_000;
+/**
+ * The answer has begun. Was the call the trial of a circuit that is half open, the next one need not wait for its end: a
+ * stream may take minutes, and a vendor that is well again gets its traffic back meanwhile.
+ */
+export function noteBegun({ circuits }: InferenceContext, { step }: Delivery, startedAtMs: number): void {
+  circuits.reportUndecided(circuitOf(step), Date.now() - startedAtMs);
+}
+
+/** What the vendor has limited: the model that was asked for, the whole credential only where it says so. */
+function limitedScope(deployment: Deployment, step: RouteStep, failure: Failure | null): Scope {
+  return failure?.limits === 'credential' ? deployment.provider.scope : modelScope(deployment, step);
+}
+
+/** A vendor may announce hours, and may be wrong; it is asked again after this at the latest. */
+const MAX_BLOCK_MS = 60_000;
 
 /**
  * The vendor says that nothing is left. Its reset is the time until *everything* is back; with a continuous refill one

@@ -31,6 +31,7 @@ export function describeNetworkError(error: Error, hasStatus: boolean, isStreami
 
 const WHAT_EXPIRED: Partial<Record<FailureCode, string>> = {
   upstream_first_byte_timeout: 'The provider sent no first byte',
+  upstream_first_token_timeout: 'The provider showed nothing of its answer',
   upstream_idle_timeout: 'The provider fell silent in the middle of its answer',
   upstream_total_timeout: 'The provider did not finish its answer',
   deadline_passed: 'The request did not finish',

@@ -8,12 +8,12 @@ import { attemptEntry, encodeMessage } from '#src/ledger/messages.ts';
 import type { Permit } from '#src/limits/limiter.ts';
 import { isCurable, type PreparedCall } from '#src/protocols/prepare-call.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
-import { advance } from '#src/routing/advance.ts';
-import { hasNext } from '#src/routing/walk.ts';
+import { advance, DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
+import { hasNext, takeDetour } from '#src/routing/walk.ts';
 import { answerHeaders } from './answer-headers.ts';
 import type { AttemptPricing } from './attempt-pricing.ts';
 import { type Delivery, type InferenceContext, insist, type StepResult, spend } from './delivery.ts';
-import { learn } from './learn.ts';
+import { learn, noteBegun } from './learn.ts';
 import { estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
 import { mayBeRescued } from './prepare-step.ts';
 import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
@@ -31,7 +31,7 @@ export async function performAttempt(
   { route, call }: ReadyCall,
   permit: Permit,
 ): Promise<StepResult> {
-  const { spec, writer, cancellation } = delivery;
+  const { spec, job, writer, cancellation } = delivery;
   const startedAtMs = Date.now();
   const pricing = pricingOf(context, delivery, deployment);
   delivery.isAttemptUsed = true;
@@ -58,6 +58,8 @@ export async function performAttempt(
       maxAnswerBytes: context.settings.maxAnswerBytes,
       holdBackTokens: context.settings.holdBackTokens,
       signal: cancellation,
+      hasAlternative: hasNext(spec.plan, job.step, delivery.progress),
+      onBegun: () => noteBegun(context, delivery, startedAtMs),
       onBug: (error) => context.logger.error({ err: error, request_id: spec.requestId }, 'relay failed'),
     },
     context.upstream,
@@ -162,11 +164,17 @@ function nextStep(delivery: Delivery, deployment: Deployment, route: ProtocolRou
     delivery.cures.add(cure);
     return askAnew(delivery);
   }
+  const detour = writer.hasAnswered ? null : takeDetour(spec.plan, job.step, progress, failure);
+  if (detour !== null) {
+    delivery.progress = detour;
+    return { kind: 'fallback' };
+  }
   const next = advance(failure, {
     failuresAtStep: progress.failuresAtStep,
     maxRetries: deployment.provider.retries.max,
     backoff: deployment.provider.retries,
     hasNext: hasNext(spec.plan, job.step, progress),
+    waitUpToMs: spec.plan.waitUpToMs ?? DEFAULT_WAIT_UP_TO_MS,
     remainingMs: spec.deadlineAtMs - Date.now(),
     isIrrevocable: writer.hasAnswered && !mayBeRescued(delivery),
   });

@@ -3,6 +3,8 @@ import type { Deployment } from '#src/config/catalogue.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { attemptId } from '#src/contracts/ids.ts';
+import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
+import type { Scope } from '#src/contracts/scope.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/messages.ts';
 import type { PermitRequest } from '#src/limits/limiter.ts';
@@ -27,13 +29,32 @@ export function permitRequest(context: InferenceContext, delivery: Delivery, dep
   return {
     attemptId: attemptId(spec.requestId, writer.attempt),
     requestId: spec.requestId,
-    scopes: [deployment.provider.scope, deployment.scope, ...(spec.keyScope === null ? [] : [spec.keyScope])],
+    scopes: scopesOf(delivery, deployment),
     acceptedAtMs: spec.acceptedAtMs,
     isBatch: spec.lane === 'batch',
     // As in the lines (src/limits/lines.ts), whatever this attempt adds to it.
     tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
     unsettledEntry: encodeMessage({ attempt: unsettled }),
   };
+}
+
+function scopesOf({ spec, step }: Delivery, deployment: Deployment): Scope[] {
+  const ofModel = modelScope(deployment, step);
+  return [
+    deployment.provider.scope,
+    deployment.scope,
+    ...(ofModel === deployment.scope ? [] : [ofModel]),
+    ...(spec.keyScope === null ? [] : [spec.keyScope]),
+  ];
+}
+
+/**
+ * What a vendor limits when it limits a model. A wildcard deployment stands for many: each has a scope of its own, without
+ * configured limits, in which the vendor's waits are kept.
+ */
+export function modelScope(deployment: Deployment, step: RouteStep): Scope {
+  if (!deployment.upstreamModel.includes('*')) return deployment.scope;
+  return { name: `model:${circuitOf({ ...step, isWildcard: true })}`, limits: {} };
 }
 
 export function pricingOf(context: InferenceContext, delivery: Delivery, deployment: Deployment): AttemptPricing {

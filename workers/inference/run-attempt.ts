@@ -18,7 +18,7 @@ import {
 } from '#src/protocols/protocol.ts';
 import { type SseEvent, SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
 import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
-import { AttemptClock, type Expiry } from './attempt-clock.ts';
+import { AttemptClock, type Expiry, silenceLimits } from './attempt-clock.ts';
 import { describeExpiry, describeNetworkError } from './network-failures.ts';
 import type { Upstream, UpstreamCall } from './upstream.ts';
 
@@ -40,6 +40,10 @@ export interface AttemptInput {
   /** A stream is shown once it has so many tokens. */
   holdBackTokens: number;
   signal: AttemptSignal;
+  /** Another step could answer in its place: the vendor is given less time to be silent. */
+  hasAlternative: boolean;
+  /** The answer itself has begun. Called at most once. */
+  onBegun: () => void;
   onBug: (error: Error) => void;
 }
 
@@ -81,15 +85,15 @@ class AttemptRun {
   #preamble: Buffer[] = [];
   #answerBytes = 0;
   #firstByteMs: number | null = null;
+  #hasBegun = false;
   #isOver = false;
 
   constructor(input: AttemptInput, resolve: (outcome: AttemptOutcome) => void) {
     this.#input = input;
     this.#resolve = resolve;
-    const { timeouts } = input.deployment.provider;
-    this.#clock = new AttemptClock({ timeouts, deadlineAtMs: input.spec.deadlineAtMs }, (expiry) =>
-      this.#expire(expiry),
-    );
+    const { deployment, spec, hasAlternative } = input;
+    const timeouts = silenceLimits(deployment, spec.isStream, hasAlternative);
+    this.#clock = new AttemptClock({ timeouts, deadlineAtMs: spec.deadlineAtMs }, (expiry) => this.#expire(expiry));
   }
 
   start(upstream: Upstream): void {
@@ -140,6 +144,7 @@ class AttemptRun {
     for (const event of splitter.push(chunk)) {
       if (event.data !== null) this.#noteFirstByte();
       const { bytes, isPreamble, failure } = relay.accept(event);
+      if (bytes !== null && !isPreamble && failure === undefined) this.#noteBegun();
       if (bytes !== null && this.#isHeldBack(relay, isPreamble)) this.#preamble.push(bytes);
       else if (bytes !== null) this.#write(bytes);
       if (failure !== undefined) return this.#finish(failure);
@@ -158,6 +163,13 @@ class AttemptRun {
   #noteFirstByte(): void {
     this.#firstByteMs ??= Date.now() - this.#startedAtMs;
     this.#clock.firstByte();
+  }
+
+  #noteBegun(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#clock.firstToken();
+    this.#input.onBegun();
   }
 
   #write(bytes: Buffer): void {

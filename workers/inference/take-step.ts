@@ -8,6 +8,7 @@ import { circuitOf } from '#src/contracts/route-plan.ts';
 import type { DenialReason } from '#src/limits/limiter.ts';
 import { lineEntry } from '#src/limits/lines.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
+import { DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import type { CircuitState } from '#src/routing/circuits.ts';
 import type { Hold } from '#src/routing/holds.ts';
 import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
@@ -40,7 +41,7 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   const wasOpen = circuits.isOpen(circuitName);
   const circuit = await circuits.check(circuitName, maySkip(spec.plan, job.step, progress));
   if (circuit.kind === 'open') return leaveCooling(delivery, circuit);
-  const patienceMs = Math.min(PATIENCE_MS, spec.deadlineAtMs - Date.now());
+  const patienceMs = Math.min(patienceOf(delivery), spec.deadlineAtMs - Date.now());
   const line = `${deployment.id} ${spec.lane}`;
   const askedAtMs = Date.now();
   const permit = await context.desk.acquire(
@@ -68,6 +69,21 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   context.metrics.limited(step.provider, permit.reason);
   const left = leaveFull(delivery, permit);
   return left.kind === 'park' ? { ...left, waitMs: await parkMs(context, delivery, deployment, left.waitMs) } : left;
+}
+
+/** How long a wait may be before the step is left for the next one, where there is one to leave it for. */
+function waitUpToMs({ spec, job, progress }: Delivery): number | null {
+  return maySkip(spec.plan, job.step, progress) ? (spec.plan.waitUpToMs ?? DEFAULT_WAIT_UP_TO_MS) : null;
+}
+
+function patienceOf(delivery: Delivery): number {
+  return Math.min(PATIENCE_MS, waitUpToMs(delivery) ?? PATIENCE_MS);
+}
+
+/** What the request has waited for this provider's limits without a break, and without having called it. */
+function waitedMs({ spec, step, progress: { timeline } }: Delivery): number {
+  const before = timeline.findLastIndex(({ kind, provider }) => kind !== 'limit' || provider !== step.provider);
+  return Date.now() - (timeline[before]?.untilMs ?? spec.acceptedAtMs);
 }
 
 /** A release brings what is parked back at once (src/api/routes/admin-holds.ts); this is for what it misses. */
@@ -108,11 +124,10 @@ const UNFORESEEN: ReadonlySet<DenialReason> = new Set(['concurrency', 'turn']);
 
 function leaveFull(delivery: Delivery, permit: Extract<PermitOutcome, { kind: 'too-long' }>): StepResult {
   const failure = fullFailure(permit);
-  const result = skipOrWait(delivery, permit.waitMs, failure, {
-    kind: 'limit',
-    provider: delivery.step.provider,
-    ...reasonOf(permit),
-  });
+  const waitsFor = { kind: 'limit', provider: delivery.step.provider, ...reasonOf(permit) } as const;
+  const isWorthIt = permit.reason === 'blocked' && waitedMs(delivery) + permit.waitMs <= (waitUpToMs(delivery) ?? 0);
+  if (isWorthIt) return { kind: 'park', waitMs: permit.waitMs, waitsFor };
+  const result = skipOrWait(delivery, permit.waitMs, failure, waitsFor);
   const isTimeUp = result.kind === 'failed' && failure.code === 'capacity_exhausted' && UNFORESEEN.has(permit.reason);
   return isTimeUp ? { kind: 'failed', failure: deadlinePassed(delivery.progress.calls) } : result;
 }

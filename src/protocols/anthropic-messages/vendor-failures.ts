@@ -3,7 +3,8 @@ import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import { readRetryAfter } from '../durations.ts';
 import type { UpstreamAnswerHead } from '../protocol.ts';
-import { redact } from '../redact.ts';
+import { readResetHeader, readWaitInBody } from '../vendor-waits.ts';
+import { isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
 import { asObject, asText, parseJson } from './loose-json.ts';
 import { readMessagesRateLimits } from './rate-limits.ts';
 
@@ -27,9 +28,6 @@ function readVendorError(body: unknown): VendorError {
 }
 
 const SPEND_CODES = /spend_limit_reached$|^insufficient_quota$/;
-/** A spending limit that the customer has set is a 400 without a code. */
-const SPENT =
-  /credit balance is too low|(spend(ing)?|usage) limits?\b.*(reached|exceeded)|(reached|exceeded) your .*(spend(ing)?|usage) limit/i;
 const CONTEXT_LENGTH =
   /prompt is too long|exceeds? (the )?(context|maximum context)|context[_ ](length|window)|too many (input )?tokens/i;
 const CONTENT_FILTER = /content[_ ]?filter|blocked by .*(policy|filter)/i;
@@ -59,7 +57,8 @@ const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
 /** By code first, by type next, by status and words last: edges answer without either, proxies with a status of their own. */
 function classify(status: number, { type, code, message }: VendorError): FailureCode {
   if (SPEND_CODES.test(code) || type === 'billing_error' || status === 402) return 'upstream_quota_exhausted';
-  if ((status === 400 || status === 403 || status === 429) && SPENT.test(message)) return 'upstream_quota_exhausted';
+  const known = knownByWords(status, { code, type, message });
+  if (known !== null) return known;
   if (type === 'overloaded_error' || status === 529 || status === 503) return 'upstream_overloaded';
   if (status === 401 || type === 'authentication_error') return 'upstream_credential_refused';
   if (status === 403) return CONTENT_FILTER.test(message) ? 'upstream_content_filter' : 'upstream_credential_refused';
@@ -72,25 +71,21 @@ function classify(status: number, { type, code, message }: VendorError): Failure
   return CONTENT_FILTER.test(message) ? 'upstream_content_filter' : 'upstream_bad_request';
 }
 
-/** What a vendor says to the broker about the broker's account must not read as if said to the client. */
-const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
-  upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s. It said: ',
-  upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s. It said: ',
-};
-
 /** How much of a body that is not JSON is shown. */
 const MAX_SHOWN_BYTES = 300;
 
 export function readMessagesFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
-  const error = readVendorError(parseJson(body.toString()));
+  const parsed = parseJson(body.toString());
+  const error = readVendorError(parsed);
   const code = classify(head.status, error);
   const said = error.message || body.toString('utf8', 0, MAX_SHOWN_BYTES).trim();
   const shown = said === '' ? `The provider answered with status ${head.status} and no message.` : said;
-  const retryAfterMs = readWait(head, code, nowMs);
-  return createFailure(code, (ABOUT_THE_BROKER[code] ?? '') + redact(shown), {
+  const retryAfterMs = readWait(head, parsed, error, code, nowMs);
+  return createFailure(code, tellClient(code, shown), {
     upstreamStatus: head.status,
     ...(error.code === '' ? {} : { upstreamCode: error.code }),
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...(code === 'upstream_rate_limited' ? limitedBy(parsed, error.message) : {}),
     ...cureOf(code, error),
   });
 }
@@ -101,23 +96,36 @@ function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cur
   return MODEL_REFUSES.test(message) ? { cure: 'adapt' } : {};
 }
 
-/** `retry-after`, or else the reset of a rate limit that was used up. */
-function readWait(head: UpstreamAnswerHead, code: FailureCode, nowMs: number): number | null {
+/** `retry-after`, or else the wait in the body, or else the reset of a rate limit that was used up. */
+function readWait(
+  head: UpstreamAnswerHead,
+  body: unknown,
+  { message }: VendorError,
+  code: FailureCode,
+  nowMs: number,
+): number | null {
   const asked = readRetryAfter(head.headers, nowMs);
-  if (asked !== null || code !== 'upstream_rate_limited') return asked;
+  if (asked !== null || !isCuredByWaiting(code)) return asked;
+  const said = readWaitInBody(body, message, nowMs);
+  if (said !== null || code !== 'upstream_rate_limited') return said;
   const limits = readMessagesRateLimits(head, nowMs);
   const resets = [
     limits.remainingRequests === 0 ? limits.resetRequestsMs : undefined,
     limits.remainingTokens === 0 ? limits.resetTokensMs : undefined,
   ].filter((reset) => reset !== undefined);
-  return resets.length === 0 ? null : Math.max(...resets);
+  return resets.length === 0 ? readResetHeader(head.headers, nowMs) : Math.max(...resets);
 }
 
 /** An `error` event, or an error with status 200. */
 export function readMessagesEventFailure(event: unknown): Failure {
   const error = readVendorError(event);
-  const code = classify(STATUS_OF_TYPE[error.type] ?? 500, error);
+  const status = STATUS_OF_TYPE[error.type];
+  const code = (status === undefined ? knownByWords(200, error) : null) ?? classify(status ?? 500, error);
   const said = error.message || 'The provider reported an error inside the stream.';
-  const more = error.code === '' ? {} : { upstreamCode: error.code };
-  return createFailure(code, (ABOUT_THE_BROKER[code] ?? '') + redact(said), more);
+  const retryAfterMs = isCuredByWaiting(code) ? readWaitInBody(event, error.message, Date.now()) : null;
+  return createFailure(code, tellClient(code, said), {
+    ...(error.code === '' ? {} : { upstreamCode: error.code }),
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...(code === 'upstream_rate_limited' ? limitedBy(event, error.message) : {}),
+  });
 }

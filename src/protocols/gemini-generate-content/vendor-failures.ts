@@ -2,9 +2,10 @@
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';
-import { parseGoDuration, readRetryAfter } from '../durations.ts';
+import { readRetryAfter } from '../durations.ts';
 import type { UpstreamAnswerHead } from '../protocol.ts';
-import { redact } from '../redact.ts';
+import { readResetHeader, readWaitInBody } from '../vendor-waits.ts';
+import { isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
 import { msUntilPacificMidnight } from './pacific-midnight.ts';
 import { asNumber, asObject, asObjects, asText, parseJson } from './wire-values.ts';
 
@@ -31,7 +32,6 @@ function detailOf({ details }: VendorError, type: string): JsonObject | null {
 
 const BAD_KEY =
   /^(API_KEY_|ACCESS_TOKEN_|CREDENTIALS_|ACCOUNT_STATE_INVALID|CONSUMER_|SERVICE_DISABLED|BILLING_DISABLED)/;
-const BAD_KEY_WORDS = /api key (not valid|not found|expired|invalid)|pass a valid api key/i;
 /** 400 FAILED_PRECONDITION that is about the broker's account. */
 const ACCOUNT_WORDS = /location is not supported|enable billing|billing (account|is )/i;
 /** 403 about a file or cache that the client named. */
@@ -45,9 +45,9 @@ const SPENT_WORDS = /credits? (are|is) depleted|spend(ing)? (cap|limit)/i;
 /** Which failure an error is: by its details first, its status next, its words last. */
 function classify(httpStatus: number, error: VendorError): FailureCode {
   const { message } = error;
-  if (BAD_KEY.test(asText(detailOf(error, 'ErrorInfo')?.reason) ?? '') || BAD_KEY_WORDS.test(message)) {
-    return 'upstream_credential_refused';
-  }
+  if (BAD_KEY.test(asText(detailOf(error, 'ErrorInfo')?.reason) ?? '')) return 'upstream_credential_refused';
+  const known = knownByWords(httpStatus, { code: '', type: error.status, message });
+  if (known !== null) return known;
   switch (httpStatus) {
     case 401:
       return 'upstream_credential_refused';
@@ -94,22 +94,10 @@ function isSpent(error: VendorError): boolean {
 }
 
 /** Daily quotas start anew at midnight Pacific, whatever their short `retryDelay` says; it is the wait of the others. */
-function readWaitMs(error: VendorError, code: FailureCode, nowMs: number): number | null {
+function readWaitMs(body: unknown, error: VendorError, code: FailureCode, nowMs: number): number | null {
   const isDaily = violationsOf(error).some((violation) => PER_DAY.test(asText(violation.quotaId) ?? ''));
   if (code === 'upstream_quota_exhausted') return isDaily ? msUntilPacificMidnight(nowMs) : null;
-  const delay = asText(detailOf(error, 'RetryInfo')?.retryDelay);
-  const said = delay ?? /retry in ((?:\d+(?:\.\d+)?(?:ms|h|m|s))+)/i.exec(error.message)?.[1];
-  return said === undefined ? null : parseGoDuration(said);
-}
-
-/** What a vendor says to the broker about the broker's account must not read as if said to the client. */
-const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
-  upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s. It said: ',
-  upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s. It said: ',
-};
-
-function describe(code: FailureCode, said: string, otherwise: string): string {
-  return (ABOUT_THE_BROKER[code] ?? '') + redact(said === '' ? otherwise : said);
+  return isCuredByWaiting(code) ? readWaitInBody(body, error.message, nowMs) : null;
 }
 
 /** A signature that is another model's or project's, or none where this model wants its own. */
@@ -124,16 +112,36 @@ function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cur
 }
 
 export function readGeminiFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
-  const error = readVendorError(parseJson(body.toString()));
+  const parsed = parseJson(body.toString());
+  const error = readVendorError(parsed);
   const code = classify(head.status, error);
-  const retryAfterMs = readWaitMs(error, code, nowMs) ?? readRetryAfter(head.headers, nowMs);
-  const said = error.message === '' ? body.toString('utf8', 0, 300).trim() : error.message;
-  return createFailure(code, describe(code, said, `The provider answered with status ${head.status} and no message.`), {
-    upstreamStatus: head.status,
+  const retryAfterMs = readWaitMs(parsed, error, code, nowMs) ?? readWaitInHeaders(head, code, nowMs);
+  const said = error.message || body.toString('utf8', 0, MAX_SHOWN_BYTES).trim();
+  return createFailure(
+    code,
+    tellClient(code, said || `The provider answered with status ${head.status} and no message.`),
+    {
+      upstreamStatus: head.status,
+      ...(retryAfterMs === null ? {} : { retryAfterMs }),
+      ...detailsOf(parsed, error, code),
+      ...cureOf(code, error),
+    },
+  );
+}
+
+/** How much of a body that is not JSON is shown. */
+const MAX_SHOWN_BYTES = 300;
+
+function readWaitInHeaders({ headers }: UpstreamAnswerHead, code: FailureCode, nowMs: number): number | null {
+  const asked = readRetryAfter(headers, nowMs);
+  return asked !== null || code !== 'upstream_rate_limited' ? asked : readResetHeader(headers, nowMs);
+}
+
+function detailsOf(body: unknown, error: VendorError, code: FailureCode): Partial<Failure> {
+  return {
     ...(error.status === '' ? {} : { upstreamCode: error.status }),
-    ...(retryAfterMs === null ? {} : { retryAfterMs }),
-    ...cureOf(code, error),
-  });
+    ...(code === 'upstream_rate_limited' ? limitedBy(body, error.message) : {}),
+  };
 }
 
 /** An error that came inside a stream, or with status 200: its `code` is the HTTP status it would have had. */
@@ -141,9 +149,10 @@ export function readGeminiEventFailure(value: JsonObject): Failure {
   const error = readVendorError(value);
   const status = asNumber(value.code) ?? 500;
   const code = classify(status >= 400 && status < 600 ? status : 500, error);
-  return createFailure(
-    code,
-    describe(code, error.message, 'The provider reported an error inside the stream.'),
-    error.status === '' ? {} : { upstreamCode: error.status },
-  );
+  const said = error.message || 'The provider reported an error inside the stream.';
+  const retryAfterMs = readWaitMs(value, error, code, Date.now());
+  return createFailure(code, tellClient(code, said), {
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...detailsOf(value, error, code),
+  });
 }

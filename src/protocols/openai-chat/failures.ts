@@ -2,9 +2,10 @@
 // sections 5 and 6; the error bodies of OpenAI-compatible vendors differ in where they put code and message.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { type FailureCode, type FailureKind, ruleOf } from '../../contracts/failure-table.ts';
-import { headerText, parseGoDuration, readRetryAfter } from '../durations.ts';
+import { headerText, parseReset, readRetryAfter } from '../durations.ts';
 import type { EncodedAnswer, RateLimitHint, UpstreamAnswerHead } from '../protocol.ts';
-import { redact } from '../redact.ts';
+import { readResetHeader, readWaitInBody } from '../vendor-waits.ts';
+import { isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
 
 const OPENAI_TYPE: Record<FailureKind, string> = {
   invalid_request: 'invalid_request_error',
@@ -84,26 +85,20 @@ function readVendorError(body: unknown): VendorError {
   };
 }
 
-const QUOTA_CODES =
-  /^(insufficient_quota|credit_balance_exhausted|(organization|project)_(spend|usage)_limit_exceeded|billing_hard_limit_reached)$/;
 const CONTEXT_LENGTH =
-  /context[_ ](length|window)|maximum context|too many (input )?tokens|prompt is too long|exceeds? the (model'?s )?(maximum|context)|input is too long/i;
+  /context[_ ](length|window|size)|maximum (context|prompt length)|too many (input )?tokens|prompt is too long|exceeds? the (model'?s )?(maximum|context)|input is too long/i;
 const CONTENT_FILTER = /content[_ ]?(filter|policy)|responsible ?ai|moderation|flagged/i;
-const BAD_KEY = /invalid[_ ]api[_ ]key|api key not valid|incorrect api key/i;
-/** "Please try again in 1.2s." */
-const TRY_AGAIN_IN = /try again in ((?:\d+(?:\.\d+)?(?:ms|h|m|s))+)/i;
 
-/** Which failure an error is, by the vendor's code first, its type next, its words last. */
+/** Which failure an error is: by what it says where that is known, by the status else. */
 function classify(status: number, error: VendorError): FailureCode {
   const says = `${error.code} ${error.type}`;
-  if (status === 402 || QUOTA_CODES.test(error.code) || error.type === 'insufficient_quota') {
-    return 'upstream_quota_exhausted';
-  }
-  if (status === 401 || BAD_KEY.test(says)) return 'upstream_credential_refused';
+  const known = status === 402 ? 'upstream_quota_exhausted' : knownByWords(status, error);
+  if (known !== null) return known;
+  if (status === 401) return 'upstream_credential_refused';
   if (status === 403)
     return CONTENT_FILTER.test(`${says} ${error.message}`) ? 'upstream_content_filter' : 'upstream_credential_refused';
   if (status === 404) return 'upstream_model_missing';
-  if (status === 429 || /rate_?limit/i.test(says)) return 'upstream_rate_limited';
+  if (status === 429 || /rate_?limit|throttl/i.test(says)) return 'upstream_rate_limited';
   if (status === 503 || status === 529 || /overloaded/i.test(`${says} ${error.message}`)) return 'upstream_overloaded';
   if (status === 408 || status === 409 || status >= 500 || status < 400) return 'upstream_server_error';
   if (CONTEXT_LENGTH.test(says) || CONTEXT_LENGTH.test(error.message)) return 'upstream_context_length';
@@ -125,25 +120,20 @@ function cureOf(code: FailureCode, error: VendorError): Pick<Failure, 'cure'> {
 
 function describe(status: number, error: VendorError, body: Buffer): string {
   const said = error.message !== '' ? error.message : body.toString('utf8', 0, 300).trim();
-  return redact(said === '' ? `The provider answered with status ${status} and no message.` : said);
+  return said === '' ? `The provider answered with status ${status} and no message.` : said;
 }
 
-/** What a vendor says to the broker about the broker's account must not read as if said to the client. */
-const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
-  upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s. It said: ',
-  upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s. It said: ',
-};
-
 export function readChatFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
-  const error = readVendorError(parseJson(body));
+  const parsed = parseJson(body);
+  const error = readVendorError(parsed);
   const code = classify(head.status, error);
-  const retryAfterMs =
-    readRetryAfter(head.headers, nowMs) ?? (code === 'upstream_rate_limited' ? readReset(head, error, nowMs) : null);
-  return createFailure(code, (ABOUT_THE_BROKER[code] ?? '') + describe(head.status, error, body), {
+  const retryAfterMs = readWait(head, parsed, error, code, nowMs);
+  return createFailure(code, tellClient(code, describe(head.status, error, body)), {
     upstreamStatus: head.status,
     ...(error.code === '' ? {} : { upstreamCode: error.code }),
     ...(error.param === '' ? {} : { param: error.param }),
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...(code === 'upstream_rate_limited' ? limitedBy(parsed, error.message) : {}),
     ...cureOf(code, error),
   });
 }
@@ -152,25 +142,38 @@ export function readChatFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: n
 export function readChatEventFailure(error: unknown): Failure {
   const vendorError = readVendorError({ error });
   const status = Number(vendorError.code);
-  const code = classify(status >= 400 && status < 600 ? status : 500, vendorError);
+  const known = status >= 400 && status < 600 ? null : knownByWords(200, vendorError);
+  const code = known ?? classify(status >= 400 && status < 600 ? status : 500, vendorError);
   const said = vendorError.message === '' ? 'The provider reported an error inside the stream.' : vendorError.message;
-  return createFailure(
-    code,
-    (ABOUT_THE_BROKER[code] ?? '') + redact(said),
-    vendorError.code === '' ? {} : { upstreamCode: vendorError.code },
-  );
+  const retryAfterMs = isCuredByWaiting(code) ? readWaitInBody({ error }, vendorError.message, Date.now()) : null;
+  return createFailure(code, tellClient(code, said), {
+    ...(vendorError.code === '' ? {} : { upstreamCode: vendorError.code }),
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...(code === 'upstream_rate_limited' ? limitedBy({ error }, vendorError.message) : {}),
+  });
 }
 
-/** Without `retry-after`: the reset of the limit that was hit, or the wait in the message. */
+/** `retry-after`, or else the wait in the body, or else the reset of the limit that was hit. */
+function readWait(
+  head: UpstreamAnswerHead,
+  body: unknown,
+  error: VendorError,
+  code: FailureCode,
+  nowMs: number,
+): number | null {
+  const asked = readRetryAfter(head.headers, nowMs);
+  if (asked !== null || !isCuredByWaiting(code)) return asked;
+  const said = readWaitInBody(body, error.message, nowMs);
+  return said !== null || code !== 'upstream_rate_limited' ? said : readReset(head, error, nowMs);
+}
+
 function readReset(head: UpstreamAnswerHead, error: VendorError, nowMs: number): number | null {
-  const said = TRY_AGAIN_IN.exec(error.message)?.[1];
-  if (said !== undefined) return parseGoDuration(said);
   const limits = readChatRateLimits(head, nowMs);
   const resets = [
     limits.remainingRequests === 0 || error.type === 'requests' ? limits.resetRequestsMs : undefined,
     limits.remainingTokens === 0 || error.type === 'tokens' ? limits.resetTokensMs : undefined,
   ].filter((reset) => reset !== undefined);
-  return resets.length === 0 ? null : Math.max(...resets);
+  return resets.length === 0 ? readResetHeader(head.headers, nowMs) : Math.max(...resets);
 }
 
 const LIMIT_HEADERS = [
@@ -185,23 +188,17 @@ const RESET_HEADERS = [
   ['resetTokensMs', 'x-ratelimit-reset-tokens'],
 ] as const;
 
-export function readChatRateLimits(head: UpstreamAnswerHead, _nowMs: number): RateLimitHint {
+export function readChatRateLimits(head: UpstreamAnswerHead, nowMs: number): RateLimitHint {
   const hint: RateLimitHint = {};
   for (const [member, name] of LIMIT_HEADERS) {
     const value = Number(headerText(head.headers, name) ?? Number.NaN);
     if (Number.isFinite(value)) hint[member] = value;
   }
   for (const [member, name] of RESET_HEADERS) {
-    const value = headerText(head.headers, name);
-    const durationMs = value === undefined ? null : (parseGoDuration(value) ?? secondsToMs(value));
+    const durationMs = parseReset(headerText(head.headers, name), nowMs);
     if (durationMs !== null) hint[member] = durationMs;
   }
   return hint;
-}
-
-function secondsToMs(text: string): number | null {
-  const seconds = Number(text);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : null;
 }
 
 function parseJson(body: Buffer): unknown {

@@ -4,7 +4,7 @@ import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';
 import { encodeChatFailure, readChatEventFailure } from '../openai-chat/failures.ts';
-import { redact } from '../redact.ts';
+import { tellClient } from '../vendor-words.ts';
 import { isObject, objectOf, textOf } from './loose-json.ts';
 
 /**
@@ -40,8 +40,8 @@ export function readResponsesEventFailure(event: unknown): Failure {
     // The type of a flat event is `error`, which says nothing.
     return readChatEventFailure(error === outer ? { ...error, type: undefined } : error);
   }
-  const message = redact(textOf(error.message) || 'The provider reported an error inside its answer.');
-  return createFailure(row[1], message, {
+  const said = textOf(error.message) || 'The provider reported an error inside its answer.';
+  return createFailure(row[1], tellClient(row[1], said), {
     upstreamCode,
     ...(textOf(error.param) === '' ? {} : { param: textOf(error.param) }),
   });

@@ -6,7 +6,7 @@ import { FAILURES, type FailureCode, type FailureRule, ruleOf } from '#src/contr
 const page = readFileSync(new URL('../../../docs/failures.md', import.meta.url), 'utf8');
 const rows = [
   ...page.matchAll(
-    /^\| `(\w+)`(?: \((?:`(\w+)`|(null))\))? \| (\d+) \| (yes)? ?\| (yes)? ?\| (count|open)? ?\| (.+) \|$/gm,
+    /^\| `(\w+)`(?: \((?:`(\w+)`|(null))\))? \| (\d+) \| (yes|alone)? ?\| (yes)? ?\| (count|open)? ?\| (.+) \|$/gm,
   ),
 ];
 const described = new Map(
@@ -15,7 +15,7 @@ const described = new Map(
     {
       wireCode: isNull === undefined ? (wire ?? code) : null,
       status: Number(status),
-      retry: retry !== undefined,
+      retry: retry === 'alone' ? retry : retry !== undefined,
       fallback: fallback !== undefined,
       cooldown: circuit ?? 'none',
     },
@@ -34,7 +34,7 @@ test.each(Object.keys(FAILURES) as FailureCode[])('%s is described as it is', (c
 test('the page names the codes whose calls are estimated', () => {
   const paragraph = /^\*Billed\*.*?(?=^\|)/ms.exec(page)![0];
   const unseen = (Object.keys(FAILURES) as FailureCode[]).filter((code) => ruleOf(code).isUnseen);
-  const timeouts = ['upstream_first_byte_timeout', 'upstream_idle_timeout', 'upstream_total_timeout'];
+  const timeouts = unseen.filter((code) => /^upstream_(first_byte|first_token|idle|total)_timeout$/.test(code));
   const named = [...paragraph.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name!).filter((name) => name !== 'estimated');
   expect([...named, ...timeouts].sort()).toEqual(unseen.sort());
 });

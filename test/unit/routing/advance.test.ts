@@ -9,6 +9,7 @@ const state: AdvanceState = {
   maxRetries: 2,
   backoff: { baseMs: 500, maxMs: 20_000 },
   hasNext: true,
+  waitUpToMs: 2_000,
   remainingMs: 60_000,
   isIrrevocable: false,
 };

@@ -1,0 +1,101 @@
+// What vendors say where their status says something else: most answer 400 to whatever they do not like. Used by every
+// protocol, since each is spoken by vendors that did not invent it. Words of errors seen in 2025 and 2026; the vendor is named.
+import { type FailureCode, ruleOf } from '../contracts/failure-table.ts';
+import { redact } from './redact.ts';
+import { quotaIds } from './vendor-waits.ts';
+
+/** xAI: 400 "Incorrect API key provided" (also percent-encoded); Google, on every endpoint: 400 "API key not valid". */
+const BAD_KEY =
+  /(incorrect|invalid)[ _]api[ _]key|api[ _]key[ _]((is|was|has)[ _])?(not[ _](valid|found)|invalid|incorrect|expired|revoked|disabled)|pass a valid api key/i;
+/** OpenAI, Groq (`model_decommissioned`), Mistral and Perplexity (`invalid_model`), Together (`model_not_available`). */
+const NO_MODEL_CODE =
+  /^((model_(not_found|not_available|not_exist|decommissioned|terminated))|(invalid|unknown)_model(_id)?)$/i;
+/** DeepSeek "Model Not Exist", OpenRouter "x is not a valid model ID", LiteLLM "Invalid model name", Bedrock "model identifier". */
+const NO_MODEL =
+  /\bmodel\b[^.;:]{0,120}?\b((do(es)?|did) not exist|not exist\b|(was|is|were) not found|not found\b|has been (decommissioned|deprecated|retired|shut ?down))|is not a valid model\b|^(invalid|unknown|no such) model\b|\binvalid model name\b|model identifier is invalid/i;
+/** xAI 403 "used all available credits or reached its monthly spending limit", DeepSeek, Anthropic, DashScope `Arrearage`, Moonshot. */
+const SPENT_CODE =
+  /^(insufficient_(quota|balance|credits)|credit_balance_exhausted|(organization|project)_(spend|usage)_limit_exceeded|billing_(hard_limit_reached|not_active)|exceeded_current_quota(_error)?|arrearage|accountoverdue(error)?|enforced_spend_limit_reached)$/i;
+const SPENT =
+  /insufficient (account )?(balance|credits)|(credit )?balance is (too low|insufficient)|used all available credits|(does ?n[o'’]t|do not) have any credits|(spend(ing)?|usage) (limits?|cap)\b.*(reached|exceeded)|(reached|exceeded) (its|your) .{0,40}(spend(ing)?|usage) limit|credits? (are|is) depleted|spend(ing)? cap/i;
+/** DeepSeek "Content Exists Risk", DashScope `data_inspection_failed`, xAI 403 "violates usage guidelines", OpenAI `invalid_prompt`. */
+const FILTERED =
+  /content exists risk|data[ _]?inspection[ _]?failed|violat\w+ .{0,40}usage (guidelines|polic)|content management policy|responsible ?ai/i;
+
+export interface VendorWords {
+  code: string;
+  type: string;
+  message: string;
+}
+
+/** Statuses under which vendors say these things; others mean what they say. 200: an error inside a stream. */
+const DISGUISES = new Set([200, 400, 401, 403, 404, 422, 429]);
+
+/** What an error means by its words, whatever its status; null where they say nothing of this kind. */
+export function knownByWords(status: number, { code, type, message: said }: VendorWords): FailureCode | null {
+  if (!DISGUISES.has(status)) return null;
+  const message = decoded(said);
+  const names = [code, type];
+  if (names.some((name) => SPENT_CODE.test(name)) || SPENT.test(message)) return 'upstream_quota_exhausted';
+  if (status === 429) return null;
+  if (names.some((name) => BAD_KEY.test(name)) || BAD_KEY.test(message)) return 'upstream_credential_refused';
+  if (names.some((name) => NO_MODEL_CODE.test(name))) return 'upstream_model_missing';
+  if (status !== 404 && NO_MODEL.test(message)) return 'upstream_model_missing';
+  return names.includes('invalid_prompt') || FILTERED.test(`${code} ${message}`) ? 'upstream_content_filter' : null;
+}
+
+/** xAI has been seen to send its words percent-encoded (2025-03). */
+function decoded(message: string): string {
+  return message.replaceAll('%20', ' ');
+}
+
+/**
+ * Whom a rate limit is for: the one model that was asked for, unless the vendor says that it is the credential. Google says
+ * so by the quota's id (`PerProject` without `PerModel`), others by their words, where these name no model.
+ */
+export function limitedBy(body: unknown, message: string): { limits?: 'credential' } {
+  const ids = quotaIds(body);
+  const isCredential = ids.length > 0 ? !ids.some(isPerModel) : CREDENTIAL_LIMIT.test(message) && !MODEL.test(message);
+  return isCredential ? { limits: 'credential' } : {};
+}
+
+function isPerModel(id: string): boolean {
+  return /per[_ ]?(base[_ ]?)?model/i.test(id);
+}
+
+const MODEL = /\bmodels?\b|\b(gpt|claude|gemini|grok|o\d)-/i;
+const CREDENTIAL_LIMIT =
+  /\b(for|of|by|to|on) (your|this|the) (account|organi[sz]ation|project|team|workspace|(api )?key)\b|\b(your|account|organi[sz]ation|project|team|workspace|key)(['’]s)? .{0,20}rate limit|account[- ]wide/i;
+
+/** What a vendor says to the broker about the broker's account must not read as if said to the client. */
+const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
+  upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s.',
+  upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s.',
+};
+
+/** A sentence that sends its reader to a place, or tells what to do about a key or an account. */
+const ADVICE =
+  /https?:|www\.|\b(console|platform|dashboard)\.[a-z]|^(please|to |go to|visit|see|check|contact|ensure|make sure|you can|you may|get |obtain|create|generate|add |purchase|upgrade|call )|\b(obtain|get|find|create|generate|renew|purchase|buy|top up|check|visit|pass|provide) (an?|your|the|more|a valid|new)\b/i;
+
+/** The vendor's words as a client may see them: without keys, and without telling the client to get one. */
+export function tellClient(code: FailureCode, said: string): string {
+  const about = ABOUT_THE_BROKER[code];
+  // xAI: "does not exist or your team has no access to it. Please ensure you're using the correct API key."
+  if (code === 'upstream_model_missing') return withoutAdvice(redact(said)) || redact(said);
+  if (about === undefined) return redact(said);
+  const facts = withoutAdvice(redact(decoded(said)));
+  return facts === '' ? about : `${about} It said: ${facts}`;
+}
+
+function withoutAdvice(message: string): string {
+  return message
+    .split(/(?<=[.!?;])\s+|\n+|,\s+(?=please\b)/i)
+    .filter((sentence) => !ADVICE.test(sentence.trim()))
+    .join(' ')
+    .trim();
+}
+
+/** Waits that a vendor announces are for failures which a wait can cure. */
+export function isCuredByWaiting(code: FailureCode): boolean {
+  return ruleOf(code).retry === true;
+}
