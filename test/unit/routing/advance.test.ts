@@ -44,6 +44,31 @@ describe('after a failed attempt', () => {
     expect(next('upstream_rate_limited', {}, 30_000)).toEqual({ kind: 'fallback' });
   });
 
+  test('a wait of exactly the limit is waited, whatever spread is added to it', () => {
+    expect(next('upstream_rate_limited', {}, 2_000)).toEqual({ kind: 'retry', waitMs: 2_200 });
+    expect(next('upstream_rate_limited', {}, 2_001)).toEqual({ kind: 'fallback' });
+  });
+
+  test('how long a wait is worth it is the model’s to say', () => {
+    expect(next('upstream_rate_limited', { waitUpToMs: 30_000 }, 30_000)).toMatchObject({ kind: 'retry' });
+    expect(next('upstream_rate_limited', { waitUpToMs: 0 }, 100)).toEqual({ kind: 'fallback' });
+  });
+
+  test.each<FailureCode>([
+    'upstream_connect_timeout',
+    'upstream_first_byte_timeout',
+    'upstream_first_token_timeout',
+    'upstream_idle_timeout',
+  ])('after %s another deployment is asked at once, the same one only where there is no other', (code) => {
+    expect(next(code)).toEqual({ kind: 'fallback' });
+    expect(next(code, { hasNext: false })).toEqual({ kind: 'retry', waitMs: 250 });
+    expect(next(code, { hasNext: false, failuresAtStep: 3 })).toEqual({ kind: 'stop' });
+  });
+
+  test.each<FailureCode>(['upstream_content_filter', 'upstream_context_length'])('%s is the answer', (code) => {
+    expect(next(code)).toEqual({ kind: 'stop' });
+  });
+
   test('a lone deployment is waited for, and never asked before its retry-after', () => {
     expect(next('upstream_rate_limited', { hasNext: false }, 30_000)).toEqual({ kind: 'retry', waitMs: 30_250 });
   });

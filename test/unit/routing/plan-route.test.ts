@@ -20,6 +20,9 @@ const catalogue: Catalogue = createCatalogue(
           { provider: 'openai', model: 'gpt-4o-2024-11-20', tier: 1 },
         ],
         fallbacks: ['llama'],
+        on_content_filter: ['llama', 'sonnet'],
+        on_context_length: ['spread'],
+        wait_up_to_ms: 500,
       },
       llama: { deployments: [{ provider: 'groq', model: 'llama-3.3' }] },
       sonnet: { deployments: [{ provider: 'claude', model: 'claude-sonnet-5' }] },
@@ -114,5 +117,36 @@ describe('why there is no plan', () => {
     ['a model that only speaks other protocols', { model: 'sonnet' }, 'request_invalid', 'model'],
   ])('%s', (_name, change, code, param) => {
     expect(plan(change)).toMatchObject({ code, param });
+  });
+});
+
+describe('beside the steps', () => {
+  const planned = (change: Partial<RouteRequest> = {}) => {
+    const result = plan(change);
+    if (!('steps' in result)) throw new Error(result.message);
+    return result;
+  };
+  const names = (detour: readonly { provider: string; upstreamModel: string }[] = []) =>
+    detour.map((step) => `${step.provider}:${step.upstreamModel}`);
+
+  test('the model’s own words for where else to ask, as far as the request can be served there', () => {
+    const { detours } = planned();
+    expect(names(detours?.upstream_content_filter)).toEqual(['groq:llama-3.3']);
+    expect(names(detours?.upstream_context_length)).toHaveLength(2);
+  });
+
+  test('the wishes of the request hold there too', () => {
+    const { detours } = planned({ preferences: { ignore: ['groq', 'azure'] } });
+    expect(detours).toEqual({ upstream_context_length: [expect.objectContaining({ upstreamModel: 'a' })] });
+    expect(planned({ preferences: { allowFallbacks: false } })).not.toHaveProperty('detours');
+  });
+
+  test('how long it waits, where the model says so', () => {
+    expect(planned().waitUpToMs).toBe(500);
+    expect(planned({ model: 'llama' })).toEqual({ steps: [expect.anything()] });
+  });
+
+  test('a step of a wildcard says so: its models fail one by one', () => {
+    expect(planned({ model: 'openai/o9' }).steps[0]).toMatchObject({ upstreamModel: 'o9', isWildcard: true });
   });
 });

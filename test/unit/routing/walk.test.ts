@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { NO_PROGRESS, type RequestProgress } from '#src/contracts/request-record.ts';
-import { hasNext, maySkip, moveOn, skip, stepAt } from '#src/routing/walk.ts';
+import { hasNext, maySkip, moveOn, skip, stepAt, takeDetour } from '#src/routing/walk.ts';
 
 const plan = {
   steps: ['a', 'b', 'c'].map((name) => ({ deployment: name, provider: name, upstreamModel: 'm', model: 'm' })),
@@ -47,5 +47,51 @@ describe('the way through a plan', () => {
       failuresAtStep: 0,
       calls: 3,
     });
+  });
+});
+
+describe('a detour', () => {
+  const [filtered, long] = [{ code: 'upstream_content_filter' }, { code: 'upstream_context_length' }] as const;
+  const step = (name: string) => ({ deployment: name, provider: name, upstreamModel: 'm', model: 'm' });
+  const forked = {
+    ...plan,
+    detours: { [filtered.code]: [step('x'), step('y')], [long.code]: [step('large')] },
+  };
+
+  /** The deployment at the next place, and the progress there. */
+  function goOn(position: number, progress: RequestProgress) {
+    const moved = moveOn(forked, position, progress);
+    return { progress: moved, deployment: stepAt(forked, position + 1, moved).deployment };
+  }
+
+  test('is taken in place of what is left of the plan, and forgets what was left waiting', () => {
+    const left = moveOn(forked, 0, skip(forked, 0, NO_PROGRESS, 100));
+    const first = goOn(1, takeDetour(forked, 1, left, filtered)!);
+    expect(first.deployment).toBe('x');
+    const second = goOn(2, first.progress);
+    expect(second.deployment).toBe('y');
+    expect(hasNext(forked, 3, second.progress)).toBe(false);
+    expect(maySkip(forked, 3, second.progress)).toBe(false);
+  });
+
+  test('may lead to another one, each once', () => {
+    const first = goOn(0, takeDetour(forked, 0, NO_PROGRESS, filtered)!);
+    expect(takeDetour(forked, 1, first.progress, filtered)).toBeNull();
+    const other = goOn(1, takeDetour(forked, 1, first.progress, long)!);
+    expect(other.deployment).toBe('large');
+    expect(hasNext(forked, 2, other.progress)).toBe(false);
+    expect(takeDetour(forked, 2, other.progress, filtered)).toBeNull();
+  });
+
+  test('leaves a step that is full for the next one, and comes back to it', () => {
+    const first = goOn(0, takeDetour(forked, 0, NO_PROGRESS, filtered)!);
+    const second = goOn(1, skip(forked, 1, first.progress, 100));
+    expect(second.deployment).toBe('y');
+    expect(goOn(2, second.progress).deployment).toBe('x');
+  });
+
+  test('is none where the plan has none, and for no other failure', () => {
+    expect(takeDetour(plan, 0, NO_PROGRESS, filtered)).toBeNull();
+    expect(takeDetour(forked, 0, NO_PROGRESS, { code: 'upstream_bad_request' })).toBeNull();
   });
 });
