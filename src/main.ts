@@ -30,6 +30,7 @@ import { createLimiter } from './limits/limiter.ts';
 import { createLines } from './limits/lines.ts';
 import { manageLifecycle, runMain } from './process/lifecycle.ts';
 import { createQueueProducer } from './queue/producer.ts';
+import { createBodyQuota } from './reply/body-quota.ts';
 import { createReplyLog } from './reply/reply-log.ts';
 import { createRequestStore } from './reply/request-store.ts';
 import { createReplySubscriber } from './reply/subscriber.ts';
@@ -112,7 +113,12 @@ runMain(async () => {
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
   const lines = createLines(redis, keyspace);
   const ledger = createLedgerStream(redis, keyspace);
-  const books = createBooks({ ledger, budgets, lines, onError });
+  const { server } = configuration;
+  const bodies = createBodyQuota(redis, keyspace, {
+    perKeyBytes: server.waiting_bytes_per_key,
+    allBytes: server.waiting_bytes,
+  });
+  const books = createBooks({ ledger, budgets, bodies, lines, onError });
   const operations = createOperationsMetrics(metrics.registry);
   const rejects = createRejectStore(database);
   const ledgerWatch = startLedgerWatch({ redis, keyspace, countRejects: rejects.count, metrics: operations, logger });
@@ -131,6 +137,7 @@ runMain(async () => {
     catalogue,
     redis,
     redisWatch: watch,
+    bodies,
     keyspace,
     database,
     blobs,

@@ -2,12 +2,15 @@
 // in use, beside the request. A change in any process reaches all within a second (Redis pub/sub): after it every key is
 // read before it is used again. Where that message is lost, the first request after a minute still has the old answer.
 
+import { LRUCache } from 'lru-cache';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { type ApiKey, hashSecret } from './api-key.ts';
 import type { KeyStore } from './key-store.ts';
 
 export interface KeyCache {
+  /** Whether a key of this secret is in memory and was good when it was last read. */
+  isKnown(secret: string): boolean;
   /** Null for an unknown or revoked key. Rejects, within two seconds, when SQL is away and the key is not in memory. */
   find(secret: string): Promise<ApiKey | null>;
   /** Keys have changed: each is read again before it is used. Where SQL is away, what was known before holds. */
@@ -20,8 +23,9 @@ const STALE_MS = 24 * 3_600_000;
 /** A database that does not answer keeps a request waiting for so long; the next time RETRY_MS later. */
 const LONGEST_WAIT_MS = 1_500;
 const RETRY_MS = 5_000;
-/** Wrong keys are remembered too, so a wrong client does not cost a query per call. */
-const MAX_REMEMBERED = 50_000;
+const MAX_KEYS = 50_000;
+/** Wrong keys are remembered too, so a wrong client does not cost a query per call; apart, so that they push no good one out. */
+const MAX_WRONG_KEYS = 10_000;
 
 interface Remembered {
   key: ApiKey | null;
@@ -37,16 +41,16 @@ export function createKeyCache(
   onError: (error: Error) => void,
   now: () => number = Date.now,
 ): KeyCache {
-  const remembered = new Map<string, Remembered>();
+  const good = new LRUCache<string, Remembered>({ max: MAX_KEYS });
+  const wrong = new LRUCache<string, Remembered>({ max: MAX_WRONG_KEYS });
+  const recall = (hash: string) => good.get(hash) ?? wrong.get(hash);
   /** One read per key at a time, however many ask. */
   const reading = new Map<string, Promise<ApiKey | null>>();
   let changes = 0;
 
   function remember(hash: string, entry: Remembered): void {
-    // The one that was read longest ago makes room.
-    remembered.delete(hash);
-    if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value!);
-    remembered.set(hash, entry);
+    (entry.key === null ? good : wrong).delete(hash);
+    (entry.key === null ? wrong : good).set(hash, entry);
   }
 
   async function load(hash: string): Promise<ApiKey | null> {
@@ -73,14 +77,15 @@ export function createKeyCache(
   }
 
   function putOff(hash: string): void {
-    const known = remembered.get(hash);
+    const known = recall(hash);
     if (known !== undefined) known.retryAtMs = now() + RETRY_MS;
   }
 
   return {
+    isKnown: (secret) => good.has(hashSecret(secret)),
     async find(secret) {
       const hash = hashSecret(secret);
-      const known = remembered.get(hash);
+      const known = recall(hash);
       const ageMs = known === undefined ? Number.POSITIVE_INFINITY : now() - known.readAtMs;
       if (known === undefined || ageMs > STALE_MS) return within(LONGEST_WAIT_MS, read(hash));
       if ((ageMs < FRESH_MS && !known.isDoubted) || now() < known.retryAtMs) return known.key;
@@ -98,7 +103,7 @@ export function createKeyCache(
       changes += 1;
       // Whoever asks from now on must not join a read that began before the change.
       reading.clear();
-      for (const entry of remembered.values()) {
+      for (const entry of [...good.values(), ...wrong.values()]) {
         entry.isDoubted = true;
         entry.retryAtMs = 0;
       }

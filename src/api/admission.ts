@@ -3,6 +3,7 @@
 //
 // Counting costs one command. While little waits nobody waits for that one: it leaves with the request's own. Under
 // pressure its answer is waited for, and a forecast decides.
+import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../config/catalogue.ts';
 import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
@@ -47,10 +48,9 @@ const MAX_LINES_SEEN = 10_000;
 export function createAdmission(options: AdmissionOptions): Admission {
   const { lines, forecaster, catalogue, holds, circuits, onError } = options;
   /** What stood in each line when this process last counted somebody in. */
-  const seen = new Map<string, number>();
+  const seen = new LRUCache<string, number>({ max: MAX_LINES_SEEN });
 
   function note(entry: LineEntry, totals: readonly LineTotals[]): void {
-    if (seen.size >= MAX_LINES_SEEN) seen.clear();
     seen.set(lineName(entry), totals[0]!.requests);
   }
 

@@ -37,10 +37,14 @@ export function readLane(headers: IncomingHttpHeaders, body: unknown): Lane {
   return lane;
 }
 
+const PROVIDER_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
 /** The `vendor` header: null for automatic routing. */
 export function readPinnedProvider(headers: IncomingHttpHeaders): string | null {
   const text = headers.vendor;
-  return typeof text !== 'string' || text === '' || text === 'auto' ? null : text;
+  if (typeof text !== 'string' || text === '' || text === 'auto') return null;
+  if (!PROVIDER_NAME.test(text)) throw invalidHeader('vendor', "must be 'auto' or the name of a provider");
+  return text;
 }
 
 function invalidHeader(name: string, what: string): FailureError {

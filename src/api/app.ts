@@ -1,4 +1,5 @@
 // The API tier as a Fastify app that listens nowhere yet. Failing stages and their statuses: docs/lifecycle.md.
+import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ApiKey } from '../accounts/api-key.ts';
@@ -7,8 +8,12 @@ import { createSortableId } from '../contracts/ids.ts';
 import { openaiChatClient } from '../protocols/openai-chat/protocol.ts';
 import type { ClientProtocol } from '../protocols/protocol.ts';
 import { CLIENT_ENDPOINTS } from '../protocols/registry.ts';
+import { isAdminKey, secretsOf } from './authenticate.ts';
 import type { ApiContext } from './context.ts';
 import { encodeFailureAnswer } from './failure-answer.ts';
+import { type AddressGuard, guardAddresses } from './guard/addresses.ts';
+import { decompressBodies } from './guard/decompress.ts';
+import { guardReceiving } from './guard/receive.ts';
 import { listenForPaths } from './known-paths.ts';
 import type { Relay } from './relay.ts';
 import { methodNotAllowed, readTarget, routeNotFound } from './request-target.ts';
@@ -38,12 +43,13 @@ declare module 'fastify' {
 /** Longer than any load balancer's idle timeout in common use (60 s): it must be the one to close. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
-/** For a request's head and body, uploads of gigabytes over slow lines included. Answers have their own deadlines. */
-const RECEIVE_LIMIT_MS = 3_600_000;
+/** For a head; Node answers 408 by itself. Bodies are timed by their routes (guard/receive.ts), uploads by their progress. */
+const HEAD_LIMIT_MS = 20_000;
 
 /** What clients reach. Where operators have no listener of their own, theirs is here too, behind the admin key. */
 export async function createApp(context: ApiContext, relay: Relay): Promise<FastifyInstance> {
   const app = await createBareApp(context);
+  await allowOrigins(app, context);
   registerProbes(app, context, 'clients');
   if (!context.hasAdminListener) registerOperations(app, context);
   registerModels(app, context);
@@ -74,7 +80,8 @@ async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
   const app = Fastify({
     bodyLimit: context.configuration.server.body_limit_bytes,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    requestTimeout: RECEIVE_LIMIT_MS,
+    requestTimeout: 0,
+    http: { headersTimeout: HEAD_LIMIT_MS },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
       void sendFailure(request, reply, describeError(context, error)),
     forceCloseConnections: true,
@@ -84,15 +91,20 @@ async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
     disableRequestLogging: true,
   }) as unknown as FastifyInstance;
 
+  guardReceiving(app, { bodyMs: context.configuration.server.body_ms });
+  decompressBodies(app);
   app.decorateRequest('apiKey', null);
   // Bodies stay bytes: what reaches the vendor is what the client wrote.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(/^application\/(?:[\w.+-]+\+)?json\b/i, { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   );
-  app.setErrorHandler((error: FastifyError, request, reply) =>
-    sendFailure(request, reply, describeError(context, error)),
-  );
+  const addresses = guardKeys(app, context);
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const failure = describeError(context, error);
+    if (failure.code === 'key_invalid') addresses.noteWrongKey(request.ip);
+    return sendFailure(request, reply, failure);
+  });
   const paths = listenForPaths(app);
   app.setNotFoundHandler((request, reply) => {
     const known = paths.find(readTarget(request).path);
@@ -107,6 +119,50 @@ async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
     },
   });
   return app;
+}
+
+/** Pages of other origins, on the clients' listener only. Preflights are answered before any key is looked at. */
+async function allowOrigins(app: FastifyInstance, { configuration }: ApiContext): Promise<void> {
+  const { cors: settings } = configuration.server;
+  if (settings === false) return;
+  await app.register(cors, {
+    origin: settings.origins,
+    methods: ['GET', 'POST', 'DELETE', 'PATCH'],
+    exposedHeaders: EXPOSED_HEADERS,
+    maxAge: settings.max_age_seconds,
+    hideOptionsRoute: true,
+  });
+}
+
+/** What pages may read beside the headers that every browser shows. */
+const EXPOSED_HEADERS = [
+  'x-request-id',
+  'request-id',
+  'location',
+  'retry-after',
+  'retry-after-ms',
+  'x-should-retry',
+  'x-sluice-provider',
+  'x-sluice-attempts',
+  'x-sluice-queue-ms',
+  'x-sluice-dropped',
+  'x-sluice-replayed',
+  ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
+];
+
+/** An address that has shown many wrong keys has only known ones looked at, before anything else is done for it. */
+function guardKeys(app: FastifyInstance, context: ApiContext): AddressGuard {
+  const { connections_per_address: connections, wrong_keys_per_minute: wrongKeys } = context.configuration.server;
+  const addresses = guardAddresses(app.server, { connections, wrongKeys });
+  app.addHook('onRequest', async (request) => {
+    const refusal = addresses.refusal(request.ip);
+    if (refusal === null) return;
+    const secrets = secretsOf(request);
+    // Without any there is nothing to look up: probes answer, all else is a 401.
+    const isGood = (secret: string) => context.keys.isKnown(secret) || isAdminKey(secret, context.adminKey);
+    if (secrets.length > 0 && !secrets.some(isGood)) throw new FailureError(refusal);
+  });
+  return addresses;
 }
 
 function sendFailure(

@@ -23,6 +23,13 @@ export function readSecret(request: FastifyRequest, { credentialPlaces }: Client
   return bearerToken(request.headers);
 }
 
+/** Whatever of a request could be a key, of any protocol. */
+export function secretsOf(request: FastifyRequest): string[] {
+  const { headers } = request;
+  const places = [headers['x-api-key'], headers['x-goog-api-key'], readTarget(request).query.key, bearerToken(headers)];
+  return places.filter((secret) => typeof secret === 'string');
+}
+
 /** Throws a FailureError for a missing, unknown or revoked key. */
 export async function authenticate(secret: string | null, keys: KeyCache): Promise<ApiKey> {
   if (secret === null) {

@@ -1,5 +1,6 @@
-// `Range` of a download, as far as one range goes (RFC 9110 section 14): a download that broke off goes on.
+// `Range` of a download (RFC 9110 section 14): a download that broke off is resumed.
 import type { IncomingHttpHeaders } from 'node:http';
+import { parse } from 'range-parser';
 
 export interface ByteRange {
   from: number;
@@ -13,16 +14,16 @@ export function readByteRange(
   tag: string,
   bytes: number,
 ): ByteRange | null | 'unsatisfiable' {
-  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(headers.range?.trim() ?? '') ?? [];
-  if (first === undefined || last === undefined || first + last === '') return null;
-  // Of something else than this file: the whole of this one is what helps.
+  const { range } = headers;
+  if (range === undefined) return null;
+  // Of another file: the whole of this one is what helps.
   if (headers['if-range'] !== undefined && headers['if-range'] !== tag) return null;
-  if (first === '') return suffix(Number(last), bytes);
-  const [from, to] = [Number(first), last === '' ? bytes : Math.min(Number(last) + 1, bytes)];
-  if (last !== '' && Number(last) < from) return null;
-  return from >= bytes ? 'unsatisfiable' : { from, to };
+  const { code, type, ranges } = parse(bytes, range);
+  // Its codes add up: 1 where a part is no range, 2 where none of the file is meant.
+  if (type !== 'bytes' || (code & INVALID) !== 0) return null;
+  const [only, ...others] = ranges;
+  if (only === undefined) return 'unsatisfiable';
+  return others.length === 0 ? { from: only.start, to: only.end + 1 } : null;
 }
 
-function suffix(length: number, bytes: number): ByteRange | 'unsatisfiable' {
-  return length === 0 || bytes === 0 ? 'unsatisfiable' : { from: Math.max(0, bytes - length), to: bytes };
-}
+const INVALID = 1;

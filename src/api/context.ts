@@ -15,6 +15,7 @@ import type { LedgerWatch } from '../ledger/ledger-watch.ts';
 import type { RejectStore } from '../ledger/reject-store.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { QueueProducer } from '../queue/producer.ts';
+import type { BodyQuota } from '../reply/body-quota.ts';
 import type { ReplyLog } from '../reply/reply-log.ts';
 import type { RequestStore } from '../reply/request-store.ts';
 import type { ReplySubscriber } from '../reply/subscriber.ts';
@@ -41,6 +42,7 @@ export interface ApiContext {
   catalogue: Catalogue;
   redis: RedisClient;
   redisWatch: RedisWatch;
+  bodies: BodyQuota;
   keyspace: Keyspace;
   database: Database;
   blobs: BlobStore;

@@ -1,9 +1,13 @@
 // Hands an admitted request over to the workers. Order matters here: the reply is listened for before anything is
 // written, and the body is there before the job that refers to it.
-import { createFailure, FailureError } from '../contracts/failure.ts';
+import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { QueueProducer } from '../queue/producer.ts';
+import { type BodyQuota, isBodyCounted } from '../reply/body-quota.ts';
 import type { AcceptResult, IdempotencyClaim, RequestStore } from '../reply/request-store.ts';
+import { isRedisTrouble } from '../storage/redis-trouble.ts';
+import type { RedisWatch } from '../storage/redis-watch.ts';
+import { isSqlTrouble } from '../storage/refused-rows.ts';
 import type { Admission } from './admission.ts';
 
 /** Record and body outlive the deadline by this: a worker may be writing its last frame. */
@@ -16,6 +20,8 @@ export interface Dispatcher {
   store: RequestStore;
   producer: QueueProducer;
   admission: Admission;
+  bodies: BodyQuota;
+  redisWatch: RedisWatch;
 }
 
 /**
@@ -23,7 +29,7 @@ export interface Dispatcher {
  * deadline (503, 429), or when Redis does not take it (503); the client may repeat it: what was written is cancelled.
  */
 export async function dispatch(
-  { store, producer, admission }: Dispatcher,
+  { store, producer, admission, bodies, redisWatch }: Dispatcher,
   spec: RequestSpec,
   body: Buffer,
   idempotency?: IdempotencyClaim,
@@ -33,23 +39,61 @@ export async function dispatch(
   const timeToLiveMs = deadlineMs + graceMs;
   // A key must not be forgotten under a request that runs: its time counts from the latest end.
   const claim = idempotency && { ...idempotency, timeToLiveMs: idempotency.timeToLiveMs + deadlineMs };
+  if (redisWatch.fullPercent !== null) throw new FailureError(nearlyFull(redisWatch.fullPercent));
   try {
+    await countBody(bodies, spec, body, timeToLiveMs);
     await admission.enter(spec);
     const result = await store.accept(spec, body, timeToLiveMs, claim);
     if (result.kind !== 'accepted') {
       admission.leave(spec);
+      leaveBody(bodies, spec);
       return result;
     }
     await producer.enqueue(spec.plan.steps[0]!.provider, spec.lane, { requestId: spec.requestId, step: 0 });
     return result;
   } catch (error) {
+    leaveBody(bodies, spec);
     if (error instanceof FailureError) throw error;
     admission.leave(spec);
     // A command that timed out may still be carried out once Redis goes on: then this one is too, right after it.
     void withdraw(store, spec.requestId, idempotency === undefined ? WITHDRAW_AGAIN_MS : []);
-    throw unavailable(error as Error);
+    return rethrow(error as Error);
   }
 }
+
+/** Throws a FailureError where there is no room for it. */
+async function countBody(bodies: BodyQuota, spec: RequestSpec, body: Buffer, timeToLiveMs: number): Promise<void> {
+  if (!isBodyCounted(spec, body.length)) return;
+  spec.countedBytes = body.length;
+  const outcome = await bodies.enter(spec, body.length, timeToLiveMs);
+  if (outcome === 'counted') return;
+  delete spec.countedBytes;
+  throw new FailureError(noRoom(outcome));
+}
+
+/** What is left when Redis stays away goes by its time. */
+function leaveBody(bodies: BodyQuota, spec: RequestSpec): void {
+  bodies.leave(spec).catch(() => undefined);
+}
+
+function noRoom(whose: 'key' | 'all'): Failure {
+  const more = { retryAfterMs: RETRY_AFTER_FULL_MS };
+  return whose === 'key'
+    ? createFailure(
+        'key_rate_limited',
+        'Too many bytes of this key’s requests wait already; let some of them end.',
+        more,
+      )
+    : createFailure('capacity_exhausted', 'Too many bytes of requests wait already; try again shortly.', more);
+}
+
+/** Running requests need what is left. */
+function nearlyFull(percent: number): Failure {
+  const message = `The request queue is nearly full (Redis uses ${percent} % of its memory). Nothing was sent; try again shortly.`;
+  return createFailure('queue_unavailable', message, { retryAfterMs: RETRY_AFTER_FULL_MS });
+}
+
+const RETRY_AFTER_FULL_MS = 5_000;
 
 /** Nobody can come back to a request without a key; with one, its client may have done so by then. */
 const WITHDRAW_AGAIN_MS = [1_000, 5_000, 20_000];
@@ -73,7 +117,7 @@ function unavailable(error: Error): FailureError {
   return new FailureError(createFailure('queue_unavailable', message, { retryAfterMs: RETRY_AFTER_OUTAGE_MS }));
 }
 
-/** Redis being away is an outcome, not a bug. */
+/** Redis or SQL being away is an outcome; all else is a bug, and told as one. */
 export function rethrow(error: Error): never {
-  throw error instanceof FailureError ? error : unavailable(error);
+  throw isRedisTrouble(error) || isSqlTrouble(error) ? unavailable(error) : error;
 }

@@ -6,6 +6,7 @@ import type { IdempotencyClaim, RequestStore } from '../reply/request-store.ts';
 
 /** As long as Stripe's, whose header everyone copies. */
 const MAX_KEY_LENGTH = 255;
+const VISIBLE = /^[\x20-\x7e]+$/;
 /** Headers that change what a request means. */
 const MEANINGFUL_HEADERS = ['vendor', 'anthropic-version', 'anthropic-beta'] as const;
 
@@ -23,8 +24,8 @@ export function readIdempotency(
 ): Idempotency | null {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return null;
-  if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH) {
-    const message = `The header Idempotency-Key must have 1 to ${MAX_KEY_LENGTH} characters.`;
+  if (typeof key !== 'string' || key.length > MAX_KEY_LENGTH || !VISIBLE.test(key)) {
+    const message = `The header Idempotency-Key must have 1 to ${MAX_KEY_LENGTH} visible ASCII characters.`;
     throw new FailureError(createFailure('request_invalid', message, { param: 'Idempotency-Key' }));
   }
   const name = createHash('sha256').update(`${keyId}\n${key}`).digest('hex');

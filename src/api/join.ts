@@ -8,7 +8,7 @@ import type { ApiContext } from './context.ts';
 import type { Wish } from './create-spec.ts';
 import { rethrow } from './dispatch.ts';
 import type { Relay } from './relay.ts';
-import { idHeaders } from './request-target.ts';
+import { answerHeadersOf, idHeaders } from './request-target.ts';
 import { readResumePoint } from './resume-point.ts';
 
 export interface Joining {
@@ -44,7 +44,7 @@ export async function join(
   reply.hijack();
   relay.open(
     spec,
-    { request: request.raw, response: reply.raw, client, headers },
+    { request: request.raw, response: reply.raw, client, headers: { ...answerHeadersOf(reply), ...headers } },
     { joins: spec.inbox === context.instanceId ? 'here' : 'elsewhere', ...(after === undefined ? {} : { after }) },
   );
   return undefined;

@@ -24,6 +24,8 @@ interface Route {
 export function listenForPaths(app: FastifyInstance): KnownPaths {
   const routes: Route[] = [];
   app.addHook('onRoute', ({ url, method, config = {} }) => {
+    // Preflights: of every path, and no method of any.
+    if (method === 'OPTIONS') return;
     const { client, selectClient } = config;
     const clientOf = (request: FastifyRequest) => client ?? selectClient?.(request);
     routes.push({ pattern: patternOf(url), methods: [method].flat(), clientOf });

@@ -30,33 +30,56 @@ function unknown(message: string): FailureError {
   return new FailureError(createFailure('previous_response_not_found', message, { param: 'previous_response_id' }));
 }
 
-/** The response that an item belongs to may have ended a moment ago, and is being written. */
-const WRITING_MS = 1_500;
-const POLL_MS = 50;
+/** A response may have ended a moment ago, and its items be on their way to SQL: looked for again after each of these. */
+const WRITING_MS = [30, 60, 120, 240];
+/** As OpenAI's vendors and this broker name items. What is named otherwise is nobody's here, and not waited for. */
+const ITEM_ID = /^[a-z]{1,12}_[A-Za-z0-9_-]{8,120}$/;
+/** What one turn can have left behind. More of them are looked for once. */
+const MAX_AWAITED = 64;
+const MAX_REFERENCES = 10_000;
 
 /**
  * Input items with references replaced by what they refer to; null where there are none. What is unknown here stays: it
- * may be a vendor's own.
+ * may be a vendor's own. Throws a FailureError for more references than anybody has items.
  */
 export async function resolveReferences(
   context: ApiContext,
   keyId: string,
   items: readonly JsonObject[],
 ): Promise<JsonObject[] | null> {
-  const ids = referredIds(items);
+  const ids = [...new Set(referredIds(items))];
   if (ids.length === 0) return null;
-  const known = await findItems(context, keyId, ids);
+  if (ids.length > MAX_REFERENCES) throw tooManyReferences();
+  const known = await findItems(
+    context,
+    keyId,
+    ids.filter((id) => ITEM_ID.test(id)),
+  );
   return items.map((item) => (isReference(item) ? (known.get(String(item.id)) ?? item) : item));
 }
 
 async function findItems(context: ApiContext, keyId: string, ids: readonly string[]) {
-  const untilMs = Date.now() + WRITING_MS;
-  for (;;) {
-    const known = new Map([
-      ...(await context.conversations.findItems(keyId, ids).catch(rethrow)),
-      ...(await context.responses.findOutputItems(keyId, ids).catch(rethrow)),
-    ]);
-    if (ids.every((id) => known.has(id)) || Date.now() > untilMs) return known;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  const known = new Map<string, JsonObject>();
+  for (const waitMs of [0, ...WRITING_MS]) {
+    const missing = ids.filter((id) => !known.has(id));
+    if (missing.length === 0 || (waitMs > 0 && missing.length > MAX_AWAITED)) break;
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    for (let at = 0; at < missing.length; at += IDS_AT_ONCE) {
+      const some = missing.slice(at, at + IDS_AT_ONCE);
+      const [kept, said] = await Promise.all([
+        context.conversations.findItems(keyId, some),
+        context.responses.findOutputItems(keyId, some),
+      ]).catch(rethrow);
+      for (const [id, item] of [...kept, ...said]) known.set(id, item);
+    }
   }
+  return known;
+}
+
+/** Below what one statement may have as parameters: 32,766 in SQLite, 65,535 in PostgreSQL. */
+const IDS_AT_ONCE = 1_000;
+
+function tooManyReferences(): FailureError {
+  const message = `The input refers to more than ${MAX_REFERENCES} items.`;
+  return new FailureError(createFailure('request_invalid', message, { param: 'input' }));
 }

@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import busboy, { type BusboyHeaders } from '@fastify/busboy';
 import { createFailure, FailureError } from '../contracts/failure.ts';
+import { faultOfName } from '../protocols/request-names.ts';
 import { BlobTooLarge, type WrittenBlob } from '../storage/blobs.ts';
 
 export interface Upload {
@@ -48,17 +49,23 @@ function parse(raw: IncomingMessage, parser: Parser, write: WriteFile): Promise<
   let file: Promise<Upload['file']> = Promise.resolve(null);
   return new Promise((resolve, reject) => {
     let abortFile: (error: Error) => void = () => undefined;
+    let hasFailed = false;
     const fail = (error: Error) => {
+      if (hasFailed) return;
+      hasFailed = true;
       raw.unpipe(parser);
-      // The client hears of it only when it has said everything.
-      raw.resume();
       abortFile(error);
-      // Only when nothing is left of the file.
+      // Only when nothing is left of the file. The rest of the body is not read: the connection is closed (guard/receive.ts).
       void file.catch(() => undefined).then(() => reject(error));
     };
     parser.on('field', (name, value) => fields.set(name, value));
     parser.on('file', (name, stream, filename) => {
+      // A part that is cut off says so on its own stream, whether or not anybody reads it: without a listener that would be
+      // an uncaught error, and the end of this process. What is wrong is told by the parser, too.
+      stream.on('error', (error) => fail(malformed(error.message)));
       if (name !== FILE_PART) return stream.resume();
+      const fault = faultOfName(filename ?? '', MAX_FILENAME_CHARS);
+      if (fault !== null) return fail(invalidName(fault));
       abortFile = (error) => stream.destroy(error);
       file = write(stream as AsyncIterable<Buffer>).then((blob) => ({ ...blob, filename: filename ?? '' }));
       file.catch(fail);
@@ -71,12 +78,26 @@ function parse(raw: IncomingMessage, parser: Parser, write: WriteFile): Promise<
           () => undefined,
         ),
     );
-    parser.once('error', (error: unknown) => fail(malformed((error as Error).message)));
+    parser.on('error', (error: unknown) => fail(malformed((error as Error).message)));
+    raw.on('error', (error) => fail(error instanceof FailureError ? error : malformed('it broke off')));
+    const stall = setTimeout(() => fail(new FailureError(STALLED)), STALL_MS);
+    raw.on('data', () => stall.refresh());
+    raw.once('end', () => clearTimeout(stall));
     raw.once('close', () => {
+      clearTimeout(stall);
       if (!raw.complete) fail(malformed('it ended in the middle'));
     });
     raw.pipe(parser);
   });
+}
+
+/** An upload may take as long as it goes on. */
+const STALL_MS = 30_000;
+const STALLED = createFailure('body_too_slow', `Nothing came of the upload for ${STALL_MS / 1_000} s.`);
+const MAX_FILENAME_CHARS = 255;
+
+function invalidName(fault: string): FailureError {
+  return new FailureError(createFailure('request_invalid', `The file name must ${fault}.`, { param: 'file' }));
 }
 
 function tooLarge(): FailureError {

@@ -1,6 +1,6 @@
 // What a request says outside its body, as the protocols want it.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, type Failure } from '../contracts/failure.ts';
 import type { ClientProtocol, RequestTarget } from '../protocols/protocol.ts';
 
@@ -33,6 +33,11 @@ export function methodNotAllowed(request: FastifyRequest, allowed: readonly stri
     'method_not_allowed',
     `${path} does not take ${request.method}, but ${allowed.join(', ')}. GET /openapi.json lists what there is.`,
   );
+}
+
+/** What plugins have set for the answer (CORS): an answer that is written past Fastify must carry it, too. */
+export function answerHeadersOf(reply: FastifyReply): Record<string, string> {
+  return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
 }
 
 /** Where clients find the id that `GET /v1/requests/{id}` takes. */

@@ -34,6 +34,10 @@ export interface FileStore {
   insert(file: StoredFile): Promise<void>;
   /** Null for another key's file as for none. */
   find(keyId: string, id: string): Promise<StoredFile | null>;
+  /** Those of these that are this key's, in any order. */
+  findAll(keyId: string, ids: readonly string[]): Promise<StoredFile[]>;
+  /** What its visible files take together, bytes. */
+  totalBytes(keyId: string): Promise<number>;
   /** For the broker itself: internal and expired files too. */
   findAny(id: string): Promise<StoredFile | null>;
   /** At most `limit`, by age. */
@@ -63,6 +67,23 @@ export function createFileStore(database: Kysely<Tables>): FileStore {
     async find(keyId, id) {
       const row = await visible(keyId).where('id', '=', id).executeTakeFirst();
       return row === undefined ? null : readFile(row);
+    },
+    async findAll(keyId, ids) {
+      return (
+        await visible(keyId)
+          .where('id', 'in', [...ids])
+          .execute()
+      ).map(readFile);
+    },
+    async totalBytes(keyId) {
+      const { bytes } = await database
+        .selectFrom('files')
+        .select(({ fn }) => fn.sum('bytes').as('bytes'))
+        .where('key_id', '=', keyId)
+        .where('deleted_at', 'is', null)
+        .where('is_internal', '=', 0)
+        .executeTakeFirstOrThrow();
+      return asNumber(bytes ?? 0);
     },
     async findAny(id) {
       const row = await database.selectFrom('files').selectAll().where('id', '=', id).executeTakeFirst();

@@ -32,15 +32,22 @@ const MEDIA_TYPES: Record<string, string> = {
   json: 'application/json',
 };
 
+/** As `POST /v1/files` makes them. */
+const FILE_ID = /^file-[A-Za-z0-9]{1,60}$/;
+const MAX_FILES = 100;
+
 export interface FileResolver {
   /** The same body where nothing is to be resolved. A failure when the files make it too large. */
   resolve(keyId: string, body: RequestBody): Promise<RequestBody | Failure>;
 }
 
 export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes: number): FileResolver {
-  async function load(keyId: string, id: unknown): Promise<StoredFile | null> {
-    const file = typeof id === 'string' ? await files.find(keyId, id) : null;
-    return file?.store === blobs.id ? file : null;
+  /** By id: those of this key that are here. Ids of another form are nobody's here, and cost nothing. */
+  async function load(keyId: string, ids: readonly unknown[]): Promise<Map<unknown, StoredFile> | Failure> {
+    const own = [...new Set(ids.filter((id) => typeof id === 'string' && FILE_ID.test(id)))] as string[];
+    if (own.length > MAX_FILES) return tooMany();
+    const found = own.length === 0 ? [] : await files.findAll(keyId, own);
+    return new Map(found.filter(({ store }) => store === blobs.id).map((file) => [file.id, file]));
   }
 
   return {
@@ -48,10 +55,12 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
       if (!body.bytes.includes(MENTION)) return body;
       const parts = partsOf(body.value).filter((part) => fileIdOf(part) !== undefined);
       let bytes = body.bytes.length;
+      const known = await load(keyId, parts.map(fileIdOf));
+      if (!(known instanceof Map)) return known;
       let isChanged = false;
       for (const part of parts) {
-        const file = await load(keyId, fileIdOf(part));
-        if (file === null) continue;
+        const file = known.get(fileIdOf(part));
+        if (file === undefined) continue;
         // Base64 is a third longer than what it says.
         bytes += Math.ceil(file.bytes / 3) * 4;
         if (bytes > maxBytes) return tooLarge(file, maxBytes);
@@ -92,6 +101,11 @@ function fill(part: Part, { filename }: StoredFile, bytes: Buffer): void {
 function withPrompts({ bytes, value }: RequestBody): Buffer {
   const members = PROMPTS.filter((name) => (value as Part)[name] !== undefined);
   return editObject(bytes, { set: new Map(members.map((name) => [name, JSON.stringify((value as Part)[name])])) });
+}
+
+function tooMany(): Failure {
+  const message = `A request can name at most ${MAX_FILES} files.`;
+  return createFailure('request_invalid', message, { param: 'file_id' });
 }
 
 function tooLarge({ id }: StoredFile, maxBytes: number): Failure {

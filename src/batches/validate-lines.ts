@@ -1,6 +1,7 @@
 // Reads a batch's input once from beginning to end before anything of it runs: what is wrong is told line by line, and
 // then nothing of it runs. Faults inside a body are no faults of the file: they are answered line by line, as the
 // vendor's own are.
+import { LRUCache } from 'lru-cache';
 import type { BatchFault } from '../contracts/batch.ts';
 import { createIdSet } from './id-set.ts';
 import type { LineReader } from './line-reader.ts';
@@ -26,15 +27,19 @@ const LINES_AT_ONCE = 500;
 
 export async function validateLines(reader: LineReader, rules: ValidationRules): Promise<Validation> {
   const seen = createIdSet();
-  const models = new Map<string, LineFault | null>();
+  const models = new LRUCache<string, { fault: LineFault | null }>({ max: 1_000 });
+  /** The one of all lines so far; null once there are two. */
+  let only: string | null | undefined;
   const faults: BatchFault[] = [];
   let total = 0;
   const checkModel = (model: string) => {
-    const known = models.get(model);
-    if (known !== undefined) return known;
-    const found = rules.checkModel(model);
-    models.set(model, found);
-    return found;
+    only = only === undefined || only === model ? model : null;
+    let known = models.get(model);
+    if (known === undefined) {
+      known = { fault: rules.checkModel(model) };
+      models.set(model, known);
+    }
+    return known.fault;
   };
 
   for (;;) {
@@ -52,7 +57,7 @@ export async function validateLines(reader: LineReader, rules: ValidationRules):
     if (lines.length === 0) break;
   }
   if (total === 0) faults.push(emptyFile());
-  return { total, model: models.size === 1 ? [...models.keys()][0]! : null, faults };
+  return { total, model: only ?? null, faults };
 }
 
 /** A body without a model is refused when it runs, with the words of its protocol. */

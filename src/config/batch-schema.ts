@@ -10,6 +10,12 @@ export const files = z.strictObject({
   max_bytes: positive
     .default(512 * MIB)
     .describe('Largest file that can be uploaded; batch input has batches.max_bytes.'),
+  bytes_per_key: z
+    .number()
+    .int()
+    .positive()
+    .default(100 * 1024 ** 3)
+    .describe('What the files of one key may take together; more uploads are refused.'),
   s3: z
     .strictObject({
       bucket: z.string().min(1).describe('Must exist.'),

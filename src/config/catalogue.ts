@@ -1,5 +1,6 @@
 // The configuration compiled for use: providers and deployments by id, models by name, prices looked up. What users
 // write is schema.ts; what the broker asks is here.
+import { LRUCache } from 'lru-cache';
 import { halfPrice, type Price } from '../contracts/money.ts';
 import type { DetourCode } from '../contracts/route-plan.ts';
 import { limitsOf, type Scope } from '../contracts/scope.ts';
@@ -91,8 +92,9 @@ export function createCatalogue(configuration: Configuration): Catalogue {
     models.set(name, compileModel(name, settings, providers, deployments));
   }
   const wildcards = [...models.values()].filter((model) => model.name.includes('*')).sort(longerFirst);
-  const resolved = new Map<string, Model | null>();
-  const prices = new Map<string, PriceSchedule | null>();
+  // Names come from clients: what is remembered has a bound in bytes, and what was not found is not remembered.
+  const resolved = new LRUCache<string, Model>(NAME_CACHE);
+  const prices = new LRUCache<string, { schedule: PriceSchedule | null }>(NAME_CACHE);
 
   function findModel(name: string): Model | null {
     const exact = models.get(name);
@@ -100,9 +102,7 @@ export function createCatalogue(configuration: Configuration): Catalogue {
     const known = resolved.get(name);
     if (known !== undefined) return known;
     const model = resolveWildcard(name, wildcards);
-    // Names come from clients: what is remembered must be bounded.
-    if (resolved.size >= REMEMBERED_NAMES) resolved.clear();
-    resolved.set(name, model);
+    if (model !== null) resolved.set(name, model, { size: sizeOfName(name) });
     return model;
   }
 
@@ -114,12 +114,12 @@ export function createCatalogue(configuration: Configuration): Catalogue {
     priceOf(deployment, upstreamModel, inputTokens) {
       if (deployment.price !== null) return priceFor(deployment.price, inputTokens);
       const key = `${deployment.provider.priceId} ${upstreamModel}`;
-      let schedule = prices.get(key);
-      if (schedule === undefined) {
-        schedule = packagedPrice(deployment.provider.priceId, upstreamModel);
-        if (prices.size >= REMEMBERED_NAMES) prices.clear();
-        prices.set(key, schedule);
+      let known = prices.get(key);
+      if (known === undefined) {
+        known = { schedule: packagedPrice(deployment.provider.priceId, upstreamModel) };
+        prices.set(key, known, { size: sizeOfName(key) });
       }
+      const { schedule } = known;
       return schedule === null ? null : priceFor(schedule, inputTokens);
     },
     batchPriceOf(deployment, upstreamModel, inputTokens) {
@@ -131,7 +131,13 @@ export function createCatalogue(configuration: Configuration): Catalogue {
   return catalogue;
 }
 
-const REMEMBERED_NAMES = 10_000;
+const NAME_CACHE = { max: 10_000, maxSize: 8 * 1024 * 1024 };
+/** Of a name's entry beside the name: a model with its candidates. */
+const ENTRY_BYTES = 500;
+
+function sizeOfName(name: string): number {
+  return ENTRY_BYTES + 2 * name.length;
+}
 
 function longerFirst(a: Model, b: Model): number {
   return b.name.length - a.name.length;

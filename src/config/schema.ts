@@ -193,6 +193,31 @@ const server = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on; 0.0.0.0 for all.'),
   port: z.number().int().min(0).max(65_535).default(8080).describe('0 takes any free port.'),
   body_limit_bytes: positive.default(32 * 1024 * 1024).describe('Larger request bodies are answered with 413.'),
+  body_ms: milliseconds
+    .default(60_000)
+    .describe('A request body must have arrived within this; uploads of files only have to go on.'),
+  connections_per_address: positive.default(4_096).describe('Connections of one address at once; more are closed.'),
+  wrong_keys_per_minute: positive
+    .default(120)
+    .describe(
+      'Of one address; then only keys that are in memory already are accepted from it for the rest of the minute.',
+    ),
+  waiting_bytes_per_key: positive
+    .default(256 * 1024 * 1024)
+    .describe('Bodies of one key that may stand in Redis at once; more requests are refused with 429.'),
+  waiting_bytes: positive.default(1024 * 1024 * 1024).describe('The same for all keys together; then 503.'),
+  cors: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        origins: z.union([z.literal('*'), z.array(z.string().min(1))]).default('*'),
+        max_age_seconds: positive.default(600),
+      }),
+    ])
+    .prefault({})
+    .describe(
+      'Which pages of other origins may call this address from a browser: origins is "*" or a list such as [https://app.example]; max_age_seconds is how long a preflight is remembered; false: none. Every call needs its key in a header either way, and cookies are not allowed.',
+    ),
   deadline_ms: milliseconds.default(600_000).describe('A request without x-sluice-deadline-ms is given up after this.'),
   keep_alive_ms: milliseconds
     .default(15_000)

@@ -79,10 +79,13 @@ export const FAILURES = {
   method_not_allowed: client(405, 'invalid_request'),
   batch_ended: client(409, 'conflict', null, { shouldRetry: false }),
   request_too_large: client(413, 'too_large', 'request_too_large'),
+  body_too_slow: client(408, 'timeout', 'request_timeout'),
+  files_quota_exceeded: client(400, 'invalid_request', undefined, { shouldRetry: false }),
   content_type_unsupported: client(415, 'invalid_request', 'unsupported_media_type'),
   range_unsatisfiable: client(416, 'invalid_request', null),
   idempotency_conflict: client(409, 'conflict', undefined, { shouldRetry: false }),
   key_rate_limited: client(429, 'rate_limit', 'rate_limit_exceeded'),
+  too_many_wrong_keys: client(429, 'rate_limit', 'rate_limit_exceeded'),
   request_cancelled: client(499, 'invalid_request', undefined, { isUnseen: true }),
 
   // The broker's own.

@@ -21,6 +21,8 @@ export interface RequestSpec {
   keyScope: Scope | null;
   /** What was reserved in the key's budget; null where it has none. Ten-thousandths of a dollar. */
   budgetHold: { account: string; units: number } | null;
+  /** Bytes of its body, where they are counted (reply/body-quota.ts). */
+  countedBytes?: number;
   /** Which client protocol the answer is written in. */
   protocol: string;
   /** The model as the client named it. */

@@ -36,11 +36,13 @@ export interface BookKeepers {
   budgets: {
     settle(hold: NonNullable<RequestSpec['budgetHold']>, requestId: string, chargeUnits: number): Promise<void>;
   };
+  /** Absent where nothing is counted: lines of batches have bounds of their own. */
+  bodies?: { leave(spec: RequestSpec): Promise<void> };
   lines: { forget(spec: RequestSpec, step: RouteStep): Promise<void> };
   onError: (error: Error) => void;
 }
 
-export function createBooks({ ledger, budgets, lines, onError }: BookKeepers): Books {
+export function createBooks({ ledger, budgets, bodies, lines, onError }: BookKeepers): Books {
   return {
     async close({ spec, progress, failure, answeredBy, waitedAt, attempt }, append = ledger.append) {
       const request = requestOutcome(spec, {
@@ -52,6 +54,7 @@ export function createBooks({ ledger, budgets, lines, onError }: BookKeepers): B
         finishedAtMs: Date.now(),
       });
       const message = failure === null ? { request } : failureMessage(spec, request, failure);
+      bodies?.leave(spec).catch(onError);
       if (waitedAt !== null) lines.forget(spec, waitedAt).catch(onError);
       await Promise.all([
         append(encodeMessage(attempt === undefined ? message : { attempt, ...message })),

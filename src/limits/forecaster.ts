@@ -1,5 +1,6 @@
 // Forecasts starts from what Redis knows: windows, lines, permits held, pace. What moves slowly is read at most a few
 // times a second however many ask, so that an overload costs no more than a handful of commands.
+import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../config/catalogue.ts';
 import type { Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -56,12 +57,11 @@ export function createForecaster(
 ): Forecaster {
   const ofProvider = Map.groupBy(catalogue.deployments.values(), ({ provider }) => provider.name);
   const rates = createServedRates();
-  const remembered = new Map<string, { value: Promise<unknown>; atMs: number }>();
+  const remembered = new LRUCache<string, { value: Promise<unknown>; atMs: number }>({ max: MAX_REMEMBERED });
 
   function fresh<T>(key: string, read: () => Promise<T>): Promise<T> {
     const known = remembered.get(key);
     if (known !== undefined && Date.now() - known.atMs < FRESH_MS) return known.value as Promise<T>;
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
     const value = read();
     remembered.set(key, { value, atMs: Date.now() });
     value.catch(() => remembered.delete(key));

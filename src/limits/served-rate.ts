@@ -1,5 +1,6 @@
 // How fast lines are served while somebody stands in them, from what was counted at each look. Only such times tell what
 // is possible: an empty line is served as fast as requests come.
+import { LRUCache } from 'lru-cache';
 
 export interface Served {
   count: number;
@@ -23,10 +24,9 @@ interface Look {
 }
 
 export function createServedRates(): ServedRates {
-  const looks = new Map<string, Look[]>();
+  const looks = new LRUCache<string, Look[]>({ max: MAX_LINES });
   return {
     look(line, total, isEmpty, nowMs) {
-      if (looks.size >= MAX_LINES) looks.clear();
       const seen = looks.get(line) ?? [];
       const last = seen.at(-1);
       const isBroken = last !== undefined && (nowMs - last.atMs > GAP_MS || total < last.total);

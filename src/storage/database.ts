@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type Driver, Kysely, PostgresDialect, type SqliteStatement } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import pg from 'pg';
 import { withoutSecrets } from '../config/secrets.ts';
 import { withCare } from './careful-driver.ts';
@@ -100,14 +101,13 @@ function closeToOthers(path: string): void {
 
 /** Kysely speaks better-sqlite3's interface; node:sqlite differs in how it takes parameters and tells readers apart. */
 function adaptNodeSqlite(file: DatabaseSync) {
-  const prepared = new Map<string, SqliteStatement>();
+  const prepared = new LRUCache<string, SqliteStatement>({ max: MAX_PREPARED_STATEMENTS });
 
   /** Kysely prepares anew for every run; a statement that was prepared is worth keeping (a tenth of the ledger's CPU). */
   function prepare(sql: string): SqliteStatement {
     const known = prepared.get(sql);
     if (known !== undefined) return known;
     const statement = adaptStatement(file.prepare(sql));
-    if (prepared.size >= MAX_PREPARED_STATEMENTS) prepared.clear();
     prepared.set(sql, statement);
     return statement;
   }

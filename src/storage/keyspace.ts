@@ -65,6 +65,10 @@ export interface Keyspace {
   circuit(name: string): string;
   /** Hash: name of a circuit → unix ms until which it is open; only circuits that are not closed. */
   openCircuits: string;
+  /** Sorted set: bodies that are counted, by the end of their time. */
+  countedBodies: string;
+  /** Hash: key id → bytes of its counted bodies; `*` → of all. */
+  countedBytes: string;
   budget(keyId: string): string;
   /** Text: the request that works on a conversation. */
   conversation(id: string): string;
@@ -115,6 +119,8 @@ export function createKeyspace(namespace: string): Keyspace {
     rotationChannel: `${core}:rotation`,
     circuit: (name) => `${core}:circuit:${name}`,
     openCircuits: `${core}:open-circuits`,
+    countedBodies: `${core}:bodies`,
+    countedBytes: `${core}:body-bytes`,
     budget: (keyId) => `${core}:budget:${keyId}`,
     conversation: (id) => `${core}:conversation:${id}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,

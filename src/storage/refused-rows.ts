@@ -24,6 +24,21 @@ export function isRowRefused(error: unknown): boolean {
   return typeof code === 'string' && (REFUSING_STATES.test(code) || REFUSING_NODE.has(code));
 }
 
+/** SQLSTATE classes of a server that is away, starting, out of something or stopping (57014: a statement's time is over). */
+const TROUBLED_STATES = /^(08|25006|40|53|55|57|58|XX)/;
+const TROUBLED_SQLITE_HIGHEST = 99;
+const TROUBLE_WORDS =
+  /^(Connection terminated|timeout exceeded|Cannot use a pool|the database did not answer)|connection.*(ended|closed)/i;
+
+/** Whether SQL is away, busy or full, and neither a row nor our own code is at fault. */
+export function isSqlTrouble(error: Error & { code?: unknown; errcode?: unknown }): boolean {
+  const { code, errcode, message } = error;
+  if (typeof errcode === 'number')
+    return errcode <= TROUBLED_SQLITE_HIGHEST * 256 && !isRowRefused(error) && errcode !== 1;
+  if (typeof code === 'string') return TROUBLED_STATES.test(code) || /^E[A-Z]+$/.test(code);
+  return TROUBLE_WORDS.test(message.slice(0, 200));
+}
+
 export interface Refusal<Row> {
   row: Row;
   error: Error;

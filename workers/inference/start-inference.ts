@@ -15,6 +15,7 @@ import { createLimiter } from '#src/limits/limiter.ts';
 import { createLines } from '#src/limits/lines.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
+import { createBodyQuota, NO_BODIES } from '#src/reply/body-quota.ts';
 import { createPublisher } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
@@ -102,6 +103,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     books: createBooks({
       ledger: createLedgerStream(redis, keyspace),
       budgets: createBudgets(redis, keyspace, null),
+      bodies: createBodyQuota(redis, keyspace, NO_BODIES),
       lines,
       onError,
     }),

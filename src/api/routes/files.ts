@@ -43,14 +43,16 @@ export function registerFiles(app: FastifyInstance, context: ApiContext): void {
     files.addHook('onRequest', async (request) => {
       request.apiKey = await authenticate(bearerToken(request.headers), context.keys);
     });
-    const options = (summary: string) => ({
-      config: { client: openaiChatClient },
+    const options = (summary: string, hasStreamedBody = false) => ({
+      config: { client: openaiChatClient, hasStreamedBody },
       schema: { summary, tags: ['files'] },
     });
 
     for (const prefix of ['/v1', '/v1/openai']) {
-      files.post(`${prefix}/files`, { ...options('Upload a file'), bodyLimit: Number.MAX_SAFE_INTEGER }, (request) =>
-        upload(context, request),
+      files.post(
+        `${prefix}/files`,
+        { ...options('Upload a file', true), bodyLimit: Number.MAX_SAFE_INTEGER },
+        (request) => upload(context, request),
       );
       files.get(`${prefix}/files`, options('Files of this key'), (request) => list(context, request));
       files.get<WithId>(`${prefix}/files/:id`, options('One file'), async (request) =>
@@ -100,6 +102,7 @@ async function upload(context: ApiContext, request: FastifyRequest) {
       store: blobs.id,
       pieces: [{ key: id, bytes: file.bytes }],
     };
+    await checkQuota(context, stored);
     await context.files.insert(stored);
     return fileObject(stored);
   } catch (error) {
@@ -111,6 +114,14 @@ async function upload(context: ApiContext, request: FastifyRequest) {
 function checkSize({ configuration }: ApiContext, purpose: string, bytes: number): void {
   const limit = purpose === 'batch' ? configuration.batches.max_bytes : configuration.files.max_bytes;
   if (bytes > limit) throw new FailureError(createFailure('request_malformed', 'File is too large.'));
+}
+
+/** Two uploads at once may pass it together, by one of them. */
+async function checkQuota({ files, configuration }: ApiContext, { keyId, bytes }: StoredFile): Promise<void> {
+  const limit = configuration.files.bytes_per_key;
+  if ((await files.totalBytes(keyId)) + bytes <= limit) return;
+  const message = `The files of this key would take more than the ${limit} bytes that they may; delete some first.`;
+  throw new FailureError(createFailure('files_quota_exceeded', message));
 }
 
 /** OpenAI keeps batch files for 30 days unless it is told otherwise, others for good. */

@@ -57,8 +57,12 @@ function describeHolds({ holds }: ApiContext) {
 }
 
 /** What does not work as it should, and stops nobody: keys seen for the first time and stored objects need SQL. */
-function degradations({ database }: Readiness, { ledgerWatch }: ApiContext): string[] {
-  return [...(database ? [] : ['database']), ...(ledgerWatch.state().isBehind ? ['ledger'] : [])];
+function degradations({ database }: Readiness, { ledgerWatch, redisWatch }: ApiContext): string[] {
+  return [
+    ...(redisWatch.fullPercent === null ? [] : ['redis-memory']),
+    ...(database ? [] : ['database']),
+    ...(ledgerWatch.state().isBehind ? ['ledger'] : []),
+  ];
 }
 
 function describeLedger({ ledgerWatch }: ApiContext) {

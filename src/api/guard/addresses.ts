@@ -1,0 +1,54 @@
+// What one address may do before it has shown a key: so many connections at once, so many wrong keys a minute. Behind a
+// proxy all clients have its address, so both bounds are wide, and neither touches a key that is known already.
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { LRUCache } from 'lru-cache';
+import { createFailure, type Failure } from '../../contracts/failure.ts';
+
+export interface AddressLimits {
+  /** Connections of one address at once; more are closed as they come. */
+  connections: number;
+  /** Wrong keys of one address in a minute; after them keys that are not in memory are not looked up. */
+  wrongKeys: number;
+}
+
+export interface AddressGuard {
+  /** Null while keys of this address may still be looked up. */
+  refusal(address: string): Failure | null;
+  noteWrongKey(address: string): void;
+}
+
+const MINUTE_MS = 60_000;
+const MAX_ADDRESSES = 20_000;
+
+/** Closes connections beyond the limit by itself. */
+export function guardAddresses(server: Server, { connections, wrongKeys }: AddressLimits): AddressGuard {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > connections) return socket.destroy();
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left <= 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
+
+  const wrong = new LRUCache<string, { count: number; untilMs: number }>({ max: MAX_ADDRESSES });
+  return {
+    refusal(address) {
+      const seen = wrong.get(address);
+      if (seen === undefined || seen.count < wrongKeys || Date.now() > seen.untilMs) return null;
+      const message = 'Too many wrong API keys came from this address. Try again in a minute, with a valid one.';
+      return createFailure('too_many_wrong_keys', message, { retryAfterMs: seen.untilMs - Date.now() });
+    },
+    noteWrongKey(address) {
+      const now = Date.now();
+      const seen = wrong.get(address);
+      if (seen === undefined || now > seen.untilMs) wrong.set(address, { count: 1, untilMs: now + MINUTE_MS });
+      else seen.count += 1;
+    },
+  };
+}

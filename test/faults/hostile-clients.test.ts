@@ -1,0 +1,328 @@
+// Symptom: one malformed upload ended the API process and every stream in it; names of megabytes were remembered, bodies of
+// `[{},{},…]` held the event loop for seconds, and 300 MiB were read of a client without a key. Cause: what a client sends
+// was used before it was bounded. Fix: src/api/guard, json-bounds.ts, request-names.ts, body-quota.ts.
+import { connect, type Socket } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { type Answer, ask, openAnswer } from '#test/support/client.ts';
+import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const BODY_LIMIT = 2_000_000;
+const BODY_MS = 1_500;
+const WRONG_KEYS = 5;
+const CONNECTIONS = 100;
+const WAITING_BYTES = 300_000;
+
+let vendors: Vendors;
+let broker: TestBroker;
+let pid: number | undefined;
+
+beforeAll(async () => {
+  vendors = await startVendors({ tokens: 12 });
+  broker = await startBroker({
+    configuration: {
+      ...vendorConfiguration(vendors),
+      server: {
+        body_limit_bytes: BODY_LIMIT,
+        body_ms: BODY_MS,
+        wrong_keys_per_minute: WRONG_KEYS,
+        connections_per_address: CONNECTIONS,
+        waiting_bytes_per_key: WAITING_BYTES,
+      },
+      files: { bytes_per_key: 3_000 },
+    },
+  });
+  pid = broker.apis[0]!.child.pid;
+}, 60_000);
+afterAll(async () => {
+  await broker?.stop();
+  await vendors?.close();
+});
+
+const messages = [{ role: 'user', content: 'Hello.' }];
+const chat = { model: 'solo', messages };
+const errorOf = ({ text }: Answer) => JSON.parse(text) as { error: { message: string; code: string | null } };
+
+/** Bytes as they are, over a connection of their own; everything that comes back until it is closed. */
+function speak(bytes: string | Buffer, then?: (socket: Socket, said: () => string) => void): Promise<string> {
+  const { hostname, port } = new URL(broker.url);
+  return new Promise((resolve) => {
+    let said = '';
+    const socket = connect(Number(port), hostname, () => socket.write(bytes));
+    socket.on('data', (piece: Buffer) => {
+      said += piece.toString();
+      then?.(socket, () => said);
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(said));
+  });
+}
+
+const head = (headers: Record<string, string | number>, path = '/v1/chat/completions') =>
+  `POST ${path} HTTP/1.1\r\nhost: x\r\n${Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')}\r\n`;
+
+describe('uploads that are no uploads', () => {
+  const part = (name: string, more = '') => `--b\r\ncontent-disposition: form-data; name="${name}"${more}\r\n\r\n`;
+  const purpose = `${part('purpose')}batch\r\n`;
+  const file = (name = 'a.jsonl') => part('file', `; filename="${name}"`);
+
+  test.each([
+    ['cut in its part', `${file()}x`],
+    ['cut in another part', `${part('other', '; filename="b"')}x`],
+    ['cut in a part’s head', `${purpose}--b\r\ncontent-disposition: form-da`],
+    ['without an end', `${purpose}${file()}{}\r\n`],
+    ['without anything', ''],
+    ['with a name of kilobytes', `${purpose}${file('x'.repeat(3_000))}{}\r\n--b--\r\n`],
+    ['with a name that has control characters', `${purpose}${file('a\u0001b')}{}\r\n--b--\r\n`],
+    [
+      'with hundreds of fields',
+      `${Array.from({ length: 500 }, (_, at) => `${part(`f${at}`)}x\r\n`).join('')}--b--\r\n`,
+    ],
+    ['larger than the key’s files may be together', `${purpose}${file()}${'x'.repeat(4_000)}\r\n--b--\r\n`],
+  ])('%s: a 400', async (_name, body) => {
+    const headers = { 'content-type': 'multipart/form-data; boundary=b' };
+    expect((await ask(broker.url, { path: '/v1/files', body: Buffer.from(body), headers })).status).toBe(400);
+  });
+
+  test('the process that got them goes on, and so do the streams in it', async () => {
+    const stream = openAnswer(broker.url, { prompt: '[[sim pace=40]] A story.', stream: true });
+    await waitFor('the stream', () => (stream.bytes > 0 ? true : null));
+    const headers = { 'content-type': 'multipart/form-data; boundary=b' };
+    await ask(broker.url, { path: '/v1/files', body: Buffer.from(`${file()}x`), headers });
+    const { text } = await stream.ended;
+    expect(text).toContain('[DONE]');
+    expect(broker.apis[0]!.child).toMatchObject({ pid, exitCode: null });
+  });
+});
+
+describe('names out of bounds', () => {
+  const long = 'x'.repeat(300);
+  test.each<[string, object, RegExp]>([
+    ['a model of 300 characters', { body: { ...chat, model: long } }, /'model': it must have at most 256/],
+    ['a model with a NUL', { body: { ...chat, model: 'a\u0000b' } }, /'model': it must not contain control/],
+    ['an alternative', { body: { ...chat, models: [long] } }, /'models'/],
+    ['a hundred alternatives', { body: { ...chat, models: Array(100).fill('pair') } }, /at most 32 names/],
+    ['a preference', { body: { ...chat, provider: { order: [long] } } }, /provider\.order/],
+    ['an idempotency key that is no ASCII', { body: chat, headers: { 'idempotency-key': 'ä' } }, /visible ASCII/],
+    ['a vendor that cannot be one', { body: chat, headers: { vendor: '../x' } }, /name of a provider/],
+    ['a Messages model', { path: '/v1/messages', body: { ...chat, model: long, max_tokens: 5 } }, /at most 256/],
+    ['a Responses model', { path: '/v1/responses', body: { model: 'a\u0007', input: 'x' } }, /control/],
+    [
+      'a previous response',
+      { path: '/v1/responses', body: { model: 'solo', input: 'x', previous_response_id: long } },
+      /at most 128/,
+    ],
+    [
+      'a model in an address',
+      { path: `/v1beta/models/${'y'.repeat(600)}:generateContent`, body: { contents: [] } },
+      /characters|404|Unknown/,
+    ],
+  ])('%s: refused by name', async (_name, wanted, says) => {
+    const answer = await ask(broker.url, wanted);
+    expect([400, 404]).toContain(answer.status);
+    expect(answer.text).toMatch(says);
+  });
+
+  test.each([
+    '/v1/responses/a%00b',
+    '/v1/conversations/a%00b',
+    '/v1/files/a%00b',
+    '/v1/batches/a%0ab',
+    '/v1/files?after=a%00',
+  ])('a control character in %s: a 400, no query', async (path) => {
+    const answer = await fetch(`${broker.url}${path}`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
+    expect(answer.status).toBe(400);
+  });
+});
+
+describe('bodies that are larger than they look', () => {
+  const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+  test.each([
+    [
+      'many objects',
+      '/v1/chat/completions',
+      `{"model":"solo","messages":[${'{},'.repeat(300_000)}{}]}`,
+      /objects and arrays/,
+    ],
+    ['deep tools', '/v1/chat/completions', `{"model":"solo","messages":[],"tools":[${nested(5_000)}]}`, /levels deep/],
+    [
+      'deep content of Messages',
+      '/v1/messages',
+      `{"model":"solo","max_tokens":5,"messages":[${nested(5_000)}]}`,
+      /levels deep/,
+    ],
+    ['a deep conversation', '/v1/conversations', `{"items":[${nested(5_000)}]}`, /levels deep/],
+    [
+      'many files',
+      '/v1/chat/completions',
+      JSON.stringify({
+        model: 'solo',
+        messages: [
+          {
+            role: 'user',
+            content: Array.from({ length: 500 }, (_, at) => ({ type: 'file', file: { file_id: `file-${at}` } })),
+          },
+        ],
+      }),
+      /at most 100 files/,
+    ],
+    [
+      'many references',
+      '/v1/responses',
+      JSON.stringify({
+        model: 'solo',
+        input: Array.from({ length: 10_001 }, (_, at) => ({ type: 'item_reference', id: `msg_${at}aaaaaaaa` })),
+      }),
+      /more than 10000 items/,
+    ],
+  ])('%s: a 400 that says what', async (_name, path, body, says) => {
+    const answer = await ask(broker.url, { path, body });
+    expect({ status: answer.status, message: errorOf(answer).error.message }).toEqual({
+      status: 400,
+      message: expect.stringMatching(says),
+    });
+  });
+
+  const plain = Buffer.from(JSON.stringify(chat));
+  test.each([
+    ['gzip', gzipSync(plain)],
+    ['deflate', deflateSync(plain)],
+    ['br', brotliCompressSync(plain)],
+    ['zstd', zstdCompressSync(plain)],
+  ])('%s is decoded', async (encoding, body) => {
+    expect((await ask(broker.url, { body, headers: { 'content-encoding': encoding } })).status).toBe(200);
+  });
+
+  test.each([
+    ['stands for more than a body may have', 'gzip', gzipSync(Buffer.alloc(50_000_000, ' ')), 413],
+    ['is not what it says', 'gzip', plain, 400],
+    ['is cut', 'gzip', gzipSync(plain).subarray(0, 40), 400],
+    ['has an unknown encoding', 'lzma', plain, 415],
+    ['has two', 'gzip, br', plain, 415],
+  ])('one that %s: %s', async (_name, encoding, body, status) => {
+    expect((await ask(broker.url, { body, headers: { 'content-encoding': encoding } })).status).toBe(status);
+  });
+});
+
+describe('before a key is known', () => {
+  test('a body is not read: the connection is closed behind the 401', async () => {
+    let sent = 0;
+    const said = await speak(head({ 'content-length': 300_000_000, 'content-type': 'application/json' }), (socket) => {
+      const more = () => {
+        sent += 65_536;
+        if (sent < 100_000_000 && socket.writable) socket.write(Buffer.alloc(65_536), more);
+      };
+      more();
+    });
+    expect(said).toMatch(/^HTTP\/1.1 401 [\s\S]*connection: close/i);
+    expect(sent).toBeLessThan(20_000_000);
+  });
+
+  test('`Expect: 100-continue` waits for the key', async () => {
+    const headers = { expect: '100-continue', 'content-length': 2, 'content-type': 'application/json' };
+    expect(await speak(head(headers), (socket) => socket.end())).toMatch(/^HTTP\/1.1 401/);
+    const known = { ...headers, authorization: `Bearer ${TEST_KEY}`, connection: 'close' };
+    const said = await speak(head(known), (socket, heard) => {
+      if (heard() === 'HTTP/1.1 100 Continue\r\n\r\n') socket.write('{}');
+    });
+    expect(said).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 400/);
+  });
+
+  test('a body that comes byte by byte ends', async () => {
+    const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-length': 100, 'content-type': 'application/json' };
+    expect(await speak(`${head(headers)}{"mod`)).toMatch(/^HTTP\/1.1 408 [\s\S]*request_timeout/);
+  });
+
+  test('more connections of one address than it may have are closed', async () => {
+    const { hostname, port } = new URL(broker.url);
+    const sockets = Array.from({ length: CONNECTIONS + 20 }, () => connect(Number(port), hostname));
+    let closed = 0;
+    for (const socket of sockets)
+      socket
+        .on('error', () => undefined)
+        .once('close', () => {
+          closed += 1;
+        });
+    await waitFor('the surplus to be closed', () => (closed >= 20 ? true : null));
+    for (const socket of sockets) socket.destroy();
+    await waitFor('the others', () => (closed === sockets.length ? true : null));
+  });
+
+  test('an address that guesses keys is held up; keys that are known go on', async () => {
+    await ask(broker.url, { prompt: 'Hello.' });
+    const guesses = [];
+    for (let at = 0; at < WRONG_KEYS + 3; at += 1)
+      guesses.push((await ask(broker.url, { key: `sk-guess-${at}` })).status);
+    expect(guesses.at(0)).toBe(401);
+    expect(guesses.at(-1)).toBe(429);
+    expect((await ask(broker.url, { prompt: 'Hello again.' })).status).toBe(200);
+    expect((await fetch(`${broker.url}/healthz`)).status).toBe(200);
+  });
+});
+
+describe('fair use of Redis', () => {
+  test('bodies that wait have a quota for each key, and leave it when they end', async () => {
+    // Nobody works: what is accepted waits.
+    await broker.workers[0]!.stop();
+    const wanted = { body: { ...chat, user: 'x'.repeat(140_000) }, headers: { prefer: 'respond-async' } };
+    expect([(await ask(broker.url, wanted)).status, (await ask(broker.url, wanted)).status]).toEqual([202, 202]);
+    const third = await ask(broker.url, wanted);
+    expect({ status: third.status, ...errorOf(third).error }).toMatchObject({
+      status: 429,
+      message: expect.stringMatching(/bytes/),
+    });
+    expect(third.headers['retry-after']).toBeDefined();
+    await broker.startWorker();
+    await waitFor('room', async () => ((await ask(broker.url, wanted)).status === 202 ? true : null));
+    await waitFor('all to end', async () => ((await broker.redis.client.zcard('{sluice}:bodies')) === 0 ? true : null));
+    expect(await broker.redis.client.hget('{sluice}:body-bytes', '*')).toBe('0');
+  });
+
+  test('a Redis that is nearly full takes no new requests, and says why', async () => {
+    const { client } = broker.redis;
+    const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
+    await client.config('SET', 'maxmemory', String(Math.round(used * 1.02)));
+    const refused = await waitFor('a refusal', async () => {
+      const answer = await ask(broker.url, { prompt: 'Hello.' });
+      return answer.status === 503 ? answer : null;
+    });
+    expect(errorOf(refused).error.message).toMatch(/nearly full|no writes|not available/);
+    await client.config('SET', 'maxmemory', '0');
+    await waitFor('room', async () => ((await ask(broker.url, { prompt: 'Hello.' })).status === 200 ? true : null));
+  });
+});
+
+test('pages of other origins may call, and read what they need', async () => {
+  const origin = 'https://app.example';
+  const preflight = await fetch(`${broker.url}/v1/chat/completions`, {
+    method: 'OPTIONS',
+    headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' },
+  });
+  expect({ status: preflight.status, origin: preflight.headers.get('access-control-allow-origin') }).toEqual({
+    status: 204,
+    origin: '*',
+  });
+  for (const stream of [false, true]) {
+    const { headers } = await ask(broker.url, { prompt: 'Hello.', stream, headers: { origin } });
+    expect(headers['access-control-allow-origin']).toBe('*');
+    expect(headers['access-control-expose-headers']).toContain('x-request-id');
+  }
+  expect((await ask(broker.url, { path: '/v1/nowhere', body: chat })).status).toBe(404);
+});
+
+test('what was billed: what was answered, and nothing else', async () => {
+  await booksClosed(broker);
+  const rows = await ledgerRows(broker);
+  expect(rows.every(({ outcome }) => outcome === 'ok')).toBe(true);
+  expectLedgerEqualsBill(rows, vendors);
+});
+
+test('what happens to the next request: it is answered, by the same process', async () => {
+  expect((await ask(broker.url, { prompt: 'And now?' })).status).toBe(200);
+  expect(broker.apis[0]!.child).toMatchObject({ pid, exitCode: null });
+});
