@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { createFailure, FailureError } from '../contracts/failure.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { JsonObject } from '../protocols/codec.ts';
+import { parseMessage } from '../protocols/exact-json.ts';
 import { openaiResponsesClient } from '../protocols/openai-responses/protocol.ts';
 import { emptyResponse } from '../responses/describe-response.ts';
 import { responseIdOf } from '../responses/response-ids.ts';
@@ -28,7 +29,7 @@ export function sendQueued(reply: FastifyReply, spec: RequestSpec, body: Buffer)
 }
 
 function parse(body: Buffer): JsonObject {
-  return JSON.parse(body.toString()) as JsonObject;
+  return parseMessage(body.toString()) as JsonObject;
 }
 
 /** For a client that makes a request again, by the same idempotency key. */

@@ -20,7 +20,7 @@ export async function countInput(
   const { conversationId } = memory!;
   if (conversationId !== null) await expectConversation(context, keyId, conversationId);
   const recalled = await recallTurns(context, keyId, memory!);
-  const replaced = await resolveReferences(context, keyId, itemsOf((value as JsonObject).input));
+  const replaced = await resolveReferences(context, keyId, bytes, itemsOf((value as JsonObject).input));
   const expanded = expandBody(bytes, { recalled, replaced });
   const { estimatedInputTokens } = readFacts(JSON.parse(expanded.toString()), target);
   return { object: 'response.input_tokens', input_tokens: estimatedInputTokens };

@@ -1,6 +1,7 @@
 // The request body as bytes and as a value. The bytes are what the vendor gets.
 import { isUtf8 } from 'node:buffer';
 import { createFailure, FailureError } from '../contracts/failure.ts';
+import { parseCarried } from '../protocols/exact-json.ts';
 import { findExcess } from '../protocols/json-bounds.ts';
 
 /** A body of this size takes milliseconds to read: others have their turn before it. */
@@ -23,6 +24,11 @@ export function parseBody(body: unknown): { bytes: Buffer; value: unknown } {
   } catch (error) {
     throw malformed(`We could not parse the JSON body of your request: ${(error as Error).message}.`);
   }
+}
+
+/** The same where it is kept and printed anew: numbers stay as they were written. */
+export function parseExactBody(body: unknown): unknown {
+  return parseCarried(parseBody(body).bytes.toString());
 }
 
 function malformed(message: string): FailureError {

@@ -1,8 +1,9 @@
 // What a request was asked with that its body only names: the items of the turns before it, and items by their id.
 import { createFailure, FailureError } from '../contracts/failure.ts';
 import type { JsonObject } from '../protocols/codec.ts';
+import { parseMessage } from '../protocols/exact-json.ts';
 import type { MemoryFacts } from '../protocols/protocol.ts';
-import { isReference, isRepeatable, referredIds } from '../responses/input-items.ts';
+import { isReference, isRepeatable, itemsOf, referredIds } from '../responses/input-items.ts';
 import { outputOf } from '../responses/response-store.ts';
 import type { ApiContext } from './context.ts';
 import { rethrow } from './dispatch.ts';
@@ -39,12 +40,13 @@ const MAX_AWAITED = 64;
 const MAX_REFERENCES = 10_000;
 
 /**
- * Input items with references replaced by what they refer to; null where there are none. What is unknown here stays: it
+ * Input items of a body with references replaced by what they refer to; null where there are none. What is unknown here stays: it
  * may be a vendor's own. Throws a FailureError for more references than anybody has items.
  */
 export async function resolveReferences(
   context: ApiContext,
   keyId: string,
+  body: Buffer,
   items: readonly JsonObject[],
 ): Promise<JsonObject[] | null> {
   const ids = [...new Set(referredIds(items))];
@@ -55,7 +57,9 @@ export async function resolveReferences(
     keyId,
     ids.filter((id) => ITEM_ID.test(id)),
   );
-  return items.map((item) => (isReference(item) ? (known.get(String(item.id)) ?? item) : item));
+  // They are printed anew: their numbers must be as they were sent.
+  const exact = itemsOf((parseMessage(body.toString()) as JsonObject).input);
+  return exact.map((item) => (isReference(item) ? (known.get(String(item.id)) ?? item) : item));
 }
 
 async function findItems(context: ApiContext, keyId: string, ids: readonly string[]) {

@@ -83,7 +83,7 @@ async function expand(context: ApiContext, input: Remembering, keepMs: number | 
   const { client, target, memory, spec } = input;
   const value = input.value as JsonObject;
   const recalled = await recallTurns(context, spec.keyId, memory);
-  const replaced = await resolveReferences(context, spec.keyId, itemsOf(value.input));
+  const replaced = await resolveReferences(context, spec.keyId, input.bytes, itemsOf(value.input));
   const body = expandBody(input.bytes, { recalled, replaced });
   const { body_limit_bytes: limit } = context.configuration.server;
   if (body.length > limit) throw tooLong(limit);

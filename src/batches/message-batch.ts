@@ -4,6 +4,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { isActive } from '../contracts/batch.ts';
+import { parseCarried } from '../protocols/exact-json.ts';
 import { memberBytes } from '../protocols/json-object.ts';
 import { arrayItems } from './array-items.ts';
 import type { Batch } from './batch.ts';
@@ -67,7 +68,7 @@ function isArchived({ createdAtMs }: Batch): boolean {
 /** Lines of a result file as Anthropic's result lines. */
 export async function* resultLines(file: Readable): AsyncGenerator<Buffer> {
   for await (const line of createInterface({ input: file, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line !== '') yield Buffer.from(`${JSON.stringify(resultOf(JSON.parse(line) as ResultLine))}\n`);
+    if (line !== '') yield Buffer.from(`${JSON.stringify(resultOf(parseCarried(line) as ResultLine))}\n`);
   }
 }
 

@@ -2,6 +2,7 @@
 // vendor knows them. Before a request is accepted they become the files' bytes; ids of nobody's are left, a vendor may
 // know them.
 import { createFailure, type Failure } from '../contracts/failure.ts';
+import { parseMessage } from '../protocols/exact-json.ts';
 import { editObject } from '../protocols/json-object.ts';
 import { readPieces } from '../storage/blob-pieces.ts';
 import type { BlobStore } from '../storage/blobs.ts';
@@ -51,8 +52,9 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
   }
 
   return {
-    async resolve(keyId, body) {
-      if (!body.bytes.includes(MENTION)) return body;
+    async resolve(keyId, sent) {
+      if (!sent.bytes.includes(MENTION)) return sent;
+      const body = { bytes: sent.bytes, value: parseMessage(sent.bytes.toString()) };
       const parts = partsOf(body.value).filter((part) => fileIdOf(part) !== undefined);
       let bytes = body.bytes.length;
       const known = await load(keyId, parts.map(fileIdOf));
@@ -67,7 +69,7 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
         fill(part, file, await readPieces(blobs, file.pieces, 0, file.bytes));
         isChanged = true;
       }
-      return isChanged ? { value: body.value, bytes: withPrompts(body) } : body;
+      return isChanged ? { value: body.value, bytes: withPrompts(body) } : sent;
     },
   };
 }

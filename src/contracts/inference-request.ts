@@ -42,11 +42,16 @@ export interface InferenceRequest {
   unmapped: Record<string, unknown>;
 }
 
+/** A number that a double does not hold, printed as it was written: what `JSON.rawJSON` gives. */
+export interface RawNumber {
+  readonly rawJSON: string;
+}
+
 export interface Sampling {
   temperature?: number;
   topP?: number;
   topK?: number;
-  seed?: number;
+  seed?: number | RawNumber;
   presencePenalty?: number;
   frequencyPenalty?: number;
 }

@@ -1,5 +1,6 @@
 // What the broker needs of a vendor's own batch API. Pure, like protocol.ts: what to send, and what came back; who sends
 // it, keeps count of it and pays is workers/batches/native. Wire facts: ../shared/reference/openai-batch.md.
+import { parseCarried } from './exact-json.ts';
 
 export interface BatchCall {
   method: 'GET' | 'POST' | 'DELETE';
@@ -113,8 +114,17 @@ export function asCount(value: unknown): number | null {
 }
 
 export function parseJson(body: Buffer): unknown {
+  return parsed(body, JSON.parse);
+}
+
+/** For what is printed anew: answers keep their numbers. */
+export function parseCarriedBytes(body: Buffer): unknown {
+  return parsed(body, parseCarried);
+}
+
+function parsed(body: Buffer, parse: (text: string) => unknown): unknown {
   try {
-    return JSON.parse(body.toString());
+    return parse(body.toString());
   } catch {
     return null;
   }

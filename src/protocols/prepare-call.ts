@@ -2,6 +2,7 @@
 import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
 import { adaptRequest, forgetThoughts } from './adapt-request.ts';
 import type { ClientCodec, JsonObject, VendorCodec } from './codec.ts';
+import { parseMessage } from './exact-json.ts';
 import type { CallTarget, Translation } from './protocol.ts';
 import type { ProtocolRoute } from './registry.ts';
 import { createTranslation, translateRequest } from './translate.ts';
@@ -72,7 +73,7 @@ export function isCurable({ client, vendor, pair }: ProtocolRoute, cure: Cure): 
 function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
   const { passThrough: way } = route.client;
   const { upstreamModel, isStream, cures } = input;
-  const sent = JSON.parse(input.body.toString()) as JsonObject;
+  const sent = parseMessage(input.body.toString()) as JsonObject;
   const adapted = adaptRequest(route, {
     body: sent,
     provider: provider.name,
@@ -121,7 +122,7 @@ function translate(
   input: CallInput,
 ): PreparedCall | Failure {
   const { upstreamModel, isStream } = input;
-  const clientBody = JSON.parse(input.body.toString()) as JsonObject;
+  const clientBody = parseMessage(input.body.toString()) as JsonObject;
   const translated = translateRequest(pair, {
     body: clientBody,
     provider: provider.name,

@@ -3,6 +3,7 @@
 import { type Failure, isFailure } from '../contracts/failure.ts';
 import type { ClientCodec, JsonObject, ResumedStream, VendorCodec } from './codec.ts';
 import { type ContinueMode, ContinuingDecoder, markRescued } from './continue-stream.ts';
+import { parseMessage } from './exact-json.ts';
 import { encodeFitting } from './fit-request.ts';
 import {
   address,
@@ -42,7 +43,7 @@ export function prepareRescue(
   const client = route.client.codec;
   const vendor = route.vendor.codec;
   if (client?.resumeEncoder === undefined || vendor === null) return null;
-  const clientBody = JSON.parse(input.body.toString()) as JsonObject;
+  const clientBody = parseMessage(input.body.toString()) as JsonObject;
   const { requestId, usageDelivery } = input;
   const createdAt = Math.floor(input.acceptedAtMs / 1_000);
   const resumed = client.resumeEncoder(input.delivered, { requestId, createdAt, clientBody, usageDelivery });

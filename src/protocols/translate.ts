@@ -16,6 +16,7 @@ import type {
   VendorCodec,
 } from './codec.ts';
 import { withoutEnvelope } from './effective-request.ts';
+import { parseMessage } from './exact-json.ts';
 import { encodeFitting } from './fit-request.ts';
 import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from './protocol.ts';
 import type { SseEvent } from './sse-splitter.ts';
@@ -265,7 +266,7 @@ const CUT: Failure = createFailure(
 
 function parseJson(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString());
+    return parseMessage(body.toString());
   } catch {
     return null;
   }

@@ -3,6 +3,7 @@
 import type { Kysely } from 'kysely';
 import { createSortableId } from '../contracts/ids.ts';
 import type { JsonObject } from '../protocols/codec.ts';
+import { parseCarried } from '../protocols/exact-json.ts';
 import { textOf } from '../protocols/openai-responses/loose-json.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import type { Tables } from '../storage/tables.ts';
@@ -85,7 +86,7 @@ export function createConversationStore(database: Database): ConversationStore {
     const query = database.selectFrom('conversations').selectAll().where('id', '=', id).where('key_id', '=', keyId);
     const row = await query.executeTakeFirst();
     if (row === undefined) return null;
-    return { id, metadata: JSON.parse(row.metadata) as JsonObject, createdAtMs: asNumber(row.created_at) };
+    return { id, metadata: parseCarried(row.metadata) as JsonObject, createdAtMs: asNumber(row.created_at) };
   }
 
   return {
@@ -138,7 +139,7 @@ export function createConversationStore(database: Database): ConversationStore {
 
     async allItems(id) {
       const rows = await itemsOf(id).select('item').orderBy('position').execute();
-      return rows.map(({ item }) => JSON.parse(item) as JsonObject);
+      return rows.map(({ item }) => parseCarried(item) as JsonObject);
     },
 
     async findItem(id, itemId) {
@@ -160,12 +161,12 @@ export function createConversationStore(database: Database): ConversationStore {
         .where('conversations.key_id', '=', keyId)
         .where('conversation_items.item_id', 'in', [...itemIds])
         .execute();
-      return new Map(rows.map(({ item_id: itemId, item }) => [itemId, JSON.parse(item) as JsonObject]));
+      return new Map(rows.map(({ item_id: itemId, item }) => [itemId, parseCarried(item) as JsonObject]));
     },
   };
 }
 
 /** The id that it was given here is not part of what models are sent. */
 function readItem({ item_id: id, item }: { item_id: string; item: string }): JsonObject {
-  return { ...(JSON.parse(item) as JsonObject), id };
+  return { ...(parseCarried(item) as JsonObject), id };
 }

@@ -1,6 +1,7 @@
 // The body that a vendor is sent, in one turn of a remembered conversation: everything before it is in its input, and
 // nothing of the broker's memory is left in it.
 import type { JsonObject } from '../protocols/codec.ts';
+import { parseCarried } from '../protocols/exact-json.ts';
 import { editObject, memberBytes } from '../protocols/json-object.ts';
 import { itemsOf } from './input-items.ts';
 
@@ -36,7 +37,7 @@ const COMMA = Buffer.from(',');
 function ownItems(body: Buffer): Buffer {
   const input = memberBytes(body, 'input');
   if (input?.[0] === BRACKET_OPEN) return trimmed(input.subarray(1, -1));
-  return textOfItems(itemsOf(input === null ? null : JSON.parse(input.toString())));
+  return textOfItems(itemsOf(input === null ? null : parseCarried(input.toString())));
 }
 
 const BRACKET_OPEN = 0x5b;

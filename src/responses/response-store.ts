@@ -2,7 +2,8 @@
 // it happens exactly as often.
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { JsonObject } from '../protocols/codec.ts';
-import { objectsOf, parseObject, textOf } from '../protocols/openai-responses/loose-json.ts';
+import { parseCarried } from '../protocols/exact-json.ts';
+import { objectsOf, textOf } from '../protocols/openai-responses/loose-json.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import type { ResponsesTable } from '../storage/response-tables.ts';
 import type { Tables } from '../storage/tables.ts';
@@ -113,7 +114,7 @@ export function createResponseStore(database: Database): ResponseStore {
 }
 
 export function outputOf(response: string): JsonObject[] {
-  return objectsOf(parseObject(response)?.output);
+  return objectsOf((parseCarried(response) as JsonObject).output);
 }
 
 /** Of so many items one statement; SQLite takes 32,766 parameters. */
@@ -171,7 +172,7 @@ function readRow(row: Selectable<ResponsesTable>): StoredResponse {
     status: row.status,
     isBackground: asNumber(row.is_background) === 1,
     isStream: asNumber(row.is_stream) === 1,
-    input: JSON.parse(row.input) as JsonObject[],
+    input: parseCarried(row.input) as JsonObject[],
     response: row.response,
     createdAtMs: asNumber(row.created_at),
     expiresAtMs: asNumber(row.expires_at),

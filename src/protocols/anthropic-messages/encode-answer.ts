@@ -14,7 +14,7 @@ import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '../c
 import { encodeCitation } from './citations.ts';
 import { writeSignature } from './foreign-thoughts.ts';
 import { escapeIdentifier } from './identifiers.ts';
-import { asObject, parseJson } from './loose-json.ts';
+import { asObject, parseCarriedJson } from './loose-json.ts';
 import { writeStop } from './stop-reasons.ts';
 import { insertCost, writeMessagesUsage } from './usage.ts';
 
@@ -97,7 +97,7 @@ export function inputOf({ arguments: text, isCustom }: ToolCallPart): JsonObject
 /** `input` is an object. What a model wrote that is none stays readable under a name of its own. */
 export function readInput(argumentsText: string): JsonObject {
   if (argumentsText.trim() === '') return {};
-  return asObject(parseJson(argumentsText)) ?? { input: argumentsText };
+  return asObject(parseCarriedJson(argumentsText)) ?? { input: argumentsText };
 }
 
 /** Answers of this protocol are text: media stand in it as Markdown with a `data:` URL. */

@@ -2,6 +2,7 @@
 // that vendor, and for the client to show; Anthropic's own models must not be sent them.
 import type { Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { parseCarried } from '../exact-json.ts';
 import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
 import { asObject, asObjects, asText } from './loose-json.ts';
 
@@ -36,7 +37,7 @@ export interface OwnMessages {
 export function removeForeignThoughts(messages: string): OwnMessages {
   const kept: JsonObject[] = [];
   let isLastChanged = false;
-  for (const message of asObjects(parseLossless(messages))) {
+  for (const message of asObjects(parseCarried(messages))) {
     const { content, role } = message;
     const own = Array.isArray(content) ? content.filter((block) => !isForeign(block)) : content;
     const isChanged = Array.isArray(own) && own.length < (content as unknown[]).length;
@@ -70,16 +71,4 @@ export function beginsWithoutThought(blocks: readonly JsonObject[]): boolean {
 
 export function isThought(block: JsonObject | undefined): boolean {
   return block?.type === 'thinking' || block?.type === 'redacted_thinking';
-}
-
-/** ECMAScript's "JSON.parse source text access": Node 24 has it, the types of ES2024 do not. */
-interface LosslessJson {
-  parse(text: string, reviver: (key: string, value: unknown, context: { source: string }) => unknown): unknown;
-  rawJSON(text: string): unknown;
-}
-
-/** Numbers come out as they are written: arguments of tools may be longer than a double is precise. */
-function parseLossless(text: string): unknown {
-  const json = JSON as unknown as LosslessJson;
-  return json.parse(text, (_key, value, { source }) => (typeof value === 'number' ? json.rawJSON(source) : value));
 }

@@ -1,8 +1,9 @@
 // Reads JSON that anybody may have written: every member may be missing or of another type, nothing throws.
 import type { JsonObject } from '../codec.ts';
+import { isJsonObject, parseCarried, parseMessage } from '../exact-json.ts';
 
 export function asObject(value: unknown): JsonObject | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+  return isJsonObject(value) ? value : null;
 }
 
 export function asList(value: unknown): unknown[] {
@@ -25,9 +26,19 @@ export function asNumber(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
+/** A message of the protocol; undefined for what is no JSON. */
 export function parseJson(text: string): unknown {
+  return parsed(text, parseMessage);
+}
+
+/** What a model or a client wrote, with every number as it is; undefined for what is no JSON. */
+export function parseCarriedJson(text: string): unknown {
+  return parsed(text, parseCarried);
+}
+
+function parsed(text: string, parse: (text: string) => unknown): unknown {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch {
     return undefined;
   }

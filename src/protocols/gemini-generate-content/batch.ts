@@ -8,7 +8,7 @@ import {
   type BatchProtocol,
   type Json,
   joinItems,
-  parseJson,
+  parseCarriedBytes,
   type VendorBatch,
   type VendorLine,
 } from '../batch-protocol.ts';
@@ -49,7 +49,7 @@ export const geminiGenerateContentBatch: BatchProtocol = {
   },
   results: ({ id }) => [{ method: 'GET', path: `/v1beta/${id}` }],
   resultFormat: 'whole',
-  readResults: (json) => readResponses(asObject(parseJson(json))),
+  readResults: (json) => readResponses(asObject(parseCarriedBytes(json))),
   remove: ({ id }) => [{ method: 'DELETE', path: `/v1beta/${id}` }],
 };
 

@@ -1,5 +1,6 @@
 // The vendor's face of generateContent, outgoing: the client's bytes with the fewest possible changes.
 import { extraMembers } from '../effective-request.ts';
+import { parseCarried } from '../exact-json.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
 import { editObject, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
@@ -15,7 +16,7 @@ export function buildGeminiBody(input: PassThroughInput): Buffer {
   if (mayHoldForeignSignature(input.body) && !set.has('contents')) {
     const contents = memberBytes(input.body, 'contents');
     if (contents !== null)
-      set.set('contents', JSON.stringify(removeForeignSignatures(JSON.parse(contents.toString()))));
+      set.set('contents', JSON.stringify(removeForeignSignatures(parseCarried(contents.toString()))));
   }
   return editObject(input.body, { set, remove: [...BROKER_MEMBERS, 'model'] });
 }

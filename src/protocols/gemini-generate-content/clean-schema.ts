@@ -2,6 +2,7 @@
 // rewritten (const, allOf, definitions, nullable) or left out. Source: section 4 of
 // ../shared/reference/gemini-generate-content.md.
 import type { JsonObject } from '../codec.ts';
+import { isExactNumber } from '../exact-json.ts';
 import { asArray, asObject, asObjects } from './wire-values.ts';
 
 const KEPT = new Set(
@@ -87,7 +88,7 @@ function fitEnum(schema: JsonObject): JsonObject {
   const kept = (values as unknown[]).filter((value) => value !== null);
   const type =
     kept.length < (values as unknown[]).length ? (withNull(rest.type ?? typesOf(kept)) ?? 'null') : rest.type;
-  const isAllowed = kept.length > 0 && kept.every((value) => typeof value === 'string' || typeof value === 'number');
+  const isAllowed = kept.length > 0 && kept.every((value) => typeof value === 'string' || typeOf(value) === 'number');
   const fitted: JsonObject = { ...rest, ...(isAllowed ? { enum: kept } : {}) };
   const fallback = type ?? typesOf(kept);
   return fallback === undefined ? fitted : { ...fitted, type: fallback };
@@ -100,6 +101,7 @@ function typesOf(values: readonly unknown[]): unknown {
 
 function typeOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
+  if (isExactNumber(value)) return 'number';
   return value === null ? 'null' : typeof value;
 }
 

@@ -1,5 +1,5 @@
 // Canonical settings as `generationConfig`.
-import type { InferenceRequest, OutputFormat } from '../../contracts/inference-request.ts';
+import type { InferenceRequest, OutputFormat, RawNumber } from '../../contracts/inference-request.ts';
 import type { JsonObject, RequestField } from '../codec.ts';
 import { cleanSchema } from './clean-schema.ts';
 import type { GeminiModel } from './models.ts';
@@ -40,7 +40,7 @@ export function encodeGenerationConfig(request: InferenceRequest, model: GeminiM
 function encodeSampling({ sampling }: InferenceRequest, model: GeminiModel): EncodedConfig {
   const { temperature, topP, topK, seed, presencePenalty, frequencyPenalty } = sampling;
   // An int32 here, more in other protocols: the same seed stays the same, whatever its size.
-  const config = defined({ temperature, topP, topK, seed: seed === undefined ? undefined : seed | 0 });
+  const config = defined({ temperature, topP, topK, seed: seed === undefined ? undefined : shortSeed(seed) });
   const penalties = defined({ presencePenalty, frequencyPenalty });
   if (model.hasPenalties) return { config: { ...config, ...penalties }, dropped: [] };
   return { config, dropped: Object.keys(penalties) as RequestField[] };
@@ -100,4 +100,8 @@ function encodeImage({ aspectRatio, size }: NonNullable<InferenceRequest['image'
     config: Object.keys(imageConfig).length === 0 ? {} : { imageConfig },
     dropped: isWhole ? [] : ['image'],
   };
+}
+
+function shortSeed(seed: number | RawNumber): number {
+  return (typeof seed === 'number' ? seed : Number(seed.rawJSON)) | 0;
 }

@@ -3,7 +3,7 @@ import type { MediaSource, Part, ToolCallPart } from '../../contracts/inference-
 import type { JsonObject } from '../codec.ts';
 import { writeCallSignature, writeReasoningMetadata, writeSignature } from './foreign-parts.ts';
 import { audioMediaType, fileUriOf } from './media.ts';
-import { asObject, defined, parseJson } from './wire-values.ts';
+import { asObject, defined, parseCarriedJson } from './wire-values.ts';
 
 /** Null for what an answer cannot hold. */
 export function encodeAnswerPart(part: Part): JsonObject | null {
@@ -35,7 +35,7 @@ export function encodeCall(call: ToolCallPart): JsonObject {
 /** An object whatever the model wrote; a custom tool's free text is the argument `input` of a function. */
 export function argumentsOf({ arguments: text, isCustom }: ToolCallPart): JsonObject {
   if (isCustom === true) return { input: text };
-  return asObject(parseJson(text)) ?? (text.trim() === '' ? {} : { input: text });
+  return asObject(parseCarriedJson(text)) ?? (text.trim() === '' ? {} : { input: text });
 }
 
 function encodeMedia(source: MediaSource): JsonObject {

@@ -1,6 +1,7 @@
 // Gemini's `Schema` (an OpenAPI 3.0 subset, types in capitals) as JSON Schema.
 import type { JsonObject } from '../codec.ts';
-import { asArray, asNumber, asObject, asObjects, asText, camelCase, defined } from './wire-values.ts';
+import { exactNumber, isExactNumber } from '../exact-json.ts';
+import { asArray, asObject, asObjects, asText, camelCase, defined } from './wire-values.ts';
 
 /** The same in both, but for Schema's int64 bounds, which proto3 JSON writes as strings. */
 const BOUNDS = new Set([
@@ -24,7 +25,7 @@ export function readSchema(schema: JsonObject): JsonObject {
 
 function readMember(key: string, value: unknown): JsonObject {
   if (SAME.has(key)) return { [key]: value };
-  if (BOUNDS.has(key)) return { [key]: asNumber(value) };
+  if (BOUNDS.has(key)) return { [key]: boundOf(value) };
   switch (key) {
     case 'format':
       // `enum` says of a string that it has one, which JSON Schema knows by itself.
@@ -41,6 +42,14 @@ function readMember(key: string, value: unknown): JsonObject {
       return {};
   }
 }
+
+function boundOf(value: unknown): unknown {
+  if (typeof value === 'number' || isExactNumber(value)) return value;
+  return typeof value === 'string' && IS_NUMBER.test(value) ? exactNumber(value) : undefined;
+}
+
+/** As JSON has it. */
+const IS_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 function readProperties(properties: JsonObject): JsonObject {
   return Object.fromEntries(

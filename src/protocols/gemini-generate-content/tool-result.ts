@@ -5,7 +5,7 @@ import type { JsonObject } from '../codec.ts';
 import type { CallMatcher } from './call-matcher.ts';
 import { readFileData, readInlineData } from './media.ts';
 import { UnsupportedError } from './unsupported.ts';
-import { asObject, asObjects, asText, field, parseJson } from './wire-values.ts';
+import { asObject, asObjects, asText, field, parseCarriedJson } from './wire-values.ts';
 
 export function decodeToolResult(response: JsonObject, calls: CallMatcher, path: string): ToolResultPart {
   const name = asText(response.name) ?? '';
@@ -42,7 +42,7 @@ function decodeMedia(part: JsonObject, path: string): ImagePart | DocumentPart {
 export function encodeToolResponse({ parts, isError }: ToolResultPart): JsonObject {
   const text = parts.flatMap((part) => (part.kind === 'text' ? [part.text] : [])).join('\n');
   if (isError === true) return { error: text };
-  const object = text.includes('"$ref"') ? null : asObject(parseJson(text));
+  const object = text.includes('"$ref"') ? null : asObject(parseCarriedJson(text));
   const isPlain = object !== null && !('output' in object) && !('error' in object);
   return isPlain ? object : { output: text };
 }

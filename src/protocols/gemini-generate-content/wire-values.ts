@@ -1,9 +1,10 @@
 // Reading JSON of unknown shape. Google's JSON is proto3 JSON: clients may write a member in camelCase or snake_case,
 // and a missing member is its default (P of ../shared/reference/gemini-generate-content.md, section 1).
 import type { JsonObject } from '../codec.ts';
+import { isExactNumber, isJsonObject, parseCarried, parseMessage } from '../exact-json.ts';
 
 export function asObject(value: unknown): JsonObject | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+  return isJsonObject(value) ? value : null;
 }
 
 export function asArray(value: unknown): unknown[] {
@@ -22,6 +23,7 @@ export function asText(value: unknown): string | undefined {
 
 /** A number, or an int64 that proto3 JSON writes as a string. */
 export function asNumber(value: unknown): number | undefined {
+  if (isExactNumber(value)) return asNumber(value.rawJSON);
   if (typeof value === 'string' && value.trim() === '') return undefined;
   const number = typeof value === 'string' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
@@ -45,9 +47,19 @@ export function defined<T extends object>(object: T): { [Key in keyof T]?: Exclu
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
 }
 
+/** A message of the protocol; undefined for what is no JSON. */
 export function parseJson(text: string): unknown {
+  return parsed(text, parseMessage);
+}
+
+/** What a model or a client wrote, with every number as it is; undefined for what is no JSON. */
+export function parseCarriedJson(text: string): unknown {
+  return parsed(text, parseCarried);
+}
+
+function parsed(text: string, parse: (text: string) => unknown): unknown {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch {
     return undefined;
   }

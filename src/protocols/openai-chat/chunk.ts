@@ -1,6 +1,6 @@
 // The members of a chat completion (chunk) that the broker reads. All optional: vendors leave out what they like, and
 // only what is read here is checked where it is read.
-
+import { isJsonObject, parseMessage } from '../exact-json.ts';
 import type { SseEvent } from '../sse-splitter.ts';
 
 export interface ChatDelta {
@@ -54,8 +54,8 @@ export interface ChatChunk {
 /** Null for what is not a JSON object. */
 export function parseChatChunk(json: string): ChatChunk | null {
   try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as ChatChunk) : null;
+    const value = parseMessage(json);
+    return isJsonObject(value) ? (value as ChatChunk) : null;
   } catch {
     return null;
   }

@@ -3,6 +3,7 @@ import type { Failure } from '../../contracts/failure.ts';
 import type { InferenceRequest, OutputFormat, Sampling } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { type Extras, mergeExtras } from '../effective-request.ts';
+import { isExactNumber } from '../exact-json.ts';
 import { orFailure } from '../openai/parse-member.ts';
 import { decodeImageConfig, unmappedOfGoogle } from './decode-extras.ts';
 import { decodeMessages } from './decode-messages.ts';
@@ -13,6 +14,7 @@ import {
   invalid,
   isObject,
   optionalBoolean,
+  optionalExactNumber,
   optionalList,
   optionalNumber,
   optionalObject,
@@ -87,7 +89,7 @@ function decodeSampling(body: JsonObject): Sampling {
     temperature: optionalNumber(body.temperature, 'temperature'),
     topP: optionalNumber(body.top_p, 'top_p'),
     topK: optionalNumber(body.top_k, 'top_k'),
-    seed: optionalNumber(body.seed, 'seed'),
+    seed: optionalExactNumber(body.seed, 'seed'),
     presencePenalty: optionalNumber(body.presence_penalty, 'presence_penalty'),
     frequencyPenalty: optionalNumber(body.frequency_penalty, 'frequency_penalty'),
   });
@@ -131,7 +133,9 @@ function decodeSchema(fields: JsonObject): OutputFormat {
 function decodeMetadata({ metadata }: JsonObject): Record<string, string> | undefined {
   const pairs = optionalObject(metadata, 'metadata');
   if (pairs === undefined) return undefined;
-  return Object.fromEntries(Object.entries(pairs).map(([key, value]) => [key, String(value)]));
+  return Object.fromEntries(
+    Object.entries(pairs).map(([key, value]) => [key, isExactNumber(value) ? value.rawJSON : String(value)]),
+  );
 }
 
 function decodeLogProbabilityCount(body: JsonObject): number | undefined {

@@ -1,7 +1,9 @@
 // Reads members of a client's request, each with a failure that names it as the client knows it. Failures are thrown as
 // `FailureError` and caught where the request is decoded: a request is refused whole.
 import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { RawNumber } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { isExactNumber, isJsonObject } from '../exact-json.ts';
 
 export function invalid(param: string, message: string): FailureError {
   return new FailureError(createFailure('request_invalid', `Invalid value for '${param}': ${message}.`, { param }));
@@ -16,7 +18,7 @@ export function missing(param: string): FailureError {
 }
 
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
 }
 
 /** Null counts as absent everywhere, as it does at OpenAI. */
@@ -40,6 +42,11 @@ export function optionalNumber(value: unknown, param: string): number | undefine
   if (isAbsent(value)) return undefined;
   if (typeof value !== 'number') throw invalid(param, 'expected a number');
   return value;
+}
+
+/** One that is only passed on, whatever its size. */
+export function optionalExactNumber(value: unknown, param: string): number | RawNumber | undefined {
+  return isExactNumber(value) ? value : optionalNumber(value, param);
 }
 
 export function optionalBoolean(value: unknown, param: string): boolean | undefined {

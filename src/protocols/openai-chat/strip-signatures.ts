@@ -2,13 +2,14 @@
 // would refuse as unknown members, and the thoughts that they belong to. What a Gemini model behind Google's own OpenAI
 // endpoint once signed is given back to it.
 import type { JsonObject } from '../codec.ts';
+import { parseCarried } from '../exact-json.ts';
 import { unwrapSignature } from '../foreign-signature.ts';
 import { editObject, memberBytes } from '../json-object.ts';
 import { isObject } from './request-fields.ts';
 
 /** The body with its messages cleaned; only they are written anew. */
 export function stripForeignSignatures(body: Buffer, isGemini: boolean): Buffer {
-  const messages: unknown = JSON.parse((memberBytes(body, 'messages') ?? Buffer.from('null')).toString());
+  const messages = parseCarried((memberBytes(body, 'messages') ?? Buffer.from('null')).toString());
   if (!Array.isArray(messages)) return body;
   for (const message of messages) if (isObject(message)) cleanMessage(message, isGemini);
   return editObject(body, { set: new Map([['messages', JSON.stringify(messages)]]) });

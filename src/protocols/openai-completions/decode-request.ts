@@ -9,6 +9,7 @@ import {
   defined,
   invalid,
   optionalBoolean,
+  optionalExactNumber,
   optionalNumber,
   optionalObject,
   optionalText,
@@ -78,7 +79,7 @@ function decodeSampling(body: JsonObject): Sampling {
   return defined({
     temperature: optionalNumber(body.temperature, 'temperature'),
     topP: optionalNumber(body.top_p, 'top_p'),
-    seed: optionalNumber(body.seed, 'seed'),
+    seed: optionalExactNumber(body.seed, 'seed'),
     presencePenalty: optionalNumber(body.presence_penalty, 'presence_penalty'),
     frequencyPenalty: optionalNumber(body.frequency_penalty, 'frequency_penalty'),
   });

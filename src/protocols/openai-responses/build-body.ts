@@ -1,5 +1,6 @@
 // The vendor's face of the Responses API, outgoing: the client's bytes with the fewest possible changes.
 import { extraMembers } from '../effective-request.ts';
+import { parseCarried } from '../exact-json.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
 import { editObject, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
@@ -25,7 +26,7 @@ export function buildResponsesBody(input: PassThroughInput): Buffer {
  */
 function withoutForeignReasoning(body: Buffer): string | null {
   const bytes = memberBytes(body, 'input');
-  const input: unknown = bytes === null ? null : JSON.parse(bytes.toString());
+  const input: unknown = bytes === null ? null : parseCarried(bytes.toString());
   if (!Array.isArray(input)) return null;
   return JSON.stringify(input.filter((item) => !isForeignReasoning(item)));
 }

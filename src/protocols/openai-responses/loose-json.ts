@@ -1,8 +1,9 @@
 // Reads values that may be anything: what a vendor sent is never trusted to have its documented shape.
 import type { JsonObject } from '../codec.ts';
+import { isJsonObject, parseMessage } from '../exact-json.ts';
 
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
 }
 
 /** The string, or nothing in its place. */
@@ -21,7 +22,7 @@ export function objectsOf(value: unknown): JsonObject[] {
 
 export function parseObject(json: string): JsonObject | null {
   try {
-    const value: unknown = JSON.parse(json);
+    const value = parseMessage(json);
     return isObject(value) ? value : null;
   } catch {
     return null;

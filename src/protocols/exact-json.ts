@@ -1,0 +1,148 @@
+// JSON whose numbers survive a parse and print. A double holds integers up to 2^53: `JSON.parse` rounds longer ones, turns
+// 1e400 into Infinity (printed as null) and forgets that 1.0 was written with a point. What a model or a client wrote into
+// arguments, schemas and results is only carried: there such a number becomes a raw one, which `JSON.stringify` prints as
+// it was written. Everywhere else it is a plain number, since the broker counts with it.
+//
+// Few texts hold such a number. They are found by their number tokens alone (strings are skipped by native search), so
+// that all others cost one scan more than `JSON.parse`: 0.8 ms on 500 kB of an agent's history, as much on an image of 3 MB,
+// 0.3 µs on an event of a stream (Node 24, November 2026).
+
+import type { RawNumber } from '../contracts/inference-request.ts';
+
+/** ECMAScript's "JSON.parse source text access": Node has it from version 21, the types of ES2024 do not. */
+interface RawJson {
+  rawJSON?(text: string): RawNumber;
+  isRawJSON?(value: unknown): boolean;
+}
+
+const raw = JSON as unknown as RawJson;
+
+/** Members whose values are carried as they are, in the words of all four protocols. */
+const CARRIED: ReadonlySet<string> = new Set([
+  ...['arguments', 'args', 'input', 'metadata', 'functionResponse', 'function_response'],
+  ...['parameters', 'input_schema', 'schema', 'parametersJsonSchema', 'parameters_json_schema'],
+  // 64 bits at most vendors, and never counted with.
+  'seed',
+  ...['responseSchema', 'response_schema', 'responseJsonSchema', 'response_json_schema'],
+]);
+
+/** A message of a protocol: numbers are exact in the members that are carried. Throws as `JSON.parse` does. */
+export function parseMessage(text: string): unknown {
+  return parse(text, false);
+}
+
+/** JSON that is carried as a whole: arguments of a call, an item of a conversation. Throws as `JSON.parse` does. */
+export function parseCarried(text: string): unknown {
+  return parse(text, true);
+}
+
+/** For a number that stands in a text: a plain one where nothing is lost by it. */
+export function exactNumber(source: string): unknown {
+  const value = Number(source);
+  return String(value) === source || raw.rawJSON === undefined ? value : raw.rawJSON(source);
+}
+
+export function isExactNumber(value: unknown): value is RawNumber {
+  return typeof value === 'object' && raw.isRawJSON?.(value) === true;
+}
+
+/** A raw number is an object to JavaScript, and none in JSON. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value);
+}
+
+function parse(text: string, isCarried: boolean): unknown {
+  const isPlain = raw.rawJSON === undefined || (text.length < SHORT_CHARS && !SUSPECT.test(text));
+  const tokens = isPlain ? [] : alteredNumbers(text);
+  if (tokens.length === 0) return JSON.parse(text);
+  return restore(JSON.parse(withMarks(text, tokens)), isCarried);
+}
+
+interface NumberToken {
+  start: number;
+  end: number;
+}
+
+const QUOTE = '"';
+const NUMBER = /-?\d[\d.eE+-]*/g;
+/** Up to 15 digits, and a fraction that is neither tiny nor ends in a zero: printed as they are written. */
+const PLAIN = /^(?:-?[1-9]\d{0,14}|0|-?\d{1,9}\.\d{0,5}[1-9])$/;
+/** What every number that is not plain has, and few short texts: a stream's events are read by the thousand. */
+const SUSPECT = /\d{16}|\d[eE]|-0|\.\d*0(?!\d)|\.\d{6}/;
+const SHORT_CHARS = 4_096;
+
+/** Numbers that a parse and print would write in another way, in their order. */
+function alteredNumbers(text: string): NumberToken[] {
+  const tokens: NumberToken[] = [];
+  let at = 0;
+  while (at < text.length) {
+    const quote = text.indexOf(QUOTE, at);
+    const end = quote < 0 ? text.length : quote;
+    // Between strings stands punctuation, mostly one or two characters of it.
+    if (end - at > 1) addNumbers(text.slice(at, end), at, tokens);
+    if (quote < 0) break;
+    at = endOfString(text, quote);
+  }
+  return tokens;
+}
+
+function addNumbers(gap: string, offset: number, tokens: NumberToken[]): void {
+  for (const match of gap.matchAll(NUMBER)) {
+    const [source] = match;
+    if (PLAIN.test(source)) continue;
+    if (String(Number(source)) !== source) {
+      tokens.push({ start: offset + match.index, end: offset + match.index + source.length });
+    }
+  }
+}
+
+/** One past the closing quote, or the end of a text that is no JSON. */
+function endOfString(text: string, open: number): number {
+  let at = open + 1;
+  for (;;) {
+    const quote = text.indexOf(QUOTE, at);
+    if (quote < 0) return text.length;
+    let backslashes = 0;
+    while (text[quote - 1 - backslashes] === '\\') backslashes++;
+    if (backslashes % 2 === 0) return quote + 1;
+    at = quote + 1;
+  }
+}
+
+/** Nobody can write it who does not know this process. */
+const MARK = `number-${crypto.randomUUID()}:`;
+
+/** Each of the numbers as a text that says it. */
+function withMarks(text: string, tokens: readonly NumberToken[]): string {
+  let marked = '';
+  let at = 0;
+  for (const { start, end } of tokens) {
+    marked += `${text.slice(at, start)}"${MARK}${text.slice(start, end)}"`;
+    at = end;
+  }
+  return marked + text.slice(at);
+}
+
+/** Puts numbers in the place of their marks, in the value itself. */
+function restore(value: unknown, isCarried: boolean): unknown {
+  if (typeof value === 'string') return value.startsWith(MARK) ? numberOf(value.slice(MARK.length), isCarried) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    for (const [index, element] of value.entries()) value[index] = restore(element, isCarried);
+    return value;
+  }
+  const members = value as Record<string, unknown>;
+  for (const [name, member] of Object.entries(members)) {
+    const restored = restore(member, isCarried || CARRIED.has(name));
+    // `__proto__` may be a member like any other, and is set by no assignment.
+    if (restored !== member) Object.defineProperty(members, name, { value: restored, ...ORDINARY });
+  }
+  return value;
+}
+
+const ORDINARY = { enumerable: true, configurable: true, writable: true };
+
+/** `1.` and the like are no JSON: a plain parse says so. */
+function numberOf(source: string, isCarried: boolean): unknown {
+  return isCarried ? (raw.rawJSON?.(source) ?? Number(source)) : (JSON.parse(source) as number);
+}

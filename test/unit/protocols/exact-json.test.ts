@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { exactNumber, isExactNumber, isJsonObject, parseCarried, parseMessage } from '#src/protocols/exact-json.ts';
+
+const NUMBERS = ['0', '-0', '1', '-7', '1.0', '1e5', '1E-7', '1e400', '-1e400', '0.5', '0.0000001', '123456.654321'];
+const LONG = ['9007199254740993', '-2512292042121000001', '123456789012345.123456789012345', '0.30000000000000004'];
+
+describe('numbers of what is carried', () => {
+  test.each([...NUMBERS, ...LONG])('%s is printed as it was written', (number) => {
+    for (const json of [number, `[${number}]`, `{"a":[{"b":${number}}],"c":"x"}`, `{"__proto__":${number}}`]) {
+      expect(JSON.stringify(parseCarried(json))).toBe(json);
+    }
+  });
+
+  test('a text is never taken for a number, whatever stands in it', () => {
+    const texts = [...NUMBERS, ...LONG].map((number) => `say \\"${number}\\", or [${number}, ${number}]: \\\\`);
+    const json = JSON.stringify(texts);
+    expect(parseCarried(json)).toEqual(texts);
+    expect(JSON.stringify(parseMessage(json))).toBe(json);
+  });
+
+  test('a value without such numbers is the one that a plain parse gives', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const json = JSON.stringify(value);
+        expect(JSON.stringify(parseCarried(json))).toBe(json);
+        expect(parseMessage(json)).toEqual(JSON.parse(json));
+      }),
+    );
+  });
+});
+
+describe('numbers of a message', () => {
+  test('are plain ones but in the members that are carried', () => {
+    const value = parseMessage('{"temperature":1.0,"max":1e400,"tool":{"arguments":{"id":1.0}}}') as never;
+    expect(value).toMatchObject({ temperature: 1, max: Number.POSITIVE_INFINITY });
+    expect(JSON.stringify(value)).toContain('"arguments":{"id":1.0}');
+  });
+
+  test('what is no JSON is refused as ever', () => {
+    for (const json of ['', '{"a":1.}', '{"a":01}', '[1e400', '"1.0', '{"a":1.0,}', '-', '[1 2.0]']) {
+      expect(() => parseMessage(json), json).toThrow(SyntaxError);
+      expect(() => parseCarried(json), json).toThrow(SyntaxError);
+    }
+  });
+});
+
+test('a raw number is a number to whoever asks', () => {
+  expect(isJsonObject(exactNumber('9007199254740993'))).toBe(false);
+  expect(isExactNumber(exactNumber('9007199254740993'))).toBe(true);
+  expect(exactNumber('12')).toBe(12);
+  expect(isJsonObject({ rawJSON: '1' })).toBe(true);
+});
