@@ -6,6 +6,7 @@ import type { Failure } from '#src/contracts/failure.ts';
 import { isForgottenWhenDelivered } from '#src/contracts/request-record.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/messages.ts';
 import type { Permit } from '#src/limits/limiter.ts';
+import { FILTERED } from '#src/protocols/filtered-answer.ts';
 import { isCurable, type PreparedCall } from '#src/protocols/prepare-call.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance, DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
@@ -59,6 +60,7 @@ export async function performAttempt(
       holdBackTokens: context.settings.holdBackTokens,
       signal: cancellation,
       hasAlternative: hasNext(spec.plan, job.step, delivery.progress),
+      leavesFiltered: !writer.hasAnswered && takeDetour(spec.plan, job.step, delivery.progress, FILTERED) !== null,
       onBegun: () => noteBegun(context, delivery, startedAtMs),
       onBug: (error) => context.logger.error({ err: error, request_id: spec.requestId }, 'relay failed'),
     },

@@ -6,6 +6,7 @@ import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { NO_USAGE, totalTokens, type Usage } from '#src/contracts/usage.ts';
+import { FILTERED, isFilteredAnswer } from '#src/protocols/filtered-answer.ts';
 import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
 import {
   type ClientProtocol,
@@ -42,6 +43,8 @@ export interface AttemptInput {
   signal: AttemptSignal;
   /** Another step could answer in its place: the vendor is given less time to be silent. */
   hasAlternative: boolean;
+  /** An answer that the vendor's filter has emptied is a failure: the request may be asked elsewhere. */
+  leavesFiltered: boolean;
   /** The answer itself has begun. Called at most once. */
   onBegun: () => void;
   onBug: (error: Error) => void;
@@ -144,12 +147,18 @@ class AttemptRun {
     for (const event of splitter.push(chunk)) {
       if (event.data !== null) this.#noteFirstByte();
       const { bytes, isPreamble, failure } = relay.accept(event);
+      if (event.data !== null && this.#isFiltered(event.data)) return this.#finish(FILTERED);
       if (bytes !== null && !isPreamble && failure === undefined) this.#noteBegun();
       if (bytes !== null && this.#isHeldBack(relay, isPreamble)) this.#preamble.push(bytes);
       else if (bytes !== null) this.#write(bytes);
       if (failure !== undefined) return this.#finish(failure);
     }
     this.#applyBackpressure();
+  }
+
+  #isFiltered(data: string | Buffer): boolean {
+    const { leavesFiltered, vendor } = this.#input;
+    return leavesFiltered && !this.#hasBegun && isFilteredAnswer(vendor.name, data);
   }
 
   /** Nothing visible yet, or too little of it for those who prefer certainty over speed. */
@@ -223,7 +232,9 @@ class AttemptRun {
   #endBody(): void {
     const { translation, context, spec, writer, answerHeaders } = this.#input;
     if (spec.isStream) return this.#finish(notAStream(this.#status));
-    const relayed = translation.relayBody(Buffer.concat(this.#collected), context);
+    const body = Buffer.concat(this.#collected);
+    const relayed = translation.relayBody(body, context);
+    if (this.#isFiltered(body)) return this.#finish(FILTERED, relayed.usage);
     if (relayed.failure !== undefined)
       return this.#finish({ ...relayed.failure, upstreamStatus: this.#status }, relayed.usage);
     const headers = { 'content-type': 'application/json; charset=utf-8', ...answerHeaders };

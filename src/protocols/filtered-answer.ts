@@ -1,0 +1,64 @@
+// A prompt that a vendor's filter refuses is an error at some vendors and an answer without words at others: status 200,
+// nothing said, and a reason that names the filter. Looked for only where the request may be asked elsewhere.
+import { createFailure, type Failure } from '../contracts/failure.ts';
+import { isWithheld } from './gemini-generate-content/finish-reasons.ts';
+
+type Loose = Readonly<Record<string, unknown>>;
+
+function objectOf(value: unknown): Loose {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {};
+}
+
+function listOf(value: unknown): Loose[] {
+  return Array.isArray(value) ? value.map(objectOf) : [];
+}
+
+/** By the vendor's protocol: whether a whole answer, or an event before anything was said, is a refusal without words. */
+const IS_FILTERED: Readonly<Record<string, (answer: Loose) => boolean>> = {
+  'openai-chat'({ choices }) {
+    const all = listOf(choices);
+    return all.length > 0 && all.every((choice) => choice.finish_reason === 'content_filter' && !hasWords(choice));
+  },
+  'openai-responses'({ response, ...answer }) {
+    const { incomplete_details, output } = response === undefined ? answer : objectOf(response);
+    return objectOf(incomplete_details).reason === 'content_filter' && listOf(output).every(isEmptyItem);
+  },
+  'anthropic-messages'({ delta, stop_reason, content }) {
+    const reason = delta === undefined ? stop_reason : objectOf(delta).stop_reason;
+    return reason === 'refusal' && listOf(content).length === 0;
+  },
+  'gemini-generate-content'({ promptFeedback, candidates }) {
+    const all = listOf(candidates);
+    if (all.length === 0) return objectOf(promptFeedback).blockReason !== undefined;
+    return all.every((candidate) => isWithheld(String(candidate.finishReason)) && !hasParts(candidate));
+  },
+};
+
+function hasWords({ message, delta }: Loose): boolean {
+  const { content, refusal, tool_calls } = objectOf(message ?? delta);
+  return Boolean(content) || Boolean(refusal) || listOf(tool_calls).length > 0;
+}
+
+function isEmptyItem({ type, content }: Loose): boolean {
+  return type === 'reasoning' || (type === 'message' && listOf(content).every(({ text }) => !text));
+}
+
+function hasParts({ content }: Loose): boolean {
+  return listOf(objectOf(content).parts).length > 0;
+}
+
+/** @param data a whole body or the data of one event. @param vendor name of the vendor's protocol. */
+export function isFilteredAnswer(vendor: string, data: string | Buffer): boolean {
+  const isFiltered = IS_FILTERED[vendor];
+  if (isFiltered === undefined) return false;
+  try {
+    return isFiltered(objectOf(JSON.parse(data.toString())));
+  } catch {
+    return false;
+  }
+}
+
+export const FILTERED: Failure = createFailure(
+  'upstream_content_filter',
+  'The provider’s filter refused the prompt: its answer has no words.',
+);
