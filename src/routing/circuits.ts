@@ -76,6 +76,7 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
   const successes = new Map<string, Successes>();
   /** Heard while the snapshot was under way, which may be older. */
   let heardMeanwhile: string[] | null = null;
+  const clock = new RedisClock();
 
   /** @param leftMs null: it is closed. */
   function note(circuit: string, leftMs: number | null): void {
@@ -92,7 +93,7 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
     const { windowMs, failures, cooldownMs, maxCooldownMs, refusalCooldownMs } = settings;
     const limits = [windowMs, failures, cooldownMs, maxCooldownMs, refusalCooldownMs];
     const keys = [keyspace.circuit(circuit), keyspace.openCircuits];
-    const values = [circuit, kind, code, good, ...limits, Math.max(0, ageMs), keyspace.rotationChannel];
+    const values = [circuit, kind, code, good, ...limits, clock.startOf(ageMs), keyspace.rotationChannel];
     note(circuit, (await runScript(redis, reportScript, keys, values)) as number | null);
   }
 
@@ -154,7 +155,10 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
     async refresh() {
       const heard: string[] = [];
       heardMeanwhile = heard;
-      const open = (await runScript(redis, openScript, [keyspace.openCircuits], [FORGOTTEN_AFTER_MS])) as OpenReply;
+      const askedAtMs = performance.now();
+      const reply = (await runScript(redis, openScript, [keyspace.openCircuits], [FORGOTTEN_AFTER_MS])) as OpenReply;
+      const [nowMs, ...open] = reply;
+      clock.note(nowMs, askedAtMs);
       const told = new Map<string, number>();
       for (let at = 0; at < open.length; at += 2) told.set(open[at] as string, Date.now() + (open[at + 1] as number));
       openUntilMs = told;
@@ -184,7 +188,36 @@ const NO_SETTINGS: CircuitSettings = {
   refusalCooldownMs: 0,
 };
 
-type OpenReply = (string | number)[];
+type OpenReply = [number, ...(string | number)[]];
+
+/** A server that takes over has another clock. */
+const CLOCK_FRESH_MS = 30_000;
+
+/**
+ * What time it is for Redis. A report may be late, on a busy machine or after an outage: when a call began is said as it was,
+ * not as so long before the report arrives.
+ */
+class RedisClock {
+  /** Ahead of this process's own, by the quickest answer of late. */
+  #aheadMs: number | null = null;
+  #roundTripMs = Number.POSITIVE_INFINITY;
+  #readAtMs = Number.NEGATIVE_INFINITY;
+
+  note(redisMs: number, askedAtMs: number): void {
+    const now = performance.now();
+    const roundTripMs = now - askedAtMs;
+    if (roundTripMs > this.#roundTripMs && now - this.#readAtMs < CLOCK_FRESH_MS) return;
+    this.#aheadMs = redisMs - (askedAtMs + now) / 2;
+    this.#roundTripMs = roundTripMs;
+    this.#readAtMs = now;
+  }
+
+  /** Unix ms; while nothing has been read, the age as a negative number. */
+  startOf(ageMs: number): number {
+    const age = Math.max(0, ageMs);
+    return this.#aheadMs === null ? -age : Math.round(performance.now() - age + this.#aheadMs);
+  }
+}
 
 /** A count that has run for so long starts anew, so that it never spans more than about two windows. */
 const SUCCESSES_FRESH_MS = 10_000;

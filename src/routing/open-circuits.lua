@@ -3,11 +3,11 @@
 --
 -- KEYS  1 open circuits
 -- ARGV  1 how long one may lie there after its cooldown, ms
--- Gives name, ms until its cooldown is over (negative: since), name, …
+-- Gives the time, unix ms, then name, ms until its cooldown is over (negative: since), name, …
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local open = redis.call('HGETALL', KEYS[1])
-local told = {}
+local told = {now}
 for i = 1, #open, 2 do
   local left = tonumber(open[i + 1]) - now
   if left < -tonumber(ARGV[1]) then

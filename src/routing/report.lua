@@ -4,7 +4,8 @@
 -- KEYS  1 circuit, 2 open circuits
 -- ARGV  1 name of the circuit, 2 'success' | 'failure' | 'refusal' | 'undecided', 3 failure code, 4 successes since the
 --       reporter's last report, 5 window ms, 6 failures that open, 7 first cooldown ms, 8 longest cooldown ms, 9 cooldown of
---       a refusal ms, 10 how long ago the call began, ms, 11 channel on which openings and closings are announced
+--       a refusal ms, 10 when the call began, unix ms by the clock of Redis (negative: so long ago), 11 channel on which
+--       openings and closings are announced
 -- Gives ms until the cooldown of the circuit is over (negative: since), nil when it is closed.
 
 -- How long the time of an opening is remembered: longer than calls that began before it go on.
@@ -15,7 +16,9 @@ local state = redis.call('HMGET', KEYS[1], 'since', 'good', 'bad', 'openings', '
 local since, good, bad = tonumber(state[1] or 0), tonumber(state[2] or 0), tonumber(state[3] or 0)
 local openings, until_ms, opened = tonumber(state[4] or 0), tonumber(state[5]), tonumber(state[6] or 0)
 local left = until_ms and until_ms - now
-if now - tonumber(ARGV[10]) < opened then return left end
+local began = tonumber(ARGV[10])
+if began <= 0 then began = now + began end
+if began < opened then return left end
 
 if ARGV[2] == 'undecided' then
   redis.call('HDEL', KEYS[1], 'probe')

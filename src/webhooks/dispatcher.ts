@@ -2,6 +2,7 @@
 // At least once: a process that dies between an answer and its record sends again, with the same webhook-id. Any number
 // of processes may run one; a delivery is one process's own while it has the lease.
 import type { Logger } from '../telemetry/logger.ts';
+import { createTroubleLog } from '../telemetry/trouble-log.ts';
 import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
 import type { DeliveryStore, WebhookDelivery } from './delivery-store.ts';
 import type { EndpointStore } from './endpoint-store.ts';
@@ -42,6 +43,7 @@ const PRUNE_MS = 3_600_000;
 
 export function startDispatcher(options: DispatcherOptions): Dispatcher {
   const { owner, deliveries, settings, logger, metrics } = options;
+  const trouble = createTroubleLog(logger, 'the database: webhooks wait');
   const running = new Map<Promise<void>, string>();
   let isStopping = false;
   /** Something has changed since the last look began: the next one does not wait. */
@@ -112,7 +114,7 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
         (error: Error) => {
           failures += 1;
           const troubleMs = Math.min(LONGEST_TROUBLE_WAIT_MS, TROUBLE_WAIT_MS * 2 ** failures);
-          logger.warn({ err: error, wait_ms: troubleMs }, 'webhooks wait: a query failed');
+          trouble.note(error);
           return troubleMs;
         },
       );

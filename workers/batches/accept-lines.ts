@@ -27,7 +27,7 @@ export async function acceptLines(
       }
       return;
     } catch (error) {
-      context.logger.warn({ err: error, lines: lines.length }, 'lines wait: Redis did not take them');
+      context.onTrouble(error as Error);
       await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_MS));
     }
   }

@@ -39,5 +39,7 @@ export interface BatchContext {
   books: Books;
   native: NativeServices;
   logger: Logger;
+  /** Told of what Redis or SQL did not take, and is tried again. */
+  onTrouble: (error: Error) => void;
   metrics: BatchMetrics;
 }

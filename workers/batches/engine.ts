@@ -82,7 +82,7 @@ class BatchEngine {
         await this.#tick();
         this.#lookedAtMs = performance.now();
       } catch (error) {
-        this.#context.logger.warn({ err: error }, 'batches could not be looked at');
+        this.#context.onTrouble(error as Error);
       }
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }

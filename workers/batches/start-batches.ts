@@ -107,6 +107,7 @@ export async function startBatches(
       submissions: createTurns(),
     },
     logger,
+    onTrouble: createTroubleLog(logger, 'Redis or the database: batches wait').note,
     metrics: createBatchMetrics(registry),
   };
   const engine = startEngine(context);

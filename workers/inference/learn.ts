@@ -16,12 +16,12 @@ export function learn(
   deployment: Deployment,
   { failure, rateLimits, durationMs }: AttemptOutcome,
 ): void {
-  const { limiter, circuits, logger } = context;
+  const { limiter, circuits, onTrouble } = context;
   const circuit = circuitOf(step);
   const blockMs = Math.max(failure?.retryAfterMs ?? 0, exhaustedForMs(rateLimits));
   if (blockMs > 0) {
     const { name } = limitedScope(deployment, step, failure);
-    limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS)).catch((error) => logger.warn({ err: error }, 'block'));
+    limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS)).catch(onTrouble);
   }
   if (failure === null) return circuits.reportSuccess(circuit, durationMs);
   const { cooldown } = ruleOf(failure.code);

@@ -8,9 +8,7 @@ import type { Delivery, InferenceContext } from './delivery.ts';
 export function moveLines(context: InferenceContext, { spec, step }: Delivery, next: RouteStep): void {
   const from = ofDeployment(lineEntry(spec, step));
   const to = ofDeployment(lineEntry(spec, next));
-  Promise.all([context.lines.leave(from), context.lines.enter(to)]).catch((error) =>
-    context.logger.warn({ err: error }, 'a line was not changed'),
-  );
+  Promise.all([context.lines.leave(from), context.lines.enter(to)]).catch(context.onTrouble);
 }
 
 function ofDeployment(entry: LineEntry): LineEntry {

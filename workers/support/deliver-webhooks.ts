@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Runtime } from '#src/config/runtime.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
+import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import { createWebhookMetrics } from '#src/telemetry/webhook-metrics.ts';
 import type { Dispatcher } from '#src/webhooks/dispatcher.ts';
 import { startWebhooks } from '#src/webhooks/start-webhooks.ts';
@@ -14,7 +15,7 @@ export async function deliverWebhooks(
   logger: Logger,
   registry: Registry,
 ): Promise<Dispatcher> {
-  const onError = (error: Error) => logger.warn({ err: error }, 'webhook connection trouble');
+  const onError = createTroubleLog(logger, 'the database (webhooks)').note;
   const database = await openDatabase(runtime.databaseUrl, onError);
   const webhooks = await startWebhooks({
     owner,

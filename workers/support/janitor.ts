@@ -16,10 +16,12 @@ export interface JanitorOptions {
   store: RequestStore;
   metrics: WorkerMetrics;
   logger: Logger;
+  /** A sweep that Redis did not take: the next one does its work. */
+  onTrouble: (error: Error) => void;
 }
 
 /** Every worker process sweeps; the script makes sure that each attempt is written once. */
-export function startJanitor({ limiter, lines, store, metrics, logger }: JanitorOptions): { stop(): void } {
+export function startJanitor({ limiter, lines, store, metrics, logger, onTrouble }: JanitorOptions): { stop(): void } {
   const reap = async () => {
     const reaped = await limiter.reap();
     if (reaped === 0) return;
@@ -30,8 +32,7 @@ export function startJanitor({ limiter, lines, store, metrics, logger }: Janitor
     const left = await lines.forgetGone((requestIds) => store.areOver(requestIds));
     if (left > 0) logger.warn({ requests: left }, 'requests that were over stood in a line still');
   };
-  const sweep = (work: () => Promise<void>) => () =>
-    void work().catch((error: Error) => logger.warn({ err: error }, 'sweep failed'));
+  const sweep = (work: () => Promise<void>) => () => void work().catch(onTrouble);
   const timers = [setInterval(sweep(reap), SWEEP_MS), setInterval(sweep(tidyLines), LINES_MS)];
   return {
     stop() {

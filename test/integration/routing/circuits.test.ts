@@ -1,4 +1,5 @@
 // The circuit of one deployment as two workers share it (src/routing/circuits.ts has its states).
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type CircuitSettings, type Circuits, createCircuits } from '#src/routing/circuits.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
@@ -114,6 +115,18 @@ describe('a call that began before the circuit opened', () => {
     other.reportSuccess(ID, BEGAN_BEFORE_MS);
     await redis.client.ping();
     expect(await mayCall(one)).toBe(false);
+  });
+
+  test('does not close it either when its report comes late', async () => {
+    await other.refresh();
+    const blocker = new Redis(redis.url, { protocol: 2 });
+    // The call began before the opening, by less than the report is late.
+    await redis.client.hset(keyspace.circuit(ID), 'opened', Date.now() + 50);
+    await blocker.call('CLIENT', 'PAUSE', '300', 'ALL');
+    other.reportSuccess(ID, 10);
+    await redis.client.ping();
+    blocker.disconnect();
+    expect(await redis.client.hlen(keyspace.openCircuits)).toBe(1);
   });
 
   test('does not open it again by its failure once the cooldown is over', async () => {
