@@ -194,6 +194,8 @@ export interface RelayContext {
   usageDelivery: UsageDelivery;
   choices: number;
   estimatedInputTokens: number;
+  /** As the client named it: what an answer calls its model where clients compare the two. Absent: as the vendor says. */
+  requestedModel?: string;
   /** Prices usage and adds what earlier attempts of this request cost: the numbers that the client is shown. */
   priceUsage(usage: Usage, reportedCost: PicoUsd | null): ShownCost;
 }

@@ -22,6 +22,7 @@ import { untilTaken } from '#src/storage/redis-trouble.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
 import type { ActiveRequests, Cancellation } from './active-requests.ts';
+import type { KnownCures } from './known-cures.ts';
 import type { PermitDesk } from './permit-desk.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -42,6 +43,7 @@ export interface InferenceContext {
   holds: Holds;
   upstream: Upstream;
   active: ActiveRequests;
+  knownCures: KnownCures;
   /** Reply shards that this process has had requests of: where it must say that it is alive. */
   seenShards: Set<number>;
   books: Books;

@@ -16,7 +16,7 @@ import type { AttemptPricing } from './attempt-pricing.ts';
 import { type Delivery, type InferenceContext, insist, type StepResult, spend } from './delivery.ts';
 import { learn, noteBegun } from './learn.ts';
 import { estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
-import { mayBeRescued } from './prepare-step.ts';
+import { cureSubject, mayBeRescued } from './prepare-step.ts';
 import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
 
 /** A call that waits for its permit only. */
@@ -51,6 +51,7 @@ export async function performAttempt(
         usageDelivery: spec.usageDelivery,
         choices: spec.choices,
         estimatedInputTokens: estimatedInputTokens(delivery),
+        requestedModel: spec.model,
         priceUsage: pricing.priceUsage,
       },
       writer,
@@ -67,7 +68,20 @@ export async function performAttempt(
     context.upstream,
   ).finally(() => context.openPermits.delete(permit.attemptId));
   learn(context, delivery, deployment, outcome);
+  rememberCures(context, delivery, route, outcome.failure);
   return conclude(context, delivery, deployment, { route, permit, startedAtMs, outcome, pricing });
+}
+
+/** A cure counts as found when the vendor has taken what it made of the request. */
+function rememberCures(
+  { knownCures }: InferenceContext,
+  delivery: Delivery,
+  route: ProtocolRoute,
+  failure: Failure | null,
+): void {
+  if (delivery.cures.size === 0) return;
+  if (failure === null) knownCures.learn(cureSubject(delivery, route), delivery.cures);
+  else if (failure.code === 'upstream_bad_request') knownCures.forget(cureSubject(delivery, route));
 }
 
 interface Conclusion {

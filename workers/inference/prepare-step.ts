@@ -10,6 +10,7 @@ import { readAnswer } from '#src/reply/read-answer.ts';
 import { brokerMembers, OPENING_EVENTS } from '#src/responses/describe-response.ts';
 import { markTranslation } from '#src/responses/mark-response.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
+import type { CureSubject } from './known-cures.ts';
 
 /** A longer beginning costs more to read again than its rest is worth. */
 const MAX_RESCUED_BYTES = 8 * 1024 * 1024;
@@ -23,6 +24,7 @@ export async function prepareStep(
 ): Promise<PreparedCall | Failure | null> {
   const { spec, step, body, writer } = delivery;
   const { dialect } = deployment.provider;
+  for (const cure of context.knownCures.recall(cureSubject(delivery, route))) delivery.cures.add(cure);
   const input = { ...spec, body, upstreamModel: step.upstreamModel, cures: delivery.cures };
   // The broker begins background streams itself; one that is gone on with has its numbers already.
   const firstNumber = spec.response?.isBackground === true ? OPENING_EVENTS.length : null;
@@ -38,6 +40,11 @@ export async function prepareStep(
   });
   delivery.prefillTokens = call !== null && 'mode' in call ? call.prefillTokens : 0;
   return call === null ? null : markCall(spec, call, null);
+}
+
+/** What is known of how this vendor's model takes such requests. */
+export function cureSubject({ step, body }: Delivery, { client, vendor }: ProtocolRoute): CureSubject {
+  return { step, body, client: client.name, vendor: vendor.name };
 }
 
 /** An answer that can be asked for later carries the id that it is asked by. */

@@ -32,6 +32,7 @@ import { createActiveRequests } from './active-requests.ts';
 import { createBatchSlots } from './batch-slots.ts';
 import { listenForControl } from './control.ts';
 import type { InferenceContext } from './delivery.ts';
+import { createKnownCures } from './known-cures.ts';
 import { createPermitDesk } from './permit-desk.ts';
 import { createJobProcessor } from './process-job.ts';
 import { startPulse } from './pulse.ts';
@@ -100,6 +101,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     holds: rotation.holds,
     upstream: createUpstream(),
     active,
+    knownCures: createKnownCures(),
     books: createBooks({
       ledger: createLedgerStream(redis, keyspace),
       budgets: createBudgets(redis, keyspace, null),

@@ -4,7 +4,6 @@ import { NO_USAGE } from '../../contracts/usage.ts';
 import type { EncodeContext, JsonObject } from '../codec.ts';
 import { messageHead } from './encode-answer.ts';
 import { writeSignature } from './foreign-thoughts.ts';
-import { asText } from './loose-json.ts';
 import { writeMessagesUsage } from './usage.ts';
 
 /** Where a stream broke off that is gone on with. */
@@ -32,7 +31,7 @@ export class BlockWriter {
   }
 
   /** Nothing where it has been written: a vendor may not say how its answer starts. */
-  start(model = asText(this.#context.clientBody.model), serviceTier?: string): string {
+  start(model = '', serviceTier?: string): string {
     if (this.#hasStarted) return '';
     this.#hasStarted = true;
     const message = {

@@ -14,7 +14,7 @@ import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '../c
 import { encodeCitation } from './citations.ts';
 import { writeSignature } from './foreign-thoughts.ts';
 import { escapeIdentifier } from './identifiers.ts';
-import { asObject, parseCarriedJson } from './loose-json.ts';
+import { asObject, asText, parseCarriedJson } from './loose-json.ts';
 import { writeStop } from './stop-reasons.ts';
 import { insertCost, writeMessagesUsage } from './usage.ts';
 
@@ -32,7 +32,12 @@ export function encodeMessagesAnswer(answer: Answer, usage: Usage, shown: ShownC
   return insertCost(Buffer.from(JSON.stringify(message)), shown).toString();
 }
 
-export function messageHead(model: string, { requestId }: EncodeContext): JsonObject {
+/**
+ * The model is the one that was asked for: Claude Code (2.1.197) sends thoughts back only where an answer names the model of
+ * its next request, and drops them without a word elsewhere.
+ */
+export function messageHead(answered: string, { requestId, clientBody }: EncodeContext): JsonObject {
+  const model = asText(clientBody.model) || answered;
   return { id: idFor('msg_', requestId), type: 'message', role: 'assistant', model };
 }
 

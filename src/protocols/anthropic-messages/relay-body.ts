@@ -2,6 +2,7 @@
 import { createFailure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
+import { editObject, memberBytes } from '../json-object.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
 import { contentBytes } from './blocks.ts';
@@ -21,7 +22,15 @@ export function relayMessagesBody(body: Buffer, context: RelayContext): RelayedB
   const counted = readMessagesUsage(message.usage) ?? estimateUsage(message, context);
   const usage = billedUsage(counted, message.stop_reason, message.content.length > 0);
   const shown = context.priceUsage(usage, readReportedCost(body));
-  return { body: insertCost(body, shown, writeMessagesUsage(usage)), usage };
+  return { body: insertCost(nameModel(body, context), shown, writeMessagesUsage(usage)), usage };
+}
+
+/** A message says the model that was asked for (`messageHead` in encode-answer.ts). */
+export function nameModel(message: Buffer, { requestedModel }: RelayContext): Buffer {
+  if (requestedModel === undefined) return message;
+  const name = JSON.stringify(requestedModel);
+  if (memberBytes(message, 'model')?.toString() === name) return message;
+  return editObject(message, { set: new Map([['model', name]]) });
 }
 
 function estimateUsage({ content }: JsonObject, context: RelayContext): Usage {

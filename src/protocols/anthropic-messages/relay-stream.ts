@@ -3,11 +3,13 @@
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
+import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
 import { deltaBytes } from './blocks.ts';
 import { asObject, parseJson } from './loose-json.ts';
+import { nameModel } from './relay-body.ts';
 import {
   billedUsage,
   insertCost,
@@ -68,7 +70,7 @@ export class MessagesStreamRelay implements StreamRelay {
       case 'message_start':
         this.#hasStarted = true;
         this.#counts = mergeUsage(this.#counts, asObject(message.message)?.usage);
-        return event.raw;
+        return this.#nameModel(event);
       case 'content_block_start':
         this.#hasContent ||= !QUIET_BLOCKS.has(String(asObject(message.content_block)?.type));
         return event.raw;
@@ -85,6 +87,14 @@ export class MessagesStreamRelay implements StreamRelay {
       default:
         return event.raw;
     }
+  }
+
+  #nameModel(event: SseEvent): Buffer {
+    const json = Buffer.from(event.data!);
+    const message = memberBytes(json, 'message');
+    const named = isObjectBytes(message) ? nameModel(message, this.#context) : message;
+    if (named === null || named === message) return event.raw;
+    return replaceData(event, editObject(json, { set: new Map([['message', named]]) }));
   }
 
   #addCost(event: SseEvent, { usage: counts, delta }: JsonObject): Buffer {

@@ -39,6 +39,10 @@ const THOUGHTS_REFUSED =
 const MODEL_REFUSES =
   /(not supported|deprecated) (for|by|on|with) this model|this model does not support|does not support assistant message prefill/i;
 
+/** "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'", "… should have at most 128 characters". */
+const UNFIT =
+  /^(tools|messages|tool_choice|metadata)\.\S*\b(name|id|tool_use_id|user_id): string should (match pattern|have at most)/i;
+
 /** Statuses of error types: inside a stream that began with 200 the type is all there is. */
 const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
@@ -93,6 +97,7 @@ export function readMessagesFailure(head: UpstreamAnswerHead, body: Buffer, nowM
 function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cure'> {
   if (code !== 'upstream_bad_request') return {};
   if (THOUGHTS_REFUSED.test(message)) return { cure: 'forget-thoughts' };
+  if (UNFIT.test(message)) return { cure: 'fit' };
   return MODEL_REFUSES.test(message) ? { cure: 'adapt' } : {};
 }
 

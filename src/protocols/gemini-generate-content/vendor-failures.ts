@@ -105,9 +105,13 @@ const THOUGHTS_REFUSED = /thought[_ ]?signature/i;
 const MODEL_REFUSES =
   /(not supported|not enabled|unsupported) (for|by|on|with|in) (this model|models?\/)|this model (does not|doesn't|only) support|model does not support|thinking.{0,40}(is )?not supported/i;
 
+/** "Invalid function name. Must start with a letter or an underscore. Must be alphameric …". */
+const UNFIT = /invalid function name|function[ _]name.{0,40}must (start|be)/i;
+
 function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cure'> {
   if (code !== 'upstream_bad_request') return {};
   if (THOUGHTS_REFUSED.test(message)) return { cure: 'forget-thoughts' };
+  if (UNFIT.test(message)) return { cure: 'fit' };
   return MODEL_REFUSES.test(message) ? { cure: 'adapt' } : {};
 }
 

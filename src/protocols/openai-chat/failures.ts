@@ -112,9 +112,17 @@ const PARAMETER_CODES = /^unsupported_(parameter|value)$/;
 /** As against a parameter that there is not in this API at all. */
 const MODEL_REFUSES = /\b(this|the) (\S+ )?model\b/i;
 
+/**
+ * OpenAI: "Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40", "Invalid
+ * 'tools[0].function.name': string does not match pattern"; Mistral: "Tool call id was call_1 but must be a-z, A-Z, 0-9".
+ */
+const UNFIT =
+  /'(tools|functions|messages|input|tool_choice)[[.][^']*\b(name|id|call_id|tool_call_id)': string (too long|does not match)|'(user|safety_identifier)': string too long|tool call id was .* but must be/i;
+
 function cureOf(code: FailureCode, error: VendorError): Pick<Failure, 'cure'> {
   if (code !== 'upstream_bad_request') return {};
   if (error.code === THOUGHTS_REFUSED) return { cure: 'forget-thoughts' };
+  if (UNFIT.test(error.message)) return { cure: 'fit' };
   return PARAMETER_CODES.test(error.code) && MODEL_REFUSES.test(error.message) ? { cure: 'adapt' } : {};
 }
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Answer } from '#src/contracts/answer.ts';
 import type { Usage } from '#src/contracts/usage.ts';
-import { ANSWERING_MODEL, type AnswerFixture } from '#test/fixtures/protocols/fixtures.ts';
+import { ANSWERING_MODEL, type AnswerFixture, MODEL } from '#test/fixtures/protocols/fixtures.ts';
 import { type AnswerCase, type CanonicalAnswer, canonicalAnswer } from './canonical-answers.ts';
 import { collectAnswer } from './collect-answer.ts';
 import {
@@ -36,6 +36,9 @@ function counts({ isUnbilled: _unbilled, longCacheWriteTokens: _long, ...usage }
   return usage;
 }
 
+/** Claude Code compares it with the model that it asks for. */
+const modelSeenBy = (client: string) => (client === 'anthropic-messages' ? MODEL : ANSWERING_MODEL);
+
 const casesOf = (answers: object) => Object.entries(answers) as [AnswerCase, AnswerFixture][];
 
 describe.each(VENDOR_NAMES)('answers of %s', (vendor) => {
@@ -60,14 +63,14 @@ describe.each(VENDOR_NAMES)('answers of %s', (vendor) => {
       const text = clientCodec(client).encodeAnswer(answer, answer.usage!, SHOWN, encodeContext());
       expect(JSON.parse(text)).toMatchObject({ cost: 0.6 });
       const read = readWhole(client, text);
-      expect(read.model).toBe(ANSWERING_MODEL);
+      expect(read.model).toBe(modelSeenBy(client));
       expect({ ...said(read), choices: unwrapped(client, read.choices) }).toEqual(readable(client, canonical));
     });
 
     test.each(CLIENT_NAMES)('streamed, to a client of %s', (client) => {
       const read = readStream(client, encodeStream(client, events));
       expect(read.failure).toBeNull();
-      expect(read.model).toBe(ANSWERING_MODEL);
+      expect(read.model).toBe(modelSeenBy(client));
       expect({ ...said(read), choices: unwrapped(client, read.choices) }).toEqual(readable(client, canonical));
     });
   });

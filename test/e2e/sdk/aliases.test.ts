@@ -24,7 +24,8 @@ test('sampling and a budget, which the next model refuses, are left out and name
     .messages.create({ ...asked, thinking })
     .withResponse();
   expect(data.content.at(-1)).toMatchObject({ type: 'text', text: 'fine' });
-  expect(data.model).toBe('claude-opus-5');
+  // Claude Code keeps thoughts only of the model that it asked for; who answered is in a header.
+  expect([data.model, response.headers.get('x-sluice-model')]).toEqual(['claude', 'claude-opus-5']);
   // Away, refused, answered.
   expect(response.headers.get('x-sluice-attempts')).toBe('3');
 
@@ -32,12 +33,14 @@ test('sampling and a budget, which the next model refuses, are left out and name
     .messages.create({ ...asked, temperature: 0.3 } as Anthropic.MessageCreateParamsNonStreaming)
     .withResponse();
   expect(sampled.response.headers.get('x-sluice-dropped')).toBe('temperature');
+  // Away, answered: what the model refuses is known.
+  expect(sampled.response.headers.get('x-sluice-attempts')).toBe('2');
 });
 
 test('a model that takes them is sent them as they are', async () => {
   const body = { ...asked, temperature: 0.3 } as Anthropic.MessageCreateParamsNonStreaming;
   const { data, response } = await connect().messages.create(body).withResponse();
-  expect(data.model).toBe('claude-sonnet-4-5');
+  expect([data.model, response.headers.get('x-sluice-model')]).toEqual(['claude', 'claude-sonnet-4-5']);
   expect(response.headers.get('x-sluice-dropped')).toBeNull();
   expect(JSON.parse(vendors.lastBody('anthropic'))).toEqual({ ...body, model: 'claude-sonnet-4-5' });
 });

@@ -77,6 +77,40 @@ describe('a refusal that is cured', () => {
       'adapt',
     ],
     [
+      'an id that is too long',
+      'openai-chat',
+      {
+        code: 'string_above_max_length',
+        message:
+          "Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40, but got a string with length 41 instead.",
+      },
+      'fit',
+    ],
+    [
+      'a strange name',
+      'openai-responses',
+      { code: 'invalid_value', message: "Invalid 'tools[0].name': string does not match pattern." },
+      'fit',
+    ],
+    [
+      'an id of another form',
+      'openai-chat',
+      { code: '3280', message: 'Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9.' },
+      'fit',
+    ],
+    [
+      'a text that is too long',
+      'openai-chat',
+      { code: 'string_above_max_length', message: "Invalid 'messages[0].content': string too long." },
+      undefined,
+    ],
+    [
+      'a name that is too long',
+      'anthropic-messages',
+      { message: 'tools.18.custom.name: String should have at most 128 characters' },
+      'fit',
+    ],
+    [
       'a parameter of another API',
       'openai-responses',
       {

@@ -1,6 +1,6 @@
 // What a client is free to choose, made to fit each vendor, and given back in what the vendor answers.
 import { describe, expect, test } from 'vitest';
-import { isFailure } from '#src/contracts/failure.ts';
+import { type Cure, isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { fitRequest } from '#src/protocols/fit-request.ts';
@@ -127,7 +127,7 @@ describe('the end user', () => {
 
 const MESSAGES = { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'Hello.' }] };
 
-function prepare(client: Vendor, vendor: Vendor, sent: JsonObject, isStream = false) {
+function prepare(client: Vendor, vendor: Vendor, sent: JsonObject, isStream = false, cures: Cure[] = []) {
   const call = prepareCall(findProtocolRoute(client, [vendor])!, PROVIDER, {
     body: Buffer.from(JSON.stringify(sent)),
     upstreamModel: 'some-model',
@@ -135,7 +135,7 @@ function prepare(client: Vendor, vendor: Vendor, sent: JsonObject, isStream = fa
     requestId: 'req_1',
     acceptedAtMs: 0,
     forwardedHeaders: {},
-    cures: new Set(),
+    cures: new Set(cures),
   });
   if (isFailure(call)) throw new Error(call.message);
   return { call, body: JSON.parse(call.request.body.toString()) as JsonObject };
@@ -268,6 +268,24 @@ describe.each(PAIRS)(
       const streamed = stream(call, ANSWERS[vendor](wireName).events);
       expect(streamed).toContain(`"name":"${STRANGE}"`);
       expect(streamed).not.toContain(wireName);
+    });
+  },
+);
+
+describe.each(['openai-chat', 'anthropic-messages', 'gemini-generate-content'] as const)(
+  'a vendor of the client’s own protocol (%s) that has refused a name',
+  (protocol) => {
+    test('is told another, and its answer says the client’s own', () => {
+      const { call } = prepare(protocol, protocol, REQUESTS[protocol], true, ['fit']);
+      expect(call.request.body.toString()).not.toContain(STRANGE);
+      const [wireName] = /functions_get_weather.v2/.exec(call.request.body.toString())!;
+      expect(stream(call, ANSWERS[protocol](wireName).events)).toContain(`"name":"${STRANGE}"`);
+    });
+
+    test('is passed on as it came where nothing had to change', () => {
+      const plain = JSON.parse(JSON.stringify(REQUESTS[protocol]).replaceAll(STRANGE, 'plain')) as JsonObject;
+      const { call } = prepare(protocol, protocol, plain, true, ['fit']);
+      expect(call.translation).toBe(findProtocolRoute(protocol, [protocol])!.client.passThrough);
     });
   },
 );

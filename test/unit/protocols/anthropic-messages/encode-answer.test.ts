@@ -228,7 +228,7 @@ describe('the end', () => {
       id: 'msg_123',
       type: 'message',
       role: 'assistant',
-      model: 'gpt',
+      model: 'asked',
       container: null,
       usage: {
         input_tokens: 90,

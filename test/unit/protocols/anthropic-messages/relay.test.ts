@@ -49,6 +49,22 @@ describe('a pass-through stream', () => {
     expect(usage).toMatchObject({ inputTokens: 15, cachedInputTokens: 5, outputTokens: 3, isEstimated: false });
   });
 
+  test('says the model that was asked for, in a stream and whole', () => {
+    const named = (model: string) =>
+      event('message_start', `,"message":{"id":"msg_1", "model": "${model}","content":[],"usage":{"input_tokens":1}}`);
+    const asked = { ...context, requestedModel: 'claude' };
+    const first = (relayContext: RelayContext, text: string) => {
+      const stream = new MessagesStreamRelay(relayContext);
+      return stream.accept(new SseSplitter().push(Buffer.from(text))[0]!).bytes?.toString();
+    };
+    expect(first(asked, named('claude-opus-5'))).toBe(named('claude'));
+    expect(first(context, named('claude-opus-5'))).toBe(named('claude-opus-5'));
+    expect(first(asked, start)).toContain('"model":"claude"');
+    const body = Buffer.from(JSON.stringify({ id: 'msg_1', model: 'claude-opus-5', content: [] }));
+    expect(JSON.parse(relayMessagesBody(body, asked).body.toString())).toMatchObject({ model: 'claude' });
+    expect(JSON.parse(relayMessagesBody(body, context).body.toString())).toMatchObject({ model: 'claude-opus-5' });
+  });
+
   test('usage of the end goes over usage of the start; zeros and nulls take nothing back', () => {
     const { usage } = relay(
       start +
