@@ -1,15 +1,17 @@
 -- Stops every worker for one scope for a time: the vendor said `retry-after`, or its remaining quota is nought.
--- A longer block already there stays.
+-- A longer block already there stays. A vendor that claims to need longer than it is believed is tried one call at a time
+-- from then on, until its claim is over (permit.lua) or a trial has succeeded (unblock).
 --
 -- KEYS  1 window
--- ARGV  1 how long, ms
+-- ARGV  1 how long, ms, 2 how long the vendor claims, ms
 local time = redis.call('TIME')
-local until_ms = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[1])
-local blocked = tonumber(redis.call('HGET', KEYS[1], 'blocked') or 0)
-if until_ms > blocked then
-  redis.call('HSET', KEYS[1], 'blocked', until_ms)
-  if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) + 130000 then
-    redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[1]) + 130000)
-  end
-end
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local until_ms, claimed_ms = now + tonumber(ARGV[1]), now + tonumber(ARGV[2])
+local state = redis.call('HMGET', KEYS[1], 'blocked', 'claimed')
+local blocked, claimed = tonumber(state[1] or 0), tonumber(state[2] or 0)
+local ttl_ms = math.max(tonumber(ARGV[1]), tonumber(ARGV[2])) + 130000
+local is_kept = redis.call('PTTL', KEYS[1]) >= ttl_ms
+if until_ms > blocked then redis.call('HSET', KEYS[1], 'blocked', until_ms) end
+if claimed_ms > math.max(claimed, until_ms) then redis.call('HSET', KEYS[1], 'claimed', claimed_ms) end
+if not is_kept then redis.call('PEXPIRE', KEYS[1], ttl_ms) end
 return math.max(until_ms, blocked)

@@ -19,6 +19,8 @@ export interface Permit {
   grantedAtMs: number;
   /** Its tokens were spread over the minute, which is corrected with them. */
   isBatch: boolean;
+  /** The vendor has claimed a longer wait than it is believed, and nobody else is let through yet. */
+  isTrial: boolean;
 }
 
 export type PermitDecision =
@@ -75,8 +77,13 @@ export interface Limiter {
   peek(scopeName: string): Promise<WindowState>;
   /** Extends leases of attempts still running. */
   renew(permits: readonly Permit[]): Promise<void>;
-  /** Nobody gets a permit of this scope for so long, on any worker. */
-  block(scopeName: string, durationMs: number): Promise<void>;
+  /**
+   * Nobody gets a permit of this scope for so long, on any worker; from then on one at a time, until what the vendor has
+   * claimed is over.
+   */
+  block(scopeName: string, durationMs: number, claimedMs?: number): Promise<void>;
+  /** A trial has succeeded: what was blocked by the vendor's claim is free again. */
+  unblock(permit: Permit): Promise<void>;
   /** Writes attempts whose worker died as unsettled; gives how many. */
   reap(): Promise<number>;
 }
@@ -182,8 +189,14 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       );
     },
 
-    async block(scopeName, durationMs) {
-      await runScript(redis, blockScript, [keyspace.scope(scopeName).window], [Math.ceil(durationMs)]);
+    async block(scopeName, durationMs, claimedMs = durationMs) {
+      const args = [Math.ceil(durationMs), Math.ceil(claimedMs)];
+      await runScript(redis, blockScript, [keyspace.scope(scopeName).window], args);
+    },
+
+    async unblock({ scopes }) {
+      const windows = scopes.map(({ name }) => keyspace.scope(name).window);
+      await Promise.all(windows.map((window) => redis.hdel(window, 'blocked', 'claimed')));
     },
 
     async reap() {
@@ -204,7 +217,7 @@ function calledScope(scopes: readonly Scope[]): Scope {
   return scopes.find(({ name }) => name.startsWith('deployment:')) ?? scopes[0]!;
 }
 
-type PermitReply = [1, number] | [0, number, DenialReason, number, number, number];
+type PermitReply = [1, number, (0 | 1)?] | [0, number, DenialReason, number, number, number];
 
 function readDecision(request: PermitRequest, reply: PermitReply): PermitDecision {
   if (reply[0] === 1) {
@@ -218,6 +231,7 @@ function readDecision(request: PermitRequest, reply: PermitReply): PermitDecisio
         slice: reply[1],
         grantedAtMs: Date.now(),
         isBatch: request.isBatch,
+        isTrial: reply[2] === 1,
       },
     };
   }

@@ -8,6 +8,8 @@
 -- has been seen lately, nobody later passes. Whoever passes tells the one behind it that its turn has come. The
 -- interactive lane's turns all come before the batch lane's.
 --
+-- A vendor that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS.
+--
 -- Whoever is let through leaves the lines in which the API tier counted it (line-enter.lua).
 --
 -- KEYS  1 open attempts, 2 open leases, 3 tokens of lines, 4 served of lines,
@@ -15,7 +17,7 @@
 -- ARGV  1 attempt id, 2 member in rooms, 3 turn, 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 0/1,
 --       8 channel of freed scopes,
 --       then per scope: name, requests per minute, tokens per minute, concurrency (0: no limit)
--- Gives {1, slice} or {0, wait ms, reason, scope index, number waiting before, ms from that place to the next, rounded
+-- Gives {1, slice, 1 for a trial} or {0, wait ms, reason, scope index, number waiting before, ms from that place to the next, rounded
 -- down: 0 where nothing tells}.
 local SLICE_MS = 200
 local KEEP_SLICES = 302
@@ -32,6 +34,8 @@ local DRAIN_FROM = 100
 local DRAIN_MS = 2000
 -- How soon to ask again where no time can be computed: a turn or a held permit ends without notice.
 local POLL_MS = 50
+-- Between two trials of which the first has not ended.
+local TRIAL_MS = 5000
 -- As in line-enter.lua. A client's max_tokens may be any number.
 local MAX_TOKENS = 1000000000
 
@@ -50,11 +54,12 @@ if redis.call('HEXISTS', open, attempt) == 1 then return {1, slice} end
 local function advance(window, head, requests, used)
   if head == nil then return 0, 0 end
   if slice - head >= 2 * KEEP_SLICES then
-    local blocked = redis.call('HGET', window, 'blocked')
+    local state = redis.call('HMGET', window, 'blocked', 'claimed')
+    local blocked, claimed = tonumber(state[1] or 0), tonumber(state[2] or 0)
     redis.call('DEL', window)
-    if blocked and tonumber(blocked) > now then
-      redis.call('HSET', window, 'blocked', blocked)
-      redis.call('PEXPIREAT', window, blocked)
+    if math.max(blocked, claimed) > now then
+      redis.call('HSET', window, 'blocked', blocked, 'claimed', claimed)
+      redis.call('PEXPIREAT', window, math.max(blocked, claimed))
     end
     return 0, 0
   end
@@ -98,6 +103,8 @@ end
 local scopes = (#ARGV - 8) / 4
 -- Scopes in whose room somebody stands: nearly none, as a rule.
 local occupied = {}
+-- Until when the vendor has claimed to need, of scopes that have such a claim: nearly none either.
+local claims = {}
 local wait, reason, denying, spacing = 0, nil, 0, 0
 local function deny(index, ms, why, between)
   if reason == nil or ms > wait then wait, reason, denying, spacing = ms, why, index, between or 0 end
@@ -107,10 +114,11 @@ for i = 1, scopes do
   local k, a = 5 + (i - 1) * 4, 10 + (i - 1) * 4
   local window, leases, room, presence = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local rpm, tpm, concurrency = tonumber(ARGV[a]), tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
-  local state = redis.call('HMGET', window, 'blocked', 'h', 'R', 'T', 'pr', 'pt', 'full')
+  local state = redis.call('HMGET', window, 'blocked', 'h', 'R', 'T', 'pr', 'pt', 'full', 'claimed')
   local first = redis.call('ZRANGE', room, 0, 0, 'WITHSCORES')
   occupied[i] = first[1] ~= nil
   if state[1] and tonumber(state[1]) > now then deny(i, tonumber(state[1]) - now, 'blocked') end
+  if state[8] and tonumber(state[8]) > now then claims[i] = tonumber(state[8]) end
   if rpm > 0 or tpm > 0 then
     local requests, used, head = advance(window, tonumber(state[2]), tonumber(state[3] or 0), tonumber(state[4] or 0))
     local share = is_batch and BATCH_SHARE or 1
@@ -203,6 +211,9 @@ for k = 5 + scopes * 4, #KEYS do
     redis.call('HINCRBY', KEYS[4], KEYS[k], 1)
   end
 end
+for i, claimed in pairs(claims) do
+  redis.call('HSET', KEYS[5 + (i - 1) * 4], 'blocked', math.min(claimed, now + TRIAL_MS))
+end
 redis.call('HSET', open, attempt, ARGV[6])
 redis.call('ZADD', open_leases, now + lease_ms, attempt)
-return {1, slice}
+return {1, slice, next(claims) and 1 or 0}

@@ -4,6 +4,7 @@ import type { Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
 import type { Scope } from '#src/contracts/scope.ts';
+import type { Permit } from '#src/limits/limiter.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 import { modelScope } from './permit-request.ts';
@@ -14,14 +15,16 @@ export function learn(
   context: InferenceContext,
   { step }: Delivery,
   deployment: Deployment,
+  permit: Permit,
   { failure, rateLimits, durationMs }: AttemptOutcome,
 ): void {
   const { limiter, circuits, onTrouble } = context;
   const circuit = circuitOf(step);
   const blockMs = Math.max(failure?.retryAfterMs ?? 0, exhaustedForMs(rateLimits));
+  if (failure === null && permit.isTrial) limiter.unblock(permit).catch(onTrouble);
   if (blockMs > 0) {
     const { name } = limitedScope(deployment, step, failure);
-    limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS)).catch(onTrouble);
+    limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS), Math.min(blockMs, MAX_CLAIM_MS)).catch(onTrouble);
   }
   if (failure === null) return circuits.reportSuccess(circuit, durationMs);
   const { cooldown } = ruleOf(failure.code);
@@ -45,6 +48,8 @@ function limitedScope(deployment: Deployment, step: RouteStep, failure: Failure 
 
 /** A vendor may announce hours, and may be wrong; it is asked again after this at the latest. */
 const MAX_BLOCK_MS = 60_000;
+/** And so long by one call at a time: not by all that have waited for it. */
+const MAX_CLAIM_MS = 15 * 60_000;
 
 /**
  * The vendor says that nothing is left. Its reset is the time until *everything* is back; with a continuous refill one

@@ -67,7 +67,7 @@ export async function performAttempt(
     },
     context.upstream,
   ).finally(() => context.openPermits.delete(permit.attemptId));
-  learn(context, delivery, deployment, outcome);
+  learn(context, delivery, deployment, permit, outcome);
   rememberCures(context, delivery, route, outcome.failure);
   return conclude(context, delivery, deployment, { route, permit, startedAtMs, outcome, pricing });
 }

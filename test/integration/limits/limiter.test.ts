@@ -271,6 +271,56 @@ describe('a vendor’s word stops everybody', () => {
   });
 });
 
+// Symptom: a minute after a vendor had claimed to need an hour, everybody who had waited called it at once, and was refused.
+// Cause: what it is believed and what it claims were one time. Fix: between the two it is tried, one call at a time.
+describe('a vendor that claims more than it is believed', () => {
+  const scope: Scope = { name: 'model:a/m', limits: {} };
+  const window = keyspace.scope(scope.name).window;
+  const believedIsOver = () => redis.client.hset(window, 'blocked', Date.now() - 1);
+
+  async function trial() {
+    await limiter.block(scope.name, 60_000, 600_000);
+    await believedIsOver();
+    const decision = await limiter.acquire(request([scope]));
+    if (decision.kind !== 'granted') throw new Error('no trial');
+    return decision.permit;
+  }
+
+  test('is asked by one of those who wait, and by the next after a while', async () => {
+    await limiter.block(scope.name, 60_000, 600_000);
+    expect(await grantedOf(20, () => request([scope]))).toBe(0);
+    await everybodyLeaves(scope);
+    await believedIsOver();
+    expect(await grantedOf(20, () => request([scope]))).toBe(1);
+    await everybodyLeaves(scope);
+    await believedIsOver();
+    expect(await grantedOf(20, () => request([scope]))).toBe(1);
+  });
+
+  test('is free again when the trial has succeeded', async () => {
+    const permit = await trial();
+    expect(permit.isTrial).toBe(true);
+    await limiter.unblock(permit);
+    expect(await grantedOf(20, () => request([scope]))).toBe(20);
+  });
+
+  test('is left alone for longer when the trial is refused', async () => {
+    await trial();
+    await limiter.block(scope.name, 60_000, 600_000);
+    expect((await limiter.peek(scope.name)).blockedMs).toBeGreaterThan(55_000);
+  });
+
+  test('is free when its claim is over, and a block without one leaves no trial', async () => {
+    await limiter.block(scope.name, 60_000, 600_000);
+    await redis.client.hset(window, 'blocked', Date.now() - 1, 'claimed', Date.now() - 1);
+    expect(await grantedOf(20, () => request([scope]))).toBe(20);
+    await limiter.block(scope.name, 5_000);
+    await believedIsOver();
+    const decision = await limiter.acquire(request([scope]));
+    expect(decision).toMatchObject({ kind: 'granted', permit: { isTrial: false } });
+  });
+});
+
 describe('the books', () => {
   const scope: Scope = { name: 'provider:a', limits: {} };
   const ledger = async () =>

@@ -210,6 +210,20 @@ describe('a circuit whose cooldown is over', () => {
     expect(await mayCall(other)).toBe(true);
   });
 
+  // Symptom: after a minute's outage a vendor got no call for another minute. Cause: cooldowns grew with whatever failed.
+  // Fix: they grow with failed trials, and only with these.
+  test('its cooldown grows by failed trials only', async () => {
+    expect(await mayCall(other)).toBe(true);
+    const before = await cooldownMs();
+    await fail(other, 1);
+    const afterTrial = await cooldownMs();
+    // Calls that began before, and those that were let through because they had nowhere else to go.
+    one.reportFailure(ID, SETTINGS, 'failure', 'upstream_server_error', 5_000);
+    await fail(one, 5);
+    expect(await cooldownMs()).toBeLessThanOrEqual(afterTrial);
+    expect(afterTrial).toBeGreaterThan(before);
+  });
+
   test('is opened by its failure, for twice as long, up to the longest', async () => {
     const seen: number[] = [];
     for (let round = 0; round < 3; round++) {

@@ -1,0 +1,59 @@
+// How long a vendor may be silent where nobody has configured it, and where somebody has.
+import { describe, expect, test } from 'vitest';
+import { createCatalogue } from '#src/config/catalogue.ts';
+import { configurationSchema } from '#src/config/schema.ts';
+import { silenceLimits } from '#workers/inference/attempt-clock.ts';
+
+function limits(
+  { timeouts = {}, firstTokenMs }: { timeouts?: object; firstTokenMs?: number },
+  isStream: boolean,
+  hasAlternative: boolean,
+) {
+  const { deployments } = createCatalogue(
+    configurationSchema.parse({
+      providers: { vendor: { protocols: ['openai-chat'], base_url: 'http://127.0.0.1:1/v1', timeouts } },
+      models: { m: { deployments: [{ provider: 'vendor', model: 'm', first_token_ms: firstTokenMs }] } },
+    }),
+  );
+  return silenceLimits(deployments.get('vendor/m')!, isStream, hasAlternative);
+}
+
+describe('by default', () => {
+  test('a stream is left early where another deployment can answer, and late where none can', () => {
+    expect(limits({}, true, true)).toMatchObject({ firstByteMs: 30_000, idleMs: 30_000, firstTokenMs: null });
+    expect(limits({}, true, false)).toMatchObject({ firstByteMs: 90_000, idleMs: 90_000 });
+  });
+
+  test('an unstreamed answer may be thought about: its status comes with its last word', () => {
+    expect(limits({}, false, true)).toMatchObject({ firstByteMs: 300_000, idleMs: null, totalMs: 600_000 });
+    expect(limits({}, false, false)).toMatchObject({ firstByteMs: null, idleMs: null, totalMs: 600_000 });
+  });
+});
+
+test.each([
+  [true, true],
+  [true, false],
+  [false, true],
+  [false, false],
+])('what is configured holds (streamed: %s, another deployment: %s)', (isStream, hasAlternative) => {
+  const timeouts = { first_byte_ms: 1_000, idle_ms: 2_000, total_ms: 3_000 };
+  expect(limits({ timeouts, firstTokenMs: 60_000 }, isStream, hasAlternative)).toMatchObject({
+    firstByteMs: 1_000,
+    idleMs: 2_000,
+    totalMs: 3_000,
+  });
+});
+
+describe('a limit on the first token', () => {
+  test('holds for streams that another deployment could answer', () => {
+    expect(limits({ firstTokenMs: 500 }, true, true).firstTokenMs).toBe(500);
+    expect(limits({ firstTokenMs: 500 }, true, false).firstTokenMs).toBeNull();
+    expect(limits({ firstTokenMs: 500 }, false, true).firstTokenMs).toBeNull();
+  });
+
+  test('that is long gives the first byte as much time', () => {
+    expect(limits({ firstTokenMs: 180_000 }, true, true).firstByteMs).toBe(180_000);
+    expect(limits({ firstTokenMs: 180_000 }, true, false).firstByteMs).toBe(180_000);
+    expect(limits({ firstTokenMs: 500 }, true, false).firstByteMs).toBe(90_000);
+  });
+});
