@@ -75,7 +75,10 @@ function rateLimitHeaders({ limits }: Scope, state: WindowState): Record<string,
   return headers;
 }
 
-type Sized = Pick<RequestSpec, 'requestId' | 'deadlineAtMs' | 'estimatedInputTokens' | 'estimatedOutputTokens'>;
+type Sized = Pick<
+  RequestSpec,
+  'requestId' | 'deadlineAtMs' | 'estimatedInputTokens' | 'estimatedOutputTokens' | 'serviceTier'
+>;
 
 /** Reserves the dearest step's estimated charge; throws a FailureError (402) when the key's budget has no room for it. */
 export async function reserveBudget(

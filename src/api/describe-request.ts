@@ -1,5 +1,6 @@
 // A request as GET /v1/requests/{id} shows it: what Redis still knows, completed by the books.
 import { isFailure } from '../contracts/failure.ts';
+import type { CostDetails } from '../contracts/ledger-entry.ts';
 import { chargeOf, formatCharge, formatUsd } from '../contracts/money.ts';
 import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import { type AttemptHistory, findRequest, listAttempts, type RequestHistory } from '../ledger/request-history.ts';
@@ -110,6 +111,17 @@ export function describeAttempt(attempt: AttemptHistory) {
     duration_ms: attempt.durationMs,
     usage: usageOf([attempt]),
     cost: Number(formatUsd(attempt.costPicoUsd)),
+    ...describeDetails(attempt.details),
+  };
+}
+
+/** What nobody has a price for, what the vendor said that cannot be true, and by which tier and tools it came about. */
+function describeDetails({ unpriced = [], disputed, serviceTier, toolCalls }: CostDetails) {
+  return {
+    unpriced,
+    ...(disputed === undefined ? {} : { disputed }),
+    ...(serviceTier === undefined ? {} : { service_tier: serviceTier }),
+    ...(toolCalls === undefined ? {} : { tool_calls: toolCalls }),
   };
 }
 

@@ -94,7 +94,7 @@ export function createCatalogue(configuration: Configuration): Catalogue {
   const wildcards = [...models.values()].filter((model) => model.name.includes('*')).sort(longerFirst);
   // Names come from clients: what is remembered has a bound in bytes, and what was not found is not remembered.
   const resolved = new LRUCache<string, Model>(NAME_CACHE);
-  const prices = new LRUCache<string, { schedule: PriceSchedule | null }>(NAME_CACHE);
+  const prices = new LRUCache<string, { schedule: PriceSchedule | null }>({ ...NAME_CACHE, ttl: PRICES_HOLD_MS });
 
   function findModel(name: string): Model | null {
     const exact = models.get(name);
@@ -138,6 +138,9 @@ const ENTRY_BYTES = 500;
 function sizeOfName(name: string): number {
   return ENTRY_BYTES + 2 * name.length;
 }
+
+/** Some prices begin on a day or hold for hours of it (DeepSeek): they are looked up again every minute. */
+const PRICES_HOLD_MS = 60_000;
 
 function longerFirst(a: Model, b: Model): number {
   return b.name.length - a.name.length;

@@ -1,7 +1,8 @@
 // What a token costs: the configuration's word first, else the price package (kept current by others).
 import { calcPrice } from '@pydantic/genai-prices';
-import { type Price, scaleDecimal } from '../contracts/money.ts';
-import type { PriceSettings } from './schema.ts';
+import { type Price, scaleDecimal, scaleTokens, type TokenPrice } from '../contracts/money.ts';
+import type { PriceSettings, RateSettings } from './schema.ts';
+import { knownTiers } from './service-tiers.ts';
 
 /** Vendors charge long prompts at higher rates: the whole request, once its input exceeds the threshold. */
 export interface PriceSchedule {
@@ -10,22 +11,88 @@ export interface PriceSchedule {
   tiers: readonly { aboveInputTokens: number; price: Price }[];
 }
 
-/** USD per million tokens to picodollars per token: six decimals. */
+/** USD per million tokens to picodollars per token: six decimals. A thousand calls: nine. */
 const PICO_DECIMALS_PER_MILLION = 6;
+const PICO_DECIMALS_PER_THOUSAND = 9;
 
 function perToken(usdPerMillion: number): bigint {
   return scaleDecimal(String(usdPerMillion), PICO_DECIMALS_PER_MILLION);
 }
 
+function perCall(usdPerThousand: number): bigint {
+  return scaleDecimal(String(usdPerThousand), PICO_DECIMALS_PER_THOUSAND);
+}
+
+/** Names of the rates of what is no text: in the configuration, in the price package, here. */
+const MORE_RATES = [
+  ['cache_write_long', 'cache_write_1h_mtok', 'longCacheWrite'],
+  ['input_audio', 'input_audio_mtok', 'inputAudio'],
+  ['input_image', 'input_image_mtok', 'inputImage'],
+  ['input_video', 'input_video_mtok', 'inputVideo'],
+  ['cached_audio', 'cache_audio_read_mtok', 'cachedAudio'],
+  ['cached_image', 'cache_image_read_mtok', 'cachedImage'],
+  ['cached_video', 'cache_video_read_mtok', 'cachedVideo'],
+  ['output_audio', 'output_audio_mtok', 'outputAudio'],
+  ['output_image', 'output_image_mtok', 'outputImage'],
+  ['output_video', 'output_video_mtok', 'outputVideo'],
+  ['output_reasoning', 'output_reasoning_mtok', 'outputReasoning'],
+] as const;
+
+/** Where the configuration gives a price and not this, it is not known: audio and pictures are hardly ever priced as text. */
+const RARELY_AS_TEXT = ['input_audio', 'output_audio', 'output_image', 'output_video'];
+
 export function configuredPrice(settings: PriceSettings): PriceSchedule {
-  const base: Price = {
-    input: perToken(settings.input),
-    cachedInput: perToken(settings.cached_input ?? settings.input),
-    cacheWrite: perToken(settings.cache_write ?? settings.input),
-    ...(settings.cache_write_long === undefined ? {} : { longCacheWrite: perToken(settings.cache_write_long) }),
-    output: perToken(settings.output),
+  const { long_context: tiers = [] } = settings;
+  return {
+    base: configuredRates(settings, settings),
+    tiers: tiers
+      .map(({ above_input_tokens: aboveInputTokens, ...rates }) => ({
+        aboveInputTokens,
+        price: configuredRates(settings, { ...rates }),
+      }))
+      .sort((a, b) => a.aboveInputTokens - b.aboveInputTokens),
   };
-  return { base, tiers: [] };
+}
+
+function configuredRates(
+  { request, tools, service_tiers: serviceTiers = {} }: PriceSettings,
+  rates: RateSettings,
+): Price {
+  const base = tokenPrice(rates);
+  const tiers = Object.entries(serviceTiers).map(([name, tier]) => [
+    name,
+    typeof tier === 'number' ? scaled(base, tier) : tokenPrice(tier),
+  ]);
+  return {
+    ...base,
+    ...(request === undefined ? {} : { request: perCall(request) }),
+    ...(tools === undefined ? {} : { tools: mapValues(tools, perCall) }),
+    ...(tiers.length === 0 ? {} : { tiers: Object.fromEntries(tiers) }),
+    unknown: RARELY_AS_TEXT,
+  };
+}
+
+function tokenPrice(rates: RateSettings): TokenPrice {
+  const more = MORE_RATES.flatMap(([name, , key]) => {
+    const rate = rates[name];
+    return rate === undefined ? [] : [[key, perToken(rate)]];
+  });
+  return {
+    input: perToken(rates.input),
+    cachedInput: perToken(rates.cached_input ?? rates.input),
+    cacheWrite: perToken(rates.cache_write ?? rates.input),
+    output: perToken(rates.output),
+    ...Object.fromEntries(more),
+  };
+}
+
+/** A factor of up to six decimals. */
+function scaled(price: TokenPrice, factor: number): TokenPrice {
+  return scaleTokens(price, perToken(factor), perToken(1));
+}
+
+function mapValues<V, W>(record: Readonly<Record<string, V>>, map: (value: V) => W): Record<string, W> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 }
 
 type PackagePrice = number | { base: number; tiers: { start: number; price: number }[] } | undefined;
@@ -35,31 +102,66 @@ function rateAt(price: PackagePrice, start: number): number | undefined {
   return price.tiers.findLast((tier) => tier.start <= start)?.price ?? price.base;
 }
 
+/** Calls of tools that the package prices by the thousand, and their names here. */
+const TOOLS = { web_searches_kcount: 'web_search', storage_searches_kcount: 'file_search' } as const;
+
 /**
  * Price by the package, or null when it does not know the model. `priceId` is the vendor's id there (`openai`, `google`);
  * a vendor that is not listed has no price, since the same model costs differently elsewhere.
+ * @param at some prices begin on a day, or hold for hours of it.
  */
-export function packagedPrice(priceId: string, upstreamModel: string): PriceSchedule | null {
-  const found = calcPrice({ input_tokens: 1 }, upstreamModel, { providerId: priceId });
+export function packagedPrice(priceId: string, upstreamModel: string, at: Date = new Date()): PriceSchedule | null {
+  const found = calcPrice({ input_tokens: 1 }, upstreamModel, { providerId: priceId, timestamp: at });
   if (found === null) return null;
   const rates = found.model_price as Record<string, PackagePrice>;
   const starts = new Set<number>();
   for (const rate of Object.values(rates)) {
     if (typeof rate === 'object') for (const tier of rate.tiers) starts.add(tier.start);
   }
-  const priceAt = (start: number): Price => {
-    const input = rateAt(rates.input_mtok, start) ?? 0;
-    return {
-      input: perToken(input),
-      cachedInput: perToken(rateAt(rates.cache_read_mtok, start) ?? input),
-      cacheWrite: perToken(rateAt(rates.cache_write_mtok, start) ?? input),
-      output: perToken(rateAt(rates.output_mtok, start) ?? 0),
-    };
-  };
+  const priceAt = (start: number) => packagedRates(priceId, upstreamModel, (key) => rateAt(rates[key], start));
   return {
     base: priceAt(0),
     tiers: [...starts].sort((a, b) => a - b).map((start) => ({ aboveInputTokens: start, price: priceAt(start) })),
   };
+}
+
+function packagedRates(priceId: string, upstreamModel: string, rate: (key: string) => number | undefined): Price {
+  const input = rate('input_mtok') ?? 0;
+  const more = MORE_RATES.flatMap(([, key, name]) => {
+    const usd = rate(key);
+    return usd === undefined ? [] : [[name, perToken(usd)]];
+  });
+  const standard: TokenPrice = {
+    input: perToken(input),
+    cachedInput: perToken(rate('cache_read_mtok') ?? input),
+    cacheWrite: perToken(rate('cache_write_mtok') ?? input),
+    output: perToken(rate('output_mtok') ?? 0),
+    ...Object.fromEntries(more),
+  };
+  const tools = Object.entries(TOOLS).flatMap(([key, name]) => {
+    const usd = rate(key);
+    return usd === undefined ? [] : [[name, perCall(usd)]];
+  });
+  const request = rate('requests_kcount');
+  return {
+    ...standard,
+    ...(request === undefined ? {} : { request: perCall(request) }),
+    tools: Object.fromEntries(tools),
+    tiers: knownTiers(priceId, upstreamModel, standard, perToken),
+    unknown: unknownMedia(priceId, upstreamModel),
+  };
+}
+
+/**
+ * The package has a rate of its own where a medium costs something else. Google prices input audio as text where it says
+ * nothing; models that only speak or only draw have it as their output price.
+ */
+function unknownMedia(priceId: string, upstreamModel: string): string[] {
+  return RARELY_AS_TEXT.filter((name) => {
+    if (name === 'input_audio') return priceId !== 'google';
+    if (name === 'output_audio') return !/tts/.test(upstreamModel);
+    return name !== 'output_image' || !/^(gpt-image|chatgpt-image|imagen)/.test(upstreamModel);
+  });
 }
 
 /** The rates for one request, chosen by the size of its input. */

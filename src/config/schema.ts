@@ -45,13 +45,44 @@ const limits = z
   })
   .describe('What is absent is not limited; what the vendor says in its answers is obeyed either way.');
 
+const usdPerThousand = z.number().nonnegative();
+
+const rates = {
+  input: usdPerMillion.describe('USD per million input tokens.'),
+  cached_input: usdPerMillion.optional().describe('Default: the input price.'),
+  cache_write: usdPerMillion.optional().describe('Default: the input price.'),
+  cache_write_long: usdPerMillion.optional().describe('For an hour. Default: 1.6 times cache_write.'),
+  output: usdPerMillion.describe('USD per million output tokens, reasoning included.'),
+  output_reasoning: usdPerMillion.optional().describe('Reasoning, where it costs something else.'),
+  input_audio: usdPerMillion.optional().describe('Without it audio is priced as text, and the ledger names it.'),
+  input_image: usdPerMillion.optional().describe('Default: the input price.'),
+  input_video: usdPerMillion.optional().describe('Default: the input price.'),
+  cached_audio: usdPerMillion.optional().describe('Default: the price of cached input.'),
+  cached_image: usdPerMillion.optional().describe('Default: the price of cached input.'),
+  cached_video: usdPerMillion.optional().describe('Default: the price of cached input.'),
+  output_audio: usdPerMillion.optional().describe('Without it audio is priced as text, and the ledger names it.'),
+  output_image: usdPerMillion.optional().describe('Without it images are priced as text, and the ledger names it.'),
+  output_video: usdPerMillion.optional().describe('Without it video is priced as text, and the ledger names it.'),
+};
+
 const price = z
   .strictObject({
-    input: usdPerMillion.describe('USD per million input tokens.'),
-    cached_input: usdPerMillion.optional().describe('Default: the input price.'),
-    cache_write: usdPerMillion.optional().describe('Default: the input price.'),
-    cache_write_long: usdPerMillion.optional().describe('For an hour. Default: 1.6 times cache_write.'),
-    output: usdPerMillion.describe('USD per million output tokens, reasoning included.'),
+    ...rates,
+    request: usdPerThousand.optional().describe('USD per thousand calls, beside their tokens.'),
+    tools: z
+      .record(z.string(), usdPerThousand)
+      .optional()
+      .describe('USD per thousand calls of tools that the vendor runs: web_search, file_search.'),
+    service_tiers: z
+      .record(z.string(), z.union([z.number().positive().max(1_000), z.strictObject(rates)]))
+      .optional()
+      .describe('Other service tiers (flex, priority): a factor on every token, or prices of their own.'),
+    long_context: z
+      .array(
+        z.strictObject({ above_input_tokens: positive.describe('For the whole request, above so much.'), ...rates }),
+      )
+      .optional()
+      .describe('Prices of long prompts.'),
   })
   .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
 
@@ -297,3 +328,5 @@ export type ConfigurationInput = z.input<typeof configurationSchema>;
 export type ProviderSettings = Configuration['providers'][string];
 export type ModelSettings = Configuration['models'][string];
 export type PriceSettings = z.output<typeof price>;
+/** The part of a price that is by the token. */
+export type RateSettings = Pick<PriceSettings, keyof typeof rates>;

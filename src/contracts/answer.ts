@@ -16,8 +16,6 @@ export interface Answer {
   createdAt?: number;
   choices: AnswerChoice[];
   usage: Usage | null;
-  /** What the vendor itself says the call cost (OpenRouter), picodollars. */
-  reportedCost?: bigint;
   serviceTier?: string;
 }
 
@@ -60,7 +58,7 @@ export type AnswerEvent =
   /** A part that comes at once and whole: an image. */
   | { kind: 'part-whole'; choice: number; part: number; value: Part }
   | { kind: 'finish'; choice: number; reason: FinishReason; stopSequence?: string }
-  | { kind: 'usage'; usage: Usage; reportedCost?: bigint }
+  | { kind: 'usage'; usage: Usage }
   | { kind: 'service-tier'; serviceTier: string }
   /** Proof that the vendor is alive. */
   | { kind: 'ping' }

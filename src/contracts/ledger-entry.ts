@@ -38,6 +38,19 @@ export interface LedgerEntry {
   reasoningTokens: number;
   /** Picodollars owed to the vendor, as a decimal string. */
   costPicoUsd: string;
+  /** What explains the cost; absent where tokens and prices are all there is to it. */
+  details?: CostDetails;
+}
+
+export interface CostDetails {
+  /** What was used of which nobody knows the price (`output_image`, `web_search`): it is not in the cost, or as text. */
+  unpriced?: readonly string[];
+  /** Figures of the vendor that cannot be true, in its own words: an estimate stands in their place. */
+  disputed?: string;
+  /** The tier that served it, where it is not the ordinary one. */
+  serviceTier?: string;
+  /** Calls of the vendor's own tools. */
+  toolCalls?: Readonly<Record<string, number>>;
 }
 
 /** How one accepted request ended; written once, with its last attempt or without one. */

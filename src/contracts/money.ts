@@ -63,38 +63,124 @@ export function parseCharge(usd: string): ChargeUnits {
 }
 
 /** What one token costs, in picodollars. */
-export interface Price {
+export interface TokenPrice {
   input: PicoUsd;
   cachedInput: PicoUsd;
   cacheWrite: PicoUsd;
   /** For tokens kept for an hour. Absent: 1.6 times `cacheWrite`, as Anthropic has it (2 against 1.25 times the input). */
   longCacheWrite?: PicoUsd;
   output: PicoUsd;
+  /** Of tokens that are no text, where they cost something else. */
+  inputAudio?: PicoUsd;
+  inputImage?: PicoUsd;
+  inputVideo?: PicoUsd;
+  cachedAudio?: PicoUsd;
+  cachedImage?: PicoUsd;
+  cachedVideo?: PicoUsd;
+  outputAudio?: PicoUsd;
+  outputImage?: PicoUsd;
+  outputVideo?: PicoUsd;
+  /** Absent: as other output. */
+  outputReasoning?: PicoUsd;
 }
 
-/** What vendors take for a token in their own batches; half a picodollar is rounded up. */
+/** What a call costs. */
+export interface Price extends TokenPrice {
+  /** For the call itself, beside its tokens. */
+  request?: PicoUsd;
+  /** For one call of a tool that the vendor runs, by name. */
+  tools?: Readonly<Record<string, PicoUsd>>;
+  /** Tokens of calls that another tier served, by its name. */
+  tiers?: Readonly<Record<string, TokenPrice>>;
+  /** What other vendors' tokens of a kind cost as text does, and here nobody knows: `output_image`. */
+  unknown?: readonly string[];
+}
+
+/** The same factor on every token, half a picodollar rounded up. Calls of tools and the request itself stay as they are. */
+export function scaleTokens<P extends TokenPrice>(price: P, numerator: bigint, denominator: bigint): P {
+  const scale = (value: unknown) =>
+    typeof value === 'bigint' ? (value * numerator + denominator / 2n) / denominator : value;
+  const scaled = Object.entries(price).map(([name, value]) => [name, name === 'request' ? value : scale(value)]);
+  return Object.fromEntries(scaled) as P;
+}
+
+/** What vendors take for a token in their own batches. */
 export function halfPrice(price: Price): Price {
-  const half = (perToken: PicoUsd) => (perToken + 1n) / 2n;
-  return {
-    input: half(price.input),
-    cachedInput: half(price.cachedInput),
-    cacheWrite: half(price.cacheWrite),
-    ...(price.longCacheWrite === undefined ? {} : { longCacheWrite: half(price.longCacheWrite) }),
-    output: half(price.output),
-  };
+  return scaleTokens(price, 1n, 2n);
+}
+
+/** A cost, and by name what was used of which nobody knows the price: that part is at the text's or the ordinary rate. */
+export interface Cost {
+  cost: PicoUsd;
+  unpriced: string[];
+}
+
+export function costOf(usage: Usage, price: Price): PicoUsd {
+  return priceUsage(usage, price).cost;
 }
 
 /** Cost of one attempt: each token is billed at exactly one rate (reasoning tokens are part of the output). */
-export function costOf(usage: Usage, price: Price): PicoUsd {
-  if (usage.isUnbilled) return 0n;
+export function priceUsage(usage: Usage, price: Price): Cost {
+  if (usage.isUnbilled) return { cost: 0n, unpriced: [] };
+  const tier = usage.serviceTier === undefined ? undefined : price.tiers?.[usage.serviceTier];
+  const rates = tier ?? price;
+  const unpriced = usage.serviceTier === undefined || tier !== undefined ? [] : [`service_tier:${usage.serviceTier}`];
+  const tokens = priceInput(usage, rates) + priceOutput(usage, rates);
+  unpriced.push(...unknownMedia(usage, rates, price.unknown ?? []));
+  let tools = 0n;
+  for (const [name, calls] of Object.entries(usage.toolCalls ?? {})) {
+    const perCall = price.tools?.[name];
+    if (perCall === undefined) unpriced.push(name);
+    else tools += BigInt(calls) * perCall;
+  }
+  return { cost: tokens + tools + (price.request ?? 0n), unpriced };
+}
+
+const MEDIA = ['audio', 'image', 'video'] as const;
+
+function priceInput(usage: Usage, rates: TokenPrice): PicoUsd {
   const longWrites = usage.longCacheWriteTokens ?? 0;
-  const longCacheWrite = price.longCacheWrite ?? (price.cacheWrite * 8n) / 5n;
+  const longCacheWrite = rates.longCacheWrite ?? (rates.cacheWrite * 8n) / 5n;
   const uncached = Math.max(0, usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens);
-  return (
-    BigInt(uncached) * price.input +
-    BigInt(usage.cachedInputTokens) * price.cachedInput +
-    BigInt(usage.cacheWriteTokens - longWrites) * price.cacheWrite +
-    BigInt(longWrites) * longCacheWrite +
-    BigInt(usage.outputTokens) * price.output
+  let sum = BigInt(usage.cacheWriteTokens - longWrites) * rates.cacheWrite + BigInt(longWrites) * longCacheWrite;
+  let [text, cachedText] = [uncached, usage.cachedInputTokens];
+  for (const medium of MEDIA) {
+    const cached = Math.min(cachedText, usage.cachedMedia?.[medium] ?? 0);
+    // What is not said to have been cached was not, as far as there is room for it.
+    const fresh = Math.min(text, Math.max(0, (usage.inputMedia?.[medium] ?? 0) - cached));
+    text -= fresh;
+    cachedText -= cached;
+    sum += BigInt(fresh) * (rateOf(rates, 'input', medium) ?? rates.input);
+    sum += BigInt(cached) * (rateOf(rates, 'cached', medium) ?? rates.cachedInput);
+  }
+  return sum + BigInt(text) * rates.input + BigInt(cachedText) * rates.cachedInput;
+}
+
+function priceOutput(usage: Usage, rates: TokenPrice): PicoUsd {
+  let text = usage.outputTokens;
+  let sum = 0n;
+  for (const medium of MEDIA) {
+    const tokens = Math.min(text, usage.outputMedia?.[medium] ?? 0);
+    text -= tokens;
+    sum += BigInt(tokens) * (rateOf(rates, 'output', medium) ?? rates.output);
+  }
+  const thoughts = Math.min(text, usage.reasoningTokens);
+  return sum + BigInt(thoughts) * (rates.outputReasoning ?? rates.output) + BigInt(text - thoughts) * rates.output;
+}
+
+type Direction = 'input' | 'cached' | 'output';
+
+function rateOf(rates: TokenPrice, direction: Direction, medium: (typeof MEDIA)[number]): PicoUsd | undefined {
+  const name = `${direction}${medium.charAt(0).toUpperCase()}${medium.slice(1)}` as keyof TokenPrice;
+  return rates[name];
+}
+
+function unknownMedia(usage: Usage, rates: TokenPrice, unknown: readonly string[]): string[] {
+  const used = { input: usage.inputMedia, output: usage.outputMedia };
+  return (['input', 'output'] as const).flatMap((direction) =>
+    MEDIA.filter((medium) => {
+      const isUsed = (used[direction]?.[medium] ?? 0) > 0;
+      return isUsed && rateOf(rates, direction, medium) === undefined && unknown.includes(`${direction}_${medium}`);
+    }).map((medium) => `${direction}_${medium}`),
   );
 }

@@ -56,6 +56,8 @@ export interface RequestSpec {
   estimatedInputTokens: number;
   /** Upper bound of the answer as far as the request states one, else the model's default estimate. */
   estimatedOutputTokens: number;
+  /** The service tier that it asks for, in OpenAI's words; absent for the ordinary one. */
+  serviceTier?: string;
   /** It was asked with memory, or leaves a response that can be asked for; absent: neither. */
   response?: ResponseKeeping;
   /** Its end is told to webhooks. Batch lines are not: their batch is. */

@@ -20,7 +20,24 @@ export interface Usage {
   isEstimated: boolean;
   /** Counted for limits, owed to nobody: a refusal before the first token. */
   isUnbilled?: true;
+  /** Parts of `inputTokens` that are no text, of `cachedInputTokens`, and of `outputTokens`. */
+  inputMedia?: MediaTokens;
+  cachedMedia?: MediaTokens;
+  outputMedia?: MediaTokens;
+  /** What the vendor's own tools did, by name (`web_search`): billed by the call. */
+  toolCalls?: Readonly<Record<string, number>>;
+  /** The tier that served it, in OpenAI's words (`flex`, `priority`); absent for the ordinary one. */
+  serviceTier?: string;
+  /** Picodollars that the vendor itself says the call cost. */
+  reportedCost?: bigint;
+  /** Figures of the vendor that cannot be true, in its own words: what stands in their place is an estimate. */
+  disputed?: string;
+  /** No count of it can be used: an estimate takes its place (src/protocols/vendor-counts.ts). */
+  isUncounted?: true;
 }
+
+export type Medium = 'audio' | 'image' | 'video';
+export type MediaTokens = Readonly<Partial<Record<Medium, number>>>;
 
 export const NO_USAGE: Usage = Object.freeze({
   inputTokens: 0,

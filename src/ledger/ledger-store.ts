@@ -84,6 +84,7 @@ function entriesQuery(database: Database, rows: Insertable<LedgerEntriesTable>[]
           output_tokens: row.ref('excluded.output_tokens'),
           reasoning_tokens: row.ref('excluded.reasoning_tokens'),
           cost_pico_usd: row.ref('excluded.cost_pico_usd'),
+          details: row.ref('excluded.details'),
         }))
         .where(sql<boolean>`ledger_entries.state = 'unsettled' and excluded.state <> 'unsettled'`),
     );
@@ -173,6 +174,7 @@ function entryRow(entry: LedgerEntry): Insertable<LedgerEntriesTable> {
     output_tokens: entry.outputTokens,
     reasoning_tokens: entry.reasoningTokens,
     cost_pico_usd: entry.costPicoUsd,
+    details: entry.details === undefined ? null : JSON.stringify(entry.details),
   };
 }
 

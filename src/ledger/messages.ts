@@ -2,7 +2,7 @@
 import { isDeadLetter } from '../contracts/dead-letter.ts';
 import type { Failure } from '../contracts/failure.ts';
 import type { LedgerEntry, LedgerMessage, LedgerState, RequestOutcome } from '../contracts/ledger-entry.ts';
-import { chargeOf, type PicoUsd } from '../contracts/money.ts';
+import { type Cost, chargeOf, type PicoUsd } from '../contracts/money.ts';
 import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
 import type { Usage } from '../contracts/usage.ts';
@@ -18,7 +18,7 @@ export interface AttemptEnd {
   state: LedgerState;
   outcome: string;
   usage: Usage;
-  cost: PicoUsd;
+  cost: Cost;
   firstByteMs: number | null;
   durationMs: number;
 }
@@ -46,8 +46,19 @@ export function attemptEntry({ spec, step, attempt, startedAtMs }: AttemptFacts,
     cacheWriteTokens: end.usage.cacheWriteTokens,
     outputTokens: end.usage.outputTokens,
     reasoningTokens: end.usage.reasoningTokens,
-    costPicoUsd: end.cost.toString(),
+    costPicoUsd: end.cost.cost.toString(),
+    ...detailsOf(end),
   };
+}
+
+/** Absent where there are none. */
+export function detailsOf({ usage, cost }: Pick<AttemptEnd, 'usage' | 'cost'>): Pick<LedgerEntry, 'details'> {
+  const { disputed, serviceTier, toolCalls } = usage;
+  const unpriced = cost.unpriced.length === 0 ? undefined : cost.unpriced;
+  const told = Object.entries({ unpriced, disputed, serviceTier, toolCalls }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return told.length === 0 ? {} : { details: Object.fromEntries(told) };
 }
 
 export interface RequestEnd {

@@ -1,4 +1,5 @@
 // What the books say of one request: its outcome and its attempts.
+import type { CostDetails } from '../contracts/ledger-entry.ts';
 import type { TimelinePart } from '../contracts/request-record.ts';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
 
@@ -32,6 +33,7 @@ export interface AttemptHistory {
   outputTokens: number;
   reasoningTokens: number;
   costPicoUsd: bigint;
+  details: CostDetails;
 }
 
 /** Null until its outcome has reached the books, a fraction of a second after its end. */
@@ -76,5 +78,6 @@ export async function listAttempts(database: Database, requestId: string): Promi
     outputTokens: asNumber(row.output_tokens),
     reasoningTokens: asNumber(row.reasoning_tokens),
     costPicoUsd: asBigint(row.cost_pico_usd),
+    details: row.details === null ? {} : (JSON.parse(row.details) as CostDetails),
   }));
 }

@@ -49,6 +49,8 @@ export type UsageDelivery = 'none' | 'own-event' | 'last-event';
 export interface ShownCost {
   cost: string;
   charge: string;
+  /** The tokens that it is for are the broker's estimate: shown as `estimated: true` in the usage. */
+  isEstimated?: boolean;
 }
 
 export interface ClientCodec {

@@ -4,7 +4,6 @@
 // Where client and vendor speak the same format, the client's `passThrough` carries bytes. Everywhere else a request
 // goes client codec → canonical form → vendor codec, and its answer the same way back (codec.ts, translate.ts).
 import type { Failure } from '../contracts/failure.ts';
-import type { PicoUsd } from '../contracts/money.ts';
 import type { Usage } from '../contracts/usage.ts';
 import type { ClientCodec, ShownCost, UsageDelivery, VendorCodec } from './codec.ts';
 import type { SseEvent } from './sse-splitter.ts';
@@ -197,7 +196,7 @@ export interface RelayContext {
   /** As the client named it: what an answer calls its model where clients compare the two. Absent: as the vendor says. */
   requestedModel?: string;
   /** Prices usage and adds what earlier attempts of this request cost: the numbers that the client is shown. */
-  priceUsage(usage: Usage, reportedCost: PicoUsd | null): ShownCost;
+  priceUsage(usage: Usage): ShownCost;
 }
 
 /** How answers travel from a vendor protocol to a client protocol. */

@@ -3,7 +3,6 @@
 import type { Answer, AnswerEvent } from '../contracts/answer.ts';
 import { createFailure, type Failure, isFailure } from '../contracts/failure.ts';
 import type { InferenceRequest, Part } from '../contracts/inference-request.ts';
-import type { PicoUsd } from '../contracts/money.ts';
 import { NO_USAGE, type Usage } from '../contracts/usage.ts';
 import type {
   AnswerDecoder,
@@ -21,6 +20,7 @@ import { encodeFitting } from './fit-request.ts';
 import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from './protocol.ts';
 import type { SseEvent } from './sse-splitter.ts';
 import { tokensOfBytes } from './token-estimate.ts';
+import { countedOr, readTier } from './vendor-counts.ts';
 
 export interface TranslationPair {
   client: ClientCodec;
@@ -101,19 +101,16 @@ function encodeWhole(
   context: RelayContext,
   encodeContext: EncodeContext,
 ): RelayedBody {
-  const usage =
-    answer.usage ??
-    estimatedUsage(
-      context,
-      answer.choices.flatMap((choice) => choice.parts),
-    );
-  const text = client.encodeAnswer(
-    answer,
-    usage,
-    context.priceUsage(usage, answer.reportedCost ?? null),
-    encodeContext,
-  );
+  const parts = answer.choices.flatMap((choice) => choice.parts);
+  const usage = servedBy(answer.serviceTier, countedOr(answer.usage, estimatedUsage(context, parts)));
+  const text = client.encodeAnswer(answer, usage, context.priceUsage(usage), encodeContext);
   return { body: Buffer.from(text), usage };
+}
+
+/** The tier is said beside the counts where it is not said with them. */
+function servedBy(tier: string | undefined, usage: Usage): Usage {
+  const serviceTier = usage.serviceTier ?? readTier(tier);
+  return serviceTier === undefined ? usage : { ...usage, serviceTier };
 }
 
 function estimatedUsage(context: RelayContext, parts: readonly Part[]): Usage {
@@ -151,7 +148,7 @@ export class TranslatedStream implements StreamRelay {
   #isDone = false;
   #outputBytes = 0;
   #usage: Usage | null = null;
-  #reportedCost: PicoUsd | null = null;
+  #serviceTier: string | undefined;
 
   constructor(decoder: AnswerDecoder, encoder: AnswerEncoder, context: RelayContext) {
     this.#decoder = decoder;
@@ -174,10 +171,10 @@ export class TranslatedStream implements StreamRelay {
   }
 
   usage(): Usage {
-    if (this.#usage !== null) return this.#usage;
     const seen = { hasStarted: this.#hasStarted, outputBytes: this.#outputBytes };
     const { hasStarted, outputBytes } = this.#decoder.received ?? seen;
-    return estimate(hasStarted ? this.#context.estimatedInputTokens : 0, outputBytes);
+    const estimated = estimate(hasStarted ? this.#context.estimatedInputTokens : 0, outputBytes);
+    return servedBy(this.#serviceTier, countedOr(this.#usage, estimated));
   }
 
   isComplete(): boolean {
@@ -216,7 +213,6 @@ export class TranslatedStream implements StreamRelay {
     switch (event.kind) {
       case 'usage':
         this.#usage = event.usage;
-        this.#reportedCost = event.reportedCost ?? null;
         return '';
       case 'ping':
         return '';
@@ -230,6 +226,7 @@ export class TranslatedStream implements StreamRelay {
 
   #track(event: AnswerEvent): void {
     if (event.kind === 'part-delta') this.#outputBytes += Buffer.byteLength(event.delta);
+    if ('serviceTier' in event) this.#serviceTier = event.serviceTier;
     if (event.kind === 'finish') this.#finishedChoices.add(event.choice);
     this.#hasContent ||= isVisible(event);
   }
@@ -237,7 +234,7 @@ export class TranslatedStream implements StreamRelay {
   #finish(): string {
     this.#isDone = true;
     const usage = this.usage();
-    return this.#encoder.end(usage, this.#context.priceUsage(usage, this.#reportedCost));
+    return this.#encoder.end(usage, this.#context.priceUsage(usage));
   }
 }
 

@@ -32,6 +32,11 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-24-dead-letters': deadLetters,
   '2026-11-25-native-chunks': nativeChunks,
   '2026-11-28-ledger-rejects': ledgerRejects,
+  '2026-11-28-cost-details': {
+    async up(database) {
+      await database.schema.alterTable('ledger_entries').addColumn('details', 'text').execute();
+    },
+  },
 };
 
 async function createLedgerEntries(database: Kysely<unknown>): Promise<void> {

@@ -57,6 +57,8 @@ export interface LedgerEntriesTable {
   output_tokens: Whole;
   reasoning_tokens: Whole;
   cost_pico_usd: Whole;
+  /** JSON of what explains the cost (CostDetails); null where there is nothing to explain. */
+  details: string | null;
 }
 
 /** One accepted request, one row, written when it has ended. */

@@ -106,7 +106,7 @@ async function conclude(
   const { spec, step, writer } = delivery;
   const { failure, usage } = outcome;
   const cost = pricing.costOfAttempt(usage);
-  delivery.progress = progressAfter(delivery, failure, cost);
+  delivery.progress = progressAfter(delivery, failure, cost.cost);
   const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok' };
   spend(delivery, { kind: 'attempt', provider: step.provider, ...spent });
   const result = failure === null ? ({ kind: 'answered' } as const) : nextStep(delivery, deployment, route, failure);
@@ -145,6 +145,7 @@ async function conclude(
       duration_ms: outcome.durationMs,
       input_tokens: usage.inputTokens,
       output_tokens: usage.outputTokens,
+      ...entry.details,
       next: result.kind,
     },
     'attempt',

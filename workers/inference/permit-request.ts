@@ -74,6 +74,7 @@ function estimatedUsage(delivery: Delivery): Usage {
     outputTokens: delivery.spec.estimatedOutputTokens,
     reasoningTokens: 0,
     isEstimated: true,
+    ...(delivery.spec.serviceTier === undefined ? {} : { serviceTier: delivery.spec.serviceTier }),
     ...(isFree(delivery.client) ? { isUnbilled: true as const } : {}),
   };
 }

@@ -270,7 +270,7 @@ class AttemptRun {
     const { provider } = this.#input.deployment;
     this.#resolve({
       failure: failure === null ? null : maskFailure(failure, provider),
-      usage: failure !== null && this.#mayBeBilled(failure) ? withPrompt(usage, this.#input.context) : usage,
+      usage: failure !== null && this.#mayBeBilled(failure) ? withPrompt(usage, this.#input) : usage,
       firstByteMs: this.#firstByteMs,
       durationMs: Date.now() - this.#startedAtMs,
       rateLimits: this.#rateLimits,
@@ -279,10 +279,12 @@ class AttemptRun {
 }
 
 /** A call that ended before its vendor had counted is billed by most of them: the prompt at least, unstreamed ones too. */
-function withPrompt(usage: Usage, { estimatedInputTokens }: RelayContext): Usage {
+function withPrompt(usage: Usage, { context, spec }: AttemptInput): Usage {
   const isCounted = !usage.isEstimated && totalTokens(usage) > 0;
   if (isCounted || usage.isUnbilled) return usage;
-  return { ...usage, inputTokens: Math.max(usage.inputTokens, estimatedInputTokens), isEstimated: true };
+  const inputTokens = Math.max(usage.inputTokens, context.estimatedInputTokens);
+  const tier = spec.serviceTier === undefined ? {} : { serviceTier: spec.serviceTier };
+  return { ...tier, ...usage, inputTokens, isEstimated: true };
 }
 
 /** What the body's own mask cannot see: a secret that was written with escapes, or that a network error names. */

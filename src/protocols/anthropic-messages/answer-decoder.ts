@@ -8,7 +8,7 @@ import type { SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
 import { deltaBytes } from './blocks.ts';
 import { decodeCitation } from './citations.ts';
-import { ownSignature, readCost } from './decode-answer.ts';
+import { ownSignature } from './decode-answer.ts';
 import { ANSWER_TOOL } from './encode-output.ts';
 import { asObject, asText, defined, parseJson } from './loose-json.ts';
 import { MALFORMED } from './relay-stream.ts';
@@ -180,7 +180,6 @@ export class MessagesDecoder implements AnswerDecoder {
   #addToMessage({ delta, usage }: JsonObject): AnswerEvent[] {
     this.#counts = mergeUsage(this.#counts, usage);
     const counted = readMessagesUsage(usage) === null ? null : readMessagesUsage(this.#counts);
-    const cost = readCost(usage);
     const end = asObject(delta) ?? {};
     const usageEvents: AnswerEvent[] =
       counted === null
@@ -189,7 +188,6 @@ export class MessagesDecoder implements AnswerDecoder {
             {
               kind: 'usage',
               usage: billedUsage(counted, end.stop_reason, this.#outputBytes > 0),
-              ...defined({ reportedCost: cost }),
             },
           ];
     const isLast = typeof end.stop_reason === 'string';
@@ -230,7 +228,7 @@ export class MessagesDecoder implements AnswerDecoder {
    */
   #usageSoFar(): AnswerEvent[] {
     const counted = readMessagesUsage(this.#counts);
-    if (counted === null || this.#hasFinished) return [];
+    if (counted === null || counted.isUncounted || this.#hasFinished) return [];
     const outputTokens = Math.max(counted.outputTokens, tokensOfBytes(this.#outputBytes));
     const usage: Usage = { ...NO_USAGE, ...counted, outputTokens, isEstimated: true };
     return [{ kind: 'usage', usage }];

@@ -2,11 +2,10 @@
 import type { Answer } from '../../contracts/answer.ts';
 import type { Failure } from '../../contracts/failure.ts';
 import type { Part, Signature } from '../../contracts/inference-request.ts';
-import { parseUsd } from '../../contracts/money.ts';
 import { callIdFor, type DecodeContext, type JsonObject } from '../codec.ts';
 import { decodeCitation } from './citations.ts';
 import { ANSWER_TOOL } from './encode-output.ts';
-import { asNumber, asObject, asObjects, asText, defined } from './loose-json.ts';
+import { asObject, asObjects, asText, defined } from './loose-json.ts';
 import { NOT_A_MESSAGE } from './relay-body.ts';
 import { readRefusal, readStopReason } from './stop-reasons.ts';
 import { billedUsage, readMessagesUsage, readServiceTier } from './usage.ts';
@@ -32,7 +31,7 @@ export function decodeMessagesAnswer(body: unknown, context: DecodeContext): Ans
       },
     ],
     usage: usage === null ? null : billedUsage(usage, message.stop_reason, message.content.length > 0),
-    ...defined({ serviceTier: readServiceTier(message.usage), reportedCost: readCost(message.usage) }),
+    ...defined({ serviceTier: readServiceTier(message.usage) }),
   };
 }
 
@@ -44,12 +43,6 @@ function nameCalls(parts: Part[], context: DecodeContext): Part[] {
     const id = callIdFor(context, ordinal++);
     return part.id === '' ? { ...part, id } : part;
   });
-}
-
-/** USD that a vendor which resells reports (`usage.cost`), in picodollars. */
-export function readCost(usage: unknown): bigint | undefined {
-  const cost = asNumber(asObject(usage)?.cost);
-  return cost === undefined ? undefined : parseUsd(String(cost));
 }
 
 /** What server tools did is left out: the text that they led to stands beside it. Unknown blocks are, too. */

@@ -5,9 +5,10 @@ import type { JsonObject } from '../codec.ts';
 import { editObject, memberBytes } from '../json-object.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
+import { countedOr } from '../vendor-counts.ts';
 import { contentBytes } from './blocks.ts';
 import { asObject, parseJson } from './loose-json.ts';
-import { billedUsage, insertCost, readMessagesUsage, readReportedCost, writeMessagesUsage } from './usage.ts';
+import { billedUsage, insertCost, readMessagesUsage, writeMessagesUsage } from './usage.ts';
 import { readMessagesEventFailure } from './vendor-failures.ts';
 
 export const NOT_A_MESSAGE = createFailure(
@@ -19,9 +20,9 @@ export function relayMessagesBody(body: Buffer, context: RelayContext): RelayedB
   const message = asObject(parseJson(body.toString()));
   if (message?.type === 'error') return { body, usage: NO_USAGE, failure: readMessagesEventFailure(message) };
   if (!Array.isArray(message?.content)) return { body, usage: NO_USAGE, failure: NOT_A_MESSAGE };
-  const counted = readMessagesUsage(message.usage) ?? estimateUsage(message, context);
+  const counted = countedOr(readMessagesUsage(message.usage), estimateUsage(message, context));
   const usage = billedUsage(counted, message.stop_reason, message.content.length > 0);
-  const shown = context.priceUsage(usage, readReportedCost(body));
+  const shown = context.priceUsage(usage);
   return { body: insertCost(nameModel(body, context), shown, writeMessagesUsage(usage)), usage };
 }
 

@@ -7,17 +7,11 @@ import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
+import { countedOr } from '../vendor-counts.ts';
 import { deltaBytes } from './blocks.ts';
 import { asObject, parseJson } from './loose-json.ts';
 import { nameModel } from './relay-body.ts';
-import {
-  billedUsage,
-  insertCost,
-  mergeUsage,
-  readMessagesUsage,
-  readReportedCost,
-  writeMessagesUsage,
-} from './usage.ts';
+import { billedUsage, insertCost, mergeUsage, readMessagesUsage, writeMessagesUsage } from './usage.ts';
 import { readMessagesEventFailure } from './vendor-failures.ts';
 
 export class MessagesStreamRelay implements StreamRelay {
@@ -53,12 +47,14 @@ export class MessagesStreamRelay implements StreamRelay {
 
   /** What came before a cut is the vendor's count of the input and an estimate of the output. */
   usage(): Usage {
-    const counted = readMessagesUsage(this.#counts);
+    const read = readMessagesUsage(this.#counts);
+    const counted = read?.isUncounted ? null : read;
     if (counted !== null && this.#hasFinalUsage) return billedUsage(counted, this.#stopReason, this.#outputBytes > 0);
     const estimatedInput = { ...NO_USAGE, inputTokens: this.#hasStarted ? this.#context.estimatedInputTokens : 0 };
     const known = counted ?? estimatedInput;
     const outputTokens = Math.max(known.outputTokens, tokensOfBytes(this.#outputBytes));
-    return { ...known, outputTokens, isEstimated: true };
+    const estimated = { ...known, outputTokens, isEstimated: true };
+    return read?.isUncounted ? countedOr(read, estimated) : estimated;
   }
 
   isComplete(): boolean {
@@ -104,7 +100,7 @@ export class MessagesStreamRelay implements StreamRelay {
     this.#hasFinalUsage ||= readMessagesUsage(counts) !== null;
     const usage = this.usage();
     const json = Buffer.from(event.data!);
-    const shown = this.#context.priceUsage(usage, readReportedCost(json));
+    const shown = this.#context.priceUsage(usage);
     return replaceData(event, insertCost(json, shown, writeMessagesUsage(usage)));
   }
 }

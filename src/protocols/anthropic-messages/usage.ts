@@ -1,14 +1,10 @@
 // Token counts in Anthropic's shape, read and written. `input_tokens` leaves out what was read from and written to the
 // cache; `output_tokens` includes thinking (reference/anthropic-messages.md section 3).
-import { type PicoUsd, parseUsd } from '../../contracts/money.ts';
 import type { Usage } from '../../contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
+import { readCosts, readTier, shownMembers, VendorCounts } from '../vendor-counts.ts';
 import { asObject } from './loose-json.ts';
-
-function count(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? Math.floor(value) : 0;
-}
 
 /**
  * `message_start` fills the input side, `message_delta` is cumulative and may repeat it with final values. A zero or a
@@ -21,27 +17,44 @@ export function mergeUsage(before: JsonObject | null, next: unknown): JsonObject
   return { ...before, ...Object.fromEntries(said) };
 }
 
-/** Null unless it holds counts. */
+/** Null unless it says something. */
 export function readMessagesUsage(usage: unknown): Usage | null {
-  const counts = asObject(usage);
-  if (counts === null) return null;
-  if (typeof counts.input_tokens !== 'number' && typeof counts.output_tokens !== 'number') return null;
-  const cachedInputTokens = count(counts.cache_read_input_tokens);
-  const cacheWriteTokens = count(counts.cache_creation_input_tokens);
-  return {
-    inputTokens: count(counts.input_tokens) + cachedInputTokens + cacheWriteTokens,
+  const said = asObject(usage);
+  if (said === null) return null;
+  const counts = new VendorCounts(said);
+  readCosts(counts, said);
+  if ((said.input_tokens ?? said.output_tokens ?? null) === null) return counts.finishUncounted();
+  const cachedInputTokens = counts.total(said.cache_read_input_tokens);
+  const cacheWriteTokens = counts.total(said.cache_creation_input_tokens);
+  const outputTokens = counts.total(said.output_tokens);
+  const longWrites = counts.part(asObject(said.cache_creation)?.ephemeral_1h_input_tokens, cacheWriteTokens);
+  const read = {
+    inputTokens: counts.total(said.input_tokens) + cachedInputTokens + cacheWriteTokens,
     cachedInputTokens,
     cacheWriteTokens,
-    ...longWrites(counts.cache_creation, cacheWriteTokens),
-    outputTokens: count(counts.output_tokens),
-    reasoningTokens: count(asObject(counts.output_tokens_details)?.thinking_tokens),
+    ...(longWrites === 0 ? {} : { longCacheWriteTokens: longWrites }),
+    outputTokens,
+    reasoningTokens: counts.part(asObject(said.output_tokens_details)?.thinking_tokens),
     isEstimated: false,
   };
+  return counts.finish(read, { toolCalls: toolCallsIn(counts, said), serviceTier: tierOf(said) });
 }
 
-function longWrites(creation: unknown, cacheWriteTokens: number): Pick<Usage, 'longCacheWriteTokens'> {
-  const tokens = Math.min(cacheWriteTokens, count(asObject(creation)?.ephemeral_1h_input_tokens));
-  return tokens === 0 ? {} : { longCacheWriteTokens: tokens };
+/** Tools that Anthropic runs and bills by the call; a fetched page is free beside its tokens (2026-11). */
+function toolCallsIn(counts: VendorCounts, said: JsonObject): Usage['toolCalls'] {
+  const used = asObject(said.server_tool_use) ?? {};
+  const tools = {
+    web_search: counts.part(used.web_search_requests),
+    code_execution: counts.part(used.code_execution_requests),
+  };
+  const told = Object.entries(tools).filter(([, calls]) => calls > 0);
+  return told.length === 0 ? undefined : Object.fromEntries(told);
+}
+
+/** `speed: fast` is priced like a tier of its own (beta, 2026), and so is inference that stays in the United States. */
+function tierOf({ service_tier: tier, speed, inference_geo: geo }: JsonObject): string | undefined {
+  const parts = [speed === 'fast' ? 'fast' : undefined, geo === 'us' ? 'us' : undefined, readTier(tier)];
+  return parts.filter((part) => part !== undefined).join('+') || undefined;
 }
 
 /** `message_start` counts at least this, whatever follows. */
@@ -77,22 +90,12 @@ export function writeMessagesUsage(usage: Usage, serviceTier?: string): JsonObje
   };
 }
 
-/** What a vendor that resells says the call cost (`usage.cost`, USD), exactly as written; null where it does not. */
-export function readReportedCost(answer: Buffer): PicoUsd | null {
-  const usage = memberBytes(answer, 'usage');
-  const cost = isObjectBytes(usage) ? memberBytes(usage, 'cost') : null;
-  try {
-    return cost === null ? null : parseUsd(cost.toString());
-  } catch {
-    return null;
-  }
-}
-
 /** Adds `usage.cost` and the top-level `cost` to an answer or an event; an absent `usage` becomes `fallback`. */
 export function insertCost(answer: Buffer, shown: ShownCost, fallback: JsonObject = {}): Buffer {
   const usage = memberBytes(answer, 'usage');
-  const base = isObjectBytes(usage) ? usage : Buffer.from(JSON.stringify(fallback));
-  const withCost = editObject(base, { set: new Map([['cost', shown.cost]]) });
+  const isVendors = isObjectBytes(usage) && shown.isEstimated !== true;
+  const base = isVendors ? usage : Buffer.from(JSON.stringify(fallback));
+  const withCost = editObject(base, { set: shownMembers(shown) });
   return editObject(answer, {
     set: new Map<string, string | Buffer>([
       ['usage', withCost],

@@ -1,8 +1,9 @@
 // Chunks of one answer, as canonical events: what is of the answer as a whole, and its candidates.
 import type { AnswerEvent } from '../../contracts/answer.ts';
+import type { Usage } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
 import { CandidateReader } from './candidate-reader.ts';
-import { blockReasonOf, type Chunk, candidateIndex, candidatesOf } from './chunk.ts';
+import { blockReasonOf, type Chunk, candidateIndex, candidatesOf, searchesIn } from './chunk.ts';
 import { blockText } from './finish-reasons.ts';
 import { decodeServiceTier } from './service-tier.ts';
 import { readGeminiUsage, saysOutput } from './usage.ts';
@@ -16,6 +17,9 @@ export class ChunkReader {
   #calls = 0;
   #hasStarted = false;
   #serviceTier: string | null = null;
+  #searches = 0;
+  /** Of an early chunk, which counts the prompt alone: all there is of one that is blocked. */
+  #promptUsage: Usage | null = null;
 
   constructor(callId: (ordinal: number) => string) {
     this.#callId = callId;
@@ -28,10 +32,14 @@ export class ChunkReader {
 
   read(chunk: Chunk): AnswerEvent[] {
     const events = [...this.#readStart(chunk), ...this.#readServiceTier(chunk)];
-    const usage = readGeminiUsage(chunk.usageMetadata);
+    this.#searches = Math.max(this.#searches, searchesIn(chunk));
+    const usage = readGeminiUsage(chunk.usageMetadata, this.#searches);
     const blockReason = blockReasonOf(chunk);
     const isTold = candidatesOf(chunk).some((candidate) => candidate.finishReason) || blockReason !== null;
     if (usage !== null && (isTold || saysOutput(chunk.usageMetadata))) events.push({ kind: 'usage', usage });
+    else if (blockReason !== null && this.#promptUsage !== null)
+      events.push({ kind: 'usage', usage: this.#promptUsage });
+    else this.#promptUsage = usage ?? this.#promptUsage;
     for (const candidate of candidatesOf(chunk)) {
       events.push(...this.#candidate(candidateIndex(candidate)).read(candidate));
     }

@@ -75,3 +75,11 @@ export function readBareJson(raw: Buffer): Chunk[] | null {
   const value = parseJson(text);
   return asArray(Array.isArray(value) ? value : [value]).length === 0 ? null : readChunks(value);
 }
+
+/** Queries of Google Search that its candidates were grounded on. */
+export function searchesIn(chunk: Chunk): number {
+  return candidatesOf(chunk).reduce(
+    (sum, candidate) => sum + asArray(asObject(candidate.groundingMetadata)?.webSearchQueries).length,
+    0,
+  );
+}

@@ -4,7 +4,8 @@ import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import { editObject } from '../json-object.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
-import { blockReasonOf, type Chunk, candidatesOf, errorOf, generatedBytes } from './chunk.ts';
+import { countedOr } from '../vendor-counts.ts';
+import { blockReasonOf, type Chunk, candidatesOf, errorOf, generatedBytes, searchesIn } from './chunk.ts';
 import { insertCost, readGeminiUsage, writeGeminiUsage } from './usage.ts';
 import { readGeminiEventFailure } from './vendor-failures.ts';
 import { asObject, parseJson } from './wire-values.ts';
@@ -17,11 +18,10 @@ export function relayGeminiBody(body: Buffer, context: RelayContext): RelayedBod
     const failure = createFailure('upstream_malformed', 'The provider answered 200 with something that is no answer.');
     return { body, usage: NO_USAGE, failure };
   }
-  const reported = readGeminiUsage(answer.usageMetadata);
-  const usage = reported ?? estimateUsage(answer, context);
+  const usage = countedOr(readGeminiUsage(answer.usageMetadata, searchesIn(answer)), estimateUsage(answer, context));
   const metadata = JSON.stringify(writeGeminiUsage(usage));
-  const base = reported === null ? editObject(body, { set: new Map([['usageMetadata', metadata]]) }) : body;
-  return { body: insertCost(base, context.priceUsage(usage, null)), usage };
+  const base = usage.isEstimated ? editObject(body, { set: new Map([['usageMetadata', metadata]]) }) : body;
+  return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 
 function isAnswer(answer: Chunk): boolean {

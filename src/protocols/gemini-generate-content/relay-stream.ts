@@ -7,6 +7,7 @@ import { editObject } from '../json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
 import type { SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
+import { countedOr } from '../vendor-counts.ts';
 import {
   blockReasonOf,
   type Chunk,
@@ -18,6 +19,7 @@ import {
   isVisible,
   readBareJson,
   readChunks,
+  searchesIn,
 } from './chunk.ts';
 import type { Framing } from './framing.ts';
 import { insertCost, readGeminiUsage, saysOutput, writeGeminiUsage } from './usage.ts';
@@ -36,6 +38,9 @@ export class GeminiStreamRelay implements StreamRelay {
   #failure: Failure | null = null;
   #held: SseEvent | null = null;
   #usage: Usage | null = null;
+  /** Of an early chunk: the vendor's count of the prompt. */
+  #promptUsage: Usage | null = null;
+  #searches = 0;
   /** The vendor's own, for a last chunk that has none. */
   #usageMetadata: unknown = null;
   #outputBytes = 0;
@@ -67,9 +72,12 @@ export class GeminiStreamRelay implements StreamRelay {
   }
 
   usage(): Usage {
-    if (this.#usage !== null) return this.#usage;
-    const inputTokens = this.#hasChunk ? this.#context.estimatedInputTokens : 0;
-    return { ...NO_USAGE, inputTokens, outputTokens: tokensOfBytes(this.#outputBytes), isEstimated: true };
+    // A prompt that was blocked has no more to it than its own count.
+    if (this.#usage === null && this.#isBlocked && this.#promptUsage !== null) return this.#promptUsage;
+    const guess = this.#hasChunk ? this.#context.estimatedInputTokens : 0;
+    const inputTokens = this.#promptUsage?.inputTokens || guess;
+    const outputTokens = tokensOfBytes(this.#outputBytes);
+    return countedOr(this.#usage, { ...NO_USAGE, inputTokens, outputTokens, isEstimated: true });
   }
 
   isComplete(): boolean {
@@ -89,8 +97,13 @@ export class GeminiStreamRelay implements StreamRelay {
     for (const candidate of candidatesOf(chunk)) {
       if (finishReasonOf(candidate) !== null) this.#finishedCandidates.add(candidateIndex(candidate));
     }
-    const usage = readGeminiUsage(chunk.usageMetadata);
-    if (usage === null || !(this.isComplete() || saysOutput(chunk.usageMetadata))) return;
+    this.#searches = Math.max(this.#searches, searchesIn(chunk));
+    const usage = readGeminiUsage(chunk.usageMetadata, this.#searches);
+    if (usage === null) return;
+    if (!this.isComplete() && !saysOutput(chunk.usageMetadata)) {
+      this.#promptUsage = usage;
+      return;
+    }
     this.#usage = usage;
     this.#usageMetadata = chunk.usageMetadata;
   }
@@ -107,9 +120,11 @@ export class GeminiStreamRelay implements StreamRelay {
     const usage = this.usage();
     const json = Buffer.from(event.data!);
     const hasUsage = readGeminiUsage(asObject(parseJson(event.data!))?.usageMetadata) !== null;
-    const metadata = JSON.stringify(this.#usageMetadata ?? writeGeminiUsage(usage));
-    const full = hasUsage ? json : editObject(json, { set: new Map([['usageMetadata', metadata]]) });
-    return this.#framing.replace(event, insertCost(full, this.#context.priceUsage(usage, null)));
+    const isOurs = usage.isEstimated || this.#usageMetadata === null;
+    const metadata = JSON.stringify(isOurs ? writeGeminiUsage(usage) : this.#usageMetadata);
+    const full =
+      hasUsage && !usage.isEstimated ? json : editObject(json, { set: new Map([['usageMetadata', metadata]]) });
+    return this.#framing.replace(event, insertCost(full, this.#context.priceUsage(usage)));
   }
 }
 

@@ -1,8 +1,10 @@
 // Token counts in Gemini's shape, read and written, and the cost beside them.
-import type { Usage } from '../../contracts/usage.ts';
+import type { Medium, Usage } from '../../contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
-import { asNumber, asObject } from './wire-values.ts';
+import { readTier, shownMembers, VendorCounts } from '../vendor-counts.ts';
+import { decodeServiceTier } from './service-tier.ts';
+import { asNumber, asObject, asObjects, asText } from './wire-values.ts';
 
 const COUNTS = [
   'promptTokenCount',
@@ -16,26 +18,46 @@ const COUNTS = [
  * Null unless it holds counts (Vertex sends `{trafficType}` alone for a blocked prompt). Results of server tools are input
  * beside the prompt, thoughts are output beside the candidates, the cached part is inside the prompt (types of npm
  * @google/genai 3.1.0); an absent count is zero.
+ * @param searches queries that the answer was grounded on: Google bills them apart.
  */
-export function readGeminiUsage(metadata: unknown): Usage | null {
-  const counts = asObject(metadata);
-  if (counts === null || COUNTS.every((name) => asNumber(counts[name]) === undefined)) return null;
-  const [prompt, toolUse, cached, candidates, thoughts] = COUNTS.map((name) => count(counts[name])) as Counts;
-  const inputTokens = prompt + toolUse;
-  return {
+export function readGeminiUsage(metadata: unknown, searches = 0): Usage | null {
+  const said = asObject(metadata);
+  if (said === null || COUNTS.every((name) => (said[name] ?? null) === null)) return null;
+  const counts = new VendorCounts(said);
+  const [prompt, toolUse, cached, candidates, thoughts] = COUNTS.map((name) => said[name]);
+  const inputTokens = counts.total(prompt) + counts.total(toolUse);
+  const cachedInputTokens = counts.part(cached, inputTokens);
+  const reasoningTokens = counts.total(thoughts);
+  const outputTokens = counts.total(candidates) + reasoningTokens;
+  const read = {
     inputTokens,
-    cachedInputTokens: Math.min(inputTokens, cached),
+    cachedInputTokens,
     cacheWriteTokens: 0,
-    outputTokens: candidates + thoughts,
-    reasoningTokens: thoughts,
+    outputTokens,
+    reasoningTokens,
     isEstimated: false,
   };
+  const inputDetails = [...asObjects(said.promptTokensDetails), ...asObjects(said.toolUsePromptTokensDetails)];
+  return counts.finish(read, {
+    inputMedia: counts.media(mediaIn(inputDetails), inputTokens),
+    cachedMedia: counts.media(mediaIn(asObjects(said.cacheTokensDetails)), cachedInputTokens),
+    outputMedia: counts.media(mediaIn(asObjects(said.candidatesTokensDetails)), outputTokens),
+    toolCalls: searches > 0 ? { web_search: searches } : undefined,
+    serviceTier: readTier(decodeServiceTier(asText(said.serviceTier))),
+  });
 }
 
-type Counts = [number, number, number, number, number];
+const MEDIA: Readonly<Record<string, Medium>> = { AUDIO: 'audio', IMAGE: 'image', VIDEO: 'video' };
 
-function count(value: unknown): number {
-  return Math.max(0, Math.floor(asNumber(value) ?? 0));
+function mediaIn(details: readonly JsonObject[]): Partial<Record<Medium, unknown>> {
+  const tokens: Partial<Record<Medium, unknown>> = {};
+  for (const { modality, tokenCount } of details) {
+    const medium = MEDIA[String(modality)];
+    const before = medium === undefined ? 0 : tokens[medium];
+    if (medium !== undefined)
+      tokens[medium] = typeof before === 'number' ? before + Number(tokenCount ?? 0) : tokenCount;
+  }
+  return tokens;
 }
 
 /** Early chunks count the prompt alone, whatever text they carry: their counts do not say what was generated so far. */
@@ -59,7 +81,7 @@ export function writeGeminiUsage(usage: Usage): JsonObject {
 export function insertCost(answer: Buffer, shown: ShownCost): Buffer {
   const metadata = memberBytes(answer, 'usageMetadata');
   const withCost = editObject(isObjectBytes(metadata) ? metadata : Buffer.from('{}'), {
-    set: new Map([['cost', shown.cost]]),
+    set: shownMembers(shown),
   });
   return editObject(answer, {
     set: new Map<string, string | Buffer>([

@@ -7,7 +7,7 @@ import type { SseEvent } from '../sse-splitter.ts';
 import { ChoiceDecoder } from './choice-decoder.ts';
 import { type ChatChunk, errorIn, objectsIn, parseChatChunk, readIdentity } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';
-import { reportedCostIn, usageIn } from './usage.ts';
+import { usageIn } from './usage.ts';
 
 export class ChatAnswerDecoder implements AnswerDecoder {
   readonly #context: DecodeContext;
@@ -49,9 +49,7 @@ export class ChatAnswerDecoder implements AnswerDecoder {
     if (choices.length > 0) this.#start(chunk);
     for (const choice of choices) this.#choice(choice.index ?? 0).read(choice);
     const usage = usageIn(chunk);
-    if (usage === null) return;
-    const reportedCost = reportedCostIn(chunk);
-    this.#emit({ kind: 'usage', usage, ...(reportedCost === null ? {} : { reportedCost }) });
+    if (usage !== null) this.#emit({ kind: 'usage', usage });
   }
 
   #start(chunk: ChatChunk): void {

@@ -12,7 +12,7 @@ import { decodeLogProbabilities } from './log-probabilities.ts';
 import { readCalls } from './read-call.ts';
 import { readPieces } from './read-content.ts';
 import { decodeExtraContent } from './thought-signature.ts';
-import { reportedCostIn, usageIn } from './usage.ts';
+import { usageIn } from './usage.ts';
 
 export function decodeChatAnswer(body: unknown, context: DecodeContext): Answer | Failure {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return NOT_AN_ANSWER;
@@ -22,12 +22,10 @@ export function decodeChatAnswer(body: unknown, context: DecodeContext): Answer 
   if (error) return readChatEventFailure(error);
   if (choices.length === 0) return NOT_AN_ANSWER;
   let calls = 0;
-  const reportedCost = reportedCostIn(answer);
   return {
     ...readIdentity(answer),
     choices: choices.map((choice, place) => decodeChoice(choice, place, () => callIdFor(context, calls++))),
     usage: usageIn(answer),
-    ...(reportedCost === null ? {} : { reportedCost }),
     ...(typeof answer.service_tier === 'string' ? { serviceTier: answer.service_tier } : {}),
   };
 }

@@ -6,7 +6,7 @@ import type { RelayContext } from '../protocol.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { type ChatChunk, objectsIn } from './chunk.ts';
 import type { StreamUsage } from './stream-usage.ts';
-import { insertCost, readChatUsage, readReportedCost, usageIn, writeChatUsage } from './usage.ts';
+import { insertCost, readChatUsage, usageIn, writeChatUsage } from './usage.ts';
 import { dataEvent, identityOf, withoutUsage } from './write-chunk.ts';
 
 /**
@@ -27,9 +27,9 @@ export class LastEventUsage implements StreamUsage {
     this.#context = context;
   }
 
-  relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean): Buffer | null {
+  relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: Usage): Buffer | null {
     const counts = usageIn(chunk);
-    if (counts !== null) this.#usage = { counts, json: usageJson(event, chunk, counts) };
+    if (counts !== null) this.#usage = { counts: usage, json: usageJson(event, chunk, usage) };
     const isKnown = isFinished && counts !== null;
     const choices = objectsIn(chunk.choices);
     if (choices.length === 0) return isKnown && this.#held !== null ? this.#release(this.#usage!) : null;
@@ -65,7 +65,7 @@ export class LastEventUsage implements StreamUsage {
   #release({ counts, json }: { counts: Usage; json: Buffer }): Buffer {
     const { event } = this.#held!;
     const chunk = editObject(Buffer.from(event.data!), { set: new Map([['usage', json]]) });
-    const priced = insertCost(chunk, this.#context.priceUsage(counts, readReportedCost(chunk)));
+    const priced = insertCost(chunk, this.#context.priceUsage(counts));
     const released = [replaceData(event, priced), ...this.#trailing];
     this.#held = null;
     this.#trailing = [];
@@ -86,6 +86,7 @@ export class LastEventUsage implements StreamUsage {
 
 /** In the vendor's own bytes where they are in the usual place. */
 function usageJson(event: SseEvent, chunk: ChatChunk, counts: Usage): Buffer {
-  const own = readChatUsage(chunk.usage) === null ? null : memberBytes(Buffer.from(event.data!), 'usage');
+  const own =
+    counts.isEstimated || readChatUsage(chunk.usage) === null ? null : memberBytes(Buffer.from(event.data!), 'usage');
   return own ?? Buffer.from(JSON.stringify(writeChatUsage(counts)));
 }

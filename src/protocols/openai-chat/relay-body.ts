@@ -4,10 +4,11 @@ import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import { editObject } from '../json-object.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
+import { countedOr } from '../vendor-counts.ts';
 import { type ChatChunk, choiceBytes, objectsIn, parseChatChunk } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';
 import { normaliseAnswer } from './normalise-answer.ts';
-import { insertCost, readReportedCost, usageIn, writeChatUsage } from './usage.ts';
+import { insertCost, usageIn, writeChatUsage } from './usage.ts';
 
 export function relayChatBody(body: Buffer, context: RelayContext): RelayedBody {
   const answer = parseChatChunk(body.toString());
@@ -19,14 +20,13 @@ export function relayChatBody(body: Buffer, context: RelayContext): RelayedBody 
     return { body, usage: NO_USAGE, failure };
   }
   if (answer.error) return { body, usage: NO_USAGE, failure: readChatEventFailure(answer.error) };
-  const reported = usageIn(answer);
-  const usage = reported ?? estimateUsage(answer, context);
+  const usage = countedOr(usageIn(answer), estimateUsage(answer, context));
   const readable = normaliseAnswer(body, answer);
   const base =
-    reported === null || !answer.usage
+    usage.isEstimated || !answer.usage
       ? editObject(readable, { set: new Map([['usage', JSON.stringify(writeChatUsage(usage))]]) })
       : readable;
-  return { body: insertCost(base, context.priceUsage(usage, readReportedCost(base))), usage };
+  return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 
 function estimateUsage(answer: ChatChunk, context: RelayContext): Usage {

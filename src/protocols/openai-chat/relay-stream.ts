@@ -5,6 +5,7 @@ import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
+import { countedOr, readTier } from '../vendor-counts.ts';
 import { type ChatChunk, choiceBytes, errorIn, objectsIn, parseChatChunk } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';
 import { ChunkNormaliser } from './normalise-answer.ts';
@@ -23,6 +24,8 @@ export class ChatStreamRelay implements StreamRelay {
   #hasChunk = false;
   #isDone = false;
   #usage: Usage | null = null;
+  /** The last one that was said: the first chunk may have the one that was asked for. */
+  #serviceTier: string | undefined;
   #outputBytes = 0;
 
   constructor(context: RelayContext) {
@@ -49,14 +52,14 @@ export class ChatStreamRelay implements StreamRelay {
   }
 
   usage(): Usage {
-    return (
-      this.#usage ?? {
-        ...NO_USAGE,
-        inputTokens: this.#hasChunk ? this.#context.estimatedInputTokens : 0,
-        outputTokens: tokensOfBytes(this.#outputBytes),
-        isEstimated: true,
-      }
-    );
+    const usage = countedOr(this.#usage, {
+      ...NO_USAGE,
+      inputTokens: this.#hasChunk ? this.#context.estimatedInputTokens : 0,
+      outputTokens: tokensOfBytes(this.#outputBytes),
+      isEstimated: true,
+    });
+    const serviceTier = usage.serviceTier ?? this.#serviceTier;
+    return serviceTier === undefined ? usage : { ...usage, serviceTier };
   }
 
   isComplete(): boolean {
@@ -67,7 +70,8 @@ export class ChatStreamRelay implements StreamRelay {
     this.#hasChunk = true;
     this.#track(chunk);
     this.#usage = usageIn(chunk) ?? this.#usage;
-    return this.#streamUsage.relay(this.#readable(event, chunk), chunk, this.isComplete());
+    if (chunk.service_tier !== undefined) this.#serviceTier = readTier(chunk.service_tier);
+    return this.#streamUsage.relay(this.#readable(event, chunk), chunk, this.isComplete(), this.usage());
   }
 
   #track(chunk: ChatChunk): void {

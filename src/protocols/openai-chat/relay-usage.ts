@@ -6,7 +6,7 @@ import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import type { ChatChunk } from './chunk.ts';
 import { LastEventUsage } from './last-event-usage.ts';
 import type { StreamUsage } from './stream-usage.ts';
-import { insertCost, readChatUsage, readReportedCost, writeChatUsage } from './usage.ts';
+import { insertCost, readChatUsage, writeChatUsage } from './usage.ts';
 import { dataEvent, identityOf, withoutUsage } from './write-chunk.ts';
 
 export function openStreamUsage(context: RelayContext): StreamUsage {
@@ -31,19 +31,20 @@ class OwnEventUsage implements StreamUsage {
     this.#context = context;
   }
 
-  relay(event: SseEvent, chunk: ChatChunk): Buffer {
+  relay(event: SseEvent, chunk: ChatChunk, _isFinished: boolean, usage: Usage): Buffer | null {
     this.#lastChunk = chunk;
-    const usage = readChatUsage(chunk.usage);
-    if (usage === null) return event.raw;
+    const counted = readChatUsage(chunk.usage);
+    if (counted === null) return event.raw;
+    // What cannot be true is not shown: an estimate is, at the end.
+    if (counted.isEstimated) return withoutUsage(event, chunk);
     this.#hasShown = true;
-    const json = Buffer.from(event.data!);
-    return replaceData(event, insertCost(json, this.#context.priceUsage(usage, readReportedCost(json))));
+    return replaceData(event, insertCost(Buffer.from(event.data!), this.#context.priceUsage(usage)));
   }
 
   end(usage: Usage): Buffer | null {
     if (this.#hasShown) return null;
     const chunk = { ...identityOf(this.#lastChunk), choices: [], usage: writeChatUsage(usage) };
     const json = Buffer.from(JSON.stringify(chunk));
-    return dataEvent(insertCost(json, this.#context.priceUsage(usage, null)));
+    return dataEvent(insertCost(json, this.#context.priceUsage(usage)));
   }
 }

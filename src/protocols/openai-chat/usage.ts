@@ -1,77 +1,92 @@
 // Token counts in OpenAI Chat's shape, read and written.
-import { type PicoUsd, parseUsd } from '../../contracts/money.ts';
 import type { Usage } from '../../contracts/usage.ts';
-import type { ShownCost } from '../codec.ts';
+import type { JsonObject, ShownCost } from '../codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
+import { isPlausible, readCosts, readTier, shownMembers, VendorCounts } from '../vendor-counts.ts';
 import type { ChatChunk } from './chunk.ts';
 
-function count(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? Math.floor(value) : 0;
-}
-
 /**
- * Null unless it holds counts. `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`
- * (types of npm openai 7.55.0); DeepSeek writes `prompt_cache_hit_tokens`.
+ * Null unless it says something. `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`
+ * (types of npm openai 7.55.0); DeepSeek writes `prompt_cache_hit_tokens`. OpenRouter reports what was read from a cache and
+ * what was written to it in full each: together they are not more than the prompt.
  */
 export function readChatUsage(usage: unknown): Usage | null {
-  if (typeof usage !== 'object' || usage === null) return null;
-  const counts = usage as Record<string, unknown>;
-  if (typeof counts.prompt_tokens !== 'number' && typeof counts.completion_tokens !== 'number') return null;
-  const prompt = (counts.prompt_tokens_details ?? {}) as Record<string, unknown>;
-  const inputTokens = count(counts.prompt_tokens);
-  const outputTokens = count(counts.completion_tokens);
-  const hidden = hiddenReasoning(counts);
-  return {
+  const said = asRecord(usage);
+  if (said === null) return null;
+  const counts = new VendorCounts(said);
+  readCosts(counts, said);
+  if (!hasCounts(said)) return counts.finishUncounted();
+  const prompt = asRecord(said.prompt_tokens_details) ?? {};
+  const inputTokens = counts.total(said.prompt_tokens);
+  const hidden = hiddenReasoning(said);
+  const outputTokens = counts.total(said.completion_tokens) + hidden;
+  const cachedInputTokens = counts.part(prompt.cached_tokens ?? said.prompt_cache_hit_tokens, inputTokens);
+  const completion = asRecord(said.completion_tokens_details) ?? {};
+  const named = counts.part(completion.reasoning_tokens);
+  const read = {
     inputTokens,
-    cachedInputTokens: Math.min(inputTokens, count(prompt.cached_tokens ?? counts.prompt_cache_hit_tokens)),
-    cacheWriteTokens: count(prompt.cache_write_tokens),
-    outputTokens: outputTokens + hidden,
-    reasoningTokens: hidden > 0 ? hidden : namedReasoning(counts),
+    cachedInputTokens,
+    cacheWriteTokens: counts.part(prompt.cache_write_tokens, inputTokens - cachedInputTokens),
+    outputTokens,
+    reasoningTokens: hidden > 0 ? hidden : named,
     isEstimated: false,
   };
+  return counts.finish(read, {
+    inputMedia: counts.media(mediaIn(prompt), inputTokens),
+    cachedMedia: counts.media(mediaIn(asRecord(prompt.cached_tokens_details) ?? {}), cachedInputTokens),
+    outputMedia: counts.media(mediaIn(completion), outputTokens),
+    toolCalls: toolCallsIn(counts, said),
+  });
 }
 
-function namedReasoning(counts: Record<string, unknown>): number {
-  return count(((counts.completion_tokens_details ?? {}) as Record<string, unknown>).reasoning_tokens);
+function asRecord(value: unknown): JsonObject | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+}
+
+function hasCounts({ prompt_tokens: prompt, completion_tokens: completion }: JsonObject): boolean {
+  return (prompt ?? completion ?? null) !== null;
+}
+
+function mediaIn(details: JsonObject) {
+  return { audio: details.audio_tokens, image: details.image_tokens, video: details.video_tokens };
+}
+
+/** Searches: xAI counts their sources, Perplexity and OpenRouter the searches. */
+function toolCallsIn(counts: VendorCounts, said: JsonObject): Usage['toolCalls'] {
+  const searches = counts.part(said.num_search_queries ?? asRecord(said.server_tool_use)?.web_search_requests);
+  const sources = counts.part(said.num_sources_used);
+  const calls = {
+    ...(searches > 0 ? { web_search: searches } : {}),
+    ...(sources > 0 ? { search_source: sources } : {}),
+  };
+  return Object.keys(calls).length === 0 ? undefined : calls;
 }
 
 /**
  * Reasoning that is billed as output and left out of `completion_tokens`: xAI names it, Google's OpenAI endpoint does
  * not, and of both only the total tells.
  */
-function hiddenReasoning(counts: Record<string, unknown>): number {
-  const hidden = count(counts.total_tokens) - count(counts.prompt_tokens) - count(counts.completion_tokens);
-  const named = namedReasoning(counts);
+function hiddenReasoning(said: JsonObject): number {
+  const [total = 0, prompt = 0, completion = 0] = [said.total_tokens, said.prompt_tokens, said.completion_tokens].map(
+    (value) => (isPlausible(value) ? value : 0),
+  );
+  const named = asRecord(said.completion_tokens_details)?.reasoning_tokens ?? 0;
+  const hidden = total - prompt - completion;
   return hidden > 0 && (named === 0 || named === hidden) ? hidden : 0;
 }
 
-/** Usage of an answer or a chunk, wherever its vendor puts it. */
+/** Usage of an answer or a chunk, wherever its vendor puts it, with the tier that served it. */
 export function usageIn(answer: ChatChunk): Usage | null {
-  return readChatUsage(answer.usage) ?? readChatUsage(answer.x_groq?.usage);
-}
-
-/** What the vendor itself says the call cost (OpenRouter: `usage.cost`, USD), exactly as written; null if it does not. */
-export function readReportedCost(answer: Buffer): PicoUsd | null {
-  const usage = memberBytes(answer, 'usage');
-  const cost = isObjectBytes(usage) ? memberBytes(usage, 'cost') : null;
-  try {
-    return cost === null ? null : parseUsd(cost.toString());
-  } catch {
-    return null;
-  }
-}
-
-/** The same of an answer that was parsed already; a JSON number has all the digits that a price per call needs. */
-export function reportedCostIn(answer: ChatChunk): PicoUsd | null {
-  const cost = (answer.usage as { cost?: unknown } | null | undefined)?.cost;
-  return typeof cost === 'number' && Number.isFinite(cost) ? parseUsd(String(cost)) : null;
+  const usage = readChatUsage(answer.usage) ?? readChatUsage(answer.x_groq?.usage);
+  const serviceTier = readTier(answer.service_tier);
+  return usage === null || serviceTier === undefined ? usage : { ...usage, serviceTier };
 }
 
 /** Adds `usage.cost` and the top-level `cost` to an answer or a chunk that has a `usage` object. */
 export function insertCost(answer: Buffer, shown: ShownCost): Buffer {
   const usage = memberBytes(answer, 'usage');
   const usageWithCost = editObject(isObjectBytes(usage) ? usage : Buffer.from('{}'), {
-    set: new Map([['cost', shown.cost]]),
+    set: shownMembers(shown),
   });
   return editObject(answer, {
     set: new Map<string, string | Buffer>([

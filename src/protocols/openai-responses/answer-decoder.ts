@@ -7,7 +7,7 @@ import { createdAtOf, finishReasonOf } from './decode-answer.ts';
 import { MALFORMED_EVENT, readResponsesEventFailure } from './failures.ts';
 import { objectOf, present, textOf } from './loose-json.ts';
 import { OutputReader } from './output-reader.ts';
-import { readResponsesUsage, readUsageCost } from './usage.ts';
+import { readResponsesUsage } from './usage.ts';
 import { isAboutAnswer, isFailureEvent, parseEvent, type ResponsesEvent, TERMINAL_TYPES } from './wire.ts';
 
 export class ResponsesDecoder implements AnswerDecoder {
@@ -77,6 +77,6 @@ export class ResponsesDecoder implements AnswerDecoder {
 }
 
 function usageEvents(response: JsonObject): AnswerEvent[] {
-  const usage = readResponsesUsage(response.usage);
-  return usage === null ? [] : [{ kind: 'usage', usage, ...present({ reportedCost: readUsageCost(response.usage) }) }];
+  const usage = readResponsesUsage(response.usage, response);
+  return usage === null ? [] : [{ kind: 'usage', usage }];
 }

@@ -7,7 +7,7 @@ import { partsOfItem } from './decode-output.ts';
 import { failureOfAnswer, MALFORMED_ANSWER } from './failures.ts';
 import { readLogProbabilities } from './log-probabilities.ts';
 import { isObject, objectOf, objectsOf, present, textOf } from './loose-json.ts';
-import { readResponsesUsage, readUsageCost } from './usage.ts';
+import { readResponsesUsage } from './usage.ts';
 
 /** `queued`, `in_progress`, `cancelled`: there is no answer yet, or there will be none. */
 const ANSWERED: ReadonlySet<unknown> = new Set(['completed', 'incomplete', undefined, null]);
@@ -37,11 +37,10 @@ export function decodeResponsesAnswer(body: unknown, context: DecodeContext): An
         ...(logProbabilities.length > 0 ? { logProbabilities } : {}),
       },
     ],
-    usage: readResponsesUsage(response.usage),
+    usage: readResponsesUsage(response.usage, response),
     ...present({
       createdAt: createdAtOf(response),
       serviceTier: textOf(response.service_tier) || null,
-      reportedCost: readUsageCost(response.usage),
     }),
   };
 }

@@ -1,8 +1,9 @@
 // A response from a Responses vendor, not streamed: the vendor's bytes with the cost added.
 import { NO_USAGE } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
-import { insertCost, readReportedCost } from '../openai-chat/usage.ts';
+import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
+import { countedOr } from '../vendor-counts.ts';
 import { failureOfAnswer } from './failures.ts';
 import { objectsOf, parseObject } from './loose-json.ts';
 import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';
@@ -10,12 +11,12 @@ import { bytesOfItem } from './wire.ts';
 
 export function relayResponsesBody(body: Buffer, context: RelayContext): RelayedBody {
   const answer = parseObject(body.toString());
-  const reported = readResponsesUsage(answer?.usage);
+  const reported = readResponsesUsage(answer?.usage, answer ?? {});
   const failure = failureOfAnswer(answer);
   if (failure !== null) return { body, usage: reported ?? NO_USAGE, failure };
-  const usage = reported ?? estimateUsage(context.estimatedInputTokens, bytesOfOutput(answer!));
+  const usage = countedOr(reported, estimateUsage(context.estimatedInputTokens, bytesOfOutput(answer!)));
   const base = writeUsageInto(body, usage);
-  return { body: insertCost(base, context.priceUsage(usage, readReportedCost(base))), usage };
+  return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 
 function bytesOfOutput(answer: JsonObject): number {

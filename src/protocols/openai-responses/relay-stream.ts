@@ -2,9 +2,10 @@
 // event is parsed: a stream that breaks must never look whole.
 import type { Usage } from '../../contracts/usage.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
-import { insertCost, readReportedCost } from '../openai-chat/usage.ts';
+import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
+import { countedOr } from '../vendor-counts.ts';
 import { CUT, MALFORMED_EVENT, readResponsesEventFailure } from './failures.ts';
 import { objectOf, textOf } from './loose-json.ts';
 import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';
@@ -43,7 +44,8 @@ export class ResponsesStreamRelay implements StreamRelay {
   }
 
   usage(): Usage {
-    return this.#usage ?? estimateUsage(this.#hasStarted ? this.#context.estimatedInputTokens : 0, this.#outputBytes);
+    const inputTokens = this.#hasStarted ? this.#context.estimatedInputTokens : 0;
+    return countedOr(this.#usage, estimateUsage(inputTokens, this.#outputBytes));
   }
 
   isComplete(): boolean {
@@ -57,7 +59,7 @@ export class ResponsesStreamRelay implements StreamRelay {
    */
   #fail(event: ResponsesEvent): RelayedEvent {
     const response = objectOf(event.response);
-    this.#usage = readResponsesUsage(response.usage) ?? this.#usage;
+    this.#usage = readResponsesUsage(response.usage, response) ?? this.#usage;
     return {
       bytes: null,
       failure: readResponsesEventFailure(event.type === 'response.failed' ? response.error : event),
@@ -66,12 +68,13 @@ export class ResponsesStreamRelay implements StreamRelay {
 
   #finish(event: SseEvent, parsed: ResponsesEvent): Buffer {
     this.#isComplete = true;
-    this.#usage = readResponsesUsage(objectOf(parsed.response).usage);
+    const said = objectOf(parsed.response);
+    this.#usage = readResponsesUsage(said.usage, said);
     const usage = this.usage();
     const json = Buffer.from(event.data!);
     const sent = memberBytes(json, 'response');
     const response = writeUsageInto(isObjectBytes(sent) ? sent : EMPTY_OBJECT, usage);
-    const shown = this.#context.priceUsage(usage, readReportedCost(response));
+    const shown = this.#context.priceUsage(usage);
     const set = new Map<string, string | Buffer>([
       ['response', insertCost(response, shown)],
       ['cost', shown.charge],

@@ -1,37 +1,59 @@
 // Token counts in the shape of the Responses API, read and written.
-import { type PicoUsd, parseUsd } from '../../contracts/money.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
+import type { JsonObject } from '../codec.ts';
 import { editObject } from '../json-object.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
-import { isObject, objectOf } from './loose-json.ts';
-
-function count(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? Math.floor(value) : 0;
-}
+import { readCosts, readTier, VendorCounts } from '../vendor-counts.ts';
+import { isObject, objectOf, objectsOf } from './loose-json.ts';
 
 /**
- * Null unless it holds counts. `cached_tokens` and `cache_write_tokens` are part of `input_tokens`, `reasoning_tokens`
- * of `output_tokens` (types of npm openai 7.55.0).
+ * Null unless it says something. `cached_tokens` and `cache_write_tokens` are part of `input_tokens`, `reasoning_tokens` of
+ * `output_tokens` (types of npm openai 7.55.0).
+ * @param response with the tier that served it, and the tools that its vendor ran.
  */
-export function readResponsesUsage(usage: unknown): Usage | null {
+export function readResponsesUsage(usage: unknown, response: JsonObject = {}): Usage | null {
   if (!isObject(usage)) return null;
-  if (typeof usage.input_tokens !== 'number' && typeof usage.output_tokens !== 'number') return null;
+  const counts = new VendorCounts(usage);
+  readCosts(counts, usage);
+  if ((usage.input_tokens ?? usage.output_tokens ?? null) === null) return counts.finishUncounted();
   const input = objectOf(usage.input_tokens_details);
-  const inputTokens = count(usage.input_tokens);
-  return {
+  const output = objectOf(usage.output_tokens_details);
+  const inputTokens = counts.total(usage.input_tokens);
+  const outputTokens = counts.total(usage.output_tokens);
+  const cachedInputTokens = counts.part(input.cached_tokens, inputTokens);
+  const read = {
     inputTokens,
-    cachedInputTokens: Math.min(inputTokens, count(input.cached_tokens)),
-    cacheWriteTokens: count(input.cache_write_tokens),
-    outputTokens: count(usage.output_tokens),
-    reasoningTokens: count(objectOf(usage.output_tokens_details).reasoning_tokens),
+    cachedInputTokens,
+    cacheWriteTokens: counts.part(input.cache_write_tokens, inputTokens - cachedInputTokens),
+    outputTokens,
+    reasoningTokens: counts.part(output.reasoning_tokens),
     isEstimated: false,
   };
+  return counts.finish(read, {
+    inputMedia: counts.media({ audio: input.audio_tokens, image: input.image_tokens }, inputTokens),
+    outputMedia: counts.media({ audio: output.audio_tokens, image: output.image_tokens }, outputTokens),
+    toolCalls: toolCallsOf(response),
+    serviceTier: readTier(response.service_tier),
+  });
 }
 
-/** What the vendor itself says the call cost (OpenRouter: `usage.cost`, USD); null if it does not. */
-export function readUsageCost(usage: unknown): PicoUsd | null {
-  const cost = objectOf(usage).cost;
-  return typeof cost === 'number' && cost >= 0 ? parseUsd(String(cost)) : null;
+/** Items that stand for a tool of OpenAI's, and the name that its calls are priced by. */
+const TOOL_ITEMS: Readonly<Record<string, string>> = {
+  web_search_call: 'web_search',
+  file_search_call: 'file_search',
+  code_interpreter_call: 'code_interpreter',
+  image_generation_call: 'image_generation',
+};
+
+/** Of a search, opening a page and looking in it are free (OpenAI's pricing page, 2026-11). */
+function toolCallsOf({ output }: JsonObject): Usage['toolCalls'] {
+  const calls: Record<string, number> = {};
+  for (const { type, action } of objectsOf(output)) {
+    const name = TOOL_ITEMS[String(type)];
+    const isFree = ['open_page', 'find_in_page', 'find'].includes(String(objectOf(action).type));
+    if (name !== undefined && !isFree) calls[name] = (calls[name] ?? 0) + 1;
+  }
+  return Object.keys(calls).length === 0 ? undefined : calls;
 }
 
 /** Both detail objects are required, with every count in them. */

@@ -32,8 +32,9 @@ function said({ choices, usage, serviceTier }: Answer): CanonicalAnswer {
 }
 
 /** What is billed for them is not the client's business. */
-function counts({ isUnbilled: _unbilled, longCacheWriteTokens: _long, ...usage }: Usage): Usage {
-  return usage;
+function counts(usage: Usage): Usage {
+  const { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens, isEstimated } = usage;
+  return { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens, isEstimated };
 }
 
 /** Claude Code compares it with the model that it asks for. */

@@ -5,13 +5,18 @@ import { configurationSchema } from '#src/config/schema.ts';
 
 test('a configured price is exact to the picodollar', () => {
   const { base } = configuredPrice({ input: 0.1, cached_input: 0.000001, output: 0.6 });
-  expect(base).toEqual({ input: 100_000n, cachedInput: 1n, cacheWrite: 100_000n, output: 600_000n });
+  expect(base).toMatchObject({ input: 100_000n, cachedInput: 1n, cacheWrite: 100_000n, output: 600_000n });
 });
 
 describe('the price package', () => {
   test('knows OpenAI’s models by vendor', () => {
     const schedule = packagedPrice('openai', 'gpt-4o-mini-2024-07-18');
-    expect(schedule?.base).toEqual({ input: 150_000n, cachedInput: 75_000n, cacheWrite: 150_000n, output: 600_000n });
+    expect(schedule?.base).toMatchObject({
+      input: 150_000n,
+      cachedInput: 75_000n,
+      cacheWrite: 150_000n,
+      output: 600_000n,
+    });
   });
 
   test('knows nothing of a vendor that is not listed, whatever the model is called', () => {

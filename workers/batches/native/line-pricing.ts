@@ -1,15 +1,16 @@
 // The money of a line at its vendor's batch price: what the client is shown and what the ledger gets are the same.
+import { costOfCall } from '#src/accounts/cost-of-call.ts';
 import type { Catalogue } from '#src/config/catalogue.ts';
-import { chargeOf, costOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
+import { type Cost, chargeOf, formatCharge, formatUsd } from '#src/contracts/money.ts';
 import type { Usage } from '#src/contracts/usage.ts';
 import type { ShownCost } from '#src/protocols/codec.ts';
 import type { NativeTarget } from './native-line.ts';
 
 export interface LinePricing {
   /** For the relay. */
-  priceUsage(usage: Usage, reportedCost: PicoUsd | null): ShownCost;
+  priceUsage(usage: Usage): ShownCost;
   /** For the books. */
-  costOf(usage: Usage): PicoUsd;
+  costOf(usage: Usage): Cost;
 }
 
 type PricedTarget = Pick<NativeTarget, 'deployment' | 'upstreamModel'>;
@@ -19,21 +20,17 @@ export function createLinePricing(
   { deployment, upstreamModel }: PricedTarget,
 ): LinePricing {
   const isConfigured = deployment.batchPrice !== null || deployment.price !== null;
-  let reported: PicoUsd | null = null;
 
-  /** The configuration's price, else what the vendor says it charged, else half of the price package's, else nothing. */
-  function cost(usage: Usage): PicoUsd {
-    if (!isConfigured && reported !== null) return reported;
-    const price = batchPriceOf(deployment, upstreamModel, usage.inputTokens);
-    return price === null ? 0n : costOf(usage, price);
+  /** Batches are a tier of their own: what an answer says of another one changes nothing. */
+  function costOf({ serviceTier: _, ...usage }: Usage): Cost {
+    return costOfCall(usage, isConfigured, () => batchPriceOf(deployment, upstreamModel, usage.inputTokens));
   }
 
   return {
-    priceUsage(usage, reportedCost) {
-      reported = reportedCost;
-      const total = cost(usage);
-      return { cost: formatUsd(total), charge: formatCharge(chargeOf(total)) };
+    priceUsage(usage) {
+      const { cost } = costOf(usage);
+      return { cost: formatUsd(cost), charge: formatCharge(chargeOf(cost)), isEstimated: usage.isEstimated };
     },
-    costOf: cost,
+    costOf,
   };
 }

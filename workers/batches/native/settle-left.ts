@@ -4,9 +4,9 @@
 import type { NativeChunk } from '#src/batches/native-chunk.ts';
 import { lineRequestId } from '#src/contracts/batch.ts';
 import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
-import type { PicoUsd } from '#src/contracts/money.ts';
+import type { Cost } from '#src/contracts/money.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
-import { encodeMessage } from '#src/ledger/messages.ts';
+import { detailsOf, encodeMessage } from '#src/ledger/messages.ts';
 import type { BatchProtocol, VendorBatch, VendorLine } from '#src/protocols/batch-protocol.ts';
 import { findBatchProtocol } from '#src/protocols/batch-registry.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
@@ -19,6 +19,7 @@ import type { VendorAccess } from './vendor-client.ts';
 /** A vendor keeps results for weeks; what it has not said by then stays an estimate. */
 const FORGOTTEN_MS = 7 * 24 * 3_600_000;
 const NOT_FOUND = 404;
+const NOTHING: Cost = { cost: 0n, unpriced: [] };
 
 interface LeftChunk {
   chunk: NativeChunk;
@@ -106,7 +107,7 @@ async function bookResults(context: BatchContext, left: LeftChunk, batch: Vendor
     await append(context, chunk, result.id, usage, pricing.costOf(usage));
   }
   // What it did not run costs nothing.
-  for (const id of ids) await append(context, chunk, id, NO_USAGE, 0n);
+  for (const id of ids) await append(context, chunk, id, NO_USAGE, NOTHING);
 }
 
 /** As a client of the vendor's own protocol would read it. */
@@ -127,7 +128,7 @@ async function append(
   chunk: NativeChunk,
   requestId: string,
   usage: Usage,
-  cost: PicoUsd,
+  cost: Cost,
 ): Promise<void> {
   const { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens } = usage;
   const attempt: LedgerEntry = {
@@ -141,7 +142,7 @@ async function append(
     protocol: chunk.protocol,
     lane: 'batch',
     isStream: false,
-    state: 'settled',
+    state: usage.isEstimated ? 'estimated' : 'settled',
     outcome: 'request_cancelled',
     startedAtMs: chunk.createdAtMs,
     queueMs: 0,
@@ -152,7 +153,8 @@ async function append(
     cacheWriteTokens,
     outputTokens,
     reasoningTokens,
-    costPicoUsd: cost.toString(),
+    costPicoUsd: cost.cost.toString(),
+    ...detailsOf({ usage, cost }),
   };
   await ledger.append(encodeMessage({ attempt }));
 }

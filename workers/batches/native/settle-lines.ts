@@ -65,7 +65,7 @@ export function estimateLine(input: SettleInput, line: RunnableLine): SettledLin
 
 /** Ten-thousandths of a dollar that a line will cost at most, as far as its request says. */
 export function estimateCharge({ context, target }: SettleInput, spec: RequestSpec): number {
-  return chargeOf(createLinePricing(context.catalogue, target).costOf(estimatedUsage(spec)));
+  return chargeOf(createLinePricing(context.catalogue, target).costOf(estimatedUsage(spec)).cost);
 }
 
 function attemptOf(input: SettleInput, line: RunnableLine): LineAttempt | Failure {
@@ -136,7 +136,7 @@ function book({ chunk, spec, pricing }: LineAttempt, outcome: string, usage: Usa
     outcome,
     answeredBy: outcome === 'ok' ? step : null,
     attempts: 1,
-    cost,
+    cost: cost.cost,
     timeline: [{ kind: 'attempt', untilMs: now, provider: step.provider, attempt: NATIVE_TRY, outcome }],
     finishedAtMs: now,
   });

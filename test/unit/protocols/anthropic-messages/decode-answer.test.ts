@@ -303,9 +303,9 @@ describe('a body that is no message', () => {
 
 test('what a vendor that resells says it cost is read exactly', () => {
   const body = { content: [], usage: { input_tokens: 1, output_tokens: 1, cost: 1.25e-7 } };
-  expect(decodeWhole(body).reportedCost).toBe(125_000n);
+  expect(decodeWhole(body).usage!.reportedCost).toBe(125_000n);
   const events = decodeStream(
     START + event('message_delta', { delta: {}, usage: { output_tokens: 1, cost: 1.25e-7 } }),
   );
-  expect(events.at(-1)).toMatchObject({ kind: 'usage', reportedCost: 125_000n });
+  expect(events.at(-1)).toMatchObject({ kind: 'usage', usage: { reportedCost: 125_000n } });
 });

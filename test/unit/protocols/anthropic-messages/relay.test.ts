@@ -11,8 +11,8 @@ const context: RelayContext = {
   usageDelivery: 'own-event',
   choices: 1,
   estimatedInputTokens: 8,
-  priceUsage: (usage, reported) => ({
-    cost: formatUsd(reported ?? BigInt(usage.inputTokens + usage.outputTokens) * 1_000_000n),
+  priceUsage: (usage) => ({
+    cost: formatUsd(usage.reportedCost ?? BigInt(usage.inputTokens + usage.outputTokens) * 1_000_000n),
     charge: '0.0001',
   }),
 };

@@ -279,7 +279,7 @@ describe('usage', () => {
 
   test('comes with the vendor’s own price', () => {
     const priced = chunk({ choices: [], usage: { ...usage, cost: 0.000012 } });
-    expect(usages(delta({}, 'stop') + priced)).toMatchObject([{ reportedCost: 12_000_000n }]);
+    expect(usages(delta({}, 'stop') + priced)).toMatchObject([{ usage: { reportedCost: 12_000_000n } }]);
   });
 
   test('counts reasoning that only the total tells', () => {

@@ -66,7 +66,7 @@ describe('a whole answer', () => {
     const body = { ...fixtures.answers.text.whole, service_tier: 'flex', usage: { prompt_tokens: 1, cost: 0.5 } };
     expect(decode(body)).toMatchObject({
       serviceTier: 'flex',
-      reportedCost: 500_000_000_000n,
+      usage: { reportedCost: 500_000_000_000n, serviceTier: 'flex' },
       createdAt: expect.any(Number),
     });
   });

@@ -12,8 +12,8 @@ export const relayContext: RelayContext = {
   usageDelivery: 'own-event',
   choices: 1,
   estimatedInputTokens: 8,
-  priceUsage: (usage, reported) => ({
-    cost: formatUsd(reported ?? BigInt(usage.inputTokens + usage.outputTokens) * 1_000_000n),
+  priceUsage: (usage) => ({
+    cost: formatUsd(usage.reportedCost ?? BigInt(usage.inputTokens + usage.outputTokens) * 1_000_000n),
     charge: '0.0001',
   }),
 };

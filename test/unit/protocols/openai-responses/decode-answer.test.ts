@@ -147,9 +147,9 @@ describe('items', () => {
 
   test('what the vendor itself says it cost', () => {
     const usage = { input_tokens: 1, output_tokens: 2, cost: 0.0000125 };
-    expect(decodeWhole({ output: [], usage }).reportedCost).toBe(12_500_000n);
+    expect(decodeWhole({ output: [], usage }).usage!.reportedCost).toBe(12_500_000n);
     const events = decodeStream(sse(completed({ usage })));
-    expect(events.find((event) => event.kind === 'usage')).toMatchObject({ reportedCost: 12_500_000n });
+    expect(events.find((event) => event.kind === 'usage')).toMatchObject({ usage: { reportedCost: 12_500_000n } });
   });
 });
 
