@@ -17,10 +17,31 @@ const NO_MODEL =
 const SPENT_CODE =
   /^(insufficient_(quota|balance|credits)|credit_balance_exhausted|(organization|project)_(spend|usage)_limit_exceeded|billing_(hard_limit_reached|not_active)|exceeded_current_quota(_error)?|arrearage|accountoverdue(error)?|enforced_spend_limit_reached)$/i;
 const SPENT =
-  /insufficient (account )?(balance|credits)|(credit )?balance is (too low|insufficient)|used all available credits|(does ?n[o'’]t|do not) have any credits|(spend(ing)?|usage) (limits?|cap)\b.*(reached|exceeded)|(reached|exceeded) (its|your) .{0,40}(spend(ing)?|usage) limit|credits? (are|is) depleted|spend(ing)? cap/i;
+  /insufficient (account )?(balance|credits)|(credit )?balance is (too low|insufficient)|used all available credits|(does ?n[o'’]t|do not) have any credits|(spend(ing)?|usage) (limits?|cap)\b.{0,80}(reached|exceeded)|(reached|exceeded) (its|your) .{0,40}(spend(ing)?|usage) limit|credits? (are|is) depleted|spend(ing)? cap/i;
 /** DeepSeek "Content Exists Risk", DashScope `data_inspection_failed`, xAI 403 "violates usage guidelines", OpenAI `invalid_prompt`. */
 const FILTERED =
-  /content exists risk|data[ _]?inspection[ _]?failed|violat\w+ .{0,40}usage (guidelines|polic)|content management policy|responsible ?ai/i;
+  /content exists risk|data[ _]?inspection[ _]?failed|violat\w{1,8} .{0,40}usage (guidelines|polic)|content management policy|responsible ?ai/i;
+
+/**
+ * How much of an error's message is read: whatever tells its kind stands at the beginning, and a vendor may quote the
+ * whole prompt behind it. Patterns over messages have bounds in them too, so that none looks at a character twice over.
+ */
+const MAX_READ_CHARS = 4_000;
+/** Of codes, types and names of parameters, which are quoted to clients and kept. */
+const MAX_NAME_CHARS = 200;
+
+export function cutMessage(message: string): string {
+  return message.slice(0, MAX_READ_CHARS);
+}
+
+/** The same for every member of an error as its protocol reads it. */
+export function cutWords<T extends Record<string, string>>(error: T): T {
+  const cut = Object.entries(error).map(([name, text]) => [
+    name,
+    name === 'message' ? cutMessage(text) : text.slice(0, MAX_NAME_CHARS),
+  ]);
+  return Object.fromEntries(cut) as T;
+}
 
 export interface VendorWords {
   code: string;

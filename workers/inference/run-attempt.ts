@@ -138,9 +138,19 @@ class AttemptRun {
   #onData(chunk: Buffer): void {
     this.#clock.activity();
     this.#answerBytes += chunk.length;
+    if (this.#isRefusal()) return this.#collectRefusal(chunk);
     if (this.#answerBytes > this.#input.maxAnswerBytes) return this.#finish(tooLarge(this.#input.maxAnswerBytes));
     if (this.#stream === null) this.#collected.push(chunk);
     else this.#relayChunk(chunk, this.#stream);
+  }
+
+  #isRefusal(): boolean {
+    return this.#status >= 300 || this.#status < 200;
+  }
+
+  #collectRefusal(chunk: Buffer): void {
+    this.#collected.push(chunk);
+    if (this.#answerBytes > MAX_ERROR_BYTES) this.#finish(this.#readFailure());
   }
 
   #relayChunk(chunk: Buffer, { splitter, relay }: { splitter: SseSplitter; relay: StreamRelay }): void {
@@ -211,7 +221,7 @@ class AttemptRun {
 
   #onEnd(): void {
     if (this.#stream !== null) this.#endStream(this.#stream);
-    else if (this.#status >= 300 || this.#status < 200) this.#finish(this.#readFailure());
+    else if (this.#isRefusal()) this.#finish(this.#readFailure());
     else this.#endBody();
   }
 
@@ -305,6 +315,9 @@ function completed(rest: SseEvent): SseEvent {
   const raw = Buffer.concat([rest.raw, Buffer.from('\n\n')]);
   return text.startsWith('{') ? { ...rest, raw, data: text } : { ...rest, raw };
 }
+
+/** Whatever a provider's error says stands at its beginning: behind this much it is not waited for. */
+const MAX_ERROR_BYTES = 1024 * 1024;
 
 function tooLarge(maxBytes: number): Failure {
   return createFailure('upstream_answer_too_large', `The provider's answer is larger than ${maxBytes} bytes.`);

@@ -4,7 +4,7 @@ import type { FailureCode } from '../../contracts/failure-table.ts';
 import { readRetryAfter } from '../durations.ts';
 import type { UpstreamAnswerHead } from '../protocol.ts';
 import { readResetHeader, readWaitInBody } from '../vendor-waits.ts';
-import { isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
+import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
 import { asObject, asText, parseJson } from './loose-json.ts';
 import { readMessagesRateLimits } from './rate-limits.ts';
 
@@ -20,17 +20,17 @@ function readVendorError(body: unknown): VendorError {
   const outer = asObject(body) ?? {};
   const inner = asObject(outer.error) ?? outer;
   const details = asObject(inner.details) ?? {};
-  return {
+  return cutWords({
     type: asText(inner.type),
     message: asText(inner.message) || asText(outer.error),
     code: asText(details.error_code) || asText(inner.code),
-  };
+  });
 }
 
 const SPEND_CODES = /spend_limit_reached$|^insufficient_quota$/;
 const CONTEXT_LENGTH =
   /prompt is too long|exceeds? (the )?(context|maximum context)|context[_ ](length|window)|too many (input )?tokens/i;
-const CONTENT_FILTER = /content[_ ]?filter|blocked by .*(policy|filter)/i;
+const CONTENT_FILTER = /content[_ ]?filter|blocked by .{0,80}(policy|filter)/i;
 
 /** Thoughts that this model did not think, that were changed, or that it misses: all cured by sending none. */
 const THOUGHTS_REFUSED =

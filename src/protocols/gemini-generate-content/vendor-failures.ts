@@ -5,7 +5,7 @@ import type { JsonObject } from '../codec.ts';
 import { readRetryAfter } from '../durations.ts';
 import type { UpstreamAnswerHead } from '../protocol.ts';
 import { readResetHeader, readWaitInBody } from '../vendor-waits.ts';
-import { isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
+import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
 import { msUntilPacificMidnight } from './pacific-midnight.ts';
 import { asNumber, asObject, asObjects, asText, parseJson } from './wire-values.ts';
 
@@ -19,11 +19,8 @@ interface VendorError {
 function readVendorError(value: unknown): VendorError {
   const outer = asObject(Array.isArray(value) ? value[0] : value);
   const error = asObject(outer?.error) ?? outer;
-  return {
-    message: asText(error?.message) ?? asText(outer?.error) ?? '',
-    status: asText(error?.status) ?? '',
-    details: asObjects(error?.details),
-  };
+  const words = { message: asText(error?.message) ?? asText(outer?.error) ?? '', status: asText(error?.status) ?? '' };
+  return { ...cutWords(words), details: asObjects(error?.details) };
 }
 
 function detailOf({ details }: VendorError, type: string): JsonObject | null {
@@ -38,7 +35,7 @@ const ACCOUNT_WORDS = /location is not supported|enable billing|billing (account
 const RESOURCE_WORDS = /permission to access the (file|cached|tuned)/i;
 const CONTEXT_LENGTH =
   /token count .{0,60}exceeds|exceeds the (maximum|max) (number of )?(input )?tokens|input is too long|context (length|window)/i;
-const CONTENT_FILTER = /responsible ai|violat\w+ .{0,60}polic|blocked by .{0,30}safety|usage guidelines/i;
+const CONTENT_FILTER = /responsible ai|violat\w{1,8} .{0,60}polic|blocked by .{0,30}safety|usage guidelines/i;
 const PER_DAY = /PerDay/i;
 const SPENT_WORDS = /credits? (are|is) depleted|spend(ing)? (cap|limit)/i;
 

@@ -5,7 +5,7 @@ import { type FailureCode, type FailureKind, ruleOf } from '../../contracts/fail
 import { headerText, parseReset, readRetryAfter } from '../durations.ts';
 import type { EncodedAnswer, RateLimitHint, UpstreamAnswerHead } from '../protocol.ts';
 import { readResetHeader, readWaitInBody } from '../vendor-waits.ts';
-import { isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
+import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
 
 const OPENAI_TYPE: Record<FailureKind, string> = {
   invalid_request: 'invalid_request_error',
@@ -73,16 +73,26 @@ function readVendorError(body: unknown): VendorError {
   const outer = (Array.isArray(body) ? body[0] : body) as Record<string, unknown> | null | undefined;
   if (typeof outer !== 'object' || outer === null) return NO_VENDOR_ERROR;
   const { error, detail } = outer;
-  if (typeof error === 'string')
-    return { ...NO_VENDOR_ERROR, message: text(outer.message) || error, code: text(outer.code) };
+  if (typeof error === 'string') {
+    return cutWords({ ...NO_VENDOR_ERROR, message: text(outer.message) || error, code: text(outer.code) });
+  }
   const inner = (typeof error === 'object' && error !== null ? error : outer) as Record<string, unknown>;
-  return {
-    message:
-      text(inner.message) || (detail === undefined ? '' : typeof detail === 'string' ? detail : JSON.stringify(detail)),
+  return cutWords({
+    message: text(inner.message) || textOfDetail(detail),
     type: text(inner.type),
     code: text(inner.code),
     param: text(inner.param),
-  };
+  });
+}
+
+/** FastAPI's servers say in a list what is wrong; one that is nested too deeply to be printed says nothing. */
+function textOfDetail(detail: unknown): string {
+  if (typeof detail === 'string') return detail;
+  try {
+    return JSON.stringify(detail) ?? '';
+  } catch {
+    return '';
+  }
 }
 
 const CONTEXT_LENGTH =

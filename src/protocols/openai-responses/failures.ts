@@ -4,7 +4,7 @@ import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';
 import { encodeChatFailure, readChatEventFailure } from '../openai-chat/failures.ts';
-import { tellClient } from '../vendor-words.ts';
+import { cutWords, tellClient } from '../vendor-words.ts';
 import { isObject, objectOf, textOf } from './loose-json.ts';
 
 /**
@@ -34,16 +34,17 @@ const CODES: readonly (readonly [RegExp, FailureCode])[] = [
 export function readResponsesEventFailure(event: unknown): Failure {
   const outer = objectOf(event);
   const error = isObject(outer.error) ? outer.error : outer;
-  const upstreamCode = textOf(error.code);
+  const words = { code: textOf(error.code), message: textOf(error.message), param: textOf(error.param) };
+  const { code: upstreamCode, message, param } = cutWords(words);
   const row = CODES.find(([pattern]) => pattern.test(upstreamCode));
   if (row === undefined) {
     // The type of a flat event is `error`, which says nothing.
     return readChatEventFailure(error === outer ? { ...error, type: undefined } : error);
   }
-  const said = textOf(error.message) || 'The provider reported an error inside its answer.';
+  const said = message || 'The provider reported an error inside its answer.';
   return createFailure(row[1], tellClient(row[1], said), {
     upstreamCode,
-    ...(textOf(error.param) === '' ? {} : { param: textOf(error.param) }),
+    ...(param === '' ? {} : { param }),
   });
 }
 

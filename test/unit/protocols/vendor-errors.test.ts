@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { readMessagesEventFailure, readMessagesFailure } from '#src/protocols/anthropic-messages/vendor-failures.ts';
+import { parseSpokenWait } from '#src/protocols/durations.ts';
 import { readGeminiEventFailure, readGeminiFailure } from '#src/protocols/gemini-generate-content/vendor-failures.ts';
 import { readChatEventFailure, readChatFailure } from '#src/protocols/openai-chat/failures.ts';
 import { readResponsesEventFailure } from '#src/protocols/openai-responses/failures.ts';
+import { knownByWords, limitedBy } from '#src/protocols/vendor-words.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const READERS = { chat: readChatFailure, messages: readMessagesFailure, gemini: readGeminiFailure };
@@ -250,5 +252,64 @@ describe('waits in bodies', () => {
     ).toBeUndefined();
     expect(limits({ error: { message: 'You have reached the rate limit of your account.' } })).toBe('credential');
     expect(limits({ error: { message: 'Rate limit exceeded' } })).toBeUndefined();
+  });
+});
+
+// A pattern that looks at a character twice over needs minutes for these; a linear one needs milliseconds.
+describe('a message of any length is read in no time', () => {
+  const HOSTILE = [
+    ...[
+      'blocked by ',
+      'violat',
+      'violat ',
+      'usage limit ',
+      'spending cap ',
+      'the ',
+      'this model ',
+      'model ',
+      'a',
+      'a-',
+    ],
+    ...[
+      'reached your ',
+      'sk-',
+      'Bearer ',
+      'a***',
+      '****a',
+      'wait 1',
+      'retry in 1m',
+      'please, ',
+      '. ',
+      '\n',
+      'thinking ',
+    ],
+    ...['token count ', 'for your ', 'your key ', '%20', 'insufficient ', 'invalid signature in thinking blocks ', '`'],
+  ];
+  const ofLength = (length: number) => HOSTILE.map((seed) => [seed, seed.repeat(length / seed.length)] as const);
+
+  test.each(ofLength(20_000))('made of %j', (_seed, message) => {
+    for (const reader of NAMES) {
+      for (const status of [400, 403, 429, 500]) {
+        const failure = read(reader, status, { error: { message, code: message, type: message, param: message } });
+        expect(failure.message.length).toBeLessThan(2_200);
+        expect(failure.upstreamCode?.length ?? 0).toBeLessThanOrEqual(200);
+        expect(failure.param?.length ?? 0).toBeLessThanOrEqual(200);
+      }
+    }
+    for (const readEvent of [readChatEventFailure, readMessagesEventFailure, readResponsesEventFailure]) {
+      expect(readEvent({ error: { message, code: message } }).message.length).toBeLessThan(2_200);
+    }
+    expect(readGeminiEventFailure({ message, status: message, code: 400 }).message.length).toBeLessThan(2_200);
+  });
+
+  test.each(ofLength(1_000_000))('by the patterns alone, before anything is cut: %j', (_seed, message) => {
+    knownByWords(400, { code: '', type: '', message });
+    limitedBy({}, message);
+    parseSpokenWait(message);
+  });
+
+  test('what is too deep to be printed', () => {
+    const body = `{"detail":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+    expect(readChatFailure({ status: 422, headers: {} }, Buffer.from(body), NOW).code).toBe('upstream_bad_request');
   });
 });

@@ -3,6 +3,7 @@
 import type { OpenLine } from '#src/batches/run-position.ts';
 import { encodeMessage } from '#src/ledger/messages.ts';
 import type { VendorBatch, VendorLine } from '#src/protocols/batch-protocol.ts';
+import { redact } from '#src/protocols/redact.ts';
 import { requestIdOf } from '../line-request.ts';
 import type { RunnableLine } from '../line-runner.ts';
 import { accessOf, askVendor, type ChunkTask, type Wait } from './chunk-task.ts';
@@ -22,7 +23,10 @@ export async function takeResults(task: ChunkTask): Promise<Wait> {
   if (batch === null) return RETRY_MS;
   if (batch.fault !== null) {
     const { logger } = task.host.context;
-    logger.warn({ chunk: task.chunk.id, vendor_batch: batch.id, fault: batch.fault }, 'a vendor refused a batch');
+    logger.warn(
+      { chunk: task.chunk.id, vendor_batch: batch.id, fault: redact(batch.fault) },
+      'a vendor refused a batch',
+    );
     task.host.onRefused(keyOf(target));
   }
   const charge = await readAll(task, target, batch);
