@@ -24,6 +24,8 @@ export interface AnswerChoice {
   /** Text, reasoning, tool calls, refusals, images: in the vendor's order. */
   parts: Part[];
   finishReason: FinishReason;
+  /** What the vendor says of that end (`finishMessage`), for people. */
+  finishMessage?: string;
   /** The stop sequence that was met, where the vendor says which. */
   stopSequence?: string;
   logProbabilities?: TokenLogProbability[];
@@ -41,7 +43,8 @@ export type PartStart =
   | { kind: 'text' }
   | { kind: 'refusal' }
   | { kind: 'reasoning'; id?: string }
-  | ({ kind: 'tool-call'; id: string; isCustom?: boolean } & ToolName);
+  /** A signature that is known from the beginning is said here too. */
+  | ({ kind: 'tool-call'; id: string; isCustom?: boolean; signature?: Signature } & ToolName);
 
 /**
  * A stream is: answer-start, then for each part start, deltas, end; then finish for each choice, and the end where the
@@ -57,7 +60,7 @@ export type AnswerEvent =
   | { kind: 'part-end'; choice: number; part: number; signature?: Signature; isRedacted?: boolean }
   /** A part that comes at once and whole: an image. */
   | { kind: 'part-whole'; choice: number; part: number; value: Part }
-  | { kind: 'finish'; choice: number; reason: FinishReason; stopSequence?: string }
+  | { kind: 'finish'; choice: number; reason: FinishReason; stopSequence?: string; message?: string }
   | { kind: 'usage'; usage: Usage }
   | { kind: 'service-tier'; serviceTier: string }
   /** Proof that the vendor is alive. */

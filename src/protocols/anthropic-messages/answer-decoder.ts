@@ -122,6 +122,7 @@ export class MessagesDecoder implements AnswerDecoder {
       case 'redacted_thinking':
         return { kind: 'reasoning' };
       case 'tool_use':
+        if (asText(name).trim() === '') return null;
         return name === ANSWER_TOOL ? { kind: 'text' } : this.#readCall(asText(id), asText(name));
       default:
         return null;

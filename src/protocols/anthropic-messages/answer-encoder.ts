@@ -35,6 +35,7 @@ export class MessagesEncoder implements AnswerEncoder {
   #serviceTier: string | undefined;
   #reason: FinishReason = 'stop';
   #stopSequence: string | undefined;
+  #message: string | undefined;
 
   constructor(context: EncodeContext, brokenOff: BrokenOff = FROM_THE_START) {
     this.#writer = new BlockWriter(context, brokenOff);
@@ -62,6 +63,7 @@ export class MessagesEncoder implements AnswerEncoder {
       case 'finish':
         this.#reason = event.reason;
         this.#stopSequence = event.stopSequence;
+        this.#message = event.message;
         return '';
       case 'service-tier':
         this.#serviceTier = event.serviceTier;
@@ -87,6 +89,7 @@ export class MessagesEncoder implements AnswerEncoder {
       stopSequence: this.#stopSequence,
       hasToolCall: this.#hasToolCall,
       refusal: this.#refusal,
+      message: this.#message,
     });
   }
 
@@ -133,11 +136,11 @@ export class MessagesEncoder implements AnswerEncoder {
     return this.#open(part) + this.#writer.add({ type: 'signature_delta', signature: value }) + this.#writer.close();
   }
 
-  /** The signature of a call that came in several pieces comes too late: such vendors sign none. */
+  /** A signature that comes at the end of a call in several pieces comes too late: such vendors sign none, or at once. */
   #endCall(part: OpenPart, signature: Signature | undefined): string {
-    const carrier = signature === undefined || part.isOpen ? '' : this.#writer.carrier(carrierBlock(signature));
+    if (part.start.kind === 'tool-call' && signature !== undefined) part.start = { ...part.start, signature };
     if (isCustomCall(part.start)) part.held = JSON.stringify({ input: part.held });
-    return carrier + this.#open(part) + this.#writer.close();
+    return this.#open(part) + this.#writer.close();
   }
 
   #addWhole(value: Part): string {
@@ -156,7 +159,9 @@ export class MessagesEncoder implements AnswerEncoder {
     if (part.isOpen) return '';
     part.isOpen = true;
     this.#textSignature = undefined;
-    const opened = this.#writer.open(emptyBlock(part.start));
+    const signature = part.start.kind === 'tool-call' ? part.start.signature : undefined;
+    const carrier = signature === undefined ? '' : this.#writer.carrier(carrierBlock(signature));
+    const opened = carrier + this.#writer.open(emptyBlock(part.start));
     return part.held === '' ? opened : opened + this.#writer.add(deltaOf(part.start, part.held));
   }
 }

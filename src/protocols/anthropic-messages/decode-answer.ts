@@ -57,7 +57,8 @@ function decodeBlock(block: JsonObject): Part[] {
     case 'redacted_thinking':
       return [{ kind: 'reasoning', text: '', isRedacted: true, ...defined({ signature: ownSignature(block.data) }) }];
     case 'tool_use':
-      return [decodeCall(block)];
+      // Without a name nobody can make it.
+      return asText(block.name).trim() === '' ? [] : [decodeCall(block)];
     default:
       return [];
   }

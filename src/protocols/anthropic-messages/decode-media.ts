@@ -1,5 +1,6 @@
 // Images and documents of a request, decoded: bytes, addresses, files, texts.
 import type { DocumentPart, ImagePart, MediaSource } from '../../contracts/inference-request.ts';
+import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import type { Decoding } from './decoding.ts';
 import { asObject, asObjects, asText } from './loose-json.ts';
@@ -39,7 +40,7 @@ function decodeSource(value: unknown, path: string, decoding: Decoding): MediaSo
   const source = asObject(value) ?? {};
   switch (source.type) {
     case 'base64':
-      return { kind: 'base64', mediaType: asText(source.media_type), data: asText(source.data) };
+      return { kind: 'base64', mediaType: asText(source.media_type), data: standardBase64(asText(source.data)) };
     case 'url':
       return { kind: 'url', url: asText(source.url) };
     case 'file':

@@ -41,8 +41,9 @@ export function messageHead(answered: string, { requestId, clientBody }: EncodeC
   return { id: idFor('msg_', requestId), type: 'message', role: 'assistant', model };
 }
 
-function endOf({ parts, finishReason, stopSequence }: AnswerChoice) {
+function endOf({ parts, finishReason, finishMessage, stopSequence }: AnswerChoice) {
   return {
+    message: finishMessage,
     reason: finishReason,
     stopSequence,
     hasToolCall: parts.some(({ kind }) => kind === 'tool-call'),

@@ -14,9 +14,10 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   compaction: 'pause',
 };
 
-/** Unknown reasons are ends like any other. Without a call for the client, `tool_use` is one too. */
+/** An end for a reason that is not known is no clean one. Without a call for the client, `tool_use` is a stop. */
 export function readStopReason(reason: unknown, hasToolCall: boolean): FinishReason {
-  const known = FINISH_REASONS[asText(reason)] ?? 'stop';
+  const word = asText(reason);
+  const known = FINISH_REASONS[word] ?? (word === '' ? 'stop' : 'error');
   return known === 'tool-calls' && !hasToolCall ? 'stop' : known;
 }
 
@@ -31,6 +32,8 @@ export interface AnswerEnd {
   hasToolCall: boolean;
   /** Empty where the model did not refuse in words. */
   refusal: string;
+  /** What the vendor says of an end that is no clean one. */
+  message?: string | undefined;
 }
 
 const BROKEN = 'The provider ended this answer with an error; it may be incomplete.';
@@ -39,7 +42,7 @@ const BROKEN = 'The provider ended this answer with an error; it may be incomple
 export function writeStop(end: AnswerEnd): JsonObject {
   const reason = stopReasonOf(end);
   // An answer that its vendor calls broken must not look whole, and no other reason says so.
-  const explanation = end.reason === 'error' ? BROKEN : end.refusal;
+  const explanation = end.reason === 'error' ? end.message || BROKEN : end.refusal || end.message;
   return {
     stop_reason: reason,
     stop_sequence: reason === 'stop_sequence' ? (end.stopSequence ?? null) : null,

@@ -28,6 +28,7 @@ interface ChoiceState {
   open: OpenPart | null;
   cited: CitedText[];
   finishReason: string | null;
+  finishMessage?: string | undefined;
 }
 
 /** What a client has of a stream that another encoder, or a vendor, began. */
@@ -75,7 +76,10 @@ export class GeminiAnswerEncoder implements AnswerEncoder {
       case 'part-whole':
         return this.#writePart(event.choice, encodeAnswerPart(event.value));
       case 'finish':
-        this.#choice(event.choice).finishReason = encodeFinishReason(event.reason);
+        Object.assign(this.#choice(event.choice), {
+          finishReason: encodeFinishReason(event.reason),
+          finishMessage: event.message,
+        });
         return '';
     }
   }
@@ -144,11 +148,12 @@ function signed(signature: Signature | undefined): { signature?: Signature } {
   return signature === undefined ? {} : { signature };
 }
 
-function lastCandidate(index: number, { cited, finishReason }: ChoiceState): JsonObject {
+function lastCandidate(index: number, { cited, finishReason, finishMessage }: ChoiceState): JsonObject {
   const grounding = writeGrounding(cited);
   return {
     content: { role: 'model', parts: EMPTY_PARTS },
     finishReason: finishReason ?? 'STOP',
+    ...(finishMessage === undefined ? {} : { finishMessage }),
     index,
     ...(grounding === null ? {} : { groundingMetadata: grounding }),
   };

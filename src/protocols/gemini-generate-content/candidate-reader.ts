@@ -58,12 +58,17 @@ export class CandidateReader {
     this.#isFinished = true;
     const { reason, message } = this.#pending;
     if (!this.#isUsable && isFault(reason)) {
-      const said = message ?? 'The model broke off without an answer.';
+      const said = message || 'The model broke off without an answer.';
       const failure = createFailure('upstream_malformed', `${said} (${reason})`, { upstreamCode: reason });
       return [{ kind: 'error', failure }];
     }
-    const refusal = !this.#isUsable && isWithheld(reason) ? this.#refuse(refusalText(reason, message)) : [];
-    return [...this.#close(), ...refusal, this.#finishEvent(decodeFinishReason(reason, this.#hasCalls))];
+    const isSaid = isWithheld(reason) && (!this.#isUsable || Boolean(message));
+    const refusal = isSaid ? this.#refuse(refusalText(reason, message)) : [];
+    return [
+      ...this.#close(),
+      ...refusal,
+      this.#finishEvent(decodeFinishReason(reason, this.#hasCalls), isSaid ? undefined : message),
+    ];
   }
 
   /** The answer is whole although the candidate does not say why it ended. */
@@ -79,8 +84,8 @@ export class CandidateReader {
     return [...this.#close(), ...this.#refuse(text), this.#finishEvent('content-filter')];
   }
 
-  #finishEvent(reason: FinishReason): AnswerEvent {
-    return { kind: 'finish', choice: this.#choice, reason };
+  #finishEvent(reason: FinishReason, message?: string): AnswerEvent {
+    return { kind: 'finish', choice: this.#choice, reason, ...(message ? { message } : {}) };
   }
 
   #refuse(text: string): AnswerEvent[] {
@@ -95,7 +100,8 @@ export class CandidateReader {
 
   #readPart(part: JsonObject, logProbabilities: TokenLogProbability[]): AnswerEvent[] {
     const call = asObject(part.functionCall);
-    if (call !== null) return this.#readCall(call, readSignature(part));
+    // Without a name nobody can make it.
+    if (call !== null) return asText(call.name)?.trim() ? this.#readCall(call, readSignature(part)) : [];
     if (typeof part.text === 'string') return this.#readText(part, part.text, logProbabilities);
     if (part.thought === true) return [];
     const media = this.#readMedia(part);
@@ -138,7 +144,11 @@ export class CandidateReader {
     const id = asText(call.id) || this.#nextCallId();
     return [
       ...closed,
-      { kind: 'part-start', ...at, start: { kind: 'tool-call', id, name: asText(call.name) ?? '' } },
+      {
+        kind: 'part-start',
+        ...at,
+        start: { kind: 'tool-call', id, name: asText(call.name)!, ...defined({ signature }) },
+      },
       { kind: 'part-delta', ...at, delta: JSON.stringify(call.args ?? {}) },
       { kind: 'part-end', ...at, ...defined({ signature }) },
     ];

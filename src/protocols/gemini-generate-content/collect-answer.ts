@@ -33,6 +33,7 @@ function choiceOf(answer: Answer, index: number): AnswerChoice {
 function collect(choice: AnswerChoice, event: ChoiceEvent): void {
   if (event.kind === 'finish') {
     choice.finishReason = event.reason;
+    if (event.message !== undefined) choice.finishMessage = event.message;
     return;
   }
   if (event.kind === 'part-start') choice.parts[event.part] = emptyPart(event.start);

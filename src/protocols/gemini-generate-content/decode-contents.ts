@@ -32,7 +32,7 @@ function decodeSystem(instruction: unknown): Turn[] {
 
 function decodePart(part: JsonObject, calls: CallMatcher, path: string): Part[] {
   const call = asObject(field(part, 'functionCall'));
-  if (call !== null) return [decodeCall(part, call, calls)];
+  if (call !== null) return asText(call.name)?.trim() ? [decodeCall(part, call, calls)] : [];
   const response = asObject(field(part, 'functionResponse'));
   if (response !== null) return [decodeToolResult(response, calls, path)];
   if (typeof part.text === 'string') return decodeText(part, part.text);

@@ -32,12 +32,13 @@ export function writeUsageMetadata(usage: Usage, serviceTier: string | undefined
 /** A content always has a part: the SDK's chat throws away a turn without (npm @google/genai 3.1.0). */
 export const EMPTY_PARTS: readonly JsonObject[] = [{ text: '' }];
 
-function encodeCandidate({ index, parts, finishReason, logProbabilities }: AnswerChoice): JsonObject {
+function encodeCandidate({ index, parts, finishReason, finishMessage, logProbabilities }: AnswerChoice): JsonObject {
   const encoded = parts.map(encodeAnswerPart).filter((part) => part !== null);
   const grounding = writeGrounding(citedTexts(parts));
   return {
     content: { role: 'model', parts: encoded.length === 0 ? EMPTY_PARTS : encoded },
     finishReason: encodeFinishReason(finishReason),
+    ...(finishMessage === undefined ? {} : { finishMessage }),
     index,
     ...(grounding === null ? {} : { groundingMetadata: grounding }),
     ...(logProbabilities === undefined ? {} : { logprobsResult: writeLogProbabilities(logProbabilities) }),

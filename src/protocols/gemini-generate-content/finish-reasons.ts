@@ -2,16 +2,11 @@
 // ../shared/reference/gemini-generate-content.md.
 import type { FinishReason } from '../../contracts/answer.ts';
 
-/** The model's own faults: worth another try where nothing came of them. */
-const FAULTS = new Set([
-  'MALFORMED_FUNCTION_CALL',
-  'UNEXPECTED_TOOL_CALL',
-  'TOO_MANY_TOOL_CALLS',
-  'MALFORMED_RESPONSE',
-  'NO_IMAGE',
-  'IMAGE_OTHER',
-  'OTHER',
-  'FINISH_REASON_UNSPECIFIED',
+/** A long decode at its cap (CONTINUATION) is not continued: it is a length. */
+const CLEAN: ReadonlyMap<string, FinishReason> = new Map([
+  ['STOP', 'stop'],
+  ['MAX_TOKENS', 'length'],
+  ['CONTINUATION', 'length'],
 ]);
 
 const WITHHELD = new Set([
@@ -24,22 +19,27 @@ const WITHHELD = new Set([
   'IMAGE_SAFETY',
   'IMAGE_PROHIBITED_CONTENT',
   'IMAGE_RECITATION',
+  // Vertex AI.
+  'MODEL_ARMOR',
 ]);
 
+/** Google adds to the list; what a new one means is mostly in its name. */
+const WITHHOLDS = /SAFETY|PROHIBITED|BLOCK|RECITATION|ARMOR|POLICY|SENSITIVE/;
+
+/** The model's own fault, or a reason that is younger than this file: worth another try where nothing came of it. */
 export function isFault(reason: string): boolean {
-  return FAULTS.has(reason);
+  return !CLEAN.has(reason) && !isWithheld(reason);
 }
 
 export function isWithheld(reason: string): boolean {
-  return WITHHELD.has(reason);
+  return WITHHELD.has(reason) || WITHHOLDS.test(reason);
 }
 
-/** STOP ends function calls too. A long decode at its cap (CONTINUATION) is not continued: it is a length. */
+/** Function calls come whole and can be made however the answer ended. What is not known to be a clean end is none. */
 export function decodeFinishReason(reason: string, hasCalls: boolean): FinishReason {
-  if (WITHHELD.has(reason)) return 'content-filter';
-  if (reason === 'MAX_TOKENS' || reason === 'CONTINUATION') return 'length';
-  if (hasCalls) return 'tool-calls';
-  return FAULTS.has(reason) ? 'error' : 'stop';
+  if (isWithheld(reason)) return 'content-filter';
+  const decoded = CLEAN.get(reason) ?? 'error';
+  return hasCalls && decoded !== 'length' ? 'tool-calls' : decoded;
 }
 
 const GEMINI_REASON: Record<FinishReason, string> = {

@@ -1,5 +1,6 @@
 // Media types: of linked files by their names, of parts by their kinds.
 import type { AudioPart, DocumentPart, ImagePart } from '../../contracts/inference-request.ts';
+import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import { asText, field } from './wire-values.ts';
 
@@ -52,8 +53,9 @@ export type MediaPart = ImagePart | AudioPart | DocumentPart;
 /** An `inlineData` member as a part; null for what no other protocol can carry: video. */
 export function readInlineData(blob: JsonObject): MediaPart | null {
   const mediaType = asText(field(blob, 'mimeType')) ?? '';
-  const data = asText(blob.data);
-  if (data === undefined) return null;
+  const sent = asText(blob.data);
+  if (sent === undefined) return null;
+  const data = standardBase64(sent);
   const source = { kind: 'base64' as const, mediaType, data };
   if (mediaType.startsWith('image/')) return { kind: 'image', source };
   if (mediaType.startsWith('audio/')) return { kind: 'audio', format: audioFormat(mediaType), data };

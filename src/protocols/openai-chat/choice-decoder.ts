@@ -8,7 +8,7 @@ import { decodeFinishReason } from './finish-reasons.ts';
 import { decodeImages } from './images.ts';
 import { decodeLogProbabilities } from './log-probabilities.ts';
 import { PartQueue, type QueuedPart } from './part-queue.ts';
-import { type ReadCall, readCalls } from './read-call.ts';
+import { isNameless, type ReadCall, readCalls } from './read-call.ts';
 import { plainReasoning, readPieces } from './read-content.ts';
 import { decodeExtraContent } from './thought-signature.ts';
 
@@ -49,11 +49,15 @@ export class ChoiceDecoder {
     if (this.#isFinished) return;
     this.#isFinished = true;
     this.#parts.close();
-    const reason = decodeFinishReason(choice?.finish_reason, this.#calls.size > 0);
+    const reason = decodeFinishReason(choice?.finish_reason, this.#hasCalls());
     // vLLM names the stop sequence that was met.
     const met = choice?.stop_reason;
     const more = typeof met === 'string' && met !== '' ? { stopSequence: met } : {};
     this.#input.emit({ kind: 'finish', choice: this.#input.index, reason, ...more });
+  }
+
+  #hasCalls(): boolean {
+    return [...this.#calls.values()].some(({ start }) => start?.kind === 'tool-call' && !isNameless(start));
   }
 
   close(): void {
@@ -100,13 +104,14 @@ export class ChoiceDecoder {
     this.#parts.addArguments(part, call.arguments, call.name);
   }
 
-  #openCall(slot: CallSlot, { id, name, isCustom }: ReadCall): QueuedPart {
+  #openCall(slot: CallSlot, { id, name, isCustom, signature }: ReadCall): QueuedPart {
     const ordinal = this.#input.nextCall();
     const start = {
       kind: 'tool-call' as const,
       id: id === '' ? callIdFor(this.#input.context, ordinal) : id,
       name,
       ...(isCustom ? { isCustom } : {}),
+      ...(signature === undefined ? {} : { signature }),
     };
     const part = this.#parts.addCall(start);
     this.#calls.set(slot, part);

@@ -94,12 +94,14 @@ export class ChoiceEncoder {
     return [{ ...role, ...this.#callDelta(isWrapped ? { ...start, isCustom: true } : start) }];
   }
 
-  #callDelta({ id, name, isCustom }: Extract<PartStart, { kind: 'tool-call' }>): JsonObject {
+  /** With the signature, where it is known: SDKs keep the members of a call's first delta alone. */
+  #callDelta({ id, name, isCustom, signature }: Extract<PartStart, { kind: 'tool-call' }>): JsonObject {
     if (this.#isOlder) return { function_call: { name, arguments: '' } };
+    const extra = encodeExtraContent(signature);
     const body = isCustom
       ? { type: 'custom', custom: { name, input: '' } }
       : { type: 'function', function: { name, arguments: '' } };
-    return { tool_calls: [{ index: this.#call, id, ...body }] };
+    return { tool_calls: [{ index: this.#call, id, ...body, ...(extra === null ? {} : { extra_content: extra }) }] };
   }
 
   #more(delta: string, hasLogProbabilities: boolean): JsonObject[] {
@@ -149,7 +151,8 @@ export class ChoiceEncoder {
       case 'reasoning':
         return this.#detail({ kind: 'reasoning', text, ...(start.id === undefined ? {} : { id: start.id }), ...more });
       case 'tool-call': {
-        const extra = this.#isOlder ? null : encodeExtraContent(signature);
+        const isSaid = this.#isOlder || start.signature !== undefined;
+        const extra = isSaid ? null : encodeExtraContent(signature);
         // SDKs add `arguments` up without asking whether they are there.
         const called = start.isCustom ? {} : { function: { arguments: '' } };
         return [

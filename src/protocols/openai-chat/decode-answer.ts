@@ -9,7 +9,7 @@ import { readChatEventFailure } from './failures.ts';
 import { decodeFinishReason } from './finish-reasons.ts';
 import { decodeImages } from './images.ts';
 import { decodeLogProbabilities } from './log-probabilities.ts';
-import { readCalls } from './read-call.ts';
+import { isNameless, readCalls } from './read-call.ts';
 import { readPieces } from './read-content.ts';
 import { decodeExtraContent } from './thought-signature.ts';
 import { usageIn } from './usage.ts';
@@ -59,7 +59,9 @@ function decodeParts(message: ChatDelta & { extra_content?: unknown }, nextCallI
   const citations = decodeAnnotations(message.annotations);
   if (text !== undefined && citations.length > 0) text.citations = citations;
   parts.push(...transcript(message), ...decodeImages(message.images));
-  for (const { id, name, arguments: text, isCustom, signature } of readCalls(message)) {
+  for (const { id, name, arguments: text, isCustom, signature } of readCalls(message).filter(
+    (call) => !isNameless(call),
+  )) {
     const ownId = nextCallId();
     const more = { ...(isCustom ? { isCustom } : {}), ...(signature ? { signature } : {}) };
     parts.push({ kind: 'tool-call', id: id === '' ? ownId : id, name, arguments: text, ...more });

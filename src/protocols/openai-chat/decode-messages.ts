@@ -10,6 +10,7 @@ import type {
 import type { JsonObject } from '../codec.ts';
 import { decodeContent } from './decode-parts.ts';
 import { decodeImages } from './images.ts';
+import { isEmptyCall, readCall } from './read-call.ts';
 import { decodeReasoningDetails } from './reasoning-details.ts';
 import {
   defined,
@@ -93,11 +94,13 @@ class MessageReader {
   }
 
   #calls(message: JsonObject, at: string): ToolCallPart[] {
-    const calls = objectEntries(message.tool_calls, `${at}.tool_calls`).map(({ item, at: place }) =>
-      decodeCall(item, place),
-    );
+    const calls = objectEntries(message.tool_calls, `${at}.tool_calls`)
+      .filter(({ item }) => !isEmptyCall(readCall(item)))
+      .map(({ item, at: place }) => decodeCall(item, place));
     const older = optionalObject(message.function_call, `${at}.function_call`);
-    if (older !== undefined) calls.push(olderCall(older, `${at}.function_call`));
+    // Clients send back what they were given: some vendors put an empty one into every answer.
+    if (older !== undefined && !isEmptyCall(readCall({ function: older })))
+      calls.push(olderCall(older, `${at}.function_call`));
     for (const { id, name } of calls) {
       this.#names.set(id, name);
       this.#lastCallId = id;

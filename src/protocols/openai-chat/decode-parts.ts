@@ -1,5 +1,6 @@
 // Content of a client's message as canonical parts.
 import type { DocumentPart, ImagePart, Part, TextPart } from '../../contracts/inference-request.ts';
+import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import { sourceOfUrl } from '../openai/data-url.ts';
 import {
@@ -75,7 +76,7 @@ function decodeAudio(fields: JsonObject, at: string): Part {
   return {
     kind: 'audio',
     format: requiredText(audio.format, `${at}.input_audio.format`),
-    data: requiredText(audio.data, `${at}.input_audio.data`),
+    data: standardBase64(requiredText(audio.data, `${at}.input_audio.data`)),
   };
 }
 
@@ -94,7 +95,7 @@ function decodeFile(file: JsonObject, at: string): DocumentPart | ImagePart {
 /** A data URL; bare base64 (YouRouter documents it); or an address (OpenRouter). */
 function fileSource(data: string, filename: string | undefined) {
   if (/^(data:|[a-z]+:\/\/)/i.test(data)) return sourceOfUrl(data);
-  return { kind: 'base64' as const, mediaType: mediaTypeOf(data, filename), data };
+  return { kind: 'base64' as const, mediaType: mediaTypeOf(data, filename), data: standardBase64(data) };
 }
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {

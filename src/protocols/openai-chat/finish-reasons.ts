@@ -1,8 +1,13 @@
 // Why an answer ended, in OpenAI's words and in those of its imitators.
 import type { FinishReason } from '../../contracts/answer.ts';
 
-const DECODED: ReadonlyMap<string, FinishReason> = new Map([
+const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
   ['stop', 'stop'],
+  // What vendors have said for it (vLLM and TGI of old, Together, Cohere, Anthropic's words through gateways).
+  ...[
+    ...['eos', 'eos_token', 'end_of_text', 'end_of_turn', 'end_turn', 'stop_sequence', 'stop_token', 'end', 'done'],
+    ...['complete', 'completed', 'finish', 'finished', 'normal'],
+  ].map((word): [string, FinishReason] => [word, 'stop']),
   ['length', 'length'],
   ['tool_calls', 'tool-calls'],
   ['function_call', 'tool-calls'],
@@ -21,15 +26,23 @@ const DECODED: ReadonlyMap<string, FinishReason> = new Map([
   ['tool_use', 'tool-calls'],
   ['safety', 'content-filter'],
   ['refusal', 'content-filter'],
+  ['recitation', 'content-filter'],
+  ['blocklist', 'content-filter'],
+  ['prohibited_content', 'content-filter'],
+  ['spii', 'content-filter'],
+  ['model_armor', 'content-filter'],
 ]);
 
 /**
- * An unknown reason is an end like any other. A stop after tool calls is a call: Ollama and Gemini's OpenAI endpoint have
- * said `stop` there, as OpenAI does for a forced call.
+ * None is a stop: the vendor has said that all was over. One that is not known is no clean end. A stop after tool calls is
+ * a call: Ollama and Gemini's OpenAI endpoint have said `stop` there, as OpenAI does for a forced call; a call without
+ * calls is a stop.
  */
 export function decodeFinishReason(reason: unknown, hasCalls: boolean): FinishReason {
-  const decoded = (typeof reason === 'string' ? DECODED.get(reason.toLowerCase()) : undefined) ?? 'stop';
-  return decoded === 'stop' && hasCalls ? 'tool-calls' : decoded;
+  const word = typeof reason === 'string' ? reason.toLowerCase() : '';
+  const decoded = word === '' ? 'stop' : (DECODED.get(word) ?? 'error');
+  const isOver = decoded === 'stop' || decoded === 'tool-calls';
+  return isOver ? (hasCalls ? 'tool-calls' : 'stop') : decoded;
 }
 
 const ENCODED: Readonly<Record<FinishReason, string>> = {

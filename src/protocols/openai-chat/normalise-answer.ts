@@ -5,8 +5,9 @@ import { createHash } from 'node:crypto';
 import { editObject } from '../json-object.ts';
 import { CallSlots } from './call-slots.ts';
 import { type ChatChunk, type ChatDelta, type ChatToolCall, objectsIn } from './chunk.ts';
-import { argumentsText, readCall } from './read-call.ts';
+import { argumentsText, isEmptyCall, readCall } from './read-call.ts';
 import { readPieces, textOf } from './read-content.ts';
+import { isObject } from './request-fields.ts';
 
 /** The bytes of a whole answer, edited where they must be. */
 export function normaliseAnswer(body: Buffer, answer: ChatChunk): Buffer {
@@ -14,6 +15,7 @@ export function normaliseAnswer(body: Buffer, answer: ChatChunk): Buffer {
   for (const { index, message } of objectsIn(answer.choices)) {
     if (typeof message !== 'object' || message === null) continue;
     if (flattenContent(message)) isChanged = true;
+    if (dropEmptyCalls(message)) isChanged = true;
     for (const [ordinal, call] of objectsIn(message.tool_calls).entries()) {
       if (repairCall(call, callId(answer, index ?? 0, ordinal))) isChanged = true;
     }
@@ -31,6 +33,7 @@ export class ChunkNormaliser {
     for (const { index, delta } of objectsIn(chunk.choices)) {
       if (typeof delta !== 'object' || delta === null) continue;
       if (flattenContent(delta)) isChanged = true;
+      if (dropEmptyCalls(delta)) isChanged = true;
       for (const call of objectsIn(delta.tool_calls)) {
         if (this.#repairDelta(call, chunk, index ?? 0)) isChanged = true;
       }
@@ -63,6 +66,23 @@ function flattenContent(said: ChatDelta): boolean {
   said.content = textOf(pieces, 'text');
   if (reasoning !== '') said.reasoning_content = reasoning;
   return true;
+}
+
+/** An empty call is no call, but SDKs make one of it. */
+function dropEmptyCalls(said: ChatDelta): boolean {
+  let isChanged = false;
+  if (isObject(said.function_call) && isEmptyCall(readCall({ function: said.function_call }))) {
+    delete said.function_call;
+    isChanged = true;
+  }
+  const calls = objectsIn(said.tool_calls);
+  const kept = calls.filter((call) => !isEmptyCall(readCall(call)));
+  if (kept.length < calls.length) {
+    said.tool_calls = kept;
+    if (kept.length === 0) delete said.tool_calls;
+    isChanged = true;
+  }
+  return isChanged;
 }
 
 /** The first (or only) sight of a call needs an id and a type. */

@@ -4,6 +4,7 @@
 import type { AnswerEvent, PartStart, TokenLogProbability } from '../../contracts/answer.ts';
 import type { Citation, Part, Signature } from '../../contracts/inference-request.ts';
 import { isWholeJson } from './call-slots.ts';
+import { isNameless } from './read-call.ts';
 
 type PartEvent = Extract<AnswerEvent, { kind: 'part-delta' | 'part-citation' }>;
 /** A delta or citation before it is known which part of the answer it belongs to. */
@@ -53,7 +54,7 @@ export class PartQueue {
 
   /** More of a call's arguments, and its name where that came late. */
   addArguments(part: QueuedPart, delta: string, name: string): void {
-    if (part.start?.kind === 'tool-call' && part.start.name === '') part.start.name = name;
+    if (part.start?.kind === 'tool-call' && isNameless(part.start)) part.start.name = name;
     part.arguments += delta;
     if (delta !== '') part.held.push({ kind: 'part-delta', delta });
     this.#advance();
@@ -78,11 +79,14 @@ export class PartQueue {
     if (last !== undefined) last.signature = signature;
   }
 
-  /** Everything that waits, in order. */
+  /** Everything that waits, in order. A call whose name never came is none. */
   close(): void {
     for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
-      this.#say(head);
-      this.#end(head);
+      if (isUnnamed(head)) this.#queue.shift();
+      else {
+        this.#say(head);
+        this.#end(head);
+      }
     }
   }
 
@@ -94,7 +98,7 @@ export class PartQueue {
 
   #advance(): void {
     for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
-      if (head.start?.kind === 'tool-call' && head.start.name === '') return;
+      if (isUnnamed(head)) return;
       this.#say(head);
       const isLast = this.#queue.length === 1;
       if (isLast ? head.whole === null : !isDone(head)) return;
@@ -120,6 +124,10 @@ export class PartQueue {
     this.#index++;
     this.#isOpen = false;
   }
+}
+
+function isUnnamed({ start }: QueuedPart): boolean {
+  return start?.kind === 'tool-call' && isNameless(start);
 }
 
 function isDone({ start, arguments: text }: QueuedPart): boolean {

@@ -15,10 +15,22 @@ export interface ReadCall {
   signature?: Signature;
 }
 
+/** Without those that say nothing: Snowflake puts a `function_call` of empty members into every answer (November 2026). */
 export function readCalls(delta: ChatDelta): ReadCall[] {
   const calls = objectsIn(delta.tool_calls).map(readCall);
   const older = delta.function_call;
-  return typeof older === 'object' && older !== null ? [...calls, readCall({ function: older })] : calls;
+  const all = typeof older === 'object' && older !== null ? [...calls, readCall({ function: older })] : calls;
+  return all.filter((call) => !isEmptyCall(call));
+}
+
+/** In a stream it may be no more of a call that has begun; it never begins one. */
+export function isEmptyCall({ id, name, arguments: text, signature }: ReadCall): boolean {
+  return id === '' && name.trim() === '' && text === '' && signature === undefined;
+}
+
+/** A call that nobody can make: of a whole answer, or of a stream that is over. */
+export function isNameless({ name }: { name: string }): boolean {
+  return name.trim() === '';
 }
 
 export function readCall(call: ChatToolCall): ReadCall {

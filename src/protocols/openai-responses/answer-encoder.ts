@@ -51,6 +51,7 @@ export class ResponsesEncoder implements AnswerEncoder {
   /** Of the open item's last part: follows the item in one of its own. */
   #signature: CarriedSignature | null = null;
   #finishReason: FinishReason = 'stop';
+  #finishMessage: string | undefined;
   #hasStarted = false;
   #isPartOpen = false;
 
@@ -79,7 +80,11 @@ export class ResponsesEncoder implements AnswerEncoder {
 
   /** JSON text of the finished response. Items that are still open are not in it. */
   finalResponse(usage: Usage, shown: ShownCost): string {
-    const state = { ...outcomeOf(this.#finishReason), output: this.#output, usage: writeResponsesUsage(usage) };
+    const state = {
+      ...outcomeOf(this.#finishReason, this.#finishMessage),
+      output: this.#output,
+      usage: writeResponsesUsage(usage),
+    };
     const response =
       this.#begun === null
         ? writeResponse(this.#context, this.#identity, state)
@@ -110,6 +115,7 @@ export class ResponsesEncoder implements AnswerEncoder {
         return this.#writeWhole(event.value);
       case 'finish':
         this.#finishReason = event.reason;
+        this.#finishMessage = event.message;
         return this.#closeItem(this.#lastStatus());
     }
   }

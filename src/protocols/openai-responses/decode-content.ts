@@ -9,6 +9,7 @@ import type {
   Part,
   TextPart,
 } from '../../contracts/inference-request.ts';
+import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import { parseGoDuration } from '../durations.ts';
 import { readDataUrl, sourceOfUrl } from '../openai/data-url.ts';
@@ -103,7 +104,9 @@ function sourceOfFile(part: JsonObject, filename: string | null, path: Path): Me
   if (typeof part.file_url === 'string') return sourceOfUrl(part.file_url);
   const data = parseMember(z.string(), part.file_data, [...path, 'file_data']);
   const inline = readDataUrl(data);
-  return inline === null ? { kind: 'base64', mediaType: mediaTypeOf(filename), data } : { kind: 'base64', ...inline };
+  return inline === null
+    ? { kind: 'base64', mediaType: mediaTypeOf(filename), data: standardBase64(data) }
+    : { kind: 'base64', ...inline };
 }
 
 /** For base64 without a media type. PDF was the only kind of file that the API took at first. */

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { Part, Role, ToolCallPart, Turn } from '../../contracts/inference-request.ts';
+import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import { paramOf, parseMember } from '../openai/parse-member.ts';
 import { decodeContent, decodeOutput } from './decode-content.ts';
@@ -93,7 +94,10 @@ function addOutput(conversation: Conversation, item: JsonObject, path: Path): vo
 function addImage(conversation: Conversation, item: JsonObject): void {
   if (typeof item.result !== 'string') return;
   const mediaType = `image/${typeof item.output_format === 'string' ? item.output_format : 'png'}`;
-  assistantParts(conversation).push({ kind: 'image', source: { kind: 'base64', mediaType, data: item.result } });
+  assistantParts(conversation).push({
+    kind: 'image',
+    source: { kind: 'base64', mediaType, data: standardBase64(item.result) },
+  });
 }
 
 /** What a vendor's own tools did; the answer that it led to is in the messages. */

@@ -14,7 +14,8 @@ export function partsOfItem(item: JsonObject): (Part | null)[] {
       return partsOfReasoning(item);
     case 'function_call':
     case 'custom_tool_call':
-      return [callOf(item)];
+      // Without a name nobody can make it.
+      return textOf(item.name).trim() === '' ? [] : [callOf(item)];
     case 'image_generation_call':
       return partsOfImage(item);
     default:

@@ -4,6 +4,7 @@ import type { Part } from '../../contracts/inference-request.ts';
 import type { Usage } from '../../contracts/usage.ts';
 import type { EncodableEvent, EncodeContext, ShownCost } from '../codec.ts';
 import { ResponsesEncoder } from './answer-encoder.ts';
+import { present } from './loose-json.ts';
 
 export function encodeResponsesAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string {
   const encoder = new ResponsesEncoder(context);
@@ -27,7 +28,15 @@ function eventsOfChoice(choice: AnswerChoice): EncodableEvent[] {
     const logProbabilities = part === firstText ? choice.logProbabilities : undefined;
     return eventsOfPart(part, { choice: choice.index, part: index }, logProbabilities);
   });
-  return [...events, { kind: 'finish', choice: choice.index, reason: choice.finishReason }];
+  return [
+    ...events,
+    {
+      kind: 'finish',
+      choice: choice.index,
+      reason: choice.finishReason,
+      ...present({ message: choice.finishMessage }),
+    },
+  ];
 }
 
 function eventsOfPart(

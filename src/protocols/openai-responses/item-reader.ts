@@ -72,7 +72,8 @@ export class ItemReader {
   #announce(item: JsonObject): AnswerEvent[] {
     this.#item = item;
     const isCall = item.type === 'function_call' || item.type === 'custom_tool_call';
-    return isCall ? this.#open(0, this.#startOf(callOf(item))) : [];
+    // One without a name may still get it with its end.
+    return isCall && textOf(item.name).trim() !== '' ? this.#open(0, this.#startOf(callOf(item))) : [];
   }
 
   #content(event: ResponsesEvent, start: PartStart): AnswerEvent[] {

@@ -7,7 +7,8 @@ export type Outcome = Pick<ResponseState, 'incompleteReason' | 'error'> & {
   status: 'completed' | 'incomplete' | 'failed';
 };
 
-export function outcomeOf(reason: FinishReason): Outcome {
+/** `message`: what the vendor says of an end that is no clean one. */
+export function outcomeOf(reason: FinishReason, message?: string): Outcome {
   switch (reason) {
     case 'length':
       return { status: 'incomplete', incompleteReason: 'max_output_tokens' };
@@ -16,7 +17,7 @@ export function outcomeOf(reason: FinishReason): Outcome {
     case 'error':
       return {
         status: 'failed',
-        error: { code: 'server_error', message: 'The provider could not finish its answer.' },
+        error: { code: 'server_error', message: message || 'The provider could not finish its answer.' },
       };
     default:
       return { status: 'completed' };

@@ -1,5 +1,6 @@
 // `data:` URLs (RFC 2397), in which OpenAI's formats carry images and files.
 import type { MediaSource } from '../../contracts/inference-request.ts';
+import { standardBase64 } from '../base64.ts';
 
 const DATA_URL = /^data:([^;,]*)((?:;[^;,]*)*?)(;base64)?,/i;
 /** RFC 2397: what a data URL without a type is. */
@@ -11,7 +12,7 @@ export function readDataUrl(url: string): { mediaType: string; data: string } | 
   if (match === null) return null;
   const mediaType = match[1] === '' ? DEFAULT_MEDIA_TYPE : match[1]!.toLowerCase();
   const rest = url.slice(match[0].length);
-  if (match[3] !== undefined) return { mediaType, data: rest };
+  if (match[3] !== undefined) return { mediaType, data: standardBase64(rest) };
   try {
     return { mediaType, data: Buffer.from(decodeURIComponent(rest)).toString('base64') };
   } catch {

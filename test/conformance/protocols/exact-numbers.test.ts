@@ -4,9 +4,10 @@ import { describe, expect, test } from 'vitest';
 import type { Cure } from '#src/contracts/failure.ts';
 import { isFailure } from '#src/contracts/failure.ts';
 import { wrapSignature } from '#src/protocols/foreign-signature.ts';
-import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
+import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { PROVIDER, prepare } from './prepared-call.ts';
 import { relayContext, VENDOR_NAMES, type VendorName } from './protocols.ts';
 
 const NUMBERS =
@@ -68,38 +69,6 @@ const STREAMS: Record<VendorName, string> = {
     event('message_stop', '{"type":"message_stop"}'),
   'gemini-generate-content': `data: ${WHOLE['gemini-generate-content']}\n\n`,
 };
-
-const PROVIDER: ProviderDialect = {
-  ...{ name: 'vendor', apiKey: null, credentialHeader: null, paths: {}, query: {} },
-  ...{ canReportStreamUsage: true, prefill: null },
-};
-
-const MODELS: Record<VendorName, string> = {
-  'openai-chat': 'some-model',
-  'openai-responses': 'gpt-5.1',
-  'anthropic-messages': 'claude-opus-5',
-  'gemini-generate-content': 'gemini-3-flash-preview',
-};
-
-function prepare(
-  client: VendorName,
-  vendor: VendorName,
-  body: string,
-  isStream = false,
-  cures: Cure[] = [],
-): PreparedCall {
-  const call = prepareCall(findProtocolRoute(client, [vendor])!, PROVIDER, {
-    body: Buffer.from(body),
-    upstreamModel: MODELS[vendor],
-    isStream,
-    requestId: 'req_1',
-    acceptedAtMs: 0,
-    forwardedHeaders: {},
-    cures: new Set(cures),
-  });
-  if (isFailure(call)) throw new Error(call.message);
-  return call;
-}
 
 /** Texts in JSON have their quotes escaped. */
 const plain = (text: string | Buffer) => text.toString().replaceAll('\\', '');

@@ -247,7 +247,7 @@ describe('the end', () => {
     ['tool_use', {}, [{ ...tool, name: ANSWER_TOOL }], { finishReason: 'stop' }],
     ['pause_turn', {}, [], { finishReason: 'pause' }],
     ['refusal', { stop_details: null }, [], { finishReason: 'content-filter', parts: [] }],
-    ['something_new', {}, [], { finishReason: 'stop' }],
+    ['something_new', {}, [], { finishReason: 'error' }],
   ])('%s', (reason, more, content, expectedEnd) => {
     const stop = { stop_reason: reason, ...more };
     expect(decodeWhole({ content, ...stop }).choices[0]).toMatchObject(expectedEnd);

@@ -98,7 +98,9 @@ describe('why it ended', () => {
       'error',
       'tool-calls',
     ]),
-    ['A_REASON_OF_TOMORROW', 'stop', 'tool-calls'],
+    ['A_REASON_OF_TOMORROW', 'error', 'tool-calls'],
+    ['MODEL_ARMOR', 'content-filter', 'content-filter'],
+    ['IMAGE_POLICY_OF_TOMORROW', 'content-filter', 'content-filter'],
   ])('%s with a text is %s, with a call %s', (finishReason, withText, withCall) => {
     expect(decode(candidate([{ text: 'a' }], { finishReason }))).toMatchObject({
       choices: [{ finishReason: withText }],
@@ -106,7 +108,7 @@ describe('why it ended', () => {
     expect(decode(candidate([call], { finishReason }))).toMatchObject({ choices: [{ finishReason: withCall }] });
   });
 
-  test.each(['MALFORMED_FUNCTION_CALL', 'OTHER', 'NO_IMAGE'])(
+  test.each(['MALFORMED_FUNCTION_CALL', 'OTHER', 'NO_IMAGE', 'A_REASON_OF_TOMORROW'])(
     '%s with nothing is worth another try',
     (finishReason) => {
       const body = { candidates: [{ finishReason, finishMessage: 'Broke off.' }] };

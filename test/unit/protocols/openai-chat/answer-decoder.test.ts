@@ -226,14 +226,16 @@ describe('an end', () => {
   test.each([
     ['stop', 'stop'],
     ['length', 'length'],
-    ['tool_calls', 'tool-calls'],
-    ['function_call', 'tool-calls'],
+    // There are no calls to make.
+    ['tool_calls', 'stop'],
+    ['function_call', 'stop'],
     ['content_filter', 'content-filter'],
     ['model_length', 'length'],
     ['sensitive', 'content-filter'],
     ['insufficient_system_resource', 'error'],
     ['error', 'error'],
-    ['something_new', 'stop'],
+    ['something_new', 'error'],
+    ['eos', 'stop'],
   ])('for %s is one for %s', (said, reason) => {
     expect(finishes(delta({ content: 'Hi' }, said) + DONE)).toEqual([{ kind: 'finish', choice: 0, reason }]);
   });
