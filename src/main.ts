@@ -11,6 +11,7 @@ import type { ApiContext } from './api/context.ts';
 import { createDepartures } from './api/departures.ts';
 import { createForgetter } from './api/forgetter.ts';
 import { noteEnd } from './api/note-end.ts';
+import { createRecentAnswers } from './api/recent-answers.ts';
 import { createRelay } from './api/relay.ts';
 import { createBatchStore } from './batches/batch-store.ts';
 import { createFileStore } from './batches/file-store.ts';
@@ -161,6 +162,7 @@ runMain(async () => {
     admission: createAdmission({ lines, forecaster, catalogue, holds, circuits, onError }),
     producer,
     store,
+    recentAnswers: createRecentAnswers(redis, keyspace, onError),
     liveness: createWorkerLiveness(redis, keyspace),
     subscriber,
     replyLog,
@@ -188,7 +190,10 @@ runMain(async () => {
     onJoined: (spec) => departures.joined(spec),
     onLeft: (spec, isOver) => departures.left(spec, isOver),
     onHopeless: (spec, failure) => cancel(spec, { failure }),
-    onOver: (spec, end) => noteEnd({ metrics, logger, forgetter }, spec, end),
+    onOver: (spec, end) => {
+      if (spec.response !== undefined) context.recentAnswers.note(spec.keyId);
+      noteEnd({ metrics, logger, forgetter }, spec, end);
+    },
   });
 
   const app = await createApp(context, relay);

@@ -1,20 +1,25 @@
 // Checks what a client sent by a schema and says the first fault as OpenAI would: which field, what is wrong.
 import type { z } from 'zod';
-import { createFailure, FailureError } from '../contracts/failure.ts';
+import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
 
-/** Throws a FailureError (400). */
-export function checkInput<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+/** Throws a FailureError (400). @param within what the value is a part of. */
+export function checkInput<T extends z.ZodType>(schema: T, value: unknown, within = ''): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  const param = issue.path.join('.');
-  if (param === '') throw new FailureError(createFailure('request_invalid', 'The request body must be a JSON object.'));
+  const param = [within, ...issue.path].filter((step) => step !== '').join('.');
+  if (param === within) throw new FailureError(notAnObject(within));
   const isMissing = valueAt(value, issue.path) === undefined;
   throw new FailureError(
     isMissing
       ? createFailure('parameter_missing', `Missing required parameter: '${param}'.`, { param })
       : createFailure('request_invalid', `Invalid value for '${param}': ${issue.message}.`, { param }),
   );
+}
+
+function notAnObject(within: string): Failure {
+  if (within === '') return createFailure('request_invalid', 'The request body must be a JSON object.');
+  return createFailure('request_invalid', `Invalid value for '${within}': it must be an object.`, { param: within });
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

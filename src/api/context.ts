@@ -35,6 +35,7 @@ import type { ApiMetrics } from '../telemetry/metrics.ts';
 import type { SecretBox } from '../webhooks/secret-box.ts';
 import type { Admission } from './admission.ts';
 import type { CancelOptions } from './cancel-request.ts';
+import type { RecentAnswers } from './recent-answers.ts';
 
 export interface ApiContext {
   instanceId: string;
@@ -67,6 +68,7 @@ export interface ApiContext {
   admission: Admission;
   producer: QueueProducer;
   store: RequestStore;
+  recentAnswers: RecentAnswers;
   liveness: WorkerLiveness;
   subscriber: ReplySubscriber;
   replyLog: ReplyLog;

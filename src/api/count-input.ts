@@ -4,9 +4,11 @@ import type { JsonObject } from '../protocols/codec.ts';
 import { isObject } from '../protocols/openai-responses/loose-json.ts';
 import { openaiResponsesClient } from '../protocols/openai-responses/protocol.ts';
 import type { RequestFacts, RequestTarget } from '../protocols/protocol.ts';
+import { readNamedRequest } from '../protocols/request-names.ts';
 import { expandBody } from '../responses/expand-body.ts';
 import { itemsOf } from '../responses/input-items.ts';
 import type { ApiContext } from './context.ts';
+import { parseBounded } from './read-body.ts';
 import { recallTurns, resolveReferences } from './recall.ts';
 import { expectConversation } from './remember.ts';
 
@@ -22,13 +24,13 @@ export async function countInput(
   const recalled = await recallTurns(context, keyId, memory!);
   const replaced = await resolveReferences(context, keyId, bytes, itemsOf((value as JsonObject).input));
   const expanded = expandBody(bytes, { recalled, replaced });
-  const { estimatedInputTokens } = readFacts(JSON.parse(expanded.toString()), target);
+  const { estimatedInputTokens } = readFacts(parseBounded(expanded), target);
   return { object: 'response.input_tokens', input_tokens: estimatedInputTokens };
 }
 
 /** Here the model may be left out: the estimate is the same for all. */
 function readFacts(value: unknown, target: RequestTarget): RequestFacts {
-  const facts = openaiResponsesClient.readRequest(isObject(value) ? { model: 'any', ...value } : value, target);
+  const facts = readNamedRequest(openaiResponsesClient, isObject(value) ? { model: 'any', ...value } : value, target);
   if (isFailure(facts)) throw new FailureError(facts);
   return facts;
 }

@@ -67,6 +67,8 @@ async function findItems(context: ApiContext, keyId: string, ids: readonly strin
   for (const waitMs of [0, ...WRITING_MS]) {
     const missing = ids.filter((id) => !known.has(id));
     if (missing.length === 0 || (waitMs > 0 && missing.length > MAX_AWAITED)) break;
+    // Only who was just given an answer can know of an item that is not written yet.
+    if (waitMs === WRITING_MS[0] && !(await context.recentAnswers.has(keyId).catch(rethrow))) break;
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     for (let at = 0; at < missing.length; at += IDS_AT_ONCE) {
       const some = missing.slice(at, at + IDS_AT_ONCE);

@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import busboy, { type BusboyHeaders } from '@fastify/busboy';
 import { createFailure, FailureError } from '../contracts/failure.ts';
-import { faultOfName } from '../protocols/request-names.ts';
+import { faultOfName } from '../protocols/name-fault.ts';
 import { BlobTooLarge, type WrittenBlob } from '../storage/blobs.ts';
 
 export interface Upload {

@@ -10,6 +10,7 @@ import { expandBody } from '../responses/expand-body.ts';
 import { itemsOf } from '../responses/input-items.ts';
 import type { ApiContext } from './context.ts';
 import { rethrow } from './dispatch.ts';
+import { parseBounded } from './read-body.ts';
 import { recallTurns, resolveReferences } from './recall.ts';
 import { leaveConversation, takeConversation } from './take-conversation.ts';
 
@@ -87,7 +88,7 @@ async function expand(context: ApiContext, input: Remembering, keepMs: number | 
   const body = expandBody(input.bytes, { recalled, replaced });
   const { body_limit_bytes: limit } = context.configuration.server;
   if (body.length > limit) throw tooLong(limit);
-  const facts = client.readRequest(JSON.parse(body.toString()), target);
+  const facts = client.readRequest(parseBounded(body), target);
   if (isFailure(facts)) throw new FailureError(facts);
   const keeping = { keepMs, recalledItems: recalled.length };
   const estimatedInputTokens = Math.min(facts.estimatedInputTokens, MAX_ESTIMATED_TOKENS);

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { BatchFault } from '../contracts/batch.ts';
 import { findExcess } from '../protocols/json-bounds.ts';
 import { memberBytes } from '../protocols/json-object.ts';
-import { faultOfName } from '../protocols/request-names.ts';
+import { faultOfName } from '../protocols/name-fault.ts';
 import type { InputLine } from './line-reader.ts';
 
 export interface BatchLine {

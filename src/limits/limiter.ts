@@ -2,6 +2,7 @@
 // deployment and API key, in one atomic step (permit.lua). An attempt that has a permit is also an open attempt of the
 // ledger: one script does both, so no call can be made that the books do not know of.
 
+import { LRUCache } from 'lru-cache';
 import type { Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
@@ -103,6 +104,9 @@ const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');
 const reapScript = loadLuaScript(import.meta.url, './reap.lua');
 
+/** Each key with limits of its own has one. */
+const MAX_SAMPLED = 20_000;
+
 export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
   const scopeKeys = (scopes: readonly Scope[]) =>
     scopes.flatMap((scope) => {
@@ -110,7 +114,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       return [keys.window, keys.leases, keys.room, keys.presence];
     });
 
-  const sampledAtMs = new Map<string, number>();
+  const sampledAtMs = new LRUCache<string, number>({ max: MAX_SAMPLED });
 
   /** A mean over some calls is as good as one over all. */
   function isSampled({ scopes }: Permit): boolean {

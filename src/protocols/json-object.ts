@@ -1,5 +1,6 @@
 // Edits members of a JSON object in its bytes. Everything else stays as the client or the vendor wrote it: unknown
 // fields, number precision (a parse and print would round a 64-bit seed), spacing, order.
+import { stringEnd } from './json-bounds.ts';
 
 interface Member {
   key: string;
@@ -25,7 +26,6 @@ export interface ObjectEdit {
 const NO_MEMBERS: ReadonlyMap<string, string | Buffer> = new Map();
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 const BRACE_OPEN = 0x7b;
@@ -43,17 +43,10 @@ function skipSpace(json: Buffer, from: number): number {
   return at;
 }
 
-/** One past the closing quote of the string that opens at `from`. Long strings are skipped by native search. */
 function skipString(json: Buffer, from: number): number {
-  let at = from + 1;
-  for (;;) {
-    const quote = json.indexOf(QUOTE, at);
-    if (quote < 0) throw new TypeError('unterminated string');
-    let backslashes = 0;
-    while (json[quote - 1 - backslashes] === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return quote + 1;
-    at = quote + 1;
-  }
+  const end = stringEnd(json, from);
+  if (end < 0) throw new TypeError('unterminated string');
+  return end;
 }
 
 function skipValue(json: Buffer, from: number): number {

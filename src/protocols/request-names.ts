@@ -1,7 +1,9 @@
 // Bounds of the names that a request carries, checked before anything remembers, compares or stores them: names become
 // cache entries, log fields, metric labels and SQL values of the broker, whatever a provider would say to them.
-import { createFailure, type Failure } from '../contracts/failure.ts';
-import type { RequestFacts } from './protocol.ts';
+import { createFailure, type Failure, isFailure } from '../contracts/failure.ts';
+import { checkBodyNames } from './body-names.ts';
+import { faultOfName } from './name-fault.ts';
+import type { ClientProtocol, RequestFacts, RequestTarget } from './protocol.ts';
 
 /** Longer than any model's name that is known: Bedrock's ARNs have some 150 characters. */
 const MAX_MODEL_CHARS = 256;
@@ -9,17 +11,20 @@ const MAX_MODEL_CHARS = 256;
 const MAX_NAMES = 32;
 const MAX_PROVIDER_CHARS = 63;
 
-/** Control characters, halves of surrogate pairs, line separators. */
-const UNNAMEABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
-
-/** What is wrong with a name or an id, as the rest of "… must …"; null for a good one. */
-export function faultOfName(name: string, maxChars: number): string | null {
-  if (name.length > maxChars) return `have at most ${maxChars} characters`;
-  return UNNAMEABLE.test(name) ? 'not contain control characters' : null;
+/** Facts of a parsed body whose names and ids may be used, or what is wrong with it. */
+export function readNamedRequest(
+  client: Pick<ClientProtocol, 'name' | 'readRequest'>,
+  body: unknown,
+  target: RequestTarget,
+): RequestFacts | Failure {
+  const fault = checkBodyNames(client.name, body);
+  if (fault !== null) return fault;
+  const facts = client.readRequest(body, target);
+  return isFailure(facts) ? facts : (checkNames(facts) ?? facts);
 }
 
 /** The first name of a request that is out of bounds, in its client's terms. */
-export function checkNames({ model, alternativeModels, preferences, memory }: RequestFacts): Failure | null {
+function checkNames({ model, alternativeModels, preferences, memory }: RequestFacts): Failure | null {
   return (
     faultIn('previous_response_id', idsOf(memory?.previousResponseId), MAX_ID_CHARS) ??
     faultIn('conversation', idsOf(memory?.conversationId), MAX_ID_CHARS) ??

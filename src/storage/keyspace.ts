@@ -3,6 +3,7 @@
 //   {ns}            limits, open attempts, the ledger stream, key budgets        (the core)
 //   {ns:r<shard>}   request records, bodies, logs, reply and control channels    (a reply shard)
 //   {ns:<provider>} BullMQ's keys of one provider's queues                       (its prefix)
+import { LRUCache } from 'lru-cache';
 import { shardOf } from '../contracts/ids.ts';
 import type { Lane } from '../contracts/job.ts';
 
@@ -70,6 +71,8 @@ export interface Keyspace {
   /** Hash: key id → bytes of its counted bodies; `*` → of all. */
   countedBytes: string;
   budget(keyId: string): string;
+  /** Text: this key was given an answer that is kept, a moment ago. */
+  answered(keyId: string): string;
   /** Text: the request that works on a conversation. */
   conversation(id: string): string;
   queuePrefix(provider: string): string;
@@ -77,10 +80,13 @@ export interface Keyspace {
   probes(replyShards: number, providers: readonly string[]): string[];
 }
 
+/** Each key of a client has one. */
+const MAX_SCOPES = 20_000;
+
 export function createKeyspace(namespace: string): Keyspace {
   const core = `{${namespace}}`;
   const shardTag = (shard: number) => `{${namespace}:r${shard}}`;
-  const scopes = new Map<string, ScopeKeys>();
+  const scopes = new LRUCache<string, ScopeKeys>({ max: MAX_SCOPES });
   return {
     namespace,
     request(requestId) {
@@ -122,6 +128,7 @@ export function createKeyspace(namespace: string): Keyspace {
     countedBodies: `${core}:bodies`,
     countedBytes: `${core}:body-bytes`,
     budget: (keyId) => `${core}:budget:${keyId}`,
+    answered: (keyId) => `${core}:answered:${keyId}`,
     conversation: (id) => `${core}:conversation:${id}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,
     probes: (replyShards, providers) => [

@@ -120,3 +120,21 @@ test.each([
   const [line] = await results(openai, done.output_file_id);
   expect(line).toMatchObject({ custom_id: 'a', response: { status_code: 200, body: answer } });
 });
+
+test('a batch may have far more in it than one request, and each of its requests has its bounds', async () => {
+  // 250,000 objects and lists in all, which no single body may have; ended at once, for none is a request.
+  const many = Array.from({ length: 500 }, (_, at) => request(`r${at}`, 'x', { messages: Array(500).fill({}) }));
+  const created = await client.messages.batches.create({ requests: many as never });
+  expect(created.request_counts.processing).toBe(500);
+  await client.messages.batches.cancel(created.id);
+  const deep = JSON.parse(`${'['.repeat(200)}${']'.repeat(200)}`);
+  for (const [requests, said] of [
+    [[request('a', 'x'), request('b', 'x', { messages: deep })], /levels deep/],
+    [[request('a', 'x'), request('a', 'x')], /used twice/],
+    [[], /at least one/],
+    [{ a: 1 }, /must be a list/],
+    [[7], /requests\.0.*must be an object/],
+  ] as const) {
+    await expect(client.messages.batches.create({ requests: requests as never })).rejects.toThrow(said);
+  }
+});

@@ -9,7 +9,7 @@ import { CONTRACT_VERSION, type RequestSpec } from '#src/contracts/request-recor
 import type { RoutePlan } from '#src/contracts/route-plan.ts';
 import { effectiveRequest } from '#src/protocols/effective-request.ts';
 import type { ClientProtocol, MemoryFacts, RequestFacts } from '#src/protocols/protocol.ts';
-import { checkNames } from '#src/protocols/request-names.ts';
+import { readNamedRequest } from '#src/protocols/request-names.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { RunnableLine } from './line-runner.ts';
 
@@ -35,11 +35,9 @@ export function createLineRequest(
   tryNumber: number,
 ): RequestSpec | Failure {
   const { batch, key, client } = origin;
-  const facts = client.readRequest(line.value, { path: batch.endpoint, query: {} });
+  const facts = readNamedRequest(client, line.value, { path: batch.endpoint, query: {} });
   if (isFailure(facts)) return facts;
   if (facts.isStream) return unstreamedOnly();
-  const fault = checkNames(facts);
-  if (fault !== null) return fault;
   if (facts.memory !== undefined && hasPast(facts.memory)) return selfContainedOnly();
   const forbidden = [facts.model, ...facts.alternativeModels].find((model) => !mayUseModel(key.settings, model));
   if (forbidden !== undefined) {

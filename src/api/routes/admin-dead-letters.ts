@@ -10,7 +10,7 @@ import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { describeDeadLetter, summarizeDeadLetter } from '../describe-dead-letter.ts';
 import { invalidValue } from '../invalid-value.ts';
-import { parseBody } from '../read-body.ts';
+import { readOptionalBody } from '../read-body.ts';
 import { type ReplayChange, replayDeadLetter } from '../replay-dead-letter.ts';
 
 const MAX_PAGE = 500;
@@ -76,14 +76,14 @@ export function registerAdminDeadLetters(admin: FastifyInstance, context: ApiCon
 
   admin.post<ById>('/dead-letters/:id/replay', tags, async (request, reply) => {
     const { id } = request.params;
-    const wanted = checkInput(change, readChange(request.body));
+    const wanted = checkInput(change, await readOptionalBody(request.body));
     const letter = existing(await deadLetters.find(id), id);
     const requestId = await replayDeadLetter(context, letter, wanted);
     return reply.code(202).header('location', `/v1/requests/${requestId}`).send({ id, request_id: requestId });
   });
 
   admin.post('/dead-letters/replay', tags, async (request) => {
-    const { filter, limit, ...wanted } = checkInput(replayMany, readChange(request.body));
+    const { filter, limit, ...wanted } = checkInput(replayMany, await readOptionalBody(request.body));
     const chosen = readFilter(filter);
     const [matched, letters] = await Promise.all([deadLetters.count(chosen), deadLetters.listOldest(chosen, limit)]);
     const { replayed, failed } = await replayAll(context, letters, wanted);
@@ -147,11 +147,6 @@ function readPosition(after: string | undefined): Position | undefined {
   const match = /^(\d{1,16})\.(req_\w+)$/.exec(after);
   if (match === null) throw invalidValue('after', 'must be the `next` of an earlier page');
   return { failedAtMs: Number(match[1]), requestId: match[2]! };
-}
-
-/** No body at all changes nothing. */
-function readChange(body: unknown): unknown {
-  return Buffer.isBuffer(body) && body.length > 0 ? parseBody(body).value : {};
 }
 
 function existing(letter: StoredLetter | null, id: string): StoredLetter {

@@ -10,7 +10,7 @@ import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { rethrow } from '../dispatch.ts';
 import { invalidValue } from '../invalid-value.ts';
-import { parseBody } from '../read-body.ts';
+import { readBody } from '../read-body.ts';
 
 const newHold = z.strictObject({
   provider: z.string().min(1).optional(),
@@ -30,7 +30,7 @@ export function registerAdminHolds(admin: FastifyInstance, context: ApiContext):
   });
 
   admin.post('/holds', tags, async (request, reply) => {
-    const { provider, deployment, reason } = checkInput(newHold, parseBody(request.body).value);
+    const { provider, deployment, reason } = checkInput(newHold, (await readBody(request.body)).value);
     if ((provider === undefined) === (deployment === undefined)) {
       throw invalidValue('provider', 'give one of provider and deployment');
     }

@@ -8,7 +8,7 @@ import type { Reject, RejectStore, StoredReject } from '../../ledger/reject-stor
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { invalidValue } from '../invalid-value.ts';
-import { parseBody } from '../read-body.ts';
+import { readOptionalBody } from '../read-body.ts';
 
 const MAX_PAGE = 500;
 const MAX_ID = 100;
@@ -45,7 +45,7 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }:
   });
 
   admin.post<ById>('/ledger/rejects/:id/replay', tags, async (request, reply) => {
-    const { message } = checkInput(replayOne, readBody(request.body));
+    const { message } = checkInput(replayOne, await readOptionalBody(request.body));
     const corrected = message === undefined ? undefined : JSON.stringify(message);
     if (corrected !== undefined && readMessage(corrected) === null)
       throw invalidValue('message', 'must be a ledger message, as `show` gives it');
@@ -54,7 +54,7 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }:
   });
 
   admin.post('/ledger/rejects/replay', tags, async (request) => {
-    const { limit } = checkInput(replayMany, readBody(request.body));
+    const { limit } = checkInput(replayMany, await readOptionalBody(request.body));
     const page = await rejects.list(limit);
     for (const { id } of page) {
       const reject = await rejects.find(id);
@@ -71,11 +71,6 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }:
 
 function describe({ id, requestId, part, reason, rejectedAtMs }: Reject) {
   return { id, request_id: requestId, part, reason, rejected_at: new Date(rejectedAtMs).toISOString() };
-}
-
-/** No body at all changes nothing. */
-function readBody(body: unknown): unknown {
-  return Buffer.isBuffer(body) && body.length > 0 ? parseBody(body).value : {};
 }
 
 async function existing(rejects: RejectStore, id: string): Promise<StoredReject> {

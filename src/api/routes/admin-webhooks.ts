@@ -17,7 +17,7 @@ import { PLAIN_SECRETS } from '../../webhooks/secret-box.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { invalidValue } from '../invalid-value.ts';
-import { parseBody } from '../read-body.ts';
+import { readBody } from '../read-body.ts';
 
 const MAX_DELIVERIES = 1_000;
 
@@ -45,7 +45,7 @@ export function registerAdminWebhooks(admin: FastifyInstance, context: ApiContex
   admin.get('/webhooks', tags, async () => ({ data: (await endpoints.list()).map(describeEndpoint) }));
 
   admin.post('/webhooks', tags, async (request, reply) => {
-    const { key_id: keyId, ...wanted } = checkInput(newEndpoint, parseBody(request.body).value);
+    const { key_id: keyId, ...wanted } = checkInput(newEndpoint, (await readBody(request.body)).value);
     checkAddress(guard, wanted.url);
     if (keyId !== null) await expectKey(context, keyId);
     const { endpoint, secret } = await endpoints.create({ ...wanted, keyId });

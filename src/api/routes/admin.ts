@@ -12,7 +12,7 @@ import { authenticateAdmin, bearerToken } from '../authenticate.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { invalidValue } from '../invalid-value.ts';
-import { parseBody } from '../read-body.ts';
+import { readBody } from '../read-body.ts';
 import { registerAdminDeadLetters } from './admin-dead-letters.ts';
 import { registerAdminHolds } from './admin-holds.ts';
 import { registerAdminLedger } from './admin-ledger.ts';
@@ -50,7 +50,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       admin.get('/keys', tags, async () => ({ data: (await context.keyStore.list()).map(describeKey) }));
 
       admin.post('/keys', tags, async (request, reply) => {
-        const { name, ...settings } = checkInput(newKey, parseBody(request.body).value);
+        const { name, ...settings } = checkInput(newKey, (await readBody(request.body)).value);
         checkKeyName(name);
         const { key, secret } = await context.keyStore.create(name, {
           ...DEFAULT_KEY_SETTINGS,
@@ -60,7 +60,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       });
 
       admin.patch<{ Params: { id: string } }>('/keys/:id', tags, async (request) => {
-        const settings = readSettings(checkInput(keySettings, parseBody(request.body).value));
+        const settings = readSettings(checkInput(keySettings, (await readBody(request.body)).value));
         const key = await context.keyStore.update(request.params.id, settings);
         await announceKeyChange(context.redis, context.keyspace);
         return describeKey(existing(key, request.params.id));

@@ -12,7 +12,7 @@ import { batchEndpoint, batchEndpointPaths } from '../batch-endpoints.ts';
 import { batchObject } from '../batch-object.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
-import { parseBody } from '../read-body.ts';
+import { readBody } from '../read-body.ts';
 
 const PREFIX = 'batch_';
 
@@ -59,7 +59,7 @@ export function registerBatches(app: FastifyInstance, context: ApiContext): void
 /** Faults inside the file are told later, in `errors`: whoever polls would not see them here. */
 async function create(context: ApiContext, request: FastifyRequest) {
   const key = request.apiKey!;
-  const wish = checkInput(newBatch, parseBody(request.body).value);
+  const wish = checkInput(newBatch, (await readBody(request.body)).value);
   if (batchEndpoint(wish.endpoint) === null) throw invalid('endpoint', unknownEndpoint(wish.endpoint));
   const windowMs = expectWindow(readCompletionWindow(wish.completion_window));
   const file = await context.files.find(key.id, wish.input_file_id);

@@ -11,7 +11,7 @@ import { authenticate, readSecret } from '../authenticate.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
 import { rethrow } from '../dispatch.ts';
-import { parseExactBody } from '../read-body.ts';
+import { isGiven, readExactBody } from '../read-body.ts';
 import { expectConversation } from '../remember.ts';
 
 type ById = { Params: { id: string } };
@@ -39,7 +39,7 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
     const path = `${prefix}/conversations`;
 
     app.post(path, options('Creates a conversation'), async (request) => {
-      const wanted = checkInput(newConversation, readOptionalBody(request.body));
+      const wanted = checkInput(newConversation, isGiven(request.body) ? await readExactBody(request.body) : {});
       const { id: keyId } = request.apiKey!;
       return describe(await conversations.create(keyId, wanted.metadata ?? {}, wanted.items ?? []).catch(rethrow));
     });
@@ -47,7 +47,7 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
     app.get<ById>(`${path}/:id`, options('A conversation'), async (request) => describe(await find(request)));
 
     app.post<ById>(`${path}/:id`, options('Changes its metadata'), async (request) => {
-      const { metadata: wanted } = checkInput(change, parseExactBody(request.body));
+      const { metadata: wanted } = checkInput(change, await readExactBody(request.body));
       const { id } = await find(request);
       const changed = await conversations.update(id, request.apiKey!.id, wanted ?? {}).catch(rethrow);
       return describe(changed ?? (await find(request)));
@@ -60,7 +60,7 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
     });
 
     app.post<ById>(`${path}/:id/items`, options('Appends items'), async (request) => {
-      const wanted = checkInput(newItems, parseExactBody(request.body));
+      const wanted = checkInput(newItems, await readExactBody(request.body));
       const { id } = await find(request);
       const appended = await conversations.append(id, wanted.items).catch(rethrow);
       return describePage({ items: appended.map((item) => describeItem(item, '')), hasMore: false });
@@ -90,11 +90,6 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
       return describe(conversation);
     });
   }
-}
-
-/** A conversation may be created of nothing at all. */
-function readOptionalBody(body: unknown): unknown {
-  return Buffer.isBuffer(body) && body.length > 0 ? parseExactBody(body) : {};
 }
 
 function describe({ id, metadata: noted, createdAtMs }: Conversation): object {

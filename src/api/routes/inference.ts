@@ -4,7 +4,7 @@ import type { RequestBody } from '../../batches/resolve-files.ts';
 import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import { type ClientEndpoint, type ClientProtocol, isFree, type RequestFacts } from '../../protocols/protocol.ts';
-import { checkNames } from '../../protocols/request-names.ts';
+import { readNamedRequest } from '../../protocols/request-names.ts';
 import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from '../admit.ts';
 import { authenticate, readSecret } from '../authenticate.ts';
 import { backgroundView, isAnsweredAtOnce, joinBackground, sendQueued } from '../background.ts';
@@ -13,7 +13,7 @@ import { createSpec, readWish } from '../create-spec.ts';
 import { dispatch, rethrow } from '../dispatch.ts';
 import { findAtLast, findKnown, idempotencyConflict } from '../idempotency.ts';
 import { join, sendAccepted } from '../join.ts';
-import { parseBodyInTurn } from '../read-body.ts';
+import { readBody } from '../read-body.ts';
 import type { Relay, StreamView } from '../relay.ts';
 import { giveConversationBack, remember } from '../remember.ts';
 import { answerHeadersOf, idHeaders, readTarget, routeNotFound } from '../request-target.ts';
@@ -59,9 +59,8 @@ async function answer(
   const target = readTarget(request);
   const client = endpoint.select(target);
   if (client === null) throw new FailureError(routeNotFound(request));
-  const { bytes, value } = expectBody(await context.fileResolver.resolve(key.id, await parseBodyInTurn(request.body)));
-  const facts = expectFacts(client.readRequest(value, target));
-  expectNames(facts);
+  const { bytes, value } = expectBody(await context.fileResolver.resolve(key.id, await readBody(request.body)));
+  const facts = expectFacts(readNamedRequest(client, value, target));
   for (const model of [facts.model, ...facts.alternativeModels]) checkModelAllowed(key, model);
   const pinnedProvider = readPinnedProvider(request.headers);
   const plan = context.plan(client.name, { ...facts, pinnedProvider });
@@ -165,11 +164,6 @@ function listen(
 function expectBody(body: RequestBody | Failure): RequestBody {
   if (isFailure(body)) throw new FailureError(body);
   return body;
-}
-
-function expectNames(facts: RequestFacts): void {
-  const fault = checkNames(facts);
-  if (fault !== null) throw new FailureError(fault);
 }
 
 function expectFacts(facts: RequestFacts | Failure): RequestFacts {

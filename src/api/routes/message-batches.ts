@@ -1,7 +1,9 @@
 // Anthropic's Message Batches, in front of the same engine: the requests come inline, everything else is the same.
 import { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { arrayItems } from '../../batches/array-items.ts';
 import type { Batch } from '../../batches/batch.ts';
 import type { StoredFile } from '../../batches/file-store.ts';
 import {
@@ -21,22 +23,15 @@ import { authenticate, readSecret } from '../authenticate.ts';
 import { checkHere } from '../check-here.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
-import { parseBody } from '../read-body.ts';
+import { expectBytes, parseBounded, readMember } from '../read-body.ts';
 import { publicUrl } from '../request-target.ts';
 
 const MAX_REQUESTS = 100_000;
 const DAY_MS = 24 * 3_600_000;
 
-const newBatch = z.looseObject({
-  requests: z
-    .array(
-      z.looseObject({
-        custom_id: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, "_" and "-"'),
-        params: z.record(z.string(), z.unknown()),
-      }),
-    )
-    .min(1)
-    .max(MAX_REQUESTS),
+const newRequest = z.looseObject({
+  custom_id: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, "_" and "-"'),
+  params: z.record(z.string(), z.unknown()),
 });
 
 const listQuery = z.object({
@@ -95,9 +90,8 @@ export function registerMessageBatches(app: FastifyInstance, context: ApiContext
 }
 
 async function create(context: ApiContext, request: FastifyRequest): Promise<Batch> {
-  const { bytes, value } = parseBody(request.body);
-  const { requests } = checkInput(newBatch, value);
-  checkDistinct(requests.map(({ custom_id: id }) => id));
+  const bytes = expectBytes(request.body);
+  const total = await checkRequests(requestsOf(bytes));
   const key = request.apiKey!;
   const createdAtMs = Date.now();
   const fileId = `file-${createSortableId(createdAtMs)}`;
@@ -125,7 +119,7 @@ async function create(context: ApiContext, request: FastifyRequest): Promise<Bat
     metadata: null,
     createdAtMs,
     expiresAtMs: createdAtMs + DAY_MS,
-    total: requests.length,
+    total,
   };
   try {
     return await context.batches.insert(batch, { store: blobs.id, replyShards: context.replyShards }, input);
@@ -135,15 +129,45 @@ async function create(context: ApiContext, request: FastifyRequest): Promise<Bat
   }
 }
 
-function checkDistinct(ids: readonly string[]): void {
+function requestsOf(bytes: Buffer): Buffer {
+  const requests = readMember(bytes, 'requests');
+  if (requests === null) throw missing('requests');
+  if (requests[0] !== BRACKET_OPEN) throw invalid('requests', "Invalid value for 'requests': it must be a list.");
+  return requests;
+}
+
+const BRACKET_OPEN = 0x5b;
+
+/** One after another, others' turns between: a batch of 256 MB is never a value as a whole. Gives how many there are. */
+async function checkRequests(requests: Buffer): Promise<number> {
   const seen = new Set<string>();
-  for (const [index, id] of ids.entries()) {
+  let sinceTurn = 0;
+  for (const item of arrayItems(requests)) {
+    const path = `requests.${seen.size}`;
+    if (seen.size === MAX_REQUESTS) throw invalid('requests', `A batch has at most ${MAX_REQUESTS} requests.`);
+    const { custom_id: id } = checkInput(newRequest, parseBounded(item), path);
     if (seen.has(id)) {
-      const message = `requests.${index}.custom_id: '${id}' is used twice; every request needs its own.`;
-      throw new FailureError(createFailure('request_invalid', message, { param: `requests.${index}.custom_id` }));
+      throw invalid(`${path}.custom_id`, `${path}.custom_id: '${id}' is used twice; every request needs its own.`);
     }
     seen.add(id);
+    sinceTurn += item.length;
+    if (sinceTurn < BYTES_A_TURN) continue;
+    sinceTurn = 0;
+    await nextTurn();
   }
+  if (seen.size === 0) throw invalid('requests', 'A batch needs at least one request.');
+  return seen.size;
+}
+
+/** Checked within a few milliseconds. */
+const BYTES_A_TURN = 512 * 1024;
+
+function missing(param: string): FailureError {
+  return new FailureError(createFailure('parameter_missing', `Missing required parameter: '${param}'.`, { param }));
+}
+
+function invalid(param: string, message: string): FailureError {
+  return new FailureError(createFailure('request_invalid', message, { param }));
 }
 
 async function find(context: ApiContext, request: FastifyRequest<WithId>): Promise<Batch> {

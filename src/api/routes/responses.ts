@@ -14,7 +14,7 @@ import type { ApiContext } from '../context.ts';
 import { countInput } from '../count-input.ts';
 import { rethrow } from '../dispatch.ts';
 import { expectFound, type FoundResponse, findResponse, inputOf, isUnderWay } from '../find-response.ts';
-import { parseBody } from '../read-body.ts';
+import { readBody } from '../read-body.ts';
 import type { Relay } from '../relay.ts';
 import { readTarget } from '../request-target.ts';
 
@@ -41,8 +41,10 @@ export function registerResponses(app: FastifyInstance, context: ApiContext, rel
   const options = (summary: string) => ({ config, onRequest, schema: { summary, tags: ['responses'] } });
 
   for (const prefix of ['/v1', '/v1/openai']) {
-    app.post(`${prefix}/responses/input_tokens`, options('Tokens that a request would have as its input'), (request) =>
-      countInput(context, request.apiKey!.id, parseBody(request.body), readTarget(request)),
+    app.post(
+      `${prefix}/responses/input_tokens`,
+      options('Tokens that a request would have as its input'),
+      async (request) => countInput(context, request.apiKey!.id, await readBody(request.body), readTarget(request)),
     );
     app.get<ById>(`${prefix}/responses/:id`, options('A response, or its stream again'), (request, reply) =>
       retrieve(context, relay, request, reply),
