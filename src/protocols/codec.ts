@@ -89,6 +89,8 @@ export interface EncodeContext {
   /** What the client sent, parsed: the Responses API echoes it. */
   clientBody: JsonObject;
   usageDelivery: UsageDelivery;
+  /** Of the prompt: what a stream begins with where its protocol says it at the start. */
+  estimatedInputTokens?: number;
 }
 
 /** `chatcmpl-…`, `resp_…`, `msg_…`: the client's kind of id for this request. */
@@ -135,6 +137,8 @@ export interface VendorCodec {
   encodeRequest(request: InferenceRequest, input: EncodeRequestInput): EncodedRequest | Refusal;
   /** A parsed 2xx body. A failure for what is not an answer: an error object with status 200, a wrong shape. */
   decodeAnswer(body: unknown, context: DecodeContext): Answer | Failure;
+  /** What a body that is a failure says was used all the same. Absent: nothing. */
+  readFailedUsage?(body: unknown): Usage | null;
   openDecoder(context: DecodeContext): AnswerDecoder;
 }
 

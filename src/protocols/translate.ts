@@ -81,12 +81,18 @@ export function createTranslation(
 ): Translation {
   return {
     openStream(context) {
-      const encoder = pair.client.openEncoder({ ...encodeContext, usageDelivery: context.usageDelivery });
+      const { usageDelivery, estimatedInputTokens } = context;
+      const encoder = pair.client.openEncoder({ ...encodeContext, usageDelivery, estimatedInputTokens });
       return new TranslatedStream(pair.vendor.openDecoder(decodeContext), encoder, context);
     },
     relayBody(body, context) {
-      const answer = pair.vendor.decodeAnswer(parseJson(body), decodeContext);
-      if (isFailure(answer)) return { body, usage: NO_USAGE, failure: answer };
+      const parsed = parseJson(body);
+      const answer = pair.vendor.decodeAnswer(parsed, decodeContext);
+      if (isFailure(answer)) {
+        // What a failed answer has cost is still owed.
+        const counted = pair.vendor.readFailedUsage?.(parsed) ?? null;
+        return { body, usage: countedOr(counted, NO_USAGE), failure: answer };
+      }
       return encodeWhole(pair.client, answer, context, {
         ...encodeContext,
         usageDelivery: context.usageDelivery,
@@ -103,7 +109,8 @@ function encodeWhole(
 ): RelayedBody {
   const parts = answer.choices.flatMap((choice) => choice.parts);
   const usage = servedBy(answer.serviceTier, countedOr(answer.usage, estimatedUsage(context, parts)));
-  const text = client.encodeAnswer(answer, usage, context.priceUsage(usage), encodeContext);
+  const named = { ...answer, model: answer.model || (context.requestedModel ?? '') };
+  const text = client.encodeAnswer(named, usage, context.priceUsage(usage), encodeContext);
   return { body: Buffer.from(text), usage };
 }
 
@@ -219,6 +226,9 @@ export class TranslatedStream implements StreamRelay {
       case 'end':
         this.#isEnded = true;
         return this.#isDone ? '' : this.#finish();
+      case 'answer-start':
+        // A vendor that does not say its model is taken to be the one that was asked for.
+        return this.#encoder.encode({ ...event, model: event.model || (this.#context.requestedModel ?? '') });
       default:
         return this.#encoder.encode(event);
     }

@@ -34,6 +34,7 @@ export class BlockWriter {
   start(model = '', serviceTier?: string): string {
     if (this.#hasStarted) return '';
     this.#hasStarted = true;
+    const inputTokens = this.#context.estimatedInputTokens ?? 0;
     const message = {
       ...messageHead(model, this.#context),
       content: [],
@@ -41,8 +42,8 @@ export class BlockWriter {
       stop_sequence: null,
       stop_details: null,
       container: null,
-      // Usage is known at the end. Null, not zero, for what older SDKs do not take from there.
-      usage: { ...writeMessagesUsage(NO_USAGE, serviceTier), output_tokens_details: null },
+      // Usage is known at the end: the prompt is estimated until then. Null, not zero, for what older SDKs do not take from there.
+      usage: { ...writeMessagesUsage({ ...NO_USAGE, inputTokens }, serviceTier), output_tokens_details: null },
     };
     return writeEvent({ type: 'message_start', message });
   }

@@ -88,9 +88,19 @@ export class MessagesStreamRelay implements StreamRelay {
   #nameModel(event: SseEvent): Buffer {
     const json = Buffer.from(event.data!);
     const message = memberBytes(json, 'message');
-    const named = isObjectBytes(message) ? nameModel(message, this.#context) : message;
-    if (named === null || named === message) return event.raw;
-    return replaceData(event, editObject(json, { set: new Map([['message', named]]) }));
+    if (!isObjectBytes(message)) return event.raw;
+    const begun = this.#withPrompt(nameModel(message, this.#context));
+    return begun === message ? event.raw : replaceData(event, editObject(json, { set: new Map([['message', begun]]) }));
+  }
+
+  /** Vendors that copy the protocol count the prompt at the end: until then it is estimated. */
+  #withPrompt(message: Buffer): Buffer {
+    if ((readMessagesUsage(this.#counts)?.inputTokens ?? 0) > 0) return message;
+    const sent = memberBytes(message, 'usage');
+    const tokens = String(this.#context.estimatedInputTokens);
+    const base = isObjectBytes(sent) ? sent : Buffer.from('{"input_tokens":0,"output_tokens":0}');
+    const usage = editObject(base, { set: new Map([['input_tokens', tokens]]) });
+    return editObject(message, { set: new Map([['usage', usage]]) });
   }
 
   #addCost(event: SseEvent, { usage: counts, delta }: JsonObject): Buffer {

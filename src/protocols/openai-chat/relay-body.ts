@@ -21,12 +21,18 @@ export function relayChatBody(body: Buffer, context: RelayContext): RelayedBody 
   }
   if (answer.error) return { body, usage: NO_USAGE, failure: readChatEventFailure(answer.error) };
   const usage = countedOr(usageIn(answer), estimateUsage(answer, context));
-  const readable = normaliseAnswer(body, answer);
+  const readable = withModel(normaliseAnswer(body, answer), answer, context);
   const base =
     usage.isEstimated || !answer.usage
       ? editObject(readable, { set: new Map([['usage', JSON.stringify(writeChatUsage(usage))]]) })
       : readable;
   return { body: insertCost(base, context.priceUsage(usage)), usage };
+}
+
+/** A vendor that does not say its model is taken to be the one that was asked for. */
+export function withModel(json: Buffer, { model }: ChatChunk, { requestedModel }: RelayContext): Buffer {
+  if (model || requestedModel === undefined) return json;
+  return editObject(json, { set: new Map([['model', JSON.stringify(requestedModel)]]) });
 }
 
 function estimateUsage(answer: ChatChunk, context: RelayContext): Usage {

@@ -9,6 +9,7 @@ import { countedOr, readTier } from '../vendor-counts.ts';
 import { type ChatChunk, choiceBytes, errorIn, objectsIn, parseChatChunk } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';
 import { ChunkNormaliser } from './normalise-answer.ts';
+import { withModel } from './relay-body.ts';
 import { openStreamUsage } from './relay-usage.ts';
 import type { StreamUsage } from './stream-usage.ts';
 import { usageIn } from './usage.ts';
@@ -83,7 +84,10 @@ export class ChatStreamRelay implements StreamRelay {
 
   #readable(event: SseEvent, chunk: ChatChunk): SseEvent {
     const data = this.#normaliser.normalise(event.data!, chunk);
-    return data === event.data ? event : { ...event, raw: replaceData(event, Buffer.from(data)), data };
+    // Azure's first chunk has filter results alone, and says nothing of who answers.
+    const isNamed = objectsIn(chunk.choices).length === 0;
+    const named = isNamed ? data : withModel(Buffer.from(data), chunk, this.#context).toString();
+    return named === event.data ? event : { ...event, raw: replaceData(event, Buffer.from(named)), data: named };
   }
 
   /** The end of the stream, preceded by the usage that is still owed. */

@@ -11,10 +11,12 @@ import { encodeResponsesAnswer } from './encode-answer.ts';
 import { encodeResponsesRequest } from './encode-request.ts';
 import { encodeResponsesFailureEvent } from './failures.ts';
 import { responsesFieldName } from './field-names.ts';
+import { isObject } from './loose-json.ts';
 import { readResponsesRequest } from './read-request.ts';
 import { relayResponsesBody } from './relay-body.ts';
 import { ResponsesStreamRelay } from './relay-stream.ts';
 import { resumeResponsesStream } from './resume-stream.ts';
+import { readResponsesUsage } from './usage.ts';
 
 export const openaiResponsesClient: ClientProtocol = {
   name: 'openai-responses',
@@ -60,6 +62,7 @@ export const openaiResponsesVendor: VendorProtocol = {
   readFailure: readChatFailure,
   readRateLimits: readChatRateLimits,
   codec: {
+    readFailedUsage: (body) => (isObject(body) ? readResponsesUsage(body.usage, body) : null),
     encodeRequest: encodeResponsesRequest,
     decodeAnswer: decodeResponsesAnswer,
     openDecoder: (context) => new ResponsesDecoder(context),
