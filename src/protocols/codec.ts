@@ -160,6 +160,8 @@ export interface AnswerDecoder {
    * judged by its caller: every choice has finished, or `end` was seen.
    */
   close(): AnswerEvent[];
+  /** Choices whose end was seen and is held back, because only the end of the connection says that nothing follows. */
+  readonly heldFinishes?: number;
   /** What the vendor has said, where the events are not all of it: it is billed all the same. */
   readonly received?: Received | undefined;
 }

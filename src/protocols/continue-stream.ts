@@ -27,6 +27,10 @@ export class ContinuingDecoder implements AnswerDecoder {
     this.#expected = mode === 'repeat' ? resumed.text : '';
   }
 
+  get heldFinishes(): number {
+    return this.#expected === '' ? (this.#decoder.heldFinishes ?? 0) : 0;
+  }
+
   decode(event: SseEvent): AnswerEvent[] {
     return this.#translate(this.#decoder.decode(event));
   }

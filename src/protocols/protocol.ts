@@ -177,8 +177,10 @@ export interface StreamRelay {
   end(): RelayedEvent;
   /** Usage so far: the vendor's where it came, else estimated from what was relayed. */
   usage(): Usage;
-  /** True once the answer is whole: a cut after this loses nothing. */
+  /** True once the answer is whole: a cut after this loses nothing. A usage, or an error, may still come. */
   isComplete(): boolean;
+  /** True once the event that ends the stream was passed on: nothing that comes after it matters to anybody. */
+  isOver(): boolean;
 }
 
 export interface RelayedBody {

@@ -9,90 +9,149 @@ export interface SseEvent {
   name: string | null;
   /** Values of `data:`, joined by line feeds; null for a comment or an event without data. */
   data: string | null;
-  hasId: boolean;
+  /** It has lines that steer its reader (`id:`, `retry:`). */
+  isSteering: boolean;
 }
 
 /** A vendor that sends more than this without an empty line is not speaking SSE. Images come as base64 in one event. */
 export const MAX_SSE_EVENT_BYTES = 64 * 1024 * 1024;
+
+/** No event has a thousand; each costs a microsecond to read. */
+const MAX_EVENT_LINES = 100_000;
+
+export class EventTooLarge extends Error {
+  override name = 'EventTooLarge';
+}
 
 const LF = 10;
 const CR = 13;
 const COLON = 58;
 const SPACE = 32;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-const NOTHING = Buffer.alloc(0);
 
+/** Every byte is looked at once, however the stream is cut: an event of 60 MB in pieces of 16 KiB takes a tenth of a second. */
 export class SseSplitter {
   /** Bytes of the event that is not complete yet. */
-  #pending: Buffer = NOTHING;
-  /** Offset in `#pending` up to which no line end is left to find, and where the current line starts. */
-  #scanned = 0;
-  #lineStart = 0;
+  #pieces: Buffer[] = [];
+  #pendingBytes = 0;
+  /** The line that is being read has no bytes so far. */
+  #isLineEmpty = true;
+  /** The last byte was a carriage return: a line feed that follows belongs to it. */
+  #isAfterReturn = false;
+  /** That carriage return ended an event, which waits for the line feed that may belong to it. */
+  #isEventOver = false;
   #isAtStart = true;
+  /** Of the event that is not complete yet. */
+  #lines = 0;
 
-  /** Events completed by these bytes. Throws a RangeError when an event exceeds MAX_SSE_EVENT_BYTES. */
+  /** Events completed by these bytes. Throws an EventTooLarge for one of more than MAX_SSE_EVENT_BYTES. */
   push(chunk: Buffer): SseEvent[] {
-    let bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-    if (this.#isAtStart) {
-      if (bytes.length < 3 && BYTE_ORDER_MARK.subarray(0, bytes.length).equals(bytes)) {
-        this.#pending = bytes;
-        return [];
-      }
-      this.#isAtStart = false;
-      if (bytes.subarray(0, 3).equals(BYTE_ORDER_MARK)) bytes = bytes.subarray(3);
-    }
-    return this.#scan(bytes);
+    return chunk.length === 0 ? [] : this.#scan(this.#isAtStart ? this.#withoutMark(chunk) : chunk);
   }
 
   /** The event cut off by the end of the stream, if it has any bytes: the standard says to drop it, the caller decides. */
   end(): SseEvent | null {
-    const rest = this.#pending;
-    this.#pending = NOTHING;
-    this.#scanned = 0;
-    this.#lineStart = 0;
-    return rest.length === 0 ? null : parseEvent(rest);
+    return this.#pendingBytes === 0 ? null : parseEvent(this.#take(null));
   }
 
-  #scan(bytes: Buffer): SseEvent[] {
-    const events: SseEvent[] = [];
-    let eventStart = 0;
-    let lineStart = this.#lineStart;
-    let at = this.#scanned;
-    for (; at < bytes.length; at++) {
-      const byte = bytes[at];
-      if (byte !== LF && byte !== CR) continue;
-      if (byte === CR && at + 1 === bytes.length) break; // a line feed may follow
-      const lineEnd = at;
-      if (byte === CR && bytes[at + 1] === LF) at++;
-      if (lineEnd === lineStart) {
-        events.push(parseEvent(bytes.subarray(eventStart, at + 1)));
-        eventStart = at + 1;
-      }
-      lineStart = at + 1;
+  #withoutMark(chunk: Buffer): Buffer {
+    const bytes = this.#pendingBytes === 0 ? chunk : Buffer.concat([...this.#pieces, chunk]);
+    this.#pieces = [];
+    this.#pendingBytes = 0;
+    if (bytes.length < 3 && BYTE_ORDER_MARK.subarray(0, bytes.length).equals(bytes)) {
+      this.#keep(bytes);
+      return EMPTY;
     }
-    if (bytes.length - eventStart > MAX_SSE_EVENT_BYTES) throw new RangeError('event is too large');
-    this.#pending = bytes.subarray(eventStart);
-    this.#lineStart = lineStart - eventStart;
-    this.#scanned = at - eventStart;
+    this.#isAtStart = false;
+    return bytes.subarray(0, 3).equals(BYTE_ORDER_MARK) ? bytes.subarray(3) : bytes;
+  }
+
+  #scan(chunk: Buffer): SseEvent[] {
+    const events: SseEvent[] = [];
+    let start = 0;
+    let at = 0;
+    // Searches by native code; each is done again only behind what it has found.
+    let lineFeed = chunk.indexOf(LF);
+    let carriageReturn = chunk.indexOf(CR);
+    const endEvent = (end: number) => {
+      events.push(parseEvent(this.#take(chunk.subarray(start, end))));
+      start = end;
+    };
+
+    while (at < chunk.length) {
+      if (this.#isAfterReturn) {
+        this.#isAfterReturn = false;
+        if (chunk[at] === LF) at++;
+        if (this.#isEventOver) endEvent(at);
+        this.#isEventOver = false;
+        continue;
+      }
+      if (lineFeed >= 0 && lineFeed < at) lineFeed = chunk.indexOf(LF, at);
+      if (carriageReturn >= 0 && carriageReturn < at) carriageReturn = chunk.indexOf(CR, at);
+      const lineEnd = nearest(lineFeed, carriageReturn);
+      if (lineEnd < 0) {
+        this.#isLineEmpty = false;
+        break;
+      }
+      const isEmpty = this.#isLineEmpty && lineEnd === at;
+      this.#isLineEmpty = true;
+      at = lineEnd + 1;
+      if (++this.#lines > MAX_EVENT_LINES) throw new EventTooLarge('event has too many lines');
+      if (lineEnd === carriageReturn) {
+        this.#isAfterReturn = true;
+        this.#isEventOver = isEmpty;
+      } else if (isEmpty) endEvent(at);
+    }
+    this.#keep(chunk.subarray(start));
+    if (this.#pendingBytes > MAX_SSE_EVENT_BYTES) throw new EventTooLarge('event is too large');
     return events;
   }
+
+  #keep(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#pieces.push(bytes);
+    this.#pendingBytes += bytes.length;
+  }
+
+  #take(last: Buffer | null): Buffer {
+    const pieces = last === null ? this.#pieces : [...this.#pieces, last];
+    this.#pieces = [];
+    this.#pendingBytes = 0;
+    this.#lines = 0;
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function nearest(a: number, b: number): number {
+  return a < 0 || b < 0 ? Math.max(a, b) : Math.min(a, b);
 }
 
 function parseEvent(raw: Buffer): SseEvent {
-  const event: SseEvent = { raw, name: null, data: null, hasId: false };
-  let start = 0;
-  while (start < raw.length) {
-    let end = start;
-    while (end < raw.length && raw[end] !== LF && raw[end] !== CR) end++;
-    if (end > start) readField(event, raw, start, end);
-    start = end + (raw[end] === CR && raw[end + 1] === LF ? 2 : 1);
-  }
+  const event: SseEvent = { raw, name: null, data: null, isSteering: false };
+  forEachLine(raw, (start, end) => readField(event, raw, start, end));
   return event;
 }
 
+/** Begin and end of each line that has bytes, and where the next one begins. */
+function forEachLine(raw: Buffer, visit: (start: number, end: number, next: number) => void): void {
+  let start = 0;
+  let lineFeed = raw.indexOf(LF);
+  let carriageReturn = raw.indexOf(CR);
+  while (start < raw.length) {
+    if (lineFeed >= 0 && lineFeed < start) lineFeed = raw.indexOf(LF, start);
+    if (carriageReturn >= 0 && carriageReturn < start) carriageReturn = raw.indexOf(CR, start);
+    const found = nearest(lineFeed, carriageReturn);
+    const end = found < 0 ? raw.length : found;
+    const next = end + (raw[end] === CR && raw[end + 1] === LF ? 2 : 1);
+    if (end > start) visit(start, end, Math.min(next, raw.length));
+    start = next;
+  }
+}
+
 function readField(event: SseEvent, raw: Buffer, start: number, end: number): void {
-  const colon = raw.indexOf(COLON, start);
-  const nameEnd = colon < 0 || colon > end ? end : colon;
+  const nameEnd = endOfName(raw, start, end);
   if (nameEnd === start) return; // a comment
   const name = raw.toString('latin1', start, nameEnd);
   const valueStart = Math.min(end, nameEnd + (raw[nameEnd + 1] === SPACE ? 2 : 1));
@@ -101,9 +160,29 @@ function readField(event: SseEvent, raw: Buffer, start: number, end: number): vo
     event.data = event.data === null ? value : `${event.data}\n${value}`;
   } else if (name === 'event') {
     event.name = raw.toString('utf8', valueStart, end);
-  } else if (name === 'id') {
-    event.hasId = true;
+  } else if (name === 'id' || name === 'retry') {
+    event.isSteering = true;
   }
+}
+
+/** Names of fields are short: a line without a colon is not searched to its end for one. */
+const LONGEST_NAME = 16;
+
+function endOfName(raw: Buffer, start: number, end: number): number {
+  const limit = Math.min(end, start + LONGEST_NAME);
+  for (let at = start; at < limit; at++) if (raw[at] === COLON) return at;
+  return end;
+}
+
+/** Without the lines that would steer the client's reader: ids and reconnection times of a stream are the broker's. */
+export function withoutSteering(event: SseEvent): SseEvent {
+  if (!event.isSteering) return event;
+  const kept: Buffer[] = [];
+  forEachLine(event.raw, (start, end, next) => {
+    const name = event.raw.toString('latin1', start, endOfName(event.raw, start, end));
+    if (name !== 'id' && name !== 'retry') kept.push(event.raw.subarray(start, next));
+  });
+  return { ...event, raw: Buffer.concat([...kept, Buffer.from('\n')]), isSteering: false };
 }
 
 /** The event with other data; its other lines and its line ends stay. */

@@ -121,6 +121,10 @@ class RestoringDecoder implements AnswerDecoder {
     this.#names = names;
   }
 
+  get heldFinishes(): number {
+    return this.#decoder.heldFinishes ?? 0;
+  }
+
   get received(): Received | undefined {
     return this.#decoder.received;
   }

@@ -184,8 +184,13 @@ export class TranslatedStream implements StreamRelay {
     return servedBy(this.#serviceTier, countedOr(this.#usage, estimated));
   }
 
+  isOver(): boolean {
+    return this.#isDone;
+  }
+
   isComplete(): boolean {
-    return this.#isEnded || this.#finishedChoices.size >= this.#context.choices;
+    const finished = this.#finishedChoices.size + (this.#decoder.heldFinishes ?? 0);
+    return this.#isEnded || finished >= this.#context.choices;
   }
 
   #isWholeWith(events: readonly AnswerEvent[]): boolean {

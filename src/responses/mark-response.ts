@@ -52,6 +52,10 @@ class MarkedStream implements StreamRelay {
     return this.#relay.usage();
   }
 
+  isOver(): boolean {
+    return this.#relay.isOver();
+  }
+
   isComplete(): boolean {
     return this.#relay.isComplete();
   }

@@ -45,6 +45,9 @@ export function silenceLimits(deployment: Deployment, isStream: boolean, hasAlte
   };
 }
 
+/** Usage has been seen to come half a second after the last token; Gemini, which has no terminator, closes at once. */
+const COMPLETE_IDLE_MS = 5_000;
+
 export type Expiry = { code: FailureCode; afterMs: number };
 
 export class AttemptClock {
@@ -55,6 +58,7 @@ export class AttemptClock {
   #hasFirstByte = false;
   #hasFirstToken = false;
   #isPaused = false;
+  #isComplete = false;
   #timer: NodeJS.Timeout;
 
   constructor(limits: ClockLimits, onExpired: (expiry: Expiry) => void) {
@@ -79,6 +83,14 @@ export class AttemptClock {
     this.#hasFirstToken = true;
   }
 
+  /** The answer is whole: what may still come (a usage, a terminator) is not waited for long. */
+  complete(): void {
+    if (this.#isComplete) return;
+    this.#isComplete = true;
+    clearTimeout(this.#timer);
+    this.#timer = this.#arm();
+  }
+
   activity(): void {
     this.#lastActivityMs = Date.now();
   }
@@ -101,12 +113,17 @@ export class AttemptClock {
     const { timeouts, deadlineAtMs } = this.#limits;
     const total = this.#expiry('upstream_total_timeout', this.#startedAtMs, timeouts.totalMs);
     const silence = this.#hasFirstByte
-      ? this.#expiry('upstream_idle_timeout', this.#isPaused ? Date.now() : this.#lastActivityMs, timeouts.idleMs)
+      ? this.#expiry('upstream_idle_timeout', this.#isPaused ? Date.now() : this.#lastActivityMs, this.#idleMs())
       : this.#expiry('upstream_first_byte_timeout', this.#startedAtMs, timeouts.firstByteMs);
     const tokenLimitMs = this.#hasFirstToken ? null : timeouts.firstTokenMs;
     const token = this.#expiry('upstream_first_token_timeout', this.#startedAtMs, tokenLimitMs);
     const deadline = this.#expiry('deadline_passed', this.#startedAtMs, deadlineAtMs - this.#startedAtMs);
     return [silence, token, total, deadline].reduce((first, next) => (next.atMs < first.atMs ? next : first));
+  }
+
+  #idleMs(): number | null {
+    const { idleMs } = this.#limits.timeouts;
+    return this.#isComplete ? Math.min(idleMs ?? COMPLETE_IDLE_MS, COMPLETE_IDLE_MS) : idleMs;
   }
 
   #expiry(code: FailureCode, fromMs: number, durationMs: number | null) {

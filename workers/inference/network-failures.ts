@@ -2,6 +2,7 @@
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import type { Expiry } from './attempt-clock.ts';
+import { ContentUnreadable } from './decode-content.ts';
 
 const UNREACHABLE = new Set([
   'ECONNREFUSED',
@@ -15,6 +16,8 @@ const UNREACHABLE = new Set([
 
 /** @param hasStatus an answer had begun. @param isStreaming its events were being relayed. */
 export function describeNetworkError(error: Error, hasStatus: boolean, isStreaming: boolean): Failure {
+  if (error instanceof ContentUnreadable)
+    return failure('upstream_malformed', `The provider’s answer cannot be read: ${error.message}.`);
   const code = networkCode(error);
   if (isStreaming)
     return failure('upstream_stream_cut', `The provider cut the stream before the answer was finished (${code}).`);

@@ -1,5 +1,6 @@
 // One call to one vendor: sends the request, relays the answer to the client, says how it went. Never throws for
 // anything a vendor or a network can do; does not retry, does not bill.
+import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Deployment, Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
@@ -17,7 +18,14 @@ import {
   type Translation,
   type VendorProtocol,
 } from '#src/protocols/protocol.ts';
-import { type SseEvent, SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
+import {
+  EventTooLarge,
+  MAX_SSE_EVENT_BYTES,
+  type SseEvent,
+  SseSplitter,
+  splitEvents,
+  withoutSteering,
+} from '#src/protocols/sse-splitter.ts';
 import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
 import { AttemptClock, type Expiry, silenceLimits } from './attempt-clock.ts';
 import { describeExpiry, describeNetworkError } from './network-failures.ts';
@@ -102,7 +110,7 @@ class AttemptRun {
   start(upstream: Upstream): void {
     const { signal, deployment, request, attemptId } = this.#input;
     if (signal.failure !== null) return this.#finish(signal.failure);
-    signal.onAbort = (failure) => this.#finish(failure);
+    signal.onAbort = (failure) => this.#giveUp(failure);
     this.#call = upstream.send(deployment.provider, request, attemptId, {
       onHead: (status, headers) => this.#guard(() => this.#onHead(status, headers)),
       onData: (chunk) => this.#guard(() => this.#onData(chunk)),
@@ -117,6 +125,7 @@ class AttemptRun {
     try {
       step();
     } catch (error) {
+      if (error instanceof EventTooLarge) return this.#giveUp(EVENT_TOO_LARGE);
       this.#input.onBug(error as Error);
       this.#finish(
         createFailure('internal', 'The broker could not read the provider’s answer. This is a bug in Sluice.'),
@@ -139,7 +148,7 @@ class AttemptRun {
     this.#clock.activity();
     this.#answerBytes += chunk.length;
     if (this.#isRefusal()) return this.#collectRefusal(chunk);
-    if (this.#answerBytes > this.#input.maxAnswerBytes) return this.#finish(tooLarge(this.#input.maxAnswerBytes));
+    if (this.#answerBytes > this.#input.maxAnswerBytes) return this.#giveUp(tooLarge(this.#input.maxAnswerBytes));
     if (this.#stream === null) this.#collected.push(chunk);
     else this.#relayChunk(chunk, this.#stream);
   }
@@ -153,8 +162,10 @@ class AttemptRun {
     if (this.#answerBytes > MAX_ERROR_BYTES) this.#finish(this.#readFailure());
   }
 
-  #relayChunk(chunk: Buffer, { splitter, relay }: { splitter: SseSplitter; relay: StreamRelay }): void {
-    for (const event of splitter.push(chunk)) {
+  #relayChunk(chunk: Buffer, stream: { splitter: SseSplitter; relay: StreamRelay }): void {
+    const { relay } = stream;
+    for (const event of this.#eventsIn(chunk, stream.splitter)) {
+      if (!isUtf8(event.raw)) return this.#giveUp(NOT_UTF8);
       if (event.data !== null) this.#noteFirstByte();
       const { bytes, isPreamble, failure } = relay.accept(event);
       if (event.data !== null && this.#isFiltered(event.data)) return this.#finish(FILTERED);
@@ -163,12 +174,20 @@ class AttemptRun {
       else if (bytes !== null) this.#write(bytes);
       if (failure !== undefined) return this.#finish(failure);
     }
+    if (relay.isOver()) return this.#endStream(stream);
+    if (relay.isComplete()) this.#clock.complete();
     this.#applyBackpressure();
   }
 
   #isFiltered(data: string | Buffer): boolean {
     const { leavesFiltered, vendor } = this.#input;
     return leavesFiltered && !this.#hasBegun && isFilteredAnswer(vendor.name, data);
+  }
+
+  #eventsIn(chunk: Buffer, splitter: SseSplitter): SseEvent[] {
+    const events = splitter.push(chunk);
+    // Ids and reconnection times of a stream that can be resumed are the broker's own.
+    return this.#input.hasEventIds && this.#input.client.hasEventIds ? events.map(withoutSteering) : events;
   }
 
   /** Nothing visible yet, or too little of it for those who prefer certainty over speed. */
@@ -243,6 +262,7 @@ class AttemptRun {
     const { translation, context, spec, writer, answerHeaders } = this.#input;
     if (spec.isStream) return this.#finish(notAStream(this.#status));
     const body = Buffer.concat(this.#collected);
+    if (!isUtf8(body)) return this.#finish({ ...NOT_UTF8, upstreamStatus: this.#status });
     const relayed = translation.relayBody(body, context);
     if (this.#isFiltered(body)) return this.#finish(FILTERED, relayed.usage);
     if (relayed.failure !== undefined)
@@ -258,13 +278,18 @@ class AttemptRun {
   }
 
   #onError(error: Error): void {
-    // All of the answer came before the connection broke.
-    if (this.#stream?.relay.isComplete()) return this.#endStream(this.#stream);
-    this.#finish(describeNetworkError(error, this.#status !== 0, this.#stream !== null));
+    this.#giveUp(describeNetworkError(error, this.#status !== 0, this.#stream !== null));
   }
 
   #expire(expiry: Expiry): void {
-    this.#finish(describeExpiry(expiry));
+    this.#giveUp(describeExpiry(expiry));
+  }
+
+  /** Whatever ends the call: an answer that is whole by then is the answer (invariant 7). */
+  #giveUp(failure: Failure): void {
+    if (this.#isOver) return;
+    if (this.#stream?.relay.isComplete()) this.#endStream(this.#stream);
+    else this.#finish(failure);
   }
 
   #mayBeBilled({ code }: Failure): boolean {
@@ -276,7 +301,8 @@ class AttemptRun {
     this.#isOver = true;
     this.#clock.stop();
     this.#input.signal.onAbort = null;
-    if (failure !== null) this.#call?.abort(new Error(failure.code));
+    if (failure === null) this.#call?.letGo();
+    else this.#call?.abort(new Error(failure.code));
     const { provider } = this.#input.deployment;
     this.#resolve({
       failure: failure === null ? null : maskFailure(failure, provider),
@@ -318,6 +344,16 @@ function completed(rest: SseEvent): SseEvent {
 
 /** Whatever a provider's error says stands at its beginning: behind this much it is not waited for. */
 const MAX_ERROR_BYTES = 1024 * 1024;
+
+const NOT_UTF8: Failure = createFailure(
+  'upstream_malformed',
+  'The provider sent bytes that are not UTF-8; the answer cannot be trusted to be whole.',
+);
+
+const EVENT_TOO_LARGE: Failure = createFailure(
+  'upstream_answer_too_large',
+  `The provider sent an event that is larger than ${MAX_SSE_EVENT_BYTES} bytes, or has too many lines.`,
+);
 
 function tooLarge(maxBytes: number): Failure {
   return createFailure('upstream_answer_too_large', `The provider's answer is larger than ${maxBytes} bytes.`);

@@ -1,10 +1,12 @@
 // HTTP to the vendors: one pool of connections per provider. Callbacks rather than streams: at 30,000 chunks a second an
 // async iterator per chunk costs more than the rest of the relay.
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Transform } from 'node:stream';
 import { type Dispatcher, Pool } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
 import type { MaskedPieces } from '#src/contracts/secret-mask.ts';
 import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
+import { ContentUnreadable, createContentDecoder } from './decode-content.ts';
 
 export interface UpstreamEvents {
   onHead(status: number, headers: IncomingHttpHeaders): void;
@@ -19,6 +21,8 @@ export interface UpstreamCall {
   readonly isSent: boolean;
   /** Closes the connection: the vendor sees it at once and stops generating. Safe to call twice. */
   abort(reason: Error): void;
+  /** The answer is whole, whatever else may come: nothing more is told. The connection is closed unless the vendor ends soon. */
+  letGo(): void;
   pause(): void;
   resume(): void;
 }
@@ -62,6 +66,8 @@ export function createUpstream(): Upstream {
         ...request.headers,
         ...provider.headers,
         'user-agent': USER_AGENT,
+        // Without it a server may send what it likes (RFC 9110 section 12.5.3).
+        'accept-encoding': 'identity',
         // OpenAI logs it with the call; others ignore it (../shared/reference/openai-chat.md section 1).
         'x-client-request-id': attemptId,
       };
@@ -104,11 +110,19 @@ export function joinPaths(base: string, path: string): string {
   return (base === '/' ? '' : base) + (isRepeated ? path.slice(lastSegment.length) : path);
 }
 
+/**
+ * One call. What undici tells of it passes through a decoder where the answer is encoded; then the decoder's end is the
+ * answer's, and its pace the connection's.
+ */
 class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #events: UpstreamEvents;
   #controller: Dispatcher.DispatchController | null = null;
+  #decoder: Transform | null = null;
   #abortReason: Error | null = null;
+  /** Nothing more is told. */
   #isOver = false;
+  /** Nothing more comes over the connection. */
+  #hasEnded = false;
 
   constructor(events: UpstreamEvents) {
     this.#events = events;
@@ -121,20 +135,31 @@ class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
   abort(reason: Error): void {
     if (this.#isOver || this.#abortReason !== null) return;
     this.#abortReason = reason;
-    if (this.#controller !== null) this.#controller.abort(reason);
-    else {
-      // Still waiting for a connection: there is nothing to close, and nothing will be sent.
-      this.#isOver = true;
-      queueMicrotask(() => this.#events.onError(reason));
-    }
+    this.#decoder?.destroy();
+    if (this.#hasEnded) this.#end(() => this.#events.onError(reason));
+    else if (this.#controller !== null) this.#controller.abort(reason);
+    // Still waiting for a connection: there is nothing to close, and nothing will be sent.
+    else queueMicrotask(() => this.#end(() => this.#events.onError(reason)));
+  }
+
+  letGo(): void {
+    if (this.#hasEnded) return;
+    this.#isOver = true;
+    this.#decoder?.destroy();
+    this.#controller?.resume();
+    const timer = setTimeout(() => this.#controller?.abort(LEFT_OPEN), LET_GO_MS);
+    this.#onEnded = () => clearTimeout(timer);
+    timer.unref();
   }
 
   pause(): void {
-    this.#controller?.pause();
+    if (this.#decoder === null) this.#controller?.pause();
+    else this.#decoder.pause();
   }
 
   resume(): void {
-    this.#controller?.resume();
+    if (this.#decoder === null) this.#controller?.resume();
+    else this.#decoder.resume();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -142,24 +167,60 @@ class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
     if (this.#abortReason !== null) controller.abort(this.#abortReason);
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     // 1xx answers come before the real one.
-    if (!this.#isOver && status >= 200) this.#events.onHead(status, headers);
+    if (this.#isOver || status < 200) return;
+    try {
+      this.#decoder = this.#decode(createContentDecoder(headers['content-encoding']));
+    } catch (error) {
+      return controller.abort(error as Error);
+    }
+    this.#events.onHead(status, headers);
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#isOver) this.#events.onData(chunk);
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver) return;
+    if (this.#decoder === null) this.#events.onData(chunk);
+    else if (!this.#decoder.write(chunk)) controller.pause();
   }
 
   onResponseEnd(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#events.onEnd();
+    this.#hasEnded = true;
+    this.#onEnded?.();
+    if (this.#decoder === null || this.#isOver) this.#end(() => this.#events.onEnd());
+    else this.#decoder.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#hasEnded = true;
+    this.#onEnded?.();
+    this.#decoder?.destroy();
+    this.#end(() => this.#events.onError(this.#abortReason ?? error));
+  }
+
+  #onEnded: (() => void) | null = null;
+
+  #end(tell: () => void): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#events.onError(this.#abortReason ?? error);
+    tell();
+  }
+
+  #decode(decoder: Transform | null): Transform | null {
+    decoder?.on('data', (bytes: Buffer) => {
+      if (!this.#isOver) this.#events.onData(bytes);
+    });
+    decoder?.on('drain', () => this.#controller?.resume());
+    decoder?.once('end', () => this.#end(() => this.#events.onEnd()));
+    decoder?.once('error', (error) => {
+      const unreadable = new ContentUnreadable(`its content-encoding cannot be decoded: ${error.message}`);
+      if (!this.#hasEnded) this.#controller?.abort(unreadable);
+      this.#end(() => this.#events.onError(this.#abortReason ?? unreadable));
+    });
+    return decoder;
   }
 }
+
+/** A connection whose answer is over is read a little further, so that it can be used again. */
+const LET_GO_MS = 1_000;
+const LEFT_OPEN = new Error('the vendor left its answer open');

@@ -57,6 +57,10 @@ export class MessagesStreamRelay implements StreamRelay {
     return read?.isUncounted ? countedOr(read, estimated) : estimated;
   }
 
+  isOver(): boolean {
+    return this.#isDone;
+  }
+
   isComplete(): boolean {
     return this.#isDone;
   }

@@ -38,6 +38,10 @@ export class CandidateReader {
     this.#nextCallId = nextCallId;
   }
 
+  get holdsFinish(): boolean {
+    return this.#pending !== null && !this.#isFinished;
+  }
+
   read(candidate: JsonObject): AnswerEvent[] {
     let logProbabilities = readLogProbabilities(candidate);
     const events = partsOf(candidate).flatMap((part) => {

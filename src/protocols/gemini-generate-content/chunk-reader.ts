@@ -30,6 +30,11 @@ export class ChunkReader {
     return this.#candidates.size > 0;
   }
 
+  /** Candidates that have said why they ended. */
+  get heldFinishes(): number {
+    return [...this.#candidates.values()].filter((candidate) => candidate.holdsFinish).length;
+  }
+
   read(chunk: Chunk): AnswerEvent[] {
     const events = [...this.#readStart(chunk), ...this.#readServiceTier(chunk)];
     this.#searches = Math.max(this.#searches, searchesIn(chunk));

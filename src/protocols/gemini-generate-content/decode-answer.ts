@@ -28,6 +28,10 @@ export class GeminiAnswerDecoder implements AnswerDecoder {
     this.#reader = new ChunkReader((ordinal) => callIdFor(context, ordinal));
   }
 
+  get heldFinishes(): number {
+    return this.#failure === null ? this.#reader.heldFinishes : 0;
+  }
+
   decode(event: SseEvent): AnswerEvent[] {
     const chunks = event.data === null ? (readBareJson(event.raw) ?? []) : readChunks(parseJson(event.data));
     if (chunks === null) return this.#fail(MALFORMED);

@@ -80,6 +80,10 @@ export class GeminiStreamRelay implements StreamRelay {
     return countedOr(this.#usage, { ...NO_USAGE, inputTokens, outputTokens, isEstimated: true });
   }
 
+  isOver(): boolean {
+    return this.#isDone;
+  }
+
   isComplete(): boolean {
     return this.#isBlocked || this.#finishedCandidates.size >= this.#context.choices;
   }

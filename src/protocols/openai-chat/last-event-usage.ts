@@ -80,7 +80,7 @@ export class LastEventUsage implements StreamUsage {
     const choices = [{ index: 0, ...nothing, finish_reason: reason }];
     const data = JSON.stringify({ ...identityOf(this.#lastChunk), choices });
     const raw = dataEvent(data);
-    return { event: { raw, name: null, data, hasId: false }, bare: raw };
+    return { event: { raw, name: null, data, isSteering: false }, bare: raw };
   }
 }
 

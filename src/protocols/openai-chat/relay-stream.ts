@@ -63,6 +63,10 @@ export class ChatStreamRelay implements StreamRelay {
     return serviceTier === undefined ? usage : { ...usage, serviceTier };
   }
 
+  isOver(): boolean {
+    return this.#isDone;
+  }
+
   isComplete(): boolean {
     return this.#isDone || this.#finishedChoices.size >= this.#context.choices;
   }

@@ -48,6 +48,10 @@ export class ResponsesStreamRelay implements StreamRelay {
     return countedOr(this.#usage, estimateUsage(inputTokens, this.#outputBytes));
   }
 
+  isOver(): boolean {
+    return this.#isComplete;
+  }
+
   isComplete(): boolean {
     return this.#isComplete;
   }

@@ -50,7 +50,7 @@ export function goOn(
     .join('');
 }
 
-const NO_EVENT: SseEvent = { raw: Buffer.alloc(0), name: null, data: null, hasId: false };
+const NO_EVENT: SseEvent = { raw: Buffer.alloc(0), name: null, data: null, isSteering: false };
 
 /** A vendor that was given what the client has, and goes on behind it. */
 export function prefilled(text: string, resumed: ResumedStream, finish: AnswerEvent): [AnswerDecoder, SseEvent[]] {

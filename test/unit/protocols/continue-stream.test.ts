@@ -5,7 +5,7 @@ import type { AnswerDecoder, AnswerEncoder, ResumedStream } from '#src/protocols
 import { type ContinueMode, ContinuingDecoder, markRescued } from '#src/protocols/continue-stream.ts';
 import type { SseEvent } from '#src/protocols/sse-splitter.ts';
 
-const EVENT: SseEvent = { raw: Buffer.alloc(0), name: null, data: null, hasId: false };
+const EVENT: SseEvent = { raw: Buffer.alloc(0), name: null, data: null, isSteering: false };
 const NO_ENCODER: AnswerEncoder = { encode: () => '', end: () => '' };
 
 const start: AnswerEvent = { kind: 'answer-start', id: 'other', model: 'm' };

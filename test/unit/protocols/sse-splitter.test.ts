@@ -9,36 +9,36 @@ function split(chunks: readonly Buffer[]): SseEvent[] {
   return rest === null ? events : [...events, rest];
 }
 
-const meaning = (events: SseEvent[]) => events.map(({ name, data, hasId }) => ({ name, data, hasId }));
+const meaning = (events: SseEvent[]) => events.map(({ name, data, isSteering }) => ({ name, data, isSteering }));
 const read = (text: string) => meaning(split([Buffer.from(text)]));
 
 describe('what an event is', () => {
   test.each([
-    ['one line of data', 'data: a\n\n', [{ name: null, data: 'a', hasId: false }]],
-    ['no space after the colon', 'data:a\n\n', [{ name: null, data: 'a', hasId: false }]],
-    ['only one space is taken', 'data:  a\n\n', [{ name: null, data: ' a', hasId: false }]],
-    ['several lines of data', 'data: a\ndata: b\n\n', [{ name: null, data: 'a\nb', hasId: false }]],
-    ['data without a value', 'data\n\n', [{ name: null, data: '', hasId: false }]],
-    ['a name and an id', 'event: x\nid: 7\ndata: a\n\n', [{ name: 'x', data: 'a', hasId: true }]],
-    ['a comment', ': ping\n\n', [{ name: null, data: null, hasId: false }]],
-    ['unknown fields are ignored', 'foo: 1\ndata: a\n\n', [{ name: null, data: 'a', hasId: false }]],
-    ['colons in the value', 'data: {"a":1}\n\n', [{ name: null, data: '{"a":1}', hasId: false }]],
-    ['CR LF line ends', 'event: x\r\ndata: a\r\n\r\n', [{ name: 'x', data: 'a', hasId: false }]],
+    ['one line of data', 'data: a\n\n', [{ name: null, data: 'a', isSteering: false }]],
+    ['no space after the colon', 'data:a\n\n', [{ name: null, data: 'a', isSteering: false }]],
+    ['only one space is taken', 'data:  a\n\n', [{ name: null, data: ' a', isSteering: false }]],
+    ['several lines of data', 'data: a\ndata: b\n\n', [{ name: null, data: 'a\nb', isSteering: false }]],
+    ['data without a value', 'data\n\n', [{ name: null, data: '', isSteering: false }]],
+    ['a name and an id', 'event: x\nid: 7\ndata: a\n\n', [{ name: 'x', data: 'a', isSteering: true }]],
+    ['a comment', ': ping\n\n', [{ name: null, data: null, isSteering: false }]],
+    ['unknown fields are ignored', 'foo: 1\ndata: a\n\n', [{ name: null, data: 'a', isSteering: false }]],
+    ['colons in the value', 'data: {"a":1}\n\n', [{ name: null, data: '{"a":1}', isSteering: false }]],
+    ['CR LF line ends', 'event: x\r\ndata: a\r\n\r\n', [{ name: 'x', data: 'a', isSteering: false }]],
     [
       'CR line ends',
       'data: a\r\rdata: b\r\r',
       [
-        { name: null, data: 'a', hasId: false },
-        { name: null, data: 'b', hasId: false },
+        { name: null, data: 'a', isSteering: false },
+        { name: null, data: 'b', isSteering: false },
       ],
     ],
-    ['a byte order mark at the start', '\uFEFFdata: a\n\n', [{ name: null, data: 'a', hasId: false }]],
+    ['a byte order mark at the start', '\uFEFFdata: a\n\n', [{ name: null, data: 'a', isSteering: false }]],
     [
       'an event cut off by the end',
       'data: a\n\ndata: b',
       [
-        { name: null, data: 'a', hasId: false },
-        { name: null, data: 'b', hasId: false },
+        { name: null, data: 'a', isSteering: false },
+        { name: null, data: 'b', isSteering: false },
       ],
     ],
   ])('%s', (_name, text, expected) => {

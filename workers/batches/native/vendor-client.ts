@@ -1,12 +1,13 @@
 // HTTP to the vendors' batch APIs: a few calls a minute, some of them large.
 import type { IncomingHttpHeaders } from 'node:http';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { type BatchCall, parseJson } from '#src/protocols/batch-protocol.ts';
 import { credential, withQuery } from '#src/protocols/prepare-call.ts';
 import type { VendorProtocol } from '#src/protocols/protocol.ts';
+import { createContentDecoder } from '../../inference/decode-content.ts';
 import { joinPaths } from '../../inference/upstream.ts';
 
 /** One vendor account as its batch API is reached. */
@@ -60,6 +61,7 @@ export function createVendorClient(signal: AbortSignal): VendorClient {
         ...more,
         ...provider.headers,
         'user-agent': 'sluice',
+        'accept-encoding': 'identity',
       },
       body: call.body ?? null,
     });
@@ -78,7 +80,7 @@ export function createVendorClient(signal: AbortSignal): VendorClient {
     async ask(access, call, headers = {}) {
       try {
         const answer = await send(access, call, headers);
-        const body = await collect(answer.body, MAX_ANSWER_BYTES);
+        const body = await collect(decoded(answer), MAX_ANSWER_BYTES);
         if (answer.statusCode < 300)
           return { kind: 'answered', value: parseJson(access.provider.secrets.ofAnswers.bytes(body)) };
         return { kind: 'failed', failure: failureOf(access, answer.statusCode, answer.headers, body) };
@@ -90,12 +92,19 @@ export function createVendorClient(signal: AbortSignal): VendorClient {
       const answer = await send(access, call, {}).catch((error: Error) => {
         throw new FetchFault(unreachable(access, error));
       });
-      if (answer.statusCode < 300) return withoutSecrets(answer.body, access.provider);
+      if (answer.statusCode < 300) return withoutSecrets(decoded(answer), access.provider);
       const body = await collect(answer.body, MAX_ANSWER_BYTES);
       throw new FetchFault(failureOf(access, answer.statusCode, answer.headers, body));
     },
     close: () => agent.destroy(),
   };
+}
+
+/** Results of hundreds of megabytes may come compressed all the same. Throws a ContentUnreadable. */
+function decoded({ headers, body }: { headers: IncomingHttpHeaders; body: Readable }): Readable {
+  const decoder = createContentDecoder(headers['content-encoding']);
+  // Both ends are destroyed with either; the reader sees the error.
+  return decoder === null ? body : pipeline(body, decoder, () => undefined);
 }
 
 function withoutSecrets(body: Readable, { secrets }: Provider): Readable {
