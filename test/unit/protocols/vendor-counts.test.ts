@@ -168,7 +168,7 @@ describe('what the client sees', () => {
     const data =
       '{"type":"message_start","message":{"model":"m","content":[],"usage":{"input_tokens":0,"output_tokens":0}}}';
     const raw = Buffer.from(`event: message_start\ndata: ${data}\n\n`);
-    const { bytes } = relay.accept({ raw, data, name: 'message_start', hasId: false });
+    const { bytes } = relay.accept({ raw, data, name: 'message_start', isSteering: false });
     expect(bytes!.toString()).toContain('"input_tokens":8');
   });
 });
