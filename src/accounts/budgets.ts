@@ -6,6 +6,7 @@ import { asNumber, type Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { untilTaken } from '../storage/redis-trouble.ts';
 import type { ApiKey } from './api-key.ts';
 
 /** Travels in the request record: what was reserved, and where. */
@@ -17,6 +18,11 @@ export interface BudgetHold {
 export interface Budgets {
   /** A hold, or how many units are left when they are too few. Null for a key without a budget. */
   reserve(key: ApiKey, requestId: string, units: ChargeUnits, deadlineAtMs: number): Promise<Reservation>;
+  /**
+   * The request was not accepted, as far as its client was told: nothing is held for it. Should it run all the same, `settle`
+   * books it. Safe to call twice.
+   */
+  giveBack(hold: BudgetHold, requestId: string): Promise<void>;
   /** Safe to call twice. */
   settle(hold: BudgetHold, requestId: string, charge: ChargeUnits): Promise<void>;
 }
@@ -61,6 +67,17 @@ export function createBudgetReader(database: Database): BudgetReader {
 export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: BudgetReader | null): Budgets {
   const keysOf = (account: string) => [keyspace.budget(account), `${keyspace.budget(account)}:holds`];
 
+  /** @param charge empty to give the hold back. */
+  async function end(hold: BudgetHold, requestId: string, charge: ChargeUnits | ''): Promise<void> {
+    const args = [`${requestId}:${hold.units}`, hold.units, charge, `${requestId}:given-back`];
+    await runScript(redis, settleScript, keysOf(hold.account), args);
+  }
+
+  function forget(hold: BudgetHold, requestId: string, deadlineAtMs: number): void {
+    const patience = { onError: () => undefined, isOver: () => Date.now() > deadlineAtMs };
+    untilTaken(() => end(hold, requestId, ''), patience).catch(() => undefined);
+  }
+
   return {
     async reserve(key, requestId, units, deadlineAtMs) {
       const limit = key.settings.budgetUnits;
@@ -70,14 +87,16 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
       const keys = keysOf(account);
       for (;;) {
         const args = [requestId, units, limit, deadlineAtMs, BUDGET_TTL_MS];
-        const [kind, left] = (await runScript(redis, admitScript, keys, args)) as [number, number?];
+        const admitted = runScript(redis, admitScript, keys, args);
+        // Whoever gave up waiting has reserved all the same, if Redis takes it later.
+        admitted.catch(() => forget({ account, units }, requestId, deadlineAtMs));
+        const [kind, left] = (await admitted) as [number, number?];
         if (kind === 1) return { kind: 'held', hold: { account, units } };
         if (kind === 0) return { kind: 'exhausted', left: left! };
         await redis.hsetnx(keys[0]!, 'spent', String(await reader!.spentSince(key.id, since)));
       }
     },
-    async settle(hold, requestId, charge) {
-      await runScript(redis, settleScript, keysOf(hold.account), [`${requestId}:${hold.units}`, hold.units, charge]);
-    },
+    giveBack: (hold, requestId) => end(hold, requestId, ''),
+    settle: end,
   };
 }

@@ -32,7 +32,7 @@ export async function replayDeadLetter(context: ApiContext, letter: DeadLetter, 
     await dispatch(context, spec, body);
   } catch (error) {
     await context.deadLetters.removeReplay(spec.requestId).catch(() => undefined);
-    if (spec.budgetHold !== null) await context.budgets.settle(spec.budgetHold, spec.requestId, 0);
+    if (spec.budgetHold !== null) await context.budgets.giveBack(spec.budgetHold, spec.requestId);
     throw error;
   }
   return spec.requestId;

@@ -119,7 +119,7 @@ export class RequestRunner implements LineRunner {
       if (!(await this.#reserve(running, spec))) continue;
       // Stopped meanwhile: it has its result.
       if (!this.#running.has(line.number)) {
-        if (spec.budgetHold !== null) await this.#context.budgets.settle(spec.budgetHold, spec.requestId, 0);
+        if (spec.budgetHold !== null) await this.#context.budgets.giveBack(spec.budgetHold, spec.requestId);
         continue;
       }
       this.#tries.set(line.number, running.tryNumber);

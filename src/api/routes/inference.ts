@@ -4,7 +4,11 @@ import type { RequestBody } from '../../batches/resolve-files.ts';
 import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import { type ClientEndpoint, type ClientProtocol, isFree, type RequestFacts } from '../../protocols/protocol.ts';
+
 import { readNamedRequest } from '../../protocols/request-names.ts';
+
+import { untilTaken } from '../../storage/redis-trouble.ts';
+
 import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from '../admit.ts';
 import { authenticate, readSecret } from '../authenticate.ts';
 import { backgroundView, isAnsweredAtOnce, joinBackground, sendQueued } from '../background.ts';
@@ -126,11 +130,13 @@ async function answer(
   }
 }
 
-/** It was not accepted: what was reserved for it is free again. */
+/** It was not accepted: what was reserved for it is free again, as soon as Redis takes it. */
 function giveBack(context: ApiContext, spec: RequestSpec): void {
-  const { budgetHold, requestId } = spec;
+  const { budgetHold, requestId, deadlineAtMs } = spec;
   giveConversationBack(context, spec);
-  if (budgetHold !== null) context.budgets.settle(budgetHold, requestId, 0).catch(() => undefined);
+  if (budgetHold === null) return;
+  const patience = { onError: () => undefined, isOver: () => Date.now() > deadlineAtMs };
+  untilTaken(() => context.budgets.giveBack(budgetHold, requestId), patience).catch(() => undefined);
 }
 
 function listen(

@@ -1,0 +1,60 @@
+// Symptom: a request that was answered 503 held its budget for ten minutes; where its client came back to it with its key, what
+// it cost was never booked. Cause: a hold was given back once, whether Redis took that or not, and its charge found no hold.
+// Fix: it is given back as soon as Redis takes it, and leaves a mark by which a charge is booked after all.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { ApiKey } from '#src/accounts/api-key.ts';
+import { type Budgets, createBudgets } from '#src/accounts/budgets.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const keyspace = createKeyspace('test');
+const KEY = { id: 'key', settings: { budgetUnits: 1_000, budgetPeriod: 'total' } } as unknown as ApiKey;
+const HOLD = { account: 'key', units: 100 };
+let redis: TestRedis;
+let budgets: Budgets;
+
+beforeAll(async () => {
+  redis = await startTestRedis();
+});
+afterAll(() => redis.stop());
+beforeEach(async () => {
+  await redis.client.flushall();
+  budgets = createBudgets(redis.client, keyspace, { spentSince: async () => 0 });
+});
+
+const state = async () => (await redis.client.hmget(keyspace.budget('key'), 'spent', 'held')).map(Number);
+const reserve = (id: string) => budgets.reserve(KEY, id, HOLD.units, Date.now() + 60_000);
+
+test('nothing is held for what was given back', async () => {
+  await reserve('one');
+  await budgets.giveBack(HOLD, 'one');
+  await budgets.giveBack(HOLD, 'one');
+  expect(await state()).toEqual([0, 0]);
+});
+
+test('what ran all the same is booked, once, and takes nothing of what others hold', async () => {
+  await Promise.all([reserve('one'), reserve('other')]);
+  await budgets.giveBack(HOLD, 'one');
+  await budgets.settle(HOLD, 'one', 40);
+  await budgets.settle(HOLD, 'one', 40);
+  expect(await state()).toEqual([40, HOLD.units]);
+});
+
+test('what was booked cannot be given back', async () => {
+  await reserve('one');
+  await budgets.settle(HOLD, 'one', 40);
+  await budgets.giveBack(HOLD, 'one');
+  await budgets.settle(HOLD, 'one', 40);
+  expect(await state()).toEqual([40, 0]);
+});
+
+test('marks go at their deadline', async () => {
+  await budgets.reserve(KEY, 'one', HOLD.units, Date.now() + 1);
+  await budgets.giveBack(HOLD, 'one');
+  await waitFor('the deadline', async () => {
+    await reserve('other');
+    return (await redis.client.zcard(`${keyspace.budget('key')}:holds`)) === 1;
+  });
+  expect(await state()).toEqual([0, HOLD.units]);
+});
