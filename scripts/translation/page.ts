@@ -16,7 +16,7 @@ answer the same way back ([architecture.md](architecture.md)).
 |---|---|
 | carried | said in the vendor's (or the client's) own words |
 | mapped | said in other words that come to the same, or as near as there is |
-| dropped | left out, and the answer is as good without; named in the response header \`x-sluice-dropped\`, by the name that the client's protocol has for it. Hints to a cache and proofs of other vendors' thoughts are left out without a word |
+| dropped | left out, and the answer is as good without; named in the response header \`x-sluice-dropped\`, by the name that the client's protocol has for it. Proofs of other vendors' thoughts are left out without a word |
 | refused | another answer would come of it: status 400, \`parameter_unsupported\`, and the message names the field, the provider and its protocol. Where the plan has another step, that is tried first |
 | – | the protocol cannot say it |
 
@@ -28,6 +28,11 @@ Signatures of what a model thought or called (Anthropic \`signature\`, Gemini \`
 \`encrypted_content\`) reach the client in the place that its own protocol has for them, marked with whose they are: the next
 turn gives them back to their vendor, and to nobody else. Chat Completions has two such places, \`reasoning_details\` and
 \`extra_content.google.thought_signature\`: a client that keeps an assistant's message whole keeps them.
+
+What a request restricts is never widened. A web search that the vendor cannot keep to its sites, off the live web or beside
+functions is not offered there, and named; where it is all that could be called and something must be, it is refused. A grammar
+of a custom tool is described to models that it cannot bind, and named; so are marks for a cache, \`strict\` and members of tools
+that the vendor has nothing for.
 
 Names and ids that the vendor would refuse are made to fit (\`src/protocols/vendor-bounds.ts\` has each vendor's bounds with its
 source): a tool whose name is too long or has a character that the vendor does not take is declared, chosen and called under

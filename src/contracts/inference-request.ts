@@ -35,7 +35,7 @@ export interface InferenceRequest {
   image?: { aspectRatio?: string; size?: string };
   speech?: { voice?: string; format?: string };
   /** The model may search the web, by whatever means the vendor has. */
-  webSearch?: { contextSize?: string };
+  webSearch?: WebSearch;
   /** Merged into the vendor's body as it is, over what was encoded: `extra_body` of the client. */
   extraBody?: Record<string, unknown>;
   /** Members that have no canonical place, by the client's path: dropped when translated, and named as such. */
@@ -45,6 +45,21 @@ export interface InferenceRequest {
 /** A number that a double does not hold, printed as it was written: what `JSON.rawJSON` gives. */
 export interface RawNumber {
   readonly rawJSON: string;
+}
+
+/** A search that a vendor cannot keep within its limits is not offered there (fit-abilities.ts). */
+export interface WebSearch {
+  contextSize?: string;
+  /** Of the user, about: a hint. */
+  userLocation?: { city?: string; region?: string; country?: string; timezone?: string };
+  /** Only these sites, or none of those. */
+  allowedDomains?: string[];
+  blockedDomains?: string[];
+  maxUses?: number;
+  /** Nothing is fetched from the live web. */
+  isCachedOnly?: true;
+  /** Limits that only the client's own protocol has: named in `unmapped`. */
+  hasOtherLimits?: true;
 }
 
 export interface Sampling {
@@ -83,13 +98,17 @@ export interface Signature {
   value: string;
 }
 
+/** Ends a prefix that is worth caching. Seconds, or the vendor's default. */
+export interface CacheBreakpoint {
+  ttlSeconds?: number;
+}
+
 export interface TextPart {
   kind: 'text';
   text: string;
   citations?: Citation[];
   signature?: Signature;
-  /** Ends a prefix that is worth caching. Seconds, or the vendor's default. */
-  cacheBreakpoint?: { ttlSeconds?: number };
+  cacheBreakpoint?: CacheBreakpoint;
 }
 
 export interface RefusalPart {
@@ -109,12 +128,14 @@ export interface ImagePart {
   /** `low`, `high`, `auto`, …, as in OpenAI. */
   detail?: string;
   signature?: Signature;
+  cacheBreakpoint?: CacheBreakpoint;
 }
 
 export interface DocumentPart {
   kind: 'document';
   source: MediaSource | { kind: 'text'; text: string };
   filename?: string;
+  cacheBreakpoint?: CacheBreakpoint;
 }
 
 export interface AudioPart {
@@ -143,6 +164,7 @@ export interface ToolCallPart extends ToolName {
   arguments: string;
   isCustom?: boolean;
   signature?: Signature;
+  cacheBreakpoint?: CacheBreakpoint;
 }
 
 export interface ToolResultPart {
@@ -152,6 +174,7 @@ export interface ToolResultPart {
   name?: string;
   parts: (TextPart | ImagePart | DocumentPart)[];
   isError?: boolean;
+  cacheBreakpoint?: CacheBreakpoint;
 }
 
 export interface Citation {
@@ -178,6 +201,7 @@ export interface FunctionTool extends ToolName {
   /** JSON Schema; absent: no arguments. */
   parameters?: Record<string, unknown>;
   isStrict?: boolean;
+  cacheBreakpoint?: CacheBreakpoint;
 }
 
 /** A tool whose input is free text (OpenAI `custom`); elsewhere a function with one string, `input`. */
@@ -185,12 +209,13 @@ export interface CustomTool extends ToolName {
   kind: 'custom';
   description?: string;
   format?: unknown;
+  cacheBreakpoint?: CacheBreakpoint;
 }
 
 export type ToolChoice =
   | { kind: 'auto' | 'none' | 'required' }
   | ({ kind: 'tool' } & ToolName)
-  | { kind: 'allowed'; tools: ToolName[]; isRequired: boolean };
+  | { kind: 'allowed'; tools: ToolName[]; isRequired: boolean; allowsSearch?: true };
 
 export type OutputFormat =
   | { kind: 'text' }

@@ -36,7 +36,13 @@ export type RequestField =
   | 'modalities'
   | 'image'
   | 'speech'
-  | 'webSearch';
+  | 'webSearch'
+  | 'searchContextSize'
+  | 'searchLocation'
+  | 'searchUses'
+  | 'cacheBreakpoints'
+  | 'grammar'
+  | 'strict';
 
 /**
  * How a client gets the usage of a stream: not at all, in an event of its own, or in the event that finishes the answer
@@ -131,7 +137,27 @@ export interface EncodeRequestInput {
   canReportStreamUsage: boolean;
 }
 
+/** What a vendor's own web search can be told. */
+export interface SearchAbilities {
+  hasAllowedDomains: boolean;
+  hasBlockedDomains: boolean;
+  hasCachedOnly: boolean;
+  hasContextSize: boolean;
+  hasLocation: boolean;
+  hasMaxUses: boolean;
+  standsBesideFunctions: boolean;
+}
+
+export interface VendorAbilities {
+  /** Null: the model does not search. */
+  search: SearchAbilities | null;
+  /** Holds the input of a custom tool to a grammar. */
+  hasGrammars: boolean;
+  hasCacheBreakpoints: boolean;
+}
+
 export interface VendorCodec {
+  abilities(upstreamModel: string): VendorAbilities;
   /** Whether this model goes on with the text of a last turn that is the assistant's own. Absent: no model does. */
   acceptsPrefill?(upstreamModel: string): boolean;
   encodeRequest(request: InferenceRequest, input: EncodeRequestInput): EncodedRequest | Refusal;

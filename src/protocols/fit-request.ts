@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { InferenceRequest, Part, ToolChoice, ToolName, Turn } from '../contracts/inference-request.ts';
 import type { EncodedRequest, EncodeRequestInput, Refusal, VendorCodec } from './codec.ts';
+import { fitAbilities } from './fit-abilities.ts';
 import { fitCallId, ToolNames, withNames } from './tool-names.ts';
 import { boundsOf, type VendorBounds } from './vendor-bounds.ts';
 
@@ -21,10 +22,16 @@ export function encodeFitting(
   request: InferenceRequest,
   input: EncodeRequestInput,
 ): FittedRequest {
+  const able = fitAbilities(request, vendor.abilities(input.upstreamModel));
+  if (able.kind === 'refusal') return { encoded: able, vendor, keepsNames: true };
   const bounds = boundsOf(vendorProtocol, input.upstreamModel);
-  const names = new ToolNames(bounds, toolsIn(request));
-  const encoded = vendor.encodeRequest(fitRequest(request, bounds, names), input);
-  return { encoded, vendor: withNames(vendor, names), keepsNames: names.areTheirOwn };
+  const names = new ToolNames(bounds, toolsIn(able.request));
+  const encoded = vendor.encodeRequest(fitRequest(able.request, bounds, names), input);
+  return {
+    encoded: encoded.kind === 'refusal' ? encoded : { ...encoded, dropped: [...encoded.dropped, ...able.dropped] },
+    vendor: withNames(vendor, names),
+    keepsNames: names.areTheirOwn,
+  };
 }
 
 export function fitRequest(request: InferenceRequest, bounds: VendorBounds, names: ToolNames): InferenceRequest {

@@ -32,6 +32,12 @@ const FIELD_NAMES: Record<RequestField, string> = {
   image: 'image',
   speech: 'speech',
   webSearch: 'tools.web_search',
+  searchContextSize: 'tools.web_search',
+  searchLocation: 'tools.user_location',
+  searchUses: 'tools.max_uses',
+  cacheBreakpoints: 'cache_control',
+  grammar: 'tools',
+  strict: 'tools.strict',
 };
 
 export const messagesClientCodec: ClientCodec = {

@@ -1,6 +1,7 @@
 // Content blocks of a request, decoded: one small function for each type.
 import type { Part, ReasoningPart, Signature, TextPart, ToolResultPart } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { readCacheControl } from './cache-breakpoints.ts';
 import { decodeDocument, decodeImage, textOf } from './decode-media.ts';
 import type { Decoding } from './decoding.ts';
 import { readSignature } from './foreign-thoughts.ts';
@@ -9,8 +10,6 @@ import { asObject, asText } from './loose-json.ts';
 
 /** What server tools did: their own vendor's business. The text that they led to stands beside them. */
 const SERVER_BLOCKS = /^(server_tool_use|mcp_tool_use|container_upload|compaction|fallback|.+_tool_result)$/;
-
-const TTL_SECONDS: Readonly<Record<string, number>> = { '5m': 300, '1h': 3_600 };
 
 export class BlockDecoder {
   readonly #decoding: Decoding;
@@ -38,9 +37,9 @@ export class BlockDecoder {
       case 'text':
         return [decodeTextBlock(block!)];
       case 'image':
-        return decodeImage(block!, path, this.#decoding);
+        return decodeImage(block!, path, this.#decoding).map((part) => ({ ...part, ...readCacheControl(block!) }));
       case 'document':
-        return decodeDocument(block!, path, this.#decoding);
+        return decodeDocument(block!, path, this.#decoding).map((part) => ({ ...part, ...readCacheControl(block!) }));
       case 'search_result':
         return [decodeSearchResult(block!)];
       case 'tool_use':
@@ -58,10 +57,17 @@ export class BlockDecoder {
     }
   }
 
-  #decodeCall({ id, name, input }: JsonObject): Part {
+  #decodeCall(block: JsonObject): Part {
+    const { id, name, input } = block;
     const callId = unescapeIdentifier(asText(id));
     this.#toolNames.set(callId, asText(name));
-    return { kind: 'tool-call', id: callId, name: asText(name), arguments: JSON.stringify(input ?? {}) };
+    return {
+      kind: 'tool-call',
+      id: callId,
+      name: asText(name),
+      arguments: JSON.stringify(input ?? {}),
+      ...readCacheControl(block),
+    };
   }
 
   #decodeResult(block: JsonObject, path: string): ToolResultPart {
@@ -77,15 +83,13 @@ export class BlockDecoder {
       ...(name === undefined ? {} : { name }),
       parts,
       ...(block.is_error === true ? { isError: true } : {}),
+      ...readCacheControl(block),
     };
   }
 }
 
-export function decodeTextBlock({ text, cache_control: cacheControl }: JsonObject): TextPart {
-  const control = asObject(cacheControl);
-  if (control === null) return { kind: 'text', text: asText(text) };
-  const ttlSeconds = TTL_SECONDS[asText(control.ttl)];
-  return { kind: 'text', text: asText(text), cacheBreakpoint: ttlSeconds === undefined ? {} : { ttlSeconds } };
+export function decodeTextBlock(block: JsonObject): TextPart {
+  return { kind: 'text', text: asText(block.text), ...readCacheControl(block) };
 }
 
 /** No other protocol has search results: they become a text that names its source. */

@@ -8,6 +8,7 @@ import type {
   ToolResultPart,
 } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { cacheControl } from './cache-breakpoints.ts';
 import { inputOf } from './encode-answer.ts';
 import { encodeDocument, encodeImage } from './encode-media.ts';
 import type { Encoding } from './encoding.ts';
@@ -34,20 +35,15 @@ export function encodePart(part: Part, role: Role, encoding: Encoding): JsonObje
   }
 }
 
-/** An hour is the longest that Anthropic keeps a prefix, five minutes what it does by itself. */
-const DEFAULT_TTL_SECONDS = 300;
-
 /** Texts without a character that shows are refused ("text content blocks must contain non-whitespace text"). */
-export function encodeText({ text, cacheBreakpoint }: TextPart): JsonObject[] {
-  if (text.trim() === '') return [];
-  if (cacheBreakpoint === undefined) return [{ type: 'text', text }];
-  const isLong = (cacheBreakpoint.ttlSeconds ?? 0) > DEFAULT_TTL_SECONDS;
-  return [{ type: 'text', text, cache_control: { type: 'ephemeral', ...(isLong ? { ttl: '1h' } : {}) } }];
+export function encodeText(part: TextPart): JsonObject[] {
+  return part.text.trim() === '' ? [] : [{ type: 'text', text: part.text, ...cacheControl(part) }];
 }
 
 function encodeMedia(part: Extract<Part, { kind: 'image' | 'document' }>, role: Role, encoding: Encoding) {
   if (role !== 'user') encoding.refuse('messages', `takes ${part.kind}s from the user only`);
-  return part.kind === 'image' ? encodeImage(part, encoding) : encodeDocument(part, encoding);
+  const blocks = part.kind === 'image' ? encodeImage(part, encoding) : encodeDocument(part, encoding);
+  return blocks.map((block) => ({ ...block, ...cacheControl(part) }));
 }
 
 /** Only what Anthropic has signed may go back to it. */
@@ -59,10 +55,11 @@ function encodeThought({ text, signature, isRedacted }: ReasoningPart): JsonObje
 
 /** Ids are made fit where calls and results are paired. */
 function encodeCall(call: ToolCallPart): JsonObject {
-  return { type: 'tool_use', id: call.id, name: call.name, input: inputOf(call) };
+  return { type: 'tool_use', id: call.id, name: call.name, input: inputOf(call), ...cacheControl(call) };
 }
 
-function encodeResult({ callId, parts, isError }: ToolResultPart, encoding: Encoding): JsonObject {
+function encodeResult(result: ToolResultPart, encoding: Encoding): JsonObject {
+  const { callId, parts, isError } = result;
   const content = parts.flatMap((part) => encodePart(part, 'user', encoding));
   return {
     type: 'tool_result',
@@ -71,5 +68,6 @@ function encodeResult({ callId, parts, isError }: ToolResultPart, encoding: Enco
       content: content.length === 0 ? undefined : content,
       is_error: isError === true ? true : undefined,
     }),
+    ...cacheControl(result),
   };
 }

@@ -30,7 +30,11 @@ export function encodeMessagesRequest(request: InferenceRequest, input: EncodeRe
   );
   const isThinking = thinking?.type === 'adaptive' || thinking?.type === 'enabled';
   noteUnsaid(request, encoding);
-  limitBreakpoints([...conversation.system, ...conversation.messages.flatMap(({ content }) => content)]);
+  limitBreakpoints([
+    ...(tools.tools ?? []),
+    ...conversation.system,
+    ...conversation.messages.flatMap(({ content }) => content),
+  ]);
   const config = defined({ effort, format: output.format });
   const body = {
     model: input.upstreamModel,

@@ -1,7 +1,15 @@
 // Tools and the choice between them.
-import type { CustomTool, FunctionTool, InferenceRequest, ToolDefinition } from '../../contracts/inference-request.ts';
+import type {
+  CustomTool,
+  FunctionTool,
+  InferenceRequest,
+  ToolDefinition,
+  WebSearch,
+} from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { describeCustom, FREE_TEXT } from '../custom-tools.ts';
 import { includesTool } from '../tool-names.ts';
+import { cacheControl } from './cache-breakpoints.ts';
 import type { Encoding } from './encoding.ts';
 import { defined } from './loose-json.ts';
 import type { ModelTraits } from './models.ts';
@@ -18,8 +26,8 @@ const WEB_SEARCH = { type: 'web_search_20250305', name: 'web_search' };
 export function encodeTools(request: InferenceRequest, traits: ModelTraits, encoding: Encoding): EncodedTools {
   const offered = allowedTools(request);
   const areStrict = traits.hasStructuredOutputs && fitsStrictLimits(offered);
-  const tools = offered.map((tool) => encodeTool(tool, areStrict));
-  if (request.webSearch !== undefined) tools.push({ ...WEB_SEARCH });
+  const tools = offered.map((tool) => encodeTool(tool, areStrict, encoding));
+  if (request.webSearch !== undefined) tools.push(encodeSearch(request.webSearch));
   if (tools.length === 0) {
     if (isForced(request)) encoding.refuse('toolChoice', 'needs tools to choose from');
     return {};
@@ -38,13 +46,19 @@ export function isForced({ toolChoice }: InferenceRequest): boolean {
   return toolChoice?.kind === 'required' || toolChoice?.kind === 'tool';
 }
 
-function encodeTool(tool: ToolDefinition, areStrict: boolean): JsonObject {
-  return tool.kind === 'custom' ? encodeCustom(tool) : encodeFunction(tool, areStrict);
+function encodeTool(tool: ToolDefinition, areStrict: boolean, encoding: Encoding): JsonObject {
+  const encoded = tool.kind === 'custom' ? encodeCustom(tool) : encodeFunction(tool, areStrict, encoding);
+  return { ...encoded, ...cacheControl(tool) };
 }
 
 /** A strict tool whose schema Anthropic's decoder cannot hold to is sent as a plain one. */
-function encodeFunction({ name, description, parameters, isStrict }: FunctionTool, areStrict: boolean) {
+function encodeFunction(
+  { name, description, parameters, isStrict }: FunctionTool,
+  areStrict: boolean,
+  encoding: Encoding,
+): JsonObject {
   const strict = isStrict && areStrict && parameters !== undefined ? toStrictSchema(parameters) : null;
+  if (isStrict === true && strict === null && parameters !== undefined) encoding.drop('strict');
   return {
     name,
     ...defined({ description }),
@@ -53,19 +67,19 @@ function encodeFunction({ name, description, parameters, isStrict }: FunctionToo
   };
 }
 
-/** Free text travels as the one member of an object; a grammar can only be described. */
-function encodeCustom({ name, description, format }: CustomTool): JsonObject {
-  const grammar = format === undefined ? undefined : `The input has this format: ${JSON.stringify(format)}`;
-  const words = [description, grammar].filter((text) => text !== undefined).join('\n');
+function encodeCustom(tool: CustomTool): JsonObject {
+  return { name: tool.name, ...defined({ description: describeCustom(tool) }), input_schema: FREE_TEXT };
+}
+
+function encodeSearch({ allowedDomains, blockedDomains, userLocation, maxUses }: WebSearch): JsonObject {
   return {
-    name,
-    ...(words === '' ? {} : { description: words }),
-    input_schema: {
-      type: 'object',
-      properties: { input: { type: 'string' } },
-      required: ['input'],
-      additionalProperties: false,
-    },
+    ...WEB_SEARCH,
+    ...defined({
+      allowed_domains: allowedDomains,
+      blocked_domains: blockedDomains,
+      user_location: userLocation === undefined ? undefined : { type: 'approximate', ...userLocation },
+      max_uses: maxUses,
+    }),
   };
 }
 

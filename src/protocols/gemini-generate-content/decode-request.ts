@@ -94,6 +94,12 @@ const FIELD_NAMES: Record<RequestField, string> = {
   image: 'generationConfig.imageConfig',
   speech: 'generationConfig.speechConfig',
   webSearch: 'tools.googleSearch',
+  searchContextSize: 'tools.googleSearch',
+  searchLocation: 'toolConfig.retrievalConfig',
+  searchUses: 'tools.googleSearch',
+  cacheBreakpoints: 'cachedContent',
+  grammar: 'tools',
+  strict: 'toolConfig.functionCallingConfig',
 };
 
 export function geminiFieldName(name: RequestField): string {

@@ -1,5 +1,11 @@
 // Tools and their choice, from a client.
-import type { InferenceRequest, ToolChoice, ToolDefinition, ToolName } from '../../contracts/inference-request.ts';
+import type {
+  InferenceRequest,
+  ToolChoice,
+  ToolDefinition,
+  ToolName,
+  WebSearch,
+} from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { readSchema } from './read-schema.ts';
 import { asArray, asObject, asObjects, asText, camelCase, defined, field } from './wire-values.ts';
@@ -15,11 +21,26 @@ export function decodeTools(body: JsonObject): ToolMembers {
     for (const [key, value] of Object.entries(tool)) {
       const name = camelCase(key);
       if (name === 'functionDeclarations') decoded.tools.push(...asObjects(value).map(decodeFunction));
-      else if (SEARCHES.has(name)) decoded.webSearch = {};
+      else if (SEARCHES.has(name)) decoded.webSearch = decodeSearch(asObject(value) ?? {}, name, decoded);
       else decoded.unmapped[`tools.${name}`] = value;
     }
   }
   return decoded;
+}
+
+/** What says which sites or times may be searched is a limit; the rest is named. */
+const LIMITS = new Set(['excludeDomains', 'timeRangeFilter', 'blockingConfidence']);
+
+function decodeSearch(search: JsonObject, tool: string, { unmapped }: ToolMembers): WebSearch {
+  const members = Object.entries(search).map(([key, value]) => [camelCase(key), value] as const);
+  const { excludeDomains } = Object.fromEntries(members);
+  const others = members.filter(([name]) => name !== 'excludeDomains');
+  for (const [name, value] of others) unmapped[`tools.${tool}.${name}`] = value;
+  const blocked = asArray(excludeDomains).filter((domain) => typeof domain === 'string');
+  return defined({
+    blockedDomains: blocked.length === 0 ? undefined : blocked,
+    hasOtherLimits: others.some(([name]) => LIMITS.has(name)) ? (true as const) : undefined,
+  });
 }
 
 function decodeFunction(declaration: JsonObject): ToolDefinition {

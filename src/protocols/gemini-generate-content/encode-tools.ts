@@ -1,6 +1,7 @@
 // Canonical tools and their choice as `tools` and `toolConfig`.
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { describeCustom, FREE_TEXT } from '../custom-tools.ts';
 import { cleanSchema, isEmptyObject } from './clean-schema.ts';
 import type { GeminiModel } from './models.ts';
 import { RefusalError } from './refusal.ts';
@@ -12,7 +13,10 @@ export function encodeTools(request: InferenceRequest, model: GeminiModel): Json
   const encoded: JsonObject[] = [];
   if (webSearch !== undefined) encoded.push({ googleSearch: {} });
   if (tools.length > 0) encoded.push({ functionDeclarations: tools.map(encodeFunction) });
-  if (encoded.length === 0) return {};
+  if (encoded.length === 0) {
+    if (mustCall(toolChoice)) throw new RefusalError('toolChoice', 'needs tools to choose from');
+    return {};
+  }
   const isMixed = encoded.length > 1;
   if (isMixed && !model.isGemini3) {
     throw new RefusalError('webSearch', 'cannot search the web and call functions in one request with this model');
@@ -26,17 +30,18 @@ export function encodeTools(request: InferenceRequest, model: GeminiModel): Json
   return { tools: encoded, ...(Object.keys(config).length === 0 ? {} : { toolConfig: config }) };
 }
 
-/** A custom tool's free text is the one argument of a function. */
-const FREE_TEXT = { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] };
-
 function encodeFunction(tool: ToolDefinition): JsonObject {
   const parameters = tool.kind === 'custom' ? FREE_TEXT : tool.parameters;
   const isTaken = parameters !== undefined && !isEmptyObject(parameters);
   return {
     name: tool.name,
-    description: tool.description ?? '',
+    description: (tool.kind === 'custom' ? describeCustom(tool) : tool.description) ?? '',
     ...(isTaken ? { parametersJsonSchema: cleanSchema(parameters) } : {}),
   };
+}
+
+function mustCall(choice: ToolChoice | undefined): boolean {
+  return choice?.kind === 'allowed' ? choice.isRequired : choice?.kind === 'required' || choice?.kind === 'tool';
 }
 
 /** `VALIDATED` leaves the choice to the model and holds calls to their schemas: the nearest to strict functions (V). */
@@ -54,6 +59,8 @@ function encodeChoice(
     case 'tool':
       return { mode: 'ANY', allowedFunctionNames: [choice.name] };
     case 'allowed':
+      // An empty list would allow all of them.
+      if (choice.tools.length === 0) return { mode: 'NONE' };
       return {
         mode: choice.isRequired ? 'ANY' : 'VALIDATED',
         allowedFunctionNames: choice.tools.map(({ name }) => name),

@@ -1,5 +1,5 @@
 // Gemini generateContent, both faces. Wire facts: ../shared/reference/gemini-generate-content.md (Developer API).
-import type { ClientCodec, VendorCodec } from '../codec.ts';
+import type { ClientCodec, SearchAbilities, VendorCodec } from '../codec.ts';
 import type { ClientEndpoint, ClientProtocol, Operation, VendorProtocol } from '../protocol.ts';
 import { GeminiAnswerEncoder } from './answer-encoder.ts';
 import { buildGeminiBody } from './build-body.ts';
@@ -11,6 +11,7 @@ import { encodeGeminiRequest } from './encode-request.ts';
 import { encodeGeminiFailure, encodeGeminiFailureElement, encodeGeminiFailureEvent } from './failures.ts';
 import { ArrayFraming, type Framing, SseFraming } from './framing.ts';
 import { type GeminiMethod, readMethodPath } from './method-path.ts';
+import { geminiModel } from './models.ts';
 import { readGeminiRequest, readTokenCountRequest } from './read-request.ts';
 import { relayGeminiBody } from './relay-body.ts';
 import { GeminiStreamRelay } from './relay-stream.ts';
@@ -117,7 +118,22 @@ const METHOD_OF_OPERATION: Record<Operation, string> = {
   embed: 'embedContent',
 };
 
+/** `excludeDomains` of `googleSearch` is Vertex's alone (npm @google/genai 3.1.0). */
+const SEARCH: Omit<SearchAbilities, 'standsBesideFunctions'> = {
+  hasAllowedDomains: false,
+  hasBlockedDomains: false,
+  hasCachedOnly: false,
+  hasContextSize: false,
+  hasLocation: false,
+  hasMaxUses: false,
+};
+
 const vendorCodec: VendorCodec = {
+  abilities: (upstreamModel) => ({
+    search: { ...SEARCH, standsBesideFunctions: geminiModel(upstreamModel).isGemini3 },
+    hasGrammars: false,
+    hasCacheBreakpoints: false,
+  }),
   encodeRequest: encodeGeminiRequest,
   decodeAnswer: decodeGeminiAnswer,
   openDecoder: (context) => new GeminiAnswerDecoder(context),

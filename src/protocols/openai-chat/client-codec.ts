@@ -16,6 +16,12 @@ const NAMES: Partial<Record<RequestField, string>> = {
   image: 'image_config',
   speech: 'audio',
   webSearch: 'web_search_options',
+  searchContextSize: 'web_search_options.search_context_size',
+  searchLocation: 'web_search_options.user_location',
+  searchUses: 'web_search_options',
+  cacheBreakpoints: 'cache_control',
+  grammar: 'tools.custom.format',
+  strict: 'tools.function.strict',
 };
 
 export function chatFieldName(field: RequestField): string {

@@ -8,7 +8,7 @@ import type {
   Turn,
 } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { decodeContent } from './decode-parts.ts';
+import { decodeBreakpoint, decodeContent } from './decode-parts.ts';
 import { decodeImages } from './images.ts';
 import { isEmptyCall, readCall } from './read-call.ts';
 import { decodeReasoningDetails } from './reasoning-details.ts';
@@ -64,7 +64,9 @@ class MessageReader {
   }
 
   #add(role: Role, parts: Part[], message: JsonObject, at: string): void {
-    if (parts.length === 0) return;
+    const last = parts.at(-1);
+    if (last === undefined) return;
+    Object.assign(last, decodeBreakpoint(message, at));
     const name = optionalText(message.name, `${at}.name`);
     this.turns.push({ role, parts, ...(name === undefined ? {} : { name }) });
   }
@@ -114,7 +116,10 @@ class MessageReader {
     const parts = decodeContent(message.content, `${at}.content`) as ToolResultPart['parts'];
     const wrong = parts.findIndex(({ kind }) => kind !== 'text' && kind !== 'image' && kind !== 'document');
     if (wrong >= 0) throw invalid(`${at}.content[${wrong}].type`, 'a tool result holds text, images and files only');
-    const result: ToolResultPart = defined({ kind: 'tool-result', callId, name, parts });
+    const result: ToolResultPart = {
+      ...defined({ kind: 'tool-result', callId, name, parts }),
+      ...decodeBreakpoint(message, at),
+    };
     const last = this.turns.at(-1);
     if (last?.role === 'user' && last.parts.every(({ kind }) => kind === 'tool-result')) last.parts.push(result);
     else this.turns.push({ role: 'user', parts: [result] });

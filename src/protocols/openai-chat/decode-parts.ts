@@ -1,5 +1,5 @@
 // Content of a client's message as canonical parts.
-import type { DocumentPart, ImagePart, Part, TextPart } from '../../contracts/inference-request.ts';
+import type { CacheBreakpoint, DocumentPart, ImagePart, Part, TextPart } from '../../contracts/inference-request.ts';
 import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import { sourceOfUrl } from '../openai/data-url.ts';
@@ -24,6 +24,10 @@ export function decodeContent(content: unknown, param: string): Part[] {
 function decodePart(part: unknown, at: string): Part {
   if (typeof part === 'string') return { kind: 'text', text: part };
   const fields = requiredObject(part, at);
+  return { ...decodeKind(fields, at), ...decodeBreakpoint(fields, at) };
+}
+
+function decodeKind(fields: JsonObject, at: string): Part {
   switch (fields.type) {
     case 'text':
       return decodeText(fields, at);
@@ -43,14 +47,16 @@ function decodePart(part: unknown, at: string): Part {
   }
 }
 
-/** OpenAI's breakpoint, or Anthropic's as OpenRouter takes it. */
 function decodeText(fields: JsonObject, at: string): TextPart {
-  const text = requiredText(fields.text, `${at}.text`);
+  return { kind: 'text', text: requiredText(fields.text, `${at}.text`) };
+}
+
+/** OpenAI's breakpoint, or Anthropic's as OpenRouter takes it: on parts, on messages (opencode), on tools. */
+export function decodeBreakpoint(fields: JsonObject, at: string): { cacheBreakpoint?: CacheBreakpoint } {
   const mark =
     optionalObject(fields.prompt_cache_breakpoint, `${at}.prompt_cache_breakpoint`) ??
     optionalObject(fields.cache_control, `${at}.cache_control`);
-  if (mark === undefined) return { kind: 'text', text };
-  return { kind: 'text', text, cacheBreakpoint: defined({ ttlSeconds: secondsOf(mark.ttl) }) };
+  return mark === undefined ? {} : { cacheBreakpoint: defined({ ttlSeconds: secondsOf(mark.ttl) }) };
 }
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };

@@ -1,6 +1,6 @@
 // A client's chat completion request in canonical form. What no other protocol can express is named, never lost.
 import type { Failure } from '../../contracts/failure.ts';
-import type { InferenceRequest, OutputFormat, Sampling } from '../../contracts/inference-request.ts';
+import type { InferenceRequest, OutputFormat, Sampling, WebSearch } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { type Extras, mergeExtras } from '../effective-request.ts';
 import { isExactNumber } from '../exact-json.ts';
@@ -8,7 +8,7 @@ import { orFailure } from '../openai/parse-member.ts';
 import { decodeImageConfig, unmappedOfGoogle } from './decode-extras.ts';
 import { decodeMessages } from './decode-messages.ts';
 import { decodeReasoning } from './decode-reasoning.ts';
-import { decodeToolChoice, decodeTools } from './decode-tools.ts';
+import { decodeToolChoice, decodeTools, unmappedOfTools } from './decode-tools.ts';
 import {
   defined,
   invalid,
@@ -65,6 +65,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
       ...Object.fromEntries(unknown.filter(([key]) => !extraKeys.has(key))),
       ...unmappedOfGoogle(body),
       ...unmappedOfSearch(body),
+      ...unmappedOfTools(body),
       ...unmapped,
     },
   });
@@ -158,12 +159,28 @@ function decodeSpeech({ audio }: JsonObject): InferenceRequest['speech'] {
 function decodeWebSearch(body: JsonObject): InferenceRequest['webSearch'] {
   const fields = optionalObject(body.web_search_options, 'web_search_options');
   if (fields === undefined) return undefined;
-  const at = 'web_search_options.search_context_size';
-  return defined({ contextSize: optionalText(fields.search_context_size, at) });
+  const at = 'web_search_options';
+  const location = optionalObject(fields.user_location, `${at}.user_location`);
+  return defined({
+    contextSize: optionalText(fields.search_context_size, `${at}.search_context_size`),
+    userLocation: location === undefined ? undefined : decodeLocation(location, `${at}.user_location`),
+    hasOtherLimits: isObject(fields.filters) ? (true as const) : undefined,
+  });
+}
+
+/** Nested here, flat in the Responses API. */
+function decodeLocation(location: JsonObject, at: string): WebSearch['userLocation'] {
+  const { city, region, country, timezone } = optionalObject(location.approximate, `${at}.approximate`) ?? location;
+  return defined({
+    city: optionalText(city, `${at}.city`),
+    region: optionalText(region, `${at}.region`),
+    country: optionalText(country, `${at}.country`),
+    timezone: optionalText(timezone, `${at}.timezone`),
+  });
 }
 
 function unmappedOfSearch({ web_search_options: options }: JsonObject): JsonObject {
   if (!isObject(options)) return {};
-  const { search_context_size: _size, ...others } = options;
+  const { search_context_size: _size, user_location: _location, ...others } = options;
   return Object.fromEntries(Object.entries(others).map(([key, value]) => [`web_search_options.${key}`, value]));
 }

@@ -1,6 +1,7 @@
 // Tools, the choice among them, and both in their older form (`functions`, `function_call`).
 import type { ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { decodeBreakpoint } from './decode-parts.ts';
 import {
   defined,
   invalid,
@@ -22,12 +23,37 @@ export function decodeTools(body: JsonObject): ToolDefinition[] {
 function decodeTool(tool: JsonObject, at: string): ToolDefinition {
   switch (tool.type) {
     case 'function':
-      return decodeFunction(requiredObject(tool.function, `${at}.function`), `${at}.function`);
+      return {
+        ...decodeFunction(requiredObject(tool.function, `${at}.function`), `${at}.function`),
+        ...marked(tool, at),
+      };
     case 'custom':
-      return decodeCustom(requiredObject(tool.custom, `${at}.custom`), `${at}.custom`);
+      return { ...decodeCustom(requiredObject(tool.custom, `${at}.custom`), `${at}.custom`), ...marked(tool, at) };
     default:
       throw invalid(`${at}.type`, `'${String(tool.type)}' is not one of function, custom`);
   }
+}
+
+/** OpenRouter takes the mark beside the function, others inside. */
+function marked(tool: JsonObject, at: string) {
+  const inner = isObject(tool.function) ? tool.function : {};
+  return { ...decodeBreakpoint(inner, at), ...decodeBreakpoint(tool, at) };
+}
+
+const KNOWN_MEMBERS = new Set(
+  'type function custom name description parameters strict format cache_control prompt_cache_breakpoint'.split(' '),
+);
+
+/** Members of tools that no other protocol has, by their path. */
+export function unmappedOfTools({ tools }: JsonObject): JsonObject {
+  const unmapped: JsonObject = {};
+  for (const tool of (Array.isArray(tools) ? tools : []).filter(isObject)) {
+    const inner = isObject(tool.function) ? tool.function : {};
+    for (const [key, value] of [...Object.entries(tool), ...Object.entries(inner)]) {
+      if (!KNOWN_MEMBERS.has(key) && value !== null) unmapped[`tools.${key}`] = value;
+    }
+  }
+  return unmapped;
 }
 
 function decodeFunction(fields: JsonObject, at: string): ToolDefinition {

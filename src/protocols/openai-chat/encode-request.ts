@@ -109,7 +109,11 @@ function addOutput(optional: OptionalMembers, request: InferenceRequest, traits:
   const imageConfig = { image_config: { aspect_ratio: image?.aspectRatio, image_size: image?.size } };
   optional.add('image', image !== undefined, draws ? imageConfig : null);
   optional.add('speech', speech !== undefined, null);
-  const searched = webSearch?.contextSize === undefined ? {} : { search_context_size: webSearch.contextSize };
+  const { contextSize, userLocation } = webSearch ?? {};
+  const searched = {
+    ...(contextSize === undefined ? {} : { search_context_size: contextSize }),
+    ...(userLocation === undefined ? {} : { user_location: { type: 'approximate', approximate: userLocation } }),
+  };
   optional.add('webSearch', webSearch !== undefined, { web_search_options: searched });
 }
 

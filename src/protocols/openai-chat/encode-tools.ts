@@ -1,20 +1,29 @@
 // Tools and the choice among them, for a chat vendor.
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { describeCustom, FREE_TEXT } from '../custom-tools.ts';
 import { includesTool } from '../tool-names.ts';
 import type { ModelTraits } from './models.ts';
+import { Unsendable } from './unsendable.ts';
 
 const NO_ARGUMENTS = { type: 'object', properties: {} };
 
 export function encodeTools(request: InferenceRequest, traits: ModelTraits): JsonObject {
   const { tools, toolChoice, allowsParallelToolCalls } = request;
   const offered = toolChoice?.kind === 'allowed' ? tools.filter((tool) => includesTool(toolChoice.tools, tool)) : tools;
-  if (offered.length === 0) return {};
+  if (offered.length === 0) {
+    if (mustCall(toolChoice)) throw new Unsendable('toolChoice', 'needs tools to choose from');
+    return {};
+  }
   return {
     tools: offered.map((tool) => encodeTool(tool, traits)),
     ...(toolChoice === undefined ? {} : { tool_choice: encodeChoice(toolChoice, tools, traits) }),
     ...(allowsParallelToolCalls === undefined ? {} : { parallel_tool_calls: allowsParallelToolCalls }),
   };
+}
+
+function mustCall(choice: ToolChoice | undefined): boolean {
+  return choice?.kind === 'allowed' ? choice.isRequired : choice?.kind === 'required' || choice?.kind === 'tool';
 }
 
 function encodeTool(tool: ToolDefinition, traits: ModelTraits): JsonObject {
@@ -30,16 +39,10 @@ function encodeTool(tool: ToolDefinition, traits: ModelTraits): JsonObject {
   if (traits.isOpenAi) {
     return { type: 'custom', custom: { ...described, ...(tool.format === undefined ? {} : { format: tool.format }) } };
   }
-  return { type: 'function', function: { ...described, parameters: FREE_TEXT } };
+  const description = describeCustom(tool);
+  const words = description === undefined ? {} : { description };
+  return { type: 'function', function: { ...described, ...words, parameters: FREE_TEXT } };
 }
-
-/** A custom tool where there are none. */
-const FREE_TEXT = {
-  type: 'object',
-  properties: { input: { type: 'string' } },
-  required: ['input'],
-  additionalProperties: false,
-};
 
 function encodeChoice(choice: ToolChoice, tools: readonly ToolDefinition[], traits: ModelTraits): unknown {
   switch (choice.kind) {

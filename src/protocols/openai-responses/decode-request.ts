@@ -41,7 +41,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
       serviceTier: settings.service_tier,
       verbosity: settings.text?.verbosity,
       logProbabilities: decodeLogProbabilities(settings),
-      webSearch,
+      webSearch: webSearch && { ...webSearch, ...present({ maxUses: settings.max_tool_calls }) },
       extraBody: Object.keys(extraBody).length === 0 ? undefined : extraBody,
     }),
   };

@@ -2,10 +2,10 @@
 // has a counterpart at other vendors.
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
+import type { InferenceRequest, ToolChoice, ToolDefinition, WebSearch } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { paramOf, parseMember } from '../openai/parse-member.ts';
-import { isObject, objectsOf, present, textOf } from './loose-json.ts';
+import { isObject, objectOf, objectsOf, present, textOf } from './loose-json.ts';
 import type { WireTool, WireToolChoice } from './request-schema.ts';
 import { isStrictSchema } from './strict-schema.ts';
 
@@ -33,7 +33,7 @@ export function decodeTools(tools: readonly WireTool[]): Pick<InferenceRequest, 
     if (tool.type === 'function') decoded.push(decodeFunction(tool, path));
     else if (tool.type === 'custom') decoded.push(decodeCustom(tool, path));
     else if (WEB_SEARCH.test(tool.type)) {
-      webSearch = { ...webSearch, ...present({ contextSize: textOf(tool.search_context_size) || null }) };
+      webSearch = { ...webSearch, ...decodeSearch(tool) };
     } else throw unsupported(path, `The hosted tool '${tool.type}' runs at OpenAI only`);
   }
   return { tools: decoded, ...present({ webSearch }) };
@@ -51,6 +51,30 @@ function decodeFunction(tool: WireTool, path: PropertyKey[]): ToolDefinition {
     isStrict: strict ?? isStrictSchema(parameters ?? {}),
     ...present({ description, parameters }),
   };
+}
+
+function decodeSearch(tool: WireTool): WebSearch {
+  const { allowed_domains: allowed, blocked_domains: blocked, ...otherFilters } = objectOf(tool.filters);
+  const location = tool.user_location;
+  return present({
+    contextSize: textOf(tool.search_context_size) || null,
+    userLocation: isObject(location) ? readLocation(location) : null,
+    allowedDomains: textsOf(allowed),
+    blockedDomains: textsOf(blocked),
+    isCachedOnly: tool.external_web_access === false ? true : null,
+    hasOtherLimits: Object.keys(otherFilters).length > 0 ? true : null,
+  });
+}
+
+function readLocation({ city, region, country, timezone }: JsonObject): WebSearch['userLocation'] {
+  const named = { city, region, country, timezone };
+  return Object.fromEntries(Object.entries(named).filter(([, value]) => typeof value === 'string'));
+}
+
+/** An empty list limits nothing. */
+function textsOf(value: unknown): string[] | null {
+  const texts = Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [];
+  return texts.length === 0 ? null : texts;
 }
 
 function decodeCustom(tool: WireTool, path: PropertyKey[]): ToolDefinition {
@@ -85,11 +109,12 @@ export function decodeToolChoice(choice: WireToolChoice | null): ToolChoice | nu
   throw unsupported(['tool_choice'], `The choice '${type}' has no counterpart at other vendors`);
 }
 
-/** Hosted tools have no name here; they are not offered either. */
+/** Hosted tools have no name here; of them only the search is ever offered. */
 function decodeAllowed(choice: WireTool): ToolChoice {
   const names = objectsOf(choice.tools).map((tool) => textOf(tool.name));
   const tools = names.filter((name) => name !== '').map((name) => ({ name }));
-  return { kind: 'allowed', tools, isRequired: choice.mode === 'required' };
+  const allowsSearch = objectsOf(choice.tools).some(({ type }) => WEB_SEARCH.test(textOf(type)));
+  return { kind: 'allowed', tools, isRequired: choice.mode === 'required', ...(allowsSearch ? { allowsSearch } : {}) };
 }
 
 function unsupported(path: PropertyKey[], what: string): FailureError {

@@ -6,6 +6,7 @@ import type {
   ToolChoice,
   ToolDefinition,
   ToolName,
+  WebSearch,
 } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { includesTool } from '../tool-names.ts';
@@ -20,6 +21,7 @@ export function encodeTools(request: InferenceRequest): JsonObject {
     ...present({
       tool_choice: request.toolChoice === undefined ? undefined : encodeChoice(request.toolChoice, request.tools),
       parallel_tool_calls: request.allowsParallelToolCalls,
+      max_tool_calls: request.webSearch?.maxUses,
     }),
   };
 }
@@ -27,10 +29,22 @@ export function encodeTools(request: InferenceRequest): JsonObject {
 function encodeHosted({ webSearch, modalities, image }: InferenceRequest): JsonObject[] {
   const hosted: JsonObject[] = [];
   if (webSearch !== undefined) {
-    hosted.push({ type: 'web_search', ...present({ search_context_size: webSearch.contextSize }) });
+    hosted.push(encodeSearch(webSearch));
   }
   if (modalities?.includes('image')) hosted.push({ type: 'image_generation', ...present({ size: imageSize(image) }) });
   return hosted;
+}
+
+function encodeSearch({ contextSize, userLocation, allowedDomains, isCachedOnly }: WebSearch): JsonObject {
+  return {
+    type: 'web_search',
+    ...present({
+      search_context_size: contextSize,
+      user_location: userLocation === undefined ? undefined : { type: 'approximate', ...userLocation },
+      filters: allowedDomains === undefined ? undefined : { allowed_domains: allowedDomains },
+      external_web_access: isCachedOnly === true ? false : undefined,
+    }),
+  };
 }
 
 /** In pixels, or left to the model; `2K` and the like are another vendor's. */
@@ -74,7 +88,10 @@ function encodeChoice(choice: ToolChoice, tools: readonly ToolDefinition[]): str
       return {
         type: 'allowed_tools',
         mode: choice.isRequired ? 'required' : 'auto',
-        tools: choice.tools.map((tool) => nameTool(tool, tools)),
+        tools: [
+          ...choice.tools.map((tool) => nameTool(tool, tools)),
+          ...(choice.allowsSearch === true ? [{ type: 'web_search' }] : []),
+        ],
       };
     default:
       return choice.kind;

@@ -26,7 +26,13 @@ const NAMES: Record<RequestField, string> = {
   modalities: 'modalities',
   image: 'image',
   speech: 'audio',
-  webSearch: 'tools',
+  webSearch: 'tools.web_search',
+  searchContextSize: 'tools.search_context_size',
+  searchLocation: 'tools.user_location',
+  searchUses: 'max_tool_calls',
+  cacheBreakpoints: 'prompt_cache_breakpoint',
+  grammar: 'tools.format',
+  strict: 'tools.strict',
 };
 
 export function responsesFieldName(field: RequestField): string {

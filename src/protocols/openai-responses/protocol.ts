@@ -1,5 +1,6 @@
 // OpenAI's Responses API, both faces. Wire facts: ../shared/reference/openai-responses.md.
 
+import type { VendorAbilities } from '../codec.ts';
 import { encodeChatFailure, readChatFailure, readChatRateLimits } from '../openai-chat/failures.ts';
 import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
 import { ResponsesDecoder } from './answer-decoder.ts';
@@ -53,6 +54,21 @@ export const openaiResponsesEndpoint: ClientEndpoint = {
   select: () => openaiResponsesClient,
 };
 
+/** `WebSearchTool` of npm openai 7.55.0; a limit on uses is `max_tool_calls`. */
+const ABILITIES: VendorAbilities = {
+  search: {
+    hasAllowedDomains: true,
+    hasBlockedDomains: false,
+    hasCachedOnly: true,
+    hasContextSize: true,
+    hasLocation: true,
+    hasMaxUses: true,
+    standsBesideFunctions: true,
+  },
+  hasGrammars: true,
+  hasCacheBreakpoints: false,
+};
+
 /** Its errors, its headers and its limits are those of every OpenAI API. */
 export const openaiResponsesVendor: VendorProtocol = {
   name: 'openai-responses',
@@ -63,6 +79,7 @@ export const openaiResponsesVendor: VendorProtocol = {
   readRateLimits: readChatRateLimits,
   codec: {
     readFailedUsage: (body) => (isObject(body) ? readResponsesUsage(body.usage, body) : null),
+    abilities: () => ABILITIES,
     encodeRequest: encodeResponsesRequest,
     decodeAnswer: decodeResponsesAnswer,
     openDecoder: (context) => new ResponsesDecoder(context),

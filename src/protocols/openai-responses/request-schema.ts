@@ -23,6 +23,7 @@ export const settingsSchema = z.looseObject({
   input: z.union([z.string(), z.array(z.looseObject({}))], { error: 'expected a string or an array' }).nullish(),
   instructions: text,
   max_output_tokens: number,
+  max_tool_calls: number,
   temperature: number,
   top_p: number,
   top_logprobs: number,

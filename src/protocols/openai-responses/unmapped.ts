@@ -30,7 +30,7 @@ const CARRIED_WITHIN: Readonly<Record<string, ReadonlySet<string>>> = {
 const CARRIED_INCLUDES = new Set(['reasoning.encrypted_content', 'message.output_text.logprobs']);
 
 /** Of a tool that is translated, the members that only OpenAI knows. */
-const TOOL_EXTRAS = ['user_location', 'filters', 'defer_loading', 'allowed_callers', 'output_schema', 'async'];
+const TOOL_EXTRAS = ['defer_loading', 'allowed_callers', 'output_schema', 'async'];
 
 export function findUnmapped(body: JsonObject): Record<string, unknown> {
   const unmapped: Record<string, unknown> = {};
@@ -45,6 +45,8 @@ export function findUnmapped(body: JsonObject): Record<string, unknown> {
   }
   const includes = Array.isArray(body.include) ? body.include.filter((name) => !CARRIED_INCLUDES.has(name)) : [];
   if (includes.length > 0) unmapped.include = includes;
+  // A limit on hosted tools is a limit on the search where that is the one there is.
+  if (objectsOf(body.tools).some(({ type }) => String(type).startsWith('web_search'))) delete unmapped.max_tool_calls;
   for (const tool of objectsOf(body.tools)) for (const key of TOOL_EXTRAS) note(`tools.${key}`, tool[key]);
   return unmapped;
 }

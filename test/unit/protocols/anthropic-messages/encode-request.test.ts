@@ -105,16 +105,16 @@ describe('members', () => {
         ],
       },
       { tools: [{ name: 'f', input_schema: { type: 'object', properties: {}, additionalProperties: {} } }] },
-      [],
+      ['strict'],
     ],
     [
       'a custom tool',
-      { tools: [{ kind: 'custom', name: 'f', description: 'd', format: { type: 'text' } }] },
+      { tools: [{ kind: 'custom', name: 'f', description: 'd', format: { type: 'grammar' } }] },
       {
         tools: [
           {
             name: 'f',
-            description: 'd\nThe input has this format: {"type":"text"}',
+            description: 'd\nThe input has this format: {"type":"grammar"}',
             input_schema: {
               type: 'object',
               properties: { input: { type: 'string' } },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { InferenceRequest, Part, ToolDefinition, Turn } from '#src/contracts/inference-request.ts';
+import { FREE_TEXT } from '#src/protocols/custom-tools.ts';
 import { config, encode, encodedBody } from './decoding.ts';
 
 const OLD = 'gemini-2.0-flash';
@@ -235,7 +236,7 @@ describe('tools', () => {
           {
             name: 'sql',
             description: '',
-            parametersJsonSchema: { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] },
+            parametersJsonSchema: FREE_TEXT,
           },
         ],
       },

@@ -74,12 +74,12 @@ describe('settings', () => {
       truncation: 'auto',
       include: ['file_search_call.results'],
       prompt_cache_key: 'k',
-      max_tool_calls: 3,
       'reasoning.context': 'all_turns',
       'text.tone': 'warm',
-      'tools.user_location': { country: 'FR' },
       of_tomorrow: { x: 1 },
     });
+    expect(decode(body).webSearch).toEqual({ userLocation: { country: 'FR' }, maxUses: 3 });
+    expect(decode({ max_tool_calls: 3 }).unmapped).toEqual({ max_tool_calls: 3 });
   });
 
   test('what asks for nothing is not', () => {
@@ -160,7 +160,7 @@ describe('tools', () => {
     ],
     [
       { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'f' }, { type: 'web_search' }] },
-      { kind: 'allowed', tools: [{ name: 'f' }], isRequired: true },
+      { kind: 'allowed', tools: [{ name: 'f' }], isRequired: true, allowsSearch: true },
     ],
     [
       { type: 'allowed_tools', mode: 'auto', tools: [] },
