@@ -8,6 +8,8 @@ import { NO_USAGE } from '#src/contracts/usage.ts';
 import type { EncodableEvent, JsonObject } from '#src/protocols/codec.ts';
 import { type SseEvent, SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { MODEL } from '#test/fixtures/protocols/fixtures.ts';
+import { type Mutation, mutate, mutation } from '#test/support/mutate.ts';
+import { explore } from '#test/support/runs.ts';
 import { collectAnswer } from './collect-answer.ts';
 import {
   CLIENT_NAMES,
@@ -20,31 +22,7 @@ import {
   vendorCodec,
 } from './protocols.ts';
 
-const RUNS = { numRuns: 1_000, seed: 20_261_120 };
-
-/** A value at some place of a JSON tree is replaced, or its member removed. */
-const mutation = fc.record({
-  place: fc.nat({ max: 200 }),
-  value: fc.option(fc.jsonValue({ maxDepth: 1 })),
-  isGone: fc.boolean(),
-});
-type Mutation = typeof mutation extends fc.Arbitrary<infer T> ? T : never;
-
-function mutate(value: unknown, { place, value: other, isGone }: Mutation): unknown {
-  let left = place % (1 + countOf(value));
-  const walk = (node: unknown): unknown => {
-    if (left-- === 0) return isGone ? undefined : other;
-    if (Array.isArray(node)) return node.map(walk);
-    if (typeof node !== 'object' || node === null) return node;
-    return Object.fromEntries(Object.entries(node).map(([key, inner]) => [key, walk(inner)]));
-  };
-  return walk(value);
-}
-
-function countOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 1;
-  return Object.values(value).reduce((sum: number, inner) => sum + countOf(inner), 1);
-}
+const RUNS = explore(500);
 
 describe('nothing throws for what a client or a vendor can send', () => {
   const mutations = fc.array(mutation, { minLength: 1, maxLength: 3 });

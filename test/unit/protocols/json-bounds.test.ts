@@ -71,7 +71,7 @@ test('of any JSON, the counts are those of the value', () => {
       fc.dictionary(strings, tie('tree'), { maxKeys: 5 }),
     ),
   }));
-  fc.assert(
+  return fc.assert(
     fc.property(tree, (value) => {
       const json = bytes(JSON.stringify(value));
       const exact: JsonBounds = { ...measure(value), keyBytes: 1_000, numberBytes: 100 };
@@ -89,7 +89,7 @@ test('bytes that are no JSON are the parser’s to refuse: nothing throws', () =
 
 test('taken in steps of any size, it finds the same', () => {
   const bounds: JsonBounds = { depth: 3, containers: 6, strings: 5, items: 8, keyBytes: 6, numberBytes: 4 };
-  fc.assert(
+  return fc.assert(
     fc.property(fc.json(), fc.integer({ min: 1, max: 9 }), (text, size) => {
       const json = bytes(text);
       const scan = new JsonScan(json, bounds);
@@ -101,7 +101,7 @@ test('taken in steps of any size, it finds the same', () => {
 });
 
 test('every text ends where it ends', () => {
-  fc.assert(
+  return fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom('"', '\\', 'a', 'ä', '\n'), maxLength: 300 }), (text) => {
       const json = bytes(`${JSON.stringify(text)},"x"`);
       expect(json.subarray(0, stringEnd(json, 0)).toString()).toBe(JSON.stringify(text));
