@@ -1,8 +1,10 @@
 // The API tier as a Fastify app that listens nowhere yet. Failing stages and their statuses: docs/lifecycle.md.
+import { createServer, type RequestListener, type Server } from 'node:http';
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ApiKey } from '../accounts/api-key.ts';
+import { addressMatcher } from '../config/address-ranges.ts';
 import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
 import { createSortableId } from '../contracts/ids.ts';
 import { openaiChatClient } from '../protocols/openai-chat/protocol.ts';
@@ -11,9 +13,9 @@ import { CLIENT_ENDPOINTS } from '../protocols/registry.ts';
 import { isAdminKey, secretsOf } from './authenticate.ts';
 import type { ApiContext } from './context.ts';
 import { encodeFailureAnswer } from './failure-answer.ts';
-import { type AddressGuard, guardAddresses } from './guard/addresses.ts';
+import { type AddressGuard, guardAddresses, limitConnections } from './guard/addresses.ts';
 import { decompressBodies } from './guard/decompress.ts';
-import { guardReceiving } from './guard/receive.ts';
+import { acceptExpectations, guardReceiving } from './guard/receive.ts';
 import { listenForPaths } from './known-paths.ts';
 import type { Relay } from './relay.ts';
 import { methodNotAllowed, readTarget, routeNotFound } from './request-target.ts';
@@ -30,6 +32,8 @@ import { registerResponses } from './routes/responses.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
+    /** False: not for pages of other origins. */
+    cors?: boolean;
     /** Whose error shape this route speaks. */
     client?: ClientProtocol;
     /** The same, where several protocols have one address. */
@@ -77,11 +81,11 @@ function registerOperations(app: FastifyInstance, context: ApiContext): void {
 }
 
 async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
+  const { trusted_proxies: proxies } = context.configuration.server;
   const app = Fastify({
     bodyLimit: context.configuration.server.body_limit_bytes,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    requestTimeout: 0,
-    http: { headersTimeout: HEAD_LIMIT_MS },
+    serverFactory: (listener) => createGuardedServer(listener, context),
+    trustProxy: proxies.length === 0 ? false : proxies,
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
       void sendFailure(request, reply, describeError(context, error)),
     forceCloseConnections: true,
@@ -121,10 +125,23 @@ async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
   return app;
 }
 
+/** For every address it listens on: `localhost` has two. */
+function createGuardedServer(listener: RequestListener, { configuration }: ApiContext): Server {
+  const { connections_per_address: connections, trusted_proxies: proxies } = configuration.server;
+  const server = createServer({ headersTimeout: HEAD_LIMIT_MS, requestTimeout: 0 }, listener);
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  limitConnections(server, { connections, isProxy: addressMatcher(proxies) });
+  acceptExpectations(server);
+  return server;
+}
+
 /** Pages of other origins, on the clients' listener only. Preflights are answered before any key is looked at. */
 async function allowOrigins(app: FastifyInstance, { configuration }: ApiContext): Promise<void> {
   const { cors: settings } = configuration.server;
   if (settings === false) return;
+  app.addHook('onRoute', (route) => {
+    if (OPERATIONS.test(route.url)) route.config = { ...route.config, cors: false };
+  });
   await app.register(cors, {
     origin: settings.origins,
     methods: ['GET', 'POST', 'DELETE', 'PATCH'],
@@ -133,6 +150,9 @@ async function allowOrigins(app: FastifyInstance, { configuration }: ApiContext)
     hideOptionsRoute: true,
   });
 }
+
+/** Operators have no business in other people's pages. */
+const OPERATIONS = /^\/(admin|metrics)/;
 
 /** What pages may read beside the headers that every browser shows. */
 const EXPOSED_HEADERS = [
@@ -152,8 +172,7 @@ const EXPOSED_HEADERS = [
 
 /** An address that has shown many wrong keys has only known ones looked at, before anything else is done for it. */
 function guardKeys(app: FastifyInstance, context: ApiContext): AddressGuard {
-  const { connections_per_address: connections, wrong_keys_per_minute: wrongKeys } = context.configuration.server;
-  const addresses = guardAddresses(app.server, { connections, wrongKeys });
+  const addresses = guardAddresses({ wrongKeys: context.configuration.server.wrong_keys_per_minute });
   app.addHook('onRequest', async (request) => {
     const refusal = addresses.refusal(request.ip);
     if (refusal === null) return;
@@ -174,6 +193,8 @@ function sendFailure(
   const { client: fixed, selectClient } = request.routeOptions.config ?? {};
   const client = spoken ?? fixed ?? selectClient?.(request) ?? openaiChatClient;
   const { status, headers, body } = encodeFailureAnswer(client, failure, request.id);
+  // Who has no key has no connection to wait on either.
+  if (failure.code === 'key_invalid') reply.header('connection', 'close');
   return reply
     .code(status)
     .headers({ 'x-request-id': request.id, ...headers })

@@ -112,12 +112,14 @@ async function withdraw(store: RequestStore, requestId: string, againMs: readonl
   }
 }
 
-function unavailable(error: Error): FailureError {
-  const message = `The request queue is not available right now (${error.name}). Nothing was sent; try again shortly.`;
+function unavailable(what: string, error: Error): FailureError {
+  const message = `The ${what} is not available right now (${error.name}). Nothing was sent; try again shortly.`;
   return new FailureError(createFailure('queue_unavailable', message, { retryAfterMs: RETRY_AFTER_OUTAGE_MS }));
 }
 
 /** Redis or SQL being away is an outcome; all else is a bug, and told as one. */
 export function rethrow(error: Error): never {
-  throw isRedisTrouble(error) || isSqlTrouble(error) ? unavailable(error) : error;
+  if (error instanceof FailureError) throw error;
+  if (isRedisTrouble(error)) throw unavailable('request queue', error);
+  throw isSqlTrouble(error) ? unavailable('database', error) : error;
 }

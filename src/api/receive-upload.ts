@@ -1,6 +1,7 @@
 // A multipart upload on its way into the blob store: its bytes pass through, they are never gathered. What goes wrong in
 // the middle (the client goes away, the file is too large) leaves nothing behind.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import busboy, { type BusboyHeaders } from '@fastify/busboy';
 import { createFailure, FailureError } from '../contracts/failure.ts';
 import { faultOfName } from '../protocols/name-fault.ts';
@@ -12,6 +13,12 @@ export interface Upload {
   file: (WrittenBlob & { filename: string }) | null;
 }
 
+export interface UploadLimits {
+  maxBytes: number;
+  /** In each time of this length it must make way. */
+  paceMs: number;
+}
+
 type WriteFile = (source: AsyncIterable<Buffer>) => Promise<WrittenBlob>;
 
 const FILE_PART = 'file';
@@ -20,11 +27,20 @@ const MAX_FIELDS = 32;
 /** Shorter than the file itself: part headers and fields. */
 const ENVELOPE_BYTES = 1024 * 1024;
 
-/** Throws a FailureError that says what is wrong. @param write must leave nothing when its source fails. */
-export async function receiveUpload(raw: IncomingMessage, maxBytes: number, write: WriteFile): Promise<Upload> {
+/**
+ * Throws a FailureError that says what is wrong.
+ * @param body what `raw` brings, decoded
+ * @param write must leave nothing when its source fails
+ */
+export async function receiveUpload(
+  raw: IncomingMessage,
+  body: Readable,
+  { maxBytes, paceMs }: UploadLimits,
+  write: WriteFile,
+): Promise<Upload> {
   if (Number(raw.headers['content-length'] ?? 0) > maxBytes + ENVELOPE_BYTES) throw tooLarge();
   try {
-    return await parse(raw, createParser(raw.headers), write);
+    return await parse(raw, body, createParser(raw.headers), write, paceMs);
   } catch (error) {
     if (error instanceof BlobTooLarge) throw tooLarge();
     throw error;
@@ -44,7 +60,13 @@ function createParser(headers: IncomingHttpHeaders): Parser {
   }
 }
 
-function parse(raw: IncomingMessage, parser: Parser, write: WriteFile): Promise<Upload> {
+function parse(
+  raw: IncomingMessage,
+  body: Readable,
+  parser: Parser,
+  write: WriteFile,
+  paceMs: number,
+): Promise<Upload> {
   const fields = new Map<string, string>();
   let file: Promise<Upload['file']> = Promise.resolve(null);
   return new Promise((resolve, reject) => {
@@ -53,7 +75,8 @@ function parse(raw: IncomingMessage, parser: Parser, write: WriteFile): Promise<
     const fail = (error: Error) => {
       if (hasFailed) return;
       hasFailed = true;
-      raw.unpipe(parser);
+      body.unpipe(parser);
+      clearInterval(pace);
       abortFile(error);
       // Only when nothing is left of the file. The rest of the body is not read: the connection is closed (guard/receive.ts).
       void file.catch(() => undefined).then(() => reject(error));
@@ -79,21 +102,32 @@ function parse(raw: IncomingMessage, parser: Parser, write: WriteFile): Promise<
         ),
     );
     parser.on('error', (error: unknown) => fail(malformed((error as Error).message)));
-    raw.on('error', (error) => fail(error instanceof FailureError ? error : malformed('it broke off')));
-    const stall = setTimeout(() => fail(new FailureError(STALLED)), STALL_MS);
-    raw.on('data', () => stall.refresh());
-    raw.once('end', () => clearTimeout(stall));
+    const onBroken = (error: Error) => fail(error instanceof FailureError ? error : malformed('it broke off'));
+    raw.on('error', onBroken);
+    body.on('error', onBroken);
+    const pace = watchPace(raw, paceMs, () => fail(new FailureError(TOO_SLOW)));
+    raw.once('end', () => clearInterval(pace));
     raw.once('close', () => {
-      clearTimeout(stall);
+      clearInterval(pace);
       if (!raw.complete) fail(malformed('it ended in the middle'));
     });
-    raw.pipe(parser);
+    body.pipe(parser);
   });
 }
 
-/** An upload may take as long as it goes on. */
-const STALL_MS = 30_000;
-const STALLED = createFailure('body_too_slow', `Nothing came of the upload for ${STALL_MS / 1_000} s.`);
+/** An upload may take as long as it goes on: less than this is no way to go. */
+const LEAST_BYTES_PER_SECOND = 1_024;
+const TOO_SLOW = createFailure('body_too_slow', 'The upload came too slowly, and was not waited for.');
+
+function watchPace(raw: IncomingMessage, paceMs: number, onSlow: () => void): NodeJS.Timeout {
+  let before = raw.socket.bytesRead;
+  return setInterval(() => {
+    const bytes = raw.socket.bytesRead;
+    // While the disk or the storage is slow, the client cannot help it.
+    if (bytes - before < (LEAST_BYTES_PER_SECOND * paceMs) / 1_000 && !raw.isPaused()) onSlow();
+    before = bytes;
+  }, paceMs).unref();
+}
 const MAX_FILENAME_CHARS = 255;
 
 function invalidName(fault: string): FailureError {

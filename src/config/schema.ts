@@ -1,6 +1,7 @@
 // The configuration file as its author writes it. Everything is optional but what cannot be guessed; every default
 // stands here. `docs/configuration.md` and the JSON Schema for editors (sluice.schema.json) are generated from it.
 import { z } from 'zod';
+import { isAddressRange } from './address-ranges.ts';
 import { batches, files } from './batch-schema.ts';
 import { deadLetters } from './dead-letter-schema.ts';
 import { webhooks } from './webhook-schema.ts';
@@ -33,6 +34,7 @@ function named<T extends z.ZodType>(value: T) {
   });
 }
 
+const addressRange = z.string().refine(isAddressRange, 'must be an IP address or a range, as 10.0.0.0/8');
 const milliseconds = z.number().int().positive();
 const positive = z.number().int().positive();
 const usdPerMillion = z.number().nonnegative();
@@ -227,7 +229,16 @@ const server = z.strictObject({
   body_ms: milliseconds
     .default(60_000)
     .describe('A request body must have arrived within this; uploads of files only have to go on.'),
+  upload_pace_ms: milliseconds
+    .default(30_000)
+    .describe('An upload that brings less than 1 KiB a second for so long is given up.'),
   connections_per_address: positive.default(4_096).describe('Connections of one address at once; more are closed.'),
+  trusted_proxies: z
+    .array(addressRange)
+    .default([])
+    .describe(
+      'Addresses, or ranges as 10.0.0.0/8, whose X-Forwarded-For says who the client is; their own connections are not counted.',
+    ),
   wrong_keys_per_minute: positive
     .default(120)
     .describe(

@@ -58,6 +58,8 @@ const PLACES: Readonly<Record<string, readonly Place[]>> = {
     ...at(MAX_NAME, 'input.*.content.*.filename'),
     ...at(MAX_CALL_ID, 'input.*.id', 'input.*.call_id'),
   ],
+  // What a conversation is made of, and appended.
+  conversations: [...at(MAX_NAME, 'items.*.name'), ...at(MAX_CALL_ID, 'items.*.id', 'items.*.call_id')],
   'anthropic-messages': MESSAGES,
   'anthropic-count-tokens': MESSAGES,
   'gemini-generate-content': GEMINI,
@@ -66,7 +68,7 @@ const PLACES: Readonly<Record<string, readonly Place[]>> = {
 };
 
 /** Whose `metadata` is kept with the answer, or sent on as OpenAI's. */
-const HAS_METADATA = new Set(['openai-chat', 'openai-responses']);
+const HAS_METADATA = new Set(['openai-chat', 'openai-responses', 'conversations']);
 
 /** The first name or id that may not be used; null where all may. */
 export function checkBodyNames(protocol: string, body: unknown): Failure | null {

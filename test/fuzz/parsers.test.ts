@@ -260,8 +260,8 @@ test('uploads: each ends, and says what is wrong', async () => {
   await fc.assert(
     fc.asyncProperty(changes, fc.boolean(), async (bends, isWhole) => {
       const headers = { 'content-type': 'multipart/form-data; boundary=b' };
-      const source = Object.assign(new PassThrough(), { headers, complete: isWhole });
-      const upload = receiveUpload(source as never, 1_000, async (file) => {
+      const source = Object.assign(new PassThrough(), { headers, complete: isWhole, socket: { bytesRead: 0 } });
+      const upload = receiveUpload(source as never, source, { maxBytes: 1_000, paceMs: 60_000 }, async (file) => {
         let bytes = 0;
         for await (const piece of file) bytes += piece.length;
         return { bytes } as never;

@@ -5,9 +5,13 @@ import type { Socket } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 
-export interface AddressLimits {
-  /** Connections of one address at once; more are closed as they come. */
+export interface ConnectionLimits {
+  /** Of one address at once. */
   connections: number;
+  isProxy: (address: string) => boolean;
+}
+
+export interface AddressLimits {
   /** Wrong keys of one address in a minute; after them keys that are not in memory are not looked up. */
   wrongKeys: number;
 }
@@ -21,21 +25,7 @@ export interface AddressGuard {
 const MINUTE_MS = 60_000;
 const MAX_ADDRESSES = 20_000;
 
-/** Closes connections beyond the limit by itself. */
-export function guardAddresses(server: Server, { connections, wrongKeys }: AddressLimits): AddressGuard {
-  const open = new Map<string, number>();
-  server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? '';
-    const count = (open.get(address) ?? 0) + 1;
-    if (count > connections) return socket.destroy();
-    open.set(address, count);
-    socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left <= 0) open.delete(address);
-      else open.set(address, left);
-    });
-  });
-
+export function guardAddresses({ wrongKeys }: AddressLimits): AddressGuard {
   const wrong = new LRUCache<string, { count: number; untilMs: number }>({ max: MAX_ADDRESSES });
   return {
     refusal(address) {
@@ -51,4 +41,21 @@ export function guardAddresses(server: Server, { connections, wrongKeys }: Addre
       else seen.count += 1;
     },
   };
+}
+
+/** Closes connections beyond the limit as they come, but for those of proxies: they bring everybody's. */
+export function limitConnections(server: Server, { connections, isProxy }: ConnectionLimits): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    if (isProxy(address)) return;
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > connections) return socket.destroy();
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left <= 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
 }

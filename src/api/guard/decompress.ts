@@ -1,30 +1,63 @@
 // Compressed bodies (`Content-Encoding`): decoded as they come. What they decode to has the bound of any other body, so
 // a small body that stands for gigabytes ends in a 413 when it has shown as much.
 import { PassThrough, type Readable, type Transform } from 'node:stream';
-import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+} from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 
 /** A window of 8 MiB: more is not needed for bodies of some megabytes, and would be memory before the first byte. */
 const ZSTD_WINDOW_LOG = 23;
 
-const DECODERS: Readonly<Record<string, () => Transform>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
+/** By what the body's first byte is. */
+const DECODERS: Readonly<Record<string, (first: number) => Transform>> = {
+  gzip: () => createGunzip(),
+  'x-gzip': () => createGunzip(),
+  // Some write the bare stream, without zlib's head, whose first half byte is always 8.
+  deflate: (first) => ((first & 0x0f) === 8 ? createInflate() : createInflateRaw()),
+  br: () => createBrotliDecompress(),
   zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } }),
 };
+const KNOWN = Object.keys(DECODERS)
+  .filter((name) => name !== 'x-gzip')
+  .join(', ');
 
 export function decompressBodies(app: FastifyInstance): void {
-  app.addHook('preParsing', async (request, _reply, payload) => {
+  app.addHook('preParsing', async (request, reply, payload) => {
     const encoding = String(request.headers['content-encoding'] ?? 'identity')
       .trim()
       .toLowerCase();
     if (encoding === 'identity' || encoding === '') return payload;
-    const create = request.routeOptions.config?.hasStreamedBody === true ? undefined : DECODERS[encoding];
-    if (create === undefined) throw unsupported(encoding);
-    return decode(payload as Readable, create());
+    if (!Object.hasOwn(DECODERS, encoding)) {
+      // As RFC 7694 has it.
+      reply.header('accept-encoding', KNOWN);
+      throw unsupported(encoding);
+    }
+    const source = payload as Readable;
+    return decode(source, DECODERS[encoding]!(await firstByte(source)));
+  });
+}
+
+/** It stays in the body; 0 where there is none, and the decoder says so. */
+function firstByte(source: Readable): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const over = (settle: () => void) => {
+      source.off('readable', look).off('end', look).off('error', fail).off('close', fail);
+      settle();
+    };
+    const look = () => {
+      const chunk = source.read() as Buffer | null;
+      if (chunk !== null) source.unshift(chunk);
+      over(() => resolve(chunk?.[0] ?? 0));
+    };
+    const fail = (error?: Error) => over(() => reject(error instanceof FailureError ? error : brokenOff()));
+    source.once('readable', look).once('end', look).once('error', fail).once('close', fail);
   });
 }
 
@@ -41,8 +74,7 @@ function decode(source: Readable, decoder: Transform): Readable {
   });
   source.on('error', fail);
   source.once('close', () => {
-    if (!source.readableEnded)
-      fail(new FailureError(createFailure('request_malformed', 'The request body broke off.')));
+    if (!source.readableEnded) fail(brokenOff());
   });
   decoder.on('error', (error) => fail(notDecodable(error)));
   // The reader gave up: it has had enough.
@@ -54,11 +86,12 @@ function decode(source: Readable, decoder: Transform): Readable {
   return out;
 }
 
+function brokenOff(): FailureError {
+  return new FailureError(createFailure('request_malformed', 'The request body broke off.'));
+}
+
 function unsupported(encoding: string): FailureError {
-  const known = Object.keys(DECODERS)
-    .filter((name) => name !== 'x-gzip')
-    .join(', ');
-  const message = `Content-Encoding '${encoding.slice(0, 64)}' is not supported here; send the body plain, or as one of ${known}.`;
+  const message = `Content-Encoding '${encoding.slice(0, 64)}' is not supported here; send the body plain, or as one of ${KNOWN}.`;
   return new FailureError(createFailure('content_type_unsupported', message));
 }
 

@@ -21,7 +21,6 @@ const LINGER_BYTES = 256 * 1024;
 const MAX_PARAMETER_CHARS = 512;
 
 export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: number }): void {
-  acceptExpectations(app.server);
   app.addHook('onRequest', async (request, reply) => {
     checkAddress(request);
     if (request.routeOptions.config?.hasStreamedBody !== true) limitBodyTime(request, reply, bodyMs);
@@ -43,7 +42,7 @@ export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: numbe
 const expectsContinue = new WeakSet<IncomingMessage>();
 
 /** Node answers `100 Continue` by itself, before anybody has looked at the key, unless somebody listens. */
-function acceptExpectations(server: Server): void {
+export function acceptExpectations(server: Server): void {
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     expectsContinue.add(request);
     server.emit('request', request, response);

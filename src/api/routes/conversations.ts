@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { checkBodyNames } from '../../protocols/body-names.ts';
 import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
 import type { Conversation } from '../../responses/conversation-store.ts';
 import { describeItem } from '../../responses/input-items.ts';
@@ -39,7 +40,7 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
     const path = `${prefix}/conversations`;
 
     app.post(path, options('Creates a conversation'), async (request) => {
-      const wanted = checkInput(newConversation, isGiven(request.body) ? await readExactBody(request.body) : {});
+      const wanted = checkNamed(newConversation, isGiven(request.body) ? await readExactBody(request.body) : {});
       const { id: keyId } = request.apiKey!;
       return describe(await conversations.create(keyId, wanted.metadata ?? {}, wanted.items ?? []).catch(rethrow));
     });
@@ -47,7 +48,7 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
     app.get<ById>(`${path}/:id`, options('A conversation'), async (request) => describe(await find(request)));
 
     app.post<ById>(`${path}/:id`, options('Changes its metadata'), async (request) => {
-      const { metadata: wanted } = checkInput(change, await readExactBody(request.body));
+      const { metadata: wanted } = checkNamed(change, await readExactBody(request.body));
       const { id } = await find(request);
       const changed = await conversations.update(id, request.apiKey!.id, wanted ?? {}).catch(rethrow);
       return describe(changed ?? (await find(request)));
@@ -60,7 +61,7 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
     });
 
     app.post<ById>(`${path}/:id/items`, options('Appends items'), async (request) => {
-      const wanted = checkInput(newItems, await readExactBody(request.body));
+      const wanted = checkNamed(newItems, await readExactBody(request.body));
       const { id } = await find(request);
       const appended = await conversations.append(id, wanted.items).catch(rethrow);
       return describePage({ items: appended.map((item) => describeItem(item, '')), hasMore: false });
@@ -90,6 +91,12 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
       return describe(conversation);
     });
   }
+}
+
+function checkNamed<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const fault = checkBodyNames('conversations', value);
+  if (fault !== null) throw new FailureError(fault);
+  return checkInput(schema, value);
 }
 
 function describe({ id, metadata: noted, createdAtMs }: Conversation): object {

@@ -1,4 +1,5 @@
 // The Files API. A file belongs to the key that made it; another key's is as if it did not exist.
+import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { StoredFile } from '../../batches/file-store.ts';
@@ -39,7 +40,7 @@ interface WithId {
 export function registerFiles(app: FastifyInstance, context: ApiContext): void {
   app.register((files, _options, done) => {
     // The body stays a stream: the handler reads it.
-    files.addContentTypeParser(/^multipart\/form-data/i, (_request, _body, parsed) => parsed(null));
+    files.addContentTypeParser(/^multipart\/form-data/i, (_request, body, parsed) => parsed(null, body));
     files.addHook('onRequest', async (request) => {
       request.apiKey = await authenticate(bearerToken(request.headers), context.keys);
     });
@@ -84,7 +85,10 @@ async function upload(context: ApiContext, request: FastifyRequest) {
   if (!/^multipart\/form-data/i.test(request.headers['content-type'] ?? '')) throw notAForm();
   // The purpose may come after the file: which limit holds is known only then.
   const largest = Math.max(configuration.files.max_bytes, configuration.batches.max_bytes);
-  const { fields, file } = await receiveUpload(request.raw, largest, (source) => blobs.write(id, source, largest));
+  const limits = { maxBytes: largest, paceMs: configuration.server.upload_pace_ms };
+  const { fields, file } = await receiveUpload(request.raw, request.body as Readable, limits, (source) =>
+    blobs.write(id, source, largest),
+  );
   try {
     const checked = checkInput(uploadFields, Object.fromEntries(fields));
     if (file === null) throw missingFile();
