@@ -34,6 +34,17 @@ functions is not offered there, and named; where it is all that could be called 
 of a custom tool is described to models that it cannot bind, and named; so are marks for a cache, \`strict\` and members of tools
 that the vendor has nothing for.
 
+Thoughts of models behind Chat Completions (\`reasoning_content\`, \`reasoning\`, \`reasoning_details\`) are nobody's to sign, and
+DeepSeek V4 and Kimi refuse a tool call that comes back without its own. Sluice marks them with the provider and the model that they
+came from, in the same places; they go back with their call to that provider and that model alone (clients of Chat Completions send
+the member back themselves). Members that only answers have are left out of the history for vendors that refuse them: Mistral,
+Groq, Cerebras, and every provider with \`strict_messages\`.
+
+Numbers in arguments, schemas, results and metadata arrive as they were written, whatever their size. A call without a name is no
+call. An end for a reason that is not known is never shown as a clean stop: it reads as one that broke off (\`length\` in Chat
+Completions, \`refusal\` with an explanation in Messages, \`failed\` in Responses, \`OTHER\` in Gemini). Bytes in the URL-safe
+alphabet are written in the standard one.
+
 Names and ids that the vendor would refuse are made to fit (\`src/protocols/vendor-bounds.ts\` has each vendor's bounds with its
 source): a tool whose name is too long or has a character that the vendor does not take is declared, chosen and called under
 another, always the same, and answers name it as the client did. Ids of calls are shortened alike on call and result. An end

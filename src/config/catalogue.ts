@@ -7,7 +7,7 @@ import { limitsOf, type Scope } from '../contracts/scope.ts';
 import { createProviderSecrets, type ProviderSecrets } from '../contracts/secret-mask.ts';
 import type { ProviderDialect } from '../protocols/prepare-call.ts';
 import { deploymentId } from './check-references.ts';
-import { presetOf } from './presets.ts';
+import { isStrictVendor, presetOf } from './presets.ts';
 import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';
 import type { Configuration, ModelSettings, ProtocolName, ProviderSettings } from './schema.ts';
 import { providerSecrets } from './secrets.ts';
@@ -149,10 +149,11 @@ function longerFirst(a: Model, b: Model): number {
 function compileProvider(name: string, settings: ProviderSettings, slots: number): Provider {
   const preset = presetOf(name, settings);
   const { timeouts, retries, circuit } = settings;
+  const baseUrl = (settings.base_url ?? preset!.baseUrl!).replace(/\/+$/, '');
   return {
     name,
     protocols: settings.protocols ?? preset!.protocols,
-    baseUrl: (settings.base_url ?? preset!.baseUrl!).replace(/\/+$/, ''),
+    baseUrl,
     dialect: {
       name,
       apiKey: settings.api_key ?? null,
@@ -161,6 +162,7 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
       query: settings.query,
       canReportStreamUsage: settings.stream_usage ?? preset?.hasStreamUsage ?? true,
       prefill: settings.prefill ?? null,
+      isStrict: settings.strict_messages ?? isStrictVendor(preset, baseUrl),
     },
     headers: settings.headers,
     timeouts: {

@@ -14,6 +14,8 @@ export interface Preset {
   credentialHeader?: string;
   /** False for vendors that refuse `stream_options`. */
   hasStreamUsage?: false;
+  /** Refuses members of messages that it does not know: answers of other vendors' models have some. */
+  isStrict?: true;
 }
 
 export const PRESETS: Readonly<Record<string, Preset>> = {
@@ -43,11 +45,17 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     baseUrl: 'https://openrouter.ai/api/v1',
     keyVariable: 'OPENROUTER_API_KEY',
   },
-  groq: { protocols: ['openai-chat'], baseUrl: 'https://api.groq.com/openai/v1', keyVariable: 'GROQ_API_KEY' },
+  groq: {
+    protocols: ['openai-chat'],
+    baseUrl: 'https://api.groq.com/openai/v1',
+    keyVariable: 'GROQ_API_KEY',
+    isStrict: true,
+  },
   mistral: {
     protocols: ['openai-chat', 'openai-embeddings'],
     baseUrl: 'https://api.mistral.ai/v1',
     keyVariable: 'MISTRAL_API_KEY',
+    isStrict: true,
   },
   deepseek: { protocols: ['openai-chat'], baseUrl: 'https://api.deepseek.com/v1', keyVariable: 'DEEPSEEK_API_KEY' },
   xai: { protocols: ['openai-chat'], baseUrl: 'https://api.x.ai/v1', keyVariable: 'XAI_API_KEY', priceId: 'x-ai' },
@@ -64,6 +72,13 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   ollama: { protocols: ['openai-chat', 'openai-embeddings'], baseUrl: 'http://127.0.0.1:11434/v1' },
   vllm: { protocols: ['openai-chat', 'openai-embeddings'], baseUrl: 'http://127.0.0.1:8000/v1' },
 };
+
+/** Hosts of vendors that refuse unknown members of messages, by whatever name their provider goes. */
+const STRICT_HOST = /^https?:\/\/api\.(mistral|groq|cerebras)\.(ai|com)([:/]|$)/i;
+
+export function isStrictVendor(preset: Preset | undefined, baseUrl: string): boolean {
+  return preset?.isStrict === true || STRICT_HOST.test(baseUrl);
+}
 
 /** The one that it names, else the one of its own name; undefined where there is none. */
 export function presetOf(name: string, { preset }: { preset?: string | undefined }): Preset | undefined {

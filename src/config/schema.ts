@@ -149,6 +149,12 @@ const provider = z.strictObject({
   retries: retries.prefault({}),
   circuit: circuit.prefault({}),
   stream_usage: z.boolean().optional().describe('False for vendors that refuse stream_options.'),
+  strict_messages: z
+    .boolean()
+    .optional()
+    .describe(
+      'True for vendors that refuse members of messages that they do not know (reasoning_content, annotations): such members of earlier answers are left out. Default: true for Mistral, Groq and Cerebras.',
+    ),
   price_id: z.string().optional().describe('The vendor’s name in the price package.'),
   slots: positive.optional().describe('Requests one worker process works on at once; default: workers.slots.'),
 });

@@ -93,8 +93,8 @@ export type Part =
 
 /** A vendor's proof that it made a part (Anthropic `signature`, Gemini `thoughtSignature`, Responses `encrypted_content`). */
 export interface Signature {
-  /** Protocol family that can read it; elsewhere it is dropped. */
-  origin: 'anthropic-messages' | 'gemini-generate-content' | 'openai-responses';
+  /** Protocol family that can read it; elsewhere it is dropped. `openai-chat`: the broker's own, chat-thought.ts. */
+  origin: 'anthropic-messages' | 'gemini-generate-content' | 'openai-responses' | 'openai-chat';
   value: string;
 }
 

@@ -2,6 +2,7 @@
 // which knows what its model takes, instead of byte for byte.
 import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
 import type { InferenceRequest, Part, Turn } from '../contracts/inference-request.ts';
+import { signThought } from './chat-thought.ts';
 import type { JsonObject } from './codec.ts';
 import type { ProtocolRoute } from './registry.ts';
 import { type TranslatedRequest, type TranslateRequestInput, translateRequest } from './translate.ts';
@@ -20,12 +21,27 @@ export function adaptRequest(
     unmapped = membersOf(request.unmapped);
     // Named as dropped is only what is left out in earnest.
     const kept = { ...request, unmapped: without(request.unmapped, unmapped) };
-    return cures.has('forget-thoughts') ? forgetThoughts(kept) : kept;
+    return cures.has('forget-thoughts') ? forgetThoughts(kept) : claimThoughts(kept, vendor.name, input);
   };
   const pair = { client: client.codec!, vendor: vendor.codec! };
   const translated = translateRequest(pair, { ...input, edit });
   // Between equals nothing is lost on the way: members without a canonical place go as they are.
   return isFailure(translated) ? translated : { ...translated, body: { ...unmapped, ...translated.body } };
+}
+
+/**
+ * Clients of Chat Completions send a thought back as they got it, in a member that says nothing of its origin: without
+ * translation it would have gone to this vendor too.
+ */
+function claimThoughts(
+  request: InferenceRequest,
+  vendorProtocol: string,
+  { provider, upstreamModel: model }: AdaptRequestInput | Omit<AdaptRequestInput, 'cures'>,
+): InferenceRequest {
+  if (vendorProtocol !== 'openai-chat') return request;
+  const signature = signThought({ provider, model, member: 'reasoning_content' });
+  const claim = (part: Part): Part => (part.kind === 'reasoning' ? { signature, ...part } : part);
+  return { ...request, turns: request.turns.map((turn) => ({ ...turn, parts: turn.parts.map(claim) })) };
 }
 
 /** Those of the body itself; what is named by a path stood deeper inside. */

@@ -8,6 +8,7 @@ import type { Answer, AnswerEvent } from '../contracts/answer.ts';
 import type { Failure } from '../contracts/failure.ts';
 import type { InferenceRequest } from '../contracts/inference-request.ts';
 import type { Usage } from '../contracts/usage.ts';
+import type { AnswerSource } from './chat-thought.ts';
 import type { SseEvent } from './sse-splitter.ts';
 
 /** Members of the canonical request that a vendor may be unable to carry. */
@@ -135,6 +136,10 @@ export interface EncodeRequestInput {
   isStream: boolean;
   /** False for vendors that refuse `stream_options`. */
   canReportStreamUsage: boolean;
+  /** True for vendors that refuse members of messages that they do not know. */
+  isStrict?: boolean;
+  /** As it is configured: thoughts go back to the provider that they came from. */
+  provider?: string;
 }
 
 /** What a vendor's own web search can be told. */
@@ -171,6 +176,8 @@ export interface VendorCodec {
 export interface DecodeContext {
   /** Source of ids where the vendor gives none: `callIdFor`. */
   requestId: string;
+  /** Absent where nobody will send the answer back. */
+  source?: AnswerSource;
 }
 
 /** An id for the n-th tool call (from 0, over all choices) of an answer whose vendor gave it none. */

@@ -9,7 +9,12 @@ import type { Signature } from '../contracts/inference-request.ts';
 const MARK = 'sLuIcE01';
 const MARK_BYTES = Buffer.from(MARK);
 
-const ORIGINS: readonly Signature['origin'][] = ['anthropic-messages', 'gemini-generate-content', 'openai-responses'];
+const ORIGINS: readonly Signature['origin'][] = [
+  'anthropic-messages',
+  'gemini-generate-content',
+  'openai-responses',
+  'openai-chat',
+];
 
 export function wrapSignature({ origin, value }: Signature): string {
   return MARK + Buffer.from(`${ORIGINS.indexOf(origin)}${value}`).toString('base64');

@@ -31,6 +31,8 @@ export interface ProviderDialect {
    * so (`prefix`: Mistral, DeepSeek), or by vLLM's own flags (`continue`). Null: as the protocol knows of the model.
    */
   prefill: PrefillStyle | 'never' | null;
+  /** Refuses members of messages that it does not know. */
+  isStrict?: boolean;
 }
 
 export type PrefillStyle = 'plain' | 'prefix' | 'continue';
@@ -80,7 +82,7 @@ function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput
     vendorProtocol: route.vendor.name,
     upstreamModel,
     isStream,
-    canReportStreamUsage: provider.canReportStreamUsage,
+    ...traitsIn(provider),
     cures,
   });
   if (isFailure(adapted)) return adapted;
@@ -90,26 +92,35 @@ function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput
   return {
     request: address(route, provider, target, body, headers),
     // Calls of tools that the vendor knows by other names are not passed through.
-    ...(adapted.keepsNames ? { translation: way } : readWith(adapted.vendor, route.client.codec!, input, sent)),
+    ...(adapted.keepsNames
+      ? { translation: way }
+      : readWith(adapted.vendor, route.client.codec!, provider, input, sent)),
     dropped: adapted.dropped,
   };
+}
+
+/** What a body depends on. */
+export function traitsIn({ canReportStreamUsage, isStrict }: ProviderDialect) {
+  return { canReportStreamUsage, isStrict: isStrict === true };
 }
 
 function readWith(
   vendor: VendorCodec,
   client: ClientCodec,
-  { requestId, acceptedAtMs }: CallInput,
+  provider: ProviderDialect,
+  { requestId, acceptedAtMs, upstreamModel }: CallInput,
   clientBody: JsonObject,
 ): Pick<PreparedCall, 'translation' | 'reader'> {
   const createdAt = Math.floor(acceptedAtMs / 1_000);
-  const translation = createTranslation({ client, vendor }, { requestId, createdAt, clientBody }, { requestId });
+  const decoding = { requestId, source: { provider: provider.name, model: upstreamModel } };
+  const translation = createTranslation({ client, vendor }, { requestId, createdAt, clientBody }, decoding);
   return { translation, reader: vendor };
 }
 
 function passThrough(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall {
   const { passThrough: way } = route.client;
   const { upstreamModel, isStream } = input;
-  const body = way.buildBody({ ...input, canReportStreamUsage: provider.canReportStreamUsage });
+  const body = way.buildBody({ ...input, ...traitsIn(provider) });
   const target = { operation: way.operation, upstreamModel, isStream };
   const request = address(route, provider, target, body, input.forwardedHeaders);
   return { request, translation: way, dropped: [] };
@@ -129,7 +140,7 @@ function translate(
     vendorProtocol: route.vendor.name,
     upstreamModel,
     isStream,
-    canReportStreamUsage: provider.canReportStreamUsage,
+    ...traitsIn(provider),
     ...(input.cures.has('forget-thoughts') ? { edit: forgetThoughts } : {}),
   });
   if (isFailure(translated)) return translated;
@@ -137,7 +148,7 @@ function translate(
   const body = Buffer.from(JSON.stringify(translated.body));
   return {
     request: address(route, provider, target, body, translated.headers),
-    ...readWith(translated.vendor, pair.client, input, clientBody),
+    ...readWith(translated.vendor, pair.client, provider, input, clientBody),
     dropped: translated.dropped,
   };
 }

@@ -12,6 +12,7 @@ import {
   type PreparedCall,
   type ProviderDialect,
   prepareCall,
+  traitsIn,
 } from './prepare-call.ts';
 import type { RelayContext, StreamRelay } from './protocol.ts';
 import type { ProtocolRoute } from './registry.ts';
@@ -58,7 +59,7 @@ export function prepareRescue(
   if (isFailure(call)) return call;
   const mode = continuation === null ? 'repeat' : 'prefill';
   const reader = call.reader ?? vendor;
-  const openStream = (context: RelayContext) => openContinuation(reader, resumed, mode, input, context);
+  const openStream = (context: RelayContext) => openContinuation(reader, resumed, mode, provider, input, context);
   const prefillTokens = continuation === null ? 0 : TOKENS_PER_MESSAGE + tokensOfText(resumed.text);
   return { ...call, mode, prefillTokens, translation: { ...call.translation, openStream } };
 }
@@ -73,10 +74,12 @@ function openContinuation(
   vendor: VendorCodec,
   resumed: ResumedStream,
   mode: ContinueMode,
-  { requestId, attempts }: RescueInput,
+  provider: ProviderDialect,
+  { requestId, attempts, upstreamModel: model }: RescueInput,
   context: RelayContext,
 ): StreamRelay {
-  const decoder = new ContinuingDecoder(vendor.openDecoder({ requestId }), resumed, mode);
+  const decoding = { requestId, source: { provider: provider.name, model } };
+  const decoder = new ContinuingDecoder(vendor.openDecoder(decoding), resumed, mode);
   return new TranslatedStream(decoder, markRescued(resumed.encoder, attempts), context);
 }
 
@@ -102,7 +105,7 @@ function prepareContinuation(continuation: Continuation): PreparedCall | null {
     turns: [...request.turns, { role: 'assistant' as const, parts: [{ kind: 'text' as const, text }] }],
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens: Math.max(1, maxOutputTokens - tokensOfText(text)) }),
   };
-  const options = { ...input, canReportStreamUsage: provider.canReportStreamUsage };
+  const options = { ...input, ...traitsIn(provider), provider: provider.name };
   const { encoded, vendor: reader } = encodeFitting(vendor, route.vendor.name, continued, options);
   if (encoded.kind === 'refusal') return null;
   const target = { operation: 'generate', upstreamModel: input.upstreamModel, isStream: true } as const;

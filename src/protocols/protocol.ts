@@ -115,6 +115,8 @@ export interface PassThroughInput {
   isStream: boolean;
   /** False for vendors that refuse `stream_options`. */
   canReportStreamUsage: boolean;
+  /** True for vendors that refuse members of messages that they do not know. */
+  isStrict?: boolean;
 }
 
 /** Counting is free at every vendor: nothing is reserved or owed for it. */

@@ -35,6 +35,7 @@ export interface TranslateRequestInput {
   upstreamModel: string;
   isStream: boolean;
   canReportStreamUsage: boolean;
+  isStrict?: boolean;
   /** Between decoding and encoding. */
   edit?: (request: InferenceRequest) => InferenceRequest;
 }

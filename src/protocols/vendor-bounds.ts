@@ -30,6 +30,8 @@ export interface VendorBounds {
   endUserChars: number;
   /** Takes groups of tools (`namespace`); elsewhere their functions stand beside the others. */
   hasNamespaces: boolean;
+  /** Its models stand behind an API that refuses unknown members of messages, whatever the provider is called. */
+  isStrict: boolean;
 }
 
 const NOTHING_STRANGE = /(?!)/g;
@@ -40,9 +42,14 @@ const CHAT: VendorBounds = {
   callId: { strange: NOTHING_STRANGE, maxChars: 40 },
   endUserChars: 64,
   hasNamespaces: false,
+  isStrict: false,
 };
 
-const MISTRAL: VendorBounds = { ...CHAT, callId: { strange: /[^a-zA-Z0-9]/gu, maxChars: 9, exactChars: 9 } };
+const MISTRAL: VendorBounds = {
+  ...CHAT,
+  isStrict: true,
+  callId: { strange: /[^a-zA-Z0-9]/gu, maxChars: 9, exactChars: 9 },
+};
 
 const BOUNDS: Readonly<Record<string, VendorBounds>> = {
   'openai-chat': CHAT,

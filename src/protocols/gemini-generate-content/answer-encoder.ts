@@ -2,8 +2,9 @@
 // (Gemini has no piecewise ones on the Developer API), and the last chunk has what ends the answer: finish reasons,
 // sources, usage and cost.
 import type { PartStart } from '../../contracts/answer.ts';
-import type { Citation, Signature } from '../../contracts/inference-request.ts';
+import type { Citation, Signature, ToolCallPart } from '../../contracts/inference-request.ts';
 import type { Usage } from '../../contracts/usage.ts';
+import { thoughtOnCall } from '../chat-thought.ts';
 import type { AnswerEncoder, EncodableEvent, EncodeContext, JsonObject, ShownCost } from '../codec.ts';
 import { type CitedText, writeGrounding } from './citations.ts';
 import { EMPTY_PARTS, responseId, writeUsageMetadata } from './encode-answer.ts';
@@ -27,6 +28,8 @@ interface OpenPart {
 interface ChoiceState {
   open: OpenPart | null;
   cited: CitedText[];
+  /** Of a thought that goes with the next call: clients leave thoughts out of what they send back. */
+  thought?: Signature | undefined;
   finishReason: string | null;
   finishMessage?: string | undefined;
 }
@@ -102,7 +105,7 @@ export class GeminiAnswerEncoder implements AnswerEncoder {
   #encodeDelta({ choice, delta, logProbabilities }: PartEvent<'part-delta'>): string {
     const { open } = this.#choice(choice);
     if (open === null) return '';
-    if (open.start.kind === 'tool-call' || open.start.kind === 'text') open.text += delta;
+    open.text += delta;
     if (open.start.kind === 'tool-call' || delta === '') return '';
     const thought = open.start.kind === 'reasoning' ? { thought: true } : {};
     const tokens = logProbabilities === undefined ? {} : { logprobsResult: writeLogProbabilities(logProbabilities) };
@@ -116,8 +119,9 @@ export class GeminiAnswerEncoder implements AnswerEncoder {
     if (open === null) return '';
     switch (open.start.kind) {
       case 'tool-call':
-        return this.#writePart(choice, encodeCall({ ...open.start, arguments: open.text, ...signed(signature) }));
+        return this.#writeCall(choice, { ...open.start, arguments: open.text, ...signed(signature) });
       case 'reasoning':
+        state.thought = thoughtOnCall({ kind: 'reasoning', text: open.text, ...signed(signature) });
         return signature === undefined
           ? ''
           : this.#writePart(choice, {
@@ -130,6 +134,13 @@ export class GeminiAnswerEncoder implements AnswerEncoder {
         if (open.citations.length > 0) state.cited.push({ partIndex: 0, text: open.text, citations: open.citations });
         return signature === undefined ? '' : this.#writePart(choice, { text: '', ...writeSignature(signature) });
     }
+  }
+
+  #writeCall(index: number, call: ToolCallPart): string {
+    const state = this.#choice(index);
+    const signature = call.signature ?? state.thought;
+    state.thought = undefined;
+    return this.#writePart(index, encodeCall({ ...call, ...signed(signature) }));
   }
 
   #writePart(index: number, part: JsonObject | null, more: JsonObject = {}): string {

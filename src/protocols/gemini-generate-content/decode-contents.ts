@@ -1,5 +1,6 @@
 // `contents` and `systemInstruction` of a client as canonical turns.
 import type { Part, TextPart, ToolCallPart, Turn } from '../../contracts/inference-request.ts';
+import { readThought, thoughtOfCall } from '../chat-thought.ts';
 import type { JsonObject } from '../codec.ts';
 import { CallMatcher } from './call-matcher.ts';
 import { readReasoningMetadata, readSignature } from './foreign-parts.ts';
@@ -79,8 +80,19 @@ function mergeTurns(turns: readonly Turn[]): Turn[] {
     if (last?.role === 'assistant' && turn.role === 'assistant') last.parts.push(...turn.parts);
     else merged.push({ ...turn, parts: [...turn.parts] });
   }
-  for (const turn of merged) if (turn.role === 'assistant') turn.parts = mergePieces(turn.parts);
+  for (const turn of merged) if (turn.role === 'assistant') turn.parts = giveBackThoughts(mergePieces(turn.parts));
   return merged;
+}
+
+/** The thought that a call was signed with, where the client has not kept it. */
+function giveBackThoughts(parts: readonly Part[]): Part[] {
+  const isKept = parts.some((part) => part.kind === 'reasoning' && readThought(part.signature) !== null);
+  return parts.flatMap((part): Part[] => {
+    const thought = part.kind === 'tool-call' ? thoughtOfCall(part.signature) : null;
+    if (thought === null) return [part];
+    const { signature: _, ...call } = part as ToolCallPart;
+    return isKept ? [call] : [thought, call];
+  });
 }
 
 /** A signature ends a part: it was made for what stands before it. */

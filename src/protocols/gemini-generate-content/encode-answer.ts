@@ -1,7 +1,8 @@
 // A canonical answer in Gemini's dialect, whole.
 import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
-import type { Part } from '../../contracts/inference-request.ts';
+import type { Part, Signature } from '../../contracts/inference-request.ts';
 import type { Usage } from '../../contracts/usage.ts';
+import { thoughtOnCall } from '../chat-thought.ts';
 import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '../codec.ts';
 import { type CitedText, writeGrounding } from './citations.ts';
 import { encodeAnswerPart } from './encode-parts.ts';
@@ -33,7 +34,9 @@ export function writeUsageMetadata(usage: Usage, serviceTier: string | undefined
 export const EMPTY_PARTS: readonly JsonObject[] = [{ text: '' }];
 
 function encodeCandidate({ index, parts, finishReason, finishMessage, logProbabilities }: AnswerChoice): JsonObject {
-  const encoded = parts.map(encodeAnswerPart).filter((part) => part !== null);
+  const encoded = withThoughtsOnCalls(parts)
+    .map(encodeAnswerPart)
+    .filter((part) => part !== null);
   const grounding = writeGrounding(citedTexts(parts));
   return {
     content: { role: 'model', parts: encoded.length === 0 ? EMPTY_PARTS : encoded },
@@ -43,6 +46,18 @@ function encodeCandidate({ index, parts, finishReason, finishMessage, logProbabi
     ...(grounding === null ? {} : { groundingMetadata: grounding }),
     ...(logProbabilities === undefined ? {} : { logprobsResult: writeLogProbabilities(logProbabilities) }),
   };
+}
+
+/** Clients (Gemini CLI) leave thoughts out of what they send back, but keep the signatures of calls. */
+function withThoughtsOnCalls(parts: readonly Part[]): Part[] {
+  let thought: Signature | undefined;
+  return parts.map((part) => {
+    if (part.kind === 'reasoning') thought = thoughtOnCall(part);
+    if (part.kind !== 'tool-call' || thought === undefined || part.signature !== undefined) return part;
+    const signature = thought;
+    thought = undefined;
+    return { ...part, signature };
+  });
 }
 
 function citedTexts(parts: readonly Part[]): CitedText[] {

@@ -3,8 +3,10 @@ import { extraMembers } from '../effective-request.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
+import { boundsOf } from '../vendor-bounds.ts';
 import { traitsOf } from './models.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
+import { stripAnswerMembers } from './strip-answer-members.ts';
 import { stripForeignSignatures } from './strip-signatures.ts';
 
 const EMPTY_OBJECT = Buffer.from('{}');
@@ -13,7 +15,8 @@ const ASK_FOR_USAGE = { set: new Map([['include_usage', 'true']]) };
 /**
  * The model becomes the vendor's own id, usage reporting is asked for in streams, the broker's members are taken out and
  * `extra_body` is merged in (over the members of the same name). Nothing else changes, not even a space, unless the body
- * holds signatures that the broker wrapped for other vendors.
+ * holds signatures that the broker wrapped for other vendors, or
+ * members of earlier answers that this vendor refuses.
  */
 export function buildChatBody(input: PassThroughInput): Buffer {
   const set = extraMembers(input.body);
@@ -23,7 +26,11 @@ export function buildChatBody(input: PassThroughInput): Buffer {
     set.set('stream_options', editObject(isObjectBytes(options) ? options : EMPTY_OBJECT, ASK_FOR_USAGE));
   }
   const body = editObject(input.body, { set, remove: BROKER_MEMBERS });
-  return mayHoldForeignSignature(body) ? stripForeignSignatures(body, traitsOf(input.upstreamModel).isGemini) : body;
+  const own = mayHoldForeignSignature(body)
+    ? stripForeignSignatures(body, traitsOf(input.upstreamModel).isGemini)
+    : body;
+  const isStrict = input.isStrict === true || boundsOf('openai-chat', input.upstreamModel).isStrict;
+  return isStrict ? stripAnswerMembers(own) : own;
 }
 
 function asBuffer(bytes: string | Buffer | undefined): Buffer | null {

@@ -10,6 +10,7 @@ import { decodeLogProbabilities } from './log-probabilities.ts';
 import { PartQueue, type QueuedPart } from './part-queue.ts';
 import { isNameless, type ReadCall, readCalls } from './read-call.ts';
 import { plainReasoning, readPieces } from './read-content.ts';
+import { ThoughtSigner } from './sign-thought.ts';
 import { decodeExtraContent } from './thought-signature.ts';
 
 export interface ChoiceInput {
@@ -25,12 +26,15 @@ export class ChoiceDecoder {
   readonly #parts: PartQueue;
   readonly #slots = new CallSlots();
   readonly #calls = new Map<CallSlot, QueuedPart>();
+  readonly #signer: ThoughtSigner;
   #hasPlainThoughts = false;
   #isFinished = false;
 
   constructor(input: ChoiceInput) {
     this.#input = input;
-    this.#parts = new PartQueue(input.index, input.emit);
+    this.#signer = new ThoughtSigner(input.context.source);
+    // It is whole when its thought is over.
+    this.#parts = new PartQueue(input.index, input.emit, () => this.#signer.sign());
   }
 
   read(choice: ChatChoice): void {
@@ -66,6 +70,7 @@ export class ChoiceDecoder {
 
   #readDelta(delta: ChatDelta & { extra_content?: unknown }, logProbabilities: TokenLogProbability[]): void {
     let unsaid = logProbabilities;
+    this.#signer.read(delta);
     for (const { kind, text } of readPieces(delta)) {
       if (kind === 'reasoning') {
         if (!this.#isRepeated(delta)) this.#parts.addText(kind, text);

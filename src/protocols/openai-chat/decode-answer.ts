@@ -2,6 +2,7 @@
 import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { Part, TextPart } from '../../contracts/inference-request.ts';
+import type { AnswerSource } from '../chat-thought.ts';
 import { callIdFor, type DecodeContext } from '../codec.ts';
 import { decodeAnnotations } from './annotations.ts';
 import { type ChatChoice, type ChatChunk, type ChatDelta, objectsIn, readIdentity } from './chunk.ts';
@@ -11,6 +12,7 @@ import { decodeImages } from './images.ts';
 import { decodeLogProbabilities } from './log-probabilities.ts';
 import { isNameless, readCalls } from './read-call.ts';
 import { readPieces } from './read-content.ts';
+import { ThoughtSigner } from './sign-thought.ts';
 import { decodeExtraContent } from './thought-signature.ts';
 import { usageIn } from './usage.ts';
 
@@ -24,7 +26,7 @@ export function decodeChatAnswer(body: unknown, context: DecodeContext): Answer 
   let calls = 0;
   return {
     ...readIdentity(answer),
-    choices: choices.map((choice, place) => decodeChoice(choice, place, () => callIdFor(context, calls++))),
+    choices: choices.map((choice, place) => decodeChoice(choice, place, context, () => callIdFor(context, calls++))),
     usage: usageIn(answer),
     ...(typeof answer.service_tier === 'string' ? { serviceTier: answer.service_tier } : {}),
   };
@@ -33,9 +35,11 @@ export function decodeChatAnswer(body: unknown, context: DecodeContext): Answer 
 function decodeChoice(
   choice: ChatChoice & { stop_reason?: unknown },
   place: number,
+  { source }: DecodeContext,
   nextCallId: () => string,
 ): AnswerChoice {
-  const parts = decodeParts(choice.message ?? choice.delta ?? {}, nextCallId);
+  const message = choice.message ?? choice.delta ?? {};
+  const parts = signThoughts(decodeParts(message, nextCallId), message, source);
   const logProbabilities = decodeLogProbabilities(choice.logprobs);
   const hasCalls = parts.some((part) => part.kind === 'tool-call');
   const { stop_reason: met } = choice;
@@ -68,6 +72,15 @@ function decodeParts(message: ChatDelta & { extra_content?: unknown }, nextCallI
   }
   sign(parts, message.extra_content);
   return parts;
+}
+
+/** Mistral's thoughts stand in the content, and are not wanted back. */
+function signThoughts(parts: Part[], message: ChatDelta, source: AnswerSource | undefined): Part[] {
+  const signer = new ThoughtSigner(source);
+  signer.read(message);
+  const signature = signer.sign();
+  if (signature === undefined) return parts;
+  return parts.map((part) => (part.kind === 'reasoning' ? { ...part, signature } : part));
 }
 
 /** Spoken answers are asked for by clients of Chat alone, which never come here; what was said is kept. */

@@ -1,23 +1,28 @@
 // Turns as the messages of a chat vendor. Chat answers each tool call in a message of its own, right after the call, and
 // those messages hold text only: pictures and documents among the results move to the user's message that follows.
 import type { Part, TextPart, ToolCallPart, ToolResultPart, Turn } from '../../contracts/inference-request.ts';
+import type { AnswerSource } from '../chat-thought.ts';
 import type { JsonObject } from '../codec.ts';
 import { encodeUserPart } from './encode-parts.ts';
 import type { ModelTraits } from './models.ts';
+import { encodeThoughts } from './sign-thought.ts';
 import { Unsendable } from './unsendable.ts';
 
-export function encodeMessages(turns: readonly Turn[], traits: ModelTraits): JsonObject[] {
-  return new MessageWriter(traits).write(turns);
+export function encodeMessages(turns: readonly Turn[], traits: ModelTraits, vendor: AnswerSource | null): JsonObject[] {
+  return new MessageWriter(traits, vendor).write(turns);
 }
 
 class MessageWriter {
   readonly #traits: ModelTraits;
+  /** Null: thoughts do not go back. */
+  readonly #vendor: AnswerSource | null;
   readonly #messages: JsonObject[] = [];
   /** What the next user's message begins with. */
   #moved: JsonObject[] = [];
 
-  constructor(traits: ModelTraits) {
+  constructor(traits: ModelTraits, vendor: AnswerSource | null) {
     this.#traits = traits;
+    this.#vendor = vendor;
   }
 
   write(turns: readonly Turn[]): JsonObject[] {
@@ -79,7 +84,8 @@ class MessageWriter {
       role: 'assistant',
       content: text === '' ? null : text,
       ...named(name),
-      ...(calls.length === 0 ? {} : { tool_calls: calls }),
+      // Vendors want a thought back with the calls that came of it; DeepSeek's older ones refuse any other.
+      ...(calls.length === 0 ? {} : { ...encodeThoughts(parts, this.#vendor), tool_calls: calls }),
     });
   }
 

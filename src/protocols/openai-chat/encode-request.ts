@@ -1,6 +1,7 @@
 // A canonical request in the words of an OpenAI-compatible vendor: what OpenAI documents, and of it only what others
 // understand too, unless the model is known to take more (models.ts).
 import type { InferenceRequest, OutputFormat } from '../../contracts/inference-request.ts';
+import type { AnswerSource } from '../chat-thought.ts';
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '../codec.ts';
 import { effortFor } from './efforts.ts';
 import { encodeMessages } from './encode-messages.ts';
@@ -26,13 +27,18 @@ function encode(request: InferenceRequest, input: EncodeRequestInput, traits: Mo
   addAccount(optional, request, traits);
   const body = {
     model: input.upstreamModel,
-    messages: encodeMessages(request.turns, traits),
+    messages: encodeMessages(request.turns, traits, sourceOf(input)),
     ...encodeTools(request, traits),
     ...optional.members,
     ...(input.isStream ? { stream: true } : {}),
     ...(input.isStream && input.canReportStreamUsage ? { stream_options: { include_usage: true } } : {}),
   };
   return { kind: 'request', body, dropped: optional.dropped };
+}
+
+/** Whose thoughts go back; nobody's to a vendor that refuses members which it writes itself (Groq: `reasoning`). */
+function sourceOf({ provider, upstreamModel, isStrict }: EncodeRequestInput): AnswerSource | null {
+  return provider === undefined || isStrict === true ? null : { provider, model: upstreamModel };
 }
 
 /** What would make another answer of it if it were left out. */

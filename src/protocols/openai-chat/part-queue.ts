@@ -24,13 +24,19 @@ export interface QueuedPart {
 export class PartQueue {
   readonly #choice: number;
   readonly #emit: (event: AnswerEvent) => void;
+  readonly #signThought: () => Signature | undefined;
   readonly #queue: QueuedPart[] = [];
   /** Index of the first part of the queue, and whether its start was said. */
   #index = 0;
   #isOpen = false;
 
-  constructor(choice: number, emit: (event: AnswerEvent) => void) {
+  constructor(
+    choice: number,
+    emit: (event: AnswerEvent) => void,
+    signThought: () => Signature | undefined = () => undefined,
+  ) {
     this.#choice = choice;
+    this.#signThought = signThought;
     this.#emit = emit;
   }
 
@@ -115,7 +121,7 @@ export class PartQueue {
   }
 
   #end(part: QueuedPart): void {
-    const { signature } = part;
+    const signature = part.signature ?? (part.start?.kind === 'reasoning' ? this.#signThought() : undefined);
     if (part.whole === null) {
       const place = { choice: this.#choice, part: this.#index };
       this.#emit({ kind: 'part-end', ...place, ...(signature === undefined ? {} : { signature }) });

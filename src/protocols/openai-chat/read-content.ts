@@ -1,6 +1,7 @@
 // What an assistant says in a delta or a message, whichever vendor wrote it. Thoughts come in a member of their own
 // (`reasoning_content`: DeepSeek, Z.ai, vLLM; `reasoning`: OpenRouter, Groq, Ollama; `reasoning_text`: Copilot) or, from
 // Mistral, among the parts of `content` (docs.mistral.ai/capabilities/reasoning).
+import { THOUGHT_MEMBERS, type ThoughtMember } from '../chat-thought.ts';
 import type { ChatDelta } from './chunk.ts';
 
 export interface Piece {
@@ -24,6 +25,11 @@ export function textOf(pieces: readonly Piece[], kind: Piece['kind']): string {
 
 function readReasoning(delta: ChatDelta): string {
   return plainReasoning(delta) || readReasoningDetails(delta.reasoning_details);
+}
+
+/** Which member that is; null for none. */
+export function thoughtMember(delta: ChatDelta & { reasoning_text?: unknown }): ThoughtMember | null {
+  return THOUGHT_MEMBERS.find((name) => typeof delta[name] === 'string' && delta[name] !== '') ?? null;
 }
 
 /** What a delta says of a thought in a member of its own, details aside. */

@@ -9,12 +9,13 @@ const FORMATS: Readonly<Record<Signature['origin'], string>> = {
   'anthropic-messages': 'anthropic-claude-v1',
   'gemini-generate-content': 'google-gemini-v1',
   'openai-responses': 'openai-responses-v1',
+  'openai-chat': 'unknown',
 };
 
 /** Null for thoughts without a signature: their text is in `reasoning_content`, and no vendor wants them back. */
 export function encodeReasoningDetail(part: ReasoningPart, index: number): JsonObject | null {
   const { signature, text, id } = part;
-  if (signature === undefined) return null;
+  if (signature === undefined || signature.origin === 'openai-chat') return null;
   const value = wrapSignature(signature);
   const isHidden = part.isRedacted === true || (text === '' && signature.origin !== 'anthropic-messages');
   const content = isHidden

@@ -3,7 +3,8 @@ import type { Part, Turn } from '#src/contracts/inference-request.ts';
 import { encodeMessages } from '#src/protocols/openai-chat/encode-messages.ts';
 import { traitsOf } from '#src/protocols/openai-chat/models.ts';
 
-const encode = (turns: Turn[], model = 'llama-3') => encodeMessages(turns, traitsOf(model));
+const encode = (turns: Turn[], model = 'llama-3') =>
+  encodeMessages(turns, traitsOf(model), { provider: 'p', model: 'm' });
 const text = (words: string): Part => ({ kind: 'text', text: words });
 const call = (id: string): Part => ({ kind: 'tool-call', id, name: 'f', arguments: '{}' });
 const wireCall = (id: string) => ({ id, type: 'function', function: { name: 'f', arguments: '{}' } });

@@ -1,0 +1,58 @@
+// Thoughts of models behind Chat Completions. Nobody signs them, but DeepSeek V4 and Kimi answer 400 to a tool call that
+// comes back without the thought it was made from ("The reasoning_content in the thinking mode must be passed back",
+// November 2026). So the broker signs them itself, by where they came from: every client protocol has a place for a
+// signature, and the thought goes back with its call to the provider and the model that it came from, and to nobody else.
+import type { ReasoningPart, Signature } from '../contracts/inference-request.ts';
+
+/** Who answered: the provider as it is configured, and its own name of the model. */
+export interface AnswerSource {
+  provider: string;
+  model: string;
+}
+
+/** Members of a message that vendors have for it: DeepSeek, Z.ai, Moonshot, vLLM; OpenRouter, Groq, Ollama; Copilot. */
+export const THOUGHT_MEMBERS = ['reasoning_content', 'reasoning', 'reasoning_text'] as const;
+export type ThoughtMember = (typeof THOUGHT_MEMBERS)[number];
+
+export interface ChatThought extends AnswerSource {
+  member: ThoughtMember;
+  /** OpenRouter's `reasoning_details`, whole and as they came: they hold the signatures of the vendors behind it. */
+  details?: unknown[];
+  /** Where the signature stands on the call alone, and the client does not keep thoughts. */
+  text?: string;
+}
+
+const ORIGIN = 'openai-chat';
+
+export function signThought(thought: ChatThought): Signature {
+  return { origin: ORIGIN, value: JSON.stringify(thought) };
+}
+
+/** Null for the signatures of others. */
+export function readThought(signature: Signature | undefined): ChatThought | null {
+  if (signature?.origin !== ORIGIN) return null;
+  try {
+    const thought = JSON.parse(signature.value) as ChatThought | null;
+    return typeof thought === 'object' && thought !== null && THOUGHT_MEMBERS.includes(thought.member) ? thought : null;
+  } catch {
+    return null;
+  }
+}
+
+export function isFrom({ provider, model }: AnswerSource, source: AnswerSource): boolean {
+  return provider === source.provider && model === source.model;
+}
+
+/** The signature of a call that stands for the thought before it; undefined for a thought that no Chat vendor had. */
+export function thoughtOnCall({ text, signature }: ReasoningPart): Signature | undefined {
+  const thought = readThought(signature);
+  return thought === null ? undefined : signThought({ ...thought, text });
+}
+
+/** The thought that the signature of a call stands for. */
+export function thoughtOfCall(signature: Signature | undefined): ReasoningPart | null {
+  const thought = readThought(signature);
+  if (typeof thought?.text !== 'string') return null;
+  const { text, ...origin } = thought;
+  return { kind: 'reasoning', text, signature: signThought(origin) };
+}
