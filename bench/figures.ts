@@ -10,7 +10,7 @@ export interface Figures {
   note(figure: Figure): void;
   /** Of `part` and `target`, over the rounds so far. */
   median(part: string, target: string, name: string): number;
-  /** Writes `bench/results/<time>.json` and `latest.md`; gives the page. */
+  /** Writes `bench/results/<time>.json` and `bench/results/latest.md`; gives the page. */
   write(): string;
 }
 

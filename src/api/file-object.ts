@@ -1,4 +1,4 @@
-// A file as the Files API shows it, and what may be done with it. ../shared/reference/openai-batch.md section 1.
+// A file as the Files API shows it, and what may be done with it. docs/reference/openai-batch.md section 1.
 import type { StoredFile } from '../batches/file-store.ts';
 import { createFailure, FailureError } from '../contracts/failure.ts';
 

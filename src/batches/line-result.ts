@@ -1,5 +1,5 @@
 // How one line ended, and the line that says so in the output or the error file.
-// Wire facts: ../shared/reference/openai-batch.md section 2, "Output and error files".
+// Wire facts: docs/reference/openai-batch.md section 2, "Output and error files".
 
 export type LineResult =
   /** What the endpoint would have answered: a status and a body, good or bad. */

@@ -1,5 +1,5 @@
 // Anthropic's Message Batches in terms of the engine's: requests come inline and become lines of an internal file, the
-// lines of the result files become results. Wire facts: ../shared/reference/openai-batch.md section 3.
+// lines of the result files become results. Wire facts: docs/reference/anthropic-messages.md section 8.
 
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';

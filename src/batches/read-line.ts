@@ -18,7 +18,7 @@ const MAX_CUSTOM_ID_CHARS = 512;
 
 export type LineFault = Omit<BatchFault, 'line'>;
 
-/** Codes of `errors.data`: ../shared/reference/openai-batch.md section 2. */
+/** Codes of `errors.data`: docs/reference/openai-batch.md section 2. */
 export function readLine({ bytes }: Pick<InputLine, 'bytes'>, endpoint: string): BatchLine | LineFault {
   if (bytes === null) return fault('line_too_large', 'This line is larger than a request body may be.');
   if (!isUtf8(bytes)) return fault('invalid_json_line', 'This line is not valid UTF-8.');

@@ -2,7 +2,7 @@
 import { ID_DIGITS, replyShardDigit, toDigits } from './ids.ts';
 
 /**
- * OpenAI's states (guide "Batch"; ../shared/reference/openai-batch.md section 2).
+ * OpenAI's states (docs/reference/openai-batch.md section 2).
  *
  *   validating  created; nobody has read the file yet. Left to in_progress, failed, or cancelling.
  *   in_progress lines run. Left when all have ended (finalizing), at `expires_at` (expired), or to cancelling.

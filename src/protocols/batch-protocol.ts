@@ -1,5 +1,5 @@
 // What the broker needs of a vendor's own batch API. Pure, like protocol.ts: what to send, and what came back; who sends
-// it, keeps count of it and pays is workers/batches/native. Wire facts: ../shared/reference/openai-batch.md.
+// it, keeps count of it and pays is workers/batches/native. Wire facts: docs/reference/openai-batch.md.
 import { parseCarried } from './exact-json.ts';
 
 export interface BatchCall {

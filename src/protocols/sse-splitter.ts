@@ -1,6 +1,6 @@
 // Cuts a byte stream into server-sent events (WHATWG HTML, section 9.2.6), keeping each event's own bytes so that a
 // pass-through stream can be relayed as it came. Gives the same events for every split of the bytes; lines may end in
-// LF, CR LF or CR. (eventsource-parser gives no raw bytes; bench/sse-splitter.ts compares the two.)
+// LF, CR LF or CR. (eventsource-parser gives no raw bytes.)
 
 export interface SseEvent {
   /** The event as it came, including the empty line that ends it. */

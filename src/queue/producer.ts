@@ -1,5 +1,5 @@
-// Puts requests into the providers' queues. Jobs are references only; reasons for every option are in
-// ../shared/reference/bullmq-6-ioredis-6.md and DESIGN.md section 7.
+// Puts requests into the providers' queues. Jobs are references only; reasons for the options are in
+// docs/reference/bullmq-and-ioredis.md sections 1, 4 and 5.
 import { type ConnectionOptions, Queue } from 'bullmq';
 import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -9,7 +9,7 @@ import { queueName } from './queue-names.ts';
 export interface QueueProducer {
   /** The same job added twice is one job while it exists. */
   enqueue(provider: string, lane: Lane, job: RequestJob): Promise<void>;
-  /** The same for many at once, a few in one transaction: others wait behind it. */
+  /** The same for many at once, a few in one pipeline: others wait behind it. */
   enqueueAll(provider: string, lane: Lane, jobs: readonly RequestJob[]): Promise<void>;
   /**
    * Before everything else that waits, and at once where it was put off; the one that a worker has stays with it. It is in
@@ -31,7 +31,7 @@ const EVENTS_MAX_LENGTH = 1_000;
 /** A failed job means that its request was lost by crashing workers, or a bug: kept for a look. */
 const KEEP_FAILED = { age: 24 * 3_600, count: 5_000 };
 
-/** Measured: others wait 4 ms behind 100 jobs (../shared/reference/bullmq-6-ioredis-6.md section 4), ten times a request. */
+/** Measured: others wait 4 ms behind 100 jobs (docs/reference/bullmq-and-ioredis.md section 4), ten times a request. */
 const JOBS_AT_ONCE = 20;
 
 /** One step of a promotion blocks Redis for a few milliseconds. */

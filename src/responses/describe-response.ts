@@ -11,7 +11,7 @@ import { SseSplitter } from '../protocols/sse-splitter.ts';
 import { foldStream } from './response-fold.ts';
 import { responseIdOf } from './response-ids.ts';
 
-/** OpenAI's states (reference section 6). */
+/** OpenAI's states (docs/reference/openai-responses.md section 4). */
 export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'failed' | 'incomplete' | 'cancelled';
 
 /**

@@ -15,7 +15,7 @@ const FROZEN_MS = Number(process.env.FROZEN_MS ?? 10_000);
 const STREAMS = 10;
 /** Twelve seconds at a token every 20 ms: they are in their middle when Redis freezes, and when it goes on. */
 const TOKENS = 600;
-/** DESIGN.md, invariant 11. */
+/** A client that cannot be served is told so in under two seconds. */
 const REFUSED_WITHIN_MS = 2_000;
 
 let vendors: Vendors;

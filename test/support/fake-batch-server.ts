@@ -1,6 +1,6 @@
 // OpenAI's Files and Batch API as far as a client of batches sees it, with explicit nulls where the live API has them
-// (../shared/reference/openai-batch.md). Nothing of Sluice is in its answers. A test decides how far a batch has come, what each line
-// comes to, and what goes wrong on the way.
+// (docs/reference/openai-batch.md). Nothing of Sluice is in its answers. A test decides how far a batch has come,
+// what each line comes to, and what goes wrong on the way.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseMultipart } from './multipart.ts';

@@ -68,7 +68,7 @@ export function createUpstream(): Upstream {
         'user-agent': USER_AGENT,
         // Without it a server may send what it likes (RFC 9110 section 12.5.3).
         'accept-encoding': 'identity',
-        // OpenAI logs it with the call; others ignore it (../shared/reference/openai-chat.md section 1).
+        // OpenAI logs it with the call; others ignore it (docs/reference/openai-chat.md section 1).
         'x-client-request-id': attemptId,
       };
       const path = joinPaths(pathname, request.path);

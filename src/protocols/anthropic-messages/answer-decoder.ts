@@ -1,5 +1,5 @@
-// An Anthropic stream in the canonical form. Blocks do not interleave (reference section 4); unknown blocks, deltas and
-// events are passed over, as Anthropic asks of its clients.
+// An Anthropic stream in the canonical form (docs/reference/anthropic-messages.md section 4). Blocks do not interleave;
+// unknown blocks, deltas and events are passed over, as Anthropic asks of its clients.
 import type { AnswerEvent, PartStart } from '../../contracts/answer.ts';
 import type { Signature } from '../../contracts/inference-request.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';

@@ -1,4 +1,4 @@
-// Anthropic's Message Batches. Wire facts: ../shared/reference/openai-batch.md section 3.
+// Anthropic's Message Batches. Wire facts: docs/reference/anthropic-messages.md section 8.
 import {
   asCount,
   asList,
@@ -63,7 +63,7 @@ function readBatch(batch: Json | null): VendorBatch | null {
   };
 }
 
-/** What each error type is as the status of an ordinary call (../shared/reference/anthropic-messages.md section 5). */
+/** What each error type is as the status of an ordinary call (docs/reference/anthropic-messages.md section 5). */
 const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
   authentication_error: 401,

@@ -1,5 +1,5 @@
 // Writes the events of an Anthropic stream in their order: the start of the message, then blocks one after the other, each
-// opened, added to and closed, with indexes that rise by one (reference section 4).
+// opened, added to and closed, with indexes that rise by one (docs/reference/anthropic-messages.md section 4).
 import { NO_USAGE } from '../../contracts/usage.ts';
 import type { EncodeContext, JsonObject } from '../codec.ts';
 import { messageHead } from './encode-answer.ts';

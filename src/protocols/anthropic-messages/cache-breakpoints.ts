@@ -1,5 +1,5 @@
-// Anthropic takes four cache breakpoints in a request (reference section 2). The last ones are the ones that save most: a
-// longer prefix holds the shorter ones.
+// Anthropic takes four cache breakpoints in a request (docs/reference/anthropic-messages.md section 2). The last ones are
+// the ones that save most: a longer prefix holds the shorter ones.
 import type { CacheBreakpoint } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { asObject, asObjects, asText } from './loose-json.ts';

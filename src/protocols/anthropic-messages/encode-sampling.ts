@@ -25,7 +25,7 @@ export function encodeSampling(
   };
   const clamped = temperature === undefined ? undefined : Math.min(temperature, MAX_TEMPERATURE);
   if (clamped !== temperature) encoding.drop('temperature');
-  // Not both in one request (reference section 8).
+  // Not both in one request (docs/reference/anthropic-messages.md section 2).
   const isTopPTaken = temperature === undefined;
   return defined({
     temperature: keep('temperature', clamped, !isThinking || clamped === THINKING_TEMPERATURE),

@@ -1,5 +1,5 @@
 // How much the model may think, and how long its answer may be: `thinking`, `output_config.effort` and `max_tokens` hang
-// together. Source: ../shared/reference/anthropic-messages.md sections 6 and 8.
+// together. Source: docs/reference/anthropic-messages.md section 6.
 import type { ReasoningRequest } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import type { Encoding } from './encoding.ts';

@@ -1,5 +1,5 @@
 // Failures in Anthropic's shape, ours to the client: `{type: "error", error: {type, message}, request_id}`. Source:
-// ../shared/reference/anthropic-messages.md section 5.
+// docs/reference/anthropic-messages.md section 5.
 import type { Failure } from '../../contracts/failure.ts';
 import { type FailureKind, ruleOf } from '../../contracts/failure-table.ts';
 import type { EncodedAnswer } from '../protocol.ts';

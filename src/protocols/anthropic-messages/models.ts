@@ -1,4 +1,4 @@
-// What a model takes and refuses, by its name. Source: ../shared/reference/anthropic-messages.md sections 1, 2, 6 and 7.
+// What a model takes and refuses, by its name. Source: docs/reference/anthropic-messages.md sections 1, 2, 6 and 7.
 // A name that no row knows is another vendor's that speaks this protocol: it is sent what every such vendor takes.
 
 export type ThinkingType = 'enabled' | 'adaptive' | 'between_tools' | 'disabled';

@@ -1,6 +1,6 @@
-// Every tool call is answered in the very next user turn, and the answers stand first in it (reference section 2,
-// "Ordering rules"). Ids are told apart: vendors that count from 0 in every
-// answer repeat them, which Anthropic refuses.
+// Every tool call is answered in the very next user turn, and the answers stand first in it
+// (docs/reference/anthropic-messages.md section 2). Ids are told apart: vendors that count from 0 in every answer repeat
+// them, which Anthropic refuses.
 import type { JsonObject } from '../codec.ts';
 import type { Encoding } from './encoding.ts';
 import { asText } from './loose-json.ts';

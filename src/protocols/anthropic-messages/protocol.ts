@@ -1,4 +1,4 @@
-// Anthropic Messages, both faces. Wire facts: ../shared/reference/anthropic-messages.md.
+// Anthropic Messages, both faces. Wire facts: docs/reference/anthropic-messages.md.
 import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
 import { buildMessagesBody } from './build-body.ts';
 import { messagesClientCodec } from './client-codec.ts';

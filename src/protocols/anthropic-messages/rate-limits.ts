@@ -1,4 +1,4 @@
-// Rate-limit headers of an Anthropic answer (reference/anthropic-messages.md section 5).
+// Rate-limit headers of an Anthropic answer (docs/reference/anthropic-messages.md section 5).
 import { headerText } from '../durations.ts';
 import type { RateLimitHint, UpstreamAnswerHead } from '../protocol.ts';
 

@@ -1,4 +1,4 @@
-// Why an answer ended, in Anthropic's words and in ours (reference/anthropic-messages.md sections 3 and 8).
+// Why an answer ended, in Anthropic's words and in ours (docs/reference/anthropic-messages.md section 3).
 import type { FinishReason } from '../../contracts/answer.ts';
 import type { JsonObject } from '../codec.ts';
 import { asObject, asText } from './loose-json.ts';

@@ -1,5 +1,5 @@
 // JSON Schemas as Anthropic's constrained decoding takes them: `output_config.format` and strict tools. Source:
-// ../shared/reference/anthropic-messages.md section 7.
+// docs/reference/anthropic-messages.md section 7.
 import type { ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { asList, asObject, asObjects, asText } from './loose-json.ts';

@@ -1,5 +1,5 @@
 // Token counts in Anthropic's shape, read and written. `input_tokens` leaves out what was read from and written to the
-// cache; `output_tokens` includes thinking (reference/anthropic-messages.md section 3).
+// cache; `output_tokens` includes thinking (docs/reference/anthropic-messages.md section 3).
 import type { Usage } from '../../contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
@@ -60,7 +60,7 @@ function tierOf({ service_tier: tier, speed, inference_geo: geo }: JsonObject): 
 /** `message_start` counts at least this, whatever follows. */
 const FIRST_TOKEN = 1;
 
-/** A refusal before any output is counted but not billed (reference/anthropic-messages.md section 3). */
+/** A refusal before any output is counted but not billed (docs/reference/anthropic-messages.md section 3). */
 export function billedUsage(usage: Usage, stopReason: unknown, hasOutput: boolean): Usage {
   const isBefore = !hasOutput && usage.outputTokens <= FIRST_TOKEN;
   return stopReason === 'refusal' && isBefore ? { ...usage, isUnbilled: true } : usage;

@@ -1,4 +1,4 @@
-// What an Anthropic error means, as a failure of the table. Source: ../shared/reference/anthropic-messages.md section 5.
+// What an Anthropic error means, as a failure of the table. Source: docs/reference/anthropic-messages.md section 5.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import { readRetryAfter } from '../durations.ts';

@@ -1,4 +1,5 @@
-// Gemini's batch mode with inline requests (Developer API). Wire facts: ../shared/reference/openai-batch.md section 4.
+// Gemini's batch mode with inline requests (Developer API). Wire facts:
+// docs/reference/gemini-generate-content.md section 9.
 import {
   asCount,
   asList,
@@ -69,7 +70,7 @@ function readOperation(operation: Json | null): VendorBatch | null {
   };
 }
 
-/** They stand in the metadata, in the response, or in both (../shared/reference/openai-batch.md). */
+/** They stand in the metadata, in the response, or in both (docs/reference/gemini-generate-content.md section 9). */
 function readResponses(operation: Json | null): VendorLine[] {
   const output = asObject(asObject(operation?.metadata)?.output) ?? asObject(operation?.response);
   const inlined = output?.inlinedResponses;

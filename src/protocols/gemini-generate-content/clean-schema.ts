@@ -1,6 +1,6 @@
 // JSON Schema as Gemini's `parametersJsonSchema` and `responseJsonSchema` take it: a list of keywords, everything else is
-// rewritten (const, allOf, definitions, nullable) or left out. Source: section 4 of
-// ../shared/reference/gemini-generate-content.md.
+// rewritten (const, allOf, definitions, nullable) or left out. Source:
+// docs/reference/gemini-generate-content.md section 4.
 import type { JsonObject } from '../codec.ts';
 import { isExactNumber } from '../exact-json.ts';
 import { asArray, asObject, asObjects } from './wire-values.ts';
@@ -105,7 +105,7 @@ function typeOf(value: unknown): string {
   return value === null ? 'null' : typeof value;
 }
 
-/** Gemini refuses an OBJECT without properties as parameters: such a function is declared without any (V). */
+/** Gemini refuses an OBJECT without properties as parameters: such a function is declared without any (section 4). */
 export function isEmptyObject(schema: JsonObject): boolean {
   const isOpen = ['$ref', 'anyOf', 'oneOf', 'allOf'].some((key) => schema[key] !== undefined);
   const takesMore = asObject(schema.additionalProperties) !== null;

@@ -1,6 +1,6 @@
 // Canonical turns as `contents` and `systemInstruction`. Gemini wants user and model to take turns, the user to begin, and
-// every turn of function calls to be followed at once by as many responses (400 otherwise; section 2 of
-// ../shared/reference/gemini-generate-content.md).
+// every turn of function calls to be followed at once by as many responses (400 otherwise;
+// docs/reference/gemini-generate-content.md section 2).
 import type { Part, ReasoningPart, ToolCallPart, Turn } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import type { Content } from './content.ts';

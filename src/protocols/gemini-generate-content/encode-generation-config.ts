@@ -7,7 +7,7 @@ import { RefusalError } from './refusal.ts';
 import { encodeThinking } from './thinking-config.ts';
 import { defined } from './wire-values.ts';
 
-/** (P) */
+/** docs/reference/gemini-generate-content.md section 2. */
 const MAX_STOP_SEQUENCES = 5;
 
 export interface EncodedConfig {

@@ -11,7 +11,7 @@ const RESOLUTIONS: Readonly<Record<string, string>> = {
   high: 'MEDIA_RESOLUTION_HIGH',
 };
 
-/** What a link does not say of an image: models look at its bytes, the AI SDK says the same (V). */
+/** What a link does not say of an image: models look at its bytes, npm @ai-sdk/google 4.0.121 says the same. */
 const LIKELIEST_IMAGE = 'image/jpeg';
 
 /** Throws a RefusalError for a link that the model does not follow and for a file of another vendor. */

@@ -24,7 +24,7 @@ export function encodeTools(request: InferenceRequest, model: GeminiModel): Json
   const calling = tools.length === 0 ? undefined : encodeChoice(toolChoice, tools, isMixed);
   const config = defined({
     functionCallingConfig: calling,
-    // Wanted wherever the two are mixed (V).
+    // Wanted wherever the two are mixed (docs/reference/gemini-generate-content.md section 4).
     includeServerSideToolInvocations: isMixed ? true : undefined,
   });
   return { tools: encoded, ...(Object.keys(config).length === 0 ? {} : { toolConfig: config }) };
@@ -44,7 +44,7 @@ function mustCall(choice: ToolChoice | undefined): boolean {
   return choice?.kind === 'allowed' ? choice.isRequired : choice?.kind === 'required' || choice?.kind === 'tool';
 }
 
-/** `VALIDATED` leaves the choice to the model and holds calls to their schemas: the nearest to strict functions (V). */
+/** `VALIDATED` leaves the choice to the model and holds calls to their schemas: the nearest to strict functions. */
 function encodeChoice(
   choice: ToolChoice | undefined,
   tools: readonly ToolDefinition[],

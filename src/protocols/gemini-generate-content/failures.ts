@@ -1,5 +1,5 @@
 // Failures in Google's shape, ours to the client: `{error: {code, message, status, details}}`. Source of the statuses and
-// of the details: ../shared/reference/gemini-generate-content.md, section 6.
+// of the details: docs/reference/gemini-generate-content.md section 6.
 import type { Failure } from '../../contracts/failure.ts';
 import { type FailureKind, ruleOf } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';

@@ -1,5 +1,5 @@
-// Why an answer ended, in Gemini's words and in the canonical ones. Sources: sections 3 and 9 of
-// ../shared/reference/gemini-generate-content.md.
+// Why an answer ended, in Gemini's words and in the canonical ones. Source:
+// docs/reference/gemini-generate-content.md section 3.
 import type { FinishReason } from '../../contracts/answer.ts';
 
 /** A long decode at its cap (CONTINUATION) is not continued: it is a length. */

@@ -1,6 +1,6 @@
 // What Gemini's models differ in, by name. Names are open-ended: an unknown one gets the newest rules, only older and odd
-// models are listed. Sources: V and D of ../shared/reference/gemini-generate-content.md (npm @ai-sdk/google 4.0.121, its
-// model catalogue), sections 3 and 5.
+// models are listed. Source: docs/reference/gemini-generate-content.md sections 2, 4 and 5 (npm
+// @ai-sdk/google 4.0.121, its model catalogue).
 
 /** A model takes a budget or a level, never both (400). `null`: it does not think, or not as told. */
 export type Thinking =

@@ -1,4 +1,4 @@
-// Gemini generateContent, both faces. Wire facts: ../shared/reference/gemini-generate-content.md (Developer API).
+// Gemini generateContent, both faces. Wire facts: docs/reference/gemini-generate-content.md (Developer API).
 import type { ClientCodec, SearchAbilities, VendorCodec } from '../codec.ts';
 import type { ClientEndpoint, ClientProtocol, Operation, VendorProtocol } from '../protocol.ts';
 import { GeminiAnswerEncoder } from './answer-encoder.ts';

@@ -6,7 +6,7 @@ import { LEVELS, type Level, type Thinking } from './models.ts';
 /** Output limit of the models that take a budget. */
 const MAX_OUTPUT_TOKENS = 65_536;
 
-/** Share of the output that an effort may think (AI SDK's table: openai-chat.md, section 8). */
+/** Share of the output that an effort may think (AI SDK's table: docs/reference/openai-chat.md section 8). */
 const SHARE_OF_EFFORT: Readonly<Record<string, number>> = {
   minimal: 0.02,
   low: 0.1,

@@ -1,4 +1,4 @@
-// Failures in Google's shape, the vendor's to ours. Sources: ../shared/reference/gemini-generate-content.md, section 6.
+// Failures in Google's shape, the vendor's to ours. Sources: docs/reference/gemini-generate-content.md section 6.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';

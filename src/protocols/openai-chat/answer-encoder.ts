@@ -1,4 +1,4 @@
-// A canonical answer as a chat stream (../shared/reference/openai-chat.md, section 4).
+// A canonical answer as a chat stream (docs/reference/openai-chat.md section 4).
 import type { FinishReason, TokenLogProbability } from '../../contracts/answer.ts';
 import type { Usage } from '../../contracts/usage.ts';
 import {

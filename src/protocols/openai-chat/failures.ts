@@ -1,4 +1,4 @@
-// Failures in OpenAI's shape: ours to the client, the vendor's to ours. Sources: ../shared/reference/openai-chat.md
+// Failures in OpenAI's shape: ours to the client, the vendor's to ours. Sources: docs/reference/openai-chat.md
 // sections 5 and 6; the error bodies of OpenAI-compatible vendors differ in where they put code and message.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { type FailureCode, type FailureKind, ruleOf } from '../../contracts/failure-table.ts';

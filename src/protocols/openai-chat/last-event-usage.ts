@@ -1,4 +1,4 @@
-// ImageRouter's dialect (../shared/reference/seeds/imagerouter-chat-completions.txt): the chunk that finishes the answer
+// ImageRouter's dialect (docs/reference/openai-chat.md section 9): the chunk that finishes the answer
 // carries usage and cost, and no chunk is without a choice, since its clients read `choices[0]` of each.
 import type { Usage } from '../../contracts/usage.ts';
 import { editObject, memberBytes } from '../json-object.ts';

@@ -1,5 +1,5 @@
 // What families of models take of Chat Completions, by the vendor's model id. First match decides; a family that is not
-// known gets what every OpenAI-compatible vendor understands. Source: ../shared/reference/openai-chat.md, section 8.
+// known gets what every OpenAI-compatible vendor understands. Source: docs/reference/openai-chat.md section 8.
 
 export interface ModelTraits {
   /** `max_tokens` is refused by OpenAI's reasoning models, `max_completion_tokens` unknown to many other vendors. */

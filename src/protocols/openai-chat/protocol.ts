@@ -1,4 +1,4 @@
-// OpenAI Chat Completions, both faces. Wire facts: ../shared/reference/openai-chat.md.
+// OpenAI Chat Completions, both faces. Wire facts: docs/reference/openai-chat.md.
 import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
 import { buildChatBody } from './build-body.ts';
 import { chatClientCodec } from './client-codec.ts';

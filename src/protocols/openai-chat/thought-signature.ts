@@ -1,5 +1,5 @@
 // Where Google's own OpenAI endpoint shows and wants Gemini's thought signature: `extra_content.google.thought_signature`
-// on a tool call or on the message (../shared/reference/gemini-generate-content.md, section 5). What a translated answer
+// on a tool call or on the message (docs/reference/gemini-generate-content.md section 5). What a translated answer
 // shows there is wrapped, so that no other vendor is ever given it; a bare one came straight from Google.
 import type { Signature } from '../../contracts/inference-request.ts';
 import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';

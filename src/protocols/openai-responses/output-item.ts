@@ -1,4 +1,5 @@
-// One item of an output while it is written. Each kind of item has its own order of events (reference section 5).
+// One item of an output while it is written. Each kind of item has its own order of events
+// (docs/reference/openai-responses.md section 5).
 import type { TokenLogProbability } from '../../contracts/answer.ts';
 import type { Citation, Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';

@@ -1,4 +1,4 @@
-// OpenAI's Responses API, both faces. Wire facts: ../shared/reference/openai-responses.md.
+// OpenAI's Responses API, both faces. Wire facts: docs/reference/openai-responses.md.
 
 import type { VendorAbilities } from '../codec.ts';
 import { encodeChatFailure, readChatFailure, readChatRateLimits } from '../openai-chat/failures.ts';

@@ -1,5 +1,5 @@
 // OpenAI's Files and Batch API, for every endpoint of its that the broker calls.
-// Wire facts: ../shared/reference/openai-batch.md sections 1 and 2.
+// Wire facts: docs/reference/openai-batch.md sections 1 and 2.
 import {
   asCount,
   asList,

@@ -1,4 +1,4 @@
-// The rules of Anthropic's protocol, streamed and not (../shared/reference/anthropic-messages.md, sections 2 to 5).
+// The rules of Anthropic's protocol, streamed and not (docs/reference/anthropic-messages.md sections 2 to 5).
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { ask } from './client.ts';

@@ -1,4 +1,4 @@
-// The rules of OpenAI's chat protocol, streamed and not (../shared/reference/openai-chat.md, sections 3 and 4).
+// The rules of OpenAI's chat protocol, streamed and not (docs/reference/openai-chat.md sections 3 and 4).
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { type Chunk, chunksOf, contentOf, eventsOf } from './chat-events.ts';

@@ -1,4 +1,4 @@
-// The rules of Gemini's protocol, streamed and not (../shared/reference/gemini-generate-content.md, sections 1 to 7).
+// The rules of Gemini's protocol, streamed and not (docs/reference/gemini-generate-content.md sections 1 to 7).
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { ask } from './client.ts';

@@ -1,4 +1,4 @@
-// The rules of OpenAI's Responses protocol, streamed and not (../shared/reference/openai-responses.md, sections 4 and 5).
+// The rules of OpenAI's Responses protocol, streamed and not (docs/reference/openai-responses.md sections 4 and 5).
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { ask, chat, openRequest } from './client.ts';

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const readme = readFileSync(`${ROOT}README.md`, 'utf8');
 
-test.each(globSync('docs/*.md', { cwd: ROOT }).sort())('leads to %s', (page) => {
+test.each(globSync(['docs/*.md', 'docs/reference/*.md'], { cwd: ROOT }).sort())('leads to %s', (page) => {
   expect(readme).toContain(`(${page})`);
 });
 

@@ -1,5 +1,5 @@
 // The vendors' batch APIs as the broker speaks them: what is sent, and how what comes back is read. Wire facts:
-// ../shared/reference/openai-batch.md.
+// docs/reference/openai-batch.md.
 import { describe, expect, test } from 'vitest';
 import { anthropicMessagesBatch } from '#src/protocols/anthropic-messages/batch.ts';
 import type { BatchProtocol, VendorLine } from '#src/protocols/batch-protocol.ts';

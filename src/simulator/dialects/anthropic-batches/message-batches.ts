@@ -1,4 +1,4 @@
-// Anthropic's Message Batches. Wire facts: ../shared/reference/openai-batch.md section 3.
+// Anthropic's Message Batches. Wire facts: docs/reference/anthropic-messages.md section 8.
 import { invalid, type Refusal, RefusalError } from '../../engine/refusal.ts';
 import { anthropicMessagesDialect } from '../anthropic-messages/dialect.ts';
 import type { Batch, EncodedAnswer, LineCall, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';

@@ -1,5 +1,5 @@
 // The schemas that Anthropic's structured outputs take: `output_config.format` and strict tools. Source:
-// ../shared/reference/anthropic-messages.md section 7.
+// docs/reference/anthropic-messages.md section 7.
 import { type Body, readObject, refuse } from './read-fields.ts';
 
 /** Members that are refused wherever they stand. */

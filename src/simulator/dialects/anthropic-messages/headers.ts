@@ -1,5 +1,5 @@
 // Headers of every answer, errors included, and the credentials of a request. Source:
-// ../shared/reference/anthropic-messages.md sections 1 and 5.
+// docs/reference/anthropic-messages.md sections 1 and 5.
 import type { Allowance } from '../../engine/limits/rate-meter.ts';
 import type { AnswerFacts, RequestHead } from '../dialect.ts';
 import { readBearer } from '../openai/headers.ts';

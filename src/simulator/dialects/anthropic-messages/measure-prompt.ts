@@ -1,5 +1,5 @@
 // Prompt tokens of a Messages request, and how many of them `cache_control` marks. The order is the cache's own: tools,
-// system, messages (../shared/reference/anthropic-messages.md section 2).
+// system, messages (docs/reference/anthropic-messages.md section 2).
 import {
   BYTES_PER_TOKEN,
   TOKENS_PER_IMAGE,

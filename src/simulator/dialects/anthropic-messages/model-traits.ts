@@ -1,4 +1,4 @@
-// What a model takes and refuses, by its name. Source: ../shared/reference/anthropic-messages.md sections 1, 2 and 6. A name
+// What a model takes and refuses, by its name. Source: docs/reference/anthropic-messages.md sections 1, 2 and 6. A name
 // that is not Claude's is refused nothing.
 
 export type ThinkingType = 'enabled' | 'adaptive' | 'between_tools' | 'disabled';

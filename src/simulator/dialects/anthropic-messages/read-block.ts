@@ -1,4 +1,4 @@
-// One content block: its type, who may say it, its members. Source: ../shared/reference/anthropic-messages.md section 2.
+// One content block: its type, who may say it, its members. Source: docs/reference/anthropic-messages.md section 2.
 import { checkSource } from './check-source.ts';
 import {
   at,

@@ -1,4 +1,4 @@
-// Errors as Anthropic words them: status, body and headers. Facts: ../shared/reference/anthropic-messages.md section 5;
+// Errors as Anthropic words them: status, body and headers. Facts: docs/reference/anthropic-messages.md section 5;
 // wordings from recorded answers and from reports of users.
 import type { Refusal, RefusalKind } from '../../engine/refusal.ts';
 import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';

@@ -1,4 +1,4 @@
-// Gemini's batch mode (Developer API). Wire facts: ../shared/reference/openai-batch.md section 4.
+// Gemini's batch mode (Developer API). Wire facts: docs/reference/gemini-generate-content.md section 9.
 import type { Refusal } from '../../engine/refusal.ts';
 import type { Batch, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { readTarget } from '../gemini-generate-content/target.ts';

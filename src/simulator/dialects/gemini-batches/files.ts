@@ -1,5 +1,5 @@
 // Google's files as far as batches need them: the resumable upload in one piece, and the download.
-// Wire facts: ../shared/reference/openai-batch.md section 4.
+// Wire facts: docs/reference/gemini-generate-content.md section 9.
 import type { Refusal } from '../../engine/refusal.ts';
 import type { BatchFile, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { json } from '../openai-batches/json-answer.ts';

@@ -1,4 +1,4 @@
-// Gemini generateContent (Developer API), the vendor's side. Wire facts: ../shared/reference/gemini-generate-content.md.
+// Gemini generateContent (Developer API), the vendor's side. Wire facts: docs/reference/gemini-generate-content.md.
 import type { AnswerFacts, CallRoute, Dialect, LookupRoute, RequestHead } from '../dialect.ts';
 import { readBearer } from '../openai/headers.ts';
 import { countTokens } from './count-tokens.ts';

@@ -1,4 +1,4 @@
-// What a model takes and does, by its name. Source: ../shared/reference/gemini-generate-content.md sections 2, 4 and 5. A name
+// What a model takes and does, by its name. Source: docs/reference/gemini-generate-content.md sections 2, 4 and 5. A name
 // that is not Gemini's is refused nothing, and does nothing by itself.
 
 export interface ModelTraits {

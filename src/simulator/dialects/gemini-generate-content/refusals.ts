@@ -1,4 +1,4 @@
-// Errors as Google words them: status, body and headers. Facts: ../shared/reference/gemini-generate-content.md section 6;
+// Errors as Google words them: status, body and headers. Facts: docs/reference/gemini-generate-content.md section 6;
 // wordings from recorded answers and from reports of users.
 import type { Refusal, RefusalKind } from '../../engine/refusal.ts';
 import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';

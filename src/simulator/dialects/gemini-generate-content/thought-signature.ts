@@ -1,6 +1,6 @@
 // `thoughtSignature`: given with the first function call of a step and with last words, and wanted back on the very part it
 // came with. Bound to the model's family and to the vendor's project: elsewhere it is worth nothing
-// (../shared/reference/gemini-generate-content.md section 5).
+// (docs/reference/gemini-generate-content.md section 5).
 import type { Vendor } from '../dialect.ts';
 import { type Claim, isGenuine, sign } from '../signature.ts';
 import type { ModelTraits } from './model-traits.ts';

@@ -1,4 +1,4 @@
-// OpenAI's Batch API. Wire facts: ../shared/reference/openai-batch.md section 2.
+// OpenAI's Batch API. Wire facts: docs/reference/openai-batch.md section 2.
 import { invalid, type Refusal, RefusalError } from '../../engine/refusal.ts';
 import type { Batch, Batches, BatchState, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { json } from './json-answer.ts';

@@ -1,4 +1,4 @@
-// OpenAI's Files API as far as batches need it. Wire facts: ../shared/reference/openai-batch.md section 1.
+// OpenAI's Files API as far as batches need it. Wire facts: docs/reference/openai-batch.md section 1.
 import type { Refusal } from '../../engine/refusal.ts';
 import type { BatchFile, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { json } from './json-answer.ts';

@@ -1,4 +1,4 @@
-// The lines of an input file, and what OpenAI finds wrong with them: ../shared/reference/openai-batch.md section 2.
+// The lines of an input file, and what OpenAI finds wrong with them: docs/reference/openai-batch.md section 2.
 import type { Dialect, InputFault, LineCall, RequestHead } from '../dialect.ts';
 import { openaiChatDialect } from '../openai-chat/dialect.ts';
 import { openaiCompletionsDialect } from '../openai-completions/dialect.ts';

@@ -1,4 +1,4 @@
-// Output and error file of a batch that has ended. Wire facts: ../shared/reference/openai-batch.md section 2.
+// Output and error file of a batch that has ended. Wire facts: docs/reference/openai-batch.md section 2.
 import type { Batch, Batches } from '../dialect.ts';
 
 export interface ResultFiles {

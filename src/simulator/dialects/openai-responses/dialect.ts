@@ -1,5 +1,5 @@
 // OpenAI Responses, the vendor's side, without anything that is kept from one request to the next. Wire facts:
-// ../shared/reference/openai-responses.md.
+// docs/reference/openai-responses.md.
 import type { Refusal } from '../../engine/refusal.ts';
 import type { AnswerFacts, CallRoute, Dialect, EncodedAnswer, LookupRoute, RequestHead } from '../dialect.ts';
 import { openaiHeaders, readBearer } from '../openai/headers.ts';

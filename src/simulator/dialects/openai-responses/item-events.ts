@@ -1,4 +1,4 @@
-// The events of one item in a stream, in their order. Source: ../shared/reference/openai-responses.md section 5.
+// The events of one item in a stream, in their order. Source: docs/reference/openai-responses.md section 5.
 import { type OutputItem, type ToolCallPart, writeContent, writeItem, writeSummary } from './output-items.ts';
 
 /** Without its sequence number. */

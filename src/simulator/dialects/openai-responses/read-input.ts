@@ -1,4 +1,4 @@
-// The input of a Responses request, item by item. Wire facts: ../shared/reference/openai-responses.md section 2; the
+// The input of a Responses request, item by item. Wire facts: docs/reference/openai-responses.md section 2; the
 // refusals are worded as recorded answers of the vendor are.
 import { invalid, RefusalError } from '../../engine/refusal.ts';
 import { missing, unsupported } from '../openai/read-body.ts';

@@ -1,4 +1,4 @@
-// Headers of every answer of OpenAI's protocols, errors included. Source: ../shared/reference/openai-chat.md section 6.
+// Headers of every answer of OpenAI's protocols, errors included. Source: docs/reference/openai-chat.md section 6.
 import type { Allowance } from '../../engine/limits/rate-meter.ts';
 import type { AnswerFacts, RequestHead } from '../dialect.ts';
 import { formatGoDuration } from './go-duration.ts';

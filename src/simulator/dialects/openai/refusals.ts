@@ -1,5 +1,5 @@
-// Errors as OpenAI words them, for every protocol of its: status, body and headers. Facts: ../shared/reference/
-// openai-chat.md section 5; wordings from OpenAI's error-code guide and recorded answers.
+// Errors as OpenAI words them, for every protocol of its: status, body and headers. Facts:
+// docs/reference/openai-chat.md section 5; wordings from OpenAI's error-code guide and recorded answers.
 import type { Refusal, RefusalKind } from '../../engine/refusal.ts';
 import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';
 import type { OpenaiError } from './openai-error.ts';
