@@ -233,6 +233,13 @@ describe('before a key is known', () => {
     expect(said).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 400/);
   });
 
+  test('a WebSocket is answered 426, with and without a key: Codex goes on over HTTP at once', async () => {
+    const upgrade =
+      'host: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
+    const said = await speak(`GET /v1/responses HTTP/1.1\r\n${upgrade}`, (socket) => socket.end());
+    expect(said).toMatch(/^HTTP\/1.1 426 [\s\S]*upgrade_unsupported/);
+  });
+
   test('a body that comes byte by byte ends', async () => {
     const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-length': 100, 'content-type': 'application/json' };
     expect(await speak(`${head(headers)}{"mod`)).toMatch(/^HTTP\/1.1 408 [\s\S]*request_timeout/);

@@ -22,6 +22,7 @@ const MAX_PARAMETER_CHARS = 512;
 
 export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: number }): void {
   app.addHook('onRequest', async (request, reply) => {
+    refuseUpgrade(request, reply);
     checkAddress(request);
     if (request.routeOptions.config?.hasStreamedBody !== true) limitBodyTime(request, reply, bodyMs);
   });
@@ -47,6 +48,14 @@ export function acceptExpectations(server: Server): void {
     expectsContinue.add(request);
     server.emit('request', request, response);
   });
+}
+
+/** Throws a FailureError for a WebSocket: its client then knows at once that HTTP is what there is. */
+function refuseUpgrade(request: FastifyRequest, reply: FastifyReply): void {
+  if (!/\bwebsocket\b/i.test(request.headers.upgrade ?? '')) return;
+  reply.header('upgrade', 'HTTP/1.1');
+  const message = 'WebSockets are not served here: send the request over HTTP, streamed if you like.';
+  throw new FailureError(createFailure('upgrade_unsupported', message));
 }
 
 /** Path ids and query values end in SQL, Redis keys and messages. Throws a FailureError. */
