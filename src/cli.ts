@@ -1,15 +1,15 @@
-// The command `sluice`. Each subcommand is a file in src/cli/; this one only reads arguments.
+// The command `sluice`: puts the subcommands together. Those that are more than a process to run have a file in src/cli/.
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { type HealthOptions, healthArguments, list, wholeNumber } from './cli/arguments.ts';
 import { batchCommand } from './cli/batch.ts';
 import { check } from './cli/check.ts';
-import { type CostsOptions, costs } from './cli/costs.ts';
+import { runProcess } from './cli/child-processes.ts';
+import { costsCommand } from './cli/costs.ts';
 import { deadLettersCommand } from './cli/dead-letters.ts';
-import { type HealthOptions, healthArguments } from './cli/health-arguments.ts';
 import { holdCommands } from './cli/holds.ts';
-import { type CreateKeyOptions, createKey, listKeys, revokeKey } from './cli/keys.ts';
+import { keyCommands } from './cli/keys.ts';
 import { ledgerCommand } from './cli/ledger.ts';
-import { runProcess } from './cli/run-process.ts';
 import { start } from './cli/start.ts';
 import { complain } from './cli/terminal.ts';
 import { webhooksCommand } from './cli/webhooks.ts';
@@ -21,23 +21,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('must be a whole number above 0.');
-  return value;
-}
-
-function weight(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value <= 1_000)) throw new InvalidArgumentError('must be a number above 0, up to 1000.');
-  return value;
-}
-
-const list = (value: string, before: string[] | undefined) => [...(before ?? []), value];
-
 const program = new Command('sluice')
   .description(
-    'A durable request broker for large language models: one OpenAI-compatible address in front of any vendor.',
+    'A durable request broker for large language models: one OpenAI-compatible address in front of any provider.',
   )
   .version(version)
   .option('-c, --config <file>', 'configuration file (default: SLUICE_CONFIG, else sluice.yaml if there is one)')
@@ -45,7 +31,7 @@ const program = new Command('sluice')
 
 const configOf = () => program.opts<{ config?: string }>().config;
 
-/** What every command needs first; faults of the environment are told like those of the configuration. */
+/** What every command needs first; faults of the environment are reported like those of the configuration. */
 function environmentFor(): Environment {
   const environment = readEnvironment();
   return { ...environment, configPath: configOf() ?? environment.configPath };
@@ -94,7 +80,7 @@ program
 
 program
   .command('simulate')
-  .description('run the simulator: an OpenAI-compatible vendor that misbehaves on command')
+  .description('run the simulator: an OpenAI-compatible provider that misbehaves on command')
   .allowUnknownOption()
   .allowExcessArguments()
   .helpOption(false)
@@ -108,56 +94,16 @@ program
   .option('--json', 'machine-readable', false)
   .action((options: { json: boolean }) => process.exit(check({ config: configOf(), ...options }, environmentFor())));
 
-const keys = program.command('keys').description('client keys');
-
-keys
-  .command('create')
-  .argument('<name>', 'what or who the key is for')
-  .description('make a key; it is shown once')
-  .option('--rpm <n>', 'requests per minute', wholeNumber)
-  .option('--tpm <n>', 'tokens per minute', wholeNumber)
-  .option('--concurrency <n>', 'calls in flight at once', wholeNumber)
-  .option('--budget <usd>', 'what the key may spend')
-  .option('--budget-period <period>', 'total, month or day')
-  .option('--model <name>', 'a model it may use, * as a wildcard (repeatable; default: all)', list)
-  .option('--batch-weight <n>', 'its share of the batch lane beside other keys (default: 1)', weight)
-  .option('--json', 'machine-readable', false)
-  .action((name: string, { model, ...options }: CreateKeyOptions & { model?: string[] }) =>
-    createKey(loadRuntime(configOf(), environmentFor()), name, {
-      ...options,
-      ...(model === undefined ? {} : { models: model }),
-    }),
-  );
-
-keys
-  .command('list')
-  .description('all keys, revoked ones too')
-  .option('--json', 'machine-readable', false)
-  .action((options: { json: boolean }) => listKeys(loadRuntime(configOf(), environmentFor()), options));
-
-keys
-  .command('revoke')
-  .argument('<id>', 'key_…, from `sluice keys list`')
-  .description('make a key useless, at once and for good')
-  .action((id: string) => revokeKey(loadRuntime(configOf(), environmentFor()), id));
-
-program
-  .command('costs')
-  .description('what the ledger says was spent')
-  .option('--by <dimensions>', 'day, key, model, provider; several with commas', 'day')
-  .option('--from <day>', 'first day, YYYY-MM-DD (UTC)')
-  .option('--to <day>', 'last day')
-  .option('--key <id>', 'one key only')
-  .option('--json', 'machine-readable', false)
-  .action((options: CostsOptions) => costs(loadRuntime(configOf(), environmentFor()), options));
-
+const runtime = () => loadRuntime(configOf(), environmentFor());
+keyCommands(program.command('keys').description('client keys'), runtime);
+costsCommand(program.command('costs').description('what the ledger says was spent'), runtime);
 program.addCommand(batchCommand(environmentFor));
 program.addCommand(deadLettersCommand(environmentFor));
 program.addCommand(ledgerCommand(environmentFor));
 for (const command of holdCommands(environmentFor)) program.addCommand(command);
 program.addCommand(
   webhooksCommand({
-    runtime: () => loadRuntime(configOf(), environmentFor()),
+    runtime,
     environment: environmentFor,
     childVariables,
   }),

@@ -48,8 +48,7 @@ import { openBlobStore } from './storage/open-blobs.ts';
 import { connectRedis, disconnectRedis } from './storage/redis.ts';
 import { startRedisWatch } from './storage/redis-watch.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
-import { createApiMetrics } from './telemetry/metrics.ts';
-import { createOperationsMetrics } from './telemetry/operations-metrics.ts';
+import { createApiMetrics, createOperationsMetrics } from './telemetry/metrics.ts';
 import { createTroubleLog } from './telemetry/trouble-log.ts';
 import { createSecretBox } from './webhooks/secret-box.ts';
 

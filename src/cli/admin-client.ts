@@ -26,7 +26,7 @@ export const ADMIN_URL_FILE = 'admin-url';
 export function createAdminClient({ baseUrl }: AdminOptions, environment: Environment): AdminClient {
   const { SLUICE_ADMIN_URL: adminUrl, SLUICE_BASE_URL: clientUrl } = environment.variables;
   const given = baseUrl ?? (adminUrl || clientUrl || undefined);
-  const root = (given ?? localUrl(environment)).replace(/\/+$/, '').replace(/\/v1$/, '');
+  const root = (given ?? localAdminUrl(environment)).replace(/\/+$/, '').replace(/\/v1$/, '');
   // The local key is never sent anywhere else.
   const adminKey =
     environment.adminKey ??
@@ -51,10 +51,18 @@ export function createAdminClient({ baseUrl }: AdminOptions, environment: Enviro
   };
 }
 
-/** `sluice start` writes down where it listens. */
-function localUrl({ dataDirectory, port }: Environment): string {
-  const written = readLine(join(dataDirectory, ADMIN_URL_FILE)) ?? readLine(join(dataDirectory, 'url'));
-  return written ?? `http://127.0.0.1:${port ?? DEFAULT_PORT}`;
+function localAdminUrl(environment: Environment): string {
+  return readLine(join(environment.dataDirectory, ADMIN_URL_FILE)) ?? localUrl(environment);
+}
+
+/** Base URL of clients: `sluice start` writes down where it listens; before its first start, where it would. */
+export function localUrl({ dataDirectory, port }: Environment): string {
+  return readLine(join(dataDirectory, 'url')) ?? `http://127.0.0.1:${port ?? DEFAULT_PORT}/v1`;
+}
+
+/** The client key that `sluice start` keeps beside its data. */
+export function localKey({ dataDirectory }: Environment): string | undefined {
+  return readLine(join(dataDirectory, 'key'));
 }
 
 function readLine(path: string): string | undefined {

@@ -2,15 +2,14 @@
 // This file only reads arguments; the commands are in src/cli/batch/.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Environment } from '../config/environment.ts';
+import { wholeNumber } from './arguments.ts';
 import { type BatchClient, createBatchClient } from './batch/batch-client.ts';
-import { type ConnectionOptions, resolveConnection } from './batch/connection.ts';
+import { batchTable, say, showEnd } from './batch/batch-object.ts';
 import { type DownloadOptions, download } from './batch/download.ts';
-import { CommandError, EXIT_CODES } from './batch/exit-codes.ts';
-import { onInterrupt } from './batch/interrupt.ts';
-import type { InputRequest } from './batch/prepare-input.ts';
+import { CommandError, EXIT_CODES, onInterrupt } from './batch/exit-codes.ts';
 import { type RetryOptions, retryFailed } from './batch/retry-failed.ts';
-import { batchTable, say, showEnd } from './batch/show.ts';
-import { resumeHint, submit } from './batch/submit.ts';
+import { type ConnectionOptions, resolveConnection } from './batch/server-call.ts';
+import { type InputRequest, resumeHint, submit } from './batch/submit.ts';
 import { watchBatch } from './batch/watch-batch.ts';
 import { print } from './terminal.ts';
 
@@ -144,10 +143,4 @@ function metadata(pair: string, before: Record<string, string>): Record<string, 
   const equals = pair.indexOf('=');
   if (equals <= 0) throw new InvalidArgumentError('takes key=value.');
   return { ...before, [pair.slice(0, equals)]: pair.slice(equals + 1) };
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('must be a whole number above 0.');
-  return value;
 }

@@ -1,8 +1,19 @@
-// The processes that `sluice start` is made of: started, waited for until they are ready, started again when they die,
-// ended together.
-import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+// Processes that commands run. `sluice api` and `sluice worker` hand over to one (`runProcess`). `sluice start` supervises
+// several (`startChild`): started, waited for until they are ready, restarted when they die, stopped together, their logs
+// kept within bounds.
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface ChildSettings {
@@ -110,4 +121,62 @@ async function end(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
   await exited;
   clearTimeout(timer);
+}
+
+/** Does not return before the process ends; then this process ends the same way. */
+export async function runProcess(
+  entry: string,
+  args: readonly string[],
+  variables: Record<string, string | undefined>,
+): Promise<never> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(entry, ROOT)), ...args], {
+    stdio: 'inherit',
+    env: variables as NodeJS.ProcessEnv,
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  const code = await new Promise<number>((resolve) =>
+    child.once('exit', (exit, signal) => resolve(signal === null ? (exit ?? 1) : 1)),
+  );
+  process.exit(code);
+}
+
+/** A file is looked at so often: it can be larger by what is written in between. */
+const LOOK_EVERY_MS = 5_000;
+const MAX_BYTES = 16 * 1024 * 1024;
+/** Former contents that are kept: `api.log.1` is the newest. */
+const KEPT = 3;
+
+/**
+ * Keeps every `*.log` in `directories` within bounds. Processes hold these files open, so the content is copied away and
+ * the file is truncated; they append, so the next line is written at its new beginning. A few lines written between copy
+ * and truncation can be lost.
+ */
+export function rotateLogs(directories: readonly string[], onError: (error: Error) => void): { stop(): void } {
+  const look = () => {
+    for (const path of directories.flatMap(logsIn)) {
+      try {
+        rotateIfLarge(path, MAX_BYTES);
+      } catch (error) {
+        onError(error as Error);
+      }
+    }
+  };
+  const timer = setInterval(look, LOOK_EVERY_MS).unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+function logsIn(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.log'))
+    .map((name) => join(directory, name));
+}
+
+export function rotateIfLarge(path: string, maxBytes: number): void {
+  if (statSync(path).size <= maxBytes) return;
+  for (let age = KEPT - 1; age >= 1; age--) {
+    if (existsSync(`${path}.${age}`)) renameSync(`${path}.${age}`, `${path}.${age + 1}`);
+  }
+  copyFileSync(path, `${path}.1`);
+  truncateSync(path);
 }

@@ -1,11 +1,12 @@
 // `sluice costs`: sums over the ledger.
+import type { Command } from 'commander';
 import type { Runtime } from '../config/runtime.ts';
 import { formatUsd } from '../contracts/money.ts';
 import { REPORT_DIMENSIONS, type ReportDimension, type ReportRow, reportUsage } from '../ledger/usage-report.ts';
 import { openDatabase } from '../storage/database.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
-export interface CostsOptions {
+interface CostsOptions {
   by: string;
   from?: string;
   to?: string;
@@ -13,7 +14,17 @@ export interface CostsOptions {
   json: boolean;
 }
 
-export async function costs(runtime: Runtime, options: CostsOptions): Promise<void> {
+export function costsCommand(command: Command, runtime: () => Runtime): void {
+  command
+    .option('--by <dimensions>', 'day, key, model, provider; several with commas', 'day')
+    .option('--from <day>', 'first day, YYYY-MM-DD (UTC)')
+    .option('--to <day>', 'last day')
+    .option('--key <id>', 'one key only')
+    .option('--json', 'machine-readable', false)
+    .action((options: CostsOptions) => costs(runtime(), options));
+}
+
+async function costs(runtime: Runtime, options: CostsOptions): Promise<void> {
   const groupBy = readDimensions(options.by);
   const database = await openDatabase(runtime.databaseUrl, (error) => complain(error.message));
   const rows = await reportUsage(database, {

@@ -1,7 +1,8 @@
 // `sluice dead-letters list|show|replay|delete`: requests that failed for good.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminClient, type AdminOptions, createAdminClient } from './admin-client.ts';
+import { adminArguments, wholeNumber } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
 interface FilterOptions extends AdminOptions {
@@ -41,29 +42,23 @@ export function deadLettersCommand(environment: () => Environment): Command {
   const client = (options: AdminOptions) => createAdminClient(options, environment());
   const limit = (command: Command) => command.option('-n, --limit <n>', 'how many at most', wholeNumber, DEFAULT_LIMIT);
 
-  limit(filters(common(root.command('list').description('newest first')))).action(
+  limit(filters(adminArguments(root.command('list').description('newest first')))).action(
     (options: FilterOptions & { limit: number }) => list(client(options), options),
   );
-  common(root.command('show').argument('<id>').description('failure, timeline and attempts of one')).action(
+  adminArguments(root.command('show').argument('<id>').description('failure, timeline and attempts of one')).action(
     async (id: string, options: AdminOptions) =>
       print(JSON.stringify(await client(options).call('GET', `/dead-letters/${id}`), null, 2)),
   );
-  limit(filters(common(root.command('replay').argument('[ids...]').description('make new requests of them'))))
+  limit(filters(adminArguments(root.command('replay').argument('[ids...]').description('make new requests of them'))))
     .option('--all', 'all that the filter meets, oldest first, but those that were replayed before', false)
     .option('--again', 'also those that were replayed before', false)
     .option('--as-model <name>', 'ask for this model instead')
     .option('--vendor <provider>', 'ask this provider only')
     .action((ids: string[], options: ReplayOptions) => replay(client(options), ids, options));
   filters(
-    common(root.command('delete').argument('[ids...]').description('for good: those named, or a filter’s')),
+    adminArguments(root.command('delete').argument('[ids...]').description('for good: those named, or a filter’s')),
   ).action((ids: string[], options: FilterOptions) => remove(client(options), ids, options));
   return root;
-}
-
-function common(command: Command): Command {
-  return command
-    .option('--base-url <url>', 'the Sluice to talk to (default: SLUICE_BASE_URL, else the one that runs here)')
-    .option('--json', 'machine-readable', false);
 }
 
 function filters(command: Command): Command {
@@ -145,10 +140,4 @@ async function remove(client: AdminClient, ids: readonly string[], options: Filt
     deleted = (await client.call<{ deleted: number }>('DELETE', `/dead-letters?${query}`)).deleted;
   }
   print(options.json ? JSON.stringify({ deleted }) : `${deleted} deleted.`);
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('must be a whole number above 0.');
-  return value;
 }

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminOptions, createAdminClient } from './admin-client.ts';
+import { adminArguments } from './arguments.ts';
 import { formatTable, print } from './terminal.ts';
 
 interface Hold {
@@ -17,11 +18,7 @@ interface HoldOptions extends AdminOptions {
 }
 
 export function holdCommands(environment: () => Environment): Command[] {
-  const command = (name: string, description: string) =>
-    new Command(name)
-      .description(description)
-      .option('--base-url <url>', 'the Sluice to talk to (default: SLUICE_BASE_URL, else the one that runs here)')
-      .option('--json', 'machine-readable', false);
+  const command = (name: string, description: string) => adminArguments(new Command(name).description(description));
   return [
     command(
       'hold',

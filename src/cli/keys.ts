@@ -1,5 +1,6 @@
-// `sluice keys create|list|revoke`: works on the database; running API processes hear of it through Redis if it is there.
+// `sluice keys create|list|revoke`: works on the database; running API processes are told through Redis where there is one.
 import { join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { KeySettings } from '../accounts/api-key.ts';
 import { checkKeyName } from '../accounts/configured-key.ts';
 import { announceKeyChange } from '../accounts/key-cache.ts';
@@ -11,9 +12,10 @@ import { openDatabase } from '../storage/database.ts';
 import { embeddedRedisUrl } from '../storage/embedded-redis.ts';
 import { createKeyspace } from '../storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '../storage/redis.ts';
+import { list, wholeNumber } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
-export interface CreateKeyOptions {
+interface CreateKeyOptions {
   rpm?: number;
   tpm?: number;
   concurrency?: number;
@@ -24,7 +26,46 @@ export interface CreateKeyOptions {
   json: boolean;
 }
 
-export async function createKey(runtime: Runtime, name: string, options: CreateKeyOptions): Promise<void> {
+export function keyCommands(keys: Command, runtime: () => Runtime): void {
+  keys
+    .command('create')
+    .argument('<name>', 'what or who the key is for')
+    .description('make a key; it is shown once')
+    .option('--rpm <n>', 'requests per minute', wholeNumber)
+    .option('--tpm <n>', 'tokens per minute', wholeNumber)
+    .option('--concurrency <n>', 'calls in flight at once', wholeNumber)
+    .option('--budget <usd>', 'what the key may spend')
+    .option('--budget-period <period>', 'total, month or day')
+    .option('--model <name>', 'a model it may use, * as a wildcard (repeatable; default: all)', list)
+    .option('--batch-weight <n>', 'its share of the batch lane beside other keys (default: 1)', weight)
+    .option('--json', 'machine-readable', false)
+    .action((name: string, { model, ...options }: CreateKeyOptions & { model?: string[] }) =>
+      createKey(runtime(), name, {
+        ...options,
+        ...(model === undefined ? {} : { models: model }),
+      }),
+    );
+
+  keys
+    .command('list')
+    .description('all keys, revoked ones too')
+    .option('--json', 'machine-readable', false)
+    .action((options: { json: boolean }) => listKeys(runtime(), options));
+
+  keys
+    .command('revoke')
+    .argument('<id>', 'key_…, from `sluice keys list`')
+    .description('make a key useless, at once and for good')
+    .action((id: string) => revokeKey(runtime(), id));
+}
+
+function weight(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1_000)) throw new InvalidArgumentError('must be a number above 0, up to 1000.');
+  return value;
+}
+
+async function createKey(runtime: Runtime, name: string, options: CreateKeyOptions): Promise<void> {
   const settings: Partial<KeySettings> = {
     limits: limitsOf(options),
     budgetUnits: options.budget === undefined ? null : parseCharge(options.budget),
@@ -38,7 +79,7 @@ export async function createKey(runtime: Runtime, name: string, options: CreateK
   else print(`${secret}\n\n${key.id} (${name}). The key is shown only now; only its hash is kept.`);
 }
 
-export async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<void> {
+async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<void> {
   const keys = await withStore(runtime, (store) => store.list());
   if (options.json) return print(JSON.stringify(keys));
   const rows = keys.map(({ id, name, hint, settings, createdAtMs, revokedAtMs }) => [
@@ -52,7 +93,7 @@ export async function listKeys(runtime: Runtime, options: { json: boolean }): Pr
   print(formatTable(['ID', 'NAME', 'KEY', 'CREATED', 'BUDGET', 'STATE'], rows));
 }
 
-export async function revokeKey(runtime: Runtime, id: string): Promise<void> {
+async function revokeKey(runtime: Runtime, id: string): Promise<void> {
   const key = await withStore(runtime, (store) => store.revoke(id));
   if (key === null) throw new Error(`there is no key '${id}'; see sluice keys list`);
   await announce(runtime);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminClient, type AdminOptions, createAdminClient } from './admin-client.ts';
+import { adminArguments } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
 interface Options extends AdminOptions {
@@ -30,27 +31,21 @@ export function ledgerCommand(environment: () => Environment): Command {
   const rejects = root.command('rejects').description('messages that the database refused: nothing of them is booked');
   const client = (options: AdminOptions) => createAdminClient(options, environment());
 
-  common(rejects.command('list').description('oldest first')).action((options: Options) =>
+  adminArguments(rejects.command('list').description('oldest first')).action((options: Options) =>
     list(client(options), options),
   );
-  common(rejects.command('show').argument('<id>').description('the reason, and the message as it came')).action(
+  adminArguments(rejects.command('show').argument('<id>').description('the reason, and the message as it came')).action(
     async (id: string, options: Options) =>
       print(JSON.stringify(await client(options).call('GET', `${ROOT}/${encodeURIComponent(id)}`), null, 2)),
   );
-  common(rejects.command('replay').argument('[ids...]').description('give them to the ledger again'))
+  adminArguments(rejects.command('replay').argument('[ids...]').description('give them to the ledger again'))
     .option('--all', 'all of them', false)
     .option('--message <file>', 'of one: the corrected message, JSON as in `show`')
     .action((ids: string[], options: ReplayOptions) => replay(client(options), ids, options));
-  common(rejects.command('delete').argument('<ids...>').description('for good: they are never booked')).action(
+  adminArguments(rejects.command('delete').argument('<ids...>').description('for good: they are never booked')).action(
     (ids: string[], options: Options) => remove(client(options), ids, options),
   );
   return root;
-}
-
-function common(command: Command): Command {
-  return command
-    .option('--base-url <url>', 'the Sluice to talk to (default: SLUICE_BASE_URL, else the one that runs here)')
-    .option('--json', 'machine-readable', false);
 }
 
 async function list(client: AdminClient, options: Options): Promise<void> {

@@ -14,9 +14,7 @@ import { requireStrongKeys } from '../config/secrets.ts';
 import { openDatabase } from '../storage/database.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../storage/embedded-redis.ts';
 import { ADMIN_KEY_FILE, ADMIN_URL_FILE } from './admin-client.ts';
-import { type Child, type ChildSettings, startChild } from './child-processes.ts';
-import { DEMO_MODEL, demoConfiguration } from './demo-configuration.ts';
-import { rotateLogs } from './rotate-logs.ts';
+import { type Child, type ChildSettings, rotateLogs, startChild } from './child-processes.ts';
 import { bold, dim } from './terminal.ts';
 
 export interface StartOptions {
@@ -182,3 +180,39 @@ function stopOnSignals(running: Running): (code: number) => Promise<void> {
 function say(what: string): void {
   process.stderr.write(`sluice: ${what}\n`);
 }
+
+interface DemoSettings {
+  hasOpenAiKey: boolean;
+  simulatorUrl: string | null;
+}
+
+const HEAD = `# Written by \`sluice start\` because no provider is configured. Copy it to sluice.yaml and change what you like;
+# docs/configuration.md has every setting.
+`;
+
+const OPENAI = `providers:
+  openai:
+    api_key: \${OPENAI_API_KEY}
+models:
+  "openai/*": { deployments: [{ provider: openai, model: "*" }] }
+  gpt-4o-mini: { deployments: [{ provider: openai, model: gpt-4o-mini }] }
+  gpt-4o: { deployments: [{ provider: openai, model: gpt-4o }] }
+  "*": { deployments: [{ provider: openai, model: "*" }] }
+`;
+
+const simulator = (url: string) => `providers:
+  simulator:
+    protocols: [openai-chat]
+    base_url: ${url}/v1
+    api_key: simulated
+models:
+  gpt-4o-mini: { deployments: [{ provider: simulator, model: gpt-4o-mini, price: { input: 0.15, cached_input: 0.075, output: 0.6 } }] }
+  gpt-4o: { deployments: [{ provider: simulator, model: gpt-4o, price: { input: 2.5, cached_input: 1.25, output: 10 } }] }
+  "*": { deployments: [{ provider: simulator, model: "*", price: { input: 1, cached_input: 0.5, output: 4 } }] }
+`;
+
+function demoConfiguration({ hasOpenAiKey, simulatorUrl }: DemoSettings): string {
+  return HEAD + (hasOpenAiKey || simulatorUrl === null ? OPENAI : simulator(simulatorUrl));
+}
+
+const DEMO_MODEL = 'gpt-4o-mini';

@@ -9,8 +9,8 @@ import { type AddressGuard, createAddressGuard } from '../webhooks/address-guard
 import { createDeliveryStore, type DeliveryState, type DeliveryStore } from '../webhooks/delivery-store.ts';
 import { createEndpointStore, type EndpointStore } from '../webhooks/endpoint-store.ts';
 import { createSecretBox, PLAIN_SECRETS } from '../webhooks/secret-box.ts';
-import { type HealthOptions, healthArguments } from './health-arguments.ts';
-import { runProcess } from './run-process.ts';
+import { type HealthOptions, healthArguments, list } from './arguments.ts';
+import { runProcess } from './child-processes.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
 export interface WebhooksHost {
@@ -29,7 +29,6 @@ interface Stores {
 
 const DEFAULT_LIMIT = 50;
 const MAX_REPLAYS = 10_000;
-const list = (value: string, before: string[] | undefined) => [...(before ?? []), value];
 
 export function webhooksCommand(host: WebhooksHost): Command {
   const webhooks = new Command('webhooks').description('who hears of events, and what became of them');

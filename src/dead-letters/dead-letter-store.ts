@@ -1,12 +1,12 @@
 // Dead letters in SQL. A letter is written once, whoever writes it again; its replays are links to later requests.
-import type { Selectable } from 'kysely';
+import type { ExpressionBuilder, Selectable } from 'kysely';
 import type { Failure } from '../contracts/failure.ts';
 import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
 import type { DeadLettersTable } from '../storage/dead-letter-tables.ts';
+import type { Tables } from '../storage/tables.ts';
 import type { StoredBody } from './body-seal.ts';
-import type { DeadLetter, Replay } from './dead-letter.ts';
-import { type Filterable, filtered, type LetterFilter } from './letter-filter.ts';
+import type { DeadLetter, LetterFilter, Replay } from './dead-letter.ts';
 
 export interface StoredLetter extends DeadLetter {
   /** Newest first. */
@@ -147,6 +147,26 @@ export function createDeadLetterStore(database: Database): DeadLetterStore {
 }
 
 type LetterRow = Pick<Selectable<DeadLettersTable>, (typeof COLUMNS)[number]>;
+
+type Filterable = ExpressionBuilder<Tables, 'dead_letters'>;
+
+function filtered(filter: LetterFilter) {
+  return (row: Filterable) => {
+    const parts = [];
+    if (filter.ids !== undefined) parts.push(row('request_id', 'in', filter.ids));
+    if (filter.model !== undefined) parts.push(row('model', '=', filter.model));
+    if (filter.provider !== undefined) parts.push(row('provider', '=', filter.provider));
+    if (filter.code !== undefined) parts.push(row('code', '=', filter.code));
+    if (filter.keyId !== undefined) parts.push(row('key_id', '=', filter.keyId));
+    if (filter.fromMs !== undefined) parts.push(row('failed_at', '>=', filter.fromMs));
+    if (filter.toMs !== undefined) parts.push(row('failed_at', '<', filter.toMs));
+    if (filter.isReplayed !== undefined) {
+      const replayed = row('request_id', 'in', row.selectFrom('replays').select('replay_of'));
+      parts.push(filter.isReplayed ? replayed : row.not(replayed));
+    }
+    return row.and(parts);
+  };
+}
 
 function isBefore({ failedAtMs, requestId }: Position) {
   return (row: Filterable) =>

@@ -24,6 +24,20 @@ export interface Replay {
   createdAtMs: number;
 }
 
+/** Which dead letters are meant: every part narrows the choice. */
+export interface LetterFilter {
+  ids?: readonly string[];
+  model?: string;
+  provider?: string;
+  code?: string;
+  keyId?: string;
+  /** Of the failure, unix milliseconds; `fromMs` included, `toMs` not. */
+  fromMs?: number;
+  toMs?: number;
+  /** Only those without, or with, a replay. */
+  isReplayed?: boolean;
+}
+
 export function deadLetterOf({ spec, failure }: DeadLetterNotice, outcome: RequestOutcome): Omit<DeadLetter, 'body'> {
   const lastAttempt = outcome.timeline.findLast(({ kind }) => kind === 'attempt');
   return {

@@ -3,7 +3,7 @@
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { OperationsMetrics } from '../telemetry/operations-metrics.ts';
+import type { OperationsMetrics } from '../telemetry/metrics.ts';
 
 export interface LedgerState {
   /** Messages not written yet. */

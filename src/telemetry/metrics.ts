@@ -139,3 +139,89 @@ export function createWorkerMetrics(): WorkerMetrics {
     activeRequests: (count) => active.set(count),
   };
 }
+
+/** What operators do and see beside the traffic: holds, dead letters, how far the ledger is behind. */
+export interface OperationsMetrics {
+  /** Names of all that is held. */
+  held(names: readonly string[]): void;
+  deadLetter(code: string): void;
+  /** A message that SQL refused. */
+  rejected(part: string): void;
+  ledger(state: { waiting: number; oldestMs: number; rejects: number | null }): void;
+}
+
+export function createOperationsMetrics(registry: Registry): OperationsMetrics {
+  const registers = [registry];
+  const holds = new Gauge({
+    name: 'sluice_held',
+    help: 'Providers and deployments that an operator holds: 1 each.',
+    labelNames: ['name'],
+    registers,
+  });
+  const letters = new Counter({
+    name: 'sluice_dead_letters_total',
+    help: 'Requests that failed for good and were kept, by failure code.',
+    labelNames: ['code'],
+    registers,
+  });
+  const rejected = new Counter({
+    name: 'sluice_ledger_rejected_total',
+    help: 'Ledger messages that SQL refused, by what of them: ledger, dead_letter, response.',
+    labelNames: ['part'],
+    registers,
+  });
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const waiting = gauge('sluice_ledger_waiting', 'Ledger messages in Redis that are not written yet.');
+  const oldest = gauge('sluice_ledger_oldest_seconds', 'Age of the oldest ledger message that is not written yet.');
+  const rejects = gauge('sluice_ledger_rejects', 'Ledger messages that SQL refused and nobody has dealt with.');
+  return {
+    rejected: (part) => rejected.inc({ part }),
+    ledger(state) {
+      waiting.set(state.waiting);
+      oldest.set(state.oldestMs / 1_000);
+      if (state.rejects !== null) rejects.set(state.rejects);
+    },
+    held(names) {
+      holds.reset();
+      for (const name of names) holds.set({ name }, 1);
+    },
+    deadLetter: (code) => letters.inc({ code }),
+  };
+}
+
+/** On the registry of the process that delivers webhooks. */
+export interface WebhookMetrics {
+  attempt(outcome: 'delivered' | 'gone' | 'failed', seconds: number): void;
+  /** All processes together. */
+  pending(deliveries: number): void;
+}
+
+const WEBHOOK_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60];
+
+export function createWebhookMetrics(registry: Registry): WebhookMetrics {
+  const registers = [registry];
+  const attempts = new Counter({
+    name: 'sluice_webhook_attempts_total',
+    help: 'Attempts to deliver an event, by outcome: delivered (2xx), gone (410), failed.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'sluice_webhook_attempt_duration_seconds',
+    help: 'From the call to the answer of the receiver.',
+    buckets: WEBHOOK_BUCKETS,
+    registers,
+  });
+  const pending = new Gauge({
+    name: 'sluice_webhook_pending',
+    help: 'Deliveries that wait for an attempt, in all processes together.',
+    registers,
+  });
+  return {
+    attempt(outcome, seconds) {
+      attempts.inc({ outcome });
+      duration.observe(seconds);
+    },
+    pending: (count) => pending.set(count),
+  };
+}

@@ -2,11 +2,10 @@
 // At least once: a process that dies between an answer and its record sends again, with the same webhook-id. Any number
 // of processes may run one; a delivery is one process's own while it has the lease.
 import type { Logger } from '../telemetry/logger.ts';
+import type { WebhookMetrics } from '../telemetry/metrics.ts';
 import { createTroubleLog } from '../telemetry/trouble-log.ts';
-import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
 import type { DeliveryStore, WebhookDelivery } from './delivery-store.ts';
 import type { EndpointStore } from './endpoint-store.ts';
-import { nextWaitMs, type RetrySettings } from './retry-schedule.ts';
 import type { SendOutcome, WebhookSender } from './send-webhook.ts';
 
 export interface DispatcherOptions {
@@ -186,4 +185,35 @@ async function sendTo(
   // Another process may have the right key, or this one after its restart: it is worth trying again.
   if (secret instanceof Error) return { kind: 'failed', status: null, error: secret.message, retryAfterMs: null };
   return sender.send({ url: endpoint.url, secret, webhookId: eventId, body });
+}
+
+export interface RetrySettings {
+  /** All of them, the first included. */
+  attempts: number;
+  /** Wait after the first failure. */
+  firstRetryMs: number;
+}
+
+const FACTOR = 3;
+/** With the defaults (11 attempts, 5 s) the last one comes 23.7 hours after the first. */
+export const LONGEST_WAIT_MS = 10 * 3_600_000;
+/** A fifth in either direction: receivers that failed together are not asked again together. */
+const JITTER = 0.2;
+
+/**
+ * Milliseconds to wait, or null when that was the last attempt.
+ * @param made attempts so far, the failed one included
+ * @param askedMs what the receiver asked to wait; obeyed where it is longer
+ * @param random 0 to 1
+ */
+export function nextWaitMs(
+  made: number,
+  { attempts, firstRetryMs }: RetrySettings,
+  askedMs: number | null,
+  random: number,
+): number | null {
+  if (made >= attempts) return null;
+  const planned = Math.min(LONGEST_WAIT_MS, firstRetryMs * FACTOR ** (made - 1));
+  const jittered = planned * (1 + JITTER * (2 * random - 1));
+  return Math.round(Math.max(jittered, Math.min(askedMs ?? 0, LONGEST_WAIT_MS)));
 }

@@ -6,7 +6,7 @@ import type { EventsOutboxTable } from '../storage/batch-tables.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import { isRowRefused } from '../storage/refused-rows.ts';
 import type { Tables } from '../storage/tables.ts';
-import { type WebhookEndpoint, wantsEvent } from './endpoint.ts';
+import { type WebhookEndpoint, wantsEvent } from './endpoint-store.ts';
 
 type Event = Selectable<EventsOutboxTable>;
 

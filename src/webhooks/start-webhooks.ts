@@ -3,7 +3,7 @@ import type { WebhookSettings } from '../config/webhook-schema.ts';
 import { addressRulesOf } from '../config/webhook-schema.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
+import type { WebhookMetrics } from '../telemetry/metrics.ts';
 import { createAddressGuard } from './address-guard.ts';
 import { createDeliveryStore } from './delivery-store.ts';
 import { type Dispatcher, startDispatcher } from './dispatcher.ts';

@@ -8,7 +8,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type WebhookSettings, webhooks } from '#src/config/webhook-schema.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
-import { createWebhookMetrics } from '#src/telemetry/webhook-metrics.ts';
+import { createWebhookMetrics } from '#src/telemetry/metrics.ts';
 import { createDeliveryStore } from '#src/webhooks/delivery-store.ts';
 import { createEndpointStore } from '#src/webhooks/endpoint-store.ts';
 import { createSecretBox } from '#src/webhooks/secret-box.ts';

@@ -3,8 +3,8 @@ import type { Registry } from 'prom-client';
 import type { Runtime } from '#src/config/runtime.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
+import { createWebhookMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
-import { createWebhookMetrics } from '#src/telemetry/webhook-metrics.ts';
 import type { Dispatcher } from '#src/webhooks/dispatcher.ts';
 import { startWebhooks } from '#src/webhooks/start-webhooks.ts';
 

@@ -9,7 +9,7 @@ import type { Database } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import type { RedisClient } from '#src/storage/redis.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
-import type { OperationsMetrics } from '#src/telemetry/operations-metrics.ts';
+import type { OperationsMetrics } from '#src/telemetry/metrics.ts';
 import { keepDeadLetters } from './keep-dead-letters.ts';
 
 export interface DeadLettersOptions {

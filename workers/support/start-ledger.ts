@@ -16,7 +16,7 @@ import type { Keyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import { isRowRefused } from '#src/storage/refused-rows.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
-import type { OperationsMetrics } from '#src/telemetry/operations-metrics.ts';
+import type { OperationsMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import { createAftermath } from '../aftermath/aftermath.ts';
 import { startResponseJanitor } from '../aftermath/expire-responses.ts';

@@ -3,8 +3,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
+import type { LetterFilter } from '../../dead-letters/dead-letter.ts';
 import type { Position, StoredLetter } from '../../dead-letters/dead-letter-store.ts';
-import type { LetterFilter } from '../../dead-letters/letter-filter.ts';
 import { listAttempts } from '../../ledger/request-history.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';

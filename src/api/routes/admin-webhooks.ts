@@ -11,8 +11,7 @@ import {
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { createAddressGuard } from '../../webhooks/address-guard.ts';
 import { createDeliveryStore, type WebhookDelivery } from '../../webhooks/delivery-store.ts';
-import type { WebhookEndpoint } from '../../webhooks/endpoint.ts';
-import { createEndpointStore } from '../../webhooks/endpoint-store.ts';
+import { createEndpointStore, type WebhookEndpoint } from '../../webhooks/endpoint-store.ts';
 import { PLAIN_SECRETS } from '../../webhooks/secret-box.ts';
 import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';

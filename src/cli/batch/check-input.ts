@@ -1,7 +1,14 @@
-// Checks a whole input file before anything is uploaded, in one pass and with every fault's line.
-import { checkLine, type InputLine, isObject, type JsonObject, readObject } from './check-line.ts';
-import { createFaultList, type FaultList } from './faults.ts';
-import { type Line, readLines } from './read-lines.ts';
+// Checks a whole input file against the rules of the Batch API before anything is uploaded: one pass, every fault with its
+// line. What the endpoints require in a body is here too, for the check and for requests made from plain prompts.
+import {
+  createFaultList,
+  type FaultList,
+  isObject,
+  type JsonObject,
+  type Line,
+  readLines,
+  readObject,
+} from './line-files.ts';
 
 export interface InputSummary {
   lines: number;
@@ -81,3 +88,99 @@ function count(models: Map<string, number>, model: string): void {
   const name = models.has(model) || models.size < MAX_MODELS ? model : '…';
   models.set(name, (models.get(name) ?? 0) + 1);
 }
+
+export interface InputLine {
+  custom_id: string;
+  method: string;
+  url: string;
+  body: Record<string, unknown>;
+}
+
+/**
+ * Notes every fault of the line; true when there is none.
+ * @param endpoint where every line must go, or null while that is not known.
+ */
+export function checkLine(line: JsonObject, number: number, endpoint: string | null, faults: FaultList): boolean {
+  const before = faults.count;
+  const fault = (code: string, message: string) => faults.add(number, code, message);
+  const { custom_id: customId, method, url, body } = line;
+  if (typeof customId !== 'string' || customId === '') fault('invalid_custom_id', 'needs a custom_id: a text');
+  if (method !== 'POST') fault('invalid_method', `needs "method": "POST"${shown(method)}`);
+  if (typeof url !== 'string') fault('url_mismatch', `needs a url${endpoint === null ? '' : `: "${endpoint}"`}`);
+  else if (endpoint !== null && url !== endpoint) {
+    fault('url_mismatch', `has the url ${url}, but the batch goes to ${endpoint} (--endpoint chooses)`);
+  }
+  if (isObject(body)) checkBody(body, typeof url === 'string' ? url : '', fault);
+  else fault('invalid_body', 'needs a body: the request as a JSON object');
+  return faults.count === before;
+}
+
+function checkBody(body: JsonObject, url: string, fault: (code: string, message: string) => void): void {
+  if (typeof body.model !== 'string' || body.model === '')
+    fault('model_missing', 'its body needs a model (or --model)');
+  if (body.stream === true) fault('stream_unsupported', 'its body says "stream": true; a batch does not stream');
+  for (const member of requiredMembers(url)) {
+    if (body[member] === undefined) fault('parameter_missing', `its body needs '${member}' for ${url}`);
+  }
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? '' : `, not ${JSON.stringify(value)}`;
+}
+
+export interface Prompt {
+  system: string | undefined;
+  user: string;
+}
+
+interface BatchEndpoint {
+  /** Without these the vendor refuses every line. */
+  required: readonly string[];
+  fromPrompt(prompt: Prompt): Record<string, unknown>;
+}
+
+export const DEFAULT_ENDPOINT = '/v1/chat/completions';
+/** Anthropic demands a bound; this one is long enough for most answers and short enough for every model. */
+const MESSAGES_MAX_TOKENS = 4_096;
+
+const user = (content: string) => ({ role: 'user', content });
+
+const ENDPOINTS: Readonly<Record<string, BatchEndpoint>> = {
+  '/v1/chat/completions': {
+    required: ['messages'],
+    fromPrompt: (prompt) => ({
+      messages: [
+        ...(prompt.system === undefined ? [] : [{ role: 'system', content: prompt.system }]),
+        user(prompt.user),
+      ],
+    }),
+  },
+  '/v1/responses': {
+    required: [],
+    fromPrompt: (prompt) => ({
+      ...(prompt.system === undefined ? {} : { instructions: prompt.system }),
+      input: prompt.user,
+    }),
+  },
+  '/v1/embeddings': { required: ['input'], fromPrompt: (prompt) => ({ input: prompt.user }) },
+  '/v1/messages': {
+    required: ['messages', 'max_tokens'],
+    fromPrompt: (prompt) => ({
+      max_tokens: MESSAGES_MAX_TOKENS,
+      ...(prompt.system === undefined ? {} : { system: prompt.system }),
+      messages: [user(prompt.user)],
+    }),
+  },
+};
+
+/** Members that every body needs beside `model`; none are known of an endpoint that is not ours to judge. */
+export function requiredMembers(endpoint: string): readonly string[] {
+  return ENDPOINTS[endpoint]?.required ?? [];
+}
+
+/** Null where no body can be made of a plain prompt. */
+export function bodyFromPrompt(endpoint: string, prompt: Prompt): Record<string, unknown> | null {
+  return ENDPOINTS[endpoint]?.fromPrompt(prompt) ?? null;
+}
+
+export const PROMPT_ENDPOINTS: readonly string[] = Object.keys(ENDPOINTS);

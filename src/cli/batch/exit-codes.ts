@@ -1,4 +1,6 @@
-// How `sluice batch` ends, for scripts. docs/batch-command.md has the same table.
+// How `sluice batch` ends, for scripts: exit codes, the error that ends a command, Ctrl-C. docs/batch-command.md has the
+// same table.
+import { complain } from '../terminal.ts';
 
 /**
  * - `done` 0: what was asked is done; of a watched batch, every line succeeded.
@@ -23,4 +25,25 @@ export class CommandError extends Error {
     this.ending = ending;
     this.isTemporary = isTemporary;
   }
+}
+
+export interface Interrupt {
+  /** What Ctrl-C would mean from now on. */
+  explain(message: string): void;
+}
+
+/** Exit handlers run (temporary files go), unlike with the signal's default. One per command. */
+export function onInterrupt(message: string): Interrupt {
+  let current = message;
+  const end = () => {
+    complain(`\n${current}`);
+    process.exit(EXIT_CODES.interrupted);
+  };
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+  return {
+    explain(next) {
+      current = next;
+    },
+  };
 }

@@ -1,20 +1,14 @@
 // `sluice batch retry-failed`: a new batch of those lines of an old one that have no good answer: refused by the
 // endpoint, expired, cancelled or never run.
+import { formatCount } from '../terminal.ts';
 import { createBatchClient } from './batch-client.ts';
-import { type BatchObject, hasEnded } from './batch-object.ts';
-import { readObject } from './check-line.ts';
-import type { Connection } from './connection.ts';
-import { downloadFile } from './download-file.ts';
-import { CommandError, EXIT_CODES } from './exit-codes.ts';
-import { createFaultList } from './faults.ts';
-import { formatCount } from './figures.ts';
-import { onInterrupt } from './interrupt.ts';
-import { appendLine, openLineSink } from './line-sink.ts';
-import { readLines } from './read-lines.ts';
-import { hasSucceeded, readResults } from './read-results.ts';
-import { say } from './show.ts';
+import { type BatchObject, hasEnded, say } from './batch-object.ts';
+import { downloadFile } from './download.ts';
+import { CommandError, EXIT_CODES, onInterrupt } from './exit-codes.ts';
+import { appendLine, createFaultList, openLineSink, readLines, readObject, temporaryFile } from './line-files.ts';
+import { hasSucceeded, readResults } from './results.ts';
+import type { Connection } from './server-call.ts';
 import { follow, upload } from './submit.ts';
-import { temporaryFile } from './temporary-file.ts';
 
 export interface RetryOptions {
   /** The old batch's input, for servers that do not give it back. */

@@ -1,7 +1,57 @@
-// One HTTP call to the server, tried again where that is safe, and its refusals said in words.
+// Calls to a server with OpenAI's Batch API: where they go and with which key, tried again where that is safe, refusals in
+// words. Any such server will do; the default is the one that `sluice start` runs on this machine.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, request } from 'undici';
+import type { Environment } from '../../config/environment.ts';
+import { localKey, localUrl } from '../admin-client.ts';
 import { CommandError } from './exit-codes.ts';
+
+export interface ConnectionOptions {
+  baseUrl?: string;
+  apiKey?: string;
+}
+
+export interface Connection {
+  /** Without a slash at its end; carries the version segment: `…/v1`. */
+  baseUrl: string;
+  apiKey: string;
+}
+
+const OPENAI_HOST = 'api.openai.com';
+
+/**
+ * The base URL: `--base-url`, `SLUICE_BASE_URL`, else the local Sluice. The key: `--api-key`, `SLUICE_API_KEY`, for the
+ * local Sluice the key that `sluice start` keeps beside its data, then `OPENAI_API_KEY` (which comes first for OpenAI
+ * itself). The local key is never sent anywhere else. Throws a CommandError that says what to set.
+ */
+export function resolveConnection(options: ConnectionOptions, environment: Environment): Connection {
+  const { variables } = environment;
+  const given = options.baseUrl ?? (variables.SLUICE_BASE_URL || undefined);
+  const local = localUrl(environment);
+  const baseUrl = checkUrl(given ?? local);
+  const isLocal = given === undefined || baseUrl === local;
+  const candidates = [
+    options.apiKey,
+    ...(new URL(baseUrl).hostname === OPENAI_HOST ? [variables.OPENAI_API_KEY] : []),
+    variables.SLUICE_API_KEY,
+    isLocal ? localKey(environment) : undefined,
+    variables.OPENAI_API_KEY,
+  ];
+  const apiKey = candidates.find((candidate) => candidate !== undefined && candidate !== '');
+  if (apiKey !== undefined) return { baseUrl, apiKey };
+  throw new CommandError(
+    'input',
+    `there is no key for ${baseUrl}: give --api-key or set SLUICE_API_KEY (or run \`sluice start\` here, which makes one)`,
+  );
+}
+
+function checkUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new CommandError('input', `'${text}' is not a base URL; it looks like https://api.openai.com/v1`);
+  }
+  return text.replace(/\/+$/, '');
+}
 
 export interface Call {
   method: 'GET' | 'POST';

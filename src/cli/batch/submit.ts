@@ -1,15 +1,16 @@
 // `sluice batch submit`: checks or makes the input, uploads it, creates the batch, and watches it where asked to.
+// The file to upload is the author's own when it can go as it is; else one made from it, with the model set or from plain
+// prompts.
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { complain, print } from '../terminal.ts';
+import { complain, formatBytes, print } from '../terminal.ts';
 import { type BatchClient, createBatchClient } from './batch-client.ts';
-import type { BatchObject } from './batch-object.ts';
-import type { Connection } from './connection.ts';
-import { EXIT_CODES } from './exit-codes.ts';
-import { formatFaults } from './faults.ts';
-import { formatBytes } from './figures.ts';
-import { onInterrupt } from './interrupt.ts';
-import { type InputRequest, type PreparedInput, prepareInput } from './prepare-input.ts';
-import { say, showEnd } from './show.ts';
+import { type BatchObject, say, showEnd } from './batch-object.ts';
+import { checkInput, DEFAULT_ENDPOINT, type InputSummary } from './check-input.ts';
+import { CommandError, EXIT_CODES, onInterrupt } from './exit-codes.ts';
+import { appendLine, type FaultList, formatFaults, isObject, openLineSink, temporaryFile } from './line-files.ts';
+import { writePrompts } from './prompts.ts';
+import type { Connection } from './server-call.ts';
 import { startProgress } from './terminal-progress.ts';
 import { watchBatch } from './watch-batch.ts';
 
@@ -94,4 +95,82 @@ function refuse({ faults, name }: PreparedInput, json: boolean): number {
 function describe({ summary: { lines, endpoint, models } }: PreparedInput): string {
   const names = [...models.keys()].slice(0, 3).join(', ') + (models.size > 3 ? ` and ${models.size - 3} more` : '');
   return `${lines.toLocaleString('en-US')} lines for ${endpoint}, ${models.size === 1 ? 'model' : 'models'} ${names}`;
+}
+
+export interface InputRequest {
+  /** A JSONL file of whole batch lines; or `prompts`. */
+  file?: string;
+  prompts?: string;
+  template?: string;
+  system?: string;
+  idColumn?: string;
+  /** JSON text: more members of every body. */
+  body?: string;
+  model?: string;
+  endpoint?: string;
+  /** Where to keep an input that is made; absent: it is gone after the upload. */
+  keep?: string;
+}
+
+export interface PreparedInput {
+  path: string;
+  /** As the author knows it: for messages, and the uploaded file's name. */
+  name: string;
+  faults: FaultList;
+  summary: InputSummary;
+}
+
+export async function prepareInput(request: InputRequest): Promise<PreparedInput> {
+  const { file, prompts } = request;
+  const name = file ?? prompts;
+  if (name === undefined || (file !== undefined && prompts !== undefined)) {
+    throw new CommandError('input', 'give one input: a batch file (FILE.jsonl), or plain prompts with --prompts FILE');
+  }
+  const found = await stat(name).catch(() => null);
+  if (found === null || !found.isFile()) throw new CommandError('input', `there is no file ${name}`);
+  return prompts === undefined ? prepareLines(name, request) : preparePrompts(name, request);
+}
+
+async function prepareLines(path: string, request: InputRequest): Promise<PreparedInput> {
+  const unfit = (['template', 'system', 'idColumn', 'body'] as const).find((option) => request[option] !== undefined);
+  if (unfit !== undefined) throw new CommandError('input', 'the options of prompts need --prompts FILE');
+  const { endpoint, model } = request;
+  const wanted = { ...(endpoint === undefined ? {} : { endpoint }), ...(model === undefined ? {} : { model }) };
+  // Without a model to set, the file goes up as it is, to the last byte.
+  if (model === undefined) return { path, name: path, ...(await checkInput(path, wanted)) };
+  const target = request.keep ?? temporaryFile('input.jsonl');
+  const sink = openLineSink(target);
+  const checked = await checkInput(path, wanted, (line) => appendLine(sink, JSON.stringify(line)));
+  await sink.close();
+  return { path: target, name: path, ...checked };
+}
+
+async function preparePrompts(path: string, request: InputRequest): Promise<PreparedInput> {
+  const { model, template, system, idColumn, endpoint = DEFAULT_ENDPOINT } = request;
+  if (model === undefined) throw new CommandError('input', '--prompts needs --model: which model shall answer');
+  const target = request.keep ?? temporaryFile('input.jsonl');
+  const sink = openLineSink(target);
+  const options = {
+    model,
+    endpoint,
+    body: readBody(request.body),
+    ...(template === undefined ? {} : { template }),
+    ...(system === undefined ? {} : { system }),
+    ...(idColumn === undefined ? {} : { idColumn }),
+  };
+  const { faults, lines } = await writePrompts(path, options, sink);
+  await sink.close();
+  return { path: target, name: path, faults, summary: { lines, endpoint, models: new Map([[model, lines]]) } };
+}
+
+function readBody(text: string | undefined): Record<string, unknown> {
+  if (text === undefined) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = null;
+  }
+  if (isObject(value)) return value;
+  throw new CommandError('input', `--body takes a JSON object such as '{"temperature":0}', not ${text}`);
 }

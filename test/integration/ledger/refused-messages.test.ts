@@ -14,7 +14,7 @@ import { createRejectStore, type RejectStore } from '#src/ledger/reject-store.ts
 import { reportUsage } from '#src/ledger/usage-report.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
-import { createOperationsMetrics } from '#src/telemetry/operations-metrics.ts';
+import { createOperationsMetrics } from '#src/telemetry/metrics.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { responseSpec } from '#test/support/response-spec.ts';

@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Database, openDatabase } from '#src/storage/database.ts';
-import type { WebhookEndpoint } from '#src/webhooks/endpoint.ts';
+import type { WebhookEndpoint } from '#src/webhooks/endpoint-store.ts';
 import { fanOut } from '#src/webhooks/fan-out.ts';
 
 const endpoint: WebhookEndpoint = {

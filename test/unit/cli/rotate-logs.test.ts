@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { rotateIfLarge } from '#src/cli/rotate-logs.ts';
+import { rotateIfLarge } from '#src/cli/child-processes.ts';
 
 let directory: string;
 let path: string;

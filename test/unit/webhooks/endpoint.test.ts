@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { webhookSecret, webhooks } from '#src/config/webhook-schema.ts';
-import { createWebhookSecret, type WebhookEndpoint, wantsEvent } from '#src/webhooks/endpoint.ts';
+import { createWebhookSecret, type WebhookEndpoint, wantsEvent } from '#src/webhooks/endpoint-store.ts';
 
 const endpoint = (change: Partial<WebhookEndpoint>): WebhookEndpoint => ({
   id: 'we_1',

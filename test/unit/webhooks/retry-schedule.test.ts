@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { webhooks } from '#src/config/webhook-schema.ts';
-import { LONGEST_WAIT_MS, nextWaitMs } from '#src/webhooks/retry-schedule.ts';
+import { LONGEST_WAIT_MS, nextWaitMs } from '#src/webhooks/dispatcher.ts';
 
 const { attempts, first_retry_ms: firstRetryMs } = webhooks.parse({});
 const DEFAULTS = { attempts, firstRetryMs };

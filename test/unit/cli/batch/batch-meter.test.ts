@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createBatchMeter, describeReading } from '#src/cli/batch/batch-meter.ts';
 import { type BatchObject, batchObject, isWholeSuccess } from '#src/cli/batch/batch-object.ts';
+import { createBatchMeter, describeReading } from '#src/cli/batch/watch-batch.ts';
 
 const batch = (change: object): BatchObject =>
   batchObject.parse({

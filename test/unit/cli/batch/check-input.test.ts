@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { checkInput } from '#src/cli/batch/check-input.ts';
-import { MAX_FAULTS } from '#src/cli/batch/faults.ts';
-import { readLines } from '#src/cli/batch/read-lines.ts';
+import { MAX_FAULTS, readLines } from '#src/cli/batch/line-files.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-input-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { missingColumns, parseTemplate } from '#src/cli/batch/template.ts';
+import { missingColumns, parseTemplate } from '#src/cli/batch/prompts.ts';
 
 const ROW = { name: 'chair', 'long text': 'red', empty: '' };
 

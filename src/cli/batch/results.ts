@@ -1,11 +1,42 @@
-// Results in the order of their input, each with its request: servers write them as they finish. The results' files are
-// read twice: once for where each line stands, once line by line as the input asks for them.
+// Output and error files: what became of a line, and all results in the order of their input, each with its request.
 import { open } from 'node:fs/promises';
-import { readObject } from './check-line.ts';
-import { createFaultList } from './faults.ts';
-import { appendLine, type LineSink } from './line-sink.ts';
-import { readLines } from './read-lines.ts';
-import { readResults } from './read-results.ts';
+import { CommandError } from './exit-codes.ts';
+import {
+  appendLine,
+  createFaultList,
+  formatFaults,
+  isObject,
+  type JsonObject,
+  type Line,
+  type LineSink,
+  readLines,
+  readObject,
+} from './line-files.ts';
+
+export interface ResultLine {
+  customId: string;
+  object: JsonObject;
+  raw: Line;
+}
+
+/** Throws a CommandError at a line that is no result: what comes after it cannot be trusted either. */
+export async function* readResults(path: string): AsyncGenerator<ResultLine> {
+  for await (const raw of readLines(path)) {
+    const faults = createFaultList();
+    const object = readObject(raw, faults);
+    if (object === null) throw new CommandError('refused', formatFaults(path, faults));
+    if (typeof object.custom_id === 'string') yield { customId: object.custom_id, object, raw };
+  }
+}
+
+/**
+ * Failure is read from the status: a line that the endpoint refused has `error: null`
+ * (github.com/openai/openai-openapi#302).
+ */
+export function hasSucceeded({ error, response }: JsonObject): boolean {
+  if (error !== null && error !== undefined) return false;
+  return isObject(response) && typeof response.status_code === 'number' && response.status_code < 300;
+}
 
 export interface JoinCounts {
   joined: number;

@@ -1,0 +1,33 @@
+// Arguments that several commands have.
+import { type Command, InvalidArgumentError } from 'commander';
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('must be a whole number above 0.');
+  return value;
+}
+
+/** Of an option that may be given several times. */
+export function list(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+/** Of commands that call the administration of a running Sluice. */
+export function adminArguments(command: Command): Command {
+  return command
+    .option('--base-url <url>', 'the Sluice to talk to (default: SLUICE_BASE_URL, else the one that runs here)')
+    .option('--json', 'machine-readable', false);
+}
+
+/** Passed on to the process that a command runs. */
+export interface HealthOptions {
+  healthPort?: string | number;
+  healthHost?: string;
+}
+
+export function healthArguments({ healthPort, healthHost }: HealthOptions): string[] {
+  return [
+    ...(healthPort === undefined ? [] : ['--health-port', String(healthPort)]),
+    ...(healthHost === undefined ? [] : ['--health-host', healthHost]),
+  ];
+}
