@@ -46,7 +46,9 @@ function childVariables(environment: Environment): Record<string, string | undef
 
 program
   .command('start')
-  .description('run everything on this machine: API, workers, and what is not configured (Redis, database, simulator)')
+  .description(
+    'run everything on this machine: API and workers, with embedded Redis, SQLite and simulator where none is configured',
+  )
   .option('-v, --verbose', 'logs on the terminal, not in files', false)
   .action((options: { verbose: boolean }) => start({ config: configOf(), ...options }, environmentFor()));
 
@@ -58,12 +60,12 @@ program
 program
   .command('worker')
   .description('run a worker process; several, on several machines, share the load')
-  .option('-p, --provider <name>', 'work for this provider only (repeatable; default: all)', list)
+  .option('-p, --provider <name>', 'serve this provider only (repeatable; default: all)', list)
   .option('--no-ledger', 'do not write the ledger in this process')
   .option('--no-batches', 'do not run batches in this process')
   .option('--no-webhooks', 'do not deliver webhooks in this process')
   .option('--health-port <port>', 'serve /healthz and /metrics on this port', wholeNumber)
-  .option('--health-host <address>', 'and on this address (default: loopback)')
+  .option('--health-host <address>', 'address for the health port (default: loopback)')
   .action((options: HealthOptions & { provider?: string[]; ledger: boolean; batches: boolean; webhooks: boolean }) =>
     runProcess(
       'workers/inference.ts',
@@ -90,13 +92,13 @@ program
 
 program
   .command('check')
-  .description('validate the configuration: every fault at once, with file and line')
+  .description('validate the configuration: reports every fault with file and line')
   .option('--json', 'machine-readable', false)
   .action((options: { json: boolean }) => process.exit(check({ config: configOf(), ...options }, environmentFor())));
 
 const runtime = () => loadRuntime(configOf(), environmentFor());
 keyCommands(program.command('keys').description('client keys'), runtime);
-costsCommand(program.command('costs').description('what the ledger says was spent'), runtime);
+costsCommand(program.command('costs').description('spending, from the ledger'), runtime);
 program.addCommand(batchCommand(environmentFor));
 program.addCommand(deadLettersCommand(environmentFor));
 program.addCommand(ledgerCommand(environmentFor));

@@ -1,11 +1,12 @@
-// Calls to the administration of a running Sluice, for commands that change what its processes do.
+// Calls to the administration API of a running Sluice, for commands that change what its processes do. Also where the local
+// Sluice, run by `sluice start`, listens and with which keys.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
 import type { Environment } from '../config/environment.ts';
 
 export interface AdminClient {
-  /** @param path behind /admin. Throws an Error in words for a refusal, and where nobody answers. */
+  /** @param path below /admin. Throws an Error with a readable message if the call is refused or not answered. */
   call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T>;
 }
 
@@ -15,19 +16,19 @@ export interface AdminOptions {
 
 const DEFAULT_PORT = 8080;
 
-/** Beside the data of `sluice start`: the admin key that it made, and where administration listens. */
+/** Files in the data directory of `sluice start`: the admin key that it created, and the address of the admin API. */
 export const ADMIN_KEY_FILE = 'admin-key';
 export const ADMIN_URL_FILE = 'admin-url';
 
 /**
- * The address: `--base-url`, `SLUICE_ADMIN_URL`, `SLUICE_BASE_URL`, else the Sluice that runs here. The key:
- * `SLUICE_ADMIN_KEY`, and for the Sluice that runs here the one that `sluice start` keeps beside its data.
+ * The address: `--base-url`, `SLUICE_ADMIN_URL`, `SLUICE_BASE_URL`, else the local Sluice. The key: `SLUICE_ADMIN_KEY`, for
+ * the local Sluice also the one that `sluice start` keeps in its data directory.
  */
 export function createAdminClient({ baseUrl }: AdminOptions, environment: Environment): AdminClient {
   const { SLUICE_ADMIN_URL: adminUrl, SLUICE_BASE_URL: clientUrl } = environment.variables;
   const given = baseUrl ?? (adminUrl || clientUrl || undefined);
   const root = (given ?? localAdminUrl(environment)).replace(/\/+$/, '').replace(/\/v1$/, '');
-  // The local key is never sent anywhere else.
+  // The local key is sent to the local Sluice only.
   const adminKey =
     environment.adminKey ??
     (given === undefined ? readLine(join(environment.dataDirectory, ADMIN_KEY_FILE)) : undefined);
@@ -55,12 +56,12 @@ function localAdminUrl(environment: Environment): string {
   return readLine(join(environment.dataDirectory, ADMIN_URL_FILE)) ?? localUrl(environment);
 }
 
-/** Base URL of clients: `sluice start` writes down where it listens; before its first start, where it would. */
+/** Base URL for clients: written by `sluice start`; before its first start, where it would listen. */
 export function localUrl({ dataDirectory, port }: Environment): string {
   return readLine(join(dataDirectory, 'url')) ?? `http://127.0.0.1:${port ?? DEFAULT_PORT}/v1`;
 }
 
-/** The client key that `sluice start` keeps beside its data. */
+/** The client key that `sluice start` keeps in its data directory. */
 export function localKey({ dataDirectory }: Environment): string | undefined {
   return readLine(join(dataDirectory, 'key'));
 }

@@ -1,5 +1,5 @@
-// `sluice batch`: high-volume batches from the command line, against Sluice or any other server with OpenAI's Batch API.
-// This file only reads arguments; the commands are in src/cli/batch/.
+// `sluice batch`: high-volume batches from the command line, for Sluice and any other server with OpenAI's Batch API. This
+// file only reads arguments; the commands are in src/cli/batch/.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { wholeNumber } from './arguments.ts';
@@ -17,17 +17,17 @@ const DEFAULT_LIST_LIMIT = 20;
 
 const EXIT_CODE_HELP = `
 Exit codes:
-  ${EXIT_CODES.done}    done; of a watched or downloaded batch, every line succeeded
+  ${EXIT_CODES.done}    success; if a batch was watched or downloaded, every line succeeded
   ${EXIT_CODES.refused}    the server refused, or could not be reached
   ${EXIT_CODES.input}    the input or an argument is wrong; nothing was uploaded
   ${EXIT_CODES.incomplete}    the batch has ended, but lines failed, or it failed, expired or was cancelled
-  ${EXIT_CODES.interrupted}  Ctrl-C; the batch goes on`;
+  ${EXIT_CODES.interrupted}  Ctrl-C; the batch keeps running`;
 
 type Common = ConnectionOptions & { json: boolean };
 
 export function batchCommand(environmentFor: () => Environment): Command {
   const batch = new Command('batch')
-    .description('hand over many requests at once: any server with OpenAI’s Batch API')
+    .description('run many requests at once, on any server with OpenAI’s Batch API')
     .addHelpText('after', EXIT_CODE_HELP);
   const connect = (options: ConnectionOptions) => () => resolveConnection(options, environmentFor());
   const client = (options: ConnectionOptions): BatchClient => createBatchClient(connect(options)());
@@ -36,16 +36,19 @@ export function batchCommand(environmentFor: () => Environment): Command {
     .argument('[file]', 'batch file: one {custom_id, method, url, body} per line')
     .description('check an input, upload it and start a batch')
     .option('-m, --model <name>', 'the model of every line; needed with --prompts')
-    .option('-e, --endpoint <path>', 'where the lines go (default: where they say, or /v1/chat/completions)')
-    .option('-p, --prompts <file>', 'plain prompts in place of a batch file: .txt by line, .csv, .jsonl')
-    .option('-t, --template <text>', 'prompt with {column} in place of values (default: {prompt}, or the only column)')
+    .option(
+      '-e, --endpoint <path>',
+      'endpoint of all lines (default: that of the first line; for prompts /v1/chat/completions)',
+    )
+    .option('-p, --prompts <file>', 'plain prompts instead of a batch file: .txt (one per line), .csv, .jsonl')
+    .option('-t, --template <text>', 'prompt with {column} for values (default: {prompt}, or the only column)')
     .option('-s, --system <text>', 'system prompt of every request')
-    .option('--id-column <name>', 'column that identifies a row (default: line-<number>)')
-    .option('--body <json>', 'more members of every request, such as \'{"temperature":0}\'')
-    .option('--keep <file>', 'keep the input that was made of prompts')
+    .option('--id-column <name>', 'column with the id of a row (default: line-<number>)')
+    .option('--body <json>', 'further members of every request, such as \'{"temperature":0}\'')
+    .option('--keep <file>', 'keep the input that is made from prompts')
     .addOption(windowOption().default('24h'))
     .option('--metadata <key=value>', 'kept with the batch (repeatable)', metadata, {})
-    .option('-w, --watch', 'stay until it has ended', false)
+    .option('-w, --watch', 'follow the batch until it has ended', false)
     .option('--dry-run', 'only check', false)
     .action((file: string | undefined, options: Common & SubmitFlags) =>
       run(() => submit(connect(options), { ...options, ...(file === undefined ? {} : { file }) })),
@@ -74,7 +77,7 @@ export function batchCommand(environmentFor: () => Environment): Command {
 
   common(batch.command('download'))
     .argument('<batch-id>')
-    .description('write the results to files; what broke off goes on where it stopped')
+    .description('write the results to files; an interrupted download is resumed')
     .option('-o, --output <file>', 'for the results (default: <batch-id>_output.jsonl)')
     .option('--errors <file>', 'for the failed lines (default: <batch-id>_errors.jsonl)')
     .option(
@@ -87,15 +90,15 @@ export function batchCommand(environmentFor: () => Environment): Command {
 
   common(batch.command('cancel'))
     .argument('<batch-id>')
-    .description('stop a batch; what has finished stays and is paid for')
+    .description('cancel a batch; finished lines are kept and billed')
     .action((batchId: string, options: Common) => run(() => cancel(client(options), batchId, options.json)));
 
   common(batch.command('retry-failed'))
     .argument('<batch-id>')
-    .description('start a new batch of the lines without a good answer')
-    .option('--input <file>', 'the old input, where the server does not give it back')
+    .description('start a new batch of the lines that did not succeed')
+    .option('--input <file>', 'the old input, if the server does not return it')
     .addOption(windowOption())
-    .option('-w, --watch', 'stay until it has ended', false)
+    .option('-w, --watch', 'follow the batch until it has ended', false)
     .action((batchId: string, options: Common & RetryOptions) =>
       run(() => retryFailed(connect(options), batchId, options)),
     );
@@ -117,10 +120,10 @@ function common(command: Command): Command {
 }
 
 function windowOption(): Option {
-  return new Option('--window <time>', 'in which it must end; OpenAI knows 24h only, Sluice 1m to 7d');
+  return new Option('--window <time>', 'time within which it must end; OpenAI accepts 24h only, Sluice 1m to 7d');
 }
 
-/** Ends the process with the command's exit code: open keep-alive connections would hold it for seconds. */
+/** Ends the process with the command's exit code; open keep-alive connections would delay it by seconds. */
 async function run(command: () => Promise<number>): Promise<never> {
   const code = await command().catch((error: unknown) => {
     if (!(error instanceof CommandError)) throw error;
@@ -133,7 +136,7 @@ async function run(command: () => Promise<number>): Promise<never> {
 async function cancel(client: BatchClient, batchId: string, json: boolean): Promise<number> {
   const batch = await client.cancel(batchId);
   if (batch === null) {
-    throw new CommandError('refused', `${batchId} has already ended:   sluice batch watch ${batchId}   says how`);
+    throw new CommandError('refused', `${batchId} has already ended; see how:   sluice batch watch ${batchId}`);
   }
   print(json ? JSON.stringify(batch) : `${batchId} is ${batch.status}`);
   return EXIT_CODES.done;

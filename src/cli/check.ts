@@ -1,5 +1,4 @@
-// `sluice check`: says everything that is wrong with a configuration, or what it means.
-
+// `sluice check`: reports every fault of a configuration, or what a valid one contains.
 import type { Environment } from '../config/environment.ts';
 import { ConfigurationError, formatFault } from '../config/load.ts';
 import { loadRuntime, type Runtime } from '../config/runtime.ts';
@@ -38,10 +37,10 @@ function report({ catalogue, configuration }: Runtime, asJson: boolean): void {
   }
   print(`Valid: ${catalogue.providers.size} providers, ${Object.keys(configuration.models).length} models.`);
   for (const id of unpriced)
-    print(`warning: no price is known for deployment ${id}; its calls cost nothing in the books`);
+    print(`warning: no price is known for deployment ${id}; its calls are recorded with a cost of 0`);
 }
 
-/** Only those with a name of their own: what a wildcard stands for is not known yet. */
+/** Wildcard deployments are left out: the models that they match are not known yet. */
 function unpricedDeployments(catalogue: Runtime['catalogue']): string[] {
   return [...catalogue.deployments.values()]
     .filter((deployment) => !deployment.upstreamModel.includes('*'))

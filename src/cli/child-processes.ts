@@ -1,6 +1,6 @@
-// Processes that commands run. `sluice api` and `sluice worker` hand over to one (`runProcess`). `sluice start` supervises
-// several (`startChild`): started, waited for until they are ready, restarted when they die, stopped together, their logs
-// kept within bounds.
+// Processes that commands run. `sluice api` and `sluice worker` run one in their place (`runProcess`). `sluice start`
+// supervises several (`startChild`): waits until they are ready, restarts those that die, stops them together, and rotates
+// their logs.
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import {
   closeSync,
@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 
 export interface ChildSettings {
   name: string;
-  /** Path of the entry point, from the root of the checkout. */
+  /** Path of the entry point from the repository root. */
   entry: string;
   args?: string[];
   environment: Record<string, string | undefined>;
@@ -28,21 +28,21 @@ export interface ChildSettings {
 
 export interface Child {
   name: string;
-  /** What it said when it was ready: `url` and the like. */
+  /** Sent by the process when it was ready: `url` and others. */
   details: Record<string, unknown>;
   stop(): Promise<void>;
 }
 
 const ROOT = new URL('../../', import.meta.url);
 const READY_LIMIT_MS = 60_000;
-/** Longer than the grace time for running answers. */
+/** Longer than the grace period for requests in flight. */
 const STOP_LIMIT_MS = 45_000;
 const RESTART_FIRST_MS = 250;
 const RESTART_LONGEST_MS = 10_000;
-/** A child that lived for so long was well: its next death counts as the first. */
+/** After running this long a process counts as healthy, and its next death as the first. */
 const HEALTHY_MS = 60_000;
 
-/** Resolves when the child is ready; rejects when it ends before. Later deaths are healed by starting it again. */
+/** Resolves when the child is ready; rejects if it ends before. If it dies later, it is restarted with backoff. */
 export async function startChild(
   settings: ChildSettings,
   onDeath: (name: string, how: string, waitMs: number) => void,
@@ -83,7 +83,7 @@ function launch({ entry, args = [], environment, logPath }: ChildSettings): Chil
   const child = fork(fileURLToPath(new URL(entry, ROOT)), args, {
     env: { ...environment } as NodeJS.ProcessEnv,
     stdio: ['ignore', output, output, 'ipc'],
-    // Ctrl-C reaches the whole group of the terminal: children hear of it from their parent alone, in order.
+    // Ctrl-C signals the terminal's whole process group; a group of its own lets the parent stop its children in order.
     detached: true,
   });
   if (typeof output === 'number') closeSync(output);
@@ -123,7 +123,7 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Does not return before the process ends; then this process ends the same way. */
+/** Passes on arguments, signals and the exit code; this process ends when the other one has ended. */
 export async function runProcess(
   entry: string,
   args: readonly string[],
@@ -140,10 +140,10 @@ export async function runProcess(
   process.exit(code);
 }
 
-/** A file is looked at so often: it can be larger by what is written in between. */
+/** How often sizes are checked: a file can exceed the limit by what is written in between. */
 const LOOK_EVERY_MS = 5_000;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Former contents that are kept: `api.log.1` is the newest. */
+/** Number of old files that are kept: `api.log.1` is the newest. */
 const KEPT = 3;
 
 /**

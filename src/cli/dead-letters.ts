@@ -38,7 +38,7 @@ const FILTERS = ['model', 'provider', 'code', 'key', 'from', 'to'] as const;
 const DEFAULT_LIMIT = 50;
 
 export function deadLettersCommand(environment: () => Environment): Command {
-  const root = new Command('dead-letters').description('requests that failed for good: look into them, replay them');
+  const root = new Command('dead-letters').description('requests that failed for good: inspect and replay them');
   const client = (options: AdminOptions) => createAdminClient(options, environment());
   const limit = (command: Command) => command.option('-n, --limit <n>', 'how many at most', wholeNumber, DEFAULT_LIMIT);
 
@@ -49,14 +49,19 @@ export function deadLettersCommand(environment: () => Environment): Command {
     async (id: string, options: AdminOptions) =>
       print(JSON.stringify(await client(options).call('GET', `/dead-letters/${id}`), null, 2)),
   );
-  limit(filters(adminArguments(root.command('replay').argument('[ids...]').description('make new requests of them'))))
-    .option('--all', 'all that the filter meets, oldest first, but those that were replayed before', false)
-    .option('--again', 'also those that were replayed before', false)
-    .option('--as-model <name>', 'ask for this model instead')
-    .option('--vendor <provider>', 'ask this provider only')
+  limit(filters(adminArguments(root.command('replay').argument('[ids...]').description('make new requests from them'))))
+    .option('--all', 'all that match the filter, oldest first, except those replayed before', false)
+    .option('--again', 'include those replayed before', false)
+    .option('--as-model <name>', 'request this model instead')
+    .option('--vendor <provider>', 'use this provider only')
     .action((ids: string[], options: ReplayOptions) => replay(client(options), ids, options));
   filters(
-    adminArguments(root.command('delete').argument('[ids...]').description('for good: those named, or a filter’s')),
+    adminArguments(
+      root
+        .command('delete')
+        .argument('[ids...]')
+        .description('permanently: those named, or those that match the filter'),
+    ),
   ).action((ids: string[], options: FilterOptions) => remove(client(options), ids, options));
   return root;
 }
@@ -67,8 +72,8 @@ function filters(command: Command): Command {
     .option('--provider <name>', 'failed by this provider only')
     .option('--code <code>', 'with this failure code only')
     .option('--key <id>', 'of this client key only')
-    .option('--from <time>', 'failed at this day or moment (UTC) or later')
-    .option('--to <time>', 'failed before this moment, or on this day at the latest');
+    .option('--from <time>', 'failed on this day or at this time (UTC) or later')
+    .option('--to <time>', 'failed before this time (UTC), or on this day at the latest');
 }
 
 function filterOf(options: FilterOptions): Record<string, string> {
@@ -90,7 +95,7 @@ async function list(client: AdminClient, options: FilterOptions & { limit: numbe
     replays.length === 0 ? '' : 'replayed',
   ]);
   print(formatTable(['ID', 'FAILED (UTC)', 'MODEL', 'PROVIDER', 'CODE', ''], rows));
-  if (page.has_more) print('\nThere are more: narrow the choice, or raise --limit.');
+  if (page.has_more) print('\nThere are more: narrow the filter or raise --limit.');
 }
 
 async function replay(client: AdminClient, ids: readonly string[], options: ReplayOptions): Promise<void> {
@@ -99,7 +104,7 @@ async function replay(client: AdminClient, ids: readonly string[], options: Repl
     ...(options.vendor === undefined ? {} : { vendor: options.vendor }),
   };
   if (ids.length === 0) return replayMany(client, change, options);
-  if (options.all) throw new Error('name dead letters, or choose them by --all and a filter, not both');
+  if (options.all) throw new Error('name dead letters or select them with --all and a filter, not both');
   for (const id of ids) {
     const made = await client.call<{ request_id: string }>('POST', `/dead-letters/${id}/replay`, change);
     print(options.json ? JSON.stringify(made) : `${id} is replayed as ${made.request_id}`);
@@ -115,7 +120,7 @@ interface ReplayReport {
 
 async function replayMany(client: AdminClient, change: object, options: ReplayOptions): Promise<void> {
   const filter = filterOf(options);
-  if (!options.all && Object.keys(filter).length === 0) throw new Error('name dead letters, a filter, or --all');
+  if (!options.all && Object.keys(filter).length === 0) throw new Error('name dead letters, or give a filter or --all');
   const wanted = {
     ...change,
     filter: { ...filter, ...(options.again ? { replayed: null } : {}) },

@@ -1,4 +1,4 @@
-// `sluice hold|release|holds`: takes a provider or a deployment out of service, and back.
+// `sluice hold|release|holds`: takes a provider or a deployment out of service and puts it back.
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminOptions, createAdminClient } from './admin-client.ts';
@@ -22,14 +22,14 @@ export function holdCommands(environment: () => Environment): Command[] {
   return [
     command(
       'hold',
-      'ask a vendor nothing more until it is released: what runs ends, what waits waits or goes elsewhere',
+      'send no new requests to a provider until it is released; those in flight finish, waiting ones keep waiting or use a fallback',
     )
       .argument('<name>', 'a provider')
       .option('-d, --deployment', 'the name is that of a deployment, such as openai/gpt-4o', false)
-      .option('-r, --reason <text>', 'shown to whoever looks')
+      .option('-r, --reason <text>', 'shown by `sluice holds`')
       .action((name: string, options: HoldOptions) => hold(environment(), name, options)),
-    command('release', 'ask it again; what waited is answered as fast as the limits allow')
-      .argument('<name>', 'as `sluice holds` shows it')
+    command('release', 'send requests again; those that wait run as fast as the limits allow')
+      .argument('<name>', 'as shown by `sluice holds`')
       .action((name: string, options: HoldOptions) => release(environment(), name, options)),
     command('holds', 'what is held, why and since when').action((options: HoldOptions) => list(environment(), options)),
   ];
@@ -39,7 +39,7 @@ async function hold(environment: Environment, name: string, options: HoldOptions
   const { deployment, reason, json } = options;
   const wanted = { [deployment ? 'deployment' : 'provider']: name, ...(reason === undefined ? {} : { reason }) };
   const made = await createAdminClient(options, environment).call<Hold>('POST', '/holds', wanted);
-  print(json ? JSON.stringify(made) : `${made.name} is held: it is asked nothing more half a second from now.`);
+  print(json ? JSON.stringify(made) : `${made.name} is held: it receives no new requests half a second from now.`);
 }
 
 async function release(environment: Environment, name: string, options: HoldOptions): Promise<void> {

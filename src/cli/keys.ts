@@ -29,15 +29,15 @@ interface CreateKeyOptions {
 export function keyCommands(keys: Command, runtime: () => Runtime): void {
   keys
     .command('create')
-    .argument('<name>', 'what or who the key is for')
-    .description('make a key; it is shown once')
+    .argument('<name>', 'what or whom the key is for')
+    .description('create a key; it is shown once')
     .option('--rpm <n>', 'requests per minute', wholeNumber)
     .option('--tpm <n>', 'tokens per minute', wholeNumber)
     .option('--concurrency <n>', 'calls in flight at once', wholeNumber)
     .option('--budget <usd>', 'what the key may spend')
     .option('--budget-period <period>', 'total, month or day')
     .option('--model <name>', 'a model it may use, * as a wildcard (repeatable; default: all)', list)
-    .option('--batch-weight <n>', 'its share of the batch lane beside other keys (default: 1)', weight)
+    .option('--batch-weight <n>', 'its share of the batch lane relative to other keys (default: 1)', weight)
     .option('--json', 'machine-readable', false)
     .action((name: string, { model, ...options }: CreateKeyOptions & { model?: string[] }) =>
       createKey(runtime(), name, {
@@ -55,7 +55,7 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
   keys
     .command('revoke')
     .argument('<id>', 'key_…, from `sluice keys list`')
-    .description('make a key useless, at once and for good')
+    .description('revoke a key, immediately and permanently')
     .action((id: string) => revokeKey(runtime(), id));
 }
 
@@ -109,7 +109,7 @@ async function withStore<T>(runtime: Runtime, use: (store: KeyStore) => Promise<
   }
 }
 
-/** Running API processes hear of it at once; where they cannot be told, they notice within a minute. */
+/** Running API processes are told at once; if Redis is out of reach, they notice within a minute. */
 async function announce({ redisAddress, environment, configuration }: Runtime): Promise<void> {
   const embedded = embeddedRedisUrl(join(environment.dataDirectory, 'redis'));
   const address = redisAddress ?? (embedded === null ? null : ({ kind: 'standalone', url: embedded } as const));

@@ -27,24 +27,25 @@ const ROOT = '/ledger/rejects';
 const PAGE = 500;
 
 export function ledgerCommand(environment: () => Environment): Command {
-  const root = new Command('ledger').description('the books');
-  const rejects = root.command('rejects').description('messages that the database refused: nothing of them is booked');
+  const root = new Command('ledger').description('the ledger of costs');
+  const rejects = root.command('rejects').description('messages that the database refused; they are not in the ledger');
   const client = (options: AdminOptions) => createAdminClient(options, environment());
 
   adminArguments(rejects.command('list').description('oldest first')).action((options: Options) =>
     list(client(options), options),
   );
-  adminArguments(rejects.command('show').argument('<id>').description('the reason, and the message as it came')).action(
-    async (id: string, options: Options) =>
-      print(JSON.stringify(await client(options).call('GET', `${ROOT}/${encodeURIComponent(id)}`), null, 2)),
+  adminArguments(
+    rejects.command('show').argument('<id>').description('the reason, and the message as received'),
+  ).action(async (id: string, options: Options) =>
+    print(JSON.stringify(await client(options).call('GET', `${ROOT}/${encodeURIComponent(id)}`), null, 2)),
   );
-  adminArguments(rejects.command('replay').argument('[ids...]').description('give them to the ledger again'))
+  adminArguments(rejects.command('replay').argument('[ids...]').description('write them to the ledger again'))
     .option('--all', 'all of them', false)
-    .option('--message <file>', 'of one: the corrected message, JSON as in `show`')
+    .option('--message <file>', 'corrected message for a single id, JSON as in `show`')
     .action((ids: string[], options: ReplayOptions) => replay(client(options), ids, options));
-  adminArguments(rejects.command('delete').argument('<ids...>').description('for good: they are never booked')).action(
-    (ids: string[], options: Options) => remove(client(options), ids, options),
-  );
+  adminArguments(
+    rejects.command('delete').argument('<ids...>').description('permanently: they are never written to the ledger'),
+  ).action((ids: string[], options: Options) => remove(client(options), ids, options));
   return root;
 }
 
@@ -64,15 +65,20 @@ async function list(client: AdminClient, options: Options): Promise<void> {
 }
 
 async function replay(client: AdminClient, ids: readonly string[], options: ReplayOptions): Promise<void> {
-  if (options.all === ids.length > 0) throw new Error('name messages, or all of them by --all');
-  if (options.message !== undefined && ids.length !== 1) throw new Error('--message corrects one message: name it');
+  if (options.all === ids.length > 0) throw new Error('name messages, or use --all');
+  if (options.message !== undefined && ids.length !== 1)
+    throw new Error('--message corrects one message: name exactly one');
   const body = options.message === undefined ? {} : { message: readMessageFile(options.message) };
   for (const id of ids) await client.call('POST', `${ROOT}/${encodeURIComponent(id)}/replay`, body);
   const replayed = options.all ? await replayAll(client) : ids.length;
-  print(options.json ? JSON.stringify({ replayed }) : `${replayed} replayed; what is refused again is listed again.`);
+  print(
+    options.json
+      ? JSON.stringify({ replayed })
+      : `${replayed} replayed; messages that are refused again are listed again.`,
+  );
 }
 
-/** One page: those that are refused again come back, and must not go round for ever. */
+/** One page only: messages that are refused again come back, so repeating this might never end. */
 async function replayAll(client: AdminClient): Promise<number> {
   const { replayed, left } = await client.call<{ replayed: number; left: number }>('POST', `${ROOT}/replay`, {
     limit: PAGE,
@@ -81,7 +87,7 @@ async function replayAll(client: AdminClient): Promise<number> {
   return replayed;
 }
 
-/** `show` gives the message among other things; either form is taken. */
+/** Accepts the message itself, or the output of `show`, which contains it. */
 function readMessageFile(path: string): object {
   const value = JSON.parse(readFileSync(path, 'utf8')) as { message?: object };
   return value.message ?? value;

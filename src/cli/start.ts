@@ -1,6 +1,5 @@
-// `sluice start`: everything on one machine. What is configured is used (Redis, PostgreSQL, providers); what is not is
-// brought along (embedded Redis, SQLite, the simulator).
-
+// `sluice start`: everything on one machine. Uses what is configured (Redis, PostgreSQL, providers), and for the rest embedded
+// Redis, SQLite and the simulator.
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -19,7 +18,7 @@ import { bold, dim } from './terminal.ts';
 
 export interface StartOptions {
   config: string | undefined;
-  /** Logs of the processes on the terminal, not in files. */
+  /** The processes log to the terminal instead of files. */
   verbose: boolean;
 }
 
@@ -32,7 +31,7 @@ interface Running {
 
 export async function start(options: StartOptions, environment: Environment): Promise<void> {
   requireStrongKeys(environment);
-  // Logs, keys and databases are for the user who runs Sluice, also in a directory that others may look into.
+  // Logs, keys and databases are readable only by the user who runs Sluice, even in a directory that others can read.
   process.umask(0o077);
   const running: Running = { children: [], redis: null, isStopping: false };
   const stop = stopOnSignals(running);
@@ -79,7 +78,7 @@ async function bringUp(options: StartOptions, environment: Environment, running:
     say(
       hasOpenAiKey
         ? 'OpenAI is the provider (OPENAI_API_KEY)'
-        : `no provider is configured: the simulator answers (${path})`,
+        : `no provider is configured; the simulator answers (${path})`,
     );
   }
 
@@ -90,25 +89,25 @@ async function bringUp(options: StartOptions, environment: Environment, running:
   await launch({ name: 'worker', entry: 'workers/inference.ts', args: ['--no-batches'] });
   await launch({ name: 'batches', entry: 'workers/batches.ts' });
   const api = await launch({ name: 'api', entry: 'src/main.ts' });
-  // Where `sluice batch` looks for it.
+  // `sluice batch` reads the address here.
   writeFileSync(join(directory, 'url'), `${api.details.url}/v1\n`);
   writeFileSync(join(directory, ADMIN_URL_FILE), `${api.details.adminUrl}\n`);
   printWelcome(api.details.url as string, key, runtime, options.verbose ? null : join(directory, 'logs'));
 }
 
-/** The key that is printed: from the environment, or made at the first start and kept beside the data. */
+/** The key that is printed: from the environment, or created at the first start and kept in the data directory. */
 async function ensureKey(runtime: Runtime, environment: Environment, directory: string): Promise<string> {
   const path = join(directory, 'key');
   const secret = environment.apiKey ?? (existsSync(path) ? readFileSync(path, 'utf8').trim() : createSecret());
   const database = await openDatabase(runtime.databaseUrl, (error) => say(error.message));
-  // SLUICE_API_KEY is the API process's own business: it tells the others that the key has changed.
+  // The API process itself registers SLUICE_API_KEY, and tells the others that the key has changed.
   if (environment.apiKey === undefined) await createKeyStore(database).ensure('first key', secret);
   await database.destroy();
   if (environment.apiKey === undefined) writeFileSync(path, `${secret}\n`, { mode: 0o600 });
   return secret;
 }
 
-/** From the environment, or made at the first start and kept beside the data, where `sluice` commands find it. */
+/** From the environment, or created at the first start and kept in the data directory, where other commands read it. */
 function ensureAdminKey(environment: Environment, directory: string): string {
   if (environment.adminKey !== undefined) return environment.adminKey;
   const path = join(directory, ADMIN_KEY_FILE);
@@ -118,7 +117,7 @@ function ensureAdminKey(environment: Environment, directory: string): string {
   return secret;
 }
 
-/** A port that was asked for is used or is an error; the default one may give way to a free one. */
+/** A port that was chosen is used or is an error; the default port may be replaced by a free one. */
 async function choosePort(runtime: Runtime, environment: Environment): Promise<number> {
   const host = environment.host ?? runtime.configuration.server.host;
   const wanted = environment.port ?? runtime.configuration.server.port;
@@ -126,7 +125,7 @@ async function choosePort(runtime: Runtime, environment: Environment): Promise<n
   if (environment.port !== undefined || existsSync(environment.configPath ?? DEFAULT_CONFIG_PATH)) {
     throw new Error(`port ${wanted} on ${host} is in use; choose another with PORT or server.port`);
   }
-  say(`port ${wanted} is in use; taking a free one (PORT chooses)`);
+  say(`port ${wanted} is in use; using a free one (PORT sets another)`);
   return 0;
 }
 
@@ -158,7 +157,7 @@ function printWelcome(url: string, key: string, runtime: Runtime, logs: string |
   );
 }
 
-/** The first signal stops all in order; a second one while that takes its time gives up waiting. */
+/** The first signal stops everything in order; a second one exits at once. */
 function stopOnSignals(running: Running): (code: number) => Promise<void> {
   const stop = async (code: number) => {
     running.isStopping = true;

@@ -1,4 +1,4 @@
-// Small things for people who read the output in a terminal.
+// Output for people who read it in a terminal: styles, escaping, tables, numbers.
 
 const hasColour = process.stdout.isTTY === true;
 
@@ -10,7 +10,7 @@ export function dim(text: string): string {
   return hasColour ? `\u001b[2m${text}\u001b[22m` : text;
 }
 
-/** Writes a line to standard output. Everything that a command says goes through here or through `complain`. */
+/** Writes a line to standard output. All output of commands goes through here or through `complain`. */
 export function print(text = ''): void {
   process.stdout.write(`${printable(text)}\n`);
 }
@@ -21,9 +21,9 @@ export function complain(text: string): void {
 }
 
 /**
- * Text of clients and providers as it may reach a terminal: control characters, which could move the cursor, change the
- * title or type a command, and marks that reorder what is read are shown as escapes (of JSON, so that JSON stays JSON).
- * Newlines, tabs and this file's own bold and dim stay.
+ * Makes text of clients and providers safe for a terminal. Control characters, which could move the cursor, change the
+ * title or type a command, and marks that reorder text are shown as escapes (those of JSON, so that JSON stays valid).
+ * Newlines, tabs and the bold and dim of this file are kept.
  */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (found) =>
@@ -33,20 +33,20 @@ export function printable(text: string): string {
 
 /** C0 and C1 controls, DEL, bidirectional and zero-width marks, line separators. */
 const UNPRINTABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters.
   /\u001b\[(?:1|2|22)m|(?![\n\t])[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** Columns as wide as their widest cell; numbers (cells that begin with a digit) to the right. */
+/** Columns are as wide as their widest cell; cells that begin with a digit are aligned to the right. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  // Nothing within a cell may break the table.
+  // Line breaks and tabs within a cell would break the table.
   const shown = rows.map((row) => row.map((cell) => printable(cell).replace(/[\n\t]/g, ' ')));
   const widths = header.map((title, column) => Math.max(title.length, ...shown.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]) =>
+  const format = (cells: readonly string[]) =>
     cells
       .map((cell, column) => (/^-?\d/.test(cell) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
       .join('  ')
       .trimEnd();
-  return [bold(line(header)), ...shown.map(line)].join('\n');
+  return [bold(format(header)), ...shown.map(format)].join('\n');
 }
 
 const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
@@ -61,7 +61,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${BYTE_UNITS[unit]}`;
 }
 
-/** The two largest units that matter: `3 h 12 min`, `45 s`. */
+/** At most two units: `3 h 12 min`, `45 s`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000));
   if (seconds < 60) return `${seconds} s`;
@@ -71,7 +71,7 @@ export function formatDuration(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** Small sums keep their digits: a batch of cheap lines costs fractions of a cent. */
+/** Small amounts have four digits: a batch of cheap lines costs fractions of a cent. */
 export function formatDollars(usd: number): string {
   return `$${usd.toFixed(usd < 1 ? 4 : 2)}`;
 }

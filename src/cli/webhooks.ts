@@ -1,4 +1,4 @@
-// `sluice webhooks`: works on the database, as `sluice keys` does; the processes that deliver look there once a second.
+// `sluice webhooks`: works on the database, as `sluice keys` does; the processes that deliver poll it once a second.
 import { Command, Option } from 'commander';
 import type { z } from 'zod';
 import type { Environment } from '../config/environment.ts';
@@ -16,7 +16,7 @@ import { complain, formatTable, print } from './terminal.ts';
 export interface WebhooksHost {
   runtime: () => Runtime;
   environment: () => Environment;
-  /** For the process that `run` becomes. */
+  /** For the process that `run` starts. */
   childVariables: (environment: Environment) => Record<string, string | undefined>;
 }
 
@@ -31,7 +31,7 @@ const DEFAULT_LIMIT = 50;
 const MAX_REPLAYS = 10_000;
 
 export function webhooksCommand(host: WebhooksHost): Command {
-  const webhooks = new Command('webhooks').description('who hears of events, and what became of them');
+  const webhooks = new Command('webhooks').description('receivers of events, and their deliveries');
   const withStores = <T>(use: (stores: Stores) => Promise<T>) => useStores(host.runtime(), use);
 
   webhooks
@@ -52,13 +52,13 @@ export function webhooksCommand(host: WebhooksHost): Command {
   webhooks
     .command('remove')
     .argument('<id>', 'we_…, from `sluice webhooks list`')
-    .description('send a receiver nothing more')
+    .description('stop sending to a receiver')
     .action((id: string) => withStores(({ endpoints }) => removeEndpoint(endpoints, id)));
 
   webhooks
     .command('enable')
     .argument('<id>', 'we_…, from `sluice webhooks list`')
-    .description('send again to a receiver that was disabled because it answered 410')
+    .description('resume sending to a receiver that was disabled because it answered 410')
     .action((id: string) =>
       withStores(async ({ endpoints }) => {
         if ((await endpoints.enable(id)) === null) throw new Error(noSuch('receiver', id));
@@ -79,17 +79,17 @@ export function webhooksCommand(host: WebhooksHost): Command {
   webhooks
     .command('replay')
     .argument('[ids...]', 'whd_…, from `sluice webhooks deliveries`')
-    .description('send deliveries again, with the same webhook-id')
-    .option('--failed', 'all that have failed', false)
+    .description('send deliveries again with the same webhook-id')
+    .option('--failed', 'all failed deliveries', false)
     .action((ids: string[], options: { failed: boolean }) =>
       withStores(({ deliveries }) => replay(deliveries, ids, options.failed)),
     );
 
   webhooks
     .command('run')
-    .description('a process that only delivers; workers do it otherwise (sluice worker --no-webhooks)')
+    .description('run a process that only delivers webhooks; by default workers do (see sluice worker --no-webhooks)')
     .option('--health-port <port>', 'serve /healthz and /metrics on this port')
-    .option('--health-host <address>', 'and on this address (default: loopback)')
+    .option('--health-host <address>', 'address for the health port (default: loopback)')
     .action((options: HealthOptions) =>
       runProcess('workers/webhooks.ts', healthArguments(options), host.childVariables(host.environment())),
     );
@@ -116,7 +116,7 @@ async function useStores<T>(runtime: Runtime, use: (stores: Stores) => Promise<T
 async function listEndpoints(store: EndpointStore, json: boolean): Promise<void> {
   const endpoints = await store.list();
   if (json) return print(JSON.stringify(endpoints));
-  if (endpoints.length === 0) return print('Nobody receives events; sluice webhooks add URL registers a receiver.');
+  if (endpoints.length === 0) return print('There are no receivers; sluice webhooks add URL registers one.');
   const rows = endpoints.map(({ id, origin, url, events, keyId, disabledReason }) => [
     id,
     origin,
@@ -142,15 +142,15 @@ async function addEndpoint(
   if (!isSealing) complain(`warning: ${PLAIN_SECRETS}`);
   const { endpoint, secret } = await store.create(wanted);
   if (options.json) print(JSON.stringify({ id: endpoint.id, secret }));
-  else print(`${secret}\n\n${endpoint.id} receives. Its secret is shown only now; give it to the receiver.`);
+  else print(`${secret}\n\n${endpoint.id} receives. Its secret is shown only now; the receiver needs it.`);
 }
 
-/** Workers decide, by their own configuration. */
+/** Only a warning: the workers' own configuration decides. */
 function warnOfAddress(guard: AddressGuard, url: string): void {
   try {
     guard.checkUrl(url);
   } catch (error) {
-    complain(`warning: by this configuration nothing will be delivered: ${(error as Error).message}`);
+    complain(`warning: with this configuration nothing will be delivered: ${(error as Error).message}`);
   }
 }
 
@@ -189,9 +189,9 @@ async function listDeliveries(
 async function replay(store: DeliveryStore, ids: readonly string[], allFailed: boolean): Promise<void> {
   const failed = allFailed ? await store.list({ state: 'failed', limit: MAX_REPLAYS }) : [];
   const wanted = [...ids, ...failed.map(({ id }) => id)];
-  if (wanted.length === 0 && !allFailed) throw new Error('name deliveries, or --failed for all that have failed');
+  if (wanted.length === 0 && !allFailed) throw new Error('name deliveries, or use --failed for all failed ones');
   for (const id of wanted) if ((await store.replay(id)) === null) throw new Error(noSuch('delivery', id));
-  print(`${wanted.length} ${wanted.length === 1 ? 'delivery goes' : 'deliveries go'} out again.`);
+  print(`${wanted.length} ${wanted.length === 1 ? 'delivery is' : 'deliveries are'} sent again.`);
 }
 
 function stateOption(): Option {

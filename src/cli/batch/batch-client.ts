@@ -1,4 +1,4 @@
-// The calls of OpenAI's Files and Batch API that the command line needs, to any server that has them.
+// The calls of OpenAI's Files and Batch API that the command line needs, on any server that has them.
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -17,21 +17,21 @@ export interface NewBatch {
 }
 
 export interface BatchClient {
-  /** @param fileName as the server shall know it. */
+  /** @param fileName the name that the server stores. */
   upload(path: string, fileName: string, onBytes: (sent: number, total: number) => void): Promise<FileObject>;
   create(batch: NewBatch): Promise<BatchObject>;
   retrieve(batchId: string): Promise<BatchObject>;
   /** Newest first; asks for page after page until there are `limit`. */
   list(limit: number): Promise<BatchObject[]>;
-  /** The batch, or null when it had already ended (409). */
+  /** The batch, or null if it had already ended (409). */
   cancel(batchId: string): Promise<BatchObject | null>;
   /** Null where the server does not describe files. */
   describeFile(fileId: string): Promise<FileObject | null>;
-  /** The content from byte `offset` on: status 206, or 200 with all of it, or 416 where there is no such byte. */
+  /** The content from byte `offset` on: status 206, or 200 with all of it, or 416 if there is no such byte. */
   openContent(fileId: string, offset: number): Promise<Dispatcher.ResponseData>;
 }
 
-/** Most that one page may have (openai-openapi 2.3.0). */
+/** Maximum size of a page (openai-openapi 2.3.0). */
 const PAGE_LIMIT = 100;
 
 export function createBatchClient({ baseUrl, apiKey }: Connection): BatchClient {
@@ -46,7 +46,7 @@ export function createBatchClient({ baseUrl, apiKey }: Connection): BatchClient 
         url: at('files'),
         headers: { ...headers, ...file.headers },
         body: () => file.open((sent) => onBytes(sent, file.fileBytes)),
-        // Sent twice it is a second file, which nobody uses and which expires.
+        // A repeated upload only makes a second file, which nothing refers to and which expires.
         retry: 'always',
       });
       return read(answer, fileObject);
@@ -116,16 +116,16 @@ function parseJson(text: string): unknown {
 
 export interface MultipartFile {
   headers: Record<string, string>;
-  /** A new one for each try. `onBytes` hears how many bytes of the file were handed to the socket so far. */
+  /** Creates a new body for each try. `onBytes` is called with the number of file bytes given to the socket so far. */
   open(onBytes: (sent: number) => void): AsyncGenerator<Buffer>;
-  /** Of the file alone. */
+  /** Size of the file alone, without the form around it. */
   fileBytes: number;
 }
 
-/** Fewer, larger pieces cost less; the socket's backpressure holds at most two of them. */
+/** Fewer, larger pieces cost less; the socket buffers at most two of them. */
 const PIECE_BYTES = 256 * 1024;
 
-/** @param fileName as the server shall know it; OpenAI takes only names that end in `.jsonl` for batches. */
+/** @param fileName the name that the server stores; for batches OpenAI accepts only names that end in `.jsonl`. */
 export async function createMultipartFile(path: string, fileName: string): Promise<MultipartFile> {
   const { size } = await stat(path);
   const boundary = `sluice-${randomBytes(16).toString('hex')}`;
@@ -144,7 +144,7 @@ export async function createMultipartFile(path: string, fileName: string): Promi
     async *open(onBytes) {
       yield head;
       let sent = 0;
-      // What is appended meanwhile is not part of it: the length has been announced.
+      // The length has been sent already, so bytes appended to the file meanwhile are left out.
       const end = { end: Math.max(0, size - 1) };
       if (size > 0) {
         for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES, ...end })) {
@@ -158,7 +158,7 @@ export async function createMultipartFile(path: string, fileName: string): Promi
   };
 }
 
-/** As browsers do it (WHATWG HTML, multipart/form-data encoding). */
+/** Escapes a name as browsers do (WHATWG HTML, multipart/form-data encoding). */
 function quote(name: string): string {
   return name.replaceAll('"', '%22').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }

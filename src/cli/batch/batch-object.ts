@@ -7,21 +7,21 @@ import { EXIT_CODES } from './exit-codes.ts';
 
 const count = z.number().nonnegative();
 
-/** Loose: what other servers add survives `--json`. */
+/** Loose, so that members which other servers add are printed by `--json`. */
 export const batchObject = z.looseObject({
   id: z.string(),
   status: z.string(),
   endpoint: z.string(),
   input_file_id: z.string(),
   completion_window: z.string().nullish(),
-  /** Unix seconds, like all its times. */
+  /** Unix seconds, like all times here. */
   created_at: z.number(),
   in_progress_at: z.number().nullish(),
   expires_at: z.number().nullish(),
   completed_at: z.number().nullish(),
   output_file_id: z.string().nullish(),
   error_file_id: z.string().nullish(),
-  /** Some servers leave it out, or null, while they validate. */
+  /** Some servers omit it, or send null, during validation. */
   request_counts: z.looseObject({ total: count, completed: count, failed: count }).nullish(),
   errors: z
     .looseObject({
@@ -32,11 +32,11 @@ export const batchObject = z.looseObject({
     .nullish(),
   usage: z.looseObject({ total_tokens: count.nullish(), cost: count.nullish() }).nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
-  /** Sluice: what its answers have cost so far, USD. */
+  /** Sluice only: cost of its answers so far, USD. */
   x_sluice_cost: count.nullish(),
-  /** Sluice: when it will be done, unix seconds. */
+  /** Sluice only: estimated end, unix seconds. */
   x_sluice_eta: z.number().nullish(),
-  /** Sluice: it will not make its window at this rate. */
+  /** Sluice only: at the current rate it will not end in time. */
   x_sluice_at_risk: z.boolean().nullish(),
 });
 
@@ -54,12 +54,12 @@ export function hasEnded({ status }: BatchObject): boolean {
   return FINAL_STATUSES.has(status);
 }
 
-/** `completed` alone says little: a batch whose lines all failed is `completed` too. */
+/** The status alone is not enough: a batch whose lines all failed is `completed` too. */
 export function isWholeSuccess(batch: BatchObject): boolean {
   return batch.status === 'completed' && (batch.request_counts?.failed ?? 0) === 0;
 }
 
-/** USD so far; null where the server does not say. */
+/** USD so far; null if the server does not report it. */
 export function costOf(batch: BatchObject): number | null {
   return batch.x_sluice_cost ?? batch.usage?.cost ?? null;
 }
@@ -70,12 +70,12 @@ export function say(text: string): void {
   complain(text);
 }
 
-/** The exit code that a batch which has ended stands for. */
+/** Exit code for a batch that has ended. */
 export function endingOf(batch: BatchObject): number {
   return isWholeSuccess(batch) ? EXIT_CODES.done : EXIT_CODES.incomplete;
 }
 
-/** How it ended and what to do next; gives the exit code. */
+/** Shows how a batch ended and what to do next; returns the exit code. */
 export function showEnd(batch: BatchObject, json: boolean): number {
   if (json) print(JSON.stringify(batch));
   const { total = 0, completed = 0, failed = 0 } = batch.request_counts ?? {};
@@ -96,7 +96,7 @@ export function showEnd(batch: BatchObject, json: boolean): number {
   return endingOf(batch);
 }
 
-/** The faults that validation on the server found. */
+/** Faults found by the server's own validation. */
 function showErrors({ errors }: BatchObject): void {
   const all = errors?.data ?? [];
   for (const { code, message, line } of all.slice(0, MAX_ERRORS)) {

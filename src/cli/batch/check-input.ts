@@ -12,24 +12,24 @@ import {
 
 export interface InputSummary {
   lines: number;
-  /** Where all lines go. */
+  /** Endpoint of all lines. */
   endpoint: string;
-  /** By name: how many lines. Bounded: more than a hundred are counted under `…`. */
+  /** Lines by model. Bounded: models after the first hundred are counted under `…`. */
   models: ReadonlyMap<string, number>;
 }
 
 export interface InputOptions {
-  /** Every line must go there; absent: where the first line goes. */
+  /** Endpoint that every line must have; default: that of the first line. */
   endpoint?: string;
-  /** In place of what the lines say. */
+  /** Replaces the model of every line. */
   model?: string;
 }
 
 const MAX_MODELS = 100;
 
 /**
- * The faults (none: the input is good) and what the input holds. Each good line is handed to `onLine`, as it will be
- * sent. Memory grows only by the custom_ids: about 100 bytes per line.
+ * Returns the faults (none if the input is good) and a summary. Each valid line is passed to `onLine` as it will be sent.
+ * Memory grows only with the custom_ids: about 100 bytes per line.
  */
 export async function checkInput(
   path: string,
@@ -60,7 +60,7 @@ export async function checkInput(
   return { faults, summary: { lines, endpoint: endpoint ?? '', models } };
 }
 
-/** A text editor's UTF-16 or byte order mark is one fault of the file, best said by its name. */
+/** UTF-16 or a byte order mark, as some editors write, is one fault of the file and is named as such. */
 function noteEncoding({ bytes }: Line, faults: FaultList): void {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     faults.add(1, 'invalid_encoding', 'begins with a byte order mark; save the file as UTF-8 without one');
@@ -80,7 +80,7 @@ function noteCustomId(id: unknown, number: number, firstLines: Map<string, numbe
     firstLines.set(id, number);
     return true;
   }
-  faults.add(number, 'duplicate_custom_id', `has the custom_id '${id}' of line ${first}; each must be its own`);
+  faults.add(number, 'duplicate_custom_id', `has the custom_id '${id}' of line ${first}; each must be unique`);
   return false;
 }
 
@@ -97,18 +97,18 @@ export interface InputLine {
 }
 
 /**
- * Notes every fault of the line; true when there is none.
- * @param endpoint where every line must go, or null while that is not known.
+ * Adds every fault of the line; returns true if there is none.
+ * @param endpoint the one that every line must have, or null while it is not known.
  */
 export function checkLine(line: JsonObject, number: number, endpoint: string | null, faults: FaultList): boolean {
   const before = faults.count;
   const fault = (code: string, message: string) => faults.add(number, code, message);
   const { custom_id: customId, method, url, body } = line;
-  if (typeof customId !== 'string' || customId === '') fault('invalid_custom_id', 'needs a custom_id: a text');
+  if (typeof customId !== 'string' || customId === '') fault('invalid_custom_id', 'needs a custom_id: a string');
   if (method !== 'POST') fault('invalid_method', `needs "method": "POST"${shown(method)}`);
   if (typeof url !== 'string') fault('url_mismatch', `needs a url${endpoint === null ? '' : `: "${endpoint}"`}`);
   else if (endpoint !== null && url !== endpoint) {
-    fault('url_mismatch', `has the url ${url}, but the batch goes to ${endpoint} (--endpoint chooses)`);
+    fault('url_mismatch', `has the url ${url}, but the batch is for ${endpoint} (--endpoint sets it)`);
   }
   if (isObject(body)) checkBody(body, typeof url === 'string' ? url : '', fault);
   else fault('invalid_body', 'needs a body: the request as a JSON object');
@@ -118,7 +118,7 @@ export function checkLine(line: JsonObject, number: number, endpoint: string | n
 function checkBody(body: JsonObject, url: string, fault: (code: string, message: string) => void): void {
   if (typeof body.model !== 'string' || body.model === '')
     fault('model_missing', 'its body needs a model (or --model)');
-  if (body.stream === true) fault('stream_unsupported', 'its body says "stream": true; a batch does not stream');
+  if (body.stream === true) fault('stream_unsupported', 'its body says "stream": true; batches do not stream');
   for (const member of requiredMembers(url)) {
     if (body[member] === undefined) fault('parameter_missing', `its body needs '${member}' for ${url}`);
   }
@@ -134,13 +134,13 @@ export interface Prompt {
 }
 
 interface BatchEndpoint {
-  /** Without these the vendor refuses every line. */
+  /** Without these the provider refuses every line. */
   required: readonly string[];
   fromPrompt(prompt: Prompt): Record<string, unknown>;
 }
 
 export const DEFAULT_ENDPOINT = '/v1/chat/completions';
-/** Anthropic demands a bound; this one is long enough for most answers and short enough for every model. */
+/** Anthropic requires `max_tokens`; this is enough for most answers and allowed by every model. */
 const MESSAGES_MAX_TOKENS = 4_096;
 
 const user = (content: string) => ({ role: 'user', content });
@@ -173,12 +173,12 @@ const ENDPOINTS: Readonly<Record<string, BatchEndpoint>> = {
   },
 };
 
-/** Members that every body needs beside `model`; none are known of an endpoint that is not ours to judge. */
+/** Members that every body needs besides `model`; none for an endpoint that is not listed here. */
 export function requiredMembers(endpoint: string): readonly string[] {
   return ENDPOINTS[endpoint]?.required ?? [];
 }
 
-/** Null where no body can be made of a plain prompt. */
+/** Null if the endpoint cannot take a plain prompt. */
 export function bodyFromPrompt(endpoint: string, prompt: Prompt): Record<string, unknown> | null {
   return ENDPOINTS[endpoint]?.fromPrompt(prompt) ?? null;
 }

@@ -18,7 +18,7 @@ export interface DownloadOptions {
   output?: string;
   /** Default: `<batch id>_errors.jsonl`. */
   errors?: string;
-  /** The input to join with; `true` for the server's own copy of it. */
+  /** The input to join with; `true` for the server's copy of it. */
   join?: string | true;
   json: boolean;
 }
@@ -28,19 +28,19 @@ interface Downloaded {
   bytes: number;
 }
 
-/** Exit code: that of the batch, so that a script sees failed lines. */
+/** Returns the exit code of the batch, so that a script notices failed lines. */
 export async function download(client: BatchClient, batchId: string, options: DownloadOptions): Promise<number> {
-  onInterrupt('Stopped. The same command goes on where this one stopped.');
+  onInterrupt('Stopped. Run the same command again to resume.');
   const batch = await client.retrieve(batchId);
   const { output_file_id: outputId, error_file_id: errorId } = batch;
   if (!outputId && !errorId) throw nothingThere(batch);
   const outputPath = options.output ?? `${batchId}_output.jsonl`;
-  const take = async (fileId: string | null | undefined, path: string): Promise<Downloaded | null> =>
+  const fetchTo = async (fileId: string | null | undefined, path: string): Promise<Downloaded | null> =>
     fileId ? { path, bytes: await downloadFile(client, fileId, path) } : null;
-  // Joined, both kinds of result end up in one file; theirs are only on the way to it.
+  // With `--join` both files are intermediate: their content ends up in one file.
   const isJoined = options.join !== undefined;
-  const output = await take(outputId, isJoined ? `${outputPath}.results` : outputPath);
-  const errors = await take(
+  const output = await fetchTo(outputId, isJoined ? `${outputPath}.results` : outputPath);
+  const errors = await fetchTo(
     errorId,
     isJoined ? `${outputPath}.failures` : (options.errors ?? `${batchId}_errors.jsonl`),
   );
@@ -80,7 +80,7 @@ function nothingThere(batch: BatchObject): CommandError {
   if (!hasEnded(batch)) {
     return new CommandError(
       'refused',
-      `${batch.id} is ${batch.status} and has no results yet:   sluice batch watch ${batch.id}`,
+      `${batch.id} is ${batch.status} and has no results yet. Watch it:   sluice batch watch ${batch.id}`,
     );
   }
   return new CommandError('incomplete', `${batch.id} has ended (${batch.status}) without any result`);
@@ -89,7 +89,7 @@ function nothingThere(batch: BatchObject): CommandError {
 const TRIES = 8;
 const FIRST_WAIT_MS = 500;
 
-/** Bytes of the whole file. A file that is there under `path` is replaced. */
+/** Returns the size of the file in bytes. An existing file at `path` is replaced. */
 export async function downloadFile(client: BatchClient, fileId: string, path: string): Promise<number> {
   await mkdir(dirname(path), { recursive: true });
   const partPath = `${path}.${fileId}.part`;
@@ -97,11 +97,11 @@ export async function downloadFile(client: BatchClient, fileId: string, path: st
   const progress = startProgress(path);
   try {
     for (let tryNumber = 1; ; tryNumber++) {
-      const end = await takeMore(client, fileId, partPath, described, progress.update).catch((error: Error) => error);
+      const end = await fetchRest(client, fileId, partPath, described, progress.update).catch((error: Error) => error);
       if (!(end instanceof Error)) break;
-      // A refusal stands; a broken connection is no reason to begin anew.
+      // A refusal is final; after a broken connection the download is resumed.
       if (end instanceof CommandError || tryNumber >= TRIES) throw explain(end, path);
-      progress.say(`the download broke off (${end.message}); going on`);
+      progress.say(`the download was interrupted (${end.message}); resuming`);
       await sleep(FIRST_WAIT_MS * 2 ** (tryNumber - 1));
     }
   } finally {
@@ -111,8 +111,8 @@ export async function downloadFile(client: BatchClient, fileId: string, path: st
   return sizeOf(path);
 }
 
-/** Appends to the part file what it lacks. Rejects when the connection broke or bytes are missing in the end. */
-async function takeMore(
+/** Appends the missing bytes to the part file. Rejects if the connection breaks or bytes are still missing at the end. */
+async function fetchRest(
   client: BatchClient,
   fileId: string,
   partPath: string,
@@ -124,16 +124,16 @@ async function takeMore(
   const answer = await client.openContent(fileId, have);
   if (answer.statusCode === 416) {
     await answer.body.dump();
-    // Asked for what lies behind the end: all of it is there already, unless there is too much.
+    // The part file reaches the end already: it is complete, unless it is too long.
     if (described === null || have === described) return;
     await rm(partPath);
-    throw new Error(`${have} bytes were there of a file of ${described}`);
+    throw new Error(`${have} bytes were on disk for a file of ${described}`);
   }
-  // A server without ranges sends everything again.
+  // A server that does not support ranges sends the whole file again.
   const from = answer.statusCode === 206 ? have : 0;
   const total = described ?? expectedBytes(answer, from);
   let done = from;
-  // Not a stream: when the connection breaks, a stream drops what it has not yet written.
+  // Not a write stream: when the connection breaks, that would drop what it has not written yet.
   const file = await open(partPath, from > 0 ? 'a' : 'w');
   try {
     for await (const piece of answer.body as AsyncIterable<Buffer>) {
@@ -144,7 +144,7 @@ async function takeMore(
   } finally {
     await file.close();
   }
-  if (total !== null && done !== total) throw new Error(`${done} of ${total} bytes came`);
+  if (total !== null && done !== total) throw new Error(`${done} of ${total} bytes were received`);
 }
 
 function expectedBytes({ headers }: Dispatcher.ResponseData, from: number): number | null {
@@ -163,6 +163,6 @@ function explain(error: Error, path: string): Error {
   if (error instanceof CommandError) return error;
   return new CommandError(
     'refused',
-    `${path} could not be downloaded whole (${error.message}); the same command goes on where this one stopped`,
+    `${path} could not be downloaded completely (${error.message}); run the same command again to resume`,
   );
 }

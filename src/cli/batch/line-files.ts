@@ -1,5 +1,5 @@
-// Files of lines, however large: read as bytes with their numbers, one line in memory at a time; the JSON object of a line
-// and what is wrong with it; written with backpressure; temporary files.
+// JSONL files of any size: reading lines with their numbers, one in memory at a time; parsing a line and collecting what
+// is wrong; writing lines with backpressure; temporary files.
 import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
@@ -23,7 +23,7 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const PIECE_BYTES = 1024 * 1024;
 
-/** The last line counts also without a line break; an empty end does not. */
+/** A last line without a line break counts; an empty one after the last line break does not. */
 export async function* readLines(path: string, maxLineBytes = MAX_LINE_BYTES): AsyncGenerator<Line> {
   let begun: Buffer[] = [];
   let begunBytes = 0;
@@ -49,7 +49,7 @@ export async function* readLines(path: string, maxLineBytes = MAX_LINE_BYTES): A
     while (from < piece.length) {
       const feed = piece.indexOf(LINE_FEED, from);
       const part = piece.subarray(from, feed < 0 ? piece.length : feed);
-      // Of a line without end only the beginning is kept; its length is still counted.
+      // Only the beginning of an overlong line is kept; its length is still counted.
       if (begunBytes + part.length > maxLineBytes) isTooLong = true;
       else begun.push(part);
       begunBytes += part.length;
@@ -62,18 +62,18 @@ export async function* readLines(path: string, maxLineBytes = MAX_LINE_BYTES): A
 }
 
 export interface LineFault {
-  /** 1-based; null where the file as a whole is at fault. */
+  /** 1-based; null for a fault of the file as a whole. */
   line: number | null;
-  /** The same code as in `errors.data[]` of a failed batch, where OpenAI has one (reference: Batch API, errors). */
+  /** The same code as in `errors.data[]` of a failed batch, where OpenAI has one. */
   code: string;
   message: string;
 }
 
 export interface FaultList {
   add(line: number | null, code: string, message: string): void;
-  /** The first ones. */
+  /** The first ones, up to the limit. */
   readonly faults: readonly LineFault[];
-  /** All of them. */
+  /** Number of all faults. */
   readonly count: number;
 }
 
@@ -95,7 +95,7 @@ export function createFaultList(limit = MAX_FAULTS): FaultList {
   };
 }
 
-/** `FILE:LINE: message`, which editors and terminals make a link of. */
+/** `FILE:LINE: message`, which editors and terminals turn into a link. */
 export function formatFaults(file: string, { faults, count }: Pick<FaultList, 'faults' | 'count'>): string {
   const lines = faults.map(({ line, message }) => `${file}${line === null ? '' : `:${line}`}: ${message}`);
   const rest = count - faults.length;
@@ -104,13 +104,13 @@ export function formatFaults(file: string, { faults, count }: Pick<FaultList, 'f
 
 export type JsonObject = Record<string, unknown>;
 
-/** The object on a line, or null after its fault was noted. */
+/** The object on a line; null if there is none, after adding the fault. */
 export function readObject(line: Line, faults: FaultList): JsonObject | null {
   const refuse = (message: string) => {
     faults.add(line.number, 'invalid_json_line', message);
     return null;
   };
-  if (line.isTooLong) return refuse('is too long; a line holds one request');
+  if (line.isTooLong) return refuse('is too long; a line is one request');
   if (!isUtf8(line.bytes)) return refuse('is not UTF-8; save the file as UTF-8');
   if (line.bytes.length === 0) return refuse('is empty');
   let value: unknown;
@@ -127,7 +127,7 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 export interface LineSink {
-  /** Null when there is room; otherwise wait for it before the next line. */
+  /** Null while the buffer has room; otherwise await the promise before the next line. */
   write(text: string | Buffer): Promise<void> | null;
   close(): Promise<void>;
 }
@@ -160,7 +160,7 @@ export async function appendLine(sink: LineSink, line: string | Buffer): Promise
   await Promise.all([sink.write(line), sink.write(LINE_BREAK)]);
 }
 
-/** A path in a directory of its own, readable by nobody else; gone when the process exits, however it exits. */
+/** A path in a new directory that only this user can read; removed when the process exits. */
 export function temporaryFile(name: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-batch-'));
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }));

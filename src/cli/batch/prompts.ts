@@ -1,5 +1,5 @@
-// Plain prompts become a batch's input: rows are read from a text, CSV or JSONL file, a template makes a prompt of each, and
-// one line per row is written as the rows are read.
+// Turns plain prompts into a batch's input: reads rows from a text, CSV or JSONL file, fills a template with each, and writes
+// one line per row as it goes.
 import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { type CsvError, parse } from 'csv-parse';
@@ -16,19 +16,19 @@ import {
 } from './line-files.ts';
 
 export interface PromptOptions {
-  /** Default: the column `prompt`, or the only one there is. */
+  /** Default: the column `prompt`, or the only column. */
   template?: string;
-  /** Sent as it is: instructions often have braces of their own. */
+  /** Not a template: instructions often contain braces. */
   system?: string;
   model: string;
   endpoint: string;
-  /** Column that becomes the custom_id; default: `line-<number>` by the line in the prompts' file. */
+  /** Column that becomes the custom_id; default: `line-<number>` by the line number in the prompts file. */
   idColumn?: string;
-  /** More members of every body: `{"temperature":0}`. */
+  /** Further members of every body: `{"temperature":0}`. */
   body: Record<string, unknown>;
 }
 
-/** Writes lines to `sink`; the faults name lines of the prompts' file. Throws a CommandError for a bad template. */
+/** Writes lines to `sink`; faults refer to lines of the prompts file. Throws a CommandError for a bad template. */
 export async function writePrompts(
   path: string,
   options: PromptOptions,
@@ -42,14 +42,14 @@ export async function writePrompts(
     template ??= prepareTemplate(path, options, Object.keys(row.values));
     lines += 1;
     const isGood = checkRow(row, template, faults) && noteId(row, options.idColumn, known, faults);
-    // After a fault nothing will be sent: the rest is only checked.
+    // After a fault nothing will be sent, so the rest is only checked.
     if (isGood && faults.count === 0) await appendLine(sink, lineOf(row, template, options));
   }
   if (lines === 0 && faults.count === 0) faults.add(null, 'empty_file', 'has no prompts');
   return { faults, lines };
 }
 
-/** The first row had every column; objects of a JSONL file may differ. */
+/** The first row has every column, but objects in a JSONL file may differ. */
 function checkRow({ line, values }: PromptRow, template: Template, faults: FaultList): boolean {
   const missing = missingColumns(template, Object.keys(values));
   if (missing.length > 0) faults.add(line, 'column_missing', `has no ${missing.map((name) => `'${name}'`).join(', ')}`);
@@ -61,7 +61,7 @@ function noteId(row: PromptRow, idColumn: string | undefined, known: Map<string,
   const first = known.get(id);
   if (id === '') faults.add(row.line, 'invalid_custom_id', `has no value in its column '${idColumn}'`);
   else if (first !== undefined) {
-    faults.add(row.line, 'duplicate_custom_id', `has the id '${id}' of line ${first}; each must be its own`);
+    faults.add(row.line, 'duplicate_custom_id', `has the id '${id}' of line ${first}; each must be unique`);
   } else known.set(id, row.line);
   return id !== '' && first === undefined;
 }
@@ -70,7 +70,7 @@ function idOf({ line, values }: PromptRow, idColumn: string | undefined): string
   return idColumn === undefined ? `line-${line}` : (values[idColumn] ?? '').trim();
 }
 
-/** Checked against the first row: of CSV it has the header's columns, of JSON what the others should have too. */
+/** Checked against the first row: in CSV it has the header's columns, in JSONL the others should have the same ones. */
 function prepareTemplate(path: string, options: PromptOptions, columns: readonly string[]): Template {
   const { endpoint, idColumn } = options;
   if (!PROMPT_ENDPOINTS.includes(endpoint)) {
@@ -107,7 +107,7 @@ function compile(text: string, columns: readonly string[]): Template {
 
 function noColumn(missing: readonly string[], columns: readonly string[]): CommandError {
   const names = missing.map((column) => `'${column}'`).join(', ');
-  return new CommandError('input', `there is no column ${names}; there are: ${columns.join(', ')}`);
+  return new CommandError('input', `there is no column ${names}; the columns are: ${columns.join(', ')}`);
 }
 
 function defaultColumn(path: string, columns: readonly string[]): string {
@@ -120,16 +120,16 @@ function defaultColumn(path: string, columns: readonly string[]): string {
 }
 
 export interface PromptRow {
-  /** Line of the file on which it begins. */
+  /** Line of the file where the row begins. */
   line: number;
   values: Readonly<Record<string, string>>;
 }
 
-/** The one column of a text file. */
+/** The only column of a text file. */
 export const TEXT_COLUMN = 'prompt';
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
-/** Chosen by the file's extension. Rows that cannot be read are noted as faults; a CSV file ends at its first one. */
+/** The format follows from the extension. Unreadable rows are faults; reading a CSV file stops at the first one. */
 export function readPrompts(path: string, faults: FaultList): AsyncGenerator<PromptRow> {
   switch (extname(path).toLowerCase()) {
     case '.txt':
@@ -166,7 +166,7 @@ async function* readCsvRows(path: string, faults: FaultList): AsyncGenerator<Pro
   try {
     for await (const { record, info } of records as AsyncIterable<CsvRecord>) {
       yield { line, values: record };
-      // A record may span lines; the next begins after the last one that was read.
+      // A record may span several lines; the next one begins after its last line.
       line = info.lines + 1;
     }
   } catch (error) {
@@ -178,7 +178,7 @@ async function* readCsvRows(path: string, faults: FaultList): AsyncGenerator<Pro
 
 interface CsvRecord {
   record: Record<string, string>;
-  /** Lines read when the record was complete. */
+  /** Number of lines read up to the end of the record. */
   info: { lines: number };
 }
 
@@ -190,7 +190,7 @@ async function* readJsonRows(path: string, faults: FaultList): AsyncGenerator<Pr
   }
 }
 
-/** What is no text stands in the prompt as JSON. */
+/** Values other than strings appear in the prompt as JSON. */
 function textsOf(object: Record<string, unknown>): Record<string, string> {
   return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, textOf(value)]));
 }
@@ -201,15 +201,15 @@ function textOf(value: unknown): string {
 }
 
 export interface Template {
-  /** The columns it names, in order, each once. */
+  /** The columns that the template names, in order, each once. */
   columns: readonly string[];
-  /** A column that is not there is an empty text; `checkColumns` finds those beforehand. */
+  /** A missing column is filled with an empty string; `missingColumns` finds those beforehand. */
   fill(row: Readonly<Record<string, string>>): string;
 }
 
 const PART = /\{\{|\}\}|\{([^{}]*)\}|[{}]/g;
 
-/** Throws an Error that names the place where the template cannot be read. */
+/** Throws an Error that shows where the template is malformed. */
 export function parseTemplate(text: string): Template {
   const parts: (string | { column: string })[] = [];
   let end = 0;

@@ -1,4 +1,4 @@
-// Output and error files: what became of a line, and all results in the order of their input, each with its request.
+// Reads output and error files, and joins results with their requests in the order of the input.
 import { open } from 'node:fs/promises';
 import { CommandError } from './exit-codes.ts';
 import {
@@ -19,7 +19,7 @@ export interface ResultLine {
   raw: Line;
 }
 
-/** Throws a CommandError at a line that is no result: what comes after it cannot be trusted either. */
+/** Throws a CommandError at a line that is not a result: what follows cannot be trusted either. */
 export async function* readResults(path: string): AsyncGenerator<ResultLine> {
   for await (const raw of readLines(path)) {
     const faults = createFaultList();
@@ -30,7 +30,7 @@ export async function* readResults(path: string): AsyncGenerator<ResultLine> {
 }
 
 /**
- * Failure is read from the status: a line that the endpoint refused has `error: null`
+ * Success is read from the status too: a line that the endpoint refused has `error: null`
  * (github.com/openai/openai-openapi#302).
  */
 export function hasSucceeded({ error, response }: JsonObject): boolean {
@@ -40,7 +40,7 @@ export function hasSucceeded({ error, response }: JsonObject): boolean {
 
 export interface JoinCounts {
   joined: number;
-  /** Lines of the input that no result speaks of: not run, or still to run. */
+  /** Input lines without a result: not run, or not yet. */
   missing: number;
 }
 
@@ -57,7 +57,7 @@ interface Place {
 
 /**
  * Writes one line per line of the input: `{custom_id, request, response, error}`; without a result, `response` is null
- * and `error.code` is `result_missing`. Memory grows by about 200 bytes per line, whatever the answers' size.
+ * and `error.code` is `result_missing`. Memory grows by about 200 bytes per line, whatever the size of the answers.
  */
 export async function joinResults(
   inputPath: string,

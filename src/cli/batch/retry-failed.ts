@@ -1,5 +1,5 @@
-// `sluice batch retry-failed`: a new batch of those lines of an old one that have no good answer: refused by the
-// endpoint, expired, cancelled or never run.
+// `sluice batch retry-failed`: a new batch of the lines of an old one that did not succeed: refused by the endpoint, expired,
+// cancelled or never run.
 import { formatCount } from '../terminal.ts';
 import { createBatchClient } from './batch-client.ts';
 import { type BatchObject, hasEnded, say } from './batch-object.ts';
@@ -11,7 +11,7 @@ import type { Connection } from './server-call.ts';
 import { follow, upload } from './submit.ts';
 
 export interface RetryOptions {
-  /** The old batch's input, for servers that do not give it back. */
+  /** The old batch's input, for servers that do not return it. */
   input?: string;
   /** Default: the old batch's. */
   window?: string;
@@ -19,7 +19,7 @@ export interface RetryOptions {
   json: boolean;
 }
 
-/** Exit code. The new batch has the old one's metadata and says in `retry_of` which it continues. */
+/** Returns the exit code. The new batch has the old one's metadata, and its id as `retry_of`. */
 export async function retryFailed(connect: () => Connection, batchId: string, options: RetryOptions): Promise<number> {
   const interrupt = onInterrupt('Stopped. Nothing was submitted.');
   const client = createBatchClient(connect());
@@ -31,10 +31,10 @@ export async function retryFailed(connect: () => Connection, batchId: string, op
   const path = temporaryFile('retry.jsonl');
   const lines = await writeRest(inputPath, done, path);
   if (lines === 0) {
-    say(`Every line of ${batchId} has its answer; there is nothing to retry.`);
+    say(`Every line of ${batchId} succeeded; there is nothing to retry.`);
     return EXIT_CODES.done;
   }
-  say(`${formatCount(lines)} lines go again`);
+  say(`${formatCount(lines)} lines are submitted again`);
   const fileId = await upload(client, { path, name: `retry-of-${batchId}.jsonl` });
   interrupt.explain('Stopped while the batch was being created; `sluice batch list` says whether it was.');
   const created = await client.create({
@@ -50,13 +50,13 @@ function refuseUnfit(batch: BatchObject): void {
   if (!hasEnded(batch)) {
     throw new CommandError(
       'refused',
-      `${batch.id} is ${batch.status}; wait for its end:   sluice batch watch ${batch.id}`,
+      `${batch.id} is ${batch.status}; wait until it has ended:   sluice batch watch ${batch.id}`,
     );
   }
   if (batch.status === 'failed') {
     throw new CommandError(
       'input',
-      `${batch.id} failed because its input was refused; correct the input and submit that (\`sluice batch watch ${batch.id}\` says what was wrong)`,
+      `${batch.id} failed because its input was refused; correct the input and submit it (\`sluice batch watch ${batch.id}\` shows what was wrong)`,
     );
   }
 }
@@ -64,11 +64,11 @@ function refuseUnfit(batch: BatchObject): void {
 function explainMissingInput(error: Error): never {
   throw new CommandError(
     'refused',
-    `the old input cannot be had from the server: ${error.message}; give it with --input FILE`,
+    `the server does not return the old input: ${error.message}; pass it with --input FILE`,
   );
 }
 
-/** Their custom_ids. */
+/** The custom_ids of lines that succeeded. */
 async function readSucceeded(client: ReturnType<typeof createBatchClient>, batch: BatchObject): Promise<Set<string>> {
   const ids = new Set<string>();
   if (!batch.output_file_id) return ids;
@@ -78,7 +78,7 @@ async function readSucceeded(client: ReturnType<typeof createBatchClient>, batch
   return ids;
 }
 
-/** How many lines went to `path`, as they were. */
+/** Copies the other lines to `path` unchanged; returns how many. */
 async function writeRest(inputPath: string, done: ReadonlySet<string>, path: string): Promise<number> {
   const sink = openLineSink(path);
   let lines = 0;

@@ -1,5 +1,5 @@
-// Calls to a server with OpenAI's Batch API: where they go and with which key, tried again where that is safe, refusals in
-// words. Any such server will do; the default is the one that `sluice start` runs on this machine.
+// Calls to a server with OpenAI's Batch API: its address and key, retries where they are safe, error messages. The default
+// server is the one that `sluice start` runs on this machine.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, request } from 'undici';
 import type { Environment } from '../../config/environment.ts';
@@ -12,7 +12,7 @@ export interface ConnectionOptions {
 }
 
 export interface Connection {
-  /** Without a slash at its end; carries the version segment: `…/v1`. */
+  /** Includes the version segment, without a slash at the end: `…/v1`. */
   baseUrl: string;
   apiKey: string;
 }
@@ -22,7 +22,7 @@ const OPENAI_HOST = 'api.openai.com';
 /**
  * The base URL: `--base-url`, `SLUICE_BASE_URL`, else the local Sluice. The key: `--api-key`, `SLUICE_API_KEY`, for the
  * local Sluice the key that `sluice start` keeps beside its data, then `OPENAI_API_KEY` (which comes first for OpenAI
- * itself). The local key is never sent anywhere else. Throws a CommandError that says what to set.
+ * itself). The local key is sent to the local Sluice only. Throws a CommandError that says what to set.
  */
 export function resolveConnection(options: ConnectionOptions, environment: Environment): Connection {
   const { variables } = environment;
@@ -41,14 +41,14 @@ export function resolveConnection(options: ConnectionOptions, environment: Envir
   if (apiKey !== undefined) return { baseUrl, apiKey };
   throw new CommandError(
     'input',
-    `there is no key for ${baseUrl}: give --api-key or set SLUICE_API_KEY (or run \`sluice start\` here, which makes one)`,
+    `there is no key for ${baseUrl}: pass --api-key or set SLUICE_API_KEY (or run \`sluice start\` here, which creates one)`,
   );
 }
 
 function checkUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new CommandError('input', `'${text}' is not a base URL; it looks like https://api.openai.com/v1`);
+    throw new CommandError('input', `'${text}' is not a base URL such as https://api.openai.com/v1`);
   }
   return text.replace(/\/+$/, '');
 }
@@ -57,11 +57,11 @@ export interface Call {
   method: 'GET' | 'POST';
   url: string;
   headers: Record<string, string>;
-  /** Made anew for each try. */
+  /** Creates a new body for each try. */
   body?: () => string | AsyncIterable<Buffer>;
   /**
-   * `always`: may be sent twice. `unsent`: only where it surely had no effect (nobody listened, or the server said 429
-   * or 503), because a second one would make a second thing.
+   * `always`: the call may be repeated. `unsent`: only if it certainly had no effect (no connection, or status 429 or 503),
+   * because repeating it would create a second object.
    */
   retry: 'always' | 'unsent';
 }
@@ -71,7 +71,7 @@ type Answer = Dispatcher.ResponseData;
 const TRIES = 5;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 60_000;
-/** An upload of gigabytes over a slow line has no answer before its end. */
+/** An upload of gigabytes over a slow connection has no answer before its end. */
 const HEADERS_TIMEOUT_MS = 600_000;
 const UNSENT_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
@@ -82,12 +82,12 @@ const UNSENT_CODES: ReadonlySet<string> = new Set([
 const BUSY_STATUSES: ReadonlySet<number> = new Set([429, 503]);
 const MESSAGE_CHARS = 500;
 
-/** The answer when its status is below 300 or one of `accepted`; its body must be read. Throws a CommandError. */
+/** Returns an answer whose status is below 300 or in `accepted`; its body must be read. Else throws a CommandError. */
 export async function call(wanted: Call, accepted: readonly number[] = []): Promise<Answer> {
   for (let tryNumber = 1; ; tryNumber++) {
     const answer = await send(wanted).catch((error: Error & { code?: string }) => {
       const mayRepeat = wanted.retry === 'always' || UNSENT_CODES.has(error.code ?? '');
-      // Nobody there at all is said at once: it is most often a wrong address or a server that is not running.
+      // A refused connection is not retried: most often the address is wrong or the server is not running.
       if (!mayRepeat || tryNumber >= TRIES || error.code === 'ECONNREFUSED') throw unreachable(wanted, error);
       return null;
     });
@@ -137,7 +137,7 @@ async function refusalOf({ method, url }: Call, answer: Answer): Promise<Command
   return new CommandError('refused', what + adviceFor(answer.statusCode), isTemporary);
 }
 
-/** OpenAI's error shape, `{error:{message}}`, else what stands there. */
+/** The message of OpenAI's error shape, `{error:{message}}`, else the beginning of the text. */
 function messageOf(text: string): string {
   try {
     const { error } = JSON.parse(text) as { error?: { message?: string } };
@@ -151,7 +151,7 @@ function messageOf(text: string): string {
 function adviceFor(status: number): string {
   switch (status) {
     case 401:
-      return ' (the key comes from --api-key, SLUICE_API_KEY, .sluice/key or OPENAI_API_KEY)';
+      return ' (the key is taken from --api-key, SLUICE_API_KEY, .sluice/key or OPENAI_API_KEY)';
     case 404:
       return ' (is the base URL right, with /v1 at its end, and does this server have batches?)';
     default:

@@ -1,6 +1,5 @@
-// `sluice batch submit`: checks or makes the input, uploads it, creates the batch, and watches it where asked to.
-// The file to upload is the author's own when it can go as it is; else one made from it, with the model set or from plain
-// prompts.
+// `sluice batch submit`: checks the input, uploads it, creates the batch, and watches it with `--watch`. The user's file is
+// uploaded unchanged where possible; otherwise a file is made from it, with the model set or from plain prompts.
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { complain, formatBytes, print } from '../terminal.ts';
@@ -15,7 +14,7 @@ import { startProgress } from './terminal-progress.ts';
 import { watchBatch } from './watch-batch.ts';
 
 export interface SubmitOptions extends InputRequest {
-  /** `24h`; Sluice takes other windows too. */
+  /** Completion window: `24h`; Sluice takes others too. */
   window: string;
   metadata: Record<string, string>;
   watch: boolean;
@@ -24,7 +23,7 @@ export interface SubmitOptions extends InputRequest {
   json: boolean;
 }
 
-/** Exit code. Stdout gets the batch's id (or with `--json` the batch), stderr everything else. */
+/** Returns the exit code. Stdout gets the batch's id (or with `--json` the batch), stderr everything else. */
 export async function submit(connect: () => Connection, options: SubmitOptions): Promise<number> {
   const interrupt = onInterrupt('Stopped. Nothing was submitted.');
   const input = await prepareInput(options);
@@ -34,7 +33,7 @@ export async function submit(connect: () => Connection, options: SubmitOptions):
 
   const client = createBatchClient(connect());
   const fileId = await upload(client, input);
-  interrupt.explain('Stopped while the batch was being created; `sluice batch list` says whether it was.');
+  interrupt.explain('Stopped while the batch was being created; `sluice batch list` shows whether it was.');
   const { endpoint } = input.summary;
   const created = await client.create({
     input_file_id: fileId,
@@ -45,7 +44,7 @@ export async function submit(connect: () => Connection, options: SubmitOptions):
   return follow(client, created, options, interrupt.explain);
 }
 
-/** What comes after creation; also of `retry-failed`. */
+/** What follows the creation of a batch, for `submit` and `retry-failed`. */
 export async function follow(
   client: BatchClient,
   created: BatchObject,
@@ -63,10 +62,10 @@ export async function follow(
 }
 
 export function resumeHint(batchId: string): string {
-  return `The batch goes on without you. Watch it again:   sluice batch watch ${batchId}`;
+  return `The batch keeps running. Watch it again:   sluice batch watch ${batchId}`;
 }
 
-/** Id of the uploaded file. */
+/** Returns the id of the uploaded file. */
 export async function upload(client: BatchClient, input: Pick<PreparedInput, 'path' | 'name'>): Promise<string> {
   const progress = startProgress('uploading');
   try {
@@ -79,7 +78,7 @@ export async function upload(client: BatchClient, input: Pick<PreparedInput, 'pa
   }
 }
 
-/** OpenAI refuses batch files of any other name (observed: github.com/BerriAI/litellm/issues/37527). */
+/** OpenAI refuses batch files with any other ending (observed: github.com/BerriAI/litellm/issues/37527). */
 function jsonlName(path: string): string {
   const name = basename(path);
   return name.endsWith('.jsonl') ? name : `${name}.jsonl`;
@@ -98,23 +97,23 @@ function describe({ summary: { lines, endpoint, models } }: PreparedInput): stri
 }
 
 export interface InputRequest {
-  /** A JSONL file of whole batch lines; or `prompts`. */
+  /** A JSONL file of complete batch lines. Either this or `prompts` is given. */
   file?: string;
   prompts?: string;
   template?: string;
   system?: string;
   idColumn?: string;
-  /** JSON text: more members of every body. */
+  /** JSON text: further members of every body. */
   body?: string;
   model?: string;
   endpoint?: string;
-  /** Where to keep an input that is made; absent: it is gone after the upload. */
+  /** Where to keep an input that is made here; without it the file is removed after the upload. */
   keep?: string;
 }
 
 export interface PreparedInput {
   path: string;
-  /** As the author knows it: for messages, and the uploaded file's name. */
+  /** The path that the user gave: for messages and for the name of the uploaded file. */
   name: string;
   faults: FaultList;
   summary: InputSummary;
@@ -133,10 +132,11 @@ export async function prepareInput(request: InputRequest): Promise<PreparedInput
 
 async function prepareLines(path: string, request: InputRequest): Promise<PreparedInput> {
   const unfit = (['template', 'system', 'idColumn', 'body'] as const).find((option) => request[option] !== undefined);
-  if (unfit !== undefined) throw new CommandError('input', 'the options of prompts need --prompts FILE');
+  if (unfit !== undefined)
+    throw new CommandError('input', '--template, --system, --id-column and --body need --prompts FILE');
   const { endpoint, model } = request;
   const wanted = { ...(endpoint === undefined ? {} : { endpoint }), ...(model === undefined ? {} : { model }) };
-  // Without a model to set, the file goes up as it is, to the last byte.
+  // Without a model to set, the file is uploaded unchanged, byte for byte.
   if (model === undefined) return { path, name: path, ...(await checkInput(path, wanted)) };
   const target = request.keep ?? temporaryFile('input.jsonl');
   const sink = openLineSink(target);
@@ -147,7 +147,7 @@ async function prepareLines(path: string, request: InputRequest): Promise<Prepar
 
 async function preparePrompts(path: string, request: InputRequest): Promise<PreparedInput> {
   const { model, template, system, idColumn, endpoint = DEFAULT_ENDPOINT } = request;
-  if (model === undefined) throw new CommandError('input', '--prompts needs --model: which model shall answer');
+  if (model === undefined) throw new CommandError('input', '--prompts needs --model');
   const target = request.keep ?? temporaryFile('input.jsonl');
   const sink = openLineSink(target);
   const options = {

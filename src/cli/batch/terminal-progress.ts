@@ -1,18 +1,18 @@
-// Progress of long work: a bar on a terminal, now and then a plain line elsewhere (a log, a pipe). Always on stderr, so
-// that stdout holds results only.
+// Progress of long operations: a bar on a terminal, a line of text now and then elsewhere (a log, a pipe). Always on stderr,
+// so that stdout has results only.
 import { SingleBar } from 'cli-progress';
 import { complain } from '../terminal.ts';
 
 export interface Progress {
-  /** `note` stands behind the bar: what else is known. */
+  /** `note` is shown after the bar. */
   update(done: number, total: number, note: string): void;
-  /** Something worth a line of its own, above the bar. */
+  /** Prints a message of its own, above the bar. */
   say(line: string): void;
-  /** Leaves the last state standing. May be called twice. */
+  /** Leaves the last state on the screen. May be called twice. */
   end(): void;
 }
 
-/** Often enough to see that it moves, seldom enough for a log. */
+/** Often enough to show progress, rarely enough for a log. */
 const LINE_EVERY_MS = 10_000;
 const BAR_CHARS = 30;
 const FRAMES_PER_SECOND = 10;
@@ -30,7 +30,7 @@ function startBar(title: string): Progress {
     fps: FRAMES_PER_SECOND,
     hideCursor: true,
     stream: process.stderr,
-    // A line that wraps would be drawn anew on every update.
+    // A wrapped bar would be printed again on every update.
     linewrap: false,
   });
   let last = { done: 0, total: 1, note: '' };

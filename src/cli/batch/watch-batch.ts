@@ -1,5 +1,5 @@
-// Follows a batch to its end. All state is on the server: watching can stop and go on at any time, from anywhere.
-// How fast it moves is measured by what the server says of it over time; the clock is handed in.
+// Follows a batch to its end. All state is on the server, so watching can be stopped and resumed at any time, from anywhere.
+// Rates are computed from what the server reports over time; that part is pure, the clock is passed in.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatCount, formatDollars, formatDuration } from '../terminal.ts';
 import type { BatchClient } from './batch-client.ts';
@@ -7,14 +7,14 @@ import { type BatchObject, costOf, hasEnded } from './batch-object.ts';
 import { CommandError } from './exit-codes.ts';
 import { startProgress } from './terminal-progress.ts';
 
-/** A small batch is done before a second has passed. */
+/** A small batch is done within a second. */
 const FIRST_WAIT_MS = 200;
-/** As long as it moves; one that stands still is asked less and less often. */
+/** While the batch makes progress; one that does not is asked less and less often. */
 const MOVING_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
 const SLOWER = 1.5;
 const TROUBLE_WAIT_MS = 2_000;
-/** A server that restarts is waited for; one that is gone is said after about two minutes. */
+/** Long enough for a server to restart; one that is gone is reported after about two minutes. */
 const MAX_FAILURES_IN_A_ROW = 12;
 
 export async function watchBatch(client: BatchClient, batchId: string): Promise<BatchObject> {
@@ -42,7 +42,7 @@ export async function watchBatch(client: BatchClient, batchId: string): Promise<
   }
 }
 
-/** Rides out trouble that may pass. What is wrong from the start (an id, an address) was said by the first call. */
+/** Retries while an error may be temporary. A wrong id or address was reported by the first call already. */
 async function retrievePatiently(
   client: BatchClient,
   batchId: string,
@@ -61,11 +61,11 @@ async function retrievePatiently(
 }
 
 export interface Reading {
-  /** Lines that have ended, well or not. */
+  /** Lines that have ended, successfully or not. */
   done: number;
   total: number;
   failed: number;
-  /** Null while there is nothing to measure, or where the server counts no tokens. */
+  /** Null while there is nothing to measure, or if the server does not count tokens. */
   tokensPerSecond: number | null;
   costUsd: number | null;
   /** Until all lines have ended; null while unknown. */
@@ -83,15 +83,15 @@ interface Sample {
   tokens: number;
 }
 
-/** Rates are over this last stretch: long enough to be steady, short enough to follow a change. */
-const WINDOW_MS = 60_000;
+/** Rates are averaged over this time: long enough to be steady, short enough to follow a change. */
+const RATE_SPAN_MS = 60_000;
 
 export function createBatchMeter(): BatchMeter {
   const samples: Sample[] = [];
 
   function rates(sample: Sample): { lines: number; tokens: number } | null {
     samples.push(sample);
-    while (samples.length > 2 && sample.atMs - samples[0]!.atMs > WINDOW_MS) samples.shift();
+    while (samples.length > 2 && sample.atMs - samples[0]!.atMs > RATE_SPAN_MS) samples.shift();
     const first = samples[0]!;
     const seconds = (sample.atMs - first.atMs) / 1_000;
     if (seconds <= 0) return null;
@@ -117,7 +117,7 @@ export function createBatchMeter(): BatchMeter {
   };
 }
 
-/** The server's own estimate knows of limits and other batches; the rate so far is the next best. */
+/** The server's estimate takes limits and other batches into account; without it, the rate so far must do. */
 function remainingMs(batch: BatchObject, nowMs: number, left: number, linesPerSecond: number): number | null {
   if (typeof batch.x_sluice_eta === 'number') return Math.max(0, batch.x_sluice_eta * 1_000 - nowMs);
   return left > 0 && linesPerSecond > 0 ? Math.round((left / linesPerSecond) * 1_000) : null;
