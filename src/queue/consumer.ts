@@ -6,7 +6,8 @@
 // - one fetcher waits for the queue to have something, and what it finds starts at once;
 // - when it finds several in a row there is a burst: more fetchers join, without blocking, until the queue is empty;
 // - a job that ends brings the next one along in the same script.
-// Measured (bench/run.ts, docs/decisions/2026-11-20-own-fetch-loop.md).
+// Measured (bench/run.ts, docs/decisions/2026-11-20-own-fetch-loop.md); what BullMQ does by itself:
+// docs/reference/bullmq-and-ioredis.md sections 2 and 3.
 import { type ConnectionOptions, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { Lane, RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';

@@ -1,5 +1,6 @@
 // The receiving end of the reply channel in one API instance: pub/sub brings frames at once, the log repairs what
-// pub/sub lost. A handler gets every frame exactly once and in order, whatever happens to the connection.
+// pub/sub lost (docs/reference/bullmq-and-ioredis.md section 6). A handler gets every frame exactly once and
+// in order, whatever happens to the connection.
 //
 // Repair happens when a frame's `previous` is not the frame seen last, when the subscription came back, when a request
 // has been silent for a while (a lost *last* frame leaves no gap to see), and when a paused reader goes on.

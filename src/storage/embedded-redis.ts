@@ -39,7 +39,7 @@ const SETTINGS = [
   ['appendfsync', 'everysec'],
   ['save', ''],
   ['maxmemory-policy', 'noeviction'],
-  // Delayed jobs start up to 95 ms late at the default of 10.
+  // Delayed jobs start up to 95 ms late at the default of 10 (docs/reference/bullmq-and-ioredis.md section 2).
   ['hz', '100'],
   ['hash-max-listpack-value', '512'],
   ['client-output-buffer-limit', 'pubsub 64mb 16mb 30'],

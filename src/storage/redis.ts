@@ -1,5 +1,5 @@
 // The only place that opens Redis connections. A connection's behaviour while Redis is away differs by who uses it, so
-// each use has a named profile.
+// each use has a named profile (docs/reference/bullmq-and-ioredis.md section 5).
 //
 // A server that may not write any more (a failover behind one address keeps old connections) is left: the connection that was
 // told so comes anew, and all others of this process to the same address with it, since those that only listen are told nothing.

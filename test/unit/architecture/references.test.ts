@@ -1,5 +1,5 @@
-// What comments and pages name is there: pages, their sections, files of this repository. Nothing is cited that only its
-// author had.
+// What comments and pages name is there: pages, their sections, files of this repository. Nothing outside
+// of it is cited.
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,6 @@ const WRITTEN = new Set(['bench/results/latest.md']);
 const OUTSIDE = /(?<![\w-])(?:\.\.\/)*shared\/[\w.*-]+/g;
 const PAGE = /(?<![\w/.:-])((?:[\w.-]+\/)*[A-Za-z][\w-]*\.md)\b(?:,? sections? (\d+(?:(?:, | and | to )\d+)*))?/g;
 const SOURCE = /(?<![\w/.-])((?:src|workers|test|bench|scripts|simulator)\/[\w./-]+\.(?:ts|mjs|lua|sh))\b/g;
-
 const LINK = /\]\((?!https?:|mailto:|#)([^)#\s]+)/g;
 
 function faultsOf(file: string, text: string): string[] {
