@@ -6,14 +6,17 @@ import { createFailure } from '#src/contracts/failure.ts';
 import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { requestOutcome } from '#src/ledger/messages.ts';
+import type { JsonObject } from '#src/protocols/codec.ts';
+import { parseCarried } from '#src/protocols/exact-json.ts';
 import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
 import { createPublisher } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore, type RequestStore } from '#src/reply/request-store.ts';
 import { type ConversationLock, createConversationLock } from '#src/responses/conversation-lock.ts';
 import { createConversationStore } from '#src/responses/conversation-store.ts';
+import { expandBody } from '#src/responses/expand-body.ts';
 import { responseIdOf } from '#src/responses/response-ids.ts';
-import { createResponseStore, type ResponseStore } from '#src/responses/response-store.ts';
+import { createResponseStore, outputOf, type ResponseStore } from '#src/responses/response-store.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { RowRefused } from '#src/storage/refused-rows.ts';
@@ -226,4 +229,15 @@ describe('the lock of a conversation', () => {
     await lock.release('conv_1', second);
     expect(await lock.take('conv_1', third)).toBeNull();
   });
+});
+
+test('items keep their numbers as they were written, in responses, in conversations, and in the next request', async () => {
+  const json = '{"type":"function_call_output","call_id":"c","output":[{"n":2512292042121000001,"price":1.0}]}';
+  const item = parseCarried(json) as JsonObject;
+  const conversations = createConversationStore(database);
+  const { id } = await conversations.create('key_1', {}, [item]);
+  const recalled = await conversations.allItems(id);
+  const body = expandBody(Buffer.from('{"model":"m","input":"hi"}'), { recalled, replaced: null });
+  expect(body.toString()).toContain(json);
+  expect(JSON.stringify(outputOf(`{"output":[${json}]}`))).toBe(`[${json}]`);
 });
