@@ -272,7 +272,8 @@ class OpenReply implements Reply {
   /** The status goes out before the answer is known, as late as a proxy's patience allows. */
   #sendKeepAlive(): void {
     this.begin();
-    this.#write(this.#exchange.client.keepAlive);
+    const { before, between } = this.#exchange.client.keepAlive;
+    this.#write(this.#hasAnswered ? between : before);
   }
 
   #giveUp(): void {

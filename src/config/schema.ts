@@ -269,7 +269,7 @@ const server = z.strictObject({
   deadline_ms: milliseconds.default(600_000).describe('A request without x-sluice-deadline-ms is given up after this.'),
   keep_alive_ms: milliseconds
     .default(15_000)
-    .describe('A comment line goes to a stream that has been idle for so long.'),
+    .describe('A keep-alive goes to a stream that has been idle for so long, in bytes that its SDKs pass over.'),
   resume_grace_ms: milliseconds
     .default(30_000)
     .describe('A request with an Idempotency-Key goes on so long without any client, so that one can come back to it.'),

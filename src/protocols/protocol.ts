@@ -77,8 +77,7 @@ export interface ClientProtocol {
   encodeFailureEvent(failure: Failure, requestId: string, isFirst?: boolean): Buffer;
   /** What the client asks for with `stream: true`. */
   streamHeaders: Record<string, string>;
-  /** Sent while nothing comes, so that no proxy cuts the connection; means nothing to the client. */
-  keepAlive: Buffer;
+  keepAlive: KeepAlive;
   /** Whether its streams can carry `id:` lines. */
   hasEventIds: boolean;
   passThrough: PassThrough;
@@ -86,6 +85,14 @@ export interface ClientProtocol {
   codec: ClientCodec | null;
   /** What the broker itself answers where no provider of the model can: an estimate of tokens. */
   answerLocally?(facts: RequestFacts): EncodedAnswer;
+}
+
+/** Sent while nothing comes, so that no proxy cuts the connection; means nothing to the client. */
+export interface KeepAlive {
+  /** While nothing of the answer was sent. */
+  before: Buffer;
+  /** Between two events. */
+  between: Buffer;
 }
 
 /** Where clients of a protocol knock. */

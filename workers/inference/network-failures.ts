@@ -1,6 +1,8 @@
 // Network faults and timeouts as failures of the table. Error codes: undici 8 (`UND_ERR_*`) and Node's system errors.
+
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
+import { MAX_SSE_EVENT_BYTES } from '#src/protocols/sse-splitter.ts';
 import type { Expiry } from './attempt-clock.ts';
 import { ContentUnreadable } from './decode-content.ts';
 
@@ -54,4 +56,24 @@ function networkCode(error: Error): string {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
   if (typeof code === 'string') return code;
   return typeof cause?.code === 'string' ? cause.code : error.name;
+}
+
+export const NOT_UTF8: Failure = createFailure(
+  'upstream_malformed',
+  'The provider sent bytes that are not UTF-8; the answer cannot be trusted to be whole.',
+);
+
+export const EVENT_TOO_LARGE: Failure = createFailure(
+  'upstream_answer_too_large',
+  `The provider sent an event that is larger than ${MAX_SSE_EVENT_BYTES} bytes, or has too many lines.`,
+);
+
+export function tooLarge(maxBytes: number): Failure {
+  return createFailure('upstream_answer_too_large', `The provider's answer is larger than ${maxBytes} bytes.`);
+}
+
+export function notAStream(status: number): Failure {
+  return createFailure('upstream_malformed', 'The provider answered a streaming request without a stream.', {
+    upstreamStatus: status,
+  });
 }

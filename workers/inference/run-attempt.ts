@@ -7,6 +7,7 @@ import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { NO_USAGE, totalTokens, type Usage } from '#src/contracts/usage.ts';
+import { endedEvent, isJson, saidBy } from '#src/protocols/event-data.ts';
 import { FILTERED, isFilteredAnswer } from '#src/protocols/filtered-answer.ts';
 import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
 import {
@@ -20,7 +21,6 @@ import {
 } from '#src/protocols/protocol.ts';
 import {
   EventTooLarge,
-  MAX_SSE_EVENT_BYTES,
   type SseEvent,
   SseSplitter,
   splitEvents,
@@ -28,7 +28,14 @@ import {
 } from '#src/protocols/sse-splitter.ts';
 import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
 import { AttemptClock, type Expiry, silenceLimits } from './attempt-clock.ts';
-import { describeExpiry, describeNetworkError } from './network-failures.ts';
+import {
+  describeExpiry,
+  describeNetworkError,
+  EVENT_TOO_LARGE,
+  NOT_UTF8,
+  notAStream,
+  tooLarge,
+} from './network-failures.ts';
 import type { Upstream, UpstreamCall } from './upstream.ts';
 
 export interface AttemptInput {
@@ -166,7 +173,7 @@ class AttemptRun {
     const { relay } = stream;
     for (const event of this.#eventsIn(chunk, stream.splitter)) {
       if (!isUtf8(event.raw)) return this.#giveUp(NOT_UTF8);
-      if (event.data !== null) this.#noteFirstByte();
+      if (saidBy(event) !== null) this.#noteFirstByte();
       const { bytes, isPreamble, failure } = relay.accept(event);
       if (event.data !== null && this.#isFiltered(event.data)) return this.#finish(FILTERED);
       if (bytes !== null && !isPreamble && failure === undefined) this.#noteBegun();
@@ -185,9 +192,12 @@ class AttemptRun {
   }
 
   #eventsIn(chunk: Buffer, splitter: SseSplitter): SseEvent[] {
-    const events = splitter.push(chunk);
-    // Ids and reconnection times of a stream that can be resumed are the broker's own.
-    return this.#input.hasEventIds && this.#input.client.hasEventIds ? events.map(withoutSteering) : events;
+    return splitter.push(chunk).map((event) => this.#ownSteering(event));
+  }
+
+  /** Ids and reconnection times of a stream that can be resumed are the broker's own. */
+  #ownSteering(event: SseEvent): SseEvent {
+    return this.#input.hasEventIds && this.#input.client.hasEventIds ? withoutSteering(event) : event;
   }
 
   /** Nothing visible yet, or too little of it for those who prefer certainty over speed. */
@@ -245,11 +255,13 @@ class AttemptRun {
   }
 
   #endStream({ splitter, relay }: { splitter: SseSplitter; relay: StreamRelay }): void {
-    const rest = splitter.end();
+    const cut = splitter.end();
+    const rest = cut === null ? null : this.#ownSteering(endedEvent(cut));
     // An event without its empty line is dropped by the standard; vendors have been seen to end so after `[DONE]`, and
-    // Gemini's errors in the middle of a stream are bare JSON.
-    if (rest !== null && !relay.isComplete()) {
-      const { bytes, failure } = relay.accept(completed(rest));
+    // Gemini's errors are bare JSON. Behind a finish half an event says nothing, and a whole one may be an error.
+    if (rest !== null && (!relay.isComplete() || isJson(rest.data ?? ''))) {
+      if (!isUtf8(rest.raw)) return this.#finish(NOT_UTF8);
+      const { bytes, failure } = relay.accept(rest);
       if (bytes !== null) this.#write(bytes);
       if (failure !== undefined) return this.#finish(failure);
     }
@@ -336,31 +348,5 @@ function maskFailure(failure: Failure, { name, secrets }: Provider): Failure {
   };
 }
 
-function completed(rest: SseEvent): SseEvent {
-  const text = rest.data === null ? rest.raw.toString().trim() : '';
-  const raw = Buffer.concat([rest.raw, Buffer.from('\n\n')]);
-  return text.startsWith('{') ? { ...rest, raw, data: text } : { ...rest, raw };
-}
-
 /** Whatever a provider's error says stands at its beginning: behind this much it is not waited for. */
 const MAX_ERROR_BYTES = 1024 * 1024;
-
-const NOT_UTF8: Failure = createFailure(
-  'upstream_malformed',
-  'The provider sent bytes that are not UTF-8; the answer cannot be trusted to be whole.',
-);
-
-const EVENT_TOO_LARGE: Failure = createFailure(
-  'upstream_answer_too_large',
-  `The provider sent an event that is larger than ${MAX_SSE_EVENT_BYTES} bytes, or has too many lines.`,
-);
-
-function tooLarge(maxBytes: number): Failure {
-  return createFailure('upstream_answer_too_large', `The provider's answer is larger than ${maxBytes} bytes.`);
-}
-
-function notAStream(status: number): Failure {
-  return createFailure('upstream_malformed', 'The provider answered a streaming request without a stream.', {
-    upstreamStatus: status,
-  });
-}

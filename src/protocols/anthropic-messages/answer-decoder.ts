@@ -4,6 +4,7 @@ import type { AnswerEvent, PartStart } from '../../contracts/answer.ts';
 import type { Signature } from '../../contracts/inference-request.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import { type AnswerDecoder, callIdFor, type DecodeContext, type JsonObject } from '../codec.ts';
+import { isDone, saidBy } from '../event-data.ts';
 import type { SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
 import { deltaBytes } from './blocks.ts';
@@ -46,8 +47,9 @@ export class MessagesDecoder implements AnswerDecoder {
   }
 
   decode(event: SseEvent): AnswerEvent[] {
-    if (event.data === null) return [];
-    const message = asObject(parseJson(event.data));
+    const data = saidBy(event);
+    if (data === null || isDone(data)) return [];
+    const message = asObject(parseJson(data));
     if (message === null) return [{ kind: 'error', failure: MALFORMED }];
     switch (message.type) {
       case 'message_start':

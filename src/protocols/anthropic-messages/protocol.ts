@@ -21,7 +21,12 @@ export const anthropicMessagesClient: ClientProtocol = {
   encodeFailure: encodeMessagesFailure,
   encodeFailureEvent: encodeMessagesFailureEvent,
   streamHeaders: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
-  keepAlive: Buffer.from(': keep-alive\n\n'),
+  keepAlive: {
+    // Helpers of the SDKs want `message_start` to be the first event.
+    before: Buffer.from(': keep-alive\n\n'),
+    // Anthropic's own: clients that wait for events, and give up when none come, count it.
+    between: Buffer.from('event: ping\ndata: {"type": "ping"}\n\n'),
+  },
   hasEventIds: true,
   passThrough: {
     vendor: 'anthropic-messages',

@@ -3,6 +3,7 @@
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
+import { isDone, saidBy } from '../event-data.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
@@ -32,9 +33,9 @@ export class MessagesStreamRelay implements StreamRelay {
 
   accept(event: SseEvent): RelayedEvent {
     if (this.#isDone) return NOTHING;
-    // Comments are passed on once the answer has begun; an event name without data means nothing.
-    if (event.data === null) return event.name === null && this.#hasStarted ? { bytes: event.raw } : NOTHING;
-    const message = asObject(parseJson(event.data));
+    const data = saidBy(event);
+    if (data === null || isDone(data)) return NOTHING;
+    const message = asObject(parseJson(data));
     if (message === null) return { bytes: null, failure: MALFORMED };
     if (message.type === 'error') return { bytes: null, failure: readMessagesEventFailure(message) };
     const bytes = this.#relay(event, message);

@@ -2,6 +2,7 @@
 import type { Answer, AnswerEvent } from '../../contracts/answer.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { type AnswerDecoder, callIdFor, type DecodeContext } from '../codec.ts';
+import { isDone, saidBy } from '../event-data.ts';
 import type { SseEvent } from '../sse-splitter.ts';
 import { errorOf, readBareJson, readChunks } from './chunk.ts';
 import { ChunkReader } from './chunk-reader.ts';
@@ -33,12 +34,14 @@ export class GeminiAnswerDecoder implements AnswerDecoder {
   }
 
   decode(event: SseEvent): AnswerEvent[] {
-    const chunks = event.data === null ? (readBareJson(event.raw) ?? []) : readChunks(parseJson(event.data));
+    const data = saidBy(event);
+    if (data !== null && isDone(data)) return [];
+    const chunks = data === null ? (readBareJson(event.raw) ?? []) : readChunks(parseJson(data));
     if (chunks === null) return this.#fail(MALFORMED);
     const error = errorOf(chunks);
     if (error !== null) return this.#fail(readGeminiEventFailure(error));
     // Without `data:` nothing but an error means anything.
-    return event.data === null ? [{ kind: 'ping' }] : chunks.flatMap((chunk) => this.#reader.read(chunk));
+    return data === null ? [{ kind: 'ping' }] : chunks.flatMap((chunk) => this.#reader.read(chunk));
   }
 
   close(): AnswerEvent[] {

@@ -8,22 +8,21 @@ export interface Framing {
   replace(event: SseEvent, json: Buffer): Buffer;
   /** A chunk of our own. */
   write(json: string): string;
-  /** Comments, which only one of the two can carry. */
-  passComment(event: SseEvent): Buffer | null;
   /** What stands after the last chunk. */
   end(): string;
 }
 
-const DATA = Buffer.from('data:');
+const DATA = Buffer.from('data: ');
+const LINE_ENDS = [Buffer.from('\n\n'), Buffer.from('\r\n\r\n')];
 
 /**
- * The SDK takes the text after a leading `data:` up to the empty line as one JSON text and skips events that begin with
- * anything else (npm @google/genai 3.1.0, `processStreamResponse`): other lines and line feeds in the JSON are ironed out.
+ * Every event is one line that begins with `data: `: the SDK for npm takes all up to the empty line as one JSON text and
+ * skips events that begin with anything else (@google/genai 3.1.0, `processStreamResponse`), the one for Python raises at
+ * every other line (google-genai 3.6.1).
  */
 export class SseFraming implements Framing {
   pass(event: SseEvent): Buffer {
-    const isPlain = event.raw.subarray(0, DATA.length).equals(DATA) && !event.data?.includes('\n');
-    return isPlain ? event.raw : Buffer.from(this.write(event.data ?? ''));
+    return isOneLine(event) ? event.raw : Buffer.from(this.write(event.data ?? ''));
   }
 
   replace(event: SseEvent, json: Buffer): Buffer {
@@ -35,16 +34,16 @@ export class SseFraming implements Framing {
     return `data: ${json.replaceAll('\n', ' ')}\n\n`;
   }
 
-  passComment(event: SseEvent): Buffer | null {
-    return event.name === null && event.raw[0] === COLON ? event.raw : null;
-  }
-
   end(): string {
     return '';
   }
 }
 
-const COLON = 0x3a;
+function isOneLine({ raw, data }: SseEvent): boolean {
+  if (data === null || data.includes('\n') || !raw.subarray(0, DATA.length).equals(DATA)) return false;
+  const rest = raw.subarray(DATA.length + Buffer.byteLength(data));
+  return LINE_ENDS.some((end) => end.equals(rest));
+}
 
 /** Google's own separators: `[{…}`, `,\r\n{…}`, `]`. */
 export class ArrayFraming implements Framing {
@@ -66,10 +65,6 @@ export class ArrayFraming implements Framing {
     const separator = this.#hasBegun ? ',\r\n' : '[';
     this.#hasBegun = true;
     return separator + json;
-  }
-
-  passComment(): null {
-    return null;
   }
 
   end(): string {

@@ -49,6 +49,13 @@ const arrayCodec: ClientCodec = {
     resumeGeminiStream(readArrayChunks(delivered), context, new ArrayFraming({ hasBegun: true })),
 };
 
+/**
+ * Not even a comment: google-genai for Python raises at every line that neither is empty nor begins with `data: ` (3.6.1).
+ */
+const EMPTY_EVENT = Buffer.from('\n\n');
+/** Between the elements of an array. */
+const WHITE_SPACE = Buffer.from('\n');
+
 /** Streams as server-sent events, as every SDK asks (`alt=sse`). */
 export const geminiClient: ClientProtocol = {
   name: 'gemini-generate-content',
@@ -58,9 +65,8 @@ export const geminiClient: ClientProtocol = {
   encodeFailure: encodeGeminiFailure,
   encodeFailureEvent: encodeGeminiFailureEvent,
   streamHeaders: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
-  // An event of its own: the SDK skips what does not begin with `data:` (npm @google/genai 3.1.0).
-  keepAlive: Buffer.from(': keep-alive\n\n'),
-  // For the same reason an `id:` line would hide the data behind it.
+  keepAlive: { before: EMPTY_EVENT, between: EMPTY_EVENT },
+  // The SDK for npm skips events that do not begin with `data:`, the one for Python breaks off (genai 3.1.0, 3.6.1).
   hasEventIds: false,
   passThrough: passThrough(() => new SseFraming()),
   codec: sseCodec,
@@ -72,7 +78,7 @@ export const geminiArrayClient: ClientProtocol = {
   name: 'gemini-generate-content-array',
   encodeFailureEvent: encodeGeminiFailureElement,
   streamHeaders: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-cache' },
-  keepAlive: Buffer.from('\n'),
+  keepAlive: { before: WHITE_SPACE, between: WHITE_SPACE },
   passThrough: passThrough(() => new ArrayFraming()),
   codec: arrayCodec,
 };

@@ -3,6 +3,7 @@
 // answer is complete its latest chunk is held until the next one or the end comes. Google closes at once after it.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
+import { isDone, saidBy } from '../event-data.ts';
 import { editObject } from '../json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
 import type { SseEvent } from '../sse-splitter.ts';
@@ -52,11 +53,13 @@ export class GeminiStreamRelay implements StreamRelay {
 
   accept(event: SseEvent): RelayedEvent {
     if (this.#isDone) return NOTHING;
-    const chunks = event.data === null ? (readBareJson(event.raw) ?? []) : readChunks(parseJson(event.data));
+    const data = saidBy(event);
+    if (data !== null && isDone(data)) return NOTHING;
+    const chunks = data === null ? (readBareJson(event.raw) ?? []) : readChunks(parseJson(data));
     const error = errorOf(chunks ?? []);
     if (error !== null) return this.#fail(readGeminiEventFailure(error));
-    // Comments are passed on once the answer has begun; without `data:` nothing else but an error means anything.
-    if (event.data === null) return this.#hasChunk ? { bytes: this.#framing.passComment(event) } : NOTHING;
+    // Without `data:` nothing but an error means anything.
+    if (data === null) return NOTHING;
     if (chunks?.length !== 1) return this.#fail(MALFORMED);
     this.#track(chunks[0]!);
     return { bytes: this.#relay(event), isPreamble: !this.#isVisible };

@@ -3,6 +3,7 @@
 import type { AnswerEvent } from '../../contracts/answer.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { AnswerDecoder, DecodeContext } from '../codec.ts';
+import { isDone, saidBy } from '../event-data.ts';
 import type { SseEvent } from '../sse-splitter.ts';
 import { ChoiceDecoder } from './choice-decoder.ts';
 import { type ChatChunk, errorIn, objectsIn, parseChatChunk, readIdentity } from './chunk.ts';
@@ -34,9 +35,10 @@ export class ChatAnswerDecoder implements AnswerDecoder {
   }
 
   #read(event: SseEvent): void {
-    if (event.data === null) return this.#emit({ kind: 'ping' });
-    if (event.data === '[DONE]') return this.#end();
-    const chunk = parseChatChunk(event.data);
+    const data = saidBy(event);
+    if (data === null) return this.#emit({ kind: 'ping' });
+    if (isDone(data)) return this.#end();
+    const chunk = parseChatChunk(data);
     if (chunk === null) return this.#fail(MALFORMED);
     const error = errorIn(event, chunk) ?? objectsIn(chunk.choices).find((choice) => choice.error)?.error ?? null;
     if (error !== null) return this.#fail(readChatEventFailure(error));

@@ -1,5 +1,5 @@
 // OpenAI Chat Completions, both faces. Wire facts: docs/reference/openai-chat.md.
-import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
+import type { ClientEndpoint, ClientProtocol, KeepAlive, VendorProtocol } from '../protocol.ts';
 import { buildChatBody } from './build-body.ts';
 import { chatClientCodec } from './client-codec.ts';
 import { encodeChatFailure, encodeChatFailureEvent, readChatFailure, readChatRateLimits } from './failures.ts';
@@ -7,6 +7,15 @@ import { readChatRequest } from './read-request.ts';
 import { relayChatBody } from './relay-body.ts';
 import { ChatStreamRelay } from './relay-stream.ts';
 import { chatVendorCodec } from './vendor-codec.ts';
+
+/**
+ * Comments. Between events without the empty line: behind an `id:` line the SDK for Python takes every empty line for an
+ * event, and raises because it has no JSON (openai 3.3.1).
+ */
+export const OPENAI_KEEP_ALIVE: KeepAlive = {
+  before: Buffer.from(': keep-alive\n\n'),
+  between: Buffer.from(': keep-alive\n'),
+};
 
 export const openaiChatClient: ClientProtocol = {
   name: 'openai-chat',
@@ -17,7 +26,7 @@ export const openaiChatClient: ClientProtocol = {
   encodeFailure: encodeChatFailure,
   encodeFailureEvent: encodeChatFailureEvent,
   streamHeaders: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
-  keepAlive: Buffer.from(': keep-alive\n\n'),
+  keepAlive: OPENAI_KEEP_ALIVE,
   hasEventIds: true,
   passThrough: {
     vendor: 'openai-chat',

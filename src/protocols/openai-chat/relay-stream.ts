@@ -2,6 +2,7 @@
 // not ask for, and a missing end. Every event is parsed: a stream that breaks must never look whole.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
+import { isDone, saidBy } from '../event-data.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
@@ -14,7 +15,6 @@ import { openStreamUsage } from './relay-usage.ts';
 import type { StreamUsage } from './stream-usage.ts';
 import { usageIn } from './usage.ts';
 
-const DONE = '[DONE]';
 const DONE_EVENT = Buffer.from('data: [DONE]\n\n');
 
 export class ChatStreamRelay implements StreamRelay {
@@ -36,11 +36,12 @@ export class ChatStreamRelay implements StreamRelay {
 
   accept(event: SseEvent): RelayedEvent {
     if (this.#isDone) return NOTHING;
-    // Comments are passed on once the answer has begun; an event name without data makes SDKs throw.
-    if (event.data === null) return event.name === null && this.#hasChunk ? { bytes: event.raw } : NOTHING;
-    if (event.data === DONE) return this.#finish(event.raw);
-    const chunk = parseChatChunk(event.data);
-    if (chunk === null) return { bytes: null, failure: MALFORMED };
+    const data = saidBy(event);
+    if (data === null) return NOTHING;
+    if (isDone(data)) return this.#finish(DONE_EVENT);
+    const chunk = parseChatChunk(data);
+    // Behind the last finish there is nothing left to break.
+    if (chunk === null) return this.isComplete() ? NOTHING : { bytes: null, failure: MALFORMED };
     const error = errorIn(event, chunk);
     if (error !== null) return { bytes: null, failure: readChatEventFailure(error) };
     return { bytes: this.#relay(event, chunk), isPreamble: this.#outputBytes === 0 && !isTelling(chunk) };

@@ -2,6 +2,7 @@
 // `response.incomplete` ends it with usage; kinds of events that are not known are passed over.
 import type { AnswerEvent } from '../../contracts/answer.ts';
 import type { AnswerDecoder, DecodeContext, JsonObject } from '../codec.ts';
+import { isDone, saidBy } from '../event-data.ts';
 import type { SseEvent } from '../sse-splitter.ts';
 import { createdAtOf, finishReasonOf } from './decode-answer.ts';
 import { MALFORMED_EVENT, readResponsesEventFailure } from './failures.ts';
@@ -21,7 +22,8 @@ export class ResponsesDecoder implements AnswerDecoder {
   }
 
   decode(event: SseEvent): AnswerEvent[] {
-    if (event.data === null || event.data === '[DONE]' || this.#isOver) return [];
+    const data = saidBy(event);
+    if (data === null || isDone(data) || this.#isOver) return [];
     const parsed: ResponsesEvent | null = parseEvent(event);
     if (parsed === null) return this.#over([{ kind: 'error', failure: MALFORMED_EVENT }]);
     if (isFailureEvent(parsed)) return this.#over(this.#fail(parsed));

@@ -2,6 +2,7 @@
 
 import type { VendorAbilities } from '../codec.ts';
 import { encodeChatFailure, readChatFailure, readChatRateLimits } from '../openai-chat/failures.ts';
+import { OPENAI_KEEP_ALIVE } from '../openai-chat/protocol.ts';
 import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
 import { ResponsesDecoder } from './answer-decoder.ts';
 import { ResponsesEncoder } from './answer-encoder.ts';
@@ -28,7 +29,7 @@ export const openaiResponsesClient: ClientProtocol = {
   encodeFailure: encodeChatFailure,
   encodeFailureEvent: encodeResponsesFailureEvent,
   streamHeaders: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
-  keepAlive: Buffer.from(': keep-alive\n\n'),
+  keepAlive: OPENAI_KEEP_ALIVE,
   hasEventIds: true,
   passThrough: {
     vendor: 'openai-responses',

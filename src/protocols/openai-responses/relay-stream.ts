@@ -1,6 +1,7 @@
 // A Responses stream from a Responses vendor: relayed byte for byte, but for the cost that its last event gets. Every
 // event is parsed: a stream that breaks must never look whole.
 import type { Usage } from '../../contracts/usage.ts';
+import { isDone, saidBy } from '../event-data.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
@@ -10,9 +11,6 @@ import { CUT, MALFORMED_EVENT, readResponsesEventFailure } from './failures.ts';
 import { objectOf, textOf } from './loose-json.ts';
 import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';
 import { isContent, isFailureEvent, parseEvent, type ResponsesEvent, TERMINAL_TYPES } from './wire.ts';
-
-/** Not OpenAI's, but what gateways over Chat Completions end with; SDKs stop there. */
-const DONE = '[DONE]';
 
 export class ResponsesStreamRelay implements StreamRelay {
   readonly #context: RelayContext;
@@ -26,10 +24,11 @@ export class ResponsesStreamRelay implements StreamRelay {
   }
 
   accept(event: SseEvent): RelayedEvent {
-    if (event.data === DONE) return { bytes: this.#isComplete ? event.raw : null };
+    const data = saidBy(event);
+    if (data === null) return NOTHING;
+    // Not OpenAI's, but what gateways over Chat Completions end with; SDKs stop there.
+    if (isDone(data)) return { bytes: this.#isComplete ? event.raw : null };
     if (this.#isComplete) return NOTHING;
-    // Comments are passed on once the answer has begun; an event name without data makes SDKs throw.
-    if (event.data === null) return event.name === null && this.#hasStarted ? { bytes: event.raw } : NOTHING;
     const parsed = parseEvent(event);
     if (parsed === null) return { bytes: null, failure: MALFORMED_EVENT };
     if (isFailureEvent(parsed)) return this.#fail(parsed);
