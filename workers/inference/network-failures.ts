@@ -1,5 +1,5 @@
-// Network faults and timeouts as failures of the table. Error codes: undici 8 (`UND_ERR_*`) and Node's system errors.
-
+// What a provider’s connection and bytes do wrong, as failures of the table. Error codes: undici 8
+// (`UND_ERR_*`) and Node’s system errors.
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { MAX_SSE_EVENT_BYTES } from '#src/protocols/sse-splitter.ts';

@@ -88,7 +88,7 @@ test.skipIf(PYTHON === undefined)(
   'Python’s',
   async () => {
     const models = MODELS.map(({ model }) => model);
-  const { stdout } = await promisify(execFile)(PYTHON!, [SCRIPT, vendors.broker.url, TEST_KEY, PROMPT, ...models]);
+    const { stdout } = await promisify(execFile)(PYTHON!, [SCRIPT, vendors.broker.url, TEST_KEY, PROMPT, ...models]);
     expect(JSON.parse(stdout)).toEqual({ chat: TEXT, responses: TEXT, anthropic_messages: TEXT, google: TEXT });
   },
   180_000,
