@@ -10,7 +10,7 @@ import { chooseErrand } from './errand.ts';
 import { createFleet, type Fleet, pause } from './fleet.ts';
 import { checkAlive, cutUploads, disturb, replayRejects } from './mixed-faults.ts';
 import { checkText, type Seen } from './seen.ts';
-import { KEY_KEPT_MS, MODEL, type OmittableFault, openSetting, type Setting } from './setting.ts';
+import { KEY_KEPT_MS, MODEL, openSetting, type Setting } from './setting.ts';
 
 export interface ChaosOptions {
   durationMs: number;
@@ -21,8 +21,6 @@ export interface ChaosOptions {
   redisRestarts: number;
   /** Nobody is killed; everything around the processes goes wrong in turn (mixed-faults.ts). */
   mixesFaults?: boolean;
-  /** Of the mixed faults: those that are left out. */
-  omits?: readonly OmittableFault[];
   /** Waits until Redis has forgotten every answer; else looks whether it will. */
   waitsForDrain: boolean;
   onProgress: (line: string) => void;
@@ -112,13 +110,13 @@ const REQUEST_ID = /req_[0-9a-z]{25}/g;
 
 async function mixFaults(
   { broker, key }: Setting,
-  { seed, omits = [] }: ChaosOptions,
+  { seed }: ChaosOptions,
   untilMs: number,
 ): Promise<Record<string, number>> {
   const [order, cuts] = [createRandom(hashText('disturbances', seed)), createRandom(hashText('uploads', seed))];
   const [disturbances, uploads] = await Promise.all([
     disturb(broker, order, untilMs),
-    omits.includes('cut uploads') ? 0 : cutUploads(broker, key, cuts, untilMs),
+    cutUploads(broker, key, cuts, untilMs),
   ]);
   return { ...disturbances, 'uploads cut': uploads };
 }

@@ -38,10 +38,7 @@ const FAULTS = [
   'error_event@8 chance=0.01',
 ];
 /** What no vendor should say, beside the others where faults are mixed. */
-const ABSURD_USAGE = 'absurd_usage chance=0.03';
-const GIANT_EVENT = 'giant_event@4:2000000 chance=0.02';
-
-export type OmittableFault = 'absurd usage' | 'cut uploads';
+const ABSURDITIES = ['absurd_usage chance=0.03', 'giant_event@4:2000000 chance=0.02'];
 
 /** Every answer can be asked for again while its client has the patience to, however often its workers died. */
 export const KEPT_MS = 40_000;
@@ -61,12 +58,6 @@ export interface SettingOptions {
   apis: number;
   workers: number;
   mixesFaults?: boolean;
-  omits?: readonly OmittableFault[];
-}
-
-function faultsFor({ mixesFaults = false, omits = [] }: SettingOptions): string[] {
-  if (!mixesFaults) return FAULTS;
-  return [...(omits.includes('absurd usage') ? [] : [ABSURD_USAGE]), GIANT_EVENT, ...FAULTS];
 }
 
 /** Ten-thousandths of a dollar: more than any run spends. */
@@ -77,7 +68,7 @@ export async function openSetting(options: SettingOptions): Promise<Setting> {
     paceMs: PACE_MS,
     firstTokenMs: PACE_MS,
     keptRequests: 0,
-    faults: faultsFor(options),
+    faults: options.mixesFaults ? [...ABSURDITIES, ...FAULTS] : FAULTS,
   };
   const [primary, secondary, undisturbed] = await Promise.all([
     startSimulator({ ...behaviour, name: 'primary', prefill: 'continue' }),
