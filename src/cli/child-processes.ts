@@ -147,7 +147,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const KEPT = 3;
 
 /**
- * Keeps every `*.log` in `directories` within bounds. Processes hold these files open, so the content is copied away and
+ * Keeps every `*.log` in `directories` within bounds. Processes keep these files open, so the content is copied away and
  * the file is truncated; they append, so the next line is written at its new beginning. A few lines written between copy
  * and truncation can be lost.
  */

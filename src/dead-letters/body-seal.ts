@@ -1,20 +1,20 @@
-// Bodies at rest: not at all, as they are, or sealed by AES-256-GCM. A sealed body names its key, so that keys can be
-// replaced, and belongs to its request, so that it opens under no other's name.
+// Request bodies at rest: not kept, plain, or encrypted with AES-256-GCM. A sealed body names its key, so that keys can be
+// replaced, and is bound to its request id, so that it does not open under another one.
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 import type { DeadLetterSettings } from '../config/dead-letter-schema.ts';
 
 export interface StoredBody {
   form: 'none' | 'plain' | 'sealed';
-  /** Of a sealed body: which key opens it. */
+  /** Key that opens a sealed body. */
   keyId: string | null;
   bytes: Uint8Array | null;
 }
 
 export interface BodySeal {
-  /** False where bodies are not kept: nobody needs to fetch them. */
+  /** False if bodies are not kept, and need not be fetched. */
   keepsBodies: boolean;
   close(body: Buffer | null, requestId: string): StoredBody;
-  /** Null for a body that was not kept. Throws an Error that says which key is missing, or that it was tampered with. */
+  /** Null if the body was not kept. Throws an Error that says which key is missing, or that the body was changed. */
   open(stored: StoredBody, requestId: string): Buffer | null;
 }
 
@@ -45,7 +45,7 @@ export function createBodySeal(settings: DeadLetterSettings): BodySeal {
   };
 }
 
-/** Says which key it is and nothing about it. */
+/** Identifies a key without revealing anything about it. */
 function keyIdOf(key: Buffer): string {
   return createHash('sha256').update('sluice dead letters\n').update(key).digest('hex').slice(0, KEY_ID_CHARS);
 }

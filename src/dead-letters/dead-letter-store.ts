@@ -1,4 +1,4 @@
-// Dead letters in SQL. A letter is written once, whoever writes it again; its replays are links to later requests.
+// Dead letters in SQL. A letter is written once, even if several processes insert it; replays are links to later requests.
 import type { ExpressionBuilder, Selectable } from 'kysely';
 import type { Failure } from '../contracts/failure.ts';
 import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
@@ -14,22 +14,22 @@ export interface StoredLetter extends DeadLetter {
 }
 
 export interface DeadLetterStore {
-  /** Safe to repeat: what is there stays. */
+  /** Idempotent: existing letters are not changed. */
   insert(letters: readonly { letter: Omit<DeadLetter, 'body'>; body: StoredBody }[]): Promise<void>;
-  /** Newest first. @param before a letter where an earlier page ended. */
+  /** Newest first. @param before the last letter of the previous page. */
   list(filter: LetterFilter, limit: number, before?: Position): Promise<StoredLetter[]>;
   /** Oldest first. */
   listOldest(filter: LetterFilter, limit: number): Promise<StoredLetter[]>;
   count(filter: LetterFilter): Promise<number>;
   find(requestId: string): Promise<StoredLetter | null>;
   readBody(requestId: string): Promise<StoredBody | null>;
-  /** Gives how many there were. */
+  /** Returns how many were deleted. */
   delete(filter: LetterFilter): Promise<number>;
   addReplay(replay: Replay): Promise<void>;
   removeReplay(requestId: string): Promise<void>;
-  /** The links of any request: what it was made from, and what was made from it. */
+  /** Links of any request: the letter that it replays, and the replays of it. */
   linksOf(requestId: string): Promise<{ replayOf: string | null; replays: Replay[] }>;
-  /** Gives how many letters there were. Links go with the same age. */
+  /** Returns how many letters were deleted. Replay links of the same age are deleted too. */
   deleteOlderThan(beforeMs: number): Promise<number>;
 }
 
@@ -38,7 +38,7 @@ export interface Position {
   requestId: string;
 }
 
-/** All but the body, which may be large. */
+/** All columns but the body, which may be large. */
 const COLUMNS = [
   'request_id',
   'provider',

@@ -1,4 +1,4 @@
-// A request that failed for good, as it is kept.
+// A request that failed for good, as it is stored.
 import type { DeadLetterNotice } from '../contracts/dead-letter.ts';
 import type { RequestOutcome } from '../contracts/ledger-entry.ts';
 import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
@@ -6,7 +6,7 @@ import type { StoredBody } from './body-seal.ts';
 
 export interface DeadLetter extends DeadLetterNotice {
   spec: RequestSpec;
-  /** Who failed it; null when nobody was asked. */
+  /** The provider that failed it; null if none was called. */
   provider: string | null;
   failedAtMs: number;
   attempts: number;
@@ -15,26 +15,26 @@ export interface DeadLetter extends DeadLetterNotice {
   body: Pick<StoredBody, 'form' | 'keyId'>;
 }
 
-/** A later request in place of this one. */
+/** A later request that replaces a dead letter. */
 export interface Replay {
   requestId: string;
   replayOf: string;
-  /** The model that was asked for. */
+  /** The model that was requested. */
   model: string;
   createdAtMs: number;
 }
 
-/** Which dead letters are meant: every part narrows the choice. */
+/** Selects dead letters: all parts given must match. */
 export interface LetterFilter {
   ids?: readonly string[];
   model?: string;
   provider?: string;
   code?: string;
   keyId?: string;
-  /** Of the failure, unix milliseconds; `fromMs` included, `toMs` not. */
+  /** Time of the failure, unix milliseconds; `fromMs` is inclusive, `toMs` exclusive. */
   fromMs?: number;
   toMs?: number;
-  /** Only those without, or with, a replay. */
+  /** Only those with (true) or without (false) a replay. */
   isReplayed?: boolean;
 }
 

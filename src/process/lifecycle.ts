@@ -1,22 +1,22 @@
-// How a process of Sluice begins and ends: tells its parent that it is ready, ends on a signal or when the parent is
-// gone, leaves nothing behind. A second signal ends it at once.
+// Start and end of a Sluice process: reports readiness to its parent, shuts down in order on a signal or when the parent is
+// gone. A second signal ends it at once.
 import { ConfigurationError } from '../config/load.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
-/** sysexits(3): the configuration is at fault, starting again will not help. */
+/** As in sysexits(3): the configuration is invalid, so a restart will not help. */
 const EXIT_CONFIGURATION = 78;
-/** Databases, logs and keys are for the user who runs Sluice, also in a directory that others may look into. */
+/** Databases, logs and keys are readable only by the user who runs Sluice, even in a directory that others can read. */
 const PRIVATE_FILES = 0o077;
 
 export interface Lifecycle {
-  /** Says to the parent process (if it asked for it) that work can begin. */
+  /** Tells the parent process, if there is one with a channel, that work can begin. */
   ready(details: Record<string, unknown>): void;
 }
 
 /**
  * Calls `shutDown` once, on the first SIGTERM or SIGINT or when the parent's channel closes, then exits with 0 (or 1 if
- * it rejects or takes longer than `limitMs`). After an uncaught exception it does the same and exits with 1: a supervisor
- * starts it again.
+ * it rejects or takes longer than `limitMs`). After an uncaught exception it does the same and exits with 1, so that a
+ * supervisor restarts it.
  */
 export function manageLifecycle(
   logger: Logger,
@@ -45,7 +45,7 @@ export function manageLifecycle(
     end('uncaught exception', 1);
   });
   process.on('unhandledRejection', (reason) => {
-    // A promise that nobody owned is a bug, but no reason to drop every request of the process.
+    // An unhandled rejection is a bug, but no reason to drop every request of the process.
     logger.error({ err: reason }, 'unhandled rejection');
   });
   return {
@@ -55,7 +55,7 @@ export function manageLifecycle(
   };
 }
 
-/** Runs an entry point; a configuration fault is printed without a stack. */
+/** Runs an entry point; configuration errors are printed without a stack. */
 export function runMain(main: () => Promise<void>): void {
   process.umask(PRIVATE_FILES);
   main().catch((error: unknown) => {

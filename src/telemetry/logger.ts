@@ -1,7 +1,6 @@
-// pino, one line per request and per attempt. Field names follow the words of docs/architecture.md; prompts, answers and
-// credentials are never passed in, and what looks like one is removed all the same.
+// Logs with pino: one record per request and per attempt. Field names follow the words of docs/architecture.md. Prompts,
+// answers and credentials are never passed in; fields that may carry credentials are redacted as well.
 import { type Logger, pino } from 'pino';
-
 import type { SecretMask } from '../contracts/secret-mask.ts';
 
 export type { Logger };
@@ -21,15 +20,15 @@ const FLUSH_MS = 200;
 
 export interface LoggerOptions {
   level: string;
-  /** `api`, `worker`, …: which kind of process speaks. */
+  /** Kind of process: `api`, `worker`, … */
   role: string;
   instance?: string;
-  /** Takes configured secrets out of every line, whatever text they got into. */
+  /** Removes configured secrets from every log record, wherever they appear in it. */
   mask?: SecretMask;
 }
 
 export function createLogger({ level, role, instance, mask }: LoggerOptions): Logger {
-  // A write per line costs more than the line. What is buffered leaves with the process, unless that is killed.
+  // Writing each record by itself costs more than making it. The buffer is flushed on exit, unless the process is killed.
   const destination = pino.destination({ sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_MS });
   const logger = pino(
     {

@@ -1,5 +1,5 @@
-// Every metric in one table per tier. Names: `sluice_` + what + unit, labels bounded by the configuration (never by a
-// client: no model names that a client made up, no keys).
+// All metrics, by the part of a process that sets them. Names: `sluice_` + what + unit. Label values come from the
+// configuration, never from clients (no requested model names, no keys), so that their number is bounded.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { LedgerEntry } from '../contracts/ledger-entry.ts';
 import { PICO_PER_USD } from '../contracts/money.ts';
@@ -33,7 +33,7 @@ export function createApiMetrics(): ApiMetrics {
   const streams = new Gauge({ name: 'sluice_open_replies', help: 'Requests whose client is connected.', registers });
   const repairs = new Counter({
     name: 'sluice_repaired_frames_total',
-    help: 'Frames that pub/sub lost and the log gave back.',
+    help: 'Frames that pub/sub lost and that were read from the log.',
     registers,
   });
   return {
@@ -50,7 +50,7 @@ export function createApiMetrics(): ApiMetrics {
 export interface WorkerMetrics {
   registry: Registry;
   attempt(entry: LedgerEntry): void;
-  /** A request had to wait longer than a slot is worth, and why. */
+  /** A request gave up its worker slot because it had to wait for a limit; `reason` says which. */
   limited(provider: string, reason: string): void;
   fallback(from: string, to: string): void;
   reaped(attempts: number): void;
@@ -64,7 +64,7 @@ export function createWorkerMetrics(): WorkerMetrics {
   const labelNames = ['provider', 'deployment'];
   const attempts = new Counter({
     name: 'sluice_attempts_total',
-    help: 'Calls to vendors, by outcome (ok or a failure code).',
+    help: 'Calls to providers, by outcome (ok or a failure code).',
     labelNames: [...labelNames, 'outcome'],
     registers,
   });
@@ -97,7 +97,7 @@ export function createWorkerMetrics(): WorkerMetrics {
   });
   const cost = new Counter({
     name: 'sluice_cost_usd_total',
-    help: 'Owed to vendors. For graphs only: the ledger has the exact sum.',
+    help: 'Owed to providers. For graphs only: the ledger has the exact sum.',
     labelNames,
     registers,
   });
@@ -109,7 +109,7 @@ export function createWorkerMetrics(): WorkerMetrics {
   });
   const fallbacks = new Counter({
     name: 'sluice_fallbacks_total',
-    help: 'Requests handed from one provider to the next.',
+    help: 'Requests that moved from one provider to the next.',
     labelNames: ['from', 'to'],
     registers,
   });
@@ -118,7 +118,11 @@ export function createWorkerMetrics(): WorkerMetrics {
     help: 'Attempts whose worker died during the call; the ledger has an estimate.',
     registers,
   });
-  const active = new Gauge({ name: 'sluice_active_requests', help: 'Requests worked on in this process.', registers });
+  const active = new Gauge({
+    name: 'sluice_active_requests',
+    help: 'Requests in progress in this process.',
+    registers,
+  });
   return {
     registry,
     attempt(entry) {
@@ -140,12 +144,12 @@ export function createWorkerMetrics(): WorkerMetrics {
   };
 }
 
-/** What operators do and see beside the traffic: holds, dead letters, how far the ledger is behind. */
+/** Metrics for operators besides traffic: holds, dead letters, backlog of the ledger. */
 export interface OperationsMetrics {
-  /** Names of all that is held. */
+  /** Names of all holds. */
   held(names: readonly string[]): void;
   deadLetter(code: string): void;
-  /** A message that SQL refused. */
+  /** SQL refused a message. */
   rejected(part: string): void;
   ledger(state: { waiting: number; oldestMs: number; rejects: number | null }): void;
 }
@@ -166,14 +170,17 @@ export function createOperationsMetrics(registry: Registry): OperationsMetrics {
   });
   const rejected = new Counter({
     name: 'sluice_ledger_rejected_total',
-    help: 'Ledger messages that SQL refused, by what of them: ledger, dead_letter, response.',
+    help: 'Ledger messages that SQL refused, by part: ledger, dead_letter, response.',
     labelNames: ['part'],
     registers,
   });
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const waiting = gauge('sluice_ledger_waiting', 'Ledger messages in Redis that are not written yet.');
   const oldest = gauge('sluice_ledger_oldest_seconds', 'Age of the oldest ledger message that is not written yet.');
-  const rejects = gauge('sluice_ledger_rejects', 'Ledger messages that SQL refused and nobody has dealt with.');
+  const rejects = gauge(
+    'sluice_ledger_rejects',
+    'Ledger messages that SQL refused and that are neither replayed nor deleted.',
+  );
   return {
     rejected: (part) => rejected.inc({ part }),
     ledger(state) {

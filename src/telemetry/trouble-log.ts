@@ -1,17 +1,17 @@
-// The log of an outage: a line when it begins, one when it becomes another, one when it is over. A process has thousands of
-// commands under way and asks again and again; a line for each of them hides what has happened, and fills disks.
+// Logs an outage once: when it begins, when the kind of error changes, and when it is over. A process may have thousands of
+// commands in flight and retries them; logging each failure would hide what happened and fill disks.
 import type { Logger } from './logger.ts';
 
 export interface TroubleLog {
-  /** May be called for every error of an outage. */
+  /** Call it for every error; repeats are only counted. */
   note(error: Error): void;
-  /** It is known to be over; else silence tells. */
+  /** The outage is known to be over; otherwise it ends after a quiet time. */
   over(): void;
 }
 
-/** So long without an error: it is over. Longer than any pause between two tries. */
+/** An outage is over after this long without an error. Longer than any pause between two tries. */
 const QUIET_MS = 15_000;
-/** Of one outage; the rest is counted. */
+/** Kinds of error logged per outage; more are only counted. */
 const MAX_KINDS = 8;
 const MAX_REASON_CHARACTERS = 300;
 
@@ -41,14 +41,14 @@ export function createTroubleLog(logger: Logger, subject: string): TroubleLog {
       if (kinds.has(kind) || kinds.size >= MAX_KINDS) return;
       kinds.add(kind);
       const reason = error.message.slice(0, MAX_REASON_CHARACTERS);
-      // The stack of what nobody expects says where; that of a lost connection says nothing.
+      // The stack helps with an unexpected error; that of a lost connection says nothing.
       logger.warn(isExpected(kind) ? { kind, reason } : { kind, err: error }, `trouble with ${subject}`);
     },
     over: () => over(),
   };
 }
 
-/** A system's code (`ECONNREFUSED`), the first word of a refusal (`READONLY`), else what the error is called. */
+/** A system code (`ECONNREFUSED`), the first word of a Redis error (`READONLY`), else the error's name and message. */
 function kindOf(error: Error & { code?: unknown }): string {
   if (typeof error.code === 'string') return error.code;
   return /^[A-Z]{3,}\b/.exec(error.message)?.[0] ?? `${error.name}: ${error.message.replace(/\d+/g, 'n').slice(0, 60)}`;

@@ -1,15 +1,15 @@
-// Where webhooks may go. A URL is chosen by whoever registers it, and answered from inside our network: without this,
-// it could reach what only this machine can (metadata services, databases, other people's admin pages).
+// Which addresses webhooks may reach. Users choose the URL, but the request comes from inside our network: without this
+// check it could reach what only this machine can (metadata services, databases, admin pages).
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 export interface AddressGuard {
   /**
-   * Throws an AddressRefused for a scheme or port that is not allowed, and for a host that is written as a forbidden
-   * address. Names are checked by `lookup`. An address that was allowed by its network may be on any port, and plain.
+   * Throws an AddressRefused for a scheme or port that is not allowed, and for a host that is a forbidden address. Names
+   * are checked by `lookup`. An address in an allowed network may have any port and need not use TLS.
    */
   checkUrl(url: string): void;
-  /** For sockets: resolves names and refuses those with a forbidden address, so that what was checked is what is called. */
+  /** For sockets: resolves names and refuses those with a forbidden address, so the address checked is the one called. */
   lookup: LookupFunction;
 }
 
@@ -24,10 +24,10 @@ function notPublic(address: string): AddressRefused {
   return new AddressRefused(`${address} is not a public address; webhooks.allowed_networks allows private ones`);
 }
 
-/** Public by number, but a cloud answers its own machines there: Azure's WireServer, IBM Cloud's service endpoints. */
+/** Public addresses that clouds use for their own machines: Azure's WireServer, IBM Cloud's service endpoints. */
 const CLOUD_V4 = ['168.63.129.16/32', '161.26.0.0/16', '166.8.0.0/14'];
 
-/** Not to be reached from the public internet (IANA special-purpose registry, IPv4). */
+/** Not reachable from the public internet (IANA special-purpose registry, IPv4). */
 const PRIVATE_V4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -46,12 +46,12 @@ const PRIVATE_V4 = [
   '224.0.0.0/4',
   '240.0.0.0/4',
 ];
-/** Public IPv6 is all within this; of it, what carries or stands for other addresses is taken out again. */
+/** All public IPv6 addresses are in here; `PRIVATE_V6` excludes those that embed or represent other addresses. */
 const PUBLIC_V6 = '2000::/3';
 const PRIVATE_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
 export interface AddressRules {
-  /** Networks (`10.1.0.0/16`) or addresses that may be reached all the same. */
+  /** Networks (`10.1.0.0/16`) or addresses that are allowed although they are not public. */
   networks?: readonly string[];
   isPlainAllowed?: boolean;
   ports?: readonly number[];
@@ -99,7 +99,7 @@ export function createAddressGuard({ networks = [], isPlainAllowed = false, port
       const wanted: LookupOptions & { all: true } = { ...(options as LookupOptions), all: true };
       lookup(hostname, wanted, (error, addresses: LookupAddress[]) => {
         if (error !== null) return callback(error, '', 0);
-        // One bad address among good ones would be enough for whoever owns the name.
+        // One forbidden address among others is enough for an attacker who controls the name.
         const refused = addresses.find(({ address }) => !isAllowed(address));
         if (refused !== undefined) return callback(notPublic(`${hostname} (${refused.address})`), '', 0);
         if ((options as LookupOptions).all === true) return callback(null, addresses);
@@ -109,7 +109,7 @@ export function createAddressGuard({ networks = [], isPlainAllowed = false, port
   };
 }
 
-/** `::ffff:127.0.0.1` is 127.0.0.1, however it is written. */
+/** `::ffff:127.0.0.1`, in any notation, is 127.0.0.1. */
 function embeddedV4(address: string): string | null {
   if (isIP(address) !== 6) return null;
   const host = new URL(`http://[${address}]`).hostname.slice(1, -1);

@@ -1,15 +1,15 @@
-// Deliveries in SQL. Several processes take from it; a lease makes each delivery one process's own for the time of one
-// attempt, and what that process writes counts only while it has the lease. Processes' clocks must agree to within
-// seconds, as leases are told by them.
+// Deliveries in SQL. Several processes claim them; a lease reserves a delivery for one process during one attempt, and the
+// result is recorded only while that process still has the lease. Leases compare wall clocks, so the clocks of all
+// processes must agree to within seconds.
 import { type Selectable, sql } from 'kysely';
 import { asNumber, type Database } from '../storage/database.ts';
 import type { WebhookDeliveriesTable } from '../storage/webhook-tables.ts';
 
 /**
  * A delivery's states:
- * - pending: waits for its next attempt, or has one under way (lease). Left to delivered by a 2xx; to failed after the
- *   last attempt, or when its endpoint is gone.
- * - delivered, failed: finished. A replay makes either pending again, from its first attempt.
+ * - pending: waits for its next attempt, or has one in progress (lease). Becomes delivered after a 2xx; failed after the last
+ *   attempt, or when its endpoint is gone.
+ * - delivered, failed: finished. A replay makes either pending again, starting from its first attempt.
  */
 export type DeliveryState = 'pending' | 'delivered' | 'failed';
 
@@ -20,30 +20,30 @@ export interface WebhookDelivery {
   endpointId: string;
   body: string;
   state: DeliveryState;
-  /** Made so far, since it was created or replayed. */
+  /** Attempts since it was created or replayed. */
   attempts: number;
   nextAttemptAtMs: number;
   createdAtMs: number;
   finishedAtMs: number | null;
-  /** HTTP status of the last attempt; null where there was no answer. */
+  /** HTTP status of the last attempt; null if there was no answer. */
   lastStatus: number | null;
   lastError: string | null;
 }
 
 export interface AttemptRecord {
   state: DeliveryState;
-  /** Of a pending one: when to try again. Unix ms. */
+  /** When to try again, if pending. Unix ms. */
   nextAttemptAtMs: number;
   status: number | null;
   error: string | null;
 }
 
-export interface ClaimWish {
+export interface ClaimRequest {
   owner: string;
   leaseMs: number;
   limit: number;
   perEndpoint: number;
-  /** Endpoints that have enough to do. */
+  /** Endpoints to skip, because they have enough attempts in flight. */
   except: readonly string[];
 }
 
@@ -54,14 +54,14 @@ export interface DeliveryFilter {
 }
 
 export interface DeliveryStore {
-  /** Due deliveries that are now this owner's, the longest due first. */
-  claim(wish: ClaimWish): Promise<WebhookDelivery[]>;
-  /** False when the lease was lost: another process has it, and its word counts. */
+  /** Leases due deliveries to this owner, the longest overdue first. */
+  claim(request: ClaimRequest): Promise<WebhookDelivery[]>;
+  /** False if the lease was lost: another process has it, and records the result. */
   record(id: string, owner: string, attempt: AttemptRecord): Promise<boolean>;
   find(id: string): Promise<WebhookDelivery | null>;
   /** Newest first. */
   list(filter: DeliveryFilter): Promise<WebhookDelivery[]>;
-  /** Sends it again, with the same webhook-id. Null when there is no such delivery. */
+  /** Makes it pending again, with the same webhook-id. Null if there is no such delivery. */
   replay(id: string): Promise<WebhookDelivery | null>;
   countPending(): Promise<number>;
   /** Removes finished deliveries, and events that were fanned out, from before `beforeMs`. */
@@ -85,26 +85,26 @@ export function createDeliveryStore(database: Database): DeliveryStore {
   return {
     async claim({ owner, leaseMs, limit, perEndpoint, except }) {
       const nowMs = Date.now();
-      // A look first: an idle SQLite is not locked for writing.
+      // Reads first, so that an idle SQLite is not locked for writing.
       if ((await due(nowMs, except).select('id').limit(1).executeTakeFirst()) === undefined) return [];
-      const turns = due(nowMs, except).select([
+      const ranked = due(nowMs, except).select([
         'id',
         'next_attempt_at',
-        // A receiver that hangs must not take every place from the others.
-        sql<number>`row_number() over (partition by endpoint_id order by next_attempt_at)`.as('turn'),
+        // A receiver that hangs must not use up the whole limit.
+        sql<number>`row_number() over (partition by endpoint_id order by next_attempt_at)`.as('rank'),
       ]);
       const rows = await database
         .updateTable('webhook_deliveries')
         .set({ lease_owner: owner, lease_until: nowMs + leaseMs })
         .where('id', 'in', (query) =>
           query
-            .selectFrom(turns.as('due'))
+            .selectFrom(ranked.as('due'))
             .select('due.id')
-            .where('due.turn', '<=', perEndpoint)
+            .where('due.rank', '<=', perEndpoint)
             .orderBy('due.next_attempt_at')
             .limit(limit),
         )
-        // Said again: PostgreSQL asks the row itself after it has waited for another process's update.
+        // Repeated, because PostgreSQL checks the row again after waiting for another process's update.
         .where('state', '=', 'pending')
         .where('lease_until', '<=', nowMs)
         .returningAll()

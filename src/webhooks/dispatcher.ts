@@ -1,6 +1,6 @@
-// Delivers events to endpoints: looks for committed events, makes deliveries of them, and attempts those that are due.
-// At least once: a process that dies between an answer and its record sends again, with the same webhook-id. Any number
-// of processes may run one; a delivery is one process's own while it has the lease.
+// Delivers events to endpoints: polls for committed events, turns them into deliveries, and attempts those that are due.
+// At least once: if a process dies between an answer and its record, the event is sent again with the same webhook-id.
+// Any number of processes may run a dispatcher; a lease gives each delivery to one of them.
 import type { Logger } from '../telemetry/logger.ts';
 import type { WebhookMetrics } from '../telemetry/metrics.ts';
 import { createTroubleLog } from '../telemetry/trouble-log.ts';
@@ -9,7 +9,7 @@ import type { EndpointStore } from './endpoint-store.ts';
 import type { SendOutcome, WebhookSender } from './send-webhook.ts';
 
 export interface DispatcherOptions {
-  /** Names this process in leases. */
+  /** Identifies this process in leases. */
   owner: string;
   fanOut: () => Promise<number>;
   endpoints: EndpointStore;
@@ -18,22 +18,22 @@ export interface DispatcherOptions {
   settings: RetrySettings & { timeoutMs: number; concurrency: number; keepMs: number };
   logger: Logger;
   metrics: WebhookMetrics;
-  /** How often it looks; default: once a second. */
+  /** Polling interval; default: one second. */
   pollMs?: number;
 }
 
 export interface Dispatcher {
-  /** Since it has last looked for deliveries. */
+  /** Time since the last successful poll. */
   silentMs(): number;
-  /** Takes nothing new, and waits up to five seconds for attempts under way; the rest are another process's later. */
+  /** Claims nothing more and waits up to five seconds for attempts in flight; other processes repeat the rest later. */
   stop(): Promise<void>;
 }
 
 const POLL_MS = 1_000;
-/** After a query failed: soon again (two processes' updates met), less and less often while SQL is away. */
-const TROUBLE_WAIT_MS = 250;
-const LONGEST_TROUBLE_WAIT_MS = 10_000;
-/** A lease outlives an attempt by so much: connecting, recording, clocks that differ. */
+/** After a failed query: short at first (two processes' updates conflicted), longer while SQL is unavailable. */
+const FIRST_BACKOFF_MS = 250;
+const LONGEST_BACKOFF_MS = 10_000;
+/** Lease time beyond the attempt's timeout: for connecting, recording and clocks that differ. */
 const LEASE_MARGIN_MS = 30_000;
 const STOP_WAIT_MS = 5_000;
 const PER_ENDPOINT = 4;
@@ -45,19 +45,19 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
   const trouble = createTroubleLog(logger, 'the database: webhooks wait');
   const running = new Map<Promise<void>, string>();
   let isStopping = false;
-  /** Something has changed since the last look began: the next one does not wait. */
-  let isCalled = false;
+  /** Something has changed since the last poll began: the next one does not wait. */
+  let isDueNow = false;
   let wake = () => {};
-  let lookedAtMs = performance.now();
+  let polledAtMs = performance.now();
   let housekeptAtMs = 0;
   let prunedAtMs = Date.now();
 
-  function call(): void {
-    isCalled = true;
+  function pollNow(): void {
+    isDueNow = true;
     wake();
   }
 
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     while ((await options.fanOut()) > 0 && !isStopping);
     const limit = settings.concurrency - running.size;
     if (limit <= 0 || isStopping) return;
@@ -80,12 +80,12 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
 
   function begin(delivery: WebhookDelivery): void {
     const attempt = attemptDelivery(options, delivery)
-      // Without a record the lease runs out, and the delivery is attempted again.
+      // Without a record the lease expires, and the delivery is attempted again.
       .catch((error: Error) => logger.warn({ err: error, delivery: delivery.id }, 'webhook attempt not recorded'))
       .finally(() => {
         running.delete(attempt);
-        // There may be more for the place that is free now.
-        call();
+        // The free slot may be used at once.
+        pollNow();
       });
     running.set(attempt, delivery.endpointId);
   }
@@ -103,21 +103,21 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
   async function loop(): Promise<void> {
     let failures = 0;
     while (!isStopping) {
-      isCalled = false;
-      const waitMs = await look().then(
+      isDueNow = false;
+      const waitMs = await poll().then(
         () => {
           failures = 0;
-          lookedAtMs = performance.now();
+          polledAtMs = performance.now();
           return options.pollMs ?? POLL_MS;
         },
         (error: Error) => {
           failures += 1;
-          const troubleMs = Math.min(LONGEST_TROUBLE_WAIT_MS, TROUBLE_WAIT_MS * 2 ** failures);
+          const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures);
           trouble.note(error);
-          return troubleMs;
+          return backoffMs;
         },
       );
-      if (isStopping || isCalled) continue;
+      if (isStopping || isDueNow) continue;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, waitMs);
         wake = () => {
@@ -130,10 +130,10 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
 
   const looping = loop();
   return {
-    silentMs: () => performance.now() - lookedAtMs,
+    silentMs: () => performance.now() - polledAtMs,
     async stop() {
       isStopping = true;
-      call();
+      pollNow();
       await looping;
       const tooLong = new Promise<void>((resolve) => setTimeout(resolve, STOP_WAIT_MS).unref());
       await Promise.race([Promise.all(running.keys()), tooLong]);
@@ -160,7 +160,7 @@ async function attemptDelivery(options: DispatcherOptions, delivery: WebhookDeli
   });
 }
 
-/** Null: there is no next attempt. */
+/** Null if there is no next attempt. */
 function waitAfter(outcome: SendOutcome | Undeliverable, made: number, settings: RetrySettings): number | null {
   if (outcome.kind !== 'failed') return null;
   return 'isFinal' in outcome ? null : nextWaitMs(made, settings, outcome.retryAfterMs, Math.random());
@@ -182,28 +182,28 @@ async function sendTo(
   if (endpoint === null) return undeliverable('its endpoint was removed');
   if (endpoint.disabledAtMs !== null) return undeliverable(`its endpoint is disabled: ${endpoint.disabledReason}`);
   const secret = await endpoints.readSecret(endpointId).catch((error: Error) => error);
-  // Another process may have the right key, or this one after its restart: it is worth trying again.
+  // Retried, because another process may have the right key, or this one after a restart.
   if (secret instanceof Error) return { kind: 'failed', status: null, error: secret.message, retryAfterMs: null };
   return sender.send({ url: endpoint.url, secret, webhookId: eventId, body });
 }
 
 export interface RetrySettings {
-  /** All of them, the first included. */
+  /** Total number of attempts, the first included. */
   attempts: number;
-  /** Wait after the first failure. */
+  /** Backoff after the first failure. */
   firstRetryMs: number;
 }
 
 const FACTOR = 3;
 /** With the defaults (11 attempts, 5 s) the last one comes 23.7 hours after the first. */
 export const LONGEST_WAIT_MS = 10 * 3_600_000;
-/** A fifth in either direction: receivers that failed together are not asked again together. */
+/** A fifth in either direction, so that receivers that failed together are not retried together. */
 const JITTER = 0.2;
 
 /**
- * Milliseconds to wait, or null when that was the last attempt.
+ * Backoff in milliseconds, or null after the last attempt. Pure.
  * @param made attempts so far, the failed one included
- * @param askedMs what the receiver asked to wait; obeyed where it is longer
+ * @param askedMs the wait that the receiver asked for; used if it is longer
  * @param random 0 to 1
  */
 export function nextWaitMs(

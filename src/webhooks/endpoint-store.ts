@@ -8,7 +8,7 @@ import { isPlain, type SecretBox } from './secret-box.ts';
 
 export interface WebhookEndpoint {
   id: string;
-  /** `config`: from the configuration file, which is the only place to change it. `admin`: registered at run time. */
+  /** `config`: from the configuration file, where alone it can be changed. `admin`: registered at run time. */
   origin: 'config' | 'admin';
   /** Null: events of every key. */
   keyId: string | null;
@@ -25,26 +25,26 @@ export interface NewEndpoint {
   url: string;
   events: readonly string[];
   keyId: string | null;
-  /** Absent: one is made. */
+  /** Created if absent. */
   secret?: string | undefined;
 }
 
 export interface EndpointStore {
-  /** The secret is given back here and never again. */
+  /** The only call that returns the secret. */
   create(endpoint: NewEndpoint): Promise<{ endpoint: WebhookEndpoint; secret: string }>;
   /** Newest first, disabled ones included. */
   list(): Promise<WebhookEndpoint[]>;
   find(id: string): Promise<WebhookEndpoint | null>;
-  /** Rejects when there is no such endpoint, or its secret cannot be opened. */
+  /** Rejects if there is no such endpoint, or its secret cannot be opened. */
   readSecret(id: string): Promise<string>;
-  /** Seals what was stored before there was a key. */
+  /** Seals secrets that were stored before a key was set. */
   sealPlain(): Promise<void>;
-  /** Gives what was removed. */
+  /** Returns the removed endpoint. */
   remove(id: string): Promise<WebhookEndpoint | null>;
-  /** Keeps the first reason. */
+  /** Keeps the reason of the first call. */
   disable(id: string, reason: string): Promise<void>;
   enable(id: string): Promise<WebhookEndpoint | null>;
-  /** Makes the configured endpoints exactly these. One that was disabled stays so until it is enabled by hand. */
+  /** Replaces all configured endpoints by these. One that was disabled stays disabled until an operator enables it. */
   replaceConfigured(endpoints: readonly (NewEndpoint & { secret: string })[]): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ export function createEndpointStore(database: Database, box: SecretBox): Endpoin
       for (const { id, secret } of await database.selectFrom('webhook_endpoints').select(['id', 'secret']).execute()) {
         if (!isPlain(secret)) continue;
         const sealed = box.seal(box.open(secret, id), id);
-        // Only what is still there: the secret may have been replaced meanwhile.
+        // Only if it is unchanged: the secret may have been replaced meanwhile.
         await database
           .updateTable('webhook_endpoints')
           .set({ secret: sealed })
@@ -123,7 +123,7 @@ export function createEndpointStore(database: Database, box: SecretBox): Endpoin
         rowOf(configuredEndpointId(endpoint.url, endpoint.keyId), 'config', endpoint, endpoint.secret),
       );
       await database.transaction().execute(async (transaction) => {
-        // Of two processes that start at once, both write the same.
+        // Two processes that start at the same time write the same rows.
         let gone = transaction.deleteFrom('webhook_endpoints').where('origin', '=', 'config');
         if (rows.length > 0) {
           gone = gone.where(
@@ -162,7 +162,7 @@ function readEndpoint(row: Selectable<WebhookEndpointsTable>): WebhookEndpoint {
 const SECRET_BYTES = 32;
 const CONFIGURED_ID_DIGITS = 20;
 
-/** As Standard Webhooks writes them, for receivers' libraries: `whsec_<base64>`. */
+/** In the format of Standard Webhooks, which receivers' libraries expect: `whsec_<base64>`. */
 export function createWebhookSecret(): string {
   return `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
 }
@@ -171,7 +171,7 @@ export function createEndpointId(): string {
   return `we_${randomBytes(10).toString('hex')}`;
 }
 
-/** The same in every process and at every start, so that what is known of an endpoint stays with it. */
+/** The same in every process and after every start, so that an endpoint keeps its state and deliveries. */
 export function configuredEndpointId(url: string, keyId: string | null): string {
   return `we_${hash('sha256', `${keyId ?? ''}\n${url}`, 'hex').slice(0, CONFIGURED_ID_DIGITS)}`;
 }

@@ -1,5 +1,5 @@
-// Turns events into deliveries: one for each endpoint that wants the event. Reads only what has been committed, in one
-// transaction with what it writes: an event becomes its deliveries exactly once, also when several processes are at it.
+// Turns events into deliveries: one for each endpoint that subscribes to the event. Reads committed events and writes their
+// deliveries in one transaction, so that each event is fanned out exactly once, even by several processes.
 import type { Kysely, Selectable } from 'kysely';
 import { createSortableId } from '../contracts/ids.ts';
 import type { EventsOutboxTable } from '../storage/batch-tables.ts';
@@ -15,18 +15,18 @@ const EVENTS_AT_ONCE = 100;
 const ROWS_AT_ONCE = 500;
 
 /**
- * How many events were taken, at most 100; call again while it is not 0. An event that cannot become deliveries is told of
- * and left out: the others do not wait for it.
- * @param endpoints those that receive
+ * Returns how many events were taken, at most 100; call again until it is 0. An event that cannot be fanned out is passed to
+ * `onRefused` and skipped, so that the others do not wait for it.
+ * @param endpoints all endpoints; disabled ones are skipped
  */
 export async function fanOut(
   database: Database,
   endpoints: () => Promise<readonly WebhookEndpoint[]>,
   onRefused: (error: Error) => void,
 ): Promise<number> {
-  // Without this look, an idle SQLite would be locked for writing once a second.
+  // Without this query, an idle SQLite would be locked for writing once a second.
   if (!(await hasWaitingEvents(database))) return 0;
-  // Read before the transaction: SQLite has one connection. An endpoint that is gone by then is found out on sending.
+  // Read before the transaction, because SQLite has one connection. An endpoint that is removed meanwhile is noticed on sending.
   const receivers = (await endpoints()).filter(({ disabledAtMs }) => disabledAtMs === null);
   for (let limit = EVENTS_AT_ONCE; ; limit = limit >> 1) {
     try {
@@ -64,7 +64,7 @@ async function hasWaitingEvents(database: Database): Promise<boolean> {
   return (await query.limit(1).executeTakeFirst()) !== undefined;
 }
 
-/** The update is also the lock: another process waits for its end and then finds them taken. */
+/** The update is also the lock: another process waits for it and then finds these events taken. */
 function takeEvents(transaction: Kysely<Tables>, limit: number): Promise<Event[]> {
   return transaction
     .updateTable('events_outbox')
@@ -105,7 +105,7 @@ function deliveriesOf(event: Event, receivers: readonly WebhookEndpoint[]) {
     }));
 }
 
-/** As OpenAI's webhooks have it (npm openai 7.55.0, `resources/webhooks`); `created_at` is unix seconds. */
+/** The format of OpenAI's webhooks (npm openai 7.55.0, `resources/webhooks`); `created_at` is unix seconds. */
 export function encodeEvent(event: Pick<Event, 'id' | 'type' | 'subject_id' | 'created_at_ms' | 'payload'>): string {
   const data = { id: event.subject_id, ...(JSON.parse(event.payload) as object) };
   const createdAt = Math.floor(asNumber(event.created_at_ms) / 1_000);

@@ -1,17 +1,17 @@
-// Secrets that must be had back (a signature needs its key), sealed for the database: AES-256-GCM under a key from the
-// environment. Without one they are stored as they are, and whoever reads the database can sign.
+// Secrets that must be read back (signing needs them), encrypted for the database: AES-256-GCM with a key from the
+// environment. Without a key they are stored in plain text, and every reader of the database can sign.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
-/** Said wherever a receiver is registered while there is no key. */
+/** Warning wherever a receiver is registered without a key. */
 export const PLAIN_SECRETS =
-  'secrets of webhooks are stored as they are: every reader of the database can sign events; set SLUICE_SECRETS_KEY';
+  'webhook secrets are stored in plain text: every reader of the database can sign events; set SLUICE_SECRETS_KEY';
 
 export interface SecretBox {
-  /** False: there is no key, and secrets are stored as they are. */
+  /** False without a key: secrets are stored in plain text. */
   isSealing: boolean;
-  /** @param context what the secret belongs to: sealed text that is moved to another row does not open. */
+  /** @param context what the secret belongs to, so that a sealed text moved to another row does not open. */
   seal(secret: string, context: string): string;
-  /** Throws an Error, which does not hold the secret, when no key opens it. */
+  /** Throws an Error, which does not contain the secret, if no key opens it. */
   open(stored: string, context: string): string;
 }
 
@@ -23,7 +23,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * @param keys from SLUICE_SECRETS_KEY, high-entropy texts separated by commas: the first seals, each opens, so that a
+ * @param keys from SLUICE_SECRETS_KEY, high-entropy texts separated by commas: the first seals, each can open, so that a
  * key can be replaced step by step.
  */
 export function createSecretBox(keys: string | undefined): SecretBox {

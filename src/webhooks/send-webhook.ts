@@ -1,4 +1,4 @@
-// One attempt to deliver: signed as Standard Webhooks has it, bounded in time, never redirected.
+// One delivery attempt: signed as specified by Standard Webhooks, bounded in time, never redirected.
 import { Webhook } from 'standardwebhooks';
 import { Agent, request } from 'undici';
 import type { AddressGuard } from './address-guard.ts';
@@ -6,14 +6,14 @@ import type { AddressGuard } from './address-guard.ts';
 export interface Message {
   url: string;
   secret: string;
-  /** The same on every attempt: receivers know by it what they have already. */
+  /** The same on every attempt, so that receivers recognize repeats. */
   webhookId: string;
   body: string;
 }
 
 /**
- * - `delivered`: a 2xx. `gone`: 410, the receiver wants nothing more, ever.
- * - `failed`: everything else; `status` is null where there was no answer.
+ * - `delivered`: a 2xx. `gone`: 410, the receiver has unsubscribed.
+ * - `failed`: everything else; `status` is null if there was no answer.
  */
 export type SendOutcome =
   | { kind: 'delivered' | 'gone'; status: number }
@@ -22,11 +22,11 @@ export type SendOutcome =
 export interface WebhookSender {
   /** Never rejects. */
   send(message: Message): Promise<SendOutcome>;
-  /** Breaks off what is under way. */
+  /** Aborts attempts in flight. */
   close(): Promise<void>;
 }
 
-/** An answer's body is of no interest; so much of it is read to keep the connection. */
+/** The answer's body is not used; up to this much is read so that the connection can be kept. */
 const MAX_ANSWER_BYTES = 16 * 1024;
 const HTTP_GONE = 410;
 
@@ -44,7 +44,7 @@ export function createWebhookSender(settings: { timeoutMs: number; guard: Addres
           body: message.body,
           signal: AbortSignal.timeout(timeoutMs),
         });
-        // The status is the answer, whatever becomes of the body.
+        // Only the status counts; a broken body does not matter.
         await body.dump({ limit: MAX_ANSWER_BYTES }).catch(() => undefined);
         return readAnswer(statusCode, headers['retry-after']);
       } catch (error) {
@@ -55,7 +55,7 @@ export function createWebhookSender(settings: { timeoutMs: number; guard: Addres
   };
 }
 
-/** The timestamp is of this attempt: receivers refuse what is older than five minutes. */
+/** The timestamp is that of the attempt: receivers refuse messages older than five minutes. */
 function sign({ secret, webhookId, body }: Message): Record<string, string> {
   const now = new Date();
   return {
@@ -76,6 +76,6 @@ function readAnswer(status: number, retryAfter: string | string[] | undefined): 
 
 function describe(error: Error & { code?: string }, timeoutMs: number): string {
   if (error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
-  // The name or code of a network error says what it is; its message may hold the URL.
+  // The name or code of a network error is enough; its message may contain the URL.
   return error.name === 'AddressRefused' ? error.message : (error.code ?? error.name);
 }

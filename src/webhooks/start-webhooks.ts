@@ -1,4 +1,4 @@
-// Puts the dispatcher together: stores, sender, the configured endpoints.
+// Starts the dispatcher with its stores, its sender and the configured endpoints.
 import type { WebhookSettings } from '../config/webhook-schema.ts';
 import { addressRulesOf } from '../config/webhook-schema.ts';
 import type { Database } from '../storage/database.ts';
@@ -14,7 +14,7 @@ import { createWebhookSender } from './send-webhook.ts';
 
 export interface WebhookHost {
   owner: string;
-  /** Its own: a transaction holds an embedded database's one connection. Not closed here. */
+  /** Not shared: a transaction occupies the only connection of an embedded database. Not closed here. */
   database: Database;
   settings: WebhookSettings;
   /** SLUICE_SECRETS_KEY. */
@@ -41,7 +41,7 @@ export async function startWebhooks(host: WebhookHost): Promise<Dispatcher> {
     owner,
     fanOut: () =>
       fanOut(database, endpoints.list, (error) =>
-        logger.error({ err: error }, 'an event cannot be delivered: left out'),
+        logger.error({ err: error }, 'an event cannot be delivered and is skipped'),
       ),
     endpoints,
     deliveries: createDeliveryStore(database),

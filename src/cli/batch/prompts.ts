@@ -107,7 +107,7 @@ function compile(text: string, columns: readonly string[]): Template {
 
 function noColumn(missing: readonly string[], columns: readonly string[]): CommandError {
   const names = missing.map((column) => `'${column}'`).join(', ');
-  return new CommandError('input', `there is no column ${names}; the columns are: ${columns.join(', ')}`);
+  return new CommandError('input', `there is no column ${names}; there are: ${columns.join(', ')}`);
 }
 
 function defaultColumn(path: string, columns: readonly string[]): string {

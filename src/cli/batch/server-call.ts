@@ -21,7 +21,7 @@ const OPENAI_HOST = 'api.openai.com';
 
 /**
  * The base URL: `--base-url`, `SLUICE_BASE_URL`, else the local Sluice. The key: `--api-key`, `SLUICE_API_KEY`, for the
- * local Sluice the key that `sluice start` keeps beside its data, then `OPENAI_API_KEY` (which comes first for OpenAI
+ * local Sluice the key that `sluice start` keeps in its data directory, then `OPENAI_API_KEY` (which comes first for OpenAI
  * itself). The local key is sent to the local Sluice only. Throws a CommandError that says what to set.
  */
 export function resolveConnection(options: ConnectionOptions, environment: Environment): Connection {
@@ -151,7 +151,7 @@ function messageOf(text: string): string {
 function adviceFor(status: number): string {
   switch (status) {
     case 401:
-      return ' (the key is taken from --api-key, SLUICE_API_KEY, .sluice/key or OPENAI_API_KEY)';
+      return ' (the key comes from --api-key, SLUICE_API_KEY, .sluice/key or OPENAI_API_KEY)';
     case 404:
       return ' (is the base URL right, with /v1 at its end, and does this server have batches?)';
     default:
