@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { type HealthOptions, healthArguments, list, wholeNumber } from './cli/arguments.ts';
 import { batchCommand } from './cli/batch.ts';
 import { check } from './cli/check.ts';
-import { runProcess } from './cli/child-processes.ts';
+import { compileCache, runProcess } from './cli/child-processes.ts';
 import { costsCommand } from './cli/costs.ts';
 import { deadLettersCommand } from './cli/dead-letters.ts';
 import { holdCommands } from './cli/holds.ts';
@@ -40,6 +40,7 @@ function environmentFor(): Environment {
 function childVariables(environment: Environment): Record<string, string | undefined> {
   return {
     ...environment.variables,
+    ...compileCache(environment),
     ...(environment.configPath === undefined ? {} : { SLUICE_CONFIG: environment.configPath }),
   };
 }

@@ -13,8 +13,9 @@ import {
   statSync,
   truncateSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Environment } from '../config/environment.ts';
 
 export interface ChildSettings {
   name: string;
@@ -31,6 +32,14 @@ export interface Child {
   /** Sent by the process when it was ready: `url` and others. */
   details: Record<string, unknown>;
   stop(): Promise<void>;
+}
+
+/**
+ * Where Node keeps what it has made of our code (nodejs.org/api/module.html#module-compile-cache): a process starts in half the
+ * CPU time and takes some 20 MB less. Beside the data: a folder that every user can write to could bring in another's code.
+ */
+export function compileCache({ variables, dataDirectory }: Environment): Record<string, string> {
+  return { NODE_COMPILE_CACHE: variables.NODE_COMPILE_CACHE ?? resolve(dataDirectory, 'cache') };
 }
 
 const ROOT = new URL('../../', import.meta.url);

@@ -13,7 +13,7 @@ import { requireStrongKeys } from '../config/secrets.ts';
 import { openDatabase } from '../storage/database.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../storage/embedded-redis.ts';
 import { ADMIN_KEY_FILE, ADMIN_URL_FILE } from './admin-client.ts';
-import { type Child, type ChildSettings, rotateLogs, startChild } from './child-processes.ts';
+import { type Child, type ChildSettings, compileCache, rotateLogs, startChild } from './child-processes.ts';
 import { bold, dim } from './terminal.ts';
 
 export interface StartOptions {
@@ -47,7 +47,11 @@ async function bringUp(options: StartOptions, environment: Environment, running:
   const directory = environment.dataDirectory;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   let runtime = loadRuntime(options.config, environment);
-  const variables: Record<string, string | undefined> = { ...environment.variables, SLUICE_DATA: directory };
+  const variables: Record<string, string | undefined> = {
+    ...environment.variables,
+    ...compileCache(environment),
+    SLUICE_DATA: directory,
+  };
 
   if (runtime.redisAddress === null) {
     running.redis = await startEmbeddedRedis(join(directory, 'redis'), (how, waitMs) =>

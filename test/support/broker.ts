@@ -9,6 +9,7 @@ import type { KeySettings } from '#src/accounts/api-key.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
+import { COMPILE_CACHE } from './compile-cache.ts';
 import { startTestRedis, type TestRedis, type TestRedisOptions } from './redis-server.ts';
 
 export const TEST_KEY = 'sk-sluice-test';
@@ -139,7 +140,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
 async function startProcess(entry: string, args: string[], environment: Record<string, string>): Promise<TestProcess> {
   const child = fork(fileURLToPath(new URL(entry, ROOT)), args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { PATH: process.env.PATH, ...environment },
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: COMPILE_CACHE, ...environment },
   });
   let log = '';
   const keep = (chunk: Buffer) => {

@@ -1,6 +1,7 @@
 // The command `sluice` as its user runs it: a process of its own, in a directory of its own, without a terminal.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { COMPILE_CACHE } from './compile-cache.ts';
 
 export interface CommandEnd {
   code: number | null;
@@ -20,7 +21,7 @@ const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 export function startSluice(args: readonly string[], cwd: string, environment: Record<string, string>): RunningCommand {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, ...environment },
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: COMPILE_CACHE, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
