@@ -42,7 +42,8 @@ export function manageLifecycle(
   if (process.send !== undefined) process.on('disconnect', () => end('parent is gone'));
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
-    end('uncaught exception', 1);
+    // A second one must not cut the shutdown short: its time is bounded either way.
+    if (!isEnding) end('uncaught exception', 1);
   });
   process.on('unhandledRejection', (reason) => {
     // An unhandled rejection is a bug, but no reason to drop every request of the process.

@@ -344,5 +344,6 @@ test('the process that heard all this is the one that was started, and its books
   expect(broker.apis[0]!.child.exitCode).toBeNull();
   expect(broker.apis[0]!.log()).not.toMatch(/uncaught|unhandled/);
   await booksClosed(broker);
+  await waitFor('bodies to leave Redis', async () => (await broker.redis.client.keys('*:body:*')).length === 0);
   await expectLedgerEqualsBill(await ledgerRows(broker), vendors);
 });

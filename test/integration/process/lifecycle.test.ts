@@ -5,13 +5,13 @@ import { expect, test } from 'vitest';
 
 const LIFECYCLE = new URL('../../../src/process/lifecycle.ts', import.meta.url).href;
 
-function run(then: string): Promise<{ code: number | null; log: string }> {
+function run(then: string, closing = ''): Promise<{ code: number | null; log: string }> {
   const program = `
     import { manageLifecycle } from ${JSON.stringify(LIFECYCLE)};
     const say = (details, text) => console.log(text + ' ' + (details.err?.message ?? details.reason ?? ''));
     const logger = { info: say, warn: say, error: say, fatal: say };
     setInterval(() => undefined, 1_000);
-    manageLifecycle(logger, 5_000, async () => console.log('closed'));
+    manageLifecycle(logger, 5_000, async () => { ${closing} console.log('closed'); });
     ${then}`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -25,6 +25,13 @@ test('a process that is told to end leaves with 0', async () => {
   const { code, log } = await run(`process.kill(process.pid, 'SIGTERM')`);
   expect(log).toContain('closed');
   expect(code).toBe(0);
+});
+
+test('a second error while it shuts down does not cut that short', async () => {
+  const fail = (after: number) => `setTimeout(() => { throw new Error('fault ${after}') }, ${after});`;
+  const { code, log } = await run(fail(1) + fail(30), 'await new Promise((resolve) => setTimeout(resolve, 200));');
+  expect(log).toMatch(/fault 1[^]*fault 30[^]*closed/);
+  expect(code).toBe(1);
 });
 
 test('a process that an error ends shuts down in order, and leaves with a status that says so', async () => {
