@@ -32,11 +32,10 @@ export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: numbe
     return payload;
   });
   app.addHook('onSend', async (request, reply, payload) => {
-    if (!request.raw.complete) reply.header('connection', 'close');
+    if (request.raw.complete) return payload;
+    reply.header('connection', 'close');
+    endAfterAnswer(request.raw);
     return payload;
-  });
-  app.addHook('onResponse', async (request) => {
-    if (!request.raw.complete) lingerThenClose(request.raw);
   });
 }
 
@@ -91,17 +90,21 @@ function limitBodyTime(request: FastifyRequest, reply: FastifyReply, limitMs: nu
   raw.once('close', () => clearTimeout(timer));
 }
 
-/** Closing at once would make the kernel throw the answer away on the client's side (RFC 9112 section 9.6). */
-function lingerThenClose(raw: IncomingMessage): void {
+/**
+ * Call before the answer is written. Closing at once behind it would make the kernel throw it away on the client's side
+ * (RFC 9112 section 9.6): a little of what still comes is read, then nothing, and then the connection ends.
+ */
+function endAfterAnswer(raw: IncomingMessage): void {
   const { socket } = raw;
-  let bytes = 0;
-  const close = () => socket.destroy();
-  const timer = setTimeout(close, LINGER_MS).unref();
+  let left = LINGER_BYTES;
   raw.on('data', (piece: Buffer) => {
-    bytes += piece.length;
-    if (bytes > LINGER_BYTES) close();
+    left -= piece.length;
+    // Not read any more: the client's own system stops sending.
+    if (left < 0) raw.pause();
   });
-  raw.once('end', close);
-  socket.once('close', () => clearTimeout(timer));
-  raw.resume();
+  // Node calls it when an answer with `connection: close` is written (`resOnFinish`), and destroys at once.
+  socket.destroySoon = () => {
+    socket.end();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  };
 }
