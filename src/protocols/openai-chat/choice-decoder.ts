@@ -27,6 +27,8 @@ export class ChoiceDecoder {
   readonly #slots = new CallSlots();
   readonly #calls = new Map<CallSlot, QueuedPart>();
   readonly #signer: ThoughtSigner;
+  /** Members of deltas that had something in them. */
+  readonly #said = new Set<string>();
   #hasPlainThoughts = false;
   #isFinished = false;
 
@@ -41,11 +43,22 @@ export class ChoiceDecoder {
     // OpenRouter repeats the finish with the usage; nothing comes after it that says more.
     if (this.#isFinished) return;
     // A vendor that ignores `stream` inside its stream says `message`.
-    const delta = choice.delta ?? choice.message;
+    const delta = choice.delta ?? this.#unsaidOf(choice.message);
+    if (choice.delta) this.#noteSaid(choice.delta);
     if (typeof delta === 'object' && delta !== null) {
       this.#readDelta(delta, decodeLogProbabilities(choice.logprobs));
     }
     if (choice.finish_reason) this.finish(choice);
+  }
+
+  /** A last chunk may repeat as a message what was streamed in deltas. */
+  #unsaidOf(message: ChatDelta | null | undefined): ChatDelta | null {
+    if (!message) return null;
+    return Object.fromEntries(Object.entries(message).filter(([member]) => !this.#said.has(kindOf(member))));
+  }
+
+  #noteSaid(delta: ChatDelta): void {
+    for (const [member, value] of Object.entries(delta)) if (isFilled(value)) this.#said.add(kindOf(member));
   }
 
   /** With null: the vendor said that all was over and not why. */
@@ -122,4 +135,14 @@ export class ChoiceDecoder {
     this.#calls.set(slot, part);
     return part;
   }
+}
+
+/** Thoughts have several names. */
+function kindOf(member: string): string {
+  return member.startsWith('reasoning') ? 'reasoning' : member;
+}
+
+function isFilled(value: unknown): boolean {
+  if (value === null || value === undefined || value === '') return false;
+  return !Array.isArray(value) || value.length > 0;
 }

@@ -11,9 +11,12 @@ export interface Piece {
 
 /** In the order in which the model made them; none of them empty. */
 export function readPieces(delta: ChatDelta): Piece[] {
+  const reasoning = readReasoning(delta);
+  // Gateways that name Mistral's thoughts in a member of their own leave them in the list as well.
+  const content = readContent(delta.content).filter(({ kind }) => kind !== 'reasoning' || reasoning === '');
   const pieces: Piece[] = [
-    { kind: 'reasoning', text: readReasoning(delta) },
-    ...readContent(delta.content),
+    { kind: 'reasoning', text: reasoning },
+    ...content,
     { kind: 'refusal', text: typeof delta.refusal === 'string' ? delta.refusal : '' },
   ];
   return pieces.filter((piece) => piece.text !== '');

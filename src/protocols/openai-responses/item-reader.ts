@@ -12,6 +12,7 @@ import type { ResponsesEvent } from './wire.ts';
 
 interface StreamedPart {
   number: number;
+  kind: PartStart['kind'];
   text: string;
   citations: number;
   isEnded: boolean;
@@ -28,7 +29,7 @@ export class ItemReader {
   readonly #numbers: PartNumbers;
   /** As it was announced. */
   #item: JsonObject = {};
-  /** By place in the item's content; reasoning and calls have one part, 0. */
+  /** By place in the item's content as it was streamed; reasoning and calls have one part, 0. */
   readonly #parts = new Map<number, StreamedPart>();
   #openPlace: number | null = null;
   /** Reasoning comes as a summary or as the text itself. Where a vendor sends both, what comes first is read. */
@@ -36,6 +37,10 @@ export class ItemReader {
 
   constructor(numbers: PartNumbers) {
     this.#numbers = numbers;
+  }
+
+  get isMessage(): boolean {
+    return this.#item.type === 'message';
   }
 
   read(event: ResponsesEvent): AnswerEvent[] {
@@ -65,7 +70,8 @@ export class ItemReader {
   /** The item is over. `item` is its final form, null where the vendor did not say. */
   end(item: JsonObject | null): AnswerEvent[] {
     const parts = item === null ? [] : partsOfItem(item);
-    const events = parts.flatMap((part, place) => (part === null ? [] : this.#complete(place, part)));
+    const left = new Set(this.#parts.values());
+    const events = parts.flatMap((part, place) => (part === null ? [] : this.#complete(place, part, left)));
     return [...events, ...this.#endOpen()];
   }
 
@@ -95,7 +101,12 @@ export class ItemReader {
 
   #endContent(event: ResponsesEvent): AnswerEvent[] {
     const [part] = partsOfItem({ type: 'message', content: [event.part] });
-    return part ? this.#complete(placeOf(event), part) : [];
+    const place = placeOf(event);
+    if (!part || this.#parts.get(place)?.isEnded) return [];
+    const open = this.#openPlace === null ? undefined : this.#parts.get(this.#openPlace)!;
+    // Whose end it is shows when the item is over.
+    if (open !== undefined && this.#openPlace !== place && !textOfPart(part).startsWith(open.text)) return [];
+    return this.#complete(place, part, new Set(open === undefined ? [] : [open]));
   }
 
   #reason(source: 'summary' | 'text', index: unknown, delta: string): AnswerEvent[] {
@@ -108,27 +119,51 @@ export class ItemReader {
     return [...opening, ...this.#delta(0, isNext ? REASONING_SEPARATOR + delta : delta)];
   }
 
+  /**
+   * What was streamed of a finished part; it is taken from those that are `left`. Vendors number the parts otherwise
+   * while they stream (Bedrock's Mantle counts from 1, 2026) and clean up their texts, and no text may be said twice: the
+   * part at its place where the texts agree, else one whose text agrees, else whatever of its kind is left.
+   */
+  #takeStreamed(place: number, part: Part, left: Set<StreamedPart>): StreamedPart | undefined {
+    const full = textOfPart(part);
+    const sameKind = [...first(left, MAX_COMPARED)].filter(({ kind }) => kind === part.kind);
+    const here = this.#parts.get(place);
+    const isHere = here !== undefined && left.has(here) && here.kind === part.kind;
+    const streamed =
+      (isHere && full.startsWith(here.text) ? here : undefined) ??
+      sameKind.find(({ text }) => text !== '' && full.startsWith(text)) ??
+      (isHere ? here : sameKind[0]);
+    if (streamed !== undefined) left.delete(streamed);
+    return streamed;
+  }
+
   /** What the finished part has beyond what was streamed, and its end. */
-  #complete(place: number, part: Part): AnswerEvent[] {
-    const streamed = this.#parts.get(place);
+  #complete(place: number, part: Part, left: Set<StreamedPart>): AnswerEvent[] {
+    const streamed = this.#takeStreamed(place, part, left);
     if (streamed?.isEnded) return [];
     if (part.kind === 'image') {
       return [...this.#endOpen(), { kind: 'part-whole', choice: 0, part: this.#numbers.nextPart(), value: part }];
     }
     if (streamed === undefined && isBlank(part)) return [];
-    const events = this.#open(place, this.#startOf(part));
-    const current = this.#parts.get(place)!;
+    const at = streamed === undefined ? this.#freePlace(place) : this.#openPlace!;
+    const events = streamed === undefined ? this.#open(at, this.#startOf(part)) : [];
+    const current = this.#parts.get(at)!;
     const full = textOfPart(part);
-    if (full.startsWith(current.text)) events.push(...this.#delta(place, full.slice(current.text.length)));
+    if (full.startsWith(current.text)) events.push(...this.#delta(at, full.slice(current.text.length)));
     const citations = part.kind === 'text' ? (part.citations ?? []).slice(current.citations) : [];
     for (const citation of citations) events.push({ kind: 'part-citation', choice: 0, part: current.number, citation });
     return [...events, ...this.#endOpen(part.kind === 'reasoning' ? part.signature : undefined)];
   }
 
+  /** A part that was not streamed may find its place taken by one that was. */
+  #freePlace(place: number): number {
+    return this.#parts.has(place) ? -1 - this.#parts.size : place;
+  }
+
   #open(place: number, start: PartStart): AnswerEvent[] {
     if (this.#parts.has(place)) return [];
     const ending = this.#endOpen();
-    const part = { number: this.#numbers.nextPart(), text: '', citations: 0, isEnded: false };
+    const part = { number: this.#numbers.nextPart(), kind: start.kind, text: '', citations: 0, isEnded: false };
     this.#parts.set(place, part);
     this.#openPlace = place;
     return [...ending, { kind: 'part-start', choice: 0, part: part.number, start }];
@@ -168,6 +203,17 @@ export class ItemReader {
       default:
         return { kind: 'text' };
     }
+  }
+}
+
+/** Of more parts than an item ever had, the first are compared: a vendor must not make the work grow with the square. */
+const MAX_COMPARED = 32;
+
+function* first<T>(values: Iterable<T>, count: number): Generator<T> {
+  let seen = 0;
+  for (const value of values) {
+    if (seen++ >= count) return;
+    yield value;
   }
 }
 

@@ -9,6 +9,8 @@ import type { ResponsesEvent } from './wire.ts';
 export class OutputReader implements PartNumbers {
   readonly #context: DecodeContext;
   #current: { index: number; reader: ItemReader } | null = null;
+  /** Places of items that the vendor has announced. */
+  readonly #announced = new Set<number>();
   #waiting: ResponsesEvent[] = [];
   /** Items that are over; what comes for them later is not read. */
   readonly #ended = new Set<number>();
@@ -29,8 +31,10 @@ export class OutputReader implements PartNumbers {
 
   /** An event that says its `output_index`; others mean nothing here. */
   read(event: ResponsesEvent): AnswerEvent[] {
-    const index = event.output_index;
-    if (typeof index !== 'number' || this.#ended.has(index)) return [];
+    if (typeof event.output_index !== 'number') return [];
+    const index = this.#placeOf(event, event.output_index);
+    if (this.#ended.has(index)) return [];
+    if (event.type === 'response.output_item.added') this.#announced.add(index);
     this.#current ??= { index, reader: new ItemReader(this) };
     if (this.#current.index !== index) {
       this.#waiting.push(event);
@@ -38,6 +42,15 @@ export class OutputReader implements PartNumbers {
     }
     if (event.type !== 'response.output_item.done') return this.#current.reader.read(event);
     return [...this.#end(objectOf(event.item)), ...this.#readWaiting()];
+  }
+
+  /** What is said of a message under a place that nobody announced is said of the one that was: it is one text, not two. */
+  #placeOf(event: ResponsesEvent, index: number): number {
+    const current = this.#current;
+    if (current === null || !this.#announced.has(current.index) || !current.reader.isMessage) return index;
+    const isOfMessage = MESSAGE_EVENTS.has(event.type) || objectOf(event.item).type === 'message';
+    const isAnnouncement = event.type === 'response.output_item.added';
+    return isOfMessage && !isAnnouncement && !this.#announced.has(index) ? current.index : index;
   }
 
   /** The answer is over. `output` holds the finished items, or is empty where the vendor does not say. */
@@ -68,3 +81,10 @@ export class OutputReader implements PartNumbers {
     return waiting.flatMap((event) => this.read(event));
   }
 }
+
+const MESSAGE_EVENTS: ReadonlySet<unknown> = new Set(
+  [
+    ...['output_text.delta', 'output_text.done', 'output_text.annotation.added'],
+    ...['refusal.delta', 'refusal.done', 'content_part.added', 'content_part.done'],
+  ].map((type) => `response.${type}`),
+);

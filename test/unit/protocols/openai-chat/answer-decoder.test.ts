@@ -322,3 +322,40 @@ describe('cut at every byte', () => {
     for (const size of [1, 2, 3, 5, 64, 1_000]) expect(decodeAll(stream, { size })).toEqual(whole);
   });
 });
+
+describe('no text is said twice', () => {
+  const last = (message: object) => chunk({ choices: [{ index: 0, message, finish_reason: 'stop' }] });
+
+  test.each<[string, string, object[]]>([
+    [
+      'the whole message behind its deltas',
+      delta({ content: 'ab' }) + last({ content: 'ab' }),
+      [{ kind: 'text', text: 'ab' }],
+    ],
+    [
+      'thoughts under another name',
+      delta({ reasoning_content: 't' }) + delta({ content: 'ab' }) + last({ content: 'ab', reasoning: 't' }),
+      [
+        { kind: 'reasoning', text: 't' },
+        { kind: 'text', text: 'ab' },
+      ],
+    ],
+    [
+      'a message that was not streamed',
+      delta({ role: 'assistant', content: '' }) + last({ content: 'ab' }),
+      [{ kind: 'text', text: 'ab' }],
+    ],
+    [
+      'thoughts in the list and beside it',
+      delta({ reasoning_content: 't', content: [{ type: 'thinking', thinking: [{ type: 'text', text: 't' }] }] }) +
+        delta({ content: 'ab' }, 'stop'),
+      [
+        { kind: 'reasoning', text: 't' },
+        { kind: 'text', text: 'ab' },
+      ],
+    ],
+  ])('%s', (_name, text, parts) => {
+    expect(partsOf(decodeAll(text))).toMatchObject(parts);
+    expect(partsOf(decodeAll(text))).toHaveLength(parts.length);
+  });
+});

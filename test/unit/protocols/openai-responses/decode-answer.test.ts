@@ -332,3 +332,54 @@ describe('ends', () => {
     ]);
   });
 });
+
+// Bedrock's Mantle counts the parts of a streamed message from 1, and has them from 0 in the finished one.
+describe('no text is said twice, however a vendor numbers what it streams', () => {
+  const contentDone = (index: number, text: string, content: number) => ({
+    type: 'response.content_part.done',
+    output_index: index,
+    content_index: content,
+    part: { type: 'output_text', text },
+  });
+  const item = (...texts: string[]) => ({
+    type: 'message',
+    content: texts.map((text) => ({ type: 'output_text', text })),
+  });
+  const textsOf = (...events: JsonObject[]) =>
+    partsOf(...events, completed()).map((part) => (part.kind === 'text' ? part.text : part.kind));
+
+  test.each<[string, JsonObject[], string[]]>([
+    ['parts from 1', [added(0, item()), textDelta(0, 'ab', 1), done(0, item('ab'))], ['ab']],
+    ['two parts from 1', [textDelta(0, 'a', 1), textDelta(0, 'b', 2), done(0, item('a', 'b'))], ['a', 'b']],
+    ['two equal parts from 1', [textDelta(0, 'a', 1), textDelta(0, 'a', 2), done(0, item('a', 'a'))], ['a', 'a']],
+    ['two equal parts', [textDelta(0, 'a'), textDelta(0, 'a', 1), done(0, item('a', 'a'))], ['a', 'a']],
+    ['and the rest of it is said', [textDelta(0, 'a', 1), done(0, item('abc'))], ['abc']],
+    ['a part that was not streamed', [textDelta(0, 'a', 1), done(0, item('a', 'b'))], ['a', 'b']],
+    ['a finished text that was cleaned up', [textDelta(0, ' a ', 1), done(0, item('a'))], [' a ']],
+    ['the same at its place', [textDelta(0, ' a '), done(0, item('a'))], [' a ']],
+    ['a part’s end at another place', [textDelta(0, 'a', 1), contentDone(0, 'a', 0), done(0, item('a'))], ['a']],
+    [
+      'ends of two parts at other places',
+      [
+        ...[textDelta(0, 'a', 1), contentDone(0, 'a', 0), textDelta(0, 'b', 2), contentDone(0, 'b', 1)],
+        done(0, item('a', 'b')),
+      ],
+      ['a', 'b'],
+    ],
+    ['an item at another place', [added(0, item()), textDelta(1, 'a'), done(0, item('a'))], ['a']],
+    ['its end at another place', [added(0, item()), textDelta(0, 'a'), done(1, item('a'))], ['a']],
+    [
+      'two messages',
+      [added(0, item()), textDelta(0, 'a'), done(0, item('a')), added(1, item()), done(1, item('a'))],
+      ['a', 'a'],
+    ],
+  ])('%s', (_name, events, texts) => {
+    expect(textsOf(...events)).toEqual(texts);
+  });
+
+  test('the same parts again in the finished answer', () => {
+    const events = [added(0, item()), textDelta(0, 'ab', 1), done(0, item('ab'))];
+    expect(partsOf(...events, completed({ output: [item('ab')] }))).toHaveLength(1);
+    expect(partsOf(textDelta(0, 'ab', 1), completed({ output: [item('ab')] }))).toHaveLength(1);
+  });
+});
