@@ -33,9 +33,9 @@ import type { RedisWatch } from '../storage/redis-watch.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 import type { SecretBox } from '../webhooks/secret-box.ts';
-import type { Admission } from './admission.ts';
-import type { CancelOptions } from './cancel-request.ts';
-import type { RecentAnswers } from './recent-answers.ts';
+import type { Admission } from './admit/admission.ts';
+import type { RecentAnswers } from './admit/recent-answers.ts';
+import type { CancelOptions } from './relay/cancel-request.ts';
 
 export interface ApiContext {
   instanceId: string;

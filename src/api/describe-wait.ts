@@ -1,8 +1,8 @@
 // What a request waits for, and for how long: of one that has no permit yet, wherever its job is.
 import type { RequestView } from '../reply/request-store.ts';
 import { stepAt } from '../routing/walk.ts';
+import { rethrow } from './admit/dispatch.ts';
 import type { ApiContext } from './context.ts';
-import { rethrow } from './dispatch.ts';
 
 /** Nothing for a request that is over, or that calls a vendor. */
 export async function describeWait({ admission }: ApiContext, view: RequestView | null): Promise<object> {

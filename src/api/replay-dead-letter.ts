@@ -5,9 +5,9 @@ import { createFailure, FailureError, isFailure } from '../contracts/failure.ts'
 import { createRequestId } from '../contracts/ids.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { DeadLetter } from '../dead-letters/dead-letter.ts';
-import { checkModelAllowed, reserveBudget } from './admit.ts';
+import { checkModelAllowed, reserveBudget } from './admit/admit.ts';
+import { dispatch } from './admit/dispatch.ts';
 import type { ApiContext } from './context.ts';
-import { dispatch } from './dispatch.ts';
 
 export interface ReplayChange {
   model?: string | undefined;

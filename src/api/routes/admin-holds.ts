@@ -6,11 +6,11 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES } from '../../contracts/job.ts';
 import type { Hold } from '../../routing/holds.ts';
 import { ROTATION_REPAIR_MS } from '../../routing/rotation.ts';
-import { checkInput } from '../check-input.ts';
+import { checkInput } from '../admit/check-input.ts';
+import { rethrow } from '../admit/dispatch.ts';
+import { readBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
-import { rethrow } from '../dispatch.ts';
 import { invalidValue } from '../invalid-value.ts';
-import { readBody } from '../read-body.ts';
 
 const newHold = z.strictObject({
   provider: z.string().min(1).optional(),

@@ -7,12 +7,12 @@ import { isActive } from '../../contracts/batch.ts';
 import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import { createSortableId } from '../../contracts/ids.ts';
 import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
-import { authenticate, bearerToken } from '../authenticate.ts';
+import { authenticate, bearerToken } from '../admit/authenticate.ts';
+import { checkInput } from '../admit/check-input.ts';
+import { readBody } from '../admit/read-body.ts';
 import { batchEndpoint, batchEndpointPaths } from '../batch-endpoints.ts';
-import { batchObject } from '../batch-object.ts';
-import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
-import { readBody } from '../read-body.ts';
+import { batchObject } from '../describe/batch-object.ts';
 
 const PREFIX = 'batch_';
 

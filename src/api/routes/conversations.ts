@@ -8,12 +8,12 @@ import { openaiResponsesClient } from '../../protocols/openai-responses/protocol
 import type { Conversation } from '../../responses/conversation-store.ts';
 import { describeItem } from '../../responses/input-items.ts';
 import { describePage, pageQuery } from '../../responses/page.ts';
-import { authenticate, readSecret } from '../authenticate.ts';
-import { checkInput } from '../check-input.ts';
+import { authenticate, readSecret } from '../admit/authenticate.ts';
+import { checkInput } from '../admit/check-input.ts';
+import { rethrow } from '../admit/dispatch.ts';
+import { isGiven, readExactBody } from '../admit/read-body.ts';
+import { expectConversation } from '../admit/remember.ts';
 import type { ApiContext } from '../context.ts';
-import { rethrow } from '../dispatch.ts';
-import { isGiven, readExactBody } from '../read-body.ts';
-import { expectConversation } from '../remember.ts';
 
 type ById = { Params: { id: string } };
 type ByItem = { Params: { id: string; itemId: string } };

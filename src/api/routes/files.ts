@@ -7,13 +7,13 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { createSortableId } from '../../contracts/ids.ts';
 import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
 import { streamPieces } from '../../storage/blob-pieces.ts';
-import { authenticate, bearerToken } from '../authenticate.ts';
-import { readByteRange } from '../byte-range.ts';
+import { authenticate, bearerToken } from '../admit/authenticate.ts';
+import { checkInput } from '../admit/check-input.ts';
+import { receiveUpload } from '../admit/receive-upload.ts';
 import { checkHere } from '../check-here.ts';
-import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
-import { checkDownloadable, checkUpload, fileObject, noSuchFile, UPLOAD_PURPOSES } from '../file-object.ts';
-import { receiveUpload } from '../receive-upload.ts';
+import { readByteRange } from '../describe/byte-range.ts';
+import { checkDownloadable, checkUpload, fileObject, noSuchFile, UPLOAD_PURPOSES } from '../describe/file-object.ts';
 
 const MAX_PAGE = 10_000;
 const DAY_MS = 24 * 3_600_000;

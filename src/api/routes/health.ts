@@ -4,7 +4,7 @@
 // more than a balancer needs; details are for operators.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
-import { authenticate, authenticateAdmin, bearerToken, isAdminKey } from '../authenticate.ts';
+import { authenticate, authenticateAdmin, bearerToken, isAdminKey } from '../admit/authenticate.ts';
 import type { ApiContext } from '../context.ts';
 
 /** A probe must not hang with what it probes. */

@@ -9,19 +9,19 @@ import { readNamedRequest } from '../../protocols/request-names.ts';
 
 import { untilTaken } from '../../storage/redis-trouble.ts';
 
-import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from '../admit.ts';
-import { authenticate, readSecret } from '../authenticate.ts';
-import { backgroundView, isAnsweredAtOnce, joinBackground, sendQueued } from '../background.ts';
+import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from '../admit/admit.ts';
+import { authenticate, readSecret } from '../admit/authenticate.ts';
+import { createSpec, readWish } from '../admit/create-spec.ts';
+import { dispatch, rethrow } from '../admit/dispatch.ts';
+import { findAtLast, findKnown, idempotencyConflict } from '../admit/idempotency.ts';
+import { readBody } from '../admit/read-body.ts';
+import { giveConversationBack, remember } from '../admit/remember.ts';
 import type { ApiContext } from '../context.ts';
-import { createSpec, readWish } from '../create-spec.ts';
-import { dispatch, rethrow } from '../dispatch.ts';
-import { findAtLast, findKnown, idempotencyConflict } from '../idempotency.ts';
-import { join, sendAccepted } from '../join.ts';
-import { readBody } from '../read-body.ts';
-import type { Relay, StreamView } from '../relay.ts';
-import { giveConversationBack, remember } from '../remember.ts';
+import { backgroundView, isAnsweredAtOnce, joinBackground, sendQueued } from '../relay/background.ts';
+import { join, sendAccepted } from '../relay/join.ts';
+import type { Relay, StreamView } from '../relay/relay.ts';
+import { readResumePoint } from '../relay/resume-point.ts';
 import { answerHeadersOf, idHeaders, readTarget, routeNotFound } from '../request-target.ts';
-import { readResumePoint } from '../resume-point.ts';
 
 export function registerInference(
   app: FastifyInstance,

@@ -19,11 +19,11 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { createSortableId } from '../../contracts/ids.ts';
 import { CLIENT_ENDPOINTS } from '../../protocols/registry.ts';
 import { streamPieces } from '../../storage/blob-pieces.ts';
-import { authenticate, readSecret } from '../authenticate.ts';
+import { authenticate, readSecret } from '../admit/authenticate.ts';
+import { checkInput } from '../admit/check-input.ts';
+import { expectBytes, parseBounded, readMember } from '../admit/read-body.ts';
 import { checkHere } from '../check-here.ts';
-import { checkInput } from '../check-input.ts';
 import type { ApiContext } from '../context.ts';
-import { expectBytes, parseBounded, readMember } from '../read-body.ts';
 import { publicUrl } from '../request-target.ts';
 
 const MAX_REQUESTS = 100_000;

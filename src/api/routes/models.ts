@@ -8,7 +8,7 @@ import { anthropicModels } from '../../protocols/anthropic-messages/model-list.t
 import { geminiModels } from '../../protocols/gemini-generate-content/model-list.ts';
 import type { ListedModel, ModelShape } from '../../protocols/model-list.ts';
 import { openaiModels } from '../../protocols/openai/model-list.ts';
-import { authenticate, readSecret } from '../authenticate.ts';
+import { authenticate, readSecret } from '../admit/authenticate.ts';
 import type { ApiContext } from '../context.ts';
 import { readTarget } from '../request-target.ts';
 

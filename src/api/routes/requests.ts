@@ -5,12 +5,12 @@ import { isRequestId } from '../../contracts/ids.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import { findRequest } from '../../ledger/request-history.ts';
 import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
-import { authenticate, readSecret } from '../authenticate.ts';
+import { authenticate, readSecret } from '../admit/authenticate.ts';
+import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
-import { describeRequest } from '../describe-request.ts';
-import { rethrow } from '../dispatch.ts';
-import { join, requestNotFound } from '../join.ts';
-import type { Relay } from '../relay.ts';
+import { describeRequest } from '../describe/describe-request.ts';
+import { join, requestNotFound } from '../relay/join.ts';
+import type { Relay } from '../relay/relay.ts';
 
 /** How long a cancellation is waited for, so that its answer can show what the request has cost. */
 const CANCEL_PATIENCE_MS = 5_000;

@@ -7,15 +7,15 @@ import type { JsonObject } from '../../protocols/codec.ts';
 import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
 import { describeItem } from '../../responses/input-items.ts';
 import { describePage, type PageQuery, pageOf, pageQuery } from '../../responses/page.ts';
-import { authenticate, readSecret } from '../authenticate.ts';
-import { sendResponse, streamResponse } from '../background.ts';
-import { checkInput } from '../check-input.ts';
+import { authenticate, readSecret } from '../admit/authenticate.ts';
+import { checkInput } from '../admit/check-input.ts';
+import { countInput } from '../admit/count-input.ts';
+import { rethrow } from '../admit/dispatch.ts';
+import { readBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
-import { countInput } from '../count-input.ts';
-import { rethrow } from '../dispatch.ts';
-import { expectFound, type FoundResponse, findResponse, inputOf, isUnderWay } from '../find-response.ts';
-import { readBody } from '../read-body.ts';
-import type { Relay } from '../relay.ts';
+import { expectFound, type FoundResponse, findResponse, inputOf, isUnderWay } from '../describe/find-response.ts';
+import { sendResponse, streamResponse } from '../relay/background.ts';
+import type { Relay } from '../relay/relay.ts';
 import { readTarget } from '../request-target.ts';
 
 /** How long a cancellation is waited for, so that its answer can show what there was until then. */

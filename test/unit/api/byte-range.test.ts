@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readByteRange } from '#src/api/byte-range.ts';
+import { readByteRange } from '#src/api/describe/byte-range.ts';
 
 test.each<[string, Record<string, string>, ReturnType<typeof readByteRange>]>([
   ['nothing', {}, null],

@@ -2,7 +2,7 @@
 // until its deadline. Cause: its record was removed in the same moment as its books were closed, so a refused write could
 // not be repeated. Fix: the books first.
 import { beforeEach, expect, test, vi } from 'vitest';
-import { type Canceller, cancelRequest } from '#src/api/cancel-request.ts';
+import { type Canceller, cancelRequest } from '#src/api/relay/cancel-request.ts';
 import { NO_PROGRESS, type RequestSpec } from '#src/contracts/request-record.ts';
 import type { CancelResult } from '#src/reply/request-store.ts';
 

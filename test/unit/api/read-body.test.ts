@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { expectBytes, readBody, readExactBody, readMember, readOptionalBody } from '#src/api/read-body.ts';
+import { expectBytes, readBody, readExactBody, readMember, readOptionalBody } from '#src/api/admit/read-body.ts';
 import { FailureError } from '#src/contracts/failure.ts';
 
 const large = (count: number) => Buffer.from(JSON.stringify({ texts: Array(count).fill('x'.repeat(1_000)) }));

@@ -1,6 +1,6 @@
 // A batch as OpenAI shows it: members without a value are explicit nulls (docs/reference/openai-batch.md section 2).
-import type { Batch } from '../batches/batch.ts';
-import { formatUsd } from '../contracts/money.ts';
+import type { Batch } from '../../batches/batch.ts';
+import { formatUsd } from '../../contracts/money.ts';
 import { unixSeconds } from './file-object.ts';
 
 export function batchObject(batch: Batch) {

@@ -1,13 +1,13 @@
 // What a request was asked with that its body only names: the items of the turns before it, and items by their id.
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import type { JsonObject } from '../protocols/codec.ts';
-import { parseMessage } from '../protocols/exact-json.ts';
-import type { MemoryFacts } from '../protocols/protocol.ts';
-import { isReference, isRepeatable, itemsOf, referredIds } from '../responses/input-items.ts';
-import { outputOf } from '../responses/response-store.ts';
-import type { ApiContext } from './context.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { JsonObject } from '../../protocols/codec.ts';
+import { parseMessage } from '../../protocols/exact-json.ts';
+import type { MemoryFacts } from '../../protocols/protocol.ts';
+import { isReference, isRepeatable, itemsOf, referredIds } from '../../responses/input-items.ts';
+import { outputOf } from '../../responses/response-store.ts';
+import type { ApiContext } from '../context.ts';
+import { describeFound, findResponse, inputOf, isUnderWay } from '../describe/find-response.ts';
 import { rethrow } from './dispatch.ts';
-import { describeFound, findResponse, inputOf, isUnderWay } from './find-response.ts';
 
 /** Items before the request's own. The conversation must be this request's. Throws a FailureError. */
 export async function recallTurns(context: ApiContext, keyId: string, memory: MemoryFacts): Promise<JsonObject[]> {

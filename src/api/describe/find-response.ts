@@ -1,16 +1,21 @@
 // A response of this key, wherever it is: written, or still in Redis because its request runs or has just ended.
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import type { RequestSpec } from '../contracts/request-record.ts';
-import type { JsonObject } from '../protocols/codec.ts';
-import { objectOf, parseObject } from '../protocols/openai-responses/loose-json.ts';
-import { readAnswer } from '../reply/read-answer.ts';
-import type { RequestView } from '../reply/request-store.ts';
-import { type EndedResponse, emptyResponse, endedResponse, runningResponse } from '../responses/describe-response.ts';
-import { itemsOf } from '../responses/input-items.ts';
-import { requestIdOf } from '../responses/response-ids.ts';
-import type { StoredResponse } from '../responses/response-store.ts';
-import type { ApiContext } from './context.ts';
-import { rethrow } from './dispatch.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
+import type { JsonObject } from '../../protocols/codec.ts';
+import { objectOf, parseObject } from '../../protocols/openai-responses/loose-json.ts';
+import { readAnswer } from '../../reply/read-answer.ts';
+import type { RequestView } from '../../reply/request-store.ts';
+import {
+  type EndedResponse,
+  emptyResponse,
+  endedResponse,
+  runningResponse,
+} from '../../responses/describe-response.ts';
+import { itemsOf } from '../../responses/input-items.ts';
+import { requestIdOf } from '../../responses/response-ids.ts';
+import type { StoredResponse } from '../../responses/response-store.ts';
+import { rethrow } from '../admit/dispatch.ts';
+import type { ApiContext } from '../context.ts';
 
 export type FoundResponse =
   | { kind: 'stored'; stored: StoredResponse }

@@ -2,10 +2,10 @@
 // parse builds anything; large bodies are looked over in slices and parsed one a turn, others' requests between them.
 import { isUtf8 } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import { parseCarried } from '../protocols/exact-json.ts';
-import { JsonScan } from '../protocols/json-bounds.ts';
-import { memberBytes } from '../protocols/json-object.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { parseCarried } from '../../protocols/exact-json.ts';
+import { JsonScan } from '../../protocols/json-bounds.ts';
+import { memberBytes } from '../../protocols/json-object.ts';
 
 /** Read at once: a millisecond. */
 const LARGE_BYTES = 256 * 1024;

@@ -1,7 +1,7 @@
 // What becomes of a request whose client has gone, by its lifetime: ended at once, ended when nobody has come back
 // within the grace time, or left alone.
-import type { RequestSpec } from '../contracts/request-record.ts';
-import type { RequestStore } from '../reply/request-store.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
+import type { RequestStore } from '../../reply/request-store.ts';
 
 export interface Departures {
   /** Somebody else listens to the reply. Its first client is counted with the acceptance (accept.lua). */

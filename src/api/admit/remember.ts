@@ -1,14 +1,14 @@
 // A request of the Responses API on its way in: the turns before it are put into its body, and it is noted what it
 // leaves behind. From here on it is a request like any other.
-import { createFailure, FailureError, isFailure } from '../contracts/failure.ts';
-import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../contracts/request-record.ts';
-import type { ResponseKeeping } from '../contracts/response-keeping.ts';
-import type { JsonObject } from '../protocols/codec.ts';
-import type { ClientProtocol, MemoryFacts, RequestTarget } from '../protocols/protocol.ts';
-import type { Conversation } from '../responses/conversation-store.ts';
-import { expandBody } from '../responses/expand-body.ts';
-import { itemsOf } from '../responses/input-items.ts';
-import type { ApiContext } from './context.ts';
+import { createFailure, FailureError, isFailure } from '../../contracts/failure.ts';
+import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../../contracts/request-record.ts';
+import type { ResponseKeeping } from '../../contracts/response-keeping.ts';
+import type { JsonObject } from '../../protocols/codec.ts';
+import type { ClientProtocol, MemoryFacts, RequestTarget } from '../../protocols/protocol.ts';
+import type { Conversation } from '../../responses/conversation-store.ts';
+import { expandBody } from '../../responses/expand-body.ts';
+import { itemsOf } from '../../responses/input-items.ts';
+import type { ApiContext } from '../context.ts';
 import { rethrow } from './dispatch.ts';
 import { parseBounded } from './read-body.ts';
 import { recallTurns, resolveReferences } from './recall.ts';

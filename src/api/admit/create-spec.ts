@@ -1,16 +1,16 @@
 // The specification of an accepted request: everything that its workers and onlookers will ever know of it.
 import type { FastifyRequest } from 'fastify';
-import { type ApiKey, scopeOf } from '../accounts/api-key.ts';
-import { estimateTokens } from '../accounts/estimate-tokens.ts';
-import { createRequestId, createRequestIdIn } from '../contracts/ids.ts';
-import { CONTRACT_VERSION, type RequestSpec, type RouteWishes } from '../contracts/request-record.ts';
-import type { RoutePlan } from '../contracts/route-plan.ts';
-import { effectiveRequest } from '../protocols/effective-request.ts';
-import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
+import { type ApiKey, scopeOf } from '../../accounts/api-key.ts';
+import { estimateTokens } from '../../accounts/estimate-tokens.ts';
+import { createRequestId, createRequestIdIn } from '../../contracts/ids.ts';
+import { CONTRACT_VERSION, type RequestSpec, type RouteWishes } from '../../contracts/request-record.ts';
+import type { RoutePlan } from '../../contracts/route-plan.ts';
+import { effectiveRequest } from '../../protocols/effective-request.ts';
+import type { ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
+import type { ApiContext } from '../context.ts';
+import { pickHeaders } from '../request-target.ts';
 import { readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
-import type { ApiContext } from './context.ts';
 import { type Idempotency, readIdempotency } from './idempotency.ts';
-import { pickHeaders } from './request-target.ts';
 
 /** How the client wants its request kept, beside what is asked. */
 export interface Wish {

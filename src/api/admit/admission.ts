@@ -4,14 +4,14 @@
 // Counting costs one command. While little waits nobody waits for that one: it leaves with the request's own. Under
 // pressure its answer is waited for, and a forecast decides.
 import { LRUCache } from 'lru-cache';
-import type { Catalogue, Deployment } from '../config/catalogue.ts';
-import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
-import type { RequestSpec } from '../contracts/request-record.ts';
-import { circuitOf, type RouteStep } from '../contracts/route-plan.ts';
-import type { ForecastAnswer, Forecaster } from '../limits/forecaster.ts';
-import { type LineEntry, type Lines, type LineTotals, lineEntry } from '../limits/lines.ts';
-import type { Circuits } from '../routing/circuits.ts';
-import type { Holds } from '../routing/holds.ts';
+import type { Catalogue, Deployment } from '../../config/catalogue.ts';
+import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
+import { circuitOf, type RouteStep } from '../../contracts/route-plan.ts';
+import type { ForecastAnswer, Forecaster } from '../../limits/forecaster.ts';
+import { type LineEntry, type Lines, type LineTotals, lineEntry } from '../../limits/lines.ts';
+import type { Circuits } from '../../routing/circuits.ts';
+import type { Holds } from '../../routing/holds.ts';
 
 export interface Admission {
   /** Throws a FailureError (503, 429) with a computed wait. Rejects when Redis does not answer and it matters. */

@@ -1,6 +1,6 @@
 // A file as the Files API shows it, and what may be done with it. docs/reference/openai-batch.md section 1.
-import type { StoredFile } from '../batches/file-store.ts';
-import { createFailure, FailureError } from '../contracts/failure.ts';
+import type { StoredFile } from '../../batches/file-store.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
 
 export const UPLOAD_PURPOSES = ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] as const;
 

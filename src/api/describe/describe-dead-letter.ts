@@ -1,8 +1,8 @@
 // A dead letter as the administration shows it: never with its body.
-import { formatUsd } from '../contracts/money.ts';
-import type { Replay } from '../dead-letters/dead-letter.ts';
-import type { StoredLetter } from '../dead-letters/dead-letter-store.ts';
-import type { AttemptHistory } from '../ledger/request-history.ts';
+import { formatUsd } from '../../contracts/money.ts';
+import type { Replay } from '../../dead-letters/dead-letter.ts';
+import type { StoredLetter } from '../../dead-letters/dead-letter-store.ts';
+import type { AttemptHistory } from '../../ledger/request-history.ts';
 import { describeAttempt, describeTimeline } from './describe-request.ts';
 
 export function summarizeDeadLetter({ spec, failure, ...letter }: StoredLetter) {

@@ -1,17 +1,17 @@
 // May this request come in, and how long may it take? What cannot make its deadline is refused at once, with a computed
 // wait; nothing is queued that nobody will wait for.
 import type { IncomingHttpHeaders } from 'node:http';
-import { type ApiKey, mayUseModel } from '../accounts/api-key.ts';
-import type { BudgetHold } from '../accounts/budgets.ts';
-import { estimateCharge } from '../accounts/estimate-charge.ts';
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import { LANES, type Lane } from '../contracts/job.ts';
-import { formatCharge } from '../contracts/money.ts';
-import type { RequestSpec } from '../contracts/request-record.ts';
-import type { RoutePlan } from '../contracts/route-plan.ts';
-import type { Scope } from '../contracts/scope.ts';
-import type { Limiter, WindowState } from '../limits/limiter.ts';
-import type { ApiContext } from './context.ts';
+import { type ApiKey, mayUseModel } from '../../accounts/api-key.ts';
+import type { BudgetHold } from '../../accounts/budgets.ts';
+import { estimateCharge } from '../../accounts/estimate-charge.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { LANES, type Lane } from '../../contracts/job.ts';
+import { formatCharge } from '../../contracts/money.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
+import type { RoutePlan } from '../../contracts/route-plan.ts';
+import type { Scope } from '../../contracts/scope.ts';
+import type { Limiter, WindowState } from '../../limits/limiter.ts';
+import type { ApiContext } from '../context.ts';
 
 /** A client may ask for less time than the configuration gives, or more, up to this. */
 const MAX_DEADLINE_MS = 24 * 3_600_000;

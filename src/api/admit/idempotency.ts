@@ -1,8 +1,8 @@
 // `Idempotency-Key`: the same key and request joins what is running, or gets what was answered.
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import type { IdempotencyClaim, RequestStore } from '../reply/request-store.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { IdempotencyClaim, RequestStore } from '../../reply/request-store.ts';
 
 /** As long as Stripe's, whose header everyone copies. */
 const MAX_KEY_LENGTH = 255;

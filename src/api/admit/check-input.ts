@@ -1,6 +1,6 @@
 // Checks what a client sent by a schema and says the first fault as OpenAI would: which field, what is wrong.
 import type { z } from 'zod';
-import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
+import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 
 /** Throws a FailureError (400). @param within what the value is a part of. */
 export function checkInput<T extends z.ZodType>(schema: T, value: unknown, within = ''): z.output<T> {

@@ -1,15 +1,15 @@
 // Background responses: answered at once with what they are, asked after at any time, streamed from any event on.
 import type { FastifyReply } from 'fastify';
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import type { RequestSpec } from '../contracts/request-record.ts';
-import type { JsonObject } from '../protocols/codec.ts';
-import { parseMessage } from '../protocols/exact-json.ts';
-import { openaiResponsesClient } from '../protocols/openai-responses/protocol.ts';
-import { emptyResponse } from '../responses/describe-response.ts';
-import { responseIdOf } from '../responses/response-ids.ts';
-import type { ApiContext } from './context.ts';
-import { rethrow } from './dispatch.ts';
-import { describeFound, expectFound, type FoundResponse, findResponse, queuedForm } from './find-response.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
+import type { JsonObject } from '../../protocols/codec.ts';
+import { parseMessage } from '../../protocols/exact-json.ts';
+import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
+import { emptyResponse } from '../../responses/describe-response.ts';
+import { responseIdOf } from '../../responses/response-ids.ts';
+import { rethrow } from '../admit/dispatch.ts';
+import type { ApiContext } from '../context.ts';
+import { describeFound, expectFound, type FoundResponse, findResponse, queuedForm } from '../describe/find-response.ts';
 import type { Joining } from './join.ts';
 import type { Relay, StreamView } from './relay.ts';
 import { ResponseView } from './response-view.ts';

@@ -4,12 +4,12 @@
 // that waits for its turn gets its status and comment lines early, so that no proxy cuts it; a failure after that is
 // said in an event.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createFailure, type Failure } from '../contracts/failure.ts';
-import { ruleOf } from '../contracts/failure-table.ts';
-import type { Frame, FrameId, HeadMeta } from '../contracts/frame.ts';
-import type { RequestSpec } from '../contracts/request-record.ts';
-import type { ClientProtocol } from '../protocols/protocol.ts';
-import type { OpenOptions, ReplySubscriber, ReplySubscription } from '../reply/subscriber.ts';
+import { createFailure, type Failure } from '../../contracts/failure.ts';
+import { ruleOf } from '../../contracts/failure-table.ts';
+import type { Frame, FrameId, HeadMeta } from '../../contracts/frame.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
+import type { ClientProtocol } from '../../protocols/protocol.ts';
+import type { OpenOptions, ReplySubscriber, ReplySubscription } from '../../reply/subscriber.ts';
 import { encodeFailureAnswer } from './failure-answer.ts';
 import { cutToResumePoint } from './resume-point.ts';
 

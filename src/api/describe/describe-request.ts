@@ -1,14 +1,14 @@
 // A request as GET /v1/requests/{id} shows it: what Redis still knows, completed by the books.
-import { isFailure } from '../contracts/failure.ts';
-import type { CostDetails } from '../contracts/ledger-entry.ts';
-import { chargeOf, formatCharge, formatUsd } from '../contracts/money.ts';
-import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
-import { type AttemptHistory, findRequest, listAttempts, type RequestHistory } from '../ledger/request-history.ts';
-import { type RecordedAnswer, readAnswer } from '../reply/read-answer.ts';
-import type { RequestView } from '../reply/request-store.ts';
-import type { ApiContext } from './context.ts';
-import { describeWait } from './describe-wait.ts';
-import { rethrow } from './dispatch.ts';
+import { isFailure } from '../../contracts/failure.ts';
+import type { CostDetails } from '../../contracts/ledger-entry.ts';
+import { chargeOf, formatCharge, formatUsd } from '../../contracts/money.ts';
+import type { RequestSpec, TimelinePart } from '../../contracts/request-record.ts';
+import { type AttemptHistory, findRequest, listAttempts, type RequestHistory } from '../../ledger/request-history.ts';
+import { type RecordedAnswer, readAnswer } from '../../reply/read-answer.ts';
+import type { RequestView } from '../../reply/request-store.ts';
+import { rethrow } from '../admit/dispatch.ts';
+import type { ApiContext } from '../context.ts';
+import { describeWait } from '../describe-wait.ts';
 
 /** A larger answer is fetched from its stream. */
 const MAX_SHOWN_BYTES = 16 * 1024 * 1024;

@@ -1,13 +1,13 @@
 // How many tokens a request of the Responses API would have as its input: an estimate, the turns before it included.
-import { FailureError, isFailure } from '../contracts/failure.ts';
-import type { JsonObject } from '../protocols/codec.ts';
-import { isObject } from '../protocols/openai-responses/loose-json.ts';
-import { openaiResponsesClient } from '../protocols/openai-responses/protocol.ts';
-import type { RequestFacts, RequestTarget } from '../protocols/protocol.ts';
-import { readNamedRequest } from '../protocols/request-names.ts';
-import { expandBody } from '../responses/expand-body.ts';
-import { itemsOf } from '../responses/input-items.ts';
-import type { ApiContext } from './context.ts';
+import { FailureError, isFailure } from '../../contracts/failure.ts';
+import type { JsonObject } from '../../protocols/codec.ts';
+import { isObject } from '../../protocols/openai-responses/loose-json.ts';
+import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
+import type { RequestFacts, RequestTarget } from '../../protocols/protocol.ts';
+import { readNamedRequest } from '../../protocols/request-names.ts';
+import { expandBody } from '../../responses/expand-body.ts';
+import { itemsOf } from '../../responses/input-items.ts';
+import type { ApiContext } from '../context.ts';
 import { parseBounded } from './read-body.ts';
 import { recallTurns, resolveReferences } from './recall.ts';
 import { expectConversation } from './remember.ts';

@@ -3,9 +3,9 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import busboy, { type BusboyHeaders } from '@fastify/busboy';
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import { faultOfName } from '../protocols/name-fault.ts';
-import { BlobTooLarge, type WrittenBlob } from '../storage/blobs.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { faultOfName } from '../../protocols/name-fault.ts';
+import { BlobTooLarge, type WrittenBlob } from '../../storage/blobs.ts';
 
 export interface Upload {
   fields: ReadonlyMap<string, string>;

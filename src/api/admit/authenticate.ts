@@ -2,11 +2,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import { type ApiKey, hashSecret } from '../accounts/api-key.ts';
-import type { KeyCache } from '../accounts/key-cache.ts';
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import type { ClientProtocol } from '../protocols/protocol.ts';
-import { readTarget } from './request-target.ts';
+import { type ApiKey, hashSecret } from '../../accounts/api-key.ts';
+import type { KeyCache } from '../../accounts/key-cache.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { ClientProtocol } from '../../protocols/protocol.ts';
+import { readTarget } from '../request-target.ts';
 
 const BEARER = /^Bearer +(\S+)$/i;
 

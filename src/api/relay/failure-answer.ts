@@ -1,8 +1,8 @@
 // A failure as an HTTP answer: the protocol writes the body, the headers that every client's retry logic reads are the
 // same for all.
-import type { Failure } from '../contracts/failure.ts';
-import { ruleOf } from '../contracts/failure-table.ts';
-import type { ClientProtocol, EncodedAnswer } from '../protocols/protocol.ts';
+import type { Failure } from '../../contracts/failure.ts';
+import { ruleOf } from '../../contracts/failure-table.ts';
+import type { ClientProtocol, EncodedAnswer } from '../../protocols/protocol.ts';
 
 /** Statuses that always say when to come back. */
 const STATUSES_WITH_RETRY_AFTER = new Set([429, 503]);

@@ -1,14 +1,14 @@
 // A client that comes to a request which somebody has made before: by the same idempotency key, or by its id.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import { clientProtocol } from '../protocols/registry.ts';
-import type { RequestView } from '../reply/request-store.ts';
-import { stepAt } from '../routing/walk.ts';
-import type { ApiContext } from './context.ts';
-import type { Wish } from './create-spec.ts';
-import { rethrow } from './dispatch.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { clientProtocol } from '../../protocols/registry.ts';
+import type { RequestView } from '../../reply/request-store.ts';
+import { stepAt } from '../../routing/walk.ts';
+import type { Wish } from '../admit/create-spec.ts';
+import { rethrow } from '../admit/dispatch.ts';
+import type { ApiContext } from '../context.ts';
+import { answerHeadersOf, idHeaders } from '../request-target.ts';
 import type { Relay } from './relay.ts';
-import { answerHeadersOf, idHeaders } from './request-target.ts';
 import { readResumePoint } from './resume-point.ts';
 
 export interface Joining {

@@ -1,11 +1,11 @@
 // A request that nobody waits for any more: its job is taken out of the queue, or its worker told to stop.
-import { isDeadLetter } from '../contracts/dead-letter.ts';
-import { createFailure, type Failure } from '../contracts/failure.ts';
-import type { RequestSpec } from '../contracts/request-record.ts';
-import type { Books } from '../ledger/books.ts';
-import type { QueueProducer } from '../queue/producer.ts';
-import type { RequestStore } from '../reply/request-store.ts';
-import { stepAt } from '../routing/walk.ts';
+import { isDeadLetter } from '../../contracts/dead-letter.ts';
+import { createFailure, type Failure } from '../../contracts/failure.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
+import type { Books } from '../../ledger/books.ts';
+import type { QueueProducer } from '../../queue/producer.ts';
+import type { RequestStore } from '../../reply/request-store.ts';
+import { stepAt } from '../../routing/walk.ts';
 
 /** Messages to workers can be lost: it is said again until the record is done. */
 const REPEAT_AFTER_MS = [500, 1_000, 2_000, 4_000];

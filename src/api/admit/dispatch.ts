@@ -1,13 +1,13 @@
 // Hands an admitted request over to the workers. Order matters here: the reply is listened for before anything is
 // written, and the body is there before the job that refers to it.
-import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
-import type { RequestSpec } from '../contracts/request-record.ts';
-import type { QueueProducer } from '../queue/producer.ts';
-import { type BodyQuota, isBodyCounted } from '../reply/body-quota.ts';
-import type { AcceptResult, IdempotencyClaim, RequestStore } from '../reply/request-store.ts';
-import { isRedisTrouble } from '../storage/redis-trouble.ts';
-import type { RedisWatch } from '../storage/redis-watch.ts';
-import { isSqlTrouble } from '../storage/refused-rows.ts';
+import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
+import type { QueueProducer } from '../../queue/producer.ts';
+import { type BodyQuota, isBodyCounted } from '../../reply/body-quota.ts';
+import type { AcceptResult, IdempotencyClaim, RequestStore } from '../../reply/request-store.ts';
+import { isRedisTrouble } from '../../storage/redis-trouble.ts';
+import type { RedisWatch } from '../../storage/redis-watch.ts';
+import { isSqlTrouble } from '../../storage/refused-rows.ts';
 import type { Admission } from './admission.ts';
 
 /** Record and body outlive the deadline by this: a worker may be writing its last frame. */

@@ -1,5 +1,5 @@
 // Frees the Redis memory of answers that their client has in full, many at a time.
-import type { RequestStore } from '../reply/request-store.ts';
+import type { RequestStore } from '../../reply/request-store.ts';
 
 const FLUSH_INTERVAL_MS = 50;
 

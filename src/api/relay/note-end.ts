@@ -1,9 +1,9 @@
 // What is left of a request when its connection is over: a line in the log, a count, and nothing in Redis where nobody
 // can ask for it again.
-import { isDeadLetter } from '../contracts/dead-letter.ts';
-import { isForgottenWhenDelivered, type RequestSpec } from '../contracts/request-record.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { ApiMetrics } from '../telemetry/metrics.ts';
+import { isDeadLetter } from '../../contracts/dead-letter.ts';
+import { isForgottenWhenDelivered, type RequestSpec } from '../../contracts/request-record.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { ApiMetrics } from '../../telemetry/metrics.ts';
 import type { Forgetter } from './forgetter.ts';
 import type { ReplyEnd } from './relay.ts';
 

@@ -1,11 +1,11 @@
 // The stream of a background response as one client sees it: it begins before any vendor is asked, may be taken up
 // behind any event, and says its end, good or bad, in an event of its own kind.
-import type { Failure } from '../contracts/failure.ts';
-import type { JsonObject } from '../protocols/codec.ts';
-import { parseEvent } from '../protocols/openai-responses/wire.ts';
-import { type SseEvent, SseSplitter } from '../protocols/sse-splitter.ts';
-import { endMembers, OPENING_EVENTS } from '../responses/describe-response.ts';
-import { ResponseFold } from '../responses/response-fold.ts';
+import type { Failure } from '../../contracts/failure.ts';
+import type { JsonObject } from '../../protocols/codec.ts';
+import { parseEvent } from '../../protocols/openai-responses/wire.ts';
+import { type SseEvent, SseSplitter } from '../../protocols/sse-splitter.ts';
+import { endMembers, OPENING_EVENTS } from '../../responses/describe-response.ts';
+import { ResponseFold } from '../../responses/response-fold.ts';
 import type { StreamView } from './relay.ts';
 
 export class ResponseView implements StreamView {

@@ -1,7 +1,7 @@
 // Where a client wants to go on reading.
 import type { FastifyRequest } from 'fastify';
-import { createFailure, FailureError } from '../contracts/failure.ts';
-import { type Frame, type FrameId, parseFrameId } from '../contracts/frame.ts';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { type Frame, type FrameId, parseFrameId } from '../../contracts/frame.ts';
 
 const EVENT_ID = /^\d{1,9}-\d{1,9}$/;
 

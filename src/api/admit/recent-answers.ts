@@ -1,7 +1,7 @@
 // Which keys have been given an answer that is kept, a moment ago: SQL may not have it yet, and who refers to it is worth a
 // short wait. Whoever was given none names what there is not, and is told at once.
-import type { Keyspace } from '../storage/keyspace.ts';
-import type { RedisClient } from '../storage/redis.ts';
+import type { Keyspace } from '../../storage/keyspace.ts';
+import type { RedisClient } from '../../storage/redis.ts';
 
 export interface RecentAnswers {
   /** Returns at once. */
