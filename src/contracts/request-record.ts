@@ -64,7 +64,7 @@ export interface RequestSpec {
   isAnnounced?: boolean;
 }
 
-/** Its record goes as soon as its client has the answer: nobody can ask for it again (src/api/relay/forgetter.ts). */
+/** Its record goes as soon as its client has the answer: nobody can ask for it again (src/api/relay/note-end.ts). */
 export function isForgottenWhenDelivered({ isStream, lifetime, response }: RequestSpec): boolean {
   return !isStream && lifetime === 'client' && response === undefined;
 }

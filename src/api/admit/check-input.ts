@@ -27,3 +27,8 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   for (const part of path) at = (at as Record<PropertyKey, unknown> | null | undefined)?.[part];
   return at;
 }
+
+/** A field that its schema takes and the state of things does not. */
+export function invalidValue(param: string, what: string): FailureError {
+  return new FailureError(createFailure('request_invalid', `Invalid value for '${param}': ${what}.`, { param }));
+}

@@ -1,6 +1,8 @@
 // A batch as OpenAI shows it: members without a value are explicit nulls (docs/reference/openai-batch.md section 2).
 import type { Batch } from '../../batches/batch.ts';
 import { formatUsd } from '../../contracts/money.ts';
+import type { ClientProtocol } from '../../protocols/protocol.ts';
+import { CLIENT_ENDPOINTS } from '../../protocols/registry.ts';
 import { unixSeconds } from './file-object.ts';
 
 export function batchObject(batch: Batch) {
@@ -39,4 +41,19 @@ export function batchObject(batch: Batch) {
     x_sluice_at_risk: batch.isAtRisk,
     x_sluice_cost: Number(formatUsd(totals.costPicoUsd)),
   };
+}
+
+// Endpoints that lines of a batch may ask: every one that gives an answer to a body alone.
+/** The protocol of a path that clients know; null where batches cannot have it. */
+export function batchEndpoint(path: string): ClientProtocol | null {
+  const endpoint = CLIENT_ENDPOINTS.find(({ paths }) => paths[0] === path);
+  const client = endpoint?.select({ path, query: {} }) ?? null;
+  return client === null || client.passThrough.operation === 'count-tokens' ? null : client;
+}
+
+export function batchEndpointPaths(): string[] {
+  return CLIENT_ENDPOINTS.flatMap(({ paths }) => {
+    const [path] = paths;
+    return path !== undefined && batchEndpoint(path) !== null ? [path] : [];
+  });
 }

@@ -1,6 +1,7 @@
 // A file as the Files API shows it, and what may be done with it. docs/reference/openai-batch.md section 1.
 import type { StoredFile } from '../../batches/file-store.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
+import type { ApiContext } from '../context.ts';
 
 export const UPLOAD_PURPOSES = ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] as const;
 
@@ -40,4 +41,13 @@ export function checkUpload(purpose: string, filename: string): void {
 
 export function noSuchFile(id: string): FailureError {
   return new FailureError(createFailure('request_not_found', `No such File object: ${id}`, { param: 'id' }));
+}
+
+// Files that lie on a disk can be read on their machine only.
+/** Throws a FailureError (503) for bytes that lie on another machine's disk. */
+export function checkHere({ blobs }: Pick<ApiContext, 'blobs'>, file: StoredFile): void {
+  if (file.store === blobs.id) return;
+  const message =
+    'The bytes of this file lie on the disk of another machine. Operators: several machines need files.s3, or one directory that all of them see.';
+  throw new FailureError(createFailure('queue_unavailable', message));
 }

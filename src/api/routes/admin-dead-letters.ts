@@ -6,11 +6,10 @@ import { createFailure, type Failure, FailureError } from '../../contracts/failu
 import type { LetterFilter } from '../../dead-letters/dead-letter.ts';
 import type { Position, StoredLetter } from '../../dead-letters/dead-letter-store.ts';
 import { listAttempts } from '../../ledger/request-history.ts';
-import { checkInput } from '../admit/check-input.ts';
+import { checkInput, invalidValue } from '../admit/check-input.ts';
 import { readOptionalBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
 import { describeDeadLetter, summarizeDeadLetter } from '../describe/describe-dead-letter.ts';
-import { invalidValue } from '../invalid-value.ts';
 import { type ReplayChange, replayDeadLetter } from '../replay-dead-letter.ts';
 
 const MAX_PAGE = 500;

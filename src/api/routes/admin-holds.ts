@@ -6,11 +6,10 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES } from '../../contracts/job.ts';
 import type { Hold } from '../../routing/holds.ts';
 import { ROTATION_REPAIR_MS } from '../../routing/rotation.ts';
-import { checkInput } from '../admit/check-input.ts';
+import { checkInput, invalidValue } from '../admit/check-input.ts';
 import { rethrow } from '../admit/dispatch.ts';
 import { readBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
-import { invalidValue } from '../invalid-value.ts';
 
 const newHold = z.strictObject({
   provider: z.string().min(1).optional(),

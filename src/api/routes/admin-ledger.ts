@@ -5,10 +5,9 @@ import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { readMessage } from '../../ledger/ledger-stream.ts';
 import type { Reject, RejectStore, StoredReject } from '../../ledger/reject-store.ts';
-import { checkInput } from '../admit/check-input.ts';
+import { checkInput, invalidValue } from '../admit/check-input.ts';
 import { readOptionalBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
-import { invalidValue } from '../invalid-value.ts';
 
 const MAX_PAGE = 500;
 const MAX_ID = 100;

@@ -13,10 +13,9 @@ import { createAddressGuard } from '../../webhooks/address-guard.ts';
 import { createDeliveryStore, type WebhookDelivery } from '../../webhooks/delivery-store.ts';
 import { createEndpointStore, type WebhookEndpoint } from '../../webhooks/endpoint-store.ts';
 import { PLAIN_SECRETS } from '../../webhooks/secret-box.ts';
-import { checkInput } from '../admit/check-input.ts';
+import { checkInput, invalidValue } from '../admit/check-input.ts';
 import { readBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
-import { invalidValue } from '../invalid-value.ts';
 
 const MAX_DELIVERIES = 1_000;
 

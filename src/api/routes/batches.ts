@@ -10,9 +10,8 @@ import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
 import { authenticate, bearerToken } from '../admit/authenticate.ts';
 import { checkInput } from '../admit/check-input.ts';
 import { readBody } from '../admit/read-body.ts';
-import { batchEndpoint, batchEndpointPaths } from '../batch-endpoints.ts';
 import type { ApiContext } from '../context.ts';
-import { batchObject } from '../describe/batch-object.ts';
+import { batchEndpoint, batchEndpointPaths, batchObject } from '../describe/batch-object.ts';
 
 const PREFIX = 'batch_';
 

@@ -10,10 +10,16 @@ import { streamPieces } from '../../storage/blob-pieces.ts';
 import { authenticate, bearerToken } from '../admit/authenticate.ts';
 import { checkInput } from '../admit/check-input.ts';
 import { receiveUpload } from '../admit/receive-upload.ts';
-import { checkHere } from '../check-here.ts';
 import type { ApiContext } from '../context.ts';
 import { readByteRange } from '../describe/byte-range.ts';
-import { checkDownloadable, checkUpload, fileObject, noSuchFile, UPLOAD_PURPOSES } from '../describe/file-object.ts';
+import {
+  checkDownloadable,
+  checkHere,
+  checkUpload,
+  fileObject,
+  noSuchFile,
+  UPLOAD_PURPOSES,
+} from '../describe/file-object.ts';
 
 const MAX_PAGE = 10_000;
 const DAY_MS = 24 * 3_600_000;

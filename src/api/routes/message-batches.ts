@@ -22,8 +22,8 @@ import { streamPieces } from '../../storage/blob-pieces.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import { checkInput } from '../admit/check-input.ts';
 import { expectBytes, parseBounded, readMember } from '../admit/read-body.ts';
-import { checkHere } from '../check-here.ts';
 import type { ApiContext } from '../context.ts';
+import { checkHere } from '../describe/file-object.ts';
 import { publicUrl } from '../request-target.ts';
 
 const MAX_REQUESTS = 100_000;
