@@ -45,6 +45,11 @@ call. An end for a reason that is not known is never shown as a clean stop: it r
 Completions, \`refusal\` with an explanation in Messages, \`failed\` in Responses, \`OTHER\` in Gemini). Bytes in the URL-safe
 alphabet are written in the standard one.
 
+Groups of tools (Responses \`namespace\`) are their tools, \`<group>__<tool>\`; tools that OpenAI's models know by heart and the client
+runs (\`local_shell\`, \`shell\`, \`apply_patch\`, \`tool_search\` with \`execution: client\`) are functions; tools that items of the input
+add are declared with the others. Their calls come back as the client declared them. Tools that run at OpenAI are left out and
+named, and refused where they are forced.
+
 Names and ids that the vendor would refuse are made to fit (\`src/protocols/vendor-bounds.ts\` has each vendor's bounds with its
 source): a tool whose name is too long or has a character that the vendor does not take is declared, chosen and called under
 another, always the same, and answers name it as the client did. Ids of calls are shortened alike on call and result. An end

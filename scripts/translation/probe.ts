@@ -53,6 +53,8 @@ function sendRequest(
   if (encoded.kind === 'refusal') return 'refused';
   const sent = clientCodec(vendor).decodeRequest({ model, ...encoded.body });
   if (isFailure(sent)) return 'mapped';
+  // A tool that runs at the vendor, which a request to others could not carry.
+  if (Object.keys(sent.unmapped).some((name) => name.startsWith('tools.'))) return 'mapped';
   const after = feature.of(sent);
   if (isDeepStrictEqual(plain(before), plain(after))) return 'carried';
   const isNamed = feature.field !== undefined && encoded.dropped.includes(feature.field);

@@ -26,7 +26,10 @@ export function adaptRequest(
   const pair = { client: client.codec!, vendor: vendor.codec! };
   const translated = translateRequest(pair, { ...input, edit });
   // Between equals nothing is lost on the way: members without a canonical place go as they are.
-  return isFailure(translated) ? translated : { ...translated, body: { ...unmapped, ...translated.body } };
+  if (isFailure(translated)) return translated;
+  const kept = client.codec!.keepAsSent?.(input.body, cures) ?? {};
+  const dropped = translated.dropped.filter((name) => !Object.hasOwn(kept, name.split('.')[0]!));
+  return { ...translated, body: { ...unmapped, ...translated.body, ...kept }, dropped };
 }
 
 /**

@@ -5,7 +5,7 @@
 // pure and total: what cannot be carried is named (`dropped`) or refused (`Refusal`), unknown enum values and unknown
 // event types are ignored, nothing throws for what a client or a vendor can send.
 import type { Answer, AnswerEvent } from '../contracts/answer.ts';
-import type { Failure } from '../contracts/failure.ts';
+import type { Cure, Failure } from '../contracts/failure.ts';
 import type { InferenceRequest } from '../contracts/inference-request.ts';
 import type { Usage } from '../contracts/usage.ts';
 import type { AnswerSource } from './chat-thought.ts';
@@ -63,6 +63,11 @@ export interface ShownCost {
 export interface ClientCodec {
   /** A body that `readRequest` has accepted. The failure names the offending field in the client's own terms. */
   decodeRequest(body: JsonObject): InferenceRequest | Failure;
+  /**
+   * Of a body that is said anew for a vendor of the same protocol: what has no canonical form and stays as it was sent.
+   * Absent: nothing.
+   */
+  keepAsSent?(sent: JsonObject, cures: ReadonlySet<Cure>): JsonObject;
   /** The client's name of a field, for `x-sluice-dropped` and for refusals: `max_tokens`, `generationConfig.topK`. */
   fieldName(field: RequestField): string;
   /** The whole answer as JSON text, with `usage.cost` and the top-level `cost`. */

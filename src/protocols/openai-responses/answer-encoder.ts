@@ -12,16 +12,16 @@ import {
   type ShownCost,
 } from '../codec.ts';
 import { insertCost } from '../openai-chat/usage.ts';
-import { CallItem } from './call-item.ts';
+import { BuiltInCallItem, CallItem } from './call-item.ts';
 import { EventLog } from './event-log.ts';
 import { imageItem, imageLink } from './image-item.ts';
-import { objectsOf } from './loose-json.ts';
 import { MessageItem } from './message-item.ts';
 import { outcomeOf } from './outcome.ts';
 import { ItemSlot, type ItemStatus, type OutputItem } from './output-item.ts';
 import { ReasoningItem, reasoningItem } from './reasoning-item.ts';
 import { type AnswerIdentity, endResponse, writeResponse } from './response-object.ts';
 import { type CarriedSignature, writeEncryptedContent } from './signature-carrier.ts';
+import { type DeclaredTool, findTool, toolsOfAnswered } from './tool-list.ts';
 import { writeResponsesUsage } from './usage.ts';
 
 /** What a client has of a stream that another encoder, or a vendor, began. */
@@ -50,6 +50,8 @@ export class ResponsesEncoder implements AnswerEncoder {
   #item: OutputItem | null = null;
   /** Of the open item's last part: follows the item in one of its own. */
   #signature: CarriedSignature | null = null;
+  /** As the client declared them; read with the first call. */
+  #tools: DeclaredTool[] | null = null;
   #finishReason: FinishReason = 'stop';
   #finishMessage: string | undefined;
   #hasStarted = false;
@@ -145,13 +147,13 @@ export class ResponsesEncoder implements AnswerEncoder {
     return closing + call.open();
   }
 
-  #newCall(start: Extract<PartStart, { kind: 'tool-call' }>): CallItem {
-    const isDeclaredCustom = objectsOf(this.#context.clientBody.tools).some(
-      (tool) => tool.type === 'custom' && tool.name === start.name,
-    );
-    const isCustom = start.isCustom === true || isDeclaredCustom;
+  #newCall(start: Extract<PartStart, { kind: 'tool-call' }>): CallItem | BuiltInCallItem {
+    this.#tools ??= toolsOfAnswered(this.#context.clientBody);
+    const tool = findTool(this.#tools, start);
+    const isCustom = start.isCustom === true || tool?.definition.kind === 'custom';
     const slot = this.#slot(isCustom ? 'ctc_' : 'fc_');
-    return new CallItem(slot, { ...start, isCustom, isWrapped: isCustom && start.isCustom !== true });
+    const call = { ...start, isCustom, isWrapped: isCustom && start.isCustom !== true };
+    return tool?.builtIn === undefined ? new CallItem(slot, call) : new BuiltInCallItem(slot, call, tool.builtIn);
   }
 
   #startContent(kind: 'text' | 'refusal'): string {

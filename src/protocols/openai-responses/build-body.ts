@@ -1,4 +1,6 @@
 // The vendor's face of the Responses API, outgoing: the client's bytes with the fewest possible changes.
+import type { Cure } from '../../contracts/failure.ts';
+import type { JsonObject } from '../codec.ts';
 import { extraMembers } from '../effective-request.ts';
 import { parseCarried } from '../exact-json.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
@@ -35,4 +37,17 @@ function isForeignReasoning(item: unknown): boolean {
   if (!isObject(item) || item.type !== 'reasoning' || typeof item.encrypted_content !== 'string') return false;
   const { encrypted_content: encrypted } = item;
   return encrypted === UNSIGNED || readEncryptedContent(encrypted).signature.origin !== 'openai-responses';
+}
+
+/** Tools that run at OpenAI, groups and items of calls are its own business; a name that it refused is not. */
+export function keepToolsAsSent(sent: JsonObject, cures: ReadonlySet<Cure>): JsonObject {
+  if (cures.has('fit')) return {};
+  const { tools, tool_choice: choice, input } = sent;
+  const isForgetting = cures.has('forget-thoughts') && Array.isArray(input);
+  const kept = { tools, tool_choice: choice, input: isForgetting ? input.filter((item) => !isReasoning(item)) : input };
+  return Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined));
+}
+
+function isReasoning(item: unknown): boolean {
+  return isObject(item) && item.type === 'reasoning';
 }

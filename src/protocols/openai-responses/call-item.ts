@@ -1,12 +1,13 @@
 // A call of one of the client's tools: output_item.added → deltas of the arguments → done → output_item.done. The item's
 // `id` is its own; `call_id` is what ties the output to it.
+import type { ToolName } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { parseObject } from './loose-json.ts';
+import type { BuiltInTool } from './built-in-tools.ts';
+import { parseObject, present } from './loose-json.ts';
 import type { ItemSlot, ItemStatus, OutputItem } from './output-item.ts';
 
-export interface StartedCall {
+export interface StartedCall extends ToolName {
   id: string;
-  name: string;
   isCustom: boolean;
   /** The vendor has no custom tools: it was told of a function whose one argument, `input`, is the text. */
   isWrapped: boolean;
@@ -64,9 +65,53 @@ export class CallItem implements OutputItem {
   }
 
   #item(status: ItemStatus | 'in_progress'): JsonObject {
-    const { id, name } = this.#call;
+    const { id, name, namespace } = this.#call;
     const { type, member } = this.#form;
-    return { id: this.#slot.id, type, status, call_id: id, name, [member]: this.#input };
+    return { id: this.#slot.id, type, status, call_id: id, name, ...present({ namespace }), [member]: this.#input };
+  }
+}
+
+/** A call of a tool that OpenAI's models know by heart: its item says it all at once, when the arguments are there. */
+export class BuiltInCallItem implements OutputItem {
+  readonly #slot: ItemSlot;
+  readonly #call: StartedCall;
+  readonly #tool: BuiltInTool;
+  #arguments = '';
+
+  constructor(slot: ItemSlot, call: StartedCall, tool: BuiltInTool) {
+    this.#slot = slot;
+    this.#call = call;
+    this.#tool = tool;
+  }
+
+  open(): string {
+    return '';
+  }
+
+  delta(delta: string): string {
+    this.#arguments += delta;
+    return '';
+  }
+
+  cite(): void {}
+
+  endPart(): string {
+    return '';
+  }
+
+  close(status: ItemStatus): { text: string; item: JsonObject } {
+    const members = this.#tool.toItem(parseObject(this.#arguments) ?? {});
+    // What a model wrote that is no such call is shown as the call of a function: the client can say what is wrong with it.
+    if (members === null) return this.#asFunction(status);
+    const item = { id: this.#slot.id, type: this.#tool.call, status, call_id: this.#call.id, ...members };
+    return { text: this.#slot.added({ ...item, status: 'in_progress' }) + this.#slot.done(item), item };
+  }
+
+  #asFunction(status: ItemStatus): { text: string; item: JsonObject } {
+    const call = new CallItem(this.#slot, { ...this.#call, isCustom: false, isWrapped: false });
+    const text = call.open() + call.delta(this.#arguments) + call.endPart();
+    const closed = call.close(status);
+    return { text: text + closed.text, item: closed.item };
   }
 }
 

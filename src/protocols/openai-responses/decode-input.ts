@@ -6,9 +6,11 @@ import type { Part, Role, ToolCallPart, Turn } from '../../contracts/inference-r
 import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import { paramOf, parseMember } from '../openai/parse-member.ts';
+import { builtInOfItem } from './built-in-tools.ts';
 import { decodeContent, decodeOutput } from './decode-content.ts';
-import { present } from './loose-json.ts';
+import { present, textOf } from './loose-json.ts';
 import { decodeReasoningItem } from './reasoning-input.ts';
+import type { DeclaredTool } from './tool-list.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -20,13 +22,17 @@ export interface DecodedInput {
 
 interface Conversation extends DecodedInput {
   toolNames: Map<string, string>;
+  declared: readonly DeclaredTool[];
 }
 
-export function decodeInput(input: string | readonly JsonObject[]): DecodedInput {
+export function decodeInput(
+  input: string | readonly JsonObject[],
+  declared: readonly DeclaredTool[] = [],
+): DecodedInput {
   if (typeof input === 'string') {
     return { turns: [{ role: 'user', parts: [{ kind: 'text', text: input }] }], passedOver: {} };
   }
-  const conversation: Conversation = { turns: [], passedOver: {}, toolNames: new Map() };
+  const conversation: Conversation = { turns: [], passedOver: {}, toolNames: new Map(), declared };
   for (const [index, item] of input.entries()) addItem(conversation, item, ['input', index]);
   const { turns, passedOver } = conversation;
   return { turns: turns.filter((turn) => turn.parts.length > 0), passedOver };
@@ -69,12 +75,17 @@ function addMessage(conversation: Conversation, item: JsonObject, path: Path): v
 }
 
 const callId = z.string().min(1);
+const namespace = z.string().nullish();
 const functionCall = z
-  .looseObject({ call_id: callId, name: z.string().min(1), arguments: z.string() })
-  .transform((call) => ({ id: call.call_id, name: call.name, arguments: call.arguments }));
+  .looseObject({ call_id: callId, name: z.string().min(1), namespace, arguments: z.string() })
+  .transform((call) => ({ ...named(call), arguments: call.arguments }));
 const customCall = z
-  .looseObject({ call_id: callId, name: z.string().min(1), input: z.string() })
-  .transform((call) => ({ id: call.call_id, name: call.name, arguments: call.input }));
+  .looseObject({ call_id: callId, name: z.string().min(1), namespace, input: z.string() })
+  .transform((call) => ({ ...named(call), arguments: call.input }));
+
+function named(call: { call_id: string; name: string; namespace?: string | null | undefined }) {
+  return { id: call.call_id, name: call.name, ...present({ namespace: call.namespace || null }) };
+}
 
 function addCall(conversation: Conversation, call: Omit<ToolCallPart, 'kind'>): void {
   conversation.toolNames.set(call.id, call.name);
@@ -111,8 +122,23 @@ const TRACES = new Set([
   'tool_search_output',
 ]);
 
+/** What the client ran of the tools that OpenAI's models know by heart. Older items have the call's id as their own. */
+function addBuiltIn(conversation: Conversation, { tool, isOutput }: BuiltInItem, item: JsonObject): void {
+  const id = textOf(item.call_id) || textOf(item.id);
+  const name = conversation.declared.find(({ builtIn }) => builtIn === tool)?.definition.name ?? tool.type;
+  if (!isOutput) return addCall(conversation, { id, name, arguments: JSON.stringify(tool.toArguments(item)) });
+  const parts = [{ kind: 'text' as const, text: tool.outputText(item) }];
+  resultParts(conversation).push({ kind: 'tool-result', callId: id, name, parts });
+}
+
+type BuiltInItem = NonNullable<ReturnType<typeof builtInOfItem>>;
+
 function addOther(conversation: Conversation, item: JsonObject, path: Path): void {
   const type = String(item.type);
+  const builtIn = textOf(item.call_id) || textOf(item.id) ? builtInOfItem(item) : null;
+  if (builtIn !== null) return addBuiltIn(conversation, builtIn, item);
+  // Its tools are declared with the others: tool-list.ts.
+  if (type === 'additional_tools') return;
   if (TRACES.has(type)) {
     conversation.passedOver[`input.${type}`] = true;
     return;

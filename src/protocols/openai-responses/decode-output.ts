@@ -46,7 +46,15 @@ export function callOf(item: JsonObject): ToolCallPart {
   const id = textOf(item.call_id) || textOf(item.id);
   const isCustom = item.type === 'custom_tool_call';
   const text = textOf(isCustom ? item.input : item.arguments);
-  return { kind: 'tool-call', id, name: textOf(item.name), arguments: text, ...(isCustom ? { isCustom } : {}) };
+  const namespace = present({ namespace: textOf(item.namespace) || null });
+  return {
+    kind: 'tool-call',
+    id,
+    name: textOf(item.name),
+    ...namespace,
+    arguments: text,
+    ...(isCustom ? { isCustom } : {}),
+  };
 }
 
 function partsOfImage(item: JsonObject): Part[] {

@@ -6,9 +6,10 @@ import type { JsonObject } from '../codec.ts';
 import { type Extras, mergeExtras } from '../effective-request.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
 import { decodeInput } from './decode-input.ts';
-import { decodeToolChoice, decodeTools } from './decode-tools.ts';
+import { decodeToolChoice } from './decode-tools.ts';
 import { objectOf, present } from './loose-json.ts';
 import { type Settings, settingsSchema, type TextSettings } from './request-schema.ts';
+import { readTools } from './tool-list.ts';
 import { findUnmapped } from './unmapped.ts';
 
 /** Never throws for what `readResponsesRequest` has accepted. */
@@ -22,16 +23,16 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
   const extraBody = Object.fromEntries(unmapped.filter(([name]) => extraKeys.has(name)));
   const notExtra = Object.fromEntries(unmapped.filter(([name]) => !extraKeys.has(name)));
   const settings = parseMember(settingsSchema, body);
-  const { turns, passedOver } = decodeInput(settings.input ?? '');
-  const { tools, webSearch } = decodeTools(settings.tools ?? []);
+  const { declared, webSearch, leftOut } = readTools(settings);
+  const { turns, passedOver } = decodeInput(settings.input ?? '', declared);
   if (settings.instructions) turns.unshift({ role: 'system', parts: [{ kind: 'text', text: settings.instructions }] });
   return {
     turns,
-    tools,
+    tools: declared.map(({ definition }) => definition),
     sampling: present({ temperature: settings.temperature, topP: settings.top_p }),
-    unmapped: { ...notExtra, ...passedOver },
+    unmapped: { ...notExtra, ...leftOut, ...passedOver },
     ...present({
-      toolChoice: decodeToolChoice(settings.tool_choice ?? null),
+      toolChoice: decodeToolChoice(settings.tool_choice ?? null, declared),
       allowsParallelToolCalls: settings.parallel_tool_calls,
       maxOutputTokens: settings.max_output_tokens,
       output: decodeFormat(settings.text),

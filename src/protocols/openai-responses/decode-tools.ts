@@ -1,13 +1,14 @@
-// Tools of a client's request. Functions and custom tools are the client's own; of the hosted ones only the web search
-// has a counterpart at other vendors.
+// Tools of a client's request, each of its kind, and the choice between them: tool-list.ts finds them. Of those that run at
+// OpenAI only the web search has a counterpart at other vendors.
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import type { InferenceRequest, ToolChoice, ToolDefinition, WebSearch } from '../../contracts/inference-request.ts';
+import type { ToolChoice, ToolDefinition, ToolName, WebSearch } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { paramOf, parseMember } from '../openai/parse-member.ts';
 import { isObject, objectOf, objectsOf, present, textOf } from './loose-json.ts';
 import type { WireTool, WireToolChoice } from './request-schema.ts';
 import { isStrictSchema } from './strict-schema.ts';
+import type { DeclaredTool } from './tool-list.ts';
 
 const functionTool = z.looseObject({
   name: z.string().min(1),
@@ -23,27 +24,13 @@ const customTool = z.looseObject({
 });
 
 /** `web_search`, `web_search_2025_08_26`, `web_search_preview`, `web_search_preview_2025_03_11`. */
-const WEB_SEARCH = /^web_search/;
-
-export function decodeTools(tools: readonly WireTool[]): Pick<InferenceRequest, 'tools' | 'webSearch'> {
-  const decoded: ToolDefinition[] = [];
-  let webSearch: InferenceRequest['webSearch'];
-  for (const [index, tool] of tools.entries()) {
-    const path = ['tools', index];
-    if (tool.type === 'function') decoded.push(decodeFunction(tool, path));
-    else if (tool.type === 'custom') decoded.push(decodeCustom(tool, path));
-    else if (WEB_SEARCH.test(tool.type)) {
-      webSearch = { ...webSearch, ...decodeSearch(tool) };
-    } else throw unsupported(path, `The hosted tool '${tool.type}' runs at OpenAI only`);
-  }
-  return { tools: decoded, ...present({ webSearch }) };
-}
+export const WEB_SEARCH = /^web_search/;
 
 /**
  * Where the client does not say, functions are strict in this API, and the vendor rewrites schemas that do not fit. No
  * other vendor does that: strict is then only what fits as it is.
  */
-function decodeFunction(tool: WireTool, path: PropertyKey[]): ToolDefinition {
+export function decodeFunction(tool: JsonObject, path: PropertyKey[]): ToolDefinition {
   const { name, description, parameters, strict } = parseMember(functionTool, tool, path);
   return {
     kind: 'function',
@@ -53,7 +40,7 @@ function decodeFunction(tool: WireTool, path: PropertyKey[]): ToolDefinition {
   };
 }
 
-function decodeSearch(tool: WireTool): WebSearch {
+export function decodeSearch(tool: JsonObject): WebSearch {
   const { allowed_domains: allowed, blocked_domains: blocked, ...otherFilters } = objectOf(tool.filters);
   const location = tool.user_location;
   return present({
@@ -77,7 +64,7 @@ function textsOf(value: unknown): string[] | null {
   return texts.length === 0 ? null : texts;
 }
 
-function decodeCustom(tool: WireTool, path: PropertyKey[]): ToolDefinition {
+export function decodeCustom(tool: JsonObject, path: PropertyKey[]): ToolDefinition {
   const { name, description, format } = parseMember(customTool, tool, path);
   return { kind: 'custom', name, ...present({ description, format: nestGrammar(format) }) };
 }
@@ -89,7 +76,8 @@ function nestGrammar(format: JsonObject | null | undefined): JsonObject | null |
   return { type, grammar };
 }
 
-export function decodeToolChoice(choice: WireToolChoice | null): ToolChoice | null {
+/** Throws a FailureError for a tool that runs at OpenAI, and is forced. */
+export function decodeToolChoice(choice: WireToolChoice | null, declared: readonly DeclaredTool[]): ToolChoice | null {
   if (choice === null) return null;
   const type = typeof choice === 'string' ? choice : choice.type;
   switch (type) {
@@ -99,22 +87,39 @@ export function decodeToolChoice(choice: WireToolChoice | null): ToolChoice | nu
       return { kind: type };
     case 'function':
     case 'custom':
-      if (isObject(choice))
-        return { kind: 'tool', name: parseMember(z.string(), choice.name, ['tool_choice', 'name']) };
+      if (isObject(choice)) return { kind: 'tool', ...nameOf(choice) };
       break;
     case 'allowed_tools':
-      if (isObject(choice)) return decodeAllowed(choice);
+      if (isObject(choice)) return decodeAllowed(choice, declared);
       break;
   }
+  const own = declared.find(({ builtIn }) => builtIn?.type === type);
+  if (own !== undefined) return { kind: 'tool', name: own.definition.name };
   throw unsupported(['tool_choice'], `The choice '${type}' has no counterpart at other vendors`);
 }
 
-/** Hosted tools have no name here; of them only the search is ever offered. */
-function decodeAllowed(choice: WireTool): ToolChoice {
-  const names = objectsOf(choice.tools).map((tool) => textOf(tool.name));
-  const tools = names.filter((name) => name !== '').map((name) => ({ name }));
-  const allowsSearch = objectsOf(choice.tools).some(({ type }) => WEB_SEARCH.test(textOf(type)));
+function nameOf(choice: WireTool): ToolName {
+  const name = parseMember(z.string(), choice.name, ['tool_choice', 'name']);
+  return { name, ...present({ namespace: textOf(choice.namespace) || null }) };
+}
+
+/** Of the tools that run at OpenAI only the search is ever offered. A group stands for all that is in it. */
+function decodeAllowed(choice: WireTool, declared: readonly DeclaredTool[]): ToolChoice {
+  const listed = objectsOf(choice.tools);
+  const tools = listed.flatMap((tool): ToolName[] => {
+    if (tool.type === 'namespace') return namesIn(textOf(tool.name), declared);
+    const own = declared.find(({ builtIn }) => builtIn !== undefined && builtIn.type === tool.type);
+    const name = own?.definition.name ?? textOf(tool.name);
+    return name === '' ? [] : [{ name, ...present({ namespace: textOf(tool.namespace) || null }) }];
+  });
+  const allowsSearch = listed.some(({ type }) => WEB_SEARCH.test(textOf(type)));
   return { kind: 'allowed', tools, isRequired: choice.mode === 'required', ...(allowsSearch ? { allowsSearch } : {}) };
+}
+
+function namesIn(group: string, declared: readonly DeclaredTool[]): ToolName[] {
+  return declared.flatMap(({ definition: { name, namespace } }) =>
+    namespace === group ? [{ name, ...present({ namespace }) }] : [],
+  );
 }
 
 function unsupported(path: PropertyKey[], what: string): FailureError {

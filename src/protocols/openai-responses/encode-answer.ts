@@ -70,8 +70,7 @@ function eventsOfPart(
         { ...end, ...(part.isRedacted === undefined ? {} : { isRedacted: part.isRedacted }) },
       ];
     case 'tool-call': {
-      const { id, name, isCustom } = part;
-      const start = { kind: 'tool-call', id, name, ...(isCustom === undefined ? {} : { isCustom }) } as const;
+      const { arguments: _, signature: _signature, cacheBreakpoint: _breakpoint, ...start } = part;
       return [{ kind: 'part-start', ...at, start }, { kind: 'part-delta', ...at, delta: part.arguments }, end];
     }
     default:

@@ -71,8 +71,8 @@ function encodeReasoning({ signature, text, id }: ReasoningPart): JsonObject[] {
   return [id === undefined ? item : { id, ...item }];
 }
 
-function encodeCall({ id, name, arguments: input, isCustom }: ToolCallPart): JsonObject {
-  const call = { call_id: id, name };
+function encodeCall({ id, name, namespace, arguments: input, isCustom }: ToolCallPart): JsonObject {
+  const call = { call_id: id, name, ...(namespace === undefined ? {} : { namespace }) };
   if (isCustom === true) return { type: 'custom_tool_call', ...call, input };
   return { type: 'function_call', ...call, arguments: input === '' ? '{}' : input };
 }

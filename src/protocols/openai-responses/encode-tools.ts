@@ -14,7 +14,7 @@ import { isObject, present } from './loose-json.ts';
 
 /** Nothing at all without tools: the API refuses a choice among none. */
 export function encodeTools(request: InferenceRequest): JsonObject {
-  const tools = [...request.tools.map(encodeTool), ...encodeHosted(request)];
+  const tools = [...groupTools(request.tools), ...encodeHosted(request)];
   if (tools.length === 0) return {};
   return {
     tools,
@@ -50,6 +50,21 @@ function encodeSearch({ contextSize, userLocation, allowedDomains, isCachedOnly 
 /** In pixels, or left to the model; `2K` and the like are another vendor's. */
 export function imageSize(image: InferenceRequest['image']): string | undefined {
   return /^(\d+x\d+|auto)$/.test(image?.size ?? '') ? image?.size : undefined;
+}
+
+/** A group stands where its first tool does. */
+function groupTools(tools: readonly ToolDefinition[]): JsonObject[] {
+  const groups = new Map<string, JsonObject[]>();
+  return tools.flatMap((tool): JsonObject[] => {
+    const { namespace: name } = tool;
+    if (name === undefined) return [encodeTool(tool)];
+    const group = groups.get(name);
+    group?.push(encodeTool(tool));
+    if (group !== undefined) return [];
+    const members = [encodeTool(tool)];
+    groups.set(name, members);
+    return [{ type: 'namespace', name, description: name, tools: members }];
+  });
 }
 
 function encodeTool(tool: ToolDefinition): JsonObject {

@@ -188,11 +188,12 @@ export class ItemReader {
   #startOf(part: Part): PartStart {
     switch (part.kind) {
       case 'tool-call': {
-        const { name, isCustom } = part;
+        const { name, namespace, isCustom } = part;
         return {
           kind: 'tool-call',
           id: part.id || this.#numbers.nextCallId(),
           name,
+          ...(namespace === undefined ? {} : { namespace }),
           ...(isCustom ? { isCustom } : {}),
         };
       }

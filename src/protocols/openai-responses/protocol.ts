@@ -6,7 +6,7 @@ import { OPENAI_KEEP_ALIVE } from '../openai-chat/protocol.ts';
 import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
 import { ResponsesDecoder } from './answer-decoder.ts';
 import { ResponsesEncoder } from './answer-encoder.ts';
-import { buildResponsesBody } from './build-body.ts';
+import { buildResponsesBody, keepToolsAsSent } from './build-body.ts';
 import { decodeResponsesAnswer } from './decode-answer.ts';
 import { decodeResponsesRequest } from './decode-request.ts';
 import { encodeResponsesAnswer } from './encode-answer.ts';
@@ -40,6 +40,7 @@ export const openaiResponsesClient: ClientProtocol = {
   },
   codec: {
     decodeRequest: decodeResponsesRequest,
+    keepAsSent: keepToolsAsSent,
     fieldName: responsesFieldName,
     encodeAnswer: encodeResponsesAnswer,
     openEncoder: (context) => new ResponsesEncoder(context),

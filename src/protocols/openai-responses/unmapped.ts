@@ -47,6 +47,7 @@ export function findUnmapped(body: JsonObject): Record<string, unknown> {
   if (includes.length > 0) unmapped.include = includes;
   // A limit on hosted tools is a limit on the search where that is the one there is.
   if (objectsOf(body.tools).some(({ type }) => String(type).startsWith('web_search'))) delete unmapped.max_tool_calls;
-  for (const tool of objectsOf(body.tools)) for (const key of TOOL_EXTRAS) note(`tools.${key}`, tool[key]);
+  const tools = objectsOf(body.tools).flatMap((tool) => [tool, ...objectsOf(tool.tools)]);
+  for (const tool of tools) for (const key of TOOL_EXTRAS) note(`tools.${key}`, tool[key]);
   return unmapped;
 }

@@ -135,12 +135,16 @@ describe('tools', () => {
     expect({ tools, webSearch }).toEqual({ tools: [], webSearch: { contextSize: 'low' } });
   });
 
-  test.each(['file_search', 'code_interpreter', 'mcp', 'image_generation', 'shell'])(
-    '%s is refused by name',
+  test.each(['file_search', 'code_interpreter', 'mcp', 'image_generation', 'tool_search'])(
+    '%s runs at OpenAI: it is left out and named, and refused where it is forced',
     (type) => {
-      expect(refused({ tools: [{ type: 'web_search' }, { type }] })).toMatchObject({
+      expect(decode({ tools: [{ type: 'web_search' }, { type }] })).toMatchObject({
+        tools: [],
+        unmapped: { [`tools.${type}`]: true },
+      });
+      expect(refused({ tools: [{ type }], tool_choice: { type } })).toMatchObject({
         code: 'parameter_unsupported',
-        param: 'tools[1]',
+        param: 'tool_choice',
         message: expect.stringContaining(`'${type}'`),
       });
     },
@@ -334,23 +338,20 @@ describe('items', () => {
     });
   });
 
-  test.each(['item_reference', 'compaction', 'computer_call', 'local_shell_call', 'of_tomorrow'])(
-    '%s is refused by name',
-    (type) => {
-      expect(
-        refused({
-          input: [
-            { role: 'user', content: 'a' },
-            { type, id: 'x' },
-          ],
-        }),
-      ).toMatchObject({
-        code: 'parameter_unsupported',
-        param: 'input[1]',
-        message: expect.stringContaining(`'${type}'`),
-      });
-    },
-  );
+  test.each(['item_reference', 'compaction', 'computer_call', 'of_tomorrow'])('%s is refused by name', (type) => {
+    expect(
+      refused({
+        input: [
+          { role: 'user', content: 'a' },
+          { type, id: 'x' },
+        ],
+      }),
+    ).toMatchObject({
+      code: 'parameter_unsupported',
+      param: 'input[1]',
+      message: expect.stringContaining(`'${type}'`),
+    });
+  });
 });
 
 describe('signatures of other vendors', () => {
