@@ -58,7 +58,7 @@ export interface TestBrokerOptions {
 }
 
 const ROOT = new URL('../../', import.meta.url);
-const READY_LIMIT_MS = 20_000;
+const READY_LIMIT_MS = 40_000;
 
 export async function startBroker(options: TestBrokerOptions): Promise<TestBroker> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-test-'));
