@@ -12,6 +12,7 @@ import {
   type ShownCost,
 } from '../codec.ts';
 import { insertCost } from '../openai-chat/usage.ts';
+import type { DeclaredTool } from './built-in-tools.ts';
 import { BuiltInCallItem, CallItem } from './call-item.ts';
 import { EventLog } from './event-log.ts';
 import { imageItem, imageLink } from './image-item.ts';
@@ -21,7 +22,7 @@ import { ItemSlot, type ItemStatus, type OutputItem } from './output-item.ts';
 import { ReasoningItem, reasoningItem } from './reasoning-item.ts';
 import { type AnswerIdentity, endResponse, writeResponse } from './response-object.ts';
 import { type CarriedSignature, writeEncryptedContent } from './signature-carrier.ts';
-import { type DeclaredTool, findTool, toolsOfAnswered } from './tool-list.ts';
+import { findTool, toolsOfAnswered } from './tool-list.ts';
 import { writeResponsesUsage } from './usage.ts';
 
 /** What a client has of a stream that another encoder, or a vendor, began. */

@@ -6,11 +6,11 @@ import type { Part, Role, ToolCallPart, Turn } from '../../contracts/inference-r
 import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import { paramOf, parseMember } from '../openai/parse-member.ts';
+import type { DeclaredTool } from './built-in-tools.ts';
 import { builtInOfItem } from './built-in-tools.ts';
 import { decodeContent, decodeOutput } from './decode-content.ts';
 import { present, textOf } from './loose-json.ts';
 import { decodeReasoningItem } from './reasoning-input.ts';
-import type { DeclaredTool } from './tool-list.ts';
 
 type Path = readonly PropertyKey[];
 

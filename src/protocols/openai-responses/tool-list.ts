@@ -6,14 +6,9 @@ import type { ToolDefinition, ToolName, WebSearch } from '../../contracts/infere
 import type { JsonObject } from '../codec.ts';
 import { orFailure } from '../openai/parse-member.ts';
 import { includesTool } from '../tool-names.ts';
-import { type BuiltInTool, builtInTool } from './built-in-tools.ts';
+import { type BuiltInTool, builtInTool, type DeclaredTool } from './built-in-tools.ts';
 import { decodeCustom, decodeFunction, decodeSearch, WEB_SEARCH } from './decode-tools.ts';
 import { objectsOf, present, textOf } from './loose-json.ts';
-
-export interface DeclaredTool {
-  definition: ToolDefinition;
-  builtIn?: BuiltInTool;
-}
 
 export interface ToolList {
   declared: DeclaredTool[];
