@@ -24,7 +24,8 @@ export interface Failure {
 /**
  * - `adapt`: the model refuses what others of its vendor take. Where the request was passed through as it is, it is said
  *   again by what is known of the model.
- * - `fit`: a name or an id in this request is longer or stranger than this vendor takes, which passing it through left so.
+ * - `fit`: a name, an id or the base64 of a file in this request is longer or stranger than this vendor takes, which
+ *   passing it through left so.
  * - `forget-thoughts`: signed thoughts of another model or account, or none where this one wants its own.
  */
 export type Cure = 'adapt' | 'fit' | 'forget-thoughts';

@@ -79,7 +79,7 @@ export class MessagesEncoder implements AnswerEncoder {
       delta: { ...this.#stop(), container: null },
       usage: writeMessagesUsage(usage, this.#serviceTier),
     };
-    const priced = insertCost(Buffer.from(JSON.stringify(message)), shown).toString();
+    const priced = insertCost(Buffer.from(JSON.stringify(message)), shown, message.usage).toString();
     return open + signature + eventText('message_delta', priced) + writeEvent({ type: 'message_stop' });
   }
 

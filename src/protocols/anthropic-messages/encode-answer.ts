@@ -29,7 +29,7 @@ export function encodeMessagesAnswer(answer: Answer, usage: Usage, shown: ShownC
     container: null,
     usage: writeMessagesUsage(usage, answer.serviceTier),
   };
-  return insertCost(Buffer.from(JSON.stringify(message)), shown).toString();
+  return insertCost(Buffer.from(JSON.stringify(message)), shown, message.usage).toString();
 }
 
 /**

@@ -90,11 +90,14 @@ export function writeMessagesUsage(usage: Usage, serviceTier?: string): JsonObje
   };
 }
 
-/** Adds `usage.cost` and the top-level `cost` to an answer or an event; an absent `usage` becomes `fallback`. */
-export function insertCost(answer: Buffer, shown: ShownCost, fallback: JsonObject = {}): Buffer {
+/**
+ * Adds `usage.cost` and the top-level `cost` to an answer or an event. What the vendor counted stays as it wrote it; where
+ * it counted nothing, `counted` is what the broker did.
+ */
+export function insertCost(answer: Buffer, shown: ShownCost, counted: JsonObject): Buffer {
   const usage = memberBytes(answer, 'usage');
   const isVendors = isObjectBytes(usage) && shown.isEstimated !== true;
-  const base = isVendors ? usage : Buffer.from(JSON.stringify(fallback));
+  const base = isVendors ? usage : Buffer.from(JSON.stringify(counted));
   const withCost = editObject(base, { set: shownMembers(shown) });
   return editObject(answer, {
     set: new Map<string, string | Buffer>([

@@ -39,9 +39,12 @@ const THOUGHTS_REFUSED =
 const MODEL_REFUSES =
   /(not supported|deprecated) (for|by|on|with) this model|this model does not support|does not support assistant message prefill/i;
 
-/** "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'", "… should have at most 128 characters". */
+/**
+ * "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'", "… should have at most 128 characters";
+ * "messages.0.content.0.image.source.base64: invalid base64 data".
+ */
 const UNFIT =
-  /^(tools|messages|tool_choice|metadata)\.\S*\b(name|id|tool_use_id|user_id): string should (match pattern|have at most)/i;
+  /^(tools|messages|tool_choice|metadata)\.\S*\b(name|id|tool_use_id|user_id): string should (match pattern|have at most)|invalid base64/i;
 
 /** Statuses of error types: inside a stream that began with 200 the type is all there is. */
 const STATUS_OF_TYPE: Readonly<Record<string, number>> = {

@@ -106,7 +106,7 @@ const CLIENT_OF_METHOD: Record<GeminiMethod, ClientProtocol> = {
 export const geminiEndpoints: ClientEndpoint[] = [
   {
     method: 'POST',
-    paths: ['/v1beta/models/*', '/v1/models/*', '/v1alpha/models/*'],
+    paths: ['/v1beta/models/*', '/v1/models/*', '/v1alpha/models/*', '/v1beta/:owner/*'],
     summary: 'Gemini generateContent, streamGenerateContent and countTokens, by any configured model',
     errors: geminiClient,
     select(target) {

@@ -124,10 +124,11 @@ const MODEL_REFUSES = /\b(this|the) (\S+ )?model\b/i;
 
 /**
  * OpenAI: "Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40", "Invalid
- * 'tools[0].function.name': string does not match pattern"; Mistral: "Tool call id was call_1 but must be a-z, A-Z, 0-9".
+ * 'tools[0].function.name': string does not match pattern", "Invalid base64 image_url.", "Expected a base64-encoded data URL"; Mistral: "Tool
+ * call id was call_1 but must be a-z, A-Z, 0-9".
  */
 const UNFIT =
-  /'(tools|functions|messages|input|tool_choice)[[.][^']*\b(name|id|call_id|tool_call_id)': string (too long|does not match)|'(user|safety_identifier)': string too long|tool call id was .* but must be/i;
+  /'(tools|functions|messages|input|tool_choice)[[.][^']*\b(name|id|call_id|tool_call_id)': string (too long|does not match)|'(user|safety_identifier)': string too long|tool call id was .* but must be|invalid base64|expected a base64-encoded/i;
 
 function cureOf(code: FailureCode, error: VendorError): Pick<Failure, 'cure'> {
   if (code !== 'upstream_bad_request') return {};

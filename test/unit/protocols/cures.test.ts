@@ -111,6 +111,23 @@ describe('a refusal that is cured', () => {
       'fit',
     ],
     [
+      'URL-safe base64',
+      'anthropic-messages',
+      { message: 'messages.0.content.0.image.source.base64: invalid base64 data' },
+      'fit',
+    ],
+    ['URL-safe base64', 'openai-chat', { code: 'invalid_base64', message: 'Invalid base64 image_url.' }, 'fit'],
+    [
+      'URL-safe base64',
+      'openai-responses',
+      {
+        code: 'invalid_value',
+        message:
+          "Invalid 'input[0].content[1].image_url'. Expected a base64-encoded data URL with an image MIME type, but got an invalid one.",
+      },
+      'fit',
+    ],
+    [
       'a parameter of another API',
       'openai-responses',
       {

@@ -27,6 +27,8 @@ describe('which client protocol a path selects', () => {
     ['/v1beta/models/a%2Fb%3AgenerateContent', {}, geminiClient],
     ['/v1beta/models/m:embedContent', {}, null],
     ['/v1beta/models/m', {}, null],
+    ['/v1beta/openai/gpt-4o:streamGenerateContent', { alt: 'sse' }, geminiClient],
+    ['/v1/openai/gpt-4o:generateContent', {}, null],
     ['/v1beta/models/:generateContent', {}, null],
     ['/v1beta/models/%zz:generateContent', {}, null],
     ['/v1/models/m:generateContent', {}, geminiClient],
