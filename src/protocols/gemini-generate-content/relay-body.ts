@@ -20,8 +20,15 @@ export function relayGeminiBody(body: Buffer, context: RelayContext): RelayedBod
   }
   const usage = countedOr(readGeminiUsage(answer.usageMetadata, searchesIn(answer)), estimateUsage(answer, context));
   const metadata = JSON.stringify(writeGeminiUsage(usage));
-  const base = usage.isEstimated ? editObject(body, { set: new Map([['usageMetadata', metadata]]) }) : body;
+  const named = withModelVersion(body, answer, context);
+  const base = usage.isEstimated ? editObject(named, { set: new Map([['usageMetadata', metadata]]) }) : named;
   return { body: insertCost(base, context.priceUsage(usage)), usage };
+}
+
+/** A vendor that does not say its model is taken to be the one that was asked for. */
+export function withModelVersion(json: Buffer, { modelVersion }: Chunk, { requestedModel }: RelayContext): Buffer {
+  if (modelVersion || requestedModel === undefined) return json;
+  return editObject(json, { set: new Map([['modelVersion', JSON.stringify(requestedModel)]]) });
 }
 
 function isAnswer(answer: Chunk): boolean {

@@ -6,7 +6,7 @@ import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import { isDone, saidBy } from '../event-data.ts';
 import { editObject } from '../json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
-import type { SseEvent } from '../sse-splitter.ts';
+import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
 import { countedOr } from '../vendor-counts.ts';
 import {
@@ -23,6 +23,7 @@ import {
   searchesIn,
 } from './chunk.ts';
 import type { Framing } from './framing.ts';
+import { withModelVersion } from './relay-body.ts';
 import { insertCost, readGeminiUsage, saysOutput, writeGeminiUsage } from './usage.ts';
 import { readGeminiEventFailure } from './vendor-failures.ts';
 import { asObject, parseJson } from './wire-values.ts';
@@ -62,7 +63,7 @@ export class GeminiStreamRelay implements StreamRelay {
     if (data === null) return NOTHING;
     if (chunks?.length !== 1) return this.#fail(MALFORMED);
     this.#track(chunks[0]!);
-    return { bytes: this.#relay(event), isPreamble: !this.#isVisible };
+    return { bytes: this.#relay(this.#named(event, chunks[0]!)), isPreamble: !this.#isVisible };
   }
 
   end(): RelayedEvent {
@@ -113,6 +114,12 @@ export class GeminiStreamRelay implements StreamRelay {
     }
     this.#usage = usage;
     this.#usageMetadata = chunk.usageMetadata;
+  }
+
+  #named(event: SseEvent, chunk: Chunk): SseEvent {
+    const json = Buffer.from(event.data!);
+    const named = withModelVersion(json, chunk, this.#context);
+    return named === json ? event : { ...event, raw: replaceData(event, named), data: named.toString() };
   }
 
   /** What can go out now: the chunk that was held, and this one unless it may be the last. */

@@ -30,7 +30,7 @@ export function relayChatBody(body: Buffer, context: RelayContext): RelayedBody 
 }
 
 /** A vendor that does not say its model is taken to be the one that was asked for. */
-export function withModel(json: Buffer, { model }: ChatChunk, { requestedModel }: RelayContext): Buffer {
+export function withModel(json: Buffer, { model }: { model?: unknown }, { requestedModel }: RelayContext): Buffer {
   if (model || requestedModel === undefined) return json;
   return editObject(json, { set: new Map([['model', JSON.stringify(requestedModel)]]) });
 }

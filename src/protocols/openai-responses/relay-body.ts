@@ -1,6 +1,7 @@
 // A response from a Responses vendor, not streamed: the vendor's bytes with the cost added.
 import { NO_USAGE } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
+import { withModel } from '../openai-chat/relay-body.ts';
 import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
 import { countedOr } from '../vendor-counts.ts';
@@ -15,7 +16,7 @@ export function relayResponsesBody(body: Buffer, context: RelayContext): Relayed
   const failure = failureOfAnswer(answer);
   if (failure !== null) return { body, usage: reported ?? NO_USAGE, failure };
   const usage = countedOr(reported, estimateUsage(context.estimatedInputTokens, bytesOfOutput(answer!)));
-  const base = writeUsageInto(body, usage);
+  const base = writeUsageInto(withModel(body, answer!, context), usage);
   return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 

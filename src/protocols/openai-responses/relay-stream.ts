@@ -3,12 +3,13 @@
 import type { Usage } from '../../contracts/usage.ts';
 import { isDone, saidBy } from '../event-data.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
+import { withModel } from '../openai-chat/relay-body.ts';
 import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { countedOr } from '../vendor-counts.ts';
 import { CUT, MALFORMED_EVENT, readResponsesEventFailure } from './failures.ts';
-import { objectOf, textOf } from './loose-json.ts';
+import { isObject, objectOf, textOf } from './loose-json.ts';
 import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';
 import { isContent, isFailureEvent, parseEvent, type ResponsesEvent, TERMINAL_TYPES } from './wire.ts';
 
@@ -35,7 +36,7 @@ export class ResponsesStreamRelay implements StreamRelay {
     this.#hasStarted = true;
     if (TERMINAL_TYPES.has(parsed.type)) return { bytes: this.#finish(event, parsed) };
     this.#outputBytes += Buffer.byteLength(textOf(parsed.delta));
-    return { bytes: event.raw, isPreamble: !isContent(parsed) };
+    return { bytes: this.#nameModel(event, parsed), isPreamble: !isContent(parsed) };
   }
 
   end(): RelayedEvent {
@@ -69,6 +70,14 @@ export class ResponsesStreamRelay implements StreamRelay {
     };
   }
 
+  /** Events that hold the response, for a vendor that does not say its model. */
+  #nameModel(event: SseEvent, { response: said }: ResponsesEvent): Buffer {
+    if (!isObject(said) || said.model) return event.raw;
+    const json = Buffer.from(event.data!);
+    const response = withModel(memberBytes(json, 'response')!, said, this.#context);
+    return replaceData(event, editObject(json, { set: new Map([['response', response]]) }));
+  }
+
   #finish(event: SseEvent, parsed: ResponsesEvent): Buffer {
     this.#isComplete = true;
     const said = objectOf(parsed.response);
@@ -76,7 +85,8 @@ export class ResponsesStreamRelay implements StreamRelay {
     const usage = this.usage();
     const json = Buffer.from(event.data!);
     const sent = memberBytes(json, 'response');
-    const response = writeUsageInto(isObjectBytes(sent) ? sent : EMPTY_OBJECT, usage);
+    const named = withModel(isObjectBytes(sent) ? sent : EMPTY_OBJECT, said, this.#context);
+    const response = writeUsageInto(named, usage);
     const shown = this.#context.priceUsage(usage);
     const set = new Map<string, string | Buffer>([
       ['response', insertCost(response, shown)],

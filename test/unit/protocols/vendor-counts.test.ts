@@ -161,6 +161,32 @@ describe('what the client sees', () => {
   test('the model that was asked for, where the vendor names none', () => {
     expect(whole('openai-chat', { choices }).model).toBe('asked');
     expect(whole('openai-chat', { model: 'own', choices }).model).toBe('own');
+    const response = { status: 'completed', output: [] };
+    expect(whole('openai-responses', response).model).toBe('asked');
+    expect(whole('openai-responses', { ...response, model: 'own' }).model).toBe('own');
+    const candidates = [{ content: { parts: [{ text: 'hello' }] } }];
+    expect(whole('gemini-generate-content', { candidates }).modelVersion).toBe('asked');
+    expect(whole('gemini-generate-content', { candidates, modelVersion: 'own' }).modelVersion).toBe('own');
+  });
+
+  test.each<[string, object, object]>([
+    [
+      'openai-responses',
+      { type: 'response.created', response: { id: 'r', status: 'in_progress', output: [] } },
+      { type: 'response.completed', response: { id: 'r', status: 'completed', output: [] } },
+    ],
+    [
+      'gemini-generate-content',
+      { candidates: [{ content: { parts: [{ text: 'hel' }] } }] },
+      { candidates: [{ content: { parts: [{ text: 'lo' }] }, finishReason: 'STOP' }] },
+    ],
+  ])('the model that was asked for in every event of a stream that names one (%s)', (protocol, ...events) => {
+    const relay = clientProtocol(protocol).passThrough.openStream(CONTEXT);
+    const data = events.map((event) => JSON.stringify(event));
+    const sent = data.map((text) => ({ raw: Buffer.from(`data: ${text}\n\n`), data: text, name: null }));
+    const relayed = [...sent.map((event) => relay.accept({ ...event, isSteering: false })), relay.end()];
+    const text = relayed.map(({ bytes }) => bytes?.toString() ?? '').join('');
+    expect(text.match(/"model(Version)?":"asked"/g)).toHaveLength(2);
   });
 
   test('a message that begins with an estimate of its prompt, and not with nothing', () => {
