@@ -1,5 +1,6 @@
 // What a provider’s connection and bytes do wrong, as failures of the table. Error codes: undici 8
 // (`UND_ERR_*`) and Node’s system errors.
+import type { Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { MAX_SSE_EVENT_BYTES } from '#src/protocols/sse-splitter.ts';
@@ -76,4 +77,17 @@ export function notAStream(status: number): Failure {
   return createFailure('upstream_malformed', 'The provider answered a streaming request without a stream.', {
     upstreamStatus: status,
   });
+}
+
+/** What the body's own mask cannot see: a secret that was written with escapes, or that a network error names. */
+export function maskFailure(failure: Failure, { name, secrets }: Provider): Failure {
+  const { message, upstreamCode, param } = failure;
+  const mask = secrets.ofFailures.text;
+  return {
+    ...failure,
+    message: mask(message),
+    ...(upstreamCode === undefined ? {} : { upstreamCode: mask(upstreamCode) }),
+    ...(param === undefined ? {} : { param: mask(param) }),
+    provider: name,
+  };
 }

@@ -2,7 +2,7 @@
 // anything a vendor or a network can do; does not retry, does not bill.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Deployment, Provider } from '#src/config/catalogue.ts';
+import type { Deployment } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
@@ -32,6 +32,7 @@ import {
   describeExpiry,
   describeNetworkError,
   EVENT_TOO_LARGE,
+  maskFailure,
   NOT_UTF8,
   notAStream,
   tooLarge,
@@ -333,19 +334,6 @@ function withPrompt(usage: Usage, { context, spec }: AttemptInput): Usage {
   const inputTokens = Math.max(usage.inputTokens, context.estimatedInputTokens);
   const tier = spec.serviceTier === undefined ? {} : { serviceTier: spec.serviceTier };
   return { ...tier, ...usage, inputTokens, isEstimated: true };
-}
-
-/** What the body's own mask cannot see: a secret that was written with escapes, or that a network error names. */
-function maskFailure(failure: Failure, { name, secrets }: Provider): Failure {
-  const { message, upstreamCode, param } = failure;
-  const mask = secrets.ofFailures.text;
-  return {
-    ...failure,
-    message: mask(message),
-    ...(upstreamCode === undefined ? {} : { upstreamCode: mask(upstreamCode) }),
-    ...(param === undefined ? {} : { param: mask(param) }),
-    provider: name,
-  };
 }
 
 /** Whatever a provider's error says stands at its beginning: behind this much it is not waited for. */

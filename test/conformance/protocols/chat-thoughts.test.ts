@@ -56,14 +56,14 @@ const whole = (members: JsonObject) =>
     usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
   });
 
-const stream = (deltas: JsonObject[]) =>
-  [...deltas, { tool_calls: [CALL] }, null]
-    .map((delta) => {
-      const choice = { index: 0, delta: delta ?? {}, finish_reason: delta === null ? 'tool_calls' : null };
-      const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: MODEL, choices: [choice] };
-      return `data: ${JSON.stringify(chunk)}\n\n`;
-    })
-    .join('') + 'data: [DONE]\n\n';
+const stream = (deltas: JsonObject[]) => {
+  const events = [...deltas, { tool_calls: [CALL] }, null].map((delta) => {
+    const choice = { index: 0, delta: delta ?? {}, finish_reason: delta === null ? 'tool_calls' : null };
+    const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: MODEL, choices: [choice] };
+    return `data: ${JSON.stringify(chunk)}\n\n`;
+  });
+  return `${events.join('')}data: [DONE]\n\n`;
+};
 
 /** What the vendor gets of the assistant's turn. */
 function sentBack(
