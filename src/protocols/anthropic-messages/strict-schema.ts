@@ -35,14 +35,21 @@ const SCHEMA_LISTS = ['anyOf', 'allOf'];
  * object must name all its members), recursion, references to elsewhere.
  */
 export function toStrictSchema(root: JsonObject): JsonObject | null {
-  if (!isExpressible(root, root, new Set())) return null;
-  return convert(root);
+  return isExpressible(root, { root, following: new Set(), expressible: new Set() }) ? convert(root) : null;
 }
 
-function isExpressible(schema: JsonObject, root: JsonObject, following: ReadonlySet<string>): boolean {
-  if (typeof schema.$ref === 'string') return isReferenceExpressible(schema.$ref, root, following);
+interface Walk {
+  root: JsonObject;
+  /** References on the way to where it is: one of them again is a recursion. */
+  following: Set<string>;
+  /** Looked into before: forty definitions that name the next one twice are forty, and not 2^40. */
+  expressible: Set<string>;
+}
+
+function isExpressible(schema: JsonObject, walk: Walk): boolean {
+  if (typeof schema.$ref === 'string') return isReferenceExpressible(schema.$ref, walk);
   if (isMap(schema)) return false;
-  return childrenOf(schema).every((child) => isExpressible(child, root, following));
+  return childrenOf(schema).every((child) => isExpressible(child, walk));
 }
 
 function isMap({ type, properties, additionalProperties }: JsonObject): boolean {
@@ -50,12 +57,21 @@ function isMap({ type, properties, additionalProperties }: JsonObject): boolean 
   return type === 'object' && properties === undefined && additionalProperties !== false;
 }
 
-function isReferenceExpressible(reference: string, root: JsonObject, following: ReadonlySet<string>): boolean {
-  if (!reference.startsWith('#') || following.has(reference)) return false;
+/** Recursive in JavaScript, too: a chain of references may be longer than the stack is deep. */
+const MAX_FOLLOWED = 500;
+
+function isReferenceExpressible(reference: string, walk: Walk): boolean {
+  const { root, following, expressible } = walk;
+  if (expressible.has(reference)) return true;
+  if (!reference.startsWith('#') || following.has(reference) || following.size === MAX_FOLLOWED) return false;
   let target: unknown = root;
   for (const part of reference.split('/').slice(1)) target = asObject(target)?.[part];
   const schema = asObject(target);
-  return schema !== null && isExpressible(schema, root, new Set([...following, reference]));
+  following.add(reference);
+  if (schema === null || !isExpressible(schema, walk)) return false;
+  following.delete(reference);
+  expressible.add(reference);
+  return true;
 }
 
 /** Definitions are reached by their references. */

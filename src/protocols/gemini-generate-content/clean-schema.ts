@@ -63,15 +63,21 @@ function mergeAllOf(schema: JsonObject): JsonObject {
   const [only] = members;
   if (members.length === 1 && typeof only?.$ref === 'string' && own.properties === undefined)
     return { ...own, anyOf: [only] };
-  return members.map(mergeAllOf).reduce(mergeTwo, own);
+  return members.length === 0 ? own : mergeMembers([own, ...members.map(mergeAllOf)]);
 }
 
-function mergeTwo(left: JsonObject, right: JsonObject): JsonObject {
-  const merged: JsonObject = { ...left, ...right };
-  const properties = { ...asObject(left.properties), ...asObject(right.properties) };
-  const required = [...new Set([...asArray(left.required), ...asArray(right.required)])];
+/** In one pass: merged two by two, thousands of members take minutes. */
+function mergeMembers(schemas: readonly JsonObject[]): JsonObject {
+  const merged: JsonObject = {};
+  const properties: JsonObject = {};
+  const required = new Set<unknown>();
+  for (const schema of schemas) {
+    Object.assign(merged, schema);
+    Object.assign(properties, asObject(schema.properties));
+    for (const name of asArray(schema.required)) required.add(name);
+  }
   if (Object.keys(properties).length > 0) merged.properties = properties;
-  if (required.length > 0) merged.required = required;
+  if (required.size > 0) merged.required = [...required];
   return merged;
 }
 

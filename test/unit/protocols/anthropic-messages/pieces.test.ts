@@ -137,3 +137,26 @@ describe('strict schemas', () => {
     expect(fitsStrictLimits([tool(object(unions, { required: Object.keys(unions) }))])).toBe(false);
   });
 });
+
+describe('schemas made of references', () => {
+  const layers = (count: number, last: object) => ({
+    $ref: '#/$defs/a0',
+    $defs: Object.fromEntries([
+      ...Array.from({ length: count }, (_, at) => {
+        const next = { $ref: `#/$defs/a${at + 1}` };
+        return [`a${at}`, { type: 'object', properties: { x: next, y: next } }];
+      }),
+      [`a${count}`, last],
+    ]),
+  });
+
+  test('each that is named twice is looked into once, or forty layers would never end', () => {
+    expect(toStrictSchema(layers(40, { type: 'string' }))).not.toBeNull();
+    expect(toStrictSchema(layers(40, { type: 'object' }))).toBeNull();
+    expect(toStrictSchema(layers(40, { $ref: '#/$defs/a0' }))).toBeNull();
+  });
+
+  test('a chain that is longer than the stack is deep cannot be said', () => {
+    expect(toStrictSchema(layers(20_000, { type: 'string' }))).toBeNull();
+  });
+});

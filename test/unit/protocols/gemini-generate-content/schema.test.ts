@@ -83,3 +83,13 @@ test('Gemini’s Schema as JSON Schema', () => {
     },
   });
 });
+
+test('thousands of members of allOf are merged in one pass', () => {
+  const allOf = Array.from({ length: 20_000 }, (_, at) => ({
+    properties: { [`k${at}`]: { type: 'string' } },
+    required: [`k${at}`],
+  }));
+  const merged = cleanSchema({ type: 'object', allOf });
+  expect(Object.keys(merged.properties as object)).toHaveLength(20_000);
+  expect(merged.required).toHaveLength(20_000);
+});
