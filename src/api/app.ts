@@ -95,6 +95,11 @@ async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
     disableRequestLogging: true,
   }) as unknown as FastifyInstance;
 
+  // The body of a request that nobody takes is not read: whoever sends it has shown no key.
+  app.addHook('preParsing', async (request, reply, payload) => {
+    if (request.is404) answerUnknown(request, reply);
+    return payload;
+  });
   guardReceiving(app, { bodyMs: context.configuration.server.body_ms });
   decompressBodies(app);
   app.decorateRequest('apiKey', null);
@@ -110,12 +115,14 @@ async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
     return sendFailure(request, reply, failure);
   });
   const paths = listenForPaths(app);
-  app.setNotFoundHandler((request, reply) => {
+  app.setNotFoundHandler(answerUnknown);
+
+  function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const known = paths.find(readTarget(request).path);
     if (known === null) return sendFailure(request, reply, routeNotFound(request));
     reply.header('allow', known.methods.join(', '));
     return sendFailure(request, reply, methodNotAllowed(request, known.methods), known.clientOf(request));
-  });
+  }
 
   await app.register(swagger, {
     openapi: {

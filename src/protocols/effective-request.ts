@@ -50,9 +50,13 @@ export function withoutEnvelope(extra: JsonObject): JsonObject {
 }
 
 /** Names of the longest answer and of the number of answers, in every protocol that a body may be sent in. */
-const LENGTHS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens', 'maxOutputTokens'];
+const LENGTHS = [
+  ...['max_tokens', 'max_completion_tokens', 'max_output_tokens', 'maxOutputTokens'],
+  // Of servers that run models themselves, in `extra_body`: text-generation-inference, llama.cpp, Ollama.
+  ...['max_new_tokens', 'n_predict', 'num_predict'],
+];
 const ANSWERS = ['n', 'best_of', 'candidateCount', 'candidate_count'];
-const CONTAINERS = ['generationConfig', 'generation_config'];
+const CONTAINERS = ['generationConfig', 'generation_config', 'options', 'parameters'];
 
 /**
  * The most output that a request may come to, over all its answers; null where it sets no bound. Members that another

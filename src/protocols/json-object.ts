@@ -71,7 +71,7 @@ function skipValue(json: Buffer, from: number): number {
 }
 
 /** The JSON must be valid (parse it first); the object may stand among white space. */
-function scanObject(json: Buffer): ScannedObject {
+function scanObject(json: Buffer, maxMembers = Number.POSITIVE_INFINITY): ScannedObject {
   const open = skipSpace(json, 0);
   if (json[open] !== BRACE_OPEN) throw new TypeError('not a JSON object');
   const members: Member[] = [];
@@ -84,6 +84,7 @@ function scanObject(json: Buffer): ScannedObject {
     if (json[at] !== COLON) throw new TypeError('member without a value');
     const valueStart = skipSpace(json, at + 1);
     const valueEnd = skipValue(json, valueStart);
+    if (members.length === maxMembers) throw new TypeError(`an object of more than ${maxMembers} members`);
     members.push({ key, start, valueStart, valueEnd });
     at = skipSpace(json, valueEnd);
     if (json[at] !== COMMA) break;
@@ -95,8 +96,8 @@ function scanObject(json: Buffer): ScannedObject {
 }
 
 /** Bytes of a member's value, or null. Of a repeated member the last one, as `JSON.parse` has it. */
-export function memberBytes(json: Buffer, key: string): Buffer | null {
-  const member = scanObject(json).members.findLast((candidate) => candidate.key === key);
+export function memberBytes(json: Buffer, key: string, maxMembers?: number): Buffer | null {
+  const member = scanObject(json, maxMembers).members.findLast((candidate) => candidate.key === key);
   return member === undefined ? null : json.subarray(member.valueStart, member.valueEnd);
 }
 

@@ -17,10 +17,23 @@ export function readNamedRequest(
   body: unknown,
   target: RequestTarget,
 ): RequestFacts | Failure {
-  const fault = checkBodyNames(client.name, body);
+  const fault = checkMembers(body) ?? checkBodyNames(client.name, body);
   if (fault !== null) return fault;
   const facts = client.readRequest(body, target);
   return isFailure(facts) ? facts : (checkNames(facts) ?? facts);
+}
+
+/** What vendors know is some dozens; hundreds of thousands take seconds to merge, to name and to leave out. */
+const MAX_MEMBERS = 1_000;
+
+function checkMembers(body: unknown): Failure | null {
+  const extra = (body as { extra_body?: unknown } | null)?.extra_body;
+  for (const [param, value] of Object.entries({ body, extra_body: extra })) {
+    if (typeof value === 'object' && value !== null && Object.keys(value).length > MAX_MEMBERS) {
+      return refusal(param, `have at most ${MAX_MEMBERS} members`);
+    }
+  }
+  return null;
 }
 
 /** The first name of a request that is out of bounds, in its client's terms. */

@@ -1,7 +1,9 @@
 // Symptom: one malformed upload ended the API process and every stream in it; names of megabytes were remembered, bodies of
 // `[{},{},…]` held the event loop for seconds, and 300 MiB were read of a client without a key. Cause: what a client sends
 // was used before it was bounded. Fix: src/api/guard, json-bounds.ts, request-names.ts, body-quota.ts.
+import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
@@ -83,10 +85,17 @@ describe('uploads that are no uploads', () => {
       'with hundreds of fields',
       `${Array.from({ length: 500 }, (_, at) => `${part(`f${at}`)}x\r\n`).join('')}--b--\r\n`,
     ],
+    ['with two files', `${purpose}${file()}{}\r\n${file()}{}\r\n--b--\r\n`],
+    ['cut behind its file', `${purpose}${file()}{}\r\n--b\r\ncontent-disposition: form-da`],
     ['larger than the key’s files may be together', `${purpose}${file()}${'x'.repeat(4_000)}\r\n--b--\r\n`],
   ])('%s: a 400', async (_name, body) => {
     const headers = { 'content-type': 'multipart/form-data; boundary=b' };
     expect((await ask(broker.url, { path: '/v1/files', body: Buffer.from(body), headers })).status).toBe(400);
+  });
+
+  test('nothing of them is kept', async () => {
+    const kept = await readdir(join(broker.directory, 'files')).catch(() => []);
+    expect(kept.filter((name) => name.startsWith('file-'))).toEqual([]);
   });
 
   test('the process that got them goes on, and so do the streams in it', async () => {
@@ -141,6 +150,18 @@ describe('names out of bounds', () => {
 });
 
 describe('bodies that are larger than they look', () => {
+  const members = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, 1]));
+  test.each([
+    ['many members', '/v1/chat/completions', { ...chat, ...members(1_001) }],
+    ['many members of extra_body', '/v1/chat/completions', { ...chat, extra_body: members(1_001) }],
+    ['many members of Messages', '/v1/messages', { ...chat, max_tokens: 5, extra_body: members(1_001) }],
+    ['many members around a batch', '/v1/messages/batches', { ...members(1_001), requests: [] }],
+  ])('%s: a 400', async (_name, path, body) => {
+    const answer = await ask(broker.url, { path, body });
+    expect(answer.status).toBe(400);
+    expect(answer.text).toMatch(/1000 members/);
+  });
+
   const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
   test.each([
     [
@@ -221,6 +242,12 @@ describe('before a key is known', () => {
     });
     expect(said).toMatch(/^HTTP\/1.1 401 [\s\S]*connection: close/i);
     expect(sent).toBeLessThan(20_000_000);
+  });
+
+  test.each(['/nothing', '/readyz', '/v1/models'])('nor is that of a request that nobody takes: %s', async (path) => {
+    const headers = { 'transfer-encoding': 'chunked', 'content-type': 'application/json' };
+    const said = await speak(`${head(headers, path)}5\r\n{"a":\r\n`);
+    expect(said).toMatch(/^HTTP\/1.1 40[45] [\s\S]*connection: close/i);
   });
 
   test('`Expect: 100-continue` waits for the key', async () => {

@@ -41,8 +41,11 @@ export function expectBytes(body: unknown): Buffer {
 
 /** A member of such a body; null where it is absent. Its bytes need not be JSON yet. */
 export function readMember(bytes: Buffer, name: string): Buffer | null {
-  return attempt(() => memberBytes(bytes, name));
+  return attempt(() => memberBytes(bytes, name, MAX_MEMBERS));
 }
+
+/** Of a body that nothing else has bounded. */
+const MAX_MEMBERS = 1_000;
 
 /** The value of such a member's bytes, or of bytes that were made here of a body's. */
 export function parseBounded(bytes: Buffer): unknown {

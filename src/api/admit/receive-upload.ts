@@ -69,6 +69,7 @@ function parse(
 ): Promise<Upload> {
   const fields = new Map<string, string>();
   let file: Promise<Upload['file']> = Promise.resolve(null);
+  let hasFile = false;
   return new Promise((resolve, reject) => {
     let abortFile: (error: Error) => void = () => undefined;
     let hasFailed = false;
@@ -87,6 +88,12 @@ function parse(
       // an uncaught error, and the end of this process. What is wrong is told by the parser, too.
       stream.on('error', (error) => fail(malformed(error.message)));
       if (name !== FILE_PART) return stream.resume();
+      if (hasFailed) return stream.resume();
+      if (hasFile) {
+        stream.resume();
+        return fail(malformed("it has more than one part 'file'"));
+      }
+      hasFile = true;
       const fault = faultOfName(filename ?? '', MAX_FILENAME_CHARS);
       if (fault !== null) return fail(invalidName(fault));
       abortFile = (error) => stream.destroy(error);

@@ -92,10 +92,10 @@ async function upload(context: ApiContext, request: FastifyRequest) {
   // The purpose may come after the file: which limit holds is known only then.
   const largest = Math.max(configuration.files.max_bytes, configuration.batches.max_bytes);
   const limits = { maxBytes: largest, paceMs: configuration.server.upload_pace_ms };
-  const { fields, file } = await receiveUpload(request.raw, request.body as Readable, limits, (source) =>
-    blobs.write(id, source, largest),
-  );
   try {
+    const { fields, file } = await receiveUpload(request.raw, request.body as Readable, limits, (source) =>
+      blobs.write(id, source, largest),
+    );
     const checked = checkInput(uploadFields, Object.fromEntries(fields));
     if (file === null) throw missingFile();
     checkUpload(checked.purpose, file.filename);
@@ -112,10 +112,11 @@ async function upload(context: ApiContext, request: FastifyRequest) {
       store: blobs.id,
       pieces: [{ key: id, bytes: file.bytes }],
     };
-    await checkQuota(context, stored);
     await context.files.insert(stored);
+    await checkQuota(context, stored);
     return fileObject(stored);
   } catch (error) {
+    // The file may have come whole before the rest of its upload went wrong.
     await blobs.delete([id]);
     throw error;
   }
@@ -126,10 +127,11 @@ function checkSize({ configuration }: ApiContext, purpose: string, bytes: number
   if (bytes > limit) throw new FailureError(createFailure('request_malformed', 'File is too large.'));
 }
 
-/** Two uploads at once may pass it together, by one of them. */
-async function checkQuota({ files, configuration }: ApiContext, { keyId, bytes }: StoredFile): Promise<void> {
+/** When the file counts already: uploads that end at once would all pass a check before it. */
+async function checkQuota({ files, configuration }: ApiContext, { id, keyId }: StoredFile): Promise<void> {
   const limit = configuration.files.bytes_per_key;
-  if ((await files.totalBytes(keyId)) + bytes <= limit) return;
+  if ((await files.totalBytes(keyId)) <= limit) return;
+  await files.forget([id]);
   const message = `The files of this key would take more than the ${limit} bytes that they may; delete some first.`;
   throw new FailureError(createFailure('files_quota_exceeded', message));
 }

@@ -33,6 +33,8 @@ describe('what is reserved is what extra_body asks for', () => {
     ['openai-chat', { ...CHAT, max_tokens: 1, extra_body: { max_output_tokens: 2000 } }, 2000],
     ['openai-chat', { ...CHAT, max_tokens: 1, extra_body: { generationConfig: { maxOutputTokens: 2000 } } }, 2000],
     ['openai-chat', { ...CHAT, max_tokens: 100, extra_body: { generationConfig: { candidateCount: 20 } } }, 2000],
+    ['openai-chat', { ...CHAT, max_tokens: 1, extra_body: { max_new_tokens: 2000 } }, 2000],
+    ['openai-chat', { ...CHAT, max_tokens: 1, extra_body: { options: { num_predict: 2000 } } }, 2000],
     ['openai-completions', { model: 'm', prompt: 'hi', max_tokens: 1, extra_body: { max_tokens: 2000 } }, 2000],
     ['openai-completions', { model: 'm', prompt: 'hi', max_tokens: 100, extra_body: { best_of: 20 } }, 2000],
     ['openai-responses', { ...RESPONSES, max_output_tokens: 1, extra_body: { max_output_tokens: 2000 } }, 2000],
