@@ -51,7 +51,28 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }
 
+/**
+ * Deeper texts are told as no JSON: `JSON.parse` takes any depth, and what prints or walks the value ends in a RangeError.
+ * A body is bounded as such (json-bounds.ts), and the texts within it that are JSON again are bounded here.
+ */
+const MAX_LEVELS = 1_000;
+
+function isTooDeep(text: string): boolean {
+  // So many brackets that are closed again.
+  if (text.length < 2 * MAX_LEVELS) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === QUOTE) at = endOfString(text, at) - 1;
+    else if (char === '[' || char === '{') {
+      if (++depth > MAX_LEVELS) return true;
+    } else if (char === ']' || char === '}') depth--;
+  }
+  return false;
+}
+
 function parse(text: string, isCarried: boolean): unknown {
+  if (isTooDeep(text)) throw new SyntaxError(`nested more than ${MAX_LEVELS} levels deep`);
   const isPlain = raw.rawJSON === undefined || (text.length < SHORT_CHARS && !SUSPECT.test(text));
   const tokens = isPlain ? [] : alteredNumbers(text);
   if (tokens.length === 0) return JSON.parse(text);

@@ -151,5 +151,6 @@ function schemasIn(schema: JsonObject): JsonObject[] {
 
 function countOptional({ properties, required }: JsonObject): number {
   const names = Object.keys(asObject(properties) ?? {});
-  return names.filter((name) => !asList(required).includes(name)).length;
+  const all = new Set(asList(required));
+  return names.filter((name) => !all.has(name)).length;
 }

@@ -26,9 +26,9 @@ function isObjectType(type: unknown): boolean {
 }
 
 function isClosed(schema: Record<string, unknown>): boolean {
-  const required = Array.isArray(schema.required) ? schema.required : [];
+  const required = new Set<unknown>(Array.isArray(schema.required) ? schema.required : []);
   return (
     schema.additionalProperties === false &&
-    Object.keys(objectOf(schema.properties)).every((name) => required.includes(name))
+    Object.keys(objectOf(schema.properties)).every((name) => required.has(name))
   );
 }

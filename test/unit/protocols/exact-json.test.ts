@@ -51,3 +51,12 @@ test('a raw number is a number to whoever asks', () => {
   expect(exactNumber('12')).toBe(12);
   expect(isJsonObject({ rawJSON: '1' })).toBe(true);
 });
+
+test('a text that is nested too deeply to be printed is told as no JSON', () => {
+  const nested = (levels: number) => `${'{"a":['.repeat(levels)}1${']}'.repeat(levels)}`;
+  for (const parse of [parseCarried, parseMessage]) {
+    expect(() => parse(nested(100_000))).toThrow(SyntaxError);
+    expect(JSON.stringify(parse(nested(400)))).toBe(nested(400));
+    expect(parse(JSON.stringify(`${'['.repeat(5_000)}`))).toBe('['.repeat(5_000));
+  }
+});
