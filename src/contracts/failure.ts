@@ -27,8 +27,9 @@ export interface Failure {
  * - `fit`: a name, an id or the base64 of a file in this request is longer or stranger than this vendor takes, which
  *   passing it through left so.
  * - `forget-thoughts`: signed thoughts of another model or account, or none where this one wants its own.
+ * - `without:…`: a member that only tunes the answer, which this model refuses although nothing is known of it.
  */
-export type Cure = 'adapt' | 'fit' | 'forget-thoughts';
+export type Cure = 'adapt' | 'fit' | 'forget-thoughts' | `without:${string}`;
 
 export function createFailure(
   code: FailureCode,

@@ -3,6 +3,7 @@ import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
 import { adaptRequest, forgetThoughts } from './adapt-request.ts';
 import type { ClientCodec, JsonObject, VendorCodec } from './codec.ts';
 import { parseMessage } from './exact-json.ts';
+import { editObject } from './json-object.ts';
 import type { CallTarget, Translation } from './protocol.ts';
 import type { ProtocolRoute } from './registry.ts';
 import { createTranslation, translateRequest } from './translate.ts';
@@ -61,12 +62,45 @@ export interface PreparedCall {
 
 /** A failure where the request cannot be said in the vendor's protocol; another vendor may still take it. */
 export function prepareCall(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
+  const refused = membersIn(input.cures);
+  const call = prepare(route, provider, input, input.cures.size > refused.length);
+  return isFailure(call) || refused.length === 0 ? call : leaveOut(call, refused);
+}
+
+function prepare(route: ProtocolRoute, provider: ProviderDialect, input: CallInput, isAdapted: boolean) {
   if (route.pair !== null) return translate(route, route.pair, provider, input);
-  return input.cures.size > 0 ? adapt(route, provider, input) : passThrough(route, provider, input);
+  return isAdapted ? adapt(route, provider, input) : passThrough(route, provider, input);
+}
+
+/** Members that tune an answer: without one of them it is still an answer to the same request. */
+const TUNING = new Set(
+  ['temperature', 'top_p', 'top_k', 'presence_penalty', 'frequency_penalty', 'seed', 'logit_bias', 'logprobs'].concat(
+    ['top_logprobs', 'user', 'metadata', 'store', 'service_tier', 'verbosity', 'reasoning_effort', 'prompt_cache_key'],
+    ['safety_identifier', 'stream_options'],
+  ),
+);
+const WITHOUT = 'without:';
+
+/** What to try after this refusal that was not tried yet: what is known of the model first, then without what it named. */
+export function cureFor(route: ProtocolRoute, { cure, param }: Failure, tried: ReadonlySet<Cure>): Cure | null {
+  if (cure === undefined) return null;
+  const leftOut: Cure[] = cure === 'adapt' && param !== undefined && TUNING.has(param) ? [`without:${param}`] : [];
+  return [cure, ...leftOut].find((next) => !tried.has(next) && isCurable(route, next)) ?? null;
+}
+
+function membersIn(cures: ReadonlySet<Cure>): string[] {
+  return [...cures].filter((cure) => cure.startsWith(WITHOUT)).map((cure) => cure.slice(WITHOUT.length));
+}
+
+function leaveOut(call: PreparedCall, members: readonly string[]): PreparedCall {
+  const { request } = call;
+  const body = editObject(request.body, { remove: members });
+  return { ...call, request: { ...request, body }, dropped: [...new Set([...call.dropped, ...members])] };
 }
 
 /** Whether a call prepared for this route can be prepared anew, so that it does not fail in the same way. */
 export function isCurable({ client, vendor, pair }: ProtocolRoute, cure: Cure): boolean {
+  if (cure.startsWith(WITHOUT)) return true;
   const canBeSaidAnew = client.codec !== null && vendor.codec !== null;
   return canBeSaidAnew && (cure === 'forget-thoughts' || pair === null);
 }

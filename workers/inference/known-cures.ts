@@ -12,7 +12,9 @@ const MAX_CONVERSATIONS = 500;
 const KEPT_MS = 10 * 60_000;
 
 /** The model refuses what these leave out of any request; the others depend on what stands in a conversation. */
-const OF_THE_MODEL: ReadonlySet<Cure> = new Set(['adapt']);
+function isOfModel(cure: Cure): boolean {
+  return cure === 'adapt' || cure.startsWith('without:');
+}
 
 export interface CureSubject {
   step: Pick<RouteStep, 'provider' | 'upstreamModel'>;
@@ -49,8 +51,8 @@ export function createKnownCures(): KnownCures {
       const known = models.get(name) ?? nothingKnown();
       const news = [...cures].filter((cure) => !known.ofModel.has(cure));
       if (news.length === 0) return;
-      for (const cure of news) if (OF_THE_MODEL.has(cure)) known.ofModel.add(cure);
-      const talked = news.filter((cure) => !OF_THE_MODEL.has(cure));
+      for (const cure of news) if (isOfModel(cure)) known.ofModel.add(cure);
+      const talked = news.filter((cure) => !isOfModel(cure));
       const talk = talked.length === 0 ? '' : talkOf(subject);
       if (talk !== '' && !known.ofConversation.has(talk)) known.ofConversation.set(talk, new Set(talked));
       // Kept for no longer than what was known first.

@@ -7,7 +7,7 @@ import { isForgottenWhenDelivered } from '#src/contracts/request-record.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/messages.ts';
 import type { Permit } from '#src/limits/limiter.ts';
 import { FILTERED } from '#src/protocols/filtered-answer.ts';
-import { isCurable, type PreparedCall } from '#src/protocols/prepare-call.ts';
+import { cureFor, type PreparedCall } from '#src/protocols/prepare-call.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance, DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import { hasNext, takeDetour } from '#src/routing/walk.ts';
@@ -176,8 +176,8 @@ function nextStep(delivery: Delivery, deployment: Deployment, route: ProtocolRou
     delivery.avoidsPrefill = true;
     return askAnew(delivery);
   }
-  const { cure } = failure;
-  if (cure !== undefined && !delivery.cures.has(cure) && isCurable(route, cure)) {
+  const cure = cureFor(route, failure, delivery.cures);
+  if (cure !== null) {
     delivery.cures.add(cure);
     return askAnew(delivery);
   }

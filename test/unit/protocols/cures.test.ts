@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Cure } from '#src/contracts/failure.ts';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { isCurable, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
+import { cureFor, isCurable, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 
 const PROVIDER: ProviderDialect = {
@@ -235,5 +235,42 @@ describe('a conversation without its thoughts', () => {
     ]);
     expect(JSON.stringify(body)).not.toContain('c2lnbmF0dXJl');
     expect(JSON.stringify(body)).toContain('skip_thought_signature_validator');
+  });
+});
+
+describe('a member that a model refuses although nothing is known of the model', () => {
+  const refusal = {
+    code: 'upstream_bad_request' as const,
+    message: "Unsupported parameter: 'temperature' is not supported with this model.",
+    param: 'temperature',
+    cure: 'adapt' as const,
+  };
+  const route = (client: string) => findProtocolRoute(client, ['openai-chat'])!;
+
+  test('same protocol: what is known of the model is tried first, then without the member', () => {
+    expect(cureFor(route('openai-chat'), refusal, new Set())).toBe('adapt');
+    expect(cureFor(route('openai-chat'), refusal, new Set(['adapt']))).toBe('without:temperature');
+    expect(cureFor(route('openai-chat'), refusal, new Set(['adapt', 'without:temperature']))).toBeNull();
+  });
+
+  test('translated: without the member at once', () => {
+    expect(cureFor(route('anthropic-messages'), refusal, new Set())).toBe('without:temperature');
+  });
+
+  test('what makes another request of it is not left out', () => {
+    for (const param of ['messages', 'tools', 'response_format', 'max_tokens', 'n']) {
+      expect(cureFor(route('anthropic-messages'), { ...refusal, param }, new Set())).toBeNull();
+    }
+  });
+
+  test('the member is gone and named; all else stays as it was', () => {
+    const body = { model: 'm', temperature: 0.5, seed: 7, messages: [{ role: 'user', content: 'x' }] };
+    for (const client of ['openai-chat', 'anthropic-messages']) {
+      const said = client === 'openai-chat' ? body : { ...body, max_tokens: 5 };
+      const { body: sent, dropped } = prepare(client, 'openai-chat', 'some-new', said, ['without:temperature']);
+      expect(sent).not.toHaveProperty('temperature');
+      expect(sent).toMatchObject({ messages: [{ role: 'user' }] });
+      expect(dropped).toContain('temperature');
+    }
   });
 });
