@@ -25,7 +25,7 @@ let left: TestProcess[];
 let openWhenReplaced: number;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 60, keptRequests: 0 });
+  vendors = await startVendors({ tokens: 80, keptRequests: 0 });
   vendors.primary.change({ paceMs: PACE_MS });
   broker = await startBroker({ configuration: vendorConfiguration(vendors), apis: 2, workers: 2 });
   const running = [...broker.apis];
@@ -82,10 +82,10 @@ async function replaceAll(running: TestProcess[]): Promise<Promise<void>[]> {
   running.push(await broker.startApi());
   running.splice(running.indexOf(patient!), 1);
   leaving.push(patient!.stop());
-  for (const worker of [...broker.workers]) {
-    await broker.startWorker();
-    leaving.push(worker.stop());
-  }
+  const before = [...broker.workers];
+  // Together: a busy machine is slower to start processes than to stream.
+  await Promise.all(before.map(() => broker.startWorker()));
+  leaving.push(...before.map((worker) => worker.stop()));
   return leaving;
 }
 
