@@ -53,9 +53,9 @@ describe.each(PROMPTS)('a stream with %s', (_name, content) => {
     const direct = await post(simulator.url, body);
     const relayed = await post(plain.url, body);
     expect(withoutCost(relayed)).not.toBe(relayed);
-    // Comments before the first event say nothing and are not waited for.
-    const expected = anonymous(direct).replace(/^(?::[^\n]*\r?\n\r?\n)+/, '');
-    expect(anonymous(withoutCost(relayed))).toBe(expected);
+    // A vendor's comments are not passed on: openai 3.3.1 for Python raises at one behind an event with an id.
+    const expected = anonymous(direct).replace(/^:[^\n]*\r?\n\r?\n/gm, '');
+    expect(anonymous(withoutCost(relayed)).trimEnd()).toBe(expected.trimEnd());
   });
 
   test('with ids differs by the ids alone, which count every event', async () => {

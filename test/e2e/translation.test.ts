@@ -39,7 +39,7 @@ describe.each([false, true])('streamed: %s', (stream) => {
     const { status, headers, text } = await chat(more);
     expect(status, text).toBe(200);
     const named = headers['x-sluice-dropped']!.split(', ');
-    expect(named.toSorted()).toEqual(['brand_new', 'logit_bias', 'seed', 'web_search_options.user_location']);
+    expect(named.toSorted()).toEqual(['brand_new', 'logit_bias', 'seed']);
     expect(JSON.parse(vendor.requests().at(-1)!.body)).not.toHaveProperty('seed');
   });
 

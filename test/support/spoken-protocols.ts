@@ -149,7 +149,11 @@ function hearEvent(spoken: Spoken, stream: HeardStream, lines: string[]): void {
 
 /** Comment lines are each connection's own. */
 export function withoutComments(text: string): string {
-  return text.replaceAll(/^:[^\n]*\n\n/gm, '');
+  return text
+    .replaceAll(/^:[^\n]*\n\n?/gm, '')
+    .replaceAll('event: ping\ndata: {"type": "ping"}\n\n', '')
+    .replaceAll(/(\r?\n\r?\n)\n+/g, '$1')
+    .replace(/^\n+/, '');
 }
 
 /** Behind the event with this id, in a text without comments. */
