@@ -1,4 +1,4 @@
-// What a batch costs and what it does to others, against a cheap vendor. Everything runs on this machine; figures of a
+// What a batch costs and what it does to others, against a cheap provider. Everything runs on this machine; figures of a
 // shared machine are worth little, their ratios more.
 //
 //   npm run bench:batch -- [rate]      --lines 100000 [--vendor simulator|nginx] [--open-lines 2000]
@@ -21,7 +21,7 @@ const { values, positionals } = parseArgs({
     'batch-slots': { type: 'string' },
     'open-lines': { type: 'string', default: '2000' },
     seconds: { type: 'string' },
-    'vendor-ms': { type: 'string', default: '400' },
+    'provider-ms': { type: 'string', default: '400' },
     minutes: { type: 'string', default: '1' },
   },
 });
@@ -39,7 +39,7 @@ const MEASUREMENTS: Record<string, () => Promise<void>> = {
     measureNeighbours({
       lines: lines(30_000),
       seconds: seconds(40),
-      vendorMs: Number(values['vendor-ms']),
+      providerMs: Number(values['provider-ms']),
       batchSlots,
     }),
   limits: () => measureLimits(Number(values.minutes)),

@@ -1,6 +1,6 @@
 // Processes die at random under mixed load, Redis with them; nothing may be lost, doubled or passed off as whole.
 // With `--mixed` nobody dies, and everything around the processes goes wrong in turn: Redis takes no writes, SQL is away or
-// refuses rows, uploads are cut, vendors say absurd numbers and giant events.
+// refuses rows, uploads are cut, providers say absurd numbers and giant events.
 // `npm run chaos -- --minutes 5 [--clients 200] [--seed N] [--mixed]`. Exit code 1 with a list of what was violated.
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

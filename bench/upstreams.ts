@@ -1,4 +1,4 @@
-// The cheap vendors behind everything that is compared: nginx with a fixed completion, the simulator with paced tokens.
+// The cheap providers behind everything that is compared: nginx with a fixed completion, the simulator with paced tokens.
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -38,7 +38,7 @@ const list = (value: string, before: string[] | undefined) => [...(before ?? [])
 
 function readFlags(): Flags {
   return new Command('sluice simulate')
-    .description('A vendor that misbehaves on command. docs/simulator.md has every fault and command.')
+    .description('A provider that misbehaves on command. docs/simulator.md has every fault and command.')
     .option('--port <n>', 'port (default: any free one)', Number)
     .option('--host <name>', 'address to listen on (default: 127.0.0.1; the control API asks for no key)')
     .option('--name <name>', 'who it is, for prompt commands with on=')

@@ -1,5 +1,5 @@
 // Sluice as it is deployed, all of it on this machine: Redis with its append-only file, API, worker, batches, and a
-// vendor (the simulator, or nginx with one fixed answer).
+// provider (the simulator, or nginx with one fixed answer).
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,12 +103,12 @@ async function startAll({ directory, url }: Deployment, processes: Measured[], o
 
 function configurationOf(directory: string, options: DeploymentOptions) {
   const { vendor, limits = {}, openLines = 2_000, batchSlots } = options;
-  const vendorPort = vendor === 'nginx' ? FIXED_PORT : SIMULATOR_PORT;
+  const providerPort = vendor === 'nginx' ? FIXED_PORT : SIMULATOR_PORT;
   const configuration: ConfigurationInput = {
     server: { port: API_PORT },
     redis: { url: `redis://127.0.0.1:${REDIS_PORT}` },
     database: { url: `sqlite:${join(directory, 'sluice.db')}` },
-    providers: { upstream: { protocols: ['openai-chat'], base_url: `http://127.0.0.1:${vendorPort}/v1`, limits } },
+    providers: { upstream: { protocols: ['openai-chat'], base_url: `http://127.0.0.1:${providerPort}/v1`, limits } },
     models: { '*': { deployments: [{ provider: 'upstream', model: '*', price: { input: 2.5, output: 10 } }] } },
     ...(batchSlots === undefined ? {} : { workers: { batch_slots: batchSlots } }),
     batches: { max_lines: 10_000_000, max_bytes: 8 * 2 ** 30, open_lines: openLines },

@@ -1,4 +1,4 @@
-// A vendor's limits used by a batch and by interactive traffic together: how much of both a minute holds at the vendor,
+// A provider's limits used by a batch and by interactive traffic together: how much of both a minute holds at the provider,
 // and whether it ever had to refuse a call. Lines are sized so that both limits are reached at once.
 import { Agent, request } from 'undici';
 import { createBatch, doneLines, untilBatch, upload, writeInput } from './client.ts';
@@ -50,7 +50,7 @@ export async function measureLimits(minutes: number): Promise<void> {
       print({ what: 'limits', minute: minute + 1, rpm_used: requests / RPM, tpm_used: tokens / TPM });
     }
     print({
-      refused_by_the_vendor: stats.rateLimited,
+      refused_by_the_provider: stats.rateLimited,
       peaks: JSON.stringify(stats.peaks),
       interactive: statuses.length,
       interactive_ok: statuses.filter((status) => status === 200).length,

@@ -12,15 +12,15 @@ const SETTLE_MS = 3_000;
 export interface NeighbourOptions {
   lines: number;
   seconds: number;
-  /** How long the vendor takes for an answer. */
-  vendorMs: number;
+  /** How long the provider takes for an answer. */
+  providerMs: number;
   batchSlots: number | undefined;
 }
 
-export async function measureNeighbours({ lines, seconds, vendorMs, batchSlots }: NeighbourOptions): Promise<void> {
+export async function measureNeighbours({ lines, seconds, providerMs, batchSlots }: NeighbourOptions): Promise<void> {
   const deployment = await startDeployment({
     vendor: 'simulator',
-    simulatorArgs: ['--tokens', '12', '--first', String(vendorMs)],
+    simulatorArgs: ['--tokens', '12', '--first', String(providerMs)],
     keys: ['busy', 'quiet', 'bulk', 'bulk-too'],
     ...(batchSlots === undefined ? {} : { batchSlots }),
   });
@@ -37,7 +37,7 @@ export async function measureNeighbours({ lines, seconds, vendorMs, batchSlots }
     const isLasting = batch.status === 'in_progress';
     print({
       what: 'interactive beside a batch',
-      vendor_ms: vendorMs,
+      provider_ms: providerMs,
       batch_lines_per_s: (doneLines(batch) - before) / seconds,
       batch_lasted: isLasting,
     });

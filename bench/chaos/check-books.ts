@@ -1,4 +1,4 @@
-// The books against the vendors' bills and against what clients saw, when everything has ended.
+// The books against the providers' bills and against what clients saw, when everything has ended.
 import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
 import type { TestBroker } from '#test/support/broker.ts';
 import type { Kill } from './fleet.ts';
@@ -31,7 +31,7 @@ interface Entry {
   cost: bigint;
 }
 
-/** The vendor may have sent more than the broker had read when it hung up; on a busy machine also after a timeout. */
+/** The provider may have sent more than the broker had read when it hung up; on a busy machine also after a timeout. */
 const HUNG_UP = new Set([
   'request_cancelled',
   'stream_interrupted',
@@ -92,7 +92,7 @@ function checkEntry(
   return [`${id}: ${state} (${outcome}) with ${cost}, billed ${owed} (${bill?.outcome ?? 'nothing'})`];
 }
 
-/** Accepted is what a client was told so of, and what a vendor was called for. */
+/** Accepted is what a client was told so of, and what a provider was called for. */
 function missingOutcomes(entries: readonly Entry[], outcomes: Map<string, string>, seen: readonly Seen[]): string[] {
   const called = new Set(entries.map(({ requestId }) => requestId).filter((id) => !outcomes.has(id)));
   const accepted = seen.flatMap(({ errand, accepted: ids, ending }) =>
@@ -106,7 +106,7 @@ function missingOutcomes(entries: readonly Entry[], outcomes: Map<string, string
     ({ ending, requestId }) => requestId !== null && ending === 'error event' && outcomes.get(requestId) === 'ok',
   );
   return [
-    ...[...called].map((id) => `${id}: called a vendor, no outcome`),
+    ...[...called].map((id) => `${id}: called a provider, no outcome`),
     ...accepted,
     ...untrue.map(({ requestId }) => `${requestId}: whole to its client, ${outcomes.get(requestId!)} in the books`),
     ...passedOff.map(({ requestId }) => `${requestId}: broken to its client, ok in the books`),

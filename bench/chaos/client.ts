@@ -16,7 +16,7 @@ export interface World {
 const PATIENCE_MS = 60_000;
 const RETRY_MS = 150;
 const POLL_MS = 200;
-/** Nothing was sent, or every vendor failed: try again. */
+/** Nothing was sent, or every provider failed: try again. */
 const NOT_NOW = 503;
 
 export async function runErrand(world: World, errand: Errand): Promise<Seen> {

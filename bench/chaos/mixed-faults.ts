@@ -1,5 +1,5 @@
 // What goes wrong around processes that must all live: Redis takes no writes, SQL is away or refuses rows, uploads are cut. One
-// of them at a time and calm in between, in an order that the seed decides; vendors' absurdities come by their own rules
+// of them at a time and calm in between, in an order that the seed decides; providers' absurdities come by their own rules
 // (setting.ts).
 import { connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';

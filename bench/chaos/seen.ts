@@ -46,7 +46,7 @@ export function heardOf({ errand, raw }: Seen): HeardStream {
   return readSpokenStream(errand.protocol, raw);
 }
 
-/** The answer's text is what the vendor says to this prompt, or (of a broken one) the beginning of it. */
+/** The answer's text is what the provider says to this prompt, or (of a broken one) the beginning of it. */
 export function checkText(seen: Seen, expected: string): void {
   const { errand, ending, raw, violations } = seen;
   if (errand.manner === 'stream') {

@@ -1,4 +1,4 @@
-// The stage: two vendors that fail one call in ten and say the same words, a third that nobody disturbs and that knows
+// The stage: two providers that fail one call in ten and say the same words, a third that nobody disturbs and that knows
 // what they should have said, and a broker in front.
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
@@ -15,7 +15,7 @@ export interface Setting {
   bills(): BillEntry[];
   faults(): number;
   calls(): number;
-  /** What the vendors say to a prompt. */
+  /** What the providers say to a prompt. */
   expected(prompt: string): Promise<string>;
   close(): Promise<void>;
 }
@@ -37,7 +37,7 @@ const FAULTS = [
   'malformed@5 chance=0.01',
   'error_event@8 chance=0.01',
 ];
-/** What no vendor should say, beside the others where faults are mixed. */
+/** What no provider should say, beside the others where faults are mixed. */
 const ABSURDITIES = ['absurd_usage chance=0.03', 'giant_event@4:2000000 chance=0.02'];
 
 /** Every answer can be asked for again while its client has the patience to, however often its workers died. */
@@ -105,7 +105,7 @@ export async function openSetting(options: SettingOptions): Promise<Setting> {
 }
 
 function configurationFor(primary: Simulator, secondary: Simulator): ConfigurationInput {
-  const common = { api_key: 'sk-vendor', timeouts: TIMEOUTS, retries: RETRIES };
+  const common = { api_key: 'sk-provider', timeouts: TIMEOUTS, retries: RETRIES };
   return {
     server: SERVER,
     storage: STORAGE,

@@ -1,7 +1,7 @@
-// Finds out by the codecs themselves what becomes of a feature on its way: encoded for the vendor and read back.
+// Finds out by the codecs themselves what becomes of a feature on its way: encoded for the provider and read back.
 import { isDeepStrictEqual } from 'node:util';
 import { isFailure } from '#src/contracts/failure.ts';
-import type { ClientCodec, JsonObject, VendorCodec } from '#src/protocols/codec.ts';
+import type { ClientCodec, JsonObject, ProviderCodec } from '#src/protocols/codec.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
 import { fixtures as anthropic } from '#test/fixtures/protocols/anthropic-messages.ts';
 import type { ProtocolFixtures } from '#test/fixtures/protocols/fixtures.ts';
@@ -12,7 +12,7 @@ import type { AnswerFeature } from './answer-features.ts';
 import type { RequestFeature } from './request-features.ts';
 
 export const PROTOCOLS = {
-  'openai-chat': { title: 'Chat Completions', fixtures: chat, models: ['gpt-4.1', 'gpt-5.1', 'another vendor’s'] },
+  'openai-chat': { title: 'Chat Completions', fixtures: chat, models: ['gpt-4.1', 'gpt-5.1', 'another provider’s'] },
   'openai-responses': { title: 'Responses', fixtures: responses, models: ['gpt-4.1', 'gpt-5.1'] },
   'anthropic-messages': { title: 'Messages', fixtures: anthropic, models: ['claude-sonnet-4-5', 'claude-opus-5'] },
   'gemini-generate-content': {
@@ -25,7 +25,7 @@ export const PROTOCOLS = {
 export type Protocol = keyof typeof PROTOCOLS;
 export const PROTOCOL_NAMES = Object.keys(PROTOCOLS) as Protocol[];
 
-/** `–`: the client's (or the vendor's) protocol cannot say it. */
+/** `–`: the client's (or the provider's) protocol cannot say it. */
 export type Outcome = 'carried' | 'mapped' | 'dropped' | 'refused' | '–';
 
 /** Outcome by model. */
@@ -49,11 +49,11 @@ function sendRequest(
   const before = feature.of(asked);
   if (before === undefined) return '–';
   const input = { upstreamModel: model, isStream: false, canReportStreamUsage: true };
-  const encoded = vendorCodec(vendor).encodeRequest(asked, input);
+  const encoded = providerCodec(vendor).encodeRequest(asked, input);
   if (encoded.kind === 'refusal') return 'refused';
   const sent = clientCodec(vendor).decodeRequest({ model, ...encoded.body });
   if (isFailure(sent)) return 'mapped';
-  // A tool that runs at the vendor, which a request to others could not carry.
+  // A tool that runs at the provider, which a request to others could not carry.
   if (Object.keys(sent.unmapped).some((name) => name.startsWith('tools.'))) return 'mapped';
   const after = feature.of(sent);
   if (isDeepStrictEqual(plain(before), plain(after))) return 'carried';
@@ -68,13 +68,13 @@ export function probeAnswer(client: Protocol, vendor: Protocol, feature: AnswerF
   const isAsked = feature.askedBy === undefined || feature.askedBy in PROTOCOLS[client].fixtures.requests;
   if (fixture === undefined || !isAsked) return '–';
   const context = { requestId: 'req_probe' };
-  const said = vendorCodec(vendor).decodeAnswer(fixture.whole, context);
+  const said = providerCodec(vendor).decodeAnswer(fixture.whole, context);
   if (isFailure(said)) throw new Error(said.message);
   const before = feature.of(said);
   if (before === undefined) return '–';
   const encodeContext = { ...context, createdAt: 0, clientBody: { model: 'm' }, usageDelivery: 'own-event' } as const;
   const text = clientCodec(client).encodeAnswer(said, said.usage!, { cost: '0', charge: '0' }, encodeContext);
-  const seen = vendorCodec(client).decodeAnswer(JSON.parse(text), context);
+  const seen = providerCodec(client).decodeAnswer(JSON.parse(text), context);
   if (isFailure(seen)) throw new Error(seen.message);
   const after = feature.of(seen);
   if (isDeepStrictEqual(plain(before), plain(after))) return 'carried';
@@ -90,6 +90,6 @@ function clientCodec(name: Protocol): ClientCodec {
   return clientProtocol(name).codec!;
 }
 
-function vendorCodec(name: Protocol): VendorCodec {
-  return findProtocolRoute('openai-completions', [name])!.pair!.vendor;
+function providerCodec(name: Protocol): ProviderCodec {
+  return findProtocolRoute('openai-completions', [name])!.pair!.upstream;
 }

@@ -87,7 +87,7 @@ export const REQUEST_FEATURES: readonly RequestFeature[] = [
   { title: 'metadata', name: 'metadata', of: ({ metadata }) => metadata, field: 'metadata' },
   { title: 'service tier', name: 'service-tier', of: ({ serviceTier }) => serviceTier, field: 'serviceTier' },
   { title: 'cache breakpoints', name: 'cache-breakpoint', of: breakpointsOf },
-  { title: 'signed thoughts of the client’s own vendor', name: 'signed-round', of: signaturesOf },
+  { title: 'signed thoughts of the client’s own provider', name: 'signed-round', of: signaturesOf },
 ];
 
 type KindOf<K extends Part['kind']> = Extract<Part, { kind: K }>;

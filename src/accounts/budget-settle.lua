@@ -8,7 +8,7 @@
 -- ARGV  1 member of the hold, 2 units held, 3 charge units, or '' to give it back, 4 mark of one that was given back
 -- Gives 1 when booked or given back, 0 when there was neither reservation nor mark.
 local units = math.max(0, whole(ARGV[2], 0))
--- Nothing that a vendor says gives money back; a charge that is no number is what was reserved for.
+-- Nothing that a provider says gives money back; a charge that is no number is what was reserved for.
 local isGivenBack = ARGV[3] == ''
 local charge = isGivenBack and 0 or math.max(0, whole(ARGV[3], units))
 local state = redis.call('HMGET', KEYS[1], 'spent', 'held')

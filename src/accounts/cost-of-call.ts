@@ -1,9 +1,9 @@
-// What one call to a vendor costs, by whoever knows it.
+// What one call to a provider costs, by whoever knows it.
 import { type Cost, type Price, priceUsage } from '../contracts/money.ts';
 import type { Usage } from '../contracts/usage.ts';
 
 /**
- * The configuration's price, else what the vendor says it charged, else the price package. Where nobody knows a price the
+ * The configuration's price, else what the provider says it charged, else the price package. Where nobody knows a price the
  * call costs nothing in the books, and they name what was used of it.
  */
 export function costOfCall(usage: Usage, isConfigured: boolean, findPrice: () => Price | null): Cost {

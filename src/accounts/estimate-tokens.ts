@@ -5,7 +5,7 @@ import { allSteps, type RoutePlan } from '../contracts/route-plan.ts';
 import type { JsonObject } from '../protocols/codec.ts';
 import { thinkingAllowance } from '../protocols/effective-request.ts';
 import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
-import { readTier } from '../protocols/vendor-counts.ts';
+import { readTier } from '../protocols/provider-counts.ts';
 
 type Estimate = Pick<RequestSpec, 'estimatedInputTokens' | 'estimatedOutputTokens' | 'serviceTier'>;
 
@@ -34,10 +34,10 @@ function askedTier({ service_tier: snake, serviceTier: camel }: JsonObject): Pic
   return tier === undefined || tier === 'standard_only' ? {} : { serviceTier: tier };
 }
 
-/** Somewhere it is translated for a vendor whose longest answer is raised for its thoughts. */
+/** Somewhere it is translated for a provider whose longest answer is raised for its thoughts. */
 function isThoughtAdded({ providers }: Catalogue, { passThrough }: ClientProtocol, plan: RoutePlan): boolean {
   return allSteps(plan).some((step) => {
     const protocols: readonly string[] = providers.get(step.provider)?.protocols ?? [];
-    return protocols.includes('anthropic-messages') && !protocols.includes(passThrough.vendor);
+    return protocols.includes('anthropic-messages') && !protocols.includes(passThrough.upstream);
   });
 }

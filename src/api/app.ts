@@ -103,7 +103,7 @@ async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
   guardReceiving(app, { bodyMs: context.configuration.server.body_ms });
   decompressBodies(app);
   app.decorateRequest('apiKey', null);
-  // Bodies stay bytes: what reaches the vendor is what the client wrote.
+  // Bodies stay bytes: what reaches the provider is what the client wrote.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(/^application\/(?:[\w.+-]+\+)?json\b/i, { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),

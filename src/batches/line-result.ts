@@ -36,7 +36,7 @@ export function encodeResult(customId: string, result: LineResult, lineId: strin
   return Buffer.concat([Buffer.from(head), onOneLine(body), LINE_END]);
 }
 
-/** Vendors print JSON over several lines. A raw line break in JSON is white space between values, never part of one. */
+/** Providers print JSON over several lines. A raw line break in JSON is white space between values, never part of one. */
 function onOneLine(json: Buffer): Buffer {
   if (!json.includes(0x0a) && !json.includes(0x0d)) return json;
   return Buffer.from(json.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)));

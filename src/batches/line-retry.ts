@@ -1,5 +1,5 @@
 // Whether a line that failed is tried again. Nobody waits on a connection for it: what time can cure is waited for until
-// the batch's own deadline, what the vendor breaks is tried some times more, what the request itself is to blame for is
+// the batch's own deadline, what the provider breaks is tried some times more, what the request itself is to blame for is
 // answered at once.
 
 import { MAX_LINE_TRIES } from '../contracts/batch.ts';
@@ -7,7 +7,7 @@ import type { Failure } from '../contracts/failure.ts';
 import type { FailureCode } from '../contracts/failure-table.ts';
 import { ruleOf } from '../contracts/failure-table.ts';
 
-/** No vendor has worked on it: a limit was full, or a place was out of rotation. Not counted as a try. */
+/** No provider has worked on it: a limit was full, or a place was out of rotation. Not counted as a try. */
 const WAITS: ReadonlySet<FailureCode> = new Set([
   'upstream_rate_limited',
   'key_rate_limited',
@@ -35,7 +35,7 @@ const PATIENT_WAIT_MS = 600_000;
 export interface LineHistory {
   /** From 1. */
   tryNumber: number;
-  /** Tries at which a vendor failed. */
+  /** Tries at which a provider failed. */
   faults: number;
 }
 

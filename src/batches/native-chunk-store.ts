@@ -10,13 +10,13 @@ import { decodePosition, encodePosition, START } from './run-position.ts';
 export interface NativeChunkStore {
   /** Of one batch. */
   list(batchId: string): Promise<NativeChunk[]>;
-  /** Before the vendor is asked. Rejects with LeaseLost when the batch has another owner; so does `change`. */
+  /** Before the provider is asked. Rejects with LeaseLost when the batch has another owner; so does `change`. */
   insert(lease: Lease, chunk: NativeChunk): Promise<void>;
   change(lease: Lease, id: string, change: ChunkChange): Promise<void>;
   /** Its lines are stored and paid for. Safe to call twice. */
   remove(id: string): Promise<void>;
-  /** Ids of the vendor's batches that are known to be chunks. */
-  vendorBatchIds(provider: string): Promise<Set<string>>;
+  /** Ids of the provider's batches that are known to be chunks. */
+  providerBatchIds(provider: string): Promise<Set<string>>;
   /** Chunks whose batch has ended without them. */
   listLeft(): Promise<NativeChunk[]>;
 }
@@ -32,14 +32,14 @@ export function createNativeChunkStore(database: Database): NativeChunkStore {
         await guard(transaction, lease);
         await transaction.insertInto('native_chunks').values(chunkRow(chunk)).execute();
       }),
-    change: (lease, id, { state, vendorBatchId }) =>
+    change: (lease, id, { state, providerBatchId }) =>
       database.transaction().execute(async (transaction) => {
         await guard(transaction, lease);
         await transaction
           .updateTable('native_chunks')
           .set({
             ...(state === undefined ? {} : { state }),
-            ...(vendorBatchId === undefined ? {} : { vendor_batch_id: vendorBatchId }),
+            ...(providerBatchId === undefined ? {} : { vendor_batch_id: providerBatchId }),
           })
           .where('id', '=', id)
           .execute();
@@ -47,7 +47,7 @@ export function createNativeChunkStore(database: Database): NativeChunkStore {
     async remove(id) {
       await database.deleteFrom('native_chunks').where('id', '=', id).execute();
     },
-    async vendorBatchIds(provider) {
+    async providerBatchIds(provider) {
       const rows = await database
         .selectFrom('native_chunks')
         .select('vendor_batch_id')
@@ -85,7 +85,7 @@ function chunkRow(chunk: NativeChunk) {
     lines: encodePosition({ next: START.next, open: chunk.lines }),
     line_count: chunk.lines.length,
     reply_shards: chunk.replyShards,
-    vendor_batch_id: chunk.vendorBatchId,
+    vendor_batch_id: chunk.providerBatchId,
     hold_account: chunk.hold?.account ?? null,
     hold_units: chunk.hold?.units ?? null,
     created_at: chunk.createdAtMs,
@@ -103,7 +103,7 @@ function readChunk(row: Selectable<NativeChunksTable>): NativeChunk {
     protocol: row.protocol,
     state: row.state as ChunkState,
     lines: decodePosition(row.lines).open,
-    vendorBatchId: row.vendor_batch_id,
+    providerBatchId: row.vendor_batch_id,
     replyShards: asNumber(row.reply_shards),
     hold: row.hold_account === null ? null : { account: row.hold_account, units: asNumber(row.hold_units) },
     createdAtMs: asNumber(row.created_at),

@@ -1,5 +1,5 @@
 // File ids in prompts (`file` of Chat Completions, `input_file` and `input_image` of Responses) are the broker's own: no
-// vendor knows them. Before a request is accepted they become the files' bytes; ids of nobody's are left, a vendor may
+// provider knows them. Before a request is accepted they become the files' bytes; ids of nobody's are left, a provider may
 // know them.
 import { createFailure, type Failure } from '../contracts/failure.ts';
 import { parseMessage } from '../protocols/exact-json.ts';
@@ -74,7 +74,7 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
   };
 }
 
-/** Parts of all messages; anything of another shape is the vendor's to refuse. */
+/** Parts of all messages; anything of another shape is the provider's to refuse. */
 function partsOf(value: unknown): Part[] {
   const lists = PROMPTS.map((name) => (value as Record<string, unknown> | null)?.[name]);
   return lists.flatMap(itemsOf).flatMap((message) => itemsOf(message.content));

@@ -1,4 +1,4 @@
-// Who may have how many lines open. The window (all open lines of all batches) is what the vendors work on; a batch's
+// Who may have how many lines open. The window (all open lines of all batches) is what the providers work on; a batch's
 // part of it is its part of their rate.
 //
 // First, deadlines: earliest first, each batch gets what it needs to be done in time at the present rate, as far as the

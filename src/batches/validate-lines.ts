@@ -1,6 +1,6 @@
 // Reads a batch's input once from beginning to end before anything of it runs: what is wrong is told line by line, and
 // then nothing of it runs. Faults inside a body are no faults of the file: they are answered line by line, as the
-// vendor's own are.
+// provider's own are.
 import { LRUCache } from 'lru-cache';
 import type { BatchFault } from '../contracts/batch.ts';
 import { createIdSet } from './id-set.ts';

@@ -35,21 +35,23 @@ export const files = z.strictObject({
 
 const native = z
   .strictObject({
-    lines: positive.default(50_000).describe('Lines of one batch that its vendors have at once.'),
-    chunk_lines: positive.default(10_000).describe('Lines handed over together, where the vendor takes so many.'),
+    lines: positive.default(50_000).describe('Lines of one batch that its providers have at once.'),
+    chunk_lines: positive.default(10_000).describe('Lines handed over together, where the provider takes so many.'),
     chunk_bytes: positive.default(32 * MIB).describe('The same by their size; a chunk passes through memory.'),
-    poll_ms: positive.default(5_000).describe('Until a vendor is first asked how far it is; then less and less often.'),
+    poll_ms: positive
+      .default(5_000)
+      .describe('Until a provider is first asked how far it is; then less and less often.'),
     max_poll_ms: positive.default(60_000).describe('Longest time between two questions.'),
     cancel_ms: positive
       .default(120_000)
-      .describe('How long a vendor is waited for that was told to cancel. Lines that it still has then run again.'),
+      .describe('How long a provider is waited for that was told to cancel. Lines that it still has then run again.'),
     lines_per_second: z
       .number()
       .positive()
       .default(10)
       .describe('What ordinary calls are trusted with near a deadline, until some have been measured.'),
   })
-  .describe('Vendors’ own batches, for deployments with batch: native.');
+  .describe('Providers’ own batches, for deployments with batch: native.');
 
 export const batches = z.strictObject({
   max_lines: positive.max(MAX_BATCH_LINES).default(50_000).describe('Lines of one batch.'),
@@ -59,12 +61,12 @@ export const batches = z.strictObject({
     .describe('Size of a batch that comes in the request itself (Anthropic); it passes through memory.'),
   open_lines: positive
     .default(2_000)
-    .describe('Lines of all batches together that stand in Redis at once: some seconds of the vendors’ full rate.'),
+    .describe('Lines of all batches together that stand in Redis at once: some seconds of the providers’ full rate.'),
   open_bytes: positive.default(64 * MIB).describe('The same by the size of the lines, per process.'),
   line_tries: positive
     .max(100)
     .default(5)
-    .describe('How often a line is tried whose call failed at the vendor; waits for a limit are not counted.'),
+    .describe('How often a line is tried whose call failed at the provider; waits for a limit are not counted.'),
   native: native.prefault({}),
   output_days: positive.max(3_650).default(30).describe('How long input and output files of batches are kept.'),
 });

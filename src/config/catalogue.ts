@@ -7,7 +7,7 @@ import { limitsOf, type Scope } from '../contracts/scope.ts';
 import { createProviderSecrets, type ProviderSecrets } from '../contracts/secret-mask.ts';
 import type { ProviderDialect } from '../protocols/prepare-call.ts';
 import { deploymentId } from './check-references.ts';
-import { isStrictVendor, presetOf } from './presets.ts';
+import { isStrictProvider, presetOf } from './presets.ts';
 import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';
 import type { Configuration, ModelSettings, ProtocolName, ProviderSettings } from './schema.ts';
 import { providerSecrets } from './secrets.ts';
@@ -34,7 +34,7 @@ export interface Provider {
 export interface Deployment {
   id: string;
   provider: Provider;
-  /** The vendor's model id; `*` takes the rest of the public name. */
+  /** The provider's model id; `*` takes the rest of the public name. */
   upstreamModel: string;
   tier: number;
   weight: number;
@@ -42,7 +42,7 @@ export interface Deployment {
   /** A stream that shows nothing within this goes on to the next step; null: no such limit. */
   firstTokenMs: number | null;
   price: PriceSchedule | null;
-  /** Its lines of batches go through the vendor's own batch API. */
+  /** Its lines of batches go through the provider's own batch API. */
   hasNativeBatches: boolean;
   batchPrice: PriceSchedule | null;
 }
@@ -59,7 +59,7 @@ export interface Model {
   fallbacks: readonly string[];
   /** Models that are asked after a failure which otherwise ends the request, by its code. */
   detours: Readonly<Record<DetourCode, readonly string[]>>;
-  /** A vendor's wait that is longer is left for the next step. Milliseconds. */
+  /** A provider's wait that is longer is left for the next step. Milliseconds. */
   waitUpToMs: number;
   /** Output assumed where a request does not bound it. */
   outputTokens: number;
@@ -74,7 +74,7 @@ export interface Catalogue {
   findModel(name: string): Model | null;
   /** Null when neither configuration nor package knows a price: such calls cost nothing in the books. */
   priceOf(deployment: Deployment, upstreamModel: string, inputTokens: number): Price | null;
-  /** The same for a line of the vendor's own batches: half of it, unless the configuration says otherwise. */
+  /** The same for a line of the provider's own batches: half of it, unless the configuration says otherwise. */
   batchPriceOf(deployment: Deployment, upstreamModel: string, inputTokens: number): Price | null;
 }
 
@@ -162,7 +162,7 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
       query: settings.query,
       canReportStreamUsage: settings.stream_usage ?? preset?.hasStreamUsage ?? true,
       prefill: settings.prefill ?? null,
-      isStrict: settings.strict_messages ?? isStrictVendor(preset, baseUrl),
+      isStrict: settings.strict_messages ?? isStrictProvider(preset, baseUrl),
     },
     headers: settings.headers,
     timeouts: {

@@ -33,7 +33,7 @@ function checkProvider(name: string, settings: ProviderSettings): ReferenceFault
   }
   if (settings.base_url === undefined && preset?.baseUrl === undefined) {
     const why =
-      preset === undefined ? 'the provider has no preset' : 'every account of this vendor has its own address';
+      preset === undefined ? 'the provider has no preset' : 'every account of this provider has its own address';
     fault('base_url', `missing: ${why}`);
   }
   if (settings.protocols === undefined && preset === undefined) {

@@ -1,4 +1,4 @@
-// Vendors that people use, each a few lines of data: what the configuration may leave out when a provider has (or names)
+// Providers that people use, each a few lines of data: what the configuration may leave out when a provider has (or names)
 // a preset. A preset decides nothing: every value can be set in the configuration.
 import type { ProtocolName } from './schema.ts';
 
@@ -6,15 +6,15 @@ export interface Preset {
   protocols: readonly ProtocolName[];
   /** Absent where every account has its own. */
   baseUrl?: string;
-  /** Environment variable that holds the key by the vendor's own custom. */
+  /** Environment variable that holds the key by the provider's own custom. */
   keyVariable?: string;
-  /** The vendor's id in the price package; absent where the name is the same. */
+  /** The provider's id in the price package; absent where the name is the same. */
   priceId?: string;
   /** Where it is not the protocol's own. */
   credentialHeader?: string;
-  /** False for vendors that refuse `stream_options`. */
+  /** False for providers that refuse `stream_options`. */
   hasStreamUsage?: false;
-  /** Refuses members of messages that it does not know: answers of other vendors' models have some. */
+  /** Refuses members of messages that it does not know: answers of other providers' models have some. */
   isStrict?: true;
 }
 
@@ -73,10 +73,10 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   vllm: { protocols: ['openai-chat', 'openai-embeddings'], baseUrl: 'http://127.0.0.1:8000/v1' },
 };
 
-/** Hosts of vendors that refuse unknown members of messages, by whatever name their provider goes. */
+/** Hosts of providers that refuse unknown members of messages, by whatever name their provider goes. */
 const STRICT_HOST = /^https?:\/\/api\.(mistral|groq|cerebras)\.(ai|com)([:/]|$)/i;
 
-export function isStrictVendor(preset: Preset | undefined, baseUrl: string): boolean {
+export function isStrictProvider(preset: Preset | undefined, baseUrl: string): boolean {
   return preset?.isStrict === true || STRICT_HOST.test(baseUrl);
 }
 

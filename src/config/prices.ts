@@ -4,7 +4,7 @@ import { type Price, scaleDecimal, scaleTokens, type TokenPrice } from '../contr
 import type { PriceSettings, RateSettings } from './schema.ts';
 import { knownTiers } from './service-tiers.ts';
 
-/** Vendors charge long prompts at higher rates: the whole request, once its input exceeds the threshold. */
+/** Providers charge long prompts at higher rates: the whole request, once its input exceeds the threshold. */
 export interface PriceSchedule {
   base: Price;
   /** Ascending by threshold. */
@@ -106,8 +106,8 @@ function rateAt(price: PackagePrice, start: number): number | undefined {
 const TOOLS = { web_searches_kcount: 'web_search', storage_searches_kcount: 'file_search' } as const;
 
 /**
- * Price by the package, or null when it does not know the model. `priceId` is the vendor's id there (`openai`, `google`);
- * a vendor that is not listed has no price, since the same model costs differently elsewhere.
+ * Price by the package, or null when it does not know the model. `priceId` is the provider's id there (`openai`, `google`);
+ * a provider that is not listed has no price, since the same model costs differently elsewhere.
  * @param at some prices begin on a day, or hold for hours of it.
  */
 export function packagedPrice(priceId: string, upstreamModel: string, at: Date = new Date()): PriceSchedule | null {

@@ -45,7 +45,7 @@ const limits = z
     tpm: positive.optional().describe('Tokens per minute, input and output together.'),
     concurrency: positive.optional().describe('Calls in flight at once.'),
   })
-  .describe('What is absent is not limited; what the vendor says in its answers is obeyed either way.');
+  .describe('What is absent is not limited; what the provider says in its answers is obeyed either way.');
 
 const usdPerThousand = z.number().nonnegative();
 
@@ -74,7 +74,7 @@ const price = z
     tools: z
       .record(z.string(), usdPerThousand)
       .optional()
-      .describe('USD per thousand calls of tools that the vendor runs: web_search, file_search.'),
+      .describe('USD per thousand calls of tools that the provider runs: web_search, file_search.'),
     service_tiers: z
       .record(z.string(), z.union([z.number().positive().max(1_000), z.strictObject(rates)]))
       .optional()
@@ -106,7 +106,7 @@ const timeouts = z.strictObject({
 const retries = z.strictObject({
   max: z.number().int().min(0).max(20).default(2).describe('Retries of one deployment, after its first attempt.'),
   base_ms: milliseconds.default(500).describe('Backoff: a random time up to base × 2^n.'),
-  max_ms: milliseconds.default(20_000).describe('Longest backoff; a vendor’s own retry-after is obeyed in full.'),
+  max_ms: milliseconds.default(20_000).describe('Longest backoff; a provider’s own retry-after is obeyed in full.'),
 });
 
 const circuit = z
@@ -120,7 +120,10 @@ const circuit = z
   .describe('When a deployment is taken out of rotation.');
 
 const provider = z.strictObject({
-  preset: z.string().optional().describe('Name of a built-in vendor; default: the provider’s own name, if it is one.'),
+  preset: z
+    .string()
+    .optional()
+    .describe('Name of a built-in provider; default: the provider’s own name, if it is one.'),
   protocols: z.array(z.enum(PROTOCOLS)).min(1).optional().describe('First = used when translating.'),
   base_url: z
     .url({ protocol: /^https?$/ })
@@ -148,21 +151,21 @@ const provider = z.strictObject({
   timeouts: timeouts.prefault({}),
   retries: retries.prefault({}),
   circuit: circuit.prefault({}),
-  stream_usage: z.boolean().optional().describe('False for vendors that refuse stream_options.'),
+  stream_usage: z.boolean().optional().describe('False for providers that refuse stream_options.'),
   strict_messages: z
     .boolean()
     .optional()
     .describe(
-      'True for vendors that refuse members of messages that they do not know (reasoning_content, annotations): such members of earlier answers are left out. Default: true for Mistral, Groq and Cerebras.',
+      'True for providers that refuse members of messages that they do not know (reasoning_content, annotations): such members of earlier answers are left out. Default: true for Mistral, Groq and Cerebras.',
     ),
-  price_id: z.string().optional().describe('The vendor’s name in the price package.'),
+  price_id: z.string().optional().describe('The provider’s name in the price package.'),
   slots: positive.optional().describe('Requests one worker process works on at once; default: workers.slots.'),
 });
 
 const deployment = z.strictObject({
   id: z.string().min(1).optional().describe('Default: provider/model.'),
   provider: name.describe('Name of a provider above.'),
-  model: z.string().min(1).describe('The vendor’s own model id; "*" under a wildcard model.'),
+  model: z.string().min(1).describe('The provider’s own model id; "*" under a wildcard model.'),
   tier: positive.default(1).describe('Lower tiers are tried first.'),
   weight: positive.default(1).describe('Share of the traffic within a tier.'),
   limits: limits.default({}),
@@ -175,8 +178,8 @@ const deployment = z.strictObject({
   batch: z
     .enum(['native'])
     .optional()
-    .describe('native: lines of batches go through the vendor’s own batch API. Absent: as ordinary calls.'),
-  price_batch: price.optional().describe('What the vendor’s own batches cost. Default: half the price.'),
+    .describe('native: lines of batches go through the provider’s own batch API. Absent: as ordinary calls.'),
+  price_batch: price.optional().describe('What the provider’s own batches cost. Default: half the price.'),
 });
 
 const model = z.strictObject({
@@ -185,7 +188,7 @@ const model = z.strictObject({
   on_content_filter: z
     .array(z.string().min(1))
     .default([])
-    .describe('Models to ask when a vendor’s filter refuses the prompt. Default: the refusal is the answer.'),
+    .describe('Models to ask when a provider’s filter refuses the prompt. Default: the refusal is the answer.'),
   on_context_length: z
     .array(z.string().min(1))
     .default([])
@@ -195,7 +198,7 @@ const model = z.strictObject({
     .int()
     .min(0)
     .default(2_000)
-    .describe('A vendor that wants to be left alone for no longer than this is waited for before the next is asked.'),
+    .describe('A provider that wants to be left alone for no longer than this is waited for before the next is asked.'),
   output_tokens: positive
     .default(1_000)
     .describe('Output tokens assumed for the token limit where a request does not say max_tokens.'),
@@ -279,7 +282,7 @@ const server = z.strictObject({
     .min(0)
     .max(10_000)
     .default(0)
-    .describe('First tokens of a stream that wait for more: a vendor that fails before is replaced unseen.'),
+    .describe('First tokens of a stream that wait for more: a provider that fails before is replaced unseen.'),
   stream_ids: z.boolean().default(true).describe('Every streamed event carries an id, so that it can be resumed.'),
   public_url: z
     .url({ protocol: /^https?$/ })
@@ -300,7 +303,7 @@ const server = z.strictObject({
 const workers = z.strictObject({
   slots: positive.default(512).describe('Interactive requests one process works on at once, per provider.'),
   batch_slots: positive.default(512).describe('The same for the batch lane, at most: as many as the event loop bears.'),
-  max_answer_bytes: positive.default(64 * 1024 * 1024).describe('A vendor’s answer that is larger is given up.'),
+  max_answer_bytes: positive.default(64 * 1024 * 1024).describe('A provider’s answer that is larger is given up.'),
 });
 
 const storage = z.strictObject({

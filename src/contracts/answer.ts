@@ -1,18 +1,18 @@
-// The canonical form of an answer, whole and as a stream of events. What any vendor protocol is decoded to and any client
+// The canonical form of an answer, whole and as a stream of events. What any provider protocol is decoded to and any client
 // protocol encoded from, where the two differ.
 import type { Failure } from './failure.ts';
 import type { Citation, Part, Signature, ToolName } from './inference-request.ts';
 import type { Usage } from './usage.ts';
 
-/** In OpenAI's sense; `error` for an end that the vendor itself calls broken. */
+/** In OpenAI's sense; `error` for an end that the provider itself calls broken. */
 export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'pause' | 'error';
 
 export interface Answer {
-  /** The vendor's own id, without meaning to anyone else. */
+  /** The provider's own id, without meaning to anyone else. */
   id: string;
-  /** The model that answered, as the vendor names it. */
+  /** The model that answered, as the provider names it. */
   model: string;
-  /** Unix seconds, where the vendor says so. */
+  /** Unix seconds, where the provider says so. */
   createdAt?: number;
   choices: AnswerChoice[];
   usage: Usage | null;
@@ -21,12 +21,12 @@ export interface Answer {
 
 export interface AnswerChoice {
   index: number;
-  /** Text, reasoning, tool calls, refusals, images: in the vendor's order. */
+  /** Text, reasoning, tool calls, refusals, images: in the provider's order. */
   parts: Part[];
   finishReason: FinishReason;
-  /** What the vendor says of that end (`finishMessage`), for people. */
+  /** What the provider says of that end (`finishMessage`), for people. */
   finishMessage?: string;
-  /** The stop sequence that was met, where the vendor says which. */
+  /** The stop sequence that was met, where the provider says which. */
   stopSequence?: string;
   logProbabilities?: TokenLogProbability[];
 }
@@ -63,8 +63,8 @@ export type AnswerEvent =
   | { kind: 'finish'; choice: number; reason: FinishReason; stopSequence?: string; message?: string }
   | { kind: 'usage'; usage: Usage }
   | { kind: 'service-tier'; serviceTier: string }
-  /** Proof that the vendor is alive. */
+  /** Proof that the provider is alive. */
   | { kind: 'ping' }
-  /** The vendor said that this was all (`[DONE]`, `message_stop`, `response.completed`). Nothing follows. */
+  /** The provider said that this was all (`[DONE]`, `message_stop`, `response.completed`). Nothing follows. */
   | { kind: 'end' }
   | { kind: 'error'; failure: Failure };

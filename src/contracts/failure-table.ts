@@ -19,12 +19,12 @@ export type FailureKind =
 /**
  * Who may cure it, and how.
  * - `retry`: the same deployment may be asked again after a wait: before another one, or (`alone`) only where there is no
- *   other. Who has waited out a vendor's silence does not wait for it once more while somebody else could answer.
+ *   other. Who has waited out a provider's silence does not wait for it once more while somebody else could answer.
  * - `fallback`: the next step of the plan may be asked.
  * - `cooldown`: what it says about the deployment. `count` adds to its circuit's failures, `open` takes it out of
  *   rotation at once, `none` says nothing about its health.
  * - `rank`: how much it tells the client. When every step failed, the highest rank is answered (later one on a tie).
- * - `isUnseen`: how far the vendor came is not known: a prompt that it was sent may be billed, so it is estimated.
+ * - `isUnseen`: how far the provider came is not known: a prompt that it was sent may be billed, so it is estimated.
  * - `shouldRetry`: what the client's SDK is told by `x-should-retry`; absent leaves it to the status.
  */
 export interface FailureRule {
@@ -56,7 +56,7 @@ const client = (
   ...more,
 });
 
-/** What a vendor said tells more than why another one was not asked. */
+/** What a provider said tells more than why another one was not asked. */
 const NOT_ASKED = 20;
 
 export const FAILURES = {
@@ -100,7 +100,7 @@ export const FAILURES = {
   stream_interrupted: client(500, 'internal', undefined, { isUnseen: true }),
   internal: client(500, 'internal', 'internal_error', { isUnseen: true }),
 
-  // The vendor's: said by its status, its error code or its silence.
+  // The provider's: said by its status, its error code or its silence.
   upstream_bad_request: {
     status: 400,
     kind: 'invalid_request',
@@ -159,7 +159,7 @@ export const FAILURES = {
   upstream_credential_refused: {
     status: 502,
     kind: 'upstream',
-    // The vendor's own `invalid_api_key` would be read as said of the client's key.
+    // The provider's own `invalid_api_key` would be read as said of the client's key.
     wireCode: 'upstream_credential_refused',
     retry: false,
     fallback: true,
@@ -242,7 +242,7 @@ export const FAILURES = {
     rank: 48,
     isUnseen: true,
   },
-  /** A vendor that was asked again after a cut gave another answer than the client has the beginning of. */
+  /** A provider that was asked again after a cut gave another answer than the client has the beginning of. */
   upstream_answer_differs: {
     status: 502,
     kind: 'upstream',

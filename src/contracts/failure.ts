@@ -7,24 +7,24 @@ export interface Failure {
   message: string;
   /** Dotted path of the offending field, for invalid requests. */
   param?: string;
-  /** What the vendor asked to wait, or what the broker computed. Milliseconds. */
+  /** What the provider asked to wait, or what the broker computed. Milliseconds. */
   retryAfterMs?: number;
-  /** The vendor limits the broker's credential as a whole, not the one model that was asked for. */
+  /** The provider limits the broker's credential as a whole, not the one model that was asked for. */
   limits?: 'credential';
-  /** HTTP status of the vendor's answer, where there was one. */
+  /** HTTP status of the provider's answer, where there was one. */
   upstreamStatus?: number;
-  /** The vendor's own error code, shown to the client in place of the table's. */
+  /** The provider's own error code, shown to the client in place of the table's. */
   upstreamCode?: string;
   /** Configured name of the provider that failed. */
   provider?: string;
-  /** The same vendor would take the request in another form. */
+  /** The same provider would take the request in another form. */
   cure?: Cure;
 }
 
 /**
- * - `adapt`: the model refuses what others of its vendor take. Where the request was passed through as it is, it is said
+ * - `adapt`: the model refuses what others of its provider take. Where the request was passed through as it is, it is said
  *   again by what is known of the model.
- * - `fit`: a name, an id or the base64 of a file in this request is longer or stranger than this vendor takes, which
+ * - `fit`: a name, an id or the base64 of a file in this request is longer or stranger than this provider takes, which
  *   passing it through left so.
  * - `forget-thoughts`: signed thoughts of another model or account, or none where this one wants its own.
  * - `without:…`: a member that only tunes the answer, which this model refuses although nothing is known of it.

@@ -1,4 +1,4 @@
-// The canonical form of a request: what any client protocol is decoded to and any vendor protocol encoded from, where the
+// The canonical form of a request: what any client protocol is decoded to and any provider protocol encoded from, where the
 // two differ. Same-protocol requests never take this form: they are passed through byte for byte.
 //
 // Every member is optional unless nothing can be done without it. A decoder leaves out what the client did not say; an
@@ -34,9 +34,9 @@ export interface InferenceRequest {
   modalities?: string[];
   image?: { aspectRatio?: string; size?: string };
   speech?: { voice?: string; format?: string };
-  /** The model may search the web, by whatever means the vendor has. */
+  /** The model may search the web, by whatever means the provider has. */
   webSearch?: WebSearch;
-  /** Merged into the vendor's body as it is, over what was encoded: `extra_body` of the client. */
+  /** Merged into the provider's body as it is, over what was encoded: `extra_body` of the client. */
   extraBody?: Record<string, unknown>;
   /** Members that have no canonical place, by the client's path: dropped when translated, and named as such. */
   unmapped: Record<string, unknown>;
@@ -47,7 +47,7 @@ export interface RawNumber {
   readonly rawJSON: string;
 }
 
-/** A search that a vendor cannot keep within its limits is not offered there (fit-abilities.ts). */
+/** A search that a provider cannot keep within its limits is not offered there (fit-abilities.ts). */
 export interface WebSearch {
   contextSize?: string;
   /** Of the user, about: a hint. */
@@ -73,7 +73,7 @@ export interface Sampling {
 
 export type Role = 'system' | 'developer' | 'user' | 'assistant';
 
-/** One speaker's contribution. Tool results belong to a `user` turn: vendors differ in whom they ascribe them to. */
+/** One speaker's contribution. Tool results belong to a `user` turn: providers differ in whom they ascribe them to. */
 export interface Turn {
   role: Role;
   parts: Part[];
@@ -91,14 +91,14 @@ export type Part =
   | ToolCallPart
   | ToolResultPart;
 
-/** A vendor's proof that it made a part (Anthropic `signature`, Gemini `thoughtSignature`, Responses `encrypted_content`). */
+/** A provider's proof that it made a part (Anthropic `signature`, Gemini `thoughtSignature`, Responses `encrypted_content`). */
 export interface Signature {
   /** Protocol family that can read it; elsewhere it is dropped. `openai-chat`: the broker's own, chat-thought.ts. */
   origin: 'anthropic-messages' | 'gemini-generate-content' | 'openai-responses' | 'openai-chat';
   value: string;
 }
 
-/** Ends a prefix that is worth caching. Seconds, or the vendor's default. */
+/** Ends a prefix that is worth caching. Seconds, or the provider's default. */
 export interface CacheBreakpoint {
   ttlSeconds?: number;
 }
@@ -119,7 +119,7 @@ export interface RefusalPart {
 export type MediaSource =
   | { kind: 'base64'; mediaType: string; data: string }
   | { kind: 'url'; url: string; mediaType?: string }
-  /** A file of the Files API, or of the vendor's own. */
+  /** A file of the Files API, or of the provider's own. */
   | { kind: 'file-id'; id: string; mediaType?: string };
 
 export interface ImagePart {
@@ -145,10 +145,10 @@ export interface AudioPart {
   data: string;
 }
 
-/** What the model thought. Only its own vendor may see it again, and only with its signature. */
+/** What the model thought. Only its own provider may see it again, and only with its signature. */
 export interface ReasoningPart {
   kind: 'reasoning';
-  /** Empty where the vendor shows nothing but a signature. */
+  /** Empty where the provider shows nothing but a signature. */
   text: string;
   signature?: Signature;
   /** Anthropic `redacted_thinking`: the signature is all there is. */
@@ -180,7 +180,7 @@ export interface ToolResultPart {
 export interface Citation {
   url?: string;
   title?: string;
-  /** Of the text that is supported, where the vendor says so. Offsets in UTF-16 units of the part's text. */
+  /** Of the text that is supported, where the provider says so. Offsets in UTF-16 units of the part's text. */
   startIndex?: number;
   endIndex?: number;
   citedText?: string;
@@ -191,7 +191,7 @@ export type ToolDefinition = FunctionTool | CustomTool;
 /** A tool is known by both: groups of tools (OpenAI `namespace`) may use a name again. */
 export interface ToolName {
   name: string;
-  /** The group that it stands in. Only vendors with groups of their own see it: fit-request.ts. */
+  /** The group that it stands in. Only providers with groups of their own see it: fit-request.ts. */
   namespace?: string;
 }
 
@@ -223,7 +223,7 @@ export type OutputFormat =
   | { kind: 'json-schema'; schema: Record<string, unknown>; name?: string; description?: string; isStrict?: boolean };
 
 export interface ReasoningRequest {
-  /** `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`: open, vendors add to it. */
+  /** `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`: open, providers add to it. */
   effort?: string;
   /** An explicit budget, where the client's protocol has one. 0: no reasoning. */
   budgetTokens?: number;

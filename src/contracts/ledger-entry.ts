@@ -4,8 +4,8 @@ import type { Lane } from './job.ts';
 import type { TimelinePart } from './request-record.ts';
 
 /**
- * - `settled`: the vendor's own usage, or nothing was served.
- * - `estimated`: the attempt ended in view of the broker, but the vendor gave no usage: counted by the broker.
+ * - `settled`: the provider's own usage, or nothing was served.
+ * - `estimated`: the attempt ended in view of the broker, but the provider gave no usage: counted by the broker.
  * - `unsettled`: nobody saw how it ended (a worker died during the call): the estimate made before the call.
  */
 export type LedgerState = 'settled' | 'estimated' | 'unsettled';
@@ -36,7 +36,7 @@ export interface LedgerEntry {
   cacheWriteTokens: number;
   outputTokens: number;
   reasoningTokens: number;
-  /** Picodollars owed to the vendor, as a decimal string. */
+  /** Picodollars owed to the provider, as a decimal string. */
   costPicoUsd: string;
   /** What explains the cost; absent where tokens and prices are all there is to it. */
   details?: CostDetails;
@@ -45,11 +45,11 @@ export interface LedgerEntry {
 export interface CostDetails {
   /** What was used of which nobody knows the price (`output_image`, `web_search`): it is not in the cost, or as text. */
   unpriced?: readonly string[];
-  /** Figures of the vendor that cannot be true, in its own words: an estimate stands in their place. */
+  /** Figures of the provider that cannot be true, in its own words: an estimate stands in their place. */
   disputed?: string;
   /** The tier that served it, where it is not the ordinary one. */
   serviceTier?: string;
-  /** Calls of the vendor's own tools. */
+  /** Calls of the provider's own tools. */
   toolCalls?: Readonly<Record<string, number>>;
 }
 
@@ -68,7 +68,7 @@ export interface RequestOutcome {
   upstreamModel: string | null;
   acceptedAtMs: number;
   finishedAtMs: number;
-  /** Attempts that called a vendor. */
+  /** Attempts that called a provider. */
   attempts: number;
   costPicoUsd: string;
   /** Where its time went, from acceptance to its end. */

@@ -2,7 +2,7 @@
 // so every price with up to six decimals per million tokens is exact. Charges are ten-thousandths of a dollar.
 import type { Usage } from './usage.ts';
 
-/** Picodollars: what is owed to the vendor. */
+/** Picodollars: what is owed to the provider. */
 export type PicoUsd = bigint;
 
 /** Ten-thousandths of a dollar: what a key's budget is charged. Small enough for a Number in Lua and JSON. */
@@ -34,7 +34,7 @@ function divideHalfUp(value: bigint, divisor: bigint): bigint {
   return (value + divisor / 2n) / divisor;
 }
 
-/** USD as a vendor or a configuration writes it, to picodollars. */
+/** USD as a provider or a configuration writes it, to picodollars. */
 export function parseUsd(text: string): PicoUsd {
   return scaleDecimal(text, PICO_DECIMALS);
 }
@@ -88,11 +88,11 @@ export interface TokenPrice {
 export interface Price extends TokenPrice {
   /** For the call itself, beside its tokens. */
   request?: PicoUsd;
-  /** For one call of a tool that the vendor runs, by name. */
+  /** For one call of a tool that the provider runs, by name. */
   tools?: Readonly<Record<string, PicoUsd>>;
   /** Tokens of calls that another tier served, by its name. */
   tiers?: Readonly<Record<string, TokenPrice>>;
-  /** What other vendors' tokens of a kind cost as text does, and here nobody knows: `output_image`. */
+  /** What other providers' tokens of a kind cost as text does, and here nobody knows: `output_image`. */
   unknown?: readonly string[];
 }
 
@@ -104,7 +104,7 @@ export function scaleTokens<P extends TokenPrice>(price: P, numerator: bigint, d
   return Object.fromEntries(scaled) as P;
 }
 
-/** What vendors take for a token in their own batches. */
+/** What providers take for a token in their own batches. */
 export function halfPrice(price: Price): Price {
   return scaleTokens(price, 1n, 2n);
 }

@@ -9,7 +9,7 @@ import type { Scope } from './scope.ts';
 /** Version of everything that crosses processes; a reader refuses what is newer than itself. */
 export const CONTRACT_VERSION = 1;
 
-/** Counted for limits and budgets at most: more than any vendor's context, less than would break a sum. */
+/** Counted for limits and budgets at most: more than any provider's context, less than would break a sum. */
 export const MAX_ESTIMATED_TOKENS = 10_000_000;
 
 /** The part that never changes after acceptance. */
@@ -29,9 +29,9 @@ export interface RequestSpec {
   model: string;
   lane: Lane;
   isStream: boolean;
-  /** How the client gets a stream's usage; the broker asks its vendors for it in any case. */
+  /** How the client gets a stream's usage; the broker asks its providers for it in any case. */
   usageDelivery: 'none' | 'own-event' | 'last-event';
-  /** Those of the client's headers that a vendor of the same protocol gets: versions, betas. */
+  /** Those of the client's headers that a provider of the same protocol gets: versions, betas. */
   forwardedHeaders: Record<string, string>;
   /** How many answers were asked for. */
   choices: number;
@@ -93,7 +93,7 @@ export interface RequestProgress {
   detour?: { from: number; codes: DetourCode[] };
   /** One failure per step that was given up, and the latest of the current step. */
   failures: Failure[];
-  /** Attempts that called a vendor. */
+  /** Attempts that called a provider. */
   calls: number;
   /** Picodollars owed for attempts so far, as a decimal string. */
   costPicoUsd: string;
@@ -105,7 +105,7 @@ export interface RequestProgress {
 
 /**
  * - `queue`: waited for a worker to take it. `limit`: waited for a permit; `reason` is the scope and what it had too
- *   little of. `circuit`: its deployment was out of rotation. `backoff`: before a retry. `attempt`: a vendor was called.
+ *   little of. `circuit`: its deployment was out of rotation. `backoff`: before a retry. `attempt`: a provider was called.
  * - `other`: everything between (hand-overs); a few milliseconds.
  */
 export interface TimelinePart {

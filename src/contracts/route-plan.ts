@@ -5,11 +5,11 @@ export interface RouteStep {
   /** The deployment's id in the catalogue: the scope of its limits. */
   deployment: string;
   provider: string;
-  /** The vendor's own model id (the rest of the name, for a wildcard model). */
+  /** The provider's own model id (the rest of the name, for a wildcard model). */
   upstreamModel: string;
   /** The public model this step belongs to: differs from the one asked for on a fallback model. */
   model: string;
-  /** Its deployment stands for many models of the vendor. */
+  /** Its deployment stands for many models of the provider. */
   isWildcard?: true;
 }
 
@@ -20,7 +20,7 @@ export interface RoutePlan {
   steps: RouteStep[];
   /** Where a request goes after such a failure, in place of what is left of `steps`. Absent: nowhere. */
   detours?: Partial<Record<DetourCode, RouteStep[]>>;
-  /** A vendor's wait that is longer is left for the next step. Absent: the default (advance.ts). Milliseconds. */
+  /** A provider's wait that is longer is left for the next step. Absent: the default (advance.ts). Milliseconds. */
   waitUpToMs?: number;
 }
 
@@ -31,8 +31,8 @@ export function allSteps({ steps, detours }: RoutePlan): RouteStep[] {
 }
 
 /**
- * Whose health a call says something about. A wildcard deployment stands for many models of a vendor, and one of them
- * may be down, or limited by the vendor, alone; configured limits and prices stay the deployment's.
+ * Whose health a call says something about. A wildcard deployment stands for many models of a provider, and one of them
+ * may be down, or limited by the provider, alone; configured limits and prices stay the deployment's.
  */
 export function circuitOf(step: Pick<RouteStep, 'deployment' | 'upstreamModel' | 'isWildcard'>): string {
   const { deployment, upstreamModel, isWildcard } = step;

@@ -7,16 +7,16 @@
  */
 export interface Usage {
   inputTokens: number;
-  /** Read from the vendor's prompt cache: billed at the cached rate. */
+  /** Read from the provider's prompt cache: billed at the cached rate. */
   cachedInputTokens: number;
-  /** Written to the vendor's prompt cache: billed at the cache-write rate where there is one. */
+  /** Written to the provider's prompt cache: billed at the cache-write rate where there is one. */
   cacheWriteTokens: number;
   /** Part of `cacheWriteTokens` that is kept for an hour, where that costs more (Anthropic). */
   longCacheWriteTokens?: number;
   outputTokens: number;
   /** Billed as output; kept apart for reports. */
   reasoningTokens: number;
-  /** True where the vendor gave no usage, or the stream was cut before it: counts are the broker's estimate. */
+  /** True where the provider gave no usage, or the stream was cut before it: counts are the broker's estimate. */
   isEstimated: boolean;
   /** Counted for limits, owed to nobody: a refusal before the first token. */
   isUnbilled?: true;
@@ -24,15 +24,15 @@ export interface Usage {
   inputMedia?: MediaTokens;
   cachedMedia?: MediaTokens;
   outputMedia?: MediaTokens;
-  /** What the vendor's own tools did, by name (`web_search`): billed by the call. */
+  /** What the provider's own tools did, by name (`web_search`): billed by the call. */
   toolCalls?: Readonly<Record<string, number>>;
   /** The tier that served it, in OpenAI's words (`flex`, `priority`); absent for the ordinary one. */
   serviceTier?: string;
-  /** Picodollars that the vendor itself says the call cost. */
+  /** Picodollars that the provider itself says the call cost. */
   reportedCost?: bigint;
-  /** Figures of the vendor that cannot be true, in its own words: what stands in their place is an estimate. */
+  /** Figures of the provider that cannot be true, in its own words: what stands in their place is an estimate. */
   disputed?: string;
-  /** No count of it can be used: an estimate takes its place (src/protocols/vendor-counts.ts). */
+  /** No count of it can be used: an estimate takes its place (src/protocols/provider-counts.ts). */
   isUncounted?: true;
 }
 

@@ -1,9 +1,9 @@
--- Stops every worker for one scope for a time: the vendor said `retry-after`, or its remaining quota is nought.
--- A longer block already there stays. A vendor that claims to need longer than it is believed is tried one call at a time
+-- Stops every worker for one scope for a time: the provider said `retry-after`, or its remaining quota is nought.
+-- A longer block already there stays. A provider that claims to need longer than it is believed is tried one call at a time
 -- from then on, until its claim is over (permit.lua) or a trial has succeeded (unblock).
 --
 -- KEYS  1 window
--- ARGV  1 how long, ms, 2 how long the vendor claims, ms
+-- ARGV  1 how long, ms, 2 how long the provider claims, ms
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local until_ms, claimed_ms = now + tonumber(ARGV[1]), now + tonumber(ARGV[2])

@@ -76,7 +76,7 @@ function turnMs(concurrency: number, inFlight: number, ahead: number, callMs: nu
   return missing <= 0 ? 0 : (missing * (callMs ?? UNKNOWN_CALL_MS)) / concurrency;
 }
 
-/** Where no limit explains the waiting (slots, a slow vendor), what was served lately says how long it lasts. */
+/** Where no limit explains the waiting (slots, a slow provider), what was served lately says how long it lasts. */
 function experiencedWaitMs({ obstacles, served, place }: ForecastInput): number {
   if (served.count < SERVED_AT_LEAST || served.overMs < SERVED_OVER_AT_LEAST_MS) return 0;
   return obstacles.some(isNearlyFull) ? 0 : (place * served.overMs) / served.count;

@@ -71,7 +71,7 @@ export function createForecaster(
   function scopeState({ name }: Scope): Promise<ScopeState> {
     return fresh(`scope ${name}`, async () => {
       const keys = keyspace.scope(name);
-      // Also of scopes without limits of their own: a vendor may have blocked them.
+      // Also of scopes without limits of their own: a provider may have blocked them.
       const reply = await runScript(redis, readScopeScript, [keys.window, keys.leases], []);
       const [redisNowMs, inFlight, fields] = reply as [number, number, string[]];
       return { window: pairsOf(fields), inFlight, aheadMs: redisNowMs - Date.now() };

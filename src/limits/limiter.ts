@@ -20,7 +20,7 @@ export interface Permit {
   grantedAtMs: number;
   /** Its tokens were spread over the minute, which is corrected with them. */
   isBatch: boolean;
-  /** The vendor has claimed a longer wait than it is believed, and nobody else is let through yet. */
+  /** The provider has claimed a longer wait than it is believed, and nobody else is let through yet. */
   isTrial: boolean;
 }
 
@@ -52,9 +52,9 @@ export interface PermitRequest {
 }
 
 export interface Settlement {
-  /** Tokens the vendor really counted, as far as known. */
+  /** Tokens the provider really counted, as far as known. */
   usedTokens: number;
-  /** JSON of the ledger message; null when the vendor was not called after all. */
+  /** JSON of the ledger message; null when the provider was not called after all. */
   entry: string | null;
 }
 
@@ -79,11 +79,11 @@ export interface Limiter {
   /** Extends leases of attempts still running. */
   renew(permits: readonly Permit[]): Promise<void>;
   /**
-   * Nobody gets a permit of this scope for so long, on any worker; from then on one at a time, until what the vendor has
+   * Nobody gets a permit of this scope for so long, on any worker; from then on one at a time, until what the provider has
    * claimed is over.
    */
   block(scopeName: string, durationMs: number, claimedMs?: number): Promise<void>;
-  /** A trial has succeeded: what was blocked by the vendor's claim is free again. */
+  /** A trial has succeeded: what was blocked by the provider's claim is free again. */
   unblock(permit: Permit): Promise<void>;
   /** Writes attempts whose worker died as unsettled; gives how many. */
   reap(): Promise<number>;

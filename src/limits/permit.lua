@@ -1,14 +1,14 @@
 -- Takes one permit in every scope of an attempt (provider, deployment, API key), or in none.
 --
 -- A scope's window counts starts and tokens of the last minute in slices of SLICE_MS. A slice is dropped KEEP_SLICES
--- after it began, 200 to 400 ms later than a full minute, so that a vendor's own sliding window, seen through a jittery
+-- after it began, 200 to 400 ms later than a full minute, so that a provider's own sliding window, seen through a jittery
 -- network, never holds more than ours does. `R` and `T` are the sums over the slices present, `h` the oldest of them.
 --
 -- Whoever is refused stands in the scope's room, ordered by turn; while someone with an earlier turn stands there, and
 -- has been seen lately, nobody later passes. Whoever passes tells the one behind it that its turn has come. The
 -- interactive lane's turns all come before the batch lane's.
 --
--- A vendor that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS.
+-- A provider that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS.
 --
 -- Whoever is let through leaves the lines in which the API tier counted it (line-enter.lua).
 --
@@ -27,7 +27,7 @@ local PRESENCE_MS = 3000
 local BATCH_SHARE = 0.97
 local BATCH_BURST_MS = 1000
 -- A window that was full a moment ago (`full`) lets no more than this part of its requests through per slice, all of them
--- in ten seconds: a burst that reached the vendor a little late must not be followed, a minute later, by one that is on
+-- in ten seconds: a burst that reached the provider a little late must not be followed, a minute later, by one that is on
 -- time. Bursts of small limits are not late. The batch lane has a pace of its own.
 local DRAIN_PART = 1 / 50
 local DRAIN_FROM = 100
@@ -103,7 +103,7 @@ end
 local scopes = (#ARGV - 8) / 4
 -- Scopes in whose room somebody stands: nearly none, as a rule.
 local occupied = {}
--- Until when the vendor has claimed to need, of scopes that have such a claim: nearly none either.
+-- Until when the provider has claimed to need, of scopes that have such a claim: nearly none either.
 local claims = {}
 local wait, reason, denying, spacing = 0, nil, 0, 0
 local function deny(index, ms, why, between)
@@ -124,7 +124,7 @@ for i = 1, scopes do
     local share = is_batch and BATCH_SHARE or 1
     local max_requests, max_tokens = math.max(1, math.floor(rpm * share)), math.floor(tpm * share)
     local over_requests = rpm > 0 and requests + 1 - max_requests or 0
-    -- A request larger than the whole limit runs alone in an empty window: the vendor, not the broker, refuses it.
+    -- A request larger than the whole limit runs alone in an empty window: the provider, not the broker, refuses it.
     local over_tokens = tpm > 0 and used + math.min(tokens, max_tokens) - max_tokens or 0
     if over_requests > 0 or over_tokens > 0 then
       local ms, between = drain_ms(window, head, over_requests, over_tokens)

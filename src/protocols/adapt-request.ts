@@ -1,4 +1,4 @@
-// A request said anew for a vendor of the client's own protocol that has refused it as it was: through the canonical form,
+// A request said anew for a provider of the client's own protocol that has refused it as it was: through the canonical form,
 // which knows what its model takes, instead of byte for byte.
 import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
 import type { InferenceRequest, Part, Turn } from '../contracts/inference-request.ts';
@@ -13,7 +13,7 @@ export interface AdaptRequestInput extends Omit<TranslateRequestInput, 'edit'> {
 
 /** Both faces of the protocol must have a codec. */
 export function adaptRequest(
-  { client, vendor }: ProtocolRoute,
+  { client, upstream }: ProtocolRoute,
   { cures, ...input }: AdaptRequestInput,
 ): TranslatedRequest | Failure {
   let unmapped: JsonObject = {};
@@ -21,9 +21,9 @@ export function adaptRequest(
     unmapped = membersOf(request.unmapped);
     // Named as dropped is only what is left out in earnest.
     const kept = { ...request, unmapped: without(request.unmapped, unmapped) };
-    return cures.has('forget-thoughts') ? forgetThoughts(kept) : claimThoughts(kept, vendor.name, input);
+    return cures.has('forget-thoughts') ? forgetThoughts(kept) : claimThoughts(kept, upstream.name, input);
   };
-  const pair = { client: client.codec!, vendor: vendor.codec! };
+  const pair = { client: client.codec!, upstream: upstream.codec! };
   const translated = translateRequest(pair, { ...input, edit });
   // Between equals nothing is lost on the way: members without a canonical place go as they are.
   if (isFailure(translated)) return translated;
@@ -34,14 +34,14 @@ export function adaptRequest(
 
 /**
  * Clients of Chat Completions send a thought back as they got it, in a member that says nothing of its origin: without
- * translation it would have gone to this vendor too.
+ * translation it would have gone to this provider too.
  */
 function claimThoughts(
   request: InferenceRequest,
-  vendorProtocol: string,
+  providerProtocol: string,
   { provider, upstreamModel: model }: AdaptRequestInput | Omit<AdaptRequestInput, 'cures'>,
 ): InferenceRequest {
-  if (vendorProtocol !== 'openai-chat') return request;
+  if (providerProtocol !== 'openai-chat') return request;
   const signature = signThought({ provider, model, member: 'reasoning_content' });
   const claim = (part: Part): Part => (part.kind === 'reasoning' ? { signature, ...part } : part);
   return { ...request, turns: request.turns.map((turn) => ({ ...turn, parts: turn.parts.map(claim) })) };

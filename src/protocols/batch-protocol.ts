@@ -1,4 +1,4 @@
-// What the broker needs of a vendor's own batch API. Pure, like protocol.ts: what to send, and what came back; who sends
+// What the broker needs of a provider's own batch API. Pure, like protocol.ts: what to send, and what came back; who sends
 // it, keeps count of it and pays is workers/batches/native. Wire facts: docs/reference/openai-batch.md.
 import { parseCarried } from './exact-json.ts';
 
@@ -12,7 +12,7 @@ export interface BatchCall {
 
 /** Lines that are handed over together. */
 export interface BatchChunk {
-  /** The broker's own id: the vendor shows it again where its protocol has a place for it. */
+  /** The broker's own id: the provider shows it again where its protocol has a place for it. */
   id: string;
   upstreamModel: string;
   /** As `encodeLine` gave them. */
@@ -25,8 +25,8 @@ export interface BatchLimits {
   bytes: number;
 }
 
-/** A batch as its vendor describes it. */
-export interface VendorBatch {
+/** A batch as its provider describes it. */
+export interface ProviderBatch {
   id: string;
   /** The broker's id of it; null where the protocol has no place for one. */
   chunkId: string | null;
@@ -35,29 +35,29 @@ export interface VendorBatch {
   createdAtMs: number | null;
   /** Null where it is not said, or not known yet. */
   lines: number | null;
-  /** Why none of it ran, in the vendor's words. */
+  /** Why none of it ran, in the provider's words. */
   fault: string | null;
   inputFile: string | null;
   resultFiles: readonly string[];
 }
 
-export interface VendorBatchPage {
+export interface ProviderBatchPage {
   /** Newest first. */
-  batches: VendorBatch[];
+  batches: ProviderBatch[];
   /** What `list` takes for the page after this; null for none. */
   next: string | null;
 }
 
 /** How one line ended there. */
-export type VendorLine =
+export type ProviderLine =
   /** As an ordinary call would have been answered, well or badly. */
   | { kind: 'answered'; id: string; status: number; body: Buffer }
   /** Its time was over, or it was cancelled: it has cost nothing. */
   | { kind: 'not-run'; id: string };
 
 export interface BatchProtocol {
-  /** Name of the vendor protocol. */
-  vendor: string;
+  /** Name of the provider protocol. */
+  upstream: string;
   limits: BatchLimits;
   /** Its lists show the broker's own id of a chunk. */
   showsChunkId: boolean;
@@ -75,16 +75,16 @@ export interface BatchProtocol {
   /** @param page null for the first. */
   list(page: string | null): BatchCall;
   /** Null for what is not a batch. */
-  readBatch(body: unknown): VendorBatch | null;
-  readList(body: unknown): VendorBatchPage;
+  readBatch(body: unknown): ProviderBatch | null;
+  readList(body: unknown): ProviderBatchPage;
   /** What must be fetched to have every result. */
-  results(batch: VendorBatch): BatchCall[];
+  results(batch: ProviderBatch): BatchCall[];
   /** `lines`: one JSON text a line. `whole`: one JSON text with all results in it. */
   resultFormat: 'lines' | 'whole';
   /** Results in one JSON text of that format; what cannot be read is left out. */
-  readResults(json: Buffer): VendorLine[];
+  readResults(json: Buffer): ProviderLine[];
   /** What nobody needs any more once the results are stored. */
-  remove(batch: VendorBatch): BatchCall[];
+  remove(batch: ProviderBatch): BatchCall[];
 }
 
 export type Json = Record<string, unknown>;

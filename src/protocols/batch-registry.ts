@@ -1,4 +1,4 @@
-// Every vendor batch API that the broker speaks, by its vendor protocol.
+// Every provider batch API that the broker speaks, by its provider protocol.
 import { anthropicMessagesBatch } from './anthropic-messages/batch.ts';
 import type { BatchProtocol } from './batch-protocol.ts';
 import { geminiGenerateContentBatch } from './gemini-generate-content/batch.ts';
@@ -11,10 +11,10 @@ const PROTOCOLS: ReadonlyMap<string, BatchProtocol> = new Map(
     openaiEmbeddingsBatch,
     anthropicMessagesBatch,
     geminiGenerateContentBatch,
-  ].map((protocol) => [protocol.vendor, protocol]),
+  ].map((protocol) => [protocol.upstream, protocol]),
 );
 
 /** Null for a protocol without batches. */
-export function findBatchProtocol(vendor: string): BatchProtocol | null {
-  return PROTOCOLS.get(vendor) ?? null;
+export function findBatchProtocol(upstream: string): BatchProtocol | null {
+  return PROTOCOLS.get(upstream) ?? null;
 }

@@ -3,11 +3,11 @@
 import { createFailure, type Failure } from '../contracts/failure.ts';
 import { faultOfName } from './name-fault.ts';
 
-/** A model, a tool, an id: far above what any vendor takes, far below what anything here would feel. */
+/** A model, a tool, an id: far above what any provider takes, far below what anything here would feel. */
 const MAX_NAME = 256;
 /** Of what the broker itself keeps. */
 const MAX_ID = 128;
-/** Ids of calls can carry what their vendor wants back (a Gemini thought signature has kilobytes). */
+/** Ids of calls can carry what their provider wants back (a Gemini thought signature has kilobytes). */
 const MAX_CALL_ID = 64 * 1024;
 /** Claude Code says user, account and session in one. */
 const MAX_USER = 4_096;

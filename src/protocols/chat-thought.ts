@@ -10,13 +10,13 @@ export interface AnswerSource {
   model: string;
 }
 
-/** Members of a message that vendors have for it: DeepSeek, Z.ai, Moonshot, vLLM; OpenRouter, Groq, Ollama; Copilot. */
+/** Members of a message that providers have for it: DeepSeek, Z.ai, Moonshot, vLLM; OpenRouter, Groq, Ollama; Copilot. */
 export const THOUGHT_MEMBERS = ['reasoning_content', 'reasoning', 'reasoning_text'] as const;
 export type ThoughtMember = (typeof THOUGHT_MEMBERS)[number];
 
 export interface ChatThought extends AnswerSource {
   member: ThoughtMember;
-  /** OpenRouter's `reasoning_details`, whole and as they came: they hold the signatures of the vendors behind it. */
+  /** OpenRouter's `reasoning_details`, whole and as they came: they hold the signatures of the providers behind it. */
   details?: unknown[];
   /** Where the signature stands on the call alone, and the client does not keep thoughts. */
   text?: string;
@@ -43,7 +43,7 @@ export function isFrom({ provider, model }: AnswerSource, source: AnswerSource):
   return provider === source.provider && model === source.model;
 }
 
-/** The signature of a call that stands for the thought before it; undefined for a thought that no Chat vendor had. */
+/** The signature of a call that stands for the thought before it; undefined for a thought that no Chat provider had. */
 export function thoughtOnCall({ text, signature }: ReasoningPart): Signature | undefined {
   const thought = readThought(signature);
   return thought === null ? undefined : signThought({ ...thought, text });

@@ -1,9 +1,9 @@
 // Translation, one protocol at a time: N decoders and M encoders around one canonical form
 // (src/contracts/inference-request.ts, answer.ts), never a function for a pair of protocols.
 //
-// A client codec decodes requests and encodes answers; a vendor codec encodes requests and decodes answers. All of it is
+// A client codec decodes requests and encodes answers; a provider codec encodes requests and decodes answers. All of it is
 // pure and total: what cannot be carried is named (`dropped`) or refused (`Refusal`), unknown enum values and unknown
-// event types are ignored, nothing throws for what a client or a vendor can send.
+// event types are ignored, nothing throws for what a client or a provider can send.
 import type { Answer, AnswerEvent } from '../contracts/answer.ts';
 import type { Cure, Failure } from '../contracts/failure.ts';
 import type { InferenceRequest } from '../contracts/inference-request.ts';
@@ -11,7 +11,7 @@ import type { Usage } from '../contracts/usage.ts';
 import type { AnswerSource } from './chat-thought.ts';
 import type { SseEvent } from './sse-splitter.ts';
 
-/** Members of the canonical request that a vendor may be unable to carry. */
+/** Members of the canonical request that a provider may be unable to carry. */
 export type RequestField =
   | 'messages'
   | 'tools'
@@ -52,7 +52,7 @@ export type RequestField =
  */
 export type UsageDelivery = 'none' | 'own-event' | 'last-event';
 
-/** JSON numbers in USD: `cost` is what is owed to the vendor, `charge` what is taken from the key's budget. */
+/** JSON numbers in USD: `cost` is what is owed to the provider, `charge` what is taken from the key's budget. */
 export interface ShownCost {
   cost: string;
   charge: string;
@@ -64,7 +64,7 @@ export interface ClientCodec {
   /** A body that `readRequest` has accepted. The failure names the offending field in the client's own terms. */
   decodeRequest(body: JsonObject): InferenceRequest | Failure;
   /**
-   * Of a body that is said anew for a vendor of the same protocol: what has no canonical form and stays as it was sent.
+   * Of a body that is said anew for a provider of the same protocol: what has no canonical form and stays as it was sent.
    * Absent: nothing.
    */
   keepAsSent?(sent: JsonObject, cures: ReadonlySet<Cure>): JsonObject;
@@ -96,7 +96,7 @@ export type JsonObject = Record<string, unknown>;
 export interface EncodeContext {
   /** `req_…`; ids that the client is shown are made of its tail (`idFor`): stable over attempts, findable later. */
   requestId: string;
-  /** Unix seconds of acceptance: `created` where the vendor does not say. */
+  /** Unix seconds of acceptance: `created` where the provider does not say. */
   createdAt: number;
   /** What the client sent, parsed: the Responses API echoes it. */
   clientBody: JsonObject;
@@ -139,15 +139,15 @@ export interface EncodedRequest {
 export interface EncodeRequestInput {
   upstreamModel: string;
   isStream: boolean;
-  /** False for vendors that refuse `stream_options`. */
+  /** False for providers that refuse `stream_options`. */
   canReportStreamUsage: boolean;
-  /** True for vendors that refuse members of messages that they do not know. */
+  /** True for providers that refuse members of messages that they do not know. */
   isStrict?: boolean;
   /** As it is configured: thoughts go back to the provider that they came from. */
   provider?: string;
 }
 
-/** What a vendor's own web search can be told. */
+/** What a provider's own web search can be told. */
 export interface SearchAbilities {
   hasAllowedDomains: boolean;
   hasBlockedDomains: boolean;
@@ -158,7 +158,7 @@ export interface SearchAbilities {
   standsBesideFunctions: boolean;
 }
 
-export interface VendorAbilities {
+export interface ProviderAbilities {
   /** Null: the model does not search. */
   search: SearchAbilities | null;
   /** Holds the input of a custom tool to a grammar. */
@@ -166,8 +166,8 @@ export interface VendorAbilities {
   hasCacheBreakpoints: boolean;
 }
 
-export interface VendorCodec {
-  abilities(upstreamModel: string): VendorAbilities;
+export interface ProviderCodec {
+  abilities(upstreamModel: string): ProviderAbilities;
   /** Whether this model goes on with the text of a last turn that is the assistant's own. Absent: no model does. */
   acceptsPrefill?(upstreamModel: string): boolean;
   encodeRequest(request: InferenceRequest, input: EncodeRequestInput): EncodedRequest | Refusal;
@@ -179,13 +179,13 @@ export interface VendorCodec {
 }
 
 export interface DecodeContext {
-  /** Source of ids where the vendor gives none: `callIdFor`. */
+  /** Source of ids where the provider gives none: `callIdFor`. */
   requestId: string;
   /** Absent where nobody will send the answer back. */
   source?: AnswerSource;
 }
 
-/** An id for the n-th tool call (from 0, over all choices) of an answer whose vendor gave it none. */
+/** An id for the n-th tool call (from 0, over all choices) of an answer whose provider gave it none. */
 export function callIdFor(context: DecodeContext, ordinal: number): string {
   return `${idFor('call_', context.requestId)}${ordinal}`;
 }
@@ -200,7 +200,7 @@ export interface AnswerDecoder {
   close(): AnswerEvent[];
   /** Choices whose end was seen and is held back, because only the end of the connection says that nothing follows. */
   readonly heldFinishes?: number;
-  /** What the vendor has said, where the events are not all of it: it is billed all the same. */
+  /** What the provider has said, where the events are not all of it: it is billed all the same. */
   readonly received?: Received | undefined;
 }
 

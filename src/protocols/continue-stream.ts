@@ -1,4 +1,4 @@
-// Goes on with an answer that broke off after its client had seen a part of it. The vendor either was given that part and
+// Goes on with an answer that broke off after its client had seen a part of it. The provider either was given that part and
 // goes on behind it (`prefill`), or starts over, and only what follows the part is passed on (`repeat`): a different
 // beginning ends the attempt before anything of it is seen.
 import type { AnswerEvent } from '../contracts/answer.ts';
@@ -13,7 +13,7 @@ export type ContinueMode = 'prefill' | 'repeat';
 export class ContinuingDecoder implements AnswerDecoder {
   readonly #decoder: AnswerDecoder;
   readonly #resumed: ResumedStream;
-  /** What the vendor has still to repeat. */
+  /** What the provider has still to repeat. */
   #expected: string;
   /** The new stream's text part that stands for the one that was open; null until it begins. */
   #textPart: number | null = null;

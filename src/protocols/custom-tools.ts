@@ -1,4 +1,4 @@
-// A tool that takes free text, for vendors whose tools are functions: the text is the one argument, `input`.
+// A tool that takes free text, for providers whose tools are functions: the text is the one argument, `input`.
 import type { CustomTool } from '../contracts/inference-request.ts';
 import { isGrammar } from './fit-abilities.ts';
 

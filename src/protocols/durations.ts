@@ -1,4 +1,4 @@
-// Times as vendors write them: in headers, in the details of an error, in its words.
+// Times as providers write them: in headers, in the details of an error, in its words.
 
 const GO_DURATION_PART = /(\d+(?:\.\d+)?)(ms|h|m|s)/g;
 const GO_DURATION = /^(?:\d+(?:\.\d+)?(?:ms|h|m|s))+$/;
@@ -26,7 +26,7 @@ export function parseRetryAfter(text: string | undefined, nowMs: number): number
   return Number.isNaN(at) || at < nowMs ? null : at - nowMs;
 }
 
-/** The wait a vendor asks for in `retry-after-ms` or `retry-after`, in milliseconds, or null. */
+/** The wait a provider asks for in `retry-after-ms` or `retry-after`, in milliseconds, or null. */
 export function readRetryAfter(headers: Record<string, string | string[] | undefined>, nowMs: number): number | null {
   const precise = Number(headerText(headers, 'retry-after-ms') ?? Number.NaN);
   // Azure has been seen to send `retry-after-ms: 0` beside `retry-after: 1` (2026).
@@ -71,7 +71,7 @@ export function parseSpokenWait(message: string): number | null {
   return total;
 }
 
-/** A vendor may quote a prompt in its error. */
+/** A provider may quote a prompt in its error. */
 const MAX_SEARCHED_CHARS = 4_000;
 
 function spokenUnitMs(unit: string): number {

@@ -1,4 +1,4 @@
-// The request that a vendor gets: `extra_body` over the members of the same name. Everything that reads a request reads
+// The request that a provider gets: `extra_body` over the members of the same name. Everything that reads a request reads
 // this one, so that what is reserved, limited, priced and routed by is what is sent.
 //
 // `extra_body` is an SDK habit: Python's sends its members merged into the body, others send the object as it is.
@@ -7,14 +7,14 @@ import { isObjectBytes, memberBytes, memberEntries } from './json-object.ts';
 
 /**
  * The model is routed by, and what it costs and who may use it hang on it: `extra_body` does not change it. The broker's
- * own members are read from there too, and reach no vendor.
+ * own members are read from there too, and reach no provider.
  */
 const ROUTED_BY = 'model';
 const NEVER_SENT = [ROUTED_BY, 'models', 'provider', 'extra_body'];
 
 export interface Extras {
   body: JsonObject;
-  /** Members that came from `extra_body`: those that nobody knows are the vendor's business. */
+  /** Members that came from `extra_body`: those that nobody knows are the provider's business. */
   extraKeys: ReadonlySet<string>;
 }
 
@@ -60,7 +60,7 @@ const CONTAINERS = ['generationConfig', 'generation_config', 'options', 'paramet
 
 /**
  * The most output that a request may come to, over all its answers; null where it sets no bound. Members that another
- * protocol knows count too: they reach its vendors as they are, and of two names for one thing either may be heeded.
+ * protocol knows count too: they reach its providers as they are, and of two names for one thing either may be heeded.
  */
 export function outputBound(body: JsonObject): number | null {
   const parts = [body, ...CONTAINERS.map((name) => body[name])].filter(isRecord);
@@ -86,7 +86,7 @@ const EFFORTS = [
 const LEAST_BUDGET = 1_024;
 
 /**
- * What thinking may add to the longest answer at a vendor whose models think by a budget below `max_tokens`: a request of
+ * What thinking may add to the longest answer at a provider whose models think by a budget below `max_tokens`: a request of
  * another protocol that asks for less is given room for both (anthropic-messages/encode-thinking.ts).
  */
 export function thinkingAllowance(body: JsonObject): number {

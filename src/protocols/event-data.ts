@@ -1,4 +1,4 @@
-// What an event of a vendor's stream says, for every protocol alike. Vendors and the gateways before them keep streams
+// What an event of a provider's stream says, for every protocol alike. Providers and the gateways before them keep streams
 // open with comments, with empty data, and with `[DONE]` where their protocol has no such end.
 import type { SseEvent } from './sse-splitter.ts';
 

@@ -21,7 +21,7 @@ const raw = JSON as unknown as RawJson;
 const CARRIED: ReadonlySet<string> = new Set([
   ...['arguments', 'args', 'input', 'metadata', 'functionResponse', 'function_response'],
   ...['parameters', 'input_schema', 'schema', 'parametersJsonSchema', 'parameters_json_schema'],
-  // 64 bits at most vendors, and never counted with.
+  // 64 bits at most providers, and never counted with.
   'seed',
   ...['responseSchema', 'response_schema', 'responseJsonSchema', 'response_json_schema'],
 ]);

@@ -1,4 +1,4 @@
-// A prompt that a vendor's filter refuses is an error at some vendors and an answer without words at others: status 200,
+// A prompt that a provider's filter refuses is an error at some providers and an answer without words at others: status 200,
 // nothing said, and a reason that names the filter. Looked for only where the request may be asked elsewhere.
 import { createFailure, type Failure } from '../contracts/failure.ts';
 import { isWithheld } from './gemini-generate-content/finish-reasons.ts';
@@ -13,7 +13,7 @@ function listOf(value: unknown): Loose[] {
   return Array.isArray(value) ? value.map(objectOf) : [];
 }
 
-/** By the vendor's protocol: whether a whole answer, or an event before anything was said, is a refusal without words. */
+/** By the provider's protocol: whether a whole answer, or an event before anything was said, is a refusal without words. */
 const IS_FILTERED: Readonly<Record<string, (answer: Loose) => boolean>> = {
   'openai-chat'({ choices }) {
     const all = listOf(choices);
@@ -47,9 +47,9 @@ function hasParts({ content }: Loose): boolean {
   return listOf(objectOf(content).parts).length > 0;
 }
 
-/** @param data a whole body or the data of one event. @param vendor name of the vendor's protocol. */
-export function isFilteredAnswer(vendor: string, data: string | Buffer): boolean {
-  const isFiltered = IS_FILTERED[vendor];
+/** @param data a whole body or the data of one event. @param provider name of the provider's protocol. */
+export function isFilteredAnswer(upstream: string, data: string | Buffer): boolean {
+  const isFiltered = IS_FILTERED[upstream];
   if (isFiltered === undefined) return false;
   try {
     return isFiltered(objectOf(JSON.parse(data.toString())));

@@ -1,8 +1,8 @@
-// What a vendor cannot do of what a request asks for, taken out before it is encoded. A restriction is never widened: a
+// What a provider cannot do of what a request asks for, taken out before it is encoded. A restriction is never widened: a
 // web search that could not be kept to its sites, or off the live web, is not offered at all. What is left out is named;
 // what the client forces is a refusal.
 import type { InferenceRequest, Part, ToolChoice, WebSearch } from '../contracts/inference-request.ts';
-import type { Refusal, RequestField, SearchAbilities, VendorAbilities } from './codec.ts';
+import type { ProviderAbilities, Refusal, RequestField, SearchAbilities } from './codec.ts';
 
 export interface AbleRequest {
   kind: 'able';
@@ -10,7 +10,7 @@ export interface AbleRequest {
   dropped: RequestField[];
 }
 
-export function fitAbilities(request: InferenceRequest, abilities: VendorAbilities): AbleRequest | Refusal {
+export function fitAbilities(request: InferenceRequest, abilities: ProviderAbilities): AbleRequest | Refusal {
   const dropped: RequestField[] = [];
   if (!abilities.hasCacheBreakpoints && hasBreakpoint(request)) dropped.push('cacheBreakpoints');
   if (!abilities.hasGrammars && request.tools.some((tool) => tool.kind === 'custom' && isGrammar(tool.format))) {

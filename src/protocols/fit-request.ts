@@ -1,40 +1,40 @@
-// A request within a vendor's bounds (vendor-bounds.ts). Names of tools are changed so that they can be given back, ids so
+// A request within a provider's bounds (provider-bounds.ts). Names of tools are changed so that they can be given back, ids so
 // that calls and results still find each other.
 import { createHash } from 'node:crypto';
 import type { InferenceRequest, Part, ToolChoice, ToolName, Turn } from '../contracts/inference-request.ts';
-import type { EncodedRequest, EncodeRequestInput, Refusal, VendorCodec } from './codec.ts';
+import type { EncodedRequest, EncodeRequestInput, ProviderCodec, Refusal } from './codec.ts';
 import { fitAbilities } from './fit-abilities.ts';
+import { boundsOf, type ProviderBounds } from './provider-bounds.ts';
 import { fitCallId, ToolNames, withNames } from './tool-names.ts';
-import { boundsOf, type VendorBounds } from './vendor-bounds.ts';
 
 export interface FittedRequest {
   encoded: EncodedRequest | Refusal;
   /** Reads the answer to it. */
-  vendor: VendorCodec;
-  /** The vendor's names of tools are the client's own. */
+  upstream: ProviderCodec;
+  /** The provider's names of tools are the client's own. */
   keepsNames: boolean;
 }
 
-/** The request in the vendor's form, and the codec that reads its answer. */
+/** The request in the provider's form, and the codec that reads its answer. */
 export function encodeFitting(
-  vendor: VendorCodec,
-  vendorProtocol: string,
+  upstream: ProviderCodec,
+  providerProtocol: string,
   request: InferenceRequest,
   input: EncodeRequestInput,
 ): FittedRequest {
-  const able = fitAbilities(request, vendor.abilities(input.upstreamModel));
-  if (able.kind === 'refusal') return { encoded: able, vendor, keepsNames: true };
-  const bounds = boundsOf(vendorProtocol, input.upstreamModel);
+  const able = fitAbilities(request, upstream.abilities(input.upstreamModel));
+  if (able.kind === 'refusal') return { encoded: able, upstream, keepsNames: true };
+  const bounds = boundsOf(providerProtocol, input.upstreamModel);
   const names = new ToolNames(bounds, toolsIn(able.request));
-  const encoded = vendor.encodeRequest(fitRequest(able.request, bounds, names), input);
+  const encoded = upstream.encodeRequest(fitRequest(able.request, bounds, names), input);
   return {
     encoded: encoded.kind === 'refusal' ? encoded : { ...encoded, dropped: [...encoded.dropped, ...able.dropped] },
-    vendor: withNames(vendor, names),
+    upstream: withNames(upstream, names),
     keepsNames: names.areTheirOwn,
   };
 }
 
-export function fitRequest(request: InferenceRequest, bounds: VendorBounds, names: ToolNames): InferenceRequest {
+export function fitRequest(request: InferenceRequest, bounds: ProviderBounds, names: ToolNames): InferenceRequest {
   const { toolChoice, endUser } = request;
   const callNames = new Map<string, string>();
   return {
@@ -65,11 +65,11 @@ function fitChoice(choice: ToolChoice, names: ToolNames): ToolChoice {
   return choice.kind === 'allowed' ? { ...choice, tools: choice.tools.map((tool) => names.toWire(tool)) } : choice;
 }
 
-function fitTurn(turn: Turn, bounds: VendorBounds, names: ToolNames, callNames: Map<string, string>): Turn {
+function fitTurn(turn: Turn, bounds: ProviderBounds, names: ToolNames, callNames: Map<string, string>): Turn {
   return { ...turn, parts: turn.parts.map((part) => fitPart(part, bounds, names, callNames)) };
 }
 
-function fitPart(part: Part, { callId }: VendorBounds, names: ToolNames, callNames: Map<string, string>): Part {
+function fitPart(part: Part, { callId }: ProviderBounds, names: ToolNames, callNames: Map<string, string>): Part {
   if (part.kind === 'tool-call') {
     const call = names.toWire(part);
     callNames.set(part.id, call.name);
@@ -81,6 +81,6 @@ function fitPart(part: Part, { callId }: VendorBounds, names: ToolNames, callNam
 }
 
 /** Stable for one user, and nobody's name: what OpenAI itself recommends. */
-function fitEndUser(endUser: string, { endUserChars }: VendorBounds): string {
+function fitEndUser(endUser: string, { endUserChars }: ProviderBounds): string {
   return endUser.length <= endUserChars ? endUser : createHash('sha256').update(endUser).digest('hex');
 }

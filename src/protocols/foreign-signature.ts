@@ -1,6 +1,6 @@
-// Vendors sign what their models think and want it back unchanged. A client of another protocol keeps such a signature
+// Providers sign what their models think and want it back unchanged. A client of another protocol keeps such a signature
 // in the place where its own protocol has one; here it gets a form that says whose it is, so that it finds its way back
-// to its vendor and never reaches another.
+// to its provider and never reaches another.
 //
 // The form is valid base64 (Gemini's field is `bytes`) and starts with a mark that bytes can be searched for.
 import type { Signature } from '../contracts/inference-request.ts';

@@ -1,4 +1,4 @@
-// Edits members of a JSON object in its bytes. Everything else stays as the client or the vendor wrote it: unknown
+// Edits members of a JSON object in its bytes. Everything else stays as the client or the provider wrote it: unknown
 // fields, number precision (a parse and print would round a 64-bit seed), spacing, order.
 import { stringEnd } from './json-bounds.ts';
 

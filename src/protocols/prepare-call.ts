@@ -1,7 +1,7 @@
-// One call to a vendor, ready to be sent: passed through where the formats are the same, translated elsewhere.
+// One call to a provider, ready to be sent: passed through where the formats are the same, translated elsewhere.
 import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
 import { adaptRequest, forgetThoughts } from './adapt-request.ts';
-import type { ClientCodec, JsonObject, VendorCodec } from './codec.ts';
+import type { ClientCodec, JsonObject, ProviderCodec } from './codec.ts';
 import { parseMessage } from './exact-json.ts';
 import { editObject } from './json-object.ts';
 import type { CallTarget, Translation } from './protocol.ts';
@@ -22,7 +22,7 @@ export interface ProviderDialect {
   apiKey: string | null;
   /** Header that carries the key, where it is not the protocol's own. */
   credentialHeader: string | null;
-  /** Paths by protocol, where they are not the protocol's own; `{model}` is the vendor's model id. */
+  /** Paths by protocol, where they are not the protocol's own; `{model}` is the provider's model id. */
   paths: Readonly<Record<string, string>>;
   /** Added to every path: `api-version`. */
   query: Readonly<Record<string, string>>;
@@ -45,22 +45,22 @@ export interface CallInput {
   requestId: string;
   /** Unix ms. */
   acceptedAtMs: number;
-  /** Those of the client's headers that a vendor of the same protocol gets. */
+  /** Those of the client's headers that a provider of the same protocol gets. */
   forwardedHeaders: Readonly<Record<string, string>>;
-  /** What this vendor's refusals have asked for so far: `isCurable`. */
+  /** What this provider's refusals have asked for so far: `isCurable`. */
   cures: ReadonlySet<Cure>;
 }
 
 export interface PreparedCall {
   request: UpstreamRequest;
   translation: Translation;
-  /** What reads the answer in the canonical form, where it is not the vendor's codec as it is. */
-  reader?: VendorCodec;
-  /** Fields of the client's request that this vendor is not told of. */
+  /** What reads the answer in the canonical form, where it is not the provider's codec as it is. */
+  reader?: ProviderCodec;
+  /** Fields of the client's request that this provider is not told of. */
   dropped: readonly string[];
 }
 
-/** A failure where the request cannot be said in the vendor's protocol; another vendor may still take it. */
+/** A failure where the request cannot be said in the provider's protocol; another provider may still take it. */
 export function prepareCall(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
   const refused = membersIn(input.cures);
   const call = prepare(route, provider, input, input.cures.size > refused.length);
@@ -99,9 +99,9 @@ function leaveOut(call: PreparedCall, members: readonly string[]): PreparedCall 
 }
 
 /** Whether a call prepared for this route can be prepared anew, so that it does not fail in the same way. */
-export function isCurable({ client, vendor, pair }: ProtocolRoute, cure: Cure): boolean {
+export function isCurable({ client, upstream, pair }: ProtocolRoute, cure: Cure): boolean {
   if (cure.startsWith(WITHOUT)) return true;
-  const canBeSaidAnew = client.codec !== null && vendor.codec !== null;
+  const canBeSaidAnew = client.codec !== null && upstream.codec !== null;
   return canBeSaidAnew && (cure === 'forget-thoughts' || pair === null);
 }
 
@@ -113,7 +113,7 @@ function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput
   const adapted = adaptRequest(route, {
     body: sent,
     provider: provider.name,
-    vendorProtocol: route.vendor.name,
+    providerProtocol: route.upstream.name,
     upstreamModel,
     isStream,
     ...traitsIn(provider),
@@ -125,10 +125,10 @@ function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput
   const body = Buffer.from(JSON.stringify(adapted.body));
   return {
     request: address(route, provider, target, body, headers),
-    // Calls of tools that the vendor knows by other names are not passed through.
+    // Calls of tools that the provider knows by other names are not passed through.
     ...(adapted.keepsNames
       ? { translation: way }
-      : readWith(adapted.vendor, route.client.codec!, provider, input, sent)),
+      : readWith(adapted.upstream, route.client.codec!, provider, input, sent)),
     dropped: adapted.dropped,
   };
 }
@@ -139,7 +139,7 @@ export function traitsIn({ canReportStreamUsage, isStrict }: ProviderDialect) {
 }
 
 function readWith(
-  vendor: VendorCodec,
+  upstream: ProviderCodec,
   client: ClientCodec,
   provider: ProviderDialect,
   { requestId, acceptedAtMs, upstreamModel }: CallInput,
@@ -147,8 +147,8 @@ function readWith(
 ): Pick<PreparedCall, 'translation' | 'reader'> {
   const createdAt = Math.floor(acceptedAtMs / 1_000);
   const decoding = { requestId, source: { provider: provider.name, model: upstreamModel } };
-  const translation = createTranslation({ client, vendor }, { requestId, createdAt, clientBody }, decoding);
-  return { translation, reader: vendor };
+  const translation = createTranslation({ client, upstream }, { requestId, createdAt, clientBody }, decoding);
+  return { translation, reader: upstream };
 }
 
 function passThrough(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall {
@@ -171,7 +171,7 @@ function translate(
   const translated = translateRequest(pair, {
     body: clientBody,
     provider: provider.name,
-    vendorProtocol: route.vendor.name,
+    providerProtocol: route.upstream.name,
     upstreamModel,
     isStream,
     ...traitsIn(provider),
@@ -182,30 +182,30 @@ function translate(
   const body = Buffer.from(JSON.stringify(translated.body));
   return {
     request: address(route, provider, target, body, translated.headers),
-    ...readWith(translated.vendor, pair.client, provider, input, clientBody),
+    ...readWith(translated.upstream, pair.client, provider, input, clientBody),
     dropped: translated.dropped,
   };
 }
 
 /** Path and headers of a call, with what is particular to the provider. */
 export function address(
-  { vendor }: ProtocolRoute,
+  { upstream }: ProtocolRoute,
   provider: ProviderDialect,
   target: CallTarget,
   body: Buffer,
   more: Readonly<Record<string, string>>,
 ): UpstreamRequest {
-  const template = target.operation === 'generate' ? provider.paths[vendor.name] : undefined;
-  const path = template?.replace('{model}', encodeURIComponent(target.upstreamModel)) ?? vendor.path(target);
+  const template = target.operation === 'generate' ? provider.paths[upstream.name] : undefined;
+  const path = template?.replace('{model}', encodeURIComponent(target.upstreamModel)) ?? upstream.path(target);
   return {
     method: 'POST',
     path: withQuery(path, provider.query),
     headers: {
       'content-type': 'application/json',
       accept: target.isStream ? 'text/event-stream' : 'application/json',
-      ...vendor.headers,
+      ...upstream.headers,
       ...more,
-      ...credential(vendor.credentialHeaders, provider),
+      ...credential(upstream.credentialHeaders, provider),
     },
     body,
   };

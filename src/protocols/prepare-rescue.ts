@@ -1,7 +1,7 @@
-// A call that goes on with a stream which broke off: the vendor is given what the client has, where its model takes that,
+// A call that goes on with a stream which broke off: the provider is given what the client has, where its model takes that,
 // and else asked for the whole answer again (continue-stream.ts).
 import { type Failure, isFailure } from '../contracts/failure.ts';
-import type { ClientCodec, JsonObject, ResumedStream, VendorCodec } from './codec.ts';
+import type { ClientCodec, JsonObject, ProviderCodec, ResumedStream } from './codec.ts';
 import { type ContinueMode, ContinuingDecoder, markRescued } from './continue-stream.ts';
 import { parseMessage } from './exact-json.ts';
 import { encodeFitting } from './fit-request.ts';
@@ -25,53 +25,58 @@ export interface RescueInput extends CallInput {
   usageDelivery: RelayContext['usageDelivery'];
   /** Calls so far, this one included: the client is told. */
   attempts: number;
-  /** A vendor of this request has refused a prefill before. */
+  /** A provider of this request has refused a prefill before. */
   avoidsPrefill: boolean;
 }
 
 export interface RescueCall extends PreparedCall {
   mode: ContinueMode;
-  /** Estimate of what the vendor is given beside the client's request: the text to go on with. Input tokens. */
+  /** Estimate of what the provider is given beside the client's request: the text to go on with. Input tokens. */
   prefillTokens: number;
 }
 
-/** Null where the stream cannot be gone on with unseen; a failure where this vendor cannot be asked. */
+/** Null where the stream cannot be gone on with unseen; a failure where this provider cannot be asked. */
 export function prepareRescue(
   route: ProtocolRoute,
   provider: ProviderDialect,
   input: RescueInput,
 ): RescueCall | Failure | null {
   const client = route.client.codec;
-  const vendor = route.vendor.codec;
-  if (client?.resumeEncoder === undefined || vendor === null) return null;
+  const upstream = route.upstream.codec;
+  if (client?.resumeEncoder === undefined || upstream === null) return null;
   const clientBody = parseMessage(input.body.toString()) as JsonObject;
   const { requestId, usageDelivery } = input;
   const createdAt = Math.floor(input.acceptedAtMs / 1_000);
   const resumed = client.resumeEncoder(input.delivered, { requestId, createdAt, clientBody, usageDelivery });
   if (resumed === null) return null;
 
-  const style = input.avoidsPrefill || resumed.text === '' ? null : prefillStyle(provider, vendor, input.upstreamModel);
+  const style =
+    input.avoidsPrefill || resumed.text === '' ? null : prefillStyle(provider, upstream, input.upstreamModel);
   const continuation =
     style === null
       ? null
-      : prepareContinuation({ route, provider, client, vendor, input, clientBody, text: resumed.text, style });
+      : prepareContinuation({ route, provider, client, upstream, input, clientBody, text: resumed.text, style });
   const call = continuation ?? prepareCall(route, provider, input);
   if (isFailure(call)) return call;
   const mode = continuation === null ? 'repeat' : 'prefill';
-  const reader = call.reader ?? vendor;
+  const reader = call.reader ?? upstream;
   const openStream = (context: RelayContext) => openContinuation(reader, resumed, mode, provider, input, context);
   const prefillTokens = continuation === null ? 0 : TOKENS_PER_MESSAGE + tokensOfText(resumed.text);
   return { ...call, mode, prefillTokens, translation: { ...call.translation, openStream } };
 }
 
-function prefillStyle({ prefill }: ProviderDialect, vendor: VendorCodec, upstreamModel: string): PrefillStyle | null {
+function prefillStyle(
+  { prefill }: ProviderDialect,
+  upstream: ProviderCodec,
+  upstreamModel: string,
+): PrefillStyle | null {
   if (prefill === 'never') return null;
   if (prefill !== null) return prefill;
-  return vendor.acceptsPrefill?.(upstreamModel) === true ? 'plain' : null;
+  return upstream.acceptsPrefill?.(upstreamModel) === true ? 'plain' : null;
 }
 
 function openContinuation(
-  vendor: VendorCodec,
+  upstream: ProviderCodec,
   resumed: ResumedStream,
   mode: ContinueMode,
   provider: ProviderDialect,
@@ -79,7 +84,7 @@ function openContinuation(
   context: RelayContext,
 ): StreamRelay {
   const decoding = { requestId, source: { provider: provider.name, model } };
-  const decoder = new ContinuingDecoder(vendor.openDecoder(decoding), resumed, mode);
+  const decoder = new ContinuingDecoder(upstream.openDecoder(decoding), resumed, mode);
   return new TranslatedStream(decoder, markRescued(resumed.encoder, attempts), context);
 }
 
@@ -87,7 +92,7 @@ interface Continuation {
   route: ProtocolRoute;
   provider: ProviderDialect;
   client: ClientCodec;
-  vendor: VendorCodec;
+  upstream: ProviderCodec;
   input: RescueInput;
   clientBody: JsonObject;
   text: string;
@@ -96,7 +101,7 @@ interface Continuation {
 
 /** The request with what was answered so far as its last turn; null where that cannot be said. */
 function prepareContinuation(continuation: Continuation): PreparedCall | null {
-  const { route, provider, client, vendor, input, clientBody, text, style } = continuation;
+  const { route, provider, client, upstream, input, clientBody, text, style } = continuation;
   const request = client.decodeRequest(clientBody);
   if (isFailure(request)) return null;
   const { maxOutputTokens } = request;
@@ -106,7 +111,7 @@ function prepareContinuation(continuation: Continuation): PreparedCall | null {
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens: Math.max(1, maxOutputTokens - tokensOfText(text)) }),
   };
   const options = { ...input, ...traitsIn(provider), provider: provider.name };
-  const { encoded, vendor: reader } = encodeFitting(vendor, route.vendor.name, continued, options);
+  const { encoded, upstream: reader } = encodeFitting(upstream, route.upstream.name, continued, options);
   if (encoded.kind === 'refusal') return null;
   const target = { operation: 'generate', upstreamModel: input.upstreamModel, isStream: true } as const;
   const isSameProtocol = route.pair === null;

@@ -1,14 +1,14 @@
 // What the broker needs of a wire format. A protocol has two faces: the client's (requests in, answers out) and the
-// vendor's (requests out, answers in). Everything here is pure: bytes and values, no connections, no clocks.
+// provider's (requests out, answers in). Everything here is pure: bytes and values, no connections, no clocks.
 //
-// Where client and vendor speak the same format, the client's `passThrough` carries bytes. Everywhere else a request
-// goes client codec → canonical form → vendor codec, and its answer the same way back (codec.ts, translate.ts).
+// Where client and provider speak the same format, the client's `passThrough` carries bytes. Everywhere else a request
+// goes client codec → canonical form → provider codec, and its answer the same way back (codec.ts, translate.ts).
 import type { Failure } from '../contracts/failure.ts';
 import type { Usage } from '../contracts/usage.ts';
-import type { ClientCodec, ShownCost, UsageDelivery, VendorCodec } from './codec.ts';
+import type { ClientCodec, ProviderCodec, ShownCost, UsageDelivery } from './codec.ts';
 import type { SseEvent } from './sse-splitter.ts';
 
-/** What the broker itself uses of a request; everything else stays in the body and reaches the vendor. */
+/** What the broker itself uses of a request; everything else stays in the body and reaches the provider. */
 export interface RequestFacts {
   model: string;
   isStream: boolean;
@@ -25,7 +25,7 @@ export interface RequestFacts {
   memory?: MemoryFacts;
 }
 
-/** What a request says of answers that are kept: the broker keeps them, whichever vendor answers. */
+/** What a request says of answers that are kept: the broker keeps them, whichever provider answers. */
 export interface MemoryFacts {
   /** Null where it does not say. */
   store: boolean | null;
@@ -62,7 +62,7 @@ export type CredentialPlace = { header: string } | { query: string };
 export interface ClientProtocol {
   name: string;
   credentialPlaces: readonly CredentialPlace[];
-  /** Request headers that a vendor of the same protocol gets too: versions, betas. Lower case. */
+  /** Request headers that a provider of the same protocol gets too: versions, betas. Lower case. */
   forwardedHeaders: readonly string[];
   /** Where its SDKs look for the request's id, beside `x-request-id`. */
   requestIdHeader?: string;
@@ -81,7 +81,7 @@ export interface ClientProtocol {
   /** Whether its streams can carry `id:` lines. */
   hasEventIds: boolean;
   passThrough: PassThrough;
-  /** Null where only a vendor of the same protocol can answer. */
+  /** Null where only a provider of the same protocol can answer. */
   codec: ClientCodec | null;
   /** What the broker itself answers where no provider of the model can: an estimate of tokens. */
   answerLocally?(facts: RequestFacts): EncodedAnswer;
@@ -107,10 +107,10 @@ export interface ClientEndpoint {
   select(target: RequestTarget): ClientProtocol | null;
 }
 
-/** How bytes travel between a client and a vendor of the same format. */
+/** How bytes travel between a client and a provider of the same format. */
 export interface PassThrough extends Translation {
-  /** Name of the vendor protocol. */
-  vendor: string;
+  /** Name of the provider protocol. */
+  upstream: string;
   operation: Operation;
   /** The client's bytes with the fewest possible changes. */
   buildBody(input: PassThroughInput): Buffer;
@@ -120,18 +120,18 @@ export interface PassThroughInput {
   body: Buffer;
   upstreamModel: string;
   isStream: boolean;
-  /** False for vendors that refuse `stream_options`. */
+  /** False for providers that refuse `stream_options`. */
   canReportStreamUsage: boolean;
-  /** True for vendors that refuse members of messages that they do not know. */
+  /** True for providers that refuse members of messages that they do not know. */
   isStrict?: boolean;
 }
 
-/** Counting is free at every vendor: nothing is reserved or owed for it. */
+/** Counting is free at every provider: nothing is reserved or owed for it. */
 export function isFree({ passThrough }: Pick<ClientProtocol, 'passThrough'>): boolean {
   return passThrough.operation === 'count-tokens';
 }
 
-/** What a vendor is asked to do; each has its own path. */
+/** What a provider is asked to do; each has its own path. */
 export type Operation = 'generate' | 'count-tokens' | 'embed';
 
 export interface CallTarget {
@@ -140,7 +140,7 @@ export interface CallTarget {
   isStream: boolean;
 }
 
-/** What a vendor's answer says about its limits. All optional; durations in milliseconds from now. */
+/** What a provider's answer says about its limits. All optional; durations in milliseconds from now. */
 export interface RateLimitHint {
   limitRequests?: number;
   remainingRequests?: number;
@@ -155,7 +155,7 @@ export interface UpstreamAnswerHead {
   headers: Record<string, string | string[] | undefined>;
 }
 
-export interface VendorProtocol {
+export interface ProviderProtocol {
   name: string;
   /** Path with its query, appended to the provider's base URL. */
   path(target: CallTarget): string;
@@ -166,25 +166,25 @@ export interface VendorProtocol {
   readFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure;
   readRateLimits(head: UpstreamAnswerHead, nowMs: number): RateLimitHint;
   /** Null where only a client of the same protocol can be served. */
-  codec: VendorCodec | null;
+  codec: ProviderCodec | null;
 }
 
-/** What one vendor event becomes. */
+/** What one provider event becomes. */
 export interface RelayedEvent {
   /** Client-visible bytes, or null when there is nothing to pass on. */
   bytes: Buffer | null;
-  /** Nothing a person could see yet: held back until something is, so that a vendor that fails first costs nothing. */
+  /** Nothing a person could see yet: held back until something is, so that a provider that fails first costs nothing. */
   isPreamble?: boolean;
-  /** The vendor said that it failed, or sent something that cannot be read. Nothing more is passed on. */
+  /** The provider said that it failed, or sent something that cannot be read. Nothing more is passed on. */
   failure?: Failure;
 }
 
-/** Turns a vendor's stream into the client's. One per attempt; fed with every event in order. */
+/** Turns a provider's stream into the client's. One per attempt; fed with every event in order. */
 export interface StreamRelay {
   accept(event: SseEvent): RelayedEvent;
-  /** The vendor closed the connection: what is still owed to the client, or why the stream is not whole. */
+  /** The provider closed the connection: what is still owed to the client, or why the stream is not whole. */
   end(): RelayedEvent;
-  /** Usage so far: the vendor's where it came, else estimated from what was relayed. */
+  /** Usage so far: the provider's where it came, else estimated from what was relayed. */
   usage(): Usage;
   /** True once the answer is whole: a cut after this loses nothing. A usage, or an error, may still come. */
   isComplete(): boolean;
@@ -204,13 +204,13 @@ export interface RelayContext {
   usageDelivery: UsageDelivery;
   choices: number;
   estimatedInputTokens: number;
-  /** As the client named it: what an answer calls its model where clients compare the two. Absent: as the vendor says. */
+  /** As the client named it: what an answer calls its model where clients compare the two. Absent: as the provider says. */
   requestedModel?: string;
   /** Prices usage and adds what earlier attempts of this request cost: the numbers that the client is shown. */
   priceUsage(usage: Usage): ShownCost;
 }
 
-/** How answers travel from a vendor protocol to a client protocol. */
+/** How answers travel from a provider protocol to a client protocol. */
 export interface Translation {
   openStream(context: RelayContext): StreamRelay;
   relayBody(body: Buffer, context: RelayContext): RelayedBody;

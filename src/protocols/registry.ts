@@ -4,24 +4,28 @@ import {
   anthropicCountTokensClient,
   anthropicMessagesClient,
   anthropicMessagesEndpoints,
-  anthropicMessagesVendor,
+  anthropicMessagesProvider,
 } from './anthropic-messages/protocol.ts';
 import {
   geminiArrayClient,
   geminiClient,
   geminiCountTokensClient,
   geminiEndpoints,
-  geminiVendor,
+  geminiProvider,
 } from './gemini-generate-content/protocol.ts';
-import { openaiChatClient, openaiChatEndpoint, openaiChatVendor } from './openai-chat/protocol.ts';
+import { openaiChatClient, openaiChatEndpoint, openaiChatProvider } from './openai-chat/protocol.ts';
 import { openaiCompletionsClient, openaiCompletionsEndpoint } from './openai-completions/protocol.ts';
 import {
   openaiEmbeddingsClient,
   openaiEmbeddingsEndpoint,
-  openaiEmbeddingsVendor,
+  openaiEmbeddingsProvider,
 } from './openai-embeddings/protocol.ts';
-import { openaiResponsesClient, openaiResponsesEndpoint, openaiResponsesVendor } from './openai-responses/protocol.ts';
-import type { ClientEndpoint, ClientProtocol, VendorProtocol } from './protocol.ts';
+import {
+  openaiResponsesClient,
+  openaiResponsesEndpoint,
+  openaiResponsesProvider,
+} from './openai-responses/protocol.ts';
+import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from './protocol.ts';
 import type { TranslationPair } from './translate.ts';
 
 const CLIENTS: ReadonlyMap<string, ClientProtocol> = byName([
@@ -35,12 +39,12 @@ const CLIENTS: ReadonlyMap<string, ClientProtocol> = byName([
   geminiArrayClient,
   geminiCountTokensClient,
 ]);
-const VENDORS: ReadonlyMap<string, VendorProtocol> = byName([
-  openaiChatVendor,
-  openaiResponsesVendor,
-  openaiEmbeddingsVendor,
-  anthropicMessagesVendor,
-  geminiVendor,
+const PROVIDERS: ReadonlyMap<string, ProviderProtocol> = byName([
+  openaiChatProvider,
+  openaiResponsesProvider,
+  openaiEmbeddingsProvider,
+  anthropicMessagesProvider,
+  geminiProvider,
 ]);
 
 export const CLIENT_ENDPOINTS: readonly ClientEndpoint[] = [
@@ -52,10 +56,10 @@ export const CLIENT_ENDPOINTS: readonly ClientEndpoint[] = [
   ...geminiEndpoints,
 ];
 
-/** How a request in one client protocol can be sent in a vendor's. */
+/** How a request in one client protocol can be sent in a provider's. */
 export interface ProtocolRoute {
   client: ClientProtocol;
-  vendor: VendorProtocol;
+  upstream: ProviderProtocol;
   /** Null where nothing is translated. */
   pair: TranslationPair | null;
 }
@@ -69,14 +73,14 @@ export function clientProtocol(name: string): ClientProtocol {
 /** Pass-through where the provider speaks the client's protocol, else by the first of its protocols; null for neither. */
 export function findProtocolRoute(clientName: string, providerProtocols: readonly string[]): ProtocolRoute | null {
   const client = clientProtocol(clientName);
-  if (providerProtocols.includes(client.passThrough.vendor)) {
-    const vendor = VENDORS.get(client.passThrough.vendor);
-    if (vendor !== undefined) return { client, vendor, pair: null };
+  if (providerProtocols.includes(client.passThrough.upstream)) {
+    const upstream = PROVIDERS.get(client.passThrough.upstream);
+    if (upstream !== undefined) return { client, upstream, pair: null };
   }
   if (client.codec === null) return null;
   for (const name of providerProtocols) {
-    const vendor = VENDORS.get(name);
-    if (vendor?.codec) return { client, vendor, pair: { client: client.codec, vendor: vendor.codec } };
+    const upstream = PROVIDERS.get(name);
+    if (upstream?.codec) return { client, upstream, pair: { client: client.codec, upstream: upstream.codec } };
   }
   return null;
 }

@@ -23,7 +23,7 @@ export function readNamedRequest(
   return isFailure(facts) ? facts : (checkNames(facts) ?? facts);
 }
 
-/** What vendors know is some dozens; hundreds of thousands take seconds to merge, to name and to leave out. */
+/** What providers know is some dozens; hundreds of thousands take seconds to merge, to name and to leave out. */
 const MAX_MEMBERS = 1_000;
 
 function checkMembers(body: unknown): Failure | null {

@@ -13,7 +13,7 @@ export interface SseEvent {
   isSteering: boolean;
 }
 
-/** A vendor that sends more than this without an empty line is not speaking SSE. Images come as base64 in one event. */
+/** A provider that sends more than this without an empty line is not speaking SSE. Images come as base64 in one event. */
 export const MAX_SSE_EVENT_BYTES = 64 * 1024 * 1024;
 
 /** No event has a thousand; each costs a microsecond to read. */
@@ -198,7 +198,7 @@ export function replaceData(event: SseEvent, data: Buffer): Buffer {
 
 const EVENT_END = Buffer.from('\n\n');
 
-/** Events of our own making, each with the empty line that ends it; a vendor's own event comes back whole. */
+/** Events of our own making, each with the empty line that ends it; a provider's own event comes back whole. */
 export function splitEvents(bytes: Buffer): Buffer[] {
   const events: Buffer[] = [];
   let start = 0;

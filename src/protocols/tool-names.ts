@@ -1,22 +1,22 @@
-// Names of tools as one vendor takes them, and the way back: a call in the answer gets the name and the group that its
-// client knows. One per call to a vendor, made of the request alone, so that the same conversation gets the same names.
+// Names of tools as one provider takes them, and the way back: a call in the answer gets the name and the group that its
+// client knows. One per call to a provider, made of the request alone, so that the same conversation gets the same names.
 import { createHash } from 'node:crypto';
 import type { Answer, AnswerEvent } from '../contracts/answer.ts';
 import { isFailure } from '../contracts/failure.ts';
 import type { Part, ToolName } from '../contracts/inference-request.ts';
-import type { AnswerDecoder, Received, VendorCodec } from './codec.ts';
-import { fits, type IdentifierBounds, type VendorBounds } from './vendor-bounds.ts';
+import type { AnswerDecoder, ProviderCodec, Received } from './codec.ts';
+import { fits, type IdentifierBounds, type ProviderBounds } from './provider-bounds.ts';
 
 const HASH_CHARS = 8;
 
 export class ToolNames {
-  readonly #bounds: VendorBounds;
+  readonly #bounds: ProviderBounds;
   /** By group and name: the name on the wire. */
   readonly #wire = new Map<string, string>();
   readonly #original = new Map<string, ToolName>();
 
   /** Those that fit as they are keep their names, whatever the others become. */
-  constructor(bounds: VendorBounds, tools: readonly ToolName[]) {
+  constructor(bounds: ProviderBounds, tools: readonly ToolName[]) {
     this.#bounds = bounds;
     for (const tool of tools) if (this.#isTaken(tool)) this.#assign(tool, tool.name);
     for (const tool of tools) if (!this.#wire.has(keyOf(tool))) this.#assign(tool, this.#fit(tool));
@@ -33,7 +33,7 @@ export class ToolNames {
     return (this.#bounds.hasNamespaces ? { ...tool, name } : { ...rest, name }) as T;
   }
 
-  /** A name that the vendor was not told of is its model's own invention, and stays. */
+  /** A name that the provider was not told of is its model's own invention, and stays. */
   toClient<T extends ToolName>(tool: T): T {
     if (tool.namespace !== undefined) return tool;
     const original = this.#original.get(tool.name);
@@ -47,7 +47,7 @@ export class ToolNames {
   #assign(tool: ToolName, wire: string): void {
     const { name, namespace } = tool;
     this.#wire.set(keyOf(tool), wire);
-    // A group of the vendor's own comes back by itself.
+    // A group of the provider's own comes back by itself.
     if (this.#bounds.hasNamespaces && namespace !== undefined) return;
     this.#original.set(wire, namespace === undefined ? { name } : { name, namespace });
   }
@@ -63,7 +63,7 @@ export class ToolNames {
   }
 }
 
-/** Group and name as their vendor's models know them written together; a group may end in the mark itself. */
+/** Group and name as their provider's models know them written together; a group may end in the mark itself. */
 function joinNames(namespace: string, name: string): string {
   return namespace.endsWith('__') ? namespace + name : `${namespace}__${name}`;
 }
@@ -76,7 +76,7 @@ function keyOf({ name, namespace }: ToolName): string {
   return `${namespace ?? ''}\u0000${name}`;
 }
 
-/** An id of a call that the vendor takes: the same for the same id, on the call and on its result. */
+/** An id of a call that the provider takes: the same for the same id, on the call and on its result. */
 export function fitCallId(id: string, bounds: IdentifierBounds): string {
   if (fits(id, bounds)) return id;
   return withHash(bounds.exactChars === undefined ? withoutStrange(id, bounds) : '', id, bounds);
@@ -94,16 +94,16 @@ function withHash(plain: string, key: string, { maxChars, exactChars }: Identifi
   return `${plain.slice(0, maxChars - HASH_CHARS - 1)}_${hash.slice(0, HASH_CHARS)}`;
 }
 
-/** A vendor's codec whose answers name tools as the client does. */
-export function withNames(vendor: VendorCodec, names: ToolNames): VendorCodec {
-  if (names.areTheirOwn) return vendor;
+/** A provider's codec whose answers name tools as the client does. */
+export function withNames(upstream: ProviderCodec, names: ToolNames): ProviderCodec {
+  if (names.areTheirOwn) return upstream;
   return {
-    ...vendor,
+    ...upstream,
     decodeAnswer(body, context) {
-      const answer = vendor.decodeAnswer(body, context);
+      const answer = upstream.decodeAnswer(body, context);
       return isFailure(answer) ? answer : restoreAnswer(answer, names);
     },
-    openDecoder: (context) => new RestoringDecoder(vendor.openDecoder(context), names),
+    openDecoder: (context) => new RestoringDecoder(upstream.openDecoder(context), names),
   };
 }
 

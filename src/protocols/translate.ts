@@ -1,4 +1,4 @@
-// From one protocol to another through the canonical form: the request on its way to the vendor, the answer on its way
+// From one protocol to another through the canonical form: the request on its way to the provider, the answer on its way
 // back. Knows no protocol by name.
 import type { Answer, AnswerEvent } from '../contracts/answer.ts';
 import { createFailure, type Failure, isFailure } from '../contracts/failure.ts';
@@ -12,26 +12,26 @@ import type {
   EncodeContext,
   EncodedRequest,
   JsonObject,
-  VendorCodec,
+  ProviderCodec,
 } from './codec.ts';
 import { withoutEnvelope } from './effective-request.ts';
 import { parseMessage } from './exact-json.ts';
 import { encodeFitting } from './fit-request.ts';
 import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from './protocol.ts';
+import { countedOr, readTier } from './provider-counts.ts';
 import type { SseEvent } from './sse-splitter.ts';
 import { tokensOfBytes } from './token-estimate.ts';
-import { countedOr, readTier } from './vendor-counts.ts';
 
 export interface TranslationPair {
   client: ClientCodec;
-  vendor: VendorCodec;
+  upstream: ProviderCodec;
 }
 
 export interface TranslateRequestInput {
   body: JsonObject;
   /** Names for the refusal's message. */
   provider: string;
-  vendorProtocol: string;
+  providerProtocol: string;
   upstreamModel: string;
   isStream: boolean;
   canReportStreamUsage: boolean;
@@ -46,27 +46,27 @@ export interface TranslatedRequest {
   /** In the client's own names, each once. */
   dropped: string[];
   /** Reads the answer to this request. */
-  vendor: VendorCodec;
+  upstream: ProviderCodec;
   /** Tools are named on the wire as the client names them. */
   keepsNames: boolean;
 }
 
-/** The client's request for this vendor, or why this vendor cannot take it. */
+/** The client's request for this provider, or why this provider cannot take it. */
 export function translateRequest(pair: TranslationPair, input: TranslateRequestInput): TranslatedRequest | Failure {
   const decoded = pair.client.decodeRequest(input.body);
   if (isFailure(decoded)) return decoded;
   const request = input.edit?.(decoded) ?? decoded;
-  const { encoded, vendor, keepsNames } = encodeFitting(pair.vendor, input.vendorProtocol, request, input);
+  const { encoded, upstream, keepsNames } = encodeFitting(pair.upstream, input.providerProtocol, request, input);
   if (encoded.kind === 'refusal') {
     const param = pair.client.fieldName(encoded.field);
-    const message = `'${param}' cannot be sent to provider '${input.provider}' (${input.vendorProtocol}): it ${encoded.reason}.`;
+    const message = `'${param}' cannot be sent to provider '${input.provider}' (${input.providerProtocol}): it ${encoded.reason}.`;
     return createFailure('parameter_unsupported', message, { param });
   }
   return {
     body: { ...encoded.body, ...withoutEnvelope(request.extraBody ?? {}) },
     headers: encoded.headers ?? {},
     dropped: namesOfDropped(pair.client, encoded, Object.keys(request.unmapped)),
-    vendor,
+    upstream,
     keepsNames,
   };
 }
@@ -84,14 +84,14 @@ export function createTranslation(
     openStream(context) {
       const { usageDelivery, estimatedInputTokens } = context;
       const encoder = pair.client.openEncoder({ ...encodeContext, usageDelivery, estimatedInputTokens });
-      return new TranslatedStream(pair.vendor.openDecoder(decodeContext), encoder, context);
+      return new TranslatedStream(pair.upstream.openDecoder(decodeContext), encoder, context);
     },
     relayBody(body, context) {
       const parsed = parseJson(body);
-      const answer = pair.vendor.decodeAnswer(parsed, decodeContext);
+      const answer = pair.upstream.decodeAnswer(parsed, decodeContext);
       if (isFailure(answer)) {
         // What a failed answer has cost is still owed.
-        const counted = pair.vendor.readFailedUsage?.(parsed) ?? null;
+        const counted = pair.upstream.readFailedUsage?.(parsed) ?? null;
         return { body, usage: countedOr(counted, NO_USAGE), failure: answer };
       }
       return encodeWhole(pair.client, answer, context, {
@@ -233,7 +233,7 @@ export class TranslatedStream implements StreamRelay {
         this.#isEnded = true;
         return this.#isDone ? '' : this.#finish();
       case 'answer-start':
-        // A vendor that does not say its model is taken to be the one that was asked for.
+        // A provider that does not say its model is taken to be the one that was asked for.
         return this.#encoder.encode({ ...event, model: event.model || (this.#context.requestedModel ?? '') });
       default:
         return this.#encoder.encode(event);

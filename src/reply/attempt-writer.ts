@@ -6,7 +6,7 @@ import type { RequestSpec } from '../contracts/request-record.ts';
 import type { Announcer, FrameSource, OutgoingFrame, Refusal } from './announcer.ts';
 import type { WriteGrant } from './request-store.ts';
 
-/** A stream with more bytes than this on their way to Redis makes its attempt stop reading from the vendor. */
+/** A stream with more bytes than this on their way to Redis makes its attempt stop reading from the provider. */
 const WRITER_HIGH_WATER_BYTES = 512 * 1024;
 
 /** Every method returns at once; `settled` says when everything is in Redis. */
@@ -29,7 +29,7 @@ export interface ReplyWriter {
   beginAttempt(grant: Pick<WriteGrant, 'attempt' | 'fenceSequence'>): void;
   /** Nothing more will be written by this delivery. Does nothing after an end; may be called twice. */
   abandon(): void;
-  /** False while so much is on its way to Redis that nothing more should be read from the vendor. */
+  /** False while so much is on its way to Redis that nothing more should be read from the provider. */
   readonly isReady: boolean;
   /** Resolves when `isReady`. */
   ready(): Promise<void>;
@@ -45,7 +45,7 @@ export interface ReplyWriterOptions {
   retentionMs: number;
   /** The body stays with them. Absent: it goes with the end. */
   keepsBody?: boolean;
-  /** The writer lost the request, or Redis took nothing for too long: stop the vendor call. Called at most once. */
+  /** The writer lost the request, or Redis took nothing for too long: stop the provider call. Called at most once. */
   onRefused: (refusal: Refusal) => void;
 }
 

@@ -2,7 +2,7 @@
 --
 -- KEYS  1 record
 -- ARGV  1 worker id, 2 step it held, 3 step that comes next, 4 progress (JSON), 5 '1' when the open attempt never
---       called a vendor: its number is used again
+--       called a provider: its number is used again
 -- Gives 1, or 0 when the request is no longer the worker's.
 local record = redis.call('HMGET', KEYS[1], 'owner', 'step', 'state')
 -- Done already: the same command, sent again after a lost connection.

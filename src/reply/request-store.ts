@@ -91,7 +91,7 @@ export interface ReleaseChange {
   fromStep: number;
   toStep: number;
   progress: RequestProgress;
-  /** The open attempt never called a vendor: its number is used again. */
+  /** The open attempt never called a provider: its number is used again. */
   isAttemptUnused: boolean;
 }
 

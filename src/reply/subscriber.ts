@@ -26,7 +26,7 @@ const SILENCE_MAX_MS = 8_000;
 const LOST_AFTER_SILENCE_MS = 4_000;
 const SILENCE_TICK_MS = 50;
 /**
- * How much is read from the log at once, so that a slow reader's answer stays in Redis. Frames of a fast vendor have half
+ * How much is read from the log at once, so that a slow reader's answer stays in Redis. Frames of a fast provider have half
  * a megabyte, those of a slow one a single token: the number of frames follows their size.
  */
 const REPAIR_PAGE_BYTES = 256 * 1024;

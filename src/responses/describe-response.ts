@@ -15,12 +15,12 @@ import { responseIdOf } from './response-ids.ts';
 export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'failed' | 'incomplete' | 'cancelled';
 
 /**
- * A background stream begins with `response.created` (0) and `response.queued` (1), before any vendor is asked: a vendor's
+ * A background stream begins with `response.created` (0) and `response.queued` (1), before any provider is asked: a provider's
  * events come after them. In this order, since the SDKs' helpers want the former first (npm openai 7.55.0, 6.49.0).
  */
 export const OPENING_EVENTS = ['response.created', 'response.queued'] as const;
 
-/** Members of a response that are the broker's, whichever vendor answers. */
+/** Members of a response that are the broker's, whichever provider answers. */
 export function brokerMembers(spec: Pick<RequestSpec, 'requestId' | 'response' | 'acceptedAtMs'>): JsonObject {
   const { requestId, response: keeping, acceptedAtMs } = spec;
   if (keeping === undefined) return {};
@@ -30,7 +30,7 @@ export function brokerMembers(spec: Pick<RequestSpec, 'requestId' | 'response' |
     background: keeping.isBackground,
     previous_response_id: keeping.previousResponseId,
     ...(keeping.conversationId === null ? {} : { conversation: { id: keeping.conversationId } }),
-    // Its first answer says when it was created, before any vendor is asked.
+    // Its first answer says when it was created, before any provider is asked.
     ...(keeping.isBackground ? { created_at: Math.floor(acceptedAtMs / 1_000) } : {}),
   };
 }

@@ -1,4 +1,4 @@
-// The body that a vendor is sent, in one turn of a remembered conversation: everything before it is in its input, and
+// The body that a provider is sent, in one turn of a remembered conversation: everything before it is in its input, and
 // nothing of the broker's memory is left in it.
 import type { JsonObject } from '../protocols/codec.ts';
 import { parseCarried } from '../protocols/exact-json.ts';

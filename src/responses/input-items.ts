@@ -11,7 +11,7 @@ export function itemsOf(input: unknown): JsonObject[] {
 
 /**
  * What of a remembered turn a model can be given again. Reasoning of which only the id is left is nothing to anyone but
- * the vendor that keeps it, and none does (`store: false`): OpenAI answers 404 to it.
+ * the provider that keeps it, and none does (`store: false`): OpenAI answers 404 to it.
  */
 export function isRepeatable(item: JsonObject): boolean {
   if (item.type !== 'reasoning') return true;

@@ -1,4 +1,4 @@
-// Writes the broker's members into the response objects of an answer on its way to the client: whichever vendor
+// Writes the broker's members into the response objects of an answer on its way to the client: whichever provider
 // answered, and whether or not it was translated, a response that can be asked for carries the id that it is asked by.
 import type { JsonObject } from '../protocols/codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../protocols/json-object.ts';

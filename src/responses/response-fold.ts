@@ -41,12 +41,12 @@ export class ResponseFold {
     return this.#lastSequence;
   }
 
-  /** What the vendor's last event of the whole response said of it; null before the first. */
+  /** What the provider's last event of the whole response said of it; null before the first. */
   get response(): JsonObject | null {
     return this.#response;
   }
 
-  /** The vendor said that this was all. */
+  /** The provider said that this was all. */
   get isWhole(): boolean {
     return this.#isWhole;
   }

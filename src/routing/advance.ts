@@ -11,7 +11,7 @@ export interface AdvanceState {
   backoff: BackoffSettings;
   /** The plan has another place to try. */
   hasNext: boolean;
-  /** A wait of the vendor's that is longer than this is left for the next step, where there is one. */
+  /** A wait of the provider's that is longer than this is left for the next step, where there is one. */
   waitUpToMs: number;
   /** Time left until the request's deadline. */
   remainingMs: number;
@@ -31,7 +31,7 @@ export function advance(failure: Failure, state: AdvanceState, random: () => num
   const isRepeatable = retry === true || (retry === 'alone' && !canFallBack);
   if (isRepeatable && state.failuresAtStep <= state.maxRetries) {
     const waitMs = backoffMs(state.backoff, state.failuresAtStep - 1, failure.retryAfterMs, random);
-    // What the vendor asked for is compared, not the spread that is added to it: two seconds are no more than two seconds.
+    // What the provider asked for is compared, not the spread that is added to it: two seconds are no more than two seconds.
     const isTooLong = canFallBack && (failure.retryAfterMs ?? waitMs) > state.waitUpToMs;
     if (waitMs < state.remainingMs && !isTooLong) return { kind: 'retry', waitMs };
   }

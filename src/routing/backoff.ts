@@ -5,11 +5,11 @@ export interface BackoffSettings {
   maxMs: number;
 }
 
-/** Spread on top of a vendor's own wait, so that a fleet does not come back as one. */
+/** Spread on top of a provider's own wait, so that a fleet does not come back as one. */
 const RETRY_AFTER_JITTER = 0.1;
 
 /**
- * Exponential with full jitter: a random time up to base × 2^n, at most `maxMs`. What the vendor asked for is obeyed in
+ * Exponential with full jitter: a random time up to base × 2^n, at most `maxMs`. What the provider asked for is obeyed in
  * full, however long; jitter only adds to it. `random` gives [0, 1).
  * @param retry 0 for the first retry.
  */

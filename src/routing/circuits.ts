@@ -3,13 +3,13 @@
 // closed      calls pass. Opened by `failures` failures within the window that are at least half of its calls, or at
 //             once by a refusal (an exhausted quota, a rejected credential).
 // open        no calls until its cooldown is over, which doubles while probes keep failing. A request that has nowhere
-//             else to go waits for it; one of them a second passes all the same, so that a vendor that is well again is
+//             else to go waits for it; one of them a second passes all the same, so that a provider that is well again is
 //             not waited for.
 // half open   cooldown over: one call at a time passes, the probe. Its success closes the circuit, its failure opens it
 //             again; one that tells nothing (the client left, its request was bad) lets the next one through at once,
 //             and silence after PROBE_MS.
 //
-// A call counts by when it began: one that began before the circuit opened says nothing about the vendor since, and a stream
+// A call counts by when it began: one that began before the circuit opened says nothing about the provider since, and a stream
 // of minutes must not close what has opened meanwhile. Openings and closings are announced to every process (rotation.ts).
 //
 // A healthy deployment costs nothing here: successes are counted in the process and reported with the next failure.
@@ -34,7 +34,7 @@ export type CircuitState =
 
 export interface Circuits {
   /**
-   * For plans, from what was announced. False once the cooldown is over: where another vendor answers everything,
+   * For plans, from what was announced. False once the cooldown is over: where another provider answers everything,
    * nothing but a plan that begins with this one brings it its probe.
    */
   isOpen(circuit: string): boolean;

@@ -1,4 +1,4 @@
-// A vendor that misbehaves on command: the stand-in in all of Sluice's tests, and for users who rehearse an outage.
+// A provider that misbehaves on command: the stand-in in all of Sluice's tests, and for users who rehearse an outage.
 // docs/simulator.md describes it.
 import { anthropicBatchesDialect } from './dialects/anthropic-batches/dialect.ts';
 import { anthropicMessagesDialect } from './dialects/anthropic-messages/dialect.ts';
@@ -34,7 +34,7 @@ const DIALECTS: Dialects = [
   openaiEmbeddingsDialect,
   openaiCompletionsDialect,
   openaiBatchesDialect,
-  // Before those that take everything that is their vendor's.
+  // Before those that take everything that is their provider's.
   anthropicBatchesDialect,
   geminiBatchesDialect,
   anthropicMessagesDialect,

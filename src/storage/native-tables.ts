@@ -1,4 +1,4 @@
-// The SQL table of lines that vendors have in batches of their own, as code sees it and as a migration makes it.
+// The SQL table of lines that providers have in batches of their own, as code sees it and as a migration makes it.
 import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { OptionalWhole, Whole } from './columns.ts';
@@ -7,16 +7,16 @@ export interface NativeTables {
   native_chunks: NativeChunksTable;
 }
 
-/** Lines of one batch that were handed to a vendor together. Gone when their results are stored and paid for. */
+/** Lines of one batch that were handed to a provider together. Gone when their results are stored and paid for. */
 export interface NativeChunksTable {
-  /** The vendor is told it, where its protocol has a place for it. */
+  /** The provider is told it, where its protocol has a place for it. */
   id: string;
   batch_id: string;
   key_id: string;
   provider: string;
   deployment: string;
   upstream_model: string;
-  /** Vendor protocol. */
+  /** Provider protocol. */
   protocol: string;
   state: string;
   /** JSON: their places, as in RunPosition. */
@@ -24,7 +24,7 @@ export interface NativeChunksTable {
   line_count: Whole;
   /** Part of the request ids of its lines. */
   reply_shards: Whole;
-  /** Null until the vendor has said it. */
+  /** Null until the provider has said it. */
   vendor_batch_id: string | null;
   /** What was reserved in the key's budget; null where it has none. */
   hold_account: string | null;

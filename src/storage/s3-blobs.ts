@@ -78,7 +78,7 @@ function createClient(settings: S3Settings): S3Client {
   return new S3Client({
     region,
     forcePathStyle,
-    // Other vendors' storage does not know the checksums that the SDK has sent unasked since 2025.
+    // Other providers' storage does not know the checksums that the SDK has sent unasked since 2025.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...(endpoint === undefined ? {} : { endpoint }),

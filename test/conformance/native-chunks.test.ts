@@ -1,4 +1,4 @@
-// Chunks of lines at vendors, on SQLite and on PostgreSQL: what a new owner of a batch must find, and who may write it.
+// Chunks of lines at providers, on SQLite and on PostgreSQL: what a new owner of a batch must find, and who may write it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,7 +75,7 @@ describe.each(ENGINES)('$name', ({ url }) => {
         { number: 3, offset: 5_000_000_000, length: 20 },
       ],
       replyShards: 4,
-      vendorBatchId: null,
+      providerBatchId: null,
       hold: { account: 'key_1:2026-11-01', units: 12 },
       createdAtMs: 1_700_000_000_123,
       ...change,
@@ -94,15 +94,15 @@ describe.each(ENGINES)('$name', ({ url }) => {
     expect(await chunks.list('batch_other')).toEqual([]);
   });
 
-  test('its vendor’s id is known from then on', async () => {
+  test('its provider’s id is known from then on', async () => {
     const lease = await claim('one');
     const chunk = chunkOf(lease, { provider: 'known' });
     await chunks.insert(lease, chunk);
-    expect(await chunks.vendorBatchIds('known')).toEqual(new Set());
-    await chunks.change(lease, chunk.id, { state: 'running', vendorBatchId: 'batch_abc' });
+    expect(await chunks.providerBatchIds('known')).toEqual(new Set());
+    await chunks.change(lease, chunk.id, { state: 'running', providerBatchId: 'batch_abc' });
     await chunks.change(lease, chunk.id, { state: 'recalled' });
-    expect(await chunks.list(lease.batchId)).toMatchObject([{ state: 'recalled', vendorBatchId: 'batch_abc' }]);
-    expect(await chunks.vendorBatchIds('known')).toEqual(new Set(['batch_abc']));
+    expect(await chunks.list(lease.batchId)).toMatchObject([{ state: 'recalled', providerBatchId: 'batch_abc' }]);
+    expect(await chunks.providerBatchIds('known')).toEqual(new Set(['batch_abc']));
   });
 
   test('an owner that was replaced writes nothing any more', async () => {

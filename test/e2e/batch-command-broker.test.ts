@@ -4,24 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { startSluice } from '#test/support/sluice-command.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '#test/support/webhook-receiver.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let receiver: WebhookReceiver;
 let directory: string;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sluice-command-'));
-  [vendors, receiver] = await Promise.all([startVendors(), startWebhookReceiver()]);
+  [vendors, receiver] = await Promise.all([startProviders(), startWebhookReceiver()]);
   const endpoint = { url: receiver.url, secret: `whsec_${Buffer.alloc(32, 1).toString('base64')}` };
   broker = await startBroker({
     batches: 1,
     configuration: {
-      ...vendorConfiguration(vendors),
+      ...providerConfiguration(vendors),
       webhooks: { endpoints: [endpoint], allowed_networks: ['127.0.0.0/8'] },
     },
   });

@@ -1,19 +1,19 @@
-// Deadlines, fairness and money of batches: who gets how much of the vendor, and what becomes of what was too late.
+// Deadlines, fairness and money of batches: who gets how much of the provider, and what becomes of what was too late.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLines, ended, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 4 });
+  vendors = await startProviders({ tokens: 4 });
   broker = await startBroker({
-    configuration: { ...vendorConfiguration(vendors), workers: { batch_slots: 16 }, batches: { open_lines: 60 } },
+    configuration: { ...providerConfiguration(vendors), workers: { batch_slots: 16 }, batches: { open_lines: 60 } },
     batches: 1,
   });
 });
@@ -100,15 +100,15 @@ test('a budget holds: lines run until it is spent, the others are refused', asyn
   expect(spent.reduce((sum, row) => sum + Number(row.charge_units), 0)).toBeLessThanOrEqual(120);
 });
 
-test('the ledger equals the vendors’ bill, whatever became of the batches', async () => {
+test('the ledger equals the providers’ bill, whatever became of the batches', async () => {
   await booksClosed(broker);
   const rows = (await ledgerRows(broker)).filter((row) => row.outcome === 'ok');
   const billed = new Set(rows.map((row) => row.requestId));
-  const vendorsView = {
+  const providersView = {
     ...vendors,
     bill: () => vendors.bill().filter((entry) => billed.has(entry.clientRequestId!.split('.')[0]!)),
   };
-  expectLedgerEqualsBill(rows, vendorsView);
+  expectLedgerEqualsBill(rows, providersView);
 });
 
 test.each([

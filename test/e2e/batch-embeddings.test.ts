@@ -3,16 +3,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ended, results, sdk, upload } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
 const LINES = 30;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors();
-  const configuration = vendorConfiguration(vendors, { protocols: ['openai-chat', 'openai-embeddings'] });
+  vendors = await startProviders();
+  const configuration = providerConfiguration(vendors, { protocols: ['openai-chat', 'openai-embeddings'] });
   broker = await startBroker({ configuration, batches: 1 });
 });
 afterAll(async () => {

@@ -6,17 +6,17 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatLine, chatLines, ended, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 4 });
+  vendors = await startProviders({ tokens: 4 });
   broker = await startBroker({
     configuration: {
-      ...vendorConfiguration(vendors),
+      ...providerConfiguration(vendors),
       server: { body_limit_bytes: 20_000 },
       files: { max_bytes: 300_000 },
       batches: { max_lines: 500, max_bytes: 200_000 },

@@ -7,7 +7,7 @@ import OpenAI6, { toFile } from 'openai6';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLines } from '#test/support/batches.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const LINES = 50;
@@ -17,12 +17,12 @@ const PYTHON = [process.env.SLUICE_TEST_PYTHON, '/tmp/sluice-python/bin/python',
   .filter((path) => path !== undefined)
   .find((path) => spawnSync(path, ['-c', 'import openai']).status === 0);
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 4 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), batches: 1 });
+  vendors = await startProviders({ tokens: 4 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), batches: 1 });
 });
 afterAll(async () => {
   await broker?.stop();

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLines, ended, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 interface Forecast {
@@ -10,12 +10,12 @@ interface Forecast {
   x_sluice_at_risk: boolean;
 }
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 4 });
-  const configuration = { ...vendorConfiguration(vendors), workers: { batch_slots: 4 }, batches: { open_lines: 20 } };
+  vendors = await startProviders({ tokens: 4 });
+  const configuration = { ...providerConfiguration(vendors), workers: { batch_slots: 4 }, batches: { open_lines: 20 } };
   broker = await startBroker({ configuration, batches: 1 });
 });
 afterAll(async () => {
@@ -33,7 +33,7 @@ const eventsOf = async (id: string) => {
   return rows.map(({ type }) => type);
 };
 
-test('too many lines for the window are told early, once, and the word is taken back when the vendor is faster', {
+test('too many lines for the window are told early, once, and the word is taken back when the provider is faster', {
   timeout: 60_000,
 }, async () => {
   const client = sdk(broker);

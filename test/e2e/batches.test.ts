@@ -3,15 +3,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLine, chatLines, ended, results, sdk, submit, upload } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 6 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), batches: 1 });
+  vendors = await startProviders({ tokens: 6 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), batches: 1 });
 });
 afterAll(async () => {
   await broker?.stop();
@@ -103,7 +103,7 @@ test('completed with every line failed has no output file', async () => {
   expect(done).toMatchObject({ status: 'completed', output_file_id: null, error_file_id: expect.any(String) });
 });
 
-test('what the vendor breaks is tried again under another request id', async () => {
+test('what the provider breaks is tried again under another request id', async () => {
   const client = sdk(broker);
   const text = chatLine({ customId: 'unlucky', prompt: '[[sim fault=500 times=3]] once more' });
   const done = await ended(client, (await submit(client, text)).id);
@@ -141,7 +141,7 @@ test('cancelling ends what runs; what ended cannot be cancelled', async () => {
   await booksClosed(broker);
 });
 
-test('a file in a prompt reaches the vendor as its bytes, in a call and in a batch', async () => {
+test('a file in a prompt reaches the provider as its bytes, in a call and in a batch', async () => {
   const client = sdk(broker);
   const file = await client.files.create({ file: new File(['%PDF-1.4 Hello'], 'a.pdf'), purpose: 'user_data' });
   const content = (id: string) => [
@@ -167,7 +167,7 @@ test('a file in a prompt reaches the vendor as its bytes, in a call and in a bat
   const text = chatLine({ customId: 'a', more: { messages: [{ role: 'user', content: content(file.id) }] } });
   await ended(client, (await submit(client, text)).id);
   expect(sent().at(-1)).toEqual(expected);
-  const unknown = content('file-of-the-vendor');
+  const unknown = content('file-of-the-provider');
   await client.chat.completions.create({ model: 'solo', messages: [{ role: 'user', content: unknown }] });
   expect(sent().at(-1)).toEqual(unknown);
 });

@@ -3,14 +3,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { booksClosed } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+  vendors = await startProviders({ tokens: 12 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors) });
 });
 afterAll(async () => {
   await broker?.stop();

@@ -7,7 +7,7 @@ import { admin } from '#test/support/admin.ts';
 import { ADMIN_KEY, startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed } from '#test/support/ledger.ts';
-import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 interface Letter {
@@ -21,12 +21,12 @@ interface Letter {
   replays: { request_id: string }[];
 }
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = vendorConfiguration(vendors);
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = providerConfiguration(vendors);
   configuration.dead_letters = { key: randomBytes(32).toString('base64') };
   // Each test fails its own: no circuit may open for the others.
   for (const provider of Object.values(configuration.providers!)) provider.circuit = { failures: 1_000 };
@@ -131,7 +131,7 @@ describe('a replay', () => {
     expect(await requestOf(id)).toMatchObject({ status: 'failed', replayed_as: [json.request_id] });
   });
 
-  test('may ask for another model, or another vendor', async () => {
+  test('may ask for another model, or another provider', async () => {
     const failed = await ask(broker.url, { prompt: broken });
     const { id } = await letterOf(idOf(failed));
     const other = await admin<{ request_id: string }>(broker, 'POST', `/dead-letters/${id}/replay`, { model: 'other' });

@@ -4,16 +4,16 @@ import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts'
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed } from '#test/support/ledger.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { endOfEvent, withoutComments } from '#test/support/spoken-protocols.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = vendorConfiguration(vendors);
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = providerConfiguration(vendors);
   configuration.server = { resume_grace_ms: 1_000 };
   broker = await startBroker({ configuration, apis: 2, workers: 2 });
 });

@@ -3,16 +3,16 @@ import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sdk, upload } from '#test/support/batches.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let fileId: string;
 const TEXT = Array.from({ length: 100 }, (_, number) => `line ${number}\n`).join('');
 
 beforeAll(async () => {
-  vendors = await startVendors();
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), workers: 0 });
+  vendors = await startProviders();
+  broker = await startBroker({ configuration: providerConfiguration(vendors), workers: 0 });
   fileId = await upload(sdk(broker), TEXT);
 });
 afterAll(async () => {

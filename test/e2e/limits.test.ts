@@ -1,4 +1,4 @@
-// Limits hold exactly over a fleet: four worker processes, one vendor whose strict sliding window allows no more than
+// Limits hold exactly over a fleet: four worker processes, one provider whose strict sliding window allows no more than
 // its limit in any sixty seconds and answers 429 to whatever is too much.
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';

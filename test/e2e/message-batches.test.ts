@@ -1,18 +1,18 @@
-// Anthropic's Message Batches by the official SDK, and batches of every other endpoint, in front of a chat vendor.
+// Anthropic's Message Batches by the official SDK, and batches of every other endpoint, in front of a chat provider.
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ended, results, sdk, upload } from '#test/support/batches.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let client: Anthropic;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 6 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), batches: 1 });
+  vendors = await startProviders({ tokens: 6 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), batches: 1 });
   client = new Anthropic({ baseURL: broker.url, apiKey: TEST_KEY, maxRetries: 0 });
 });
 afterAll(async () => {

@@ -1,4 +1,4 @@
-// The books: 2,000 mixed requests against vendors that fail in every way, then the ledger held against the vendors' own
+// The books: 2,000 mixed requests against providers that fail in every way, then the ledger held against the providers' own
 // bills, attempt by attempt, to the picodollar.
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -39,7 +39,7 @@ beforeAll(async () => {
     keptRequests: 0,
     price: { input: 2.5, cachedInput: 1.25, output: 10 },
   });
-  // The same seed and model: what a vendor that says something else had sent by the time it was hung up on, only its own bill knows.
+  // The same seed and model: what a provider that says something else had sent by the time it was hung up on, only its own bill knows.
   second = await startSimulator({
     tokens: 8,
     faults: FAULTS,

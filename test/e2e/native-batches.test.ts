@@ -1,36 +1,36 @@
-// Lines through their vendors' own batches: every line once, at half the price, in the client's own protocol.
+// Lines through their providers' own batches: every line once, at half the price, in the client's own protocol.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { chatLine, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
 import {
-  closeVendors,
+  closeProviders,
   expectLedgerEqualsBatchBill,
   lineIds,
-  type NativeVendors,
+  type NativeProviders,
   nativeConfiguration,
   nativeLines,
   numbered,
+  PROVIDERS,
   QUICK,
-  startNativeVendors,
-  VENDORS,
+  startNativeProviders,
 } from '#test/support/native-batches.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const LINES = 300;
 
-let vendors: NativeVendors;
+let vendors: NativeProviders;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startNativeVendors();
+  vendors = await startNativeProviders();
   const configuration = nativeConfiguration(vendors, { ...QUICK, chunk_lines: 120 });
   broker = await startBroker({ configuration, batches: 1 });
 });
 afterAll(async () => {
   await broker?.stop();
-  await closeVendors(vendors);
+  await closeProviders(vendors);
 });
 
 const idsOf = (output: readonly ResultLine[]) => output.map(({ custom_id }) => custom_id).sort();
@@ -40,7 +40,7 @@ async function expectBooksRight(): Promise<void> {
   expectLedgerEqualsBatchBill(await ledgerRows(broker), vendors);
 }
 
-describe.each(VENDORS)('a batch of %s', (vendor) => {
+describe.each(PROVIDERS)('a batch of %s', (vendor) => {
   beforeEach(() => {
     vendors[vendor].clearStats();
     vendors[vendor].change({ batchFault: null });
@@ -121,11 +121,13 @@ describe.each(VENDORS)('a batch of %s', (vendor) => {
   });
 });
 
-test('a batch with several models goes to each of their vendors', async () => {
+test('a batch with several models goes to each of their providers', async () => {
   for (const simulator of Object.values(vendors)) simulator.clearStats();
   for (const simulator of Object.values(vendors)) simulator.change({ batchFault: null });
   const client = sdk(broker);
-  const text = VENDORS.flatMap((model) => [1, 2].map((n) => chatLine({ customId: `${model}-${n}`, model }))).join('\n');
+  const text = PROVIDERS.flatMap((model) => [1, 2].map((n) => chatLine({ customId: `${model}-${n}`, model }))).join(
+    '\n',
+  );
   const done = await ended(client, (await submit(client, text)).id);
   expect(done.request_counts).toEqual({ total: 6, completed: 6, failed: 0 });
   for (const simulator of Object.values(vendors)) expect(simulator.stats()).toMatchObject({ calls: 0, batchLines: 2 });
@@ -156,7 +158,7 @@ test('a client of Anthropic’s batches is served by OpenAI’s', async () => {
   await expectBooksRight();
 });
 
-test('a vendor that refuses batches is asked by ordinary calls', async () => {
+test('a provider that refuses batches is asked by ordinary calls', async () => {
   vendors.openai.clearStats();
   vendors.openai.change({ batchFault: 'fail' });
   const client = sdk(broker);

@@ -18,7 +18,7 @@ beforeAll(async () => {
         sim: {
           protocols: ['openai-chat'],
           base_url: `${simulator.url}/v1`,
-          api_key: 'sk-vendor-secret-0123456789',
+          api_key: 'sk-provider-secret-0123456789',
           retries: { max: 1, base_ms: 10 },
           circuit: { failures: 1_000, refusal_cooldown_ms: 1 },
         },
@@ -142,7 +142,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     expect(JSON.parse(answer.choices[0]!.message.content!)).toEqual({ n: expect.any(Number) });
   });
 
-  test('unknown fields reach the vendor as they were, extra_body is merged', async () => {
+  test('unknown fields reach the provider as they were, extra_body is merged', async () => {
     const body = {
       model: 'vendor/some-model',
       messages: say('Hello'),
@@ -200,7 +200,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     });
   });
 
-  test('the vendor’s refusal of the broker’s key is not the client’s, and the key stays secret', async () => {
+  test('the provider’s refusal of the broker’s key is not the client’s, and the key stays secret', async () => {
     const error = await client()
       .chat.completions.create({ model: 'gpt-4o', messages: say('[[sim fault=401]]') })
       .catch((caught: unknown) => caught);
@@ -222,7 +222,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     await expect(read()).rejects.toThrow();
   });
 
-  test('aborting a stream closes the vendor’s', async () => {
+  test('aborting a stream closes the provider’s', async () => {
     const stream = await client().chat.completions.create({
       model: 'gpt-4o',
       messages: say('[[sim tokens=2000 pace=5]]'),
@@ -230,7 +230,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     });
     const before = simulator.stats().outcomes.aborted ?? 0;
     for await (const _chunk of stream) break;
-    await waitFor('the vendor to see it', () => (simulator.stats().outcomes.aborted ?? 0) > before, 5_000);
+    await waitFor('the provider to see it', () => (simulator.stats().outcomes.aborted ?? 0) > before, 5_000);
   });
 
   test('the SDK’s own retries meet a wait that it obeys', async () => {

@@ -3,17 +3,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatLines, ended, sdk, submit, upload } from '#test/support/batches.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { hasOpenaiSchemas, loadOpenaiSchemas, type OpenaiSchemas } from '#test/support/openai-schemas.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
 describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
   let schemas: OpenaiSchemas;
-  let vendors: Vendors;
+  let vendors: Providers;
   let broker: TestBroker;
 
   beforeAll(async () => {
     schemas = loadOpenaiSchemas();
-    vendors = await startVendors({ tokens: 4 });
-    broker = await startBroker({ configuration: vendorConfiguration(vendors), batches: 1 });
+    vendors = await startProviders({ tokens: 4 });
+    broker = await startBroker({ configuration: providerConfiguration(vendors), batches: 1 });
   });
   afterAll(async () => {
     await broker?.stop();

@@ -1,4 +1,4 @@
-// Ten times what a vendor's concurrency allows, with a deadline: who is admitted is answered in time, who is not is told
+// Ten times what a provider's concurrency allows, with a deadline: who is admitted is answered in time, who is not is told
 // at once when to come back, and forecasts are right. (A limit per minute: overload-rate.test.ts.)
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
@@ -8,7 +8,7 @@ import { endsOf, forecastErrors, overload, shareWithin } from '#test/support/ove
 
 const CONCURRENCY = 20;
 const CALL_MS = 500;
-/** What the vendor answers. */
+/** What the provider answers. */
 const PER_SECOND = (CONCURRENCY * 1_000) / CALL_MS;
 const DEADLINE_MS = 8_000;
 

@@ -1,4 +1,4 @@
-// Ten times what a vendor's requests per minute allow, with a deadline: who is admitted is answered in time, who is not
+// Ten times what a provider's requests per minute allow, with a deadline: who is admitted is answered in time, who is not
 // is told at once when a place is free, and forecasts are right. (Concurrency: overload-concurrency.test.ts.)
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';

@@ -1,4 +1,4 @@
-// Raw bytes: what a pass-through stream is, compared with the vendor's own answer to the same request.
+// Raw bytes: what a pass-through stream is, compared with the provider's own answer to the same request.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
@@ -49,11 +49,11 @@ const PROMPTS = [
 describe.each(PROMPTS)('a stream with %s', (_name, content) => {
   const body = { ...stream, messages: [{ role: 'user', content }] };
 
-  test('is the vendor’s, byte for byte, but for the cost', async () => {
+  test('is the provider’s, byte for byte, but for the cost', async () => {
     const direct = await post(simulator.url, body);
     const relayed = await post(plain.url, body);
     expect(withoutCost(relayed)).not.toBe(relayed);
-    // A vendor's comments are not passed on: openai 3.3.1 for Python raises at one behind an event with an id.
+    // A provider's comments are not passed on: openai 3.3.1 for Python raises at one behind an event with an id.
     const expected = anonymous(direct).replace(/^:[^\n]*\r?\n\r?\n/gm, '');
     expect(anonymous(withoutCost(relayed)).trimEnd()).toBe(expected.trimEnd());
   });
@@ -74,7 +74,7 @@ test('a client that did not ask for usage gets the same events without it', asyn
   expect(anonymous(await post(plain.url, { model: 'm', stream: true, messages }))).toBe(anonymous(direct));
 });
 
-test('a whole answer is the vendor’s, but for the cost', async () => {
+test('a whole answer is the provider’s, but for the cost', async () => {
   const body = { model: 'm', messages: [{ role: 'user', content: 'Tell me about the sea.' }] };
   const [direct, relayed] = [await post(simulator.url, body), await post(plain.url, body)];
   expect(anonymous(withoutCost(relayed))).toBe(anonymous(direct));

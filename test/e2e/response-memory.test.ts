@@ -1,10 +1,10 @@
-// What the memory of the Responses API promises beside the ordinary course: whose a response is, what a vendor gets to see,
+// What the memory of the Responses API promises beside the ordinary course: whose a response is, what a provider gets to see,
 // what becomes of failures, races and crashes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed } from '#test/support/ledger.ts';
-import { responseConfiguration } from '#test/support/response-vendors.ts';
+import { responseConfiguration } from '#test/support/response-providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 let simulator: Simulator;
@@ -71,7 +71,7 @@ const eventsOf = async (subject: unknown) => {
   return rows.filter((row) => row.subject_id === subject).map((row) => [row.type, JSON.parse(row.payload)]);
 };
 
-describe('a vendor', () => {
+describe('a provider', () => {
   test('never sees what the broker remembers, and is told to store nothing', async () => {
     const first = await create({ input: 'Reply with exactly: one' });
     await create({ input: 'Reply with exactly: two', previous_response_id: first.json.id, background: false });
@@ -86,7 +86,7 @@ describe('a vendor', () => {
     expect(lastBody()).toMatchObject({ store: true });
   });
 
-  test('gets a request that is not to be kept as it is, and its answer has the vendor’s own id', async () => {
+  test('gets a request that is not to be kept as it is, and its answer has the provider’s own id', async () => {
     const { json } = await create({ input: 'Reply with exactly: one', store: false });
     expect(lastBody()).toMatchObject({ input: 'Reply with exactly: one', store: false });
     expect((await get(`/responses/${json.id}`)).status).toBe(404);
@@ -255,7 +255,7 @@ describe('a background response', () => {
     expect(replayed.text).not.toContain('"sequence_number":3,');
   });
 
-  test('cancelled before its turn was never asked of a vendor', async () => {
+  test('cancelled before its turn was never asked of a provider', async () => {
     const { json } = await create({ background: true, input: '[[sim first=5000]] wait' });
     const cancelled = await call('POST', `/responses/${json.id}/cancel`);
     expect(cancelled.json).toMatchObject({ status: 'cancelled', output: [] });

@@ -1,11 +1,11 @@
-// The Responses API with memory, by the official SDKs, on vendors of every protocol.
+// The Responses API with memory, by the official SDKs, on providers of every protocol.
 import OpenAI from 'openai';
 import OpenAI6 from 'openai6';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed } from '#test/support/ledger.ts';
-import { RESPONSE_MODELS, responseConfiguration } from '#test/support/response-vendors.ts';
+import { RESPONSE_MODELS, responseConfiguration } from '#test/support/response-providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 let simulator: Simulator;
@@ -39,11 +39,11 @@ const WEATHER = {
   },
 };
 
-/** What the vendor was sent last, as text. */
+/** What the provider was sent last, as text. */
 const lastSent = () => JSON.stringify(simulator.requests().at(-1));
 
 describe.each(GENERATIONS)('$name', ({ Client }) => {
-  describe.each(RESPONSE_MODELS)('a vendor of $protocol', ({ model }) => {
+  describe.each(RESPONSE_MODELS)('a provider of $protocol', ({ model }) => {
     test('a response can be retrieved on any instance, and deleted', async () => {
       const created = await clientOf(Client).responses.create({ model, input: 'Reply with exactly: kept for later' });
       expect(created).toMatchObject({ id: expect.stringMatching(/^resp_/), status: 'completed', store: true });

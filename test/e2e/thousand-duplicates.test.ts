@@ -4,18 +4,18 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { withoutComments } from '#test/support/spoken-protocols.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 
 const DUPLICATES = 1_000;
 const BUDGET_UNITS = 10_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 30, paceMs: 20 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), apis: 2, workers: 2 });
+  vendors = await startProviders({ tokens: 30, paceMs: 20 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), apis: 2, workers: 2 });
 });
 afterAll(async () => {
   await broker?.stop();

@@ -5,7 +5,7 @@ import type { ConfigurationInput } from '#src/config/schema.ts';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
-import { deployment } from '#test/support/vendors.ts';
+import { deployment } from '#test/support/providers.ts';
 
 let vendor: Simulator;
 let broker: TestBroker;
@@ -34,7 +34,7 @@ const messages = [{ role: 'user', content: 'Hello' }];
 const chat = (more: object) => ask(broker.url, { body: { messages, model: 'claude', ...more } });
 
 describe.each([false, true])('streamed: %s', (stream) => {
-  test('what a vendor has no word for is left out and named, each once', async () => {
+  test('what a provider has no word for is left out and named, each once', async () => {
     const more = { stream, seed: 7, logit_bias: { 1: 2 }, brand_new: [1], web_search_options: { user_location: {} } };
     const { status, headers, text } = await chat(more);
     expect(status, text).toBe(200);

@@ -6,23 +6,27 @@ import { promisify } from 'node:util';
 import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '#test/support/webhook-receiver.ts';
 
 const CONFIGURED_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let configured: WebhookReceiver;
 let receiver: WebhookReceiver;
 
 beforeAll(async () => {
-  [vendors, configured, receiver] = await Promise.all([startVendors(), startWebhookReceiver(), startWebhookReceiver()]);
+  [vendors, configured, receiver] = await Promise.all([
+    startProviders(),
+    startWebhookReceiver(),
+    startWebhookReceiver(),
+  ]);
   broker = await startBroker({
     configuration: {
-      ...vendorConfiguration(vendors),
+      ...providerConfiguration(vendors),
       webhooks: {
         endpoints: [{ url: configured.url, secret: CONFIGURED_SECRET }],
         allowed_networks: ['127.0.0.0/8'],

@@ -5,10 +5,10 @@ import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let survivor: string;
 let streamed: Answer;
@@ -16,8 +16,8 @@ let whole: Answer;
 let elsewhere: Answer;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), apis: 2 });
+  vendors = await startProviders({ tokens: 12 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), apis: 2 });
   const [doomed, other] = broker.apis.map(({ details }) => String(details.url));
   survivor = other!;
   const stream = openAnswer(doomed!, { stream: true, prompt: '[[sim tokens=30 pace=50]] I stream.' });
@@ -40,7 +40,7 @@ test('what the clients received: a connection that broke, never a whole answer t
   expect(readChatStream(elsewhere.text)).toMatchObject({ tokens: 30, isDone: true, error: null });
 });
 
-test('what was billed: every call to its end, as the vendor served it', async () => {
+test('what was billed: every call to its end, as the provider served it', async () => {
   await vendors.primary.until((stats) => stats.outcomes.completed === 3);
   await booksClosed(broker);
   const rows = await ledgerRows(broker);

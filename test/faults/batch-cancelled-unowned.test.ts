@@ -1,23 +1,23 @@
 // Symptom: the process that ran a batch was killed, the batch was cancelled before another process had taken it over, and
-// a line that was at its second try ran on at the vendor, for nothing. Cause: the new owner looked for first tries only.
+// a line that was at its second try ran on at the provider, for nothing. Cause: the new owner looked for first tries only.
 // Fix: it looks for the last one.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLine, ended, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
 const LIMIT_MS = 40_000;
 /** One call and one retry fail; the second try would take a minute. */
 const PROMPT = '[[sim fault=500 times=2 first=60000]] at last';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let batch: Awaited<ReturnType<typeof ended>>;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 4 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), batches: 1 });
+  vendors = await startProviders({ tokens: 4 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), batches: 1 });
   const client = sdk(broker);
   const { id } = await submit(client, chatLine({ customId: 'unlucky', prompt: PROMPT }));
   await vendors.primary.until((stats) => stats.calls === 3 && stats.inFlight === 1);

@@ -6,20 +6,24 @@ import { createBatchStore } from '#src/batches/batch-store.ts';
 import { chatLines, ended, sdk, submit } from '#test/support/batches.ts';
 import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const LINES = 3_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let batch: Batch;
 let otherStatus: string;
 let callsAtEnd: number;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 4, firstTokenMs: 50 });
-  const configuration = { ...vendorConfiguration(vendors), workers: { batch_slots: 16 }, batches: { open_lines: 100 } };
+  vendors = await startProviders({ tokens: 4, firstTokenMs: 50 });
+  const configuration = {
+    ...providerConfiguration(vendors),
+    workers: { batch_slots: 16 },
+    batches: { open_lines: 100 },
+  };
   broker = await startBroker({ configuration, batches: 1 });
   const revoked = await broker.createKey('revoked');
   const client = sdk(broker, revoked.secret);

@@ -6,21 +6,21 @@ import { createKeyspace } from '#src/storage/keyspace.ts';
 import { chatLines, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const LINES = 400;
 const LIMIT_MS = 60_000;
 const { queuePrefix } = createKeyspace('sluice');
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 4, firstTokenMs: 100 });
+  vendors = await startProviders({ tokens: 4, firstTokenMs: 100 });
   broker = await startBroker({
     batches: 1,
-    configuration: { ...vendorConfiguration(vendors), workers: { batch_slots: 4 }, batches: { open_lines: 200 } },
+    configuration: { ...providerConfiguration(vendors), workers: { batch_slots: 4 }, batches: { open_lines: 200 } },
   });
 });
 afterAll(async () => {

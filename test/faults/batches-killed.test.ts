@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLines, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const LINES = 2_000;
@@ -12,18 +12,18 @@ const KILLS = 2;
 /** A lease must run out before each takeover. */
 const LIMIT_MS = 120_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let output: ResultLine[];
 let error: ResultLine[];
 let batch: Awaited<ReturnType<typeof ended>>;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 4, firstTokenMs: 60 });
+  vendors = await startProviders({ tokens: 4, firstTokenMs: 60 });
   broker = await startBroker({
     workers: 3,
     batches: 1,
-    configuration: { ...vendorConfiguration(vendors), workers: { batch_slots: 4 }, batches: { open_lines: 100 } },
+    configuration: { ...providerConfiguration(vendors), workers: { batch_slots: 4 }, batches: { open_lines: 100 } },
   });
   const client = sdk(broker);
   const prompts = (index: number) => (index % 50 === 7 ? `[[sim fault=400]] ${index}` : `Line ${index}`);

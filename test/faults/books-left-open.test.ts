@@ -9,14 +9,14 @@ import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { booksClosed, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+  vendors = await startProviders({ tokens: 12 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors) });
 });
 afterAll(async () => {
   await broker?.stop();

@@ -13,7 +13,7 @@ import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 interface ShownReject {
@@ -28,7 +28,7 @@ const REFUSED_PROMPT = 'Refused.';
 const postgres = await startTestPostgres();
 const directory = mkdtempSync(join(tmpdir(), 'sluice-refused-'));
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let refused: Answer;
 let others: Answer[];
@@ -62,9 +62,9 @@ async function command(...args: string[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
+  vendors = await startProviders({ tokens: 12 });
   const databaseUrl = postgres === null ? {} : { databaseUrl: postgres.url };
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), ...databaseUrl });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), ...databaseUrl });
   await refuseStreams();
   const asked = ask(broker.url, { stream: true, prompt: REFUSED_PROMPT });
   others = await Promise.all(Array.from({ length: 20 }, (_, index) => ask(broker.url, { prompt: `Other ${index}.` })));

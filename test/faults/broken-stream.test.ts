@@ -1,5 +1,5 @@
-// A vendor's stream breaks after words have gone to the client: cut at token 40 of 60, silent, garbage, an error event.
-// The next vendor says the same, goes on with a text of the model's own, refuses to, or says something else. Whatever
+// A provider's stream breaks after words have gone to the client: cut at token 40 of 60, silent, garbage, an error event.
+// The next provider says the same, goes on with a text of the model's own, refuses to, or says something else. Whatever
 // protocol the client speaks, it gets the whole answer or is told that it is broken; every attempt is billed.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigurationInput } from '#src/config/schema.ts';
@@ -8,14 +8,14 @@ import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, closedRows, type LedgerRow, ledgerRows } from '#test/support/ledger.ts';
 import { mapConcurrently } from '#test/support/map-concurrently.ts';
+import { deployment, provider } from '#test/support/providers.ts';
 import { readSpokenStream, SPOKEN, SPOKEN_PROTOCOLS, type SpokenName } from '#test/support/spoken-protocols.ts';
-import { deployment, provider } from '#test/support/vendors.ts';
 
 const TOKENS = 60;
 const BREAK = 40;
 const IDLE_MS = 500;
 
-/** What the second vendor does when it is asked to go on. */
+/** What the second provider does when it is asked to go on. */
 const SECONDS = {
   same: 'says the same',
   prefilled: 'goes on with a text of its own',
@@ -34,7 +34,7 @@ const BREAKS = [
 interface Case {
   title: string;
   client: SpokenName;
-  /** What the first vendor speaks: the client's own protocol passes through, another one is translated. */
+  /** What the first provider speaks: the client's own protocol passes through, another one is translated. */
   vendor: SpokenName;
   second: SecondName;
   fault: string;
@@ -56,7 +56,7 @@ function caseOf(
   second: SecondName,
   { fault, what }: (typeof BREAKS)[number],
 ): Case {
-  const title = `${client}, a stream of ${vendor} that ${what}, a second vendor that ${SECONDS[second]}`;
+  const title = `${client}, a stream of ${vendor} that ${what}, a second provider that ${SECONDS[second]}`;
   return { title, client, vendor, second, fault };
 }
 
@@ -121,7 +121,7 @@ function play(the: Case): Promise<Answer> {
   return ask(broker.url, { path: spoken.path(model, true), body, headers: { 'x-sluice-deadline-ms': '20000' } });
 }
 
-/** Its own words, as the vendor says them to somebody whom it does not fail. */
+/** Its own words, as the provider says them to somebody whom it does not fail. */
 async function spokenBy(simulator: Simulator, the: Case): Promise<string> {
   const { text } = await ask(simulator.url, { model: modelOf(the), prompt: promptOf(the), stream: true });
   return readSpokenStream('openai-chat', text).text;
@@ -176,7 +176,7 @@ describe('what the client receives, and what is billed', () => {
     expect(stream.text).toBe((await spokenBy(seconds.same, the)).slice(0, BREAK * 4));
     const rows = await closedRows(broker, headers['x-request-id']!);
     expect(rows.map(({ outcome }) => outcome)).toEqual(['upstream_stream_cut', 'upstream_answer_differs']);
-    // The vendor has gone on until it heard that nobody listens.
+    // The provider has gone on until it heard that nobody listens.
     expect(rows.map(({ state }) => state)).toEqual([countedBy(the.vendor), 'estimated']);
     expect(rows.every(({ costPicoUsd }) => costPicoUsd > 0n)).toBe(true);
   });
@@ -203,14 +203,14 @@ test.each(SPOKEN)('%s: a tool call in flight is never gone on with', async (clie
   const answer = await ask(broker.url, { path: spoken.path(model, true), body });
   const { error, isDone } = readSpokenStream(client, answer.text);
   const rows = await closedRows(broker, answer.headers['x-request-id']!);
-  // Where calls come whole (Gemini), nothing of it had gone out: the second vendor is asked unseen.
+  // Where calls come whole (Gemini), nothing of it had gone out: the second provider is asked unseen.
   if (rows.length > 1)
     expect({ error, isDone, last: rows.at(-1)!.outcome }).toEqual({ error: null, isDone: true, last: 'ok' });
   else expect({ hasError: error !== null, isDone }).toEqual({ hasError: true, isDone: false });
   expect(answer.text.match(/get_weather/g) ?? []).not.toHaveLength(0);
 });
 
-test('what happens to the next request: the first vendor answers it', async () => {
+test('what happens to the next request: the first provider answers it', async () => {
   const model = modelOf({ vendor: 'openai-chat', second: 'same' });
   const next = await ask(broker.url, { model, stream: true, prompt: 'And then?' });
   expect(next.headers['x-sluice-provider']).toBe('first-openai-chat');

@@ -1,5 +1,5 @@
 // A client goes away: in the middle of its stream, while a whole answer is made for it, while its request waits for its
-// turn. The vendor's call is closed in under a second, or never made; what it may bill for a call that was made is booked.
+// turn. The provider's call is closed in under a second, or never made; what it may bill for a call that was made is booked.
 //
 // Symptom: unstreamed calls that their clients left were settled at nothing. Cause: without a stream there was no estimate.
 // Fix: whatever ends a call that was sent, its prompt is booked as an estimate.
@@ -10,18 +10,24 @@ import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { holdPermit } from '#test/support/hold-permit.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { deployment, provider, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import {
+  deployment,
+  type Providers,
+  provider,
+  providerConfiguration,
+  startProviders,
+} from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-/** The issue's own bound: from the client's going to the vendor's hearing of it. */
+/** The issue's own bound: from the client's going to the provider's hearing of it. */
 const CLOSED_WITHIN_MS = 1_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = vendorConfiguration(vendors);
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = providerConfiguration(vendors);
   configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
   configuration.models!.blocked = { deployments: [deployment('primary', 'blocked')] };
   configuration.providers!.unattended = provider(vendors.secondary);
@@ -33,7 +39,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-/** How long the vendor goes on after `leave`. */
+/** How long the provider goes on after `leave`. */
 async function hearsOfIt(leave: () => void): Promise<number> {
   const before = vendors.primary.stats().outcomes.aborted;
   const leftAtMs = performance.now();
@@ -58,7 +64,7 @@ test('at token 5 of a stream', async () => {
     inputTokens: billed!.usage.inputTokens,
   });
   expect(row!.outputTokens).toBeGreaterThanOrEqual(5);
-  // Tokens on their way when the connection closed are the vendor's to bill and nobody's to see.
+  // Tokens on their way when the connection closed are the provider's to bill and nobody's to see.
   expect(row!.outputTokens).toBeLessThanOrEqual(billed!.usage.outputTokens);
   expect(more).toEqual([]);
 });
@@ -82,7 +88,7 @@ test('while a whole answer is made', async () => {
   expectLedgerEqualsBill([row!], vendors, row!.requestId);
 });
 
-test('while the request waits for a place at the vendor', async () => {
+test('while the request waits for a place at the provider', async () => {
   const place = await holdPermit(broker, 'primary/full');
   const before = vendors.primary.stats().calls;
   const gone = openAnswer(broker.url, { model: 'full', prompt: 'I do not wait for my turn.' });
@@ -111,7 +117,7 @@ test('while the request waits in a queue that no worker takes from', async () =>
 
 // Symptom: a request that was parked after an attempt, and then left by its client, was written down with no attempts.
 // Cause: the API closed its books as if no worker had ever had it. Fix: `cancel` gives back how far the request had come.
-test('while the request waits in the queue for the time that the vendor asked for', async () => {
+test('while the request waits in the queue for the time that the provider asked for', async () => {
   const { client } = broker.redis;
   const gone = openAnswer(broker.url, { model: 'blocked', prompt: '[[sim fault=429:30000]] I do not wait so long.' });
   const delayed = () => client.zrange('{sluice:primary}:primary-interactive:delayed', '0', '-1');

@@ -7,18 +7,18 @@ import { createDeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
 const REQUESTS = 60;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = vendorConfiguration(vendors, { circuit: { failures: 1_000 } });
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = providerConfiguration(vendors, { circuit: { failures: 1_000 } });
   configuration.dead_letters = { key: KEY };
   broker = await startBroker({ configuration, workers: 2 });
 });
@@ -73,7 +73,7 @@ test('what is kept: a request that no worker took before its deadline', async ()
   expect(letter).toMatchObject({ failure: { code: 'deadline_passed_waiting' }, attempts: 0, body: { form: 'sealed' } });
 }, 30_000);
 
-test('what was billed: what the vendor wants, to the picodollar', async () => {
+test('what was billed: what the provider wants, to the picodollar', async () => {
   await booksClosed(broker);
   expectLedgerEqualsBill(
     (await ledgerRows(broker)).filter(({ state }) => state !== 'unsettled'),

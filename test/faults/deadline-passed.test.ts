@@ -1,22 +1,28 @@
-// A request's deadline passes: in line for a place at the vendor, in a queue without a worker, during the call, in the
-// middle of the stream. The client hears of it, the vendor is not kept busy, and only what was served is billed.
+// A request's deadline passes: in line for a place at the provider, in a queue without a worker, during the call, in the
+// middle of the stream. The client hears of it, the provider is not kept busy, and only what was served is billed.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { holdPermit } from '#test/support/hold-permit.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { deployment, provider, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import {
+  deployment,
+  type Providers,
+  provider,
+  providerConfiguration,
+  startProviders,
+} from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const DEADLINE = { 'x-sluice-deadline-ms': '700' };
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = vendorConfiguration(vendors);
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = providerConfiguration(vendors);
   configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
   configuration.providers!.unattended = provider(vendors.secondary);
   configuration.models!.unattended = { deployments: [deployment('unattended', 'unattended')] };
@@ -33,7 +39,7 @@ const idOf = ({ headers }: Answer) => headers['x-request-id']!;
 // Symptom: a request that waited for a place until its deadline was told 503 and "a place is expected in 1 s".
 // Cause: the end of a held permit cannot be foreseen, but was answered like a limit whose reset is known.
 // Fix: such a wait ends with the deadline, and says so.
-test.each([true, false])('in line for a place at the vendor (streamed: %s): 408', async (stream) => {
+test.each([true, false])('in line for a place at the provider (streamed: %s): 408', async (stream) => {
   const place = await holdPermit(broker, 'primary/full');
   const before = vendors.primary.stats().calls;
   const answer = await ask(broker.url, { model: 'full', stream, prompt: 'I wait in line.', headers: DEADLINE });
@@ -54,7 +60,7 @@ test('in a queue that no worker takes from: 408, and the job is gone', async () 
   await waitFor('the body to be kept elsewhere', isGone);
 });
 
-test.each([true, false])('during the call (streamed: %s): 504, and the vendor’s call is closed', async (stream) => {
+test.each([true, false])('during the call (streamed: %s): 504, and the provider’s call is closed', async (stream) => {
   const answer = await ask(broker.url, { stream, prompt: `[[sim first=60000]] ${stream}`, headers: DEADLINE });
   await vendors.primary.until((stats) => stats.inFlight === 0);
   expect(answer.status).toBe(504);
@@ -62,7 +68,7 @@ test.each([true, false])('during the call (streamed: %s): 504, and the vendor’
   expect(await requestRow(broker, idOf(answer))).toMatchObject({ outcome: 'deadline_passed', attempts: 1n });
   await booksClosed(broker);
   const rows = await ledgerRows(broker, idOf(answer));
-  // Its vendor has worked on it: what it was sent is owed, and nothing that anybody has seen.
+  // Its provider has worked on it: what it was sent is owed, and nothing that anybody has seen.
   expect(rows).toMatchObject([{ state: 'estimated', outcome: 'deadline_passed', outputTokens: 0 }]);
   expect(rows[0]!.inputTokens).toBeGreaterThan(0);
   expectLedgerEqualsBill(rows, vendors, idOf(answer));

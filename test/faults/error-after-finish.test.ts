@@ -1,4 +1,4 @@
-// Symptom: a vendor that said STOP and then an error, in bare JSON at the end of its bytes, was taken at its first word:
+// Symptom: a provider that said STOP and then an error, in bare JSON at the end of its bytes, was taken at its first word:
 // Gemini's clients were told of a whole answer. And a stream that had its finish was broken by half an event behind it.
 // Cause: what stood in the last bytes without an empty line was not read once every answer had finished.
 // Fix: a whole JSON text there is read, half of one is not. The end of a stream is its terminal event: behind that nothing counts.
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, closedRows } from '#test/support/ledger.ts';
-import { PRICE, RETRIES, VENDOR_KEY } from '#test/support/vendors.ts';
+import { PRICE, PROVIDER_KEY, RETRIES } from '#test/support/providers.ts';
 
 const json = (value: object) => JSON.stringify(value);
 const data = (value: object) => `data: ${json(value)}\n\n`;
@@ -124,7 +124,7 @@ beforeAll(async () => {
       const { protocol, baseUrl } = DIALECTS[name]!;
       return [
         name,
-        { protocols: [protocol], base_url: baseUrl(origin), api_key: VENDOR_KEY, retries: { ...RETRIES, max: 0 } },
+        { protocols: [protocol], base_url: baseUrl(origin), api_key: PROVIDER_KEY, retries: { ...RETRIES, max: 0 } },
       ];
     }),
   );
@@ -156,7 +156,7 @@ async function outcomeOf(answer: Answer): Promise<unknown> {
 
 const PLAYERS = DIALECT_NAMES.flatMap((dialect) => CLIENT_NAMES.map((client) => [client, dialect] as const));
 
-describe.each(PLAYERS)('a client of %s, a vendor of %s', (client, dialect) => {
+describe.each(PLAYERS)('a client of %s, a provider of %s', (client, dialect) => {
   const { whole } = CLIENTS[client]!;
 
   test.each(Object.keys(ERRORS))('an error behind a finish is told: %s', async (form) => {

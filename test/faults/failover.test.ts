@@ -1,5 +1,5 @@
-// Symptom: a vendor that was silent was asked three times while another waited (91 s), a stall ended in a failure, a refusal
-// by filter went to another vendor, a wait of two seconds was never waited, and a vendor that was well again got no traffic.
+// Symptom: a provider that was silent was asked three times while another waited (91 s), a stall ended in a failure, a refusal
+// by filter went to another provider, a wait of two seconds was never waited, and a provider that was well again got no traffic.
 // Cause: retries came before the next step whatever had happened; the plan knew one way only; cooldowns grew to a minute.
 // Fix: src/routing/advance.ts, walk.ts; docs/routing.md says what is chosen.
 //
@@ -15,11 +15,11 @@ import { mapConcurrently } from '#test/support/map-concurrently.ts';
 import {
   attemptOf,
   deployment,
+  type Providers,
   provider,
-  startVendors,
-  type Vendors,
-  vendorConfiguration,
-} from '#test/support/vendors.ts';
+  providerConfiguration,
+  startProviders,
+} from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const TOKENS = 12;
@@ -34,13 +34,13 @@ type Provider = 'primary' | 'secondary' | 'refusing' | 'larger';
 
 interface Scenario {
   title: string;
-  /** Faults of the first vendor, as in a prompt. */
+  /** Faults of the first provider, as in a prompt. */
   fault: string;
   /** Its wait, and nothing else, may add to a call. */
   limitMs?: number;
   isStream?: boolean;
   model?: string;
-  /** Calls by vendor; the last one answers. */
+  /** Calls by provider; the last one answers. */
   calls: Partial<Record<Provider, number>>;
   answer?: { status: number; code: string };
   outcomes?: string[];
@@ -111,7 +111,7 @@ const SCENARIOS: Scenario[] = [
     outcomes: ['upstream_idle_timeout', 'ok'],
   },
   {
-    title: 'a stall, and a next vendor that refuses to go on behind words',
+    title: 'a stall, and a next provider that refuses to go on behind words',
     model: 'refusing',
     fault: 'stall@5',
     isStream: true,
@@ -147,7 +147,7 @@ const SCENARIOS: Scenario[] = [
   },
   ...OTHER_PROTOCOLS.flatMap((protocol) =>
     [true, false].map((isStream) => ({
-      title: `a prompt that is filtered by a vendor of ${protocol}${isStream ? ', streamed' : ''}, with a model named`,
+      title: `a prompt that is filtered by a provider of ${protocol}${isStream ? ', streamed' : ''}, with a model named`,
       model: protocol,
       fault: 'content_filter',
       isStream,
@@ -155,7 +155,7 @@ const SCENARIOS: Scenario[] = [
     })),
   ),
   {
-    title: 'a prompt that is filtered, of a client that wants no other vendor',
+    title: 'a prompt that is filtered, of a client that wants no other provider',
     model: 'detour',
     fault: 'content_filter',
     calls: { primary: 1 },
@@ -169,16 +169,16 @@ const SCENARIOS: Scenario[] = [
   },
 ];
 
-const NO_FALLBACKS = 'a prompt that is filtered, of a client that wants no other vendor';
+const NO_FALLBACKS = 'a prompt that is filtered, of a client that wants no other provider';
 
-let vendors: Vendors;
+let vendors: Providers;
 let refusing: Simulator;
 let larger: Simulator;
 let broker: TestBroker;
 let played: Map<Scenario, Answer>;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: TOKENS });
+  vendors = await startProviders({ tokens: TOKENS });
   [refusing, larger] = await Promise.all([
     startSimulator({ name: 'refusing', tokens: TOKENS, prefill: 'refuse' }),
     startSimulator({ name: 'larger', tokens: TOKENS }),
@@ -196,7 +196,7 @@ const nameOf = (the: Scenario) => `scenario-${SCENARIOS.indexOf(the)}`;
 
 function configure() {
   const retries = { max: 2, base_ms: 10, max_ms: 50 };
-  const configuration = vendorConfiguration(vendors, {
+  const configuration = providerConfiguration(vendors, {
     retries,
     timeouts: { first_byte_ms: SILENCE_MS, idle_ms: SILENCE_MS },
   });
@@ -274,7 +274,7 @@ function expectAnswered({ isStream }: Scenario, { status, text, ending }: Answer
   expect(readChatStream(text)).toMatchObject({ error: null, isDone: true, tokens: TOKENS });
 }
 
-test('a wait that the vendor asked for is waited in full', () => {
+test('a wait that the provider asked for is waited in full', () => {
   const waited = SCENARIOS.filter(({ title }) => title.includes('with a wait of'));
   for (const the of waited) expect(played.get(the)!.durationMs).toBeGreaterThan(the.limitMs! - 350);
   expect(waited).toHaveLength(2);
@@ -286,7 +286,7 @@ const callsOfPrimary = () => vendors.primary.stats().calls;
 const isDown = (model: string) => vendors.primary.faults.replace([{ fault: '503', match: { model } }]);
 const isWell = () => vendors.primary.faults.clear();
 
-test('503 for long: everybody is answered, and the vendor is not asked more than it takes to know', async () => {
+test('503 for long: everybody is answered, and the provider is not asked more than it takes to know', async () => {
   isDown('outage');
   const before = callsOfPrimary();
   const served: (string | undefined)[] = [];
@@ -296,7 +296,7 @@ test('503 for long: everybody is answered, and the vendor is not asked more than
   expect(callsOfPrimary() - before).toBeLessThanOrEqual(8);
 });
 
-test('a vendor that comes and goes gets its traffic back each time', async () => {
+test('a provider that comes and goes gets its traffic back each time', async () => {
   for (const round of [1, 2, 3]) {
     isDown('flaps');
     await waitFor(
@@ -317,7 +317,7 @@ async function findOut(model: string): Promise<false> {
   return false;
 }
 
-test('the trial of a vendor that is well again is over when its stream begins, for those behind it', async () => {
+test('the trial of a provider that is well again is over when its stream begins, for those behind it', async () => {
   isDown('trial');
   await waitFor(
     'it to be left alone',
@@ -341,7 +341,7 @@ test('the trial of a vendor that is well again is over when its stream begins, f
   trial.abort();
 });
 
-test('what a vendor limits is the model that was asked for, not all models of the wildcard', async () => {
+test('what a provider limits is the model that was asked for, not all models of the wildcard', async () => {
   const headers = { 'x-sluice-deadline-ms': '3000' };
   const limited = { model: 'any/hot', prompt: '[[sim fault=429:20000]]', headers };
   expect((await ask(broker.url, limited)).status).toBe(429);

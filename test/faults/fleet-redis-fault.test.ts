@@ -12,7 +12,7 @@ import { createWorkerMetrics } from '#src/telemetry/metrics.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { type Inference, startInference } from '#workers/inference/start-inference.ts';
 
@@ -23,13 +23,13 @@ const CONCURRENCY = 30;
 const FAULT_MS = 2_000;
 const UNDER_WAY_WITHIN_MS = 10_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let fleet: Inference[] = [];
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12, firstTokenMs: 400 });
-  const configuration = vendorConfiguration(vendors, { limits: { concurrency: CONCURRENCY }, slots: 10 });
+  vendors = await startProviders({ tokens: 12, firstTokenMs: 400 });
+  const configuration = providerConfiguration(vendors, { limits: { concurrency: CONCURRENCY }, slots: 10 });
   // A process of its own writes the ledger, and works for a provider that nobody asks.
   broker = await startBroker({ configuration, workerArgs: ['--provider', 'secondary'] });
   fleet = await Promise.all(Array.from({ length: WORKERS }, startWorker));

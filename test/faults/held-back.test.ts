@@ -1,20 +1,20 @@
-// `hold_back_tokens`: the first tokens of a stream wait for more. A vendor that fails before there are so many is
+// `hold_back_tokens`: the first tokens of a stream wait for more. A provider that fails before there are so many is
 // replaced unseen, by another answer if need be; a short answer comes whole; what fails later is gone on with.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { booksClosed, closedRows, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { readSpokenStream, SPOKEN, SPOKEN_PROTOCOLS, type SpokenName } from '#test/support/spoken-protocols.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 
 const HELD = 20;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 60 });
-  const configuration = vendorConfiguration(vendors, { retries: { max: 0 }, circuit: { failures: 10_000 } });
+  vendors = await startProviders({ tokens: 60 });
+  const configuration = providerConfiguration(vendors, { retries: { max: 0 }, circuit: { failures: 10_000 } });
   broker = await startBroker({ configuration: { ...configuration, server: { hold_back_tokens: HELD } } });
 });
 afterAll(async () => {
@@ -30,7 +30,7 @@ async function play(client: SpokenName, prompt: string) {
   return { stream: readSpokenStream(client, answer.text), headers: answer.headers, rows };
 }
 
-test.each(SPOKEN)('%s: a vendor that fails before is replaced unseen', async (client) => {
+test.each(SPOKEN)('%s: a provider that fails before is replaced unseen', async (client) => {
   const { stream, headers, rows } = await play(client, `[[sim on=primary fault=cut@${HELD - 5}]] Early.`);
   expect(stream).toMatchObject({ isDone: true, error: null, mark: null });
   expect(headers).toMatchObject({ 'x-sluice-provider': 'secondary', 'x-sluice-attempts': '2' });
@@ -38,7 +38,7 @@ test.each(SPOKEN)('%s: a vendor that fails before is replaced unseen', async (cl
   expect(rows).toMatchObject([{ outputTokens: HELD - 5 }, { state: 'settled', outcome: 'ok' }]);
 });
 
-test.each(SPOKEN)('%s: a vendor that fails later is gone on with', async (client) => {
+test.each(SPOKEN)('%s: a provider that fails later is gone on with', async (client) => {
   const { stream, headers } = await play(client, `[[sim on=primary fault=cut@${HELD + 5}]] Late.`);
   expect(stream).toMatchObject({ isDone: true, error: null, mark: { rescued: true, attempts: 2 } });
   expect(headers).toMatchObject({ 'x-sluice-provider': 'primary', 'x-sluice-attempts': '1' });
@@ -50,7 +50,7 @@ test.each(SPOKEN)('%s: an answer that is shorter comes whole', async (client) =>
   expect(stream.text).toHaveLength(20);
 });
 
-test('what was billed: every attempt, as the vendors say', async () => {
+test('what was billed: every attempt, as the providers say', async () => {
   await booksClosed(broker);
   expectLedgerEqualsBill(await ledgerRows(broker), vendors);
 });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const BODY_LIMIT = 2_000_000;
@@ -18,15 +18,15 @@ const WRONG_KEYS = 5;
 const CONNECTIONS = 100;
 const WAITING_BYTES = 300_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let pid: number | undefined;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
+  vendors = await startProviders({ tokens: 12 });
   broker = await startBroker({
     configuration: {
-      ...vendorConfiguration(vendors),
+      ...providerConfiguration(vendors),
       server: {
         body_limit_bytes: BODY_LIMIT,
         body_ms: BODY_MS,
@@ -118,7 +118,7 @@ describe('names out of bounds', () => {
     ['a hundred alternatives', { body: { ...chat, models: Array(100).fill('pair') } }, /at most 32 names/],
     ['a preference', { body: { ...chat, provider: { order: [long] } } }, /provider\.order/],
     ['an idempotency key that is no ASCII', { body: chat, headers: { 'idempotency-key': 'ä' } }, /visible ASCII/],
-    ['a vendor that cannot be one', { body: chat, headers: { vendor: '../x' } }, /name of a provider/],
+    ['a provider that cannot be one', { body: chat, headers: { vendor: '../x' } }, /name of a provider/],
     ['a Messages model', { path: '/v1/messages', body: { ...chat, model: long, max_tokens: 5 } }, /at most 256/],
     ['a Responses model', { path: '/v1/responses', body: { model: 'a\u0007', input: 'x' } }, /control/],
     [

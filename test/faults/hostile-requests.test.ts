@@ -11,16 +11,16 @@ import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts'
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const BODY_LIMIT = 4 * 1024 * 1024;
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors();
-  const configuration = vendorConfiguration(vendors);
+  vendors = await startProviders();
+  const configuration = providerConfiguration(vendors);
   broker = await startBroker({
     configuration: {
       ...configuration,

@@ -6,20 +6,20 @@ import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const keyspace = createKeyspace('sluice');
 const WANTED = { prompt: 'Once.', headers: { 'idempotency-key': 'once' } };
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let requestId: string;
 let again: Answer;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), apis: 2, workers: 0 });
+  vendors = await startProviders({ tokens: 12 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), apis: 2, workers: 0 });
   const [doomed, other] = broker.apis;
   const first = openAnswer(String(doomed!.details.url), WANTED);
   requestId = await waitFor('the record', findRecord);

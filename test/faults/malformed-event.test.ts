@@ -1,19 +1,19 @@
-// One event of a stream is not JSON, and the vendor goes on as if nothing had been. Nobody can tell what is missing: the
-// vendor is not listened to any longer. Another one goes on with the answer, or the client is told that it is broken.
+// One event of a stream is not JSON, and the provider goes on as if nothing had been. Nobody can tell what is missing: the
+// provider is not listened to any longer. Another one goes on with the answer, or the client is told that it is broken.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask } from '#test/support/client.ts';
 import { closedRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
+  vendors = await startProviders({ tokens: 12 });
   vendors.primary.change({ paceMs: 20 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+  broker = await startBroker({ configuration: providerConfiguration(vendors) });
 });
 afterAll(async () => {
   await broker?.stop();
@@ -37,7 +37,7 @@ test('with nobody else to ask: an error event, after a second try', async () => 
   const { tokens, isDone, error } = stream;
   expect({ tokens, isDone, code: error?.code }).toEqual({ tokens: 5, isDone: false, code: 'upstream_malformed' });
   expect(rows).toMatchObject([GIVEN_UP, GIVEN_UP]);
-  // The vendor bills what it had said before it noticed that nobody listens.
+  // The provider bills what it had said before it noticed that nobody listens.
   for (const billed of vendors.bill(requestId)) {
     expect(billed).toMatchObject({ outcome: 'aborted', usage: { inputTokens: rows[0]!.inputTokens } });
     expect(billed.usage.outputTokens).toBeGreaterThanOrEqual(5);
@@ -45,13 +45,13 @@ test('with nobody else to ask: an error event, after a second try', async () => 
   }
 });
 
-test('with a second vendor: the whole answer', async () => {
+test('with a second provider: the whole answer', async () => {
   const { stream, rows } = await play('pair');
   expect(stream).toMatchObject({ tokens: TOKENS, isDone: true, error: null });
   expect(rows).toMatchObject([GIVEN_UP, GIVEN_UP, { provider: 'secondary', state: 'settled', outcome: 'ok' }]);
 });
 
-test('what happens to the next request: it is answered by the same vendor', async () => {
+test('what happens to the next request: it is answered by the same provider', async () => {
   const next = await ask(broker.url, { model: 'pair', stream: true, prompt: 'And then?' });
   expect(next.headers['x-sluice-provider']).toBe('primary');
   expect(readChatStream(next.text)).toMatchObject({ tokens: 12, isDone: true, error: null });

@@ -1,20 +1,20 @@
-// Symptom: the process that runs batches is killed while vendors have their lines, once as they work on them and once as
-// results come in. Another process finds the vendors' batches by what stands in SQL, and goes on with them.
+// Symptom: the process that runs batches is killed while providers have their lines, once as they work on them and once as
+// results come in. Another process finds the providers' batches by what stands in SQL, and goes on with them.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
 import {
-  closeVendors,
+  closeProviders,
   expectLedgerEqualsBatchBill,
   lineIds,
-  type NativeVendors,
+  type NativeProviders,
   nativeConfiguration,
   nativeLines,
   numbered,
+  PROVIDERS,
   QUICK,
-  startNativeVendors,
-  VENDORS,
+  startNativeProviders,
 } from '#test/support/native-batches.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -22,7 +22,7 @@ const LINES = 300;
 /** A lease must run out before each takeover. */
 const LIMIT_MS = 90_000;
 
-let vendors: NativeVendors;
+let vendors: NativeProviders;
 let broker: TestBroker;
 const lines: ResultLine[][] = [];
 
@@ -32,12 +32,12 @@ async function replaceProcess(): Promise<void> {
 }
 
 beforeAll(async () => {
-  vendors = await startNativeVendors({ batchMs: 8_000 });
+  vendors = await startNativeProviders({ batchMs: 8_000 });
   const configuration = nativeConfiguration(vendors, { ...QUICK, chunk_lines: 100 });
   broker = await startBroker({ configuration, batches: 1 });
   const client = sdk(broker);
   const ids = await Promise.all(
-    VENDORS.map(async (vendor) => (await submit(client, nativeLines(vendor, numbered(LINES)))).id),
+    PROVIDERS.map(async (vendor) => (await submit(client, nativeLines(vendor, numbered(LINES)))).id),
   );
   await Promise.all(
     Object.values(vendors).map((vendor) => vendor.until(({ batchLines }) => batchLines > 20, LIMIT_MS)),
@@ -59,14 +59,14 @@ beforeAll(async () => {
 }, LIMIT_MS * 2);
 afterAll(async () => {
   await broker?.stop();
-  await closeVendors(vendors);
+  await closeProviders(vendors);
 });
 
 test('what the client received: every line once', () => {
   for (const output of lines) expect(output.map(({ custom_id }) => custom_id).sort()).toEqual(lineIds(LINES).sort());
 });
 
-test('what was billed: every line once, by the vendor’s batch, as the ledger has it', async () => {
+test('what was billed: every line once, by the provider’s batch, as the ledger has it', async () => {
   for (const vendor of Object.values(vendors)) expect(vendor.stats()).toMatchObject({ calls: 0, batchLines: LINES });
   await booksClosed(broker);
   expectLedgerEqualsBatchBill(await ledgerRows(broker), vendors);

@@ -1,4 +1,4 @@
-// Symptom: a vendor sits on its batches while the deadline comes nearer. One lets go of them when it is told to cancel,
+// Symptom: a provider sits on its batches while the deadline comes nearer. One lets go of them when it is told to cancel,
 // one does not say anything for a long time. Their lines are pulled back in time and run as ordinary calls; what the
 // silent one wants for the lines it had is an estimate in the books until it says it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -6,31 +6,31 @@ import { ended, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, type LedgerRow, ledgerRows } from '#test/support/ledger.ts';
 import {
-  closeVendors,
+  closeProviders,
   expectLedgerEqualsBatchBill,
   lineIds,
-  type NativeVendors,
+  type NativeProviders,
   nativeConfiguration,
   nativeLines,
   numbered,
   QUICK,
-  startNativeVendors,
+  startNativeProviders,
 } from '#test/support/native-batches.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const LINES = 30;
 const LIMIT_MS = 90_000;
-/** 30 lines at one a second, half as much again for safety: of the minute that there is, 13 s are the vendor's. */
+/** 30 lines at one a second, half as much again for safety: of the minute that there is, 13 s are the provider's. */
 const SLOW = { ...QUICK, lines_per_second: 1, cancel_ms: 5_000 };
 
-let vendors: NativeVendors;
+let vendors: NativeProviders;
 let broker: TestBroker;
 let endedAtMs: number;
 let rowsAtEnd: LedgerRow[];
 const batches: Awaited<ReturnType<typeof ended>>[] = [];
 
 beforeAll(async () => {
-  vendors = await startNativeVendors({ batchMs: 2_000 });
+  vendors = await startNativeProviders({ batchMs: 2_000 });
   vendors.openai.change({ batchFault: 'stall@10' });
   vendors.gemini.change({ batchFault: 'stuck@5' });
   broker = await startBroker({ configuration: nativeConfiguration(vendors, SLOW), batches: 1 });
@@ -47,7 +47,7 @@ beforeAll(async () => {
 }, LIMIT_MS);
 afterAll(async () => {
   await broker?.stop();
-  await closeVendors(vendors);
+  await closeProviders(vendors);
 });
 
 test('what the client received: every line, well before the deadline', async () => {
@@ -65,7 +65,7 @@ test('what was billed: what the first had done was not done again', () => {
   expect(states).toEqual(Array.from({ length: LINES }, () => 'settled'));
 });
 
-test('what was billed: the silent vendor’s part is an estimate first, and then what it says', async () => {
+test('what was billed: the silent provider’s part is an estimate first, and then what it says', async () => {
   expect(vendors.gemini.stats()).toMatchObject({ calls: LINES, batchLines: 5 });
   const open = rowsAtEnd.filter(({ state }) => state === 'unsettled');
   expect(open).toHaveLength(LINES);
@@ -84,7 +84,7 @@ test('what was billed: the silent vendor’s part is an estimate first, and then
   expectLedgerEqualsBatchBill(settled, vendors);
 });
 
-test('what happens to the next request: it goes to the vendor’s batch again', async () => {
+test('what happens to the next request: it goes to the provider’s batch again', async () => {
   vendors.gemini.change({ batchFault: null, batchMs: 0 });
   const client = sdk(broker);
   const next = await ended(client, (await submit(client, nativeLines('gemini', numbered(3)))).id);

@@ -1,19 +1,19 @@
-// Symptom: the process that runs a batch is killed while it hands lines over to a vendor that is down. Nobody knows
-// whether the vendor has them: a new owner looks there first, and sends them when they are not there.
+// Symptom: the process that runs a batch is killed while it hands lines over to a provider that is down. Nobody knows
+// whether the provider has them: a new owner looks there first, and sends them when they are not there.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startSimulator } from '#src/simulator/simulator.ts';
 import { ended, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
 import {
-  closeVendors,
+  closeProviders,
   expectLedgerEqualsBatchBill,
   lineIds,
-  type NativeVendors,
+  type NativeProviders,
   nativeConfiguration,
   nativeLines,
   numbered,
-  startNativeVendors,
+  startNativeProviders,
 } from '#test/support/native-batches.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -21,14 +21,14 @@ const LINES = 20;
 /** A lease, and the time in which what the dead process sent could still arrive. */
 const LIMIT_MS = 60_000;
 
-let vendors: NativeVendors;
+let vendors: NativeProviders;
 let broker: TestBroker;
 let batch: Awaited<ReturnType<typeof ended>>;
 
 const chunks = () => broker.database.selectFrom('native_chunks').selectAll().execute();
 
 beforeAll(async () => {
-  vendors = await startNativeVendors();
+  vendors = await startNativeProviders();
   broker = await startBroker({ configuration: nativeConfiguration(vendors), batches: 1 });
   const { port } = vendors.anthropic;
   await vendors.anthropic.close();
@@ -42,7 +42,7 @@ beforeAll(async () => {
 }, LIMIT_MS * 2);
 afterAll(async () => {
   await broker?.stop();
-  await closeVendors(vendors);
+  await closeProviders(vendors);
 });
 
 test('what the client received: every line once', async () => {

@@ -4,18 +4,18 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
 /** Much less than the minute after which a window is empty again. */
 const SHORT = { 'x-sluice-deadline-ms': '5000' };
 const WINDOW_S = 62;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = vendorConfiguration(vendors);
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = providerConfiguration(vendors);
   const one = { limits: { rpm: 1 } };
   Object.assign(configuration.models!, {
     few: { deployments: [deployment('primary', 'few', one)] },
@@ -57,7 +57,7 @@ test.each([
   expect(vendors.primary.stats().calls).toBe(before);
 });
 
-test('what the client received: the next vendor’s answer, where there is one', async () => {
+test('what the client received: the next provider’s answer, where there is one', async () => {
   const answers = [];
   for (const prompt of ['First.', 'Second.', 'Third.']) {
     answers.push(await ask(broker.url, { model: 'few-and-more', prompt, headers: SHORT }));

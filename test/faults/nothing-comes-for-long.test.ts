@@ -7,15 +7,15 @@ import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { holdPermit } from '#test/support/hold-permit.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = { ...vendorConfiguration(vendors), server: { keep_alive_ms: 200 } };
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = { ...providerConfiguration(vendors), server: { keep_alive_ms: 200 } };
   configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
   broker = await startBroker({ configuration });
 });

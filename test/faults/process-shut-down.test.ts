@@ -5,13 +5,13 @@ import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const GRACE_MS = 2_000;
 const LONG_TOKENS = 2_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let brief: Answer;
 let long: Answer;
@@ -19,9 +19,9 @@ let called: Answer;
 let workerExit: number | null;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
+  vendors = await startProviders({ tokens: 12 });
   vendors.primary.change({ paceMs: 50 });
-  const configuration = { ...vendorConfiguration(vendors), server: { shutdown_grace_ms: GRACE_MS } };
+  const configuration = { ...providerConfiguration(vendors), server: { shutdown_grace_ms: GRACE_MS } };
   broker = await startBroker({ configuration, apis: 2 });
   const briefAnswer = openAnswer(broker.url, { stream: true, prompt: '[[sim tokens=20]] I am brief.' });
   const longAnswer = openAnswer(broker.url, { stream: true, prompt: `[[sim tokens=${LONG_TOKENS}]] I am long.` });

@@ -1,22 +1,22 @@
-// A vendor says 429 and how long to wait. Its word holds for every worker: nobody asks before the time is over, not even
+// A provider says 429 and how long to wait. Its word holds for every worker: nobody asks before the time is over, not even
 // for a request that has just come. Whoever has no time to wait is told, or answered by somebody else.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
 const SHORT = { 'x-sluice-deadline-ms': '5000' };
 /** Longer than a worker waits in its slot: the requests go back to the queue and come again. */
 const WAIT_MS = 3_000;
 const REQUESTS = 20;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = vendorConfiguration(vendors);
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = providerConfiguration(vendors);
   for (const name of ['for-a-minute', 'for-a-while']) {
     configuration.models![name] = { deployments: [deployment('primary', name)] };
   }
@@ -27,7 +27,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test('what the clients received: the vendor’s wait, where it is longer than their deadline', async () => {
+test('what the clients received: the provider’s wait, where it is longer than their deadline', async () => {
   const first = await ask(broker.url, { model: 'for-a-minute', prompt: '[[sim fault=429:60000]]', headers: SHORT });
   const calls = vendors.primary.stats().calls;
   const second = await ask(broker.url, { model: 'for-a-minute', prompt: 'I have just come.', headers: SHORT });
@@ -40,7 +40,7 @@ test('what the clients received: the vendor’s wait, where it is longer than th
   expect(vendors.primary.stats().calls).toBe(calls);
 });
 
-test('what the clients received: an answer, where there is a second vendor', async () => {
+test('what the clients received: an answer, where there is a second provider', async () => {
   for (const prompt of ['[[sim on=primary fault=429:60000]]', 'I have just come.']) {
     const answer = await ask(broker.url, { model: 'pair', prompt, headers: SHORT });
     expect(answer.headers['x-sluice-provider']).toBe('secondary');
@@ -48,7 +48,7 @@ test('what the clients received: an answer, where there is a second vendor', asy
 });
 
 test('what the clients received: an answer, when they wait; no worker asks before the time', async () => {
-  const before = new Set(vendors.primary.requests().map(({ vendorRequestId }) => vendorRequestId));
+  const before = new Set(vendors.primary.requests().map(({ providerRequestId }) => providerRequestId));
   const model = 'for-a-while';
   const refused = ask(broker.url, { model, prompt: `[[sim fault=429:${WAIT_MS} times=1]]` });
   await vendors.primary.until((stats) => stats.refusals.rate_limited === 3);
@@ -58,7 +58,7 @@ test('what the clients received: an answer, when they wait; no worker asks befor
 
   const [first, ...later] = vendors.primary
     .requests()
-    .filter(({ vendorRequestId }) => !before.has(vendorRequestId))
+    .filter(({ providerRequestId }) => !before.has(providerRequestId))
     .map(({ atMs }) => atMs);
   expect(later.length).toBe(REQUESTS + 1);
   // Clocks and timers of three processes: a millisecond or two either way.

@@ -7,27 +7,27 @@ import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, type OpenAnswer, openAnswer } from '#test/support/client.ts';
 import { expectWholeStreams } from '#test/support/expect-whole-streams.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const STREAMS = 50;
 const TOKENS = 150;
 const KILLED_AT_TOKENS = [10, 30, 50, 70, 90];
 
-let vendors: Vendors;
+let vendors: Providers;
 let redis: TestRedis;
 let network: TcpProxy;
 let broker: TestBroker;
 let round = 0;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: TOKENS });
+  vendors = await startProviders({ tokens: TOKENS });
   vendors.primary.change({ paceMs: 20 });
   redis = await startTestRedis();
   network = await startTcpProxy(redis);
-  const configuration = vendorConfiguration(vendors);
+  const configuration = providerConfiguration(vendors);
   broker = await startBroker({ configuration, workers: 2, sharedRedis: { ...redis, url: network.url } });
 });
 beforeEach(() => {

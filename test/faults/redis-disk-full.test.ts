@@ -6,13 +6,13 @@ import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { canFillDisks, emptyDiskOf, fillDiskOf } from '#test/support/full-disk.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const TOKENS = 100;
 
 describe.skipIf(!canFillDisks)('a full disk', () => {
-  let vendors: Vendors;
+  let vendors: Providers;
   let broker: TestBroker;
   let stream: Answer;
   let refused: Answer[];
@@ -22,9 +22,9 @@ describe.skipIf(!canFillDisks)('a full disk', () => {
     (await broker.redis.client.set('probe', '1').catch((error: Error) => error.message)) !== 'OK';
 
   beforeAll(async () => {
-    vendors = await startVendors({ tokens: TOKENS });
+    vendors = await startProviders({ tokens: TOKENS });
     vendors.primary.change({ paceMs: 20 });
-    broker = await startBroker({ configuration: vendorConfiguration(vendors), redis: { appendOnly: true } });
+    broker = await startBroker({ configuration: providerConfiguration(vendors), redis: { appendOnly: true } });
     const open = openAnswer(broker.url, { stream: true, prompt: 'I stream.' });
     await waitFor('some tokens', () => readChatStream(open.text).tokens > 10);
     const pid = Number(/process_id:(\d+)/.exec(await broker.redis.client.info('server'))![1]);

@@ -7,7 +7,7 @@ import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { holdPermit } from '#test/support/hold-permit.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const DEADLINE = { 'x-sluice-deadline-ms': '6000' };
@@ -18,7 +18,7 @@ const EMPTIED: [how: string, empty: (broker: TestBroker) => Promise<unknown>][] 
 ];
 
 describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
-  let vendors: Vendors;
+  let vendors: Providers;
   let broker: TestBroker;
   let streamed: Answer;
   let called: Answer;
@@ -26,8 +26,8 @@ describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
   let limitedKey: string;
 
   beforeAll(async () => {
-    vendors = await startVendors({ tokens: 12 });
-    const configuration = vendorConfiguration(vendors);
+    vendors = await startProviders({ tokens: 12 });
+    const configuration = providerConfiguration(vendors);
     configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
     broker = await startBroker({ configuration });
     limitedKey = (await broker.createKey('limited', { budgetUnits: 1, budgetPeriod: 'total' })).secret;
@@ -63,7 +63,7 @@ describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
 
   // Symptom: after Redis had lost its data, nothing was written to the ledger until the worker was started again.
   // Cause: the writer's consumer group was gone with the stream. Fix: a reader that misses its group makes it anew.
-  test('what was billed: what the vendor served', async () => {
+  test('what was billed: what the provider served', async () => {
     await booksClosed(broker);
     expectLedgerEqualsBill(await ledgerRows(broker), vendors);
   });

@@ -7,7 +7,7 @@ import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { expectWholeStreams } from '#test/support/expect-whole-streams.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 /** `FROZEN_MS=90000` runs it as long as operators have seen; it was last well on 2026-11-28. */
@@ -18,7 +18,7 @@ const TOKENS = 600;
 /** A client that cannot be served is told so in under two seconds. */
 const REFUSED_WITHIN_MS = 2_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let streams: Answer[];
 let calls: Answer[];
@@ -26,9 +26,9 @@ let refused: Answer[];
 let readiness: { status: number; checks: Record<string, boolean>; durationMs: number };
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: TOKENS });
+  vendors = await startProviders({ tokens: TOKENS });
   vendors.primary.change({ paceMs: 20 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), workers: 2 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), workers: 2 });
   const openStreams = Array.from({ length: STREAMS }, (_, index) =>
     openAnswer(broker.url, { stream: true, prompt: promptOf(index) }),
   );

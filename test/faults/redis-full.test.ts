@@ -6,23 +6,23 @@ import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { expectWholeStreams } from '#test/support/expect-whole-streams.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const STREAMS = 10;
 /** Three seconds. */
 const TOKENS = 150;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let streams: Answer[];
 let calls: Answer[];
 let refused: Answer[];
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: TOKENS });
+  vendors = await startProviders({ tokens: TOKENS });
   vendors.primary.change({ paceMs: 20 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), workers: 2 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), workers: 2 });
   const many = Array.from({ length: STREAMS }, (_, index) => index);
   const openStreams = many.map((index) => openAnswer(broker.url, { stream: true, prompt: promptOf(index) }));
   const openCalls = many.map((index) => ask(broker.url, { prompt: `[[sim tokens=12 first=1000]] Call ${index}.` }));

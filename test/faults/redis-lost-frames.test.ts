@@ -5,16 +5,16 @@ import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let holed: Answer;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+  vendors = await startProviders({ tokens: 12 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors) });
   const { client } = broker.redis;
   const answer = openAnswer(broker.url, { stream: true, prompt: '[[sim tokens=1000 pace=20]] I shall have a hole.' });
   await waitFor('some tokens', () => readChatStream(answer.text).tokens >= 5);
@@ -49,7 +49,7 @@ test('what the client received: an explicit error where the hole begins', () => 
   expect(ids.map((id) => Number(id.split('-')[1]))).toEqual(ids.map((_, place) => place + 1));
 });
 
-test('what was billed: the tokens until the vendor’s call was closed', async () => {
+test('what was billed: the tokens until the provider’s call was closed', async () => {
   await vendors.primary.until((stats) => stats.outcomes.aborted === 1);
   await booksClosed(broker);
   const [row, ...more] = await ledgerRows(broker);

@@ -8,9 +8,9 @@ import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { expectWholeStreams } from '#test/support/expect-whole-streams.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '#test/support/tcp-proxy.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const STREAMS = 20;
@@ -18,18 +18,18 @@ const TOKENS = 150;
 /** Of a request that is refused: a client must not wait for it. */
 const REFUSED_WITHIN_MS = 2_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let first: TestRedis;
 let second: TestRedis;
 let address: TcpProxy;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: TOKENS });
+  vendors = await startProviders({ tokens: TOKENS });
   [first, second] = await Promise.all([startTestRedis(), startTestRedis()]);
   address = await startTcpProxy(first);
   const sharedRedis = { ...first, url: address.url };
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), workers: 2, batches: 1, sharedRedis });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), workers: 2, batches: 1, sharedRedis });
 });
 afterAll(async () => {
   await broker?.stop();

@@ -9,7 +9,7 @@ import { expectWholeStreams } from '#test/support/expect-whole-streams.ts';
 import { holdPermit } from '#test/support/hold-permit.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
 import { mapConcurrently } from '#test/support/map-concurrently.ts';
-import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const AWAY_MS = 2_000;
@@ -20,7 +20,7 @@ const TOKENS = 300;
 /** What Redis has answered is on the disk: the promise is exact then (with `everysec`, the last second may be lost). */
 const KEPT = { appendOnly: true, args: ['--appendfsync', 'always'] };
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let streams: Answer[];
 let calls: Answer[];
@@ -28,9 +28,9 @@ let waiting: Answer[];
 let refused: Answer;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: TOKENS });
+  vendors = await startProviders({ tokens: TOKENS });
   vendors.primary.change({ paceMs: 20 });
-  const configuration = vendorConfiguration(vendors);
+  const configuration = providerConfiguration(vendors);
   configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
   broker = await startBroker({ configuration, workers: 2, redis: KEPT });
   const place = await holdPermit(broker, 'primary/full');
@@ -77,7 +77,7 @@ test('what the client received who came meanwhile: 503 and a time to come back',
   expect(JSON.parse(refused.text).error.code).toBe('queue_unavailable');
 });
 
-test('what was billed: what the vendor served', async () => {
+test('what was billed: what the provider served', async () => {
   await booksClosed(broker);
   expectLedgerEqualsBill(await ledgerRows(broker), vendors);
 });

@@ -1,20 +1,20 @@
 // Requests that are refused before anything is queued: each with its status, its code, and a message that says what to
-// do. Nothing is billed, no vendor hears of them, and the connection goes on.
+// do. Nothing is billed, no provider hears of them, and the connection goes on.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask, type Wanted } from '#test/support/client.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
 const BODY_LIMIT = 10_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let restrictedKey: string;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = { ...vendorConfiguration(vendors), server: { body_limit_bytes: BODY_LIMIT } };
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = { ...providerConfiguration(vendors), server: { body_limit_bytes: BODY_LIMIT } };
   broker = await startBroker({ configuration });
   restrictedKey = (await broker.createKey('restricted', { models: ['pair'] })).secret;
 });
@@ -91,7 +91,7 @@ const ROWS: Row[] = [
     says: /'gpt-99'.*GET \/v1\/models/,
   },
   {
-    name: 'an unknown vendor',
+    name: 'an unknown provider',
     wanted: { headers: { vendor: 'nobody' } },
     status: 400,
     code: 'invalid_value',
@@ -99,7 +99,7 @@ const ROWS: Row[] = [
     says: /'nobody'.*primary, secondary/,
   },
   {
-    name: 'a vendor that does not have the model',
+    name: 'a provider that does not have the model',
     wanted: { headers: { vendor: 'secondary' } },
     status: 400,
     code: 'invalid_value',
@@ -162,7 +162,7 @@ test('what the client received: a model that its key may not use', async () => {
   expect(JSON.parse(answer.text).error).toMatchObject({ code: 'model_not_allowed', param: 'model' });
 });
 
-test('what was billed: nothing, and no vendor was called', async () => {
+test('what was billed: nothing, and no provider was called', async () => {
   await booksClosed(broker);
   expect(await ledgerRows(broker)).toEqual([]);
   expect([vendors.primary.stats().calls, vendors.secondary.stats().calls]).toEqual([0, 0]);

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker, type TestProcess } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { SPOKEN, SPOKEN_PROTOCOLS } from '#test/support/spoken-protocols.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 import { runErrand } from '../../bench/chaos/client.ts';
 import type { Errand } from '../../bench/chaos/errand.ts';
 import { checkText, type Seen } from '../../bench/chaos/seen.ts';
@@ -17,7 +17,7 @@ const PACE_MS = 300;
 const IMPATIENCE_MS = 1_000;
 const SMALL_CALL_EVERY_MS = 100;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let seen: Seen[];
 let small: Answer[];
@@ -25,9 +25,9 @@ let left: TestProcess[];
 let openWhenReplaced: number;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 80, keptRequests: 0 });
+  vendors = await startProviders({ tokens: 80, keptRequests: 0 });
   vendors.primary.change({ paceMs: PACE_MS });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), apis: 2, workers: 2 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), apis: 2, workers: 2 });
   const running = [...broker.apis];
   const urls = () => running.map(({ details }) => String(details.url));
   const streams = Array.from({ length: STREAMS }, (_, index) => openStream(index, urls));
@@ -107,7 +107,7 @@ test('every process was replaced while the streams ran', () => {
   expect(others).toEqual(others.map(() => 0));
 });
 
-test('what the clients received: whole answers, each the vendor’s own words', async () => {
+test('what the clients received: whole answers, each the provider’s own words', async () => {
   for (const [index, one] of seen.entries()) {
     const { text } = await ask(vendors.secondary.url, { prompt: promptOf(index) });
     checkText(one, SPOKEN_PROTOCOLS['openai-chat'].readWhole(text));

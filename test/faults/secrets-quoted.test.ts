@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { booksClosed } from '#test/support/ledger.ts';
-import { PRICE } from '#test/support/vendors.ts';
+import { PRICE } from '#test/support/providers.ts';
 
 const SECRET = '5f4dcc3b5aa765d61d8327deb882cf99';
 const ESCAPED = [...SECRET].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');

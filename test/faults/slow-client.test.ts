@@ -1,4 +1,4 @@
-// Clients that stop reading, and then read slowly. The vendor is not held up by them, the API does not buffer for them
+// Clients that stop reading, and then read slowly. The provider is not held up by them, the API does not buffer for them
 // (their frames wait in the log), and in the end they have everything in order.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readMetrics } from '#test/support/admin.ts';
@@ -6,7 +6,7 @@ import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask, type OpenAnswer, openAnswer } from '#test/support/client.ts';
 import { expectWholeStreams } from '#test/support/expect-whole-streams.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const CLIENTS = 8;
@@ -15,14 +15,14 @@ const TOKENS = 100_000;
 const SIPS = 8;
 const MEGABYTE = 2 ** 20;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let memory: { before: number; stalled: number; sipping: number };
 let answers: Answer[];
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: TOKENS });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+  vendors = await startProviders({ tokens: TOKENS });
+  broker = await startBroker({ configuration: providerConfiguration(vendors) });
   await ask(broker.url, { stream: true, prompt: '[[sim tokens=5000]] Warm up.' });
   const before = await residentBytes();
   const clients = Array.from({ length: CLIENTS }, (_, index) => {

@@ -6,13 +6,13 @@ import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, openEntries } from '#test/support/ledger.ts';
 import { mapConcurrently } from '#test/support/map-concurrently.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const REQUESTS = 60;
 const postgres = await startTestPostgres();
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let answers: Answer[];
 let stranger: Answer;
@@ -23,8 +23,8 @@ let wrongWhileAway: string;
 
 beforeAll(async () => {
   if (postgres === null) return;
-  vendors = await startVendors({ tokens: 12 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors), databaseUrl: postgres.url, workers: 2 });
+  vendors = await startProviders({ tokens: 12 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors), databaseUrl: postgres.url, workers: 2 });
   await ask(broker.url, { prompt: 'Before.' });
   await booksClosed(broker);
 

@@ -6,7 +6,7 @@ import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
 /** While requests come: connections are ended in every state that they are in. */
 const ENDINGS = 25;
@@ -14,7 +14,7 @@ const ENDINGS = 25;
 const postgres = await startTestPostgres();
 
 describe.skipIf(postgres === null)('connections that PostgreSQL ends, again and again', () => {
-  let vendors: Vendors;
+  let vendors: Providers;
   let broker: TestBroker;
   const answers: Answer[] = [];
 
@@ -23,8 +23,12 @@ describe.skipIf(postgres === null)('connections that PostgreSQL ends, again and 
       where application_name = 'sluice' and pid <> pg_backend_pid()`.execute(broker.database);
 
   beforeAll(async () => {
-    vendors = await startVendors({ tokens: 12 });
-    broker = await startBroker({ configuration: vendorConfiguration(vendors), databaseUrl: postgres!.url, workers: 2 });
+    vendors = await startProviders({ tokens: 12 });
+    broker = await startBroker({
+      configuration: providerConfiguration(vendors),
+      databaseUrl: postgres!.url,
+      workers: 2,
+    });
     await ask(broker.url, { prompt: 'Before.' });
     for (let round = 0; round < ENDINGS; round++) {
       const asked = [0, 1].map((index) => ask(broker.url, { prompt: `Round ${round} ${index}.`, stream: index === 0 }));

@@ -6,13 +6,13 @@ import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { canFillDisks, emptyDiskOf, fillDiskOf } from '#test/support/full-disk.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, openEntries } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const REQUESTS = 20;
 
 describe.skipIf(!canFillDisks)('a full disk', () => {
-  let vendors: Vendors;
+  let vendors: Providers;
   let broker: TestBroker;
   let answers: Answer[];
   let waiting: number;
@@ -20,8 +20,8 @@ describe.skipIf(!canFillDisks)('a full disk', () => {
   let readiness: Response;
 
   beforeAll(async () => {
-    vendors = await startVendors({ tokens: 12 });
-    broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+    vendors = await startProviders({ tokens: 12 });
+    broker = await startBroker({ configuration: providerConfiguration(vendors) });
     await ask(broker.url, { prompt: 'Before.' });
     await booksClosed(broker);
     const worker = broker.workers[0]!;

@@ -6,21 +6,21 @@ import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const TOKENS = 2_000;
 const STREAM = `[[sim tokens=${TOKENS}]] I stream.`;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let called: Answer;
 let streamed: Answer;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
+  vendors = await startProviders({ tokens: 12 });
   vendors.primary.change({ paceMs: 50 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+  broker = await startBroker({ configuration: providerConfiguration(vendors) });
   const calledAnswer = ask(broker.url, { prompt: '[[sim first=1000]] I have been sent.' });
   const streamedAnswer = openAnswer(broker.url, { stream: true, prompt: STREAM });
   await waitFor('some tokens', () => readChatStream(streamedAnswer.text).tokens >= 5);
@@ -47,12 +47,12 @@ test('what the clients received: one whole answer each', () => {
   expect(readChatStream(streamed.text)).toMatchObject({ tokens: TOKENS, error: null, isDone: true });
 });
 
-test('what the vendor saw: both calls of the frozen worker are over, and both were made again', async () => {
+test('what the provider saw: both calls of the frozen worker are over, and both were made again', async () => {
   const { outcomes, calls } = await vendors.primary.until((stats) => stats.inFlight === 0);
   expect({ outcomes, calls }).toEqual({ outcomes: { completed: 3, aborted: 1, broken: 0 }, calls: 4 });
 });
 
-test('what was billed: what the vendor served, also to the worker that nobody listened to', async () => {
+test('what was billed: what the provider served, also to the worker that nobody listened to', async () => {
   await booksClosed(broker, 30_000);
   const [lost, answered, ...more] = await ledgerRows(broker, idOf(called));
   expect([lost, answered, ...more]).toMatchObject([

@@ -1,5 +1,5 @@
 // A worker dies by SIGKILL with three requests in its hands: one still waits for its turn, one has been sent to the
-// vendor, one streams. All three finish on another worker as if nothing had been; the third goes on behind its last word.
+// provider, one streams. All three finish on another worker as if nothing had been; the third goes on behind its last word.
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
@@ -7,8 +7,8 @@ import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
 import { holdPermit } from '#test/support/hold-permit.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { readSpokenStream, SPOKEN, SPOKEN_PROTOCOLS, type SpokenName } from '#test/support/spoken-protocols.ts';
-import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 /** From a worker's death to the answer of the one that takes over: src/queue/consumer.ts measured 6.0 to 8.1 s. */
@@ -16,7 +16,7 @@ const TAKEOVER_MS = 10_000;
 /** The lease of a dead worker's attempt, and the sweep after it. */
 const REAP_LIMIT_MS = 40_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 /** Slow enough that the worker dies in the middle of it, whatever else the machine does. */
 const STREAM = { tokens: 300, paceMs: 100 };
@@ -29,9 +29,9 @@ let throughSdk: { text: string; error: unknown };
 let takeoverMs: number;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
+  vendors = await startProviders({ tokens: 12 });
   vendors.primary.change({ paceMs: STREAM.paceMs });
-  const configuration = vendorConfiguration(vendors);
+  const configuration = providerConfiguration(vendors);
   configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
   broker = await startBroker({ configuration });
   const place = await holdPermit(broker, 'primary/full');
@@ -72,7 +72,7 @@ function openStream(protocol: SpokenName) {
 
 const promptOf = (reader: string) => `[[sim tokens=${STREAM.tokens}]] I stream to a ${reader}.`;
 
-/** Both vendors say the same, and nobody disturbs the second. */
+/** Both providers say the same, and nobody disturbs the second. */
 async function spokenTo(prompt: string): Promise<string> {
   const { text } = await ask(vendors.secondary.url, { stream: true, prompt });
   return readChatStream(text).content;

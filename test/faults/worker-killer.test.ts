@@ -4,19 +4,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 
 const VICTIMS = 3;
 const TAKEOVER_LIMIT_MS = 30_000;
 const REAP_LIMIT_MS = 40_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let given: Answer;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  broker = await startBroker({ configuration: vendorConfiguration(vendors) });
+  vendors = await startProviders({ tokens: 12 });
+  broker = await startBroker({ configuration: providerConfiguration(vendors) });
   const answer = ask(broker.url, { prompt: '[[sim fault=silence]] I am poison.' });
   for (let victims = 1; victims <= VICTIMS; victims++) {
     await vendors.primary.until((stats) => stats.faults.silence === victims, TAKEOVER_LIMIT_MS);

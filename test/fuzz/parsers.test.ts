@@ -14,11 +14,16 @@ import { EventTooLarge, SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { type Mutation, mutate, mutation } from '#test/support/mutate.ts';
 import { explore } from '#test/support/runs.ts';
 import { PROVIDER } from '../conformance/protocols/prepared-call.ts';
-import { FIXTURES, relayContext, VENDOR_NAMES, type VendorName } from '../conformance/protocols/protocols.ts';
+import { FIXTURES, PROVIDER_NAMES, type ProviderName, relayContext } from '../conformance/protocols/protocols.ts';
 
-const CLIENTS = [...VENDOR_NAMES, 'openai-completions', 'openai-embeddings', 'gemini-generate-content-array'] as const;
+const CLIENTS = [
+  ...PROVIDER_NAMES,
+  'openai-completions',
+  'openai-embeddings',
+  'gemini-generate-content-array',
+] as const;
 /** Whose fixtures are bent for a client without its own. */
-const FORMAT: Partial<Record<(typeof CLIENTS)[number], VendorName>> = {
+const FORMAT: Partial<Record<(typeof CLIENTS)[number], ProviderName>> = {
   'openai-completions': 'openai-chat',
   'openai-embeddings': 'openai-chat',
   'gemini-generate-content-array': 'gemini-generate-content',
@@ -108,12 +113,12 @@ const inputOf = (body: Buffer, isStream: boolean): CallInput => ({
 });
 
 function routesOf(client: string): ProtocolRoute[] {
-  return VENDOR_NAMES.map((vendor) => findProtocolRoute(client, [vendor])).filter((route) => route !== null);
+  return PROVIDER_NAMES.map((vendor) => findProtocolRoute(client, [vendor])).filter((route) => route !== null);
 }
 
 describe('requests of a client', () => {
   test.each(CLIENTS)('%s', (name) => {
-    const bodies = Object.values(FIXTURES[FORMAT[name] ?? (name as VendorName)].requests);
+    const bodies = Object.values(FIXTURES[FORMAT[name] ?? (name as ProviderName)].requests);
     const client = clientProtocol(name);
     const target = { path: '/v1beta/models/some-model:generateContent', query: {} };
     return fc.assert(
@@ -132,17 +137,17 @@ describe('requests of a client', () => {
 
 describe('answers of a provider', () => {
   const bodyOf = (client: (typeof CLIENTS)[number]) => {
-    const [body] = Object.values(FIXTURES[FORMAT[client] ?? (client as VendorName)].requests);
+    const [body] = Object.values(FIXTURES[FORMAT[client] ?? (client as ProviderName)].requests);
     return Buffer.from(JSON.stringify(body));
   };
-  const callsTo = (vendor: VendorName, isStream: boolean) =>
+  const callsTo = (vendor: ProviderName, isStream: boolean) =>
     CLIENTS.filter((name) => name !== 'openai-embeddings').flatMap((name) => {
       const route = findProtocolRoute(name, [vendor]);
       const call = route === null ? null : prepareCall(route, PROVIDER, inputOf(bodyOf(name), isStream));
       return call === null || isFailure(call) ? [] : [call];
     });
 
-  test.each(VENDOR_NAMES)('streams of %s', (vendor) => {
+  test.each(PROVIDER_NAMES)('streams of %s', (vendor) => {
     const calls = callsTo(vendor, true);
     const streams = Object.values(FIXTURES[vendor].answers).map(({ stream }) => Buffer.from(stream));
     expect(calls.length).toBeGreaterThan(3);
@@ -165,7 +170,7 @@ describe('answers of a provider', () => {
     );
   });
 
-  test.each(VENDOR_NAMES)('whole answers of %s', (vendor) => {
+  test.each(PROVIDER_NAMES)('whole answers of %s', (vendor) => {
     const calls = callsTo(vendor, false);
     const answers = Object.values(FIXTURES[vendor].answers).map(({ whole }) => whole);
     return fc.assert(
@@ -177,8 +182,8 @@ describe('answers of a provider', () => {
     );
   });
 
-  test.each(VENDOR_NAMES)('refusals of %s', (name) => {
-    const { vendor } = findProtocolRoute(name, [name])!;
+  test.each(PROVIDER_NAMES)('refusals of %s', (name) => {
+    const { upstream } = findProtocolRoute(name, [name])!;
     const bodies = [
       '{"error":{"message":"slow down, try again in 3.2s","type":"rate_limit_error","code":"rate_limit_exceeded","param":null}}',
       '{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}',
@@ -214,10 +219,10 @@ describe('answers of a provider', () => {
     return fc.assert(
       fc.property(fc.nat(), changes, headers, fc.integer({ min: 300, max: 599 }), (which, bends, said, status) => {
         const head = { status, headers: said };
-        const failure = vendor.readFailure(head, bend(bodies[which % bodies.length]!, bends), 1_764_240_000_000);
+        const failure = upstream.readFailure(head, bend(bodies[which % bodies.length]!, bends), 1_764_240_000_000);
         expect(failure.message.length).toBeLessThan(5_000);
         if (failure.retryAfterMs !== undefined) expect(failure.retryAfterMs).toBeGreaterThanOrEqual(0);
-        for (const value of Object.values(vendor.readRateLimits(head, 1_764_240_000_000))) {
+        for (const value of Object.values(upstream.readRateLimits(head, 1_764_240_000_000))) {
           if (typeof value === 'number') expect(Number.isFinite(value)).toBe(true);
         }
       }),

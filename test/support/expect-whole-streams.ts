@@ -2,12 +2,12 @@
 import { expect } from 'vitest';
 import { readChatStream } from './chat-stream.ts';
 import { type Answer, ask } from './client.ts';
-import type { Vendors } from './vendors.ts';
+import type { Providers } from './providers.ts';
 
-/** Each is the vendor's own words for its prompt, and its event ids count by one. */
+/** Each is the provider's own words for its prompt, and its event ids count by one. */
 export async function expectWholeStreams(
   answers: readonly Answer[],
-  vendors: Vendors,
+  vendors: Providers,
   promptOf: (index: number) => string,
   model = 'solo',
 ): Promise<void> {
@@ -20,7 +20,7 @@ export async function expectWholeStreams(
 }
 
 /** Both simulators say the same to the same prompt, so the one that nobody disturbs is asked directly. */
-async function spokenTo(prompt: string, model: string, { secondary }: Vendors): Promise<string> {
+async function spokenTo(prompt: string, model: string, { secondary }: Providers): Promise<string> {
   const { text } = await ask(secondary.url, { prompt, model, stream: true });
   return readChatStream(text).content;
 }

@@ -1,8 +1,8 @@
-// The books of a broker, read when they are closed, and held against the vendors' bill.
+// The books of a broker, read when they are closed, and held against the providers' bill.
 import { expect } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import type { TestBroker } from './broker.ts';
-import { attemptOf, type Vendors } from './vendors.ts';
+import { attemptOf, type Providers } from './providers.ts';
 import { waitFor } from './wait.ts';
 
 export interface LedgerRow {
@@ -62,8 +62,8 @@ export async function closedRows(broker: TestBroker, requestId: string): Promise
   });
 }
 
-/** To the picodollar, attempt by attempt: what a vendor wants for it stands in the ledger, and nothing else does. */
-export function expectLedgerEqualsBill(rows: readonly LedgerRow[], vendors: Vendors, requestId?: string): void {
+/** To the picodollar, attempt by attempt: what a provider wants for it stands in the ledger, and nothing else does. */
+export function expectLedgerEqualsBill(rows: readonly LedgerRow[], vendors: Providers, requestId?: string): void {
   const written = rows
     .filter(({ costPicoUsd }) => costPicoUsd > 0n)
     .map(({ requestId: id, attempt, costPicoUsd }) => `${id}.${attempt}: ${costPicoUsd}`);

@@ -1,17 +1,17 @@
-// Vendors whose own batches are used, one for each protocol, and the broker's configuration in front of them.
+// Providers whose own batches are used, one for each protocol, and the broker's configuration in front of them.
 import { expect } from 'vitest';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import type { SimulatorOptions } from '#src/simulator/options.ts';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { chatLine } from './batches.ts';
 import type { LedgerRow } from './ledger.ts';
-import { PRICE, RETRIES, VENDOR_KEY } from './vendors.ts';
+import { PRICE, PROVIDER_KEY, RETRIES } from './providers.ts';
 
 type Native = NonNullable<NonNullable<ConfigurationInput['batches']>['native']>;
 
-export const VENDORS = ['openai', 'anthropic', 'gemini'] as const;
-export type VendorName = (typeof VENDORS)[number];
-export type NativeVendors = Record<VendorName, Simulator>;
+export const PROVIDERS = ['openai', 'anthropic', 'gemini'] as const;
+export type ProviderName = (typeof PROVIDERS)[number];
+export type NativeProviders = Record<ProviderName, Simulator>;
 
 const PROTOCOLS = {
   openai: 'openai-chat',
@@ -22,38 +22,38 @@ const PROTOCOLS = {
 /** Everything happens in a fraction of a second. */
 export const QUICK: Native = { poll_ms: 100, max_poll_ms: 200, cancel_ms: 1_500, lines_per_second: 100 };
 
-export async function startNativeVendors(options: SimulatorOptions = {}): Promise<NativeVendors> {
-  const start = (name: VendorName) => startSimulator({ tokens: 6, batchMs: 300, name, ...options });
-  const [openai, anthropic, gemini] = await Promise.all(VENDORS.map(start));
+export async function startNativeProviders(options: SimulatorOptions = {}): Promise<NativeProviders> {
+  const start = (name: ProviderName) => startSimulator({ tokens: 6, batchMs: 300, name, ...options });
+  const [openai, anthropic, gemini] = await Promise.all(PROVIDERS.map(start));
   return { openai: openai!, anthropic: anthropic!, gemini: gemini! };
 }
 
-export async function closeVendors(vendors: NativeVendors | undefined): Promise<void> {
+export async function closeProviders(vendors: NativeProviders | undefined): Promise<void> {
   await Promise.all(Object.values(vendors ?? {}).map((simulator) => simulator.close()));
 }
 
-/** A model by each vendor's name, through its own batches. */
-export function nativeConfiguration(vendors: NativeVendors, native: Native = QUICK): ConfigurationInput {
-  const provider = (name: VendorName) => ({
+/** A model by each provider's name, through its own batches. */
+export function nativeConfiguration(vendors: NativeProviders, native: Native = QUICK): ConfigurationInput {
+  const provider = (name: ProviderName) => ({
     protocols: [PROTOCOLS[name]],
     base_url: name === 'openai' ? `${vendors[name].url}/v1` : vendors[name].url,
-    api_key: VENDOR_KEY,
+    api_key: PROVIDER_KEY,
     retries: RETRIES,
   });
-  const deployment = (name: VendorName) => ({
+  const deployment = (name: ProviderName) => ({
     provider: name,
     model: `${name}-1`,
     price: PRICE,
     batch: 'native' as const,
   });
   return {
-    providers: Object.fromEntries(VENDORS.map((name) => [name, provider(name)])),
-    models: Object.fromEntries(VENDORS.map((name) => [name, { deployments: [deployment(name)] }])),
+    providers: Object.fromEntries(PROVIDERS.map((name) => [name, provider(name)])),
+    models: Object.fromEntries(PROVIDERS.map((name) => [name, { deployments: [deployment(name)] }])),
     batches: { native },
   };
 }
 
-export function nativeLines(vendor: VendorName, prompts: readonly string[]): string {
+export function nativeLines(vendor: ProviderName, prompts: readonly string[]): string {
   return prompts.map((prompt, index) => chatLine({ customId: `line-${index}`, model: vendor, prompt })).join('\n');
 }
 
@@ -66,7 +66,7 @@ export function lineIds(count: number): string[] {
 }
 
 /** Line by line, to the picodollar: a line of a batch is billed by its request id, a call by its attempt's. */
-export function expectLedgerEqualsBatchBill(rows: readonly LedgerRow[], vendors: NativeVendors): void {
+export function expectLedgerEqualsBatchBill(rows: readonly LedgerRow[], vendors: NativeProviders): void {
   const written = rows
     .filter(({ costPicoUsd }) => costPicoUsd > 0n)
     .map(({ requestId, attempt, costPicoUsd }) => `${requestId}.${attempt}: ${costPicoUsd}`);

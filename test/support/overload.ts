@@ -1,4 +1,4 @@
-// More requests than a vendor can answer: sent at a steady rate, each with a deadline, and what became of every one.
+// More requests than a provider can answer: sent at a steady rate, each with a deadline, and what became of every one.
 import { Agent, request } from 'undici';
 import { TEST_KEY, type TestBroker } from './broker.ts';
 import { waitFor } from './wait.ts';

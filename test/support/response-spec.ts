@@ -58,9 +58,9 @@ const message = (text: string, status: string) => ({
 });
 
 /** A whole answer that says "Hello there". */
-export function helloEvents(id = 'resp_vendor') {
+export function helloEvents(id = 'resp_provider') {
   const at = { item_id: 'msg_1', output_index: 0, content_index: 0 };
-  const response = { id, object: 'response', status: 'in_progress', output: [], model: 'vendor-model' };
+  const response = { id, object: 'response', status: 'in_progress', output: [], model: 'provider-model' };
   const done = { ...response, status: 'completed', output: [message('Hello there', 'completed')] };
   return [
     { type: 'response.created', response },

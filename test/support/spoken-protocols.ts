@@ -15,7 +15,7 @@ export interface HeardStream {
   ids: string[];
   /** What the broker says of the answer, beside the answer: `x_sluice`. */
   mark: { rescued?: boolean; attempts?: number } | null;
-  /** USD to the vendors and charge, as the event that carries them says. */
+  /** USD to the providers and charge, as the event that carries them says. */
   cost: number | null;
   charge: number | null;
 }
@@ -29,7 +29,7 @@ export interface Spoken {
   hear(stream: HeardStream, event: Loose): void;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: wire values of four vendors, read by tests.
+// biome-ignore lint/suspicious/noExplicitAny: wire values of four providers, read by tests.
 type Loose = any;
 
 const TOOL = { name: 'get_weather', schema: { type: 'object', properties: { city: { type: 'string' } } } };

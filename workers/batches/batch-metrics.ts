@@ -7,9 +7,9 @@ export interface BatchMetrics {
   batchEnded(status: string): void;
   openLines(count: number): void;
   ownedBatches(count: number): void;
-  /** A chunk of lines at a vendor has come to this state. */
-  vendorChunk(state: string): void;
-  vendorLines(count: number): void;
+  /** A chunk of lines at a provider has come to this state. */
+  providerChunk(state: string): void;
+  providerLines(count: number): void;
   committed(lines: number, seconds: number): void;
 }
 
@@ -36,14 +36,14 @@ export function createBatchMetrics(registry: Registry): BatchMetrics {
   const open = new Gauge({ name: 'sluice_batch_open_lines', help: 'Lines handed out by this process.', registers });
   const owned = new Gauge({ name: 'sluice_batches_owned', help: 'Batches that this process runs.', registers });
   const chunks = new Counter({
-    name: 'sluice_batch_vendor_chunks_total',
-    help: 'Chunks of lines in vendors’ own batches, by the states they came to.',
+    name: 'sluice_batch_provider_chunks_total',
+    help: 'Chunks of lines in providers’ own batches, by the states they came to.',
     labelNames: ['state'],
     registers,
   });
-  const vendorLines = new Gauge({
-    name: 'sluice_batch_vendor_lines',
-    help: 'Lines of this process’s batches that vendors have in batches of their own.',
+  const providerLines = new Gauge({
+    name: 'sluice_batch_provider_lines',
+    help: 'Lines of this process’s batches that providers have in batches of their own.',
     registers,
   });
   const commit = new Histogram({
@@ -58,8 +58,8 @@ export function createBatchMetrics(registry: Registry): BatchMetrics {
     batchEnded: (status) => batches.inc({ status }),
     openLines: (count) => open.set(count),
     ownedBatches: (count) => owned.set(count),
-    vendorChunk: (state) => chunks.inc({ state }),
-    vendorLines: (count) => vendorLines.set(count),
+    providerChunk: (state) => chunks.inc({ state }),
+    providerLines: (count) => providerLines.set(count),
     committed: (_lines, seconds) => commit.observe(seconds),
   };
 }

@@ -93,7 +93,7 @@ export class BatchRun {
     return this.#open.bytes;
   }
 
-  /** Lines that a vendor has: nothing is heard of them until all of them are done. */
+  /** Lines that a provider has: nothing is heard of them until all of them are done. */
   get parkedCount(): number {
     return this.#open.parked;
   }
@@ -184,7 +184,7 @@ export class BatchRun {
         await this.#startAgain(returned);
         continue;
       }
-      if (room === 0 || isAtEnd || this.#isVendorFull) {
+      if (room === 0 || isAtEnd || this.#isProviderFull) {
         await new Promise<void>((resolve) => {
           this.#wakeFeeder = resolve;
         });
@@ -220,7 +220,7 @@ export class BatchRun {
     else await this.#runner.join(lines, this.#stopReason);
   }
 
-  get #isVendorFull(): boolean {
+  get #isProviderFull(): boolean {
     return this.#stopReason === null && this.#open.parked >= this.#context.configuration.batches.native.lines;
   }
 
@@ -284,7 +284,7 @@ export class BatchRun {
     for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }
 
-  /** A vendor's results come by the thousand: what waits to be stored must fit into memory. */
+  /** A provider's results come by the thousand: what waits to be stored must fit into memory. */
   async #drained(): Promise<void> {
     while (
       !this.#isOver &&

@@ -98,7 +98,7 @@ class BatchEngine {
     this.#context.metrics.ownedBatches(this.#owned.size);
     const runs = [...this.#owned.values()].flatMap(({ run }) => run ?? []);
     this.#context.metrics.openLines(runs.reduce((sum, { openCount }) => sum + openCount, 0));
-    this.#context.metrics.vendorLines(runs.reduce((sum, { parkedCount }) => sum + parkedCount, 0));
+    this.#context.metrics.providerLines(runs.reduce((sum, { parkedCount }) => sum + parkedCount, 0));
   }
 
   async #renewLeases(): Promise<void> {
@@ -227,7 +227,7 @@ class BatchEngine {
   }
 
   #foretell(owned: OwnedBatch, batch: Batch, now: number): void {
-    // Nobody can tell from the present rate while a vendor has lines: they come back all at once.
+    // Nobody can tell from the present rate while a provider has lines: they come back all at once.
     const rate = owned.run?.parkedCount ? null : (this.#meters.get(batch.id)?.rate ?? null);
     const next = forecast(
       {

@@ -1,5 +1,5 @@
 // How lines get their answers. Requests of the broker's own are one way (request-runner.ts); handing the lines to a
-// vendor's batch API can be another. A batch is fed, its results stored and its deadline kept by batch-run.ts, whichever
+// provider's batch API can be another. A batch is fed, its results stored and its deadline kept by batch-run.ts, whichever
 // way its lines run.
 import type { LineResult } from '#src/batches/line-result.ts';
 import type { OpenLine } from '#src/batches/run-position.ts';
@@ -9,7 +9,7 @@ export interface RunnableLine extends OpenLine {
   /** As its author wrote it, and parsed. */
   body: Buffer;
   value: Record<string, unknown>;
-  /** The first try that is made here: a vendor's batch had those before. Absent: 1. */
+  /** The first try that is made here: a provider's batch had those before. Absent: 1. */
   firstTry?: number;
 }
 
@@ -36,7 +36,7 @@ export interface LineRunnerHooks {
   onResult(line: OpenLine & { customId: string }, result: LineResult): void;
   /** The line as it stands in the input, for another try: bodies are not kept in memory. */
   reload(line: OpenLine): Promise<RunnableLine>;
-  /** A vendor has these lines, in a batch of its own: they need no room here until they come back. */
+  /** A provider has these lines, in a batch of its own: they need no room here until they come back. */
   onParked(numbers: readonly number[]): void;
   /** They have come back without an answer, to be started (or joined) again as soon as there is room. */
   onReturned(numbers: readonly number[]): void;

@@ -1,9 +1,9 @@
-// Lines that were handed out and have no result: those that take room here, and those that a vendor has.
+// Lines that were handed out and have no result: those that take room here, and those that a provider has.
 import type { OpenLine } from '#src/batches/run-position.ts';
 
 export class OpenLines {
   readonly #all = new Map<number, OpenLine>();
-  /** Open, but nothing of them stands in Redis: a vendor has them, or they wait to be started again. */
+  /** Open, but nothing of them stands in Redis: a provider has them, or they wait to be started again. */
   readonly #parked = new Set<number>();
   /** In the order in which they came back. */
   readonly #returned = new Set<number>();

@@ -67,7 +67,7 @@ async function prepare({ context, claimed, batch, key }: BatchTask, file: Stored
   return validated;
 }
 
-/** Vendors' own batches, where any are configured or an earlier owner may have used them; requests of the broker's own. */
+/** Providers' own batches, where any are configured or an earlier owner may have used them; requests of the broker's own. */
 function createRunner(task: BatchTask, batch: Batch, hooks: LineRunnerHooks): LineRunner {
   const { context, claimed, key } = task;
   const { batches } = context.configuration;

@@ -9,7 +9,7 @@ export interface RunningLine extends OpenLine {
   customId: string;
   /** From 1. */
   tryNumber: number;
-  /** Tries at which a vendor failed. */
+  /** Tries at which a provider failed. */
   faults: number;
   /** Null while it waits for its next try. */
   spec: RequestSpec | null;

@@ -32,9 +32,9 @@ import type { BatchContext } from './batch-context.ts';
 import { createBatchMetrics } from './batch-metrics.ts';
 import { startEngine } from './engine.ts';
 import { OrdinaryRate } from './native/ordinary-rate.ts';
+import { createProviderClient } from './native/provider-client.ts';
 import { startLeftChunks } from './native/settle-left.ts';
 import { createTurns } from './native/turns.ts';
-import { createVendorClient } from './native/vendor-client.ts';
 import { startFileSweep } from './sweep-files.ts';
 import { startOrphanSweep } from './sweep-orphans.ts';
 
@@ -101,7 +101,7 @@ export async function startBatches(
     books: createBooks({ ledger, budgets, lines: createLines(redis, keyspace), onError }),
     native: {
       chunks: createNativeChunkStore(database),
-      vendors: createVendorClient(leaving.signal),
+      providers: createProviderClient(leaving.signal),
       isHeld: (deployment) => holds.find(deployment) !== null,
       rate: new OrdinaryRate(configuration.batches.native.lines_per_second),
       submissions: createTurns(),
@@ -123,7 +123,7 @@ export async function startBatches(
       for (const sweep of sweeps) sweep.stop();
       await engine.stop();
       leaving.abort();
-      await context.native.vendors.close();
+      await context.native.providers.close();
       rotation.stop();
       watch.stop();
       await context.subscriber.close();

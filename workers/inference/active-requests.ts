@@ -3,7 +3,7 @@
 import type { Failure } from '#src/contracts/failure.ts';
 import type { AttemptSignal } from './run-attempt.ts';
 
-/** Stops whatever the request is doing: waiting for a permit, backing off, calling a vendor. First reason wins. */
+/** Stops whatever the request is doing: waiting for a permit, backing off, calling a provider. First reason wins. */
 export class Cancellation implements AttemptSignal {
   #failure: Failure | null = null;
   readonly #wakers = new Set<() => void>();

@@ -1,4 +1,4 @@
-// The deadlines of one vendor call. One timer, set for the nearest of them; activity only writes down a time.
+// The deadlines of one provider call. One timer, set for the nearest of them; activity only writes down a time.
 
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
@@ -17,14 +17,14 @@ export interface ClockLimits {
   deadlineAtMs: number;
 }
 
-/** Silence and an answer by another vendor within the 45 s after which people and failover checks have gone. */
+/** Silence and an answer by another provider within the 45 s after which people and failover checks have gone. */
 const STREAM_WITH_ALTERNATIVE_MS = 30_000;
-/** Nobody else can answer, so a vendor that thinks is let think; three of them end before the 300 s of Codex. */
+/** Nobody else can answer, so a provider that thinks is let think; three of them end before the 300 s of Codex. */
 const STREAM_ALONE_MS = 90_000;
 /** An unstreamed answer is silent until it is whole: half of the default deadline is left for somebody else. */
 const WHOLE_WITH_ALTERNATIVE_MS = 300_000;
 
-/** How long the vendor may be silent: as configured, else by what another limit would be good for. */
+/** How long the provider may be silent: as configured, else by what another limit would be good for. */
 export function silenceLimits(deployment: Deployment, isStream: boolean, hasAlternative: boolean): SilenceLimits {
   const { timeouts } = deployment.provider;
   const firstTokenMs = isStream && hasAlternative ? deployment.firstTokenMs : null;
@@ -95,7 +95,7 @@ export class AttemptClock {
     this.#lastActivityMs = Date.now();
   }
 
-  /** Nothing is read from the vendor for a while, by our own will: that is no silence of its. */
+  /** Nothing is read from the provider for a while, by our own will: that is no silence of its. */
   pause(): void {
     this.#isPaused = true;
   }

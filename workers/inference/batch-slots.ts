@@ -1,8 +1,8 @@
-// How many requests of the batch lane this process works on at once. Vendors that take seconds need many; with vendors
+// How many requests of the batch lane this process works on at once. Providers that take seconds need many; with providers
 // that answer at once, many only stand in the way: every step of an interactive request waits in the event loop behind a
 // step of each of them. So there are as many as the loop bears.
 //
-// Measured with a vendor that answers at once (bench/batch/neighbours.ts): the median of interactive requests fell from
+// Measured with a provider that answers at once (bench/batch/neighbours.ts): the median of interactive requests fell from
 // 59 to 22 ms, at the same rate of lines.
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 

@@ -1,4 +1,4 @@
-// Answers that come compressed although nobody asked for that (`content-encoding`): some vendors' edges do so. Decoded as
+// Answers that come compressed although nobody asked for that (`content-encoding`): some providers' edges do so. Decoded as
 // they come; what they decode to counts against the bound of answers like any other byte.
 import type { Transform } from 'node:stream';
 import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
@@ -19,7 +19,7 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
     }),
 };
 
-/** What the vendor sent cannot be read; another one may do better. */
+/** What the provider sent cannot be read; another one may do better. */
 export class ContentUnreadable extends Error {
   override name = 'ContentUnreadable';
 }

@@ -71,20 +71,20 @@ export interface Delivery {
   writer: ReplyWriter;
   cancellation: Cancellation;
   progress: RequestProgress;
-  /** The attempt number that this delivery holds has called a vendor: the next call needs a new one. */
+  /** The attempt number that this delivery holds has called a provider: the next call needs a new one. */
   isAttemptUsed: boolean;
   /** Input tokens of what the client has, where the current call goes on behind it; else 0. */
   prefillTokens: number;
-  /** A vendor has refused such a call. */
+  /** A provider has refused such a call. */
   avoidsPrefill: boolean;
-  /** In what other form the vendor wants the request: learned from its refusals. */
+  /** In what other form the provider wants the request: learned from its refusals. */
   cures: Set<Cure>;
   /** Another delivery owns the request: nothing may be written any more. */
   isLost: boolean;
 }
 
 /**
- * Does what must not be lost once the vendor has been called or the record has been changed: waits for a Redis that refuses it.
+ * Does what must not be lost once the provider has been called or the record has been changed: waits for a Redis that refuses it.
  * The act must be safe to repeat.
  */
 export function insist<T>({ onTrouble }: Pick<InferenceContext, 'onTrouble'>, act: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
-// What vendors' refusals have taught this process: in what other form a model takes requests. Without it the first turn
-// of every request would be refused again. Forgotten after a while, since vendors change, and at once where the other
+// What providers' refusals have taught this process: in what other form a model takes requests. Without it the first turn
+// of every request would be refused again. Forgotten after a while, since providers change, and at once where the other
 // form is refused too.
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -18,9 +18,9 @@ function isOfModel(cure: Cure): boolean {
 
 export interface CureSubject {
   step: Pick<RouteStep, 'provider' | 'upstreamModel'>;
-  /** Protocols of the client and of the vendor: they decide what is sent. */
+  /** Protocols of the client and of the provider: they decide what is sent. */
   client: string;
-  vendor: string;
+  upstream: string;
   body: Buffer;
 }
 
@@ -31,9 +31,9 @@ interface Known {
 
 export interface KnownCures {
   recall(subject: CureSubject): Cure[];
-  /** The vendor took the request in this form. */
+  /** The provider took the request in this form. */
   learn(subject: CureSubject, cures: ReadonlySet<Cure>): void;
-  /** The vendor refused it in this form. */
+  /** The provider refused it in this form. */
   forget(subject: CureSubject): void;
 }
 
@@ -66,8 +66,8 @@ function nothingKnown(): Known {
   return { ofModel: new Set(), ofConversation: new LRUCache({ max: MAX_CONVERSATIONS, ttl: KEPT_MS }) };
 }
 
-function modelOf({ step, client, vendor }: CureSubject): string {
-  return [step.provider, step.upstreamModel, client, vendor].join('\n');
+function modelOf({ step, client, upstream }: CureSubject): string {
+  return [step.provider, step.upstreamModel, client, upstream].join('\n');
 }
 
 /** Every turn of a conversation begins as its first one did. */

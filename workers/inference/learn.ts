@@ -1,4 +1,4 @@
-// What an attempt has taught, told to all workers: how long a vendor wants to be left alone, whether it is well.
+// What an attempt has taught, told to all workers: how long a provider wants to be left alone, whether it is well.
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
@@ -35,24 +35,24 @@ export function learn(
 
 /**
  * The answer has begun. Was the call the trial of a circuit that is half open, the next one need not wait for its end: a
- * stream may take minutes, and a vendor that is well again gets its traffic back meanwhile.
+ * stream may take minutes, and a provider that is well again gets its traffic back meanwhile.
  */
 export function noteBegun({ circuits }: InferenceContext, { step }: Delivery, startedAtMs: number): void {
   circuits.reportUndecided(circuitOf(step), Date.now() - startedAtMs);
 }
 
-/** What the vendor has limited: the model that was asked for, the whole credential only where it says so. */
+/** What the provider has limited: the model that was asked for, the whole credential only where it says so. */
 function limitedScope(deployment: Deployment, step: RouteStep, failure: Failure | null): Scope {
   return failure?.limits === 'credential' ? deployment.provider.scope : modelScope(deployment, step);
 }
 
-/** A vendor may announce hours, and may be wrong; it is asked again after this at the latest. */
+/** A provider may announce hours, and may be wrong; it is asked again after this at the latest. */
 const MAX_BLOCK_MS = 60_000;
 /** And so long by one call at a time: not by all that have waited for it. */
 const MAX_CLAIM_MS = 15 * 60_000;
 
 /**
- * The vendor says that nothing is left. Its reset is the time until *everything* is back; with a continuous refill one
+ * The provider says that nothing is left. Its reset is the time until *everything* is back; with a continuous refill one
  * request is possible much earlier, after a minute's share of the limit.
  */
 function exhaustedForMs(hint: RateLimitHint | null): number {

@@ -109,7 +109,7 @@ async function release(
   progress: Delivery['progress'],
 ): Promise<boolean> {
   const { spec, job, writer, isAttemptUsed } = delivery;
-  // What the vendor has said and wants money for reaches the client: the next attempt goes on behind it.
+  // What the provider has said and wants money for reaches the client: the next attempt goes on behind it.
   await writer.settled();
   writer.abandon();
   const change = { fromStep: job.step, toStep, progress, isAttemptUnused: !isAttemptUsed };

@@ -1,4 +1,4 @@
-// One attempt from permit to books: calls the vendor, settles what it cost, tells limiter and circuit what was learned,
+// One attempt from permit to books: calls the provider, settles what it cost, tells limiter and circuit what was learned,
 // and decides what comes next. The ledger has the attempt open before the call (permit.lua) and closes it here.
 
 import type { Deployment } from '#src/config/catalogue.ts';
@@ -45,7 +45,7 @@ export async function performAttempt(
       deployment,
       request: call.request,
       client: delivery.client,
-      vendor: route.vendor,
+      upstream: route.upstream,
       translation: call.translation,
       context: {
         usageDelivery: spec.usageDelivery,
@@ -72,7 +72,7 @@ export async function performAttempt(
   return conclude(context, delivery, deployment, { route, permit, startedAtMs, outcome, pricing });
 }
 
-/** A cure counts as found when the vendor has taken what it made of the request. */
+/** A cure counts as found when the provider has taken what it made of the request. */
 function rememberCures(
   { knownCures }: InferenceContext,
   delivery: Delivery,

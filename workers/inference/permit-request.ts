@@ -49,8 +49,8 @@ function scopesOf({ spec, step }: Delivery, deployment: Deployment): Scope[] {
 }
 
 /**
- * What a vendor limits when it limits a model. A wildcard deployment stands for many: each has a scope of its own, without
- * configured limits, in which the vendor's waits are kept.
+ * What a provider limits when it limits a model. A wildcard deployment stands for many: each has a scope of its own, without
+ * configured limits, in which the provider's waits are kept.
  */
 export function modelScope(deployment: Deployment, step: RouteStep): Scope {
   if (!deployment.upstreamModel.includes('*')) return deployment.scope;
@@ -79,10 +79,10 @@ function estimatedUsage(delivery: Delivery): Usage {
   };
 }
 
-/** Failures before which the vendor cannot have counted anything. */
+/** Failures before which the provider cannot have counted anything. */
 const NEVER_ARRIVED: ReadonlySet<FailureCode> = new Set(['upstream_unreachable', 'upstream_connect_timeout']);
 
-/** What the vendor's own limiter has counted, as far as can be known: a failed call counts at least its prompt. */
+/** What the provider's own limiter has counted, as far as can be known: a failed call counts at least its prompt. */
 export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: number): number {
   if (failure === null) return totalTokens(usage);
   return NEVER_ARRIVED.has(failure.code) ? 0 : Math.max(totalTokens(usage), inputTokens);

@@ -42,9 +42,9 @@ export async function prepareStep(
   return call === null ? null : markCall(spec, call, null);
 }
 
-/** What is known of how this vendor's model takes such requests. */
-export function cureSubject({ step, body }: Delivery, { client, vendor }: ProtocolRoute): CureSubject {
-  return { step, body, client: client.name, vendor: vendor.name };
+/** What is known of how this provider's model takes such requests. */
+export function cureSubject({ step, body }: Delivery, { client, upstream }: ProtocolRoute): CureSubject {
+  return { step, body, client: client.name, upstream: upstream.name };
 }
 
 /** An answer that can be asked for later carries the id that it is asked by. */

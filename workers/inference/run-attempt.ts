@@ -1,5 +1,5 @@
-// One call to one vendor: sends the request, relays the answer to the client, says how it went. Never throws for
-// anything a vendor or a network can do; does not retry, does not bill.
+// One call to one provider: sends the request, relays the answer to the client, says how it went. Never throws for
+// anything a provider or a network can do; does not retry, does not bill.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Deployment } from '#src/config/catalogue.ts';
@@ -13,11 +13,11 @@ import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
 import {
   type ClientProtocol,
   isFree,
+  type ProviderProtocol,
   type RateLimitHint,
   type RelayContext,
   type StreamRelay,
   type Translation,
-  type VendorProtocol,
 } from '#src/protocols/protocol.ts';
 import {
   EventTooLarge,
@@ -45,7 +45,7 @@ export interface AttemptInput {
   deployment: Deployment;
   request: UpstreamRequest;
   client: ClientProtocol;
-  vendor: VendorProtocol;
+  upstream: ProviderProtocol;
   translation: Translation;
   context: RelayContext;
   writer: ReplyWriter;
@@ -57,9 +57,9 @@ export interface AttemptInput {
   /** A stream is shown once it has so many tokens. */
   holdBackTokens: number;
   signal: AttemptSignal;
-  /** Another step could answer in its place: the vendor is given less time to be silent. */
+  /** Another step could answer in its place: the provider is given less time to be silent. */
   hasAlternative: boolean;
-  /** An answer that the vendor's filter has emptied is a failure: the request may be asked elsewhere. */
+  /** An answer that the provider's filter has emptied is a failure: the request may be asked elsewhere. */
   leavesFiltered: boolean;
   /** The answer itself has begun. Called at most once. */
   onBegun: () => void;
@@ -74,7 +74,7 @@ export interface AttemptSignal {
 
 export interface AttemptOutcome {
   failure: Failure | null;
-  /** What the vendor will bill, as far as anybody knows. */
+  /** What the provider will bill, as far as anybody knows. */
   usage: Usage;
   firstByteMs: number | null;
   durationMs: number;
@@ -142,10 +142,10 @@ class AttemptRun {
   }
 
   #onHead(status: number, headers: IncomingHttpHeaders): void {
-    const { vendor, spec, translation, context } = this.#input;
+    const { upstream, spec, translation, context } = this.#input;
     this.#status = status;
     this.#headers = headers;
-    this.#rateLimits = vendor.readRateLimits({ status, headers }, Date.now());
+    this.#rateLimits = upstream.readRateLimits({ status, headers }, Date.now());
     const isJson = /json/i.test(headers['content-type'] ?? '');
     if (status < 300 && spec.isStream && !isJson) {
       this.#stream = { splitter: new SseSplitter(), relay: translation.openStream(context) };
@@ -188,8 +188,8 @@ class AttemptRun {
   }
 
   #isFiltered(data: string | Buffer): boolean {
-    const { leavesFiltered, vendor } = this.#input;
-    return leavesFiltered && !this.#hasBegun && isFilteredAnswer(vendor.name, data);
+    const { leavesFiltered, upstream } = this.#input;
+    return leavesFiltered && !this.#hasBegun && isFilteredAnswer(upstream.name, data);
   }
 
   #eventsIn(chunk: Buffer, splitter: SseSplitter): SseEvent[] {
@@ -258,7 +258,7 @@ class AttemptRun {
   #endStream({ splitter, relay }: { splitter: SseSplitter; relay: StreamRelay }): void {
     const cut = splitter.end();
     const rest = cut === null ? null : this.#ownSteering(endedEvent(cut));
-    // An event without its empty line is dropped by the standard; vendors have been seen to end so after `[DONE]`, and
+    // An event without its empty line is dropped by the standard; providers have been seen to end so after `[DONE]`, and
     // Gemini's errors are bare JSON. Behind a finish half an event says nothing, and a whole one may be an error.
     if (rest !== null && (!relay.isComplete() || isJson(rest.data ?? ''))) {
       if (!isUtf8(rest.raw)) return this.#finish(NOT_UTF8);
@@ -287,7 +287,7 @@ class AttemptRun {
 
   #readFailure(): Failure {
     const head = { status: this.#status, headers: this.#headers };
-    return this.#input.vendor.readFailure(head, Buffer.concat(this.#collected), Date.now());
+    return this.#input.upstream.readFailure(head, Buffer.concat(this.#collected), Date.now());
   }
 
   #onError(error: Error): void {
@@ -327,7 +327,7 @@ class AttemptRun {
   }
 }
 
-/** A call that ended before its vendor had counted is billed by most of them: the prompt at least, unstreamed ones too. */
+/** A call that ended before its provider had counted is billed by most of them: the prompt at least, unstreamed ones too. */
 function withPrompt(usage: Usage, { context, spec }: AttemptInput): Usage {
   const isCounted = !usage.isEstimated && totalTokens(usage) > 0;
   if (isCounted || usage.isUnbilled) return usage;

@@ -1,4 +1,4 @@
-// One try of the current step: can the request be said in its vendor's protocol, may it be asked (circuit, limits), and
+// One try of the current step: can the request be said in its provider's protocol, may it be asked (circuit, limits), and
 // if not, where to go instead.
 
 import type { Deployment } from '#src/config/catalogue.ts';

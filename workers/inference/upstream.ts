@@ -1,4 +1,4 @@
-// HTTP to the vendors: one pool of connections per provider. Callbacks rather than streams: at 30,000 chunks a second an
+// HTTP to the providers: one pool of connections per provider. Callbacks rather than streams: at 30,000 chunks a second an
 // async iterator per chunk costs more than the rest of the relay.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Transform } from 'node:stream';
@@ -17,11 +17,11 @@ export interface UpstreamEvents {
 }
 
 export interface UpstreamCall {
-  /** The request has a connection: from here on the vendor may have it. */
+  /** The request has a connection: from here on the provider may have it. */
   readonly isSent: boolean;
-  /** Closes the connection: the vendor sees it at once and stops generating. Safe to call twice. */
+  /** Closes the connection: the provider sees it at once and stops generating. Safe to call twice. */
   abort(reason: Error): void;
-  /** The answer is whole, whatever else may come: nothing more is told. The connection is closed unless the vendor ends soon. */
+  /** The answer is whole, whatever else may come: nothing more is told. The connection is closed unless the provider ends soon. */
   letGo(): void;
   pause(): void;
   resume(): void;
@@ -32,7 +32,7 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
-/** Idle connections are kept so long (unless the vendor says less): a new TLS handshake costs a fifth of a second. */
+/** Idle connections are kept so long (unless the provider says less): a new TLS handshake costs a fifth of a second. */
 const KEEP_ALIVE_MS = 20_000;
 const USER_AGENT = 'sluice';
 
@@ -50,7 +50,7 @@ export function createUpstream(): Upstream {
         bodyTimeout: 0,
         connect: { timeout: provider.timeouts.connectMs },
         keepAliveTimeout: KEEP_ALIVE_MS,
-        // One call per connection: aborting it is a closed socket, which every vendor understands.
+        // One call per connection: aborting it is a closed socket, which every provider understands.
         pipelining: 1,
         allowH2: false,
       });
@@ -223,4 +223,4 @@ class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
 
 /** A connection whose answer is over is read a little further, so that it can be used again. */
 const LET_GO_MS = 1_000;
-const LEFT_OPEN = new Error('the vendor left its answer open');
+const LEFT_OPEN = new Error('the provider left its answer open');

@@ -28,7 +28,7 @@ export function readDeadlineMs(headers: IncomingHttpHeaders, defaultMs: number):
   return deadlineMs;
 }
 
-/** Said by the header, else by OpenAI's `service_tier: "flex"`: slower and, where vendors have it, cheaper. */
+/** Said by the header, else by OpenAI's `service_tier: "flex"`: slower and, where providers have it, cheaper. */
 export function readLane(headers: IncomingHttpHeaders, body: unknown): Lane {
   const isFlexible = (body as { service_tier?: unknown } | null)?.service_tier === 'flex';
   const text = headers['x-sluice-lane'] ?? (isFlexible ? 'batch' : 'interactive');

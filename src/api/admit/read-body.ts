@@ -1,4 +1,4 @@
-// The request body as bytes and as a value. The bytes are what the vendor gets. What is in them is bounded before the
+// The request body as bytes and as a value. The bytes are what the provider gets. What is in them is bounded before the
 // parse builds anything; large bodies are looked over in slices and parsed one a turn, others' requests between them.
 import { isUtf8 } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';

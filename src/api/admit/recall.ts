@@ -33,7 +33,7 @@ function unknown(message: string): FailureError {
 
 /** A response may have ended a moment ago, and its items be on their way to SQL: looked for again after each of these. */
 const WRITING_MS = [30, 60, 120, 240];
-/** As OpenAI's vendors and this broker name items. What is named otherwise is nobody's here, and not waited for. */
+/** As OpenAI's providers and this broker name items. What is named otherwise is nobody's here, and not waited for. */
 const ITEM_ID = /^[a-z]{1,12}_[A-Za-z0-9_-]{8,120}$/;
 /** What one turn can have left behind. More of them are looked for once. */
 const MAX_AWAITED = 64;
@@ -41,7 +41,7 @@ const MAX_REFERENCES = 10_000;
 
 /**
  * Input items of a body with references replaced by what they refer to; null where there are none. What is unknown here stays: it
- * may be a vendor's own. Throws a FailureError for more references than anybody has items.
+ * may be a provider's own. Throws a FailureError for more references than anybody has items.
  */
 export async function resolveReferences(
   context: ApiContext,

@@ -115,7 +115,7 @@ export function describeAttempt(attempt: AttemptHistory) {
   };
 }
 
-/** What nobody has a price for, what the vendor said that cannot be true, and by which tier and tools it came about. */
+/** What nobody has a price for, what the provider said that cannot be true, and by which tier and tools it came about. */
 function describeDetails({ unpriced = [], disputed, serviceTier, toolCalls }: CostDetails) {
   return {
     unpriced,
@@ -176,7 +176,7 @@ function parseJson(text: string): unknown {
 }
 
 // What a request waits for, and for how long: of one that has no permit yet, wherever its job is.
-/** Nothing for a request that is over, or that calls a vendor. */
+/** Nothing for a request that is over, or that calls a provider. */
 export async function describeWait({ admission }: ApiContext, view: RequestView | null): Promise<object> {
   if (view === null || view.state === 'done') return {};
   const { spec, progress } = view;

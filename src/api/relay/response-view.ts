@@ -1,4 +1,4 @@
-// The stream of a background response as one client sees it: it begins before any vendor is asked, may be taken up
+// The stream of a background response as one client sees it: it begins before any provider is asked, may be taken up
 // behind any event, and says its end, good or bad, in an event of its own kind.
 import type { Failure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../../protocols/codec.ts';

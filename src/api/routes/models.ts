@@ -26,7 +26,7 @@ const ADDRESSES: readonly Address[] = [
   { path: '/v1alpha/models', shapeOf: () => geminiModels },
 ];
 
-/** Three vendors have the same address: what only one of them has in its requests tells whose client asks. */
+/** Three providers have the same address: what only one of them has in its requests tells whose client asks. */
 function shapeByHeaders(request: FastifyRequest): ModelShape {
   const { headers } = request;
   if (headers['anthropic-version'] !== undefined || headers['x-api-key'] !== undefined) return anthropicModels;

@@ -12,10 +12,10 @@ import { decodeCitation } from './citations.ts';
 import { ownSignature } from './decode-answer.ts';
 import { ANSWER_TOOL } from './encode-output.ts';
 import { asObject, asText, defined, parseJson } from './loose-json.ts';
+import { readMessagesEventFailure } from './provider-failures.ts';
 import { MALFORMED } from './relay-stream.ts';
 import { readRefusal, readStopReason } from './stop-reasons.ts';
 import { billedUsage, mergeUsage, readMessagesUsage, readServiceTier } from './usage.ts';
-import { readMessagesEventFailure } from './vendor-failures.ts';
 
 /** The block that is being streamed and is a part of the answer. */
 interface OpenBlock {

@@ -1,4 +1,4 @@
-// An answer of another vendor as an Anthropic stream.
+// An answer of another provider as an Anthropic stream.
 import type { FinishReason, PartStart } from '../../contracts/answer.ts';
 import type { Citation, Part, Signature } from '../../contracts/inference-request.ts';
 import type { Usage } from '../../contracts/usage.ts';
@@ -13,7 +13,7 @@ import { insertCost, writeMessagesUsage } from './usage.ts';
 
 /**
  * A block is opened when it is known to have content: clients send back what they receive, and Anthropic refuses empty
- * texts. A tool call is held for one more piece, since its signature has to stand before it and comes at its end: vendors
+ * texts. A tool call is held for one more piece, since its signature has to stand before it and comes at its end: providers
  * that sign calls send them in one piece. A custom tool's text is held to its end: it becomes a member of an object.
  */
 interface OpenPart {
@@ -136,7 +136,7 @@ export class MessagesEncoder implements AnswerEncoder {
     return this.#open(part) + this.#writer.add({ type: 'signature_delta', signature: value }) + this.#writer.close();
   }
 
-  /** A signature that comes at the end of a call in several pieces comes too late: such vendors sign none, or at once. */
+  /** A signature that comes at the end of a call in several pieces comes too late: such providers sign none, or at once. */
   #endCall(part: OpenPart, signature: Signature | undefined): string {
     if (part.start.kind === 'tool-call' && signature !== undefined) part.start = { ...part.start, signature };
     if (isCustomCall(part.start)) part.held = JSON.stringify({ input: part.held });

@@ -8,9 +8,9 @@ import {
   type BatchProtocol,
   type Json,
   joinItems,
+  type ProviderBatch,
+  type ProviderLine,
   parseJson,
-  type VendorBatch,
-  type VendorLine,
 } from '../batch-protocol.ts';
 import { memberBytes } from '../json-object.ts';
 
@@ -18,7 +18,7 @@ const PATH = '/v1/messages/batches';
 const PAGE = 100;
 
 export const anthropicMessagesBatch: BatchProtocol = {
-  vendor: 'anthropic-messages',
+  upstream: 'anthropic-messages',
   limits: { lines: 100_000, bytes: 255 * 1_000_000 },
   showsChunkId: false,
   encodeLine: (id, body) =>
@@ -47,7 +47,7 @@ export const anthropicMessagesBatch: BatchProtocol = {
 };
 
 /** It shows no name of the broker's: a batch is recognised by its size, its time and the ids in its results. */
-function readBatch(batch: Json | null): VendorBatch | null {
+function readBatch(batch: Json | null): ProviderBatch | null {
   const id = asText(batch?.id);
   if (batch === null || id === null || batch.type !== 'message_batch') return null;
   const counts = Object.values(asObject(batch.request_counts) ?? {}).map(asCount);
@@ -76,7 +76,7 @@ const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   overloaded_error: 529,
 };
 
-function readResult(line: Buffer): VendorLine[] {
+function readResult(line: Buffer): ProviderLine[] {
   const item = asObject(parseJson(line));
   const [id, result] = [asText(item?.custom_id), asObject(item?.result)];
   if (id === null || result === null) return [];

@@ -30,7 +30,7 @@ export class BlockWriter {
     this.#hasBrokenThought = openBlock === 'thinking';
   }
 
-  /** Nothing where it has been written: a vendor may not say how its answer starts. */
+  /** Nothing where it has been written: a provider may not say how its answer starts. */
   start(model = '', serviceTier?: string): string {
     if (this.#hasStarted) return '';
     this.#hasStarted = true;
@@ -66,7 +66,7 @@ export class BlockWriter {
     return this.open({ ...block, signature: '' }) + this.add({ type: 'signature_delta', signature }) + this.close();
   }
 
-  /** Its vendor never signed it: it must not be sent back as if. */
+  /** Its provider never signed it: it must not be sent back as if. */
   endBrokenThought(): string {
     if (!this.#hasBrokenThought) return '';
     this.#hasBrokenThought = false;

@@ -1,4 +1,4 @@
-// The vendor's face of Anthropic Messages, outgoing: the client's bytes with the fewest possible changes.
+// The provider's face of Anthropic Messages, outgoing: the client's bytes with the fewest possible changes.
 import { extraMembers } from '../effective-request.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
 import { editObject, memberBytes } from '../json-object.ts';
@@ -9,8 +9,8 @@ import { traitsOf } from './models.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 
 /**
- * The model becomes the vendor's own id, the broker's members are taken out and `extra_body` is merged in (over the
- * members of the same name). Thoughts of other vendors' models are taken out: Anthropic refuses what it has not signed.
+ * The model becomes the provider's own id, the broker's members are taken out and `extra_body` is merged in (over the
+ * members of the same name). Thoughts of other providers' models are taken out: Anthropic refuses what it has not signed.
  * Nothing else changes, not even a space.
  */
 export function buildMessagesBody(input: PassThroughInput): Buffer {

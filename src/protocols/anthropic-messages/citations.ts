@@ -18,7 +18,7 @@ export function decodeCitation(citation: JsonObject, text: string): Citation {
   });
 }
 
-/** Citations have a type for each kind of source; those of other vendors are of the web, or of some document. */
+/** Citations have a type for each kind of source; those of other providers are of the web, or of some document. */
 export function encodeCitation({ url, title, citedText = '' }: Citation): JsonObject {
   if (url !== undefined) {
     return {

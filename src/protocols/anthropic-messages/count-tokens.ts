@@ -1,4 +1,4 @@
-// POST /v1/messages/count_tokens: asked of an Anthropic vendor where the model has one, else answered with the broker's
+// POST /v1/messages/count_tokens: asked of an Anthropic provider where the model has one, else answered with the broker's
 // estimate. Counting is free: no usage, no cost.
 import { createFailure } from '../../contracts/failure.ts';
 import { NO_USAGE } from '../../contracts/usage.ts';

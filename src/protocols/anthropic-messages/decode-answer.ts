@@ -6,10 +6,10 @@ import { callIdFor, type DecodeContext, type JsonObject } from '../codec.ts';
 import { decodeCitation } from './citations.ts';
 import { ANSWER_TOOL } from './encode-output.ts';
 import { asObject, asObjects, asText, defined } from './loose-json.ts';
+import { readMessagesEventFailure } from './provider-failures.ts';
 import { NOT_A_MESSAGE } from './relay-body.ts';
 import { readRefusal, readStopReason } from './stop-reasons.ts';
 import { billedUsage, readMessagesUsage, readServiceTier } from './usage.ts';
-import { readMessagesEventFailure } from './vendor-failures.ts';
 
 export function decodeMessagesAnswer(body: unknown, context: DecodeContext): Answer | Failure {
   const message = asObject(body);
@@ -35,7 +35,7 @@ export function decodeMessagesAnswer(body: unknown, context: DecodeContext): Ans
   };
 }
 
-/** Ids for calls whose vendor gave them none. */
+/** Ids for calls whose provider gave them none. */
 function nameCalls(parts: Part[], context: DecodeContext): Part[] {
   let ordinal = 0;
   return parts.map((part) => {

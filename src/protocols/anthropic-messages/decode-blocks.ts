@@ -8,7 +8,7 @@ import { readSignature } from './foreign-thoughts.ts';
 import { unescapeIdentifier } from './identifiers.ts';
 import { asObject, asText } from './loose-json.ts';
 
-/** What server tools did: their own vendor's business. The text that they led to stands beside them. */
+/** What server tools did: their own provider's business. The text that they led to stands beside them. */
 const SERVER_BLOCKS = /^(server_tool_use|mcp_tool_use|container_upload|compaction|fallback|.+_tool_result)$/;
 
 export class BlockDecoder {

@@ -1,4 +1,4 @@
-// An answer of another vendor as an Anthropic message, not streamed.
+// An answer of another provider as an Anthropic message, not streamed.
 import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
 import type {
   AudioPart,
@@ -88,7 +88,7 @@ function encodeReasoning({ text, signature, isRedacted }: ReasoningPart): JsonOb
 }
 
 /**
- * Another vendor's signature of a call or a text, for which there is no member: an empty thought before the call or behind
+ * Another provider's signature of a call or a text, for which there is no member: an empty thought before the call or behind
  * the last text, where clients that read `content[0].text` still find it.
  */
 export function carrierBlock(signature: Signature): JsonObject {

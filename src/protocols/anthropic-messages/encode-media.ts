@@ -42,7 +42,7 @@ function textSource(data: string): JsonObject {
 function encodeReference(source: Exclude<MediaSource, { kind: 'base64' }>, encoding: Encoding): JsonObject | null {
   if (source.kind === 'url') return { type: 'url', url: source.url };
   if (OWN_FILE.test(source.id)) return { type: 'file', file_id: source.id };
-  encoding.refuse('messages', `cannot read the file '${source.id}' of another vendor`);
+  encoding.refuse('messages', `cannot read the file '${source.id}' of another provider`);
   return null;
 }
 

@@ -25,7 +25,7 @@ export interface ThinkingInput {
   isThoughtMissing: boolean;
 }
 
-/** For vendors that speak this protocol with models of their own. */
+/** For providers that speak this protocol with models of their own. */
 const UNKNOWN_MAX_TOKENS = 4_096;
 const LEAST_BUDGET = 1_024;
 /** Share of the longest answer that an effort may think, where the model takes a budget (@ai-sdk/anthropic 4.0.105). */

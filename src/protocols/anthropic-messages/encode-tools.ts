@@ -20,7 +20,7 @@ export interface EncodedTools {
   tool_choice?: JsonObject;
 }
 
-/** The server tool that every current model has; billed per search by the vendor. */
+/** The server tool that every current model has; billed per search by the provider. */
 const WEB_SEARCH = { type: 'web_search_20250305', name: 'web_search' };
 
 export function encodeTools(request: InferenceRequest, traits: ModelTraits, encoding: Encoding): EncodedTools {

@@ -1,5 +1,5 @@
-// Thinking blocks that this broker made out of another vendor's answer: marked by their wrapped signatures. They are for
-// that vendor, and for the client to show; Anthropic's own models must not be sent them.
+// Thinking blocks that this broker made out of another provider's answer: marked by their wrapped signatures. They are for
+// that provider, and for the client to show; Anthropic's own models must not be sent them.
 import type { Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { parseCarried } from '../exact-json.ts';
@@ -8,7 +8,7 @@ import { asObject, asObjects, asText } from './loose-json.ts';
 
 const ANTHROPIC = 'anthropic-messages';
 
-/** Of a thought whose vendor signs nothing: says only that it is foreign. */
+/** Of a thought whose provider signs nothing: says only that it is foreign. */
 const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
 
 /** `signature` of a thinking block in an answer: Anthropic's own as it is, anybody else's wrapped. */

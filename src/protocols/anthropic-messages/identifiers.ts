@@ -1,4 +1,4 @@
-// Anthropic takes `[a-zA-Z0-9_-]` in the ids of calls. Other vendors' ids have more (`functions.get_weather:0`): for
+// Anthropic takes `[a-zA-Z0-9_-]` in the ids of calls. Other providers' ids have more (`functions.get_weather:0`): for
 // clients each strange character becomes `_x<code point>_`, and comes back as it was when the client sends it again.
 
 /** An underscore is escaped too where it would begin something that reads as an escape. */

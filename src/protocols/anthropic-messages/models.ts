@@ -1,5 +1,5 @@
 // What a model takes and refuses, by its name. Source: docs/reference/anthropic-messages.md sections 1, 2, 6 and 7.
-// A name that no row knows is another vendor's that speaks this protocol: it is sent what every such vendor takes.
+// A name that no row knows is another provider's that speaks this protocol: it is sent what every such provider takes.
 
 export type ThinkingType = 'enabled' | 'adaptive' | 'between_tools' | 'disabled';
 export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max';
@@ -63,7 +63,7 @@ const GENERATION_3: ModelTraits = {
   maxOutputTokens: null,
 };
 
-/** Thinking with a budget is what vendors other than Anthropic have in common. */
+/** Thinking with a budget is what providers other than Anthropic have in common. */
 const UNKNOWN: ModelTraits = { ...GENERATION_4, maxOutputTokens: null };
 
 interface Row {
@@ -111,7 +111,7 @@ export function traitsOf(upstreamModel: string): ModelTraits {
   return row?.traits ?? GENERATION_3;
 }
 
-/** Known to go on with the text of a closing assistant turn; of other vendors' models nobody knows. */
+/** Known to go on with the text of a closing assistant turn; of other providers' models nobody knows. */
 export function continuesPrefill(upstreamModel: string): boolean {
   const traits = traitsOf(upstreamModel);
   return traits !== UNKNOWN && traits.takesPrefill;

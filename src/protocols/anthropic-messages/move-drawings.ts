@@ -1,4 +1,4 @@
-// Images and documents in an assistant's turn, which other vendors' models make: Anthropic takes them from the user only,
+// Images and documents in an assistant's turn, which other providers' models make: Anthropic takes them from the user only,
 // so the user shows them with the next turn.
 import type { Part, Turn } from '../../contracts/inference-request.ts';
 

@@ -1,5 +1,5 @@
 // Every tool call is answered in the very next user turn, and the answers stand first in it
-// (docs/reference/anthropic-messages.md section 2). Ids are told apart: vendors that count from 0 in every answer repeat
+// (docs/reference/anthropic-messages.md section 2). Ids are told apart: providers that count from 0 in every answer repeat
 // them, which Anthropic refuses.
 import type { JsonObject } from '../codec.ts';
 import type { Encoding } from './encoding.ts';

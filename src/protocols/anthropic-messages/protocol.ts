@@ -1,15 +1,15 @@
 // Anthropic Messages, both faces. Wire facts: docs/reference/anthropic-messages.md.
-import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
+import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from '../protocol.ts';
 import { buildMessagesBody } from './build-body.ts';
 import { messagesClientCodec } from './client-codec.ts';
 import { answerTokenCount, relayTokenCount } from './count-tokens.ts';
 import { encodeMessagesFailure, encodeMessagesFailureEvent } from './failures.ts';
+import { messagesProviderCodec } from './provider-codec.ts';
+import { readMessagesFailure } from './provider-failures.ts';
 import { readMessagesRateLimits } from './rate-limits.ts';
 import { readCountRequest, readMessagesRequest } from './read-request.ts';
 import { relayMessagesBody } from './relay-body.ts';
 import { MessagesStreamRelay } from './relay-stream.ts';
-import { messagesVendorCodec } from './vendor-codec.ts';
-import { readMessagesFailure } from './vendor-failures.ts';
 
 export const anthropicMessagesClient: ClientProtocol = {
   name: 'anthropic-messages',
@@ -29,7 +29,7 @@ export const anthropicMessagesClient: ClientProtocol = {
   },
   hasEventIds: true,
   passThrough: {
-    vendor: 'anthropic-messages',
+    upstream: 'anthropic-messages',
     operation: 'generate',
     buildBody: buildMessagesBody,
     openStream: (context) => new MessagesStreamRelay(context),
@@ -64,13 +64,13 @@ export const anthropicMessagesEndpoints: ClientEndpoint[] = [
   {
     method: 'POST',
     paths: ['/v1/messages/count_tokens'],
-    summary: 'Tokens of an Anthropic Messages request, counted by the vendor or estimated',
+    summary: 'Tokens of an Anthropic Messages request, counted by the provider or estimated',
     errors: anthropicCountTokensClient,
     select: () => anthropicCountTokensClient,
   },
 ];
 
-export const anthropicMessagesVendor: VendorProtocol = {
+export const anthropicMessagesProvider: ProviderProtocol = {
   name: 'anthropic-messages',
   path: ({ operation }) => (operation === 'count-tokens' ? '/v1/messages/count_tokens' : '/v1/messages'),
   // The version that takes sampling parameters for the models that do; a client's own goes over it in pass-through.
@@ -78,5 +78,5 @@ export const anthropicMessagesVendor: VendorProtocol = {
   credentialHeaders: (apiKey) => ({ 'x-api-key': apiKey }),
   readFailure: readMessagesFailure,
   readRateLimits: readMessagesRateLimits,
-  codec: messagesVendorCodec,
+  codec: messagesProviderCodec,
 };

@@ -1,5 +1,5 @@
 // The client's face of Anthropic Messages: what the broker uses of a request body. Checks only that; every other field,
-// known or not, is the vendor's business.
+// known or not, is the provider's business.
 import { z } from 'zod';
 import { createFailure, type Failure, isFailure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../codec.ts';
@@ -26,7 +26,7 @@ const messagesRequest = countRequest.extend({
   stream: z.boolean().nullish(),
 });
 
-/** Body members that are the broker's own and never reach a vendor. */
+/** Body members that are the broker's own and never reach a provider. */
 export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 
 export function readMessagesRequest(body: unknown): RequestFacts | Failure {

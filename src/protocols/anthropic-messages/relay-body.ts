@@ -1,15 +1,15 @@
-// A message from a Messages vendor, not streamed: the vendor's bytes with the cost added.
+// A message from a Messages provider, not streamed: the provider's bytes with the cost added.
 import { createFailure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
 import { editObject, memberBytes } from '../json-object.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
+import { countedOr } from '../provider-counts.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
-import { countedOr } from '../vendor-counts.ts';
 import { contentBytes } from './blocks.ts';
 import { asObject, parseJson } from './loose-json.ts';
+import { readMessagesEventFailure } from './provider-failures.ts';
 import { billedUsage, insertCost, readMessagesUsage, writeMessagesUsage } from './usage.ts';
-import { readMessagesEventFailure } from './vendor-failures.ts';
 
 export const NOT_A_MESSAGE = createFailure(
   'upstream_malformed',

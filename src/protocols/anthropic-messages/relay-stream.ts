@@ -1,4 +1,4 @@
-// A Messages stream from a Messages vendor: relayed byte for byte, but for the cost that is added. Every event is parsed:
+// A Messages stream from a Messages provider: relayed byte for byte, but for the cost that is added. Every event is parsed:
 // a stream that breaks must never look whole.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
@@ -6,14 +6,14 @@ import type { JsonObject } from '../codec.ts';
 import { isDone, saidBy } from '../event-data.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
+import { countedOr } from '../provider-counts.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
-import { countedOr } from '../vendor-counts.ts';
 import { deltaBytes } from './blocks.ts';
 import { asObject, parseJson } from './loose-json.ts';
+import { readMessagesEventFailure } from './provider-failures.ts';
 import { nameModel } from './relay-body.ts';
 import { billedUsage, insertCost, mergeUsage, readMessagesUsage, writeMessagesUsage } from './usage.ts';
-import { readMessagesEventFailure } from './vendor-failures.ts';
 
 export class MessagesStreamRelay implements StreamRelay {
   readonly #context: RelayContext;
@@ -22,7 +22,7 @@ export class MessagesStreamRelay implements StreamRelay {
   #hasContent = false;
   #isDone = false;
   #hasFinalUsage = false;
-  /** The vendor's counts so far, in its own shape. */
+  /** The provider's counts so far, in its own shape. */
   #counts: JsonObject | null = null;
   #outputBytes = 0;
   #stopReason: unknown = null;
@@ -46,7 +46,7 @@ export class MessagesStreamRelay implements StreamRelay {
     return this.#isDone ? NOTHING : { bytes: null, failure: CUT };
   }
 
-  /** What came before a cut is the vendor's count of the input and an estimate of the output. */
+  /** What came before a cut is the provider's count of the input and an estimate of the output. */
   usage(): Usage {
     const read = readMessagesUsage(this.#counts);
     const counted = read?.isUncounted ? null : read;
@@ -98,7 +98,7 @@ export class MessagesStreamRelay implements StreamRelay {
     return begun === message ? event.raw : replaceData(event, editObject(json, { set: new Map([['message', begun]]) }));
   }
 
-  /** Vendors that copy the protocol count the prompt at the end: until then it is estimated. */
+  /** Providers that copy the protocol count the prompt at the end: until then it is estimated. */
   #withPrompt(message: Buffer): Buffer {
     if ((readMessagesUsage(this.#counts)?.inputTokens ?? 0) > 0) return message;
     const sent = memberBytes(message, 'usage');

@@ -21,7 +21,7 @@ export function readStopReason(reason: unknown, hasToolCall: boolean): FinishRea
   return known === 'tool-calls' && !hasToolCall ? 'stop' : known;
 }
 
-/** Why the vendor refused, where it says so. */
+/** Why the provider refused, where it says so. */
 export function readRefusal(stopReason: unknown, stopDetails: unknown): string {
   return stopReason === 'refusal' ? asText(asObject(stopDetails)?.explanation) : '';
 }
@@ -32,7 +32,7 @@ export interface AnswerEnd {
   hasToolCall: boolean;
   /** Empty where the model did not refuse in words. */
   refusal: string;
-  /** What the vendor says of an end that is no clean one. */
+  /** What the provider says of an end that is no clean one. */
   message?: string | undefined;
 }
 
@@ -41,7 +41,7 @@ const BROKEN = 'The provider ended this answer with an error; it may be incomple
 /** `stop_reason`, `stop_sequence` and `stop_details`. */
 export function writeStop(end: AnswerEnd): JsonObject {
   const reason = stopReasonOf(end);
-  // An answer that its vendor calls broken must not look whole, and no other reason says so.
+  // An answer that its provider calls broken must not look whole, and no other reason says so.
   const explanation = end.reason === 'error' ? end.message || BROKEN : end.refusal || end.message;
   return {
     stop_reason: reason,
@@ -54,7 +54,7 @@ function stopReasonOf({ reason, stopSequence, hasToolCall, refusal }: AnswerEnd)
   if (refusal !== '' || reason === 'content-filter' || reason === 'error') return 'refusal';
   if (reason === 'length') return 'max_tokens';
   if (reason === 'pause') return 'pause_turn';
-  // Clients of this protocol run tools for this reason only; some vendors end calls with `stop`.
+  // Clients of this protocol run tools for this reason only; some providers end calls with `stop`.
   if (reason === 'tool-calls' || hasToolCall) return 'tool_use';
   return stopSequence === undefined ? 'end_turn' : 'stop_sequence';
 }

@@ -3,12 +3,12 @@
 import type { Usage } from '../../contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
-import { readCosts, readTier, shownMembers, VendorCounts } from '../vendor-counts.ts';
+import { ProviderCounts, readCosts, readTier, shownMembers } from '../provider-counts.ts';
 import { asObject } from './loose-json.ts';
 
 /**
  * `message_start` fills the input side, `message_delta` is cumulative and may repeat it with final values. A zero or a
- * null takes nothing back: vendors that copy the protocol send them for what they said before.
+ * null takes nothing back: providers that copy the protocol send them for what they said before.
  */
 export function mergeUsage(before: JsonObject | null, next: unknown): JsonObject | null {
   const counts = asObject(next);
@@ -21,7 +21,7 @@ export function mergeUsage(before: JsonObject | null, next: unknown): JsonObject
 export function readMessagesUsage(usage: unknown): Usage | null {
   const said = asObject(usage);
   if (said === null) return null;
-  const counts = new VendorCounts(said);
+  const counts = new ProviderCounts(said);
   readCosts(counts, said);
   if ((said.input_tokens ?? said.output_tokens ?? null) === null) return counts.finishUncounted();
   const cachedInputTokens = counts.total(said.cache_read_input_tokens);
@@ -41,7 +41,7 @@ export function readMessagesUsage(usage: unknown): Usage | null {
 }
 
 /** Tools that Anthropic runs and bills by the call; a fetched page is free beside its tokens (2026-11). */
-function toolCallsIn(counts: VendorCounts, said: JsonObject): Usage['toolCalls'] {
+function toolCallsIn(counts: ProviderCounts, said: JsonObject): Usage['toolCalls'] {
   const used = asObject(said.server_tool_use) ?? {};
   const tools = {
     web_search: counts.part(used.web_search_requests),
@@ -91,13 +91,13 @@ export function writeMessagesUsage(usage: Usage, serviceTier?: string): JsonObje
 }
 
 /**
- * Adds `usage.cost` and the top-level `cost` to an answer or an event. What the vendor counted stays as it wrote it; where
+ * Adds `usage.cost` and the top-level `cost` to an answer or an event. What the provider counted stays as it wrote it; where
  * it counted nothing, `counted` is what the broker did.
  */
 export function insertCost(answer: Buffer, shown: ShownCost, counted: JsonObject): Buffer {
   const usage = memberBytes(answer, 'usage');
-  const isVendors = isObjectBytes(usage) && shown.isEstimated !== true;
-  const base = isVendors ? usage : Buffer.from(JSON.stringify(counted));
+  const isProviders = isObjectBytes(usage) && shown.isEstimated !== true;
+  const base = isProviders ? usage : Buffer.from(JSON.stringify(counted));
   const withCost = editObject(base, { set: shownMembers(shown) });
   return editObject(answer, {
     set: new Map<string, string | Buffer>([

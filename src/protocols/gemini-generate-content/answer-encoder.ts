@@ -34,7 +34,7 @@ interface ChoiceState {
   finishMessage?: string | undefined;
 }
 
-/** What a client has of a stream that another encoder, or a vendor, began. */
+/** What a client has of a stream that another encoder, or a provider, began. */
 export interface BegunStream {
   model: string;
   responseId: string;

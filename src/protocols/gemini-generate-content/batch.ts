@@ -9,16 +9,16 @@ import {
   type BatchProtocol,
   type Json,
   joinItems,
+  type ProviderBatch,
+  type ProviderLine,
   parseCarriedBytes,
-  type VendorBatch,
-  type VendorLine,
 } from '../batch-protocol.ts';
 
 const PAGE = 100;
 const UNFINISHED = new Set(['BATCH_STATE_PENDING', 'BATCH_STATE_RUNNING', 'BATCH_STATE_UNSPECIFIED']);
 
 export const geminiGenerateContentBatch: BatchProtocol = {
-  vendor: 'gemini-generate-content',
+  upstream: 'gemini-generate-content',
   // 20 MB of inline requests. All answers come in one JSON text, which has to fit into memory: hence the count.
   limits: { lines: 1_000, bytes: 19 * 1_000_000 },
   showsChunkId: true,
@@ -54,7 +54,7 @@ export const geminiGenerateContentBatch: BatchProtocol = {
   remove: ({ id }) => [{ method: 'DELETE', path: `/v1beta/${id}` }],
 };
 
-function readOperation(operation: Json | null): VendorBatch | null {
+function readOperation(operation: Json | null): ProviderBatch | null {
   const [id, metadata] = [asText(operation?.name), asObject(operation?.metadata)];
   if (operation === null || id === null || metadata === null) return null;
   const state = asText(metadata.state);
@@ -71,7 +71,7 @@ function readOperation(operation: Json | null): VendorBatch | null {
 }
 
 /** They stand in the metadata, in the response, or in both (docs/reference/gemini-generate-content.md section 9). */
-function readResponses(operation: Json | null): VendorLine[] {
+function readResponses(operation: Json | null): ProviderLine[] {
   const output = asObject(asObject(operation?.metadata)?.output) ?? asObject(operation?.response);
   const inlined = output?.inlinedResponses;
   const items = Array.isArray(inlined) ? inlined : asList(asObject(inlined)?.inlinedResponses);
@@ -96,7 +96,7 @@ const RPC: Readonly<Record<number, readonly [status: number, name: string]>> = {
 };
 const CANCELLED = 1;
 
-function readResponse(item: Json | null): VendorLine[] {
+function readResponse(item: Json | null): ProviderLine[] {
   const id = asText(asObject(item?.metadata)?.key);
   if (item === null || id === null) return [];
   const [response, error] = [asObject(item.response), asObject(item.error)];

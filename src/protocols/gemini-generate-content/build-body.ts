@@ -1,4 +1,4 @@
-// The vendor's face of generateContent, outgoing: the client's bytes with the fewest possible changes.
+// The provider's face of generateContent, outgoing: the client's bytes with the fewest possible changes.
 import { extraMembers } from '../effective-request.ts';
 import { parseCarried } from '../exact-json.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';

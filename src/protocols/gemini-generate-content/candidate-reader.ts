@@ -2,7 +2,7 @@
 //
 // Text and thoughts come in pieces: a part is open until one of another kind comes, one bears a signature, or the
 // candidate is finished. Function calls and media come whole. The finish waits for the end of the stream: older models
-// send finishReason STOP in every chunk (Firebase's vendor mocks, 2025).
+// send finishReason STOP in every chunk (Firebase's provider mocks, 2025).
 import type { AnswerEvent, FinishReason, TokenLogProbability } from '../../contracts/answer.ts';
 import { createFailure } from '../../contracts/failure.ts';
 import type { Signature } from '../../contracts/inference-request.ts';
@@ -109,7 +109,7 @@ export class CandidateReader {
     if (typeof part.text === 'string') return this.#readText(part, part.text, logProbabilities);
     if (part.thought === true) return [];
     const media = this.#readMedia(part);
-    // Of code that the vendor ran, and of its other tools, the client sees what the model says of it.
+    // Of code that the provider ran, and of its other tools, the client sees what the model says of it.
     return media.length > 0 || Object.keys(part).length === 0 ? media : this.#close();
   }
 

@@ -67,7 +67,7 @@ function hasContent(part: JsonObject): boolean {
 
 /**
  * JSON that stands in a stream without `data:`: Google has been seen to break off with a bare error object (Firebase's
- * vendor mocks, 2025). Null for comments and everything else.
+ * provider mocks, 2025). Null for comments and everything else.
  */
 export function readBareJson(raw: Buffer): Chunk[] | null {
   const text = raw.toString().trim();

@@ -1,4 +1,4 @@
-// `models/{model}:countTokens`: asked of a Gemini vendor where the model has one, else answered with the broker's estimate.
+// `models/{model}:countTokens`: asked of a Gemini provider where the model has one, else answered with the broker's estimate.
 import { createFailure } from '../../contracts/failure.ts';
 import { NO_USAGE } from '../../contracts/usage.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';

@@ -1,4 +1,4 @@
-// A Gemini vendor's answer, whole or as a stream, in the canonical form.
+// A Gemini provider's answer, whole or as a stream, in the canonical form.
 import type { Answer, AnswerEvent } from '../../contracts/answer.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { type AnswerDecoder, callIdFor, type DecodeContext } from '../codec.ts';
@@ -7,7 +7,7 @@ import type { SseEvent } from '../sse-splitter.ts';
 import { errorOf, readBareJson, readChunks } from './chunk.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { collectAnswer } from './collect-answer.ts';
-import { readGeminiEventFailure } from './vendor-failures.ts';
+import { readGeminiEventFailure } from './provider-failures.ts';
 import { parseJson } from './wire-values.ts';
 
 export function decodeGeminiAnswer(body: unknown, context: DecodeContext): Answer | Failure {

@@ -64,7 +64,7 @@ function decodeMedia(part: JsonObject, path: string): Part[] {
   return [media.kind === 'image' ? { ...media, ...defined({ signature: readSignature(part) }) } : media];
 }
 
-/** What the vendor ran and what came out, as text: another model can at least read it. */
+/** What the provider ran and what came out, as text: another model can at least read it. */
 function decodeCodeExecution(part: JsonObject): TextPart[] {
   const code = asText(asObject(field(part, 'executableCode'))?.code);
   const output = asText(asObject(field(part, 'codeExecutionResult'))?.output);

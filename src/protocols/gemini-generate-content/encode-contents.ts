@@ -79,7 +79,7 @@ function encodePart(part: Part, model: GeminiModel): JsonObject[] {
   }
 }
 
-/** Only its own vendor may see what a model thought, and only signed. */
+/** Only its own provider may see what a model thought, and only signed. */
 function encodeReasoning(part: ReasoningPart): JsonObject[] {
   return part.signature?.origin === GEMINI ? [{ text: part.text, thought: true, ...signatureOf(part) }] : [];
 }
@@ -92,7 +92,7 @@ function signatureOf({ signature }: Pick<ToolCallPart, 'signature'>): JsonObject
   return signature?.origin === GEMINI ? { thoughtSignature: signature.value } : {};
 }
 
-/** Of the calls of one step the first bears the signature; one that another vendor made has none that is valid. */
+/** Of the calls of one step the first bears the signature; one that another provider made has none that is valid. */
 function signCalls({ parts }: Content): void {
   const first = parts.find((part) => part.functionCall !== undefined);
   if (first !== undefined) first.thoughtSignature ??= SKIP_VALIDATION;

@@ -90,7 +90,7 @@ const NOTHING: EncodedConfig = { config: {}, dropped: [] };
 const ASPECT_RATIO = /^\d{1,2}:\d{1,2}$/;
 const IMAGE_SIZE = /^(512|[124]K)$/i;
 
-/** Sizes in pixels and `auto` belong to other vendors. */
+/** Sizes in pixels and `auto` belong to other providers. */
 function encodeImage({ aspectRatio, size }: NonNullable<InferenceRequest['image']>): EncodedConfig {
   const ratio = ASPECT_RATIO.test(aspectRatio ?? '') ? aspectRatio : undefined;
   const imageSize = IMAGE_SIZE.test(size ?? '') ? size?.toUpperCase() : undefined;

@@ -14,7 +14,7 @@ const RESOLUTIONS: Readonly<Record<string, string>> = {
 /** What a link does not say of an image: models look at its bytes, npm @ai-sdk/google 4.0.121 says the same. */
 const LIKELIEST_IMAGE = 'image/jpeg';
 
-/** Throws a RefusalError for a link that the model does not follow and for a file of another vendor. */
+/** Throws a RefusalError for a link that the model does not follow and for a file of another provider. */
 export function encodeImage({ source, detail }: ImagePart, model: GeminiModel): JsonObject {
   const level = model.isGemini3 ? RESOLUTIONS[detail ?? ''] : undefined;
   return {

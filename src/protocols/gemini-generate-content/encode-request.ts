@@ -1,4 +1,4 @@
-// A canonical request for a Gemini vendor.
+// A canonical request for a Gemini provider.
 import type { InferenceRequest } from '../../contracts/inference-request.ts';
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '../codec.ts';
 import { encodeTurns } from './encode-contents.ts';

@@ -25,7 +25,7 @@ const GOOGLE_STATUS: Record<FailureKind, string> = {
 const TYPE = 'type.googleapis.com/google.rpc.';
 const MS_PER_SECOND = 1_000;
 
-/** Statuses of a vendor's refusal that mean the same to the client. */
+/** Statuses of a provider's refusal that mean the same to the client. */
 const PASSED_ON_STATUSES = new Set([400, 413, 415, 422]);
 
 function statusOf(failure: Failure): number {

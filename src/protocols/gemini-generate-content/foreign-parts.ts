@@ -1,4 +1,4 @@
-// Marks on parts that other vendors made, for clients that will send them back: a Gemini vendor must not see another's
+// Marks on parts that other providers made, for clients that will send them back: a Gemini provider must not see another's
 // signatures, and Gemini 3 refuses a function call in the history that has none at all.
 import type { ReasoningPart, Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
@@ -10,7 +10,7 @@ export const SKIP_VALIDATION = 'skip_thought_signature_validator';
 
 export const GEMINI = 'gemini-generate-content';
 
-/** The signature of a function call whose vendor signs nothing: says only that it is foreign. */
+/** The signature of a function call whose provider signs nothing: says only that it is foreign. */
 const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
 
 /** `thoughtSignature` of a part of an answer. */
@@ -23,7 +23,7 @@ export function writeCallSignature(signature: Signature | undefined): JsonObject
   return signature === undefined ? { thoughtSignature: UNSIGNED } : writeSignature(signature);
 }
 
-/** Gemini's own, or another vendor's that was wrapped; undefined for none and for the marks that stand for none. */
+/** Gemini's own, or another provider's that was wrapped; undefined for none and for the marks that stand for none. */
 export function readSignature(part: JsonObject): Signature | undefined {
   const value = asText(field(part, 'thoughtSignature'));
   if (value === undefined || value === '' || value === SKIP_VALIDATION) return undefined;
@@ -43,7 +43,7 @@ export function readReasoningMetadata(part: JsonObject): Pick<ReasoningPart, 'id
 }
 
 /**
- * `contents` as a Gemini vendor may see them: other vendors' thoughts out, their signatures out or replaced. Read
+ * `contents` as a Gemini provider may see them: other providers' thoughts out, their signatures out or replaced. Read
  * backwards, since of a streamed thought only the last piece bears the signature.
  */
 export function removeForeignSignatures(contents: unknown): unknown {

@@ -2,9 +2,9 @@
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 
 export interface Framing {
-  /** A vendor's event, unchanged. */
+  /** A provider's event, unchanged. */
   pass(event: SseEvent): Buffer;
-  /** A vendor's event with other JSON. */
+  /** A provider's event with other JSON. */
   replace(event: SseEvent, json: Buffer): Buffer;
   /** A chunk of our own. */
   write(json: string): string;

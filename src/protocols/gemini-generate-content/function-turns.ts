@@ -11,7 +11,7 @@ import { asObject } from './wire-values.ts';
 
 /**
  * Throws a RefusalError for a call that was left unanswered in the middle of the conversation and for a result without
- * its call: vendors refuse both, and nothing true could be said in their place.
+ * its call: providers refuse both, and nothing true could be said in their place.
  */
 export function answerCalls(contents: readonly Content[], turns: readonly Turn[], model: GeminiModel): Content[] {
   const results = resultsByCall(turns);

@@ -1,6 +1,6 @@
 // Gemini generateContent, both faces. Wire facts: docs/reference/gemini-generate-content.md (Developer API).
-import type { ClientCodec, SearchAbilities, VendorCodec } from '../codec.ts';
-import type { ClientEndpoint, ClientProtocol, Operation, VendorProtocol } from '../protocol.ts';
+import type { ClientCodec, ProviderCodec, SearchAbilities } from '../codec.ts';
+import type { ClientEndpoint, ClientProtocol, Operation, ProviderProtocol } from '../protocol.ts';
 import { GeminiAnswerEncoder } from './answer-encoder.ts';
 import { buildGeminiBody } from './build-body.ts';
 import { answerTokenCount, buildTokenCountBody, relayTokenCount } from './count-tokens.ts';
@@ -12,17 +12,17 @@ import { encodeGeminiFailure, encodeGeminiFailureElement, encodeGeminiFailureEve
 import { ArrayFraming, type Framing, SseFraming } from './framing.ts';
 import { type GeminiMethod, readMethodPath } from './method-path.ts';
 import { geminiModel } from './models.ts';
+import { readGeminiFailure } from './provider-failures.ts';
 import { readGeminiRequest, readTokenCountRequest } from './read-request.ts';
 import { relayGeminiBody } from './relay-body.ts';
 import { GeminiStreamRelay } from './relay-stream.ts';
 import { readArrayChunks, readSseChunks, resumeGeminiStream } from './resume-stream.ts';
-import { readGeminiFailure } from './vendor-failures.ts';
 
-const VENDOR = 'gemini-generate-content';
+const PROVIDER = 'gemini-generate-content';
 
 function passThrough(createFraming: () => Framing): ClientProtocol['passThrough'] {
   return {
-    vendor: VENDOR,
+    upstream: PROVIDER,
     operation: 'generate',
     buildBody: buildGeminiBody,
     openStream: (context) => new GeminiStreamRelay(context, createFraming()),
@@ -134,7 +134,7 @@ const SEARCH: Omit<SearchAbilities, 'standsBesideFunctions'> = {
   hasMaxUses: false,
 };
 
-const vendorCodec: VendorCodec = {
+const providerCodec: ProviderCodec = {
   abilities: (upstreamModel) => ({
     search: { ...SEARCH, standsBesideFunctions: geminiModel(upstreamModel).isGemini3 },
     hasGrammars: false,
@@ -145,8 +145,8 @@ const vendorCodec: VendorCodec = {
   openDecoder: (context) => new GeminiAnswerDecoder(context),
 };
 
-export const geminiVendor: VendorProtocol = {
-  name: VENDOR,
+export const geminiProvider: ProviderProtocol = {
+  name: PROVIDER,
   path({ operation, upstreamModel, isStream }) {
     const isStreamed = isStream && operation === 'generate';
     const method = isStreamed ? 'streamGenerateContent?alt=sse' : METHOD_OF_OPERATION[operation];
@@ -157,5 +157,5 @@ export const geminiVendor: VendorProtocol = {
   readFailure: readGeminiFailure,
   // Google says nothing of its limits until they are hit.
   readRateLimits: () => ({}),
-  codec: vendorCodec,
+  codec: providerCodec,
 };

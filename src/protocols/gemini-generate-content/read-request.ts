@@ -1,5 +1,5 @@
 // The client's face of generateContent: what the broker uses of a request. Checks only that; every other field, known or
-// not, is the vendor's business.
+// not, is the provider's business.
 import { z } from 'zod';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../codec.ts';
@@ -24,7 +24,7 @@ const geminiRequest = z.looseObject({
   extra_body: z.record(z.string(), z.unknown()).nullish(),
 });
 
-/** Body members that are the broker's own and never reach a vendor. */
+/** Body members that are the broker's own and never reach a provider. */
 export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 
 export function readGeminiRequest(body: unknown, target: RequestTarget): RequestFacts | Failure {

@@ -1,4 +1,4 @@
-// What a Gemini vendor cannot be told, on its way out of a nested encoder. Caught in encode-request.ts; never leaves this
+// What a Gemini provider cannot be told, on its way out of a nested encoder. Caught in encode-request.ts; never leaves this
 // folder.
 import type { Refusal, RequestField } from '../codec.ts';
 

@@ -1,13 +1,13 @@
-// A Gemini answer from a Gemini vendor, not streamed: the vendor's bytes with the cost added.
+// A Gemini answer from a Gemini provider, not streamed: the provider's bytes with the cost added.
 import { createFailure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import { editObject } from '../json-object.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
+import { countedOr } from '../provider-counts.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
-import { countedOr } from '../vendor-counts.ts';
 import { blockReasonOf, type Chunk, candidatesOf, errorOf, generatedBytes, searchesIn } from './chunk.ts';
+import { readGeminiEventFailure } from './provider-failures.ts';
 import { insertCost, readGeminiUsage, writeGeminiUsage } from './usage.ts';
-import { readGeminiEventFailure } from './vendor-failures.ts';
 import { asObject, parseJson } from './wire-values.ts';
 
 export function relayGeminiBody(body: Buffer, context: RelayContext): RelayedBody {
@@ -25,7 +25,7 @@ export function relayGeminiBody(body: Buffer, context: RelayContext): RelayedBod
   return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 
-/** A vendor that does not say its model is taken to be the one that was asked for. */
+/** A provider that does not say its model is taken to be the one that was asked for. */
 export function withModelVersion(json: Buffer, { modelVersion }: Chunk, { requestedModel }: RelayContext): Buffer {
   if (modelVersion || requestedModel === undefined) return json;
   return editObject(json, { set: new Map([['modelVersion', JSON.stringify(requestedModel)]]) });

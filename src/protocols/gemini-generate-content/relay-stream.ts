@@ -1,4 +1,4 @@
-// A Gemini stream from a Gemini vendor: relayed byte for byte but for the cost, which belongs to the last chunk with
+// A Gemini stream from a Gemini provider: relayed byte for byte but for the cost, which belongs to the last chunk with
 // usage. Every chunk has cumulative usage and nothing but the end of the stream says which was the last, so once the
 // answer is complete its latest chunk is held until the next one or the end comes. Google closes at once after it.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
@@ -6,9 +6,9 @@ import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import { isDone, saidBy } from '../event-data.ts';
 import { editObject } from '../json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
+import { countedOr } from '../provider-counts.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
-import { countedOr } from '../vendor-counts.ts';
 import {
   blockReasonOf,
   type Chunk,
@@ -23,9 +23,9 @@ import {
   searchesIn,
 } from './chunk.ts';
 import type { Framing } from './framing.ts';
+import { readGeminiEventFailure } from './provider-failures.ts';
 import { withModelVersion } from './relay-body.ts';
 import { insertCost, readGeminiUsage, saysOutput, writeGeminiUsage } from './usage.ts';
-import { readGeminiEventFailure } from './vendor-failures.ts';
 import { asObject, parseJson } from './wire-values.ts';
 
 export class GeminiStreamRelay implements StreamRelay {
@@ -40,10 +40,10 @@ export class GeminiStreamRelay implements StreamRelay {
   #failure: Failure | null = null;
   #held: SseEvent | null = null;
   #usage: Usage | null = null;
-  /** Of an early chunk: the vendor's count of the prompt. */
+  /** Of an early chunk: the provider's count of the prompt. */
   #promptUsage: Usage | null = null;
   #searches = 0;
-  /** The vendor's own, for a last chunk that has none. */
+  /** The provider's own, for a last chunk that has none. */
   #usageMetadata: unknown = null;
   #outputBytes = 0;
 

@@ -2,7 +2,7 @@
 import type { Medium, Usage } from '../../contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
-import { readTier, shownMembers, VendorCounts } from '../vendor-counts.ts';
+import { ProviderCounts, readTier, shownMembers } from '../provider-counts.ts';
 import { decodeServiceTier } from './service-tier.ts';
 import { asNumber, asObject, asObjects, asText } from './wire-values.ts';
 
@@ -23,7 +23,7 @@ const COUNTS = [
 export function readGeminiUsage(metadata: unknown, searches = 0): Usage | null {
   const said = asObject(metadata);
   if (said === null || COUNTS.every((name) => (said[name] ?? null) === null)) return null;
-  const counts = new VendorCounts(said);
+  const counts = new ProviderCounts(said);
   const [prompt, toolUse, cached, candidates, thoughts] = COUNTS.map((name) => said[name]);
   const inputTokens = counts.total(prompt) + counts.total(toolUse);
   const cachedInputTokens = counts.part(cached, inputTokens);

@@ -1,5 +1,5 @@
-// A chat stream from any OpenAI-compatible vendor as canonical events. Tolerant of what is missing; a stream that breaks
-// never looks whole: `finish` is said where the vendor said it, or where it said `[DONE]`.
+// A chat stream from any OpenAI-compatible provider as canonical events. Tolerant of what is missing; a stream that breaks
+// never looks whole: `finish` is said where the provider said it, or where it said `[DONE]`.
 import type { AnswerEvent } from '../../contracts/answer.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { AnswerDecoder, DecodeContext } from '../codec.ts';
@@ -17,7 +17,7 @@ export class ChatAnswerDecoder implements AnswerDecoder {
   #hasStarted = false;
   #isOver = false;
   #serviceTier: string | null = null;
-  /** Tool calls of all choices: ids that the vendor left out are counted through. */
+  /** Tool calls of all choices: ids that the provider left out are counted through. */
   #calls = 0;
 
   constructor(context: DecodeContext) {

@@ -18,7 +18,7 @@ import { insertCost, writeChatUsage } from './usage.ts';
 
 const DONE_EVENT = 'data: [DONE]\n\n';
 
-/** What a client has of a stream that another encoder, or a vendor, began. Empty members were not said. */
+/** What a client has of a stream that another encoder, or a provider, began. Empty members were not said. */
 export interface BegunChat extends BegunChoice {
   id: string;
   model: string;
@@ -93,7 +93,7 @@ export class ChatAnswerEncoder implements AnswerEncoder {
   #usageEvent(usage: Usage, shown: ShownCost): string {
     const { usageDelivery } = this.#context;
     if (usageDelivery === 'none') return '';
-    // A vendor that said that all was over and never why is decoded with a reason, so there is one to hold.
+    // A provider that said that all was over and never why is decoded with a reason, so there is one to hold.
     const chunk = usageDelivery === 'last-event' ? this.#held : { ...this.#identity(), choices: [] };
     if (chunk === null) return '';
     const json = Buffer.from(JSON.stringify({ ...chunk, usage: writeChatUsage(usage) }));

@@ -1,9 +1,9 @@
-// The vendor's face of OpenAI Chat Completions, outgoing: the client's bytes with the fewest possible changes.
+// The provider's face of OpenAI Chat Completions, outgoing: the client's bytes with the fewest possible changes.
 import { extraMembers } from '../effective-request.ts';
 import { mayHoldForeignSignature } from '../foreign-signature.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
-import { boundsOf } from '../vendor-bounds.ts';
+import { boundsOf } from '../provider-bounds.ts';
 import { traitsOf } from './models.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 import { stripAnswerMembers } from './strip-answer-members.ts';
@@ -13,10 +13,10 @@ const EMPTY_OBJECT = Buffer.from('{}');
 const ASK_FOR_USAGE = { set: new Map([['include_usage', 'true']]) };
 
 /**
- * The model becomes the vendor's own id, usage reporting is asked for in streams, the broker's members are taken out and
+ * The model becomes the provider's own id, usage reporting is asked for in streams, the broker's members are taken out and
  * `extra_body` is merged in (over the members of the same name). Nothing else changes, not even a space, unless the body
- * holds signatures that the broker wrapped for other vendors, or
- * members of earlier answers that this vendor refuses.
+ * holds signatures that the broker wrapped for other providers, or
+ * members of earlier answers that this provider refuses.
  */
 export function buildChatBody(input: PassThroughInput): Buffer {
   const set = extraMembers(input.body);

@@ -1,13 +1,13 @@
-// Which tool call a delta belongs to. OpenAI's rule is the index; vendors leave it out, give every call index 0 with an
+// Which tool call a delta belongs to. OpenAI's rule is the index; providers leave it out, give every call index 0 with an
 // id of its own (Ollama), or send whole calls without either (Gemini's older OpenAI endpoint). One per choice.
 import type { ReadCall } from './read-call.ts';
 
 export interface CallSlot {
   /** n-th call of the choice, from 0. */
   ordinal: number;
-  /** The index under which the client knows it: the vendor's where that is free. */
+  /** The index under which the client knows it: the provider's where that is free. */
   index: number;
-  /** As the vendor gave it in the first delta; may be empty. */
+  /** As the provider gave it in the first delta; may be empty. */
   id: string;
   name: string;
   /** So far. */
@@ -16,7 +16,7 @@ export interface CallSlot {
 
 export class CallSlots {
   readonly #slots: CallSlot[] = [];
-  /** By the vendor's own index: the latest of those that shared it. */
+  /** By the provider's own index: the latest of those that shared it. */
   readonly #byIndex = new Map<number, CallSlot>();
 
   /** The slot that the delta adds to, opened if need be. Takes its arguments into account: call it once per delta. */
@@ -45,7 +45,7 @@ export class CallSlots {
 }
 
 /**
- * Two ids are two calls. Without ids a name starts a call, unless it may be the same call's: some vendors repeat the name
+ * Two ids are two calls. Without ids a name starts a call, unless it may be the same call's: some providers repeat the name
  * in every delta, or send it in pieces.
  */
 function startsAnother(call: ReadCall, known: CallSlot): boolean {

@@ -42,7 +42,7 @@ export class ChoiceDecoder {
   read(choice: ChatChoice): void {
     // OpenRouter repeats the finish with the usage; nothing comes after it that says more.
     if (this.#isFinished) return;
-    // A vendor that ignores `stream` inside its stream says `message`.
+    // A provider that ignores `stream` inside its stream says `message`.
     const delta = choice.delta ?? this.#unsaidOf(choice.message);
     if (choice.delta) this.#noteSaid(choice.delta);
     if (typeof delta === 'object' && delta !== null) {
@@ -61,7 +61,7 @@ export class ChoiceDecoder {
     for (const [member, value] of Object.entries(delta)) if (isFilled(value)) this.#said.add(kindOf(member));
   }
 
-  /** With null: the vendor said that all was over and not why. */
+  /** With null: the provider said that all was over and not why. */
   finish(choice: (ChatChoice & { stop_reason?: unknown }) | null): void {
     if (this.#isFinished) return;
     this.#isFinished = true;

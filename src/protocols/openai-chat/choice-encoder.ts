@@ -165,7 +165,7 @@ export class ChoiceEncoder {
     }
   }
 
-  /** Whole, at the end of its thought: a client that keeps the details it was sent has what the vendor wants back. */
+  /** Whole, at the end of its thought: a client that keeps the details it was sent has what the provider wants back. */
   #detail(part: Extract<Part, { kind: 'reasoning' }>): JsonObject[] {
     const detail = encodeReasoningDetail(part, this.#thought);
     if (detail === null) return [];

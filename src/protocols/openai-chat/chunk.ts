@@ -1,4 +1,4 @@
-// The members of a chat completion (chunk) that the broker reads. All optional: vendors leave out what they like, and
+// The members of a chat completion (chunk) that the broker reads. All optional: providers leave out what they like, and
 // only what is read here is checked where it is read.
 import { isJsonObject, parseMessage } from '../exact-json.ts';
 import type { SseEvent } from '../sse-splitter.ts';
@@ -61,18 +61,18 @@ export function parseChatChunk(json: string): ChatChunk | null {
   }
 }
 
-/** What the vendor says went wrong, in the usual member or as the whole of an event named `error`; null for nothing. */
+/** What the provider says went wrong, in the usual member or as the whole of an event named `error`; null for nothing. */
 export function errorIn(event: SseEvent, chunk: ChatChunk): unknown {
   if (chunk.error) return chunk.error;
   return event.name === 'error' && chunk.choices === undefined ? chunk : null;
 }
 
-/** The members that are objects: a vendor's list may hold anything. */
+/** The members that are objects: a provider's list may hold anything. */
 export function objectsIn<T extends object>(list: readonly T[] | null | undefined): T[] {
   return Array.isArray(list) ? list.filter((item) => typeof item === 'object' && item !== null) : [];
 }
 
-/** Who answered, and when; empty where a vendor does not say. */
+/** Who answered, and when; empty where a provider does not say. */
 export function readIdentity({ id, model, created }: ChatChunk) {
   return {
     id: typeof id === 'string' ? id : '',

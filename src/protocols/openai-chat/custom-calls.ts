@@ -1,4 +1,4 @@
-// Custom tools take free text. Vendors without them are told of a function whose one argument, `input`, is that text; a
+// Custom tools take free text. Providers without them are told of a function whose one argument, `input`, is that text; a
 // client that declared such a tool is shown a call of it as it knows it.
 import type { JsonObject } from '../codec.ts';
 import { parseChatChunk } from './chunk.ts';

@@ -1,4 +1,4 @@
-// A whole chat completion from any OpenAI-compatible vendor in canonical form.
+// A whole chat completion from any OpenAI-compatible provider in canonical form.
 import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { Part, TextPart } from '../../contracts/inference-request.ts';

@@ -83,7 +83,7 @@ class MessageReader {
     if (refusal !== '') parts.push({ kind: 'refusal', text: refusal });
     this.#sign(parts, message);
     parts.push(...this.#calls(message, at));
-    // The sound of an earlier answer, by its vendor's id.
+    // The sound of an earlier answer, by its provider's id.
     if (message.audio !== undefined && message.audio !== null) this.unmapped[`${at}.audio`] = message.audio;
     this.#add('assistant', parts, message, at);
   }
@@ -100,7 +100,7 @@ class MessageReader {
       .filter(({ item }) => !isEmptyCall(readCall(item)))
       .map(({ item, at: place }) => decodeCall(item, place));
     const older = optionalObject(message.function_call, `${at}.function_call`);
-    // Clients send back what they were given: some vendors put an empty one into every answer.
+    // Clients send back what they were given: some providers put an empty one into every answer.
     if (older !== undefined && !isEmptyCall(readCall({ function: older })))
       calls.push(olderCall(older, `${at}.function_call`));
     for (const { id, name } of calls) {
@@ -130,7 +130,7 @@ function isEmptyText(part: Part): boolean {
   return part.kind === 'text' && part.text === '';
 }
 
-/** With signatures where the client kept them; the text alone means nothing to a vendor, but says what was thought. */
+/** With signatures where the client kept them; the text alone means nothing to a provider, but says what was thought. */
 function thoughts(message: JsonObject, at: string): ReasoningPart[] {
   const detailed = decodeReasoningDetails(message.reasoning_details);
   if (detailed.length > 0) return detailed;

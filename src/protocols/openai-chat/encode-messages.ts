@@ -1,4 +1,4 @@
-// Turns as the messages of a chat vendor. Chat answers each tool call in a message of its own, right after the call, and
+// Turns as the messages of a chat provider. Chat answers each tool call in a message of its own, right after the call, and
 // those messages hold text only: pictures and documents among the results move to the user's message that follows.
 import type { Part, TextPart, ToolCallPart, ToolResultPart, Turn } from '../../contracts/inference-request.ts';
 import type { AnswerSource } from '../chat-thought.ts';
@@ -8,21 +8,25 @@ import type { ModelTraits } from './models.ts';
 import { encodeThoughts } from './sign-thought.ts';
 import { Unsendable } from './unsendable.ts';
 
-export function encodeMessages(turns: readonly Turn[], traits: ModelTraits, vendor: AnswerSource | null): JsonObject[] {
-  return new MessageWriter(traits, vendor).write(turns);
+export function encodeMessages(
+  turns: readonly Turn[],
+  traits: ModelTraits,
+  upstream: AnswerSource | null,
+): JsonObject[] {
+  return new MessageWriter(traits, upstream).write(turns);
 }
 
 class MessageWriter {
   readonly #traits: ModelTraits;
   /** Null: thoughts do not go back. */
-  readonly #vendor: AnswerSource | null;
+  readonly #upstream: AnswerSource | null;
   readonly #messages: JsonObject[] = [];
   /** What the next user's message begins with. */
   #moved: JsonObject[] = [];
 
-  constructor(traits: ModelTraits, vendor: AnswerSource | null) {
+  constructor(traits: ModelTraits, upstream: AnswerSource | null) {
     this.#traits = traits;
-    this.#vendor = vendor;
+    this.#upstream = upstream;
   }
 
   write(turns: readonly Turn[]): JsonObject[] {
@@ -45,7 +49,7 @@ class MessageWriter {
     }
   }
 
-  /** Both are `system`: OpenAI takes it for either, few other vendors know `developer`. */
+  /** Both are `system`: OpenAI takes it for either, few other providers know `developer`. */
   #writeSystem(parts: readonly Part[], name: string | undefined): void {
     if (parts.some((part) => part.kind !== 'text')) {
       throw new Unsendable('messages', 'takes nothing but text in a system message');
@@ -84,8 +88,8 @@ class MessageWriter {
       role: 'assistant',
       content: text === '' ? null : text,
       ...named(name),
-      // Vendors want a thought back with the calls that came of it; DeepSeek's older ones refuse any other.
-      ...(calls.length === 0 ? {} : { ...encodeThoughts(parts, this.#vendor), tool_calls: calls }),
+      // Providers want a thought back with the calls that came of it; DeepSeek's older ones refuse any other.
+      ...(calls.length === 0 ? {} : { ...encodeThoughts(parts, this.#upstream), tool_calls: calls }),
     });
   }
 
@@ -97,7 +101,7 @@ class MessageWriter {
     return {
       id,
       type: 'function',
-      // Vendors parse it: a call without arguments has none, not the empty text.
+      // Providers parse it: a call without arguments has none, not the empty text.
       function: { name, arguments: given === '' ? '{}' : given },
       ...(isItsOwn ? { extra_content: { google: { thought_signature: signature.value } } } : {}),
     };

@@ -1,4 +1,4 @@
-// Content parts of a user's message, for a chat vendor. Null for a part that has no place in it.
+// Content parts of a user's message, for a chat provider. Null for a part that has no place in it.
 import type { AudioPart, DocumentPart, ImagePart, Part } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { writeDataUrl } from '../openai/data-url.ts';
@@ -26,7 +26,7 @@ function encodeImagePart({ source, detail }: ImagePart): JsonObject {
   return { type: 'image_url', image_url: { url, ...(detail === undefined ? {} : { detail }) } };
 }
 
-/** There is no `file_url` in Chat (npm openai 7.55.0); plain text needs no file, which few vendors read. */
+/** There is no `file_url` in Chat (npm openai 7.55.0); plain text needs no file, which few providers read. */
 function encodeDocument({ source, filename }: DocumentPart): JsonObject {
   switch (source.kind) {
     case 'text':

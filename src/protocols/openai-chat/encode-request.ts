@@ -1,4 +1,4 @@
-// A canonical request in the words of an OpenAI-compatible vendor: what OpenAI documents, and of it only what others
+// A canonical request in the words of an OpenAI-compatible provider: what OpenAI documents, and of it only what others
 // understand too, unless the model is known to take more (models.ts).
 import type { InferenceRequest, OutputFormat } from '../../contracts/inference-request.ts';
 import type { AnswerSource } from '../chat-thought.ts';
@@ -36,7 +36,7 @@ function encode(request: InferenceRequest, input: EncodeRequestInput, traits: Mo
   return { kind: 'request', body, dropped: optional.dropped };
 }
 
-/** Whose thoughts go back; nobody's to a vendor that refuses members which it writes itself (Groq: `reasoning`). */
+/** Whose thoughts go back; nobody's to a provider that refuses members which it writes itself (Groq: `reasoning`). */
 function sourceOf({ provider, upstreamModel, isStrict }: EncodeRequestInput): AnswerSource | null {
   return provider === undefined || isStrict === true ? null : { provider, model: upstreamModel };
 }
@@ -51,12 +51,12 @@ function refuseWhatIsMissing({ stop, modalities, webSearch }: InferenceRequest, 
   if (webSearch !== undefined && !traits.searches) throw new Unsendable('webSearch', 'runs a model without web search');
 }
 
-/** Collects members, and the names of what this vendor is not told. */
+/** Collects members, and the names of what this provider is not told. */
 class OptionalMembers {
   readonly members: JsonObject = {};
   readonly dropped: RequestField[] = [];
 
-  /** Sets what was asked for, under the vendor's names, where it can be said. */
+  /** Sets what was asked for, under the provider's names, where it can be said. */
   add(field: RequestField, isAsked: boolean, members: JsonObject | null): void {
     if (!isAsked) return;
     if (members === null) this.dropped.push(field);

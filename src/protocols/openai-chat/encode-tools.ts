@@ -1,4 +1,4 @@
-// Tools and the choice among them, for a chat vendor.
+// Tools and the choice among them, for a chat provider.
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { describeCustom, FREE_TEXT } from '../custom-tools.ts';
@@ -32,7 +32,7 @@ function encodeTool(tool: ToolDefinition, traits: ModelTraits): JsonObject {
     ...(tool.description === undefined ? {} : { description: tool.description }),
   };
   if (tool.kind === 'function') {
-    // `strict: false` is the default, and not every vendor knows the member.
+    // `strict: false` is the default, and not every provider knows the member.
     const strict = tool.isStrict === true ? { strict: true } : {};
     return { type: 'function', function: { ...described, parameters: tool.parameters ?? NO_ARGUMENTS, ...strict } };
   }

@@ -1,11 +1,11 @@
-// Failures in OpenAI's shape: ours to the client, the vendor's to ours. Sources: docs/reference/openai-chat.md
-// sections 5 and 6; the error bodies of OpenAI-compatible vendors differ in where they put code and message.
+// Failures in OpenAI's shape: ours to the client, the provider's to ours. Sources: docs/reference/openai-chat.md
+// sections 5 and 6; the error bodies of OpenAI-compatible providers differ in where they put code and message.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { type FailureCode, type FailureKind, ruleOf } from '../../contracts/failure-table.ts';
 import { headerText, parseReset, readRetryAfter } from '../durations.ts';
 import type { EncodedAnswer, RateLimitHint, UpstreamAnswerHead } from '../protocol.ts';
-import { readResetHeader, readWaitInBody } from '../vendor-waits.ts';
-import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
+import { readResetHeader, readWaitInBody } from '../provider-waits.ts';
+import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../provider-words.ts';
 
 const OPENAI_TYPE: Record<FailureKind, string> = {
   invalid_request: 'invalid_request_error',
@@ -22,7 +22,7 @@ const OPENAI_TYPE: Record<FailureKind, string> = {
   internal: 'server_error',
 };
 
-/** Statuses of a vendor's refusal that mean the same to the client. */
+/** Statuses of a provider's refusal that mean the same to the client. */
 const PASSED_ON_STATUSES = new Set([400, 413, 415, 422]);
 
 function statusOf(failure: Failure): number {
@@ -55,26 +55,26 @@ export function encodeChatFailureEvent(failure: Failure): Buffer {
   return Buffer.from(`data: ${JSON.stringify({ error: errorObject(failure) })}\n\n`);
 }
 
-interface VendorError {
+interface ProviderError {
   message: string;
   type: string;
   code: string;
   param: string;
 }
 
-const NO_VENDOR_ERROR: VendorError = { message: '', type: '', code: '', param: '' };
+const NO_PROVIDER_ERROR: ProviderError = { message: '', type: '', code: '', param: '' };
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
 }
 
 /** `{error: {message, …}}`, `{error: "…"}`, `{message, …}`, `{detail: …}`, `[{error: …}]`: all seen in the wild. */
-function readVendorError(body: unknown): VendorError {
+function readProviderError(body: unknown): ProviderError {
   const outer = (Array.isArray(body) ? body[0] : body) as Record<string, unknown> | null | undefined;
-  if (typeof outer !== 'object' || outer === null) return NO_VENDOR_ERROR;
+  if (typeof outer !== 'object' || outer === null) return NO_PROVIDER_ERROR;
   const { error, detail } = outer;
   if (typeof error === 'string') {
-    return cutWords({ ...NO_VENDOR_ERROR, message: text(outer.message) || error, code: text(outer.code) });
+    return cutWords({ ...NO_PROVIDER_ERROR, message: text(outer.message) || error, code: text(outer.code) });
   }
   const inner = (typeof error === 'object' && error !== null ? error : outer) as Record<string, unknown>;
   return cutWords({
@@ -100,7 +100,7 @@ const CONTEXT_LENGTH =
 const CONTENT_FILTER = /content[_ ]?(filter|policy)|responsible ?ai|moderation|flagged/i;
 
 /** Which failure an error is: by what it says where that is known, by the status else. */
-function classify(status: number, error: VendorError): FailureCode {
+function classify(status: number, error: ProviderError): FailureCode {
   const says = `${error.code} ${error.type}`;
   const known = status === 402 ? 'upstream_quota_exhausted' : knownByWords(status, error);
   if (known !== null) return known;
@@ -130,21 +130,21 @@ const MODEL_REFUSES = /\b(this|the) (\S+ )?model\b/i;
 const UNFIT =
   /'(tools|functions|messages|input|tool_choice)[[.][^']*\b(name|id|call_id|tool_call_id)': string (too long|does not match)|'(user|safety_identifier)': string too long|tool call id was .* but must be|invalid base64|expected a base64-encoded/i;
 
-function cureOf(code: FailureCode, error: VendorError): Pick<Failure, 'cure'> {
+function cureOf(code: FailureCode, error: ProviderError): Pick<Failure, 'cure'> {
   if (code !== 'upstream_bad_request') return {};
   if (error.code === THOUGHTS_REFUSED) return { cure: 'forget-thoughts' };
   if (UNFIT.test(error.message)) return { cure: 'fit' };
   return PARAMETER_CODES.test(error.code) && MODEL_REFUSES.test(error.message) ? { cure: 'adapt' } : {};
 }
 
-function describe(status: number, error: VendorError, body: Buffer): string {
+function describe(status: number, error: ProviderError, body: Buffer): string {
   const said = error.message !== '' ? error.message : body.toString('utf8', 0, 300).trim();
   return said === '' ? `The provider answered with status ${status} and no message.` : said;
 }
 
 export function readChatFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
   const parsed = parseJson(body);
-  const error = readVendorError(parsed);
+  const error = readProviderError(parsed);
   const code = classify(head.status, error);
   const retryAfterMs = readWait(head, parsed, error, code, nowMs);
   return createFailure(code, tellClient(code, describe(head.status, error, body)), {
@@ -159,16 +159,17 @@ export function readChatFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: n
 
 /** An error that came as an event of a stream that had begun with status 200. OpenRouter puts a status in `code`. */
 export function readChatEventFailure(error: unknown): Failure {
-  const vendorError = readVendorError({ error });
-  const status = Number(vendorError.code);
-  const known = status >= 400 && status < 600 ? null : knownByWords(200, vendorError);
-  const code = known ?? classify(status >= 400 && status < 600 ? status : 500, vendorError);
-  const said = vendorError.message === '' ? 'The provider reported an error inside the stream.' : vendorError.message;
-  const retryAfterMs = isCuredByWaiting(code) ? readWaitInBody({ error }, vendorError.message, Date.now()) : null;
+  const providerError = readProviderError({ error });
+  const status = Number(providerError.code);
+  const known = status >= 400 && status < 600 ? null : knownByWords(200, providerError);
+  const code = known ?? classify(status >= 400 && status < 600 ? status : 500, providerError);
+  const said =
+    providerError.message === '' ? 'The provider reported an error inside the stream.' : providerError.message;
+  const retryAfterMs = isCuredByWaiting(code) ? readWaitInBody({ error }, providerError.message, Date.now()) : null;
   return createFailure(code, tellClient(code, said), {
-    ...(vendorError.code === '' ? {} : { upstreamCode: vendorError.code }),
+    ...(providerError.code === '' ? {} : { upstreamCode: providerError.code }),
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
-    ...(code === 'upstream_rate_limited' ? limitedBy({ error }, vendorError.message) : {}),
+    ...(code === 'upstream_rate_limited' ? limitedBy({ error }, providerError.message) : {}),
   });
 }
 
@@ -176,7 +177,7 @@ export function readChatEventFailure(error: unknown): Failure {
 function readWait(
   head: UpstreamAnswerHead,
   body: unknown,
-  error: VendorError,
+  error: ProviderError,
   code: FailureCode,
   nowMs: number,
 ): number | null {
@@ -186,7 +187,7 @@ function readWait(
   return said !== null || code !== 'upstream_rate_limited' ? said : readReset(head, error, nowMs);
 }
 
-function readReset(head: UpstreamAnswerHead, error: VendorError, nowMs: number): number | null {
+function readReset(head: UpstreamAnswerHead, error: ProviderError, nowMs: number): number | null {
   const limits = readChatRateLimits(head, nowMs);
   const resets = [
     limits.remainingRequests === 0 || error.type === 'requests' ? limits.resetRequestsMs : undefined,

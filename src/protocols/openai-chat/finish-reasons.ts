@@ -3,7 +3,7 @@ import type { FinishReason } from '../../contracts/answer.ts';
 
 const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
   ['stop', 'stop'],
-  // What vendors have said for it (vLLM and TGI of old, Together, Cohere, Anthropic's words through gateways).
+  // What providers have said for it (vLLM and TGI of old, Together, Cohere, Anthropic's words through gateways).
   ...[
     ...['eos', 'eos_token', 'end_of_text', 'end_of_turn', 'end_turn', 'stop_sequence', 'stop_token', 'end', 'done'],
     ...['complete', 'completed', 'finish', 'finished', 'normal'],
@@ -34,7 +34,7 @@ const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>
 ]);
 
 /**
- * None is a stop: the vendor has said that all was over. One that is not known is no clean end. A stop after tool calls is
+ * None is a stop: the provider has said that all was over. One that is not known is no clean end. A stop after tool calls is
  * a call: Ollama and Gemini's OpenAI endpoint have said `stop` there, as OpenAI does for a forced call; a call without
  * calls is a stop.
  */
@@ -50,7 +50,7 @@ const ENCODED: Readonly<Record<FinishReason, string>> = {
   length: 'length',
   'tool-calls': 'tool_calls',
   'content-filter': 'content_filter',
-  // A client of Chat cannot go on where the vendor paused.
+  // A client of Chat cannot go on where the provider paused.
   pause: 'stop',
   // OpenAI has no word for it; this one says that the answer is not whole.
   error: 'length',

@@ -14,7 +14,7 @@ export function decodeImages(images: unknown): ImagePart[] {
   });
 }
 
-/** Null for a picture that is only a file of its vendor's. */
+/** Null for a picture that is only a file of its provider's. */
 export function encodeImage({ source, signature }: ImagePart) {
   if (source.kind === 'file-id') return null;
   const url = source.kind === 'url' ? source.url : writeDataUrl(source);

@@ -73,7 +73,7 @@ export class LastEventUsage implements StreamUsage {
     return Buffer.concat(released);
   }
 
-  /** For a vendor that said `[DONE]` and never why: usage needs a chunk to be in, and SDKs need a reason. */
+  /** For a provider that said `[DONE]` and never why: usage needs a chunk to be in, and SDKs need a reason. */
   #ownFinish(): { event: SseEvent; bare: Buffer } {
     const reason = this.#hasCalls ? 'tool_calls' : 'stop';
     const nothing = this.#lastChunk.object === 'text_completion' ? { text: '' } : { delta: {} };
@@ -84,7 +84,7 @@ export class LastEventUsage implements StreamUsage {
   }
 }
 
-/** In the vendor's own bytes where they are in the usual place. */
+/** In the provider's own bytes where they are in the usual place. */
 function usageJson(event: SseEvent, chunk: ChatChunk, counts: Usage): Buffer {
   const own =
     counts.isEstimated || readChatUsage(chunk.usage) === null ? null : memberBytes(Buffer.from(event.data!), 'usage');

@@ -33,7 +33,7 @@ function decodeToken({ token, logprob, bytes }: WireToken) {
   };
 }
 
-/** The `logprobs` of a choice: null where the vendor gave none. */
+/** The `logprobs` of a choice: null where the provider gave none. */
 export function encodeLogProbabilities(tokens: readonly TokenLogProbability[] | undefined) {
   if (tokens === undefined || tokens.length === 0) return null;
   return {

@@ -1,8 +1,8 @@
-// What families of models take of Chat Completions, by the vendor's model id. First match decides; a family that is not
-// known gets what every OpenAI-compatible vendor understands. Source: docs/reference/openai-chat.md section 8.
+// What families of models take of Chat Completions, by the provider's model id. First match decides; a family that is not
+// known gets what every OpenAI-compatible provider understands. Source: docs/reference/openai-chat.md section 8.
 
 export interface ModelTraits {
-  /** `max_tokens` is refused by OpenAI's reasoning models, `max_completion_tokens` unknown to many other vendors. */
+  /** `max_tokens` is refused by OpenAI's reasoning models, `max_completion_tokens` unknown to many other providers. */
   outputLimit: 'max_tokens' | 'max_completion_tokens';
   /** Temperature, top_p, penalties, log probabilities, logit bias: never, always, or with effort `none`. */
   sampling: 'always' | 'never' | 'without-reasoning';
@@ -18,7 +18,7 @@ export interface ModelTraits {
   isGemini: boolean;
 }
 
-const ANY_VENDOR: ModelTraits = {
+const ANY_PROVIDER: ModelTraits = {
   outputLimit: 'max_tokens',
   sampling: 'always',
   takesStop: true,
@@ -29,7 +29,7 @@ const ANY_VENDOR: ModelTraits = {
   isGemini: false,
 };
 
-const OPENAI: ModelTraits = { ...ANY_VENDOR, efforts: [], isOpenAi: true };
+const OPENAI: ModelTraits = { ...ANY_PROVIDER, efforts: [], isOpenAi: true };
 
 const O_SERIES: ModelTraits = {
   ...OPENAI,
@@ -55,11 +55,11 @@ const FAMILIES: readonly (readonly [RegExp, ModelTraits])[] = [
   [/^o\d/, O_SERIES],
   [/^gpt-5(-|$)/, GPT_5],
   [/^gpt-([5-9]|\d\d)/, NEWER_GPT],
-  [/^gemini/, { ...ANY_VENDOR, isGemini: true }],
+  [/^gemini/, { ...ANY_PROVIDER, isGemini: true }],
 ];
 
 /** Gateways put the maker's name before the model's: `openai/gpt-5`. */
 export function traitsOf(upstreamModel: string): ModelTraits {
   const name = upstreamModel.slice(upstreamModel.lastIndexOf('/') + 1).toLowerCase();
-  return FAMILIES.find(([pattern]) => pattern.test(name))?.[1] ?? ANY_VENDOR;
+  return FAMILIES.find(([pattern]) => pattern.test(name))?.[1] ?? ANY_PROVIDER;
 }

@@ -1,6 +1,6 @@
-// Makes what a vendor sends readable to an OpenAI client, where it is not: content as a list with thoughts in it
+// Makes what a provider sends readable to an OpenAI client, where it is not: content as a list with thoughts in it
 // (Mistral), tool calls without an id, a type or an index of their own, arguments that are not text. Everything else
-// stays as the vendor wrote it, to the byte.
+// stays as the provider wrote it, to the byte.
 import { createHash } from 'node:crypto';
 import { editObject } from '../json-object.ts';
 import { CallSlots } from './call-slots.ts';

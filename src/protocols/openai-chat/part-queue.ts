@@ -1,6 +1,6 @@
 // Chat deltas of one choice may jump between its parts; canonical parts follow each other. The part that began first is
 // relayed live, those after it wait until it is done: a text is done when something else begins, a tool call when its
-// arguments are whole. Chat never says so before the answer ends, and a vendor may come back to an earlier call.
+// arguments are whole. Chat never says so before the answer ends, and a provider may come back to an earlier call.
 import type { AnswerEvent, PartStart, TokenLogProbability } from '../../contracts/answer.ts';
 import type { Citation, Part, Signature } from '../../contracts/inference-request.ts';
 import { isWholeJson } from './call-slots.ts';

@@ -1,12 +1,12 @@
 // OpenAI Chat Completions, both faces. Wire facts: docs/reference/openai-chat.md.
-import type { ClientEndpoint, ClientProtocol, KeepAlive, VendorProtocol } from '../protocol.ts';
+import type { ClientEndpoint, ClientProtocol, KeepAlive, ProviderProtocol } from '../protocol.ts';
 import { buildChatBody } from './build-body.ts';
 import { chatClientCodec } from './client-codec.ts';
 import { encodeChatFailure, encodeChatFailureEvent, readChatFailure, readChatRateLimits } from './failures.ts';
+import { chatProviderCodec } from './provider-codec.ts';
 import { readChatRequest } from './read-request.ts';
 import { relayChatBody } from './relay-body.ts';
 import { ChatStreamRelay } from './relay-stream.ts';
-import { chatVendorCodec } from './vendor-codec.ts';
 
 /**
  * Comments. Between events without the empty line: behind an `id:` line the SDK for Python takes every empty line for an
@@ -29,7 +29,7 @@ export const openaiChatClient: ClientProtocol = {
   keepAlive: OPENAI_KEEP_ALIVE,
   hasEventIds: true,
   passThrough: {
-    vendor: 'openai-chat',
+    upstream: 'openai-chat',
     operation: 'generate',
     buildBody: buildChatBody,
     openStream: (context) => new ChatStreamRelay(context),
@@ -46,12 +46,12 @@ export const openaiChatEndpoint: ClientEndpoint = {
   select: () => openaiChatClient,
 };
 
-export const openaiChatVendor: VendorProtocol = {
+export const openaiChatProvider: ProviderProtocol = {
   name: 'openai-chat',
   path: () => '/chat/completions',
   headers: {},
   credentialHeaders: (apiKey) => ({ authorization: `Bearer ${apiKey}` }),
   readFailure: readChatFailure,
   readRateLimits: readChatRateLimits,
-  codec: chatVendorCodec,
+  codec: chatProviderCodec,
 };

@@ -1,13 +1,13 @@
-// One tool call of a delta or a message, whichever vendor wrote it: OpenAI's shape with members missing, arguments as an
+// One tool call of a delta or a message, whichever provider wrote it: OpenAI's shape with members missing, arguments as an
 // object in place of JSON text, a custom tool's input, the older `function_call`.
 import type { Signature } from '../../contracts/inference-request.ts';
 import { type ChatDelta, type ChatToolCall, objectsIn } from './chunk.ts';
 import { decodeExtraContent } from './thought-signature.ts';
 
 export interface ReadCall {
-  /** Null where the vendor gives none that could be one. */
+  /** Null where the provider gives none that could be one. */
   index: number | null;
-  /** Empty where the vendor gives none; Google's own OpenAI endpoint writes "". */
+  /** Empty where the provider gives none; Google's own OpenAI endpoint writes "". */
   id: string;
   name: string;
   arguments: string;

@@ -1,5 +1,5 @@
 // The client's face of OpenAI Chat Completions: what the broker uses of a request body. Checks only that; every other
-// field, known or not, is the vendor's business.
+// field, known or not, is the provider's business.
 import { z } from 'zod';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { UsageDelivery } from '../codec.ts';
@@ -34,7 +34,7 @@ const chatRequest = z.looseObject({
   n: z.number().int().positive().nullish(),
 });
 
-/** Body members that are the broker's own and never reach a vendor. */
+/** Body members that are the broker's own and never reach a provider. */
 export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 
 export function readChatRequest(sent: unknown, target: RequestTarget): RequestFacts | Failure {

@@ -1,6 +1,6 @@
 // Thoughts with their signatures, as OpenRouter shows them and takes them back
-// (openrouter.ai/docs/use-cases/reasoning-tokens): {type: 'reasoning.text', text, signature} and, for what the vendor
-// hides, {type: 'reasoning.encrypted', data}. A signature is wrapped, so that it reaches no other vendor.
+// (openrouter.ai/docs/use-cases/reasoning-tokens): {type: 'reasoning.text', text, signature} and, for what the provider
+// hides, {type: 'reasoning.encrypted', data}. A signature is wrapped, so that it reaches no other provider.
 import type { ReasoningPart, Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
@@ -12,7 +12,7 @@ const FORMATS: Readonly<Record<Signature['origin'], string>> = {
   'openai-chat': 'unknown',
 };
 
-/** Null for thoughts without a signature: their text is in `reasoning_content`, and no vendor wants them back. */
+/** Null for thoughts without a signature: their text is in `reasoning_content`, and no provider wants them back. */
 export function encodeReasoningDetail(part: ReasoningPart, index: number): JsonObject | null {
   const { signature, text, id } = part;
   if (signature === undefined || signature.origin === 'openai-chat') return null;
@@ -24,7 +24,7 @@ export function encodeReasoningDetail(part: ReasoningPart, index: number): JsonO
   return { ...content, ...(id === undefined ? {} : { id }), format: FORMATS[signature.origin], index };
 }
 
-/** Thoughts of an earlier answer; what cannot be read is left out, as every vendor but its own would do. */
+/** Thoughts of an earlier answer; what cannot be read is left out, as every provider but its own would do. */
 export function decodeReasoningDetails(details: unknown): ReasoningPart[] {
   if (!Array.isArray(details)) return [];
   return details.flatMap((detail) => decodeDetail(detail as JsonObject | null) ?? []);

@@ -1,10 +1,10 @@
-// A chat completion from a chat vendor, not streamed: the vendor's bytes with the cost added.
+// A chat completion from a chat provider, not streamed: the provider's bytes with the cost added.
 import { createFailure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import { editObject } from '../json-object.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
+import { countedOr } from '../provider-counts.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
-import { countedOr } from '../vendor-counts.ts';
 import { type ChatChunk, choiceBytes, objectsIn, parseChatChunk } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';
 import { normaliseAnswer } from './normalise-answer.ts';
@@ -29,7 +29,7 @@ export function relayChatBody(body: Buffer, context: RelayContext): RelayedBody 
   return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 
-/** A vendor that does not say its model is taken to be the one that was asked for. */
+/** A provider that does not say its model is taken to be the one that was asked for. */
 export function withModel(json: Buffer, { model }: { model?: unknown }, { requestedModel }: RelayContext): Buffer {
   if (model || requestedModel === undefined) return json;
   return editObject(json, { set: new Map([['model', JSON.stringify(requestedModel)]]) });

@@ -1,12 +1,12 @@
-// A chat stream from a chat vendor: relayed byte for byte, but for the cost that is added, the usage that the client did
+// A chat stream from a chat provider: relayed byte for byte, but for the cost that is added, the usage that the client did
 // not ask for, and a missing end. Every event is parsed: a stream that breaks must never look whole.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import { isDone, saidBy } from '../event-data.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
+import { countedOr, readTier } from '../provider-counts.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
-import { countedOr, readTier } from '../vendor-counts.ts';
 import { type ChatChunk, choiceBytes, errorIn, objectsIn, parseChatChunk } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';
 import { ChunkNormaliser } from './normalise-answer.ts';

@@ -1,4 +1,4 @@
-// How the usage of a pass-through stream reaches the client: not at all, in the vendor's own chunk, or in the chunk that
+// How the usage of a pass-through stream reaches the client: not at all, in the provider's own chunk, or in the chunk that
 // finishes the answer. Each leaves every other byte as it came.
 import type { Usage } from '../../contracts/usage.ts';
 import type { RelayContext } from '../protocol.ts';
@@ -20,11 +20,11 @@ export function openStreamUsage(context: RelayContext): StreamUsage {
   }
 }
 
-/** The vendor's usage with the cost added; a chunk of the broker's own where the vendor gave none. */
+/** The provider's usage with the cost added; a chunk of the broker's own where the provider gave none. */
 class OwnEventUsage implements StreamUsage {
   readonly #context: RelayContext;
   #hasShown = false;
-  /** Identity of the answer, for a usage chunk that the vendor left out. */
+  /** Identity of the answer, for a usage chunk that the provider left out. */
   #lastChunk: ChatChunk = {};
 
   constructor(context: RelayContext) {

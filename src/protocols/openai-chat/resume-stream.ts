@@ -1,5 +1,5 @@
 // Goes on with a client's stream that broke off: what the client has is read back from its bytes, whether an encoder or a
-// vendor wrote them.
+// provider wrote them.
 import type { EncodeContext, ResumedStream } from '../codec.ts';
 import { SseSplitter } from '../sse-splitter.ts';
 import { type BegunChat, ChatAnswerEncoder } from './answer-encoder.ts';

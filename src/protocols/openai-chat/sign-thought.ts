@@ -1,4 +1,4 @@
-// Thoughts of a chat vendor on their way through a client of another protocol, and back (chat-thought.ts).
+// Thoughts of a chat provider on their way through a client of another protocol, and back (chat-thought.ts).
 import type { Part, Signature } from '../../contracts/inference-request.ts';
 import { type AnswerSource, isFrom, readThought, signThought, type ThoughtMember } from '../chat-thought.ts';
 import type { JsonObject } from '../codec.ts';
@@ -22,7 +22,7 @@ export class ThoughtSigner {
     for (const detail of delta.reasoning_details) if (isObject(detail)) this.#addDetail(detail);
   }
 
-  /** Undefined where the vendor has no member for thoughts, or nobody will send them back. */
+  /** Undefined where the provider has no member for thoughts, or nobody will send them back. */
   sign(): Signature | undefined {
     const hasDetails = this.#details.length > 0;
     if (this.#source === undefined || (this.#member === null && !hasDetails)) return undefined;
@@ -47,12 +47,12 @@ export class ThoughtSigner {
 }
 
 /** What goes back of an assistant's thoughts to the provider and the model that they came from; nothing of any other. */
-export function encodeThoughts(parts: readonly Part[], vendor: AnswerSource | null): JsonObject {
-  if (vendor === null) return {};
+export function encodeThoughts(parts: readonly Part[], upstream: AnswerSource | null): JsonObject {
+  if (upstream === null) return {};
   const members: JsonObject = {};
   for (const part of parts) {
     const thought = part.kind === 'reasoning' ? readThought(part.signature) : null;
-    if (part.kind !== 'reasoning' || thought === null || !isFrom(thought, vendor)) continue;
+    if (part.kind !== 'reasoning' || thought === null || !isFrom(thought, upstream)) continue;
     const { member, details } = thought;
     if (part.text !== '') members[member] = ((members[member] as string | undefined) ?? '') + part.text;
     if (details !== undefined)

@@ -1,5 +1,5 @@
 // Takes out of a request what stands in the history only because answers have it. Clients send an assistant's message back
-// as they got it, from this vendor or another before a fallback: with `reasoning_content` that the broker made of a list
+// as they got it, from this provider or another before a fallback: with `reasoning_content` that the broker made of a list
 // of Mistral's or of a thought of Gemini's, with `annotations`, with `refusal: null`. Mistral answers 422 to each ("Extra
 // inputs are not permitted"), Groq and Cerebras 400 ("property 'reasoning_content' is unsupported"; Groq to its own
 // `reasoning` too; all seen in 2026).

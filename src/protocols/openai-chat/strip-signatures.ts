@@ -1,4 +1,4 @@
-// Takes out of a request what only the broker wrote there: the wrapped signatures of other vendors, which a strict vendor
+// Takes out of a request what only the broker wrote there: the wrapped signatures of other providers, which a strict provider
 // would refuse as unknown members, and the thoughts that they belong to. What a Gemini model behind Google's own OpenAI
 // endpoint once signed is given back to it.
 import type { JsonObject } from '../codec.ts';

@@ -1,6 +1,6 @@
 // Where Google's own OpenAI endpoint shows and wants Gemini's thought signature: `extra_content.google.thought_signature`
 // on a tool call or on the message (docs/reference/gemini-generate-content.md section 5). What a translated answer
-// shows there is wrapped, so that no other vendor is ever given it; a bare one came straight from Google.
+// shows there is wrapped, so that no other provider is ever given it; a bare one came straight from Google.
 import type { Signature } from '../../contracts/inference-request.ts';
 import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
 
@@ -14,7 +14,7 @@ export function decodeExtraContent(extraContent: unknown): Signature | undefined
   return unwrapSignature(value) ?? { origin: 'gemini-generate-content', value };
 }
 
-/** Null for the signatures of other vendors, which have no place here. */
+/** Null for the signatures of other providers, which have no place here. */
 export function encodeExtraContent(signature: Signature | undefined): ExtraContent | null {
   if (signature?.origin !== 'gemini-generate-content') return null;
   return { google: { thought_signature: wrapSignature(signature) } };

@@ -2,7 +2,7 @@
 import type { Usage } from '../../contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
-import { isPlausible, readCosts, readTier, shownMembers, VendorCounts } from '../vendor-counts.ts';
+import { isPlausible, ProviderCounts, readCosts, readTier, shownMembers } from '../provider-counts.ts';
 import type { ChatChunk } from './chunk.ts';
 
 /**
@@ -13,7 +13,7 @@ import type { ChatChunk } from './chunk.ts';
 export function readChatUsage(usage: unknown): Usage | null {
   const said = asRecord(usage);
   if (said === null) return null;
-  const counts = new VendorCounts(said);
+  const counts = new ProviderCounts(said);
   readCosts(counts, said);
   if (!hasCounts(said)) return counts.finishUncounted();
   const prompt = asRecord(said.prompt_tokens_details) ?? {};
@@ -52,7 +52,7 @@ function mediaIn(details: JsonObject) {
 }
 
 /** Searches: xAI counts their sources, Perplexity and OpenRouter the searches. */
-function toolCallsIn(counts: VendorCounts, said: JsonObject): Usage['toolCalls'] {
+function toolCallsIn(counts: ProviderCounts, said: JsonObject): Usage['toolCalls'] {
   const searches = counts.part(said.num_search_queries ?? asRecord(said.server_tool_use)?.web_search_requests);
   const sources = counts.part(said.num_sources_used);
   const calls = {
@@ -75,7 +75,7 @@ function hiddenReasoning(said: JsonObject): number {
   return hidden > 0 && (named === 0 || named === hidden) ? hidden : 0;
 }
 
-/** Usage of an answer or a chunk, wherever its vendor puts it, with the tier that served it. */
+/** Usage of an answer or a chunk, wherever its provider puts it, with the tier that served it. */
 export function usageIn(answer: ChatChunk): Usage | null {
   const usage = readChatUsage(answer.usage) ?? readChatUsage(answer.x_groq?.usage);
   const serviceTier = readTier(answer.service_tier);

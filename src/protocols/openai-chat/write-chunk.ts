@@ -16,7 +16,7 @@ export function withoutUsage(event: SseEvent, chunk: ChatChunk): Buffer | null {
   return replaceData(event, editObject(Buffer.from(event.data!), WITHOUT_USAGE));
 }
 
-/** The members by which all chunks of one answer are known, for a chunk that its vendor left out. */
+/** The members by which all chunks of one answer are known, for a chunk that its provider left out. */
 export function identityOf({ id, object = 'chat.completion.chunk', created, model }: ChatChunk) {
   return { id, object, created, model };
 }

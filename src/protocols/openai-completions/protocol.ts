@@ -1,5 +1,5 @@
 // OpenAI's older completions, for the clients that still speak it: answered by models of every other protocol. No provider
-// is asked in it, so there is no vendor's face; what a client of it and such a vendor would say is that of Chat.
+// is asked in it, so there is no provider's face; what a client of it and such a provider would say is that of Chat.
 import { openaiChatClient } from '../openai-chat/protocol.ts';
 import type { ClientEndpoint, ClientProtocol } from '../protocol.ts';
 import { completionsFieldName, decodeCompletionsRequest } from './decode-request.ts';
@@ -11,7 +11,7 @@ export const openaiCompletionsClient: ClientProtocol = {
   ...openaiChatClient,
   name: 'openai-completions',
   readRequest: readCompletionsRequest,
-  passThrough: { ...openaiChatClient.passThrough, vendor: 'openai-completions', operation: 'generate' },
+  passThrough: { ...openaiChatClient.passThrough, upstream: 'openai-completions', operation: 'generate' },
   codec: {
     decodeRequest: decodeCompletionsRequest,
     fieldName: completionsFieldName,

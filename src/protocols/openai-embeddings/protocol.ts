@@ -1,7 +1,7 @@
 // OpenAI Embeddings, both faces: passed through, never translated. Limits and errors are those of Chat.
 import { buildChatBody } from '../openai-chat/build-body.ts';
-import { openaiChatClient, openaiChatVendor } from '../openai-chat/protocol.ts';
-import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
+import { openaiChatClient, openaiChatProvider } from '../openai-chat/protocol.ts';
+import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from '../protocol.ts';
 import { readEmbeddingsRequest } from './read-request.ts';
 import { relayEmbeddings } from './relay-body.ts';
 
@@ -10,7 +10,7 @@ export const openaiEmbeddingsClient: ClientProtocol = {
   name: 'openai-embeddings',
   readRequest: readEmbeddingsRequest,
   passThrough: {
-    vendor: 'openai-embeddings',
+    upstream: 'openai-embeddings',
     operation: 'embed',
     buildBody: buildChatBody,
     openStream: () => {
@@ -29,8 +29,8 @@ export const openaiEmbeddingsEndpoint: ClientEndpoint = {
   select: () => openaiEmbeddingsClient,
 };
 
-export const openaiEmbeddingsVendor: VendorProtocol = {
-  ...openaiChatVendor,
+export const openaiEmbeddingsProvider: ProviderProtocol = {
+  ...openaiChatProvider,
   name: 'openai-embeddings',
   path: () => '/embeddings',
   codec: null,

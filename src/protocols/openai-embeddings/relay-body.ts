@@ -1,4 +1,4 @@
-// Embeddings as their vendor sent them, with the cost added.
+// Embeddings as their provider sent them, with the cost added.
 import { createFailure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
@@ -7,7 +7,7 @@ import { parseChatChunk } from '../openai-chat/chunk.ts';
 import { readChatEventFailure } from '../openai-chat/failures.ts';
 import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
-import { countedOr, readCosts, VendorCounts } from '../vendor-counts.ts';
+import { countedOr, ProviderCounts, readCosts } from '../provider-counts.ts';
 
 export function relayEmbeddings(body: Buffer, context: RelayContext): RelayedBody {
   const answer = parseChatChunk(body.toString());
@@ -21,10 +21,10 @@ export function relayEmbeddings(body: Buffer, context: RelayContext): RelayedBod
   return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 
-/** `total_tokens` alone is what some vendors give; there is no output that it could hold. */
+/** `total_tokens` alone is what some providers give; there is no output that it could hold. */
 function readUsage(usage: unknown): Usage | null {
   const said = (usage ?? {}) as JsonObject;
-  const counts = new VendorCounts(said);
+  const counts = new ProviderCounts(said);
   readCosts(counts, said);
   if ((said.prompt_tokens ?? said.total_tokens ?? null) === null) return counts.finishUncounted();
   return counts.finish({ ...NO_USAGE, inputTokens: counts.total(said.prompt_tokens || said.total_tokens) });

@@ -1,4 +1,4 @@
-// Reads the stream of a Responses vendor. The first of the lifecycle events begins the answer, `response.completed` or
+// Reads the stream of a Responses provider. The first of the lifecycle events begins the answer, `response.completed` or
 // `response.incomplete` ends it with usage; kinds of events that are not known are passed over.
 import type { AnswerEvent } from '../../contracts/answer.ts';
 import type { AnswerDecoder, DecodeContext, JsonObject } from '../codec.ts';

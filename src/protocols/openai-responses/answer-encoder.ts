@@ -1,4 +1,4 @@
-// Writes an answer of another vendor as a Responses stream. The finished items are collected on the way: the last event
+// Writes an answer of another provider as a Responses stream. The finished items are collected on the way: the last event
 // holds all of them, and the same walk gives the answer that is not streamed.
 import type { FinishReason } from '../../contracts/answer.ts';
 import type { Part } from '../../contracts/inference-request.ts';
@@ -25,7 +25,7 @@ import { type CarriedSignature, writeEncryptedContent } from './signature-carrie
 import { findTool, toolsOfAnswered } from './tool-list.ts';
 import { writeResponsesUsage } from './usage.ts';
 
-/** What a client has of a stream that another encoder, or a vendor, began. */
+/** What a client has of a stream that another encoder, or a provider, began. */
 export interface BegunResponse {
   /** As it was announced; null where it was not. */
   response: JsonObject | null;
@@ -190,7 +190,7 @@ export class ResponsesEncoder implements AnswerEncoder {
   }
 
   #closeItem(status: ItemStatus): string {
-    // A part that its vendor never ended.
+    // A part that its provider never ended.
     const rest = this.#isPartOpen ? (this.#item?.endPart({}) ?? '') : '';
     this.#isPartOpen = false;
     const { text, item } = this.#item?.close(status) ?? NOTHING;
@@ -209,7 +209,7 @@ export class ResponsesEncoder implements AnswerEncoder {
     return slot.added(reasoningItem(slot.id, '', null)) + slot.done(item);
   }
 
-  /** The place after the items that are written. `id` is the vendor's own. */
+  /** The place after the items that are written. `id` is the provider's own. */
   #slot(prefix: string, id?: string): ItemSlot {
     const index = this.#output.length;
     return new ItemSlot(id || `${idFor(prefix, this.#context.requestId)}${index}`, index, this.#log);

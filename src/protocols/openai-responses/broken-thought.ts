@@ -1,5 +1,5 @@
 // Reasoning that broke off under a client's eyes: ended with what the client has of it, before the answer goes on. Its
-// vendor never signed it, so it must not be sent back as if.
+// provider never signed it, so it must not be sent back as if.
 import type { JsonObject } from '../codec.ts';
 import type { ItemSlot, OutputItem } from './output-item.ts';
 import { UNSIGNED } from './signature-carrier.ts';

@@ -1,4 +1,4 @@
-// The vendor's face of the Responses API, outgoing: the client's bytes with the fewest possible changes.
+// The provider's face of the Responses API, outgoing: the client's bytes with the fewest possible changes.
 import type { Cure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../codec.ts';
 import { extraMembers } from '../effective-request.ts';
@@ -11,7 +11,7 @@ import { BROKER_MEMBERS } from './read-request.ts';
 import { readEncryptedContent, UNSIGNED } from './signature-carrier.ts';
 
 /**
- * The model becomes the vendor's own id, the broker's members are taken out and `extra_body` is merged in (over the
+ * The model becomes the provider's own id, the broker's members are taken out and `extra_body` is merged in (over the
  * members of the same name). Nothing else changes, not even a space: usage is in the last event of every stream.
  */
 export function buildResponsesBody(input: PassThroughInput): Buffer {
@@ -23,8 +23,8 @@ export function buildResponsesBody(input: PassThroughInput): Buffer {
 }
 
 /**
- * `input` without the reasoning that another vendor signed: OpenAI answers 400 to an `encrypted_content` that is not
- * its own. The conversation was answered by several vendors, so its bytes were the broker's before and may be printed anew.
+ * `input` without the reasoning that another provider signed: OpenAI answers 400 to an `encrypted_content` that is not
+ * its own. The conversation was answered by several providers, so its bytes were the broker's before and may be printed anew.
  */
 function withoutForeignReasoning(body: Buffer): string | null {
   const bytes = memberBytes(body, 'input');

@@ -1,11 +1,11 @@
 // Tools that OpenAI's models know by heart and the client runs itself: `local_shell`, `shell` on the client's machine,
-// `apply_patch`, `tool_search` with `execution: client` (npm openai 7.55.0; openai-openapi f85dbe2). Other vendors' models are
+// `apply_patch`, `tool_search` with `execution: client` (npm openai 7.55.0; openai-openapi f85dbe2). Other providers' models are
 // told of a function that takes what the item of a call holds, and its calls become such items again.
 import type { FunctionTool, ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { isObject, objectOf, objectsOf, textOf } from './loose-json.ts';
 
-/** A tool of a request, as every vendor is told of it, and what it is at OpenAI where it is one of its own. */
+/** A tool of a request, as every provider is told of it, and what it is at OpenAI where it is one of its own. */
 export interface DeclaredTool {
   definition: ToolDefinition;
   builtIn?: BuiltInTool;

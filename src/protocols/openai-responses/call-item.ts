@@ -9,7 +9,7 @@ import type { ItemSlot, ItemStatus, OutputItem } from './output-item.ts';
 export interface StartedCall extends ToolName {
   id: string;
   isCustom: boolean;
-  /** The vendor has no custom tools: it was told of a function whose one argument, `input`, is the text. */
+  /** The provider has no custom tools: it was told of a function whose one argument, `input`, is the text. */
   isWrapped: boolean;
 }
 
@@ -47,7 +47,7 @@ export class CallItem implements OutputItem {
 
   endPart(): string {
     const held = this.#write(unwrap(this.#held));
-    // A call without arguments: vendors send nothing at all, and clients parse what they get.
+    // A call without arguments: providers send nothing at all, and clients parse what they get.
     const rest = this.#input === '' ? this.#write(this.#form.empty) : '';
     const name = this.#call.isCustom ? {} : { name: this.#call.name };
     return held + rest + this.#slot.inside(`${this.#form.event}.done`, { ...name, [this.#form.member]: this.#input });

@@ -1,4 +1,4 @@
-// A whole response of a Responses vendor in canonical form.
+// A whole response of a Responses provider in canonical form.
 import type { Answer, FinishReason, TokenLogProbability } from '../../contracts/answer.ts';
 import type { Failure } from '../../contracts/failure.ts';
 import type { Part } from '../../contracts/inference-request.ts';

@@ -71,7 +71,7 @@ function decodeTtl(breakpoint: JsonObject): { ttlSeconds?: number } {
   return ttlMs === null ? {} : { ttlSeconds: ttlMs / 1_000 };
 }
 
-/** Only web pages can be cited elsewhere: file citations name files that one vendor knows. */
+/** Only web pages can be cited elsewhere: file citations name files that one provider knows. */
 export function decodeAnnotation(annotation: JsonObject): Citation[] {
   if (annotation.type !== 'url_citation') return [];
   const { url, title, start_index: start, end_index: end } = annotation;

@@ -16,7 +16,7 @@ type Path = readonly PropertyKey[];
 
 export interface DecodedInput {
   turns: Turn[];
-  /** Items that were left out, by their kind: traces of what the vendor's own tools did. */
+  /** Items that were left out, by their kind: traces of what the provider's own tools did. */
   passedOver: Record<string, unknown>;
 }
 
@@ -111,7 +111,7 @@ function addImage(conversation: Conversation, item: JsonObject): void {
   });
 }
 
-/** What a vendor's own tools did; the answer that it led to is in the messages. */
+/** What a provider's own tools did; the answer that it led to is in the messages. */
 const TRACES = new Set([
   'web_search_call',
   'file_search_call',

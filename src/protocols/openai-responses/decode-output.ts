@@ -19,7 +19,7 @@ export function partsOfItem(item: JsonObject): (Part | null)[] {
     case 'image_generation_call':
       return partsOfImage(item);
     default:
-      // What the vendor's own tools did, and kinds that are younger than this file.
+      // What the provider's own tools did, and kinds that are younger than this file.
       return [];
   }
 }
@@ -41,7 +41,7 @@ function partsOfReasoning(item: JsonObject): Part[] {
   return [{ kind: 'reasoning', text, ...present({ id: textOf(item.id) || null, signature }) }];
 }
 
-/** The id is '' where the vendor gives none. */
+/** The id is '' where the provider gives none. */
 export function callOf(item: JsonObject): ToolCallPart {
   const id = textOf(item.call_id) || textOf(item.id);
   const isCustom = item.type === 'custom_tool_call';

@@ -48,7 +48,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
   };
 }
 
-/** What a vendor of this protocol may have stored, and no other can know. */
+/** What a provider of this protocol may have stored, and no other can know. */
 function refuseStoredParts(body: JsonObject): void {
   for (const param of ['conversation', 'prompt']) {
     if (!body[param]) continue;

@@ -1,5 +1,5 @@
 // Tools of a client's request, each of its kind, and the choice between them: tool-list.ts finds them. Of those that run at
-// OpenAI only the web search has a counterpart at other vendors.
+// OpenAI only the web search has a counterpart at other providers.
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { ToolChoice, ToolDefinition, ToolName, WebSearch } from '../../contracts/inference-request.ts';
@@ -27,8 +27,8 @@ const customTool = z.looseObject({
 export const WEB_SEARCH = /^web_search/;
 
 /**
- * Where the client does not say, functions are strict in this API, and the vendor rewrites schemas that do not fit. No
- * other vendor does that: strict is then only what fits as it is.
+ * Where the client does not say, functions are strict in this API, and the provider rewrites schemas that do not fit. No
+ * other provider does that: strict is then only what fits as it is.
  */
 export function decodeFunction(tool: JsonObject, path: PropertyKey[]): ToolDefinition {
   const { name, description, parameters, strict } = parseMember(functionTool, tool, path);
@@ -95,7 +95,7 @@ export function decodeToolChoice(choice: WireToolChoice | null, declared: readon
   }
   const own = declared.find(({ builtIn }) => builtIn?.type === type);
   if (own !== undefined) return { kind: 'tool', name: own.definition.name };
-  throw unsupported(['tool_choice'], `The choice '${type}' has no counterpart at other vendors`);
+  throw unsupported(['tool_choice'], `The choice '${type}' has no counterpart at other providers`);
 }
 
 function nameOf(choice: WireTool): ToolName {

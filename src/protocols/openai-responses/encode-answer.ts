@@ -22,7 +22,7 @@ function eventsOf(answer: Answer): EncodableEvent[] {
 }
 
 function eventsOfChoice(choice: AnswerChoice): EncodableEvent[] {
-  // The vendor gives one list for the whole answer; most answers have one text.
+  // The provider gives one list for the whole answer; most answers have one text.
   const firstText = choice.parts.find((part) => part.kind === 'text');
   const events = choice.parts.flatMap((part, index) => {
     const logProbabilities = part === firstText ? choice.logProbabilities : undefined;

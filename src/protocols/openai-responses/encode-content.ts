@@ -1,4 +1,4 @@
-// Content of messages and of tool outputs for a Responses vendor.
+// Content of messages and of tool outputs for a Responses provider.
 import type {
   AudioPart,
   DocumentPart,
@@ -26,7 +26,7 @@ export function encodeContent(parts: readonly ContentPart[]): string | JsonObjec
   return parts.map(encodeContentPart);
 }
 
-/** Cache breakpoints are not sent: older models do not know them, and this vendor caches without being told. */
+/** Cache breakpoints are not sent: older models do not know them, and this provider caches without being told. */
 export function encodeContentPart(part: ContentPart): JsonObject {
   switch (part.kind) {
     case 'text':

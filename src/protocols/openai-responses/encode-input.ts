@@ -64,7 +64,7 @@ function encodeSpoken(part: ContentPart): JsonObject[] {
   return [{ role: 'user', content: [encodeContentPart(part)] }];
 }
 
-/** Reasoning is of use only to the vendor that can read its signature. */
+/** Reasoning is of use only to the provider that can read its signature. */
 function encodeReasoning({ signature, text, id }: ReasoningPart): JsonObject[] {
   if (signature?.origin !== 'openai-responses') return [];
   const { id: _, ...item } = reasoningItem('', text, signature.value);

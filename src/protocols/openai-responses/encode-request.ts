@@ -1,4 +1,4 @@
-// A canonical request for a Responses vendor. Stateless: nothing is stored there, the whole conversation is sent.
+// A canonical request for a Responses provider. Stateless: nothing is stored there, the whole conversation is sent.
 import type { InferenceRequest, OutputFormat } from '../../contracts/inference-request.ts';
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '../codec.ts';
 import { effortFor } from '../openai-chat/efforts.ts';

@@ -1,4 +1,4 @@
-// Tools and the choice among them for a Responses vendor: flat, where Chat Completions nests.
+// Tools and the choice among them for a Responses provider: flat, where Chat Completions nests.
 import type {
   CustomTool,
   FunctionTool,
@@ -47,7 +47,7 @@ function encodeSearch({ contextSize, userLocation, allowedDomains, isCachedOnly 
   };
 }
 
-/** In pixels, or left to the model; `2K` and the like are another vendor's. */
+/** In pixels, or left to the model; `2K` and the like are another provider's. */
 export function imageSize(image: InferenceRequest['image']): string | undefined {
   return /^(\d+x\d+|auto)$/.test(image?.size ?? '') ? image?.size : undefined;
 }

@@ -4,7 +4,7 @@ import type { JsonObject } from '../codec.ts';
 export class EventLog {
   #next: number;
 
-  /** `next`: where another encoder, or a vendor, began the stream. */
+  /** `next`: where another encoder, or a provider, began the stream. */
   constructor(next = 0) {
     this.#next = next;
   }

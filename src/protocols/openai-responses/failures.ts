@@ -1,14 +1,14 @@
 // Failures of the Responses API. Before a stream they are those of every OpenAI API; inside one they are flat `error`
-// events, and vendors tell theirs in `error` events or in `response.failed`.
+// events, and providers tell theirs in `error` events or in `response.failed`.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';
 import { encodeChatFailure, readChatEventFailure } from '../openai-chat/failures.ts';
-import { cutWords, tellClient } from '../vendor-words.ts';
+import { cutWords, tellClient } from '../provider-words.ts';
 import { isObject, objectOf, textOf } from './loose-json.ts';
 
 /**
- * The event that ends a stream with an error: flat, as documented (vendors also nest it in `error`; SDKs read both).
+ * The event that ends a stream with an error: flat, as documented (providers also nest it in `error`; SDKs read both).
  * Whoever writes it may not have written the stream, so its place is not known: the number is the first of all, which
  * a client that resumes after any number has passed already.
  */

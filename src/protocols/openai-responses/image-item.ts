@@ -9,7 +9,7 @@ export function imageItem(id: string, { source }: ImagePart): JsonObject {
   return { id, type: 'image_generation_call', status: 'completed', result: data, ...format };
 }
 
-/** For an image that the vendor only points at: text that shows it. Null where the bytes are there. */
+/** For an image that the provider only points at: text that shows it. Null where the bytes are there. */
 export function imageLink({ source }: ImagePart): string | null {
   return source.kind === 'url' ? `![image](${source.url})` : null;
 }

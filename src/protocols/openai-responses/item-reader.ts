@@ -21,7 +21,7 @@ interface StreamedPart {
 /** Numbers that run over all items of an answer. */
 export interface PartNumbers {
   nextPart(): number;
-  /** For a call that the vendor gave no id. */
+  /** For a call that the provider gave no id. */
   nextCallId(): string;
 }
 
@@ -32,7 +32,7 @@ export class ItemReader {
   /** By place in the item's content as it was streamed; reasoning and calls have one part, 0. */
   readonly #parts = new Map<number, StreamedPart>();
   #openPlace: number | null = null;
-  /** Reasoning comes as a summary or as the text itself. Where a vendor sends both, what comes first is read. */
+  /** Reasoning comes as a summary or as the text itself. Where a provider sends both, what comes first is read. */
   #reasoning: { source: 'summary' | 'text'; index: unknown } | null = null;
 
   constructor(numbers: PartNumbers) {
@@ -67,7 +67,7 @@ export class ItemReader {
     }
   }
 
-  /** The item is over. `item` is its final form, null where the vendor did not say. */
+  /** The item is over. `item` is its final form, null where the provider did not say. */
   end(item: JsonObject | null): AnswerEvent[] {
     const parts = item === null ? [] : partsOfItem(item);
     const left = new Set(this.#parts.values());
@@ -120,7 +120,7 @@ export class ItemReader {
   }
 
   /**
-   * What was streamed of a finished part; it is taken from those that are `left`. Vendors number the parts otherwise
+   * What was streamed of a finished part; it is taken from those that are `left`. Providers number the parts otherwise
    * while they stream (Bedrock's Mantle counts from 1, 2026) and clean up their texts, and no text may be said twice: the
    * part at its place where the texts agree, else one whose text agrees, else whatever of its kind is left.
    */
@@ -207,7 +207,7 @@ export class ItemReader {
   }
 }
 
-/** Of more parts than an item ever had, the first are compared: a vendor must not make the work grow with the square. */
+/** Of more parts than an item ever had, the first are compared: a provider must not make the work grow with the square. */
 const MAX_COMPARED = 32;
 
 function* first<T>(values: Iterable<T>, count: number): Generator<T> {

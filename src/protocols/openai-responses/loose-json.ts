@@ -1,4 +1,4 @@
-// Reads values that may be anything: what a vendor sent is never trusted to have its documented shape.
+// Reads values that may be anything: what a provider sent is never trusted to have its documented shape.
 import type { JsonObject } from '../codec.ts';
 import { isJsonObject, parseMessage } from '../exact-json.ts';
 

@@ -52,7 +52,7 @@ export class MessageItem implements OutputItem {
     return opening + this.#inside('response.output_text.delta', { delta, logprobs });
   }
 
-  /** Held until the part ends: where a vendor does not say what text is supported, it is all of it. */
+  /** Held until the part ends: where a provider does not say what text is supported, it is all of it. */
   cite(citation: Citation): void {
     this.#open?.citations.push(citation);
   }

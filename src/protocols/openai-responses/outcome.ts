@@ -7,7 +7,7 @@ export type Outcome = Pick<ResponseState, 'incompleteReason' | 'error'> & {
   status: 'completed' | 'incomplete' | 'failed';
 };
 
-/** `message`: what the vendor says of an end that is no clean one. */
+/** `message`: what the provider says of an end that is no clean one. */
 export function outcomeOf(reason: FinishReason, message?: string): Outcome {
   switch (reason) {
     case 'length':

@@ -9,7 +9,7 @@ import type { ResponsesEvent } from './wire.ts';
 export class OutputReader implements PartNumbers {
   readonly #context: DecodeContext;
   #current: { index: number; reader: ItemReader } | null = null;
-  /** Places of items that the vendor has announced. */
+  /** Places of items that the provider has announced. */
   readonly #announced = new Set<number>();
   #waiting: ResponsesEvent[] = [];
   /** Items that are over; what comes for them later is not read. */
@@ -53,7 +53,7 @@ export class OutputReader implements PartNumbers {
     return isOfMessage && !isAnnouncement && !this.#announced.has(index) ? current.index : index;
   }
 
-  /** The answer is over. `output` holds the finished items, or is empty where the vendor does not say. */
+  /** The answer is over. `output` holds the finished items, or is empty where the provider does not say. */
   end(output: readonly unknown[]): AnswerEvent[] {
     if (this.#current === null && this.#ended.size === 0) return output.flatMap((item) => this.#readWhole(item));
     const events: AnswerEvent[] = [];

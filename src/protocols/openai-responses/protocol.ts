@@ -1,9 +1,9 @@
 // OpenAI's Responses API, both faces. Wire facts: docs/reference/openai-responses.md.
 
-import type { VendorAbilities } from '../codec.ts';
+import type { ProviderAbilities } from '../codec.ts';
 import { encodeChatFailure, readChatFailure, readChatRateLimits } from '../openai-chat/failures.ts';
 import { OPENAI_KEEP_ALIVE } from '../openai-chat/protocol.ts';
-import type { ClientEndpoint, ClientProtocol, VendorProtocol } from '../protocol.ts';
+import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from '../protocol.ts';
 import { ResponsesDecoder } from './answer-decoder.ts';
 import { ResponsesEncoder } from './answer-encoder.ts';
 import { buildResponsesBody, keepToolsAsSent } from './build-body.ts';
@@ -32,7 +32,7 @@ export const openaiResponsesClient: ClientProtocol = {
   keepAlive: OPENAI_KEEP_ALIVE,
   hasEventIds: true,
   passThrough: {
-    vendor: 'openai-responses',
+    upstream: 'openai-responses',
     operation: 'generate',
     buildBody: buildResponsesBody,
     openStream: (context) => new ResponsesStreamRelay(context),
@@ -57,7 +57,7 @@ export const openaiResponsesEndpoint: ClientEndpoint = {
 };
 
 /** `WebSearchTool` of npm openai 7.55.0; a limit on uses is `max_tool_calls`. */
-const ABILITIES: VendorAbilities = {
+const ABILITIES: ProviderAbilities = {
   search: {
     hasAllowedDomains: true,
     hasBlockedDomains: false,
@@ -72,7 +72,7 @@ const ABILITIES: VendorAbilities = {
 };
 
 /** Its errors, its headers and its limits are those of every OpenAI API. */
-export const openaiResponsesVendor: VendorProtocol = {
+export const openaiResponsesProvider: ProviderProtocol = {
   name: 'openai-responses',
   path: () => '/responses',
   headers: {},

@@ -1,5 +1,5 @@
 // The client's face of the Responses API: what the broker uses of a request body. Checks only that; every other field,
-// known or not, is the vendor's business.
+// known or not, is the provider's business.
 import { z } from 'zod';
 import type { Failure } from '../../contracts/failure.ts';
 import { effectiveRequest, outputBound } from '../effective-request.ts';
@@ -26,7 +26,7 @@ const responsesRequest = z.looseObject({
   extra_body: z.record(z.string(), z.unknown()).nullish(),
 });
 
-/** Body members that are the broker's own and never reach a vendor. */
+/** Body members that are the broker's own and never reach a provider. */
 export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 
 export function readResponsesRequest(body: unknown): RequestFacts | Failure {
@@ -35,7 +35,7 @@ export function readResponsesRequest(body: unknown): RequestFacts | Failure {
 
 function readFacts(sent: unknown): RequestFacts {
   const request = parseMember(responsesRequest, effectiveRequest(sent));
-  // What `extra_body` says of memory is the vendor's: the broker keeps its own by the request's members.
+  // What `extra_body` says of memory is the provider's: the broker keeps its own by the request's members.
   const memory = readMemory(parseMember(z.looseObject({}), sent));
   // A stored prompt brings its own input, a conversation has some.
   if (!request.prompt && memory.conversationId === null) parseMember(inputSchema, request.input, ['input']);

@@ -25,7 +25,7 @@ export function decodeReasoningItem(parts: Part[], item: JsonObject): void {
   if (part.text !== '' || part.signature !== undefined) parts.push(part);
 }
 
-/** The text itself where the vendor gives it (open models), else the summary. */
+/** The text itself where the provider gives it (open models), else the summary. */
 export function reasoningText(item: JsonObject): string {
   const content = objectsOf(item.content);
   return (content.length > 0 ? content : objectsOf(item.summary))

@@ -1,10 +1,10 @@
-// A response from a Responses vendor, not streamed: the vendor's bytes with the cost added.
+// A response from a Responses provider, not streamed: the provider's bytes with the cost added.
 import { NO_USAGE } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
 import { withModel } from '../openai-chat/relay-body.ts';
 import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
-import { countedOr } from '../vendor-counts.ts';
+import { countedOr } from '../provider-counts.ts';
 import { failureOfAnswer } from './failures.ts';
 import { objectsOf, parseObject } from './loose-json.ts';
 import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';

@@ -1,4 +1,4 @@
-// A Responses stream from a Responses vendor: relayed byte for byte, but for the cost that its last event gets. Every
+// A Responses stream from a Responses provider: relayed byte for byte, but for the cost that its last event gets. Every
 // event is parsed: a stream that breaks must never look whole.
 import type { Usage } from '../../contracts/usage.ts';
 import { isDone, saidBy } from '../event-data.ts';
@@ -6,8 +6,8 @@ import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import { withModel } from '../openai-chat/relay-body.ts';
 import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
+import { countedOr } from '../provider-counts.ts';
 import { replaceData, type SseEvent } from '../sse-splitter.ts';
-import { countedOr } from '../vendor-counts.ts';
 import { CUT, MALFORMED_EVENT, readResponsesEventFailure } from './failures.ts';
 import { isObject, objectOf, textOf } from './loose-json.ts';
 import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';
@@ -57,7 +57,7 @@ export class ResponsesStreamRelay implements StreamRelay {
   }
 
   /**
-   * The vendor's own words are never passed on, even where the client has seen part of the answer: they may speak of the
+   * The provider's own words are never passed on, even where the client has seen part of the answer: they may speak of the
    * broker's account, and after `response.failed` nothing could be repaired. The broker ends the stream with an error
    * event of its own (invariants 7 and 12).
    */
@@ -70,7 +70,7 @@ export class ResponsesStreamRelay implements StreamRelay {
     };
   }
 
-  /** Events that hold the response, for a vendor that does not say its model. */
+  /** Events that hold the response, for a provider that does not say its model. */
   #nameModel(event: SseEvent, { response: said }: ResponsesEvent): Buffer {
     if (!isObject(said) || said.model) return event.raw;
     const json = Buffer.from(event.data!);

@@ -1,4 +1,4 @@
-// The response object that this broker writes for answers of other vendors: every field that the official types require
+// The response object that this broker writes for answers of other providers: every field that the official types require
 // and those that live answers always have. What the client asked for is echoed; what it left open has OpenAI's default.
 import type { EncodeContext, JsonObject } from '../codec.ts';
 import { idFor } from '../codec.ts';
@@ -6,7 +6,7 @@ import { isObject, objectOf, objectsOf } from './loose-json.ts';
 
 export type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed';
 
-/** Which vendor's answer it is; empty until it has begun. */
+/** Which provider's answer it is; empty until it has begun. */
 export interface AnswerIdentity {
   model: string | null;
   createdAt: number | null;
@@ -62,7 +62,7 @@ export function writeResponse(context: EncodeContext, identity: AnswerIdentity, 
   };
 }
 
-/** The end of a response that another encoder, or a vendor, began: whatever it said of itself stays. */
+/** The end of a response that another encoder, or a provider, began: whatever it said of itself stays. */
 export function endResponse(begun: JsonObject, { serviceTier }: AnswerIdentity, state: ResponseState): JsonObject {
   const { completed_at: _completedAt, ...said } = begun;
   return {

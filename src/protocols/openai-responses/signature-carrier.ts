@@ -1,5 +1,5 @@
-// Where a signature of any vendor stands in this protocol: in a reasoning item's `encrypted_content`. OpenAI's own stands
-// there as it is. Another vendor's is wrapped, and says what it was found on, which the item alone does not tell:
+// Where a signature of any provider stands in this protocol: in a reasoning item's `encrypted_content`. OpenAI's own stands
+// there as it is. Another provider's is wrapped, and says what it was found on, which the item alone does not tell:
 //
 // - on reasoning: the item is that reasoning. `redacted` where nothing but the signature may be shown.
 // - on another part (Gemini signs tool calls, images and texts): the item carries nothing else and follows that part.
@@ -10,7 +10,7 @@ import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
 
 export type SignedPlace = 'reasoning' | 'redacted' | 'part-before' | 'empty-text';
 
-/** Of a thought whose vendor signs nothing: says only that it is foreign, so that OpenAI is never given it. */
+/** Of a thought whose provider signs nothing: says only that it is foreign, so that OpenAI is never given it. */
 export const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
 
 export interface CarriedSignature {

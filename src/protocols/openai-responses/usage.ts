@@ -2,18 +2,18 @@
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
 import { editObject } from '../json-object.ts';
+import { ProviderCounts, readCosts, readTier } from '../provider-counts.ts';
 import { tokensOfBytes } from '../token-estimate.ts';
-import { readCosts, readTier, VendorCounts } from '../vendor-counts.ts';
 import { isObject, objectOf, objectsOf } from './loose-json.ts';
 
 /**
  * Null unless it says something. `cached_tokens` and `cache_write_tokens` are part of `input_tokens`, `reasoning_tokens` of
  * `output_tokens` (types of npm openai 7.55.0).
- * @param response with the tier that served it, and the tools that its vendor ran.
+ * @param response with the tier that served it, and the tools that its provider ran.
  */
 export function readResponsesUsage(usage: unknown, response: JsonObject = {}): Usage | null {
   if (!isObject(usage)) return null;
-  const counts = new VendorCounts(usage);
+  const counts = new ProviderCounts(usage);
   readCosts(counts, usage);
   if ((usage.input_tokens ?? usage.output_tokens ?? null) === null) return counts.finishUncounted();
   const input = objectOf(usage.input_tokens_details);
@@ -67,12 +67,12 @@ export function writeResponsesUsage(usage: Usage) {
   };
 }
 
-/** What the broker counts where the vendor counted nothing: `outputBytes` of generated text. */
+/** What the broker counts where the provider counted nothing: `outputBytes` of generated text. */
 export function estimateUsage(inputTokens: number, outputBytes: number): Usage {
   return { ...NO_USAGE, inputTokens, outputTokens: tokensOfBytes(outputBytes), isEstimated: true };
 }
 
-/** A response's bytes with usage in them: as they came where the vendor counted, else with the broker's estimate. */
+/** A response's bytes with usage in them: as they came where the provider counted, else with the broker's estimate. */
 export function writeUsageInto(response: Buffer, usage: Usage): Buffer {
   if (!usage.isEstimated) return response;
   return editObject(response, { set: new Map([['usage', JSON.stringify(writeResponsesUsage(usage))]]) });

@@ -1,4 +1,4 @@
-// The members of responses and stream events that the broker reads. All optional and of unknown type: vendors leave out
+// The members of responses and stream events that the broker reads. All optional and of unknown type: providers leave out
 // what they like, and GitHub Copilot changes item ids from event to event (2026), so that `output_index` is what counts.
 import type { JsonObject } from '../codec.ts';
 import type { SseEvent } from '../sse-splitter.ts';

@@ -8,9 +8,9 @@ import {
   type BatchChunk,
   type BatchProtocol,
   type Json,
+  type ProviderBatch,
+  type ProviderLine,
   parseJson,
-  type VendorBatch,
-  type VendorLine,
 } from '../batch-protocol.ts';
 import { memberBytes } from '../json-object.ts';
 
@@ -23,9 +23,9 @@ const ENDED = new Set(['completed', 'failed', 'expired', 'cancelled']);
 const PAGE = 100;
 
 /** @param url of a line, whatever the provider's base URL is. */
-function openaiBatch(vendor: string, url: string): BatchProtocol {
+function openaiBatch(upstream: string, url: string): BatchProtocol {
   return {
-    vendor,
+    upstream,
     // 200 MB, and room for the form around them.
     limits: { lines: 50_000, bytes: 199 * 1_000_000 },
     showsChunkId: true,
@@ -100,7 +100,7 @@ function encodeForm({ id, lines }: BatchChunk): Buffer {
   return Buffer.concat([Buffer.from(before), ...lines, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]);
 }
 
-function readBatch(batch: Json | null): VendorBatch | null {
+function readBatch(batch: Json | null): ProviderBatch | null {
   const [id, status] = [asText(batch?.id), asText(batch?.status)];
   if (batch === null || id === null || status === null) return null;
   const createdAt = asCount(batch.created_at);
@@ -124,7 +124,7 @@ function describeFaults(batch: Json): string {
 }
 
 /** Failure is read from the status: `error` is null even then (openai/openai-openapi#302). */
-function readResult(line: Buffer): VendorLine[] {
+function readResult(line: Buffer): ProviderLine[] {
   const result = asObject(parseJson(line));
   const id = asText(result?.custom_id);
   if (id === null) return [];

@@ -1,4 +1,4 @@
-// The seam between the engine, which knows what to say, and a vendor's protocol, which knows how. A dialect reads
+// The seam between the engine, which knows what to say, and a provider's protocol, which knows how. A dialect reads
 // requests into calls and gives each a voice; it keeps no state and looks at no clock.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Usage } from '../../contracts/usage.ts';
@@ -26,7 +26,7 @@ export interface EncodedAnswer {
 /** What every answer's headers are made of. */
 export interface AnswerFacts {
   head: RequestHead;
-  vendorRequestId: string;
+  providerRequestId: string;
   /** From arrival to the status line. */
   processingMs: number;
   allowances: Allowances;
@@ -37,7 +37,7 @@ export interface AnswerFacts {
 
 /** Who speaks: the same in every piece of one answer. */
 export interface Identity {
-  /** 24 characters, different for every answer: the tail of a vendor's id. */
+  /** 24 characters, different for every answer: the tail of a provider's id. */
   unique: string;
   nowMs: number;
   /** Of the simulator, for fingerprints. */
@@ -62,16 +62,16 @@ export interface Voice {
   /** An error in the place of an answer, with status 200. */
   failWhole(options: SpeechOptions): string;
   /**
-   * What the caller gets when the vendor's filter has caught the prompt, where that is an answer without content: it costs
+   * What the caller gets when the provider's filter has caught the prompt, where that is an answer without content: it costs
    * nothing. Absent where it is an error.
    */
   speakBlocked?(options: SpeechOptions): { contentType: string; body: string };
   speakStream(options: SpeechOptions): StreamVoice;
 }
 
-/** Every method gives complete events; empty text sends nothing. Lines end in LF, or in CR LF where the vendor's do. */
+/** Every method gives complete events; empty text sends nothing. Lines end in LF, or in CR LF where the provider's do. */
 export interface StreamVoice {
-  /** The vendor announces an answer before it has its first token. */
+  /** The provider announces an answer before it has its first token. */
   opensAtOnce?: boolean;
   /** Before the first step that is sent. */
   open(): string;
@@ -90,8 +90,8 @@ export interface StreamVoice {
   pause(): string;
 }
 
-/** Whose simulator this is: what one vendor has signed, another does not take back. */
-export interface Vendor {
+/** Whose simulator this is: what one provider has signed, another does not take back. */
+export interface Provider {
   name: string;
   seed: number;
 }
@@ -99,8 +99,8 @@ export interface Vendor {
 /** A request that asks the model for something. */
 export interface CallRoute {
   kind: 'call';
-  /** Throws a RefusalError for what the vendor would refuse. `body` is parsed JSON. */
-  read(body: unknown, head: RequestHead, vendor: Vendor): { call: Call; voice: Voice };
+  /** Throws a RefusalError for what the provider would refuse. `body` is parsed JSON. */
+  read(body: unknown, head: RequestHead, provider: Provider): { call: Call; voice: Voice };
 }
 
 /** A request that is answered at once, at no cost: lists of models, token counts, batches. */
@@ -116,7 +116,7 @@ export interface LookupContext {
   body: string;
   /** Names that are served; null where every name is. */
   models: readonly string[] | null;
-  vendor: Vendor;
+  provider: Provider;
   batches: Batches;
 }
 
@@ -164,7 +164,7 @@ export interface InputFault {
   line: number | null;
 }
 
-/** One batch as its vendor can describe it. */
+/** One batch as its provider can describe it. */
 export interface Batch {
   readonly id: string;
   /** What its dialect wants to know again: endpoint, display name, metadata. */

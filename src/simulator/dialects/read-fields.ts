@@ -1,5 +1,5 @@
 // Reads members of a parsed request body and refuses what has the wrong type, in the words that OpenAI uses. Other
-// vendors' words differ; their SDKs show whatever text comes.
+// providers' words differ; their SDKs show whatever text comes.
 import { invalid } from '../engine/refusal.ts';
 
 export type Body = Record<string, unknown>;

@@ -1,4 +1,4 @@
-// A vendor's proof that it made a piece of an answer. Nothing is kept: a signature proves itself, to the issuer that made
+// A provider's proof that it made a piece of an answer. Nothing is kept: a signature proves itself, to the issuer that made
 // it and for the subject that it was made for. Not secret: this keeps careless software honest, not forgers.
 import { createHash } from 'node:crypto';
 

@@ -21,7 +21,7 @@ export type AnswerFormat =
   /** One of these words, and nothing else. */
   | { kind: 'enum'; values: readonly string[] };
 
-/** What a request marks for the vendor's prompt cache, as tokens from the beginning of the prompt. */
+/** What a request marks for the provider's prompt cache, as tokens from the beginning of the prompt. */
 export interface PromptCache {
   /** Was there before. */
   readTokens: number;
@@ -72,7 +72,7 @@ export interface Call {
   cache?: PromptCache;
   image?: WantedImage;
   /**
-   * False where the vendor holds neither its limits nor its context window against `maxOutputTokens`: an answer that does
+   * False where the provider holds neither its limits nor its context window against `maxOutputTokens`: an answer that does
    * not fit the window ends early. Absent: true.
    */
   isOutputReserved?: boolean;

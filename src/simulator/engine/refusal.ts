@@ -1,4 +1,4 @@
-// Why a call gets an error in place of an answer. Dialects know each vendor's status, words and headers for it.
+// Why a call gets an error in place of an answer. Dialects know each provider's status, words and headers for it.
 
 /** How a refusal says when to come back. */
 export const RETRY_HINTS = ['both', 'seconds', 'milliseconds', 'date', 'none'] as const;
@@ -28,7 +28,7 @@ export type Refusal =
   | { kind: 'route_missing'; method: string; path: string }
   | { kind: 'body_malformed' }
   | { kind: 'body_too_large'; limitBytes: number }
-  /** `status` where the vendor's is not 400. */
+  /** `status` where the provider's is not 400. */
   | { kind: 'invalid'; message: string; param: string | null; code: string | null; status?: number }
   | { kind: 'context_length'; limit: number; promptTokens: number; outputTokens: number }
   | { kind: 'content_filtered' }

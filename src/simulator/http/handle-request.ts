@@ -30,7 +30,7 @@ export function createRequestHandler(simulation: Simulation): RequestHandler {
     const exchange = new HttpExchange(response);
     const onBody = (body: string | null) => {
       if (isControlPath(head.path)) answerControl(engine, head, body ?? '', exchange);
-      else answerVendor(simulation, { head, exchange, arrivedMs }, body);
+      else answerProvider(simulation, { head, exchange, arrivedMs }, body);
     };
     readBody(request, onBody, () => onBody(null));
   };
@@ -50,7 +50,7 @@ interface Arriving {
 }
 
 /** `body` is null when it was too large. */
-function answerVendor({ engine, batches, dialects }: Simulation, arriving: Arriving, body: string | null): void {
+function answerProvider({ engine, batches, dialects }: Simulation, arriving: Arriving, body: string | null): void {
   const { head, exchange } = arriving;
   if (exchange.isClosed) return;
   const found = findRoute(dialects, head);
@@ -82,10 +82,10 @@ function findRoute(dialects: Dialects, head: RequestHead): { dialect: Dialect; r
   return null;
 }
 
-function logRequest({ engine, head, vendorRequestId, arrivedMs }: Arrival, body: string | null): void {
+function logRequest({ engine, head, providerRequestId, arrivedMs }: Arrival, body: string | null): void {
   const path = head.query === '' ? head.path : `${head.path}?${head.query}`;
   const { method, headers } = head;
-  engine.log.add({ vendorRequestId, atMs: Math.floor(arrivedMs), method, path, headers, body: body ?? '' });
+  engine.log.add({ providerRequestId, atMs: Math.floor(arrivedMs), method, path, headers, body: body ?? '' });
 }
 
 function checkCredential({ engine, dialect, head }: Arrival): void {
@@ -99,7 +99,7 @@ function answerRoute(arrival: Arrival, route: CallRoute | LookupRoute, batches: 
   const { engine, head } = arrival;
   if (route.kind === 'lookup') {
     const { models } = engine.behaviour;
-    const answer = route.answer({ head, body, models, vendor: engine, batches });
+    const answer = route.answer({ head, body, models, provider: engine, batches });
     if (answer === null) return arrival.exchange.reset();
     if ('kind' in answer) throw new RefusalError(answer);
     return arrival.answer(answer);

@@ -1,7 +1,7 @@
 // Collects a request body up to a bound.
 import type { IncomingMessage } from 'node:http';
 
-/** As much as vendors take (Anthropic 32 MB, OpenAI 50 MB of files inline), and some to spare. */
+/** As much as providers take (Anthropic 32 MB, OpenAI 50 MB of files inline), and some to spare. */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** Calls one of the two, once; neither when the client goes away in the middle. */

@@ -1,4 +1,4 @@
-// Every vendor's answers, as every client sees them: decoded from the vendor's format, encoded in the client's, and read
+// Every provider's answers, as every client sees them: decoded from the provider's format, encoded in the client's, and read
 // back as a client would. Whole and streamed.
 import { describe, expect, test } from 'vitest';
 import type { Answer } from '#src/contracts/answer.ts';
@@ -14,10 +14,10 @@ import {
   encodeContext,
   encodeStream,
   FIXTURES,
+  PROVIDER_NAMES,
   readStream,
   readWhole,
   SHOWN,
-  VENDOR_NAMES,
 } from './protocols.ts';
 import { seenBy, unwrapped, withoutBytes } from './seen-by.ts';
 
@@ -42,7 +42,7 @@ const modelSeenBy = (client: string) => (client === 'anthropic-messages' ? MODEL
 
 const casesOf = (answers: object) => Object.entries(answers) as [AnswerCase, AnswerFixture][];
 
-describe.each(VENDOR_NAMES)('answers of %s', (vendor) => {
+describe.each(PROVIDER_NAMES)('answers of %s', (vendor) => {
   describe.each(casesOf(FIXTURES[vendor].answers))('%s', (name, { whole, stream }) => {
     const canonical = canonicalAnswer(vendor, name);
     const events = decodeStream(vendor, stream);

@@ -12,13 +12,13 @@ import {
   clientCodec,
   decodeStream,
   encodeContext,
+  type ProviderName,
   type readStream,
   relayContext,
-  type VendorName,
 } from './protocols.ts';
 
 /** What the client has when its stream breaks: the bytes so far, for every event of it. */
-export function beginnings(client: ClientName, vendor: VendorName, stream: string): string[] {
+export function beginnings(client: ClientName, vendor: ProviderName, stream: string): string[] {
   const encoder = clientCodec(client).openEncoder(encodeContext());
   const pieces = decodeStream(vendor, stream).flatMap((event) => {
     if (event.kind === 'usage' || event.kind === 'ping' || event.kind === 'end' || event.kind === 'error') return [];
@@ -52,7 +52,7 @@ export function goOn(
 
 const NO_EVENT: SseEvent = { raw: Buffer.alloc(0), name: null, data: null, isSteering: false };
 
-/** A vendor that was given what the client has, and goes on behind it. */
+/** A provider that was given what the client has, and goes on behind it. */
 export function prefilled(text: string, resumed: ResumedStream, finish: AnswerEvent): [AnswerDecoder, SseEvent[]] {
   const at = { choice: 0, part: 0 };
   const events: AnswerEvent[] = [

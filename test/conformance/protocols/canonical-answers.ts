@@ -34,7 +34,7 @@ import {
 } from '#test/fixtures/protocols/fixtures.ts';
 import { THOUGHT_SIGNATURE as GEMINI_SIGNATURE } from '#test/fixtures/protocols/gemini-generate-content.ts';
 import { THOUGHT_SIGNATURE as OPENAI_SIGNATURE } from '#test/fixtures/protocols/openai-responses.ts';
-import type { VendorName } from './protocols.ts';
+import type { ProviderName } from './protocols.ts';
 
 export type AnswerCase = AnswerCaseName | RareAnswerCaseName;
 
@@ -44,8 +44,8 @@ export interface CanonicalAnswer {
   serviceTier?: string;
 }
 
-/** What one vendor says of a case. */
-export function canonicalAnswer(vendor: VendorName, name: AnswerCase): CanonicalAnswer {
+/** What one provider says of a case. */
+export function canonicalAnswer(vendor: ProviderName, name: AnswerCase): CanonicalAnswer {
   const serviceTier = name === 'service-tier' ? SERVED_TIER : USUAL_TIERS[vendor];
   return {
     choices: choicesOf(vendor, name),
@@ -54,8 +54,8 @@ export function canonicalAnswer(vendor: VendorName, name: AnswerCase): Canonical
   };
 }
 
-/** Vendors that always say which tier served. */
-const USUAL_TIERS: Partial<Record<VendorName, string>> = {
+/** Providers that always say which tier served. */
+const USUAL_TIERS: Partial<Record<ProviderName, string>> = {
   'openai-responses': 'default',
   'anthropic-messages': 'default',
 };
@@ -71,7 +71,7 @@ function usageOf(name: AnswerCase): Usage {
   };
 }
 
-function choicesOf(vendor: VendorName, name: AnswerCase): AnswerChoice[] {
+function choicesOf(vendor: ProviderName, name: AnswerCase): AnswerChoice[] {
   const [first, ...others] = name === 'choices' ? [[text(ANSWER)], [text(SECOND_ANSWER)]] : [partsOf(vendor, name)];
   const said = {
     index: 0,
@@ -83,7 +83,7 @@ function choicesOf(vendor: VendorName, name: AnswerCase): AnswerChoice[] {
   return [said, ...others.map((parts, place) => ({ index: place + 1, parts, finishReason: 'stop' as const }))];
 }
 
-function finishOf(vendor: VendorName, name: AnswerCase): FinishReason {
+function finishOf(vendor: ProviderName, name: AnswerCase): FinishReason {
   switch (name) {
     case 'truncated':
     case 'empty':
@@ -101,7 +101,7 @@ function finishOf(vendor: VendorName, name: AnswerCase): FinishReason {
   }
 }
 
-function partsOf(vendor: VendorName, name: AnswerCase): Part[] {
+function partsOf(vendor: ProviderName, name: AnswerCase): Part[] {
   switch (name) {
     case 'reasoning':
       return [thought(vendor), text(ANSWER)];
@@ -171,7 +171,7 @@ function signed<T extends object>(part: T) {
   return { ...part, signature: { origin: 'gemini-generate-content' as const, value: GEMINI_SIGNATURE } };
 }
 
-function thought(vendor: VendorName): ReasoningPart {
+function thought(vendor: ProviderName): ReasoningPart {
   const part: ReasoningPart = { kind: 'reasoning', text: REASONING };
   switch (vendor) {
     case 'anthropic-messages':
@@ -183,8 +183,8 @@ function thought(vendor: VendorName): ReasoningPart {
   }
 }
 
-/** Only some vendors quote: Anthropic its source, Gemini the text that is supported. */
-function citation(vendor: VendorName): Citation {
+/** Only some providers quote: Anthropic its source, Gemini the text that is supported. */
+function citation(vendor: ProviderName): Citation {
   const place = { ...CITATION, startIndex: 0, endIndex: ANSWER.length };
   if (vendor === 'anthropic-messages') return { ...place, citedText: 'Sunny all day.' };
   return vendor === GEMINI ? { ...place, citedText: ANSWER } : place;

@@ -5,19 +5,19 @@ import type { JsonObject } from '#src/protocols/codec.ts';
 import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { PROVIDER, prepare, relayStream, relayWhole } from './prepared-call.ts';
-import type { VendorName } from './protocols.ts';
+import type { ProviderName } from './protocols.ts';
 import { replayStream, replayWhole } from './replay-answer.ts';
 
 const THOUGHT = 'I should call f.';
 const MODEL = 'some-model';
 
-const ASK: Partial<Record<VendorName, string>> = {
+const ASK: Partial<Record<ProviderName, string>> = {
   'openai-responses':
     '{"model":"m","input":"hi","tools":[{"type":"function","name":"f","parameters":{"type":"object"}}]}',
   'anthropic-messages': '{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}',
   'gemini-generate-content': '{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}',
 };
-const CLIENTS = Object.keys(ASK) as VendorName[];
+const CLIENTS = Object.keys(ASK) as ProviderName[];
 
 const DETAIL = { type: 'reasoning.text', format: 'anthropic-claude-v1', index: 0, text: THOUGHT, signature: 'sig' };
 
@@ -65,9 +65,9 @@ const stream = (deltas: JsonObject[]) => {
   return `${events.join('')}data: [DONE]\n\n`;
 };
 
-/** What the vendor gets of the assistant's turn. */
+/** What the provider gets of the assistant's turn. */
 function sentBack(
-  client: VendorName,
+  client: ProviderName,
   body: JsonObject,
   to: { model?: string; provider?: string; isStrict?: boolean } = {},
 ) {
@@ -95,7 +95,7 @@ describe.each(CLIENTS)('by way of a client of %s', (client) => {
       for (const body of Object.values(turns())) expect(sentBack(client, body)).toMatchObject(expected);
     });
 
-    test('goes to no other model, no other provider, and no vendor that refuses what it does not know', () => {
+    test('goes to no other model, no other provider, and no provider that refuses what it does not know', () => {
       for (const body of Object.values(turns())) {
         for (const to of [{ model: 'another' }, { provider: 'another' }, { isStrict: true }]) {
           expect(JSON.stringify(sentBack(client, body, to))).not.toMatch(/reasoning|I should/);
@@ -103,7 +103,7 @@ describe.each(CLIENTS)('by way of a client of %s', (client) => {
       }
     });
 
-    test('goes to no vendor of another protocol', () => {
+    test('goes to no provider of another protocol', () => {
       for (const body of Object.values(turns())) {
         for (const vendor of CLIENTS) {
           const sent = prepare(
@@ -155,7 +155,7 @@ describe('what answers alone have, in the history of a Chat client', () => {
     expect(sentBack('openai-chat', body)).toEqual(assistant);
   });
 
-  test('a strict vendor is told what a model refused with', () => {
+  test('a strict provider is told what a model refused with', () => {
     const messages = [{ role: 'assistant', content: null, refusal: 'No.' }];
     const call = prepareCall(
       findProtocolRoute('openai-chat', ['openai-chat'])!,
@@ -169,7 +169,7 @@ describe('what answers alone have, in the history of a Chat client', () => {
   });
 });
 
-test('a request that is cured keeps the thoughts of its own vendor', () => {
+test('a request that is cured keeps the thoughts of its own provider', () => {
   const messages = [
     { role: 'user', content: 'hi' },
     { role: 'assistant', content: null, reasoning_content: THOUGHT, tool_calls: [CALL] },

@@ -6,7 +6,7 @@ import type { Citation, Part } from '#src/contracts/inference-request.ts';
 
 export interface CollectedAnswer extends Answer {
   failure: Failure | null;
-  /** The vendor said that this was all. */
+  /** The provider said that this was all. */
   isEnded: boolean;
 }
 

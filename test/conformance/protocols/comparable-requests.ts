@@ -1,9 +1,9 @@
-// Request bodies of a vendor, without what not every client's protocol can say: how long the answer may be, names of files
+// Request bodies of a provider, without what not every client's protocol can say: how long the answer may be, names of files
 // and schemas, strictness, seeds. What is left of the same case must be the same, whoever asked.
 import type { JsonObject } from '#src/protocols/codec.ts';
-import type { VendorName } from './protocols.ts';
+import type { ProviderName } from './protocols.ts';
 
-export function comparableRequest(vendor: VendorName, body: JsonObject): unknown {
+export function comparableRequest(vendor: ProviderName, body: JsonObject): unknown {
   const { model: _model, ...rest } = structuredClone(body);
   const alike = COMPARABLE[vendor](rest);
   const { generationConfig, ...others } = withoutMembers(alike, NOT_FOR_ALL[vendor]) as JsonObject;
@@ -11,7 +11,7 @@ export function comparableRequest(vendor: VendorName, body: JsonObject): unknown
   return isEmpty ? others : { ...others, generationConfig };
 }
 
-const NOT_FOR_ALL: Record<VendorName, ReadonlySet<string>> = {
+const NOT_FOR_ALL: Record<ProviderName, ReadonlySet<string>> = {
   'openai-chat': new Set(
     'max_tokens max_completion_tokens detail strict filename seed presence_penalty frequency_penalty additionalProperties'.split(
       ' ',
@@ -26,7 +26,7 @@ const NOT_FOR_ALL: Record<VendorName, ReadonlySet<string>> = {
   ),
 };
 
-const COMPARABLE: Record<VendorName, (body: JsonObject) => JsonObject> = {
+const COMPARABLE: Record<ProviderName, (body: JsonObject) => JsonObject> = {
   'openai-chat': (body) => ({ ...withoutAuto(body), response_format: unnamed(body.response_format) }),
   'openai-responses': (body) => ({
     ...withoutAuto(body),

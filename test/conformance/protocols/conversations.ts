@@ -15,7 +15,7 @@ import type {
 } from '#src/contracts/inference-request.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
 
-/** Not empty, and not white space alone, which some vendors refuse. Lone surrogates are no text: JSON cannot send them. */
+/** Not empty, and not white space alone, which some providers refuse. Lone surrogates are no text: JSON cannot send them. */
 export const words = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 24 })
   .filter((text) => text.trim() !== '' && text.isWellFormed());

@@ -11,11 +11,11 @@ import {
   encodeContext,
   encodeStream,
   FIXTURES,
+  PROVIDER_NAMES,
+  type ProviderName,
+  providerCodec,
   readStream,
   relayContext,
-  VENDOR_NAMES,
-  type VendorName,
-  vendorCodec,
 } from './protocols.ts';
 
 /** Streams up to this are cut at every byte, longer ones at as many places. */
@@ -31,7 +31,7 @@ function cutsOf(text: string): number[] {
   return Array.from({ length: Math.floor(bytes / step) }, (_, at) => Math.floor(at * step));
 }
 
-const STREAMS = VENDOR_NAMES.flatMap((vendor) =>
+const STREAMS = PROVIDER_NAMES.flatMap((vendor) =>
   Object.entries(FIXTURES[vendor].answers).map(([name, { stream }]) => [vendor, name, stream] as const),
 );
 
@@ -58,19 +58,19 @@ describe.each(STREAMS)('the stream of %s: %s', (vendor, _name, stream) => {
   });
 });
 
-function openRelay(vendor: VendorName, client: (typeof CLIENT_NAMES)[number], choices: number) {
+function openRelay(vendor: ProviderName, client: (typeof CLIENT_NAMES)[number], choices: number) {
   const { usageDelivery: _own, ...context } = encodeContext();
-  const pair = { client: clientCodec(client), vendor: vendorCodec(vendor) };
+  const pair = { client: clientCodec(client), upstream: providerCodec(vendor) };
   return createTranslation(pair, context, DECODE_CONTEXT).openStream({ ...relayContext, choices });
 }
 
-function choicesIn(stream: string, vendor: VendorName): number {
+function choicesIn(stream: string, vendor: ProviderName): number {
   return collectAnswer(decodeStream(vendor, stream)).choices.length;
 }
 
-/** Whether the vendor had said that this was all. */
-function hasFinished(vendor: VendorName, events: ReturnType<SseSplitter['push']>): boolean {
-  const decoder = vendorCodec(vendor).openDecoder(DECODE_CONTEXT);
+/** Whether the provider had said that this was all. */
+function hasFinished(vendor: ProviderName, events: ReturnType<SseSplitter['push']>): boolean {
+  const decoder = providerCodec(vendor).openDecoder(DECODE_CONTEXT);
   return events.flatMap((event) => decoder.decode(event)).some((event) => event.kind === 'end');
 }
 

@@ -1,17 +1,17 @@
-// A vendor that counts nothing: every client gets the broker's estimate, whole and streamed, marked as one.
+// A provider that counts nothing: every client gets the broker's estimate, whole and streamed, marked as one.
 import { describe, expect, test } from 'vitest';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { prepare } from './prepared-call.ts';
-import { relayContext, SHOWN, VENDOR_NAMES, type VendorName } from './protocols.ts';
+import { PROVIDER_NAMES, type ProviderName, relayContext, SHOWN } from './protocols.ts';
 
-const ASK: Record<VendorName, string> = {
+const ASK: Record<ProviderName, string> = {
   'openai-chat': '{"model":"m","messages":[{"role":"user","content":"hi"}],"stream_options":{"include_usage":true}}',
   'openai-responses': '{"model":"m","input":"hi"}',
   'anthropic-messages': '{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}',
   'gemini-generate-content': '{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}',
 };
 
-const WHOLE: Record<VendorName, string> = {
+const WHOLE: Record<ProviderName, string> = {
   'openai-chat':
     '{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello there"},"finish_reason":"stop"}]}',
   'openai-responses':
@@ -28,7 +28,7 @@ const STREAM =
   'data: [DONE]\n\n';
 
 /** Members that hold the counts, in the client's own words, with the text that ends the usage. */
-const COUNTED: Record<VendorName, RegExp> = {
+const COUNTED: Record<ProviderName, RegExp> = {
   'openai-chat': /"prompt_tokens":8,"completion_tokens":[1-9][^}]*\}[^}]*\}[^}]*"estimated":true\}/,
   'openai-responses': /"input_tokens":8,[^}]*\},"output_tokens":[1-9][^}]*\}[^}]*"estimated":true\}/,
   'anthropic-messages': /"input_tokens":8,[^}]*"output_tokens":[1-9][^}]*\}[^}]*"estimated":true\}/,
@@ -40,8 +40,8 @@ const context = {
   priceUsage: ({ isEstimated }: { isEstimated: boolean }) => ({ ...SHOWN, isEstimated }),
 };
 
-describe.each(VENDOR_NAMES)('a client of %s', (client) => {
-  test.each(VENDOR_NAMES)('is told an estimate where a vendor of %s counts nothing', (vendor) => {
+describe.each(PROVIDER_NAMES)('a client of %s', (client) => {
+  test.each(PROVIDER_NAMES)('is told an estimate where a provider of %s counts nothing', (vendor) => {
     const { translation } = prepare(client, vendor, ASK[client]);
     const { body } = translation.relayBody(Buffer.from(WHOLE[vendor]), context);
     expect(body.toString()).toMatch(COUNTED[client]);

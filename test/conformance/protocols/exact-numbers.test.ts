@@ -8,7 +8,7 @@ import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { PROVIDER, prepare } from './prepared-call.ts';
-import { relayContext, VENDOR_NAMES, type VendorName } from './protocols.ts';
+import { PROVIDER_NAMES, type ProviderName, relayContext } from './protocols.ts';
 
 const NUMBERS =
   '"id":2512292042121000001,"huge":1e400,"price":1.0,"tiny":1E-7,"zero":-0,"digits":0.1000000000000000055511151231257827';
@@ -18,8 +18,8 @@ const BOUND = '"maximum":9223372036854775807';
 const SCHEMA = `{"type":"object","properties":{"n":{"type":"integer",${BOUND}}}}`;
 const MARKED = wrapSignature({ origin: 'anthropic-messages', value: 'x' });
 
-/** A second turn: a tool, its call, its result. `mark` stands where a client keeps another vendor's signature. */
-const REQUESTS: Record<VendorName, (mark: string) => string> = {
+/** A second turn: a tool, its call, its result. `mark` stands where a client keeps another provider's signature. */
+const REQUESTS: Record<ProviderName, (mark: string) => string> = {
   'openai-chat': (mark) =>
     `{"model":"m","temperature":1.0,"tools":[{"type":"function","function":{"name":"f","parameters":${SCHEMA}}}],"messages":[{"role":"user","content":"hi"},` +
     `{"role":"assistant","content":null${mark && `,"reasoning_details":[{"type":"reasoning.encrypted","data":"${mark}"}]`},"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":${QUOTED}}}]},` +
@@ -35,7 +35,7 @@ const REQUESTS: Record<VendorName, (mark: string) => string> = {
     `{"role":"model","parts":[${mark && `{"text":"a","thought":true,"thoughtSignature":"${mark}"},`}{"functionCall":{"name":"f","args":${OBJECT}}}]},{"role":"user","parts":[{"functionResponse":{"name":"f","response":${OBJECT}}}]}]}`,
 };
 
-const WHOLE: Record<VendorName, string> = {
+const WHOLE: Record<ProviderName, string> = {
   'openai-chat': `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":${QUOTED}}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`,
   'openai-responses': `{"id":"r","object":"response","created_at":1,"status":"completed","model":"m","output":[{"type":"function_call","id":"fc","call_id":"c1","name":"f","status":"completed","arguments":${QUOTED}}],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}`,
   'anthropic-messages': `{"id":"m","type":"message","role":"assistant","model":"m","content":[{"type":"tool_use","id":"c1","name":"f","input":${OBJECT}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}`,
@@ -44,7 +44,7 @@ const WHOLE: Record<VendorName, string> = {
 
 const event = (name: string, json: string) => `event: ${name}\ndata: ${json}\n\n`;
 
-const STREAMS: Record<VendorName, string> = {
+const STREAMS: Record<ProviderName, string> = {
   'openai-chat':
     `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":${OBJECT}}}]},"finish_reason":null}]}\n\n` +
     'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}\n\ndata: [DONE]\n\n',
@@ -73,9 +73,9 @@ const STREAMS: Record<VendorName, string> = {
 /** Texts in JSON have their quotes escaped. */
 const plain = (text: string | Buffer) => text.toString().replaceAll('\\', '');
 
-const PAIRS = VENDOR_NAMES.flatMap((client) => VENDOR_NAMES.map((vendor) => [client, vendor] as const));
+const PAIRS = PROVIDER_NAMES.flatMap((client) => PROVIDER_NAMES.map((vendor) => [client, vendor] as const));
 
-describe.each(PAIRS)('numbers of a client of %s and a vendor of %s', (client, vendor) => {
+describe.each(PAIRS)('numbers of a client of %s and a provider of %s', (client, vendor) => {
   const expectRequest = (call: PreparedCall) => {
     const sent = plain(call.request.body);
     expect(sent.split(NUMBERS)).toHaveLength(3);
@@ -84,7 +84,7 @@ describe.each(PAIRS)('numbers of a client of %s and a vendor of %s', (client, ve
 
   test('of a request', () => expectRequest(prepare(client, vendor, REQUESTS[client](''))));
 
-  test('of a request that holds the thought of another vendor', () => {
+  test('of a request that holds the thought of another provider', () => {
     expectRequest(prepare(client, vendor, REQUESTS[client](MARKED)));
   });
 

@@ -1,4 +1,4 @@
-// Nothing throws for what a client or a vendor can send: fixtures with members that are gone or hold something else. Runs
+// Nothing throws for what a client or a provider can send: fixtures with members that are gone or hold something else. Runs
 // are bounded; a failure prints the seed that repeats it.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -17,17 +17,17 @@ import {
   DECODE_CONTEXT,
   encodeContext,
   FIXTURES,
+  PROVIDER_NAMES,
+  providerCodec,
   SHOWN,
-  VENDOR_NAMES,
-  vendorCodec,
 } from './protocols.ts';
 
 const RUNS = explore(500);
 
-describe('nothing throws for what a client or a vendor can send', () => {
+describe('nothing throws for what a client or a provider can send', () => {
   const mutations = fc.array(mutation, { minLength: 1, maxLength: 3 });
 
-  test.each(VENDOR_NAMES)('requests of a client of %s', (client) => {
+  test.each(PROVIDER_NAMES)('requests of a client of %s', (client) => {
     const bodies = Object.values(FIXTURES[client].requests);
     return fc.assert(
       fc.property(fc.nat(), mutations, (which, changes) => {
@@ -35,21 +35,21 @@ describe('nothing throws for what a client or a vendor can send', () => {
         if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
         const request = clientCodec(client).decodeRequest(JSON.parse(JSON.stringify(body)) as JsonObject);
         if (isFailure(request)) return;
-        for (const vendor of VENDOR_NAMES) {
+        for (const vendor of PROVIDER_NAMES) {
           const input = { upstreamModel: MODEL, isStream: true, canReportStreamUsage: true };
-          expect(vendorCodec(vendor).encodeRequest(request, input)).toBeDefined();
+          expect(providerCodec(vendor).encodeRequest(request, input)).toBeDefined();
         }
       }),
       RUNS,
     );
   });
 
-  test.each(VENDOR_NAMES)('whole answers of a vendor of %s', (vendor) => {
+  test.each(PROVIDER_NAMES)('whole answers of a provider of %s', (vendor) => {
     const answers = Object.values(FIXTURES[vendor].answers);
     return fc.assert(
       fc.property(fc.nat(), mutations, (which, changes) => {
         const body = changes.reduce(mutate, answers[which % answers.length]!.whole as unknown);
-        const answer = vendorCodec(vendor).decodeAnswer(
+        const answer = providerCodec(vendor).decodeAnswer(
           body === undefined ? null : JSON.parse(JSON.stringify(body)),
           DECODE_CONTEXT,
         );
@@ -63,7 +63,7 @@ describe('nothing throws for what a client or a vendor can send', () => {
     );
   });
 
-  test.each(VENDOR_NAMES)('events of a vendor of %s; what they become is in order', (vendor) => {
+  test.each(PROVIDER_NAMES)('events of a provider of %s; what they become is in order', (vendor) => {
     const streams = Object.values(FIXTURES[vendor].answers).map(({ stream }) =>
       new SseSplitter().push(Buffer.from(stream)),
     );
@@ -72,7 +72,7 @@ describe('nothing throws for what a client or a vendor can send', () => {
         const events = streams[which % streams.length]!.map((event, at, all) =>
           at === place % all.length ? mutateEvent(event, changes) : event,
         );
-        const decoder = vendorCodec(vendor).openDecoder(DECODE_CONTEXT);
+        const decoder = providerCodec(vendor).openDecoder(DECODE_CONTEXT);
         const kept = isCut ? events.slice(0, -1) : events;
         const decoded = untilError([...kept.flatMap((event) => decoder.decode(event)), ...decoder.close()]);
         const { failure } = collectAnswer(decoded);

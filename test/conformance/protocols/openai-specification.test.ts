@@ -16,13 +16,13 @@ import {
   encodeContext,
   encodeStream,
   FIXTURES,
+  PROVIDER_NAMES,
+  providerCodec,
   relayContext,
   SHOWN,
-  VENDOR_NAMES,
-  vendorCodec,
 } from './protocols.ts';
 
-const ANSWERS = VENDOR_NAMES.flatMap((vendor) =>
+const ANSWERS = PROVIDER_NAMES.flatMap((vendor) =>
   Object.entries(FIXTURES[vendor].answers).map(([name, answer]) => [vendor, name, answer] as const),
 );
 
@@ -60,8 +60,8 @@ describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
   describe.each([
     ['openai-chat', 'CreateChatCompletionRequest'],
     ['openai-responses', 'CreateResponse'],
-  ] as const)('requests to a vendor of %s', (vendor, schema) => {
-    test.each(VENDOR_NAMES)('by a client of %s', (client) => {
+  ] as const)('requests to a provider of %s', (vendor, schema) => {
+    test.each(PROVIDER_NAMES)('by a client of %s', (client) => {
       for (const [name, body] of Object.entries(FIXTURES[client].requests) as [CaseName, JsonObject][]) {
         const request = clientCodec(client).decodeRequest(body);
         if ('code' in request) throw new Error(request.message);
@@ -71,7 +71,7 @@ describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
         if (vendor === 'openai-responses' && name === 'audio') continue;
         const model = name === 'web-search' ? 'gpt-4o-search-preview' : 'gpt-4.1';
         const input = { upstreamModel: model, isStream: true, canReportStreamUsage: true };
-        const encoded = vendorCodec(vendor).encodeRequest(request, input);
+        const encoded = providerCodec(vendor).encodeRequest(request, input);
         if (encoded.kind === 'refusal') continue;
         const faults = faultsOf(schema, encoded.body).filter((fault) => !AMBIGUOUS.test(fault));
         expect({ name, faults }).toEqual({ name, faults: [] });
@@ -79,7 +79,7 @@ describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
     });
   });
 
-  test('embeddings, whether or not their vendor counted', () => {
+  test('embeddings, whether or not their provider counted', () => {
     const data = [{ object: 'embedding', index: 0, embedding: [0.25, -0.5] }];
     for (const usage of [{ usage: { prompt_tokens: 3, total_tokens: 3 } }, {}]) {
       const body = Buffer.from(JSON.stringify({ object: 'list', model: 'text-embedding-3-small', data, ...usage }));

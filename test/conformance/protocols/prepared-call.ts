@@ -1,18 +1,18 @@
-// A call from a client of one protocol to a vendor of another (or the same), as the worker prepares it, and what the
-// client gets of the vendor's answer.
+// A call from a client of one protocol to a provider of another (or the same), as the worker prepares it, and what the
+// client gets of the provider's answer.
 import type { Cure } from '#src/contracts/failure.ts';
 import { isFailure } from '#src/contracts/failure.ts';
 import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
-import { relayContext, type VendorName } from './protocols.ts';
+import { type ProviderName, relayContext } from './protocols.ts';
 
 export const PROVIDER: ProviderDialect = {
   ...{ name: 'vendor', apiKey: null, credentialHeader: null, paths: {}, query: {} },
   ...{ canReportStreamUsage: true, prefill: null },
 };
 
-const MODELS: Record<VendorName, string> = {
+const MODELS: Record<ProviderName, string> = {
   'openai-chat': 'some-model',
   'openai-responses': 'gpt-5.1',
   'anthropic-messages': 'claude-opus-5',
@@ -20,8 +20,8 @@ const MODELS: Record<VendorName, string> = {
 };
 
 export function prepare(
-  client: VendorName,
-  vendor: VendorName,
+  client: ProviderName,
+  vendor: ProviderName,
   body: string,
   isStream = false,
   cures: Cure[] = [],

@@ -16,25 +16,25 @@ import {
   DECODE_CONTEXT,
   decodeBytes,
   encodeStream,
+  PROVIDER_NAMES,
+  type ProviderName,
+  providerCodec,
   readStream,
-  VENDOR_NAMES,
-  type VendorName,
-  vendorCodec,
 } from './protocols.ts';
 
 const SEED = 20_261_120;
 const runs = (numRuns: number) => ({ numRuns, seed: SEED, endOnFailure: false });
 
-const PAIRS = VENDOR_NAMES.flatMap((client) => VENDOR_NAMES.map((vendor) => [client, vendor] as const));
+const PAIRS = PROVIDER_NAMES.flatMap((client) => PROVIDER_NAMES.map((vendor) => [client, vendor] as const));
 
-function encodeFor(vendor: VendorName, request: InferenceRequest): JsonObject {
+function encodeFor(vendor: ProviderName, request: InferenceRequest): JsonObject {
   const input = { upstreamModel: MODEL, isStream: false, canReportStreamUsage: true };
-  const encoded = vendorCodec(vendor).encodeRequest(request, input);
+  const encoded = providerCodec(vendor).encodeRequest(request, input);
   if (encoded.kind === 'refusal') throw new Error(`${encoded.field} ${encoded.reason}`);
   return encoded.body;
 }
 
-function decodeAs(client: VendorName, body: JsonObject): InferenceRequest {
+function decodeAs(client: ProviderName, body: JsonObject): InferenceRequest {
   const request = clientCodec(client).decodeRequest({ model: MODEL, ...body });
   if (isFailure(request)) throw new Error(request.message);
   return request;
@@ -85,7 +85,7 @@ function joined(said: readonly string[][]): string[][] {
 }
 
 describe('a conversation keeps its texts, calls, results, pictures and their order', () => {
-  test.each(PAIRS)('from a client of %s to a vendor of %s', (client, vendor) => {
+  test.each(PAIRS)('from a client of %s to a provider of %s', (client, vendor) => {
     return fc.assert(
       fc.property(conversation, (request) => {
         const asked = decodeAs(client, encodeFor(client, request));
@@ -166,12 +166,12 @@ describe('bytes arrive in any pieces', () => {
     );
   });
 
-  test.each(VENDOR_NAMES)('the decoder of %s gives the same events', (vendor) => {
+  test.each(PROVIDER_NAMES)('the decoder of %s gives the same events', (vendor) => {
     return fc.assert(
       fc.property(answerEvents, cuts, (events, at) => {
         const bytes = Buffer.from(encodeStream(vendor, events));
         const decode = (places: readonly number[]) =>
-          decodeBytes(vendorCodec(vendor).openDecoder(DECODE_CONTEXT), bytes, places);
+          decodeBytes(providerCodec(vendor).openDecoder(DECODE_CONTEXT), bytes, places);
         expect(print(decode(placesIn(bytes, at)))).toBe(print(decode([])));
       }),
       runs(200),

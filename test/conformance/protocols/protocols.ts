@@ -8,7 +8,7 @@ import type {
   DecodeContext,
   EncodeContext,
   JsonObject,
-  VendorCodec,
+  ProviderCodec,
 } from '#src/protocols/codec.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
@@ -20,19 +20,19 @@ import { fixtures as chatFixtures } from '#test/fixtures/protocols/openai-chat.t
 import { fixtures as responsesFixtures } from '#test/fixtures/protocols/openai-responses.ts';
 import { type CollectedAnswer, collectAnswer } from './collect-answer.ts';
 
-export const VENDOR_NAMES = [
+export const PROVIDER_NAMES = [
   'openai-chat',
   'openai-responses',
   'anthropic-messages',
   'gemini-generate-content',
 ] as const;
-export type VendorName = (typeof VENDOR_NAMES)[number];
+export type ProviderName = (typeof PROVIDER_NAMES)[number];
 
 /** Dialects of a protocol that have a client's face only. */
-export const CLIENT_NAMES = [...VENDOR_NAMES, 'openai-completions', 'gemini-generate-content-array'] as const;
+export const CLIENT_NAMES = [...PROVIDER_NAMES, 'openai-completions', 'gemini-generate-content-array'] as const;
 export type ClientName = (typeof CLIENT_NAMES)[number];
 
-export const FIXTURES: Record<VendorName, ProtocolFixtures> = {
+export const FIXTURES: Record<ProviderName, ProtocolFixtures> = {
   'openai-chat': chatFixtures,
   'openai-responses': responsesFixtures,
   'anthropic-messages': anthropicFixtures,
@@ -54,14 +54,14 @@ export function clientCodec(name: ClientName): ClientCodec {
 }
 
 /** By way of a client of another protocol, which needs it. */
-export function vendorCodec(name: VendorName): VendorCodec {
+export function providerCodec(name: ProviderName): ProviderCodec {
   const pair = findProtocolRoute('openai-completions', [name])?.pair;
   if (!pair) throw new Error(`nothing is translated for ${name}`);
-  return pair.vendor;
+  return pair.upstream;
 }
 
 /** The format that a client's dialect is written in. */
-const FORMAT: Record<ClientName, VendorName> = {
+const FORMAT: Record<ClientName, ProviderName> = {
   'openai-chat': 'openai-chat',
   'openai-completions': 'openai-chat',
   'openai-responses': 'openai-responses',
@@ -102,15 +102,15 @@ function chatOfCompletion(completion: JsonObject): JsonObject {
   return { ...completion, choices };
 }
 
-export function decodeWhole(vendor: VendorName, body: unknown): Answer {
-  const answer = vendorCodec(vendor).decodeAnswer(body, DECODE_CONTEXT);
+export function decodeWhole(vendor: ProviderName, body: unknown): Answer {
+  const answer = providerCodec(vendor).decodeAnswer(body, DECODE_CONTEXT);
   if (isFailure(answer)) throw new Error(answer.message);
   return answer;
 }
 
 /** `cut`: where the bytes are split; nowhere if absent. */
-export function decodeStream(vendor: VendorName, text: string, cuts: readonly number[] = []): AnswerEvent[] {
-  return decodeBytes(vendorCodec(vendor).openDecoder(DECODE_CONTEXT), Buffer.from(text), cuts);
+export function decodeStream(vendor: ProviderName, text: string, cuts: readonly number[] = []): AnswerEvent[] {
+  return decodeBytes(providerCodec(vendor).openDecoder(DECODE_CONTEXT), Buffer.from(text), cuts);
 }
 
 export function decodeBytes(decoder: AnswerDecoder, bytes: Buffer, cuts: readonly number[]): AnswerEvent[] {

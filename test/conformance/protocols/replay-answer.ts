@@ -3,12 +3,12 @@
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { FOLLOW_UP } from '#test/fixtures/protocols/fixtures.ts';
-import { FIXTURES, type VendorName } from './protocols.ts';
+import { FIXTURES, type ProviderName } from './protocols.ts';
 
 const RESULT = 'Sunny';
 
 /** `answer`: a whole answer in the client's format. */
-export function replayWhole(client: VendorName, answer: JsonObject): JsonObject {
+export function replayWhole(client: ProviderName, answer: JsonObject): JsonObject {
   switch (client) {
     case 'openai-chat':
       return nextChat((answer.choices as JsonObject[])[0]!.message as JsonObject);
@@ -22,7 +22,7 @@ export function replayWhole(client: VendorName, answer: JsonObject): JsonObject 
 }
 
 /** `text`: a stream in the client's format, put together as the official SDKs do. */
-export function replayStream(client: VendorName, text: string): JsonObject {
+export function replayStream(client: ProviderName, text: string): JsonObject {
   const events = new SseSplitter()
     .push(Buffer.from(text))
     .flatMap(({ data }) => (data === null || data === '[DONE]' ? [] : [JSON.parse(data) as JsonObject]));

@@ -1,4 +1,4 @@
-// What becomes of a case on its way to a vendor, where it is not what the vendor's own fixture says.
+// What becomes of a case on its way to a provider, where it is not what the provider's own fixture says.
 import type { JsonObject, RequestField } from '#src/protocols/codec.ts';
 import {
   type CaseName,
@@ -11,10 +11,10 @@ import {
   QUESTION_OF_TWO,
   TOOL_ERROR,
 } from '#test/fixtures/protocols/fixtures.ts';
-import { FIXTURES, type VendorName } from './protocols.ts';
+import { FIXTURES, type ProviderName } from './protocols.ts';
 
 /** Cases that a model has to be made for. */
-const MODELS: Record<VendorName, Partial<Record<CaseName, string>>> = {
+const MODELS: Record<ProviderName, Partial<Record<CaseName, string>>> = {
   'openai-chat': {
     'custom-tool': 'gpt-5.1',
     'custom-tool-round': 'gpt-5.1',
@@ -32,12 +32,12 @@ const MODELS: Record<VendorName, Partial<Record<CaseName, string>>> = {
   'gemini-generate-content': { 'reasoning-off': 'gemini-2.5-flash' },
 };
 
-export function modelFor(vendor: VendorName, name: CaseName): string {
+export function modelFor(vendor: ProviderName, name: CaseName): string {
   return MODELS[vendor][name] ?? MODEL;
 }
 
 /** What would be another answer without it. */
-export const REFUSED: Record<VendorName, Partial<Record<CaseName, RequestField>>> = {
+export const REFUSED: Record<ProviderName, Partial<Record<CaseName, RequestField>>> = {
   'openai-chat': {},
   'openai-responses': { stop: 'stop', choices: 'choices' },
   'anthropic-messages': { audio: 'messages', choices: 'choices', 'image-output': 'modalities' },
@@ -46,8 +46,8 @@ export const REFUSED: Record<VendorName, Partial<Record<CaseName, RequestField>>
 
 const PENALTIES: RequestField[] = ['presencePenalty', 'frequencyPenalty'];
 
-/** What a vendor is not told: all of it that the client's protocol has. */
-export const DROPPED: Record<VendorName, Partial<Record<CaseName, RequestField[]>>> = {
+/** What a provider is not told: all of it that the client's protocol has. */
+export const DROPPED: Record<ProviderName, Partial<Record<CaseName, RequestField[]>>> = {
   'openai-chat': { sampling: ['topK'], metadata: ['metadata'] },
   'openai-responses': { sampling: ['topK', 'seed', ...PENALTIES], 'image-output': ['image'] },
   'anthropic-messages': {
@@ -66,8 +66,8 @@ export const DROPPED: Record<VendorName, Partial<Record<CaseName, RequestField[]
 /** Another case whose fixture it is, or the body itself. */
 type Stated = CaseName | JsonObject;
 
-/** Absent: the vendor's fixture of the same case. */
-export const STATED: Record<VendorName, Partial<Record<CaseName, Stated>>> = {
+/** Absent: the provider's fixture of the same case. */
+export const STATED: Record<ProviderName, Partial<Record<CaseName, Stated>>> = {
   'openai-chat': {
     developer: asSystem(request('openai-chat', 'developer')),
     'allowed-tools': { ...request('openai-chat', 'tools'), tool_choice: 'required' },
@@ -161,8 +161,8 @@ export const STATED: Record<VendorName, Partial<Record<CaseName, Stated>>> = {
   },
 };
 
-/** What the vendor should be sent for a case of this client. */
-export function expectedRequest(client: VendorName, vendor: VendorName, name: CaseName): JsonObject {
+/** What the provider should be sent for a case of this client. */
+export function expectedRequest(client: ProviderName, vendor: ProviderName, name: CaseName): JsonObject {
   // Nobody's proof of a thought reaches anybody else.
   if (name === 'signed-round' && client !== vendor) return request(vendor, 'tool-round');
   // Gemini's protocol has no other way to force one tool.
@@ -175,13 +175,13 @@ export function expectedRequest(client: VendorName, vendor: VendorName, name: Ca
   return typeof stated === 'string' ? request(vendor, stated) : stated;
 }
 
-function request(vendor: VendorName, name: CaseName): JsonObject {
+function request(vendor: ProviderName, name: CaseName): JsonObject {
   const body = FIXTURES[vendor].requests[name];
   if (body === undefined) throw new Error(`what is ${name} to ${vendor}?`);
   return body;
 }
 
-function forcedAmongTwo(vendor: VendorName): JsonObject {
+function forcedAmongTwo(vendor: ProviderName): JsonObject {
   const { tool_choice: choice } = vendor === 'gemini-generate-content' ? {} : request(vendor, 'tool-choice');
   const both = vendor === 'anthropic-messages' ? bothForAnthropic() : request(vendor, 'allowed-tools');
   return choice === undefined ? both : { ...both, tool_choice: choice };

@@ -1,4 +1,4 @@
-// Every client's requests, as every vendor gets them: what the vendor's own fixture says for the same case, or what
+// Every client's requests, as every provider gets them: what the provider's own fixture says for the same case, or what
 // request-expectations.ts says becomes of it.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
@@ -7,26 +7,26 @@ import type { RequestField } from '#src/protocols/codec.ts';
 import { translateRequest } from '#src/protocols/translate.ts';
 import type { CaseName } from '#test/fixtures/protocols/fixtures.ts';
 import { comparableRequest } from './comparable-requests.ts';
-import { clientCodec, FIXTURES, VENDOR_NAMES, type VendorName, vendorCodec } from './protocols.ts';
+import { clientCodec, FIXTURES, PROVIDER_NAMES, type ProviderName, providerCodec } from './protocols.ts';
 import { DROPPED, expectedRequest, modelFor, REFUSED } from './request-expectations.ts';
 
-const casesOf = (client: VendorName) => Object.keys(FIXTURES[client].requests) as CaseName[];
+const casesOf = (client: ProviderName) => Object.keys(FIXTURES[client].requests) as CaseName[];
 
-function decode(client: VendorName, name: CaseName): InferenceRequest {
+function decode(client: ProviderName, name: CaseName): InferenceRequest {
   const request = clientCodec(client).decodeRequest(FIXTURES[client].requests[name]!);
   if (isFailure(request)) throw new Error(request.message);
   return request;
 }
 
-describe.each(VENDOR_NAMES)('requests of a client of %s', (client) => {
+describe.each(PROVIDER_NAMES)('requests of a client of %s', (client) => {
   test.each(casesOf(client))('%s: everything in it has a canonical place', (name) => {
     expect(decode(client, name).unmapped).toEqual({});
   });
 
-  describe.each(VENDOR_NAMES)('to a vendor of %s', (vendor) => {
+  describe.each(PROVIDER_NAMES)('to a provider of %s', (vendor) => {
     test.each(casesOf(client))('%s', (name) => {
       const input = { upstreamModel: modelFor(vendor, name), isStream: false, canReportStreamUsage: true };
-      const encoded = vendorCodec(vendor).encodeRequest(decode(client, name), input);
+      const encoded = providerCodec(vendor).encodeRequest(decode(client, name), input);
       const refused = REFUSED[vendor][name];
       if (refused !== undefined) return expect(encoded).toMatchObject({ kind: 'refusal', field: refused });
       if (encoded.kind === 'refusal') throw new Error(`${encoded.field} ${encoded.reason}`);
@@ -37,8 +37,8 @@ describe.each(VENDOR_NAMES)('requests of a client of %s', (client) => {
   });
 });
 
-/** Of what the vendor is not told, that which this client's request says. */
-function droppedOf(client: VendorName, vendor: VendorName, name: CaseName): RequestField[] {
+/** Of what the provider is not told, that which this client's request says. */
+function droppedOf(client: ProviderName, vendor: ProviderName, name: CaseName): RequestField[] {
   const { sampling, ...request } = decode(client, name);
   const said = { ...request, ...(request.allowsParallelToolCalls === undefined ? {} : { parallelToolCalls: false }) };
   const fields: RequestField[] = (DROPPED[vendor][name] ?? []).filter((field) => field in said || field in sampling);
@@ -46,20 +46,20 @@ function droppedOf(client: VendorName, vendor: VendorName, name: CaseName): Requ
 }
 
 describe('what a client is told', () => {
-  const send = (client: VendorName, vendor: VendorName, body: Record<string, unknown>) =>
+  const send = (client: ProviderName, vendor: ProviderName, body: Record<string, unknown>) =>
     translateRequest(
-      { client: clientCodec(client), vendor: vendorCodec(vendor) },
+      { client: clientCodec(client), upstream: providerCodec(vendor) },
       {
         body,
         provider: 'acme',
-        vendorProtocol: vendor,
+        providerProtocol: vendor,
         upstreamModel: 'some-model',
         isStream: false,
         canReportStreamUsage: true,
       },
     );
 
-  test.each(VENDOR_NAMES.flatMap((client) => VENDOR_NAMES.map((vendor) => [client, vendor] as const)))(
+  test.each(PROVIDER_NAMES.flatMap((client) => PROVIDER_NAMES.map((vendor) => [client, vendor] as const)))(
     'by a refusal: the field in its own words, the provider and its protocol (%s → %s)',
     (client, vendor) => {
       for (const [name, field] of Object.entries(REFUSED[vendor]) as [CaseName, RequestField][]) {
@@ -73,7 +73,7 @@ describe('what a client is told', () => {
     },
   );
 
-  test.each<[VendorName, Record<string, unknown>, string]>([
+  test.each<[ProviderName, Record<string, unknown>, string]>([
     ['openai-chat', { brand_new: 1, web_search_options: null }, 'brand_new'],
     ['openai-responses', { brand_new: 1, truncation: 'auto' }, 'brand_new, truncation'],
     ['anthropic-messages', { brand_new: 1, container: 'c' }, 'brand_new, container'],
@@ -84,14 +84,14 @@ describe('what a client is told', () => {
     ],
   ])('of members that nobody knows: their names, by the path that a client of %s knows', (client, more, names) => {
     const body = { ...FIXTURES[client].requests.text!, ...more };
-    for (const vendor of VENDOR_NAMES) {
+    for (const vendor of PROVIDER_NAMES) {
       const translated = send(client, vendor, body);
       expect((translated as { dropped: string[] }).dropped.toSorted().join(', ')).toBe(names);
     }
   });
 
   test('every field has a name in every client’s protocol, and none has a canonical one by accident', () => {
-    for (const client of VENDOR_NAMES) {
+    for (const client of PROVIDER_NAMES) {
       for (const field of Object.values(DROPPED).flatMap((cases) => Object.values(cases).flat())) {
         const name = clientCodec(client).fieldName(field);
         expect(name).toMatch(client === 'gemini-generate-content' ? /^[a-zA-Z.]+$/ : /^[a-z_.]+$/);

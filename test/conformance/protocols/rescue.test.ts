@@ -1,5 +1,5 @@
-// A stream that broke off under a client's eyes and was gone on with: wherever it broke, whichever vendors began and
-// finished it, the client has one answer, the same that one vendor alone would have given.
+// A stream that broke off under a client's eyes and was gone on with: wherever it broke, whichever providers began and
+// finished it, the client has one answer, the same that one provider alone would have given.
 import { describe, expect, test } from 'vitest';
 import { SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
 import { TranslatedStream } from '#src/protocols/translate.ts';
@@ -13,11 +13,11 @@ import {
   encodeContext,
   encodeStream,
   FIXTURES,
+  PROVIDER_NAMES,
+  providerCodec,
   readStream,
   relayContext,
   SHOWN,
-  VENDOR_NAMES,
-  vendorCodec,
 } from './protocols.ts';
 
 const TEXTS: (AnswerCaseName | RareAnswerCaseName)[] = [
@@ -25,8 +25,8 @@ const TEXTS: (AnswerCaseName | RareAnswerCaseName)[] = [
   ...(['log-probabilities', 'stop-sequence', 'redacted-thinking'] as const),
 ];
 
-/** Vendor, case, and its stream. */
-const STREAMS = VENDOR_NAMES.flatMap((vendor) =>
+/** Provider, case, and its stream. */
+const STREAMS = PROVIDER_NAMES.flatMap((vendor) =>
   TEXTS.flatMap((name) => {
     const answer = FIXTURES[vendor].answers[name];
     return answer === undefined ? [] : [[vendor, name, answer.stream] as const];
@@ -39,19 +39,19 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
     const whole = readStream(client, encodeStream(client, events));
     const text = textOf(whole.choices[0]!.parts);
 
-    test('is whole wherever it broke, when the vendor starts over', () => {
+    test('is whole wherever it broke, when the provider starts over', () => {
       for (const delivered of beginnings(client, vendor, stream)) {
         const resumed = resume(client, delivered);
         if (resumed === null) continue;
         const again = new SseSplitter().push(Buffer.from(stream));
-        const joined = delivered + goOn(resumed, vendorCodec(vendor).openDecoder(DECODE_CONTEXT), 'repeat', again);
+        const joined = delivered + goOn(resumed, providerCodec(vendor).openDecoder(DECODE_CONTEXT), 'repeat', again);
         const read = readStream(client, joined);
         expectSame(client, read, whole);
         expectGoesOn(client, joined);
       }
     });
 
-    test('is whole wherever it broke, when a vendor goes on behind it', () => {
+    test('is whole wherever it broke, when a provider goes on behind it', () => {
       const finish = events.find((event) => event.kind === 'finish')!;
       for (const delivered of beginnings(client, vendor, stream)) {
         const resumed = resume(client, delivered);
@@ -73,14 +73,14 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
     });
   });
 
-  test.each(VENDOR_NAMES)('begun by another vendor is finished by %s', (vendor) => {
-    for (const first of VENDOR_NAMES) {
+  test.each(PROVIDER_NAMES)('begun by another provider is finished by %s', (vendor) => {
+    for (const first of PROVIDER_NAMES) {
       const whole = readStream(client, encodeStream(client, decodeStream(first, FIXTURES[first].answers.text.stream)));
       for (const delivered of beginnings(client, first, FIXTURES[first].answers.text.stream)) {
         const resumed = resume(client, delivered);
         if (resumed === null) continue;
         const again = new SseSplitter().push(Buffer.from(FIXTURES[vendor].answers.text.stream));
-        const decoder = vendorCodec(vendor).openDecoder(DECODE_CONTEXT);
+        const decoder = providerCodec(vendor).openDecoder(DECODE_CONTEXT);
         const read = readStream(client, delivered + goOn(resumed, decoder, 'repeat', again));
         expect(read.choices).toEqual(whole.choices);
         expect([read.id, read.model]).toEqual([whole.id, whole.model]);
@@ -91,7 +91,7 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
   test.each(['tool-call', 'mixed', 'parallel-tool-calls', 'unicode'] as const)(
     '%s is left where it is once it is more than a text',
     (name) => {
-      for (const vendor of VENDOR_NAMES) {
+      for (const vendor of PROVIDER_NAMES) {
         const all = beginnings(client, vendor, FIXTURES[vendor].answers[name].stream);
         const last = resume(client, all.at(-1) ?? '');
         // The older completions show nothing but the text.
@@ -108,7 +108,7 @@ describe.each(CLIENT_NAMES)('a stream to a client of %s', (client) => {
   });
 });
 
-describe.each(VENDOR_NAMES)('a stream that %s broke off', (vendor) => {
+describe.each(PROVIDER_NAMES)('a stream that %s broke off', (vendor) => {
   const { stream } = FIXTURES[vendor].answers.text;
   const events = new SseSplitter().push(Buffer.from(stream));
 
@@ -117,7 +117,7 @@ describe.each(VENDOR_NAMES)('a stream that %s broke off', (vendor) => {
     let resumes = 0;
     for (let count = 0; count < events.length; count++) {
       const encoder = clientCodec(client).openEncoder(encodeContext());
-      const relay = new TranslatedStream(vendorCodec(vendor).openDecoder(DECODE_CONTEXT), encoder, relayContext);
+      const relay = new TranslatedStream(providerCodec(vendor).openDecoder(DECODE_CONTEXT), encoder, relayContext);
       const delivered = [...events.slice(0, count).map((event) => relay.accept(event)), relay.end()]
         .map(({ bytes }) => bytes?.toString() ?? '')
         .join('');
@@ -125,7 +125,7 @@ describe.each(VENDOR_NAMES)('a stream that %s broke off', (vendor) => {
       const resumed = resume(client, delivered);
       // Anthropic ends a text before it says that the answer is over.
       if (resumed === null && saidAll(client, delivered, textOf(whole.choices[0]!.parts))) continue;
-      const joined = delivered + goOn(resumed!, vendorCodec(vendor).openDecoder(DECODE_CONTEXT), 'repeat', events);
+      const joined = delivered + goOn(resumed!, providerCodec(vendor).openDecoder(DECODE_CONTEXT), 'repeat', events);
       expectSame(client, readStream(client, joined), whole);
       resumes++;
     }
@@ -133,20 +133,20 @@ describe.each(VENDOR_NAMES)('a stream that %s broke off', (vendor) => {
   });
 });
 
-describe('what a vendor of the client’s own protocol began', () => {
-  test.each(VENDOR_NAMES)('%s', (name) => {
+describe('what a provider of the client’s own protocol began', () => {
+  test.each(PROVIDER_NAMES)('%s', (name) => {
     const { stream } = FIXTURES[name].answers.reasoning;
-    const vendorEvents = splitEvents(Buffer.from(stream.replaceAll('\r\n', '\n'))).map(String);
+    const providerEvents = splitEvents(Buffer.from(stream.replaceAll('\r\n', '\n'))).map(String);
     const first = readStream(name, stream);
     let resumes = 0;
-    for (let count = 1; count < vendorEvents.length; count++) {
-      const delivered = vendorEvents.slice(0, count).join('');
+    for (let count = 1; count < providerEvents.length; count++) {
+      const delivered = providerEvents.slice(0, count).join('');
       const resumed = resume(name, delivered);
       if (resumed === null) continue;
       resumes++;
-      const other = VENDOR_NAMES.find((vendor) => vendor !== name)!;
+      const other = PROVIDER_NAMES.find((vendor) => vendor !== name)!;
       const again = new SseSplitter().push(Buffer.from(FIXTURES[other].answers.text.stream));
-      const joined = delivered + goOn(resumed, vendorCodec(other).openDecoder(DECODE_CONTEXT), 'repeat', again);
+      const joined = delivered + goOn(resumed, providerCodec(other).openDecoder(DECODE_CONTEXT), 'repeat', again);
       const read = readStream(name, joined);
       expect([read.id, read.model]).toEqual([first.id, first.model]);
       expect(textOf(read.choices[0]!.parts)).toBe(textOf(first.choices[0]!.parts));

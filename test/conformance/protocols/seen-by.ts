@@ -159,7 +159,7 @@ function isCarrier(client: ClientName, part: Part): boolean {
 
 type Token = NonNullable<AnswerChoice['logProbabilities']>[number];
 
-/** Some vendors leave them out, and they say nothing that the token does not. */
+/** Some providers leave them out, and they say nothing that the token does not. */
 export function withoutBytes({ bytes: _bytes, alternatives, ...token }: Token): Token {
   return { ...token, alternatives: alternatives.map(({ bytes: _others, ...alternative }) => alternative) };
 }

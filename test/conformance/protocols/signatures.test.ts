@@ -1,5 +1,5 @@
-// A vendor's proof of what its model made, on its way through a client of any protocol and back: with the next turn it is
-// where the vendor put it. Nobody else is ever sent it, or the form in which the client kept it.
+// A provider's proof of what its model made, on its way through a client of any protocol and back: with the next turn it is
+// where the provider put it. Nobody else is ever sent it, or the form in which the client kept it.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { Part, Signature } from '#src/contracts/inference-request.ts';
@@ -14,14 +14,14 @@ import {
   encodeContext,
   encodeStream,
   FIXTURES,
+  PROVIDER_NAMES,
+  type ProviderName,
+  providerCodec,
   SHOWN,
-  VENDOR_NAMES,
-  type VendorName,
-  vendorCodec,
 } from './protocols.ts';
 import { replayStream, replayWhole } from './replay-answer.ts';
 
-const SIGNED: [VendorName, AnswerCase][] = [
+const SIGNED: [ProviderName, AnswerCase][] = [
   ['anthropic-messages', 'reasoning'],
   ['anthropic-messages', 'mixed'],
   ['anthropic-messages', 'redacted-thinking'],
@@ -36,26 +36,26 @@ const SIGNED: [VendorName, AnswerCase][] = [
 /** What every wrapped signature begins with. */
 const MARK = wrapSignature({ origin: 'anthropic-messages', value: '' }).slice(0, 8);
 
-const MODELS: Record<VendorName, string> = {
+const MODELS: Record<ProviderName, string> = {
   'openai-chat': 'some-model',
   'openai-responses': 'gpt-5.1',
   'anthropic-messages': 'claude-opus-5',
   'gemini-generate-content': 'gemini-3-flash-preview',
 };
 
-function sendTo(vendor: VendorName, client: VendorName, body: JsonObject): JsonObject {
+function sendTo(vendor: ProviderName, client: ProviderName, body: JsonObject): JsonObject {
   const request = clientCodec(client).decodeRequest(body);
   if (isFailure(request)) throw new Error(request.message);
   const input = { upstreamModel: MODELS[vendor], isStream: false, canReportStreamUsage: true };
-  const encoded = vendorCodec(vendor).encodeRequest(request, input);
+  const encoded = providerCodec(vendor).encodeRequest(request, input);
   if (encoded.kind === 'refusal') throw new Error(`${encoded.field} ${encoded.reason}`);
   return encoded.body;
 }
 
 type Signed = Part & { signature: Signature };
 
-/** The signed parts of the assistant's turns in a request to the vendor. */
-function signedParts(vendor: VendorName, body: JsonObject): Signed[] {
+/** The signed parts of the assistant's turns in a request to the provider. */
+function signedParts(vendor: ProviderName, body: JsonObject): Signed[] {
   const request = clientCodec(vendor).decodeRequest(body);
   if (isFailure(request)) throw new Error(request.message);
   const parts = request.turns.filter(({ role }) => role === 'assistant').flatMap((turn) => turn.parts);
@@ -76,7 +76,7 @@ describe.each(SIGNED)('what %s signed (%s)', (vendor, name) => {
     (part): part is Signed => 'signature' in part && part.signature !== undefined,
   );
 
-  const nextOf = (client: VendorName) => ({
+  const nextOf = (client: ProviderName) => ({
     whole: replayWhole(
       client,
       JSON.parse(clientCodec(client).encodeAnswer(answer, answer.usage!, SHOWN, encodeContext())) as JsonObject,
@@ -84,7 +84,7 @@ describe.each(SIGNED)('what %s signed (%s)', (vendor, name) => {
     streamed: replayStream(client, encodeStream(client, events)),
   });
 
-  describe.each(VENDOR_NAMES)('and a client of %s keeps', (client) => {
+  describe.each(PROVIDER_NAMES)('and a client of %s keeps', (client) => {
     test.each(['whole', 'streamed'] as const)('comes back to it, %s', (form) => {
       const body = sendTo(vendor, client, nextOf(client)[form]);
       // Answers of Anthropic's protocol hold no pictures: what was drawn is a link, and no proof of it is needed.
@@ -92,9 +92,9 @@ describe.each(SIGNED)('what %s signed (%s)', (vendor, name) => {
       expect(signedParts(vendor, body).map(bearer)).toEqual(lost ? [] : made.map(bearer));
     });
 
-    test.each(['whole', 'streamed'] as const)('never reaches another vendor, %s', (form) => {
+    test.each(['whole', 'streamed'] as const)('never reaches another provider, %s', (form) => {
       const next = nextOf(client)[form];
-      for (const other of VENDOR_NAMES) {
+      for (const other of PROVIDER_NAMES) {
         if (other === vendor) continue;
         const sent = JSON.stringify(sendTo(other, client, next));
         expect(sent).not.toContain(MARK);
@@ -114,17 +114,17 @@ describe.each(SIGNED)('what %s signed (%s)', (vendor, name) => {
   });
 });
 
-describe.each(VENDOR_NAMES)('a thought that nobody signed, kept by a client of %s', (client) => {
+describe.each(PROVIDER_NAMES)('a thought that nobody signed, kept by a client of %s', (client) => {
   const { whole, stream } = FIXTURES['openai-chat'].answers.reasoning;
   const answer = decodeWhole('openai-chat', whole);
 
-  test.each(['whole', 'streamed'])('is no vendor’s, %s', (form) => {
+  test.each(['whole', 'streamed'])('is no provider’s, %s', (form) => {
     const text = clientCodec(client).encodeAnswer(answer, answer.usage!, SHOWN, encodeContext());
     const next =
       form === 'whole'
         ? replayWhole(client, JSON.parse(text) as JsonObject)
         : replayStream(client, encodeStream(client, decodeStream('openai-chat', stream)));
-    for (const vendor of VENDOR_NAMES) {
+    for (const vendor of PROVIDER_NAMES) {
       const body = sendTo(vendor, client, next);
       expect(JSON.stringify(body)).not.toContain(MARK);
       expect(signedParts(vendor, body)).toEqual([]);

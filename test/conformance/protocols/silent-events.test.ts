@@ -1,4 +1,4 @@
-// What keeps a vendor's stream open and says nothing: comments, empty data, names alone, line by line and wherever they
+// What keeps a provider's stream open and says nothing: comments, empty data, names alone, line by line and wherever they
 // stand. No stream is ended by them, and no client is passed them: google-genai for Python raises at comments, openai for
 // Python at the empty lines behind them.
 import { describe, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import type { RelayContext, StreamRelay } from '#src/protocols/protocol.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { type SseEvent, SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { createTranslation } from '#src/protocols/translate.ts';
-import { CLIENT_NAMES, DECODE_CONTEXT, encodeContext, FIXTURES, SHOWN, VENDOR_NAMES } from './protocols.ts';
+import { CLIENT_NAMES, DECODE_CONTEXT, encodeContext, FIXTURES, PROVIDER_NAMES, SHOWN } from './protocols.ts';
 
 const CONTEXT: RelayContext = {
   usageDelivery: 'own-event',
@@ -28,7 +28,7 @@ const SILENT: readonly [string, string][] = [
   ['empty lines', '\n\n\n'],
 ];
 
-const PAIRS = VENDOR_NAMES.flatMap((vendor) =>
+const PAIRS = PROVIDER_NAMES.flatMap((vendor) =>
   CLIENT_NAMES.flatMap((client) => (findProtocolRoute(client, [vendor]) === null ? [] : [{ vendor, client }])),
 );
 
@@ -50,7 +50,7 @@ function relayed(pair: (typeof PAIRS)[number], events: readonly SseEvent[]) {
   };
 }
 
-describe.each(PAIRS)('$vendor to $client', (pair) => {
+describe.each(PAIRS)('$provider to $client', (pair) => {
   const stream = eventsOf(FIXTURES[pair.vendor].answers.text.stream);
   const expected = relayed(pair, stream);
 
@@ -81,7 +81,7 @@ test.each([
   }
 });
 
-describe('an event of a Gemini stream is one line, whatever its vendor writes', () => {
+describe('an event of a Gemini stream is one line, whatever its provider writes', () => {
   const json = '{"candidates":[{"content":{"parts":[{"text":"ä"}]},"finishReason":"STOP"}]}';
   test.each([
     ['no blank behind the colon', `data:${json}\n\n`],

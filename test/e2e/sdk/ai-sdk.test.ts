@@ -1,12 +1,12 @@
-// The Vercel AI SDK against a vendor of every protocol.
+// The Vercel AI SDK against a provider of every protocol.
 import { describe } from 'vitest';
 import { AI_SDKS } from '#test/support/sdk/ai-sdk.ts';
 import { describeContents } from '#test/support/sdk/describe-contents.ts';
 import { describeEndings } from '#test/support/sdk/describe-endings.ts';
 import { describeTools } from '#test/support/sdk/describe-tools.ts';
-import { useVendors } from '#test/support/sdk/vendors.ts';
+import { useProviders } from '#test/support/sdk/providers.ts';
 
-const vendors = useVendors();
+const vendors = useProviders();
 
 describe.each(AI_SDKS)('$name', (sdk) => {
   describeContents(sdk, vendors);

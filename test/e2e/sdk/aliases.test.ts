@@ -4,9 +4,9 @@ import type Anthropic from '@anthropic-ai/sdk';
 import Anthropic0 from 'anthropic0';
 import { afterEach, expect, test } from 'vitest';
 import { TEST_KEY } from '#test/support/broker.ts';
-import { useVendors } from '#test/support/sdk/vendors.ts';
+import { useProviders } from '#test/support/sdk/providers.ts';
 
-const vendors = useVendors();
+const vendors = useProviders();
 const connect = () =>
   new Anthropic0({ baseURL: vendors.broker.url, apiKey: TEST_KEY, maxRetries: 0 }) as unknown as Anthropic;
 const asked = {

@@ -2,12 +2,12 @@
 // protocol, and a conversation goes on with whoever is there.
 import { afterEach, describe, expect, test } from 'vitest';
 import { expectCalls } from '#test/support/sdk/describe-tools.ts';
+import { CASCADE, MODES, type ProviderName, useProviders } from '#test/support/sdk/providers.ts';
 import { ALL_SDKS } from '#test/support/sdk/sdks.ts';
-import { CASCADE, MODES, useVendors, type VendorName } from '#test/support/sdk/vendors.ts';
 
-const vendors = useVendors();
+const vendors = useProviders();
 /** Turns are told apart by what they say, so that a fault strikes only those that it is meant for. */
-const away = (...names: VendorName[]) => {
+const away = (...names: ProviderName[]) => {
   for (const name of names) vendors.simulators[name].faults.replace(['503']);
 };
 const back = () => {
@@ -17,13 +17,13 @@ afterEach(back);
 
 const CALLS = 'What is the weather in Paris, and what time is it? Reply with exactly: Sunny at noon';
 /** The cascade, in order. */
-const STEPS: readonly VendorName[] = ['chat', 'anthropic', 'google'];
+const STEPS: readonly ProviderName[] = ['chat', 'anthropic', 'google'];
 
 describe.each(ALL_SDKS)('$name', (sdk) => {
   describe.each(MODES)('%s', (mode) => {
     const ask = (prompt: string, more: object = {}) => vendors.connect(sdk)[mode]({ model: CASCADE, prompt, ...more });
 
-    test.each(STEPS.slice(1))('answered by %s, when the vendors before it are away', async (name) => {
+    test.each(STEPS.slice(1))('answered by %s, when the providers before it are away', async (name) => {
       const requests = vendors.simulators[name].stats().calls;
       away(...STEPS.slice(0, STEPS.indexOf(name)));
       const reply = await ask('Reply with exactly: rescued by another');
@@ -53,7 +53,7 @@ describe.each(ALL_SDKS)('$name', (sdk) => {
     );
   });
 
-  test('a stream that breaks off goes on with the next vendor', async () => {
+  test('a stream that breaks off goes on with the next provider', async () => {
     const prompt = '[[sim on=chat fault=cut@3]] Reply with exactly: one two three four five six seven';
     const reply = await vendors.connect(sdk).stream({ model: CASCADE, prompt });
     expect(reply.text).toBe('one two three four five six seven');

@@ -2,20 +2,20 @@
 // use to the second, and must not be refused by it either. The simulator checks every signature that it is sent.
 import { describe, expect, test } from 'vitest';
 import { expectCalls } from '#test/support/sdk/describe-tools.ts';
+import { MODES, PROVIDER_MODELS, thinking, useProviders } from '#test/support/sdk/providers.ts';
 import { ALL_SDKS } from '#test/support/sdk/sdks.ts';
-import { MODES, thinking, useVendors, VENDOR_MODELS } from '#test/support/sdk/vendors.ts';
 
-const vendors = useVendors();
+const vendors = useProviders();
 const CALLS = 'What is the weather in Paris, and what time is it? Reply with exactly: Sunny at noon';
 
 describe.each(ALL_SDKS)('$name', (sdk) => {
-  describe.each(VENDOR_MODELS)('from $model', (from) => {
+  describe.each(PROVIDER_MODELS)('from $model', (from) => {
     test.each(MODES)('%s', async (mode) => {
       const client = vendors.connect(sdk);
       const more = { hasTools: true, isThinking: true };
       const asked = await client[mode]({ ...thinking(from, CALLS), ...more });
       expectCalls(asked, ['get_weather', 'get_time']);
-      for (const to of VENDOR_MODELS.filter(({ model }) => model !== from.model)) {
+      for (const to of PROVIDER_MODELS.filter(({ model }) => model !== from.model)) {
         const answered = await client[mode]({ model: to.model, ...more, prompt: '', after: asked });
         expect(answered.text, to.model).toBe('Sunny at noon');
         expect(vendors.lastBody(to.vendor), to.model).not.toContain('sLuIcE');

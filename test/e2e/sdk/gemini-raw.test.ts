@@ -2,9 +2,9 @@
 // token counts, and the cost, which the SDK does not show.
 import { describe, expect, test } from 'vitest';
 import { TEST_KEY } from '#test/support/broker.ts';
-import { useVendors, VENDOR_MODELS } from '#test/support/sdk/vendors.ts';
+import { PROVIDER_MODELS, useProviders } from '#test/support/sdk/providers.ts';
 
-const vendors = useVendors();
+const vendors = useProviders();
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 interface Chunk {
@@ -28,7 +28,7 @@ const textOf = (chunks: readonly Chunk[]) =>
     .map(({ text, thought }) => (thought === true ? '' : (text ?? '')))
     .join('');
 
-describe.each(VENDOR_MODELS)('$model ($vendor)', ({ model }) => {
+describe.each(PROVIDER_MODELS)('$model ($provider)', ({ model }) => {
   describe.each(['v1', 'v1beta', 'v1alpha'])('%s', (version) => {
     const path = `/${version}/models/${model}`;
 

@@ -7,18 +7,18 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { TEST_KEY } from '#test/support/broker.ts';
 import { mapConcurrently } from '#test/support/map-concurrently.ts';
+import { PROVIDER_MODELS, useProviders } from '#test/support/sdk/providers.ts';
 import type { Reply } from '#test/support/sdk/sdk-client.ts';
 import { ALL_SDKS } from '#test/support/sdk/sdks.ts';
-import { useVendors, VENDOR_MODELS } from '#test/support/sdk/vendors.ts';
 
-const vendors = useVendors({ server: { deadline_ms: 60_000, keep_alive_ms: 200 } });
+const vendors = useProviders({ server: { deadline_ms: 60_000, keep_alive_ms: 200 } });
 /** The relay looks at its streams once a second: both waits are longer than that. */
 const PROMPT = '[[sim first=1500 pace=1500]] Reply with exactly: one two';
 const TEXT = 'one two';
 
-/** One vendor of each protocol, so that every SDK has one of its own protocol and three of others. */
-const MODELS = VENDOR_MODELS.filter(
-  ({ vendor }, index) => VENDOR_MODELS.findIndex((other) => other.vendor === vendor) === index,
+/** One provider of each protocol, so that every SDK has one of its own protocol and three of others. */
+const MODELS = PROVIDER_MODELS.filter(
+  ({ vendor }, index) => PROVIDER_MODELS.findIndex((other) => other.vendor === vendor) === index,
 );
 const CASES = ALL_SDKS.flatMap((sdk) => MODELS.map(({ model }) => ({ name: sdk.name, sdk, model })));
 

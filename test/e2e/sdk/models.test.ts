@@ -1,4 +1,4 @@
-// `GET models` as each vendor's SDK reads it, in that vendor's shape and pages.
+// `GET models` as each provider's SDK reads it, in that provider's shape and pages.
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import Anthropic0 from 'anthropic0';
@@ -6,9 +6,9 @@ import OpenAI from 'openai';
 import OpenAI6 from 'openai6';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { TEST_KEY } from '#test/support/broker.ts';
-import { useVendors } from '#test/support/sdk/vendors.ts';
+import { useProviders } from '#test/support/sdk/providers.ts';
 
-const vendors = useVendors();
+const vendors = useProviders();
 let names: string[];
 let url: string;
 

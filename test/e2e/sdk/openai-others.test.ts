@@ -1,11 +1,11 @@
-// The rest of `openai`: embeddings, which only their own kind of vendor can make, and the old completions, which any can.
+// The rest of `openai`: embeddings, which only their own kind of provider can make, and the old completions, which any can.
 import OpenAI from 'openai';
 import OpenAI6 from 'openai6';
 import { describe, expect, test } from 'vitest';
 import { TEST_KEY } from '#test/support/broker.ts';
-import { useVendors, VENDOR_MODELS } from '#test/support/sdk/vendors.ts';
+import { PROVIDER_MODELS, useProviders } from '#test/support/sdk/providers.ts';
 
-const vendors = useVendors();
+const vendors = useProviders();
 const GENERATIONS = [
   { name: 'openai 7', Client: OpenAI },
   { name: 'openai 6', Client: OpenAI6 as unknown as typeof OpenAI },
@@ -33,7 +33,7 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
     });
   });
 
-  describe.each(VENDOR_MODELS)('completions by $model', ({ model }) => {
+  describe.each(PROVIDER_MODELS)('completions by $model', ({ model }) => {
     const asked = { model, prompt: 'Reply with exactly: connected at last', max_tokens: 100 };
 
     test('whole', async () => {

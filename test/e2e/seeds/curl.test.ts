@@ -12,10 +12,10 @@ import {
   expectResponseEvents,
   readEvents,
 } from '#test/support/seed-expectations.ts';
-import { SEED_PROVIDERS, useSeedVendors } from '#test/support/seed-vendors.ts';
+import { SEED_PROVIDERS, useSeedProviders } from '#test/support/seed-providers.ts';
 import { CURL_EXAMPLES } from './examples.ts';
 
-const vendors = useSeedVendors();
+const vendors = useSeedProviders();
 const run = promisify(execFile);
 /** `--json` came with 7.82. */
 const hasCurl = await run('curl', ['--json', '{}', '--version']).then(
@@ -84,7 +84,7 @@ describe.skipIf(!hasCurl)('YouRouter: a pinned provider', () => {
     const calls = () => SEED_PROVIDERS.map((name) => vendors.simulators[name].stats().calls);
     const before = calls();
     expectCompletion(
-      JSON.parse(await shell(CURL_EXAMPLES.pinned.replace('vendor: openai', `vendor: ${provider}`))),
+      JSON.parse(await shell(CURL_EXAMPLES.pinned.replace('provider: openai', `provider: ${provider}`))),
       '',
     );
     const asked = calls().map((count, index) => count - before[index]!);
@@ -98,6 +98,6 @@ describe.skipIf(!hasCurl)('YouRouter: a pinned provider', () => {
 
   test('auto pins nobody', async () => {
     vendors.answerBy('google');
-    expectCompletion(JSON.parse(await shell(CURL_EXAMPLES.pinned.replace('vendor: openai', 'vendor: auto'))), '');
+    expectCompletion(JSON.parse(await shell(CURL_EXAMPLES.pinned.replace('provider: openai', 'vendor: auto'))), '');
   });
 });

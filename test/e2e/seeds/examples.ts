@@ -53,7 +53,7 @@ const PDF = `${YOUROUTER}  -d '{
 interface ChatExample {
   name: string;
   command: string;
-  /** What the example's own words make the vendor say. */
+  /** What the example's own words make the provider say. */
   says?: string;
 }
 
@@ -149,7 +149,7 @@ export const CURL_EXAMPLES = {
   chatStreams,
   image: IMAGE,
   pdf: PDF,
-  pinned: `${YOUROUTER}  -H "vendor: openai" \\
+  pinned: `${YOUROUTER}  -H "provider: openai" \\
   -d '{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}'`,
   responses: `curl 'https://api.imagerouter.io/v1/openai/responses' \\
 -H 'Authorization: Bearer YOUR_API_KEY' \\

@@ -1,12 +1,12 @@
-// Every field that the documentation of OmniRouters and YouRouter lists: requests with it are answered by a vendor of any
+// Every field that the documentation of OmniRouters and YouRouter lists: requests with it are answered by a provider of any
 // protocol, and answers have what is promised.
 import { afterEach, describe, expect, test } from 'vitest';
 import { IMAGE_BASE64, IMAGE_URL, PDF_BASE64 } from '#test/fixtures/protocols/fixtures.ts';
 import { TEST_KEY } from '#test/support/broker.ts';
 import { expectChunks, expectCompletion, readEvents } from '#test/support/seed-expectations.ts';
-import { SEED_PROVIDERS, type SeedProvider, useSeedVendors } from '#test/support/seed-vendors.ts';
+import { SEED_PROVIDERS, type SeedProvider, useSeedProviders } from '#test/support/seed-providers.ts';
 
-const vendors = useSeedVendors();
+const vendors = useSeedProviders();
 afterEach(() => vendors.answerBy('openai'));
 
 async function post(body: object, key = TEST_KEY) {
@@ -30,7 +30,7 @@ const WEATHER = {
   function: { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
 };
 
-/** Fields that a vendor has no word for, and whose absence changes nothing about what the answer means. */
+/** Fields that a provider has no word for, and whose absence changes nothing about what the answer means. */
 const DROPPED: Record<SeedProvider, readonly string[]> = {
   openai: [],
   azure: ['frequency_penalty', 'logit_bias', 'presence_penalty', 'seed'],
@@ -44,7 +44,7 @@ describe.each(SEED_PROVIDERS)('answered by %s', (provider) => {
     return complete(body);
   };
 
-  test('sampling and its kind; what the vendor has no word for is named', async () => {
+  test('sampling and its kind; what the provider has no word for is named', async () => {
     const { dropped } = await ask({
       temperature: 0.7,
       top_p: 0.9,
@@ -141,7 +141,7 @@ describe.each(SEED_PROVIDERS)('answered by %s', (provider) => {
     expect(events.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: expect.any(Number) } });
   });
 
-  test('several answers, or a word that this vendor gives only one', async () => {
+  test('several answers, or a word that this provider gives only one', async () => {
     vendors.answerBy(provider);
     const { status, text } = await post({ n: 2 });
     const answer = JSON.parse(text) as { choices?: unknown[]; error?: { param: string } };
@@ -150,13 +150,13 @@ describe.each(SEED_PROVIDERS)('answered by %s', (provider) => {
   });
 });
 
-describe('YouRouter: models by their vendors’ names', () => {
+describe('YouRouter: models by their providers’ names', () => {
   test.each(['gpt-4o', 'claude-sonnet-4-20250514', 'gemini-2.5-flash'])('%s', async (model) => {
     await complete({ model, temperature: 0.5, max_tokens: 100 });
   });
 });
 
-describe('OmniRouters: sound, where the vendor takes it', () => {
+describe('OmniRouters: sound, where the provider takes it', () => {
   test.each(['mp3', 'wav'])('%s', async (format) => {
     const part = { type: 'input_audio', input_audio: { data: 'SUQzBAAAAAAAI1RTU0UAAAAP', format } };
     const messages = [{ role: 'user', content: [{ type: 'text', text: 'What is said?' }, part] }];

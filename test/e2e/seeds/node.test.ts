@@ -9,9 +9,9 @@ import {
   expectResponse,
   expectResponseEvents,
 } from '#test/support/seed-expectations.ts';
-import { SEED_PROVIDERS, useSeedVendors } from '#test/support/seed-vendors.ts';
+import { SEED_PROVIDERS, useSeedProviders } from '#test/support/seed-providers.ts';
 
-const vendors = useSeedVendors();
+const vendors = useSeedProviders();
 const GENERATIONS = [
   { name: 'openai 7', OpenAI: OpenAI7 },
   { name: 'openai 6', OpenAI: OpenAI6 as unknown as typeof OpenAI7 },

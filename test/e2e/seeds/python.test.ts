@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { TEST_KEY } from '#test/support/broker.ts';
-import { SEED_PROVIDERS, useSeedVendors } from '#test/support/seed-vendors.ts';
+import { SEED_PROVIDERS, useSeedProviders } from '#test/support/seed-providers.ts';
 import { PYTHON_EXAMPLES } from './examples.ts';
 
 const run = promisify(execFile);
@@ -26,10 +26,10 @@ if (python === null) {
   test.skip('no Python with the package openai: the examples are not run (see the head of this file)');
 } else {
   describe('python', () => {
-    const vendors = useSeedVendors();
+    const vendors = useSeedProviders();
     afterEach(() => vendors.answerBy('openai'));
 
-    // Each example starts an interpreter, which takes longer than everything else here: the first two vendors of the plan
+    // Each example starts an interpreter, which takes longer than everything else here: the first two providers of the plan
     // are OpenAI's own, so one that is passed through and one that is translated say enough.
     describe.each(SEED_PROVIDERS.filter((name) => name !== 'azure' && name !== 'google'))(
       'answered by %s',

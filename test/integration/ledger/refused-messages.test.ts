@@ -1,4 +1,4 @@
-// Symptom: one row that PostgreSQL refuses (a vendor's 1e30 tokens) stopped every later entry of everybody, over restarts; on
+// Symptom: one row that PostgreSQL refuses (a provider's 1e30 tokens) stopped every later entry of everybody, over restarts; on
 // SQLite one of 1e308 made every report fail. Cause: a transaction of up to 256 messages was tried again as a whole, for ever.
 // Fix: a refused message is found by halves and set aside with its reason; figures that cannot be are refused on both engines.
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -249,7 +249,7 @@ describe('the batch lane', () => {
   });
 });
 
-describe('a vendor’s word stops everybody', () => {
+describe('a provider’s word stops everybody', () => {
   const scope: Scope = { name: 'deployment:a/m', limits: {} };
 
   test('nobody gets a permit before it is over; the longer of two blocks counts', async () => {
@@ -271,9 +271,9 @@ describe('a vendor’s word stops everybody', () => {
   });
 });
 
-// Symptom: a minute after a vendor had claimed to need an hour, everybody who had waited called it at once, and was refused.
+// Symptom: a minute after a provider had claimed to need an hour, everybody who had waited called it at once, and was refused.
 // Cause: what it is believed and what it claims were one time. Fix: between the two it is tried, one call at a time.
-describe('a vendor that claims more than it is believed', () => {
+describe('a provider that claims more than it is believed', () => {
   const scope: Scope = { name: 'model:a/m', limits: {} };
   const window = keyspace.scope(scope.name).window;
   const believedIsOver = () => redis.client.hset(window, 'blocked', Date.now() - 1);

@@ -210,7 +210,7 @@ describe('a circuit whose cooldown is over', () => {
     expect(await mayCall(other)).toBe(true);
   });
 
-  // Symptom: after a minute's outage a vendor got no call for another minute. Cause: cooldowns grew with whatever failed.
+  // Symptom: after a minute's outage a provider got no call for another minute. Cause: cooldowns grew with whatever failed.
   // Fix: they grow with failed trials, and only with these.
   test('its cooldown grows by failed trials only', async () => {
     expect(await mayCall(other)).toBe(true);

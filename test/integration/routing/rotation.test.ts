@@ -1,4 +1,4 @@
-// Symptom: for half a second after a circuit had opened, every other worker went on calling the vendor. Cause: workers polled.
+// Symptom: for half a second after a circuit had opened, every other worker went on calling the provider. Cause: workers polled.
 // Fix: openings, closings and holds are announced; the poll repairs (src/routing/rotation.ts).
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { followRotation, ROTATION_REPAIR_MS, type Rotation } from '#src/routing/rotation.ts';

@@ -89,11 +89,11 @@ describe('an answer that is not streamed', () => {
     expect(answer.content).toEqual([{ type: 'text', text: expect.any(String), citations: null }]);
   });
 
-  test('has the headers that the vendor sends with everything', async () => {
+  test('has the headers that the provider sends with everything', async () => {
     const { headers } = await askMessages(simulator, message('Hello.'));
     expect(headers).toMatchObject({
       'content-type': 'application/json',
-      'request-id': simulator.bill.entries()[0]!.vendorRequestId,
+      'request-id': simulator.bill.entries()[0]!.providerRequestId,
       'anthropic-ratelimit-requests-limit': expect.stringMatching(/^\d+$/),
       'anthropic-ratelimit-tokens-remaining': expect.stringMatching(/^\d+$/),
       'anthropic-ratelimit-input-tokens-reset': expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),

@@ -34,7 +34,7 @@ describe('an entry', () => {
       {
         sequence: 1,
         atMs: expect.any(Number),
-        vendorRequestId: headers['x-request-id'],
+        providerRequestId: headers['x-request-id'],
         clientRequestId: 'req_7.1',
         model: 'gpt-4o',
         usage: {
@@ -113,7 +113,7 @@ describe('a client that goes away', () => {
 });
 
 describe('a stream that is cut', () => {
-  /** What the broker writes into its ledger when the vendor has not said how many tokens there were. */
+  /** What the broker writes into its ledger when the provider has not said how many tokens there were. */
   function estimate(pieces: readonly Buffer[], inputTokens: number): Usage {
     const relay = new ChatStreamRelay({
       usageDelivery: 'own-event',

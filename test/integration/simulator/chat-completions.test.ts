@@ -65,7 +65,7 @@ describe('an answer that is not streamed', () => {
     });
   });
 
-  test('has the headers that the vendor sends with everything', async () => {
+  test('has the headers that the provider sends with everything', async () => {
     const { headers } = await ask(simulator, { body: chat('Hello.') });
     expect(headers).toMatchObject({
       'content-type': 'application/json',

@@ -10,11 +10,11 @@ import { ask, chat } from './client.ts';
 let simulator: Simulator;
 
 beforeEach(async () => {
-  simulator = await startSimulator({ apiKey: 'sk-vendor-1234' });
+  simulator = await startSimulator({ apiKey: 'sk-provider-1234' });
 });
 afterEach(() => simulator.close());
 
-const hello = { body: chat('Hello.'), headers: { authorization: 'Bearer sk-vendor-1234' } };
+const hello = { body: chat('Hello.'), headers: { authorization: 'Bearer sk-provider-1234' } };
 
 async function control(method: string, path: string, body?: unknown) {
   const { status, text } = await ask(simulator, { method, path, body });
@@ -87,7 +87,7 @@ describe('/sim/requests', () => {
     const { value } = await control('GET', '/sim/requests');
     expect(value).toEqual([
       {
-        vendorRequestId: simulator.bill.entries()[0]!.vendorRequestId,
+        providerRequestId: simulator.bill.entries()[0]!.providerRequestId,
         atMs: expect.any(Number),
         method: 'POST',
         path: '/v1/chat/completions?x=1',

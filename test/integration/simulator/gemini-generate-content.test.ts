@@ -61,7 +61,7 @@ describe('an answer that is not streamed', () => {
       modelVersion: PLAIN_MODEL,
       responseId: expect.stringMatching(/^[0-9a-f]{32}$/),
     });
-    expect(simulator.bill.entries()[0]!.vendorRequestId).toBe(`req_${answer.responseId}`);
+    expect(simulator.bill.entries()[0]!.providerRequestId).toBe(`req_${answer.responseId}`);
   });
 
   test('has no limits in its headers', async () => {
@@ -229,7 +229,7 @@ describe('a signature', () => {
     expect(await outcome(answerTo([{ functionCall: functionCall! }]), 'gemini-2.5-flash')).toBe('STOP');
   });
 
-  test('of another vendor, another model or another call is refused', async () => {
+  test('of another provider, another model or another call is refused', async () => {
     const refused = expect.stringContaining(
       'the thought_signature of contents[1].parts[0] was not issued for this part',
     );

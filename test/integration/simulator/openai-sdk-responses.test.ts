@@ -48,7 +48,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
     const response = await connect().responses.create({ model: 'gpt-4o', input: 'Reply with exactly: connected' });
     expect(response.output_text).toBe('connected');
     expect(response.usage?.output_tokens).toBe(3);
-    expect(response._request_id).toBe(simulator.bill.entries()[0]!.vendorRequestId);
+    expect(response._request_id).toBe(simulator.bill.entries()[0]!.providerRequestId);
   });
 
   test('puts a stream together', async () => {

@@ -30,7 +30,7 @@ describe.each(['7', '6'] as const)('openai %s', (version) => {
   test('reads an answer and its request id', async () => {
     const completion = await connect().chat.completions.create(ask('Hello.'));
     expect(completion.usage?.completion_tokens).toBe(10);
-    expect(completion._request_id).toBe(simulator.bill.entries()[0]!.vendorRequestId);
+    expect(completion._request_id).toBe(simulator.bill.entries()[0]!.providerRequestId);
   });
 
   test('puts a stream together', async () => {

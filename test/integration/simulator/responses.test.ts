@@ -102,7 +102,7 @@ describe('an answer that is not streamed', () => {
     expect((await whole()).output[0].content[0].text).toBe(JSON.parse(text).choices[0].message.content);
   });
 
-  test('has the headers that the vendor sends with everything', async () => {
+  test('has the headers that the provider sends with everything', async () => {
     const { headers } = await ask(simulator, { path, body: { model: 'gpt-4o', input } });
     expect(headers).toMatchObject({
       'content-type': 'application/json',

@@ -1,4 +1,4 @@
-// The Vercel AI SDK with the providers of three vendors: OpenAI's in both of its protocols.
+// The Vercel AI SDK with the providers of three providers: OpenAI's in both of its protocols.
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
@@ -26,7 +26,7 @@ import {
   TOOLS,
 } from './sdk-client.ts';
 
-/** What it could not pass on to a vendor that it does not know is what these tests look at themselves. */
+/** What it could not pass on to a provider that it does not know is what these tests look at themselves. */
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
 type ModelOf = (name: string) => LanguageModel;
@@ -141,7 +141,7 @@ function settingsOf(modelOf: ModelOf, question: Question, messages: ModelMessage
 }
 
 const SHOWN = {
-  // It takes no other vendor's model for one that reasons, unless it is told.
+  // It takes no other provider's model for one that reasons, unless it is told.
   openai: { reasoningSummary: 'auto', forceReasoning: true },
   google: { thinkingConfig: { includeThoughts: true } },
 };

@@ -1,16 +1,16 @@
-// What an SDK can say to a model of any vendor, and read of its answer.
+// What an SDK can say to a model of any provider, and read of its answer.
 import { describe, expect, test } from 'vitest';
 import { IMAGE_BASE64, IMAGE_URL, PDF_BASE64 } from '#test/fixtures/protocols/fixtures.ts';
+import { MODES, PROVIDER_MODELS, type Providers, thinking } from './providers.ts';
 import type { Sdk } from './sdk-client.ts';
-import { MODES, thinking, VENDOR_MODELS, type Vendors } from './vendors.ts';
 
 const SENT = { image: IMAGE_BASE64, 'image-link': IMAGE_URL, pdf: PDF_BASE64 };
 
-export function describeContents(sdk: Sdk, vendors: Vendors): void {
+export function describeContents(sdk: Sdk, vendors: Providers): void {
   const shows = (what: 'reasoning' | 'cost') => sdk.hides?.includes(what) !== true;
 
-  describe.each(VENDOR_MODELS)('$model ($vendor)', (vendorModel) => {
-    const { model, vendor } = vendorModel;
+  describe.each(PROVIDER_MODELS)('$model ($provider)', (providerModel) => {
+    const { model, vendor } = providerModel;
 
     describe.each(MODES)('%s', (mode) => {
       test('a text, with what it used and what it cost', async () => {
@@ -34,7 +34,7 @@ export function describeContents(sdk: Sdk, vendors: Vendors): void {
       });
 
       test('reasoning that can be seen', async () => {
-        const reply = await vendors.connect(sdk)[mode](thinking(vendorModel, 'Reply with exactly: thought through'));
+        const reply = await vendors.connect(sdk)[mode](thinking(providerModel, 'Reply with exactly: thought through'));
         expect(reply.text).toBe('thought through');
         if (shows('reasoning')) expect(reply.reasoning).not.toBe('');
       });

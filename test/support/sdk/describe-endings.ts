@@ -1,17 +1,17 @@
 // How what goes wrong looks to an SDK, and what becomes of an answer that nobody waits for.
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '#test/support/wait.ts';
+import { MODES, type Mode, PROVIDER_MODELS, type Providers } from './providers.ts';
 import type { Question, Sdk, SdkClient } from './sdk-client.ts';
-import { MODES, type Mode, VENDOR_MODELS, type Vendors } from './vendors.ts';
 
 const REFUSALS: readonly [what: string, fault: string, status: number][] = [
-  ['a request that the vendor finds bad', '400', 400],
-  ['a vendor’s rate limit', '429:10:milliseconds', 429],
-  ['a vendor that is away', '503', 503],
+  ['a request that the provider finds bad', '400', 400],
+  ['a provider’s rate limit', '429:10:milliseconds', 429],
+  ['a provider that is away', '503', 503],
 ];
 const ABORTED_WITHIN_MS = 5_000;
 
-export function describeEndings(sdk: Sdk, vendors: Vendors): void {
+export function describeEndings(sdk: Sdk, vendors: Providers): void {
   describe.each(MODES)('%s', (mode) => {
     test('a wrong key', async () => {
       const client = vendors.connect(sdk, 'sk-wrong');
@@ -23,7 +23,7 @@ export function describeEndings(sdk: Sdk, vendors: Vendors): void {
     });
   });
 
-  describe.each(VENDOR_MODELS)('$model ($vendor)', ({ model, vendor }) => {
+  describe.each(PROVIDER_MODELS)('$model ($provider)', ({ model, vendor }) => {
     describe.each(MODES)('%s', (mode) => {
       test.each(REFUSALS)('%s', async (_what, fault, status) => {
         const question = { model, prompt: `[[sim fault=${fault}]] Hello.` };
@@ -36,7 +36,7 @@ export function describeEndings(sdk: Sdk, vendors: Vendors): void {
       await expect(vendors.connect(sdk).stream(question)).rejects.toThrow();
     });
 
-    test('a stream that is left is closed at the vendor', async () => {
+    test('a stream that is left is closed at the provider', async () => {
       const aborted = countAborted(vendors, vendor);
       await vendors.connect(sdk).leave({ model, prompt: '[[sim tokens=3000 pace=5]] Hello.' });
       await aborted();
@@ -46,14 +46,15 @@ export function describeEndings(sdk: Sdk, vendors: Vendors): void {
       const aborted = countAborted(vendors, vendor);
       const gone = new AbortController();
       const { simulators } = vendors;
-      const before = simulators[vendor].requests().at(-1)?.vendorRequestId;
+      const before = simulators[vendor].requests().at(-1)?.providerRequestId;
       const question = { model, prompt: '[[sim tokens=1500 pace=5]] Hello.', signal: gone.signal };
       const answered = vendors.connect(sdk).ask(question);
       await Promise.all([
         expect(answered).rejects.toThrow(),
-        waitFor('the vendor to be asked', () => simulators[vendor].requests().at(-1)?.vendorRequestId !== before).then(
-          () => gone.abort(),
-        ),
+        waitFor(
+          'the provider to be asked',
+          () => simulators[vendor].requests().at(-1)?.providerRequestId !== before,
+        ).then(() => gone.abort()),
       ]);
       await aborted();
     });
@@ -76,9 +77,9 @@ async function statusOf(client: SdkClient, mode: Mode, question: Question): Prom
   return status;
 }
 
-/** Waits until the vendor has seen one more client go away. */
-function countAborted({ simulators }: Vendors, vendor: Parameters<Vendors['lastBody']>[0]): () => Promise<unknown> {
+/** Waits until the provider has seen one more client go away. */
+function countAborted({ simulators }: Providers, vendor: Parameters<Providers['lastBody']>[0]): () => Promise<unknown> {
   const count = () => simulators[vendor].stats().outcomes.aborted ?? 0;
   const before = count();
-  return () => waitFor('the vendor to see the client go', () => count() > before, ABORTED_WITHIN_MS);
+  return () => waitFor('the provider to see the client go', () => count() > before, ABORTED_WITHIN_MS);
 }

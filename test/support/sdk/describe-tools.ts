@@ -1,16 +1,16 @@
-// Tools by way of an SDK: calls, their results, and what vendors sign and want back in the next turn. The simulator checks
+// Tools by way of an SDK: calls, their results, and what providers sign and want back in the next turn. The simulator checks
 // every signature that it is sent.
 import { describe, expect, test } from 'vitest';
+import { MODES, PROVIDER_MODELS, type Providers, thinking } from './providers.ts';
 import { RESULTS, type Reply, type Sdk } from './sdk-client.ts';
-import { MODES, thinking, VENDOR_MODELS, type Vendors } from './vendors.ts';
 
 const CITY = { city: expect.any(String) as string };
 const WEATHER = 'What is the weather in Paris? Reply with exactly: It is sunny';
 const BOTH = 'What is the weather in Paris, and what time is it? Reply with exactly: Sunny at noon';
 
-export function describeTools(sdk: Sdk, vendors: Vendors): void {
-  describe.each(VENDOR_MODELS)('$model ($vendor)', (vendorModel) => {
-    const { model, vendor, proof } = vendorModel;
+export function describeTools(sdk: Sdk, vendors: Providers): void {
+  describe.each(PROVIDER_MODELS)('$model ($provider)', (providerModel) => {
+    const { model, vendor, proof } = providerModel;
 
     describe.each(MODES)('%s', (mode) => {
       test('a call and its result', async () => {
@@ -32,10 +32,10 @@ export function describeTools(sdk: Sdk, vendors: Vendors): void {
         expect(vendors.lastBody(vendor)).toContain(RESULTS.get_time);
       });
 
-      test('thoughts before calls go back to the vendor with the results', async () => {
+      test('thoughts before calls go back to the provider with the results', async () => {
         const client = vendors.connect(sdk);
         const more = { hasTools: true, isThinking: true, model };
-        const first = await client[mode]({ ...thinking(vendorModel, BOTH), hasTools: true });
+        const first = await client[mode]({ ...thinking(providerModel, BOTH), hasTools: true });
         expectCalls(first, ['get_weather', 'get_time']);
         const second = await client[mode]({ ...more, prompt: '', after: first });
         expect(second.text).toBe('Sunny at noon');

@@ -25,7 +25,7 @@ describe('a result line', () => {
       error: null,
     });
   });
-  test('is one line, also for a vendor that prints several', () => {
+  test('is one line, also for a provider that prints several', () => {
     const line = encodeResult('a', answered(200, '{\r\n  "text": "two\\nlines"\n}\n'), 'x').toString();
     expect(line.indexOf('\n')).toBe(line.length - 1);
     expect(JSON.parse(line).response.body).toEqual({ text: 'two\nlines' });
@@ -96,8 +96,8 @@ describe('which failures are tried again', () => {
     ['a refusal of the request: never', 'upstream_bad_request', first, null],
     ['a full limit: after a second', 'upstream_rate_limited', first, 1_000],
     ['a full limit: however often', 'capacity_exhausted', { tryNumber: 40, faults: 0 }, 60_000],
-    ['a vendor’s fault', 'upstream_server_error', first, 1_000],
-    ['a vendor’s fault, once too often', 'upstream_server_error', { tryNumber: 5, faults: 4 }, null],
+    ['a provider’s fault', 'upstream_server_error', first, 1_000],
+    ['a provider’s fault, once too often', 'upstream_server_error', { tryNumber: 5, faults: 4 }, null],
     ['a line that kills its workers, a few times', 'worker_lost', { tryNumber: 5, faults: 4 }, null],
     ['an empty budget: never', 'budget_exhausted', first, null],
     ['the last number of a try', 'upstream_rate_limited', { tryNumber: 1_023, faults: 0 }, null],

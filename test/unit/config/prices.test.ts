@@ -9,7 +9,7 @@ test('a configured price is exact to the picodollar', () => {
 });
 
 describe('the price package', () => {
-  test('knows OpenAI’s models by vendor', () => {
+  test('knows OpenAI’s models by provider', () => {
     const schedule = packagedPrice('openai', 'gpt-4o-mini-2024-07-18');
     expect(schedule?.base).toMatchObject({
       input: 150_000n,
@@ -19,7 +19,7 @@ describe('the price package', () => {
     });
   });
 
-  test('knows nothing of a vendor that is not listed, whatever the model is called', () => {
+  test('knows nothing of a provider that is not listed, whatever the model is called', () => {
     expect(packagedPrice('my-own-server', 'gpt-4o')).toBeNull();
   });
 

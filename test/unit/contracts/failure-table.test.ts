@@ -24,7 +24,7 @@ describe('every failure', () => {
   );
 });
 
-test('the vendor’s refusal of the broker’s credential is never the client’s 401, 402 or 403', () => {
+test('the provider’s refusal of the broker’s credential is never the client’s 401, 402 or 403', () => {
   for (const code of ['upstream_credential_refused', 'upstream_quota_exhausted'] as const) {
     expect([401, 402, 403]).not.toContain(ruleOf(code).status);
   }

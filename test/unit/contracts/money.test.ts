@@ -65,7 +65,7 @@ describe('every token is billed at exactly one rate', () => {
     expect(costOf({ ...NO_USAGE, outputTokens: 10, reasoningTokens: 8 }, price)).toBe(50_000n);
   });
 
-  test('a vendor that counts more cached tokens than input never gives money back', () => {
+  test('a provider that counts more cached tokens than input never gives money back', () => {
     expect(costOf({ ...NO_USAGE, inputTokens: 10, cachedInputTokens: 30 }, price)).toBe(3_000n);
   });
 });
@@ -80,7 +80,7 @@ describe('what is billed otherwise than by the token', () => {
     expect(costOf({ ...usage, longCacheWriteTokens: 100 }, { ...price, longCacheWrite: 7n })).toBe(base + 100n * 7n);
   });
 
-  test('what the vendor gives away costs nothing', () => {
+  test('what the provider gives away costs nothing', () => {
     expect(costOf({ ...usage, isUnbilled: true }, price)).toBe(0n);
   });
 });

@@ -88,7 +88,7 @@ describe('a forecast', () => {
     expect(forecastStartMs(input([full], { tokens: 5_000 }))).toBe(WINDOW_MS - 40_000);
   });
 
-  test('obeys a vendor that said when to come back', () => {
+  test('obeys a provider that said when to come back', () => {
     expect(forecastStartMs(input([obstacle({ window: readWindow({ blocked: String(NOW + 30_000) }, NOW) })]))).toBe(
       30_000,
     );

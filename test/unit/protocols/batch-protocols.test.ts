@@ -1,8 +1,8 @@
-// The vendors' batch APIs as the broker speaks them: what is sent, and how what comes back is read. Wire facts:
+// The providers' batch APIs as the broker speaks them: what is sent, and how what comes back is read. Wire facts:
 // docs/reference/openai-batch.md.
 import { describe, expect, test } from 'vitest';
 import { anthropicMessagesBatch } from '#src/protocols/anthropic-messages/batch.ts';
-import type { BatchProtocol, VendorLine } from '#src/protocols/batch-protocol.ts';
+import type { BatchProtocol, ProviderLine } from '#src/protocols/batch-protocol.ts';
 import { findBatchProtocol } from '#src/protocols/batch-registry.ts';
 import { geminiGenerateContentBatch } from '#src/protocols/gemini-generate-content/batch.ts';
 import { openaiChatBatch, openaiEmbeddingsBatch, openaiResponsesBatch } from '#src/protocols/openai/batch.ts';
@@ -19,10 +19,10 @@ function chunkOf(protocol: BatchProtocol, ...bodies: Buffer[]) {
 function read(protocol: BatchProtocol, result: unknown) {
   return protocol
     .readResults(json(result))
-    .map((line: VendorLine) => (line.kind === 'answered' ? { ...line, body: parsed(line.body) } : line));
+    .map((line: ProviderLine) => (line.kind === 'answered' ? { ...line, body: parsed(line.body) } : line));
 }
 
-test('every vendor protocol with batches is found by its name', () => {
+test('every provider protocol with batches is found by its name', () => {
   for (const name of [
     'openai-chat',
     'openai-responses',
@@ -30,7 +30,7 @@ test('every vendor protocol with batches is found by its name', () => {
     'anthropic-messages',
     'gemini-generate-content',
   ]) {
-    expect(findBatchProtocol(name)?.vendor).toBe(name);
+    expect(findBatchProtocol(name)?.upstream).toBe(name);
   }
   expect(findBatchProtocol('other')).toBeNull();
 });
@@ -63,7 +63,7 @@ describe('OpenAI', () => {
     });
   });
 
-  test('the lines go up as a file whose form the vendor can read', async () => {
+  test('the lines go up as a file whose form the provider can read', async () => {
     const call = openaiChatBatch.upload!(
       chunkOf(openaiChatBatch, json({ model: 'm', text: 'ä' }), json({ model: 'm' })),
     );

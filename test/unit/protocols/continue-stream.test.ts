@@ -33,7 +33,7 @@ function missing(
   return events.flatMap(() => continuing.decode(EVENT));
 }
 
-describe('a vendor that starts over', () => {
+describe('a provider that starts over', () => {
   test('is heard from where the client’s text ends, wherever its tokens are cut', () => {
     const text = 'It is sunny in Paris.';
     for (let cut = 0; cut <= text.length; cut++) {
@@ -71,7 +71,7 @@ describe('a vendor that starts over', () => {
   });
 });
 
-test('a vendor that was given the text goes on behind it', () => {
+test('a provider that was given the text goes on behind it', () => {
   const events = missing([start, open(0), say(0, ' in Paris.'), close(0), finish], 'prefill');
   expect(events).toEqual([say(2, ' in Paris.'), close(2), finish]);
 });
@@ -89,7 +89,7 @@ test('the event with the cost says that the answer was put together', () => {
   );
 });
 
-// Symptom: a vendor that broke off while it repeated an answer was written down with what it had added, without its
+// Symptom: a provider that broke off while it repeated an answer was written down with what it had added, without its
 // prompt. Cause: only what reached the client was counted. Fix: the decoder says what it has received.
 test('what is only repeated counts as received', () => {
   const queue: AnswerEvent[][] = [[start, open(0)], [say(0, 'It is')], [say(0, ' sunny in')]];

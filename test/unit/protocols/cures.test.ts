@@ -1,4 +1,4 @@
-// What cures a vendor's refusal, and what a request looks like when it is said anew.
+// What cures a provider's refusal, and what a request looks like when it is said anew.
 import { describe, expect, test } from 'vitest';
 import type { Cure } from '#src/contracts/failure.ts';
 import { isFailure } from '#src/contracts/failure.ts';
@@ -32,8 +32,8 @@ function prepare(clientName: string, protocol: string, upstreamModel: string, bo
 
 describe('a refusal that is cured', () => {
   const cureOf = (protocol: string, error: object): Cure | undefined => {
-    const { vendor } = findProtocolRoute(protocol, [protocol])!;
-    return vendor.readFailure({ status: 400, headers: {} }, Buffer.from(JSON.stringify({ error })), 0).cure;
+    const { upstream } = findProtocolRoute(protocol, [protocol])!;
+    return upstream.readFailure({ status: 400, headers: {} }, Buffer.from(JSON.stringify({ error })), 0).cure;
   };
 
   test.each<[string, string, object, Cure | undefined]>([

@@ -79,7 +79,7 @@ describe('what is reserved is what extra_body asks for', () => {
   });
 });
 
-test('routing reads it, and no vendor is told of what is the broker’s', () => {
+test('routing reads it, and no provider is told of what is the broker’s', () => {
   const body = { ...CHAT, extra_body: { stream: true, models: ['b'], provider: { only: ['x'] }, model: 'dearer' } };
   const facts = { model: 'm', isStream: true, alternativeModels: ['b'], preferences: { only: ['x'] } };
   expect(read('openai-chat', body)).toMatchObject(facts);
@@ -111,7 +111,7 @@ function sent(
     forwardedHeaders: {},
     cures: new Set(),
   });
-  // What a vendor cannot be told, it is not asked.
+  // What a provider cannot be told, it is not asked.
   if (isFailure(call)) return null;
   return JSON.parse(call.request.body.toString());
 }
@@ -136,7 +136,7 @@ describe('in another protocol', () => {
     CLIENTS.flatMap(([client, body]) =>
       EXTRAS.map((extra) => [client, extra, { ...body, extra_body: extra }] as const),
     ),
-  )('%s with %j: no vendor may answer longer than was reserved for', (client, _extra, body) => {
+  )('%s with %j: no provider may answer longer than was reserved for', (client, _extra, body) => {
     for (const vendor of ['openai-chat', 'anthropic-messages', 'gemini-generate-content'] as const) {
       const built = sent(client, vendor, body);
       if (built === null) continue;

@@ -1,4 +1,4 @@
-// Which answers with status 200 are refusals by a filter, in the four protocols of vendors.
+// Which answers with status 200 are refusals by a filter, in the four protocols of providers.
 import { expect, test } from 'vitest';
 import { isFilteredAnswer } from '#src/protocols/filtered-answer.ts';
 

@@ -1,4 +1,4 @@
-// Nothing that a request restricts is widened by a vendor that cannot restrict it; what is lost is named.
+// Nothing that a request restricts is widened by a provider that cannot restrict it; what is lost is named.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
@@ -26,7 +26,7 @@ function send(client: Protocol, vendor: Protocol, more: JsonObject, upstreamMode
   const translated = translateRequest(pair, {
     body: { model: 'm', ...SAID[client], ...more },
     provider: 'acme',
-    vendorProtocol: vendor,
+    providerProtocol: vendor,
     upstreamModel,
     isStream: false,
     canReportStreamUsage: true,

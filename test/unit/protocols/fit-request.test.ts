@@ -1,4 +1,4 @@
-// What a client is free to choose, made to fit each vendor, and given back in what the vendor answers.
+// What a client is free to choose, made to fit each provider, and given back in what the provider answers.
 import { describe, expect, test } from 'vitest';
 import { type Cure, isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
@@ -6,13 +6,13 @@ import type { JsonObject } from '#src/protocols/codec.ts';
 import { fitRequest } from '#src/protocols/fit-request.ts';
 import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
+import { boundsOf, fits } from '#src/protocols/provider-bounds.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { fitCallId, ToolNames } from '#src/protocols/tool-names.ts';
-import { boundsOf, fits } from '#src/protocols/vendor-bounds.ts';
 
-const VENDORS = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini-generate-content'] as const;
-type Vendor = (typeof VENDORS)[number];
+const PROVIDERS = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini-generate-content'] as const;
+type Provider = (typeof PROVIDERS)[number];
 
 const LONG = `mcp__files__${'read_'.repeat(20)}`;
 const LONG_TOO = `${LONG}too`;
@@ -34,7 +34,7 @@ describe('names of tools', () => {
     return tools.map((tool) => names.toWire(tool).name);
   };
 
-  test.each(VENDORS)('%s: each fits, none is another’s, and each finds its way back', (vendor) => {
+  test.each(PROVIDERS)('%s: each fits, none is another’s, and each finds its way back', (vendor) => {
     const bounds = boundsOf(vendor, 'm');
     const tools = [LONG, LONG_TOO, STRANGE, 'plain', '9', 'functions_get_weather_v2', 'é'].map((name) => ({ name }));
     const names = new ToolNames(bounds, tools);
@@ -59,7 +59,7 @@ describe('names of tools', () => {
     expect(namesFor('openai-chat', { name: 'files__read' }, ...tools)[2]).toMatch(/^files__read_[0-9a-f]{8}$/);
   });
 
-  test('groups stay where the vendor has them', () => {
+  test('groups stay where the provider has them', () => {
     const tool = { name: 'read', namespace: 'files' };
     const names = new ToolNames(boundsOf('openai-responses', 'm'), [tool]);
     expect([names.toWire(tool), names.toClient(tool), names.toClient({ name: 'read' }), names.areTheirOwn]).toEqual([
@@ -86,7 +86,7 @@ describe('ids of calls', () => {
     expect(fitCallId(`${id}1`, callId)).not.toBe(fitCallId(id, callId));
   });
 
-  test('Kimi’s own ids stay as they are at vendors that take them', () => {
+  test('Kimi’s own ids stay as they are at providers that take them', () => {
     expect(fitCallId('functions.get_weather:0', boundsOf('openai-chat', 'kimi-k3').callId)).toBe(
       'functions.get_weather:0',
     );
@@ -112,7 +112,7 @@ describe('ids of calls', () => {
 });
 
 describe('the end user', () => {
-  const endUserAt = (vendor: Vendor, userId: string) => {
+  const endUserAt = (vendor: Provider, userId: string) => {
     const { body } = prepare('anthropic-messages', vendor, { ...MESSAGES, metadata: { user_id: userId } });
     return body.user ?? body.safety_identifier ?? (body.metadata as JsonObject | undefined)?.user_id;
   };
@@ -127,7 +127,7 @@ describe('the end user', () => {
 
 const MESSAGES = { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'Hello.' }] };
 
-function prepare(client: Vendor, vendor: Vendor, sent: JsonObject, isStream = false, cures: Cure[] = []) {
+function prepare(client: Provider, vendor: Provider, sent: JsonObject, isStream = false, cures: Cure[] = []) {
   const call = prepareCall(findProtocolRoute(client, [vendor])!, PROVIDER, {
     body: Buffer.from(JSON.stringify(sent)),
     upstreamModel: 'some-model',
@@ -142,7 +142,7 @@ function prepare(client: Vendor, vendor: Vendor, sent: JsonObject, isStream = fa
 }
 
 /** The same request in each client's words: a tool of a strange name, forced, and a call of it before. */
-const REQUESTS: Record<Vendor, JsonObject> = {
+const REQUESTS: Record<Provider, JsonObject> = {
   'openai-chat': {
     model: 'm',
     messages: [
@@ -188,8 +188,8 @@ const REQUESTS: Record<Vendor, JsonObject> = {
   },
 };
 
-/** A call of a tool in each vendor's words, as a whole answer and as the events of a stream. */
-const ANSWERS: Record<Vendor, (name: string) => { whole: JsonObject; events: JsonObject[] }> = {
+/** A call of a tool in each provider's words, as a whole answer and as the events of a stream. */
+const ANSWERS: Record<Provider, (name: string) => { whole: JsonObject; events: JsonObject[] }> = {
   'openai-chat': (name) => {
     const calls = [{ index: 0, id: 'c2', type: 'function', function: { name, arguments: '{}' } }];
     const of = (message: JsonObject) => ({ id: 'x', model: 'm', choices: [{ index: 0, ...message }] });
@@ -239,16 +239,16 @@ const CONTEXT: RelayContext = {
   priceUsage: () => ({ cost: '0', charge: '0' }),
 };
 
-const PAIRS = VENDORS.flatMap((client) =>
-  VENDORS.filter((vendor) => vendor !== client).map((vendor) => ({ client, vendor })),
+const PAIRS = PROVIDERS.flatMap((client) =>
+  PROVIDERS.filter((vendor) => vendor !== client).map((vendor) => ({ client, vendor })),
 );
 
 describe.each(PAIRS)(
-  'a tool of a strange name, from a client of $client at a vendor of $vendor',
+  'a tool of a strange name, from a client of $client at a provider of $provider',
   ({ client, vendor }) => {
     const wireName = vendor === 'gemini-generate-content' ? 'functions_get_weather.v2' : 'functions_get_weather_v2';
 
-    test('is declared, chosen and called before by a name that the vendor takes', () => {
+    test('is declared, chosen and called before by a name that the provider takes', () => {
       const { call } = prepare(client, vendor, REQUESTS[client]);
       const sent = call.request.body.toString();
       expect(sent).not.toContain(STRANGE);
@@ -273,7 +273,7 @@ describe.each(PAIRS)(
 );
 
 describe.each(['openai-chat', 'anthropic-messages', 'gemini-generate-content'] as const)(
-  'a vendor of the client’s own protocol (%s) that has refused a name',
+  'a provider of the client’s own protocol (%s) that has refused a name',
   (protocol) => {
     test('is told another, and its answer says the client’s own', () => {
       const { call } = prepare(protocol, protocol, REQUESTS[protocol], true, ['fit']);

@@ -35,7 +35,7 @@ describe('a response', () => {
     const running = runningResponse(spec, BODY, writeEvents(helloEvents().slice(0, 5)), 'in_progress');
     expect(running).toMatchObject({
       id: responseIdOf(spec.requestId),
-      model: 'vendor-model',
+      model: 'provider-model',
       status: 'in_progress',
       conversation: { id: 'conv_1' },
       output: [{ content: [{ text: 'Hello ' }] }],

@@ -8,7 +8,7 @@ const expand = (body: string, recalled: object[] = [], replaced: object[] | null
     replaced: replaced as Record<string, unknown>[] | null,
   }).toString();
 
-describe('the body that a vendor is sent', () => {
+describe('the body that a provider is sent', () => {
   test.each([
     [
       'stays as it is but for store',

@@ -39,7 +39,7 @@ describe('an answer that can be asked for', () => {
     expect(responses[0]).toMatchObject({ completed_at: null });
   });
 
-  test('is otherwise the vendor’s, byte for byte', () => {
+  test('is otherwise the provider’s, byte for byte', () => {
     const [, , ...rest] = helloEvents().slice(0, -1);
     expect(relay(writeEvents(rest))).toBe(writeEvents(rest).toString());
   });
@@ -55,8 +55,8 @@ describe('an answer that can be asked for', () => {
     expect(events[0]).toMatchObject({ type: 'response.in_progress', response: { id: 'resp_ours' } });
   });
 
-  test('unstreamed it is the same, and a time that the vendor gave stays', () => {
-    const body = ' {"id":"resp_vendor","status":"completed","completed_at":5,"output":[],"n":12345678901234567890}';
+  test('unstreamed it is the same, and a time that the provider gave stays', () => {
+    const body = ' {"id":"resp_provider","status":"completed","completed_at":5,"output":[],"n":12345678901234567890}';
     const relayed = mark(null).relayBody(Buffer.from(body), CONTEXT).body.toString();
     expect(JSON.parse(relayed)).toMatchObject({ id: 'resp_ours', store: true, completed_at: 5 });
     expect(relayed).toContain('12345678901234567890');

@@ -91,7 +91,7 @@ describe('backoff', () => {
     ]);
   });
 
-  test('a vendor’s wait is a minimum', () => {
+  test('a provider’s wait is a minimum', () => {
     for (const random of [0, 0.5, 0.999]) {
       expect(backoffMs(settings, 0, 7_000, () => random)).toBeGreaterThanOrEqual(7_000);
     }

@@ -83,7 +83,7 @@ describe('the order of deployments', () => {
     ]);
   });
 
-  test('a wildcard gives the rest of the name to the vendor', () => {
+  test('a wildcard gives the rest of the name to the provider', () => {
     expect(steps({ model: 'openai/gpt-9$&x' })).toEqual(['openai:gpt-9$&x']);
   });
 
@@ -111,8 +111,8 @@ describe('the order of deployments', () => {
 describe('why there is no plan', () => {
   test.each([
     ['an unknown model', { model: 'gpt-5' }, 'model_not_found', 'model'],
-    ['an unknown vendor', { pinnedProvider: 'acme' }, 'request_invalid', 'vendor'],
-    ['a vendor that does not have the model', { pinnedProvider: 'claude' }, 'request_invalid', 'vendor'],
+    ['an unknown provider', { pinnedProvider: 'acme' }, 'request_invalid', 'vendor'],
+    ['a provider that does not have the model', { pinnedProvider: 'claude' }, 'request_invalid', 'vendor'],
     ['preferences that leave nobody', { preferences: { only: ['claude'] } }, 'request_invalid', 'provider'],
     ['a model that only speaks other protocols', { model: 'sonnet' }, 'request_invalid', 'model'],
   ])('%s', (_name, change, code, param) => {

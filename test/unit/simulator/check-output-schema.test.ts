@@ -11,7 +11,7 @@ const object = (properties: object, more: object = {}) => ({
 });
 
 describe('a schema for structured outputs', () => {
-  test('may have what the vendor supports', () => {
+  test('may have what the provider supports', () => {
     const schema = object(
       {
         when: { type: 'string', format: 'date-time' },

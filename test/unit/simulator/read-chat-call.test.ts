@@ -123,7 +123,7 @@ describe('parameters', () => {
   });
 });
 
-describe('what the vendor refuses', () => {
+describe('what the provider refuses', () => {
   test.each([
     ['a body that is no object', [], null, null],
     ['no model', { messages }, null, null],

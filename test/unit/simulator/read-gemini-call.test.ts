@@ -140,7 +140,7 @@ describe('thoughts', () => {
   });
 });
 
-describe('what the vendor refuses', () => {
+describe('what the provider refuses', () => {
   const parameters = (schema: object) => ({ tools: [{ functionDeclarations: [{ name: 'f', parameters: schema }] }] });
   const part = (value: object) => ({ contents: [{ parts: [value] }] });
   const unknown = (name: string, path: string) =>
@@ -258,7 +258,7 @@ describe('what the vendor refuses', () => {
       { safetySettings: [{ category: 'RUDE', threshold: 'OFF' }] },
       'safety_settings[0].category',
     ],
-    ['a tier of another vendor', { serviceTier: 'auto' }, "Invalid value at 'service_tier'"],
+    ['a tier of another provider', { serviceTier: 'auto' }, "Invalid value at 'service_tier'"],
   ])('%s', (_, more, words) => expect(complaint(more)).toContain(words));
 
   test('less in newer models', () => {

@@ -184,7 +184,7 @@ describe('system turns', () => {
   });
 });
 
-describe('what the vendor refuses', () => {
+describe('what the provider refuses', () => {
   const user = (...content: object[]) => ({ messages: [{ role: 'user', content }] });
   const image = (source: object) => user({ type: 'image', source });
   const cached = (words: string) => ({ ...text(words), cache_control: { type: 'ephemeral' } });
@@ -313,7 +313,7 @@ describe('what the vendor refuses', () => {
       '`temperature` may only be set to 1',
     ],
     ['metadata of its own', { metadata: { user_id: 'u', team: 't' } }, 'metadata.team: Extra inputs are not permitted'],
-    ['a tier of another vendor', { service_tier: 'flex' }, "service_tier: Input should be 'auto' or 'standard_only'"],
+    ['a tier of another provider', { service_tier: 'flex' }, "service_tier: Input should be 'auto' or 'standard_only'"],
   ])('%s', (_, more, words) => expect(complaint(more)).toContain(words));
 
   test('more with the new version', () => {

@@ -28,11 +28,11 @@ function refusalOf(body: unknown) {
 const user = { role: 'user', content: 'weather' };
 const call = { type: 'function_call', id: 'fc_1', call_id: 'call_1', name: 'get_weather', arguments: '{"city":"Ulm"}' };
 const output = { type: 'function_call_output', call_id: 'call_1', output: 'sunny' };
-const thought = (vendorName = 'primary') => ({
+const thought = (providerName = 'primary') => ({
   type: 'reasoning',
   id: 'rs_1',
   summary: [],
-  encrypted_content: sealReasoning('let me see', vendorName, 'done'),
+  encrypted_content: sealReasoning('let me see', providerName, 'done'),
 });
 
 describe('a conversation', () => {
@@ -189,7 +189,7 @@ describe('between items', () => {
   test.each([
     ['altered', { ...thought(), encrypted_content: thought().encrypted_content.replace(/.$/, '!') }],
     ['cut short', { ...thought(), encrypted_content: thought().encrypted_content.slice(0, 32) }],
-    ['of another vendor', thought('secondary')],
+    ['of another provider', thought('secondary')],
     ['made up', { ...thought(), encrypted_content: 'c2lnbmF0dXJl' }],
   ])('an encrypted thought that is %s is refused', (_, item) => {
     expect(refusalOf({ model: 'm', input: [user, item, call, output] })).toMatchObject({
@@ -212,7 +212,7 @@ describe('between items', () => {
   });
 });
 
-describe('what the vendor refuses', () => {
+describe('what the provider refuses', () => {
   const says = (...content: object[]) => ({ model: 'm', input: [{ role: 'user', content }] });
   const at = 'input[0].content[0]';
 

@@ -3,7 +3,7 @@ import { MAX_KEPT_BODY_CHARS, RequestLog } from '#src/simulator/engine/records/r
 
 function arrived(index: number, change: object = {}) {
   return {
-    vendorRequestId: `req_${index}`,
+    providerRequestId: `req_${index}`,
     atMs: 0,
     method: 'POST',
     path: '/v1/x',
@@ -17,7 +17,7 @@ describe('the request log', () => {
   test('keeps the last requests, oldest first', () => {
     const log = new RequestLog(3);
     for (let index = 1; index <= 8; index++) log.add(arrived(index));
-    expect(log.list().map(({ vendorRequestId }) => vendorRequestId)).toEqual(['req_6', 'req_7', 'req_8']);
+    expect(log.list().map(({ providerRequestId }) => providerRequestId)).toEqual(['req_6', 'req_7', 'req_8']);
   });
 
   test('keeps nothing when told to', () => {

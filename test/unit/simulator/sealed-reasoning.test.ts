@@ -4,7 +4,7 @@ import { openReasoning, sealReasoning } from '#src/simulator/dialects/openai-res
 const text = 'Grüße, let me think 🙂';
 
 describe('sealed reasoning', () => {
-  test('opens for the vendor that sealed it, and shows nothing before', () => {
+  test('opens for the provider that sealed it, and shows nothing before', () => {
     const sealed = sealReasoning(text, 'primary', 'done');
     expect(openReasoning(sealed, 'primary')).toBe(text);
     expect(sealed).toMatch(/^gAAAAA[\w-]+$/);
@@ -26,7 +26,7 @@ describe('sealed reasoning', () => {
     (sealed) => expect(openReasoning(sealed, 'primary')).toBeNull(),
   );
 
-  test('does not open for another vendor, nor with one character changed', () => {
+  test('does not open for another provider, nor with one character changed', () => {
     const sealed = sealReasoning(text, 'primary', 'done');
     expect(openReasoning(sealed, 'secondary')).toBeNull();
     for (const at of [6, 20, 40, sealed.length - 2]) {

@@ -6,7 +6,7 @@ const question = (text: string) => ({ role: 'user', content: text });
 const subject = (messages: object[], more: Partial<CureSubject> = {}): CureSubject => ({
   step: { provider: 'acme', upstreamModel: 'm' },
   client: 'openai-chat',
-  vendor: 'openai-chat',
+  upstream: 'openai-chat',
   body: Buffer.from(JSON.stringify({ model: 'x', messages })),
   ...more,
 });

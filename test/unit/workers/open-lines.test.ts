@@ -1,4 +1,4 @@
-// Lines that need room, and those that a vendor has.
+// Lines that need room, and those that a provider has.
 import { beforeEach, expect, test } from 'vitest';
 import { OpenLines } from '#workers/batches/open-lines.ts';
 
@@ -9,7 +9,7 @@ beforeEach(() => {
   for (let number = 1; number <= 4; number++) lines.add({ number, offset: number * 10, length: 10 });
 });
 
-test('what a vendor has needs no room, but is open', () => {
+test('what a provider has needs no room, but is open', () => {
   lines.park([2, 3]);
   lines.park([3]);
   expect(lines).toMatchObject({ size: 4, here: 2, parked: 2, bytes: 20 });
@@ -35,7 +35,7 @@ test('what has its result is gone, wherever it was', () => {
   expect(lines.takeReturned(9)).toEqual([]);
 });
 
-test('nothing comes back that no vendor has', () => {
+test('nothing comes back that no provider has', () => {
   lines.return([1]);
   expect(lines.takeReturned(1)).toEqual([]);
 });

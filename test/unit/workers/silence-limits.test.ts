@@ -1,4 +1,4 @@
-// How long a vendor may be silent where nobody has configured it, and where somebody has.
+// How long a provider may be silent where nobody has configured it, and where somebody has.
 import { describe, expect, test } from 'vitest';
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { configurationSchema } from '#src/config/schema.ts';

@@ -23,6 +23,6 @@ export interface ChunkHost {
   onReturned(numbers: readonly number[], firstTry: number): void;
   /** There was no room for them in their chunk. */
   onLeft(lines: readonly GatheredLine[]): void;
-  /** The vendor takes no batches of this kind at the moment. */
+  /** The provider takes no batches of this kind at the moment. */
   onRefused(key: string): void;
 }

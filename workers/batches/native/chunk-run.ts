@@ -25,7 +25,7 @@ export class ChunkRun {
     this.task.attached.set(number, customId);
   }
 
-  /** Its vendor is told to cancel it; what it has done by then counts. */
+  /** Its provider is told to cancel it; what it has done by then counts. */
   recall(): void {
     if (this.task.recalledAtMs !== null) return;
     this.task.recalledAtMs = Date.now();
@@ -63,7 +63,7 @@ export class ChunkRun {
   #describe(error: unknown): Wait {
     if (error instanceof LeaseLost || this.task.isLetGo) return null;
     const { logger } = this.task.host.context;
-    logger.warn({ err: error, chunk: this.task.chunk.id }, 'a vendor’s batch could not be looked after');
+    logger.warn({ err: error, chunk: this.task.chunk.id }, 'a provider’s batch could not be looked after');
     return TROUBLE_MS;
   }
 

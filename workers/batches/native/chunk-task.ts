@@ -4,7 +4,7 @@ import type { ChunkState, NativeChunk } from '#src/batches/native-chunk.ts';
 import type { BatchCall, BatchProtocol } from '#src/protocols/batch-protocol.ts';
 import type { ChunkHost } from './chunk-host.ts';
 import type { NativeTarget } from './native-line.ts';
-import type { VendorAccess, VendorAnswer } from './vendor-client.ts';
+import type { ProviderAccess, ProviderAnswer } from './provider-client.ts';
 
 export interface ChunkTask {
   host: ChunkHost;
@@ -13,12 +13,12 @@ export interface ChunkTask {
   chunk: NativeChunk;
   /** It stands in SQL. */
   isWritten: boolean;
-  /** The vendor may have it: its submission was begun, by whomever. */
+  /** The provider may have it: its submission was begun, by whomever. */
   maybeSubmitted: boolean;
   /** Submissions of this process. */
   tries: number;
   pollMs: number;
-  /** When it was asked for that the vendor cancels it. */
+  /** When it was asked for that the provider cancels it. */
   recalledAtMs: number | null;
   /** The batch is being stopped. */
   isStopping: boolean;
@@ -40,33 +40,39 @@ export type Wait = number | null;
 export const AT_ONCE: Wait = 0;
 
 /** Written down first; rejects with LeaseLost when the batch has another owner. */
-export async function become(task: ChunkTask, state: ChunkState, vendorBatchId?: string): Promise<Wait> {
+export async function become(task: ChunkTask, state: ChunkState, providerBatchId?: string): Promise<Wait> {
   const { context, lease } = task.host;
-  const change = { state, ...(vendorBatchId === undefined ? {} : { vendorBatchId }) };
+  const change = { state, ...(providerBatchId === undefined ? {} : { providerBatchId }) };
   if (task.isWritten) await context.native.chunks.change(lease, task.chunk.id, change);
   task.chunk = { ...task.chunk, ...change };
   const { id, batchId, provider, lines } = task.chunk;
-  context.metrics.vendorChunk(state);
-  const facts = { chunk: id, batch: batchId, provider, lines: lines.length, vendor_batch: task.chunk.vendorBatchId };
-  context.logger.info({ ...facts, state }, 'vendor’s batch');
+  context.metrics.providerChunk(state);
+  const facts = {
+    chunk: id,
+    batch: batchId,
+    provider,
+    lines: lines.length,
+    provider_batch: task.chunk.providerBatchId,
+  };
+  context.logger.info({ ...facts, state }, 'provider’s batch');
   return AT_ONCE;
 }
 
-export function accessOf({ deployment, route }: NativeTarget): VendorAccess {
-  return { provider: deployment.provider, vendor: route.vendor };
+export function accessOf({ deployment, route }: NativeTarget): ProviderAccess {
+  return { provider: deployment.provider, upstream: route.upstream };
 }
 
-/** Asks the vendor about the batch that the chunk is there. */
-export function askVendor(
+/** Asks the provider about the batch that the chunk is there. */
+export function askProvider(
   task: ChunkTask,
   target: NativeTarget,
   call: (protocol: BatchProtocol, batchId: string) => BatchCall,
-): Promise<VendorAnswer> {
-  const { vendors } = task.host.context.native;
-  return vendors.ask(accessOf(target), call(target.protocol, task.chunk.vendorBatchId!));
+): Promise<ProviderAnswer> {
+  const { providers } = task.host.context.native;
+  return providers.ask(accessOf(target), call(target.protocol, task.chunk.providerBatchId!));
 }
 
-/** Unix ms until which a vendor that was told to cancel is waited for. */
+/** Unix ms until which a provider that was told to cancel is waited for. */
 export function giveUpAtMs({ host, recalledAtMs, isStopping }: ChunkTask): number {
   const { cancel_ms: cancelMs } = host.context.configuration.batches.native;
   const untilMs = (recalledAtMs ?? Number.POSITIVE_INFINITY) + cancelMs;

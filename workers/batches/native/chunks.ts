@@ -77,11 +77,11 @@ export class Chunks {
       provider: deployment.provider.name,
       deployment: deployment.id,
       upstreamModel,
-      protocol: protocol.vendor,
+      protocol: protocol.upstream,
       state: 'submitting',
       lines: places,
       replyShards: origin.replyShards,
-      vendorBatchId: null,
+      providerBatchId: null,
       hold: null,
       createdAtMs: Date.now(),
     };
@@ -91,7 +91,7 @@ export class Chunks {
     run.start();
   }
 
-  /** Vendors are told to cancel what ordinary calls must begin now. */
+  /** Providers are told to cancel what ordinary calls must begin now. */
   recallDue(recallAtMs: (target: NativeTarget | null) => number): void {
     const now = Date.now();
     for (const run of this.#runs) if (now >= recallAtMs(run.task.target)) run.recall();

@@ -1,4 +1,4 @@
-// The lines of a chunk as its vendor gets them: read from the input again, a hundred at a time.
+// The lines of a chunk as its provider gets them: read from the input again, a hundred at a time.
 import type { OpenLine } from '#src/batches/run-position.ts';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { RunnableLine } from '../line-runner.ts';
@@ -6,7 +6,7 @@ import { nativeSpec, prepareNative } from './native-line.ts';
 import { estimateCharge, type SettleInput } from './settle-lines.ts';
 
 export interface EncodedChunk {
-  /** What the vendor gets, in the order of `kept`. */
+  /** What the provider gets, in the order of `kept`. */
   lines: Buffer[];
   kept: OpenLine[];
   /** They cannot be said there. */
@@ -91,9 +91,9 @@ const USUAL = new Set(['content-type', 'accept', 'authorization']);
 
 /** Those that come neither from the protocol nor from the provider: betas. */
 function extraHeaders({ target }: SettleInput, headers: Record<string, string>): Record<string, string> {
-  const { vendor } = target.route;
+  const { upstream } = target.route;
   const { dialect } = target.deployment.provider;
-  const own = new Set([...USUAL, ...Object.keys(vendor.headers), ...Object.keys(vendor.credentialHeaders(''))]);
+  const own = new Set([...USUAL, ...Object.keys(upstream.headers), ...Object.keys(upstream.credentialHeaders(''))]);
   if (dialect.credentialHeader !== null) own.add(dialect.credentialHeader);
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name)));
 }

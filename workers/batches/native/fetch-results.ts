@@ -1,21 +1,21 @@
-// Results of a vendor's batch, one after the other as they come down: the file is never whole in memory where its
-// vendor writes lines.
+// Results of a provider's batch, one after the other as they come down: the file is never whole in memory where its
+// provider writes lines.
 import type { Readable } from 'node:stream';
-import type { BatchProtocol, VendorBatch, VendorLine } from '#src/protocols/batch-protocol.ts';
-import { collect, type VendorAccess, type VendorClient } from './vendor-client.ts';
+import type { BatchProtocol, ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.ts';
+import { collect, type ProviderAccess, type ProviderClient } from './provider-client.ts';
 
-/** A vendor without result lines has all of a chunk's answers in one text (Gemini; its chunks are small for that). */
+/** A provider without result lines has all of a chunk's answers in one text (Gemini; its chunks are small for that). */
 const MAX_WHOLE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /** @param maxLineBytes a longer line is left out: its answer is larger than the broker takes. */
 export async function* fetchResults(
-  client: VendorClient,
-  access: VendorAccess,
+  client: ProviderClient,
+  access: ProviderAccess,
   protocol: BatchProtocol,
-  batch: VendorBatch,
+  batch: ProviderBatch,
   maxLineBytes: number,
-): AsyncGenerator<VendorLine> {
+): AsyncGenerator<ProviderLine> {
   for (const call of protocol.results(batch)) {
     const stream = await client.open(access, call);
     if (protocol.resultFormat === 'whole') yield* protocol.readResults(await collect(stream, MAX_WHOLE_BYTES));

@@ -1,24 +1,24 @@
-// Whether a vendor has a chunk whose submission was not answered. Looked for in the vendor's own list: by the chunk's id
+// Whether a provider has a chunk whose submission was not answered. Looked for in the provider's own list: by the chunk's id
 // where the protocol has a place for it, else by size and time, and then by the request ids in its results.
 import type { NativeChunk } from '#src/batches/native-chunk.ts';
-import type { BatchProtocol, VendorBatch } from '#src/protocols/batch-protocol.ts';
+import type { BatchProtocol, ProviderBatch } from '#src/protocols/batch-protocol.ts';
 import { fetchResults } from './fetch-results.ts';
-import type { VendorAccess, VendorClient } from './vendor-client.ts';
+import type { ProviderAccess, ProviderClient } from './provider-client.ts';
 
 export type Search =
-  | { kind: 'found'; batch: VendorBatch }
+  | { kind: 'found'; batch: ProviderBatch }
   | { kind: 'none' }
   /** It may be one of those that run: their results will tell. */
   | { kind: 'unsure' };
 
 export interface SearchInput {
-  client: VendorClient;
-  access: VendorAccess;
+  client: ProviderClient;
+  access: ProviderAccess;
   protocol: BatchProtocol;
   chunk: NativeChunk;
   /** Of its lines. */
   requestIds: ReadonlySet<string>;
-  /** Batches of the vendor that are other chunks. */
+  /** Batches of the provider that are other chunks. */
   known: ReadonlySet<string>;
   maxLineBytes: number;
 }
@@ -27,7 +27,7 @@ export interface SearchInput {
 const SKEW_MS = 300_000;
 const MAX_PAGES = 50;
 
-/** Throws when the vendor cannot be asked. */
+/** Throws when the provider cannot be asked. */
 export async function findSubmission(input: SearchInput): Promise<Search> {
   const candidates = await listCandidates(input);
   const named = candidates.find(({ chunkId }) => chunkId === input.chunk.id);
@@ -40,10 +40,10 @@ export async function findSubmission(input: SearchInput): Promise<Search> {
   return { kind: nameless.every(({ hasEnded }) => hasEnded) ? 'none' : 'unsure' };
 }
 
-async function listCandidates({ client, access, protocol, chunk, known }: SearchInput): Promise<VendorBatch[]> {
+async function listCandidates({ client, access, protocol, chunk, known }: SearchInput): Promise<ProviderBatch[]> {
   const oldestMs = chunk.createdAtMs - SKEW_MS;
-  const isRecent = ({ createdAtMs }: VendorBatch) => createdAtMs === null || createdAtMs >= oldestMs;
-  const found: VendorBatch[] = [];
+  const isRecent = ({ createdAtMs }: ProviderBatch) => createdAtMs === null || createdAtMs >= oldestMs;
+  const found: ProviderBatch[] = [];
   let page: string | null = null;
   for (let pages = 0; pages < MAX_PAGES; pages++) {
     const answer = await client.ask(access, protocol.list(page));
@@ -59,7 +59,7 @@ async function listCandidates({ client, access, protocol, chunk, known }: Search
 /** Request ids are the broker's own and occur once in the world: one of them is proof. */
 async function isOurs(
   { client, access, protocol, requestIds, maxLineBytes }: SearchInput,
-  batch: VendorBatch,
+  batch: ProviderBatch,
 ): Promise<boolean> {
   for await (const { id } of fetchResults(client, access, protocol, batch, maxLineBytes)) return requestIds.has(id);
   return false;

@@ -23,8 +23,8 @@ interface OpenGroup extends LineGroup {
 }
 
 /** What is sent is somewhat larger than what stands in the input. */
-const VENDOR_SHARE = 0.75;
-/** No line has come for so long: the file is at its end, or the vendor has as many as it may have. */
+const PROVIDER_SHARE = 0.75;
+/** No line has come for so long: the file is at its end, or the provider has as many as it may have. */
 const IDLE_MS = 1_000;
 /** Lines that trickle in between others are not held back for longer. */
 const LONGEST_MS = 60_000;
@@ -48,7 +48,7 @@ export class LinePacker {
     group.lastAtMs = nowMs;
     const { limits } = target.protocol;
     const isFull = group.lines.length >= Math.min(this.#limits.lines, limits.lines);
-    const maxBytes = Math.min(this.#limits.bytes, limits.bytes * VENDOR_SHARE);
+    const maxBytes = Math.min(this.#limits.bytes, limits.bytes * PROVIDER_SHARE);
     if (isFull || group.bytes >= maxBytes) this.#flush(key, group);
   }
 

@@ -1,4 +1,4 @@
-// The money of a line at its vendor's batch price: what the client is shown and what the ledger gets are the same.
+// The money of a line at its provider's batch price: what the client is shown and what the ledger gets are the same.
 import { costOfCall } from '#src/accounts/cost-of-call.ts';
 import type { Catalogue } from '#src/config/catalogue.ts';
 import { type Cost, chargeOf, formatCharge, formatUsd } from '#src/contracts/money.ts';

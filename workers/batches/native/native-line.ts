@@ -1,4 +1,4 @@
-// What a line is to a vendor's batch: where it would go, what is sent there, and what came of it.
+// What a line is to a provider's batch: where it would go, what is sent there, and what came of it.
 import type { NativeChunk } from '#src/batches/native-chunk.ts';
 import type { Deployment } from '#src/config/catalogue.ts';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
@@ -20,7 +20,7 @@ export interface NativeTarget {
   protocol: BatchProtocol;
 }
 
-/** The first try of a line is its vendor's: what runs it after that counts from the next. */
+/** The first try of a line is its provider's: what runs it after that counts from the next. */
 export const NATIVE_TRY = 1;
 
 /** Null for a line that runs as an ordinary request, or that would be refused as one. */
@@ -47,7 +47,7 @@ export function targetOf(
   const deployment = catalogue.deployments.get(id);
   if (deployment === undefined) return null;
   const route = findProtocolRoute(client.name, deployment.provider.protocols);
-  const protocol = route === null ? null : findBatchProtocol(route.vendor.name);
+  const protocol = route === null ? null : findBatchProtocol(route.upstream.name);
   return route === null || protocol === null ? null : { deployment, upstreamModel, route, protocol };
 }
 
@@ -56,7 +56,7 @@ export function keyOf({ deployment, upstreamModel }: NativeTarget): string {
   return `${deployment.id} ${upstreamModel}`;
 }
 
-/** The request that the line is while its vendor has it; the same whenever it is asked for. */
+/** The request that the line is while its provider has it; the same whenever it is asked for. */
 export function nativeSpec(
   context: BatchContext,
   origin: LineOrigin,
@@ -70,7 +70,7 @@ export function nativeSpec(
   return { ...specOfLine(context, origin, facts, plan, line, NATIVE_TRY), acceptedAtMs: chunk.createdAtMs };
 }
 
-/** The vendor's request, and the way back of its answer. */
+/** The provider's request, and the way back of its answer. */
 export async function prepareNative(
   context: BatchContext,
   { key }: LineOrigin,

@@ -1,5 +1,5 @@
-// Lines by their vendors' own batches, where the first place of their plan says so; all others, and those that come back
-// without an answer, as ordinary requests. The first try of a line is its vendor's; ordinary ones count from the second.
+// Lines by their providers' own batches, where the first place of their plan says so; all others, and those that come back
+// without an answer, as ordinary requests. The first try of a line is its provider's; ordinary ones count from the second.
 import { endedLines } from '#src/batches/batch.ts';
 import type { LineResult } from '#src/batches/line-result.ts';
 import type { Lease } from '#src/batches/run-changes.ts';
@@ -26,7 +26,7 @@ export interface NativeRunnerInput {
 }
 
 const TICK_MS = 500;
-/** A vendor that has refused a batch is left alone for so long. */
+/** A provider that has refused a batch is left alone for so long. */
 const REFUSED_MS = 300_000;
 
 export class NativeRunner implements LineRunner {

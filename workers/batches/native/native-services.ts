@@ -1,13 +1,13 @@
-// What the batches of one process share to use their vendors' own.
+// What the batches of one process share to use their providers' own.
 import type { NativeChunkStore } from '#src/batches/native-chunk-store.ts';
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { OrdinaryRate } from './ordinary-rate.ts';
+import type { ProviderClient } from './provider-client.ts';
 import type { Turns } from './turns.ts';
-import type { VendorClient } from './vendor-client.ts';
 
 export interface NativeServices {
   chunks: NativeChunkStore;
-  vendors: VendorClient;
+  providers: ProviderClient;
   /** Taken out of service by an operator: nothing is handed over. */
   isHeld(deployment: Deployment): boolean;
   rate: OrdinaryRate;

@@ -1,4 +1,4 @@
-// How many lines a second ordinary calls would manage: what decides when lines must be taken back from a vendor.
+// How many lines a second ordinary calls would manage: what decides when lines must be taken back from a provider.
 import { RateMeter } from '#src/batches/forecast.ts';
 import type { Deployment } from '#src/config/catalogue.ts';
 
@@ -44,7 +44,7 @@ export interface RecallInput {
   /** Lines without a result. */
   remaining: number;
   linesPerSecond: number;
-  /** How long the vendor may take to cancel. */
+  /** How long the provider may take to cancel. */
   cancelMs: number;
 }
 
@@ -53,7 +53,7 @@ export function lastCallMs({ deadlineAtMs, remaining, linesPerSecond }: Omit<Rec
   return deadlineAtMs - HANDOVER_MS - Math.ceil((remaining / linesPerSecond) * 1_000 * SAFETY);
 }
 
-/** Unix ms at which the vendor must be told to cancel. */
+/** Unix ms at which the provider must be told to cancel. */
 export function recallAtMs(input: RecallInput): number {
   return lastCallMs(input) - input.cancelMs;
 }

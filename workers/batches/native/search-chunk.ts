@@ -30,12 +30,12 @@ export async function searchChunk(task: ChunkTask): Promise<Wait> {
 async function search({ host, chunk }: ChunkTask, target: NativeTarget): Promise<Search> {
   const { context, origin } = host;
   return findSubmission({
-    client: context.native.vendors,
+    client: context.native.providers,
     access: accessOf(target),
     protocol: target.protocol,
     chunk,
     requestIds: new Set(chunk.lines.map(({ number }) => requestIdOf(origin, number, NATIVE_TRY))),
-    known: await context.native.chunks.vendorBatchIds(chunk.provider),
+    known: await context.native.chunks.providerBatchIds(chunk.provider),
     maxLineBytes: context.configuration.workers.max_answer_bytes,
   });
 }

@@ -1,4 +1,4 @@
-// Chunks whose batch has ended without them: their vendor had not said how they ended (abandoned), or the batch was
+// Chunks whose batch has ended without them: their provider had not said how they ended (abandoned), or the batch was
 // stopped before its owner knew of them. They are cancelled there, and what they cost in the end replaces the estimate in
 // the books. Every process looks; everything here is safe to do twice.
 import type { NativeChunk } from '#src/batches/native-chunk.ts';
@@ -7,16 +7,16 @@ import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
 import type { Cost } from '#src/contracts/money.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { detailsOf, encodeMessage } from '#src/ledger/messages.ts';
-import type { BatchProtocol, VendorBatch, VendorLine } from '#src/protocols/batch-protocol.ts';
+import type { BatchProtocol, ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.ts';
 import { findBatchProtocol } from '#src/protocols/batch-registry.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
 import type { BatchContext } from '../batch-context.ts';
 import { fetchResults } from './fetch-results.ts';
 import { createLinePricing, type LinePricing } from './line-pricing.ts';
 import { NATIVE_TRY } from './native-line.ts';
-import type { VendorAccess } from './vendor-client.ts';
+import type { ProviderAccess } from './provider-client.ts';
 
-/** A vendor keeps results for weeks; what it has not said by then stays an estimate. */
+/** A provider keeps results for weeks; what it has not said by then stays an estimate. */
 const FORGOTTEN_MS = 7 * 24 * 3_600_000;
 const NOT_FOUND = 404;
 const NOTHING: Cost = { cost: 0n, unpriced: [] };
@@ -24,7 +24,7 @@ const NOTHING: Cost = { cost: 0n, unpriced: [] };
 interface LeftChunk {
   chunk: NativeChunk;
   protocol: BatchProtocol;
-  access: VendorAccess;
+  access: ProviderAccess;
   /** One for each line. */
   openPricing(): LinePricing;
 }
@@ -37,7 +37,7 @@ export function startLeftChunks(context: BatchContext): { stop(): void } {
       if (isStopped) return;
       const isSettled = await settleLeft(context, chunk).catch((error: unknown) => {
         if (!isStopped)
-          context.logger.warn({ err: error, chunk: chunk.id }, 'what a vendor’s batch cost is not known yet');
+          context.logger.warn({ err: error, chunk: chunk.id }, 'what a provider’s batch cost is not known yet');
         return false;
       });
       if (isSettled || Date.now() > chunk.createdAtMs + FORGOTTEN_MS) await context.native.chunks.remove(chunk.id);
@@ -64,19 +64,19 @@ async function settleLeft(context: BatchContext, chunk: NativeChunk): Promise<bo
   // Its results were read, or it never was there.
   if (chunk.state === 'ended' || chunk.state === 'returned') return true;
   const left = describeLeft(context, chunk);
-  const { vendors } = context.native;
-  if (left === null || chunk.vendorBatchId === null) return false;
+  const { providers } = context.native;
+  if (left === null || chunk.providerBatchId === null) return false;
   const { protocol, access } = left;
-  const answer = await vendors.ask(access, protocol.retrieve(chunk.vendorBatchId));
+  const answer = await providers.ask(access, protocol.retrieve(chunk.providerBatchId));
   if (answer.kind === 'failed') return answer.failure.upstreamStatus === NOT_FOUND;
   const batch = protocol.readBatch(answer.value);
   if (batch === null) return false;
   if (!batch.hasEnded) {
-    await vendors.ask(access, protocol.cancel(batch.id));
+    await providers.ask(access, protocol.cancel(batch.id));
     return false;
   }
   await bookResults(context, left, batch);
-  for (const call of protocol.remove(batch)) await vendors.ask(access, call);
+  for (const call of protocol.remove(batch)) await providers.ask(access, call);
   return true;
 }
 
@@ -89,18 +89,18 @@ function describeLeft({ catalogue }: BatchContext, chunk: NativeChunk): LeftChun
     chunk,
     protocol,
     openPricing: () => createLinePricing(catalogue, { deployment, upstreamModel: chunk.upstreamModel }),
-    access: { provider: deployment.provider, vendor: route.vendor },
+    access: { provider: deployment.provider, upstream: route.upstream },
   };
 }
 
-async function bookResults(context: BatchContext, left: LeftChunk, batch: VendorBatch): Promise<void> {
+async function bookResults(context: BatchContext, left: LeftChunk, batch: ProviderBatch): Promise<void> {
   const { chunk, protocol, access } = left;
-  const { vendors } = context.native;
+  const { providers } = context.native;
   const ids = new Set(
     chunk.lines.map(({ number }) => lineRequestId(chunk.batchId, number, NATIVE_TRY, chunk.replyShards)),
   );
   const { max_answer_bytes: maxLineBytes } = context.configuration.workers;
-  for await (const result of fetchResults(vendors, access, protocol, batch, maxLineBytes)) {
+  for await (const result of fetchResults(providers, access, protocol, batch, maxLineBytes)) {
     if (result.kind === 'not-run' || !ids.delete(result.id)) continue;
     const pricing = left.openPricing();
     const usage = usageOf(chunk, pricing, result);
@@ -110,11 +110,11 @@ async function bookResults(context: BatchContext, left: LeftChunk, batch: Vendor
   for (const id of ids) await append(context, chunk, id, NO_USAGE, NOTHING);
 }
 
-/** As a client of the vendor's own protocol would read it. */
+/** As a client of the provider's own protocol would read it. */
 function usageOf(
   { protocol }: NativeChunk,
   { priceUsage }: LinePricing,
-  { status, body }: Extract<VendorLine, { kind: 'answered' }>,
+  { status, body }: Extract<ProviderLine, { kind: 'answered' }>,
 ): Usage {
   if (status >= 300) return NO_USAGE;
   const { passThrough } = clientProtocol(protocol);

@@ -1,4 +1,4 @@
-// What came of lines at their vendor: answers in the client's protocol, failures, and the books. Safe to repeat: the
+// What came of lines at their provider: answers in the client's protocol, failures, and the books. Safe to repeat: the
 // same results give the same entries, and the books take each attempt once.
 import type { LineResult } from '#src/batches/line-result.ts';
 import type { NativeChunk } from '#src/batches/native-chunk.ts';
@@ -10,7 +10,7 @@ import { chargeOf } from '#src/contracts/money.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, requestOutcome } from '#src/ledger/messages.ts';
-import type { VendorLine } from '#src/protocols/batch-protocol.ts';
+import type { ProviderLine } from '#src/protocols/batch-protocol.ts';
 import { isCurable } from '#src/protocols/prepare-call.ts';
 import type { RelayedBody, Translation } from '#src/protocols/protocol.ts';
 import { createTranslation } from '#src/protocols/translate.ts';
@@ -24,7 +24,7 @@ export interface SettledLine {
   line: OpenLine & { customId: string };
   /** Null: it runs as an ordinary request. */
   result: LineResult | null;
-  /** For the books; null when nothing was asked of the vendor. */
+  /** For the books; null when nothing was asked of the provider. */
   message: LedgerMessage | null;
   chargeUnits: number;
 }
@@ -42,7 +42,7 @@ interface LineAttempt extends SettleInput {
   pricing: LinePricing;
 }
 
-export function settleLine(input: SettleInput, line: RunnableLine, ended: VendorLine): SettledLine {
+export function settleLine(input: SettleInput, line: RunnableLine, ended: ProviderLine): SettledLine {
   if (ended.kind === 'not-run') return { line, result: null, message: null, chargeUnits: 0 };
   const attempt = attemptOf(input, line);
   if (isFailure(attempt)) return { line, result: null, message: null, chargeUnits: 0 };
@@ -56,7 +56,7 @@ export function settleLine(input: SettleInput, line: RunnableLine, ended: Vendor
   return { line, result: resultOf(attempt, body, failure), message, chargeUnits };
 }
 
-/** Nobody knows whether the vendor has run it: what it may cost. */
+/** Nobody knows whether the provider has run it: what it may cost. */
 export function estimateLine(input: SettleInput, line: RunnableLine): SettledLine {
   const attempt = attemptOf(input, line);
   if (isFailure(attempt)) return { line, result: null, message: null, chargeUnits: 0 };
@@ -81,12 +81,12 @@ function estimatedUsage(spec: RequestSpec): Usage {
 
 function readAnswer(
   { target, spec, line, pricing }: LineAttempt,
-  { status, body }: Extract<VendorLine, { kind: 'answered' }>,
+  { status, body }: Extract<ProviderLine, { kind: 'answered' }>,
 ): RelayedBody {
   const { route, deployment } = target;
   const provider = deployment.provider.name;
   if (status >= 300) {
-    const failure = route.vendor.readFailure({ status, headers: {} }, body, Date.now());
+    const failure = route.upstream.readFailure({ status, headers: {} }, body, Date.now());
     return { body, usage: NO_USAGE, failure: { ...failure, provider } };
   }
   const relayed = translationOf(target, spec, line).relayBody(body, {

@@ -1,22 +1,22 @@
-// submitting: hands a chunk to its vendor. It is written down before, its vendor's id after: whatever dies in between, a
+// submitting: hands a chunk to its provider. It is written down before, its provider's id after: whatever dies in between, a
 // new owner knows what to look for (search-chunk.ts).
 import type { OpenLine } from '#src/batches/run-position.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import { createFailure } from '#src/contracts/failure.ts';
-import type { VendorBatch } from '#src/protocols/batch-protocol.ts';
+import type { ProviderBatch } from '#src/protocols/batch-protocol.ts';
 import { AT_ONCE, accessOf, become, type ChunkTask, type Wait } from './chunk-task.ts';
 import { type EncodedChunk, encodeChunk } from './encode-chunk.ts';
 import type { GatheredLine } from './line-packer.ts';
 import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
-import type { VendorAnswer } from './vendor-client.ts';
+import type { ProviderAnswer } from './provider-client.ts';
 
 export const SUBMIT_TRIES = 4;
 const FIRST_RETRY_MS = 1_000;
 const LEASE_WAIT_MS = 200;
 
 type Submission =
-  | { kind: 'submitted'; batch: VendorBatch }
-  /** The vendor does not take it. `isFinal`: it has looked at it, and will not take it later either. */
+  | { kind: 'submitted'; batch: ProviderBatch }
+  /** The provider does not take it. `isFinal`: it has looked at it, and will not take it later either. */
   | { kind: 'refused'; failure: Failure; isFinal: boolean }
   /** Nobody knows whether it has it. */
   | { kind: 'unknown'; failure: Failure };
@@ -68,21 +68,21 @@ function letOut(task: ChunkTask, lines: readonly OpenLine[]): GatheredLine[] {
 }
 
 async function send(task: ChunkTask, target: NativeTarget, encoded: EncodedChunk): Promise<Submission> {
-  const { vendors } = task.host.context.native;
+  const { providers } = task.host.context.native;
   const { protocol, upstreamModel } = target;
   const access = accessOf(target);
   const upload = { id: task.chunk.id, upstreamModel, lines: encoded.lines };
   task.tries += 1;
   let fileId: string | null = null;
   if (protocol.upload !== null) {
-    const answer = await vendors.ask(access, protocol.upload(upload));
+    const answer = await providers.ask(access, protocol.upload(upload));
     fileId = answer.kind === 'answered' ? protocol.readUpload(answer.value) : null;
     // Nothing runs by a file alone: whether it is there or not, it can be sent again.
     if (fileId === null) return { kind: 'refused', failure: failureOf(answer), isFinal: isFinal(answer) };
   }
   await leased(task);
   task.maybeSubmitted = true;
-  const answer = await vendors.ask(access, protocol.create(upload, fileId), encoded.headers);
+  const answer = await providers.ask(access, protocol.create(upload, fileId), encoded.headers);
   const batch = answer.kind === 'answered' ? protocol.readBatch(answer.value) : null;
   if (batch !== null) return { kind: 'submitted', batch };
   const failure = failureOf(answer);
@@ -95,13 +95,13 @@ async function leased({ host }: ChunkTask): Promise<void> {
   while (Date.now() > host.leaseUntilMs()) await new Promise((resolve) => setTimeout(resolve, LEASE_WAIT_MS));
 }
 
-/** A timeout, a conflict and a full limit are not the vendor's last word. */
-function isFinal(answer: VendorAnswer): boolean {
+/** A timeout, a conflict and a full limit are not the provider's last word. */
+function isFinal(answer: ProviderAnswer): boolean {
   const status = answer.kind === 'failed' ? answer.failure.upstreamStatus : undefined;
   return status !== undefined && status >= 400 && status < 500 && ![408, 409, 429].includes(status);
 }
 
-function failureOf(answer: VendorAnswer): Failure {
+function failureOf(answer: ProviderAnswer): Failure {
   if (answer.kind === 'failed') return answer.failure;
   return createFailure('upstream_malformed', 'The provider’s answer to a batch could not be read.');
 }
@@ -110,7 +110,7 @@ function follow(task: ChunkTask, target: NativeTarget, submission: Submission): 
   if (submission.kind === 'submitted') return become(task, 'running', submission.batch.id);
   const { kind, failure } = submission;
   const { logger } = task.host.context;
-  logger.warn({ failure, chunk: task.chunk.id, kind }, 'a batch was not handed over to its vendor');
+  logger.warn({ failure, chunk: task.chunk.id, kind }, 'a batch was not handed over to its provider');
   const waitMs = failure.retryAfterMs ?? FIRST_RETRY_MS * 2 ** (task.tries - 1);
   if (kind === 'unknown') return AT_ONCE;
   task.maybeSubmitted = false;

@@ -2,11 +2,11 @@
 // has stored: the books take each attempt once, and the key's budget is settled by their sum.
 import type { OpenLine } from '#src/batches/run-position.ts';
 import { encodeMessage } from '#src/ledger/messages.ts';
-import type { VendorBatch, VendorLine } from '#src/protocols/batch-protocol.ts';
+import type { ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.ts';
 import { redact } from '#src/protocols/redact.ts';
 import { requestIdOf } from '../line-request.ts';
 import type { RunnableLine } from '../line-runner.ts';
-import { accessOf, askVendor, type ChunkTask, type Wait } from './chunk-task.ts';
+import { accessOf, askProvider, type ChunkTask, type Wait } from './chunk-task.ts';
 import { fetchResults } from './fetch-results.ts';
 import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
 import { estimateLine, type SettledLine, type SettleInput, settleLine } from './settle-lines.ts';
@@ -24,8 +24,8 @@ export async function takeResults(task: ChunkTask): Promise<Wait> {
   if (batch.fault !== null) {
     const { logger } = task.host.context;
     logger.warn(
-      { chunk: task.chunk.id, vendor_batch: batch.id, fault: redact(batch.fault) },
-      'a vendor refused a batch',
+      { chunk: task.chunk.id, provider_batch: batch.id, fault: redact(batch.fault) },
+      'a provider refused a batch',
     );
     task.host.onRefused(keyOf(target));
   }
@@ -43,17 +43,17 @@ function isAttached({ pending, attached, isStopping, resumedBefore }: ChunkTask)
   return true;
 }
 
-async function readBatch(task: ChunkTask, target: NativeTarget): Promise<VendorBatch | null> {
-  const answer = await askVendor(task, target, (protocol, id) => protocol.retrieve(id));
+async function readBatch(task: ChunkTask, target: NativeTarget): Promise<ProviderBatch | null> {
+  const answer = await askProvider(task, target, (protocol, id) => protocol.retrieve(id));
   return answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
 }
 
 /** Charge units of all lines; null when another owner goes on. */
-async function readAll(task: ChunkTask, target: NativeTarget, batch: VendorBatch): Promise<number | null> {
+async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBatch): Promise<number | null> {
   const { context, origin } = task.host;
   const { max_answer_bytes: maxLineBytes } = context.configuration.workers;
   const places = new Map(task.chunk.lines.map((line) => [requestIdOf(origin, line.number, NATIVE_TRY), line]));
-  const results = fetchResults(context.native.vendors, accessOf(target), target.protocol, batch, maxLineBytes);
+  const results = fetchResults(context.native.providers, accessOf(target), target.protocol, batch, maxLineBytes);
   let charge = 0;
   for await (const group of groups(results)) {
     await task.host.drained();
@@ -72,8 +72,8 @@ async function readAll(task: ChunkTask, target: NativeTarget, batch: VendorBatch
   return charge;
 }
 
-async function* groups(results: AsyncIterable<VendorLine>): AsyncGenerator<VendorLine[]> {
-  let group: VendorLine[] = [];
+async function* groups(results: AsyncIterable<ProviderLine>): AsyncGenerator<ProviderLine[]> {
+  let group: ProviderLine[] = [];
   for await (const result of results) {
     group.push(result);
     if (group.length < LINES_AT_ONCE) continue;
@@ -131,12 +131,12 @@ function giveBack(task: ChunkTask, firstTry: number): Wait {
   return null;
 }
 
-/** Nobody knows what the vendor does with it: its lines are booked by estimate, and run as ordinary requests. */
+/** Nobody knows what the provider does with it: its lines are booked by estimate, and run as ordinary requests. */
 export async function abandon(task: ChunkTask): Promise<Wait> {
   return isAttached(task) ? bookEstimates(task) : ATTACH_MS;
 }
 
-/** The vendor never had it: nothing is owed. */
+/** The provider never had it: nothing is owed. */
 export async function takeBack(task: ChunkTask): Promise<Wait> {
   if (!isAttached(task)) return ATTACH_MS;
   await settleBudget(task, 0);

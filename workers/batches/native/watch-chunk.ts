@@ -1,5 +1,5 @@
-// running and recalled: the vendor is asked, less and less often, whether it has done.
-import { askVendor, become, type ChunkTask, giveUpAtMs, type Wait } from './chunk-task.ts';
+// running and recalled: the provider is asked, less and less often, whether it has done.
+import { askProvider, become, type ChunkTask, giveUpAtMs, type Wait } from './chunk-task.ts';
 
 /** How much less often each time. */
 const GROWTH = 1.5;
@@ -11,7 +11,7 @@ export async function watchRunning(task: ChunkTask): Promise<Wait> {
   const { target } = task;
   if (target === null) return become(task, 'abandoned');
   if (task.recalledAtMs !== null) {
-    await askVendor(task, target, (protocol, id) => protocol.cancel(id));
+    await askProvider(task, target, (protocol, id) => protocol.cancel(id));
     return become(task, 'recalled');
   }
   const wait = task.pollMs;
@@ -27,15 +27,15 @@ export async function watchRecalled(task: ChunkTask): Promise<Wait> {
   const next = await look(task);
   if (next !== null) return next;
   if (Date.now() > giveUpAtMs(task)) return become(task, 'abandoned');
-  // The vendor may not have heard it the first time.
-  await askVendor(task, target, (protocol, id) => protocol.cancel(id));
+  // The provider may not have heard it the first time.
+  await askProvider(task, target, (protocol, id) => protocol.cancel(id));
   return RECALLED_POLL_MS;
 }
 
-/** Null while it has not ended, or the vendor does not say. */
+/** Null while it has not ended, or the provider does not say. */
 async function look(task: ChunkTask): Promise<Wait> {
   const target = task.target!;
-  const answer = await askVendor(task, target, (protocol, id) => protocol.retrieve(id));
+  const answer = await askProvider(task, target, (protocol, id) => protocol.retrieve(id));
   if (answer.kind === 'answered') {
     return target.protocol.readBatch(answer.value)?.hasEnded ? become(task, 'ended') : null;
   }

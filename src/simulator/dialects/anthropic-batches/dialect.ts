@@ -1,4 +1,4 @@
-// Anthropic's Message Batches, the vendor's side.
+// Anthropic's Message Batches, the provider's side.
 import { anthropicHeaders, readAnthropicKey } from '../anthropic-messages/headers.ts';
 import { encodeAnthropicRefusal } from '../anthropic-messages/refusals.ts';
 import type { Dialect } from '../dialect.ts';

@@ -1,4 +1,4 @@
-// The results of a batch that has ended, one JSON text a line. Last requests first: the vendor keeps no order either.
+// The results of a batch that has ended, one JSON text a line. Last requests first: the provider keeps no order either.
 import type { Batch } from '../dialect.ts';
 
 export function encodeResults(batch: Batch): string {

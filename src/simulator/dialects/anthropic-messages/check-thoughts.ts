@@ -7,7 +7,7 @@ import type { Thinking } from './read-thinking.ts';
 import { isGenuineThought } from './thought-signature.ts';
 import { type Block, blocksOf, type Turn } from './turn.ts';
 
-/** Checked whether or not this request lets the model think, as the vendor does since October 2025. */
+/** Checked whether or not this request lets the model think, as the provider does since October 2025. */
 export function checkThoughts(turns: readonly Turn[], model: string, thinking: Thinking): void {
   for (const block of turns.flatMap(({ blocks }) => blocks)) checkBlock(block, model);
   const last = turns.findLast(({ role }) => role === 'assistant');

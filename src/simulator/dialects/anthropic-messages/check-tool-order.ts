@@ -30,7 +30,7 @@ function checkResults(turn: Turn, before: Turn | undefined): void {
   }
 }
 
-/** A result behind other content counts as missing: the vendor's message is the same. */
+/** A result behind other content counts as missing: the provider's message is the same. */
 function checkAnswered(turn: Turn, after: Turn | undefined): void {
   const blocks = after?.blocks ?? [];
   const others = blocks.findIndex(({ type }) => type !== 'tool_result');

@@ -1,4 +1,4 @@
-// Anthropic Messages, the vendor's side. Wire facts: docs/reference/anthropic-messages.md.
+// Anthropic Messages, the provider's side. Wire facts: docs/reference/anthropic-messages.md.
 import type { CallRoute, Dialect, LookupRoute, RequestHead } from '../dialect.ts';
 import { countTokens } from './count-tokens.ts';
 import { anthropicHeaders, readAnthropicKey } from './headers.ts';

@@ -4,7 +4,7 @@ import type { Allowance } from '../../engine/limits/rate-meter.ts';
 import type { AnswerFacts, RequestHead } from '../dialect.ts';
 import { readBearer } from '../openai/headers.ts';
 
-/** Announced where the simulator does not limit: the vendor always names some limit. */
+/** Announced where the simulator does not limit: the provider always names some limit. */
 const UNLIMITED_REQUESTS: Allowance = { limit: 1_000_000, remaining: 999_999, resetMs: 0 };
 const UNLIMITED_TOKENS: Allowance = { limit: 1_000_000_000, remaining: 999_999_999, resetMs: 0 };
 
@@ -12,12 +12,12 @@ const UNLIMITED_TOKENS: Allowance = { limit: 1_000_000_000, remaining: 999_999_9
 const ROUNDED_FROM = 10_000;
 const ROUNDED_TO = 1_000;
 
-export function anthropicHeaders({ vendorRequestId, allowances, nowMs }: AnswerFacts): readonly string[] {
+export function anthropicHeaders({ providerRequestId, allowances, nowMs }: AnswerFacts): readonly string[] {
   const tokens = allowances.tokens ?? UNLIMITED_TOKENS;
   const rounded = { ...tokens, remaining: roundRemaining(tokens) };
   return [
     'request-id',
-    vendorRequestId,
+    providerRequestId,
     'anthropic-organization-id',
     'org-simulator',
     ...limitHeaders('requests', allowances.requests ?? UNLIMITED_REQUESTS, nowMs),

@@ -36,7 +36,7 @@ export class MessageStreamVoice implements StreamVoice {
   open(): string {
     const { identity, answer, showsUsage } = this.#options;
     const request = this.#request;
-    // The vendor counts a token before it has sent one; of a refusal it knows better.
+    // The provider counts a token before it has sent one; of a refusal it knows better.
     const outputTokens = Math.min(1, answer.usage.outputTokens);
     const counts = { ...inputUsage(answer.usage), output_tokens: outputTokens, ...usageDetails(request, answer.usage) };
     const message = {

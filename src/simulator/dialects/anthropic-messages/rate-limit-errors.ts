@@ -25,7 +25,7 @@ function describe(limit: number, thing: 'requests' | 'tokens'): string {
   return `This request would exceed your organization's rate limit of ${count} ${thing} per minute. ${MORE}`;
 }
 
-/** The vendor announces whole seconds only. Milliseconds are for tests in a hurry: its SDKs read them. */
+/** The provider announces whole seconds only. Milliseconds are for tests in a hurry: its SDKs read them. */
 function retryHeaders({ hint, retryAfterMs }: RateRefusal, nowMs: number): readonly string[] {
   switch (hint) {
     case 'both':

@@ -97,7 +97,7 @@ function checkToolUse({ id, name, input }: Body, { path }: BlockPlace): void {
   readObject(input, at(inner, 'input'));
 }
 
-/** Ids of another vendor may have other characters: they must be rewritten on the way here. */
+/** Ids of another provider may have other characters: they must be rewritten on the way here. */
 function checkToolId(id: unknown, path: string): void {
   if (!TOOL_ID.test(readText(id, path))) refuse(path, `String should match pattern '${TOOL_ID.source}'`);
 }

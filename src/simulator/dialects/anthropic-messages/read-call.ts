@@ -1,4 +1,4 @@
-// Reads a Messages request, as strictly as the vendor does where a broker could get it wrong.
+// Reads a Messages request, as strictly as the provider does where a broker could get it wrong.
 import type { AnswerFormat, Call } from '../../engine/call.ts';
 import type { RequestHead } from '../dialect.ts';
 import { checkOutputSchema } from './check-output-schema.ts';

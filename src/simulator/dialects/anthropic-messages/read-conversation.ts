@@ -29,7 +29,7 @@ function describe({ role, blocks }: Turn): string {
   return others.length === 0 ? answered : answered + describeTurn(role, others.map(describeBlock).join(''));
 }
 
-/** Without the ids of calls: they differ from vendor to vendor, and the answer must not. */
+/** Without the ids of calls: they differ from provider to provider, and the answer must not. */
 function describeBlock({ type, body }: Block): string {
   switch (type) {
     case 'text':

@@ -1,4 +1,4 @@
-// What a request says before the model answers: the system prompt and the conversation, in the order that the vendor wants.
+// What a request says before the model answers: the system prompt and the conversation, in the order that the provider wants.
 import { checkToolOrder } from './check-tool-order.ts';
 import type { ModelTraits } from './model-traits.ts';
 import { readBlock } from './read-block.ts';

@@ -13,7 +13,7 @@ export function encodeAnthropicRefusal(refusal: Refusal, facts: AnswerFacts): En
   return {
     status,
     headers: ['content-type', 'application/json', ...(headers ?? [])],
-    body: JSON.stringify({ type: 'error', error, request_id: facts.vendorRequestId }),
+    body: JSON.stringify({ type: 'error', error, request_id: facts.providerRequestId }),
   };
 }
 

@@ -1,4 +1,4 @@
-// Gemini's batch mode and as much of its Files API as it needs, the vendor's side.
+// Gemini's batch mode and as much of its Files API as it needs, the provider's side.
 import type { Dialect } from '../dialect.ts';
 import { geminiGenerateContentDialect } from '../gemini-generate-content/dialect.ts';
 import { routeBatches } from './batches.ts';

@@ -1,4 +1,4 @@
-// Gemini generateContent (Developer API), the vendor's side. Wire facts: docs/reference/gemini-generate-content.md.
+// Gemini generateContent (Developer API), the provider's side. Wire facts: docs/reference/gemini-generate-content.md.
 import type { AnswerFacts, CallRoute, Dialect, LookupRoute, RequestHead } from '../dialect.ts';
 import { readBearer } from '../openai/headers.ts';
 import { countTokens } from './count-tokens.ts';
@@ -9,8 +9,8 @@ import { deliveryOf, isGoogles, readTarget } from './target.ts';
 
 const generate: CallRoute = {
   kind: 'call',
-  read: (body, head, vendor) =>
-    readGeminiCall(body, { model: readTarget(head.path)!.model, delivery: deliveryOf(head) }, vendor),
+  read: (body, head, provider) =>
+    readGeminiCall(body, { model: readTarget(head.path)!.model, delivery: deliveryOf(head) }, provider),
 };
 
 /** For callers that are Google's, and have lost their way. */

@@ -54,7 +54,7 @@ export class GeminiStreamVoice implements StreamVoice {
     return this.#request.delivery === 'array' ? (this.#elements === 0 ? '[]' : ']') : '';
   }
 
-  /** As the vendor breaks off: bare JSON in the middle of the events, with no `data:` before it. */
+  /** As the provider breaks off: bare JSON in the middle of the events, with no `data:` before it. */
   fail(): string {
     return this.#request.delivery === 'array'
       ? this.write(UNAVAILABLE) + this.terminate()

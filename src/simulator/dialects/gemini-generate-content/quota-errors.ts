@@ -25,7 +25,7 @@ const QUOTAS: Readonly<Record<'requests' | 'tokens' | 'day', Quota>> = {
   day: { metric: `${PREFIX}_requests`, id: 'GenerateRequestsPerDayPerProjectPerModel' },
 };
 
-/** What the vendor asks to wait for although the day is used up. */
+/** What the provider asks to wait for although the day is used up. */
 const WORTHLESS_WAIT_MS = 27_000;
 const DAILY_LIMIT = 1_500;
 

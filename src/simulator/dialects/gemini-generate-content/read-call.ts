@@ -1,6 +1,6 @@
-// Reads a generateContent request, as strictly as the vendor does where a broker could get it wrong.
+// Reads a generateContent request, as strictly as the provider does where a broker could get it wrong.
 import type { Call } from '../../engine/call.ts';
-import type { Vendor } from '../dialect.ts';
+import type { Provider } from '../dialect.ts';
 import type { GeminiRequest } from './gemini-request.ts';
 import { GeminiVoice } from './gemini-voice.ts';
 import { measurePrompt } from './measure-prompt.ts';
@@ -27,13 +27,13 @@ export interface Target {
   delivery: GeminiRequest['delivery'];
 }
 
-export function readGeminiCall(value: unknown, target: Target, vendor: Vendor): { call: Call; voice: GeminiVoice } {
+export function readGeminiCall(value: unknown, target: Target, provider: Provider): { call: Call; voice: GeminiVoice } {
   const { model, delivery } = target;
   const body = readMessage(value, '', REQUEST_FIELDS);
   const traits = traitsOf(model);
   const turns = readTurns(body);
   const system = readSystem(body);
-  checkSignatures(turns, traits, vendor);
+  checkSignatures(turns, traits, provider);
   const tools = readTools(body);
   const generation = readGeneration(body);
   const { config, maxOutputTokens, format } = generation;
@@ -64,7 +64,7 @@ export function readGeminiCall(value: unknown, target: Target, vendor: Vendor): 
     reasoningTokens: thinking.tokens,
     ...(image === null ? {} : { image }),
   };
-  const request = { model, delivery, issuer: issuerOf(traits, vendor), promptImageTokens: imageTokens };
+  const request = { model, delivery, issuer: issuerOf(traits, provider), promptImageTokens: imageTokens };
   return { call, voice: new GeminiVoice(request) };
 }
 

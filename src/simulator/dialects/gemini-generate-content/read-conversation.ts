@@ -30,7 +30,7 @@ function describe(turn: Turn): string {
   return responses.join('') + describeTurn(role, others.map(describePart).join(''));
 }
 
-/** Without signatures and the ids of calls: they differ from vendor to vendor, and the answer must not. */
+/** Without signatures and the ids of calls: they differ from provider to provider, and the answer must not. */
 function describePart({ body }: Part): string {
   if (typeof body.text === 'string') return body.thought === true ? '' : body.text;
   if (body.functionCall !== undefined) {

@@ -1,5 +1,5 @@
 // Reads members of a request as proto3 JSON is read: camelCase or snake_case, null as absent, and no member that the
-// message does not have. Paths in messages are snake_case, as the vendor writes them.
+// message does not have. Paths in messages are snake_case, as the provider writes them.
 import { RefusalError } from '../../engine/refusal.ts';
 
 export type Body = Record<string, unknown>;
@@ -39,7 +39,7 @@ function toCamelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** A single value stands for a list of one, as the vendor's own examples have it. */
+/** A single value stands for a list of one, as the provider's own examples have it. */
 export function readList(value: unknown): readonly unknown[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value];

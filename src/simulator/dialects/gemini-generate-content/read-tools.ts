@@ -14,7 +14,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$/;
 
 export interface ReadTools {
   functions: readonly Tool[];
-  /** Some of the tools are the vendor's own. */
+  /** Some of the tools are the provider's own. */
   hasServerTools: boolean;
 }
 

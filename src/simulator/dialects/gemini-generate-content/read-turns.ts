@@ -1,4 +1,4 @@
-// The contents of a request as turns, in the order that the vendor wants.
+// The contents of a request as turns, in the order that the provider wants.
 import { type Body, fields, readList, readMessage, refuse } from './read-fields.ts';
 import { readPart } from './read-part.ts';
 import { type Part, partsWith, type Turn } from './turn.ts';

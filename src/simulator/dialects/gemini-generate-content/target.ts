@@ -17,7 +17,7 @@ export function readTarget(path: string): MethodTarget | null {
   return match === null ? null : { model: decodeName(match[1]!), method: match[2]! };
 }
 
-/** `/v1/` is other vendors' as well: there Google's callers are known by their key's header. */
+/** `/v1/` is other providers' as well: there Google's callers are known by their key's header. */
 export function isGoogles({ path, headers }: RequestHead): boolean {
   if (OWN_VERSION.test(path) || readTarget(path) !== null) return true;
   return path.startsWith('/v1/') && headers['x-goog-api-key'] !== undefined;

@@ -1,18 +1,18 @@
 // `thoughtSignature`: given with the first function call of a step and with last words, and wanted back on the very part it
-// came with. Bound to the model's family and to the vendor's project: elsewhere it is worth nothing
+// came with. Bound to the model's family and to the provider's project: elsewhere it is worth nothing
 // (docs/reference/gemini-generate-content.md section 5).
-import type { Vendor } from '../dialect.ts';
+import type { Provider } from '../dialect.ts';
 import { type Claim, isGenuine, sign } from '../signature.ts';
 import type { ModelTraits } from './model-traits.ts';
 import { refuse } from './read-fields.ts';
 import { type Part, partsWith, type Turn } from './turn.ts';
 
-/** Said in the place of a signature that nobody has: history from another vendor (ai.google.dev/gemini-api/docs/thought-signatures). */
+/** Said in the place of a signature that nobody has: history from another provider (ai.google.dev/gemini-api/docs/thought-signatures). */
 const SENTINELS = new Set(['skip_thought_signature_validator', 'context_engineering_is_the_way_to_go']);
 
 /** Whose signatures these are; null where the model gives none. */
-export function issuerOf({ family, signs }: ModelTraits, vendor: Vendor): string | null {
-  return signs ? nameIssuer(family, vendor) : null;
+export function issuerOf({ family, signs }: ModelTraits, provider: Provider): string | null {
+  return signs ? nameIssuer(family, provider) : null;
 }
 
 /** `functionName` is null for words. `source` is what tells two signatures apart. */
@@ -21,10 +21,10 @@ export function signPart(issuer: string, functionName: string | null, source: st
 }
 
 /** Every signature must be genuine; models that sign miss none on the first function call of a step. */
-export function checkSignatures(turns: readonly Turn[], traits: ModelTraits, vendor: Vendor): void {
+export function checkSignatures(turns: readonly Turn[], traits: ModelTraits, provider: Provider): void {
   const { family, signs } = traits;
   if (family === null) return;
-  const issuer = nameIssuer(family, vendor);
+  const issuer = nameIssuer(family, provider);
   for (const turn of turns) {
     const [first] = partsWith(turn, 'functionCall');
     if (signs && first !== undefined && first.body.thoughtSignature === undefined) refuseMissing(first, turn);
@@ -52,7 +52,7 @@ function functionNameOf({ functionCall }: Part['body']): string | null {
   return functionCall === undefined ? null : String((functionCall as Part['body']).name);
 }
 
-function nameIssuer(family: string | null, { name }: Vendor): string {
+function nameIssuer(family: string | null, { name }: Provider): string {
   return `gemini-generate-content ${family} ${name}`;
 }
 

@@ -10,7 +10,7 @@ export interface Part {
 
 export interface Turn {
   role: 'user' | 'model';
-  /** Of its first content, counted from 1 as the vendor counts. */
+  /** Of its first content, counted from 1 as the provider counts. */
   position: number;
   parts: Part[];
 }

@@ -1,4 +1,4 @@
-// OpenAI's Files and Batch API, the vendor's side.
+// OpenAI's Files and Batch API, the provider's side.
 import type { Dialect } from '../dialect.ts';
 import { openaiHeaders, readBearer } from '../openai/headers.ts';
 import { encodeOpenaiRefusal } from '../openai/refusals.ts';

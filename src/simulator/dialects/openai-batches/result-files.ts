@@ -32,7 +32,7 @@ export function resultFiles(batch: Batch, desk: Batches): ResultFiles {
   return files;
 }
 
-/** Last lines first: the vendor keeps no order either. */
+/** Last lines first: the provider keeps no order either. */
 function resultLines({ lines, answers, state }: Batch): { output: string[]; error: string[] } {
   const output: string[] = [];
   const error: string[] = [];

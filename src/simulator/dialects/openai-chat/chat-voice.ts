@@ -48,7 +48,7 @@ function writeChoice({ parts, finish }: AnswerChoice, index: number) {
       role: 'assistant',
       content: text === '' && (calls.length > 0 || refusal !== '') ? null : text,
       refusal: refusal === '' ? null : refusal,
-      // OpenAI shows no reasoning here; vendors that do (DeepSeek, vLLM) use this member.
+      // OpenAI shows no reasoning here; providers that do (DeepSeek, vLLM) use this member.
       ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
       ...(calls.length === 0 ? {} : { tool_calls: calls.map(writeToolCall) }),
       annotations: [],

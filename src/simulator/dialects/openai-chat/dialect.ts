@@ -1,4 +1,4 @@
-// OpenAI Chat Completions, the vendor's side. Wire facts: docs/reference/openai-chat.md.
+// OpenAI Chat Completions, the provider's side. Wire facts: docs/reference/openai-chat.md.
 
 import type { CallRoute, Dialect } from '../dialect.ts';
 import { openaiHeaders, readBearer } from '../openai/headers.ts';

@@ -1,4 +1,4 @@
-// Reads a chat completion request, as strictly as the vendor does where a broker could get it wrong, and no further.
+// Reads a chat completion request, as strictly as the provider does where a broker could get it wrong, and no further.
 import { estimateMessages } from '../../../protocols/openai-chat/read-request.ts';
 import type { AnswerFormat, Call } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';

@@ -30,7 +30,7 @@ function textOfPart(part: unknown): string {
   return `[${type} ${JSON.stringify(rest).length}]`;
 }
 
-/** Without the id: it differs from vendor to vendor, and the answer must not. */
+/** Without the id: it differs from provider to provider, and the answer must not. */
 function textOfCall(call: unknown): string {
   const { function: called, custom } = (call ?? {}) as Record<string, Body | undefined>;
   return `[${called?.name ?? custom?.name} ${called?.arguments ?? custom?.input}]`;

@@ -1,4 +1,4 @@
-// OpenAI's old completions, the vendor's side: for clients that still speak them.
+// OpenAI's old completions, the provider's side: for clients that still speak them.
 import type { CallRoute, Dialect } from '../dialect.ts';
 import { openaiHeaders, readBearer } from '../openai/headers.ts';
 import { encodeOpenaiRefusal } from '../openai/refusals.ts';

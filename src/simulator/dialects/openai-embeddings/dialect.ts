@@ -1,4 +1,4 @@
-// OpenAI Embeddings, the vendor's side.
+// OpenAI Embeddings, the provider's side.
 import type { Refusal } from '../../engine/refusal.ts';
 import type { AnswerFacts, CallRoute, Dialect, EncodedAnswer } from '../dialect.ts';
 import { openaiHeaders, readBearer } from '../openai/headers.ts';

@@ -1,19 +1,19 @@
 // What must be true between input items: every call has its result and every result its call, reasoning comes with what
-// followed it, and what is said to be encrypted by this vendor is.
+// followed it, and what is said to be encrypted by this provider is.
 import { invalid, RefusalError } from '../../engine/refusal.ts';
 import type { InputItem } from './input-items.ts';
 import { openReasoning } from './sealed-reasoning.ts';
 
 /** Throws a RefusalError. */
-export function checkItems(items: readonly InputItem[], vendorName: string): void {
-  checkReasoning(items, vendorName);
+export function checkItems(items: readonly InputItem[], providerName: string): void {
+  checkReasoning(items, providerName);
   checkCalls(items);
 }
 
-function checkReasoning(items: readonly InputItem[], vendorName: string): void {
+function checkReasoning(items: readonly InputItem[], providerName: string): void {
   for (const [index, item] of items.entries()) {
     if (item.kind !== 'reasoning') continue;
-    if (item.sealed !== null && openReasoning(item.sealed, vendorName) === null) throw notVerified(item.sealed);
+    if (item.sealed !== null && openReasoning(item.sealed, providerName) === null) throw notVerified(item.sealed);
     if (item.id !== null && !isOfTheModel(items[index + 1])) {
       const message = `Item '${item.id}' of type 'reasoning' was provided without its required following item.`;
       throw invalid(message, 'input');

@@ -6,8 +6,8 @@ import { readPrompt } from './read-call.ts';
 
 export const countTokens: LookupRoute = { kind: 'lookup', answer };
 
-function answer({ body, vendor }: LookupContext): EncodedAnswer {
-  const { promptTokens } = readPrompt(readBody(parseJson(body)), vendor);
+function answer({ body, provider }: LookupContext): EncodedAnswer {
+  const { promptTokens } = readPrompt(readBody(parseJson(body)), provider);
   return {
     status: 200,
     headers: ['content-type', 'application/json'],

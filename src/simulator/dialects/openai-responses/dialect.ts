@@ -1,4 +1,4 @@
-// OpenAI Responses, the vendor's side, without anything that is kept from one request to the next. Wire facts:
+// OpenAI Responses, the provider's side, without anything that is kept from one request to the next. Wire facts:
 // docs/reference/openai-responses.md.
 import type { Refusal } from '../../engine/refusal.ts';
 import type { AnswerFacts, CallRoute, Dialect, EncodedAnswer, LookupRoute, RequestHead } from '../dialect.ts';

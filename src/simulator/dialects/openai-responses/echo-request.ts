@@ -1,4 +1,4 @@
-// What a response repeats of its request, with the vendor's defaults where the request says nothing.
+// What a response repeats of its request, with the provider's defaults where the request says nothing.
 import { type Body, readObject } from '../read-fields.ts';
 
 export type Echo = Readonly<Record<string, unknown>> & { model: string; service_tier: string };
@@ -32,7 +32,7 @@ export function echoRequest(body: Body, model: string, effort: string | null): E
   };
 }
 
-/** The tier that served it: a request may leave the choice to the vendor, and `fast` is an old name. */
+/** The tier that served it: a request may leave the choice to the provider, and `fast` is an old name. */
 export function servedTier({ service_tier: asked }: Echo): string {
   if (asked === 'auto') return 'default';
   return asked === 'fast' ? 'priority' : asked;

@@ -14,13 +14,13 @@ export interface OutputItem {
   part: ItemPart;
   /** The answer was ended in the middle of it. */
   isCut: boolean;
-  vendorName: string;
+  providerName: string;
 }
 
 /** added: announced, and empty; done: at its end in a stream; final: in the whole response. */
 export type Stage = 'added' | 'done' | 'final';
 
-export function outputItems({ parts, finish }: AnswerChoice, { unique }: Identity, vendorName: string): OutputItem[] {
+export function outputItems({ parts, finish }: AnswerChoice, { unique }: Identity, providerName: string): OutputItem[] {
   const said = parts.filter((part) => part.kind !== 'image').filter((part) => parts.length === 1 || !isEmpty(part));
   const endsEarly = finish === 'length' || finish === 'content_filter';
   return said.map((part, index) => ({
@@ -28,7 +28,7 @@ export function outputItems({ parts, finish }: AnswerChoice, { unique }: Identit
     index,
     part,
     isCut: endsEarly && index === said.length - 1,
-    vendorName,
+    providerName,
   }));
 }
 
@@ -85,11 +85,11 @@ const INCOMPLETE_CHARACTERS = 32;
  * first: the one to send back is that of `response.output_item.done` (types of npm openai 7.55.0).
  */
 function writeReasoning(
-  { id, vendorName }: OutputItem,
+  { id, providerName }: OutputItem,
   part: Extract<AnswerPart, { kind: 'reasoning' }>,
   stage: Stage,
 ) {
-  const sealed = sealReasoning(part.text, vendorName, `${id} ${stage}`);
+  const sealed = sealReasoning(part.text, providerName, `${id} ${stage}`);
   const isShown = part.isShown && stage !== 'added';
   return {
     id,

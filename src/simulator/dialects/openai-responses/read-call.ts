@@ -1,7 +1,7 @@
-// Reads a Responses request, as strictly as the vendor does where a broker could get it wrong, and no further.
+// Reads a Responses request, as strictly as the provider does where a broker could get it wrong, and no further.
 import type { Call } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';
-import type { RequestHead, Vendor } from '../dialect.ts';
+import type { Provider, RequestHead } from '../dialect.ts';
 import { checkModel, estimateJson, missing, readBody, readStreamOptions } from '../openai/read-body.ts';
 import { type Body, readBoolean, readWholeNumber } from '../read-fields.ts';
 import { checkItems } from './check-items.ts';
@@ -22,12 +22,12 @@ const LEAST_OUTPUT_TOKENS = 16;
 export function readResponsesCall(
   value: unknown,
   _: RequestHead,
-  vendor: Vendor,
+  provider: Provider,
 ): { call: Call; voice: ResponsesVoice } {
   const body = readBody(value);
   if (body.model === undefined || body.model === null) throw missing('model');
   const model = checkModel(body.model);
-  const { items, instructions, promptTokens } = readPrompt(body, vendor);
+  const { items, instructions, promptTokens } = readPrompt(body, provider);
   const isStream = readBoolean(body, 'stream') ?? false;
   const padsDeltas = readPadding(body, isStream);
   const tools = readTools(body);
@@ -47,7 +47,7 @@ export function readResponsesCall(
     format: readFormat(body),
     ...reasoning,
   };
-  const voice = new ResponsesVoice({ echo: echoRequest(body, model, effort), vendorName: vendor.name, padsDeltas });
+  const voice = new ResponsesVoice({ echo: echoRequest(body, model, effort), providerName: provider.name, padsDeltas });
   return { call, voice };
 }
 
@@ -58,7 +58,7 @@ export interface Prompt {
 }
 
 /** What a request to answer and a request to count have in common. */
-export function readPrompt(body: Body, vendor: Vendor): Prompt {
+export function readPrompt(body: Body, provider: Provider): Prompt {
   refuseParameters(body);
   const instructions = readInstructions(body);
   const items = readInput(body);
@@ -66,7 +66,7 @@ export function readPrompt(body: Body, vendor: Vendor): Prompt {
     const message = "One of 'input' or 'previous_response_id' or 'prompt' or 'conversation' must be provided.";
     throw invalid(message, 'input', 'missing_required_parameter');
   }
-  checkItems(items, vendor.name);
+  checkItems(items, provider.name);
   const promptTokens = estimateInput(items, instructions) + estimateJson(body.tools);
   return { items, instructions, promptTokens };
 }

@@ -32,7 +32,7 @@ function gatherTurns(items: readonly InputItem[]): Turn[] {
     if (item.kind === 'output') turns.push({ role: 'tool', text: textOf(item.parts) });
     if (item.kind !== 'call') continue;
     if (turns.at(-1)?.role !== 'assistant') turns.push({ role: 'assistant', text: '' });
-    // Without the id: it differs from vendor to vendor, and the answer must not.
+    // Without the id: it differs from provider to provider, and the answer must not.
     turns.at(-1)!.text += `[${item.name} ${item.input}]`;
   }
   return turns;

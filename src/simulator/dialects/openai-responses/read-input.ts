@@ -1,5 +1,5 @@
 // The input of a Responses request, item by item. Wire facts: docs/reference/openai-responses.md section 2; the
-// refusals are worded as recorded answers of the vendor are.
+// refusals are worded as recorded answers of the provider are.
 import { invalid, RefusalError } from '../../engine/refusal.ts';
 import { missing, unsupported } from '../openai/read-body.ts';
 import { type Body, readObject } from '../read-fields.ts';

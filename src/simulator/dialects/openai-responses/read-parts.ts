@@ -1,4 +1,4 @@
-// Content of messages and of tool results, checked as the vendor checks it: what a broker builds from another protocol's
+// Content of messages and of tool results, checked as the provider checks it: what a broker builds from another protocol's
 // parts goes wrong here.
 import { invalid } from '../../engine/refusal.ts';
 import { missing, unsupported } from '../openai/read-body.ts';

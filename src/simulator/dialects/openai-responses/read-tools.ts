@@ -7,7 +7,7 @@ import { type Body, readObject } from '../read-fields.ts';
 
 const MOST_NAME_CHARACTERS = 128;
 
-/** Run by the vendor itself, and never by the simulator: accepted, and not called. */
+/** Run by the provider itself, and never by the simulator: accepted, and not called. */
 const HOSTED = [
   'file_search',
   'web_search',

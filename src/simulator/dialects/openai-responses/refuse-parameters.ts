@@ -1,4 +1,4 @@
-// Parameters that this vendor has no use for: those of Chat, which the Responses API refuses by name, and those that ask
+// Parameters that this provider has no use for: those of Chat, which the Responses API refuses by name, and those that ask
 // it to keep something, which the simulator does not.
 import { invalid, type RefusalError } from '../../engine/refusal.ts';
 import type { Body } from '../read-fields.ts';

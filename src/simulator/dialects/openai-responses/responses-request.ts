@@ -3,7 +3,7 @@ import type { Echo } from './echo-request.ts';
 
 export interface ResponsesRequest {
   echo: Echo;
-  vendorName: string;
+  providerName: string;
   /** Deltas come with random text that hides their length. */
   padsDeltas: boolean;
 }

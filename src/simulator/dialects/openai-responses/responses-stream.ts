@@ -45,7 +45,7 @@ export class ResponsesStreamVoice implements StreamVoice {
     this.#request = request;
     this.#options = options;
     this.#choice = answer.choices[0]!;
-    this.#items = outputItems(this.#choice, identity, request.vendorName);
+    this.#items = outputItems(this.#choice, identity, request.providerName);
     this.#byPart = new Map(this.#items.map((item) => [item.part, item]));
     this.#served = answer.usage;
   }

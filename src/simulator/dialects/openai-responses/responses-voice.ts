@@ -16,10 +16,10 @@ export class ResponsesVoice implements Voice {
   }
 
   speakWhole({ identity, answer, showsUsage }: SpeechOptions): string {
-    const { echo, vendorName } = this.#request;
+    const { echo, providerName } = this.#request;
     // The one choice that the reader asks for.
     const choice = answer.choices[0]!;
-    const output = outputItems(choice, identity, vendorName).map((item) => writeItem(item, 'final'));
+    const output = outputItems(choice, identity, providerName).map((item) => writeItem(item, 'final'));
     const usage = showsUsage ? writeUsage(answer.usage) : null;
     return JSON.stringify(writeResponse(echo, identity, finishedState(choice.finish, output, usage)));
   }

@@ -1,4 +1,4 @@
-// What would be asked of a vendor that keeps responses: this one keeps none, so there is none by any id.
+// What would be asked of a provider that keeps responses: this one keeps none, so there is none by any id.
 import type { LookupRoute } from '../dialect.ts';
 
 export const STORED_PATH = /^\/v1\/responses\/([^/]+)(?:\/(?:cancel|input_items))?$/;

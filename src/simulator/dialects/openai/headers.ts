@@ -3,16 +3,16 @@ import type { Allowance } from '../../engine/limits/rate-meter.ts';
 import type { AnswerFacts, RequestHead } from '../dialect.ts';
 import { formatGoDuration } from './go-duration.ts';
 
-/** Announced where the simulator does not limit: the vendor always names some limit. */
+/** Announced where the simulator does not limit: the provider always names some limit. */
 const UNLIMITED_REQUESTS: Allowance = { limit: 1_000_000, remaining: 999_999, resetMs: 0 };
 const UNLIMITED_TOKENS: Allowance = { limit: 1_000_000_000, remaining: 999_999_999, resetMs: 0 };
 
-export function openaiHeaders({ vendorRequestId, processingMs, allowances }: AnswerFacts): readonly string[] {
+export function openaiHeaders({ providerRequestId, processingMs, allowances }: AnswerFacts): readonly string[] {
   const requests = allowances.requests ?? UNLIMITED_REQUESTS;
   const tokens = allowances.tokens ?? UNLIMITED_TOKENS;
   return [
     'x-request-id',
-    vendorRequestId,
+    providerRequestId,
     'openai-version',
     '2020-10-01',
     'openai-organization',

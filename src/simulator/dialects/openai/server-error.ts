@@ -1,4 +1,4 @@
-// The error of a vendor that has failed by itself.
+// The error of a provider that has failed by itself.
 
 export const SERVER_ERROR_MESSAGE =
   'The server had an error while processing your request. Sorry about that! You can retry your request, or contact us ' +

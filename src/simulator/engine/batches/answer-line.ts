@@ -1,5 +1,5 @@
 // One line of a batch, answered as the ordinary call that it stands for: the same dialect, answer, faults and bill. What
-// a batch has no connection for (a cut, silence, half a JSON text) is the vendor's own error.
+// a batch has no connection for (a cut, silence, half a JSON text) is the provider's own error.
 import { randomUUID } from 'node:crypto';
 import type { Dialect, LineAnswer, LineCall, RequestHead } from '../../dialects/dialect.ts';
 import type { Engine } from '../engine.ts';
@@ -40,7 +40,7 @@ function say(
     arrival.refuse(refusalOf(error));
   }
   const { answer } = exchange;
-  return answer !== null && isJson(answer.body) ? { requestId: arrival.vendorRequestId, ...answer } : null;
+  return answer !== null && isJson(answer.body) ? { requestId: arrival.providerRequestId, ...answer } : null;
 }
 
 function refusalOf(error: unknown): Refusal {

@@ -1,4 +1,4 @@
-// One batch of any vendor, without its wire format. Its states are described in dialects/dialect.ts.
+// One batch of any provider, without its wire format. Its states are described in dialects/dialect.ts.
 
 import type { Batch, BatchState, InputFault, LineAnswer, LineCall } from '../../dialects/dialect.ts';
 import type { Engine } from '../engine.ts';

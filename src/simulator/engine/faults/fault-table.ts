@@ -90,7 +90,7 @@ function changing(summary: string, change: Partial<FaultPlan>): FaultRow {
 
 export const FAULTS = {
   rate_limited: {
-    summary: 'The vendor’s rate limit: 429 with a wait',
+    summary: 'The provider’s rate limit: 429 with a wait',
     amount: { unit: 'milliseconds', byDefault: DEFAULT_RETRY_AFTER_MS, least: 0, most: MAX_WAIT_MS },
     takesHint: true,
     isFinal: true,

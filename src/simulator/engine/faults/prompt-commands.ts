@@ -1,4 +1,4 @@
-// Commands in a prompt, for people who test through a whole stack and reach the vendor by the prompt alone:
+// Commands in a prompt, for people who test through a whole stack and reach the provider by the prompt alone:
 // `[[sim tokens=60 pace=10 fault=cut@40]]` anywhere in the last user message, several times if need be.
 import { type BatchFault, readBatchFault } from '../batches/batch-fault.ts';
 import type { PromptFaults } from './fault-book.ts';
@@ -90,7 +90,7 @@ export function readPromptCommands(text: string, simulatorName: string): PromptC
   return commands;
 }
 
-/** `on=name` keeps a block for the simulator of that name: one prompt can fail at one vendor and pass at the next. */
+/** `on=name` keeps a block for the simulator of that name: one prompt can fail at one provider and pass at the next. */
 function isFor(settings: readonly Setting[], simulatorName: string): boolean {
   return settings.every(({ key, value }) => key !== 'on' || value.split(',').includes(simulatorName));
 }

@@ -1,6 +1,6 @@
 // What the simulator served, and what it wants for it: one entry per call that served a token. Sluice's ledger is held
 // against this. Tokens are billed as they were sent: an answer that breaks, or whose client goes away, bills its prompt and
-// the tokens before; a call that the vendor itself refused or failed before its first token is free.
+// the tokens before; a call that the provider itself refused or failed before its first token is free.
 import { costOf, type PicoUsd, type Price, scaleDecimal } from '../../../contracts/money.ts';
 import type { Usage } from '../../../contracts/usage.ts';
 
@@ -16,7 +16,7 @@ export interface BillEntry {
   sequence: number;
   atMs: number;
   /** `x-request-id` of the answer. */
-  vendorRequestId: string;
+  providerRequestId: string;
   /** `x-client-request-id` of the request: Sluice sends its attempt id. */
   clientRequestId: string | null;
   model: string;

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 export interface LoggedRequest {
   /** `x-request-id` of its answer. */
-  vendorRequestId: string;
+  providerRequestId: string;
   atMs: number;
   method: string;
   path: string;

@@ -70,7 +70,7 @@ export class AdmittedCall {
     this.#arrival.refuse(refusal);
   }
 
-  /** A prompt that the filter has caught: an error at some vendors, an answer without content at others. */
+  /** A prompt that the filter has caught: an error at some providers, an answer without content at others. */
   #block(refusal: Refusal, answer: Answer): void {
     const blocked = this.#voice.speakBlocked?.(this.#speech(answer));
     if (blocked === undefined) return this.#refuse(refusal);
@@ -128,7 +128,7 @@ export class AdmittedCall {
   #end(outcome: Outcome, spoken: Usage): void {
     // A line of a batch that fails costs nothing.
     const served = this.#arrival.isBatch && outcome !== 'completed' ? NO_USAGE : spoken;
-    const { engine, vendorRequestId, clientRequestId, isBatch } = this.#arrival;
+    const { engine, providerRequestId, clientRequestId, isBatch } = this.#arrival;
     const { counts } = engine;
     counts.outcomes[outcome] += 1;
     counts.outputTokens += served.outputTokens;
@@ -137,7 +137,7 @@ export class AdmittedCall {
       const { model } = this.#call;
       const atMs = Math.floor(engine.now());
       engine.bill.add(
-        { atMs, vendorRequestId, clientRequestId, model, usage: served, outcome, ...(isBatch ? { isBatch } : {}) },
+        { atMs, providerRequestId, clientRequestId, model, usage: served, outcome, ...(isBatch ? { isBatch } : {}) },
         isBatch ? halfPrice(engine.priceFor(model)) : engine.priceFor(model),
       );
     }

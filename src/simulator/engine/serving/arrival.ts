@@ -38,8 +38,8 @@ export class Arrival {
     this.isBatch = options.isBatch ?? false;
   }
 
-  get vendorRequestId(): string {
-    return vendorRequestId(this.unique);
+  get providerRequestId(): string {
+    return providerRequestId(this.unique);
   }
 
   get clientRequestId(): string | null {
@@ -66,7 +66,7 @@ export class Arrival {
     const nowMs = this.engine.now();
     return {
       head: this.head,
-      vendorRequestId: this.vendorRequestId,
+      providerRequestId: this.providerRequestId,
       processingMs: Math.round(nowMs - this.arrivedMs),
       allowances: this.engine.admission.allowances(),
       model: this.model,
@@ -75,6 +75,6 @@ export class Arrival {
   }
 }
 
-export function vendorRequestId(unique: string): string {
+export function providerRequestId(unique: string): string {
   return `req_${unique}`;
 }

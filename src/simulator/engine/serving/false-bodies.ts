@@ -1,4 +1,4 @@
-// What comes in place of an answer when something between caller and vendor has gone wrong.
+// What comes in place of an answer when something between caller and provider has gone wrong.
 import type { Voice } from '../../dialects/dialect.ts';
 import type { FalseBody } from '../faults/fault-plan.ts';
 

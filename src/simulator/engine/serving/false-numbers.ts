@@ -1,7 +1,7 @@
-// What a vendor out of its mind says: numbers that no counter holds, events that no client expects.
+// What a provider out of its mind says: numbers that no counter holds, events that no client expects.
 import type { Usage } from '../../../contracts/usage.ts';
 
-/** Seen of real vendors: 1e30 and 2e19 tokens. The largest number that JSON can carry is the worst of them. */
+/** Seen of real providers: 1e30 and 2e19 tokens. The largest number that JSON can carry is the worst of them. */
 const ABSURD_TOKENS = Number.MAX_VALUE;
 
 export function misstated(usage: Usage): Usage {

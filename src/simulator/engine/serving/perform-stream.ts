@@ -176,7 +176,7 @@ class StreamPerformance {
     return writeDistorted(this.#performance.exchange, text, this.#performance.faults);
   }
 
-  /** The vendor's own failure before the first token is free; whatever else ends a stream, its prompt is billed. */
+  /** The provider's own failure before the first token is free; whatever else ends a stream, its prompt is billed. */
   #settle(outcome: Outcome): void {
     if (this.#isSettled) return;
     this.#isSettled = true;

@@ -7,7 +7,7 @@ import { misstated } from './false-numbers.ts';
 import { type Performance, promptOf, sendBody } from './performance.ts';
 import { writeDistorted } from './write-distorted.ts';
 
-/** What some vendors send while an unstreamed answer is not ready; JSON parsers skip it. */
+/** What some providers send while an unstreamed answer is not ready; JSON parsers skip it. */
 const WAITING_SPACES = '\n         \n';
 
 /** Longer timers fire at once. */

@@ -22,7 +22,7 @@ test('extra_body is merged in over members of the same name, and the broker’s 
   expect(build(body)).toBe('{"model":"claude-opus-5-5","max_tokens":2,"speed":"fast"}');
 });
 
-describe('thoughts of other vendors', () => {
+describe('thoughts of other providers', () => {
   const foreign = {
     type: 'thinking',
     thinking: 'Hm.',

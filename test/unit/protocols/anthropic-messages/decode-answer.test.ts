@@ -3,7 +3,7 @@ import type { Answer, AnswerEvent } from '#src/contracts/answer.ts';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
 import { ANSWER_TOOL } from '#src/protocols/anthropic-messages/encode-output.ts';
-import { messagesVendorCodec } from '#src/protocols/anthropic-messages/vendor-codec.ts';
+import { messagesProviderCodec } from '#src/protocols/anthropic-messages/provider-codec.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { fixtures, THOUGHT_SIGNATURE } from '#test/fixtures/protocols/anthropic-messages.ts';
 import {
@@ -22,7 +22,7 @@ import {
 const CONTEXT = { requestId: 'req_abc' };
 
 function decodeWhole(body: unknown): Answer {
-  const answer = messagesVendorCodec.decodeAnswer(body, CONTEXT);
+  const answer = messagesProviderCodec.decodeAnswer(body, CONTEXT);
   if (isFailure(answer)) throw new Error(answer.message);
   return answer;
 }
@@ -30,7 +30,7 @@ function decodeWhole(body: unknown): Answer {
 function decodeStream(text: string, cut = text.length): AnswerEvent[] {
   const bytes = Buffer.from(text);
   const splitter = new SseSplitter();
-  const decoder = messagesVendorCodec.openDecoder(CONTEXT);
+  const decoder = messagesProviderCodec.openDecoder(CONTEXT);
   const events = [...splitter.push(bytes.subarray(0, cut)), ...splitter.push(bytes.subarray(cut))];
   return [...events.flatMap((event) => decoder.decode(event)), ...decoder.close()];
 }
@@ -297,11 +297,11 @@ describe('a body that is no message', () => {
     ['another object', { ok: true }, 'upstream_malformed'],
     ['an error', { type: 'error', error: { type: 'rate_limit_error', message: 'x' } }, 'upstream_rate_limited'],
   ])('%s', (_name, body, code) => {
-    expect(messagesVendorCodec.decodeAnswer(body, CONTEXT)).toMatchObject({ code });
+    expect(messagesProviderCodec.decodeAnswer(body, CONTEXT)).toMatchObject({ code });
   });
 });
 
-test('what a vendor that resells says it cost is read exactly', () => {
+test('what a provider that resells says it cost is read exactly', () => {
   const body = { content: [], usage: { input_tokens: 1, output_tokens: 1, cost: 1.25e-7 } };
   expect(decodeWhole(body).usage!.reportedCost).toBe(125_000n);
   const events = decodeStream(

@@ -175,7 +175,7 @@ describe('turns', () => {
       { kind: 'reasoning', text: '', isRedacted: true, signature: { origin: 'anthropic-messages', value: 'c2ln' } },
     ],
     [
-      'a thought of another vendor',
+      'a thought of another provider',
       { type: 'thinking', thinking: '', signature: wrapSignature({ origin: 'openai-responses', value: 'x' }) },
       { kind: 'reasoning', text: '', signature: { origin: 'openai-responses', value: 'x' } },
     ],

@@ -37,7 +37,7 @@ const startOf = (part: Part): PartStart =>
     ? { kind: 'tool-call', id: part.id, name: part.name }
     : { kind: part.kind as 'text' | 'refusal' | 'reasoning' };
 
-/** A part as a vendor streams it, in pieces of so many characters. */
+/** A part as a provider streams it, in pieces of so many characters. */
 function eventsOf(value: Part, part: number, size: number): EncodableEvent[] {
   const at = { choice: 0, part };
   if (value.kind === 'image' || value.kind === 'audio') return [{ kind: 'part-whole', ...at, value }];
@@ -105,7 +105,7 @@ const CASES: [name: string, parts: Part[], content: object[]][] = [
     [thought('Hm.', 'c2ln'), textBlock('x')],
   ],
   [
-    'a thought of another vendor',
+    'a thought of another provider',
     [{ kind: 'reasoning', text: 'Hm.', signature: gemini }],
     [thought('Hm.', writeSignature(gemini))],
   ],
@@ -262,7 +262,7 @@ describe('the order of events', () => {
     ]);
   });
 
-  test('a vendor that does not say how it starts', () => {
+  test('a provider that does not say how it starts', () => {
     const encoder = new MessagesEncoder(context);
     const events: AnswerEvent[] = [
       { kind: 'part-start', choice: 0, part: 0, start: { kind: 'text' } },

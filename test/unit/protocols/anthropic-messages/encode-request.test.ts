@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { InferenceRequest, Part, Turn } from '#src/contracts/inference-request.ts';
-import { messagesVendorCodec } from '#src/protocols/anthropic-messages/vendor-codec.ts';
+import { messagesProviderCodec } from '#src/protocols/anthropic-messages/provider-codec.ts';
 import type { JsonObject, RequestField } from '#src/protocols/codec.ts';
 
 const NEW = 'claude-opus-5';
@@ -20,7 +20,7 @@ const tool = { kind: 'function' as const, name: 'f', description: 'd', parameter
 function encode(more: Partial<InferenceRequest>, upstreamModel = NEW, isStream = false) {
   const request = { turns: [user(text('Hi'))], tools: [], sampling: {}, unmapped: {}, ...more };
   const input = { upstreamModel, isStream, canReportStreamUsage: true };
-  return messagesVendorCodec.encodeRequest(request, input);
+  return messagesProviderCodec.encodeRequest(request, input);
 }
 
 function bodyOf(more: Partial<InferenceRequest>, model?: string): JsonObject {
@@ -355,7 +355,7 @@ describe('parts', () => {
       thought('anthropic-messages', { isRedacted: true }),
       [{ type: 'redacted_thinking', data: 's' }],
     ],
-    ['a thought of another vendor', thought('gemini-generate-content'), []],
+    ['a thought of another provider', thought('gemini-generate-content'), []],
     ['a thought that nobody signed', { kind: 'reasoning', text: 'Hm.' }, []],
     ['a call without arguments', call('2', { arguments: '' }), [{ type: 'tool_use', id: '2', name: 'f', input: {} }]],
     [
@@ -381,7 +381,7 @@ describe('parts', () => {
 });
 
 describe('turns', () => {
-  test('what another vendor’s model drew is shown by the user', () => {
+  test('what another provider’s model drew is shown by the user', () => {
     const image: Part = { kind: 'image', source: { kind: 'url', url: 'https://a' } };
     const turns = [user(text('a')), assistant(text('b'), image, call('1')), user(result('1')), assistant(image)];
     expect(bodyOf({ turns }).messages).toMatchObject([
@@ -540,7 +540,7 @@ describe('what would change the answer is refused', () => {
       'messages',
     ],
     [
-      'a file of another vendor',
+      'a file of another provider',
       { turns: [user({ kind: 'image', source: { kind: 'file-id', id: 'file-1' } })] },
       'messages',
     ],

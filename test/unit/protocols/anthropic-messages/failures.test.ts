@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import { FAILURES, type FailureCode } from '#src/contracts/failure-table.ts';
 import { encodeMessagesFailure, encodeMessagesFailureEvent } from '#src/protocols/anthropic-messages/failures.ts';
+import { readMessagesFailure } from '#src/protocols/anthropic-messages/provider-failures.ts';
 import { readMessagesRateLimits } from '#src/protocols/anthropic-messages/rate-limits.ts';
-import { readMessagesFailure } from '#src/protocols/anthropic-messages/vendor-failures.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const read = (status: number, body: unknown, headers: Record<string, string> = {}) =>
@@ -14,7 +14,7 @@ const error = (type: string, message = 'said', code?: string) => ({
   request_id: 'req_1',
 });
 
-describe('what a vendor’s answer means', () => {
+describe('what a provider’s answer means', () => {
   test.each<[string, number, unknown, FailureCode]>([
     ['a bad request', 400, error('invalid_request_error'), 'upstream_bad_request'],
     [
@@ -171,11 +171,11 @@ describe('what the client is told', () => {
     expect(JSON.parse(body.toString()).error.type).toBe(type);
   });
 
-  test.each([401, 402, 403])('the vendor’s own %i never reaches the client', (status) => {
+  test.each([401, 402, 403])('the provider’s own %i never reaches the client', (status) => {
     expect(encodeMessagesFailure(read(status, error('x')), 'req_9').status).not.toBe(status);
   });
 
-  test('a body that is too large for the vendor is one for the client', () => {
+  test('a body that is too large for the provider is one for the client', () => {
     const { status, body } = encodeMessagesFailure(read(413, ''), 'req_9');
     expect(status).toBe(413);
     expect(JSON.parse(body.toString()).error.type).toBe('request_too_large');

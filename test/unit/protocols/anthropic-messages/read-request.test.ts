@@ -87,7 +87,7 @@ describe('counting tokens', () => {
     expect(facts).toMatchObject({ isStream: false, maxOutputTokens: 0, estimatedInputTokens: 10 });
   });
 
-  test('is answered with the estimate where no vendor can', () => {
+  test('is answered with the estimate where no provider can', () => {
     const facts = anthropicCountTokensClient.readRequest({ model: 'm', messages }, TARGET);
     if ('code' in facts) throw new Error(facts.message);
     expect(anthropicCountTokensClient.answerLocally!(facts).body.toString()).toBe('{"input_tokens":10}');

@@ -40,7 +40,7 @@ function relay(text: string) {
 }
 
 describe('a pass-through stream', () => {
-  test('is the vendor’s bytes, padding and all, but for the cost', () => {
+  test('is the provider’s bytes, padding and all, but for the cost', () => {
     const { bytes, failure, usage, isComplete } = relay(start + open + delta('Hi') + close + finish() + stop);
     const priced = finish(',"usage":{"output_tokens":3,"cost":0.000018}', ',"cost":0.0001');
     expect(bytes).toBe(start + open + delta('Hi') + close + priced + stop);
@@ -76,13 +76,13 @@ describe('a pass-through stream', () => {
     expect(usage).toMatchObject({ inputTokens: 17, cachedInputTokens: 5, cacheWriteTokens: 0, outputTokens: 3 });
   });
 
-  test('without usage gets the broker’s estimate, with the input as the vendor counted it', () => {
+  test('without usage gets the broker’s estimate, with the input as the provider counted it', () => {
     const { bytes, usage } = relay(start + open + delta('Hello you') + close + finish('') + stop);
     expect(usage).toMatchObject({ inputTokens: 15, outputTokens: 3, isEstimated: true });
     expect(bytes).toContain('"usage":{"input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":5,');
   });
 
-  test('shows the cost that the vendor itself reports, to the last digit', () => {
+  test('shows the cost that the provider itself reports, to the last digit', () => {
     const { bytes } = relay(start + finish(',"usage":{"output_tokens":3,"cost":0.0000123}') + stop);
     expect(bytes).toContain('"cost":0.0000123}');
   });
@@ -149,7 +149,7 @@ describe('a stream that is not whole is never passed off as one', () => {
 describe('a whole answer', () => {
   const message = '{"id":"msg_1", "content":[{"type":"text","text":"Hello!"}],"x":1e400';
 
-  test('is the vendor’s bytes with the cost added', () => {
+  test('is the provider’s bytes with the cost added', () => {
     const usage = '"usage":{"input_tokens":8,"output_tokens":2';
     const { body } = relayMessagesBody(Buffer.from(`${message},${usage}}}`), context);
     expect(body.toString()).toBe(`${message},${usage},"cost":0.00001},"cost":0.0001}`);

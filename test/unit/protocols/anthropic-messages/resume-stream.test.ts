@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { messagesClientCodec } from '#src/protocols/anthropic-messages/client-codec.ts';
 import { writeSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
-import { messagesVendorCodec } from '#src/protocols/anthropic-messages/vendor-codec.ts';
+import { messagesProviderCodec } from '#src/protocols/anthropic-messages/provider-codec.ts';
 import type { EncodableEvent, EncodeContext } from '#src/protocols/codec.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { fixtures } from '#test/fixtures/protocols/anthropic-messages.ts';
@@ -96,5 +96,5 @@ test.each([
   ['claude-opus-5-5', false],
   ['kimi-k3', false],
 ])('%s goes on with its own text: %s', (model, expected) => {
-  expect(messagesVendorCodec.acceptsPrefill!(model)).toBe(expected);
+  expect(messagesProviderCodec.acceptsPrefill!(model)).toBe(expected);
 });

@@ -3,20 +3,20 @@ import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
 import { messagesClientCodec } from '#src/protocols/anthropic-messages/client-codec.ts';
-import { anthropicMessagesVendor } from '#src/protocols/anthropic-messages/protocol.ts';
-import { messagesVendorCodec } from '#src/protocols/anthropic-messages/vendor-codec.ts';
+import { anthropicMessagesProvider } from '#src/protocols/anthropic-messages/protocol.ts';
+import { messagesProviderCodec } from '#src/protocols/anthropic-messages/provider-codec.ts';
 import type { EncodeContext, JsonObject } from '#src/protocols/codec.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { createTranslation, translateRequest } from '#src/protocols/translate.ts';
 import { fixtures } from '#test/fixtures/protocols/anthropic-messages.ts';
 
-const pair = { client: messagesClientCodec, vendor: messagesVendorCodec };
+const pair = { client: messagesClientCodec, upstream: messagesProviderCodec };
 
 function throughCanonical(body: JsonObject, upstreamModel: string) {
   const translated = translateRequest(pair, {
     body,
     provider: 'anthropic',
-    vendorProtocol: 'anthropic-messages',
+    providerProtocol: 'anthropic-messages',
     upstreamModel,
     isStream: false,
     canReportStreamUsage: true,
@@ -66,7 +66,7 @@ describe.each(answers)('the answer %s', (_name, { whole, stream }) => {
   const expected = withoutNulls({ ...whole, id: 'msg_1', usage: { ...(whole.usage as object), cost: 0.1 }, cost: 0.2 });
 
   test('whole', () => {
-    const answer = messagesVendorCodec.decodeAnswer(whole, { requestId: 'req_1' });
+    const answer = messagesProviderCodec.decodeAnswer(whole, { requestId: 'req_1' });
     if (isFailure(answer)) throw new Error(answer.message);
     const text = messagesClientCodec.encodeAnswer(answer, answer.usage ?? NO_USAGE, shown, context);
     expect(withoutNulls(JSON.parse(text))).toEqual(expected);
@@ -94,12 +94,12 @@ describe.each(answers)('the answer %s', (_name, { whole, stream }) => {
   });
 });
 
-test('the vendor’s face', () => {
+test('the provider’s face', () => {
   const target = { upstreamModel: 'm', isStream: true };
-  expect(anthropicMessagesVendor.path({ ...target, operation: 'generate' })).toBe('/v1/messages');
-  expect(anthropicMessagesVendor.path({ ...target, operation: 'count-tokens' })).toBe('/v1/messages/count_tokens');
-  expect(anthropicMessagesVendor.credentialHeaders('k')).toEqual({ 'x-api-key': 'k' });
-  expect(anthropicMessagesVendor.headers).toEqual({ 'anthropic-version': '2023-06-01' });
+  expect(anthropicMessagesProvider.path({ ...target, operation: 'generate' })).toBe('/v1/messages');
+  expect(anthropicMessagesProvider.path({ ...target, operation: 'count-tokens' })).toBe('/v1/messages/count_tokens');
+  expect(anthropicMessagesProvider.credentialHeaders('k')).toEqual({ 'x-api-key': 'k' });
+  expect(anthropicMessagesProvider.headers).toEqual({ 'anthropic-version': '2023-06-01' });
 });
 
 test('a refused field is named as the client calls it', () => {
@@ -107,7 +107,7 @@ test('a refused field is named as the client calls it', () => {
   const translated = translateRequest(pair, {
     body,
     provider: 'anthropic',
-    vendorProtocol: 'anthropic-messages',
+    providerProtocol: 'anthropic-messages',
     upstreamModel: 'claude-opus-5-5',
     isStream: false,
     canReportStreamUsage: true,

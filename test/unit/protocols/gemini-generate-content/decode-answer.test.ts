@@ -58,7 +58,7 @@ describe('parts', () => {
       [{ kind: 'audio', format: 'pcm16', data: 'AA==' }],
     ],
     [
-      'code that the vendor ran',
+      'code that the provider ran',
       [{ text: 'a' }, { executableCode: { code: '1' } }, { codeExecutionResult: { output: '1' } }, { text: 'b' }],
       [
         { kind: 'text', text: 'a' },

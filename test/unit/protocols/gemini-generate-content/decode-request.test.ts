@@ -152,7 +152,7 @@ describe('signatures and thoughts', () => {
 
   test.each([
     ['its own', 'c2ln', { origin: 'gemini-generate-content', value: 'c2ln' }],
-    ['another vendor’s', wrapped, anthropic],
+    ['another provider’s', wrapped, anthropic],
     ['the word for none', 'skip_thought_signature_validator', undefined],
     ['the mark of an unsigned call', wrapSignature({ origin: 'openai-responses', value: '' }), undefined],
   ])('%s', (_name, thoughtSignature, signature) => {

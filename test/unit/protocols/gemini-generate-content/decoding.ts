@@ -3,12 +3,12 @@ import type { AnswerEvent } from '#src/contracts/answer.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
 import { formatUsd } from '#src/contracts/money.ts';
 import type { EncodeContext, EncodedRequest, JsonObject, Refusal } from '#src/protocols/codec.ts';
-import { geminiClient, geminiVendor } from '#src/protocols/gemini-generate-content/protocol.ts';
+import { geminiClient, geminiProvider } from '#src/protocols/gemini-generate-content/protocol.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 
 export const client = geminiClient.codec!;
-export const vendor = geminiVendor.codec!;
+export const vendor = geminiProvider.codec!;
 
 export const relayContext: RelayContext = {
   usageDelivery: 'own-event',

@@ -95,7 +95,7 @@ describe('a whole answer', () => {
   });
 });
 
-describe('other vendors’ marks come back with the client', () => {
+describe('other providers’ marks come back with the client', () => {
   const back = (parts: Part[]) => {
     const [candidate] = candidatesOf(whole(parts));
     const result = client.decodeRequest({ contents: [candidate!.content] });

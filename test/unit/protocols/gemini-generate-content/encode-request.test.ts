@@ -135,7 +135,7 @@ describe('signatures', () => {
     expect(parts.map((part) => part.thoughtSignature)).toEqual(['c2ln', undefined, 'c2ln', undefined]);
   });
 
-  test('of calls that another vendor made are replaced, where one is demanded', () => {
+  test('of calls that another provider made are replaced, where one is demanded', () => {
     const sentinel = 'skip_thought_signature_validator';
     const signatures = (model: string) =>
       modelParts(model, call('1', foreign), call('2')).map((part) => part.thoughtSignature);
@@ -143,7 +143,7 @@ describe('signatures', () => {
     expect(signatures(GEMINI_2_5)).toEqual([undefined, undefined]);
   });
 
-  test('thoughts go back to their own vendor, and to no other', () => {
+  test('thoughts go back to their own provider, and to no other', () => {
     const thought = { kind: 'reasoning', text: 't' } as const;
     expect(modelParts(GEMINI_3, { ...thought, ...own }, { ...thought, ...foreign }, thought, text('a'))).toEqual([
       { text: 't', thought: true, thoughtSignature: 'c2ln' },
@@ -204,7 +204,7 @@ describe('media', () => {
       { kind: 'document', source: { kind: 'url', url: 'https://x.org/d' } },
       GEMINI_3,
     ],
-    ['a file of another vendor', image({ kind: 'file-id', id: 'file-abc' }), GEMINI_3],
+    ['a file of another provider', image({ kind: 'file-id', id: 'file-abc' }), GEMINI_3],
   ])('%s is refused', (_name, part, model) => {
     expect(encode({ turns: [user(part)] }, model)).toMatchObject({ kind: 'refusal', field: 'messages' });
   });

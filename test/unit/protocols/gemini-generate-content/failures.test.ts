@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import { FAILURES, type FailureCode } from '#src/contracts/failure-table.ts';
-import { geminiClient, geminiVendor } from '#src/protocols/gemini-generate-content/protocol.ts';
+import { geminiClient, geminiProvider } from '#src/protocols/gemini-generate-content/protocol.ts';
 
 /** 04:00 in California. */
 const NOW = Date.UTC(2026, 10, 20, 12);
 const read = (status: number, body: unknown, headers: Record<string, string> = {}) =>
-  geminiVendor.readFailure(
+  geminiProvider.readFailure(
     { status, headers },
     Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
     NOW,
@@ -17,7 +17,7 @@ const quota = (quotaId: string, quotaValue = '10') => detail('QuotaFailure', { v
 const exhausted = (...details: object[]) =>
   error('You exceeded your current quota.', { status: 'RESOURCE_EXHAUSTED', details });
 
-describe('what a vendor’s answer means', () => {
+describe('what a provider’s answer means', () => {
   test.each<[string, number, unknown, FailureCode]>([
     ['a bad request', 400, error('Unknown name "x"', { status: 'INVALID_ARGUMENT' }), 'upstream_bad_request'],
     [
@@ -128,7 +128,7 @@ describe('how long to wait', () => {
   });
 
   test('Google says nothing of its limits', () => {
-    expect(geminiVendor.readRateLimits({ status: 200, headers: {} }, NOW)).toEqual({});
+    expect(geminiProvider.readRateLimits({ status: 200, headers: {} }, NOW)).toEqual({});
   });
 });
 
@@ -179,7 +179,7 @@ describe('what the client is told', () => {
     expect(told(code).error.status).toBe(status);
   });
 
-  test('the vendor’s status of a bad request is kept, its refusal of the broker’s key is not', () => {
+  test('the provider’s status of a bad request is kept, its refusal of the broker’s key is not', () => {
     expect(told('upstream_bad_request', { upstreamStatus: 413 }).status).toBe(413);
     const refused = read(
       400,

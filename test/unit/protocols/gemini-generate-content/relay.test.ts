@@ -39,7 +39,7 @@ function relay(
 }
 
 describe('a pass-through stream', () => {
-  test('is the vendor’s bytes but for the cost in the last chunk', () => {
+  test('is the provider’s bytes but for the cost in the last chunk', () => {
     const { bytes, failure, usage: counted } = relay(first + last);
     expect(bytes).toBe(first + pricedLast);
     expect(failure).toBeUndefined();
@@ -57,7 +57,7 @@ describe('a pass-through stream', () => {
     expect(relay(finishes + last).bytes).toBe(finishes + pricedLast);
   });
 
-  test('gets the usage that the last chunk lacks, the vendor’s or an estimate', () => {
+  test('gets the usage that the last chunk lacks, the provider’s or an estimate', () => {
     const bare = event(textChunk('', STOP));
     expect(relay(first + bare).bytes).toContain(
       '"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":1,"cost":',
@@ -116,7 +116,7 @@ describe('a stream that is not whole is never passed off as one', () => {
 });
 
 describe('a stream without alt=sse', () => {
-  test('is one array of the vendor’s chunks', () => {
+  test('is one array of the provider’s chunks', () => {
     const { bytes } = relay(`${first}: ping\n\n${last}`, {}, geminiArrayClient);
     const chunkOf = (text: string) => text.slice('data: '.length).trim();
     expect(bytes).toBe(`[${chunkOf(first)},\r\n${chunkOf(pricedLast)}\n]\n`);
@@ -134,7 +134,7 @@ describe('a whole answer', () => {
   const body = (answer: object) =>
     geminiClient.passThrough.relayBody(Buffer.from(JSON.stringify(answer)), relayContext);
 
-  test('is the vendor’s bytes with the cost added', () => {
+  test('is the provider’s bytes with the cost added', () => {
     const answer = { ...textChunk('Hi', STOP), ...usage(2) };
     const relayed = body(answer);
     expect(relayed.body.toString()).toBe(JSON.stringify(answer).replace(/"usageMetadata".*\}/, PRICED));

@@ -7,7 +7,7 @@ import {
   geminiClient,
   geminiCountTokensClient,
   geminiEndpoints,
-  geminiVendor,
+  geminiProvider,
 } from '#src/protocols/gemini-generate-content/protocol.ts';
 
 const target = (path: string, query: Record<string, string> = {}) => ({ path, query });
@@ -116,7 +116,7 @@ describe('what the broker uses of a request', () => {
   });
 });
 
-describe('the body for a Gemini vendor', () => {
+describe('the body for a Gemini provider', () => {
   const build = (body: string, client = geminiClient) =>
     client.passThrough
       .buildBody({ body: Buffer.from(body), upstreamModel: 'up', isStream: false, canReportStreamUsage: true })
@@ -133,12 +133,12 @@ describe('the body for a Gemini vendor', () => {
     expect(build(body)).toBe('{"contents":[],"labels":{},"new":1}');
   });
 
-  test('names the vendor’s model where a count names one', () => {
+  test('names the provider’s model where a count names one', () => {
     const body = '{"generateContentRequest":{"model":"models/m","contents":[],"models":[]}}';
     expect(build(body, geminiCountTokensClient)).toBe('{"generateContentRequest":{"contents":[],"model":"models/up"}}');
   });
 
-  test('has no signatures of other vendors', () => {
+  test('has no signatures of other providers', () => {
     const foreign = wrapSignature({ origin: 'anthropic-messages', value: 'x' });
     const own = wrapSignature({ origin: 'gemini-generate-content', value: 'c2ln' });
     const model = (...parts: JsonObject[]) => ({ role: 'model', parts });
@@ -163,17 +163,17 @@ describe('the body for a Gemini vendor', () => {
   });
 });
 
-describe('the vendor’s address', () => {
+describe('the provider’s address', () => {
   test.each([
     ['generate', false, '/v1beta/models/a%2Fb:generateContent'],
     ['generate', true, '/v1beta/models/a%2Fb:streamGenerateContent?alt=sse'],
     ['count-tokens', false, '/v1beta/models/a%2Fb:countTokens'],
   ] as const)('%s, streamed %s', (operation, isStream, path) => {
-    expect(geminiVendor.path({ operation, upstreamModel: 'a/b', isStream })).toBe(path);
+    expect(geminiProvider.path({ operation, upstreamModel: 'a/b', isStream })).toBe(path);
   });
 
   test('its key goes into a header', () => {
-    expect(geminiVendor.credentialHeaders('k')).toEqual({ 'x-goog-api-key': 'k' });
+    expect(geminiProvider.credentialHeaders('k')).toEqual({ 'x-goog-api-key': 'k' });
     expect(geminiClient.credentialPlaces).toEqual([{ header: 'x-goog-api-key' }, { query: 'key' }]);
   });
 });

@@ -6,7 +6,7 @@ import { encodeContext, event, textChunk } from './decoding.ts';
 
 const resume = (delivered: string, client = geminiClient) =>
   client.codec!.resumeEncoder!(Buffer.from(delivered), encodeContext);
-const identity = { modelVersion: 'm', responseId: 'of-the-vendor' };
+const identity = { modelVersion: 'm', responseId: 'of-the-provider' };
 const thought = event({ candidates: [{ content: { parts: [{ text: 't', thought: true }] } }] });
 const hello = event({ ...textChunk('Hello, '), ...identity });
 

@@ -9,7 +9,7 @@ const more = (index: number, text: string) => call({ index, function: { argument
 const finishes = (text: string) => decodeAll(text).filter((event) => event.kind === 'finish');
 const callPart = (id: string, text: string) => ({ kind: 'tool-call', id, name: `f_${id}`, text });
 
-describe('a stream of any vendor', () => {
+describe('a stream of any provider', () => {
   test('begins, has its parts, ends', () => {
     const events = decodeAll(
       delta({ role: 'assistant', content: '' }) + delta({ content: 'Hi' }, 'stop') + usageChunk + DONE,
@@ -246,11 +246,11 @@ describe('an end', () => {
     ]);
   });
 
-  test('is said once though the vendor says it twice', () => {
+  test('is said once though the provider says it twice', () => {
     expect(finishes(delta({ content: 'Hi' }, 'stop') + delta({ content: '' }, 'stop') + DONE)).toHaveLength(1);
   });
 
-  test('is said by [DONE] where the vendor never says why', () => {
+  test('is said by [DONE] where the provider never says why', () => {
     expect(finishes(delta({ content: 'Hi' }) + DONE)).toEqual([{ kind: 'finish', choice: 0, reason: 'stop' }]);
     expect(finishes(first(0, 'a', '{}') + DONE)).toEqual([{ kind: 'finish', choice: 0, reason: 'tool-calls' }]);
   });
@@ -279,7 +279,7 @@ describe('usage', () => {
     expect(usages(stream)).toMatchObject([{ usage: { inputTokens: 8, outputTokens: 2 } }]);
   });
 
-  test('comes with the vendor’s own price', () => {
+  test('comes with the provider’s own price', () => {
     const priced = chunk({ choices: [], usage: { ...usage, cost: 0.000012 } });
     expect(usages(delta({}, 'stop') + priced)).toMatchObject([{ usage: { reportedCost: 12_000_000n } }]);
   });

@@ -3,7 +3,7 @@ import type { PartStart } from '#src/contracts/answer.ts';
 import type { EncodableEvent, EncodeContext, JsonObject, UsageDelivery } from '#src/protocols/codec.ts';
 import { unwrapSignature } from '#src/protocols/foreign-signature.ts';
 import { ChatAnswerEncoder } from '#src/protocols/openai-chat/answer-encoder.ts';
-import { openaiChatClient, openaiChatVendor } from '#src/protocols/openai-chat/protocol.ts';
+import { openaiChatClient, openaiChatProvider } from '#src/protocols/openai-chat/protocol.ts';
 import { createTranslation } from '#src/protocols/translate.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-chat.ts';
 import { DONE, eventsOf, relayAll, relayContext } from './streams.ts';
@@ -253,7 +253,7 @@ describe('usage', () => {
 
 describe('a stream that was decoded and encoded again', () => {
   const translation = createTranslation(
-    { client: openaiChatClient.codec!, vendor: openaiChatVendor.codec! },
+    { client: openaiChatClient.codec!, upstream: openaiChatProvider.codec! },
     { requestId: 'req_abc', createdAt: 5, clientBody: { model: 'asked' } },
     { requestId: 'req_abc' },
   );

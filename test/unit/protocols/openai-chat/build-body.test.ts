@@ -26,7 +26,7 @@ test('usage is asked for in every stream, other stream options stay', () => {
   );
 });
 
-test('a vendor that refuses stream_options is not sent any', () => {
+test('a provider that refuses stream_options is not sent any', () => {
   const body = build('{"model":"m","stream":true}', { isStream: true, canReportStreamUsage: false });
   expect(body.toString()).not.toContain('stream_options');
 });
@@ -44,7 +44,7 @@ test('extra_body cannot change the model', () => {
   expect(JSON.parse(build('{"model":"m","extra_body":{"model":"gpt-9"}}').toString()).model).toBe('gpt-4o-2024-11-20');
 });
 
-describe('signatures that the broker wrapped for other vendors', () => {
+describe('signatures that the broker wrapped for other providers', () => {
   const theirs = wrapSignature({ origin: 'anthropic-messages', value: 'EqQB' });
   const google = wrapSignature({ origin: 'gemini-generate-content', value: 'CpcB' });
   const thought = { type: 'reasoning.text', text: 'Hm.', signature: theirs, index: 0 };
@@ -75,7 +75,7 @@ describe('signatures that the broker wrapped for other vendors', () => {
     });
   });
 
-  test('leave alone what the vendor itself signed', () => {
+  test('leave alone what the provider itself signed', () => {
     const own = { type: 'reasoning.text', text: 'Mine.', signature: 'EqQB' };
     expect(cleaned({ role: 'assistant', reasoning_content: 'x', reasoning_details: [own, thought] })).toEqual({
       role: 'assistant',

@@ -1,4 +1,4 @@
-// A tool of free text that the client declared, called by a vendor that has none such: it was told of a function whose one
+// A tool of free text that the client declared, called by a provider that has none such: it was told of a function whose one
 // argument is the text, and the client sees the tool that it knows.
 import { expect, test } from 'vitest';
 import type { Answer } from '#src/contracts/answer.ts';

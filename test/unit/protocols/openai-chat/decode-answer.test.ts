@@ -62,7 +62,7 @@ describe('a whole answer', () => {
     });
   });
 
-  test('has what a vendor says of itself', () => {
+  test('has what a provider says of itself', () => {
     const body = { ...fixtures.answers.text.whole, service_tier: 'flex', usage: { prompt_tokens: 1, cost: 0.5 } };
     expect(decode(body)).toMatchObject({
       serviceTier: 'flex',

@@ -114,7 +114,7 @@ describe('what is beyond OpenAI’s members', () => {
     expect(decode(members)).toEqual({ ...BARE, image: { aspectRatio: '16:9', size: '1K' } });
   });
 
-  test('goes to the vendor where it came in extra_body, and is named as dropped where it did not', () => {
+  test('goes to the provider where it came in extra_body, and is named as dropped where it did not', () => {
     const request = decode({ min_p: 0.1, store: true, prompt_cache_key: 'k', extra_body: { min_p: 0.2, top_a: 1 } });
     expect(request.extraBody).toEqual({ min_p: 0.2, top_a: 1 });
     expect(Object.keys(request.unmapped)).toEqual(['store', 'prompt_cache_key']);

@@ -147,7 +147,7 @@ describe('a whole completion', () => {
 
   // OpenAI does not say which sequence was met.
   const answers = Object.entries(fixtures.answers).filter(([name]) => name !== 'stop-sequence');
-  test.each(answers)('is what its vendor said: %s', (_name, { whole }) => {
+  test.each(answers)('is what its provider said: %s', (_name, { whole }) => {
     const encoded = encode(decodeChatAnswer(whole, { requestId: 'req_abc' }) as Answer);
     const { cost: _, ...usage } = encoded.usage;
     expect(encoded.choices.map(withoutEmptyContent)).toEqual((whole.choices as JsonObject[]).map(withoutEmptyContent));

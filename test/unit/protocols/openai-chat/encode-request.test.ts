@@ -20,8 +20,8 @@ const body = (more: Partial<InferenceRequest>, upstreamModel?: string) => {
   return members;
 };
 
-describe('a request to a chat vendor', () => {
-  test('asks for the vendor’s own model, and for usage in streams where that is taken', () => {
+describe('a request to a chat provider', () => {
+  test('asks for the provider’s own model, and for usage in streams where that is taken', () => {
     const messages = [{ role: 'user', content: 'Hi' }];
     expect(encode({}).body).toEqual({ model: 'llama-3', messages });
     expect(encodeChatRequest(BARE, { ...input, isStream: true })).toMatchObject({
@@ -87,7 +87,7 @@ describe('a request to a chat vendor', () => {
       'messages',
     ],
     [
-      'a picture by a vendor’s id',
+      'a picture by a provider’s id',
       { turns: [{ role: 'user', parts: [{ kind: 'image', source: { kind: 'file-id', id: 'f' } }] }] },
       'messages',
     ],
@@ -195,7 +195,7 @@ describe('tools', () => {
   });
 });
 
-/** What a vendor that nobody knows is told otherwise, or not at all: test/conformance/protocols/request-expectations.ts. */
+/** What a provider that nobody knows is told otherwise, or not at all: test/conformance/protocols/request-expectations.ts. */
 const CHANGED = new Set(
   `developer allowed-tools custom-tool custom-tool-round cache-breakpoint service-tier metadata web-search`.split(' '),
 );

@@ -8,7 +8,7 @@ const read = (status: number, body: unknown, headers: Record<string, string> = {
   readChatFailure({ status, headers }, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), NOW);
 const error = (members: object) => ({ error: { message: 'said', ...members } });
 
-describe('what a vendor’s answer means', () => {
+describe('what a provider’s answer means', () => {
   test.each<[string, number, unknown, FailureCode]>([
     ['a bad request', 400, error({ type: 'invalid_request_error' }), 'upstream_bad_request'],
     ['a context overflow by code', 400, error({ code: 'context_length_exceeded' }), 'upstream_context_length'],
@@ -102,7 +102,7 @@ describe('what the client is told', () => {
     expect(status).toBe(FAILURES[code].status);
   });
 
-  test('the vendor’s own code and status of a bad request are kept', () => {
+  test('the provider’s own code and status of a bad request are kept', () => {
     const failure = createFailure('upstream_bad_request', 'm', {
       upstreamStatus: 422,
       upstreamCode: 'string_above_max_length',

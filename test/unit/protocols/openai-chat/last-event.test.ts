@@ -21,14 +21,14 @@ describe('a client that finds usage in the last chunk', () => {
     expect(results.map(({ bytes }) => bytes !== null)).toEqual([true, false, true, true]);
   });
 
-  test('gets the finish at once where the vendor’s own finish has the usage', () => {
+  test('gets the finish at once where the provider’s own finish has the usage', () => {
     const finish = chunk({ choices: [choice('stop')], usage });
     const { bytes, results } = relayAll(open(), text + finish + DONE);
     expect(bytes).toBe(text + withUsage([choice('stop')]) + DONE);
     expect(results[1]!.bytes).not.toBeNull();
   });
 
-  test('has the broker’s estimate where the vendor has none', () => {
+  test('has the broker’s estimate where the provider has none', () => {
     const { bytes } = relayAll(open(), text + stop + DONE);
     expect(bytes).toContain('"finish_reason":"stop"}],"usage":{"prompt_tokens":8,"completion_tokens":1');
     expect(bytes).toContain('"cost":0.0001}');
@@ -41,12 +41,12 @@ describe('a client that finds usage in the last chunk', () => {
     expect(bytes).toBe(text + first + text + withUsage([choice('stop')]) + DONE);
   });
 
-  test('has it though the vendor gave fewer answers than were asked for', () => {
+  test('has it though the provider gave fewer answers than were asked for', () => {
     const { bytes } = relayAll(open(2), text + stop + usageChunk + DONE);
     expect(bytes).toBe(text + withUsage([choice('stop')]) + DONE);
   });
 
-  test('has it in the second finish of a vendor that says it twice (OpenRouter)', () => {
+  test('has it in the second finish of a provider that says it twice (OpenRouter)', () => {
     const again = chunk({ choices: [choice('stop')], usage });
     const { bytes } = relayAll(open(), text + stop + again + DONE);
     expect(bytes).toBe(text + stop + withUsage([choice('stop')]) + DONE);
@@ -67,13 +67,13 @@ describe('a client that finds usage in the last chunk', () => {
     expect(bytes).toContain(JSON.stringify(priced));
   });
 
-  test('keeps what the vendor counts beyond the usual, and its own price', () => {
+  test('keeps what the provider counts beyond the usual, and its own price', () => {
     const own = { ...usage, cost: 0.000012345678, cost_details: { x: 1 } };
     const { bytes } = relayAll(open(), text + stop + chunk({ choices: [], usage: own }) + DONE);
     expect(bytes).toContain('"cost":0.000012345678,"cost_details":{"x":1}},"cost":0.0001}');
   });
 
-  test('is given a finish by a vendor that said [DONE] and never why', () => {
+  test('is given a finish by a provider that said [DONE] and never why', () => {
     const { bytes } = relayAll(open(), text + usageChunk + DONE);
     expect(bytes).toBe(text + withUsage([choice('stop')]) + DONE);
     const call = delta({

@@ -34,7 +34,7 @@ function relay(text: string, change: Partial<RelayContext> = {}) {
 }
 
 describe('a pass-through stream', () => {
-  test('is the vendor’s bytes but for the cost', () => {
+  test('is the provider’s bytes but for the cost', () => {
     const { bytes, failure, usage } = relay(nullUsage('Hi') + delta('', '"stop"') + usageChunk + DONE);
     const priced = chunk(
       `"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10,"cost":0.00001},"cost":0.0001`,
@@ -59,14 +59,14 @@ describe('a pass-through stream', () => {
     expect(usage.inputTokens).toBe(8);
   });
 
-  test('gives a client that asked for usage an estimate where the vendor has none', () => {
+  test('gives a client that asked for usage an estimate where the provider has none', () => {
     const { bytes, usage } = relay(delta('Hello you') + delta('', '"stop"') + DONE);
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 3, isEstimated: true });
     expect(bytes).toContain('"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":3,"total_tokens":11');
     expect(bytes.endsWith(DONE)).toBe(true);
   });
 
-  test('shows the cost that the vendor itself reports, to the last digit', () => {
+  test('shows the cost that the provider itself reports, to the last digit', () => {
     const reported = chunk('"choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2,"cost":0.000012345678}');
     const { bytes } = relay(delta('Hi', '"stop"') + reported + DONE);
     expect(bytes).toContain('"cost":0.000012345678},"cost":0.0001');
@@ -138,7 +138,7 @@ describe('a whole answer', () => {
   const answer =
     '{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Hello!"},"finish_reason":"stop"}], "x":1e400';
 
-  test('is the vendor’s bytes with the cost added', () => {
+  test('is the provider’s bytes with the cost added', () => {
     const { body, usage } = relayChatBody(Buffer.from(`${answer},${USAGE}}`), context);
     expect(body.toString()).toBe(
       `${answer},"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10,"cost":0.00001},"cost":0.0001}`,

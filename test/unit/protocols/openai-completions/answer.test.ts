@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Answer } from '#src/contracts/answer.ts';
 import type { UsageDelivery } from '#src/protocols/codec.ts';
-import { openaiChatVendor } from '#src/protocols/openai-chat/protocol.ts';
+import { openaiChatProvider } from '#src/protocols/openai-chat/protocol.ts';
 import { openaiCompletionsClient } from '#src/protocols/openai-completions/protocol.ts';
 import { createTranslation } from '#src/protocols/translate.ts';
 import {
@@ -17,7 +17,7 @@ import { fixtures } from '#test/fixtures/protocols/openai-chat.ts';
 import { chunk, DONE, eventsOf, relayAll, relayContext } from '../openai-chat/streams.ts';
 
 const translation = createTranslation(
-  { client: openaiCompletionsClient.codec!, vendor: openaiChatVendor.codec! },
+  { client: openaiCompletionsClient.codec!, upstream: openaiChatProvider.codec! },
   { requestId: 'req_abc', createdAt: 5, clientBody: { model: 'asked', prompt: 'x' } },
   { requestId: 'req_abc' },
 );
@@ -139,12 +139,12 @@ describe('a streamed completion', () => {
     ).toBe(ANSWER);
   });
 
-  test('is the same however its vendor’s bytes are cut', () => {
+  test('is the same however its provider’s bytes are cut', () => {
     for (const size of [1, 2, 7, 100]) expect(streamed(stream, 'own-event', size)).toBe(streamed(stream, 'own-event'));
   });
 });
 
-test('between a client and a vendor of the same format it is passed through, with the cost', () => {
+test('between a client and a provider of the same format it is passed through, with the cost', () => {
   const text = (words: string, finish: string | null) =>
     chunk({ object: 'text_completion', choices: [{ text: words, index: 0, finish_reason: finish }] });
   const relay = openaiCompletionsClient.passThrough.openStream({ ...relayContext, usageDelivery: 'none' });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   openaiEmbeddingsClient,
   openaiEmbeddingsEndpoint,
-  openaiEmbeddingsVendor,
+  openaiEmbeddingsProvider,
 } from '#src/protocols/openai-embeddings/protocol.ts';
 import { relayContext } from '../openai-chat/streams.ts';
 
@@ -62,7 +62,7 @@ describe('an embeddings request', () => {
 describe('an answer with embeddings', () => {
   const data = '{"object":"list","data":[{"embedding":[0.1234567890123456789]}],"model":"e"';
 
-  test('is the vendor’s bytes with the cost added', () => {
+  test('is the provider’s bytes with the cost added', () => {
     const { body, usage, failure } = relay(`${data},"usage":{"prompt_tokens":8,"total_tokens":8}}`);
     expect(body.toString()).toBe(`${data},"usage":{"prompt_tokens":8,"total_tokens":8,"cost":0.000008},"cost":0.0001}`);
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 0, isEstimated: false });
@@ -88,9 +88,11 @@ describe('an answer with embeddings', () => {
   });
 });
 
-test('its clients knock at both addresses, its vendors at one', () => {
+test('its clients knock at both addresses, its providers at one', () => {
   expect(openaiEmbeddingsEndpoint.paths).toEqual(['/v1/embeddings', '/v1/openai/embeddings']);
   expect(openaiEmbeddingsEndpoint.select(target)).toBe(openaiEmbeddingsClient);
-  expect(openaiEmbeddingsVendor.path({ operation: 'embed', upstreamModel: 'e', isStream: false })).toBe('/embeddings');
-  expect(openaiEmbeddingsVendor.name).toBe(openaiEmbeddingsClient.passThrough.vendor);
+  expect(openaiEmbeddingsProvider.path({ operation: 'embed', upstreamModel: 'e', isStream: false })).toBe(
+    '/embeddings',
+  );
+  expect(openaiEmbeddingsProvider.name).toBe(openaiEmbeddingsClient.passThrough.upstream);
 });

@@ -22,7 +22,7 @@ test('extra_body is merged in over members of the same name, and the broker’s 
   expect(build(body)).toBe('{"model":"gpt-5-2025-08-07","store":false,"safe":1.50}');
 });
 
-test('reasoning that another vendor signed is taken out, OpenAI’s own stays', () => {
+test('reasoning that another provider signed is taken out, OpenAI’s own stays', () => {
   const foreign = { origin: 'anthropic-messages', value: 'sig' } as const;
   const own = { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'gAAAA' };
   const call = { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}' };

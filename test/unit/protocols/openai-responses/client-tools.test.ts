@@ -1,4 +1,4 @@
-// Tools of Codex and its kin at vendors of other protocols: groups, tools that OpenAI's models know by heart, tools that
+// Tools of Codex and its kin at providers of other protocols: groups, tools that OpenAI's models know by heart, tools that
 // come later. Each call comes back as its client knows it.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
@@ -8,8 +8,8 @@ import type { RelayContext } from '#src/protocols/protocol.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 
-const VENDORS = ['openai-chat', 'anthropic-messages', 'gemini-generate-content'] as const;
-type Vendor = (typeof VENDORS)[number];
+const PROVIDERS = ['openai-chat', 'anthropic-messages', 'gemini-generate-content'] as const;
+type Provider = (typeof PROVIDERS)[number];
 
 const PROVIDER: ProviderDialect = {
   name: 'vendor',
@@ -55,8 +55,8 @@ const FILES = {
   tools: [fn('read', { description: 'Reads.' }), { type: 'custom', name: 'grep' }],
 };
 
-/** Names of the functions that a vendor is told of. */
-function declared(vendor: Vendor, { tools }: JsonObject): string[] {
+/** Names of the functions that a provider is told of. */
+function declared(vendor: Provider, { tools }: JsonObject): string[] {
   const list = (tools ?? []) as JsonObject[];
   if (vendor === 'openai-chat') return list.map((tool) => (tool.function as { name: string }).name);
   if (vendor === 'anthropic-messages')
@@ -64,7 +64,7 @@ function declared(vendor: Vendor, { tools }: JsonObject): string[] {
   return list.flatMap(({ functionDeclarations: each }) => ((each ?? []) as { name: string }[]).map(({ name }) => name));
 }
 
-/** One call, as a chat vendor streams it. */
+/** One call, as a chat provider streams it. */
 function answer({ translation }: PreparedCall, name: string, args: string) {
   const tool_calls = [{ index: 0, id: 'c1', type: 'function', function: { name, arguments: args } }];
   const of = (choice: JsonObject) => ({ id: 'x', model: 'm', choices: [{ index: 0, ...choice }] });
@@ -86,7 +86,7 @@ function answer({ translation }: PreparedCall, name: string, args: string) {
 }
 
 describe('a group of tools', () => {
-  test.each(VENDORS)('is its tools, each by a name of its own (%s)', (vendor) => {
+  test.each(PROVIDERS)('is its tools, each by a name of its own (%s)', (vendor) => {
     const { sent, call } = prepare(vendor, { tools: [fn('read'), FILES] });
     expect(declared(vendor, sent)).toEqual(['read', 'mcp__files__read', 'mcp__files__grep']);
     expect(JSON.stringify(sent)).toContain('Reads.');
@@ -103,7 +103,7 @@ describe('a group of tools', () => {
     expect(answer(call, 'mcp__files__grep', '{"input":"x y"}').done).toMatchObject(custom);
   });
 
-  test.each(VENDORS)('calls in the history, and a choice, name what was declared (%s)', (vendor) => {
+  test.each(PROVIDERS)('calls in the history, and a choice, name what was declared (%s)', (vendor) => {
     const input = [
       { role: 'user', content: 'hi' },
       { type: 'function_call', call_id: 'c', name: 'read', namespace: 'mcp__files', arguments: '{}' },
@@ -122,7 +122,7 @@ describe('a group of tools', () => {
     expect(declared('openai-chat', sent)).toEqual(['mcp__files__read', 'mcp__files__grep']);
   });
 
-  test('stays as it is where a request is said anew to a vendor of this protocol', () => {
+  test('stays as it is where a request is said anew to a provider of this protocol', () => {
     const tools = [FILES, { type: 'file_search', vector_store_ids: ['v'] }, { type: 'local_shell' }];
     const { sent, call } = prepare('openai-responses', { tools, temperature: 1 }, ['adapt']);
     expect(sent.tools).toEqual(tools);
@@ -131,7 +131,7 @@ describe('a group of tools', () => {
 });
 
 describe('tools that come later', () => {
-  test.each(VENDORS)('in items of the input are declared with the others (%s)', (vendor) => {
+  test.each(PROVIDERS)('in items of the input are declared with the others (%s)', (vendor) => {
     const input = [
       { type: 'additional_tools', role: 'developer', tools: [fn('late'), FILES] },
       { role: 'user', content: 'hi' },

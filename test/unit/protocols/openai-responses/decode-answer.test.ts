@@ -145,7 +145,7 @@ describe('items', () => {
     expect(events.find((event) => event.kind === 'part-delta')).toMatchObject({ logProbabilities: expected });
   });
 
-  test('what the vendor itself says it cost', () => {
+  test('what the provider itself says it cost', () => {
     const usage = { input_tokens: 1, output_tokens: 2, cost: 0.0000125 };
     expect(decodeWhole({ output: [], usage }).usage!.reportedCost).toBe(12_500_000n);
     const events = decodeStream(sse(completed({ usage })));
@@ -334,7 +334,7 @@ describe('ends', () => {
 });
 
 // Bedrock's Mantle counts the parts of a streamed message from 1, and has them from 0 in the finished one.
-describe('no text is said twice, however a vendor numbers what it streams', () => {
+describe('no text is said twice, however a provider numbers what it streams', () => {
   const contentDone = (index: number, text: string, content: number) => ({
     type: 'response.content_part.done',
     output_index: index,

@@ -354,7 +354,7 @@ describe('items', () => {
   });
 });
 
-describe('signatures of other vendors', () => {
+describe('signatures of other providers', () => {
   const gemini = { origin: 'gemini-generate-content', value: 'R2VtaW5p' } as const;
   const claude = { origin: 'anthropic-messages', value: 'Q2xhdWRl' } as const;
   const item = (encrypted: string, summary: object[] = []) => ({

@@ -254,7 +254,7 @@ describe('parts', () => {
   });
 });
 
-describe('signatures of other vendors', () => {
+describe('signatures of other providers', () => {
   test('on reasoning stand in the item itself, redacted or not', () => {
     const signature = { origin: 'anthropic-messages', value: 'x' } as const;
     const output = encodeWhole([

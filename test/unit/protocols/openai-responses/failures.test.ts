@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import { encodeResponsesFailureEvent, readResponsesEventFailure } from '#src/protocols/openai-responses/failures.ts';
-import { openaiResponsesClient, openaiResponsesVendor } from '#src/protocols/openai-responses/protocol.ts';
+import { openaiResponsesClient, openaiResponsesProvider } from '#src/protocols/openai-responses/protocol.ts';
 
 test('before a stream a failure has the shape of every OpenAI API', () => {
   const failure = createFailure('parameter_missing', 'Missing.', { param: 'input' });
@@ -24,7 +24,7 @@ test('inside a stream it is a flat error event', () => {
   });
 });
 
-describe('an error code of the vendor', () => {
+describe('an error code of the provider', () => {
   test.each([
     ['server_error', 'upstream_server_error'],
     ['rate_limit_exceeded', 'upstream_rate_limited'],
@@ -61,7 +61,7 @@ describe('an error code of the vendor', () => {
     },
   );
 
-  test('keys that a vendor quotes are not passed on', () => {
+  test('keys that a provider quotes are not passed on', () => {
     const said = readResponsesEventFailure({ code: 'invalid_prompt', message: 'Bad sk-abcdefgh12345' });
     expect(said.message).not.toContain('sk-abc');
   });
@@ -70,10 +70,12 @@ describe('an error code of the vendor', () => {
 test('statuses and limits are those of every OpenAI API', () => {
   const head = { status: 429, headers: { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '2s' } };
   const body = Buffer.from('{"error":{"code":"rate_limit_exceeded","type":"requests","message":"slow"}}');
-  expect(openaiResponsesVendor.readFailure(head, body, 0)).toMatchObject({
+  expect(openaiResponsesProvider.readFailure(head, body, 0)).toMatchObject({
     code: 'upstream_rate_limited',
     retryAfterMs: 2_000,
   });
-  expect(openaiResponsesVendor.readRateLimits(head, 0)).toEqual({ remainingRequests: 0, resetRequestsMs: 2_000 });
-  expect(openaiResponsesVendor.path({ operation: 'generate', upstreamModel: 'm', isStream: true })).toBe('/responses');
+  expect(openaiResponsesProvider.readRateLimits(head, 0)).toEqual({ remainingRequests: 0, resetRequestsMs: 2_000 });
+  expect(openaiResponsesProvider.path({ operation: 'generate', upstreamModel: 'm', isStream: true })).toBe(
+    '/responses',
+  );
 });

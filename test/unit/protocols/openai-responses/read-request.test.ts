@@ -33,7 +33,7 @@ describe('what the broker uses of a request', () => {
     });
   });
 
-  test('nulls are like absent members, unknown members and values are the vendor’s business', () => {
+  test('nulls are like absent members, unknown members and values are the provider’s business', () => {
     const body = {
       model: 'm',
       input: [{ type: 'of_tomorrow' }],

@@ -35,7 +35,7 @@ function relay(text: string) {
 }
 
 describe('a pass-through stream', () => {
-  test('is the vendor’s bytes but for the cost of its last event', () => {
+  test('is the provider’s bytes but for the cost of its last event', () => {
     const { bytes, failure, usage, stream } = relay(created + delta('Hi') + completed);
     const priced = event(
       'response.completed',
@@ -60,13 +60,13 @@ describe('a pass-through stream', () => {
     expect(usage).toMatchObject({ inputTokens: 120, outputTokens: 45 });
   });
 
-  test('has an estimate where the vendor counted nothing', () => {
+  test('has an estimate where the provider counted nothing', () => {
     const { bytes, usage } = relay(created + delta('Hello you') + last('completed', '"output":[],"usage":null'));
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 3, isEstimated: true });
     expect(bytes).toContain('"usage":{"input_tokens":8,"input_tokens_details":{"cached_tokens":0');
   });
 
-  test('shows the cost that the vendor itself reports, to the last digit', () => {
+  test('shows the cost that the provider itself reports, to the last digit', () => {
     expect(relay(last('completed', `${COUNTS},"cost":0.000012345678}`)).bytes).toContain('"cost":0.000012345678}');
   });
 
@@ -119,7 +119,7 @@ describe('a stream that is not whole is never passed off as one', () => {
   ])('%s', (_name, text, code) => {
     const { failure, bytes } = relay(text);
     expect(failure?.code).toBe(code);
-    // What the vendor said of the broker's account is not for the client.
+    // What the provider said of the broker's account is not for the client.
     expect(bytes).not.toMatch(/boom|exceeded|slow down/);
   });
 
@@ -141,7 +141,7 @@ describe('a whole answer', () => {
   const answer =
     '{"id":"resp_1","status":"completed","output":[{"type":"message","content":[{"text":"Hello!"}]}], "x":1e400';
 
-  test('is the vendor’s bytes with the cost added', () => {
+  test('is the provider’s bytes with the cost added', () => {
     const { body, usage } = relayResponsesBody(Buffer.from(`${answer},${COUNTS}}}`), context);
     expect(body.toString()).toBe(`${answer},${COUNTS},"cost":0.00001},"cost":0.0001}`);
     expect(usage).toMatchObject({ inputTokens: 8, outputTokens: 2 });

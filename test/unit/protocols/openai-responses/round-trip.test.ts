@@ -3,20 +3,20 @@ import type { Answer } from '#src/contracts/answer.ts';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest, Part } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { openaiResponsesClient, openaiResponsesVendor } from '#src/protocols/openai-responses/protocol.ts';
+import { openaiResponsesClient, openaiResponsesProvider } from '#src/protocols/openai-responses/protocol.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { createTranslation } from '#src/protocols/translate.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-responses.ts';
 
 const client = openaiResponsesClient.codec!;
-const vendor = openaiResponsesVendor.codec!;
+const vendor = openaiResponsesProvider.codec!;
 const context: RelayContext = {
   ...{ usageDelivery: 'own-event', choices: 1, estimatedInputTokens: 8 },
   priceUsage: () => ({ cost: '0.00001', charge: '0.0001' }),
 };
 const translation = createTranslation(
-  { client, vendor },
+  { client, upstream: vendor },
   { requestId: 'req_abc', createdAt: 1, clientBody: { model: 'm' } },
   { requestId: 'req_abc' },
 );
@@ -45,7 +45,7 @@ describe('a request survives being decoded and encoded', () => {
   });
 });
 
-/** Ids of items are the broker's own after a translation; a vendor of this protocol finds its reasoning by them. */
+/** Ids of items are the broker's own after a translation; a provider of this protocol finds its reasoning by them. */
 function withoutIds(parts: readonly Part[]): object[] {
   return parts.map((part) => (part.kind === 'reasoning' ? { ...part, id: undefined } : part));
 }

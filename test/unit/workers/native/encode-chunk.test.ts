@@ -1,4 +1,4 @@
-// What of a chunk goes to its vendor, in its words, and what has to stay out of it.
+// What of a chunk goes to its provider, in its words, and what has to stay out of it.
 import { expect, test } from 'vitest';
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { configurationSchema } from '#src/config/schema.ts';

@@ -40,7 +40,7 @@ test('a chunk is full by its bytes', () => {
   expect(numbers()).toEqual([[1, 2]]);
 });
 
-test('the vendor’s own limits hold where they are narrower', () => {
+test('the provider’s own limits hold where they are narrower', () => {
   packer.add(target('a', { lines: 1, bytes: 10_000 }), line(1), 0);
   packer.add(target('b', { lines: 10, bytes: 5 }), line(2), 0);
   expect(numbers()).toEqual([[1], [2]]);

@@ -1,4 +1,4 @@
-// When a vendor must let go of its lines, so that ordinary calls can do them in time.
+// When a provider must let go of its lines, so that ordinary calls can do them in time.
 import { describe, expect, test } from 'vitest';
 import type { Deployment } from '#src/config/catalogue.ts';
 import { lastCallMs, OrdinaryRate, recallAtMs } from '#workers/batches/native/ordinary-rate.ts';
@@ -44,7 +44,7 @@ test('the last call leaves half as much time again as the lines need', () => {
   expect(lastCallMs({ ...outlook, remaining: 200 })).toBeLessThan(lastCallMs(outlook));
 });
 
-test('a vendor is told before that, by the time that it may take to cancel', () => {
+test('a provider is told before that, by the time that it may take to cancel', () => {
   const outlook = { deadlineAtMs: 1_000_000, remaining: 0, linesPerSecond: 10 };
   expect(recallAtMs({ ...outlook, cancelMs: 60_000 })).toBe(lastCallMs(outlook) - 60_000);
 });

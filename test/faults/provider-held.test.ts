@@ -1,4 +1,4 @@
-// An operator holds a vendor in the middle of traffic: nobody asks it, what runs goes on, what waits waits or is answered
+// An operator holds a provider in the middle of traffic: nobody asks it, what runs goes on, what waits waits or is answered
 // by somebody else. Released, it is asked again at once and never above its limit.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { admin, readMetrics, readReadiness } from '#test/support/admin.ts';
@@ -6,22 +6,22 @@ import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { deployment, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-/** Of the broker and of the vendor itself, which refuses whoever is too many. */
+/** Of the broker and of the provider itself, which refuses whoever is too many. */
 const CONCURRENCY = 10;
 const WAITING = 150;
 /** A hold is in every process's picture after half a second. */
 const SEEN_MS = 700;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12, firstTokenMs: 30 });
+  vendors = await startProviders({ tokens: 12, firstTokenMs: 30 });
   vendors.primary.change({ concurrency: CONCURRENCY });
-  const configuration = vendorConfiguration(vendors, { limits: { concurrency: CONCURRENCY } });
+  const configuration = providerConfiguration(vendors, { limits: { concurrency: CONCURRENCY } });
   Object.assign(configuration.models!, {
     first: { deployments: [deployment('primary', 'first')] },
     other: { deployments: [deployment('primary', 'other')] },

@@ -1,13 +1,13 @@
-// What vendors say in other places than their status: every protocol reads it alike, before a stream and inside one.
+// What providers say in other places than their status: every protocol reads it alike, before a stream and inside one.
 import { describe, expect, test } from 'vitest';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
-import { readMessagesEventFailure, readMessagesFailure } from '#src/protocols/anthropic-messages/vendor-failures.ts';
+import { readMessagesEventFailure, readMessagesFailure } from '#src/protocols/anthropic-messages/provider-failures.ts';
 import { parseSpokenWait } from '#src/protocols/durations.ts';
-import { readGeminiEventFailure, readGeminiFailure } from '#src/protocols/gemini-generate-content/vendor-failures.ts';
+import { readGeminiEventFailure, readGeminiFailure } from '#src/protocols/gemini-generate-content/provider-failures.ts';
 import { readChatEventFailure, readChatFailure } from '#src/protocols/openai-chat/failures.ts';
 import { readResponsesEventFailure } from '#src/protocols/openai-responses/failures.ts';
-import { knownByWords, limitedBy } from '#src/protocols/vendor-words.ts';
+import { knownByWords, limitedBy } from '#src/protocols/provider-words.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const READERS = { chat: readChatFailure, messages: readMessagesFailure, gemini: readGeminiFailure };
@@ -242,7 +242,7 @@ describe('waits in bodies', () => {
     expect(read('chat', 400, { error: { message: 'To retry in 5s use backoff.' } })).not.toHaveProperty('retryAfterMs');
   });
 
-  test.each(NAMES)('%s: what is limited is the model, unless the vendor names its account', (reader) => {
+  test.each(NAMES)('%s: what is limited is the model, unless the provider names its account', (reader) => {
     const quota = (quotaId: string) => google({ '@type': type('QuotaFailure'), violations: [{ quotaId }] });
     const limits = (body: unknown) => read(reader, 429, body).limits;
     expect(limits(quota('GenerateRequestsPerMinutePerProjectPerModel-FreeTier'))).toBeUndefined();

@@ -1,7 +1,7 @@
 // Symptom: an answer whose last event had come was still open: a client that closed there was booked as cancelled and its
-// response lost, and a vendor that kept its connection open held the client for 30 s and then failed a whole answer.
+// response lost, and a provider that kept its connection open held the client for 30 s and then failed a whole answer.
 // Cause: the end of the connection counted, not the terminal event. Fix: once that is relayed the request is over.
-// And: answers that come compressed, broken UTF-8, ids and reconnection times of the vendor's own.
+// And: answers that come compressed, broken UTF-8, ids and reconnection times of the provider's own.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { PRICE } from '#test/support/vendors.ts';
+import { PRICE } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const data = (value: object) => `data: ${JSON.stringify(value)}\n\n`;
@@ -103,7 +103,7 @@ function eventsOf(path: string): string[] {
   return path.includes('/models/') ? GEMINI : CHAT;
 }
 
-/** Streams of these connections were never ended by the vendor. */
+/** Streams of these connections were never ended by the provider. */
 let leftOpen = 0;
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
@@ -226,7 +226,7 @@ const PAIRS = (Object.keys(CLIENTS) as (keyof typeof CLIENTS)[]).flatMap((client
   PROTOCOLS.map((vendor) => [client, vendor] as const),
 );
 
-describe('a vendor that does not close behind its last event', () => {
+describe('a provider that does not close behind its last event', () => {
   test.each(PAIRS)('%s from %s: the client has its end, the request is over', async (client, vendor) => {
     const { path, last, body } = CLIENTS[client];
     const { text, ending, headers } = await ask(broker.url, { path, body: body(`${vendor}/lingers`) });
@@ -294,7 +294,7 @@ describe('answers that come compressed', () => {
   test.each([
     ['in an encoding that is not known', 'lzma'],
     ['in one that they are not', 'gzip2'],
-  ])('%s: the vendor’s fault, and said', async (_name, encoding) => {
+  ])('%s: the provider’s fault, and said', async (_name, encoding) => {
     const { status, text } = await ask(broker.url, { model: `openai-chat/encoded.${encoding}` });
     expect(status).toBe(502);
     expect(text).toMatch(/cannot be read/);
@@ -322,7 +322,7 @@ describe('bytes that are no answer', () => {
   });
 });
 
-test('what was billed: every answer by its vendor’s count', async () => {
+test('what was billed: every answer by its provider’s count', async () => {
   await booksClosed(broker);
   const answered = (await ledgerRows(broker)).filter(({ outcome }) => outcome === 'ok');
   expect(answered.length).toBeGreaterThan(60);

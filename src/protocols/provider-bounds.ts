@@ -1,4 +1,4 @@
-// What vendors take of the names, ids and texts that a client is free to choose. The one table of it: requests are made
+// What providers take of the names, ids and texts that a client is free to choose. The one table of it: requests are made
 // to fit in fit-request.ts, before they are encoded, and what the answer names is given its own name back.
 //
 // Sources, with the day they were read:
@@ -23,7 +23,7 @@ export interface IdentifierBounds {
   exactChars?: number;
 }
 
-export interface VendorBounds {
+export interface ProviderBounds {
   toolName: IdentifierBounds;
   callId: IdentifierBounds;
   /** Most characters of the end user's name. */
@@ -37,7 +37,7 @@ export interface VendorBounds {
 const NOTHING_STRANGE = /(?!)/g;
 const WORD: IdentifierBounds = { strange: /[^a-zA-Z0-9_-]/gu, maxChars: 64 };
 
-const CHAT: VendorBounds = {
+const CHAT: ProviderBounds = {
   toolName: WORD,
   callId: { strange: NOTHING_STRANGE, maxChars: 40 },
   endUserChars: 64,
@@ -45,13 +45,13 @@ const CHAT: VendorBounds = {
   isStrict: false,
 };
 
-const MISTRAL: VendorBounds = {
+const MISTRAL: ProviderBounds = {
   ...CHAT,
   isStrict: true,
   callId: { strange: /[^a-zA-Z0-9]/gu, maxChars: 9, exactChars: 9 },
 };
 
-const BOUNDS: Readonly<Record<string, VendorBounds>> = {
+const BOUNDS: Readonly<Record<string, ProviderBounds>> = {
   'openai-chat': CHAT,
   'openai-responses': {
     ...CHAT,
@@ -68,10 +68,10 @@ const BOUNDS: Readonly<Record<string, VendorBounds>> = {
 
 const MISTRAL_MODELS = /(mistral|ministral|magistral|codestral|devstral|pixtral|voxtral)/i;
 
-/** A protocol that no row knows gets what every OpenAI-compatible vendor takes. */
-export function boundsOf(vendorProtocol: string, upstreamModel: string): VendorBounds {
-  if (vendorProtocol === 'openai-chat' && MISTRAL_MODELS.test(upstreamModel)) return MISTRAL;
-  return BOUNDS[vendorProtocol] ?? CHAT;
+/** A protocol that no row knows gets what every OpenAI-compatible provider takes. */
+export function boundsOf(providerProtocol: string, upstreamModel: string): ProviderBounds {
+  if (providerProtocol === 'openai-chat' && MISTRAL_MODELS.test(upstreamModel)) return MISTRAL;
+  return BOUNDS[providerProtocol] ?? CHAT;
 }
 
 export function fits(text: string, { strange, first, maxChars, exactChars }: IdentifierBounds): boolean {

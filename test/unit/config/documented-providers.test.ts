@@ -1,4 +1,4 @@
-// The examples of docs/adding-a-vendor.md are configurations, and Azure's two addresses come to what Azure documents.
+// The examples of docs/adding-a-provider.md are configurations, and Azure's two addresses come to what Azure documents.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createCatalogue } from '#src/config/catalogue.ts';
@@ -9,7 +9,7 @@ import { isFailure } from '#src/contracts/failure.ts';
 import { prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 
-const page = readFileSync(new URL('../../../docs/adding-a-vendor.md', import.meta.url), 'utf8');
+const page = readFileSync(new URL('../../../docs/adding-a-provider.md', import.meta.url), 'utf8');
 const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml!);
 const [acme, azure, classic] = examples;
 const variables = { ACME_API_KEY: 'sk-acme', AZURE_OPENAI_API_KEY: 'azure-key' };

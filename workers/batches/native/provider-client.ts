@@ -1,4 +1,4 @@
-// HTTP to the vendors' batch APIs: a few calls a minute, some of them large.
+// HTTP to the providers' batch APIs: a few calls a minute, some of them large.
 import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { Agent, request } from 'undici';
@@ -6,25 +6,25 @@ import type { Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { type BatchCall, parseJson } from '#src/protocols/batch-protocol.ts';
 import { credential, withQuery } from '#src/protocols/prepare-call.ts';
-import type { VendorProtocol } from '#src/protocols/protocol.ts';
+import type { ProviderProtocol } from '#src/protocols/protocol.ts';
 import { createContentDecoder } from '../../inference/decode-content.ts';
 import { joinPaths } from '../../inference/upstream.ts';
 
-/** One vendor account as its batch API is reached. */
-export interface VendorAccess {
+/** One provider account as its batch API is reached. */
+export interface ProviderAccess {
   provider: Provider;
-  vendor: VendorProtocol;
+  upstream: ProviderProtocol;
 }
 
-export interface VendorClient {
+export interface ProviderClient {
   /** The parsed body of a 2xx answer; a failure for everything else. */
-  ask(access: VendorAccess, call: BatchCall, headers?: Readonly<Record<string, string>>): Promise<VendorAnswer>;
+  ask(access: ProviderAccess, call: BatchCall, headers?: Readonly<Record<string, string>>): Promise<ProviderAnswer>;
   /** The bytes of a 2xx answer as they come. Throws a FetchFault for everything else. */
-  open(access: VendorAccess, call: BatchCall): Promise<Readable>;
+  open(access: ProviderAccess, call: BatchCall): Promise<Readable>;
   close(): Promise<void>;
 }
 
-export type VendorAnswer = { kind: 'answered'; value: unknown } | { kind: 'failed'; failure: Failure };
+export type ProviderAnswer = { kind: 'answered'; value: unknown } | { kind: 'failed'; failure: Failure };
 
 /** A result that could not be fetched; it is tried again. */
 export class FetchFault extends Error {
@@ -37,16 +37,16 @@ export class FetchFault extends Error {
   }
 }
 
-/** A chunk of 32 MB over a slow line, and the vendor's own look at it. */
+/** A chunk of 32 MB over a slow line, and the provider's own look at it. */
 const CALL_LIMIT_MS = 120_000;
 const IDLE_LIMIT_MS = 60_000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** @param signal ends everything that is under way. */
-export function createVendorClient(signal: AbortSignal): VendorClient {
+export function createProviderClient(signal: AbortSignal): ProviderClient {
   const agent = new Agent({ bodyTimeout: IDLE_LIMIT_MS, headersTimeout: CALL_LIMIT_MS, connections: 4 });
 
-  async function send({ provider, vendor }: VendorAccess, call: BatchCall, more: Readonly<Record<string, string>>) {
+  async function send({ provider, upstream }: ProviderAccess, call: BatchCall, more: Readonly<Record<string, string>>) {
     const { origin, pathname } = new URL(provider.baseUrl);
     const { dialect } = provider;
     return request(`${origin}${joinPaths(pathname, withQuery(call.path, dialect.query))}`, {
@@ -56,8 +56,8 @@ export function createVendorClient(signal: AbortSignal): VendorClient {
       headers: {
         accept: 'application/json',
         ...(call.contentType === undefined ? {} : { 'content-type': call.contentType }),
-        ...vendor.headers,
-        ...credential(vendor.credentialHeaders, dialect),
+        ...upstream.headers,
+        ...credential(upstream.credentialHeaders, dialect),
         ...more,
         ...provider.headers,
         'user-agent': 'sluice',
@@ -67,10 +67,15 @@ export function createVendorClient(signal: AbortSignal): VendorClient {
     });
   }
 
-  function failureOf({ provider, vendor }: VendorAccess, status: number, headers: IncomingHttpHeaders, body: Buffer) {
+  function failureOf(
+    { provider, upstream }: ProviderAccess,
+    status: number,
+    headers: IncomingHttpHeaders,
+    body: Buffer,
+  ) {
     const masked = provider.secrets.ofFailures.bytes(body);
     return {
-      ...vendor.readFailure({ status, headers }, masked, Date.now()),
+      ...upstream.readFailure({ status, headers }, masked, Date.now()),
       upstreamStatus: status,
       provider: provider.name,
     };
@@ -125,14 +130,14 @@ export async function collect(stream: Readable, maxBytes: number): Promise<Buffe
   let bytes = 0;
   for await (const piece of stream as AsyncIterable<Buffer>) {
     bytes += piece.length;
-    if (bytes > maxBytes) throw new RangeError(`the vendor's answer is larger than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new RangeError(`the provider's answer is larger than ${maxBytes} bytes`);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
 }
 
-/** Whether the vendor has taken the call nobody knows. */
-function unreachable({ provider }: VendorAccess, error: Error): Failure {
+/** Whether the provider has taken the call nobody knows. */
+function unreachable({ provider }: ProviderAccess, error: Error): Failure {
   const message = provider.secrets.ofFailures.text(`The provider could not be reached: ${error.message}.`);
   return createFailure('upstream_unreachable', message, { provider: provider.name });
 }

@@ -1,4 +1,4 @@
-// Waits that vendors hide in the bodies of their errors, whichever protocol they come in: Google's RetryInfo (Vertex speaks
+// Waits that providers hide in the bodies of their errors, whichever protocol they come in: Google's RetryInfo (Vertex speaks
 // Anthropic's and OpenAI's protocols too), OpenRouter's headers inside the body, and plain words.
 import { headerText, parseGoDuration, parseReset, parseSpokenWait, readRetryAfter } from './durations.ts';
 
@@ -43,7 +43,7 @@ export function quotaIds(body: unknown): string[] {
     .filter((id) => typeof id === 'string');
 }
 
-/** `retry_after` in seconds, `retry_after_ms`, and headers of the vendor behind the vendor (`metadata.headers`). */
+/** `retry_after` in seconds, `retry_after_ms`, and headers of the provider behind the provider (`metadata.headers`). */
 function readMembers(error: Loose, nowMs: number): number | null {
   const metadata = objectOf(error.metadata);
   for (const place of [error, metadata]) {

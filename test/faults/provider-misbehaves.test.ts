@@ -1,4 +1,4 @@
-// Every fault of the simulator, streamed and not: at a model that has only this vendor, at one that has a second, and
+// Every fault of the simulator, streamed and not: at a model that has only this provider, at one that has a second, and
 // when the fault is gone at the retry. Before the first byte a fault is repaired behind the client's back or said with a
 // status; after it a stream is gone on with (broken-stream.test.ts), or ends in an explicit error event.
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,12 +10,12 @@ import { booksClosed, closedRows, expectLedgerEqualsBill, ledgerRows } from '#te
 import { mapConcurrently } from '#test/support/map-concurrently.ts';
 import {
   deployment,
+  PROVIDER_KEY,
+  type Providers,
   provider,
-  startVendors,
-  VENDOR_KEY,
-  type Vendors,
-  vendorConfiguration,
-} from '#test/support/vendors.ts';
+  providerConfiguration,
+  startProviders,
+} from '#test/support/providers.ts';
 
 /** Tokens of every whole answer. */
 const WHOLE = 12;
@@ -26,48 +26,52 @@ const HASTY_MS = 1_000;
 
 /** What the client sees. */
 type Sees =
-  | { kind: 'answer'; from: 'the vendor' | 'the second vendor'; tokens: number }
+  | { kind: 'answer'; from: 'the provider' | 'the second provider'; tokens: number }
   | { kind: 'failure'; status: number; code: string }
   | { kind: 'broken stream'; tokens: number; code: string };
 
 interface Expectation {
   alone: Sees;
   paired: Sees;
-  /** Of the vendor at fault, while the fault lasts. */
+  /** Of the provider at fault, while the fault lasts. */
   calls: number;
-  /** The same where there is a second vendor, if that makes a difference. */
+  /** The same where there is a second provider, if that makes a difference. */
   pairedCalls?: number;
   /** It strikes when words have gone to the client: the headers are those of the first attempt. */
   isBegun?: true;
 }
 
-const answer = (from: 'the vendor' | 'the second vendor', tokens = WHOLE): Sees => ({ kind: 'answer', from, tokens });
+const answer = (from: 'the provider' | 'the second provider', tokens = WHOLE): Sees => ({
+  kind: 'answer',
+  from,
+  tokens,
+});
 
 /** The fault is none to the client. */
 const harmless = (tokens = WHOLE): Expectation => ({
-  alone: answer('the vendor', tokens),
-  paired: answer('the vendor', tokens),
+  alone: answer('the provider', tokens),
+  paired: answer('the provider', tokens),
   calls: 1,
 });
-/** Asked again, then left for the second vendor, or said. */
+/** Asked again, then left for the second provider, or said. */
 const retried = (status: number, code: string): Expectation => ({
   alone: { kind: 'failure', status, code },
-  paired: answer('the second vendor'),
+  paired: answer('the second provider'),
   calls: 2,
 });
-/** Waiting does not cure it: left at once for the second vendor, or said. */
+/** Waiting does not cure it: left at once for the second provider, or said. */
 const left = (status: number, code: string): Expectation => ({ ...retried(status, code), calls: 1 });
-/** A wait was long enough: left at once for the second vendor; asked again only where there is none. */
+/** A wait was long enough: left at once for the second provider; asked again only where there is none. */
 const timedOut = (code: string): Expectation => ({ ...retried(504, code), pairedCalls: 1 });
 /** The request is at fault: nobody else is asked. */
 const refused = (status: number, code: string): Expectation => {
   const sees: Sees = { kind: 'failure', status, code };
   return { alone: sees, paired: sees, calls: 1 };
 };
-/** Words have gone to the client: asked again, then gone on with by the second vendor; or the stream says it is broken. */
+/** Words have gone to the client: asked again, then gone on with by the second provider; or the stream says it is broken. */
 const broken = (code: string): Expectation => ({
   alone: { kind: 'broken stream', tokens: BREAK, code },
-  paired: answer('the vendor'),
+  paired: answer('the provider'),
   calls: 2,
   isBegun: true,
 });
@@ -79,9 +83,9 @@ interface Row {
   name: FaultName;
   streamed: Expectation;
   whole: Expectation;
-  /** The vendor's timeouts are short. */
+  /** The provider's timeouts are short. */
   isHasty?: true;
-  /** Afterwards the vendor is out of rotation, and asked only for requests that have nowhere else to go. */
+  /** Afterwards the provider is out of rotation, and asked only for requests that have nowhere else to go. */
   rests?: true;
 }
 
@@ -166,14 +170,14 @@ interface Case {
   isStream: boolean;
   setting: Setting;
   sees: Sees;
-  /** Calls of either vendor. */
+  /** Calls of either provider. */
   calls: { first: number; second: number };
   isBegun: boolean;
 }
 
 const SETTINGS: Record<Setting, string> = {
-  alone: 'from the only vendor',
-  paired: 'with a second vendor',
+  alone: 'from the only provider',
+  paired: 'with a second provider',
   passing: 'gone at the retry',
 };
 
@@ -183,9 +187,9 @@ function casesOf(next: Row, isStream: boolean): Case[] {
   const expected = isStream ? next.streamed : next.whole;
   const settings: Setting[] = expected.calls > 1 ? ['alone', 'paired', 'passing'] : ['alone', 'paired'];
   return settings.map((setting) => {
-    const sees = setting === 'passing' ? answer('the vendor') : expected[setting];
+    const sees = setting === 'passing' ? answer('the provider') : expected[setting];
     const isGoneOnWith = expected.isBegun === true && setting === 'paired';
-    const isLeft = isGoneOnWith || (sees.kind === 'answer' && sees.from === 'the second vendor');
+    const isLeft = isGoneOnWith || (sees.kind === 'answer' && sees.from === 'the second provider');
     return {
       title: `${next.symptom}, ${isStream ? 'streamed' : 'not streamed'}, ${SETTINGS[setting]}`,
       model: `${ROWS.indexOf(next)}-${isStream ? 'stream' : 'whole'}-${setting}`,
@@ -202,14 +206,14 @@ function casesOf(next: Row, isStream: boolean): Case[] {
   });
 }
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 /** The first request of each case, and the one after it. */
 let played: Map<Case, { first: Answer; next: Answer }>;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: WHOLE });
-  const configuration = vendorConfiguration(vendors);
+  vendors = await startProviders({ tokens: WHOLE });
+  const configuration = providerConfiguration(vendors);
   configuration.providers!.hasty = provider(vendors.primary, {
     timeouts: { first_byte_ms: HASTY_MS, idle_ms: HASTY_MS },
   });
@@ -243,13 +247,13 @@ test.each(CASES)('$title', async (the) => {
   expectReceived(the, first);
   await expectBilled(the, first.headers['x-request-id']!);
   const isAvoided = the.row.rests && the.setting === 'paired';
-  expect(seen(next, the.isStream)).toEqual(answer(isAvoided ? 'the second vendor' : 'the vendor'));
+  expect(seen(next, the.isStream)).toEqual(answer(isAvoided ? 'the second provider' : 'the provider'));
 });
 
 function expectReceived({ sees, isStream, calls, isBegun }: Case, first: Answer): void {
   expect(seen(first, isStream)).toEqual(sees);
   expect(first.ending).toBe('whole');
-  expect(first.text).not.toContain(VENDOR_KEY.slice(3));
+  expect(first.text).not.toContain(PROVIDER_KEY.slice(3));
   const attempts = isBegun ? 1 : calls.first + calls.second;
   if (sees.kind === 'answer') expect(first.headers['x-sluice-attempts']).toBe(String(attempts));
   if (first.status !== 429 && first.status !== 503) return;
@@ -267,7 +271,7 @@ async function expectBilled({ sees, calls }: Case, requestId: string): Promise<v
 
 function seen({ status, headers, text }: Answer, isStream: boolean): Sees {
   if (status !== 200) return { kind: 'failure', status: status ?? 0, code: JSON.parse(text).error.code };
-  const from = headers['x-sluice-provider'] === 'secondary' ? 'the second vendor' : 'the vendor';
+  const from = headers['x-sluice-provider'] === 'secondary' ? 'the second provider' : 'the provider';
   if (!isStream) return { kind: 'answer', from, tokens: JSON.parse(text).usage.completion_tokens };
   const { tokens, error, isDone } = readChatStream(text);
   expect(isDone).toBe(error === null);
@@ -276,7 +280,7 @@ function seen({ status, headers, text }: Answer, isStream: boolean): Sees {
 
 test('every fault of the simulator is here, but for three', () => {
   // An event that is malformed while the answer goes on is in malformed-event.test.ts: what is billed depends on how
-  // fast the vendor hears that the broker has gone. What no vendor should say is in mixed-faults.test.ts.
+  // fast the provider hears that the broker has gone. What no provider should say is in mixed-faults.test.ts.
   const covered = new Set(ROWS.map(({ name }) => name));
   expect(FAULT_NAMES.filter((name) => !covered.has(name))).toEqual(['malformed_once', 'absurd_usage', 'giant_event']);
 });

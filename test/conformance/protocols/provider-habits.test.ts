@@ -1,11 +1,11 @@
-// What single vendors and SDKs do otherwise than the protocol they speak, and what every client gets of it.
+// What single providers and SDKs do otherwise than the protocol they speak, and what every client gets of it.
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { wrapSignature } from '#src/protocols/foreign-signature.ts';
 import { prepare, relayStream, relayWhole } from './prepared-call.ts';
-import { readStream, readWhole, VENDOR_NAMES, type VendorName } from './protocols.ts';
+import { PROVIDER_NAMES, type ProviderName, readStream, readWhole } from './protocols.ts';
 
-const ASK: Record<VendorName, string> = {
+const ASK: Record<ProviderName, string> = {
   'openai-chat': '{"model":"m","messages":[{"role":"user","content":"hi"}]}',
   'openai-responses': '{"model":"m","input":"hi"}',
   'anthropic-messages': '{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}',
@@ -45,7 +45,7 @@ const EMPTY_CALLS: [string, JsonObject, string][] = [
   ['no entries', { tool_calls: [] }, 'tool_calls'],
 ];
 
-describe.each(VENDOR_NAMES)('a client of %s is shown no call', (client) => {
+describe.each(PROVIDER_NAMES)('a client of %s is shown no call', (client) => {
   test.each(EMPTY_CALLS)('for %s', (_name, members, reason) => {
     const call = prepare(client, 'openai-chat', ASK[client]);
     const whole = readWhole(client, relayWhole(call, completion(members, reason))).choices[0]!;
@@ -82,7 +82,7 @@ test('a real call beside an empty one is the only one, and streamed as it comes'
   const real = { index: 0, id: 'c1', type: 'function', function: { name: 'f', arguments: '{}' } };
   const empty = { function_call: { name: '', arguments: '' } };
   const events = sse(chunk({ tool_calls: [real], ...empty }), chunk(empty, 'tool_calls'), '[DONE]');
-  for (const client of VENDOR_NAMES) {
+  for (const client of PROVIDER_NAMES) {
     const text = relayStream(prepare(client, 'openai-chat', ASK[client], true), events);
     expect(readStream(client, text).choices[0]).toMatchObject({
       parts: [{ kind: 'tool-call', name: 'f' }],
@@ -91,7 +91,7 @@ test('a real call beside an empty one is the only one, and streamed as it comes'
   }
 });
 
-describe.each<[VendorName, string]>([
+describe.each<[ProviderName, string]>([
   [
     'anthropic-messages',
     '{"id":"m","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"Hello"},{"type":"tool_use","id":"t","name":"","input":{}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}',
@@ -104,8 +104,8 @@ describe.each<[VendorName, string]>([
     'gemini-generate-content',
     JSON.stringify(gemini([{ text: 'Hello' }, { functionCall: { name: '', args: {} } }, { functionCall: {} }], 'STOP')),
   ],
-])('a call without a name from a vendor of %s', (vendor, body) => {
-  test.each(VENDOR_NAMES.filter((name) => name !== vendor))('is none to a client of %s', (client) => {
+])('a call without a name from a provider of %s', (vendor, body) => {
+  test.each(PROVIDER_NAMES.filter((name) => name !== vendor))('is none to a client of %s', (client) => {
     const { parts, finishReason } = readWhole(client, relayWhole(prepare(client, vendor, ASK[client]), body))
       .choices[0]!;
     expect(parts).toMatchObject([{ kind: 'text', text: 'Hello' }]);
@@ -113,7 +113,7 @@ describe.each<[VendorName, string]>([
   });
 });
 
-test('empty calls in the history of a Chat client reach no vendor', () => {
+test('empty calls in the history of a Chat client reach no provider', () => {
   const turn = {
     role: 'assistant',
     content: 'Hello',
@@ -122,7 +122,7 @@ test('empty calls in the history of a Chat client reach no vendor', () => {
   };
   const messages = [{ role: 'user', content: 'hi' }, turn, { role: 'user', content: 'and?' }];
   const body = JSON.stringify({ model: 'm', messages });
-  for (const vendor of VENDOR_NAMES.filter((name) => name !== 'openai-chat')) {
+  for (const vendor of PROVIDER_NAMES.filter((name) => name !== 'openai-chat')) {
     const sent = prepare('openai-chat', vendor, body).request.body.toString();
     expect(sent).toContain('Hello');
     expect(sent).not.toMatch(/tool_use|function_call|functionCall/);
@@ -130,13 +130,13 @@ test('empty calls in the history of a Chat client reach no vendor', () => {
 });
 
 describe('an end that is not known to be clean', () => {
-  const CLEAN: Record<VendorName, RegExp> = {
+  const CLEAN: Record<ProviderName, RegExp> = {
     'openai-chat': /"finish_reason":"stop"/,
     'openai-responses': /"status":"completed"/,
     'anthropic-messages': /"stop_reason":"end_turn"/,
     'gemini-generate-content': /"finishReason":"STOP"/,
   };
-  const ENDS: [VendorName, string, string][] = [
+  const ENDS: [ProviderName, string, string][] = [
     [
       'gemini-generate-content',
       'MODEL_ARMOR',
@@ -160,7 +160,7 @@ describe('an end that is not known to be clean', () => {
     ],
   ];
   const rows = ENDS.flatMap(([vendor, what, body]) =>
-    VENDOR_NAMES.map((client) => [vendor, what, client, body] as const),
+    PROVIDER_NAMES.map((client) => [vendor, what, client, body] as const),
   );
 
   test.each(rows)('of %s (%s) is no stop to a client of %s', (vendor, _what, client, body) => {
@@ -170,7 +170,7 @@ describe('an end that is not known to be clean', () => {
     else expect(JSON.parse(seen).status).not.toBe('completed');
   });
 
-  test.each(VENDOR_NAMES)('is explained to a client of %s in the words of the vendor', (client) => {
+  test.each(PROVIDER_NAMES)('is explained to a client of %s in the words of the provider', (client) => {
     const [, , armor] = ENDS[0]!;
     const [, , unknown] = ENDS[1]!;
     expect(relayWhole(prepare(client, 'gemini-generate-content', ASK[client]), armor)).toContain('Withheld by X.');
@@ -188,7 +188,7 @@ describe('an end that is not known to be clean', () => {
 
 describe('bytes in the URL-safe alphabet', () => {
   const [URL_SAFE, STANDARD] = ['-_-_aGk', '+/+/aGk='];
-  const BODIES: Record<VendorName, string[]> = {
+  const BODIES: Record<ProviderName, string[]> = {
     'openai-chat': [
       `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,${URL_SAFE}"}}]}]}`,
       `{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"filename":"a.pdf","file_data":"${URL_SAFE}"}}]}]}`,
@@ -206,10 +206,10 @@ describe('bytes in the URL-safe alphabet', () => {
       `{"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"application/pdf","data":"${URL_SAFE}"}}]}]}`,
     ],
   };
-  const pairs = VENDOR_NAMES.flatMap((client) => VENDOR_NAMES.map((vendor) => [client, vendor] as const));
+  const pairs = PROVIDER_NAMES.flatMap((client) => PROVIDER_NAMES.map((vendor) => [client, vendor] as const));
 
   test.each(pairs.filter(([client, vendor]) => client !== vendor))(
-    'from a client of %s are standard to a vendor of %s',
+    'from a client of %s are standard to a provider of %s',
     (client, vendor) => {
       for (const body of BODIES[client]) {
         const sent = prepare(client, vendor, body).request.body.toString();

@@ -1,4 +1,4 @@
-// Two vendors of the test's own, `primary` and `secondary`, and the configuration of a broker in front of them. Commands
+// Two providers of the test's own, `primary` and `secondary`, and the configuration of a broker in front of them. Commands
 // in a prompt reach one of them by name: `[[sim on=primary fault=503]]`.
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
@@ -9,7 +9,7 @@ type ProviderInput = NonNullable<ConfigurationInput['providers']>[string];
 type ModelInput = NonNullable<ConfigurationInput['models']>[string];
 type DeploymentInput = ModelInput['deployments'][number];
 
-export interface Vendors {
+export interface Providers {
   primary: Simulator;
   secondary: Simulator;
   /** What both want for one request, by attempt number; without an id, for all of them. */
@@ -22,7 +22,7 @@ export const PRICE = { input: 2.5, cached_input: 1.25, output: 10 };
 /** One retry, and no long wait before it. */
 export const RETRIES = { max: 1, base_ms: 10, max_ms: 50 };
 
-export async function startVendors(options: SimulatorOptions = {}): Promise<Vendors> {
+export async function startProviders(options: SimulatorOptions = {}): Promise<Providers> {
   const [primary, secondary] = await Promise.all([
     startSimulator({ ...options, name: 'primary' }),
     startSimulator({ ...options, name: 'secondary' }),
@@ -51,13 +51,13 @@ export function provider(simulator: Simulator, more: Partial<ProviderInput> = {}
   return {
     protocols: ['openai-chat'],
     base_url: `${simulator.url}/v1`,
-    api_key: VENDOR_KEY,
+    api_key: PROVIDER_KEY,
     retries: RETRIES,
     ...more,
   };
 }
 
-export const VENDOR_KEY = 'sk-vendor-0123456789abcdef';
+export const PROVIDER_KEY = 'sk-provider-0123456789abcdef';
 
 /** `name` makes it a deployment, with a circuit and limits, of its own. */
 export function deployment(providerName: string, name: string, more: Partial<DeploymentInput> = {}): DeploymentInput {
@@ -65,8 +65,8 @@ export function deployment(providerName: string, name: string, more: Partial<Dep
 }
 
 /** Models `solo` (only the primary) and `pair` (the secondary when the primary fails). */
-export function vendorConfiguration(
-  { primary, secondary }: Vendors,
+export function providerConfiguration(
+  { primary, secondary }: Providers,
   primaryMore: Partial<ProviderInput> = {},
 ): ConfigurationInput {
   return {

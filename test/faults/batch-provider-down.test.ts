@@ -1,11 +1,11 @@
-// Symptom: in the middle of a large batch three workers are killed, one after the other, and the vendor is down for
-// twenty seconds. Lines of the dead workers are taken up by the living, lines that found the vendor down wait for it.
+// Symptom: in the middle of a large batch three workers are killed, one after the other, and the provider is down for
+// twenty seconds. Lines of the dead workers are taken up by the living, lines that found the provider down wait for it.
 // SLUICE_TEST_BATCH_LINES=100000 makes it longer.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatLines, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
-import { attemptOf, startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { attemptOf, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const LINES = Number(process.env.SLUICE_TEST_BATCH_LINES ?? 20_000);
@@ -14,18 +14,18 @@ const DOWN_MS = 20_000;
 const REFUSED_EVERY = 100;
 const LIMIT_MS = 120_000 + LINES * 4;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let output: ResultLine[];
 let error: ResultLine[];
 let batch: Awaited<ReturnType<typeof ended>>;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 4, keptRequests: 0 });
+  vendors = await startProviders({ tokens: 4, keptRequests: 0 });
   broker = await startBroker({
     workers: WORKERS,
     batches: 1,
-    configuration: { ...vendorConfiguration(vendors), batches: { max_lines: LINES } },
+    configuration: { ...providerConfiguration(vendors), batches: { max_lines: LINES } },
   });
   const client = sdk(broker);
   const prompt = (index: number) => (index % REFUSED_EVERY === 7 ? `[[sim fault=400]] ${index}` : `Line ${index}`);
@@ -76,7 +76,7 @@ test('what the client received: every line once, counts that are right', () => {
   expect(ids.size).toBe(LINES);
 });
 
-test('what was billed: all that the vendor served stands in the ledger, to the picodollar', async () => {
+test('what was billed: all that the provider served stands in the ledger, to the picodollar', async () => {
   await booksClosed(broker, 60_000);
   const rows = await ledgerRows(broker);
   const costs = new Map(rows.map((row) => [`${row.requestId}.${row.attempt}`, row]));

@@ -1,13 +1,13 @@
-// Four simulated vendors, one for each protocol, and a broker in front of them: what every SDK test runs against. Models
-// have their vendors' names, so that an SDK (or the broker) that goes by the name does what it does outside of tests.
+// Four simulated providers, one for each protocol, and a broker in front of them: what every SDK test runs against. Models
+// have their providers' names, so that an SDK (or the broker) that goes by the name does what it does outside of tests.
 import { afterAll, beforeAll } from 'vitest';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
-import { deployment } from '#test/support/vendors.ts';
+import { deployment } from '#test/support/providers.ts';
 import type { Question, Sdk, SdkClient } from './sdk-client.ts';
 
-export type VendorName = 'chat' | 'responses' | 'anthropic' | 'google';
+export type ProviderName = 'chat' | 'responses' | 'anthropic' | 'google';
 
 const PROTOCOLS = {
   chat: 'openai-chat',
@@ -16,18 +16,18 @@ const PROTOCOLS = {
   google: 'gemini-generate-content',
 } as const;
 
-export const VENDOR_NAMES = Object.keys(PROTOCOLS) as VendorName[];
+export const PROVIDER_NAMES = Object.keys(PROTOCOLS) as ProviderName[];
 
-export interface VendorModel {
+export interface ProviderModel {
   model: string;
-  vendor: VendorName;
-  /** Begins a prompt whose thoughts are to be seen, where no request can ask for that in the vendor's own words. */
+  vendor: ProviderName;
+  /** Begins a prompt whose thoughts are to be seen, where no request can ask for that in the provider's own words. */
   command: string;
   /** How what it signs looks in a request that brings it back; null for models that want nothing back. */
   proof: RegExp | null;
 }
 
-export const VENDOR_MODELS: readonly VendorModel[] = [
+export const PROVIDER_MODELS: readonly ProviderModel[] = [
   { vendor: 'chat', model: 'gpt-4o', command: '[[sim reasoning=8 thoughts=shown]] ', proof: null },
   { vendor: 'responses', model: 'gpt-5', command: '', proof: /"encrypted_content":"gAAAA/ },
   // Thinks with a budget when asked.
@@ -44,24 +44,24 @@ export const CASCADE = 'cascade';
 /** The same models, one deployment each, from any SDK. */
 const CASCADE_MODELS = ['gpt-4o', 'claude-opus-5', 'gemini-3-pro-preview'];
 
-export interface Vendors {
+export interface Providers {
   broker: TestBroker;
-  simulators: Record<VendorName, Simulator>;
+  simulators: Record<ProviderName, Simulator>;
   connect(sdk: Sdk, key?: string): SdkClient;
-  /** What the vendor was sent last. */
-  lastBody(vendor: VendorName): string;
+  /** What the provider was sent last. */
+  lastBody(vendor: ProviderName): string;
 }
 
 /** For the whole of a test file. Use what it gives inside tests and hooks only. */
-export function useVendors(more: ConfigurationInput = {}): Vendors {
+export function useProviders(more: ConfigurationInput = {}): Providers {
   const vendors = {
     connect: (sdk, key = TEST_KEY) => sdk.connect(vendors.broker.url, key),
     lastBody: (vendor) => vendors.simulators[vendor].requests().at(-1)?.body ?? '',
-  } as Vendors;
+  } as Providers;
   beforeAll(async () => {
-    const started = await Promise.all(VENDOR_NAMES.map((name) => startSimulator({ name, tokens: 12 })));
-    vendors.simulators = Object.fromEntries(VENDOR_NAMES.map((name, index) => [name, started[index]!])) as Record<
-      VendorName,
+    const started = await Promise.all(PROVIDER_NAMES.map((name) => startSimulator({ name, tokens: 12 })));
+    vendors.simulators = Object.fromEntries(PROVIDER_NAMES.map((name, index) => [name, started[index]!])) as Record<
+      ProviderName,
       Simulator
     >;
     vendors.broker = await startBroker({ configuration: { ...configurationOf(vendors), ...more } });
@@ -73,17 +73,17 @@ export function useVendors(more: ConfigurationInput = {}): Vendors {
   return vendors;
 }
 
-function configurationOf({ simulators }: Vendors): ConfigurationInput {
+function configurationOf({ simulators }: Providers): ConfigurationInput {
   return {
     server: { deadline_ms: 20_000 },
     providers: Object.fromEntries(
-      VENDOR_NAMES.map((name) => [
+      PROVIDER_NAMES.map((name) => [
         name,
         {
           protocols: name === 'chat' ? (['openai-chat', 'openai-embeddings'] as const).slice() : [PROTOCOLS[name]],
           base_url: name === 'chat' || name === 'responses' ? `${simulators[name].url}/v1` : simulators[name].url,
-          api_key: 'sk-vendor-0123456789abcdef',
-          // Faults are asked for one at a time; none may keep the next test from its vendor.
+          api_key: 'sk-provider-0123456789abcdef',
+          // Faults are asked for one at a time; none may keep the next test from its provider.
           retries: { max: 0 },
           circuit: { failures: 1_000, refusal_cooldown_ms: 1 },
         },
@@ -91,11 +91,11 @@ function configurationOf({ simulators }: Vendors): ConfigurationInput {
     ),
     models: {
       ...Object.fromEntries(
-        VENDOR_MODELS.map(({ model, vendor }) => [model, { deployments: [deployment(vendor, model)] }]),
+        PROVIDER_MODELS.map(({ model, vendor }) => [model, { deployments: [deployment(vendor, model)] }]),
       ),
       [CASCADE]: {
         deployments: CASCADE_MODELS.map((model, index) => {
-          const { vendor } = VENDOR_MODELS.find((known) => known.model === model)!;
+          const { vendor } = PROVIDER_MODELS.find((known) => known.model === model)!;
           return deployment(vendor, model, { tier: index + 1 });
         }),
       },
@@ -114,6 +114,6 @@ export const MODES = ['ask', 'stream'] as const;
 export type Mode = (typeof MODES)[number];
 
 /** A question to a model, with what makes it show its thoughts. */
-export function thinking({ model, command }: VendorModel, prompt: string): Question {
+export function thinking({ model, command }: ProviderModel, prompt: string): Question {
   return { model, prompt: command + prompt, isThinking: true };
 }

@@ -1,4 +1,4 @@
-// The vendors' own figures: what their pricing pages say for a call, and what the books say. USD, read 2026-11.
+// The providers' own figures: what their pricing pages say for a call, and what the books say. USD, read 2026-11.
 import { describe, expect, test } from 'vitest';
 import { costOfCall } from '#src/accounts/cost-of-call.ts';
 import { configuredPrice, packagedPrice, priceFor } from '#src/config/prices.ts';
@@ -145,14 +145,14 @@ describe('who knows the cost of a call', () => {
   const usage: Usage = { ...NO_USAGE, inputTokens: 10, outputTokens: 2, toolCalls: { web_search: 1 } };
   const price = configuredPrice({ input: 1, output: 4 }).base;
 
-  test('the configuration, before the vendor', () => {
+  test('the configuration, before the provider', () => {
     expect(costOfCall({ ...usage, reportedCost: 5n }, true, () => price)).toEqual({
       cost: 18_000_000n,
       unpriced: ['web_search'],
     });
   });
 
-  test('the vendor, before the package', () => {
+  test('the provider, before the package', () => {
     expect(costOfCall({ ...usage, reportedCost: 5n }, false, () => price)).toEqual({ cost: 5n, unpriced: [] });
   });
 

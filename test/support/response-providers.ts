@@ -1,10 +1,10 @@
-// One vendor that speaks every protocol, and a broker's configuration with a model for each of them: the same questions
+// One provider that speaks every protocol, and a broker's configuration with a model for each of them: the same questions
 // can be asked of all.
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import type { Simulator } from '#src/simulator/simulator.ts';
-import { deployment, RETRIES, VENDOR_KEY } from './vendors.ts';
+import { deployment, PROVIDER_KEY, RETRIES } from './providers.ts';
 
-/** Model of the configuration → the protocol that its vendor speaks. */
+/** Model of the configuration → the protocol that its provider speaks. */
 export const RESPONSE_MODELS = [
   { model: 'by-responses', protocol: 'openai-responses', upstream: 'gpt-4o' },
   { model: 'by-chat', protocol: 'openai-chat', upstream: 'gpt-4o' },
@@ -18,7 +18,7 @@ export function responseConfiguration(simulator: Simulator): ConfigurationInput 
     const provider = {
       protocols: [protocol],
       base_url: `${simulator.url}${path}`,
-      api_key: VENDOR_KEY,
+      api_key: PROVIDER_KEY,
       retries: RETRIES,
     };
     return [model, provider] as const;

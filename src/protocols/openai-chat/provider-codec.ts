@@ -1,4 +1,4 @@
-import type { SearchAbilities, VendorCodec } from '../codec.ts';
+import type { ProviderCodec, SearchAbilities } from '../codec.ts';
 import { ChatAnswerDecoder } from './answer-decoder.ts';
 import { decodeChatAnswer } from './decode-answer.ts';
 import { encodeChatRequest } from './encode-request.ts';
@@ -15,8 +15,8 @@ const SEARCH: SearchAbilities = {
   standsBesideFunctions: true,
 };
 
-/** Any OpenAI-compatible vendor, for clients of other protocols. */
-export const chatVendorCodec: VendorCodec = {
+/** Any OpenAI-compatible provider, for clients of other protocols. */
+export const chatProviderCodec: ProviderCodec = {
   abilities(upstreamModel) {
     const { searches, isOpenAi } = traitsOf(upstreamModel);
     return { search: searches ? SEARCH : null, hasGrammars: isOpenAi, hasCacheBreakpoints: false };

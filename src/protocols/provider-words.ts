@@ -1,8 +1,8 @@
-// What vendors say where their status says something else: most answer 400 to whatever they do not like. Used by every
-// protocol, since each is spoken by vendors that did not invent it. Words of errors seen in 2025 and 2026; the vendor is named.
+// What providers say where their status says something else: most answer 400 to whatever they do not like. Used by every
+// protocol, since each is spoken by providers that did not invent it. Words of errors seen in 2025 and 2026; the provider is named.
 import { type FailureCode, ruleOf } from '../contracts/failure-table.ts';
+import { quotaIds } from './provider-waits.ts';
 import { redact } from './redact.ts';
-import { quotaIds } from './vendor-waits.ts';
 
 /** xAI: 400 "Incorrect API key provided" (also percent-encoded); Google, on every endpoint: 400 "API key not valid". */
 const BAD_KEY =
@@ -23,7 +23,7 @@ const FILTERED =
   /content exists risk|data[ _]?inspection[ _]?failed|violat\w{1,8} .{0,40}usage (guidelines|polic)|content management policy|responsible ?ai/i;
 
 /**
- * How much of an error's message is read: whatever tells its kind stands at the beginning, and a vendor may quote the
+ * How much of an error's message is read: whatever tells its kind stands at the beginning, and a provider may quote the
  * whole prompt behind it. Patterns over messages have bounds in them too, so that none looks at a character twice over.
  */
 const MAX_READ_CHARS = 4_000;
@@ -43,17 +43,17 @@ export function cutWords<T extends Record<string, string>>(error: T): T {
   return Object.fromEntries(cut) as T;
 }
 
-export interface VendorWords {
+export interface ProviderWords {
   code: string;
   type: string;
   message: string;
 }
 
-/** Statuses under which vendors say these things; others mean what they say. 200: an error inside a stream. */
+/** Statuses under which providers say these things; others mean what they say. 200: an error inside a stream. */
 const DISGUISES = new Set([200, 400, 401, 403, 404, 422, 429]);
 
 /** What an error means by its words, whatever its status; null where they say nothing of this kind. */
-export function knownByWords(status: number, { code, type, message: said }: VendorWords): FailureCode | null {
+export function knownByWords(status: number, { code, type, message: said }: ProviderWords): FailureCode | null {
   if (!DISGUISES.has(status)) return null;
   const message = decoded(said);
   const names = [code, type];
@@ -71,7 +71,7 @@ function decoded(message: string): string {
 }
 
 /**
- * Whom a rate limit is for: the one model that was asked for, unless the vendor says that it is the credential. Google says
+ * Whom a rate limit is for: the one model that was asked for, unless the provider says that it is the credential. Google says
  * so by the quota's id (`PerProject` without `PerModel`), others by their words, where these name no model.
  */
 export function limitedBy(body: unknown, message: string): { limits?: 'credential' } {
@@ -88,7 +88,7 @@ const MODEL = /\bmodels?\b|\b(gpt|claude|gemini|grok|o\d)-/i;
 const CREDENTIAL_LIMIT =
   /\b(for|of|by|to|on) (your|this|the) (account|organi[sz]ation|project|team|workspace|(api )?key)\b|\b(your|account|organi[sz]ation|project|team|workspace|key)(['’]s)? .{0,20}rate limit|account[- ]wide/i;
 
-/** What a vendor says to the broker about the broker's account must not read as if said to the client. */
+/** What a provider says to the broker about the broker's account must not read as if said to the client. */
 const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
   upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s.',
   upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s.',
@@ -98,7 +98,7 @@ const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
 const ADVICE =
   /https?:|www\.|\b(console|platform|dashboard)\.[a-z]|^(please|to |go to|visit|see|check|contact|ensure|make sure|you can|you may|get |obtain|create|generate|add |purchase|upgrade|call )|\b(obtain|get|find|create|generate|renew|purchase|buy|top up|check|visit|pass|provide) (an?|your|the|more|a valid|new)\b/i;
 
-/** The vendor's words as a client may see them: without keys, and without telling the client to get one. */
+/** The provider's words as a client may see them: without keys, and without telling the client to get one. */
 export function tellClient(code: FailureCode, said: string): string {
   const about = ABOUT_THE_BROKER[code];
   // xAI: "does not exist or your team has no access to it. Please ensure you're using the correct API key."
@@ -116,7 +116,7 @@ function withoutAdvice(message: string): string {
     .trim();
 }
 
-/** Waits that a vendor announces are for failures which a wait can cure. */
+/** Waits that a provider announces are for failures which a wait can cure. */
 export function isCuredByWaiting(code: FailureCode): boolean {
   return ruleOf(code).retry === true;
 }

@@ -3,20 +3,20 @@ import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import { readRetryAfter } from '../durations.ts';
 import type { UpstreamAnswerHead } from '../protocol.ts';
-import { readResetHeader, readWaitInBody } from '../vendor-waits.ts';
-import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
+import { readResetHeader, readWaitInBody } from '../provider-waits.ts';
+import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../provider-words.ts';
 import { asObject, asText, parseJson } from './loose-json.ts';
 import { readMessagesRateLimits } from './rate-limits.ts';
 
-interface VendorError {
+interface ProviderError {
   type: string;
   message: string;
   /** `details.error_code`: tells spending limits from rates. */
   code: string;
 }
 
-/** `{type: "error", error: {…}}`; vendors that copy the protocol leave out the envelope, or send a text. */
-function readVendorError(body: unknown): VendorError {
+/** `{type: "error", error: {…}}`; providers that copy the protocol leave out the envelope, or send a text. */
+function readProviderError(body: unknown): ProviderError {
   const outer = asObject(body) ?? {};
   const inner = asObject(outer.error) ?? outer;
   const details = asObject(inner.details) ?? {};
@@ -62,7 +62,7 @@ const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
 };
 
 /** By code first, by type next, by status and words last: edges answer without either, proxies with a status of their own. */
-function classify(status: number, { type, code, message }: VendorError): FailureCode {
+function classify(status: number, { type, code, message }: ProviderError): FailureCode {
   if (SPEND_CODES.test(code) || type === 'billing_error' || status === 402) return 'upstream_quota_exhausted';
   const known = knownByWords(status, { code, type, message });
   if (known !== null) return known;
@@ -83,7 +83,7 @@ const MAX_SHOWN_BYTES = 300;
 
 export function readMessagesFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
   const parsed = parseJson(body.toString());
-  const error = readVendorError(parsed);
+  const error = readProviderError(parsed);
   const code = classify(head.status, error);
   const said = error.message || body.toString('utf8', 0, MAX_SHOWN_BYTES).trim();
   const shown = said === '' ? `The provider answered with status ${head.status} and no message.` : said;
@@ -97,7 +97,7 @@ export function readMessagesFailure(head: UpstreamAnswerHead, body: Buffer, nowM
   });
 }
 
-function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cure'> {
+function cureOf(code: FailureCode, { message }: ProviderError): Pick<Failure, 'cure'> {
   if (code !== 'upstream_bad_request') return {};
   if (THOUGHTS_REFUSED.test(message)) return { cure: 'forget-thoughts' };
   if (UNFIT.test(message)) return { cure: 'fit' };
@@ -108,7 +108,7 @@ function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cur
 function readWait(
   head: UpstreamAnswerHead,
   body: unknown,
-  { message }: VendorError,
+  { message }: ProviderError,
   code: FailureCode,
   nowMs: number,
 ): number | null {
@@ -126,7 +126,7 @@ function readWait(
 
 /** An `error` event, or an error with status 200. */
 export function readMessagesEventFailure(event: unknown): Failure {
-  const error = readVendorError(event);
+  const error = readProviderError(event);
   const status = STATUS_OF_TYPE[error.type];
   const code = (status === undefined ? knownByWords(200, error) : null) ?? classify(status ?? 500, error);
   const said = error.message || 'The provider reported an error inside the stream.';

@@ -1,4 +1,4 @@
-// Symptoms: one 1e308 in a vendor's usage made reports fail, a cost of -1 credited a key, a zero of another's key was "free".
+// Symptoms: one 1e308 in a provider's usage made reports fail, a cost of -1 credited a key, a zero of another's key was "free".
 // Cause: figures were taken as they came. Fix: they are checked where they are decoded, kept as evidence, and estimated.
 import { describe, expect, test } from 'vitest';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
@@ -8,8 +8,8 @@ import { readChatUsage } from '#src/protocols/openai-chat/usage.ts';
 import { relayEmbeddings } from '#src/protocols/openai-embeddings/relay-body.ts';
 import { readResponsesUsage } from '#src/protocols/openai-responses/usage.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
+import { countedOr } from '#src/protocols/provider-counts.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
-import { countedOr } from '#src/protocols/vendor-counts.ts';
 
 const ABSURD = [1e30, 2e19, 1e308, Number.POSITIVE_INFINITY, -1, 10.5, '12'];
 
@@ -153,12 +153,12 @@ describe('what the client sees', () => {
     expect(embeddings.usage).toMatchObject({ inputTokens: 8, isEstimated: true });
   });
 
-  test('no mark on what the vendor has counted', () => {
+  test('no mark on what the provider has counted', () => {
     const { usage } = whole('openai-chat', { choices, usage: { prompt_tokens: 1, completion_tokens: 2 } });
     expect(usage).not.toHaveProperty('estimated');
   });
 
-  test('the model that was asked for, where the vendor names none', () => {
+  test('the model that was asked for, where the provider names none', () => {
     expect(whole('openai-chat', { choices }).model).toBe('asked');
     expect(whole('openai-chat', { model: 'own', choices }).model).toBe('own');
     const response = { status: 'completed', output: [] };

@@ -1,17 +1,17 @@
-// What a vendor says of a call, checked where it is read: tokens are whole numbers within a bound, costs are finite, not
-// negative and within a bound. What cannot be true is kept in the vendor's own words; an estimate takes its place, and
+// What a provider says of a call, checked where it is read: tokens are whole numbers within a bound, costs are finite, not
+// negative and within a bound. What cannot be true is kept in the provider's own words; an estimate takes its place, and
 // ledger and client are told that it is one.
 import { type PicoUsd, parseUsd } from '../contracts/money.ts';
 import { type MediaTokens, type Medium, NO_USAGE, type Usage } from '../contracts/usage.ts';
 import type { JsonObject, ShownCost } from './codec.ts';
 
-/** Of one call: a hundred times the largest prompts, for agents of a vendor that call its model over and over. */
+/** Of one call: a hundred times the largest prompts, for agents of a provider that call its model over and over. */
 export const MAX_COUNTED_TOKENS = 1_000_000_000;
 export const MAX_REPORTED_USD = 100_000;
 const MAX_EVIDENCE = 500;
 
 /** Reads one usage object. */
-export class VendorCounts {
+export class ProviderCounts {
   readonly #said: unknown;
   #isUncounted = false;
   #isDisputed = false;
@@ -42,7 +42,7 @@ export class VendorCounts {
     return told.length === 0 ? undefined : Object.fromEntries(told);
   }
 
-  /** USD for the call, as far as the vendor says it; several members add up. */
+  /** USD for the call, as far as the provider says it; several members add up. */
   cost(...values: unknown[]): void {
     for (const value of values) {
       if (value === undefined || value === null) continue;
@@ -89,7 +89,7 @@ function evidenceOf(said: unknown): string {
   return (text ?? '').slice(0, MAX_EVIDENCE);
 }
 
-/** The vendor's figures; the broker's own where there are none that can be used, with what else the vendor has said. */
+/** The provider's figures; the broker's own where there are none that can be used, with what else the provider has said. */
 export function countedOr(counted: Usage | null, estimate: Usage): Usage {
   if (counted === null) return estimate;
   if (!counted.isUncounted) return counted;
@@ -107,10 +107,10 @@ export function countedOr(counted: Usage | null, estimate: Usage): Usage {
 }
 
 /**
- * What a vendor that resells says of money. OpenRouter: `cost`, with the key of its customer (`is_byok`) its fee alone, and
- * what the model's vendor takes beside it; a zero there is not "free". Perplexity: an object with a total.
+ * What a provider that resells says of money. OpenRouter: `cost`, with the key of its customer (`is_byok`) its fee alone, and
+ * what the model's provider takes beside it; a zero there is not "free". Perplexity: an object with a total.
  */
-export function readCosts(counts: VendorCounts, usage: JsonObject): void {
+export function readCosts(counts: ProviderCounts, usage: JsonObject): void {
   const { cost, cost_details: details, is_byok: isByok } = usage;
   if (isRecord(cost)) return counts.cost(cost.total_cost);
   const upstream = isRecord(details) ? details.upstream_inference_cost : undefined;
@@ -123,7 +123,7 @@ function isRecord(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Members of a usage object beside the vendor's: what the call costs, and whether its figures are an estimate. */
+/** Members of a usage object beside the provider's: what the call costs, and whether its figures are an estimate. */
 export function shownMembers({ cost, isEstimated }: ShownCost): Map<string, string> {
   return new Map([['cost', cost], ...(isEstimated ? [['estimated', 'true'] as const] : [])]);
 }

@@ -1,29 +1,29 @@
-// Failures in Google's shape, the vendor's to ours. Sources: docs/reference/gemini-generate-content.md section 6.
+// Failures in Google's shape, the provider's to ours. Sources: docs/reference/gemini-generate-content.md section 6.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';
 import { readRetryAfter } from '../durations.ts';
 import type { UpstreamAnswerHead } from '../protocol.ts';
-import { readResetHeader, readWaitInBody } from '../vendor-waits.ts';
-import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../vendor-words.ts';
+import { readResetHeader, readWaitInBody } from '../provider-waits.ts';
+import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../provider-words.ts';
 import { msUntilPacificMidnight } from './pacific-midnight.ts';
 import { asNumber, asObject, asObjects, asText, parseJson } from './wire-values.ts';
 
-interface VendorError {
+interface ProviderError {
   message: string;
   status: string;
   details: JsonObject[];
 }
 
 /** `{error: {…}}`, or the same in an array (streams without `alt=sse`), or the error object itself. */
-function readVendorError(value: unknown): VendorError {
+function readProviderError(value: unknown): ProviderError {
   const outer = asObject(Array.isArray(value) ? value[0] : value);
   const error = asObject(outer?.error) ?? outer;
   const words = { message: asText(error?.message) ?? asText(outer?.error) ?? '', status: asText(error?.status) ?? '' };
   return { ...cutWords(words), details: asObjects(error?.details) };
 }
 
-function detailOf({ details }: VendorError, type: string): JsonObject | null {
+function detailOf({ details }: ProviderError, type: string): JsonObject | null {
   return details.find((detail) => asText(detail['@type'])?.endsWith(type)) ?? null;
 }
 
@@ -40,7 +40,7 @@ const PER_DAY = /PerDay/i;
 const SPENT_WORDS = /credits? (are|is) depleted|spend(ing)? (cap|limit)/i;
 
 /** Which failure an error is: by its details first, its status next, its words last. */
-function classify(httpStatus: number, error: VendorError): FailureCode {
+function classify(httpStatus: number, error: ProviderError): FailureCode {
   const { message } = error;
   if (BAD_KEY.test(asText(detailOf(error, 'ErrorInfo')?.reason) ?? '')) return 'upstream_credential_refused';
   const known = knownByWords(httpStatus, { code: '', type: error.status, message });
@@ -70,19 +70,19 @@ function classify(httpStatus: number, error: VendorError): FailureCode {
   return classifyBadRequest(error);
 }
 
-function classifyBadRequest({ message, status }: VendorError): FailureCode {
+function classifyBadRequest({ message, status }: ProviderError): FailureCode {
   if (CONTEXT_LENGTH.test(message)) return 'upstream_context_length';
   if (CONTENT_FILTER.test(message)) return 'upstream_content_filter';
   const isAboutAccount = status === 'FAILED_PRECONDITION' && ACCOUNT_WORDS.test(message);
   return isAboutAccount ? 'upstream_credential_refused' : 'upstream_bad_request';
 }
 
-function violationsOf(error: VendorError): JsonObject[] {
+function violationsOf(error: ProviderError): JsonObject[] {
   return asObjects(detailOf(error, 'QuotaFailure')?.violations);
 }
 
 /** A quota that no short wait cures: of the day, of money, or of zero (a model that the account may not use). */
-function isSpent(error: VendorError): boolean {
+function isSpent(error: ProviderError): boolean {
   const violations = violationsOf(error);
   return (
     violations.some((violation) => PER_DAY.test(asText(violation.quotaId) ?? '') || violation.quotaValue === '0') ||
@@ -91,7 +91,7 @@ function isSpent(error: VendorError): boolean {
 }
 
 /** Daily quotas start anew at midnight Pacific, whatever their short `retryDelay` says; it is the wait of the others. */
-function readWaitMs(body: unknown, error: VendorError, code: FailureCode, nowMs: number): number | null {
+function readWaitMs(body: unknown, error: ProviderError, code: FailureCode, nowMs: number): number | null {
   const isDaily = violationsOf(error).some((violation) => PER_DAY.test(asText(violation.quotaId) ?? ''));
   if (code === 'upstream_quota_exhausted') return isDaily ? msUntilPacificMidnight(nowMs) : null;
   return isCuredByWaiting(code) ? readWaitInBody(body, error.message, nowMs) : null;
@@ -105,7 +105,7 @@ const MODEL_REFUSES =
 /** "Invalid function name. Must start with a letter or an underscore. Must be alphameric …". */
 const UNFIT = /invalid function name|function[ _]name.{0,40}must (start|be)/i;
 
-function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cure'> {
+function cureOf(code: FailureCode, { message }: ProviderError): Pick<Failure, 'cure'> {
   if (code !== 'upstream_bad_request') return {};
   if (THOUGHTS_REFUSED.test(message)) return { cure: 'forget-thoughts' };
   if (UNFIT.test(message)) return { cure: 'fit' };
@@ -114,7 +114,7 @@ function cureOf(code: FailureCode, { message }: VendorError): Pick<Failure, 'cur
 
 export function readGeminiFailure(head: UpstreamAnswerHead, body: Buffer, nowMs: number): Failure {
   const parsed = parseJson(body.toString());
-  const error = readVendorError(parsed);
+  const error = readProviderError(parsed);
   const code = classify(head.status, error);
   const retryAfterMs = readWaitMs(parsed, error, code, nowMs) ?? readWaitInHeaders(head, code, nowMs);
   const said = error.message || body.toString('utf8', 0, MAX_SHOWN_BYTES).trim();
@@ -138,7 +138,7 @@ function readWaitInHeaders({ headers }: UpstreamAnswerHead, code: FailureCode, n
   return asked !== null || code !== 'upstream_rate_limited' ? asked : readResetHeader(headers, nowMs);
 }
 
-function detailsOf(body: unknown, error: VendorError, code: FailureCode): Partial<Failure> {
+function detailsOf(body: unknown, error: ProviderError, code: FailureCode): Partial<Failure> {
   return {
     ...(error.status === '' ? {} : { upstreamCode: error.status }),
     ...(code === 'upstream_rate_limited' ? limitedBy(body, error.message) : {}),
@@ -147,7 +147,7 @@ function detailsOf(body: unknown, error: VendorError, code: FailureCode): Partia
 
 /** An error that came inside a stream, or with status 200: its `code` is the HTTP status it would have had. */
 export function readGeminiEventFailure(value: JsonObject): Failure {
-  const error = readVendorError(value);
+  const error = readProviderError(value);
   const status = asNumber(value.code) ?? 500;
   const code = classify(status >= 400 && status < 600 ? status : 500, error);
   const said = error.message || 'The provider reported an error inside the stream.';

@@ -1,22 +1,22 @@
-// The only vendor of a model is down for some seconds. Its circuit opens; requests that come meanwhile wait for it and do
+// The only provider of a model is down for some seconds. Its circuit opens; requests that come meanwhile wait for it and do
 // not fail; it is asked about once a second, and when it is well again everybody is answered.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows, requestRow } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const CIRCUIT = { failures: 3, cooldown_ms: 4_000, max_cooldown_ms: 4_000 };
 const WAITING = 40;
 const DOWN_MS = 3_000;
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
-  const configuration = vendorConfiguration(vendors, {
+  vendors = await startProviders({ tokens: 12 });
+  const configuration = providerConfiguration(vendors, {
     circuit: CIRCUIT,
     retries: { max: 0, base_ms: 10, max_ms: 50 },
   });
@@ -37,7 +37,7 @@ test('what the clients received: an answer, for all but those who found out', as
   const before = vendors.primary.stats().calls;
   const openedAtMs = Date.now();
   const waiting = Array.from({ length: WAITING }, (_, index) => ask(broker.url, { prompt: `waits ${index}` }));
-  await waitFor('the vendor to have been down for a while', () => Date.now() - openedAtMs > DOWN_MS, DOWN_MS * 2);
+  await waitFor('the provider to have been down for a while', () => Date.now() - openedAtMs > DOWN_MS, DOWN_MS * 2);
   const calls = vendors.primary.stats().calls - before;
   // One a second, of whom each finds out that it is still down.
   expect(calls).toBeGreaterThan(0);
@@ -66,8 +66,8 @@ test('what happens to the next request: it is answered', async () => {
 });
 
 // Symptom: a refused key was tried again and again while streams from before were ending. Cause: each of them, coming to a
-// good end, closed the circuit. Fix: a call says something about the vendor as of when it began.
-test('a stream that ends well does not bring back a vendor that has refused the key since it began', async () => {
+// good end, closed the circuit. Fix: a call says something about the provider as of when it began.
+test('a stream that ends well does not bring back a provider that has refused the key since it began', async () => {
   const streams = Array.from({ length: 5 }, (_, index) =>
     openAnswer(broker.url, { model: 'pair', prompt: `[[sim tokens=${40 + index} pace=20]] Slowly.`, stream: true }),
   );

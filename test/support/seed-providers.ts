@@ -1,9 +1,9 @@
-// The vendors behind the examples of other brokers' documentation: every model name that those print, answered by a vendor
+// The providers behind the examples of other brokers' documentation: every model name that those print, answered by a provider
 // of any protocol. Their examples run as they are printed, but for the address and the key.
 import { afterAll, beforeAll } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from './broker.ts';
-import { deployment } from './vendors.ts';
+import { deployment } from './providers.ts';
 
 /** In the order in which they are asked; the names that the documents pin. */
 export const SEED_PROVIDERS = ['openai', 'azure', 'anthropic', 'google'] as const;
@@ -18,13 +18,13 @@ const SPOKEN = {
 
 /** As the documents print them. */
 const PRINTED_MODELS = ['gpt-4o', 'openai/gpt-4o-mini', 'your-enabled-model'];
-/** These belong to one vendor. */
+/** These belong to one provider. */
 const OWN_MODELS: Partial<Record<SeedProvider, string[]>> = {
   anthropic: ['claude-sonnet-4-20250514'],
   google: ['gemini-2.5-flash', 'gemini-2.5-flash-image'],
 };
 
-export interface SeedVendors {
+export interface SeedProviders {
   broker: TestBroker;
   simulators: Record<SeedProvider, Simulator>;
   /** From now on the printed models are answered by this one: all before it are away. */
@@ -38,7 +38,7 @@ const DOCUMENTED_HOSTS =
 const PLACEHOLDER_KEYS = /YOUR_API_KEY|sk-xxxx/g;
 
 /** For the whole of a test file. */
-export function useSeedVendors(): SeedVendors {
+export function useSeedProviders(): SeedProviders {
   const vendors = {
     answerBy(name) {
       const before = SEED_PROVIDERS.indexOf(name);
@@ -48,12 +48,12 @@ export function useSeedVendors(): SeedVendors {
     },
     localise: (example) =>
       example.replaceAll(DOCUMENTED_HOSTS, vendors.broker.url).replaceAll(PLACEHOLDER_KEYS, TEST_KEY),
-  } as SeedVendors;
+  } as SeedProviders;
   beforeAll(async () => {
     const started = await Promise.all(SEED_PROVIDERS.map((name) => startSimulator({ name, tokens: 12 })));
     vendors.simulators = Object.fromEntries(
       SEED_PROVIDERS.map((name, index) => [name, started[index]!]),
-    ) as SeedVendors['simulators'];
+    ) as SeedProviders['simulators'];
     vendors.broker = await startBroker({
       configuration: { server: { deadline_ms: 20_000 }, providers: providersOf(vendors), models: modelsOf() },
     });
@@ -65,16 +65,16 @@ export function useSeedVendors(): SeedVendors {
   return vendors;
 }
 
-function providersOf({ simulators }: SeedVendors) {
+function providersOf({ simulators }: SeedProviders) {
   return Object.fromEntries(
     SEED_PROVIDERS.map((name) => [
       name,
       {
         protocols: SPOKEN[name].protocols,
         base_url: simulators[name].url + SPOKEN[name].path,
-        api_key: 'sk-vendor-0123456789abcdef',
+        api_key: 'sk-provider-0123456789abcdef',
         retries: { max: 0 },
-        // Being away is how the next vendor is chosen; it must not outlast a test.
+        // Being away is how the next provider is chosen; it must not outlast a test.
         circuit: { failures: 1_000 },
       },
     ]),

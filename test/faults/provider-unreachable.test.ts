@@ -1,22 +1,22 @@
-// Nobody listens where the vendor should be; later it is back. Refused connections cost nothing and are left for the
-// next vendor; the one that is back is found without a restart.
+// Nobody listens where the provider should be; later it is back. Refused connections cost nothing and are left for the
+// next provider; the one that is back is found without a restart.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
-import { startVendors, type Vendors, vendorConfiguration } from '#test/support/vendors.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-let vendors: Vendors;
+let vendors: Providers;
 let broker: TestBroker;
 let back: Simulator;
 
 beforeAll(async () => {
-  vendors = await startVendors({ tokens: 12 });
+  vendors = await startProviders({ tokens: 12 });
   const circuit = { cooldown_ms: 500, max_cooldown_ms: 500 };
-  broker = await startBroker({ configuration: vendorConfiguration(vendors, { circuit }) });
+  broker = await startBroker({ configuration: providerConfiguration(vendors, { circuit }) });
   await vendors.primary.close();
 });
 afterAll(async () => {
@@ -25,15 +25,15 @@ afterAll(async () => {
   await vendors?.close();
 });
 
-test.each([true, false])('what the client received without a second vendor (streamed: %s)', async (stream) => {
+test.each([true, false])('what the client received without a second provider (streamed: %s)', async (stream) => {
   const answer = await ask(broker.url, { stream, prompt: 'Is anybody there?' });
   expect(answer.status).toBe(502);
   expect(JSON.parse(answer.text).error).toMatchObject({ code: 'upstream_unreachable', type: 'server_error' });
-  // Where the broker's vendors are is nobody's business.
+  // Where the broker's providers are is nobody's business.
   expect(answer.text).not.toContain(String(vendors.primary.port));
 });
 
-test('what the client received with a second vendor: its answer, time after time', async () => {
+test('what the client received with a second provider: its answer, time after time', async () => {
   for (let times = 0; times < 10; times++) {
     const answer = await ask(broker.url, { model: 'pair', stream: true, prompt: `Is anybody there? ${times}` });
     expect(answer.headers['x-sluice-provider']).toBe('secondary');
@@ -41,7 +41,7 @@ test('what the client received with a second vendor: its answer, time after time
   }
 });
 
-test('what was billed: nothing for the vendor that was not there', async () => {
+test('what was billed: nothing for the provider that was not there', async () => {
   await booksClosed(broker);
   const rows = await ledgerRows(broker);
   const unreachable = rows.filter(({ provider }) => provider === 'primary');
@@ -55,13 +55,13 @@ test('what was billed: nothing for the vendor that was not there', async () => {
   expectLedgerEqualsBill(rows, vendors);
 });
 
-// Symptom: after an outage of the first vendor every request went to the second one for good.
+// Symptom: after an outage of the first provider every request went to the second one for good.
 // Cause: plans put an open circuit last, also when its cooldown was over, so that no request ever was its probe.
 // Fix: once the cooldown is over the plan has its own order again, and the circuit lets one call through.
-test('what happens to the next requests: the vendor that is back gets them again', async () => {
+test('what happens to the next requests: the provider that is back gets them again', async () => {
   back = await startSimulator({ tokens: 12, name: 'primary', port: vendors.primary.port });
   expect(await ask(broker.url, { prompt: 'And then?' })).toMatchObject({ status: 200 });
-  await waitFor('the first vendor to be asked again', async () => {
+  await waitFor('the first provider to be asked again', async () => {
     const answer = await ask(broker.url, { model: 'pair', prompt: 'And then?' });
     expect(answer.status).toBe(200);
     return answer.headers['x-sluice-provider'] === 'primary';
