@@ -15,7 +15,7 @@ import type { BatchContext } from '#workers/batches/batch-context.ts';
 import { createBatchMetrics } from '#workers/batches/batch-metrics.ts';
 import { BatchRun } from '#workers/batches/batch-run.ts';
 import type { LineRunner, LineRunnerHooks, RunnableLine } from '#workers/batches/line-runner.ts';
-import { validateBatch } from '#workers/batches/validate-batch.ts';
+import { validateBatch } from '#workers/batches/run-batch.ts';
 import { writeInput } from './client.ts';
 import { print } from './print.ts';
 
@@ -61,7 +61,7 @@ export async function measurePump(lines: number): Promise<void> {
     ))!;
     const createRunner = (hooks: LineRunnerHooks) => new InstantRunner(hooks, lines);
     const run = new BatchRun(context, { claimed, batch: validated, file, createRunner }, Date.now() + LEASE_MS);
-    run.setWindow(WINDOW);
+    run.setSlots(WINDOW);
     const end = await measured('pump: run', lines, () => run.run());
     if (end.kind !== 'done') throw new Error(`the run ended as ${end.kind}`);
     const bytes = end.outputPieces.reduce((sum, piece) => sum + piece.bytes, 0);

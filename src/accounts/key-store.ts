@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { asNumber, type Database } from '../storage/database.ts';
-import type { ApiKeysTable } from '../storage/tables.ts';
+import type { ApiKeysTable } from '../storage/ledger-tables.ts';
 import { type ApiKey, createSecret, DEFAULT_KEY_SETTINGS, hashSecret, hintOf, type KeySettings } from './api-key.ts';
 
 export interface KeyStore {

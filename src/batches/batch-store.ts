@@ -1,12 +1,12 @@
-// Batches as the API tier makes, shows and cancels them. What runs them is run-store.ts.
+// Batches in SQL as the API tier creates, shows and cancels them; run-store.ts has what running them needs.
 import type { Kysely } from 'kysely';
 import { isActive } from '../contracts/batch.ts';
 import type { Tables } from '../storage/tables.ts';
 import { type Batch, readBatch } from './batch.ts';
 import { createFileStore, fileRow, type StoredFile } from './file-store.ts';
-import { encodePosition, START } from './run-position.ts';
+import { encodePosition, START } from './input-lines.ts';
 
-/** What a client decides about a batch. */
+/** What the client chooses. */
 export type NewBatch = Pick<
   Batch,
   | 'id'
@@ -19,12 +19,12 @@ export type NewBatch = Pick<
   | 'createdAtMs'
   | 'expiresAtMs'
 > & {
-  /** Lines, where they are known before anybody has read the file. */
+  /** Number of lines, if known before validation. */
   total?: number;
 };
 
 export interface BatchQuery {
-  /** What ids of this kind begin with. */
+  /** Prefix of the ids of this kind of batch. */
   prefix: string;
   after?: string | undefined;
   before?: string | undefined;
@@ -32,15 +32,15 @@ export interface BatchQuery {
 }
 
 export interface BatchStore {
-  /** @param store id of the blob store that has the input. @param inlineInput comes to be with the batch, or not at all. */
+  /** @param store id of the input's blob store. @param inlineInput inserted in the same transaction. */
   insert(batch: NewBatch, run: { store: string; replyShards: number }, inlineInput?: StoredFile): Promise<Batch>;
-  /** Null for another key's batch as for none. */
+  /** Null if there is none, or it is another key's. */
   find(keyId: string, id: string): Promise<Batch | null>;
   /** Newest first. */
   list(keyId: string, query: BatchQuery): Promise<Batch[]>;
-  /** Asks for its end; the batch as it is then. One that cannot be cancelled any more is unchanged. */
+  /** Requests cancellation; returns the batch after that. A batch past cancelling is unchanged. */
   cancel(keyId: string, id: string): Promise<Batch | null>;
-  /** Takes an ended batch and its files away. False when it has not ended. */
+  /** Deletes an ended batch and its files. False if it has not ended. */
   remove(batch: Batch): Promise<boolean>;
 }
 

@@ -1,23 +1,24 @@
-// A batch as its owner and the broker know it, and its row in SQL.
+// A batch, and its row in SQL.
 import type { Selectable } from 'kysely';
 import type { BatchFault, BatchStatus } from '../contracts/batch.ts';
+import { createFailure, type Failure } from '../contracts/failure.ts';
 import type { BatchesTable } from '../storage/batch-tables.ts';
 import { asBigint, asNumber } from '../storage/database.ts';
-import type { LineTotals } from './line-totals.ts';
+import type { LineTotals } from './line-result.ts';
 
 export interface Batch {
   id: string;
   keyId: string;
   endpoint: string;
   inputFileId: string;
-  /** As its owner wrote it. */
+  /** As the client wrote it. */
   completionWindow: string;
-  /** Life of its result files; null for the configured one. */
+  /** Lifetime of its result files; null for the configured one. */
   outputExpiresAfterSeconds: number | null;
   metadata: Record<string, string> | null;
   status: BatchStatus;
   errors: BatchFault[] | null;
-  /** The model of all lines; null where there are several, and before anybody has looked. */
+  /** The model of all lines; null if there are several, and before validation. */
   model: string | null;
   outputFileId: string | null;
   errorFileId: string | null;
@@ -30,7 +31,7 @@ export interface Batch {
   expiredAtMs: number | null;
   cancellingAtMs: number | null;
   cancelledAtMs: number | null;
-  /** Lines; 0 until the file has been read. */
+  /** Number of lines; 0 until the file was validated. */
   total: number;
   totals: LineTotals;
   etaMs: number | null;
@@ -97,4 +98,16 @@ export function totalsRow(totals: LineTotals) {
 
 export function endedLines({ totals }: Pick<Batch, 'totals'>): number {
   return totals.completed + totals.failed + totals.notRun;
+}
+
+const UNIT_MS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 24 * 3_600_000 };
+const MAX_WINDOW_MS = 7 * UNIT_MS.d!;
+
+/** Milliseconds of `10m`, `2h`, `7d`. OpenAI allows only `24h` (npm openai 7.55.0); here it is a minute to a week. */
+export function readCompletionWindow(text: string): number | Failure {
+  const [, count, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+  const windowMs = Number(count) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
+  if (windowMs > 0 && windowMs <= MAX_WINDOW_MS) return windowMs;
+  const message = `Invalid value: '${text}'. The completion window is a time from '1m' to '7d', such as '10m', '2h' or '24h'.`;
+  return createFailure('request_invalid', message, { param: 'completion_window' });
 }

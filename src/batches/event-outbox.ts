@@ -1,5 +1,5 @@
-// Events for whoever delivers them. Appended in the transaction that makes them true: an event is never lost and never
-// told of something that did not happen.
+// Appends events to the outbox from which webhooks are delivered, in the transaction that they report: no event is lost, and
+// none reports something that was rolled back.
 import type { Insertable, Kysely } from 'kysely';
 import type { BatchEvent } from '../contracts/batch.ts';
 import { createSortableId } from '../contracts/ids.ts';
@@ -10,7 +10,7 @@ export interface EventOutbox {
   append(event: BatchEvent): Promise<void>;
 }
 
-/** @param transaction the one that changes what the event tells of. */
+/** @param transaction the one that makes the change. */
 export function createEventOutbox(transaction: Kysely<Tables>): EventOutbox {
   return {
     async append(event) {
@@ -20,16 +20,16 @@ export function createEventOutbox(transaction: Kysely<Tables>): EventOutbox {
 }
 
 export interface OutboxEvent {
-  /** Of the event itself: one that is appended again is the same. */
+  /** Id of the event; appending it again does nothing. */
   id: string;
   type: string;
   keyId: string;
-  /** What it tells of: all that a receiver gets to know. */
+  /** Id of what it is about: all that a receiver gets. */
   subjectId: string;
   atMs: number;
 }
 
-/** Of requests and responses. Safe to repeat. */
+/** For requests and responses. Safe to repeat. */
 export async function appendEvent(transaction: Kysely<Tables>, event: OutboxEvent): Promise<void> {
   const { id, type, keyId, subjectId, atMs } = event;
   const payload = JSON.stringify({ id: subjectId });
@@ -40,7 +40,7 @@ export async function appendEvent(transaction: Kysely<Tables>, event: OutboxEven
     .execute();
 }
 
-/** As OpenAI's webhooks have it, `data` holds the id of the batch (npm openai 7.55.0, resources/webhooks). */
+/** As in OpenAI's webhooks, `data` has the id of the batch (npm openai 7.55.0, resources/webhooks). */
 function rowOf({ type, batchId, keyId, atMs }: BatchEvent): Insertable<EventsOutboxTable> {
   return {
     id: `evt_${createSortableId(atMs)}`,

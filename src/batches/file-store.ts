@@ -1,5 +1,5 @@
-// Files in SQL: who owns them, what they are for, where their bytes lie. An expired or deleted file is not there for
-// its owner; its bytes go when no batch reads them any more.
+// Files in SQL: owner, purpose, and the blobs with their bytes. Expired and deleted files are invisible to their owner; the
+// bytes are deleted once no batch reads them.
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import { ACTIVE_STATUSES } from '../contracts/batch.ts';
 import type { FilesTable } from '../storage/batch-tables.ts';
@@ -15,16 +15,16 @@ export interface StoredFile {
   bytes: number;
   createdAtMs: number;
   expiresAtMs: number | null;
-  /** Of a batch that came inline: not shown among its owner's files. */
+  /** Belongs to a batch that was created inline: not shown among its owner's files. */
   isInternal: boolean;
-  /** Id of the blob store that has it. */
+  /** Id of its blob store. */
   store: string;
   pieces: BlobPiece[];
 }
 
 export interface FileQuery {
   purpose?: string | undefined;
-  /** Id of the last file of the page before. */
+  /** Id of the last file of the previous page. */
   after?: string | undefined;
   limit: number;
   order: 'asc' | 'desc';
@@ -32,21 +32,21 @@ export interface FileQuery {
 
 export interface FileStore {
   insert(file: StoredFile): Promise<void>;
-  /** Null for another key's file as for none. */
+  /** Null if there is none, or it is another key's. */
   find(keyId: string, id: string): Promise<StoredFile | null>;
-  /** Those of these that are this key's, in any order. */
+  /** Those that belong to this key, in any order. */
   findAll(keyId: string, ids: readonly string[]): Promise<StoredFile[]>;
-  /** What its visible files take together, bytes. */
+  /** Bytes of all visible files together. */
   totalBytes(keyId: string): Promise<number>;
-  /** For the broker itself: internal and expired files too. */
+  /** For internal use: internal and expired files too. */
   findAny(id: string): Promise<StoredFile | null>;
-  /** At most `limit`, by age. */
+  /** At most `limit`, ordered by age. */
   list(keyId: string, query: FileQuery): Promise<StoredFile[]>;
-  /** False when there is no such file. */
+  /** False if there is no such file. */
   remove(keyId: string, id: string): Promise<boolean>;
-  /** Files of this store whose bytes nobody needs. */
+  /** Deleted or expired files of this blob store that no batch reads. */
   listDisposable(store: string, limit: number): Promise<StoredFile[]>;
-  /** Their bytes are gone. */
+  /** Deletes the rows, once the bytes are deleted. */
   forget(ids: readonly string[]): Promise<void>;
 }
 
@@ -90,7 +90,7 @@ export function createFileStore(database: Kysely<Tables>): FileStore {
       return row === undefined ? null : readFile(row);
     },
     async list(keyId, { purpose, after, limit, order }) {
-      // Ids sort by the time they were made.
+      // Ids sort by creation time.
       let query = visible(keyId).orderBy('id', order).limit(limit);
       if (purpose !== undefined) query = query.where('purpose', '=', purpose);
       if (after !== undefined) query = query.where('id', order === 'asc' ? '>' : '<', after);

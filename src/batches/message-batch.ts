@@ -1,22 +1,21 @@
-// Anthropic's Message Batches in terms of the engine's: requests come inline and become lines of an internal file, the
-// lines of the result files become results. Wire facts: docs/reference/anthropic-messages.md section 8.
-
+// Anthropic's Message Batches: inline requests become lines of an internal input file, lines of result files become
+// Anthropic's results. Wire facts: docs/reference/anthropic-messages.md section 8.
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { isActive } from '../contracts/batch.ts';
 import { parseCarried } from '../protocols/exact-json.ts';
+import { stringEnd } from '../protocols/json-bounds.ts';
 import { memberBytes } from '../protocols/json-object.ts';
-import { arrayItems } from './array-items.ts';
 import type { Batch } from './batch.ts';
 
 export const MESSAGE_BATCH_PREFIX = 'msgbatch_';
 export const MESSAGES_PATH = '/v1/messages';
 export const MESSAGE_BATCH_WINDOW = '24h';
-/** Results can be fetched for so long after the batch was created. */
+/** Results can be fetched for this long after the batch was created. */
 export const MESSAGE_BATCH_LIFE_DAYS = 29;
 const DAY_MS = 24 * 3_600_000;
 
-/** @param body bytes of the whole create call, which has been parsed and checked. */
+/** @param body bytes of the whole create call, already validated. */
 export function* inputLines(body: Buffer): Generator<Buffer> {
   for (const item of arrayItems(memberBytes(body, 'requests')!)) {
     const [customId, params] = [memberBytes(item, 'custom_id')!, memberBytes(item, 'params')!];
@@ -28,7 +27,7 @@ export function* inputLines(body: Buffer): Generator<Buffer> {
 
 const LINE_END = Buffer.from('\n');
 
-/** A raw line break in JSON is white space between values. */
+/** A raw line break in JSON is white space between tokens. */
 function onOneLine(json: Buffer): Buffer {
   const line = json.includes(0x0a) ? Buffer.from(json.map((byte) => (byte === 0x0a ? 0x20 : byte))) : json;
   return Buffer.concat([line, LINE_END]);
@@ -36,7 +35,7 @@ function onOneLine(json: Buffer): Buffer {
 
 const time = (unixMs: number | null): string | null => (unixMs === null ? null : new Date(unixMs).toISOString());
 
-/** As Anthropic shows it: everything is `processing` until the whole batch has ended. */
+/** As Anthropic shows it: all requests count as `processing` until the whole batch has ended. */
 export function messageBatchObject(batch: Batch, baseUrl: string) {
   const { status, totals } = batch;
   const hasEnded = !isActive(status);
@@ -87,4 +86,45 @@ function resultOf({ custom_id, response, error }: ResultLine) {
     custom_id,
     result: isMessage ? { type: 'succeeded', message: response.body } : { type: 'errored', error: response.body },
   };
+}
+
+const QUOTE = 0x22;
+const OPENING = new Set([0x5b, 0x7b]);
+const CLOSING = new Set([0x5d, 0x7d]);
+const COMMA = 0x2c;
+const SPACES = new Set([0x20, 0x09, 0x0a, 0x0d]);
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Splits the bytes of a JSON array into its items, trimmed and otherwise unchanged. Items are not validated; a missing item
+ * or a missing end of the array yields an empty buffer, which does not parse.
+ */
+export function* arrayItems(json: Buffer): Generator<Buffer> {
+  let depth = 0;
+  let start = -1;
+  let isAfterComma = false;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at]!;
+    if (SPACES.has(byte)) continue;
+    if (depth === 1 && (byte === COMMA || CLOSING.has(byte))) {
+      if (start >= 0) yield trimEnd(json.subarray(start, at));
+      else if (byte === COMMA || isAfterComma) yield NOTHING;
+      start = -1;
+      isAfterComma = byte === COMMA;
+      if (byte !== COMMA) return;
+      continue;
+    }
+    if (depth === 1 && start < 0) start = at;
+    if (byte === QUOTE) at = Math.max(at, stringEnd(json, at) - 1);
+    else if (OPENING.has(byte)) depth++;
+    else if (CLOSING.has(byte)) depth--;
+  }
+  yield NOTHING;
+}
+
+function trimEnd(bytes: Buffer): Buffer {
+  let end = bytes.length;
+  while (SPACES.has(bytes[end - 1]!)) end--;
+  return bytes.subarray(0, end);
 }

@@ -1,24 +1,61 @@
-// Chunks in SQL: what a new owner of their batch must know to find every line again. Written only by the owner.
+// Chunks in SQL: groups of lines that are submitted to a provider's own batch API. They hold what a new owner of the batch
+// needs to find every line again; only the owner writes them.
+
 import type { Selectable } from 'kysely';
 import { ACTIVE_STATUSES } from '../contracts/batch.ts';
+import type { NativeChunksTable } from '../storage/batch-tables.ts';
 import { asNumber, type Database } from '../storage/database.ts';
-import type { NativeChunksTable } from '../storage/native-tables.ts';
-import type { ChunkChange, ChunkState, NativeChunk } from './native-chunk.ts';
-import { guard, type Lease } from './run-changes.ts';
-import { decodePosition, encodePosition, START } from './run-position.ts';
+import { decodePosition, encodePosition, type OpenLine, START } from './input-lines.ts';
+import { guard, type Lease } from './run-store.ts';
+
+/**
+ * - `submitting`: stored before the provider is called, which may or may not have the lines: a new owner searches for them
+ *   there. Next: running, or returned if the provider refuses it.
+ * - `running`: the provider has it, under a known id. Next: ended, or recalled.
+ * - `recalled`: the provider was told to cancel it, because the deadline is near or the batch is being stopped. Next: ended,
+ *   or abandoned if the provider does not report its end in time.
+ * - `ended`: the provider has finished. Its results are read until all of them are stored.
+ * - `returned`: the provider never had it. Its lines run as ordinary requests.
+ * - `abandoned`: its end is not waited for. Its lines run as ordinary requests; the ledger has an estimate of what the
+ *   provider charges until the real cost is known (settle-orphaned.ts).
+ */
+const CHUNK_STATES = ['submitting', 'running', 'recalled', 'ended', 'returned', 'abandoned'] as const;
+export type ChunkState = (typeof CHUNK_STATES)[number];
+
+export interface NativeChunk {
+  id: string;
+  batchId: string;
+  keyId: string;
+  provider: string;
+  deployment: string;
+  upstreamModel: string;
+  /** Provider protocol. */
+  protocol: string;
+  state: ChunkState;
+  lines: readonly OpenLine[];
+  /** Part of the request ids of its lines. */
+  replyShards: number;
+  providerBatchId: string | null;
+  /** In the key's budget; null if it has none. */
+  reservation: { account: string; units: number } | null;
+  createdAtMs: number;
+}
+
+/** What changes after the insert. */
+type ChunkChange = Partial<Pick<NativeChunk, 'state' | 'providerBatchId'>>;
 
 export interface NativeChunkStore {
-  /** Of one batch. */
+  /** All chunks of one batch. */
   list(batchId: string): Promise<NativeChunk[]>;
-  /** Before the provider is asked. Rejects with LeaseLost when the batch has another owner; so does `change`. */
+  /** Before the provider is called. Rejects with LeaseLost if the batch has another owner; so does `change`. */
   insert(lease: Lease, chunk: NativeChunk): Promise<void>;
   change(lease: Lease, id: string, change: ChunkChange): Promise<void>;
-  /** Its lines are stored and paid for. Safe to call twice. */
+  /** Once its lines are stored and booked. Safe to repeat. */
   remove(id: string): Promise<void>;
-  /** Ids of the provider's batches that are known to be chunks. */
+  /** Ids of the provider's batches that are chunks of ours. */
   providerBatchIds(provider: string): Promise<Set<string>>;
-  /** Chunks whose batch has ended without them. */
-  listLeft(): Promise<NativeChunk[]>;
+  /** Chunks whose batch ended before them. */
+  listOrphaned(): Promise<NativeChunk[]>;
 }
 
 export function createNativeChunkStore(database: Database): NativeChunkStore {
@@ -56,7 +93,7 @@ export function createNativeChunkStore(database: Database): NativeChunkStore {
         .execute();
       return new Set(rows.map(({ vendor_batch_id: id }) => id!));
     },
-    async listLeft() {
+    async listOrphaned() {
       const active = database
         .selectFrom('batches')
         .select('id')
@@ -86,8 +123,8 @@ function chunkRow(chunk: NativeChunk) {
     line_count: chunk.lines.length,
     reply_shards: chunk.replyShards,
     vendor_batch_id: chunk.providerBatchId,
-    hold_account: chunk.hold?.account ?? null,
-    hold_units: chunk.hold?.units ?? null,
+    hold_account: chunk.reservation?.account ?? null,
+    hold_units: chunk.reservation?.units ?? null,
     created_at: chunk.createdAtMs,
   };
 }
@@ -105,7 +142,7 @@ function readChunk(row: Selectable<NativeChunksTable>): NativeChunk {
     lines: decodePosition(row.lines).open,
     providerBatchId: row.vendor_batch_id,
     replyShards: asNumber(row.reply_shards),
-    hold: row.hold_account === null ? null : { account: row.hold_account, units: asNumber(row.hold_units) },
+    reservation: row.hold_account === null ? null : { account: row.hold_account, units: asNumber(row.hold_units) },
     createdAtMs: asNumber(row.created_at),
   };
 }

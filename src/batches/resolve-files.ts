@@ -1,11 +1,9 @@
-// File ids in prompts (`file` of Chat Completions, `input_file` and `input_image` of Responses) are the broker's own: no
-// provider knows them. Before a request is accepted they become the files' bytes; ids of nobody's are left, a provider may
-// know them.
+// Replaces file ids in prompts (`file` of Chat Completions, `input_file` and `input_image` of Responses) by the files' bytes:
+// no provider knows the broker's ids. Ids that are not the broker's are kept, since a provider may know them.
 import { createFailure, type Failure } from '../contracts/failure.ts';
 import { parseMessage } from '../protocols/exact-json.ts';
 import { editObject } from '../protocols/json-object.ts';
-import { readPieces } from '../storage/blob-pieces.ts';
-import type { BlobStore } from '../storage/blobs.ts';
+import { type BlobStore, readPieces } from '../storage/blobs.ts';
 import type { FileStore, StoredFile } from './file-store.ts';
 
 export interface RequestBody {
@@ -17,7 +15,7 @@ export interface RequestBody {
 type Part = Record<string, unknown>;
 
 const MENTION = Buffer.from('"file_id"');
-/** Members that hold the prompt: of Chat Completions, and of Responses. */
+/** Members that contain the prompt, in Chat Completions and in Responses. */
 const PROMPTS = ['messages', 'input'] as const;
 const MEDIA_TYPES: Record<string, string> = {
   pdf: 'application/pdf',
@@ -33,17 +31,17 @@ const MEDIA_TYPES: Record<string, string> = {
   json: 'application/json',
 };
 
-/** As `POST /v1/files` makes them. */
+/** The format of ids from `POST /v1/files`. */
 const FILE_ID = /^file-[A-Za-z0-9]{1,60}$/;
 const MAX_FILES = 100;
 
 export interface FileResolver {
-  /** The same body where nothing is to be resolved. A failure when the files make it too large. */
+  /** Returns the same body if it names no file, and a failure if the files make it too large. */
   resolve(keyId: string, body: RequestBody): Promise<RequestBody | Failure>;
 }
 
 export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes: number): FileResolver {
-  /** By id: those of this key that are here. Ids of another form are nobody's here, and cost nothing. */
+  /** The files of this key, by id. Ids in another format are skipped without a query. */
   async function load(keyId: string, ids: readonly unknown[]): Promise<Map<unknown, StoredFile> | Failure> {
     const own = [...new Set(ids.filter((id) => typeof id === 'string' && FILE_ID.test(id)))] as string[];
     if (own.length > MAX_FILES) return tooMany();
@@ -63,7 +61,7 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
       for (const part of parts) {
         const file = known.get(fileIdOf(part));
         if (file === undefined) continue;
-        // Base64 is a third longer than what it says.
+        // Base64 is a third longer than its bytes.
         bytes += Math.ceil(file.bytes / 3) * 4;
         if (bytes > maxBytes) return tooLarge(file, maxBytes);
         fill(part, file, await readPieces(blobs, file.pieces, 0, file.bytes));
@@ -74,7 +72,7 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
   };
 }
 
-/** Parts of all messages; anything of another shape is the provider's to refuse. */
+/** Parts of all messages. Anything of another shape is left for the provider to refuse. */
 function partsOf(value: unknown): Part[] {
   const lists = PROMPTS.map((name) => (value as Record<string, unknown> | null)?.[name]);
   return lists.flatMap(itemsOf).flatMap((message) => itemsOf(message.content));
@@ -99,7 +97,7 @@ function fill(part: Part, { filename }: StoredFile, bytes: Buffer): void {
   }
 }
 
-/** Only the prompt is printed anew. */
+/** Serializes only the prompt; the rest of the body keeps its bytes. */
 function withPrompts({ bytes, value }: RequestBody): Buffer {
   const members = PROMPTS.filter((name) => (value as Part)[name] !== undefined);
   return editObject(bytes, { set: new Map(members.map((name) => [name, JSON.stringify((value as Part)[name])])) });

@@ -1,19 +1,19 @@
-// Batches as the process that runs them sees them. Exactly one process owns a batch: it holds a lease, and its epoch
-// stands in every write, so an owner that has been replaced without noticing is refused by SQL.
-import type { Selectable, Transaction } from 'kysely';
-import { ACTIVE_STATUSES, type BatchFault } from '../contracts/batch.ts';
+// Batches in SQL as the process that runs them sees them. One process owns a batch by a lease; the lease's epoch is a fencing
+// token in every write, so SQL refuses an owner that was replaced without noticing.
+import type { Kysely, Selectable, Transaction } from 'kysely';
+import { ACTIVE_STATUSES, type BatchEventType, type BatchFault, type BatchStatus } from '../contracts/batch.ts';
 import type { BatchRunsTable } from '../storage/batch-tables.ts';
 import type { BlobPiece } from '../storage/blobs.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import type { Tables } from '../storage/tables.ts';
 import { type Batch, readBatch, totalsRow } from './batch.ts';
+import { createEventOutbox } from './event-outbox.ts';
 import { fileRow, type StoredFile } from './file-store.ts';
-import type { Forecast } from './forecast.ts';
-import type { LineTotals } from './line-totals.ts';
-import { close, guard, type Lease, move, warn } from './run-changes.ts';
-import { decodePosition, encodePosition, type RunPosition } from './run-position.ts';
+import { decodePosition, encodePosition, type RunPosition } from './input-lines.ts';
+import type { LineTotals } from './line-result.ts';
+import type { Forecast } from './pacing.ts';
 
-export interface RunState {
+interface RunState {
   position: RunPosition;
   outputPieces: BlobPiece[];
   errorPieces: BlobPiece[];
@@ -34,21 +34,21 @@ export interface ClaimedRun extends RunState {
 export type FinalStatus = 'completed' | 'expired' | 'cancelled';
 
 export interface RunStore {
-  /** Every batch that somebody must still do something about, earliest deadline first. */
+  /** All batches that have not ended, earliest deadline first. */
   listActive(): Promise<ActiveBatch[]>;
-  /** Null when another process was faster. */
+  /** Null if another process was faster. */
   claim(batch: Batch, owner: string, leaseMs: number): Promise<ClaimedRun | null>;
-  /** False when the lease is lost. */
+  /** False if the lease is lost. */
   renew(lease: Lease, leaseMs: number): Promise<boolean>;
-  /** Another process may have it at once. */
+  /** Other processes may claim it at once. */
   release(lease: Lease): Promise<void>;
-  /** validating → in_progress; the batch as it is then: its owner may have cancelled it meanwhile. */
+  /** validating → in_progress. Returns the batch after that; it may have been cancelled in the meantime. */
   begin(lease: Lease, found: { total: number; model: string | null }): Promise<Batch>;
   /** validating → failed. */
   fail(lease: Lease, faults: readonly BatchFault[]): Promise<void>;
-  /** What was appended is part of the files from now on, and the lines it belongs to are done. */
+  /** Makes appended bytes part of the result files, and their lines done. */
   commit(lease: Lease, state: RunState, totals: LineTotals, forecast: Forecast): Promise<void>;
-  /** in_progress → finalizing. False when it was cancelled meanwhile. */
+  /** in_progress → finalizing. False if it was cancelled in the meantime. */
   beginFinalizing(lease: Lease): Promise<boolean>;
   finish(
     lease: Lease,
@@ -189,4 +189,65 @@ function readRun(batch: Batch, row: Selectable<BatchRunsTable>): ClaimedRun {
     outputPieces: JSON.parse(row.output_pieces) as BlobPiece[],
     errorPieces: JSON.parse(row.error_pieces) as BlobPiece[],
   };
+}
+
+/** The right to run a batch. */
+export interface Lease {
+  batchId: string;
+  keyId: string;
+  epoch: number;
+}
+
+/** Another process owns the batch: the caller must stop at once and write nothing. */
+export class LeaseLost extends Error {
+  constructor(batchId: string) {
+    super(`batch ${batchId} has another owner`);
+    this.name = 'LeaseLost';
+  }
+}
+
+/** Checks the lease and locks its row until the transaction ends. */
+export async function guard(transaction: Kysely<Tables>, { batchId, epoch }: Lease): Promise<void> {
+  const result = await transaction
+    .updateTable('batch_runs')
+    .set({ epoch })
+    .where('batch_id', '=', batchId)
+    .where('epoch', '=', epoch)
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 0n) throw new LeaseLost(batchId);
+}
+
+/** Changes the status. Does nothing if the batch is no longer in `from`, because it was cancelled. */
+async function move(
+  transaction: Kysely<Tables>,
+  { batchId }: Lease,
+  from: BatchStatus,
+  change: Record<string, unknown>,
+): Promise<boolean> {
+  const result = await transaction
+    .updateTable('batches')
+    .set(change)
+    .where('id', '=', batchId)
+    .where('status', '=', from)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+async function close(transaction: Kysely<Tables>, lease: Lease, type: BatchEventType, atMs: number): Promise<void> {
+  await transaction.deleteFrom('batch_runs').where('batch_id', '=', lease.batchId).execute();
+  await createEventOutbox(transaction).append({ type, batchId: lease.batchId, keyId: lease.keyId, atMs });
+}
+
+/** Once per batch, however often its forecast changes. */
+async function warn(transaction: Kysely<Tables>, { batchId, keyId }: Lease): Promise<void> {
+  const atMs = Date.now();
+  const result = await transaction
+    .updateTable('batches')
+    .set({ warned_at: atMs })
+    .where('id', '=', batchId)
+    .where('warned_at', 'is', null)
+    .executeTakeFirst();
+  if (result.numUpdatedRows > 0n) {
+    await createEventOutbox(transaction).append({ type: 'batch.at_risk', batchId, keyId, atMs });
+  }
 }

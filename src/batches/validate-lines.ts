@@ -1,34 +1,33 @@
-// Reads a batch's input once from beginning to end before anything of it runs: what is wrong is told line by line, and
-// then nothing of it runs. Faults inside a body are no faults of the file: they are answered line by line, as the
-// provider's own are.
+// Validates the whole input of a batch before any line runs. If a line is faulty, all faults are reported and nothing runs.
+// Faults inside a body are not faults of the file: they become the line's result, like a provider's refusal.
+
+import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { BatchFault } from '../contracts/batch.ts';
-import { createIdSet } from './id-set.ts';
-import type { LineReader } from './line-reader.ts';
-import { isLineFault, type LineFault, readLine } from './read-line.ts';
+import { isLineFault, type LineFault, type LineReader, readLine } from './input-lines.ts';
 
-export interface ValidationRules {
+interface ValidationRules {
   endpoint: string;
   maxLines: number;
-  /** What is wrong with asking for this model; null when nothing is. */
+  /** Why this model cannot be requested; null if it can. */
   checkModel: (model: string) => LineFault | null;
 }
 
-export interface Validation {
+interface Validation {
   total: number;
-  /** The model of all lines; null when there are several. */
+  /** The model of all lines; null if there are several. */
   model: string | null;
   faults: BatchFault[];
 }
 
-/** Whoever has so many has made the same mistake in every line. */
+/** More faults are most likely the same mistake in every line. */
 const MAX_FAULTS = 100;
 const LINES_AT_ONCE = 500;
 
 export async function validateLines(reader: LineReader, rules: ValidationRules): Promise<Validation> {
   const seen = createIdSet();
   const models = new LRUCache<string, { fault: LineFault | null }>({ max: 1_000 });
-  /** The one of all lines so far; null once there are two. */
+  /** The model of all lines so far; null once there are two. */
   let only: string | null | undefined;
   const faults: BatchFault[] = [];
   let total = 0;
@@ -60,7 +59,7 @@ export async function validateLines(reader: LineReader, rules: ValidationRules):
   return { total, model: only ?? null, faults };
 }
 
-/** A body without a model is refused when it runs, with the words of its protocol. */
+/** A body without a model is refused when it runs, with its protocol's error. */
 function modelFault(model: unknown, check: (model: string) => LineFault | null): LineFault | null {
   return typeof model === 'string' ? check(model) : null;
 }
@@ -78,4 +77,74 @@ function emptyFile(): BatchFault {
 function tooMany(maxLines: number): BatchFault {
   const message = `The input file has more than the ${maxLines} requests that a batch may have.`;
   return { code: 'too_many_tasks', message, param: null, line: null };
+}
+
+/**
+ * Detects repeated ids among millions without keeping them: a hash of 64 bits each, in 16 to 32 bytes of memory. Among a
+ * million ids, two different ones share a hash once in 30 million files.
+ */
+interface IdSet {
+  /** False if it was added before. */
+  add(id: string): boolean;
+  readonly size: number;
+}
+
+const FIRST_CAPACITY = 1 << 12;
+
+export function createIdSet(): IdSet {
+  // A random seed, so that colliding ids cannot be prepared.
+  const seed = randomInt(2 ** 32);
+  let capacity = FIRST_CAPACITY;
+  let slots = new Uint32Array(capacity * 2);
+  let size = 0;
+
+  function place(high: number, low: number): boolean {
+    let slot = (low ^ high) & (capacity - 1);
+    for (;;) {
+      const at = slot * 2;
+      if (slots[at] === 0 && slots[at + 1] === 0) {
+        slots[at] = high;
+        slots[at + 1] = low;
+        return true;
+      }
+      if (slots[at] === high && slots[at + 1] === low) return false;
+      slot = (slot + 1) & (capacity - 1);
+    }
+  }
+
+  function grow(): void {
+    const before = slots;
+    capacity *= 2;
+    slots = new Uint32Array(capacity * 2);
+    for (let at = 0; at < before.length; at += 2) {
+      if (before[at] !== 0 || before[at + 1] !== 0) place(before[at]!, before[at + 1]!);
+    }
+  }
+
+  return {
+    add(id) {
+      if (size * 2 >= capacity) grow();
+      const [high, low] = hash(id, seed);
+      if (!place(high, low)) return false;
+      size += 1;
+      return true;
+    },
+    get size() {
+      return size;
+    },
+  };
+}
+
+/** cyrb64 (bryc, public domain): two 32-bit halves; never both zero, which marks an empty slot. */
+function hash(text: string, seed: number): [high: number, low: number] {
+  let high = 0xdeadbeef ^ seed;
+  let low = 0x41c6ce57 ^ seed;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    high = Math.imul(high ^ code, 2654435761);
+    low = Math.imul(low ^ code, 1597334677);
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  return [(high | 1) >>> 0, low >>> 0];
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Runtime } from '../config/runtime.ts';
 import { formatUsd } from '../contracts/money.ts';
-import { REPORT_DIMENSIONS, type ReportDimension, type ReportRow, reportUsage } from '../ledger/usage-report.ts';
+import { REPORT_DIMENSIONS, type ReportDimension, type ReportRow, reportUsage } from '../ledger/reports.ts';
 import { openDatabase } from '../storage/database.ts';
 import { complain, formatTable, print } from './terminal.ts';
 

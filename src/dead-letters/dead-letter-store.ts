@@ -3,10 +3,9 @@ import type { ExpressionBuilder, Selectable } from 'kysely';
 import type { Failure } from '../contracts/failure.ts';
 import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
-import type { DeadLettersTable } from '../storage/dead-letter-tables.ts';
+import type { DeadLettersTable } from '../storage/ledger-tables.ts';
 import type { Tables } from '../storage/tables.ts';
-import type { StoredBody } from './body-seal.ts';
-import type { DeadLetter, LetterFilter, Replay } from './dead-letter.ts';
+import type { DeadLetter, LetterFilter, Replay, StoredBody } from './dead-letter.ts';
 
 export interface StoredLetter extends DeadLetter {
   /** Newest first. */

@@ -1,22 +1,25 @@
-// The end of a request, told to everyone who counts it: the ledger, the budget that it was reserved in, the lines in which
-// it may still stand. Whoever ends a request closes its books here.
+// Closes the books of a request: the one place that reports its end to the ledger, the budget that has its reservation, and
+// the wait queues that it may still be in; and the messages that the ledger gets.
+
+import { isDeadLetter } from '../contracts/dead-letter.ts';
 import type { Failure } from '../contracts/failure.ts';
-import type { LedgerEntry } from '../contracts/ledger-entry.ts';
-import type { RequestProgress, RequestSpec } from '../contracts/request-record.ts';
+import type { LedgerEntry, LedgerMessage, LedgerState, RequestOutcome } from '../contracts/ledger-entry.ts';
+import { type Cost, chargeOf, type PicoUsd } from '../contracts/money.ts';
+import type { RequestProgress, RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
-import { encodeMessage, failureMessage, requestOutcome } from './messages.ts';
+import type { Usage } from '../contracts/usage.ts';
 
 export interface RequestEnding {
   spec: RequestSpec;
-  /** With its last attempt. */
+  /** Including its last attempt. */
   progress: RequestProgress;
-  /** Null: it was answered. */
+  /** Null if it was answered. */
   failure: Failure | null;
-  /** Whose answer its client has, or the beginning of it. */
+  /** Whose answer, or beginning of an answer, the client has. */
   answeredBy: RouteStep | null;
-  /** The place of its plan at which it may still wait; null for one that ends with its call. */
+  /** The step of its plan in whose wait queues it may still be; null if it ended with its call. */
   waitedAt: RouteStep | null;
-  /** Its last attempt, where the books do not have it yet: both are written in one step. */
+  /** Its last attempt, if it is not in the ledger yet: both are written in one step. */
   attempt?: LedgerEntry;
 }
 
@@ -24,19 +27,19 @@ type Append = (message: string) => Promise<void>;
 
 export interface Books {
   /**
-   * Safe to repeat. Rejects where Redis does not take it; but for the lines, which the janitor puts right.
-   * @param append another way into the ledger: with the permit of the last attempt (limits/settle.lua).
+   * Safe to repeat. Rejects if Redis does not take it; errors of wait queues are left to the janitor.
+   * @param append another way to write to the ledger: together with the last attempt's permit (limits/settle.lua).
    */
   close(ending: RequestEnding, append?: Append): Promise<void>;
 }
 
-/** What the books are told through; each belongs to another part (limits/lines.ts, accounts/budgets.ts). */
+/** Parts of other folders through which books are closed. */
 export interface BookKeepers {
   ledger: { append: Append };
   budgets: {
     settle(hold: NonNullable<RequestSpec['budgetHold']>, requestId: string, chargeUnits: number): Promise<void>;
   };
-  /** Absent where nothing is counted: lines of batches have bounds of their own. */
+  /** Absent where bodies are not counted: lines of batches have their own bound. */
   bodies?: { leave(spec: RequestSpec): Promise<void> };
   lines: { forget(spec: RequestSpec, step: RouteStep): Promise<void> };
   onError: (error: Error) => void;
@@ -62,4 +65,102 @@ export function createBooks({ ledger, budgets, bodies, lines, onError }: BookKee
       ]);
     },
   };
+}
+
+interface AttemptFacts {
+  spec: RequestSpec;
+  step: RouteStep;
+  attempt: number;
+  startedAtMs: number;
+}
+
+interface AttemptEnd {
+  state: LedgerState;
+  outcome: string;
+  usage: Usage;
+  cost: Cost;
+  firstByteMs: number | null;
+  durationMs: number;
+}
+
+export function attemptEntry({ spec, step, attempt, startedAtMs }: AttemptFacts, end: AttemptEnd): LedgerEntry {
+  return {
+    requestId: spec.requestId,
+    attempt,
+    keyId: spec.keyId,
+    model: spec.model,
+    provider: step.provider,
+    deployment: step.deployment,
+    upstreamModel: step.upstreamModel,
+    protocol: spec.protocol,
+    lane: spec.lane,
+    isStream: spec.isStream,
+    state: end.state,
+    outcome: end.outcome,
+    startedAtMs,
+    queueMs: Math.max(0, startedAtMs - spec.acceptedAtMs),
+    firstByteMs: end.firstByteMs,
+    durationMs: end.durationMs,
+    inputTokens: end.usage.inputTokens,
+    cachedInputTokens: end.usage.cachedInputTokens,
+    cacheWriteTokens: end.usage.cacheWriteTokens,
+    outputTokens: end.usage.outputTokens,
+    reasoningTokens: end.usage.reasoningTokens,
+    costPicoUsd: end.cost.cost.toString(),
+    ...detailsOf(end),
+  };
+}
+
+/** Empty if there are none. */
+export function detailsOf({ usage, cost }: Pick<AttemptEnd, 'usage' | 'cost'>): Pick<LedgerEntry, 'details'> {
+  const { disputed, serviceTier, toolCalls } = usage;
+  const unpriced = cost.unpriced.length === 0 ? undefined : cost.unpriced;
+  const told = Object.entries({ unpriced, disputed, serviceTier, toolCalls }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return told.length === 0 ? {} : { details: Object.fromEntries(told) };
+}
+
+interface RequestEnd {
+  outcome: string;
+  answeredBy: RouteStep | null;
+  attempts: number;
+  cost: PicoUsd;
+  timeline: readonly TimelinePart[];
+  finishedAtMs: number;
+}
+
+export function requestOutcome(spec: RequestSpec, end: RequestEnd): RequestOutcome {
+  return {
+    requestId: spec.requestId,
+    keyId: spec.keyId,
+    model: spec.model,
+    protocol: spec.protocol,
+    lane: spec.lane,
+    isStream: spec.isStream,
+    outcome: end.outcome,
+    provider: end.answeredBy?.provider ?? null,
+    upstreamModel: end.answeredBy?.upstreamModel ?? null,
+    acceptedAtMs: spec.acceptedAtMs,
+    finishedAtMs: end.finishedAtMs,
+    attempts: end.attempts,
+    costPicoUsd: end.cost.toString(),
+    timeline: end.timeline,
+    chargeUnits: chargeOf(end.cost),
+    ...aftermathOf(spec),
+  };
+}
+
+/** The message of a failed request: with its dead letter, if it becomes one. */
+function failureMessage(spec: RequestSpec, request: RequestOutcome, failure: Failure): LedgerMessage {
+  return isDeadLetter(spec, failure.code) ? { request, deadLetter: { spec, failure } } : { request };
+}
+
+function aftermathOf({ response, isAnnounced = false }: RequestSpec): Pick<RequestOutcome, 'aftermath'> {
+  const hasResponse = response !== undefined;
+  return hasResponse || isAnnounced ? { aftermath: { hasResponse, isAnnounced } } : {};
+}
+
+export function encodeMessage(message: LedgerMessage): string {
+  return JSON.stringify(message);
 }

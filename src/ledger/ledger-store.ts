@@ -1,13 +1,14 @@
-// The books in SQL. Every message may arrive more than once (the stream redelivers after a crash): an attempt and a
-// request have one row each, and only an unsettled attempt may be replaced, by what it really cost.
+// Writes the ledger to SQL. A message may arrive more than once (the stream redelivers after a crash): each attempt and each
+// request has one row, and only an unsettled attempt is replaced, by its real cost.
 import { type CompiledQuery, type Insertable, sql, type Transaction } from 'kysely';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '../contracts/ledger-entry.ts';
 import type { Database } from '../storage/database.ts';
+import type { LedgerEntriesTable, RequestsTable } from '../storage/ledger-tables.ts';
 import { RowRefused } from '../storage/refused-rows.ts';
-import type { LedgerEntriesTable, RequestsTable, Tables } from '../storage/tables.ts';
+import type { Tables } from '../storage/tables.ts';
 
 export interface LedgerStore {
-  /** One transaction. Safe to repeat. Rejects with RowRefused, before SQL is asked, where a figure cannot be one. */
+  /** One transaction. Safe to repeat. Rejects with RowRefused, before SQL is called, if a figure is invalid. */
   insert(messages: readonly LedgerMessage[]): Promise<void>;
 }
 
@@ -16,7 +17,7 @@ export function dayOf(unixMs: number): string {
   return new Date(unixMs).toISOString().slice(0, 10);
 }
 
-/** Largest insert statement; rows go in by powers of two, so that a handful of statements are ever compiled. */
+/** Largest insert; rows are inserted in powers of two, so that only a handful of statements are ever compiled. */
 const MAX_ROWS_PER_STATEMENT = 64;
 
 export function createLedgerStore(database: Database): LedgerStore {
@@ -38,7 +39,7 @@ export function createLedgerStore(database: Database): LedgerStore {
 
 /**
  * Building and compiling an insert costs ten times what running it does (measured: 60 µs per row against 6). A statement
- * depends only on its number of rows, so each size is compiled once and run with other parameters.
+ * depends only on its number of rows, so each size is compiled once and executed with new parameters.
  */
 function compiledBySize<Row extends object>(compile: (rows: Row[]) => CompiledQuery) {
   const compiled = new Map<number, CompiledQuery>();
@@ -59,7 +60,7 @@ function compiledBySize<Row extends object>(compile: (rows: Row[]) => CompiledQu
   };
 }
 
-/** In the order in which Kysely numbers them: row by row, members in their order. */
+/** In the order of Kysely's placeholders: row by row, members in their order. */
 function parametersOf(rows: object[], count: number): unknown[] {
   const parameters = rows.flatMap((row) => Object.values(row) as unknown[]);
   if (parameters.length !== count) throw new Error('an insert has other parameters than its rows');
@@ -117,13 +118,13 @@ function oneRowPerRequest(messages: readonly LedgerMessage[]): RequestOutcome[] 
   return [...rows.values()];
 }
 
-/** Of one attempt or request, a million dollars: more is no cost but a fault, and would spoil every sum with it. */
+/** A million dollars for one attempt or request: more is an error, and would spoil every sum that includes it. */
 const MAX_PICO_USD = 10n ** 18n;
 const WHOLE = /^\d{1,40}$/;
 
 /**
- * The same on both engines: PostgreSQL refuses what is no whole number, SQLite stores anything, and its sums fail later for
- * everybody.
+ * The same check for both engines: PostgreSQL refuses what is not a whole number; SQLite stores anything, and sums over it
+ * fail later.
  */
 function checked<Source, Row extends object>(rowOf: (source: Source) => Row): (source: Source) => Row {
   return (source) => {
@@ -133,7 +134,7 @@ function checked<Source, Row extends object>(rowOf: (source: Source) => Row): (s
       return row;
     } catch (error) {
       if (error instanceof RowRefused) throw error;
-      throw new RowRefused(`it is no row: ${(error as Error).message}`, { cause: error });
+      throw new RowRefused(`not a valid row: ${(error as Error).message}`, { cause: error });
     }
   };
 }

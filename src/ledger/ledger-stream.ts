@@ -1,39 +1,39 @@
-// The way of a ledger message from a worker to SQL: a Redis stream that keeps it until the writer has stored it.
+// The Redis stream that carries ledger messages from workers to SQL. A message stays in it until it is stored.
 import type { LedgerMessage } from '../contracts/ledger-entry.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 export interface LedgerStream {
-  /** JSON of a LedgerMessage. Attempts come with their permit's settlement instead (limits/settle.lua). */
+  /** JSON of a LedgerMessage. Attempts are appended when their permit is settled instead (limits/settle.lua). */
   append(message: string): Promise<void>;
-  /** Messages not stored yet. */
+  /** Number of messages that are not stored yet. */
   length(): Promise<number>;
 }
 
 export interface ReceivedMessage {
   id: string;
-  /** Null when it cannot be read. */
+  /** Null if it cannot be read. */
   message: LedgerMessage | null;
   raw: string;
 }
 
 export interface LedgerReader {
-  /** Messages that this reader has not acknowledged, its own unfinished ones first. Blocks up to `blockMs`. */
+  /** Messages that are not acknowledged, those delivered to this reader before first. Blocks up to `blockMs`. */
   read(limit: number, blockMs: number): Promise<ReceivedMessage[]>;
-  /** What was read and not acknowledged is read again, after this time: it could not be stored. New ones go on coming. */
+  /** Messages that were read and not acknowledged are read again after this time; new ones keep coming. */
   rewind(afterMs?: number): void;
-  /** Stored in SQL: they leave the stream. */
+  /** Removes messages from the stream, once they are stored. */
   acknowledge(ids: readonly string[]): Promise<void>;
-  /** Reads no more. What it has not acknowledged is taken over by others. */
+  /** Ends reading. Messages that it has not acknowledged are taken over by others. */
   leave(): Promise<void>;
 }
 
 const GROUP = 'writers';
-/** A message another writer took and did not store within this time is taken over: twice as long as a death takes to show. */
+/** Messages that another writer has not stored within this time are taken over: twice as long as detecting its death takes. */
 const CLAIM_AFTER_MS = 10_000;
 
-/** A reader asks every few seconds. */
+/** Readers read every few seconds; one that has not for this long is gone. */
 const SILENT_MS = 600_000;
 
 const acknowledgeScript = loadLuaScript(import.meta.url, './acknowledge.lua');
@@ -48,12 +48,12 @@ export function createLedgerStream(redis: RedisClient, keyspace: Keyspace): Ledg
   };
 }
 
-/** Without fields: it was deleted from the stream, and stands in the list of what is unfinished still. */
+/** Without fields if it was deleted from the stream but is still in the list of pending entries. */
 type StreamEntry = [id: string, fields: string[] | null];
 
 /**
- * @param redis a connection of the reader's own: it blocks.
- * @param silentMs a reader that has not asked for so long is forgotten, unless it left messages to take over.
+ * @param redis a connection of its own, since reads block.
+ * @param silentMs readers that have not read for this long are removed, unless they left messages to take over.
  */
 export async function createLedgerReader(
   redis: RedisClient,
@@ -67,22 +67,22 @@ export async function createLedgerReader(
       if (!error.message.includes('BUSYGROUP')) throw error;
     });
   await createGroup();
-  /** When this reader's own unfinished messages are read; Infinity: there are none. */
+  /** When to read this reader's own pending messages; Infinity if there are none. */
   let backlogAtMs = 0;
   let claimedAtMs = 0;
-  // A reply that was lost with the connection has left its messages in this reader's name.
+  // If a reply was lost with the connection, its messages are pending for this reader.
   redis.on('ready', () => {
     backlogAtMs = 0;
   });
 
-  /** What this reader received and never acknowledged: after a crash of the process or an outage of SQL. */
+  /** Messages that this reader received and did not acknowledge, because of a crash or an outage of SQL. */
   async function ownBacklog(limit: number): Promise<StreamEntry[]> {
     for (;;) {
       const reply = await redis.xreadgroup('GROUP', GROUP, reader, 'COUNT', limit, 'STREAMS', stream, '0');
       const entries = entriesOf(reply);
       const deleted = entries.filter(([, fields]) => fields === null).map(([id]) => id);
       if (deleted.length === 0) return entries;
-      // An operator has taken them out. Unless they are acknowledged they come again with every look.
+      // An operator deleted them. Unless they are acknowledged they are listed every time.
       await redis.xack(stream, GROUP, ...deleted);
       if (deleted.length < entries.length) return entries.filter(([, fields]) => fields !== null);
     }
@@ -129,7 +129,7 @@ export async function createLedgerReader(
       try {
         return (await readNext(limit, blockMs)).map(receive);
       } catch (error) {
-        // Redis has lost its data, and the group with it; what has been written since is in the stream.
+        // Redis lost its data, and the group with it; messages written since are in the stream.
         if (!(error as Error).message.startsWith('NOGROUP')) throw error;
         await createGroup();
         return [];
@@ -156,7 +156,7 @@ function receive([id, fields]: StreamEntry): ReceivedMessage {
   return { id, message: readMessage(raw), raw };
 }
 
-/** Null for what is none: a bug, or a newer Sluice wrote it. */
+/** Null if it is not a ledger message: because of a bug, or because a newer Sluice wrote it. */
 export function readMessage(raw: string): LedgerMessage | null {
   try {
     const message = JSON.parse(raw) as LedgerMessage;

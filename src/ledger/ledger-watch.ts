@@ -1,23 +1,23 @@
-// How far the books are behind what happens: messages that wait in the stream, the age of the oldest, messages set aside.
-// Answers go on meanwhile, so this is nothing that stops a process, but something that an operator must be told.
+// Watches how far the ledger is behind: messages waiting in the stream, the age of the oldest, messages set aside. Requests are
+// answered all the same, so no process stops for it, but operators must know.
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { OperationsMetrics } from '../telemetry/metrics.ts';
 
 export interface LedgerState {
-  /** Messages not written yet. */
+  /** Messages that are not written yet. */
   waiting: number;
-  /** Of the oldest of them; 0 where none waits. */
+  /** Age of the oldest of them; 0 if there is none. */
   oldestMs: number;
-  /** Messages that SQL refused, and nobody has replayed or deleted; null while SQL does not tell. */
+  /** Messages that SQL refused and that were neither replayed nor deleted; null while SQL is down. */
   rejects: number | null;
-  /** The oldest waits for longer than a restart of SQL takes. */
+  /** The oldest has waited longer than a restart of SQL takes. */
   isBehind: boolean;
 }
 
 export interface LedgerWatch {
-  /** As it was some seconds ago at most. */
+  /** A few seconds old at most. */
   state(): LedgerState;
   stop(): void;
 }
@@ -43,7 +43,7 @@ export function startLedgerWatch(options: LedgerWatchOptions): LedgerWatch {
   const look = async () => {
     if (isLooking) return;
     isLooking = true;
-    // Redis that is away is told elsewhere; what was known stays.
+    // An outage of Redis is reported elsewhere; the last state stays.
     const now = await readState(options).catch(() => state);
     isLooking = false;
     metrics.ledger(now);
@@ -64,16 +64,16 @@ async function readState({ redis, keyspace, countRejects }: LedgerWatchOptions):
     redis.time(),
     countRejects().catch(() => null),
   ]);
-  // Ids of the stream begin with the time at which they were added, by the clock of Redis.
+  // Stream ids begin with the time of their insertion, by Redis' clock.
   const addedAtMs = Number.parseInt(oldest[0]?.[0] ?? '', 10);
   const nowMs = Number(time[0]) * 1_000 + Math.floor(Number(time[1]) / 1_000);
   const oldestMs = Number.isNaN(addedAtMs) ? 0 : Math.max(0, nowMs - addedAtMs);
   return { waiting, oldestMs, rejects, isBehind: oldestMs > BEHIND_MS };
 }
 
-/** Once for each change. */
+/** Called once per change of state. */
 function logChange(logger: Logger, { isBehind, waiting, oldestMs, rejects }: LedgerState): void {
   const details = { waiting, oldest_ms: oldestMs, rejects };
-  if (isBehind) logger.error(details, 'the books are behind: entries wait in Redis');
-  else logger.info(details, 'the books have caught up');
+  if (isBehind) logger.error(details, 'the ledger is behind: messages are waiting in Redis');
+  else logger.info(details, 'the ledger has caught up');
 }

@@ -1,6 +1,6 @@
-// Carries ledger messages from the Redis stream into SQL. A message leaves the stream only after its transaction has
-// been committed: SQL may be away for as long as Redis has memory, and no entry is lost or written twice. A message that SQL
-// refuses is set aside alone; nobody else waits for it.
+// Writes ledger messages from the Redis stream to SQL. A message leaves the stream only after its transaction is committed:
+// SQL may be down for as long as Redis has memory, and no entry is lost or written twice. A message that SQL refuses is set
+// aside without holding up the others.
 import type { LedgerMessage } from '../contracts/ledger-entry.ts';
 import { writeAround } from '../storage/refused-rows.ts';
 import type { LedgerStore } from './ledger-store.ts';
@@ -9,10 +9,10 @@ import type { RejectedPart } from './reject-store.ts';
 
 /** A transaction of this size takes SQLite a few milliseconds, during which its process does nothing else. */
 const BATCH_MESSAGES = 256;
-/** While messages trickle in they are gathered for so long: a transaction costs far more than a row. */
+/** At a low rate messages are gathered for this long, because a transaction costs far more than a row. */
 const GATHER_MS = 100;
 const BLOCK_MS = 1_000;
-/** While SQL is away. */
+/** Backoff while SQL is down. */
 const RETRY_FIRST_MS = 250;
 const RETRY_LONGEST_MS = 10_000;
 
@@ -23,25 +23,25 @@ export interface LedgerWriter {
   stop(): Promise<void>;
 }
 
-/** Takes a message out of everybody's way, with the reason. Rejects while SQL is away. */
+/** Stores a refused message with the reason, for an operator. Rejects while SQL is down. */
 export type SetAside = (message: ReceivedMessage, part: RejectedPart, error: Error) => Promise<void>;
 
 export interface LedgerWriterOptions {
   reader: LedgerReader;
   store: LedgerStore;
   setAside: SetAside;
-  /** At every try while nothing can be written. `reading`: from Redis, not into SQL. */
+  /** Called at every failed try. `reading`: from Redis; `writing`: to SQL. */
   onError: (error: Error, stage: 'reading' | 'writing') => void;
   onWritten?: (messages: number) => void;
   /**
-   * What else follows from an outcome: called after the books have these messages and before they leave the stream. Those
-   * that it gives back come again, after a growing time; when it rejects, all of them do. So every part of it must be safe
-   * to repeat, and must give up in the end. What the books refused is among them: its client has an answer all the same.
+   * Further effects of outcomes: called after these messages are stored and before they leave the stream. Messages that it
+   * returns come again with a growing backoff; if it rejects, all do. So every effect must be safe to repeat and must end
+   * some time. Includes messages that SQL refused, whose clients have an answer all the same.
    */
   onOutcomes?: (messages: readonly LedgerMessage[], setAside: SetAsideMessage) => Promise<ReadonlySet<LedgerMessage>>;
 }
 
-/** For whoever follows outcomes. */
+/** For effects of outcomes. */
 export type SetAsideMessage = (message: LedgerMessage, part: RejectedPart, error: Error) => Promise<void>;
 
 type ReadableMessage = ReceivedMessage & { message: LedgerMessage };
@@ -50,13 +50,13 @@ const isReadable = (received: ReceivedMessage): received is ReadableMessage => r
 
 export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
   const { reader, store, setAside, onError, onWritten, onOutcomes } = options;
-  /** How often a message that is still to be followed has come, by its id. */
+  /** Message id → how often it has come, for messages with unfinished effects. */
   const tries = new Map<string, number>();
   let stage: 'reading' | 'writing' = 'reading';
   let isStopping = false;
   let wake: () => void = () => undefined;
 
-  /** Gives how many messages there were. */
+  /** Returns the number of messages. */
   async function writeBatch(): Promise<number> {
     stage = 'reading';
     const received = await reader.read(BATCH_MESSAGES, BLOCK_MS);
@@ -65,7 +65,7 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
     const readable = received.filter(isReadable);
     await insert(readable);
     for (const unreadable of received) {
-      if (!isReadable(unreadable)) await setAside(unreadable, 'ledger', new Error('it cannot be read'));
+      if (!isReadable(unreadable)) await setAside(unreadable, 'ledger', new Error('not a ledger message'));
     }
     const unfinished = await followOutcomes(readable);
     const isDone = ({ message }: ReceivedMessage) => message === null || !unfinished.has(message);

@@ -1,13 +1,13 @@
-// Messages that the books could not take, kept until an operator has looked at them: nothing that was paid for is dropped.
+// Ledger messages that SQL refused, kept until an operator replays or deletes them: nothing that was paid for is dropped.
 import type { Selectable } from 'kysely';
 import { asNumber, type Database } from '../storage/database.ts';
-import type { LedgerRejectsTable } from '../storage/reject-tables.ts';
+import type { LedgerRejectsTable } from '../storage/ledger-tables.ts';
 
-/** What of a message was refused: its rows in the books, its dead letter, its response. */
+/** The part that was refused: the ledger rows, the dead letter, the response. */
 export type RejectedPart = 'ledger' | 'dead_letter' | 'response';
 
 export interface Reject {
-  /** Of the message in the ledger's stream. */
+  /** Its id in the ledger stream. */
   id: string;
   requestId: string | null;
   part: RejectedPart;
@@ -16,23 +16,23 @@ export interface Reject {
 }
 
 export interface StoredReject extends Reject {
-  /** As it came. */
+  /** Unchanged. */
   message: string;
 }
 
 export interface RejectStore {
-  /** Safe to repeat: the first reason stays. False for one that is there already. */
+  /** Safe to repeat: the first reason stays. False if it already exists. */
   insert(reject: StoredReject): Promise<boolean>;
-  /** Oldest first. @param after an id where an earlier page ended. */
+  /** Oldest first. @param after the last id of the previous page. */
   list(limit: number, after?: string): Promise<Reject[]>;
   find(id: string): Promise<StoredReject | null>;
   count(): Promise<number>;
-  /** False when there was none. */
+  /** False if there was none. */
   delete(id: string): Promise<boolean>;
 }
 
 const COLUMNS = ['id', 'request_id', 'part', 'reason', 'rejected_at'] as const;
-/** Reasons quote what was refused. */
+/** Reasons quote the refused value. */
 const MAX_REASON = 500;
 
 export function createRejectStore(database: Database): RejectStore {

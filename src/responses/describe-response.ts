@@ -1,26 +1,25 @@
-// The response object of a request, at any time of its life: queued, under way, whole, broken off.
+// The response object of a request in any state: queued, in progress, complete, broken off.
 import type { Failure } from '../contracts/failure.ts';
 import { FAILURES, type FailureCode, ruleOf } from '../contracts/failure-table.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { JsonObject } from '../protocols/codec.ts';
 import { memberBytes } from '../protocols/json-object.ts';
-import { parseObject, textOf } from '../protocols/openai-responses/loose-json.ts';
+import { isObject, objectOf, objectsOf, parseObject, textOf } from '../protocols/openai-responses/loose-json.ts';
 import { writeResponse } from '../protocols/openai-responses/response-object.ts';
-import { parseEvent, TERMINAL_TYPES } from '../protocols/openai-responses/wire.ts';
-import { SseSplitter } from '../protocols/sse-splitter.ts';
-import { foldStream } from './response-fold.ts';
-import { responseIdOf } from './response-ids.ts';
+import { parseEvent, type ResponsesEvent, TERMINAL_TYPES } from '../protocols/openai-responses/wire.ts';
+import { type SseEvent, SseSplitter } from '../protocols/sse-splitter.ts';
+import { responseIdOf } from './items.ts';
 
-/** OpenAI's states (docs/reference/openai-responses.md section 4). */
-export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'failed' | 'incomplete' | 'cancelled';
+/** OpenAI's statuses (docs/reference/openai-responses.md section 4). */
+type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'failed' | 'incomplete' | 'cancelled';
 
 /**
- * A background stream begins with `response.created` (0) and `response.queued` (1), before any provider is asked: a provider's
- * events come after them. In this order, since the SDKs' helpers want the former first (npm openai 7.55.0, 6.49.0).
+ * A background stream begins with `response.created` (0) and `response.queued` (1), before a provider is called; the provider's
+ * events follow. In this order, because the SDKs' helpers require it (npm openai 7.55.0, 6.49.0).
  */
 export const OPENING_EVENTS = ['response.created', 'response.queued'] as const;
 
-/** Members of a response that are the broker's, whichever provider answers. */
+/** Members that the broker sets, whichever provider answers. */
 export function brokerMembers(spec: Pick<RequestSpec, 'requestId' | 'response' | 'acceptedAtMs'>): JsonObject {
   const { requestId, response: keeping, acceptedAtMs } = spec;
   if (keeping === undefined) return {};
@@ -30,12 +29,12 @@ export function brokerMembers(spec: Pick<RequestSpec, 'requestId' | 'response' |
     background: keeping.isBackground,
     previous_response_id: keeping.previousResponseId,
     ...(keeping.conversationId === null ? {} : { conversation: { id: keeping.conversationId } }),
-    // Its first answer says when it was created, before any provider is asked.
+    // The client already got this time in the first answer, before a provider was called.
     ...(keeping.isBackground ? { created_at: Math.floor(acceptedAtMs / 1_000) } : {}),
   };
 }
 
-/** Before there is anything of an answer. */
+/** Before an answer has begun. */
 export function emptyResponse(spec: RequestSpec, body: JsonObject, status: ResponseStatus): JsonObject {
   const context = {
     requestId: spec.requestId,
@@ -48,7 +47,7 @@ export function emptyResponse(spec: RequestSpec, body: JsonObject, status: Respo
   return { ...written, ...brokerMembers(spec), status, usage: null };
 }
 
-/** While it is under way: items and texts as far as they have come. */
+/** While it is in progress: with the items and texts so far. */
 export function runningResponse(
   spec: RequestSpec,
   body: JsonObject,
@@ -61,10 +60,10 @@ export function runningResponse(
   return { ...empty, ...fold.response, ...brokerMembers(spec), status, output: fold.output };
 }
 
-/** What was answered, as the log has it. */
-export interface Answered {
+/** The answer in the reply log. */
+interface Answered {
   bytes: Buffer;
-  /** Of a request that had no answer at all. */
+  /** For a request without any answer. */
   failure: Failure | null;
 }
 
@@ -91,7 +90,7 @@ export function endedResponse(
   };
 }
 
-/** As it was sent: its costs are decimals that a parse and print would round. */
+/** Byte for byte: parsing would round the decimals of its costs. */
 function wholeResponse({ isStream }: RequestSpec, bytes: Buffer): Buffer | null {
   if (!isStream) return parseObject(bytes.toString()) === null ? null : bytes;
   const last = new SseSplitter().push(bytes).findLast((event) => TERMINAL_TYPES.has(parseEvent(event)?.type));
@@ -102,14 +101,14 @@ function statusOf(response: Buffer): ResponseStatus {
   return (textOf(parseObject(response.toString())?.status) || 'completed') as ResponseStatus;
 }
 
-/** What a response that did not succeed says of its end. */
+/** Members that describe the end of a response that did not succeed. */
 export function endMembers(outcome: string, message: string) {
   const status: ResponseStatus = outcome === 'request_cancelled' ? 'cancelled' : 'failed';
   const error = { code: errorCode(outcome), message: message || `The request failed (${outcome}).` };
   return { status, error: status === 'failed' ? error : null, completed_at: null, incomplete_details: null };
 }
 
-/** In the few words that this API has (npm openai 7.55.0, `ResponseError`). */
+/** This API has only a few codes (npm openai 7.55.0, `ResponseError`). */
 function errorCode(outcome: string): string {
   if (!Object.hasOwn(FAILURES, outcome)) return 'server_error';
   switch (ruleOf(outcome as FailureCode).kind) {
@@ -121,4 +120,106 @@ function errorCode(outcome: string): string {
     default:
       return 'server_error';
   }
+}
+
+/** Delta event → appends its text to the right member of the item. */
+const DELTAS: Readonly<Record<string, (item: JsonObject, event: ResponsesEvent) => void>> = {
+  'response.output_text.delta': (item, event) => append(partOf(item, 'content', event.content_index), 'text', event),
+  'response.refusal.delta': (item, event) => append(partOf(item, 'content', event.content_index), 'refusal', event),
+  'response.reasoning_text.delta': (item, event) => append(partOf(item, 'content', event.content_index), 'text', event),
+  'response.reasoning_summary_text.delta': (item, event) =>
+    append(partOf(item, 'summary', event.summary_index), 'text', event),
+  'response.function_call_arguments.delta': (item, event) => append(item, 'arguments', event),
+  'response.custom_tool_call_input.delta': (item, event) => append(item, 'input', event),
+};
+
+/** Part event → the list that contains the part, and its index. */
+const PARTS: Readonly<Record<string, readonly ['content' | 'summary', 'content_index' | 'summary_index']>> = {
+  'response.content_part.added': ['content', 'content_index'],
+  'response.content_part.done': ['content', 'content_index'],
+  'response.reasoning_summary_part.added': ['summary', 'summary_index'],
+  'response.reasoning_summary_part.done': ['summary', 'summary_index'],
+};
+
+/** Assembles a response from the events of its stream so far: for responses in progress, and for those that broke off. */
+export class ResponseFold {
+  readonly #items = new Map<number, JsonObject>();
+  #response: JsonObject | null = null;
+  #lastSequence = -1;
+  #error: JsonObject | null = null;
+  #isWhole = false;
+
+  /** The error event that ended it; null if there is none. */
+  get error(): JsonObject | null {
+    return this.#error;
+  }
+
+  /** Number of the last event; -1 before the first. */
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  /** The response object of the provider's last event that has one; null before the first. */
+  get response(): JsonObject | null {
+    return this.#response;
+  }
+
+  /** The provider sent a terminal event. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  /** The items so far, in order. */
+  get output(): JsonObject[] {
+    return [...this.#items.entries()].sort(([a], [b]) => a - b).map(([, item]) => item);
+  }
+
+  accept(event: SseEvent): void {
+    const parsed = parseEvent(event);
+    if (parsed !== null) this.#fold(parsed);
+  }
+
+  #fold(event: ResponsesEvent): void {
+    if (event.type === 'error') {
+      this.#error = event;
+      return;
+    }
+    if (typeof event.sequence_number === 'number') this.#lastSequence = event.sequence_number;
+    if (isObject(event.response)) this.#response = event.response;
+    this.#isWhole ||= TERMINAL_TYPES.has(event.type);
+    if (typeof event.output_index !== 'number') return;
+    if (isObject(event.item)) this.#items.set(event.output_index, event.item);
+    else this.#change(this.#items.get(event.output_index), event);
+  }
+
+  #change(item: JsonObject | undefined, event: ResponsesEvent): void {
+    if (item === undefined) return;
+    const type = textOf(event.type);
+    DELTAS[type]?.(item, event);
+    const place = PARTS[type];
+    if (place === undefined || !isObject(event.part)) return;
+    const [list, index] = place;
+    const parts = objectsOf(item[list]);
+    parts[numberOf(event[index])] = event.part;
+    item[list] = parts;
+  }
+}
+
+/** Folds the bytes so far; an incomplete event at the end is ignored. */
+export function foldStream(bytes: Buffer): ResponseFold {
+  const fold = new ResponseFold();
+  for (const event of new SseSplitter().push(bytes)) fold.accept(event);
+  return fold;
+}
+
+function partOf(item: JsonObject, list: 'content' | 'summary', index: unknown): JsonObject {
+  return objectOf(objectsOf(item[list])[numberOf(index)]);
+}
+
+function append(target: JsonObject, member: string, event: ResponsesEvent): void {
+  target[member] = textOf(target[member]) + textOf(event.delta);
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }

@@ -1,5 +1,5 @@
-// Writes the broker's members into the response objects of an answer on its way to the client: whichever provider
-// answered, and whether or not it was translated, a response that can be asked for carries the id that it is asked by.
+// Sets the broker's members in the response objects of an answer, whichever provider answered and whether or not it was
+// translated: a stored response must have the id by which it can be retrieved.
 import type { JsonObject } from '../protocols/codec.ts';
 import { editObject, isObjectBytes, memberBytes } from '../protocols/json-object.ts';
 import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from '../protocols/protocol.ts';
@@ -9,11 +9,11 @@ export interface ResponseMark {
   /** Set in every response object. */
   members: JsonObject;
   /**
-   * Where its events begin to be numbered, in a stream that the broker has begun itself: what would begin it again is
-   * left out. Null: they keep their numbers.
+   * Number of the first event, in a stream whose opening events the broker sent: the provider's own opening events are
+   * dropped. Null keeps the provider's numbers.
    */
   firstNumber: number | null;
-  /** Unix seconds: when an answer that has come to its end was completed. */
+  /** Unix seconds: `completed_at` of an answer that lacks it. */
   nowSeconds(): number;
 }
 
@@ -66,7 +66,7 @@ class MarkedStream implements StreamRelay {
     return { ...relayed, bytes: bytes.length === 0 ? null : bytes };
   }
 
-  /** Most events are deltas, without a response in them; in a text its quotes would be escaped. */
+  /** Most events are deltas without a response object. Inside a text, the quotes would be escaped. */
   #concerns(bytes: Buffer): boolean {
     return this.#nextNumber !== null || bytes.includes('"response"');
   }
@@ -94,7 +94,7 @@ class MarkedStream implements StreamRelay {
 
 const NOTHING = Buffer.alloc(0);
 
-/** The bytes of a JSON object. */
+/** @param response bytes of a JSON object. */
 function markResponse(response: Buffer, { members, nowSeconds }: ResponseMark): Buffer {
   const set = new Map(Object.entries(members).map(([name, value]) => [name, JSON.stringify(value)]));
   const status = memberBytes(response, 'status')?.toString();

@@ -1,5 +1,5 @@
-// Responses that have ended, in SQL. Each is written once; what follows from it is written in the same transaction, so that
-// it happens exactly as often.
+// Ended responses in SQL. Each is written once; its further effects are written in the same transaction and so happen once
+// as well.
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { JsonObject } from '../protocols/codec.ts';
 import { parseCarried } from '../protocols/exact-json.ts';
@@ -7,7 +7,7 @@ import { objectsOf, textOf } from '../protocols/openai-responses/loose-json.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import type { ResponsesTable } from '../storage/response-tables.ts';
 import type { Tables } from '../storage/tables.ts';
-import { requestIdOf } from './response-ids.ts';
+import { requestIdOf } from './items.ts';
 
 export interface StoredResponse {
   id: string;
@@ -27,8 +27,8 @@ export interface StoredResponse {
 
 export interface ResponseStore {
   /**
-   * False where it was written or deleted before: then nothing happens at all.
-   * @param isKept false: only the fact that it was dealt with is written.
+   * False, without any effect, if it was written or deleted before.
+   * @param isKept false: only a marker is written, so that its effects do not happen twice.
    * @param andAlso in the same transaction
    */
   insert(
@@ -36,13 +36,13 @@ export interface ResponseStore {
     isKept: boolean,
     andAlso: (transaction: Transaction<Tables>) => Promise<void>,
   ): Promise<boolean>;
-  /** `deleted` for one that its owner deleted, or that was never to be kept; null where nothing is known of it. */
+  /** `deleted` if its owner deleted it, or it was not to be kept; null if it is not known. */
   find(id: string, keyId: string): Promise<StoredResponse | 'deleted' | null>;
-  /** Also of one that is not written yet: then it never will be. */
+  /** A response that is not written yet can be deleted too: then it never is written. */
   delete(id: string, keyId: string, nowMs: number, expiresAtMs: number): Promise<void>;
-  /** Output items of kept responses, by their ids; those that are not there are left out. */
+  /** Output items of stored responses, by id; missing ones are left out. */
   findOutputItems(keyId: string, itemIds: readonly string[]): Promise<Map<string, JsonObject>>;
-  /** At most `limit`; gives how many. */
+  /** At most `limit`; returns how many. */
   deleteExpired(nowMs: number, limit: number): Promise<number>;
 }
 
@@ -117,7 +117,7 @@ export function outputOf(response: string): JsonObject[] {
   return objectsOf((parseCarried(response) as JsonObject).output);
 }
 
-/** Of so many items one statement; SQLite takes 32,766 parameters. */
+/** Rows of one insert; SQLite takes 32,766 parameters. */
 const ITEMS_AT_ONCE = 1_000;
 
 async function insertItems(transaction: Kysely<Tables>, { id, keyId, response }: StoredResponse): Promise<void> {
@@ -150,7 +150,7 @@ function rowOf(response: StoredResponse, isKept: boolean) {
   };
 }
 
-/** Of a response that is deleted before it was written. */
+/** The row of a response that is deleted before it was written. */
 function nothingOf(id: string, keyId: string) {
   return {
     id,

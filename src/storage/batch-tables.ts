@@ -1,4 +1,4 @@
-// The SQL tables of files, batches and events, as code sees them and as a migration makes them.
+// The SQL tables of files, batches, chunks at providers, and events: their types and their migrations.
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { OptionalWhole, Whole } from './columns.ts';
@@ -18,9 +18,9 @@ export interface FilesTable {
   bytes: Whole;
   created_at: Whole;
   expires_at: OptionalWhole;
-  /** Set by its owner; the bytes go when no batch needs them. */
+  /** Set by its owner; the bytes are deleted once no batch reads them. */
   deleted_at: OptionalWhole;
-  /** 1 for the input and results of batches that came inline: no client sees them as files. */
+  /** 1 for files of batches that were created inline: clients do not see them. */
   is_internal: Whole;
   /** Id of the blob store. */
   store: string;
@@ -28,7 +28,7 @@ export interface FilesTable {
   pieces: string;
 }
 
-/** One batch as its owner sees it. */
+/** A batch as clients see it. */
 export interface BatchesTable {
   id: string;
   key_id: string;
@@ -53,7 +53,7 @@ export interface BatchesTable {
   expired_at: OptionalWhole;
   cancelling_at: OptionalWhole;
   cancelled_at: OptionalWhole;
-  /** Lines: all, answered, answered with an error, never run (expired, cancelled). */
+  /** Numbers of lines: all, answered, answered with an error, not run (expired, cancelled). */
   total: Whole;
   completed: Whole;
   failed: Whole;
@@ -62,23 +62,23 @@ export interface BatchesTable {
   cached_input_tokens: Whole;
   output_tokens: Whole;
   reasoning_tokens: Whole;
-  /** Of the answered lines, as their answers say it; the ledger has what failed attempts cost besides. */
+  /** Of the answered lines, by their answers; only the ledger includes failed attempts. */
   cost_pico_usd: Whole;
-  /** When it will be done at its present rate; null while nobody can tell. */
+  /** When it will be done at its current rate; null while that is not known. */
   eta: OptionalWhole;
   is_at_risk: Whole;
-  /** When its owner was told so. */
+  /** When the event `batch.at_risk` was sent. */
   warned_at: OptionalWhole;
 }
 
-/** What the process that runs a batch must know to go on where another stopped. Gone when the batch has ended. */
+/** What a process needs to resume a batch. Deleted when the batch has ended. */
 export interface BatchRunsTable {
   batch_id: string;
-  /** Blob store of its input: only a process that has it can run the batch. */
+  /** Blob store of its input: only processes with access to it can run the batch. */
   store: string;
   owner: string | null;
   lease_until: Whole;
-  /** Counts owners: whoever holds an older number is refused. */
+  /** Fencing token: grows with every owner, and writes of earlier owners are refused. */
   epoch: Whole;
   reply_shards: Whole;
   /** JSON: RunPosition. */
@@ -88,7 +88,7 @@ export interface BatchRunsTable {
   error_pieces: string;
 }
 
-/** Written with the change that it tells of; whoever delivers events reads them from here. */
+/** Written in the transaction of the change that it reports; webhooks are delivered from here. */
 export interface EventsOutboxTable {
   id: string;
   type: string;
@@ -96,9 +96,9 @@ export interface EventsOutboxTable {
   /** The batch. */
   subject_id: string;
   created_at_ms: Whole;
-  /** JSON: what a receiver gets as `data`. */
+  /** JSON: `data` of the webhook. */
   payload: string;
-  /** When it became deliveries (webhook-tables.ts); null before. */
+  /** When its deliveries were created (webhook-tables.ts); null before. */
   fanned_out_at_ms: OptionalWhole;
 }
 
@@ -179,3 +179,46 @@ async function createOutbox(schema: Schema): Promise<void> {
   await table.addColumn('created_at_ms', 'bigint', (column) => column.notNull()).execute();
   await schema.createIndex('events_outbox_by_time').on('events_outbox').column('created_at_ms').execute();
 }
+
+export interface NativeTables {
+  native_chunks: NativeChunksTable;
+}
+
+/** Lines of one batch that were submitted to a provider's batch API together. Deleted once their results are booked. */
+export interface NativeChunksTable {
+  /** Sent to the provider if its protocol has a field for it. */
+  id: string;
+  batch_id: string;
+  key_id: string;
+  provider: string;
+  deployment: string;
+  upstream_model: string;
+  /** Provider protocol. */
+  protocol: string;
+  state: string;
+  /** JSON: their positions, as in RunPosition. */
+  lines: string;
+  line_count: Whole;
+  /** Part of the request ids of its lines. */
+  reply_shards: Whole;
+  /** Null until the provider has answered. */
+  vendor_batch_id: string | null;
+  /** The reservation in the key's budget; null if it has none. */
+  hold_account: string | null;
+  hold_units: OptionalWhole;
+  created_at: Whole;
+}
+
+export const nativeChunks: Migration = {
+  async up(database: Kysely<unknown>) {
+    let table = database.schema.createTable('native_chunks').addColumn('id', 'text', (column) => column.primaryKey());
+    const texts = ['batch_id', 'key_id', 'provider', 'deployment', 'upstream_model', 'protocol', 'state', 'lines'];
+    for (const name of texts) table = table.addColumn(name, 'text', (column) => column.notNull());
+    for (const name of ['line_count', 'reply_shards', 'created_at']) {
+      table = table.addColumn(name, 'bigint', (column) => column.notNull());
+    }
+    for (const name of ['vendor_batch_id', 'hold_account']) table = table.addColumn(name, 'text');
+    await table.addColumn('hold_units', 'bigint').execute();
+    await database.schema.createIndex('native_chunks_by_batch').on('native_chunks').column('batch_id').execute();
+  },
+};

@@ -1,38 +1,46 @@
-// The only place that opens SQL: SQLite embedded (node:sqlite), PostgreSQL in production. One query text for both,
-// typed by `tables.ts`; whole numbers come back as bigint or string, so stores read them with `asNumber`/`asBigint`.
+// The only place that opens SQL databases: embedded SQLite (node:sqlite), PostgreSQL in production. Queries are the same for
+// both, typed by `tables.ts`. Whole numbers are read as bigint or string, so stores use `asNumber` and `asBigint`.
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { type Driver, Kysely, PostgresDialect, type SqliteStatement } from 'kysely';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  Kysely,
+  PostgresDialect,
+  type QueryResult,
+  SqliteDialect,
+  type SqliteStatement,
+} from 'kysely';
 import { LRUCache } from 'lru-cache';
 import pg from 'pg';
 import { withoutSecrets } from '../config/secrets.ts';
-import { withCare } from './careful-driver.ts';
-import { migrate } from './migrations.ts';
-import { PatientSqliteDialect } from './patient-sqlite.ts';
 import type { Tables } from './tables.ts';
+import { migrate } from './tables.ts';
 
 export type Database = Kysely<Tables>;
 
 /** `sqlite:<path>` or `postgres://…`. */
-export type DatabaseUrl = string;
+type DatabaseUrl = string;
 
 const SQLITE_PREFIX = 'sqlite:';
-/** For opening only; PatientSqliteDialect waits afterwards. */
+/** While opening; afterwards PatientSqliteDialect waits. */
 const SQLITE_OPEN_BUSY_MS = 5_000;
 const MAX_PREPARED_STATEMENTS = 64;
 const MIGRATION_TRIES = 3;
 const MIGRATION_RETRY_MS = 300;
 const POSTGRES_POOL_SIZE = 10;
 const POSTGRES_CONNECT_TIMEOUT_MS = 5_000;
-/** No query of the broker needs more; one that hangs must not hold what waits behind it. */
+/** No query of the broker needs longer; one that hangs must not block those behind it. */
 const POSTGRES_STATEMENT_TIMEOUT_MS = 30_000;
 
-export function isPostgres(url: DatabaseUrl): boolean {
+function isPostgres(url: DatabaseUrl): boolean {
   return /^postgres(ql)?:/.test(url);
 }
 
-/** Opens and migrates. Rejects with a message that names the database (without its password) when it cannot be had. */
+/** Opens and migrates. Rejects with a message that names the database, without its password, if that fails. */
 export async function openDatabase(url: DatabaseUrl, onError: (error: Error) => void): Promise<Database> {
   const database = new Kysely<Tables>({
     dialect: isPostgres(url) ? postgresDialect(url, onError) : sqliteDialect(url),
@@ -46,7 +54,7 @@ export async function openDatabase(url: DatabaseUrl, onError: (error: Error) => 
   return database;
 }
 
-/** SQLite has no lock around migrations: of two processes that start at once, the later one finds tables half made. */
+/** SQLite has no lock around migrations: of two processes that start at once, one may find half of the tables. */
 async function migrateTogether(database: Database, triesLeft = MIGRATION_TRIES): Promise<void> {
   try {
     await migrate(database);
@@ -65,8 +73,8 @@ function postgresDialect(connectionString: string, onError: (error: Error) => vo
     statement_timeout: POSTGRES_STATEMENT_TIMEOUT_MS,
     application_name: 'sluice',
   });
-  // A server that ends a connection says why on the connection itself, also between two statements of a transaction, when the
-  // pool does not listen; an error that nobody listens to would end the process.
+  // A server that closes a connection reports it on the connection itself, even between two statements of a transaction, when
+  // the pool does not listen; an error event without a listener would end the process.
   pool.on('connect', (client) => client.on('error', onError));
   pool.on('error', () => undefined);
   return new CarefulPostgresDialect({ pool });
@@ -85,13 +93,13 @@ function sqliteDialect(url: string): PatientSqliteDialect {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
   if (path !== ':memory:') closeToOthers(path);
   const file = new DatabaseSync(path);
-  // Readers (the API) and the writer (the ledger) do not block each other; a crash loses no committed row.
+  // Readers (the API) and writers (the ledger) do not block each other; a crash loses no committed row.
   file.exec(`PRAGMA busy_timeout = ${SQLITE_OPEN_BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
   file.exec('PRAGMA busy_timeout = 0');
   return new PatientSqliteDialect({ database: adaptNodeSqlite(file) });
 }
 
-/** A database of an earlier release was readable by everybody. What an operator has set otherwise stays. */
+/** Databases of earlier releases were world-readable. Other modes are an operator's choice and stay. */
 function closeToOthers(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     const mode = statSync(file, { throwIfNoEntry: false })?.mode;
@@ -99,11 +107,11 @@ function closeToOthers(path: string): void {
   }
 }
 
-/** Kysely speaks better-sqlite3's interface; node:sqlite differs in how it takes parameters and tells readers apart. */
+/** Kysely expects better-sqlite3's interface; node:sqlite differs in parameters and in telling readers from writers. */
 function adaptNodeSqlite(file: DatabaseSync) {
   const prepared = new LRUCache<string, SqliteStatement>({ max: MAX_PREPARED_STATEMENTS });
 
-  /** Kysely prepares anew for every run; a statement that was prepared is worth keeping (a tenth of the ledger's CPU). */
+  /** Kysely prepares a statement for every run; caching them saves a tenth of the ledger's CPU. */
   function prepare(sql: string): SqliteStatement {
     const known = prepared.get(sql);
     if (known !== undefined) return known;
@@ -135,4 +143,85 @@ export function asNumber(value: unknown): number {
 /** Money. */
 export function asBigint(value: unknown): bigint {
   return BigInt(value as string | bigint | number);
+}
+
+/** PostgreSQL text cannot contain NUL, and SQLite's functions stop there; a client can send one anywhere. */
+const NUL = '\0';
+const REPLACEMENT = '\uFFFD';
+
+/** For both engines: replaces NUL in text, and makes a transaction fail with its own error instead of the rollback's. */
+function withCare(driver: Driver): Driver {
+  const acquire = driver.acquireConnection.bind(driver);
+  const rollBack = driver.rollbackTransaction.bind(driver);
+  driver.acquireConnection = async (...args) => writableText(await acquire(...args));
+  // The rollback fails if there is nothing to roll back: SQLite has done it by itself when its disk is full, and PostgreSQL's
+  // connection may be lost.
+  driver.rollbackTransaction = (connection) => rollBack(connection).catch(() => undefined);
+  return driver;
+}
+
+const careful = new WeakSet<DatabaseConnection>();
+
+/** Changes the connection in place: drivers compare theirs by identity. */
+function writableText(connection: DatabaseConnection): DatabaseConnection {
+  if (careful.has(connection)) return connection;
+  careful.add(connection);
+  const execute = connection.executeQuery.bind(connection);
+  const stream = connection.streamQuery.bind(connection);
+  connection.executeQuery = (query, ...rest) => execute(withoutNul(query), ...rest);
+  connection.streamQuery = (query, ...rest) => stream(withoutNul(query), ...rest);
+  return connection;
+}
+
+function withoutNul(query: CompiledQuery): CompiledQuery {
+  if (!query.parameters.some(hasNul)) return query;
+  return {
+    ...query,
+    parameters: query.parameters.map((value) => (hasNul(value) ? value.replaceAll(NUL, REPLACEMENT) : value)),
+  };
+}
+
+function hasNul(value: unknown): value is string {
+  return typeof value === 'string' && value.includes(NUL);
+}
+
+/** Longest wait for other connections' locks; their transactions take milliseconds. */
+const LONGEST_WAIT_MS = 5_000;
+const PAUSE_MS = 5;
+/** sqlite.org/rescode.html. Waiting does not help with extended codes (an outdated snapshot). */
+const SQLITE_BUSY = 5;
+
+/**
+ * SQLite that waits for locks without blocking the thread. SQLite's own wait (busy_timeout) blocks it: if another connection
+ * of the same process has the lock, its transaction could not continue, and the wait would always fail. Here the statement is
+ * retried instead. The database must have `busy_timeout` 0.
+ */
+class PatientSqliteDialect extends SqliteDialect {
+  override createDriver(): Driver {
+    const driver = super.createDriver();
+    const acquire = driver.acquireConnection.bind(driver);
+    let patient: DatabaseConnection | null = null;
+    driver.acquireConnection = async (...args) => {
+      patient ??= patientConnection(await acquire(...args));
+      return patient;
+    };
+    return withCare(driver);
+  }
+}
+
+function patientConnection(connection: DatabaseConnection): DatabaseConnection {
+  return {
+    async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      const untilMs = Date.now() + LONGEST_WAIT_MS;
+      for (;;) {
+        try {
+          return await connection.executeQuery<R>(query);
+        } catch (error) {
+          if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || Date.now() > untilMs) throw error;
+          await sleep(PAUSE_MS * (0.5 + Math.random()));
+        }
+      }
+    },
+    streamQuery: connection.streamQuery.bind(connection),
+  };
 }

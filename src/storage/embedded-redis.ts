@@ -1,6 +1,5 @@
-// A Redis of Sluice's own, for one machine: the system's redis-server or valkey-server as a child process, with an
-// append-only file, a password, and a port on loopback. Binary and version are the system's; only the settings are ours.
-// When it ends without having been told to, it is started again on the same files and at the same place, for as long as it takes.
+// Sluice's embedded Redis, for one machine: the system's redis-server or valkey-server as a child process, with an append-only
+// file, a password, and a port on loopback. If it ends unexpectedly it is restarted on the same files and port, until it runs.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +18,7 @@ interface SavedAccess {
   password: string;
 }
 
-/** Oldest versions with sharded pub/sub and everything else that is used. */
+/** Oldest versions with every feature in use (sharded pub/sub). */
 const SERVERS = [
   { command: 'redis-server', minimum: [7, 0] },
   { command: 'valkey-server', minimum: [7, 2] },
@@ -29,7 +28,7 @@ const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 15_000;
 const RESTART_FIRST_MS = 250;
 const RESTART_LONGEST_MS = 10_000;
-/** A server that lived for so long was well: its next death counts as the first. */
+/** After running this long, the restart backoff begins anew. */
 const HEALTHY_MS = 60_000;
 const ACCESS_FILE = 'redis.json';
 export const REDIS_LOG = 'redis.log';
@@ -60,7 +59,7 @@ export function findRedisServer(): string | null {
   return null;
 }
 
-/** Where the Redis of a running `sluice start` listens (or listened), or null. */
+/** URL of the Redis of a running or stopped `sluice start`, or null. */
 export function embeddedRedisUrl(directory: string): string | null {
   const access = readAccess(join(directory, ACCESS_FILE));
   return access === null ? null : urlOf(access);
@@ -71,9 +70,9 @@ function urlOf({ password, port }: SavedAccess): string {
 }
 
 /**
- * Starts Redis on the files under `directory`; what a former start left there is there again. A server that a former
- * start left running (it was killed) is ended first. Rejects with a message that says what to do.
- * @param onDeath it has ended by itself, or could not be started again, and is started again after so long.
+ * Starts Redis on the files under `directory`, with the data of the previous start. A server that a killed start left
+ * running is stopped first. Rejects with a message that says what to do.
+ * @param onDeath called when it ended unexpectedly or did not start; it is restarted after `waitMs`.
  */
 export async function startEmbeddedRedis(
   directory: string,
@@ -126,7 +125,7 @@ export async function startEmbeddedRedis(
 
 interface Server {
   child: ChildProcess;
-  /** Ends when Redis does; says how. */
+  /** Resolves with the reason when Redis ends. */
   exited: Promise<string>;
 }
 
@@ -136,12 +135,12 @@ function launchServer(command: string, directory: string, access: SavedAccess): 
     child.once('exit', (code, signal) => resolveExit(signal ?? `exit code ${code}`));
     child.once('error', (error) => resolveExit(error.message));
   });
-  // It may end before it has read its configuration.
+  // It may end before it reads its configuration.
   child.stdin!.on('error', () => undefined);
   return { child, exited };
 }
 
-/** The configuration goes in by standard input: a password among the arguments would be seen by every user. */
+/** The configuration is passed by standard input: every user could see a password among the arguments. */
 function spawnServer(command: string, directory: string, access: SavedAccess): ChildProcess {
   const log = openSync(join(directory, REDIS_LOG), 'a', 0o600);
   const child = spawn(command, ['-'], { cwd: directory, stdio: ['pipe', log, log], detached: true });
@@ -156,7 +155,7 @@ function spawnServer(command: string, directory: string, access: SavedAccess): C
   return child;
 }
 
-/** Values of several words are several arguments, except paths. */
+/** Several words are several arguments, except in paths. */
 function quote(name: string, value: string): string {
   return value === '' || name === 'dir' ? JSON.stringify(value) : value;
 }
@@ -183,7 +182,7 @@ function openClient(access: SavedAccess): Redis {
   return client;
 }
 
-/** Loading a large append-only file takes its time: a server that says so is alive. */
+/** A large append-only file takes long to load; the server answers that it is loading. */
 async function waitUntilReady(access: SavedAccess, exited: Promise<string>, directory: string): Promise<void> {
   let end: string | null = null;
   void exited.then((how) => {
@@ -210,13 +209,13 @@ async function endServer(access: SavedAccess): Promise<void> {
     await client.connect();
     await client.shutdown().catch(() => undefined);
   } catch {
-    // Nothing listens there, or something else does: not ours to end.
+    // Nothing listens there, or another program does.
   } finally {
     client.disconnect();
   }
 }
 
-/** The former port if it is free, so that a restarted broker is found at the same place; else any. */
+/** The previous port if it is free, so that clients find a restarted broker; else any. */
 async function freePort(wanted: number | undefined): Promise<number> {
   return (await tryPort(wanted ?? 0)) ?? (await tryPort(0))!;
 }

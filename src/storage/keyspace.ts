@@ -1,5 +1,5 @@
-// Every Redis key and channel of the broker, in one place. Three families, each with one hash tag, so that every Lua
-// script touches one slot of a Redis Cluster:
+// Every Redis key and channel of the broker. There are three families, each with one hash tag, so that every Lua script uses
+// one slot of a Redis Cluster:
 //   {ns}            limits, open attempts, the ledger stream, key budgets        (the core)
 //   {ns:r<shard>}   request records, bodies, logs, reply and control channels    (a reply shard)
 //   {ns:<provider>} BullMQ's keys of one provider's queues                       (its prefix)
@@ -13,37 +13,37 @@ export interface RequestKeys {
   log: string;
 }
 
-/** Keys of one limited thing (a provider, a deployment, an API key). */
+/** Keys of one limit scope (a provider, a deployment, an API key). */
 export interface ScopeKeys {
   /** Hash: the sliding window's slices and sums, and `blocked` (unix ms). */
   window: string;
   /** Sorted set of held permits, scored by the lease's end. */
   leases: string;
-  /** Sorted set of waiting requests, scored by their turn. */
+  /** Sorted set of waiting requests, scored by their turn in the wait queue. */
   room: string;
-  /** Sorted set of the same requests, scored by when they were last seen. */
+  /** Sorted set of the same requests, scored by when they were last active. */
   presence: string;
   /** Sorted sets, one per lane: who waits for its first permit here, scored by acceptance (src/limits/lines.ts). */
   lines: Record<Lane, string>;
-  /** Hash: how long its calls take, and what they use of what is reserved. */
+  /** Hash: how long its calls take, and which share of their reservation they use. */
   pace: string;
 }
 
 export interface Keyspace {
   namespace: string;
   request(requestId: string): RequestKeys;
-  /** What the record's keys of one shard begin with: the rest is the request id. */
+  /** Prefix of the record keys of one shard; the request id follows. */
   recordPrefix(shard: number): string;
-  /** Text: fingerprint and id of the request that has this idempotency key. */
+  /** String: fingerprint and id of the request that has this idempotency key. */
   idempotency(shard: number, name: string): string;
-  /** Pub/sub channel on which frames of this shard reach one API instance. */
+  /** Pub/sub channel that brings frames of this shard to one API instance. */
   replyChannel(shard: number, inbox: string): string;
-  /** Pub/sub channel on which cancellations of this shard reach one worker process. */
+  /** Pub/sub channel that brings cancellations of this shard to one worker process. */
   controlChannel(shard: number, workerId: string): string;
-  /** Hash: worker id → unix ms when it last said that it is alive. */
+  /** Hash: worker id → unix ms of its last heartbeat. */
   workers(shard: number): string;
   scope(name: string): ScopeKeys;
-  /** Pub/sub channel that says which scopes have room again. */
+  /** Pub/sub channel that announces scopes with free capacity. */
   freedChannel: string;
   /** Set: the keys of all lines that may have somebody in them. */
   lines: string;
@@ -51,36 +51,36 @@ export interface Keyspace {
   lineTokens: string;
   /** Hash: key of a line → how many have left it with a permit, ever. */
   lineServed: string;
-  /** Hash: name of what an operator holds → why and since when, JSON. */
+  /** Hash: name of a held provider or deployment → reason and time, JSON. */
   holds: string;
-  /** Hash: attempt id → ledger entry to write if nobody ever closes the attempt. */
+  /** Hash: attempt id → ledger entry to write if the attempt is never closed. */
   openAttempts: string;
-  /** Sorted set: attempt id scored by the end of its lease. */
+  /** Sorted set: attempt id, scored by the end of its lease. */
   openLeases: string;
   ledgerStream: string;
-  /** Pub/sub channel on which API processes hear of changed keys. */
+  /** Pub/sub channel that tells API processes about changed keys. */
   accountsChannel: string;
-  /** Pub/sub channel on which every process hears of circuits that open or close, and of holds. */
+  /** Pub/sub channel that tells every process about circuits that open or close, and about holds. */
   rotationChannel: string;
-  /** Hash: what a circuit's calls have come to lately. */
+  /** Hash: recent outcomes of a circuit's calls. */
   circuit(name: string): string;
   /** Hash: name of a circuit → unix ms until which it is open; only circuits that are not closed. */
   openCircuits: string;
-  /** Sorted set: bodies that are counted, by the end of their time. */
+  /** Sorted set: counted bodies, scored by their expiry. */
   countedBodies: string;
-  /** Hash: key id → bytes of its counted bodies; `*` → of all. */
+  /** Hash: key id → bytes of its counted bodies; `*` → bytes of all. */
   countedBytes: string;
   budget(keyId: string): string;
-  /** Text: this key was given an answer that is kept, a moment ago. */
+  /** String: this key got an answer that is kept, a moment ago. */
   answered(keyId: string): string;
-  /** Text: the request that works on a conversation. */
+  /** String: the request that has the lock of a conversation. */
   conversation(id: string): string;
   queuePrefix(provider: string): string;
-  /** Texts of no consequence, one of each hash tag: whether Redis takes writes (redis-watch.ts). */
+  /** Strings that redis-watch.ts writes to find out whether Redis takes writes, one for each hash tag. */
   probes(replyShards: number, providers: readonly string[]): string[];
 }
 
-/** Each key of a client has one. */
+/** Every API key is a scope. */
 const MAX_SCOPES = 20_000;
 
 export function createKeyspace(namespace: string): Keyspace {

@@ -1,16 +1,17 @@
-// Blobs as files in one directory.
+// Blobs as files in one directory; and the choice between this store and S3.
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, opendir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BlobAppender, BlobStore, ListedBlob, WrittenBlob } from './blobs.ts';
-import { BlobTooLarge } from './blobs.ts';
+import type { Environment } from '../config/environment.ts';
+import type { Configuration } from '../config/schema.ts';
+import { type BlobAppender, type BlobStore, BlobTooLarge, type ListedBlob, type WrittenBlob } from './blobs.ts';
 
 const STORE_ID_FILE = '.store-id';
-/** A disk takes small appends well; what is not appended yet is done again after a crash. */
+/** Small appends are cheap on a disk, and lines whose results are not appended run again after a crash. */
 const APPEND_POLICY = { bytes: 1024 * 1024, intervalMs: 250 };
 
-/** Creates the directory where it is missing. */
+/** Creates the directory if it is missing. */
 export function createLocalBlobStore(directory: string): BlobStore {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const pathOf = (key: string) => join(directory, key);
@@ -39,13 +40,13 @@ export function createLocalBlobStore(directory: string): BlobStore {
   };
 }
 
-/** A made-up name, kept beside the files: two processes that see the same directory see the same name. */
+/** A random id, stored beside the files: processes that share the directory read the same id. */
 function storeId(directory: string): string {
   const path = join(directory, STORE_ID_FILE);
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   writeFileSync(draft, randomBytes(8).toString('hex'));
   try {
-    // Unlike a write, a link is there whole or not at all: whoever is second reads the first one's name.
+    // Unlike a write, a link is atomic: the second process reads the id of the first.
     linkSync(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -59,7 +60,7 @@ async function* listFiles(directory: string): AsyncGenerator<ListedBlob> {
   for await (const { name } of await opendir(directory)) {
     if (name.startsWith('.')) continue;
     const found = await stat(join(directory, name)).catch(() => null);
-    // Deleted meanwhile.
+    // It may have been deleted in the meantime.
     if (found !== null) yield { key: name, changedAtMs: found.mtimeMs };
   }
 }
@@ -110,7 +111,7 @@ async function writeFully(file: FileHandle, chunk: Buffer, offset: number): Prom
   }
 }
 
-/** The name of a new file is data of its directory. */
+/** The name of a new file is part of its directory's data. */
 async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r');
   await handle.sync().finally(() => handle.close());
@@ -130,7 +131,7 @@ class LocalAppender implements BlobAppender {
   async append(bytes: readonly Buffer[]) {
     this.#file ??= await open(this.#path, 'w', 0o600);
     const joined = Buffer.concat(bytes);
-    // By offset: what a failed append left half written is written over.
+    // By offset: overwrites what a failed append left.
     await writeFully(this.#file, joined, this.#bytes);
     await this.#file.datasync();
     this.#bytes += joined.length;
@@ -141,4 +142,12 @@ class LocalAppender implements BlobAppender {
     await this.#file?.close();
     this.#file = null;
   }
+}
+
+/** The blob store that the configuration names. */
+export async function openBlobStore({ files }: Configuration, environment: Environment): Promise<BlobStore> {
+  if (files.s3 === undefined) return createLocalBlobStore(files.directory ?? join(environment.dataDirectory, 'files'));
+  // Loaded on demand: the SDK takes a third of a second.
+  const { createS3BlobStore } = await import('./s3-blobs.ts');
+  return createS3BlobStore(files.s3);
 }

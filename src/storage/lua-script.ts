@@ -1,5 +1,5 @@
-// Loads a Lua script that stands beside its TypeScript and runs it by its digest. ioredis sends the source once per
-// socket and the digest afterwards, also after Redis has forgotten its scripts.
+// Loads a Lua script from the file beside its TypeScript and runs it by its digest. ioredis sends the source once per
+// connection and then the digest, and sends the source again if Redis has lost its scripts.
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,6 +55,6 @@ function call(
 ): Promise<unknown> {
   const commands = redis as unknown as Record<string, ScriptCall>;
   if (commands[method] === undefined) redis.defineCommand(script.command, { lua: script.source });
-  // ioredis 6.0.0 writes 1e21 as JavaScript does not: what is part of a member elsewhere must be the same text here.
+  // ioredis 6.0.0 formats 1e21 unlike JavaScript, but numbers that are parts of members must have the same text everywhere.
   return commands[method]!(keys.length, ...keys, ...args.map((arg) => (typeof arg === 'number' ? String(arg) : arg)));
 }

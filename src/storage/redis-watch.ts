@@ -1,28 +1,28 @@
-// Whether Redis takes writes, asked once a second by a write of no consequence: a primary that was demoted, is full, has lost
-// its replicas or its disk answers `PING` like any other. The question also finds out for connections that only listen: a
-// refusal that another server would not give makes all connections of the process come anew (redis.ts).
+// Checks once a second, by a small write, whether Redis takes writes: a primary that was demoted, is full, or lost its replicas
+// or its disk still answers `PING`. The check also serves connections that only listen: a refusal by a server that is no longer
+// the primary makes all connections of the process reconnect (redis.ts).
 
 import { isCluster, type RedisClient } from './redis.ts';
 import { type RedisRefusal, refusalOf } from './redis-trouble.ts';
 
 export interface RedisWatch {
-  /** What is wrong, in words for an operator; null while Redis takes writes. */
+  /** What is wrong, for operators; null while Redis takes writes. */
   readonly trouble: string | null;
-  /** How full Redis is, in percent of `maxmemory`, while that is nearly all of it; else null. */
+  /** Used memory in percent of `maxmemory` while Redis is nearly full; else null. */
   readonly fullPercent: number | null;
   stop(): void;
 }
 
 export interface RedisWatchOptions {
   redis: RedisClient;
-  /** One key of each hash tag: in a cluster they are on different servers. Without one, the first is enough. */
+  /** One key of each hash tag, as a cluster has them on different servers; without a cluster only the first is used. */
   keys: readonly string[];
   onError: (error: Error) => void;
   /** Redis takes writes again. */
   onWell?: () => void;
 }
 
-/** New work is refused from here on, so that what runs can end; and accepted again when it is a little less. */
+/** New work is refused at this level, so that requests in flight can end, and accepted again at a lower one. */
 const FULL_PERCENT = 95;
 const ROOMY_PERCENT = 92;
 const PROBE_MS = 1_000;
@@ -32,7 +32,7 @@ const KEPT_MS = 60_000;
 export function startRedisWatch({ redis, keys, onError, onWell }: RedisWatchOptions): RedisWatch {
   const asked = isCluster(redis) ? keys : keys.slice(0, 1);
   let trouble: string | null = null;
-  /** The last of this trouble: between two refusals a connection that comes anew has none. */
+  /** The last refusal of this outage: while reconnecting there are none. */
   let refusal: RedisRefusal | null = null;
   let fullPercent: number | null = null;
   let isAsking = false;
@@ -70,7 +70,7 @@ export function startRedisWatch({ redis, keys, onError, onWell }: RedisWatchOpti
   };
 }
 
-/** Of the fullest server; 0 where there is no bound, or nobody may ask (a managed Redis without INFO). */
+/** Of the fullest server; 0 without `maxmemory`, or without permission for INFO (some managed Redis). */
 async function usedPercent(redis: RedisClient): Promise<number> {
   const servers = isCluster(redis) ? redis.nodes('master') : [redis];
   const answers = await withinLimit(Promise.all(servers.map((server) => server.info('memory').catch(() => ''))));
@@ -83,7 +83,7 @@ function readPercent(info: string): number {
   return most === 0 ? 0 : Math.round((numberOf('used_memory') / most) * 100);
 }
 
-/** A command on a connection that waits for its server is not given up: it is asked about again when it has come back. */
+/** The command itself is not cancelled: it is sent once the connection is back. */
 async function withinLimit<T>(answers: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {

@@ -1,22 +1,22 @@
-// What SQL refuses because of what a row says, told from SQL being away. A refused row is refused again for ever, so it is
-// found among its neighbours and set aside; all else (connections, deadlocks, a full disk, a timeout) is worth another try.
+// Tells rows that SQL refuses for their content from outages of SQL. A refused row would be refused for ever, so it is found
+// among its neighbours and set aside; other errors (connections, deadlocks, a full disk, timeouts) are worth a retry.
 
-/** Its content cannot be written, on either engine. */
+/** The row is invalid on either engine. */
 export class RowRefused extends Error {
   override name = 'RowRefused';
 }
 
 /**
  * Classes and codes of SQLSTATE (postgresql.org/docs/17/errcodes-appendix.html): data exceptions, constraints, cardinality,
- * a value of another type, program limits (a value too long for its index), a trigger that raises an exception.
+ * wrong types, program limits (a value too long for its index), exceptions raised by a trigger.
  */
 const REFUSING_STATES = /^(22|23|21000|42804|42846|44|54|P0001)/;
 /** sqlite.org/rescode.html: TOOBIG, CONSTRAINT, MISMATCH, RANGE. Extended codes have these in their lowest byte. */
 const REFUSING_SQLITE = new Set([18, 19, 20, 25]);
-/** Of node:sqlite, before the statement runs: a value that no column can have. */
+/** Errors of node:sqlite before the statement runs: a value that cannot be bound. */
 const REFUSING_NODE = new Set(['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_VALUE', 'ERR_OUT_OF_RANGE']);
 
-/** Whether the row is at fault, and another try would end the same way. */
+/** Whether the row is at fault, so that a retry would fail in the same way. */
 export function isRowRefused(error: unknown): boolean {
   if (error instanceof RowRefused) return true;
   const { code, errcode } = error as { code?: unknown; errcode?: unknown };
@@ -24,13 +24,13 @@ export function isRowRefused(error: unknown): boolean {
   return typeof code === 'string' && (REFUSING_STATES.test(code) || REFUSING_NODE.has(code));
 }
 
-/** SQLSTATE classes of a server that is away, starting, out of something or stopping (57014: a statement's time is over). */
+/** SQLSTATE classes of a server that is down, starting, out of resources or stopping (57014: statement timeout). */
 const TROUBLED_STATES = /^(08|25006|40|53|55|57|58|XX)/;
 const TROUBLED_SQLITE_HIGHEST = 99;
 const TROUBLE_WORDS =
   /^(Connection terminated|timeout exceeded|Cannot use a pool|the database did not answer)|connection.*(ended|closed)/i;
 
-/** Whether SQL is away, busy or full, and neither a row nor our own code is at fault. */
+/** Whether SQL is down, busy or full, as opposed to a refused row or a bug. */
 export function isSqlTrouble(error: Error & { code?: unknown; errcode?: unknown }): boolean {
   const { code, errcode, message } = error;
   if (typeof errcode === 'number')
@@ -45,8 +45,8 @@ export interface Refusal<Row> {
 }
 
 /**
- * Writes all rows, but for those that are refused: by halves, so that one of 256 costs some 16 statements.
- * Rejects where SQL is away; some of the rows may be written then, so `write` must be safe to repeat.
+ * Writes all rows except those that are refused, which it returns. Splits by halves, so that one bad row of 256 costs some 16
+ * statements. Rejects if SQL is down; some rows may be written by then, so `write` must be safe to repeat.
  */
 export async function writeAround<Row>(
   rows: readonly Row[],

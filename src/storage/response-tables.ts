@@ -1,4 +1,4 @@
-// The SQL tables of stored responses and conversations, as code sees them and as a migration makes them.
+// The SQL tables of stored responses and conversations: their types and their migration.
 import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { OptionalWhole, Whole } from './columns.ts';
@@ -10,7 +10,7 @@ export interface ResponseTables {
   conversation_items: ConversationItemsTable;
 }
 
-/** One response of the Responses API that has ended; also the mark that one was deleted, or must not be kept. */
+/** An ended response of the Responses API; or a marker that one was deleted or is not to be kept. */
 export interface ResponsesTable {
   id: string;
   request_id: string;
@@ -19,16 +19,16 @@ export interface ResponsesTable {
   status: string;
   is_background: Whole;
   is_stream: Whole;
-  /** JSON: every input item, those of earlier turns included. */
+  /** JSON: all input items, those of earlier turns included. */
   input: string;
-  /** JSON, to the byte as its client received it. */
+  /** JSON, byte for byte as the client received it. */
   response: string;
   created_at: Whole;
   expires_at: Whole;
   deleted_at: OptionalWhole;
 }
 
-/** Where an output item stands, for requests that refer to it by its id. */
+/** Which response has an output item, for requests that reference the item by its id. */
 export interface ResponseItemsTable {
   key_id: string;
   item_id: string;
@@ -40,7 +40,7 @@ export interface ConversationsTable {
   key_id: string;
   /** JSON. */
   metadata: string;
-  /** Of the next item that is appended. */
+  /** Position of the next item. */
   next_position: Whole;
   created_at: Whole;
 }
@@ -49,7 +49,7 @@ export interface ConversationItemsTable {
   conversation_id: string;
   position: Whole;
   item_id: string;
-  /** JSON, as it is sent to models. */
+  /** JSON, as models get it. */
   item: string;
   created_at: Whole;
 }

@@ -1,5 +1,5 @@
-// Blobs as objects in S3-compatible storage, by the AWS SDK's client. Objects cannot be appended to: an appender writes
-// one object per append, and readers join them (blob-pieces.ts).
+// Blobs as objects in S3-compatible storage, using the AWS SDK. Objects cannot be appended to, so an appender writes one object
+// per append, and readers join them (blobs.ts).
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import {
@@ -23,14 +23,14 @@ export interface S3Settings {
   /** Absent: AWS itself. */
   endpoint?: string | undefined;
   force_path_style: boolean;
-  /** Absent: the SDK looks for them (environment, profile, role of the machine). */
+  /** Absent: the SDK finds them (environment, profile, role of the machine). */
   access_key_id?: string | undefined;
   secret_access_key?: string | undefined;
 }
 
-/** At least 5 MiB but for the last (S3's own limit); 10,000 of them at most, which is 80 GB. */
+/** S3 requires at least 5 MiB, except for the last part, and allows 10,000 parts: 80 GB. */
 const PART_BYTES = 8 * 1024 * 1024;
-/** Every append is an object and a request that costs money. */
+/** Every append is an object and a billed request. */
 const APPEND_POLICY = { bytes: PART_BYTES, intervalMs: 10_000 };
 
 interface Place {
@@ -59,7 +59,7 @@ export function createS3BlobStore(settings: S3Settings): BlobStore {
       try {
         return await collect(await get(key, offset, offset + length));
       } catch (error) {
-        // Nothing lies at or behind this offset.
+        // The offset is at or past the end.
         if ((error as Error).name === 'InvalidRange') return Buffer.alloc(0);
         throw error;
       }
@@ -78,7 +78,7 @@ function createClient(settings: S3Settings): S3Client {
   return new S3Client({
     region,
     forcePathStyle,
-    // Other providers' storage does not know the checksums that the SDK has sent unasked since 2025.
+    // Storage of other providers rejects the checksums that the SDK sends by default since 2025.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -86,7 +86,7 @@ function createClient(settings: S3Settings): S3Client {
   });
 }
 
-/** What is being written in parts is no object yet. */
+/** Uploads in parts are listed once they are complete. */
 async function* listObjects({ client, bucket, prefix }: Place): AsyncGenerator<ListedBlob> {
   let ContinuationToken: string | undefined;
   do {
@@ -105,7 +105,7 @@ async function collect(source: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** A small blob is one request; a larger one an upload in parts, which is aborted when anything fails. */
+/** A small blob is one request; a larger one is an upload in parts, which is aborted on any error. */
 async function writeWhole(
   place: Place,
   key: string,
@@ -169,7 +169,7 @@ class PartedUpload {
     );
   }
 
-  /** What cannot be aborted now is removed by the bucket's lifecycle rule for unfinished uploads. */
+  /** If that fails, the bucket's lifecycle rule for incomplete uploads removes the parts. */
   async abort(): Promise<void> {
     if (this.#uploadId === undefined) return;
     await this.#client

@@ -1,83 +1,32 @@
-// The SQL tables as code sees them. Times are unix milliseconds, money is picodollars, both whole numbers.
-import type { BatchTables } from './batch-tables.ts';
-import type { OptionalWhole, Whole } from './columns.ts';
-import type { DeadLetterTables } from './dead-letter-tables.ts';
-import type { NativeTables } from './native-tables.ts';
-import type { RejectTables } from './reject-tables.ts';
-import type { ResponseTables } from './response-tables.ts';
-import type { WebhookTables } from './webhook-tables.ts';
+// The SQL schema: all tables, and the migrations that create them. Times are unix milliseconds, money is picodollars, both
+// whole numbers.
+import type { Kysely } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import { type BatchTables, filesAndBatches, type NativeTables, nativeChunks } from './batch-tables.ts';
+import { costDetails, deadLetters, keysAndLedger, type LedgerTables, ledgerRejects } from './ledger-tables.ts';
+import { type ResponseTables, responsesAndConversations } from './response-tables.ts';
+import { type WebhookTables, webhooks } from './webhook-tables.ts';
 
-export interface Tables
-  extends BatchTables,
-    DeadLetterTables,
-    NativeTables,
-    RejectTables,
-    ResponseTables,
-    WebhookTables {
-  api_keys: ApiKeysTable;
-  ledger_entries: LedgerEntriesTable;
-  requests: RequestsTable;
-}
+export interface Tables extends BatchTables, LedgerTables, NativeTables, ResponseTables, WebhookTables {}
 
-export interface ApiKeysTable {
-  id: string;
-  name: string;
-  /** SHA-256 of the whole key, hex. The key has 160 random bits, so a slow hash would protect nothing. */
-  hash: string;
-  /** First characters, to recognise it by. */
-  hint: string;
-  /** JSON: limits, budget, allowed models. */
-  settings: string;
-  created_at: Whole;
-  revoked_at: OptionalWhole;
-}
+/** In order. Never change one that was released. */
+const MIGRATIONS: Record<string, Migration> = {
+  '2026-11-20-keys-and-ledger': keysAndLedger,
+  '2026-11-21-files-and-batches': filesAndBatches,
+  '2026-11-22-webhooks': webhooks,
+  '2026-11-23-responses-and-conversations': responsesAndConversations,
+  '2026-11-24-dead-letters': deadLetters,
+  '2026-11-25-native-chunks': nativeChunks,
+  '2026-11-28-ledger-rejects': ledgerRejects,
+  '2026-11-28-cost-details': costDetails,
+};
 
-/** One attempt, one row. */
-export interface LedgerEntriesTable {
-  request_id: string;
-  attempt: Whole;
-  day: string;
-  key_id: string;
-  model: string;
-  provider: string;
-  deployment: string;
-  upstream_model: string;
-  protocol: string;
-  lane: string;
-  is_stream: Whole;
-  state: string;
-  outcome: string;
-  started_at: Whole;
-  queue_ms: Whole;
-  first_byte_ms: OptionalWhole;
-  duration_ms: Whole;
-  input_tokens: Whole;
-  cached_input_tokens: Whole;
-  cache_write_tokens: Whole;
-  output_tokens: Whole;
-  reasoning_tokens: Whole;
-  cost_pico_usd: Whole;
-  /** JSON of what explains the cost (CostDetails); null where there is nothing to explain. */
-  details: string | null;
-}
-
-/** One accepted request, one row, written when it has ended. */
-export interface RequestsTable {
-  request_id: string;
-  day: string;
-  key_id: string;
-  model: string;
-  protocol: string;
-  lane: string;
-  is_stream: Whole;
-  outcome: string;
-  provider: string | null;
-  upstream_model: string | null;
-  accepted_at: Whole;
-  finished_at: Whole;
-  attempts: Whole;
-  cost_pico_usd: Whole;
-  charge_units: Whole;
-  /** JSON: where the time went. */
-  timeline: string;
+/** Brings the schema up to date. Several processes may call it at once: PostgreSQL serializes them by a lock. */
+export async function migrate(database: Kysely<Tables>): Promise<void> {
+  const migrator = new Migrator({
+    db: database as unknown as Kysely<unknown>,
+    provider: { getMigrations: async () => MIGRATIONS },
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
 }

@@ -1,5 +1,4 @@
-// The SQL tables of webhooks, as code sees them and as a migration makes them. The events themselves come from
-// `events_outbox` (batch-tables.ts).
+// The SQL tables of webhooks: their types and their migration. Events come from `events_outbox` (batch-tables.ts).
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { OptionalWhole, Whole } from './columns.ts';
@@ -11,12 +10,12 @@ export interface WebhookTables {
 
 export interface WebhookEndpointsTable {
   id: string;
-  /** `config` or `admin`: who may change it. */
+  /** `config` or `admin`: where it can be changed. */
   origin: string;
   /** Null: events of every key. */
   key_id: string | null;
   url: string;
-  /** Sealed where SLUICE_SECRETS_KEY is set (src/webhooks/secret-box.ts). */
+  /** Sealed if SLUICE_SECRETS_KEY is set (src/webhooks/secret-box.ts). */
   secret: string;
   /** JSON: event types and patterns. */
   events: string;
@@ -28,11 +27,11 @@ export interface WebhookEndpointsTable {
 /** One event for one endpoint. */
 export interface WebhookDeliveriesTable {
   id: string;
-  /** Also the `webhook-id` that a receiver sees: the same on every attempt and at every endpoint. */
+  /** Also the `webhook-id` header: the same on every attempt and for every endpoint. */
   event_id: string;
   event_type: string;
   endpoint_id: string;
-  /** JSON, to the byte as it is sent. */
+  /** JSON, byte for byte as it is sent. */
   body: string;
   /** pending, delivered, failed. */
   state: string;
@@ -43,7 +42,7 @@ export interface WebhookDeliveriesTable {
   created_at: Whole;
   finished_at: OptionalWhole;
   last_status: OptionalWhole;
-  /** What went wrong last, in words; never a body or a secret. */
+  /** Error of the last attempt; never contains a body or a secret. */
   last_error: string | null;
 }
 
@@ -86,7 +85,7 @@ async function createDeliveries(schema: Schema): Promise<void> {
     .addColumn('finished_at', 'bigint')
     .addColumn('last_status', 'bigint')
     .addColumn('last_error', 'text')
-    // An event that is fanned out twice would still be one delivery per endpoint.
+    // One delivery per endpoint, even if an event were fanned out twice.
     .addUniqueConstraint('webhook_deliveries_once', ['event_id', 'endpoint_id'])
     .execute();
   await schema
@@ -98,7 +97,7 @@ async function createDeliveries(schema: Schema): Promise<void> {
   await schema.createIndex('webhook_deliveries_by_time').on('webhook_deliveries').column('created_at').execute();
 }
 
-/** Events that became deliveries are marked, so that those of a transaction which commits late are not passed over. */
+/** Fanned-out events are marked one by one: a position in time would skip events of transactions that commit late. */
 async function markOutbox(schema: Schema): Promise<void> {
   await schema.alterTable('events_outbox').addColumn('fanned_out_at_ms', 'bigint').execute();
   await schema

@@ -7,7 +7,7 @@ import { createBudgetReader } from '#src/accounts/budgets.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
-import { reportUsage } from '#src/ledger/usage-report.ts';
+import { reportUsage } from '#src/ledger/reports.ts';
 import { asBigint, asNumber, type Database, openDatabase } from '#src/storage/database.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 

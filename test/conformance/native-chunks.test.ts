@@ -4,10 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BatchStore, createBatchStore } from '#src/batches/batch-store.ts';
-import type { NativeChunk } from '#src/batches/native-chunk.ts';
-import { createNativeChunkStore, type NativeChunkStore } from '#src/batches/native-chunk-store.ts';
-import { type Lease, LeaseLost } from '#src/batches/run-changes.ts';
-import { createRunStore, type RunStore } from '#src/batches/run-store.ts';
+import { createNativeChunkStore, type NativeChunk, type NativeChunkStore } from '#src/batches/native-chunk-store.ts';
+import { createRunStore, type Lease, LeaseLost, type RunStore } from '#src/batches/run-store.ts';
 import { createSortableId } from '#src/contracts/ids.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
@@ -76,7 +74,7 @@ describe.each(ENGINES)('$name', ({ url }) => {
       ],
       replyShards: 4,
       providerBatchId: null,
-      hold: { account: 'key_1:2026-11-01', units: 12 },
+      reservation: { account: 'key_1:2026-11-01', units: 12 },
       createdAtMs: 1_700_000_000_123,
       ...change,
     };
@@ -84,7 +82,7 @@ describe.each(ENGINES)('$name', ({ url }) => {
 
   test('a chunk is found as it was written down', async () => {
     const lease = await claim('one');
-    const [first, second] = [chunkOf(lease), chunkOf(lease, { hold: null })];
+    const [first, second] = [chunkOf(lease), chunkOf(lease, { reservation: null })];
     await chunks.insert(lease, first);
     await chunks.insert(lease, second);
     const found = await chunks.list(lease.batchId);
@@ -120,7 +118,7 @@ describe.each(ENGINES)('$name', ({ url }) => {
     const lease = await claim('one');
     const chunk = chunkOf(lease);
     await chunks.insert(lease, chunk);
-    const isLeft = async () => (await chunks.listLeft()).some(({ id }) => id === chunk.id);
+    const isLeft = async () => (await chunks.listOrphaned()).some(({ id }) => id === chunk.id);
     expect(await isLeft()).toBe(false);
     await runs.finish(lease, 'completed', { output: null, error: null });
     expect(await isLeft()).toBe(true);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { appendEvent } from '#src/batches/event-outbox.ts';
-import { appendItems, type ConversationStore, createConversationStore } from '#src/responses/conversation-store.ts';
+import { appendItems, type ConversationStore, createConversationStore } from '#src/responses/conversations.ts';
 import { createResponseStore, type ResponseStore, type StoredResponse } from '#src/responses/response-store.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';

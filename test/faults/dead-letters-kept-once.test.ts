@@ -2,7 +2,7 @@
 // is kept once, with its body. A request that no worker ever took is one of them.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deadLetters } from '#src/config/dead-letter-schema.ts';
-import { createBodySeal } from '#src/dead-letters/body-seal.ts';
+import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 import { createDeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';

@@ -1,6 +1,6 @@
 // The disk under SQLite takes no further byte. Answers go on, their entries wait in Redis and are written when there is room.
 // Symptom: the log said "cannot rollback - no transaction is active". Cause: SQLite ends a transaction by itself when its disk
-// is full, and the error of the rollback after it hid the true one. Fix: src/storage/careful-driver.ts.
+// is full, and the error of the rollback after it hid the true one. Fix: src/storage/database.ts.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { receiveUpload } from '#src/api/admit/receive-upload.ts';
-import { readLine } from '#src/batches/read-line.ts';
+import { readLine } from '#src/batches/input-lines.ts';
 import { FailureError, isFailure } from '#src/contracts/failure.ts';
 import { findExcess } from '#src/protocols/json-bounds.ts';
 import { type CallInput, prepareCall } from '#src/protocols/prepare-call.ts';

@@ -6,7 +6,7 @@ import type { SetAsideMessage } from '#src/ledger/ledger-writer.ts';
 import { readAnswer } from '#src/reply/read-answer.ts';
 import type { ReplyLog } from '#src/reply/reply-log.ts';
 import type { RequestStore, RequestView } from '#src/reply/request-store.ts';
-import type { ConversationLock } from '#src/responses/conversation-lock.ts';
+import type { ConversationLock } from '#src/responses/conversations.ts';
 import type { ResponseStore } from '#src/responses/response-store.ts';
 import type { Database } from '#src/storage/database.ts';
 import { isRowRefused } from '#src/storage/refused-rows.ts';

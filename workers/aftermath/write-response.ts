@@ -7,10 +7,9 @@ import type { ResponseKeeping } from '#src/contracts/response-keeping.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { objectOf, parseObject } from '#src/protocols/openai-responses/loose-json.ts';
 import type { RecordedAnswer } from '#src/reply/read-answer.ts';
-import { appendItems } from '#src/responses/conversation-store.ts';
+import { appendItems } from '#src/responses/conversations.ts';
 import { type EndedResponse, endedResponse } from '#src/responses/describe-response.ts';
-import { isRepeatable, itemsOf } from '#src/responses/input-items.ts';
-import { responseIdOf } from '#src/responses/response-ids.ts';
+import { isRepeatable, itemsOf, responseIdOf } from '#src/responses/items.ts';
 import { outputOf, type ResponseStore, type StoredResponse } from '#src/responses/response-store.ts';
 
 /** A request that is over, with all that Redis has of it. */

@@ -1,4 +1,4 @@
-// What the batches process is made of; opened by start-batches.ts and passed down.
+// The connections, stores and services of the batches process; opened by start-batches.ts.
 import type { ApiKey } from '#src/accounts/api-key.ts';
 import type { Budgets } from '#src/accounts/budgets.ts';
 import type { KeyStore } from '#src/accounts/key-store.ts';
@@ -19,7 +19,7 @@ import type { BatchMetrics } from './batch-metrics.ts';
 import type { NativeServices } from './native/native-services.ts';
 
 export interface BatchContext {
-  /** Owner of leases, and the inbox at which the answers of lines are announced. */
+  /** Owns the leases; also the inbox to which replies are announced. */
   instanceId: string;
   configuration: Configuration;
   catalogue: Catalogue;
@@ -28,7 +28,7 @@ export interface BatchContext {
   fileResolver: FileResolver;
   runs: RunStore;
   keys: KeyStore;
-  /** Null for a key that is unknown or revoked. A few seconds old at most. */
+  /** Null for a key that is unknown or revoked. Up to a few seconds stale. */
   findKey(id: string): Promise<ApiKey | null>;
   budgets: Budgets;
   plan: Planner;
@@ -39,7 +39,7 @@ export interface BatchContext {
   books: Books;
   native: NativeServices;
   logger: Logger;
-  /** Told of what Redis or SQL did not take, and is tried again. */
+  /** Called for every error of Redis or SQL after which the step is retried. */
   onTrouble: (error: Error) => void;
   metrics: BatchMetrics;
 }

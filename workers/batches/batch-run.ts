@@ -1,20 +1,17 @@
-// One batch from its first line to its result files, in the process that owns it.
+// Runs the lines of one batch in the process that owns it.
 //
-// The feeder reads lines and hands them to the runner, as many as the window allows; the committer stores results twice
-// a second. Both stop when every line has its result. At the deadline, or when the batch is cancelled, what runs is
-// stopped and the rest of the lines is written down as not run.
+// The feeder reads lines and starts as many as the batch has slots; the committer stores results several times a second.
+// Both end when every line has its result. At the deadline, or when the batch is cancelled, lines in flight are stopped
+// and the remaining ones are recorded as not run.
 import type { Batch } from '#src/batches/batch.ts';
 import type { StoredFile } from '#src/batches/file-store.ts';
-import type { Forecast } from '#src/batches/forecast.ts';
-import type { LinePlace } from '#src/batches/line-reader.ts';
+import type { LinePlace, OpenLine, RunPosition } from '#src/batches/input-lines.ts';
 import type { LineResult } from '#src/batches/line-result.ts';
-import { LeaseLost } from '#src/batches/run-changes.ts';
-import type { OpenLine, RunPosition } from '#src/batches/run-position.ts';
-import type { ClaimedRun } from '#src/batches/run-store.ts';
+import type { Forecast } from '#src/batches/pacing.ts';
+import { type ClaimedRun, LeaseLost } from '#src/batches/run-store.ts';
 import type { BatchContext } from './batch-context.ts';
-import { loadLine, openLines, toRunnable } from './input-lines.ts';
 import type { LineRunner, LineRunnerHooks, StopReason } from './line-runner.ts';
-import { OpenLines } from './open-lines.ts';
+import { loadLine, OpenLines, openInput, toRunnable } from './open-lines.ts';
 import { ResultLog } from './result-log.ts';
 
 export type RunEnd =
@@ -25,7 +22,7 @@ export type RunEnd =
       outputPieces: ResultLog['outputPieces'];
       errorPieces: ResultLog['errorPieces'];
     }
-  /** The process is shutting down: another one goes on. */
+  /** The process is shutting down; another one resumes the batch. */
   | { kind: 'left' }
   | { kind: 'lease-lost' };
 
@@ -37,9 +34,9 @@ export interface RunInput {
 }
 
 const LINES_AT_ONCE = 100;
-/** Lines of a stopped batch need no window in Redis; this bounds their results in memory. */
-const STOPPED_WINDOW = 5_000;
-/** Requests that end by the deadline themselves are given this time to say so. */
+/** Lines of a stopped batch do not use Redis; this bounds their results in memory. */
+const MAX_UNSTORED_LINES = 5_000;
+/** Requests time out at the deadline by themselves; their results have this long to arrive. */
 const EXPIRY_GRACE_MS = 1_500;
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const TICK_MS = 25;
@@ -50,19 +47,19 @@ export class BatchRun {
   readonly #input: RunInput;
   readonly #runner: LineRunner;
   readonly #results: ResultLog;
-  /** Lines that were handed out and have no result. */
+  /** Lines in flight. */
   readonly #open = new OpenLines();
-  /** Results whose commit is on its way. */
+  /** Results that are being committed. */
   #committing = 0;
   #next: LinePlace;
   #isRead = false;
-  #window = 1;
+  #slots = 1;
   #forecast: Forecast = { etaMs: null, isAtRisk: false };
   #leaseUntilMs: number;
   #stopReason: StopReason | null = null;
   #isLeaving = false;
   #isOver = false;
-  /** The feeder, while it waits for room. */
+  /** Resolves the feeder's wait for a free slot. */
   #wakeFeeder: () => void = () => undefined;
   #drainWaiters: (() => void)[] = [];
 
@@ -93,7 +90,7 @@ export class BatchRun {
     return this.#open.bytes;
   }
 
-  /** Lines that a provider has: nothing is heard of them until all of them are done. */
+  /** Lines in a provider's own batch: they have no results until that whole batch has ended. */
   get parkedCount(): number {
     return this.#open.parked;
   }
@@ -102,9 +99,9 @@ export class BatchRun {
     return this.#results.endedLines;
   }
 
-  /** Lines that may be open at once. */
-  setWindow(lines: number): void {
-    this.#window = lines;
+  /** How many lines may be in flight at once. */
+  setSlots(lines: number): void {
+    this.#slots = lines;
     this.#wakeFeeder();
   }
 
@@ -112,7 +109,7 @@ export class BatchRun {
     this.#forecast = forecast;
   }
 
-  /** Nothing is begun past this time: by then another process may own the batch. */
+  /** No line is started after this time: by then another process may own the batch. */
   setLease(untilMs: number): void {
     this.#leaseUntilMs = untilMs;
   }
@@ -124,13 +121,13 @@ export class BatchRun {
     this.#wakeFeeder();
   }
 
-  /** Another process owns the batch, or will: what has no result stays as it is. */
+  /** Another process will resume the batch: lines without a result stay as they are. */
   leave(): void {
     this.#isLeaving = true;
     this.#wakeFeeder();
   }
 
-  /** The lease is lost: nothing may be written any more. */
+  /** The lease is lost: nothing may be written from here on. */
   async abandon(): Promise<void> {
     this.#isOver = true;
     this.#runner.abandon();
@@ -175,7 +172,7 @@ export class BatchRun {
     await this.#resume();
     const { file } = this.#input;
     const maxLineBytes = this.#context.configuration.server.body_limit_bytes;
-    const reader = openLines(this.#context.blobs, file, this.#next, maxLineBytes);
+    const reader = openInput(this.#context.blobs, file, this.#next, maxLineBytes);
     let isAtEnd = false;
     while (!this.#isEnding && !(isAtEnd && this.#open.parked === 0)) {
       const room = this.#room();
@@ -192,7 +189,7 @@ export class BatchRun {
       }
       const found = await reader.next(Math.min(room, LINES_AT_ONCE));
       if (this.#isEnding) return;
-      // The place and the open lines change together: a commit between them would forget the lines.
+      // The position and the open lines change in one turn: a commit in between would lose the lines.
       const lines = found.map((line) => toRunnable(line, this.batch.endpoint));
       for (const line of lines) this.#open.add(line);
       this.#next = reader.place;
@@ -203,7 +200,7 @@ export class BatchRun {
     if (!this.#isEnding) this.#isRead = true;
   }
 
-  /** Lines that an earlier owner handed out. */
+  /** Starts lines that an earlier owner had in flight. */
   async #resume(): Promise<void> {
     const { position } = this.#input.claimed;
     for (const line of position.open) this.#open.add(line);
@@ -224,26 +221,28 @@ export class BatchRun {
     return this.#stopReason === null && this.#open.parked >= this.#context.configuration.batches.native.lines;
   }
 
-  /** Room comes with commits: what is not committed stands in Redis still. So lines are handed out by the hundred. */
+  /** Slots become free with commits, since uncommitted results are still in Redis; so lines start by the hundred. */
   #room(): number {
-    if (this.#stopReason !== null) return Math.max(0, STOPPED_WINDOW - this.#results.pendingLines - this.#committing);
+    if (this.#stopReason !== null) {
+      return Math.max(0, MAX_UNSTORED_LINES - this.#results.pendingLines - this.#committing);
+    }
     if (Date.now() > Math.min(this.#leaseUntilMs, this.batch.expiresAtMs)) return 0;
     if (this.#open.bytes > 0 && this.#open.bytes >= this.#bytesAllowed()) return 0;
-    return Math.max(0, this.#window - this.#open.here - this.#results.pendingLines - this.#committing);
+    return Math.max(0, this.#slots - this.#open.here - this.#results.pendingLines - this.#committing);
   }
 
-  /** A batch's part of the bytes is its part of the window. */
+  /** A batch's share of the bytes is its share of the slots. */
   #bytesAllowed(): number {
     const { open_bytes: openBytes, open_lines: openLineCount } = this.#context.configuration.batches;
-    return (openBytes * this.#window) / openLineCount;
+    return (openBytes * this.#slots) / openLineCount;
   }
 
   #accept(line: OpenLine & { customId: string }, result: LineResult): void {
     if (this.#isOver || !this.#open.remove(line.number)) return;
     this.#results.add(line, result);
-    // Room comes with the commit, unless nothing else is waited for.
+    // Slots become free with the commit; the feeder only needs to know now if it waits for the last parked line.
     if (this.#open.parked === 0) this.#wakeFeeder();
-    // Its worker was the first to see that the time is over.
+    // A worker noticed the deadline first.
     if (result.kind === 'expired') this.stop('expired');
   }
 
@@ -265,7 +264,7 @@ export class BatchRun {
   #isDue(ageMs: number): boolean {
     const { bytes, intervalMs } = this.#context.blobs.appendPolicy;
     const { pendingBytes, pendingLines } = this.#results;
-    return ageMs >= intervalMs || pendingBytes >= bytes || pendingLines >= Math.max(this.#window / 2, 1);
+    return ageMs >= intervalMs || pendingBytes >= bytes || pendingLines >= Math.max(this.#slots / 2, 1);
   }
 
   async #commit(): Promise<void> {
@@ -273,9 +272,9 @@ export class BatchRun {
     const lines = await this.#results.commit(this.#position(), this.#forecast);
     this.#committing = 0;
     this.#wakeAll();
-    // A process that dies here leaves records that nobody needs; they expire.
+    // A process that dies here leaves request records behind; they expire.
     await this.#runner.forget(lines).catch((error) => {
-      this.#context.logger.warn({ err: error }, 'finished lines could not be forgotten; they expire');
+      this.#context.onTrouble(error as Error);
     });
   }
 
@@ -284,11 +283,11 @@ export class BatchRun {
     for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }
 
-  /** A provider's results come by the thousand: what waits to be stored must fit into memory. */
+  /** A provider's batch gives thousands of results at once: those not stored yet must fit into memory. */
   async #drained(): Promise<void> {
     while (
       !this.#isOver &&
-      (this.#results.pendingBytes > MAX_PENDING_BYTES || this.#results.pendingLines > STOPPED_WINDOW)
+      (this.#results.pendingBytes > MAX_PENDING_BYTES || this.#results.pendingLines > MAX_UNSTORED_LINES)
     ) {
       await new Promise<void>((resolve) => this.#drainWaiters.push(resolve));
     }

@@ -1,32 +1,30 @@
-// Which batches this process runs, and how much of the window each of them has. Every process looks at the same rows
-// once a second and comes to the same shares; a lease says whose a batch is.
+// Decides which batches this process runs and how many lines of each may be in flight. Every process reads the same rows
+// twice a second and computes the same shares; a lease says which process owns a batch.
 import type { ApiKey } from '#src/accounts/api-key.ts';
 import { type Batch, endedLines } from '#src/batches/batch.ts';
-import { forecast, RateMeter } from '#src/batches/forecast.ts';
-import { LeaseLost } from '#src/batches/run-changes.ts';
-import type { ActiveBatch, ClaimedRun } from '#src/batches/run-store.ts';
-import { shareWindow } from '#src/batches/share-window.ts';
+import { forecast, RateMeter, shareSlots } from '#src/batches/pacing.ts';
+import { type ActiveBatch, type ClaimedRun, LeaseLost } from '#src/batches/run-store.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { BatchRun } from './batch-run.ts';
 import { runBatch } from './run-batch.ts';
 
 export interface Engine {
-  /** Since it has last looked after all batches. */
+  /** Time since the last complete tick. */
   silentMs(): number;
-  /** Stores what has come, gives the batches back; resolves when nothing runs any more. */
+  /** Stores the results so far and releases the batches; resolves when none is running. */
   stop(): Promise<void>;
 }
 
-/** A batch whose process was killed is taken over after this. */
+/** A batch whose process was killed is taken over after this time. */
 const LEASE_MS = 12_000;
 const RENEW_MS = 3_000;
-/** Nothing new is begun in the last part of a lease: clocks differ, and a frozen process wakes up late. */
+/** No line is started in the last part of a lease: clocks differ, and a frozen process wakes up late. */
 const LEASE_MARGIN_MS = 4_000;
 const TICK_MS = 500;
-/** Of one process, validating or running. More wait, those with the earliest deadlines first. */
+/** Batches that one process validates or runs at once; others wait, the earliest deadline first. */
 const MAX_RUNS = 48;
 const MAX_CLAIMS_PER_TICK = 4;
-/** A batch that could not go on (its file store is away) is left alone for so long. */
+/** Pause before a batch that failed to run (its file store is down) is claimed again. */
 const TROUBLE_MS = 5_000;
 const FORECAST_EVERY_MS = 10_000;
 
@@ -52,7 +50,10 @@ class BatchEngine {
   readonly #context: BatchContext;
   readonly #owned = new Map<string, OwnedBatch>();
   readonly #meters = new Map<string, RateMeter>();
+  /** Batch id → unix ms before which it is not claimed again. */
   readonly #troubled = new Map<string, number>();
+  /** Batch id → the reason that was logged last. */
+  readonly #warned = new Map<string, string>();
   #isStopping = false;
   #lookedAtMs = performance.now();
   #loop: Promise<void> = Promise.resolve();
@@ -120,7 +121,9 @@ class BatchEngine {
   #measure(active: readonly ActiveBatch[]): void {
     const now = Date.now();
     const ids = new Set(active.map(({ batch }) => batch.id));
-    for (const id of this.#meters.keys()) if (!ids.has(id)) this.#meters.delete(id);
+    for (const known of [this.#meters, this.#troubled, this.#warned]) {
+      for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
+    }
     for (const { batch } of active) {
       const meter = this.#meters.get(batch.id) ?? new RateMeter();
       this.#meters.set(batch.id, meter);
@@ -128,7 +131,7 @@ class BatchEngine {
     }
   }
 
-  /** What was decided elsewhere: cancelled by its owner, its key revoked. */
+  /** Stops batches that were cancelled, or whose key was revoked. */
   async #follow(active: readonly ActiveBatch[]): Promise<void> {
     for (const { batch } of active) {
       const run = this.#owned.get(batch.id)?.run;
@@ -146,7 +149,7 @@ class BatchEngine {
         !this.#owned.has(batch.id) &&
         (this.#troubled.get(batch.id) ?? 0) < now,
     );
-    // With several processes each takes a few at a time, so that they spread.
+    // A few at a time, so that batches spread over the processes.
     for (const { batch } of free.slice(0, MAX_CLAIMS_PER_TICK)) {
       if (this.#isStopping || this.#owned.size >= MAX_RUNS) return;
       const claimed = await this.#context.runs.claim(batch, this.#context.instanceId, LEASE_MS);
@@ -158,13 +161,13 @@ class BatchEngine {
   }
 
   async #own(claimed: ClaimedRun, batch: Batch): Promise<void> {
-    // Before it is owned: what this process owns and does not work on is nobody's. A revoked key's batch is ended in order, as a
-    // cancelled one.
+    // Looked up before the batch is owned, since an owned batch without a run would never end. The batch of a revoked
+    // key is claimed too, to be cancelled.
     const key = (await this.#context.findKey(batch.keyId)) ?? (await this.#context.keys.findById(batch.keyId));
     const now = Date.now();
     if (key === null) {
       this.#troubled.set(batch.id, now + TROUBLE_MS);
-      this.#context.logger.error({ batch: batch.id, key: batch.keyId }, 'a batch waits: its key is not known');
+      this.#warn(batch, new Error(`its API key ${batch.keyId} does not exist`));
       return;
     }
     const owned: OwnedBatch = {
@@ -183,7 +186,7 @@ class BatchEngine {
 
   async #work(owned: OwnedBatch, key: ApiKey): Promise<void> {
     const { claimed, batch } = owned;
-    const { logger, runs } = this.#context;
+    const { runs } = this.#context;
     try {
       await runBatch({
         context: this.#context,
@@ -193,15 +196,24 @@ class BatchEngine {
         leaseUntilMs: () => owned.leaseUntilMs - LEASE_MARGIN_MS,
         onRunning: (run) => {
           owned.run = run;
+          this.#warned.delete(batch.id);
           if (this.#isStopping) run.leave();
         },
       });
     } catch (error) {
       if (error instanceof LeaseLost) return;
-      logger.error({ err: error, batch: batch.id }, 'a batch cannot go on; it is tried again');
+      this.#warn(batch, error as Error);
       this.#troubled.set(batch.id, Date.now() + TROUBLE_MS);
     }
-    await runs.release(claimed.lease).catch((error) => logger.warn({ err: error }, 'a lease could not be given back'));
+    // Without a release the lease expires.
+    await runs.release(claimed.lease).catch((error: Error) => this.#context.onTrouble(error));
+  }
+
+  /** Logged once for each reason, not at every try. */
+  #warn({ id }: Batch, error: Error): void {
+    if (this.#warned.get(id) === error.message) return;
+    this.#warned.set(id, error.message);
+    this.#context.logger.error({ err: error, batch: id }, 'a batch cannot run; it is retried until it can');
   }
 
   async #shareOut(active: readonly ActiveBatch[]): Promise<void> {
@@ -217,17 +229,17 @@ class BatchEngine {
       })),
     );
     const rate = claims.reduce((sum, { batchId }) => sum + (this.#meters.get(batchId)?.rate ?? 0), 0);
-    const shares = shareWindow(claims, this.#context.configuration.batches.open_lines, rate, now);
+    const shares = shareSlots(claims, this.#context.configuration.batches.open_lines, rate, now);
     for (const { batch } of running) {
       const owned = this.#owned.get(batch.id);
       if (!owned?.run) continue;
-      owned.run.setWindow(shares.get(batch.id)!);
+      owned.run.setSlots(shares.get(batch.id)!);
       this.#foretell(owned, batch, now);
     }
   }
 
   #foretell(owned: OwnedBatch, batch: Batch, now: number): void {
-    // Nobody can tell from the present rate while a provider has lines: they come back all at once.
+    // A provider's own batch ends all at once: the rate until then says nothing about it.
     const rate = owned.run?.parkedCount ? null : (this.#meters.get(batch.id)?.rate ?? null);
     const next = forecast(
       {

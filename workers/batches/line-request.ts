@@ -1,4 +1,4 @@
-// One try of one line as an ordinary request: read by its protocol, planned, priced.
+// One try of one line as an ordinary request: parsed by its protocol, routed, priced.
 import { type ApiKey, mayUseModel, scopeOf } from '#src/accounts/api-key.ts';
 import { estimateCharge } from '#src/accounts/estimate-charge.ts';
 import { estimateTokens } from '#src/accounts/estimate-tokens.ts';
@@ -20,14 +20,14 @@ export interface LineOrigin {
   replyShards: number;
 }
 
-/** An answer nobody has fetched stays readable: the process that fetches it may be away for a day. */
+/** Answers stay in Redis this long after the deadline: the batches process may be down for a day. */
 const RETENTION_AFTER_DEADLINE_MS = 24 * 3_600_000;
 
 export function requestIdOf({ batch, replyShards }: LineOrigin, number: number, tryNumber: number): string {
   return lineRequestId(batch.id, number, tryNumber, replyShards);
 }
 
-/** The request, without a reservation in the key's budget; or what is wrong with it. */
+/** The request, without its budget reservation, or the reason why it is refused. */
 export function createLineRequest(
   context: BatchContext,
   origin: LineOrigin,
@@ -43,7 +43,7 @@ export function createLineRequest(
   if (forbidden !== undefined) {
     return createFailure('key_forbidden', `This key may not use the model '${forbidden}'.`, { param: 'model' });
   }
-  // The same line draws the same lot in every process: accepted again by another owner it goes to the same queue.
+  // Seeded by the line number: when another owner accepts the line again it is routed to the same queue.
   const plan = context.plan(client.name, { ...facts, pinnedProvider: null }, createLots(line.number));
   return isFailure(plan) ? plan : specOfLine(context, origin, facts, plan, line, tryNumber);
 }
@@ -92,13 +92,13 @@ function createLots(seed: number): () => number {
   };
 }
 
-/** Ten-thousandths of a dollar to reserve; null for a key without a budget. */
+/** Units (1/10,000 dollar) to reserve; null for a key without a budget. */
 export function chargeToReserve(context: BatchContext, { key }: LineOrigin, spec: RequestSpec): number | null {
   return key.settings.budgetUnits === null ? null : estimateCharge(context.catalogue, spec.plan, spec);
 }
 
 function unstreamedOnly(): Failure {
-  const message = 'A request of a batch cannot be streamed: leave "stream" out.';
+  const message = 'A request in a batch cannot be streamed: leave "stream" out.';
   return createFailure('parameter_unsupported', message, { param: 'stream' });
 }
 
@@ -108,7 +108,7 @@ function hasPast({ isBackground, previousResponseId, conversationId }: MemoryFac
 
 function selfContainedOnly(): Failure {
   const message =
-    'A request of a batch stands for itself: leave "background", "previous_response_id" and "conversation" out, and ' +
+    'A request in a batch cannot refer to others: leave "background", "previous_response_id" and "conversation" out, and ' +
     'send earlier items in "input".';
   return createFailure('parameter_unsupported', message, { param: 'previous_response_id' });
 }

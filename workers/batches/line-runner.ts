@@ -1,31 +1,31 @@
-// How lines get their answers. Requests of the broker's own are one way (request-runner.ts); handing the lines to a
-// provider's batch API can be another. A batch is fed, its results stored and its deadline kept by batch-run.ts, whichever
-// way its lines run.
+// The interface between a batch and what runs its lines: ordinary requests (request-runner.ts) or providers' own batch
+// APIs (native/native-runner.ts). Feeding lines, storing results and the deadline are batch-run.ts's in either case.
+
+import type { OpenLine } from '#src/batches/input-lines.ts';
 import type { LineResult } from '#src/batches/line-result.ts';
-import type { OpenLine } from '#src/batches/run-position.ts';
 
 export interface RunnableLine extends OpenLine {
   customId: string;
-  /** As its author wrote it, and parsed. */
+  /** The body as it was uploaded, and parsed. */
   body: Buffer;
   value: Record<string, unknown>;
-  /** The first try that is made here: a provider's batch had those before. Absent: 1. */
+  /** Number of the next try, if a provider's batch made the earlier ones. Default: 1. */
   firstTry?: number;
 }
 
 export interface LineRunner {
   /**
-   * Resolves when the lines are in good hands: also if this process dies they come to their end. Each gets exactly one
-   * result, some perhaps before this resolves. May be called again in another process for lines that have no result yet.
+   * Resolves when the lines are stored durably: they finish even if this process dies. Each gets exactly one result, some
+   * possibly before this resolves. Safe to call again, in another process, for lines without a result.
    */
   start(lines: readonly RunnableLine[]): Promise<void>;
-  /** As `start`, but only what an earlier owner has begun; what nobody began gets `reason` as its result. */
+  /** Like `start`, but only for lines that an earlier owner started; the others get `reason` as their result. */
   join(lines: readonly RunnableLine[], reason: StopReason): Promise<void>;
-  /** Ends what runs: every line without an answer gets `reason` as its result, soon. */
+  /** Cancels lines in flight: each line without an answer soon gets `reason` as its result. */
   stop(reason: StopReason): void;
-  /** The results of these lines are stored. */
+  /** The results of these lines are stored; their records can go. */
   forget(numbers: readonly number[]): Promise<void>;
-  /** Lets go without ending anything: another process goes on. */
+  /** Detaches without cancelling anything: another process resumes. */
   abandon(): void;
 }
 
@@ -34,12 +34,12 @@ export type StopReason = 'expired' | 'cancelled';
 export interface LineRunnerHooks {
   /** Must not throw. */
   onResult(line: OpenLine & { customId: string }, result: LineResult): void;
-  /** The line as it stands in the input, for another try: bodies are not kept in memory. */
+  /** Reads the line again, for a retry: bodies are not kept in memory. */
   reload(line: OpenLine): Promise<RunnableLine>;
-  /** A provider has these lines, in a batch of its own: they need no room here until they come back. */
+  /** These lines go into a provider's own batch: they use no slot until they come back. */
   onParked(numbers: readonly number[]): void;
-  /** They have come back without an answer, to be started (or joined) again as soon as there is room. */
+  /** They came back without an answer and are started (or joined) again as soon as a slot is free. */
   onReturned(numbers: readonly number[]): void;
-  /** Resolves when there is room for more results. */
+  /** Resolves when memory has room for more results. */
   drained(): Promise<void>;
 }

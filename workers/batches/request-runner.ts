@@ -1,19 +1,23 @@
-// Lines as requests of the broker's own, in the batch lane. Every try of a line has a request id that follows from batch,
-// line and try, so accepting is idempotent over processes: an owner that takes a batch over accepts the same ids again
-// and finds what has become of them. Records stay until their line's result is stored, failed tries included.
-import type { LineResult } from '#src/batches/line-result.ts';
-import { isWait, retryWaitMs } from '#src/batches/line-retry.ts';
+// Runs lines as ordinary requests in the batch lane. The request id of a try is derived from batch, line and try, so
+// accepting is idempotent across processes: a new owner accepts the same ids again and finds their state. Records stay
+// until the line's result is stored, those of failed tries included.
+import { isWait, type LineResult, retryWaitMs } from '#src/batches/line-result.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { Frame, HeadMeta } from '#src/contracts/frame.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import type { RequestView } from '#src/reply/request-store.ts';
-import { acceptLines, type LineSubmission } from './accept-lines.ts';
 import type { BatchContext } from './batch-context.ts';
 import { chargeToReserve, createLineRequest, type LineOrigin, requestIdOf } from './line-request.ts';
 import type { LineRunner, LineRunnerHooks, RunnableLine, StopReason } from './line-runner.ts';
-import { LOOK_AFTER_MS, LostLines } from './lost-lines.ts';
-import { createRunningLine, type RunningLine } from './running-line.ts';
-import { stopLines } from './stop-lines.ts';
+import {
+  acceptLines,
+  createRunningLine,
+  type LineSubmission,
+  LOOK_AFTER_MS,
+  LostLines,
+  type RunningLine,
+  stopLines,
+} from './running-lines.ts';
 
 const BUDGET_RETRY_MS = 1_000;
 
@@ -22,16 +26,16 @@ export class RequestRunner implements LineRunner {
   readonly #origin: LineOrigin;
   readonly #hooks: LineRunnerHooks;
   readonly #running = new Map<number, RunningLine>();
-  /** Tries of every line whose result is not stored yet. */
+  /** Line → number of tries, until its result is stored. */
   readonly #tries = new Map<number, number>();
   readonly #lost: LostLines;
   readonly #watch: NodeJS.Timeout;
-  /** So many lines that come next may have been begun by an earlier owner. */
+  /** How many of the next lines an earlier owner may have started. */
   #maybeBegun: number;
   #stopReason: StopReason | null = null;
   #isAbandoned = false;
 
-  /** @param maybeBegun 0 for a batch that nobody has run before. */
+  /** @param maybeBegun 0 for a batch without an earlier owner. */
   constructor(context: BatchContext, origin: LineOrigin, hooks: LineRunnerHooks, maybeBegun: number) {
     this.#context = context;
     this.#origin = origin;
@@ -61,7 +65,7 @@ export class RequestRunner implements LineRunner {
     this.stop(reason);
   }
 
-  /** Null for a line that nobody has begun. Records of failed tries stay until the line's result is stored. */
+  /** Null for a line that was never started. */
   async #readLastTry(line: RunningLine): Promise<RequestView | null> {
     let last: RequestView | null = null;
     for (let tryNumber = line.tryNumber; ; tryNumber++) {
@@ -75,9 +79,7 @@ export class RequestRunner implements LineRunner {
 
   stop(reason: StopReason): void {
     this.#stopReason = reason;
-    void this.#stopAll(reason).catch((error) =>
-      this.#context.logger.warn({ err: error }, 'lines could not be stopped'),
-    );
+    void this.#stopAll(reason).catch((error: Error) => this.#context.onTrouble(error));
   }
 
   async forget(numbers: readonly number[]): Promise<void> {
@@ -104,7 +106,7 @@ export class RequestRunner implements LineRunner {
     return running;
   }
 
-  /** Order matters here: a line's reply is listened for before its request is written. */
+  /** Order matters here: the reply is subscribed to before the request is written. */
   async #submit(lines: readonly RunnableLine[]): Promise<void> {
     const submissions: (LineSubmission & { number: number })[] = [];
     for (const line of lines) {
@@ -117,7 +119,7 @@ export class RequestRunner implements LineRunner {
       }
       const { spec } = submission;
       if (!(await this.#reserve(running, spec))) continue;
-      // Stopped meanwhile: it has its result.
+      // Stopped in the meantime: it has its result.
       if (!this.#running.has(line.number)) {
         if (spec.budgetHold !== null) await this.#context.budgets.giveBack(spec.budgetHold, spec.requestId);
         continue;
@@ -141,11 +143,11 @@ export class RequestRunner implements LineRunner {
     return isFailure(spec) ? spec : { spec, body: body.bytes };
   }
 
-  /** False when the line waits for room in its key's budget, or has its refusal. */
+  /** False if the line waits for its key's budget, or was refused for it. */
   async #reserve(line: RunningLine, spec: RequestSpec): Promise<boolean> {
     const units = chargeToReserve(this.#context, this.#origin, spec);
     if (units === null) return true;
-    // An earlier owner's request has its reservation already; a second one would never be settled.
+    // An earlier owner's request has its reservation; a second one would never be settled.
     const known = this.#maybeBegun > 0 ? await this.#context.store.read(spec.requestId) : null;
     if (known !== null) {
       spec.budgetHold = known.spec.budgetHold;
@@ -155,7 +157,7 @@ export class RequestRunner implements LineRunner {
     const reservation = await this.#context.budgets.reserve(key, spec.requestId, units, batch.expiresAtMs);
     if (reservation.kind === 'held') spec.budgetHold = reservation.hold;
     if (reservation.kind !== 'exhausted') return true;
-    // What runs has reserved more than it will cost: when it ends there may be room.
+    // Lines in flight reserve more than they cost: when they end, part of the budget becomes free.
     if (this.#hasRequests()) this.#tryLater(line, BUDGET_RETRY_MS);
     else this.#answerFailure(line, createFailure('budget_exhausted', 'The budget of this key is exhausted.'));
     return false;
@@ -172,7 +174,7 @@ export class RequestRunner implements LineRunner {
     line.startedAtMs = Date.now();
     line.head = null;
     line.pieces = [];
-    // An earlier owner's request may have been answered long ago: its log is looked into at once.
+    // An earlier owner's request may already have its answer: the log is read at once.
     const options = this.#maybeBegun > 0 ? { joins: 'here' as const } : {};
     line.subscription = this.#context.subscriber.open(spec.requestId, (frame) => this.#accept(line, frame), options);
   }
@@ -234,7 +236,7 @@ export class RequestRunner implements LineRunner {
     line.timer = setTimeout(() => {
       line.timer = null;
       void this.#tryAgain(line).catch((error) => {
-        this.#context.logger.warn({ err: error }, 'a line could not be tried again yet');
+        this.#context.onTrouble(error as Error);
         if (this.#running.has(line.number) && !this.#isAbandoned) this.#tryLater(line, BUDGET_RETRY_MS);
       });
     }, waitMs);
@@ -245,13 +247,13 @@ export class RequestRunner implements LineRunner {
     if (!this.#isAbandoned && this.#running.has(line.number)) await this.#submit([loaded]);
   }
 
-  /** They are made anew, as another try. */
+  /** Lines whose requests Redis lost are retried. */
   async #lookForLost(): Promise<void> {
     const lost = await this.#lost.find(this.#running.values()).catch(() => []);
     for (const line of lost) {
-      // Another look may have found it, too.
+      // An overlapping check may have found it too.
       if (this.#isAbandoned || line.spec === null || !this.#running.has(line.number)) continue;
-      this.#fail(line, createFailure('stream_interrupted', 'The request was lost in an outage of Redis.'));
+      this.#fail(line, createFailure('stream_interrupted', 'Redis lost the request in an outage.'));
     }
   }
 

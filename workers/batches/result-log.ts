@@ -1,13 +1,11 @@
-// Results of a batch on their way into its files. A commit appends what was gathered, then says in SQL which lines are
-// done and how long the files are; what a dead owner appended and did not commit is never read. Nothing is written
-// twice and nothing is lost, at one transaction for hundreds of lines.
+// Writes the results of a batch into its files. A commit appends the gathered results, then records in SQL which lines are
+// done and how long the files are; bytes that a dead owner appended without committing are never read. So no result is
+// lost or written twice, with one transaction for hundreds of lines.
 import { type Batch, endedLines } from '#src/batches/batch.ts';
-import type { Forecast } from '#src/batches/forecast.ts';
-import { encodeResult, isSuccess, type LineResult } from '#src/batches/line-result.ts';
-import { countResult, type LineTotals } from '#src/batches/line-totals.ts';
-import { LeaseLost } from '#src/batches/run-changes.ts';
-import type { RunPosition } from '#src/batches/run-position.ts';
-import type { ClaimedRun } from '#src/batches/run-store.ts';
+import type { RunPosition } from '#src/batches/input-lines.ts';
+import { countResult, encodeResult, isSuccess, type LineResult, type LineTotals } from '#src/batches/line-result.ts';
+import type { Forecast } from '#src/batches/pacing.ts';
+import { type ClaimedRun, LeaseLost } from '#src/batches/run-store.ts';
 import type { BlobAppender, BlobPiece } from '#src/storage/blobs.ts';
 import type { BatchContext } from './batch-context.ts';
 
@@ -34,13 +32,13 @@ export class ResultLog {
     this.#context = context;
     this.#run = run;
     this.#totals = { ...batch.totals };
-    // A key of this owner's own: nobody else writes to it, whatever becomes of this process.
+    // The epoch makes the key this owner's alone, even if this process stays alive after losing its lease.
     const keyOf = (kind: string) => `${batch.id}.${kind}.${run.lease.epoch}`;
     this.#output = new FileTail(context.blobs.openAppender(keyOf('output')), run.outputPieces);
     this.#error = new FileTail(context.blobs.openAppender(keyOf('error')), run.errorPieces);
   }
 
-  /** Lines that have a result which is not stored yet, and their bytes. */
+  /** Lines whose result is gathered but not stored. */
   get pendingLines(): number {
     return this.#gathered.lines.length;
   }
@@ -73,8 +71,8 @@ export class ResultLog {
   }
 
   /**
-   * Gives the lines that are stored now. `position` must be of the same turn of the event loop as the last result added.
-   * While disk or SQL refuse it is tried again; rejects with LeaseLost when the batch has another owner.
+   * Returns the lines that were stored. `position` must be from the same turn of the event loop as the last result added.
+   * Retried while the disk or SQL fails; rejects with LeaseLost if the batch has another owner.
    */
   async commit(position: RunPosition, forecast: Forecast): Promise<number[]> {
     const startedAtMs = performance.now();
@@ -89,28 +87,31 @@ export class ResultLog {
     return lines;
   }
 
-  /** Ends what waits for a disk or a database; what is not committed is another owner's to do. */
+  /** Ends retries; lines that are not committed run again under another owner. */
   async close(): Promise<void> {
     this.#isAbandoned = true;
     await Promise.all([this.#output.close(), this.#error.close()]);
   }
 
   async #persist<T>(step: () => Promise<T>): Promise<T> {
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       try {
-        return await step();
+        const done = await step();
+        if (tries > 1) this.#context.logger.info({ batch: this.#run.lease.batchId }, 'results are stored again');
+        return done;
       } catch (error) {
         if (error instanceof LeaseLost) throw error;
         if (this.#isAbandoned) throw new LeaseLost(this.#run.lease.batchId);
         const { batchId } = this.#run.lease;
-        this.#context.logger.error({ err: error, batch: batchId }, 'results wait: they could not be stored');
+        if (tries === 1)
+          this.#context.logger.error({ err: error, batch: batchId }, 'results cannot be stored; retrying');
         await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_MS));
       }
     }
   }
 }
 
-/** The end of a file that several owners wrote, one after the other. */
+/** A file to which several owners append, one after the other. */
 class FileTail {
   readonly #appender: BlobAppender;
   readonly #before: readonly BlobPiece[];

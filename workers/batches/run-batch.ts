@@ -1,34 +1,35 @@
-// Everything that happens to one batch while this process owns it: validation, its lines, its result files.
-import type { ApiKey } from '#src/accounts/api-key.ts';
+// One batch while this process owns it: validation, its lines, its result files.
+import { type ApiKey, mayUseModel } from '#src/accounts/api-key.ts';
 import type { Batch } from '#src/batches/batch.ts';
 import type { StoredFile } from '#src/batches/file-store.ts';
-import type { ClaimedRun, FinalStatus } from '#src/batches/run-store.ts';
+import { FIRST_LINE, type LineFault } from '#src/batches/input-lines.ts';
+import type { ClaimedRun, FinalStatus, Lease } from '#src/batches/run-store.ts';
+import { validateLines } from '#src/batches/validate-lines.ts';
 import { createSortableId } from '#src/contracts/ids.ts';
 import type { ClientProtocol } from '#src/protocols/protocol.ts';
 import { CLIENT_ENDPOINTS } from '#src/protocols/registry.ts';
-import { totalBytes } from '#src/storage/blob-pieces.ts';
-import type { BlobPiece } from '#src/storage/blobs.ts';
+import { type BlobPiece, totalBytes } from '#src/storage/blobs.ts';
 import type { BatchContext } from './batch-context.ts';
 import { BatchRun } from './batch-run.ts';
 import type { LineRunner, LineRunnerHooks } from './line-runner.ts';
 import { NativeRunner } from './native/native-runner.ts';
+import { openInput } from './open-lines.ts';
 import { RequestRunner } from './request-runner.ts';
-import { validateBatch } from './validate-batch.ts';
 
-export interface BatchTask {
+interface BatchTask {
   context: BatchContext;
   claimed: ClaimedRun;
   batch: Batch;
   key: ApiKey;
   /** Unix ms until which the lease holds. */
   leaseUntilMs(): number;
-  /** Called when the lines begin to run. */
+  /** Called when the lines start to run. */
   onRunning(run: BatchRun): void;
 }
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Resolves when the batch has ended, or is another owner's to go on with. Rejects when it cannot go on here and now. */
+/** Resolves when the batch has ended, or another owner resumes it. Rejects when it cannot run here at the moment. */
 export async function runBatch(task: BatchTask): Promise<void> {
   const { context, claimed } = task;
   const file = await context.files.findAny(task.batch.inputFileId);
@@ -37,7 +38,7 @@ export async function runBatch(task: BatchTask): Promise<void> {
   if (batch === null) return;
   const finish = (status: FinalStatus, output: BlobPiece[], error: BlobPiece[]) =>
     finishBatch(context, claimed, batch, status, output, error);
-  // Nobody has read the file: there are no lines to account for.
+  // The file was never read: there are no lines to account for.
   if (batch.status === 'cancelling' && batch.total === 0) return finish('cancelled', [], []);
   if (batch.status === 'finalizing') return finish('completed', claimed.outputPieces, claimed.errorPieces);
 
@@ -51,7 +52,7 @@ export async function runBatch(task: BatchTask): Promise<void> {
   const end = await run.run();
   if (end.kind !== 'done') return;
   const isComplete = end.stopReason === null && (await context.runs.beginFinalizing(claimed.lease));
-  // Cancelled when every line had its result already: it is cancelled all the same.
+  // Cancelled after the last line: still `cancelled`.
   const status = isComplete ? 'completed' : (end.stopReason ?? 'cancelled');
   await finish(status, end.outputPieces, end.errorPieces);
 }
@@ -67,11 +68,11 @@ async function prepare({ context, claimed, batch, key }: BatchTask, file: Stored
   return validated;
 }
 
-/** Providers' own batches, where any are configured or an earlier owner may have used them; requests of the broker's own. */
+/** Native if a deployment has a batch API, or an earlier owner may have used one. */
 function createRunner(task: BatchTask, batch: Batch, hooks: LineRunnerHooks): LineRunner {
   const { context, claimed, key } = task;
   const { batches } = context.configuration;
-  // An earlier owner may have been this far ahead of what it committed.
+  // How far an earlier owner may have been ahead of its last commit.
   const maybeBegun = claimed.lease.epoch === 1 ? 0 : 2 * batches.open_lines;
   const origin = { batch, key, client: clientOf(batch.endpoint), replyShards: claimed.replyShards };
   const deployments = [...context.catalogue.deployments.values()];
@@ -87,7 +88,7 @@ function createRunner(task: BatchTask, batch: Batch, hooks: LineRunnerHooks): Li
 function clientOf(path: string): ClientProtocol {
   const endpoint = CLIENT_ENDPOINTS.find(({ paths }) => paths.includes(path));
   const client = endpoint?.select({ path, query: {} });
-  if (!client) throw new Error(`nobody speaks ${path}`);
+  if (!client) throw new Error(`no protocol serves ${path}`);
   return client;
 }
 
@@ -108,7 +109,7 @@ async function finishBatch(
   context.logger.info({ batch: batch.id, key: batch.keyId, status }, 'batch ended');
 }
 
-/** A file without lines does not come to be: its id in the batch stays null. */
+/** No file without lines: its id in the batch stays null. */
 function resultFile(
   context: BatchContext,
   batch: Batch,
@@ -131,4 +132,38 @@ function resultFile(
     store: context.blobs.id,
     pieces,
   };
+}
+
+/** validating → in_progress or failed. Returns the batch after that; null if it has failed. */
+export async function validateBatch(
+  context: BatchContext,
+  lease: Lease,
+  batch: Batch,
+  file: StoredFile,
+  key: ApiKey,
+): Promise<Batch | null> {
+  const { server, batches } = context.configuration;
+  const reader = openInput(context.blobs, file, FIRST_LINE, server.body_limit_bytes);
+  const { total, model, faults } = await validateLines(reader, {
+    endpoint: batch.endpoint,
+    // An internal file was checked by the endpoint that took it, by the limits of its own protocol.
+    maxLines: file.isInternal ? Number.POSITIVE_INFINITY : batches.max_lines,
+    // Anthropic reports each faulty request in its own result.
+    checkModel: file.isInternal ? () => null : (name) => checkModel(context, key, name),
+  });
+  if (faults.length === 0) return context.runs.begin(lease, { total, model });
+  await context.runs.fail(lease, faults);
+  return null;
+}
+
+function checkModel({ catalogue }: BatchContext, key: ApiKey, model: string): LineFault | null {
+  if (catalogue.findModel(model) === null) {
+    return {
+      code: 'model_not_found',
+      message: `The model '${model}' does not exist or you do not have access to it.`,
+      param: 'body.model',
+    };
+  }
+  if (mayUseModel(key.settings, model)) return null;
+  return { code: 'model_not_allowed', message: `This key may not use the model '${model}'.`, param: 'body.model' };
 }

@@ -1,10 +1,9 @@
-// Opens what the batch engine needs and starts it: in a process of its own (workers/batches.ts) or beside a worker's
-// pools.
+// Opens the connections of the batch engine and starts it: in its own process (workers/batches.ts) or inside a worker.
+import { LRUCache } from 'lru-cache';
 import type { Registry } from 'prom-client';
 import type { ApiKey } from '#src/accounts/api-key.ts';
 import { createBudgetReader, createBudgets } from '#src/accounts/budgets.ts';
 import { createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';
-import { createBlobReferences } from '#src/batches/blob-references.ts';
 import { createFileStore } from '#src/batches/file-store.ts';
 import { createNativeChunkStore } from '#src/batches/native-chunk-store.ts';
 import { createFileResolver } from '#src/batches/resolve-files.ts';
@@ -23,24 +22,23 @@ import { createPlanner } from '#src/routing/planner.ts';
 import { followRotation } from '#src/routing/rotation.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
-import { openBlobStore } from '#src/storage/open-blobs.ts';
+import { openBlobStore } from '#src/storage/local-blobs.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import { startRedisWatch } from '#src/storage/redis-watch.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
+import { createBlobReferences } from '#workers/batches/sweep-blobs.ts';
 import type { BatchContext } from './batch-context.ts';
 import { createBatchMetrics } from './batch-metrics.ts';
 import { startEngine } from './engine.ts';
-import { OrdinaryRate } from './native/ordinary-rate.ts';
+import { createTurns, OrdinaryRate } from './native/native-services.ts';
 import { createProviderClient } from './native/provider-client.ts';
-import { startLeftChunks } from './native/settle-left.ts';
-import { createTurns } from './native/turns.ts';
-import { startFileSweep } from './sweep-files.ts';
-import { startOrphanSweep } from './sweep-orphans.ts';
+import { startOrphanedChunks } from './native/settle-orphaned.ts';
+import { startFileSweep, startOrphanSweep } from './sweep-blobs.ts';
 
 export interface Batches {
   instanceId: string;
-  /** Since it has last looked after all batches. */
+  /** Time since the engine's last complete tick. */
   silentMs(): number;
   stop(): Promise<void>;
 }
@@ -62,7 +60,7 @@ export async function startBatches(
     openDatabase(runtime.databaseUrl, createTroubleLog(logger, 'the database (batches)').note),
     openBlobStore(configuration, environment),
   ]);
-  // In a process of its own nothing else writes while there are no batches.
+  // An idle batches process writes nothing else: without this it would not notice a failover.
   const watch = startRedisWatch({
     redis,
     keys: keyspace.probes(runtime.replyShards, [...runtime.catalogue.providers.keys()]),
@@ -107,14 +105,14 @@ export async function startBatches(
       submissions: createTurns(),
     },
     logger,
-    onTrouble: createTroubleLog(logger, 'Redis or the database: batches wait').note,
+    onTrouble: createTroubleLog(logger, 'Redis or the database (batches are waiting)').note,
     metrics: createBatchMetrics(registry),
   };
   const engine = startEngine(context);
   const sweeps = [
     startFileSweep(context.files, blobs, logger),
     startOrphanSweep(createBlobReferences(database), blobs, logger),
-    startLeftChunks(context),
+    startOrphanedChunks(context),
   ];
   return {
     instanceId,
@@ -137,14 +135,16 @@ export async function startBatches(
 
 const KEY_FRESH_MS = 5_000;
 
+const MAX_KEYS = 10_000;
+
 function rememberKeys(keys: KeyStore): BatchContext['findKey'] {
-  const remembered = new Map<string, { key: ApiKey | null; readAtMs: number }>();
+  const remembered = new LRUCache<string, { key: ApiKey | null }>({ max: MAX_KEYS, ttl: KEY_FRESH_MS });
   return async (id) => {
     const known = remembered.get(id);
-    if (known !== undefined && Date.now() - known.readAtMs < KEY_FRESH_MS) return known.key;
+    if (known !== undefined) return known.key;
     const found = await keys.findById(id);
     const key = found === null || found.revokedAtMs !== null ? null : found;
-    remembered.set(id, { key, readAtMs: Date.now() });
+    remembered.set(id, { key });
     return key;
   };
 }

@@ -4,7 +4,7 @@
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import { isForgottenWhenDelivered } from '#src/contracts/request-record.ts';
-import { attemptEntry, encodeMessage } from '#src/ledger/messages.ts';
+import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
 import type { Permit } from '#src/limits/limiter.ts';
 import { FILTERED } from '#src/protocols/filtered-answer.ts';
 import { cureFor, type PreparedCall } from '#src/protocols/prepare-call.ts';

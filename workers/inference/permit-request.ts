@@ -6,7 +6,7 @@ import { attemptId } from '#src/contracts/ids.ts';
 import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
 import type { Scope } from '#src/contracts/scope.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
-import { attemptEntry, encodeMessage } from '#src/ledger/messages.ts';
+import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
 import type { PermitRequest } from '#src/limits/limiter.ts';
 import { isFree } from '#src/protocols/protocol.ts';
 import { type AttemptPricing, createAttemptPricing } from './attempt-pricing.ts';

@@ -7,7 +7,7 @@ import { isDeadLetter } from '#src/contracts/dead-letter.ts';
 import { createFailure } from '#src/contracts/failure.ts';
 import { LANES } from '#src/contracts/job.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
-import { createBodySeal } from '#src/dead-letters/body-seal.ts';
+import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 import { createBooks } from '#src/ledger/books.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
 import { createForecaster } from '#src/limits/forecaster.ts';

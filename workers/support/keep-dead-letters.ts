@@ -2,8 +2,7 @@
 // Called before a message leaves the stream, so a crash at any point repeats it: a letter is written once all the same,
 // and its body goes from Redis only after that.
 import type { LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
-import type { BodySeal } from '#src/dead-letters/body-seal.ts';
-import { type DeadLetter, deadLetterOf } from '#src/dead-letters/dead-letter.ts';
+import { type BodySeal, type DeadLetter, deadLetterOf } from '#src/dead-letters/dead-letter.ts';
 import type { DeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
 import type { SetAsideMessage } from '#src/ledger/ledger-writer.ts';
 import type { LeftBodies } from '#src/reply/left-bodies.ts';

@@ -1,7 +1,7 @@
 // Keeps dead letters beside the ledger, and deletes the old ones.
 import type { DeadLetterSettings } from '#src/config/dead-letter-schema.ts';
 import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
-import { createBodySeal } from '#src/dead-letters/body-seal.ts';
+import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 import { createDeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
 import type { SetAsideMessage } from '#src/ledger/ledger-writer.ts';
 import { createLeftBodies } from '#src/reply/left-bodies.ts';

@@ -9,7 +9,7 @@ import { type SetAside, startLedgerWriter } from '#src/ledger/ledger-writer.ts';
 import { createRejectStore, type RejectStore } from '#src/ledger/reject-store.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
-import { createConversationLock } from '#src/responses/conversation-lock.ts';
+import { createConversationLock } from '#src/responses/conversations.ts';
 import { createResponseStore } from '#src/responses/response-store.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';

@@ -3,7 +3,7 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
 import { parseMessage } from '../../protocols/exact-json.ts';
 import type { MemoryFacts } from '../../protocols/protocol.ts';
-import { isReference, isRepeatable, itemsOf, referredIds } from '../../responses/input-items.ts';
+import { isReference, isRepeatable, itemsOf, referredIds } from '../../responses/items.ts';
 import { outputOf } from '../../responses/response-store.ts';
 import type { ApiContext } from '../context.ts';
 import { describeFound, findResponse, inputOf, isUnderWay } from '../describe/find-response.ts';

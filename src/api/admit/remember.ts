@@ -5,9 +5,8 @@ import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../../contracts/request-
 import type { ResponseKeeping } from '../../contracts/response-keeping.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
 import type { ClientProtocol, MemoryFacts, RequestTarget } from '../../protocols/protocol.ts';
-import type { Conversation } from '../../responses/conversation-store.ts';
-import { expandBody } from '../../responses/expand-body.ts';
-import { itemsOf } from '../../responses/input-items.ts';
+import type { Conversation } from '../../responses/conversations.ts';
+import { expandBody, itemsOf } from '../../responses/items.ts';
 import type { ApiContext } from '../context.ts';
 import { rethrow } from './dispatch.ts';
 import { parseBounded } from './read-body.ts';

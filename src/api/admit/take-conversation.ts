@@ -1,6 +1,6 @@
 // A request's turn at its conversation: nobody else's answer may come between what it reads and what it appends.
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import type { LockHolder } from '../../responses/conversation-lock.ts';
+import type { LockHolder } from '../../responses/conversations.ts';
 import type { ApiContext } from '../context.ts';
 import { rethrow } from './dispatch.ts';
 

@@ -11,8 +11,7 @@ import {
   endedResponse,
   runningResponse,
 } from '../../responses/describe-response.ts';
-import { itemsOf } from '../../responses/input-items.ts';
-import { requestIdOf } from '../../responses/response-ids.ts';
+import { itemsOf, requestIdOf } from '../../responses/items.ts';
 import type { StoredResponse } from '../../responses/response-store.ts';
 import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';

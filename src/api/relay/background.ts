@@ -6,7 +6,7 @@ import type { JsonObject } from '../../protocols/codec.ts';
 import { parseMessage } from '../../protocols/exact-json.ts';
 import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
 import { emptyResponse } from '../../responses/describe-response.ts';
-import { responseIdOf } from '../../responses/response-ids.ts';
+import { responseIdOf } from '../../responses/items.ts';
 import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
 import { describeFound, expectFound, type FoundResponse, findResponse, queuedForm } from '../describe/find-response.ts';

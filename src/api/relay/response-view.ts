@@ -4,8 +4,7 @@ import type { Failure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
 import { parseEvent } from '../../protocols/openai-responses/wire.ts';
 import { type SseEvent, SseSplitter } from '../../protocols/sse-splitter.ts';
-import { endMembers, OPENING_EVENTS } from '../../responses/describe-response.ts';
-import { ResponseFold } from '../../responses/response-fold.ts';
+import { endMembers, OPENING_EVENTS, ResponseFold } from '../../responses/describe-response.ts';
 import type { StreamView } from './relay.ts';
 
 export class ResponseView implements StreamView {

@@ -7,7 +7,7 @@ import { announceKeyChange } from '../../accounts/key-cache.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatCharge, formatUsd, parseCharge } from '../../contracts/money.ts';
 import { limitSettingsOf, limitsOf } from '../../contracts/scope.ts';
-import { REPORT_DIMENSIONS, type ReportDimension, reportUsage } from '../../ledger/usage-report.ts';
+import { REPORT_DIMENSIONS, type ReportDimension, reportUsage } from '../../ledger/reports.ts';
 import { authenticateAdmin, bearerToken } from '../admit/authenticate.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
 import { readBody } from '../admit/read-body.ts';

@@ -1,8 +1,7 @@
 // The Batch API: creates, shows and cancels. What runs a batch is workers/batches.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Batch } from '../../batches/batch.ts';
-import { readCompletionWindow } from '../../batches/completion-window.ts';
+import { type Batch, readCompletionWindow } from '../../batches/batch.ts';
 import { isActive } from '../../contracts/batch.ts';
 import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import { createSortableId } from '../../contracts/ids.ts';

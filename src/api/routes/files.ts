@@ -6,7 +6,7 @@ import type { StoredFile } from '../../batches/file-store.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { createSortableId } from '../../contracts/ids.ts';
 import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
-import { streamPieces } from '../../storage/blob-pieces.ts';
+import { streamPieces } from '../../storage/blobs.ts';
 import { authenticate, bearerToken } from '../admit/authenticate.ts';
 import { checkInput } from '../admit/check-input.ts';
 import { receiveUpload } from '../admit/receive-upload.ts';

@@ -3,10 +3,10 @@ import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { arrayItems } from '../../batches/array-items.ts';
 import type { Batch } from '../../batches/batch.ts';
 import type { StoredFile } from '../../batches/file-store.ts';
 import {
+  arrayItems,
   inputLines,
   MESSAGE_BATCH_LIFE_DAYS,
   MESSAGE_BATCH_PREFIX,
@@ -18,7 +18,7 @@ import {
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { createSortableId } from '../../contracts/ids.ts';
 import { CLIENT_ENDPOINTS } from '../../protocols/registry.ts';
-import { streamPieces } from '../../storage/blob-pieces.ts';
+import { streamPieces } from '../../storage/blobs.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import { checkInput } from '../admit/check-input.ts';
 import { expectBytes, parseBounded, readMember } from '../admit/read-body.ts';

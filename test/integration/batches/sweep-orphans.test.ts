@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createBatchStore } from '#src/batches/batch-store.ts';
-import { createBlobReferences } from '#src/batches/blob-references.ts';
 import { createFileStore, type StoredFile } from '#src/batches/file-store.ts';
 import { createRunStore } from '#src/batches/run-store.ts';
 import type { BlobStore } from '#src/storage/blobs.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { createLocalBlobStore } from '#src/storage/local-blobs.ts';
-import { sweepOrphans } from '#workers/batches/sweep-orphans.ts';
+import { createBlobReferences, sweepOrphans } from '#workers/batches/sweep-blobs.ts';
 
 const LATER = () => Date.now() + 1_000;
 

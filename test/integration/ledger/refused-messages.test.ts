@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Runtime } from '#src/config/runtime.ts';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
 import { createRejectStore, type RejectStore } from '#src/ledger/reject-store.ts';
-import { reportUsage } from '#src/ledger/usage-report.ts';
+import { reportUsage } from '#src/ledger/reports.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createOperationsMetrics } from '#src/telemetry/metrics.ts';

@@ -5,17 +5,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
-import { requestOutcome } from '#src/ledger/messages.ts';
+import { requestOutcome } from '#src/ledger/books.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { parseCarried } from '#src/protocols/exact-json.ts';
 import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
 import { createPublisher } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore, type RequestStore } from '#src/reply/request-store.ts';
-import { type ConversationLock, createConversationLock } from '#src/responses/conversation-lock.ts';
-import { createConversationStore } from '#src/responses/conversation-store.ts';
-import { expandBody } from '#src/responses/expand-body.ts';
-import { responseIdOf } from '#src/responses/response-ids.ts';
+import {
+  type ConversationLock,
+  createConversationLock,
+  createConversationStore,
+} from '#src/responses/conversations.ts';
+import { expandBody, responseIdOf } from '#src/responses/items.ts';
 import { createResponseStore, outputOf, type ResponseStore } from '#src/responses/response-store.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createIdSet } from '#src/batches/id-set.ts';
+import { createIdSet } from '#src/batches/validate-lines.ts';
 import { lineRequestId, MAX_BATCH_LINES, MAX_LINE_TRIES } from '#src/contracts/batch.ts';
 import { createSortableId, isRequestId, shardOf } from '#src/contracts/ids.ts';
 

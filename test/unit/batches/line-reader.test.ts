@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FIRST_LINE, LineReader } from '#src/batches/line-reader.ts';
+import { FIRST_LINE, LineReader } from '#src/batches/input-lines.ts';
 
 const readerOf = (text: string | Buffer, from = FIRST_LINE, maxLineBytes = 4 * 1024 * 1024) => {
   const bytes = Buffer.from(text);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { countResult, NO_TOTALS } from '#src/batches/line-totals.ts';
+import { countResult, NO_TOTALS } from '#src/batches/line-result.ts';
 
 const totalsOf = (usage: string) => {
   const totals = { ...NO_TOTALS };

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { arrayItems } from '#src/batches/array-items.ts';
-import { inputLines, resultLines } from '#src/batches/message-batch.ts';
+import { arrayItems, inputLines, resultLines } from '#src/batches/message-batch.ts';
 
 describe('the items of an array', () => {
   test.each([

@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { readCompletionWindow } from '#src/batches/completion-window.ts';
-import { forecast, RateMeter } from '#src/batches/forecast.ts';
-import { encodeResult, isSuccess } from '#src/batches/line-result.ts';
-import { retryWaitMs } from '#src/batches/line-retry.ts';
-import { countResult, NO_TOTALS } from '#src/batches/line-totals.ts';
+import { readCompletionWindow } from '#src/batches/batch.ts';
+import { countResult, encodeResult, isSuccess, NO_TOTALS, retryWaitMs } from '#src/batches/line-result.ts';
+import { forecast, RateMeter } from '#src/batches/pacing.ts';
 import { createFailure } from '#src/contracts/failure.ts';
 
 const answered = (status: number, body: object | string) =>

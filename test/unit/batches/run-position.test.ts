@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodePosition, encodePosition, START } from '#src/batches/run-position.ts';
+import { decodePosition, encodePosition, START } from '#src/batches/input-lines.ts';
 
 test('a position survives its encoding, in the order of its lines', () => {
   const line = fc.record({ number: fc.nat(40_000_000), offset: fc.nat(2 ** 31 - 1), length: fc.nat(1e8) });

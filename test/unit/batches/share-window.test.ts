@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { shareWindow, type WindowClaim } from '#src/batches/share-window.ts';
+import { type SlotClaim, shareSlots } from '#src/batches/pacing.ts';
 
 const NOW = 1_000_000;
 const HOUR = 3_600_000;
 
-function claim(batchId: string, change: Partial<WindowClaim> = {}): WindowClaim {
+function claim(batchId: string, change: Partial<SlotClaim> = {}): SlotClaim {
   return { batchId, keyId: batchId, weight: 1, deadlineAtMs: NOW + 24 * HOUR, remaining: 100_000, ...change };
 }
 
-const share = (claims: WindowClaim[], rate = 100) => Object.fromEntries(shareWindow(claims, 1_000, rate, NOW));
+const share = (claims: SlotClaim[], rate = 100) => Object.fromEntries(shareSlots(claims, 1_000, rate, NOW));
 
 describe('without hurry', () => {
   test('one batch has the whole window', () => {

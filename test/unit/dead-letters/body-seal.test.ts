@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { deadLetters } from '#src/config/dead-letter-schema.ts';
-import { createBodySeal } from '#src/dead-letters/body-seal.ts';
+import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 
 const key = randomBytes(32).toString('base64');
 const other = randomBytes(32).toString('base64');

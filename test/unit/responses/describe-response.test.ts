@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import { emptyResponse, endedResponse, runningResponse } from '#src/responses/describe-response.ts';
-import { responseIdOf } from '#src/responses/response-ids.ts';
+import { responseIdOf } from '#src/responses/items.ts';
 import { helloEvents, responseSpec, writeEvents } from '#test/support/response-spec.ts';
 
 const BODY = { model: 'm', input: 'x', instructions: 'Be brief.', metadata: { a: 'b' } };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { expandBody } from '#src/responses/expand-body.ts';
+import { expandBody } from '#src/responses/items.ts';
 
 const PAST = [{ role: 'user', content: 'Hi' }];
 const expand = (body: string, recalled: object[] = [], replaced: object[] | null = null) =>

@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { createRequestId } from '#src/contracts/ids.ts';
-import { describeItem, isRepeatable, itemsOf, referredIds } from '#src/responses/input-items.ts';
-import { pageOf, pageQuery } from '#src/responses/page.ts';
-import { requestIdOf, responseIdOf } from '#src/responses/response-ids.ts';
+import {
+  describeItem,
+  isRepeatable,
+  itemsOf,
+  pageOf,
+  pageQuery,
+  referredIds,
+  requestIdOf,
+  responseIdOf,
+} from '#src/responses/items.ts';
 
 test('the id of a response leads back to its request', () => {
   const requestId = createRequestId(1);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { foldStream } from '#src/responses/response-fold.ts';
+import { foldStream } from '#src/responses/describe-response.ts';
 import { helloEvents, writeEvents } from '#test/support/response-spec.ts';
 
 describe('a stream, put together as far as it has come', () => {

@@ -1,31 +1,34 @@
-// One chunk from its submission to its last stored result: a loop over its states.
-import { LeaseLost } from '#src/batches/run-changes.ts';
-import type { ChunkTask, Wait } from './chunk-task.ts';
+// Runs one chunk from its submission to its last stored result: a loop over its states.
+
+import { LeaseLost } from '#src/batches/run-store.ts';
+import { createTroubleLog, type TroubleLog } from '#src/telemetry/trouble-log.ts';
+import { askProvider, become, type ChunkTask, giveUpAtMs, type Wait } from './chunk-task.ts';
 import { searchChunk } from './search-chunk.ts';
 import { submitChunk } from './submit-chunk.ts';
 import { abandon, takeBack, takeResults } from './take-results.ts';
-import { watchRecalled, watchRunning } from './watch-chunk.ts';
 
 const TROUBLE_MS = 2_000;
 
 export class ChunkRun {
   readonly task: ChunkTask;
+  readonly #trouble: TroubleLog;
   #wake: () => void = () => undefined;
 
   constructor(task: ChunkTask) {
     this.task = task;
+    this.#trouble = createTroubleLog(task.host.context.logger, `the provider batch of chunk ${task.chunk.id}`);
   }
 
   start(): void {
     void this.#run();
   }
 
-  /** The line is this owner's to write down. */
+  /** This owner writes the line's result. */
   attach(number: number, customId: string): void {
     this.task.attached.set(number, customId);
   }
 
-  /** Its provider is told to cancel it; what it has done by then counts. */
+  /** Asks the provider to cancel it; lines that are done by then count. */
   recall(): void {
     if (this.task.recalledAtMs !== null) return;
     this.task.recalledAtMs = Date.now();
@@ -39,7 +42,7 @@ export class ChunkRun {
     this.#wake();
   }
 
-  /** Results of lines are stored. True when all of the chunk's are. */
+  /** The line's result is stored. True if those of all its lines are. */
   stored(number: number): boolean {
     const { pending, unstored } = this.task;
     unstored.delete(number);
@@ -54,16 +57,21 @@ export class ChunkRun {
   async #run(): Promise<void> {
     const { task } = this;
     while (!task.isLetGo) {
-      const wait = await this.#step().catch((error: unknown) => this.#describe(error));
+      const wait = await this.#step().then(
+        (next) => {
+          this.#trouble.over();
+          return next;
+        },
+        (error: unknown) => this.#waitAfter(error),
+      );
       if (wait === null) return;
       if (wait > 0 && !task.isLetGo) await this.#sleep(wait);
     }
   }
 
-  #describe(error: unknown): Wait {
+  #waitAfter(error: unknown): Wait {
     if (error instanceof LeaseLost || this.task.isLetGo) return null;
-    const { logger } = this.task.host.context;
-    logger.warn({ err: error, chunk: this.task.chunk.id }, 'a provider’s batch could not be looked after');
+    this.#trouble.note(error as Error);
     return TROUBLE_MS;
   }
 
@@ -94,4 +102,46 @@ export class ChunkRun {
         return abandon(task);
     }
   }
+}
+
+/** The interval between polls grows by this factor. */
+const GROWTH = 1.5;
+/** A cancelled batch is polled often: its lines have to run elsewhere. */
+const RECALLED_POLL_MS = 1_000;
+const NOT_FOUND = 404;
+
+async function watchRunning(task: ChunkTask): Promise<Wait> {
+  const { target } = task;
+  if (target === null) return become(task, 'abandoned');
+  if (task.recalledAtMs !== null) {
+    await askProvider(task, target, (protocol, id) => protocol.cancel(id));
+    return become(task, 'recalled');
+  }
+  const wait = task.pollMs;
+  task.pollMs = Math.min(wait * GROWTH, task.host.context.configuration.batches.native.max_poll_ms);
+  return (await look(task)) ?? wait;
+}
+
+async function watchRecalled(task: ChunkTask): Promise<Wait> {
+  const { target } = task;
+  if (target === null) return become(task, 'abandoned');
+  // An earlier owner asked for the cancellation.
+  task.recalledAtMs ??= Date.now();
+  const next = await look(task);
+  if (next !== null) return next;
+  if (Date.now() > giveUpAtMs(task)) return become(task, 'abandoned');
+  // The provider may have missed the first call.
+  await askProvider(task, target, (protocol, id) => protocol.cancel(id));
+  return RECALLED_POLL_MS;
+}
+
+/** Null while it has not ended, or the provider does not answer. */
+async function look(task: ChunkTask): Promise<Wait> {
+  const target = task.target!;
+  const answer = await askProvider(task, target, (protocol, id) => protocol.retrieve(id));
+  if (answer.kind === 'answered') {
+    return target.protocol.readBatch(answer.value)?.hasEnded ? become(task, 'ended') : null;
+  }
+  // It was deleted at the provider.
+  return answer.failure.upstreamStatus === NOT_FOUND ? become(task, 'abandoned') : null;
 }

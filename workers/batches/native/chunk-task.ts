@@ -1,45 +1,52 @@
-// One chunk in the process that owns its batch: what its steps share. Each step looks at one state of
-// src/batches/native-chunk.ts and says how long to wait before the next look.
-import type { ChunkState, NativeChunk } from '#src/batches/native-chunk.ts';
+// The state that the steps of one chunk share, in the process that owns its batch. Each step handles one state of
+// src/batches/native-chunk-store.ts and returns the wait before the next step.
+
+import type { OpenLine } from '#src/batches/input-lines.ts';
+import type { LineResult } from '#src/batches/line-result.ts';
+import type { ChunkState, NativeChunk } from '#src/batches/native-chunk-store.ts';
+import type { Lease } from '#src/batches/run-store.ts';
 import type { BatchCall, BatchProtocol } from '#src/protocols/batch-protocol.ts';
-import type { ChunkHost } from './chunk-host.ts';
+import type { BatchContext } from '../batch-context.ts';
+import type { LineOrigin } from '../line-request.ts';
+import type { RunnableLine } from '../line-runner.ts';
+import type { GatheredLine } from './line-packer.ts';
 import type { NativeTarget } from './native-line.ts';
 import type { ProviderAccess, ProviderAnswer } from './provider-client.ts';
 
 export interface ChunkTask {
   host: ChunkHost;
-  /** Null when the configuration does not know its deployment any more. */
+  /** Null if its deployment is no longer in the configuration. */
   target: NativeTarget | null;
   chunk: NativeChunk;
-  /** It stands in SQL. */
+  /** It is in SQL. */
   isWritten: boolean;
-  /** The provider may have it: its submission was begun, by whomever. */
+  /** Its submission was started, by this or an earlier owner: the provider may have it. */
   maybeSubmitted: boolean;
   /** Submissions of this process. */
   tries: number;
   pollMs: number;
-  /** When it was asked for that the provider cancels it. */
+  /** When its provider was, or is to be, asked to cancel it. */
   recalledAtMs: number | null;
   /** The batch is being stopped. */
   isStopping: boolean;
-  /** Another owner goes on. */
+  /** Another owner resumes it. */
   isLetGo: boolean;
-  /** Lines that nothing is known of: neither a result nor that they came back. */
+  /** Lines that have neither a result nor been returned. */
   pending: Set<number>;
-  /** Lines that something is known of, whose results are not stored yet. */
+  /** Lines with a result, or returned, until that is stored. */
   unstored: Set<number>;
-  /** Those whose results are this owner's to write down, with their custom_id. */
+  /** Line → custom_id, of the lines whose results this owner writes. */
   attached: Map<number, string>;
-  /** Lines before this one come to this owner even if the batch is being stopped. */
+  /** Lines before this one are attached even if the batch is being stopped. */
   resumedBefore: number;
 }
 
-/** Milliseconds until the next step; null when nothing is left to do here. */
+/** Milliseconds until the next step; null if there is none. */
 export type Wait = number | null;
 
 export const AT_ONCE: Wait = 0;
 
-/** Written down first; rejects with LeaseLost when the batch has another owner. */
+/** Changes the state, in SQL first; rejects with LeaseLost if the batch has another owner. */
 export async function become(task: ChunkTask, state: ChunkState, providerBatchId?: string): Promise<Wait> {
   const { context, lease } = task.host;
   const change = { state, ...(providerBatchId === undefined ? {} : { providerBatchId }) };
@@ -54,7 +61,7 @@ export async function become(task: ChunkTask, state: ChunkState, providerBatchId
     lines: lines.length,
     provider_batch: task.chunk.providerBatchId,
   };
-  context.logger.info({ ...facts, state }, 'provider’s batch');
+  context.logger.info({ ...facts, state }, 'provider batch changed state');
   return AT_ONCE;
 }
 
@@ -62,7 +69,7 @@ export function accessOf({ deployment, route }: NativeTarget): ProviderAccess {
   return { provider: deployment.provider, upstream: route.upstream };
 }
 
-/** Asks the provider about the batch that the chunk is there. */
+/** Calls the provider about the batch that it has for this chunk. */
 export function askProvider(
   task: ChunkTask,
   target: NativeTarget,
@@ -72,9 +79,30 @@ export function askProvider(
   return providers.ask(accessOf(target), call(target.protocol, task.chunk.providerBatchId!));
 }
 
-/** Unix ms until which a provider that was told to cancel is waited for. */
+/** Unix ms until which a provider has time to cancel. */
 export function giveUpAtMs({ host, recalledAtMs, isStopping }: ChunkTask): number {
   const { cancel_ms: cancelMs } = host.context.configuration.batches.native;
   const untilMs = (recalledAtMs ?? Number.POSITIVE_INFINITY) + cancelMs;
   return isStopping ? untilMs : Math.min(untilMs, host.lastCallMs());
+}
+
+/** What a chunk needs of its batch. */
+export interface ChunkHost {
+  context: BatchContext;
+  origin: LineOrigin;
+  lease: Lease;
+  /** Unix ms until which calls may be started. */
+  leaseUntilMs(): number;
+  /** Unix ms from which ordinary requests need all the remaining time. */
+  lastCallMs(): number;
+  reload(line: OpenLine): Promise<RunnableLine>;
+  /** Resolves when memory has room for more results. */
+  drained(): Promise<void>;
+  onResult(line: OpenLine & { customId: string }, result: LineResult): void;
+  /** These lines run as ordinary requests, from this try on. */
+  onReturned(numbers: readonly number[], firstTry: number): void;
+  /** These lines did not fit into their chunk. */
+  onOverflow(lines: readonly GatheredLine[]): void;
+  /** The provider refuses batches of this kind at the moment. */
+  onRefused(key: string): void;
 }

@@ -1,29 +1,29 @@
-// The chunks of one batch: those that earlier owners left, and those that this one hands over.
+// The chunks of one batch: those of earlier owners, and those that this one submits.
+
+import type { OpenLine, RunPosition } from '#src/batches/input-lines.ts';
 import type { LineResult } from '#src/batches/line-result.ts';
-import type { NativeChunk } from '#src/batches/native-chunk.ts';
-import type { Lease } from '#src/batches/run-changes.ts';
-import type { OpenLine, RunPosition } from '#src/batches/run-position.ts';
+import type { NativeChunk } from '#src/batches/native-chunk-store.ts';
+import type { Lease } from '#src/batches/run-store.ts';
 import { createSortableId } from '#src/contracts/ids.ts';
 import type { BatchContext } from '../batch-context.ts';
 import type { LineOrigin } from '../line-request.ts';
 import type { LineRunnerHooks } from '../line-runner.ts';
-import type { ChunkHost } from './chunk-host.ts';
 import { ChunkRun } from './chunk-run.ts';
+import { accessOf, askProvider, type ChunkHost, type ChunkTask } from './chunk-task.ts';
 import type { GatheredLine, LineGroup } from './line-packer.ts';
 import { type NativeTarget, targetOf } from './native-line.ts';
-import { removeChunk } from './remove-chunk.ts';
 
-export interface ChunksInput {
+interface ChunksInput {
   context: BatchContext;
   origin: LineOrigin;
   lease: Lease;
-  /** Where an earlier owner was. */
+  /** The last committed position. */
   position: RunPosition;
   hooks: Pick<LineRunnerHooks, 'reload' | 'drained'>;
   leaseUntilMs(): number;
   onResult(line: OpenLine & { customId: string }, result: LineResult): void;
   onReturned(numbers: readonly number[], firstTry: number): void;
-  onLeft(target: NativeTarget | null, lines: readonly GatheredLine[]): void;
+  onOverflow(target: NativeTarget | null, lines: readonly GatheredLine[]): void;
   onRefused(key: string): void;
   lastCallMs(target: NativeTarget | null): number;
 }
@@ -39,7 +39,7 @@ export class Chunks {
     this.#input = input;
   }
 
-  /** Whether a chunk has the line: it is in good hands. */
+  /** Whether a chunk has the line. */
   has(number: number): boolean {
     return this.#runOf.has(number);
   }
@@ -48,12 +48,12 @@ export class Chunks {
     this.#runOf.get(number)?.attach(number, customId);
   }
 
-  /** The line is no chunk's any more, and was written down as none's. */
+  /** The line is no longer in a chunk, and its chunk was stored without it. */
   drop(number: number): void {
     this.#runOf.delete(number);
   }
 
-  /** What earlier owners handed over. */
+  /** Loads the chunks that earlier owners submitted. */
   async load(): Promise<void> {
     const { context, origin, position } = this.#input;
     const open = new Set(position.open.map(({ number }) => number));
@@ -82,7 +82,7 @@ export class Chunks {
       lines: places,
       replyShards: origin.replyShards,
       providerBatchId: null,
-      hold: null,
+      reservation: null,
       createdAtMs: Date.now(),
     };
     const numbers = places.map(({ number }) => number);
@@ -91,7 +91,7 @@ export class Chunks {
     run.start();
   }
 
-  /** Providers are told to cancel what ordinary calls must begin now. */
+  /** Has providers cancel chunks whose lines must start as ordinary requests now. */
   recallDue(recallAtMs: (target: NativeTarget | null) => number): void {
     const now = Date.now();
     for (const run of this.#runs) if (now >= recallAtMs(run.task.target)) run.recall();
@@ -152,7 +152,7 @@ export class Chunks {
       onResult,
       onReturned,
       onRefused,
-      onLeft: (lines) => this.#input.onLeft(target, lines),
+      onOverflow: (lines) => this.#input.onOverflow(target, lines),
       lastCallMs: () => this.#input.lastCallMs(target),
     };
   }
@@ -162,4 +162,27 @@ export class Chunks {
     this.#runs.delete(run);
     await removeChunk(this.#input.context, run.task);
   }
+}
+
+/**
+ * Deletes a chunk whose results are stored and booked, here and at its provider. An abandoned one stays until its provider
+ * reports its usage (settle-orphaned.ts).
+ */
+async function removeChunk({ native, logger }: BatchContext, task: ChunkTask): Promise<void> {
+  const { chunk, target, isWritten } = task;
+  if (!isWritten || chunk.state === 'abandoned') return;
+  await native.chunks.remove(chunk.id);
+  if (target === null || chunk.providerBatchId === null) return;
+  // Otherwise it expires.
+  void tidyProvider(task, target).catch((error: unknown) => {
+    logger.warn({ err: error, chunk: chunk.id }, 'a batch could not be deleted at its provider; it will expire');
+  });
+}
+
+async function tidyProvider(task: ChunkTask, target: NonNullable<ChunkTask['target']>): Promise<void> {
+  const answer = await askProvider(task, target, (protocol, id) => protocol.retrieve(id));
+  const batch = answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
+  if (batch === null || !batch.hasEnded) return;
+  for (const call of target.protocol.remove(batch))
+    await task.host.context.native.providers.ask(accessOf(target), call);
 }

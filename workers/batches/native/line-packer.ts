@@ -1,5 +1,5 @@
-// Gathers lines that can share a chunk. Only their places are kept: what is sent is read from the input again.
-import type { OpenLine } from '#src/batches/run-position.ts';
+// Groups lines into chunks. Only their positions are kept; bodies are read from the input again.
+import type { OpenLine } from '#src/batches/input-lines.ts';
 import { keyOf, type NativeTarget } from './native-line.ts';
 
 export interface GatheredLine extends OpenLine {
@@ -22,11 +22,11 @@ interface OpenGroup extends LineGroup {
   lastAtMs: number;
 }
 
-/** What is sent is somewhat larger than what stands in the input. */
+/** Share of a provider's size limit that is filled by input bytes: requests are somewhat larger than their lines. */
 const PROVIDER_SHARE = 0.75;
-/** No line has come for so long: the file is at its end, or the provider has as many as it may have. */
+/** Without a new line for this long, the file is at its end or the provider has as many lines as it may. */
 const IDLE_MS = 1_000;
-/** Lines that trickle in between others are not held back for longer. */
+/** Longest wait of a line for its chunk to fill up. */
 const LONGEST_MS = 60_000;
 
 export class LinePacker {
@@ -52,14 +52,14 @@ export class LinePacker {
     if (isFull || group.bytes >= maxBytes) this.#flush(key, group);
   }
 
-  /** Groups that have waited long enough. */
+  /** Submits groups that have waited long enough. */
   flushDue(nowMs = Date.now()): void {
     for (const [key, group] of [...this.#groups]) {
       if (nowMs - group.lastAtMs >= IDLE_MS || nowMs - group.firstAtMs >= LONGEST_MS) this.#flush(key, group);
     }
   }
 
-  /** Everything that waits, which will not be handed over any more. */
+  /** Empties all groups without submitting them. */
   takeAll(): GatheredLine[] {
     const lines = [...this.#groups.values()].flatMap((group) => group.lines);
     this.#groups.clear();

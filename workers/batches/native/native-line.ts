@@ -1,11 +1,16 @@
-// What a line is to a provider's batch: where it would go, what is sent there, and what came of it.
-import type { NativeChunk } from '#src/batches/native-chunk.ts';
-import type { Deployment } from '#src/config/catalogue.ts';
+// A line in a provider's own batch: its target, the request that is sent, its price.
+
+import { costOfCall } from '#src/accounts/cost-of-call.ts';
+import type { NativeChunk } from '#src/batches/native-chunk-store.ts';
+import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
+import { type Cost, chargeOf, formatCharge, formatUsd } from '#src/contracts/money.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import type { RouteStep } from '#src/contracts/route-plan.ts';
+import type { Usage } from '#src/contracts/usage.ts';
 import type { BatchProtocol } from '#src/protocols/batch-protocol.ts';
 import { findBatchProtocol } from '#src/protocols/batch-registry.ts';
+import type { ShownCost } from '#src/protocols/codec.ts';
 import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute, type ProtocolRoute } from '#src/protocols/registry.ts';
 import type { BatchContext } from '../batch-context.ts';
@@ -20,10 +25,10 @@ export interface NativeTarget {
   protocol: BatchProtocol;
 }
 
-/** The first try of a line is its provider's: what runs it after that counts from the next. */
+/** The first try of a line is the one in the provider's batch; ordinary requests count from the next. */
 export const NATIVE_TRY = 1;
 
-/** Null for a line that runs as an ordinary request, or that would be refused as one. */
+/** Null for a line that must run as an ordinary request, or would be refused as one. */
 export function findTarget(context: BatchContext, origin: LineOrigin, line: RunnableLine): NativeTarget | null {
   if (!mayBeNative(context, line)) return null;
   const spec = createLineRequest(context, origin, line, NATIVE_TRY);
@@ -32,13 +37,13 @@ export function findTarget(context: BatchContext, origin: LineOrigin, line: Runn
   return target?.deployment.hasNativeBatches ? target : null;
 }
 
-/** Spares lines of other models a plan that would be made twice. */
+/** A cheap check first: lines of other models are routed once, not twice. */
 function mayBeNative({ catalogue }: BatchContext, { value }: RunnableLine): boolean {
   const model = typeof value.model === 'string' ? catalogue.findModel(value.model) : null;
   return model?.candidates.some(({ deployment }) => deployment.hasNativeBatches) ?? false;
 }
 
-/** Null where the configuration does not have it (any more). */
+/** Null if the configuration does not, or no longer, contain it. */
 export function targetOf(
   { catalogue }: BatchContext,
   { client }: LineOrigin,
@@ -51,12 +56,12 @@ export function targetOf(
   return route === null || protocol === null ? null : { deployment, upstreamModel, route, protocol };
 }
 
-/** Deployment and model decide the protocol too. */
+/** Deployment and model determine the protocol as well. */
 export function keyOf({ deployment, upstreamModel }: NativeTarget): string {
   return `${deployment.id} ${upstreamModel}`;
 }
 
-/** The request that the line is while its provider has it; the same whenever it is asked for. */
+/** The request that stands for the line while its provider has it. The same at every call. */
 export function nativeSpec(
   context: BatchContext,
   origin: LineOrigin,
@@ -70,7 +75,7 @@ export function nativeSpec(
   return { ...specOfLine(context, origin, facts, plan, line, NATIVE_TRY), acceptedAtMs: chunk.createdAtMs };
 }
 
-/** The provider's request, and the way back of its answer. */
+/** The provider's request, and the translation of its answer. */
 export async function prepareNative(
   context: BatchContext,
   { key }: LineOrigin,
@@ -86,4 +91,34 @@ export async function prepareNative(
     upstreamModel,
     cures: new Set(),
   });
+}
+
+/** Prices a line at its provider's batch price; the client and the ledger get the same figure. */
+export interface LinePricing {
+  /** For the answer. */
+  priceUsage(usage: Usage): ShownCost;
+  /** For the ledger. */
+  costOf(usage: Usage): Cost;
+}
+
+type PricedTarget = Pick<NativeTarget, 'deployment' | 'upstreamModel'>;
+
+export function createLinePricing(
+  { batchPriceOf }: Pick<Catalogue, 'batchPriceOf'>,
+  { deployment, upstreamModel }: PricedTarget,
+): LinePricing {
+  const isConfigured = deployment.batchPrice !== null || deployment.price !== null;
+
+  /** Batches are a service tier of their own: the tier that an answer names is ignored. */
+  function costOf({ serviceTier: _, ...usage }: Usage): Cost {
+    return costOfCall(usage, isConfigured, () => batchPriceOf(deployment, upstreamModel, usage.inputTokens));
+  }
+
+  return {
+    priceUsage(usage) {
+      const { cost } = costOf(usage);
+      return { cost: formatUsd(cost), charge: formatCharge(chargeOf(cost)), isEstimated: usage.isEstimated };
+    },
+    costOf,
+  };
 }

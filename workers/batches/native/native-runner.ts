@@ -1,9 +1,10 @@
-// Lines by their providers' own batches, where the first place of their plan says so; all others, and those that come back
-// without an answer, as ordinary requests. The first try of a line is its provider's; ordinary ones count from the second.
+// Runs lines in their providers' own batches if the first step of their plan has them, and all others as ordinary requests;
+// so do lines that come back without an answer. The first try of a line is its provider's; ordinary ones count from the
+// second.
 import { endedLines } from '#src/batches/batch.ts';
+import type { OpenLine, RunPosition } from '#src/batches/input-lines.ts';
 import type { LineResult } from '#src/batches/line-result.ts';
-import type { Lease } from '#src/batches/run-changes.ts';
-import type { OpenLine, RunPosition } from '#src/batches/run-position.ts';
+import type { Lease } from '#src/batches/run-store.ts';
 import type { BatchContext } from '../batch-context.ts';
 import { type LineOrigin, requestIdOf } from '../line-request.ts';
 import type { LineRunner, LineRunnerHooks, RunnableLine, StopReason } from '../line-runner.ts';
@@ -11,22 +12,22 @@ import { RequestRunner } from '../request-runner.ts';
 import { Chunks } from './chunks.ts';
 import { type GatheredLine, LinePacker } from './line-packer.ts';
 import { findTarget, keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
-import { lastCallMs, recallAtMs } from './ordinary-rate.ts';
+import { lastCallMs, recallAtMs } from './native-services.ts';
 
 export interface NativeRunnerInput {
   context: BatchContext;
   origin: LineOrigin;
   lease: Lease;
-  /** Where an earlier owner was. */
+  /** The last committed position. */
   position: RunPosition;
   hooks: LineRunnerHooks;
   leaseUntilMs(): number;
-  /** So many lines that come next may be an earlier owner's; 0 where there was none. */
+  /** How many of the next lines an earlier owner may have started; 0 if there was none. */
   maybeBegun: number;
 }
 
 const TICK_MS = 500;
-/** A provider that has refused a batch is left alone for so long. */
+/** Pause after a provider refused a batch. */
 const REFUSED_MS = 300_000;
 
 export class NativeRunner implements LineRunner {
@@ -36,7 +37,7 @@ export class NativeRunner implements LineRunner {
   readonly #requests: RequestRunner;
   readonly #packer: LinePacker;
   readonly #chunks: Chunks;
-  /** Lines that came back, with the try that is next. */
+  /** Returned line → number of its next try. */
   readonly #returned = new Map<number, number>();
   readonly #refusedUntilMs = new Map<string, number>();
   readonly #ticker: NodeJS.Timeout;
@@ -59,7 +60,7 @@ export class NativeRunner implements LineRunner {
       ...input,
       onResult: this.#onResult.bind(this),
       onReturned: this.#takeBack.bind(this),
-      onLeft: this.#packAgain.bind(this),
+      onOverflow: this.#packAgain.bind(this),
       onRefused: (key) => this.#refusedUntilMs.set(key, Date.now() + REFUSED_MS),
       lastCallMs: (target) => lastCallMs(this.#outlook(target)),
     });
@@ -127,7 +128,7 @@ export class NativeRunner implements LineRunner {
     this.#onResult(line, result);
   }
 
-  /** A chunk has it, and has not given it back. */
+  /** A chunk has it and has not returned it. */
   #isChunked({ number }: RunnableLine): boolean {
     return this.#chunks.has(number) && !this.#returned.has(number);
   }
@@ -137,7 +138,7 @@ export class NativeRunner implements LineRunner {
     return firstTry === undefined ? line : { ...line, firstTry };
   }
 
-  /** Null for a line that is another's already, or that had better run as a request. */
+  /** Null for a line that is already in a chunk, was returned, or would be late in one. */
   #targetFor(line: RunnableLine): NativeTarget | null {
     const { number } = line;
     if (this.#stopReason !== null || this.#chunks.has(number) || this.#returned.has(number)) return null;
@@ -148,7 +149,7 @@ export class NativeRunner implements LineRunner {
     return Date.now() + pollMs < this.#recallAtMs(target) ? target : null;
   }
 
-  /** Lines that an earlier owner began as requests. Once begun they stay what they are. */
+  /** Lines that an earlier owner started as ordinary requests; they stay that. */
   async #findBegun(lines: readonly RunnableLine[]): Promise<ReadonlySet<number>> {
     if (this.#maybeBegun === 0) return new Set();
     const unknown = lines.filter(({ number }) => !this.#chunks.has(number) && !this.#returned.has(number));
@@ -160,7 +161,7 @@ export class NativeRunner implements LineRunner {
     return new Set(unknown.filter((_, index) => views[index] !== null).map(({ number }) => number));
   }
 
-  /** Only a batch that had another owner can have chunks that this one does not know of. */
+  /** Only a batch with an earlier owner can have chunks in SQL. */
   #load(): Promise<void> {
     this.#loaded ??= this.#maybeBegun === 0 ? Promise.resolve() : this.#chunks.load();
     return this.#loaded;
@@ -186,7 +187,7 @@ export class NativeRunner implements LineRunner {
     this.#chunks.recallDue((target) => this.#recallAtMs(target));
   }
 
-  /** They run as requests as soon as there is room; those of a stopped batch get its reason then. */
+  /** These lines run as ordinary requests once slots are free; in a stopped batch they get its reason instead. */
   #takeBack(numbers: readonly number[], firstTry: number): void {
     for (const number of numbers) {
       this.#returned.set(number, firstTry);

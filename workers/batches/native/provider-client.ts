@@ -1,33 +1,39 @@
-// HTTP to the providers' batch APIs: a few calls a minute, some of them large.
+// HTTP client for providers' batch APIs: a few calls a minute, some of them large.
 import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
-import { type BatchCall, parseJson } from '#src/protocols/batch-protocol.ts';
+import {
+  type BatchCall,
+  type BatchProtocol,
+  type ProviderBatch,
+  type ProviderLine,
+  parseJson,
+} from '#src/protocols/batch-protocol.ts';
 import { credential, withQuery } from '#src/protocols/prepare-call.ts';
 import type { ProviderProtocol } from '#src/protocols/protocol.ts';
 import { createContentDecoder } from '../../inference/decode-content.ts';
 import { joinPaths } from '../../inference/upstream.ts';
 
-/** One provider account as its batch API is reached. */
+/** A provider account and the protocol of its batch API. */
 export interface ProviderAccess {
   provider: Provider;
   upstream: ProviderProtocol;
 }
 
 export interface ProviderClient {
-  /** The parsed body of a 2xx answer; a failure for everything else. */
+  /** Returns the parsed body of a 2xx answer, or a failure. */
   ask(access: ProviderAccess, call: BatchCall, headers?: Readonly<Record<string, string>>): Promise<ProviderAnswer>;
-  /** The bytes of a 2xx answer as they come. Throws a FetchFault for everything else. */
+  /** Streams the body of a 2xx answer. Throws a FetchFault for anything else. */
   open(access: ProviderAccess, call: BatchCall): Promise<Readable>;
   close(): Promise<void>;
 }
 
 export type ProviderAnswer = { kind: 'answered'; value: unknown } | { kind: 'failed'; failure: Failure };
 
-/** A result that could not be fetched; it is tried again. */
-export class FetchFault extends Error {
+/** Results could not be fetched; retried. */
+class FetchFault extends Error {
   readonly failure: Failure;
 
   constructor(failure: Failure) {
@@ -37,12 +43,12 @@ export class FetchFault extends Error {
   }
 }
 
-/** A chunk of 32 MB over a slow line, and the provider's own look at it. */
+/** Long enough to upload 32 MB over a slow connection and have it validated. */
 const CALL_LIMIT_MS = 120_000;
 const IDLE_LIMIT_MS = 60_000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** @param signal ends everything that is under way. */
+/** @param signal aborts all calls in flight. */
 export function createProviderClient(signal: AbortSignal): ProviderClient {
   const agent = new Agent({ bodyTimeout: IDLE_LIMIT_MS, headersTimeout: CALL_LIMIT_MS, connections: 4 });
 
@@ -124,8 +130,8 @@ function withoutSecrets(body: Readable, { secrets }: Provider): Readable {
   );
 }
 
-/** Throws when there is more than `maxBytes`. */
-export async function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
+/** Throws if there is more than `maxBytes`. */
+async function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of stream as AsyncIterable<Buffer>) {
@@ -136,8 +142,55 @@ export async function collect(stream: Readable, maxBytes: number): Promise<Buffe
   return Buffer.concat(pieces);
 }
 
-/** Whether the provider has taken the call nobody knows. */
+/** Whether the provider received the call is not known. */
 function unreachable({ provider }: ProviderAccess, error: Error): Failure {
   const message = provider.secrets.ofFailures.text(`The provider could not be reached: ${error.message}.`);
   return createFailure('upstream_unreachable', message, { provider: provider.name });
+}
+
+/** A provider without result lines sends all results of a chunk in one document (Gemini; its chunks are small for that). */
+const MAX_WHOLE_BYTES = 256 * 1024 * 1024;
+const NEWLINE = 0x0a;
+
+/**
+ * The results of a provider's batch, one by one while they are downloaded: a result file in lines is never whole in memory.
+ * @param maxLineBytes longer lines are skipped: their answers exceed the broker's limit.
+ */
+export async function* fetchResults(
+  client: ProviderClient,
+  access: ProviderAccess,
+  protocol: BatchProtocol,
+  batch: ProviderBatch,
+  maxLineBytes: number,
+): AsyncGenerator<ProviderLine> {
+  for (const call of protocol.results(batch)) {
+    const stream = await client.open(access, call);
+    if (protocol.resultFormat === 'whole') yield* protocol.readResults(await collect(stream, MAX_WHOLE_BYTES));
+    else for await (const line of splitLines(stream, maxLineBytes)) yield* protocol.readResults(line);
+  }
+}
+
+export async function* splitLines(stream: Readable, maxLineBytes: number): AsyncGenerator<Buffer> {
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  const take = (end: Buffer): Buffer | null => {
+    const line = held.length === 0 ? end : Buffer.concat([...held, end]);
+    const isTooLong = heldBytes + end.length > maxLineBytes;
+    held = [];
+    heldBytes = 0;
+    return isTooLong || line.length === 0 ? null : line;
+  };
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = piece.indexOf(NEWLINE); end >= 0; end = piece.indexOf(NEWLINE, from)) {
+      const line = take(piece.subarray(from, end));
+      if (line !== null) yield line;
+      from = end + 1;
+    }
+    heldBytes += piece.length - from;
+    if (heldBytes <= maxLineBytes) held.push(piece.subarray(from));
+    else held = [];
+  }
+  const last = take(Buffer.alloc(0));
+  if (last !== null) yield last;
 }

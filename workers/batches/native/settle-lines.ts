@@ -1,15 +1,16 @@
-// What came of lines at their provider: answers in the client's protocol, failures, and the books. Safe to repeat: the
-// same results give the same entries, and the books take each attempt once.
+// Turns a provider's results into results of lines, in the client's protocol, and into ledger entries. Safe to repeat: the
+// same results give the same entries, and the ledger takes each attempt once.
+
+import type { OpenLine } from '#src/batches/input-lines.ts';
 import type { LineResult } from '#src/batches/line-result.ts';
-import type { NativeChunk } from '#src/batches/native-chunk.ts';
-import type { OpenLine } from '#src/batches/run-position.ts';
+import type { NativeChunk } from '#src/batches/native-chunk-store.ts';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { LedgerMessage, LedgerState } from '#src/contracts/ledger-entry.ts';
 import { chargeOf } from '#src/contracts/money.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
-import { attemptEntry, requestOutcome } from '#src/ledger/messages.ts';
+import { attemptEntry, requestOutcome } from '#src/ledger/books.ts';
 import type { ProviderLine } from '#src/protocols/batch-protocol.ts';
 import { isCurable } from '#src/protocols/prepare-call.ts';
 import type { RelayedBody, Translation } from '#src/protocols/protocol.ts';
@@ -17,14 +18,13 @@ import { createTranslation } from '#src/protocols/translate.ts';
 import type { BatchContext } from '../batch-context.ts';
 import type { LineOrigin } from '../line-request.ts';
 import type { RunnableLine } from '../line-runner.ts';
-import { createLinePricing, type LinePricing } from './line-pricing.ts';
-import { NATIVE_TRY, type NativeTarget, nativeSpec } from './native-line.ts';
+import { createLinePricing, type LinePricing, NATIVE_TRY, type NativeTarget, nativeSpec } from './native-line.ts';
 
 export interface SettledLine {
   line: OpenLine & { customId: string };
-  /** Null: it runs as an ordinary request. */
+  /** Null if it has to run as an ordinary request. */
   result: LineResult | null;
-  /** For the books; null when nothing was asked of the provider. */
+  /** For the ledger; null if the provider did not run it. */
   message: LedgerMessage | null;
   chargeUnits: number;
 }
@@ -56,14 +56,14 @@ export function settleLine(input: SettleInput, line: RunnableLine, ended: Provid
   return { line, result: resultOf(attempt, body, failure), message, chargeUnits };
 }
 
-/** Nobody knows whether the provider has run it: what it may cost. */
+/** Books an estimate for a line of which it is not known whether the provider ran it. */
 export function estimateLine(input: SettleInput, line: RunnableLine): SettledLine {
   const attempt = attemptOf(input, line);
   if (isFailure(attempt)) return { line, result: null, message: null, chargeUnits: 0 };
   return { line, result: null, ...book(attempt, 'request_cancelled', estimatedUsage(attempt.spec), 'unsettled') };
 }
 
-/** Ten-thousandths of a dollar that a line will cost at most, as far as its request says. */
+/** Units (1/10,000 dollar) that a line may cost, estimated from its request. */
 export function estimateCharge({ context, target }: SettleInput, spec: RequestSpec): number {
   return chargeOf(createLinePricing(context.catalogue, target).costOf(estimatedUsage(spec)).cost);
 }
@@ -107,7 +107,7 @@ function translationOf({ route }: NativeTarget, spec: RequestSpec, line: Runnabl
   return createTranslation(pair, { requestId, createdAt, clientBody: line.value }, { requestId });
 }
 
-/** What another call could cure is left to an ordinary request, with its retries and its fallbacks. */
+/** Null for a failure that retries, fallbacks or a changed request may cure: the line then runs as an ordinary request. */
 function resultOf({ origin, spec, target }: LineAttempt, body: Buffer, failure?: Failure): LineResult | null {
   const { requestId } = spec;
   if (failure === undefined) return { kind: 'answered', requestId, status: 200, body };

@@ -1,14 +1,14 @@
-// submitting: hands a chunk to its provider. It is written down before, its provider's id after: whatever dies in between, a
-// new owner knows what to look for (search-chunk.ts).
-import type { OpenLine } from '#src/batches/run-position.ts';
-import type { Failure } from '#src/contracts/failure.ts';
-import { createFailure } from '#src/contracts/failure.ts';
+// Submits a chunk to its provider (state `submitting`). It is stored before the call, the provider's id after it: if the
+// process dies in between, a new owner knows what to search for (search-chunk.ts).
+import type { OpenLine } from '#src/batches/input-lines.ts';
+import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { ProviderBatch } from '#src/protocols/batch-protocol.ts';
+import type { RunnableLine } from '../line-runner.ts';
 import { AT_ONCE, accessOf, become, type ChunkTask, type Wait } from './chunk-task.ts';
-import { type EncodedChunk, encodeChunk } from './encode-chunk.ts';
 import type { GatheredLine } from './line-packer.ts';
-import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
+import { keyOf, NATIVE_TRY, type NativeTarget, nativeSpec, prepareNative } from './native-line.ts';
 import type { ProviderAnswer } from './provider-client.ts';
+import { estimateCharge, type SettleInput } from './settle-lines.ts';
 
 export const SUBMIT_TRIES = 4;
 const FIRST_RETRY_MS = 1_000;
@@ -16,9 +16,9 @@ const LEASE_WAIT_MS = 200;
 
 type Submission =
   | { kind: 'submitted'; batch: ProviderBatch }
-  /** The provider does not take it. `isFinal`: it has looked at it, and will not take it later either. */
+  /** The provider refused it. `isFinal`: it was validated, and a retry would be refused too. */
   | { kind: 'refused'; failure: Failure; isFinal: boolean }
-  /** Nobody knows whether it has it. */
+  /** Whether the provider has it is not known. */
   | { kind: 'unknown'; failure: Failure };
 
 export function submitChunk(task: ChunkTask): Promise<Wait> {
@@ -28,7 +28,7 @@ export function submitChunk(task: ChunkTask): Promise<Wait> {
   return host.context.native.submissions.take(async () => {
     if (task.isLetGo) return null;
     const encoded = await encode(task, target);
-    if (!task.isWritten && !(await writeDown(task, encoded))) return become(task, 'returned');
+    if (!task.isWritten && !(await store(task, encoded))) return become(task, 'returned');
     return follow(task, target, await send(task, target, encoded));
   });
 }
@@ -38,27 +38,27 @@ function encode({ host, chunk }: ChunkTask, target: NativeTarget): Promise<Encod
   return encodeChunk({ context, origin, target, chunk }, chunk.lines, reload);
 }
 
-/** False when nothing can be handed over: no line can be said there, or the key's budget has no room for them. */
-async function writeDown(task: ChunkTask, { kept, rejected, left, chargeUnits }: EncodedChunk): Promise<boolean> {
-  const { context, lease, origin, onReturned, onLeft } = task.host;
-  onLeft(letOut(task, left));
+/** False if nothing can be submitted: no line can be expressed there, or the key's budget is exhausted. */
+async function store(task: ChunkTask, { kept, rejected, overflow, chargeUnits }: EncodedChunk): Promise<boolean> {
+  const { context, lease, origin, onReturned, onOverflow } = task.host;
+  onOverflow(detach(task, overflow));
   onReturned(
-    letOut(task, rejected).map(({ number }) => number),
+    detach(task, rejected).map(({ number }) => number),
     NATIVE_TRY,
   );
   if (kept.length === 0) return false;
   const untilMs = origin.batch.expiresAtMs + context.configuration.batches.native.cancel_ms;
   const reservation = await context.budgets.reserve(origin.key, task.chunk.id, chargeUnits, untilMs);
   if (reservation.kind === 'exhausted') return false;
-  const hold = reservation.kind === 'held' ? reservation.hold : null;
-  task.chunk = { ...task.chunk, lines: kept, hold, createdAtMs: Date.now() };
+  const held = reservation.kind === 'held' ? reservation.hold : null;
+  task.chunk = { ...task.chunk, lines: kept, reservation: held, createdAtMs: Date.now() };
   await context.native.chunks.insert(lease, task.chunk);
   task.isWritten = true;
   return true;
 }
 
-/** They are not the chunk's any more. */
-function letOut(task: ChunkTask, lines: readonly OpenLine[]): GatheredLine[] {
+/** Takes lines out of the chunk. */
+function detach(task: ChunkTask, lines: readonly OpenLine[]): GatheredLine[] {
   return lines.map((line) => {
     const customId = task.attached.get(line.number)!;
     task.pending.delete(line.number);
@@ -77,7 +77,7 @@ async function send(task: ChunkTask, target: NativeTarget, encoded: EncodedChunk
   if (protocol.upload !== null) {
     const answer = await providers.ask(access, protocol.upload(upload));
     fileId = answer.kind === 'answered' ? protocol.readUpload(answer.value) : null;
-    // Nothing runs by a file alone: whether it is there or not, it can be sent again.
+    // An uploaded file alone does nothing: it is safe to upload it again.
     if (fileId === null) return { kind: 'refused', failure: failureOf(answer), isFinal: isFinal(answer) };
   }
   await leased(task);
@@ -90,12 +90,12 @@ async function send(task: ChunkTask, target: NativeTarget, encoded: EncodedChunk
   return isRefused ? { kind: 'refused', failure, isFinal: isFinal(answer) } : { kind: 'unknown', failure };
 }
 
-/** By then another process may own the batch, and do the same. */
+/** Waits for the lease: past its end another process may submit the same chunk. */
 async function leased({ host }: ChunkTask): Promise<void> {
   while (Date.now() > host.leaseUntilMs()) await new Promise((resolve) => setTimeout(resolve, LEASE_WAIT_MS));
 }
 
-/** A timeout, a conflict and a full limit are not the provider's last word. */
+/** Timeouts, conflicts and rate limits pass. */
 function isFinal(answer: ProviderAnswer): boolean {
   const status = answer.kind === 'failed' ? answer.failure.upstreamStatus : undefined;
   return status !== undefined && status >= 400 && status < 500 && ![408, 409, 429].includes(status);
@@ -110,7 +110,7 @@ function follow(task: ChunkTask, target: NativeTarget, submission: Submission): 
   if (submission.kind === 'submitted') return become(task, 'running', submission.batch.id);
   const { kind, failure } = submission;
   const { logger } = task.host.context;
-  logger.warn({ failure, chunk: task.chunk.id, kind }, 'a batch was not handed over to its provider');
+  if (task.tries === 1) logger.warn({ failure, chunk: task.chunk.id, kind }, 'a provider did not accept a batch');
   const waitMs = failure.retryAfterMs ?? FIRST_RETRY_MS * 2 ** (task.tries - 1);
   if (kind === 'unknown') return AT_ONCE;
   task.maybeSubmitted = false;
@@ -118,8 +118,110 @@ function follow(task: ChunkTask, target: NativeTarget, submission: Submission): 
   return giveUpSubmitting(task, target);
 }
 
-/** Its lines run as ordinary requests, and so do those of the next minutes. */
+/** Its lines, and those of the next minutes, run as ordinary requests. */
 export function giveUpSubmitting(task: ChunkTask, target: NativeTarget): Promise<Wait> {
   task.host.onRefused(keyOf(target));
   return become(task, 'returned');
+}
+
+/** The lines of a chunk as its provider gets them. */
+interface EncodedChunk {
+  /** Bytes of the lines, in the order of `kept`. */
+  lines: Buffer[];
+  kept: OpenLine[];
+  /** They cannot be expressed in the provider's protocol. */
+  rejected: OpenLine[];
+  /** They do not fit: they go into another chunk. */
+  overflow: OpenLine[];
+  /** Headers that some of them need. */
+  headers: Record<string, string>;
+  /** Units (1/10,000 dollar) that they may cost. */
+  chargeUnits: number;
+}
+
+const LINES_AT_ONCE = 100;
+
+export async function encodeChunk(
+  input: SettleInput,
+  places: readonly OpenLine[],
+  reload: (line: OpenLine) => Promise<RunnableLine>,
+): Promise<EncodedChunk> {
+  const encoded: EncodedChunk = { lines: [], kept: [], rejected: [], overflow: [], headers: {}, chargeUnits: 0 };
+  const room = openRoom(input);
+  for (let from = 0; from < places.length && encoded.overflow.length === 0; from += LINES_AT_ONCE) {
+    const group = places.slice(from, from + LINES_AT_ONCE);
+    const lines = await Promise.all(group.map(reload));
+    for (const [index, line] of lines.entries()) {
+      const place = group[index]!;
+      const ready = await encodeLine(input, line);
+      if (ready === null || !room.isEverEnough(ready)) encoded.rejected.push(place);
+      else if (!room.take(ready)) {
+        encoded.overflow = places.slice(from + index);
+        break;
+      } else {
+        encoded.lines.push(ready.bytes);
+        encoded.kept.push(place);
+        encoded.chargeUnits += ready.chargeUnits;
+        mergeHeaders(encoded.headers, ready.headers);
+      }
+    }
+  }
+  return encoded;
+}
+
+interface EncodedLine {
+  body: Buffer;
+  bytes: Buffer;
+  headers: Record<string, string>;
+  chargeUnits: number;
+}
+
+/** Chunks are grouped by the size of their input lines; requests are larger, much larger with files in them. */
+const GROWTH = 2;
+
+function openRoom({ context, target }: SettleInput) {
+  const { limits, countUnits = () => 1 } = target.protocol;
+  const maxBytes = Math.min(limits.bytes, context.configuration.batches.native.chunk_bytes * GROWTH);
+  let [bytes, units] = [0, 0];
+  const isEnough = (line: EncodedLine, takenBytes: number, takenUnits: number) =>
+    takenBytes + line.bytes.length <= maxBytes && takenUnits + countUnits(line.body) <= limits.lines;
+  return {
+    isEverEnough: (line: EncodedLine) => isEnough(line, 0, 0),
+    take(line: EncodedLine): boolean {
+      if (!isEnough(line, bytes, units)) return false;
+      bytes += line.bytes.length;
+      units += countUnits(line.body);
+      return true;
+    },
+  };
+}
+
+async function encodeLine(input: SettleInput, line: RunnableLine): Promise<EncodedLine | null> {
+  const { context, origin, target, chunk } = input;
+  const spec = nativeSpec(context, origin, line, chunk);
+  if (isFailure(spec)) return null;
+  const call = await prepareNative(context, origin, target, spec, line);
+  if (isFailure(call)) return null;
+  const { body } = call.request;
+  const bytes = target.protocol.encodeLine(spec.requestId, body);
+  return { body, bytes, headers: extraHeaders(input, call.request.headers), chargeUnits: estimateCharge(input, spec) };
+}
+
+const USUAL = new Set(['content-type', 'accept', 'authorization']);
+
+/** Headers that come neither from the protocol nor from the provider's settings: betas. */
+function extraHeaders({ target }: SettleInput, headers: Record<string, string>): Record<string, string> {
+  const { upstream } = target.route;
+  const { dialect } = target.deployment.provider;
+  const own = new Set([...USUAL, ...Object.keys(upstream.headers), ...Object.keys(upstream.credentialHeaders(''))]);
+  if (dialect.credentialHeader !== null) own.add(dialect.credentialHeader);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name)));
+}
+
+/** Lists of betas are joined. */
+function mergeHeaders(all: Record<string, string>, more: Record<string, string>): void {
+  for (const [name, value] of Object.entries(more)) {
+    const values = new Set([...(all[name]?.split(',') ?? []), ...value.split(',')].map((part) => part.trim()));
+    all[name] = [...values].join(',');
+  }
 }

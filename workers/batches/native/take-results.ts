@@ -1,14 +1,14 @@
-// ended and abandoned: results and books. Every line of the chunk is booked each time, also those that an earlier owner
-// has stored: the books take each attempt once, and the key's budget is settled by their sum.
-import type { OpenLine } from '#src/batches/run-position.ts';
-import { encodeMessage } from '#src/ledger/messages.ts';
+// Reads and books the results of a chunk (states `ended`, `returned` and `abandoned`). Every line is booked each time, even
+// if an earlier owner stored it: the ledger takes each attempt once, and the budget is settled by the sum.
+import type { OpenLine } from '#src/batches/input-lines.ts';
+import { encodeMessage } from '#src/ledger/books.ts';
 import type { ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.ts';
 import { redact } from '#src/protocols/redact.ts';
 import { requestIdOf } from '../line-request.ts';
 import type { RunnableLine } from '../line-runner.ts';
 import { accessOf, askProvider, type ChunkTask, type Wait } from './chunk-task.ts';
-import { fetchResults } from './fetch-results.ts';
 import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
+import { fetchResults } from './provider-client.ts';
 import { estimateLine, type SettledLine, type SettleInput, settleLine } from './settle-lines.ts';
 
 const LINES_AT_ONCE = 100;
@@ -25,7 +25,7 @@ export async function takeResults(task: ChunkTask): Promise<Wait> {
     const { logger } = task.host.context;
     logger.warn(
       { chunk: task.chunk.id, provider_batch: batch.id, fault: redact(batch.fault) },
-      'a provider refused a batch',
+      'a provider rejected a batch after accepting it',
     );
     task.host.onRefused(keyOf(target));
   }
@@ -35,7 +35,7 @@ export async function takeResults(task: ChunkTask): Promise<Wait> {
   return giveBack(task, NATIVE_TRY + 1);
 }
 
-/** The feeder brings the lines one by one. Those that a stopped batch had not read come never. */
+/** The feeder attaches lines as it reads them; in a stopped batch, lines that were never read are not attached. */
 function isAttached({ pending, attached, isStopping, resumedBefore }: ChunkTask): boolean {
   for (const number of pending) {
     if (!attached.has(number) && (!isStopping || number < resumedBefore)) return false;
@@ -48,7 +48,7 @@ async function readBatch(task: ChunkTask, target: NativeTarget): Promise<Provide
   return answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
 }
 
-/** Charge units of all lines; null when another owner goes on. */
+/** Charge of all lines, in units; null if another owner resumes. */
 async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBatch): Promise<number | null> {
   const { context, origin } = task.host;
   const { max_answer_bytes: maxLineBytes } = context.configuration.workers;
@@ -60,7 +60,7 @@ async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBat
     if (task.isLetGo) return null;
     const known = group.flatMap((result) => {
       const place = places.get(result.id);
-      // Of a line that is there twice the first result counts.
+      // Of repeated results of a line, the first counts.
       places.delete(result.id);
       return place === undefined ? [] : [{ place, result }];
     });
@@ -87,7 +87,7 @@ function inputOf({ host, chunk }: ChunkTask, target: NativeTarget): SettleInput 
   return { context: host.context, origin: host.origin, target, chunk };
 }
 
-/** Order matters here: a line is in the books before its result is stored, after which nobody would look at it again. */
+/** Order matters here: a line is booked before its result is stored, after which it is never looked at again. */
 async function write(task: ChunkTask, settled: readonly SettledLine[]): Promise<number> {
   await append(task, settled);
   let charge = 0;
@@ -102,24 +102,25 @@ async function write(task: ChunkTask, settled: readonly SettledLine[]): Promise<
   return charge;
 }
 
-/** Redis may be away: nothing is lost by waiting for it. */
+/** Retries until Redis takes all of them. */
 async function append(task: ChunkTask, settled: readonly SettledLine[]): Promise<void> {
-  const { ledger, logger } = task.host.context;
+  const { ledger, onTrouble } = task.host.context;
   let left = settled.flatMap(({ message }) => (message === null ? [] : [encodeMessage(message)]));
   while (left.length > 0 && !task.isLetGo) {
     const results = await Promise.allSettled(left.map((message) => ledger.append(message)));
     left = left.filter((_, index) => results[index]!.status === 'rejected');
     if (left.length === 0) return;
-    logger.warn({ messages: left.length }, 'the books wait: Redis did not take them');
+    const refused = results.find((result) => result.status === 'rejected');
+    if (refused !== undefined) onTrouble(refused.reason as Error);
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 }
 
 async function settleBudget({ chunk, host }: ChunkTask, charge: number): Promise<void> {
-  if (chunk.hold !== null) await host.context.budgets.settle(chunk.hold, chunk.id, charge);
+  if (chunk.reservation !== null) await host.context.budgets.settle(chunk.reservation, chunk.id, charge);
 }
 
-/** Lines that have no result run as ordinary requests. */
+/** Returns lines without a result, to run as ordinary requests. */
 function giveBack(task: ChunkTask, firstTry: number): Wait {
   const numbers = [...task.attached.keys()];
   for (const number of numbers) {
@@ -131,12 +132,12 @@ function giveBack(task: ChunkTask, firstTry: number): Wait {
   return null;
 }
 
-/** Nobody knows what the provider does with it: its lines are booked by estimate, and run as ordinary requests. */
+/** What the provider does with the chunk is not known: its lines are booked by estimate and run as ordinary requests. */
 export async function abandon(task: ChunkTask): Promise<Wait> {
   return isAttached(task) ? bookEstimates(task) : ATTACH_MS;
 }
 
-/** The provider never had it: nothing is owed. */
+/** The provider never had the chunk: nothing is owed. */
 export async function takeBack(task: ChunkTask): Promise<Wait> {
   if (!isAttached(task)) return ATTACH_MS;
   await settleBudget(task, 0);

@@ -5,8 +5,8 @@ import { configurationSchema } from '#src/config/schema.ts';
 import { findBatchProtocol } from '#src/protocols/batch-registry.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
 import type { RunnableLine } from '#workers/batches/line-runner.ts';
-import { encodeChunk } from '#workers/batches/native/encode-chunk.ts';
 import type { SettleInput } from '#workers/batches/native/settle-lines.ts';
+import { encodeChunk } from '#workers/batches/native/submit-chunk.ts';
 
 const PRICE = { input: 2, output: 8 };
 
@@ -54,11 +54,15 @@ function reload(more: (number: number) => object = () => ({})) {
 }
 
 test.each(['openai-chat', 'anthropic-messages', 'gemini-generate-content'])(
-  'lines in the words of %s',
+  'lines in the protocol %s',
   async (vendor) => {
-    const { lines, kept, rejected, left, chargeUnits } = await encodeChunk(inputFor(vendor, 1e6), places(2), reload());
+    const { lines, kept, rejected, overflow, chargeUnits } = await encodeChunk(
+      inputFor(vendor, 1e6),
+      places(2),
+      reload(),
+    );
     expect(numbers(kept)).toEqual([1, 2]);
-    expect([rejected, left]).toEqual([[], []]);
+    expect([rejected, overflow]).toEqual([[], []]);
     expect(chargeUnits).toBe(2);
     const [first] = lines.map((line) => line.toString());
     expect(first).toContain('Line 1.');
@@ -75,11 +79,11 @@ test('what cannot be said there is rejected', async () => {
   expect(numbers(encoded.rejected)).toEqual([2]);
 });
 
-test('lines without room are left for another chunk, from the first of them on', async () => {
+test('lines that do not fit are left for another chunk, from the first of them on', async () => {
   const encoded = await encodeChunk(inputFor('openai-chat', 1e6, 2), places(150), reload());
   expect(numbers(encoded.kept)).toEqual([1, 2]);
-  expect(encoded.left).toHaveLength(148);
-  expect(encoded.left[0]!.number).toBe(3);
+  expect(encoded.overflow).toHaveLength(148);
+  expect(encoded.overflow[0]!.number).toBe(3);
 });
 
 test('a line that would never have room is rejected', async () => {

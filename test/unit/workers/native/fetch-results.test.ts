@@ -1,7 +1,7 @@
 // Lines of a result file, however the bytes come.
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { splitLines } from '#workers/batches/native/fetch-results.ts';
+import { splitLines } from '#workers/batches/native/provider-client.ts';
 
 async function split(pieces: readonly string[], maxLineBytes = 100): Promise<string[]> {
   const lines: string[] = [];

@@ -1,7 +1,7 @@
 // When a provider must let go of its lines, so that ordinary calls can do them in time.
 import { describe, expect, test } from 'vitest';
 import type { Deployment } from '#src/config/catalogue.ts';
-import { lastCallMs, OrdinaryRate, recallAtMs } from '#workers/batches/native/ordinary-rate.ts';
+import { lastCallMs, OrdinaryRate, recallAtMs } from '#workers/batches/native/native-services.ts';
 
 type Limited = Pick<Deployment, 'scope' | 'provider'>;
 

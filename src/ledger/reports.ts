@@ -1,11 +1,13 @@
-// Sums over the books, for `sluice costs` and GET /admin/usage.
+// Reads the ledger: sums for `sluice costs` and GET /admin/usage, and the history of one request.
 import { type RawBuilder, sql } from 'kysely';
+import type { CostDetails } from '../contracts/ledger-entry.ts';
+import type { TimelinePart } from '../contracts/request-record.ts';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
 
 export const REPORT_DIMENSIONS = ['day', 'key', 'model', 'provider'] as const;
 export type ReportDimension = (typeof REPORT_DIMENSIONS)[number];
 
-export interface ReportQuery {
+interface ReportQuery {
   groupBy: readonly ReportDimension[];
   /** Days in UTC, both included. */
   from?: string;
@@ -14,11 +16,11 @@ export interface ReportQuery {
 }
 
 export interface ReportRow {
-  /** Values of the dimensions asked for. */
+  /** Values of the requested dimensions. */
   group: Partial<Record<ReportDimension, string>>;
   attempts: number;
   failedAttempts: number;
-  /** Attempts whose tokens the broker had to estimate. */
+  /** Attempts whose tokens the broker estimated. */
   estimatedAttempts: number;
   unsettledAttempts: number;
   inputTokens: number;
@@ -32,10 +34,10 @@ const COLUMN = { day: 'day', key: 'key_id', model: 'model', provider: 'provider'
 
 const TOKENS = ['input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens'] as const;
 const MICRO = sql.raw('1000000');
-/** What the writer lets in (ledger-store.ts). Earlier releases let in more: one such row would spoil the whole sum. */
+/** The writer's bound (ledger-store.ts). Earlier releases had none, and one larger row would spoil the whole sum. */
 const LARGEST = sql.raw('1000000000000000000');
 
-/** SQLite's sums end at 2^63, about nine million dollars in picodollars: money is summed in two parts. */
+/** SQLite's sums overflow at 2^63, about nine million dollars in picodollars: money is summed in two parts. */
 function sumOf(column: string, part: RawBuilder<unknown> = sql.ref(column)) {
   return sql<unknown>`sum(case when ${sql.ref(column)} between -${LARGEST} and ${LARGEST} then ${part} else 0 end)`;
 }
@@ -78,7 +80,86 @@ function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension
   };
 }
 
-/** A quotient of PostgreSQL has zeros behind its point. */
+/** PostgreSQL prints quotients with decimals, which are zeros here. */
 function wholeOf(value: unknown): bigint {
   return asBigint(String(value ?? 0).split('.')[0]!);
+}
+
+export interface RequestHistory {
+  requestId: string;
+  keyId: string;
+  model: string;
+  protocol: string;
+  lane: string;
+  isStream: boolean;
+  outcome: string;
+  provider: string | null;
+  acceptedAtMs: number;
+  finishedAtMs: number;
+  costPicoUsd: bigint;
+  chargeUnits: number;
+  timeline: TimelinePart[];
+}
+
+export interface AttemptHistory {
+  attempt: number;
+  provider: string;
+  upstreamModel: string;
+  state: string;
+  outcome: string;
+  startedAtMs: number;
+  firstByteMs: number | null;
+  durationMs: number;
+  inputTokens: number;
+  cachedInputTokens: number;
+  outputTokens: number;
+  reasoningTokens: number;
+  costPicoUsd: bigint;
+  details: CostDetails;
+}
+
+/** Null until its outcome is stored, a fraction of a second after its end. */
+export async function findRequest(database: Database, requestId: string): Promise<RequestHistory | null> {
+  const row = await database.selectFrom('requests').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+  if (row === undefined) return null;
+  return {
+    requestId,
+    keyId: row.key_id,
+    model: row.model,
+    protocol: row.protocol,
+    lane: row.lane,
+    isStream: asNumber(row.is_stream) === 1,
+    outcome: row.outcome,
+    provider: row.provider,
+    acceptedAtMs: asNumber(row.accepted_at),
+    finishedAtMs: asNumber(row.finished_at),
+    costPicoUsd: asBigint(row.cost_pico_usd),
+    chargeUnits: asNumber(row.charge_units),
+    timeline: JSON.parse(row.timeline) as TimelinePart[],
+  };
+}
+
+export async function listAttempts(database: Database, requestId: string): Promise<AttemptHistory[]> {
+  const rows = await database
+    .selectFrom('ledger_entries')
+    .selectAll()
+    .where('request_id', '=', requestId)
+    .orderBy('attempt')
+    .execute();
+  return rows.map((row) => ({
+    attempt: asNumber(row.attempt),
+    provider: row.provider,
+    upstreamModel: row.upstream_model,
+    state: row.state,
+    outcome: row.outcome,
+    startedAtMs: asNumber(row.started_at),
+    firstByteMs: row.first_byte_ms === null ? null : asNumber(row.first_byte_ms),
+    durationMs: asNumber(row.duration_ms),
+    inputTokens: asNumber(row.input_tokens),
+    cachedInputTokens: asNumber(row.cached_input_tokens),
+    outputTokens: asNumber(row.output_tokens),
+    reasoningTokens: asNumber(row.reasoning_tokens),
+    costPicoUsd: asBigint(row.cost_pico_usd),
+    details: row.details === null ? {} : (JSON.parse(row.details) as CostDetails),
+  }));
 }

@@ -1,14 +1,17 @@
-// Conversations and their items, in SQL. Items are numbered as they are appended; whoever appends takes the next numbers
-// in its own transaction, so that two writers never interleave and none is written twice.
+// Conversations and their items in SQL, and the lock that lets one request at a time work on a conversation. Items are
+// numbered in the transaction that appends them, so that two writers never interleave.
 import type { Kysely } from 'kysely';
 import { createSortableId } from '../contracts/ids.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
 import type { JsonObject } from '../protocols/codec.ts';
 import { parseCarried } from '../protocols/exact-json.ts';
 import { textOf } from '../protocols/openai-responses/loose-json.ts';
 import { asNumber, type Database } from '../storage/database.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import { loadLuaScript, runScript } from '../storage/lua-script.ts';
+import type { RedisClient } from '../storage/redis.ts';
 import type { Tables } from '../storage/tables.ts';
-import type { Page, PageQuery } from './page.ts';
-import { createConversationId, itemIdFor } from './response-ids.ts';
+import { createConversationId, itemIdFor, type Page, type PageQuery } from './items.ts';
 
 export interface Conversation {
   id: string;
@@ -20,24 +23,24 @@ export interface ConversationStore {
   create(keyId: string, metadata: JsonObject, items: readonly JsonObject[]): Promise<Conversation>;
   find(id: string, keyId: string): Promise<Conversation | null>;
   update(id: string, keyId: string, metadata: JsonObject): Promise<Conversation | null>;
-  /** With its items. False where there is none. */
+  /** Including its items. False if there is none. */
   delete(id: string, keyId: string): Promise<boolean>;
-  /** Gives them with their ids. The conversation must be there. */
+  /** Returns the items with their ids. The conversation must exist. */
   append(id: string, items: readonly JsonObject[]): Promise<JsonObject[]>;
-  /** In order, each with its id; null where there is none called `after`. */
+  /** In order, each with its id; null if there is no item `after`. */
   listItems(id: string, query: PageQuery): Promise<Page | null>;
-  /** All of them, in order. */
+  /** In order. */
   allItems(id: string): Promise<JsonObject[]>;
   findItem(id: string, itemId: string): Promise<JsonObject | null>;
   deleteItem(id: string, itemId: string): Promise<boolean>;
-  /** Of any conversation of this key; those that are not there are left out. */
+  /** From any conversation of this key; missing ones are left out. */
   findItems(keyId: string, itemIds: readonly string[]): Promise<Map<string, JsonObject>>;
 }
 
-/** Of so many items one statement; SQLite takes 32,766 parameters. */
+/** Rows of one insert; SQLite takes 32,766 parameters. */
 const ITEMS_AT_ONCE = 1_000;
 
-/** Gives the items with their ids; none where the conversation was deleted meanwhile. Belongs in a transaction. */
+/** Returns the items with their ids; none if the conversation was deleted in the meantime. Call it in a transaction. */
 export async function appendItems(
   transaction: Kysely<Tables>,
   conversationId: string,
@@ -45,7 +48,7 @@ export async function appendItems(
   nowMs: number,
 ): Promise<JsonObject[]> {
   if (items.length === 0) return [];
-  // The update is also the lock: another writer waits for the end of this transaction.
+  // The update also locks the row: other writers wait for the end of this transaction.
   const counted = await transaction
     .updateTable('conversations')
     .set((row) => ({ next_position: row('next_position', '+', items.length) }))
@@ -166,7 +169,49 @@ export function createConversationStore(database: Database): ConversationStore {
   };
 }
 
-/** The id that it was given here is not part of what models are sent. */
+/** The id is stored beside the item, because models do not get ids that were assigned here. */
 function readItem({ item_id: id, item }: { item_id: string; item: string }): JsonObject {
   return { ...(parseCarried(item) as JsonObject), id };
+}
+
+export type LockHolder = Pick<RequestSpec, 'requestId' | 'acceptedAtMs'>;
+
+/** Held from a request's acceptance until its items are stored: the next turn must see them. */
+export interface ConversationLock {
+  /** Null if this request has it now, else its holder. */
+  take(conversationId: string, holder: LockHolder): Promise<LockHolder | null>;
+  /** From a holder whose request is gone. False if another request was faster. */
+  takeOver(conversationId: string, from: LockHolder, to: LockHolder): Promise<boolean>;
+  /** Safe to repeat. */
+  release(conversationId: string, holder: LockHolder): Promise<void>;
+}
+
+/** In case it is never released: longer than any deadline and the longest outage of SQL that Redis can bridge. */
+const LOCK_MS = 3 * 24 * 3_600_000;
+
+const swapScript = loadLuaScript(import.meta.url, './swap-lock.lua');
+
+export function createConversationLock(redis: RedisClient, keyspace: Keyspace): ConversationLock {
+  const swap = (conversationId: string, from: LockHolder, to: string) =>
+    runScript(redis, swapScript, [keyspace.conversation(conversationId)], [encode(from), to, LOCK_MS]);
+  return {
+    async take(conversationId, holder) {
+      const key = keyspace.conversation(conversationId);
+      const other = await redis.set(key, encode(holder), 'PX', LOCK_MS, 'NX', 'GET');
+      return other === null || other === encode(holder) ? null : decode(other);
+    },
+    takeOver: async (conversationId, from, to) => (await swap(conversationId, from, encode(to))) === 1,
+    async release(conversationId, holder) {
+      await swap(conversationId, holder, '');
+    },
+  };
+}
+
+function encode({ requestId, acceptedAtMs }: LockHolder): string {
+  return `${requestId} ${acceptedAtMs}`;
+}
+
+function decode(text: string): LockHolder {
+  const [requestId, acceptedAtMs] = text.split(' ');
+  return { requestId: requestId!, acceptedAtMs: Number(acceptedAtMs) };
 }

@@ -1,27 +1,27 @@
-// Chunks whose batch has ended without them: their provider had not said how they ended (abandoned), or the batch was
-// stopped before its owner knew of them. They are cancelled there, and what they cost in the end replaces the estimate in
-// the books. Every process looks; everything here is safe to do twice.
-import type { NativeChunk } from '#src/batches/native-chunk.ts';
+// Settles orphaned chunks, whose batch ended before them: they were abandoned, or a new owner stopped the batch before it
+// loaded them. They are cancelled at their provider, and their real cost replaces the estimate in the ledger. Runs in every
+// process; every step is safe to repeat.
+
+import type { NativeChunk } from '#src/batches/native-chunk-store.ts';
 import { lineRequestId } from '#src/contracts/batch.ts';
 import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
 import type { Cost } from '#src/contracts/money.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
-import { detailsOf, encodeMessage } from '#src/ledger/messages.ts';
+import { detailsOf, encodeMessage } from '#src/ledger/books.ts';
 import type { BatchProtocol, ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.ts';
 import { findBatchProtocol } from '#src/protocols/batch-registry.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
+import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import type { BatchContext } from '../batch-context.ts';
-import { fetchResults } from './fetch-results.ts';
-import { createLinePricing, type LinePricing } from './line-pricing.ts';
-import { NATIVE_TRY } from './native-line.ts';
-import type { ProviderAccess } from './provider-client.ts';
+import { createLinePricing, type LinePricing, NATIVE_TRY } from './native-line.ts';
+import { fetchResults, type ProviderAccess } from './provider-client.ts';
 
-/** A provider keeps results for weeks; what it has not said by then stays an estimate. */
-const FORGOTTEN_MS = 7 * 24 * 3_600_000;
+/** Providers keep results for weeks; a cost that is not known by then stays an estimate. */
+const MAX_AGE_MS = 7 * 24 * 3_600_000;
 const NOT_FOUND = 404;
 const NOTHING: Cost = { cost: 0n, unpriced: [] };
 
-interface LeftChunk {
+interface OrphanedChunk {
   chunk: NativeChunk;
   protocol: BatchProtocol;
   access: ProviderAccess;
@@ -29,23 +29,23 @@ interface LeftChunk {
   openPricing(): LinePricing;
 }
 
-export function startLeftChunks(context: BatchContext): { stop(): void } {
+export function startOrphanedChunks(context: BatchContext): { stop(): void } {
+  const trouble = createTroubleLog(context.logger, 'settling the cost of orphaned provider batches');
   let isStopped = false;
   let timer: NodeJS.Timeout | null = null;
   const look = async () => {
-    for (const chunk of await context.native.chunks.listLeft()) {
+    for (const chunk of await context.native.chunks.listOrphaned()) {
       if (isStopped) return;
-      const isSettled = await settleLeft(context, chunk).catch((error: unknown) => {
-        if (!isStopped)
-          context.logger.warn({ err: error, chunk: chunk.id }, 'what a provider’s batch cost is not known yet');
+      const isSettled = await settleOrphaned(context, chunk).catch((error: Error) => {
+        if (!isStopped) trouble.note(error);
         return false;
       });
-      if (isSettled || Date.now() > chunk.createdAtMs + FORGOTTEN_MS) await context.native.chunks.remove(chunk.id);
+      if (isSettled || Date.now() > chunk.createdAtMs + MAX_AGE_MS) await context.native.chunks.remove(chunk.id);
     }
   };
   const run = () => {
     void look()
-      .catch((error: unknown) => context.logger.warn({ err: error }, 'left chunks could not be looked at'))
+      .catch(trouble.note)
       .finally(() => {
         if (!isStopped) timer = setTimeout(run, context.configuration.batches.native.max_poll_ms);
       });
@@ -59,14 +59,14 @@ export function startLeftChunks(context: BatchContext): { stop(): void } {
   };
 }
 
-/** True when nothing is left to be known. */
-async function settleLeft(context: BatchContext, chunk: NativeChunk): Promise<boolean> {
-  // Its results were read, or it never was there.
+/** True if the cost is final. */
+async function settleOrphaned(context: BatchContext, chunk: NativeChunk): Promise<boolean> {
+  // Its results were booked, or the provider never had it.
   if (chunk.state === 'ended' || chunk.state === 'returned') return true;
-  const left = describeLeft(context, chunk);
+  const orphan = resolveOrphan(context, chunk);
   const { providers } = context.native;
-  if (left === null || chunk.providerBatchId === null) return false;
-  const { protocol, access } = left;
+  if (orphan === null || chunk.providerBatchId === null) return false;
+  const { protocol, access } = orphan;
   const answer = await providers.ask(access, protocol.retrieve(chunk.providerBatchId));
   if (answer.kind === 'failed') return answer.failure.upstreamStatus === NOT_FOUND;
   const batch = protocol.readBatch(answer.value);
@@ -75,12 +75,13 @@ async function settleLeft(context: BatchContext, chunk: NativeChunk): Promise<bo
     await providers.ask(access, protocol.cancel(batch.id));
     return false;
   }
-  await bookResults(context, left, batch);
+  await bookResults(context, orphan, batch);
   for (const call of protocol.remove(batch)) await providers.ask(access, call);
   return true;
 }
 
-function describeLeft({ catalogue }: BatchContext, chunk: NativeChunk): LeftChunk | null {
+/** Null if its deployment is no longer in the configuration. */
+function resolveOrphan({ catalogue }: BatchContext, chunk: NativeChunk): OrphanedChunk | null {
   const deployment = catalogue.deployments.get(chunk.deployment);
   const protocol = findBatchProtocol(chunk.protocol);
   const route = deployment && findProtocolRoute(chunk.protocol, deployment.provider.protocols);
@@ -93,8 +94,8 @@ function describeLeft({ catalogue }: BatchContext, chunk: NativeChunk): LeftChun
   };
 }
 
-async function bookResults(context: BatchContext, left: LeftChunk, batch: ProviderBatch): Promise<void> {
-  const { chunk, protocol, access } = left;
+async function bookResults(context: BatchContext, orphan: OrphanedChunk, batch: ProviderBatch): Promise<void> {
+  const { chunk, protocol, access } = orphan;
   const { providers } = context.native;
   const ids = new Set(
     chunk.lines.map(({ number }) => lineRequestId(chunk.batchId, number, NATIVE_TRY, chunk.replyShards)),
@@ -102,15 +103,15 @@ async function bookResults(context: BatchContext, left: LeftChunk, batch: Provid
   const { max_answer_bytes: maxLineBytes } = context.configuration.workers;
   for await (const result of fetchResults(providers, access, protocol, batch, maxLineBytes)) {
     if (result.kind === 'not-run' || !ids.delete(result.id)) continue;
-    const pricing = left.openPricing();
+    const pricing = orphan.openPricing();
     const usage = usageOf(chunk, pricing, result);
     await append(context, chunk, result.id, usage, pricing.costOf(usage));
   }
-  // What it did not run costs nothing.
+  // Lines that were not run cost nothing.
   for (const id of ids) await append(context, chunk, id, NO_USAGE, NOTHING);
 }
 
-/** As a client of the provider's own protocol would read it. */
+/** Read as an answer in the provider's own protocol. */
 function usageOf(
   { protocol }: NativeChunk,
   { priceUsage }: LinePricing,
@@ -122,7 +123,7 @@ function usageOf(
   return passThrough.relayBody(body, context).usage;
 }
 
-/** Takes the place of an estimate, which has everything else that is known of the attempt. */
+/** Replaces the estimate of the same attempt; only usage and cost change. */
 async function append(
   { ledger }: BatchContext,
   chunk: NativeChunk,
