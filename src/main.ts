@@ -27,7 +27,7 @@ import { startLedgerWatch } from './ledger/ledger-watch.ts';
 import { createRejectStore } from './ledger/reject-store.ts';
 import { createForecaster } from './limits/forecaster.ts';
 import { createLimiter } from './limits/limiter.ts';
-import { createLines } from './limits/lines.ts';
+import { createWaitQueues } from './limits/wait-queue.ts';
 import { manageLifecycle, runMain } from './process/lifecycle.ts';
 import { createQueueProducer } from './queue/producer.ts';
 import { createBodyQuota } from './reply/body-quota.ts';
@@ -109,14 +109,14 @@ runMain(async () => {
   const store = createRequestStore(redis, keyspace);
   const producer = createQueueProducer(redis, keyspace, onError);
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
-  const lines = createLines(redis, keyspace);
+  const waitQueues = createWaitQueues(redis, keyspace);
   const ledger = createLedgerStream(redis, keyspace);
   const { server } = configuration;
   const bodies = createBodyQuota(redis, keyspace, {
     perKeyBytes: server.waiting_bytes_per_key,
     allBytes: server.waiting_bytes,
   });
-  const books = createBooks({ ledger, budgets, bodies, lines, onError });
+  const books = createBooks({ ledger, budgets, bodies, waitQueues, onError });
   const operations = createOperationsMetrics(metrics.registry);
   const rejects = createRejectStore(database);
   const ledgerWatch = startLedgerWatch({ redis, keyspace, countRejects: rejects.count, metrics: operations, logger });
@@ -156,7 +156,7 @@ runMain(async () => {
     limiter: createLimiter(redis, keyspace),
     holds,
     plan: createPlanner({ catalogue, circuits, holds }),
-    admission: createAdmission({ lines, forecaster, catalogue, holds, circuits, onError }),
+    admission: createAdmission({ waitQueues, forecaster, catalogue, holds, circuits, onError }),
     producer,
     store,
     recentAnswers: createRecentAnswers(redis, keyspace, onError),

@@ -40,11 +40,11 @@ runMain(async () => {
   const metrics = createWorkerMetrics();
   const operations = createOperationsMetrics(metrics.registry);
   const inference = await startInference({ runtime, workerId, providers: options.providers, logger, metrics });
-  const { limiter, lines, store, onTrouble } = inference.context;
+  const { limiter, waitQueues, store, onTrouble } = inference.context;
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(configuration.redis.namespace);
 
-  const janitor = startJanitor({ limiter, lines, store, metrics, logger, onTrouble });
+  const janitor = startJanitor({ limiter, waitQueues, store, metrics, logger, onTrouble });
   const ledger = options.hasLedger ? await startLedger(runtime, address, keyspace, logger, operations) : null;
   const webhooks = options.hasWebhooks ? await deliverWebhooks(runtime, workerId, logger, metrics.registry) : null;
   const batches = options.hasBatches ? await startBatches(runtime, address, keyspace, logger, metrics.registry) : null;

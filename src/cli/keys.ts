@@ -6,8 +6,8 @@ import { checkKeyName } from '../accounts/configured-key.ts';
 import { announceKeyChange } from '../accounts/key-cache.ts';
 import { createKeyStore, type KeyStore } from '../accounts/key-store.ts';
 import type { Runtime } from '../config/runtime.ts';
+import { LIMIT_KINDS, type LimitSettings, limitsOf } from '../contracts/limit-kinds.ts';
 import { formatCharge, parseCharge } from '../contracts/money.ts';
-import { limitsOf } from '../contracts/scope.ts';
 import { openDatabase } from '../storage/database.ts';
 import { embeddedRedisUrl } from '../storage/embedded-redis.ts';
 import { createKeyspace } from '../storage/keyspace.ts';
@@ -16,9 +16,7 @@ import { list, wholeNumber } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
 interface CreateKeyOptions {
-  rpm?: number;
-  tpm?: number;
-  concurrency?: number;
+  limits: LimitSettings;
   budget?: string;
   budgetPeriod?: KeySettings['budgetPeriod'];
   models?: string[];
@@ -27,21 +25,23 @@ interface CreateKeyOptions {
 }
 
 export function keyCommands(keys: Command, runtime: () => Runtime): void {
-  keys
+  const create = keys
     .command('create')
     .argument('<name>', 'what or whom the key is for')
-    .description('create a key; it is shown once')
-    .option('--rpm <n>', 'requests per minute', wholeNumber)
-    .option('--tpm <n>', 'tokens per minute', wholeNumber)
-    .option('--concurrency <n>', 'calls in flight at once', wholeNumber)
+    .description('create a key; it is shown once');
+  for (const { setting, description } of LIMIT_KINDS) {
+    create.option(`${flagOf(setting)} <n>`, description.replace(/^./, lowerCase).replace(/\.$/, ''), wholeNumber);
+  }
+  create
     .option('--budget <usd>', 'what the key may spend')
     .option('--budget-period <period>', 'total, month or day')
     .option('--model <name>', 'a model it may use, * as a wildcard (repeatable; default: all)', list)
     .option('--batch-weight <n>', 'its share of the batch lane relative to other keys (default: 1)', weight)
     .option('--json', 'machine-readable', false)
-    .action((name: string, { model, ...options }: CreateKeyOptions & { model?: string[] }) =>
+    .action((name: string, { model, ...options }: Omit<CreateKeyOptions, 'limits'> & { model?: string[] }) =>
       createKey(runtime(), name, {
         ...options,
+        limits: limitOptions(options as Record<string, unknown>),
         ...(model === undefined ? {} : { models: model }),
       }),
     );
@@ -59,6 +59,21 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
     .action((id: string) => revokeKey(runtime(), id));
 }
 
+function flagOf(setting: string): string {
+  return `--${setting.replaceAll('_', '-')}`;
+}
+
+function lowerCase(letter: string): string {
+  return letter.toLowerCase();
+}
+
+/** Commander names an option `--tokens-per-day` `tokensPerDay`. */
+function limitOptions(options: Readonly<Record<string, unknown>>): LimitSettings {
+  const camel = (setting: string) => setting.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  const given = LIMIT_KINDS.map(({ setting }) => [setting, options[camel(setting)]]);
+  return Object.fromEntries(given.filter(([, limit]) => limit !== undefined)) as LimitSettings;
+}
+
 function weight(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value <= 1_000)) throw new InvalidArgumentError('must be a number above 0, up to 1000.');
@@ -67,7 +82,7 @@ function weight(text: string): number {
 
 async function createKey(runtime: Runtime, name: string, options: CreateKeyOptions): Promise<void> {
   const settings: Partial<KeySettings> = {
-    limits: limitsOf(options),
+    limits: limitsOf(options.limits),
     budgetUnits: options.budget === undefined ? null : parseCharge(options.budget),
     budgetPeriod: options.budgetPeriod ?? 'total',
     models: options.models ?? null,

@@ -1,9 +1,10 @@
 // The configuration compiled for use: providers and deployments by id, models by name, prices looked up. What users
 // write is schema.ts; what the broker asks is here.
 import { LRUCache } from 'lru-cache';
+import { limitsOf } from '../contracts/limit-kinds.ts';
 import { halfPrice, type Price } from '../contracts/money.ts';
 import type { DetourCode } from '../contracts/route-plan.ts';
-import { limitsOf, type Scope } from '../contracts/scope.ts';
+import type { Scope } from '../contracts/scope.ts';
 import { createProviderSecrets, type ProviderSecrets } from '../contracts/secret-mask.ts';
 import type { ProviderDialect } from '../protocols/prepare-call.ts';
 import { deploymentId } from './check-references.ts';

@@ -1,6 +1,7 @@
 // The configuration file as its author writes it. Everything is optional but what cannot be guessed; every default
 // stands here. `docs/configuration.md` and the JSON Schema for editors (sluice.schema.json) are generated from it.
 import { z } from 'zod';
+import { LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
 import { isAddressRange } from './address-ranges.ts';
 import { batches, files } from './batch-schema.ts';
 import { deadLetters } from './dead-letter-schema.ts';
@@ -39,13 +40,16 @@ const milliseconds = z.number().int().positive();
 const positive = z.number().int().positive();
 const usdPerMillion = z.number().nonnegative();
 
-const limits = z
-  .strictObject({
-    rpm: positive.optional().describe('Requests per minute.'),
-    tpm: positive.optional().describe('Tokens per minute, input and output together.'),
-    concurrency: positive.optional().describe('Calls in flight at once.'),
-  })
-  .describe('What is absent is not limited; what the provider says in its answers is obeyed either way.');
+const limitShape = Object.fromEntries(
+  LIMIT_KINDS.map(({ setting, description }) => [setting, positive.optional().describe(description)]),
+) as Record<LimitKind['setting'], z.ZodOptional<z.ZodNumber>>;
+
+/** Of a provider or a deployment here; of a key in src/api/routes/admin.ts. */
+export const limitSettings = z.strictObject(limitShape);
+
+const limits = limitSettings.describe(
+  'What is absent is not limited; what the provider says in its answers is obeyed either way.',
+);
 
 const usdPerThousand = z.number().nonnegative();
 

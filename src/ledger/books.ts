@@ -41,11 +41,11 @@ export interface BookKeepers {
   };
   /** Absent where bodies are not counted: lines of batches have their own bound. */
   bodies?: { leave(spec: RequestSpec): Promise<void> };
-  lines: { forget(spec: RequestSpec, step: RouteStep): Promise<void> };
+  waitQueues: { forget(spec: RequestSpec, step: RouteStep): Promise<void> };
   onError: (error: Error) => void;
 }
 
-export function createBooks({ ledger, budgets, bodies, lines, onError }: BookKeepers): Books {
+export function createBooks({ ledger, budgets, bodies, waitQueues, onError }: BookKeepers): Books {
   return {
     async close({ spec, progress, failure, answeredBy, waitedAt, attempt }, append = ledger.append) {
       const request = requestOutcome(spec, {
@@ -58,7 +58,7 @@ export function createBooks({ ledger, budgets, bodies, lines, onError }: BookKee
       });
       const message = failure === null ? { request } : failureMessage(spec, request, failure);
       bodies?.leave(spec).catch(onError);
-      if (waitedAt !== null) lines.forget(spec, waitedAt).catch(onError);
+      if (waitedAt !== null) waitQueues.forget(spec, waitedAt).catch(onError);
       await Promise.all([
         append(encodeMessage(attempt === undefined ? message : { attempt, ...message })),
         spec.budgetHold === null ? undefined : budgets.settle(spec.budgetHold, spec.requestId, request.chargeUnits),

@@ -1,4 +1,4 @@
--- Stops every worker for one scope for a time: the provider said `retry-after`, or its remaining quota is nought.
+-- Stops every worker for one scope for a time: the provider said `retry-after`, or nothing of its quota remains.
 -- A longer block already there stays. A provider that claims to need longer than it is believed is tried one call at a time
 -- from then on, until its claim is over (permit.lua) or a trial has succeeded (unblock).
 --

@@ -1,7 +1,8 @@
-// When will a request start, given who waits before it? From what each limit lets through, and from what was served
+// When will a request start, given what waits before it? From what each limit lets through, and from what was served
 // lately where no limit says. Pure.
+import { LRUCache } from 'lru-cache';
+import { type Amounts, RATE_KINDS, type RateKind } from '../contracts/limit-kinds.ts';
 import type { Limits } from '../contracts/scope.ts';
-import type { Served } from './served-rate.ts';
 import { passedInMs, type Window } from './window.ts';
 
 /** What must pass before the request can: its own tokens are not in it. */
@@ -23,26 +24,30 @@ export interface Obstacle {
 export interface ForecastInput {
   obstacles: readonly Obstacle[];
   tokens: number;
+  /** Of them those of the prompt. Absent: they are not told apart. */
+  inputTokens?: number;
   isBatch: boolean;
   /** Mean of the last calls of the deployment; null before its first. Milliseconds. */
   callMs: number | null;
   /** Tokens used of those reserved, as the last calls had it; null before the first. */
   usedShare: number | null;
-  /** Of the line it stands in: how many passed lately while it was never empty, and over how long. */
+  /** Of the wait queue it stands in: how many passed lately while it was never empty, and over how long. */
   served: Served;
-  /** Its place in that line, from 0. */
+  /** Its place in that queue, from 0. */
   place: number;
 }
 
 /** permit.lua leaves the rest to the interactive lane. */
 const BATCH_SHARE = 0.97;
 const BATCH_BURST_MS = 1_000;
+/** permit.lua spreads what limits of a minute let the batch lane start. */
+const SPREAD_PERIOD_MS = 60_000;
 /** What is assumed of a deployment that nobody has called yet. */
 const UNKNOWN_CALL_MS = 2_000;
 /** Less experience than this says nothing. */
 const SERVED_AT_LEAST = 20;
 const SERVED_OVER_AT_LEAST_MS = 3_000;
-/** A window that is fuller than this is what holds the line up; its next places are known better than any rate. */
+/** A window that is fuller than this is what requests wait for; its next places are known better than any rate. */
 const NEARLY_FULL = 0.8;
 
 /** Milliseconds from now until its permit; 0 where nothing stands in the way. */
@@ -51,22 +56,40 @@ export function forecastStartMs(input: ForecastInput): number {
   return Math.max(0, ...waits, experiencedWaitMs(input));
 }
 
-function waitMs({ limits, window, inFlight, ahead }: Obstacle, input: ForecastInput): number {
-  const share = input.isBatch ? BATCH_SHARE : 1;
+function waitMs(obstacle: Obstacle, input: ForecastInput): number {
+  const { limits, window, inFlight, ahead } = obstacle;
   const waits = [window.blockedMs];
-  if (limits.requestsPerMinute !== undefined) {
-    const limit = Math.max(1, Math.floor(limits.requestsPerMinute * share));
-    waits.push(passedInMs(window, 'requests', limit, ahead.requests + 1));
-    if (input.isBatch) waits.push(window.batchDueMs - BATCH_BURST_MS + (ahead.requests * 60_000) / limit);
-  }
-  if (limits.tokensPerMinute !== undefined) {
-    const limit = Math.max(1, Math.floor(limits.tokensPerMinute * share));
-    // Most of what is reserved comes back with the end of a call; the request itself must find all of its own.
-    const before = ahead.tokens * Math.min(1, input.usedShare ?? 1);
-    waits.push(passedInMs(window, 'tokens', limit, Math.ceil(before + Math.min(input.tokens, limit))));
+  for (const kind of RATE_KINDS) {
+    const limit = limits[kind.name];
+    if (limit !== undefined) waits.push(...rateWaits(kind, limit, obstacle, input));
   }
   if (limits.concurrency !== undefined) waits.push(turnMs(limits.concurrency, inFlight, ahead.requests, input.callMs));
   return Math.max(...waits);
+}
+
+function rateWaits(kind: RateKind, configured: number, { window, ahead }: Obstacle, input: ForecastInput): number[] {
+  const limit = Math.max(1, Math.floor(configured * (input.isBatch ? BATCH_SHARE : 1)));
+  const own = Math.min(amountsOf(input)[kind.measure], limit);
+  const waits = [passedInMs(window, kind, limit, Math.ceil(aheadOf(kind, ahead, input) + own))];
+  if (kind.measure === 'requests' && input.isBatch && kind.periodMs === SPREAD_PERIOD_MS) {
+    waits.push(window.batchDueMs - BATCH_BURST_MS + (ahead.requests * kind.periodMs) / limit);
+  }
+  return waits;
+}
+
+function amountsOf({ tokens, inputTokens }: ForecastInput): Amounts {
+  const outputTokens = inputTokens === undefined ? tokens : tokens - inputTokens;
+  return { requests: 1, tokens, inputTokens: inputTokens ?? tokens, outputTokens };
+}
+
+/**
+ * Most of what is reserved comes back with the end of a call; the request itself must find all of its own. Wait queues
+ * count tokens as a whole: what waits is taken to have input and output in the request's own proportion.
+ */
+function aheadOf({ measure }: RateKind, ahead: Ahead, input: ForecastInput): number {
+  if (measure === 'requests') return ahead.requests;
+  const part = amountsOf(input)[measure] / Math.max(1, input.tokens);
+  return ahead.tokens * Math.min(1, part) * Math.min(1, input.usedShare ?? 1);
 }
 
 /** Calls end one after the other, evenly: with all of them busy, one in every `callMs / concurrency`. */
@@ -83,8 +106,46 @@ function experiencedWaitMs({ obstacles, served, place }: ForecastInput): number 
 }
 
 function isNearlyFull({ limits, window }: Obstacle): boolean {
-  return (
-    window.requests >= NEARLY_FULL * (limits.requestsPerMinute ?? Number.POSITIVE_INFINITY) ||
-    window.tokens >= NEARLY_FULL * (limits.tokensPerMinute ?? Number.POSITIVE_INFINITY)
-  );
+  return RATE_KINDS.some(({ name }) => window.used[name] >= NEARLY_FULL * (limits[name] ?? Number.POSITIVE_INFINITY));
+}
+
+export interface Served {
+  count: number;
+  overMs: number;
+}
+
+/**
+ * How fast wait queues are served while they are not empty, from what was counted at each look. Only such times tell what
+ * is possible: an empty queue is served as fast as requests come.
+ */
+export interface ServedRates {
+  /** @param total how many have left the queue with a permit, ever. */
+  look(queue: string, total: number, isEmpty: boolean, nowMs: number): Served;
+}
+
+/** What was possible longer ago may not be any more. */
+const REMEMBERED_MS = 20_000;
+/** Nobody looked for so long: the queue may have been empty meanwhile. */
+const GAP_MS = 5_000;
+const MAX_QUEUES = 2_000;
+
+interface Look {
+  atMs: number;
+  total: number;
+}
+
+export function createServedRates(): ServedRates {
+  const looks = new LRUCache<string, Look[]>({ max: MAX_QUEUES });
+  return {
+    look(queue, total, isEmpty, nowMs) {
+      const seen = looks.get(queue) ?? [];
+      const last = seen.at(-1);
+      const isBroken = last !== undefined && (nowMs - last.atMs > GAP_MS || total < last.total);
+      const kept = isEmpty || isBroken ? [] : seen.filter(({ atMs }) => nowMs - atMs <= REMEMBERED_MS);
+      if (isEmpty) looks.delete(queue);
+      else looks.set(queue, [...kept, { atMs: nowMs, total }]);
+      const first = kept[0];
+      return first === undefined ? { count: 0, overMs: 0 } : { count: total - first.total, overMs: nowMs - first.atMs };
+    },
+  };
 }

@@ -1,22 +1,21 @@
-// Forecasts starts from what Redis knows: windows, lines, permits held, pace. What moves slowly is read at most a few
+// Forecasts starts from what Redis knows: windows, wait queues, permits held, pace. What moves slowly is read at most a few
 // times a second however many ask, so that an overload costs no more than a handful of commands.
 import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../config/catalogue.ts';
 import type { Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { type Ahead, forecastStartMs, type Obstacle } from './forecast.ts';
-import type { LineEntry, LineTotals } from './lines.ts';
-import { createServedRates, type Served } from './served-rate.ts';
+import { type Ahead, createServedRates, forecastStartMs, type Obstacle, type Served } from './forecast.ts';
+import { readScope } from './limiter.ts';
+import type { WaitEntry, WaitTotals } from './wait-queue.ts';
 import { readWindow } from './window.ts';
 
 export interface ForecastQuestion {
-  entry: LineEntry;
+  entry: WaitEntry;
   deployment: Deployment;
   keyScope: Scope | null;
-  /** Its place in a scope's line, where the caller knows it better than a count of earlier acceptances. */
-  placeOf?: (scopeName: string) => LineTotals | undefined;
+  /** Its place in a scope's wait queue, where the caller knows it better than a count of earlier acceptances. */
+  placeOf?: (scopeName: string) => WaitTotals | undefined;
   deadlineAtMs: number;
 }
 
@@ -36,8 +35,6 @@ export interface Forecaster {
 const FRESH_MS = 250;
 const MAX_REMEMBERED = 2_000;
 
-const readScopeScript = loadLuaScript(import.meta.url, './read-scope.lua');
-
 /** What was read of one scope. */
 interface ScopeState {
   window: Record<string, string>;
@@ -46,7 +43,7 @@ interface ScopeState {
   aheadMs: number;
 }
 
-interface LineState extends LineTotals {
+interface QueueState extends WaitTotals {
   served: Served;
 }
 
@@ -70,23 +67,21 @@ export function createForecaster(
 
   function scopeState({ name }: Scope): Promise<ScopeState> {
     return fresh(`scope ${name}`, async () => {
-      const keys = keyspace.scope(name);
       // Also of scopes without limits of their own: a provider may have blocked them.
-      const reply = await runScript(redis, readScopeScript, [keys.window, keys.leases], []);
-      const [redisNowMs, inFlight, fields] = reply as [number, number, string[]];
-      return { window: pairsOf(fields), inFlight, aheadMs: redisNowMs - Date.now() };
+      const { fields, inFlight, redisNowMs } = await readScope(redis, keyspace, name);
+      return { window: fields, inFlight, aheadMs: redisNowMs - Date.now() };
     });
   }
 
-  function lineState(name: string, lane: LineEntry['lane']): Promise<LineState> {
-    return fresh(`line ${lane} ${name}`, async () => {
-      const line = keyspace.scope(name).lines[lane];
+  function queueState(name: string, lane: WaitEntry['lane']): Promise<QueueState> {
+    return fresh(`queue ${lane} ${name}`, async () => {
+      const queue = keyspace.scope(name).waiting[lane];
       const [requests, tokens, served] = await Promise.all([
-        redis.zcard(line),
-        redis.hget(keyspace.lineTokens, line),
-        redis.hget(keyspace.lineServed, line),
+        redis.zcard(queue),
+        redis.hget(keyspace.waitQueueTokens, queue),
+        redis.hget(keyspace.waitQueueServed, queue),
       ]);
-      const rate = rates.look(line, Number(served ?? 0), requests === 0, Date.now());
+      const rate = rates.look(queue, Number(served ?? 0), requests === 0, Date.now());
       return { requests, tokens: Number(tokens ?? 0), served: rate };
     });
   }
@@ -96,24 +91,24 @@ export function createForecaster(
     return fresh(`pace ${deployment.id}`, () => redis.hmget(pace, 'ms', 'share'));
   }
 
-  /** Who stands before it: in its own lane by time of acceptance, and for a batch everybody interactive. */
+  /** What waits before it: in its own lane by time of acceptance, and for a batch everything interactive. */
   async function aheadIn(name: string, question: ForecastQuestion): Promise<Ahead> {
     const { entry } = question;
     const own = question.placeOf?.(name) ?? (await earlierIn(name, entry));
     if (entry.lane === 'interactive') return own;
-    const interactive = await lineState(name, 'interactive');
+    const interactive = await queueState(name, 'interactive');
     return { requests: own.requests + interactive.requests, tokens: own.tokens + interactive.tokens };
   }
 
-  async function earlierIn(name: string, { lane, acceptedAtMs }: LineEntry): Promise<Ahead> {
-    const state = await lineState(name, lane);
+  async function earlierIn(name: string, { lane, acceptedAtMs }: WaitEntry): Promise<Ahead> {
+    const state = await queueState(name, lane);
     if (state.requests === 0) return NOBODY;
-    const requests = await redis.zcount(keyspace.scope(name).lines[lane], '-inf', `(${acceptedAtMs}`);
+    const requests = await redis.zcount(keyspace.scope(name).waiting[lane], '-inf', `(${acceptedAtMs}`);
     return { requests, tokens: (state.tokens * requests) / state.requests };
   }
 
   /**
-   * Who waits for other deployments of the provider wants its limits too: of each line as many as its own limit lets
+   * What waits for other deployments of the provider wants its limits too: of each wait queue as many as its own limit lets
    * compete until the request's deadline.
    */
   async function competitors(question: ForecastQuestion): Promise<Ahead> {
@@ -122,7 +117,7 @@ export function createForecaster(
     const others = (ofProvider.get(deployment.provider.name) ?? []).filter(({ id }) => id !== deployment.id);
     const waiting = await Promise.all(
       others.map(async ({ scope }) => {
-        const ahead = await lineState(scope.name, entry.lane);
+        const ahead = await queueState(scope.name, entry.lane);
         const allowed = (scope.limits.requestsPerMinute ?? Number.POSITIVE_INFINITY) * Math.max(1, minutes);
         const share = ahead.requests <= allowed ? 1 : allowed / ahead.requests;
         return { requests: Math.floor(ahead.requests * share), tokens: ahead.tokens * share };
@@ -141,7 +136,7 @@ export function createForecaster(
       const { entry, deployment, keyScope } = question;
       const [own, state, [callMs, share]] = await Promise.all([
         aheadIn(deployment.scope.name, question),
-        lineState(deployment.scope.name, entry.lane),
+        queueState(deployment.scope.name, entry.lane),
         paceOf(deployment),
       ]);
       const { provider } = deployment;
@@ -149,6 +144,7 @@ export function createForecaster(
       const atProvider = isShared ? add(own, await competitors(question)) : own;
       const facts = {
         tokens: entry.tokens,
+        ...(entry.inputTokens === undefined ? {} : { inputTokens: entry.inputTokens }),
         isBatch: entry.lane === 'batch',
         callMs: callMs == null ? null : Number(callMs),
         usedShare: share == null ? null : Number(share),
@@ -160,12 +156,6 @@ export function createForecaster(
       return { startMs, keyStartMs, callMs: facts.callMs ?? 0 };
     },
   };
-}
-
-function pairsOf(fields: readonly string[]): Record<string, string> {
-  const pairs: Record<string, string> = {};
-  for (let at = 0; at < fields.length; at += 2) pairs[fields[at]!] = fields[at + 1]!;
-  return pairs;
 }
 
 const NOBODY: Ahead = { requests: 0, tokens: 0 };

@@ -1,24 +1,27 @@
-// Limits that hold exactly over the whole fleet: requests and tokens per minute and concurrency, per provider,
-// deployment and API key, in one atomic step (permit.lua). An attempt that has a permit is also an open attempt of the
+// Limits that hold exactly over the whole fleet: every kind (contracts/limit-kinds.ts), per provider, deployment and API
+// key, in one atomic step (permit.lua). An attempt that has a permit is also an open attempt of the
 // ledger: one script does both, so no call can be made that the books do not know of.
 
 import { LRUCache } from 'lru-cache';
-import type { Scope } from '../contracts/scope.ts';
+import { type Amounts, LIMIT_KINDS, type LimitKind, type LimitLabel } from '../contracts/limit-kinds.ts';
+import type { Limits, Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { readWindow, type Window } from './window.ts';
 
-export type DenialReason = 'blocked' | 'requests' | 'tokens' | 'concurrency' | 'turn';
+/** The limit that is full, a provider's own word, or a request that came before. */
+export type DenialReason = LimitLabel | 'blocked' | 'turn';
 
 export interface Permit {
   attemptId: string;
   scopes: readonly Scope[];
-  reservedTokens: number;
-  /** The window slice the start was counted in. */
+  reserved: Amounts;
+  /** The slice of a minute in which the start was counted. */
   slice: number;
   /** Unix ms. */
   grantedAtMs: number;
-  /** Its tokens were spread over the minute, which is corrected with them. */
+  /** Its starts are spread over the minute, which is corrected with its tokens. */
   isBatch: boolean;
   /** The provider has claimed a longer wait than it is believed, and nobody else is let through yet. */
   isTrial: boolean;
@@ -43,10 +46,14 @@ export interface PermitRequest {
   /** Stands in the scope's room for this request over all its deliveries. */
   requestId: string;
   scopes: readonly Scope[];
-  /** Unix ms of acceptance: whoever was accepted first has the first turn. */
+  /** Unix ms of acceptance: the request that was accepted first has the first turn. */
   acceptedAtMs: number;
   isBatch: boolean;
+  /** Input and output together. */
   tokens: number;
+  /** Absent where they are not told apart: each kind of limit then counts all tokens. */
+  inputTokens?: number;
+  outputTokens?: number;
   /** Ledger entry that is written if the attempt is never settled. JSON. */
   unsettledEntry: string;
 }
@@ -54,17 +61,11 @@ export interface PermitRequest {
 export interface Settlement {
   /** Tokens the provider really counted, as far as known. */
   usedTokens: number;
+  /** Without those from a cache; absent as in `PermitRequest`. */
+  usedInputTokens?: number;
+  usedOutputTokens?: number;
   /** JSON of the ledger message; null when the provider was not called after all. */
   entry: string | null;
-}
-
-export interface WindowState {
-  requests: number;
-  tokens: number;
-  /** Until the window is empty, if nothing more is counted in it. */
-  resetMs: number;
-  /** Until the scope may be asked at all. */
-  blockedMs: number;
 }
 
 export interface Limiter {
@@ -75,7 +76,7 @@ export interface Limiter {
   /** Gives the permit back and hands the entry to the ledger. Safe to call twice: the ledger keeps one entry. */
   settle(permit: Permit, settlement: Settlement): Promise<void>;
   /** What a scope's window holds now; takes nothing. */
-  peek(scopeName: string): Promise<WindowState>;
+  peek(scopeName: string): Promise<Window>;
   /** Extends leases of attempts still running. */
   renew(permits: readonly Permit[]): Promise<void>;
   /**
@@ -99,7 +100,7 @@ const PACE_SAMPLE_MS = 100;
 
 const permitScript = loadLuaScript(import.meta.url, './permit.lua');
 const settleScript = loadLuaScript(import.meta.url, './settle.lua');
-const peekScript = loadLuaScript(import.meta.url, './peek.lua');
+const readScopeScript = loadLuaScript(import.meta.url, './read-scope.lua');
 const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');
 const reapScript = loadLuaScript(import.meta.url, './reap.lua');
@@ -127,10 +128,18 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
   return {
     async acquire(request) {
       const lane = request.isBatch ? 'batch' : 'interactive';
-      const { openAttempts, openLeases, lineTokens, lineServed } = keyspace;
-      const lines = request.scopes.filter(hasLine).map(({ name }) => keyspace.scope(name).lines[lane]);
-      const keys = [openAttempts, openLeases, lineTokens, lineServed, ...scopeKeys(request.scopes), ...lines];
+      const { openAttempts, openLeases, waitQueueTokens, waitQueueServed } = keyspace;
+      const queues = request.scopes.filter(hasWaitQueue).map(({ name }) => keyspace.scope(name).waiting[lane]);
+      const keys = [
+        openAttempts,
+        openLeases,
+        waitQueueTokens,
+        waitQueueServed,
+        ...scopeKeys(request.scopes),
+        ...queues,
+      ];
       const turn = request.acceptedAtMs + (request.isBatch ? BATCH_TURN_OFFSET : 0);
+      const amounts = amountsOf(request);
       const args = [
         request.attemptId,
         request.requestId,
@@ -140,12 +149,8 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
         request.unsettledEntry,
         request.isBatch ? 1 : 0,
         keyspace.freedChannel,
-        ...request.scopes.flatMap(({ name, limits }) => [
-          name,
-          limits.requestsPerMinute ?? 0,
-          limits.tokensPerMinute ?? 0,
-          limits.concurrency ?? 0,
-        ]),
+        request.scopes.length,
+        ...request.scopes.flatMap(({ name, limits }) => [name, ...limitArguments(limits, amounts)]),
       ];
       return readDecision(request, (await runScript(redis, permitScript, keys, args)) as PermitReply);
     },
@@ -162,25 +167,33 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     async settle(permit, settlement) {
       const { openAttempts, openLeases, ledgerStream } = keyspace;
       const { pace } = keyspace.scope(calledScope(permit.scopes).name);
-      const keys = [openAttempts, openLeases, ledgerStream, pace, ...scopeKeys(permit.scopes)];
+      const settled = permit.scopes.flatMap(({ name }) => {
+        const scope = keyspace.scope(name);
+        return [scope.window, scope.leases, scope.room];
+      });
+      const keys = [openAttempts, openLeases, ledgerStream, pace, ...settled];
+      const used = usedAmounts(settlement);
       const args = [
         permit.attemptId,
         settlement.entry ?? '',
         permit.slice,
-        permit.reservedTokens,
+        permit.reserved.tokens,
         settlement.usedTokens,
         keyspace.freedChannel,
         isSampled(permit) ? Math.max(0, Date.now() - permit.grantedAtMs) : '',
         permit.isBatch ? 1 : 0,
-        ...permit.scopes.flatMap(({ name, limits }) => [name, limits.tokensPerMinute ?? 0]),
+        ...permit.scopes.flatMap(({ name, limits }) => [
+          name,
+          limits.concurrency === undefined ? 0 : 1,
+          ...correctionArguments(limits, permit.reserved, used),
+        ]),
       ];
       await runScript(redis, settleScript, keys, args);
     },
 
     async peek(scopeName) {
-      const reply = await runScript(redis, peekScript, [keyspace.scope(scopeName).window], []);
-      const [requests, tokens, resetMs, blockedMs] = reply as [number, number, number, number];
-      return { requests, tokens, resetMs, blockedMs };
+      const { fields, redisNowMs } = await readScope(redis, keyspace, scopeName);
+      return readWindow(fields, redisNowMs);
     },
 
     async renew(permits) {
@@ -211,8 +224,70 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
   };
 }
 
-/** Whoever waits for a provider, or a model of a wildcard, waits for a deployment (lines.ts). */
-function hasLine({ name }: Scope): boolean {
+export interface ScopeReading {
+  /** The window's hash (permit.lua). */
+  fields: Record<string, string>;
+  /** Permits held. */
+  inFlight: number;
+  /** The clock by which the window was written. */
+  redisNowMs: number;
+}
+
+export async function readScope(redis: RedisClient, keyspace: Keyspace, name: string): Promise<ScopeReading> {
+  const { window, leases } = keyspace.scope(name);
+  const reply = await runScript(redis, readScopeScript, [window, leases], []);
+  const [redisNowMs, inFlight, pairs] = reply as [number, number, string[]];
+  const fields: Record<string, string> = {};
+  for (let at = 0; at < pairs.length; at += 2) fields[pairs[at]!] = pairs[at + 1]!;
+  return { fields, inFlight, redisNowMs };
+}
+
+function amountsOf({ tokens, inputTokens = tokens, outputTokens = tokens }: PermitRequest): Amounts {
+  return { requests: 1, tokens, inputTokens, outputTokens };
+}
+
+function usedAmounts(settlement: Settlement): Amounts {
+  const {
+    usedTokens: tokens,
+    usedInputTokens: inputTokens = tokens,
+    usedOutputTokens: outputTokens = tokens,
+  } = settlement;
+  return { requests: 1, tokens, inputTokens, outputTokens };
+}
+
+function kindsOf(limits: Limits): readonly LimitKind[] {
+  return LIMIT_KINDS.filter(({ name }) => limits[name] !== undefined);
+}
+
+/** How many, then each as permit.lua takes it. */
+function limitArguments(limits: Limits, amounts: Amounts): (string | number)[] {
+  const kinds = kindsOf(limits);
+  const each = kinds.flatMap(({ field, periodMs, name, measure }) => [
+    field,
+    periodMs ?? 0,
+    limits[name]!,
+    amounts[measure],
+  ]);
+  return [kinds.length, ...each];
+}
+
+/** How many, then each as settle.lua takes it: only what was used otherwise than it was reserved. */
+function correctionArguments(limits: Limits, reserved: Amounts, used: Amounts): (string | number)[] {
+  const kinds = kindsOf(limits).filter(
+    ({ periodMs, measure }) => periodMs !== null && used[measure] !== reserved[measure],
+  );
+  const each = kinds.flatMap(({ field, periodMs, name, measure }) => [
+    field,
+    periodMs!,
+    limits[name]!,
+    reserved[measure],
+    used[measure],
+  ]);
+  return [kinds.length, ...each];
+}
+
+/** A request that waits for a provider, or a model of a wildcard, waits for a deployment (wait-queue.ts). */
+function hasWaitQueue({ name }: Scope): boolean {
   return !name.startsWith('provider:') && !name.startsWith('model:');
 }
 
@@ -221,17 +296,19 @@ function calledScope(scopes: readonly Scope[]): Scope {
   return scopes.find(({ name }) => name.startsWith('deployment:')) ?? scopes[0]!;
 }
 
-type PermitReply = [1, number, (0 | 1)?] | [0, number, DenialReason, number, number, number];
+type PermitReply = [1, number, (0 | 1)?] | [0, number, string, number, number, number];
+
+const LABELS: ReadonlyMap<string, LimitLabel> = new Map(LIMIT_KINDS.map(({ field, label }) => [field, label]));
 
 function readDecision(request: PermitRequest, reply: PermitReply): PermitDecision {
   if (reply[0] === 1) {
-    const { attemptId, scopes, tokens } = request;
+    const { attemptId, scopes } = request;
     return {
       kind: 'granted',
       permit: {
         attemptId,
         scopes,
-        reservedTokens: tokens,
+        reserved: amountsOf(request),
         slice: reply[1],
         grantedAtMs: Date.now(),
         isBatch: request.isBatch,
@@ -239,6 +316,7 @@ function readDecision(request: PermitRequest, reply: PermitReply): PermitDecisio
       },
     };
   }
-  const [, waitMs, reason, scope, ahead, spacingMs] = reply;
+  const [, waitMs, why, scope, ahead, spacingMs] = reply;
+  const reason = LABELS.get(why) ?? (why as 'blocked' | 'turn');
   return { kind: 'denied', waitMs, spacingMs, reason, scope: request.scopes[scope - 1]!, ahead };
 }

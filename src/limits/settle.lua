@@ -1,48 +1,64 @@
--- Closes an attempt: gives its permit back, corrects the token windows by what was really used, and hands its ledger
+-- Closes an attempt: gives its permit back, corrects the windows by what was really used, and hands its ledger
 -- entry to the writer. The entry is handed over also when the attempt was closed before (its lease had run out and the
 -- reaper wrote it as unsettled): the writer replaces an unsettled entry by a settled one, and nothing else.
 --
 -- KEYS  1 open attempts, 2 open leases, 3 ledger stream, 4 pace of what was called,
---       then per scope: window, leases, room, presence
--- ARGV  1 attempt id, 2 ledger message or '' when no call was made, 3 slice of the start, 4 tokens reserved,
+--       then per scope: window, leases, room
+-- ARGV  1 attempt id, 2 ledger message or '' when no call was made, 3 slice of a minute in which it started, 4 tokens reserved,
 --       5 tokens used, 6 channel of freed scopes, 7 how long the permit was held, ms, or '' where nobody
---       asks, 8 batch lane 0/1, then per scope: its name, tokens per minute (0: no limit)
+--       asks, 8 batch lane 0/1, then per scope: its name, 1 where it holds a lease, number of corrections, then per
+--       correction: kind, period ms, limit, amount reserved, amount used
 -- Gives 1 when the attempt was open, else 0.
-local attempt, slice = ARGV[1], ARGV[3]
+local attempt, minute_slice = ARGV[1], tonumber(ARGV[3])
 -- As in permit.lua.
 local BATCH_SHARE = 0.97
+local MINUTE_MS = 60000
 -- The pace is the mean of about so many calls.
 local PACE_CALLS = 50
 local PACE_TTL_MS = 86400000
--- As in line-enter.lua.
+-- As in wait-enter.lua.
 local MAX_TOKENS = 1000000000
 local function tokens_of(value, otherwise) return math.max(0, math.min(MAX_TOKENS, whole(value, otherwise))) end
-local reserved = tokens_of(ARGV[4], 0)
-local used = tokens_of(ARGV[5], reserved)
-local correction = used - reserved
+
+-- Gives whether the window has more room than before.
+local function correct(window, at)
+  local field, period, limit = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local reserved = tokens_of(ARGV[at + 3], 0)
+  local change = tokens_of(ARGV[at + 4], reserved) - reserved
+  local count_field = field .. math.floor(minute_slice * MINUTE_MS / period)
+  local state = redis.call('HMGET', window, count_field, string.upper(field), 'p' .. field)
+  -- Its slice has left the window, and the reservation with it.
+  if change == 0 or not state[1] then return false end
+  local fields = {
+    count_field, digits(math.max(0, whole(state[1], 0) + change)),
+    string.upper(field), digits(math.max(0, whole(state[2] or 0, 0) + change)),
+  }
+  if ARGV[8] == '1' and state[3] then
+    fields[5], fields[6] = 'p' .. field, tonumber(state[3]) + change * period / (limit * BATCH_SHARE)
+  end
+  redis.call('HSET', window, unpack(fields))
+  return change < 0
+end
 
 -- Order matters here: a script that fails is not undone, and nobody else writes this entry.
 if ARGV[2] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[2]) end
 local was_open = redis.call('HDEL', KEYS[1], attempt)
 if was_open == 1 then
   redis.call('ZREM', KEYS[2], attempt)
-  for i = 1, (#KEYS - 4) / 4 do
-    local k = 5 + (i - 1) * 4
-    local window, leases, room = KEYS[k], KEYS[k + 1], KEYS[k + 2]
-    local freed = redis.call('ZREM', leases, attempt)
-    if correction ~= 0 and redis.call('HEXISTS', window, 'r' .. slice) == 1 then
-      redis.call('HINCRBY', window, 't' .. slice, digits(correction))
-      redis.call('HINCRBY', window, 'T', digits(correction))
-      local tpm, paced = tonumber(ARGV[8 + i * 2]), redis.call('HGET', window, 'pt')
-      if ARGV[8] == '1' and tpm > 0 and paced then
-        redis.call('HSET', window, 'pt', tonumber(paced) + correction * 60000 / (tpm * BATCH_SHARE))
-      end
-      if correction < 0 then freed = 1 end
+  local at = 9
+  for k = 5, #KEYS, 3 do
+    local name, corrections = ARGV[at], tonumber(ARGV[at + 2])
+    local is_freed = ARGV[at + 1] == '1' and redis.call('ZREM', KEYS[k + 1], attempt) == 1
+    for n = 1, corrections do
+      if correct(KEYS[k], at + 3 + (n - 1) * 5) then is_freed = true end
     end
-    if freed == 1 and redis.call('EXISTS', room) == 1 then redis.call('SPUBLISH', ARGV[6], ARGV[7 + i * 2]) end
+    if is_freed and redis.call('EXISTS', KEYS[k + 2]) == 1 then redis.call('SPUBLISH', ARGV[6], name) end
+    at = at + 3 + corrections * 5
   end
 end
 if was_open == 1 and ARGV[2] ~= '' and ARGV[7] ~= '' then
+  local reserved = tokens_of(ARGV[4], 0)
+  local used = tokens_of(ARGV[5], reserved)
   local pace = redis.call('HMGET', KEYS[4], 'calls', 'ms', 'share')
   local calls = math.min(PACE_CALLS, tonumber(pace[1] or 0) + 1)
   local ms, share = tonumber(pace[2] or 0), tonumber(pace[3] or 0)

@@ -1,27 +1,41 @@
-// A scope's window (its shape: permit.lua) as a forecast sees it: what is taken now, and when it comes free again.
+// A scope's window (its shape: permit.lua) as it is seen from outside: what is taken now, and when it comes free again. Pure.
+import { RATE_KINDS, type RateKind, type RateName } from '../contracts/limit-kinds.ts';
 
-const SLICE_MS = 200;
+const SLICES = 300;
 const KEEP_SLICES = 302;
-/** permit.lua: a slice counts for KEEP_SLICES slices. What is taken again at once is free again after it. */
-export const WINDOW_MS = KEEP_SLICES * SLICE_MS;
+
+/** permit.lua: what is taken again at once is free again after this. */
+export function keptMs(kind: RateKind): number {
+  return KEEP_SLICES * sliceMs(kind);
+}
+
+function sliceMs({ periodMs }: RateKind): number {
+  return periodMs / SLICES;
+}
 
 export interface Window {
-  requests: number;
-  tokens: number;
+  /** What is taken, by kind of limit. A kind that nobody limits is not counted. */
+  used: Record<RateName, number>;
+  /** What leaves the window, soonest first. */
+  leaving: Record<RateName, Leaving[]>;
   /** Until the scope may be asked at all. Milliseconds. */
   blockedMs: number;
   /** The batch lane spreads its starts: until its next one is due. Milliseconds. */
   batchDueMs: number;
-  /** It was full a moment ago: it lets those who wait through at a pace (permit.lua). */
+  /** It was full a moment ago: it lets waiting requests through at a pace (permit.lua). */
   isDraining: boolean;
-  /** What leaves the window, soonest first. */
-  leaving: Leaving[];
 }
 
 interface Leaving {
   inMs: number;
-  requests: number;
-  tokens: number;
+  amount: number;
+}
+
+const FIELD = /^([a-z]+)(\d+)$/;
+const BY_FIELD: ReadonlyMap<string, RateKind> = new Map(RATE_KINDS.map((kind) => [kind.field, kind]));
+
+function eachKind<T>(value: (kind: RateKind) => T): Record<RateName, T> {
+  return Object.fromEntries(RATE_KINDS.map((kind) => [kind.name, value(kind)])) as Record<RateName, T>;
 }
 
 /**
@@ -29,26 +43,22 @@ interface Leaving {
  * @param nowMs by the clock of Redis, which has written it.
  */
 export function readWindow(fields: Readonly<Record<string, string>>, nowMs: number): Window {
-  const slices = new Map<number, Leaving>();
+  const leaving = eachKind<Leaving[]>(() => []);
   for (const [field, value] of Object.entries(fields)) {
-    const slice = Number(field.slice(1));
-    const kind = field[0];
-    if ((kind !== 'r' && kind !== 't') || !Number.isInteger(slice) || field.length < 2) continue;
-    const inMs = slice * SLICE_MS + WINDOW_MS - nowMs;
-    if (inMs <= 0) continue;
-    const leaving = slices.get(slice) ?? { inMs, requests: 0, tokens: 0 };
-    if (kind === 'r') leaving.requests += Number(value);
-    else leaving.tokens += Number(value);
-    slices.set(slice, leaving);
+    const [, letters = '', slice] = FIELD.exec(field) ?? [];
+    const kind = BY_FIELD.get(letters);
+    if (kind === undefined) continue;
+    const inMs = Number(slice) * sliceMs(kind) + keptMs(kind) - nowMs;
+    if (inMs > 0) leaving[kind.name].push({ inMs, amount: Number(value) });
   }
-  const leaving = [...slices.values()].sort((a, b) => a.inMs - b.inMs);
+  for (const list of Object.values(leaving)) list.sort((a, b) => a.inMs - b.inMs);
+  const dueMs = RATE_KINDS.map(({ field }) => Number(fields[`p${field}`] ?? 0) - nowMs);
   return {
-    requests: leaving.reduce((sum, next) => sum + next.requests, 0),
-    tokens: leaving.reduce((sum, next) => sum + next.tokens, 0),
-    blockedMs: Math.max(0, Number(fields.blocked ?? 0) - nowMs),
-    batchDueMs: Math.max(0, Number(fields.pr ?? 0) - nowMs, Number(fields.pt ?? 0) - nowMs),
-    isDraining: nowMs - Number(fields.full ?? 0) < DRAIN_MS,
+    used: eachKind(({ name }) => leaving[name].reduce((sum, { amount }) => sum + amount, 0)),
     leaving,
+    blockedMs: Math.max(0, Number(fields.blocked ?? 0) - nowMs),
+    batchDueMs: Math.max(0, ...dueMs),
+    isDraining: nowMs - Number(fields.full ?? 0) < DRAIN_MS,
   };
 }
 
@@ -58,12 +68,13 @@ const DRAIN_PART = 1 / 50;
 const DRAIN_FROM = 100;
 
 /**
- * When a window of this limit has let so much pass, everything that passes from now on counted. A line that waits takes
- * every place as soon as it is free, so the pattern of one minute repeats itself in the next. Milliseconds from now.
+ * When a window of this limit has let so much pass, everything that passes from now on counted. Waiting requests take
+ * every place as soon as it is free, so the pattern of one period repeats itself in the next. Milliseconds from now.
  */
-export function passedInMs(window: Window, kind: 'requests' | 'tokens', limit: number, amount: number): number {
+export function passedInMs(window: Window, kind: RateKind, limit: number, amount: number): number {
   const rounds = Math.floor((amount - 1) / limit);
-  const paceMs = kind === 'requests' && limit >= DRAIN_FROM ? SLICE_MS / (limit * DRAIN_PART) : 0;
+  const isPacedKind = kind.name === 'requestsPerMinute' && limit >= DRAIN_FROM;
+  const paceMs = isPacedKind ? sliceMs(kind) / (limit * DRAIN_PART) : 0;
   let missing = amount - rounds * limit;
   let atMs = 0;
   const take = (places: number, fromMs: number, isPaced: boolean) => {
@@ -71,10 +82,10 @@ export function passedInMs(window: Window, kind: 'requests' | 'tokens', limit: n
     missing -= taken;
     atMs = Math.max(atMs, fromMs) + (isPaced ? Math.max(0, taken - 1) * paceMs : 0);
   };
-  take(Math.max(0, limit - window[kind]), 0, window.isDraining);
-  for (const leaving of window.leaving) {
+  take(Math.max(0, limit - window.used[kind.name]), 0, window.isDraining);
+  for (const { amount: places, inMs } of window.leaving[kind.name]) {
     if (missing <= 0) break;
-    take(leaving[kind], leaving.inMs, true);
+    take(places, inMs, true);
   }
-  return rounds * WINDOW_MS + (missing > 0 ? WINDOW_MS : atMs);
+  return rounds * keptMs(kind) + (missing > 0 ? keptMs(kind) : atMs);
 }

@@ -148,6 +148,12 @@ export interface RateLimitHint {
   limitTokens?: number;
   remainingTokens?: number;
   resetTokensMs?: number;
+  limitInputTokens?: number;
+  remainingInputTokens?: number;
+  resetInputTokensMs?: number;
+  limitOutputTokens?: number;
+  remainingOutputTokens?: number;
+  resetOutputTokensMs?: number;
 }
 
 export interface UpstreamAnswerHead {

@@ -23,8 +23,8 @@ export interface ScopeKeys {
   room: string;
   /** Sorted set of the same requests, scored by when they were last active. */
   presence: string;
-  /** Sorted sets, one per lane: who waits for its first permit here, scored by acceptance (src/limits/lines.ts). */
-  lines: Record<Lane, string>;
+  /** Wait queues, sorted sets, one per lane: requests without a permit yet, scored by acceptance (src/limits/wait-queue.ts). */
+  waiting: Record<Lane, string>;
   /** Hash: how long its calls take, and which share of their reservation they use. */
   pace: string;
 }
@@ -45,12 +45,12 @@ export interface Keyspace {
   scope(name: string): ScopeKeys;
   /** Pub/sub channel that announces scopes with free capacity. */
   freedChannel: string;
-  /** Set: the keys of all lines that may have somebody in them. */
-  lines: string;
-  /** Hash: key of a line → tokens of all who stand in it. */
-  lineTokens: string;
-  /** Hash: key of a line → how many have left it with a permit, ever. */
-  lineServed: string;
+  /** Set: the keys of all wait queues that may not be empty. */
+  waitQueues: string;
+  /** Hash: key of a wait queue → tokens of all requests in it. */
+  waitQueueTokens: string;
+  /** Hash: key of a wait queue → how many have left it with a permit, ever. */
+  waitQueueServed: string;
   /** Hash: name of a held provider or deployment → reason and time, JSON. */
   holds: string;
   /** Hash: attempt id → ledger entry to write if the attempt is never closed. */
@@ -106,7 +106,7 @@ export function createKeyspace(namespace: string): Keyspace {
           leases: `${core}:leases:${name}`,
           room: `${core}:room:${name}`,
           presence: `${core}:presence:${name}`,
-          lines: { interactive: `${core}:line:interactive:${name}`, batch: `${core}:line:batch:${name}` },
+          waiting: { interactive: `${core}:waiting:interactive:${name}`, batch: `${core}:waiting:batch:${name}` },
           pace: `${core}:pace:${name}`,
         };
         scopes.set(name, keys);
@@ -114,9 +114,9 @@ export function createKeyspace(namespace: string): Keyspace {
       return keys;
     },
     freedChannel: `${core}:freed`,
-    lines: `${core}:lines`,
-    lineTokens: `${core}:line-tokens`,
-    lineServed: `${core}:line-served`,
+    waitQueues: `${core}:wait-queues`,
+    waitQueueTokens: `${core}:wait-queue-tokens`,
+    waitQueueServed: `${core}:wait-queue-served`,
     holds: `${core}:holds`,
     openAttempts: `${core}:open`,
     openLeases: `${core}:open-leases`,

@@ -13,7 +13,7 @@ import type { Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { createBooks } from '#src/ledger/books.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
-import { createLines } from '#src/limits/lines.ts';
+import { createWaitQueues } from '#src/limits/wait-queue.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
@@ -96,7 +96,7 @@ export async function startBatches(
       onError,
     }),
     ledger,
-    books: createBooks({ ledger, budgets, lines: createLines(redis, keyspace), onError }),
+    books: createBooks({ ledger, budgets, waitQueues: createWaitQueues(redis, keyspace), onError }),
     native: {
       chunks: createNativeChunkStore(database),
       providers: createProviderClient(leaving.signal),

@@ -8,7 +8,7 @@ import { spendTime } from '#src/contracts/timeline.ts';
 import type { Books } from '#src/ledger/books.ts';
 import type { Forecaster } from '#src/limits/forecaster.ts';
 import type { Limiter, Permit } from '#src/limits/limiter.ts';
-import type { Lines } from '#src/limits/lines.ts';
+import type { WaitQueues } from '#src/limits/wait-queue.ts';
 import type { ClientProtocol } from '#src/protocols/protocol.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
 import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
@@ -37,7 +37,7 @@ export interface InferenceContext {
   producer: QueueProducer;
   limiter: Limiter;
   desk: PermitDesk;
-  lines: Lines;
+  waitQueues: WaitQueues;
   forecaster: Forecaster;
   circuits: Circuits;
   holds: Holds;

@@ -57,11 +57,15 @@ const MAX_CLAIM_MS = 15 * 60_000;
  */
 function exhaustedForMs(hint: RateLimitHint | null): number {
   if (hint === null) return 0;
-  const requests = hint.remainingRequests === 0 ? shareMs(hint.resetRequestsMs, hint.limitRequests) : 0;
-  const tokens = hint.remainingTokens === 0 ? shareMs(hint.resetTokensMs, undefined) : 0;
-  return Math.max(requests, tokens);
+  const waits = HINTED.map((kind) => {
+    if (hint[`remaining${kind}`] !== 0) return 0;
+    // A limit of tokens says nothing about how many one request takes.
+    return shareMs(hint[`reset${kind}Ms`], kind === 'Requests' ? hint.limitRequests : undefined);
+  });
+  return Math.max(...waits);
 }
 
+const HINTED = ['Requests', 'Tokens', 'InputTokens', 'OutputTokens'] as const;
 const TOKEN_REFILL_MS = 1_000;
 
 function shareMs(resetMs: number | undefined, limit: number | undefined): number {

@@ -7,7 +7,7 @@ import type { Disposition } from '#src/queue/consumer.ts';
 import type { ClaimResult } from '#src/reply/request-store.ts';
 import { moveOn, stepAt } from '#src/routing/walk.ts';
 import { type Delivery, type InferenceContext, insist, type StepResult } from './delivery.ts';
-import { moveLines } from './line-place.ts';
+import { moveWaitQueues } from './line-place.ts';
 import { mayBeRescued } from './prepare-step.ts';
 
 /** A parked job comes back this much before its time: it must be in the line when its turn comes. */
@@ -53,7 +53,7 @@ export async function fallBack(context: InferenceContext, delivery: Delivery): P
   const { waitsFor: _, ...rest } = moveOn(spec.plan, job.step, delivery.progress);
   const progress: RequestProgress = rest;
   const { provider } = stepAt(spec.plan, place, progress);
-  moveLines(context, delivery, stepAt(spec.plan, place, progress));
+  moveWaitQueues(context, delivery, stepAt(spec.plan, place, progress));
   const isOurs = await release(context, delivery, place, progress);
   if (!isOurs) return LOST;
   const next = { requestId: spec.requestId, step: place };

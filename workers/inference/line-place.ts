@@ -1,16 +1,16 @@
-// A waiting request's place in the lines (src/limits/lines.ts), where it goes on to wait elsewhere. Nobody waits for it:
-// what is lost here, the janitor finds.
+// A waiting request's place in the wait queues (src/limits/wait-queue.ts), where it moves to wait elsewhere. Nobody waits for
+// it: what is lost here, the janitor finds.
 import type { RouteStep } from '#src/contracts/route-plan.ts';
-import { type LineEntry, lineEntry } from '#src/limits/lines.ts';
+import { type WaitEntry, waitEntry } from '#src/limits/wait-queue.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 
-/** It goes on to another deployment; its key's line is the same everywhere. */
-export function moveLines(context: InferenceContext, { spec, step }: Delivery, next: RouteStep): void {
-  const from = ofDeployment(lineEntry(spec, step));
-  const to = ofDeployment(lineEntry(spec, next));
-  Promise.all([context.lines.leave(from), context.lines.enter(to)]).catch(context.onTrouble);
+/** It moves to another deployment; its key's wait queue is the same everywhere. */
+export function moveWaitQueues(context: InferenceContext, { spec, step }: Delivery, next: RouteStep): void {
+  const from = ofDeployment(waitEntry(spec, step));
+  const to = ofDeployment(waitEntry(spec, next));
+  Promise.all([context.waitQueues.leave(from), context.waitQueues.enter(to)]).catch(context.onTrouble);
 }
 
-function ofDeployment(entry: LineEntry): LineEntry {
+function ofDeployment(entry: WaitEntry): WaitEntry {
   return { ...entry, scopes: entry.scopes.slice(0, 1) };
 }

@@ -124,7 +124,7 @@ async function conclude(
     },
   );
   const tokens = usedTokens(failure, usage, estimatedInputTokens(delivery));
-  const settle = (message: string) => context.limiter.settle(permit, { usedTokens: tokens, entry: message });
+  const settle = (message: string) => context.limiter.settle(permit, { ...tokens, entry: message });
   // What was paid for is written, however long Redis takes nothing.
   if (result.kind === 'answered' && !isForgottenWhenDelivered(spec)) await writer.settled();
   if (result.kind === 'answered' && !delivery.isLost) {

@@ -7,7 +7,7 @@ import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
 import type { Scope } from '#src/contracts/scope.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
-import type { PermitRequest } from '#src/limits/limiter.ts';
+import type { PermitRequest, Settlement } from '#src/limits/limiter.ts';
 import { isFree } from '#src/protocols/protocol.ts';
 import { type AttemptPricing, createAttemptPricing } from './attempt-pricing.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
@@ -32,8 +32,10 @@ export function permitRequest(context: InferenceContext, delivery: Delivery, dep
     scopes: scopesOf(delivery, deployment),
     acceptedAtMs: spec.acceptedAtMs,
     isBatch: spec.lane === 'batch',
-    // As in the lines (src/limits/lines.ts), whatever this attempt adds to it.
+    // As in the wait queues (src/limits/wait-queue.ts), whatever this attempt adds to it.
     tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
+    inputTokens: spec.estimatedInputTokens,
+    outputTokens: spec.estimatedOutputTokens,
     unsettledEntry: encodeMessage({ attempt: unsettled }),
   };
 }
@@ -82,8 +84,18 @@ function estimatedUsage(delivery: Delivery): Usage {
 /** Failures before which the provider cannot have counted anything. */
 const NEVER_ARRIVED: ReadonlySet<FailureCode> = new Set(['upstream_unreachable', 'upstream_connect_timeout']);
 
+type UsedTokens = Omit<Settlement, 'entry'>;
+
 /** What the provider's own limiter has counted, as far as can be known: a failed call counts at least its prompt. */
-export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: number): number {
-  if (failure === null) return totalTokens(usage);
-  return NEVER_ARRIVED.has(failure.code) ? 0 : Math.max(totalTokens(usage), inputTokens);
+export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: number): UsedTokens {
+  if (failure !== null && NEVER_ARRIVED.has(failure.code)) {
+    return { usedTokens: 0, usedInputTokens: 0, usedOutputTokens: 0 };
+  }
+  const input = Math.max(0, usage.inputTokens - usage.cachedInputTokens);
+  const least = failure === null ? 0 : inputTokens;
+  return {
+    usedTokens: Math.max(totalTokens(usage), least),
+    usedInputTokens: totalTokens(usage) === 0 ? least : input,
+    usedOutputTokens: usage.outputTokens,
+  };
 }

@@ -12,7 +12,7 @@ import { createBooks } from '#src/ledger/books.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
 import { createForecaster } from '#src/limits/forecaster.ts';
 import { createLimiter } from '#src/limits/limiter.ts';
-import { createLines } from '#src/limits/lines.ts';
+import { createWaitQueues } from '#src/limits/wait-queue.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createBodyQuota, NO_BODIES } from '#src/reply/body-quota.ts';
@@ -81,7 +81,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   });
   const rotation = await followRotation({ redis, subscription, keyspace, onError });
   const limiter = createLimiter(redis, keyspace);
-  const lines = createLines(redis, keyspace);
+  const waitQueues = createWaitQueues(redis, keyspace);
   const active = createActiveRequests();
   const { keepsBodies } = createBodySeal(configuration.dead_letters);
   const needsBody = (spec: Pick<RequestSpec, 'inbox'>, outcome: string) => keepsBodies && isDeadLetter(spec, outcome);
@@ -95,7 +95,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     producer: createQueueProducer(redis, keyspace, onError),
     limiter,
     desk: createPermitDesk(limiter, onError),
-    lines,
+    waitQueues,
     forecaster: createForecaster(redis, keyspace, runtime.catalogue),
     circuits: rotation.circuits,
     holds: rotation.holds,
@@ -106,7 +106,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       ledger: createLedgerStream(redis, keyspace),
       budgets: createBudgets(redis, keyspace, null),
       bodies: createBodyQuota(redis, keyspace, NO_BODIES),
-      lines,
+      waitQueues,
       onError,
     }),
     seenShards: new Set(Array.from({ length: runtime.replyShards }, (_, shard) => shard)),

@@ -6,7 +6,7 @@ import { createFailure, type Failure, isFailure } from '#src/contracts/failure.t
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import { circuitOf } from '#src/contracts/route-plan.ts';
 import type { DenialReason } from '#src/limits/limiter.ts';
-import { lineEntry } from '#src/limits/lines.ts';
+import { waitEntry } from '#src/limits/wait-queue.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import type { CircuitState } from '#src/routing/circuits.ts';
@@ -62,7 +62,7 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
     const isOutMeanwhile = context.holds.find(deployment) !== null || (!wasOpen && circuits.isOpen(circuitName));
     if (!isOutMeanwhile) return performAttempt(context, delivery, deployment, { route, call }, permit.permit);
     await context.limiter.settle(permit.permit, { usedTokens: 0, entry: null });
-    await context.lines.enter(lineEntry(spec, step));
+    await context.waitQueues.enter(waitEntry(spec, step));
     return takeStep(context, delivery);
   }
   if (permit.kind === 'stopped') return { kind: 'failed', failure: cancellation.failure! };
@@ -111,7 +111,7 @@ async function parkMs(
   atLeastMs: number,
 ): Promise<number> {
   const { keyScope, deadlineAtMs } = spec;
-  const question = { entry: lineEntry(spec, step), deployment, keyScope, deadlineAtMs };
+  const question = { entry: waitEntry(spec, step), deployment, keyScope, deadlineAtMs };
   const { startMs, keyStartMs } = await context.forecaster.ask(question).catch(() => NO_FORECAST);
   const forecastMs = Math.max(startMs, keyStartMs) * TRUSTED_PART;
   return Math.min(Math.max(atLeastMs, forecastMs), deadlineAtMs - Date.now());

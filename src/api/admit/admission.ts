@@ -1,15 +1,17 @@
 // Admission by backlog: a request that cannot be answered before its deadline, as far as anybody can know, is refused at
-// once and told when a place will be free. Whoever is admitted stands in the lines (src/limits/lines.ts) until its permit.
+// once and told when a place will be free. What is admitted stands in wait queues (src/limits/wait-queue.ts) until its
+// permit.
 //
 // Counting costs one command. While little waits nobody waits for that one: it leaves with the request's own. Under
 // pressure its answer is waited for, and a forecast decides.
 import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../../config/catalogue.ts';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
+import { RATE_KINDS } from '../../contracts/limit-kinds.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import { circuitOf, type RouteStep } from '../../contracts/route-plan.ts';
 import type { ForecastAnswer, Forecaster } from '../../limits/forecaster.ts';
-import { type LineEntry, type Lines, type LineTotals, lineEntry } from '../../limits/lines.ts';
+import { type WaitEntry, type WaitQueues, type WaitTotals, waitEntry } from '../../limits/wait-queue.ts';
 import type { Circuits } from '../../routing/circuits.ts';
 import type { Holds } from '../../routing/holds.ts';
 
@@ -20,12 +22,12 @@ export interface Admission {
   leave(spec: RequestSpec): void;
   /** Until its permit, while it waits at this step of its plan; null where nobody can say. Milliseconds from now. */
   expectedWaitMs(spec: RequestSpec, step: RouteStep): Promise<number | null>;
-  /** How many stand before it in its deployment's line; null when it does not stand there. */
+  /** How many stand before it in its deployment's wait queue; null when it does not stand there. */
   place(spec: RequestSpec, step: RouteStep): Promise<number | null>;
 }
 
 export interface AdmissionOptions {
-  lines: Lines;
+  waitQueues: WaitQueues;
   forecaster: Forecaster;
   catalogue: Catalogue;
   holds: Holds;
@@ -36,6 +38,8 @@ export interface AdmissionOptions {
 /** So much of a minute's limit may wait before a forecast is made: a quarter of a second's worth, but a few at least. */
 const CALM_PART = 1 / 240;
 const CALM_AT_LEAST = 4;
+/** What a day limits is no pace: a queue that it makes is forecast like any other. */
+const MINUTE_KINDS = RATE_KINDS.filter(({ periodMs }) => periodMs === 60_000);
 /** Of a limited concurrency a quarter. */
 const CALM_TURNS = 4;
 /** Where nothing is limited: more than wait for their worker at 4,000 requests a second (3 ms each). */
@@ -43,34 +47,34 @@ const CALM_UNLIMITED = 64;
 /** Forecasts are wrong by a little: an answer that is due in the last moment will be late. */
 const MARGIN_PART = 0.05;
 const MARGIN_MS = 250;
-const MAX_LINES_SEEN = 10_000;
+const MAX_QUEUES_SEEN = 10_000;
 
 export function createAdmission(options: AdmissionOptions): Admission {
-  const { lines, forecaster, catalogue, holds, circuits, onError } = options;
-  /** What stood in each line when this process last counted somebody in. */
-  const seen = new LRUCache<string, number>({ max: MAX_LINES_SEEN });
+  const { waitQueues, forecaster, catalogue, holds, circuits, onError } = options;
+  /** What stood in each wait queue when this process last added a request. */
+  const seen = new LRUCache<string, number>({ max: MAX_QUEUES_SEEN });
 
-  function note(entry: LineEntry, totals: readonly LineTotals[]): void {
-    seen.set(lineName(entry), totals[0]!.requests);
+  function note(entry: WaitEntry, totals: readonly WaitTotals[]): void {
+    seen.set(queueName(entry), totals[0]!.requests);
   }
 
-  async function enterLines(entry: LineEntry): Promise<LineTotals[]> {
-    const totals = await lines.enter(entry);
+  async function enterQueues(entry: WaitEntry): Promise<WaitTotals[]> {
+    const totals = await waitQueues.enter(entry);
     note(entry, totals);
     return totals;
   }
 
-  function isCalm(spec: RequestSpec, entry: LineEntry): boolean {
+  function isCalm(spec: RequestSpec, entry: WaitEntry): boolean {
     const deployment = catalogue.deployments.get(spec.plan.steps[0]!.deployment);
     if (spec.keyScope !== null || deployment === undefined) return false;
-    return (seen.get(lineName(entry)) ?? 0) <= calmRequests(deployment, entry.tokens);
+    return (seen.get(queueName(entry)) ?? 0) <= calmRequests(deployment, entry.tokens);
   }
 
-  /** The request itself stands in the lines already: it is not before itself. */
-  function forecast(spec: RequestSpec, step: RouteStep, totals: readonly LineTotals[] = []): Promise<ForecastAnswer> {
+  /** The request itself stands in the wait queues already: it is not before itself. */
+  function forecast(spec: RequestSpec, step: RouteStep, totals: readonly WaitTotals[] = []): Promise<ForecastAnswer> {
     const deployment = catalogue.deployments.get(step.deployment)!;
-    const entry = lineEntry(spec, step);
-    const own = lineEntry(spec, spec.plan.steps[0]!);
+    const entry = waitEntry(spec, step);
+    const own = waitEntry(spec, spec.plan.steps[0]!);
     const before = new Map(own.scopes.map((name, index) => [name, totals[index]]));
     const placeOf = (name: string) => {
       const total = before.get(name);
@@ -88,7 +92,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     });
   }
 
-  async function check(spec: RequestSpec, totals: readonly LineTotals[]): Promise<Failure | null> {
+  async function check(spec: RequestSpec, totals: readonly WaitTotals[]): Promise<Failure | null> {
     const steps = askable(spec);
     if (steps.length === 0) return null;
     const answers = await Promise.all(steps.map((step) => forecast(spec, step, totals)));
@@ -100,20 +104,20 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   return {
     async enter(spec) {
-      const entry = lineEntry(spec, spec.plan.steps[0]!);
-      const entered = enterLines(entry);
+      const entry = waitEntry(spec, spec.plan.steps[0]!);
+      const entered = enterQueues(entry);
       if (isCalm(spec, entry)) {
         entered.catch(onError);
         return;
       }
       const failure = await check(spec, await entered);
       if (failure === null) return;
-      seen.set(lineName(entry), Math.max(0, (seen.get(lineName(entry)) ?? 1) - 1));
-      lines.leave(entry).catch(onError);
+      seen.set(queueName(entry), Math.max(0, (seen.get(queueName(entry)) ?? 1) - 1));
+      waitQueues.leave(entry).catch(onError);
       throw new FailureError(failure);
     },
     leave(spec) {
-      lines.forget(spec, spec.plan.steps[0]!).catch(onError);
+      waitQueues.forget(spec, spec.plan.steps[0]!).catch(onError);
     },
     async expectedWaitMs(spec, step) {
       const deployment = catalogue.deployments.get(step.deployment);
@@ -121,19 +125,21 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const { startMs, keyStartMs } = await forecast(spec, step);
       return Math.max(startMs, keyStartMs);
     },
-    place: (spec, step) => lines.place(lineEntry(spec, step), `deployment:${step.deployment}`),
+    place: (spec, step) => waitQueues.place(waitEntry(spec, step), `deployment:${step.deployment}`),
   };
 }
 
-function lineName({ scopes, lane }: LineEntry): string {
+function queueName({ scopes, lane }: WaitEntry): string {
   return `${lane} ${scopes[0]}`;
 }
 
 /** The tightest of the limits in the way, in requests of this one's size. */
 function calmRequests({ scope, provider }: Deployment, tokens: number): number {
   const parts = [scope.limits, provider.scope.limits].flatMap((limits) => [
-    (limits.requestsPerMinute ?? Number.POSITIVE_INFINITY) * CALM_PART,
-    ((limits.tokensPerMinute ?? Number.POSITIVE_INFINITY) * CALM_PART) / Math.max(1, tokens),
+    ...MINUTE_KINDS.map(({ name, measure }) => {
+      const perRequest = measure === 'requests' ? 1 : Math.max(1, tokens);
+      return ((limits[name] ?? Number.POSITIVE_INFINITY) * CALM_PART) / perRequest;
+    }),
     (limits.concurrency ?? Number.POSITIVE_INFINITY) / CALM_TURNS,
   ]);
   return Math.min(CALM_UNLIMITED, Math.max(CALM_AT_LEAST, Math.min(...parts)));

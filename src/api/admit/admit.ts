@@ -6,11 +6,13 @@ import type { BudgetHold } from '../../accounts/budgets.ts';
 import { estimateCharge } from '../../accounts/estimate-charge.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES, type Lane } from '../../contracts/job.ts';
+import { RATE_KINDS } from '../../contracts/limit-kinds.ts';
 import { formatCharge } from '../../contracts/money.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
 import type { Scope } from '../../contracts/scope.ts';
-import type { Limiter, WindowState } from '../../limits/limiter.ts';
+import type { Limiter } from '../../limits/limiter.ts';
+import type { Window } from '../../limits/window.ts';
 import type { ApiContext } from '../context.ts';
 
 /** A client may ask for less time than the configuration gives, or more, up to this. */
@@ -62,16 +64,17 @@ export async function readKeyLimits(limiter: Limiter, scope: Scope | null): Prom
   return scope === null ? {} : rateLimitHeaders(scope, await limiter.peek(scope.name));
 }
 
-function rateLimitHeaders({ limits }: Scope, state: WindowState): Record<string, string> {
+function rateLimitHeaders({ limits }: Scope, window: Window): Record<string, string> {
   const headers: Record<string, string> = {};
-  const add = (kind: string, limit: number | undefined, used: number) => {
-    if (limit === undefined) return;
+  for (const { name, label, measure } of RATE_KINDS) {
+    const limit = limits[name];
+    if (limit === undefined) continue;
+    const kind = label.replaceAll('_', '-');
+    const used = window.used[name] + (measure === 'requests' ? 1 : 0);
     headers[`x-ratelimit-limit-${kind}`] = String(limit);
     headers[`x-ratelimit-remaining-${kind}`] = String(Math.max(0, limit - used));
-    headers[`x-ratelimit-reset-${kind}`] = `${state.resetMs}ms`;
-  };
-  add('requests', limits.requestsPerMinute, state.requests + 1);
-  add('tokens', limits.tokensPerMinute, state.tokens);
+    headers[`x-ratelimit-reset-${kind}`] = `${window.leaving[name].at(-1)?.inMs ?? 0}ms`;
+  }
   return headers;
 }
 

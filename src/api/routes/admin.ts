@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { type ApiKey, DEFAULT_KEY_SETTINGS, type KeySettings } from '../../accounts/api-key.ts';
 import { checkKeyName } from '../../accounts/configured-key.ts';
 import { announceKeyChange } from '../../accounts/key-cache.ts';
+import { limitSettings } from '../../config/schema.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { limitSettingsOf, limitsOf } from '../../contracts/limit-kinds.ts';
 import { formatCharge, formatUsd, parseCharge } from '../../contracts/money.ts';
-import { limitSettingsOf, limitsOf } from '../../contracts/scope.ts';
 import { REPORT_DIMENSIONS, type ReportDimension, reportUsage } from '../../ledger/reports.ts';
 import { authenticateAdmin, bearerToken } from '../admit/authenticate.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
@@ -17,12 +18,8 @@ import { registerAdminHolds } from './admin-holds.ts';
 import { registerAdminLedger } from './admin-ledger.ts';
 import { registerAdminWebhooks } from './admin-webhooks.ts';
 
-const positive = z.number().int().positive();
-
 const keySettings = z.strictObject({
-  limits: z
-    .strictObject({ rpm: positive.optional(), tpm: positive.optional(), concurrency: positive.optional() })
-    .optional(),
+  limits: limitSettings.optional(),
   budget_usd: z.number().nonnegative().nullable().optional(),
   budget_period: z.enum(['total', 'month', 'day']).optional(),
   models: z.array(z.string().min(1)).min(1).nullable().optional(),

@@ -120,6 +120,8 @@ function readWait(
   const resets = [
     limits.remainingRequests === 0 ? limits.resetRequestsMs : undefined,
     limits.remainingTokens === 0 ? limits.resetTokensMs : undefined,
+    limits.remainingInputTokens === 0 ? limits.resetInputTokensMs : undefined,
+    limits.remainingOutputTokens === 0 ? limits.resetOutputTokensMs : undefined,
   ].filter((reset) => reset !== undefined);
   return resets.length === 0 ? readResetHeader(head.headers, nowMs) : Math.max(...resets);
 }

@@ -24,17 +24,21 @@ function readLimit({ headers }: UpstreamAnswerHead, name: string, nowMs: number)
   };
 }
 
-/** `tokens` is the tighter of the token limits; where it is missing, the input's is the one that a prompt can hit. */
+const KINDS = [
+  ['requests', 'Requests'],
+  // The tighter of the two below.
+  ['tokens', 'Tokens'],
+  ['input-tokens', 'InputTokens'],
+  ['output-tokens', 'OutputTokens'],
+] as const;
+
 export function readMessagesRateLimits(head: UpstreamAnswerHead, nowMs: number): RateLimitHint {
-  const requests = readLimit(head, 'requests', nowMs);
-  const both = readLimit(head, 'tokens', nowMs);
-  const tokens = both.limit === undefined ? readLimit(head, 'input-tokens', nowMs) : both;
   const hint: RateLimitHint = {};
-  if (requests.limit !== undefined) hint.limitRequests = requests.limit;
-  if (requests.remaining !== undefined) hint.remainingRequests = requests.remaining;
-  if (requests.resetMs !== undefined) hint.resetRequestsMs = requests.resetMs;
-  if (tokens.limit !== undefined) hint.limitTokens = tokens.limit;
-  if (tokens.remaining !== undefined) hint.remainingTokens = tokens.remaining;
-  if (tokens.resetMs !== undefined) hint.resetTokensMs = tokens.resetMs;
+  for (const [name, kind] of KINDS) {
+    const { limit, remaining, resetMs } = readLimit(head, name, nowMs);
+    if (limit !== undefined) hint[`limit${kind}`] = limit;
+    if (remaining !== undefined) hint[`remaining${kind}`] = remaining;
+    if (resetMs !== undefined) hint[`reset${kind}Ms`] = resetMs;
+  }
   return hint;
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { RATE_KINDS, type RateKind } from '#src/contracts/limit-kinds.ts';
 import type { Scope } from '#src/contracts/scope.ts';
 import { createLimiter, type Limiter, PERMIT_LEASE_MS, type PermitRequest } from '#src/limits/limiter.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
@@ -36,16 +37,19 @@ async function grantedOf(count: number, make: () => PermitRequest): Promise<numb
   return decisions.filter((decision) => decision.kind === 'granted').length;
 }
 
+const KIND_OF = new Map<string, RateKind>(RATE_KINDS.map((kind) => [kind.field, kind]));
+
 /** Moves the window back in time, as if so many milliseconds had passed. */
 async function age(scope: Scope, ms: number): Promise<void> {
   const key = keyspace.scope(scope.name).window;
   const fields = await redis.client.hgetall(key);
-  const slices = Math.round(ms / 200);
   await redis.client.del(key);
   for (const [field, value] of Object.entries(fields)) {
-    const match = /^([rt])(\d+)$/.exec(field);
-    if (match) await redis.client.hset(key, `${match[1]}${Number(match[2]) - slices}`, value);
-    else await redis.client.hset(key, field, field === 'h' ? Number(value) - slices : value);
+    const [, letters = '', slice] = /^([a-z]+)(\d+)$/.exec(field) ?? [];
+    const kind = KIND_OF.get(letters) ?? KIND_OF.get(field.slice(1));
+    const slices = kind === undefined ? 0 : Math.round((ms * 300) / kind.periodMs);
+    if (KIND_OF.has(letters)) await redis.client.hset(key, `${letters}${Number(slice) - slices}`, value);
+    else await redis.client.hset(key, field, field === `h${kind?.field}` ? Number(value) - slices : value);
   }
 }
 
@@ -87,13 +91,13 @@ describe('requests per minute', () => {
     await grantedOf(3, () => request([scope]));
     await age(scope, 600_000);
     expect(await grantedOf(5, () => request([scope]))).toBe(3);
-    expect(await limiter.peek(scope.name)).toMatchObject({ requests: 3 });
+    expect(await limiter.peek(scope.name)).toMatchObject({ used: { requestsPerMinute: 3 } });
   });
 
   test('what was refused is not counted', async () => {
     const scope = perMinute(2);
     await grantedOf(20, () => request([scope]));
-    expect(await limiter.peek(scope.name)).toMatchObject({ requests: 2 });
+    expect(await limiter.peek(scope.name)).toMatchObject({ used: { requestsPerMinute: 2 } });
   });
 });
 
@@ -108,7 +112,7 @@ describe('tokens per minute', () => {
     });
     if (first.kind !== 'granted') throw new Error('expected a permit');
     await limiter.settle(first.permit, { usedTokens: 100, entry: '{}' });
-    expect(await limiter.peek(scope.name)).toMatchObject({ tokens: 100 });
+    expect(await limiter.peek(scope.name)).toMatchObject({ used: { tokensPerMinute: 100 } });
     await everybodyLeaves(scope);
     expect(await grantedOf(1, () => request([scope], { tokens: 900 }))).toBe(1);
   });
@@ -136,7 +140,50 @@ describe('tokens per minute', () => {
     await limiter.acquire(request([scope], { tokens: 10 }));
     const longAgo = { ...first.permit, slice: first.permit.slice - 305 };
     await limiter.settle(longAgo, { usedTokens: 0, entry: '{}' });
-    expect(await limiter.peek(scope.name)).toMatchObject({ tokens: 10 });
+    expect(await limiter.peek(scope.name)).toMatchObject({ used: { tokensPerMinute: 10 } });
+  });
+});
+
+describe('other kinds', () => {
+  const scope: Scope = { name: 'provider:a', limits: { inputTokensPerMinute: 100, outputTokensPerMinute: 1_000 } };
+  const sized = (inputTokens: number, outputTokens: number) =>
+    request([scope], { tokens: inputTokens + outputTokens, inputTokens, outputTokens });
+
+  test('input and output are counted apart, and corrected apart', async () => {
+    const first = await limiter.acquire(sized(80, 400));
+    expect(await limiter.acquire(sized(30, 10))).toMatchObject({ kind: 'denied', reason: 'input_tokens' });
+    await everybodyLeaves(scope);
+    expect(await limiter.acquire(sized(10, 700))).toMatchObject({ kind: 'denied', reason: 'output_tokens' });
+    await everybodyLeaves(scope);
+    if (first.kind !== 'granted') throw new Error('expected a permit');
+    await limiter.settle(first.permit, { usedTokens: 210, usedInputTokens: 60, usedOutputTokens: 150, entry: null });
+    const { used } = await limiter.peek(scope.name);
+    expect(used).toMatchObject({ inputTokensPerMinute: 60, outputTokensPerMinute: 150 });
+    expect(await grantedOf(1, () => sized(40, 850))).toBe(1);
+  });
+
+  test('what a day allows is free again a day later, and says so', async () => {
+    const daily: Scope = { name: 'provider:a', limits: { tokensPerDay: 1_000, requestsPerMinute: 50 } };
+    expect(await grantedOf(3, () => request([daily], { tokens: 500 }))).toBe(2);
+    await everybodyLeaves(daily);
+    await age(daily, 3_600_000);
+    const denied = await limiter.acquire(request([daily], { tokens: 500 }));
+    expect(denied).toMatchObject({ kind: 'denied', reason: 'tokens_per_day' });
+    if (denied.kind !== 'denied') return;
+    expect(denied.waitMs / 3_600_000).toBeGreaterThan(22.8);
+    expect(denied.waitMs / 3_600_000).toBeLessThan(23.3);
+    await everybodyLeaves(daily);
+    await age(daily, 23.3 * 3_600_000);
+    expect(await grantedOf(3, () => request([daily], { tokens: 500 }))).toBe(2);
+  });
+
+  test('a limit that was taken away for a while counts nothing of before', async () => {
+    const both: Scope = { name: 'provider:a', limits: { requestsPerMinute: 50, tokensPerMinute: 1_000 } };
+    const one: Scope = { name: 'provider:a', limits: { requestsPerMinute: 50 } };
+    await grantedOf(1, () => request([both], { tokens: 1_000 }));
+    await age(both, 61_000);
+    await grantedOf(2, () => request([one], { tokens: 9_000 }));
+    expect(await grantedOf(1, () => request([both], { tokens: 1_000 }))).toBe(1);
   });
 });
 
@@ -181,7 +228,7 @@ describe('several limits at once', () => {
     const provider: Scope = { name: 'provider:a', limits: { requestsPerMinute: 10 } };
     const deployment: Scope = { name: 'deployment:a/m', limits: { requestsPerMinute: 3 } };
     expect(await grantedOf(20, () => request([provider, deployment]))).toBe(3);
-    expect(await limiter.peek(provider.name)).toMatchObject({ requests: 3 });
+    expect(await limiter.peek(provider.name)).toMatchObject({ used: { requestsPerMinute: 3 } });
     expect(await grantedOf(20, () => request([provider]))).toBe(7);
   });
 
@@ -356,6 +403,6 @@ describe('the books', () => {
     const twice = request([limited]);
     await limiter.acquire(twice);
     expect((await limiter.acquire(twice)).kind).toBe('granted');
-    expect(await limiter.peek(limited.name)).toMatchObject({ requests: 1 });
+    expect(await limiter.peek(limited.name)).toMatchObject({ used: { requestsPerMinute: 1 } });
   });
 });

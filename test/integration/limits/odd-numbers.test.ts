@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ApiKey } from '#src/accounts/api-key.ts';
 import { type Budgets, createBudgets } from '#src/accounts/budgets.ts';
 import { createLimiter, type Limiter, type Permit, type PermitRequest } from '#src/limits/limiter.ts';
-import { createLines, type Lines } from '#src/limits/lines.ts';
+import { createWaitQueues, type WaitQueues } from '#src/limits/wait-queue.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { loadLuaScript } from '#src/storage/lua-script.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
@@ -17,13 +17,13 @@ const ODD = [0, -0, 0.5, -1, 1.5, 1e15, 1e21, 1e30, -1e30, 1e308, Number.NaN, In
 
 let redis: TestRedis;
 let limiter: Limiter;
-let lines: Lines;
+let queues: WaitQueues;
 let budgets: Budgets;
 
 beforeAll(async () => {
   redis = await startTestRedis();
   limiter = createLimiter(redis.client, keyspace);
-  lines = createLines(redis.client, keyspace);
+  queues = createWaitQueues(redis.client, keyspace);
   budgets = createBudgets(redis.client, keyspace, { spentSince: async () => 0 });
 });
 afterAll(() => redis.stop());
@@ -92,17 +92,17 @@ function request(tokens: number, isBatch: boolean): PermitRequest {
 
 async function acquire(tokens: number, isBatch = false): Promise<Permit> {
   const entry = { requestId: 'odd', acceptedAtMs: 1, lane: isBatch ? 'batch' : 'interactive', tokens } as const;
-  await lines.enter({ ...entry, scopes: [DEPLOYMENT] });
+  await queues.enter({ ...entry, scopes: [DEPLOYMENT] });
   const decision = await limiter.acquire(request(tokens, isBatch));
   if (decision.kind !== 'granted') throw new Error(`refused: ${decision.reason}`);
   return decision.permit;
 }
 
 describe('an attempt', () => {
-  test.each(ODD)('of %s tokens is opened whole, and leaves its line', async (tokens) => {
+  test.each(ODD)('of %s tokens is opened whole, and leaves its wait queue', async (tokens) => {
     await acquire(tokens);
     expect(await redis.client.hkeys(keyspace.openAttempts)).toEqual(['odd.1']);
-    const totals = await redis.client.hvals(keyspace.lineTokens);
+    const totals = await redis.client.hvals(keyspace.waitQueueTokens);
     expect(totals).toEqual(['0']);
   });
 
@@ -112,18 +112,18 @@ describe('an attempt', () => {
       const permit = await acquire(100, isBatch);
       await limiter.settle(permit, { usedTokens, entry: '{"settled":1}' });
       expect(await redis.client.hlen(keyspace.openAttempts)).toBe(0);
-      expect((await limiter.peek(DEPLOYMENT)).tokens).toBeGreaterThanOrEqual(0);
+      expect((await limiter.peek(DEPLOYMENT)).used.tokensPerMinute).toBeGreaterThanOrEqual(0);
     }
     const entries = await redis.client.xrange(keyspace.ledgerStream, '-', '+');
     expect(entries.map(([, fields]) => fields[1])).toEqual(['{"settled":1}', '{"settled":1}']);
     expect((await redis.client.hgetall(keyspace.scope(DEPLOYMENT).window)).T).toMatch(/^\d+$/);
   });
 
-  test.each(ODD)('of %s tokens that never began leaves its line', async (tokens) => {
+  test.each(ODD)('of %s tokens that never began leaves its wait queue', async (tokens) => {
     const entry = { requestId: 'odd', acceptedAtMs: 1, lane: 'interactive', tokens, scopes: [DEPLOYMENT] } as const;
-    await lines.enter(entry);
-    await lines.leave(entry);
-    expect(await redis.client.hvals(keyspace.lineTokens)).toEqual(['0']);
+    await queues.enter(entry);
+    await queues.leave(entry);
+    expect(await redis.client.hvals(keyspace.waitQueueTokens)).toEqual(['0']);
   });
 
   test('is in the books even where its window is broken', async () => {

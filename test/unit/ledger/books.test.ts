@@ -42,7 +42,7 @@ beforeEach(() => {
   keepers = {
     ledger: { append: async (message) => void appended.push(JSON.parse(message) as LedgerMessage) },
     budgets: { settle: async (...settlement) => void settled.push(settlement) },
-    lines: { forget: async ({ requestId }, { deployment }) => void left.push([requestId, deployment]) },
+    waitQueues: { forget: async ({ requestId }, { deployment }) => void left.push([requestId, deployment]) },
     onError: (error) => errors.push(error),
   };
 });
@@ -68,7 +68,7 @@ test('its last attempt goes the same way, whichever that is', async () => {
   expect(settled).toHaveLength(1);
 });
 
-test('a request that failed while it waited leaves its lines, and is kept for the operator', async () => {
+test('a request that failed while it waited leaves its wait queues, and is kept for the operator', async () => {
   const failure = createFailure('worker_lost', 'Gone.');
   await close({ failure, answeredBy: null, waitedAt: step });
   expect(left).toEqual([['req_1', 'a/b']]);
@@ -83,7 +83,7 @@ test('a request that its client took back is no dead letter', async () => {
 });
 
 test('a line that cannot be left holds nothing up', async () => {
-  keepers.lines.forget = () => Promise.reject(new Error('away'));
+  keepers.waitQueues.forget = () => Promise.reject(new Error('away'));
   await close({ waitedAt: step });
   expect(appended).toHaveLength(1);
   expect(errors).toHaveLength(1);

@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { type ForecastInput, forecastStartMs, type Obstacle } from '#src/limits/forecast.ts';
-import { passedInMs, readWindow, WINDOW_MS, type Window } from '#src/limits/window.ts';
+import { RATE_KINDS } from '#src/contracts/limit-kinds.ts';
+import { createServedRates, type ForecastInput, forecastStartMs, type Obstacle } from '#src/limits/forecast.ts';
+import { keptMs, passedInMs, readWindow, type Window } from '#src/limits/window.ts';
 
 const NOW = 1_800_000_000_000;
+const REQUESTS = RATE_KINDS.find(({ name }) => name === 'requestsPerMinute')!;
+const DAY = RATE_KINDS.find(({ name }) => name === 'tokensPerDay')!;
+const WINDOW_MS = keptMs(REQUESTS);
 const slice = (agoMs: number) => Math.floor((NOW - agoMs) / 200);
 const EMPTY = readWindow({}, NOW);
 
@@ -18,12 +22,12 @@ function windowOf(...starts: [agoMs: number, requests: number, tokens?: number][
 describe('a window', () => {
   test('knows what it holds and when that leaves', () => {
     const window = windowOf([40_000, 3, 30], [10_000, 2, 20]);
-    expect(window).toMatchObject({ requests: 5, tokens: 50 });
-    expect(window.leaving.map(({ inMs }) => inMs)).toEqual([WINDOW_MS - 40_000, WINDOW_MS - 10_000]);
+    expect(window.used).toMatchObject({ requestsPerMinute: 5, tokensPerMinute: 50 });
+    expect(window.leaving.requestsPerMinute.map(({ inMs }) => inMs)).toEqual([WINDOW_MS - 40_000, WINDOW_MS - 10_000]);
   });
 
   test('holds nothing that is older than a minute', () => {
-    expect(windowOf([61_000, 9]).requests).toBe(0);
+    expect(windowOf([61_000, 9]).used.requestsPerMinute).toBe(0);
   });
 
   test.each([
@@ -34,12 +38,12 @@ describe('a window', () => {
     ['an empty window takes its limit at once', EMPTY, 10, 0],
     ['and the next round a minute later', EMPTY, 11, WINDOW_MS],
   ])('%s', (_name, window, amount, expected) => {
-    expect(passedInMs(window, 'requests', 10, amount)).toBe(expected);
+    expect(passedInMs(window, REQUESTS, 10, amount)).toBe(expected);
   });
 });
 
 test('what leaves a large window at once passes at a pace', () => {
-  expect(passedInMs(windowOf([1_000, 500]), 'requests', 500, 101)).toBe(WINDOW_MS - 1_000 + 2_000);
+  expect(passedInMs(windowOf([1_000, 500]), REQUESTS, 500, 101)).toBe(WINDOW_MS - 1_000 + 2_000);
 });
 
 const obstacle = (change: Partial<Obstacle>): Obstacle => ({
@@ -61,7 +65,7 @@ const input = (obstacles: Obstacle[], change: Partial<ForecastInput> = {}): Fore
 });
 
 describe('a forecast', () => {
-  test('is nought where nothing is limited and nothing is known', () => {
+  test('is zero where nothing is limited and nothing is known', () => {
     expect(forecastStartMs(input([obstacle({ ahead: { requests: 1_000, tokens: 0 } })]))).toBe(0);
   });
 
@@ -106,4 +110,55 @@ describe('a forecast', () => {
     expect(forecastStartMs(input([nearlyFull]))).toBe(0);
     expect(forecastStartMs(input([nearlyFull], { isBatch: true }))).toBe(WINDOW_MS - 40_000);
   });
+
+  test('input and output have limits of their own; what waits is taken to be alike', () => {
+    const ahead = { requests: 9, tokens: 9_000 };
+    const input9 = obstacle({ limits: { inputTokensPerMinute: 1_000 }, ahead });
+    const of = (inputTokens: number) => forecastStartMs(input([input9], { inputTokens }));
+    expect(of(10)).toBe(0);
+    expect(of(20)).toBe(WINDOW_MS);
+    const output9 = obstacle({ limits: { outputTokensPerMinute: 1_000 }, ahead });
+    expect(forecastStartMs(input([output9], { inputTokens: 90 }))).toBe(0);
+    expect(forecastStartMs(input([output9], { inputTokens: 80 }))).toBe(WINDOW_MS);
+  });
+
+  test('what a day allows comes back a day later', () => {
+    const hourAgo = Math.floor((NOW - 3_600_000) / 288_000);
+    const window = readWindow({ [`dt${hourAgo}`]: '950' }, NOW);
+    const startMs = forecastStartMs(input([obstacle({ limits: { tokensPerDay: 1_000 }, window })]));
+    expect(startMs).toBe(hourAgo * 288_000 + keptMs(DAY) - NOW);
+  });
 });
+
+test('one look says nothing, two say how many passed between them', () => {
+  const rates = createServedRates();
+  expect(rates.look('l', 100, false, 0)).toEqual({ count: 0, overMs: 0 });
+  expect(rates.look('l', 130, false, 3_000)).toEqual({ count: 30, overMs: 3_000 });
+});
+
+test('only the last seconds count', () => {
+  const { count, overMs } = servedAfterSlowdown();
+  expect(count / overMs).toBeCloseTo(0.001, 4);
+});
+
+test('a queue that was empty, a gap, or a count that began anew begin anew', () => {
+  const rates = createServedRates();
+  rates.look('l', 10, false, 0);
+  rates.look('l', 20, true, 1_000);
+  expect(rates.look('l', 30, false, 2_000).count).toBe(0);
+  expect(rates.look('l', 40, false, 9_000).count).toBe(0);
+  expect(rates.look('l', 5, false, 10_000).count).toBe(0);
+  expect(rates.look('l', 15, false, 11_000)).toEqual({ count: 10, overMs: 1_000 });
+});
+
+/** A hundred a second for half a minute, then one a second. */
+function servedAfterSlowdown() {
+  const rates = createServedRates();
+  let total = 0;
+  let served = { count: 0, overMs: 0 };
+  for (let second = 0; second <= 60; second++) {
+    total += second < 30 ? 100 : 1;
+    served = rates.look('l', total, false, second * 1_000);
+  }
+  return served;
+}

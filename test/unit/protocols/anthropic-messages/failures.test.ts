@@ -126,15 +126,24 @@ describe('how long to wait', () => {
       limitRequests: 4_000,
       remainingRequests: 3_999,
       resetRequestsMs: 1_500,
-      limitTokens: 2_000_000,
-      resetTokensMs: 0,
+      limitInputTokens: 2_000_000,
+      resetInputTokensMs: 0,
     });
   });
 
-  test('the tighter limit of tokens comes before the input’s', () => {
+  test('an input limit that was hit says when to come back', () => {
+    const headers = {
+      'anthropic-ratelimit-input-tokens-remaining': '0',
+      'anthropic-ratelimit-input-tokens-reset': '2026-11-20T12:00:07Z',
+    };
+    expect(read(429, limited, headers).retryAfterMs).toBe(7_000);
+  });
+
+  test('the limit of all tokens stands beside the input’s', () => {
     const headers = { ...reset, 'anthropic-ratelimit-input-tokens-limit': '5' };
     expect(readMessagesRateLimits({ status: 200, headers }, NOW)).toMatchObject({
       limitTokens: 1_000,
+      limitInputTokens: 5,
       remainingTokens: 0,
       resetTokensMs: 7_000,
     });

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLimiter, type Limiter, type PermitRequest } from '#src/limits/limiter.ts';
-import { createLines, type LineEntry, type Lines } from '#src/limits/lines.ts';
+import { createWaitQueues, type WaitEntry, type WaitQueues } from '#src/limits/wait-queue.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 
 const keyspace = createKeyspace('test');
 let redis: TestRedis;
-let lines: Lines;
+let queues: WaitQueues;
 let limiter: Limiter;
 
 beforeAll(async () => {
   redis = await startTestRedis();
-  lines = createLines(redis.client, keyspace);
+  queues = createWaitQueues(redis.client, keyspace);
   limiter = createLimiter(redis.client, keyspace);
 });
 afterAll(() => redis.stop());
@@ -20,7 +20,7 @@ beforeEach(() => redis.client.flushall());
 const DEPLOYMENT = 'deployment:a/b';
 const KEY = 'key:k';
 
-const entry = (number: number, change: Partial<LineEntry> = {}): LineEntry => ({
+const entry = (number: number, change: Partial<WaitEntry> = {}): WaitEntry => ({
   requestId: `req_${number}`,
   acceptedAtMs: Date.now() + number,
   lane: 'interactive',
@@ -29,7 +29,7 @@ const entry = (number: number, change: Partial<LineEntry> = {}): LineEntry => ({
   ...change,
 });
 
-const permitOf = ({ requestId, acceptedAtMs, tokens, scopes }: LineEntry): PermitRequest => ({
+const permitOf = ({ requestId, acceptedAtMs, tokens, scopes }: WaitEntry): PermitRequest => ({
   attemptId: `${requestId}.1`,
   requestId,
   scopes: [{ name: 'provider:a', limits: {} }, ...scopes.map((name) => ({ name, limits: { concurrency: 2 } }))],
@@ -39,75 +39,75 @@ const permitOf = ({ requestId, acceptedAtMs, tokens, scopes }: LineEntry): Permi
   unsettledEntry: '{}',
 });
 
-test('counts everybody once, in every line', async () => {
-  await lines.enter(entry(1));
-  await lines.enter(entry(1));
-  const totals = await lines.enter(entry(2, { scopes: [DEPLOYMENT, KEY] }));
+test('counts every request once, in every wait queue', async () => {
+  await queues.enter(entry(1));
+  await queues.enter(entry(1));
+  const totals = await queues.enter(entry(2, { scopes: [DEPLOYMENT, KEY] }));
   expect(totals).toEqual([
     { requests: 2, tokens: 200 },
     { requests: 1, tokens: 100 },
   ]);
 });
 
-test('lanes have lines of their own', async () => {
-  await lines.enter(entry(1, { lane: 'batch' }));
-  expect(await lines.enter(entry(2))).toEqual([{ requests: 1, tokens: 100 }]);
+test('lanes have wait queues of their own', async () => {
+  await queues.enter(entry(1, { lane: 'batch' }));
+  expect(await queues.enter(entry(2))).toEqual([{ requests: 1, tokens: 100 }]);
 });
 
 test('a place is by time of acceptance', async () => {
-  for (const number of [3, 1, 2]) await lines.enter(entry(number, { acceptedAtMs: number }));
-  expect(await lines.place(entry(3, { acceptedAtMs: 3 }), DEPLOYMENT)).toBe(2);
-  expect(await lines.place(entry(9), DEPLOYMENT)).toBeNull();
+  for (const number of [3, 1, 2]) await queues.enter(entry(number, { acceptedAtMs: number }));
+  expect(await queues.place(entry(3, { acceptedAtMs: 3 }), DEPLOYMENT)).toBe(2);
+  expect(await queues.place(entry(9), DEPLOYMENT)).toBeNull();
 });
 
 test('a permit takes its request out, a refusal does not', async () => {
-  for (const number of [1, 2, 3]) await lines.enter(entry(number, { scopes: [DEPLOYMENT, KEY] }));
+  for (const number of [1, 2, 3]) await queues.enter(entry(number, { scopes: [DEPLOYMENT, KEY] }));
   const decisions = [];
   for (const number of [1, 2, 3]) {
     decisions.push(await limiter.acquire(permitOf(entry(number, { acceptedAtMs: number, scopes: [DEPLOYMENT, KEY] }))));
   }
   expect(decisions.map(({ kind }) => kind)).toEqual(['granted', 'granted', 'denied']);
-  expect(await lines.enter(entry(3, { scopes: [DEPLOYMENT, KEY] }))).toEqual([
+  expect(await queues.enter(entry(3, { scopes: [DEPLOYMENT, KEY] }))).toEqual([
     { requests: 1, tokens: 100 },
     { requests: 1, tokens: 100 },
   ]);
 });
 
 test('a second permit of the same request takes nobody else out', async () => {
-  await lines.enter(entry(1));
-  await lines.enter(entry(2));
+  await queues.enter(entry(1));
+  await queues.enter(entry(2));
   await limiter.acquire(permitOf(entry(1)));
   await limiter.acquire({ ...permitOf(entry(1)), attemptId: 'req_1.2' });
-  expect(await lines.enter(entry(3))).toEqual([{ requests: 2, tokens: 200 }]);
+  expect(await queues.enter(entry(3))).toEqual([{ requests: 2, tokens: 200 }]);
 });
 
-test('whoever leaves is not counted any more, and may leave twice', async () => {
-  await lines.enter(entry(1));
-  await lines.enter(entry(2));
-  await lines.leave(entry(1));
-  await lines.leave(entry(1));
-  expect(await lines.enter(entry(2))).toEqual([{ requests: 1, tokens: 100 }]);
+test('what leaves is not counted any more, and may leave twice', async () => {
+  await queues.enter(entry(1));
+  await queues.enter(entry(2));
+  await queues.leave(entry(1));
+  await queues.leave(entry(1));
+  expect(await queues.enter(entry(2))).toEqual([{ requests: 1, tokens: 100 }]);
 });
 
 test('what a crash left behind is found, what waits for long stays', async () => {
   const old = Date.now() - 60_000;
-  await lines.enter(entry(1, { acceptedAtMs: old }));
-  await lines.enter(entry(2, { acceptedAtMs: old }));
-  await lines.enter(entry(3));
+  await queues.enter(entry(1, { acceptedAtMs: old }));
+  await queues.enter(entry(2, { acceptedAtMs: old }));
+  await queues.enter(entry(3));
   const asked: string[] = [];
-  const forgotten = await lines.forgetGone(async (ids) => {
+  const forgotten = await queues.forgetGone(async (ids) => {
     asked.push(...ids);
     return ids.map((id) => id === 'req_1');
   });
   expect(forgotten).toBe(1);
   expect(asked.sort()).toEqual(['req_1', 'req_2']);
-  expect(await lines.enter(entry(4))).toEqual([{ requests: 3, tokens: 300 }]);
+  expect(await queues.enter(entry(4))).toEqual([{ requests: 3, tokens: 300 }]);
 });
 
-test('an empty line leaves nothing behind', async () => {
-  await lines.enter(entry(1));
-  await lines.leave(entry(1));
-  await lines.forgetGone(async () => []);
+test('an empty wait queue leaves nothing behind', async () => {
+  await queues.enter(entry(1));
+  await queues.leave(entry(1));
+  await queues.forgetGone(async () => []);
   expect(await redis.client.keys('*')).toEqual([]);
 });
 

@@ -1,9 +1,9 @@
--- Takes a request out of lines: it ended without a permit, went on to another deployment, or is gone.
+-- Takes a request out of wait queues: it ended without a permit, moved to another deployment, or is gone.
 --
--- KEYS  1 tokens of lines, then the lines
+-- KEYS  1 tokens of wait queues, then the queues
 -- ARGV  1 member (request id and tokens), 2 tokens
 -- Gives in how many it stood.
--- As in line-enter.lua.
+-- As in wait-enter.lua.
 local MAX_TOKENS = 1000000000
 local tokens = digits(-math.max(0, math.min(MAX_TOKENS, whole(ARGV[2], 0))))
 local left = 0

@@ -1,6 +1,6 @@
--- Forgets a line in which nobody stands.
+-- Forgets an empty wait queue.
 --
--- KEYS  1 all lines, 2 tokens of lines, 3 served of lines, 4 the line
+-- KEYS  1 all wait queues, 2 tokens of wait queues, 3 served of wait queues, 4 the queue
 if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
 redis.call('SREM', KEYS[1], KEYS[4])
 redis.call('HDEL', KEYS[2], KEYS[4])

@@ -1,0 +1,128 @@
+// Every kind of limit in one table. Configuration, keys, command line, scripts, forecasts, headers and metrics iterate it:
+// a new kind is a row here.
+
+/** What one attempt counts for. */
+export interface Amounts {
+  requests: number;
+  /** Input and output together. */
+  tokens: number;
+  inputTokens: number;
+  outputTokens: number;
+}
+
+interface KindShape {
+  /** Member of `Limits`. */
+  name: string;
+  /** As people write it, in the configuration, on the command line and over HTTP. */
+  setting: string;
+  /** As it is named in reasons, metrics and, with dashes, in rate-limit headers. */
+  label: string;
+  /** Letters before the slice numbers of a scope's window (permit.lua), each kind its own. */
+  field: string;
+  measure: keyof Amounts;
+  /** Null: it limits what is in flight, not what is started in a time. */
+  periodMs: number | null;
+  description: string;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+export const LIMIT_KINDS = [
+  {
+    name: 'requestsPerMinute',
+    setting: 'rpm',
+    label: 'requests',
+    field: 'r',
+    measure: 'requests',
+    periodMs: MINUTE_MS,
+    description: 'Requests per minute.',
+  },
+  {
+    name: 'tokensPerMinute',
+    setting: 'tpm',
+    label: 'tokens',
+    field: 't',
+    measure: 'tokens',
+    periodMs: MINUTE_MS,
+    description: 'Tokens per minute, input and output together.',
+  },
+  {
+    name: 'inputTokensPerMinute',
+    setting: 'input_tokens_per_minute',
+    label: 'input_tokens',
+    field: 'i',
+    measure: 'inputTokens',
+    periodMs: MINUTE_MS,
+    description: 'Input tokens per minute, without those that the provider reads from its cache.',
+  },
+  {
+    name: 'outputTokensPerMinute',
+    setting: 'output_tokens_per_minute',
+    label: 'output_tokens',
+    field: 'o',
+    measure: 'outputTokens',
+    periodMs: MINUTE_MS,
+    description: 'Output tokens per minute.',
+  },
+  {
+    name: 'requestsPerDay',
+    setting: 'requests_per_day',
+    label: 'requests_per_day',
+    field: 'dr',
+    measure: 'requests',
+    periodMs: DAY_MS,
+    description: 'Requests in any 24 hours.',
+  },
+  {
+    name: 'tokensPerDay',
+    setting: 'tokens_per_day',
+    label: 'tokens_per_day',
+    field: 'dt',
+    measure: 'tokens',
+    periodMs: DAY_MS,
+    description: 'Tokens in any 24 hours, input and output together.',
+  },
+  {
+    name: 'concurrency',
+    setting: 'concurrency',
+    label: 'concurrency',
+    field: 'c',
+    measure: 'requests',
+    periodMs: null,
+    description: 'Calls in flight at once.',
+  },
+] as const satisfies readonly KindShape[];
+
+export type LimitKind = (typeof LIMIT_KINDS)[number];
+export type LimitName = LimitKind['name'];
+export type LimitLabel = LimitKind['label'];
+
+/** A limit of what is started within a period. */
+export type RateKind = Extract<LimitKind, { periodMs: number }>;
+export type RateName = RateKind['name'];
+
+export const RATE_KINDS: readonly RateKind[] = LIMIT_KINDS.filter((kind): kind is RateKind => kind.periodMs !== null);
+
+/** All optional; what is absent is not limited. */
+export type Limits = { [Name in LimitName]?: number };
+
+export type LimitSettings = { [Setting in LimitKind['setting']]?: number | undefined };
+
+export function limitsOf(settings: LimitSettings): Limits {
+  const limits: Limits = {};
+  for (const { name, setting } of LIMIT_KINDS) {
+    const limit = settings[setting];
+    if (limit !== undefined) limits[name] = limit;
+  }
+  return limits;
+}
+
+/** What is not limited is left out. */
+export function limitSettingsOf(limits: Limits): LimitSettings {
+  const settings: LimitSettings = {};
+  for (const { name, setting } of LIMIT_KINDS) {
+    if (limits[name] !== undefined) settings[setting] = limits[name];
+  }
+  return settings;
+}

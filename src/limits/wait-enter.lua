@@ -1,0 +1,30 @@
+-- Counts a request in the wait queues of what it waits for, until permit.lua lets it through or it leaves (wait-leave.lua).
+-- Safe to repeat: a request that stands in a queue already is not counted twice.
+--
+-- KEYS  1 all wait queues, 2 tokens of wait queues, then the queues
+-- ARGV  1 member (request id and tokens), 2 acceptance, unix ms, 3 tokens
+-- Gives per queue: how many stand in it now, and their tokens.
+local KEEP_MS = 2592000000
+-- More than any model reads: sums of it stay whole numbers.
+local MAX_TOKENS = 1000000000
+local own_tokens = math.max(0, math.min(MAX_TOKENS, whole(ARGV[3], 0)))
+local totals = {}
+for i = 3, #KEYS do
+  local queue = KEYS[i]
+  local added = redis.call('ZADD', queue, 'NX', ARGV[2], ARGV[1])
+  local count = redis.call('ZCARD', queue)
+  local tokens
+  if added == 1 and count == 1 then
+    tokens = own_tokens
+    redis.call('HSET', KEYS[2], queue, digits(tokens))
+    redis.call('SADD', KEYS[1], queue)
+    redis.call('PEXPIRE', queue, KEEP_MS)
+  elseif added == 1 then
+    tokens = redis.call('HINCRBY', KEYS[2], queue, digits(own_tokens))
+  else
+    tokens = whole(redis.call('HGET', KEYS[2], queue), 0)
+  end
+  totals[#totals + 1] = count
+  totals[#totals + 1] = tokens
+end
+return totals

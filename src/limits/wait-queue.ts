@@ -1,0 +1,109 @@
+// Who waits for a first permit, counted exactly over the fleet: what admission and the forecast of a start stand on.
+//
+// A request stands in the wait queue of its deployment, and in that of its key where the key has limits. The API tier puts
+// it there before it is queued; the permit script takes it out in the same step that lets it through; what ends or moves a
+// waiting request takes it out too. What a crash leaves behind, the janitor finds (`forgetGone`).
+import type { Lane } from '../contracts/job.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { RouteStep } from '../contracts/route-plan.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import { loadLuaScript, runScript } from '../storage/lua-script.ts';
+import type { RedisClient } from '../storage/redis.ts';
+
+/** One request in the wait queues of some scopes. */
+export interface WaitEntry {
+  requestId: string;
+  acceptedAtMs: number;
+  lane: Lane;
+  /** As reserved by the limiter: input and output together. */
+  tokens: number;
+  /** Of them those of the prompt, as far as they are told apart. */
+  inputTokens?: number;
+  /** Names of the scopes in whose wait queues it stands. */
+  scopes: readonly string[];
+}
+
+export interface WaitTotals {
+  requests: number;
+  tokens: number;
+}
+
+export interface WaitQueues {
+  /** Gives what stands in each of its wait queues now, itself included. Safe to repeat. */
+  enter(entry: WaitEntry): Promise<WaitTotals[]>;
+  leave(entry: WaitEntry): Promise<void>;
+  /** The request is over: it leaves every queue in which it may stand at this step. */
+  forget(spec: RequestSpec, step: RouteStep): Promise<void>;
+  /** How many stand in a scope's wait queue before this request; null when it does not stand there. */
+  place(entry: WaitEntry, scopeName: string): Promise<number | null>;
+  /** Takes out those who have waited for long and whom `isGone` knows to be over; gives how many. */
+  forgetGone(isGone: (requestIds: readonly string[]) => Promise<boolean[]>): Promise<number>;
+}
+
+/** A request is looked into when it has waited for so long. */
+const SUSPICIOUS_MS = 30_000;
+/** What was left behind is older than what is alive: looking at the oldest finds it in the end. */
+const LOOKED_AT_ONCE = 200;
+
+const enterScript = loadLuaScript(import.meta.url, './wait-enter.lua');
+const leaveScript = loadLuaScript(import.meta.url, './wait-leave.lua');
+const tidyScript = loadLuaScript(import.meta.url, './wait-tidy.lua');
+
+/** @param step the place of the plan at which it waits. */
+export function waitEntry(spec: RequestSpec, step: RouteStep): WaitEntry {
+  return {
+    requestId: spec.requestId,
+    acceptedAtMs: spec.acceptedAtMs,
+    lane: spec.lane,
+    tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
+    inputTokens: spec.estimatedInputTokens,
+    scopes: [`deployment:${step.deployment}`, ...(spec.keyScope === null ? [] : [spec.keyScope.name])],
+  };
+}
+
+export function createWaitQueues(redis: RedisClient, keyspace: Keyspace): WaitQueues {
+  const keysOf = ({ scopes, lane }: WaitEntry) => scopes.map((name) => keyspace.scope(name).waiting[lane]);
+  const memberOf = ({ requestId, tokens }: WaitEntry) => `${requestId} ${tokens}`;
+
+  async function takeOut(queues: readonly string[], member: string): Promise<void> {
+    const tokens = member.slice(member.indexOf(' ') + 1);
+    await runScript(redis, leaveScript, [keyspace.waitQueueTokens, ...queues], [member, tokens]);
+  }
+
+  async function forgetGoneIn(queue: string, isGone: Parameters<WaitQueues['forgetGone']>[0]): Promise<number> {
+    const before = Date.now() - SUSPICIOUS_MS;
+    const members = await redis.zrangebyscore(queue, '-inf', before, 'LIMIT', 0, LOOKED_AT_ONCE);
+    if (members.length === 0) {
+      await runScript(
+        redis,
+        tidyScript,
+        [keyspace.waitQueues, keyspace.waitQueueTokens, keyspace.waitQueueServed, queue],
+        [],
+      );
+      return 0;
+    }
+    const gone = await isGone(members.map((member) => member.slice(0, member.indexOf(' '))));
+    const left = members.filter((_, index) => gone[index]);
+    await Promise.all(left.map((member) => takeOut([queue], member)));
+    return left.length;
+  }
+
+  const leave = (entry: WaitEntry) => takeOut(keysOf(entry), memberOf(entry));
+
+  return {
+    async enter(entry) {
+      const keys = [keyspace.waitQueues, keyspace.waitQueueTokens, ...keysOf(entry)];
+      const args = [memberOf(entry), entry.acceptedAtMs, entry.tokens];
+      const totals = (await runScript(redis, enterScript, keys, args)) as number[];
+      return entry.scopes.map((_, index) => ({ requests: totals[index * 2]!, tokens: totals[index * 2 + 1]! }));
+    },
+    leave,
+    forget: (spec, step) => leave(waitEntry(spec, step)),
+    place: (entry, scopeName) => redis.zrank(keyspace.scope(scopeName).waiting[entry.lane], memberOf(entry)),
+    async forgetGone(isGone) {
+      let forgotten = 0;
+      for (const queue of await redis.smembers(keyspace.waitQueues)) forgotten += await forgetGoneIn(queue, isGone);
+      return forgotten;
+    },
+  };
+}
