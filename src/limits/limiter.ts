@@ -242,8 +242,20 @@ export async function readScope(redis: RedisClient, keyspace: Keyspace, name: st
   return { fields, inFlight, redisNowMs };
 }
 
+/** More than any model reads: sums of it stay whole numbers in the scripts. A client's max_tokens may be any number. */
+const MAX_TOKENS = 1_000_000_000;
+
+function wholeTokens(count: number): number {
+  return count > 0 ? Math.min(MAX_TOKENS, Math.floor(count)) : 0;
+}
+
 function amountsOf({ tokens, inputTokens = tokens, outputTokens = tokens }: PermitRequest): Amounts {
-  return { requests: 1, tokens, inputTokens, outputTokens };
+  return {
+    requests: 1,
+    tokens: wholeTokens(tokens),
+    inputTokens: wholeTokens(inputTokens),
+    outputTokens: wholeTokens(outputTokens),
+  };
 }
 
 function usedAmounts(settlement: Settlement): Amounts {

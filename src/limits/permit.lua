@@ -1,7 +1,7 @@
 -- Takes one permit in every scope of an attempt (provider, deployment, API key), or in none.
 --
 -- A scope's window counts what was started in the last period, each kind of limit for itself, in SLICES slices of that
--- period: fields `<kind><slice>`, their sum `<KIND>`, the oldest slice `h<kind>`. A slice is dropped KEEP_SLICES after it
+-- period: fields `<kind><slice>`, their sum `+<kind>`, the oldest slice `h<kind>`. A slice is dropped KEEP_SLICES after it
 -- began, one to two slices later than the period, so that a provider's own sliding window, seen through a jittery network,
 -- never holds more than ours does.
 --
@@ -17,7 +17,7 @@
 --       then per scope: window, leases, room, presence; then the wait queues
 -- ARGV  1 attempt id, 2 member in rooms, 3 turn, 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 0/1,
 --       8 channel of freed scopes, 9 number of scopes,
---       then per scope: name, number of limits, then per limit: kind, period ms (0: calls in flight), limit, amount
+--       then per scope: name, number of limits, then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
 -- Gives {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
 -- place to the next, rounded down: 0 where nothing tells}.
 local SLICES = 300
@@ -52,22 +52,19 @@ local minute_slice = math.floor(now / (MINUTE_MS / SLICES))
 -- Granted before: the same command, sent again after a lost connection (attempt ids are never shared).
 if redis.call('HEXISTS', open, attempt) == 1 then return {1, minute_slice} end
 
-local function tokens_of(text) return math.max(0, math.min(MAX_TOKENS, whole(text, 0))) end
-
 local function ttl_of(period) return 2 * period + 10000 end
 
 local function read_kind(at)
   local field, period, limit = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local slice_ms = period / SLICES
   local slice = math.floor(now / slice_ms)
-  local share = is_batch and BATCH_SHARE or 1
   return {
-    field = field, period = period, limit = limit, amount = tokens_of(ARGV[at + 3]),
-    slice_ms = slice_ms, slice = slice, count_field = field .. slice, sum_field = string.upper(field),
-    most = math.max(1, math.floor(limit * share)),
+    field = field, period = period, limit = limit, amount = tonumber(ARGV[at + 3]), slice_ms = slice_ms, slice = slice,
+    most = is_batch and math.max(1, math.floor(limit * BATCH_SHARE)) or limit,
     -- Only what a minute limits is spread: what a day limits is nobody's burst.
     is_spread = is_batch and period <= MINUTE_MS,
-    is_drained = field == 'r' and not is_batch and limit >= DRAIN_FROM,
+    is_drained = field == 'r' and limit >= DRAIN_FROM and not is_batch,
+    head = nil, sum = 0, count = 0, due = 0,
   }
 end
 
@@ -94,17 +91,15 @@ local function read_state(scope)
   local fields = {'blocked', 'claimed', 'full'}
   for _, kind in ipairs(scope.kinds) do
     local n = #fields
-    fields[n + 1], fields[n + 2], fields[n + 3] = kind.sum_field, 'h' .. kind.field, kind.count_field
+    fields[n + 1], fields[n + 2], fields[n + 3] = '+' .. kind.field, 'h' .. kind.field, kind.field .. kind.slice
     if kind.is_spread then fields[n + 4] = 'p' .. kind.field end
   end
   local state = redis.call('HMGET', scope.window, unpack(fields))
-  scope.blocked, scope.claimed, scope.full = tonumber(state[1] or 0), tonumber(state[2] or 0), tonumber(state[3] or 0)
+  scope.blocked, scope.claimed, scope.full = tonumber(state[1]) or 0, tonumber(state[2]) or 0, tonumber(state[3]) or 0
   local n = 3
   for _, kind in ipairs(scope.kinds) do
-    kind.sum = whole(state[n + 1], 0)
-    kind.head = state[n + 2] and tonumber(state[n + 2])
-    kind.count = state[n + 3] and whole(state[n + 3], 0)
-    if kind.is_spread then kind.due = tonumber(state[n + 4] or 0) end
+    kind.sum, kind.head, kind.count = tonumber(state[n + 1]) or 0, tonumber(state[n + 2]), tonumber(state[n + 3])
+    if kind.is_spread then kind.due = tonumber(state[n + 4]) or 0 end
     n = n + (kind.is_spread and 4 or 3)
   end
 end
@@ -127,7 +122,7 @@ local function drop_expired(scope)
         local counts, fields = read_slices(scope, kind, at, upto)
         for n, count in ipairs(counts) do
           if count then
-            kind.sum = kind.sum - whole(count, 0)
+            kind.sum = kind.sum - (tonumber(count) or 0)
             gone[#gone + 1] = fields[n]
           end
         end
@@ -137,7 +132,7 @@ local function drop_expired(scope)
       kind.head = last + 1
       moved[#moved + 1] = 'h' .. kind.field
       moved[#moved + 1] = digits(kind.head)
-      moved[#moved + 1] = kind.sum_field
+      moved[#moved + 1] = '+' .. kind.field
       moved[#moved + 1] = digits(kind.sum)
     end
   end
@@ -152,8 +147,8 @@ local function drain_ms(scope, kind, over)
   while at <= kind.slice and over > 0 do
     local counts = read_slices(scope, kind, at, math.min(kind.slice, at + CHUNK - 1))
     for _, count in ipairs(counts) do
-      over = over - whole(count or 0, 0)
-      places = whole(count or 0, 0) / math.max(1, kind.amount)
+      over = over - (tonumber(count) or 0)
+      places = (tonumber(count) or 0) / math.max(1, kind.amount)
       if over <= 0 then break end
       at = at + 1
     end
@@ -197,10 +192,7 @@ local function check_pace(index, scope, is_full)
   end
 end
 
-local function check_turn(index, scope)
-  local first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
-  -- Nobody stands there, as a rule.
-  scope.is_occupied = first[1] ~= nil
+local function check_turn(index, scope, first)
   while first[1] and first[1] ~= member and tonumber(first[2]) < turn do
     local seen = redis.call('ZSCORE', scope.presence, first[1])
     if seen and tonumber(seen) > now - PRESENCE_MS then
@@ -214,32 +206,32 @@ local function check_turn(index, scope)
 end
 
 local function check_leases(index, scope)
-  if redis.call('ZCARD', scope.leases) < scope.concurrency then return end
   redis.call('ZREMRANGEBYSCORE', scope.leases, '-inf', now)
   if redis.call('ZCARD', scope.leases) >= scope.concurrency then deny(index, POLL_MS, 'c') end
 end
 
 -- Counts the start in every kind, in one command.
 local function count_start(scope)
-  local fields, ttl, is_new = {}, scope.claimed - now, false
-  local function set(name, value)
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
-  end
+  local fields, n, ttl = {}, 0, nil
   for _, kind in ipairs(scope.kinds) do
-    ttl = math.max(ttl, ttl_of(kind.period))
-    is_new = is_new or not kind.count
-    set(kind.count_field, digits((kind.count or 0) + kind.amount))
-    set(kind.sum_field, digits(kind.sum + kind.amount))
-    if not kind.head then set('h' .. kind.field, digits(kind.slice)) end
+    if not kind.count then ttl = math.max(ttl or 0, ttl_of(kind.period), scope.claimed - now) end
+    fields[n + 1], fields[n + 2] = kind.field .. kind.slice, (kind.count or 0) + kind.amount
+    fields[n + 3], fields[n + 4] = '+' .. kind.field, kind.sum + kind.amount
+    n = n + 4
+    if not kind.head then
+      fields[n + 1], fields[n + 2] = 'h' .. kind.field, kind.slice
+      n = n + 2
+    end
     if kind.is_spread then
       -- A reservation far above the limit must not close the lane for longer than the window itself would.
       local due = math.max(kind.due, now) + kind.amount * kind.period / (kind.limit * BATCH_SHARE)
-      set('p' .. kind.field, math.min(due, now + kind.period))
+      fields[n + 1], fields[n + 2] = 'p' .. kind.field, math.min(due, now + kind.period)
+      n = n + 2
     end
   end
   redis.call('HSET', scope.window, unpack(fields))
-  if is_new then redis.call('PEXPIRE', scope.window, digits(ttl)) end
+  -- The longest that its kinds need: a minute's first start must not shorten what a day's has set.
+  if ttl and redis.call('PTTL', scope.window) < ttl then redis.call('PEXPIRE', scope.window, digits(ttl)) end
 end
 
 local scopes, at = {}, 10
@@ -254,8 +246,11 @@ for index, scope in ipairs(scopes) do
     drop_expired(scope)
     check_pace(index, scope, check_window(index, scope))
   end
-  if scope.concurrency then check_leases(index, scope) end
-  check_turn(index, scope)
+  if scope.concurrency and redis.call('ZCARD', scope.leases) >= scope.concurrency then check_leases(index, scope) end
+  local first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
+  -- Nobody stands there, as a rule.
+  scope.is_occupied = first[1] ~= nil
+  if scope.is_occupied then check_turn(index, scope, first) end
 end
 
 for index, scope in ipairs(scopes) do
@@ -287,9 +282,9 @@ for _, scope in ipairs(scopes) do
     redis.call('HSET', scope.window, 'blocked', math.min(scope.claimed, now + TRIAL_MS))
   end
 end
-local tokens = tokens_of(ARGV[4])
 for k = 5 + #scopes * 4, #KEYS do
   if redis.call('ZREM', KEYS[k], member .. ' ' .. ARGV[4]) == 1 then
+    local tokens = math.max(0, math.min(MAX_TOKENS, whole(ARGV[4], 0)))
     redis.call('HINCRBY', KEYS[3], KEYS[k], digits(-tokens))
     redis.call('HINCRBY', KEYS[4], KEYS[k], 1)
   end

@@ -26,12 +26,12 @@ local function correct(window, at)
   local reserved = tokens_of(ARGV[at + 3], 0)
   local change = tokens_of(ARGV[at + 4], reserved) - reserved
   local count_field = field .. math.floor(minute_slice * MINUTE_MS / period)
-  local state = redis.call('HMGET', window, count_field, string.upper(field), 'p' .. field)
+  local state = redis.call('HMGET', window, count_field, '+' .. field, 'p' .. field)
   -- Its slice has left the window, and the reservation with it.
   if change == 0 or not state[1] then return false end
   local fields = {
     count_field, digits(math.max(0, whole(state[1], 0) + change)),
-    string.upper(field), digits(math.max(0, whole(state[2] or 0, 0) + change)),
+    '+' .. field, digits(math.max(0, whole(state[2] or 0, 0) + change)),
   }
   if ARGV[8] == '1' and state[3] then
     fields[5], fields[6] = 'p' .. field, tonumber(state[3]) + change * period / (limit * BATCH_SHARE)

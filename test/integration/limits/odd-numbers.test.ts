@@ -116,7 +116,7 @@ describe('an attempt', () => {
     }
     const entries = await redis.client.xrange(keyspace.ledgerStream, '-', '+');
     expect(entries.map(([, fields]) => fields[1])).toEqual(['{"settled":1}', '{"settled":1}']);
-    expect((await redis.client.hgetall(keyspace.scope(DEPLOYMENT).window)).T).toMatch(/^\d+$/);
+    expect((await redis.client.hgetall(keyspace.scope(DEPLOYMENT).window))['+t']).toMatch(/^\d+$/);
   });
 
   test.each(ODD)('of %s tokens that never began leaves its wait queue', async (tokens) => {
@@ -128,7 +128,7 @@ describe('an attempt', () => {
 
   test('is in the books even where its window is broken', async () => {
     const permit = await acquire(100);
-    await redis.client.hset(keyspace.scope(DEPLOYMENT).window, 'T', 'nonsense');
+    await redis.client.hset(keyspace.scope(DEPLOYMENT).window, '+t', 'nonsense');
     await limiter.settle(permit, { usedTokens: 50, entry: '{"settled":1}' }).catch(() => undefined);
     expect(await redis.client.xlen(keyspace.ledgerStream)).toBe(1);
   });
