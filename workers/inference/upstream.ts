@@ -4,9 +4,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Transform } from 'node:stream';
 import { type Dispatcher, Pool } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
-import type { MaskedPieces } from '#src/contracts/secret-mask.ts';
+import { ContentUnreadable, createContentDecoder } from '#src/http/content-decoding.ts';
+import { maskEvents } from '#src/http/mask-answer.ts';
 import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
-import { ContentUnreadable, createContentDecoder } from './decode-content.ts';
 
 export interface UpstreamEvents {
   onHead(status: number, headers: IncomingHttpHeaders): void;
@@ -72,34 +72,13 @@ export function createUpstream(): Upstream {
         'x-client-request-id': attemptId,
       };
       const path = joinPaths(pathname, request.path);
-      const call = new PooledCall(withoutSecrets(provider, events));
+      const call = new PooledCall(maskEvents(provider.secrets, events));
       poolOf(provider).dispatch({ method: request.method, path, headers, body: request.body }, call);
       return call;
     },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));
     },
-  };
-}
-
-/** Providers quote the key they were sent: it leaves their answers here, before anything reads, relays or keeps them. */
-function withoutSecrets({ secrets }: Provider, events: UpstreamEvents): UpstreamEvents {
-  let pieces: MaskedPieces | null = null;
-  return {
-    onHead(status, headers) {
-      pieces = (status < 300 ? secrets.ofAnswers : secrets.ofFailures).open();
-      events.onHead(status, headers);
-    },
-    onData(chunk) {
-      const masked = pieces === null ? chunk : pieces.push(chunk);
-      if (masked.length > 0) events.onData(masked);
-    },
-    onEnd() {
-      const rest = pieces?.end();
-      if (rest !== undefined && rest.length > 0) events.onData(rest);
-      events.onEnd();
-    },
-    onError: events.onError,
   };
 }
 

@@ -1,46 +1,21 @@
 // Compressed bodies (`Content-Encoding`): decoded as they come. What they decode to has the bound of any other body, so
 // a small body that stands for gigabytes ends in a 413 when it has shown as much.
 import { PassThrough, type Readable, type Transform } from 'node:stream';
-import {
-  constants,
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createInflateRaw,
-  createZstdDecompress,
-} from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-
-/** A window of 8 MiB: more is not needed for bodies of some megabytes, and would be memory before the first byte. */
-const ZSTD_WINDOW_LOG = 23;
-
-/** By what the body's first byte is. */
-const DECODERS: Readonly<Record<string, (first: number) => Transform>> = {
-  gzip: () => createGunzip(),
-  'x-gzip': () => createGunzip(),
-  // Some write the bare stream, without zlib's head, whose first half byte is always 8.
-  deflate: (first) => ((first & 0x0f) === 8 ? createInflate() : createInflateRaw()),
-  br: () => createBrotliDecompress(),
-  zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } }),
-};
-const KNOWN = Object.keys(DECODERS)
-  .filter((name) => name !== 'x-gzip')
-  .join(', ');
+import { CONTENT_CODINGS, codingOf, createDecoder, isKnownCoding } from '../../http/content-decoding.ts';
 
 export function decompressBodies(app: FastifyInstance): void {
   app.addHook('preParsing', async (request, reply, payload) => {
-    const encoding = String(request.headers['content-encoding'] ?? 'identity')
-      .trim()
-      .toLowerCase();
-    if (encoding === 'identity' || encoding === '') return payload;
-    if (!Object.hasOwn(DECODERS, encoding)) {
+    const coding = codingOf(request.headers['content-encoding']);
+    if (coding === null) return payload;
+    if (!isKnownCoding(coding)) {
       // As RFC 7694 has it.
-      reply.header('accept-encoding', KNOWN);
-      throw unsupported(encoding);
+      reply.header('accept-encoding', CONTENT_CODINGS);
+      throw unsupported(coding);
     }
     const source = payload as Readable;
-    return decode(source, DECODERS[encoding]!(await firstByte(source)));
+    return decode(source, createDecoder(coding, await firstByte(source)));
   });
 }
 
@@ -91,7 +66,7 @@ function brokenOff(): FailureError {
 }
 
 function unsupported(encoding: string): FailureError {
-  const message = `Content-Encoding '${encoding.slice(0, 64)}' is not supported here; send the body plain, or as one of ${KNOWN}.`;
+  const message = `Content-Encoding '${encoding.slice(0, 64)}' is not supported here; send the body plain, or as one of ${CONTENT_CODINGS}.`;
   return new FailureError(createFailure('content_type_unsupported', message));
 }
 

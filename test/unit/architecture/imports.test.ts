@@ -21,11 +21,12 @@ const DOMAINS = [
   'responses',
   'dead-letters',
 ];
-const KERNEL = ['storage', 'config', 'telemetry', 'protocols', 'contracts'];
+const KERNEL = ['storage', 'config', 'telemetry', 'protocols', 'http', 'contracts'];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   contracts: [],
   protocols: ['contracts'],
   telemetry: ['contracts'],
+  http: ['contracts'],
   config: ['contracts', 'protocols'],
   storage: ['contracts', 'config', 'telemetry'],
   process: ['config', 'telemetry'],

@@ -1,9 +1,11 @@
 // HTTP client for providers' batch APIs: a few calls a minute, some of them large.
 import type { IncomingHttpHeaders } from 'node:http';
-import { pipeline, Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import { createContentDecoder } from '#src/http/content-decoding.ts';
+import { maskReadable } from '#src/http/mask-answer.ts';
 import {
   type BatchCall,
   type BatchProtocol,
@@ -13,7 +15,6 @@ import {
 } from '#src/protocols/batch-protocol.ts';
 import { credential, withQuery } from '#src/protocols/prepare-call.ts';
 import type { ProviderProtocol } from '#src/protocols/protocol.ts';
-import { createContentDecoder } from '../../inference/decode-content.ts';
 import { joinPaths } from '../../inference/upstream.ts';
 
 /** A provider account and the protocol of its batch API. */
@@ -103,7 +104,7 @@ export function createProviderClient(signal: AbortSignal): ProviderClient {
       const answer = await send(access, call, {}).catch((error: Error) => {
         throw new FetchFault(unreachable(access, error));
       });
-      if (answer.statusCode < 300) return withoutSecrets(decoded(answer), access.provider);
+      if (answer.statusCode < 300) return maskReadable(access.provider.secrets, decoded(answer));
       const body = await collect(answer.body, MAX_ANSWER_BYTES);
       throw new FetchFault(failureOf(access, answer.statusCode, answer.headers, body));
     },
@@ -116,18 +117,6 @@ function decoded({ headers, body }: { headers: IncomingHttpHeaders; body: Readab
   const decoder = createContentDecoder(headers['content-encoding']);
   // Both ends are destroyed with either; the reader sees the error.
   return decoder === null ? body : pipeline(body, decoder, () => undefined);
-}
-
-function withoutSecrets(body: Readable, { secrets }: Provider): Readable {
-  const pieces = secrets.ofAnswers.open();
-  if (pieces === null) return body;
-  return Readable.from(
-    (async function* masked() {
-      for await (const piece of body as AsyncIterable<Buffer>) yield pieces.push(piece);
-      yield pieces.end();
-    })(),
-    { objectMode: false },
-  );
 }
 
 /** Throws if there is more than `maxBytes`. */
