@@ -5,6 +5,7 @@ import { useConfiguredKey } from './accounts/configured-key.ts';
 import { createKeyCache } from './accounts/key-cache.ts';
 import { createKeyStore } from './accounts/key-store.ts';
 import { createAdmission } from './api/admit/admission.ts';
+import { createHandOver } from './api/admit/hand-over.ts';
 import { createRecentAnswers } from './api/admit/recent-answers.ts';
 import { createAdminApp, createApp } from './api/app.ts';
 import type { ApiContext } from './api/context.ts';
@@ -158,6 +159,7 @@ runMain(async () => {
     plan: createPlanner({ catalogue, circuits, holds }),
     admission: createAdmission({ waitQueues, forecaster, catalogue, holds, circuits, onError }),
     producer,
+    handOver: createHandOver({ redis, store, waitQueues, producer }),
     store,
     recentAnswers: createRecentAnswers(redis, keyspace, onError),
     liveness: createWorkerLiveness(redis, keyspace),

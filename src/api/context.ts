@@ -33,6 +33,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 import type { SecretBox } from '../webhooks/secret-box.ts';
 import type { Admission } from './admit/admission.ts';
+import type { HandOver } from './admit/hand-over.ts';
 import type { RecentAnswers } from './admit/recent-answers.ts';
 import type { CancelOptions } from './relay/cancel-request.ts';
 
@@ -66,6 +67,7 @@ export interface ApiContext {
   plan: Planner;
   admission: Admission;
   producer: QueueProducer;
+  handOver: HandOver;
   store: RequestStore;
   recentAnswers: RecentAnswers;
   liveness: WorkerLiveness;

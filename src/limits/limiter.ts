@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { type Amounts, LIMIT_KINDS, type LimitKind, type LimitLabel } from '../contracts/limit-kinds.ts';
 import type { Limits, Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { loadLuaScript, runScript } from '../storage/lua-script.ts';
+import { loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { readWindow, type Window } from './window.ts';
 
@@ -75,6 +75,8 @@ export interface Limiter {
   leave(requestId: string, scopes: readonly Scope[]): Promise<void>;
   /** Gives the permit back and hands the entry to the ledger. Safe to call twice: the ledger keeps one entry. */
   settle(permit: Permit, settlement: Settlement): Promise<void>;
+  /** The same as a part of another script. */
+  settleCall(permit: Permit, settlement: Settlement): ScriptCall;
   /** What a scope's window holds now; takes nothing. */
   peek(scopeName: string): Promise<Window>;
   /** Extends leases of attempts still running. */
@@ -125,6 +127,33 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     return true;
   }
 
+  function settleCall(permit: Permit, settlement: Settlement): ScriptCall {
+    const { openAttempts, openLeases, ledgerStream } = keyspace;
+    const { pace } = keyspace.scope(calledScope(permit.scopes).name);
+    const settled = permit.scopes.flatMap(({ name }) => {
+      const scope = keyspace.scope(name);
+      return [scope.window, scope.leases, scope.room];
+    });
+    const keys = [openAttempts, openLeases, ledgerStream, pace, ...settled];
+    const used = usedAmounts(settlement);
+    const args = [
+      permit.attemptId,
+      settlement.entry ?? '',
+      permit.slice,
+      permit.reserved.tokens,
+      settlement.usedTokens,
+      keyspace.freedChannel,
+      isSampled(permit) ? Math.max(0, Date.now() - permit.grantedAtMs) : '',
+      permit.isBatch ? 1 : 0,
+      ...permit.scopes.flatMap(({ name, limits }) => [
+        name,
+        limits.concurrency === undefined ? 0 : 1,
+        ...correctionArguments(limits, permit.reserved, used),
+      ]),
+    ];
+    return { script: settleScript, keys, args };
+  }
+
   return {
     async acquire(request) {
       const lane = request.isBatch ? 'batch' : 'interactive';
@@ -165,31 +194,9 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     },
 
     async settle(permit, settlement) {
-      const { openAttempts, openLeases, ledgerStream } = keyspace;
-      const { pace } = keyspace.scope(calledScope(permit.scopes).name);
-      const settled = permit.scopes.flatMap(({ name }) => {
-        const scope = keyspace.scope(name);
-        return [scope.window, scope.leases, scope.room];
-      });
-      const keys = [openAttempts, openLeases, ledgerStream, pace, ...settled];
-      const used = usedAmounts(settlement);
-      const args = [
-        permit.attemptId,
-        settlement.entry ?? '',
-        permit.slice,
-        permit.reserved.tokens,
-        settlement.usedTokens,
-        keyspace.freedChannel,
-        isSampled(permit) ? Math.max(0, Date.now() - permit.grantedAtMs) : '',
-        permit.isBatch ? 1 : 0,
-        ...permit.scopes.flatMap(({ name, limits }) => [
-          name,
-          limits.concurrency === undefined ? 0 : 1,
-          ...correctionArguments(limits, permit.reserved, used),
-        ]),
-      ];
-      await runScript(redis, settleScript, keys, args);
+      await runCall(redis, settleCall(permit, settlement));
     },
+    settleCall,
 
     async peek(scopeName) {
       const { fields, redisNowMs } = await readScope(redis, keyspace, scopeName);

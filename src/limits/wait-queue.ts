@@ -7,7 +7,7 @@ import type { Lane } from '../contracts/job.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { loadLuaScript, runScript } from '../storage/lua-script.ts';
+import { type LuaScript, loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 /** One request in the wait queues of some scopes. */
@@ -31,6 +31,9 @@ export interface WaitTotals {
 export interface WaitQueues {
   /** Gives what stands in each of its wait queues now, itself included. Safe to repeat. */
   enter(entry: WaitEntry): Promise<WaitTotals[]>;
+  /** The same as a part of another script; its reply: readTotals. */
+  enterCall(entry: WaitEntry): ScriptCall;
+  readonly enterScript: LuaScript;
   leave(entry: WaitEntry): Promise<void>;
   /** The request is over: it leaves every queue in which it may stand at this step. */
   forget(spec: RequestSpec, step: RouteStep): Promise<void>;
@@ -59,6 +62,14 @@ export function waitEntry(spec: RequestSpec, step: RouteStep): WaitEntry {
     inputTokens: spec.estimatedInputTokens,
     scopes: [`deployment:${step.deployment}`, ...(spec.keyScope === null ? [] : [spec.keyScope.name])],
   };
+}
+
+/** What wait-enter.lua says. */
+export function readTotals(totals: readonly number[]): WaitTotals[] {
+  return Array.from({ length: totals.length / 2 }, (_, index) => ({
+    requests: totals[index * 2]!,
+    tokens: totals[index * 2 + 1]!,
+  }));
 }
 
 export function createWaitQueues(redis: RedisClient, keyspace: Keyspace): WaitQueues {
@@ -90,13 +101,17 @@ export function createWaitQueues(redis: RedisClient, keyspace: Keyspace): WaitQu
 
   const leave = (entry: WaitEntry) => takeOut(keysOf(entry), memberOf(entry));
 
+  function enterCall(entry: WaitEntry): ScriptCall {
+    const keys = [keyspace.waitQueues, keyspace.waitQueueTokens, ...keysOf(entry)];
+    return { script: enterScript, keys, args: [memberOf(entry), entry.acceptedAtMs, entry.tokens] };
+  }
+
   return {
     async enter(entry) {
-      const keys = [keyspace.waitQueues, keyspace.waitQueueTokens, ...keysOf(entry)];
-      const args = [memberOf(entry), entry.acceptedAtMs, entry.tokens];
-      const totals = (await runScript(redis, enterScript, keys, args)) as number[];
-      return entry.scopes.map((_, index) => ({ requests: totals[index * 2]!, tokens: totals[index * 2 + 1]! }));
+      return readTotals((await runCall(redis, enterCall(entry))) as number[]);
     },
+    enterCall,
+    enterScript,
     leave,
     forget: (spec, step) => leave(waitEntry(spec, step)),
     place: (entry, scopeName) => redis.zrank(keyspace.scope(scopeName).waiting[entry.lane], memberOf(entry)),

@@ -1,30 +1,46 @@
 // Takes jobs of one queue and works on as many at once as there are slots.
 //
 // BullMQ's own loop fetches one job after the other, starts them only when the fetching ends, and with many small
-// instances (its remedy) pays five scripts and two blocking reads per job while the pool is not full. This one uses
-// BullMQ's manual fetching (docs.bullmq.io/patterns/manually-fetching-jobs) with one blocking connection per queue:
+// instances (its remedy) pays five scripts and two blocking reads per job while the pool is not full. This one has one
+// blocking connection per queue:
 // - one fetcher waits for the queue to have something, and what it finds starts at once;
-// - when it finds several in a row there is a burst: more fetchers join, without blocking, until the queue is empty;
+// - when more wait there is a burst: more fetchers join, without blocking, until the queue is empty;
 // - a job that ends brings the next one along in the same script.
-// Measured (bench/run.ts, docs/decisions/2026-11-20-own-fetch-loop.md); what BullMQ does by itself:
-// docs/reference/bullmq-and-ioredis.md sections 2 and 3.
-import { type ConnectionOptions, type Job, UnrecoverableError, Worker } from 'bullmq';
+// Measured (bench/run.ts, docs/decisions/2026-11-20-own-fetch-loop.md and 2026-11-28-own-scripts-on-bullmq.md).
+import { type ConnectionOptions, UnrecoverableError } from 'bullmq';
 import type { Lane, RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import type { RedisClient } from '../storage/redis.ts';
+import { runCall, runCallForBuffers, type ScriptCall } from '../storage/lua-script.ts';
+import { isCluster, type RedisClient } from '../storage/redis.ts';
 import { isRedisTrouble, untilTaken } from '../storage/redis-trouble.ts';
-import { queueName } from './queue-names.ts';
+import {
+  type ClaimInTake,
+  type LockTerms,
+  type QueueLayout,
+  type QueueScripts,
+  queueLayout,
+  queueName,
+  queueScripts,
+  RareWorker,
+  readTaken,
+  type Taken,
+  type TakenJob,
+} from './bullmq-layout.ts';
 
 /** What the processor asks of the queue when it is done with a job for now. */
 export type Disposition =
-  /** The request needs this job no more: it has its outcome, or went on to another queue. */
-  | { kind: 'complete' }
+  /**
+   * The request needs this job no more: it has its outcome, or went on to another queue. `closing` is done before the job
+   * goes, in the same step where one server has all keys; it must be safe to repeat.
+   */
+  | { kind: 'complete'; closing?: ScriptCall }
   /** Later again; its place among waiting requests is kept by the limiter, not by the queue. */
   | { kind: 'delay'; delayMs: number }
   /** At once, by another worker: this process is shutting down. */
   | { kind: 'give-back' };
 
-export type ProcessJob = (job: RequestJob) => Promise<Disposition>;
+/** @param claim what the script said that claimed the request as its job was taken; null: nobody has claimed it yet. */
+export type ProcessJob = (job: RequestJob, claim: unknown[] | null) => Promise<Disposition>;
 
 export interface ConsumerOptions {
   redis: RedisClient;
@@ -34,6 +50,8 @@ export interface ConsumerOptions {
   /** Jobs worked on at once. It is asked for each time: it may change. */
   readonly slots: number;
   process: ProcessJob;
+  /** Claims a job's request in the step that takes the job. A Redis Cluster has their keys on different servers: ignored. */
+  claim?: ClaimInTake;
   /** How often jobs of dead workers are looked for; default: STALLED_INTERVAL_MS. */
   stalledIntervalMs?: number;
   /**
@@ -66,25 +84,16 @@ const DRAIN_DELAY_SECONDS = 5;
 const MAX_EXTRA_FETCHES = 8;
 const RETRY_AFTER_ERROR_MS = 500;
 
-type RequestWorker = Worker<RequestJob, void, string>;
-type QueueJob = Job<RequestJob, void, string>;
-
 export function startQueueConsumer(options: ConsumerOptions): QueueConsumer {
   return new JobPool(options);
 }
 
-/** Makes what BullMQ keeps to its own loop usable from another: the job that a finished one brings along. */
-class FetchingWorker extends Worker<RequestJob, void, string> {
-  async completeAndFetch(job: QueueJob, token: string, wantsNext: boolean): Promise<QueueJob | undefined> {
-    const next: unknown = await job.moveToCompleted(undefined, token, wantsNext);
-    if (!Array.isArray(next) || !next[0]) return undefined;
-    return this.nextJobFromJobData(next[0], next[1] as string, token);
-  }
-}
-
 class JobPool implements QueueConsumer {
   readonly #options: ConsumerOptions;
-  readonly #worker: FetchingWorker;
+  readonly #worker: RareWorker;
+  readonly #layout: QueueLayout;
+  readonly #scripts: QueueScripts;
+  readonly #isCluster: boolean;
   /** Tokens of the jobs that run, by job id. */
   readonly #running = new Map<string, string>();
   readonly #fetches = new Set<Promise<void>>();
@@ -92,18 +101,23 @@ class JobPool implements QueueConsumer {
   readonly #fetcher: Promise<void>;
   #tokens = 0;
   #extraFetches = 0;
-  #foundInARow = 0;
+  /** Nothing waited when the queue was last asked: its marker says when something does. */
+  #isDrained = false;
+  /** When the next delayed job is due, as far as known; unix ms, 0: none is. */
+  #delayedUntilMs = 0;
   #isStopping = false;
   #answeredAtMs = performance.now();
-  /** Whoever waits for a slot, or for the last job to end. */
+  /** Told of a free slot, or of the end of the last job. */
   #waiters: (() => void)[] = [];
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
-    this.#worker = new FetchingWorker(queueName(options.provider, options.lane), null, {
+    this.#isCluster = isCluster(options.redis);
+    this.#layout = queueLayout(options.keyspace, options.provider, options.lane);
+    this.#scripts = queueScripts(this.#isCluster ? null : (options.claim ?? null));
+    this.#worker = new RareWorker(queueName(options.provider, options.lane), {
       connection: options.redis as unknown as ConnectionOptions,
       prefix: options.keyspace.queuePrefix(options.provider),
-      autorun: false,
       lockDuration: LOCK_DURATION_MS,
       stalledInterval: options.stalledIntervalMs ?? STALLED_INTERVAL_MS,
       maxStalledCount: MAX_STALLED_COUNT,
@@ -122,7 +136,7 @@ class JobPool implements QueueConsumer {
   async stopFetching(): Promise<void> {
     this.#isStopping = true;
     this.#announceChange();
-    await this.#worker.backend.disconnectBlocking(true);
+    await this.#worker.stopWaiting();
     await Promise.all([this.#fetcher, ...this.#fetches]);
   }
 
@@ -160,7 +174,8 @@ class JobPool implements QueueConsumer {
         continue;
       }
       try {
-        await this.#fetchOne(true);
+        if (this.#isDrained && !(await this.#mayHaveJob())) continue;
+        if (!this.#isStopping) await this.#fetchOne();
       } catch (error) {
         if (this.#isStopping) return;
         this.#options.onError(error as Error);
@@ -169,23 +184,41 @@ class JobPool implements QueueConsumer {
     }
   }
 
-  async #fetchOne(isBlocking: boolean): Promise<void> {
-    const token = `${this.#worker.id}:${this.#tokens++}`;
-    const job = (await this.#worker.getNextJob(token, { block: isBlocking })) as QueueJob | undefined;
+  /** Waits for a job to come, or for a delayed one to be due; false where it has to wait again. */
+  async #mayHaveJob(): Promise<boolean> {
+    const dueAtMs = await this.#worker.waitForMarker(this.#delayedUntilMs);
     this.#answeredAtMs = performance.now();
-    if (job === undefined) {
-      this.#foundInARow = 0;
-      return;
-    }
-    this.#foundInARow += 1;
-    this.#start(job, token);
-    if (this.#foundInARow > 1) this.#fetchMore();
+    // Infinity: the wait was broken off, by a lost connection or the end of the pool.
+    this.#delayedUntilMs = Number.isFinite(dueAtMs) ? dueAtMs : 0;
+    return dueAtMs - Date.now() < 1;
+  }
+
+  async #fetchOne(): Promise<void> {
+    const token = `${this.#worker.id}:${this.#tokens++}`;
+    const taken = await this.#take({ token, durationMs: LOCK_DURATION_MS });
+    this.#answeredAtMs = performance.now();
+    this.#note(taken);
+    if (taken.kind !== 'job') return;
+    this.#start(taken.job, token);
+    if (taken.hasMore) this.#fetchMore();
+  }
+
+  async #take(lock: LockTerms): Promise<Taken> {
+    const call = this.#layout.take(this.#scripts, lock);
+    const taken = readTaken(await runCallForBuffers(this.#options.redis, call));
+    return taken.kind === 'other' ? this.#worker.takeByBullMq(lock.token) : taken;
+  }
+
+  #note(taken: Taken): void {
+    if (taken.kind === 'lost' || taken.kind === 'other') return;
+    this.#isDrained = taken.kind === 'none' || !taken.hasMore;
+    this.#delayedUntilMs = taken.delayedUntilMs;
   }
 
   #fetchMore(): void {
     if (this.#isStopping || !this.#hasRoom || this.#extraFetches >= MAX_EXTRA_FETCHES) return;
     this.#extraFetches += 1;
-    const fetch = this.#fetchOne(false)
+    const fetch = this.#fetchOne()
       .catch(this.#options.onError)
       .finally(() => {
         this.#extraFetches -= 1;
@@ -195,16 +228,16 @@ class JobPool implements QueueConsumer {
     this.#fetches.add(fetch);
   }
 
-  #start(job: QueueJob, token: string): void {
-    this.#running.set(job.id!, token);
+  #start(job: TakenJob, token: string): void {
+    this.#running.set(job.id, token);
     void this.#run(job, token);
   }
 
   /** A slot's life: one job after the other, as long as each brings a next one along. */
-  async #run(first: QueueJob, token: string): Promise<void> {
-    let job: QueueJob | undefined = first;
+  async #run(first: TakenJob, token: string): Promise<void> {
+    let job: TakenJob | undefined = first;
     while (job !== undefined) {
-      const current: QueueJob = job;
+      const current: TakenJob = job;
       job = undefined;
       try {
         job = await this.#work(current, token);
@@ -212,40 +245,60 @@ class JobPool implements QueueConsumer {
         // The lock was lost (the request has its own fence), or a bug: the stalled check sees to the job.
         this.#options.onError(error as Error);
       }
-      this.#running.delete(current.id!);
-      if (job !== undefined) this.#running.set(job.id!, token);
+      this.#running.delete(current.id);
+      if (job !== undefined) this.#running.set(job.id, token);
       // There may be more slots than before: the fetcher waits for a change only.
       if (this.#hasRoom) this.#announceChange();
     }
     this.#announceChange();
   }
 
-  async #work(job: QueueJob, token: string): Promise<QueueJob | undefined> {
-    const reason = job.deferredFailure;
-    const disposition = await this.#processed(job, reason);
+  async #work(job: TakenJob, token: string): Promise<TakenJob | undefined> {
+    const disposition = await this.#processed(job);
     const insist = <T>(act: () => Promise<T>) => untilTaken(act, { onError: this.#options.onError });
     switch (disposition.kind) {
       case 'complete':
-        if (!reason) {
-          return insist(() => this.#worker.completeAndFetch(job, token, !this.#isStopping && !this.#isOverfull));
-        }
-        await insist(() => job.moveToFailed(new UnrecoverableError(reason), token, false));
+        if (job.deferredFailure === null) return insist(() => this.#finish(job, token, disposition.closing ?? null));
+        await insist(() => this.#giveUp(job.id, job.deferredFailure!, token));
         return undefined;
       case 'delay':
-        await insist(() => job.moveToDelayed(Date.now() + disposition.delayMs, token));
+        await insist(async () =>
+          (await this.#worker.find(job.id)).moveToDelayed(Date.now() + disposition.delayMs, token),
+        );
         return undefined;
       case 'give-back':
-        await insist(() => job.moveToWait(token));
+        await insist(async () => (await this.#worker.find(job.id)).moveToWait(token));
         return undefined;
     }
   }
 
+  async #finish(job: TakenJob, token: string, closing: ScriptCall | null): Promise<TakenJob | undefined> {
+    const { redis } = this.#options;
+    if (this.#isCluster && closing !== null) await runCall(redis, closing);
+    const wantsNext = !this.#isStopping && !this.#isOverfull;
+    const lock = { token, durationMs: LOCK_DURATION_MS };
+    const call = this.#layout.finish(this.#scripts, job.id, lock, wantsNext, this.#isCluster ? null : closing);
+    const taken = readTaken(await runCallForBuffers(redis, call));
+    if (taken.kind === 'lost') throw new Error(`Missing lock for job ${job.id}`);
+    if (taken.kind !== 'job') {
+      // Delayed jobs that are due are the fetcher's to bring back.
+      if (taken.kind === 'other') this.#isDrained = false;
+      return undefined;
+    }
+    if (taken.hasMore) this.#fetchMore();
+    return taken.job;
+  }
+
+  async #giveUp(id: string, reason: string, token: string): Promise<void> {
+    await (await this.#worker.find(id)).moveToFailed(new UnrecoverableError(reason), token, false);
+  }
+
   /** A job that Redis let nobody work on goes back to its queue; waiting for its lock to expire takes seconds. */
-  async #processed(job: QueueJob, reason: string | undefined): Promise<Disposition> {
+  async #processed({ data, claim, deferredFailure }: TakenJob): Promise<Disposition> {
     try {
-      return reason
-        ? await this.#options.onAbandoned(job.data, new Error(reason))
-        : await this.#options.process(job.data);
+      return deferredFailure === null
+        ? await this.#options.process(data, claim)
+        : await this.#options.onAbandoned(data, new Error(deferredFailure));
     } catch (error) {
       if (!isRedisTrouble(error as Error)) throw error;
       this.#options.onError(error as Error);
@@ -255,9 +308,8 @@ class JobPool implements QueueConsumer {
 
   async #extendLocks(): Promise<void> {
     if (this.#running.size === 0) return;
-    const [ids, tokens] = [[...this.#running.keys()], [...this.#running.values()]];
     try {
-      await (this.#worker as RequestWorker).extendJobLocks(ids, tokens, LOCK_DURATION_MS);
+      await this.#worker.extendLocks([...this.#running.keys()], [...this.#running.values()], LOCK_DURATION_MS);
     } catch (error) {
       this.#options.onError(error as Error);
     }

@@ -3,13 +3,16 @@
 import { type ConnectionOptions, Queue } from 'bullmq';
 import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
+import { runCall, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { queueName } from './queue-names.ts';
+import { JOB_OPTIONS, type QueueLayout, queueLayout, queueName } from './bullmq-layout.ts';
 
 export interface QueueProducer {
   /** The same job added twice is one job while it exists. */
   enqueue(provider: string, lane: Lane, job: RequestJob): Promise<void>;
-  /** The same for many at once, a few in one pipeline: others wait behind it. */
+  /** The same as a part of another script. */
+  enqueueCall(provider: string, lane: Lane, job: RequestJob): ScriptCall;
+  /** The same for many at once, a few in one step: others wait behind it. */
   enqueueAll(provider: string, lane: Lane, jobs: readonly RequestJob[]): Promise<void>;
   /**
    * Before everything else that waits, and at once where it was put off; the one that a worker has stays with it. It is in
@@ -26,10 +29,8 @@ export interface QueueProducer {
   close(): Promise<void>;
 }
 
-/** Of BullMQ's own event stream per queue, which nobody reads: enough to look at, not enough to matter. */
-const EVENTS_MAX_LENGTH = 1_000;
-/** A failed job means that its request was lost by crashing workers, or a bug: kept for a look. */
-const KEEP_FAILED = { age: 24 * 3_600, count: 5_000 };
+/** BullMQ's event stream of a queue, which nobody reads and only its own scripts write to. */
+const EVENTS_MAX_LENGTH = 100;
 
 /** Measured: others wait 4 ms behind 100 jobs (docs/reference/bullmq-and-ioredis.md section 4), ten times a request. */
 const JOBS_AT_ONCE = 20;
@@ -46,6 +47,18 @@ export function createQueueProducer(
 ): QueueProducer {
   const queues = new Map<string, RequestQueue>();
 
+  const layouts = new Map<string, QueueLayout>();
+
+  function layoutOf(provider: string, lane: Lane): QueueLayout {
+    const name = queueName(provider, lane);
+    let layout = layouts.get(name);
+    if (layout === undefined) {
+      layout = queueLayout(keyspace, provider, lane);
+      layouts.set(name, layout);
+    }
+    return layout;
+  }
+
   function queueOf(provider: string, lane: Lane): RequestQueue {
     const name = queueName(provider, lane);
     let queue = queues.get(name);
@@ -53,7 +66,7 @@ export function createQueueProducer(
       queue = new Queue(name, {
         connection: redis as unknown as ConnectionOptions,
         prefix: keyspace.queuePrefix(provider),
-        defaultJobOptions: { removeOnComplete: true, removeOnFail: KEEP_FAILED, attempts: 1, stackTraceLimit: 1 },
+        defaultJobOptions: JOB_OPTIONS,
         streams: { events: { maxLen: EVENTS_MAX_LENGTH } },
         skipWaitingForReady: true,
         // The check asks Redis once, and a queue whose check has failed (Redis was away just then) fails for ever.
@@ -67,13 +80,13 @@ export function createQueueProducer(
 
   return {
     async enqueue(provider, lane, job) {
-      await queueOf(provider, lane).add('request', job, { jobId: jobId(job) });
+      await runCall(redis, layoutOf(provider, lane).add([job]));
     },
+    enqueueCall: (provider, lane, job) => layoutOf(provider, lane).add([job]),
     async enqueueAll(provider, lane, jobs) {
-      const queue = queueOf(provider, lane);
+      const layout = layoutOf(provider, lane);
       for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {
-        const chunk = jobs.slice(from, from + JOBS_AT_ONCE);
-        await queue.addBulk(chunk.map((job) => ({ name: 'request', data: job, opts: { jobId: jobId(job) } })));
+        await runCall(redis, layout.add(jobs.slice(from, from + JOBS_AT_ONCE)));
       }
     },
     async advance(provider, lane, job) {

@@ -14,8 +14,16 @@
 import { parseFrameId } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
 import { CONTRACT_VERSION, NO_PROGRESS, type RequestProgress, type RequestSpec } from '../contracts/request-record.ts';
+import type { ClaimInTake } from '../queue/bullmq-layout.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { loadLuaScript, runScript, runScriptForBuffers } from '../storage/lua-script.ts';
+import {
+  joinScripts,
+  loadLuaScript,
+  runCall,
+  runScript,
+  runScriptForBuffers,
+  type ScriptCall,
+} from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { WORKER_SILENCE_MS } from './worker-liveness.ts';
 
@@ -98,6 +106,8 @@ export interface ReleaseChange {
 export interface RequestStore {
   /** Without an idempotency key it is always `accepted`. Safe to repeat. */
   accept(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): Promise<AcceptResult>;
+  /** The same as a part of another script; its reply: readAccepted. */
+  acceptCall(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): ScriptCall;
   /** The request that has this key; writes nothing. */
   findByIdempotencyKey(shard: number, name: string): Promise<KnownRequest | null>;
   /** The record as it stands; null when it is gone. Throws a NewerContractError. */
@@ -105,6 +115,8 @@ export interface RequestStore {
   /** Somebody waits for the answer (or has stopped to): gives how many do now. */
   changeListeners(requestId: string, change: 1 | -1): Promise<number>;
   claim(requestId: string, step: number, workerId: string, timeToLiveMs: number): Promise<ClaimResult>;
+  /** The same in the script that takes the request's job; its reply: readClaim. */
+  claimInTake(workerId: string, timeToLiveMs: number): ClaimInTake;
   /** The owner's next attempt. Null when the request is no longer the worker's: it must stop at once. */
   continueClaim(
     requestId: string,
@@ -139,6 +151,9 @@ export class NewerContractError extends Error {
 
 const acceptScript = loadLuaScript(import.meta.url, './accept.lua');
 const claimScript = loadLuaScript(import.meta.url, './claim.lua');
+const claimInTakeScript = loadLuaScript(import.meta.url, './claim-in-take.lua');
+/** Defines `claim_request` (src/queue/take-job.lua). */
+const CLAIM_IN_TAKE = joinScripts('', { claim: claimScript }, claimInTakeScript).source;
 const continueScript = loadLuaScript(import.meta.url, './continue.lua');
 const disownScript = loadLuaScript(import.meta.url, './disown.lua');
 const releaseScript = loadLuaScript(import.meta.url, './release.lua');
@@ -146,19 +161,28 @@ const listenScript = loadLuaScript(import.meta.url, './listen.lua');
 const cancelScript = loadLuaScript(import.meta.url, './cancel.lua');
 
 export function createRequestStore(redis: RedisClient, keyspace: Keyspace): RequestStore {
+  function acceptCall(
+    spec: RequestSpec,
+    body: Buffer,
+    timeToLiveMs: number,
+    idempotency?: IdempotencyClaim,
+  ): ScriptCall {
+    const { requestId } = spec;
+    const keys = [keyspace.request(requestId).record, keyspace.request(requestId).body];
+    const args: (string | number | Buffer)[] = [JSON.stringify(spec), body, timeToLiveMs];
+    if (idempotency !== undefined) {
+      const shard = shardOf(requestId);
+      keys.push(keyspace.idempotency(shard, idempotency.name));
+      args.push(idempotency.fingerprint, idempotency.timeToLiveMs, requestId, keyspace.recordPrefix(shard));
+    }
+    return { script: acceptScript, keys, args };
+  }
+
   return {
     async accept(spec, body, timeToLiveMs, idempotency) {
-      const { requestId } = spec;
-      const keys = [keyspace.request(requestId).record, keyspace.request(requestId).body];
-      const args: (string | number | Buffer)[] = [JSON.stringify(spec), body, timeToLiveMs];
-      if (idempotency !== undefined) {
-        const shard = shardOf(requestId);
-        keys.push(keyspace.idempotency(shard, idempotency.name));
-        args.push(idempotency.fingerprint, idempotency.timeToLiveMs, requestId, keyspace.recordPrefix(shard));
-      }
-      const [kind, other] = (await runScript(redis, acceptScript, keys, args)) as [AcceptResult['kind'], string?];
-      return kind === 'joined' ? { kind, requestId: other! } : { kind };
+      return readAccepted(await runCall(redis, acceptCall(spec, body, timeToLiveMs, idempotency)));
     },
+    acceptCall,
 
     async findByIdempotencyKey(shard, name) {
       const known = await redis.get(keyspace.idempotency(shard, name));
@@ -189,6 +213,11 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
     async changeListeners(requestId, change) {
       return (await runScript(redis, listenScript, [keyspace.request(requestId).record], [change])) as number;
     },
+
+    claimInTake: (workerId, timeToLiveMs) => ({
+      source: CLAIM_IN_TAKE,
+      args: [keyspace.namespace, workerId, WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION],
+    }),
 
     async claim(requestId, step, workerId, timeToLiveMs) {
       const keys = keyspace.request(requestId);
@@ -258,10 +287,16 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
   };
 }
 
-type ClaimReply = [Buffer, ...unknown[]];
+export type ClaimReply = [Buffer, ...unknown[]];
 type ClaimedReply = [Buffer, number, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
 
-function readClaim(reply: ClaimReply): ClaimResult {
+export function readAccepted(reply: unknown): AcceptResult {
+  const [kind, other] = reply as [AcceptResult['kind'], string?];
+  return kind === 'joined' ? { kind, requestId: other! } : { kind };
+}
+
+/** What claim.lua says. Throws a NewerContractError. */
+export function readClaim(reply: ClaimReply): ClaimResult {
   const kind = reply[0].toString() as ClaimResult['kind'];
   switch (kind) {
     case 'claimed':

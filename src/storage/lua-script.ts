@@ -13,8 +13,8 @@ export interface LuaScript {
 
 const WHOLE_NUMBERS = readFileSync(new URL('./whole-numbers.lua', import.meta.url), 'utf8');
 
-type ScriptArgument = string | number | Buffer;
-type ScriptCall = (...args: ScriptArgument[]) => Promise<unknown>;
+export type ScriptArgument = string | number | Buffer;
+type ScriptCommand = (...args: ScriptArgument[]) => Promise<unknown>;
 
 /** `loadLuaScript(import.meta.url, './permit.lua')` */
 export function loadLuaScript(moduleUrl: string, relativePath: string): LuaScript {
@@ -24,6 +24,32 @@ export function loadLuaScript(moduleUrl: string, relativePath: string): LuaScrip
     command: `sluice_${basename(path, '.lua').replaceAll('-', '_')}`,
     source: /\b(whole|digits)\(/.test(source) ? WHOLE_NUMBERS + source : source,
   };
+}
+
+/** A script with what it is run with: something that belongs to one step can be done in the script of another. */
+export interface ScriptCall {
+  script: LuaScript;
+  keys: readonly string[];
+  args: readonly ScriptArgument[];
+}
+
+/**
+ * One script of several: each part is a function (KEYS, ARGV) that `main` calls by its name. Only for keys that one server has
+ * all of (`isCluster` in redis.ts).
+ */
+export function joinScripts(command: string, parts: Readonly<Record<string, LuaScript>>, main: LuaScript): LuaScript {
+  const functions = Object.entries(parts).map(
+    ([name, { source }]) => `local function ${name}(KEYS, ARGV)\n${source}\nend\n`,
+  );
+  return { command, source: functions.join('') + main.source };
+}
+
+export function runCall(redis: RedisClient, { script, keys, args }: ScriptCall): Promise<unknown> {
+  return runScript(redis, script, keys, args);
+}
+
+export function runCallForBuffers(redis: RedisClient, { script, keys, args }: ScriptCall): Promise<unknown> {
+  return runScriptForBuffers(redis, script, keys, args);
 }
 
 /** Replies with strings and numbers. */
@@ -53,7 +79,7 @@ function call(
   keys: readonly string[],
   args: readonly ScriptArgument[],
 ): Promise<unknown> {
-  const commands = redis as unknown as Record<string, ScriptCall>;
+  const commands = redis as unknown as Record<string, ScriptCommand>;
   if (commands[method] === undefined) redis.defineCommand(script.command, { lua: script.source });
   // ioredis 6.0.0 formats 1e21 unlike JavaScript, but numbers that are parts of members must have the same text everywhere.
   return commands[method]!(keys.length, ...keys, ...args.map((arg) => (typeof arg === 'number' ? String(arg) : arg)));

@@ -18,6 +18,7 @@ import type { RequestStore } from '#src/reply/request-store.ts';
 import type { WorkerLiveness } from '#src/reply/worker-liveness.ts';
 import type { Circuits } from '#src/routing/circuits.ts';
 import type { Holds } from '#src/routing/holds.ts';
+import type { ScriptCall } from '#src/storage/lua-script.ts';
 import { untilTaken } from '#src/storage/redis-trouble.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
@@ -98,7 +99,8 @@ export function spend(delivery: Delivery, part: Omit<TimelinePart, 'untilMs'>): 
 
 /** How a delivery left the current step. */
 export type StepResult =
-  | { kind: 'answered' }
+  /** `closing` settles its permit and closes its books: done when its job ends. Null: the request was lost meanwhile. */
+  | { kind: 'answered'; closing: ScriptCall | null }
   | { kind: 'retry'; waitMs: number }
   | { kind: 'fallback' }
   /** The request is over; `failure` has been said, or must be. */

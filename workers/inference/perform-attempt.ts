@@ -109,7 +109,8 @@ async function conclude(
   delivery.progress = progressAfter(delivery, failure, cost.cost);
   const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok' };
   spend(delivery, { kind: 'attempt', provider: step.provider, ...spent });
-  const result = failure === null ? ({ kind: 'answered' } as const) : nextStep(delivery, deployment, route, failure);
+  const result: StepResult =
+    failure === null ? { kind: 'answered', closing: null } : nextStep(delivery, deployment, route, failure);
   if (result.kind === 'answered' && spec.isStream) writer.end('ok');
 
   const entry = attemptEntry(
@@ -124,14 +125,20 @@ async function conclude(
     },
   );
   const tokens = usedTokens(failure, usage, estimatedInputTokens(delivery));
-  const settle = (message: string) => context.limiter.settle(permit, { ...tokens, entry: message });
+  const settlement = (message: string) => ({ ...tokens, entry: message });
   // What was paid for is written, however long Redis takes nothing.
   if (result.kind === 'answered' && !isForgottenWhenDelivered(spec)) await writer.settled();
   if (result.kind === 'answered' && !delivery.isLost) {
     const { progress } = delivery;
     const ending = { spec, progress, failure: null, answeredBy: step, waitedAt: null, attempt: entry };
-    await insist(context, () => context.books.close(ending, settle));
-  } else await insist(context, () => settle(encodeMessage({ attempt: entry })));
+    const append = async (message: string) => {
+      result.closing = context.limiter.settleCall(permit, settlement(message));
+    };
+    await insist(context, () => context.books.close(ending, append));
+  } else {
+    const message = encodeMessage({ attempt: entry });
+    await insist(context, () => context.limiter.settle(permit, settlement(message)));
+  }
   context.metrics.attempt(entry);
   context.logger.info(
     {

@@ -10,8 +10,9 @@ import type { RequestJob } from '#src/contracts/job.ts';
 import { spendTime } from '#src/contracts/timeline.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
 import type { Disposition, ProcessJob } from '#src/queue/consumer.ts';
-import type { Claim } from '#src/reply/request-store.ts';
+import { type Claim, type ClaimReply, readClaim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
+import type { ScriptCall } from '#src/storage/lua-script.ts';
 import { isRedisTrouble } from '#src/storage/redis-trouble.ts';
 import { closeLate } from './close-late.ts';
 import { type Delivery, type InferenceContext, spend } from './delivery.ts';
@@ -30,14 +31,17 @@ import { brokenOff, mayBeRescued } from './prepare-step.ts';
 import { PATIENCE_MS, takeStep } from './take-step.ts';
 
 export function createJobProcessor(context: InferenceContext): ProcessJob {
-  return async (job) => {
+  return async (job, taken) => {
     // A lost lock makes BullMQ deliver the job again, possibly to this very process, while it is still being worked on.
     if (context.active.has(job.requestId)) return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
     context.seenShards.add(shardOf(job.requestId));
     const cancellation = context.active.start(job.requestId);
     try {
       const { store, workerId, settings } = context;
-      const claimed = await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs);
+      const claimed =
+        taken === null
+          ? await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs)
+          : readClaim(taken as ClaimReply);
       switch (claimed.kind) {
         case 'claimed':
           return await deliverGuarded(context, openDelivery(context, job, claimed.claim, cancellation));
@@ -123,8 +127,7 @@ async function deliver(context: InferenceContext, delivery: Delivery): Promise<D
     if (delivery.isLost) return LOST;
     switch (result.kind) {
       case 'answered':
-        await delivery.writer.settled();
-        return delivery.isLost ? LOST : COMPLETE;
+        return completeAnswered(delivery, result.closing);
       case 'failed':
         return endRequest(context, delivery, result.failure);
       case 'fallback':
@@ -141,6 +144,13 @@ async function deliver(context: InferenceContext, delivery: Delivery): Promise<D
         if (!(await beginNextAttempt(context, delivery))) return LOST;
     }
   }
+}
+
+/** The client's last frame, which leaves at the end of this turn of the event loop, goes first. */
+async function completeAnswered({ isLost }: Delivery, closing: ScriptCall | null): Promise<Disposition> {
+  if (closing === null) return isLost ? LOST : COMPLETE;
+  await new Promise((resolve) => setImmediate(resolve));
+  return { kind: 'complete', closing };
 }
 
 async function beginNextAttempt(context: InferenceContext, delivery: Delivery): Promise<boolean> {

@@ -178,6 +178,7 @@ function startPools(
           return lane === 'batch' ? batchSlots.count : provider.slots;
         },
         process,
+        claim: context.store.claimInTake(context.workerId, context.settings.recordTtlMs),
         onAbandoned: createAbandonedHandler(context),
         onError,
       }),

@@ -2,8 +2,8 @@
 // once and told when a place will be free. What is admitted stands in wait queues (src/limits/wait-queue.ts) until its
 // permit.
 //
-// Counting costs one command. While little waits nobody waits for that one: it leaves with the request's own. Under
-// pressure its answer is waited for, and a forecast decides.
+// While little waits it is counted in the step that hands the request over. Under pressure it is counted before, and a
+// forecast decides.
 import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../../config/catalogue.ts';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
@@ -16,8 +16,13 @@ import type { Circuits } from '../../routing/circuits.ts';
 import type { Holds } from '../../routing/holds.ts';
 
 export interface Admission {
-  /** Throws a FailureError (503, 429) with a computed wait. Rejects when Redis does not answer and it matters. */
-  enter(spec: RequestSpec): Promise<void>;
+  /**
+   * Throws a FailureError (503, 429) with a computed wait; rejects when Redis does not answer and it matters. Gives its place
+   * in the wait queue where it must still be taken: while little waits it is taken together with the rest (hand-over.ts).
+   */
+  enter(spec: RequestSpec): Promise<WaitEntry | null>;
+  /** Its place was taken: what stands there now. */
+  note(entry: WaitEntry, totals: readonly WaitTotals[]): void;
   /** It was not queued after all. */
   leave(spec: RequestSpec): void;
   /** Until its permit, while it waits at this step of its plan; null where nobody can say. Milliseconds from now. */
@@ -105,17 +110,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
   return {
     async enter(spec) {
       const entry = waitEntry(spec, spec.plan.steps[0]!);
-      const entered = enterQueues(entry);
-      if (isCalm(spec, entry)) {
-        entered.catch(onError);
-        return;
-      }
-      const failure = await check(spec, await entered);
-      if (failure === null) return;
+      if (isCalm(spec, entry)) return entry;
+      const failure = await check(spec, await enterQueues(entry));
+      if (failure === null) return null;
       seen.set(queueName(entry), Math.max(0, (seen.get(queueName(entry)) ?? 1) - 1));
       waitQueues.leave(entry).catch(onError);
       throw new FailureError(failure);
     },
+    note,
     leave(spec) {
       waitQueues.forget(spec, spec.plan.steps[0]!).catch(onError);
     },

@@ -2,13 +2,13 @@
 // written, and the body is there before the job that refers to it.
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
-import type { QueueProducer } from '../../queue/producer.ts';
 import { type BodyQuota, isBodyCounted } from '../../reply/body-quota.ts';
 import type { AcceptResult, IdempotencyClaim, RequestStore } from '../../reply/request-store.ts';
 import { isRedisTrouble } from '../../storage/redis-trouble.ts';
 import type { RedisWatch } from '../../storage/redis-watch.ts';
 import { isSqlTrouble } from '../../storage/refused-rows.ts';
 import type { Admission } from './admission.ts';
+import type { HandOver } from './hand-over.ts';
 
 /** Record and body outlive the deadline by this: a worker may be writing its last frame. */
 const RECORD_GRACE_MS = 120_000;
@@ -18,7 +18,7 @@ const RETRY_AFTER_OUTAGE_MS = 1_000;
 
 export interface Dispatcher {
   store: RequestStore;
-  producer: QueueProducer;
+  handOver: HandOver;
   admission: Admission;
   bodies: BodyQuota;
   redisWatch: RedisWatch;
@@ -29,7 +29,7 @@ export interface Dispatcher {
  * deadline (503, 429), or when Redis does not take it (503); the client may repeat it: what was written is cancelled.
  */
 export async function dispatch(
-  { store, producer, admission, bodies, redisWatch }: Dispatcher,
+  { store, handOver, admission, bodies, redisWatch }: Dispatcher,
   spec: RequestSpec,
   body: Buffer,
   idempotency?: IdempotencyClaim,
@@ -42,14 +42,13 @@ export async function dispatch(
   if (redisWatch.fullPercent !== null) throw new FailureError(nearlyFull(redisWatch.fullPercent));
   try {
     await countBody(bodies, spec, body, timeToLiveMs);
-    await admission.enter(spec);
-    const result = await store.accept(spec, body, timeToLiveMs, claim);
-    if (result.kind !== 'accepted') {
-      admission.leave(spec);
-      leaveBody(bodies, spec);
-      return result;
-    }
-    await producer.enqueue(spec.plan.steps[0]!.provider, spec.lane, { requestId: spec.requestId, step: 0 });
+    const entry = await admission.enter(spec);
+    const request = { spec, body, timeToLiveMs, idempotency: claim };
+    const { result, totals } = await handOver.handOver(request, entry);
+    if (entry !== null && totals !== null) admission.note(entry, totals);
+    if (result.kind === 'accepted') return result;
+    if (entry === null) admission.leave(spec);
+    leaveBody(bodies, spec);
     return result;
   } catch (error) {
     leaveBody(bodies, spec);

@@ -1,0 +1,221 @@
+// The one place that knows what BullMQ keeps in Redis and inside its classes. Everything that happens once per request is a
+// script of our own over BullMQ's layout; everything else (stalled jobs, delays, promotion, removal, failed jobs) is BullMQ's.
+// Why: docs/decisions/2026-11-28-own-scripts-on-bullmq.md. What BullMQ does: docs/reference/bullmq-and-ioredis.md.
+//
+// Relied on, and held by test/integration/queue/bullmq-contract.test.ts for the installed version:
+// - keys `<prefix>:<queue>:` wait, active, marker, meta, delayed, prioritized, stalled, `<job id>`, `<job id>:lock`;
+// - a plain job is a hash with name, data, opts, timestamp, delay, priority; `ats` counts its starts, `defa` says why it
+//   was given up after too many stalls; it is pushed left into `wait` and taken from its right;
+// - a marker `0` in the sorted set `marker` wakes one blocked worker, a marker `1` carries the score of a delayed job;
+// - a delayed job's score is its unix time in ms, times 0x1000;
+// - a lock is a text with the worker's token; who removes it also takes the job out of `stalled`;
+// - `Worker#waitForJob`, `Worker#extendJobLocks`, `Worker#moveToActive`, `backend.disconnectBlocking`.
+import { type ConnectionOptions, Job, Worker } from 'bullmq';
+import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import { joinScripts, type LuaScript, loadLuaScript, type ScriptCall } from '../storage/lua-script.ts';
+
+export type RequestWorker = Worker<RequestJob, void, string>;
+export type QueueJob = Job<RequestJob, void, string>;
+
+/** Two queues per provider, one for each lane. */
+export function queueName(provider: string, lane: Lane): string {
+  return `${provider}-${lane}`;
+}
+
+/** A failed job means that its request was lost by crashing workers, or a bug: kept for a look. */
+export const JOB_OPTIONS = {
+  removeOnComplete: true,
+  removeOnFail: { age: 24 * 3_600, count: 5_000 },
+  attempts: 1,
+  stackTraceLimit: 1,
+};
+
+const addScript = loadLuaScript(import.meta.url, './add-jobs.lua');
+const takeScript = loadLuaScript(import.meta.url, './take-job.lua');
+const finishScript = loadLuaScript(import.meta.url, './finish-job.lua');
+
+/** Keys of one queue, and the calls of scripts on them. */
+export interface QueueLayout {
+  /** Adds jobs; those that are there already stay as they are. */
+  add(jobs: readonly RequestJob[]): ScriptCall;
+  take(scripts: QueueScripts, lock: LockTerms): ScriptCall;
+  /** @param closing carried out before the job goes, in the same step. @param wantsNext takes the next job in the same step. */
+  finish(
+    scripts: QueueScripts,
+    id: string,
+    lock: LockTerms,
+    wantsNext: boolean,
+    closing: ScriptCall | null,
+  ): ScriptCall;
+}
+
+export interface LockTerms {
+  token: string;
+  durationMs: number;
+}
+
+export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): QueueLayout {
+  const base = `${keyspace.queuePrefix(provider)}:${queueName(provider, lane)}:`;
+  const takeKeys = ['wait', 'active', 'marker', 'meta', 'delayed', 'prioritized'].map((name) => base + name);
+  const addKeys = ['wait', 'marker', 'meta'].map((name) => base + name);
+  const takeArguments = ({ claim }: QueueScripts, { token, durationMs }: LockTerms) => [
+    base,
+    Date.now(),
+    token,
+    durationMs,
+    ...(claim?.args ?? []),
+  ];
+  return {
+    add(jobs) {
+      const each = jobs.flatMap((job) => [jobId(job), JSON.stringify(job)]);
+      return { script: addScript, keys: addKeys, args: [base, Date.now(), STORED_OPTIONS, ...each] };
+    },
+    take: (scripts, lock) => ({ script: scripts.take, keys: takeKeys, args: takeArguments(scripts, lock) }),
+    finish(scripts, id, lock, wantsNext, closing) {
+      const taking = takeArguments(scripts, lock);
+      const job = base + id;
+      return {
+        script: closing === null ? scripts.finish : scripts.closeAndFinish(closing.script),
+        keys: [...takeKeys, job, `${job}:lock`, `${base}stalled`, ...(closing?.keys ?? [])],
+        args: [id, wantsNext ? '1' : '', taking.length, ...taking, ...(closing?.args ?? [])],
+      };
+    },
+  };
+}
+
+const STORED_OPTIONS = JSON.stringify(JOB_OPTIONS);
+
+/** Claims the request of a job in the step that takes the job: a script that defines `claim_request`, and its arguments. */
+export interface ClaimInTake {
+  source: string;
+  args: readonly (string | number)[];
+}
+
+/** The scripts of one consumer: what belongs to one step is one script, where one server has all keys. */
+export interface QueueScripts {
+  claim: ClaimInTake | null;
+  take: LuaScript;
+  finish: LuaScript;
+  closeAndFinish(closing: LuaScript): LuaScript;
+}
+
+export function queueScripts(claim: ClaimInTake | null): QueueScripts {
+  const take: LuaScript = {
+    command: claim === null ? takeScript.command : `${takeScript.command}_claim`,
+    source: (claim?.source ?? 'local claim_request = nil\n') + takeScript.source,
+  };
+  const finish = joinScripts(`${take.command}_after`, { take_job: take }, closingNothing(finishScript));
+  const closers = new Map<string, LuaScript>();
+  return {
+    claim,
+    take,
+    finish,
+    closeAndFinish(closing) {
+      let joined = closers.get(closing.command);
+      if (joined === undefined) {
+        const parts = { take_job: take, close_books: closing };
+        joined = joinScripts(`${take.command}_after_${closing.command}`, parts, finishScript);
+        closers.set(closing.command, joined);
+      }
+      return joined;
+    },
+  };
+}
+
+/** Redis lets no script ask whether there is a global. */
+function closingNothing({ command, source }: LuaScript): LuaScript {
+  return { command, source: `local close_books = nil\n${source}` };
+}
+
+/** What take-job.lua and finish-job.lua say. */
+export type Taken =
+  | { kind: 'job'; job: TakenJob; hasMore: boolean; delayedUntilMs: number }
+  | { kind: 'none'; delayedUntilMs: number }
+  | { kind: 'other' }
+  | { kind: 'lost' };
+
+export interface TakenJob {
+  id: string;
+  data: RequestJob;
+  /** BullMQ gave it up: its workers died too often. */
+  deferredFailure: string | null;
+  /** What the claim script said, where it ran in the same step. Buffers. */
+  claim: unknown[] | null;
+}
+
+export function readTaken(reply: unknown): Taken {
+  const [kind, ...rest] = reply as [Buffer, ...unknown[]];
+  switch (kind.toString() as Taken['kind']) {
+    case 'job': {
+      const [id, data, reason, more, delayedUntilMs, claim] = rest as [Buffer, Buffer, Buffer, number, number, unknown];
+      return {
+        kind: 'job',
+        job: {
+          id: id.toString(),
+          data: JSON.parse(data.toString()) as RequestJob,
+          deferredFailure: reason.length === 0 ? null : reason.toString(),
+          claim: Array.isArray(claim) ? claim : null,
+        },
+        hasMore: more === 1,
+        delayedUntilMs,
+      };
+    }
+    case 'none':
+      return { kind: 'none', delayedUntilMs: rest[0] as number };
+    case 'lost':
+      return { kind: 'lost' };
+    default:
+      return { kind: 'other' };
+  }
+}
+
+/** Private to BullMQ's class. */
+interface BlockingWorker {
+  waitForJob(delayedUntilMs: number): Promise<number>;
+}
+
+export interface BullMqOptions {
+  connection: ConnectionOptions;
+  prefix: string;
+  lockDuration: number;
+  stalledInterval: number;
+  maxStalledCount: number;
+  drainDelay: number;
+}
+
+/** BullMQ's own worker for all that is rare, with what it keeps to its own loop made usable from another. */
+export class RareWorker extends Worker<RequestJob, void, string> {
+  constructor(name: string, options: BullMqOptions) {
+    super(name, null, { ...options, autorun: false });
+  }
+
+  /** Blocks until there may be a job: gives 0 for now, else the unix time at which a delayed one is due. */
+  waitForMarker(delayedUntilMs: number): Promise<number> {
+    return (this as unknown as BlockingWorker).waitForJob(delayedUntilMs);
+  }
+
+  /** By BullMQ's own script, which brings back delayed jobs that are due. */
+  async takeByBullMq(token: string): Promise<Taken> {
+    const [fields, id, , delayedUntilMs] = await this.backend.moveToActive(token, this.opts.name);
+    if (!fields || !id) return { kind: 'none', delayedUntilMs: Number(delayedUntilMs ?? 0) };
+    const { data, defa } = fields as unknown as { data: string; defa?: string };
+    const job = { id, data: JSON.parse(data) as RequestJob, deferredFailure: defa ?? null, claim: null };
+    return { kind: 'job', job, hasMore: true, delayedUntilMs: 0 };
+  }
+
+  stopWaiting(): Promise<void> {
+    return this.backend.disconnectBlocking(true);
+  }
+
+  extendLocks(ids: string[], tokens: string[], durationMs: number): Promise<unknown> {
+    return this.extendJobLocks(ids, tokens, durationMs);
+  }
+
+  /** The job as BullMQ sees it; rejects where it is gone. */
+  async find(id: string): Promise<QueueJob> {
+    const job = await Job.fromId<RequestJob, void, string>(this, id);
+    if (job === undefined) throw new Error(`Job ${id} is gone`);
+    return job;
+  }
+}

@@ -1,0 +1,36 @@
+-- Takes the next waiting job of a queue of BullMQ, as its moveToActive does for a queue without a rate limit
+-- (src/queue/bullmq-layout.ts), and claims its request in the same step where `claim_request` is defined.
+--
+-- KEYS  1 waiting jobs, 2 jobs that are worked on, 3 marker, 4 meta, 5 delayed jobs, 6 jobs with a priority
+-- ARGV  1 prefix of the jobs' keys, 2 now, unix ms, 3 lock token, 4 lock, ms, then what claim_request needs
+-- Gives {'job', id, data, why it was given up or '', 1 when more wait, when the next delayed one is due or 0, claim or nil},
+-- {'none', when the next delayed one is due or 0}, or {'other'}: only BullMQ's own script knows what to do.
+local MOST_VANISHED = 100
+local settings = redis.call('HMGET', KEYS[4], 'paused', 'concurrency', 'max')
+if settings[1] or settings[2] or settings[3] then return {'other'} end
+local now = tonumber(ARGV[2])
+local delayed = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')
+local due = delayed[2] and math.floor(tonumber(delayed[2]) / 0x1000) or 0
+if due > 0 and due <= now then return {'other'} end
+for _ = 1, MOST_VANISHED do
+  local id = redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')
+  if not id then
+    if redis.call('EXISTS', KEYS[6]) == 1 then return {'other'} end
+    return {'none', due}
+  end
+  local job = ARGV[1] .. id
+  local fields = redis.call('HMGET', job, 'data', 'defa')
+  if fields[1] then
+    redis.call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
+    redis.call('HSET', job, 'processedOn', ARGV[2])
+    local starts = redis.call('HINCRBY', job, 'ats', 1)
+    local more = redis.call('EXISTS', KEYS[1])
+    if more == 1 then redis.call('ZADD', KEYS[3], 0, '0') end
+    -- A job that comes back may be worked on in this very process: it looks before it claims.
+    local claim = false
+    if claim_request and starts == 1 and not fields[2] then claim = claim_request(fields[1], ARGV, 5) end
+    return {'job', id, fields[1], fields[2] or '', more, due, claim}
+  end
+  redis.call('LREM', KEYS[2], 1, id)
+end
+return {'other'}
