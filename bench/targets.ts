@@ -49,7 +49,7 @@ export async function startSluice(upstreamPort: number, options: SluiceOptions =
   writeFileSync(
     configPath,
     JSON.stringify({
-      redis: { url: `redis://127.0.0.1:${redisPort}` },
+      redis: { url: checkout === CURRENT ? `unix://${directory}/redis.sock` : `redis://127.0.0.1:${redisPort}` },
       database: { url: `sqlite:${join(directory, 'sluice.db')}` },
       providers: {
         upstream: { protocols: ['openai-chat'], base_url: `http://127.0.0.1:${upstreamPort}/v1`, slots: 1_024 },
@@ -98,6 +98,8 @@ function redisArguments(port: number, directory: string): string[] {
     port,
     bind: '127.0.0.1',
     dir: directory,
+    // As `sluice start` has it.
+    unixsocket: join(directory, 'redis.sock'),
     save: '',
     hz: 100,
     appendonly: 'yes',

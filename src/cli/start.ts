@@ -58,7 +58,7 @@ async function bringUp(options: StartOptions, environment: Environment, running:
       say(`Redis has ended (${how}); starting it again in ${waitMs} ms`),
     );
     say(`Redis is running on the files in ${join(directory, 'redis')}`);
-    variables.SLUICE_REDIS_URL = running.redis.url;
+    variables.SLUICE_REDIS_URL = running.redis.socketUrl;
   }
   rotateLogs([join(directory, 'logs'), join(directory, 'redis')], (error) => say(`logs: ${error.message}`));
   const launch = async (settings: Omit<ChildSettings, 'environment' | 'logPath'>) => {

@@ -211,9 +211,11 @@ const model = z.strictObject({
 const redis = z
   .strictObject({
     url: z
-      .url({ protocol: /^rediss?$/ })
+      .url({ protocol: /^(rediss?|unix)$/ })
       .optional()
-      .describe('redis:// or rediss://, with password and database number. Absent: embedded by `sluice start`.'),
+      .describe(
+        'redis:// or rediss://, with password and database number; or unix:///path/redis.sock?password=…&db=0, which costs less on one machine. Absent: embedded by `sluice start`.',
+      ),
     cluster: z
       .array(z.url({ protocol: /^rediss?$/ }))
       .min(1)

@@ -19,11 +19,11 @@ for _ = 1, MOST_VANISHED do
     return {'none', due}
   end
   local job = ARGV[1] .. id
-  local fields = redis.call('HMGET', job, 'data', 'defa')
+  local fields = redis.call('HMGET', job, 'data', 'defa', 'ats')
   if fields[1] then
     redis.call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
-    redis.call('HSET', job, 'processedOn', ARGV[2])
-    local starts = redis.call('HINCRBY', job, 'ats', 1)
+    local starts = tonumber(fields[3] or 0) + 1
+    redis.call('HSET', job, 'processedOn', ARGV[2], 'ats', starts)
     local more = redis.call('EXISTS', KEYS[1])
     if more == 1 then redis.call('ZADD', KEYS[3], 0, '0') end
     -- A job that comes back may be worked on in this very process: it looks before it claims.

@@ -6,7 +6,7 @@
 --       5 newest contract version that the worker reads, 6 request id, 7 channel prefix of the shard's workers
 -- Gives {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body}
 -- or {'moved', step, spec, progress} or {'done', outcome, spec, progress} or {reason[, detail]}.
-local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered', 'progress')
+local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered', 'progress', 'attempts')
 local spec, step, state, owner = record[1], record[2], record[3], record[4]
 if not spec then return {'gone'} end
 -- The first member of every spec. Nothing is changed: a newer worker must find the request as it is.
@@ -25,11 +25,11 @@ if owner and owner ~= ARGV[2] then -- its own claim may arrive twice: a resent c
 end
 local body = redis.call('GET', KEYS[2])
 if not body then return {'gone'} end
-local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'state', 'running')
+local attempt = tonumber(record[8] or 0) + 1
+redis.call('HSET', KEYS[1], 'attempts', attempt, 'owner', ARGV[2], 'state', 'running')
 -- What a reader has seen last: fences are never announced.
 local before = '0-0'
-for _, entry in ipairs(redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 32)) do
+for _, entry in ipairs(attempt > 1 and redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 32) or {}) do
   if entry[2][2] ~= 'fence' then
     before = entry[1]
     break

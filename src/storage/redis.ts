@@ -110,12 +110,26 @@ function leaveServer(client: RedisClient): void {
 function createClient(address: RedisAddress, options: Options): RedisClient {
   switch (address.kind) {
     case 'standalone':
-      return new CoalescingRedis(address.url, options);
+      return address.url.startsWith('unix:')
+        ? new CoalescingRedis({ ...options, ...socketOptions(address.url) })
+        : new CoalescingRedis(address.url, options);
     case 'sentinel':
       return new CoalescingRedis(sentinelOptions(address.urls, address.name, options));
     case 'cluster':
       return new Cluster(address.urls.map(hostAndPort), clusterOptions(address.urls[0]!, options));
   }
+}
+
+/** `unix:///path/redis.sock?username=…&password=…&db=0`, as other clients of Redis write it. */
+function socketOptions(url: string): Pick<RedisOptions, 'path' | 'username' | 'password' | 'db'> {
+  const { pathname, searchParams } = new URL(url);
+  const [username, password, db] = ['username', 'password', 'db'].map((name) => searchParams.get(name));
+  return {
+    path: decodeURIComponent(pathname),
+    ...(username ? { username } : {}),
+    ...(password ? { password } : {}),
+    ...(db ? { db: Number(db) } : {}),
+  };
 }
 
 function sentinelOptions(urls: string[], name: string, options: Options): Options {

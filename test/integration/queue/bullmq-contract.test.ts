@@ -1,0 +1,204 @@
+// What src/queue/bullmq-layout.ts relies on, held against the installed BullMQ: jobs made by one are the other's too.
+import { type ConnectionOptions, Queue, Worker } from 'bullmq';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { jobId, type RequestJob } from '#src/contracts/job.ts';
+import { JOB_OPTIONS, RareWorker } from '#src/queue/bullmq-layout.ts';
+import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
+import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const keyspace = createKeyspace('test');
+const JOB: RequestJob = { requestId: 'r1', step: 0 };
+let server: TestRedis;
+let redis: RedisClient;
+let producer: QueueProducer;
+let queue: Queue;
+let provider = '';
+let tests = 0;
+let closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = await connectRedis({ kind: 'standalone', url: server.url }, 'consumer', () => undefined);
+});
+afterAll(async () => {
+  disconnectRedis(redis);
+  await server.stop();
+});
+beforeEach(() => {
+  tests += 1;
+  provider = `sim${tests}`;
+  producer = createQueueProducer(redis, keyspace, () => undefined);
+  queue = new Queue(`${provider}-interactive`, { ...bullMq(), defaultJobOptions: JOB_OPTIONS });
+  closing = [() => producer.close(), () => queue.close()];
+});
+afterEach(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+const bullMq = () => ({
+  connection: redis as unknown as ConnectionOptions,
+  prefix: keyspace.queuePrefix(provider),
+});
+const addOurs = (job = JOB) => producer.enqueue(provider, 'interactive', job);
+const addTheirs = (job = JOB, more = {}) => queue.add('request', job, { jobId: jobId(job), ...more });
+const base = () => `${keyspace.queuePrefix(provider)}:${provider}-interactive:`;
+
+function consume(seen: string[]): QueueConsumer {
+  const consumer = startQueueConsumer({
+    redis,
+    keyspace,
+    provider,
+    lane: 'interactive',
+    slots: 10,
+    process: async (job) => {
+      seen.push(jobId(job));
+      return { kind: 'complete' };
+    },
+    onAbandoned: async () => ({ kind: 'complete' }),
+    onError: () => undefined,
+  });
+  closing.push(async () => {
+    await consumer.stopFetching();
+    await consumer.close();
+  });
+  return consumer;
+}
+
+/** Of a queue with one job: how it lies in Redis, without times and what only BullMQ's own loop reads. */
+async function layout() {
+  const { timestamp, ...job } = await redis.hgetall(`${base()}${jobId(JOB)}`);
+  expect(Number(timestamp)).toBeGreaterThan(0);
+  const options = JSON.parse(job.opts!) as Record<string, unknown>;
+  delete options.jobId;
+  return {
+    job: { ...job, opts: options },
+    wait: await redis.lrange(`${base()}wait`, '0', '-1'),
+    marker: await redis.zrange(`${base()}marker`, '0', '-1', 'WITHSCORES'),
+  };
+}
+
+test('a job of ours lies in Redis as BullMQ’s own does', async () => {
+  await addOurs();
+  const ours = await layout();
+  await queue.remove(jobId(JOB));
+  await redis.del(`${base()}marker`);
+  await addTheirs();
+  expect(ours).toEqual(await layout());
+});
+
+test('BullMQ’s own worker takes and ends a job of ours', async () => {
+  const seen: unknown[] = [];
+  const worker = new Worker(queue.name, async (job) => seen.push(job.data), bullMq());
+  closing.push(() => worker.close());
+  await addOurs();
+  await waitFor('the job', () => seen.length === 1);
+  expect(seen).toEqual([JOB]);
+});
+
+test('we take and end jobs of BullMQ’s, and leave nothing of them behind', async () => {
+  const seen: string[] = [];
+  await addTheirs();
+  consume(seen);
+  await waitFor('the job', () => seen.length === 1);
+  await waitFor('its end', async () => (await redis.keys(`${base()}${jobId(JOB)}*`)).length === 0);
+  expect(await queue.getJobCounts('waiting', 'active', 'failed', 'completed')).toEqual({
+    waiting: 0,
+    active: 0,
+    failed: 0,
+    completed: 0,
+  });
+});
+
+test('BullMQ sees a job that we have as active, with its start and its lock', async () => {
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const consumer = startQueueConsumer({
+    redis,
+    keyspace,
+    provider,
+    lane: 'interactive',
+    slots: 1,
+    process: async () => {
+      await held;
+      return { kind: 'complete' };
+    },
+    onAbandoned: async () => ({ kind: 'complete' }),
+    onError: () => undefined,
+  });
+  closing.push(async () => {
+    await consumer.stopFetching();
+    await consumer.close();
+  });
+  await addOurs();
+  await waitFor('the job to be taken', async () => (await queue.getActiveCount()) === 1);
+  const job = (await queue.getJob(jobId(JOB)))!;
+  expect(await job.isActive()).toBe(true);
+  expect(job.attemptsStarted).toBe(1);
+  expect(job.processedOn).toBeGreaterThan(0);
+  expect(await queue.remove(jobId(JOB))).toBe(0);
+  release();
+  await waitFor('its end', async () => (await queue.getActiveCount()) === 0);
+});
+
+describe('what only BullMQ’s scripts know', () => {
+  test('delayed jobs come back when they are due', async () => {
+    const seen: string[] = [];
+    consume(seen);
+    await addTheirs(JOB, { delay: 300 });
+    await addOurs({ requestId: 'r2', step: 0 });
+    await waitFor('both', () => seen.length === 2);
+    expect(seen).toEqual(['r2-0', 'r1-0']);
+  });
+
+  test('jobs with a priority are taken when nothing else waits', async () => {
+    const seen: string[] = [];
+    await addTheirs(JOB, { priority: 5 });
+    consume(seen);
+    await waitFor('the job', () => seen.length === 1);
+  });
+
+  test('a paused queue gives nothing until it is resumed', async () => {
+    const seen: string[] = [];
+    await queue.pause();
+    consume(seen);
+    await addOurs();
+    expect(await redis.exists(`${base()}marker`)).toBe(0);
+    await queue.resume();
+    await waitFor('the job', () => seen.length === 1);
+  });
+
+  test('what a worker without a lock has becomes somebody else’s', async () => {
+    const seen: string[] = [];
+    await addOurs();
+    await redis.lmove(`${base()}wait`, `${base()}active`, 'RIGHT', 'LEFT');
+    consume(seen);
+    await waitFor('the job to be found', () => seen.length === 1, 10_000);
+  });
+});
+
+test('an id in the queue whose job is gone is passed over', async () => {
+  const seen: string[] = [];
+  await redis.lpush(`${base()}wait`, 'gone-0');
+  await addOurs();
+  consume(seen);
+  await waitFor('the job', () => seen.length === 1);
+  expect(seen).toEqual(['r1-0']);
+  await waitFor('nothing to be active', async () => (await queue.getActiveCount()) === 0);
+});
+
+test('a marker of a delayed job carries the time at which it is due', async () => {
+  const dueAtMs = Date.now() + 60_000;
+  await addTheirs(JOB, { delay: 60_000 });
+  const [score] = (await redis.zrange(`${base()}delayed`, '0', '-1', 'WITHSCORES')).slice(1);
+  expect(Math.abs(Number(score) / 0x1000 - dueAtMs)).toBeLessThan(5_000);
+});
+
+test('the methods that BullMQ keeps to itself are there', () => {
+  for (const name of ['waitForJob', 'extendJobLocks']) expect(RareWorker.prototype).toHaveProperty(name);
+});
