@@ -1,7 +1,7 @@
 // The last step of admission: record, place in the wait queue, and job. One script where one server has all keys, else one
 // after the other, the record first: a job without one would find nothing to do.
 import type { RequestSpec } from '../../contracts/request-record.ts';
-import { type WaitEntry, type WaitQueues, type WaitTotals, readTotals } from '../../limits/wait-queue.ts';
+import { readTotals, type WaitEntry, type WaitQueues, type WaitTotals } from '../../limits/wait-queue.ts';
 import type { QueueProducer } from '../../queue/producer.ts';
 import {
   type AcceptResult,
