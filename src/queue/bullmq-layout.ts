@@ -13,7 +13,13 @@
 import { type ConnectionOptions, Job, Worker } from 'bullmq';
 import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { joinScripts, type LuaScript, loadLuaScript, type ScriptCall } from '../storage/lua-script.ts';
+import {
+  joinScripts,
+  type LuaScript,
+  loadLuaScript,
+  type ScriptCall,
+  type ScriptFunction,
+} from '../storage/lua-script.ts';
 
 export type RequestWorker = Worker<RequestJob, void, string>;
 export type QueueJob = Job<RequestJob, void, string>;
@@ -86,21 +92,16 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
 
 const STORED_OPTIONS = JSON.stringify(JOB_OPTIONS);
 
-/** Claims the request of a job in the step that takes the job: a script that defines `claim_request`, and its arguments. */
-export interface ClaimInTake {
-  source: string;
-  args: readonly (string | number)[];
-}
-
 /** The scripts of one consumer: what belongs to one step is one script, where one server has all keys. */
 export interface QueueScripts {
-  claim: ClaimInTake | null;
+  /** Defines `claim_request`: the request of a job is claimed in the step that takes the job. */
+  claim: ScriptFunction | null;
   take: LuaScript;
   finish: LuaScript;
   closeAndFinish(closing: LuaScript): LuaScript;
 }
 
-export function queueScripts(claim: ClaimInTake | null): QueueScripts {
+export function queueScripts(claim: ScriptFunction | null): QueueScripts {
   const take: LuaScript = {
     command: claim === null ? takeScript.command : `${takeScript.command}_claim`,
     source: (claim?.source ?? 'local claim_request = nil\n') + takeScript.source,

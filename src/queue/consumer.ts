@@ -10,11 +10,10 @@
 import { type ConnectionOptions, UnrecoverableError } from 'bullmq';
 import type { Lane, RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { runCall, runCallForBuffers, type ScriptCall } from '../storage/lua-script.ts';
+import { runCall, runCallForBuffers, type ScriptCall, type ScriptFunction } from '../storage/lua-script.ts';
 import { isCluster, type RedisClient } from '../storage/redis.ts';
 import { isRedisTrouble, untilTaken } from '../storage/redis-trouble.ts';
 import {
-  type ClaimInTake,
   type LockTerms,
   type QueueLayout,
   type QueueScripts,
@@ -51,7 +50,7 @@ export interface ConsumerOptions {
   readonly slots: number;
   process: ProcessJob;
   /** Claims a job's request in the step that takes the job. A Redis Cluster has their keys on different servers: ignored. */
-  claim?: ClaimInTake;
+  claim?: ScriptFunction;
   /** How often jobs of dead workers are looked for; default: STALLED_INTERVAL_MS. */
   stalledIntervalMs?: number;
   /**

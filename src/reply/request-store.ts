@@ -14,7 +14,6 @@
 import { parseFrameId } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
 import { CONTRACT_VERSION, NO_PROGRESS, type RequestProgress, type RequestSpec } from '../contracts/request-record.ts';
-import type { ClaimInTake } from '../queue/bullmq-layout.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import {
   joinScripts,
@@ -23,6 +22,7 @@ import {
   runScript,
   runScriptForBuffers,
   type ScriptCall,
+  type ScriptFunction,
 } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { WORKER_SILENCE_MS } from './worker-liveness.ts';
@@ -116,7 +116,7 @@ export interface RequestStore {
   changeListeners(requestId: string, change: 1 | -1): Promise<number>;
   claim(requestId: string, step: number, workerId: string, timeToLiveMs: number): Promise<ClaimResult>;
   /** The same in the script that takes the request's job; its reply: readClaim. */
-  claimInTake(workerId: string, timeToLiveMs: number): ClaimInTake;
+  claimInTake(workerId: string, timeToLiveMs: number): ScriptFunction;
   /** The owner's next attempt. Null when the request is no longer the worker's: it must stop at once. */
   continueClaim(
     requestId: string,

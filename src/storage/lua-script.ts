@@ -33,6 +33,12 @@ export interface ScriptCall {
   args: readonly ScriptArgument[];
 }
 
+/** A function that another script calls, with what it is called with. */
+export interface ScriptFunction {
+  source: string;
+  args: readonly ScriptArgument[];
+}
+
 /**
  * One script of several: each part is a function (KEYS, ARGV) that `main` calls by its name. Only for keys that one server has
  * all of (`isCluster` in redis.ts).
