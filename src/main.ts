@@ -194,6 +194,7 @@ runMain(async () => {
       noteEnd({ metrics, logger, forgetter }, spec, end);
     },
   });
+  metrics.countReplies(() => relay.openCount);
 
   const app = await createApp(context, relay);
   const url = await app.listen(runtime.listen);

@@ -1,49 +1,81 @@
-// All metrics, by the part of a process that sets them. Names: `sluice_` + what + unit. Label values come from the
-// configuration, never from clients (no requested model names, no keys), so that their number is bounded.
+// Registers the metrics of metric-table.ts in the processes that have them, and sets them.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { LedgerEntry } from '../contracts/ledger-entry.ts';
 import { PICO_PER_USD } from '../contracts/money.ts';
+import { METRICS, type MetricDefinition, type MetricPart } from './metric-table.ts';
 
-const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+type Table = typeof METRICS;
+type NamesOf<Part extends MetricPart> = {
+  [Name in keyof Table]: Table[Name]['part'] extends Part ? Name : never;
+}[keyof Table];
+
+interface Instruments<Label extends string> {
+  counter: Counter<Label>;
+  gauge: Gauge<Label>;
+  histogram: Histogram<Label>;
+}
+type Registered<Part extends MetricPart> = {
+  [Name in NamesOf<Part>]: Instruments<Table[Name]['labels'][number]>[Table[Name]['type']];
+};
+
+/** Gauges that are read when they are scraped, by name. */
+type Readings = Readonly<Record<string, () => number>>;
+
+/** All metrics of a part, by their names in the table. */
+function register<Part extends MetricPart>(registry: Registry, part: Part, readings: Readings = {}): Registered<Part> {
+  const entries = Object.entries<MetricDefinition>(METRICS).filter(([, metric]) => metric.part === part);
+  return Object.fromEntries(
+    entries.map(([name, metric]) => [name, instrumentOf(registry, metric, readings[metric.name])]),
+  ) as unknown as Registered<Part>;
+}
+
+function instrumentOf(
+  registry: Registry,
+  { name, help, labels, type, buckets }: MetricDefinition,
+  reading: (() => number) | undefined,
+) {
+  const options = { name, help, labelNames: labels, registers: [registry] };
+  if (type === 'counter') return new Counter(options);
+  if (type === 'gauge' && reading === undefined) return new Gauge(options);
+  if (type === 'gauge') return new Gauge({ ...options, collect: readInto(reading!) });
+  return new Histogram(buckets === undefined ? options : { ...options, buckets: [...buckets] });
+}
+
+function readInto(reading: () => number) {
+  return function collect(this: Gauge<string>) {
+    this.set(reading());
+  };
+}
+
+/** Those of Node and of the process itself included. */
+function createRegistry(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return registry;
+}
 
 export interface ApiMetrics {
   registry: Registry;
   requestEnded(labels: { route: string; status: number; outcome: string }, seconds: number): void;
-  openStreams(change: number): void;
+  /** @param count asked at each scrape. */
+  countReplies(count: () => number): void;
   repaired(frames: number): void;
 }
 
 export function createApiMetrics(): ApiMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const requests = new Counter({
-    name: 'sluice_requests_total',
-    help: 'Requests answered, by route, HTTP status and outcome (ok or a failure code).',
-    labelNames: ['route', 'status', 'outcome'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'sluice_request_duration_seconds',
-    help: 'From acceptance to the last byte.',
-    labelNames: ['route'],
-    buckets: LATENCY_BUCKETS,
-    registers,
-  });
-  const streams = new Gauge({ name: 'sluice_open_replies', help: 'Requests whose client is connected.', registers });
-  const repairs = new Counter({
-    name: 'sluice_repaired_frames_total',
-    help: 'Frames that pub/sub lost and that were read from the log.',
-    registers,
-  });
+  const registry = createRegistry();
+  let replies = () => 0;
+  const metrics = register(registry, 'api', { [METRICS.openReplies.name]: () => replies() });
   return {
     registry,
     requestEnded({ route, status, outcome }, seconds) {
-      requests.inc({ route, status, outcome });
-      duration.observe({ route }, seconds);
+      metrics.requests.inc({ route, status, outcome });
+      metrics.requestDuration.observe({ route }, seconds);
     },
-    openStreams: (change) => streams.inc(change),
-    repaired: (frames) => repairs.inc(frames),
+    countReplies(count) {
+      replies = count;
+    },
+    repaired: (frames) => metrics.repairedFrames.inc(frames),
   };
 }
 
@@ -58,89 +90,26 @@ export interface WorkerMetrics {
 }
 
 export function createWorkerMetrics(): WorkerMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const labelNames = ['provider', 'deployment'];
-  const attempts = new Counter({
-    name: 'sluice_attempts_total',
-    help: 'Calls to providers, by outcome (ok or a failure code).',
-    labelNames: [...labelNames, 'outcome'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'sluice_attempt_duration_seconds',
-    help: 'From the call to its end.',
-    labelNames,
-    buckets: LATENCY_BUCKETS,
-    registers,
-  });
-  const firstByte = new Histogram({
-    name: 'sluice_attempt_first_byte_seconds',
-    help: 'From the call to the first byte of the answer.',
-    labelNames,
-    buckets: LATENCY_BUCKETS,
-    registers,
-  });
-  const queue = new Histogram({
-    name: 'sluice_queue_seconds',
-    help: 'From acceptance to the call.',
-    labelNames,
-    buckets: LATENCY_BUCKETS,
-    registers,
-  });
-  const tokens = new Counter({
-    name: 'sluice_tokens_total',
-    help: 'Tokens by kind: input (cached and cache writes included), cached, output, reasoning.',
-    labelNames: [...labelNames, 'kind'],
-    registers,
-  });
-  const cost = new Counter({
-    name: 'sluice_cost_usd_total',
-    help: 'Owed to providers. For graphs only: the ledger has the exact sum.',
-    labelNames,
-    registers,
-  });
-  const limited = new Counter({
-    name: 'sluice_limited_total',
-    help: 'Requests that left a worker slot because a limit was full, by reason.',
-    labelNames: ['provider', 'reason'],
-    registers,
-  });
-  const fallbacks = new Counter({
-    name: 'sluice_fallbacks_total',
-    help: 'Requests that moved from one provider to the next.',
-    labelNames: ['from', 'to'],
-    registers,
-  });
-  const unsettled = new Counter({
-    name: 'sluice_unsettled_attempts_total',
-    help: 'Attempts whose worker died during the call; the ledger has an estimate.',
-    registers,
-  });
-  const active = new Gauge({
-    name: 'sluice_active_requests',
-    help: 'Requests in progress in this process.',
-    registers,
-  });
+  const registry = createRegistry();
+  const metrics = register(registry, 'worker');
   return {
     registry,
     attempt(entry) {
       const labels = { provider: entry.provider, deployment: entry.deployment };
-      attempts.inc({ ...labels, outcome: entry.outcome });
-      duration.observe(labels, entry.durationMs / 1_000);
-      if (entry.firstByteMs !== null) firstByte.observe(labels, entry.firstByteMs / 1_000);
-      queue.observe(labels, entry.queueMs / 1_000);
-      tokens.inc({ ...labels, kind: 'input' }, entry.inputTokens);
-      tokens.inc({ ...labels, kind: 'cached' }, entry.cachedInputTokens);
-      tokens.inc({ ...labels, kind: 'output' }, entry.outputTokens);
-      tokens.inc({ ...labels, kind: 'reasoning' }, entry.reasoningTokens);
-      cost.inc(labels, Number(entry.costPicoUsd) / Number(PICO_PER_USD));
+      metrics.attempts.inc({ ...labels, outcome: entry.outcome });
+      metrics.attemptDuration.observe(labels, entry.durationMs / 1_000);
+      if (entry.firstByteMs !== null) metrics.attemptFirstByte.observe(labels, entry.firstByteMs / 1_000);
+      metrics.queueTime.observe(labels, entry.queueMs / 1_000);
+      metrics.tokens.inc({ ...labels, kind: 'input' }, entry.inputTokens);
+      metrics.tokens.inc({ ...labels, kind: 'cached' }, entry.cachedInputTokens);
+      metrics.tokens.inc({ ...labels, kind: 'output' }, entry.outputTokens);
+      metrics.tokens.inc({ ...labels, kind: 'reasoning' }, entry.reasoningTokens);
+      metrics.cost.inc(labels, Number(entry.costPicoUsd) / Number(PICO_PER_USD));
     },
-    limited: (provider, reason) => limited.inc({ provider, reason }),
-    fallback: (from, to) => fallbacks.inc({ from, to }),
-    reaped: (count) => unsettled.inc(count),
-    activeRequests: (count) => active.set(count),
+    limited: (provider, reason) => metrics.limited.inc({ provider, reason }),
+    fallback: (from, to) => metrics.fallbacks.inc({ from, to }),
+    reaped: (count) => metrics.unsettledAttempts.inc(count),
+    activeRequests: (count) => metrics.activeRequests.set(count),
   };
 }
 
@@ -155,44 +124,45 @@ export interface OperationsMetrics {
 }
 
 export function createOperationsMetrics(registry: Registry): OperationsMetrics {
-  const registers = [registry];
-  const holds = new Gauge({
-    name: 'sluice_held',
-    help: 'Providers and deployments that an operator holds: 1 each.',
-    labelNames: ['name'],
-    registers,
-  });
-  const letters = new Counter({
-    name: 'sluice_dead_letters_total',
-    help: 'Requests that failed for good and were kept, by failure code.',
-    labelNames: ['code'],
-    registers,
-  });
-  const rejected = new Counter({
-    name: 'sluice_ledger_rejected_total',
-    help: 'Ledger messages that SQL refused, by part: ledger, dead_letter, response.',
-    labelNames: ['part'],
-    registers,
-  });
-  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
-  const waiting = gauge('sluice_ledger_waiting', 'Ledger messages in Redis that are not written yet.');
-  const oldest = gauge('sluice_ledger_oldest_seconds', 'Age of the oldest ledger message that is not written yet.');
-  const rejects = gauge(
-    'sluice_ledger_rejects',
-    'Ledger messages that SQL refused and that are neither replayed nor deleted.',
-  );
+  const metrics = register(registry, 'operations');
   return {
-    rejected: (part) => rejected.inc({ part }),
-    ledger(state) {
-      waiting.set(state.waiting);
-      oldest.set(state.oldestMs / 1_000);
-      if (state.rejects !== null) rejects.set(state.rejects);
+    rejected: (part) => metrics.ledgerRejected.inc({ part }),
+    ledger({ waiting, oldestMs, rejects }) {
+      metrics.ledgerWaiting.set(waiting);
+      metrics.ledgerOldest.set(oldestMs / 1_000);
+      if (rejects !== null) metrics.ledgerRejects.set(rejects);
     },
     held(names) {
-      holds.reset();
-      for (const name of names) holds.set({ name }, 1);
+      metrics.held.reset();
+      for (const name of names) metrics.held.set({ name }, 1);
     },
-    deadLetter: (code) => letters.inc({ code }),
+    deadLetter: (code) => metrics.deadLetters.inc({ code }),
+  };
+}
+
+export interface BatchMetrics {
+  lineEnded(outcome: 'completed' | 'failed' | 'expired' | 'cancelled'): void;
+  lineRetried(code: string): void;
+  batchEnded(status: string): void;
+  openLines(count: number): void;
+  ownedBatches(count: number): void;
+  /** A chunk of lines at a provider has reached this state. */
+  providerChunk(state: string): void;
+  providerLines(count: number): void;
+  committed(seconds: number): void;
+}
+
+export function createBatchMetrics(registry: Registry): BatchMetrics {
+  const metrics = register(registry, 'batches');
+  return {
+    lineEnded: (outcome) => metrics.batchLines.inc({ outcome }),
+    lineRetried: (code) => metrics.batchLineRetries.inc({ code }),
+    batchEnded: (status) => metrics.batches.inc({ status }),
+    openLines: (count) => metrics.batchOpenLines.set(count),
+    ownedBatches: (count) => metrics.batchesOwned.set(count),
+    providerChunk: (state) => metrics.batchProviderChunks.inc({ state }),
+    providerLines: (count) => metrics.batchProviderLines.set(count),
+    committed: (seconds) => metrics.batchCommit.observe(seconds),
   };
 }
 
@@ -203,32 +173,13 @@ export interface WebhookMetrics {
   pending(deliveries: number): void;
 }
 
-const WEBHOOK_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60];
-
 export function createWebhookMetrics(registry: Registry): WebhookMetrics {
-  const registers = [registry];
-  const attempts = new Counter({
-    name: 'sluice_webhook_attempts_total',
-    help: 'Attempts to deliver an event, by outcome: delivered (2xx), gone (410), failed.',
-    labelNames: ['outcome'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'sluice_webhook_attempt_duration_seconds',
-    help: 'From the call to the answer of the receiver.',
-    buckets: WEBHOOK_BUCKETS,
-    registers,
-  });
-  const pending = new Gauge({
-    name: 'sluice_webhook_pending',
-    help: 'Deliveries that wait for an attempt, in all processes together.',
-    registers,
-  });
+  const metrics = register(registry, 'webhooks');
   return {
     attempt(outcome, seconds) {
-      attempts.inc({ outcome });
-      duration.observe(seconds);
+      metrics.webhookAttempts.inc({ outcome });
+      metrics.webhookDuration.observe(seconds);
     },
-    pending: (count) => pending.set(count),
+    pending: (count) => metrics.webhookPending.set(count),
   };
 }

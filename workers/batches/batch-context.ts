@@ -15,7 +15,7 @@ import type { ReplySubscriber } from '#src/reply/subscriber.ts';
 import type { Planner } from '#src/routing/planner.ts';
 import type { BlobStore } from '#src/storage/blobs.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
-import type { BatchMetrics } from './batch-metrics.ts';
+import type { BatchMetrics } from '#src/telemetry/metrics.ts';
 import type { NativeServices } from './native/native-services.ts';
 
 export interface BatchContext {

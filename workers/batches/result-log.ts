@@ -83,7 +83,7 @@ export class ResultLog {
     const errorPieces = await this.#persist(() => this.#error.append(error));
     const state = { position, outputPieces, errorPieces };
     await this.#persist(() => this.#context.runs.commit(this.#run.lease, state, totals, forecast));
-    this.#context.metrics.committed(lines.length, (performance.now() - startedAtMs) / 1_000);
+    this.#context.metrics.committed((performance.now() - startedAtMs) / 1_000);
     return lines;
   }
 
