@@ -41,6 +41,7 @@ import { createResponseStore } from './responses/response-store.ts';
 import type { Holds } from './routing/holds.ts';
 import { createPlanner } from './routing/planner.ts';
 import { followRotation } from './routing/rotation.ts';
+import { createSignalBoard } from './routing/signals.ts';
 import { openDatabase } from './storage/database.ts';
 import { createKeyspace } from './storage/keyspace.ts';
 import { openBlobStore } from './storage/local-blobs.ts';
@@ -126,6 +127,8 @@ runMain(async () => {
   const { circuits, holds } = rotation;
   const { catalogue } = runtime;
   const forecaster = createForecaster(redis, keyspace, catalogue);
+  const limiter = createLimiter(redis, keyspace);
+  const signals = createSignalBoard({ redis, keyspace, catalogue, limiter, onError });
   const cancel = (spec: RequestSpec, options?: CancelOptions) =>
     cancelRequest({ store, producer, books, onError }, spec, options);
 
@@ -154,9 +157,9 @@ runMain(async () => {
     keys,
     keyStore,
     budgets,
-    limiter: createLimiter(redis, keyspace),
+    limiter,
     holds,
-    plan: createPlanner({ catalogue, circuits, holds }),
+    plan: createPlanner({ catalogue, circuits, holds, signals }),
     admission: createAdmission({ waitQueues, forecaster, catalogue, holds, circuits, onError }),
     producer,
     handOver: createHandOver({ redis, store, waitQueues, producer }),

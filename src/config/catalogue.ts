@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { limitsOf } from '../contracts/limit-kinds.ts';
 import { halfPrice, type Price } from '../contracts/money.ts';
-import type { DetourCode } from '../contracts/route-plan.ts';
+import type { DetourCode, StrategyName } from '../contracts/route-plan.ts';
 import type { Scope } from '../contracts/scope.ts';
 import { createProviderSecrets, type ProviderSecrets } from '../contracts/secret-mask.ts';
 import type { ProviderDialect } from '../protocols/prepare-call.ts';
@@ -57,6 +57,8 @@ export interface Candidate {
 export interface Model {
   name: string;
   candidates: readonly Candidate[];
+  /** How its deployments are ordered. */
+  strategy: StrategyName;
   fallbacks: readonly string[];
   /** Models that are asked after a failure which otherwise ends the request, by its code. */
   detours: Readonly<Record<DetourCode, readonly string[]>>;
@@ -201,7 +203,12 @@ function compileModel(
       upstreamModel: item.model,
       tier: item.tier,
       weight: item.weight,
-      scope: { name: `deployment:${id}`, limits: limitsOf(item.limits) },
+      scope: {
+        name: `deployment:${id}`,
+        limits: limitsOf(item.limits),
+        // Another model may have the same deployment.
+        ...(settings.strategy === 'least_busy' || deployments.get(id)?.scope.countsCalls ? { countsCalls: true } : {}),
+      },
       firstTokenMs: item.first_token_ms ?? null,
       price: item.price === undefined ? null : configuredPrice(item.price),
       hasNativeBatches: item.batch === 'native',
@@ -213,6 +220,7 @@ function compileModel(
   return {
     name,
     candidates,
+    strategy: settings.strategy,
     fallbacks: settings.fallbacks,
     detours: {
       upstream_content_filter: settings.on_content_filter,

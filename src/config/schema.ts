@@ -2,6 +2,7 @@
 // stands here. `docs/configuration.md` and the JSON Schema for editors (sluice.schema.json) are generated from it.
 import { z } from 'zod';
 import { LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
+import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
 import { isAddressRange } from './address-ranges.ts';
 import { batches, files } from './batch-schema.ts';
 import { deadLetters } from './dead-letter-schema.ts';
@@ -188,6 +189,12 @@ const deployment = z.strictObject({
 
 const model = z.strictObject({
   deployments: z.array(deployment).min(1),
+  strategy: z
+    .enum(STRATEGY_NAMES)
+    .default('tiered')
+    .describe(
+      'Which deployment is asked first. tiered: lower tiers first, by weight within one; weighted: by weight over all tiers; lowest_price, least_busy, lowest_latency (time to first token), highest_throughput, most_quota_left: within each tier.',
+    ),
   fallbacks: z.array(z.string().min(1)).default([]).describe('Other models, after every deployment of this one.'),
   on_content_filter: z
     .array(z.string().min(1))

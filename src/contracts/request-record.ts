@@ -3,7 +3,7 @@
 import type { Failure } from './failure.ts';
 import type { Lane } from './job.ts';
 import type { ResponseKeeping } from './response-keeping.ts';
-import type { DetourCode, RoutePlan } from './route-plan.ts';
+import type { DetourCode, RoutePlan, StrategyName } from './route-plan.ts';
 import type { Scope } from './scope.ts';
 
 /** Version of everything that crosses processes; a reader refuses what is newer than itself. */
@@ -77,6 +77,10 @@ export interface RouteWishes {
     only?: readonly string[];
     ignore?: readonly string[];
     allowFallbacks?: boolean;
+    sort?: StrategyName;
+    /** USD per million tokens; what costs more, or nobody knows what, is not asked. */
+    maxInputPrice?: number;
+    maxOutputPrice?: number;
   };
   pinnedProvider?: string;
 }

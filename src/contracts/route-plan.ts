@@ -1,5 +1,26 @@
 // Where one request may be answered, in order. Made by the API tier, walked by the workers; travels in the request record.
 
+/** How the deployments of a model are ordered (src/routing/strategies.ts). */
+export const STRATEGY_NAMES = [
+  'tiered',
+  'weighted',
+  'lowest_price',
+  'least_busy',
+  'lowest_latency',
+  'highest_throughput',
+  'most_quota_left',
+] as const;
+
+export type StrategyName = (typeof STRATEGY_NAMES)[number];
+
+/** What a request's `provider.sort` may say: OpenRouter's words, and the strategies' own names. */
+export const SORTS = {
+  price: 'lowest_price',
+  latency: 'lowest_latency',
+  throughput: 'highest_throughput',
+  ...(Object.fromEntries(STRATEGY_NAMES.map((name) => [name, name])) as { [Name in StrategyName]: Name }),
+} as const satisfies Record<string, StrategyName>;
+
 /** One place to try. Names only: limits, credentials and prices are looked up in the worker's own configuration. */
 export interface RouteStep {
   /** The deployment's id in the catalogue: the scope of its limits. */

@@ -7,4 +7,6 @@ export type { Limits } from './limit-kinds.ts';
 export interface Scope {
   name: string;
   limits: Limits;
+  /** Its calls in flight are counted even where they are not limited. */
+  countsCalls?: true;
 }

@@ -145,10 +145,10 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       keyspace.freedChannel,
       isSampled(permit) ? Math.max(0, Date.now() - permit.grantedAtMs) : '',
       permit.isBatch ? 1 : 0,
-      ...permit.scopes.flatMap(({ name, limits }) => [
-        name,
-        limits.concurrency === undefined ? 0 : 1,
-        ...correctionArguments(limits, permit.reserved, used),
+      ...permit.scopes.flatMap((scope) => [
+        scope.name,
+        holdsLease(scope) ? 1 : 0,
+        ...correctionArguments(scope.limits, permit.reserved, used),
       ]),
     ];
     return { script: settleScript, keys, args };
@@ -179,7 +179,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
         request.isBatch ? 1 : 0,
         keyspace.freedChannel,
         request.scopes.length,
-        ...request.scopes.flatMap(({ name, limits }) => [name, ...limitArguments(limits, amounts)]),
+        ...request.scopes.flatMap((scope) => [scope.name, ...limitArguments(scope, amounts)]),
       ];
       return readDecision(request, (await runScript(redis, permitScript, keys, args)) as PermitReply);
     },
@@ -206,7 +206,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     async renew(permits) {
       await Promise.all(
         permits.map((permit) => {
-          const limited = permit.scopes.filter((scope) => scope.limits.concurrency !== undefined);
+          const limited = permit.scopes.filter(holdsLease);
           const keys = [keyspace.openLeases, ...limited.map((scope) => keyspace.scope(scope.name).leases)];
           return runScript(redis, renewScript, keys, [permit.attemptId, PERMIT_LEASE_MS]);
         }),
@@ -274,12 +274,20 @@ function usedAmounts(settlement: Settlement): Amounts {
   return { requests: 1, tokens, inputTokens, outputTokens };
 }
 
+/** A limit that nothing reaches: the call is counted all the same. */
+const ANY_NUMBER = 1_000_000_000;
+
+function holdsLease({ limits, countsCalls }: Scope): boolean {
+  return limits.concurrency !== undefined || countsCalls === true;
+}
+
 function kindsOf(limits: Limits): readonly LimitKind[] {
   return LIMIT_KINDS.filter(({ name }) => limits[name] !== undefined);
 }
 
 /** How many, then each as permit.lua takes it. */
-function limitArguments(limits: Limits, amounts: Amounts): (string | number)[] {
+function limitArguments(scope: Scope, amounts: Amounts): (string | number)[] {
+  const limits = holdsLease(scope) ? { concurrency: ANY_NUMBER, ...scope.limits } : scope.limits;
   const kinds = kindsOf(limits);
   const each = kinds.flatMap(({ field, periodMs, name, measure }) => [
     field,

@@ -3,7 +3,9 @@
 //
 // Where client and provider speak the same format, the client's `passThrough` carries bytes. Everywhere else a request
 // goes client codec → canonical form → provider codec, and its answer the same way back (codec.ts, translate.ts).
+
 import type { Failure } from '../contracts/failure.ts';
+import type { StrategyName } from '../contracts/route-plan.ts';
 import type { Usage } from '../contracts/usage.ts';
 import type { ClientCodec, ProviderCodec, ShownCost, UsageDelivery } from './codec.ts';
 import type { SseEvent } from './sse-splitter.ts';
@@ -40,6 +42,10 @@ export interface ProviderPreferences {
   only?: readonly string[];
   ignore?: readonly string[];
   allowFallbacks?: boolean;
+  sort?: StrategyName;
+  /** USD per million tokens; what costs more, or nobody knows what, is not asked. */
+  maxInputPrice?: number;
+  maxOutputPrice?: number;
 }
 
 /** What a request says outside its body. */

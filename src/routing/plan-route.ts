@@ -2,8 +2,15 @@
 
 import type { Candidate, Catalogue, Model } from '../config/catalogue.ts';
 import { createFailure, type Failure } from '../contracts/failure.ts';
-import { circuitOf, type DetourCode, type RoutePlan, type RouteStep } from '../contracts/route-plan.ts';
+import {
+  circuitOf,
+  type DetourCode,
+  type RoutePlan,
+  type RouteStep,
+  type StrategyName,
+} from '../contracts/route-plan.ts';
 import { DEFAULT_WAIT_UP_TO_MS } from './advance.ts';
+import { NO_SIGNALS, orderCandidates, type Signals } from './strategies.ts';
 
 export interface RouteRequest {
   model: string;
@@ -15,9 +22,17 @@ export interface RouteRequest {
     only?: readonly string[];
     ignore?: readonly string[];
     allowFallbacks?: boolean;
+    /** In place of the models' own strategies. */
+    sort?: StrategyName;
+    /** USD per million tokens; what costs more, or nobody knows what, is not asked. */
+    maxInputPrice?: number;
+    maxOutputPrice?: number;
   };
   /** The `vendor` header: a provider's name, or null for automatic routing. */
   pinnedProvider: string | null;
+  /** Prices depend on it. */
+  estimatedInputTokens?: number;
+  maxOutputTokens?: number | null;
 }
 
 export interface RouteContext {
@@ -28,6 +43,8 @@ export interface RouteContext {
   isCooling: (circuit: string) => boolean;
   /** Deployments that an operator holds: they move to the end too, behind which a request waits for their release. */
   isHeld?: (deploymentId: string) => boolean;
+  /** Absent: nothing is known but the configuration. */
+  signals?: Signals;
   random: () => number;
 }
 
@@ -81,41 +98,39 @@ function modelChain(model: Model, request: RouteRequest, catalogue: Catalogue): 
 
 function stepsOf(model: Model, request: RouteRequest, context: RouteContext): RouteStep[] {
   const allowed = model.candidates.filter((candidate) => isAllowed(candidate, request, context));
-  return orderCandidates(allowed, request.preferences.order ?? [], context.random).map(
-    ({ deployment, upstreamModel }) => ({
-      deployment: deployment.id,
-      provider: deployment.provider.name,
-      upstreamModel,
-      model: model.name,
-      ...(deployment.upstreamModel.includes('*') ? { isWildcard: true as const } : {}),
-    }),
-  );
+  const { order = [], sort } = request.preferences;
+  const wishes = { order, strategy: sort ?? model.strategy, isAsked: sort !== undefined };
+  const ordered = orderCandidates(allowed, wishes, context.signals ?? NO_SIGNALS, context.random);
+  return ordered.map(({ deployment, upstreamModel }) => ({
+    deployment: deployment.id,
+    provider: deployment.provider.name,
+    upstreamModel,
+    model: model.name,
+    ...(deployment.upstreamModel.includes('*') ? { isWildcard: true as const } : {}),
+  }));
 }
 
-function isAllowed({ deployment }: Candidate, request: RouteRequest, context: RouteContext): boolean {
-  const { provider } = deployment;
+function isAllowed(candidate: Candidate, request: RouteRequest, context: RouteContext): boolean {
+  const { provider } = candidate.deployment;
   const { only, ignore } = request.preferences;
   if (request.pinnedProvider !== null && provider.name !== request.pinnedProvider) return false;
   if (only !== undefined && !only.includes(provider.name)) return false;
   if (ignore?.includes(provider.name)) return false;
-  return context.canServe(provider.protocols);
+  return isCheapEnough(candidate, request, context.catalogue) && context.canServe(provider.protocols);
 }
 
-/** Wished-for providers first in their order, then by tier, and within a tier by weighted lot. */
-function orderCandidates(candidates: Candidate[], order: readonly string[], random: () => number): Candidate[] {
-  const wish = ({ deployment }: Candidate) => {
-    const index = order.indexOf(deployment.provider.name);
-    return index < 0 ? order.length : index;
-  };
-  const lots = new Map(candidates.map((candidate) => [candidate, lot(candidate.deployment.weight, random)]));
-  return [...candidates].sort(
-    (a, b) => wish(a) - wish(b) || a.deployment.tier - b.deployment.tier || lots.get(a)! - lots.get(b)!,
+/** A price of a million tokens in USD is one of a token in microdollars. */
+const PICO_PER_MICRO_USD = 1e6;
+
+function isCheapEnough({ deployment, upstreamModel }: Candidate, request: RouteRequest, catalogue: Catalogue): boolean {
+  const { maxInputPrice = Number.POSITIVE_INFINITY, maxOutputPrice = Number.POSITIVE_INFINITY } = request.preferences;
+  if (maxInputPrice === Number.POSITIVE_INFINITY && maxOutputPrice === Number.POSITIVE_INFINITY) return true;
+  const price = catalogue.priceOf(deployment, upstreamModel, request.estimatedInputTokens ?? 0);
+  if (price === null) return false;
+  return (
+    Number(price.input) / PICO_PER_MICRO_USD <= maxInputPrice &&
+    Number(price.output) / PICO_PER_MICRO_USD <= maxOutputPrice
   );
-}
-
-/** Exponential variates give a weighted random order: the first is each candidate with probability weight/sum. */
-function lot(weight: number, random: () => number): number {
-  return -Math.log(1 - random()) / weight;
 }
 
 function dropRepeated(steps: RouteStep[]): RouteStep[] {

@@ -62,6 +62,8 @@ export interface Keyspace {
   accountsChannel: string;
   /** Pub/sub channel that tells every process about circuits that open or close, and about holds. */
   rotationChannel: string;
+  /** List: how the last streams of a circuit went (src/routing/signals.ts). */
+  speeds(circuit: string): string;
   /** Hash: recent outcomes of a circuit's calls. */
   circuit(name: string): string;
   /** Hash: name of a circuit → unix ms until which it is open; only circuits that are not closed. */
@@ -123,6 +125,7 @@ export function createKeyspace(namespace: string): Keyspace {
     ledgerStream: `${core}:ledger`,
     accountsChannel: `${core}:accounts`,
     rotationChannel: `${core}:rotation`,
+    speeds: (circuit) => `${core}:speeds:${circuit}`,
     circuit: (name) => `${core}:circuit:${name}`,
     openCircuits: `${core}:open-circuits`,
     countedBodies: `${core}:bodies`,

@@ -13,6 +13,7 @@ import type { Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { createBooks } from '#src/ledger/books.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
+import { createLimiter } from '#src/limits/limiter.ts';
 import { createWaitQueues } from '#src/limits/wait-queue.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
@@ -20,6 +21,7 @@ import { createRequestStore } from '#src/reply/request-store.ts';
 import { createReplySubscriber } from '#src/reply/subscriber.ts';
 import { createPlanner } from '#src/routing/planner.ts';
 import { followRotation } from '#src/routing/rotation.ts';
+import { createSignalBoard } from '#src/routing/signals.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import { openBlobStore } from '#src/storage/local-blobs.ts';
@@ -73,10 +75,13 @@ export async function startBatches(
   const leaving = new AbortController();
   const rotation = await followRotation({ redis, subscription, keyspace, onError });
   const { circuits, holds } = rotation;
+  const { catalogue } = runtime;
+  const limiter = createLimiter(redis, keyspace);
+  const signals = createSignalBoard({ redis, keyspace, catalogue, limiter, onError });
   const context: BatchContext = {
     instanceId,
     configuration,
-    catalogue: runtime.catalogue,
+    catalogue,
     blobs,
     files: createFileStore(database),
     fileResolver: createFileResolver(createFileStore(database), blobs, configuration.server.body_limit_bytes),
@@ -84,7 +89,7 @@ export async function startBatches(
     keys,
     findKey: rememberKeys(keys),
     budgets,
-    plan: createPlanner({ catalogue: runtime.catalogue, circuits, holds }),
+    plan: createPlanner({ catalogue, circuits, holds, signals }),
     store: createRequestStore(redis, keyspace),
     producer: createQueueProducer(redis, keyspace, onError),
     subscriber: await createReplySubscriber({

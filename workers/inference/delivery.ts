@@ -18,6 +18,7 @@ import type { RequestStore } from '#src/reply/request-store.ts';
 import type { WorkerLiveness } from '#src/reply/worker-liveness.ts';
 import type { Circuits } from '#src/routing/circuits.ts';
 import type { Holds } from '#src/routing/holds.ts';
+import type { SpeedLog } from '#src/routing/signals.ts';
 import type { ScriptCall } from '#src/storage/lua-script.ts';
 import { untilTaken } from '#src/storage/redis-trouble.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
@@ -42,6 +43,7 @@ export interface InferenceContext {
   forecaster: Forecaster;
   circuits: Circuits;
   holds: Holds;
+  speeds: SpeedLog;
   upstream: Upstream;
   active: ActiveRequests;
   knownCures: KnownCures;

@@ -6,6 +6,7 @@ import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
 import type { Scope } from '#src/contracts/scope.ts';
 import type { Permit } from '#src/limits/limiter.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
+import type { StreamSpeed } from '#src/routing/signals.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 import { modelScope } from './permit-request.ts';
 import type { AttemptOutcome } from './run-attempt.ts';
@@ -13,11 +14,12 @@ import type { AttemptOutcome } from './run-attempt.ts';
 /** Returns at once: nobody waits for what others learn. */
 export function learn(
   context: InferenceContext,
-  { step }: Delivery,
+  { step, spec }: Delivery,
   deployment: Deployment,
   permit: Permit,
-  { failure, rateLimits, durationMs }: AttemptOutcome,
+  outcome: AttemptOutcome,
 ): void {
+  const { failure, rateLimits, durationMs } = outcome;
   const { limiter, circuits, onTrouble } = context;
   const circuit = circuitOf(step);
   const blockMs = Math.max(failure?.retryAfterMs ?? 0, exhaustedForMs(rateLimits));
@@ -26,6 +28,8 @@ export function learn(
     const { name } = limitedScope(deployment, step, failure);
     limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS), Math.min(blockMs, MAX_CLAIM_MS)).catch(onTrouble);
   }
+  const speed = failure === null && spec.isStream ? speedOf(outcome) : null;
+  if (speed !== null) context.speeds.note(circuit, speed);
   if (failure === null) return circuits.reportSuccess(circuit, durationMs);
   const { cooldown } = ruleOf(failure.code);
   if (cooldown === 'none') return circuits.reportUndecided(circuit, durationMs);
@@ -39,6 +43,17 @@ export function learn(
  */
 export function noteBegun({ circuits }: InferenceContext, { step }: Delivery, startedAtMs: number): void {
   circuits.reportUndecided(circuitOf(step), Date.now() - startedAtMs);
+}
+
+/** Shorter ones are mostly their first event. */
+const TELLING_TOKENS = 16;
+
+/** An answer that was not streamed shows its first token with its last: it says nothing here. */
+function speedOf({ firstTokenMs, durationMs, usage }: AttemptOutcome): StreamSpeed | null {
+  if (firstTokenMs === null) return null;
+  const streamedMs = durationMs - firstTokenMs;
+  const isTelling = usage.outputTokens >= TELLING_TOKENS && streamedMs > 0;
+  return { firstTokenMs, tokensPerSecond: isTelling ? (usage.outputTokens * 1_000) / streamedMs : null };
 }
 
 /** What the provider has limited: the model that was asked for, the whole credential only where it says so. */

@@ -77,6 +77,8 @@ export interface AttemptOutcome {
   /** What the provider will bill, as far as anybody knows. */
   usage: Usage;
   firstByteMs: number | null;
+  /** The first piece of the answer itself; null where there was none, or it was not streamed. */
+  firstTokenMs: number | null;
   durationMs: number;
   rateLimits: RateLimitHint | null;
 }
@@ -104,6 +106,7 @@ class AttemptRun {
   #preamble: Buffer[] = [];
   #answerBytes = 0;
   #firstByteMs: number | null = null;
+  #firstTokenMs: number | null = null;
   #hasBegun = false;
   #isOver = false;
 
@@ -217,6 +220,7 @@ class AttemptRun {
   #noteBegun(): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
+    this.#firstTokenMs ??= Date.now() - this.#startedAtMs;
     this.#clock.firstToken();
     this.#input.onBegun();
   }
@@ -321,6 +325,7 @@ class AttemptRun {
       failure: failure === null ? null : maskFailure(failure, provider),
       usage: failure !== null && this.#mayBeBilled(failure) ? withPrompt(usage, this.#input) : usage,
       firstByteMs: this.#firstByteMs,
+      firstTokenMs: this.#firstTokenMs,
       durationMs: Date.now() - this.#startedAtMs,
       rateLimits: this.#rateLimits,
     });

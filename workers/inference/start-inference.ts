@@ -21,6 +21,7 @@ import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
 import { followRotation } from '#src/routing/rotation.ts';
+import { createSpeedLog } from '#src/routing/signals.ts';
 import { createKeyspace, type Keyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
 import { startRedisWatch } from '#src/storage/redis-watch.ts';
@@ -99,6 +100,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     forecaster: createForecaster(redis, keyspace, runtime.catalogue),
     circuits: rotation.circuits,
     holds: rotation.holds,
+    speeds: createSpeedLog(redis, keyspace, onError),
     upstream: createUpstream(),
     active,
     knownCures: createKnownCures(),

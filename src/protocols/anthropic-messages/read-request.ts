@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { createFailure, type Failure, isFailure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../codec.ts';
 import { effectiveRequest, outputBound } from '../effective-request.ts';
-import type { ProviderPreferences, RequestFacts } from '../protocol.ts';
+import type { RequestFacts } from '../protocol.ts';
+import { providerPreferences, readPreferences } from '../provider-preferences.ts';
 import { estimateInputTokens } from './estimate.ts';
 
 const names = z.array(z.string()).nullish();
@@ -14,9 +15,7 @@ const countRequest = z.looseObject({
   model: z.string().min(1),
   messages: z.array(z.looseObject({})).min(1),
   models: names,
-  provider: z
-    .looseObject({ order: names, only: names, ignore: names, allow_fallbacks: z.boolean().nullish() })
-    .nullish(),
+  provider: providerPreferences,
   extra_body: z.record(z.string(), z.unknown()).nullish(),
 });
 
@@ -56,21 +55,7 @@ function factsOf(request: z.infer<typeof countRequest>): RequestFacts {
     maxOutputTokens: 0,
     choices: 1,
     alternativeModels: request.models ?? [],
-    preferences: preferencesOf(request.provider ?? {}),
-  };
-}
-
-function preferencesOf({
-  order,
-  only,
-  ignore,
-  allow_fallbacks: allowFallbacks,
-}: NonNullable<z.infer<typeof countRequest>['provider']>): ProviderPreferences {
-  return {
-    ...(order ? { order } : {}),
-    ...(only ? { only } : {}),
-    ...(ignore ? { ignore } : {}),
-    ...(allowFallbacks === false ? { allowFallbacks } : {}),
+    preferences: readPreferences(request.provider),
   };
 }
 

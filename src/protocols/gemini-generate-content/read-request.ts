@@ -5,6 +5,7 @@ import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../codec.ts';
 import { effectiveRequest, outputBound } from '../effective-request.ts';
 import type { RequestFacts, RequestTarget } from '../protocol.ts';
+import { providerPreferences, readPreferences } from '../provider-preferences.ts';
 import { estimateInputTokens } from './estimate.ts';
 import { readMethodPath } from './method-path.ts';
 import { asObject, field } from './wire-values.ts';
@@ -18,9 +19,7 @@ const geminiRequest = z.looseObject({
   contents: z.array(z.looseObject({})).min(1),
   generationConfig: z.looseObject({ maxOutputTokens: count, candidateCount: count }).nullish(),
   models: names,
-  provider: z
-    .looseObject({ order: names, only: names, ignore: names, allow_fallbacks: z.boolean().nullish() })
-    .nullish(),
+  provider: providerPreferences,
   extra_body: z.record(z.string(), z.unknown()).nullish(),
 });
 
@@ -36,7 +35,6 @@ export function readGeminiRequest(body: unknown, target: RequestTarget): Request
   if (!parsed.success) return describeIssue(parsed.error.issues[0]!, request);
   const { generationConfig, models, provider } = parsed.data;
   const choices = generationConfig?.candidateCount ?? 1;
-  const { order, only, ignore, allow_fallbacks: allowFallbacks } = provider ?? {};
   return {
     model: path.model,
     isStream: path.method === 'streamGenerateContent',
@@ -45,12 +43,7 @@ export function readGeminiRequest(body: unknown, target: RequestTarget): Request
     maxOutputTokens: outputBound(request),
     choices,
     alternativeModels: models ?? [],
-    preferences: {
-      ...(order ? { order } : {}),
-      ...(only ? { only } : {}),
-      ...(ignore ? { ignore } : {}),
-      ...(allowFallbacks === false ? { allowFallbacks } : {}),
-    },
+    preferences: readPreferences(provider),
   };
 }
 

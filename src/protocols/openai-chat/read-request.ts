@@ -5,6 +5,7 @@ import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { UsageDelivery } from '../codec.ts';
 import { effectiveRequest, outputBound } from '../effective-request.ts';
 import type { RequestFacts, RequestTarget } from '../protocol.ts';
+import { providerPreferences, readPreferences } from '../provider-preferences.ts';
 import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '../token-estimate.ts';
 
 const tokenLimit = z.number().int().positive().nullish();
@@ -14,9 +15,7 @@ const names = z.array(z.string()).nullish();
 export const routingMembers = {
   model: z.string().min(1),
   models: names,
-  provider: z
-    .looseObject({ order: names, only: names, ignore: names, allow_fallbacks: z.boolean().nullish() })
-    .nullish(),
+  provider: providerPreferences,
   extra_body: z.record(z.string(), z.unknown()).nullish(),
 };
 
@@ -53,16 +52,10 @@ export function readChatRequest(sent: unknown, target: RequestTarget): RequestFa
 }
 
 export function readRouting(request: z.infer<z.ZodObject<typeof routingMembers>>) {
-  const { order, only, ignore, allow_fallbacks: allowFallbacks } = request.provider ?? {};
   return {
     model: request.model,
     alternativeModels: request.models ?? [],
-    preferences: {
-      ...(order ? { order } : {}),
-      ...(only ? { only } : {}),
-      ...(ignore ? { ignore } : {}),
-      ...(allowFallbacks === false ? { allowFallbacks } : {}),
-    },
+    preferences: readPreferences(request.provider),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Failure } from '../../contracts/failure.ts';
 import { effectiveRequest, outputBound } from '../effective-request.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
 import type { RequestFacts } from '../protocol.ts';
+import { providerPreferences, readPreferences } from '../provider-preferences.ts';
 import { estimateInput } from './estimate-input.ts';
 import { readMemory } from './read-memory.ts';
 
@@ -20,9 +21,7 @@ const responsesRequest = z.looseObject({
   stream: z.boolean().nullish(),
   max_output_tokens: z.number().int().positive().nullish(),
   models: names,
-  provider: z
-    .looseObject({ order: names, only: names, ignore: names, allow_fallbacks: z.boolean().nullish() })
-    .nullish(),
+  provider: providerPreferences,
   extra_body: z.record(z.string(), z.unknown()).nullish(),
 });
 
@@ -39,7 +38,6 @@ function readFacts(sent: unknown): RequestFacts {
   const memory = readMemory(parseMember(z.looseObject({}), sent));
   // A stored prompt brings its own input, a conversation has some.
   if (!request.prompt && memory.conversationId === null) parseMember(inputSchema, request.input, ['input']);
-  const { order, only, ignore, allow_fallbacks: allowFallbacks } = request.provider ?? {};
   return {
     model: request.model,
     isStream: request.stream === true,
@@ -48,12 +46,7 @@ function readFacts(sent: unknown): RequestFacts {
     maxOutputTokens: outputBound(request),
     choices: 1,
     alternativeModels: request.models ?? [],
-    preferences: {
-      ...(order ? { order } : {}),
-      ...(only ? { only } : {}),
-      ...(ignore ? { ignore } : {}),
-      ...(allowFallbacks === false ? { allowFallbacks } : {}),
-    },
+    preferences: readPreferences(request.provider),
     memory,
   };
 }

@@ -1,0 +1,36 @@
+// The body extension `provider`, in every protocol the same: OpenRouter's members (openrouter.ai/docs/features/provider-routing,
+// read 2026-11), and our own strategies beside its words for an order.
+import { z } from 'zod';
+import { SORTS } from '../contracts/route-plan.ts';
+import type { ProviderPreferences } from './protocol.ts';
+
+const names = z.array(z.string()).nullish();
+const sort = z.enum(Object.keys(SORTS) as [keyof typeof SORTS]);
+const usdPerMillion = z.number().nonnegative().nullish();
+
+export const providerPreferences = z
+  .looseObject({
+    order: names,
+    only: names,
+    ignore: names,
+    allow_fallbacks: z.boolean().nullish(),
+    sort: z
+      .union([sort, z.looseObject({ by: sort })], { error: `expected one of ${Object.keys(SORTS).join(', ')}` })
+      .nullish(),
+    max_price: z.looseObject({ prompt: usdPerMillion, completion: usdPerMillion }).nullish(),
+  })
+  .nullish();
+
+export function readPreferences(provider: z.output<typeof providerPreferences>): ProviderPreferences {
+  const { order, only, ignore, allow_fallbacks: allowFallbacks, sort: wished, max_price: maxPrice } = provider ?? {};
+  const { prompt, completion } = maxPrice ?? {};
+  return {
+    ...(order ? { order } : {}),
+    ...(only ? { only } : {}),
+    ...(ignore ? { ignore } : {}),
+    ...(allowFallbacks === false ? { allowFallbacks } : {}),
+    ...(wished ? { sort: SORTS[typeof wished === 'string' ? wished : wished.by] } : {}),
+    ...(prompt == null ? {} : { maxInputPrice: prompt }),
+    ...(completion == null ? {} : { maxOutputPrice: completion }),
+  };
+}

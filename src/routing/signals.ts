@@ -1,0 +1,189 @@
+// What strategies know of deployments (strategies.ts): prices from the configuration, the rest from Redis. A plan waits for
+// none of it: each value is the last one read, and read again in the background once it is used and no longer fresh. What no
+// strategy asks for is never read.
+import { LRUCache } from 'lru-cache';
+import type { Candidate, Catalogue } from '../config/catalogue.ts';
+import { RATE_KINDS, type RateName } from '../contracts/limit-kinds.ts';
+import { costOf, PICO_PER_USD } from '../contracts/money.ts';
+import { circuitOf } from '../contracts/route-plan.ts';
+import type { Scope } from '../contracts/scope.ts';
+import { NO_USAGE } from '../contracts/usage.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import type { RedisClient } from '../storage/redis.ts';
+import type { Signals } from './strategies.ts';
+
+/** What a request will probably take, as far as prices depend on it. */
+export interface RequestSize {
+  inputTokens: number;
+  outputTokens: number;
+}
+
+export interface SignalBoard {
+  signalsFor(size: RequestSize): Signals;
+  /** A plan begins with this deployment: it is busier than what was read of it. */
+  noteChosen(deploymentId: string): void;
+}
+
+export interface SignalBoardOptions {
+  redis: RedisClient;
+  keyspace: Keyspace;
+  catalogue: Pick<Catalogue, 'priceOf'>;
+  /** Of src/limits. */
+  limiter: { peek(scopeName: string): Promise<{ used: Record<RateName, number>; blockedMs: number }> };
+  onError: (error: Error) => void;
+}
+
+const LOAD_FRESH_MS = 250;
+const QUOTA_FRESH_MS = 1_000;
+const SPEED_FRESH_MS = 1_000;
+/** A value that nobody has asked for meanwhile says nothing any more. */
+const WORTHLESS_MS = 30_000;
+const MAX_REMEMBERED = 5_000;
+
+interface Remembered<T> {
+  value: T | null;
+  readAtMs: number;
+  isBeingRead: boolean;
+}
+
+/** The last value of a name; null before the first. */
+function remembered<T>(
+  freshMs: number,
+  read: (name: string) => Promise<T>,
+  onError: (error: Error) => void,
+): (name: string) => T | null {
+  const values = new LRUCache<string, Remembered<T>>({ max: MAX_REMEMBERED });
+  return (name) => {
+    let known = values.get(name);
+    if (known === undefined) {
+      known = { value: null, readAtMs: 0, isBeingRead: false };
+      values.set(name, known);
+    }
+    const ageMs = Date.now() - known.readAtMs;
+    if (ageMs > freshMs && !known.isBeingRead) refresh(known, read(name), onError);
+    return ageMs > WORTHLESS_MS ? null : known.value;
+  };
+}
+
+function refresh<T>(known: Remembered<T>, reading: Promise<T>, onError: (error: Error) => void): void {
+  known.isBeingRead = true;
+  reading
+    .then((value) => {
+      known.value = value;
+      known.readAtMs = Date.now();
+    }, onError)
+    .finally(() => {
+      known.isBeingRead = false;
+    });
+}
+
+export function createSignalBoard(options: SignalBoardOptions): SignalBoard {
+  const { redis, keyspace, catalogue, limiter, onError } = options;
+  /** Plans since the load was read: without them every process would send everything to the one that was idle then. */
+  const chosen = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+
+  const loadOf = remembered(
+    LOAD_FRESH_MS,
+    async (deploymentId) => {
+      const { leases, waiting } = keyspace.scope(`deployment:${deploymentId}`);
+      const counts = await Promise.all([
+        redis.zcount(leases, Date.now(), '+inf'),
+        redis.zcard(waiting.interactive),
+        redis.zcard(waiting.batch),
+      ]);
+      chosen.delete(deploymentId);
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+    onError,
+  );
+  const windowOf = remembered(QUOTA_FRESH_MS, limiter.peek, onError);
+  const speedOf = remembered(SPEED_FRESH_MS, (circuit) => readSpeed(redis, keyspace, circuit), onError);
+
+  function leftOf({ name, limits }: Scope): number {
+    const limited = RATE_KINDS.filter((kind) => limits[kind.name] !== undefined);
+    const window = limited.length === 0 ? null : windowOf(name);
+    if (window === null) return 1;
+    if (window.blockedMs > 0) return 0;
+    return Math.max(0, ...[Math.min(...limited.map((kind) => 1 - window.used[kind.name] / limits[kind.name]!))]);
+  }
+
+  return {
+    signalsFor: (size) => ({
+      costUsd: ({ deployment, upstreamModel }) => {
+        const price = catalogue.priceOf(deployment, upstreamModel, size.inputTokens);
+        return price === null ? null : Number(costOf({ ...NO_USAGE, ...size }, price)) / Number(PICO_PER_USD);
+      },
+      load: ({ deployment: { id } }) => {
+        const load = loadOf(id);
+        return load === null ? null : load + (chosen.get(id) ?? 0);
+      },
+      firstTokenMs: (candidate) => speedOf(circuitName(candidate))?.firstTokenMs ?? null,
+      tokensPerSecond: (candidate) => speedOf(circuitName(candidate))?.tokensPerSecond ?? null,
+      quotaLeft: ({ deployment }) => Math.min(leftOf(deployment.scope), leftOf(deployment.provider.scope)),
+    }),
+    noteChosen: (deploymentId) => chosen.set(deploymentId, (chosen.get(deploymentId) ?? 0) + 1),
+  };
+}
+
+/** Models of a wildcard are fast or slow each for itself. */
+function circuitName({ deployment, upstreamModel }: Candidate): string {
+  const isWildcard = deployment.upstreamModel.includes('*');
+  return circuitOf({ deployment: deployment.id, upstreamModel, ...(isWildcard ? { isWildcard } : {}) });
+}
+
+/** How one stream went. */
+export interface StreamSpeed {
+  firstTokenMs: number;
+  /** Null where it was too short to say. */
+  tokensPerSecond: number | null;
+}
+
+export interface SpeedLog {
+  /** @param circuit as `circuitOf` names it. Returns at once; some of many are kept. */
+  note(circuit: string, speed: StreamSpeed): void;
+}
+
+/** The last so many of all workers. */
+const KEPT = 40;
+/** What is older says nothing about now: a deployment that was slow is tried again. */
+const KEPT_MS = 600_000;
+/** Of each process and circuit: the cost does not grow with the traffic. */
+const SAMPLE_MS = 200;
+
+export function createSpeedLog(redis: RedisClient, keyspace: Keyspace, onError: (error: Error) => void): SpeedLog {
+  const notedAtMs = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  return {
+    note(circuit, { firstTokenMs, tokensPerSecond }) {
+      if (Date.now() - (notedAtMs.get(circuit) ?? 0) < SAMPLE_MS) return;
+      notedAtMs.set(circuit, Date.now());
+      const key = keyspace.speeds(circuit);
+      const sample = [Date.now(), Math.round(firstTokenMs), tokensPerSecond === null ? '' : tokensPerSecond.toFixed(1)];
+      const written = [redis.lpush(key, sample.join(' ')), redis.ltrim(key, 0, KEPT - 1), redis.pexpire(key, KEPT_MS)];
+      Promise.all(written).catch(onError);
+    },
+  };
+}
+
+interface Speed {
+  firstTokenMs: number | null;
+  tokensPerSecond: number | null;
+}
+
+async function readSpeed(redis: RedisClient, keyspace: Keyspace, circuit: string): Promise<Speed> {
+  const samples = (await redis.lrange(keyspace.speeds(circuit), 0, -1)).map((text) => text.split(' '));
+  const fresh = samples.filter(([atMs]) => Date.now() - Number(atMs) <= KEPT_MS);
+  const rates = fresh.flatMap(([, , rate]) => (rate === '' || rate === undefined ? [] : [Number(rate)]));
+  return {
+    firstTokenMs: quantile(
+      fresh.map(([, firstTokenMs]) => Number(firstTokenMs)),
+      0.75,
+    ),
+    tokensPerSecond: quantile(rates, 0.5),
+  };
+}
+
+/** Null of nothing. */
+export function quantile(values: readonly number[], part: number): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? null;
+}

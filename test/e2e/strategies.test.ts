@@ -1,0 +1,90 @@
+// Strategies of models and of requests, over real processes: the fast provider gets the streams, the cheap one the request that
+// asks for it, and what is too dear is not asked at all.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { ask } from '#test/support/client.ts';
+import { deployment, type Providers, provider, startProviders } from '#test/support/providers.ts';
+
+const SLOW_MS = 400;
+const DEAR = { input: 30, output: 90 };
+
+let providers: Providers;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  providers = await startProviders({ tokens: 4 });
+  providers.primary.change({ firstTokenMs: SLOW_MS });
+  broker = await startBroker({
+    configuration: {
+      providers: { primary: provider(providers.primary), secondary: provider(providers.secondary) },
+      models: {
+        quick: {
+          strategy: 'lowest_latency',
+          deployments: [deployment('primary', 'quick', { weight: 3 }), deployment('secondary', 'quick')],
+        },
+        priced: {
+          deployments: [
+            deployment('primary', 'priced'),
+            deployment('secondary', 'priced', { tier: 2, price: { input: 1, output: 1 } }),
+          ],
+        },
+        dear: { deployments: [deployment('primary', 'dear', { price: DEAR })] },
+      },
+    },
+  });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await providers?.close();
+});
+
+const askedOf = async (model: string, more: object = {}) => {
+  const { headers, status } = await ask(broker.url, { model, prompt: 'x', stream: true, more });
+  expect(status).toBe(200);
+  return headers['x-sluice-provider'];
+};
+
+test('streams go to the provider that begins sooner, as soon as that is known', async () => {
+  await expect
+    .poll(async () => (await Promise.all(Array.from({ length: 4 }, () => askedOf('quick')))).join(), {
+      timeout: 30_000,
+      interval: 300,
+    })
+    .toBe('secondary,secondary,secondary,secondary');
+});
+
+test.each([
+  ['a word of OpenRouter', { sort: 'price' }],
+  ['an object', { sort: { by: 'price', partition: 'none' } }],
+  ['the strategy’s own name', { sort: 'lowest_price' }],
+  ['a price that the other exceeds', { max_price: { prompt: 1.5 } }],
+])('a request finds the cheap provider by %s', async (_name, wish) => {
+  expect(await askedOf('priced')).toBe('primary');
+  expect(await askedOf('priced', { provider: wish })).toBe('secondary');
+});
+
+test('what cannot be met is said in the caller’s words', async () => {
+  const tooDear = await ask(broker.url, {
+    model: 'dear',
+    prompt: 'x',
+    more: { provider: { max_price: { prompt: 5 } } },
+  });
+  expect(tooDear).toMatchObject({ status: 400, text: expect.stringContaining('provider') });
+  const unknown = await ask(broker.url, { model: 'dear', prompt: 'x', more: { provider: { sort: 'colour' } } });
+  expect(unknown.status).toBe(400);
+  expect(JSON.parse(unknown.text).error).toMatchObject({
+    param: 'provider.sort',
+    message: expect.stringContaining('price'),
+  });
+  const anthropic = await ask(broker.url, {
+    path: '/v1/messages',
+    body: {
+      model: 'dear',
+      max_tokens: 5,
+      messages: [{ role: 'user', content: 'x' }],
+      provider: { sort: 'colour' },
+    },
+  });
+  expect(anthropic.status).toBe(400);
+  expect(JSON.parse(anthropic.text).error.message).toMatch(/^provider\.sort/);
+});
