@@ -51,3 +51,26 @@ export function createBodyQuota(redis: RedisClient, keyspace: Keyspace, limits: 
 function memberOf(requestId: string, keyId: string, bytes: number): string {
   return `${keyId} ${bytes} ${requestId}`;
 }
+
+// Bodies that requests leave behind when they fail, until somebody has kept them (publish.lua says for how long).
+
+export interface LeftBodies {
+  /** 0 for one that is gone. */
+  sizes(requestIds: readonly string[]): Promise<number[]>;
+  read(requestId: string): Promise<Buffer | null>;
+  /** False while the request runs again: its body is needed. */
+  release(requestId: string): Promise<boolean>;
+}
+
+const releaseScript = loadLuaScript(import.meta.url, './release-body.lua');
+
+export function createLeftBodies(redis: RedisClient, keyspace: Keyspace): LeftBodies {
+  return {
+    sizes: (requestIds) => Promise.all(requestIds.map((id) => redis.strlen(keyspace.request(id).body))),
+    read: (requestId) => redis.getBuffer(keyspace.request(requestId).body),
+    async release(requestId) {
+      const { record, body } = keyspace.request(requestId);
+      return (await runScript(redis, releaseScript, [record, body], [])) === 1;
+    },
+  };
+}

@@ -1,10 +1,14 @@
 // The way of answers to their clients: one writer for each delivery, one announcer for each API instance and shard that has
 // any.
+
+import type { Failure } from '../contracts/failure.ts';
+import type { FrameKind, HeadMeta } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { type Announcer, createAnnouncer } from './announcer.ts';
-import { AttemptWriter, type ReplyWriter, type ReplyWriterOptions } from './attempt-writer.ts';
+import { type Announcer, createAnnouncer, type FrameSource, type OutgoingFrame, type Refusal } from './announcer.ts';
+import type { WriteGrant } from './request-store.ts';
 
 const GATHER_MS = 4;
 const GATHER_BUSY_MS = 20;
@@ -72,4 +76,212 @@ function createGatherClock(): () => number {
     }
     return isBusy ? GATHER_BUSY_MS : GATHER_MS;
   };
+}
+
+// The frames of one delivery: numbers its events, gathers them, and hands them to the announcer of the API instance that
+// holds the connection. The first bytes of an answer and its end go out at once.
+
+/** A stream with more bytes than this on their way to Redis makes its attempt stop reading from the provider. */
+const WRITER_HIGH_WATER_BYTES = 512 * 1024;
+
+/** Every method returns at once; `settled` says when everything is in Redis. */
+export interface ReplyWriter {
+  readonly attempt: number;
+  /** The client may have seen a status: from now on only bytes, an end, or an error event can follow. */
+  readonly hasAnswered: boolean;
+  /** Id that the next event will have: `<attempt>-<seq>`, as in the log. */
+  nextEventId(): string;
+  /** Goes out together with the first event. */
+  head(meta: HeadMeta): void;
+  /** One client-visible event (or piece of a body); numbered. */
+  event(bytes: Buffer): void;
+  /** A complete answer in a single frame. */
+  whole(meta: HeadMeta, body: Buffer): void;
+  /** @param outcome `ok` or the code of the failure that the last event says. */
+  end(outcome: string): void;
+  fail(failure: Failure): void;
+  /** The owner's next attempt: what follows is numbered under it. */
+  beginAttempt(grant: Pick<WriteGrant, 'attempt' | 'fenceSequence'>): void;
+  /** Nothing more will be written by this delivery. Does nothing after an end; may be called twice. */
+  abandon(): void;
+  /** False while so much is on its way to Redis that nothing more should be read from the provider. */
+  readonly isReady: boolean;
+  /** Resolves when `isReady`. */
+  ready(): Promise<void>;
+  /** Resolves when all that was written is in Redis or was refused. */
+  settled(): Promise<void>;
+}
+
+export interface ReplyWriterOptions {
+  spec: Pick<RequestSpec, 'requestId' | 'inbox'>;
+  grant: WriteGrant;
+  hasAnswered: boolean;
+  /** How long record and log stay after the end. Milliseconds. */
+  retentionMs: number;
+  /** The body stays with them. Absent: it goes with the end. */
+  keepsBody?: boolean;
+  /** The writer lost the request, or Redis took nothing for too long: stop the provider call. Called at most once. */
+  onRefused: (refusal: Refusal) => void;
+}
+
+export interface WriterHooks {
+  /** Called once. */
+  onClosed(): void;
+  needsBody(outcome: string): boolean;
+}
+
+export class AttemptWriter implements ReplyWriter, FrameSource {
+  readonly #options: ReplyWriterOptions;
+  #attempt: number;
+  readonly #announcer: Announcer;
+  readonly #hooks: WriterHooks;
+  #sequence: number;
+  #lastId: string;
+  #hasAnswered: boolean;
+  #isRefused = false;
+  #isClosed = false;
+  #isFirstEvent = true;
+  /** Head that waits for its first event. */
+  #head: HeadMeta | null = null;
+  /** Events not yet made into a frame. */
+  #gathered: Buffer[] = [];
+  #backlogBytes = 0;
+  #unsettledFrames = 0;
+  #waiters: (() => void)[] = [];
+
+  constructor(options: ReplyWriterOptions, announcer: Announcer, hooks: WriterHooks) {
+    this.#options = options;
+    this.#announcer = announcer;
+    this.#hooks = hooks;
+    this.#attempt = options.grant.attempt;
+    this.#sequence = options.grant.fenceSequence;
+    this.#lastId = options.grant.previous;
+    this.#hasAnswered = options.hasAnswered;
+  }
+
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
+  }
+
+  nextEventId(): string {
+    return `${this.#attempt}-${this.#sequence + 1}`;
+  }
+
+  head(meta: HeadMeta): void {
+    this.#hasAnswered = true;
+    this.#head = meta;
+  }
+
+  event(bytes: Buffer): void {
+    this.#gather(bytes);
+    this.#announcer.markDirty(this, this.#isFirstEvent);
+    this.#isFirstEvent = false;
+  }
+
+  whole(meta: HeadMeta, body: Buffer): void {
+    this.#hasAnswered = true;
+    this.#gather(body);
+    this.#finish('head', JSON.stringify(meta), 'ok');
+  }
+
+  end(outcome: string): void {
+    // A head that has not left yet goes first: a frame has one kind.
+    if (this.#head !== null) this.#announcer.add(this.takeFrame());
+    this.#finish('end', outcome, outcome);
+  }
+
+  fail(failure: Failure): void {
+    this.#finish('fail', JSON.stringify(failure), failure.code);
+  }
+
+  beginAttempt({ attempt, fenceSequence }: Pick<WriteGrant, 'attempt' | 'fenceSequence'>): void {
+    this.#attempt = attempt;
+    this.#sequence = fenceSequence;
+  }
+
+  abandon(): void {
+    if (this.#isClosed) return;
+    this.#announcer.markClean(this);
+    // What was gathered is another's to say.
+    for (const bytes of this.#gathered) this.#backlogBytes -= bytes.length;
+    this.#gathered = [];
+    this.#close();
+    this.#wakeWaiters();
+  }
+
+  get isReady(): boolean {
+    return this.#backlogBytes < WRITER_HIGH_WATER_BYTES || this.#isRefused;
+  }
+
+  ready(): Promise<void> {
+    return this.#until(() => this.isReady);
+  }
+
+  settled(): Promise<void> {
+    return this.#until(() => this.#unsettledFrames === 0 && this.#gathered.length === 0);
+  }
+
+  takeFrame(): OutgoingFrame {
+    if (this.#head === null) return this.#frame('data', '', null);
+    const meta = JSON.stringify(this.#head);
+    this.#head = null;
+    return this.#frame('head', meta, null);
+  }
+
+  #gather(bytes: Buffer): void {
+    this.#gathered.push(bytes);
+    this.#sequence += 1;
+    this.#backlogBytes += bytes.length;
+  }
+
+  #finish(kind: FrameKind, meta: string, outcome: string): void {
+    this.#announcer.markClean(this);
+    const keepsBody = this.#options.keepsBody === true || this.#hooks.needsBody(outcome);
+    this.#announcer.add({ ...this.#frame(kind, meta, this.#options.retentionMs), keepsBody });
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#hooks.onClosed();
+  }
+
+  /** Makes one frame of the events gathered so far; its id is the number of the last of them. */
+  #frame(kind: FrameKind, meta: string, retentionMs: number | null): OutgoingFrame {
+    if (this.#gathered.length === 0) this.#sequence += 1;
+    const bytes = this.#gathered.length === 1 ? this.#gathered[0]! : Buffer.concat(this.#gathered);
+    const id = `${this.#attempt}-${this.#sequence}`;
+    const previous = this.#lastId;
+    this.#gathered = [];
+    this.#lastId = id;
+    this.#unsettledFrames += 1;
+    const { requestId } = this.#options.spec;
+    const onSettled = (refusal: Refusal | null) => this.#onSettled(bytes.length, refusal);
+    return { requestId, id, previous, kind, meta, bytes, retentionMs, keepsBody: false, onSettled };
+  }
+
+  #onSettled(byteLength: number, refusal: Refusal | null): void {
+    this.#unsettledFrames -= 1;
+    this.#backlogBytes -= byteLength;
+    if (refusal !== null && !this.#isRefused) {
+      this.#isRefused = true;
+      this.#options.onRefused(refusal);
+    }
+    this.#wakeWaiters();
+  }
+
+  #wakeWaiters(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  async #until(isMet: () => boolean): Promise<void> {
+    while (!isMet()) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
 }

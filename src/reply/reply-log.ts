@@ -1,5 +1,7 @@
 // Reads a request's log: repair of lost announcements, slow clients, resumed streams.
-import type { Frame, FrameId, FrameKind } from '../contracts/frame.ts';
+
+import type { Failure } from '../contracts/failure.ts';
+import { type Frame, type FrameId, type FrameKind, type HeadMeta, ORIGIN_FRAME } from '../contracts/frame.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
@@ -32,4 +34,41 @@ export function createReplyLog(redis: RedisClient, keyspace: Keyspace): ReplyLog
       return (await redis.exists(record, log)) === 0;
     },
   };
+}
+
+// A finished request's answer, put together from its log.
+
+const PAGE_FRAMES = 64;
+
+export interface RecordedAnswer {
+  head: HeadMeta | null;
+  /** What the client received, or would have. */
+  bytes: Buffer;
+  /** Nothing was answered. */
+  failure: Failure | null;
+  isOver: boolean;
+}
+
+/** What is there so far; null when nothing is. Throws a RangeError where it is larger than `maxBytes`. */
+export async function readAnswer(log: ReplyLog, requestId: string, maxBytes: number): Promise<RecordedAnswer | null> {
+  const answer: RecordedAnswer = { head: null, bytes: Buffer.alloc(0), failure: null, isOver: false };
+  const pieces: Buffer[] = [];
+  let size = 0;
+  let isEmpty = true;
+  let after = ORIGIN_FRAME;
+  for (;;) {
+    const { frames, scannedTo } = await log.readAfter(requestId, after, PAGE_FRAMES);
+    if (scannedTo === after) break;
+    after = scannedTo;
+    for (const frame of frames) {
+      isEmpty = false;
+      if (frame.kind === 'head') answer.head = JSON.parse(frame.meta) as HeadMeta;
+      if (frame.kind === 'fail') answer.failure = JSON.parse(frame.meta) as Failure;
+      answer.isOver ||= frame.kind === 'end' || frame.kind === 'fail' || answer.head?.isWhole === true;
+      pieces.push(frame.bytes);
+      size += frame.bytes.length;
+      if (size > maxBytes) throw new RangeError(`the answer of ${requestId} is larger than ${maxBytes} bytes`);
+    }
+  }
+  return isEmpty ? null : { ...answer, bytes: Buffer.concat(pieces) };
 }

@@ -3,11 +3,12 @@
 import { type Failure, mostUseful } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import { CONTRACT_VERSION, isForgottenWhenDelivered, type RequestProgress } from '#src/contracts/request-record.ts';
+import type { RouteStep } from '#src/contracts/route-plan.ts';
+import { type WaitEntry, waitEntry } from '#src/limits/wait-queue.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
 import type { ClaimResult } from '#src/reply/request-store.ts';
 import { moveOn, stepAt } from '#src/routing/walk.ts';
 import { type Delivery, type InferenceContext, insist, type StepResult } from './delivery.ts';
-import { moveWaitQueues } from './line-place.ts';
 import { mayBeRescued } from './prepare-step.ts';
 
 /** A parked job comes back this much before its time: it must be in the line when its turn comes. */
@@ -114,4 +115,18 @@ async function release(
   writer.abandon();
   const change = { fromStep: job.step, toStep, progress, isAttemptUnused: !isAttemptUsed };
   return insist(context, () => context.store.release(spec.requestId, context.workerId, change));
+}
+
+// A waiting request's place in the wait queues (src/limits/wait-queue.ts), where it moves to wait elsewhere. Nobody waits for
+// it: what is lost here, the janitor finds.
+
+/** It moves to another deployment; its key's wait queue is the same everywhere. */
+export function moveWaitQueues(context: InferenceContext, { spec, step }: Delivery, next: RouteStep): void {
+  const from = ofDeployment(waitEntry(spec, step));
+  const to = ofDeployment(waitEntry(spec, next));
+  Promise.all([context.waitQueues.leave(from), context.waitQueues.enter(to)]).catch(context.onTrouble);
+}
+
+function ofDeployment(entry: WaitEntry): WaitEntry {
+  return { ...entry, scopes: entry.scopes.slice(0, 1) };
 }

@@ -1,6 +1,5 @@
 // One attempt from permit to books: calls the provider, settles what it cost, tells limiter and circuit what was learned,
 // and decides what comes next. The ledger has the attempt open before the call (permit.lua) and closes it here.
-
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import { isForgottenWhenDelivered } from '#src/contracts/request-record.ts';
@@ -11,11 +10,9 @@ import { cureFor, type PreparedCall } from '#src/protocols/prepare-call.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance, DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import { hasNext, takeDetour } from '#src/routing/walk.ts';
-import { answerHeaders } from './answer-headers.ts';
-import type { AttemptPricing } from './attempt-pricing.ts';
 import { type Delivery, type InferenceContext, insist, type StepResult, spend } from './delivery.ts';
 import { learn, noteBegun } from './learn.ts';
-import { estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
+import { type AttemptPricing, estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
 import { cureSubject, mayBeRescued } from './prepare-step.ts';
 import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
 
@@ -94,7 +91,7 @@ interface Conclusion {
 
 /**
  * Order matters here: the client's last frame is in the log before the books call the request answered, and a death in
- * between leaves them to close-late.ts. Where no record would be left for that, both go in the same turn of the event
+ * between leaves them to process-job.ts. Where no record would be left for that, both go in the same turn of the event
  * loop: a death in between costs another call, and no outcome.
  */
 async function conclude(
@@ -214,4 +211,40 @@ function askAnew(delivery: Delivery): StepResult {
     failures: failures.slice(0, -1),
   };
   return { kind: 'retry', waitMs: 0 };
+}
+
+// Headers that say how an answer came about.
+
+export function answerHeaders(
+  { spec, step, progress }: Delivery,
+  { dropped }: PreparedCall,
+  startedAtMs: number,
+): Record<string, string> {
+  return {
+    'x-sluice-provider': step.provider,
+    'x-sluice-model': headerSafe(step.upstreamModel),
+    'x-sluice-attempts': String(progress.calls),
+    'x-sluice-queue-ms': String(Math.max(0, startedAtMs - spec.acceptedAtMs)),
+    ...(dropped.length === 0 ? {} : { 'x-sluice-dropped': listDropped(dropped) }),
+  };
+}
+
+/** Proxies refuse an answer whose headers have more than 4 to 8 KiB, and the names are of the client's own making. */
+const MAX_DROPPED_CHARS = 1_000;
+const MAX_NAME_CHARS = 100;
+
+/** As many names as there is room for, and how many more there are. */
+export function listDropped(names: readonly string[]): string {
+  let list = '';
+  for (const [index, name] of names.entries()) {
+    const next = (index === 0 ? '' : ', ') + headerSafe(name);
+    if (list.length + next.length > MAX_DROPPED_CHARS) return `${list}, and ${names.length - index} more`;
+    list += next;
+  }
+  return list;
+}
+
+/** Names come from clients' bodies; a header takes visible ASCII only. */
+function headerSafe(name: string): string {
+  return name.replace(/[^\x21-\x2b\x2d-\x7e]/g, '?').slice(0, MAX_NAME_CHARS);
 }

@@ -1,15 +1,18 @@
 // What an attempt will take, as far as can be said before it: its permit, and what it costs should nobody see its end.
-import type { Deployment } from '#src/config/catalogue.ts';
+
+import { costOfCall } from '#src/accounts/cost-of-call.ts';
+import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { attemptId } from '#src/contracts/ids.ts';
+import { type Cost, chargeOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
 import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
 import type { Scope } from '#src/contracts/scope.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
 import type { PermitRequest, Settlement } from '#src/limits/limiter.ts';
+import type { ShownCost } from '#src/protocols/codec.ts';
 import { isFree } from '#src/protocols/protocol.ts';
-import { type AttemptPricing, createAttemptPricing } from './attempt-pricing.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 
 /** What the limiter needs to let this attempt through, with the entry that is written should nobody ever settle it. */
@@ -97,5 +100,32 @@ export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: n
     usedTokens: Math.max(totalTokens(usage), least),
     usedInputTokens: totalTokens(usage) === 0 ? least : input,
     usedOutputTokens: usage.outputTokens,
+  };
+}
+
+// The money of one attempt: what the client is shown and what the ledger gets come from the same function.
+
+export interface AttemptPricing {
+  /** For the relay: the request's cost with this attempt, and its charge. */
+  priceUsage(usage: Usage): ShownCost;
+  /** For the books: this attempt alone. */
+  costOfAttempt(usage: Usage): Cost;
+}
+
+/** @param earlierCost what earlier attempts of the same request cost. */
+export function createAttemptPricing(
+  catalogue: Catalogue,
+  deployment: Deployment,
+  upstreamModel: string,
+  earlierCost: PicoUsd,
+): AttemptPricing {
+  const costOfAttempt = (usage: Usage) =>
+    costOfCall(usage, deployment.price !== null, () => catalogue.priceOf(deployment, upstreamModel, usage.inputTokens));
+  return {
+    priceUsage(usage) {
+      const cost = earlierCost + costOfAttempt(usage).cost;
+      return { cost: formatUsd(cost), charge: formatCharge(chargeOf(cost)), isEstimated: usage.isEstimated };
+    },
+    costOfAttempt,
   };
 }

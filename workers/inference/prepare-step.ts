@@ -6,7 +6,7 @@ import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
 import { prepareRescue } from '#src/protocols/prepare-rescue.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
-import { readAnswer } from '#src/reply/read-answer.ts';
+import { readAnswer } from '#src/reply/reply-log.ts';
 import { brokerMembers, OPENING_EVENTS } from '#src/responses/describe-response.ts';
 import { markTranslation } from '#src/responses/mark-response.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';

@@ -5,17 +5,18 @@
 //              ▼                             ▼
 //            park, or fall back            let-go.ts
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { shardOf } from '#src/contracts/ids.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import { spendTime } from '#src/contracts/timeline.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
 import type { Disposition, ProcessJob } from '#src/queue/consumer.ts';
-import { type Claim, type ClaimReply, readClaim } from '#src/reply/request-store.ts';
+import { readAnswer } from '#src/reply/reply-log.ts';
+import { type Claim, type ClaimReply, type ClaimResult, readClaim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
 import type { ScriptCall } from '#src/storage/lua-script.ts';
 import { isRedisTrouble } from '#src/storage/redis-trouble.ts';
-import { closeLate } from './close-late.ts';
-import { type Delivery, type InferenceContext, spend } from './delivery.ts';
+import { type Delivery, type InferenceContext, insist, spend } from './delivery.ts';
 import {
   COMPLETE,
   endRequest,
@@ -166,4 +167,81 @@ async function beginNextAttempt(context: InferenceContext, delivery: Delivery): 
 
 function cancelled(): Failure {
   return createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
+}
+
+// A request that is over and whose worker has died between its last frame and the books: whoever gets the job next closes
+// them. What the books have already stays, so this does no harm where the first worker was faster.
+//
+// The last attempt is written as unsettled, with an estimate, by the janitor; the outcome counts the attempts before it.
+
+type Done = Extract<ClaimResult, { kind: 'done' }>;
+
+/** A failure is said in one frame; a longer answer has none. */
+const MAX_READ_BYTES = 1024 * 1024;
+
+export async function closeLate(context: InferenceContext, job: RequestJob, done: Done): Promise<Disposition> {
+  const { spec, progress } = done;
+  const step = stepAt(spec.plan, job.step, progress);
+  const failure = await failureOf(context, done);
+  await context.books.close({ spec, progress, failure, answeredBy: failure === null ? step : null, waitedAt: step });
+  return COMPLETE;
+}
+
+async function failureOf(context: InferenceContext, { spec, outcome }: Done): Promise<Failure | null> {
+  if (outcome === 'ok') return null;
+  const said = await readAnswer(context.replyLog, spec.requestId, MAX_READ_BYTES).catch(() => null);
+  if (said?.failure) return said.failure;
+  const code = outcome === 'failed' ? 'internal' : (outcome as FailureCode);
+  return createFailure(code, 'The request ended with this failure; its worker died before it had written more of it.');
+}
+
+// A job that BullMQ gives up: the workers that had it died one after the other, or its processing failed by a bug. The
+// client must hear of it all the same. The job leaves its queue afterwards only: a death in between repeats all of this.
+
+export function createAbandonedHandler(context: InferenceContext) {
+  return async (job: RequestJob, error: Error): Promise<Disposition> => {
+    // This very process may be at it still, with a lock that it has lost.
+    if (context.active.has(job.requestId)) return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
+    const { store, workerId, settings } = context;
+    const claimed = await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs);
+    switch (claimed.kind) {
+      case 'claimed':
+        context.logger.error({ err: error, request_id: job.requestId }, 'job given up');
+        await sayLost(context, job, claimed.claim);
+        return COMPLETE;
+      case 'owned':
+        // It finishes, or has just died.
+        return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
+      case 'moved':
+        return followMove(context, claimed);
+      case 'newer':
+        return leaveToNewer(context, job, claimed.version);
+      case 'done':
+        return closeLate(context, job, claimed);
+      case 'gone':
+        return COMPLETE;
+    }
+  };
+}
+
+async function sayLost(context: InferenceContext, job: RequestJob, claim: Claim): Promise<void> {
+  const { spec, grant, hasAnswered, progress } = claim;
+  const { retentionMs } = spec;
+  const keepsBody = spec.response !== undefined;
+  const writer = context.publisher.open({
+    spec,
+    grant,
+    hasAnswered,
+    retentionMs,
+    keepsBody,
+    onRefused: () => undefined,
+  });
+  const failure = createFailure('worker_lost', 'The request was given up after its workers failed repeatedly.');
+  if (hasAnswered) {
+    writer.event(clientProtocol(spec.protocol).encodeFailureEvent(failure, spec.requestId));
+    writer.end(failure.code);
+  } else writer.fail(failure);
+  const waitedAt = stepAt(spec.plan, job.step, progress);
+  await writer.settled();
+  await insist(context, () => context.books.close({ spec, progress, failure, answeredBy: null, waitedAt }));
 }

@@ -1,5 +1,9 @@
 // The signs of life of a worker process: it says that it is alive, and extends the leases of its open attempts.
+
+import { createFailure } from '#src/contracts/failure.ts';
 import { PERMIT_LEASE_MS } from '#src/limits/limiter.ts';
+import type { Keyspace } from '#src/storage/keyspace.ts';
+import type { RedisClient } from '#src/storage/redis.ts';
 import type { InferenceContext } from './delivery.ts';
 
 const HEARTBEAT_MS = 1_000;
@@ -35,3 +39,31 @@ export async function startPulse(context: InferenceContext, onError: (error: Err
     },
   };
 }
+
+// Listens for what other processes tell this one: requests whose clients went away, limits that have room again, and what
+// they ask it: whether it works on a request that its record says it holds.
+
+export async function listenForControl(
+  subscription: RedisClient,
+  keyspace: Keyspace,
+  replyShards: number,
+  context: InferenceContext,
+  onError: (error: Error) => void,
+): Promise<void> {
+  const control = Array.from({ length: replyShards }, (_, shard) => keyspace.controlChannel(shard, context.workerId));
+  const answer = (requestId: string) => {
+    if (!context.active.has(requestId)) context.store.disown(requestId, context.workerId).catch(onError);
+  };
+  subscription.on('smessage', (channel: string, message: string) => {
+    if (channel === keyspace.freedChannel) context.desk.notifyFreed(message);
+    else if (!control.includes(channel)) return;
+    else if (message.startsWith(QUESTION)) answer(message.slice(QUESTION.length));
+    else context.active.abort(message, CANCELLED);
+  });
+  await Promise.all([keyspace.freedChannel, ...control].map((channel) => subscription.ssubscribe(channel)));
+}
+
+/** As claim.lua asks it. */
+const QUESTION = '? ';
+
+const CANCELLED = createFailure('request_cancelled', 'The client went away, or the request was cancelled.');

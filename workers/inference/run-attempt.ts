@@ -26,7 +26,7 @@ import {
   splitEvents,
   withoutSteering,
 } from '#src/protocols/sse-splitter.ts';
-import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
+import type { ReplyWriter } from '#src/reply/publisher.ts';
 import { AttemptClock, type Expiry, silenceLimits } from './attempt-clock.ts';
 import {
   describeExpiry,

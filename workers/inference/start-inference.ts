@@ -1,5 +1,7 @@
 // One worker: its connections, the pools of its providers, its signs of life. A process has one (workers/inference.ts); what
 // it is called tells it from all others.
+
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { createBudgets } from '#src/accounts/budgets.ts';
 import type { Provider } from '#src/config/catalogue.ts';
 import { type Runtime, requireRedis } from '#src/config/runtime.ts';
@@ -28,15 +30,12 @@ import { startRedisWatch } from '#src/storage/redis-watch.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
-import { createAbandonedHandler } from './abandoned.ts';
 import { createActiveRequests } from './active-requests.ts';
-import { createBatchSlots } from './batch-slots.ts';
-import { listenForControl } from './control.ts';
 import type { InferenceContext } from './delivery.ts';
 import { createKnownCures } from './known-cures.ts';
 import { createPermitDesk } from './permit-desk.ts';
-import { createJobProcessor } from './process-job.ts';
-import { startPulse } from './pulse.ts';
+import { createAbandonedHandler, createJobProcessor } from './process-job.ts';
+import { listenForControl, startPulse } from './pulse.ts';
 import { createUpstream } from './upstream.ts';
 
 /** An unfinished request without a sign of life: longer than any deadline's rest plus two takeovers. */
@@ -186,4 +185,68 @@ function startPools(
       }),
     ),
   );
+}
+
+// How many requests of the batch lane this process works on at once. Providers that take seconds need many; with providers
+// that answer at once, many only stand in the way: every step of an interactive request waits in the event loop behind a
+// step of each of them. So there are as many as the loop bears.
+//
+// Measured with a provider that answers at once (bench/batch/neighbours.ts): the median of interactive requests fell from
+// 59 to 22 ms, at the same rate of lines.
+
+export interface BatchSlots {
+  /** At this moment. */
+  readonly count: number;
+  stop(): void;
+}
+
+const LOOK_EVERY_MS = 250;
+const RESOLUTION_MS = 5;
+const FEWEST = 16;
+/** The loop is late, and it is this process that keeps it busy: on a crowded machine fewer slots would cure nothing. */
+const LATE_MS = 1.5;
+const BUSY_SHARE = 0.6;
+const IN_TIME_MS = 0.8;
+const FEWER = 0.7;
+const MORE = 1.25;
+
+/** @param most what the configuration allows. */
+export function createBatchSlots(most: number): BatchSlots {
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delay.enable();
+  let before = performance.eventLoopUtilization();
+  let count = Math.min(most, FEWEST * 2);
+  const timer = setInterval(() => {
+    const { utilization } = performance.eventLoopUtilization(before);
+    before = performance.eventLoopUtilization();
+    count = nextCount(count, most, { lateMs: latenessOf(delay), utilization });
+    delay.reset();
+  }, LOOK_EVERY_MS);
+  timer.unref();
+  return {
+    get count() {
+      return count;
+    },
+    stop() {
+      clearInterval(timer);
+      delay.disable();
+    },
+  };
+}
+
+export interface LoopState {
+  /** By how much timers were late, on average. */
+  lateMs: number;
+  /** Share of the time in which the loop was not idle. */
+  utilization: number;
+}
+
+export function nextCount(count: number, most: number, { lateMs, utilization }: LoopState): number {
+  if (lateMs > LATE_MS && utilization > BUSY_SHARE) return Math.min(most, Math.max(FEWEST, Math.floor(count * FEWER)));
+  if (lateMs < IN_TIME_MS || utilization <= BUSY_SHARE) return Math.min(most, Math.ceil(count * MORE));
+  return count;
+}
+
+function latenessOf(delay: ReturnType<typeof monitorEventLoopDelay>): number {
+  return delay.count === 0 ? 0 : Math.max(0, delay.mean / 1e6 - RESOLUTION_MS);
 }

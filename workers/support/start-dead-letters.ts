@@ -1,16 +1,16 @@
 // Keeps dead letters beside the ledger, and deletes the old ones.
 import type { DeadLetterSettings } from '#src/config/dead-letter-schema.ts';
-import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
-import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
-import { createDeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
+import type { LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
+import { type BodySeal, createBodySeal, type DeadLetter, deadLetterOf } from '#src/dead-letters/dead-letter.ts';
+import { createDeadLetterStore, type DeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
 import type { SetAsideMessage } from '#src/ledger/ledger-writer.ts';
-import { createLeftBodies } from '#src/reply/left-bodies.ts';
+import { createLeftBodies, type LeftBodies } from '#src/reply/body-quota.ts';
 import type { Database } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import type { RedisClient } from '#src/storage/redis.ts';
+import { writeAround } from '#src/storage/refused-rows.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { OperationsMetrics } from '#src/telemetry/metrics.ts';
-import { keepDeadLetters } from './keep-dead-letters.ts';
 
 export interface DeadLettersOptions {
   redis: RedisClient;
@@ -58,4 +58,95 @@ export function startDeadLetters({
       for (const timer of timers) clearTimeout(timer);
     },
   };
+}
+
+// Takes the dead letters out of the ledger's messages and keeps them, with their bodies as the configuration wants them.
+// Called before a message leaves the stream, so a crash at any point repeats it: a letter is written once all the same,
+// and its body goes from Redis only after that.
+
+export interface DeadLetterKeeper {
+  store: DeadLetterStore;
+  seal: BodySeal;
+  bodies: LeftBodies;
+  onKept: (code: string) => void;
+  onError: (error: Error) => void;
+}
+
+interface Letter {
+  message: LedgerMessage;
+  letter: Omit<DeadLetter, 'body'>;
+}
+
+/** Bodies that are in memory at once, by their size, and letters of one statement. */
+const GROUP_BYTES = 16 * 1024 * 1024;
+const GROUP_LETTERS = 64;
+/** Until a request's last frame is surely in Redis: its outcome may reach the books first. */
+const RELEASE_AGAIN_MS = 1_000;
+
+/** Rejects while SQL or Redis is away. */
+export async function keepDeadLetters(
+  keeper: DeadLetterKeeper,
+  messages: readonly LedgerMessage[],
+  setAside: SetAsideMessage,
+): Promise<void> {
+  const letters: Letter[] = [];
+  for (const message of messages) {
+    if (message.deadLetter === undefined) continue;
+    try {
+      letters.push({ message, letter: deadLetterOf(message.deadLetter, message.request as RequestOutcome) });
+    } catch (error) {
+      await setAside(message, 'dead_letter', error as Error);
+    }
+  }
+  if (letters.length === 0) return;
+  const sizes = keeper.seal.keepsBodies
+    ? await keeper.bodies.sizes(letters.map(({ letter }) => letter.spec.requestId))
+    : letters.map(() => 0);
+  for (const group of groupsOf(letters, sizes)) await keepGroup(keeper, group, setAside);
+}
+
+function groupsOf(letters: readonly Letter[], sizes: readonly number[]): Letter[][] {
+  const groups: Letter[][] = [];
+  let bytes = 0;
+  for (const [index, letter] of letters.entries()) {
+    const group = groups.at(-1);
+    const isFull = group === undefined || group.length >= GROUP_LETTERS || bytes + sizes[index]! > GROUP_BYTES;
+    if (isFull) bytes = 0;
+    bytes += sizes[index]!;
+    if (isFull) groups.push([letter]);
+    else group.push(letter);
+  }
+  return groups;
+}
+
+async function keepGroup(
+  { store, seal, bodies, onKept, onError }: DeadLetterKeeper,
+  group: Letter[],
+  setAside: SetAsideMessage,
+): Promise<void> {
+  const rows = await Promise.all(
+    group.map(async ({ message, letter }) => {
+      const { requestId } = letter.spec;
+      const body = seal.keepsBodies ? await bodies.read(requestId) : null;
+      return { message, letter, body: seal.close(body, requestId) };
+    }),
+  );
+  const refusals = await writeAround(rows, store.insert);
+  for (const { row, error } of refusals) await setAside(row.message, 'dead_letter', error);
+  const refused = new Set(refusals.map(({ row }) => row));
+  for (const row of rows) {
+    // Its body stays as long as Redis keeps it: the letter may yet be written.
+    if (refused.has(row)) continue;
+    const { spec, failure } = row.letter;
+    onKept(failure.code);
+    // Whoever keeps its response has the body until that is written.
+    if (spec.response === undefined) void releaseBody(bodies, spec.requestId).catch(onError);
+  }
+}
+
+/** What a crash leaves expires with the record. */
+async function releaseBody(bodies: LeftBodies, requestId: string): Promise<void> {
+  if (await bodies.release(requestId)) return;
+  await new Promise((resolve) => setTimeout(resolve, RELEASE_AGAIN_MS).unref());
+  await bodies.release(requestId);
 }

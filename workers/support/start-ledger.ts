@@ -18,8 +18,7 @@ import { isRowRefused } from '#src/storage/refused-rows.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { OperationsMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
-import { createAftermath } from '../aftermath/aftermath.ts';
-import { startResponseJanitor } from '../aftermath/expire-responses.ts';
+import { createAftermath, startResponseJanitor } from '../support/aftermath.ts';
 import { startDeadLetters } from './start-dead-letters.ts';
 
 export async function startLedger(

@@ -8,8 +8,7 @@ import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { requestOutcome } from '#src/ledger/books.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { parseCarried } from '#src/protocols/exact-json.ts';
-import type { ReplyWriter } from '#src/reply/attempt-writer.ts';
-import { createPublisher } from '#src/reply/publisher.ts';
+import { createPublisher, type ReplyWriter } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore, type RequestStore } from '#src/reply/request-store.ts';
 import {
@@ -24,7 +23,7 @@ import { createKeyspace } from '#src/storage/keyspace.ts';
 import { RowRefused } from '#src/storage/refused-rows.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { helloEvents, responseSpec, writeEvents } from '#test/support/response-spec.ts';
-import { createAftermath } from '#workers/aftermath/aftermath.ts';
+import { createAftermath } from '#workers/support/aftermath.ts';
 
 const keyspace = createKeyspace('test');
 let redis: TestRedis;

@@ -4,7 +4,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { Announcer, FrameSource, OutgoingFrame } from '#src/reply/announcer.ts';
-import { AttemptWriter } from '#src/reply/attempt-writer.ts';
+import { AttemptWriter } from '#src/reply/publisher.ts';
 
 let frames: OutgoingFrame[];
 let dirty: Set<FrameSource>;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nextCount } from '#workers/inference/batch-slots.ts';
+import { nextCount } from '#workers/inference/start-inference.ts';
 
 const MOST = 128;
 /** Where the count comes to rest. */
