@@ -176,7 +176,7 @@ export const METRICS = {
     labels: ['code'],
     unit: 'requests',
     part: 'operations',
-    measured: 'when a dead letter is stored (workers/support/keep-dead-letters.ts)',
+    measured: 'when a dead letter is stored (workers/support/start-dead-letters.ts)',
   },
   ledgerRejected: {
     name: 'sluice_ledger_rejected_total',
