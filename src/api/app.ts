@@ -29,6 +29,7 @@ import { registerMessageBatches } from './routes/message-batches.ts';
 import { registerModels } from './routes/models.ts';
 import { registerRequests } from './routes/requests.ts';
 import { registerResponses } from './routes/responses.ts';
+import { isWebSocketUpgrade, registerWebSockets } from './websocket/register-websockets.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -52,8 +53,10 @@ const HEAD_LIMIT_MS = 20_000;
 
 /** What clients reach. Where operators have no listener of their own, theirs is here too, behind the admin key. */
 export async function createApp(context: ApiContext, relay: Relay): Promise<FastifyInstance> {
-  const app = await createBareApp(context);
+  const { websockets } = context.configuration.server;
+  const app = await createBareApp(context, { hasWebSockets: websockets !== false });
   await allowOrigins(app, context);
+  if (websockets !== false) await registerWebSockets(app, context, relay, websockets);
   registerProbes(app, context, 'clients');
   if (!context.hasAdminListener) registerOperations(app, context);
   registerModels(app, context);
@@ -69,7 +72,7 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
 
 /** What operators reach, on a listener of its own: administration, metrics, probes with their details. */
 export async function createAdminApp(context: ApiContext): Promise<FastifyInstance> {
-  const app = await createBareApp(context);
+  const app = await createBareApp(context, { hasWebSockets: false });
   registerProbes(app, context, 'operators');
   registerOperations(app, context);
   return app;
@@ -80,11 +83,15 @@ function registerOperations(app: FastifyInstance, context: ApiContext): void {
   registerAdmin(app, context);
 }
 
-async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
+interface Listening {
+  hasWebSockets: boolean;
+}
+
+async function createBareApp(context: ApiContext, listening: Listening): Promise<FastifyInstance> {
   const { trusted_proxies: proxies } = context.configuration.server;
   const app = Fastify({
     bodyLimit: context.configuration.server.body_limit_bytes,
-    serverFactory: (listener) => createGuardedServer(listener, context),
+    serverFactory: (listener) => createGuardedServer(listener, context, listening),
     trustProxy: proxies.length === 0 ? false : proxies,
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
       void sendFailure(request, reply, describeError(context, error)),
@@ -133,9 +140,20 @@ async function createBareApp(context: ApiContext): Promise<FastifyInstance> {
 }
 
 /** For every address it listens on: `localhost` has two. */
-function createGuardedServer(listener: RequestListener, { configuration }: ApiContext): Server {
+function createGuardedServer(
+  listener: RequestListener,
+  { configuration }: ApiContext,
+  { hasWebSockets }: Listening,
+): Server {
   const { connections_per_address: connections, trusted_proxies: proxies } = configuration.server;
-  const server = createServer({ headersTimeout: HEAD_LIMIT_MS, requestTimeout: 0 }, listener);
+  const server = createServer(
+    {
+      headersTimeout: HEAD_LIMIT_MS,
+      requestTimeout: 0,
+      shouldUpgradeCallback: (request) => hasWebSockets && isWebSocketUpgrade(request),
+    },
+    listener,
+  );
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   limitConnections(server, { connections, isProxy: addressMatcher(proxies) });
   acceptExpectations(server);

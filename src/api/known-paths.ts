@@ -24,8 +24,8 @@ interface Route {
 export function listenForPaths(app: FastifyInstance): KnownPaths {
   const routes: Route[] = [];
   app.addHook('onRoute', ({ url, method, config = {} }) => {
-    // Preflights: of every path, and no method of any.
-    if (method === 'OPTIONS') return;
+    // Preflights: of every path, and no method of any. WebSockets: no method of HTTP's.
+    if (method === 'OPTIONS' || config.takesWebSockets === true) return;
     const { client, selectClient } = config;
     const clientOf = (request: FastifyRequest) => client ?? selectClient?.(request);
     routes.push({ pattern: patternOf(url), methods: [method].flat(), clientOf });

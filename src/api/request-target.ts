@@ -1,22 +1,15 @@
 // What a request says outside its body, as the protocols want it.
-import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, type Failure } from '../contracts/failure.ts';
 import type { ClientProtocol, RequestTarget } from '../protocols/protocol.ts';
 
-export function readTarget(request: FastifyRequest): RequestTarget {
+/** Where OpenAI's API stands: as its own SDKs have it, and as others' SDKs that speak it do (Groq's: `/openai/v1`). */
+export const OPENAI_PREFIXES = ['/v1', '/v1/openai', '/openai/v1'] as const;
+
+export function readTarget(request: Pick<FastifyRequest, 'url' | 'query'>): RequestTarget {
   const end = request.url.indexOf('?');
   const path = end < 0 ? request.url : request.url.slice(0, end);
   return { path, query: request.query as RequestTarget['query'] };
-}
-
-export function pickHeaders(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {
-  const picked: Record<string, string> = {};
-  for (const name of names) {
-    const value = headers[name];
-    if (typeof value === 'string') picked[name] = value;
-  }
-  return picked;
 }
 
 export function routeNotFound(request: FastifyRequest): Failure {

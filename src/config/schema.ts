@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
 import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
 import { isAddressRange } from './address-ranges.ts';
+import { websockets } from './agent-schema.ts';
 import { batches, files } from './batch-schema.ts';
 import { deadLetters } from './dead-letter-schema.ts';
 import { webhooks } from './webhook-schema.ts';
@@ -311,6 +312,7 @@ const server = z.strictObject({
       'A listener of its own for /admin, /metrics, /openapi.json and probes. Absent: on the clients’ port while that is on loopback, else 127.0.0.1:8081.',
     ),
   shutdown_grace_ms: milliseconds.default(25_000).describe('How long running streams may go on after SIGTERM.'),
+  websockets,
 });
 
 const workers = z.strictObject({

@@ -81,6 +81,7 @@ export const FAILURES = {
   request_too_large: client(413, 'too_large', 'request_too_large'),
   body_too_slow: client(408, 'timeout', 'request_timeout'),
   files_quota_exceeded: client(400, 'invalid_request', undefined, { shouldRetry: false }),
+  websocket_connection_limit_reached: client(400, 'invalid_request'),
   upgrade_unsupported: client(426, 'invalid_request', undefined, { shouldRetry: false }),
   content_type_unsupported: client(415, 'invalid_request', 'unsupported_media_type'),
   range_unsatisfiable: client(416, 'invalid_request', null),

@@ -33,6 +33,7 @@ beforeAll(async () => {
         wrong_keys_per_minute: WRONG_KEYS,
         connections_per_address: CONNECTIONS,
         waiting_bytes_per_key: WAITING_BYTES,
+        websockets: false,
       },
       files: { bytes_per_key: 3_000 },
     },
@@ -260,7 +261,7 @@ describe('before a key is known', () => {
     expect(said).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 400/);
   });
 
-  test('a WebSocket is answered 426, with and without a key: Codex goes on over HTTP at once', async () => {
+  test('a WebSocket is answered 426 where there are none, with and without a key: Codex goes on over HTTP at once', async () => {
     const upgrade =
       'host: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
     const said = await speak(`GET /v1/responses HTTP/1.1\r\n${upgrade}`, (socket) => socket.end());

@@ -1,4 +1,5 @@
 // The specification of an accepted request: everything that its workers and onlookers will ever know of it.
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { type ApiKey, scopeOf } from '../../accounts/api-key.ts';
 import { estimateTokens } from '../../accounts/estimate-tokens.ts';
@@ -8,8 +9,8 @@ import type { RoutePlan } from '../../contracts/route-plan.ts';
 import { effectiveRequest } from '../../protocols/effective-request.ts';
 import type { ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
 import type { ApiContext } from '../context.ts';
-import { pickHeaders } from '../request-target.ts';
 import { readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
+import { forwardedHeaders } from './forwarded-headers.ts';
 import { type Idempotency, readIdempotency } from './idempotency.ts';
 
 /** How the client wants its request kept, beside what is asked. */
@@ -39,11 +40,11 @@ export interface SpecInput {
   /** The parsed body. */
   body: unknown;
   plan: RoutePlan;
-  request: FastifyRequest;
+  headers: IncomingHttpHeaders;
   wish: Wish;
 }
 
-export function createSpec({ context, client, key, facts, body, plan, request, wish }: SpecInput): RequestSpec {
+export function createSpec({ context, client, key, facts, body, plan, headers, wish }: SpecInput): RequestSpec {
   const acceptedAtMs = Date.now();
   const { server, storage } = context.configuration;
   const { idempotency, isAsync } = wish;
@@ -59,15 +60,15 @@ export function createSpec({ context, client, key, facts, body, plan, request, w
     budgetHold: null,
     protocol: client.name,
     model: facts.model,
-    lane: readLane(request.headers, effective),
+    lane: readLane(headers, effective),
     isStream: facts.isStream,
     usageDelivery: facts.usageDelivery,
-    forwardedHeaders: pickHeaders(request.headers, client.forwardedHeaders),
+    forwardedHeaders: forwardedHeaders(headers, client),
     choices: facts.choices,
     plan,
-    ...routeWishes(facts, request),
+    ...routeWishes(facts, headers),
     acceptedAtMs,
-    deadlineAtMs: acceptedAtMs + readDeadlineMs(request.headers, server.deadline_ms),
+    deadlineAtMs: acceptedAtMs + readDeadlineMs(headers, server.deadline_ms),
     inbox: context.instanceId,
     lifetime: isAsync ? 'nobody' : idempotency === null ? 'client' : 'resumable',
     retentionMs: idempotency === null ? storage.finished_ms : Math.max(storage.finished_ms, storage.idempotency_ms),
@@ -79,9 +80,9 @@ export function createSpec({ context, client, key, facts, body, plan, request, w
 /** What a plan that is made anew, for a replay, must know. */
 function routeWishes(
   { alternativeModels, preferences }: RequestFacts,
-  request: FastifyRequest,
+  headers: IncomingHttpHeaders,
 ): Pick<RequestSpec, 'wishes'> {
-  const pinnedProvider = readPinnedProvider(request.headers);
+  const pinnedProvider = readPinnedProvider(headers);
   const wishes: RouteWishes = {
     ...(alternativeModels.length === 0 ? {} : { alternativeModels }),
     ...(Object.keys(preferences).length === 0 ? {} : { preferences }),

@@ -29,6 +29,8 @@ export interface Remembering {
   /** The parsed body. */
   value: unknown;
   bytes: Buffer;
+  /** What the connection itself remembers of a response that is stored nowhere; null for others. */
+  recall?: (responseId: string) => JsonObject[] | null;
 }
 
 export interface Remembered {
@@ -82,7 +84,9 @@ export async function expectConversation(context: ApiContext, keyId: string, id:
 async function expand(context: ApiContext, input: Remembering, keepMs: number | null): Promise<Remembered> {
   const { client, target, memory, spec } = input;
   const value = input.value as JsonObject;
-  const recalled = await recallTurns(context, spec.keyId, memory);
+  const { previousResponseId: previous } = memory;
+  const own = previous === null ? null : (input.recall?.(previous) ?? null);
+  const recalled = own ?? (await recallTurns(context, spec.keyId, memory));
   const replaced = await resolveReferences(context, spec.keyId, input.bytes, itemsOf(value.input));
   const body = expandBody(input.bytes, { recalled, replaced });
   const { body_limit_bytes: limit } = context.configuration.server;

@@ -22,7 +22,7 @@ const MAX_PARAMETER_CHARS = 512;
 
 export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: number }): void {
   app.addHook('onRequest', async (request, reply) => {
-    refuseUpgrade(request, reply);
+    if (request.routeOptions.config?.takesWebSockets !== true) refuseUpgrade(request, reply);
     checkAddress(request);
     if (request.routeOptions.config?.hasStreamedBody !== true) limitBodyTime(request, reply, bodyMs);
   });

@@ -41,7 +41,7 @@ export async function joinBackground(
   const id = responseIdOf(requestId);
   const found = expectFound(await findResponse(context, id, request.apiKey!.id), id);
   reply.headers({ 'x-request-id': requestId, 'x-sluice-replayed': 'true' });
-  if (isStreamed(found)) return streamResponse(context, relay, { request, reply, id, found, startingAfter: -1 });
+  if (isStreamed(found)) return streamResponse(context, relay, { reply, id, found, startingAfter: -1 });
   return sendResponse(context, reply, found);
 }
 
@@ -58,7 +58,7 @@ function isStreamed(found: FoundResponse): boolean {
   return isBackground && isStream;
 }
 
-export interface Streaming extends Omit<Joining, 'wish' | 'requestId'> {
+export interface Streaming extends Pick<Joining, 'reply'> {
   id: string;
   found: FoundResponse;
   /** Number of the last event that the client has; -1 for none. */
@@ -69,11 +69,13 @@ export interface Streaming extends Omit<Joining, 'wish' | 'requestId'> {
 export async function streamResponse(
   context: ApiContext,
   relay: Relay,
-  { request, reply, id, found, startingAfter }: Streaming,
+  { reply, id, found, startingAfter }: Streaming,
 ): Promise<void> {
-  if (!isStreamed(found)) throw notStreamed(`Response '${id}' was not created with background and stream.`);
   const requestId = found.kind === 'stored' ? found.stored.requestId : found.spec.requestId;
   const view = await context.store.read(requestId).catch(rethrow);
+  const isBackground = isStreamed(found);
+  if (!isBackground && !isResumable(view?.spec))
+    throw notStreamed(`Response '${id}' was not created with stream, in the background or to be resumed.`);
   if (view === null)
     throw notStreamed(`The events of response '${id}' are not kept any more; retrieve it without stream.`);
   const { spec } = view;
@@ -81,14 +83,18 @@ export async function streamResponse(
   relay.open(
     spec,
     {
-      request: request.raw,
       response: reply.raw,
       client: openaiResponsesClient,
       headers: { ...(reply.getHeaders() as Record<string, string>), 'x-request-id': requestId },
-      view: new ResponseView(queuedForm(found), startingAfter),
+      view: new ResponseView(queuedForm(found), startingAfter, isBackground),
     },
     { joins: spec.inbox === context.instanceId ? 'here' : 'elsewhere' },
   );
+}
+
+/** Streams that outlive their connection: of a request with an Idempotency-Key, of a turn of a WebSocket. */
+function isResumable(spec: RequestSpec | undefined): boolean {
+  return spec?.isStream === true && spec.lifetime === 'resumable';
 }
 
 function notStreamed(message: string): FailureError {

@@ -44,7 +44,7 @@ export async function join(
   reply.hijack();
   relay.open(
     spec,
-    { request: request.raw, response: reply.raw, client, headers: { ...answerHeadersOf(reply), ...headers } },
+    { response: reply.raw, client, headers: { ...answerHeadersOf(reply), ...headers } },
     { joins: spec.inbox === context.instanceId ? 'here' : 'elsewhere', ...(after === undefined ? {} : { after }) },
   );
   return undefined;

@@ -3,7 +3,6 @@
 // A reply is *waiting* (nothing sent: a failure can still have its HTTP status), then *streaming*, then *over*. A stream
 // that waits for its turn gets its status and comment lines early, so that no proxy cuts it; a failure after that is
 // said in an event.
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { ruleOf } from '../../contracts/failure-table.ts';
 import type { Frame, FrameId, HeadMeta } from '../../contracts/frame.ts';
@@ -38,7 +37,7 @@ export interface ReplyEnd {
 
 export interface Relay {
   /** Listens for the reply's frames; call it before anything is queued, or with `joins` at any time after. */
-  open(spec: RequestSpec, exchange: HttpExchange, options?: OpenOptions): Reply;
+  open(spec: RequestSpec, exchange: Exchange, options?: OpenOptions): Reply;
   readonly openCount: number;
   /** Resolves when no reply is open, at the latest after `limitMs`. */
   whenIdle(limitMs: number): Promise<void>;
@@ -46,9 +45,25 @@ export interface Relay {
   close(): void;
 }
 
-export interface HttpExchange {
-  request: IncomingMessage;
-  response: ServerResponse;
+/** What a reply is written to: the response of an HTTP request, or a turn of a WebSocket (websocket/turn-sink.ts). */
+export interface ReplySink {
+  readonly headersSent: boolean;
+  readonly statusCode: number;
+  readonly destroyed: boolean;
+  readonly writableNeedDrain: boolean;
+  writeHead(status: number, headers: Record<string, string | number>): unknown;
+  flushHeaders(): void;
+  /** False: no more until it has drained. */
+  write(bytes: Buffer): boolean;
+  end(bytes?: Buffer): unknown;
+  destroy(): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  on(event: 'drain', listener: () => void): unknown;
+  off(event: 'close' | 'drain', listener: () => void): unknown;
+}
+
+export interface Exchange {
+  response: ReplySink;
   client: ClientProtocol;
   /** Sent with every answer of this request. */
   headers: Record<string, string>;
@@ -113,7 +128,7 @@ export function createRelay(options: RelayOptions): Relay {
 class OpenReply implements Reply {
   readonly #options: RelayOptions;
   readonly #spec: RequestSpec;
-  readonly #exchange: HttpExchange;
+  readonly #exchange: Exchange;
   readonly #onClosed: () => void;
   readonly #subscription: ReplySubscription;
   /** The last event that the client had before it came back. */
@@ -132,7 +147,7 @@ class OpenReply implements Reply {
   constructor(
     options: RelayOptions,
     spec: RequestSpec,
-    exchange: HttpExchange,
+    exchange: Exchange,
     openOptions: OpenOptions,
     onClosed: () => void,
   ) {

@@ -17,11 +17,13 @@ export class ResponseView implements StreamView {
   /**
    * @param queued the response as it was before anything came of it
    * @param startingAfter number of the last event that the client has; -1 for none
+   * @param opens whether the broker has begun the stream itself, before any provider was asked
    */
-  constructor(queued: JsonObject, startingAfter: number) {
+  constructor(queued: JsonObject, startingAfter: number, opens = true) {
     this.#queued = queued;
     this.#startingAfter = startingAfter;
-    const events = OPENING_EVENTS.map((type, number) => writeEvent(type, number, { response: queued }));
+    const opening = opens ? OPENING_EVENTS : [];
+    const events = opening.map((type, number) => writeEvent(type, number, { response: queued }));
     this.opening = Buffer.concat(events.slice(startingAfter + 1));
   }
 

@@ -11,6 +11,7 @@ import { checkInput } from '../admit/check-input.ts';
 import { readBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
 import { batchEndpoint, batchEndpointPaths, batchObject } from '../describe/batch-object.ts';
+import { OPENAI_PREFIXES } from '../request-target.ts';
 
 const PREFIX = 'batch_';
 
@@ -44,7 +45,7 @@ export function registerBatches(app: FastifyInstance, context: ApiContext): void
       request.apiKey = await authenticate(bearerToken(request.headers), context.keys);
     },
   });
-  for (const prefix of ['/v1', '/v1/openai']) {
+  for (const prefix of OPENAI_PREFIXES) {
     app.post(`${prefix}/batches`, options('Create a batch'), (request) => create(context, request));
     app.get(`${prefix}/batches`, options('Batches of this key, newest first'), (request) => list(context, request));
     app.get<WithId>(`${prefix}/batches/:id`, options('One batch'), async (request) =>

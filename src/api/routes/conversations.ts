@@ -13,6 +13,7 @@ import { rethrow } from '../admit/dispatch.ts';
 import { isGiven, readExactBody } from '../admit/read-body.ts';
 import { expectConversation } from '../admit/remember.ts';
 import type { ApiContext } from '../context.ts';
+import { OPENAI_PREFIXES } from '../request-target.ts';
 
 type ById = { Params: { id: string } };
 type ByItem = { Params: { id: string; itemId: string } };
@@ -35,7 +36,7 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
   const options = (summary: string) => ({ config, onRequest, schema: { summary, tags: ['conversations'] } });
   const find = ({ params, apiKey }: FastifyRequest<ById>) => expectConversation(context, apiKey!.id, params.id);
 
-  for (const prefix of ['/v1', '/v1/openai']) {
+  for (const prefix of OPENAI_PREFIXES) {
     const path = `${prefix}/conversations`;
 
     app.post(path, options('Creates a conversation'), async (request) => {

@@ -20,6 +20,7 @@ import {
   noSuchFile,
   UPLOAD_PURPOSES,
 } from '../describe/file-object.ts';
+import { OPENAI_PREFIXES } from '../request-target.ts';
 
 const MAX_PAGE = 10_000;
 const DAY_MS = 24 * 3_600_000;
@@ -55,7 +56,7 @@ export function registerFiles(app: FastifyInstance, context: ApiContext): void {
       schema: { summary, tags: ['files'] },
     });
 
-    for (const prefix of ['/v1', '/v1/openai']) {
+    for (const prefix of OPENAI_PREFIXES) {
       files.post(
         `${prefix}/files`,
         { ...options('Upload a file', true), bodyLimit: Number.MAX_SAFE_INTEGER },

@@ -22,7 +22,7 @@ export function registerProbes(app: FastifyInstance, context: ApiContext, listen
   const isOperator = (request: FastifyRequest) =>
     listener === 'operators' || isAdminKey(bearerToken(request.headers), context.adminKey);
   const hidden = { schema: { tags: ['operations'] } };
-  app.get('/healthz', hidden, async () => ({ status: 'ok' }));
+  for (const path of ['/healthz', '/health']) app.get(path, hidden, async () => ({ status: 'ok' }));
   app.get('/readyz', hidden, async (request, reply) => {
     const readiness = await checkReadiness(context);
     const { redis, workers, accepting } = readiness;

@@ -1,21 +1,14 @@
 // POST /v1/chat/completions and its like: authenticate → decode → admit → plan → dispatch → relay.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { RequestBody } from '../../batches/resolve-files.ts';
-import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
+import { createFailure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
-import { type ClientEndpoint, type ClientProtocol, isFree, type RequestFacts } from '../../protocols/protocol.ts';
-
-import { readNamedRequest } from '../../protocols/request-names.ts';
-
-import { untilTaken } from '../../storage/redis-trouble.ts';
-
-import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from '../admit/admit.ts';
+import type { ClientEndpoint, ClientProtocol } from '../../protocols/protocol.ts';
+import { giveBack, type Prepared, type Preparing, prepareRequest, readAsked } from '../admit/accept-request.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
-import { createSpec, readWish } from '../admit/create-spec.ts';
+import { readWish } from '../admit/create-spec.ts';
 import { dispatch, rethrow } from '../admit/dispatch.ts';
 import { findAtLast, findKnown, idempotencyConflict } from '../admit/idempotency.ts';
 import { readBody } from '../admit/read-body.ts';
-import { giveConversationBack, remember } from '../admit/remember.ts';
 import type { ApiContext } from '../context.ts';
 import { backgroundView, isAnsweredAtOnce, joinBackground, sendQueued } from '../relay/background.ts';
 import { join, sendAccepted } from '../relay/join.ts';
@@ -29,7 +22,7 @@ export function registerInference(
   relay: Relay,
   endpoint: ClientEndpoint,
 ): void {
-  for (const url of endpoint.paths) {
+  for (const url of pathsOf(endpoint)) {
     app.route({
       method: endpoint.method,
       url,
@@ -44,7 +37,16 @@ export function registerInference(
   }
 }
 
-const SHUTTING_DOWN = createFailure(
+/** What stands under `/v1/openai` stands under `/openai/v1`, too: there Groq's SDKs look for it. */
+function pathsOf({ paths }: ClientEndpoint): string[] {
+  const under = '/v1/openai/';
+  const more = paths.filter((path) => path.startsWith(under)).map((path) => `/openai/v1/${path.slice(under.length)}`);
+  // Gemini's models without `models/` before them.
+  if (paths.includes('/v1beta/models/*')) more.push('/v1beta/:model');
+  return [...new Set([...paths, ...more])];
+}
+
+export const SHUTTING_DOWN = createFailure(
   'shutting_down',
   'This instance is shutting down; try again, another one will answer.',
   {
@@ -59,14 +61,12 @@ async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const key = request.apiKey!;
+  const caller = { key: request.apiKey!, headers: request.headers };
   const target = readTarget(request);
   const client = endpoint.select(target);
   if (client === null) throw new FailureError(routeNotFound(request));
-  const { bytes, value } = expectBody(await context.fileResolver.resolve(key.id, await readBody(request.body)));
-  const facts = expectFacts(readNamedRequest(client, value, target));
-  for (const model of [facts.model, ...facts.alternativeModels]) checkModelAllowed(key, model);
-  const pinnedProvider = readPinnedProvider(request.headers);
+  const asked = await readAsked(context, caller, { client, target, body: await readBody(request.body) });
+  const { facts, bytes, pinnedProvider } = asked;
   const plan = context.plan(client.name, { ...facts, pinnedProvider });
   if (isFailure(plan)) {
     // Nobody speaks the protocol of this lookup, but the broker knows an answer of its own.
@@ -78,7 +78,7 @@ async function answer(
       .headers({ 'x-request-id': request.id, ...headers })
       .send(body);
   }
-  const wish = readWish(context, request, key.id, bytes);
+  const wish = readWish(context, request, caller.key.id, bytes);
   const joinKnown = (requestId: string) =>
     facts.memory?.isBackground === true && !wish.isAsync
       ? joinBackground(context, relay, { request, reply, requestId })
@@ -88,25 +88,14 @@ async function answer(
     const known = await findKnown(context.store, wish.idempotency, isResuming).catch(rethrow);
     if (known !== null) return joinKnown(known);
   }
-  const created = createSpec({ context, client, key, facts, body: value, plan, request, wish });
-  const limitHeaders = await readKeyLimits(context.limiter, created.keyScope).catch(rethrow);
-  const { spec, body } =
-    facts.memory === undefined
-      ? { spec: created, body: bytes }
-      : await remember(context, { client, target, memory: facts.memory, spec: created, value, bytes });
-  try {
-    spec.budgetHold = isFree(client) ? null : await reserveBudget(context, key, plan, spec);
-  } catch (error) {
-    giveBack(context, spec);
-    const known = await findAtLast(context.store, wish.idempotency).catch(rethrow);
-    if (known !== null) return joinKnown(known);
-    return rethrow(error as Error);
-  }
+  const prepared = await prepareOrFind(context, { caller, asked, plan, wish });
+  if (typeof prepared === 'string') return joinKnown(prepared);
+  const { spec, body, limitHeaders } = prepared;
 
   const headers = { ...idHeaders(client, spec.requestId), ...limitHeaders };
   const isAwaited = !wish.isAsync && !isAnsweredAtOnce(spec);
   const view = backgroundView(spec, body);
-  const open = isAwaited ? listen(relay, { spec, client, headers, view, request, reply }) : null;
+  const open = isAwaited ? listen(relay, { spec, client, headers, view, reply }) : null;
   if (open?.isClientGone()) {
     giveBack(context, spec);
     open.release();
@@ -130,13 +119,16 @@ async function answer(
   }
 }
 
-/** It was not accepted: what was reserved for it is free again, as soon as Redis takes it. */
-function giveBack(context: ApiContext, spec: RequestSpec): void {
-  const { budgetHold, requestId, deadlineAtMs } = spec;
-  giveConversationBack(context, spec);
-  if (budgetHold === null) return;
-  const patience = { onError: () => undefined, isOver: () => Date.now() > deadlineAtMs };
-  untilTaken(() => context.budgets.giveBack(budgetHold, requestId), patience).catch(() => undefined);
+/** Or the id of the request that it repeats: that one may have taken the room in the budget. */
+async function prepareOrFind(context: ApiContext, preparing: Preparing): Promise<Prepared | string> {
+  try {
+    return await prepareRequest(context, preparing);
+  } catch (error) {
+    if (!(error instanceof FailureError) || error.failure.code !== 'budget_exhausted') throw error;
+    const known = await findAtLast(context.store, preparing.wish.idempotency).catch(rethrow);
+    if (known === null) throw error;
+    return known;
+  }
 }
 
 function listen(
@@ -146,33 +138,20 @@ function listen(
     client,
     headers,
     view,
-    request,
     reply,
   }: {
     spec: RequestSpec;
     client: ClientProtocol;
     headers: Record<string, string>;
     view: StreamView | null;
-    request: FastifyRequest;
     reply: FastifyReply;
   },
 ) {
   reply.hijack();
   const exchange = {
-    request: request.raw,
     response: reply.raw,
     client,
     headers: { ...answerHeadersOf(reply), ...headers },
   };
   return relay.open(spec, view === null ? exchange : { ...exchange, view });
-}
-
-function expectBody(body: RequestBody | Failure): RequestBody {
-  if (isFailure(body)) throw new FailureError(body);
-  return body;
-}
-
-function expectFacts(facts: RequestFacts | Failure): RequestFacts {
-  if (isFailure(facts)) throw new FailureError(facts);
-  return facts;
 }

@@ -22,6 +22,7 @@ interface Address {
 const ADDRESSES: readonly Address[] = [
   { path: '/v1/models', shapeOf: shapeByHeaders },
   { path: '/v1/openai/models', shapeOf: () => openaiModels },
+  { path: '/openai/v1/models', shapeOf: () => openaiModels },
   { path: '/v1beta/models', shapeOf: () => geminiModels },
   { path: '/v1alpha/models', shapeOf: () => geminiModels },
 ];

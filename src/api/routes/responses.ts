@@ -15,7 +15,7 @@ import type { ApiContext } from '../context.ts';
 import { expectFound, type FoundResponse, findResponse, inputOf, isUnderWay } from '../describe/find-response.ts';
 import { sendResponse, streamResponse } from '../relay/background.ts';
 import type { Relay } from '../relay/relay.ts';
-import { readTarget } from '../request-target.ts';
+import { OPENAI_PREFIXES, readTarget } from '../request-target.ts';
 
 /** How long a cancellation is waited for, so that its answer can show what there was until then. */
 const CANCEL_PATIENCE_MS = 5_000;
@@ -39,7 +39,7 @@ export function registerResponses(app: FastifyInstance, context: ApiContext, rel
   };
   const options = (summary: string) => ({ config, onRequest, schema: { summary, tags: ['responses'] } });
 
-  for (const prefix of ['/v1', '/v1/openai']) {
+  for (const prefix of OPENAI_PREFIXES) {
     app.post(
       `${prefix}/responses/input_tokens`,
       options('Tokens that a request would have as its input'),
@@ -71,7 +71,7 @@ async function retrieve(
   const { stream, starting_after: startingAfter } = checkInput(retrieveQuery, request.query);
   const found = await find(context, request);
   if (stream === 'false') return sendResponse(context, reply, found);
-  return streamResponse(context, relay, { request, reply, id: request.params.id, found, startingAfter });
+  return streamResponse(context, relay, { reply, id: request.params.id, found, startingAfter });
 }
 
 async function cancel(context: ApiContext, request: FastifyRequest<ById>, reply: FastifyReply): Promise<unknown> {

@@ -1,0 +1,91 @@
+// What every request goes through on its way in, whether it came over HTTP or as a turn of a WebSocket: its body is read,
+// its past put in, its price reserved. What it is answered over is not known here.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ApiKey } from '../../accounts/api-key.ts';
+import type { RequestBody } from '../../batches/resolve-files.ts';
+import { FailureError, isFailure } from '../../contracts/failure.ts';
+import type { RequestSpec } from '../../contracts/request-record.ts';
+import type { RoutePlan } from '../../contracts/route-plan.ts';
+import { type ClientProtocol, isFree, type RequestFacts, type RequestTarget } from '../../protocols/protocol.ts';
+import { readNamedRequest } from '../../protocols/request-names.ts';
+import { untilTaken } from '../../storage/redis-trouble.ts';
+import type { ApiContext } from '../context.ts';
+import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from './admit.ts';
+import { createSpec, type Wish } from './create-spec.ts';
+import { rethrow } from './dispatch.ts';
+import { giveConversationBack, type Remembering, remember } from './remember.ts';
+
+export interface Caller {
+  key: ApiKey;
+  headers: IncomingHttpHeaders;
+}
+
+export interface Asked extends RequestBody {
+  client: ClientProtocol;
+  target: RequestTarget;
+  facts: RequestFacts;
+  pinnedProvider: string | null;
+}
+
+/** Throws a FailureError for what no provider could answer, or this key may not ask. */
+export async function readAsked(
+  context: ApiContext,
+  { key, headers }: Caller,
+  { client, target, body }: Pick<Asked, 'client' | 'target'> & { body: RequestBody },
+): Promise<Asked> {
+  const resolved = await context.fileResolver.resolve(key.id, body);
+  if (isFailure(resolved)) throw new FailureError(resolved);
+  const facts = readNamedRequest(client, resolved.value, target);
+  if (isFailure(facts)) throw new FailureError(facts);
+  for (const model of [facts.model, ...facts.alternativeModels]) checkModelAllowed(key, model);
+  return { ...resolved, client, target, facts, pinnedProvider: readPinnedProvider(headers) };
+}
+
+export interface Preparing {
+  caller: Caller;
+  asked: Asked;
+  plan: RoutePlan;
+  wish: Wish;
+  recall?: Remembering['recall'];
+}
+
+export interface Prepared {
+  spec: RequestSpec;
+  /** For the worker. */
+  body: Buffer;
+  /** Headers of its answer that say where its key stands. */
+  limitHeaders: Record<string, string>;
+}
+
+/**
+ * Everything but the hand-over to the workers (dispatch.ts). Throws a FailureError and leaves nothing reserved; what it
+ * reserves is given back by `giveBack` where the hand-over fails.
+ */
+export async function prepareRequest(context: ApiContext, preparing: Preparing): Promise<Prepared> {
+  const { caller, asked, plan, wish, recall } = preparing;
+  const { client, facts, target, value, bytes } = asked;
+  const { key, headers } = caller;
+  const created = createSpec({ context, client, key, facts, body: value, plan, headers, wish });
+  const limitHeaders = await readKeyLimits(context.limiter, created.keyScope).catch(rethrow);
+  const remembering = { client, target, spec: created, value, bytes, ...(recall === undefined ? {} : { recall }) };
+  const { spec, body } =
+    facts.memory === undefined
+      ? { spec: created, body: bytes }
+      : await remember(context, { ...remembering, memory: facts.memory });
+  try {
+    spec.budgetHold = isFree(client) ? null : await reserveBudget(context, key, plan, spec);
+  } catch (error) {
+    giveBack(context, spec);
+    return rethrow(error as Error);
+  }
+  return { spec, body, limitHeaders };
+}
+
+/** It was not accepted: what was reserved for it is free again, as soon as Redis takes it. */
+export function giveBack(context: ApiContext, spec: RequestSpec): void {
+  const { budgetHold, requestId, deadlineAtMs } = spec;
+  giveConversationBack(context, spec);
+  if (budgetHold === null) return;
+  const patience = { onError: () => undefined, isOver: () => Date.now() > deadlineAtMs };
+  untilTaken(() => context.budgets.giveBack(budgetHold, requestId), patience).catch(() => undefined);
+}

@@ -1,0 +1,152 @@
+// One turn of a WebSocket: a request like any other, with an id, limits and a ledger of its own, whose stream goes to the
+// socket. A response that is stored outlives its connection as one with an Idempotency-Key does: for a while somebody may
+// come back to it by GET /v1/responses/{id}?stream=true&starting_after=N.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ApiKey } from '../../accounts/api-key.ts';
+import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
+import type { JsonObject } from '../../protocols/codec.ts';
+import { editObject, memberBytes } from '../../protocols/json-object.ts';
+import { parseObject } from '../../protocols/openai-responses/loose-json.ts';
+import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
+import { emptyResponse } from '../../responses/describe-response.ts';
+import { giveBack, type Prepared, prepareRequest, readAsked } from '../admit/accept-request.ts';
+import { dispatch } from '../admit/dispatch.ts';
+import type { ApiContext } from '../context.ts';
+import type { Relay, StreamView } from '../relay/relay.ts';
+import type { ConnectionMemory } from './turn-memory.ts';
+import { TurnSink, type TurnSinkOptions } from './turn-sink.ts';
+
+export interface Turn {
+  /** As it was sent. */
+  bytes: Buffer;
+  value: JsonObject;
+  streamId: string | null;
+  previousResponseId: string | null;
+}
+
+export interface TurnRun extends Pick<TurnSinkOptions, 'socket'> {
+  turn: Turn;
+  key: ApiKey;
+  headers: IncomingHttpHeaders;
+  memory: ConnectionMemory;
+  /** Called with the sink as soon as there is one: the connection tells it when it goes. */
+  onSink: (sink: TurnSink) => void;
+  /** The id of its response, when that was shown whole. */
+  onResponseId: (responseId: string) => void;
+}
+
+/** Members of the event that are not the request's. */
+const ENVELOPE = ['type', 'stream_id', 'generate', 'background'] as const;
+const NO_PREFERENCES = { isAsync: false, idempotency: null } as const;
+const TARGET = { path: '/v1/responses', query: {} };
+
+/** Resolves when the turn is over, however it ended; its client has been told. Never rejects. */
+export async function runTurn(context: ApiContext, relay: Relay, run: TurnRun): Promise<void> {
+  let body: Buffer | null = null;
+  const { turn, socket } = run;
+  const sink = new TurnSink({
+    socket,
+    streamId: turn.streamId,
+    onResponse: (response) => {
+      if (body !== null) noteResponse(run, body, response);
+    },
+  });
+  run.onSink(sink);
+  try {
+    const prepared = await prepareTurn(context, run);
+    body = prepared.body;
+    sink.requestId = prepared.spec.requestId;
+    if (turn.value.generate === false) return showPrepared(context, sink, prepared);
+    await answer(context, relay, sink, prepared);
+  } catch (error) {
+    sink.refuse(failureOf(context, error));
+  }
+}
+
+async function prepareTurn(context: ApiContext, { turn, key, headers, memory }: TurnRun): Promise<Prepared> {
+  if (turn.value.background === true) throw new FailureError(NO_BACKGROUND);
+  const bytes = editObject(turn.bytes, { set: new Map([['stream', 'true']]), remove: ENVELOPE });
+  const { type: _type, stream_id: _id, generate: _generate, background: _background, ...members } = turn.value;
+  const caller = { key, headers };
+  const body = { bytes, value: { ...members, stream: true } };
+  const asked = await readAsked(context, caller, { client: openaiResponsesClient, target: TARGET, body });
+  const plan = context.plan(openaiResponsesClient.name, { ...asked.facts, pinnedProvider: asked.pinnedProvider });
+  if (isFailure(plan)) throw new FailureError(plan);
+  return prepareRequest(context, { caller, asked, plan, wish: NO_PREFERENCES, recall: (id) => memory.recall(id) });
+}
+
+async function answer(context: ApiContext, relay: Relay, sink: TurnSink, { spec, body }: Prepared): Promise<void> {
+  const over = new Promise<void>((resolve) => sink.once('over', resolve));
+  if (sink.destroyed) return giveBack(context, spec);
+  const isStored = spec.response !== undefined && spec.response.keepMs !== null;
+  const kept = isStored ? { ...spec, lifetime: 'resumable' as const } : spec;
+  const reply = relay.open(kept, { response: sink, client: openaiResponsesClient, headers: {}, view: VIEW });
+  try {
+    await dispatch(context, kept, body);
+    // Its leaving is counted, so its coming is (an Idempotency-Key's is counted with the acceptance).
+    if (isStored) context.store.changeListeners(kept.requestId, 1).catch((error) => noteTrouble(context, error));
+    reply.begin();
+  } catch (error) {
+    giveBack(context, spec);
+    reply.refuse(failureOf(context, error));
+  }
+  await over;
+}
+
+/** As it stands; what fails before anything was said is said as an error of the socket. */
+const VIEW: StreamView = {
+  opening: Buffer.alloc(0),
+  pass: (bytes) => bytes,
+  end: (failure) => Buffer.from(`event: error\ndata: ${JSON.stringify(errorEvent(failure))}\n\n`),
+};
+
+function errorEvent(failure: Failure): JsonObject {
+  const { status, body } = openaiResponsesClient.encodeFailure(failure, '');
+  return { type: 'error', status, ...parseObject(body.toString()) };
+}
+
+/** `generate: false`: the state of a turn without its output. Nothing is sent to any provider. */
+function showPrepared(context: ApiContext, sink: TurnSink, { spec, body }: Prepared): void {
+  giveBack(context, spec);
+  const request = parseObject(body.toString()) ?? {};
+  const created = { ...emptyResponse(spec, request, 'in_progress'), output: [] };
+  const completed = { ...created, status: 'completed', completed_at: Math.floor(Date.now() / 1_000), usage: NO_USAGE };
+  const events = [
+    { type: 'response.created', sequence_number: 0, response: created },
+    { type: 'response.completed', sequence_number: 1, response: completed },
+  ];
+  sink.write(Buffer.from(events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')));
+}
+
+const NO_USAGE = {
+  input_tokens: 0,
+  input_tokens_details: { cached_tokens: 0 },
+  output_tokens: 0,
+  output_tokens_details: { reasoning_tokens: 0 },
+  total_tokens: 0,
+};
+
+/** What was stored is found by its id, on any connection; what was not, only here. */
+function noteResponse({ memory, turn, onResponseId }: TurnRun, body: Buffer, response: Buffer): void {
+  const id = parseObject(`{"id":${memberBytes(response, 'id')?.toString() ?? 'null'}}`)?.id;
+  if (typeof id !== 'string') return;
+  const isStored = memberBytes(response, 'store')?.toString() === 'true' && turn.value.generate !== false;
+  if (!isStored) memory.keep(id, body, memberBytes(response, 'output') ?? Buffer.from('[]'));
+  onResponseId(id);
+}
+
+function noteTrouble({ logger }: ApiContext, error: unknown): void {
+  logger.warn({ err: error }, 'a listener was not counted');
+}
+
+export function failureOf({ logger }: ApiContext, error: unknown): Failure {
+  if (error instanceof FailureError) return error.failure;
+  logger.error({ err: error }, 'turn failed by a bug');
+  return createFailure('internal', 'Something went wrong inside Sluice. The log has it under this request id.');
+}
+
+const NO_BACKGROUND = createFailure(
+  'request_invalid',
+  'Background responses are not made over WebSockets: POST /v1/responses makes them.',
+  { param: 'background' },
+);

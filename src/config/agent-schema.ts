@@ -1,0 +1,26 @@
+// Settings of what agents use beside plain requests: parts of schema.ts.
+import { z } from 'zod';
+
+const positive = z.number().int().positive();
+
+export const websockets = z
+  .union([
+    z.literal(false),
+    z.strictObject({
+      connections_per_key: positive.default(64).describe('Connections of one key at once, in each API process.'),
+      turns_per_connection: positive
+        .max(256)
+        .default(16)
+        .describe('Turns of one connection that run or wait at once; the next is refused with an error event.'),
+      max_minutes: positive
+        .max(1_440)
+        .default(60)
+        .describe('A connection takes no new turn after this, as at OpenAI, and ends behind its last one.'),
+    }),
+  ])
+  .prefault({})
+  .describe(
+    'WebSockets of the Responses API (GET /v1/responses with an upgrade); false: the upgrade is answered with 426, and clients go on over HTTP.',
+  );
+
+export type WebSocketSettings = Exclude<z.output<typeof websockets>, false>;
