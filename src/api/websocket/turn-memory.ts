@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { JsonObject } from '../../protocols/codec.ts';
 import { parseCarried } from '../../protocols/exact-json.ts';
 import { memberBytes } from '../../protocols/json-object.ts';
-import { isRepeatable, itemsOf } from '../../responses/input-items.ts';
+import { isRepeatable, itemsOf } from '../../responses/items.ts';
 
 /** Of one API process. */
 const MAX_BYTES = 256 * 1024 * 1024;
