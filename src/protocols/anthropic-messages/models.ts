@@ -1,7 +1,8 @@
 // What a model takes and refuses, by its name. Source: docs/reference/anthropic-messages.md sections 1, 2, 6 and 7.
 // A name that no row knows is another provider's that speaks this protocol: it is sent what every such provider takes.
+import type { Refusal, RequestField } from '#src/protocols/codec.ts';
 
-export type ThinkingType = 'enabled' | 'adaptive' | 'between_tools' | 'disabled';
+type ThinkingType = 'enabled' | 'adaptive' | 'between_tools' | 'disabled';
 export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 
 export interface ModelTraits {
@@ -115,4 +116,21 @@ export function traitsOf(upstreamModel: string): ModelTraits {
 export function continuesPrefill(upstreamModel: string): boolean {
   const traits = traitsOf(upstreamModel);
   return traits !== UNKNOWN && traits.takesPrefill;
+}
+
+// What is found while a request is encoded, beside the body: fields that are left out, and the first that cannot be.
+
+export class Encoding {
+  readonly dropped = new Set<RequestField>();
+  refusal: Refusal | null = null;
+
+  /** Left out or changed, without changing the meaning of the answer. */
+  drop(field: RequestField): void {
+    this.dropped.add(field);
+  }
+
+  /** `reason` follows "it": "has no audio input". */
+  refuse(field: RequestField, reason: string): void {
+    this.refusal ??= { kind: 'refusal', field, reason };
+  }
 }

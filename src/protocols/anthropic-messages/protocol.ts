@@ -1,15 +1,99 @@
 // Anthropic Messages, both faces. Wire facts: docs/reference/anthropic-messages.md.
-import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from '../protocol.ts';
-import { buildMessagesBody } from './build-body.ts';
-import { messagesClientCodec } from './client-codec.ts';
-import { answerTokenCount, relayTokenCount } from './count-tokens.ts';
-import { encodeMessagesFailure, encodeMessagesFailureEvent } from './failures.ts';
-import { messagesProviderCodec } from './provider-codec.ts';
-import { readMessagesFailure } from './provider-failures.ts';
-import { readMessagesRateLimits } from './rate-limits.ts';
-import { readCountRequest, readMessagesRequest } from './read-request.ts';
-import { relayMessagesBody } from './relay-body.ts';
-import { MessagesStreamRelay } from './relay-stream.ts';
+
+import { decodeMessagesAnswer, relayMessagesBody } from '#src/protocols/anthropic-messages/answer/decode-answer.ts';
+import { encodeMessagesAnswer } from '#src/protocols/anthropic-messages/answer/encode-answer.ts';
+import { decodeMessagesRequest } from '#src/protocols/anthropic-messages/request/decode-request.ts';
+import { encodeMessagesRequest } from '#src/protocols/anthropic-messages/request/encode-request.ts';
+import {
+  answerTokenCount,
+  buildMessagesBody,
+  readCountRequest,
+  readMessagesRequest,
+  relayTokenCount,
+} from '#src/protocols/anthropic-messages/request/read-request.ts';
+import { MessagesDecoder } from '#src/protocols/anthropic-messages/stream/answer-decoder.ts';
+import { MessagesEncoder } from '#src/protocols/anthropic-messages/stream/answer-encoder.ts';
+import { MessagesStreamRelay } from '#src/protocols/anthropic-messages/stream/relay-stream.ts';
+import { resumeMessagesStream } from '#src/protocols/anthropic-messages/stream/resume-stream.ts';
+import type { ClientCodec, ProviderAbilities, ProviderCodec, RequestField } from '#src/protocols/codec.ts';
+import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from '#src/protocols/protocol.ts';
+import {
+  encodeMessagesFailure,
+  encodeMessagesFailureEvent,
+  readMessagesFailure,
+  readMessagesRateLimits,
+} from './failures.ts';
+import { continuesPrefill } from './models.ts';
+
+// Requests of Anthropic clients to the canonical form, answers from it.
+
+/** Fields that this protocol does not have come from no client of it; they keep a name that reads well. */
+const FIELD_NAMES: Record<RequestField, string> = {
+  messages: 'messages',
+  tools: 'tools',
+  toolChoice: 'tool_choice',
+  parallelToolCalls: 'tool_choice.disable_parallel_tool_use',
+  maxOutputTokens: 'max_tokens',
+  temperature: 'temperature',
+  topP: 'top_p',
+  topK: 'top_k',
+  seed: 'seed',
+  presencePenalty: 'presence_penalty',
+  frequencyPenalty: 'frequency_penalty',
+  stop: 'stop_sequences',
+  choices: 'n',
+  output: 'output_config.format',
+  reasoning: 'thinking',
+  endUser: 'metadata.user_id',
+  metadata: 'metadata',
+  serviceTier: 'service_tier',
+  verbosity: 'verbosity',
+  logProbabilities: 'logprobs',
+  logitBias: 'logit_bias',
+  modalities: 'modalities',
+  image: 'image',
+  speech: 'speech',
+  webSearch: 'tools.web_search',
+  searchContextSize: 'tools.web_search',
+  searchLocation: 'tools.user_location',
+  searchUses: 'tools.max_uses',
+  cacheBreakpoints: 'cache_control',
+  grammar: 'tools',
+  strict: 'tools.strict',
+};
+
+export const messagesClientCodec: ClientCodec = {
+  decodeRequest: decodeMessagesRequest,
+  fieldName: (field) => FIELD_NAMES[field],
+  encodeAnswer: encodeMessagesAnswer,
+  openEncoder: (context) => new MessagesEncoder(context),
+  resumeEncoder: resumeMessagesStream,
+};
+
+// Requests from the canonical form to Anthropic, answers to it.
+
+/** `web_search_20250305` takes either list of sites, not both (platform.claude.com, web search tool; read 2026-11-28). */
+const ABILITIES: ProviderAbilities = {
+  search: {
+    hasAllowedDomains: true,
+    hasBlockedDomains: true,
+    hasCachedOnly: false,
+    hasContextSize: false,
+    hasLocation: true,
+    hasMaxUses: true,
+    standsBesideFunctions: true,
+  },
+  hasGrammars: false,
+  hasCacheBreakpoints: true,
+};
+
+export const messagesProviderCodec: ProviderCodec = {
+  abilities: () => ABILITIES,
+  acceptsPrefill: continuesPrefill,
+  encodeRequest: encodeMessagesRequest,
+  decodeAnswer: decodeMessagesAnswer,
+  openDecoder: (context) => new MessagesDecoder(context),
+};
 
 export const anthropicMessagesClient: ClientProtocol = {
   name: 'anthropic-messages',

@@ -1,7 +1,8 @@
 // Media types: of linked files by their names, of parts by their kinds.
-import type { AudioPart, DocumentPart, ImagePart } from '../../contracts/inference-request.ts';
-import { standardBase64 } from '../base64.ts';
-import type { JsonObject } from '../codec.ts';
+import type { AudioPart, DocumentPart, ImagePart, MediaSource } from '#src/contracts/inference-request.ts';
+import { standardBase64 } from '#src/protocols/base64.ts';
+import type { JsonObject } from '#src/protocols/codec.ts';
+import { type GeminiModel, RefusalError } from './models.ts';
 import { asText, field } from './wire-values.ts';
 
 const BY_EXTENSION: Readonly<Record<string, string>> = {
@@ -28,7 +29,7 @@ const BY_EXTENSION: Readonly<Record<string, string>> = {
 };
 
 /** By the extension of a path or URL; null where it has none that is known. */
-export function mediaTypeOfName(name: string): string | null {
+function mediaTypeOfName(name: string): string | null {
   const path = name.replace(/[?#].*$/s, '');
   return BY_EXTENSION[/\.([A-Za-z0-9]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''] ?? null;
 }
@@ -38,7 +39,7 @@ export function audioMediaType(format: string): string {
   return format === 'pcm16' ? 'audio/L16;rate=24000' : `audio/${format}`;
 }
 
-export function audioFormat(mediaType: string): string {
+function audioFormat(mediaType: string): string {
   const subtype = mediaType
     .replace(/^audio\//i, '')
     .replace(/;.*$/s, '')
@@ -48,7 +49,7 @@ export function audioFormat(mediaType: string): string {
   return subtype === 'l16' || subtype === 'pcm' ? 'pcm16' : subtype;
 }
 
-export type MediaPart = ImagePart | AudioPart | DocumentPart;
+type MediaPart = ImagePart | AudioPart | DocumentPart;
 
 /** An `inlineData` member as a part; null for what no other protocol can carry: video. */
 export function readInlineData(blob: JsonObject): MediaPart | null {
@@ -88,4 +89,61 @@ export function readFileData(file: JsonObject): ImagePart | DocumentPart | null 
 export function fileUriOf(id: string): string | null {
   if (id.includes('://')) return id;
   return id.startsWith('files/') ? `https://generativelanguage.googleapis.com/v1beta/${id}` : null;
+}
+
+// Images, documents and sound of a request as `inlineData` and `fileData`.
+
+const RESOLUTIONS: Readonly<Record<string, string>> = {
+  low: 'MEDIA_RESOLUTION_LOW',
+  medium: 'MEDIA_RESOLUTION_MEDIUM',
+  high: 'MEDIA_RESOLUTION_HIGH',
+};
+
+/** What a link does not say of an image: models look at its bytes, npm @ai-sdk/google 4.0.121 says the same. */
+const LIKELIEST_IMAGE = 'image/jpeg';
+
+/** Throws a RefusalError for a link that the model does not follow and for a file of another provider. */
+export function encodeImage({ source, detail }: ImagePart, model: GeminiModel): JsonObject {
+  const level = model.isGemini3 ? RESOLUTIONS[detail ?? ''] : undefined;
+  return {
+    ...encodeSource(source, model, mediaTypeOf(source) ?? LIKELIEST_IMAGE),
+    ...(level === undefined ? {} : { mediaResolution: { level } }),
+  };
+}
+
+/** As `encodeImage`; a linked document must say what it is. */
+export function encodeDocument({ source, filename }: DocumentPart, model: GeminiModel): JsonObject {
+  if (source.kind === 'text') return { text: source.text };
+  const mediaType = mediaTypeOf(source) ?? mediaTypeOfName(filename ?? '') ?? undefined;
+  if (mediaType === undefined && source.kind === 'url') {
+    throw new RefusalError('messages', 'needs the media type of a linked document, which its address does not tell');
+  }
+  return encodeSource(source, model, mediaType);
+}
+
+export function encodeAudio({ format, data }: AudioPart): JsonObject {
+  return { inlineData: { mimeType: audioMediaType(format), data } };
+}
+
+function mediaTypeOf(source: MediaSource): string | undefined {
+  const isExact = source.mediaType !== undefined && source.mediaType !== '' && !source.mediaType.endsWith('/*');
+  if (isExact) return source.mediaType;
+  return source.kind === 'url' ? (mediaTypeOfName(source.url) ?? undefined) : undefined;
+}
+
+function encodeSource(source: MediaSource, model: GeminiModel, mediaType: string | undefined): JsonObject {
+  if (source.kind === 'base64') return { inlineData: { mimeType: mediaType, data: source.data } };
+  return { fileData: { ...(mediaType === undefined ? {} : { mimeType: mediaType }), fileUri: uriOf(source, model) } };
+}
+
+/** Google's own stores; everything else is fetched from the web, which older models do not. */
+const GOOGLE_STORE = /^gs:\/\/|^https:\/\/generativelanguage\.googleapis\.com\//;
+
+function uriOf(source: Exclude<MediaSource, { kind: 'base64' }>, model: GeminiModel): string {
+  const uri = source.kind === 'url' ? source.url : fileUriOf(source.id);
+  if (uri === null) throw new RefusalError('messages', 'takes files of Google’s Files API (files/…) only');
+  if (!model.takesLinks && !GOOGLE_STORE.test(uri)) {
+    throw new RefusalError('messages', 'does not fetch linked files for this model; send the file itself, in base64');
+  }
+  return uri;
 }

@@ -1,22 +1,40 @@
 // Gemini generateContent, both faces. Wire facts: docs/reference/gemini-generate-content.md (Developer API).
+
+import {
+  decodeGeminiAnswer,
+  GeminiAnswerDecoder,
+  relayGeminiBody,
+} from '#src/protocols/gemini-generate-content/answer/decode-answer.ts';
+import { encodeGeminiAnswer } from '#src/protocols/gemini-generate-content/answer/encode-answer.ts';
+import { decodeGeminiRequest, geminiFieldName } from '#src/protocols/gemini-generate-content/request/decode-request.ts';
+import { encodeGeminiRequest } from '#src/protocols/gemini-generate-content/request/encode-request.ts';
+import {
+  answerTokenCount,
+  buildGeminiBody,
+  buildTokenCountBody,
+  type GeminiMethod,
+  readGeminiRequest,
+  readMethodPath,
+  readTokenCountRequest,
+  relayTokenCount,
+} from '#src/protocols/gemini-generate-content/request/read-request.ts';
+import {
+  GeminiAnswerEncoder,
+  readArrayChunks,
+  readSseChunks,
+  resumeGeminiStream,
+} from '#src/protocols/gemini-generate-content/stream/answer-encoder.ts';
+import { ArrayFraming, type Framing, SseFraming } from '#src/protocols/gemini-generate-content/stream/chunk.ts';
+import { GeminiStreamRelay } from '#src/protocols/gemini-generate-content/stream/relay-stream.ts';
 import type { ClientCodec, ProviderCodec, SearchAbilities } from '../codec.ts';
 import type { ClientEndpoint, ClientProtocol, Operation, ProviderProtocol } from '../protocol.ts';
-import { GeminiAnswerEncoder } from './answer-encoder.ts';
-import { buildGeminiBody } from './build-body.ts';
-import { answerTokenCount, buildTokenCountBody, relayTokenCount } from './count-tokens.ts';
-import { decodeGeminiAnswer, GeminiAnswerDecoder } from './decode-answer.ts';
-import { decodeGeminiRequest, geminiFieldName } from './decode-request.ts';
-import { encodeGeminiAnswer } from './encode-answer.ts';
-import { encodeGeminiRequest } from './encode-request.ts';
-import { encodeGeminiFailure, encodeGeminiFailureElement, encodeGeminiFailureEvent } from './failures.ts';
-import { ArrayFraming, type Framing, SseFraming } from './framing.ts';
-import { type GeminiMethod, readMethodPath } from './method-path.ts';
+import {
+  encodeGeminiFailure,
+  encodeGeminiFailureElement,
+  encodeGeminiFailureEvent,
+  readGeminiFailure,
+} from './failures.ts';
 import { geminiModel } from './models.ts';
-import { readGeminiFailure } from './provider-failures.ts';
-import { readGeminiRequest, readTokenCountRequest } from './read-request.ts';
-import { relayGeminiBody } from './relay-body.ts';
-import { GeminiStreamRelay } from './relay-stream.ts';
-import { readArrayChunks, readSseChunks, resumeGeminiStream } from './resume-stream.ts';
 
 const PROVIDER = 'gemini-generate-content';
 

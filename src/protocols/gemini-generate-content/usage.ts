@@ -1,9 +1,8 @@
 // Token counts in Gemini's shape, read and written, and the cost beside them.
-import type { Medium, Usage } from '../../contracts/usage.ts';
-import type { JsonObject, ShownCost } from '../codec.ts';
-import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
-import { ProviderCounts, readTier, shownMembers } from '../provider-counts.ts';
-import { decodeServiceTier } from './service-tier.ts';
+import type { Medium, Usage } from '#src/contracts/usage.ts';
+import type { JsonObject, ShownCost } from '#src/protocols/codec.ts';
+import { editObject, isObjectBytes, memberBytes } from '#src/protocols/json-object.ts';
+import { ProviderCounts, readTier, shownMembers } from '#src/protocols/provider-counts.ts';
 import { asNumber, asObject, asObjects, asText } from './wire-values.ts';
 
 const COUNTS = [
@@ -89,4 +88,25 @@ export function insertCost(answer: Buffer, shown: ShownCost): Buffer {
       ['cost', shown.charge],
     ]),
   });
+}
+
+// Service tiers: `standard` is what OpenAI calls `default`.
+
+const GEMINI_TIER: Readonly<Record<string, string>> = {
+  default: 'standard',
+  standard_only: 'standard',
+  flex: 'flex',
+  priority: 'priority',
+};
+
+/** Null for a tier that Gemini has not. */
+export function encodeServiceTier(tier: string): string | null {
+  return GEMINI_TIER[tier] ?? null;
+}
+
+/** Undefined where nothing is said. Lower case on the Developer API, capitals in older SDKs. */
+export function decodeServiceTier(tier: string | undefined): string | undefined {
+  const name = tier?.toLowerCase().replace(/^service_tier_/, '');
+  if (name === undefined || name === '' || name === 'unspecified') return undefined;
+  return name === 'standard' ? 'default' : name;
 }

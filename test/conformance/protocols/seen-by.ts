@@ -2,7 +2,7 @@
 // protocol carries in places of its own are held to in signatures.test.ts.
 import type { AnswerChoice, FinishReason } from '#src/contracts/answer.ts';
 import type { Part, TextPart } from '#src/contracts/inference-request.ts';
-import { describeMedia } from '#src/protocols/anthropic-messages/encode-answer.ts';
+import { describeMedia } from '#src/protocols/anthropic-messages/answer/encode-answer.ts';
 import { unwrapSignature } from '#src/protocols/foreign-signature.ts';
 import type { CanonicalAnswer } from './canonical-answers.ts';
 import type { ClientName } from './protocols.ts';

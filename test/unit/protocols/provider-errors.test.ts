@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
-import { readMessagesEventFailure, readMessagesFailure } from '#src/protocols/anthropic-messages/provider-failures.ts';
+import { readMessagesEventFailure, readMessagesFailure } from '#src/protocols/anthropic-messages/failures.ts';
 import { parseSpokenWait } from '#src/protocols/durations.ts';
-import { readGeminiEventFailure, readGeminiFailure } from '#src/protocols/gemini-generate-content/provider-failures.ts';
+import { readGeminiEventFailure, readGeminiFailure } from '#src/protocols/gemini-generate-content/failures.ts';
 import { readChatEventFailure, readChatFailure } from '#src/protocols/openai-chat/failures.ts';
 import { readResponsesEventFailure } from '#src/protocols/openai-responses/failures.ts';
 import { knownByWords, limitedBy } from '#src/protocols/provider-words.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { buildMessagesBody } from '#src/protocols/anthropic-messages/build-body.ts';
 import { writeSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
+import { buildMessagesBody } from '#src/protocols/anthropic-messages/request/read-request.ts';
 
 const build = (body: string | object, upstreamModel = 'claude-opus-5-5') =>
   buildMessagesBody({

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Answer, AnswerEvent } from '#src/contracts/answer.ts';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
-import { ANSWER_TOOL } from '#src/protocols/anthropic-messages/encode-output.ts';
-import { messagesProviderCodec } from '#src/protocols/anthropic-messages/provider-codec.ts';
+import { messagesProviderCodec } from '#src/protocols/anthropic-messages/protocol.ts';
+import { ANSWER_TOOL } from '#src/protocols/anthropic-messages/request/encode-tools.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { fixtures, THOUGHT_SIGNATURE } from '#test/fixtures/protocols/anthropic-messages.ts';
 import {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
-import { messagesClientCodec } from '#src/protocols/anthropic-messages/client-codec.ts';
 import { writeSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
+import { messagesClientCodec } from '#src/protocols/anthropic-messages/protocol.ts';
 import { wrapSignature } from '#src/protocols/foreign-signature.ts';
 
 const least = { model: 'm', max_tokens: 5, messages: [{ role: 'user', content: 'Hi' }] };

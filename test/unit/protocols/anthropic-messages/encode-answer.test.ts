@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Answer, AnswerEvent, FinishReason, PartStart } from '#src/contracts/answer.ts';
 import type { Part, Signature } from '#src/contracts/inference-request.ts';
-import { MessagesEncoder } from '#src/protocols/anthropic-messages/answer-encoder.ts';
-import { messagesClientCodec } from '#src/protocols/anthropic-messages/client-codec.ts';
 import { writeSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
+import { messagesClientCodec } from '#src/protocols/anthropic-messages/protocol.ts';
+import { MessagesEncoder } from '#src/protocols/anthropic-messages/stream/answer-encoder.ts';
 import type { EncodableEvent, EncodeContext } from '#src/protocols/codec.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { InferenceRequest, Part, Turn } from '#src/contracts/inference-request.ts';
-import { messagesProviderCodec } from '#src/protocols/anthropic-messages/provider-codec.ts';
+import { messagesProviderCodec } from '#src/protocols/anthropic-messages/protocol.ts';
 import type { JsonObject, RequestField } from '#src/protocols/codec.ts';
 
 const NEW = 'claude-opus-5';

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import { FAILURES, type FailureCode } from '#src/contracts/failure-table.ts';
-import { encodeMessagesFailure, encodeMessagesFailureEvent } from '#src/protocols/anthropic-messages/failures.ts';
-import { readMessagesFailure } from '#src/protocols/anthropic-messages/provider-failures.ts';
-import { readMessagesRateLimits } from '#src/protocols/anthropic-messages/rate-limits.ts';
+import {
+  encodeMessagesFailure,
+  encodeMessagesFailureEvent,
+  readMessagesFailure,
+  readMessagesRateLimits,
+} from '#src/protocols/anthropic-messages/failures.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const read = (status: number, body: unknown, headers: Record<string, string> = {}) =>

@@ -1,9 +1,9 @@
 // The small parts that the codecs are made of: names of models, identifiers, schemas.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { escapeIdentifier, unescapeIdentifier } from '#src/protocols/anthropic-messages/identifiers.ts';
+import { escapeIdentifier, unescapeIdentifier } from '#src/protocols/anthropic-messages/blocks.ts';
 import { type ModelTraits, traitsOf } from '#src/protocols/anthropic-messages/models.ts';
-import { fitsStrictLimits, toStrictSchema } from '#src/protocols/anthropic-messages/strict-schema.ts';
+import { fitsStrictLimits, toStrictSchema } from '#src/protocols/anthropic-messages/request/strict-schema.ts';
 
 describe('what a model takes', () => {
   test.each<[string, Partial<ModelTraits>]>([

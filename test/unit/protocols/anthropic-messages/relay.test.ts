@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { formatUsd } from '#src/contracts/money.ts';
-import { relayTokenCount } from '#src/protocols/anthropic-messages/count-tokens.ts';
-import { relayMessagesBody } from '#src/protocols/anthropic-messages/relay-body.ts';
-import { MessagesStreamRelay } from '#src/protocols/anthropic-messages/relay-stream.ts';
+import { relayMessagesBody } from '#src/protocols/anthropic-messages/answer/decode-answer.ts';
+import { relayTokenCount } from '#src/protocols/anthropic-messages/request/read-request.ts';
+import { MessagesStreamRelay } from '#src/protocols/anthropic-messages/stream/relay-stream.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { fixtures } from '#test/fixtures/protocols/anthropic-messages.ts';

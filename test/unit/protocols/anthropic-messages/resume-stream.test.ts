@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { messagesClientCodec } from '#src/protocols/anthropic-messages/client-codec.ts';
 import { writeSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
-import { messagesProviderCodec } from '#src/protocols/anthropic-messages/provider-codec.ts';
+import { messagesClientCodec, messagesProviderCodec } from '#src/protocols/anthropic-messages/protocol.ts';
 import type { EncodableEvent, EncodeContext } from '#src/protocols/codec.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { fixtures } from '#test/fixtures/protocols/anthropic-messages.ts';

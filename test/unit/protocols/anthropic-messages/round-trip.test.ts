@@ -2,9 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
-import { messagesClientCodec } from '#src/protocols/anthropic-messages/client-codec.ts';
-import { anthropicMessagesProvider } from '#src/protocols/anthropic-messages/protocol.ts';
-import { messagesProviderCodec } from '#src/protocols/anthropic-messages/provider-codec.ts';
+import {
+  anthropicMessagesProvider,
+  messagesClientCodec,
+  messagesProviderCodec,
+} from '#src/protocols/anthropic-messages/protocol.ts';
 import type { EncodeContext, JsonObject } from '#src/protocols/codec.ts';
 import { SseSplitter } from '#src/protocols/sse-splitter.ts';
 import { createTranslation, translateRequest } from '#src/protocols/translate.ts';

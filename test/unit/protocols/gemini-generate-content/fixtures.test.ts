@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { collectAnswer } from '#src/protocols/gemini-generate-content/collect-answer.ts';
+import { collectAnswer } from '#src/protocols/gemini-generate-content/answer/decode-answer.ts';
 import {
   ANSWER,
   CALL,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { cleanSchema } from '#src/protocols/gemini-generate-content/clean-schema.ts';
-import { readSchema } from '#src/protocols/gemini-generate-content/read-schema.ts';
+import { readSchema } from '#src/protocols/gemini-generate-content/request/decode-tools.ts';
+import { cleanSchema } from '#src/protocols/gemini-generate-content/request/encode-tools.ts';
 
 describe('JSON Schema as Gemini takes it', () => {
   test.each<[string, object, object]>([

@@ -1,0 +1,178 @@
+// The client's face of Anthropic Messages: what the broker uses of a request body. Checks only that; every other field,
+// known or not, is the provider's business.
+
+import { z } from 'zod';
+import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
+import { NO_USAGE } from '#src/contracts/usage.ts';
+import { removeForeignThoughts } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
+import { asObject, asObjects, asText, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
+import { traitsOf } from '#src/protocols/anthropic-messages/models.ts';
+import type { JsonObject } from '#src/protocols/codec.ts';
+import { effectiveRequest, extraMembers, outputBound } from '#src/protocols/effective-request.ts';
+import { mayHoldForeignSignature } from '#src/protocols/foreign-signature.ts';
+import { editObject, memberBytes } from '#src/protocols/json-object.ts';
+import type { EncodedAnswer, PassThroughInput, RelayedBody, RequestFacts } from '#src/protocols/protocol.ts';
+import { providerPreferences, readPreferences } from '#src/protocols/provider-preferences.ts';
+import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes, tokensOfText } from '#src/protocols/token-estimate.ts';
+
+const names = z.array(z.string()).nullish();
+
+/** Beside what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
+const countRequest = z.looseObject({
+  model: z.string().min(1),
+  messages: z.array(z.looseObject({})).min(1),
+  models: names,
+  provider: providerPreferences,
+  extra_body: z.record(z.string(), z.unknown()).nullish(),
+});
+
+/** Zero warms the cache and answers nothing. */
+const messagesRequest = countRequest.extend({
+  max_tokens: z.number().int().min(0),
+  stream: z.boolean().nullish(),
+});
+
+/** Body members that are the broker's own and never reach a provider. */
+export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
+
+export function readMessagesRequest(body: unknown): RequestFacts | Failure {
+  const request = check(messagesRequest, body);
+  if (isFailure(request)) return request;
+  return { ...factsOf(request), isStream: request.stream === true, maxOutputTokens: outputBound(request) };
+}
+
+export function readCountRequest(body: unknown): RequestFacts | Failure {
+  const request = check(countRequest, body);
+  return isFailure(request) ? request : { ...factsOf(request), usageDelivery: 'none' };
+}
+
+function check<T extends object>(schema: z.ZodType<T>, sent: unknown): T | Failure {
+  const body = effectiveRequest(sent);
+  const parsed = schema.safeParse(body);
+  return parsed.success ? parsed.data : describeIssue(parsed.error.issues[0]!, body);
+}
+
+function factsOf(request: z.infer<typeof countRequest>): RequestFacts {
+  return {
+    model: request.model,
+    isStream: false,
+    usageDelivery: 'own-event',
+    estimatedInputTokens: estimateInputTokens(request as JsonObject),
+    // Counting generates nothing.
+    maxOutputTokens: 0,
+    choices: 1,
+    alternativeModels: request.models ?? [],
+    preferences: readPreferences(request.provider),
+  };
+}
+
+/** The first fault as Anthropic words it: `max_tokens: Field required`. */
+function describeIssue(issue: z.core.$ZodIssue, body: unknown): Failure {
+  const param = issue.path.join('.');
+  if (param === '') {
+    const expected = 'The request body must be a JSON object with "model", "messages" and "max_tokens".';
+    return createFailure('request_invalid', expected);
+  }
+  if (valueAt(body, issue.path) === undefined) {
+    return createFailure('parameter_missing', `${param}: Field required`, { param });
+  }
+  return createFailure('request_invalid', `${param}: ${issue.message}`, { param });
+}
+
+function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
+  let value = body;
+  for (const part of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[part];
+  return value;
+}
+
+// Prompt tokens by size: text by its bytes, images at a flat rate, documents by a fraction of their bytes.
+
+/** Base64 of a document says little about its text: a tenth is a middling guess for PDF. */
+const BINARY_SHARE = 10;
+
+function estimateInputTokens({ system, messages, tools }: JsonObject): number {
+  const hasTools = Array.isArray(tools) && tools.length > 0;
+  return (
+    TOKENS_PER_MESSAGE +
+    tokensOfContent(system) +
+    asObjects(messages).reduce((sum, { content }) => sum + TOKENS_PER_MESSAGE + tokensOfContent(content), 0) +
+    (hasTools ? tokensOfText(JSON.stringify(tools)) : 0)
+  );
+}
+
+function tokensOfContent(content: unknown): number {
+  if (typeof content === 'string') return tokensOfText(content);
+  return asObjects(content).reduce((sum, block) => sum + tokensOfBlock(block), 0);
+}
+
+function tokensOfBlock(block: JsonObject): number {
+  switch (block.type) {
+    case 'text':
+      return tokensOfText(asText(block.text));
+    case 'image':
+      return TOKENS_PER_IMAGE;
+    case 'document':
+      return tokensOfSource(asObject(block.source) ?? {});
+    case 'tool_result':
+    case 'search_result':
+      return tokensOfContent(block.content);
+    case 'thinking':
+      return tokensOfText(asText(block.thinking));
+    case 'redacted_thinking':
+      return 0;
+    default:
+      return tokensOfText(JSON.stringify(block));
+  }
+}
+
+function tokensOfSource({ type, data, content }: JsonObject): number {
+  if (type === 'text') return tokensOfText(asText(data));
+  if (type === 'content') return tokensOfContent(content);
+  return tokensOfBytes(asText(data).length / BINARY_SHARE);
+}
+
+// The provider's face of Anthropic Messages, outgoing: the client's bytes with the fewest possible changes.
+
+/**
+ * The model becomes the provider's own id, the broker's members are taken out and `extra_body` is merged in (over the
+ * members of the same name). Thoughts of other providers' models are taken out: Anthropic refuses what it has not signed.
+ * Nothing else changes, not even a space.
+ */
+export function buildMessagesBody(input: PassThroughInput): Buffer {
+  const set = extraMembers(input.body);
+  set.set('model', JSON.stringify(input.upstreamModel));
+  const body = mayHoldForeignSignature(input.body) ? withoutForeignThoughts(input) : input.body;
+  return editObject(body, { set, remove: BROKER_MEMBERS });
+}
+
+function withoutForeignThoughts({ body, upstreamModel }: PassThroughInput): Buffer {
+  const messages = memberBytes(body, 'messages');
+  if (messages === null) return body;
+  const { json, mustNotThinkByBudget } = removeForeignThoughts(messages.toString());
+  const set = new Map([['messages', json]]);
+  const thinking = asObject(parseJson(memberBytes(body, 'thinking')?.toString() ?? ''));
+  if (!mustNotThinkByBudget || thinking?.type !== 'enabled') return editObject(body, { set, remove: [] });
+  if (!traitsOf(upstreamModel).thinking.includes('adaptive')) return editObject(body, { set, remove: ['thinking'] });
+  const { budget_tokens: _, ...rest } = thinking;
+  set.set('thinking', JSON.stringify({ ...rest, type: 'adaptive' }));
+  return editObject(body, { set, remove: [] });
+}
+
+// POST /v1/messages/count_tokens: asked of an Anthropic provider where the model has one, else answered with the broker's
+// estimate. Counting is free: no usage, no cost.
+
+const NOT_A_COUNT = createFailure('upstream_malformed', 'The provider answered 200 without a token count.');
+
+export function relayTokenCount(body: Buffer): RelayedBody {
+  const answer = asObject(parseJson(body.toString()));
+  if (typeof answer?.input_tokens === 'number') return { body, usage: NO_USAGE };
+  return { body, usage: NO_USAGE, failure: NOT_A_COUNT };
+}
+
+export function answerTokenCount(facts: RequestFacts): EncodedAnswer {
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    body: Buffer.from(JSON.stringify({ input_tokens: facts.estimatedInputTokens })),
+  };
+}

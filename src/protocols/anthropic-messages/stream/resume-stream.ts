@@ -1,0 +1,72 @@
+// Goes on with a client's stream that broke off: what the client has is read back from its bytes, whether an encoder or a
+// provider wrote them.
+
+import { asObject, asText, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
+import type { EncodeContext, JsonObject, ResumedStream } from '#src/protocols/codec.ts';
+import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { MessagesEncoder } from './answer-encoder.ts';
+
+interface Delivered {
+  hasStarted: boolean;
+  /** Blocks that the client has seen end: thoughts all of them. */
+  endedBlocks: number;
+  openBlock: 'text' | 'thinking' | null;
+  text: string;
+}
+
+/** Null unless the client has nothing but thoughts and the beginning of one text. */
+export function resumeMessagesStream(delivered: Buffer, context: EncodeContext): ResumedStream | null {
+  const state = readDelivered(delivered);
+  if (state === null) return null;
+  const { hasStarted, endedBlocks, openBlock, text } = state;
+  // A thought that broke off is ended before the text begins.
+  const part = openBlock === 'thinking' ? endedBlocks + 1 : endedBlocks;
+  const encoder = new MessagesEncoder(context, { hasStarted, nextIndex: endedBlocks, openBlock });
+  return { encoder, part, text, isOpen: openBlock === 'text' };
+}
+
+function readDelivered(delivered: Buffer): Delivered | null {
+  const state: Delivered = { hasStarted: false, endedBlocks: 0, openBlock: null, text: '' };
+  for (const { data } of new SseSplitter().push(delivered)) {
+    if (data === null) continue;
+    const message = asObject(parseJson(data));
+    if (message === null || !advance(state, message)) return null;
+  }
+  return state;
+}
+
+/** False where the stream cannot be gone on with. */
+function advance(state: Delivered, message: JsonObject): boolean {
+  switch (message.type) {
+    case 'message_start':
+      state.hasStarted = true;
+      return true;
+    case 'content_block_start':
+      return openBlock(state, asObject(message.content_block) ?? {});
+    case 'content_block_delta':
+      return addDelta(state, asObject(message.delta) ?? {});
+    case 'content_block_stop':
+      // Behind a text that has ended nobody knows what was to come.
+      if (state.openBlock === 'text') return false;
+      state.openBlock = null;
+      state.endedBlocks++;
+      return true;
+    case 'ping':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function openBlock(state: Delivered, { type, text }: JsonObject): boolean {
+  if (type !== 'text' && type !== 'thinking' && type !== 'redacted_thinking') return false;
+  state.openBlock = type === 'text' ? 'text' : 'thinking';
+  state.text += asText(text);
+  return true;
+}
+
+/** Citations would be said twice. */
+function addDelta(state: Delivered, { type, text }: JsonObject): boolean {
+  if (type === 'text_delta') state.text += asText(text);
+  return type !== 'citations_delta' && type !== 'input_json_delta';
+}
