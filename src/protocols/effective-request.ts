@@ -87,7 +87,7 @@ const LEAST_BUDGET = 1_024;
 
 /**
  * What thinking may add to the longest answer at a provider whose models think by a budget below `max_tokens`: a request of
- * another protocol that asks for less is given room for both (anthropic-messages/encode-thinking.ts).
+ * another protocol that asks for less is given room for both (anthropic-messages/request/encode-thinking.ts).
  */
 export function thinkingAllowance(body: JsonObject): number {
   const budget = Math.max(0, ...BUDGETS.map((path) => Number(valueAt(body, path)) || 0));

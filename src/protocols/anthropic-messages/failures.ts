@@ -24,7 +24,7 @@ const ERROR_TYPE: Record<FailureKind, string> = {
   internal: 'api_error',
 };
 
-/** The one status of a provider's refusal, beside 400, that has a type of its own. */
+/** The one status of a provider's refusal, besides 400, that has an error type of its own. */
 const TOO_LARGE = 413;
 
 function isTooLarge({ code, upstreamStatus }: Failure): boolean {

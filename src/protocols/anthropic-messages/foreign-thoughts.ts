@@ -11,13 +11,13 @@ const ANTHROPIC = 'anthropic-messages';
 /** Of a thought whose provider signs nothing: says only that it is foreign. */
 const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
 
-/** `signature` of a thinking block in an answer: Anthropic's own as it is, anybody else's wrapped. */
+/** `signature` of a thinking block in an answer: Anthropic's own as it is, every other provider's wrapped. */
 export function writeSignature(signature: Signature | undefined): string {
   if (signature === undefined) return UNSIGNED;
   return signature.origin === ANTHROPIC ? signature.value : wrapSignature(signature);
 }
 
-/** Undefined for a thought that nobody signed. */
+/** Undefined for an unsigned thought. */
 export function readSignature(value: unknown): Signature | undefined {
   const text = asText(value);
   const signature = unwrapSignature(text) ?? { origin: ANTHROPIC, value: text };

@@ -1,4 +1,4 @@
-// Reads JSON that anybody may have written: every member may be missing or of another type, nothing throws.
+// Reads JSON from outside: every member may be missing or of another type, and nothing throws.
 import type { JsonObject } from '../codec.ts';
 import { isJsonObject, parseCarried, parseMessage } from '../exact-json.ts';
 
@@ -17,7 +17,7 @@ export function asObjects(value: unknown): JsonObject[] {
   });
 }
 
-/** Empty for what is no text. */
+/** Empty for what is not a text. */
 export function asText(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
@@ -26,12 +26,12 @@ export function asNumber(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-/** A message of the protocol; undefined for what is no JSON. */
+/** A message of the protocol; undefined for what is not JSON. */
 export function parseJson(text: string): unknown {
   return parsed(text, parseMessage);
 }
 
-/** What a model or a client wrote, with every number as it is; undefined for what is no JSON. */
+/** What a model or a client wrote, with every number as it is; undefined for what is not JSON. */
 export function parseCarriedJson(text: string): unknown {
   return parsed(text, parseCarried);
 }

@@ -6,12 +6,12 @@ import { anthropicMessagesClient } from './protocol.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1_000;
-/** Anthropic's own word for "nobody knows". */
+/** What Anthropic writes where the time is not known. */
 const UNKNOWN_TIME = '1970-01-01T00:00:00Z';
 
 export const anthropicModels: ModelShape = { client: anthropicMessagesClient, describe, list };
 
-/** What a configured name cannot tell is null, as it is for models that Anthropic knows little of. */
+/** Null where it is not known, as in Anthropic's own list. */
 function describe({ name, providers, pricing }: ListedModel) {
   return {
     type: 'model',

@@ -21,7 +21,7 @@ export interface ModelTraits {
   takesSystemTurns: boolean;
   /** `output_config.format` and strict tools. */
   hasStructuredOutputs: boolean;
-  /** Most output tokens; null where nobody knows. */
+  /** Most output tokens; null where it is not known. */
   maxOutputTokens: number | null;
 }
 
@@ -112,14 +112,13 @@ export function traitsOf(upstreamModel: string): ModelTraits {
   return row?.traits ?? GENERATION_3;
 }
 
-/** Known to go on with the text of a closing assistant turn; of other providers' models nobody knows. */
+/** Known to continue the text of a closing assistant turn; it is not known of other providers' models. */
 export function continuesPrefill(upstreamModel: string): boolean {
   const traits = traitsOf(upstreamModel);
   return traits !== UNKNOWN && traits.takesPrefill;
 }
 
-// What is found while a request is encoded, beside the body: fields that are left out, and the first that cannot be.
-
+/** What encoding a request finds: the fields that are left out, and the first that cannot be. */
 export class Encoding {
   readonly dropped = new Set<RequestField>();
   refusal: Refusal | null = null;

@@ -17,7 +17,7 @@ export function mergeUsage(before: JsonObject | null, next: unknown): JsonObject
   return { ...before, ...Object.fromEntries(said) };
 }
 
-/** Null unless it says something. */
+/** Null where it holds no counts. */
 export function readMessagesUsage(usage: unknown): Usage | null {
   const said = asObject(usage);
   if (said === null) return null;
@@ -40,7 +40,7 @@ export function readMessagesUsage(usage: unknown): Usage | null {
   return counts.finish(read, { toolCalls: toolCallsIn(counts, said), serviceTier: tierOf(said) });
 }
 
-/** Tools that Anthropic runs and bills by the call; a fetched page is free beside its tokens (2026-11). */
+/** Tools that Anthropic runs and bills by the call; a fetched page costs its tokens only (2026-11). */
 function toolCallsIn(counts: ProviderCounts, said: JsonObject): Usage['toolCalls'] {
   const used = asObject(said.server_tool_use) ?? {};
   const tools = {
@@ -57,7 +57,7 @@ function tierOf({ service_tier: tier, speed, inference_geo: geo }: JsonObject): 
   return parts.filter((part) => part !== undefined).join('+') || undefined;
 }
 
-/** `message_start` counts at least this, whatever follows. */
+/** What `message_start` counts at least. */
 const FIRST_TOKEN = 1;
 
 /** A refusal before any output is counted but not billed (docs/reference/anthropic-messages.md section 3). */

@@ -169,7 +169,7 @@ function isSpent(error: ProviderError): boolean {
   );
 }
 
-/** Daily quotas start anew at midnight Pacific, whatever their short `retryDelay` says; it is the wait of the others. */
+/** Daily quotas reset at midnight Pacific time, whatever their short `retryDelay` says; the others wait for `retryDelay`. */
 function readWaitMs(body: unknown, error: ProviderError, code: FailureCode, nowMs: number): number | null {
   const isDaily = violationsOf(error).some((violation) => PER_DAY.test(asText(violation.quotaId) ?? ''));
   if (code === 'upstream_quota_exhausted') return isDaily ? msUntilPacificMidnight(nowMs) : null;
@@ -237,7 +237,7 @@ export function readGeminiEventFailure(value: JsonObject): Failure {
   });
 }
 
-// When Google's daily quotas start anew (ai.google.dev docs, "Rate limits": midnight Pacific time).
+// When Google's daily quotas reset (ai.google.dev docs, "Rate limits": midnight Pacific time).
 
 const PACIFIC = new Intl.DateTimeFormat('en-US', {
   timeZone: 'America/Los_Angeles',

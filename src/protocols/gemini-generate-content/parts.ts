@@ -73,7 +73,7 @@ export function readSignature(part: JsonObject): Signature | undefined {
   return signature.value === '' ? undefined : signature;
 }
 
-/** What Gemini has no member for rides in the part's free metadata. */
+/** What Gemini has no member for is kept in the part's free metadata. */
 export function writeReasoningMetadata({ id, isRedacted }: Pick<ReasoningPart, 'id' | 'isRedacted'>): JsonObject {
   const sluice = defined({ id, isRedacted });
   return Object.keys(sluice).length === 0 ? {} : { partMetadata: { sluice } };

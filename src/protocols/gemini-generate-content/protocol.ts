@@ -173,7 +173,7 @@ export const geminiProvider: ProviderProtocol = {
   headers: {},
   credentialHeaders: (apiKey) => ({ 'x-goog-api-key': apiKey }),
   readFailure: readGeminiFailure,
-  // Google says nothing of its limits until they are hit.
+  // Google does not send its limits until they are exceeded.
   readRateLimits: () => ({}),
   codec: providerCodec,
 };

@@ -99,12 +99,12 @@ const GEMINI_TIER: Readonly<Record<string, string>> = {
   priority: 'priority',
 };
 
-/** Null for a tier that Gemini has not. */
+/** Null for a tier that Gemini does not have. */
 export function encodeServiceTier(tier: string): string | null {
   return GEMINI_TIER[tier] ?? null;
 }
 
-/** Undefined where nothing is said. Lower case on the Developer API, capitals in older SDKs. */
+/** Undefined where none is given. Lower case on the Developer API, capitals in older SDKs. */
 export function decodeServiceTier(tier: string | undefined): string | undefined {
   const name = tier?.toLowerCase().replace(/^service_tier_/, '');
   if (name === undefined || name === '' || name === 'unspecified') return undefined;

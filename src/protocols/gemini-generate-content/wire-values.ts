@@ -47,12 +47,12 @@ export function defined<T extends object>(object: T): { [Key in keyof T]?: Exclu
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
 }
 
-/** A message of the protocol; undefined for what is no JSON. */
+/** A message of the protocol; undefined for what is not JSON. */
 export function parseJson(text: string): unknown {
   return parsed(text, parseMessage);
 }
 
-/** What a model or a client wrote, with every number as it is; undefined for what is no JSON. */
+/** What a model or a client wrote, with every number as it is; undefined for what is not JSON. */
 export function parseCarriedJson(text: string): unknown {
   return parsed(text, parseCarried);
 }

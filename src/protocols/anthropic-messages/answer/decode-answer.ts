@@ -55,7 +55,7 @@ function nameCalls(parts: Part[], context: DecodeContext): Part[] {
   });
 }
 
-/** What server tools did is left out: the text that they led to stands beside it. Unknown blocks are, too. */
+/** What server tools did is left out: the text that came of it follows. Unknown blocks are left out too. */
 function decodeBlock(block: JsonObject): Part[] {
   switch (block.type) {
     case 'text':
@@ -67,7 +67,7 @@ function decodeBlock(block: JsonObject): Part[] {
     case 'redacted_thinking':
       return [{ kind: 'reasoning', text: '', isRedacted: true, ...defined({ signature: ownSignature(block.data) }) }];
     case 'tool_use':
-      // Without a name nobody can make it.
+      // A call without a name cannot be made.
       return asText(block.name).trim() === '' ? [] : [decodeCall(block)];
     default:
       return [];

@@ -17,7 +17,7 @@ import { asObject, asObjects, asText } from '#src/protocols/anthropic-messages/l
 import { standardBase64 } from '#src/protocols/base64.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 
-/** What server tools did: their own provider's business. The text that they led to stands beside them. */
+/** What server tools did means something to their own provider only. The text that came of it follows. */
 const SERVER_BLOCKS = /^(server_tool_use|mcp_tool_use|container_upload|compaction|fallback|.+_tool_result)$/;
 
 export class BlockDecoder {
@@ -186,9 +186,7 @@ function decodeSource(value: unknown, path: string, decoding: Decoding): MediaSo
   }
 }
 
-// What is found while a client's request is decoded, beside the request: what cannot be said in the canonical form, and
-// the first thing that is wrong.
-
+/** What decoding finds besides the request: members that have no canonical place, and the first fault. */
 export class Decoding {
   /** By the client's name: dropped when translated, and named as such. */
   readonly unmapped: JsonObject = {};

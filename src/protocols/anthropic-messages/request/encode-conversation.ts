@@ -48,7 +48,7 @@ function hoistSystem(messages: readonly Message[], { takesSystemTurns }: ModelTr
   return { system, messages: kept };
 }
 
-/** OpenAI's models answer a lone system message; Anthropic needs somebody to answer. */
+/** OpenAI's models answer a lone system message; Anthropic needs a user message. */
 function askSystem({ system }: Conversation, encoding: Encoding): Conversation {
   if (system.length === 0) encoding.refuse('messages', 'needs a message that is not empty');
   return { system: [], messages: [{ role: 'user', content: system }] };

@@ -60,7 +60,7 @@ function isPrefilled({ messages }: Conversation): boolean {
   return messages.at(-1)?.role === 'assistant';
 }
 
-/** The last assistant turn begins without a thought, and calls tools or is to be gone on with. */
+/** The last assistant turn begins without a thought, and calls tools or is to be continued. */
 function isThoughtMissing(conversation: Conversation): boolean {
   const last = conversation.messages.findLast(({ role }) => role === 'assistant')?.content ?? [];
   return beginsWithoutThought(last) || (isPrefilled(conversation) && !isThought(last[0]));
@@ -93,7 +93,7 @@ function encodeServiceTier({ serviceTier }: InferenceRequest, encoding: Encoding
   return tier;
 }
 
-/** What Anthropic has no word for: named as dropped, but for what would make another answer of it. */
+/** What Anthropic has no member for is named as dropped, or refused where the answer would be another. */
 function noteUnsaid(request: InferenceRequest, encoding: Encoding): void {
   if ((request.choices ?? 1) > 1) encoding.refuse('choices', 'gives one answer to a request');
   const media = request.modalities?.find((modality) => modality !== 'text');
@@ -114,10 +114,10 @@ function noteUnsaid(request: InferenceRequest, encoding: Encoding): void {
   for (const field of Object.keys(defined(unsaid)) as RequestField[]) encoding.drop(field);
 }
 
-// Temperature and its like. The newest models refuse them, and so does version 2026-10-21 whatever the model: calls go out
+// Sampling parameters. The newest models refuse them, and so does version 2026-10-21 whatever the model: calls go out
 // under 2023-06-01 (protocol.ts), which older models take them with.
 
-/** Anthropic's scale ends where OpenAI's has its middle. */
+/** Anthropic's scale ends at half of OpenAI's. */
 const MAX_TEMPERATURE = 1;
 /** While it thinks, a model takes no other temperature, and little of the rest. */
 const THINKING_TEMPERATURE = 1;

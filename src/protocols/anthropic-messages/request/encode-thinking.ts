@@ -1,5 +1,5 @@
-// How much the model may think, and how long its answer may be: `thinking`, `output_config.effort` and `max_tokens` hang
-// together. Source: docs/reference/anthropic-messages.md section 6.
+// How much the model may think, and how long its answer may be: `thinking`, `output_config.effort` and `max_tokens` depend
+// on each other. Source: docs/reference/anthropic-messages.md section 6.
 import type { ReasoningRequest } from '#src/contracts/inference-request.ts';
 import { defined } from '#src/protocols/anthropic-messages/loose-json.ts';
 import type { Effort, Encoding, ModelTraits } from '#src/protocols/anthropic-messages/models.ts';
@@ -56,7 +56,7 @@ function isAdaptive({ reasoning, traits, isThoughtMissing }: ThinkingInput): boo
   return isThoughtMissing || !(hasBudget && traits.thinking.includes('enabled'));
 }
 
-/** To hide thoughts is not to ask for them. */
+/** Asking to hide thoughts does not ask for thinking. */
 function isAskedFor({ effort, budgetTokens, isShown }: ReasoningRequest): boolean {
   return effort !== undefined || budgetTokens !== undefined || isShown === true;
 }
@@ -69,7 +69,7 @@ function longestAnswer({ maxOutputTokens, traits }: ThinkingInput, encoding: Enc
   return most;
 }
 
-/** Models that always think, think as little as they can. */
+/** Models that cannot stop thinking are told to think as little as they can. */
 function dontThink({ traits }: ThinkingInput, maxTokens: number, encoding: Encoding): EncodedThinking {
   if (traits.thinking.includes('disabled')) {
     return traits.thinksByDefault ? { thinking: { type: 'disabled' }, maxTokens } : { maxTokens };

@@ -87,7 +87,7 @@ function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
 
 // Prompt tokens by size: text by its bytes, images at a flat rate, documents by a fraction of their bytes.
 
-/** Base64 of a document says little about its text: a tenth is a middling guess for PDF. */
+/** Base64 of a document says little about its text: a tenth is a fair guess for PDF. */
 const BINARY_SHARE = 10;
 
 function estimateInputTokens({ system, messages, tools }: JsonObject): number {

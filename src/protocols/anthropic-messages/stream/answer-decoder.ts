@@ -77,7 +77,7 @@ export class MessagesDecoder implements AnswerDecoder {
     }
   }
 
-  /** Parts end with their blocks: nothing is held back that a cut stream should still say. */
+  /** Parts end with their blocks: nothing is held back. */
   close(): AnswerEvent[] {
     return [];
   }
@@ -94,7 +94,7 @@ export class MessagesDecoder implements AnswerDecoder {
     return [start, ...this.#usageSoFar()];
   }
 
-  /** Anthropic says it at the start; a gateway may learn it at the end. */
+  /** Anthropic sends the tier at the start, some gateways at the end. */
   #changedTier(usage: unknown): AnswerEvent[] {
     const serviceTier = readServiceTier(usage);
     if (serviceTier === undefined || serviceTier === this.#serviceTier) return [];
@@ -168,7 +168,7 @@ export class MessagesDecoder implements AnswerDecoder {
     return [{ kind: 'part-delta', choice: 0, part: block.part, delta }, ...this.#usageSoFar()];
   }
 
-  /** A tool without arguments may send none: its input is what its start said, or an empty object. */
+  /** A tool without arguments may send no delta: its input is the one in its start, or an empty object. */
   #endBlock(): AnswerEvent[] {
     const block = this.#block;
     if (block === null) return [];

@@ -134,7 +134,7 @@ export class MessagesEncoder implements AnswerEncoder {
     return this.#open(part) + this.#writer.add({ type: 'signature_delta', signature: value }) + this.#writer.close();
   }
 
-  /** A signature that comes at the end of a call in several pieces comes too late: such providers sign none, or at once. */
+  /** A signature at the end of a call in several pieces comes too late; providers that send calls so sign none, or at the start. */
   #endCall(part: OpenPart, signature: Signature | undefined): string {
     if (part.start.kind === 'tool-call' && signature !== undefined) part.start = { ...part.start, signature };
     if (isCustomCall(part.start)) part.held = JSON.stringify({ input: part.held });
@@ -152,7 +152,7 @@ export class MessagesEncoder implements AnswerEncoder {
     return this.#writer.open(block) + this.#writer.close();
   }
 
-  /** Opens the block if it is not, and lets go what was held. */
+  /** Opens the block unless it is open, and writes what was held. */
   #open(part: OpenPart): string {
     if (part.isOpen) return '';
     part.isOpen = true;

@@ -6,7 +6,7 @@ import { writeSignature } from '#src/protocols/anthropic-messages/foreign-though
 import { writeMessagesUsage } from '#src/protocols/anthropic-messages/usage.ts';
 import type { EncodeContext, JsonObject } from '#src/protocols/codec.ts';
 
-/** Where a stream broke off that is gone on with. */
+/** Where a stream broke off that is resumed. */
 export interface BrokenOff {
   hasStarted: boolean;
   /** Of the open block, or of the next. */
@@ -30,7 +30,7 @@ export class BlockWriter {
     this.#hasBrokenThought = openBlock === 'thinking';
   }
 
-  /** Nothing where it has been written: a provider may not say how its answer starts. */
+  /** Empty where it has been written. Called from every block, since a provider may send no start of its own. */
   start(model = '', serviceTier?: string): string {
     if (this.#hasStarted) return '';
     this.#hasStarted = true;
@@ -66,7 +66,7 @@ export class BlockWriter {
     return this.open({ ...block, signature: '' }) + this.add({ type: 'signature_delta', signature }) + this.close();
   }
 
-  /** Its provider never signed it: it must not be sent back as if. */
+  /** Its provider never signed it, so it is marked as unsigned. */
   endBrokenThought(): string {
     if (!this.#hasBrokenThought) return '';
     this.#hasBrokenThought = false;

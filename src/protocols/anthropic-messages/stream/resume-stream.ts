@@ -1,5 +1,5 @@
-// Goes on with a client's stream that broke off: what the client has is read back from its bytes, whether an encoder or a
-// provider wrote them.
+// Resumes a client's stream mid-stream: what the client has is read back from its bytes, whether an encoder or a provider
+// wrote them.
 
 import { asObject, asText, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
 import type { EncodeContext, JsonObject, ResumedStream } from '#src/protocols/codec.ts';
@@ -35,7 +35,7 @@ function readDelivered(delivered: Buffer): Delivered | null {
   return state;
 }
 
-/** False where the stream cannot be gone on with. */
+/** False where the stream cannot be resumed. */
 function advance(state: Delivered, message: JsonObject): boolean {
   switch (message.type) {
     case 'message_start':
@@ -46,7 +46,7 @@ function advance(state: Delivered, message: JsonObject): boolean {
     case 'content_block_delta':
       return addDelta(state, asObject(message.delta) ?? {});
     case 'content_block_stop':
-      // Behind a text that has ended nobody knows what was to come.
+      // After a text that has ended it is not known what was to come.
       if (state.openBlock === 'text') return false;
       state.openBlock = null;
       state.endedBlocks++;
@@ -65,7 +65,7 @@ function openBlock(state: Delivered, { type, text }: JsonObject): boolean {
   return true;
 }
 
-/** Citations would be said twice. */
+/** Citations and tool input would be sent twice. */
 function addDelta(state: Delivered, { type, text }: JsonObject): boolean {
   if (type === 'text_delta') state.text += asText(text);
   return type !== 'citations_delta' && type !== 'input_json_delta';

@@ -33,7 +33,7 @@ const WITHHELD = new Set([
   'MODEL_ARMOR',
 ]);
 
-/** Google adds to the list; what a new one means is mostly in its name. */
+/** Google adds to the list; the meaning of a new one is mostly in its name. */
 const WITHHOLDS = /SAFETY|PROHIBITED|BLOCK|RECITATION|ARMOR|POLICY|SENSITIVE/;
 
 /** The model's own fault, or a reason that is younger than this file: worth another try where nothing came of it. */

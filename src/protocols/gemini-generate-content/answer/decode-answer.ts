@@ -37,7 +37,7 @@ export function decodeGeminiAnswer(body: unknown, context: DecodeContext): Answe
 
 export class GeminiAnswerDecoder implements AnswerDecoder {
   readonly #reader: ChunkReader;
-  /** Said again at the end: what came before it must not be taken for a whole answer. */
+  /** Repeated at the end: what came before it must not be taken for a whole answer. */
   #failure: Failure | null = null;
 
   constructor(context: DecodeContext) {

@@ -22,7 +22,7 @@ const KNOWN_MEMBERS = new Set<string>([
   ...['contents', 'systemInstruction', 'tools', 'generationConfig', 'serviceTier', 'model'],
 ]);
 
-/** Parts of the prompt that lie at Google: an answer without them would be to another question. */
+/** Parts of the prompt that are stored at Google: an answer without them would be to another question. */
 const BOUND = ['cachedContent', 'continuationToken'] as const;
 
 export function decodeGeminiRequest(body: JsonObject): InferenceRequest | Failure {

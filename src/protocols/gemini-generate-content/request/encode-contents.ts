@@ -102,7 +102,7 @@ function signCalls({ parts }: Content): void {
 
 /**
  * Throws a RefusalError for a call that was left unanswered in the middle of the conversation and for a result without
- * its call: providers refuse both, and nothing true could be said in their place.
+ * its call: providers refuse both, and nothing true could be put in their place.
  */
 function answerCalls(contents: readonly Content[], turns: readonly Turn[], model: GeminiModel): Content[] {
   const results = resultsByCall(turns);

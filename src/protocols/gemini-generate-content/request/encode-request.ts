@@ -36,7 +36,7 @@ function encode(request: InferenceRequest, { upstreamModel }: EncodeRequestInput
   return { kind: 'request', body, dropped: [...dropped, ...droppedOf(request)] };
 }
 
-/** Members that Gemini has nothing for and that an answer is as good without. */
+/** Members that Gemini has no place for and that do not change what the answer means. */
 function droppedOf(request: InferenceRequest): RequestField[] {
   const { serviceTier, speech } = request;
   const isDropped: [RequestField, boolean][] = [
@@ -100,7 +100,7 @@ function encodeReasoning({ reasoning, maxOutputTokens }: InferenceRequest, model
   return { config: Object.keys(thinkingConfig).length === 0 ? {} : { thinkingConfig }, dropped: [] };
 }
 
-/** A model that does not think has none of it to hide. */
+/** A model that does not think has no thoughts to hide. */
 function asksForMore({ effort, budgetTokens, isShown }: NonNullable<InferenceRequest['reasoning']>): boolean {
   return (effort !== undefined && effort !== 'none') || (budgetTokens ?? 0) > 0 || isShown === true;
 }
@@ -153,7 +153,7 @@ function shortSeed(seed: number | RawNumber): number {
   return (typeof seed === 'number' ? seed : Number(seed.rawJSON)) | 0;
 }
 
-// The canonical wish for reasoning as Gemini's `thinkingConfig`: a level from Gemini 3 on, a budget before.
+// The canonical reasoning request as Gemini's `thinkingConfig`: a level from Gemini 3 on, a budget before.
 
 /** Output limit of the models that take a budget. */
 const MAX_OUTPUT_TOKENS = 65_536;
@@ -175,7 +175,7 @@ const LEVEL_OF_BUDGET: readonly [number, Level][] = [
   [16_384, 'medium'],
 ];
 
-/** Null where the wish cannot be carried, in full or in part: an unknown effort, a model that does not think. */
+/** Null where it cannot be carried: an unknown effort, a model that does not think. */
 function encodeThinking(
   { effort, budgetTokens, isShown }: ReasoningRequest,
   thinking: Thinking,

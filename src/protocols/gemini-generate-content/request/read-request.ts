@@ -131,7 +131,7 @@ function percentDecoded(text: string): string | null {
 
 // Prompt tokens by size: text by its bytes, images at a flat rate, other binary parts by a fraction of theirs.
 
-/** Base64 of a document says little about its text: a tenth is a middling guess for PDF, and errs high for audio. */
+/** Base64 of a document says little about its text: a tenth is a fair guess for PDF, and errs high for audio. */
 const BINARY_SHARE = 10;
 
 function estimateInputTokens(request: JsonObject): number {

@@ -199,8 +199,8 @@ function lastCandidate(index: number, { cited, finishReason, finishMessage }: Ch
   };
 }
 
-// Goes on with a client's stream that broke off: what the client has is read back from its bytes, whether an encoder or a
-// provider wrote them.
+// Resumes a client's stream mid-stream: what the client has is read back from its bytes, whether an encoder or a provider
+// wrote them.
 
 /** Values of the complete events in a stream with `alt=sse`. */
 export function readSseChunks(delivered: Buffer): Chunk[] | null {

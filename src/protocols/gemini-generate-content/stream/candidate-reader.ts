@@ -109,12 +109,12 @@ export class CandidateReader {
 
   #readPart(part: JsonObject, logProbabilities: TokenLogProbability[]): AnswerEvent[] {
     const call = asObject(part.functionCall);
-    // Without a name nobody can make it.
+    // A call without a name cannot be made.
     if (call !== null) return asText(call.name)?.trim() ? this.#readCall(call, readSignature(part)) : [];
     if (typeof part.text === 'string') return this.#readText(part, part.text, logProbabilities);
     if (part.thought === true) return [];
     const media = this.#readMedia(part);
-    // Of code that the provider ran, and of its other tools, the client sees what the model says of it.
+    // The client is not shown code that the provider ran, nor its other tools: only the model's words about them.
     return media.length > 0 || Object.keys(part).length === 0 ? media : this.#close();
   }
 

@@ -41,7 +41,7 @@ export class GeminiStreamRelay implements StreamRelay {
   #isVisible = false;
   #isBlocked = false;
   #isDone = false;
-  /** Said again at the end: what came before it must not be taken for a whole answer. */
+  /** Repeated at the end: what came before it must not be taken for a whole answer. */
   #failure: Failure | null = null;
   #held: SseEvent | null = null;
   #usage: Usage | null = null;
