@@ -1,9 +1,8 @@
 // The API process: opens its connections, builds the app, listens.
 import type { FastifyInstance } from 'fastify';
 import { createBudgetReader, createBudgets } from './accounts/budgets.ts';
-import { useConfiguredKey } from './accounts/configured-key.ts';
 import { createKeyCache } from './accounts/key-cache.ts';
-import { createKeyStore } from './accounts/key-store.ts';
+import { createKeyStore, useConfiguredKey } from './accounts/key-store.ts';
 import { createAdmission } from './api/admit/admission.ts';
 import { createHandOver } from './api/admit/hand-over.ts';
 import { createRecentAnswers } from './api/admit/recent-answers.ts';
@@ -39,7 +38,7 @@ import { createWorkerLiveness } from './reply/worker-liveness.ts';
 import { createConversationLock, createConversationStore } from './responses/conversations.ts';
 import { createResponseStore } from './responses/response-store.ts';
 import type { Holds } from './routing/holds.ts';
-import { createPlanner } from './routing/planner.ts';
+import { createPlanner } from './routing/plan-route.ts';
 import { followRotation } from './routing/rotation.ts';
 import { createSignalBoard } from './routing/signals.ts';
 import { openDatabase } from './storage/database.ts';

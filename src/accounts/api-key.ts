@@ -7,7 +7,7 @@ export interface KeySettings {
   limits: Limits;
   /** Ten-thousandths of a dollar; null for no budget. */
   budgetUnits: number | null;
-  /** When the budget begins anew; `total` never does. */
+  /** When the budget starts over; `total` never does. */
   budgetPeriod: 'total' | 'month' | 'day';
   /** Public model names, `*` as a wildcard; null for all. */
   models: readonly string[] | null;
@@ -40,7 +40,7 @@ export const DEFAULT_KEY_SETTINGS: KeySettings = Object.freeze({
 
 const SECRET_PREFIX = 'sk-sluice-';
 const HINT_CHARS = 15;
-/** Of a secret that somebody chose, at most so much is shown; of one of ours, 20 of its 160 random bits. */
+/** Of a chosen secret at most so much is shown; of one of ours, 20 of its 160 random bits. */
 const HINT_PART = 4;
 
 const SECRET_BYTES = 20;
@@ -50,7 +50,7 @@ export function createSecret(): string {
   return SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('hex');
 }
 
-/** A key has 160 random bits: nobody guesses it from its SHA-256, and no slow hash is paid for on every request. */
+/** A key has 160 random bits: it cannot be guessed from its SHA-256, so no slow hash is needed on every request. */
 export function hashSecret(secret: string): string {
   return hash('sha256', secret, 'hex');
 }

@@ -1,7 +1,7 @@
 -- Reserves a request's estimated charge in its key's budget, if what is spent and reserved leaves room for it.
 -- Reservations of requests that never ended fall away at their deadline.
 --
--- KEYS  1 budget (hash: spent, held), 2 holds (sorted set: `<request>:<units>` scored by deadline)
+-- KEYS  1 budget (hash: spent, held), 2 reservations (sorted set: `<request>:<units>` scored by deadline)
 -- ARGV  1 request id, 2 units, 3 limit, 4 deadline ms, 5 time to live of both keys, ms
 -- Gives {1} when reserved, {0, units left} when not, {2} when what was spent is not known here.
 local time = redis.call('TIME')
@@ -12,8 +12,8 @@ local spent, held = whole(state[1], 0), whole(state[2], 0)
 local limit, units = whole(ARGV[3], 0), math.max(0, whole(ARGV[2], LARGEST))
 local member = ARGV[1] .. ':' .. ARGV[2]
 local expired = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)
-for _, hold in ipairs(expired) do
-  held = held - math.max(0, whole(string.match(hold, ':([^:]*)$'), 0))
+for _, reservation in ipairs(expired) do
+  held = held - math.max(0, whole(string.match(reservation, ':([^:]*)$'), 0))
 end
 held = math.max(0, held)
 local left = limit - spent - held

@@ -2,10 +2,10 @@
 -- computed before the reservation goes: a charge that could not be booked afterwards would be lost.
 --
 -- A reservation that is given back leaves a mark in its place until its deadline: a client that was told 503 may come back to
--- a request that was written all the same, and what that costs is booked then.
+-- a request that was written nevertheless, and what that costs is booked then.
 --
--- KEYS  1 budget, 2 holds
--- ARGV  1 member of the hold, 2 units held, 3 charge units, or '' to give it back, 4 mark of one that was given back
+-- KEYS  1 budget, 2 reservations
+-- ARGV  1 member of the reservation, 2 units reserved, 3 charge units, or '' to give it back, 4 mark of one that was given back
 -- Gives 1 when booked or given back, 0 when there was neither reservation nor mark.
 local units = math.max(0, whole(ARGV[2], 0))
 -- Nothing that a provider says gives money back; a charge that is no number is what was reserved for.

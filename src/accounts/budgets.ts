@@ -1,5 +1,5 @@
 // Budgets of keys: reserved when a request is accepted, settled when it has ended, so that no number of concurrent
-// requests can spend a budget twice. The books in SQL are the truth; Redis holds the running sum.
+// requests can spend a budget twice. The books in SQL are the truth; Redis has the running sum.
 import { sql } from 'kysely';
 import type { ChargeUnits } from '../contracts/money.ts';
 import { asNumber, type Database } from '../storage/database.ts';
@@ -10,29 +10,29 @@ import { untilTaken } from '../storage/redis-trouble.ts';
 import type { ApiKey } from './api-key.ts';
 
 /** Travels in the request record: what was reserved, and where. */
-export interface BudgetHold {
+export interface BudgetReservation {
   account: string;
   units: ChargeUnits;
 }
 
 export interface Budgets {
-  /** A hold, or how many units are left when they are too few. Null for a key without a budget. */
-  reserve(key: ApiKey, requestId: string, units: ChargeUnits, deadlineAtMs: number): Promise<Reservation>;
+  /** Reserves, or says how many units are left when they are too few. */
+  reserve(key: ApiKey, requestId: string, units: ChargeUnits, deadlineAtMs: number): Promise<ReserveResult>;
   /**
-   * The request was not accepted, as far as its client was told: nothing is held for it. Should it run all the same, `settle`
+   * The request was not accepted, as far as its client was told: nothing stays reserved for it. Should it run nevertheless, `settle`
    * books it. Safe to call twice.
    */
-  giveBack(hold: BudgetHold, requestId: string): Promise<void>;
+  giveBack(reservation: BudgetReservation, requestId: string): Promise<void>;
   /** Safe to call twice. */
-  settle(hold: BudgetHold, requestId: string, charge: ChargeUnits): Promise<void>;
+  settle(reservation: BudgetReservation, requestId: string, charge: ChargeUnits): Promise<void>;
 }
 
-export type Reservation =
+export type ReserveResult =
   | { kind: 'unlimited' }
-  | { kind: 'held'; hold: BudgetHold }
+  | { kind: 'reserved'; reservation: BudgetReservation }
   | { kind: 'exhausted'; left: ChargeUnits };
 
-/** The sum is read from SQL again when nobody has used the key for so long. */
+/** The sum is read from SQL again when the key was not used for so long. */
 const BUDGET_TTL_MS = 40 * 24 * 3_600_000;
 
 const admitScript = loadLuaScript(import.meta.url, './budget-admit.lua');
@@ -67,15 +67,15 @@ export function createBudgetReader(database: Database): BudgetReader {
 export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: BudgetReader | null): Budgets {
   const keysOf = (account: string) => [keyspace.budget(account), `${keyspace.budget(account)}:holds`];
 
-  /** @param charge empty to give the hold back. */
-  async function end(hold: BudgetHold, requestId: string, charge: ChargeUnits | ''): Promise<void> {
-    const args = [`${requestId}:${hold.units}`, hold.units, charge, `${requestId}:given-back`];
-    await runScript(redis, settleScript, keysOf(hold.account), args);
+  /** @param charge empty to give the reservation back. */
+  async function end(reservation: BudgetReservation, requestId: string, charge: ChargeUnits | ''): Promise<void> {
+    const args = [`${requestId}:${reservation.units}`, reservation.units, charge, `${requestId}:given-back`];
+    await runScript(redis, settleScript, keysOf(reservation.account), args);
   }
 
-  function forget(hold: BudgetHold, requestId: string, deadlineAtMs: number): void {
+  function forget(reservation: BudgetReservation, requestId: string, deadlineAtMs: number): void {
     const patience = { onError: () => undefined, isOver: () => Date.now() > deadlineAtMs };
-    untilTaken(() => end(hold, requestId, ''), patience).catch(() => undefined);
+    untilTaken(() => end(reservation, requestId, ''), patience).catch(() => undefined);
   }
 
   return {
@@ -88,15 +88,15 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
       for (;;) {
         const args = [requestId, units, limit, deadlineAtMs, BUDGET_TTL_MS];
         const admitted = runScript(redis, admitScript, keys, args);
-        // Whoever gave up waiting has reserved all the same, if Redis takes it later.
+        // Redis may take the reservation after the request was refused: it must not stay.
         admitted.catch(() => forget({ account, units }, requestId, deadlineAtMs));
         const [kind, left] = (await admitted) as [number, number?];
-        if (kind === 1) return { kind: 'held', hold: { account, units } };
+        if (kind === 1) return { kind: 'reserved', reservation: { account, units } };
         if (kind === 0) return { kind: 'exhausted', left: left! };
         await redis.hsetnx(keys[0]!, 'spent', String(await reader!.spentSince(key.id, since)));
       }
     },
-    giveBack: (hold, requestId) => end(hold, requestId, ''),
+    giveBack: (reservation, requestId) => end(reservation, requestId, ''),
     settle: end,
   };
 }

@@ -13,7 +13,7 @@ export interface KeyCache {
   isKnown(secret: string): boolean;
   /** Null for an unknown or revoked key. Rejects, within two seconds, when SQL is away and the key is not in memory. */
   find(secret: string): Promise<ApiKey | null>;
-  /** Keys have changed: each is read again before it is used. Where SQL is away, what was known before holds. */
+  /** Keys have changed: each is read again before it is used. While SQL is away, the former answer stays valid. */
   doubtAll(): void;
 }
 
@@ -101,7 +101,7 @@ export function createKeyCache(
     },
     doubtAll() {
       changes += 1;
-      // Whoever asks from now on must not join a read that began before the change.
+      // A request from now on must not join a read that began before the change.
       reading.clear();
       for (const entry of [...good.values(), ...wrong.values()]) {
         entry.isDoubted = true;

@@ -1,9 +1,16 @@
-// Client keys in SQL. Only the hash of a secret is kept; the secret is shown once, when it is made.
+// Client keys in SQL. Only the hash of a secret is kept; the secret is shown once, when it is made. One key can have a secret
+// that the environment chooses (SLUICE_API_KEY): it keeps its id, settings, budget and place in the ledger when the secret
+// changes, and the secret before is not valid any more.
 import { randomBytes } from 'node:crypto';
 import type { Selectable } from 'kysely';
+import { createFailure, FailureError } from '../contracts/failure.ts';
 import { asNumber, type Database } from '../storage/database.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
 import type { ApiKeysTable } from '../storage/ledger-tables.ts';
+import type { RedisClient } from '../storage/redis.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { type ApiKey, createSecret, DEFAULT_KEY_SETTINGS, hashSecret, hintOf, type KeySettings } from './api-key.ts';
+import { announceKeyChange } from './key-cache.ts';
 
 export interface KeyStore {
   /** The secret is not kept anywhere. */
@@ -135,4 +142,38 @@ function readKey(row: Selectable<ApiKeysTable>): ApiKey {
     createdAtMs: asNumber(row.created_at),
     revokedAtMs: row.revoked_at === null ? null : asNumber(row.revoked_at),
   };
+}
+
+/** Of the key that the environment chooses; no other key can be called so. */
+export const CONFIGURED_KEY_NAME = 'SLUICE_API_KEY';
+
+interface Announcement {
+  redis: RedisClient;
+  keyspace: Keyspace;
+  logger: Pick<Logger, 'info' | 'warn'>;
+}
+
+/** Makes the secret valid and those before it invalid, in every process. A key that an operator revoked stays so. */
+export async function useConfiguredKey(
+  store: KeyStore,
+  secret: string,
+  { redis, keyspace, logger }: Announcement,
+): Promise<void> {
+  const { key, isChanged } = await store.replaceSecret(CONFIGURED_KEY_NAME, secret);
+  if (key.revokedAtMs !== null) {
+    logger.warn({ key_id: key.id }, 'SLUICE_API_KEY is a revoked key and cannot be used; choose another');
+  }
+  if (!isChanged) return;
+  logger.info(
+    { key_id: key.id, hint: key.hint },
+    'SLUICE_API_KEY has a new secret; the one before is not valid any more',
+  );
+  await announceKeyChange(redis, keyspace);
+}
+
+/** Throws a FailureError for a name that a key cannot be given. */
+export function checkKeyName(name: string): void {
+  if (name !== CONFIGURED_KEY_NAME) return;
+  const message = `'name': ${CONFIGURED_KEY_NAME} is the key that the environment chooses; take another name.`;
+  throw new FailureError(createFailure('request_malformed', message, { param: 'name' }));
 }

@@ -23,7 +23,7 @@ import type { WorkerLiveness } from '../reply/worker-liveness.ts';
 import type { ConversationLock, ConversationStore } from '../responses/conversations.ts';
 import type { ResponseStore } from '../responses/response-store.ts';
 import type { Holds } from '../routing/holds.ts';
-import type { Planner } from '../routing/planner.ts';
+import type { Planner } from '../routing/plan-route.ts';
 import type { BlobStore } from '../storage/blobs.ts';
 import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';

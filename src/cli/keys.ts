@@ -2,9 +2,8 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { KeySettings } from '../accounts/api-key.ts';
-import { checkKeyName } from '../accounts/configured-key.ts';
 import { announceKeyChange } from '../accounts/key-cache.ts';
-import { createKeyStore, type KeyStore } from '../accounts/key-store.ts';
+import { checkKeyName, createKeyStore, type KeyStore } from '../accounts/key-store.ts';
 import type { Runtime } from '../config/runtime.ts';
 import { LIMIT_KINDS, type LimitSettings, limitsOf } from '../contracts/limit-kinds.ts';
 import { formatCharge, parseCharge } from '../contracts/money.ts';

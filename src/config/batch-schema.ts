@@ -25,7 +25,7 @@ export const files = z.strictObject({
         .url({ protocol: /^https?$/ })
         .optional()
         .describe('Address of an S3-compatible storage; absent: AWS.'),
-      force_path_style: z.boolean().default(false).describe('The bucket stands in the path: MinIO and the like.'),
+      force_path_style: z.boolean().default(false).describe('The bucket is part of the path: MinIO and the like.'),
       access_key_id: z.string().min(1).optional().describe('Absent: the AWS SDK finds its credentials itself.'),
       secret_access_key: z.string().min(1).optional().describe('Goes with access_key_id.'),
     })
@@ -61,7 +61,7 @@ export const batches = z.strictObject({
     .describe('Size of a batch that comes in the request itself (Anthropic); it passes through memory.'),
   open_lines: positive
     .default(2_000)
-    .describe('Lines of all batches together that stand in Redis at once: some seconds of the providers’ full rate.'),
+    .describe('Lines of all batches together that are in Redis at once: some seconds of the providers’ full rate.'),
   open_bytes: positive.default(64 * MIB).describe('The same by the size of the lines, per process.'),
   line_tries: positive
     .max(100)

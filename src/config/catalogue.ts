@@ -40,7 +40,7 @@ export interface Deployment {
   tier: number;
   weight: number;
   scope: Scope;
-  /** A stream that shows nothing within this goes on to the next step; null: no such limit. */
+  /** A stream that shows nothing within this moves to the next step; null: no such limit. */
   firstTokenMs: number | null;
   price: PriceSchedule | null;
   /** Its lines of batches go through the provider's own batch API. */

@@ -42,7 +42,7 @@ function checkProvider(name: string, settings: ProviderSettings): ReferenceFault
   return faults;
 }
 
-/** @param content what stands under each deployment's id, over all models: limits and prices belong to the id. */
+/** @param content the settings under each deployment's id, over all models: limits and prices belong to the id. */
 function checkDeployments(
   { providers }: Configuration,
   name: string,

@@ -106,7 +106,7 @@ function describeIssue(
   };
 }
 
-/** Line of the deepest part of the path that stands in the file: its key where it has one. */
+/** Line of the deepest part of the path that is in the file: its key where it has one. */
 function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number | null {
   for (let length = path.length; length > 0; length--) {
     const parent = document.getIn(path.slice(0, length - 1), true);

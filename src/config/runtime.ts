@@ -5,9 +5,14 @@ import { type Catalogue, createCatalogue } from './catalogue.ts';
 import { checkReferences } from './check-references.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { ConfigurationError, DEFAULT_CONFIG_PATH, loadConfiguration } from './load.ts';
-import type { RedisAddress } from './redis-address.ts';
 import type { Configuration } from './schema.ts';
 import { configuredSecrets } from './secrets.ts';
+
+/** Where Redis is. Exactly one of the three forms. */
+export type RedisAddress =
+  | { kind: 'standalone'; url: string }
+  | { kind: 'cluster'; urls: string[] }
+  | { kind: 'sentinel'; urls: string[]; name: string };
 
 export interface Runtime {
   environment: Environment;
@@ -28,7 +33,7 @@ export interface Runtime {
 export interface AdminListen {
   host: string;
   port: number;
-  /** Nobody asked for this port: a free one will do where it is taken. */
+  /** The port is a default: where it is taken, any free one does. */
   isDefault: boolean;
 }
 

@@ -1,12 +1,10 @@
 // The configuration file as its author writes it. Everything is optional but what cannot be guessed; every default
-// stands here. `docs/configuration.md` and the JSON Schema for editors (sluice.schema.json) are generated from it.
+// is here. `docs/configuration.md` and the JSON Schema for editors (sluice.schema.json) are generated from it.
 import { z } from 'zod';
 import { LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
 import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
-import { isAddressRange } from './address-ranges.ts';
-import { websockets } from './agent-schema.ts';
 import { batches, files } from './batch-schema.ts';
-import { deadLetters } from './dead-letter-schema.ts';
+import { deadLetters, name, redis, server } from './server-schema.ts';
 import { webhooks } from './webhook-schema.ts';
 
 export const PROTOCOLS = [
@@ -19,14 +17,6 @@ export const PROTOCOLS = [
 
 export type ProtocolName = (typeof PROTOCOLS)[number];
 
-/** Also part of Redis keys, queue names, metrics and the `vendor:` header. */
-const name = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9_-]{0,62}$/,
-    'must be lower-case letters, digits, "-" and "_", and start with a letter or digit',
-  );
-
 /** A record of named things. The names are checked beside the values, so that one bad name does not hide other faults. */
 function named<T extends z.ZodType>(value: T) {
   return z.record(z.string(), value).superRefine((record, context) => {
@@ -37,7 +27,6 @@ function named<T extends z.ZodType>(value: T) {
   });
 }
 
-const addressRange = z.string().refine(isAddressRange, 'must be an IP address or a range, as 10.0.0.0/8');
 const milliseconds = z.number().int().positive();
 const positive = z.number().int().positive();
 const usdPerMillion = z.number().nonnegative();
@@ -95,7 +84,7 @@ const price = z
   .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
 
 const timeouts = z.strictObject({
-  connect_ms: milliseconds.default(5_000).describe('Until the connection stands.'),
+  connect_ms: milliseconds.default(5_000).describe('Until the connection is established.'),
   first_byte_ms: milliseconds
     .optional()
     .describe(
@@ -150,7 +139,7 @@ const provider = z.strictObject({
     .enum(['plain', 'prefix', 'continue', 'never'])
     .optional()
     .describe(
-      'How its models go on with a text of theirs, for streams that broke off: a closing assistant message (plain), one marked so (prefix: Mistral, DeepSeek), vLLM’s flags (continue). Default: what is known of the model.',
+      'How its models resume a text of theirs, for streams that broke off: a closing assistant message (plain), one marked so (prefix: Mistral, DeepSeek), vLLM’s flags (continue). Default: what is known of the model.',
     ),
   query: z.record(z.string(), z.string()).default({}).describe('Added to every call: api-version and the like.'),
   limits: limits.default({}),
@@ -216,115 +205,16 @@ const model = z.strictObject({
     .describe('Output tokens assumed for the token limit where a request does not say max_tokens.'),
 });
 
-const redis = z
-  .strictObject({
-    url: z
-      .url({ protocol: /^(rediss?|unix)$/ })
-      .optional()
-      .describe(
-        'redis:// or rediss://, with password and database number; or unix:///path/redis.sock?password=…&db=0, which costs less on one machine. Absent: embedded by `sluice start`.',
-      ),
-    cluster: z
-      .array(z.url({ protocol: /^rediss?$/ }))
-      .min(1)
-      .optional()
-      .describe('Some nodes of a Redis Cluster.'),
-    sentinel: z
-      .strictObject({
-        urls: z.array(z.url()).min(1).describe('The sentinels.'),
-        name: z.string().min(1).describe('What they call the primary.'),
-      })
-      .optional(),
-    namespace: name.default('sluice').describe('First part of every key: several brokers can share one Redis.'),
-    reply_shards: positive
-      .max(32)
-      .optional()
-      .describe('Hash slots that requests spread over. Default: 1, or 16 on a cluster.'),
-  })
-  .refine((value) => [value.url, value.cluster, value.sentinel].filter((form) => form !== undefined).length <= 1, {
-    message: 'give one of url, cluster and sentinel',
-  });
-
-const server = z.strictObject({
-  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on; 0.0.0.0 for all.'),
-  port: z.number().int().min(0).max(65_535).default(8080).describe('0 takes any free port.'),
-  body_limit_bytes: positive.default(32 * 1024 * 1024).describe('Larger request bodies are answered with 413.'),
-  body_ms: milliseconds
-    .default(60_000)
-    .describe('A request body must have arrived within this; uploads of files only have to go on.'),
-  upload_pace_ms: milliseconds
-    .default(30_000)
-    .describe('An upload that brings less than 1 KiB a second for so long is given up.'),
-  connections_per_address: positive.default(4_096).describe('Connections of one address at once; more are closed.'),
-  trusted_proxies: z
-    .array(addressRange)
-    .default([])
-    .describe(
-      'Addresses, or ranges as 10.0.0.0/8, whose X-Forwarded-For says who the client is; their own connections are not counted.',
-    ),
-  wrong_keys_per_minute: positive
-    .default(120)
-    .describe(
-      'Of one address; then only keys that are in memory already are accepted from it for the rest of the minute.',
-    ),
-  waiting_bytes_per_key: positive
-    .default(256 * 1024 * 1024)
-    .describe('Bodies of one key that may stand in Redis at once; more requests are refused with 429.'),
-  waiting_bytes: positive.default(1024 * 1024 * 1024).describe('The same for all keys together; then 503.'),
-  cors: z
-    .union([
-      z.literal(false),
-      z.strictObject({
-        origins: z.union([z.literal('*'), z.array(z.string().min(1))]).default('*'),
-        max_age_seconds: positive.default(600),
-      }),
-    ])
-    .prefault({})
-    .describe(
-      'Which pages of other origins may call this address from a browser: origins is "*" or a list such as [https://app.example]; max_age_seconds is how long a preflight is remembered; false: none. Every call needs its key in a header either way, and cookies are not allowed.',
-    ),
-  deadline_ms: milliseconds.default(600_000).describe('A request without x-sluice-deadline-ms is given up after this.'),
-  keep_alive_ms: milliseconds
-    .default(15_000)
-    .describe('A keep-alive goes to a stream that has been idle for so long, in bytes that its SDKs pass over.'),
-  resume_grace_ms: milliseconds
-    .default(30_000)
-    .describe('A request with an Idempotency-Key goes on so long without any client, so that one can come back to it.'),
-  hold_back_tokens: z
-    .number()
-    .int()
-    .min(0)
-    .max(10_000)
-    .default(0)
-    .describe('First tokens of a stream that wait for more: a provider that fails before is replaced unseen.'),
-  stream_ids: z.boolean().default(true).describe('Every streamed event carries an id, so that it can be resumed.'),
-  public_url: z
-    .url({ protocol: /^https?$/ })
-    .optional()
-    .describe('How clients reach this address, for links in answers (results_url). Absent: links are relative.'),
-  admin: z
-    .strictObject({
-      host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
-      port: z.number().int().min(0).max(65_535).default(8081).describe('0 takes any free port.'),
-    })
-    .optional()
-    .describe(
-      'A listener of its own for /admin, /metrics, /openapi.json and probes. Absent: on the clients’ port while that is on loopback, else 127.0.0.1:8081.',
-    ),
-  shutdown_grace_ms: milliseconds.default(25_000).describe('How long running streams may go on after SIGTERM.'),
-  websockets,
-});
-
 const workers = z.strictObject({
   slots: positive.default(512).describe('Interactive requests one process works on at once, per provider.'),
   batch_slots: positive.default(512).describe('The same for the batch lane, at most: as many as the event loop bears.'),
-  max_answer_bytes: positive.default(64 * 1024 * 1024).describe('A provider’s answer that is larger is given up.'),
+  max_answer_bytes: positive.default(64 * 1024 * 1024).describe('Larger answers of a provider are cut off and fail.'),
 });
 
 const storage = z.strictObject({
   finished_ms: milliseconds
     .default(3_600_000)
-    .describe('How long a finished stream, or an answer that nobody has fetched yet, stays readable in Redis.'),
+    .describe('How long a finished stream, or an answer that has not been fetched yet, stays readable in Redis.'),
   idempotency_ms: milliseconds
     .default(86_400_000)
     .describe('How long an Idempotency-Key is remembered, and its answer kept.'),

@@ -43,7 +43,7 @@ function isSecretName(name: string): boolean {
   return /key|token|secret|auth|credential|password|cookie|signature|^sig$/i.test(name);
 }
 
-/** The value, and what stands behind its scheme: `Bearer abc` and `abc`. */
+/** The value, and what follows its scheme: `Bearer abc` and `abc`. */
 function credentialsIn(value: string): string[] {
   const [scheme, ...rest] = value.split(' ');
   return rest.length > 0 && /^[A-Za-z-]+$/.test(scheme!) ? [rest.join(' ')] : [value];

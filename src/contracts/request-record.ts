@@ -78,7 +78,7 @@ export interface RouteWishes {
     ignore?: readonly string[];
     allowFallbacks?: boolean;
     sort?: StrategyName;
-    /** USD per million tokens; what costs more, or nobody knows what, is not asked. */
+    /** USD per million tokens; what costs more, or has no known price, is not asked. */
     maxInputPrice?: number;
     maxOutputPrice?: number;
   };

@@ -1,7 +1,7 @@
 // Dead letters: requests that failed for good, as they are stored, and the sealing of their bodies.
 
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import type { DeadLetterSettings } from '../config/dead-letter-schema.ts';
+import type { DeadLetterSettings } from '../config/server-schema.ts';
 import type { DeadLetterNotice } from '../contracts/dead-letter.ts';
 import type { RequestOutcome } from '../contracts/ledger-entry.ts';
 import type { RequestSpec, TimelinePart } from '../contracts/request-record.ts';

@@ -1,5 +1,5 @@
-// When will a request start, given what waits before it? From what each limit lets through, and from what was served
-// lately where no limit says. Pure.
+// When will a request start, given what waits before it? From what each limit lets through, and from the rate of
+// the last seconds where no limit says. Pure.
 import { LRUCache } from 'lru-cache';
 import { type Amounts, RATE_KINDS, type RateKind } from '../contracts/limit-kinds.ts';
 import type { Limits } from '../contracts/scope.ts';
@@ -12,7 +12,7 @@ export interface Ahead {
   tokens: number;
 }
 
-/** One limit in the request's way, and who wants it before. */
+/** One limit in the request's way, and what needs it before. */
 export interface Obstacle {
   limits: Limits;
   window: Window;
@@ -31,7 +31,7 @@ export interface ForecastInput {
   callMs: number | null;
   /** Tokens used of those reserved, as the last calls had it; null before the first. */
   usedShare: number | null;
-  /** Of the wait queue it stands in: how many passed lately while it was never empty, and over how long. */
+  /** Of its wait queue: how many passed in the last seconds while it was never empty, and over how long. */
   served: Served;
   /** Its place in that queue, from 0. */
   place: number;
@@ -42,7 +42,7 @@ const BATCH_SHARE = 0.97;
 const BATCH_BURST_MS = 1_000;
 /** permit.lua spreads what limits of a minute let the batch lane start. */
 const SPREAD_PERIOD_MS = 60_000;
-/** What is assumed of a deployment that nobody has called yet. */
+/** What is assumed of a deployment without calls yet. */
 const UNKNOWN_CALL_MS = 2_000;
 /** Less experience than this says nothing. */
 const SERVED_AT_LEAST = 20;
@@ -50,7 +50,7 @@ const SERVED_OVER_AT_LEAST_MS = 3_000;
 /** A window that is fuller than this is what requests wait for; its next places are known better than any rate. */
 const NEARLY_FULL = 0.8;
 
-/** Milliseconds from now until its permit; 0 where nothing stands in the way. */
+/** Milliseconds from now until its permit; 0 where nothing is in the way. */
 export function forecastStartMs(input: ForecastInput): number {
   const waits = input.obstacles.map((obstacle) => waitMs(obstacle, input));
   return Math.max(0, ...waits, experiencedWaitMs(input));
@@ -99,7 +99,7 @@ function turnMs(concurrency: number, inFlight: number, ahead: number, callMs: nu
   return missing <= 0 ? 0 : (missing * (callMs ?? UNKNOWN_CALL_MS)) / concurrency;
 }
 
-/** Where no limit explains the waiting (slots, a slow provider), what was served lately says how long it lasts. */
+/** Where no limit explains the waiting (slots, a slow provider), the rate of the last seconds says how long it lasts. */
 function experiencedWaitMs({ obstacles, served, place }: ForecastInput): number {
   if (served.count < SERVED_AT_LEAST || served.overMs < SERVED_OVER_AT_LEAST_MS) return 0;
   return obstacles.some(isNearlyFull) ? 0 : (place * served.overMs) / served.count;
@@ -125,7 +125,7 @@ export interface ServedRates {
 
 /** What was possible longer ago may not be any more. */
 const REMEMBERED_MS = 20_000;
-/** Nobody looked for so long: the queue may have been empty meanwhile. */
+/** After so long without a look the queue may have been empty meanwhile. */
 const GAP_MS = 5_000;
 const MAX_QUEUES = 2_000;
 

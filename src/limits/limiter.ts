@@ -23,7 +23,7 @@ export interface Permit {
   grantedAtMs: number;
   /** Its starts are spread over the minute, which is corrected with its tokens. */
   isBatch: boolean;
-  /** The provider has claimed a longer wait than it is believed, and nobody else is let through yet. */
+  /** The provider has claimed a longer wait than it is believed, and no other call is let through yet. */
   isTrial: boolean;
 }
 
@@ -43,7 +43,7 @@ export type PermitDecision =
 
 export interface PermitRequest {
   attemptId: string;
-  /** Stands in the scope's room for this request over all its deliveries. */
+  /** Its member in the scopes' rooms, the same for all its deliveries. */
   requestId: string;
   scopes: readonly Scope[];
   /** Unix ms of acceptance: the request that was accepted first has the first turn. */
@@ -71,7 +71,7 @@ export interface Settlement {
 export interface Limiter {
   /** One round trip. May be called again with the same attempt id after a denial. */
   acquire(request: PermitRequest): Promise<PermitDecision>;
-  /** Leaves the rooms of these scopes: the request gave up waiting here. */
+  /** Leaves the rooms of these scopes: the request no longer waits here. */
   leave(requestId: string, scopes: readonly Scope[]): Promise<void>;
   /** Gives the permit back and hands the entry to the ledger. Safe to call twice: the ledger keeps one entry. */
   settle(permit: Permit, settlement: Settlement): Promise<void>;
@@ -82,7 +82,7 @@ export interface Limiter {
   /** Extends leases of attempts still running. */
   renew(permits: readonly Permit[]): Promise<void>;
   /**
-   * Nobody gets a permit of this scope for so long, on any worker; from then on one at a time, until what the provider has
+   * No permit of this scope is given for so long, on any worker; from then on one at a time, until what the provider has
    * claimed is over.
    */
   block(scopeName: string, durationMs: number, claimedMs?: number): Promise<void>;
@@ -274,7 +274,7 @@ function usedAmounts(settlement: Settlement): Amounts {
   return { requests: 1, tokens, inputTokens, outputTokens };
 }
 
-/** A limit that nothing reaches: the call is counted all the same. */
+/** A limit that is never reached: the call is only counted. */
 const ANY_NUMBER = 1_000_000_000;
 
 function holdsLease({ limits, countsCalls }: Scope): boolean {

@@ -5,8 +5,8 @@
 -- began, one to two slices later than the period, so that a provider's own sliding window, seen through a jittery network,
 -- never holds more than ours does.
 --
--- A request that is refused stands in the scope's room, ordered by turn; while one with an earlier turn stands there, and
--- has been seen lately, no later one passes. A request that passes tells the next one that its turn has come. The
+-- A request that is refused waits in the scope's room, ordered by turn; while one with an earlier turn is there, and has
+-- asked a moment ago, no later one passes. A request that passes tells the next one that its turn has come. The
 -- interactive lane's turns all come before the batch lane's.
 --
 -- A provider that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS.
@@ -61,7 +61,7 @@ local function read_kind(at)
   return {
     field = field, period = period, limit = limit, amount = tonumber(ARGV[at + 3]), slice_ms = slice_ms, slice = slice,
     most = is_batch and math.max(1, math.floor(limit * BATCH_SHARE)) or limit,
-    -- Only what a minute limits is spread: what a day limits is nobody's burst.
+    -- Only what a minute limits is spread over it.
     is_spread = is_batch and period <= MINUTE_MS,
     is_drained = field == 'r' and limit >= DRAIN_FROM and not is_batch,
     head = nil, sum = 0, count = 0, due = 0,
@@ -248,7 +248,7 @@ for index, scope in ipairs(scopes) do
   end
   if scope.concurrency and redis.call('ZCARD', scope.leases) >= scope.concurrency then check_leases(index, scope) end
   local first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
-  -- Nobody stands there, as a rule.
+  -- It is empty, as a rule.
   scope.is_occupied = first[1] ~= nil
   if scope.is_occupied then check_turn(index, scope, first) end
 end

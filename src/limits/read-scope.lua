@@ -1,4 +1,4 @@
--- What stands in a scope (permit.lua has the shape of its window). Changes nothing.
+-- The state of a scope (permit.lua has the shape of its window). Changes nothing.
 --
 -- KEYS  1 window, 2 leases
 -- Gives {unix ms by the clock of Redis, permits held, the window's fields: name, value, …}.

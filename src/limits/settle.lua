@@ -5,8 +5,8 @@
 -- KEYS  1 open attempts, 2 open leases, 3 ledger stream, 4 pace of what was called,
 --       then per scope: window, leases, room
 -- ARGV  1 attempt id, 2 ledger message or '' when no call was made, 3 slice of a minute in which it started, 4 tokens reserved,
---       5 tokens used, 6 channel of freed scopes, 7 how long the permit was held, ms, or '' where nobody
---       asks, 8 batch lane 0/1, then per scope: its name, 1 where it holds a lease, number of corrections, then per
+--       5 tokens used, 6 channel of freed scopes, 7 how long the permit was held, ms, or '' where it
+--       is not sampled, 8 batch lane 0/1, then per scope: its name, 1 where it holds a lease, number of corrections, then per
 --       correction: kind, period ms, limit, amount reserved, amount used
 -- Gives 1 when the attempt was open, else 0.
 local attempt, minute_slice = ARGV[1], tonumber(ARGV[3])
@@ -40,7 +40,7 @@ local function correct(window, at)
   return change < 0
 end
 
--- Order matters here: a script that fails is not undone, and nobody else writes this entry.
+-- Order matters here: a script that fails is not undone, and nothing else writes this entry.
 if ARGV[2] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[2]) end
 local was_open = redis.call('HDEL', KEYS[1], attempt)
 if was_open == 1 then

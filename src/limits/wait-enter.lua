@@ -1,9 +1,9 @@
 -- Counts a request in the wait queues of what it waits for, until permit.lua lets it through or it leaves (wait-leave.lua).
--- Safe to repeat: a request that stands in a queue already is not counted twice.
+-- Safe to repeat: a request that is in a queue already is not counted twice.
 --
 -- KEYS  1 all wait queues, 2 tokens of wait queues, then the queues
 -- ARGV  1 member (request id and tokens), 2 acceptance, unix ms, 3 tokens
--- Gives per queue: how many stand in it now, and their tokens.
+-- Gives per queue: how many are in it now, and their tokens.
 local KEEP_MS = 2592000000
 -- More than any model reads: sums of it stay whole numbers.
 local MAX_TOKENS = 1000000000

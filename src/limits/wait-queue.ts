@@ -1,6 +1,6 @@
-// Who waits for a first permit, counted exactly over the fleet: what admission and the forecast of a start stand on.
+// Requests without a permit yet, counted exactly over the fleet: admission and forecasts rest on it.
 //
-// A request stands in the wait queue of its deployment, and in that of its key where the key has limits. The API tier puts
+// A request is in the wait queue of its deployment, and in that of its key where the key has limits. The API tier puts
 // it there before it is queued; the permit script takes it out in the same step that lets it through; what ends or moves a
 // waiting request takes it out too. What a crash leaves behind, the janitor finds (`forgetGone`).
 import type { Lane } from '../contracts/job.ts';
@@ -19,7 +19,7 @@ export interface WaitEntry {
   tokens: number;
   /** Of them those of the prompt, as far as they are told apart. */
   inputTokens?: number;
-  /** Names of the scopes in whose wait queues it stands. */
+  /** Names of the scopes in whose wait queues it is. */
   scopes: readonly string[];
 }
 
@@ -29,17 +29,17 @@ export interface WaitTotals {
 }
 
 export interface WaitQueues {
-  /** Gives what stands in each of its wait queues now, itself included. Safe to repeat. */
+  /** Gives the totals of each of its wait queues, itself included. Safe to repeat. */
   enter(entry: WaitEntry): Promise<WaitTotals[]>;
   /** The same as a part of another script; its reply: readTotals. */
   enterCall(entry: WaitEntry): ScriptCall;
   readonly enterScript: LuaScript;
   leave(entry: WaitEntry): Promise<void>;
-  /** The request is over: it leaves every queue in which it may stand at this step. */
+  /** The request is over: it leaves every queue that it may be in at this step. */
   forget(spec: RequestSpec, step: RouteStep): Promise<void>;
-  /** How many stand in a scope's wait queue before this request; null when it does not stand there. */
+  /** How many are before this request in a scope's wait queue; null when it is not there. */
   place(entry: WaitEntry, scopeName: string): Promise<number | null>;
-  /** Takes out those who have waited for long and whom `isGone` knows to be over; gives how many. */
+  /** Takes out requests that have waited for long and are over, as `isGone` knows; gives how many. */
   forgetGone(isGone: (requestIds: readonly string[]) => Promise<boolean[]>): Promise<number>;
 }
 

@@ -14,7 +14,7 @@ function sliceMs({ periodMs }: RateKind): number {
 }
 
 export interface Window {
-  /** What is taken, by kind of limit. A kind that nobody limits is not counted. */
+  /** What is taken, by kind of limit. A kind without a limit is not counted. */
   used: Record<RateName, number>;
   /** What leaves the window, soonest first. */
   leaving: Record<RateName, Leaving[]>;
@@ -39,7 +39,7 @@ function eachKind<T>(value: (kind: RateKind) => T): Record<RateName, T> {
 }
 
 /**
- * @param fields the hash as Redis has it; empty for a scope that nobody has asked.
+ * @param fields the hash as Redis has it; empty for a scope that was never asked.
  * @param nowMs by the clock of Redis, which has written it.
  */
 export function readWindow(fields: Readonly<Record<string, string>>, nowMs: number): Window {
@@ -62,7 +62,7 @@ export function readWindow(fields: Readonly<Record<string, string>>, nowMs: numb
   };
 }
 
-/** permit.lua: of a window that was full so lately, this part of the requests passes per slice, if they are so many. */
+/** permit.lua: of a window that was full a moment ago, this part of the requests passes per slice, if they are so many. */
 const DRAIN_MS = 2_000;
 const DRAIN_PART = 1 / 50;
 const DRAIN_FROM = 100;

@@ -1,8 +1,7 @@
-// After a failed attempt: the same deployment again, the next step of the plan, or the end. Pure; the failure table
-// decides what may be retried at all.
+// After a failed attempt: the same deployment again, the next step of the plan, or the end; and how long to wait before the
+// same one. Pure; the failure table decides what may be retried at all.
 import type { Failure } from '../contracts/failure.ts';
 import { ruleOf } from '../contracts/failure-table.ts';
-import { type BackoffSettings, backoffMs } from './backoff.ts';
 
 export interface AdvanceState {
   /** Failed attempts at the current step, this one included. */
@@ -15,7 +14,7 @@ export interface AdvanceState {
   waitUpToMs: number;
   /** Time left until the request's deadline. */
   remainingMs: number;
-  /** Bytes of an answer went to the client, and nothing can go on with them: nothing may be started over behind its back. */
+  /** Bytes of an answer went to the client and cannot be resumed: the answer must not start over unnoticed. */
   isIrrevocable: boolean;
 }
 
@@ -36,4 +35,28 @@ export function advance(failure: Failure, state: AdvanceState, random: () => num
     if (waitMs < state.remainingMs && !isTooLong) return { kind: 'retry', waitMs };
   }
   return canFallBack ? { kind: 'fallback' } : { kind: 'stop' };
+}
+
+export interface BackoffSettings {
+  baseMs: number;
+  maxMs: number;
+}
+
+/** Spread on top of a provider's own wait, so that a fleet does not come back as one. */
+const RETRY_AFTER_JITTER = 0.1;
+
+/**
+ * Exponential with full jitter: a random time up to base × 2^n, at most `maxMs`. What the provider asked for is obeyed in
+ * full, however long; jitter only adds to it. `random` gives [0, 1).
+ * @param retry 0 for the first retry.
+ */
+export function backoffMs(
+  settings: BackoffSettings,
+  retry: number,
+  retryAfterMs: number | undefined,
+  random: () => number = Math.random,
+): number {
+  const own = random() * Math.min(settings.maxMs, settings.baseMs * 2 ** retry);
+  if (retryAfterMs === undefined) return own;
+  return retryAfterMs + Math.min(own, retryAfterMs * RETRY_AFTER_JITTER);
 }

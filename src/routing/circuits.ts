@@ -3,7 +3,7 @@
 // closed      calls pass. Opened by `failures` failures within the window that are at least half of its calls, or at
 //             once by a refusal (an exhausted quota, a rejected credential).
 // open        no calls until its cooldown is over, which doubles while probes keep failing. A request that has nowhere
-//             else to go waits for it; one of them a second passes all the same, so that a provider that is well again is
+//             else to go waits for it; one of them a second passes nevertheless, so that a provider that has recovered is
 //             not waited for.
 // half open   cooldown over: one call at a time passes, the probe. Its success closes the circuit, its failure opens it
 //             again; one that tells nothing (the client left, its request was bad) lets the next one through at once,
@@ -56,8 +56,8 @@ export type Verdict = 'failure' | 'refusal';
 
 const PROBE_MS = 30_000;
 const LONE_SPACING_MS = 1_000;
-/** Names of wildcard models come from clients; a circuit that nobody has probed for so long is not worth its place. */
-const FORGOTTEN_AFTER_MS = 600_000;
+/** Names of wildcard models come from clients; a circuit without a probe for so long is removed. */
+const REMOVED_AFTER_MS = 600_000;
 /** For the same reason no more circuits than this have their successes counted. */
 const MAX_COUNTED = 5_000;
 
@@ -143,7 +143,7 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
     },
 
     reportUndecided(circuit, ageMs) {
-      // Another call's probe may be forgotten with it: then two are under way, which harms nobody.
+      // Another call's probe may be dropped with it: then two are under way, which does no harm.
       if (openUntilMs.has(circuit)) report(circuit, 'undecided', { ageMs }).catch(onError);
     },
 
@@ -156,7 +156,7 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
       const heard: string[] = [];
       heardMeanwhile = heard;
       const askedAtMs = performance.now();
-      const reply = (await runScript(redis, openScript, [keyspace.openCircuits], [FORGOTTEN_AFTER_MS])) as OpenReply;
+      const reply = (await runScript(redis, openScript, [keyspace.openCircuits], [REMOVED_AFTER_MS])) as OpenReply;
       const [nowMs, ...open] = reply;
       clock.note(nowMs, askedAtMs);
       const told = new Map<string, number>();
@@ -198,7 +198,7 @@ const CLOCK_FRESH_MS = 30_000;
  * not as so long before the report arrives.
  */
 class RedisClock {
-  /** Ahead of this process's own, by the quickest answer of late. */
+  /** Ahead of this process's own, by the quickest recent answer. */
   #aheadMs: number | null = null;
   #roundTripMs = Number.POSITIVE_INFINITY;
   #readAtMs = Number.NEGATIVE_INFINITY;
@@ -219,5 +219,5 @@ class RedisClock {
   }
 }
 
-/** A count that has run for so long starts anew, so that it never spans more than about two windows. */
+/** A count that has run for so long starts over, so that it never spans more than about two windows. */
 const SUCCESSES_FRESH_MS = 10_000;

@@ -1,5 +1,5 @@
-// What an operator has taken out of service: a provider, or one deployment of it. Nobody asks it while it is held, on any
-// worker; what runs goes on, what waits stays or goes elsewhere. Kept until it is released.
+// What an operator has taken out of service: a provider, or one deployment of it. While it is held no
+// worker calls it; calls in flight end, waiting requests wait or move to another deployment. Kept until it is released.
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 

@@ -1,4 +1,4 @@
--- Which circuits are not closed, by the clock that opened them. Those that nobody has probed for long are forgotten: names
+-- Which circuits are not closed, by the clock that opened them. Those without a probe for long are removed: names
 -- of wildcard models come from clients.
 --
 -- KEYS  1 open circuits

@@ -1,7 +1,6 @@
 // Request × configuration → the ordered deployments that may answer it. Pure: randomness and health are passed in.
-
 import type { Candidate, Catalogue, Model } from '../config/catalogue.ts';
-import { createFailure, type Failure } from '../contracts/failure.ts';
+import { createFailure, type Failure, isFailure } from '../contracts/failure.ts';
 import {
   circuitOf,
   type DetourCode,
@@ -9,7 +8,11 @@ import {
   type RouteStep,
   type StrategyName,
 } from '../contracts/route-plan.ts';
+import { findProtocolRoute } from '../protocols/registry.ts';
 import { DEFAULT_WAIT_UP_TO_MS } from './advance.ts';
+import type { Circuits } from './circuits.ts';
+import type { Holds } from './holds.ts';
+import type { RequestSize, SignalBoard } from './signals.ts';
 import { NO_SIGNALS, orderCandidates, type Signals } from './strategies.ts';
 
 export interface RouteRequest {
@@ -24,7 +27,7 @@ export interface RouteRequest {
     allowFallbacks?: boolean;
     /** In place of the models' own strategies. */
     sort?: StrategyName;
-    /** USD per million tokens; what costs more, or nobody knows what, is not asked. */
+    /** USD per million tokens; what costs more, or has no known price, is not asked. */
     maxInputPrice?: number;
     maxOutputPrice?: number;
   };
@@ -41,7 +44,7 @@ export interface RouteContext {
   canServe: (protocols: readonly string[]) => boolean;
   /** Deployments out of rotation: they move to the end of the plan, never out of it. */
   isCooling: (circuit: string) => boolean;
-  /** Deployments that an operator holds: they move to the end too, behind which a request waits for their release. */
+  /** Deployments that an operator holds: they move to the end too, where a request waits for their release. */
   isHeld?: (deploymentId: string) => boolean;
   /** Absent: nothing is known but the configuration. */
   signals?: Signals;
@@ -51,7 +54,7 @@ export interface RouteContext {
 /** A longer plan only delays the answer that everything is down. */
 const MAX_STEPS = 32;
 
-/** The plan, or why there is none: an unknown model, an unknown provider, nobody left after the request's own wishes. */
+/** The plan, or why there is none: an unknown model, an unknown provider, nothing left after the request's own wishes. */
 export function planRoute(request: RouteRequest, context: RouteContext): RoutePlan | Failure {
   const { catalogue } = context;
   const model = catalogue.findModel(request.model);
@@ -61,7 +64,7 @@ export function planRoute(request: RouteRequest, context: RouteContext): RoutePl
   }
   const steps = modelChain(model, request, catalogue).flatMap((next) => stepsOf(next, request, context));
   const unique = dropRepeated(steps);
-  if (unique.length === 0) return nobodyLeft(request, modelChain(model, request, catalogue), context);
+  if (unique.length === 0) return nothingLeft(request, modelChain(model, request, catalogue), context);
   const ordered = coolingLast(unique, context).slice(0, MAX_STEPS);
   const wait = model.waitUpToMs === DEFAULT_WAIT_UP_TO_MS ? {} : { waitUpToMs: model.waitUpToMs };
   if (request.preferences.allowFallbacks === false) return { steps: ordered.slice(0, 1), ...wait };
@@ -70,7 +73,7 @@ export function planRoute(request: RouteRequest, context: RouteContext): RoutePl
 
 const DETOUR_CODES = ['upstream_content_filter', 'upstream_context_length'] as const;
 
-/** Of the model that was asked for: who names another model, for whatever case, is obeyed in its place. */
+/** Of the model that was asked for; a model named for a case of failure replaces the rest of the plan. */
 function detoursOf(model: Model, request: RouteRequest, context: RouteContext): Pick<RoutePlan, 'detours'> {
   const entries = DETOUR_CODES.map((code) => [code, detourSteps(model.detours[code], request, context)] as const);
   const known = entries.filter(([, steps]) => steps.length > 0);
@@ -165,9 +168,9 @@ function unknownProvider(name: string, catalogue: Catalogue): Failure {
   });
 }
 
-function nobodyLeft(request: RouteRequest, chain: readonly Model[], context: RouteContext): Failure {
-  const anybody = { ...context, canServe: () => true };
-  if (chain.some((model) => stepsOf(model, request, anybody).length > 0)) {
+function nothingLeft(request: RouteRequest, chain: readonly Model[], context: RouteContext): Failure {
+  const anyProtocol = { ...context, canServe: () => true };
+  if (chain.some((model) => stepsOf(model, request, anyProtocol).length > 0)) {
     const message = `No provider of '${request.model}' speaks a protocol in which this request can be answered.`;
     return createFailure('request_invalid', message, { param: 'model' });
   }
@@ -175,4 +178,43 @@ function nobodyLeft(request: RouteRequest, chain: readonly Model[], context: Rou
   return createFailure('request_invalid', `No deployment of '${request.model}' is left after ${pin}. Loosen them.`, {
     param: request.pinnedProvider === null ? 'provider' : 'vendor',
   });
+}
+
+/** @param random draws the lots within a tier; the same draws give the same plan while nothing else changes. */
+export type Planner = (protocol: string, request: RouteRequest, random?: () => number) => RoutePlan | Failure;
+
+export interface PlannerOptions {
+  catalogue: Catalogue;
+  circuits: Pick<Circuits, 'isOpen'>;
+  holds: Pick<Holds, 'find'>;
+  signals: SignalBoard;
+}
+
+export function createPlanner({ catalogue, circuits, holds, signals }: PlannerOptions): Planner {
+  const isHeld = (deploymentId: string) => {
+    const deployment = catalogue.deployments.get(deploymentId);
+    return deployment !== undefined && holds.find(deployment) !== null;
+  };
+  return (protocol, request, random = Math.random) => {
+    const plan = planRoute(request, {
+      catalogue,
+      canServe: (protocols) => findProtocolRoute(protocol, protocols) !== null,
+      isCooling: circuits.isOpen,
+      isHeld,
+      signals: signals.signalsFor(sizeOf(request)),
+      random,
+    });
+    if (!isFailure(plan)) signals.noteChosen(plan.steps[0]!.deployment);
+    return plan;
+  };
+}
+
+/** Assumed of a request that does not say. */
+const USUAL_TOKENS = { input: 1_000, output: 300 };
+
+function sizeOf({ estimatedInputTokens, maxOutputTokens }: RouteRequest): RequestSize {
+  return {
+    inputTokens: estimatedInputTokens ?? USUAL_TOKENS.input,
+    outputTokens: maxOutputTokens ?? USUAL_TOKENS.output,
+  };
 }

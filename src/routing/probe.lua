@@ -1,5 +1,5 @@
 -- May a call be made now? A circuit whose cooldown is over lets one call through at a time: the probe. For a
--- request that has nowhere else to go it lets one through now and then even before: somebody must find out.
+-- request that has nowhere else to go it lets one through now and then even before: otherwise recovery would go unnoticed.
 --
 -- KEYS  1 circuit, 2 open circuits
 -- ARGV  1 name of the circuit, 2 how long a probe may take, ms, 3 time between calls without an alternative, ms, or 0

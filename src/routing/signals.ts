@@ -36,7 +36,7 @@ export interface SignalBoardOptions {
 const LOAD_FRESH_MS = 250;
 const QUOTA_FRESH_MS = 1_000;
 const SPEED_FRESH_MS = 1_000;
-/** A value that nobody has asked for meanwhile says nothing any more. */
+/** An older value says nothing: it was read for an earlier plan. */
 const WORTHLESS_MS = 30_000;
 const MAX_REMEMBERED = 5_000;
 

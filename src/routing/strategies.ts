@@ -3,7 +3,7 @@
 import type { Candidate } from '../config/catalogue.ts';
 import type { StrategyName } from '../contracts/route-plan.ts';
 
-/** What is known of a candidate at the time of the plan; null where nobody knows. */
+/** What is known of a candidate at the time of the plan; null where it is unknown. */
 export interface Signals {
   /** What a request of this size costs. */
   costUsd(candidate: Candidate): number | null;
@@ -90,7 +90,7 @@ export interface OrderWishes {
   /** Names of providers that come first, in this order. */
   order: readonly string[];
   strategy: StrategyName;
-  /** The request has named the strategy: it then holds over all tiers. */
+  /** The request has named the strategy: it then applies over all tiers. */
   isAsked: boolean;
 }
 
@@ -131,7 +131,7 @@ interface Ranking {
   measure: (candidate: Candidate, signals: Signals) => number | null;
   /** Up to which measure a candidate is as good as the best. */
   similar: (best: number) => number;
-  /** Where a candidate without a measure stands: behind all, or behind the best and now and then before them. */
+  /** Place of a candidate without a measure: behind all, or behind the best and now and then before them. */
   unknown: 'last' | 'explored';
 }
 

@@ -25,7 +25,7 @@ function endOf(plan: RoutePlan, { detour }: RequestProgress): number {
   return detour === undefined ? plan.steps.length : detour.from + stepsOf(plan, detour.codes.at(-1)!).length;
 }
 
-/** Where the steps of a detour stand among all. */
+/** Index of a detour's first step among all. */
 function firstOf(plan: RoutePlan, code: DetourCode): number {
   const before = code === 'upstream_content_filter' ? 0 : stepsOf(plan, 'upstream_content_filter').length;
   return plan.steps.length + before;
@@ -52,7 +52,7 @@ export function skip(plan: RoutePlan, position: number, progress: RequestProgres
 
 /**
  * Progress with the detour that the plan has for this failure, each once; null where it has none. The next place
- * (`moveOn`) is the first of the detour, and what was left waiting is forgotten: it would fail likewise.
+ * (`moveOn`) is the first of the detour, and steps that were left waiting are dropped: they would fail in the same way.
  */
 export function takeDetour(
   plan: RoutePlan,

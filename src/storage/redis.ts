@@ -4,7 +4,7 @@
 // A failover behind one address keeps old connections to a server that is no longer the primary. The connection that gets such
 // a refusal reconnects, and so do all others of the process to the same address, because those that only listen get none.
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
-import type { RedisAddress } from '../config/redis-address.ts';
+import type { RedisAddress } from '../config/runtime.ts';
 import { isAnothersToDo } from './redis-trouble.ts';
 
 export type RedisClient = Redis | Cluster;

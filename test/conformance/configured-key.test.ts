@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { hashSecret, hintOf } from '#src/accounts/api-key.ts';
-import { CONFIGURED_KEY_NAME, checkKeyName } from '#src/accounts/configured-key.ts';
-import { createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';
+import { CONFIGURED_KEY_NAME, checkKeyName, createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 

@@ -1,7 +1,7 @@
 // Requests fail while the processes that keep their dead letters are killed, and while SQL cannot be reached: each letter
 // is kept once, with its body. A request that no worker ever took is one of them.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { deadLetters } from '#src/config/dead-letter-schema.ts';
+import { deadLetters } from '#src/config/server-schema.ts';
 import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 import { createDeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';

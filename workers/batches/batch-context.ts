@@ -12,7 +12,7 @@ import type { LedgerStream } from '#src/ledger/ledger-stream.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
 import type { RequestStore } from '#src/reply/request-store.ts';
 import type { ReplySubscriber } from '#src/reply/subscriber.ts';
-import type { Planner } from '#src/routing/planner.ts';
+import type { Planner } from '#src/routing/plan-route.ts';
 import type { BlobStore } from '#src/storage/blobs.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { BatchMetrics } from '#src/telemetry/metrics.ts';

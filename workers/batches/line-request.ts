@@ -1,7 +1,6 @@
 // One try of one line as an ordinary request: parsed by its protocol, routed, priced.
 import { type ApiKey, mayUseModel, scopeOf } from '#src/accounts/api-key.ts';
-import { estimateCharge } from '#src/accounts/estimate-charge.ts';
-import { estimateTokens } from '#src/accounts/estimate-tokens.ts';
+import { estimateCharge, estimateTokens } from '#src/accounts/request-cost.ts';
 import type { Batch } from '#src/batches/batch.ts';
 import { lineRequestId } from '#src/contracts/batch.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';

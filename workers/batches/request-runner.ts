@@ -155,7 +155,7 @@ export class RequestRunner implements LineRunner {
     }
     const { key, batch } = this.#origin;
     const reservation = await this.#context.budgets.reserve(key, spec.requestId, units, batch.expiresAtMs);
-    if (reservation.kind === 'held') spec.budgetHold = reservation.hold;
+    if (reservation.kind === 'reserved') spec.budgetHold = reservation.reservation;
     if (reservation.kind !== 'exhausted') return true;
     // Lines in flight reserve more than they cost: when they end, part of the budget becomes free.
     if (this.#hasRequests()) this.#tryLater(line, BUDGET_RETRY_MS);

@@ -1,6 +1,6 @@
 // What an attempt will take, as far as can be said before it: its permit, and what it costs should nobody see its end.
 
-import { costOfCall } from '#src/accounts/cost-of-call.ts';
+import { costOfCall } from '#src/accounts/request-cost.ts';
 import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';

@@ -1,5 +1,5 @@
 // Keeps dead letters beside the ledger, and deletes the old ones.
-import type { DeadLetterSettings } from '#src/config/dead-letter-schema.ts';
+import type { DeadLetterSettings } from '#src/config/server-schema.ts';
 import type { LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
 import { type BodySeal, createBodySeal, type DeadLetter, deadLetterOf } from '#src/dead-letters/dead-letter.ts';
 import { createDeadLetterStore, type DeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';

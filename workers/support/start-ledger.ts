@@ -1,6 +1,5 @@
 // Opens what the ledger writer needs and starts it.
-import type { RedisAddress } from '#src/config/redis-address.ts';
-import type { Runtime } from '#src/config/runtime.ts';
+import type { RedisAddress, Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { createLedgerReader } from '#src/ledger/ledger-stream.ts';

@@ -2,8 +2,8 @@
 // wait; nothing is queued that nobody will wait for.
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ApiKey, mayUseModel } from '../../accounts/api-key.ts';
-import type { BudgetHold } from '../../accounts/budgets.ts';
-import { estimateCharge } from '../../accounts/estimate-charge.ts';
+import type { BudgetReservation } from '../../accounts/budgets.ts';
+import { estimateCharge } from '../../accounts/request-cost.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES, type Lane } from '../../contracts/job.ts';
 import { RATE_KINDS } from '../../contracts/limit-kinds.ts';
@@ -18,7 +18,7 @@ import type { ApiContext } from '../context.ts';
 /** A client may ask for less time than the configuration gives, or more, up to this. */
 const MAX_DEADLINE_MS = 24 * 3_600_000;
 /** A reservation outlives its request's deadline by this: the worker may still be settling. */
-const BUDGET_HOLD_GRACE_MS = 600_000;
+const RESERVATION_GRACE_MS = 600_000;
 
 export function readDeadlineMs(headers: IncomingHttpHeaders, defaultMs: number): number {
   const text = headers['x-sluice-deadline-ms'];
@@ -89,15 +89,15 @@ export async function reserveBudget(
   key: ApiKey,
   plan: RoutePlan,
   request: Sized,
-): Promise<BudgetHold | null> {
+): Promise<BudgetReservation | null> {
   if (key.settings.budgetUnits === null) return null;
   const units = estimateCharge(context.catalogue, plan, request);
-  const holdUntilMs = request.deadlineAtMs + BUDGET_HOLD_GRACE_MS;
-  const reservation = await context.budgets.reserve(key, request.requestId, units, holdUntilMs);
-  if (reservation.kind === 'held') return reservation.hold;
-  if (reservation.kind === 'unlimited') return null;
+  const reservedUntilMs = request.deadlineAtMs + RESERVATION_GRACE_MS;
+  const result = await context.budgets.reserve(key, request.requestId, units, reservedUntilMs);
+  if (result.kind === 'reserved') return result.reservation;
+  if (result.kind === 'unlimited') return null;
   const message =
-    `The budget of this key is exhausted: ${formatCharge(Math.max(0, reservation.left))} USD are left, ` +
+    `The budget of this key is exhausted: ${formatCharge(Math.max(0, result.left))} USD are left, ` +
     `the request may cost ${formatCharge(units)} USD. Raise the budget, or lower max_tokens.`;
   throw new FailureError(createFailure('budget_exhausted', message));
 }

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { type ApiKey, scopeOf } from '../../accounts/api-key.ts';
-import { estimateTokens } from '../../accounts/estimate-tokens.ts';
+import { estimateTokens } from '../../accounts/request-cost.ts';
 import { createRequestId, createRequestIdIn } from '../../contracts/ids.ts';
 import { CONTRACT_VERSION, type RequestSpec, type RouteWishes } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';

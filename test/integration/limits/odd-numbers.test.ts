@@ -35,7 +35,7 @@ const inAnHour = () => Date.now() + 3_600_000;
 
 async function heldFor(requestId: string, units: number) {
   const reservation = await budgets.reserve(key, requestId, units, inAnHour());
-  return reservation.kind === 'held' ? reservation.hold : null;
+  return reservation.kind === 'reserved' ? reservation.reservation : null;
 }
 
 describe('a budget', () => {

@@ -1,6 +1,6 @@
 // The providers' own figures: what their pricing pages say for a call, and what the books say. USD, read 2026-11.
 import { describe, expect, test } from 'vitest';
-import { costOfCall } from '#src/accounts/cost-of-call.ts';
+import { costOfCall } from '#src/accounts/request-cost.ts';
 import { configuredPrice, packagedPrice, priceFor } from '#src/config/prices.ts';
 import { formatUsd, halfPrice, type Price, priceUsage } from '#src/contracts/money.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { deadLetters } from '#src/config/dead-letter-schema.ts';
+import { deadLetters } from '#src/config/server-schema.ts';
 import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 
 const key = randomBytes(32).toString('base64');

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
-import { type AdvanceState, advance } from '#src/routing/advance.ts';
-import { backoffMs } from '#src/routing/backoff.ts';
+import { type AdvanceState, advance, backoffMs } from '#src/routing/advance.ts';
 
 const state: AdvanceState = {
   failuresAtStep: 1,

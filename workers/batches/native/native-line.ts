@@ -1,6 +1,6 @@
 // A line in a provider's own batch: its target, the request that is sent, its price.
 
-import { costOfCall } from '#src/accounts/cost-of-call.ts';
+import { costOfCall } from '#src/accounts/request-cost.ts';
 import type { NativeChunk } from '#src/batches/native-chunk-store.ts';
 import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';

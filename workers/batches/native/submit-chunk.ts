@@ -50,7 +50,7 @@ async function store(task: ChunkTask, { kept, rejected, overflow, chargeUnits }:
   const untilMs = origin.batch.expiresAtMs + context.configuration.batches.native.cancel_ms;
   const reservation = await context.budgets.reserve(origin.key, task.chunk.id, chargeUnits, untilMs);
   if (reservation.kind === 'exhausted') return false;
-  const held = reservation.kind === 'held' ? reservation.hold : null;
+  const held = reservation.kind === 'reserved' ? reservation.reservation : null;
   task.chunk = { ...task.chunk, lines: kept, reservation: held, createdAtMs: Date.now() };
   await context.native.chunks.insert(lease, task.chunk);
   task.isWritten = true;

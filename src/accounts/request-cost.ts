@@ -1,0 +1,100 @@
+// What a request may take and cost, before it is answered: what limits, wait queues and budgets count until it is known; and
+// what one call has cost, afterwards.
+import type { Catalogue } from '../config/catalogue.ts';
+import {
+  type ChargeUnits,
+  type Cost,
+  chargeOf,
+  costOf,
+  type PicoUsd,
+  type Price,
+  priceUsage,
+} from '../contracts/money.ts';
+import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../contracts/request-record.ts';
+import { allSteps, type RoutePlan } from '../contracts/route-plan.ts';
+import { NO_USAGE, type Usage } from '../contracts/usage.ts';
+import type { JsonObject } from '../protocols/codec.ts';
+import { thinkingAllowance } from '../protocols/effective-request.ts';
+import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
+import { readTier } from '../protocols/provider-counts.ts';
+
+type Estimate = Pick<RequestSpec, 'estimatedInputTokens' | 'estimatedOutputTokens' | 'serviceTier'>;
+
+/** @param body as `effectiveRequest` gives it. */
+export function estimateTokens(
+  catalogue: Catalogue,
+  client: ClientProtocol,
+  facts: RequestFacts,
+  plan: RoutePlan,
+  body: unknown,
+): Estimate {
+  const defaultOutputTokens = (catalogue.findModel(facts.model)?.outputTokens ?? 0) * facts.choices;
+  const answer = facts.maxOutputTokens ?? defaultOutputTokens;
+  const thoughts = isThoughtAdded(catalogue, client, plan) ? thinkingAllowance(body as JsonObject) : 0;
+  return {
+    estimatedInputTokens: Math.min(facts.estimatedInputTokens, MAX_ESTIMATED_TOKENS),
+    estimatedOutputTokens: Math.min(answer + thoughts, MAX_ESTIMATED_TOKENS),
+    ...askedTier(body as JsonObject),
+  };
+}
+
+/** Prices hang on it, in every protocol's spelling. */
+function askedTier({ service_tier: snake, serviceTier: camel }: JsonObject): Pick<Estimate, 'serviceTier'> {
+  const asked = snake ?? camel;
+  const tier = readTier(typeof asked === 'string' ? asked.toLowerCase().replace(/^service_tier_/, '') : undefined);
+  return tier === undefined || tier === 'standard_only' ? {} : { serviceTier: tier };
+}
+
+/** Somewhere it is translated for a provider whose longest answer is raised for its thoughts. */
+function isThoughtAdded({ providers }: Catalogue, { passThrough }: ClientProtocol, plan: RoutePlan): boolean {
+  return allSteps(plan).some((step) => {
+    const protocols: readonly string[] = providers.get(step.provider)?.protocols ?? [];
+    return protocols.includes('anthropic-messages') && !protocols.includes(passThrough.upstream);
+  });
+}
+
+export interface EstimatedTokens {
+  estimatedInputTokens: number;
+  estimatedOutputTokens: number;
+  /** That the request asks for. */
+  serviceTier?: string;
+}
+
+export function estimateCharge(catalogue: Catalogue, plan: RoutePlan, request: EstimatedTokens): ChargeUnits {
+  const { estimatedInputTokens: inputTokens, estimatedOutputTokens: outputTokens, serviceTier } = request;
+  const usage: Usage = { ...NO_USAGE, inputTokens, outputTokens, isEstimated: true };
+  const costs = allSteps(plan).map((step) => {
+    const deployment = catalogue.deployments.get(step.deployment);
+    const price = deployment && catalogue.priceOf(deployment, step.upstreamModel, inputTokens);
+    return price ? dearestOf(usage, price, serviceTier) : 0n;
+  });
+  return chargeOf(dearest(costs));
+}
+
+/** The tier that is asked for may not be the one that serves, and a model that can speak or draw may do it. */
+function dearestOf(usage: Usage, price: Price, serviceTier: string | undefined): PicoUsd {
+  const tiers: Usage[] = serviceTier === undefined ? [usage] : [usage, { ...usage, serviceTier }];
+  const kinds = [{}, { audio: usage.outputTokens }, { image: usage.outputTokens }, { video: usage.outputTokens }];
+  return dearest(tiers.flatMap((tier) => kinds.map((outputMedia) => costOf({ ...tier, outputMedia }, price))));
+}
+
+function dearest(costs: readonly PicoUsd[]): PicoUsd {
+  return costs.reduce((most, cost) => (cost > most ? cost : most), 0n);
+}
+
+/**
+ * The configuration's price, else what the provider says it charged, else the price package. Without a known price the
+ * call costs nothing in the books, and they name what was used of it.
+ */
+export function costOfCall(usage: Usage, isConfigured: boolean, findPrice: () => Price | null): Cost {
+  const { reportedCost } = usage;
+  if (!isConfigured && reportedCost !== undefined) return { cost: reportedCost, unpriced: [] };
+  const price = findPrice();
+  return price === null ? { cost: 0n, unpriced: usedOf(usage) } : priceUsage(usage, price);
+}
+
+function usedOf({ isUnbilled, inputTokens, outputTokens, toolCalls = {} }: Usage): string[] {
+  if (isUnbilled) return [];
+  const tokens = { input: inputTokens, output: outputTokens, ...toolCalls };
+  return Object.entries(tokens).flatMap(([name, count]) => (count > 0 ? [name] : []));
+}
