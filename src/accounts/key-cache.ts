@@ -3,8 +3,6 @@
 // read before it is used again. Where that message is lost, the first request after a minute still has the old answer.
 
 import { LRUCache } from 'lru-cache';
-import type { Keyspace } from '../storage/keyspace.ts';
-import type { RedisClient } from '../storage/redis.ts';
 import { type ApiKey, hashSecret } from './api-key.ts';
 import type { KeyStore } from './key-store.ts';
 
@@ -122,9 +120,4 @@ async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Tells every API process that keys have changed. */
-export async function announceKeyChange(redis: RedisClient, keyspace: Keyspace): Promise<void> {
-  await redis.spublish(keyspace.accountsChannel, 'changed');
 }

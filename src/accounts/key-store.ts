@@ -10,7 +10,6 @@ import type { ApiKeysTable } from '../storage/ledger-tables.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type ApiKey, createSecret, DEFAULT_KEY_SETTINGS, hashSecret, hintOf, type KeySettings } from './api-key.ts';
-import { announceKeyChange } from './key-cache.ts';
 
 export interface KeyStore {
   /** The secret is not kept anywhere. */
@@ -176,4 +175,9 @@ export function checkKeyName(name: string): void {
   if (name !== CONFIGURED_KEY_NAME) return;
   const message = `'name': ${CONFIGURED_KEY_NAME} is the key that the environment chooses; take another name.`;
   throw new FailureError(createFailure('request_malformed', message, { param: 'name' }));
+}
+
+/** Tells every API process that keys have changed. */
+export async function announceKeyChange(redis: RedisClient, keyspace: Keyspace): Promise<void> {
+  await redis.spublish(keyspace.accountsChannel, 'changed');
 }

@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { KeySettings } from '../accounts/api-key.ts';
-import { announceKeyChange } from '../accounts/key-cache.ts';
-import { checkKeyName, createKeyStore, type KeyStore } from '../accounts/key-store.ts';
+import { announceKeyChange, checkKeyName, createKeyStore, type KeyStore } from '../accounts/key-store.ts';
 import type { Runtime } from '../config/runtime.ts';
 import { LIMIT_KINDS, type LimitSettings, limitsOf } from '../contracts/limit-kinds.ts';
 import { formatCharge, parseCharge } from '../contracts/money.ts';

@@ -2,8 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type ApiKey, DEFAULT_KEY_SETTINGS, type KeySettings } from '../../accounts/api-key.ts';
-import { announceKeyChange } from '../../accounts/key-cache.ts';
-import { checkKeyName } from '../../accounts/key-store.ts';
+import { announceKeyChange, checkKeyName } from '../../accounts/key-store.ts';
 import { limitSettings } from '../../config/schema.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { limitSettingsOf, limitsOf } from '../../contracts/limit-kinds.ts';
