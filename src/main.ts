@@ -8,6 +8,7 @@ import { createHandOver } from './api/admit/hand-over.ts';
 import { createRecentAnswers } from './api/admit/recent-answers.ts';
 import { createAdminApp, createApp } from './api/app.ts';
 import type { ApiContext } from './api/context.ts';
+import { createKnownModels } from './api/describe/known-models.ts';
 import { type CancelOptions, cancelRequest } from './api/relay/cancel-request.ts';
 import { createDepartures } from './api/relay/departures.ts';
 import { createForgetter, noteEnd } from './api/relay/note-end.ts';
@@ -44,6 +45,7 @@ import { createSignalBoard } from './routing/signals.ts';
 import { openDatabase } from './storage/database.ts';
 import { createKeyspace } from './storage/keyspace.ts';
 import { openBlobStore } from './storage/local-blobs.ts';
+import { createModelLists } from './storage/model-lists.ts';
 import { connectRedis, disconnectRedis } from './storage/redis.ts';
 import { startRedisWatch } from './storage/redis-watch.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
@@ -153,6 +155,7 @@ runMain(async () => {
     ledgerWatch,
     rejects,
     bodySeal: createBodySeal(configuration.dead_letters),
+    knownModels: createKnownModels(createModelLists(redis, keyspace), catalogue, onError),
     keys,
     keyStore,
     budgets,

@@ -29,6 +29,7 @@ import { registerMessageBatches } from './routes/message-batches.ts';
 import { registerModels } from './routes/models.ts';
 import { registerRequests } from './routes/requests.ts';
 import { registerResponses } from './routes/responses.ts';
+import { registerStoredCompletions } from './routes/stored-completions.ts';
 import { isWebSocketUpgrade, registerWebSockets } from './websocket/register-websockets.ts';
 
 declare module 'fastify' {
@@ -61,6 +62,7 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
   if (!context.hasAdminListener) registerOperations(app, context);
   registerModels(app, context);
   registerFiles(app, context);
+  registerStoredCompletions(app, context);
   registerBatches(app, context);
   registerMessageBatches(app, context);
   registerRequests(app, context, relay);

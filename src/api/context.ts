@@ -35,6 +35,7 @@ import type { SecretBox } from '../webhooks/secret-box.ts';
 import type { Admission } from './admit/admission.ts';
 import type { HandOver } from './admit/hand-over.ts';
 import type { RecentAnswers } from './admit/recent-answers.ts';
+import type { KnownModels } from './describe/known-models.ts';
 import type { CancelOptions } from './relay/cancel-request.ts';
 
 export interface ApiContext {
@@ -59,6 +60,7 @@ export interface ApiContext {
   responses: ResponseStore;
   conversations: ConversationStore;
   conversationLock: ConversationLock;
+  knownModels: KnownModels;
   keys: KeyCache;
   keyStore: KeyStore;
   budgets: Budgets;

@@ -75,7 +75,9 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
 /** Parts of all messages. Anything of another shape is left for the provider to refuse. */
 function partsOf(value: unknown): Part[] {
   const lists = PROMPTS.map((name) => (value as Record<string, unknown> | null)?.[name]);
-  return lists.flatMap(itemsOf).flatMap((message) => itemsOf(message.content));
+  const parts = lists.flatMap(itemsOf).flatMap((message) => itemsOf(message.content));
+  // Results of tools have parts of their own in Messages.
+  return parts.flatMap((part) => (part.type === 'tool_result' ? [part, ...itemsOf(part.content)] : [part]));
 }
 
 function itemsOf(list: unknown): Part[] {
@@ -83,12 +85,34 @@ function itemsOf(list: unknown): Part[] {
 }
 
 function fileIdOf(part: Part): unknown {
+  if (isSourced(part)) return part.source.file_id;
   if (part.type === 'file') return (part.file as Part | null | undefined)?.file_id;
   return part.type === 'input_file' || part.type === 'input_image' ? part.file_id : undefined;
 }
 
+/** A document or an image of Messages, by `source: {type: "file", file_id}`. */
+function isSourced(part: Part): part is Part & { source: Part } {
+  const source = part.source as Part | null | undefined;
+  return (part.type === 'document' || part.type === 'image') && source?.type === 'file';
+}
+
+export function mediaTypeOf(filename: string): string {
+  return MEDIA_TYPES[/[^.]*$/.exec(filename)![0].toLowerCase()] ?? 'application/octet-stream';
+}
+
+/** Text is a source of its own in Messages, base64 is for the rest. */
+function sourceOf(mediaType: string, bytes: Buffer): Part {
+  return mediaType.startsWith('text/') || mediaType === 'application/json'
+    ? { type: 'text', media_type: 'text/plain', data: bytes.toString() }
+    : { type: 'base64', media_type: mediaType, data: bytes.toString('base64') };
+}
+
 function fill(part: Part, { filename }: StoredFile, bytes: Buffer): void {
-  const mediaType = MEDIA_TYPES[/[^.]*$/.exec(filename)![0].toLowerCase()] ?? 'application/octet-stream';
+  const mediaType = mediaTypeOf(filename);
+  if (isSourced(part)) {
+    part.source = sourceOf(mediaType, bytes);
+    return;
+  }
   const data = `data:${mediaType};base64,${bytes.toString('base64')}`;
   if (part.type === 'file') part.file = { filename, file_data: data };
   else {

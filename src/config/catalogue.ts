@@ -73,6 +73,8 @@ export interface Catalogue {
   deployments: ReadonlyMap<string, Deployment>;
   /** Names that can be listed: those without a wildcard. */
   modelNames: readonly string[];
+  /** Those with one, longer ones first; their candidates' models have the star, too. */
+  wildcards: readonly Model[];
   /** The model that a client's name means; exact names before wildcards, longer wildcards before shorter. */
   findModel(name: string): Model | null;
   /** Null when neither configuration nor package knows a price: such calls cost nothing in the books. */
@@ -113,6 +115,7 @@ export function createCatalogue(configuration: Configuration): Catalogue {
     providers,
     deployments,
     modelNames: [...models.keys()].filter((name) => !name.includes('*')),
+    wildcards,
     findModel,
     priceOf(deployment, upstreamModel, inputTokens) {
       if (deployment.price !== null) return priceFor(deployment.price, inputTokens);

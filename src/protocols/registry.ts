@@ -70,6 +70,13 @@ export function clientProtocol(name: string): ClientProtocol {
   return found;
 }
 
+/** Of a configuration, whose protocols are all known. */
+export function providerProtocol(name: string): ProviderProtocol {
+  const found = PROVIDERS.get(name);
+  if (found === undefined) throw new Error(`no provider protocol ${name}`);
+  return found;
+}
+
 /** Pass-through where the provider speaks the client's protocol, else by the first of its protocols; null for neither. */
 export function findProtocolRoute(clientName: string, providerProtocols: readonly string[]): ProtocolRoute | null {
   const client = clientProtocol(clientName);

@@ -73,6 +73,10 @@ export interface Keyspace {
   /** Hash: key id → bytes of its counted bodies; `*` → bytes of all. */
   countedBytes: string;
   budget(keyId: string): string;
+  /** Strings: a provider's own list of models (JSON), and that somebody wants it. */
+  models(provider: string): { list: string; wish: string };
+  /** Pub/sub channel that tells workers whose list is wanted. */
+  modelsChannel: string;
   /** String: this key got an answer that is kept, a moment ago. */
   answered(keyId: string): string;
   /** String: the request that has the lock of a conversation. */
@@ -131,6 +135,8 @@ export function createKeyspace(namespace: string): Keyspace {
     countedBodies: `${core}:bodies`,
     countedBytes: `${core}:body-bytes`,
     budget: (keyId) => `${core}:budget:${keyId}`,
+    models: (provider) => ({ list: `${core}:models:${provider}`, wish: `${core}:models-wanted:${provider}` }),
+    modelsChannel: `${core}:models`,
     answered: (keyId) => `${core}:answered:${keyId}`,
     conversation: (id) => `${core}:conversation:${id}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,

@@ -30,6 +30,7 @@ import { startRedisWatch } from '#src/storage/redis-watch.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
+import { serveModelLists } from '../support/model-lists.ts';
 import { createActiveRequests } from './active-requests.ts';
 import type { InferenceContext } from './delivery.ts';
 import { createKnownCures } from './known-cures.ts';
@@ -123,6 +124,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     },
   };
 
+  await serveModelLists({ redis, subscription, keyspace, providers, logger });
   await listenForControl(subscription, keyspace, runtime.replyShards, context, onError);
   const pulse = await startPulse(context, onError);
   let consumers: QueueConsumer[] = [];

@@ -3,14 +3,24 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { StoredFile } from '../../batches/file-store.ts';
+import { mediaTypeOf } from '../../batches/resolve-files.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { createSortableId } from '../../contracts/ids.ts';
+import { anthropicMessagesClient } from '../../protocols/anthropic-messages/protocol.ts';
 import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
+import type { ClientProtocol } from '../../protocols/protocol.ts';
 import { streamPieces } from '../../storage/blobs.ts';
-import { authenticate, bearerToken } from '../admit/authenticate.ts';
+import { authenticate, readSecret } from '../admit/authenticate.ts';
 import { checkInput } from '../admit/check-input.ts';
 import { receiveUpload } from '../admit/receive-upload.ts';
 import type { ApiContext } from '../context.ts';
+import {
+  anthropicFile,
+  anthropicListQuery,
+  anthropicUploadFields,
+  isAnthropicCaller,
+  listAnthropicFiles,
+} from '../describe/anthropic-file.ts';
 import { readByteRange } from '../describe/byte-range.ts';
 import {
   checkDownloadable,
@@ -49,10 +59,10 @@ export function registerFiles(app: FastifyInstance, context: ApiContext): void {
     // The body stays a stream: the handler reads it.
     files.addContentTypeParser(/^multipart\/form-data/i, (_request, body, parsed) => parsed(null, body));
     files.addHook('onRequest', async (request) => {
-      request.apiKey = await authenticate(bearerToken(request.headers), context.keys);
+      request.apiKey = await authenticate(readSecret(request, clientOf(request)), context.keys);
     });
     const options = (summary: string, hasStreamedBody = false) => ({
-      config: { client: openaiChatClient, hasStreamedBody },
+      config: { selectClient: clientOf, hasStreamedBody },
       schema: { summary, tags: ['files'] },
     });
 
@@ -62,21 +72,41 @@ export function registerFiles(app: FastifyInstance, context: ApiContext): void {
         { ...options('Upload a file', true), bodyLimit: Number.MAX_SAFE_INTEGER },
         (request) => upload(context, request),
       );
-      files.get(`${prefix}/files`, options('Files of this key'), (request) => list(context, request));
+      files.get(`${prefix}/files`, options('Files of this key'), (request) =>
+        isAnthropicCaller(request)
+          ? listAnthropicFiles(context.files, request.apiKey!.id, checkInput(anthropicListQuery, request.query))
+          : list(context, request),
+      );
       files.get<WithId>(`${prefix}/files/:id`, options('One file'), async (request) =>
-        fileObject(await find(context, request)),
+        describeFile(request, await find(context, request)),
       );
       files.delete<WithId>(`${prefix}/files/:id`, options('Delete a file'), async (request) => {
         const { id } = request.params;
         if (!(await context.files.remove(request.apiKey!.id, id))) throw noSuchFile(id);
-        return { id, object: 'file', deleted: true };
+        return isAnthropicCaller(request) ? { id, type: 'file_deleted' } : { id, object: 'file', deleted: true };
       });
       files.get<WithId>(`${prefix}/files/:id/content`, options('The bytes of a file'), async (request, reply) =>
-        sendContent(context, reply, await find(context, request), request.headers),
+        sendContent(context, reply, await find(context, request), request),
       );
     }
     done();
   });
+}
+
+function clientOf(request: FastifyRequest): ClientProtocol {
+  return isAnthropicCaller(request) ? anthropicMessagesClient : openaiChatClient;
+}
+
+function describeFile(request: FastifyRequest, file: StoredFile): object {
+  return isAnthropicCaller(request) ? anthropicFile(file) : fileObject(file);
+}
+
+/** Anthropic's files have no purpose, and say otherwise how long they are kept. */
+function readFields(request: FastifyRequest, fields: ReadonlyMap<string, string>): z.output<typeof uploadFields> {
+  const sent = Object.fromEntries(fields);
+  if (!isAnthropicCaller(request)) return checkInput(uploadFields, sent);
+  const { expires_in_seconds: seconds } = checkInput(anthropicUploadFields, sent);
+  return { purpose: 'user_data', 'expires_after[seconds]': seconds };
 }
 
 async function find(context: ApiContext, request: FastifyRequest<WithId>): Promise<StoredFile> {
@@ -97,7 +127,7 @@ async function upload(context: ApiContext, request: FastifyRequest) {
     const { fields, file } = await receiveUpload(request.raw, request.body as Readable, limits, (source) =>
       blobs.write(id, source, largest),
     );
-    const checked = checkInput(uploadFields, Object.fromEntries(fields));
+    const checked = readFields(request, fields);
     if (file === null) throw missingFile();
     checkUpload(checked.purpose, file.filename);
     checkSize(context, checked.purpose, file.bytes);
@@ -115,7 +145,7 @@ async function upload(context: ApiContext, request: FastifyRequest) {
     };
     await context.files.insert(stored);
     await checkQuota(context, stored);
-    return fileObject(stored);
+    return describeFile(request, stored);
   } catch (error) {
     // The file may have come whole before the rest of its upload went wrong.
     await blobs.delete([id]);
@@ -161,15 +191,17 @@ function sendContent(
   context: ApiContext,
   reply: FastifyReply,
   file: StoredFile,
-  headers: FastifyRequest['headers'],
+  request: FastifyRequest,
 ): FastifyReply {
-  checkDownloadable(file);
+  const { headers } = request;
+  const isAnthropic = isAnthropicCaller(request);
+  if (!isAnthropic) checkDownloadable(file);
   checkHere(context, file);
   // A file never changes: its id says which bytes these are.
   const tag = `"${file.id}"`;
   const name = encodeURIComponent(file.filename);
   reply
-    .header('content-type', 'application/octet-stream')
+    .header('content-type', isAnthropic ? mediaTypeOf(file.filename) : 'application/octet-stream')
     .header('content-disposition', `attachment; filename*=UTF-8''${name}`)
     .header('accept-ranges', 'bytes')
     .header('etag', tag);

@@ -2,11 +2,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type ApiKey, mayUseModel } from '../../accounts/api-key.ts';
 import type { Catalogue, Model } from '../../config/catalogue.ts';
+import { packagedFacts } from '../../config/model-facts.ts';
 import { createFailure, FailureError, isFailure } from '../../contracts/failure.ts';
-import { formatUsd, type PicoUsd } from '../../contracts/money.ts';
+import { formatUsd, type PicoUsd, type Price } from '../../contracts/money.ts';
 import { anthropicModels } from '../../protocols/anthropic-messages/model-list.ts';
 import { geminiModels } from '../../protocols/gemini-generate-content/model-list.ts';
-import type { ListedModel, ModelShape } from '../../protocols/model-list.ts';
+import type { ListedModel, ListedPrice, ModelShape } from '../../protocols/model-list.ts';
 import { openaiModels } from '../../protocols/openai/model-list.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import type { ApiContext } from '../context.ts';
@@ -48,8 +49,7 @@ export function registerModels(app: FastifyInstance, context: ApiContext): void 
     app.get(path, options('Models this key may use, in the shape of the caller’s SDK'), async (request) => {
       const shape = shapeOf(request);
       const key = await authenticated(request, shape);
-      const names = catalogue.modelNames.filter((name) => mayUseModel(key.settings, name));
-      const models = names.map((name) => listed(catalogue, catalogue.findModel(name)!));
+      const models = await Promise.all((await usableModels(context, key)).map((model) => listed(context, model)));
       const answer = shape.list(models, readTarget(request).query);
       if (isFailure(answer)) throw new FailureError(answer);
       return answer;
@@ -58,7 +58,7 @@ export function registerModels(app: FastifyInstance, context: ApiContext): void 
     app.get<{ Params: { '*': string } }>(`${path}/*`, options('One model'), async (request) => {
       const shape = shapeOf(request);
       const key = await authenticated(request, shape);
-      return shape.describe(listed(catalogue, findUsable(catalogue, key, request.params['*'])));
+      return shape.describe(await listed(context, findUsable(catalogue, key, request.params['*'])));
     });
   }
 }
@@ -70,21 +70,38 @@ function findUsable(catalogue: Catalogue, key: ApiKey, name: string): Model {
   throw new FailureError(createFailure('model_not_found', message, { param: 'model' }));
 }
 
-function listed(catalogue: Catalogue, { name, candidates }: Model): ListedModel {
+/** Configured names in their order, then those that wildcards stand for. */
+async function usableModels({ catalogue, knownModels }: ApiContext, key: ApiKey): Promise<Model[]> {
+  const names = new Set([...catalogue.modelNames, ...(await knownModels.wildcardNames())]);
+  const usable = [...names].filter((name) => mayUseModel(key.settings, name));
+  return usable.map((name) => catalogue.findModel(name)).filter((model) => model !== null);
+}
+
+async function listed({ catalogue, knownModels }: ApiContext, { name, candidates }: Model): Promise<ListedModel> {
   const { deployment, upstreamModel } = candidates[0]!;
   const price = catalogue.priceOf(deployment, upstreamModel, 0);
+  const { id: _, ...said } = (await knownModels.find(deployment.provider.name, upstreamModel)) ?? { id: upstreamModel };
   return {
     name,
     providers: [...new Set(candidates.map((candidate) => candidate.deployment.provider.name))],
-    pricing:
-      price === null
-        ? null
-        : {
-            unit: 'USD per million tokens',
-            input: perMillion(price.input),
-            cached_input: perMillion(price.cachedInput),
-            output: perMillion(price.output),
-          },
+    facts: {
+      ...packagedFacts(deployment.provider.priceId, upstreamModel),
+      ...said,
+      displayName: said.displayName ?? name,
+    },
+    pricing: price === null ? null : pricingOf(price),
+  };
+}
+
+function pricingOf({ input, cachedInput, output }: Price): ListedPrice {
+  return {
+    unit: 'USD per million tokens',
+    input: perMillion(input),
+    cached_input: perMillion(cachedInput),
+    output: perMillion(output),
+    prompt: formatUsd(input),
+    completion: formatUsd(output),
+    input_cache_read: formatUsd(cachedInput),
   };
 }
 

@@ -11,20 +11,21 @@ const UNKNOWN_TIME = '1970-01-01T00:00:00Z';
 
 export const anthropicModels: ModelShape = { client: anthropicMessagesClient, describe, list };
 
-/** Null where it is not known, as in Anthropic's own list. */
-function describe({ name, providers, pricing }: ListedModel) {
+/** What a configured name cannot tell is null, as it is for models that Anthropic knows little of. */
+function describe({ name, providers, pricing, facts }: ListedModel) {
+  const { displayName, createdAtMs, contextTokens, outputTokens, capabilities } = facts;
   return {
     type: 'model',
     id: name,
-    display_name: name,
-    created_at: UNKNOWN_TIME,
+    display_name: displayName ?? name,
+    created_at: createdAtMs === undefined ? UNKNOWN_TIME : new Date(createdAtMs).toISOString().replace('.000Z', 'Z'),
     lifecycle: 'active',
     deprecated_at: null,
     retires_at: null,
     line: null,
-    max_input_tokens: null,
-    max_tokens: null,
-    capabilities: null,
+    max_input_tokens: contextTokens ?? null,
+    max_tokens: outputTokens ?? null,
+    capabilities: capabilities ?? null,
     providers,
     pricing,
   };

@@ -12,13 +12,16 @@ const METHODS = ['generateContent', 'streamGenerateContent', 'countTokens'];
 
 export const geminiModels: ModelShape = { client: geminiClient, describe, list };
 
-/** Token limits are left out: a configured name does not tell them, and zero would be believed. */
-function describe({ name, providers, pricing }: ListedModel) {
+/** Token limits that nobody knows are left out: zero would be believed. */
+function describe({ name, providers, pricing, facts }: ListedModel) {
+  const { displayName, contextTokens, outputTokens } = facts;
   return {
     name: `models/${name}`,
     version: '',
-    displayName: name,
+    displayName: displayName ?? name,
     description: `Answered by ${providers.join(', ')}.`,
+    ...(contextTokens === undefined ? {} : { inputTokenLimit: contextTokens }),
+    ...(outputTokens === undefined ? {} : { outputTokenLimit: outputTokens }),
     supportedGenerationMethods: METHODS,
     providers,
     pricing,

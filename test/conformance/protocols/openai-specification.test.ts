@@ -89,10 +89,16 @@ describe.skipIf(!hasOpenaiSchemas)('as the specification has it', () => {
   });
 
   test('models: one, and all of them', () => {
-    const pricing = { unit: 'USD per 1M tokens', input: 1, cached_input: 0.5, output: 4 };
+    const perToken = { prompt: '0.000001', completion: '0.000004', input_cache_read: '0.0000005' };
+    const pricing = { unit: 'USD per 1M tokens', input: 1, cached_input: 0.5, output: 4, ...perToken };
     const models = [
-      { name: 'gpt-4.1', providers: ['openai'], pricing },
-      { name: 'claude-opus-5', providers: ['anthropic', 'other'], pricing: null },
+      {
+        name: 'gpt-4.1',
+        providers: ['openai'],
+        pricing,
+        facts: { contextTokens: 1_047_576, inputModalities: ['text'] },
+      },
+      { name: 'claude-opus-5', providers: ['anthropic', 'other'], pricing: null, facts: {} },
     ];
     expect(faultsOf('ListModelsResponse', openaiModels.list(models, {}))).toEqual([]);
     for (const model of models) expect(faultsOf('Model', openaiModels.describe(model))).toEqual([]);

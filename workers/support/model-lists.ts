@@ -1,0 +1,72 @@
+// Fetches the lists of models that API processes want of this worker's providers: workers have the providers' keys.
+import { request } from 'undici';
+import type { Provider } from '#src/config/catalogue.ts';
+import type { UpstreamModel } from '#src/contracts/upstream-model.ts';
+import { credential, withQuery } from '#src/protocols/prepare-call.ts';
+import type { ProviderProtocol } from '#src/protocols/protocol.ts';
+import { modelListCall, readModelList } from '#src/protocols/read-model-list.ts';
+import { providerProtocol } from '#src/protocols/registry.ts';
+import type { Keyspace } from '#src/storage/keyspace.ts';
+import { createModelLists } from '#src/storage/model-lists.ts';
+import type { RedisClient } from '#src/storage/redis.ts';
+import type { Logger } from '#src/telemetry/logger.ts';
+
+const TIMEOUT_MS = 10_000;
+/** OpenRouter's list of some hundred models has a megabyte. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+export interface ModelListServer {
+  redis: RedisClient;
+  subscription: RedisClient;
+  keyspace: Keyspace;
+  providers: readonly Provider[];
+  logger: Logger;
+}
+
+/** From now on, for as long as the connections stand. */
+export async function serveModelLists({ redis, subscription, keyspace, providers, logger }: ModelListServer) {
+  const lists = createModelLists(redis, keyspace);
+  const own = new Map(providers.map((provider) => [provider.name, provider]));
+
+  async function serve(provider: Provider): Promise<void> {
+    if (await lists.takeWish(provider.name)) await lists.write(provider.name, await fetchModelList(provider));
+  }
+
+  subscription.on('smessage', (channel: string, name: string) => {
+    const provider = channel === keyspace.modelsChannel ? own.get(name) : undefined;
+    if (provider === undefined) return;
+    serve(provider).catch((error: Error) => {
+      logger.warn({ provider: name, reason: error.message }, 'the provider’s list of models was not read');
+    });
+  });
+  await subscription.ssubscribe(keyspace.modelsChannel);
+}
+
+/** Rejects with what went wrong, in words without secrets. */
+export async function fetchModelList(provider: Provider): Promise<UpstreamModel[]> {
+  const name = provider.protocols[0]!;
+  const call = modelListCall(name);
+  const url = `${provider.baseUrl}${withQuery(call.path, provider.dialect.query)}`;
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const { statusCode, body } = await request(url, { headers: headersFor(provider, providerProtocol(name)), signal });
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of body as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > MAX_BYTES) throw new Error(`its list has more than ${MAX_BYTES} bytes`);
+    pieces.push(piece);
+  }
+  if (statusCode !== 200) throw new Error(`it answered ${statusCode}`);
+  return readModelList(JSON.parse(Buffer.concat(pieces).toString()));
+}
+
+function headersFor(provider: Provider, { name, headers, credentialHeaders }: ProviderProtocol) {
+  return {
+    accept: 'application/json',
+    'user-agent': 'sluice',
+    ...headers,
+    ...modelListCall(name).headers,
+    ...credential(credentialHeaders, provider.dialect),
+    ...provider.headers,
+  };
+}
