@@ -11,7 +11,7 @@ const UNKNOWN_TIME = '1970-01-01T00:00:00Z';
 
 export const anthropicModels: ModelShape = { client: anthropicMessagesClient, describe, list };
 
-/** What a configured name cannot tell is null, as it is for models that Anthropic knows little of. */
+/** Null where it is not known, as in Anthropic's own list. */
 function describe({ name, providers, pricing, facts }: ListedModel) {
   const { displayName, createdAtMs, contextTokens, outputTokens, capabilities } = facts;
   return {
