@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis';
 
 /** Of a request, of a job, of somebody who waits: all of them end. */
-const TRANSIENT = /:(?:req|body|log|idem):|-interactive:req_|-batch:req_|:(?:leases|room|presence|line:)/;
+const TRANSIENT = /:(?:req|body|log|idem):|-interactive:req_|-batch:req_|:(?:leases|room|presence|waiting:)/;
 const SCAN_COUNT = 1_000;
 
 /** Keys by what they are of, without names and numbers. */
@@ -13,6 +13,22 @@ export async function countKeys(redis: Redis): Promise<Map<string, number>> {
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return counts;
+}
+
+/**
+ * Kinds of which there is one for the whole broker, or one per provider, lane or deployment: an instant finds them or not, by
+ * how long ago something was done.
+ */
+const FIXED =
+  /:(?:stalled-check|meta|marker|events|id|probe|bodies|body-bytes|open|open-leases|open-circuits|ledger|workers)$|:wait-queue|:(?:pace|speeds|circuit|window):(?:provider|deployment|model)?/;
+
+/** What has come to be between two looks and should not have: kinds that are new, and those of which there are more. */
+export function growth(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string[] {
+  return [...after]
+    .filter(([kind, count]) =>
+      before.has(kind) || FIXED.test(kind) ? count > Math.max(1, before.get(kind) ?? 0) : true,
+    )
+    .map(([kind, count]) => `${kind}: ${before.get(kind) ?? 0} before, ${count} after`);
 }
 
 /** Jobs that BullMQ gave up are kept for a look (src/queue/producer.ts): they are not counted. */
@@ -30,7 +46,7 @@ export async function keysOf(redis: Redis, accepted: ReadonlySet<string>): Promi
   const keys = await transientKeys(redis);
   const areTheirs = await Promise.all(
     keys.map(async (key) => {
-      const ids = key.includes(':line:') ? (await redis.zrange(key, '0', '-1')).map(idIn) : [idIn(key)];
+      const ids = key.includes(':waiting:') ? (await redis.zrange(key, '0', '-1')).map(idIn) : [idIn(key)];
       return ids.some((id) => id === '' || accepted.has(id));
     }),
   );
@@ -47,9 +63,9 @@ function idIn(text: string): string {
  */
 export async function checkRest(redis: Redis, keptMs: number, accepted: ReadonlySet<string>): Promise<string[]> {
   const keys = await transientKeys(redis);
-  // The janitor clears the lines of what a crash has left in them (workers/support/janitor.ts).
+  // The janitor clears the wait queues of what a crash has left in them (workers/support/janitor.ts).
   const checks = keys
-    .filter((key) => !key.includes(':line:'))
+    .filter((key) => !key.includes(':waiting:'))
     .map(async (key) => {
       const requestId = idIn(key);
       if (requestId !== '' && !accepted.has(requestId) && (await redis.pttl(key)) >= 0) return null;
