@@ -1,6 +1,6 @@
 // What the look through a body's bytes costs beside the parse that follows it, and how long the largest bodies that pass
 // hold the event loop. Run: node bench/micro/json-bounds.ts
-import { BODY_BOUNDS, findExcess } from '../../src/protocols/json-bounds.ts';
+import { BODY_BOUNDS, findExcess } from '../../src/protocols/bounds/json-bounds.ts';
 
 const MEGABYTE = 1024 * 1024;
 const LIMIT = 32 * MEGABYTE;

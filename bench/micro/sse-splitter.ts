@@ -1,6 +1,6 @@
 // How long a worker is held by events of any size, in the pieces that a socket gives: 60 MB in one event must take less
 // than half a second, and twice the bytes twice the time. Run: node bench/micro/sse-splitter.ts
-import { MAX_SSE_EVENT_BYTES, SseSplitter } from '../../src/protocols/sse-splitter.ts';
+import { MAX_SSE_EVENT_BYTES, SseSplitter } from '../../src/protocols/wire/sse-splitter.ts';
 
 const PIECE_BYTES = 16 * 1024;
 const ROUNDS = 5;

@@ -50,7 +50,7 @@ runs (\`local_shell\`, \`shell\`, \`apply_patch\`, \`tool_search\` with \`execut
 add are declared with the others. Their calls come back as the client declared them. Tools that run at OpenAI are left out and
 named, and refused where they are forced.
 
-Names and ids that the provider would refuse are made to fit (\`src/protocols/provider-bounds.ts\` has each provider's bounds with its
+Names and ids that the provider would refuse are made to fit (\`src/protocols/bounds/provider-bounds.ts\` has each provider's bounds with its
 source): a tool whose name is too long or has a character that the provider does not take is declared, chosen and called under
 another, always the same, and answers name it as the client did. Ids of calls are shortened alike on call and result. An end
 user's name that is too long becomes its SHA-256. Texts of nothing but white space do not go to Messages providers.

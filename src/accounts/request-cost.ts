@@ -13,10 +13,10 @@ import {
 import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../contracts/request-record.ts';
 import { allSteps, type RoutePlan } from '../contracts/route-plan.ts';
 import { NO_USAGE, type Usage } from '../contracts/usage.ts';
+import { thinkingAllowance } from '../protocols/call/effective-request.ts';
 import type { JsonObject } from '../protocols/codec.ts';
-import { thinkingAllowance } from '../protocols/effective-request.ts';
 import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
-import { readTier } from '../protocols/provider-counts.ts';
+import { readTier } from '../protocols/providers/counts.ts';
 
 type Estimate = Pick<RequestSpec, 'estimatedInputTokens' | 'estimatedOutputTokens' | 'serviceTier'>;
 

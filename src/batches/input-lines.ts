@@ -1,9 +1,9 @@
 // The input of a batch: reading its lines, their positions in the file, and what they contain.
 import { isUtf8 } from 'node:buffer';
 import type { BatchFault } from '../contracts/batch.ts';
-import { findExcess } from '../protocols/json-bounds.ts';
-import { memberBytes } from '../protocols/json-object.ts';
-import { faultOfName } from '../protocols/name-fault.ts';
+import { findExcess } from '../protocols/bounds/json-bounds.ts';
+import { faultOfName } from '../protocols/bounds/request-names.ts';
+import { memberBytes } from '../protocols/wire/json-object.ts';
 
 /** Up to `length` bytes from `offset`, fewer only at the end. */
 type ReadBytes = (offset: number, length: number) => Promise<Buffer>;

@@ -3,9 +3,9 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { isActive } from '../contracts/batch.ts';
-import { parseCarried } from '../protocols/exact-json.ts';
-import { stringEnd } from '../protocols/json-bounds.ts';
-import { memberBytes } from '../protocols/json-object.ts';
+import { stringEnd } from '../protocols/bounds/json-bounds.ts';
+import { parseCarried } from '../protocols/wire/exact-json.ts';
+import { memberBytes } from '../protocols/wire/json-object.ts';
 import type { Batch } from './batch.ts';
 
 export const MESSAGE_BATCH_PREFIX = 'msgbatch_';

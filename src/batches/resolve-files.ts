@@ -1,8 +1,8 @@
 // Replaces file ids in prompts (`file` of Chat Completions, `input_file` and `input_image` of Responses) by the files' bytes:
 // no provider knows the broker's ids. Ids that are not the broker's are kept, since a provider may know them.
 import { createFailure, type Failure } from '../contracts/failure.ts';
-import { parseMessage } from '../protocols/exact-json.ts';
-import { editObject } from '../protocols/json-object.ts';
+import { parseMessage } from '../protocols/wire/exact-json.ts';
+import { editObject } from '../protocols/wire/json-object.ts';
 import { type BlobStore, readPieces } from '../storage/blobs.ts';
 import type { FileStore, StoredFile } from './file-store.ts';
 

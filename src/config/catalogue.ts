@@ -6,7 +6,7 @@ import { halfPrice, type Price } from '../contracts/money.ts';
 import type { DetourCode, StrategyName } from '../contracts/route-plan.ts';
 import type { Scope } from '../contracts/scope.ts';
 import { createProviderSecrets, type ProviderSecrets } from '../contracts/secret-mask.ts';
-import type { ProviderDialect } from '../protocols/prepare-call.ts';
+import type { ProviderDialect } from '../protocols/call/prepare-call.ts';
 import { deploymentId } from './check-references.ts';
 import { isStrictProvider, presetOf } from './presets.ts';
 import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';

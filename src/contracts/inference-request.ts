@@ -47,7 +47,7 @@ export interface RawNumber {
   readonly rawJSON: string;
 }
 
-/** A search that a provider cannot keep within its limits is not offered there (fit-abilities.ts). */
+/** A search that a provider cannot keep within its limits is not offered there (translate/fit-request.ts). */
 export interface WebSearch {
   contextSize?: string;
   /** Of the user, about: a hint. */
@@ -93,7 +93,7 @@ export type Part =
 
 /** A provider's proof that it made a part (Anthropic `signature`, Gemini `thoughtSignature`, Responses `encrypted_content`). */
 export interface Signature {
-  /** Protocol family that can read it; elsewhere it is dropped. `openai-chat`: the broker's own, chat-thought.ts. */
+  /** Protocol family that can read it; elsewhere it is dropped. `openai-chat`: the broker's own, translate/signatures.ts. */
   origin: 'anthropic-messages' | 'gemini-generate-content' | 'openai-responses' | 'openai-chat';
   value: string;
 }

@@ -32,7 +32,7 @@ export interface Usage {
   reportedCost?: bigint;
   /** Figures of the provider that cannot be true, in its own words: what stands in their place is an estimate. */
   disputed?: string;
-  /** No count of it can be used: an estimate takes its place (src/protocols/provider-counts.ts). */
+  /** No count of it can be used: an estimate takes its place (src/protocols/providers/counts.ts). */
   isUncounted?: true;
 }
 

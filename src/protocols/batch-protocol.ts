@@ -1,6 +1,6 @@
 // What the broker needs of a provider's own batch API. Pure, like protocol.ts: what to send, and what came back; who sends
 // it, keeps count of it and pays is workers/batches/native. Wire facts: docs/reference/openai-batch.md.
-import { parseCarried } from './exact-json.ts';
+import { parseCarried } from './wire/exact-json.ts';
 
 export interface BatchCall {
   method: 'GET' | 'POST' | 'DELETE';

@@ -8,8 +8,8 @@ import type { Answer, AnswerEvent } from '../contracts/answer.ts';
 import type { Cure, Failure } from '../contracts/failure.ts';
 import type { InferenceRequest } from '../contracts/inference-request.ts';
 import type { Usage } from '../contracts/usage.ts';
-import type { AnswerSource } from './chat-thought.ts';
-import type { SseEvent } from './sse-splitter.ts';
+import type { AnswerSource } from './translate/signatures.ts';
+import type { SseEvent } from './wire/sse-splitter.ts';
 
 /** Members of the canonical request that a provider may be unable to carry. */
 export type RequestField =
@@ -176,6 +176,12 @@ export interface ProviderCodec {
   /** What a body that is a failure says was used all the same. Absent: nothing. */
   readFailedUsage?(body: unknown): Usage | null;
   openDecoder(context: DecodeContext): AnswerDecoder;
+}
+
+/** The two codecs that a translated call goes through. */
+export interface TranslationPair {
+  client: ClientCodec;
+  upstream: ProviderCodec;
 }
 
 export interface DecodeContext {

@@ -2,13 +2,13 @@
 // provider's (requests out, answers in). Everything here is pure: bytes and values, no connections, no clocks.
 //
 // Where client and provider speak the same format, the client's `passThrough` carries bytes. Everywhere else a request
-// goes client codec → canonical form → provider codec, and its answer the same way back (codec.ts, translate.ts).
-
+// goes client codec → canonical form → provider codec, and its answer the same way back (codec.ts, translate/).
 import type { Failure } from '../contracts/failure.ts';
 import type { StrategyName } from '../contracts/route-plan.ts';
+import type { UpstreamModel } from '../contracts/upstream-model.ts';
 import type { Usage } from '../contracts/usage.ts';
 import type { ClientCodec, ProviderCodec, ShownCost, UsageDelivery } from './codec.ts';
-import type { SseEvent } from './sse-splitter.ts';
+import type { SseEvent } from './wire/sse-splitter.ts';
 
 /** What the broker itself uses of a request; everything else stays in the body and reaches the provider. */
 export interface RequestFacts {
@@ -226,4 +226,36 @@ export interface RelayContext {
 export interface Translation {
   openStream(context: RelayContext): StreamRelay;
   relayBody(body: Buffer, context: RelayContext): RelayedBody;
+}
+
+// What `GET models` says of a model, whichever shape the client wants it in.
+export interface ListedModel {
+  /** The public name. */
+  name: string;
+  /** Who can answer, best first; never empty. */
+  providers: readonly string[];
+  /** Of the first of them; null where nobody knows. */
+  pricing: ListedPrice | null;
+  /** What the first of them says of it, or the price package. */
+  facts: Omit<UpstreamModel, 'id'>;
+}
+
+/** USD per million tokens; and by the token, as text, as OpenRouter has it and agents read it. */
+export interface ListedPrice {
+  unit: string;
+  input: number;
+  cached_input: number;
+  output: number;
+  prompt: string;
+  completion: string;
+  input_cache_read: string;
+}
+
+/** How one protocol lists models. */
+export interface ModelShape {
+  /** Whose errors and credentials the callers have. */
+  client: ClientProtocol;
+  describe(model: ListedModel): object;
+  /** All of them, or the page that the query asks for; a failure where it asks for what there is not. */
+  list(models: readonly ListedModel[], query: RequestTarget['query']): object | Failure;
 }

@@ -1,7 +1,7 @@
 // Providers' own lists of models: where they stand, and what is read of them. Every kind of server adds members of its own
 // to OpenAI's list; those that tell limits are known here by the server that has them.
 import type { UpstreamModel } from '../contracts/upstream-model.ts';
-import { faultOfName } from './name-fault.ts';
+import { faultOfName } from './bounds/request-names.ts';
 
 export interface ModelListCall {
   /** Appended to the provider's base URL. */

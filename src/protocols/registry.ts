@@ -1,11 +1,16 @@
 // Every protocol the broker speaks. Adding one is a folder, a fixture file, and its lines here
 // (docs/adding-a-protocol.md).
+
+import { anthropicMessagesBatch } from './anthropic-messages/batch.ts';
 import {
   anthropicCountTokensClient,
   anthropicMessagesClient,
   anthropicMessagesEndpoints,
   anthropicMessagesProvider,
 } from './anthropic-messages/protocol.ts';
+import type { BatchProtocol } from './batch-protocol.ts';
+import type { TranslationPair } from './codec.ts';
+import { geminiGenerateContentBatch } from './gemini-generate-content/batch.ts';
 import {
   geminiArrayClient,
   geminiClient,
@@ -13,6 +18,7 @@ import {
   geminiEndpoints,
   geminiProvider,
 } from './gemini-generate-content/protocol.ts';
+import { openaiChatBatch, openaiEmbeddingsBatch, openaiResponsesBatch } from './openai/batch.ts';
 import { openaiChatClient, openaiChatEndpoint, openaiChatProvider } from './openai-chat/protocol.ts';
 import { openaiCompletionsClient, openaiCompletionsEndpoint } from './openai-completions/protocol.ts';
 import {
@@ -26,7 +32,6 @@ import {
   openaiResponsesProvider,
 } from './openai-responses/protocol.ts';
 import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from './protocol.ts';
-import type { TranslationPair } from './translate.ts';
 
 const CLIENTS: ReadonlyMap<string, ClientProtocol> = byName([
   openaiChatClient,
@@ -94,4 +99,20 @@ export function findProtocolRoute(clientName: string, providerProtocols: readonl
 
 function byName<T extends { name: string }>(protocols: readonly T[]): ReadonlyMap<string, T> {
   return new Map(protocols.map((protocol) => [protocol.name, protocol]));
+}
+
+// Every provider batch API that the broker speaks, by its provider protocol.
+const BATCHES: ReadonlyMap<string, BatchProtocol> = new Map(
+  [
+    openaiChatBatch,
+    openaiResponsesBatch,
+    openaiEmbeddingsBatch,
+    anthropicMessagesBatch,
+    geminiGenerateContentBatch,
+  ].map((protocol) => [protocol.upstream, protocol]),
+);
+
+/** Null for a protocol without batches. */
+export function findBatchProtocol(upstream: string): BatchProtocol | null {
+  return BATCHES.get(upstream) ?? null;
 }

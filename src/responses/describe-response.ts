@@ -3,11 +3,11 @@ import type { Failure } from '../contracts/failure.ts';
 import { FAILURES, type FailureCode, ruleOf } from '../contracts/failure-table.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { JsonObject } from '../protocols/codec.ts';
-import { memberBytes } from '../protocols/json-object.ts';
-import { isObject, objectOf, objectsOf, parseObject, textOf } from '../protocols/openai-responses/loose-json.ts';
 import { writeResponse } from '../protocols/openai-responses/response-object.ts';
 import { parseEvent, type ResponsesEvent, TERMINAL_TYPES } from '../protocols/openai-responses/wire.ts';
-import { type SseEvent, SseSplitter } from '../protocols/sse-splitter.ts';
+import { memberBytes } from '../protocols/wire/json-object.ts';
+import { isObject, objectOf, objectsOf, parseObject, textOf } from '../protocols/wire/loose-json.ts';
+import { type SseEvent, SseSplitter } from '../protocols/wire/sse-splitter.ts';
 import { responseIdOf } from './items.ts';
 
 /** OpenAI's statuses (docs/reference/openai-responses.md section 4). */

@@ -4,9 +4,9 @@
 import { z } from 'zod';
 import { createSortableId, isRequestId } from '../contracts/ids.ts';
 import { idFor, type JsonObject } from '../protocols/codec.ts';
-import { parseCarried } from '../protocols/exact-json.ts';
-import { editObject, memberBytes } from '../protocols/json-object.ts';
-import { objectsOf, textOf } from '../protocols/openai-responses/loose-json.ts';
+import { parseCarried } from '../protocols/wire/exact-json.ts';
+import { editObject, memberBytes } from '../protocols/wire/json-object.ts';
+import { objectsOf, textOf } from '../protocols/wire/loose-json.ts';
 
 /** An input that is a text is one message of the user. */
 export function itemsOf(input: unknown): JsonObject[] {

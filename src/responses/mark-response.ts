@@ -1,9 +1,9 @@
 // Sets the broker's members in the response objects of an answer, whichever provider answered and whether or not it was
 // translated: a stored response must have the id by which it can be retrieved.
 import type { JsonObject } from '../protocols/codec.ts';
-import { editObject, isObjectBytes, memberBytes } from '../protocols/json-object.ts';
 import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from '../protocols/protocol.ts';
-import { replaceData, type SseEvent, SseSplitter } from '../protocols/sse-splitter.ts';
+import { editObject, isObjectBytes, memberBytes } from '../protocols/wire/json-object.ts';
+import { replaceData, type SseEvent, SseSplitter } from '../protocols/wire/sse-splitter.ts';
 
 export interface ResponseMark {
   /** Set in every response object. */

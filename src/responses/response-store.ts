@@ -2,8 +2,8 @@
 // as well.
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { JsonObject } from '../protocols/codec.ts';
-import { parseCarried } from '../protocols/exact-json.ts';
-import { objectsOf, textOf } from '../protocols/openai-responses/loose-json.ts';
+import { parseCarried } from '../protocols/wire/exact-json.ts';
+import { objectsOf, textOf } from '../protocols/wire/loose-json.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import type { ResponsesTable } from '../storage/response-tables.ts';
 import type { Tables } from '../storage/tables.ts';

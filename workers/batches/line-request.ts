@@ -6,9 +6,9 @@ import { lineRequestId } from '#src/contracts/batch.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import { CONTRACT_VERSION, type RequestSpec } from '#src/contracts/request-record.ts';
 import type { RoutePlan } from '#src/contracts/route-plan.ts';
-import { effectiveRequest } from '#src/protocols/effective-request.ts';
+import { readNamedRequest } from '#src/protocols/bounds/request-names.ts';
+import { effectiveRequest } from '#src/protocols/call/effective-request.ts';
 import type { ClientProtocol, MemoryFacts, RequestFacts } from '#src/protocols/protocol.ts';
-import { readNamedRequest } from '#src/protocols/request-names.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { RunnableLine } from './line-runner.ts';
 

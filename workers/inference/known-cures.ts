@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Cure } from '#src/contracts/failure.ts';
 import type { RouteStep } from '#src/contracts/route-plan.ts';
-import { openingOf } from '#src/protocols/opening.ts';
+import { openingOf } from '#src/protocols/call/effective-request.ts';
 
 const MAX_MODELS = 1_000;
 const MAX_CONVERSATIONS = 500;

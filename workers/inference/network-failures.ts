@@ -4,7 +4,7 @@ import type { Provider } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { ContentUnreadable } from '#src/http/content-decoding.ts';
-import { MAX_SSE_EVENT_BYTES } from '#src/protocols/sse-splitter.ts';
+import { MAX_SSE_EVENT_BYTES } from '#src/protocols/wire/sse-splitter.ts';
 import type { Expiry } from './attempt-clock.ts';
 
 const UNREACHABLE = new Set([

@@ -3,8 +3,8 @@
 import type { Deployment } from '#src/config/catalogue.ts';
 import { createFailure, type Failure, isFailure, mostUseful } from '#src/contracts/failure.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
-import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
-import { prepareRescue } from '#src/protocols/prepare-rescue.ts';
+import { type PreparedCall, prepareCall } from '#src/protocols/call/prepare-call.ts';
+import { prepareRescue } from '#src/protocols/call/prepare-rescue.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { readAnswer } from '#src/reply/reply-log.ts';
 import { brokerMembers, OPENING_EVENTS } from '#src/responses/describe-response.ts';

@@ -7,9 +7,7 @@ import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { NO_USAGE, totalTokens, type Usage } from '#src/contracts/usage.ts';
-import { endedEvent, isJson, saidBy } from '#src/protocols/event-data.ts';
-import { FILTERED, isFilteredAnswer } from '#src/protocols/filtered-answer.ts';
-import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
+import type { UpstreamRequest } from '#src/protocols/call/prepare-call.ts';
 import {
   type ClientProtocol,
   isFree,
@@ -19,13 +17,15 @@ import {
   type StreamRelay,
   type Translation,
 } from '#src/protocols/protocol.ts';
+import { FILTERED, isFilteredAnswer } from '#src/protocols/providers/filtered-answer.ts';
+import { endedEvent, isJson, saidBy } from '#src/protocols/wire/event-data.ts';
 import {
   EventTooLarge,
   type SseEvent,
   SseSplitter,
   splitEvents,
   withoutSteering,
-} from '#src/protocols/sse-splitter.ts';
+} from '#src/protocols/wire/sse-splitter.ts';
 import type { ReplyWriter } from '#src/reply/publisher.ts';
 import { AttemptClock, type Expiry, silenceLimits } from './attempt-clock.ts';
 import {

@@ -6,7 +6,7 @@ import { type Dispatcher, Pool } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
 import { ContentUnreadable, createContentDecoder } from '#src/http/content-decoding.ts';
 import { maskEvents } from '#src/http/mask-answer.ts';
-import type { UpstreamRequest } from '#src/protocols/prepare-call.ts';
+import type { UpstreamRequest } from '#src/protocols/call/prepare-call.ts';
 
 export interface UpstreamEvents {
   onHead(status: number, headers: IncomingHttpHeaders): void;

@@ -6,7 +6,7 @@ import type { RequestSpec } from '#src/contracts/request-record.ts';
 import type { ResponseKeeping } from '#src/contracts/response-keeping.ts';
 import type { SetAsideMessage } from '#src/ledger/ledger-writer.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { objectOf, parseObject } from '#src/protocols/openai-responses/loose-json.ts';
+import { objectOf, parseObject } from '#src/protocols/wire/loose-json.ts';
 import { type RecordedAnswer, type ReplyLog, readAnswer } from '#src/reply/reply-log.ts';
 import type { RequestStore, RequestView } from '#src/reply/request-store.ts';
 import { appendItems, type ConversationLock } from '#src/responses/conversations.ts';

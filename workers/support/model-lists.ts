@@ -2,7 +2,7 @@
 import { request } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
 import type { UpstreamModel } from '#src/contracts/upstream-model.ts';
-import { credential, withQuery } from '#src/protocols/prepare-call.ts';
+import { credential, withQuery } from '#src/protocols/call/prepare-call.ts';
 import type { ProviderProtocol } from '#src/protocols/protocol.ts';
 import { modelListCall, readModelList } from '#src/protocols/read-model-list.ts';
 import { providerProtocol } from '#src/protocols/registry.ts';

@@ -1,10 +1,10 @@
 // How many tokens a request of the Responses API would have as its input: an estimate, the turns before it included.
 import { FailureError, isFailure } from '../../contracts/failure.ts';
+import { readNamedRequest } from '../../protocols/bounds/request-names.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
-import { isObject } from '../../protocols/openai-responses/loose-json.ts';
 import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
 import type { RequestFacts, RequestTarget } from '../../protocols/protocol.ts';
-import { readNamedRequest } from '../../protocols/request-names.ts';
+import { isObject } from '../../protocols/wire/loose-json.ts';
 import { expandBody, itemsOf } from '../../responses/items.ts';
 import type { ApiContext } from '../context.ts';
 import { parseBounded } from './read-body.ts';

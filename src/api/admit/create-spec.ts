@@ -6,7 +6,7 @@ import { estimateTokens } from '../../accounts/request-cost.ts';
 import { createRequestId, createRequestIdIn } from '../../contracts/ids.ts';
 import { CONTRACT_VERSION, type RequestSpec, type RouteWishes } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
-import { effectiveRequest } from '../../protocols/effective-request.ts';
+import { effectiveRequest } from '../../protocols/call/effective-request.ts';
 import type { ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
 import type { ApiContext } from '../context.ts';
 import { readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';

@@ -3,9 +3,9 @@
 import { isUtf8 } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { parseCarried } from '../../protocols/exact-json.ts';
-import { JsonScan } from '../../protocols/json-bounds.ts';
-import { memberBytes } from '../../protocols/json-object.ts';
+import { JsonScan } from '../../protocols/bounds/json-bounds.ts';
+import { parseCarried } from '../../protocols/wire/exact-json.ts';
+import { memberBytes } from '../../protocols/wire/json-object.ts';
 
 /** Read at once: a millisecond. */
 const LARGE_BYTES = 256 * 1024;

@@ -1,8 +1,8 @@
 // What a request was asked with that its body only names: the items of the turns before it, and items by their id.
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
-import { parseMessage } from '../../protocols/exact-json.ts';
 import type { MemoryFacts } from '../../protocols/protocol.ts';
+import { parseMessage } from '../../protocols/wire/exact-json.ts';
 import { isReference, isRepeatable, itemsOf, referredIds } from '../../responses/items.ts';
 import { outputOf } from '../../responses/response-store.ts';
 import type { ApiContext } from '../context.ts';

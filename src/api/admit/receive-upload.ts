@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import busboy, { type BusboyHeaders } from '@fastify/busboy';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { faultOfName } from '../../protocols/name-fault.ts';
+import { faultOfName } from '../../protocols/bounds/request-names.ts';
 import { BlobTooLarge, type WrittenBlob } from '../../storage/blobs.ts';
 
 export interface Upload {

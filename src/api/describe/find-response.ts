@@ -2,7 +2,7 @@
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
-import { objectOf, parseObject } from '../../protocols/openai-responses/loose-json.ts';
+import { objectOf, parseObject } from '../../protocols/wire/loose-json.ts';
 import { readAnswer } from '../../reply/reply-log.ts';
 import type { RequestView } from '../../reply/request-store.ts';
 import {

@@ -6,7 +6,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { faultOfName } from '../../protocols/name-fault.ts';
+import { faultOfName } from '../../protocols/bounds/request-names.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -3,7 +3,7 @@
 import type { Failure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
 import { parseEvent } from '../../protocols/openai-responses/wire.ts';
-import { type SseEvent, SseSplitter } from '../../protocols/sse-splitter.ts';
+import { type SseEvent, SseSplitter } from '../../protocols/wire/sse-splitter.ts';
 import { endMembers, OPENING_EVENTS, ResponseFold } from '../../responses/describe-response.ts';
 import type { StreamView } from './relay.ts';
 

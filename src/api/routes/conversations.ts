@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { checkBodyNames } from '../../protocols/body-names.ts';
+import { checkBodyNames } from '../../protocols/bounds/request-names.ts';
 import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
 import type { Conversation } from '../../responses/conversations.ts';
 import { describeItem, describePage, pageQuery } from '../../responses/items.ts';

@@ -7,8 +7,8 @@ import { createFailure, FailureError, isFailure } from '../../contracts/failure.
 import { formatUsd, type PicoUsd, type Price } from '../../contracts/money.ts';
 import { anthropicModels } from '../../protocols/anthropic-messages/model-list.ts';
 import { geminiModels } from '../../protocols/gemini-generate-content/model-list.ts';
-import type { ListedModel, ListedPrice, ModelShape } from '../../protocols/model-list.ts';
 import { openaiModels } from '../../protocols/openai/model-list.ts';
+import type { ListedModel, ListedPrice, ModelShape } from '../../protocols/protocol.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import type { ApiContext } from '../context.ts';
 import { readTarget } from '../request-target.ts';

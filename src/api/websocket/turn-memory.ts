@@ -3,8 +3,8 @@
 // connections remember much: then the client is told `previous_response_not_found`, and sends everything again.
 import { LRUCache } from 'lru-cache';
 import type { JsonObject } from '../../protocols/codec.ts';
-import { parseCarried } from '../../protocols/exact-json.ts';
-import { memberBytes } from '../../protocols/json-object.ts';
+import { parseCarried } from '../../protocols/wire/exact-json.ts';
+import { memberBytes } from '../../protocols/wire/json-object.ts';
 import { isRepeatable, itemsOf } from '../../responses/items.ts';
 
 /** Of one API process. */

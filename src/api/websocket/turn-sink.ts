@@ -6,10 +6,10 @@ import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { FAILURES } from '../../contracts/failure-table.ts';
 import { createSortableId } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
-import { editObject, isObjectBytes, memberBytes } from '../../protocols/json-object.ts';
-import { parseObject } from '../../protocols/openai-responses/loose-json.ts';
 import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
-import { type SseEvent, SseSplitter } from '../../protocols/sse-splitter.ts';
+import { editObject, isObjectBytes, memberBytes } from '../../protocols/wire/json-object.ts';
+import { parseObject } from '../../protocols/wire/loose-json.ts';
+import { type SseEvent, SseSplitter } from '../../protocols/wire/sse-splitter.ts';
 import { encodeFailureAnswer } from '../relay/failure-answer.ts';
 import type { ReplySink } from '../relay/relay.ts';
 

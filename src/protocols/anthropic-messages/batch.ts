@@ -12,7 +12,7 @@ import {
   type ProviderLine,
   parseJson,
 } from '../batch-protocol.ts';
-import { memberBytes } from '../json-object.ts';
+import { memberBytes } from '../wire/json-object.ts';
 
 const PATH = '/v1/messages/batches';
 const PAGE = 100;

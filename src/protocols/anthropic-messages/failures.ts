@@ -2,10 +2,9 @@
 // docs/reference/anthropic-messages.md section 5.
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { type FailureCode, type FailureKind, ruleOf } from '#src/contracts/failure-table.ts';
-import { headerText, readRetryAfter } from '#src/protocols/durations.ts';
 import type { EncodedAnswer, RateLimitHint, UpstreamAnswerHead } from '#src/protocols/protocol.ts';
-import { readResetHeader, readWaitInBody } from '#src/protocols/provider-waits.ts';
-import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '#src/protocols/provider-words.ts';
+import { headerText, readResetHeader, readRetryAfter, readWaitInBody } from '#src/protocols/providers/waits.ts';
+import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '#src/protocols/providers/words.ts';
 import { asObject, asText, parseJson } from './loose-json.ts';
 
 const ERROR_TYPE: Record<FailureKind, string> = {

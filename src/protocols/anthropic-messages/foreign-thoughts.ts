@@ -2,8 +2,8 @@
 // that provider, and for the client to show; Anthropic's own models must not be sent them.
 import type { Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { parseCarried } from '../exact-json.ts';
-import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
+import { unwrapSignature, wrapSignature } from '../translate/signatures.ts';
+import { parseCarried } from '../wire/exact-json.ts';
 import { asObject, asObjects, asText } from './loose-json.ts';
 
 const ANTHROPIC = 'anthropic-messages';

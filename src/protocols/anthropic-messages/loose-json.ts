@@ -1,6 +1,6 @@
 // Reads JSON from outside: every member may be missing or of another type, and nothing throws.
 import type { JsonObject } from '../codec.ts';
-import { isJsonObject, parseCarried, parseMessage } from '../exact-json.ts';
+import { isJsonObject, parseCarried, parseMessage } from '../wire/exact-json.ts';
 
 export function asObject(value: unknown): JsonObject | null {
   return isJsonObject(value) ? value : null;

@@ -1,7 +1,6 @@
 // GET /v1/models in Anthropic's shape (npm @anthropic-ai/sdk 1.11.0, resources/models): pages by id.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
-import type { ListedModel, ModelShape } from '../model-list.ts';
-import type { RequestTarget } from '../protocol.ts';
+import type { ListedModel, ModelShape, RequestTarget } from '../protocol.ts';
 import { anthropicMessagesClient } from './protocol.ts';
 
 const DEFAULT_LIMIT = 20;

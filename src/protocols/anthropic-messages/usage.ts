@@ -2,8 +2,8 @@
 // cache; `output_tokens` includes thinking (docs/reference/anthropic-messages.md section 3).
 import type { Usage } from '../../contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
-import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
-import { ProviderCounts, readCosts, readTier, shownMembers } from '../provider-counts.ts';
+import { ProviderCounts, readCosts, readTier, shownMembers } from '../providers/counts.ts';
+import { editObject, isObjectBytes, memberBytes } from '../wire/json-object.ts';
 import { asObject } from './loose-json.ts';
 
 /**

@@ -3,11 +3,10 @@
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { type FailureCode, type FailureKind, ruleOf } from '#src/contracts/failure-table.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { readRetryAfter } from '#src/protocols/durations.ts';
 import { ArrayFraming } from '#src/protocols/gemini-generate-content/stream/chunk.ts';
 import type { EncodedAnswer, UpstreamAnswerHead } from '#src/protocols/protocol.ts';
-import { readResetHeader, readWaitInBody } from '#src/protocols/provider-waits.ts';
-import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '#src/protocols/provider-words.ts';
+import { readResetHeader, readRetryAfter, readWaitInBody } from '#src/protocols/providers/waits.ts';
+import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '#src/protocols/providers/words.ts';
 import { asNumber, asObject, asObjects, asText, parseJson } from './wire-values.ts';
 
 const GOOGLE_STATUS: Record<FailureKind, string> = {

@@ -1,7 +1,7 @@
 // Media types: of linked files by their names, of parts by their kinds.
 import type { AudioPart, DocumentPart, ImagePart, MediaSource } from '#src/contracts/inference-request.ts';
-import { standardBase64 } from '#src/protocols/base64.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
+import { standardBase64 } from '#src/protocols/wire/base64.ts';
 import { type GeminiModel, RefusalError } from './models.ts';
 import { asText, field } from './wire-values.ts';
 

@@ -1,7 +1,6 @@
 // GET /v1beta/models in Google's shape (npm @google/genai 3.1.0, `Model` and `ListModelsConfig`).
 import { createFailure, type Failure } from '../../contracts/failure.ts';
-import type { ListedModel, ModelShape } from '../model-list.ts';
-import type { RequestTarget } from '../protocol.ts';
+import type { ListedModel, ModelShape, RequestTarget } from '../protocol.ts';
 import { geminiClient } from './protocol.ts';
 
 const DEFAULT_PAGE_SIZE = 50;

@@ -1,7 +1,7 @@
 // Canonical parts as Gemini's, for answers to a client.
 import type { MediaSource, Part, ReasoningPart, Signature, ToolCallPart } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { unwrapSignature, wrapSignature } from '#src/protocols/foreign-signature.ts';
+import { unwrapSignature, wrapSignature } from '#src/protocols/translate/signatures.ts';
 import { audioMediaType, fileUriOf } from './media.ts';
 import { asArray, asObject, asText, defined, field, parseCarriedJson } from './wire-values.ts';
 

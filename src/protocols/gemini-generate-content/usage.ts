@@ -1,8 +1,8 @@
 // Token counts in Gemini's shape, read and written, and the cost beside them.
 import type { Medium, Usage } from '#src/contracts/usage.ts';
 import type { JsonObject, ShownCost } from '#src/protocols/codec.ts';
-import { editObject, isObjectBytes, memberBytes } from '#src/protocols/json-object.ts';
-import { ProviderCounts, readTier, shownMembers } from '#src/protocols/provider-counts.ts';
+import { ProviderCounts, readTier, shownMembers } from '#src/protocols/providers/counts.ts';
+import { editObject, isObjectBytes, memberBytes } from '#src/protocols/wire/json-object.ts';
 import { asNumber, asObject, asObjects, asText } from './wire-values.ts';
 
 const COUNTS = [

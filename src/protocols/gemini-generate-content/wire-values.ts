@@ -1,7 +1,7 @@
 // Reading JSON of unknown shape. Google's JSON is proto3 JSON: clients may write a member in camelCase or snake_case,
 // and a missing member is its default (docs/reference/gemini-generate-content.md section 1).
 import type { JsonObject } from '../codec.ts';
-import { isExactNumber, isJsonObject, parseCarried, parseMessage } from '../exact-json.ts';
+import { isExactNumber, isJsonObject, parseCarried, parseMessage } from '../wire/exact-json.ts';
 
 export function asObject(value: unknown): JsonObject | null {
   return isJsonObject(value) ? value : null;

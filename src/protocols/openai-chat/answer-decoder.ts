@@ -3,8 +3,8 @@
 import type { AnswerEvent } from '../../contracts/answer.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { AnswerDecoder, DecodeContext } from '../codec.ts';
-import { isDone, saidBy } from '../event-data.ts';
-import type { SseEvent } from '../sse-splitter.ts';
+import { isDone, saidBy } from '../wire/event-data.ts';
+import type { SseEvent } from '../wire/sse-splitter.ts';
 import { ChoiceDecoder } from './choice-decoder.ts';
 import { type ChatChunk, errorIn, objectsIn, parseChatChunk, readIdentity } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';

@@ -1,9 +1,10 @@
 // The provider's face of OpenAI Chat Completions, outgoing: the client's bytes with the fewest possible changes.
-import { extraMembers } from '../effective-request.ts';
-import { mayHoldForeignSignature } from '../foreign-signature.ts';
-import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
+
+import { boundsOf } from '../bounds/provider-bounds.ts';
+import { extraMembers } from '../call/effective-request.ts';
 import type { PassThroughInput } from '../protocol.ts';
-import { boundsOf } from '../provider-bounds.ts';
+import { mayHoldForeignSignature } from '../translate/signatures.ts';
+import { editObject, isObjectBytes, memberBytes } from '../wire/json-object.ts';
 import { traitsOf } from './models.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 import { stripAnswerMembers } from './strip-answer-members.ts';

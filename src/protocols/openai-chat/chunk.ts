@@ -1,7 +1,7 @@
 // The members of a chat completion (chunk) that the broker reads. All optional: providers leave out what they like, and
 // only what is read here is checked where it is read.
-import { isJsonObject, parseMessage } from '../exact-json.ts';
-import type { SseEvent } from '../sse-splitter.ts';
+import { isJsonObject, parseMessage } from '../wire/exact-json.ts';
+import type { SseEvent } from '../wire/sse-splitter.ts';
 
 export interface ChatDelta {
   role?: unknown;

@@ -2,8 +2,8 @@
 import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { Part, TextPart } from '../../contracts/inference-request.ts';
-import type { AnswerSource } from '../chat-thought.ts';
 import { callIdFor, type DecodeContext } from '../codec.ts';
+import type { AnswerSource } from '../translate/signatures.ts';
 import { decodeAnnotations } from './annotations.ts';
 import { type ChatChoice, type ChatChunk, type ChatDelta, objectsIn, readIdentity } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';

@@ -1,8 +1,8 @@
 // Content of a client's message as canonical parts.
 import type { CacheBreakpoint, DocumentPart, ImagePart, Part, TextPart } from '../../contracts/inference-request.ts';
-import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import { sourceOfUrl } from '../openai/data-url.ts';
+import { standardBase64 } from '../wire/base64.ts';
 import {
   defined,
   invalid,

@@ -1,10 +1,10 @@
 // A client's chat completion request in canonical form. What no other protocol can express is named, never lost.
 import type { Failure } from '../../contracts/failure.ts';
 import type { InferenceRequest, OutputFormat, Sampling, WebSearch } from '../../contracts/inference-request.ts';
+import { type Extras, mergeExtras } from '../call/effective-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { type Extras, mergeExtras } from '../effective-request.ts';
-import { isExactNumber } from '../exact-json.ts';
 import { orFailure } from '../openai/parse-member.ts';
+import { isExactNumber } from '../wire/exact-json.ts';
 import { decodeImageConfig, unmappedOfGoogle } from './decode-extras.ts';
 import { decodeMessages } from './decode-messages.ts';
 import { decodeReasoning } from './decode-reasoning.ts';

@@ -1,8 +1,8 @@
 // Turns as the messages of a chat provider. Chat answers each tool call in a message of its own, right after the call, and
 // those messages hold text only: pictures and documents among the results move to the user's message that follows.
 import type { Part, TextPart, ToolCallPart, ToolResultPart, Turn } from '../../contracts/inference-request.ts';
-import type { AnswerSource } from '../chat-thought.ts';
 import type { JsonObject } from '../codec.ts';
+import type { AnswerSource } from '../translate/signatures.ts';
 import { encodeUserPart } from './encode-parts.ts';
 import type { ModelTraits } from './models.ts';
 import { encodeThoughts } from './sign-thought.ts';

@@ -1,8 +1,8 @@
 // A canonical request in the words of an OpenAI-compatible provider: what OpenAI documents, and of it only what others
 // understand too, unless the model is known to take more (models.ts).
 import type { InferenceRequest, OutputFormat } from '../../contracts/inference-request.ts';
-import type { AnswerSource } from '../chat-thought.ts';
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '../codec.ts';
+import type { AnswerSource } from '../translate/signatures.ts';
 import { effortFor } from './efforts.ts';
 import { encodeMessages } from './encode-messages.ts';
 import { encodeTools } from './encode-tools.ts';

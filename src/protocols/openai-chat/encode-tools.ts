@@ -1,8 +1,8 @@
 // Tools and the choice among them, for a chat provider.
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { describeCustom, FREE_TEXT } from '../custom-tools.ts';
-import { includesTool } from '../tool-names.ts';
+import { describeCustom, FREE_TEXT } from '../translate/fit-request.ts';
+import { includesTool } from '../translate/tool-names.ts';
 import type { ModelTraits } from './models.ts';
 import { Unsendable } from './unsendable.ts';
 

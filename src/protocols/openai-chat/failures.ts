@@ -2,10 +2,9 @@
 // sections 5 and 6; the error bodies of OpenAI-compatible providers differ in where they put code and message.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { type FailureCode, type FailureKind, ruleOf } from '../../contracts/failure-table.ts';
-import { headerText, parseReset, readRetryAfter } from '../durations.ts';
 import type { EncodedAnswer, RateLimitHint, UpstreamAnswerHead } from '../protocol.ts';
-import { readResetHeader, readWaitInBody } from '../provider-waits.ts';
-import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../provider-words.ts';
+import { headerText, parseReset, readResetHeader, readRetryAfter, readWaitInBody } from '../providers/waits.ts';
+import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../providers/words.ts';
 
 const OPENAI_TYPE: Record<FailureKind, string> = {
   invalid_request: 'invalid_request_error',

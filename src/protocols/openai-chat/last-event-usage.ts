@@ -1,9 +1,9 @@
 // ImageRouter's dialect (docs/reference/openai-chat.md section 9): the chunk that finishes the answer
 // carries usage and cost, and no chunk is without a choice, since its clients read `choices[0]` of each.
 import type { Usage } from '../../contracts/usage.ts';
-import { editObject, memberBytes } from '../json-object.ts';
 import type { RelayContext } from '../protocol.ts';
-import { replaceData, type SseEvent } from '../sse-splitter.ts';
+import { editObject, memberBytes } from '../wire/json-object.ts';
+import { replaceData, type SseEvent } from '../wire/sse-splitter.ts';
 import { type ChatChunk, objectsIn } from './chunk.ts';
 import type { StreamUsage } from './stream-usage.ts';
 import { insertCost, readChatUsage, usageIn, writeChatUsage } from './usage.ts';

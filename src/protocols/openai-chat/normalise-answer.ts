@@ -2,7 +2,7 @@
 // (Mistral), tool calls without an id, a type or an index of their own, arguments that are not text. Everything else
 // stays as the provider wrote it, to the byte.
 import { createHash } from 'node:crypto';
-import { editObject } from '../json-object.ts';
+import { editObject } from '../wire/json-object.ts';
 import { CallSlots } from './call-slots.ts';
 import { type ChatChunk, type ChatDelta, type ChatToolCall, objectsIn } from './chunk.ts';
 import { argumentsText, isEmptyCall, readCall } from './read-call.ts';

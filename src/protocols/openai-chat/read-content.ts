@@ -1,7 +1,7 @@
 // What an assistant says in a delta or a message, whichever provider wrote it. Thoughts come in a member of their own
 // (`reasoning_content`: DeepSeek, Z.ai, vLLM; `reasoning`: OpenRouter, Groq, Ollama; `reasoning_text`: Copilot) or, from
 // Mistral, among the parts of `content` (docs.mistral.ai/capabilities/reasoning).
-import { THOUGHT_MEMBERS, type ThoughtMember } from '../chat-thought.ts';
+import { THOUGHT_MEMBERS, type ThoughtMember } from '../translate/signatures.ts';
 import type { ChatDelta } from './chunk.ts';
 
 export interface Piece {

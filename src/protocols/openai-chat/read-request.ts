@@ -2,11 +2,11 @@
 // field, known or not, is the provider's business.
 import { z } from 'zod';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
+import { effectiveRequest, outputBound } from '../call/effective-request.ts';
+import { providerPreferences, readPreferences } from '../call/provider-preferences.ts';
 import type { UsageDelivery } from '../codec.ts';
-import { effectiveRequest, outputBound } from '../effective-request.ts';
 import type { RequestFacts, RequestTarget } from '../protocol.ts';
-import { providerPreferences, readPreferences } from '../provider-preferences.ts';
-import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '../token-estimate.ts';
+import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '../providers/token-estimate.ts';
 
 const tokenLimit = z.number().int().positive().nullish();
 const names = z.array(z.string()).nullish();

@@ -3,7 +3,7 @@
 // hides, {type: 'reasoning.encrypted', data}. A signature is wrapped, so that it reaches no other provider.
 import type { ReasoningPart, Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
+import { unwrapSignature, wrapSignature } from '../translate/signatures.ts';
 
 const FORMATS: Readonly<Record<Signature['origin'], string>> = {
   'anthropic-messages': 'anthropic-claude-v1',

@@ -1,10 +1,10 @@
 // A chat completion from a chat provider, not streamed: the provider's bytes with the cost added.
 import { createFailure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
-import { editObject } from '../json-object.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
-import { countedOr } from '../provider-counts.ts';
-import { tokensOfBytes } from '../token-estimate.ts';
+import { countedOr } from '../providers/counts.ts';
+import { tokensOfBytes } from '../providers/token-estimate.ts';
+import { editObject } from '../wire/json-object.ts';
 import { type ChatChunk, choiceBytes, objectsIn, parseChatChunk } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';
 import { normaliseAnswer } from './normalise-answer.ts';

@@ -2,11 +2,11 @@
 // not ask for, and a missing end. Every event is parsed: a stream that breaks must never look whole.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
-import { isDone, saidBy } from '../event-data.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
-import { countedOr, readTier } from '../provider-counts.ts';
-import { replaceData, type SseEvent } from '../sse-splitter.ts';
-import { tokensOfBytes } from '../token-estimate.ts';
+import { countedOr, readTier } from '../providers/counts.ts';
+import { tokensOfBytes } from '../providers/token-estimate.ts';
+import { isDone, saidBy } from '../wire/event-data.ts';
+import { replaceData, type SseEvent } from '../wire/sse-splitter.ts';
 import { type ChatChunk, choiceBytes, errorIn, objectsIn, parseChatChunk } from './chunk.ts';
 import { readChatEventFailure } from './failures.ts';
 import { ChunkNormaliser } from './normalise-answer.ts';

@@ -2,7 +2,7 @@
 // finishes the answer. Each leaves every other byte as it came.
 import type { Usage } from '../../contracts/usage.ts';
 import type { RelayContext } from '../protocol.ts';
-import { replaceData, type SseEvent } from '../sse-splitter.ts';
+import { replaceData, type SseEvent } from '../wire/sse-splitter.ts';
 import type { ChatChunk } from './chunk.ts';
 import { LastEventUsage } from './last-event-usage.ts';
 import type { StreamUsage } from './stream-usage.ts';

@@ -3,7 +3,7 @@
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { RawNumber } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { isExactNumber, isJsonObject } from '../exact-json.ts';
+import { isExactNumber, isJsonObject } from '../wire/exact-json.ts';
 
 export function invalid(param: string, message: string): FailureError {
   return new FailureError(createFailure('request_invalid', `Invalid value for '${param}': ${message}.`, { param }));

@@ -1,7 +1,7 @@
 // Goes on with a client's stream that broke off: what the client has is read back from its bytes, whether an encoder or a
 // provider wrote them.
 import type { EncodeContext, ResumedStream } from '../codec.ts';
-import { SseSplitter } from '../sse-splitter.ts';
+import { SseSplitter } from '../wire/sse-splitter.ts';
 import { type BegunChat, ChatAnswerEncoder } from './answer-encoder.ts';
 import { type ChatChoice, type ChatChunk, type ChatDelta, objectsIn, parseChatChunk, readIdentity } from './chunk.ts';
 import { readPieces, textOf } from './read-content.ts';

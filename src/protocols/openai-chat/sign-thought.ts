@@ -1,7 +1,7 @@
-// Thoughts of a chat provider on their way through a client of another protocol, and back (chat-thought.ts).
+// Thoughts of a chat provider on their way through a client of another protocol, and back (translate/signatures.ts).
 import type { Part, Signature } from '../../contracts/inference-request.ts';
-import { type AnswerSource, isFrom, readThought, signThought, type ThoughtMember } from '../chat-thought.ts';
 import type { JsonObject } from '../codec.ts';
+import { type AnswerSource, isFrom, readThought, signThought, type ThoughtMember } from '../translate/signatures.ts';
 import type { ChatDelta } from './chunk.ts';
 import { thoughtMember } from './read-content.ts';
 import { isObject } from './request-fields.ts';

@@ -1,5 +1,5 @@
 import type { Usage } from '../../contracts/usage.ts';
-import type { SseEvent } from '../sse-splitter.ts';
+import type { SseEvent } from '../wire/sse-splitter.ts';
 import type { ChatChunk } from './chunk.ts';
 
 /** How the usage of one pass-through stream is shown (relay-usage.ts). */

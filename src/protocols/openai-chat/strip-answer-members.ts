@@ -4,8 +4,8 @@
 // inputs are not permitted"), Groq and Cerebras 400 ("property 'reasoning_content' is unsupported"; Groq to its own
 // `reasoning` too; all seen in 2026).
 import type { JsonObject } from '../codec.ts';
-import { parseCarried } from '../exact-json.ts';
-import { editObject, memberBytes } from '../json-object.ts';
+import { parseCarried } from '../wire/exact-json.ts';
+import { editObject, memberBytes } from '../wire/json-object.ts';
 import { isObject } from './request-fields.ts';
 
 const OF_MESSAGE = [

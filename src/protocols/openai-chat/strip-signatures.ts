@@ -2,9 +2,9 @@
 // would refuse as unknown members, and the thoughts that they belong to. What a Gemini model behind Google's own OpenAI
 // endpoint once signed is given back to it.
 import type { JsonObject } from '../codec.ts';
-import { parseCarried } from '../exact-json.ts';
-import { unwrapSignature } from '../foreign-signature.ts';
-import { editObject, memberBytes } from '../json-object.ts';
+import { unwrapSignature } from '../translate/signatures.ts';
+import { parseCarried } from '../wire/exact-json.ts';
+import { editObject, memberBytes } from '../wire/json-object.ts';
 import { isObject } from './request-fields.ts';
 
 /** The body with its messages cleaned; only they are written anew. */

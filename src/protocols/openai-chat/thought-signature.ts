@@ -2,7 +2,7 @@
 // on a tool call or on the message (docs/reference/gemini-generate-content.md section 5). What a translated answer
 // shows there is wrapped, so that no other provider is ever given it; a bare one came straight from Google.
 import type { Signature } from '../../contracts/inference-request.ts';
-import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
+import { unwrapSignature, wrapSignature } from '../translate/signatures.ts';
 
 export interface ExtraContent {
   google: { thought_signature: string };

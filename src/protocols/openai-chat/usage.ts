@@ -1,8 +1,8 @@
 // Token counts in OpenAI Chat's shape, read and written.
 import type { Usage } from '../../contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
-import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
-import { isPlausible, ProviderCounts, readCosts, readTier, shownMembers } from '../provider-counts.ts';
+import { isPlausible, ProviderCounts, readCosts, readTier, shownMembers } from '../providers/counts.ts';
+import { editObject, isObjectBytes, memberBytes } from '../wire/json-object.ts';
 import type { ChatChunk } from './chunk.ts';
 
 /**

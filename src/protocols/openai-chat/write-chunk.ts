@@ -1,6 +1,6 @@
 // Small edits of the chunks that relays pass on, and the chunks that they add.
-import { editObject } from '../json-object.ts';
-import { replaceData, type SseEvent } from '../sse-splitter.ts';
+import { editObject } from '../wire/json-object.ts';
+import { replaceData, type SseEvent } from '../wire/sse-splitter.ts';
 import type { ChatChunk } from './chunk.ts';
 
 const USAGE_NULL = Buffer.from(',"usage":null');

@@ -1,8 +1,8 @@
 // A request of the older completions as one user's turn: a model of today is asked, not continued.
 import type { Failure } from '../../contracts/failure.ts';
 import type { InferenceRequest, Sampling } from '../../contracts/inference-request.ts';
+import { mergeExtras } from '../call/effective-request.ts';
 import type { JsonObject, RequestField } from '../codec.ts';
-import { mergeExtras } from '../effective-request.ts';
 import { orFailure } from '../openai/parse-member.ts';
 import { decodeStop } from '../openai-chat/decode-request.ts';
 import {

@@ -1,11 +1,11 @@
 // What the broker uses of a request of the older completions (npm openai 7.55.0, resources/completions).
 import { z } from 'zod';
 import type { Failure } from '../../contracts/failure.ts';
-import { effectiveRequest, outputBound } from '../effective-request.ts';
+import { effectiveRequest, outputBound } from '../call/effective-request.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
 import { readRouting, readStreaming, routingMembers, streamMembers } from '../openai-chat/read-request.ts';
 import type { RequestFacts, RequestTarget } from '../protocol.ts';
-import { TOKENS_PER_MESSAGE, tokensOfText } from '../token-estimate.ts';
+import { TOKENS_PER_MESSAGE, tokensOfText } from '../providers/token-estimate.ts';
 
 /** OpenAI's default: short answers, unless the client says otherwise. */
 export const DEFAULT_MAX_TOKENS = 16;

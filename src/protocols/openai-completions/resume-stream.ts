@@ -1,7 +1,7 @@
 // Goes on with a client's stream of the older completions that broke off. All that such a client sees is one text.
 import type { EncodeContext, ResumedStream } from '../codec.ts';
 import { type ChatChunk, objectsIn, parseChatChunk, readIdentity } from '../openai-chat/chunk.ts';
-import { SseSplitter } from '../sse-splitter.ts';
+import { SseSplitter } from '../wire/sse-splitter.ts';
 import { type BegunCompletion, CompletionEncoder } from './encode-answer.ts';
 
 /** Null where it had ended, or where the client asked for several answers. */

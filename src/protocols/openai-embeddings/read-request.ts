@@ -1,11 +1,11 @@
 // What the broker uses of an embeddings request (npm openai 7.55.0, resources/embeddings).
 import { z } from 'zod';
 import type { Failure } from '../../contracts/failure.ts';
-import { effectiveRequest } from '../effective-request.ts';
+import { effectiveRequest } from '../call/effective-request.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
 import { readRouting, routingMembers } from '../openai-chat/read-request.ts';
 import type { RequestFacts } from '../protocol.ts';
-import { tokensOfText } from '../token-estimate.ts';
+import { tokensOfText } from '../providers/token-estimate.ts';
 
 const tokens = z.array(z.number().int()).min(1);
 

@@ -2,12 +2,12 @@
 import { createFailure } from '../../contracts/failure.ts';
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
-import { editObject } from '../json-object.ts';
 import { parseChatChunk } from '../openai-chat/chunk.ts';
 import { readChatEventFailure } from '../openai-chat/failures.ts';
 import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
-import { countedOr, ProviderCounts, readCosts } from '../provider-counts.ts';
+import { countedOr, ProviderCounts, readCosts } from '../providers/counts.ts';
+import { editObject } from '../wire/json-object.ts';
 
 export function relayEmbeddings(body: Buffer, context: RelayContext): RelayedBody {
   const answer = parseChatChunk(body.toString());

@@ -2,11 +2,11 @@
 // `response.incomplete` ends it with usage; kinds of events that are not known are passed over.
 import type { AnswerEvent } from '../../contracts/answer.ts';
 import type { AnswerDecoder, DecodeContext, JsonObject } from '../codec.ts';
-import { isDone, saidBy } from '../event-data.ts';
-import type { SseEvent } from '../sse-splitter.ts';
+import { isDone, saidBy } from '../wire/event-data.ts';
+import { objectOf, present, textOf } from '../wire/loose-json.ts';
+import type { SseEvent } from '../wire/sse-splitter.ts';
 import { createdAtOf, finishReasonOf } from './decode-answer.ts';
 import { MALFORMED_EVENT, readResponsesEventFailure } from './failures.ts';
-import { objectOf, present, textOf } from './loose-json.ts';
 import { OutputReader } from './output-reader.ts';
 import { readResponsesUsage } from './usage.ts';
 import { isAboutAnswer, isFailureEvent, parseEvent, type ResponsesEvent, TERMINAL_TYPES } from './wire.ts';

@@ -1,12 +1,12 @@
 // The provider's face of the Responses API, outgoing: the client's bytes with the fewest possible changes.
 import type { Cure } from '../../contracts/failure.ts';
+import { extraMembers } from '../call/effective-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { extraMembers } from '../effective-request.ts';
-import { parseCarried } from '../exact-json.ts';
-import { mayHoldForeignSignature } from '../foreign-signature.ts';
-import { editObject, memberBytes } from '../json-object.ts';
 import type { PassThroughInput } from '../protocol.ts';
-import { isObject } from './loose-json.ts';
+import { mayHoldForeignSignature } from '../translate/signatures.ts';
+import { parseCarried } from '../wire/exact-json.ts';
+import { editObject, memberBytes } from '../wire/json-object.ts';
+import { isObject } from '../wire/loose-json.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 import { readEncryptedContent, UNSIGNED } from './signature-carrier.ts';
 

@@ -3,7 +3,7 @@
 // told of a function that takes what the item of a call holds, and its calls become such items again.
 import type { FunctionTool, ToolDefinition } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { isObject, objectOf, objectsOf, textOf } from './loose-json.ts';
+import { isObject, objectOf, objectsOf, textOf } from '../wire/loose-json.ts';
 
 /** A tool of a request, as every provider is told of it, and what it is at OpenAI where it is one of its own. */
 export interface DeclaredTool {

@@ -2,8 +2,8 @@
 // `id` is its own; `call_id` is what ties the output to it.
 import type { ToolName } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { parseObject, present } from '../wire/loose-json.ts';
 import type { BuiltInTool } from './built-in-tools.ts';
-import { parseObject, present } from './loose-json.ts';
 import type { ItemSlot, ItemStatus, OutputItem } from './output-item.ts';
 
 export interface StartedCall extends ToolName {

@@ -3,10 +3,10 @@ import type { Answer, FinishReason, TokenLogProbability } from '../../contracts/
 import type { Failure } from '../../contracts/failure.ts';
 import type { Part } from '../../contracts/inference-request.ts';
 import { callIdFor, type DecodeContext, type JsonObject } from '../codec.ts';
+import { isObject, objectOf, objectsOf, present, textOf } from '../wire/loose-json.ts';
 import { partsOfItem } from './decode-output.ts';
 import { failureOfAnswer, MALFORMED_ANSWER } from './failures.ts';
 import { readLogProbabilities } from './log-probabilities.ts';
-import { isObject, objectOf, objectsOf, present, textOf } from './loose-json.ts';
 import { readResponsesUsage } from './usage.ts';
 
 /** `queued`, `in_progress`, `cancelled`: there is no answer yet, or there will be none. */

@@ -9,12 +9,12 @@ import type {
   Part,
   TextPart,
 } from '../../contracts/inference-request.ts';
-import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
-import { parseGoDuration } from '../durations.ts';
 import { readDataUrl, sourceOfUrl } from '../openai/data-url.ts';
 import { paramOf, parseMember } from '../openai/parse-member.ts';
-import { isObject, objectOf, objectsOf, present, textOf } from './loose-json.ts';
+import { parseGoDuration } from '../providers/waits.ts';
+import { standardBase64 } from '../wire/base64.ts';
+import { isObject, objectOf, objectsOf, present, textOf } from '../wire/loose-json.ts';
 
 type Path = readonly PropertyKey[];
 

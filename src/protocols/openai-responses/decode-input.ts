@@ -3,13 +3,12 @@
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { Part, Role, ToolCallPart, Turn } from '../../contracts/inference-request.ts';
-import { standardBase64 } from '../base64.ts';
 import type { JsonObject } from '../codec.ts';
 import { paramOf, parseMember } from '../openai/parse-member.ts';
-import type { DeclaredTool } from './built-in-tools.ts';
-import { builtInOfItem } from './built-in-tools.ts';
+import { standardBase64 } from '../wire/base64.ts';
+import { present, textOf } from '../wire/loose-json.ts';
+import { builtInOfItem, type DeclaredTool } from './built-in-tools.ts';
 import { decodeContent, decodeOutput } from './decode-content.ts';
-import { present, textOf } from './loose-json.ts';
 import { decodeReasoningItem } from './reasoning-input.ts';
 
 type Path = readonly PropertyKey[];

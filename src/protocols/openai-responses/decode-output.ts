@@ -1,8 +1,8 @@
 // A finished output item as canonical parts.
 import type { Part, TextPart, ToolCallPart } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { objectsOf, present, textOf } from '../wire/loose-json.ts';
 import { decodeAnnotation } from './decode-content.ts';
-import { objectsOf, present, textOf } from './loose-json.ts';
 import { reasoningText } from './reasoning-input.ts';
 
 /** Null in the place of content that has no canonical form, so that places are those of the wire. */

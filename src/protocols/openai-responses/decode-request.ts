@@ -2,12 +2,12 @@
 // the answer if it were left out is a 400.
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 import type { InferenceRequest, OutputFormat, ReasoningRequest } from '../../contracts/inference-request.ts';
+import { type Extras, mergeExtras } from '../call/effective-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { type Extras, mergeExtras } from '../effective-request.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
+import { objectOf, present } from '../wire/loose-json.ts';
 import { decodeInput } from './decode-input.ts';
 import { decodeToolChoice } from './decode-tools.ts';
-import { objectOf, present } from './loose-json.ts';
 import { type Settings, settingsSchema, type TextSettings } from './request-schema.ts';
 import { readTools } from './tool-list.ts';
 import { findUnmapped } from './unmapped.ts';

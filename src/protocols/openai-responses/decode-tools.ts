@@ -5,8 +5,8 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { ToolChoice, ToolDefinition, ToolName, WebSearch } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { paramOf, parseMember } from '../openai/parse-member.ts';
+import { isObject, objectOf, objectsOf, present, textOf } from '../wire/loose-json.ts';
 import type { DeclaredTool } from './built-in-tools.ts';
-import { isObject, objectOf, objectsOf, present, textOf } from './loose-json.ts';
 import type { WireTool, WireToolChoice } from './request-schema.ts';
 import { isStrictSchema } from './strict-schema.ts';
 

@@ -1,8 +1,8 @@
 // What a client has of a stream, read back from its events.
 import type { JsonObject } from '../codec.ts';
+import { objectOf, textOf } from '../wire/loose-json.ts';
 import type { BegunSummary } from './broken-thought.ts';
 import { readLogProbabilities } from './log-probabilities.ts';
-import { objectOf, textOf } from './loose-json.ts';
 import type { BegunMessage } from './message-item.ts';
 import type { ResponsesEvent } from './wire.ts';
 

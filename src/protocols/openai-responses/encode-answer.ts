@@ -3,8 +3,8 @@ import type { Answer, AnswerChoice } from '../../contracts/answer.ts';
 import type { Part } from '../../contracts/inference-request.ts';
 import type { Usage } from '../../contracts/usage.ts';
 import type { EncodableEvent, EncodeContext, ShownCost } from '../codec.ts';
+import { present } from '../wire/loose-json.ts';
 import { ResponsesEncoder } from './answer-encoder.ts';
-import { present } from './loose-json.ts';
 
 export function encodeResponsesAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string {
   const encoder = new ResponsesEncoder(context);

@@ -3,9 +3,9 @@ import type { InferenceRequest, OutputFormat } from '../../contracts/inference-r
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '../codec.ts';
 import { effortFor } from '../openai-chat/efforts.ts';
 import { type ModelTraits, traitsOf } from '../openai-chat/models.ts';
+import { present } from '../wire/loose-json.ts';
 import { encodeInput } from './encode-input.ts';
 import { encodeTools, imageSize } from './encode-tools.ts';
-import { present } from './loose-json.ts';
 
 /** Names a schema that the client gave none: the API wants one. */
 const DEFAULT_SCHEMA_NAME = 'answer';

@@ -9,8 +9,8 @@ import type {
   WebSearch,
 } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { includesTool } from '../tool-names.ts';
-import { isObject, present } from './loose-json.ts';
+import { includesTool } from '../translate/tool-names.ts';
+import { isObject, present } from '../wire/loose-json.ts';
 
 /** Nothing at all without tools: the API refuses a choice among none. */
 export function encodeTools(request: InferenceRequest): JsonObject {

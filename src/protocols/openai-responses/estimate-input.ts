@@ -1,7 +1,7 @@
 // Prompt tokens before the call, by size of the text; images at a flat rate, other binary parts by a share of their bytes.
 import type { JsonObject } from '../codec.ts';
-import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '../token-estimate.ts';
-import { isObject, objectOf, textOf } from './loose-json.ts';
+import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '../providers/token-estimate.ts';
+import { isObject, objectOf, textOf } from '../wire/loose-json.ts';
 
 /** Base64 of a document says little about its text: a tenth is a middling guess for PDF, and errs high for audio. */
 const BINARY_SHARE = 10;

@@ -4,8 +4,8 @@ import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';
 import { encodeChatFailure, readChatEventFailure } from '../openai-chat/failures.ts';
-import { cutWords, tellClient } from '../provider-words.ts';
-import { isObject, objectOf, textOf } from './loose-json.ts';
+import { cutWords, tellClient } from '../providers/words.ts';
+import { isObject, objectOf, textOf } from '../wire/loose-json.ts';
 
 /**
  * The event that ends a stream with an error: flat, as documented (providers also nest it in `error`; SDKs read both).

@@ -3,10 +3,10 @@
 import type { AnswerEvent, PartStart } from '../../contracts/answer.ts';
 import type { Part, Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
+import { objectOf, textOf } from '../wire/loose-json.ts';
 import { decodeAnnotation } from './decode-content.ts';
 import { callOf, partsOfItem } from './decode-output.ts';
 import { readLogProbabilities } from './log-probabilities.ts';
-import { objectOf, textOf } from './loose-json.ts';
 import { REASONING_SEPARATOR } from './reasoning-input.ts';
 import type { ResponsesEvent } from './wire.ts';
 

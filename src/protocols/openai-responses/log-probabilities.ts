@@ -1,7 +1,7 @@
 // Log probabilities of tokens, read and written.
 import type { TokenLogProbability } from '../../contracts/answer.ts';
 import type { JsonObject } from '../codec.ts';
-import { isObject, objectsOf } from './loose-json.ts';
+import { isObject, objectsOf } from '../wire/loose-json.ts';
 
 type Alternative = TokenLogProbability['alternatives'][number];
 

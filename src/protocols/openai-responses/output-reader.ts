@@ -2,8 +2,8 @@
 // not in canonical form: what comes for another item waits until the one being read is over.
 import type { AnswerEvent } from '../../contracts/answer.ts';
 import { callIdFor, type DecodeContext, type JsonObject } from '../codec.ts';
+import { isObject, objectOf } from '../wire/loose-json.ts';
 import { ItemReader, type PartNumbers } from './item-reader.ts';
-import { isObject, objectOf } from './loose-json.ts';
 import type { ResponsesEvent } from './wire.ts';
 
 export class OutputReader implements PartNumbers {

@@ -2,10 +2,10 @@
 // known or not, is the provider's business.
 import { z } from 'zod';
 import type { Failure } from '../../contracts/failure.ts';
-import { effectiveRequest, outputBound } from '../effective-request.ts';
+import { effectiveRequest, outputBound } from '../call/effective-request.ts';
+import { providerPreferences, readPreferences } from '../call/provider-preferences.ts';
 import { orFailure, parseMember } from '../openai/parse-member.ts';
 import type { RequestFacts } from '../protocol.ts';
-import { providerPreferences, readPreferences } from '../provider-preferences.ts';
 import { estimateInput } from './estimate-input.ts';
 import { readMemory } from './read-memory.ts';
 

@@ -1,7 +1,7 @@
 // A reasoning item that a client sends back: reasoning, or the carrier of a signature that belongs to the part before it.
 import type { Part, ReasoningPart, Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
-import { objectsOf, present, textOf } from './loose-json.ts';
+import { objectsOf, present, textOf } from '../wire/loose-json.ts';
 import { readEncryptedContent, UNSIGNED } from './signature-carrier.ts';
 
 /** Between the parts of a summary, and of a reasoning text. */

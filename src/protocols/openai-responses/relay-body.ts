@@ -4,9 +4,9 @@ import type { JsonObject } from '../codec.ts';
 import { withModel } from '../openai-chat/relay-body.ts';
 import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedBody } from '../protocol.ts';
-import { countedOr } from '../provider-counts.ts';
+import { countedOr } from '../providers/counts.ts';
+import { objectsOf, parseObject } from '../wire/loose-json.ts';
 import { failureOfAnswer } from './failures.ts';
-import { objectsOf, parseObject } from './loose-json.ts';
 import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';
 import { bytesOfItem } from './wire.ts';
 

@@ -1,15 +1,15 @@
 // A Responses stream from a Responses provider: relayed byte for byte, but for the cost that its last event gets. Every
 // event is parsed: a stream that breaks must never look whole.
 import type { Usage } from '../../contracts/usage.ts';
-import { isDone, saidBy } from '../event-data.ts';
-import { editObject, isObjectBytes, memberBytes } from '../json-object.ts';
 import { withModel } from '../openai-chat/relay-body.ts';
 import { insertCost } from '../openai-chat/usage.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '../protocol.ts';
-import { countedOr } from '../provider-counts.ts';
-import { replaceData, type SseEvent } from '../sse-splitter.ts';
+import { countedOr } from '../providers/counts.ts';
+import { isDone, saidBy } from '../wire/event-data.ts';
+import { editObject, isObjectBytes, memberBytes } from '../wire/json-object.ts';
+import { isObject, objectOf, textOf } from '../wire/loose-json.ts';
+import { replaceData, type SseEvent } from '../wire/sse-splitter.ts';
 import { CUT, MALFORMED_EVENT, readResponsesEventFailure } from './failures.ts';
-import { isObject, objectOf, textOf } from './loose-json.ts';
 import { estimateUsage, readResponsesUsage, writeUsageInto } from './usage.ts';
 import { isContent, isFailureEvent, parseEvent, type ResponsesEvent, TERMINAL_TYPES } from './wire.ts';
 

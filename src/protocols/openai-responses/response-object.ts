@@ -1,8 +1,7 @@
 // The response object that this broker writes for answers of other providers: every field that the official types require
 // and those that live answers always have. What the client asked for is echoed; what it left open has OpenAI's default.
-import type { EncodeContext, JsonObject } from '../codec.ts';
-import { idFor } from '../codec.ts';
-import { isObject, objectOf, objectsOf } from './loose-json.ts';
+import { type EncodeContext, idFor, type JsonObject } from '../codec.ts';
+import { isObject, objectOf, objectsOf } from '../wire/loose-json.ts';
 
 export type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed';
 

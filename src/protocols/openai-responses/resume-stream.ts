@@ -1,7 +1,7 @@
 // Goes on with a client's stream that broke off: what the client has is read back from its bytes, whether an encoder or a
 // provider wrote them. Ids, numbers and what the response said of itself go on.
 import type { EncodeContext, JsonObject, ResumedStream } from '../codec.ts';
-import { SseSplitter } from '../sse-splitter.ts';
+import { SseSplitter } from '../wire/sse-splitter.ts';
 import { ResponsesEncoder } from './answer-encoder.ts';
 import { BrokenThought } from './broken-thought.ts';
 import { type Delivered, readDelivered } from './delivered.ts';

@@ -6,7 +6,7 @@
 //   It cannot come before: in a stream the signature is known when the part is over.
 // - on an empty text (Gemini's last word): the text itself is shown to no client, the item stands for it.
 import type { Signature } from '../../contracts/inference-request.ts';
-import { unwrapSignature, wrapSignature } from '../foreign-signature.ts';
+import { unwrapSignature, wrapSignature } from '../translate/signatures.ts';
 
 export type SignedPlace = 'reasoning' | 'redacted' | 'part-before' | 'empty-text';
 

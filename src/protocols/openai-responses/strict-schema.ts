@@ -1,6 +1,6 @@
 // Whether a JSON Schema can be used as it is in strict mode: every object is closed and requires all it has (OpenAI's
 // guide "Structured outputs").
-import { isObject, objectOf } from './loose-json.ts';
+import { isObject, objectOf } from '../wire/loose-json.ts';
 
 /** Keywords whose value is a schema, a list of schemas, or a map of them. */
 const SINGLE = ['items', 'additionalProperties'];

@@ -5,10 +5,10 @@ import { isFailure } from '../../contracts/failure.ts';
 import type { ToolDefinition, ToolName, WebSearch } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { orFailure } from '../openai/parse-member.ts';
-import { includesTool } from '../tool-names.ts';
+import { includesTool } from '../translate/tool-names.ts';
+import { objectsOf, present, textOf } from '../wire/loose-json.ts';
 import { type BuiltInTool, builtInTool, type DeclaredTool } from './built-in-tools.ts';
 import { decodeCustom, decodeFunction, decodeSearch, WEB_SEARCH } from './decode-tools.ts';
-import { objectsOf, present, textOf } from './loose-json.ts';
 
 export interface ToolList {
   declared: DeclaredTool[];

@@ -1,6 +1,6 @@
 // Members of a request that no other protocol can carry, by the client's own path, so that each is named as dropped.
 import type { JsonObject } from '../codec.ts';
-import { isObject, objectsOf } from './loose-json.ts';
+import { isObject, objectsOf } from '../wire/loose-json.ts';
 
 /** Members that are translated, or that the broker itself answers. */
 const CARRIED = new Set([

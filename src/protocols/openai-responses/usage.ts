@@ -1,10 +1,10 @@
 // Token counts in the shape of the Responses API, read and written.
 import { NO_USAGE, type Usage } from '../../contracts/usage.ts';
 import type { JsonObject } from '../codec.ts';
-import { editObject } from '../json-object.ts';
-import { ProviderCounts, readCosts, readTier } from '../provider-counts.ts';
-import { tokensOfBytes } from '../token-estimate.ts';
-import { isObject, objectOf, objectsOf } from './loose-json.ts';
+import { ProviderCounts, readCosts, readTier } from '../providers/counts.ts';
+import { tokensOfBytes } from '../providers/token-estimate.ts';
+import { editObject } from '../wire/json-object.ts';
+import { isObject, objectOf, objectsOf } from '../wire/loose-json.ts';
 
 /**
  * Null unless it says something. `cached_tokens` and `cache_write_tokens` are part of `input_tokens`, `reasoning_tokens` of

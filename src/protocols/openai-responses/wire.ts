@@ -1,8 +1,8 @@
 // The members of responses and stream events that the broker reads. All optional and of unknown type: providers leave out
 // what they like, and GitHub Copilot changes item ids from event to event (2026), so that `output_index` is what counts.
 import type { JsonObject } from '../codec.ts';
-import type { SseEvent } from '../sse-splitter.ts';
-import { objectsOf, parseObject, textOf } from './loose-json.ts';
+import { objectsOf, parseObject, textOf } from '../wire/loose-json.ts';
+import type { SseEvent } from '../wire/sse-splitter.ts';
 
 export interface ResponsesEvent extends JsonObject {
   type?: unknown;

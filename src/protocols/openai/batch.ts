@@ -12,7 +12,7 @@ import {
   type ProviderLine,
   parseJson,
 } from '../batch-protocol.ts';
-import { memberBytes } from '../json-object.ts';
+import { memberBytes } from '../wire/json-object.ts';
 
 /** Key of the broker's own id in a batch's metadata. */
 const CHUNK_KEY = 'sluice_chunk';

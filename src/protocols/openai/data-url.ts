@@ -1,6 +1,6 @@
 // `data:` URLs (RFC 2397), in which OpenAI's formats carry images and files.
 import type { MediaSource } from '../../contracts/inference-request.ts';
-import { standardBase64 } from '../base64.ts';
+import { standardBase64 } from '../wire/base64.ts';
 
 const DATA_URL = /^data:([^;,]*)((?:;[^;,]*)*?)(;base64)?,/i;
 /** RFC 2397: what a data URL without a type is. */

@@ -1,6 +1,7 @@
 // GET /v1/models in OpenAI's shape. Its list has no pages.
-import type { ListedModel, ModelShape } from '../model-list.ts';
+
 import { openaiChatClient } from '../openai-chat/protocol.ts';
+import type { ListedModel, ModelShape } from '../protocol.ts';
 
 export const openaiModels: ModelShape = {
   client: openaiChatClient,

@@ -2,11 +2,11 @@
 import { expect } from 'vitest';
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
+import { type ContinueMode, ContinuingDecoder, markRescued } from '#src/protocols/call/continue-stream.ts';
 import type { AnswerDecoder, JsonObject, ResumedStream } from '#src/protocols/codec.ts';
-import { type ContinueMode, ContinuingDecoder, markRescued } from '#src/protocols/continue-stream.ts';
 import type { StreamRelay } from '#src/protocols/protocol.ts';
-import { type SseEvent, SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
-import { TranslatedStream } from '#src/protocols/translate.ts';
+import { TranslatedStream } from '#src/protocols/translate/translate-answer.ts';
+import { type SseEvent, SseSplitter, splitEvents } from '#src/protocols/wire/sse-splitter.ts';
 import {
   type ClientName,
   clientCodec,

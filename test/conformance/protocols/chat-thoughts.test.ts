@@ -1,8 +1,8 @@
 // What a model behind Chat Completions thought before a call goes back with that call, in the member that it came in, to
 // the provider and the model that it came from: by way of every client, streamed or whole. Nobody else is sent it.
 import { describe, expect, test } from 'vitest';
+import { type PreparedCall, prepareCall } from '#src/protocols/call/prepare-call.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { PROVIDER, prepare, relayStream, relayWhole } from './prepared-call.ts';
 import type { ProviderName } from './protocols.ts';

@@ -1,7 +1,7 @@
 // Streams as networks deliver them: cut at any byte they say the same; broken off they never look whole.
 import { describe, expect, test } from 'vitest';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
-import { createTranslation } from '#src/protocols/translate.ts';
+import { createTranslation } from '#src/protocols/translate/translate-answer.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { type CollectedAnswer, collectAnswer } from './collect-answer.ts';
 import {
   CLIENT_NAMES,

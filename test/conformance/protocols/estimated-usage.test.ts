@@ -1,6 +1,6 @@
 // A provider that counts nothing: every client gets the broker's estimate, whole and streamed, marked as one.
 import { describe, expect, test } from 'vitest';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { prepare } from './prepared-call.ts';
 import { PROVIDER_NAMES, type ProviderName, relayContext, SHOWN } from './protocols.ts';
 

@@ -1,12 +1,11 @@
 // Numbers in what is only carried - arguments, schemas, results, metadata - arrive as they were written, whichever side
 // has them as an object and whichever as a text.
 import { describe, expect, test } from 'vitest';
-import type { Cure } from '#src/contracts/failure.ts';
-import { isFailure } from '#src/contracts/failure.ts';
-import { wrapSignature } from '#src/protocols/foreign-signature.ts';
-import { type PreparedCall, prepareCall } from '#src/protocols/prepare-call.ts';
+import { type Cure, isFailure } from '#src/contracts/failure.ts';
+import { type PreparedCall, prepareCall } from '#src/protocols/call/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { wrapSignature } from '#src/protocols/translate/signatures.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { PROVIDER, prepare } from './prepared-call.ts';
 import { PROVIDER_NAMES, type ProviderName, relayContext } from './protocols.ts';
 

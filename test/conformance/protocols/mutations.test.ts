@@ -6,7 +6,7 @@ import type { AnswerEvent } from '#src/contracts/answer.ts';
 import { isFailure } from '#src/contracts/failure.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
 import type { EncodableEvent, JsonObject } from '#src/protocols/codec.ts';
-import { type SseEvent, SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { type SseEvent, SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { MODEL } from '#test/fixtures/protocols/fixtures.ts';
 import { type Mutation, mutate, mutation } from '#test/support/mutate.ts';
 import { explore } from '#test/support/runs.ts';

@@ -6,7 +6,7 @@ import { FAILURES, type FailureCode } from '#src/contracts/failure-table.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { openaiModels } from '#src/protocols/openai/model-list.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import type { CaseName } from '#test/fixtures/protocols/fixtures.ts';
 import { hasOpenaiSchemas, loadOpenaiSchemas } from '#test/support/openai-schemas.ts';
 import {

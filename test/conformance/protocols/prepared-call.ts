@@ -1,10 +1,9 @@
 // A call from a client of one protocol to a provider of another (or the same), as the worker prepares it, and what the
 // client gets of the provider's answer.
-import type { Cure } from '#src/contracts/failure.ts';
-import { isFailure } from '#src/contracts/failure.ts';
-import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
+import { type Cure, isFailure } from '#src/contracts/failure.ts';
+import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/call/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { type ProviderName, relayContext } from './protocols.ts';
 
 export const PROVIDER: ProviderDialect = {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest, Part } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { MODEL } from '#test/fixtures/protocols/fixtures.ts';
 import { collectAnswer } from './collect-answer.ts';
 import { answerEvents, conversation } from './conversations.ts';

@@ -12,7 +12,7 @@ import type {
 } from '#src/protocols/codec.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { fixtures as anthropicFixtures } from '#test/fixtures/protocols/anthropic-messages.ts';
 import { CREATED_AT, MODEL, type ProtocolFixtures } from '#test/fixtures/protocols/fixtures.ts';
 import { fixtures as geminiFixtures } from '#test/fixtures/protocols/gemini-generate-content.ts';

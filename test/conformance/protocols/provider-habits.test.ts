@@ -1,7 +1,7 @@
 // What single providers and SDKs do otherwise than the protocol they speak, and what every client gets of it.
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { wrapSignature } from '#src/protocols/foreign-signature.ts';
+import { wrapSignature } from '#src/protocols/translate/signatures.ts';
 import { prepare, relayStream, relayWhole } from './prepared-call.ts';
 import { PROVIDER_NAMES, type ProviderName, readStream, readWhole } from './protocols.ts';
 

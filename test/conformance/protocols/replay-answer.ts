@@ -1,7 +1,7 @@
 // The next request of a conversation, as a client's SDK makes it: what it was answered goes back as it came, with results
 // for the calls in it.
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { FOLLOW_UP } from '#test/fixtures/protocols/fixtures.ts';
 import { FIXTURES, type ProviderName } from './protocols.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
 import type { RequestField } from '#src/protocols/codec.ts';
-import { translateRequest } from '#src/protocols/translate.ts';
+import { translateRequest } from '#src/protocols/translate/translate-request.ts';
 import type { CaseName } from '#test/fixtures/protocols/fixtures.ts';
 import { comparableRequest } from './comparable-requests.ts';
 import { clientCodec, FIXTURES, PROVIDER_NAMES, type ProviderName, providerCodec } from './protocols.ts';

@@ -1,8 +1,8 @@
 // A stream that broke off under a client's eyes and was gone on with: wherever it broke, whichever providers began and
 // finished it, the client has one answer, the same that one provider alone would have given.
 import { describe, expect, test } from 'vitest';
-import { SseSplitter, splitEvents } from '#src/protocols/sse-splitter.ts';
-import { TranslatedStream } from '#src/protocols/translate.ts';
+import { TranslatedStream } from '#src/protocols/translate/translate-answer.ts';
+import { SseSplitter, splitEvents } from '#src/protocols/wire/sse-splitter.ts';
 import type { AnswerCaseName, RareAnswerCaseName } from '#test/fixtures/protocols/fixtures.ts';
 import { beginnings, expectGoesOn, expectSame, goOn, prefilled, resume, saidAll, textOf } from './broken-streams.ts';
 import {

@@ -3,7 +3,7 @@
 import type { AnswerChoice, FinishReason } from '#src/contracts/answer.ts';
 import type { Part, TextPart } from '#src/contracts/inference-request.ts';
 import { describeMedia } from '#src/protocols/anthropic-messages/answer/encode-answer.ts';
-import { unwrapSignature } from '#src/protocols/foreign-signature.ts';
+import { unwrapSignature } from '#src/protocols/translate/signatures.ts';
 import type { CanonicalAnswer } from './canonical-answers.ts';
 import type { ClientName } from './protocols.ts';
 

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { Part, Signature } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { wrapSignature } from '#src/protocols/foreign-signature.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
+import { wrapSignature } from '#src/protocols/translate/signatures.ts';
 import { type AnswerCase, canonicalAnswer } from './canonical-answers.ts';
 import {
   clientCodec,

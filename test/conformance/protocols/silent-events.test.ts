@@ -4,8 +4,8 @@
 import { describe, expect, test } from 'vitest';
 import type { RelayContext, StreamRelay } from '#src/protocols/protocol.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
-import { type SseEvent, SseSplitter } from '#src/protocols/sse-splitter.ts';
-import { createTranslation } from '#src/protocols/translate.ts';
+import { createTranslation } from '#src/protocols/translate/translate-answer.ts';
+import { type SseEvent, SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { CLIENT_NAMES, DECODE_CONTEXT, encodeContext, FIXTURES, PROVIDER_NAMES, SHOWN } from './protocols.ts';
 
 const CONTEXT: RelayContext = {

@@ -7,7 +7,7 @@ import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { requestOutcome } from '#src/ledger/books.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { parseCarried } from '#src/protocols/exact-json.ts';
+import { parseCarried } from '#src/protocols/wire/exact-json.ts';
 import { createPublisher, type ReplyWriter } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore, type RequestStore } from '#src/reply/request-store.ts';

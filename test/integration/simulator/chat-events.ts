@@ -1,5 +1,5 @@
 // Reads a streamed chat answer, as far as it goes.
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 export interface Chunk {
   id: string;

@@ -1,5 +1,5 @@
 // Asking in Gemini's protocol, and reading its streams as far as they go.
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import type { Simulator } from '#src/simulator/simulator.ts';
 import { ask, type Heard, type Wanted } from './client.ts';
 

@@ -1,6 +1,6 @@
 // Reads a streamed Responses answer, as far as it goes.
 import { expect } from 'vitest';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 export interface ResponsesEvent {
   type: string;

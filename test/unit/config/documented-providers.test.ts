@@ -6,7 +6,7 @@ import { checkReferences } from '#src/config/check-references.ts';
 import { configurationJsonSchema, type JsonSchema } from '#src/config/json-schema.ts';
 import { parseConfiguration } from '#src/config/load.ts';
 import { isFailure } from '#src/contracts/failure.ts';
-import { prepareCall } from '#src/protocols/prepare-call.ts';
+import { prepareCall } from '#src/protocols/call/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 
 const page = readFileSync(new URL('../../../docs/adding-a-provider.md', import.meta.url), 'utf8');

@@ -3,9 +3,9 @@
 import { describe, expect, test } from 'vitest';
 import { anthropicMessagesBatch } from '#src/protocols/anthropic-messages/batch.ts';
 import type { BatchProtocol, ProviderLine } from '#src/protocols/batch-protocol.ts';
-import { findBatchProtocol } from '#src/protocols/batch-registry.ts';
 import { geminiGenerateContentBatch } from '#src/protocols/gemini-generate-content/batch.ts';
 import { openaiChatBatch, openaiEmbeddingsBatch, openaiResponsesBatch } from '#src/protocols/openai/batch.ts';
+import { findBatchProtocol } from '#src/protocols/registry.ts';
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const parsed = (body: Buffer | undefined) => JSON.parse(body!.toString()) as unknown;

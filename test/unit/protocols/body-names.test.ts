@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkBodyNames } from '#src/protocols/body-names.ts';
+import { checkBodyNames } from '#src/protocols/bounds/request-names.ts';
 
 const long = 'x'.repeat(100_000);
 const call = (id: unknown, name: unknown) => ({ role: 'assistant', tool_calls: [{ id, function: { name } }] });

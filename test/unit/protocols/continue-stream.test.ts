@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
+import { type ContinueMode, ContinuingDecoder, markRescued } from '#src/protocols/call/continue-stream.ts';
 import type { AnswerDecoder, AnswerEncoder, ResumedStream } from '#src/protocols/codec.ts';
-import { type ContinueMode, ContinuingDecoder, markRescued } from '#src/protocols/continue-stream.ts';
-import type { SseEvent } from '#src/protocols/sse-splitter.ts';
+import type { SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 
 const EVENT: SseEvent = { raw: Buffer.alloc(0), name: null, data: null, isSteering: false };
 const NO_ENCODER: AnswerEncoder = { encode: () => '', end: () => '' };

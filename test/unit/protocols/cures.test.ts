@@ -1,9 +1,8 @@
 // What cures a provider's refusal, and what a request looks like when it is said anew.
 import { describe, expect, test } from 'vitest';
-import type { Cure } from '#src/contracts/failure.ts';
-import { isFailure } from '#src/contracts/failure.ts';
+import { type Cure, isFailure } from '#src/contracts/failure.ts';
+import { cureFor, isCurable, type ProviderDialect, prepareCall } from '#src/protocols/call/prepare-call.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { cureFor, isCurable, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 
 const PROVIDER: ProviderDialect = {

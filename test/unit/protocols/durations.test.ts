@@ -5,7 +5,7 @@ import {
   parseRetryAfter,
   parseSpokenWait,
   readRetryAfter,
-} from '#src/protocols/durations.ts';
+} from '#src/protocols/providers/waits.ts';
 
 describe('durations in rate-limit headers', () => {
   test.each([

@@ -2,8 +2,8 @@
 // Cause: `extra_body` was merged after the estimate. Fix: one effective request, which is read and sent.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
-import { outputBound, thinkingAllowance } from '#src/protocols/effective-request.ts';
-import { prepareCall } from '#src/protocols/prepare-call.ts';
+import { outputBound, thinkingAllowance } from '#src/protocols/call/effective-request.ts';
+import { prepareCall } from '#src/protocols/call/prepare-call.ts';
 import type { RequestFacts } from '#src/protocols/protocol.ts';
 import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exactNumber, isExactNumber, isJsonObject, parseCarried, parseMessage } from '#src/protocols/exact-json.ts';
+import {
+  exactNumber,
+  isExactNumber,
+  isJsonObject,
+  parseCarried,
+  parseMessage,
+} from '#src/protocols/wire/exact-json.ts';
 
 const NUMBERS = ['0', '-0', '1', '-7', '1.0', '1e5', '1E-7', '1e400', '-1e400', '0.5', '0.0000001', '123456.654321'];
 const LONG = ['9007199254740993', '-2512292042121000001', '123456789012345.123456789012345', '0.30000000000000004'];

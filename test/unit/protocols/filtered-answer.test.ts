@@ -1,6 +1,6 @@
 // Which answers with status 200 are refusals by a filter, in the four protocols of providers.
 import { expect, test } from 'vitest';
-import { isFilteredAnswer } from '#src/protocols/filtered-answer.ts';
+import { isFilteredAnswer } from '#src/protocols/providers/filtered-answer.ts';
 
 const filtered: [string, string, object][] = [
   [

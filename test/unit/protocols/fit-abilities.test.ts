@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
-import { translateRequest } from '#src/protocols/translate.ts';
+import { translateRequest } from '#src/protocols/translate/translate-request.ts';
 
 type Protocol = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini-generate-content';
 

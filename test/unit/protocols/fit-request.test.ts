@@ -2,14 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import { type Cure, isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
+import { boundsOf, fits } from '#src/protocols/bounds/provider-bounds.ts';
+import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/call/prepare-call.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { fitRequest } from '#src/protocols/fit-request.ts';
-import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
-import { boundsOf, fits } from '#src/protocols/provider-bounds.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
-import { fitCallId, ToolNames } from '#src/protocols/tool-names.ts';
+import { fitRequest } from '#src/protocols/translate/fit-request.ts';
+import { fitCallId, ToolNames } from '#src/protocols/translate/tool-names.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 const PROVIDERS = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini-generate-content'] as const;
 type Provider = (typeof PROVIDERS)[number];

@@ -2,7 +2,7 @@
 // 503 that clients repeat. Fix: bytes are looked over before anything is built of them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BODY_BOUNDS, findExcess, type JsonBounds, JsonScan, stringEnd } from '#src/protocols/json-bounds.ts';
+import { BODY_BOUNDS, findExcess, type JsonBounds, JsonScan, stringEnd } from '#src/protocols/bounds/json-bounds.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 const { depth, containers, strings, items, keyBytes, numberBytes } = BODY_BOUNDS;

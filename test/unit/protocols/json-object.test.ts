@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { editObject, memberBytes, memberEntries } from '#src/protocols/json-object.ts';
+import { editObject, memberBytes, memberEntries } from '#src/protocols/wire/json-object.ts';
 
 const edit = (json: string, set: Record<string, string>, remove: string[] = []) =>
   editObject(Buffer.from(json), { set: new Map(Object.entries(set)), remove }).toString();

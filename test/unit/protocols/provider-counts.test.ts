@@ -8,7 +8,7 @@ import { readChatUsage } from '#src/protocols/openai-chat/usage.ts';
 import { relayEmbeddings } from '#src/protocols/openai-embeddings/relay-body.ts';
 import { readResponsesUsage } from '#src/protocols/openai-responses/usage.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
-import { countedOr } from '#src/protocols/provider-counts.ts';
+import { countedOr } from '#src/protocols/providers/counts.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
 
 const ABSURD = [1e30, 2e19, 1e308, Number.POSITIVE_INFINITY, -1, 10.5, '12'];

@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { readMessagesEventFailure, readMessagesFailure } from '#src/protocols/anthropic-messages/failures.ts';
-import { parseSpokenWait } from '#src/protocols/durations.ts';
 import { readGeminiEventFailure, readGeminiFailure } from '#src/protocols/gemini-generate-content/failures.ts';
 import { readChatEventFailure, readChatFailure } from '#src/protocols/openai-chat/failures.ts';
 import { readResponsesEventFailure } from '#src/protocols/openai-responses/failures.ts';
-import { knownByWords, limitedBy } from '#src/protocols/provider-words.ts';
+import { parseSpokenWait } from '#src/protocols/providers/waits.ts';
+import { knownByWords, limitedBy } from '#src/protocols/providers/words.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const READERS = { chat: readChatFailure, messages: readMessagesFailure, gemini: readGeminiFailure };

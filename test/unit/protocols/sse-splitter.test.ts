@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { replaceData, type SseEvent, SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { replaceData, type SseEvent, SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 function split(chunks: readonly Buffer[]): SseEvent[] {
   const splitter = new SseSplitter();

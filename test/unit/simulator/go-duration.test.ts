@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseGoDuration } from '#src/protocols/durations.ts';
+import { parseGoDuration } from '#src/protocols/providers/waits.ts';
 import { formatGoDuration } from '#src/simulator/dialects/openai/go-duration.ts';
 
 test.each([

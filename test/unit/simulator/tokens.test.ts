@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { tokensOfText } from '#src/protocols/token-estimate.ts';
+import { tokensOfText } from '#src/protocols/providers/token-estimate.ts';
 import { sayTokens, TokenReader, takeBytes } from '#src/simulator/engine/answers/tokens.ts';
 
 function readAll(text: string): string[] {

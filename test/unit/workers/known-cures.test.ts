@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { openingOf } from '#src/protocols/opening.ts';
+import { openingOf } from '#src/protocols/call/effective-request.ts';
 import { type CureSubject, createKnownCures } from '#workers/inference/known-cures.ts';
 
 const question = (text: string) => ({ role: 'user', content: text });

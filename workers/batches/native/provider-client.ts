@@ -13,7 +13,7 @@ import {
   type ProviderLine,
   parseJson,
 } from '#src/protocols/batch-protocol.ts';
-import { credential, withQuery } from '#src/protocols/prepare-call.ts';
+import { credential, withQuery } from '#src/protocols/call/prepare-call.ts';
 import type { ProviderProtocol } from '#src/protocols/protocol.ts';
 import { joinPaths } from '../../inference/upstream.ts';
 

@@ -3,7 +3,7 @@
 import type { OpenLine } from '#src/batches/input-lines.ts';
 import { encodeMessage } from '#src/ledger/books.ts';
 import type { ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.ts';
-import { redact } from '#src/protocols/redact.ts';
+import { redact } from '#src/protocols/providers/words.ts';
 import { requestIdOf } from '../line-request.ts';
 import type { RunnableLine } from '../line-runner.ts';
 import { accessOf, askProvider, type ChunkTask, type Wait } from './chunk-task.ts';

@@ -15,10 +15,10 @@ import {
   writeMessagesUsage,
 } from '#src/protocols/anthropic-messages/usage.ts';
 import { callIdFor, type DecodeContext, type JsonObject } from '#src/protocols/codec.ts';
-import { editObject, memberBytes } from '#src/protocols/json-object.ts';
 import type { RelayContext, RelayedBody } from '#src/protocols/protocol.ts';
-import { countedOr } from '#src/protocols/provider-counts.ts';
-import { tokensOfBytes } from '#src/protocols/token-estimate.ts';
+import { countedOr } from '#src/protocols/providers/counts.ts';
+import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
+import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
 import { readRefusal, readStopReason } from './encode-answer.ts';
 
 export function decodeMessagesAnswer(body: unknown, context: DecodeContext): Answer | Failure {

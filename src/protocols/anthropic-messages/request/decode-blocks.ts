@@ -14,8 +14,8 @@ import type {
 import { readCacheControl, unescapeIdentifier } from '#src/protocols/anthropic-messages/blocks.ts';
 import { readSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
 import { asObject, asObjects, asText } from '#src/protocols/anthropic-messages/loose-json.ts';
-import { standardBase64 } from '#src/protocols/base64.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
+import { standardBase64 } from '#src/protocols/wire/base64.ts';
 
 /** What server tools did means something to their own provider only. The text that came of it follows. */
 const SERVER_BLOCKS = /^(server_tool_use|mcp_tool_use|container_upload|compaction|fallback|.+_tool_result)$/;

@@ -19,8 +19,8 @@ import {
   asText,
   defined,
 } from '#src/protocols/anthropic-messages/loose-json.ts';
+import { mergeExtras } from '#src/protocols/call/effective-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { mergeExtras } from '#src/protocols/effective-request.ts';
 import { BlockDecoder, Decoding } from './decode-blocks.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 

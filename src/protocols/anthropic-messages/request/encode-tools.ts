@@ -11,8 +11,8 @@ import { cacheControl } from '#src/protocols/anthropic-messages/blocks.ts';
 import { defined } from '#src/protocols/anthropic-messages/loose-json.ts';
 import type { Encoding, ModelTraits } from '#src/protocols/anthropic-messages/models.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { describeCustom, FREE_TEXT } from '#src/protocols/custom-tools.ts';
-import { includesTool } from '#src/protocols/tool-names.ts';
+import { describeCustom, FREE_TEXT } from '#src/protocols/translate/fit-request.ts';
+import { includesTool } from '#src/protocols/translate/tool-names.ts';
 import { fitsStrictLimits, toStrictSchema } from './strict-schema.ts';
 
 export interface EncodedTools {

@@ -7,13 +7,18 @@ import { NO_USAGE } from '#src/contracts/usage.ts';
 import { removeForeignThoughts } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
 import { asObject, asObjects, asText, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
 import { traitsOf } from '#src/protocols/anthropic-messages/models.ts';
+import { effectiveRequest, extraMembers, outputBound } from '#src/protocols/call/effective-request.ts';
+import { providerPreferences, readPreferences } from '#src/protocols/call/provider-preferences.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { effectiveRequest, extraMembers, outputBound } from '#src/protocols/effective-request.ts';
-import { mayHoldForeignSignature } from '#src/protocols/foreign-signature.ts';
-import { editObject, memberBytes } from '#src/protocols/json-object.ts';
 import type { EncodedAnswer, PassThroughInput, RelayedBody, RequestFacts } from '#src/protocols/protocol.ts';
-import { providerPreferences, readPreferences } from '#src/protocols/provider-preferences.ts';
-import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes, tokensOfText } from '#src/protocols/token-estimate.ts';
+import {
+  TOKENS_PER_IMAGE,
+  TOKENS_PER_MESSAGE,
+  tokensOfBytes,
+  tokensOfText,
+} from '#src/protocols/providers/token-estimate.ts';
+import { mayHoldForeignSignature } from '#src/protocols/translate/signatures.ts';
+import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
 
 const names = z.array(z.string()).nullish();
 

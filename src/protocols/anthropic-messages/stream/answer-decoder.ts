@@ -16,9 +16,9 @@ import {
   readServiceTier,
 } from '#src/protocols/anthropic-messages/usage.ts';
 import { type AnswerDecoder, callIdFor, type DecodeContext, type JsonObject } from '#src/protocols/codec.ts';
-import { isDone, saidBy } from '#src/protocols/event-data.ts';
-import type { SseEvent } from '#src/protocols/sse-splitter.ts';
-import { tokensOfBytes } from '#src/protocols/token-estimate.ts';
+import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
+import { isDone, saidBy } from '#src/protocols/wire/event-data.ts';
+import type { SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 import { MALFORMED } from './relay-stream.ts';
 
 /** The block that is being streamed and is a part of the answer. */

@@ -14,12 +14,12 @@ import {
   writeMessagesUsage,
 } from '#src/protocols/anthropic-messages/usage.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { isDone, saidBy } from '#src/protocols/event-data.ts';
-import { editObject, isObjectBytes, memberBytes } from '#src/protocols/json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '#src/protocols/protocol.ts';
-import { countedOr } from '#src/protocols/provider-counts.ts';
-import { replaceData, type SseEvent } from '#src/protocols/sse-splitter.ts';
-import { tokensOfBytes } from '#src/protocols/token-estimate.ts';
+import { countedOr } from '#src/protocols/providers/counts.ts';
+import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
+import { isDone, saidBy } from '#src/protocols/wire/event-data.ts';
+import { editObject, isObjectBytes, memberBytes } from '#src/protocols/wire/json-object.ts';
+import { replaceData, type SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 
 export class MessagesStreamRelay implements StreamRelay {
   readonly #context: RelayContext;

@@ -3,7 +3,7 @@
 
 import { asObject, asText, parseJson } from '#src/protocols/anthropic-messages/loose-json.ts';
 import type { EncodeContext, JsonObject, ResumedStream } from '#src/protocols/codec.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { MessagesEncoder } from './answer-encoder.ts';
 
 interface Delivered {

@@ -4,7 +4,6 @@ import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { type AnswerDecoder, callIdFor, type DecodeContext } from '#src/protocols/codec.ts';
-import { isDone, saidBy } from '#src/protocols/event-data.ts';
 import { readGeminiEventFailure } from '#src/protocols/gemini-generate-content/failures.ts';
 import {
   blockReasonOf,
@@ -19,11 +18,12 @@ import {
 import { ChunkReader } from '#src/protocols/gemini-generate-content/stream/chunk-reader.ts';
 import { insertCost, readGeminiUsage, writeGeminiUsage } from '#src/protocols/gemini-generate-content/usage.ts';
 import { asObject, defined, parseJson } from '#src/protocols/gemini-generate-content/wire-values.ts';
-import { editObject } from '#src/protocols/json-object.ts';
 import type { RelayContext, RelayedBody } from '#src/protocols/protocol.ts';
-import { countedOr } from '#src/protocols/provider-counts.ts';
-import type { SseEvent } from '#src/protocols/sse-splitter.ts';
-import { tokensOfBytes } from '#src/protocols/token-estimate.ts';
+import { countedOr } from '#src/protocols/providers/counts.ts';
+import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
+import { isDone, saidBy } from '#src/protocols/wire/event-data.ts';
+import { editObject } from '#src/protocols/wire/json-object.ts';
+import type { SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 
 export function decodeGeminiAnswer(body: unknown, context: DecodeContext): Answer | Failure {
   const chunks = readChunks(body) ?? [];

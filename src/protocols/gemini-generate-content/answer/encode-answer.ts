@@ -2,10 +2,10 @@
 import type { Answer, AnswerChoice } from '#src/contracts/answer.ts';
 import type { Part, Signature } from '#src/contracts/inference-request.ts';
 import type { Usage } from '#src/contracts/usage.ts';
-import { thoughtOnCall } from '#src/protocols/chat-thought.ts';
 import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '#src/protocols/codec.ts';
 import { encodeAnswerPart } from '#src/protocols/gemini-generate-content/parts.ts';
 import { insertCost, writeGeminiUsage } from '#src/protocols/gemini-generate-content/usage.ts';
+import { thoughtOnCall } from '#src/protocols/translate/signatures.ts';
 import { type CitedText, encodeFinishReason, writeGrounding, writeLogProbabilities } from './candidate-metadata.ts';
 
 export function encodeGeminiAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string {

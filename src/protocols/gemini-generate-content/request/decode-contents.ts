@@ -8,7 +8,6 @@ import type {
   ToolResultPart,
   Turn,
 } from '#src/contracts/inference-request.ts';
-import { readThought, thoughtOfCall } from '#src/protocols/chat-thought.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { readFileData, readInlineData } from '#src/protocols/gemini-generate-content/media.ts';
 import { readReasoningMetadata, readSignature } from '#src/protocols/gemini-generate-content/parts.ts';
@@ -20,6 +19,7 @@ import {
   field,
   parseCarriedJson,
 } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { readThought, thoughtOfCall } from '#src/protocols/translate/signatures.ts';
 
 /** Throws an UnsupportedError for parts that no other protocol has. */
 export function decodeTurns(body: JsonObject): Turn[] {

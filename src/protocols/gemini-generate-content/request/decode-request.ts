@@ -1,8 +1,8 @@
 // A client's request in the canonical form.
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { InferenceRequest, OutputFormat, ReasoningRequest } from '#src/contracts/inference-request.ts';
+import { type Extras, mergeExtras } from '#src/protocols/call/effective-request.ts';
 import type { JsonObject, RequestField } from '#src/protocols/codec.ts';
-import { type Extras, mergeExtras } from '#src/protocols/effective-request.ts';
 import { decodeServiceTier } from '#src/protocols/gemini-generate-content/usage.ts';
 import {
   asArray,

@@ -7,7 +7,6 @@ import type {
   WebSearch,
 } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { exactNumber, isExactNumber } from '#src/protocols/exact-json.ts';
 import {
   asArray,
   asObject,
@@ -17,6 +16,7 @@ import {
   defined,
   field,
 } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { exactNumber, isExactNumber } from '#src/protocols/wire/exact-json.ts';
 
 const SEARCHES = new Set(['googleSearch', 'googleSearchRetrieval', 'enterpriseWebSearch']);
 

@@ -1,10 +1,10 @@
 // Canonical tools and their choice as `tools` and `toolConfig`.
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { describeCustom, FREE_TEXT } from '#src/protocols/custom-tools.ts';
-import { isExactNumber } from '#src/protocols/exact-json.ts';
 import { type GeminiModel, RefusalError } from '#src/protocols/gemini-generate-content/models.ts';
 import { asArray, asObject, asObjects, defined } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { describeCustom, FREE_TEXT } from '#src/protocols/translate/fit-request.ts';
+import { isExactNumber } from '#src/protocols/wire/exact-json.ts';
 
 /** Throws a RefusalError for a search beside functions, which models before Gemini 3 refuse. */
 export function encodeTools(request: InferenceRequest, model: GeminiModel): JsonObject {

@@ -4,10 +4,9 @@
 import { z } from 'zod';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
+import { effectiveRequest, extraMembers, outputBound } from '#src/protocols/call/effective-request.ts';
+import { providerPreferences, readPreferences } from '#src/protocols/call/provider-preferences.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { effectiveRequest, extraMembers, outputBound } from '#src/protocols/effective-request.ts';
-import { parseCarried } from '#src/protocols/exact-json.ts';
-import { mayHoldForeignSignature } from '#src/protocols/foreign-signature.ts';
 import { removeForeignSignatures } from '#src/protocols/gemini-generate-content/parts.ts';
 import {
   asNumber,
@@ -17,7 +16,6 @@ import {
   field,
   parseJson,
 } from '#src/protocols/gemini-generate-content/wire-values.ts';
-import { editObject, isObjectBytes, memberBytes } from '#src/protocols/json-object.ts';
 import type {
   EncodedAnswer,
   PassThroughInput,
@@ -26,8 +24,10 @@ import type {
   RequestFacts,
   RequestTarget,
 } from '#src/protocols/protocol.ts';
-import { providerPreferences, readPreferences } from '#src/protocols/provider-preferences.ts';
-import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '#src/protocols/token-estimate.ts';
+import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
+import { mayHoldForeignSignature } from '#src/protocols/translate/signatures.ts';
+import { parseCarried } from '#src/protocols/wire/exact-json.ts';
+import { editObject, isObjectBytes, memberBytes } from '#src/protocols/wire/json-object.ts';
 
 const names = z.array(z.string()).nullish();
 

@@ -4,7 +4,6 @@
 import type { PartStart } from '#src/contracts/answer.ts';
 import type { Citation, Signature, ToolCallPart } from '#src/contracts/inference-request.ts';
 import type { Usage } from '#src/contracts/usage.ts';
-import { thoughtOnCall } from '#src/protocols/chat-thought.ts';
 import {
   type AnswerEncoder,
   type EncodableEvent,
@@ -33,7 +32,8 @@ import {
 } from '#src/protocols/gemini-generate-content/parts.ts';
 import { insertCost } from '#src/protocols/gemini-generate-content/usage.ts';
 import { asText, parseJson } from '#src/protocols/gemini-generate-content/wire-values.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { thoughtOnCall } from '#src/protocols/translate/signatures.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import {
   type Chunk,
   candidateIndex,

@@ -2,7 +2,7 @@
 // `parts` is usual (MAX_TOKENS while thinking, SAFETY), and so is an answer without candidates (blocked prompt).
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { asArray, asObject, asObjects, asText, parseJson } from '#src/protocols/gemini-generate-content/wire-values.ts';
-import { replaceData, type SseEvent } from '#src/protocols/sse-splitter.ts';
+import { replaceData, type SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 
 export type Chunk = JsonObject;
 

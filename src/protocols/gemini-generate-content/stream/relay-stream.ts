@@ -3,7 +3,6 @@
 // answer is complete its latest chunk is held until the next one or the end comes. Google closes at once after it.
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
-import { isDone, saidBy } from '#src/protocols/event-data.ts';
 import { withModelVersion } from '#src/protocols/gemini-generate-content/answer/decode-answer.ts';
 import { readGeminiEventFailure } from '#src/protocols/gemini-generate-content/failures.ts';
 import {
@@ -13,11 +12,12 @@ import {
   writeGeminiUsage,
 } from '#src/protocols/gemini-generate-content/usage.ts';
 import { asObject, parseJson } from '#src/protocols/gemini-generate-content/wire-values.ts';
-import { editObject } from '#src/protocols/json-object.ts';
 import type { RelayContext, RelayedEvent, StreamRelay } from '#src/protocols/protocol.ts';
-import { countedOr } from '#src/protocols/provider-counts.ts';
-import { replaceData, type SseEvent } from '#src/protocols/sse-splitter.ts';
-import { tokensOfBytes } from '#src/protocols/token-estimate.ts';
+import { countedOr } from '#src/protocols/providers/counts.ts';
+import { tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
+import { isDone, saidBy } from '#src/protocols/wire/event-data.ts';
+import { editObject } from '#src/protocols/wire/json-object.ts';
+import { replaceData, type SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 import {
   blockReasonOf,
   type Chunk,

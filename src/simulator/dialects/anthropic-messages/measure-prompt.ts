@@ -5,7 +5,7 @@ import {
   TOKENS_PER_IMAGE,
   TOKENS_PER_MESSAGE,
   tokensOfBytes,
-} from '../../../protocols/token-estimate.ts';
+} from '../../../protocols/providers/token-estimate.ts';
 import type { PromptCache } from '../../engine/call.ts';
 import { at, type Body, isAbsent, readOneOf, readStrictObject, refuse } from './read-fields.ts';
 import type { Block, Turn } from './turn.ts';

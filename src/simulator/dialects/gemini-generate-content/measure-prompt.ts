@@ -4,7 +4,7 @@ import {
   TOKENS_PER_IMAGE,
   TOKENS_PER_MESSAGE,
   tokensOfBytes,
-} from '../../../protocols/token-estimate.ts';
+} from '../../../protocols/providers/token-estimate.ts';
 import type { Body } from './read-fields.ts';
 import type { Part, Turn } from './turn.ts';
 

@@ -5,7 +5,7 @@ import {
   TOKENS_PER_IMAGE,
   TOKENS_PER_MESSAGE,
   tokensOfBytes,
-} from '../../../protocols/token-estimate.ts';
+} from '../../../protocols/providers/token-estimate.ts';
 import type { ContentPart, InputItem } from './input-items.ts';
 
 export function estimateInput(items: readonly InputItem[], instructions: string | null): number {

@@ -1,5 +1,5 @@
 // Members that requests of all of OpenAI's protocols have.
-import { tokensOfBytes } from '../../../protocols/token-estimate.ts';
+import { tokensOfBytes } from '../../../protocols/providers/token-estimate.ts';
 import { invalid, type RefusalError } from '../../engine/refusal.ts';
 import { type Body, readObject } from '../read-fields.ts';
 

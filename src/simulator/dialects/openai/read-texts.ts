@@ -1,5 +1,5 @@
 // `input` of embeddings and `prompt` of the old completions: a text or several, as words or as the numbers of tokens.
-import { tokensOfText } from '../../../protocols/token-estimate.ts';
+import { tokensOfText } from '../../../protocols/providers/token-estimate.ts';
 import { invalid } from '../../engine/refusal.ts';
 import type { Body } from '../read-fields.ts';
 import { missing } from './read-body.ts';

@@ -1,5 +1,5 @@
 // An answer as a sequence of steps, the tokens of all choices in turn. A stream is this sequence at a pace.
-import { tokensOfBytes } from '../../../protocols/token-estimate.ts';
+import { tokensOfBytes } from '../../../protocols/providers/token-estimate.ts';
 import { type Answer, type AnswerChoice, type AnswerPart, billedBytes } from './answer.ts';
 import { TokenReader } from './tokens.ts';
 

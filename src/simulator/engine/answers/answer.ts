@@ -1,6 +1,6 @@
 // What the simulator says to one call, before any protocol has written it down.
 import type { Usage } from '../../../contracts/usage.ts';
-import { BYTES_PER_TOKEN } from '../../../protocols/token-estimate.ts';
+import { BYTES_PER_TOKEN } from '../../../protocols/providers/token-estimate.ts';
 
 export type AnswerPart =
   /** Reasoning costs tokens and time also where the protocol does not show it. */

@@ -1,7 +1,7 @@
 // Decides what is said to a call: the same call gets the same answer every time, from every simulator with the same
 // seed. Takes no time and asks nobody.
 import { NO_USAGE, type Usage } from '../../../contracts/usage.ts';
-import { BYTES_PER_TOKEN, tokensOfBytes } from '../../../protocols/token-estimate.ts';
+import { BYTES_PER_TOKEN, tokensOfBytes } from '../../../protocols/providers/token-estimate.ts';
 import type { Call, Tool } from '../call.ts';
 import { type PromptCommands, withoutCommands } from '../faults/prompt-commands.ts';
 import { type Answer, type AnswerChoice, type AnswerPart, billedBytes, type FinishReason } from './answer.ts';

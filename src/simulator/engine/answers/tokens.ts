@@ -1,7 +1,7 @@
 // The simulator's tokenizer: one token per started four bytes of UTF-8, which is the broker's own estimate
 // (protocols/token-estimate.ts). So a stream that is cut after k tokens holds exactly what the broker estimates as k, and
 // a bill and a ledger can be compared to the last token.
-import { BYTES_PER_TOKEN } from '../../../protocols/token-estimate.ts';
+import { BYTES_PER_TOKEN } from '../../../protocols/providers/token-estimate.ts';
 import { createRandom } from './random.ts';
 
 /** 256 pronounceable words of three letters and a space: four bytes, so one token each, in every split of an answer. */

@@ -4,7 +4,7 @@ import { isFailure } from '#src/contracts/failure.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
 import { messagesProviderCodec } from '#src/protocols/anthropic-messages/protocol.ts';
 import { ANSWER_TOOL } from '#src/protocols/anthropic-messages/request/encode-tools.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { fixtures, THOUGHT_SIGNATURE } from '#test/fixtures/protocols/anthropic-messages.ts';
 import {
   ANSWER,

@@ -3,7 +3,7 @@ import { isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
 import { writeSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
 import { messagesClientCodec } from '#src/protocols/anthropic-messages/protocol.ts';
-import { wrapSignature } from '#src/protocols/foreign-signature.ts';
+import { wrapSignature } from '#src/protocols/translate/signatures.ts';
 
 const least = { model: 'm', max_tokens: 5, messages: [{ role: 'user', content: 'Hi' }] };
 

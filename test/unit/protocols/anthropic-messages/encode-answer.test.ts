@@ -5,7 +5,7 @@ import { writeSignature } from '#src/protocols/anthropic-messages/foreign-though
 import { messagesClientCodec } from '#src/protocols/anthropic-messages/protocol.ts';
 import { MessagesEncoder } from '#src/protocols/anthropic-messages/stream/answer-encoder.ts';
 import type { EncodableEvent, EncodeContext } from '#src/protocols/codec.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 const context: EncodeContext = {
   requestId: 'req_123',

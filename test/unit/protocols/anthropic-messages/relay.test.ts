@@ -4,7 +4,7 @@ import { relayMessagesBody } from '#src/protocols/anthropic-messages/answer/deco
 import { relayTokenCount } from '#src/protocols/anthropic-messages/request/read-request.ts';
 import { MessagesStreamRelay } from '#src/protocols/anthropic-messages/stream/relay-stream.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { fixtures } from '#test/fixtures/protocols/anthropic-messages.ts';
 
 const context: RelayContext = {

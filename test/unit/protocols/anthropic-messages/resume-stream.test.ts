@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { writeSignature } from '#src/protocols/anthropic-messages/foreign-thoughts.ts';
 import { messagesClientCodec, messagesProviderCodec } from '#src/protocols/anthropic-messages/protocol.ts';
 import type { EncodableEvent, EncodeContext } from '#src/protocols/codec.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { fixtures } from '#test/fixtures/protocols/anthropic-messages.ts';
 import { ANSWER, REASONING } from '#test/fixtures/protocols/fixtures.ts';
 

@@ -8,8 +8,9 @@ import {
   messagesProviderCodec,
 } from '#src/protocols/anthropic-messages/protocol.ts';
 import type { EncodeContext, JsonObject } from '#src/protocols/codec.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
-import { createTranslation, translateRequest } from '#src/protocols/translate.ts';
+import { createTranslation } from '#src/protocols/translate/translate-answer.ts';
+import { translateRequest } from '#src/protocols/translate/translate-request.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { fixtures } from '#test/fixtures/protocols/anthropic-messages.ts';
 
 const pair = { client: messagesClientCodec, upstream: messagesProviderCodec };

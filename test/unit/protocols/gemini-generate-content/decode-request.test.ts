@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { wrapSignature } from '#src/protocols/foreign-signature.ts';
+import { wrapSignature } from '#src/protocols/translate/signatures.ts';
 import { client, decoded } from './decoding.ts';
 
 const contents = (...turns: [role: string, ...parts: JsonObject[]][]) => ({

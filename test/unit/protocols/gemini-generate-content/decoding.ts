@@ -5,7 +5,7 @@ import { formatUsd } from '#src/contracts/money.ts';
 import type { EncodeContext, EncodedRequest, JsonObject, Refusal } from '#src/protocols/codec.ts';
 import { geminiClient, geminiProvider } from '#src/protocols/gemini-generate-content/protocol.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 export const client = geminiClient.codec!;
 export const vendor = geminiProvider.codec!;

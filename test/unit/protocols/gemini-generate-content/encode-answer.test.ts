@@ -3,8 +3,8 @@ import type { Answer, FinishReason } from '#src/contracts/answer.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
 import type { EncodableEvent, JsonObject } from '#src/protocols/codec.ts';
-import { unwrapSignature } from '#src/protocols/foreign-signature.ts';
 import { geminiArrayClient } from '#src/protocols/gemini-generate-content/protocol.ts';
+import { unwrapSignature } from '#src/protocols/translate/signatures.ts';
 import { client, encodeContext } from './decoding.ts';
 
 const shown = { cost: '0.000001', charge: '0.0001' };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { InferenceRequest, Part, ToolDefinition, Turn } from '#src/contracts/inference-request.ts';
-import { FREE_TEXT } from '#src/protocols/custom-tools.ts';
+import { FREE_TEXT } from '#src/protocols/translate/fit-request.ts';
 import { config, encode, encodedBody } from './decoding.ts';
 
 const OLD = 'gemini-2.0-flash';

@@ -5,7 +5,7 @@ import {
   geminiCountTokensClient,
 } from '#src/protocols/gemini-generate-content/protocol.ts';
 import type { ClientProtocol, RelayContext } from '#src/protocols/protocol.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { event, relayContext, textChunk } from './decoding.ts';
 
 const STOP = { finishReason: 'STOP' };

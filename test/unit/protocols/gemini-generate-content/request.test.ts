@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { wrapSignature } from '#src/protocols/foreign-signature.ts';
 import {
   geminiArrayClient,
   geminiClient,
@@ -9,6 +8,7 @@ import {
   geminiEndpoints,
   geminiProvider,
 } from '#src/protocols/gemini-generate-content/protocol.ts';
+import { wrapSignature } from '#src/protocols/translate/signatures.ts';
 
 const target = (path: string, query: Record<string, string> = {}) => ({ path, query });
 const GENERATE = target('/v1beta/models/m:generateContent');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { wrapSignature } from '#src/protocols/foreign-signature.ts';
 import { buildChatBody } from '#src/protocols/openai-chat/build-body.ts';
+import { wrapSignature } from '#src/protocols/translate/signatures.ts';
 
 const build = (json: string, more: { isStream?: boolean; canReportStreamUsage?: boolean } = {}) =>
   buildChatBody({

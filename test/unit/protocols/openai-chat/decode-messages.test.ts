@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Part } from '#src/contracts/inference-request.ts';
-import { wrapSignature } from '#src/protocols/foreign-signature.ts';
 import { decodeMessages } from '#src/protocols/openai-chat/decode-messages.ts';
+import { wrapSignature } from '#src/protocols/translate/signatures.ts';
 
 const turns = (...messages: object[]) => decodeMessages(messages).turns;
 const userParts = (...content: object[]) => turns({ role: 'user', content })[0]!.parts;

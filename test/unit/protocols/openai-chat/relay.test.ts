@@ -3,7 +3,7 @@ import { formatUsd } from '#src/contracts/money.ts';
 import { relayChatBody } from '#src/protocols/openai-chat/relay-body.ts';
 import { ChatStreamRelay } from '#src/protocols/openai-chat/relay-stream.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 const context: RelayContext = {
   usageDelivery: 'own-event' as const,

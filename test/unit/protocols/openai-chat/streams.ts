@@ -4,7 +4,7 @@ import { formatUsd } from '#src/contracts/money.ts';
 import type { AnswerDecoder } from '#src/protocols/codec.ts';
 import { ChatAnswerDecoder } from '#src/protocols/openai-chat/answer-decoder.ts';
 import type { RelayContext, StreamRelay } from '#src/protocols/protocol.ts';
-import { type SseEvent, SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { type SseEvent, SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 export const DONE = 'data: [DONE]\n\n';
 

@@ -3,7 +3,7 @@ import type { Answer } from '#src/contracts/answer.ts';
 import type { UsageDelivery } from '#src/protocols/codec.ts';
 import { openaiChatProvider } from '#src/protocols/openai-chat/protocol.ts';
 import { openaiCompletionsClient } from '#src/protocols/openai-completions/protocol.ts';
-import { createTranslation } from '#src/protocols/translate.ts';
+import { createTranslation } from '#src/protocols/translate/translate-answer.ts';
 import {
   ANSWER,
   ANSWERING_MODEL,

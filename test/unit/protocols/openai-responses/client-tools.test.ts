@@ -2,11 +2,11 @@
 // come later. Each call comes back as its client knows it.
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
+import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/call/prepare-call.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { type PreparedCall, type ProviderDialect, prepareCall } from '#src/protocols/prepare-call.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 const PROVIDERS = ['openai-chat', 'anthropic-messages', 'gemini-generate-content'] as const;
 type Provider = (typeof PROVIDERS)[number];

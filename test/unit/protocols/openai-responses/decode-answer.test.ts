@@ -4,7 +4,7 @@ import { isFailure } from '#src/contracts/failure.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { ResponsesDecoder } from '#src/protocols/openai-responses/answer-decoder.ts';
 import { decodeResponsesAnswer } from '#src/protocols/openai-responses/decode-answer.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { ANSWER, ANSWERING_MODEL, CALL, CREATED_AT, REASONING, REFUSAL } from '#test/fixtures/protocols/fixtures.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-responses.ts';
 import { collect } from './collect-answer.ts';

@@ -6,7 +6,7 @@ import { NO_USAGE } from '#src/contracts/usage.ts';
 import type { EncodableEvent, EncodeContext, JsonObject } from '#src/protocols/codec.ts';
 import { ResponsesEncoder } from '#src/protocols/openai-responses/answer-encoder.ts';
 import { encodeResponsesAnswer } from '#src/protocols/openai-responses/encode-answer.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 const usage = {
   ...NO_USAGE,

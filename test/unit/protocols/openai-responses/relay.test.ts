@@ -3,7 +3,7 @@ import { formatUsd } from '#src/contracts/money.ts';
 import { relayResponsesBody } from '#src/protocols/openai-responses/relay-body.ts';
 import { ResponsesStreamRelay } from '#src/protocols/openai-responses/relay-stream.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-responses.ts';
 
 const context: RelayContext = {

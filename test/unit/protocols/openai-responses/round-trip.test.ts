@@ -5,8 +5,8 @@ import type { InferenceRequest, Part } from '#src/contracts/inference-request.ts
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { openaiResponsesClient, openaiResponsesProvider } from '#src/protocols/openai-responses/protocol.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
-import { SseSplitter } from '#src/protocols/sse-splitter.ts';
-import { createTranslation } from '#src/protocols/translate.ts';
+import { createTranslation } from '#src/protocols/translate/translate-answer.ts';
+import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-responses.ts';
 
 const client = openaiResponsesClient.codec!;

@@ -2,8 +2,7 @@
 import { expect, test } from 'vitest';
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { configurationSchema } from '#src/config/schema.ts';
-import { findBatchProtocol } from '#src/protocols/batch-registry.ts';
-import { clientProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
+import { clientProtocol, findBatchProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
 import type { RunnableLine } from '#workers/batches/line-runner.ts';
 import type { SettleInput } from '#workers/batches/native/settle-lines.ts';
 import { encodeChunk } from '#workers/batches/native/submit-chunk.ts';

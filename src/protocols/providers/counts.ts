@@ -1,9 +1,9 @@
 // What a provider says of a call, checked where it is read: tokens are whole numbers within a bound, costs are finite, not
 // negative and within a bound. What cannot be true is kept in the provider's own words; an estimate takes its place, and
 // ledger and client are told that it is one.
-import { type PicoUsd, parseUsd } from '../contracts/money.ts';
-import { type MediaTokens, type Medium, NO_USAGE, type Usage } from '../contracts/usage.ts';
-import type { JsonObject, ShownCost } from './codec.ts';
+import { type PicoUsd, parseUsd } from '#src/contracts/money.ts';
+import { type MediaTokens, type Medium, NO_USAGE, type Usage } from '#src/contracts/usage.ts';
+import type { JsonObject, ShownCost } from '../codec.ts';
 
 /** Of one call: a hundred times the largest prompts, for agents of a provider that call its model over and over. */
 export const MAX_COUNTED_TOKENS = 1_000_000_000;

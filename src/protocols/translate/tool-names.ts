@@ -1,11 +1,11 @@
 // Names of tools as one provider takes them, and the way back: a call in the answer gets the name and the group that its
 // client knows. One per call to a provider, made of the request alone, so that the same conversation gets the same names.
 import { createHash } from 'node:crypto';
-import type { Answer, AnswerEvent } from '../contracts/answer.ts';
-import { isFailure } from '../contracts/failure.ts';
-import type { Part, ToolName } from '../contracts/inference-request.ts';
-import type { AnswerDecoder, ProviderCodec, Received } from './codec.ts';
-import { fits, type IdentifierBounds, type ProviderBounds } from './provider-bounds.ts';
+import type { Answer, AnswerEvent } from '#src/contracts/answer.ts';
+import { isFailure } from '#src/contracts/failure.ts';
+import type { Part, ToolName } from '#src/contracts/inference-request.ts';
+import { fits, type IdentifierBounds, type ProviderBounds } from '../bounds/provider-bounds.ts';
+import type { AnswerDecoder, ProviderCodec, Received } from '../codec.ts';
 
 const HASH_CHARS = 8;
 

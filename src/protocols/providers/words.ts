@@ -1,8 +1,7 @@
 // What providers say where their status says something else: most answer 400 to whatever they do not like. Used by every
 // protocol, since each is spoken by providers that did not invent it. Words of errors seen in 2025 and 2026; the provider is named.
-import { type FailureCode, ruleOf } from '../contracts/failure-table.ts';
-import { quotaIds } from './provider-waits.ts';
-import { redact } from './redact.ts';
+import { type FailureCode, ruleOf } from '#src/contracts/failure-table.ts';
+import { quotaIds } from './waits.ts';
 
 /** xAI: 400 "Incorrect API key provided" (also percent-encoded); Google, on every endpoint: 400 "API key not valid". */
 const BAD_KEY =
@@ -119,4 +118,16 @@ function withoutAdvice(message: string): string {
 /** Waits that a provider announces are for failures which a wait can cure. */
 export function isCuredByWaiting(code: FailureCode): boolean {
   return ruleOf(code).retry === true;
+}
+
+// Providers quote the broker's own key in their errors: "Incorrect API key provided: sk-ab***yz". What looks like a key is
+// taken out of every message; what is a configured secret was taken out of the bytes before (contracts/secret-mask.ts).
+const KEY_LIKE =
+  /\b(?:sk|pk|rk|gsk|xai|tgp|fw)[-_][A-Za-z0-9*_-]{6,}|\bAIza[A-Za-z0-9_-]{10,}|\bBearer +[A-Za-z0-9*._-]{6,}|(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]*\*{4,})+[A-Za-z0-9_-]*/g;
+const MAX_MESSAGE_CHARS = 2_000;
+const MASK = '[redacted]';
+
+/** A provider's message as it may be shown to a client and logged. */
+export function redact(message: string): string {
+  return message.slice(0, MAX_MESSAGE_CHARS).replace(KEY_LIKE, MASK);
 }

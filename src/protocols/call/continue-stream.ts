@@ -1,11 +1,11 @@
 // Goes on with an answer that broke off after its client had seen a part of it. The provider either was given that part and
 // goes on behind it (`prefill`), or starts over, and only what follows the part is passed on (`repeat`): a different
 // beginning ends the attempt before anything of it is seen.
-import type { AnswerEvent } from '../contracts/answer.ts';
-import { createFailure, type Failure } from '../contracts/failure.ts';
-import type { AnswerDecoder, AnswerEncoder, Received, ResumedStream } from './codec.ts';
-import { editObject, isObjectBytes, memberBytes } from './json-object.ts';
-import { replaceData, type SseEvent, SseSplitter } from './sse-splitter.ts';
+import type { AnswerEvent } from '#src/contracts/answer.ts';
+import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import type { AnswerDecoder, AnswerEncoder, Received, ResumedStream } from '../codec.ts';
+import { editObject, isObjectBytes, memberBytes } from '../wire/json-object.ts';
+import { replaceData, type SseEvent, SseSplitter } from '../wire/sse-splitter.ts';
 
 export type ContinueMode = 'prefill' | 'repeat';
 

@@ -1,12 +1,12 @@
 // One call to a provider, ready to be sent: passed through where the formats are the same, translated elsewhere.
-import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
-import { adaptRequest, forgetThoughts } from './adapt-request.ts';
-import type { ClientCodec, JsonObject, ProviderCodec } from './codec.ts';
-import { parseMessage } from './exact-json.ts';
-import { editObject } from './json-object.ts';
-import type { CallTarget, Translation } from './protocol.ts';
-import type { ProtocolRoute } from './registry.ts';
-import { createTranslation, translateRequest } from './translate.ts';
+import { type Cure, type Failure, isFailure } from '#src/contracts/failure.ts';
+import type { ClientCodec, JsonObject, ProviderCodec } from '../codec.ts';
+import type { CallTarget, Translation } from '../protocol.ts';
+import type { ProtocolRoute } from '../registry.ts';
+import { createTranslation } from '../translate/translate-answer.ts';
+import { adaptRequest, forgetThoughts, translateRequest } from '../translate/translate-request.ts';
+import { parseMessage } from '../wire/exact-json.ts';
+import { editObject } from '../wire/json-object.ts';
 
 export interface UpstreamRequest {
   method: 'POST';

@@ -1,6 +1,6 @@
 // Reads values that may be anything: what a provider sent is never trusted to have its documented shape.
 import type { JsonObject } from '../codec.ts';
-import { isJsonObject, parseMessage } from '../exact-json.ts';
+import { isJsonObject, parseMessage } from './exact-json.ts';
 
 export function isObject(value: unknown): value is JsonObject {
   return isJsonObject(value);

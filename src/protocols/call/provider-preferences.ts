@@ -1,8 +1,8 @@
 // The body extension `provider`, in every protocol the same: OpenRouter's members (openrouter.ai/docs/features/provider-routing,
 // read 2026-11), and our own strategies beside its words for an order.
 import { z } from 'zod';
-import { SORTS } from '../contracts/route-plan.ts';
-import type { ProviderPreferences } from './protocol.ts';
+import { SORTS } from '#src/contracts/route-plan.ts';
+import type { ProviderPreferences } from '../protocol.ts';
 
 const names = z.array(z.string()).nullish();
 const sort = z.enum(Object.keys(SORTS) as [keyof typeof SORTS]);

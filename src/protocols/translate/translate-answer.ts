@@ -1,79 +1,21 @@
-// From one protocol to another through the canonical form: the request on its way to the provider, the answer on its way
-// back. Knows no protocol by name.
-import type { Answer, AnswerEvent } from '../contracts/answer.ts';
-import { createFailure, type Failure, isFailure } from '../contracts/failure.ts';
-import type { InferenceRequest, Part } from '../contracts/inference-request.ts';
-import { NO_USAGE, type Usage } from '../contracts/usage.ts';
+// An answer on its way back from the provider's protocol to the client's, whole or streamed. Knows no protocol by name.
+import type { Answer, AnswerEvent } from '#src/contracts/answer.ts';
+import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
+import type { Part } from '#src/contracts/inference-request.ts';
+import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import type {
   AnswerDecoder,
   AnswerEncoder,
   ClientCodec,
   DecodeContext,
   EncodeContext,
-  EncodedRequest,
-  JsonObject,
-  ProviderCodec,
-} from './codec.ts';
-import { withoutEnvelope } from './effective-request.ts';
-import { parseMessage } from './exact-json.ts';
-import { encodeFitting } from './fit-request.ts';
-import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from './protocol.ts';
-import { countedOr, readTier } from './provider-counts.ts';
-import type { SseEvent } from './sse-splitter.ts';
-import { tokensOfBytes } from './token-estimate.ts';
-
-export interface TranslationPair {
-  client: ClientCodec;
-  upstream: ProviderCodec;
-}
-
-export interface TranslateRequestInput {
-  body: JsonObject;
-  /** Names for the refusal's message. */
-  provider: string;
-  providerProtocol: string;
-  upstreamModel: string;
-  isStream: boolean;
-  canReportStreamUsage: boolean;
-  isStrict?: boolean;
-  /** Between decoding and encoding. */
-  edit?: (request: InferenceRequest) => InferenceRequest;
-}
-
-export interface TranslatedRequest {
-  body: JsonObject;
-  headers: Record<string, string>;
-  /** In the client's own names, each once. */
-  dropped: string[];
-  /** Reads the answer to this request. */
-  upstream: ProviderCodec;
-  /** Tools are named on the wire as the client names them. */
-  keepsNames: boolean;
-}
-
-/** The client's request for this provider, or why this provider cannot take it. */
-export function translateRequest(pair: TranslationPair, input: TranslateRequestInput): TranslatedRequest | Failure {
-  const decoded = pair.client.decodeRequest(input.body);
-  if (isFailure(decoded)) return decoded;
-  const request = input.edit?.(decoded) ?? decoded;
-  const { encoded, upstream, keepsNames } = encodeFitting(pair.upstream, input.providerProtocol, request, input);
-  if (encoded.kind === 'refusal') {
-    const param = pair.client.fieldName(encoded.field);
-    const message = `'${param}' cannot be sent to provider '${input.provider}' (${input.providerProtocol}): it ${encoded.reason}.`;
-    return createFailure('parameter_unsupported', message, { param });
-  }
-  return {
-    body: { ...encoded.body, ...withoutEnvelope(request.extraBody ?? {}) },
-    headers: encoded.headers ?? {},
-    dropped: namesOfDropped(pair.client, encoded, Object.keys(request.unmapped)),
-    upstream,
-    keepsNames,
-  };
-}
-
-function namesOfDropped(client: ClientCodec, encoded: EncodedRequest, unmapped: string[]): string[] {
-  return [...new Set([...encoded.dropped.map((field) => client.fieldName(field)), ...unmapped])];
-}
+  TranslationPair,
+} from '../codec.ts';
+import type { RelayContext, RelayedBody, RelayedEvent, StreamRelay, Translation } from '../protocol.ts';
+import { countedOr, readTier } from '../providers/counts.ts';
+import { tokensOfBytes } from '../providers/token-estimate.ts';
+import { parseMessage } from '../wire/exact-json.ts';
+import type { SseEvent } from '../wire/sse-splitter.ts';
 
 export function createTranslation(
   pair: TranslationPair,

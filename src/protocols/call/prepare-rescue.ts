@@ -1,10 +1,14 @@
 // A call that goes on with a stream which broke off: the provider is given what the client has, where its model takes that,
 // and else asked for the whole answer again (continue-stream.ts).
-import { type Failure, isFailure } from '../contracts/failure.ts';
-import type { ClientCodec, JsonObject, ProviderCodec, ResumedStream } from './codec.ts';
+import { type Failure, isFailure } from '#src/contracts/failure.ts';
+import type { ClientCodec, JsonObject, ProviderCodec, ResumedStream } from '../codec.ts';
+import type { RelayContext, StreamRelay } from '../protocol.ts';
+import { TOKENS_PER_MESSAGE, tokensOfText } from '../providers/token-estimate.ts';
+import type { ProtocolRoute } from '../registry.ts';
+import { encodeFitting } from '../translate/fit-request.ts';
+import { TranslatedStream } from '../translate/translate-answer.ts';
+import { parseMessage } from '../wire/exact-json.ts';
 import { type ContinueMode, ContinuingDecoder, markRescued } from './continue-stream.ts';
-import { parseMessage } from './exact-json.ts';
-import { encodeFitting } from './fit-request.ts';
 import {
   address,
   type CallInput,
@@ -14,10 +18,6 @@ import {
   prepareCall,
   traitsIn,
 } from './prepare-call.ts';
-import type { RelayContext, StreamRelay } from './protocol.ts';
-import type { ProtocolRoute } from './registry.ts';
-import { TOKENS_PER_MESSAGE, tokensOfText } from './token-estimate.ts';
-import { TranslatedStream } from './translate.ts';
 
 export interface RescueInput extends CallInput {
   /** What the client has, byte for byte. */

@@ -1,8 +1,8 @@
 // A prompt that a provider's filter refuses is an error at some providers and an answer without words at others: status 200,
 // nothing said, and a reason that names the filter. Looked for only where the request may be asked elsewhere.
 
+import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { isWithheld } from '#src/protocols/gemini-generate-content/answer/candidate-metadata.ts';
-import { createFailure, type Failure } from '../contracts/failure.ts';
 
 type Loose = Readonly<Record<string, unknown>>;
 

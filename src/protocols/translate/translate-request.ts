@@ -1,11 +1,60 @@
-// A request said anew for a provider of the client's own protocol that has refused it as it was: through the canonical form,
-// which knows what its model takes, instead of byte for byte.
-import { type Cure, type Failure, isFailure } from '../contracts/failure.ts';
-import type { InferenceRequest, Part, Turn } from '../contracts/inference-request.ts';
-import { signThought } from './chat-thought.ts';
-import type { JsonObject } from './codec.ts';
-import type { ProtocolRoute } from './registry.ts';
-import { type TranslatedRequest, type TranslateRequestInput, translateRequest } from './translate.ts';
+// A request from one protocol to another through the canonical form, and the same for a provider of the client's own
+// protocol that has refused the request as it was sent: the canonical form knows what its model takes.
+import { type Cure, createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
+import type { InferenceRequest, Part, Turn } from '#src/contracts/inference-request.ts';
+import { withoutEnvelope } from '../call/effective-request.ts';
+import type { ClientCodec, EncodedRequest, JsonObject, ProviderCodec, TranslationPair } from '../codec.ts';
+import type { ProtocolRoute } from '../registry.ts';
+import { encodeFitting } from './fit-request.ts';
+import { signThought } from './signatures.ts';
+
+export interface TranslateRequestInput {
+  body: JsonObject;
+  /** Names for the refusal's message. */
+  provider: string;
+  providerProtocol: string;
+  upstreamModel: string;
+  isStream: boolean;
+  canReportStreamUsage: boolean;
+  isStrict?: boolean;
+  /** Between decoding and encoding. */
+  edit?: (request: InferenceRequest) => InferenceRequest;
+}
+
+export interface TranslatedRequest {
+  body: JsonObject;
+  headers: Record<string, string>;
+  /** In the client's own names, each once. */
+  dropped: string[];
+  /** Reads the answer to this request. */
+  upstream: ProviderCodec;
+  /** Tools are named on the wire as the client names them. */
+  keepsNames: boolean;
+}
+
+/** The client's request for this provider, or why this provider cannot take it. */
+export function translateRequest(pair: TranslationPair, input: TranslateRequestInput): TranslatedRequest | Failure {
+  const decoded = pair.client.decodeRequest(input.body);
+  if (isFailure(decoded)) return decoded;
+  const request = input.edit?.(decoded) ?? decoded;
+  const { encoded, upstream, keepsNames } = encodeFitting(pair.upstream, input.providerProtocol, request, input);
+  if (encoded.kind === 'refusal') {
+    const param = pair.client.fieldName(encoded.field);
+    const message = `'${param}' cannot be sent to provider '${input.provider}' (${input.providerProtocol}): it ${encoded.reason}.`;
+    return createFailure('parameter_unsupported', message, { param });
+  }
+  return {
+    body: { ...encoded.body, ...withoutEnvelope(request.extraBody ?? {}) },
+    headers: encoded.headers ?? {},
+    dropped: namesOfDropped(pair.client, encoded, Object.keys(request.unmapped)),
+    upstream,
+    keepsNames,
+  };
+}
+
+function namesOfDropped(client: ClientCodec, encoded: EncodedRequest, unmapped: string[]): string[] {
+  return [...new Set([...encoded.dropped.map((field) => client.fieldName(field)), ...unmapped])];
+}
 
 export interface AdaptRequestInput extends Omit<TranslateRequestInput, 'edit'> {
   cures: ReadonlySet<Cure>;

@@ -6,8 +6,7 @@
 // Few texts hold such a number. They are found by their number tokens alone (strings are skipped by native search), so
 // that all others cost one scan more than `JSON.parse`: 0.8 ms on 500 kB of an agent's history, as much on an image of 3 MB,
 // 0.3 µs on an event of a stream (Node 24, November 2026).
-
-import type { RawNumber } from '../contracts/inference-request.ts';
+import type { RawNumber } from '#src/contracts/inference-request.ts';
 
 /** ECMAScript's "JSON.parse source text access": Node has it from version 21, the types of ES2024 do not. */
 interface RawJson {

@@ -1,6 +1,6 @@
 // Edits members of a JSON object in its bytes. Everything else stays as the client or the provider wrote it: unknown
 // fields, number precision (a parse and print would round a 64-bit seed), spacing, order.
-import { stringEnd } from './json-bounds.ts';
+import { stringEnd } from '../bounds/json-bounds.ts';
 
 interface Member {
   key: string;

@@ -1,0 +1,202 @@
+// Bounds of the names that a request carries, checked before anything remembers, compares or stores them: names become
+// cache entries, log fields, metric labels and SQL values of the broker, whatever a provider would say to them.
+import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
+import type { ClientProtocol, RequestFacts, RequestTarget } from '../protocol.ts';
+
+/** Longer than any model's name that is known: Bedrock's ARNs have some 150 characters. */
+const MAX_MODEL_CHARS = 256;
+/** Alternatives and preferences: what a plan can hold. */
+const MAX_NAMES = 32;
+const MAX_PROVIDER_CHARS = 63;
+
+/** Facts of a parsed body whose names and ids may be used, or what is wrong with it. */
+export function readNamedRequest(
+  client: Pick<ClientProtocol, 'name' | 'readRequest'>,
+  body: unknown,
+  target: RequestTarget,
+): RequestFacts | Failure {
+  const fault = checkMembers(body) ?? checkBodyNames(client.name, body);
+  if (fault !== null) return fault;
+  const facts = client.readRequest(body, target);
+  return isFailure(facts) ? facts : (checkNames(facts) ?? facts);
+}
+
+/** What providers know is some dozens; hundreds of thousands take seconds to merge, to name and to leave out. */
+const MAX_MEMBERS = 1_000;
+
+function checkMembers(body: unknown): Failure | null {
+  const extra = (body as { extra_body?: unknown } | null)?.extra_body;
+  for (const [param, value] of Object.entries({ body, extra_body: extra })) {
+    if (typeof value === 'object' && value !== null && Object.keys(value).length > MAX_MEMBERS) {
+      return refusal(param, `have at most ${MAX_MEMBERS} members`);
+    }
+  }
+  return null;
+}
+
+/** The first name of a request that is out of bounds, in its client's terms. */
+function checkNames({ model, alternativeModels, preferences, memory }: RequestFacts): Failure | null {
+  return (
+    faultIn('previous_response_id', idsOf(memory?.previousResponseId), MAX_ID_CHARS) ??
+    faultIn('conversation', idsOf(memory?.conversationId), MAX_ID_CHARS) ??
+    faultIn('model', [model], MAX_MODEL_CHARS) ??
+    faultIn('models', alternativeModels, MAX_MODEL_CHARS) ??
+    faultIn('provider.order', preferences.order ?? [], MAX_PROVIDER_CHARS) ??
+    faultIn('provider.only', preferences.only ?? [], MAX_PROVIDER_CHARS) ??
+    faultIn('provider.ignore', preferences.ignore ?? [], MAX_PROVIDER_CHARS)
+  );
+}
+
+const MAX_ID_CHARS = 128;
+
+function idsOf(id: string | null | undefined): string[] {
+  return id === null || id === undefined ? [] : [id];
+}
+
+function faultIn(param: string, names: readonly string[], maxChars: number): Failure | null {
+  if (names.length > MAX_NAMES) return refusal(param, `have at most ${MAX_NAMES} names`);
+  for (const name of names) {
+    const fault = faultOfName(name, maxChars);
+    if (fault !== null) return refusal(param, fault);
+  }
+  return null;
+}
+
+function refusal(param: string, what: string): Failure {
+  return createFailure('request_invalid', `Invalid value for '${param}': it must ${what}.`, { param });
+}
+
+// Where each protocol's bodies have names and ids (tools, calls, files, users, metadata), and how long they may be: looked
+// at before anything else reads the body. What is no text is left to the protocol.
+
+/** A model, a tool, an id: far above what any provider takes, far below what anything here would feel. */
+const MAX_NAME_CHARS = 256;
+/** Ids of calls can carry what their provider wants back (a Gemini thought signature has kilobytes). */
+const MAX_CALL_ID_CHARS = 64 * 1024;
+/** Claude Code says user, account and session in one. */
+const MAX_USER_CHARS = 4_096;
+/** As OpenAI limits them (platform.openai.com/docs/api-reference, 2026-03). */
+const METADATA = { pairs: 16, key: 64, value: 512 } as const;
+
+interface Place {
+  path: readonly string[];
+  max: number;
+}
+
+const at = (max: number, ...paths: string[]): Place[] => paths.map((path) => ({ path: path.split('.'), max }));
+
+/** `*` stands for the items of a list. */
+const OPENAI = [
+  ...at(MAX_NAME_CHARS, 'model', 'models.*', 'service_tier'),
+  ...at(MAX_USER_CHARS, 'user', 'safety_identifier', 'prompt_cache_key'),
+];
+const GEMINI_TOOLS = ['functionDeclarations', 'function_declarations'].map((list) => `tools.*.${list}.*.name`);
+const GEMINI_CALLS = ['functionCall', 'functionResponse', 'function_call', 'function_response'];
+const MESSAGES = [
+  ...at(MAX_NAME_CHARS, 'model', 'models.*', 'service_tier', 'tools.*.name', 'tool_choice.name', 'container'),
+  ...at(MAX_NAME_CHARS, 'messages.*.content.*.name'),
+  ...at(MAX_CALL_ID_CHARS, 'messages.*.content.*.id', 'messages.*.content.*.tool_use_id'),
+  ...at(MAX_USER_CHARS, 'metadata.user_id'),
+];
+const GEMINI = [
+  ...at(MAX_NAME_CHARS, ...GEMINI_TOOLS, ...GEMINI_CALLS.map((call) => `contents.*.parts.*.${call}.name`)),
+  ...at(MAX_CALL_ID_CHARS, ...GEMINI_CALLS.map((call) => `contents.*.parts.*.${call}.id`)),
+  ...at(1_024, 'cachedContent', 'cached_content'),
+];
+
+const PLACES: Readonly<Record<string, readonly Place[]>> = {
+  'openai-chat': [
+    ...OPENAI,
+    ...at(
+      MAX_NAME_CHARS,
+      'tools.*.function.name',
+      'tools.*.custom.name',
+      'functions.*.name',
+      'tool_choice.function.name',
+    ),
+    ...at(
+      MAX_NAME_CHARS,
+      'messages.*.name',
+      'messages.*.tool_calls.*.function.name',
+      'messages.*.content.*.file.file_id',
+    ),
+    ...at(MAX_NAME_CHARS, 'messages.*.content.*.file.filename'),
+    ...at(MAX_CALL_ID_CHARS, 'messages.*.tool_call_id', 'messages.*.tool_calls.*.id'),
+  ],
+  'openai-completions': OPENAI,
+  'openai-embeddings': OPENAI,
+  'openai-responses': [
+    ...OPENAI,
+    ...at(MAX_ID_CHARS, 'previous_response_id', 'conversation', 'conversation.id', 'prompt.id'),
+    ...at(MAX_NAME_CHARS, 'tools.*.name'),
+    ...at(MAX_NAME_CHARS, 'tools.*.tools.*.name', 'tool_choice.name', 'input.*.name', 'input.*.content.*.file_id'),
+    ...at(MAX_NAME_CHARS, 'input.*.content.*.filename'),
+    ...at(MAX_CALL_ID_CHARS, 'input.*.id', 'input.*.call_id'),
+  ],
+  // What a conversation is made of, and appended.
+  conversations: [...at(MAX_NAME_CHARS, 'items.*.name'), ...at(MAX_CALL_ID_CHARS, 'items.*.id', 'items.*.call_id')],
+  'anthropic-messages': MESSAGES,
+  'anthropic-count-tokens': MESSAGES,
+  'gemini-generate-content': GEMINI,
+  'gemini-generate-content-array': GEMINI,
+  'gemini-count-tokens': GEMINI,
+};
+
+/** Whose `metadata` is kept with the answer, or sent on as OpenAI's. */
+const HAS_METADATA = new Set(['openai-chat', 'openai-responses', 'conversations']);
+
+/** The first name or id that may not be used; null where all may. */
+export function checkBodyNames(protocol: string, body: unknown): Failure | null {
+  for (const { path, max } of PLACES[protocol] ?? []) {
+    const fault = checkPlace(body, path, 0, '', max);
+    if (fault !== null) return fault;
+  }
+  return HAS_METADATA.has(protocol) ? checkMetadata((body as { metadata?: unknown } | null)?.metadata) : null;
+}
+
+function checkPlace(value: unknown, path: readonly string[], from: number, said: string, max: number): Failure | null {
+  if (from === path.length) return typeof value === 'string' ? checkText(value, said, max) : null;
+  if (typeof value !== 'object' || value === null) return null;
+  const step = path[from]!;
+  if (step !== '*') return checkPlace((value as Record<string, unknown>)[step], path, from + 1, join(said, step), max);
+  if (!Array.isArray(value)) return null;
+  for (const [index, item] of value.entries()) {
+    const fault = checkPlace(item, path, from + 1, join(said, String(index)), max);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+const join = (path: string, step: string) => (path === '' ? step : `${path}.${step}`);
+
+function checkText(text: string, param: string, max: number): Failure | null {
+  const fault = faultOfName(text, max);
+  return fault === null ? null : refusal(param, fault);
+}
+
+function checkMetadata(metadata: unknown): Failure | null {
+  if (typeof metadata !== 'object' || metadata === null) return null;
+  const pairs = Object.entries(metadata);
+  if (pairs.length > METADATA.pairs) {
+    return refusal('metadata', `have at most ${METADATA.pairs} pairs, and has ${pairs.length}`);
+  }
+  for (const [key, value] of pairs) {
+    const fault = faultOfName(key, METADATA.key);
+    if (fault !== null) return refusal('metadata', `only have keys that ${fault}`);
+    if (typeof value !== 'string') continue;
+    if (value.length > METADATA.value) return refusal(`metadata.${key}`, `have at most ${METADATA.value} characters`);
+    if (value.includes('\u0000')) return refusal(`metadata.${key}`, 'not contain control characters');
+  }
+  return null;
+}
+
+// What no name and no id of a client may have in it, wherever it stands: in a body, an address, a header, a file.
+
+/** Control characters, halves of surrogate pairs, line separators. */
+const UNNAMEABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
+
+/** What is wrong with a name or an id, as the rest of "… must …"; null for a good one. */
+export function faultOfName(name: string, maxChars: number): string | null {
+  if (name.length > maxChars) return `have at most ${maxChars} characters`;
+  return UNNAMEABLE.test(name) ? 'not contain control characters' : null;
+}

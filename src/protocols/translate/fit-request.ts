@@ -1,0 +1,202 @@
+// A request within a provider's bounds (provider-bounds.ts). Names of tools are changed so that they can be given back, ids so
+// that calls and results still find each other.
+import { createHash } from 'node:crypto';
+import type {
+  CustomTool,
+  InferenceRequest,
+  Part,
+  ToolChoice,
+  ToolName,
+  Turn,
+  WebSearch,
+} from '#src/contracts/inference-request.ts';
+import { boundsOf, type ProviderBounds } from '../bounds/provider-bounds.ts';
+import type {
+  EncodedRequest,
+  EncodeRequestInput,
+  ProviderAbilities,
+  ProviderCodec,
+  Refusal,
+  RequestField,
+  SearchAbilities,
+} from '../codec.ts';
+import { fitCallId, ToolNames, withNames } from './tool-names.ts';
+
+export interface FittedRequest {
+  encoded: EncodedRequest | Refusal;
+  /** Reads the answer to it. */
+  upstream: ProviderCodec;
+  /** The provider's names of tools are the client's own. */
+  keepsNames: boolean;
+}
+
+/** The request in the provider's form, and the codec that reads its answer. */
+export function encodeFitting(
+  upstream: ProviderCodec,
+  providerProtocol: string,
+  request: InferenceRequest,
+  input: EncodeRequestInput,
+): FittedRequest {
+  const able = fitAbilities(request, upstream.abilities(input.upstreamModel));
+  if (able.kind === 'refusal') return { encoded: able, upstream, keepsNames: true };
+  const bounds = boundsOf(providerProtocol, input.upstreamModel);
+  const names = new ToolNames(bounds, toolsIn(able.request));
+  const encoded = upstream.encodeRequest(fitRequest(able.request, bounds, names), input);
+  return {
+    encoded: encoded.kind === 'refusal' ? encoded : { ...encoded, dropped: [...encoded.dropped, ...able.dropped] },
+    upstream: withNames(upstream, names),
+    keepsNames: names.areTheirOwn,
+  };
+}
+
+export function fitRequest(request: InferenceRequest, bounds: ProviderBounds, names: ToolNames): InferenceRequest {
+  const { toolChoice, endUser } = request;
+  const callNames = new Map<string, string>();
+  return {
+    ...request,
+    turns: request.turns.map((turn) => fitTurn(turn, bounds, names, callNames)),
+    tools: request.tools.map((tool) => names.toWire(tool)),
+    ...(toolChoice === undefined ? {} : { toolChoice: fitChoice(toolChoice, names) }),
+    ...(endUser === undefined ? {} : { endUser: fitEndUser(endUser, bounds) }),
+  };
+}
+
+/** In the order in which they get their names: what a longer conversation adds changes none of those before. */
+function toolsIn({ tools, toolChoice, turns }: InferenceRequest): ToolName[] {
+  const called = turns.flatMap(({ parts }) => parts.filter((part) => part.kind === 'tool-call'));
+  return [...tools, ...chosenIn(toolChoice), ...called].map(({ name, namespace }) => ({
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+  }));
+}
+
+function chosenIn(choice: ToolChoice | undefined): ToolName[] {
+  if (choice?.kind === 'tool') return [choice];
+  return choice?.kind === 'allowed' ? choice.tools : [];
+}
+
+function fitChoice(choice: ToolChoice, names: ToolNames): ToolChoice {
+  if (choice.kind === 'tool') return names.toWire(choice);
+  return choice.kind === 'allowed' ? { ...choice, tools: choice.tools.map((tool) => names.toWire(tool)) } : choice;
+}
+
+function fitTurn(turn: Turn, bounds: ProviderBounds, names: ToolNames, callNames: Map<string, string>): Turn {
+  return { ...turn, parts: turn.parts.map((part) => fitPart(part, bounds, names, callNames)) };
+}
+
+function fitPart(part: Part, { callId }: ProviderBounds, names: ToolNames, callNames: Map<string, string>): Part {
+  if (part.kind === 'tool-call') {
+    const call = names.toWire(part);
+    callNames.set(part.id, call.name);
+    return { ...call, id: fitCallId(part.id, callId) };
+  }
+  if (part.kind !== 'tool-result') return part;
+  const name = callNames.get(part.callId) ?? part.name;
+  return { ...part, callId: fitCallId(part.callId, callId), ...(name === undefined ? {} : { name }) };
+}
+
+/** Stable for one user, and nobody's name: what OpenAI itself recommends. */
+function fitEndUser(endUser: string, { endUserChars }: ProviderBounds): string {
+  return endUser.length <= endUserChars ? endUser : createHash('sha256').update(endUser).digest('hex');
+}
+
+// What a provider cannot do of what a request asks for, taken out before it is encoded. A restriction is never widened: a
+// web search that could not be kept to its sites, or off the live web, is not offered at all. What is left out is named;
+// what the client forces is a refusal.
+export interface AbleRequest {
+  kind: 'able';
+  request: InferenceRequest;
+  dropped: RequestField[];
+}
+
+export function fitAbilities(request: InferenceRequest, abilities: ProviderAbilities): AbleRequest | Refusal {
+  const dropped: RequestField[] = [];
+  if (!abilities.hasCacheBreakpoints && hasBreakpoint(request)) dropped.push('cacheBreakpoints');
+  if (!abilities.hasGrammars && request.tools.some((tool) => tool.kind === 'custom' && isGrammar(tool.format))) {
+    dropped.push('grammar');
+  }
+  const { webSearch, ...rest } = request;
+  if (webSearch === undefined || !isSearchAllowed(request.toolChoice)) return { kind: 'able', request: rest, dropped };
+  const reason = whyNoSearch(webSearch, request, abilities.search);
+  if (reason !== null) {
+    if (isSearchForced(request)) return { kind: 'refusal', field: 'webSearch', reason };
+    return { kind: 'able', request: rest, dropped: [...dropped, 'webSearch'] };
+  }
+  const { kept, lost } = keepOptions(webSearch, abilities.search!);
+  return { kind: 'able', request: { ...rest, webSearch: kept }, dropped: [...dropped, ...lost] };
+}
+
+/** OpenAI: a list of tools that may be used leaves out the search unless it names it. */
+function isSearchAllowed(choice: ToolChoice | undefined): boolean {
+  if (choice?.kind === 'allowed') return choice.allowsSearch === true;
+  return choice?.kind !== 'none';
+}
+
+/** There is nothing else that could be called, and something must be. */
+function isSearchForced({ toolChoice, tools }: InferenceRequest): boolean {
+  if (toolChoice?.kind === 'allowed') return toolChoice.isRequired && toolChoice.tools.length === 0;
+  return toolChoice?.kind === 'required' && tools.length === 0;
+}
+
+function whyNoSearch(
+  { allowedDomains, blockedDomains, isCachedOnly, hasOtherLimits }: WebSearch,
+  { tools }: InferenceRequest,
+  search: SearchAbilities | null,
+): string | null {
+  if (search === null) return 'runs a model without web search';
+  if (allowedDomains !== undefined && !search.hasAllowedDomains) return 'cannot keep a web search to some sites';
+  if (blockedDomains !== undefined && !search.hasBlockedDomains) return 'cannot keep a web search off some sites';
+  if (isCachedOnly === true && !search.hasCachedOnly) return 'searches the live web only';
+  if (hasOtherLimits === true) return 'cannot keep a web search within these limits';
+  if (tools.length > 0 && !search.standsBesideFunctions) {
+    return 'cannot search the web and call functions in one request with this model';
+  }
+  return null;
+}
+
+/** Hints, and a limit on what a search may cost: the answer is as good without. */
+function keepOptions(webSearch: WebSearch, search: SearchAbilities): { kept: WebSearch; lost: RequestField[] } {
+  const options = [
+    ['contextSize', 'searchContextSize', search.hasContextSize],
+    ['userLocation', 'searchLocation', search.hasLocation],
+    ['maxUses', 'searchUses', search.hasMaxUses],
+  ] as const;
+  const kept = { ...webSearch };
+  const lost: RequestField[] = [];
+  for (const [option, field, isTaken] of options) {
+    if (isTaken || webSearch[option] === undefined) continue;
+    delete kept[option];
+    lost.push(field);
+  }
+  return { kept, lost };
+}
+
+function hasBreakpoint({ turns, tools }: InferenceRequest): boolean {
+  const isMarked = (part: Part): boolean =>
+    ('cacheBreakpoint' in part && part.cacheBreakpoint !== undefined) ||
+    (part.kind === 'tool-result' && part.parts.some(isMarked));
+  return (
+    tools.some(({ cacheBreakpoint }) => cacheBreakpoint !== undefined) ||
+    turns.some(({ parts }) => parts.some(isMarked))
+  );
+}
+
+/** Everything but plain text. */
+export function isGrammar(format: unknown): boolean {
+  return format !== undefined && (format as { type?: unknown } | null)?.type !== 'text';
+}
+
+// A tool that takes free text, for providers whose tools are functions: the text is the one argument, `input`.
+export const FREE_TEXT = {
+  type: 'object',
+  properties: { input: { type: 'string' } },
+  required: ['input'],
+  additionalProperties: false,
+};
+
+/** A grammar can only be described; that it no longer binds is named (fitAbilities). */
+export function describeCustom({ description, format }: CustomTool): string | undefined {
+  const grammar = isGrammar(format) ? `The input has this format: ${JSON.stringify(format)}` : undefined;
+  const words = [description, grammar].filter((text) => text !== undefined).join('\n');
+  return words === '' ? undefined : words;
+}
