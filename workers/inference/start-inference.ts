@@ -1,7 +1,6 @@
 // One worker: its connections, the pools of its providers, its signs of life. A process has one (workers/inference.ts); what
 // it is called tells it from all others.
 
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { createBudgets } from '#src/accounts/budgets.ts';
 import type { Provider } from '#src/config/catalogue.ts';
 import { type Runtime, requireRedis } from '#src/config/runtime.ts';
@@ -32,6 +31,7 @@ import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import { serveModelLists } from '../support/model-lists.ts';
 import { createActiveRequests } from './active-requests.ts';
+import { createBatchSlots } from './batch-slots.ts';
 import type { InferenceContext } from './delivery.ts';
 import { createKnownCures } from './known-cures.ts';
 import { createPermitDesk } from './permit-desk.ts';
@@ -180,75 +180,11 @@ function startPools(
         get slots() {
           return lane === 'batch' ? batchSlots.count : provider.slots;
         },
-        process,
+        process: lane === 'batch' ? process : batchSlots.yieldingTo(process),
         claim: context.store.claimInTake(context.workerId, context.settings.recordTtlMs),
         onAbandoned: createAbandonedHandler(context),
         onError,
       }),
     ),
   );
-}
-
-// How many requests of the batch lane this process works on at once. Providers that take seconds need many; with providers
-// that answer at once, many only stand in the way: every step of an interactive request waits in the event loop behind a
-// step of each of them. So there are as many as the loop bears.
-//
-// Measured with a provider that answers at once (bench/batch/neighbours.ts): the median of interactive requests fell from
-// 59 to 22 ms, at the same rate of lines.
-
-export interface BatchSlots {
-  /** At this moment. */
-  readonly count: number;
-  stop(): void;
-}
-
-const LOOK_EVERY_MS = 250;
-const RESOLUTION_MS = 5;
-const FEWEST = 16;
-/** The loop is late, and it is this process that keeps it busy: on a crowded machine fewer slots would cure nothing. */
-const LATE_MS = 1.5;
-const BUSY_SHARE = 0.6;
-const IN_TIME_MS = 0.8;
-const FEWER = 0.7;
-const MORE = 1.25;
-
-/** @param most what the configuration allows. */
-export function createBatchSlots(most: number): BatchSlots {
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  delay.enable();
-  let before = performance.eventLoopUtilization();
-  let count = Math.min(most, FEWEST * 2);
-  const timer = setInterval(() => {
-    const { utilization } = performance.eventLoopUtilization(before);
-    before = performance.eventLoopUtilization();
-    count = nextCount(count, most, { lateMs: latenessOf(delay), utilization });
-    delay.reset();
-  }, LOOK_EVERY_MS);
-  timer.unref();
-  return {
-    get count() {
-      return count;
-    },
-    stop() {
-      clearInterval(timer);
-      delay.disable();
-    },
-  };
-}
-
-export interface LoopState {
-  /** By how much timers were late, on average. */
-  lateMs: number;
-  /** Share of the time in which the loop was not idle. */
-  utilization: number;
-}
-
-export function nextCount(count: number, most: number, { lateMs, utilization }: LoopState): number {
-  if (lateMs > LATE_MS && utilization > BUSY_SHARE) return Math.min(most, Math.max(FEWEST, Math.floor(count * FEWER)));
-  if (lateMs < IN_TIME_MS || utilization <= BUSY_SHARE) return Math.min(most, Math.ceil(count * MORE));
-  return count;
-}
-
-function latenessOf(delay: ReturnType<typeof monitorEventLoopDelay>): number {
-  return delay.count === 0 ? 0 : Math.max(0, delay.mean / 1e6 - RESOLUTION_MS);
 }

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { nextCount } from '#workers/inference/start-inference.ts';
+import { createBatchSlots, type LoopState, nextCount } from '#workers/inference/batch-slots.ts';
 
 const MOST = 128;
 /** Where the count comes to rest. */
-function settle(from: number, state: { lateMs: number; utilization: number }, most = MOST): number {
+function settle(from: number, state: Omit<LoopState, 'isShared'> & Partial<LoopState>, most = MOST): number {
   let count = from;
-  for (let look = 0; look < 50; look++) count = nextCount(count, most, state);
+  for (let look = 0; look < 50; look++) count = nextCount(count, most, { isShared: false, ...state });
   return count;
 }
 
@@ -22,4 +22,28 @@ test.each<[string, { lateMs: number; utilization: number }, number]>([
 test('a configuration with fewer is obeyed', () => {
   expect(settle(4, { lateMs: 20, utilization: 1 }, 4)).toBe(4);
   expect(settle(4, { lateMs: 0, utilization: 0 }, 4)).toBe(4);
+});
+
+test.each<[string, number, number]>([
+  ['a loop that is busy leaves the batch lane one slot', 0.9, 1],
+  ['a loop that is idle has all: its provider takes long', 0.1, 128],
+  ['between the two nothing changes', 0.35, 40],
+])('beside interactive requests, %s', (_name, utilization, expected) => {
+  expect(settle(40, { lateMs: 0.2, utilization, isShared: true })).toBe(expected);
+});
+
+test('the first interactive request finds few batch requests a moment later', () => {
+  expect(nextCount(512, 512, { lateMs: 0, utilization: 0.8, isShared: true })).toBeLessThanOrEqual(16);
+});
+
+test('interactive work is done as it is, whatever becomes of it', async () => {
+  const slots = createBatchSlots(4);
+  expect(await slots.yieldingTo(async (job: string, step: number) => `${job} ${step} done`)('job', 2)).toBe(
+    'job 2 done',
+  );
+  const broken = slots.yieldingTo(async () => {
+    throw new Error('broken');
+  });
+  await expect(broken()).rejects.toThrow('broken');
+  slots.stop();
 });
