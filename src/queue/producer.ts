@@ -11,7 +11,7 @@ export interface QueueProducer {
   /** The same job added twice is one job while it exists. */
   enqueue(provider: string, lane: Lane, job: RequestJob): Promise<void>;
   /** The same as a part of another script. */
-  enqueueCall(provider: string, lane: Lane, job: RequestJob): ScriptCall;
+  enqueueCall(provider: string, lane: Lane, ...jobs: readonly RequestJob[]): ScriptCall;
   /** The same for many at once, a few in one step: others wait behind it. */
   enqueueAll(provider: string, lane: Lane, jobs: readonly RequestJob[]): Promise<void>;
   /**
@@ -82,7 +82,7 @@ export function createQueueProducer(
     async enqueue(provider, lane, job) {
       await runCall(redis, layoutOf(provider, lane).add([job]));
     },
-    enqueueCall: (provider, lane, job) => layoutOf(provider, lane).add([job]),
+    enqueueCall: (provider, lane, ...jobs) => layoutOf(provider, lane).add(jobs),
     async enqueueAll(provider, lane, jobs) {
       const layout = layoutOf(provider, lane);
       for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {

@@ -16,6 +16,7 @@ import type { Planner } from '#src/routing/plan-route.ts';
 import type { BlobStore } from '#src/storage/blobs.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { BatchMetrics } from '#src/telemetry/metrics.ts';
+import type { AcceptLines } from './accept-lines.ts';
 import type { NativeServices } from './native/native-services.ts';
 
 export interface BatchContext {
@@ -33,6 +34,7 @@ export interface BatchContext {
   budgets: Budgets;
   plan: Planner;
   store: RequestStore;
+  acceptLines: AcceptLines;
   producer: QueueProducer;
   subscriber: ReplySubscriber;
   ledger: LedgerStream;

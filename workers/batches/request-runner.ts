@@ -6,18 +6,11 @@ import { createFailure, type Failure, isFailure } from '#src/contracts/failure.t
 import type { Frame, HeadMeta } from '#src/contracts/frame.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import type { RequestView } from '#src/reply/request-store.ts';
+import type { LineSubmission } from './accept-lines.ts';
 import type { BatchContext } from './batch-context.ts';
 import { chargeToReserve, createLineRequest, type LineOrigin, requestIdOf } from './line-request.ts';
 import type { LineRunner, LineRunnerHooks, RunnableLine, StopReason } from './line-runner.ts';
-import {
-  acceptLines,
-  createRunningLine,
-  type LineSubmission,
-  LOOK_AFTER_MS,
-  LostLines,
-  type RunningLine,
-  stopLines,
-} from './running-lines.ts';
+import { createRunningLine, LOOK_AFTER_MS, LostLines, type RunningLine, stopLines } from './running-lines.ts';
 
 const BUDGET_RETRY_MS = 1_000;
 
@@ -128,7 +121,7 @@ export class RequestRunner implements LineRunner {
       this.#listen(running, spec);
       submissions.push({ ...submission, number: line.number });
     }
-    await acceptLines(this.#context, submissions, () => this.#isAbandoned);
+    await this.#context.acceptLines(submissions, () => this.#isAbandoned);
     for (const { number, spec } of submissions) {
       const line = this.#running.get(number);
       if (line?.spec === spec) line.isAccepted = true;

@@ -1,4 +1,4 @@
-// Lines in flight as ordinary requests: accepting them, finding those that Redis lost, stopping them.
+// Lines in flight as ordinary requests: finding those that Redis lost, stopping them.
 import type { OpenLine } from '#src/batches/input-lines.ts';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { HeadMeta } from '#src/contracts/frame.ts';
@@ -44,54 +44,6 @@ export function createRunningLine({ number, offset, length, customId, firstTry }
     head: null,
     pieces: [],
   };
-}
-
-export interface LineSubmission {
-  spec: RequestSpec;
-  body: Buffer;
-}
-
-/** Record and body outlive the deadline: a worker needs them to report that it has passed. */
-const RECORD_GRACE_MS = 24 * 3_600_000;
-const RETRY_AFTER_MS = 500;
-
-/**
- * Stores the requests of hundreds of lines and enqueues them. Safe to repeat: existing requests are unchanged. Retries
- * while Redis is down, until `isStopped`. Order matters here: a request is stored before its job.
- */
-export async function acceptLines(
-  context: BatchContext,
-  lines: readonly LineSubmission[],
-  isStopped: () => boolean,
-): Promise<void> {
-  while (lines.length > 0 && !isStopped()) {
-    try {
-      await Promise.all(lines.map(({ spec, body }) => context.store.accept(spec, body, timeToLiveMs(spec))));
-      for (const [provider, specs] of byFirstProvider(lines)) {
-        const jobs = specs.map(({ requestId }) => ({ requestId, step: 0 }));
-        await context.producer.enqueueAll(provider, 'batch', jobs);
-      }
-      return;
-    } catch (error) {
-      context.onTrouble(error as Error);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_MS));
-    }
-  }
-}
-
-function timeToLiveMs({ deadlineAtMs, acceptedAtMs }: RequestSpec): number {
-  return Math.max(0, deadlineAtMs - acceptedAtMs) + RECORD_GRACE_MS;
-}
-
-function byFirstProvider(lines: readonly LineSubmission[]): Map<string, RequestSpec[]> {
-  const groups = new Map<string, RequestSpec[]>();
-  for (const { spec } of lines) {
-    const { provider } = spec.plan.steps[0]!;
-    const group = groups.get(provider);
-    if (group === undefined) groups.set(provider, [spec]);
-    else group.push(spec);
-  }
-  return groups;
 }
 
 export const LOOK_AFTER_MS = 5_000;

@@ -30,6 +30,7 @@ import type { Logger } from '#src/telemetry/logger.ts';
 import { createBatchMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import { createBlobReferences } from '#workers/batches/sweep-blobs.ts';
+import { createLineAcceptance } from './accept-lines.ts';
 import type { BatchContext } from './batch-context.ts';
 import { startEngine } from './engine.ts';
 import { createTurns, OrdinaryRate } from './native/native-services.ts';
@@ -77,6 +78,9 @@ export async function startBatches(
   const { catalogue } = runtime;
   const limiter = createLimiter(redis, keyspace);
   const signals = createSignalBoard({ redis, keyspace, catalogue, limiter, onError });
+  const store = createRequestStore(redis, keyspace);
+  const producer = createQueueProducer(redis, keyspace, onError);
+  const onTrouble = createTroubleLog(logger, 'Redis or the database (batches are waiting)').note;
   const context: BatchContext = {
     instanceId,
     configuration,
@@ -89,8 +93,9 @@ export async function startBatches(
     findKey: rememberKeys(keys),
     budgets,
     plan: createPlanner({ catalogue, circuits, holds, signals }),
-    store: createRequestStore(redis, keyspace),
-    producer: createQueueProducer(redis, keyspace, onError),
+    store,
+    producer,
+    acceptLines: createLineAcceptance({ redis, store, producer, onTrouble }),
     subscriber: await createReplySubscriber({
       connection: subscription,
       log: createReplyLog(redis, keyspace),
@@ -109,7 +114,7 @@ export async function startBatches(
       submissions: createTurns(),
     },
     logger,
-    onTrouble: createTroubleLog(logger, 'Redis or the database (batches are waiting)').note,
+    onTrouble,
     metrics: createBatchMetrics(registry),
   };
   const engine = startEngine(context);

@@ -1,0 +1,11 @@
+-- Writes the records of lines (accept.lua) and puts their jobs into one queue (add-jobs.lua). Where one server has all keys.
+--
+-- KEYS  per line: the keys of accept; then those of add
+-- ARGV  1 number of lines, then per line: spec (JSON), body, time to live, ms; then the arguments of add
+-- Gives how many jobs were added.
+local lines = tonumber(ARGV[1])
+for i = 1, lines do
+  local arg = 3 * i - 1
+  accept({KEYS[2 * i - 1], KEYS[2 * i]}, {ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]})
+end
+return add({unpack(KEYS, 2 * lines + 1)}, {unpack(ARGV, 3 * lines + 2)})
