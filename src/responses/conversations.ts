@@ -180,6 +180,8 @@ export type LockHolder = Pick<RequestSpec, 'requestId' | 'acceptedAtMs'>;
 export interface ConversationLock {
   /** Null if this request has it now, else its holder. */
   take(conversationId: string, holder: LockHolder): Promise<LockHolder | null>;
+  /** Who has it; null if nobody has. */
+  holder(conversationId: string): Promise<LockHolder | null>;
   /** From a holder whose request is gone. False if another request was faster. */
   takeOver(conversationId: string, from: LockHolder, to: LockHolder): Promise<boolean>;
   /** Safe to repeat. */
@@ -199,6 +201,10 @@ export function createConversationLock(redis: RedisClient, keyspace: Keyspace): 
       const key = keyspace.conversation(conversationId);
       const other = await redis.set(key, encode(holder), 'PX', LOCK_MS, 'NX', 'GET');
       return other === null || other === encode(holder) ? null : decode(other);
+    },
+    async holder(conversationId) {
+      const holder = await redis.get(keyspace.conversation(conversationId));
+      return holder === null ? null : decode(holder);
     },
     takeOver: async (conversationId, from, to) => (await swap(conversationId, from, encode(to))) === 1,
     async release(conversationId, holder) {

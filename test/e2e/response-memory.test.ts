@@ -205,6 +205,20 @@ describe('a conversation', () => {
     expect(lastInput()).toHaveLength(1);
   });
 
+  test('has the items of a response as soon as that has ended, in their order', async () => {
+    const { json } = await call('POST', '/conversations');
+    const path = `/conversations/${json.id}/items`;
+    for (const stream of [false, true, false]) {
+      const said = `Reply with exactly: ${stream ? 'streamed' : 'whole'}`;
+      expect((await create({ conversation: json.id, input: said, stream })).status).toBe(200);
+      const { json: page } = await get(`${path}?limit=2`, 1);
+      expect(JSON.stringify(page.data)).toContain(stream ? 'streamed' : 'whole');
+      await call('POST', path, { items: [{ role: 'user', content: `after ${said}` }] });
+      const { json: now } = await get(`${path}?limit=3`);
+      expect((now.data as Json[]).map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
+    }
+  });
+
   test('items can be added, looked at and taken away', async () => {
     const { json } = await call('POST', '/conversations', { metadata: { a: 'b' } });
     const path = `/conversations/${json.id}`;

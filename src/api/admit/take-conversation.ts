@@ -24,6 +24,21 @@ export async function takeConversation(context: ApiContext, id: string, holder: 
   }
 }
 
+/**
+ * Resolves when a response that has ended has its items in the conversation: who has been answered may look at once. At the
+ * latest after some seconds, at once while a response is in progress or Redis is down.
+ */
+export async function whenWritten({ conversationLock, store }: ApiContext, id: string): Promise<void> {
+  const untilMs = Date.now() + PATIENCE_MS;
+  while (Date.now() < untilMs) {
+    const holder = await conversationLock.holder(id).catch(() => null);
+    if (holder === null) return;
+    const view = await store.read(holder.requestId).catch(() => null);
+    if (view?.state !== 'done') return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
 /** The request was not accepted after all. Returns at once. */
 export function leaveConversation(context: ApiContext, id: string, holder: LockHolder): void {
   context.conversationLock.release(id, holder).catch(() => undefined);

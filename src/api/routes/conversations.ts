@@ -12,6 +12,7 @@ import { checkInput } from '../admit/check-input.ts';
 import { rethrow } from '../admit/dispatch.ts';
 import { isGiven, readExactBody } from '../admit/read-body.ts';
 import { expectConversation } from '../admit/remember.ts';
+import { whenWritten } from '../admit/take-conversation.ts';
 import type { ApiContext } from '../context.ts';
 import { OPENAI_PREFIXES } from '../request-target.ts';
 
@@ -35,6 +36,12 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
   };
   const options = (summary: string) => ({ config, onRequest, schema: { summary, tags: ['conversations'] } });
   const find = ({ params, apiKey }: FastifyRequest<ById>) => expectConversation(context, apiKey!.id, params.id);
+  /** With the items of every response that has ended. */
+  const findWritten = async (request: FastifyRequest<ById>) => {
+    const conversation = await find(request);
+    await whenWritten(context, conversation.id);
+    return conversation;
+  };
 
   for (const prefix of OPENAI_PREFIXES) {
     const path = `${prefix}/conversations`;
@@ -62,28 +69,28 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
 
     app.post<ById>(`${path}/:id/items`, options('Appends items'), async (request) => {
       const wanted = checkNamed(newItems, await readExactBody(request.body));
-      const { id } = await find(request);
+      const { id } = await findWritten(request);
       const appended = await conversations.append(id, wanted.items).catch(rethrow);
       return describePage({ items: appended.map((item) => describeItem(item, '')), hasMore: false });
     });
 
     app.get<ById>(`${path}/:id/items`, options('Its items'), async (request) => {
       const query = checkInput(pageQuery, request.query);
-      const { id } = await find(request);
+      const { id } = await findWritten(request);
       const page = await conversations.listItems(id, query).catch(rethrow);
       if (page === null) throw noItem(id, query.after!, 'after');
       return describePage({ ...page, items: page.items.map((item) => describeItem(item, '')) });
     });
 
     app.get<ByItem>(`${path}/:id/items/:itemId`, options('One of its items'), async (request) => {
-      const { id } = await find(request);
+      const { id } = await findWritten(request);
       const item = await conversations.findItem(id, request.params.itemId).catch(rethrow);
       if (item === null) throw noItem(id, request.params.itemId, 'item_id');
       return describeItem(item, '');
     });
 
     app.delete<ByItem>(`${path}/:id/items/:itemId`, options('Deletes one of its items'), async (request) => {
-      const conversation = await find(request);
+      const conversation = await findWritten(request);
       const { itemId } = request.params;
       if (!(await conversations.deleteItem(conversation.id, itemId).catch(rethrow))) {
         throw noItem(conversation.id, itemId, 'item_id');
