@@ -10,6 +10,7 @@ import { deadLettersCommand } from './cli/dead-letters.ts';
 import { holdCommands } from './cli/holds.ts';
 import { keyCommands } from './cli/keys.ts';
 import { ledgerCommand } from './cli/ledger.ts';
+import { limitsCommand } from './cli/limits.ts';
 import { start } from './cli/start.ts';
 import { complain } from './cli/terminal.ts';
 import { webhooksCommand } from './cli/webhooks.ts';
@@ -103,6 +104,7 @@ costsCommand(program.command('costs').description('spending, from the ledger'), 
 program.addCommand(batchCommand(environmentFor));
 program.addCommand(deadLettersCommand(environmentFor));
 program.addCommand(ledgerCommand(environmentFor));
+program.addCommand(limitsCommand(environmentFor));
 for (const command of holdCommands(environmentFor)) program.addCommand(command);
 program.addCommand(
   webhooksCommand({

@@ -27,6 +27,7 @@ import { createLedgerStream } from './ledger/ledger-stream.ts';
 import { startLedgerWatch } from './ledger/ledger-watch.ts';
 import { createRejectStore } from './ledger/reject-store.ts';
 import { createForecaster } from './limits/forecaster.ts';
+import { createLearnedLimits } from './limits/learned-limits.ts';
 import { createLimiter } from './limits/limiter.ts';
 import { createWaitQueues } from './limits/wait-queue.ts';
 import { manageLifecycle, runMain } from './process/lifecycle.ts';
@@ -127,9 +128,10 @@ runMain(async () => {
   const rotation = await followRotation({ redis, subscription, keyspace, onError, onHolds });
   const { circuits, holds } = rotation;
   const { catalogue } = runtime;
-  const forecaster = createForecaster(redis, keyspace, catalogue);
+  const learned = await createLearnedLimits(redis, keyspace, onError, operations.learned);
+  const forecaster = createForecaster(redis, keyspace, catalogue, learned);
   const limiter = createLimiter(redis, keyspace);
-  const signals = createSignalBoard({ redis, keyspace, catalogue, limiter, onError });
+  const signals = createSignalBoard({ redis, keyspace, catalogue, limiter, learned, onError });
   const cancel = (spec: RequestSpec, options?: CancelOptions) =>
     cancelRequest({ store, producer, books, onError }, spec, options);
 
@@ -160,6 +162,7 @@ runMain(async () => {
     keyStore,
     budgets,
     limiter,
+    learned,
     holds,
     plan: createPlanner({ catalogue, circuits, holds, signals }),
     admission: createAdmission({ waitQueues, forecaster, catalogue, holds, circuits, onError }),
@@ -211,6 +214,7 @@ runMain(async () => {
   const lifecycle = manageLifecycle(logger, graceMs + SHUTDOWN_MARGIN_MS, async () => {
     isClosing = true;
     rotation.stop();
+    learned.stop();
     watch.stop();
     ledgerWatch.stop();
     await relay.whenIdle(graceMs);

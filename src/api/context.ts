@@ -13,6 +13,7 @@ import type { DeadLetterStore } from '../dead-letters/dead-letter-store.ts';
 import type { LedgerStream } from '../ledger/ledger-stream.ts';
 import type { LedgerWatch } from '../ledger/ledger-watch.ts';
 import type { RejectStore } from '../ledger/reject-store.ts';
+import type { LearnedLimits } from '../limits/learned-limits.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { QueueProducer } from '../queue/producer.ts';
 import type { BodyQuota } from '../reply/body-quota.ts';
@@ -65,6 +66,7 @@ export interface ApiContext {
   keyStore: KeyStore;
   budgets: Budgets;
   limiter: Limiter;
+  learned: LearnedLimits;
   holds: Holds;
   plan: Planner;
   admission: Admission;

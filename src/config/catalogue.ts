@@ -27,6 +27,8 @@ export interface Provider {
   circuit: { failures: number; windowMs: number; cooldownMs: number; maxCooldownMs: number; refusalCooldownMs: number };
   priceId: string;
   scope: Scope;
+  /** What it announces is kept to where nothing is configured. */
+  learnsLimits: boolean;
   slots: number;
   /** Takes what this provider was sent in secret out of what it answers. */
   secrets: ProviderSecrets;
@@ -187,6 +189,7 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
     },
     priceId: settings.price_id ?? preset?.priceId ?? settings.preset ?? name,
     scope: { name: `provider:${name}`, limits: limitsOf(settings.limits) },
+    learnsLimits: settings.learn_limits,
     slots: settings.slots ?? slots,
     secrets: createProviderSecrets(providerSecrets(settings)),
   };

@@ -143,6 +143,10 @@ const provider = z.strictObject({
     ),
   query: z.record(z.string(), z.string()).default({}).describe('Added to every call: api-version and the like.'),
   limits: limits.default({}),
+  learn_limits: z
+    .boolean()
+    .default(true)
+    .describe('Limits that are not configured are learned from what the provider announces with its answers.'),
   timeouts: timeouts.prefault({}),
   retries: retries.prefault({}),
   circuit: circuit.prefault({}),

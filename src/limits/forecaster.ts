@@ -6,6 +6,7 @@ import type { Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { type Ahead, createServedRates, forecastStartMs, type Obstacle, type Served } from './forecast.ts';
+import type { LearnedLimits } from './learned-limits.ts';
 import { readScope } from './limiter.ts';
 import type { WaitEntry, WaitTotals } from './wait-queue.ts';
 import { readWindow } from './window.ts';
@@ -32,6 +33,7 @@ export interface Forecaster {
   ask(question: ForecastQuestion): Promise<ForecastAnswer>;
 }
 
+const CONFIGURED_ONLY: Pick<LearnedLimits, 'scopeOf'> = { scopeOf: (scope) => scope };
 const FRESH_MS = 250;
 const MAX_REMEMBERED = 2_000;
 
@@ -51,6 +53,7 @@ export function createForecaster(
   redis: RedisClient,
   keyspace: Keyspace,
   catalogue: Pick<Catalogue, 'deployments'>,
+  learned: Pick<LearnedLimits, 'scopeOf'> = CONFIGURED_ONLY,
 ): Forecaster {
   const ofProvider = Map.groupBy(catalogue.deployments.values(), ({ provider }) => provider.name);
   const rates = createServedRates();
@@ -140,6 +143,9 @@ export function createForecaster(
         paceOf(deployment),
       ]);
       const { provider } = deployment;
+      const limited = provider.learnsLimits
+        ? learned.scopeOf(deployment.scope, provider.scope.limits)
+        : deployment.scope;
       const isShared = Object.keys(provider.scope.limits).length > 0;
       const atProvider = isShared ? add(own, await competitors(question)) : own;
       const facts = {
@@ -149,7 +155,7 @@ export function createForecaster(
         callMs: callMs == null ? null : Number(callMs),
         usedShare: share == null ? null : Number(share),
       };
-      const obstacles = await Promise.all([obstacle(provider.scope, atProvider), obstacle(deployment.scope, own)]);
+      const obstacles = await Promise.all([obstacle(provider.scope, atProvider), obstacle(limited, own)]);
       const startMs = forecastStartMs({ ...facts, obstacles, served: state.served, place: own.requests });
       const ofKey = keyScope === null ? [] : [await obstacle(keyScope, await aheadIn(keyScope.name, question))];
       const keyStartMs = forecastStartMs({ ...facts, obstacles: ofKey, served: UNKNOWN, place: 0 });

@@ -3,7 +3,7 @@
 // strategy asks for is never read.
 import { LRUCache } from 'lru-cache';
 import type { Candidate, Catalogue } from '../config/catalogue.ts';
-import { RATE_KINDS, type RateName } from '../contracts/limit-kinds.ts';
+import { type Limits, RATE_KINDS, type RateName } from '../contracts/limit-kinds.ts';
 import { costOf, PICO_PER_USD } from '../contracts/money.ts';
 import { circuitOf } from '../contracts/route-plan.ts';
 import type { Scope } from '../contracts/scope.ts';
@@ -30,6 +30,8 @@ export interface SignalBoardOptions {
   catalogue: Pick<Catalogue, 'priceOf'>;
   /** Of src/limits. */
   limiter: { peek(scopeName: string): Promise<{ used: Record<RateName, number>; blockedMs: number }> };
+  /** Of src/limits; absent: only configured limits count. */
+  learned?: { scopeOf(scope: Scope, configured?: Limits): Scope };
   onError: (error: Error) => void;
 }
 
@@ -78,7 +80,7 @@ function refresh<T>(known: Remembered<T>, reading: Promise<T>, onError: (error: 
 }
 
 export function createSignalBoard(options: SignalBoardOptions): SignalBoard {
-  const { redis, keyspace, catalogue, limiter, onError } = options;
+  const { redis, keyspace, catalogue, limiter, learned, onError } = options;
   /** Plans since the load was read: without them every process would send everything to the one that was idle then. */
   const chosen = new LRUCache<string, number>({ max: MAX_REMEMBERED });
 
@@ -119,7 +121,10 @@ export function createSignalBoard(options: SignalBoardOptions): SignalBoard {
       },
       firstTokenMs: (candidate) => speedOf(circuitName(candidate))?.firstTokenMs ?? null,
       tokensPerSecond: (candidate) => speedOf(circuitName(candidate))?.tokensPerSecond ?? null,
-      quotaLeft: ({ deployment }) => Math.min(leftOf(deployment.scope), leftOf(deployment.provider.scope)),
+      quotaLeft: ({ deployment: { scope, provider } }) => {
+        const limited = (provider.learnsLimits && learned?.scopeOf(scope, provider.scope.limits)) || scope;
+        return Math.min(leftOf(limited), leftOf(provider.scope));
+      },
     }),
     noteChosen: (deploymentId) => chosen.set(deploymentId, (chosen.get(deploymentId) ?? 0) + 1),
   };

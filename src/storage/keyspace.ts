@@ -62,6 +62,8 @@ export interface Keyspace {
   accountsChannel: string;
   /** Pub/sub channel that tells every process about circuits that open or close, and about holds. */
   rotationChannel: string;
+  /** Hash: `<kind> <scope>` → limit and when it was last announced, unix ms (src/limits/learned-limits.ts). */
+  learnedLimits: string;
   /** List: how the last streams of a circuit went (src/routing/signals.ts). */
   speeds(circuit: string): string;
   /** Hash: recent outcomes of a circuit's calls. */
@@ -129,6 +131,7 @@ export function createKeyspace(namespace: string): Keyspace {
     ledgerStream: `${core}:ledger`,
     accountsChannel: `${core}:accounts`,
     rotationChannel: `${core}:rotation`,
+    learnedLimits: `${core}:learned-limits`,
     speeds: (circuit) => `${core}:speeds:${circuit}`,
     circuit: (name) => `${core}:circuit:${name}`,
     openCircuits: `${core}:open-circuits`,

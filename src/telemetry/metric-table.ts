@@ -169,6 +169,15 @@ export const METRICS = {
     part: 'operations',
     measured: 'when holds change (src/main.ts)',
   },
+  learnedLimits: {
+    name: 'sluice_learned_limit',
+    type: 'gauge',
+    help: 'Limits that a provider has announced and that are kept to, by deployment and kind.',
+    labels: ['scope', 'kind'],
+    unit: 'requests or tokens per period',
+    part: 'operations',
+    measured: 'every 5 s, in API processes (src/limits/learned-limits.ts)',
+  },
   deadLetters: {
     name: 'sluice_dead_letters_total',
     type: 'counter',

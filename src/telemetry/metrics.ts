@@ -117,6 +117,8 @@ export function createWorkerMetrics(): WorkerMetrics {
 export interface OperationsMetrics {
   /** Names of all holds. */
   held(names: readonly string[]): void;
+  /** Every limit that was learned. */
+  learned(limits: readonly { scope: string; kind: string; limit: number; isInForce: boolean }[]): void;
   deadLetter(code: string): void;
   /** SQL refused a message. */
   rejected(part: string): void;
@@ -135,6 +137,12 @@ export function createOperationsMetrics(registry: Registry): OperationsMetrics {
     held(names) {
       metrics.held.reset();
       for (const name of names) metrics.held.set({ name }, 1);
+    },
+    learned(limits) {
+      metrics.learnedLimits.reset();
+      // Models of a wildcard are named by clients.
+      const shown = limits.filter(({ scope, isInForce }) => isInForce && !scope.startsWith('model:'));
+      for (const { scope, kind, limit } of shown) metrics.learnedLimits.set({ scope, kind }, limit);
     },
     deadLetter: (code) => metrics.deadLetters.inc({ code }),
   };

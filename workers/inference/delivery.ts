@@ -7,6 +7,7 @@ import type { RouteStep } from '#src/contracts/route-plan.ts';
 import { spendTime } from '#src/contracts/timeline.ts';
 import type { Books } from '#src/ledger/books.ts';
 import type { Forecaster } from '#src/limits/forecaster.ts';
+import type { LearnedLimits } from '#src/limits/learned-limits.ts';
 import type { Limiter, Permit } from '#src/limits/limiter.ts';
 import type { WaitQueues } from '#src/limits/wait-queue.ts';
 import type { ClientProtocol } from '#src/protocols/protocol.ts';
@@ -39,6 +40,7 @@ export interface InferenceContext {
   limiter: Limiter;
   desk: PermitDesk;
   waitQueues: WaitQueues;
+  learned: LearnedLimits;
   forecaster: Forecaster;
   circuits: Circuits;
   holds: Holds;

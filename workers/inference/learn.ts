@@ -28,6 +28,10 @@ export function learn(
     const { name } = limitedScope(deployment, step, failure);
     limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS), Math.min(blockMs, MAX_CLAIM_MS)).catch(onTrouble);
   }
+  const isTold = failure === null || failure.code === 'upstream_rate_limited';
+  if (rateLimits !== null && isTold && deployment.provider.learnsLimits) {
+    context.learned.teach(modelScope(deployment, step), rateLimits);
+  }
   const speed = failure === null && spec.isStream ? speedOf(outcome) : null;
   if (speed !== null) context.speeds.note(circuit, speed);
   if (failure === null) return circuits.reportSuccess(circuit, durationMs);

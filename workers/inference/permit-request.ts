@@ -32,7 +32,7 @@ export function permitRequest(context: InferenceContext, delivery: Delivery, dep
   return {
     attemptId: attemptId(spec.requestId, writer.attempt),
     requestId: spec.requestId,
-    scopes: scopesOf(delivery, deployment),
+    scopes: scopesOf(context, delivery, deployment),
     acceptedAtMs: spec.acceptedAtMs,
     isBatch: spec.lane === 'batch',
     // As in the wait queues (src/limits/wait-queue.ts), whatever this attempt adds to it.
@@ -43,12 +43,14 @@ export function permitRequest(context: InferenceContext, delivery: Delivery, dep
   };
 }
 
-function scopesOf({ spec, step }: Delivery, deployment: Deployment): Scope[] {
+function scopesOf({ learned }: InferenceContext, { spec, step }: Delivery, deployment: Deployment): Scope[] {
   const ofModel = modelScope(deployment, step);
+  const { scope, provider } = deployment;
+  const configured = { ...provider.scope.limits, ...scope.limits };
   return [
-    deployment.provider.scope,
-    deployment.scope,
-    ...(ofModel === deployment.scope ? [] : [ofModel]),
+    provider.scope,
+    ...(ofModel === scope ? [] : [scope]),
+    provider.learnsLimits ? learned.scopeOf(ofModel, configured) : ofModel,
     ...(spec.keyScope === null ? [] : [spec.keyScope]),
   ];
 }

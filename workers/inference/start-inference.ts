@@ -12,6 +12,7 @@ import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 import { createBooks } from '#src/ledger/books.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
 import { createForecaster } from '#src/limits/forecaster.ts';
+import { createLearnedLimits } from '#src/limits/learned-limits.ts';
 import { createLimiter } from '#src/limits/limiter.ts';
 import { createWaitQueues } from '#src/limits/wait-queue.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
@@ -83,6 +84,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const rotation = await followRotation({ redis, subscription, keyspace, onError });
   const limiter = createLimiter(redis, keyspace);
   const waitQueues = createWaitQueues(redis, keyspace);
+  const learned = await createLearnedLimits(redis, keyspace, onError);
   const active = createActiveRequests();
   const { keepsBodies } = createBodySeal(configuration.dead_letters);
   const needsBody = (spec: Pick<RequestSpec, 'inbox'>, outcome: string) => keepsBodies && isDeadLetter(spec, outcome);
@@ -97,7 +99,8 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     limiter,
     desk: createPermitDesk(limiter, onError),
     waitQueues,
-    forecaster: createForecaster(redis, keyspace, runtime.catalogue),
+    learned,
+    forecaster: createForecaster(redis, keyspace, runtime.catalogue, learned),
     circuits: rotation.circuits,
     holds: rotation.holds,
     speeds: createSpeedLog(redis, keyspace, onError),
@@ -149,6 +152,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     },
     async close() {
       rotation.stop();
+      learned.stop();
       watch.stop();
       await pulse.stop();
       await context.upstream.close();

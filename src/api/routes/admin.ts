@@ -15,6 +15,7 @@ import type { ApiContext } from '../context.ts';
 import { registerAdminDeadLetters } from './admin-dead-letters.ts';
 import { registerAdminHolds } from './admin-holds.ts';
 import { registerAdminLedger } from './admin-ledger.ts';
+import { registerAdminLimits } from './admin-limits.ts';
 import { registerAdminWebhooks } from './admin-webhooks.ts';
 
 const keySettings = z.strictObject({
@@ -69,6 +70,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
 
       admin.get('/usage', tags, async (request) => usage(context, checkInput(usageQuery, request.query)));
       registerAdminHolds(admin, context);
+      registerAdminLimits(admin, context);
       registerAdminDeadLetters(admin, context);
       registerAdminLedger(admin, context);
       registerAdminWebhooks(admin, context);

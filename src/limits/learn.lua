@@ -1,0 +1,21 @@
+-- Remembers a limit that a provider has announced. A window that did not count this kind until now, or that others use too, is
+-- filled up to what the provider says is used.
+--
+-- KEYS  1 learned limits, 2 window
+-- ARGV  1 field, 2 limit, 3 used of it, 4 kind, 5 period ms
+-- Gives the time, unix ms.
+local SLICES = 300
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local kind, period = ARGV[4], tonumber(ARGV[5])
+local used, ttl = math.max(0, whole(ARGV[3], 0)), 2 * tonumber(ARGV[5]) + 10000
+local slice = math.floor(now / (period / SLICES))
+local state = redis.call('HMGET', KEYS[2], '+' .. kind, 'h' .. kind, kind .. slice)
+local sum = tonumber(state[1]) or 0
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. now)
+if used <= sum then return now end
+local count = (tonumber(state[3]) or 0) + used - sum
+redis.call('HSET', KEYS[2], '+' .. kind, digits(used), kind .. slice, digits(count))
+if not state[2] then redis.call('HSET', KEYS[2], 'h' .. kind, slice) end
+if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], digits(ttl)) end
+return now

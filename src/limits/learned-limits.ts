@@ -1,0 +1,170 @@
+// Limits that are not configured, learned from what providers announce with their answers, by scope and kind; shared by all
+// processes, kept over restarts, forgotten with time. What is announced matters once it is small or half used up: only then is
+// it remembered, and in force for a while. A limit that is far away costs nothing.
+import { type LimitName, type Limits, RATE_KINDS, type RateKind, type RateName } from '../contracts/limit-kinds.ts';
+import type { Scope } from '../contracts/scope.ts';
+import type { RateLimitHint } from '../protocols/protocol.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import { loadLuaScript, runScript } from '../storage/lua-script.ts';
+import type { RedisClient } from '../storage/redis.ts';
+
+export interface LearnedLimit {
+  scope: string;
+  kind: RateName;
+  limit: number;
+  /** When a provider last said so. Unix ms. */
+  atMs: number;
+  isInForce: boolean;
+}
+
+export interface LearnedLimits {
+  /** @param configured what the configuration says of the scope and of those around it: it comes before what is learned. */
+  scopeOf(scope: Scope, configured?: Limits): Scope;
+  /** Returns at once. */
+  teach(scope: Scope, hint: RateLimitHint): void;
+  all(): LearnedLimit[];
+  refresh(): Promise<void>;
+  stop(): void;
+}
+
+/** One limit as an answer's headers have it. */
+export interface AnnouncedLimit {
+  kind: RateKind;
+  limit: number;
+  used: number;
+  /** So much of it is used that it matters. */
+  isNear: boolean;
+}
+
+/** How late a process knows what another one has learned; what it is told itself it knows at once. */
+const REFRESH_MS = 5_000;
+/** A limit is written again at most so often in each process. */
+const WRITE_AGAIN_MS = 60_000;
+/** So long it is in force after a provider has last announced it as near; one of a day for a day. */
+const IN_FORCE_MS = 600_000;
+/** And so long it is shown. */
+const FORGOTTEN_AFTER_MS = 86_400_000;
+/** Names of wildcard models come from clients. */
+const MAX_LEARNED = 5_000;
+/** A limit is near when so much of it is used, and a small one always. */
+const NEAR = 0.5;
+const SMALL = 100;
+/** A limit of a minute is whole again within one. */
+const LONGEST_MINUTE_MS = 61_000;
+
+const learnScript = loadLuaScript(import.meta.url, './learn.lua');
+
+const HINTED = [
+  ['Requests', 'requests'],
+  ['Tokens', 'tokens'],
+  ['InputTokens', 'inputTokens'],
+  ['OutputTokens', 'outputTokens'],
+] as const;
+
+/**
+ * What reserves by `max_tokens` would leave most of an output limit unused: providers count output as it is written. It is
+ * shown, and a provider that says that nothing remains is left alone in any case.
+ */
+const NOT_ENFORCED: ReadonlySet<LimitName> = new Set(['outputTokensPerMinute']);
+
+/** Headers do not say of which period they speak, but their resets do. */
+export function readAnnounced(hint: RateLimitHint): AnnouncedLimit[] {
+  return HINTED.flatMap(([name, measure]) => {
+    const limit = hint[`limit${name}`];
+    const remaining = hint[`remaining${name}`];
+    // Where input and output are limited apart, their sum is a summary of both.
+    if (name === 'Tokens' && hint.limitInputTokens !== undefined) return [];
+    if (limit === undefined || remaining === undefined || !(limit >= 1) || !Number.isInteger(limit)) return [];
+    const used = Math.max(0, limit - remaining);
+    const isOfDay = (hint[`reset${name}Ms`] ?? 0) > LONGEST_MINUTE_MS;
+    const kind = RATE_KINDS.find((row) => row.measure === measure && row.periodMs > 60_000 === isOfDay);
+    return kind === undefined ? [] : [{ kind, limit, used, isNear: used >= limit * NEAR || limit <= SMALL }];
+  });
+}
+
+function fieldOf(scope: string, kind: string): string {
+  return `${kind} ${scope}`;
+}
+
+export async function createLearnedLimits(
+  redis: RedisClient,
+  keyspace: Keyspace,
+  onError: (error: Error) => void,
+  onRefresh: (learned: LearnedLimit[]) => void = () => undefined,
+): Promise<LearnedLimits> {
+  /** By field of the hash. */
+  let known = new Map<string, LearnedLimit>();
+  /** Scopes with what is in force there, until the next change. */
+  let scopes = new Map<string, Scope>();
+
+  function note(entry: LearnedLimit): void {
+    known.set(fieldOf(entry.scope, entry.kind), entry);
+    scopes = new Map();
+  }
+
+  async function write(scope: string, { kind, limit, used }: AnnouncedLimit): Promise<void> {
+    const field = fieldOf(scope, kind.name);
+    const keys = [keyspace.learnedLimits, keyspace.scope(scope).window];
+    note({ scope, kind: kind.name, limit, atMs: Date.now(), isInForce: true });
+    await runScript(redis, learnScript, keys, [field, limit, used, kind.field, kind.periodMs]);
+  }
+
+  async function refresh(): Promise<void> {
+    const entries = Object.entries(await redis.hgetall(keyspace.learnedLimits)).map(readEntry);
+    const old = entries.filter((entry) => Date.now() - entry.atMs > FORGOTTEN_AFTER_MS);
+    known = new Map(
+      entries.filter((entry) => !old.includes(entry)).map((entry) => [fieldOf(entry.scope, entry.kind), entry]),
+    );
+    scopes = new Map();
+    if (old.length > 0) {
+      await redis.hdel(keyspace.learnedLimits, ...old.map(({ scope, kind }) => fieldOf(scope, kind)));
+    }
+    onRefresh([...known.values()]);
+  }
+
+  await refresh();
+  const timer = setInterval(() => void refresh().catch(onError), REFRESH_MS);
+  return {
+    scopeOf(scope, configured = {}) {
+      if (known.size === 0) return scope;
+      let learned = scopes.get(scope.name);
+      if (learned === undefined) {
+        learned = withLearned(scope, configured, known);
+        if (scopes.size < MAX_LEARNED) scopes.set(scope.name, learned);
+      }
+      return learned;
+    },
+    teach({ name }, hint) {
+      for (const announced of readAnnounced(hint)) {
+        const before = known.get(fieldOf(name, announced.kind.name));
+        if (before === undefined && (!announced.isNear || known.size >= MAX_LEARNED)) continue;
+        const isNews = before?.limit !== announced.limit;
+        // One that is far away again is forgotten in time; one that has changed is another limit, near or not.
+        const isDue = announced.isNear && Date.now() - (before?.atMs ?? 0) > WRITE_AGAIN_MS;
+        if (isNews || isDue) write(name, announced).catch(onError);
+      }
+    },
+    all: () => [...known.values()],
+    refresh,
+    stop: () => clearInterval(timer),
+  };
+}
+
+function withLearned(scope: Scope, configured: Limits, known: ReadonlyMap<string, LearnedLimit>): Scope {
+  const limits: Limits = {};
+  for (const { name } of RATE_KINDS) {
+    const entry = known.get(fieldOf(scope.name, name));
+    const isFree = scope.limits[name] === undefined && configured[name] === undefined;
+    if (entry?.isInForce && isFree && !NOT_ENFORCED.has(name)) limits[name] = entry.limit;
+  }
+  return Object.keys(limits).length === 0 ? scope : { ...scope, limits: { ...scope.limits, ...limits } };
+}
+
+function readEntry([field, value]: [string, string]): LearnedLimit {
+  const space = field.indexOf(' ');
+  const kind = field.slice(0, space) as RateName;
+  const [limit, atMs] = value.split(' ').map(Number) as [number, number];
+  const periodMs = RATE_KINDS.find(({ name }) => name === kind)?.periodMs ?? 0;
+  const isInForce = Date.now() - atMs < Math.max(IN_FORCE_MS, periodMs);
+  return { scope: field.slice(space + 1), kind, limit, atMs, isInForce };
+}

@@ -1,0 +1,115 @@
+// What one process is told by a provider holds for all, from what the provider has counted on.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Scope } from '#src/contracts/scope.ts';
+import { createLearnedLimits, type LearnedLimits } from '#src/limits/learned-limits.ts';
+import { createLimiter, type Limiter } from '#src/limits/limiter.ts';
+import type { RateLimitHint } from '#src/protocols/protocol.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+
+const keyspace = createKeyspace('test');
+const scope: Scope = { name: 'deployment:a/m', limits: {} };
+const half: RateLimitHint = { limitRequests: 200, remainingRequests: 80, resetRequestsMs: 30_000 };
+let redis: TestRedis;
+let limiter: Limiter;
+const running: LearnedLimits[] = [];
+
+beforeAll(async () => {
+  redis = await startTestRedis();
+  limiter = createLimiter(redis.client, keyspace);
+});
+afterAll(async () => {
+  for (const learned of running) learned.stop();
+  await redis.stop();
+});
+beforeEach(() => redis.client.flushall());
+
+async function start(): Promise<LearnedLimits> {
+  const learned = await createLearnedLimits(redis.client, keyspace, (error) => {
+    throw error;
+  });
+  running.push(learned);
+  return learned;
+}
+
+const written = (limit: number) =>
+  expect.poll(() => redis.client.hget(keyspace.learnedLimits, `requestsPerMinute ${scope.name}`)).toMatch(`${limit} `);
+
+let counter = 0;
+async function grantedOf(count: number, asked: Scope): Promise<number> {
+  const decisions = await Promise.all(
+    Array.from({ length: count }, () => {
+      counter += 1;
+      const names = { attemptId: `req_${counter}.1`, requestId: `req_${counter}` };
+      return limiter.acquire({
+        ...names,
+        scopes: [asked],
+        acceptedAtMs: counter,
+        isBatch: false,
+        tokens: 0,
+        unsettledEntry: '',
+      });
+    }),
+  );
+  return decisions.filter(({ kind }) => kind === 'granted').length;
+}
+
+test('a limit that is near is kept to, by every process, from where the provider stands', async () => {
+  const [first, second] = [await start(), await start()];
+  first!.teach(scope, half);
+  expect(first!.scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
+  await written(200);
+  expect(second!.scopeOf(scope)).toBe(scope);
+  await second!.refresh();
+  expect(second!.scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
+  expect((await limiter.peek(scope.name)).used.requestsPerMinute).toBe(120);
+  expect(await grantedOf(90, second!.scopeOf(scope))).toBe(80);
+});
+
+test('it is there after a restart', async () => {
+  (await start()).teach(scope, half);
+  await written(200);
+  expect((await start()).scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
+});
+
+test('one that is far away costs nothing', async () => {
+  const learned = await start();
+  learned.teach(scope, { limitRequests: 10_000, remainingRequests: 9_000 });
+  expect(learned.scopeOf(scope)).toBe(scope);
+  expect(learned.all()).toEqual([]);
+});
+
+test('one that is halved or doubled is followed at once', async () => {
+  const learned = await start();
+  learned.teach(scope, half);
+  learned.teach(scope, { limitRequests: 100, remainingRequests: 0 });
+  expect(learned.scopeOf(scope).limits).toEqual({ requestsPerMinute: 100 });
+  await written(100);
+  learned.teach(scope, { limitRequests: 1_000, remainingRequests: 900 });
+  expect(learned.scopeOf(scope).limits).toEqual({ requestsPerMinute: 1_000 });
+});
+
+test('what is configured comes first, of the scope and around it', async () => {
+  const learned = await start();
+  learned.teach(scope, half);
+  const own: Scope = { name: scope.name, limits: { requestsPerMinute: 500 } };
+  expect(learned.scopeOf(own, own.limits)).toBe(own);
+  const other = await start();
+  await written(200);
+  await other.refresh();
+  expect(other.scopeOf(scope, { requestsPerMinute: 900 })).toBe(scope);
+});
+
+test('it is forgotten with time: first not in force any more, then gone', async () => {
+  const set = (agoMs: number) =>
+    redis.client.hset(keyspace.learnedLimits, `requestsPerMinute ${scope.name}`, `200 ${Date.now() - agoMs}`);
+  const learned = await start();
+  await set(700_000);
+  await learned.refresh();
+  expect(learned.all()).toMatchObject([{ limit: 200, isInForce: false }]);
+  expect(learned.scopeOf(scope)).toBe(scope);
+  await set(90_000_000);
+  await learned.refresh();
+  expect(learned.all()).toEqual([]);
+  expect(await redis.client.hlen(keyspace.learnedLimits)).toBe(0);
+});
