@@ -2,7 +2,7 @@
 // behind any event, and says its end, good or bad, in an event of its own kind.
 import type { Failure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
-import { parseEvent } from '../../protocols/openai-responses/wire.ts';
+import { parseEvent } from '../../protocols/openai-responses/events.ts';
 import { type SseEvent, SseSplitter } from '../../protocols/wire/sse-splitter.ts';
 import { endMembers, OPENING_EVENTS, ResponseFold } from '../../responses/describe-response.ts';
 import type { StreamView } from './relay.ts';

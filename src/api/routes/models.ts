@@ -7,7 +7,7 @@ import { createFailure, FailureError, isFailure } from '../../contracts/failure.
 import { formatUsd, type PicoUsd, type Price } from '../../contracts/money.ts';
 import { anthropicModels } from '../../protocols/anthropic-messages/model-list.ts';
 import { geminiModels } from '../../protocols/gemini-generate-content/model-list.ts';
-import { openaiModels } from '../../protocols/openai/model-list.ts';
+import { openaiModels } from '../../protocols/openai-chat/protocol.ts';
 import type { ListedModel, ListedPrice, ModelShape } from '../../protocols/protocol.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import type { ApiContext } from '../context.ts';

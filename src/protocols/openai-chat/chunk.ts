@@ -1,7 +1,10 @@
 // The members of a chat completion (chunk) that the broker reads. All optional: providers leave out what they like, and
 // only what is read here is checked where it is read.
+
+import type { Signature } from '#src/contracts/inference-request.ts';
 import { isJsonObject, parseMessage } from '../wire/exact-json.ts';
 import type { SseEvent } from '../wire/sse-splitter.ts';
+import { decodeExtraContent } from './signatures.ts';
 
 export interface ChatDelta {
   role?: unknown;
@@ -98,4 +101,54 @@ function deltaBytes(delta: ChatDelta | null | undefined): number {
     bytes += bytesOf(called?.name ?? custom?.name) + bytesOf(called?.arguments ?? custom?.input);
   }
   return bytes;
+}
+
+// One tool call of a delta or a message, whichever provider wrote it: OpenAI's shape with members missing, arguments as an
+// object in place of JSON text, a custom tool's input, the older `function_call`.
+export interface ReadCall {
+  /** Null where the provider gives none that could be one. */
+  index: number | null;
+  /** Empty where the provider gives none; Google's own OpenAI endpoint writes "". */
+  id: string;
+  name: string;
+  arguments: string;
+  isCustom: boolean;
+  signature?: Signature;
+}
+
+/** Without those that say nothing: Snowflake puts a `function_call` of empty members into every answer (November 2026). */
+export function readCalls(delta: ChatDelta): ReadCall[] {
+  const calls = objectsIn(delta.tool_calls).map(readCall);
+  const older = delta.function_call;
+  const all = typeof older === 'object' && older !== null ? [...calls, readCall({ function: older })] : calls;
+  return all.filter((call) => !isEmptyCall(call));
+}
+
+/** In a stream it may be no more of a call that has begun; it never begins one. */
+export function isEmptyCall({ id, name, arguments: text, signature }: ReadCall): boolean {
+  return id === '' && name.trim() === '' && text === '' && signature === undefined;
+}
+
+/** A call that nobody can make: of a whole answer, or of a stream that is over. */
+export function isNameless({ name }: { name: string }): boolean {
+  return name.trim() === '';
+}
+
+export function readCall(call: ChatToolCall): ReadCall {
+  const isCustom = call.function === undefined && typeof call.custom === 'object' && call.custom !== null;
+  const body = isCustom ? { name: call.custom!.name, arguments: call.custom!.input } : (call.function ?? {});
+  const signature = decodeExtraContent(call.extra_content);
+  return {
+    index: Number.isInteger(call.index) ? (call.index as number) : null,
+    id: typeof call.id === 'string' ? call.id : '',
+    name: typeof body.name === 'string' ? body.name : '',
+    arguments: argumentsText(body.arguments),
+    isCustom,
+    ...(signature === undefined ? {} : { signature }),
+  };
+}
+
+export function argumentsText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === null || value === undefined ? '' : JSON.stringify(value);
 }

@@ -1,12 +1,79 @@
-// OpenAI Chat Completions, both faces. Wire facts: docs/reference/openai-chat.md.
-import type { ClientEndpoint, ClientProtocol, KeepAlive, ProviderProtocol } from '../protocol.ts';
-import { buildChatBody } from './build-body.ts';
-import { chatClientCodec } from './client-codec.ts';
-import { encodeChatFailure, encodeChatFailureEvent, readChatFailure, readChatRateLimits } from './failures.ts';
-import { chatProviderCodec } from './provider-codec.ts';
-import { readChatRequest } from './read-request.ts';
-import { relayChatBody } from './relay-body.ts';
-import { ChatStreamRelay } from './relay-stream.ts';
+// OpenAI Chat Completions: both codecs, both faces, and the list of models. Wire facts: docs/reference/openai-chat.md.
+import type { ClientCodec, ProviderCodec, RequestField, SearchAbilities } from '../codec.ts';
+import { encodeChatFailure, encodeChatFailureEvent, readChatFailure, readChatRateLimits } from '../openai/failures.ts';
+import { traitsOf } from '../openai/models.ts';
+import type {
+  ClientEndpoint,
+  ClientProtocol,
+  KeepAlive,
+  ListedModel,
+  ModelShape,
+  ProviderProtocol,
+} from '../protocol.ts';
+import { decodeChatAnswer } from './answer/decode-answer.ts';
+import { encodeChatAnswer } from './answer/encode-answer.ts';
+import { relayChatBody } from './answer/relay-body.ts';
+import { buildChatBody } from './request/build-body.ts';
+import { decodeChatRequest } from './request/decode-request.ts';
+import { encodeChatRequest } from './request/encode-request.ts';
+import { readChatRequest } from './request/read-request.ts';
+import { ChatAnswerDecoder } from './stream/answer-decoder.ts';
+import { ChatAnswerEncoder } from './stream/answer-encoder.ts';
+import { ChatStreamRelay } from './stream/relay-stream.ts';
+import { resumeChatStream } from './stream/resume-stream.ts';
+
+/** Chat's own names, where they are not the canonical one in snake case. */
+const NAMES: Partial<Record<RequestField, string>> = {
+  maxOutputTokens: 'max_completion_tokens',
+  choices: 'n',
+  output: 'response_format',
+  reasoning: 'reasoning_effort',
+  endUser: 'user',
+  logProbabilities: 'logprobs',
+  image: 'image_config',
+  speech: 'audio',
+  webSearch: 'web_search_options',
+  searchContextSize: 'web_search_options.search_context_size',
+  searchLocation: 'web_search_options.user_location',
+  searchUses: 'web_search_options',
+  cacheBreakpoints: 'cache_control',
+  grammar: 'tools.custom.format',
+  strict: 'tools.function.strict',
+};
+
+export function chatFieldName(field: RequestField): string {
+  return NAMES[field] ?? field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+export const chatClientCodec: ClientCodec = {
+  decodeRequest: decodeChatRequest,
+  fieldName: chatFieldName,
+  encodeAnswer: encodeChatAnswer,
+  openEncoder: (context) => new ChatAnswerEncoder(context),
+  resumeEncoder: resumeChatStream,
+};
+
+/** `web_search_options` (npm openai 7.55.0). */
+const SEARCH: SearchAbilities = {
+  hasAllowedDomains: false,
+  hasBlockedDomains: false,
+  hasCachedOnly: false,
+  hasContextSize: true,
+  hasLocation: true,
+  hasMaxUses: false,
+  standsBesideFunctions: true,
+};
+
+/** Any OpenAI-compatible provider, for clients of other protocols. */
+export const chatProviderCodec: ProviderCodec = {
+  abilities(upstreamModel) {
+    const { searches, isOpenAi } = traitsOf(upstreamModel);
+    return { search: searches ? SEARCH : null, hasGrammars: isOpenAi, hasCacheBreakpoints: false };
+  },
+  encodeRequest: encodeChatRequest,
+  decodeAnswer: decodeChatAnswer,
+  openDecoder: (context) => new ChatAnswerDecoder(context),
+};
 
 /**
  * Comments. Between events without the empty line: behind an `id:` line the SDK for Python takes every empty line for an
@@ -55,3 +122,33 @@ export const openaiChatProvider: ProviderProtocol = {
   readRateLimits: readChatRateLimits,
   codec: chatProviderCodec,
 };
+
+export const openaiModels: ModelShape = {
+  client: openaiChatClient,
+  describe,
+  list: (models) => ({ object: 'list', data: models.map(describe) }),
+};
+
+/**
+ * OpenAI's members, and those that agents read in the lists of OpenRouter (`context_length`, `architecture`,
+ * `top_provider`) and Groq (`context_window`, `max_completion_tokens`). `created` is required: 0 where nobody knows.
+ */
+function describe({ name, providers, pricing, facts }: ListedModel) {
+  const { displayName, createdAtMs = 0, contextTokens, outputTokens, inputModalities, outputModalities } = facts;
+  const hasModalities = inputModalities !== undefined || outputModalities !== undefined;
+  return {
+    id: name,
+    object: 'model',
+    created: Math.floor(createdAtMs / 1_000),
+    owned_by: providers[0],
+    name: displayName ?? name,
+    providers,
+    pricing,
+    ...(contextTokens === undefined ? {} : { context_length: contextTokens, context_window: contextTokens }),
+    ...(outputTokens === undefined ? {} : { max_completion_tokens: outputTokens }),
+    ...(hasModalities
+      ? { architecture: { input_modalities: inputModalities, output_modalities: outputModalities } }
+      : {}),
+    top_provider: { context_length: contextTokens ?? null, max_completion_tokens: outputTokens ?? null },
+  };
+}

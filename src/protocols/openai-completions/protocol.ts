@@ -2,10 +2,8 @@
 // is asked in it, so there is no provider's face; what a client of it and such a provider would say is that of Chat.
 import { openaiChatClient } from '../openai-chat/protocol.ts';
 import type { ClientEndpoint, ClientProtocol } from '../protocol.ts';
-import { completionsFieldName, decodeCompletionsRequest } from './decode-request.ts';
-import { CompletionEncoder, encodeCompletion } from './encode-answer.ts';
-import { readCompletionsRequest } from './read-request.ts';
-import { resumeCompletionStream } from './resume-stream.ts';
+import { CompletionEncoder, encodeCompletion, resumeCompletionStream } from './answer.ts';
+import { completionsFieldName, decodeCompletionsRequest, readCompletionsRequest } from './request.ts';
 
 export const openaiCompletionsClient: ClientProtocol = {
   ...openaiChatClient,

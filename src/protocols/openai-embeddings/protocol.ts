@@ -1,9 +1,28 @@
 // OpenAI Embeddings, both faces: passed through, never translated. Limits and errors are those of Chat.
-import { buildChatBody } from '../openai-chat/build-body.ts';
+
+import { z } from 'zod';
+import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
+import { effectiveRequest } from '../call/effective-request.ts';
+import type { JsonObject } from '../codec.ts';
+import { readChatEventFailure } from '../openai/failures.ts';
+import { orFailure, parseMember } from '../openai/request-fields.ts';
+import { insertCost } from '../openai/usage.ts';
+import { parseChatChunk } from '../openai-chat/chunk.ts';
 import { openaiChatClient, openaiChatProvider } from '../openai-chat/protocol.ts';
-import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from '../protocol.ts';
-import { readEmbeddingsRequest } from './read-request.ts';
-import { relayEmbeddings } from './relay-body.ts';
+import { buildChatBody } from '../openai-chat/request/build-body.ts';
+import { readRouting, routingMembers } from '../openai-chat/request/read-request.ts';
+import type {
+  ClientEndpoint,
+  ClientProtocol,
+  ProviderProtocol,
+  RelayContext,
+  RelayedBody,
+  RequestFacts,
+} from '../protocol.ts';
+import { countedOr, ProviderCounts, readCosts } from '../providers/counts.ts';
+import { tokensOfText } from '../providers/token-estimate.ts';
+import { editObject } from '../wire/json-object.ts';
 
 export const openaiEmbeddingsClient: ClientProtocol = {
   ...openaiChatClient,
@@ -35,3 +54,69 @@ export const openaiEmbeddingsProvider: ProviderProtocol = {
   path: () => '/embeddings',
   codec: null,
 };
+
+// What the broker uses of an embeddings request (npm openai 7.55.0, resources/embeddings).
+const tokens = z.array(z.number().int()).min(1);
+
+const embeddingsRequest = z.looseObject({
+  ...routingMembers,
+  input: z.union([z.string().min(1), z.array(z.union([z.string(), z.number().int(), tokens])).min(1)], {
+    error: (issue) =>
+      issue.input === undefined ? undefined : 'expected a text, a list of texts, or texts as lists of token numbers',
+  }),
+});
+
+type Input = z.infer<typeof embeddingsRequest>['input'];
+
+/** Never streamed and without output: all that is billed is what goes in. */
+export function readEmbeddingsRequest(body: unknown): RequestFacts | Failure {
+  return orFailure(() => {
+    const request = parseMember(embeddingsRequest, effectiveRequest(body));
+    return {
+      ...readRouting(request),
+      isStream: false,
+      usageDelivery: 'none' as const,
+      estimatedInputTokens: tokensOfInput(request.input),
+      maxOutputTokens: 0,
+      choices: 1,
+    };
+  });
+}
+
+/** Token numbers are counted as they are. */
+function tokensOfInput(input: Input | Input[number]): number {
+  if (typeof input === 'string') return tokensOfText(input);
+  if (typeof input === 'number') return 1;
+  return (input as Input[number][]).reduce<number>((sum, entry) => sum + tokensOfInput(entry), 0);
+}
+
+// Embeddings as their provider sent them, with the cost added.
+export function relayEmbeddings(body: Buffer, context: RelayContext): RelayedBody {
+  const answer = parseChatChunk(body.toString());
+  if (answer?.error) return { body, usage: NO_USAGE, failure: readChatEventFailure(answer.error) };
+  if (answer === null || !Array.isArray((answer as { data?: unknown }).data)) {
+    return { body, usage: NO_USAGE, failure: NOT_EMBEDDINGS };
+  }
+  const estimate = { ...NO_USAGE, inputTokens: context.estimatedInputTokens, isEstimated: true };
+  const usage = countedOr(readUsage(answer.usage), estimate);
+  const base = usage.isEstimated ? editObject(body, { set: new Map([['usage', writeUsage(usage)]]) }) : body;
+  return { body: insertCost(base, context.priceUsage(usage)), usage };
+}
+
+/** `total_tokens` alone is what some providers give; there is no output that it could hold. */
+function readUsage(usage: unknown): Usage | null {
+  const said = (usage ?? {}) as JsonObject;
+  const counts = new ProviderCounts(said);
+  readCosts(counts, said);
+  if ((said.prompt_tokens ?? said.total_tokens ?? null) === null) return counts.finishUncounted();
+  return counts.finish({ ...NO_USAGE, inputTokens: counts.total(said.prompt_tokens || said.total_tokens) });
+}
+
+function writeUsage({ inputTokens }: Usage): string {
+  return JSON.stringify({ prompt_tokens: inputTokens, total_tokens: inputTokens });
+}
+
+const NOT_EMBEDDINGS = createFailure(
+  'upstream_malformed',
+  'The provider answered 200 with something that is not a list of embeddings.',
+);

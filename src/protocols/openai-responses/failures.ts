@@ -3,7 +3,7 @@
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';
-import { encodeChatFailure, readChatEventFailure } from '../openai-chat/failures.ts';
+import { encodeChatFailure, readChatEventFailure } from '../openai/failures.ts';
 import { cutWords, tellClient } from '../providers/words.ts';
 import { isObject, objectOf, textOf } from '../wire/loose-json.ts';
 

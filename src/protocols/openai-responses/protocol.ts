@@ -1,23 +1,20 @@
 // OpenAI's Responses API, both faces. Wire facts: docs/reference/openai-responses.md.
-
-import type { ProviderAbilities } from '../codec.ts';
-import { encodeChatFailure, readChatFailure, readChatRateLimits } from '../openai-chat/failures.ts';
+import type { ProviderAbilities, RequestField } from '../codec.ts';
+import { encodeChatFailure, readChatFailure, readChatRateLimits } from '../openai/failures.ts';
 import { OPENAI_KEEP_ALIVE } from '../openai-chat/protocol.ts';
 import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from '../protocol.ts';
 import { isObject } from '../wire/loose-json.ts';
-import { ResponsesDecoder } from './answer-decoder.ts';
-import { ResponsesEncoder } from './answer-encoder.ts';
-import { buildResponsesBody, keepToolsAsSent } from './build-body.ts';
-import { decodeResponsesAnswer } from './decode-answer.ts';
-import { decodeResponsesRequest } from './decode-request.ts';
-import { encodeResponsesAnswer } from './encode-answer.ts';
-import { encodeResponsesRequest } from './encode-request.ts';
+import { decodeResponsesAnswer } from './answer/decode-answer.ts';
+import { encodeResponsesAnswer } from './answer/encode-answer.ts';
 import { encodeResponsesFailureEvent } from './failures.ts';
-import { responsesFieldName } from './field-names.ts';
-import { readResponsesRequest } from './read-request.ts';
-import { relayResponsesBody } from './relay-body.ts';
-import { ResponsesStreamRelay } from './relay-stream.ts';
-import { resumeResponsesStream } from './resume-stream.ts';
+import { buildResponsesBody, keepToolsAsSent } from './request/build-body.ts';
+import { decodeResponsesRequest } from './request/decode-request.ts';
+import { encodeResponsesRequest } from './request/encode-request.ts';
+import { readResponsesRequest } from './request/read-request.ts';
+import { ResponsesDecoder } from './stream/answer-decoder.ts';
+import { ResponsesEncoder } from './stream/answer-encoder.ts';
+import { ResponsesStreamRelay, relayResponsesBody } from './stream/relay.ts';
+import { resumeResponsesStream } from './stream/resume-stream.ts';
 import { readResponsesUsage } from './usage.ts';
 
 export const openaiResponsesClient: ClientProtocol = {
@@ -87,3 +84,42 @@ export const openaiResponsesProvider: ProviderProtocol = {
     openDecoder: (context) => new ResponsesDecoder(context),
   },
 };
+
+// What clients of this protocol call the fields of a request; where the protocol has none, what OpenAI calls it elsewhere.
+const NAMES: Record<RequestField, string> = {
+  messages: 'input',
+  tools: 'tools',
+  toolChoice: 'tool_choice',
+  parallelToolCalls: 'parallel_tool_calls',
+  maxOutputTokens: 'max_output_tokens',
+  temperature: 'temperature',
+  topP: 'top_p',
+  topK: 'top_k',
+  seed: 'seed',
+  presencePenalty: 'presence_penalty',
+  frequencyPenalty: 'frequency_penalty',
+  stop: 'stop',
+  choices: 'n',
+  output: 'text.format',
+  reasoning: 'reasoning',
+  endUser: 'safety_identifier',
+  metadata: 'metadata',
+  serviceTier: 'service_tier',
+  verbosity: 'text.verbosity',
+  logProbabilities: 'top_logprobs',
+  logitBias: 'logit_bias',
+  modalities: 'modalities',
+  image: 'image',
+  speech: 'audio',
+  webSearch: 'tools.web_search',
+  searchContextSize: 'tools.search_context_size',
+  searchLocation: 'tools.user_location',
+  searchUses: 'max_tool_calls',
+  cacheBreakpoints: 'prompt_cache_breakpoint',
+  grammar: 'tools.format',
+  strict: 'tools.strict',
+};
+
+export function responsesFieldName(field: RequestField): string {
+  return NAMES[field];
+}

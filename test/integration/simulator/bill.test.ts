@@ -2,8 +2,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Usage } from '#src/contracts/usage.ts';
-import { readChatRequest } from '#src/protocols/openai-chat/read-request.ts';
-import { ChatStreamRelay } from '#src/protocols/openai-chat/relay-stream.ts';
+import { readChatRequest } from '#src/protocols/openai-chat/request/read-request.ts';
+import { ChatStreamRelay } from '#src/protocols/openai-chat/stream/relay-stream.ts';
 import { BYTES_PER_TOKEN } from '#src/protocols/providers/token-estimate.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';

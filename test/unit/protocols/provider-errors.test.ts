@@ -4,7 +4,7 @@ import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { readMessagesEventFailure, readMessagesFailure } from '#src/protocols/anthropic-messages/failures.ts';
 import { readGeminiEventFailure, readGeminiFailure } from '#src/protocols/gemini-generate-content/failures.ts';
-import { readChatEventFailure, readChatFailure } from '#src/protocols/openai-chat/failures.ts';
+import { readChatEventFailure, readChatFailure } from '#src/protocols/openai/failures.ts';
 import { readResponsesEventFailure } from '#src/protocols/openai-responses/failures.ts';
 import { parseSpokenWait } from '#src/protocols/providers/waits.ts';
 import { knownByWords, limitedBy } from '#src/protocols/providers/words.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readChatRequest } from '#src/protocols/openai-chat/read-request.ts';
+import { readChatRequest } from '#src/protocols/openai-chat/request/read-request.ts';
 import { readChatCall } from '#src/simulator/dialects/openai-chat/read-call.ts';
 import { RefusalError } from '#src/simulator/engine/refusal.ts';
 

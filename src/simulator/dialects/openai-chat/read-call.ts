@@ -1,5 +1,5 @@
 // Reads a chat completion request, as strictly as the provider does where a broker could get it wrong, and no further.
-import { estimateMessages } from '../../../protocols/openai-chat/read-request.ts';
+import { estimateMessages } from '../../../protocols/openai-chat/request/read-request.ts';
 import type { AnswerFormat, Call } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';
 import { estimateJson, readBody, readModel, readStreamOptions } from '../openai/read-body.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { PartStart } from '#src/contracts/answer.ts';
 import type { EncodableEvent, EncodeContext, JsonObject, UsageDelivery } from '#src/protocols/codec.ts';
-import { ChatAnswerEncoder } from '#src/protocols/openai-chat/answer-encoder.ts';
 import { openaiChatClient, openaiChatProvider } from '#src/protocols/openai-chat/protocol.ts';
+import { ChatAnswerEncoder } from '#src/protocols/openai-chat/stream/answer-encoder.ts';
 import { unwrapSignature } from '#src/protocols/translate/signatures.ts';
 import { createTranslation } from '#src/protocols/translate/translate-answer.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-chat.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { buildChatBody } from '#src/protocols/openai-chat/build-body.ts';
+import { buildChatBody } from '#src/protocols/openai-chat/request/build-body.ts';
 import { wrapSignature } from '#src/protocols/translate/signatures.ts';
 
 const build = (json: string, more: { isStream?: boolean; canReportStreamUsage?: boolean } = {}) =>

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Answer } from '#src/contracts/answer.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
 import type { EncodeContext } from '#src/protocols/codec.ts';
-import { chatClientCodec } from '#src/protocols/openai-chat/client-codec.ts';
+import { chatClientCodec } from '#src/protocols/openai-chat/protocol.ts';
 import { CUSTOM_CALL, CUSTOM_TOOL } from '#test/fixtures/protocols/fixtures.ts';
 import { eventsOf } from './streams.ts';
 

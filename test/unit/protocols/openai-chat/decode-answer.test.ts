@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Answer } from '#src/contracts/answer.ts';
-import { decodeChatAnswer } from '#src/protocols/openai-chat/decode-answer.ts';
+import { decodeChatAnswer } from '#src/protocols/openai-chat/answer/decode-answer.ts';
 import {
   ANSWER,
   CALL,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Part } from '#src/contracts/inference-request.ts';
-import { decodeMessages } from '#src/protocols/openai-chat/decode-messages.ts';
+import { decodeMessages } from '#src/protocols/openai-chat/request/decode-messages.ts';
 import { wrapSignature } from '#src/protocols/translate/signatures.ts';
 
 const turns = (...messages: object[]) => decodeMessages(messages).turns;

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { chatFieldName } from '#src/protocols/openai-chat/client-codec.ts';
-import { decodeChatRequest } from '#src/protocols/openai-chat/decode-request.ts';
+import { chatFieldName } from '#src/protocols/openai-chat/protocol.ts';
+import { decodeChatRequest } from '#src/protocols/openai-chat/request/decode-request.ts';
 
 const hello = [{ role: 'user', content: 'Hi' }];
 const BARE = {

@@ -3,9 +3,9 @@ import type { Answer } from '#src/contracts/answer.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { decodeChatAnswer } from '#src/protocols/openai-chat/decode-answer.ts';
-import { decodeMessages } from '#src/protocols/openai-chat/decode-messages.ts';
-import { encodeChatAnswer } from '#src/protocols/openai-chat/encode-answer.ts';
+import { decodeChatAnswer } from '#src/protocols/openai-chat/answer/decode-answer.ts';
+import { encodeChatAnswer } from '#src/protocols/openai-chat/answer/encode-answer.ts';
+import { decodeMessages } from '#src/protocols/openai-chat/request/decode-messages.ts';
 import { unwrapSignature } from '#src/protocols/translate/signatures.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-chat.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Part, Turn } from '#src/contracts/inference-request.ts';
-import { encodeMessages } from '#src/protocols/openai-chat/encode-messages.ts';
-import { traitsOf } from '#src/protocols/openai-chat/models.ts';
+import { traitsOf } from '#src/protocols/openai/models.ts';
+import { encodeMessages } from '#src/protocols/openai-chat/request/encode-messages.ts';
 
 const encode = (turns: Turn[], model = 'llama-3') =>
   encodeMessages(turns, traitsOf(model), { provider: 'p', model: 'm' });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
 import type { EncodedRequest, JsonObject } from '#src/protocols/codec.ts';
-import { decodeChatRequest } from '#src/protocols/openai-chat/decode-request.ts';
-import { encodeChatRequest } from '#src/protocols/openai-chat/encode-request.ts';
+import { decodeChatRequest } from '#src/protocols/openai-chat/request/decode-request.ts';
+import { encodeChatRequest } from '#src/protocols/openai-chat/request/encode-request.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-chat.ts';
 
 const BARE: InferenceRequest = {

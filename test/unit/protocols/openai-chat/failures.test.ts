@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import { FAILURES, type FailureCode } from '#src/contracts/failure-table.ts';
-import { encodeChatFailure, readChatFailure, readChatRateLimits } from '#src/protocols/openai-chat/failures.ts';
+import { encodeChatFailure, readChatFailure, readChatRateLimits } from '#src/protocols/openai/failures.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const read = (status: number, body: unknown, headers: Record<string, string> = {}) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ChatStreamRelay } from '#src/protocols/openai-chat/relay-stream.ts';
+import { ChatStreamRelay } from '#src/protocols/openai-chat/stream/relay-stream.ts';
 import { chunk, DONE, delta, relayAll, relayContext, usage, usageChunk } from './streams.ts';
 
 const open = (choices = 1) => new ChatStreamRelay({ ...relayContext, usageDelivery: 'last-event', choices });

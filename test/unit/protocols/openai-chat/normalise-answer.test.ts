@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { relayChatBody } from '#src/protocols/openai-chat/answer/relay-body.ts';
 import type { ChatToolCall } from '#src/protocols/openai-chat/chunk.ts';
-import { relayChatBody } from '#src/protocols/openai-chat/relay-body.ts';
-import { ChatStreamRelay } from '#src/protocols/openai-chat/relay-stream.ts';
+import { ChatStreamRelay } from '#src/protocols/openai-chat/stream/relay-stream.ts';
 import { chunk, DONE, delta, eventsOf, relayAll, relayContext, usage, usageChunk } from './streams.ts';
 
 const relay = (text: string) => relayAll(new ChatStreamRelay(relayContext), text).bytes;

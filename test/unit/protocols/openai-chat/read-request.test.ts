@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readChatRequest } from '#src/protocols/openai-chat/read-request.ts';
+import { readChatRequest } from '#src/protocols/openai-chat/request/read-request.ts';
 
 const TARGET = { path: '/v1/chat/completions', query: {} };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatUsd } from '#src/contracts/money.ts';
-import { relayChatBody } from '#src/protocols/openai-chat/relay-body.ts';
-import { ChatStreamRelay } from '#src/protocols/openai-chat/relay-stream.ts';
+import { relayChatBody } from '#src/protocols/openai-chat/answer/relay-body.ts';
+import { ChatStreamRelay } from '#src/protocols/openai-chat/stream/relay-stream.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 

@@ -2,7 +2,7 @@
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import { formatUsd } from '#src/contracts/money.ts';
 import type { AnswerDecoder } from '#src/protocols/codec.ts';
-import { ChatAnswerDecoder } from '#src/protocols/openai-chat/answer-decoder.ts';
+import { ChatAnswerDecoder } from '#src/protocols/openai-chat/stream/answer-decoder.ts';
 import type { RelayContext, StreamRelay } from '#src/protocols/protocol.ts';
 import { type SseEvent, SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { buildResponsesBody } from '#src/protocols/openai-responses/build-body.ts';
-import { writeEncryptedContent } from '#src/protocols/openai-responses/signature-carrier.ts';
+import { writeEncryptedContent } from '#src/protocols/openai-responses/reasoning.ts';
+import { buildResponsesBody } from '#src/protocols/openai-responses/request/build-body.ts';
 
 const build = (json: string) =>
   buildResponsesBody({

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest } from '#src/contracts/inference-request.ts';
-import { decodeResponsesRequest } from '#src/protocols/openai-responses/decode-request.ts';
-import { writeEncryptedContent } from '#src/protocols/openai-responses/signature-carrier.ts';
+import { writeEncryptedContent } from '#src/protocols/openai-responses/reasoning.ts';
+import { decodeResponsesRequest } from '#src/protocols/openai-responses/request/decode-request.ts';
 
 const decode = (body: object): InferenceRequest => {
   const request = decodeResponsesRequest({ model: 'm', input: 'Hi', ...body });

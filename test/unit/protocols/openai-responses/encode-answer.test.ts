@@ -4,8 +4,8 @@ import type { Answer } from '#src/contracts/answer.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
 import type { EncodableEvent, EncodeContext, JsonObject } from '#src/protocols/codec.ts';
-import { ResponsesEncoder } from '#src/protocols/openai-responses/answer-encoder.ts';
-import { encodeResponsesAnswer } from '#src/protocols/openai-responses/encode-answer.ts';
+import { encodeResponsesAnswer } from '#src/protocols/openai-responses/answer/encode-answer.ts';
+import { ResponsesEncoder } from '#src/protocols/openai-responses/stream/answer-encoder.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 
 const usage = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { InferenceRequest, Part, Turn } from '#src/contracts/inference-request.ts';
-import { encodeResponsesRequest } from '#src/protocols/openai-responses/encode-request.ts';
+import { encodeResponsesRequest } from '#src/protocols/openai-responses/request/encode-request.ts';
 
 const encode = (request: Partial<InferenceRequest>, upstreamModel = 'some-model') => {
   const whole: InferenceRequest = { turns: [], tools: [], sampling: {}, unmapped: {}, ...request };

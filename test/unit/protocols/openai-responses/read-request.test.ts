@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readResponsesRequest } from '#src/protocols/openai-responses/read-request.ts';
+import { readResponsesRequest } from '#src/protocols/openai-responses/request/read-request.ts';
 
 describe('what the broker uses of a request', () => {
   test('the least there can be', () => {

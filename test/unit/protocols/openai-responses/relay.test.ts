@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { formatUsd } from '#src/contracts/money.ts';
-import { relayResponsesBody } from '#src/protocols/openai-responses/relay-body.ts';
-import { ResponsesStreamRelay } from '#src/protocols/openai-responses/relay-stream.ts';
+import { ResponsesStreamRelay, relayResponsesBody } from '#src/protocols/openai-responses/stream/relay.ts';
 import type { RelayContext } from '#src/protocols/protocol.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { fixtures } from '#test/fixtures/protocols/openai-responses.ts';

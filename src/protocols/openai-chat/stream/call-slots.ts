@@ -1,0 +1,67 @@
+// Which tool call a delta belongs to. OpenAI's rule is the index; providers leave it out, give every call index 0 with an
+// id of its own (Ollama), or send whole calls without either (Gemini's older OpenAI endpoint). One per choice.
+import type { ReadCall } from '../chunk.ts';
+
+export interface CallSlot {
+  /** n-th call of the choice, from 0. */
+  ordinal: number;
+  /** The index under which the client knows it: the provider's where that is free. */
+  index: number;
+  /** As the provider gave it in the first delta; may be empty. */
+  id: string;
+  name: string;
+  /** So far. */
+  arguments: string;
+}
+
+export class CallSlots {
+  readonly #slots: CallSlot[] = [];
+  /** By the provider's own index: the latest of those that shared it. */
+  readonly #byIndex = new Map<number, CallSlot>();
+
+  /** The slot that the delta adds to, opened if need be. Takes its arguments into account: call it once per delta. */
+  take(call: ReadCall): { slot: CallSlot; isNew: boolean } {
+    const known = this.#find(call);
+    const isNew = known === undefined || startsAnother(call, known);
+    const slot = isNew ? this.#open(call) : known;
+    slot.arguments += call.arguments;
+    return { slot, isNew };
+  }
+
+  #find(call: ReadCall): CallSlot | undefined {
+    if (call.index !== null) return this.#byIndex.get(call.index);
+    const sameId = call.id === '' ? undefined : this.#slots.find((slot) => slot.id === call.id);
+    return sameId ?? this.#slots.at(-1);
+  }
+
+  #open(call: ReadCall): CallSlot {
+    const isFree = call.index !== null && !this.#slots.some((slot) => slot.index === call.index);
+    const index = isFree ? call.index! : 1 + Math.max(-1, ...this.#slots.map((slot) => slot.index));
+    const slot = { ordinal: this.#slots.length, index, id: call.id, name: call.name, arguments: '' };
+    this.#slots.push(slot);
+    if (call.index !== null) this.#byIndex.set(call.index, slot);
+    return slot;
+  }
+}
+
+/**
+ * Two ids are two calls. Without ids a name starts a call, unless it may be the same call's: some providers repeat the name
+ * in every delta, or send it in pieces.
+ */
+function startsAnother(call: ReadCall, known: CallSlot): boolean {
+  if (call.id !== '' && known.id !== '') return call.id !== known.id;
+  if (call.name === '') return false;
+  if (call.index === null && call.name !== known.name) return true;
+  return isWholeJson(known.arguments) && (call.arguments !== '' || call.id !== '');
+}
+
+/** Whether a text is a JSON object that ends: nothing but white space could follow. */
+export function isWholeJson(text: string): boolean {
+  if (!text.trimEnd().endsWith('}')) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

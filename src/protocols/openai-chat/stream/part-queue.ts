@@ -1,0 +1,141 @@
+// Chat deltas of one choice may jump between its parts; canonical parts follow each other. The part that began first is
+// relayed live, those after it wait until it is done: a text is done when something else begins, a tool call when its
+// arguments are whole. Chat never says so before the answer ends, and a provider may come back to an earlier call.
+import type { AnswerEvent, PartStart, TokenLogProbability } from '#src/contracts/answer.ts';
+import type { Citation, Part, Signature } from '#src/contracts/inference-request.ts';
+import { isNameless } from '../chunk.ts';
+import { isWholeJson } from './call-slots.ts';
+
+type PartEvent = Extract<AnswerEvent, { kind: 'part-delta' | 'part-citation' }>;
+/** A delta or citation before it is known which part of the answer it belongs to. */
+type Held = Omit<Extract<PartEvent, { kind: 'part-delta' }>, 'choice' | 'part'> | HeldCitation;
+type HeldCitation = Omit<Extract<PartEvent, { kind: 'part-citation' }>, 'choice' | 'part'>;
+
+export interface QueuedPart {
+  /** A whole part has no start. */
+  start: PartStart | null;
+  whole: Part | null;
+  held: Held[];
+  /** All of a call's arguments so far. */
+  arguments: string;
+  signature?: Signature;
+}
+
+export class PartQueue {
+  readonly #choice: number;
+  readonly #emit: (event: AnswerEvent) => void;
+  readonly #signThought: () => Signature | undefined;
+  readonly #queue: QueuedPart[] = [];
+  /** Index of the first part of the queue, and whether its start was said. */
+  #index = 0;
+  #isOpen = false;
+
+  constructor(
+    choice: number,
+    emit: (event: AnswerEvent) => void,
+    signThought: () => Signature | undefined = () => undefined,
+  ) {
+    this.#choice = choice;
+    this.#signThought = signThought;
+    this.#emit = emit;
+  }
+
+  /** More of a text, which goes on with the last part where that is of its kind. */
+  addText(kind: 'text' | 'refusal' | 'reasoning', delta: string, logProbabilities: TokenLogProbability[] = []): void {
+    const last = this.#queue.at(-1);
+    const part = last?.start?.kind === kind ? last : this.#enqueue({ start: { kind } });
+    part.held.push({
+      kind: 'part-delta',
+      delta,
+      ...(logProbabilities.length === 0 ? {} : { logProbabilities }),
+    });
+    this.#advance();
+  }
+
+  addCall(start: Extract<PartStart, { kind: 'tool-call' }>): QueuedPart {
+    const part = this.#enqueue({ start });
+    this.#advance();
+    return part;
+  }
+
+  /** More of a call's arguments, and its name where that came late. */
+  addArguments(part: QueuedPart, delta: string, name: string): void {
+    if (part.start?.kind === 'tool-call' && isNameless(part.start)) part.start.name = name;
+    part.arguments += delta;
+    if (delta !== '') part.held.push({ kind: 'part-delta', delta });
+    this.#advance();
+  }
+
+  addWhole(value: Part): void {
+    this.#enqueue({ whole: value });
+    this.#advance();
+  }
+
+  /** Of the text that is being said; of nothing, where it was over. */
+  addCitation(citation: Citation): void {
+    const last = this.#queue.at(-1);
+    if (last?.start?.kind !== 'text') return;
+    last.held.push({ kind: 'part-citation', citation });
+    this.#advance();
+  }
+
+  /** Of the part that is being said. */
+  sign(signature: Signature): void {
+    const last = this.#queue.at(-1);
+    if (last !== undefined) last.signature = signature;
+  }
+
+  /** Everything that waits, in order. A call whose name never came is none. */
+  close(): void {
+    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+      if (isUnnamed(head)) this.#queue.shift();
+      else {
+        this.#say(head);
+        this.#end(head);
+      }
+    }
+  }
+
+  #enqueue(more: Partial<QueuedPart>): QueuedPart {
+    const part = { start: null, whole: null, held: [], arguments: '', ...more };
+    this.#queue.push(part);
+    return part;
+  }
+
+  #advance(): void {
+    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+      if (isUnnamed(head)) return;
+      this.#say(head);
+      const isLast = this.#queue.length === 1;
+      if (isLast ? head.whole === null : !isDone(head)) return;
+      this.#end(head);
+    }
+  }
+
+  #say(part: QueuedPart): void {
+    const place = { choice: this.#choice, part: this.#index };
+    if (part.whole !== null) return this.#emit({ kind: 'part-whole', ...place, value: part.whole });
+    if (!this.#isOpen) this.#emit({ kind: 'part-start', ...place, start: { ...part.start! } });
+    this.#isOpen = true;
+    for (const held of part.held.splice(0)) this.#emit({ ...held, ...place });
+  }
+
+  #end(part: QueuedPart): void {
+    const signature = part.signature ?? (part.start?.kind === 'reasoning' ? this.#signThought() : undefined);
+    if (part.whole === null) {
+      const place = { choice: this.#choice, part: this.#index };
+      this.#emit({ kind: 'part-end', ...place, ...(signature === undefined ? {} : { signature }) });
+    }
+    this.#queue.shift();
+    this.#index++;
+    this.#isOpen = false;
+  }
+}
+
+function isUnnamed({ start }: QueuedPart): boolean {
+  return start?.kind === 'tool-call' && isNameless(start);
+}
+
+function isDone({ start, arguments: text }: QueuedPart): boolean {
+  return start?.kind !== 'tool-call' || (start.isCustom !== true && isWholeJson(text));
+}

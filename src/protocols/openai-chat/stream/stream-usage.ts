@@ -1,0 +1,164 @@
+import type { Usage } from '#src/contracts/usage.ts';
+import { insertCost, readChatUsage, usageIn, writeChatUsage } from '#src/protocols/openai/usage.ts';
+import type { RelayContext } from '#src/protocols/protocol.ts';
+import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
+import { replaceData, type SseEvent } from '#src/protocols/wire/sse-splitter.ts';
+import { type ChatChunk, objectsIn } from '../chunk.ts';
+
+/** How the usage of one pass-through stream is shown. */
+export interface StreamUsage {
+  /** `usage`: of the answer so far. The chunk as the client gets it, with what was held back before it; null for nothing. */
+  relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: Usage): Buffer | null;
+  /** What stands between the last chunk and `[DONE]`. */
+  end(usage: Usage): Buffer | null;
+}
+
+// How the usage of a pass-through stream reaches the client: not at all, in the provider's own chunk, or in the chunk that
+// finishes the answer. Each leaves every other byte as it came.
+export function openStreamUsage(context: RelayContext): StreamUsage {
+  switch (context.usageDelivery) {
+    case 'none':
+      return { relay: withoutUsage, end: () => null };
+    case 'own-event':
+      return new OwnEventUsage(context);
+    case 'last-event':
+      return new LastEventUsage(context);
+  }
+}
+
+/** The provider's usage with the cost added; a chunk of the broker's own where the provider gave none. */
+class OwnEventUsage implements StreamUsage {
+  readonly #context: RelayContext;
+  #hasShown = false;
+  /** Identity of the answer, for a usage chunk that the provider left out. */
+  #lastChunk: ChatChunk = {};
+
+  constructor(context: RelayContext) {
+    this.#context = context;
+  }
+
+  relay(event: SseEvent, chunk: ChatChunk, _isFinished: boolean, usage: Usage): Buffer | null {
+    this.#lastChunk = chunk;
+    const counted = readChatUsage(chunk.usage);
+    if (counted === null) return event.raw;
+    // What cannot be true is not shown: an estimate is, at the end.
+    if (counted.isEstimated) return withoutUsage(event, chunk);
+    this.#hasShown = true;
+    return replaceData(event, insertCost(Buffer.from(event.data!), this.#context.priceUsage(usage)));
+  }
+
+  end(usage: Usage): Buffer | null {
+    if (this.#hasShown) return null;
+    const chunk = { ...identityOf(this.#lastChunk), choices: [], usage: writeChatUsage(usage) };
+    const json = Buffer.from(JSON.stringify(chunk));
+    return dataEvent(insertCost(json, this.#context.priceUsage(usage)));
+  }
+}
+
+// ImageRouter's dialect (docs/reference/openai-chat.md section 9): the chunk that finishes the answer
+// carries usage and cost, and no chunk is without a choice, since its clients read `choices[0]` of each.
+
+/**
+ * A finishing chunk is held back until the usage comes or the stream ends. It is given up, without usage, when another
+ * chunk shows that the answer goes on: the last choice to finish is the one that carries it.
+ */
+export class LastEventUsage implements StreamUsage {
+  readonly #context: RelayContext;
+  #held: { event: SseEvent; bare: Buffer } | null = null;
+  /** What came after the held chunk and does not go on with the answer: content filter results. */
+  #trailing: Buffer[] = [];
+  #usage: { counts: Usage; json: Buffer } | null = null;
+  #hasShown = false;
+  #hasCalls = false;
+  #lastChunk: ChatChunk = {};
+
+  constructor(context: RelayContext) {
+    this.#context = context;
+  }
+
+  relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: Usage): Buffer | null {
+    const counts = usageIn(chunk);
+    if (counts !== null) this.#usage = { counts: usage, json: usageJson(event, chunk, usage) };
+    const isKnown = isFinished && counts !== null;
+    const choices = objectsIn(chunk.choices);
+    if (choices.length === 0) return isKnown && this.#held !== null ? this.#release(this.#usage!) : null;
+
+    this.#lastChunk = chunk;
+    this.#hasCalls ||= choices.some((choice) => objectsIn(choice.delta?.tool_calls).length > 0);
+    const bare = withoutUsage(event, chunk)!;
+    const finishes = choices.some((choice) => Boolean(choice.finish_reason));
+    if (!finishes && isFinished && this.#held !== null) {
+      this.#trailing.push(bare);
+      return isKnown ? this.#release(this.#usage!) : null;
+    }
+    const before = this.#giveUp();
+    if (!finishes || this.#hasShown) return Buffer.concat([...before, bare]);
+    this.#held = { event, bare };
+    const now = isKnown ? [...before, this.#release(this.#usage!)] : before;
+    return now.length === 0 ? null : Buffer.concat(now);
+  }
+
+  end(usage: Usage): Buffer | null {
+    if (this.#hasShown) return null;
+    this.#held ??= this.#ownFinish();
+    return this.#release(this.#usage ?? { counts: usage, json: Buffer.from(JSON.stringify(writeChatUsage(usage))) });
+  }
+
+  #giveUp(): Buffer[] {
+    const given = this.#held === null ? [] : [this.#held.bare, ...this.#trailing];
+    this.#held = null;
+    this.#trailing = [];
+    return given;
+  }
+
+  #release({ counts, json }: { counts: Usage; json: Buffer }): Buffer {
+    const { event } = this.#held!;
+    const chunk = editObject(Buffer.from(event.data!), { set: new Map([['usage', json]]) });
+    const priced = insertCost(chunk, this.#context.priceUsage(counts));
+    const released = [replaceData(event, priced), ...this.#trailing];
+    this.#held = null;
+    this.#trailing = [];
+    this.#hasShown = true;
+    return Buffer.concat(released);
+  }
+
+  /** For a provider that said `[DONE]` and never why: usage needs a chunk to be in, and SDKs need a reason. */
+  #ownFinish(): { event: SseEvent; bare: Buffer } {
+    const reason = this.#hasCalls ? 'tool_calls' : 'stop';
+    const nothing = this.#lastChunk.object === 'text_completion' ? { text: '' } : { delta: {} };
+    const choices = [{ index: 0, ...nothing, finish_reason: reason }];
+    const data = JSON.stringify({ ...identityOf(this.#lastChunk), choices });
+    const raw = dataEvent(data);
+    return { event: { raw, name: null, data, isSteering: false }, bare: raw };
+  }
+}
+
+/** In the provider's own bytes where they are in the usual place. */
+function usageJson(event: SseEvent, chunk: ChatChunk, counts: Usage): Buffer {
+  const own =
+    counts.isEstimated || readChatUsage(chunk.usage) === null ? null : memberBytes(Buffer.from(event.data!), 'usage');
+  return own ?? Buffer.from(JSON.stringify(writeChatUsage(counts)));
+}
+
+// Small edits of the chunks that relays pass on, and the chunks that they add.
+const USAGE_NULL = Buffer.from(',"usage":null');
+const WITHOUT_USAGE = { remove: ['usage'] };
+
+/** The chunk without usage; null when it was there for the usage only. */
+export function withoutUsage(event: SseEvent, chunk: ChatChunk): Buffer | null {
+  if (chunk.usage === undefined) return event.raw;
+  if (chunk.usage !== null && (chunk.choices?.length ?? 0) === 0) return null;
+  // Inside a JSON string the quotes would be escaped, so these bytes can only be the member itself.
+  const at = chunk.usage === null ? event.raw.indexOf(USAGE_NULL) : -1;
+  if (at >= 0) return Buffer.concat([event.raw.subarray(0, at), event.raw.subarray(at + USAGE_NULL.length)]);
+  return replaceData(event, editObject(Buffer.from(event.data!), WITHOUT_USAGE));
+}
+
+/** The members by which all chunks of one answer are known, for a chunk that its provider left out. */
+export function identityOf({ id, object = 'chat.completion.chunk', created, model }: ChatChunk) {
+  return { id, object, created, model };
+}
+
+export function dataEvent(json: string | Buffer): Buffer {
+  return Buffer.concat([Buffer.from('data: '), Buffer.from(json), Buffer.from('\n\n')]);
+}

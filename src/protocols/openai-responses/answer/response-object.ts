@@ -1,0 +1,113 @@
+// The response object that this broker writes for answers of other providers: every field that the official types require
+// and those that live answers always have. What the client asked for is echoed; what it left open has OpenAI's default.
+
+import type { FinishReason } from '#src/contracts/answer.ts';
+import { type EncodeContext, idFor, type JsonObject } from '#src/protocols/codec.ts';
+import { isObject, objectOf, objectsOf } from '#src/protocols/wire/loose-json.ts';
+
+export type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed';
+
+/** Which provider's answer it is; empty until it has begun. */
+export interface AnswerIdentity {
+  model: string | null;
+  createdAt: number | null;
+  serviceTier: string | null;
+}
+
+export interface ResponseState {
+  status: ResponseStatus;
+  output: readonly JsonObject[];
+  incompleteReason?: string;
+  error?: { code: string; message: string };
+  /** As written on the wire, once it is known. OpenAI's own openapi.yaml refuses the null that it sends before. */
+  usage?: JsonObject;
+}
+
+/** Echoed as they came, or null. */
+const ECHOED = [
+  ...['instructions', 'max_output_tokens', 'max_tool_calls', 'previous_response_id'],
+  ...['prompt_cache_key', 'safety_identifier'],
+];
+
+/** `completed_at` is left out: a protocol has no clock. */
+export function writeResponse(context: EncodeContext, identity: AnswerIdentity, state: ResponseState): JsonObject {
+  const { clientBody: asked, requestId, createdAt } = context;
+  const isRunning = state.status === 'in_progress';
+  return {
+    id: idFor('resp_', requestId),
+    object: 'response',
+    created_at: identity.createdAt ?? createdAt,
+    status: state.status,
+    background: false,
+    error: state.error ?? null,
+    incomplete_details: state.incompleteReason === undefined ? null : { reason: state.incompleteReason },
+    model: identity.model ?? asked.model,
+    output: state.output,
+    ...Object.fromEntries(ECHOED.map((name) => [name, asked[name] ?? null])),
+    parallel_tool_calls: asked.parallel_tool_calls ?? true,
+    reasoning: { effort: null, summary: null, ...objectOf(asked.reasoning) },
+    // Live: the tier that was asked for while it runs, the one that served at the end.
+    service_tier: identity.serviceTier ?? asked.service_tier ?? (isRunning ? 'auto' : 'default'),
+    // Nothing is kept after the answer.
+    store: false,
+    temperature: asked.temperature ?? 1,
+    text: { verbosity: 'medium', ...objectOf(asked.text), format: textFormat(asked) },
+    tool_choice: asked.tool_choice ?? 'auto',
+    tools: objectsOf(asked.tools).map(writeTool),
+    top_logprobs: asked.top_logprobs ?? 0,
+    top_p: asked.top_p ?? 1,
+    truncation: asked.truncation ?? 'disabled',
+    ...(typeof asked.user === 'string' ? { user: asked.user } : {}),
+    metadata: asked.metadata ?? {},
+    ...(state.usage === undefined ? {} : { usage: state.usage }),
+  };
+}
+
+/** The end of a response that another encoder, or a provider, began: whatever it said of itself stays. */
+export function endResponse(begun: JsonObject, { serviceTier }: AnswerIdentity, state: ResponseState): JsonObject {
+  const { completed_at: _completedAt, ...said } = begun;
+  return {
+    ...said,
+    status: state.status,
+    error: state.error ?? null,
+    incomplete_details: state.incompleteReason === undefined ? null : { reason: state.incompleteReason },
+    output: state.output,
+    ...(serviceTier === null ? {} : { service_tier: serviceTier }),
+    ...(state.usage === undefined ? {} : { usage: state.usage }),
+  };
+}
+
+function textFormat(asked: JsonObject): JsonObject {
+  const { format } = objectOf(asked.text);
+  return isObject(format) ? format : { type: 'text' };
+}
+
+/** Functions are echoed with what they left open: `parameters` and `strict` are required. */
+function writeTool(tool: JsonObject): JsonObject {
+  if (tool.type !== 'function') return tool;
+  return { description: null, parameters: null, ...tool, strict: tool.strict ?? true };
+}
+
+// How an answer ended, in the words of a response.
+
+/** The end of an answer as a response tells it. */
+export type Outcome = Pick<ResponseState, 'incompleteReason' | 'error'> & {
+  status: 'completed' | 'incomplete' | 'failed';
+};
+
+/** `message`: what the provider says of an end that is no clean one. */
+export function outcomeOf(reason: FinishReason, message?: string): Outcome {
+  switch (reason) {
+    case 'length':
+      return { status: 'incomplete', incompleteReason: 'max_output_tokens' };
+    case 'content-filter':
+      return { status: 'incomplete', incompleteReason: 'content_filter' };
+    case 'error':
+      return {
+        status: 'failed',
+        error: { code: 'server_error', message: message || 'The provider could not finish its answer.' },
+      };
+    default:
+      return { status: 'completed' };
+  }
+}

@@ -1,0 +1,139 @@
+// The client's face of the Responses API: what the broker uses of a request body. Checks only that; every other field,
+// known or not, is the provider's business.
+import { z } from 'zod';
+import { createFailure, type Failure, FailureError } from '#src/contracts/failure.ts';
+import { effectiveRequest, outputBound } from '#src/protocols/call/effective-request.ts';
+import { providerPreferences, readPreferences } from '#src/protocols/call/provider-preferences.ts';
+import type { JsonObject } from '#src/protocols/codec.ts';
+import { orFailure, parseMember } from '#src/protocols/openai/request-fields.ts';
+import type { MemoryFacts, RequestFacts } from '#src/protocols/protocol.ts';
+import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
+import { isObject, objectOf, textOf } from '#src/protocols/wire/loose-json.ts';
+
+const names = z.array(z.string()).nullish();
+
+const inputSchema = z.union([z.string(), z.array(z.looseObject({}))], {
+  error: 'expected a string or an array of input items',
+});
+
+/** Beside what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
+const responsesRequest = z.looseObject({
+  model: z.string().min(1),
+  stream: z.boolean().nullish(),
+  max_output_tokens: z.number().int().positive().nullish(),
+  models: names,
+  provider: providerPreferences,
+  extra_body: z.record(z.string(), z.unknown()).nullish(),
+});
+
+/** Body members that are the broker's own and never reach a provider. */
+export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
+
+export function readResponsesRequest(body: unknown): RequestFacts | Failure {
+  return orFailure(() => readFacts(body));
+}
+
+function readFacts(sent: unknown): RequestFacts {
+  const request = parseMember(responsesRequest, effectiveRequest(sent));
+  // What `extra_body` says of memory is the provider's: the broker keeps its own by the request's members.
+  const memory = readMemory(parseMember(z.looseObject({}), sent));
+  // A stored prompt brings its own input, a conversation has some.
+  if (!request.prompt && memory.conversationId === null) parseMember(inputSchema, request.input, ['input']);
+  return {
+    model: request.model,
+    isStream: request.stream === true,
+    usageDelivery: 'own-event',
+    estimatedInputTokens: estimateInput(request),
+    maxOutputTokens: outputBound(request),
+    choices: 1,
+    alternativeModels: request.models ?? [],
+    preferences: readPreferences(request.provider),
+    memory,
+  };
+}
+
+// What a request says of responses that are kept: whether this one is, and what of the past belongs to it.
+const memory = z.looseObject({
+  store: z.boolean().nullish(),
+  background: z.boolean().nullish(),
+  previous_response_id: z.string().nullish(),
+  conversation: z
+    .union([z.string(), z.looseObject({ id: z.string() })], { error: 'expected an id or an object with an id' })
+    .nullish(),
+});
+
+/** Throws a FailureError. */
+export function readMemory(request: JsonObject): MemoryFacts {
+  const { store, background, previous_response_id: previous, conversation } = parseMember(memory, request);
+  if (previous && conversation) throw exclusive();
+  return {
+    store: store ?? null,
+    isBackground: background === true,
+    previousResponseId: previous || null,
+    conversationId: (typeof conversation === 'object' ? conversation?.id : conversation) || null,
+  };
+}
+
+function exclusive(): FailureError {
+  const message =
+    "Mutually exclusive parameters: Ensure you are only providing one of: 'previous_response_id' or 'conversation'.";
+  return new FailureError(createFailure('request_invalid', message, { param: 'previous_response_id' }));
+}
+
+// Prompt tokens before the call, by size of the text; images at a flat rate, other binary parts by a share of their bytes.
+
+/** Base64 of a document says little about its text: a tenth is a middling guess for PDF, and errs high for audio. */
+const BINARY_SHARE = 10;
+
+/** Members of an item or a part that are text to the model. */
+const TEXT_MEMBERS = ['content', 'text', 'refusal', 'output', 'arguments', 'input', 'name', 'code', 'query', 'result'];
+/** Those that hold lists of parts which are not content. */
+const LIST_MEMBERS = ['content', 'output', 'summary'];
+
+interface Size {
+  bytes: number;
+  tokens: number;
+}
+
+/** Over all kinds of items, known or not: what has text in the usual places is counted, what has none costs its frame. */
+export function estimateInput(request: JsonObject): number {
+  const size: Size = { bytes: 0, tokens: TOKENS_PER_MESSAGE };
+  const items = Array.isArray(request.input) ? request.input : [{ content: request.input }];
+  for (const item of items) {
+    size.tokens += TOKENS_PER_MESSAGE;
+    if (isObject(item)) addObject(size, item);
+  }
+  addText(size, request.instructions);
+  for (const member of ['tools', 'text']) addJson(size, request[member]);
+  return size.tokens + tokensOfBytes(size.bytes);
+}
+
+function addObject(size: Size, object: JsonObject): void {
+  // The result of an image generation is the image.
+  if (object.type === 'input_image' || object.type === 'image_generation_call') {
+    size.tokens += TOKENS_PER_IMAGE;
+    return;
+  }
+  for (const member of TEXT_MEMBERS) addText(size, object[member]);
+  for (const member of LIST_MEMBERS) addList(size, object[member]);
+  addBinary(size, object.file_data);
+  addBinary(size, objectOf(object.input_audio).data);
+  addBinary(size, object.encrypted_content);
+}
+
+function addList(size: Size, parts: unknown): void {
+  if (!Array.isArray(parts)) return;
+  for (const part of parts) if (isObject(part)) addObject(size, part);
+}
+
+function addText(size: Size, value: unknown): void {
+  size.bytes += Buffer.byteLength(textOf(value));
+}
+
+function addBinary(size: Size, value: unknown): void {
+  size.bytes += Math.ceil(textOf(value).length / BINARY_SHARE);
+}
+
+function addJson(size: Size, value: unknown): void {
+  if (value !== undefined && value !== null) size.bytes += JSON.stringify(value).length;
+}
