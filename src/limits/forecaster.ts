@@ -7,9 +7,8 @@ import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { type Ahead, createServedRates, forecastStartMs, type Obstacle, type Served } from './forecast.ts';
 import type { LearnedLimits } from './learned-limits.ts';
-import { readScope } from './limiter.ts';
 import type { WaitEntry, WaitTotals } from './wait-queue.ts';
-import { readWindow } from './window.ts';
+import { readScope, readWindow } from './window.ts';
 
 export interface ForecastQuestion {
   entry: WaitEntry;

@@ -1,7 +1,9 @@
-// Limits that are not configured, learned from what providers announce with their answers, by scope and kind; shared by all
+// Limits that are not configured, learned from what providers announce with their answers and, for calls at once, from what
+// they refuse, by scope and kind; shared by all
 // processes, kept over restarts, forgotten with time. What is announced matters once it is small or half used up: only then is
 // it remembered, and in force for a while. A limit that is far away costs nothing.
-import { type LimitName, type Limits, RATE_KINDS, type RateKind, type RateName } from '../contracts/limit-kinds.ts';
+import { LRUCache } from 'lru-cache';
+import { LIMIT_KINDS, type LimitName, type Limits, RATE_KINDS, type RateKind } from '../contracts/limit-kinds.ts';
 import type { Scope } from '../contracts/scope.ts';
 import type { RateLimitHint } from '../protocols/protocol.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -10,9 +12,9 @@ import type { RedisClient } from '../storage/redis.ts';
 
 export interface LearnedLimit {
   scope: string;
-  kind: RateName;
+  kind: LimitName;
   limit: number;
-  /** When a provider last said so. Unix ms. */
+  /** When a provider last announced or confirmed it. Unix ms. */
   atMs: number;
   isInForce: boolean;
 }
@@ -22,6 +24,10 @@ export interface LearnedLimits {
   scopeOf(scope: Scope, configured?: Limits): Scope;
   /** Returns at once. */
   teach(scope: Scope, hint: RateLimitHint): void;
+  /** The provider takes no more calls at once. Returns at once. */
+  refused(scope: Scope): void;
+  /** The provider has answered: where calls at once are limited, more may be possible. Returns at once. */
+  served(scope: Scope): void;
   all(): LearnedLimit[];
   refresh(): Promise<void>;
   stop(): void;
@@ -53,6 +59,11 @@ const SMALL = 100;
 const LONGEST_MINUTE_MS = 61_000;
 
 const learnScript = loadLuaScript(import.meta.url, './learn.lua');
+const concurrencyScript = loadLuaScript(import.meta.url, './learn-concurrency.lua');
+/** learn-concurrency.lua: calls are counted and not limited. */
+const COUNTED_ONLY = 1_000_000;
+/** Of each process: success is looked at no more often. */
+const SERVED_EVERY_MS = 500;
 
 const HINTED = [
   ['Requests', 'requests'],
@@ -96,6 +107,7 @@ export async function createLearnedLimits(
   let known = new Map<string, LearnedLimit>();
   /** Scopes with what is in force there, until the next change. */
   let scopes = new Map<string, Scope>();
+  const servedAtMs = new LRUCache<string, number>({ max: MAX_LEARNED });
 
   function note(entry: LearnedLimit): void {
     known.set(fieldOf(entry.scope, entry.kind), entry);
@@ -109,6 +121,18 @@ export async function createLearnedLimits(
     await runScript(redis, learnScript, keys, [field, limit, used, kind.field, kind.periodMs]);
   }
 
+  async function learnConcurrency(scope: string, what: 'refused' | 'served'): Promise<void> {
+    const field = fieldOf(scope, 'concurrency');
+    const keys = [keyspace.learnedLimits, keyspace.scope(scope).leases];
+    const reply = (await runScript(redis, concurrencyScript, keys, [field, what, IN_FORCE_MS])) as
+      | [number, number]
+      | null;
+    if (reply === null) return;
+    const [limit, atMs] = reply;
+    if (known.get(field)?.limit === limit) return;
+    note({ scope, kind: 'concurrency', limit, atMs, isInForce: true });
+  }
+
   async function refresh(): Promise<void> {
     const entries = Object.entries(await redis.hgetall(keyspace.learnedLimits)).map(readEntry);
     const old = entries.filter((entry) => Date.now() - entry.atMs > FORGOTTEN_AFTER_MS);
@@ -119,8 +143,10 @@ export async function createLearnedLimits(
     if (old.length > 0) {
       await redis.hdel(keyspace.learnedLimits, ...old.map(({ scope, kind }) => fieldOf(scope, kind)));
     }
-    onRefresh([...known.values()]);
+    onRefresh(all());
   }
+
+  const all = () => [...known.values()].filter(({ limit, kind }) => kind !== 'concurrency' || limit < COUNTED_ONLY);
 
   await refresh();
   const timer = setInterval(() => void refresh().catch(onError), REFRESH_MS);
@@ -144,7 +170,17 @@ export async function createLearnedLimits(
         if (isNews || isDue) write(name, announced).catch(onError);
       }
     },
-    all: () => [...known.values()],
+    refused({ name }) {
+      const hasRoom = known.has(fieldOf(name, 'concurrency')) || known.size < MAX_LEARNED;
+      if (hasRoom) learnConcurrency(name, 'refused').catch(onError);
+    },
+    served({ name }) {
+      if (known.size === 0 || !known.has(fieldOf(name, 'concurrency'))) return;
+      if (Date.now() - (servedAtMs.get(name) ?? 0) < SERVED_EVERY_MS) return;
+      servedAtMs.set(name, Date.now());
+      learnConcurrency(name, 'served').catch(onError);
+    },
+    all,
     refresh,
     stop: () => clearInterval(timer),
   };
@@ -152,7 +188,7 @@ export async function createLearnedLimits(
 
 function withLearned(scope: Scope, configured: Limits, known: ReadonlyMap<string, LearnedLimit>): Scope {
   const limits: Limits = {};
-  for (const { name } of RATE_KINDS) {
+  for (const { name } of LIMIT_KINDS) {
     const entry = known.get(fieldOf(scope.name, name));
     const isFree = scope.limits[name] === undefined && configured[name] === undefined;
     if (entry?.isInForce && isFree && !NOT_ENFORCED.has(name)) limits[name] = entry.limit;
@@ -162,7 +198,7 @@ function withLearned(scope: Scope, configured: Limits, known: ReadonlyMap<string
 
 function readEntry([field, value]: [string, string]): LearnedLimit {
   const space = field.indexOf(' ');
-  const kind = field.slice(0, space) as RateName;
+  const kind = field.slice(0, space) as LimitName;
   const [limit, atMs] = value.split(' ').map(Number) as [number, number];
   const periodMs = RATE_KINDS.find(({ name }) => name === kind)?.periodMs ?? 0;
   const isInForce = Date.now() - atMs < Math.max(IN_FORCE_MS, periodMs);

@@ -8,7 +8,7 @@ import type { Limits, Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { readWindow, type Window } from './window.ts';
+import { readScope, readWindow, type Window } from './window.ts';
 
 /** The limit that is full, a provider's own word, or a request that came before. */
 export type DenialReason = LimitLabel | 'blocked' | 'turn';
@@ -102,7 +102,6 @@ const PACE_SAMPLE_MS = 100;
 
 const permitScript = loadLuaScript(import.meta.url, './permit.lua');
 const settleScript = loadLuaScript(import.meta.url, './settle.lua');
-const readScopeScript = loadLuaScript(import.meta.url, './read-scope.lua');
 const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');
 const reapScript = loadLuaScript(import.meta.url, './reap.lua');
@@ -229,24 +228,6 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       return reaped.length;
     },
   };
-}
-
-export interface ScopeReading {
-  /** The window's hash (permit.lua). */
-  fields: Record<string, string>;
-  /** Permits held. */
-  inFlight: number;
-  /** The clock by which the window was written. */
-  redisNowMs: number;
-}
-
-export async function readScope(redis: RedisClient, keyspace: Keyspace, name: string): Promise<ScopeReading> {
-  const { window, leases } = keyspace.scope(name);
-  const reply = await runScript(redis, readScopeScript, [window, leases], []);
-  const [redisNowMs, inFlight, pairs] = reply as [number, number, string[]];
-  const fields: Record<string, string> = {};
-  for (let at = 0; at < pairs.length; at += 2) fields[pairs[at]!] = pairs[at + 1]!;
-  return { fields, inFlight, redisNowMs };
 }
 
 /** More than any model reads: sums of it stay whole numbers in the scripts. A client's max_tokens may be any number. */

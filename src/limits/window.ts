@@ -1,5 +1,8 @@
-// A scope's window (its shape: permit.lua) as it is seen from outside: what is taken now, and when it comes free again. Pure.
+// A scope's window (its shape: permit.lua) as it is seen from outside: what is taken now, and when it comes free again.
 import { RATE_KINDS, type RateKind, type RateName } from '../contracts/limit-kinds.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import { loadLuaScript, runScript } from '../storage/lua-script.ts';
+import type { RedisClient } from '../storage/redis.ts';
 
 const SLICES = 300;
 const KEEP_SLICES = 302;
@@ -88,4 +91,24 @@ export function passedInMs(window: Window, kind: RateKind, limit: number, amount
     take(places, inMs, true);
   }
   return rounds * keptMs(kind) + (missing > 0 ? keptMs(kind) : atMs);
+}
+
+const readScopeScript = loadLuaScript(import.meta.url, './read-scope.lua');
+
+export interface ScopeReading {
+  /** The window's hash (permit.lua). */
+  fields: Record<string, string>;
+  /** Permits held. */
+  inFlight: number;
+  /** The clock by which the window was written. */
+  redisNowMs: number;
+}
+
+export async function readScope(redis: RedisClient, keyspace: Keyspace, name: string): Promise<ScopeReading> {
+  const { window, leases } = keyspace.scope(name);
+  const reply = await runScript(redis, readScopeScript, [window, leases], []);
+  const [redisNowMs, inFlight, pairs] = reply as [number, number, string[]];
+  const fields: Record<string, string> = {};
+  for (let at = 0; at < pairs.length; at += 2) fields[pairs[at]!] = pairs[at + 1]!;
+  return { fields, inFlight, redisNowMs };
 }

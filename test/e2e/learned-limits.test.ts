@@ -1,5 +1,5 @@
-// A provider whose limit nobody has configured: after its first answer it is never asked for more than it allows, and operators
-// see what was learned.
+// Providers whose limits are not configured: after its first answer one is never asked for more than it allows in a
+// minute, another soon not for more calls at once; operators see what was learned.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { admin, readMetrics } from '#test/support/admin.ts';
@@ -8,21 +8,31 @@ import { ask } from '#test/support/client.ts';
 import { startSluice } from '#test/support/sluice-command.ts';
 
 const RPM = 40;
+const AT_ONCE = 4;
 let simulator: Simulator;
+let narrow: Simulator;
 let broker: TestBroker;
 
 beforeAll(async () => {
   simulator = await startSimulator({ tokens: 2, rpm: RPM, keptRequests: 0 });
+  narrow = await startSimulator({ tokens: 2, firstTokenMs: 150, concurrency: AT_ONCE, keptRequests: 0 });
   broker = await startBroker({
     configuration: {
-      providers: { sim: { protocols: ['openai-chat'], base_url: `${simulator.url}/v1` } },
-      models: { m: { deployments: [{ provider: 'sim', model: 'm', price: { input: 1, output: 1 } }] } },
+      providers: {
+        sim: { protocols: ['openai-chat'], base_url: `${simulator.url}/v1` },
+        narrow: { protocols: ['openai-chat'], base_url: `${narrow.url}/v1` },
+      },
+      models: {
+        m: { deployments: [{ provider: 'sim', model: 'm', price: { input: 1, output: 1 } }] },
+        n: { deployments: [{ provider: 'narrow', model: 'n', price: { input: 1, output: 1 } }] },
+      },
     },
   });
 });
 afterAll(async () => {
   await broker?.stop();
   await simulator?.close();
+  await narrow?.close();
 });
 
 test('is used to the full and never refuses', async () => {
@@ -55,4 +65,21 @@ test('is shown to operators', async () => {
   expect(await readMetrics(broker)).toContain(
     `sluice_learned_limit{scope="deployment:sim/m",kind="requestsPerMinute"} ${RPM}`,
   );
+});
+
+test('calls at once are learned from refusals', { timeout: 60_000 }, async () => {
+  let isOver = false;
+  const client = async () => {
+    while (!isOver) await ask(broker.url, { model: 'n', prompt: 'x' });
+  };
+  const clients = Array.from({ length: 3 * AT_ONCE }, client);
+  const learned = async () => {
+    const { json } = await admin<{ data: { scope: string; limit: string; value: number }[] }>(broker, 'GET', '/limits');
+    return (
+      json.data.find(({ scope, limit }) => scope === 'deployment:narrow/n' && limit === 'concurrency')?.value ?? 99
+    );
+  };
+  await expect.poll(learned, { timeout: 40_000, interval: 250 }).toBeLessThanOrEqual(AT_ONCE + 1);
+  isOver = true;
+  await Promise.all(clients);
 });

@@ -28,10 +28,7 @@ export function learn(
     const { name } = limitedScope(deployment, step, failure);
     limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS), Math.min(blockMs, MAX_CLAIM_MS)).catch(onTrouble);
   }
-  const isTold = failure === null || failure.code === 'upstream_rate_limited';
-  if (rateLimits !== null && isTold && deployment.provider.learnsLimits) {
-    context.learned.teach(modelScope(deployment, step), rateLimits);
-  }
+  if (deployment.provider.learnsLimits) learnLimits(context, modelScope(deployment, step), outcome);
   const speed = failure === null && spec.isStream ? speedOf(outcome) : null;
   if (speed !== null) context.speeds.note(circuit, speed);
   if (failure === null) return circuits.reportSuccess(circuit, durationMs);
@@ -47,6 +44,16 @@ export function learn(
  */
 export function noteBegun({ circuits }: InferenceContext, { step }: Delivery, startedAtMs: number): void {
   circuits.reportUndecided(circuitOf(step), Date.now() - startedAtMs);
+}
+
+/** As OpenAI, Anthropic and others word it; nothing else tells this limit from the others. */
+const TOO_MANY_AT_ONCE = /\b(concurren|parallel|simultaneous)/i;
+
+function learnLimits({ learned }: InferenceContext, scope: Scope, { failure, rateLimits }: AttemptOutcome): void {
+  const isRefused = failure?.code === 'upstream_rate_limited';
+  if (rateLimits !== null && (failure === null || isRefused)) learned.teach(scope, rateLimits);
+  if (failure === null) learned.served(scope);
+  else if (isRefused && TOO_MANY_AT_ONCE.test(failure.message)) learned.refused(scope);
 }
 
 /** Shorter ones are mostly their first event. */

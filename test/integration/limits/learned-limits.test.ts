@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Scope } from '#src/contracts/scope.ts';
 import { createLearnedLimits, type LearnedLimits } from '#src/limits/learned-limits.ts';
-import { createLimiter, type Limiter } from '#src/limits/limiter.ts';
+import { createLimiter, type Limiter, type Permit } from '#src/limits/limiter.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
@@ -36,19 +36,22 @@ const written = (limit: number) =>
   expect.poll(() => redis.client.hget(keyspace.learnedLimits, `requestsPerMinute ${scope.name}`)).toMatch(`${limit} `);
 
 let counter = 0;
+function request(number: number) {
+  return {
+    attemptId: `req_${number}.1`,
+    requestId: `req_${number}`,
+    acceptedAtMs: number,
+    isBatch: false,
+    tokens: 0,
+    unsettledEntry: '',
+  };
+}
+
 async function grantedOf(count: number, asked: Scope): Promise<number> {
   const decisions = await Promise.all(
     Array.from({ length: count }, () => {
       counter += 1;
-      const names = { attemptId: `req_${counter}.1`, requestId: `req_${counter}` };
-      return limiter.acquire({
-        ...names,
-        scopes: [asked],
-        acceptedAtMs: counter,
-        isBatch: false,
-        tokens: 0,
-        unsettledEntry: '',
-      });
+      return limiter.acquire({ ...request(counter), scopes: [asked] });
     }),
   );
   return decisions.filter(({ kind }) => kind === 'granted').length;
@@ -112,4 +115,79 @@ test('it is forgotten with time: first not in force any more, then gone', async 
   await learned.refresh();
   expect(learned.all()).toEqual([]);
   expect(await redis.client.hlen(keyspace.learnedLimits)).toBe(0);
+});
+
+/** A provider that bears so many calls at once; each ends when the next of a full house begins. */
+async function callsAtOnce(learned: LearnedLimits, bearable: number, rounds: number) {
+  let refusals = 0;
+  let most = 0;
+  const held: Permit[] = [];
+  const end = async (permit: Permit) => limiter.settle(permit, { usedTokens: 0, entry: null });
+  for (let round = 0; round < rounds; round++) {
+    counter += 1;
+    const asked = { ...request(counter), scopes: [learned.scopeOf(scope)] };
+    const decision = await limiter.acquire(asked);
+    if (decision.kind === 'denied') {
+      await limiter.leave(asked.requestId, asked.scopes);
+      await end(held.shift()!);
+      learned.served(scope);
+    } else if (held.length >= bearable) {
+      refusals += 1;
+      learned.refused(scope);
+      await expect.poll(() => redis.client.hexists(keyspace.learnedLimits, `concurrency ${scope.name}`)).toBe(1);
+      await end(decision.permit);
+      await end(held.shift()!);
+    } else held.push(decision.permit);
+    most = Math.max(most, held.length);
+  }
+  for (const permit of held) await end(permit);
+  return { refusals, most };
+}
+
+/** The first refusal begins to count; what is said is as if that had been a while ago. */
+const countedFor = (limit: number, refused: number, changedMs: number) =>
+  redis.client.hset(
+    keyspace.learnedLimits,
+    `concurrency ${scope.name}`,
+    `${limit} ${Date.now()} ${refused} ${Date.now() - changedMs}`,
+  );
+
+test('calls at once are counted from the first refusal on, and limited from the second', async () => {
+  const learned = await start();
+  learned.refused(scope);
+  await expect.poll(() => learned.scopeOf(scope).limits.concurrency).toBe(1_000_000);
+  expect(learned.all()).toEqual([]);
+  await countedFor(1_000_000, 1_000_000, 3_000);
+  await learned.refresh();
+  const { refusals, most } = await callsAtOnce(learned, 10, 60);
+  expect(most).toBe(10);
+  expect(refusals).toBe(1);
+  await expect.poll(() => learned.all()).toMatchObject([{ kind: 'concurrency', limit: 10 }]);
+});
+
+test('more are tried while all are used, slowly above what was refused', async () => {
+  const learned = await start();
+  const served = async () => {
+    learned.served(scope);
+    await learned.refresh();
+  };
+  await countedFor(10, 15, 3_000);
+  await learned.refresh();
+  await served();
+  expect(learned.scopeOf(scope).limits.concurrency).toBe(10);
+  await grantedOf(10, learned.scopeOf(scope));
+  const other = await start();
+  other.served(scope);
+  await expect
+    .poll(async () => (await redis.client.hget(keyspace.learnedLimits, `concurrency ${scope.name}`))!)
+    .toMatch(/^11 /);
+  await countedFor(10, 11, 3_000);
+  (await start()).served(scope);
+  await (await start()).refresh();
+  expect(await redis.client.hget(keyspace.learnedLimits, `concurrency ${scope.name}`)).toMatch(/^10 /);
+  await countedFor(10, 11, 61_000);
+  (await start()).served(scope);
+  await expect
+    .poll(async () => (await redis.client.hget(keyspace.learnedLimits, `concurrency ${scope.name}`))!)
+    .toMatch(/^11 /);
 });
