@@ -59,6 +59,20 @@ Anthropic asks for the thought before a tool call only where thinking has a budg
 Completions has one) goes on thinking with models that think adaptively, and is sent without \`thinking\` to those that only take
 a budget.
 
+What only the client's own provider can know or keep is refused elsewhere, since the answer would be to another request: a
+conversation or a prompt that is stored at OpenAI, Gemini's \`cachedContent\`, Anthropic's \`inference_geo\` (but for \`global\`)
+and its threads. A turn of a \`thread\` (beta \`message-threads-2026-08-12\`) brings new messages only; it gets status 400 with
+\`error.details\` \`{"error_code": "thread_unsupported_request", "unsupported": ["model"]}\`, and the SDKs that can do without a thread
+send the whole conversation. \`error.details\` of a provider reach clients of its own protocol as they came (\`thread_not_found\`), where
+they are about the request and not about the broker's account. A summary in a \`compaction\` block is told as text.
+
+JSON output beside functions is a form of its own where a model takes only one of the two (Gemini before version 3, Claude
+without structured outputs): one more function gives the answer, the model must call one of them, and that call reaches the client
+as the text of the answer, in one piece where it is streamed.
+
+Prompts are cached by their first bytes. A conversation that grows by a turn is sent as the same bytes and more, in the same order of
+members, and marks for a cache keep their places (Anthropic takes the last four).
+
 ## Requests
 
 Columns are what the provider speaks. Where its models differ, the exceptions are named; probed were

@@ -15,11 +15,16 @@ export interface Failure {
   upstreamStatus?: number;
   /** The provider's own error code, shown to the client in place of the table's. */
   upstreamCode?: string;
+  /** The `details` of the provider's error, for a client of the same protocol: SDKs decide by them how to go on. */
+  details?: FailureDetails;
   /** Configured name of the provider that failed. */
   provider?: string;
   /** The same provider would take the request in another form. */
   cure?: Cure;
 }
+
+/** Anthropic's are an object, Google's a list of them. */
+export type FailureDetails = Record<string, unknown> | Record<string, unknown>[];
 
 /**
  * - `adapt`: the model refuses what others of its provider take. Where the request was passed through as it is, it is said

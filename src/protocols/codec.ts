@@ -64,6 +64,11 @@ export interface ClientCodec {
   /** A body that `readRequest` has accepted. The failure names the offending field in the client's own terms. */
   decodeRequest(body: JsonObject): InferenceRequest | Failure;
   /**
+   * Of a body that is to go to a provider of another protocol: a failure where it holds what only a provider of this protocol
+   * can know or keep, so that another's answer would be to another request. Absent: never.
+   */
+  refuseElsewhere?(body: JsonObject): Failure | null;
+  /**
    * Of a body that is said anew for a provider of the same protocol: what has no canonical form and stays as it was sent.
    * Absent: nothing.
    */
@@ -132,6 +137,8 @@ export interface EncodedRequest {
   body: JsonObject;
   /** Fields that were left out without changing the meaning of the answer. */
   dropped: RequestField[];
+  /** The answer has another form than a request of this protocol would get, and has to be read by the codec. */
+  isReshaped?: true;
   /** Headers that this body needs: betas, versions. */
   headers?: Record<string, string>;
 }

@@ -1,7 +1,7 @@
 // What a provider’s connection and bytes do wrong, as failures of the table. Error codes: undici 8
 // (`UND_ERR_*`) and Node’s system errors.
 import type { Provider } from '#src/config/catalogue.ts';
-import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import { createFailure, type Failure, type FailureDetails } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { ContentUnreadable } from '#src/http/content-decoding.ts';
 import { MAX_SSE_EVENT_BYTES } from '#src/protocols/wire/sse-splitter.ts';
@@ -81,13 +81,18 @@ export function notAStream(status: number): Failure {
 
 /** What the body's own mask cannot see: a secret that was written with escapes, or that a network error names. */
 export function maskFailure(failure: Failure, { name, secrets }: Provider): Failure {
-  const { message, upstreamCode, param } = failure;
+  const { message, upstreamCode, param, details } = failure;
   const mask = secrets.ofFailures.text;
   return {
     ...failure,
     message: mask(message),
     ...(upstreamCode === undefined ? {} : { upstreamCode: mask(upstreamCode) }),
     ...(param === undefined ? {} : { param: mask(param) }),
+    ...(details === undefined ? {} : { details: maskDetails(details, mask) }),
     provider: name,
   };
+}
+
+function maskDetails(details: FailureDetails, mask: (text: string) => string): FailureDetails {
+  return JSON.parse(JSON.stringify(details), (_key, value) => (typeof value === 'string' ? mask(value) : value));
 }

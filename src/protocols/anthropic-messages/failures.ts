@@ -1,10 +1,19 @@
 // Failures in Anthropic's shape, ours to the client: `{type: "error", error: {type, message}, request_id}`. Source:
 // docs/reference/anthropic-messages.md section 5.
+
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { type FailureCode, type FailureKind, ruleOf } from '#src/contracts/failure-table.ts';
+import type { JsonObject } from '#src/protocols/codec.ts';
 import type { EncodedAnswer, RateLimitHint, UpstreamAnswerHead } from '#src/protocols/protocol.ts';
 import { headerText, readResetHeader, readRetryAfter, readWaitInBody } from '#src/protocols/providers/waits.ts';
-import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '#src/protocols/providers/words.ts';
+import {
+  cutWords,
+  isCuredByWaiting,
+  knownByWords,
+  limitedBy,
+  tellClient,
+  tellDetails,
+} from '#src/protocols/providers/words.ts';
 import { asObject, asText, parseJson } from './loose-json.ts';
 
 const ERROR_TYPE: Record<FailureKind, string> = {
@@ -23,21 +32,24 @@ const ERROR_TYPE: Record<FailureKind, string> = {
   internal: 'api_error',
 };
 
-/** The one status of a provider's refusal, besides 400, that has an error type of its own. */
-const TOO_LARGE = 413;
+/** Statuses of a provider's refusal, besides 400, that have an error type of their own. */
+const PASSED_ON: Readonly<Record<number, string>> = { 404: ERROR_TYPE.not_found, 413: ERROR_TYPE.too_large };
 
-function isTooLarge({ code, upstreamStatus }: Failure): boolean {
-  return code === 'upstream_bad_request' && upstreamStatus === TOO_LARGE;
+function passedOnStatus({ code, upstreamStatus = 0 }: Failure): number | null {
+  return code === 'upstream_bad_request' && upstreamStatus in PASSED_ON ? upstreamStatus : null;
 }
 
+/** SDKs tell by `details.error_code` how to go on: to send a conversation again, or without a thread. */
 function errorBody(failure: Failure, requestId: string): string {
-  const type = isTooLarge(failure) ? ERROR_TYPE.too_large : ERROR_TYPE[ruleOf(failure.code).kind];
-  return JSON.stringify({ type: 'error', error: { type, message: failure.message }, request_id: requestId });
+  const { message, details } = failure;
+  const type = PASSED_ON[passedOnStatus(failure) ?? 0] ?? ERROR_TYPE[ruleOf(failure.code).kind];
+  const shown = details === undefined || Array.isArray(details) ? {} : { details };
+  return JSON.stringify({ type: 'error', error: { type, message, ...shown }, request_id: requestId });
 }
 
 export function encodeMessagesFailure(failure: Failure, requestId: string): EncodedAnswer {
   return {
-    status: isTooLarge(failure) ? TOO_LARGE : ruleOf(failure.code).status,
+    status: passedOnStatus(failure) ?? ruleOf(failure.code).status,
     // Where Anthropic's SDKs look for the id that their errors show.
     headers: { 'content-type': 'application/json; charset=utf-8', 'request-id': requestId },
     body: Buffer.from(errorBody(failure, requestId)),
@@ -62,12 +74,17 @@ interface ProviderError {
 function readProviderError(body: unknown): ProviderError {
   const outer = asObject(body) ?? {};
   const inner = asObject(outer.error) ?? outer;
-  const details = asObject(inner.details) ?? {};
+  const details = detailsOf(body) ?? {};
   return cutWords({
     type: asText(inner.type),
     message: asText(inner.message) || asText(outer.error),
     code: asText(details.error_code) || asText(inner.code),
   });
+}
+
+function detailsOf(body: unknown): JsonObject | null {
+  const outer = asObject(body);
+  return asObject((asObject(outer?.error) ?? outer)?.details);
 }
 
 const SPEND_CODES = /spend_limit_reached$|^insufficient_quota$/;
@@ -104,8 +121,12 @@ const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   overloaded_error: 529,
 };
 
+/** Said of what the request names, and never of its model: with status 404 too. */
+const ABOUT_A_NAMED_THING = /^(thread|file|container|skill|user_profile)_/;
+
 /** By code first, by type next, by status and words last: edges answer without either, proxies with a status of their own. */
 function classify(status: number, { type, code, message }: ProviderError): FailureCode {
+  if (ABOUT_A_NAMED_THING.test(code) && status >= 400 && status < 500) return 'upstream_bad_request';
   if (SPEND_CODES.test(code) || type === 'billing_error' || status === 402) return 'upstream_quota_exhausted';
   const known = knownByWords(status, { code, type, message });
   if (known !== null) return known;
@@ -137,6 +158,7 @@ export function readMessagesFailure(head: UpstreamAnswerHead, body: Buffer, nowM
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
     ...(code === 'upstream_rate_limited' ? limitedBy(parsed, error.message) : {}),
     ...cureOf(code, error),
+    ...tellDetails(code, detailsOf(parsed)),
   });
 }
 
@@ -180,6 +202,7 @@ export function readMessagesEventFailure(event: unknown): Failure {
     ...(error.code === '' ? {} : { upstreamCode: error.code }),
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
     ...(code === 'upstream_rate_limited' ? limitedBy(event, error.message) : {}),
+    ...tellDetails(code, detailsOf(event)),
   });
 }
 

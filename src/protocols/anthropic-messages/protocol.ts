@@ -2,7 +2,10 @@
 
 import { decodeMessagesAnswer, relayMessagesBody } from '#src/protocols/anthropic-messages/answer/decode-answer.ts';
 import { encodeMessagesAnswer } from '#src/protocols/anthropic-messages/answer/encode-answer.ts';
-import { decodeMessagesRequest } from '#src/protocols/anthropic-messages/request/decode-request.ts';
+import {
+  decodeMessagesRequest,
+  refuseMessagesElsewhere,
+} from '#src/protocols/anthropic-messages/request/decode-request.ts';
 import { encodeMessagesRequest } from '#src/protocols/anthropic-messages/request/encode-request.ts';
 import {
   answerTokenCount,
@@ -64,6 +67,7 @@ const FIELD_NAMES: Record<RequestField, string> = {
 
 export const messagesClientCodec: ClientCodec = {
   decodeRequest: decodeMessagesRequest,
+  refuseElsewhere: refuseMessagesElsewhere,
   fieldName: (field) => FIELD_NAMES[field],
   encodeAnswer: encodeMessagesAnswer,
   openEncoder: (context) => new MessagesEncoder(context),

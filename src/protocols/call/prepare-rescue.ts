@@ -102,6 +102,8 @@ interface Continuation {
 /** The request with what was answered so far as its last turn; null where that cannot be said. */
 function prepareContinuation(continuation: Continuation): PreparedCall | null {
   const { route, provider, client, upstream, input, clientBody, text, style } = continuation;
+  const isSameProtocol = route.pair === null;
+  if (!isSameProtocol && (client.refuseElsewhere?.(clientBody) ?? null) !== null) return null;
   const request = client.decodeRequest(clientBody);
   if (isFailure(request)) return null;
   const { maxOutputTokens } = request;
@@ -114,7 +116,6 @@ function prepareContinuation(continuation: Continuation): PreparedCall | null {
   const { encoded, upstream: reader } = encodeFitting(upstream, route.upstream.name, continued, options);
   if (encoded.kind === 'refusal') return null;
   const target = { operation: 'generate', upstreamModel: input.upstreamModel, isStream: true } as const;
-  const isSameProtocol = route.pair === null;
   const kept = isSameProtocol ? membersOf(clientBody, request.unmapped) : {};
   const body = { ...kept, ...encoded.body, ...request.extraBody };
   const headers = { ...(isSameProtocol ? input.forwardedHeaders : {}), ...encoded.headers };

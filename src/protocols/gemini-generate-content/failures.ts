@@ -6,7 +6,14 @@ import type { JsonObject } from '#src/protocols/codec.ts';
 import { ArrayFraming } from '#src/protocols/gemini-generate-content/stream/chunk.ts';
 import type { EncodedAnswer, UpstreamAnswerHead } from '#src/protocols/protocol.ts';
 import { readResetHeader, readRetryAfter, readWaitInBody } from '#src/protocols/providers/waits.ts';
-import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '#src/protocols/providers/words.ts';
+import {
+  cutWords,
+  isCuredByWaiting,
+  knownByWords,
+  limitedBy,
+  tellClient,
+  tellDetails,
+} from '#src/protocols/providers/words.ts';
 import { asNumber, asObject, asObjects, asText, parseJson } from './wire-values.ts';
 
 const GOOGLE_STATUS: Record<FailureKind, string> = {
@@ -48,7 +55,10 @@ function errorBody(failure: Failure, requestId: string): string {
   });
 }
 
-function statusDetails({ code, message, param, retryAfterMs }: Failure, requestId: string): JsonObject[] {
+function statusDetails(
+  { code, message, param, retryAfterMs, details: provided }: Failure,
+  requestId: string,
+): JsonObject[] {
   const details: JsonObject[] = [
     { '@type': `${TYPE}ErrorInfo`, reason: code.toUpperCase(), domain: 'sluice', metadata: { requestId } },
   ];
@@ -58,7 +68,7 @@ function statusDetails({ code, message, param, retryAfterMs }: Failure, requestI
   if (retryAfterMs !== undefined) {
     details.push({ '@type': `${TYPE}RetryInfo`, retryDelay: durationText(retryAfterMs) });
   }
-  return details;
+  return Array.isArray(provided) ? [...details, ...provided] : details;
 }
 
 /** proto3 JSON of a Duration: seconds with up to nine decimals and an `s`. */
@@ -220,6 +230,7 @@ function detailsOf(body: unknown, error: ProviderError, code: FailureCode): Part
   return {
     ...(error.status === '' ? {} : { upstreamCode: error.status }),
     ...(code === 'upstream_rate_limited' ? limitedBy(body, error.message) : {}),
+    ...tellDetails(code, error.details),
   };
 }
 

@@ -1,5 +1,6 @@
 // What providers say where their status says something else: most answer 400 to whatever they do not like. Used by every
 // protocol, since each is spoken by providers that did not invent it. Words of errors seen in 2025 and 2026; the provider is named.
+import type { FailureDetails } from '#src/contracts/failure.ts';
 import { type FailureCode, ruleOf } from '#src/contracts/failure-table.ts';
 import { quotaIds } from './waits.ts';
 
@@ -113,6 +114,27 @@ function withoutAdvice(message: string): string {
     .filter((sentence) => !ADVICE.test(sentence.trim()))
     .join(' ')
     .trim();
+}
+
+const MAX_DETAILS_CHARS = 8_192;
+/** Failures that are about the client's request: what the provider says in detail is said to the client. */
+const ABOUT_THE_REQUEST = new Set<FailureCode>([
+  'upstream_bad_request',
+  'upstream_context_length',
+  'upstream_content_filter',
+]);
+
+/** `error.details` as they came, but for keys in them; none where they are about the broker's account, or too long. */
+export function tellDetails(code: FailureCode, details: unknown): { details?: FailureDetails } {
+  if (!ABOUT_THE_REQUEST.has(code) || !isDetails(details)) return {};
+  const text = JSON.stringify(details);
+  if (text.length > MAX_DETAILS_CHARS) return {};
+  return { details: JSON.parse(text, (_key, value) => (typeof value === 'string' ? redact(value) : value)) };
+}
+
+function isDetails(value: unknown): value is FailureDetails {
+  if (typeof value !== 'object' || value === null) return false;
+  return Array.isArray(value) ? value.length > 0 : Object.keys(value).length > 0;
 }
 
 /** Waits that a provider announces are for failures which a wait can cure. */

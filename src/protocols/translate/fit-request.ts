@@ -45,7 +45,7 @@ export function encodeFitting(
   return {
     encoded: encoded.kind === 'refusal' ? encoded : { ...encoded, dropped: [...encoded.dropped, ...able.dropped] },
     upstream: withNames(upstream, names),
-    keepsNames: names.areTheirOwn,
+    keepsNames: names.areTheirOwn && !(encoded.kind === 'request' && encoded.isReshaped === true),
   };
 }
 

@@ -17,6 +17,8 @@ export interface TranslateRequestInput {
   isStream: boolean;
   canReportStreamUsage: boolean;
   isStrict?: boolean;
+  /** The provider speaks the client's protocol: what only that protocol has is not lost. */
+  isOwnProtocol?: boolean;
   /** Between decoding and encoding. */
   edit?: (request: InferenceRequest) => InferenceRequest;
 }
@@ -34,6 +36,8 @@ export interface TranslatedRequest {
 
 /** The client's request for this provider, or why this provider cannot take it. */
 export function translateRequest(pair: TranslationPair, input: TranslateRequestInput): TranslatedRequest | Failure {
+  const bound = input.isOwnProtocol === true ? null : (pair.client.refuseElsewhere?.(input.body) ?? null);
+  if (bound !== null) return bound;
   const decoded = pair.client.decodeRequest(input.body);
   if (isFailure(decoded)) return decoded;
   const request = input.edit?.(decoded) ?? decoded;
@@ -73,7 +77,7 @@ export function adaptRequest(
     return cures.has('forget-thoughts') ? forgetThoughts(kept) : claimThoughts(kept, upstream.name, input);
   };
   const pair = { client: client.codec!, upstream: upstream.codec! };
-  const translated = translateRequest(pair, { ...input, edit });
+  const translated = translateRequest(pair, { ...input, edit, isOwnProtocol: true });
   // Between equals nothing is lost on the way: members without a canonical place go as they are.
   if (isFailure(translated)) return translated;
   const kept = client.codec!.keepAsSent?.(input.body, cures) ?? {};

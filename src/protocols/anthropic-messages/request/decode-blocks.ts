@@ -18,7 +18,7 @@ import type { JsonObject } from '#src/protocols/codec.ts';
 import { standardBase64 } from '#src/protocols/wire/base64.ts';
 
 /** What server tools did means something to their own provider only. The text that came of it follows. */
-const SERVER_BLOCKS = /^(server_tool_use|mcp_tool_use|container_upload|compaction|fallback|.+_tool_result)$/;
+const SERVER_BLOCKS = /^(server_tool_use|mcp_tool_use|container_upload|fallback|.+_tool_result)$/;
 
 export class BlockDecoder {
   readonly #decoding: Decoding;
@@ -55,6 +55,8 @@ export class BlockDecoder {
         return [this.#decodeCall(block!)];
       case 'tool_result':
         return [this.#decodeResult(block!, path)];
+      case 'compaction':
+        return decodeCompaction(block!);
       case 'thinking':
         return decodeThinking(block!);
       case 'redacted_thinking':
@@ -104,6 +106,12 @@ function decodeTextBlock(block: JsonObject): TextPart {
 /** No other protocol has search results: they become a text that names its source. */
 function decodeSearchResult({ title, source, content }: JsonObject): TextPart {
   return { kind: 'text', text: `${asText(title)} (${asText(source)})\n${textOf(content)}` };
+}
+
+/** The summary is all that is left of what was said before it. */
+function decodeCompaction({ content, ...block }: JsonObject): TextPart[] {
+  const text = asText(content);
+  return text === '' ? [] : [{ kind: 'text', text, ...readCacheControl(block) }];
 }
 
 function decodeThinking({ thinking, signature }: JsonObject): ReasoningPart[] {

@@ -1,5 +1,5 @@
 // A request of an Anthropic client in the canonical form.
-import type { Failure } from '#src/contracts/failure.ts';
+import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type {
   FunctionTool,
   InferenceRequest,
@@ -29,9 +29,25 @@ const DECODED = new Set<string>([
   ...BROKER_MEMBERS,
   ...(
     'model messages system max_tokens stop_sequences stream tools tool_choice thinking output_config metadata ' +
-    'service_tier temperature top_p top_k'
+    'service_tier temperature top_p top_k output_format'
   ).split(' '),
 ]);
+
+/**
+ * A thread is a conversation that Anthropic keeps: its turns bring new messages only (beta `message-threads-2026-08-12`). The
+ * SDKs that can do without one (@anthropic-ai/sdk 1.14.0, anthropic 2.14.0 for Python) then send the whole conversation.
+ */
+export function refuseMessagesElsewhere(sent: JsonObject): Failure | null {
+  const { thread, inference_geo: region } = mergeExtras(sent).body;
+  if (thread !== undefined && thread !== null) {
+    const message = 'Threads are not supported with this model: send the full conversation without `thread`.';
+    const details = { error_code: 'thread_unsupported_request', unsupported: ['model'] };
+    return createFailure('parameter_unsupported', `thread: ${message}`, { param: 'thread', details });
+  }
+  if (region === undefined || region === null || region === 'global') return null;
+  const message = 'inference_geo: The provider of this model cannot be kept to a region by the request.';
+  return createFailure('parameter_unsupported', message, { param: 'inference_geo' });
+}
 
 export function decodeMessagesRequest(sent: JsonObject): InferenceRequest | Failure {
   const { body, extraKeys } = mergeExtras(sent);
@@ -49,7 +65,7 @@ export function decodeMessagesRequest(sent: JsonObject): InferenceRequest | Fail
     ...defined({
       maxOutputTokens: asNumber(body.max_tokens),
       stop: Array.isArray(body.stop_sequences) ? body.stop_sequences.map(asText) : undefined,
-      output: decodeOutput(asObject(body.output_config)),
+      output: decodeOutput(asObject(body.output_config)?.format ?? body.output_format),
       reasoning: decodeReasoning(asObject(body.thinking), asObject(body.output_config), decoding),
       endUser: asText(asObject(body.metadata)?.user_id) || undefined,
       serviceTier: decodeServiceTier(body.service_tier),
@@ -80,8 +96,9 @@ function decodeSampling({ temperature, top_p: topP, top_k: topK }: JsonObject): 
   return defined({ temperature: asNumber(temperature), topP: asNumber(topP), topK: asNumber(topK) });
 }
 
-function decodeOutput(config: JsonObject | null): OutputFormat | undefined {
-  const format = asObject(config?.format);
+/** `output_format` is the older place of it (beta `structured-outputs-2025-11-13`). */
+function decodeOutput(value: unknown): OutputFormat | undefined {
+  const format = asObject(value);
   const schema = asObject(format?.schema);
   return format?.type === 'json_schema' && schema !== null
     ? { kind: 'json-schema', schema, isStrict: true }

@@ -49,11 +49,18 @@ export function encodeMessagesRequest(request: InferenceRequest, input: EncodeRe
     ...encodeSampling(request.sampling, traits, isThinking, encoding),
     ...(input.isStream ? { stream: true } : {}),
   };
-  return encoding.refusal ?? { kind: 'request', body, dropped: [...encoding.dropped] };
+  const reshaped = output.tool === undefined ? {} : { isReshaped: true as const };
+  return encoding.refusal ?? { kind: 'request', body, dropped: [...encoding.dropped], ...reshaped };
 }
 
-function withAnswerTool(tools: EncodedTools, { tool }: EncodedOutput): EncodedTools {
-  return tool === undefined ? tools : { tools: [tool], tool_choice: { type: 'tool', name: tool.name } };
+/** The model must call one of the client's tools, or the one that gives the answer. */
+function withAnswerTool(encoded: EncodedTools, { tool }: EncodedOutput): EncodedTools {
+  if (tool === undefined) return encoded;
+  const { tools = [], tool_choice: choice } = encoded;
+  if (tools.length === 0 || choice?.type === 'none') {
+    return { tools: [tool], tool_choice: { type: 'tool', name: tool.name } };
+  }
+  return { tools: [...tools, tool], tool_choice: { ...choice, type: 'any' } };
 }
 
 function isPrefilled({ messages }: Conversation): boolean {

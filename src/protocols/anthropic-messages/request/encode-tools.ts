@@ -145,7 +145,9 @@ function encodeSchema(
 ): EncodedOutput {
   const schema = toStrictSchema(output.schema);
   if (schema !== null && traits.hasStructuredOutputs) return { format: { type: 'json_schema', schema } };
-  if (schema !== null && isSimple(request, traits)) return { tool: answerTool(output) };
+  // A model that must call one of the client's tools says nothing else.
+  if (isForced(request) && request.tools.length > 0) return {};
+  if (schema !== null && canAnswerByTool(request, traits)) return { tool: answerTool(output) };
   if (output.isStrict) {
     const what =
       schema === null ? 'this JSON schema (maps, recursion and references outside are not)' : 'a JSON schema';
@@ -158,12 +160,11 @@ function encodeSchema(
   };
 }
 
-/** Nothing else asks for a tool, and nothing refuses a forced one. */
-function isSimple(request: InferenceRequest, { takesForcedTools }: FormTraits): boolean {
-  const { tools, webSearch, reasoning, output } = request;
+/** Nothing refuses a forced tool. */
+function canAnswerByTool(request: InferenceRequest, { takesForcedTools }: FormTraits): boolean {
+  const { webSearch, reasoning, output } = request;
   const isObject = output?.kind === 'json-schema' && output.schema.type === 'object';
-  const isAlone = tools.length === 0 && webSearch === undefined && !isForced(request);
-  return isObject && isAlone && takesForcedTools && reasoning === undefined;
+  return isObject && webSearch === undefined && !isForced(request) && takesForcedTools && reasoning === undefined;
 }
 
 function answerTool({ schema, description }: SchemaOutput): JsonObject {

@@ -31,17 +31,24 @@ const countRequest = z.looseObject({
   extra_body: z.record(z.string(), z.unknown()).nullish(),
 });
 
-/** Zero warms the cache and answers nothing. */
 const messagesRequest = countRequest.extend({
+  // Zero warms the cache and answers nothing.
   max_tokens: z.number().int().min(0),
   stream: z.boolean().nullish(),
+});
+
+/** Resumes a paused answer of a thread: Anthropic has the conversation. */
+const threadRequest = messagesRequest.extend({
+  messages: z.array(z.looseObject({})),
 });
 
 /** Body members that are the broker's own and never reach a provider. */
 export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 
 export function readMessagesRequest(body: unknown): RequestFacts | Failure {
-  const request = check(messagesRequest, body);
+  const { thread } = asObject(effectiveRequest(body)) ?? {};
+  const isContinued = asObject(thread)?.type === 'continue';
+  const request = check(isContinued ? threadRequest : messagesRequest, body);
   if (isFailure(request)) return request;
   return { ...factsOf(request), isStream: request.stream === true, maxOutputTokens: outputBound(request) };
 }

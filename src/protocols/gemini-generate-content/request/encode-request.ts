@@ -1,6 +1,7 @@
 // A canonical request for a Gemini provider.
 import type { InferenceRequest, OutputFormat, RawNumber, ReasoningRequest } from '#src/contracts/inference-request.ts';
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '#src/protocols/codec.ts';
+import { withAnswerFunction } from '#src/protocols/gemini-generate-content/answer-function.ts';
 import {
   type GeminiModel,
   geminiModel,
@@ -23,8 +24,10 @@ export function encodeGeminiRequest(request: InferenceRequest, input: EncodeRequ
   }
 }
 
-function encode(request: InferenceRequest, { upstreamModel }: EncodeRequestInput): EncodedRequest {
+function encode(asked: InferenceRequest, { upstreamModel }: EncodeRequestInput): EncodedRequest {
   const model = geminiModel(upstreamModel);
+  const request = withAnswerFunction(asked, model);
+  const isReshaped = request.tools.length > asked.tools.length;
   const { config, dropped } = encodeGenerationConfig(request, model);
   const serviceTier = encodeServiceTier(request.serviceTier ?? '');
   const body: JsonObject = {
@@ -33,7 +36,12 @@ function encode(request: InferenceRequest, { upstreamModel }: EncodeRequestInput
     ...(Object.keys(config).length === 0 ? {} : { generationConfig: config }),
     ...(serviceTier === null ? {} : { serviceTier }),
   };
-  return { kind: 'request', body, dropped: [...dropped, ...droppedOf(request)] };
+  return {
+    kind: 'request',
+    body,
+    dropped: [...dropped, ...droppedOf(asked)],
+    ...(isReshaped ? { isReshaped } : {}),
+  };
 }
 
 /** Members that Gemini has no place for and that do not change what the answer means. */
@@ -62,7 +70,7 @@ interface EncodedConfig {
   dropped: RequestField[];
 }
 
-/** Throws a RefusalError for more stop sequences than there can be, and for JSON beside functions on older models. */
+/** Throws a RefusalError for more stop sequences than there can be. */
 function encodeGenerationConfig(request: InferenceRequest, model: GeminiModel): EncodedConfig {
   const { maxOutputTokens, choices, stop, logProbabilities } = request;
   if (stop !== undefined && stop.length > MAX_STOP_SEQUENCES) {
@@ -78,7 +86,7 @@ function encodeGenerationConfig(request: InferenceRequest, model: GeminiModel): 
       // 0 stands for the chosen token alone, which is what comes without a number.
       logprobs: logProbabilities === 0 ? undefined : logProbabilities,
     }),
-    encodeOutput(request, model),
+    encodeOutput(request),
     ...parts.map((part) => part.config),
   );
   return { config, dropped: parts.flatMap((part) => part.dropped) };
@@ -105,12 +113,8 @@ function asksForMore({ effort, budgetTokens, isShown }: NonNullable<InferenceReq
   return (effort !== undefined && effort !== 'none') || (budgetTokens ?? 0) > 0 || isShown === true;
 }
 
-function encodeOutput({ output, tools }: InferenceRequest, model: GeminiModel): JsonObject {
+function encodeOutput({ output }: InferenceRequest): JsonObject {
   if (output === undefined || output.kind === 'text') return {};
-  // 400 on 2.x (googleapis/python-genai#867).
-  if (tools.length > 0 && !model.isGemini3) {
-    throw new RefusalError('output', 'has no JSON output beside functions with this model');
-  }
   return { responseMimeType: 'application/json', ...encodeSchema(output) };
 }
 

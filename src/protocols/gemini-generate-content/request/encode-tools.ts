@@ -1,4 +1,5 @@
 // Canonical tools and their choice as `tools` and `toolConfig`.
+
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { type GeminiModel, RefusalError } from '#src/protocols/gemini-generate-content/models.ts';
@@ -39,7 +40,7 @@ function encodeFunction(tool: ToolDefinition): JsonObject {
   };
 }
 
-function mustCall(choice: ToolChoice | undefined): boolean {
+export function mustCall(choice: ToolChoice | undefined): boolean {
   return choice?.kind === 'allowed' ? choice.isRequired : choice?.kind === 'required' || choice?.kind === 'tool';
 }
 
@@ -182,7 +183,7 @@ function typeOf(value: unknown): string {
 }
 
 /** Gemini refuses an OBJECT without properties as parameters: such a function is declared without any (section 4). */
-function isEmptyObject(schema: JsonObject): boolean {
+export function isEmptyObject(schema: JsonObject): boolean {
   const isOpen = ['$ref', 'anyOf', 'oneOf', 'allOf'].some((key) => schema[key] !== undefined);
   const takesMore = asObject(schema.additionalProperties) !== null;
   return !isOpen && !takesMore && Object.keys(asObject(schema.properties) ?? {}).length === 0;

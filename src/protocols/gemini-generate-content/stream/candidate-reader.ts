@@ -3,6 +3,7 @@
 // Text and thoughts come in pieces: a part is open until one of another kind comes, one bears a signature, or the
 // candidate is finished. Function calls and media come whole. The finish waits for the end of the stream: older models
 // send finishReason STOP in every chunk (Firebase's provider mocks, 2025).
+
 import type { AnswerEvent, FinishReason, TokenLogProbability } from '#src/contracts/answer.ts';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { Signature } from '#src/contracts/inference-request.ts';
@@ -15,6 +16,7 @@ import {
   readLogProbabilities,
   refusalText,
 } from '#src/protocols/gemini-generate-content/answer/candidate-metadata.ts';
+import { answerTextOf } from '#src/protocols/gemini-generate-content/answer-function.ts';
 import { readFileData, readInlineData } from '#src/protocols/gemini-generate-content/media.ts';
 import { readSignature } from '#src/protocols/gemini-generate-content/parts.ts';
 import { asObject, asText, defined } from '#src/protocols/gemini-generate-content/wire-values.ts';
@@ -33,6 +35,8 @@ export class CandidateReader {
   #open: OpenPart | null = null;
   #parts = 0;
   #hasCalls = false;
+  /** The answer came as a call (answer-function.ts). */
+  #hasAnswer = false;
   /** Something other than thoughts came. */
   #isUsable = false;
   #pending: { reason: string; message: string | undefined } | null = null;
@@ -109,8 +113,7 @@ export class CandidateReader {
 
   #readPart(part: JsonObject, logProbabilities: TokenLogProbability[]): AnswerEvent[] {
     const call = asObject(part.functionCall);
-    // A call without a name cannot be made.
-    if (call !== null) return asText(call.name)?.trim() ? this.#readCall(call, readSignature(part)) : [];
+    if (call !== null) return this.#readFunctionCall(call, readSignature(part));
     if (typeof part.text === 'string') return this.#readText(part, part.text, logProbabilities);
     if (part.thought === true) return [];
     const media = this.#readMedia(part);
@@ -143,6 +146,20 @@ export class CandidateReader {
     const { part } = this.#open;
     this.#open = null;
     return [{ kind: 'part-end', choice: this.#choice, part, ...defined({ signature }) }];
+  }
+
+  #readFunctionCall(call: JsonObject, signature: Signature | undefined): AnswerEvent[] {
+    // A call without a name cannot be made.
+    if (!asText(call.name)?.trim()) return [];
+    const answer = answerTextOf(call);
+    return answer === null ? this.#readCall(call, signature) : this.#readAnswer(answer);
+  }
+
+  /** Once: of several such calls the first is the answer. */
+  #readAnswer(text: string): AnswerEvent[] {
+    if (this.#hasAnswer) return [];
+    this.#hasAnswer = true;
+    return [...this.#close(), ...this.#readText({}, text, []), ...this.#close()];
   }
 
   #readCall(call: JsonObject, signature: Signature | undefined): AnswerEvent[] {

@@ -190,7 +190,9 @@ describe('members', () => {
     const encoded = encode(more, model);
     const messages = [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }];
     const body = { model, max_tokens: model === OLD ? 64_000 : 128_000, messages, ...members };
-    expect(encoded).toEqual({ kind: 'request', body, dropped });
+    // What has to be read by the codec is looked at with the form of its answers.
+    expect(encoded).toMatchObject({ kind: 'request', dropped });
+    expect('body' in encoded && encoded.body).toEqual(body);
   });
 });
 
@@ -554,12 +556,41 @@ describe('what would change the answer is refused', () => {
     ['a forced tool of none', { toolChoice: { kind: 'required' } }, 'toolChoice'],
     ['a strict map', strict({ type: 'object', additionalProperties: { type: 'string' } }), 'output'],
     [
-      'a strict schema beside tools of an old model',
-      { ...strict({ type: 'object', properties: {} }), tools: [tool] },
+      'a strict schema beside a web search of an old model',
+      { ...strict({ type: 'object', properties: {} }), webSearch: {} },
       'output',
       'claude-3-5-sonnet-20241022',
     ],
   ])('%s', (_name, more, field, model) => {
     expect(encode(more, model)).toEqual({ kind: 'refusal', field, reason: expect.any(String) });
+  });
+});
+
+describe('a schema beside the tools of a model without structured outputs', () => {
+  const OLDEST = 'claude-3-5-sonnet-20241022';
+  const schema = { type: 'object', properties: { n: { type: 'integer' } } };
+  const output = { kind: 'json-schema' as const, schema, isStrict: true };
+  const toolsOf = (more: Partial<InferenceRequest>) => {
+    const { tools, tool_choice: choice, output_config: config } = bodyOf({ tools: [tool], output, ...more }, OLDEST);
+    return { names: (tools as { name: string }[]).map(({ name }) => name), choice, config };
+  };
+
+  test('is one more tool, of which the model must call one', () => {
+    expect(toolsOf({})).toEqual({ names: ['f', 'sluice_json_answer'], choice: { type: 'any' }, config: undefined });
+    expect(encode({ tools: [tool], output }, OLDEST)).toMatchObject({ isReshaped: true });
+  });
+
+  test('one call at a time stays one', () => {
+    const choice = { type: 'any', disable_parallel_tool_use: true };
+    expect(toolsOf({ allowsParallelToolCalls: false })).toMatchObject({ choice });
+  });
+
+  test('a model that may call none has the one that gives the answer', () => {
+    const choice = { type: 'tool', name: 'sluice_json_answer' };
+    expect(toolsOf({ toolChoice: { kind: 'none' } })).toMatchObject({ names: ['sluice_json_answer'], choice });
+  });
+
+  test('a model that must call one of the client’s says nothing else', () => {
+    expect(toolsOf({ toolChoice: { kind: 'required' } })).toMatchObject({ names: ['f'], choice: { type: 'any' } });
   });
 });

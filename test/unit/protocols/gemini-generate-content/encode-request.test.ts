@@ -344,7 +344,7 @@ describe('settings', () => {
 
   test.each<[string, Partial<InferenceRequest>, string]>([
     ['more than five stop sequences', { stop: ['1', '2', '3', '4', '5', '6'] }, 'stop'],
-    ['JSON beside functions before Gemini 3', { output: { kind: 'json' }, tools: [tool] }, 'output'],
+    ['JSON beside a web search before Gemini 3', { output: { kind: 'json' }, webSearch: {} }, 'output'],
   ])('%s is refused', (_name, members, field) => {
     expect(encode(members, GEMINI_2_5)).toMatchObject({ kind: 'refusal', field });
   });
