@@ -83,9 +83,20 @@ export function countResult(totals: LineTotals, result: LineResult): void {
 
 type Numbers = Record<string, unknown> | null | undefined;
 
+const USAGE = Buffer.from('"usage"');
+
+/**
+ * Usage stands near the end: what follows it is parsed, not the whole answer. From a member of a nested object on, the brackets
+ * are not balanced, so that it does not parse; then the whole answer is.
+ */
 function readUsage(body: Buffer): Numbers {
+  const at = body.lastIndexOf(USAGE);
+  return at < 0 ? null : (parseUsage(`{${body.toString('utf8', at)}`) ?? parseUsage(body.toString()))?.usage;
+}
+
+function parseUsage(json: string): { usage?: Numbers } | null {
   try {
-    return (JSON.parse(body.toString()) as { usage?: Numbers }).usage;
+    return JSON.parse(json) as { usage?: Numbers };
   } catch {
     return null;
   }

@@ -279,8 +279,10 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       for (const requestId of requestIds) {
         const shard = shardOf(requestId);
         const { record, body, log } = keyspace.request(requestId);
-        const keys = keepsBodies ? [record, log] : [record, body, log];
-        keysOfShard.set(shard, [...(keysOfShard.get(shard) ?? []), ...keys]);
+        const keys = keysOfShard.get(shard) ?? [];
+        keysOfShard.set(shard, keys);
+        if (keepsBodies) keys.push(record, log);
+        else keys.push(record, body, log);
       }
       await Promise.all([...keysOfShard.values()].map((keys) => redis.unlink(...keys)));
     },

@@ -41,6 +41,8 @@ export interface ReplySubscription {
 }
 
 export interface OpenOptions {
+  /** First look into the log after so much silence, for replies that wait long; default: SILENCE_MS. */
+  silenceMs?: number;
   /** The last frame or event that the listener has; what follows it is delivered. */
   after?: FrameId;
   /**
@@ -71,6 +73,8 @@ interface OpenReply {
   /** Something arrived that could not be delivered: the log must be read (again). */
   isBehind: boolean;
   silenceMs: number;
+  /** What `silenceMs` begins from, and comes back to with each frame. */
+  firstSilenceMs: number;
   quietSinceMs: number;
   pageFrames: number;
 }
@@ -98,7 +102,7 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
     if (reply.isClosed || compareFrameIds(frame.id, reply.lastId) <= 0) return;
     reply.lastId = frame.id;
     reply.quietSinceMs = Date.now();
-    reply.silenceMs = reply.isRemote ? FOLLOW_MS : SILENCE_MS;
+    reply.silenceMs = reply.firstSilenceMs;
     reply.onFrame(frame);
   }
 
@@ -159,7 +163,8 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
   function breakSilence(reply: OpenReply, now: number): void {
     if (reply.isPaused || now - reply.quietSinceMs < reply.silenceMs) return;
     reply.quietSinceMs = now;
-    if (!reply.isRemote) reply.silenceMs = Math.min(reply.silenceMs * 2, SILENCE_MAX_MS);
+    if (!reply.isRemote)
+      reply.silenceMs = Math.min(reply.silenceMs * 2, Math.max(SILENCE_MAX_MS, reply.firstSilenceMs));
     repair(reply);
     if (endsLost && reply.silenceMs >= LOST_AFTER_SILENCE_MS) endIfLost(reply);
   }
@@ -193,8 +198,9 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
   await Promise.all(channels.map((channel) => connection.ssubscribe(channel)));
 
   return {
-    open(requestId, onFrame, { after = ORIGIN_FRAME, joins } = {}) {
+    open(requestId, onFrame, { after = ORIGIN_FRAME, joins, silenceMs = SILENCE_MS } = {}) {
       const isRemote = joins === 'elsewhere';
+      const firstSilenceMs = isRemote ? FOLLOW_MS : silenceMs;
       const reply: OpenReply = {
         requestId,
         onFrame,
@@ -204,7 +210,8 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
         isClosed: false,
         isRepairing: false,
         isBehind: false,
-        silenceMs: isRemote ? FOLLOW_MS : SILENCE_MS,
+        silenceMs: firstSilenceMs,
+        firstSilenceMs,
         quietSinceMs: Date.now(),
         pageFrames: FIRST_PAGE_FRAMES,
       };

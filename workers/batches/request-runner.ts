@@ -13,6 +13,8 @@ import type { LineRunner, LineRunnerHooks, RunnableLine, StopReason } from './li
 import { createRunningLine, LOOK_AFTER_MS, LostLines, type RunningLine, stopLines } from './running-lines.ts';
 
 const BUDGET_RETRY_MS = 1_000;
+/** Thousands of lines wait for their turn: each of them looks into its log seldom, in case an announcement was lost. */
+const SILENCE_MS = 10_000;
 
 export class RequestRunner implements LineRunner {
   readonly #context: BatchContext;
@@ -168,7 +170,7 @@ export class RequestRunner implements LineRunner {
     line.head = null;
     line.pieces = [];
     // An earlier owner's request may already have its answer: the log is read at once.
-    const options = this.#maybeBegun > 0 ? { joins: 'here' as const } : {};
+    const options = { silenceMs: SILENCE_MS, ...(this.#maybeBegun > 0 ? { joins: 'here' as const } : {}) };
     line.subscription = this.#context.subscriber.open(spec.requestId, (frame) => this.#accept(line, frame), options);
   }
 

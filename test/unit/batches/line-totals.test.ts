@@ -19,3 +19,23 @@ test.each(['1e30', '2e19', '1e308', '-5', '0.5', '"10"', 'null'])('%s is no coun
   expect(totals).toMatchObject({ completed: 1, inputTokens: 0, outputTokens: 0 });
   expect(totals.costPicoUsd).toBe(value === '0.5' ? 500_000_000_000n : 0n);
 });
+
+const inputOf = (body: string) => {
+  const totals = { ...NO_TOTALS };
+  countResult(totals, { kind: 'answered', status: 200, requestId: 'r', body: Buffer.from(body) } as never);
+  return totals.inputTokens;
+};
+
+test.each([
+  ['before other members', '{"id":"a","usage":{"prompt_tokens":3},"created":1,"more":{"x":[1]}}', 3],
+  ['before a nested one', '{"usage":{"prompt_tokens":3},"choices":[{"usage":{"prompt_tokens":9}}]}', 3],
+  ['before a text that names it', '{"usage":{"prompt_tokens":3},"text":"\\"usage\\":{}"}', 3],
+  ['before a value that is called so', '{"usage":{"prompt_tokens":3},"kind":"usage"}', 3],
+  ['nested only', '{"choices":[{"usage":{"prompt_tokens":9}}]}', 0],
+  ['with white space', '{ "usage" : { "prompt_tokens" : 3 } }', 3],
+  ['twice, the last counts', '{"usage":{"prompt_tokens":1},"usage":{"prompt_tokens":3}}', 3],
+  ['not there', '{"id":"a"}', 0],
+  ['no JSON', 'usage "usage" {', 0],
+])('usage that stands %s', (_name, body, expected) => {
+  expect(inputOf(body)).toBe(expected);
+});
