@@ -138,7 +138,7 @@ export function isFree({ passThrough }: Pick<ClientProtocol, 'passThrough'>): bo
 }
 
 /** What a provider is asked to do; each has its own path. */
-export type Operation = 'generate' | 'count-tokens' | 'embed';
+export type Operation = 'generate' | 'count-tokens' | 'embed' | 'compact';
 
 export interface CallTarget {
   operation: Operation;

@@ -26,6 +26,7 @@ import {
   openaiEmbeddingsEndpoint,
   openaiEmbeddingsProvider,
 } from './openai-embeddings/protocol.ts';
+import { openaiCompactClient, openaiCompactEndpoint } from './openai-responses/compact.ts';
 import {
   openaiResponsesClient,
   openaiResponsesEndpoint,
@@ -36,6 +37,7 @@ import type { ClientEndpoint, ClientProtocol, ProviderProtocol } from './protoco
 const CLIENTS: ReadonlyMap<string, ClientProtocol> = byName([
   openaiChatClient,
   openaiResponsesClient,
+  openaiCompactClient,
   openaiCompletionsClient,
   openaiEmbeddingsClient,
   anthropicMessagesClient,
@@ -55,6 +57,7 @@ const PROVIDERS: ReadonlyMap<string, ProviderProtocol> = byName([
 export const CLIENT_ENDPOINTS: readonly ClientEndpoint[] = [
   openaiChatEndpoint,
   openaiResponsesEndpoint,
+  openaiCompactEndpoint,
   openaiCompletionsEndpoint,
   openaiEmbeddingsEndpoint,
   ...anthropicMessagesEndpoints,

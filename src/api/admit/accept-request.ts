@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ApiKey } from '../../accounts/api-key.ts';
 import type { RequestBody } from '../../batches/resolve-files.ts';
-import { FailureError, isFailure } from '../../contracts/failure.ts';
+import { type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
 import { readNamedRequest } from '../../protocols/bounds/request-names.ts';
@@ -11,6 +11,7 @@ import { type ClientProtocol, isFree, type RequestFacts, type RequestTarget } fr
 import { untilTaken } from '../../storage/redis-trouble.ts';
 import type { ApiContext } from '../context.ts';
 import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from './admit.ts';
+import { lotsOf } from './affinity.ts';
 import { createSpec, type Wish } from './create-spec.ts';
 import { rethrow } from './dispatch.ts';
 import { giveConversationBack, type Remembering, remember } from './remember.ts';
@@ -41,6 +42,25 @@ export async function readAsked(
   return { ...resolved, client, target, facts, pinnedProvider: readPinnedProvider(headers) };
 }
 
+/** A failure where nobody can answer it, or not as it wishes. */
+export function planFor(
+  context: ApiContext,
+  caller: Caller,
+  asked: Asked,
+  firstMessage?: unknown,
+): RoutePlan | Failure {
+  const { client, facts, value, pinnedProvider } = asked;
+  const { key, headers } = caller;
+  const lots = lotsOf({
+    keyId: key.id,
+    headers,
+    value,
+    facts,
+    ...(firstMessage === undefined ? {} : { firstMessage }),
+  });
+  return context.plan(client.name, { ...facts, pinnedProvider }, lots);
+}
+
 export interface Preparing {
   caller: Caller;
   asked: Asked;
@@ -68,10 +88,12 @@ export async function prepareRequest(context: ApiContext, preparing: Preparing):
   const created = createSpec({ context, client, key, facts, body: value, plan, headers, wish });
   const limitHeaders = await readKeyLimits(context.limiter, created.keyScope).catch(rethrow);
   const remembering = { client, target, spec: created, value, bytes, ...(recall === undefined ? {} : { recall }) };
-  const { spec, body } =
+  const { spec, body, firstMessage } =
     facts.memory === undefined
-      ? { spec: created, body: bytes }
+      ? { spec: created, body: bytes, firstMessage: undefined }
       : await remember(context, { ...remembering, memory: facts.memory });
+  // Only now is it known which conversation the turn before belongs to.
+  if (firstMessage !== undefined) spec.plan = replanned(context, preparing, firstMessage) ?? spec.plan;
   try {
     spec.budgetHold = isFree(client) ? null : await reserveBudget(context, key, plan, spec);
   } catch (error) {
@@ -79,6 +101,11 @@ export async function prepareRequest(context: ApiContext, preparing: Preparing):
     return rethrow(error as Error);
   }
   return { spec, body, limitHeaders };
+}
+
+function replanned(context: ApiContext, { caller, asked }: Preparing, firstMessage: unknown): RoutePlan | null {
+  const plan = planFor(context, caller, asked, firstMessage);
+  return isFailure(plan) ? null : plan;
 }
 
 /** It was not accepted: what was reserved for it is free again, as soon as Redis takes it. */

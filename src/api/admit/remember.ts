@@ -37,6 +37,8 @@ export interface Remembered {
   spec: RequestSpec;
   /** For the worker. */
   body: Buffer;
+  /** Of the turns before, if any: what its user said first. */
+  firstMessage?: JsonObject;
 }
 
 /** Throws a FailureError for a past that there is not. The conversation, if any, is the request's from here on. */
@@ -95,7 +97,12 @@ async function expand(context: ApiContext, input: Remembering, keepMs: number | 
   if (isFailure(facts)) throw new FailureError(facts);
   const keeping = { keepMs, recalledItems: recalled.length };
   const estimatedInputTokens = Math.min(facts.estimatedInputTokens, MAX_ESTIMATED_TOKENS);
-  return { spec: { ...keepResponse(spec, memory, keeping), estimatedInputTokens }, body };
+  const firstMessage = recalled.find(({ role }) => role === 'user');
+  return {
+    spec: { ...keepResponse(spec, memory, keeping), estimatedInputTokens },
+    body,
+    ...(firstMessage === undefined ? {} : { firstMessage }),
+  };
 }
 
 function tooLong(limit: number): FailureError {

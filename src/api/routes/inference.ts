@@ -3,7 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import type { ClientEndpoint, ClientProtocol } from '../../protocols/protocol.ts';
-import { giveBack, type Prepared, type Preparing, prepareRequest, readAsked } from '../admit/accept-request.ts';
+import {
+  giveBack,
+  type Prepared,
+  type Preparing,
+  planFor,
+  prepareRequest,
+  readAsked,
+} from '../admit/accept-request.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import { readWish } from '../admit/create-spec.ts';
 import { dispatch, rethrow } from '../admit/dispatch.ts';
@@ -66,8 +73,8 @@ async function answer(
   const client = endpoint.select(target);
   if (client === null) throw new FailureError(routeNotFound(request));
   const asked = await readAsked(context, caller, { client, target, body: await readBody(request.body) });
-  const { facts, bytes, pinnedProvider } = asked;
-  const plan = context.plan(client.name, { ...facts, pinnedProvider });
+  const { facts, bytes } = asked;
+  const plan = planFor(context, caller, asked);
   if (isFailure(plan)) {
     // Nobody speaks the protocol of this lookup, but the broker knows an answer of its own.
     const isKnown = context.catalogue.findModel(facts.model) !== null;

@@ -9,7 +9,7 @@ import { openaiResponsesClient } from '../../protocols/openai-responses/protocol
 import { editObject, memberBytes } from '../../protocols/wire/json-object.ts';
 import { parseObject } from '../../protocols/wire/loose-json.ts';
 import { emptyResponse } from '../../responses/describe-response.ts';
-import { giveBack, type Prepared, prepareRequest, readAsked } from '../admit/accept-request.ts';
+import { giveBack, type Prepared, planFor, prepareRequest, readAsked } from '../admit/accept-request.ts';
 import { dispatch } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
 import type { Relay, StreamView } from '../relay/relay.ts';
@@ -70,7 +70,7 @@ async function prepareTurn(context: ApiContext, { turn, key, headers, memory }: 
   const caller = { key, headers };
   const body = { bytes, value: { ...members, stream: true } };
   const asked = await readAsked(context, caller, { client: openaiResponsesClient, target: TARGET, body });
-  const plan = context.plan(openaiResponsesClient.name, { ...asked.facts, pinnedProvider: asked.pinnedProvider });
+  const plan = planFor(context, caller, asked);
   if (isFailure(plan)) throw new FailureError(plan);
   return prepareRequest(context, { caller, asked, plan, wish: NO_PREFERENCES, recall: (id) => memory.recall(id) });
 }

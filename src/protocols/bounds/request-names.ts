@@ -104,6 +104,15 @@ const GEMINI = [
   ...at(1_024, 'cachedContent', 'cached_content'),
 ];
 
+const RESPONSES = [
+  ...OPENAI,
+  ...at(MAX_ID_CHARS, 'previous_response_id', 'conversation', 'conversation.id', 'prompt.id'),
+  ...at(MAX_NAME_CHARS, 'tools.*.name'),
+  ...at(MAX_NAME_CHARS, 'tools.*.tools.*.name', 'tool_choice.name', 'input.*.name', 'input.*.content.*.file_id'),
+  ...at(MAX_NAME_CHARS, 'input.*.content.*.filename'),
+  ...at(MAX_CALL_ID_CHARS, 'input.*.id', 'input.*.call_id'),
+];
+
 const PLACES: Readonly<Record<string, readonly Place[]>> = {
   'openai-chat': [
     ...OPENAI,
@@ -125,14 +134,8 @@ const PLACES: Readonly<Record<string, readonly Place[]>> = {
   ],
   'openai-completions': OPENAI,
   'openai-embeddings': OPENAI,
-  'openai-responses': [
-    ...OPENAI,
-    ...at(MAX_ID_CHARS, 'previous_response_id', 'conversation', 'conversation.id', 'prompt.id'),
-    ...at(MAX_NAME_CHARS, 'tools.*.name'),
-    ...at(MAX_NAME_CHARS, 'tools.*.tools.*.name', 'tool_choice.name', 'input.*.name', 'input.*.content.*.file_id'),
-    ...at(MAX_NAME_CHARS, 'input.*.content.*.filename'),
-    ...at(MAX_CALL_ID_CHARS, 'input.*.id', 'input.*.call_id'),
-  ],
+  'openai-responses': RESPONSES,
+  'openai-responses-compact': RESPONSES,
   // What a conversation is made of, and appended.
   conversations: [...at(MAX_NAME_CHARS, 'items.*.name'), ...at(MAX_CALL_ID_CHARS, 'items.*.id', 'items.*.call_id')],
   'anthropic-messages': MESSAGES,
@@ -143,7 +146,7 @@ const PLACES: Readonly<Record<string, readonly Place[]>> = {
 };
 
 /** Whose `metadata` is kept with the answer, or sent on as OpenAI's. */
-const HAS_METADATA = new Set(['openai-chat', 'openai-responses', 'conversations']);
+const HAS_METADATA = new Set(['openai-chat', 'openai-responses', 'openai-responses-compact', 'conversations']);
 
 /** The first name or id that may not be used; null where all may. */
 export function checkBodyNames(protocol: string, body: unknown): Failure | null {

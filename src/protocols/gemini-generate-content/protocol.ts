@@ -140,6 +140,8 @@ const METHOD_OF_OPERATION: Record<Operation, string> = {
   generate: 'generateContent',
   'count-tokens': 'countTokens',
   embed: 'embedContent',
+  // Only OpenAI's providers have it; others are asked for a summary.
+  compact: 'generateContent',
 };
 
 /** `excludeDomains` of `googleSearch` is Vertex's alone (npm @google/genai 3.1.0). */

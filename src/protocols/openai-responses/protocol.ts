@@ -71,7 +71,7 @@ const ABILITIES: ProviderAbilities = {
 /** Its errors, its headers and its limits are those of every OpenAI API. */
 export const openaiResponsesProvider: ProviderProtocol = {
   name: 'openai-responses',
-  path: () => '/responses',
+  path: ({ operation }) => (operation === 'compact' ? '/responses/compact' : '/responses'),
   headers: {},
   credentialHeaders: (apiKey) => ({ authorization: `Bearer ${apiKey}` }),
   readFailure: readChatFailure,

@@ -1,0 +1,181 @@
+// What agents need over many turns: conversations made short by any model, and turns that go where their prompt cache is.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
+import { deployment, PROVIDER_KEY } from '#test/support/providers.ts';
+import { RESPONSE_MODELS, responseConfiguration } from '#test/support/response-providers.ts';
+
+const COMPACTED = {
+  id: 'resp_up',
+  object: 'response.compaction',
+  created_at: 1_790_000_000,
+  output: [{ type: 'compaction', id: 'cmp_1', encrypted_content: 'sealed' }],
+  usage: {
+    input_tokens: 100,
+    input_tokens_details: { cached_tokens: 0 },
+    output_tokens: 10,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: 110,
+  },
+};
+const NAMES = ['left', 'right'] as const;
+let simulator: Simulator;
+let pair: Simulator[];
+let native: Server;
+const nativeCalls: { url: string; body: Record<string, unknown> }[] = [];
+let broker: TestBroker;
+let client: OpenAI;
+
+beforeAll(async () => {
+  simulator = await startSimulator({ tokens: 12, keptRequests: 500 });
+  pair = await Promise.all(NAMES.map((name) => startSimulator({ name, tokens: 3, keptRequests: 500 })));
+  native = createServer((request, response) => {
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('end', () => {
+      nativeCalls.push({ url: request.url!, body: JSON.parse(Buffer.concat(pieces).toString()) });
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(COMPACTED));
+    });
+  });
+  await new Promise<void>((resolve) => native.listen(0, '127.0.0.1', resolve));
+  const configuration = responseConfiguration(simulator);
+  const nativeUrl = `http://127.0.0.1:${(native.address() as AddressInfo).port}/v1`;
+  const own = { api_key: PROVIDER_KEY };
+  broker = await startBroker({
+    configuration: {
+      providers: {
+        ...configuration.providers,
+        native: { ...own, protocols: ['openai-responses'], base_url: nativeUrl },
+        ...Object.fromEntries(
+          NAMES.map((name, at) => [
+            name,
+            { ...own, protocols: ['openai-chat' as const], base_url: `${pair[at]!.url}/v1` },
+          ]),
+        ),
+      },
+      models: {
+        ...configuration.models,
+        native: { deployments: [deployment('native', 'gpt-5')] },
+        pair: { deployments: NAMES.map((name) => deployment(name, 'gpt-4o')) },
+      },
+    },
+  });
+  client = new OpenAI({ baseURL: `${broker.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
+});
+afterAll(async () => {
+  await broker?.stop();
+  await Promise.all([simulator, ...(pair ?? [])].map((one) => one?.close()));
+  native?.close();
+});
+
+describe('a conversation made short', () => {
+  const input = [
+    { role: 'user' as const, content: 'My name is Ada.' },
+    { role: 'assistant' as const, content: 'Hello Ada.' },
+    { role: 'user' as const, content: 'I like tea.' },
+  ];
+
+  test.each(RESPONSE_MODELS.filter(({ protocol }) => protocol !== 'openai-responses'))(
+    'by a model of $protocol: what the user wrote, and a summary to go on from',
+    async ({ model }) => {
+      const compacted = await client.responses.compact({ model, input });
+      expect(compacted).toMatchObject({ object: 'response.compaction', usage: { output_tokens: expect.any(Number) } });
+      expect(compacted.output).toMatchObject([
+        { type: 'message', role: 'user' },
+        { type: 'message', role: 'user' },
+        { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: expect.any(String) }] },
+      ]);
+      expect(simulator.requests().at(-1)!.body).toContain('Summarize this conversation');
+      const next = [...compacted.output, { role: 'user', content: 'Reply with exactly: on we go' }];
+      const { output_text: said } = await client.responses.create({ model, input: next as never });
+      expect(said).toBe('on we go');
+    },
+  );
+
+  test('by a provider that does it itself: as it answers, and in the books', async () => {
+    const { data, response } = await client.responses
+      .compact({ model: 'native', input, instructions: 'Be brief', prompt_cache_key: 'k' })
+      .withResponse();
+    expect(data).toMatchObject({ object: 'response.compaction', output: COMPACTED.output });
+    const { url, body } = nativeCalls.at(-1)!;
+    expect(url).toBe('/v1/responses/compact');
+    expect(body).toEqual({ model: 'gpt-5', input, instructions: 'Be brief', prompt_cache_key: 'k' });
+    await booksClosed(broker);
+    const [row] = await ledgerRows(broker, response.headers.get('x-request-id')!);
+    expect(row).toMatchObject({ inputTokens: 100, outputTokens: 10, outcome: 'ok' });
+  });
+
+  test('with the turns before it', async () => {
+    const first = await client.responses.create({ model: 'by-chat', input: 'My name is Ada.' });
+    const { output } = await client.responses.compact({ model: 'by-chat', previous_response_id: first.id, input: [] });
+    expect(JSON.stringify(output[0])).toContain('My name is Ada.');
+    await client.responses.compact({ model: 'native', previous_response_id: first.id, input: [] });
+    expect(nativeCalls.at(-1)!.body).not.toHaveProperty('store');
+    expect(JSON.stringify(nativeCalls.at(-1)!.body.input)).toContain('My name is Ada.');
+  });
+
+  test('what is wrong is said as everywhere', async () => {
+    await expect(client.responses.compact({ model: 'nope', input: 'x' })).rejects.toMatchObject({ status: 404 });
+    await expect(
+      client.responses.compact({ model: 'native', input: 'x', previous_response_id: 'resp_nope' }),
+    ).rejects.toMatchObject({ status: 400, code: 'previous_response_not_found' });
+  });
+});
+
+describe('turns go where their prompt cache is', () => {
+  const counts = () => pair.map((one) => one.requests().length);
+  /** Which of the two had how many of these. */
+  async function spread(work: (at: number) => Promise<unknown>, times = 12): Promise<number[]> {
+    const before = counts();
+    for (let at = 0; at < times; at++) await work(at);
+    return counts().map((count, at) => count - before[at]!);
+  }
+  const chat = (messages: object[], more: object = {}) =>
+    client.chat.completions.create({ model: 'pair', messages: messages as never, ...more });
+  const user = (content: string) => ({ role: 'user', content });
+  const history = (first: string, turns: number) =>
+    Array.from({ length: turns }, (_, at) => [
+      user(`${first}${at === 0 ? '' : at}`),
+      { role: 'assistant', content: 'ok' },
+    ]);
+
+  test('by prompt_cache_key, from the first turn on', async () => {
+    const used = await spread((at) => chat([user(`turn ${at}`)], { prompt_cache_key: 'conversation-7' }));
+    expect(used.toSorted((a, b) => a - b)).toEqual([0, 12]);
+  });
+
+  test('by the first message, once there is an answer', async () => {
+    const used = await spread((at) => chat([...history('Fix my code', at + 1).flat(), user('and now?')]));
+    expect(used.toSorted((a, b) => a - b)).toEqual([0, 12]);
+  });
+
+  test('by the response before it, and by the conversation', async () => {
+    const first = await client.responses.create({ model: 'pair', input: 'My name is Ada.' });
+    let previous = first.id;
+    const chained = await spread(async () => {
+      previous = (await client.responses.create({ model: 'pair', input: 'go on', previous_response_id: previous })).id;
+    }, 8);
+    expect(chained.toSorted((a, b) => a - b)).toEqual([0, 8]);
+    const { id } = await client.conversations.create();
+    const held = await spread(() => client.responses.create({ model: 'pair', input: 'go on', conversation: id }), 8);
+    expect(held.toSorted((a, b) => a - b)).toEqual([0, 8]);
+  });
+
+  test('many conversations spread, whether they have a name or begin alike', async () => {
+    const named = await spread((at) => chat([user('Hello')], { prompt_cache_key: `conversation-${at}` }), 40);
+    expect(Math.min(...named)).toBeGreaterThan(5);
+    const alike = await spread(() => chat([user('Hello')]), 40);
+    expect(Math.min(...alike)).toBeGreaterThan(5);
+  });
+
+  test('unless that one is down: then to the other', async () => {
+    const key = { prompt_cache_key: 'conversation-8' };
+    await expect(chat([user('Hello [[sim on=left fault=500]]')], key)).resolves.toBeDefined();
+    await expect(chat([user('Hello [[sim on=right fault=500]]')], key)).resolves.toBeDefined();
+  });
+});

@@ -1,0 +1,88 @@
+// Lots of a conversation: the same for its turns, free for what cannot be told from others.
+import { describe, expect, test } from 'vitest';
+import { type AffinityInput, lotsOf } from '#src/api/admit/affinity.ts';
+
+const base: AffinityInput = { keyId: 'key_1', headers: {}, value: {}, facts: { model: 'm' } };
+const draws = (more: Partial<AffinityInput>) => {
+  const lots = lotsOf({ ...base, ...more });
+  return lots === undefined ? null : [lots(), lots()];
+};
+const answered = (first: string) => [
+  { role: 'user', content: first },
+  { role: 'assistant', content: 'ok' },
+];
+
+test.each<[string, Partial<AffinityInput>]>([
+  ['nothing', {}],
+  ['a first turn', { value: { messages: [{ role: 'user', content: 'Hello' }] } }],
+  ['a text', { value: { input: 'Hello' } }],
+  ['a user without a session', { value: { metadata: { user_id: 'ada' } } }],
+  ['what is no list', { value: { messages: 'x', input: 7 } }],
+  ['items that are none', { value: { input: [null, 7, 'x'] } }],
+])('%s draws freely', (_, input) => {
+  expect(draws(input)).toBeNull();
+});
+
+test.each<[string, Partial<AffinityInput>, Partial<AffinityInput>]>([
+  ['a cache key', { value: { prompt_cache_key: 'k', input: 'a' } }, { value: { prompt_cache_key: 'k', input: 'b' } }],
+  ['a session of Codex', { headers: { session_id: 's' } }, { headers: { session_id: 's' }, value: { input: 'b' } }],
+  [
+    'a session of Claude Code',
+    { value: { metadata: { user_id: 'user_1_session_2' }, messages: [] } },
+    { value: { metadata: { user_id: 'user_1_session_2' }, messages: [{ role: 'user' }] } },
+  ],
+  [
+    'a longer history',
+    { value: { messages: answered('Hello') } },
+    { value: { messages: [...answered('Hello'), ...answered('Next')] } },
+  ],
+  [
+    'Gemini’s history',
+    {
+      value: {
+        contents: [
+          { role: 'user', parts: [] },
+          { role: 'model', parts: [] },
+        ],
+      },
+    },
+    {
+      value: {
+        contents: [
+          { role: 'user', parts: [] },
+          { role: 'model', parts: [{}] },
+        ],
+      },
+    },
+  ],
+  [
+    'a first message that was recalled',
+    { firstMessage: { role: 'user' } },
+    { firstMessage: { role: 'user' }, value: {} },
+  ],
+])('%s draws the same', (_, one, other) => {
+  expect(draws(one)).not.toBeNull();
+  expect(draws(one)).toEqual(draws(other));
+});
+
+test('another key, model or conversation draws other lots', () => {
+  const value = { prompt_cache_key: 'k' };
+  const all = [
+    draws({ value }),
+    draws({ value, keyId: 'key_2' }),
+    draws({ value, facts: { model: 'n' } }),
+    draws({ value: { prompt_cache_key: 'l' } }),
+  ];
+  expect(new Set(all.map(String)).size).toBe(4);
+});
+
+describe('lots', () => {
+  test('are spread evenly over 0 to 1, however many are drawn', () => {
+    const lots = lotsOf({ ...base, value: { prompt_cache_key: 'k' } })!;
+    const drawn = Array.from({ length: 2_000 }, lots);
+    expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...drawn)).toBeLessThan(1);
+    expect(drawn.reduce((sum, lot) => sum + lot, 0) / drawn.length).toBeCloseTo(0.5, 1);
+    expect(new Set(drawn).size).toBeGreaterThan(1_990);
+  });
+});
