@@ -3,6 +3,7 @@
 FROM node:24.19.0-bookworm-slim@sha256:a9f5f7c91a432850b2a8a7797adf5eadb6c733ceed61167806cee7ea7fbc29df AS dependencies
 WORKDIR /sluice
 COPY package.json package-lock.json ./
+COPY simulator/package.json ./simulator/
 # The npm package "node" puts Node 24 beside older ones; the image has it already.
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 
@@ -13,6 +14,7 @@ COPY --from=dependencies /sluice/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY bin ./bin
 COPY src ./src
+COPY simulator ./simulator
 COPY workers ./workers
 # /data/files too: a volume mounted there takes its owner from the image.
 RUN mkdir -p /data/files && chown -R node:node /data

@@ -26,7 +26,10 @@ export default defineConfig({
     retry: process.env.CI ? 1 : 0,
     reporters,
     projects: [
-      { extends: true, test: { name: 'side by side', include: ['test/**/*.test.ts'], exclude: ALONE } },
+      {
+        extends: true,
+        test: { name: 'side by side', include: ['test/**/*.test.ts', 'simulator/test/**/*.test.ts'], exclude: ALONE },
+      },
       {
         extends: true,
         test: { name: 'alone', include: ALONE, fileParallelism: false, sequence: { groupOrder: 1 } },

@@ -49,7 +49,7 @@ http {
 
 /** @param paceMs from one token to the next. */
 export async function startPacedUpstream(tokens: number, paceMs: number): Promise<Measured> {
-  const entry = fileURLToPath(new URL('../src/simulate.ts', import.meta.url));
+  const entry = fileURLToPath(new URL('../simulator/src/simulate.ts', import.meta.url));
   const args = [
     entry,
     '--port',

@@ -89,7 +89,7 @@ program
   .allowExcessArguments()
   .helpOption(false)
   .action((_options, command: Command) =>
-    runProcess('src/simulate.ts', command.args, childVariables(environmentFor())),
+    runProcess('simulator/src/simulate.ts', command.args, childVariables(environmentFor())),
   );
 
 program

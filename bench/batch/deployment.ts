@@ -86,7 +86,7 @@ async function startAll({ directory, url }: Deployment, processes: Measured[], o
     const args = options.simulatorArgs ?? ['--tokens', '12'];
     const simulator = node(
       'simulator',
-      'src/simulate.ts',
+      'simulator/src/simulate.ts',
       '--port',
       String(SIMULATOR_PORT),
       '--kept-requests',

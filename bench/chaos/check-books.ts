@@ -1,5 +1,5 @@
 // The books against the providers' bills and against what clients saw, when everything has ended.
-import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
+import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import type { TestBroker } from '#test/support/broker.ts';
 import type { Kill } from './fleet.ts';
 import type { Seen } from './seen.ts';

@@ -1,6 +1,6 @@
 // What a chaos client sets out to do. Everything is chosen from the seed before it begins, so that the same seed gives
 // the same errands however the run goes.
-import { hashText, nextFraction, type Random } from '#src/simulator/engine/answers/random.ts';
+import { hashText, nextFraction, type Random } from '#simulator/engine/answers/random.ts';
 import { SPOKEN, type SpokenName } from '#test/support/spoken-protocols.ts';
 
 export interface Errand {

@@ -1,5 +1,5 @@
 // The processes under fire: killed at random, started again at once, and in the end asked to leave.
-import { nextFraction, type Random } from '#src/simulator/engine/answers/random.ts';
+import { nextFraction, type Random } from '#simulator/engine/answers/random.ts';
 import type { TestBroker, TestProcess } from '#test/support/broker.ts';
 
 export interface Kill {

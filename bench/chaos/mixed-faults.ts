@@ -4,7 +4,7 @@
 import { connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
-import { nextFraction, type Random } from '#src/simulator/engine/answers/random.ts';
+import { nextFraction, type Random } from '#simulator/engine/answers/random.ts';
 import { admin } from '#test/support/admin.ts';
 import type { TestBroker, TestProcess } from '#test/support/broker.ts';
 import { pause } from './fleet.ts';

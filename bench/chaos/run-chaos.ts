@@ -1,6 +1,7 @@
 // Many clients and a random killer, for a bounded time; then everything that was promised is checked.
+
+import { createRandom, hashText, nextFraction } from '#simulator/engine/answers/random.ts';
 import { createBudgetReader } from '#src/accounts/budgets.ts';
-import { createRandom, hashText, nextFraction } from '#src/simulator/engine/answers/random.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { type BooksResult, checkBooks } from './check-books.ts';

@@ -1,8 +1,9 @@
 // The stage: two providers that fail one call in ten and say the same words, a third that nobody disturbs and that knows
 // what they should have said, and a broker in front.
+
+import type { BillEntry } from '#simulator/engine/records/bill.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
-import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { SPOKEN_PROTOCOLS } from '#test/support/spoken-protocols.ts';
 import { exchange } from './exchange.ts';

@@ -1,7 +1,7 @@
 // An hour's worth of small requests of every kind, as fast as they go, and what is left of them.
 import { Agent, request } from 'undici';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { mapConcurrently } from '#test/support/map-concurrently.ts';
 import { SPOKEN, SPOKEN_PROTOCOLS } from '#test/support/spoken-protocols.ts';

@@ -74,7 +74,7 @@ async function bringUp(options: StartOptions, environment: Environment, running:
   if (configPath !== undefined) variables.SLUICE_CONFIG = configPath;
   if (runtime.catalogue.providers.size === 0) {
     const hasOpenAiKey = Boolean(variables.OPENAI_API_KEY);
-    const simulator = hasOpenAiKey ? null : await launch({ name: 'simulator', entry: 'src/simulate.ts' });
+    const simulator = hasOpenAiKey ? null : await launch({ name: 'simulator', entry: 'simulator/src/simulate.ts' });
     const path = join(directory, 'sluice.yaml');
     writeFileSync(path, demoConfiguration({ hasOpenAiKey, simulatorUrl: (simulator?.details.url as string) ?? null }));
     variables.SLUICE_CONFIG = path;

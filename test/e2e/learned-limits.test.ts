@@ -1,7 +1,7 @@
 // Providers whose limits are not configured: after its first answer one is never asked for more than it allows in a
 // minute, another soon not for more calls at once; operators see what was learned.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { admin, readMetrics } from '#test/support/admin.ts';
 import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';

@@ -2,8 +2,8 @@
 // bills, attempt by attempt, to the picodollar.
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import type { BillEntry } from '#simulator/engine/records/bill.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { asBigint, asNumber } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';

@@ -1,7 +1,7 @@
 // Ten times what a provider's concurrency allows, with a deadline: who is admitted is answered in time, who is not is told
 // at once when to come back, and forecasts are right. (A limit per minute: overload-rate.test.ts.)
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { endsOf, forecastErrors, overload, shareWithin } from '#test/support/overload.ts';

@@ -1,7 +1,7 @@
 // Ten times what a provider's requests per minute allow, with a deadline: who is admitted is answered in time, who is not
 // is told at once when a place is free, and forecasts are right. (Concurrency: overload-concurrency.test.ts.)
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { endsOf, forecastErrors, overload, shareWithin } from '#test/support/overload.ts';
 

@@ -1,7 +1,7 @@
 // The broker over a Redis Cluster of three nodes: every script touches one slot, replies come by sharded pub/sub.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { startTestCluster, type TestCluster } from '#test/support/redis-cluster.ts';
 import { waitFor } from '#test/support/wait.ts';

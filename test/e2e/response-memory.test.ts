@@ -1,7 +1,7 @@
 // What the memory of the Responses API promises beside the ordinary course: whose a response is, what a provider gets to see,
 // what becomes of failures, races and crashes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed } from '#test/support/ledger.ts';
 import { responseConfiguration } from '#test/support/response-providers.ts';

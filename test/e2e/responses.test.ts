@@ -2,7 +2,7 @@
 import OpenAI from 'openai';
 import OpenAI6 from 'openai6';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed } from '#test/support/ledger.ts';
 import { RESPONSE_MODELS, responseConfiguration } from '#test/support/response-providers.ts';

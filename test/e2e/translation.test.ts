@@ -1,8 +1,8 @@
 // What a client is told where its request is said in another protocol: `x-sluice-dropped` for what was left out, a 400 for
 // what cannot be.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { deployment } from '#test/support/providers.ts';

@@ -2,8 +2,8 @@
 // The next provider says the same, goes on with a text of the model's own, refuses to, or says something else. Whatever
 // protocol the client speaks, it gets the whole answer or is told that it is broken; every attempt is billed.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, closedRows, type LedgerRow, ledgerRows } from '#test/support/ledger.ts';

@@ -5,8 +5,8 @@
 //
 // The scenarios of a failover benchmark: what the client gets, how many calls of whom it costs, and how long it may take.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import type { BillEntry } from '#simulator/engine/records/bill.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';

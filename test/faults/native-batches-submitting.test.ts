@@ -1,7 +1,7 @@
 // Symptom: the process that runs a batch is killed while it hands lines over to a provider that is down. Nobody knows
 // whether the provider has them: a new owner looks there first, and sends them when they are not there.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startSimulator } from '#src/simulator/simulator.ts';
+import { startSimulator } from '#simulator/simulator.ts';
 import { ended, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';

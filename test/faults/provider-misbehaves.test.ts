@@ -2,7 +2,7 @@
 // when the fault is gone at the retry. Before the first byte a fault is repaired behind the client's back or said with a
 // status; after it a stream is gone on with (broken-stream.test.ts), or ends in an explicit error event.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FAULT_NAMES, type FaultName } from '#src/simulator/engine/faults/fault-table.ts';
+import { FAULT_NAMES, type FaultName } from '#simulator/engine/faults/fault-table.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask } from '#test/support/client.ts';

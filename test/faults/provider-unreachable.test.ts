@@ -1,7 +1,7 @@
 // Nobody listens where the provider should be; later it is back. Refused connections cost nothing and are left for the
 // next provider; the one that is back is found without a restart.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { ask } from '#test/support/client.ts';

@@ -1,8 +1,8 @@
 // Providers whose own batches are used, one for each protocol, and the broker's configuration in front of them.
 import { expect } from 'vitest';
+import type { SimulatorOptions } from '#simulator/options.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
-import type { SimulatorOptions } from '#src/simulator/options.ts';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { chatLine } from './batches.ts';
 import type { LedgerRow } from './ledger.ts';
 import { PRICE, PROVIDER_KEY, RETRIES } from './providers.ts';

@@ -1,9 +1,10 @@
 // Two providers of the test's own, `primary` and `secondary`, and the configuration of a broker in front of them. Commands
 // in a prompt reach one of them by name: `[[sim on=primary fault=503]]`.
+
+import type { BillEntry } from '#simulator/engine/records/bill.ts';
+import type { SimulatorOptions } from '#simulator/options.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
-import type { BillEntry } from '#src/simulator/engine/records/bill.ts';
-import type { SimulatorOptions } from '#src/simulator/options.ts';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 
 type ProviderInput = NonNullable<ConfigurationInput['providers']>[string];
 type ModelInput = NonNullable<ConfigurationInput['models']>[string];

@@ -1,7 +1,8 @@
 // One provider that speaks every protocol, and a broker's configuration with a model for each of them: the same questions
 // can be asked of all.
+
+import type { Simulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
-import type { Simulator } from '#src/simulator/simulator.ts';
 import { deployment, PROVIDER_KEY, RETRIES } from './providers.ts';
 
 /** Model of the configuration → the protocol that its provider speaks. */

@@ -1,7 +1,7 @@
 // The providers behind the examples of other brokers' documentation: every model name that those print, answered by a provider
 // of any protocol. Their examples run as they are printed, but for the address and the key.
 import { afterAll, beforeAll } from 'vitest';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from './broker.ts';
 import { deployment } from './providers.ts';
 

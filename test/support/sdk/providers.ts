@@ -1,8 +1,8 @@
 // Four simulated providers, one for each protocol, and a broker in front of them: what every SDK test runs against. Models
 // have their providers' names, so that an SDK (or the broker) that goes by the name does what it does outside of tests.
 import { afterAll, beforeAll } from 'vitest';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { deployment } from '#test/support/providers.ts';
 import type { Question, Sdk, SdkClient } from './sdk-client.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const files = globSync(['src/**/*.ts', 'workers/**/*.ts'], { cwd: ROOT }).sort();
+const files = globSync(['src/**/*.ts', 'workers/**/*.ts', 'simulator/src/**/*.ts'], { cwd: ROOT }).sort();
 
 /** What each part may import beside itself. */
 const DOMAINS = [
@@ -47,14 +47,30 @@ function importsOf(file: string): string[] {
   });
 }
 
-/** `src/<part>/…`, or `workers`; null for an entry point. */
+/** All of the product that the simulator stands on: how tokens are estimated and counted, and how money is written. */
+const SHARED_WITH_SIMULATOR = [
+  'src/contracts/money.ts',
+  'src/contracts/usage.ts',
+  'src/protocols/openai-chat/request/read-request.ts',
+  'src/protocols/providers/token-estimate.ts',
+];
+
+/** `src/<part>/…`, `workers` or `simulator`; null for an entry point. */
 function partOf(file: string): string | null {
   const [top, second, ...rest] = file.split('/');
+  if (top === 'simulator') return file === 'simulator/src/simulate.ts' ? null : 'simulator';
   if (top === 'workers') return second!.endsWith('.ts') ? null : 'workers';
   return rest.length === 0 ? null : second!;
 }
 
 const graph = new Map(files.map((file) => [file, importsOf(file)]));
+
+test('the simulator takes little from the product', () => {
+  const taken = [...graph]
+    .filter(([file]) => partOf(file) === 'simulator')
+    .flatMap(([, targets]) => targets.filter((target) => !target.startsWith('simulator/')));
+  expect([...new Set(taken)].sort()).toEqual(SHARED_WITH_SIMULATOR);
+});
 
 test('there is something to walk', () => {
   expect(files.length).toBeGreaterThan(100);

@@ -1,0 +1,161 @@
+// Decides what is said to a call: the same call gets the same answer every time, from every simulator with the same
+// seed. Takes no time and asks nobody.
+import { NO_USAGE, type Usage } from '../../../../src/contracts/usage.ts';
+import { BYTES_PER_TOKEN, tokensOfBytes } from '../../../../src/protocols/providers/token-estimate.ts';
+import type { Call, Tool } from '../call.ts';
+import { type PromptCommands, withoutCommands } from '../faults/prompt-commands.ts';
+import { type Answer, type AnswerChoice, type AnswerPart, billedBytes, type FinishReason } from './answer.ts';
+import { chooseTools } from './choose-tools.ts';
+import { createRandom, hashText } from './random.ts';
+import { sampleJson } from './sample-json.ts';
+import { sayTokens, takeBytes } from './tokens.ts';
+
+export interface Composition {
+  call: Call;
+  commands: PromptCommands;
+  /** Identifies the prompt; with model and seed it decides the words. */
+  promptKey: number;
+  seed: number;
+  /** Tokens of an answer that nobody has asked a length for. */
+  tokens: number;
+  /** Most tokens per choice that the context window leaves. */
+  roomTokens: number;
+  /** Begins where the prefilled text ends. */
+  continuesPrefill: boolean;
+}
+
+export function composeAnswer(composition: Composition): Answer {
+  const { call, commands } = composition;
+  const choices = Array.from({ length: call.choices }, (_, index) => composeChoice(composition, index));
+  return { choices, usage: usageOf(choices, countInput(call, commands)) };
+}
+
+/** A command says what was read from the cache; else what the request marks. What is marked and not read is written. */
+function countInput({ promptTokens, cache }: Call, commands: PromptCommands): Usage {
+  const cachedInputTokens = Math.min(promptTokens, commands.cachedTokens ?? cache?.readTokens ?? 0);
+  const cacheWriteTokens = Math.max(0, Math.min(promptTokens, cache?.markedTokens ?? 0) - cachedInputTokens);
+  return { ...NO_USAGE, inputTokens: promptTokens, cachedInputTokens, cacheWriteTokens };
+}
+
+/** The answer up to so many tokens of each choice, as a content filter would leave it. */
+export function filterAnswer(answer: Answer, tokens: number): Answer {
+  const choices = answer.choices.map((choice) => ({
+    parts: limitChoice(choice, tokens, 'content_filter').parts,
+    finish: 'content_filter' as const,
+  }));
+  return { choices, usage: usageOf(choices, answer.usage) };
+}
+
+function usageOf(choices: readonly AnswerChoice[], input: Usage): Usage {
+  const reasoning = (parts: readonly AnswerPart[]) => parts.filter((part) => part.kind === 'reasoning');
+  return {
+    ...input,
+    outputTokens: choices.reduce((sum, { parts }) => sum + tokensOfParts(parts), 0),
+    reasoningTokens: choices.reduce((sum, { parts }) => sum + tokensOfParts(reasoning(parts)), 0),
+  };
+}
+
+function tokensOfParts(parts: readonly AnswerPart[]): number {
+  return tokensOfBytes(parts.reduce((bytes, part) => bytes + billedBytes(part), 0));
+}
+
+function composeChoice(composition: Composition, index: number): AnswerChoice {
+  const { call, commands, promptKey, seed } = composition;
+  const choiceSeed = hashText(`${call.model} ${promptKey} ${seed} ${call.seed ?? ''} ${index}`);
+  const tools = commands.refusalTokens === undefined ? chooseTools(call, commands.toolNames) : [];
+  const said: AnswerChoice =
+    tools.length > 0
+      ? { parts: tools.map((tool, position) => callTool(tool, choiceSeed + position)), finish: 'tool_calls' }
+      : speak(composition, choiceSeed);
+  const parts = [...reason(call, commands, choiceSeed + 1), ...said.parts];
+  const room = Math.min(composition.roomTokens, call.maxOutputTokens ?? Number.POSITIVE_INFINITY);
+  return limitChoice({ ...said, parts }, room, 'length');
+}
+
+function reason(call: Call, commands: PromptCommands, seed: number): AnswerPart[] {
+  const tokens = commands.reasoningTokens ?? call.reasoningTokens ?? 0;
+  if (tokens === 0) return [];
+  return [
+    { kind: 'reasoning', text: sayTokens(tokens, seed), isShown: commands.showsReasoning ?? call.showsReasoning },
+  ];
+}
+
+/** An answer in words, with or without an image, or in an image alone. */
+function speak(composition: Composition, seed: number): AnswerChoice {
+  const { image, stop } = composition.call;
+  const { refusalTokens } = composition.commands;
+  if (refusalTokens !== undefined) return refuse(refusalTokens, seed);
+  const images: AnswerPart[] = image === undefined ? [] : [{ kind: 'image', ...image.file }];
+  if (image?.isAlone) return { parts: images, finish: 'stop' };
+  const { text, stoppedBy } = stopAt(writeText(composition, seed), stop);
+  const parts = [{ kind: 'text' as const, text }, ...images];
+  return { parts, finish: 'stop', ...(stoppedBy === null ? {} : { stoppedBy }) };
+}
+
+function refuse(tokens: number, seed: number): AnswerChoice {
+  return { parts: [{ kind: 'text', text: sayTokens(tokens, seed), isRefusal: true }], finish: 'stop' };
+}
+
+function callTool(tool: Tool, seed: number): AnswerPart {
+  const random = createRandom(seed);
+  const input = tool.takesText
+    ? sayTokens(4, seed)
+    : JSON.stringify(sampleJson(tool.parameters ?? { type: 'object' }, random));
+  return { kind: 'tool_call', id: toolCallId(seed), name: tool.name, input, takesText: tool.takesText };
+}
+
+function toolCallId(seed: number): string {
+  return hashText(`tool call ${seed}`).toString(36).padStart(12, '0');
+}
+
+function writeText({ call, commands, tokens, continuesPrefill }: Composition, seed: number): string {
+  if (call.format.kind === 'schema') return JSON.stringify(sampleJson(call.format.schema, createRandom(seed)));
+  if (call.format.kind === 'enum') return call.format.values[seed % call.format.values.length] ?? '';
+  const text = echoOf(call.lastUserText) ?? sayTokens(commands.tokens ?? tokens, seed);
+  if (call.format.kind === 'json') return JSON.stringify({ answer: text });
+  return continuesPrefill && call.prefill !== null && text.startsWith(call.prefill)
+    ? text.slice(call.prefill.length)
+    : text;
+}
+
+const ECHO = /Reply with exactly:\s*([\s\S]*)$/i;
+
+/** What the person wants to hear back, word for word, or null. */
+function echoOf(text: string): string | null {
+  const wanted = ECHO.exec(text)?.[1];
+  return wanted === undefined ? null : withoutCommands(wanted);
+}
+
+function stopAt(text: string, stop: readonly string[]): { text: string; stoppedBy: string | null } {
+  let end = text.length;
+  let stoppedBy: string | null = null;
+  for (const sequence of stop) {
+    const at = sequence === '' ? -1 : text.indexOf(sequence);
+    if (at < 0 || at >= end) continue;
+    end = at;
+    stoppedBy = sequence;
+  }
+  return { text: text.slice(0, end), stoppedBy };
+}
+
+/** The choice up to so many tokens; `finish` is why it ends there, if it does. A tool's name is never cut. */
+function limitChoice(choice: AnswerChoice, tokens: number, finish: FinishReason): AnswerChoice {
+  if (tokensOfParts(choice.parts) <= tokens) return choice;
+  let room = tokens * BYTES_PER_TOKEN;
+  const parts: AnswerPart[] = [];
+  for (const part of choice.parts) {
+    const kept = limitPart(part, room);
+    if (kept === null) break;
+    parts.push(kept);
+    room -= billedBytes(part);
+  }
+  return { parts, finish };
+}
+
+function limitPart(part: AnswerPart, room: number): AnswerPart | null {
+  if (room <= 0) return null;
+  if (part.kind === 'image') return room < billedBytes(part) ? null : part;
+  if (part.kind !== 'tool_call') return { ...part, text: takeBytes(part.text, room) };
+  const inputRoom = room - Buffer.byteLength(part.name);
+  return inputRoom < 0 ? null : { ...part, input: takeBytes(part.input, inputRoom) };
+}

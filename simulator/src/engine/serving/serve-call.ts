@@ -1,0 +1,80 @@
+// One call from its reading to its admission: commands, context window, the answer it will get, the limits.
+import { totalTokens } from '../../../../src/contracts/usage.ts';
+import type { Voice } from '../../dialects/dialect.ts';
+import type { Answer } from '../answers/answer.ts';
+import { composeAnswer } from '../answers/compose-answer.ts';
+import { hashText } from '../answers/random.ts';
+import type { Call } from '../call.ts';
+import type { Engine } from '../engine.ts';
+import { type PromptCommands, readPromptCommands } from '../faults/prompt-commands.ts';
+import { isTicket } from '../limits/admission.ts';
+import { invalid, RefusalError } from '../refusal.ts';
+import { AdmittedCall } from './admitted-call.ts';
+import type { Arrival } from './arrival.ts';
+
+/** Throws a RefusalError for what is refused before the limits are asked; everything else is answered here. */
+export function serveCall(arrival: Arrival, call: Call, voice: Voice): void {
+  const { engine } = arrival;
+  arrival.model = call.model;
+  if (arrival.isBatch) engine.counts.batchLines += 1;
+  else engine.counts.calls += 1;
+  checkModel(engine, call);
+  const commands = readCommands(engine, call);
+  const roomTokens = roomFor(engine, call);
+  const promptKey = hashText(call.promptText);
+  const continuesPrefill = engine.behaviour.prefill === 'continue';
+  const { seed, behaviour } = engine;
+  const answer = composeAnswer({
+    call,
+    commands,
+    promptKey,
+    seed,
+    tokens: behaviour.tokens,
+    roomTokens,
+    continuesPrefill,
+  });
+  // Batches have a pool of their own.
+  const ticket = arrival.isBatch ? null : engine.admission.admit(expectedTokens(call, answer));
+  if (ticket !== null && !isTicket(ticket)) {
+    engine.counts.rateLimited += 1;
+    return arrival.refuse(ticket);
+  }
+  const faults = engine.faults.strike(call, promptKey, commands.faults);
+  new AdmittedCall({ arrival, call, voice, ticket, faults }).serve(answer, commands);
+}
+
+function checkModel({ behaviour }: Engine, { model, prefill }: Call): void {
+  if (behaviour.models !== null && !behaviour.models.includes(model)) throw new RefusalError({ kind: 'model_missing' });
+  if (prefill !== null && behaviour.prefill === 'refuse') {
+    throw invalid('This model does not support assistant message prefill.', 'messages');
+  }
+}
+
+/** A mistyped command is refused, and not ignored: a rehearsal that does not happen must not look like a success. */
+function readCommands(engine: Engine, call: Call): PromptCommands {
+  try {
+    return readPromptCommands(call.lastUserText, engine.name);
+  } catch (error) {
+    if (error instanceof RangeError) throw invalid(`Simulator command: ${error.message}`, 'messages');
+    throw error;
+  }
+}
+
+/** Tokens that the context window leaves for one choice. */
+function roomFor({ behaviour }: Engine, call: Call): number {
+  const promptTokens = call.windowTokens ?? call.promptTokens;
+  const limit = behaviour.contextWindow;
+  const outputTokens = reservedTokens(call) ?? 0;
+  if (promptTokens + outputTokens <= limit && promptTokens < limit) return limit - promptTokens;
+  throw new RefusalError({ kind: 'context_length', limit, promptTokens, outputTokens });
+}
+
+/** What the limits count until the answer has ended: the most it may have, where the request says so. */
+function expectedTokens(call: Call, answer: Answer): number {
+  const reserved = reservedTokens(call);
+  return reserved === null ? totalTokens(answer.usage) : call.promptTokens + reserved * call.choices;
+}
+
+function reservedTokens({ isOutputReserved, maxOutputTokens }: Call): number | null {
+  return isOutputReserved === false ? null : maxOutputTokens;
+}

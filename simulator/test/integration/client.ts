@@ -1,0 +1,88 @@
+// A client that takes whatever comes: it reports how an answer ended, and lets a test look at it while it is under way.
+import { type ClientRequest, type IncomingHttpHeaders, request } from 'node:http';
+import type { Simulator } from '../../src/simulator.ts';
+
+export interface Heard {
+  /** Null when the connection ended before any status. */
+  status: number | null;
+  headers: IncomingHttpHeaders;
+  text: string;
+  /** The bytes as they came, one piece for each HTTP chunk. */
+  pieces: readonly Buffer[];
+  /** `whole` is the proper end of the HTTP message. */
+  ending: 'whole' | 'broken';
+}
+
+export interface OpenRequest {
+  /** Resolves however the request ends; never rejects. */
+  heard: Promise<Heard>;
+  /** Resolves when what was received so far is so; also looked at when the status comes. */
+  received(isMet: (textSoFar: string) => boolean): Promise<void>;
+  abort(): void;
+}
+
+export interface Wanted {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
+export function openRequest(simulator: Simulator, { method, path, headers, body }: Wanted): OpenRequest {
+  const heard = { status: null as number | null, headers: {}, pieces: [] as Buffer[] };
+  const watchers = new Set<() => void>();
+  const changed = () => {
+    for (const look of watchers) look();
+  };
+  const text = () => Buffer.concat(heard.pieces).toString();
+  const sent = request(`${simulator.url}${path ?? '/v1/chat/completions'}`, {
+    method: method ?? 'POST',
+    agent: false,
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+  const ended = new Promise<Heard['ending']>((resolve) => listen(sent, heard, changed, resolve));
+  sent.end(typeof body === 'string' ? body : JSON.stringify(body));
+  return {
+    heard: ended.then((ending) => ({ ...heard, text: text(), ending })),
+    received: (isMet) =>
+      new Promise((resolve) => {
+        const look = () => {
+          if (heard.status === null || !isMet(text())) return;
+          watchers.delete(look);
+          resolve();
+        };
+        watchers.add(look);
+        look();
+      }),
+    abort: () => sent.destroy(),
+  };
+}
+
+function listen(
+  sent: ClientRequest,
+  heard: { status: number | null; headers: IncomingHttpHeaders; pieces: Buffer[] },
+  changed: () => void,
+  onEnd: (ending: Heard['ending']) => void,
+): void {
+  sent.on('error', () => onEnd('broken'));
+  sent.on('response', (response) => {
+    heard.status = response.statusCode ?? null;
+    heard.headers = response.headers;
+    changed();
+    response.on('error', () => onEnd('broken'));
+    response.on('close', () => onEnd(response.complete ? 'whole' : 'broken'));
+    response.on('data', (piece: Buffer) => {
+      heard.pieces.push(piece);
+      changed();
+    });
+  });
+}
+
+export function ask(simulator: Simulator, wanted: Wanted): Promise<Heard> {
+  return openRequest(simulator, wanted).heard;
+}
+
+/** Body of a chat request with one user message. */
+export function chat(content: string, more: object = {}) {
+  return { model: 'gpt-4o', messages: [{ role: 'user', content }], ...more };
+}
