@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Simulator, startSimulator } from '#src/simulator/simulator.ts';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
 import { deployment, PROVIDER_KEY } from '#test/support/providers.ts';
