@@ -76,8 +76,8 @@ test('when the wait is over a request is answered at once', async () => {
   expect(answer.status).toBe(200);
   expect(answer.durationMs).toBeLessThan(2_500);
   // Whoever has gone stands in nobody's way.
-  expect(await broker.redis.client.zcard('{sluice}:line:interactive:deployment:sim/m')).toBe(0);
-  expect(await broker.redis.client.hget('{sluice}:line-tokens', '{sluice}:line:interactive:deployment:sim/m')).toBe(
+  expect(await broker.redis.client.zcard('{sluice}:waiting:interactive:deployment:sim/m')).toBe(0);
+  expect(await broker.redis.client.hget('{sluice}:wait-queue-tokens', '{sluice}:waiting:interactive:deployment:sim/m')).toBe(
     '0',
   );
 });
