@@ -77,7 +77,7 @@ test('when the wait is over a request is answered at once', async () => {
   expect(answer.durationMs).toBeLessThan(2_500);
   // Whoever has gone stands in nobody's way.
   expect(await broker.redis.client.zcard('{sluice}:waiting:interactive:deployment:sim/m')).toBe(0);
-  expect(await broker.redis.client.hget('{sluice}:wait-queue-tokens', '{sluice}:waiting:interactive:deployment:sim/m')).toBe(
-    '0',
-  );
+  expect(
+    await broker.redis.client.hget('{sluice}:wait-queue-tokens', '{sluice}:waiting:interactive:deployment:sim/m'),
+  ).toBe('0');
 });
