@@ -303,3 +303,20 @@ test('what is the provider’s goes to it: session and beta headers, but not the
   expect(JSON.parse(body)).toMatchObject({ client_metadata: { a: 'b' }, prompt_cache_key: 'k', stream: true });
   expect(JSON.parse(body)).not.toHaveProperty('type');
 });
+
+test('a process that shuts down answers the turn that runs, takes no other, and closes its connections', async () => {
+  const api = await broker.startApi();
+  const { send, next, closed, events } = await open(authorization, `${api.details.url}/v1/responses`);
+  const idle = await open(authorization, `${api.details.url}/v1/responses`);
+  send(create('[[sim tokens=60 pace=20]]', { stream_id: 'one' }));
+  await next('response.output_text.delta');
+  const stopped = api.stop();
+  await waitFor('a turn to be refused', async () => {
+    send(create('Hello', { stream_id: 'two', model: 'nope' }));
+    return events.some(({ type, status }) => type === 'error' && status === 503);
+  });
+  expect(ended(await next('response.completed', 'one')).status).toBe('completed');
+  expect(await closed).toEqual({ code: 1001 });
+  expect(await idle.closed).toEqual({ code: 1001 });
+  await stopped;
+});

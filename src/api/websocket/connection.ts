@@ -50,6 +50,8 @@ export class ResponsesConnection {
   #bytes = 0;
   #missedPings = 0;
   #isOld = false;
+  /** It ends behind the last of the turns that run. */
+  #isLeaving = false;
   #isClosed = false;
   readonly #timers: NodeJS.Timeout[];
 
@@ -148,7 +150,9 @@ export class ResponsesConnection {
     this.#turns -= 1;
     this.#bytes -= turn.bytes.length;
     if (this.#lanes.get(lane) === done) this.#lanes.delete(lane);
-    if (this.#isOld && this.#turns === 0) this.#end();
+    if (this.#turns > 0) return;
+    if (this.#isOld) this.#end();
+    else if (this.#isLeaving) this.#close();
   }
 
   async #run(turn: Turn): Promise<void> {
@@ -190,7 +194,7 @@ export class ResponsesConnection {
   #refuse(streamId: string | null, failure: Failure): void {
     this.#sinkFor(streamId).refuse(failure);
     // Whoever comes back is answered by another process, or with 401.
-    if (failure.code === 'shutting_down' || failure.code === 'key_invalid') this.close();
+    if (failure.code === 'shutting_down' || failure.code === 'key_invalid') this.#isLeaving = true;
   }
 
   #sinkFor(streamId: string | null): TurnSink {
@@ -213,7 +217,7 @@ export class ResponsesConnection {
 
   #end(): void {
     this.#refuse(null, this.#tooOld());
-    this.close();
+    this.#close();
   }
 
   /** OpenAI's words: Codex knows them by the code, and connects again. */
@@ -223,7 +227,7 @@ export class ResponsesConnection {
     return createFailure('websocket_connection_limit_reached', message);
   }
 
-  close(): void {
+  #close(): void {
     this.#options.socket.close(GOING_AWAY);
   }
 
