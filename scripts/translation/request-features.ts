@@ -86,6 +86,12 @@ export const REQUEST_FEATURES: readonly RequestFeature[] = [
   { title: 'end user', name: 'end-user', of: ({ endUser }) => endUser, field: 'endUser' },
   { title: 'metadata', name: 'metadata', of: ({ metadata }) => metadata, field: 'metadata' },
   { title: 'service tier', name: 'service-tier', of: ({ serviceTier }) => serviceTier, field: 'serviceTier' },
+  {
+    title: 'key of a prompt cache',
+    name: 'cache-key',
+    of: ({ promptCacheKey }) => promptCacheKey,
+    field: 'promptCacheKey',
+  },
   { title: 'cache breakpoints', name: 'cache-breakpoint', of: breakpointsOf },
   { title: 'signed thoughts of the client’s own provider', name: 'signed-round', of: signaturesOf },
 ];

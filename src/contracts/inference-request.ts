@@ -24,6 +24,8 @@ export interface InferenceRequest {
   /** The end user, as the client names them. */
   endUser?: string;
   metadata?: Record<string, string>;
+  /** Requests with the same key and the same beginning go to the same cache (OpenAI `prompt_cache_key`). */
+  promptCacheKey?: string;
   /** `auto`, `default`, `flex`, `priority`, … as in OpenAI. */
   serviceTier?: string;
   verbosity?: string;

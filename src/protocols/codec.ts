@@ -42,6 +42,7 @@ export type RequestField =
   | 'searchLocation'
   | 'searchUses'
   | 'cacheBreakpoints'
+  | 'promptCacheKey'
   | 'grammar'
   | 'strict';
 

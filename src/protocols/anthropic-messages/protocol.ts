@@ -61,6 +61,7 @@ const FIELD_NAMES: Record<RequestField, string> = {
   searchLocation: 'tools.user_location',
   searchUses: 'tools.max_uses',
   cacheBreakpoints: 'cache_control',
+  promptCacheKey: 'prompt_cache_key',
   grammar: 'tools',
   strict: 'tools.strict',
 };

@@ -42,6 +42,14 @@ export function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_whole, letter: string) => letter.toUpperCase());
 }
 
+/** Members that are not among the known ones, by their path: named as dropped. */
+export function othersIn(object: JsonObject | null, known: readonly string[], path: string): JsonObject {
+  const others = Object.entries(object ?? {}).filter(
+    ([key, value]) => !known.includes(camelCase(key)) && value !== null,
+  );
+  return Object.fromEntries(others.map(([key, value]) => [`${path}.${camelCase(key)}`, value]));
+}
+
 /** The object without members that are undefined: for optional members under `exactOptionalPropertyTypes`. */
 export function defined<T extends object>(object: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;

@@ -116,6 +116,7 @@ const NAMES: Record<RequestField, string> = {
   searchLocation: 'tools.user_location',
   searchUses: 'max_tool_calls',
   cacheBreakpoints: 'prompt_cache_breakpoint',
+  promptCacheKey: 'prompt_cache_key',
   grammar: 'tools.format',
   strict: 'tools.strict',
 };

@@ -158,3 +158,21 @@ describe('marks', () => {
     }
   });
 });
+
+describe('a key of the cache', () => {
+  const OPENAI = ['openai-chat', 'openai-responses'] as const;
+  const sent = (client: ProviderName, upstream: ProviderName) => {
+    const [body] = conversation(DIALECTS[client]);
+    const call = prepare(client, upstream, JSON.stringify({ ...body, prompt_cache_key: 'session-1' }));
+    const { prompt_cache_key: key } = JSON.parse(call.request.body.toString()) as JsonObject;
+    return { key, isNamed: call.dropped.includes('prompt_cache_key') };
+  };
+
+  test.each(OPENAI.flatMap((client) => PROVIDER_NAMES.map((upstream) => [client, upstream] as const)))(
+    'of a client of %s reaches a provider of %s, or is named',
+    (client, upstream) => {
+      const isTaken = (OPENAI as readonly ProviderName[]).includes(upstream);
+      expect(sent(client, upstream)).toEqual({ key: isTaken ? 'session-1' : undefined, isNamed: !isTaken });
+    },
+  );
+});

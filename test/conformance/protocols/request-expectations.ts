@@ -55,11 +55,13 @@ export const DROPPED: Record<ProviderName, Partial<Record<CaseName, RequestField
     sampling: ['topP', 'seed', ...PENALTIES],
     'log-probabilities': ['logProbabilities'],
     metadata: ['metadata'],
+    'cache-key': ['promptCacheKey'],
   },
   'gemini-generate-content': {
     'serial-tools': ['parallelToolCalls'],
     'end-user': ['endUser'],
     metadata: ['metadata'],
+    'cache-key': ['promptCacheKey'],
   },
 };
 
@@ -91,6 +93,7 @@ export const STATED: Record<ProviderName, Partial<Record<CaseName, Stated>>> = {
   'anthropic-messages': {
     'log-probabilities': 'text',
     metadata: 'text',
+    'cache-key': 'text',
     json: {
       ...request('anthropic-messages', 'text'),
       system: 'Answer with one valid JSON object and nothing else: no prose, no Markdown fence.',
@@ -126,6 +129,7 @@ export const STATED: Record<ProviderName, Partial<Record<CaseName, Stated>>> = {
     'cache-breakpoint': 'system',
     'end-user': 'text',
     metadata: 'text',
+    'cache-key': 'text',
     'redacted-thinking': 'tool-round',
     'custom-tool': {
       contents: [{ role: 'user', parts: [{ text: 'How much is 6 × 7?' }] }],

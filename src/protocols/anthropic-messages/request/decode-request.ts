@@ -58,6 +58,7 @@ export function decodeMessagesRequest(sent: JsonObject): InferenceRequest | Fail
     if (extraKeys.has(name)) extraBody[name] = value;
     else decoding.unmapped[name] = value;
   }
+  noteWithin(body, decoding);
   const request: InferenceRequest = {
     turns: decodeTurns(body, decoding),
     ...decodeTools(body, decoding),
@@ -74,6 +75,20 @@ export function decodeMessagesRequest(sent: JsonObject): InferenceRequest | Fail
     unmapped: decoding.unmapped,
   };
   return decoding.failure ?? request;
+}
+
+/** Members that are read in part, with the members that are. */
+const DECODED_WITHIN: Readonly<Record<string, ReadonlySet<string>>> = {
+  metadata: new Set(['user_id']),
+  thinking: new Set(['type', 'budget_tokens', 'display']),
+  output_config: new Set(['effort', 'format']),
+  tool_choice: new Set(['type', 'name', 'disable_parallel_tool_use']),
+};
+
+function noteWithin(body: JsonObject, decoding: Decoding): void {
+  for (const [name, known] of Object.entries(DECODED_WITHIN)) {
+    noteOthers(asObject(body[name]) ?? {}, name, known, decoding);
+  }
 }
 
 function decodeTurns({ system, messages }: JsonObject, decoding: Decoding): Turn[] {
@@ -154,7 +169,7 @@ const TOOL_MEMBERS = new Set(['type', 'name', 'description', 'input_schema', 'st
 
 function decodeTool(tool: JsonObject, decoding: Decoding): FunctionTool {
   const { name, description, input_schema: schema, strict } = tool;
-  noteOthers(tool, TOOL_MEMBERS, decoding);
+  noteOthers(tool, 'tools', TOOL_MEMBERS, decoding);
   return {
     kind: 'function',
     name: asText(name),
@@ -172,7 +187,7 @@ const SEARCH_MEMBERS = new Set(
 );
 
 function decodeSearch(tool: JsonObject, decoding: Decoding): WebSearch {
-  noteOthers(tool, SEARCH_MEMBERS, decoding);
+  noteOthers(tool, 'tools', SEARCH_MEMBERS, decoding);
   const location = asObject(tool.user_location);
   return defined({
     allowedDomains: textsOf(tool.allowed_domains),
@@ -194,9 +209,9 @@ function textsOf(value: unknown): string[] | undefined {
 }
 
 /** Members that no other protocol has. */
-function noteOthers(tool: JsonObject, known: ReadonlySet<string>, decoding: Decoding): void {
-  for (const [member, value] of Object.entries(tool)) {
-    if (!known.has(member) && value !== null && value !== undefined) decoding.unmapped[`tools.${member}`] = value;
+function noteOthers(object: JsonObject, path: string, known: ReadonlySet<string>, decoding: Decoding): void {
+  for (const [member, value] of Object.entries(object)) {
+    if (!known.has(member) && value !== null && value !== undefined) decoding.unmapped[`${path}.${member}`] = value;
   }
 }
 

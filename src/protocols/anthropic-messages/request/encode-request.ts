@@ -106,7 +106,7 @@ function noteUnsaid(request: InferenceRequest, encoding: Encoding): void {
   const media = request.modalities?.find((modality) => modality !== 'text');
   if (media !== undefined) encoding.refuse('modalities', `has no ${media} output`);
   const { seed, presencePenalty, frequencyPenalty } = request.sampling;
-  const { image, speech, verbosity, logProbabilities, logitBias, metadata } = request;
+  const { image, speech, verbosity, logProbabilities, logitBias, metadata, promptCacheKey } = request;
   const unsaid = {
     seed,
     presencePenalty,
@@ -117,6 +117,7 @@ function noteUnsaid(request: InferenceRequest, encoding: Encoding): void {
     logProbabilities,
     logitBias,
     metadata,
+    promptCacheKey,
   };
   for (const field of Object.keys(defined(unsaid)) as RequestField[]) encoding.drop(field);
 }

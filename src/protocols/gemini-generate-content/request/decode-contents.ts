@@ -17,6 +17,7 @@ import {
   asText,
   defined,
   field,
+  othersIn,
   parseCarriedJson,
 } from '#src/protocols/gemini-generate-content/wire-values.ts';
 import { readThought, thoughtOfCall } from '#src/protocols/translate/signatures.ts';
@@ -33,6 +34,22 @@ export function decodeTurns(body: JsonObject): Turn[] {
   });
   return [...decodeSystem(field(body, 'systemInstruction')), ...mergeTurns(turns)].filter(
     ({ parts }) => parts.length > 0,
+  );
+}
+
+const KNOWN_IN_PARTS = (
+  'text thought thoughtSignature partMetadata functionCall functionResponse inlineData fileData executableCode ' +
+  'codeExecutionResult'
+).split(' ');
+
+/** Members of parts that the other protocols have nothing for: by kind, not by place. */
+export function unmappedParts(body: JsonObject): JsonObject {
+  const parts = asObjects(body.contents).flatMap((content) => asObjects(content.parts));
+  const instructions = asObjects(asObject(field(body, 'systemInstruction'))?.parts);
+  return Object.assign(
+    {},
+    ...parts.map((part) => othersIn(part, KNOWN_IN_PARTS, 'contents.parts')),
+    ...instructions.map((part) => othersIn(part, ['text'], 'systemInstruction.parts')),
   );
 }
 

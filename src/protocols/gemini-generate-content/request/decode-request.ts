@@ -12,8 +12,9 @@ import {
   camelCase,
   defined,
   field,
+  othersIn,
 } from '#src/protocols/gemini-generate-content/wire-values.ts';
-import { decodeTurns, UnsupportedError } from './decode-contents.ts';
+import { decodeTurns, UnsupportedError, unmappedParts } from './decode-contents.ts';
 import { decodeToolChoice, decodeTools, readSchema } from './decode-tools.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 
@@ -51,7 +52,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
       serviceTier: decodeServiceTier(asText(field(body, 'serviceTier'))),
       extraBody: Object.keys(extraBody).length === 0 ? undefined : extraBody,
     }),
-    unmapped: { ...config.unmapped, ...tools.unmapped, ...unmappedOf(body, extraKeys) },
+    unmapped: { ...config.unmapped, ...tools.unmapped, ...unmappedParts(body), ...unmappedOf(body, extraKeys) },
   };
 }
 
@@ -70,8 +71,9 @@ function unmappedOf(body: JsonObject, extraKeys: ReadonlySet<string>): Record<st
 }
 
 function unmappedToolConfig(config: JsonObject | null): Record<string, unknown> {
-  const others = Object.entries(config ?? {}).filter(([key]) => camelCase(key) !== 'functionCallingConfig');
-  return Object.fromEntries(others.map(([key, value]) => [`toolConfig.${camelCase(key)}`, value]));
+  const others = othersIn(config, ['functionCallingConfig'], 'toolConfig');
+  const calling = asObject(field(config, 'functionCallingConfig'));
+  return { ...others, ...othersIn(calling, ['mode', 'allowedFunctionNames'], 'toolConfig.functionCallingConfig') };
 }
 
 const FIELD_NAMES: Record<RequestField, string> = {
@@ -104,6 +106,7 @@ const FIELD_NAMES: Record<RequestField, string> = {
   searchLocation: 'toolConfig.retrievalConfig',
   searchUses: 'tools.googleSearch',
   cacheBreakpoints: 'cachedContent',
+  promptCacheKey: 'promptCacheKey',
   grammar: 'tools',
   strict: 'toolConfig.functionCallingConfig',
 };
@@ -157,9 +160,18 @@ function textsOf(value: unknown): string[] | undefined {
   return texts.length === 0 ? undefined : texts;
 }
 
+/** Members within members that are read in part. */
+const KNOWN_WITHIN: Readonly<Record<string, readonly string[]>> = {
+  thinkingConfig: ['includeThoughts', 'thinkingBudget', 'thinkingLevel'],
+  imageConfig: ['aspectRatio', 'imageSize'],
+  speechConfig: ['voiceConfig'],
+};
+
 function unmappedConfigOf(config: JsonObject | null): Record<string, unknown> {
-  const unknown = Object.entries(config ?? {}).filter(([key]) => !KNOWN_CONFIG.has(camelCase(key)));
-  return Object.fromEntries(unknown.map(([key, value]) => [`generationConfig.${camelCase(key)}`, value]));
+  const within = Object.entries(KNOWN_WITHIN).map(([name, known]) =>
+    othersIn(asObject(field(config, name)), known, `generationConfig.${name}`),
+  );
+  return Object.assign(othersIn(config, [...KNOWN_CONFIG], 'generationConfig'), ...within);
 }
 
 function decodeOutput(config: JsonObject | null): OutputFormat | undefined {

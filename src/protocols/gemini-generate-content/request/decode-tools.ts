@@ -15,6 +15,7 @@ import {
   camelCase,
   defined,
   field,
+  othersIn,
 } from '#src/protocols/gemini-generate-content/wire-values.ts';
 import { exactNumber, isExactNumber } from '#src/protocols/wire/exact-json.ts';
 
@@ -28,7 +29,7 @@ export function decodeTools(body: JsonObject): ToolMembers {
   for (const tool of asObjects(body.tools)) {
     for (const [key, value] of Object.entries(tool)) {
       const name = camelCase(key);
-      if (name === 'functionDeclarations') decoded.tools.push(...asObjects(value).map(decodeFunction));
+      if (name === 'functionDeclarations') decodeFunctions(asObjects(value), decoded);
       else if (SEARCHES.has(name)) decoded.webSearch = decodeSearch(asObject(value) ?? {}, name, decoded);
       else decoded.unmapped[`tools.${name}`] = value;
     }
@@ -49,6 +50,15 @@ function decodeSearch(search: JsonObject, tool: string, { unmapped }: ToolMember
     blockedDomains: blocked.length === 0 ? undefined : blocked,
     hasOtherLimits: others.some(([name]) => LIMITS.has(name)) ? (true as const) : undefined,
   });
+}
+
+const KNOWN_OF_FUNCTIONS = ['name', 'description', 'parameters', 'parametersJsonSchema'];
+
+function decodeFunctions(declarations: readonly JsonObject[], { tools, unmapped }: ToolMembers): void {
+  tools.push(...declarations.map(decodeFunction));
+  for (const declaration of declarations) {
+    Object.assign(unmapped, othersIn(declaration, KNOWN_OF_FUNCTIONS, 'tools.functionDeclarations'));
+  }
 }
 
 function decodeFunction(declaration: JsonObject): ToolDefinition {

@@ -50,6 +50,7 @@ function droppedOf(request: InferenceRequest): RequestField[] {
   const isDropped: [RequestField, boolean][] = [
     ['endUser', request.endUser !== undefined],
     ['metadata', request.metadata !== undefined],
+    ['promptCacheKey', request.promptCacheKey !== undefined],
     ['verbosity', request.verbosity !== undefined],
     ['logitBias', request.logitBias !== undefined],
     ['parallelToolCalls', request.allowsParallelToolCalls === false && request.tools.length > 0],

@@ -51,6 +51,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
     reasoning: decodeReasoning(body),
     endUser: optionalText(body.safety_identifier, 'safety_identifier') ?? optionalText(body.user, 'user'),
     metadata: decodeMetadata(body),
+    promptCacheKey: optionalText(body.prompt_cache_key, 'prompt_cache_key'),
     serviceTier: optionalText(body.service_tier, 'service_tier'),
     verbosity: optionalText(body.verbosity, 'verbosity'),
     logProbabilities: decodeLogProbabilityCount(body),
@@ -75,7 +76,7 @@ const KNOWN: ReadonlySet<string> = new Set(
   `model messages stream stream_options models provider extra_body google image_config
    tools tool_choice functions function_call parallel_tool_calls max_tokens max_completion_tokens
    temperature top_p top_k seed presence_penalty frequency_penalty stop n response_format
-   reasoning_effort reasoning include_reasoning thinking user safety_identifier metadata service_tier verbosity
+   reasoning_effort reasoning include_reasoning thinking user safety_identifier metadata prompt_cache_key service_tier verbosity
    logprobs top_logprobs logit_bias modalities audio web_search_options`.split(/\s+/),
 );
 

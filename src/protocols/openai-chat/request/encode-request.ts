@@ -24,6 +24,9 @@ function encode(request: InferenceRequest, input: EncodeRequestInput, traits: Mo
   addSampling(optional, request, traits, effort);
   addOutput(optional, request, traits);
   addAccount(optional, request, traits);
+  // Of the providers that refuse what they do not know, none has it.
+  const cacheKey = { prompt_cache_key: request.promptCacheKey };
+  optional.add('promptCacheKey', request.promptCacheKey !== undefined, input.isStrict === true ? null : cacheKey);
   const body = {
     model: input.upstreamModel,
     messages: encodeMessages(request.turns, traits, sourceOf(input)),

@@ -38,6 +38,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
       reasoning: decodeReasoning(settings),
       endUser: settings.safety_identifier ?? settings.user,
       metadata: settings.metadata,
+      promptCacheKey: settings.prompt_cache_key,
       serviceTier: settings.service_tier,
       verbosity: settings.text?.verbosity,
       logProbabilities: decodeLogProbabilities(settings),
@@ -96,6 +97,7 @@ function decodeLogProbabilities(settings: Settings): number | undefined {
 const CARRIED = new Set([
   ...['model', 'input', 'instructions', 'max_output_tokens', 'temperature', 'top_p', 'top_logprobs'],
   ...['parallel_tool_calls', 'text', 'reasoning', 'tools', 'tool_choice', 'metadata', 'safety_identifier', 'user'],
+  'prompt_cache_key',
   ...['service_tier', 'include', 'extra_body', 'models', 'provider'],
   // No padding is ever sent, which is all that `stream_options` can ask for.
   ...['stream', 'stream_options'],

@@ -40,6 +40,7 @@ export function encodeResponsesRequest(
       reasoning: kept('reasoning', encodeReasoning(request, traits)),
       metadata: request.metadata,
       safety_identifier: request.endUser,
+      prompt_cache_key: request.promptCacheKey,
       service_tier: request.serviceTier,
       include: encodeInclude(traits, kept('logProbabilities', request.logProbabilities) !== undefined),
     }),

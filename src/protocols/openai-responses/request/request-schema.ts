@@ -34,6 +34,7 @@ export const settingsSchema = z.looseObject({
   tool_choice: toolChoice.nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
   safety_identifier: text,
+  prompt_cache_key: text,
   user: text,
   service_tier: text,
   include: z.array(z.string()).nullish(),

@@ -117,7 +117,8 @@ describe('what is beyond OpenAI’s members', () => {
   test('goes to the provider where it came in extra_body, and is named as dropped where it did not', () => {
     const request = decode({ min_p: 0.1, store: true, prompt_cache_key: 'k', extra_body: { min_p: 0.2, top_a: 1 } });
     expect(request.extraBody).toEqual({ min_p: 0.2, top_a: 1 });
-    expect(Object.keys(request.unmapped)).toEqual(['store', 'prompt_cache_key']);
+    expect(Object.keys(request.unmapped)).toEqual(['store']);
+    expect(request.promptCacheKey).toBe('k');
   });
 
   test('in extra_body goes over the members of the same name', () => {
