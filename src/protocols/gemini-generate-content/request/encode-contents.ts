@@ -73,7 +73,7 @@ function encodePart(part: Part, model: GeminiModel): JsonObject[] {
     case 'tool-call':
       return [encodeCall(part)];
     case 'tool-result':
-      // Their place is behind their calls: function-turns.ts.
+      // Their place is right after their calls: `answerCalls`.
       return [];
   }
 }
