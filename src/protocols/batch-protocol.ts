@@ -1,5 +1,5 @@
-// What the broker needs of a provider's own batch API. Pure, like protocol.ts: what to send, and what came back; who sends
-// it, keeps count of it and pays is workers/batches/native. Wire facts: docs/reference/openai-batch.md.
+// What the broker needs of a provider's own batch API. Pure, like protocol.ts: what to send and how to read what comes
+// back; sending, accounting and billing are in workers/batches/native. Wire facts: docs/reference/openai-batch.md.
 import { parseCarried } from './wire/exact-json.ts';
 
 export interface BatchCall {
@@ -10,7 +10,7 @@ export interface BatchCall {
   body?: Buffer;
 }
 
-/** Lines that are handed over together. */
+/** Lines that are submitted together. */
 export interface BatchChunk {
   /** The broker's own id: the provider shows it again where its protocol has a place for it. */
   id: string;
@@ -33,7 +33,7 @@ export interface ProviderBatch {
   hasEnded: boolean;
   /** Unix milliseconds; null where it is not said. */
   createdAtMs: number | null;
-  /** Null where it is not said, or not known yet. */
+  /** Null where it is not given, or not known yet. */
   lines: number | null;
   /** Why none of it ran, in the provider's words. */
   fault: string | null;
@@ -48,11 +48,11 @@ export interface ProviderBatchPage {
   next: string | null;
 }
 
-/** How one line ended there. */
+/** The outcome of one line. */
 export type ProviderLine =
-  /** As an ordinary call would have been answered, well or badly. */
+  /** Answered as an ordinary call would be: a success or an error. */
   | { kind: 'answered'; id: string; status: number; body: Buffer }
-  /** Its time was over, or it was cancelled: it has cost nothing. */
+  /** It expired or was cancelled, and is not billed. */
   | { kind: 'not-run'; id: string };
 
 export interface BatchProtocol {
@@ -83,7 +83,7 @@ export interface BatchProtocol {
   resultFormat: 'lines' | 'whole';
   /** Results in one JSON text of that format; what cannot be read is left out. */
   readResults(json: Buffer): ProviderLine[];
-  /** What nobody needs any more once the results are stored. */
+  /** What can be deleted once the results are stored. */
   remove(batch: ProviderBatch): BatchCall[];
 }
 
@@ -117,7 +117,7 @@ export function parseJson(body: Buffer): unknown {
   return parsed(body, JSON.parse);
 }
 
-/** For what is printed anew: answers keep their numbers. */
+/** For answers that are serialised again: their numbers keep their exact form. */
 export function parseCarriedBytes(body: Buffer): unknown {
   return parsed(body, parseCarried);
 }

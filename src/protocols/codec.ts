@@ -70,8 +70,8 @@ export interface ClientCodec {
    */
   refuseElsewhere?(body: JsonObject): Failure | null;
   /**
-   * Of a body that is said anew for a provider of the same protocol: what has no canonical form and stays as it was sent.
-   * Absent: nothing.
+   * Members of a body that is re-encoded for a provider of the same protocol that have no canonical form and are sent as
+   * they came. Absent: none.
    */
   keepAsSent?(sent: JsonObject, cures: ReadonlySet<Cure>): JsonObject;
   /** The client's name of a field, for `x-sluice-dropped` and for refusals: `max_tokens`, `generationConfig.topK`. */
@@ -80,9 +80,9 @@ export interface ClientCodec {
   encodeAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string;
   openEncoder(context: EncodeContext): AnswerEncoder;
   /**
-   * An encoder that goes on with a stream that broke off, in the same ids and numbers; null where that cannot be done
-   * unseen: a tool call or an image had begun, several choices, a finish was said. Absent: never.
-   * @param delivered what the client has, byte for byte; may end in the middle of an event's gathering, never of an event.
+   * An encoder that resumes a broken stream with the same ids and numbers; null where the client would notice: a tool
+   * call or an image had begun, there are several choices, or a finish was sent. Absent: never.
+   * @param delivered what the client has, byte for byte; always whole events.
    */
   resumeEncoder?(delivered: Buffer, context: EncodeContext): ResumedStream | null;
 }
@@ -107,7 +107,7 @@ export interface EncodeContext {
   /** What the client sent, parsed: the Responses API echoes it. */
   clientBody: JsonObject;
   usageDelivery: UsageDelivery;
-  /** Of the prompt: what a stream begins with where its protocol says it at the start. */
+  /** Of the prompt, for protocols whose streams begin with the input tokens. */
   estimatedInputTokens?: number;
 }
 
@@ -119,7 +119,7 @@ export function idFor(prefix: string, requestId: string): string {
 /** Writes one stream. Fed with every event but `usage`, `ping`, `error` and `end`; texts are whole SSE events, or ''. */
 export interface AnswerEncoder {
   encode(event: EncodableEvent): string;
-  /** What stands after the last event, terminator included. Finish reasons were encoded before. */
+  /** What follows the last event, including the terminator. Finish reasons were encoded before. */
   end(usage: Usage, shown: ShownCost): string;
 }
 
@@ -176,12 +176,12 @@ export interface ProviderAbilities {
 
 export interface ProviderCodec {
   abilities(upstreamModel: string): ProviderAbilities;
-  /** Whether this model goes on with the text of a last turn that is the assistant's own. Absent: no model does. */
+  /** Whether this model continues the text of a closing assistant turn. Absent: no model does. */
   acceptsPrefill?(upstreamModel: string): boolean;
   encodeRequest(request: InferenceRequest, input: EncodeRequestInput): EncodedRequest | Refusal;
   /** A parsed 2xx body. A failure for what is not an answer: an error object with status 200, a wrong shape. */
   decodeAnswer(body: unknown, context: DecodeContext): Answer | Failure;
-  /** What a body that is a failure says was used all the same. Absent: nothing. */
+  /** Usage reported in a body that is a failure. Absent: never reported. */
   readFailedUsage?(body: unknown): Usage | null;
   openDecoder(context: DecodeContext): AnswerDecoder;
 }
@@ -195,7 +195,7 @@ export interface TranslationPair {
 export interface DecodeContext {
   /** Source of ids where the provider gives none: `callIdFor`. */
   requestId: string;
-  /** Absent where nobody will send the answer back. */
+  /** Absent where the answer will not be sent back. */
   source?: AnswerSource;
 }
 
@@ -212,9 +212,9 @@ export interface AnswerDecoder {
    * judged by its caller: every choice has finished, or `end` was seen.
    */
   close(): AnswerEvent[];
-  /** Choices whose end was seen and is held back, because only the end of the connection says that nothing follows. */
+  /** Choices whose end is held back, because only the end of the connection shows that nothing follows. */
   readonly heldFinishes?: number;
-  /** What the provider has said, where the events are not all of it: it is billed all the same. */
+  /** What the provider sent, where the events do not show all of it: all of it is billed. */
   readonly received?: Received | undefined;
 }
 

@@ -23,11 +23,11 @@ export interface RequestFacts {
   /** Other models to try, in order, after the one asked for (`models`, as OpenRouter has it). */
   alternativeModels: readonly string[];
   preferences: ProviderPreferences;
-  /** Where the protocol has answers that are kept (Responses); absent elsewhere. */
+  /** For protocols with stored answers (Responses); absent elsewhere. */
   memory?: MemoryFacts;
 }
 
-/** What a request says of answers that are kept: the broker keeps them, whichever provider answers. */
+/** What a request says about stored answers: the broker stores them, whichever provider answers. */
 export interface MemoryFacts {
   /** Null where it does not say. */
   store: boolean | null;
@@ -89,11 +89,11 @@ export interface ClientProtocol {
   passThrough: PassThrough;
   /** Null where only a provider of the same protocol can answer. */
   codec: ClientCodec | null;
-  /** What the broker itself answers where no provider of the model can: an estimate of tokens. */
+  /** The broker's own answer where no provider of the model can give one: an estimate of tokens. */
   answerLocally?(facts: RequestFacts): EncodedAnswer;
 }
 
-/** Sent while nothing comes, so that no proxy cuts the connection; means nothing to the client. */
+/** Sent while the provider is silent, so that no proxy closes the connection; clients ignore it. */
 export interface KeepAlive {
   /** While nothing of the answer was sent. */
   before: Buffer;
@@ -101,15 +101,15 @@ export interface KeepAlive {
   between: Buffer;
 }
 
-/** Where clients of a protocol knock. */
+/** The paths of a client protocol. */
 export interface ClientEndpoint {
   method: 'POST';
   /** In Fastify's notation; the first is the canonical one. */
   paths: readonly string[];
   summary: string;
-  /** Whose error shape holds before (and whether or not) a protocol is selected. */
+  /** The protocol whose error shape is used before one is selected. */
   errors: ClientProtocol;
-  /** Null where the path has no meaning: a method of Gemini that there is not. */
+  /** Null for a path without meaning, such as an unknown method of Gemini. */
   select(target: RequestTarget): ClientProtocol | null;
 }
 
@@ -185,22 +185,22 @@ export interface ProviderProtocol {
 export interface RelayedEvent {
   /** Client-visible bytes, or null when there is nothing to pass on. */
   bytes: Buffer | null;
-  /** Nothing a person could see yet: held back until something is, so that a provider that fails first costs nothing. */
+  /** Nothing visible yet: held back until there is, so that another provider can take over after an early failure. */
   isPreamble?: boolean;
-  /** The provider said that it failed, or sent something that cannot be read. Nothing more is passed on. */
+  /** The provider reported a failure, or sent something unreadable. Nothing more is passed on. */
   failure?: Failure;
 }
 
 /** Turns a provider's stream into the client's. One per attempt; fed with every event in order. */
 export interface StreamRelay {
   accept(event: SseEvent): RelayedEvent;
-  /** The provider closed the connection: what is still owed to the client, or why the stream is not whole. */
+  /** The provider closed the connection: what the client must still get, or why the stream is incomplete. */
   end(): RelayedEvent;
   /** Usage so far: the provider's where it came, else estimated from what was relayed. */
   usage(): Usage;
-  /** True once the answer is whole: a cut after this loses nothing. A usage, or an error, may still come. */
+  /** True once the answer is complete: a cut after this loses nothing. Usage or an error may still follow. */
   isComplete(): boolean;
-  /** True once the event that ends the stream was passed on: nothing that comes after it matters to anybody. */
+  /** True once the event that ends the stream was passed on: what comes after it is ignored. */
   isOver(): boolean;
 }
 
@@ -216,7 +216,7 @@ export interface RelayContext {
   usageDelivery: UsageDelivery;
   choices: number;
   estimatedInputTokens: number;
-  /** As the client named it: what an answer calls its model where clients compare the two. Absent: as the provider says. */
+  /** As the client named it, for answers whose clients compare the two. Absent: the provider's name. */
   requestedModel?: string;
   /** Prices usage and adds what earlier attempts of this request cost: the numbers that the client is shown. */
   priceUsage(usage: Usage): ShownCost;
@@ -234,7 +234,7 @@ export interface ListedModel {
   name: string;
   /** Who can answer, best first; never empty. */
   providers: readonly string[];
-  /** Of the first of them; null where nobody knows. */
+  /** Of the first of them; null where unknown. */
   pricing: ListedPrice | null;
   /** What the first of them says of it, or the price package. */
   facts: Omit<UpstreamModel, 'id'>;

@@ -1,6 +1,6 @@
-// Looks over the bytes of a JSON text before anything is built of it: `JSON.parse` of 31 MB of `[{},{},…]` holds the event
+// Scans the bytes of a JSON text before it is parsed: `JSON.parse` of 31 MB of `[{},{},…]` holds the event
 // loop for seconds and takes a gigabyte, and a text nested deeply enough ends in a RangeError wherever it is walked.
-// Counts only; whether the text is valid, the parser says. Long strings are skipped by native search, so that a body that
+// Only counts; validity is left to the parser. Long strings are skipped by native search, so that a body that
 // is mostly one image costs next to nothing. What it costs: bench/micro/json-bounds.ts.
 
 export interface JsonBounds {
@@ -14,7 +14,7 @@ export interface JsonBounds {
   items: number;
   /** Longest key, with its quotes. */
   keyBytes: number;
-  /** Longest number, in bytes: digits that nobody needs cost time to read. */
+  /** Longest number, in bytes: useless digits cost time to read. */
   numberBytes: number;
 }
 
@@ -36,7 +36,7 @@ export function findExcess(json: Buffer, bounds: Readonly<JsonBounds> = BODY_BOU
   return new JsonScan(json, bounds).step(json.length);
 }
 
-/** Goes through one text in as many steps as its caller likes: others have their turn between them. */
+/** Scans one text in steps, so that its caller can yield to others between them. */
 export class JsonScan {
   readonly #json: Buffer;
   readonly #bounds: Readonly<JsonBounds>;
@@ -55,7 +55,7 @@ export class JsonScan {
     return this.#at >= this.#json.length;
   }
 
-  /** Some `bytes` further, a whole string or number at least. Null while nothing is beyond its bound. */
+  /** Scans about `bytes` more, at least a whole string or number. Null while all bounds hold. */
   step(bytes: number): string | null {
     const json = this.#json;
     const bounds = this.#bounds;
@@ -131,7 +131,7 @@ export function stringEnd(json: Buffer, from: number): number {
     }
     const quote = json.indexOf(QUOTE, at);
     if (quote < 0) return -1;
-    // Whether it is escaped, the backslashes before it say; those before `at` were read in pairs.
+    // An odd number of backslashes before it escapes it; those before `at` were read in pairs.
     let first = quote;
     while (first > at && json[first - 1] === BACKSLASH) first--;
     if ((quote - first) % 2 === 0) return quote + 1;

@@ -1,5 +1,5 @@
-// What providers take of the names, ids and texts that a client is free to choose. The one table of it: requests are made
-// to fit in fit-request.ts, before they are encoded, and what the answer names is given its own name back.
+// Which names, ids and texts of a client's choice providers accept. The only such table: requests are made to fit in
+// fit-request.ts before they are encoded, and names in the answer are mapped back.
 //
 // Sources, with the day they were read:
 // - OpenAI: npm openai 7.55.0 and openai-openapi f85dbe2 (2026-11-20): names of functions are `[a-zA-Z0-9_-]`, 64 at
@@ -28,9 +28,9 @@ export interface ProviderBounds {
   callId: IdentifierBounds;
   /** Most characters of the end user's name. */
   endUserChars: number;
-  /** Takes groups of tools (`namespace`); elsewhere their functions stand beside the others. */
+  /** Takes groups of tools (`namespace`); elsewhere their functions are listed with the others. */
   hasNamespaces: boolean;
-  /** Its models stand behind an API that refuses unknown members of messages, whatever the provider is called. */
+  /** Its models' API refuses unknown members of messages, at any provider. */
   isStrict: boolean;
 }
 
@@ -68,7 +68,7 @@ const BOUNDS: Readonly<Record<string, ProviderBounds>> = {
 
 const MISTRAL_MODELS = /(mistral|ministral|magistral|codestral|devstral|pixtral|voxtral)/i;
 
-/** A protocol that no row knows gets what every OpenAI-compatible provider takes. */
+/** An unknown protocol gets what every OpenAI-compatible provider takes. */
 export function boundsOf(providerProtocol: string, upstreamModel: string): ProviderBounds {
   if (providerProtocol === 'openai-chat' && MISTRAL_MODELS.test(upstreamModel)) return MISTRAL;
   return BOUNDS[providerProtocol] ?? CHAT;

@@ -3,7 +3,7 @@
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { ClientProtocol, RequestFacts, RequestTarget } from '../protocol.ts';
 
-/** Longer than any model's name that is known: Bedrock's ARNs have some 150 characters. */
+/** Longer than any known model name: Bedrock's ARNs have some 150 characters. */
 const MAX_MODEL_CHARS = 256;
 /** Alternatives and preferences: what a plan can hold. */
 const MAX_NAMES = 32;
@@ -21,7 +21,7 @@ export function readNamedRequest(
   return isFailure(facts) ? facts : (checkNames(facts) ?? facts);
 }
 
-/** What providers know is some dozens; hundreds of thousands take seconds to merge, to name and to leave out. */
+/** Providers know some dozens; merging and reporting hundreds of thousands takes seconds. */
 const MAX_MEMBERS = 1_000;
 
 function checkMembers(body: unknown): Failure | null {
@@ -66,14 +66,14 @@ function refusal(param: string, what: string): Failure {
   return createFailure('request_invalid', `Invalid value for '${param}': it must ${what}.`, { param });
 }
 
-// Where each protocol's bodies have names and ids (tools, calls, files, users, metadata), and how long they may be: looked
-// at before anything else reads the body. What is no text is left to the protocol.
+// Where each protocol's bodies have names and ids (tools, calls, files, users, metadata), and how long they may be. Checked
+// before anything else reads the body. Other types than texts are left to the protocol.
 
-/** A model, a tool, an id: far above what any provider takes, far below what anything here would feel. */
+/** A model, a tool, an id: far above what any provider takes, and still cheap. */
 const MAX_NAME_CHARS = 256;
-/** Ids of calls can carry what their provider wants back (a Gemini thought signature has kilobytes). */
+/** Ids of calls can carry data for their provider (a Gemini thought signature has kilobytes). */
 const MAX_CALL_ID_CHARS = 64 * 1024;
-/** Claude Code says user, account and session in one. */
+/** Claude Code sends user, account and session in one id. */
 const MAX_USER_CHARS = 4_096;
 /** As OpenAI limits them (platform.openai.com/docs/api-reference, 2026-03). */
 const METADATA = { pairs: 16, key: 64, value: 512 } as const;
@@ -136,7 +136,7 @@ const PLACES: Readonly<Record<string, readonly Place[]>> = {
   'openai-embeddings': OPENAI,
   'openai-responses': RESPONSES,
   'openai-responses-compact': RESPONSES,
-  // What a conversation is made of, and appended.
+  // Items that a conversation is created with, and that are appended.
   conversations: [...at(MAX_NAME_CHARS, 'items.*.name'), ...at(MAX_CALL_ID_CHARS, 'items.*.id', 'items.*.call_id')],
   'anthropic-messages': MESSAGES,
   'anthropic-count-tokens': MESSAGES,
@@ -145,7 +145,7 @@ const PLACES: Readonly<Record<string, readonly Place[]>> = {
   'gemini-count-tokens': GEMINI,
 };
 
-/** Whose `metadata` is kept with the answer, or sent on as OpenAI's. */
+/** Protocols whose `metadata` is stored with the answer, or sent on as OpenAI's. */
 const HAS_METADATA = new Set(['openai-chat', 'openai-responses', 'openai-responses-compact', 'conversations']);
 
 /** The first name or id that may not be used; null where all may. */
@@ -193,7 +193,7 @@ function checkMetadata(metadata: unknown): Failure | null {
   return null;
 }
 
-// What no name and no id of a client may have in it, wherever it stands: in a body, an address, a header, a file.
+// Characters that no name and no id of a client may have, in a body, an address, a header or a file.
 
 /** Control characters, halves of surrogate pairs, line separators. */
 const UNNAMEABLE = /[\p{Cc}\p{Cs}\u2028\u2029]/u;

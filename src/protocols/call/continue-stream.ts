@@ -1,6 +1,6 @@
-// Goes on with an answer that broke off after its client had seen a part of it. The provider either was given that part and
-// goes on behind it (`prefill`), or starts over, and only what follows the part is passed on (`repeat`): a different
-// beginning ends the attempt before anything of it is seen.
+// Resumes an answer mid-stream, after its client has seen a part of it. The provider either was given that part and
+// continues it (`prefill`), or starts over and only what follows that part is passed on (`repeat`). A different beginning
+// ends the attempt before the client sees anything of it.
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { AnswerDecoder, AnswerEncoder, Received, ResumedStream } from '../codec.ts';
@@ -13,12 +13,12 @@ export type ContinueMode = 'prefill' | 'repeat';
 export class ContinuingDecoder implements AnswerDecoder {
   readonly #decoder: AnswerDecoder;
   readonly #resumed: ResumedStream;
-  /** What the provider has still to repeat. */
+  /** What the provider still has to repeat. */
   #expected: string;
   /** The new stream's text part that stands for the one that was open; null until it begins. */
   #textPart: number | null = null;
   #hasDiffered = false;
-  /** With what is only repeated. */
+  /** Includes text that only repeats what the client has. */
   readonly received: Received = { hasStarted: false, outputBytes: 0 };
 
   constructor(decoder: AnswerDecoder, resumed: ResumedStream, mode: ContinueMode) {
@@ -70,7 +70,7 @@ export class ContinuingDecoder implements AnswerDecoder {
 
   #start(event: Extract<AnswerEvent, { kind: 'part-start' }>): AnswerEvent[] {
     if (this.#textPart === null) {
-      // What the model thought this time is nobody's business: the client has had its thoughts.
+      // New reasoning is not passed on: the client has the reasoning of the first attempt.
       if (event.start.kind === 'reasoning') return [];
       if (event.start.kind === 'text') {
         this.#textPart = event.part;
@@ -112,10 +112,10 @@ export class ContinuingDecoder implements AnswerDecoder {
 
 const DIFFERS: Failure = createFailure(
   'upstream_answer_differs',
-  'The provider that was asked to go on with a broken answer gave another one.',
+  'The provider that was asked to resume a broken answer gave a different one.',
 );
 
-/** Says in the event that carries the cost that the answer was put together from several attempts. */
+/** Marks the event that carries the cost: the answer was assembled from several attempts. */
 export function markRescued(encoder: AnswerEncoder, attempts: number): AnswerEncoder {
   return {
     encode: (event) => encoder.encode(event),

@@ -6,19 +6,19 @@ import type { JsonObject } from '../codec.ts';
 import { isObjectBytes, memberBytes, memberEntries } from '../wire/json-object.ts';
 
 /**
- * The model is routed by, and what it costs and who may use it hang on it: `extra_body` does not change it. The broker's
- * own members are read from there too, and reach no provider.
+ * Routing, price and permission depend on the model, so `extra_body` cannot change it. The broker's own members are also
+ * read from there, and never sent to a provider.
  */
 const ROUTED_BY = 'model';
 const NEVER_SENT = [ROUTED_BY, 'models', 'provider', 'extra_body'];
 
 export interface Extras {
   body: JsonObject;
-  /** Members that came from `extra_body`: those that nobody knows are the provider's business. */
+  /** Members that came from `extra_body`: unknown ones are passed to the provider. */
   extraKeys: ReadonlySet<string>;
 }
 
-/** What is no object in the place of `extra_body` is left to the protocol's own check. */
+/** An `extra_body` that is not an object is left to the protocol's own check. */
 export function mergeExtras(body: JsonObject): Extras {
   const extra = body.extra_body;
   if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) return { body, extraKeys: NO_KEYS };
@@ -28,7 +28,7 @@ export function mergeExtras(body: JsonObject): Extras {
 
 const NO_KEYS: ReadonlySet<string> = new Set();
 
-/** The same for any parsed body; what is no object stays as it is. */
+/** The same for any parsed body; other values stay as they are. */
 export function effectiveRequest(body: unknown): unknown {
   const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
   return isObject ? mergeExtras(body as JsonObject).body : body;
@@ -42,7 +42,7 @@ export function extraMembers(body: Buffer): Map<string, string | Buffer> {
   return members;
 }
 
-/** What decides how an answer is sent and by whom: never taken from `extra_body` into another protocol's request. */
+/** Members that decide routing and delivery: never copied from `extra_body` into another protocol's request. */
 const ENVELOPE = [...NEVER_SENT, 'stream', 'stream_options'];
 
 export function withoutEnvelope(extra: JsonObject): JsonObject {
@@ -60,7 +60,7 @@ const CONTAINERS = ['generationConfig', 'generation_config', 'options', 'paramet
 
 /**
  * The most output that a request may come to, over all its answers; null where it sets no bound. Members that another
- * protocol knows count too: they reach its providers as they are, and of two names for one thing either may be heeded.
+ * protocol knows count too: they are sent to its providers as they are, and of two names for one thing either may count.
  */
 export function outputBound(body: JsonObject): number | null {
   const parts = [body, ...CONTAINERS.map((name) => body[name])].filter(isRecord);
@@ -82,12 +82,12 @@ const EFFORTS = [
   ['reasoning', 'effort'],
   ['generationConfig', 'thinkingConfig', 'thinkingLevel'],
 ];
-/** The least that an Anthropic model can be told to think. */
+/** The smallest thinking budget of Anthropic models. */
 const LEAST_BUDGET = 1_024;
 
 /**
  * What thinking may add to the longest answer at a provider whose models think by a budget below `max_tokens`: a request of
- * another protocol that asks for less is given room for both (anthropic-messages/request/encode-thinking.ts).
+ * another protocol that asks for less gets room for both (anthropic-messages/request/encode-thinking.ts).
  */
 export function thinkingAllowance(body: JsonObject): number {
   const budget = Math.max(0, ...BUDGETS.map((path) => Number(valueAt(body, path)) || 0));
@@ -107,9 +107,9 @@ function isRecord(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-// How a conversation opens: what stands before the model's first word. The same in each of its turns, whatever the protocol.
+// The opening of a conversation: everything before the model's first turn. It is the same in each turn of the conversation.
 const CONVERSATIONS = ['messages', 'input', 'contents'];
-/** Whose words are not the model's; Gemini's first content may have no role. */
+/** Roles other than the model's; Gemini's first content may have no role. */
 const OTHERS = new Set<unknown>(['user', 'system', 'developer', undefined]);
 
 /** JSON text; empty for a body that holds no conversation. The body must be a valid JSON object. */
@@ -121,7 +121,7 @@ export function openingOf(body: Buffer): string {
   return JSON.stringify(first < 0 ? conversation : conversation.slice(0, first));
 }
 
-/** Items of the Responses API that are no messages have no role: calls, thoughts, traces of tools. */
+/** Items of the Responses API other than messages have no role: calls, reasoning, traces of tools. */
 function isModels(item: JsonObject | null): boolean {
   const isMessage = item?.type === undefined || item.type === 'message' || item.role !== undefined;
   return !isMessage || !OTHERS.has(item?.role);

@@ -28,8 +28,8 @@ export interface ProviderDialect {
   query: Readonly<Record<string, string>>;
   canReportStreamUsage: boolean;
   /**
-   * How its models are told to go on with a text of theirs: as a closing assistant message (`plain`), one that is marked
-   * so (`prefix`: Mistral, DeepSeek), or by vLLM's own flags (`continue`). Null: as the protocol knows of the model.
+   * How its models are asked to continue a text: by a closing assistant message (`plain`), by one that is marked
+   * (`prefix`: Mistral, DeepSeek), or by vLLM's own flags (`continue`). Null: what the protocol knows about the model.
    */
   prefill: PrefillStyle | 'never' | null;
   /** Refuses members of messages that it does not know. */
@@ -56,11 +56,11 @@ export interface PreparedCall {
   translation: Translation;
   /** What reads the answer in the canonical form, where it is not the provider's codec as it is. */
   reader?: ProviderCodec;
-  /** Fields of the client's request that this provider is not told of. */
+  /** Fields of the client's request that are not sent to this provider. */
   dropped: readonly string[];
 }
 
-/** A failure where the request cannot be said in the provider's protocol; another provider may still take it. */
+/** A failure where the provider's protocol cannot express the request; another provider may still take it. */
 export function prepareCall(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
   const refused = membersIn(input.cures);
   const call = prepare(route, provider, input, input.cures.size > refused.length);
@@ -81,7 +81,7 @@ const TUNING = new Set(
 );
 const WITHOUT = 'without:';
 
-/** What to try after this refusal that was not tried yet: what is known of the model first, then without what it named. */
+/** The next thing to try after this refusal: first what is known about the model, then leaving out what it named. */
 export function cureFor(route: ProtocolRoute, { cure, param }: Failure, tried: ReadonlySet<Cure>): Cure | null {
   if (cure === undefined) return null;
   const leftOut: Cure[] = cure === 'adapt' && param !== undefined && TUNING.has(param) ? [`without:${param}`] : [];
@@ -98,14 +98,14 @@ function leaveOut(call: PreparedCall, members: readonly string[]): PreparedCall 
   return { ...call, request: { ...request, body }, dropped: [...new Set([...call.dropped, ...members])] };
 }
 
-/** Whether a call prepared for this route can be prepared anew, so that it does not fail in the same way. */
+/** Whether a call for this route can be prepared again in a way that avoids the same failure. */
 export function isCurable({ client, upstream, pair }: ProtocolRoute, cure: Cure): boolean {
   if (cure.startsWith(WITHOUT)) return true;
   const canBeSaidAnew = client.codec !== null && upstream.codec !== null;
   return canBeSaidAnew && (cure === 'forget-thoughts' || pair === null);
 }
 
-/** Said anew in the same protocol; the answer is passed through as ever, unless it names tools otherwise. */
+/** Re-encoded in the same protocol. The answer is passed through as usual, unless tools have other names in it. */
 function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
   const { passThrough: way } = route.client;
   const { upstreamModel, isStream, cures } = input;

@@ -1,5 +1,5 @@
-// A call that goes on with a stream which broke off: the provider is given what the client has, where its model takes that,
-// and else asked for the whole answer again (continue-stream.ts).
+// A call that resumes a broken stream: the provider gets what the client has as a prefill where its model takes one, and is
+// otherwise asked for the whole answer again (continue-stream.ts).
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { ClientCodec, JsonObject, ProviderCodec, ResumedStream } from '../codec.ts';
 import type { RelayContext, StreamRelay } from '../protocol.ts';
@@ -23,7 +23,7 @@ export interface RescueInput extends CallInput {
   /** What the client has, byte for byte. */
   delivered: Buffer;
   usageDelivery: RelayContext['usageDelivery'];
-  /** Calls so far, this one included: the client is told. */
+  /** Calls so far, including this one: shown to the client. */
   attempts: number;
   /** A provider of this request has refused a prefill before. */
   avoidsPrefill: boolean;
@@ -31,11 +31,11 @@ export interface RescueInput extends CallInput {
 
 export interface RescueCall extends PreparedCall {
   mode: ContinueMode;
-  /** Estimate of what the provider is given beside the client's request: the text to go on with. Input tokens. */
+  /** Estimated input tokens of the text to continue, which are sent beside the client's request. */
   prefillTokens: number;
 }
 
-/** Null where the stream cannot be gone on with unseen; a failure where this provider cannot be asked. */
+/** Null where the stream cannot be resumed without the client noticing; a failure where this provider cannot be asked. */
 export function prepareRescue(
   route: ProtocolRoute,
   provider: ProviderDialect,
@@ -99,7 +99,7 @@ interface Continuation {
   style: PrefillStyle;
 }
 
-/** The request with what was answered so far as its last turn; null where that cannot be said. */
+/** The request with the answer so far as its last turn; null where the provider cannot take that. */
 function prepareContinuation(continuation: Continuation): PreparedCall | null {
   const { route, provider, client, upstream, input, clientBody, text, style } = continuation;
   const isSameProtocol = route.pair === null;
@@ -128,13 +128,13 @@ function prepareContinuation(continuation: Continuation): PreparedCall | null {
   };
 }
 
-/** Between equals nothing is lost on the way: members without a canonical place go as they are. */
+/** Client and provider speak the same protocol: members without a canonical form are sent as they are. */
 function membersOf(clientBody: JsonObject, unmapped: Record<string, unknown>): JsonObject {
   return Object.fromEntries(Object.entries(clientBody).filter(([name]) => Object.hasOwn(unmapped, name)));
 }
 
 function unused(): never {
-  throw new Error('a continuation has a relay of its own');
+  throw new Error('a continuation has its own relay');
 }
 
 function markPrefill(body: JsonObject, style: PrefillStyle): JsonObject {

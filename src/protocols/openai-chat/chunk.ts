@@ -49,7 +49,7 @@ export interface ChatChunk {
   service_tier?: unknown;
   error?: unknown;
   usage?: unknown;
-  /** Groq reports usage here where nobody asked for it. */
+  /** Groq reports usage here where it was not asked for. */
   x_groq?: { usage?: unknown } | null;
   choices?: ChatChoice[] | null;
 }
@@ -64,7 +64,7 @@ export function parseChatChunk(json: string): ChatChunk | null {
   }
 }
 
-/** What the provider says went wrong, in the usual member or as the whole of an event named `error`; null for nothing. */
+/** The error of a chunk, in the usual member or as the whole of an event named `error`; null for none. */
 export function errorIn(event: SseEvent, chunk: ChatChunk): unknown {
   if (chunk.error) return chunk.error;
   return event.name === 'error' && chunk.choices === undefined ? chunk : null;
@@ -75,7 +75,7 @@ export function objectsIn<T extends object>(list: readonly T[] | null | undefine
   return Array.isArray(list) ? list.filter((item) => typeof item === 'object' && item !== null) : [];
 }
 
-/** Who answered, and when; empty where a provider does not say. */
+/** Id, model and time; empty where a provider leaves them out. */
 export function readIdentity({ id, model, created }: ChatChunk) {
   return {
     id: typeof id === 'string' ? id : '',
@@ -116,7 +116,7 @@ export interface ReadCall {
   signature?: Signature;
 }
 
-/** Without those that say nothing: Snowflake puts a `function_call` of empty members into every answer (November 2026). */
+/** Without empty calls: Snowflake puts a `function_call` of empty members into every answer (November 2026). */
 export function readCalls(delta: ChatDelta): ReadCall[] {
   const calls = objectsIn(delta.tool_calls).map(readCall);
   const older = delta.function_call;
@@ -124,12 +124,12 @@ export function readCalls(delta: ChatDelta): ReadCall[] {
   return all.filter((call) => !isEmptyCall(call));
 }
 
-/** In a stream it may be no more of a call that has begun; it never begins one. */
+/** In a stream it may belong to a call that has begun; it never begins one. */
 export function isEmptyCall({ id, name, arguments: text, signature }: ReadCall): boolean {
   return id === '' && name.trim() === '' && text === '' && signature === undefined;
 }
 
-/** A call that nobody can make: of a whole answer, or of a stream that is over. */
+/** A call without a name cannot be made. */
 export function isNameless({ name }: { name: string }): boolean {
   return name.trim() === '';
 }

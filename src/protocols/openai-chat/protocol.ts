@@ -131,7 +131,7 @@ export const openaiModels: ModelShape = {
 
 /**
  * OpenAI's members, and those that agents read in the lists of OpenRouter (`context_length`, `architecture`,
- * `top_provider`) and Groq (`context_window`, `max_completion_tokens`). `created` is required: 0 where nobody knows.
+ * `top_provider`) and Groq (`context_window`, `max_completion_tokens`). `created` is required: 0 where unknown.
  */
 function describe({ name, providers, pricing, facts }: ListedModel) {
   const { displayName, createdAtMs = 0, contextTokens, outputTokens, inputModalities, outputModalities } = facts;

@@ -1,4 +1,4 @@
-// What an assistant says in a delta or a message, whichever provider wrote it. Thoughts come in a member of their own
+// The text of a delta or a message, whichever provider wrote it. Reasoning comes in a member of its own
 // (`reasoning_content`: DeepSeek, Z.ai, vLLM; `reasoning`: OpenRouter, Groq, Ollama; `reasoning_text`: Copilot) or, from
 // Mistral, among the parts of `content` (docs.mistral.ai/capabilities/reasoning).
 
@@ -23,7 +23,7 @@ export interface Piece {
 /** In the order in which the model made them; none of them empty. */
 export function readPieces(delta: ChatDelta): Piece[] {
   const reasoning = readReasoning(delta);
-  // Gateways that name Mistral's thoughts in a member of their own leave them in the list as well.
+  // Gateways that copy Mistral's reasoning to a member of its own leave it in the list as well.
   const content = readContent(delta.content).filter(({ kind }) => kind !== 'reasoning' || reasoning === '');
   const pieces: Piece[] = [
     { kind: 'reasoning', text: reasoning },
@@ -46,7 +46,7 @@ export function thoughtMember(delta: ChatDelta & { reasoning_text?: unknown }): 
   return THOUGHT_MEMBERS.find((name) => typeof delta[name] === 'string' && delta[name] !== '') ?? null;
 }
 
-/** What a delta says of a thought in a member of its own, details aside. */
+/** Reasoning in a member of its own, without details. */
 export function plainReasoning(delta: ChatDelta & { reasoning_text?: unknown }): string {
   const members = [delta.reasoning_content, delta.reasoning, delta.reasoning_text];
   return members.find((text): text is string => typeof text === 'string' && text !== '') ?? '';
@@ -86,7 +86,7 @@ function textMember(value: unknown, key: string): string {
   return typeof text === 'string' ? text : '';
 }
 
-// Thoughts of a chat provider on their way through a client of another protocol, and back (translate/signatures.ts).
+// Reasoning of a chat provider, signed for clients of other protocols and sent back (translate/signatures.ts).
 
 /** Reads the deltas of one choice, or its message. */
 export class ThoughtSigner {
@@ -104,7 +104,7 @@ export class ThoughtSigner {
     for (const detail of delta.reasoning_details) if (isObject(detail)) this.#addDetail(detail);
   }
 
-  /** Undefined where the provider has no member for thoughts, or nobody will send them back. */
+  /** Undefined where the provider has no member for reasoning, or it will not be sent back. */
   sign(): Signature | undefined {
     const hasDetails = this.#details.length > 0;
     if (this.#source === undefined || (this.#member === null && !hasDetails)) return undefined;
@@ -128,7 +128,7 @@ export class ThoughtSigner {
   }
 }
 
-/** What goes back of an assistant's thoughts to the provider and the model that they came from; nothing of any other. */
+/** The reasoning that goes back to the provider and the model it came from; none for any other. */
 export function encodeThoughts(parts: readonly Part[], upstream: AnswerSource | null): JsonObject {
   if (upstream === null) return {};
   const members: JsonObject = {};

@@ -21,7 +21,7 @@ export function encodeExtraContent(signature: Signature | undefined): ExtraConte
   return { google: { thought_signature: wrapSignature(signature) } };
 }
 
-/** As it stands, wrapped or bare; null where there is none. */
+/** As it came, wrapped or bare; null for none. */
 function readThoughtSignature(extraContent: unknown): string | null {
   const google = (extraContent as { google?: { thought_signature?: unknown } } | null | undefined)?.google;
   const value = google?.thought_signature;
@@ -50,7 +50,7 @@ export function encodeReasoningDetail(part: ReasoningPart, index: number): JsonO
   return { ...content, ...(id === undefined ? {} : { id }), format: FORMATS[signature.origin], index };
 }
 
-/** Thoughts of an earlier answer; what cannot be read is left out, as every provider but its own would do. */
+/** Reasoning of an earlier answer; unreadable details are left out. */
 export function decodeReasoningDetails(details: unknown): ReasoningPart[] {
   if (!Array.isArray(details)) return [];
   return details.flatMap((detail) => decodeDetail(detail as JsonObject | null) ?? []);

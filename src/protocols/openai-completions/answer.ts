@@ -29,7 +29,7 @@ export function encodeCompletion(answer: Answer, usage: Usage, shown: ShownCost,
 
 type PartDelta = Extract<EncodableEvent, { kind: 'part-delta' }>;
 
-/** What a client has of a stream that broke off; empty members were not said. */
+/** What a client has of a broken stream; empty members were not sent. */
 export interface BegunCompletion {
   id: string;
   model: string;
@@ -116,7 +116,7 @@ export class CompletionEncoder implements AnswerEncoder {
     return `${this.#releaseHeld()}data: ${JSON.stringify(chunk)}\n\n`;
   }
 
-  /** Another choice goes on: the one that ended before it is not the last. */
+  /** Another choice continues: the one that is held is not the last. */
   #releaseHeld(): string {
     const held = this.#held;
     this.#held = null;
@@ -132,7 +132,7 @@ function keyOf({ choice, part }: { choice: number; part: number }): string {
 
 // One choice of the older completions: a text, why it ended, and its log probabilities in their older form.
 
-/** A refusal is all that such a client would otherwise see nothing of; thoughts and calls have no place here. */
+/** With refusals, so that the client sees them; reasoning and calls have no place here. */
 export function textOfParts(parts: readonly Part[]): string {
   return parts.map((part) => (part.kind === 'text' || part.kind === 'refusal' ? part.text : '')).join('');
 }
@@ -146,7 +146,7 @@ export function encodeCompletionChoice({ index, parts, finishReason, logProbabil
   };
 }
 
-/** Only three words; an answer that is not whole says `length`. */
+/** There are only three; an incomplete answer has `length`. */
 export function encodeOlderFinish(reason: FinishReason): string {
   switch (reason) {
     case 'length':
@@ -178,7 +178,7 @@ export function encodeOlderLogProbabilities(tokens: readonly TokenLogProbability
   };
 }
 
-// Goes on with a client's stream of the older completions that broke off. All that such a client sees is one text.
+// Resumes a client's broken stream. All that such a client sees is one text.
 
 /** Null where it had ended, or where the client asked for several answers. */
 export function resumeCompletionStream(delivered: Buffer, context: EncodeContext): ResumedStream | null {
@@ -192,7 +192,7 @@ export function resumeCompletionStream(delivered: Buffer, context: EncodeContext
   return { encoder: new CompletionEncoder(context, begun), part: 0, text: begun.text, isOpen: begun.text !== '' };
 }
 
-/** False where the stream cannot be gone on with. */
+/** False where the stream cannot be resumed. */
 function advance(begun: BegunCompletion, chunk: ChatChunk): boolean {
   if (chunk.error) return false;
   const { id, model, createdAt } = readIdentity(chunk);

@@ -1,5 +1,5 @@
 // OpenAI's older completions, for the clients that still speak it: answered by models of every other protocol. No provider
-// is asked in it, so there is no provider's face; what a client of it and such a provider would say is that of Chat.
+// is asked in it, so there is no provider's face; errors and keep-alives are those of Chat.
 import { openaiChatClient } from '../openai-chat/protocol.ts';
 import type { ClientEndpoint, ClientProtocol } from '../protocol.ts';
 import { CompletionEncoder, encodeCompletion, resumeCompletionStream } from './answer.ts';

@@ -68,7 +68,7 @@ function tokensOfPrompt(prompt: Prompt | Prompt[number]): number {
   return (prompt as Prompt[number][]).reduce<number>((sum, entry) => sum + tokensOfPrompt(entry), 0);
 }
 
-// A request of the older completions as one user's turn: a model of today is asked, not continued.
+// The request as one user turn: today's models are asked, they do not continue a text.
 export function decodeCompletionsRequest(body: JsonObject): InferenceRequest | Failure {
   return orFailure(() => decode(body));
 }
@@ -111,7 +111,7 @@ function promptOf(prompt: unknown): string {
   return list[0] as string;
 }
 
-/** What only a model that continues text can do. */
+/** Options that only a model that continues text has. */
 function refuseWhatIsGone(body: JsonObject): void {
   if (optionalBoolean(body.echo, 'echo')) throw unsupported('echo', "'echo' is not supported with this model.");
   if (optionalText(body.suffix, 'suffix')) throw unsupported('suffix', "'suffix' is not supported with this model.");

@@ -68,7 +68,7 @@ const embeddingsRequest = z.looseObject({
 
 type Input = z.infer<typeof embeddingsRequest>['input'];
 
-/** Never streamed and without output: all that is billed is what goes in. */
+/** Never streamed and without output: only input is billed. */
 export function readEmbeddingsRequest(body: unknown): RequestFacts | Failure {
   return orFailure(() => {
     const request = parseMember(embeddingsRequest, effectiveRequest(body));
@@ -103,7 +103,7 @@ export function relayEmbeddings(body: Buffer, context: RelayContext): RelayedBod
   return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 
-/** `total_tokens` alone is what some providers give; there is no output that it could hold. */
+/** Some providers only give `total_tokens`; there is no output in it. */
 function readUsage(usage: unknown): Usage | null {
   const said = (usage ?? {}) as JsonObject;
   const counts = new ProviderCounts(said);

@@ -1,5 +1,5 @@
-// Failures of the Responses API. Before a stream they are those of every OpenAI API; inside one they are flat `error`
-// events, and providers tell theirs in `error` events or in `response.failed`.
+// Failures of the Responses API. Before a stream they are those of every OpenAI API; inside one the broker sends flat
+// `error` events, and providers send `error` events or `response.failed`.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { FailureCode } from '../../contracts/failure-table.ts';
 import type { JsonObject } from '../codec.ts';
@@ -9,8 +9,8 @@ import { isObject, objectOf, textOf } from '../wire/loose-json.ts';
 
 /**
  * The event that ends a stream with an error: flat, as documented (providers also nest it in `error`; SDKs read both).
- * Whoever writes it may not have written the stream, so its place is not known: the number is the first of all, which
- * a client that resumes after any number has passed already.
+ * Its writer may not have written the stream and does not know the next sequence number: 0 is one that a client which
+ * resumes after any number has already passed.
  */
 export function encodeResponsesFailureEvent(failure: Failure): Buffer {
   const { error } = JSON.parse(encodeChatFailure(failure).body.toString()) as { error: JsonObject };

@@ -7,7 +7,7 @@ import { objectsOf, present, textOf } from '../wire/loose-json.ts';
 /** Between the parts of a summary, and of a reasoning text. */
 export const REASONING_SEPARATOR = '\n\n';
 
-/** Adds what the item says to the parts of its turn. */
+/** Adds the item to the parts of its turn. */
 export function decodeReasoningItem(parts: Part[], item: JsonObject): void {
   const encrypted = textOf(item.encrypted_content);
   const carried = encrypted === '' || encrypted === UNSIGNED ? null : readEncryptedContent(encrypted);
@@ -33,7 +33,7 @@ export function reasoningText(item: JsonObject): string {
     .join(REASONING_SEPARATOR);
 }
 
-/** Nothing where the client has left that part out. */
+/** Ignored where the client has left that part out. */
 function signLast(parts: Part[], signature: Signature): void {
   const last = parts.at(-1);
   const isSignable = last?.kind === 'text' || last?.kind === 'image' || last?.kind === 'tool-call';
@@ -41,15 +41,15 @@ function signLast(parts: Part[], signature: Signature): void {
 }
 
 // Where a signature of any provider stands in this protocol: in a reasoning item's `encrypted_content`. OpenAI's own stands
-// there as it is. Another provider's is wrapped, and says what it was found on, which the item alone does not tell:
+// there as it is. Another provider's is wrapped, with what it was found on, which the item alone does not tell:
 //
 // - on reasoning: the item is that reasoning. `redacted` where nothing but the signature may be shown.
 // - on another part (Gemini signs tool calls, images and texts): the item carries nothing else and follows that part.
-//   It cannot come before: in a stream the signature is known when the part is over.
-// - on an empty text (Gemini's last word): the text itself is shown to no client, the item stands for it.
+//   It cannot come before: in a stream the signature is only known when the part has ended.
+// - on an empty text (Gemini ends with one): the text itself is not shown, the item stands for it.
 export type SignedPlace = 'reasoning' | 'redacted' | 'part-before' | 'empty-text';
 
-/** Of a thought whose provider signs nothing: says only that it is foreign, so that OpenAI is never given it. */
+/** For reasoning without a signature: marks it as foreign, so that it is never sent to OpenAI. */
 export const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
 
 export interface CarriedSignature {

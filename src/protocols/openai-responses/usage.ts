@@ -7,7 +7,7 @@ import { editObject } from '../wire/json-object.ts';
 import { isObject, objectOf, objectsOf } from '../wire/loose-json.ts';
 
 /**
- * Null unless it says something. `cached_tokens` and `cache_write_tokens` are part of `input_tokens`, `reasoning_tokens` of
+ * Null where it reports nothing. `cached_tokens` and `cache_write_tokens` are part of `input_tokens`, `reasoning_tokens` of
  * `output_tokens` (types of npm openai 7.55.0).
  * @param response with the tier that served it, and the tools that its provider ran.
  */

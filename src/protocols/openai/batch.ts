@@ -1,4 +1,4 @@
-// OpenAI's Files and Batch API, for every endpoint of its that the broker calls.
+// OpenAI's Files and Batch API, for every OpenAI endpoint that the broker calls.
 // Wire facts: docs/reference/openai-batch.md sections 1 and 2.
 import {
   asCount,
@@ -17,7 +17,7 @@ import { memberBytes } from '../wire/json-object.ts';
 /** Key of the broker's own id in a batch's metadata. */
 const CHUNK_KEY = 'sluice_chunk';
 const BOUNDARY = 'sluice-6f1c2e5b9d3a47f0';
-/** Input files whose batch never came to be go by themselves. */
+/** Input files whose batch was never created expire. */
 const FILE_LIFE_S = 14 * 24 * 3_600;
 const ENDED = new Set(['completed', 'failed', 'expired', 'cancelled']);
 const PAGE = 100;
@@ -81,7 +81,7 @@ export const openaiEmbeddingsBatch: BatchProtocol = {
   },
 };
 
-/** A raw line break in JSON is white space between values. */
+/** A raw line break in valid JSON is white space. */
 function onOneLine(json: Buffer): Buffer {
   if (!json.includes(0x0a) && !json.includes(0x0d)) return json;
   return Buffer.from(json.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)));

@@ -67,7 +67,7 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
 }
 
-/** `{error: {message, …}}`, `{error: "…"}`, `{message, …}`, `{detail: …}`, `[{error: …}]`: all seen in the wild. */
+/** `{error: {message, …}}`, `{error: "…"}`, `{message, …}`, `{detail: …}`, `[{error: …}]`: all in use. */
 function readProviderError(body: unknown): ProviderError {
   const outer = (Array.isArray(body) ? body[0] : body) as Record<string, unknown> | null | undefined;
   if (typeof outer !== 'object' || outer === null) return NO_PROVIDER_ERROR;
@@ -84,7 +84,7 @@ function readProviderError(body: unknown): ProviderError {
   });
 }
 
-/** FastAPI's servers say in a list what is wrong; one that is nested too deeply to be printed says nothing. */
+/** FastAPI servers send a list; one nested too deeply to serialise counts as no message. */
 function textOfDetail(detail: unknown): string {
   if (typeof detail === 'string') return detail;
   try {
@@ -98,7 +98,7 @@ const CONTEXT_LENGTH =
   /context[_ ](length|window|size)|maximum (context|prompt length)|too many (input )?tokens|prompt is too long|exceeds? the (model'?s )?(maximum|context)|input is too long/i;
 const CONTENT_FILTER = /content[_ ]?(filter|policy)|responsible ?ai|moderation|flagged/i;
 
-/** Which failure an error is: by what it says where that is known, by the status else. */
+/** Classifies an error by its known messages and codes, otherwise by its status. */
 function classify(status: number, error: ProviderError): FailureCode {
   const says = `${error.code} ${error.type}`;
   const known = status === 402 ? 'upstream_quota_exhausted' : knownByWords(status, error);
@@ -115,10 +115,10 @@ function classify(status: number, error: ProviderError): FailureCode {
   return 'upstream_bad_request';
 }
 
-/** Reasoning of another account, or altered. */
+/** Reasoning that was altered, or is another account's. */
 const THOUGHTS_REFUSED = 'invalid_encrypted_content';
 const PARAMETER_CODES = /^unsupported_(parameter|value)$/;
-/** As against a parameter that there is not in this API at all. */
+/** Names the model, unlike an error for a parameter that the API does not have. */
 const MODEL_REFUSES = /\b(this|the) (\S+ )?model\b/i;
 
 /**

@@ -65,10 +65,10 @@ export function traitsOf(upstreamModel: string): ModelTraits {
   return FAMILIES.find(([pattern]) => pattern.test(name))?.[1] ?? ANY_PROVIDER;
 }
 
-// How much a model should think, in the words that it knows.
+// Reasoning efforts, mapped to the values that a model knows.
 const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
 
-/** From how many tokens of budget on which effort: chat has no budget. Chosen: a middling thought is some 5,000 tokens. */
+/** The effort from this budget of tokens on, since Chat has no budget. Chosen: medium reasoning takes some 5,000 tokens. */
 const BUDGETS: readonly (readonly [number, string])[] = [
   [10_000, 'high'],
   [5_000, 'medium'],
@@ -76,7 +76,7 @@ const BUDGETS: readonly (readonly [number, string])[] = [
   [1, 'minimal'],
 ];
 
-/** `reasoning_effort` for a model that knows these; null where it has none to be told. */
+/** `reasoning_effort` for a model with these values; null where it takes none. */
 export function effortFor(request: ReasoningRequest, known: readonly string[] | null): string | null {
   const asked = request.effort ?? effortOfBudget(request.budgetTokens);
   if (asked === null || known === null || known.includes(asked)) return asked;

@@ -1,4 +1,4 @@
-// Checks what a client sent and words the first fault as OpenAI does: which field, what is wrong.
+// Checks members of a client's request and reports the first fault as OpenAI does: which field, and what is wrong.
 import type { z } from 'zod';
 import { createFailure, type Failure, FailureError } from '#src/contracts/failure.ts';
 import type { RawNumber } from '#src/contracts/inference-request.ts';
@@ -14,7 +14,7 @@ export function parseMember<T>(schema: z.ZodType<T>, value: unknown, at: Path = 
   throw new FailureError(describeIssue(parsed.error.issues[0]!, value, at));
 }
 
-/** What `build` gives, or the failure that it threw. Anything else that it throws is a bug and passes. */
+/** The result of `build`, or the failure that it threw. Any other error is a bug and is thrown on. */
 export function orFailure<T>(build: () => T): T | Failure {
   try {
     return build();
@@ -91,7 +91,7 @@ export function optionalNumber(value: unknown, param: string): number | undefine
   return value;
 }
 
-/** One that is only passed on, whatever its size. */
+/** For numbers that are only passed on, of any size. */
 export function optionalExactNumber(value: unknown, param: string): number | RawNumber | undefined {
   return isExactNumber(value) ? value : optionalNumber(value, param);
 }

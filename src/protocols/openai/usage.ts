@@ -6,7 +6,7 @@ import { isPlausible, ProviderCounts, readCosts, readTier, shownMembers } from '
 import { editObject, isObjectBytes, memberBytes } from '../wire/json-object.ts';
 
 /**
- * Null unless it says something. `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`
+ * Null where it reports nothing. `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`
  * (types of npm openai 7.55.0); DeepSeek writes `prompt_cache_hit_tokens`. OpenRouter reports what was read from a cache and
  * what was written to it in full each: together they are not more than the prompt.
  */
@@ -63,8 +63,8 @@ function toolCallsIn(counts: ProviderCounts, said: JsonObject): Usage['toolCalls
 }
 
 /**
- * Reasoning that is billed as output and left out of `completion_tokens`: xAI names it, Google's OpenAI endpoint does
- * not, and of both only the total tells.
+ * Reasoning that is billed as output but left out of `completion_tokens`: xAI reports it, Google's OpenAI endpoint does
+ * not; for both only the total shows it.
  */
 function hiddenReasoning(said: JsonObject): number {
   const [total = 0, prompt = 0, completion = 0] = [said.total_tokens, said.prompt_tokens, said.completion_tokens].map(
@@ -75,7 +75,7 @@ function hiddenReasoning(said: JsonObject): number {
   return hidden > 0 && (named === 0 || named === hidden) ? hidden : 0;
 }
 
-/** The members of an answer or a chunk that hold counts. Groq reports usage in a member of its own where nobody asked for it. */
+/** The members of an answer or a chunk that hold counts. Groq reports usage in its own member where it was not asked for. */
 export interface CountedAnswer {
   usage?: unknown;
   x_groq?: { usage?: unknown } | null;
@@ -103,7 +103,7 @@ export function insertCost(answer: Buffer, shown: ShownCost): Buffer {
   });
 }
 
-/** Usage in OpenAI's shape and meaning, whoever counted it. */
+/** Usage in OpenAI's shape and meaning, whichever protocol it came in. */
 export function writeChatUsage(usage: Usage) {
   return {
     prompt_tokens: usage.inputTokens,

@@ -1,6 +1,6 @@
-// What a provider says of a call, checked where it is read: tokens are whole numbers within a bound, costs are finite, not
-// negative and within a bound. What cannot be true is kept in the provider's own words; an estimate takes its place, and
-// ledger and client are told that it is one.
+// A provider's figures, checked where they are read: tokens are whole numbers within a bound; costs are finite, not negative
+// and within a bound. An impossible figure is recorded as it came, and replaced by an estimate that is marked as one in the
+// ledger and for the client.
 import { type PicoUsd, parseUsd } from '#src/contracts/money.ts';
 import { type MediaTokens, type Medium, NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
@@ -22,14 +22,14 @@ export class ProviderCounts {
     this.#said = said;
   }
 
-  /** A figure that the call is billed by; without it everything is estimated. */
+  /** A figure that the call is billed by; where it is impossible, everything is estimated. */
   total(value: unknown): number {
     const count = countOf(value);
     this.#isUncounted ||= count === null;
     return count ?? 0;
   }
 
-  /** A part of another figure, at most all of it; one that cannot be true is none of it. */
+  /** A part of another figure, at most all of it; an impossible value counts as zero. */
   part(value: unknown, whole = MAX_COUNTED_TOKENS): number {
     const count = countOf(value);
     this.#isDisputed ||= count === null;
@@ -42,7 +42,7 @@ export class ProviderCounts {
     return told.length === 0 ? undefined : Object.fromEntries(told);
   }
 
-  /** USD for the call, as far as the provider says it; several members add up. */
+  /** USD for the call, where the provider reports it; several members add up. */
   cost(...values: unknown[]): void {
     for (const value of values) {
       if (value === undefined || value === null) continue;
@@ -53,7 +53,7 @@ export class ProviderCounts {
     if (this.#isCostDisputed) this.#reportedCost = undefined;
   }
 
-  /** Where it has no counts at all: what else it says, or null. */
+  /** For an object without any counts: what else it reports, or null. */
   finishUncounted(): Usage | null {
     const isSaid = this.#reportedCost !== undefined || this.#isCostDisputed;
     return isSaid ? this.finish({ ...NO_USAGE, isEstimated: true, isUncounted: true }) : null;
@@ -71,7 +71,7 @@ export class ProviderCounts {
   }
 }
 
-/** A count that can be true. */
+/** A possible count. */
 export function isPlausible(value: unknown): value is number {
   return typeof value === 'number' && countOf(value) !== null;
 }
@@ -89,7 +89,7 @@ function evidenceOf(said: unknown): string {
   return (text ?? '').slice(0, MAX_EVIDENCE);
 }
 
-/** The provider's figures; the broker's own where there are none that can be used, with what else the provider has said. */
+/** The provider's figures; the broker's estimate where they cannot be used, with the rest of what the provider reported. */
 export function countedOr(counted: Usage | null, estimate: Usage): Usage {
   if (counted === null) return estimate;
   if (!counted.isUncounted) return counted;
@@ -107,8 +107,8 @@ export function countedOr(counted: Usage | null, estimate: Usage): Usage {
 }
 
 /**
- * What a provider that resells says of money. OpenRouter: `cost`, with the key of its customer (`is_byok`) its fee alone, and
- * what the model's provider takes beside it; a zero there is not "free". Perplexity: an object with a total.
+ * Costs as resellers report them. OpenRouter: `cost`, which with a customer's own key (`is_byok`) is only its fee, beside
+ * what the model's provider charges; a zero there is not "free". Perplexity: an object with a total.
  */
 export function readCosts(counts: ProviderCounts, usage: JsonObject): void {
   const { cost, cost_details: details, is_byok: isByok } = usage;
@@ -123,12 +123,12 @@ function isRecord(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Members of a usage object beside the provider's: what the call costs, and whether its figures are an estimate. */
+/** Members that the broker adds to a usage object: the cost, and whether the figures are an estimate. */
 export function shownMembers({ cost, isEstimated }: ShownCost): Map<string, string> {
   return new Map([['cost', cost], ...(isEstimated ? [['estimated', 'true'] as const] : [])]);
 }
 
-/** The tier that served, in OpenAI's words; undefined for the ordinary one, under any of its names. */
+/** The service tier by OpenAI's names; undefined for the default tier under any of its names. */
 export function readTier(tier: unknown): string | undefined {
   if (typeof tier !== 'string' || tier.length > MAX_TIER_NAME) return undefined;
   return ORDINARY_TIERS.has(tier) ? undefined : tier;

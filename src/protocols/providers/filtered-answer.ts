@@ -1,5 +1,5 @@
-// A prompt that a provider's filter refuses is an error at some providers and an answer without words at others: status 200,
-// nothing said, and a reason that names the filter. Looked for only where the request may be asked elsewhere.
+// A prompt that a content filter refuses is an error at some providers and an empty answer at others: status 200, no text,
+// and a finish reason that names the filter. Only checked where the request may be sent to another provider.
 
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { isWithheld } from '#src/protocols/gemini-generate-content/answer/candidate-metadata.ts';
@@ -14,7 +14,7 @@ function listOf(value: unknown): Loose[] {
   return Array.isArray(value) ? value.map(objectOf) : [];
 }
 
-/** By the provider's protocol: whether a whole answer, or an event before anything was said, is a refusal without words. */
+/** By provider protocol: whether a whole answer, or an event before any text, is an empty refusal. */
 const IS_FILTERED: Readonly<Record<string, (answer: Loose) => boolean>> = {
   'openai-chat'({ choices }) {
     const all = listOf(choices);
@@ -61,5 +61,5 @@ export function isFilteredAnswer(upstream: string, data: string | Buffer): boole
 
 export const FILTERED: Failure = createFailure(
   'upstream_content_filter',
-  'The provider’s filter refused the prompt: its answer has no words.',
+  'The provider’s filter refused the prompt: its answer is empty.',
 );

@@ -1,5 +1,5 @@
-// Waits that providers hide in the bodies of their errors, whichever protocol they come in: Google's RetryInfo (Vertex speaks
-// Anthropic's and OpenAI's protocols too), OpenRouter's headers inside the body, and plain words.
+// Retry delays in the bodies of errors, in any protocol: Google's RetryInfo (Vertex speaks Anthropic's and OpenAI's protocols
+// too), OpenRouter's headers inside the body, and plain text.
 
 type Loose = Readonly<Record<string, unknown>>;
 
@@ -62,7 +62,7 @@ function lowerCased(headers: Loose): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
 }
 
-/** The reset of a limit that is not told apart by requests and tokens: OpenRouter, GitHub, the draft of the IETF. */
+/** The reset of a limit that does not distinguish requests from tokens: OpenRouter, GitHub, the IETF draft. */
 export function readResetHeader(headers: Record<string, string | string[] | undefined>, nowMs: number): number | null {
   for (const name of ['x-ratelimit-reset', 'ratelimit-reset', 'x-rate-limit-reset']) {
     const resetMs = parseReset(headerText(headers, name), nowMs);
@@ -71,12 +71,12 @@ export function readResetHeader(headers: Record<string, string | string[] | unde
   return null;
 }
 
-// Times as providers write them: in headers, in the details of an error, in its words.
+// Durations and times as providers write them: in headers, in the details of an error, in its message.
 const GO_DURATION_PART = /(\d+(?:\.\d+)?)(ms|h|m|s)/g;
 const GO_DURATION = /^(?:\d+(?:\.\d+)?(?:ms|h|m|s))+$/;
 const UNIT_MS = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 
-/** Numbers above these are no spans of time but points in it: seconds and milliseconds since 1970 (as of 2001). */
+/** Numbers above these are not durations but times: seconds or milliseconds since 1970 (as of 2001). */
 const EPOCH_SECONDS = 1e9;
 const EPOCH_MS = 1e12;
 
@@ -132,7 +132,7 @@ const SPOKEN_WAIT = new RegExp(
   'i',
 );
 
-/** The wait that stands in a message, in milliseconds, or null. */
+/** The wait given in a message, in milliseconds, or null. */
 export function parseSpokenWait(message: string): number | null {
   const said = SPOKEN_WAIT.exec(message.slice(0, MAX_SEARCHED_CHARS))?.[1];
   if (said === undefined) return null;

@@ -1,5 +1,5 @@
-// What providers say where their status says something else: most answer 400 to whatever they do not like. Used by every
-// protocol, since each is spoken by providers that did not invent it. Words of errors seen in 2025 and 2026; the provider is named.
+// Errors recognised by their message where the status is misleading: most providers answer 400 to anything. Used by every
+// protocol, since each has compatible providers. Messages seen in 2025 and 2026; the provider is named.
 import type { FailureDetails } from '#src/contracts/failure.ts';
 import { type FailureCode, ruleOf } from '#src/contracts/failure-table.ts';
 import { quotaIds } from './waits.ts';
@@ -23,8 +23,8 @@ const FILTERED =
   /content exists risk|data[ _]?inspection[ _]?failed|violat\w{1,8} .{0,40}usage (guidelines|polic)|content management policy|responsible ?ai/i;
 
 /**
- * How much of an error's message is read: whatever tells its kind stands at the beginning, and a provider may quote the
- * whole prompt behind it. Patterns over messages have bounds in them too, so that none looks at a character twice over.
+ * How much of an error's message is read: what identifies it is at the beginning, and a provider may quote the whole
+ * prompt after it. Patterns over messages are bounded too, so that matching takes linear time.
  */
 const MAX_READ_CHARS = 4_000;
 /** Of codes, types and names of parameters, which are quoted to clients and kept. */
@@ -49,10 +49,10 @@ export interface ProviderWords {
   message: string;
 }
 
-/** Statuses under which providers say these things; others mean what they say. 200: an error inside a stream. */
+/** Statuses whose messages are searched; the others are reliable. 200: an error inside a stream. */
 const DISGUISES = new Set([200, 400, 401, 403, 404, 422, 429]);
 
-/** What an error means by its words, whatever its status; null where they say nothing of this kind. */
+/** The failure that an error's message or code names, whatever its status; null where it names none. */
 export function knownByWords(status: number, { code, type, message: said }: ProviderWords): FailureCode | null {
   if (!DISGUISES.has(status)) return null;
   const message = decoded(said);
@@ -71,8 +71,8 @@ function decoded(message: string): string {
 }
 
 /**
- * Whom a rate limit is for: the one model that was asked for, unless the provider says that it is the credential. Google says
- * so by the quota's id (`PerProject` without `PerModel`), others by their words, where these name no model.
+ * Whether a rate limit is for the credential; otherwise it is for the requested model. Google tells by the quota's id
+ * (`PerProject` without `PerModel`), others by a message that names no model.
  */
 export function limitedBy(body: unknown, message: string): { limits?: 'credential' } {
   const ids = quotaIds(body);
@@ -88,17 +88,17 @@ const MODEL = /\bmodels?\b|\b(gpt|claude|gemini|grok|o\d)-/i;
 const CREDENTIAL_LIMIT =
   /\b(for|of|by|to|on) (your|this|the) (account|organi[sz]ation|project|team|workspace|(api )?key)\b|\b(your|account|organi[sz]ation|project|team|workspace|key)(['’]s)? .{0,20}rate limit|account[- ]wide/i;
 
-/** What a provider says to the broker about the broker's account must not read as if said to the client. */
+/** What a provider tells the broker about its account must not read as if it were addressed to the client. */
 const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
   upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s.',
   upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s.',
 };
 
-/** A sentence that sends its reader to a place, or tells what to do about a key or an account. */
+/** A sentence that links somewhere, or advises on a key or an account. */
 const ADVICE =
   /https?:|www\.|\b(console|platform|dashboard)\.[a-z]|^(please|to |go to|visit|see|check|contact|ensure|make sure|you can|you may|get |obtain|create|generate|add |purchase|upgrade|call )|\b(obtain|get|find|create|generate|renew|purchase|buy|top up|check|visit|pass|provide) (an?|your|the|more|a valid|new)\b/i;
 
-/** The provider's words as a client may see them: without keys, and without telling the client to get one. */
+/** The provider's message for a client: without keys, and without advice to get one. */
 export function tellClient(code: FailureCode, said: string): string {
   const about = ABOUT_THE_BROKER[code];
   // xAI: "does not exist or your team has no access to it. Please ensure you're using the correct API key."
@@ -137,13 +137,13 @@ function isDetails(value: unknown): value is FailureDetails {
   return Array.isArray(value) ? value.length > 0 : Object.keys(value).length > 0;
 }
 
-/** Waits that a provider announces are for failures which a wait can cure. */
+/** Announced waits only count for failures that waiting can cure. */
 export function isCuredByWaiting(code: FailureCode): boolean {
   return ruleOf(code).retry === true;
 }
 
-// Providers quote the broker's own key in their errors: "Incorrect API key provided: sk-ab***yz". What looks like a key is
-// taken out of every message; what is a configured secret was taken out of the bytes before (contracts/secret-mask.ts).
+// Providers quote the broker's own key in their errors: "Incorrect API key provided: sk-ab***yz". Anything that looks like a
+// key is removed from every message; configured secrets were removed from the bytes before (contracts/secret-mask.ts).
 const KEY_LIKE =
   /\b(?:sk|pk|rk|gsk|xai|tgp|fw)[-_][A-Za-z0-9*_-]{6,}|\bAIza[A-Za-z0-9_-]{10,}|\bBearer +[A-Za-z0-9*._-]{6,}|(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]*\*{4,})+[A-Za-z0-9_-]*/g;
 const MAX_MESSAGE_CHARS = 2_000;

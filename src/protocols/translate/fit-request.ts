@@ -1,5 +1,5 @@
-// A request within a provider's bounds (provider-bounds.ts). Names of tools are changed so that they can be given back, ids so
-// that calls and results still find each other.
+// Makes a request fit a provider: what it cannot do is left out, names and ids are brought within its bounds
+// (provider-bounds.ts). Changed tool names can be mapped back; changed ids still match calls to results.
 import { createHash } from 'node:crypto';
 import type {
   CustomTool,
@@ -26,7 +26,7 @@ export interface FittedRequest {
   encoded: EncodedRequest | Refusal;
   /** Reads the answer to it. */
   upstream: ProviderCodec;
-  /** The provider's names of tools are the client's own. */
+  /** The provider's tool names are the client's. */
   keepsNames: boolean;
 }
 
@@ -61,7 +61,7 @@ export function fitRequest(request: InferenceRequest, bounds: ProviderBounds, na
   };
 }
 
-/** In the order in which they get their names: what a longer conversation adds changes none of those before. */
+/** In the order in which names are assigned, so that a longer conversation does not change earlier names. */
 function toolsIn({ tools, toolChoice, turns }: InferenceRequest): ToolName[] {
   const called = turns.flatMap(({ parts }) => parts.filter((part) => part.kind === 'tool-call'));
   return [...tools, ...chosenIn(toolChoice), ...called].map(({ name, namespace }) => ({
@@ -95,14 +95,13 @@ function fitPart(part: Part, { callId }: ProviderBounds, names: ToolNames, callN
   return { ...part, callId: fitCallId(part.callId, callId), ...(name === undefined ? {} : { name }) };
 }
 
-/** Stable for one user, and nobody's name: what OpenAI itself recommends. */
+/** A hash is stable for one user and reveals no name, as OpenAI itself recommends. */
 function fitEndUser(endUser: string, { endUserChars }: ProviderBounds): string {
   return endUser.length <= endUserChars ? endUser : createHash('sha256').update(endUser).digest('hex');
 }
 
-// What a provider cannot do of what a request asks for, taken out before it is encoded. A restriction is never widened: a
-// web search that could not be kept to its sites, or off the live web, is not offered at all. What is left out is named;
-// what the client forces is a refusal.
+// What a provider cannot do is taken out before encoding. A restriction is never widened: a web search that cannot be kept
+// to its sites, or off the live web, is not offered at all. What is left out is reported; what the client forces is refused.
 export interface AbleRequest {
   kind: 'able';
   request: InferenceRequest;
@@ -132,7 +131,7 @@ function isSearchAllowed(choice: ToolChoice | undefined): boolean {
   return choice?.kind !== 'none';
 }
 
-/** There is nothing else that could be called, and something must be. */
+/** A tool must be called, and the search is the only one. */
 function isSearchForced({ toolChoice, tools }: InferenceRequest): boolean {
   if (toolChoice?.kind === 'allowed') return toolChoice.isRequired && toolChoice.tools.length === 0;
   return toolChoice?.kind === 'required' && tools.length === 0;
@@ -154,7 +153,7 @@ function whyNoSearch(
   return null;
 }
 
-/** Hints, and a limit on what a search may cost: the answer is as good without. */
+/** Hints and a cost limit for a search, which do not change the meaning of the answer. */
 function keepOptions(webSearch: WebSearch, search: SearchAbilities): { kept: WebSearch; lost: RequestField[] } {
   const options = [
     ['contextSize', 'searchContextSize', search.hasContextSize],
@@ -194,7 +193,7 @@ export const FREE_TEXT = {
   additionalProperties: false,
 };
 
-/** A grammar can only be described; that it no longer binds is named (fitAbilities). */
+/** A grammar can only be described; that it is no longer enforced is reported (fitAbilities). */
 export function describeCustom({ description, format }: CustomTool): string | undefined {
   const grammar = isGrammar(format) ? `The input has this format: ${JSON.stringify(format)}` : undefined;
   const words = [description, grammar].filter((text) => text !== undefined).join('\n');

@@ -1,8 +1,8 @@
 // Providers sign what their models think and want it back unchanged. A client of another protocol keeps such a signature
-// in the place where its own protocol has one; here it gets a form that says whose it is, so that it finds its way back
-// to its provider and never reaches another.
+// where its own protocol has one. Here it is wrapped with its origin, so that it goes back to its provider and never to
+// another.
 //
-// The form is valid base64 (Gemini's field is `bytes`) and starts with a mark that bytes can be searched for.
+// The wrapped form is valid base64 (Gemini's field is `bytes`) and starts with a marker that bytes can be searched for.
 import type { ReasoningPart, Signature } from '#src/contracts/inference-request.ts';
 
 /** Eight characters: whole base64 quanta, so that what follows is aligned. */
@@ -28,15 +28,15 @@ export function unwrapSignature(text: string): Signature | null {
   return origin === undefined ? null : { origin, value: inner.slice(1) };
 }
 
-/** Whether a body may hold a wrapped signature: cheap, and never wrong when it says no. */
+/** Whether a body may hold a wrapped signature. Cheap; false is always right. */
 export function mayHoldForeignSignature(body: Buffer): boolean {
   return body.includes(MARK_BYTES);
 }
 
-// Thoughts of models behind Chat Completions. Nobody signs them, but DeepSeek V4 and Kimi answer 400 to a tool call that
-// comes back without the thought it was made from ("The reasoning_content in the thinking mode must be passed back",
+// Reasoning of models behind Chat Completions. It is not signed, but DeepSeek V4 and Kimi answer 400 to a tool call that
+// comes back without the reasoning it was made from ("The reasoning_content in the thinking mode must be passed back",
 // November 2026). So the broker signs them itself, by where they came from: every client protocol has a place for a
-// signature, and the thought goes back with its call to the provider and the model that it came from, and to nobody else.
+// signature, and the thought goes back with its call to the provider and the model that it came from, and to no other.
 
 /** Who answered: the provider as it is configured, and its own name of the model. */
 export interface AnswerSource {
@@ -52,7 +52,7 @@ export interface ChatThought extends AnswerSource {
   member: ThoughtMember;
   /** OpenRouter's `reasoning_details`, whole and as they came: they hold the signatures of the providers behind it. */
   details?: unknown[];
-  /** Where the signature stands on the call alone, and the client does not keep thoughts. */
+  /** Set where only the call carries the signature, for clients that do not keep reasoning. */
   text?: string;
 }
 

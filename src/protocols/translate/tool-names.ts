@@ -22,7 +22,7 @@ export class ToolNames {
     for (const tool of tools) if (!this.#wire.has(keyOf(tool))) this.#assign(tool, this.#fit(tool));
   }
 
-  /** Nothing has to be given back. */
+  /** No name was changed. */
   get areTheirOwn(): boolean {
     return [...this.#original].every(([wire, { name, namespace }]) => wire === name && namespace === undefined);
   }
@@ -33,7 +33,7 @@ export class ToolNames {
     return (this.#bounds.hasNamespaces ? { ...tool, name } : { ...rest, name }) as T;
   }
 
-  /** A name that the provider was not told of is its model's own invention, and stays. */
+  /** A name that was not sent to the provider was invented by its model, and stays. */
   toClient<T extends ToolName>(tool: T): T {
     if (tool.namespace !== undefined) return tool;
     const original = this.#original.get(tool.name);
@@ -47,7 +47,7 @@ export class ToolNames {
   #assign(tool: ToolName, wire: string): void {
     const { name, namespace } = tool;
     this.#wire.set(keyOf(tool), wire);
-    // A group of the provider's own comes back by itself.
+    // A provider with groups returns the group itself.
     if (this.#bounds.hasNamespaces && namespace !== undefined) return;
     this.#original.set(wire, namespace === undefined ? { name } : { name, namespace });
   }
@@ -63,7 +63,7 @@ export class ToolNames {
   }
 }
 
-/** Group and name as their provider's models know them written together; a group may end in the mark itself. */
+/** Group and name in one, as models are used to; a group may already end in the separator. */
 function joinNames(namespace: string, name: string): string {
   return namespace.endsWith('__') ? namespace + name : `${namespace}__${name}`;
 }
@@ -87,7 +87,7 @@ function withoutStrange(text: string, { strange, first }: IdentifierBounds): str
   return first === undefined || first.test(plain) ? plain : `_${plain}`;
 }
 
-/** As much of the text as there is room for, told apart by what it was. */
+/** As much of the text as fits, made unique by a hash of the original. */
 function withHash(plain: string, key: string, { maxChars, exactChars }: IdentifierBounds): string {
   const hash = createHash('sha256').update(key).digest('hex');
   if (exactChars !== undefined) return hash.slice(0, exactChars);

@@ -32,7 +32,7 @@ export function createTranslation(
       const parsed = parseJson(body);
       const answer = pair.upstream.decodeAnswer(parsed, decodeContext);
       if (isFailure(answer)) {
-        // What a failed answer has cost is still owed.
+        // A failed answer is billed for what it used.
         const counted = pair.upstream.readFailedUsage?.(parsed) ?? null;
         return { body, usage: countedOr(counted, NO_USAGE), failure: answer };
       }
@@ -57,7 +57,7 @@ function encodeWhole(
   return { body: Buffer.from(text), usage };
 }
 
-/** The tier is said beside the counts where it is not said with them. */
+/** The tier of the answer, where the usage has none. */
 function servedBy(tier: string | undefined, usage: Usage): Usage {
   const serviceTier = usage.serviceTier ?? readTier(tier);
   return serviceTier === undefined ? usage : { ...usage, serviceTier };
@@ -92,7 +92,7 @@ export class TranslatedStream implements StreamRelay {
   readonly #context: RelayContext;
   readonly #finishedChoices = new Set<number>();
   #hasStarted = false;
-  /** Something was relayed that a person could see. */
+  /** Something visible was relayed. */
   #hasContent = false;
   #isEnded = false;
   #isDone = false;
@@ -142,7 +142,7 @@ export class TranslatedStream implements StreamRelay {
     return isEnded || new Set([...this.#finishedChoices, ...finished]).size >= this.#context.choices;
   }
 
-  /** What is open for the client stays open: a part that was ended could not be gone on with. */
+  /** Parts stay open for the client: one that was ended could not be resumed. */
   #breakOff(events: readonly AnswerEvent[]): RelayedEvent {
     for (const event of events) this.#track(event);
     return { bytes: null, failure: CUT };

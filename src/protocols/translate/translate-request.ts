@@ -72,13 +72,13 @@ export function adaptRequest(
   let unmapped: JsonObject = {};
   const edit = (request: InferenceRequest) => {
     unmapped = membersOf(request.unmapped);
-    // Named as dropped is only what is left out in earnest.
+    // Only what the provider does not get is reported as dropped.
     const kept = { ...request, unmapped: without(request.unmapped, unmapped) };
     return cures.has('forget-thoughts') ? forgetThoughts(kept) : claimThoughts(kept, upstream.name, input);
   };
   const pair = { client: client.codec!, upstream: upstream.codec! };
   const translated = translateRequest(pair, { ...input, edit, isOwnProtocol: true });
-  // Between equals nothing is lost on the way: members without a canonical place go as they are.
+  // Client and provider speak the same protocol: members without a canonical form are sent as they are.
   if (isFailure(translated)) return translated;
   const kept = client.codec!.keepAsSent?.(input.body, cures) ?? {};
   const dropped = translated.dropped.filter((name) => !Object.hasOwn(kept, name.split('.')[0]!));
@@ -86,8 +86,8 @@ export function adaptRequest(
 }
 
 /**
- * Clients of Chat Completions send a thought back as they got it, in a member that says nothing of its origin: without
- * translation it would have gone to this provider too.
+ * Clients of Chat Completions send reasoning back in a member that does not tell its origin: without translation it would
+ * have reached this provider too.
  */
 function claimThoughts(
   request: InferenceRequest,
@@ -100,7 +100,7 @@ function claimThoughts(
   return { ...request, turns: request.turns.map((turn) => ({ ...turn, parts: turn.parts.map(claim) })) };
 }
 
-/** Those of the body itself; what is named by a path stood deeper inside. */
+/** Members of the body itself; a name with a path is of a nested member. */
 function membersOf(unmapped: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(unmapped).filter(([name]) => !/[.[]/.test(name)));
 }
@@ -109,7 +109,7 @@ function without(members: JsonObject, other: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(members).filter(([name]) => !Object.hasOwn(other, name)));
 }
 
-/** The conversation as if no model had thought in it, or signed anything. */
+/** The conversation without reasoning and signatures. */
 export function forgetThoughts(request: InferenceRequest): InferenceRequest {
   const turns = request.turns.map(forgetInTurn).filter(({ parts }) => parts.length > 0);
   return { ...request, turns };

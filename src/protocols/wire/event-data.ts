@@ -1,24 +1,24 @@
-// What an event of a provider's stream says, for every protocol alike. Providers and the gateways before them keep streams
-// open with comments, with empty data, and with `[DONE]` where their protocol has no such end.
+// The data of a provider's event, in every protocol. Providers and gateways keep streams open with comments and empty data,
+// and send `[DONE]` in protocols that do not have it.
 import type { SseEvent } from './sse-splitter.ts';
 
 const VISIBLE = /\S/;
 
 /**
- * Null for what says nothing: a comment, a name alone, data that is empty, which the standard keeps from readers (WHATWG
- * HTML, section 9.2.6). None of it is passed on: the broker keeps its clients' streams open itself, in bytes that their
- * SDKs take. An error without words is an error all the same.
+ * Null for an event without content: a comment, a name alone, empty data, which the standard does not dispatch (WHATWG
+ * HTML, section 9.2.6). It is not passed on: the broker sends its own keep-alives, in a form that SDKs take. An error with
+ * empty data is still an error.
  */
 export function saidBy({ name, data }: SseEvent): string | null {
   return data === null || VISIBLE.test(data) || name === 'error' ? data : null;
 }
 
-/** The end of a stream of OpenAI's, blanks around it or not: its SDKs look at the beginning alone (npm openai 7.55.0). */
+/** The end of an OpenAI stream. Its SDKs only look at the beginning (npm openai 7.55.0). */
 export function isDone(data: string): boolean {
   return data.trimStart().startsWith('[DONE]');
 }
 
-/** What the end of a stream has cut off, as an event. Bare JSON is its data: Google breaks off so with an error. */
+/** The rest of a cut-off stream as an event. Bare JSON is its data: Google ends streams with such an error. */
 export function endedEvent(rest: SseEvent): SseEvent {
   const text = rest.data === null ? rest.raw.toString().trim() : '';
   const raw = Buffer.concat([rest.raw, Buffer.from('\n\n')]);

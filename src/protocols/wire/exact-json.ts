@@ -16,7 +16,7 @@ interface RawJson {
 
 const raw = JSON as unknown as RawJson;
 
-/** Members whose values are carried as they are, in the words of all four protocols. */
+/** Members whose values are carried unchanged, by their names in all four protocols. */
 const CARRIED: ReadonlySet<string> = new Set([
   ...['arguments', 'args', 'input', 'metadata', 'functionResponse', 'function_response'],
   ...['parameters', 'input_schema', 'schema', 'parametersJsonSchema', 'parameters_json_schema'],
@@ -35,7 +35,7 @@ export function parseCarried(text: string): unknown {
   return parse(text, true);
 }
 
-/** For a number that stands in a text: a plain one where nothing is lost by it. */
+/** A number from a text: a plain one where that loses nothing. */
 export function exactNumber(source: string): unknown {
   const value = Number(source);
   return String(value) === source || raw.rawJSON === undefined ? value : raw.rawJSON(source);
@@ -51,13 +51,13 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Deeper texts are told as no JSON: `JSON.parse` takes any depth, and what prints or walks the value ends in a RangeError.
+ * Deeper texts are rejected as invalid JSON: `JSON.parse` takes any depth, but serialising the value ends in a RangeError.
  * A body is bounded as such (json-bounds.ts), and the texts within it that are JSON again are bounded here.
  */
 const MAX_LEVELS = 1_000;
 
 function isTooDeep(text: string): boolean {
-  // So many brackets that are closed again.
+  // That many brackets, opened and closed, need this length.
   if (text.length < 2 * MAX_LEVELS) return false;
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
@@ -129,10 +129,10 @@ function endOfString(text: string, open: number): number {
   }
 }
 
-/** Nobody can write it who does not know this process. */
+/** Random, so that no input can contain it. */
 const MARK = `number-${crypto.randomUUID()}:`;
 
-/** Each of the numbers as a text that says it. */
+/** The text with each of these numbers as a marked string. */
 function withMarks(text: string, tokens: readonly NumberToken[]): string {
   let marked = '';
   let at = 0;
@@ -162,7 +162,7 @@ function restore(value: unknown, isCarried: boolean): unknown {
 
 const ORDINARY = { enumerable: true, configurable: true, writable: true };
 
-/** `1.` and the like are no JSON: a plain parse says so. */
+/** `1.` and the like are not JSON: parsing them throws. */
 function numberOf(source: string, isCarried: boolean): unknown {
   return isCarried ? (raw.rawJSON?.(source) ?? Number(source)) : (JSON.parse(source) as number);
 }

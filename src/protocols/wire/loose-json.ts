@@ -1,4 +1,4 @@
-// Reads values that may be anything: what a provider sent is never trusted to have its documented shape.
+// Reads values of unknown shape: what a provider sends is never trusted to have its documented one.
 import type { JsonObject } from '../codec.ts';
 import { isJsonObject, parseMessage } from './exact-json.ts';
 
@@ -31,7 +31,7 @@ export function parseObject(json: string): JsonObject | null {
 
 type Present<T> = { [K in keyof T]?: Exclude<T[K], null | undefined> };
 
-/** Without the members that are null or undefined: in the canonical form and in requests, what was not said is absent. */
+/** Without members that are null or undefined: in the canonical form and in requests, what is not set is absent. */
 export function present<T extends object>(members: T): Present<T> {
   return Object.fromEntries(
     Object.entries(members).filter(([, value]) => value !== undefined && value !== null),

@@ -13,7 +13,7 @@ export interface SseEvent {
   isSteering: boolean;
 }
 
-/** A provider that sends more than this without an empty line is not speaking SSE. Images come as base64 in one event. */
+/** More than this without an empty line is not SSE. Images come as base64 in one event. */
 export const MAX_SSE_EVENT_BYTES = 64 * 1024 * 1024;
 
 /** No event has a thousand; each costs a microsecond to read. */
@@ -29,7 +29,7 @@ const COLON = 58;
 const SPACE = 32;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Every byte is looked at once, however the stream is cut: an event of 60 MB in pieces of 16 KiB takes a tenth of a second. */
+/** Linear in the bytes, however the stream is cut: an event of 60 MB in pieces of 16 KiB takes a tenth of a second. */
 export class SseSplitter {
   /** Bytes of the event that is not complete yet. */
   #pieces: Buffer[] = [];
@@ -165,7 +165,7 @@ function readField(event: SseEvent, raw: Buffer, start: number, end: number): vo
   }
 }
 
-/** Names of fields are short: a line without a colon is not searched to its end for one. */
+/** Field names are short: a long line is not searched to its end for a colon. */
 const LONGEST_NAME = 16;
 
 function endOfName(raw: Buffer, start: number, end: number): number {
@@ -174,7 +174,7 @@ function endOfName(raw: Buffer, start: number, end: number): number {
   return end;
 }
 
-/** Without the lines that would steer the client's reader: ids and reconnection times of a stream are the broker's. */
+/** Without `id:` and `retry:` lines: ids and reconnection times of a client's stream are the broker's. */
 export function withoutSteering(event: SseEvent): SseEvent {
   if (!event.isSteering) return event;
   const kept: Buffer[] = [];
@@ -198,7 +198,7 @@ export function replaceData(event: SseEvent, data: Buffer): Buffer {
 
 const EVENT_END = Buffer.from('\n\n');
 
-/** Events of our own making, each with the empty line that ends it; a provider's own event comes back whole. */
+/** Splits the broker's own bytes into events, each with the empty line that ends it. */
 export function splitEvents(bytes: Buffer): Buffer[] {
   const events: Buffer[] = [];
   let start = 0;

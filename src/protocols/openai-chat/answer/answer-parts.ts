@@ -1,4 +1,4 @@
-// Why an answer ended, in OpenAI's words and in those of its imitators.
+// What Chat has beside text, decoded and encoded: finish reasons, citations, images, log probabilities.
 import type { FinishReason, TokenLogProbability } from '#src/contracts/answer.ts';
 import type { Citation, ImagePart } from '#src/contracts/inference-request.ts';
 import { sourceOfUrl, writeDataUrl } from '#src/protocols/openai/data-url.ts';
@@ -6,7 +6,7 @@ import { decodeExtraContent, encodeExtraContent } from '../signatures.ts';
 
 const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
   ['stop', 'stop'],
-  // What providers have said for it (vLLM and TGI of old, Together, Cohere, Anthropic's words through gateways).
+  // Other words for it (older vLLM and TGI, Together, Cohere, Anthropic's through gateways).
   ...[
     ...['eos', 'eos_token', 'end_of_text', 'end_of_turn', 'end_turn', 'stop_sequence', 'stop_token', 'end', 'done'],
     ...['complete', 'completed', 'finish', 'finished', 'normal'],
@@ -24,7 +24,7 @@ const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>
   ['insufficient_system_resource', 'error'],
   ['network_error', 'error'],
   ['sensitive', 'content-filter'],
-  // Other protocols' words, shining through gateways.
+  // Other protocols' words, passed on by gateways.
   ['max_tokens', 'length'],
   ['tool_use', 'tool-calls'],
   ['safety', 'content-filter'],
@@ -37,9 +37,9 @@ const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>
 ]);
 
 /**
- * None is a stop: the provider has said that all was over. One that is not known is no clean end. A stop after tool calls is
- * a call: Ollama and Gemini's OpenAI endpoint have said `stop` there, as OpenAI does for a forced call; a call without
- * calls is a stop.
+ * No reason is a stop: the provider ended the stream itself. An unknown reason is an error. A stop with tool calls is a
+ * call (Ollama, Gemini's OpenAI endpoint, and OpenAI for a forced call send `stop` there); `tool_calls` without calls is
+ * a stop.
  */
 export function decodeFinishReason(reason: unknown, hasCalls: boolean): FinishReason {
   const word = typeof reason === 'string' ? reason.toLowerCase() : '';
@@ -53,9 +53,9 @@ const ENCODED: Readonly<Record<FinishReason, string>> = {
   length: 'length',
   'tool-calls': 'tool_calls',
   'content-filter': 'content_filter',
-  // A client of Chat cannot go on where the provider paused.
+  // A client of Chat cannot resume a paused turn.
   pause: 'stop',
-  // OpenAI has no word for it; this one says that the answer is not whole.
+  // OpenAI has no word for it; this one means that the answer is incomplete.
   error: 'length',
 };
 
@@ -96,7 +96,7 @@ export function encodeAnnotations(citations: readonly Citation[], offset: number
   });
 }
 
-// Pictures that a model made, in OpenRouter's shape (`message.images`): OpenAI Chat has none of its own.
+// Generated images in OpenRouter's shape (`message.images`): OpenAI Chat has none.
 export function decodeImages(images: unknown): ImagePart[] {
   if (!Array.isArray(images)) return [];
   return images.flatMap((image) => {
@@ -108,7 +108,7 @@ export function decodeImages(images: unknown): ImagePart[] {
   });
 }
 
-/** Null for a picture that is only a file of its provider's. */
+/** Null for an image that is only a file id of its provider. */
 export function encodeImage({ source, signature }: ImagePart) {
   if (source.kind === 'file-id') return null;
   const url = source.kind === 'url' ? source.url : writeDataUrl(source);

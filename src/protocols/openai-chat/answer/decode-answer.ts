@@ -86,7 +86,7 @@ function signThoughts(parts: Part[], message: ChatDelta, source: AnswerSource | 
   return parts.map((part) => (part.kind === 'reasoning' ? { ...part, signature } : part));
 }
 
-/** Spoken answers are asked for by clients of Chat alone, which never come here; what was said is kept. */
+/** Only clients of Chat ask for audio, and those are passed through; elsewhere the transcript is kept. */
 function transcript({ audio }: ChatDelta): TextPart[] {
   const text = (audio as { transcript?: unknown } | null | undefined)?.transcript;
   return typeof text === 'string' && text !== '' ? [{ kind: 'text', text }] : [];

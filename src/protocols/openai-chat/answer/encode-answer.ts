@@ -130,15 +130,15 @@ function signatureOf(texts: readonly TextPart[]): JsonObject {
   return extra === null ? {} : { extra_content: extra };
 }
 
-// Custom tools take free text. Providers without them are told of a function whose one argument, `input`, is that text; a
-// client that declared such a tool is shown a call of it as it knows it.
+// Custom tools take free text. Providers without them get a function whose one argument, `input`, is that text; for the
+// client that declared the tool, its calls are unwrapped again.
 export function customToolNames({ tools }: JsonObject): ReadonlySet<string> {
   const declared = Array.isArray(tools) ? tools.filter(isObject) : [];
   const custom = declared.map((tool) => (tool.type === 'custom' && isObject(tool.custom) ? tool.custom.name : null));
   return new Set(custom.filter((name) => typeof name === 'string'));
 }
 
-/** What cannot be unwrapped is passed on as it is: the client can make more of it than of nothing. */
+/** Text that cannot be unwrapped is passed on as it is. */
 export function unwrapInput(wrapped: string): string {
   const { input } = (parseChatChunk(wrapped) ?? {}) as JsonObject;
   return typeof input === 'string' ? input : wrapped;

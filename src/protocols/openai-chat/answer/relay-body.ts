@@ -1,4 +1,4 @@
-// A chat completion from a chat provider, not streamed: the provider's bytes with the cost added.
+// A chat completion passed through, not streamed: the provider's bytes with the cost added.
 
 import { createHash } from 'node:crypto';
 import { createFailure } from '#src/contracts/failure.ts';
@@ -53,7 +53,7 @@ function estimateUsage(answer: ChatChunk, context: RelayContext): Usage {
   };
 }
 
-// Makes what a provider sends readable to an OpenAI client, where it is not: content as a list with thoughts in it
+// Makes a provider's answer readable to OpenAI clients where it is not: content as a list with reasoning in it
 // (Mistral), tool calls without an id, a type or an index of their own, arguments that are not text. Everything else
 // stays as the provider wrote it, to the byte.
 
@@ -116,7 +116,7 @@ function flattenContent(said: ChatDelta): boolean {
   return true;
 }
 
-/** An empty call is no call, but SDKs make one of it. */
+/** SDKs take an empty call for a call. */
 function dropEmptyCalls(said: ChatDelta): boolean {
   let isChanged = false;
   if (isObject(said.function_call) && isEmptyCall(readCall({ function: said.function_call }))) {
@@ -149,7 +149,7 @@ function textArguments(call: ChatToolCall): boolean {
   return true;
 }
 
-/** Stable for an answer, different in the next one: clients send it back beside the results of earlier turns. */
+/** Stable for one answer and different in the next: clients send it back beside the results of earlier turns. */
 function callId(answer: ChatChunk, choice: number, ordinal: number): string {
   const seed = `${answer.id ?? ''}/${answer.created ?? ''}/${choice}/${ordinal}`;
   return `call_${createHash('sha256').update(seed).digest('hex').slice(0, 24)}`;

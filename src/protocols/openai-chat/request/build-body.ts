@@ -38,8 +38,8 @@ function asBuffer(bytes: string | Buffer | undefined): Buffer | null {
   return bytes === undefined ? null : Buffer.from(bytes);
 }
 
-// Takes out of a request what stands in the history only because answers have it. Clients send an assistant's message back
-// as they got it, from this provider or another before a fallback: with `reasoning_content` that the broker made of a list
+// Removes members that are in the history only because answers have them. Clients send an assistant's message back as they
+// got it, from this provider or from another before a fallback: with `reasoning_content` that the broker made of a list
 // of Mistral's or of a thought of Gemini's, with `annotations`, with `refusal: null`. Mistral answers 422 to each ("Extra
 // inputs are not permitted"), Groq and Cerebras 400 ("property 'reasoning_content' is unsupported"; Groq to its own
 // `reasoning` too; all seen in 2026).
@@ -51,7 +51,7 @@ const OF_MESSAGE = [
 const NULLS = ['function_call', 'tool_calls', 'name'];
 const OF_CALL = ['extra_content', 'index'];
 
-/** The body with its messages cleaned; only they are written anew, and only where there is something to take out. */
+/** The body with cleaned messages. They are serialised again only where something was removed. */
 export function stripAnswerMembers(body: Buffer): Buffer {
   const bytes = memberBytes(body, 'messages');
   const messages = bytes === null ? null : parseCarried(bytes.toString());
@@ -64,7 +64,7 @@ export function stripAnswerMembers(body: Buffer): Buffer {
 }
 
 function stripMessage(message: JsonObject): boolean {
-  // What a model refused with is what it said.
+  // A refusal becomes the content of the message.
   if (typeof message.refusal === 'string' && !message.content) message.content = message.refusal;
   const nulls = NULLS.filter((name) => message[name] === null);
   let isChanged = remove(message, [...OF_MESSAGE, ...nulls]);
@@ -79,11 +79,11 @@ function remove(object: JsonObject, names: readonly string[]): boolean {
   return present.length > 0;
 }
 
-// Takes out of a request what only the broker wrote there: the wrapped signatures of other providers, which a strict provider
-// would refuse as unknown members, and the thoughts that they belong to. What a Gemini model behind Google's own OpenAI
-// endpoint once signed is given back to it.
+// Removes what only the broker put there: wrapped signatures of other providers, which a strict provider would refuse as
+// unknown members, and the reasoning they belong to. A Gemini model behind Google's own OpenAI endpoint gets its own
+// signatures back, unwrapped.
 
-/** The body with its messages cleaned; only they are written anew. */
+/** The body with cleaned messages; only they are serialised again. */
 export function stripForeignSignatures(body: Buffer, isGemini: boolean): Buffer {
   const messages = parseCarried((memberBytes(body, 'messages') ?? Buffer.from('null')).toString());
   if (!Array.isArray(messages)) return body;
@@ -104,7 +104,7 @@ function cleanDetails(message: JsonObject, details: readonly unknown[]): void {
   if (kept.length === details.length) return;
   delete message.reasoning_details;
   if (kept.length > 0) message.reasoning_details = kept;
-  // Without its signature it is the thought of a stranger.
+  // Without its signature no provider takes the reasoning back.
   else delete message.reasoning_content;
 }
 

@@ -38,7 +38,7 @@ export function decodeMessages(messages: unknown): DecodedMessages {
 class MessageReader {
   readonly turns: Turn[] = [];
   readonly unmapped: JsonObject = {};
-  /** Names of the tools by the ids of their calls: results are sent without, and Gemini wants them. */
+  /** Names of tools by call id: results come without a name, and Gemini needs it. */
   readonly #names = new Map<string, string>();
   #lastCallId = '';
 
@@ -99,7 +99,7 @@ class MessageReader {
       .filter(({ item }) => !isEmptyCall(readCall(item)))
       .map(({ item, at: place }) => decodeCall(item, place));
     const older = optionalObject(message.function_call, `${at}.function_call`);
-    // Clients send back what they were given: some providers put an empty one into every answer.
+    // Clients send back an empty one where a provider put it into every answer.
     if (older !== undefined && !isEmptyCall(readCall({ function: older })))
       calls.push(olderCall(older, `${at}.function_call`));
     for (const { id, name } of calls) {
@@ -109,7 +109,7 @@ class MessageReader {
     return calls;
   }
 
-  /** Results in a row are one turn. */
+  /** Consecutive results are one turn. */
   #addResult(callId: string, message: JsonObject, at: string): void {
     const name = this.#names.get(callId) ?? optionalText(message.name, `${at}.name`);
     const parts = decodeContent(message.content, `${at}.content`) as ToolResultPart['parts'];
@@ -129,7 +129,7 @@ function isEmptyText(part: Part): boolean {
   return part.kind === 'text' && part.text === '';
 }
 
-/** With signatures where the client kept them; the text alone means nothing to a provider, but says what was thought. */
+/** With signatures where the client kept them, otherwise the text alone. */
 function thoughts(message: JsonObject, at: string): ReasoningPart[] {
   const detailed = decodeReasoningDetails(message.reasoning_details);
   if (detailed.length > 0) return detailed;
@@ -156,7 +156,7 @@ function decodeCall(call: JsonObject, at: string): ToolCallPart {
   });
 }
 
-/** Needs an id in every other protocol: made of its place, so that it is the same each time it is sent. */
+/** Other protocols need an id: derived from its position, so that it is stable across requests. */
 function olderCall(call: JsonObject, at: string): ToolCallPart {
   return {
     kind: 'tool-call',

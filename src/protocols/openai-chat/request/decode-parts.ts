@@ -67,7 +67,7 @@ function secondsOf(ttl: unknown): number | undefined {
 }
 
 function decodeImageUrl(fields: JsonObject, at: string): ImagePart {
-  // A bare URL in place of the object is an old habit that OpenAI still takes.
+  // OpenAI still takes a bare URL in place of the object.
   const image = typeof fields.image_url === 'string' ? { url: fields.image_url } : fields.image_url;
   const { url, detail } = requiredObject(image, `${at}.image_url`);
   return defined({
@@ -118,7 +118,7 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   gif: 'image/gif',
 };
 
-/** By its first bytes or its name; most files that are sent without a word about their type are PDFs. */
+/** By its first bytes or its name; most files without a type are PDFs. */
 function mediaTypeOf(data: string, filename: string | undefined): string {
   if (data.startsWith('JVBERi')) return 'application/pdf';
   const extension = filename?.slice(filename.lastIndexOf('.') + 1).toLowerCase() ?? '';

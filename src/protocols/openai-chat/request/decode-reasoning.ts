@@ -1,4 +1,4 @@
-// How much the model should think, in the words of OpenAI (`reasoning_effort`), OpenRouter (`reasoning`,
+// How much the model should reason, by the members of OpenAI (`reasoning_effort`), OpenRouter (`reasoning`,
 // `include_reasoning`), Google's OpenAI endpoint (`google.thinking_config`) and Anthropic's (`thinking`).
 import type { InferenceRequest, ReasoningRequest } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
@@ -11,7 +11,7 @@ import {
   optionalText,
 } from '#src/protocols/openai/request-fields.ts';
 
-/** The first that says something about a member wins: OpenAI's own, then the order above. */
+/** The first that sets a member wins: OpenAI's own, then in the order above. */
 export function decodeReasoning(body: JsonObject): ReasoningRequest | undefined {
   const request: ReasoningRequest = {
     ...ofThinking(optionalObject(body.thinking, 'thinking') ?? {}),
@@ -39,7 +39,7 @@ function ofOpenRouter(reasoning: JsonObject): ReasoningRequest {
   });
 }
 
-/** A budget of -1 leaves it to the model, as no budget does. */
+/** -1 leaves it to the model, like no budget. */
 function ofGoogle(config: JsonObject): ReasoningRequest {
   const at = 'google.thinking_config';
   const budget = optionalNumber(config.thinking_budget, `${at}.thinking_budget`);

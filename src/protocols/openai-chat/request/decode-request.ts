@@ -1,4 +1,4 @@
-// A client's chat completion request in canonical form. What no other protocol can express is named, never lost.
+// Decodes a chat completion request. Members that no other protocol can express are reported as dropped.
 import type { Failure } from '#src/contracts/failure.ts';
 import type { InferenceRequest, OutputFormat, Sampling, WebSearch } from '#src/contracts/inference-request.ts';
 import { type Extras, mergeExtras } from '#src/protocols/call/effective-request.ts';
@@ -71,7 +71,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
   });
 }
 
-/** Members that are decoded, or that say something to the broker alone. */
+/** Members that are decoded, or that are for the broker only. */
 const KNOWN: ReadonlySet<string> = new Set(
   `model messages stream stream_options models provider extra_body google image_config
    tools tool_choice functions function_call parallel_tool_calls max_tokens max_completion_tokens
@@ -80,7 +80,7 @@ const KNOWN: ReadonlySet<string> = new Set(
    logprobs top_logprobs logit_bias modalities audio web_search_options`.split(/\s+/),
 );
 
-/** Clients of `functions` look for `function_call` in the answer, which the encoder asks by this too. */
+/** Clients of `functions` expect `function_call` in the answer; encoders check this too. */
 export function isOlderForm(body: JsonObject): boolean {
   return Array.isArray(body.functions) && !Array.isArray(body.tools);
 }

@@ -34,7 +34,7 @@ function decodeTool(tool: JsonObject, at: string): ToolDefinition {
   }
 }
 
-/** OpenRouter takes the mark beside the function, others inside. */
+/** OpenRouter has the breakpoint beside the function, others inside. */
 function marked(tool: JsonObject, at: string) {
   const inner = isObject(tool.function) ? tool.function : {};
   return { ...decodeBreakpoint(inner, at), ...decodeBreakpoint(tool, at) };

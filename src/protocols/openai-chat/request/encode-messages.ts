@@ -26,10 +26,10 @@ export function encodeMessages(
 
 class MessageWriter {
   readonly #traits: ModelTraits;
-  /** Null: thoughts do not go back. */
+  /** Null: reasoning is not sent back. */
   readonly #upstream: AnswerSource | null;
   readonly #messages: JsonObject[] = [];
-  /** What the next user's message begins with. */
+  /** Media that the next user message begins with. */
   #moved: JsonObject[] = [];
 
   constructor(traits: ModelTraits, upstream: AnswerSource | null) {
@@ -88,7 +88,7 @@ class MessageWriter {
     const calls = parts.filter((part) => part.kind === 'tool-call').map((call) => this.#encodeCall(call));
     const said = parts.filter((part) => part.kind === 'text' || part.kind === 'refusal');
     const text = said.map((part) => part.text).join('');
-    // An assistant's message has no place for what it drew.
+    // An assistant message has no place for images.
     const drawn = parts.filter((part) => part.kind === 'image').map((part) => encodeUserPart(part)!);
     if (drawn.length > 0) this.#moved.push({ type: 'text', text: 'Made by the assistant:' }, ...drawn);
     if (text === '' && calls.length === 0) return;
@@ -96,7 +96,7 @@ class MessageWriter {
       role: 'assistant',
       content: text === '' ? null : text,
       ...named(name),
-      // Providers want a thought back with the calls that came of it; DeepSeek's older ones refuse any other.
+      // Providers want reasoning back with its calls; DeepSeek's older models refuse any other.
       ...(calls.length === 0 ? {} : { ...encodeThoughts(parts, this.#upstream), tool_calls: calls }),
     });
   }
@@ -109,7 +109,7 @@ class MessageWriter {
     return {
       id,
       type: 'function',
-      // Providers parse it: a call without arguments has none, not the empty text.
+      // Providers parse it: a call without arguments is an empty object, not empty text.
       function: { name, arguments: given === '' ? '{}' : given },
       ...(isItsOwn ? { extra_content: { google: { thought_signature: signature.value } } } : {}),
     };
@@ -117,8 +117,8 @@ class MessageWriter {
 }
 
 /**
- * What an assistant says before and beside its calls is one message, and so are all results that answer it: protocols
- * that have an item for each make a turn of each.
+ * An assistant's text and calls are one message, and consecutive results are one turn: protocols with an item for each
+ * make a turn of each.
  */
 function joinTurns(turns: readonly Turn[]): Turn[] {
   const joined: Turn[] = [];

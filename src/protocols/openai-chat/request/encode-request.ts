@@ -1,5 +1,5 @@
-// A canonical request in the words of an OpenAI-compatible provider: what OpenAI documents, and of it only what others
-// understand too, unless the model is known to take more (models.ts).
+// Encodes a request for an OpenAI-compatible provider: members that OpenAI documents and others understand too, and more
+// where the model is known to take it (openai/models.ts).
 import type { InferenceRequest, OutputFormat, ToolChoice, ToolDefinition } from '#src/contracts/inference-request.ts';
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '#src/protocols/codec.ts';
 import { effortFor, type ModelTraits, traitsOf } from '#src/protocols/openai/models.ts';
@@ -38,27 +38,27 @@ function encode(request: InferenceRequest, input: EncodeRequestInput, traits: Mo
   return { kind: 'request', body, dropped: optional.dropped };
 }
 
-/** Whose thoughts go back; nobody's to a provider that refuses members which it writes itself (Groq: `reasoning`). */
+/** Whose reasoning may be sent back; null for a provider that refuses members it writes itself (Groq: `reasoning`). */
 function sourceOf({ provider, upstreamModel, isStrict }: EncodeRequestInput): AnswerSource | null {
   return provider === undefined || isStrict === true ? null : { provider, model: upstreamModel };
 }
 
-/** What would make another answer of it if it were left out. */
+/** Fields that cannot be left out without changing the answer. */
 function refuseWhatIsMissing({ stop, modalities, webSearch }: InferenceRequest, traits: ModelTraits): void {
   if (stop !== undefined && stop.length > 0 && !traits.takesStop) {
     throw new Unsendable('stop', 'runs a model without stop sequences');
   }
-  // The form of the sound is named in the request alone, and a translated answer no longer knows it.
+  // The audio format is only in the request, and a translated answer does not know it.
   if (modalities?.includes('audio')) throw new Unsendable('modalities', 'speaks to clients of Chat Completions only');
   if (webSearch !== undefined && !traits.searches) throw new Unsendable('webSearch', 'runs a model without web search');
 }
 
-/** Collects members, and the names of what this provider is not told. */
+/** Collects the members to send and the names of the dropped fields. */
 class OptionalMembers {
   readonly members: JsonObject = {};
   readonly dropped: RequestField[] = [];
 
-  /** Sets what was asked for, under the provider's names, where it can be said. */
+  /** Adds what was asked for under the provider's names; null members mean that it cannot be sent. */
   add(field: RequestField, isAsked: boolean, members: JsonObject | null): void {
     if (!isAsked) return;
     if (members === null) this.dropped.push(field);

@@ -1,5 +1,5 @@
 // The client's face of OpenAI Chat Completions: what the broker uses of a request body. Checks only that; every other
-// field, known or not, is the provider's business.
+// field is left to the provider.
 import { z } from 'zod';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { effectiveRequest, outputBound } from '#src/protocols/call/effective-request.ts';
@@ -123,7 +123,7 @@ function isImagePart(part: unknown): boolean {
   return (part as { type?: unknown } | null)?.type === 'image_url';
 }
 
-/** Base64 of a document says little about its text: a tenth is a middling guess for PDF, and errs high for audio. */
+/** Base64 of a document says little about its text: a tenth is a fair guess for PDF, and high for audio. */
 const BINARY_SHARE = 10;
 
 function partBytes(part: unknown): number {

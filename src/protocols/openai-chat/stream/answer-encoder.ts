@@ -17,7 +17,7 @@ import { type BegunChoice, ChoiceEncoder, type ChoiceForm } from './choice-encod
 
 const DONE_EVENT = 'data: [DONE]\n\n';
 
-/** What a client has of a stream that another encoder, or a provider, began. Empty members were not said. */
+/** What a client has of a stream that another encoder, or a provider, began. Empty members were not sent. */
 export interface BegunChat extends BegunChoice {
   id: string;
   model: string;
@@ -82,7 +82,7 @@ export class ChatAnswerEncoder implements AnswerEncoder {
     return before;
   }
 
-  /** Another choice goes on: the one that ended before it is not the last. */
+  /** Another choice continues: the one that is held is not the last. */
   #releaseHeld(): string {
     const held = this.#held;
     this.#held = null;
@@ -92,7 +92,7 @@ export class ChatAnswerEncoder implements AnswerEncoder {
   #usageEvent(usage: Usage, shown: ShownCost): string {
     const { usageDelivery } = this.#context;
     if (usageDelivery === 'none') return '';
-    // A provider that said that all was over and never why is decoded with a reason, so there is one to hold.
+    // A stream without a finish reason is decoded with one, so there is a chunk to hold.
     const chunk = usageDelivery === 'last-event' ? this.#held : { ...this.#identity(), choices: [] };
     if (chunk === null) return '';
     const json = Buffer.from(JSON.stringify({ ...chunk, usage: writeChatUsage(usage) }));
@@ -117,7 +117,7 @@ export class ChatAnswerEncoder implements AnswerEncoder {
 
   #chunk(index: number, delta: JsonObject, reason: string | null, tokens?: TokenLogProbability[]): JsonObject {
     const choice = { index, delta, logprobs: encodeLogProbabilities(tokens), finish_reason: reason };
-    // OpenAI says `usage: null` in every chunk of a client that will be told.
+    // OpenAI sends `usage: null` in every chunk where the usage will follow.
     const usage = this.#context.usageDelivery === 'own-event' ? { usage: null } : {};
     return { ...this.#identity(), choices: [choice], ...usage };
   }

@@ -22,7 +22,7 @@ export class ChoiceDecoder {
   readonly #slots = new CallSlots();
   readonly #calls = new Map<CallSlot, QueuedPart>();
   readonly #signer: ThoughtSigner;
-  /** Members of deltas that had something in them. */
+  /** Members of deltas that were not empty. */
   readonly #said = new Set<string>();
   #hasPlainThoughts = false;
   #isFinished = false;
@@ -30,14 +30,14 @@ export class ChoiceDecoder {
   constructor(input: ChoiceInput) {
     this.#input = input;
     this.#signer = new ThoughtSigner(input.context.source);
-    // It is whole when its thought is over.
+    // A signature is complete when its reasoning has ended.
     this.#parts = new PartQueue(input.index, input.emit, () => this.#signer.sign());
   }
 
   read(choice: ChatChoice): void {
-    // OpenRouter repeats the finish with the usage; nothing comes after it that says more.
+    // OpenRouter repeats the finish with the usage; nothing new follows.
     if (this.#isFinished) return;
-    // A provider that ignores `stream` inside its stream says `message`.
+    // A provider that ignores `stream` sends a `message` inside its stream.
     const delta = choice.delta ?? this.#unsaidOf(choice.message);
     if (choice.delta) this.#noteSaid(choice.delta);
     if (typeof delta === 'object' && delta !== null) {
@@ -56,7 +56,7 @@ export class ChoiceDecoder {
     for (const [member, value] of Object.entries(delta)) if (isFilled(value)) this.#said.add(kindOf(member));
   }
 
-  /** With null: the provider said that all was over and not why. */
+  /** Null: the provider ended the stream without a reason. */
   finish(choice: (ChatChoice & { stop_reason?: unknown }) | null): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
@@ -104,7 +104,7 @@ export class ChoiceDecoder {
     return !isPlain && Array.isArray(delta.reasoning_details) && this.#hasPlainThoughts;
   }
 
-  /** Spoken answers are asked for by clients of Chat alone, which never come here; what was said is kept. */
+  /** Only clients of Chat ask for audio, and those are passed through; elsewhere the transcript is kept. */
   #readTranscript(audio: unknown): void {
     const transcript = (audio as { transcript?: unknown } | null | undefined)?.transcript;
     if (typeof transcript === 'string' && transcript !== '') this.#parts.addText('text', transcript);
@@ -132,7 +132,7 @@ export class ChoiceDecoder {
   }
 }
 
-/** Thoughts have several names. */
+/** Reasoning has several names. */
 function kindOf(member: string): string {
   return member.startsWith('reasoning') ? 'reasoning' : member;
 }

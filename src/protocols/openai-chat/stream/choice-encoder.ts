@@ -8,7 +8,7 @@ import { encodeExtraContent, encodeReasoningDetail } from '../signatures.ts';
 
 export type PartEvent = Extract<EncodableEvent, { part: number }>;
 
-/** The part that is being said. */
+/** The part that is open. */
 interface OpenPart {
   start: PartStart;
   /** So far: what a signature and citations belong to. */
@@ -21,13 +21,13 @@ interface OpenPart {
 type PartProof = Pick<Extract<PartEvent, { kind: 'part-end' }>, 'signature' | 'isRedacted'>;
 
 export interface ChoiceForm {
-  /** The client knows `function_call` alone. */
+  /** The client only knows `function_call`. */
   isOlder: boolean;
   /** Tools that the client declared as custom. */
   customTools: ReadonlySet<string>;
 }
 
-/** What the client has of a choice already. */
+/** What the client already has of a choice. */
 export interface BegunChoice {
   hasRole: boolean;
   /** Signed thoughts: they are numbered. */
@@ -56,7 +56,7 @@ export class ChoiceEncoder {
     if (begun.text !== '') this.#open = { start: { kind: 'text' }, text: begun.text, citations: [] };
   }
 
-  /** The deltas that say it, in order. */
+  /** The deltas of an event, in order. */
   encode(event: PartEvent): JsonObject[] {
     switch (event.kind) {
       case 'part-start':
@@ -73,7 +73,7 @@ export class ChoiceEncoder {
     }
   }
 
-  /** The role, where nothing has been said yet. */
+  /** The role, where nothing has been sent yet. */
   encodeRole(): JsonObject[] {
     if (this.#hasRole) return [];
     this.#hasRole = true;
@@ -92,7 +92,7 @@ export class ChoiceEncoder {
     return [{ ...role, ...this.#callDelta(isWrapped ? { ...start, isCustom: true } : start) }];
   }
 
-  /** With the signature, where it is known: SDKs keep the members of a call's first delta alone. */
+  /** With the signature where it is known: SDKs only keep the members of a call's first delta. */
   #callDelta({ id, name, isCustom, signature }: Extract<PartStart, { kind: 'tool-call' }>): JsonObject {
     if (this.#isOlder) return { function_call: { name, arguments: '' } };
     const extra = encodeExtraContent(signature);
@@ -151,7 +151,7 @@ export class ChoiceEncoder {
       case 'tool-call': {
         const isSaid = this.#isOlder || start.signature !== undefined;
         const extra = isSaid ? null : encodeExtraContent(signature);
-        // SDKs add `arguments` up without asking whether they are there.
+        // SDKs append `arguments` without checking that they are there.
         const called = start.isCustom ? {} : { function: { arguments: '' } };
         return [
           ...(isWrapped ? [this.#argumentsDelta(unwrapInput(text), true)] : []),
@@ -163,7 +163,7 @@ export class ChoiceEncoder {
     }
   }
 
-  /** Whole, at the end of its thought: a client that keeps the details it was sent has what the provider wants back. */
+  /** Sent whole at the end of the reasoning: a client that keeps the details has what the provider wants back. */
   #detail(part: Extract<Part, { kind: 'reasoning' }>): JsonObject[] {
     const detail = encodeReasoningDetail(part, this.#thought);
     if (detail === null) return [];

@@ -1,6 +1,6 @@
-// Chat deltas of one choice may jump between its parts; canonical parts follow each other. The part that began first is
-// relayed live, those after it wait until it is done: a text is done when something else begins, a tool call when its
-// arguments are whole. Chat never says so before the answer ends, and a provider may come back to an earlier call.
+// Chat deltas of one choice may jump between its parts; canonical parts follow each other. The first part is relayed live,
+// later ones wait until it is done: a text when something else begins, a tool call when its arguments are complete JSON.
+// Chat does not mark the end of a call before the answer ends, and a provider may return to an earlier call.
 import type { AnswerEvent, PartStart, TokenLogProbability } from '#src/contracts/answer.ts';
 import type { Citation, Part, Signature } from '#src/contracts/inference-request.ts';
 import { isNameless } from '../chunk.ts';
@@ -26,7 +26,7 @@ export class PartQueue {
   readonly #emit: (event: AnswerEvent) => void;
   readonly #signThought: () => Signature | undefined;
   readonly #queue: QueuedPart[] = [];
-  /** Index of the first part of the queue, and whether its start was said. */
+  /** Index of the first part of the queue, and whether its start was emitted. */
   #index = 0;
   #isOpen = false;
 
@@ -40,7 +40,7 @@ export class PartQueue {
     this.#emit = emit;
   }
 
-  /** More of a text, which goes on with the last part where that is of its kind. */
+  /** More text, appended to the last part where that is of the same kind. */
   addText(kind: 'text' | 'refusal' | 'reasoning', delta: string, logProbabilities: TokenLogProbability[] = []): void {
     const last = this.#queue.at(-1);
     const part = last?.start?.kind === kind ? last : this.#enqueue({ start: { kind } });
@@ -71,7 +71,7 @@ export class PartQueue {
     this.#advance();
   }
 
-  /** Of the text that is being said; of nothing, where it was over. */
+  /** Belongs to the open text; ignored where that has ended. */
   addCitation(citation: Citation): void {
     const last = this.#queue.at(-1);
     if (last?.start?.kind !== 'text') return;
@@ -79,13 +79,13 @@ export class PartQueue {
     this.#advance();
   }
 
-  /** Of the part that is being said. */
+  /** Belongs to the open part. */
   sign(signature: Signature): void {
     const last = this.#queue.at(-1);
     if (last !== undefined) last.signature = signature;
   }
 
-  /** Everything that waits, in order. A call whose name never came is none. */
+  /** Emits everything that waits, in order. A call whose name never came is dropped. */
   close(): void {
     for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
       if (isUnnamed(head)) this.#queue.shift();

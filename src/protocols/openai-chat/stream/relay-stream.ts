@@ -1,5 +1,5 @@
-// A chat stream from a chat provider: relayed byte for byte, but for the cost that is added, the usage that the client did
-// not ask for, and a missing end. Every event is parsed: a stream that breaks must never look whole.
+// A chat stream passed through: byte for byte, except for the added cost, usage that the client did not ask for, and a
+// missing end. Every event is parsed: a broken stream must never look complete.
 
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
@@ -24,7 +24,7 @@ export class ChatStreamRelay implements StreamRelay {
   #hasChunk = false;
   #isDone = false;
   #usage: Usage | null = null;
-  /** The last one that was said: the first chunk may have the one that was asked for. */
+  /** The latest: the first chunk may have the one that was asked for. */
   #serviceTier: string | undefined;
   #outputBytes = 0;
 
@@ -39,7 +39,7 @@ export class ChatStreamRelay implements StreamRelay {
     if (data === null) return NOTHING;
     if (isDone(data)) return this.#finish(DONE_EVENT);
     const chunk = parseChatChunk(data);
-    // Behind the last finish there is nothing left to break.
+    // After the last finish there is nothing left to lose.
     if (chunk === null) return this.isComplete() ? NOTHING : { bytes: null, failure: MALFORMED };
     const error = errorIn(event, chunk);
     if (error !== null) return { bytes: null, failure: readChatEventFailure(error) };
@@ -88,13 +88,13 @@ export class ChatStreamRelay implements StreamRelay {
 
   #readable(event: SseEvent, chunk: ChatChunk): SseEvent {
     const data = this.#normaliser.normalise(event.data!, chunk);
-    // Azure's first chunk has filter results alone, and says nothing of who answers.
+    // Azure's first chunk only has filter results, and no model.
     const isNamed = objectsIn(chunk.choices).length === 0;
     const named = isNamed ? data : withModel(Buffer.from(data), chunk, this.#context).toString();
     return named === event.data ? event : { ...event, raw: replaceData(event, Buffer.from(named)), data: named };
   }
 
-  /** The end of the stream, preceded by the usage that is still owed. */
+  /** The end of the stream, preceded by the usage that the client must still get. */
   #finish(doneEvent: Buffer): RelayedEvent {
     this.#isDone = true;
     const owed = this.#hasChunk ? this.#streamUsage.end(this.usage()) : null;
@@ -102,7 +102,7 @@ export class ChatStreamRelay implements StreamRelay {
   }
 }
 
-/** A finish or usage ends the wait for content that never comes. */
+/** A finish or usage ends the wait for content. */
 function isTelling(chunk: ChatChunk): boolean {
   return Boolean(chunk.usage) || objectsIn(chunk.choices).some((choice) => Boolean(choice.finish_reason));
 }

@@ -1,17 +1,17 @@
-// Goes on with a client's stream that broke off: what the client has is read back from its bytes, whether an encoder or a
-// provider wrote them.
+// Resumes a client's broken stream: what the client has is read back from its bytes, whether an encoder or a provider
+// wrote them.
 import type { EncodeContext, ResumedStream } from '#src/protocols/codec.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { type ChatChoice, type ChatChunk, type ChatDelta, objectsIn, parseChatChunk, readIdentity } from '../chunk.ts';
 import { readPieces, textOf } from '../read-content.ts';
 import { type BegunChat, ChatAnswerEncoder } from './answer-encoder.ts';
 
-/** Null unless the client has nothing but thoughts and the beginning of one text, of the one answer that it asked for. */
+/** Null unless the client has only reasoning and the beginning of one text, of a single choice. */
 export function resumeChatStream(delivered: Buffer, context: EncodeContext): ResumedStream | null {
   if (Number(context.clientBody.n ?? 1) > 1) return null;
   const begun = readBegun(delivered);
   if (begun === null) return null;
-  // Chat says neither where thoughts end nor where a text begins: a text is open when it has a first word.
+  // Chat marks neither the end of reasoning nor the start of a text: a text is open once it has content.
   const part = begun.hasThoughts ? 1 : 0;
   return { encoder: new ChatAnswerEncoder(context, begun), part, text: begun.text, isOpen: begun.text !== '' };
 }
@@ -33,7 +33,7 @@ function readBegun(delivered: Buffer): BegunChat | null {
   return begun;
 }
 
-/** False where the stream cannot be gone on with. */
+/** False where the stream cannot be resumed. */
 function advance(begun: BegunChat, chunk: ChatChunk): boolean {
   if (chunk.error) return false;
   const choices = objectsIn(chunk.choices);
@@ -52,7 +52,7 @@ function advanceChoice(begun: BegunChat, { index = 0, delta, finish_reason: reas
   if (!delta) return true;
   const pieces = readPieces(delta);
   const thought = textOf(pieces, 'reasoning');
-  // Thoughts behind the text would be a part of their own.
+  // Reasoning after the text would be a part of its own.
   if (hasOther(delta) || textOf(pieces, 'refusal') !== '' || (thought !== '' && begun.text !== '')) return false;
   begun.hasRole = true;
   begun.hasThoughts ||= thought !== '';
@@ -61,7 +61,7 @@ function advanceChoice(begun: BegunChat, { index = 0, delta, finish_reason: reas
   return true;
 }
 
-/** Calls, pictures, sound; and what stands behind a text that has ended: its annotations, its signature. */
+/** Calls, images and audio; and what follows a finished text: annotations, a signature. */
 function hasOther(delta: ChatDelta & { extra_content?: unknown }): boolean {
   const { tool_calls, function_call, images, audio, annotations, extra_content } = delta;
   return [tool_calls, function_call, images, audio, annotations, extra_content].some((member) =>

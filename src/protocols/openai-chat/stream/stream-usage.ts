@@ -5,11 +5,11 @@ import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
 import { replaceData, type SseEvent } from '#src/protocols/wire/sse-splitter.ts';
 import { type ChatChunk, objectsIn } from '../chunk.ts';
 
-/** How the usage of one pass-through stream is shown. */
+/** Shows the usage of one pass-through stream. */
 export interface StreamUsage {
   /** `usage`: of the answer so far. The chunk as the client gets it, with what was held back before it; null for nothing. */
   relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: Usage): Buffer | null;
-  /** What stands between the last chunk and `[DONE]`. */
+  /** What is sent between the last chunk and `[DONE]`. */
   end(usage: Usage): Buffer | null;
 }
 
@@ -41,7 +41,7 @@ class OwnEventUsage implements StreamUsage {
     this.#lastChunk = chunk;
     const counted = readChatUsage(chunk.usage);
     if (counted === null) return event.raw;
-    // What cannot be true is not shown: an estimate is, at the end.
+    // An impossible count is not shown; an estimate is, at the end.
     if (counted.isEstimated) return withoutUsage(event, chunk);
     this.#hasShown = true;
     return replaceData(event, insertCost(Buffer.from(event.data!), this.#context.priceUsage(usage)));
@@ -59,13 +59,13 @@ class OwnEventUsage implements StreamUsage {
 // carries usage and cost, and no chunk is without a choice, since its clients read `choices[0]` of each.
 
 /**
- * A finishing chunk is held back until the usage comes or the stream ends. It is given up, without usage, when another
- * chunk shows that the answer goes on: the last choice to finish is the one that carries it.
+ * A finishing chunk is held back until the usage comes or the stream ends. It is released without usage when another chunk
+ * shows that the answer continues: the last choice to finish carries the usage.
  */
 export class LastEventUsage implements StreamUsage {
   readonly #context: RelayContext;
   #held: { event: SseEvent; bare: Buffer } | null = null;
-  /** What came after the held chunk and does not go on with the answer: content filter results. */
+  /** Chunks after the held one that do not continue the answer: content filter results. */
   #trailing: Buffer[] = [];
   #usage: { counts: Usage; json: Buffer } | null = null;
   #hasShown = false;
@@ -122,7 +122,7 @@ export class LastEventUsage implements StreamUsage {
     return Buffer.concat(released);
   }
 
-  /** For a provider that said `[DONE]` and never why: usage needs a chunk to be in, and SDKs need a reason. */
+  /** For a provider that sent `[DONE]` without a reason: the usage needs a chunk, and SDKs need a reason. */
   #ownFinish(): { event: SseEvent; bare: Buffer } {
     const reason = this.#hasCalls ? 'tool_calls' : 'stop';
     const nothing = this.#lastChunk.object === 'text_completion' ? { text: '' } : { delta: {} };
@@ -154,7 +154,7 @@ export function withoutUsage(event: SseEvent, chunk: ChatChunk): Buffer | null {
   return replaceData(event, editObject(Buffer.from(event.data!), WITHOUT_USAGE));
 }
 
-/** The members by which all chunks of one answer are known, for a chunk that its provider left out. */
+/** The identifying members of an answer's chunks, for a chunk that its provider left out. */
 export function identityOf({ id, object = 'chat.completion.chunk', created, model }: ChatChunk) {
   return { id, object, created, model };
 }

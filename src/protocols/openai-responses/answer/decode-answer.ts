@@ -10,7 +10,7 @@ import { reasoningText } from '../reasoning.ts';
 import { decodeAnnotation } from '../request/decode-content.ts';
 import { readResponsesUsage } from '../usage.ts';
 
-/** `queued`, `in_progress`, `cancelled`: there is no answer yet, or there will be none. */
+/** Not `queued`, `in_progress` or `cancelled`: those have no answer. */
 const ANSWERED: ReadonlySet<unknown> = new Set(['completed', 'incomplete', undefined, null]);
 
 export function decodeResponsesAnswer(body: unknown, context: DecodeContext): Answer | Failure {
@@ -64,7 +64,7 @@ export function createdAtOf(response: JsonObject): number | null {
   return typeof response.created_at === 'number' ? Math.floor(response.created_at) : null;
 }
 
-/** An end for a reason that is not known is still not the whole answer. */
+/** An unknown reason still means an incomplete answer. */
 export function finishReasonOf(response: JsonObject, hasCalls: boolean): FinishReason {
   if (response.status !== 'incomplete') return hasCalls ? 'tool-calls' : 'stop';
   return objectOf(response.incomplete_details).reason === 'content_filter' ? 'content-filter' : 'length';
@@ -81,12 +81,12 @@ export function partsOfItem(item: JsonObject): (Part | null)[] {
       return partsOfReasoning(item);
     case 'function_call':
     case 'custom_tool_call':
-      // Without a name nobody can make it.
+      // A call without a name cannot be made.
       return textOf(item.name).trim() === '' ? [] : [callOf(item)];
     case 'image_generation_call':
       return partsOfImage(item);
     default:
-      // What the provider's own tools did, and kinds that are younger than this file.
+      // Traces of hosted tools, and unknown kinds.
       return [];
   }
 }
@@ -99,7 +99,7 @@ function partOfContent(content: JsonObject): Part | null {
   return citations.length === 0 ? part : { ...part, citations };
 }
 
-/** Nothing where nothing is shown and nothing can be sent back. */
+/** None where there is neither text nor a signature. */
 function partsOfReasoning(item: JsonObject): Part[] {
   const text = reasoningText(item);
   const value = textOf(item.encrypted_content);

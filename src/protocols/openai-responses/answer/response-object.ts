@@ -1,5 +1,5 @@
-// The response object that this broker writes for answers of other providers: every field that the official types require
-// and those that live answers always have. What the client asked for is echoed; what it left open has OpenAI's default.
+// The response object for answers of other providers: every field that the official types require and that live answers
+// always have. What the client asked for is echoed; the rest has OpenAI's defaults.
 
 import type { FinishReason } from '#src/contracts/answer.ts';
 import { type EncodeContext, idFor, type JsonObject } from '#src/protocols/codec.ts';
@@ -7,7 +7,7 @@ import { isObject, objectOf, objectsOf } from '#src/protocols/wire/loose-json.ts
 
 export type ResponseStatus = 'in_progress' | 'completed' | 'incomplete' | 'failed';
 
-/** Which provider's answer it is; empty until it has begun. */
+/** Identity of the provider's answer; null until it has begun. */
 export interface AnswerIdentity {
   model: string | null;
   createdAt: number | null;
@@ -63,7 +63,7 @@ export function writeResponse(context: EncodeContext, identity: AnswerIdentity, 
   };
 }
 
-/** The end of a response that another encoder, or a provider, began: whatever it said of itself stays. */
+/** The end of a response that another encoder, or a provider, began: its other members stay. */
 export function endResponse(begun: JsonObject, { serviceTier }: AnswerIdentity, state: ResponseState): JsonObject {
   const { completed_at: _completedAt, ...said } = begun;
   return {
@@ -88,14 +88,14 @@ function writeTool(tool: JsonObject): JsonObject {
   return { description: null, parameters: null, ...tool, strict: tool.strict ?? true };
 }
 
-// How an answer ended, in the words of a response.
+// How an answer ended, in the terms of a response.
 
-/** The end of an answer as a response tells it. */
+/** The end of an answer as a response shows it. */
 export type Outcome = Pick<ResponseState, 'incompleteReason' | 'error'> & {
   status: 'completed' | 'incomplete' | 'failed';
 };
 
-/** `message`: what the provider says of an end that is no clean one. */
+/** `message`: the provider's, for an answer that ended with an error. */
 export function outcomeOf(reason: FinishReason, message?: string): Outcome {
   switch (reason) {
     case 'length':

@@ -1,11 +1,11 @@
-// Tools that OpenAI's models know by heart and the client runs itself: `local_shell`, `shell` on the client's machine,
-// `apply_patch`, `tool_search` with `execution: client` (npm openai 7.55.0; openai-openapi f85dbe2). Other providers' models are
-// told of a function that takes what the item of a call holds, and its calls become such items again.
+// OpenAI's built-in tools that the client runs itself: `local_shell`, `shell` on the client's machine,
+// `apply_patch`, `tool_search` with `execution: client` (npm openai 7.55.0; openai-openapi f85dbe2). Other providers get a
+// function with the members of such a call's item, and its calls become such items again.
 import type { FunctionTool, ToolDefinition } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { isObject, objectOf, objectsOf, textOf } from '#src/protocols/wire/loose-json.ts';
 
-/** A tool of a request, as every provider is told of it, and what it is at OpenAI where it is one of its own. */
+/** A tool of a request as providers get it, with OpenAI's built-in tool where it is one. */
 export interface DeclaredTool {
   definition: ToolDefinition;
   builtIn?: BuiltInTool;
@@ -19,7 +19,7 @@ export interface BuiltInTool {
   output: string;
   /** Null where this tool runs at OpenAI. */
   describe(tool: JsonObject): Omit<FunctionTool, 'kind' | 'name'> | null;
-  /** What the item of a call holds; null for arguments that are none. */
+  /** The members of a call's item; null for invalid arguments. */
   toItem(args: JsonObject): JsonObject | null;
   toArguments(item: JsonObject): JsonObject;
   outputText(item: JsonObject): string;
@@ -33,7 +33,7 @@ function parameters(properties: JsonObject, required: string[]): JsonObject {
   return { type: 'object', properties, required, additionalProperties: false };
 }
 
-/** A command that a model wrote as one line is a line for a shell. */
+/** A command given as one string is run by a shell. */
 function commandOf(command: unknown): string[] | null {
   if (typeof command === 'string') return ['bash', '-lc', command];
   const words = Array.isArray(command) ? command.filter((word) => typeof word === 'string') : [];

@@ -15,7 +15,7 @@ type Path = readonly PropertyKey[];
 
 export interface DecodedInput {
   turns: Turn[];
-  /** Items that were left out, by their kind: traces of what the provider's own tools did. */
+  /** Items that were left out, by kind: traces of hosted tools. */
   passedOver: Record<string, unknown>;
 }
 
@@ -110,7 +110,7 @@ function addImage(conversation: Conversation, item: JsonObject): void {
   });
 }
 
-/** What a provider's own tools did; the answer that it led to is in the messages. */
+/** Traces of hosted tools; their results are in the messages. */
 const TRACES = new Set([
   'web_search_call',
   'file_search_call',
@@ -121,7 +121,7 @@ const TRACES = new Set([
   'tool_search_output',
 ]);
 
-/** What the client ran of the tools that OpenAI's models know by heart. Older items have the call's id as their own. */
+/** Calls and outputs of built-in tools that the client runs. Older items use the call's id as their own. */
 function addBuiltIn(conversation: Conversation, { tool, isOutput }: BuiltInItem, item: JsonObject): void {
   const id = textOf(item.call_id) || textOf(item.id);
   const name = conversation.declared.find(({ builtIn }) => builtIn === tool)?.definition.name ?? tool.type;

@@ -48,7 +48,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
   };
 }
 
-/** What a provider of this protocol may have stored, and no other can know. */
+/** Stored at a provider of this protocol, and unknown to any other. */
 function refuseStoredParts(body: JsonObject): void {
   for (const param of ['conversation', 'prompt']) {
     if (!body[param]) continue;
@@ -103,7 +103,7 @@ const CARRIED = new Set([
   ...['stream', 'stream_options'],
 ]);
 
-/** Values that ask for nothing: left out, they change nothing. */
+/** Default values, which can be left out. */
 const ASKS_FOR_NOTHING: Readonly<Record<string, unknown>> = {
   store: false,
   background: false,
@@ -118,7 +118,7 @@ const CARRIED_WITHIN: Readonly<Record<string, ReadonlySet<string>>> = {
   reasoning: new Set(['effort', 'summary', 'generate_summary']),
 };
 
-/** What a client may ask to have included that it gets anyway, or that is translated. */
+/** Includes that a client gets anyway, or that are translated. */
 const CARRIED_INCLUDES = new Set(['reasoning.encrypted_content', 'message.output_text.logprobs']);
 
 /** Of a tool that is translated, the members that only OpenAI knows. */

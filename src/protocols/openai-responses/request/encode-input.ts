@@ -65,8 +65,8 @@ function encodeMessages({ role }: Turn, content: readonly ContentPart[]): JsonOb
 }
 
 /**
- * What the model said goes back as plain text: `output_text` parts belong to stored messages, with ids that a stateless
- * conversation has not. Images that it made are shown to it by the user.
+ * The model's own text goes back as plain text: `output_text` parts belong to stored messages with ids, which a stateless
+ * conversation does not have. Generated images go back as the user's.
  */
 function encodeSpoken(part: ContentPart): JsonObject[] {
   if (part.kind === 'text' || part.kind === 'refusal') {

@@ -15,7 +15,7 @@ import { includesTool } from '#src/protocols/translate/tool-names.ts';
 import { isObject, present } from '#src/protocols/wire/loose-json.ts';
 import { encodeInput } from './encode-input.ts';
 
-/** Names a schema that the client gave none: the API wants one. */
+/** For schemas without a name, which the API requires. */
 const DEFAULT_SCHEMA_NAME = 'answer';
 
 export function encodeResponsesRequest(
@@ -50,7 +50,7 @@ export function encodeResponsesRequest(
   return { kind: 'request', body, dropped };
 }
 
-/** Without these the answer would be another one. */
+/** Fields that cannot be left out without changing the answer. */
 function findRefusal(request: InferenceRequest): Refusal | null {
   const refuse = (field: RequestField, reason: string): Refusal => ({ kind: 'refusal', field, reason });
   if (request.stop !== undefined && request.stop.length > 0) return refuse('stop', 'has no stop sequences');
@@ -83,7 +83,7 @@ function findDropped(request: InferenceRequest, traits: ModelTraits): RequestFie
     .map(([field]) => field as RequestField);
 }
 
-/** Null knows any effort; a model with none does not reason. */
+/** Null takes any effort; a model with none does not reason. */
 function isReasoning({ efforts }: ModelTraits): boolean {
   return efforts === null || efforts.length > 0;
 }
@@ -92,7 +92,7 @@ function refusesSampling({ sampling }: ModelTraits, effort: string | null): bool
   return sampling === 'never' || (sampling === 'without-reasoning' && effort !== 'none');
 }
 
-/** A model that knows no word for what is asked for gets the nearest that it knows. */
+/** Mapped to the nearest effort that the model knows. */
 function encodeEffort({ reasoning }: InferenceRequest, { efforts }: ModelTraits): string | null {
   return reasoning === undefined ? null : effortFor(reasoning, efforts);
 }
@@ -195,7 +195,7 @@ function encodeTool(tool: ToolDefinition): JsonObject {
 
 const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false };
 
-/** `strict` is always said: left out it means true here, and false in every other protocol. */
+/** `strict` is always set: its default is true here and false in every other protocol. */
 function encodeFunction({ name, description, parameters, isStrict }: FunctionTool): JsonObject {
   return {
     type: 'function',

@@ -1,5 +1,5 @@
 // The client's face of the Responses API: what the broker uses of a request body. Checks only that; every other field,
-// known or not, is the provider's business.
+// is left to the provider.
 import { z } from 'zod';
 import { createFailure, type Failure, FailureError } from '#src/contracts/failure.ts';
 import { effectiveRequest, outputBound } from '#src/protocols/call/effective-request.ts';
@@ -35,9 +35,9 @@ export function readResponsesRequest(body: unknown): RequestFacts | Failure {
 
 function readFacts(sent: unknown): RequestFacts {
   const request = parseMember(responsesRequest, effectiveRequest(sent));
-  // What `extra_body` says of memory is the provider's: the broker keeps its own by the request's members.
+  // Memory members of `extra_body` are for the provider; the broker only heeds those of the request.
   const memory = readMemory(parseMember(z.looseObject({}), sent));
-  // A stored prompt brings its own input, a conversation has some.
+  // A stored prompt and a conversation have input of their own.
   if (!request.prompt && memory.conversationId === null) parseMember(inputSchema, request.input, ['input']);
   return {
     model: request.model,
@@ -52,7 +52,7 @@ function readFacts(sent: unknown): RequestFacts {
   };
 }
 
-// What a request says of responses that are kept: whether this one is, and what of the past belongs to it.
+// Stored responses: whether this one is stored, and which earlier ones it continues.
 const memory = z.looseObject({
   store: z.boolean().nullish(),
   background: z.boolean().nullish(),
@@ -82,7 +82,7 @@ function exclusive(): FailureError {
 
 // Prompt tokens before the call, by size of the text; images at a flat rate, other binary parts by a share of their bytes.
 
-/** Base64 of a document says little about its text: a tenth is a middling guess for PDF, and errs high for audio. */
+/** Base64 of a document says little about its text: a tenth is a fair guess for PDF, and high for audio. */
 const BINARY_SHARE = 10;
 
 /** Members of an item or a part that are text to the model. */
@@ -95,7 +95,7 @@ interface Size {
   tokens: number;
 }
 
-/** Over all kinds of items, known or not: what has text in the usual places is counted, what has none costs its frame. */
+/** Over all kinds of items: text in the usual members is counted, and each item costs its frame. */
 export function estimateInput(request: JsonObject): number {
   const size: Size = { bytes: 0, tokens: TOKENS_PER_MESSAGE };
   const items = Array.isArray(request.input) ? request.input : [{ content: request.input }];

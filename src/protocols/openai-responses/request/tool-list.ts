@@ -1,6 +1,6 @@
 // All tools that a request declares: its own, those of groups (`namespace`), and those that input items add
 // (`additional_tools`, and what a search of the client's has found). Read for the request, and again for its answer, which
-// has to say each call as its tool was declared.
+// must show each call as its tool was declared.
 import { isFailure } from '#src/contracts/failure.ts';
 import type { ToolDefinition, ToolName, WebSearch } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
@@ -19,7 +19,7 @@ export interface ToolList {
 
 type Path = PropertyKey[];
 
-/** Throws a FailureError for a tool that is none. */
+/** Throws a FailureError for an invalid tool. */
 export function readTools(body: JsonObject): ToolList {
   const list: ToolList = { declared: [], leftOut: {} };
   for (const { tools, path } of toolsIn(body)) {
@@ -28,7 +28,7 @@ export function readTools(body: JsonObject): ToolList {
   return list;
 }
 
-/** For an answer: its request was taken. */
+/** For the answer to a request that was valid. */
 export function toolsOfAnswered(body: JsonObject): DeclaredTool[] {
   const list = orFailure(() => readTools(body));
   return isFailure(list) ? [] : list.declared;
@@ -75,7 +75,7 @@ function decodeOwn(tool: JsonObject, path: Path): ToolDefinition {
   return tool.type === 'custom' ? decodeCustom(tool, path) : decodeFunction(tool, path);
 }
 
-/** What is found twice, or added again in a later turn, is one tool; the last word counts. */
+/** A tool that is declared twice, or added again in a later turn, is one tool; the last declaration counts. */
 function declare(list: ToolList, definition: ToolDefinition, builtIn?: BuiltInTool): void {
   const known = list.declared.findIndex((tool) => includesTool([definition], tool.definition));
   const declared = { definition, ...present({ builtIn }) };

@@ -51,7 +51,7 @@ export class ResponsesDecoder implements AnswerDecoder {
   }
 
   #finish(event: ResponsesEvent): AnswerEvent[] {
-    // Its type says what it is where the response leaves its status out.
+    // The event's type gives the status where the response leaves it out.
     const response: JsonObject = { status: String(event.type).slice('response.'.length), ...objectOf(event.response) };
     const output = this.#track(this.#output.end(Array.isArray(response.output) ? response.output : []));
     const serviceTier = textOf(response.service_tier);
@@ -65,7 +65,7 @@ export class ResponsesDecoder implements AnswerDecoder {
     ];
   }
 
-  /** What a failed answer has cost is still owed. */
+  /** A failed answer is billed for what it used. */
   #fail(event: ResponsesEvent): AnswerEvent[] {
     const response = objectOf(event.response);
     const failure = readResponsesEventFailure(event.type === 'response.failed' ? response.error : event);

@@ -28,7 +28,7 @@ export interface BegunResponse {
   response: JsonObject | null;
   /** The next event's. */
   number: number;
-  /** Items that are over. */
+  /** Finished items. */
   output: JsonObject[];
   /** The item after them, where one has begun. */
   open: ((slot: ItemSlot) => OutputItem) | null;
@@ -44,7 +44,7 @@ export class ResponsesEncoder implements AnswerEncoder {
   readonly #identity: AnswerIdentity = { model: null, createdAt: null, serviceTier: null };
   readonly #begun: JsonObject | null;
   readonly #output: JsonObject[];
-  /** Stays open after its last part: whether it is complete shows with what follows, and texts share a message. */
+  /** Stays open after its last part: texts share a message, and what follows shows whether it is complete. */
   #item: OutputItem | null = null;
   /** Of the open item's last part: follows the item in one of its own. */
   #signature: CarriedSignature | null = null;

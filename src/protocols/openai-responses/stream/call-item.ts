@@ -71,7 +71,7 @@ export class CallItem implements OutputItem {
   }
 }
 
-/** A call of a tool that OpenAI's models know by heart: its item says it all at once, when the arguments are there. */
+/** A call of a built-in tool: its item is written whole, once the arguments are complete. */
 export class BuiltInCallItem implements OutputItem {
   readonly #slot: ItemSlot;
   readonly #call: StartedCall;
@@ -101,7 +101,7 @@ export class BuiltInCallItem implements OutputItem {
 
   close(status: ItemStatus): { text: string; item: JsonObject } {
     const members = this.#tool.toItem(parseObject(this.#arguments) ?? {});
-    // What a model wrote that is no such call is shown as the call of a function: the client can say what is wrong with it.
+    // Invalid arguments are shown as a function call, so that the client can report what is wrong.
     if (members === null) return this.#asFunction(status);
     const item = { id: this.#slot.id, type: this.#tool.call, status, call_id: this.#call.id, ...members };
     return { text: this.#slot.added({ ...item, status: 'in_progress' }) + this.#slot.done(item), item };
@@ -115,7 +115,7 @@ export class BuiltInCallItem implements OutputItem {
   }
 }
 
-/** What cannot be unwrapped is passed on as it is: the client can make more of it than of nothing. */
+/** Text that cannot be unwrapped is passed on as it is. */
 function unwrap(wrapped: string): string {
   const input = parseObject(wrapped)?.input;
   return typeof input === 'string' ? input : wrapped;

@@ -66,7 +66,7 @@ export class ItemReader {
     }
   }
 
-  /** The item is over. `item` is its final form, null where the provider did not say. */
+  /** The item has ended. `item` is its final form, null where the provider left it out. */
   end(item: JsonObject | null): AnswerEvent[] {
     const parts = item === null ? [] : partsOfItem(item);
     const left = new Set(this.#parts.values());
@@ -103,7 +103,7 @@ export class ItemReader {
     const place = placeOf(event);
     if (!part || this.#parts.get(place)?.isEnded) return [];
     const open = this.#openPlace === null ? undefined : this.#parts.get(this.#openPlace)!;
-    // Whose end it is shows when the item is over.
+    // Which part has ended is only known at the end of the item.
     if (open !== undefined && this.#openPlace !== place && !textOfPart(part).startsWith(open.text)) return [];
     return this.#complete(place, part, new Set(open === undefined ? [] : [open]));
   }
@@ -206,7 +206,7 @@ export class ItemReader {
   }
 }
 
-/** Of more parts than an item ever had, the first are compared: a provider must not make the work grow with the square. */
+/** More parts than any real item has: a provider must not be able to cause quadratic work. */
 const MAX_COMPARED = 32;
 
 function* first<T>(values: Iterable<T>, count: number): Generator<T> {

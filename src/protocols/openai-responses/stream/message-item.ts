@@ -27,7 +27,7 @@ export class MessageItem implements OutputItem {
   readonly #content: JsonObject[] = [];
   #open: OpenContent | null = null;
   #isWritten = false;
-  /** Members of a message that somebody else announced. */
+  /** Members of a message that another encoder, or the provider, announced. */
   readonly #announced: JsonObject;
 
   constructor(slot: ItemSlot, begun?: BegunMessage) {

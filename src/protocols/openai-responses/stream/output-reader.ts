@@ -1,5 +1,5 @@
 // Reads the output of a stream, item after item. Items may overlap on the wire (gateways that fan out parallel calls), but
-// not in canonical form: what comes for another item waits until the one being read is over.
+// not in canonical form: events of another item wait until the current one has ended.
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import { callIdFor, type DecodeContext, type JsonObject } from '#src/protocols/codec.ts';
 import { isObject, objectOf } from '#src/protocols/wire/loose-json.ts';
@@ -12,7 +12,7 @@ export class OutputReader implements PartNumbers {
   /** Places of items that the provider has announced. */
   readonly #announced = new Set<number>();
   #waiting: ResponsesEvent[] = [];
-  /** Items that are over; what comes for them later is not read. */
+  /** Items that have ended; later events for them are ignored. */
   readonly #ended = new Set<number>();
   #parts = 0;
   #calls = 0;
@@ -29,7 +29,7 @@ export class OutputReader implements PartNumbers {
     return callIdFor(this.#context, this.#calls++);
   }
 
-  /** An event that says its `output_index`; others mean nothing here. */
+  /** Events without an `output_index` are ignored. */
   read(event: ResponsesEvent): AnswerEvent[] {
     if (typeof event.output_index !== 'number') return [];
     const index = this.#placeOf(event, event.output_index);
@@ -44,7 +44,7 @@ export class OutputReader implements PartNumbers {
     return [...this.#end(objectOf(event.item)), ...this.#readWaiting()];
   }
 
-  /** What is said of a message under a place that nobody announced is said of the one that was: it is one text, not two. */
+  /** Message events for an unannounced index belong to the announced message: they are one text, not two. */
   #placeOf(event: ResponsesEvent, index: number): number {
     const current = this.#current;
     if (current === null || !this.#announced.has(current.index) || !current.reader.isMessage) return index;
@@ -53,7 +53,7 @@ export class OutputReader implements PartNumbers {
     return isOfMessage && !isAnnouncement && !this.#announced.has(index) ? current.index : index;
   }
 
-  /** The answer is over. `output` holds the finished items, or is empty where the provider does not say. */
+  /** The answer has ended. `output` holds the finished items, or is empty where the provider leaves them out. */
   end(output: readonly unknown[]): AnswerEvent[] {
     if (this.#current === null && this.#ended.size === 0) return output.flatMap((item) => this.#readWhole(item));
     const events: AnswerEvent[] = [];

@@ -61,8 +61,8 @@ export function reasoningItem(id: string, text: string, encrypted: string | null
   return { id, type: 'reasoning', summary, ...(encrypted === null ? {} : { encrypted_content: encrypted }) };
 }
 
-// Reasoning that broke off under a client's eyes: ended with what the client has of it, before the answer goes on. Its
-// provider never signed it, so it must not be sent back as if.
+// Reasoning that broke off mid-stream: ended with what the client has of it before the answer resumes. It was never signed,
+// so it is marked as unsigned and not sent back.
 
 /** One part of a summary, as far as it has come. */
 export interface BegunSummary {

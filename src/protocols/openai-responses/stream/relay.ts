@@ -1,5 +1,5 @@
-// A Responses stream from a Responses provider: relayed byte for byte, but for the cost that its last event gets. Every
-// event is parsed: a stream that breaks must never look whole.
+// Responses passed through, streamed or not: byte for byte, except for the cost that is added. Every event is parsed: a
+// broken stream must never look complete.
 
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
@@ -60,7 +60,8 @@ export class ResponsesStreamRelay implements StreamRelay {
   /**
    * The provider's own words are never passed on, even where the client has seen part of the answer: they may speak of the
    * broker's account, and after `response.failed` nothing could be repaired. The broker ends the stream with an error
-   * event of its own (invariants 7 and 12).
+   * The provider's own event is never passed on, even where the client has seen part of the answer: it may be about the
+ * broker's account, and a stream cannot be resumed after `response.failed`. The broker ends it with its own error event.
    */
   #fail(event: ResponsesEvent): RelayedEvent {
     const response = objectOf(event.response);
@@ -71,7 +72,7 @@ export class ResponsesStreamRelay implements StreamRelay {
     };
   }
 
-  /** Events that hold the response, for a provider that does not say its model. */
+  /** Adds the model to events with a response, for a provider that leaves it out. */
   #nameModel(event: SseEvent, { response: said }: ResponsesEvent): Buffer {
     if (!isObject(said) || said.model) return event.raw;
     const json = Buffer.from(event.data!);
@@ -100,7 +101,7 @@ export class ResponsesStreamRelay implements StreamRelay {
 const EMPTY_OBJECT = Buffer.from('{}');
 const NOTHING: RelayedEvent = Object.freeze({ bytes: null });
 
-// A response from a Responses provider, not streamed: the provider's bytes with the cost added.
+// Not streamed: the provider's bytes with the cost added.
 export function relayResponsesBody(body: Buffer, context: RelayContext): RelayedBody {
   const answer = parseObject(body.toString());
   const reported = readResponsesUsage(answer?.usage, answer ?? {});

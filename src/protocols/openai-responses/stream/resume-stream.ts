@@ -1,5 +1,5 @@
-// Goes on with a client's stream that broke off: what the client has is read back from its bytes, whether an encoder or a
-// provider wrote them. Ids, numbers and what the response said of itself go on.
+// Resumes a client's broken stream: what the client has is read back from its bytes, whether an encoder or a provider
+// wrote them. Ids, sequence numbers and the response object continue.
 import type { EncodeContext, JsonObject, ResumedStream } from '#src/protocols/codec.ts';
 import { objectOf, textOf } from '#src/protocols/wire/loose-json.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
@@ -9,7 +9,7 @@ import { type BegunMessage, MessageItem } from './message-item.ts';
 import type { ItemSlot, OutputItem } from './output-item.ts';
 import { type BegunSummary, BrokenThought } from './reasoning-item.ts';
 
-/** Null unless the client has nothing but thoughts and the beginning of one text. */
+/** Null unless the client has only reasoning and the beginning of one text. */
 export function resumeResponsesStream(delivered: Buffer, context: EncodeContext): ResumedStream | null {
   const state = readEvents(delivered);
   if (state === null) return null;
@@ -56,12 +56,12 @@ export interface Delivered {
   response: JsonObject | null;
   /** The next event's. */
   number: number;
-  /** Items that are over: thoughts all of them. */
+  /** Finished items, all of them reasoning. */
   output: JsonObject[];
   open: OpenMessage | OpenThought | null;
 }
 
-/** Null where the stream cannot be gone on with. */
+/** Null where the stream cannot be resumed. */
 export function readDelivered(events: readonly ResponsesEvent[]): Delivered | null {
   const state: Delivered = { response: null, number: 0, output: [], open: null };
   for (const event of events) {
@@ -99,7 +99,7 @@ function beginItem(state: Delivered, event: ResponsesEvent): boolean {
   return isNext;
 }
 
-/** Behind a message that has ended nobody knows what was to come. */
+/** After a finished message it is unknown what would have followed. */
 function endThought(state: Delivered, item: JsonObject): boolean {
   if (state.open?.kind !== 'thought') return false;
   state.open = null;
