@@ -133,6 +133,17 @@ export interface Refusal {
   reason: string;
 }
 
+/** Carries a `Refusal` out of a nested encoder. `encodeRequest` catches it. */
+export class RefusalError extends Error {
+  override name = 'RefusalError';
+  readonly refusal: Refusal;
+
+  constructor(field: RequestField, reason: string) {
+    super(reason);
+    this.refusal = { kind: 'refusal', field, reason };
+  }
+}
+
 export interface EncodedRequest {
   kind: 'request';
   body: JsonObject;

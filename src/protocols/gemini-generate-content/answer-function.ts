@@ -2,8 +2,8 @@
 // response mime type: 'application/json' is unsupported"). The model must call a function, one more of which gives the answer;
 // that call is turned back into the answer's text. The decoder does not know the request, so the name tells the form.
 import type { FunctionTool, InferenceRequest, OutputFormat, ToolChoice } from '../../contracts/inference-request.ts';
-import type { JsonObject } from '../codec.ts';
-import { type GeminiModel, RefusalError } from './models.ts';
+import { type JsonObject, RefusalError } from '../codec.ts';
+import type { GeminiModel } from './models.ts';
 import { isEmptyObject, mustCall } from './request/encode-tools.ts';
 import { asText } from './wire-values.ts';
 

@@ -1,8 +1,10 @@
 // Media types: of linked files by their names, of parts by their kinds.
+
 import type { AudioPart, DocumentPart, ImagePart, MediaSource } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
+import { RefusalError } from '#src/protocols/codec.ts';
 import { standardBase64 } from '#src/protocols/wire/base64.ts';
-import { type GeminiModel, RefusalError } from './models.ts';
+import type { GeminiModel } from './models.ts';
 import { asText, field } from './wire-values.ts';
 
 const BY_EXTENSION: Readonly<Record<string, string>> = {

@@ -1,7 +1,6 @@
 // What Gemini's models differ in, by name. Names are open-ended: an unknown one gets the newest rules, only older and odd
 // models are listed. Source: docs/reference/gemini-generate-content.md sections 2, 4 and 5 (npm
 // @ai-sdk/google 4.0.121, its model catalogue).
-import type { Refusal, RequestField } from '#src/protocols/codec.ts';
 
 /** A model takes a budget or a level, never both (400). `null`: it does not think, or not as told. */
 export type Thinking =
@@ -62,17 +61,4 @@ const MODELS: readonly [RegExp, Partial<GeminiModel>][] = [
 export function geminiModel(name: string): GeminiModel {
   const lower = name.toLowerCase();
   return { ...NEWEST, ...MODELS.find(([pattern]) => pattern.test(lower))?.[1] };
-}
-
-// What a Gemini provider cannot be told, on its way out of a nested encoder. Caught in encode-request.ts; never leaves this
-// folder.
-
-export class RefusalError extends Error {
-  readonly refusal: Refusal;
-
-  constructor(field: RequestField, reason: string) {
-    super(reason);
-    this.name = 'RefusalError';
-    this.refusal = { kind: 'refusal', field, reason };
-  }
 }

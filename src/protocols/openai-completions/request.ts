@@ -16,8 +16,8 @@ import {
   parseMember,
   unsupported,
 } from '../openai/request-fields.ts';
+import { readRouting, readStreaming, routingMembers, streamMembers } from '../openai/routing.ts';
 import { decodeStop } from '../openai-chat/request/decode-request.ts';
-import { readRouting, readStreaming, routingMembers, streamMembers } from '../openai-chat/request/read-request.ts';
 import type { RequestFacts, RequestTarget } from '../protocol.ts';
 import { TOKENS_PER_MESSAGE, tokensOfText } from '../providers/token-estimate.ts';
 

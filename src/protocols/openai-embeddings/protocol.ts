@@ -7,11 +7,11 @@ import { effectiveRequest } from '../call/effective-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { readChatEventFailure } from '../openai/failures.ts';
 import { orFailure, parseMember } from '../openai/request-fields.ts';
+import { readRouting, routingMembers } from '../openai/routing.ts';
 import { insertCost } from '../openai/usage.ts';
 import { parseChatChunk } from '../openai-chat/chunk.ts';
 import { openaiChatClient, openaiChatProvider } from '../openai-chat/protocol.ts';
 import { buildChatBody } from '../openai-chat/request/build-body.ts';
-import { readRouting, routingMembers } from '../openai-chat/request/read-request.ts';
 import type {
   ClientEndpoint,
   ClientProtocol,

@@ -1,10 +1,12 @@
 // Canonical turns as `contents` and `systemInstruction`. Gemini wants user and model to take turns, the user to begin, and
 // every turn of function calls to be followed at once by as many responses (400 otherwise;
 // docs/reference/gemini-generate-content.md section 2).
+
 import type { Part, ReasoningPart, ToolCallPart, ToolResultPart, Turn } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
+import { RefusalError } from '#src/protocols/codec.ts';
 import { encodeAudio, encodeDocument, encodeImage } from '#src/protocols/gemini-generate-content/media.ts';
-import { type GeminiModel, RefusalError } from '#src/protocols/gemini-generate-content/models.ts';
+import type { GeminiModel } from '#src/protocols/gemini-generate-content/models.ts';
 import { argumentsOf, GEMINI, SKIP_VALIDATION } from '#src/protocols/gemini-generate-content/parts.ts';
 import { asObject } from '#src/protocols/gemini-generate-content/wire-values.ts';
 import { encodeToolResponse } from './decode-contents.ts';

@@ -1,13 +1,14 @@
 // A canonical request for a Gemini provider.
+
 import type { InferenceRequest, OutputFormat, RawNumber, ReasoningRequest } from '#src/contracts/inference-request.ts';
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '#src/protocols/codec.ts';
+import { RefusalError } from '#src/protocols/codec.ts';
 import { withAnswerFunction } from '#src/protocols/gemini-generate-content/answer-function.ts';
 import {
   type GeminiModel,
   geminiModel,
   LEVELS,
   type Level,
-  RefusalError,
   type Thinking,
 } from '#src/protocols/gemini-generate-content/models.ts';
 import { encodeServiceTier } from '#src/protocols/gemini-generate-content/usage.ts';

@@ -2,7 +2,8 @@
 
 import type { InferenceRequest, ToolChoice, ToolDefinition } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { type GeminiModel, RefusalError } from '#src/protocols/gemini-generate-content/models.ts';
+import { RefusalError } from '#src/protocols/codec.ts';
+import type { GeminiModel } from '#src/protocols/gemini-generate-content/models.ts';
 import { asArray, asObject, asObjects, defined } from '#src/protocols/gemini-generate-content/wire-values.ts';
 import { describeCustom, FREE_TEXT } from '#src/protocols/translate/fit-request.ts';
 import { isExactNumber } from '#src/protocols/wire/exact-json.ts';

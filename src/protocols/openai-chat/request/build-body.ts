@@ -4,11 +4,11 @@ import { extraMembers } from '#src/protocols/call/effective-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { traitsOf } from '#src/protocols/openai/models.ts';
 import { isObject } from '#src/protocols/openai/request-fields.ts';
+import { BROKER_MEMBERS } from '#src/protocols/openai/routing.ts';
 import type { PassThroughInput } from '#src/protocols/protocol.ts';
 import { mayHoldForeignSignature, unwrapSignature } from '#src/protocols/translate/signatures.ts';
 import { parseCarried } from '#src/protocols/wire/exact-json.ts';
 import { editObject, isObjectBytes, memberBytes } from '#src/protocols/wire/json-object.ts';
-import { BROKER_MEMBERS } from './read-request.ts';
 
 const EMPTY_OBJECT = Buffer.from('{}');
 const ASK_FOR_USAGE = { set: new Map([['include_usage', 'true']]) };

@@ -10,7 +10,7 @@ import type {
   ToolResultPart,
   Turn,
 } from '#src/contracts/inference-request.ts';
-import type { JsonObject, Refusal, RequestField } from '#src/protocols/codec.ts';
+import { type JsonObject, RefusalError } from '#src/protocols/codec.ts';
 import { writeDataUrl } from '#src/protocols/openai/data-url.ts';
 import type { ModelTraits } from '#src/protocols/openai/models.ts';
 import type { AnswerSource } from '#src/protocols/translate/signatures.ts';
@@ -60,7 +60,7 @@ class MessageWriter {
   /** Both are `system`: OpenAI takes it for either, few other providers know `developer`. */
   #writeSystem(parts: readonly Part[], name: string | undefined): void {
     if (parts.some((part) => part.kind !== 'text')) {
-      throw new Unsendable('messages', 'takes nothing but text in a system message');
+      throw new RefusalError('messages', 'takes nothing but text in a system message');
     }
     const text = textsOf(parts).join('\n\n');
     if (text !== '') this.#messages.push({ role: 'system', content: text, ...named(name) });
@@ -162,7 +162,7 @@ export function encodeUserPart(part: Part): JsonObject | null {
 }
 
 function encodeImagePart({ source, detail }: ImagePart): JsonObject {
-  if (source.kind === 'file-id') throw new Unsendable('messages', 'has no images by file id');
+  if (source.kind === 'file-id') throw new RefusalError('messages', 'has no images by file id');
   const url = source.kind === 'url' ? source.url : writeDataUrl(source);
   return { type: 'image_url', image_url: { url, ...(detail === undefined ? {} : { detail }) } };
 }
@@ -173,7 +173,7 @@ function encodeDocument({ source, filename }: DocumentPart): JsonObject {
     case 'text':
       return { type: 'text', text: source.text };
     case 'url':
-      throw new Unsendable('messages', 'has no documents by URL');
+      throw new RefusalError('messages', 'has no documents by URL');
     case 'file-id':
       return { type: 'file', file: { file_id: source.id } };
     case 'base64':
@@ -189,14 +189,4 @@ function encodeDocument({ source, filename }: DocumentPart): JsonObject {
 
 function encodeAudio({ format, data }: AudioPart): JsonObject {
   return { type: 'input_audio', input_audio: { data, format } };
-}
-
-/** Carries a `Refusal` out of the depth of an encoder. Not a bug, never leaves this folder. */
-export class Unsendable extends Error {
-  readonly refusal: Refusal;
-
-  constructor(field: RequestField, reason: string) {
-    super(reason);
-    this.refusal = { kind: 'refusal', field, reason };
-  }
 }

@@ -1,18 +1,20 @@
 // Encodes a request for an OpenAI-compatible provider: members that OpenAI documents and others understand too, and more
 // where the model is known to take it (openai/models.ts).
+
 import type { InferenceRequest, OutputFormat, ToolChoice, ToolDefinition } from '#src/contracts/inference-request.ts';
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '#src/protocols/codec.ts';
+import { RefusalError } from '#src/protocols/codec.ts';
 import { effortFor, type ModelTraits, traitsOf } from '#src/protocols/openai/models.ts';
 import { describeCustom, FREE_TEXT } from '#src/protocols/translate/fit-request.ts';
 import type { AnswerSource } from '#src/protocols/translate/signatures.ts';
 import { includesTool } from '#src/protocols/translate/tool-names.ts';
-import { encodeMessages, Unsendable } from './encode-messages.ts';
+import { encodeMessages } from './encode-messages.ts';
 
 export function encodeChatRequest(request: InferenceRequest, input: EncodeRequestInput): EncodedRequest | Refusal {
   try {
     return encode(request, input, traitsOf(input.upstreamModel));
   } catch (error) {
-    if (error instanceof Unsendable) return error.refusal;
+    if (error instanceof RefusalError) return error.refusal;
     throw error;
   }
 }
@@ -46,11 +48,12 @@ function sourceOf({ provider, upstreamModel, isStrict }: EncodeRequestInput): An
 /** Fields that cannot be left out without changing the answer. */
 function refuseWhatIsMissing({ stop, modalities, webSearch }: InferenceRequest, traits: ModelTraits): void {
   if (stop !== undefined && stop.length > 0 && !traits.takesStop) {
-    throw new Unsendable('stop', 'runs a model without stop sequences');
+    throw new RefusalError('stop', 'runs a model without stop sequences');
   }
   // The audio format is only in the request, and a translated answer does not know it.
-  if (modalities?.includes('audio')) throw new Unsendable('modalities', 'speaks to clients of Chat Completions only');
-  if (webSearch !== undefined && !traits.searches) throw new Unsendable('webSearch', 'runs a model without web search');
+  if (modalities?.includes('audio')) throw new RefusalError('modalities', 'speaks to clients of Chat Completions only');
+  if (webSearch !== undefined && !traits.searches)
+    throw new RefusalError('webSearch', 'runs a model without web search');
 }
 
 /** Collects the members to send and the names of the dropped fields. */
@@ -159,7 +162,7 @@ export function encodeTools(request: InferenceRequest, traits: ModelTraits): Jso
   const { tools, toolChoice, allowsParallelToolCalls } = request;
   const offered = toolChoice?.kind === 'allowed' ? tools.filter((tool) => includesTool(toolChoice.tools, tool)) : tools;
   if (offered.length === 0) {
-    if (mustCall(toolChoice)) throw new Unsendable('toolChoice', 'needs tools to choose from');
+    if (mustCall(toolChoice)) throw new RefusalError('toolChoice', 'needs tools to choose from');
     return {};
   }
   return {

@@ -1,10 +1,10 @@
 // The client's face of OpenAI Chat Completions: what the broker uses of a request body. Checks only that; every other
 // field is left to the provider.
 import { z } from 'zod';
-import { createFailure, type Failure } from '#src/contracts/failure.ts';
+import type { Failure } from '#src/contracts/failure.ts';
 import { effectiveRequest, outputBound } from '#src/protocols/call/effective-request.ts';
-import { providerPreferences, readPreferences } from '#src/protocols/call/provider-preferences.ts';
-import type { UsageDelivery } from '#src/protocols/codec.ts';
+import { orFailure, parseMember } from '#src/protocols/openai/request-fields.ts';
+import { readRouting, readStreaming, routingMembers, streamMembers } from '#src/protocols/openai/routing.ts';
 import type { RequestFacts, RequestTarget } from '#src/protocols/protocol.ts';
 import {
   BYTES_PER_TOKEN,
@@ -14,21 +14,6 @@ import {
 } from '#src/protocols/providers/token-estimate.ts';
 
 const tokenLimit = z.number().int().positive().nullish();
-const names = z.array(z.string()).nullish();
-
-/** What routing needs, with `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
-export const routingMembers = {
-  model: z.string().min(1),
-  models: names,
-  provider: providerPreferences,
-  extra_body: z.record(z.string(), z.unknown()).nullish(),
-};
-
-export const streamMembers = {
-  stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-};
-
 const chatRequest = z.looseObject({
   ...routingMembers,
   ...streamMembers,
@@ -38,67 +23,18 @@ const chatRequest = z.looseObject({
   n: z.number().int().positive().nullish(),
 });
 
-/** Body members that are the broker's own and never reach a provider. */
-export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
-
 export function readChatRequest(sent: unknown, target: RequestTarget): RequestFacts | Failure {
-  const body = effectiveRequest(sent);
-  const parsed = chatRequest.safeParse(body);
-  if (!parsed.success) return describeIssue(parsed.error.issues[0]!, body);
-  const request = parsed.data;
-  return {
-    ...readRouting(request),
-    ...readStreaming(request, target),
-    estimatedInputTokens:
-      estimateMessages(request.messages) + estimateJson(body, 'tools') + estimateJson(body, 'functions'),
-    maxOutputTokens: outputBound(request),
-    choices: request.n ?? 1,
-  };
-}
-
-export function readRouting(request: z.infer<z.ZodObject<typeof routingMembers>>) {
-  return {
-    model: request.model,
-    alternativeModels: request.models ?? [],
-    preferences: readPreferences(request.provider),
-  };
-}
-
-export function readStreaming(request: z.infer<z.ZodObject<typeof streamMembers>>, target: RequestTarget) {
-  const isAskedFor = request.stream_options?.include_usage === true;
-  return { isStream: request.stream === true, usageDelivery: usageDelivery(isAskedFor, target) };
-}
-
-/** ImageRouter's clients never ask for usage and find it, with the cost, in the last chunk. */
-function usageDelivery(isAskedFor: boolean, { path }: RequestTarget): UsageDelivery {
-  if (isAskedFor) return 'own-event';
-  return path.startsWith('/v1/openai/') ? 'last-event' : 'none';
-}
-
-/** The first fault as OpenAI would word it: which field, what is wrong, what to do. */
-function describeIssue(issue: z.core.$ZodIssue, body: unknown): Failure {
-  const param = issue.path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-    .join('')
-    .slice(1);
-  if (param === '') {
-    return createFailure('request_invalid', 'The request body must be a JSON object with "model" and "messages".');
-  }
-  const isMissing = issue.code === 'invalid_type' && valueAt(body, issue.path) === undefined;
-  if (isMissing) {
-    return createFailure('parameter_missing', `Missing required parameter: '${param}'.`, { param });
-  }
-  return createFailure('request_invalid', `Invalid value for '${param}': ${lowerFirst(issue.message)}.`, { param });
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
-  let value = body;
-  for (const part of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[part];
-  return value;
+  return orFailure(() => {
+    const request = parseMember(chatRequest, effectiveRequest(sent));
+    return {
+      ...readRouting(request),
+      ...readStreaming(request, target),
+      estimatedInputTokens:
+        estimateMessages(request.messages) + estimateJson(request, 'tools') + estimateJson(request, 'functions'),
+      maxOutputTokens: outputBound(request),
+      choices: request.n ?? 1,
+    };
+  });
 }
 
 /** Prompt tokens by size of the text; images at a flat rate, other binary parts by a fraction of their bytes. */

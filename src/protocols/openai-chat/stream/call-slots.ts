@@ -1,5 +1,6 @@
 // Which tool call a delta belongs to. OpenAI's rule is the index; providers leave it out, give every call index 0 with an
 // id of its own (Ollama), or send whole calls without either (Gemini's older OpenAI endpoint). One per choice.
+import { isJson } from '../../wire/event-data.ts';
 import type { ReadCall } from '../chunk.ts';
 
 export interface CallSlot {
@@ -10,8 +11,7 @@ export interface CallSlot {
   /** As the provider gave it in the first delta; may be empty. */
   id: string;
   name: string;
-  /** So far. */
-  arguments: string;
+  arguments: CallArguments;
 }
 
 export class CallSlots {
@@ -24,7 +24,7 @@ export class CallSlots {
     const known = this.#find(call);
     const isNew = known === undefined || startsAnother(call, known);
     const slot = isNew ? this.#open(call) : known;
-    slot.arguments += call.arguments;
+    slot.arguments.add(call.arguments);
     return { slot, isNew };
   }
 
@@ -37,7 +37,7 @@ export class CallSlots {
   #open(call: ReadCall): CallSlot {
     const isFree = call.index !== null && !this.#slots.some((slot) => slot.index === call.index);
     const index = isFree ? call.index! : 1 + Math.max(-1, ...this.#slots.map((slot) => slot.index));
-    const slot = { ordinal: this.#slots.length, index, id: call.id, name: call.name, arguments: '' };
+    const slot = { ordinal: this.#slots.length, index, id: call.id, name: call.name, arguments: new CallArguments() };
     this.#slots.push(slot);
     if (call.index !== null) this.#byIndex.set(call.index, slot);
     return slot;
@@ -52,16 +52,59 @@ function startsAnother(call: ReadCall, known: CallSlot): boolean {
   if (call.id !== '' && known.id !== '') return call.id !== known.id;
   if (call.name === '') return false;
   if (call.index === null && call.name !== known.name) return true;
-  return isWholeJson(known.arguments) && (call.arguments !== '' || call.id !== '');
+  return known.arguments.areWhole && (call.arguments !== '' || call.id !== '');
 }
 
-/** Whether a text is a JSON object that ends: nothing but white space could follow. */
-export function isWholeJson(text: string): boolean {
-  if (!text.trimEnd().endsWith('}')) return false;
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
+/**
+ * The arguments of one call, as they come in. Whether they are complete is asked for at each delta: every character is
+ * looked at once, and the text is parsed once, when its outermost brace closes.
+ */
+export class CallArguments {
+  #text = '';
+  #unread = '';
+  #depth = 0;
+  #isInString = false;
+  #isEscaped = false;
+  #state: 'open' | 'closed' | 'broken' = 'open';
+
+  add(delta: string): void {
+    this.#unread += delta;
+  }
+
+  /** A JSON object that has ended: only white space can follow. */
+  get areWhole(): boolean {
+    const unread = this.#unread;
+    this.#unread = '';
+    for (let at = 0; at < unread.length && this.#state !== 'broken'; at++) this.#read(unread, at);
+    if (this.#state === 'open') this.#text += unread;
+    return this.#state === 'closed';
+  }
+
+  #read(unread: string, at: number): void {
+    const char = unread[at]!;
+    if (this.#isInString) return this.#readInString(char);
+    if (this.#state === 'closed' || this.#depth === 0) {
+      if (JSON_SPACE.has(char)) return;
+      if (this.#state === 'closed' || char !== '{') {
+        this.#state = 'broken';
+        return;
+      }
+    }
+    if (char === '"') this.#isInString = true;
+    else if (char === '{' || char === '[') this.#depth++;
+    else if ((char === '}' || char === ']') && --this.#depth === 0) this.#close(this.#text + unread.slice(0, at + 1));
+  }
+
+  #readInString(char: string): void {
+    if (this.#isEscaped) this.#isEscaped = false;
+    else if (char === '\\') this.#isEscaped = true;
+    else if (char === '"') this.#isInString = false;
+  }
+
+  #close(text: string): void {
+    this.#state = isJson(text) ? 'closed' : 'broken';
+    this.#text = '';
   }
 }
+
+const JSON_SPACE = new Set([' ', '\t', '\n', '\r']);

@@ -4,7 +4,7 @@
 import type { AnswerEvent, PartStart, TokenLogProbability } from '#src/contracts/answer.ts';
 import type { Citation, Part, Signature } from '#src/contracts/inference-request.ts';
 import { isNameless } from '../chunk.ts';
-import { isWholeJson } from './call-slots.ts';
+import { CallArguments } from './call-slots.ts';
 
 type PartEvent = Extract<AnswerEvent, { kind: 'part-delta' | 'part-citation' }>;
 /** A delta or citation before it is known which part of the answer it belongs to. */
@@ -16,8 +16,8 @@ export interface QueuedPart {
   start: PartStart | null;
   whole: Part | null;
   held: Held[];
-  /** All of a call's arguments so far. */
-  arguments: string;
+  /** Of a call. */
+  arguments: CallArguments;
   signature?: Signature;
 }
 
@@ -61,7 +61,7 @@ export class PartQueue {
   /** More of a call's arguments, and its name where that came late. */
   addArguments(part: QueuedPart, delta: string, name: string): void {
     if (part.start?.kind === 'tool-call' && isNameless(part.start)) part.start.name = name;
-    part.arguments += delta;
+    part.arguments.add(delta);
     if (delta !== '') part.held.push({ kind: 'part-delta', delta });
     this.#advance();
   }
@@ -97,7 +97,7 @@ export class PartQueue {
   }
 
   #enqueue(more: Partial<QueuedPart>): QueuedPart {
-    const part = { start: null, whole: null, held: [], arguments: '', ...more };
+    const part = { start: null, whole: null, held: [], arguments: new CallArguments(), ...more };
     this.#queue.push(part);
     return part;
   }
@@ -136,6 +136,6 @@ function isUnnamed({ start }: QueuedPart): boolean {
   return start?.kind === 'tool-call' && isNameless(start);
 }
 
-function isDone({ start, arguments: text }: QueuedPart): boolean {
-  return start?.kind !== 'tool-call' || (start.isCustom !== true && isWholeJson(text));
+function isDone({ start, arguments: given }: QueuedPart): boolean {
+  return start?.kind !== 'tool-call' || (start.isCustom !== true && given.areWhole);
 }

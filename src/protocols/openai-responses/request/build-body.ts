@@ -2,13 +2,13 @@
 import type { Cure } from '#src/contracts/failure.ts';
 import { extraMembers } from '#src/protocols/call/effective-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
+import { BROKER_MEMBERS } from '#src/protocols/openai/routing.ts';
 import type { PassThroughInput } from '#src/protocols/protocol.ts';
 import { mayHoldForeignSignature } from '#src/protocols/translate/signatures.ts';
 import { parseCarried } from '#src/protocols/wire/exact-json.ts';
 import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
 import { isObject } from '#src/protocols/wire/loose-json.ts';
 import { readEncryptedContent, UNSIGNED } from '../reasoning.ts';
-import { BROKER_MEMBERS } from './read-request.ts';
 
 /**
  * The model becomes the provider's own id, the broker's members are taken out and `extra_body` is merged in (over the

@@ -1,33 +1,22 @@
 // The client's face of the Responses API: what the broker uses of a request body. Checks only that; every other field,
 // is left to the provider.
+
 import { z } from 'zod';
 import { createFailure, type Failure, FailureError } from '#src/contracts/failure.ts';
 import { effectiveRequest, outputBound } from '#src/protocols/call/effective-request.ts';
-import { providerPreferences, readPreferences } from '#src/protocols/call/provider-preferences.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { orFailure, parseMember } from '#src/protocols/openai/request-fields.ts';
+import { readRouting, routingMembers, streamMembers } from '#src/protocols/openai/routing.ts';
 import type { MemoryFacts, RequestFacts } from '#src/protocols/protocol.ts';
 import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '#src/protocols/providers/token-estimate.ts';
 import { isObject, objectOf, textOf } from '#src/protocols/wire/loose-json.ts';
+import { inputSchema } from './request-schema.ts';
 
-const names = z.array(z.string()).nullish();
-
-const inputSchema = z.union([z.string(), z.array(z.looseObject({}))], {
-  error: 'expected a string or an array of input items',
-});
-
-/** Beside what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
 const responsesRequest = z.looseObject({
-  model: z.string().min(1),
-  stream: z.boolean().nullish(),
+  ...routingMembers,
+  stream: streamMembers.stream,
   max_output_tokens: z.number().int().positive().nullish(),
-  models: names,
-  provider: providerPreferences,
-  extra_body: z.record(z.string(), z.unknown()).nullish(),
 });
-
-/** Body members that are the broker's own and never reach a provider. */
-export const BROKER_MEMBERS = ['models', 'provider', 'extra_body'] as const;
 
 export function readResponsesRequest(body: unknown): RequestFacts | Failure {
   return orFailure(() => readFacts(body));
@@ -40,14 +29,12 @@ function readFacts(sent: unknown): RequestFacts {
   // A stored prompt and a conversation have input of their own.
   if (!request.prompt && memory.conversationId === null) parseMember(inputSchema, request.input, ['input']);
   return {
-    model: request.model,
+    ...readRouting(request),
     isStream: request.stream === true,
     usageDelivery: 'own-event',
     estimatedInputTokens: estimateInput(request),
     maxOutputTokens: outputBound(request),
     choices: 1,
-    alternativeModels: request.models ?? [],
-    preferences: readPreferences(request.provider),
     memory,
   };
 }

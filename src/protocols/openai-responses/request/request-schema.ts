@@ -19,8 +19,12 @@ export type WireTool = z.infer<typeof toolSchema>;
 const toolChoice = z.union([z.string(), toolSchema], { error: 'expected a string or an object with a type' });
 export type WireToolChoice = z.infer<typeof toolChoice>;
 
+export const inputSchema = z.union([z.string(), z.array(z.looseObject({}))], {
+  error: 'expected a string or an array of input items',
+});
+
 export const settingsSchema = z.looseObject({
-  input: z.union([z.string(), z.array(z.looseObject({}))], { error: 'expected a string or an array' }).nullish(),
+  input: inputSchema.nullish(),
   instructions: text,
   max_output_tokens: number,
   max_tool_calls: number,
@@ -38,7 +42,6 @@ export const settingsSchema = z.looseObject({
   user: text,
   service_tier: text,
   include: z.array(z.string()).nullish(),
-  extra_body: z.record(z.string(), z.unknown()).nullish(),
 });
 
 export type Settings = z.infer<typeof settingsSchema>;

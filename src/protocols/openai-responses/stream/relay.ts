@@ -58,10 +58,9 @@ export class ResponsesStreamRelay implements StreamRelay {
   }
 
   /**
-   * The provider's own words are never passed on, even where the client has seen part of the answer: they may speak of the
-   * broker's account, and after `response.failed` nothing could be repaired. The broker ends the stream with an error
    * The provider's own event is never passed on, even where the client has seen part of the answer: it may be about the
- * broker's account, and a stream cannot be resumed after `response.failed`. The broker ends it with its own error event.
+   * broker's account, and a stream cannot be resumed after `response.failed`. The broker ends it with an error event of
+   * its own (invariants 7 and 12).
    */
   #fail(event: ResponsesEvent): RelayedEvent {
     const response = objectOf(event.response);
