@@ -1,5 +1,5 @@
--- Messages that SQL has leave the stream, and the list of what this group has still to store, in one step: a process that
--- died between the two would leave a message that nobody reads again.
+-- Removes stored messages from the stream and from the group's pending entries in one step: if a process died between the
+-- two, a message would stay that is never read again.
 --
 -- KEYS  1 ledger stream
 -- ARGV  1 group, then ids

@@ -75,7 +75,7 @@ export interface Keyspace {
   /** Hash: key id → bytes of its counted bodies; `*` → bytes of all. */
   countedBytes: string;
   budget(keyId: string): string;
-  /** Strings: a provider's own list of models (JSON), and that somebody wants it. */
+  /** Strings: a provider's own list of models (JSON), and a mark that a process wants it. */
   models(provider: string): { list: string; wish: string };
   /** Pub/sub channel that tells workers whose list is wanted. */
   modelsChannel: string;

@@ -1,10 +1,10 @@
--- Set before every script that counts (lua-script.ts). Lua has doubles only: as an argument of a command -0 becomes `-0`, 0.5
--- becomes `0.5` and 1e15 becomes `1e+15`, all of which HINCRBY refuses, in the middle of a script that is not undone.
+-- Prepended to every script that counts (lua-script.ts). Lua has only doubles: as arguments of commands, -0 becomes `-0`, 0.5
+-- becomes `0.5` and 1e15 becomes `1e+15`, all of which HINCRBY refuses in the middle of a script, whose writes are not undone.
 
 local LARGEST = 1e15
 
 -- A whole number within the largest, whatever comes: what is beyond is cut, a fraction rounded down; `otherwise` for what is
--- no number.
+-- not a number.
 local function whole(value, otherwise)
   local number = tonumber(value)
   if number == nil or number ~= number then return otherwise end

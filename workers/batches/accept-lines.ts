@@ -1,5 +1,5 @@
 // Accepts lines as requests: stores their records and bodies and enqueues their jobs, a few lines in one script. Small steps
-// leave Redis to others in between: a hundred lines at once would hold up every interactive request that comes meanwhile.
+// leave Redis to others in between: a hundred lines at once would delay every interactive request.
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
 import type { RequestStore } from '#src/reply/request-store.ts';

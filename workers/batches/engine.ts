@@ -107,7 +107,7 @@ class BatchEngine {
       if (Date.now() - owned.renewedAtMs < RENEW_MS) continue;
       const askedAtMs = Date.now();
       const isOurs = await this.#context.runs.renew(owned.claimed.lease, LEASE_MS);
-      // It may also have ended meanwhile.
+      // Unless the batch has just ended.
       if (!isOurs) {
         if (this.#owned.get(owned.batch.id) === owned) await owned.run?.abandon();
         continue;
