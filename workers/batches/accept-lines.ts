@@ -12,10 +12,15 @@ export interface LineSubmission {
 }
 
 /**
- * Safe to repeat: existing requests are unchanged. Retries while Redis is down, until `isStopped`. Order matters here: a
- * request is stored before its job.
+ * Safe to repeat: existing requests are unchanged. Retries while Redis is down. Order matters here: a request is stored before
+ * its job.
+ * @param isWanted asked before each step. A line that an earlier owner had accepted may get its result, have that stored and its
+ * record removed while its neighbours are accepted: accepted then, it would be called once more.
  */
-export type AcceptLines = (lines: readonly LineSubmission[], isStopped: () => boolean) => Promise<void>;
+export type AcceptLines = <Line extends LineSubmission>(
+  lines: readonly Line[],
+  isWanted: (line: Line) => boolean,
+) => Promise<void>;
 
 interface AcceptanceParts {
   redis: RedisClient;
@@ -60,11 +65,11 @@ export function createLineAcceptance({ redis, store, producer, onTrouble }: Acce
   }
 
   const accept = isCluster(redis) ? stepByStep : inOneStep;
-  return async (lines, isStopped) => {
+  return async (lines, isWanted) => {
     for (const { provider, group } of groupsOf(lines)) {
-      while (!isStopped()) {
+      for (let left = group.filter(isWanted); left.length > 0; left = left.filter(isWanted)) {
         try {
-          await accept(provider, group);
+          await accept(provider, left);
           break;
         } catch (error) {
           onTrouble(error as Error);
@@ -84,9 +89,11 @@ function timeToLiveMs({ deadlineAtMs, acceptedAtMs }: RequestSpec): number {
 }
 
 /** Neighbours of one queue, a few at a time. */
-function* groupsOf(lines: readonly LineSubmission[]): Generator<{ provider: string; group: LineSubmission[] }> {
+function* groupsOf<Line extends LineSubmission>(
+  lines: readonly Line[],
+): Generator<{ provider: string; group: Line[] }> {
   for (const [provider, queued] of Map.groupBy(lines, ({ spec }) => spec.plan.steps[0]!.provider)) {
-    let group: LineSubmission[] = [];
+    let group: Line[] = [];
     let bytes = 0;
     for (const line of queued) {
       if (group.length >= LINES_AT_ONCE || (bytes > 0 && bytes + line.body.length > BYTES_AT_ONCE)) {

@@ -123,7 +123,10 @@ export class RequestRunner implements LineRunner {
       this.#listen(running, spec);
       submissions.push({ ...submission, number: line.number });
     }
-    await this.#context.acceptLines(submissions, () => this.#isAbandoned);
+    await this.#context.acceptLines(
+      submissions,
+      ({ number, spec }) => !this.#isAbandoned && this.#running.get(number)?.spec === spec,
+    );
     for (const { number, spec } of submissions) {
       const line = this.#running.get(number);
       if (line?.spec === spec) line.isAccepted = true;
