@@ -104,7 +104,7 @@ async function createBareApp(context: ApiContext, listening: Listening): Promise
     disableRequestLogging: true,
   }) as unknown as FastifyInstance;
 
-  // The body of a request that nobody takes is not read: whoever sends it has shown no key.
+  // The body of a request that nobody takes is not read: its sender has shown no key.
   app.addHook('preParsing', async (request, reply, payload) => {
     if (request.is404) answerUnknown(request, reply);
     return payload;

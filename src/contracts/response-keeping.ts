@@ -1,5 +1,5 @@
 // What a request of the Responses API leaves behind, and what of the past it was asked with. Decided when it is accepted;
-// its worker, its onlookers and whoever writes the response go by it.
+// its worker, its onlookers and the writer of the response go by it.
 
 export interface ResponseKeeping {
   /** How long it can be retrieved after its end. Milliseconds; null: not at all (`store: false`). */

@@ -22,7 +22,7 @@ export interface OutgoingFrame {
   bytes: Buffer;
   /** How long record and log stay; only on the frame that ends the request. Milliseconds. */
   retentionMs: number | null;
-  /** The body stays with them: whoever keeps the response needs it. */
+  /** The body stays with them: the writer of the response needs it. */
   keepsBody: boolean;
   /** Called once: the frame is in the log, or it never will be. */
   onSettled: (refusal: Refusal | null) => void;

@@ -6,7 +6,7 @@
 --       '1' when somebody needs the body
 -- Gives the indexes (from 1) of the frames that were refused.
 
--- A body that somebody needs stays at least so long after the end: whoever puts it into SQL may find SQL away.
+-- A body that somebody needs stays at least so long after the end: the process that puts it into SQL may find SQL away.
 local BODY_KEPT_MS = 3600000
 local refused = {}
 local announced = {}

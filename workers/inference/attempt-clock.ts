@@ -35,7 +35,7 @@ export function silenceLimits(deployment: Deployment, isStream: boolean, hasAlte
     : hasAlternative
       ? WHOLE_WITH_ALTERNATIVE_MS
       : null;
-  // Whoever allows its first token more time allows its first byte as much.
+  // A request that allows its first token more time allows its first byte as much.
   const beginMs = usualMs === null || !isStream ? usualMs : Math.max(usualMs, deployment.firstTokenMs ?? 0);
   return {
     firstByteMs: timeouts.firstByteMs ?? beginMs,

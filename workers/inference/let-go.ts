@@ -21,7 +21,7 @@ export const OWNED_RECHECK_MS = 2_000;
 
 export const COMPLETE: Disposition = { kind: 'complete' };
 /**
- * Another delivery seems to have the request. The job is not this one's to complete: whoever gets it next asks the record
+ * Another delivery seems to have the request. The job is not this one's to complete: the next worker that gets it asks the record
  * again, which also finds a request that nobody has after all.
  */
 export const LOST: Disposition = { kind: 'delay', delayMs: OWNED_RECHECK_MS };
@@ -37,7 +37,7 @@ export function leaveToNewer(context: InferenceContext, { requestId }: RequestJo
   return { kind: 'delay', delayMs: NEWER_RECHECK_MS };
 }
 
-/** The request is at another place of its plan; whoever moved it there may have died before it had queued it. */
+/** The request is at another place of its plan; the worker that moved it there may have died before it had queued it. */
 export async function followMove(
   context: InferenceContext,
   { spec, step, progress }: Extract<ClaimResult, { kind: 'moved' }>,

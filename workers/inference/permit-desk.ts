@@ -1,8 +1,8 @@
-// Where the requests of this process wait for a permit. Per line (one deployment, one lane) only the first in line asks
+// Where the requests of this process wait for a permit. Per queue (one deployment, one lane) only the first in queue asks
 // Redis, so a thousand waiting requests cost one script call per interval and not a thousand. Over processes the
-// limiter keeps the order (permit.lua), here the line does: by time of acceptance.
+// limiter keeps the order (permit.lua), here the queue does: by time of acceptance.
 //
-// Whoever would wait longer than its patience is told so and leaves: its job goes back to the queue or to another
+// A request that would wait longer than its patience is told so and leaves: its job goes back to the queue or to another
 // deployment. Its turn is its time of acceptance, so it loses nothing by leaving.
 import type { Scope } from '#src/contracts/scope.ts';
 import type { DenialReason, Limiter, Permit, PermitDecision, PermitRequest } from '#src/limits/limiter.ts';
@@ -16,16 +16,21 @@ export type PermitOutcome =
   | { kind: 'stopped' };
 
 export interface PermitDesk {
-  /** @param line waiting order is kept within one line. @param patienceMs longest wait that is worth holding a slot. */
-  acquire(line: string, request: PermitRequest, patienceMs: number, cancellation: Cancellation): Promise<PermitOutcome>;
+  /** @param queue waiting order is kept within one queue. @param patienceMs longest wait that is worth holding a slot. */
+  acquire(
+    queue: string,
+    request: PermitRequest,
+    patienceMs: number,
+    cancellation: Cancellation,
+  ): Promise<PermitOutcome>;
   /**
-   * @param message a scope's name: a permit of it came free, whoever waits for one may ask again at once. With a request
+   * @param message a scope's name: a permit of it came free, a request that waits for one may ask again at once. With a request
    * id behind it, on a line of its own: that one's turn has come (permit.lua).
    */
   notifyFreed(message: string): void;
 }
 
-/** A first in line is seen by the limiter at least this often, or others pass it (PRESENCE_MS in permit.lua). */
+/** A first in queue is seen by the limiter at least this often, or others pass it (PRESENCE_MS in permit.lua). */
 const ASK_AT_LEAST_EVERY_MS = 1_000;
 const ASK_AGAIN_AFTER_ERROR_MS = 250;
 
@@ -38,16 +43,16 @@ interface Waiter {
   hasAsked: boolean;
 }
 
-interface Line {
+interface WaitQueue {
   waiters: Waiter[];
   isServing: boolean;
-  /** Wakes the line's loop from its sleep. */
+  /** Wakes the queue's loop from its sleep. */
   wake: (() => void) | null;
   blockedScope: string | null;
 }
 
 export function createPermitDesk(limiter: Limiter, onError: (error: Error) => void): PermitDesk {
-  const lines = new Map<string, Line>();
+  const queues = new Map<string, WaitQueue>();
 
   /** Redis may refuse a script (out of memory, a failover): that is a wait like any other. */
   async function ask(request: PermitRequest): Promise<PermitDecision> {
@@ -66,35 +71,35 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     }
   }
 
-  async function serve(name: string, line: Line): Promise<void> {
-    while (line.waiters.length > 0) {
-      const first = line.waiters[0]!;
+  async function serve(name: string, queue: WaitQueue): Promise<void> {
+    while (queue.waiters.length > 0) {
+      const first = queue.waiters[0]!;
       first.hasAsked = true;
       const decision = await ask(first.request);
       if (decision.kind === 'granted') {
-        settleGranted(line, first, decision.permit);
+        settleGranted(queue, first, decision.permit);
         continue;
       }
       // It was stopped while it asked: the limiter's answer has put it into the room again.
-      if (!line.waiters.includes(first)) leave(first);
-      dismissImpatient(line, decision);
-      if (line.waiters.length === 0) break;
-      line.blockedScope = decision.scope.name;
-      await nap(line, Math.min(decision.waitMs, ASK_AT_LEAST_EVERY_MS));
-      line.blockedScope = null;
+      if (!queue.waiters.includes(first)) leave(first);
+      dismissImpatient(queue, decision);
+      if (queue.waiters.length === 0) break;
+      queue.blockedScope = decision.scope.name;
+      await nap(queue, Math.min(decision.waitMs, ASK_AT_LEAST_EVERY_MS));
+      queue.blockedScope = null;
     }
-    line.isServing = false;
-    if (line.waiters.length === 0) lines.delete(name);
+    queue.isServing = false;
+    if (queue.waiters.length === 0) queues.delete(name);
   }
 
-  function settleGranted(line: Line, waiter: Waiter, permit: Permit): void {
-    const index = line.waiters.indexOf(waiter);
+  function settleGranted(queue: WaitQueue, waiter: Waiter, permit: Permit): void {
+    const index = queue.waiters.indexOf(waiter);
     if (index < 0) {
       // It was stopped while the limiter said yes: the permit must not leak.
       limiter.settle(permit, { usedTokens: 0, entry: null }).catch(onError);
       return;
     }
-    line.waiters.splice(index, 1);
+    queue.waiters.splice(index, 1);
     waiter.forget();
     waiter.resolve({ kind: 'granted', permit });
   }
@@ -104,10 +109,10 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
   }
 
   /** Tells everyone whose turn comes after the end of their patience. */
-  function dismissImpatient(line: Line, denial: Extract<PermitDecision, { kind: 'denied' }>): void {
+  function dismissImpatient(queue: WaitQueue, denial: Extract<PermitDecision, { kind: 'denied' }>): void {
     const { waitMs, spacingMs, reason, scope } = denial;
     const now = Date.now();
-    line.waiters = line.waiters.filter((waiter, place) => {
+    queue.waiters = queue.waiters.filter((waiter, place) => {
       const expectedMs = waitMs + place * spacingMs;
       if (now + expectedMs <= waiter.patienceUntilMs) return true;
       waiter.forget();
@@ -118,35 +123,35 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
   }
 
   function join(name: string, waiter: Waiter): void {
-    let line = lines.get(name);
-    if (line === undefined) {
-      line = { waiters: [], isServing: false, wake: null, blockedScope: null };
-      lines.set(name, line);
+    let queue = queues.get(name);
+    if (queue === undefined) {
+      queue = { waiters: [], isServing: false, wake: null, blockedScope: null };
+      queues.set(name, queue);
     }
-    const place = line.waiters.findIndex((other) => other.request.acceptedAtMs > waiter.request.acceptedAtMs);
-    if (place < 0) line.waiters.push(waiter);
-    else line.waiters.splice(place, 0, waiter);
-    if (!line.isServing) {
-      line.isServing = true;
-      void serve(name, line);
+    const place = queue.waiters.findIndex((other) => other.request.acceptedAtMs > waiter.request.acceptedAtMs);
+    if (place < 0) queue.waiters.push(waiter);
+    else queue.waiters.splice(place, 0, waiter);
+    if (!queue.isServing) {
+      queue.isServing = true;
+      void serve(name, queue);
     }
   }
 
   function stop(name: string, waiter: Waiter): void {
-    const line = lines.get(name);
-    const index = line?.waiters.indexOf(waiter) ?? -1;
-    if (line === undefined || index < 0) return;
-    line.waiters.splice(index, 1);
+    const queue = queues.get(name);
+    const index = queue?.waiters.indexOf(waiter) ?? -1;
+    if (queue === undefined || index < 0) return;
+    queue.waiters.splice(index, 1);
     leave(waiter);
     waiter.resolve({ kind: 'stopped' });
-    line.wake?.();
+    queue.wake?.();
   }
 
   return {
     async acquire(name, request, patienceMs, cancellation) {
       if (cancellation.failure !== null) return { kind: 'stopped' };
       const patienceUntilMs = Date.now() + patienceMs;
-      const hasAsked = !lines.has(name);
+      const hasAsked = !queues.has(name);
       if (hasAsked) {
         const decision = await ask(request);
         if (decision.kind === 'granted') return decision;
@@ -161,22 +166,22 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     },
     notifyFreed(message) {
       const [scopeName, requestId] = message.split('\n');
-      for (const line of lines.values()) {
-        if (line.blockedScope !== scopeName) continue;
-        if (requestId === undefined || line.waiters[0]?.request.requestId === requestId) line.wake?.();
+      for (const queue of queues.values()) {
+        if (queue.blockedScope !== scopeName) continue;
+        if (requestId === undefined || queue.waiters[0]?.request.requestId === requestId) queue.wake?.();
       }
     },
   };
 }
 
-function nap(line: Line, durationMs: number): Promise<void> {
+function nap(queue: WaitQueue, durationMs: number): Promise<void> {
   return new Promise((resolve) => {
     const wake = () => {
       clearTimeout(timer);
-      line.wake = null;
+      queue.wake = null;
       resolve();
     };
     const timer = setTimeout(wake, durationMs);
-    line.wake = wake;
+    queue.wake = wake;
   });
 }

@@ -26,7 +26,7 @@ export async function prepareStep(
   const { dialect } = deployment.provider;
   for (const cure of context.knownCures.recall(cureSubject(delivery, route))) delivery.cures.add(cure);
   const input = { ...spec, body, upstreamModel: step.upstreamModel, cures: delivery.cures };
-  // The broker begins background streams itself; one that is gone on with has its numbers already.
+  // The broker begins background streams itself; one that is resumed has its numbers already.
   const firstNumber = spec.response?.isBackground === true ? OPENING_EVENTS.length : null;
   if (!writer.hasAnswered) return markCall(spec, prepareCall(route, dialect, input), firstNumber);
   await writer.settled();
@@ -58,7 +58,7 @@ function markCall(spec: RequestSpec, call: PreparedCall | Failure, firstNumber: 
   return { ...call, translation: markTranslation(call.translation, mark) };
 }
 
-/** Whether a stream that broke off might be gone on with; only its bytes can tell for certain. */
+/** Whether a stream that broke off might be resumed; only its bytes can tell for certain. */
 export function mayBeRescued({ spec, client }: Pick<Delivery, 'spec' | 'client'>): boolean {
   return spec.isStream && spec.choices === 1 && client.codec?.resumeEncoder !== undefined;
 }

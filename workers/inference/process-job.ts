@@ -169,7 +169,7 @@ function cancelled(): Failure {
   return createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
 }
 
-// A request that is over and whose worker has died between its last frame and the books: whoever gets the job next closes
+// A request that is over and whose worker has died between its last frame and the books: the next worker that gets the job closes
 // them. What the books have already stays, so this does no harm where the first worker was faster.
 //
 // The last attempt is written as unsettled, with an estimate, by the janitor; the outcome counts the attempts before it.

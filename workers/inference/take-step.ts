@@ -100,7 +100,7 @@ function leaveHeld(delivery: Delivery, { name }: Hold): StepResult {
   });
 }
 
-/** A forecast may be too long: whoever comes back after this part of it can still be early, and is asked again. */
+/** A forecast may be too long: a request that comes back after this part of it can still be early, and is asked again. */
 const TRUSTED_PART = 0.8;
 
 /** How long a request that must wait stays away: by its place among all who wait, so that not all come back at once. */

@@ -139,7 +139,7 @@ async function keepGroup(
     if (refused.has(row)) continue;
     const { spec, failure } = row.letter;
     onKept(failure.code);
-    // Whoever keeps its response has the body until that is written.
+    // The writer of its response has the body until that is written.
     if (spec.response === undefined) void releaseBody(bodies, spec.requestId).catch(onError);
   }
 }

@@ -62,7 +62,7 @@ const ACTIONS: Readonly<Record<string, ControlAction>> = {
   },
 };
 
-/** For whoever lists them: `GET /sim/faults`. */
+/** For lists of them: `GET /sim/faults`. */
 export const CONTROL_ACTIONS: readonly string[] = Object.keys(ACTIONS);
 
 export function isControlPath(path: string): boolean {

@@ -1,4 +1,4 @@
-// From a request on the wire to whoever answers it: the control API, a lookup, or a call to the engine.
+// From a request on the wire to the part that answers it: the control API, a lookup, or a call to the engine.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { answerControl, isControlPath } from '../control/answer-control.ts';

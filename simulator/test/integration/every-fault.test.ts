@@ -261,7 +261,7 @@ describe('a rate limit announces its wait', () => {
 });
 
 describe('faults in several forms at once', () => {
-  test('give the same answer to whoever reads it right', async () => {
+  test('give the same answer to a client that reads it right', async () => {
     const plain = await ask(simulator, { body: chat('Reply with exactly: grüße 🙂 end', { stream: true }) });
     const content = 'Reply with exactly: grüße 🙂 end [[sim fault=comments,crlf,dribble:1 pace=1]]';
     const twisted = await ask(simulator, { body: chat(content, { stream: true }) });

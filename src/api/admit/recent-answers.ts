@@ -1,5 +1,5 @@
 // Which keys have been given an answer that is kept, a moment ago: SQL may not have it yet, and who refers to it is worth a
-// short wait. Whoever was given none names what there is not, and is told at once.
+// short wait. A client that was given none names what there is not, and is told at once.
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { RedisClient } from '../../storage/redis.ts';
 

@@ -36,7 +36,7 @@ export function anthropicFile(file: StoredFile) {
     size_bytes: file.bytes,
     created_at: timeOf(file.createdAtMs),
     expires_at: file.expiresAtMs === null ? null : timeOf(file.expiresAtMs),
-    // At Anthropic only what tools have made can be downloaded; here whoever has uploaded a file can have it back.
+    // At Anthropic only what tools have made can be downloaded; here the owner of an upload can have it back.
     downloadable: true,
   };
 }

@@ -55,7 +55,7 @@ export function registerBatches(app: FastifyInstance, context: ApiContext): void
   }
 }
 
-/** Faults inside the file are told later, in `errors`: whoever polls would not see them here. */
+/** Faults inside the file are told later, in `errors`: a client that polls would not see them here. */
 async function create(context: ApiContext, request: FastifyRequest) {
   const key = request.apiKey!;
   const wish = checkInput(newBatch, (await readBody(request.body)).value);

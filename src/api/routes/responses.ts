@@ -1,5 +1,5 @@
 // Responses by their id: what they are, what they were asked with, their stream again, their end. Those that run are
-// found in Redis, those that have ended in SQL; whoever asks does not see the difference.
+// found in Redis, those that have ended in SQL; the client does not see the difference.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';

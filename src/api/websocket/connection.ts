@@ -193,7 +193,7 @@ export class ResponsesConnection {
 
   #refuse(streamId: string | null, failure: Failure): void {
     this.#sinkFor(streamId).refuse(failure);
-    // Whoever comes back is answered by another process, or with 401.
+    // A client that comes back is answered by another process, or with 401.
     if (failure.code === 'shutting_down' || failure.code === 'key_invalid') this.#isLeaving = true;
   }
 

@@ -70,7 +70,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   on() {},
 };
 
-/** For whoever lists them. */
+/** For lists of them. */
 export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
 
 function readUpTo(name: string, text: string, most: number): number {

@@ -1,5 +1,5 @@
 // Amounts of the last sixty seconds, exact to the entry: no sixty seconds anywhere hold more than the limit. The harshest
-// reading of "per minute", so whoever passes it passes every provider's.
+// reading of "per minute", so what passes it passes every provider's.
 
 export const WINDOW_MS = 60_000;
 /** 17,000 calls a second for a minute; beyond it the oldest entries leave early. */

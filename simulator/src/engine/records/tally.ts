@@ -44,7 +44,7 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-/** Whoever changes a count calls `changed`. */
+/** Code that changes a count calls `changed`. */
 export class TallyWatch {
   readonly #read: () => Tally;
   readonly #waiters = new Set<Waiter>();

@@ -18,7 +18,7 @@ const MAX_STEPS_PER_TURN = 256;
  * blocked: the client reads too slowly; the socket says when to go on.
  * broken: a fault has ended the answer; a stalled connection stays open until the client goes.
  * done: everything was sent.
- * The client's going away ends every state but done. Whoever ends the answer settles it, once.
+ * The client's going away ends every state but done. The call that ends the answer settles it, once.
  */
 export function performStream(performance: Performance): void {
   new StreamPerformance(performance).start();
