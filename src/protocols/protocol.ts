@@ -3,6 +3,11 @@
 //
 // Where client and provider speak the same format, the client's `passThrough` carries bytes. Everywhere else a request
 // goes client codec → canonical form → provider codec, and its answer the same way back (codec.ts, translate/).
+//
+// Rooms beside the protocols' own folders: `wire/` reads and edits JSON and server-sent events, `bounds/` checks sizes and
+// names, `call/` prepares what is sent, `translate/` goes between protocols, `providers/` reads what all providers report
+// alike (counts, waits, errors). A protocol's folder has `request/`, `answer/` and `stream/`; `openai/` is what OpenAI's
+// protocols share.
 import type { Failure } from '../contracts/failure.ts';
 import type { StrategyName } from '../contracts/route-plan.ts';
 import type { UpstreamModel } from '../contracts/upstream-model.ts';
@@ -211,7 +216,7 @@ export interface RelayedBody {
   failure?: Failure;
 }
 
-/** What relays need to know of the request they answer. */
+/** What relays need from the request they answer. */
 export interface RelayContext {
   usageDelivery: UsageDelivery;
   choices: number;
@@ -228,7 +233,7 @@ export interface Translation {
   relayBody(body: Buffer, context: RelayContext): RelayedBody;
 }
 
-// What `GET models` says of a model, whichever shape the client wants it in.
+// What `GET models` lists of a model, in any client's shape.
 export interface ListedModel {
   /** The public name. */
   name: string;

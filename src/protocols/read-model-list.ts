@@ -26,7 +26,7 @@ const MAX_NAME = 256;
 const MAX_MODALITIES = 16;
 const MAX_CAPABILITIES_CHARS = 16 * 1_024;
 
-/** What cannot be read is left out; an empty list for what is none. */
+/** Unreadable entries are left out; anything but a list is an empty list. */
 export function readModelList(body: unknown): UpstreamModel[] {
   const list = Array.isArray(body) ? body : (field(body, 'data') ?? field(body, 'models'));
   return Array.isArray(list) ? list.slice(0, MAX_MODELS).flatMap(readModel) : [];

@@ -1,5 +1,5 @@
 // The body extension `provider`, in every protocol the same: OpenRouter's members (openrouter.ai/docs/features/provider-routing,
-// read 2026-11), and our own strategies beside its words for an order.
+// read 2026-11), and the broker's own strategies beside its values of `sort`.
 import { z } from 'zod';
 import { SORTS } from '#src/contracts/route-plan.ts';
 import type { ProviderPreferences } from '../protocol.ts';

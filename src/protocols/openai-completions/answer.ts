@@ -159,7 +159,7 @@ export function encodeOlderFinish(reason: FinishReason): string {
   }
 }
 
-/** Null where there are none. `offset`: UTF-16 units of the choice's text before the first of these tokens. */
+/** Null for none. `offset`: UTF-16 units of the choice's text before the first of these tokens. */
 export function encodeOlderLogProbabilities(tokens: readonly TokenLogProbability[], offset: number) {
   if (tokens.length === 0) return null;
   let at = offset;

@@ -38,7 +38,7 @@ export function readResponsesEventFailure(event: unknown): Failure {
   const { code: upstreamCode, message, param } = cutWords(words);
   const row = CODES.find(([pattern]) => pattern.test(upstreamCode));
   if (row === undefined) {
-    // The type of a flat event is `error`, which says nothing.
+    // The type of a flat event is always `error`.
     return readChatEventFailure(error === outer ? { ...error, type: undefined } : error);
   }
   const said = message || 'The provider reported an error inside its answer.';

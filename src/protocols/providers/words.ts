@@ -65,7 +65,7 @@ export function knownByWords(status: number, { code, type, message: said }: Prov
   return names.includes('invalid_prompt') || FILTERED.test(`${code} ${message}`) ? 'upstream_content_filter' : null;
 }
 
-/** xAI has been seen to send its words percent-encoded (2025-03). */
+/** xAI has been seen to send percent-encoded messages (2025-03). */
 function decoded(message: string): string {
   return message.replaceAll('%20', ' ');
 }

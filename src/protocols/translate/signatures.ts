@@ -77,13 +77,13 @@ export function isFrom({ provider, model }: AnswerSource, source: AnswerSource):
   return provider === source.provider && model === source.model;
 }
 
-/** The signature of a call that stands for the thought before it; undefined for a thought that no Chat provider had. */
+/** A signature for a call that carries the reasoning before it; undefined for reasoning of other protocols. */
 export function thoughtOnCall({ text, signature }: ReasoningPart): Signature | undefined {
   const thought = readThought(signature);
   return thought === null ? undefined : signThought({ ...thought, text });
 }
 
-/** The thought that the signature of a call stands for. */
+/** The reasoning that the signature of a call carries. */
 export function thoughtOfCall(signature: Signature | undefined): ReasoningPart | null {
   const thought = readThought(signature);
   if (typeof thought?.text !== 'string') return null;

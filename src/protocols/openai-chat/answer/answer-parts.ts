@@ -124,7 +124,7 @@ interface WireToken {
   top_logprobs?: unknown;
 }
 
-/** Of `choices[].logprobs`; empty where there are none. */
+/** From `choices[].logprobs`; empty for none. */
 export function decodeLogProbabilities(logprobs: unknown): TokenLogProbability[] {
   const { content, refusal } = (logprobs ?? {}) as { content?: unknown; refusal?: unknown };
   return [...tokensIn(content), ...tokensIn(refusal)];

@@ -1,5 +1,5 @@
 // Turns as the messages of a chat provider. Chat answers each tool call in a message of its own, right after the call, and
-// those messages hold text only: pictures and documents among the results move to the user's message that follows.
+// those messages hold text only: images and documents among the results move to the user message that follows.
 import type {
   AudioPart,
   DocumentPart,

@@ -116,7 +116,7 @@ function addOutput(optional: OptionalMembers, request: InferenceRequest, traits:
   optional.add('verbosity', verbosity !== undefined, traits.hasVerbosity ? { verbosity } : null);
   const draws = modalities?.includes('image') === true;
   optional.add('modalities', draws, { modalities });
-  // OpenRouter's name for it; OpenAI has pictures elsewhere.
+  // OpenRouter's name for it; OpenAI makes images in another API.
   const imageConfig = { image_config: { aspect_ratio: image?.aspectRatio, image_size: image?.size } };
   optional.add('image', image !== undefined, draws ? imageConfig : null);
   optional.add('speech', speech !== undefined, null);

@@ -56,8 +56,8 @@ function startsAnother(call: ReadCall, known: CallSlot): boolean {
 }
 
 /**
- * The arguments of one call, as they come in. Whether they are complete is asked for at each delta: every character is
- * looked at once, and the text is parsed once, when its outermost brace closes.
+ * The arguments of one call, as they come in. Whether they are complete is asked at each delta: every character is
+ * read once, and the text is parsed once, when its outermost brace closes.
  */
 export class CallArguments {
   #text = '';
