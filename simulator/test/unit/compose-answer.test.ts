@@ -195,6 +195,7 @@ describe('tool calls', () => {
   test('are not made when the request forbids them, nor once tools have answered', () => {
     expect(names({ lastUserText: 'weather', toolChoice: { mode: 'none', allowed: null } })).toEqual([]);
     expect(names({ lastUserText: 'weather', endsWithToolResult: true })).toEqual([]);
+    expect(names({ lastUserText: '[[sim tool=find_train]]', endsWithToolResult: true })).toEqual([]);
   });
 
   test('have arguments that fit, and are counted by name and arguments', () => {

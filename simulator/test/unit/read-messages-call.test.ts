@@ -326,3 +326,27 @@ describe('what the provider refuses', () => {
     }
   });
 });
+
+describe('betas', () => {
+  const withBetas = (betas: string) => {
+    const headers = { 'anthropic-version': OLD, 'anthropic-beta': betas };
+    const body = { model: 'claude-sonnet-4-5', max_tokens: 16, messages: [hello] };
+    return readMessagesCall(body, { method: 'POST', path: '/v1/messages', query: '', headers }).call;
+  };
+
+  test.each([
+    'claude-code-20250219',
+    'oauth-2025-04-20',
+    'interleaved-thinking-2025-05-14',
+    'fine-grained-tool-streaming-2025-05-14',
+    'context-management-2025-06-27',
+    'prompt-caching-2024-07-31',
+    'claude-code-20250219,interleaved-thinking-2025-05-14, fine-grained-tool-streaming-2025-05-14',
+  ])('of clients in use are taken: %s', (betas) => {
+    expect(withBetas(betas).model).toBe('claude-sonnet-4-5');
+  });
+
+  test.each(['dreams', 'claude-code-2025021', 'claude-code-2025-0219'])('without a date are refused: %s', (betas) => {
+    expect(complaintOf(() => withBetas(betas))).toContain('anthropic-beta');
+  });
+});

@@ -7,8 +7,11 @@ const VERSIONS = ['2023-06-01', '2026-10-21'] as const;
 /** 2026-10-21 refuses sampling parameters, and writes members that are null where 2023-06-01 leaves them out. */
 export type Version = (typeof VERSIONS)[number];
 
-/** All of Anthropic's: `prompt-caching-2024-07-31`. Which of them exist is nothing that a broker could get wrong. */
-const BETA = /^[a-z0-9-]+-\d{4}-\d{2}-\d{2}$/;
+/**
+ * A name and a date, with or without hyphens: `prompt-caching-2024-07-31`, and `claude-code-20250219`, which Claude Code
+ * sends. Which names exist is not checked: a broker passes them on and cannot get them wrong.
+ */
+const BETA = /^[a-z0-9-]+-(?:\d{4}-\d{2}-\d{2}|\d{8})$/;
 
 export function readVersion({ headers }: RequestHead): Version {
   const version = headers['anthropic-version'];

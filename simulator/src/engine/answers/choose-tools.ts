@@ -9,9 +9,10 @@ const LEAST_TELLING_LETTERS = 4;
 /** The tools to call, in order; empty when the answer is text. */
 export function chooseTools(call: Call, commanded: readonly string[] | undefined): readonly Tool[] {
   const allowed = allowedTools(call);
-  if (commanded !== undefined) return commanded.flatMap((name) => allowed.find((tool) => tool.name === name) ?? []);
-  // A second turn answers in words, also where the request forces a tool: else no agent loop would ever end.
+  // Results are answered in words, also where the request forces a tool or a command asks for one: the command still
+  // stands in the last user message, and an agent's loop would never end.
   if (call.endsWithToolResult) return [];
+  if (commanded !== undefined) return commanded.flatMap((name) => allowed.find((tool) => tool.name === name) ?? []);
   const named = allowed.filter((tool) => isNamed(tool.name, call.lastUserText));
   const wanted = named.length === 0 && call.toolChoice.mode === 'required' ? allowed.slice(0, 1) : named;
   return call.isToolUseParallel ? wanted : wanted.slice(0, 1);
