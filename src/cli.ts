@@ -28,13 +28,27 @@ const program = new Command('sluice')
   )
   .version(version)
   .option('-c, --config <file>', 'configuration file (default: SLUICE_CONFIG, else sluice.yaml if there is one)')
+  // `--config` is an option of every command: their help shows it too.
+  .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError();
 
 const configOf = () => program.opts<{ config?: string }>().config;
 
+/** Arguments that stand in for environment variables. */
+interface Place {
+  host?: string;
+  port?: number;
+  data?: string;
+}
+
 /** What every command needs first; faults of the environment are reported like those of the configuration. */
-function environmentFor(): Environment {
-  const environment = readEnvironment();
+function environmentFor({ host, port, data }: Place = {}): Environment {
+  const environment = readEnvironment({
+    ...readEnvironment().variables,
+    ...(host === undefined ? {} : { HOST: host }),
+    ...(port === undefined ? {} : { PORT: String(port) }),
+    ...(data === undefined ? {} : { SLUICE_DATA: data }),
+  });
   return { ...environment, configPath: configOf() ?? environment.configPath };
 }
 
@@ -51,8 +65,16 @@ program
   .description(
     'run everything on this machine: API and workers, with embedded Redis, SQLite and simulator where none is configured',
   )
+  .option('--host <address>', 'address to listen on (default: HOST, else server.host)')
+  .option('--port <port>', 'port to listen on (default: PORT, else server.port)', wholeNumber)
+  .option(
+    '--data <directory>',
+    'where keys, logs, Redis and SQLite keep their files (default: SLUICE_DATA, else .sluice)',
+  )
   .option('-v, --verbose', 'logs on the terminal, not in files', false)
-  .action((options: { verbose: boolean }) => start({ config: configOf(), ...options }, environmentFor()));
+  .action(({ verbose, ...place }: Place & { verbose: boolean }) =>
+    start({ config: configOf(), verbose }, environmentFor(place)),
+  );
 
 program
   .command('api')
@@ -101,7 +123,7 @@ program
 const runtime = () => loadRuntime(configOf(), environmentFor());
 keyCommands(program.command('keys').description('client keys'), runtime);
 costsCommand(program.command('costs').description('spending, from the ledger'), runtime);
-program.addCommand(batchCommand(environmentFor));
+program.addCommand(batchCommand(() => environmentFor()));
 program.addCommand(deadLettersCommand(environmentFor));
 program.addCommand(ledgerCommand(environmentFor));
 program.addCommand(limitsCommand(environmentFor));

@@ -13,13 +13,13 @@ import {
   statSync,
   truncateSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../config/environment.ts';
 
 export interface ChildSettings {
   name: string;
-  /** Path of the entry point from the repository root. */
+  /** Path of the entry point's source from the repository root. */
   entry: string;
   args?: string[];
   environment: Record<string, string | undefined>;
@@ -43,6 +43,9 @@ export function compileCache({ variables, dataDirectory }: Environment): Record<
 }
 
 const ROOT = new URL('../../', import.meta.url);
+/** In an installed package everything is JavaScript, entry points too. */
+const EXTENSION = extname(fileURLToPath(import.meta.url));
+
 const READY_LIMIT_MS = 60_000;
 /** Longer than the grace period for requests in flight. */
 const STOP_LIMIT_MS = 45_000;
@@ -87,9 +90,13 @@ export async function startChild(
   };
 }
 
+function pathOf(entry: string): string {
+  return fileURLToPath(new URL(entry.replace(/\.ts$/, EXTENSION), ROOT));
+}
+
 function launch({ entry, args = [], environment, logPath }: ChildSettings): ChildProcess {
   const output = logPath === null ? 'inherit' : openLog(logPath);
-  const child = fork(fileURLToPath(new URL(entry, ROOT)), args, {
+  const child = fork(pathOf(entry), args, {
     env: { ...environment } as NodeJS.ProcessEnv,
     stdio: ['ignore', output, output, 'ipc'],
     // Ctrl-C signals the terminal's whole process group; a group of its own lets the parent stop its children in order.
@@ -138,7 +145,7 @@ export async function runProcess(
   args: readonly string[],
   variables: Record<string, string | undefined>,
 ): Promise<never> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL(entry, ROOT)), ...args], {
+  const child = spawn(process.execPath, [pathOf(entry), ...args], {
     stdio: 'inherit',
     env: variables as NodeJS.ProcessEnv,
   });

@@ -148,6 +148,14 @@ class LocalAppender implements BlobAppender {
 export async function openBlobStore({ files }: Configuration, environment: Environment): Promise<BlobStore> {
   if (files.s3 === undefined) return createLocalBlobStore(files.directory ?? join(environment.dataDirectory, 'files'));
   // Loaded on demand: the SDK takes a third of a second.
-  const { createS3BlobStore } = await import('./s3-blobs.ts');
+  const { createS3BlobStore } = await import('./s3-blobs.ts').catch(explainMissingSdk);
   return createS3BlobStore(files.s3);
+}
+
+const S3_PACKAGE = '@aws-sdk/client-s3';
+
+/** The SDK is an optional dependency: an installation without object storage is 22 MB smaller. */
+function explainMissingSdk(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes(S3_PACKAGE)) throw error;
+  throw new Error(`files.s3 needs the package ${S3_PACKAGE}, which is not installed: npm install ${S3_PACKAGE}`);
 }
