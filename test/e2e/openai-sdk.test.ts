@@ -171,7 +171,8 @@ describe.each(GENERATIONS)('$name', ({ Client }) => {
       'chat.completion',
     );
     const models = await alias.models.list();
-    expect(models.data.map((model) => model.id)).toEqual(['gpt-4o']);
+    // What is configured by name, then what the wildcard's provider lists of its own.
+    expect(models.data.map((model) => model.id)).toEqual(['gpt-4o', 'vendor/sim-large', 'vendor/sim-small']);
     expect(await client().models.retrieve('vendor/any/name')).toMatchObject({ id: 'vendor/any/name', owned_by: 'sim' });
   });
 
