@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { describeRule } from '../../src/engine/faults/describe-rule.ts';
-import { type FaultRule, faultRuleSchema, readFaults, readRule } from '../../src/engine/faults/fault-rule.ts';
+import { describeRule } from '../../src/engine/faults/fault-book.ts';
+import {
+  type FaultRule,
+  faultRuleSchema,
+  readFault,
+  readFaults,
+  readRule,
+} from '../../src/engine/faults/fault-rule.ts';
 import { FAULT_NAMES } from '../../src/engine/faults/fault-table.ts';
-import { readFault } from '../../src/engine/faults/read-fault.ts';
 
 describe('a fault as text', () => {
   test.each([

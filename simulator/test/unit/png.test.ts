@@ -1,6 +1,6 @@
 import { crc32, inflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { encodePng } from '../../src/dialects/gemini-generate-content/png.ts';
+import { encodePng } from '../../src/dialects/gemini-generate-content/read-image.ts';
 
 /** Chunks by type, with their checksums verified. */
 function chunksOf(file: Buffer): Map<string, Buffer> {

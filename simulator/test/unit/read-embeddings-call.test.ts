@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { embedText } from '../../src/dialects/openai-embeddings/embed-text.ts';
-import { readEmbeddingsCall } from '../../src/dialects/openai-embeddings/read-call.ts';
+import { embedText, readEmbeddingsCall } from '../../src/dialects/openai-embeddings/read-call.ts';
 import { RefusalError } from '../../src/engine/refusal.ts';
 
 const model = 'text-embedding-3-small';

@@ -3,7 +3,6 @@ import { invalid, type Refusal, RefusalError } from '../../engine/refusal.ts';
 import { anthropicMessagesDialect } from '../anthropic-messages/dialect.ts';
 import type { Batch, EncodedAnswer, LineCall, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { json } from '../openai-batches/json-answer.ts';
-import { encodeResults } from './results.ts';
 
 const PATH = '/v1/messages/batches';
 const BATCH_PATH = /^\/v1\/messages\/batches\/([^/]+)(\/cancel|\/results)?$/;
@@ -124,4 +123,28 @@ function describeBatch(batch: Batch, head: RequestHead) {
 
 function time(atMs: number | undefined): string | null {
   return atMs === undefined ? null : new Date(atMs).toISOString();
+}
+
+// The results of a batch that has ended, one JSON text a line. Last requests first: the provider keeps no order either.
+
+export function encodeResults(batch: Batch): string {
+  const { lines, answers } = batch;
+  const results = lines.map(({ customId }, index) => {
+    const answer = answers[index];
+    const result = answer === undefined ? notRun(batch) : resultOf(answer.status, answer.body);
+    return `${JSON.stringify({ custom_id: customId, result })}\n`;
+  });
+  return results.reverse().join('');
+}
+
+function resultOf(status: number, body: string): object {
+  const value = JSON.parse(body) as object;
+  return status < 300 ? { type: 'succeeded', message: value } : { type: 'errored', error: value };
+}
+
+function notRun({ state, inputFaults }: Batch): object {
+  if (state === 'expired') return { type: 'expired' };
+  if (state === 'cancelled') return { type: 'canceled' };
+  const error = { type: 'invalid_request_error', message: inputFaults[0]?.message ?? 'The batch failed.' };
+  return { type: 'errored', error: { type: 'error', error, request_id: null } };
 }

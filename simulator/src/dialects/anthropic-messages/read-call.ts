@@ -1,13 +1,11 @@
 // Reads a Messages request, as strictly as the provider does where a broker could get it wrong.
-import type { AnswerFormat, Call } from '../../engine/call.ts';
+import { type AnswerFormat, type Call, describeTurn } from '../../engine/call.ts';
 import type { RequestHead } from '../dialect.ts';
 import { checkOutputSchema } from './check-output-schema.ts';
 import { checkSampling } from './check-sampling.ts';
-import { checkThoughts } from './check-thoughts.ts';
 import { measurePrompt } from './measure-prompt.ts';
 import { MessageVoice } from './message-voice.ts';
 import { traitsOf } from './model-traits.ts';
-import { endsWithToolResult, readConversation } from './read-conversation.ts';
 import {
   at,
   type Body,
@@ -21,9 +19,11 @@ import {
   refuse,
 } from './read-fields.ts';
 import { readPrompt } from './read-prompt.ts';
-import { readThinking } from './read-thinking.ts';
+import { readThinking, type Thinking } from './read-thinking.ts';
 import { readToolChoice, readTools } from './read-tools.ts';
 import { readPrefill } from './read-turns.ts';
+import { isGenuineThought } from './thought-signature.ts';
+import { type Block, blocksOf, type Turn, textsOf } from './turn.ts';
 import { checkBetas, readVersion } from './versions.ts';
 
 const MEMBERS = new Set(
@@ -103,4 +103,82 @@ function checkSmallMembers({ metadata, service_tier: tier, speed }: Body): void 
   if (!isAbsent(metadata)) readStrictObject(metadata, 'metadata', METADATA_MEMBERS);
   if (!isAbsent(tier)) readOneOf(tier, 'service_tier', ['auto', 'standard_only']);
   if (!isAbsent(speed)) readOneOf(speed, 'speed', ['standard', 'fast']);
+}
+
+// Thinking blocks that come back in the history: each must be as it was given, and a tool turn must keep its own where
+// thinking has a budget. With adaptive thinking earlier turns need none (platform.claude.com, adaptive thinking, "Validation
+// changes"; read 2026-11-28).
+
+/** Checked whether or not this request lets the model think, as the provider does since October 2025. */
+export function checkThoughts(turns: readonly Turn[], model: string, thinking: Thinking): void {
+  for (const block of turns.flatMap(({ blocks }) => blocks)) checkBlock(block, model);
+  const last = turns.findLast(({ role }) => role === 'assistant');
+  if (thinking.isManual && last !== undefined && blocksOf(last, 'tool_use').length > 0) checkBeginning(last);
+}
+
+function checkBlock({ type, body, path }: Block, model: string): void {
+  if (type === 'thinking' && !isGenuineThought(body, model)) refuse(path, 'Invalid `signature` in `thinking` block');
+  // The simulator never redacts, so it has given none.
+  if (type === 'redacted_thinking') refuse(path, 'Invalid `data` in `redacted_thinking` block');
+}
+
+function checkBeginning({ blocks, path }: Turn): void {
+  const type = blocks[0]!.type;
+  if (type === 'thinking') return;
+  refuse(
+    `${path}.content.0.type`,
+    `Expected \`thinking\` or \`redacted_thinking\`, but found \`${type}\`. When \`thinking\` is enabled, a final ` +
+      '`assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` ' +
+      'blocks). We recommend you include thinking blocks from previous turns. To avoid this requirement, disable ' +
+      '`thinking`. Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking',
+  );
+}
+
+// The conversation of a Messages request in the engine's words, written as read-call.ts of chat writes it: tool
+// results are turns of their own, thoughts are not part of it.
+
+type Conversation = Pick<Call, 'promptText' | 'lastUserText'>;
+
+/** `turns` without the one that the model is to continue. */
+export function readConversation(system: readonly Block[], turns: readonly Turn[]): Conversation {
+  const instructions = system.length === 0 ? '' : describeTurn('system', textsOf({ blocks: [...system] }));
+  const lastSpoken = turns.findLast((turn) => turn.role === 'user' && textsOf(turn) !== '');
+  return {
+    promptText: instructions + turns.map(describe).join(''),
+    lastUserText: lastSpoken === undefined ? '' : textsOf(lastSpoken),
+  };
+}
+
+/** Nobody has spoken since the tools answered. */
+export function endsWithToolResult(turns: readonly Turn[]): boolean {
+  const last = turns.findLast(({ role }) => role === 'user');
+  return last === turns.at(-1) && last?.blocks.every(({ type }) => type === 'tool_result') === true;
+}
+
+function describe({ role, blocks }: Turn): string {
+  const results = blocks.filter(({ type }) => type === 'tool_result');
+  const others = blocks.filter(({ type }) => type !== 'tool_result');
+  const answered = results.map(({ body }) => describeTurn('tool', textOfContent(body.content))).join('');
+  return others.length === 0 ? answered : answered + describeTurn(role, others.map(describeBlock).join(''));
+}
+
+/** Without the ids of calls: they differ from provider to provider, and the answer must not. */
+function describeBlock({ type, body }: Block): string {
+  switch (type) {
+    case 'text':
+      return String(body.text);
+    case 'thinking':
+      return '';
+    case 'tool_use':
+      return `[${body.name} ${JSON.stringify(body.input)}]`;
+    default:
+      return `[${type} ${JSON.stringify(body).length}]`;
+  }
+}
+
+function textOfContent(content: unknown): string {
+  if (!Array.isArray(content)) return typeof content === 'string' ? content : '';
+  return content
+    .map((part: Body) => (part.type === 'text' ? String(part.text) : `[${part.type} ${JSON.stringify(part).length}]`))
+    .join('');
 }

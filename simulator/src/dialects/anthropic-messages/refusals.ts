@@ -1,9 +1,7 @@
 // Errors as Anthropic words them: status, body and headers. Facts: docs/reference/anthropic-messages.md section 5;
 // wordings from recorded answers and from reports of users.
-import type { Refusal, RefusalKind } from '../../engine/refusal.ts';
+import type { RateRefusal, Refusal, RefusalKind } from '../../engine/refusal.ts';
 import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';
-import type { AnthropicError } from './anthropic-error.ts';
-import { describeRateLimit, describeTooLarge } from './rate-limit-errors.ts';
 
 export function encodeAnthropicRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer {
   const describe = ERRORS[refusal.kind] as (refusal: Refusal, facts: AnswerFacts) => AnthropicError;
@@ -61,3 +59,54 @@ const ERRORS: Describe = {
   overloaded: () => ({ status: 529, message: 'Overloaded' }),
   status: ({ status }) => ({ status, message: `The simulator was told to answer with status ${status}.` }),
 };
+
+// Anthropic's 429s that mean "wait" (or "ask for less").
+
+const MORE =
+  'For details, refer to: https://docs.claude.com/en/api/rate-limits. You can see the response headers for current usage. ' +
+  'Please reduce the prompt length or the maximum tokens requested, or try again later.';
+
+export function describeRateLimit(refusal: RateRefusal, { nowMs }: { nowMs: number }): AnthropicError {
+  const { thing, limit } = refusal;
+  const headers = retryHeaders(refusal, nowMs);
+  if (thing === 'concurrency') {
+    return { status: 429, message: 'Number of concurrent connections has exceeded your rate limit.', headers };
+  }
+  return { status: 429, message: describe(limit, thing), headers };
+}
+
+/** No wait makes a request fit that is larger than the whole limit, so none is announced. */
+export function describeTooLarge({ limit }: Extract<Refusal, { kind: 'exceeds_limit' }>): AnthropicError {
+  return { status: 429, message: describe(limit, 'tokens') };
+}
+
+function describe(limit: number, thing: 'requests' | 'tokens'): string {
+  const count = limit.toLocaleString('en-US');
+  return `This request would exceed your organization's rate limit of ${count} ${thing} per minute. ${MORE}`;
+}
+
+/** The provider announces whole seconds only. Milliseconds are for tests in a hurry: its SDKs read them. */
+function retryHeaders({ hint, retryAfterMs }: RateRefusal, nowMs: number): readonly string[] {
+  switch (hint) {
+    case 'both':
+    case 'seconds':
+      return ['retry-after', String(Math.ceil(retryAfterMs / 1_000))];
+    case 'milliseconds':
+      return ['retry-after-ms', String(Math.ceil(retryAfterMs))];
+    case 'date':
+      return ['retry-after', new Date(Math.ceil((nowMs + retryAfterMs) / 1_000) * 1_000).toUTCString()];
+    case 'none':
+      return [];
+  }
+}
+
+// An error before it is written.
+
+export interface AnthropicError {
+  status: number;
+  /** Default: what the status stands for. */
+  type?: string;
+  message: string;
+  errorCode?: string;
+  headers?: readonly string[];
+}

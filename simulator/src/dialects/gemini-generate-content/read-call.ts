@@ -1,18 +1,28 @@
 // Reads a generateContent request, as strictly as the provider does where a broker could get it wrong.
-import type { Call } from '../../engine/call.ts';
+import { type Call, describeTurn } from '../../engine/call.ts';
 import type { Provider } from '../dialect.ts';
 import type { GeminiRequest } from './gemini-request.ts';
 import { GeminiVoice } from './gemini-voice.ts';
 import { measurePrompt } from './measure-prompt.ts';
-import { traitsOf } from './model-traits.ts';
-import { readConversation } from './read-conversation.ts';
-import { type Body, fields, readEnum, readList, readMessage, readText, refuse, refuseValue } from './read-fields.ts';
+import { type ModelTraits, traitsOf } from './model-traits.ts';
+import {
+  type Body,
+  fields,
+  readEnum,
+  readFlag,
+  readList,
+  readMessage,
+  readText,
+  readWhole,
+  refuse,
+  refuseValue,
+} from './read-fields.ts';
 import { readGeneration } from './read-generation.ts';
 import { readImage } from './read-image.ts';
-import { readThinking } from './read-thinking.ts';
 import { readToolChoice, readTools } from './read-tools.ts';
 import { readSystem, readTurns } from './read-turns.ts';
 import { checkSignatures, issuerOf } from './thought-signature.ts';
+import { type Part, partsWith, type Turn, textsOf } from './turn.ts';
 
 export const REQUEST_FIELDS = fields(
   'model contents systemInstruction tools toolConfig safetySettings generationConfig cachedContent serviceTier ' +
@@ -93,4 +103,105 @@ function checkSmallFields({ safetySettings, serviceTier }: Body): void {
     readEnum(threshold, `${path}.threshold`, THRESHOLDS.split(' '));
   }
   readEnum(serviceTier, 'service_tier', SERVICE_TIERS);
+}
+
+// The conversation of a generateContent request in the engine's words, written as read-call.ts of chat writes it:
+// function responses are turns of their own, thoughts are not part of it.
+
+type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'prefill'>;
+
+export function readConversation(system: readonly Part[], turns: readonly Turn[]): Conversation {
+  const last = turns.at(-1)!;
+  const hasPrefill = last.role === 'model';
+  const prompt = hasPrefill ? turns.slice(0, -1) : turns;
+  const lastSpoken = prompt.findLast(({ role, parts }) => role === 'user' && textsOf(parts) !== '');
+  const instructions = system.length === 0 ? '' : describeTurn('system', textsOf(system));
+  return {
+    promptText: instructions + prompt.map(describe).join(''),
+    lastUserText: lastSpoken === undefined ? '' : textsOf(lastSpoken.parts),
+    endsWithToolResult: !hasPrefill && last.parts.every(({ body }) => 'functionResponse' in body),
+    prefill: hasPrefill ? textsOf(last.parts) : null,
+  };
+}
+
+function describe(turn: Turn): string {
+  const responses = partsWith(turn, 'functionResponse').map(({ body }) =>
+    describeTurn('tool', textOfResponse((body.functionResponse as Body).response as Body)),
+  );
+  const others = turn.parts.filter(({ body }) => !('functionResponse' in body));
+  if (others.length === 0) return responses.join('');
+  const role = turn.role === 'model' ? 'assistant' : 'user';
+  return responses.join('') + describeTurn(role, others.map(describePart).join(''));
+}
+
+/** Without signatures and the ids of calls: they differ from provider to provider, and the answer must not. */
+function describePart({ body }: Part): string {
+  if (typeof body.text === 'string') return body.thought === true ? '' : body.text;
+  if (body.functionCall !== undefined) {
+    const { name, args } = body.functionCall as Body;
+    return `[${name} ${JSON.stringify(args ?? {})}]`;
+  }
+  const { thoughtSignature: _, ...rest } = body;
+  return Object.keys(rest).length === 0 ? '' : `[${Object.keys(rest)[0]} ${JSON.stringify(rest).length}]`;
+}
+
+/** Text that another protocol would give as it is stands in `output`. */
+function textOfResponse(response: Body): string {
+  const [[key, value] = [], ...more] = Object.entries(response);
+  const isText = more.length === 0 && typeof value === 'string' && (key === 'output' || key === 'result');
+  return isText ? (value as string) : JSON.stringify(response);
+}
+
+// Whether and how much a request lets the model think: `generationConfig.thinkingConfig`.
+
+export interface Thinking {
+  /** How much is thought where no command says. */
+  tokens: number;
+  /** Thoughts are parts of the answer. */
+  isShown: boolean;
+}
+
+const PATH = 'generation_config.thinking_config';
+const FIELDS = fields('includeThoughts thinkingBudget thinkingLevel');
+
+/** Thoughts of the simulator are short; a higher level makes longer ones. */
+const TOKENS_BY_LEVEL: Readonly<Record<string, number>> = { MINIMAL: 2, LOW: 4, MEDIUM: 8, HIGH: 16, XHIGH: 32 };
+const DEFAULT_TOKENS = 16;
+const MOST_BUDGET = 32_768;
+/** Thoughts are part of `maxOutputTokens`: where that is little, they leave the answer most of it. */
+const MOST_OF_ANSWER = 1 / 4;
+
+export function readThinking({ thinkingConfig }: Body, traits: ModelTraits, maxTokens: number | null): Thinking {
+  const config = thinkingConfig === undefined ? {} : readMessage(thinkingConfig, PATH, FIELDS);
+  const isAskedFor = Object.keys(config).length > 0;
+  if (isAskedFor && !traits.takesThinking) {
+    refuse('Unable to submit request because thinking is not supported by this model.');
+  }
+  const tokens = isAskedFor ? readTokens(config, traits) : traits.thinksByDefault ? DEFAULT_TOKENS : 0;
+  const room = maxTokens === null ? tokens : Math.floor(maxTokens * MOST_OF_ANSWER);
+  return {
+    tokens: Math.min(tokens, room),
+    isShown: readFlag(config.includeThoughts, `${PATH}.include_thoughts`),
+  };
+}
+
+function readTokens(config: Body, traits: ModelTraits): number {
+  const budget = readWhole(config.thinkingBudget, `${PATH}.thinking_budget`);
+  const level = readEnum(config.thinkingLevel, `${PATH}.thinking_level`, Object.keys(TOKENS_BY_LEVEL));
+  if (budget !== null && level !== null) refuse('You can only set only one of thinking budget and thinking level.');
+  if (level !== null) {
+    if (!traits.takesThinkingLevel) refuse('Thinking level is not supported for this model.');
+    return TOKENS_BY_LEVEL[level]!;
+  }
+  if (budget === null || budget === -1) return DEFAULT_TOKENS;
+  if (!traits.takesThinkingBudget) refuse('Thinking budget is not supported for this model.');
+  if (budget < traits.leastBudget && budget === 0) {
+    refuse('Budget 0 is invalid. This model only works in thinking mode.');
+  }
+  if (budget < traits.leastBudget || budget > MOST_BUDGET) {
+    refuse(
+      `The thinking budget ${budget} is invalid. Please choose a value between ${traits.leastBudget} and ${MOST_BUDGET}.`,
+    );
+  }
+  return Math.min(budget, DEFAULT_TOKENS);
 }

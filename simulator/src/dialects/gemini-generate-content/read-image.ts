@@ -1,7 +1,8 @@
 // An image as the answer: `responseModalities` and `imageConfig`. The picture is tiny; its sides are those of the aspect
 // ratio, times a factor for the size, and its comment says both.
+
+import { crc32, deflateSync } from 'node:zlib';
 import type { WantedImage } from '../../engine/call.ts';
-import { encodePng } from './png.ts';
 import { type Body, fields, readEnum, readList, readMessage, readText, refuse } from './read-fields.ts';
 
 const PATH = 'generation_config.image_config';
@@ -39,4 +40,43 @@ export function readImage({ responseModalities, imageConfig }: Body): WantedImag
     file: { mediaType: 'image/png', data: picture.toString('base64'), tokens: size.tokens },
     isAlone: !modalities.includes('TEXT'),
   };
+}
+
+// The smallest pictures that every decoder takes: one colour, one bit a pixel, and a comment.
+
+const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+const BIT_DEPTH = 1;
+const GREYSCALE = 0;
+
+export interface Picture {
+  width: number;
+  height: number;
+  /** Latin letters; stands in the file as its `Comment`. */
+  comment: string;
+}
+
+export function encodePng({ width, height, comment }: Picture): Buffer {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header[8] = BIT_DEPTH;
+  header[9] = GREYSCALE;
+  // Each row begins with the number of its filter: 0 is none.
+  const rows = Buffer.alloc(height * (1 + Math.ceil(width / 8)));
+  return Buffer.concat([
+    SIGNATURE,
+    chunk('IHDR', header),
+    chunk('tEXt', Buffer.from(`Comment\0${comment}`, 'latin1')),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(data.length);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, sum]);
 }

@@ -1,13 +1,12 @@
 // Reads a chat completion request, as strictly as the provider does where a broker could get it wrong, and no further.
 import { estimateMessages } from '../../../../src/protocols/openai-chat/request/read-request.ts';
-import type { AnswerFormat, Call } from '../../engine/call.ts';
+import { type AnswerFormat, type Call, describeTurn, type Tool, type ToolChoice } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';
 import { estimateJson, readBody, readModel, readStreamOptions } from '../openai/read-body.ts';
 import { readStop } from '../openai/read-stop.ts';
+import { checkToolChoice, readToolName } from '../openai/tool-names.ts';
 import { type Body, readBoolean, readObject, readWholeNumber } from '../read-fields.ts';
 import { ChatVoice } from './chat-voice.ts';
-import { readConversation } from './read-conversation.ts';
-import { readToolChoice, readTools } from './read-tools.ts';
 
 const MOST_CHOICES = 128;
 
@@ -94,4 +93,92 @@ function readFormat({ response_format: value }: Body): AnswerFormat {
         'invalid_value',
       );
   }
+}
+
+// The conversation of a chat request in the engine's words.
+
+type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'prefill'>;
+
+export function readConversation(messages: readonly Body[]): Conversation {
+  const last = messages.at(-1)!;
+  const hasPrefill = last.role === 'assistant' && !Array.isArray(last.tool_calls);
+  const prompt = hasPrefill ? messages.slice(0, -1) : messages;
+  const lastUser = messages.findLast((message) => message.role === 'user');
+  return {
+    promptText: prompt.map((message) => describeTurn(String(message.role), textOf(message))).join(''),
+    lastUserText: lastUser === undefined ? '' : textOf(lastUser),
+    endsWithToolResult: last.role === 'tool' || last.role === 'function',
+    prefill: hasPrefill ? textOf(last) : null,
+  };
+}
+
+function textOf(message: Body): string {
+  const { content, tool_calls: calls } = message;
+  const text = typeof content === 'string' ? content : Array.isArray(content) ? content.map(textOfPart).join('') : '';
+  return Array.isArray(calls) ? text + calls.map(textOfCall).join('') : text;
+}
+
+/** Parts that are not text are told apart by their kind and size: their bytes may be many. */
+function textOfPart(part: unknown): string {
+  const { type, text, ...rest } = (part ?? {}) as Body;
+  if (typeof text === 'string') return text;
+  return `[${type} ${JSON.stringify(rest).length}]`;
+}
+
+/** Without the id: it differs from provider to provider, and the answer must not. */
+function textOfCall(call: unknown): string {
+  const { function: called, custom } = (call ?? {}) as Record<string, Body | undefined>;
+  return `[${called?.name ?? custom?.name} ${called?.arguments ?? custom?.input}]`;
+}
+
+// Tools and the choice between them in a chat request.
+
+const MOST_NAME_CHARACTERS = 64;
+
+export function readTools({ tools }: Body): readonly Tool[] {
+  if (tools === undefined || tools === null) return [];
+  if (!Array.isArray(tools)) throw invalid("Invalid type for 'tools': expected an array.", 'tools', 'invalid_type');
+  return tools.map((tool, index) => readTool(readObject(tool, `tools[${index}]`), `tools[${index}]`));
+}
+
+function readTool(tool: Body, param: string): Tool {
+  if (tool.type === 'function') {
+    const { name, parameters } = readObject(tool.function, `${param}.function`);
+    return { name: readName(name, `${param}.function.name`), parameters: parameters ?? null, takesText: false };
+  }
+  if (tool.type === 'custom') {
+    const { name } = readObject(tool.custom, `${param}.custom`);
+    return { name: readName(name, `${param}.custom.name`), parameters: null, takesText: true };
+  }
+  const message = `Invalid value: '${tool.type}'. Supported values are: 'function' and 'custom'.`;
+  throw invalid(message, `${param}.type`, 'invalid_value');
+}
+
+function readName(name: unknown, param: string): string {
+  return readToolName(name, param, MOST_NAME_CHARACTERS);
+}
+
+export function readToolChoice({ tool_choice: choice }: Body, tools: readonly Tool[]): ToolChoice {
+  if (choice === undefined || choice === null) return { mode: 'auto', allowed: null };
+  if (tools.length === 0) {
+    throw invalid(
+      "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.",
+      'tool_choice',
+    );
+  }
+  if (choice === 'auto' || choice === 'none' || choice === 'required') return { mode: choice, allowed: null };
+  return checkToolChoice(readChosen(readObject(choice, 'tool_choice')), tools);
+}
+
+function readChosen(choice: Body): ToolChoice {
+  if (choice.type === 'allowed_tools') {
+    const { mode, tools } = readObject(choice.allowed_tools, 'tool_choice.allowed_tools');
+    return { mode: mode === 'required' ? 'required' : 'auto', allowed: Array.isArray(tools) ? tools.map(nameOf) : [] };
+  }
+  return { mode: 'required', allowed: [nameOf(choice)] };
+}
+
+function nameOf(tool: unknown): string {
+  const { function: called, custom } = (tool ?? {}) as Record<string, Body | undefined>;
+  return String(called?.name ?? custom?.name);
 }

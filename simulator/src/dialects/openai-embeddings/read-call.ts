@@ -1,10 +1,13 @@
 // Reads an embeddings request. Bounds: OpenAI's API reference of /v1/embeddings; wordings from recorded answers.
+
+import { createRandom, hashText, nextFraction } from '../../engine/answers/random.ts';
 import { type Call, describeTurn } from '../../engine/call.ts';
 import { invalid, RefusalError } from '../../engine/refusal.ts';
+import type { SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
 import { readBody, readModel, unsupported } from '../openai/read-body.ts';
 import { type PromptText, readTexts } from '../openai/read-texts.ts';
+import { serverError } from '../openai/server-error.ts';
 import { type Body, readWholeNumber } from '../read-fields.ts';
-import { type EmbeddingsRequest, EmbeddingsVoice } from './embeddings-voice.ts';
 
 const MOST_INPUTS = 2_048;
 const MOST_TOKENS_PER_INPUT = 8_192;
@@ -83,4 +86,65 @@ function readEncoding({ encoding_format: format }: Body): EmbeddingsRequest['enc
   const known = ENCODINGS.find((encoding) => encoding === format);
   if (known === undefined) throw unsupported(format, 'encoding_format', ENCODINGS);
   return known;
+}
+
+// Answers as lists of vectors. There is nothing to stream.
+
+export interface EmbeddingsRequest {
+  model: string;
+  inputs: readonly PromptText[];
+  dimensions: number;
+  encoding: 'float' | 'base64';
+}
+
+export class EmbeddingsVoice implements Voice {
+  readonly wholeContentType = 'application/json';
+  readonly streamContentType = 'application/json';
+  readonly #request: EmbeddingsRequest;
+
+  constructor(request: EmbeddingsRequest) {
+    this.#request = request;
+  }
+
+  speakWhole({ identity, answer, showsUsage }: SpeechOptions): string {
+    const { model, inputs } = this.#request;
+    const { inputTokens } = answer.usage;
+    return JSON.stringify({
+      object: 'list',
+      data: inputs.map(({ text }, index) => ({
+        object: 'embedding',
+        index,
+        embedding: this.#embed(text, identity.seed),
+      })),
+      model,
+      ...(showsUsage ? { usage: { prompt_tokens: inputTokens, total_tokens: inputTokens } } : {}),
+    });
+  }
+
+  failWhole(): string {
+    return JSON.stringify({ error: serverError() });
+  }
+
+  /** Never asked for: no call is read as a stream. */
+  speakStream(): StreamVoice {
+    throw new Error('embeddings are not streamed');
+  }
+
+  #embed(text: string, seed: number): readonly number[] | string {
+    const { model, dimensions, encoding } = this.#request;
+    const vector = embedText(text, model, seed, dimensions);
+    // Little-endian, as every machine that runs Node is.
+    return encoding === 'float' ? [...vector] : Buffer.from(vector.buffer).toString('base64');
+  }
+}
+
+// A vector for a text: always the same one for the same text and model, unlike every other, and one long. Its nearness to
+// other vectors means nothing.
+
+/** As precise as both encodings can say it. A shorter vector is the beginning of a longer one, made one long again. */
+export function embedText(text: string, model: string, seed: number, dimensions: number): Float32Array {
+  const random = createRandom(hashText(`${model} ${text}`, seed));
+  const vector = Float64Array.from({ length: dimensions }, () => nextFraction(random) - 0.5);
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return Float32Array.from(vector, (value) => value / length);
 }

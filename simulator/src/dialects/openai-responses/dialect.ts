@@ -1,12 +1,19 @@
 // OpenAI Responses, the provider's side, without anything that is kept from one request to the next. Wire facts:
 // docs/reference/openai-responses.md.
-import type { Refusal } from '../../engine/refusal.ts';
-import type { AnswerFacts, CallRoute, Dialect, EncodedAnswer, LookupRoute, RequestHead } from '../dialect.ts';
+import { type Refusal, RefusalError } from '../../engine/refusal.ts';
+import type {
+  AnswerFacts,
+  CallRoute,
+  Dialect,
+  EncodedAnswer,
+  LookupContext,
+  LookupRoute,
+  RequestHead,
+} from '../dialect.ts';
 import { openaiHeaders, readBearer } from '../openai/headers.ts';
+import { readBody } from '../openai/read-body.ts';
 import { encodeOpenaiError, encodeOpenaiRefusal } from '../openai/refusals.ts';
-import { countTokens } from './count-tokens.ts';
-import { readResponsesCall } from './read-call.ts';
-import { STORED_PATH, storedResponse } from './stored-responses.ts';
+import { readPrompt, readResponsesCall } from './read-call.ts';
 
 const responses: CallRoute = { kind: 'call', read: readResponsesCall };
 
@@ -36,4 +43,40 @@ function encodeRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer {
   }
   const isOfConversation = refusal.kind === 'invalid' && refusal.param === 'messages';
   return encodeOpenaiRefusal(isOfConversation ? { ...refusal, param: 'input' } : refusal, facts);
+}
+
+// What would be asked of a provider that keeps responses: this one keeps none, so there is none by any id.
+
+export const STORED_PATH = /^\/v1\/responses\/([^/]+)(?:\/(?:cancel|input_items))?$/;
+
+export const storedResponse: LookupRoute = {
+  kind: 'lookup',
+  answer: ({ head }) => ({
+    kind: 'invalid',
+    message: `Response with id '${STORED_PATH.exec(head.path)![1]}' not found.`,
+    param: null,
+    code: null,
+    status: 404,
+  }),
+};
+
+// POST /v1/responses/input_tokens: how many tokens the same request would have as its input.
+
+export const countTokens: LookupRoute = { kind: 'lookup', answer };
+
+function answer({ body, provider }: LookupContext): EncodedAnswer {
+  const { promptTokens } = readPrompt(readBody(parseJson(body)), provider);
+  return {
+    status: 200,
+    headers: ['content-type', 'application/json'],
+    body: JSON.stringify({ object: 'response.input_tokens', input_tokens: promptTokens }),
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RefusalError({ kind: 'body_malformed' });
+  }
 }

@@ -1,9 +1,8 @@
 // Errors as OpenAI words them, for every protocol of its: status, body and headers. Facts:
 // docs/reference/openai-chat.md section 5; wordings from OpenAI's error-code guide and recorded answers.
-import type { Refusal, RefusalKind } from '../../engine/refusal.ts';
+import type { RateRefusal, Refusal, RefusalKind } from '../../engine/refusal.ts';
 import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';
-import type { OpenaiError } from './openai-error.ts';
-import { describeRateLimit, describeTooLarge } from './rate-limit-errors.ts';
+import { formatGoDuration } from './go-duration.ts';
 import { SERVER_ERROR_MESSAGE } from './server-error.ts';
 
 export function encodeOpenaiRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer {
@@ -101,4 +100,74 @@ function describeContextLength({ limit, promptTokens, outputTokens }: Extract<Re
       : `you requested ${promptTokens + outputTokens} tokens (${promptTokens} in the messages, ${outputTokens} in the ` +
         'completion). Please reduce the length of the messages or completion.';
   return `This model's maximum context length is ${limit} tokens. However, ${wanted}`;
+}
+
+// OpenAI's 429s that mean "wait" (or "ask for less"), with their retry headers.
+
+const ORGANIZATION = 'org-simulator';
+const MORE = 'Visit https://platform.openai.com/account/rate-limits to learn more.';
+
+const UNITS = {
+  requests: 'requests per min (RPM)',
+  tokens: 'tokens per min (TPM)',
+  concurrency: 'concurrent requests',
+} as const;
+
+export function describeRateLimit(refusal: RateRefusal, { model, nowMs }: AnswerFacts): OpenaiError {
+  const { thing, limit, used, requested, retryAfterMs, hint } = refusal;
+  const wait = hint === 'none' ? '' : ` Please try again in ${formatGoDuration(retryAfterMs)}.`;
+  return {
+    status: 429,
+    message:
+      `Rate limit reached for ${model} in organization ${ORGANIZATION} on ${UNITS[thing]}: Limit ${limit}, ` +
+      `Used ${used}, Requested ${requested}.${wait} ${MORE}`,
+    type: thing === 'tokens' ? 'tokens' : 'requests',
+    code: 'rate_limit_exceeded',
+    headers: retryHeaders(refusal, nowMs),
+  };
+}
+
+/** No wait makes a request fit that is larger than the whole limit, so none is announced. */
+export function describeTooLarge(
+  { limit, requested }: Extract<Refusal, { kind: 'exceeds_limit' }>,
+  { model }: AnswerFacts,
+): OpenaiError {
+  return {
+    status: 429,
+    message:
+      `Request too large for ${model} in organization ${ORGANIZATION} on ${UNITS.tokens}: Limit ${limit}, ` +
+      `Requested ${requested}. The input or output tokens must be reduced in order to run successfully. ${MORE}`,
+    type: 'tokens',
+    code: 'rate_limit_exceeded',
+  };
+}
+
+/** Seconds are whole and rounded up (seen on the live API, 2026-10-01). */
+function retryHeaders({ hint, retryAfterMs }: RateRefusal, nowMs: number): readonly string[] {
+  const seconds = ['retry-after', String(Math.ceil(retryAfterMs / 1_000))];
+  const milliseconds = ['retry-after-ms', String(Math.ceil(retryAfterMs))];
+  switch (hint) {
+    case 'both':
+      return [...seconds, ...milliseconds];
+    case 'seconds':
+      return seconds;
+    case 'milliseconds':
+      return milliseconds;
+    case 'date':
+      return ['retry-after', new Date(Math.ceil((nowMs + retryAfterMs) / 1_000) * 1_000).toUTCString()];
+    case 'none':
+      return [];
+  }
+}
+
+// An error before it is written.
+
+export interface OpenaiError {
+  status: number;
+  message: string;
+  /** Default: invalid_request_error. */
+  type?: string;
+  param?: string | null;
+  code?: string | null;
+  headers?: readonly string[];
 }

@@ -1,9 +1,21 @@
 // One batch of any provider, without its wire format. Its states are described in dialects/dialect.ts.
 
-import type { Batch, BatchState, InputFault, LineAnswer, LineCall } from '../../dialects/dialect.ts';
+import { randomUUID } from 'node:crypto';
+import type {
+  Batch,
+  BatchState,
+  Dialect,
+  InputFault,
+  LineAnswer,
+  LineCall,
+  RequestHead,
+} from '../../dialects/dialect.ts';
 import type { Engine } from '../engine.ts';
-import { answerLine } from './answer-line.ts';
+import { invalid, type Refusal, RefusalError } from '../refusal.ts';
+import { Arrival } from '../serving/arrival.ts';
+import { serveCall } from '../serving/serve-call.ts';
 import type { BatchFault } from './batch-fault.ts';
+import { CapturedExchange } from './captured-exchange.ts';
 
 export interface BatchOptions {
   id: string;
@@ -128,5 +140,58 @@ export class SimulatedBatch implements Batch {
     const total = this.lines.length;
     const isCutShort = this.#fault !== null && ['expire', 'stall', 'stuck'].includes(this.#fault.name);
     return isCutShort ? Math.min(total, this.#fault!.afterLines ?? Math.floor(total / 2)) : total;
+  }
+}
+
+// One line of a batch, answered as the ordinary call that it stands for: the same dialect, answer, faults and bill. What
+// a batch has no connection for (a cut, silence, half a JSON text) is the provider's own error.
+
+export function answerLine(engine: Engine, { customId, dialect, head, body }: LineCall): LineAnswer {
+  const said = say(
+    engine,
+    dialect,
+    { ...head, headers: { ...head.headers, 'x-client-request-id': customId } },
+    (arrival) => {
+      const route = dialect.route(head);
+      if (route?.kind !== 'call')
+        throw new RefusalError({ kind: 'route_missing', method: head.method, path: head.path });
+      const { call, voice } = route.read(body, arrival.head, engine);
+      if (call.isStream) throw invalid('Streaming is not supported in batches.', 'stream');
+      serveCall(arrival, call, voice);
+    },
+  );
+  return said ?? say(engine, dialect, head, (arrival) => arrival.refuse({ kind: 'server_error' }))!;
+}
+
+function say(
+  engine: Engine,
+  dialect: Dialect,
+  head: RequestHead,
+  speak: (arrival: Arrival) => void,
+): LineAnswer | null {
+  const exchange = new CapturedExchange();
+  const unique = randomUUID().replaceAll('-', '');
+  const arrival = new Arrival({ engine, dialect, head, exchange, unique, arrivedMs: engine.now(), isBatch: true });
+  try {
+    speak(arrival);
+  } catch (error) {
+    arrival.refuse(refusalOf(error));
+  }
+  const { answer } = exchange;
+  return answer !== null && isJson(answer.body) ? { requestId: arrival.providerRequestId, ...answer } : null;
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof RefusalError) return error.refusal;
+  process.emitWarning(error instanceof Error ? error : String(error));
+  return { kind: 'server_error' };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }

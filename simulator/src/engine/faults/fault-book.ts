@@ -1,9 +1,7 @@
 // Decides which faults strike a call: the prompt's own commands first, then the rules in their order. Rules keep count,
 // so that "the first two fail, then all is well" can be said. At most one fault that decides how the call ends.
-
 import { createRandom, nextFraction, type Random } from '../answers/random.ts';
 import type { Call } from '../call.ts';
-import { describeRule } from './describe-rule.ts';
 import { createFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
 import type { FaultRule } from './fault-rule.ts';
 import { type Fault, rowOf } from './fault-table.ts';
@@ -118,4 +116,33 @@ function planFaults(faults: readonly Fault[]): FaultPlan {
     plan.names.push(fault.name);
   }
   return plan;
+}
+
+// A rule as its one line of text, for people who ask a running simulator what it is up to.
+
+/** `readRule` reads it back, unless a prompt has double quotes in it. */
+export function describeRule({ faults, match, times, per }: FaultRule): string {
+  const settings = [
+    ['model', match.model],
+    ['contains', match.promptContains],
+    ['every', match.everyNth],
+    ['chance', match.probability],
+    ['first', match.first],
+    ['times', times],
+    ['per', per === 'rule' ? undefined : per],
+  ] as const;
+  const given = settings.filter(([, value]) => value !== undefined);
+  return [faults.map(describeFault).join(','), ...given.map(([key, value]) => `${key}=${quote(String(value))}`)].join(
+    ' ',
+  );
+}
+
+function describeFault({ name, afterTokens, amount, hint }: Fault): string {
+  const place = afterTokens === undefined ? '' : `@${afterTokens}`;
+  const values = [amount, hint].filter((value) => value !== undefined);
+  return [name + place, ...values].join(':');
+}
+
+function quote(text: string): string {
+  return /^\S+$/.test(text) ? text : `"${text}"`;
 }

@@ -11,7 +11,6 @@ import type { Ticket } from '../limits/admission.ts';
 import type { Outcome } from '../records/bill.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Arrival } from './arrival.ts';
-import { falseAnswer } from './false-bodies.ts';
 import { performStream } from './perform-stream.ts';
 import { performWhole } from './perform-whole.ts';
 import { type Performance, promptOf, sendBody } from './performance.ts';
@@ -148,5 +147,36 @@ export class AdmittedCall {
     const { admission, watch } = this.#arrival.engine;
     if (this.#ticket !== null) admission.settle(this.#ticket, totalTokens(served));
     watch.changed();
+  }
+}
+
+// What comes in place of an answer when something between caller and provider has gone wrong.
+
+export interface FalseAnswer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+const HTML_PAGE = `<html>
+<head><title>502 Bad Gateway</title></head>
+<body>
+<center><h1>502 Bad Gateway</h1></center>
+<hr><center>nginx</center>
+</body>
+</html>
+`;
+
+export function falseAnswer(kind: FalseBody, voice: Voice, isStream: boolean): FalseAnswer {
+  const contentType = isStream ? voice.streamContentType : voice.wholeContentType;
+  switch (kind) {
+    case 'empty':
+      return { status: 200, contentType, body: '' };
+    case 'garbage':
+      return { status: 200, contentType: 'application/json', body: '{"id":"simulated","choices":[{"index":0,"mess' };
+    case 'plain_text':
+      return { status: 200, contentType: 'text/plain', body: 'upstream connect error or disconnect/reset' };
+    case 'html_page':
+      return { status: 502, contentType: 'text/html', body: HTML_PAGE };
   }
 }
