@@ -25,7 +25,7 @@ export function listenForPaths(app: FastifyInstance): KnownPaths {
   const routes: Route[] = [];
   app.addHook('onRoute', ({ url, method, config = {} }) => {
     // Preflights: of every path, and no method of any. WebSockets: no method of HTTP's.
-    if (method === 'OPTIONS' || config.takesWebSockets === true) return;
+    if (method === 'OPTIONS' || config.takesWebSockets === true || config.isOffered === false) return;
     const { client, selectClient } = config;
     const clientOf = (request: FastifyRequest) => client ?? selectClient?.(request);
     routes.push({ pattern: patternOf(url), methods: [method].flat(), clientOf });

@@ -1,10 +1,17 @@
-// Stored chat completions: there are none here. Who asks for them is told so, and where what is stored can be found.
+// Stored chat completions: there are none here. A client that asks for them is told so, and where what is stored can be found.
 import type { FastifyInstance } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import type { ApiContext } from '../context.ts';
 import { OPENAI_PREFIXES } from '../request-target.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** False: it only says that there is nothing; its methods are none that its path takes. */
+    isOffered?: boolean;
+  }
+}
 
 const PATHS = ['', '/:id', '/:id/messages'] as const;
 
@@ -14,7 +21,7 @@ export function registerStoredCompletions(app: FastifyInstance, context: ApiCont
       app.route({
         method: path === '/:id' ? ['GET', 'POST', 'DELETE'] : ['GET'],
         url: `${prefix}/chat/completions${path}`,
-        config: { client: openaiChatClient },
+        config: { client: openaiChatClient, isOffered: false },
         schema: { hide: true },
         onRequest: async (request) => {
           request.apiKey = await authenticate(readSecret(request, openaiChatClient), context.keys);
