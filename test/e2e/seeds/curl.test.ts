@@ -84,7 +84,7 @@ describe.skipIf(!hasCurl)('YouRouter: a pinned provider', () => {
     const calls = () => SEED_PROVIDERS.map((name) => vendors.simulators[name].stats().calls);
     const before = calls();
     expectCompletion(
-      JSON.parse(await shell(CURL_EXAMPLES.pinned.replace('provider: openai', `provider: ${provider}`))),
+      JSON.parse(await shell(CURL_EXAMPLES.pinned.replace('vendor: openai', `vendor: ${provider}`))),
       '',
     );
     const asked = calls().map((count, index) => count - before[index]!);
@@ -98,6 +98,6 @@ describe.skipIf(!hasCurl)('YouRouter: a pinned provider', () => {
 
   test('auto pins nobody', async () => {
     vendors.answerBy('google');
-    expectCompletion(JSON.parse(await shell(CURL_EXAMPLES.pinned.replace('provider: openai', 'vendor: auto'))), '');
+    expectCompletion(JSON.parse(await shell(CURL_EXAMPLES.pinned.replace('vendor: openai', 'vendor: auto'))), '');
   });
 });

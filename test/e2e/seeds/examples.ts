@@ -149,7 +149,7 @@ export const CURL_EXAMPLES = {
   chatStreams,
   image: IMAGE,
   pdf: PDF,
-  pinned: `${YOUROUTER}  -H "provider: openai" \\
+  pinned: `${YOUROUTER}  -H "vendor: openai" \\
   -d '{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}'`,
   responses: `curl 'https://api.imagerouter.io/v1/openai/responses' \\
 -H 'Authorization: Bearer YOUR_API_KEY' \\
