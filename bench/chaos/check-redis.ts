@@ -9,7 +9,10 @@ const SCAN_COUNT = 1_000;
 export async function countKeys(redis: Redis): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const key of await allKeys(redis)) {
-    const kind = key.replace(/req_[0-9a-z]+(-\d+)?/, '*').replace(/:idem:.*/, ':idem:*');
+    const kind = key
+      .replace(/req_[0-9a-z]+(-\d+)?/, '*')
+      .replace(/:idem:.*/, ':idem:*')
+      .replace(PER_DEPLOYMENT, ':$1:*');
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return counts;
@@ -20,15 +23,22 @@ export async function countKeys(redis: Redis): Promise<Map<string, number>> {
  * how long ago something was done.
  */
 const FIXED =
-  /:(?:stalled-check|meta|marker|events|id|probe|bodies|body-bytes|open|open-leases|open-circuits|ledger|workers)$|:wait-queue|:(?:pace|speeds|circuit|window):(?:provider|deployment|model)?/;
+  /:(?:stalled-check|meta|marker|events|id|probe|bodies|body-bytes|open|open-leases|open-circuits|ledger|workers|wait-queues|wait-queue-(?:tokens|served))$|:(?:pace|speeds|circuit|window):\*$/;
+/** One for each provider, deployment or model that was called. */
+const PER_DEPLOYMENT = /:(pace|speeds|circuit|window):.*/;
+const MOST_DEPLOYMENTS = 8;
 
 /** What has come to be between two looks and should not have: kinds that are new, and those of which there are more. */
 export function growth(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string[] {
   return [...after]
     .filter(([kind, count]) =>
-      before.has(kind) || FIXED.test(kind) ? count > Math.max(1, before.get(kind) ?? 0) : true,
+      before.has(kind) || FIXED.test(kind) ? count > Math.max(most(kind), before.get(kind) ?? 0) : true,
     )
     .map(([kind, count]) => `${kind}: ${before.get(kind) ?? 0} before, ${count} after`);
+}
+
+function most(kind: string): number {
+  return kind.endsWith('*') ? MOST_DEPLOYMENTS : 1;
 }
 
 /** Jobs that BullMQ gave up are kept for a look (src/queue/producer.ts): they are not counted. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { explore } from '../../../test/support/runs.ts';
 import { SlidingWindow, WINDOW_MS } from '../../src/engine/limits/sliding-window.ts';
 
 describe('the sliding window', () => {
@@ -48,7 +49,7 @@ describe('the sliding window', () => {
         const kept = all.filter(({ atMs }) => atMs > nowMs - WINDOW_MS);
         expect(window.total(nowMs)).toBe(kept.reduce((sum, { amount }) => sum + amount, 0));
       }),
-      { numRuns: 50 },
+      explore(50),
     );
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { tokensOfText } from '../../../src/protocols/providers/token-estimate.ts';
+import { explore } from '../../../test/support/runs.ts';
 import { sayTokens, TokenReader, takeBytes } from '../../src/engine/answers/tokens.ts';
 
 function readAll(text: string): string[] {
@@ -19,6 +20,7 @@ describe('the tokenizer', () => {
       fc.property(anyText, (text) => {
         expect(readAll(text)).toHaveLength(tokensOfText(text));
       }),
+      explore(100),
     );
   });
 
@@ -32,6 +34,7 @@ describe('the tokenizer', () => {
         }
         expect(soFar).toBe(text);
       }),
+      explore(100),
     );
   });
 
@@ -40,6 +43,7 @@ describe('the tokenizer', () => {
       fc.property(anyText, (text) => {
         expect(readAll(text)).not.toContain('');
       }),
+      explore(100),
     );
     expect(readAll('aaa🙂b')).toEqual(['aaa', '🙂b']);
   });
@@ -74,6 +78,7 @@ describe('takeBytes', () => {
         const more = text.slice(0, taken.length + ((text.codePointAt(taken.length) ?? 0) > 0xffff ? 2 : 1));
         if (taken !== text) expect(Buffer.byteLength(more)).toBeGreaterThan(bytes);
       }),
+      explore(100),
     );
   });
 });

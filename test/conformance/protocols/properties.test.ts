@@ -7,6 +7,7 @@ import type { InferenceRequest, Part } from '#src/contracts/inference-request.ts
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import { MODEL } from '#test/fixtures/protocols/fixtures.ts';
+import { explore } from '#test/support/runs.ts';
 import { collectAnswer } from './collect-answer.ts';
 import { answerEvents, conversation } from './conversations.ts';
 import {
@@ -22,8 +23,7 @@ import {
   readStream,
 } from './protocols.ts';
 
-const SEED = 20_261_120;
-const runs = (numRuns: number) => ({ numRuns, seed: SEED, endOnFailure: false });
+const runs = (usual: number) => ({ ...explore(usual), endOnFailure: false });
 
 const PAIRS = PROVIDER_NAMES.flatMap((client) => PROVIDER_NAMES.map((vendor) => [client, vendor] as const));
 

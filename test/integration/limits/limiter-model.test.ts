@@ -6,6 +6,7 @@ import type { Scope } from '#src/contracts/scope.ts';
 import { createLimiter, type Limiter, type Permit } from '#src/limits/limiter.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { explore } from '#test/support/runs.ts';
 
 const RUNS = 12;
 const STEPS = 60;
@@ -163,5 +164,5 @@ async function run(seed: number): Promise<void> {
 }
 
 test('permits are given as a model gives them', { timeout: 60_000 }, async () => {
-  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 2_000_000_000 }), run), { numRuns: RUNS });
+  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 2_000_000_000 }), run), explore(RUNS));
 });

@@ -10,6 +10,7 @@ import {
   scaleDecimal,
 } from '#src/contracts/money.ts';
 import { NO_USAGE } from '#src/contracts/usage.ts';
+import { explore } from '#test/support/runs.ts';
 
 describe('decimal texts become whole numbers without a float in between', () => {
   test.each([
@@ -36,6 +37,7 @@ test('what is printed is read back as the same amount', () => {
       expect(parseUsd(formatUsd(pico))).toBe(pico);
       expect(Number.isFinite(JSON.parse(formatUsd(pico)))).toBe(true);
     }),
+    explore(100),
   );
 });
 

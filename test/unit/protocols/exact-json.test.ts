@@ -7,6 +7,7 @@ import {
   parseCarried,
   parseMessage,
 } from '#src/protocols/wire/exact-json.ts';
+import { explore } from '#test/support/runs.ts';
 
 const NUMBERS = ['0', '-0', '1', '-7', '1.0', '1e5', '1E-7', '1e400', '-1e400', '0.5', '0.0000001', '123456.654321'];
 const LONG = ['9007199254740993', '-2512292042121000001', '123456789012345.123456789012345', '0.30000000000000004'];
@@ -32,6 +33,7 @@ describe('numbers of what is carried', () => {
         expect(JSON.stringify(parseCarried(json))).toBe(json);
         expect(parseMessage(json)).toEqual(JSON.parse(json));
       }),
+      explore(100),
     );
   });
 });

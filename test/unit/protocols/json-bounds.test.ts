@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BODY_BOUNDS, findExcess, type JsonBounds, JsonScan, stringEnd } from '#src/protocols/bounds/json-bounds.ts';
+import { explore } from '#test/support/runs.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 const { depth, containers, strings, items, keyBytes, numberBytes } = BODY_BOUNDS;
@@ -80,11 +81,15 @@ test('of any JSON, the counts are those of the value', () => {
         if (exact[name] > 0) expect(findExcess(json, { ...exact, [name]: exact[name] - 1 })).not.toBeNull();
       }
     }),
+    explore(100),
   );
 });
 
 test('bytes that are no JSON are the parser’s to refuse: nothing throws', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (array) => void findExcess(Buffer.from(array))));
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (array) => void findExcess(Buffer.from(array))),
+    explore(100),
+  );
 });
 
 test('taken in steps of any size, it finds the same', () => {
@@ -97,6 +102,7 @@ test('taken in steps of any size, it finds the same', () => {
       while (!scan.isOver && found === null) found = scan.step(size);
       expect(found).toEqual(findExcess(json, bounds));
     }),
+    explore(100),
   );
 });
 
@@ -106,5 +112,6 @@ test('every text ends where it ends', () => {
       const json = bytes(`${JSON.stringify(text)},"x"`);
       expect(json.subarray(0, stringEnd(json, 0)).toString()).toBe(JSON.stringify(text));
     }),
+    explore(100),
   );
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { editObject, memberBytes, memberEntries } from '#src/protocols/wire/json-object.ts';
+import { explore } from '#test/support/runs.ts';
 
 const edit = (json: string, set: Record<string, string>, remove: string[] = []) =>
   editObject(Buffer.from(json), { set: new Map(Object.entries(set)), remove }).toString();
@@ -67,5 +68,6 @@ test('for any object and any edit the result is what editing the value gives', (
         expect(edited).toEqual(JSON.parse(JSON.stringify({ ...expected, ...set })));
       },
     ),
+    explore(100),
   );
 });

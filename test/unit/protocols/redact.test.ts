@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createProviderSecrets, createSecretMask } from '#src/contracts/secret-mask.ts';
+import { explore } from '#test/support/runs.ts';
 
 const SECRET = '5f4dcc3b5aa765d61d8327deb882cf99';
 
@@ -48,6 +49,7 @@ test('in pieces: whatever the cuts, the result is that of the whole', () => {
         expect(Buffer.concat(out).toString()).toBe(mask.bytes(whole).toString());
       },
     ),
+    explore(100),
   );
 });
 

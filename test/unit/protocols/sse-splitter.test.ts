@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { replaceData, type SseEvent, SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
+import { explore } from '#test/support/runs.ts';
 
 function split(chunks: readonly Buffer[]): SseEvent[] {
   const splitter = new SseSplitter();
@@ -63,7 +64,7 @@ test('the events are the same for every split of the bytes, and their raw bytes 
       expect(meaning(pieces)).toEqual(meaning(split([bytes])));
       expect(Buffer.concat(pieces.map(({ raw }) => raw))).toEqual(bytes);
     }),
-    { numRuns: 500 },
+    explore(500),
   );
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { escapeIdentifier, unescapeIdentifier } from '#src/protocols/anthropic-messages/blocks.ts';
 import { type ModelTraits, traitsOf } from '#src/protocols/anthropic-messages/models.ts';
 import { fitsStrictLimits, toStrictSchema } from '#src/protocols/anthropic-messages/request/strict-schema.ts';
+import { explore } from '#test/support/runs.ts';
 
 describe('what a model takes', () => {
   test.each<[string, Partial<ModelTraits>]>([
@@ -56,6 +57,7 @@ describe('identifiers', () => {
         expect(identifier).toMatch(/^[a-zA-Z0-9_-]*$/);
         expect(unescapeIdentifier(identifier)).toBe(text);
       }),
+      explore(100),
     );
   });
 

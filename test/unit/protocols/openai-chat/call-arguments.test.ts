@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { CallArguments } from '#src/protocols/openai-chat/stream/call-slots.ts';
+import { explore } from '#test/support/runs.ts';
 
 function areWhole(...deltas: string[]): boolean {
   const given = new CallArguments();
@@ -39,6 +40,7 @@ describe('arguments are complete', () => {
         expect(areWhole(...deltas)).toBe(true);
         expect(areWhole(...deltas.slice(0, -1), deltas.at(-1)!.slice(0, -1))).toBe(false);
       }),
+      explore(100),
     );
   });
 });
