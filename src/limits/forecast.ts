@@ -105,7 +105,8 @@ function experiencedWaitMs({ obstacles, served, place }: ForecastInput): number 
   return obstacles.some(isNearlyFull) ? 0 : (place * served.overMs) / served.count;
 }
 
-function isNearlyFull({ limits, window }: Obstacle): boolean {
+/** Its window is what requests wait for: how few of them pass says nothing about what follows. */
+export function isNearlyFull({ limits, window }: Obstacle): boolean {
   return RATE_KINDS.some(({ name }) => window.used[name] >= NEARLY_FULL * (limits[name] ?? Number.POSITIVE_INFINITY));
 }
 
@@ -121,6 +122,8 @@ export interface Served {
 export interface ServedRates {
   /** @param total how many have left the queue with a permit, ever. */
   look(queue: string, total: number, isEmpty: boolean, nowMs: number): Served;
+  /** A full window held the queue up until now: what passed meanwhile is no experience. */
+  forget(queue: string): void;
 }
 
 /** What was possible longer ago may not be any more. */
@@ -147,5 +150,6 @@ export function createServedRates(): ServedRates {
       const first = kept[0];
       return first === undefined ? { count: 0, overMs: 0 } : { count: total - first.total, overMs: nowMs - first.atMs };
     },
+    forget: (queue) => void looks.delete(queue),
   };
 }

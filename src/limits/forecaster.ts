@@ -5,7 +5,14 @@ import type { Catalogue, Deployment } from '../config/catalogue.ts';
 import type { Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { type Ahead, createServedRates, forecastStartMs, type Obstacle, type Served } from './forecast.ts';
+import {
+  type Ahead,
+  createServedRates,
+  forecastStartMs,
+  isNearlyFull,
+  type Obstacle,
+  type Served,
+} from './forecast.ts';
 import type { LearnedLimits } from './learned-limits.ts';
 import type { WaitEntry, WaitTotals } from './wait-queue.ts';
 import { readScope, readWindow } from './window.ts';
@@ -155,6 +162,7 @@ export function createForecaster(
         usedShare: share == null ? null : Number(share),
       };
       const obstacles = await Promise.all([obstacle(provider.scope, atProvider), obstacle(limited, own)]);
+      if (obstacles.some(isNearlyFull)) rates.forget(keyspace.scope(deployment.scope.name).waiting[entry.lane]);
       const startMs = forecastStartMs({ ...facts, obstacles, served: state.served, place: own.requests });
       const ofKey = keyScope === null ? [] : [await obstacle(keyScope, await aheadIn(keyScope.name, question))];
       const keyStartMs = forecastStartMs({ ...facts, obstacles: ofKey, served: UNKNOWN, place: 0 });

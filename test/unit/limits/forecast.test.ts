@@ -152,6 +152,15 @@ test('a queue that was empty, a gap, or a count that began anew begin anew', () 
 });
 
 /** A hundred a second for half a minute, then one a second. */
+test('what passed while a full window held the queue up is no experience of it', () => {
+  const rates = createServedRates();
+  rates.look('l', 600, false, 0);
+  rates.look('l', 624, false, 4_000);
+  rates.forget('l');
+  expect(rates.look('l', 624, false, 4_100)).toEqual({ count: 0, overMs: 0 });
+  expect(rates.look('l', 804, false, 7_100)).toEqual({ count: 180, overMs: 3_000 });
+});
+
 function servedAfterSlowdown() {
   const rates = createServedRates();
   let total = 0;
