@@ -21,7 +21,6 @@ import {
   type ScriptFunction,
 } from '../storage/lua-script.ts';
 
-export type RequestWorker = Worker<RequestJob, void, string>;
 export type QueueJob = Job<RequestJob, void, string>;
 
 /** Two queues per provider, one for each lane. */

@@ -10,3 +10,12 @@ export const MODELS_CREATED_MS = Date.UTC(2026, 0, 1);
 export function listedModels(models: readonly string[] | null): readonly string[] {
   return models ?? SAMPLE_MODELS;
 }
+
+/** A name as an address has it; one that is badly encoded is taken as it stands. */
+export function decodeName(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -78,8 +78,11 @@ export function createHandOver({ redis, store, waitQueues, producer }: HandOverP
     const run = (call: ScriptCall | null) => (call === null ? null : runCall(redis, call));
     const [accepted, totals] = await Promise.all([run(accept), run(enter)]);
     const result = readAccepted(accepted);
-    if (result.kind === 'accepted') await run(add);
-    else if (entry !== null) await waitQueues.leave(entry);
+    if (result.kind !== 'accepted') {
+      if (entry !== null) await waitQueues.leave(entry);
+      return { result, totals: null };
+    }
+    await run(add);
     return { result, totals: totals ? readTotals(totals as number[]) : null };
   }
 

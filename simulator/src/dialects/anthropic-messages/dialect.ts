@@ -2,7 +2,7 @@
 
 import { type Refusal, RefusalError } from '../../engine/refusal.ts';
 import type { CallRoute, Dialect, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
-import { listedModels, MODELS_CREATED_MS } from '../listed-models.ts';
+import { decodeName, listedModels, MODELS_CREATED_MS } from '../listed-models.ts';
 import { anthropicHeaders, readAnthropicKey } from './headers.ts';
 import { measurePrompt } from './measure-prompt.ts';
 import { traitsOf } from './model-traits.ts';
@@ -88,14 +88,6 @@ function listModels({ models }: LookupContext): EncodedAnswer {
 function findModel({ head, models }: LookupContext): EncodedAnswer | Refusal {
   const model = decodeName(MODEL_PATH.exec(head.path)![1]!);
   return models === null || models.includes(model) ? json(describeModel(model)) : { kind: 'model_missing', model };
-}
-
-function decodeName(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function describeModel(id: string) {

@@ -10,7 +10,7 @@ import type {
   LookupRoute,
   RequestHead,
 } from '../dialect.ts';
-import { listedModels } from '../listed-models.ts';
+import { decodeName, listedModels } from '../listed-models.ts';
 import { readBearer } from '../openai/headers.ts';
 import { measurePrompt } from './measure-prompt.ts';
 import { REQUEST_FIELDS, readGeminiCall } from './read-call.ts';
@@ -18,7 +18,7 @@ import { fields, readMessage, refuse } from './read-fields.ts';
 import { readTools } from './read-tools.ts';
 import { readSystem, readTurns } from './read-turns.ts';
 import { encodeGeminiRefusal } from './refusals.ts';
-import { decodeName, deliveryOf, isGoogles, readTarget } from './target.ts';
+import { deliveryOf, isGoogles, readTarget } from './target.ts';
 
 const generate: CallRoute = {
   kind: 'call',

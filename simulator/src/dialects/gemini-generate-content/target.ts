@@ -1,6 +1,7 @@
 // What a path and query ask for: `/v1beta/models/{model}:{method}?alt=sse`. The versions are one and the same here; npm
 // @google/genai 3 asks for v1, older ones for v1beta.
 import type { RequestHead } from '../dialect.ts';
+import { decodeName } from '../listed-models.ts';
 import type { GeminiRequest } from './gemini-request.ts';
 
 const TARGET = /^\/v1(?:alpha|beta)?\/models\/([^:]+):([A-Za-z]+)$/;
@@ -25,14 +26,6 @@ export function isGoogles({ path, headers }: RequestHead): boolean {
 
 export function versionOf(path: string): string {
   return path.split('/')[1] ?? '';
-}
-
-export function decodeName(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 export function deliveryOf({ path, query }: RequestHead): GeminiRequest['delivery'] {

@@ -1,7 +1,7 @@
 // GET /v1/models and /v1/models/{id}, in OpenAI's shape.
 import type { Refusal } from '../../engine/refusal.ts';
 import type { EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
-import { listedModels, MODELS_CREATED_MS } from '../listed-models.ts';
+import { decodeName, listedModels, MODELS_CREATED_MS } from '../listed-models.ts';
 
 const OTHERS = ['anthropic-version', 'x-goog-api-key'];
 const MODEL_PATH = /^\/v1\/models\/(.+)$/;
@@ -23,14 +23,6 @@ export function routeModels({ method, path, headers }: RequestHead): LookupRoute
 function findModel({ head, models }: LookupContext): EncodedAnswer | Refusal {
   const model = decodeName(MODEL_PATH.exec(head.path)![1]!);
   return models === null || models.includes(model) ? json(describeModel(model)) : { kind: 'model_missing', model };
-}
-
-function decodeName(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function describeModel(id: string) {

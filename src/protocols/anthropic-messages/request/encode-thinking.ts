@@ -4,6 +4,7 @@ import type { ReasoningRequest } from '#src/contracts/inference-request.ts';
 import { defined } from '#src/protocols/anthropic-messages/loose-json.ts';
 import type { Effort, Encoding, ModelTraits } from '#src/protocols/anthropic-messages/models.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
+import { EFFORT_SHARES } from '../../providers/effort-shares.ts';
 
 export interface EncodedThinking {
   thinking?: JsonObject;
@@ -27,15 +28,6 @@ export interface ThinkingInput {
 /** For providers that speak this protocol with models of their own. */
 const UNKNOWN_MAX_TOKENS = 4_096;
 const LEAST_BUDGET = 1_024;
-/** Share of the longest answer that an effort may think, where the model takes a budget (@ai-sdk/anthropic 4.0.105). */
-const BUDGET_SHARES: Readonly<Record<string, number>> = {
-  minimal: 0.02,
-  low: 0.1,
-  medium: 0.3,
-  high: 0.6,
-  xhigh: 0.9,
-  max: 0.95,
-};
 const EFFORTS: readonly Effort[] = ['low', 'medium', 'high', 'xhigh', 'max'];
 const DEFAULT_EFFORT: Effort = 'high';
 
@@ -109,7 +101,7 @@ function thinkByBudget(input: ThinkingInput, maxTokens: number, encoding: Encodi
 
 function budgetOf({ budgetTokens = -1, effort }: ReasoningRequest, maxTokens: number): number {
   if (budgetTokens > 0) return budgetTokens;
-  return Math.floor((BUDGET_SHARES[effort ?? ''] ?? BUDGET_SHARES[DEFAULT_EFFORT]!) * maxTokens);
+  return Math.floor((EFFORT_SHARES[effort ?? ''] ?? EFFORT_SHARES[DEFAULT_EFFORT]!) * maxTokens);
 }
 
 function displayOf({ isShown }: ReasoningRequest): JsonObject {
@@ -138,5 +130,5 @@ function effortOf(
 function wantedEffort({ effort, budgetTokens = -1 }: ReasoningRequest, maxTokens: number): string | undefined {
   if (effort !== undefined) return effort === 'minimal' ? 'low' : effort;
   if (budgetTokens <= 0) return undefined;
-  return EFFORTS.find((candidate) => budgetTokens <= BUDGET_SHARES[candidate]! * maxTokens) ?? 'max';
+  return EFFORTS.find((candidate) => budgetTokens <= EFFORT_SHARES[candidate]! * maxTokens) ?? 'max';
 }

@@ -13,6 +13,7 @@ import {
 } from '#src/protocols/gemini-generate-content/models.ts';
 import { encodeServiceTier } from '#src/protocols/gemini-generate-content/usage.ts';
 import { defined } from '#src/protocols/gemini-generate-content/wire-values.ts';
+import { EFFORT_SHARES } from '../../providers/effort-shares.ts';
 import { encodeTurns } from './encode-contents.ts';
 import { cleanSchema, encodeTools } from './encode-tools.ts';
 
@@ -164,16 +165,6 @@ function shortSeed(seed: number | RawNumber): number {
 /** Output limit of the models that take a budget. */
 const MAX_OUTPUT_TOKENS = 65_536;
 
-/** Share of the output that an effort may think (AI SDK's table: docs/reference/openai-chat.md section 8). */
-const SHARE_OF_EFFORT: Readonly<Record<string, number>> = {
-  minimal: 0.02,
-  low: 0.1,
-  medium: 0.3,
-  high: 0.6,
-  xhigh: 0.9,
-  max: 0.95,
-};
-
 /** For models that take levels, from clients that say a budget: the first row that it does not exceed. */
 const LEVEL_OF_BUDGET: readonly [number, Level][] = [
   [512, 'minimal'],
@@ -216,7 +207,7 @@ function nearest(level: Level, levels: readonly Level[]): Level {
 
 function budgetOfEffort(effort: string, maxOutputTokens: number): number | null {
   if (effort === 'none') return 0;
-  const share = SHARE_OF_EFFORT[effort];
+  const share = EFFORT_SHARES[effort];
   return share === undefined ? null : Math.round(share * maxOutputTokens);
 }
 

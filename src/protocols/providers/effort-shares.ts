@@ -1,0 +1,12 @@
+/**
+ * Share of the longest answer that an effort may think, for models that take a budget in its place (@ai-sdk/anthropic 4.0.105, and
+ * the AI SDK's table for Gemini: docs/reference/openai-chat.md section 8). Absent: an effort that nobody knows.
+ */
+export const EFFORT_SHARES: Readonly<Record<string, number>> = {
+  minimal: 0.02,
+  low: 0.1,
+  medium: 0.3,
+  high: 0.6,
+  xhigh: 0.9,
+  max: 0.95,
+};
