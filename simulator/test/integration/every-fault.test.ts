@@ -4,7 +4,16 @@ import { FAULT_NAMES, type FaultName } from '../../src/engine/faults/fault-table
 import { type Simulator, startSimulator } from '../../src/simulator.ts';
 import { chunksOf, contentOf, eventsOf } from './chat-events.ts';
 import { ask, chat, type Heard } from './client.ts';
-import { type Expected, isPartOfJson, type Row, refused, rehearse, WORDLESS_FAULTS } from './fault-rehearsal.ts';
+import {
+  type Expected,
+  inPiecesOf,
+  isPartOfJson,
+  type Row,
+  refused,
+  rehearse,
+  WORDLESS_FAULTS,
+  withCrlfOnly,
+} from './fault-rehearsal.ts';
 
 /** Tokens of an answer, unless a fault makes it shorter. */
 const WHOLE = 8;
@@ -172,10 +181,7 @@ const ROWS: Record<FaultName, Row> = {
     text: 'crlf',
     streamed: {
       ...served,
-      check(heard) {
-        expect(heard.text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
-        isWholeStream(heard);
-      },
+      check: withCrlfOnly(isWholeStream),
     },
     whole: { ...served, check: isWholeJson },
   },
@@ -183,17 +189,11 @@ const ROWS: Record<FaultName, Row> = {
     text: 'dribble:3',
     streamed: {
       ...served,
-      check(heard) {
-        expect(Math.max(...heard.pieces.map((piece) => piece.length))).toBe(3);
-        isWholeStream(heard);
-      },
+      check: inPiecesOf(3, isWholeStream),
     },
     whole: {
       ...served,
-      check(heard) {
-        expect(Math.max(...heard.pieces.map((piece) => piece.length))).toBe(3);
-        isWholeJson(heard);
-      },
+      check: inPiecesOf(3, isWholeJson),
     },
   },
   giant_event: {

@@ -48,6 +48,22 @@ export function unserved(text: string, expected: Omit<Expected, 'billed'>): Row 
   return { text, streamed: { ...expected, billed }, whole: { ...expected, billed } };
 }
 
+/** In pieces of so many bytes at most, and else as `isWell` has it. */
+export function inPiecesOf(bytes: number, isWell: (heard: Heard) => void): (heard: Heard) => void {
+  return (heard) => {
+    expect(Math.max(...heard.pieces.map((piece) => piece.length))).toBe(bytes);
+    isWell(heard);
+  };
+}
+
+/** No CR and no LF stands by itself, and else as `isWell` has it. */
+export function withCrlfOnly(isWell: (heard: Heard) => void): (heard: Heard) => void {
+  return (heard) => {
+    expect(heard.text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+    isWell(heard);
+  };
+}
+
 export const isPartOfJson = (heard: Heard) => expect(() => JSON.parse(heard.text)).toThrow(SyntaxError);
 
 /** Faults that look the same whatever protocol is spoken: none of them says a word of it. */
