@@ -124,10 +124,14 @@ async function mixFaults(
 
 /** What is spent of the budget is what the books say; nothing is held for requests that are over. */
 async function checkBudget({ broker, keyId }: Setting): Promise<string[]> {
-  const [spent, held] = await broker.redis.client.hmget(createKeyspace('sluice').budget(keyId), 'spent', 'held');
-  const charged = await createBudgetReader(broker.database).spentSince(keyId, null);
+  const [spent, held] = await broker.redis.client.hmget(
+    createKeyspace('sluice').budget(`${keyId}:total`),
+    'spent',
+    'held',
+  );
+  const cost = await createBudgetReader(broker.database).spentSince(keyId, null);
   return [
-    ...(Number(spent ?? 0) === charged ? [] : [`the budget has ${spent} spent, the books ${charged}`]),
+    ...(BigInt(spent ?? 0) === cost ? [] : [`the budget has ${spent} spent, the books ${cost}`]),
     ...(Number(held ?? 0) === 0 ? [] : [`the budget holds ${held} for nobody`]),
   ];
 }

@@ -62,7 +62,8 @@ export interface SettingOptions {
 }
 
 /** Ten-thousandths of a dollar: more than any run spends. */
-const BUDGET_UNITS = 100_000_000;
+/** Ten thousand dollars, in picodollars. */
+const BUDGET = '10000000000000000';
 
 export async function openSetting(options: SettingOptions): Promise<Setting> {
   const behaviour = {
@@ -83,7 +84,7 @@ export async function openSetting(options: SettingOptions): Promise<Setting> {
     apis: options.apis,
     workers: options.workers,
   });
-  const { id: keyId, secret: key } = await broker.createKey('chaos', { budgetUnits: BUDGET_UNITS });
+  const { id: keyId, secret: key } = await broker.createKey('chaos', { budgets: { total: BUDGET } });
   return {
     broker,
     key,

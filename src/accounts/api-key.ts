@@ -3,12 +3,15 @@ import { hash, randomBytes } from 'node:crypto';
 import { matchWildcard } from '../config/wildcard.ts';
 import type { Limits, Scope } from '../contracts/scope.ts';
 
+/** When a budget starts over; `total` never does. */
+export const BUDGET_PERIODS = ['total', 'month', 'week', 'day'] as const;
+export type BudgetPeriod = (typeof BUDGET_PERIODS)[number];
+export type AccountBudgets = Partial<Record<BudgetPeriod, string>>;
+
 export interface KeySettings {
   limits: Limits;
-  /** Ten-thousandths of a dollar; null for no budget. */
-  budgetUnits: number | null;
-  /** When the budget starts over; `total` never does. */
-  budgetPeriod: 'total' | 'month' | 'day';
+  /** What it may spend in each period: picodollars, decimal. None for what is absent. */
+  budgets: AccountBudgets;
   /** Public model names, `*` as a wildcard; null for all. */
   models: readonly string[] | null;
   /** Share of the batch lane beside other keys' batches. */
@@ -32,11 +35,27 @@ export function scopeOf({ id, settings: { limits } }: ApiKey): Scope | null {
 
 export const DEFAULT_KEY_SETTINGS: KeySettings = Object.freeze({
   limits: {},
-  budgetUnits: null,
-  budgetPeriod: 'total',
+  budgets: {},
   models: null,
   batchWeight: 1,
 });
+
+/** As earlier releases stored a key: one budget, in ten-thousandths of a dollar. */
+interface FormerSettings {
+  budgetUnits?: number | null;
+  budgetPeriod?: BudgetPeriod;
+}
+
+const PICO_PER_FORMER_UNIT = 100_000_000n;
+
+export function readStoredSettings(text: string): KeySettings {
+  const { budgetUnits, budgetPeriod = 'total', ...stored } = JSON.parse(text) as Partial<KeySettings> & FormerSettings;
+  const isFormer = stored.budgets === undefined && typeof budgetUnits === 'number';
+  const former = isFormer
+    ? { [budgetPeriod]: (BigInt(Math.trunc(budgetUnits)) * PICO_PER_FORMER_UNIT).toString() }
+    : {};
+  return { ...DEFAULT_KEY_SETTINGS, budgets: former, ...stored };
+}
 
 const SECRET_PREFIX = 'sk-sluice-';
 const HINT_CHARS = 15;
@@ -64,4 +83,10 @@ export function hintOf(secret: string): string {
 /** Whether the key may use a public model name. */
 export function mayUseModel(settings: KeySettings, model: string): boolean {
   return settings.models === null || settings.models.some((pattern) => matchWildcard(pattern, model) !== null);
+}
+
+/** Whether something must be reserved before it asks. Does not build a list: it is asked for every request. */
+export function hasBudget({ settings: { budgets } }: ApiKey): boolean {
+  for (const _ in budgets) return true;
+  return false;
 }

@@ -1,29 +1,47 @@
--- Reserves a request's estimated charge in its key's budget, if what is spent and reserved leaves room for it.
--- Reservations of requests that never ended fall away at their deadline.
+-- Reserves a request's estimated cost in every budget that it counts in, if what is spent and reserved leaves room for it in
+-- each of them. Reservations of requests that never ended fall away at their deadline.
 --
--- KEYS  1 budget (hash: spent, held), 2 reservations (sorted set: `<request>:<units>` scored by deadline)
--- ARGV  1 request id, 2 units, 3 limit, 4 deadline ms, 5 time to live of both keys, ms
--- Gives {1} when reserved, {0, units left} when not, {2} when what was spent is not known here.
+-- KEYS  for each budget: its sums (hash: spent, held), its reservations (sorted set: `<request>:<amount>` scored by deadline)
+-- ARGV  1 request id, 2 deadline ms, 3 time to live of all keys, ms; for each budget: amount, limit
+-- Gives {1} when reserved, {0, number of the budget, what is left} when one has no room, {2, numbers of the budgets ...} when
+-- what was spent is not known here.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local state = redis.call('HMGET', KEYS[1], 'spent', 'held')
-if not state[1] then return {2} end
-local spent, held = whole(state[1], 0), whole(state[2], 0)
-local limit, units = whole(ARGV[3], 0), math.max(0, whole(ARGV[2], LARGEST))
-local member = ARGV[1] .. ':' .. ARGV[2]
-local expired = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)
-for _, reservation in ipairs(expired) do
-  held = held - math.max(0, whole(string.match(reservation, ':([^:]*)$'), 0))
+local count = #KEYS / 2
+local budgets, unknown = {}, {2}
+for i = 1, count do
+  local key, reservations = KEYS[2 * i - 1], KEYS[2 * i]
+  local state = redis.call('HMGET', key, 'spent', 'held')
+  if not state[1] then unknown[#unknown + 1] = i end
+  local held = money(state[2], NO_MONEY)
+  local expired = redis.call('ZRANGEBYSCORE', reservations, '-inf', now, 'LIMIT', 0, 100)
+  for _, reservation in ipairs(expired) do
+    held = minus(held, money(string.match(reservation, ':(%d+)$'), NO_MONEY))
+  end
+  local amount = money(ARGV[2 + 2 * i], MOST_MONEY)
+  local limit = money(ARGV[3 + 2 * i], NO_MONEY)
+  budgets[i] = {
+    key = key, reservations = reservations, held = held, expired = expired, amount = amount,
+    member = ARGV[1] .. ':' .. ARGV[2 + 2 * i],
+    limit = limit, taken = plus(money(state[1] or '0', MOST_MONEY), held),
+  }
 end
-held = math.max(0, held)
-local left = limit - spent - held
-if #expired > 0 then redis.call('ZREM', KEYS[2], unpack(expired)) end
-if left < units then
-  redis.call('HSET', KEYS[1], 'held', digits(held))
-  return {0, left}
+if #unknown > 1 then return unknown end
+local refusal = nil
+for i, budget in ipairs(budgets) do
+  if refusal == nil and isLess(budget.limit, plus(budget.taken, budget.amount)) then
+    refusal = {0, i, moneyText(minus(budget.limit, budget.taken))}
+  end
 end
-if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], member) == 1 then held = held + units end
-redis.call('HSET', KEYS[1], 'held', digits(held))
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
-return {1}
+for _, budget in ipairs(budgets) do
+  if #budget.expired > 0 then redis.call('ZREM', budget.reservations, unpack(budget.expired)) end
+  if refusal == nil and redis.call('ZADD', budget.reservations, 'NX', ARGV[2], budget.member) == 1 then
+    budget.held = plus(budget.held, budget.amount)
+  end
+  redis.call('HSET', budget.key, 'held', moneyText(budget.held))
+  if refusal == nil then
+    redis.call('PEXPIRE', budget.key, ARGV[3])
+    redis.call('PEXPIRE', budget.reservations, ARGV[3])
+  end
+end
+return refusal or {1}

@@ -9,7 +9,15 @@ import type { Keyspace } from '../storage/keyspace.ts';
 import type { ApiKeysTable } from '../storage/ledger-tables.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type ApiKey, createSecret, DEFAULT_KEY_SETTINGS, hashSecret, hintOf, type KeySettings } from './api-key.ts';
+import {
+  type ApiKey,
+  createSecret,
+  DEFAULT_KEY_SETTINGS,
+  hashSecret,
+  hintOf,
+  type KeySettings,
+  readStoredSettings,
+} from './api-key.ts';
 
 export interface KeyStore {
   /** The secret is not kept anywhere. */
@@ -137,7 +145,7 @@ function readKey(row: Selectable<ApiKeysTable>): ApiKey {
     id: row.id,
     name: row.name,
     hint: row.hint,
-    settings: { ...DEFAULT_KEY_SETTINGS, ...(JSON.parse(row.settings) as Partial<KeySettings>) },
+    settings: readStoredSettings(row.settings),
     createdAtMs: asNumber(row.created_at),
     revokedAtMs: row.revoked_at === null ? null : asNumber(row.revoked_at),
   };

@@ -1,15 +1,7 @@
 // What a request may take and cost, before it is answered: what limits, wait queues and budgets count until it is known; and
 // what one call has cost, afterwards.
 import type { Catalogue } from '../config/catalogue.ts';
-import {
-  type ChargeUnits,
-  type Cost,
-  chargeOf,
-  costOf,
-  type PicoUsd,
-  type Price,
-  priceUsage,
-} from '../contracts/money.ts';
+import { type Cost, costOf, type PicoUsd, type Price, priceUsage } from '../contracts/money.ts';
 import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../contracts/request-record.ts';
 import { allSteps, type RoutePlan } from '../contracts/route-plan.ts';
 import { NO_USAGE, type Usage } from '../contracts/usage.ts';
@@ -60,7 +52,8 @@ export interface EstimatedTokens {
   serviceTier?: string;
 }
 
-export function estimateCharge(catalogue: Catalogue, plan: RoutePlan, request: EstimatedTokens): ChargeUnits {
+/** What the dearest step of the plan would cost. */
+export function estimateCost(catalogue: Catalogue, plan: RoutePlan, request: EstimatedTokens): PicoUsd {
   const { estimatedInputTokens: inputTokens, estimatedOutputTokens: outputTokens, serviceTier } = request;
   const usage: Usage = { ...NO_USAGE, inputTokens, outputTokens, isEstimated: true };
   const costs = allSteps(plan).map((step) => {
@@ -68,7 +61,7 @@ export function estimateCharge(catalogue: Catalogue, plan: RoutePlan, request: E
     const price = deployment && catalogue.priceOf(deployment, step.upstreamModel, inputTokens);
     return price ? dearestOf(usage, price, serviceTier) : 0n;
   });
-  return chargeOf(dearest(costs));
+  return dearest(costs);
 }
 
 /** The tier that is asked for may not be the one that serves, and a model that can speak or draw may do it. */

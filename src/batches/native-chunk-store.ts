@@ -3,6 +3,7 @@
 
 import type { Selectable } from 'kysely';
 import { ACTIVE_STATUSES } from '../contracts/batch.ts';
+import type { BudgetHold } from '../contracts/request-record.ts';
 import type { NativeChunksTable } from '../storage/batch-tables.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import { decodePosition, encodePosition, type OpenLine, START } from './input-lines.ts';
@@ -36,8 +37,8 @@ export interface NativeChunk {
   /** Part of the request ids of its lines. */
   replyShards: number;
   providerBatchId: string | null;
-  /** In the key's budget; null if it has none. */
-  reservation: { account: string; units: number } | null;
+  /** In the key's budgets; null if it has none. */
+  reservation: BudgetHold | null;
   createdAtMs: number;
 }
 
@@ -123,8 +124,7 @@ function chunkRow(chunk: NativeChunk) {
     line_count: chunk.lines.length,
     reply_shards: chunk.replyShards,
     vendor_batch_id: chunk.providerBatchId,
-    hold_account: chunk.reservation?.account ?? null,
-    hold_units: chunk.reservation?.units ?? null,
+    reservation: chunk.reservation === null ? null : JSON.stringify(chunk.reservation),
     created_at: chunk.createdAtMs,
   };
 }
@@ -142,7 +142,7 @@ function readChunk(row: Selectable<NativeChunksTable>): NativeChunk {
     lines: decodePosition(row.lines).open,
     providerBatchId: row.vendor_batch_id,
     replyShards: asNumber(row.reply_shards),
-    reservation: row.hold_account === null ? null : { account: row.hold_account, units: asNumber(row.hold_units) },
+    reservation: row.reservation === null ? null : (JSON.parse(row.reservation) as BudgetHold),
     createdAtMs: asNumber(row.created_at),
   };
 }

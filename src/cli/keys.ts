@@ -1,11 +1,11 @@
 // `sluice keys create|list|revoke`: works on the database; running API processes are told through Redis where there is one.
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
-import type { KeySettings } from '../accounts/api-key.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { BUDGET_PERIODS, type BudgetPeriod, type KeySettings } from '../accounts/api-key.ts';
 import { announceKeyChange, checkKeyName, createKeyStore, type KeyStore } from '../accounts/key-store.ts';
 import type { Runtime } from '../config/runtime.ts';
 import { LIMIT_KINDS, type LimitSettings, limitsOf } from '../contracts/limit-kinds.ts';
-import { formatCharge, parseCharge } from '../contracts/money.ts';
+import { formatUsd, parseUsd } from '../contracts/money.ts';
 import { openDatabase } from '../storage/database.ts';
 import { embeddedRedisUrl } from '../storage/embedded-redis.ts';
 import { createKeyspace } from '../storage/keyspace.ts';
@@ -16,7 +16,7 @@ import { complain, formatTable, print } from './terminal.ts';
 interface CreateKeyOptions {
   limits: LimitSettings;
   budget?: string;
-  budgetPeriod?: KeySettings['budgetPeriod'];
+  budgetPeriod?: BudgetPeriod;
   models?: string[];
   batchWeight?: number;
   json: boolean;
@@ -31,8 +31,8 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
     create.option(`${flagOf(setting)} <n>`, description.replace(/^./, lowerCase).replace(/\.$/, ''), wholeNumber);
   }
   create
-    .option('--budget <usd>', 'what the key may spend')
-    .option('--budget-period <period>', 'total, month or day')
+    .option('--budget <usd>', 'what the key may spend', usd)
+    .addOption(new Option('--budget-period <period>', 'of --budget (default: total)').choices(BUDGET_PERIODS))
     .option('--model <name>', 'a model it may use, * as a wildcard (repeatable; default: all)', list)
     .option('--batch-weight <n>', 'its share of the batch lane relative to other keys (default: 1)', weight)
     .option('--json', 'machine-readable', false)
@@ -78,11 +78,21 @@ function weight(text: string): number {
   return value;
 }
 
+/** As the settings of a key have it: picodollars. */
+function usd(text: string): string {
+  try {
+    const amount = parseUsd(text);
+    if (amount >= 0n) return amount.toString();
+  } catch {
+    // Told below.
+  }
+  throw new InvalidArgumentError('must be an amount in USD, such as 20 or 0.5.');
+}
+
 async function createKey(runtime: Runtime, name: string, options: CreateKeyOptions): Promise<void> {
   const settings: Partial<KeySettings> = {
     limits: limitsOf(options.limits),
-    budgetUnits: options.budget === undefined ? null : parseCharge(options.budget),
-    budgetPeriod: options.budgetPeriod ?? 'total',
+    budgets: options.budget === undefined ? {} : { [options.budgetPeriod ?? 'total']: options.budget },
     models: options.models ?? null,
     ...(options.batchWeight === undefined ? {} : { batchWeight: options.batchWeight }),
   };
@@ -100,7 +110,9 @@ async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<v
     name,
     hint,
     new Date(createdAtMs).toISOString().slice(0, 10),
-    settings.budgetUnits === null ? '' : `${formatCharge(settings.budgetUnits)} USD/${settings.budgetPeriod}`,
+    Object.entries(settings.budgets)
+      .map(([period, amount]) => `${formatUsd(BigInt(amount))} USD/${period}`)
+      .join(', '),
     revokedAtMs === null ? 'active' : 'revoked',
   ]);
   print(formatTable(['ID', 'NAME', 'KEY', 'CREATED', 'BUDGET', 'STATE'], rows));

@@ -73,7 +73,7 @@ export interface RequestOutcome {
   costPicoUsd: string;
   /** Where its time went, from acceptance to its end. */
   timeline: readonly TimelinePart[];
-  /** Ten-thousandths of a dollar taken from the key's budget: the cost, rounded up once. */
+  /** Ten-thousandths of a dollar for credits: the cost, rounded up once. */
   chargeUnits: number;
   /** What must happen beside the books: its response is written, its end is told to webhooks. Absent: nothing. */
   aftermath?: { hasResponse: boolean; isAnnounced: boolean };

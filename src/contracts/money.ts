@@ -1,11 +1,12 @@
 // Money is integer. Costs are picodollars (1e-12 USD): one token at 1 USD per million tokens costs 1,000,000 pico,
-// so every price with up to six decimals per million tokens is exact. Charges are ten-thousandths of a dollar.
+// so every price with up to six decimals per million tokens is exact. Budgets count costs; credits are charged in
+// ten-thousandths of a dollar.
 import type { Usage } from './usage.ts';
 
 /** Picodollars: what is owed to the provider. */
 export type PicoUsd = bigint;
 
-/** Ten-thousandths of a dollar: what a key's budget is charged. Small enough for a Number in Lua and JSON. */
+/** Ten-thousandths of a dollar: what is charged to credits. */
 export type ChargeUnits = number;
 
 export const PICO_PER_USD = 1_000_000_000_000n;
@@ -48,18 +49,13 @@ export function formatUsd(pico: PicoUsd): string {
   return fraction === '' ? sign + whole : `${sign}${whole}.${fraction}`;
 }
 
-/** The one place where money is rounded: a request's cost, rounded up to the next 1/10,000 USD. */
+/** The one place where money is rounded: the charge to credits is a request's cost, rounded up to the next 1/10,000 USD. */
 export function chargeOf(cost: PicoUsd): ChargeUnits {
   return Number((cost + PICO_PER_CHARGE_UNIT - 1n) / PICO_PER_CHARGE_UNIT);
 }
 
 export function formatCharge(units: ChargeUnits): string {
   return formatUsd(BigInt(units) * PICO_PER_CHARGE_UNIT);
-}
-
-/** USD to charge units, rounded up. */
-export function parseCharge(usd: string): ChargeUnits {
-  return chargeOf(parseUsd(usd));
 }
 
 /** What one token costs, in picodollars. */

@@ -12,6 +12,12 @@ export const CONTRACT_VERSION = 1;
 /** Counted for limits and budgets at most: more than any provider's context, less than would break a sum. */
 export const MAX_ESTIMATED_TOKENS = 10_000_000;
 
+/** What was reserved for a request, in each budget that it counts in. */
+export interface BudgetHold {
+  /** Amounts are picodollars, decimal. Absent in records of earlier releases. */
+  parts?: readonly { account: string; amount: string }[];
+}
+
 /** The part that never changes after acceptance. */
 export interface RequestSpec {
   version: number;
@@ -19,8 +25,8 @@ export interface RequestSpec {
   keyId: string;
   /** Limits of the key, as the limiter knows them; null where it has none. */
   keyScope: Scope | null;
-  /** What was reserved in the key's budget; null where it has none. Ten-thousandths of a dollar. */
-  budgetHold: { account: string; units: number } | null;
+  /** What was reserved in the key's budgets; null where it has none. */
+  budgetHold: BudgetHold | null;
   /** Bytes of its body, where they are counted (reply/body-quota.ts). */
   countedBytes?: number;
   /** Which client protocol the answer is written in. */

@@ -5,7 +5,7 @@ import { isDeadLetter } from '../contracts/dead-letter.ts';
 import type { Failure } from '../contracts/failure.ts';
 import type { LedgerEntry, LedgerMessage, LedgerState, RequestOutcome } from '../contracts/ledger-entry.ts';
 import { type Cost, chargeOf, type PicoUsd } from '../contracts/money.ts';
-import type { RequestProgress, RequestSpec, TimelinePart } from '../contracts/request-record.ts';
+import type { BudgetHold, RequestProgress, RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
 import type { Usage } from '../contracts/usage.ts';
 
@@ -37,7 +37,7 @@ export interface Books {
 export interface BookKeepers {
   ledger: { append: Append };
   budgets: {
-    settle(hold: NonNullable<RequestSpec['budgetHold']>, requestId: string, chargeUnits: number): Promise<void>;
+    settle(hold: BudgetHold, requestId: string, cost: PicoUsd): Promise<void>;
   };
   /** Absent where bodies are not counted: lines of batches have their own bound. */
   bodies?: { leave(spec: RequestSpec): Promise<void> };
@@ -61,7 +61,9 @@ export function createBooks({ ledger, budgets, bodies, waitQueues, onError }: Bo
       if (waitedAt !== null) waitQueues.forget(spec, waitedAt).catch(onError);
       await Promise.all([
         append(encodeMessage(attempt === undefined ? message : { attempt, ...message })),
-        spec.budgetHold === null ? undefined : budgets.settle(spec.budgetHold, spec.requestId, request.chargeUnits),
+        spec.budgetHold === null
+          ? undefined
+          : budgets.settle(spec.budgetHold, spec.requestId, BigInt(request.costPicoUsd)),
       ]);
     },
   };

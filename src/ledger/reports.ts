@@ -1,8 +1,8 @@
 // Reads the ledger: sums for `sluice costs` and GET /admin/usage, and the history of one request.
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { CostDetails } from '../contracts/ledger-entry.ts';
 import type { TimelinePart } from '../contracts/request-record.ts';
-import { asBigint, asNumber, type Database } from '../storage/database.ts';
+import { asBigint, asNumber, boundedSum, type Database, readMoney, sumOfMoney } from '../storage/database.ts';
 
 export const REPORT_DIMENSIONS = ['day', 'key', 'model', 'provider'] as const;
 export type ReportDimension = (typeof REPORT_DIMENSIONS)[number];
@@ -33,14 +33,6 @@ export interface ReportRow {
 const COLUMN = { day: 'day', key: 'key_id', model: 'model', provider: 'provider' } as const;
 
 const TOKENS = ['input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens'] as const;
-const MICRO = sql.raw('1000000');
-/** The writer's bound (ledger-store.ts). Earlier releases had none, and one larger row would spoil the whole sum. */
-const LARGEST = sql.raw('1000000000000000000');
-
-/** SQLite's sums overflow at 2^63, about nine million dollars in picodollars: money is summed in two parts. */
-function sumOf(column: string, part: RawBuilder<unknown> = sql.ref(column)) {
-  return sql<unknown>`sum(case when ${sql.ref(column)} between -${LARGEST} and ${LARGEST} then ${part} else 0 end)`;
-}
 
 export async function reportUsage(database: Database, query: ReportQuery): Promise<ReportRow[]> {
   let select = database
@@ -50,9 +42,8 @@ export async function reportUsage(database: Database, query: ReportQuery): Promi
       row.fn.sum(sql`case when outcome = 'ok' then 0 else 1 end`).as('failed'),
       row.fn.sum(sql`case when state = 'estimated' then 1 else 0 end`).as('estimated'),
       row.fn.sum(sql`case when state = 'unsettled' then 1 else 0 end`).as('unsettled'),
-      ...TOKENS.map((column) => sumOf(column).as(column)),
-      sumOf('cost_pico_usd', sql`(cost_pico_usd - cost_pico_usd % ${MICRO}) / ${MICRO}`).as('cost_micro_usd'),
-      sumOf('cost_pico_usd', sql`cost_pico_usd % ${MICRO}`).as('cost_rest'),
+      ...TOKENS.map((column) => boundedSum(column).as(column)),
+      ...sumOfMoney('cost_pico_usd', 'cost'),
     ]);
   if (query.from !== undefined) select = select.where('day', '>=', query.from);
   if (query.to !== undefined) select = select.where('day', '<=', query.to);
@@ -76,13 +67,8 @@ function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension
     cachedInputTokens: asNumber(row.cached_input_tokens),
     outputTokens: asNumber(row.output_tokens),
     reasoningTokens: asNumber(row.reasoning_tokens),
-    costPicoUsd: wholeOf(row.cost_micro_usd) * 1_000_000n + wholeOf(row.cost_rest),
+    costPicoUsd: readMoney(row, 'cost'),
   };
-}
-
-/** PostgreSQL prints quotients with decimals, which are zeros here. */
-function wholeOf(value: unknown): bigint {
-  return asBigint(String(value ?? 0).split('.')[0]!);
 }
 
 export interface RequestHistory {

@@ -203,9 +203,8 @@ export interface NativeChunksTable {
   reply_shards: Whole;
   /** Null until the provider has answered. */
   vendor_batch_id: string | null;
-  /** The reservation in the key's budget; null if it has none. */
-  hold_account: string | null;
-  hold_units: OptionalWhole;
+  /** JSON: BudgetHold; null if its key has no budget. */
+  reservation: string | null;
   created_at: Whole;
 }
 
@@ -220,5 +219,12 @@ export const nativeChunks: Migration = {
     for (const name of ['vendor_batch_id', 'hold_account']) table = table.addColumn(name, 'text');
     await table.addColumn('hold_units', 'bigint').execute();
     await database.schema.createIndex('native_chunks_by_batch').on('native_chunks').column('batch_id').execute();
+  },
+};
+
+/** In several budgets, in picodollars: what `hold_account` and `hold_units` cannot say. */
+export const chunkReservations: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('native_chunks').addColumn('reservation', 'text').execute();
   },
 };

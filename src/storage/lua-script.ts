@@ -12,6 +12,7 @@ export interface LuaScript {
 }
 
 const WHOLE_NUMBERS = readFileSync(new URL('./whole-numbers.lua', import.meta.url), 'utf8');
+const MONEY = readFileSync(new URL('./money.lua', import.meta.url), 'utf8');
 
 export type ScriptArgument = string | number | Buffer;
 type ScriptCommand = (...args: ScriptArgument[]) => Promise<unknown>;
@@ -22,7 +23,7 @@ export function loadLuaScript(moduleUrl: string, relativePath: string): LuaScrip
   const source = readFileSync(path, 'utf8');
   return {
     command: `sluice_${basename(path, '.lua').replaceAll('-', '_')}`,
-    source: /\b(whole|digits)\(/.test(source) ? WHOLE_NUMBERS + source : source,
+    source: `${/\b(whole|digits)\(/.test(source) ? WHOLE_NUMBERS : ''}${/\bmoney\(/.test(source) ? MONEY : ''}${source}`,
   };
 }
 

@@ -2,7 +2,13 @@
 // whole numbers.
 import type { Kysely } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
-import { type BatchTables, filesAndBatches, type NativeTables, nativeChunks } from './batch-tables.ts';
+import {
+  type BatchTables,
+  chunkReservations,
+  filesAndBatches,
+  type NativeTables,
+  nativeChunks,
+} from './batch-tables.ts';
 import { costDetails, deadLetters, keysAndLedger, type LedgerTables, ledgerRejects } from './ledger-tables.ts';
 import { type ResponseTables, responsesAndConversations } from './response-tables.ts';
 import { type WebhookTables, webhooks } from './webhook-tables.ts';
@@ -19,6 +25,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-25-native-chunks': nativeChunks,
   '2026-11-28-ledger-rejects': ledgerRejects,
   '2026-11-28-cost-details': costDetails,
+  '2026-11-28-chunk-reservations': chunkReservations,
 };
 
 /** Brings the schema up to date. Several processes may call it at once: PostgreSQL serializes them by a lock. */

@@ -163,16 +163,21 @@ describe.each(ENGINES)('$name', ({ url }) => {
 
   test('keys are kept by their hash and can be revoked once', async () => {
     const keys = createKeyStore(database);
-    const { key, secret } = await keys.create('ci', { budgetUnits: 5, models: ['gpt-*'] });
+    const { key, secret } = await keys.create('ci', { budgets: { total: '5' }, models: ['gpt-*'] });
     const stored = await database.selectFrom('api_keys').selectAll().execute();
     expect(JSON.stringify(stored, (_name, value) => (typeof value === 'bigint' ? String(value) : value))).not.toContain(
       secret,
     );
     expect((await keys.ensure('again', secret)).id).toBe(key.id);
     expect(await keys.list()).toEqual([key]);
-    expect(await keys.update(key.id, { budgetUnits: 9 })).toMatchObject({
-      settings: { budgetUnits: 9, models: ['gpt-*'] },
+    expect(await keys.update(key.id, { budgets: { month: '9' } })).toMatchObject({
+      settings: { budgets: { month: '9' }, models: ['gpt-*'] },
     });
+    await database
+      .updateTable('api_keys')
+      .set({ settings: JSON.stringify({ budgetUnits: 25, budgetPeriod: 'day' }) })
+      .execute();
+    expect((await keys.findById(key.id))?.settings.budgets, 'of an earlier release').toEqual({ day: '2500000000' });
     const revoked = await keys.revoke(key.id);
     expect(revoked?.revokedAtMs).toBeGreaterThan(0);
     expect(await keys.revoke(key.id)).toEqual(revoked);
@@ -182,12 +187,15 @@ describe.each(ENGINES)('$name', ({ url }) => {
   test('what a key has spent is summed from the requests, from a day on', async () => {
     await insert(
       { request: outcome({ requestId: 'req_1', acceptedAtMs: DAY - 86_400_000 }) },
-      { request: outcome({ requestId: 'req_2', chargeUnits: 4 }) },
+      // Together more than SQLite's own sums can hold.
+      ...Array.from({ length: 12 }, (_, index) => ({
+        request: outcome({ requestId: `req_large_${index}`, costPicoUsd: '999999999999999999' }),
+      })),
       { request: outcome({ requestId: 'req_3', keyId: 'key_2' }) },
     );
     const reader = createBudgetReader(database);
-    expect(await reader.spentSince('key_1', null)).toBe(7);
-    expect(await reader.spentSince('key_1', '2026-11-20')).toBe(4);
-    expect(await reader.spentSince('key_9', null)).toBe(0);
+    expect(await reader.spentSince('key_1', null)).toBe(12n * 999_999_999_999_999_999n + 5n);
+    expect(await reader.spentSince('key_1', '2026-11-20')).toBe(12n * 999_999_999_999_999_999n);
+    expect(await reader.spentSince('key_9', null)).toBe(0n);
   });
 });

@@ -74,7 +74,7 @@ describe.each(ENGINES)('$name', ({ url }) => {
       ],
       replyShards: 4,
       providerBatchId: null,
-      reservation: { account: 'key_1:2026-11-01', units: 12 },
+      reservation: { parts: [{ account: 'key_1:month:2026-11-01', amount: '12' }] },
       createdAtMs: 1_700_000_000_123,
       ...change,
     };

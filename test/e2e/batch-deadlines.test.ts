@@ -1,5 +1,6 @@
 // Deadlines, fairness and money of batches: who gets how much of the provider, and what becomes of what was too late.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseUsd } from '#src/contracts/money.ts';
 import { chatLines, ended, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
@@ -79,8 +80,8 @@ test('two keys of equal weight come forward together, a third of weight three fa
 });
 
 test('a budget holds: lines run until it is spent, the others are refused', async () => {
-  // Each line costs less than a unit (1/10,000 USD), which is what it is charged.
-  const { secret, id: keyId } = await broker.createKey('poor', { budgetUnits: 120 });
+  const limit = parseUsd('0.012');
+  const { secret, id: keyId } = await broker.createKey('poor', { budgets: { total: limit.toString() } });
   const client = sdk(broker, secret);
   const text = chatLines(60).replaceAll('"model":"solo"', '"model":"solo","max_tokens":500');
   const done = await ended(client, (await submit(client, text)).id);
@@ -94,10 +95,12 @@ test('a budget holds: lines run until it is spent, the others are refused', asyn
   await booksClosed(broker);
   const spent = await broker.database
     .selectFrom('requests')
-    .select('charge_units')
+    .select('cost_pico_usd')
     .where('key_id', '=', keyId)
     .execute();
-  expect(spent.reduce((sum, row) => sum + Number(row.charge_units), 0)).toBeLessThanOrEqual(120);
+  const cost = spent.reduce((sum, row) => sum + BigInt(row.cost_pico_usd), 0n);
+  expect(cost).toBeGreaterThan(0n);
+  expect(cost).toBeLessThanOrEqual(limit);
 });
 
 test('the ledger equals the providers’ bill, whatever became of the batches', async () => {

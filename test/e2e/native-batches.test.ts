@@ -169,14 +169,14 @@ test('a provider that refuses batches is asked by ordinary calls', async () => {
   await expectBooksRight();
 });
 
-test('a key’s budget is charged what the lines cost, and nothing stays reserved', async () => {
-  const { id: keyId, secret } = await broker.createKey('spender', { budgetUnits: 1_000_000, budgetPeriod: 'total' });
+test('a key’s budget counts what the lines cost, and nothing stays reserved', async () => {
+  const { id: keyId, secret } = await broker.createKey('spender', { budgets: { total: '100000000000000' } });
   const client = sdk(broker, secret);
   await ended(client, (await submit(client, nativeLines('openai', numbered(30)))).id);
   await booksClosed(broker);
   const rows = await broker.database.selectFrom('requests').selectAll().where('key_id', '=', keyId).execute();
-  const charged = rows.reduce((sum, row) => sum + Number(row.charge_units), 0);
+  const cost = rows.reduce((sum, row) => sum + BigInt(row.cost_pico_usd), 0n);
   expect(rows).toHaveLength(30);
-  const budget = await broker.redis.client.hgetall(createKeyspace('sluice').budget(keyId));
-  expect(budget).toEqual({ spent: String(charged), held: '0' });
+  const budget = await broker.redis.client.hgetall(createKeyspace('sluice').budget(`${keyId}:total`));
+  expect(budget).toEqual({ spent: String(cost), held: '0' });
 });

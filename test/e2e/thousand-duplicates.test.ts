@@ -8,7 +8,8 @@ import { type Providers, providerConfiguration, startProviders } from '#test/sup
 import { withoutComments } from '#test/support/spoken-protocols.ts';
 
 const DUPLICATES = 1_000;
-const BUDGET_UNITS = 10_000;
+/** One dollar. */
+const BUDGET = '1000000000000';
 
 let vendors: Providers;
 let broker: TestBroker;
@@ -27,7 +28,7 @@ test.each([
   { how: 'streamed', stream: true },
 ])('a thousand at once, $how', { timeout: 60_000 }, async ({ stream }) => {
   const before = vendors.primary.stats().calls;
-  const { id: keyId, secret } = await broker.createKey(`duplicates-${stream}`, { budgetUnits: BUDGET_UNITS });
+  const { id: keyId, secret } = await broker.createKey(`duplicates-${stream}`, { budgets: { total: BUDGET } });
   const urls = broker.apis.map(({ details }) => String(details.url));
   const wanted = { stream, prompt: 'Once.', key: secret, headers: { 'idempotency-key': 'once' } };
   const askOne = (index: number): Promise<Answer> => ask(urls[index % urls.length]!, wanted);

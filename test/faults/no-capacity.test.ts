@@ -77,7 +77,7 @@ test('what the client received: 429 where it is its own key that is used up', as
 });
 
 test('what the client received: 402 where its budget is used up', async () => {
-  const { secret } = await broker.createKey('poor', { budgetUnits: 1 });
+  const { secret } = await broker.createKey('poor', { budgets: { total: '100000000' } });
   const answer = await ask(broker.url, { key: secret, prompt: 'A thousand tokens, please.' });
   expect(answer).toMatchObject({ status: 402, headers: { 'x-should-retry': 'false' } });
   expect(JSON.parse(answer.text).error).toMatchObject({ code: 'insufficient_quota' });

@@ -30,7 +30,7 @@ describe.each(EMPTIED)('Redis, %s', (_how, empty) => {
     const configuration = providerConfiguration(vendors);
     configuration.models!.full = { deployments: [deployment('primary', 'full', { limits: { concurrency: 1 } })] };
     broker = await startBroker({ configuration });
-    limitedKey = (await broker.createKey('limited', { budgetUnits: 1, budgetPeriod: 'total' })).secret;
+    limitedKey = (await broker.createKey('limited', { budgets: { total: '1' } })).secret;
     await ask(broker.url, { prompt: 'I spend all of it.', key: limitedKey });
     await booksClosed(broker);
     const place = await holdPermit(broker, 'primary/full');

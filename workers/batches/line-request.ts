@@ -1,9 +1,10 @@
 // One try of one line as an ordinary request: parsed by its protocol, routed, priced.
-import { type ApiKey, mayUseModel, scopeOf } from '#src/accounts/api-key.ts';
-import { estimateCharge, estimateTokens } from '#src/accounts/request-cost.ts';
+import { type ApiKey, hasBudget, mayUseModel, scopeOf } from '#src/accounts/api-key.ts';
+import { estimateCost, estimateTokens } from '#src/accounts/request-cost.ts';
 import type { Batch } from '#src/batches/batch.ts';
 import { lineRequestId } from '#src/contracts/batch.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
+import type { PicoUsd } from '#src/contracts/money.ts';
 import { CONTRACT_VERSION, type RequestSpec } from '#src/contracts/request-record.ts';
 import type { RoutePlan } from '#src/contracts/route-plan.ts';
 import { readNamedRequest } from '#src/protocols/bounds/request-names.ts';
@@ -91,9 +92,9 @@ function createLots(seed: number): () => number {
   };
 }
 
-/** Units (1/10,000 dollar) to reserve; null for a key without a budget. */
-export function chargeToReserve(context: BatchContext, { key }: LineOrigin, spec: RequestSpec): number | null {
-  return key.settings.budgetUnits === null ? null : estimateCharge(context.catalogue, spec.plan, spec);
+/** What to reserve; null for a key without a budget. */
+export function costToReserve(context: BatchContext, { key }: LineOrigin, spec: RequestSpec): PicoUsd | null {
+  return hasBudget(key) ? estimateCost(context.catalogue, spec.plan, spec) : null;
 }
 
 function unstreamedOnly(): Failure {

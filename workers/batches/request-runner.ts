@@ -8,7 +8,7 @@ import type { RequestSpec } from '#src/contracts/request-record.ts';
 import type { RequestView } from '#src/reply/request-store.ts';
 import type { LineSubmission } from './accept-lines.ts';
 import type { BatchContext } from './batch-context.ts';
-import { chargeToReserve, createLineRequest, type LineOrigin, requestIdOf } from './line-request.ts';
+import { costToReserve, createLineRequest, type LineOrigin, requestIdOf } from './line-request.ts';
 import type { LineRunner, LineRunnerHooks, RunnableLine, StopReason } from './line-runner.ts';
 import { createRunningLine, LOOK_AFTER_MS, LostLines, type RunningLine, stopLines } from './running-lines.ts';
 
@@ -143,8 +143,8 @@ export class RequestRunner implements LineRunner {
 
   /** False if the line waits for its key's budget, or was refused for it. */
   async #reserve(line: RunningLine, spec: RequestSpec): Promise<boolean> {
-    const units = chargeToReserve(this.#context, this.#origin, spec);
-    if (units === null) return true;
+    const cost = costToReserve(this.#context, this.#origin, spec);
+    if (cost === null) return true;
     // An earlier owner's request has its reservation; a second one would never be settled.
     const known = this.#maybeBegun > 0 ? await this.#context.store.read(spec.requestId) : null;
     if (known !== null) {
@@ -152,8 +152,10 @@ export class RequestRunner implements LineRunner {
       return true;
     }
     const { key, batch } = this.#origin;
-    const reservation = await this.#context.budgets.reserve(key, spec.requestId, units, batch.expiresAtMs);
-    if (reservation.kind === 'reserved') spec.budgetHold = reservation.reservation;
+    const { requestId, acceptedAtMs } = spec;
+    const request = { requestId, cost, acceptedAtMs, untilMs: batch.expiresAtMs };
+    const reservation = await this.#context.budgets.reserve(key, request);
+    if (reservation.kind === 'reserved') spec.budgetHold = reservation.hold;
     if (reservation.kind !== 'exhausted') return true;
     // Lines in flight reserve more than they cost: when they end, part of the budget becomes free.
     if (this.#hasRequests()) this.#tryLater(line, BUDGET_RETRY_MS);

@@ -1,14 +1,13 @@
 // May this request come in, and how long may it take? What cannot make its deadline is refused at once, with a computed
 // wait; nothing is queued that nobody will wait for.
 import type { IncomingHttpHeaders } from 'node:http';
-import { type ApiKey, mayUseModel } from '../../accounts/api-key.ts';
-import type { BudgetReservation } from '../../accounts/budgets.ts';
-import { estimateCharge } from '../../accounts/request-cost.ts';
+import { type ApiKey, type BudgetPeriod, hasBudget, mayUseModel } from '../../accounts/api-key.ts';
+import { estimateCost } from '../../accounts/request-cost.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES, type Lane } from '../../contracts/job.ts';
 import { RATE_KINDS } from '../../contracts/limit-kinds.ts';
-import { formatCharge } from '../../contracts/money.ts';
-import type { RequestSpec } from '../../contracts/request-record.ts';
+import { formatUsd } from '../../contracts/money.ts';
+import type { BudgetHold, RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
 import type { Scope } from '../../contracts/scope.ts';
 import type { Limiter } from '../../limits/limiter.ts';
@@ -80,24 +79,32 @@ function rateLimitHeaders({ limits }: Scope, window: Window): Record<string, str
 
 type Sized = Pick<
   RequestSpec,
-  'requestId' | 'deadlineAtMs' | 'estimatedInputTokens' | 'estimatedOutputTokens' | 'serviceTier'
+  'requestId' | 'acceptedAtMs' | 'deadlineAtMs' | 'estimatedInputTokens' | 'estimatedOutputTokens' | 'serviceTier'
 >;
 
-/** Reserves the dearest step's estimated charge; throws a FailureError (402) when the key's budget has no room for it. */
+/** Reserves the dearest step's estimated cost; throws a FailureError (402) when a budget of the key has no room for it. */
 export async function reserveBudget(
   context: ApiContext,
   key: ApiKey,
   plan: RoutePlan,
   request: Sized,
-): Promise<BudgetReservation | null> {
-  if (key.settings.budgetUnits === null) return null;
-  const units = estimateCharge(context.catalogue, plan, request);
-  const reservedUntilMs = request.deadlineAtMs + RESERVATION_GRACE_MS;
-  const result = await context.budgets.reserve(key, request.requestId, units, reservedUntilMs);
-  if (result.kind === 'reserved') return result.reservation;
+): Promise<BudgetHold | null> {
+  if (!hasBudget(key)) return null;
+  const cost = estimateCost(context.catalogue, plan, request);
+  const { requestId, acceptedAtMs } = request;
+  const untilMs = request.deadlineAtMs + RESERVATION_GRACE_MS;
+  const result = await context.budgets.reserve(key, { requestId, cost, acceptedAtMs, untilMs });
+  if (result.kind === 'reserved') return result.hold;
   if (result.kind === 'unlimited') return null;
   const message =
-    `The budget of this key is exhausted: ${formatCharge(Math.max(0, result.left))} USD are left, ` +
-    `the request may cost ${formatCharge(units)} USD. Raise the budget, or lower max_tokens.`;
+    `The budget of this key is exhausted: ${formatUsd(result.left)} USD ${PERIOD_WORDS[result.period]}, ` +
+    `the request may cost ${formatUsd(cost)} USD. Raise the budget, or lower max_tokens.`;
   throw new FailureError(createFailure('budget_exhausted', message));
 }
+
+const PERIOD_WORDS: Readonly<Record<BudgetPeriod, string>> = {
+  total: 'are left',
+  month: 'are left for this month',
+  week: 'are left for this week',
+  day: 'are left for today (UTC)',
+};

@@ -1,12 +1,11 @@
 // Administration: keys, budgets and usage. All of it needs the admin key.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { type ApiKey, DEFAULT_KEY_SETTINGS, type KeySettings } from '../../accounts/api-key.ts';
+import { type ApiKey, DEFAULT_KEY_SETTINGS } from '../../accounts/api-key.ts';
 import { announceKeyChange, checkKeyName } from '../../accounts/key-store.ts';
-import { limitSettings } from '../../config/schema.ts';
+import { describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { limitSettingsOf, limitsOf } from '../../contracts/limit-kinds.ts';
-import { formatCharge, formatUsd, parseCharge } from '../../contracts/money.ts';
+import { formatUsd } from '../../contracts/money.ts';
 import { REPORT_DIMENSIONS, type ReportDimension, reportUsage } from '../../ledger/reports.ts';
 import { authenticateAdmin, bearerToken } from '../admit/authenticate.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
@@ -18,15 +17,7 @@ import { registerAdminLedger } from './admin-ledger.ts';
 import { registerAdminLimits } from './admin-limits.ts';
 import { registerAdminWebhooks } from './admin-webhooks.ts';
 
-const keySettings = z.strictObject({
-  limits: limitSettings.optional(),
-  budget_usd: z.number().nonnegative().nullable().optional(),
-  budget_period: z.enum(['total', 'month', 'day']).optional(),
-  models: z.array(z.string().min(1)).min(1).nullable().optional(),
-  batch_weight: z.number().positive().max(1_000).optional(),
-});
-
-const newKey = keySettings.extend({ name: z.string().min(1).max(200) });
+const newKey = settingsForm.extend({ name: z.string().min(1).max(200) });
 
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');
 
@@ -50,16 +41,18 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
         checkKeyName(name);
         const { key, secret } = await context.keyStore.create(name, {
           ...DEFAULT_KEY_SETTINGS,
-          ...readSettings(settings),
+          ...readSettingsForm(settings, DEFAULT_KEY_SETTINGS),
         });
         return reply.code(201).send({ ...describeKey(key), key: secret });
       });
 
       admin.patch<{ Params: { id: string } }>('/keys/:id', tags, async (request) => {
-        const settings = readSettings(checkInput(keySettings, (await readBody(request.body)).value));
-        const key = await context.keyStore.update(request.params.id, settings);
+        const form = checkInput(settingsForm, (await readBody(request.body)).value);
+        const { id } = request.params;
+        const { settings } = existing(await context.keyStore.findById(id), id);
+        const key = await context.keyStore.update(id, readSettingsForm(form, settings));
         await announceKeyChange(context.redis, context.keyspace);
-        return describeKey(existing(key, request.params.id));
+        return describeKey(existing(key, id));
       });
 
       admin.delete<{ Params: { id: string } }>('/keys/:id', tags, async (request) => {
@@ -109,29 +102,13 @@ async function usage(context: ApiContext, query: z.output<typeof usageQuery>) {
 }
 
 function describeKey(key: ApiKey) {
-  const { limits, budgetUnits, budgetPeriod, models, batchWeight } = key.settings;
   return {
     id: key.id,
     name: key.name,
     hint: key.hint,
-    limits: limitSettingsOf(limits),
-    budget_usd: budgetUnits === null ? null : Number(formatCharge(budgetUnits)),
-    budget_period: budgetPeriod,
-    models,
-    batch_weight: batchWeight,
+    ...describeSettings(key.settings),
     created_at: new Date(key.createdAtMs).toISOString(),
     revoked_at: key.revokedAtMs === null ? null : new Date(key.revokedAtMs).toISOString(),
-  };
-}
-
-function readSettings(settings: z.output<typeof keySettings>): Partial<KeySettings> {
-  const { limits, budget_usd: budget, budget_period: budgetPeriod, models, batch_weight: batchWeight } = settings;
-  return {
-    ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
-    ...(budget === undefined ? {} : { budgetUnits: budget === null ? null : parseCharge(String(budget)) }),
-    ...(budgetPeriod === undefined ? {} : { budgetPeriod }),
-    ...(models === undefined ? {} : { models }),
-    ...(batchWeight === undefined ? {} : { batchWeight }),
   };
 }
 

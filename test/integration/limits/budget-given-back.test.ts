@@ -9,8 +9,9 @@ import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const keyspace = createKeyspace('test');
-const KEY = { id: 'key', settings: { budgetUnits: 1_000, budgetPeriod: 'total' } } as unknown as ApiKey;
-const HOLD = { account: 'key', units: 100 };
+const KEY = { id: 'key', settings: { budgets: { total: '1000' } } } as unknown as ApiKey;
+const ACCOUNT = 'key:total';
+const HOLD = { parts: [{ account: ACCOUNT, amount: '100' }] };
 let redis: TestRedis;
 let budgets: Budgets;
 
@@ -20,11 +21,12 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 beforeEach(async () => {
   await redis.client.flushall();
-  budgets = createBudgets(redis.client, keyspace, { spentSince: async () => 0 });
+  budgets = createBudgets(redis.client, keyspace, { spentSince: async () => 0n });
 });
 
-const state = async () => (await redis.client.hmget(keyspace.budget('key'), 'spent', 'held')).map(Number);
-const reserve = (id: string) => budgets.reserve(KEY, id, HOLD.units, Date.now() + 60_000);
+const state = async () => (await redis.client.hmget(keyspace.budget(ACCOUNT), 'spent', 'held')).map(Number);
+const reserve = (requestId: string, untilMs = Date.now() + 60_000) =>
+  budgets.reserve(KEY, { requestId, cost: 100n, acceptedAtMs: 0, untilMs });
 
 test('nothing is held for what was given back', async () => {
   await reserve('one');
@@ -36,25 +38,25 @@ test('nothing is held for what was given back', async () => {
 test('what ran all the same is booked, once, and takes nothing of what others hold', async () => {
   await Promise.all([reserve('one'), reserve('other')]);
   await budgets.giveBack(HOLD, 'one');
-  await budgets.settle(HOLD, 'one', 40);
-  await budgets.settle(HOLD, 'one', 40);
-  expect(await state()).toEqual([40, HOLD.units]);
+  await budgets.settle(HOLD, 'one', 40n);
+  await budgets.settle(HOLD, 'one', 40n);
+  expect(await state()).toEqual([40, 100]);
 });
 
 test('what was booked cannot be given back', async () => {
   await reserve('one');
-  await budgets.settle(HOLD, 'one', 40);
+  await budgets.settle(HOLD, 'one', 40n);
   await budgets.giveBack(HOLD, 'one');
-  await budgets.settle(HOLD, 'one', 40);
+  await budgets.settle(HOLD, 'one', 40n);
   expect(await state()).toEqual([40, 0]);
 });
 
 test('marks go at their deadline', async () => {
-  await budgets.reserve(KEY, 'one', HOLD.units, Date.now() + 1);
+  await reserve('one', Date.now() + 1);
   await budgets.giveBack(HOLD, 'one');
   await waitFor('the deadline', async () => {
     await reserve('other');
-    return (await redis.client.zcard(`${keyspace.budget('key')}:holds`)) === 1;
+    return (await redis.client.zcard(`${keyspace.budget(ACCOUNT)}:reservations`)) === 1;
   });
-  expect(await state()).toEqual([0, HOLD.units]);
+  expect(await state()).toEqual([0, 100]);
 });

@@ -24,52 +24,76 @@ beforeAll(async () => {
   redis = await startTestRedis();
   limiter = createLimiter(redis.client, keyspace);
   queues = createWaitQueues(redis.client, keyspace);
-  budgets = createBudgets(redis.client, keyspace, { spentSince: async () => 0 });
+  budgets = createBudgets(redis.client, keyspace, { spentSince: async () => 0n });
 });
 afterAll(() => redis.stop());
 beforeEach(() => redis.client.flushall());
 
-const key = { id: 'key_a', settings: { budgetUnits: 10_000, budgetPeriod: 'total' } } as ApiKey;
-const budget = () => redis.client.hgetall(keyspace.budget(key.id));
+const key = { id: 'key_a', settings: { budgets: { total: '10000' } } } as unknown as ApiKey;
+const ACCOUNT = keyspace.budget('key_a:total');
+const budget = () => redis.client.hgetall(ACCOUNT);
 const inAnHour = () => Date.now() + 3_600_000;
 
-async function heldFor(requestId: string, units: number) {
-  const reservation = await budgets.reserve(key, requestId, units, inAnHour());
-  return reservation.kind === 'reserved' ? reservation.reservation : null;
+async function heldFor(requestId: string, cost: bigint, untilMs = inAnHour()) {
+  const reservation = await budgets.reserve(key, { requestId, cost, acceptedAtMs: 0, untilMs });
+  return reservation.kind === 'reserved' ? reservation.hold : null;
 }
+
+/** Amounts as they could stand in a record, in Redis or in an argument. */
+const ODD_AMOUNTS = ['-0', '0.5', '-1', '1e+21', 'NaN', 'Infinity', '', '9'.repeat(40)];
 
 describe('a budget', () => {
   test('is charged for a request that nothing was reserved for', async () => {
-    for (const id of ['one', 'two']) await budgets.settle((await heldFor(id, 0))!, id, 5_000);
-    expect(await budget()).toMatchObject({ spent: '10000', held: '0' });
-    expect(await heldFor('three', 1)).toBeNull();
+    for (const id of ['one', 'two']) await budgets.settle((await heldFor(id, 0n))!, id, 5_000n);
+    expect(await budget()).toEqual({ spent: '10000', held: '0' });
+    expect(await heldFor('three', 1n)).toBeNull();
   });
 
-  test.each(ODD)('stays a whole number over a charge of %s, and gives nothing back', async (charge) => {
-    await budgets.settle((await heldFor('first', 100))!, 'first', 3_000);
-    await budgets.settle((await heldFor('odd', 100))!, 'odd', charge);
-    const { spent, held } = await budget();
-    expect(held).toBe('0');
-    expect(spent).toMatch(/^\d+$/);
-    expect(Number(spent)).toBeGreaterThanOrEqual(3_000);
+  test('gives nothing back for a negative cost', async () => {
+    await budgets.settle((await heldFor('first', 100n))!, 'first', 3_000n);
+    await budgets.settle((await heldFor('odd', -100n))!, 'odd', -5_000n);
+    expect(await budget()).toEqual({ spent: '3000', held: '0' });
   });
 
-  test.each(ODD)('takes a reservation of %s or refuses it, and goes on', async (units) => {
-    const hold = await heldFor('odd', units);
-    if (hold !== null) await budgets.settle(hold, 'odd', 10);
-    await budgets.settle((await heldFor('next', 100))!, 'next', 100);
-    expect(await budget()).toMatchObject({ spent: hold === null ? '100' : '110', held: '0' });
+  test.each(ODD_AMOUNTS)('stays a whole number over a reservation of "%s"', async (amount) => {
+    await budgets.settle((await heldFor('first', 100n))!, 'first', 3_000n);
+    await budgets.settle({ parts: [{ account: 'key_a:total', amount }] }, 'odd', 10n);
+    expect(await budget()).toEqual({ spent: '3000', held: '0' });
   });
 
-  test.each(ODD)('gives a reservation of %s back when its time is over', async (units) => {
-    await budgets.reserve(key, 'odd', units, Date.now() - 1_000);
-    expect(await heldFor('next', 10_000)).not.toBeNull();
+  test.each([0n, 100n, 10_000n])('gives a reservation of %s back when its time is over', async (cost) => {
+    await heldFor('odd', cost, Date.now() - 1_000);
+    expect(await heldFor('next', 10_000n)).not.toBeNull();
     expect(await budget()).toMatchObject({ held: '10000' });
   });
 
-  test('holds whatever stands in Redis for its sum', async () => {
-    await redis.client.hset(keyspace.budget(key.id), { spent: '1e+21', held: '-0' });
-    expect(await heldFor('any', 1)).toBeNull();
+  test.each(ODD_AMOUNTS)('holds where "%s" stands in Redis for its sum', async (spent) => {
+    await redis.client.hset(ACCOUNT, { spent, held: '-0' });
+    expect(await heldFor('any', 1n)).toBeNull();
+  });
+
+  test('adds picodollars exactly, far beyond what a double counts', async () => {
+    const rich = { ...key, settings: { ...key.settings, budgets: { total: '400000000000000000000' } } };
+    const costs = [1n, 999_999n, 1_000_000n, 123_456_789_012_345_678n, 9_007_199_254_740_993n, 10n ** 19n + 7n];
+    let spent = 0n;
+    for (const [index, cost] of costs.entries()) {
+      const requestId = `${index}`;
+      const request = { requestId, cost: cost + 5n, acceptedAtMs: 0, untilMs: inAnHour() };
+      const reserved = await budgets.reserve(rich, request);
+      if (reserved.kind !== 'reserved') throw new Error(reserved.kind);
+      expect(await budget()).toEqual({ spent: spent.toString(), held: (cost + 5n).toString() });
+      await budgets.settle(reserved.hold, requestId, cost);
+      spent += cost;
+      expect(await budget()).toEqual({ spent: spent.toString(), held: '0' });
+    }
+    const limit = { ...key, settings: { ...key.settings, budgets: { total: (spent + 10n).toString() } } };
+    const last = { requestId: 'last', acceptedAtMs: 0, untilMs: inAnHour() };
+    expect(await budgets.reserve(limit, { ...last, cost: 11n })).toEqual({
+      kind: 'exhausted',
+      left: 10n,
+      period: 'total',
+    });
+    expect(await budgets.reserve(limit, { ...last, cost: 10n })).toMatchObject({ kind: 'reserved' });
   });
 });
 

@@ -11,7 +11,7 @@ const spec: RequestSpec = {
   requestId: 'req_1',
   keyId: 'key_1',
   keyScope: null,
-  budgetHold: { account: 'key_1:2026-11-01', units: 900 },
+  budgetHold: { parts: [{ account: 'key_1:month:2026-11-01', amount: '900000000' }] },
   protocol: 'openai-chat',
   model: 'm',
   lane: 'interactive',
@@ -50,12 +50,12 @@ beforeEach(() => {
 const close = (ending: Partial<RequestEnding>, append?: (message: string) => Promise<void>) =>
   createBooks(keepers).close({ spec, progress, failure: null, answeredBy: step, waitedAt: null, ...ending }, append);
 
-test('an answered request is charged what it cost, rounded up once', async () => {
+test('an answered request counts in budgets with its cost; its charge is that, rounded up once', async () => {
   await close({});
   expect(appended).toMatchObject([
     { request: { outcome: 'ok', provider: 'a', upstreamModel: 'b', attempts: 2, chargeUnits: 4 } },
   ]);
-  expect(settled).toEqual([[spec.budgetHold, 'req_1', 4]]);
+  expect(settled).toEqual([[spec.budgetHold, 'req_1', 300_000_001n]]);
   expect(left).toEqual([]);
 });
 

@@ -7,7 +7,7 @@ import type { NativeChunk } from '#src/batches/native-chunk-store.ts';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { LedgerMessage, LedgerState } from '#src/contracts/ledger-entry.ts';
-import { chargeOf } from '#src/contracts/money.ts';
+import type { PicoUsd } from '#src/contracts/money.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, requestOutcome } from '#src/ledger/books.ts';
@@ -26,7 +26,7 @@ export interface SettledLine {
   result: LineResult | null;
   /** For the ledger; null if the provider did not run it. */
   message: LedgerMessage | null;
-  chargeUnits: number;
+  cost: PicoUsd;
 }
 
 export interface SettleInput {
@@ -43,29 +43,24 @@ interface LineAttempt extends SettleInput {
 }
 
 export function settleLine(input: SettleInput, line: RunnableLine, ended: ProviderLine): SettledLine {
-  if (ended.kind === 'not-run') return { line, result: null, message: null, chargeUnits: 0 };
+  if (ended.kind === 'not-run') return { line, result: null, message: null, cost: 0n };
   const attempt = attemptOf(input, line);
-  if (isFailure(attempt)) return { line, result: null, message: null, chargeUnits: 0 };
+  if (isFailure(attempt)) return { line, result: null, message: null, cost: 0n };
   const { body, usage, failure } = readAnswer(attempt, ended);
-  const { message, chargeUnits } = book(
-    attempt,
-    failure?.code ?? 'ok',
-    usage,
-    usage.isEstimated ? 'estimated' : 'settled',
-  );
-  return { line, result: resultOf(attempt, body, failure), message, chargeUnits };
+  const { message, cost } = book(attempt, failure?.code ?? 'ok', usage, usage.isEstimated ? 'estimated' : 'settled');
+  return { line, result: resultOf(attempt, body, failure), message, cost };
 }
 
 /** Books an estimate for a line of which it is not known whether the provider ran it. */
 export function estimateLine(input: SettleInput, line: RunnableLine): SettledLine {
   const attempt = attemptOf(input, line);
-  if (isFailure(attempt)) return { line, result: null, message: null, chargeUnits: 0 };
+  if (isFailure(attempt)) return { line, result: null, message: null, cost: 0n };
   return { line, result: null, ...book(attempt, 'request_cancelled', estimatedUsage(attempt.spec), 'unsettled') };
 }
 
-/** Units (1/10,000 dollar) that a line may cost, estimated from its request. */
-export function estimateCharge({ context, target }: SettleInput, spec: RequestSpec): number {
-  return chargeOf(createLinePricing(context.catalogue, target).costOf(estimatedUsage(spec)).cost);
+/** What a line may cost, estimated from its request. */
+export function estimateLineCost({ context, target }: SettleInput, spec: RequestSpec): PicoUsd {
+  return createLinePricing(context.catalogue, target).costOf(estimatedUsage(spec)).cost;
 }
 
 function attemptOf(input: SettleInput, line: RunnableLine): LineAttempt | Failure {
@@ -140,5 +135,5 @@ function book({ chunk, spec, pricing }: LineAttempt, outcome: string, usage: Usa
     timeline: [{ kind: 'attempt', untilMs: now, provider: step.provider, attempt: NATIVE_TRY, outcome }],
     finishedAtMs: now,
   });
-  return { message: { attempt, request }, chargeUnits: request.chargeUnits };
+  return { message: { attempt, request }, cost: cost.cost };
 }

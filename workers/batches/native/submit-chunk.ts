@@ -2,13 +2,14 @@
 // process dies in between, a new owner knows what to search for (search-chunk.ts).
 import type { OpenLine } from '#src/batches/input-lines.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
+import type { PicoUsd } from '#src/contracts/money.ts';
 import type { ProviderBatch } from '#src/protocols/batch-protocol.ts';
 import type { RunnableLine } from '../line-runner.ts';
 import { AT_ONCE, accessOf, become, type ChunkTask, type Wait } from './chunk-task.ts';
 import type { GatheredLine } from './line-packer.ts';
 import { keyOf, NATIVE_TRY, type NativeTarget, nativeSpec, prepareNative } from './native-line.ts';
 import type { ProviderAnswer } from './provider-client.ts';
-import { estimateCharge, type SettleInput } from './settle-lines.ts';
+import { estimateLineCost, type SettleInput } from './settle-lines.ts';
 
 export const SUBMIT_TRIES = 4;
 const FIRST_RETRY_MS = 1_000;
@@ -39,7 +40,7 @@ function encode({ host, chunk }: ChunkTask, target: NativeTarget): Promise<Encod
 }
 
 /** False if nothing can be submitted: no line can be expressed there, or the key's budget is exhausted. */
-async function store(task: ChunkTask, { kept, rejected, overflow, chargeUnits }: EncodedChunk): Promise<boolean> {
+async function store(task: ChunkTask, { kept, rejected, overflow, cost }: EncodedChunk): Promise<boolean> {
   const { context, lease, origin, onReturned, onOverflow } = task.host;
   onOverflow(detach(task, overflow));
   onReturned(
@@ -48,10 +49,12 @@ async function store(task: ChunkTask, { kept, rejected, overflow, chargeUnits }:
   );
   if (kept.length === 0) return false;
   const untilMs = origin.batch.expiresAtMs + context.configuration.batches.native.cancel_ms;
-  const reservation = await context.budgets.reserve(origin.key, task.chunk.id, chargeUnits, untilMs);
+  const createdAtMs = Date.now();
+  const request = { requestId: task.chunk.id, cost, acceptedAtMs: createdAtMs, untilMs };
+  const reservation = await context.budgets.reserve(origin.key, request);
   if (reservation.kind === 'exhausted') return false;
-  const held = reservation.kind === 'reserved' ? reservation.reservation : null;
-  task.chunk = { ...task.chunk, lines: kept, reservation: held, createdAtMs: Date.now() };
+  const held = reservation.kind === 'reserved' ? reservation.hold : null;
+  task.chunk = { ...task.chunk, lines: kept, reservation: held, createdAtMs };
   await context.native.chunks.insert(lease, task.chunk);
   task.isWritten = true;
   return true;
@@ -135,8 +138,8 @@ interface EncodedChunk {
   overflow: OpenLine[];
   /** Headers that some of them need. */
   headers: Record<string, string>;
-  /** Units (1/10,000 dollar) that they may cost. */
-  chargeUnits: number;
+  /** What they may cost. */
+  cost: PicoUsd;
 }
 
 const LINES_AT_ONCE = 100;
@@ -146,7 +149,7 @@ export async function encodeChunk(
   places: readonly OpenLine[],
   reload: (line: OpenLine) => Promise<RunnableLine>,
 ): Promise<EncodedChunk> {
-  const encoded: EncodedChunk = { lines: [], kept: [], rejected: [], overflow: [], headers: {}, chargeUnits: 0 };
+  const encoded: EncodedChunk = { lines: [], kept: [], rejected: [], overflow: [], headers: {}, cost: 0n };
   const room = openRoom(input);
   for (let from = 0; from < places.length && encoded.overflow.length === 0; from += LINES_AT_ONCE) {
     const group = places.slice(from, from + LINES_AT_ONCE);
@@ -161,7 +164,7 @@ export async function encodeChunk(
       } else {
         encoded.lines.push(ready.bytes);
         encoded.kept.push(place);
-        encoded.chargeUnits += ready.chargeUnits;
+        encoded.cost += ready.cost;
         mergeHeaders(encoded.headers, ready.headers);
       }
     }
@@ -173,7 +176,7 @@ interface EncodedLine {
   body: Buffer;
   bytes: Buffer;
   headers: Record<string, string>;
-  chargeUnits: number;
+  cost: PicoUsd;
 }
 
 /** Chunks are grouped by the size of their input lines; requests are larger, much larger with files in them. */
@@ -204,7 +207,7 @@ async function encodeLine(input: SettleInput, line: RunnableLine): Promise<Encod
   if (isFailure(call)) return null;
   const { body } = call.request;
   const bytes = target.protocol.encodeLine(spec.requestId, body);
-  return { body, bytes, headers: extraHeaders(input, call.request.headers), chargeUnits: estimateCharge(input, spec) };
+  return { body, bytes, headers: extraHeaders(input, call.request.headers), cost: estimateLineCost(input, spec) };
 }
 
 const USUAL = new Set(['content-type', 'accept', 'authorization']);

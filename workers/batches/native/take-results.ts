@@ -1,6 +1,7 @@
 // Reads and books the results of a chunk (states `ended`, `returned` and `abandoned`). Every line is booked each time, even
 // if an earlier owner stored it: the ledger takes each attempt once, and the budget is settled by the sum.
 import type { OpenLine } from '#src/batches/input-lines.ts';
+import type { PicoUsd } from '#src/contracts/money.ts';
 import { encodeMessage } from '#src/ledger/books.ts';
 import type { ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.ts';
 import { redact } from '#src/protocols/providers/words.ts';
@@ -29,9 +30,9 @@ export async function takeResults(task: ChunkTask): Promise<Wait> {
     );
     task.host.onRefused(keyOf(target));
   }
-  const charge = await readAll(task, target, batch);
-  if (charge === null) return null;
-  await settleBudget(task, charge);
+  const cost = await readAll(task, target, batch);
+  if (cost === null) return null;
+  await settleBudget(task, cost);
   return giveBack(task, NATIVE_TRY + 1);
 }
 
@@ -48,13 +49,13 @@ async function readBatch(task: ChunkTask, target: NativeTarget): Promise<Provide
   return answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
 }
 
-/** Charge of all lines, in units; null if another owner resumes. */
-async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBatch): Promise<number | null> {
+/** Cost of all lines; null if another owner resumes. */
+async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBatch): Promise<PicoUsd | null> {
   const { context, origin } = task.host;
   const { max_answer_bytes: maxLineBytes } = context.configuration.workers;
   const places = new Map(task.chunk.lines.map((line) => [requestIdOf(origin, line.number, NATIVE_TRY), line]));
   const results = fetchResults(context.native.providers, accessOf(target), target.protocol, batch, maxLineBytes);
-  let charge = 0;
+  let cost = 0n;
   for await (const group of groups(results)) {
     await task.host.drained();
     if (task.isLetGo) return null;
@@ -67,9 +68,9 @@ async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBat
     const settled = await Promise.all(
       known.map(async ({ place, result }) => settleLine(inputOf(task, target), await task.host.reload(place), result)),
     );
-    charge += await write(task, settled);
+    cost += await write(task, settled);
   }
-  return charge;
+  return cost;
 }
 
 async function* groups(results: AsyncIterable<ProviderLine>): AsyncGenerator<ProviderLine[]> {
@@ -88,18 +89,18 @@ function inputOf({ host, chunk }: ChunkTask, target: NativeTarget): SettleInput 
 }
 
 /** Order matters here: a line is booked before its result is stored, after which it is never looked at again. */
-async function write(task: ChunkTask, settled: readonly SettledLine[]): Promise<number> {
+async function write(task: ChunkTask, settled: readonly SettledLine[]): Promise<PicoUsd> {
   await append(task, settled);
-  let charge = 0;
-  for (const { line, result, chargeUnits } of settled) {
-    charge += chargeUnits;
+  let cost = 0n;
+  for (const { line, result, cost: costOfLine } of settled) {
+    cost += costOfLine;
     if (result === null || !task.attached.has(line.number)) continue;
     task.attached.delete(line.number);
     task.pending.delete(line.number);
     task.unstored.add(line.number);
     task.host.onResult(line, result);
   }
-  return charge;
+  return cost;
 }
 
 /** Retries until Redis takes all of them. */
@@ -116,8 +117,8 @@ async function append(task: ChunkTask, settled: readonly SettledLine[]): Promise
   }
 }
 
-async function settleBudget({ chunk, host }: ChunkTask, charge: number): Promise<void> {
-  if (chunk.reservation !== null) await host.context.budgets.settle(chunk.reservation, chunk.id, charge);
+async function settleBudget({ chunk, host }: ChunkTask, cost: PicoUsd): Promise<void> {
+  if (chunk.reservation !== null) await host.context.budgets.settle(chunk.reservation, chunk.id, cost);
 }
 
 /** Returns lines without a result, to run as ordinary requests. */
@@ -140,20 +141,20 @@ export async function abandon(task: ChunkTask): Promise<Wait> {
 /** The provider never had the chunk: nothing is owed. */
 export async function takeBack(task: ChunkTask): Promise<Wait> {
   if (!isAttached(task)) return ATTACH_MS;
-  await settleBudget(task, 0);
+  await settleBudget(task, 0n);
   return giveBack(task, task.isWritten ? NATIVE_TRY + 1 : NATIVE_TRY);
 }
 
 async function bookEstimates(task: ChunkTask): Promise<Wait> {
   const { target, chunk, host } = task;
-  let charge = 0;
+  let cost = 0n;
   for (let from = 0; target !== null && from < chunk.lines.length; from += LINES_AT_ONCE) {
     const places: readonly OpenLine[] = chunk.lines.slice(from, from + LINES_AT_ONCE);
     const lines: RunnableLine[] = await Promise.all(places.map(host.reload));
     const settled = lines.map((line) => estimateLine(inputOf(task, target), line));
     await append(task, settled);
-    charge += settled.reduce((sum, { chargeUnits }) => sum + chargeUnits, 0);
+    cost += settled.reduce((sum, line) => sum + line.cost, 0n);
   }
-  await settleBudget(task, charge);
+  await settleBudget(task, cost);
   return giveBack(task, NATIVE_TRY + 1);
 }

@@ -55,14 +55,10 @@ function reload(more: (number: number) => object = () => ({})) {
 test.each(['openai-chat', 'anthropic-messages', 'gemini-generate-content'])(
   'lines in the protocol %s',
   async (vendor) => {
-    const { lines, kept, rejected, overflow, chargeUnits } = await encodeChunk(
-      inputFor(vendor, 1e6),
-      places(2),
-      reload(),
-    );
+    const { lines, kept, rejected, overflow, cost } = await encodeChunk(inputFor(vendor, 1e6), places(2), reload());
     expect(numbers(kept)).toEqual([1, 2]);
     expect([rejected, overflow]).toEqual([[], []]);
-    expect(chargeUnits).toBe(2);
+    expect(cost).toBe(100_000_000n);
     const [first] = lines.map((line) => line.toString());
     expect(first).toContain('Line 1.');
     expect(first).toMatch(/req_0[0-9a-z]{24}/);

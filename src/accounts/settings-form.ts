@@ -1,0 +1,75 @@
+// What a key may do, as operators write it over HTTP and as it is shown to them.
+import { z } from 'zod';
+import { limitSettings } from '../config/schema.ts';
+import { limitSettingsOf, limitsOf } from '../contracts/limit-kinds.ts';
+import { formatUsd, parseUsd } from '../contracts/money.ts';
+import { type AccountBudgets, BUDGET_PERIODS, type BudgetPeriod, type KeySettings } from './api-key.ts';
+
+/** More would not fit what Redis counts in. */
+const MOST_USD = 1e9;
+const usd = z.number().nonnegative().max(MOST_USD);
+
+export const settingsForm = z.strictObject({
+  limits: limitSettings.optional(),
+  budgets: z
+    .strictObject(Object.fromEntries(BUDGET_PERIODS.map((period) => [period, usd.nullable().optional()])))
+    .optional()
+    .describe('USD per period; null takes a budget away, what is absent stays.'),
+  budget_usd: usd.nullable().optional().describe('The only budget, in place of budgets; null for none.'),
+  budget_period: z.enum(BUDGET_PERIODS).optional().describe('Of budget_usd. Default: total.'),
+  models: z.array(z.string().min(1)).min(1).nullable().optional(),
+  batch_weight: z.number().positive().max(1_000).optional(),
+});
+
+export type SettingsForm = z.output<typeof settingsForm>;
+
+/** What the form changes. @param current what there is: budgets that the form does not name stay. */
+export function readSettingsForm(form: SettingsForm, current: Pick<KeySettings, 'budgets'>): Partial<KeySettings> {
+  const { limits, models, batch_weight: batchWeight } = form;
+  const budgets = readBudgets(form, current.budgets);
+  return {
+    ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
+    ...(budgets === null ? {} : { budgets }),
+    ...(models === undefined ? {} : { models }),
+    ...(batchWeight === undefined ? {} : { batchWeight }),
+  };
+}
+
+/** Null where the form says nothing about them. */
+function readBudgets(form: SettingsForm, current: AccountBudgets): AccountBudgets | null {
+  const { budgets, budget_usd: single, budget_period: period } = form;
+  if (single !== undefined) return single === null ? {} : { [period ?? 'total']: pico(single) };
+  if (budgets !== undefined) return mergeBudgets(current, budgets);
+  const [only, ...others] = Object.values(current);
+  return period === undefined || only === undefined || others.length > 0 ? null : { [period]: only };
+}
+
+function mergeBudgets(current: AccountBudgets, change: Record<string, number | null | undefined>): AccountBudgets {
+  const merged: AccountBudgets = { ...current };
+  for (const [name, amount] of Object.entries(change)) {
+    const period = name as BudgetPeriod;
+    if (amount === null) delete merged[period];
+    else if (amount !== undefined) merged[period] = pico(amount);
+  }
+  return merged;
+}
+
+function pico(amount: number): string {
+  return parseUsd(String(amount)).toString();
+}
+
+export function describeSettings({ limits, budgets, models, batchWeight }: KeySettings) {
+  const shown = BUDGET_PERIODS.flatMap((period) => {
+    const amount = budgets[period];
+    return amount === undefined ? [] : [{ period, usd: Number(formatUsd(BigInt(amount))) }];
+  });
+  return {
+    limits: limitSettingsOf(limits),
+    budgets: Object.fromEntries(shown.map(({ period, usd: amount }) => [period, amount])),
+    // The first of them, for those who have one.
+    budget_usd: shown[0]?.usd ?? null,
+    budget_period: shown[0]?.period ?? 'total',
+    models,
+    batch_weight: batchWeight,
+  };
+}
