@@ -6,6 +6,7 @@ import { type FaultRule, faultRuleSchema } from './engine/faults/fault-rule.ts';
 import { MAX_WAIT_MS } from './engine/faults/fault-table.ts';
 import { MAX_ANSWER_TOKENS } from './engine/faults/prompt-commands.ts';
 import { MAX_KEPT_REQUESTS } from './engine/records/request-log.ts';
+import { type Script, scriptsSchema } from './engine/scripts/script.ts';
 
 const positive = z.number().int().positive();
 const waitMs = z.number().min(0).max(MAX_WAIT_MS);
@@ -84,6 +85,7 @@ export const simulatorOptionsSchema = z.strictObject({
   apiKey: z.string().min(1).nullable().default(null).describe('Required of every call; null takes any key and none.'),
   seed: z.number().int().nonnegative().default(0).describe('Another seed gives other answers and another chance.'),
   faults: z.array(faultRuleSchema).default([]),
+  scripts: scriptsSchema.default([]).describe('What models say in agents’ sessions.'),
   keptRequests: z.number().int().min(0).max(MAX_KEPT_REQUESTS).default(200).describe('For GET /sim/requests.'),
 });
 
@@ -96,13 +98,15 @@ export interface CompiledOptions {
   apiKey: string | null;
   seed: number;
   faults: readonly FaultRule[];
+  scripts: readonly Script[];
   keptRequests: number;
   behaviour: Behaviour;
 }
 
 /** Validated, with every default filled in. Throws a ZodError. */
 export function compileOptions(options: SimulatorOptions): CompiledOptions {
-  const { name, host, port, apiKey, seed, faults, keptRequests, ...change } = simulatorOptionsSchema.parse(options);
+  const parsed = simulatorOptionsSchema.parse(options);
+  const { name, host, port, apiKey, seed, faults, scripts, keptRequests, ...change } = parsed;
   return {
     name,
     host,
@@ -110,6 +114,7 @@ export function compileOptions(options: SimulatorOptions): CompiledOptions {
     apiKey,
     seed,
     faults,
+    scripts,
     keptRequests,
     behaviour: changeBehaviour(DEFAULT_BEHAVIOUR, change),
   };

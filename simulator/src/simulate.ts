@@ -1,9 +1,11 @@
 // The simulator as a process: `sluice simulate`. Flags are the options of simulator/src/options.ts; docs/simulator.md
 // says what they mean.
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ZodError } from 'zod';
 import { manageLifecycle, runMain } from '../../src/process/lifecycle.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { readScripts } from './engine/scripts/script.ts';
 import type { SimulatorOptions } from './options.ts';
 import { startSimulator } from './simulator.ts';
 
@@ -31,6 +33,7 @@ interface Flags {
   batchFault?: string;
   seed?: number;
   fault?: string[];
+  script?: string[];
   keptRequests?: number;
 }
 
@@ -60,6 +63,7 @@ function readFlags(): Flags {
     .option('--batch-fault <fault>', 'what goes wrong with every batch: lost, refuse, fail, expire@N, stall@N, stuck@N')
     .option('--seed <n>', 'another seed gives other answers', Number)
     .option('--fault <rule>', 'what goes wrong, as in: cut@40 chance=0.1 (repeatable)', list)
+    .option('--script <file>', 'what a model says in an agent’s session, in YAML or JSON (repeatable)', list)
     .option('--kept-requests <n>', 'how many requests GET /sim/requests shows', Number)
     .parse()
     .opts<Flags>();
@@ -67,9 +71,10 @@ function readFlags(): Flags {
 
 /** Flags that were not given are left out: the simulator has its own defaults. */
 function optionsOf(flags: Flags): SimulatorOptions {
-  const { pace, first, priceInput, priceCached, priceOutput, model, fault, ...same } = flags;
+  const { pace, first, priceInput, priceCached, priceOutput, model, fault, script, ...same } = flags;
+  const scripts = script?.flatMap((file) => readScripts(readFileSync(file, 'utf8'), file));
   const cached = priceCached === undefined ? {} : { cachedInput: priceCached };
-  const named = { paceMs: pace, firstTokenMs: first, models: model, faults: fault };
+  const named = { paceMs: pace, firstTokenMs: first, models: model, faults: fault, scripts };
   const given = Object.entries(named).filter(([, value]) => value !== undefined);
   return { ...same, ...Object.fromEntries(given), price: { input: priceInput, output: priceOutput, ...cached } };
 }

@@ -16,6 +16,8 @@ import { type FaultRuleInput, faultRuleSchema } from './engine/faults/fault-rule
 import type { BillEntry, BillTotals } from './engine/records/bill.ts';
 import type { LoggedRequest } from './engine/records/request-log.ts';
 import type { Tally } from './engine/records/tally.ts';
+import { type Script, scriptsSchema } from './engine/scripts/script.ts';
+import type { ScriptReport } from './engine/scripts/script-book.ts';
 import { createRequestHandler, type Dialects } from './http/handle-request.ts';
 import { listen } from './http/server.ts';
 import {
@@ -60,6 +62,13 @@ export interface Simulator {
     replace(rules: readonly FaultRuleInput[]): void;
     clear(): void;
   };
+  scripts: {
+    /** With how often each turn was said. */
+    list(): ScriptReport[];
+    /** In place of all scripts that were there. Throws a ZodError. */
+    replace(scripts: readonly Script[]): void;
+    clear(): void;
+  };
   behaviour(): Behaviour;
   /** For calls that begin from now on. Throws a ZodError. */
   change(change: BehaviourChange): void;
@@ -94,13 +103,18 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 }
 
 function controls(engine: Engine): Omit<Simulator, 'url' | 'port' | 'close'> {
-  const { bill, faults } = engine;
+  const { bill, faults, scripts } = engine;
   return {
     bill: { totals: () => bill.totals(), entries: () => bill.entries(), clear: () => bill.clear() },
     faults: {
       list: () => faults.list(),
       replace: (rules) => faults.replace(rules.map((rule) => faultRuleSchema.parse(rule))),
       clear: () => faults.replace([]),
+    },
+    scripts: {
+      list: () => scripts.list(),
+      replace: (given) => scripts.replace(scriptsSchema.parse(given)),
+      clear: () => scripts.replace([]),
     },
     behaviour: () => engine.behaviour,
     change: (change) => engine.change(changeBehaviour(engine.behaviour, behaviourChangeSchema.parse(change))),

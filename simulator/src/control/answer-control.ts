@@ -5,6 +5,7 @@ import type { RequestHead } from '../dialects/dialect.ts';
 import type { Engine } from '../engine/engine.ts';
 import { faultRuleSchema } from '../engine/faults/fault-rule.ts';
 import { MAX_BILL_ENTRIES } from '../engine/records/bill.ts';
+import { scriptsSchema } from '../engine/scripts/script.ts';
 import type { Exchange } from '../engine/serving/exchange.ts';
 import { sendBody } from '../engine/serving/performance.ts';
 import { behaviourChangeSchema, changeBehaviour } from '../options.ts';
@@ -38,6 +39,15 @@ const ACTIONS: Readonly<Record<string, ControlAction>> = {
   },
   'DELETE /sim/faults': (engine) => {
     engine.faults.replace([]);
+    return [];
+  },
+  'GET /sim/scripts': (engine) => engine.scripts.list(),
+  'PUT /sim/scripts': (engine, { body }) => {
+    engine.scripts.replace(readJson(body, scriptsSchema));
+    return engine.scripts.list();
+  },
+  'DELETE /sim/scripts': (engine) => {
+    engine.scripts.replace([]);
     return [];
   },
   'GET /sim/behaviour': (engine) => engine.behaviour,

@@ -62,11 +62,18 @@ export interface Voice {
   /** An error in the place of an answer, with status 200. */
   failWhole(options: SpeechOptions): string;
   /**
-   * What the caller gets when the provider's filter has caught the prompt, where that is an answer without content: it costs
-   * nothing. Absent where it is an error.
+   * What the caller gets when the provider's filter has caught the prompt, where that is an answer without content. Absent
+   * where it is an error.
    */
-  speakBlocked?(options: SpeechOptions): { contentType: string; body: string };
+  speakBlocked?(options: SpeechOptions): BlockedAnswer;
   speakStream(options: SpeechOptions): StreamVoice;
+}
+
+export interface BlockedAnswer {
+  contentType: string;
+  body: string;
+  /** What the provider wants for it. */
+  billed: Usage;
 }
 
 /** Every method gives complete events; empty text sends nothing. Lines end in LF, or in CR LF where the provider's do. */

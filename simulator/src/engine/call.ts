@@ -6,6 +6,8 @@ export interface Tool {
   /** JSON Schema of the arguments; null for a tool that takes free text. */
   parameters: unknown;
   takesText: boolean;
+  /** The group that it was declared in. */
+  namespace?: string;
 }
 
 /** `allowed` limits what may be called; null allows every tool. */
@@ -52,6 +54,8 @@ export interface Call {
   lastUserText: string;
   /** The conversation ends with what tools gave back. */
   endsWithToolResult: boolean;
+  /** Results of tools in the whole conversation: how far an agent's session has come. */
+  toolResults: number;
   /** Text of a closing assistant message, which the model is to continue; null when there is none. */
   prefill: string | null;
   /** Per choice; null where the request does not say. */

@@ -7,12 +7,15 @@ import { Admission } from './limits/admission.ts';
 import { Bill, priceOf } from './records/bill.ts';
 import { RequestLog } from './records/request-log.ts';
 import { type Counts, createCounts, type Tally, TallyWatch } from './records/tally.ts';
+import type { Script } from './scripts/script.ts';
+import { ScriptBook } from './scripts/script-book.ts';
 
 export interface EngineOptions {
   name: string;
   seed: number;
   apiKey: string | null;
   faults: readonly FaultRule[];
+  scripts: readonly Script[];
   keptRequests: number;
   behaviour: Behaviour;
 }
@@ -23,6 +26,7 @@ export class Engine {
   readonly apiKey: string | null;
   readonly admission: Admission;
   readonly faults: FaultBook;
+  readonly scripts: ScriptBook;
   readonly bill = new Bill();
   readonly log: RequestLog;
   readonly watch: TallyWatch;
@@ -37,6 +41,7 @@ export class Engine {
     this.seed = options.seed;
     this.apiKey = options.apiKey;
     this.faults = new FaultBook(options.seed, options.faults);
+    this.scripts = new ScriptBook(options.scripts);
     this.log = new RequestLog(options.keptRequests);
     this.admission = new Admission(behaviour, this.now);
     this.watch = new TallyWatch(() => this.tally());

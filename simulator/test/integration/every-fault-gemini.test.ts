@@ -93,10 +93,12 @@ const ROWS: Record<FaultName, Row> = {
     text: 'content_filter',
     streamed: {
       ...free,
+      billed: 0,
       check: ({ pieces }) => expect(responsesOf(pieces)).toMatchObject([{ promptFeedback: { blockReason: 'SAFETY' } }]),
     },
     whole: {
       ...free,
+      billed: 0,
       check({ text }) {
         expect(JSON.parse(text)).toMatchObject({ promptFeedback: { blockReason: 'SAFETY' } });
         expect(text).not.toContain('candidates');

@@ -10,6 +10,7 @@ export function callForTest(change: Partial<Call> = {}): Call {
     promptText: describeTurn('user', lastUserText),
     lastUserText,
     endsWithToolResult: false,
+    toolResults: 0,
     prefill: null,
     maxOutputTokens: null,
     choices: 1,

@@ -4,9 +4,11 @@ import { composeAnswer, filterAnswer } from '../../src/engine/answers/compose-an
 import { hashText } from '../../src/engine/answers/random.ts';
 import type { Call, Tool } from '../../src/engine/call.ts';
 import { readPromptCommands } from '../../src/engine/faults/prompt-commands.ts';
+import type { Prompting } from '../../src/engine/scripts/script-book.ts';
 import { callForTest } from './call-for-test.ts';
 
 interface Circumstances {
+  prompting?: Prompting;
   seed?: number;
   roomTokens?: number;
   continuesPrefill?: boolean;
@@ -21,6 +23,7 @@ function compose(change: Partial<Call>, circumstances: Circumstances = {}): Answ
     seed: 0,
     tokens: 10,
     roomTokens: 1_000,
+    prompting: { kind: 'none' },
     continuesPrefill: false,
     ...circumstances,
   });

@@ -1,6 +1,7 @@
 // Answers as messages. The unstreamed form; message-stream.ts has the other.
+import { NO_USAGE } from '../../../../src/contracts/usage.ts';
 import type { AnswerPart } from '../../engine/answers/answer.ts';
-import type { SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
+import type { BlockedAnswer, SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
 import {
   absentMembers,
   DIRECT,
@@ -44,14 +45,15 @@ export class MessageVoice implements Voice {
   }
 
   /** A refusal before the first token costs nothing, though it names the tokens of its prompt. */
-  speakBlocked(options: SpeechOptions): { contentType: string; body: string } {
+  speakBlocked(options: SpeechOptions): BlockedAnswer {
     const usage = { ...options.answer.usage, outputTokens: 0, reasoningTokens: 0 };
     const silent: SpeechOptions = { ...options, answer: { choices: [{ parts: [], finish: 'content_filter' }], usage } };
     if (!this.#request.isStream) {
-      return { contentType: this.wholeContentType, body: this.#write(silent, [], REFUSED) };
+      return { contentType: this.wholeContentType, body: this.#write(silent, [], REFUSED), billed: NO_USAGE };
     }
     const stream = this.speakStream(silent);
-    return { contentType: this.streamContentType, body: stream.open() + stream.close(usage) + stream.terminate() };
+    const body = stream.open() + stream.close(usage) + stream.terminate();
+    return { contentType: this.streamContentType, body, billed: NO_USAGE };
   }
 
   #write({ identity, answer, showsUsage }: SpeechOptions, content: readonly object[], ending: Ending): string {

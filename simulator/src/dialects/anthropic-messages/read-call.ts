@@ -58,6 +58,7 @@ export function readMessagesCall(value: unknown, head: RequestHead): { call: Cal
     cache,
     ...readConversation(system, prefill === null ? turns : turns.slice(0, -1)),
     endsWithToolResult: hasToolResult,
+    toolResults: turns.flatMap((turn) => blocksOf(turn, 'tool_result')).length,
     prefill,
     maxOutputTokens: maxTokens,
     isOutputReserved: false,

@@ -1,6 +1,6 @@
 // Answers of generateContent. The unstreamed form; gemini-stream.ts has the others.
 import type { AnswerChoice, AnswerPart } from '../../engine/answers/answer.ts';
-import type { SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
+import type { BlockedAnswer, SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
 import {
   answerTail,
   endingOf,
@@ -49,14 +49,17 @@ export class GeminiVoice implements Voice {
     return write({ candidates: [{ finishReason: 'OTHER', index: 0 }], ...answerTail(this.#request, identity) });
   }
 
-  speakBlocked(options: SpeechOptions): { contentType: string; body: string } {
+  /** Only what fails with 400 or 500 is free (ai.google.dev/gemini-api/docs/billing, 2026-11): the prompt is billed. */
+  speakBlocked(options: SpeechOptions): BlockedAnswer {
+    const billed = { ...options.answer.usage, outputTokens: 0, reasoningTokens: 0 };
     const blocked = {
       promptFeedback: { blockReason: 'SAFETY', safetyRatings: SAFETY_RATINGS },
+      ...(options.showsUsage ? { usageMetadata: writeUsage(billed, this.#request, 0) } : {}),
       ...answerTail(this.#request, options.identity),
     };
-    if (this.#request.delivery === 'unary') return { contentType: JSON_TYPE, body: write(blocked) };
+    if (this.#request.delivery === 'unary') return { contentType: JSON_TYPE, body: write(blocked), billed };
     const stream = new GeminiStreamVoice(this.#request, options);
-    return { contentType: this.streamContentType, body: stream.write(blocked) + stream.terminate() };
+    return { contentType: this.streamContentType, body: stream.write(blocked) + stream.terminate(), billed };
   }
 
   /** An answer that has nothing to show has no parts at all: everything was thought, or withheld. */

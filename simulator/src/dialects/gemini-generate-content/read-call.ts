@@ -108,7 +108,7 @@ function checkSmallFields({ safetySettings, serviceTier }: Body): void {
 // The conversation of a generateContent request in the engine's words, written as read-call.ts of chat writes it:
 // function responses are turns of their own, thoughts are not part of it.
 
-type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'prefill'>;
+type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'toolResults' | 'prefill'>;
 
 export function readConversation(system: readonly Part[], turns: readonly Turn[]): Conversation {
   const last = turns.at(-1)!;
@@ -120,6 +120,7 @@ export function readConversation(system: readonly Part[], turns: readonly Turn[]
     promptText: instructions + prompt.map(describe).join(''),
     lastUserText: lastSpoken === undefined ? '' : textsOf(lastSpoken.parts),
     endsWithToolResult: !hasPrefill && last.parts.every(({ body }) => 'functionResponse' in body),
+    toolResults: turns.flatMap((turn) => partsWith(turn, 'functionResponse')).length,
     prefill: hasPrefill ? textsOf(last.parts) : null,
   };
 }

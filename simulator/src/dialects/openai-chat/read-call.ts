@@ -97,7 +97,7 @@ function readFormat({ response_format: value }: Body): AnswerFormat {
 
 // The conversation of a chat request in the engine's words.
 
-type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'prefill'>;
+type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'toolResults' | 'prefill'>;
 
 export function readConversation(messages: readonly Body[]): Conversation {
   const last = messages.at(-1)!;
@@ -107,9 +107,14 @@ export function readConversation(messages: readonly Body[]): Conversation {
   return {
     promptText: prompt.map((message) => describeTurn(String(message.role), textOf(message))).join(''),
     lastUserText: lastUser === undefined ? '' : textOf(lastUser),
-    endsWithToolResult: last.role === 'tool' || last.role === 'function',
+    endsWithToolResult: isToolResult(last),
+    toolResults: messages.filter(isToolResult).length,
     prefill: hasPrefill ? textOf(last) : null,
   };
+}
+
+function isToolResult({ role }: Body): boolean {
+  return role === 'tool' || role === 'function';
 }
 
 function textOf(message: Body): string {

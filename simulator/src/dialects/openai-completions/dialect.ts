@@ -44,6 +44,7 @@ export function readCompletionsCall(value: unknown): { call: Call; voice: Comple
     promptText: describeTurn('user', words),
     lastUserText: words,
     endsWithToolResult: false,
+    toolResults: 0,
     prefill: null,
     maxOutputTokens: readWholeNumber(body, 'max_tokens', 0, Number.MAX_SAFE_INTEGER) ?? DEFAULT_MAX_TOKENS,
     choices: prompts.length * perPrompt,

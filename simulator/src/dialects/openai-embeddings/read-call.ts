@@ -30,6 +30,7 @@ export function readEmbeddingsCall(value: unknown): { call: Call; voice: Embeddi
     // Commands may stand in any of the texts.
     lastUserText: words,
     endsWithToolResult: false,
+    toolResults: 0,
     prefill: null,
     maxOutputTokens: null,
     choices: 0,

@@ -66,8 +66,8 @@ export function writeContent({ isRefusal }: TextPart, text: string) {
   return isRefusal ? { type: 'refusal', refusal: text } : { type: 'output_text', annotations: [], logprobs: [], text };
 }
 
-function writeCall({ id, name, takesText }: ToolCallPart, input: string) {
-  const call = { call_id: `call_${id}`, name };
+function writeCall({ id, name, takesText, namespace }: ToolCallPart, input: string) {
+  const call = { call_id: `call_${id}`, name, ...(namespace === undefined ? {} : { namespace }) };
   return takesText
     ? { type: 'custom_tool_call', ...call, input }
     : { type: 'function_call', ...call, arguments: input };

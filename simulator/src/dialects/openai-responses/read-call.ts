@@ -186,7 +186,7 @@ export class ResponsesVoice implements Voice {
 // The conversation of a Responses request in the engine's words. A conversation that was told in another
 // protocol reads the same here, so that it gets the same answer.
 
-type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'prefill'>;
+type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'toolResults' | 'prefill'>;
 
 interface Turn {
   role: string;
@@ -203,6 +203,7 @@ export function readConversation(items: readonly InputItem[], instructions: stri
     promptText: opening + prompt.map(({ role, text }) => describeTurn(role, text)).join(''),
     lastUserText: turns.findLast(({ role }) => role === 'user')?.text ?? '',
     endsWithToolResult: last?.kind === 'output',
+    toolResults: items.filter(({ kind }) => kind === 'output').length,
     prefill: hasPrefill ? turns.at(-1)!.text : null,
   };
 }

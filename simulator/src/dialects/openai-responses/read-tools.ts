@@ -21,7 +21,6 @@ const HOSTED = [
   'shell',
   'apply_patch',
   'tool_search',
-  'namespace',
   'programmatic_tool_calling',
 ];
 
@@ -31,15 +30,22 @@ export function readTools({ tools }: Body): readonly Tool[] {
   return tools.flatMap((tool, index) => readTool(readObject(tool, `tools[${index}]`), `tools[${index}]`));
 }
 
-function readTool({ type, name, parameters }: Body, param: string): Tool[] {
+function readTool({ type, name, parameters, tools }: Body, param: string): Tool[] {
+  if (type === 'namespace') return readGroup(name, tools, param);
   if (HOSTED.includes(String(type))) return [];
   if (type !== 'function' && type !== 'custom') {
-    throw unsupported(type, `${param}.type`, ['function', 'custom', ...HOSTED]);
+    throw unsupported(type, `${param}.type`, ['function', 'custom', 'namespace', ...HOSTED]);
   }
   const named = readToolName(name, `${param}.name`, MOST_NAME_CHARACTERS);
   if (type === 'custom') return [{ name: named, parameters: null, takesText: true }];
   if (parameters !== undefined && parameters !== null) readObject(parameters, `${param}.parameters`);
   return [{ name: named, parameters: parameters ?? null, takesText: false }];
+}
+
+/** A named group of the caller's own tools; calls of them name the group. */
+function readGroup(name: unknown, tools: unknown, param: string): Tool[] {
+  const namespace = readToolName(name, `${param}.name`, MOST_NAME_CHARACTERS);
+  return readTools({ tools }).map((tool) => ({ ...tool, namespace }));
 }
 
 export function readToolChoice({ tool_choice: choice, tools: given }: Body, tools: readonly Tool[]): ToolChoice {

@@ -8,7 +8,7 @@ export type AnswerPart =
   /** A refusal is text that says that there will be no answer; protocols without a place for it say it like any other. */
   | { kind: 'text'; text: string; isRefusal?: true }
   /** `input` is JSON, or free text for a tool that takes text. */
-  | { kind: 'tool_call'; id: string; name: string; input: string; takesText: boolean }
+  | { kind: 'tool_call'; id: string; name: string; input: string; takesText: boolean; namespace?: string }
   /** `data` is base64. It comes whole, in one step, however many tokens it counts as. */
   | { kind: 'image'; mediaType: string; data: string; tokens: number };
 

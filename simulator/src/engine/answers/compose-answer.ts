@@ -4,6 +4,7 @@ import { NO_USAGE, type Usage } from '../../../../src/contracts/usage.ts';
 import { BYTES_PER_TOKEN, tokensOfBytes } from '../../../../src/protocols/providers/token-estimate.ts';
 import type { Call, Tool } from '../call.ts';
 import { type PromptCommands, withoutCommands } from '../faults/prompt-commands.ts';
+import type { Cue, Prompting } from '../scripts/script-book.ts';
 import { type Answer, type AnswerChoice, type AnswerPart, billedBytes, type FinishReason } from './answer.ts';
 import { createRandom, hashText } from './random.ts';
 import { sampleJson } from './sample-json.ts';
@@ -19,6 +20,8 @@ export interface Composition {
   tokens: number;
   /** Most tokens per choice that the context window leaves. */
   roomTokens: number;
+  /** What a script says to this call. */
+  prompting: Prompting;
   /** Begins where the prefilled text ends. */
   continuesPrefill: boolean;
 }
@@ -59,16 +62,32 @@ function tokensOfParts(parts: readonly AnswerPart[]): number {
 }
 
 function composeChoice(composition: Composition, index: number): AnswerChoice {
-  const { call, commands, promptKey, seed } = composition;
+  const { call, commands, promptKey, seed, prompting } = composition;
   const choiceSeed = hashText(`${call.model} ${promptKey} ${seed} ${call.seed ?? ''} ${index}`);
-  const tools = commands.refusalTokens === undefined ? chooseTools(call, commands.toolNames) : [];
-  const said: AnswerChoice =
-    tools.length > 0
-      ? { parts: tools.map((tool, position) => callTool(tool, choiceSeed + position)), finish: 'tool_calls' }
-      : speak(composition, choiceSeed);
-  const parts = [...reason(call, commands, choiceSeed + 1), ...said.parts];
+  const said = prompting.kind === 'cue' ? follow(prompting.cue, choiceSeed) : improvise(composition, choiceSeed);
+  const hasThoughts = said.parts[0]?.kind === 'reasoning';
+  const parts = [...(hasThoughts ? [] : reason(call, commands, choiceSeed + 1)), ...said.parts];
   const room = Math.min(composition.roomTokens, call.maxOutputTokens ?? Number.POSITIVE_INFINITY);
   return limitChoice({ ...said, parts }, room, 'length');
+}
+
+/** The script's words, and nothing else. Thoughts are shown wherever the protocol has a place for them. */
+function follow({ thoughts, text, calls }: Cue, seed: number): AnswerChoice {
+  const parts: AnswerPart[] = [
+    ...(thoughts === undefined ? [] : [{ kind: 'reasoning' as const, text: thoughts, isShown: true }]),
+    ...(text === undefined ? [] : [{ kind: 'text' as const, text }]),
+    ...calls.map(({ tool, input }, position) => callPart(tool, input, seed + position)),
+  ];
+  return { parts, finish: calls.length === 0 ? 'stop' : 'tool_calls' };
+}
+
+/** Beside a script no tool is called: nothing that was made up is to be run. */
+function improvise(composition: Composition, seed: number): AnswerChoice {
+  const { call, commands, prompting } = composition;
+  const mayCall = prompting.kind === 'none' && commands.refusalTokens === undefined;
+  const tools = mayCall ? chooseTools(call, commands.toolNames) : [];
+  if (tools.length === 0) return speak(composition, seed);
+  return { parts: tools.map((tool, position) => callTool(tool, seed + position)), finish: 'tool_calls' };
 }
 
 function reason(call: Call, commands: PromptCommands, seed: number): AnswerPart[] {
@@ -100,7 +119,12 @@ function callTool(tool: Tool, seed: number): AnswerPart {
   const input = tool.takesText
     ? sayTokens(4, seed)
     : JSON.stringify(sampleJson(tool.parameters ?? { type: 'object' }, random));
-  return { kind: 'tool_call', id: toolCallId(seed), name: tool.name, input, takesText: tool.takesText };
+  return callPart(tool, input, seed);
+}
+
+function callPart({ name, takesText, namespace }: Tool, input: string, seed: number): AnswerPart {
+  const group = namespace === undefined ? {} : { namespace };
+  return { kind: 'tool_call', id: toolCallId(seed), name, input, takesText, ...group };
 }
 
 function toolCallId(seed: number): string {

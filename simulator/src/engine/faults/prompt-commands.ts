@@ -18,6 +18,8 @@ export interface PromptCommands {
   refusalTokens?: number;
   /** Tools to call, in this order. */
   toolNames?: readonly string[];
+  /** The script that this conversation is under, whatever its model. */
+  scriptName?: string;
   /** What goes wrong with the batch that this line is of. */
   batchFault?: BatchFault;
   faults: PromptFaults[];
@@ -56,6 +58,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   tool(commands, value) {
     commands.toolNames = value.split(',');
+  },
+  script(commands, value) {
+    commands.scriptName = value;
   },
   batch(commands, value) {
     commands.batchFault = readBatchFault(value);

@@ -73,7 +73,7 @@ export class AdmittedCall {
   #block(refusal: Refusal, answer: Answer): void {
     const blocked = this.#voice.speakBlocked?.(this.#speech(answer));
     if (blocked === undefined) return this.#refuse(refusal);
-    this.#end('completed', NO_USAGE);
+    this.#end('completed', blocked.billed);
     sendBody(this.#arrival.exchange, 200, this.#arrival.headers('content-type', blocked.contentType), blocked.body);
   }
 

@@ -9,6 +9,7 @@ import type { Engine } from '../engine.ts';
 import { type PromptCommands, readPromptCommands } from '../faults/prompt-commands.ts';
 import { isTicket } from '../limits/admission.ts';
 import { invalid, RefusalError } from '../refusal.ts';
+import type { Prompting } from '../scripts/script-book.ts';
 import { AdmittedCall } from './admitted-call.ts';
 import type { Arrival } from './arrival.ts';
 
@@ -31,6 +32,7 @@ export function serveCall(arrival: Arrival, call: Call, voice: Voice): void {
     seed,
     tokens: behaviour.tokens,
     roomTokens,
+    prompting: readScript(engine, call, commands),
     continuesPrefill,
   });
   // Batches have a pool of their own.
@@ -56,6 +58,16 @@ function readCommands(engine: Engine, call: Call): PromptCommands {
     return readPromptCommands(call.lastUserText, engine.name);
   } catch (error) {
     if (error instanceof RangeError) throw invalid(`Simulator command: ${error.message}`, 'messages');
+    throw error;
+  }
+}
+
+/** A session that leaves its script is refused: an agent that is told nothing would go on by itself. */
+function readScript(engine: Engine, call: Call, { scriptName }: PromptCommands): Prompting {
+  try {
+    return engine.scripts.prompt(call, scriptName);
+  } catch (error) {
+    if (error instanceof RangeError) throw invalid(`Simulator script: ${error.message}.`, 'messages');
     throw error;
   }
 }
