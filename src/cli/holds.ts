@@ -1,4 +1,4 @@
-// `sluice hold|release|holds`: takes a provider or a deployment out of service and puts it back.
+// `sluice hold|release|holds`: takes a provider, a deployment or a credential out of service and puts it back.
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { type AdminOptions, createAdminClient } from './admin-client.ts';
@@ -13,6 +13,7 @@ interface Hold {
 
 interface HoldOptions extends AdminOptions {
   deployment: boolean;
+  credential: boolean;
   reason?: string;
   json: boolean;
 }
@@ -26,6 +27,7 @@ export function holdCommands(environment: () => Environment): Command[] {
     )
       .argument('<name>', 'a provider')
       .option('-d, --deployment', 'the name is that of a deployment, such as openai/gpt-4o', false)
+      .option('-c, --credential', 'the name is that of a credential, such as openai/main', false)
       .option('-r, --reason <text>', 'shown by `sluice holds`')
       .action((name: string, options: HoldOptions) => hold(environment(), name, options)),
     command('release', 'send requests again; those that wait run as fast as the limits allow')
@@ -36,8 +38,9 @@ export function holdCommands(environment: () => Environment): Command[] {
 }
 
 async function hold(environment: Environment, name: string, options: HoldOptions): Promise<void> {
-  const { deployment, reason, json } = options;
-  const wanted = { [deployment ? 'deployment' : 'provider']: name, ...(reason === undefined ? {} : { reason }) };
+  const { deployment, credential, reason, json } = options;
+  const kind = credential ? 'credential' : deployment ? 'deployment' : 'provider';
+  const wanted = { [kind]: name, ...(reason === undefined ? {} : { reason }) };
   const made = await createAdminClient(options, environment).call<Hold>('POST', '/holds', wanted);
   print(json ? JSON.stringify(made) : `${made.name} is held: it receives no new requests half a second from now.`);
 }

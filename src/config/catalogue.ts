@@ -8,6 +8,7 @@ import type { Scope } from '../contracts/scope.ts';
 import { createProviderSecrets, type ProviderSecrets } from '../contracts/secret-mask.ts';
 import type { ProviderDialect } from '../protocols/call/prepare-call.ts';
 import { deploymentId } from './check-references.ts';
+import { type Credential, createCredential } from './credentials.ts';
 import { isStrictProvider, presetOf } from './presets.ts';
 import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';
 import type { Configuration, ModelSettings, ProtocolName, ProviderSettings } from './schema.ts';
@@ -18,8 +19,10 @@ export interface Provider {
   name: string;
   protocols: readonly ProtocolName[];
   baseUrl: string;
-  /** How its calls differ from what its protocol says. */
+  /** How its calls differ from what its protocol says. Where it has several credentials, `apiKey` is that of the first. */
   dialect: ProviderDialect;
+  /** In place of `dialect.apiKey`; empty where it has only that. */
+  credentials: readonly Credential[];
   headers: Readonly<Record<string, string>>;
   /** Null where the configuration does not say: then the attempt decides (attempt-clock.ts). */
   timeouts: { connectMs: number; firstByteMs: number | null; idleMs: number | null; totalMs: number };
@@ -85,12 +88,18 @@ export interface Catalogue {
   batchPriceOf(deployment: Deployment, upstreamModel: string, inputTokens: number): Price | null;
 }
 
-/** The configuration must have passed `checkReferences`. */
-export function createCatalogue(configuration: Configuration): Catalogue {
+/**
+ * The configuration must have passed `checkReferences`.
+ * @param learnSecret told of every secret that comes later (credentials.ts).
+ */
+export function createCatalogue(
+  configuration: Configuration,
+  learnSecret: (secret: string) => void = () => undefined,
+): Catalogue {
   const providers = new Map(
     Object.entries(configuration.providers).map(([name, settings]) => [
       name,
-      compileProvider(name, settings, configuration.workers.slots),
+      compileProvider(name, settings, configuration.workers.slots, learnSecret),
     ]),
   );
   const deployments = new Map<string, Deployment>();
@@ -154,8 +163,20 @@ function longerFirst(a: Model, b: Model): number {
   return b.name.length - a.name.length;
 }
 
-function compileProvider(name: string, settings: ProviderSettings, slots: number): Provider {
+function compileProvider(
+  name: string,
+  settings: ProviderSettings,
+  slots: number,
+  learnSecret: (secret: string) => void,
+): Provider {
   const preset = presetOf(name, settings);
+  const secrets = createProviderSecrets(providerSecrets(settings));
+  const credentials = Object.entries(settings.credentials).map(([credential, source]) =>
+    createCredential(name, credential, source, (secret) => {
+      secrets.add(secret);
+      learnSecret(secret);
+    }),
+  );
   const { timeouts, retries, circuit } = settings;
   const baseUrl = (settings.base_url ?? preset!.baseUrl!).replace(/\/+$/, '');
   return {
@@ -164,7 +185,9 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
     baseUrl,
     dialect: {
       name,
-      apiKey: settings.api_key ?? null,
+      get apiKey() {
+        return credentials[0]?.secret() ?? settings.api_key ?? null;
+      },
       credentialHeader: settings.credential_header ?? preset?.credentialHeader ?? null,
       paths: settings.paths,
       query: settings.query,
@@ -172,6 +195,7 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
       prefill: settings.prefill ?? null,
       isStrict: settings.strict_messages ?? isStrictProvider(preset, baseUrl),
     },
+    credentials,
     headers: settings.headers,
     timeouts: {
       connectMs: timeouts.connect_ms,
@@ -191,7 +215,7 @@ function compileProvider(name: string, settings: ProviderSettings, slots: number
     scope: { name: `provider:${name}`, limits: limitsOf(settings.limits) },
     learnsLimits: settings.learn_limits,
     slots: settings.slots ?? slots,
-    secrets: createProviderSecrets(providerSecrets(settings)),
+    secrets,
   };
 }
 

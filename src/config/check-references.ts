@@ -39,6 +39,9 @@ function checkProvider(name: string, settings: ProviderSettings): ReferenceFault
   if (settings.protocols === undefined && preset === undefined) {
     fault('protocols', 'missing: the provider has no preset');
   }
+  if (settings.api_key !== undefined && Object.keys(settings.credentials).length > 0) {
+    fault('credentials', 'api_key is one of them: give either');
+  }
   return faults;
 }
 

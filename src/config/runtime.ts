@@ -1,6 +1,6 @@
 // Everything a process needs to know before it opens its first connection.
 
-import { createSecretMask, type SecretMask } from '../contracts/secret-mask.ts';
+import { createGrowingMask, type SecretMask } from '../contracts/secret-mask.ts';
 import { type Catalogue, createCatalogue } from './catalogue.ts';
 import { checkReferences } from './check-references.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -51,18 +51,19 @@ export function loadRuntime(configPath?: string, environment: Environment = read
   }
   const redisAddress = redisAddressOf(configuration, environment);
   const { server } = configuration;
+  const secretMask = createGrowingMask(configuredSecrets(configuration, environment));
   const listen = { host: environment.host ?? server.host, port: environment.port ?? server.port };
   return {
     environment,
     configuration,
-    catalogue: createCatalogue(configuration),
+    catalogue: createCatalogue(configuration, secretMask.add),
     redisAddress,
     databaseUrl:
       configuration.database.url ?? environment.databaseUrl ?? `sqlite:${environment.dataDirectory}/sluice.db`,
     replyShards: configuration.redis.reply_shards ?? (redisAddress?.kind === 'cluster' ? CLUSTER_REPLY_SHARDS : 1),
     listen,
     adminListen: adminListenOf(configuration, listen.host),
-    secretMask: createSecretMask(configuredSecrets(configuration, environment)),
+    secretMask,
   };
 }
 

@@ -114,6 +114,28 @@ const circuit = z
   })
   .describe('When a deployment is taken out of rotation.');
 
+const credential = z
+  .strictObject({
+    api_key: z.string().min(1).optional().describe('The secret itself, or a variable: ${NAME}.'),
+    file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('A file that has it (a secret of Docker or Kubernetes); read again when it changes.'),
+    command: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe('A program and its arguments that print it; no shell is involved.'),
+    refresh_ms: milliseconds.default(300_000).describe('How long what the command has printed is used.'),
+    timeout_ms: milliseconds.max(60_000).default(10_000).describe('How long the command may take.'),
+    weight: positive.default(1).describe('Share of the traffic beside the provider’s other credentials.'),
+    limits: limits.default({}),
+  })
+  .refine(({ api_key, file, command }) => [api_key, file, command].filter((one) => one !== undefined).length === 1, {
+    error: 'give one of api_key, file and command',
+  });
+
 const provider = z.strictObject({
   preset: z
     .string()
@@ -125,6 +147,11 @@ const provider = z.strictObject({
     .optional()
     .describe('With the version segment for OpenAI-style protocols (…/v1), without one for others.'),
   api_key: z.string().min(1).optional().describe('Sent as the protocol demands; absent: none is sent.'),
+  credentials: named(credential)
+    .default({})
+    .describe(
+      'Several keys in place of api_key, by name: each has limits, a circuit and a share of its own; one that is refused or exhausted leaves the rotation alone.',
+    ),
   headers: z.record(z.string(), z.string()).default({}).describe('Sent with every call.'),
   credential_header: z
     .string()
@@ -255,6 +282,7 @@ export const configurationSchema = z.strictObject({
 export type Configuration = z.output<typeof configurationSchema>;
 export type ConfigurationInput = z.input<typeof configurationSchema>;
 export type ProviderSettings = Configuration['providers'][string];
+export type CredentialSettings = ProviderSettings['credentials'][string];
 export type ModelSettings = Configuration['models'][string];
 export type PriceSettings = z.output<typeof price>;
 /** The part of a price that is by the token. */

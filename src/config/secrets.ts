@@ -32,6 +32,7 @@ export function configuredSecrets(configuration: Configuration, environment: Env
 export function providerSecrets(settings: ProviderSettings): string[] {
   return [
     settings.api_key,
+    ...Object.values(settings.credentials).map(({ api_key }) => api_key),
     ...Object.entries(settings.headers).flatMap(([name, value]) => (isSecretName(name) ? credentialsIn(value) : [])),
     ...Object.entries(settings.query).flatMap(([name, value]) => (isSecretName(name) ? [value] : [])),
     ...secretsOfUrl(settings.base_url),

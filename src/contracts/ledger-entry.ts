@@ -18,6 +18,8 @@ export interface LedgerEntry {
   model: string;
   provider: string;
   deployment: string;
+  /** Which of the provider's credentials, by name; absent where it has no choice of them. */
+  credential?: string;
   upstreamModel: string;
   protocol: string;
   lane: Lane;

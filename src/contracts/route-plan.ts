@@ -32,6 +32,8 @@ export interface RouteStep {
   model: string;
   /** Its deployment stands for many models of the provider. */
   isWildcard?: true;
+  /** Names of the provider's credentials in the order in which they are used; absent where it has no choice of them. */
+  credentials?: readonly string[];
 }
 
 /** Failures that end a request, unless the model asked for says where else such a request may be answered. */

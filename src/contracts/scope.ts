@@ -1,4 +1,4 @@
-// What limits hold for: a provider, a deployment, a key.
+// What limits hold for: a provider, one of its credentials, a deployment, a key.
 import type { Limits } from './limit-kinds.ts';
 
 export type { Limits } from './limit-kinds.ts';
@@ -9,4 +9,12 @@ export interface Scope {
   limits: Limits;
   /** Its calls in flight are counted even where they are not limited. */
   countsCalls?: true;
+}
+
+/**
+ * What a provider limits when it limits a model, of each of its credentials apart.
+ * @param circuit the model, as `circuitOf` names it.
+ */
+export function modelScopeName(circuit: string, credential?: string): string {
+  return `model:${circuit}${credential === undefined ? '' : `@${credential}`}`;
 }

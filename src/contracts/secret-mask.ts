@@ -51,6 +51,30 @@ export function createSecretMask(secrets: Iterable<string>): SecretMask {
   return { text, bytes: maskBytes, open: () => createMaskedPieces(patterns, maskBytes) };
 }
 
+/** Secrets that come while the process runs: credentials are rotated. */
+export interface GrowingMask extends SecretMask {
+  add(secret: string): void;
+}
+
+/** A provider may quote the one before; older ones are worth nothing. */
+const MAX_ADDED = 16;
+
+export function createGrowingMask(secrets: Iterable<string>): GrowingMask {
+  const configured = [...secrets];
+  let added: string[] = [];
+  let mask = createSecretMask(configured);
+  return {
+    text: (text) => mask.text(text),
+    bytes: (bytes) => mask.bytes(bytes),
+    open: () => mask.open(),
+    add(secret) {
+      if (configured.includes(secret) || added.includes(secret)) return;
+      added = [...added, secret].slice(-MAX_ADDED);
+      mask = createSecretMask([...configured, ...added]);
+    },
+  };
+}
+
 function createMaskedPieces(patterns: readonly Buffer[], mask: (bytes: Buffer) => Buffer): MaskedPieces {
   let held: Buffer = EMPTY;
   return {
@@ -95,14 +119,22 @@ function formsOf(secret: string): string[] {
 export interface ProviderSecrets {
   ofFailures: SecretMask;
   ofAnswers: SecretMask;
+  /** A credential has another secret than before. */
+  add(secret: string): void;
 }
 
 const SHORTEST_UNMISTAKABLE_SECRET = 16;
 
 export function createProviderSecrets(secrets: readonly string[]): ProviderSecrets {
+  const ofFailures = createGrowingMask(secrets);
+  const ofAnswers = createGrowingMask(secrets.filter(isUnmistakable));
   return {
-    ofFailures: createSecretMask(secrets),
-    ofAnswers: createSecretMask(secrets.filter(isUnmistakable)),
+    ofFailures,
+    ofAnswers,
+    add(secret) {
+      ofFailures.add(secret);
+      if (isUnmistakable(secret)) ofAnswers.add(secret);
+    },
   };
 }
 

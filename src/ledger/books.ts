@@ -72,6 +72,7 @@ export function createBooks({ ledger, budgets, bodies, waitQueues, onError }: Bo
 interface AttemptFacts {
   spec: RequestSpec;
   step: RouteStep;
+  credential?: string;
   attempt: number;
   startedAtMs: number;
 }
@@ -85,7 +86,8 @@ interface AttemptEnd {
   durationMs: number;
 }
 
-export function attemptEntry({ spec, step, attempt, startedAtMs }: AttemptFacts, end: AttemptEnd): LedgerEntry {
+export function attemptEntry(facts: AttemptFacts, end: AttemptEnd): LedgerEntry {
+  const { spec, step, credential, attempt, startedAtMs } = facts;
   return {
     requestId: spec.requestId,
     attempt,
@@ -93,6 +95,7 @@ export function attemptEntry({ spec, step, attempt, startedAtMs }: AttemptFacts,
     model: spec.model,
     provider: step.provider,
     deployment: step.deployment,
+    ...(credential === undefined ? {} : { credential }),
     upstreamModel: step.upstreamModel,
     protocol: spec.protocol,
     lane: spec.lane,

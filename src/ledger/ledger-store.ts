@@ -86,6 +86,7 @@ function entriesQuery(database: Database, rows: Insertable<LedgerEntriesTable>[]
           reasoning_tokens: row.ref('excluded.reasoning_tokens'),
           cost_pico_usd: row.ref('excluded.cost_pico_usd'),
           details: row.ref('excluded.details'),
+          credential: row.ref('excluded.credential'),
         }))
         .where(sql<boolean>`ledger_entries.state = 'unsettled' and excluded.state <> 'unsettled'`),
     );
@@ -176,6 +177,7 @@ function entryRow(entry: LedgerEntry): Insertable<LedgerEntriesTable> {
     reasoning_tokens: entry.reasoningTokens,
     cost_pico_usd: entry.costPicoUsd,
     details: entry.details === undefined ? null : JSON.stringify(entry.details),
+    credential: entry.credential ?? null,
   };
 }
 

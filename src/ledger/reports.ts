@@ -90,6 +90,7 @@ export interface RequestHistory {
 export interface AttemptHistory {
   attempt: number;
   provider: string;
+  credential: string | null;
   upstreamModel: string;
   state: string;
   outcome: string;
@@ -135,6 +136,7 @@ export async function listAttempts(database: Database, requestId: string): Promi
   return rows.map((row) => ({
     attempt: asNumber(row.attempt),
     provider: row.provider,
+    credential: row.credential,
     upstreamModel: row.upstream_model,
     state: row.state,
     outcome: row.outcome,

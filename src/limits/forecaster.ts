@@ -2,7 +2,7 @@
 // times a second however many ask, so that an overload costs no more than a handful of commands.
 import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../config/catalogue.ts';
-import type { Scope } from '../contracts/scope.ts';
+import { modelScopeName, type Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import {
@@ -140,6 +140,21 @@ export function createForecaster(
     return { limits: scope.limits, window: readWindow(window, Date.now() + aheadMs), inFlight, ahead };
   }
 
+  /** In the way of each of several credentials; what waits spreads over them. */
+  function credentialObstacles(deployment: Deployment, atProvider: Ahead, own: Ahead): Promise<Obstacle[][]> {
+    const { credentials, learnsLimits } = deployment.provider;
+    const part = ({ requests, tokens }: Ahead) => ({
+      requests: Math.floor(requests / credentials.length),
+      tokens: tokens / credentials.length,
+    });
+    const ways = credentials.map(({ name, scope }) => {
+      const ofModel = { name: modelScopeName(deployment.id, name), limits: {} };
+      const limited = learnsLimits ? learned.scopeOf(ofModel, scope.limits) : ofModel;
+      return Promise.all([obstacle(scope, part(atProvider)), obstacle(limited, part(own))]);
+    });
+    return Promise.all(ways);
+  }
+
   return {
     async ask(question) {
       const { entry, deployment, keyScope } = question;
@@ -163,7 +178,10 @@ export function createForecaster(
       };
       const obstacles = await Promise.all([obstacle(provider.scope, atProvider), obstacle(limited, own)]);
       if (obstacles.some(isNearlyFull)) rates.forget(keyspace.scope(deployment.scope.name).waiting[entry.lane]);
-      const startMs = forecastStartMs({ ...facts, obstacles, served: state.served, place: own.requests });
+      const base = { ...facts, served: state.served, place: own.requests };
+      const pool = await credentialObstacles(deployment, atProvider, own);
+      const ofPool = pool.map((way) => forecastStartMs({ ...base, obstacles: [...obstacles, ...way] }));
+      const startMs = pool.length === 0 ? forecastStartMs({ ...base, obstacles }) : Math.min(...ofPool);
       const ofKey = keyScope === null ? [] : [await obstacle(keyScope, await aheadIn(keyScope.name, question))];
       const keyStartMs = forecastStartMs({ ...facts, obstacles: ofKey, served: UNKNOWN, place: 0 });
       return { startMs, keyStartMs, callMs: facts.callMs ?? 0 };

@@ -16,6 +16,8 @@ export type DenialReason = LimitLabel | 'blocked' | 'turn';
 export interface Permit {
   attemptId: string;
   scopes: readonly Scope[];
+  /** Of several of the provider, the one that the call is made with. */
+  credential?: string;
   reserved: Amounts;
   /** The slice of a minute in which the start was counted. */
   slice: number;
@@ -46,6 +48,8 @@ export interface PermitRequest {
   /** Its member in the scopes' rooms, the same for all its deliveries. */
   requestId: string;
   scopes: readonly Scope[];
+  /** The credential that these scopes are those of, where the provider has several. */
+  credential?: string;
   /** Unix ms of acceptance: the request that was accepted first has the first turn. */
   acceptedAtMs: number;
   isBatch: boolean;
@@ -294,9 +298,9 @@ function correctionArguments(limits: Limits, reserved: Amounts, used: Amounts): 
   return [kinds.length, ...each];
 }
 
-/** A request that waits for a provider, or a model of a wildcard, waits for a deployment (wait-queue.ts). */
+/** A request that waits for a provider, its credentials or a model of its waits for a deployment (wait-queue.ts). */
 function hasWaitQueue({ name }: Scope): boolean {
-  return !name.startsWith('provider:') && !name.startsWith('model:');
+  return !/^(provider|credential|model):/.test(name);
 }
 
 /** How long calls take depends on the deployment, of which a permit has one. */
@@ -316,6 +320,7 @@ function readDecision(request: PermitRequest, reply: PermitReply): PermitDecisio
       permit: {
         attemptId,
         scopes,
+        ...(request.credential === undefined ? {} : { credential: request.credential }),
         reserved: amountsOf(request),
         slice: reply[1],
         grantedAtMs: Date.now(),

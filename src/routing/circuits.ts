@@ -38,6 +38,8 @@ export interface Circuits {
    * nothing but a plan that begins with this one brings it its probe.
    */
   isOpen(circuit: string): boolean;
+  /** Not closed as far as is known: open, or with its cooldown over and nobody who has tried it. */
+  isSuspect(circuit: string): boolean;
   /** May a call be made now? `closed` may make the caller the probe. Free while nothing is open. */
   check(circuit: string, hasAlternative: boolean): Promise<CircuitState>;
   /** @param ageMs how long ago the call began; so in all reports. */
@@ -122,6 +124,7 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
 
   return {
     isOpen: (circuit) => (openUntilMs.get(circuit) ?? 0) > Date.now(),
+    isSuspect: (circuit) => openUntilMs.has(circuit),
 
     async check(circuit, hasAlternative) {
       if (!openUntilMs.has(circuit)) return { kind: 'closed' };

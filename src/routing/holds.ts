@@ -1,10 +1,10 @@
-// What an operator has taken out of service: a provider, or one deployment of it. While it is held no
+// What an operator has taken out of service: a provider, one deployment or one credential of it. While it is held no
 // worker calls it; calls in flight end, waiting requests wait or move to another deployment. Kept until it is released.
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 export interface Hold {
-  /** `provider:<name>` or `deployment:<id>`: as the limiter calls it. */
+  /** `provider:<name>`, `deployment:<id>` or `credential:<provider>/<name>`: as the limiter calls it. */
   name: string;
   reason: string;
   /** Unix milliseconds. */
@@ -20,6 +20,8 @@ export interface Holdable {
 export interface Holds {
   /** From the snapshot, which every change renews; null for a deployment that may be asked. */
   find(deployment: Holdable): Hold | null;
+  /** The same for one name. */
+  get(name: string): Hold | null;
   /** The snapshot. */
   all(): readonly Hold[];
   /** Holding again changes the reason and keeps the time. */
@@ -44,6 +46,7 @@ export function createHolds(redis: RedisClient, keyspace: Keyspace): Holds {
   return {
     find: ({ scope, provider }) =>
       held.size === 0 ? null : (held.get(provider.scope.name) ?? held.get(scope.name) ?? null),
+    get: (name) => held.get(name) ?? null,
     all: () => [...held.values()],
     async hold(name, reason) {
       await refresh();

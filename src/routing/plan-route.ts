@@ -1,5 +1,6 @@
 // Request × configuration → the ordered deployments that may answer it. Pure: randomness and health are passed in.
-import type { Candidate, Catalogue, Model } from '../config/catalogue.ts';
+import type { Candidate, Catalogue, Model, Provider } from '../config/catalogue.ts';
+import type { Credential } from '../config/credentials.ts';
 import { createFailure, type Failure, isFailure } from '../contracts/failure.ts';
 import {
   circuitOf,
@@ -13,7 +14,7 @@ import { DEFAULT_WAIT_UP_TO_MS } from './advance.ts';
 import type { Circuits } from './circuits.ts';
 import type { Holds } from './holds.ts';
 import type { RequestSize, SignalBoard } from './signals.ts';
-import { NO_SIGNALS, orderCandidates, type Signals } from './strategies.ts';
+import { drawOrder, NO_SIGNALS, orderCandidates, type Signals } from './strategies.ts';
 
 export interface RouteRequest {
   model: string;
@@ -110,7 +111,14 @@ function stepsOf(model: Model, request: RouteRequest, context: RouteContext): Ro
     upstreamModel,
     model: model.name,
     ...(deployment.upstreamModel.includes('*') ? { isWildcard: true as const } : {}),
+    ...credentialOrder(deployment.provider.credentials, context.random),
   }));
+}
+
+/** By their shares; a conversation, which draws the same lots in each turn, stays with the account that has its prompt cached. */
+function credentialOrder(credentials: readonly Credential[], random: () => number): Pick<RouteStep, 'credentials'> {
+  if (credentials.length < 2) return {};
+  return { credentials: drawOrder(credentials, ({ weight }) => weight, random).map(({ name }) => name) };
 }
 
 function isAllowed(candidate: Candidate, request: RouteRequest, context: RouteContext): boolean {
@@ -186,15 +194,18 @@ export type Planner = (protocol: string, request: RouteRequest, random?: () => n
 export interface PlannerOptions {
   catalogue: Catalogue;
   circuits: Pick<Circuits, 'isOpen'>;
-  holds: Pick<Holds, 'find'>;
+  holds: Pick<Holds, 'find' | 'get'>;
   signals: SignalBoard;
 }
 
 export function createPlanner({ catalogue, circuits, holds, signals }: PlannerOptions): Planner {
   const isHeld = (deploymentId: string) => {
     const deployment = catalogue.deployments.get(deploymentId);
-    return deployment !== undefined && holds.find(deployment) !== null;
+    return deployment !== undefined && (holds.find(deployment) !== null || hasNoCredential(deployment.provider));
   };
+  const hasNoCredential = ({ credentials }: Provider) =>
+    credentials.length > 0 &&
+    credentials.every(({ scope: { name } }) => holds.get(name) !== null || circuits.isOpen(name));
   return (protocol, request, random = Math.random) => {
     const plan = planRoute(request, {
       catalogue,

@@ -3,10 +3,11 @@
 // strategy asks for is never read.
 import { LRUCache } from 'lru-cache';
 import type { Candidate, Catalogue } from '../config/catalogue.ts';
+import type { Credential } from '../config/credentials.ts';
 import { type Limits, RATE_KINDS, type RateName } from '../contracts/limit-kinds.ts';
 import { costOf, PICO_PER_USD } from '../contracts/money.ts';
 import { circuitOf } from '../contracts/route-plan.ts';
-import type { Scope } from '../contracts/scope.ts';
+import { modelScopeName, type Scope } from '../contracts/scope.ts';
 import { NO_USAGE } from '../contracts/usage.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
@@ -109,6 +110,16 @@ export function createSignalBoard(options: SignalBoardOptions): SignalBoard {
     return Math.max(0, ...[Math.min(...limited.map((kind) => 1 - window.used[kind.name] / limits[kind.name]!))]);
   }
 
+  /** Of the one that has most. */
+  function leftOfCredentials(credentials: readonly Credential[], circuit: string): number {
+    if (credentials.length === 0) return 1;
+    const each = credentials.map(({ name, scope }) => {
+      const ofModel = { name: modelScopeName(circuit, name), limits: {} };
+      return Math.min(leftOf(scope), leftOf(learned?.scopeOf(ofModel, scope.limits) ?? ofModel));
+    });
+    return Math.max(...each);
+  }
+
   return {
     signalsFor: (size) => ({
       costUsd: ({ deployment, upstreamModel }) => {
@@ -121,9 +132,14 @@ export function createSignalBoard(options: SignalBoardOptions): SignalBoard {
       },
       firstTokenMs: (candidate) => speedOf(circuitName(candidate))?.firstTokenMs ?? null,
       tokensPerSecond: (candidate) => speedOf(circuitName(candidate))?.tokensPerSecond ?? null,
-      quotaLeft: ({ deployment: { scope, provider } }) => {
+      quotaLeft: (candidate) => {
+        const { scope, provider } = candidate.deployment;
         const limited = (provider.learnsLimits && learned?.scopeOf(scope, provider.scope.limits)) || scope;
-        return Math.min(leftOf(limited), leftOf(provider.scope));
+        return Math.min(
+          leftOf(limited),
+          leftOf(provider.scope),
+          leftOfCredentials(provider.credentials, circuitName(candidate)),
+        );
       },
     }),
     noteChosen: (deploymentId) => chosen.set(deploymentId, (chosen.get(deploymentId) ?? 0) + 1),

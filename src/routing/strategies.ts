@@ -117,13 +117,14 @@ export function orderCandidates(
     .flatMap(({ members }) => strategy.order(members, signals, random));
 }
 
-/** A weighted random order: the first is each candidate with probability weight/sum (exponential variates). */
 function byLot(candidates: readonly Candidate[], _signals: Signals, random: Random): Candidate[] {
-  const lots = candidates.map((candidate) => ({
-    candidate,
-    lot: -Math.log(1 - random()) / candidate.deployment.weight,
-  }));
-  return lots.sort((a, b) => a.lot - b.lot).map(({ candidate }) => candidate);
+  return drawOrder(candidates, ({ deployment }) => deployment.weight, random);
+}
+
+/** A weighted random order: the first is each item with probability weight/sum (exponential variates). */
+export function drawOrder<T>(items: readonly T[], weightOf: (item: T) => number, random: Random): T[] {
+  const lots = items.map((item) => ({ item, lot: -Math.log(1 - random()) / weightOf(item) }));
+  return lots.sort((a, b) => a.lot - b.lot).map(({ item }) => item);
 }
 
 interface Ranking {

@@ -52,6 +52,8 @@ export interface LedgerEntriesTable {
   cost_pico_usd: Whole;
   /** JSON: CostDetails, or null. */
   details: string | null;
+  /** Null where the provider has no choice of them. */
+  credential: string | null;
 }
 
 /** One row per accepted request, written when it has ended. */
@@ -172,6 +174,12 @@ async function createRequests(database: Kysely<unknown>): Promise<void> {
 export const costDetails: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable('ledger_entries').addColumn('details', 'text').execute();
+  },
+};
+
+export const credentialNames: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('ledger_entries').addColumn('credential', 'text').execute();
   },
 };
 

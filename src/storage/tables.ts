@@ -9,7 +9,14 @@ import {
   type NativeTables,
   nativeChunks,
 } from './batch-tables.ts';
-import { costDetails, deadLetters, keysAndLedger, type LedgerTables, ledgerRejects } from './ledger-tables.ts';
+import {
+  costDetails,
+  credentialNames,
+  deadLetters,
+  keysAndLedger,
+  type LedgerTables,
+  ledgerRejects,
+} from './ledger-tables.ts';
 import { type ResponseTables, responsesAndConversations } from './response-tables.ts';
 import { type WebhookTables, webhooks } from './webhook-tables.ts';
 
@@ -26,6 +33,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-ledger-rejects': ledgerRejects,
   '2026-11-28-cost-details': costDetails,
   '2026-11-28-chunk-reservations': chunkReservations,
+  '2026-11-28-credential-names': credentialNames,
 };
 
 /** Brings the schema up to date. Several processes may call it at once: PostgreSQL serializes them by a lock. */

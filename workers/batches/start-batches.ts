@@ -1,4 +1,5 @@
 // Opens the connections of the batch engine and starts it: in its own process (workers/batches.ts) or inside a worker.
+
 import { LRUCache } from 'lru-cache';
 import type { Registry } from 'prom-client';
 import type { ApiKey } from '#src/accounts/api-key.ts';
@@ -8,6 +9,7 @@ import { createFileStore } from '#src/batches/file-store.ts';
 import { createNativeChunkStore } from '#src/batches/native-chunk-store.ts';
 import { createFileResolver } from '#src/batches/resolve-files.ts';
 import { createRunStore } from '#src/batches/run-store.ts';
+import { readCredentials } from '#src/config/credentials.ts';
 import type { RedisAddress, Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { createBooks } from '#src/ledger/books.ts';
@@ -53,6 +55,7 @@ export async function startBatches(
   registry: Registry,
 ): Promise<Batches> {
   const { configuration, environment } = runtime;
+  await readCredentials(runtime.catalogue.providers.values());
   const instanceId = createInstanceId('batches');
   const redisTrouble = createTroubleLog(logger, 'Redis (batches)');
   const onError = redisTrouble.note;

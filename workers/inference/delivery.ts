@@ -83,6 +83,10 @@ export interface Delivery {
   avoidsPrefill: boolean;
   /** In what other form the provider wants the request: learned from its refusals. */
   cures: Set<Cure>;
+  /** Those of the provider's credentials that have refused it, while there are others. */
+  leftCredentials: Set<string>;
+  /** Those whose secrets were read again after a refusal. */
+  renewedCredentials: Set<string>;
   /** Another delivery owns the request: nothing may be written any more. */
   isLost: boolean;
 }

@@ -1,5 +1,6 @@
 // What an attempt has taught, told to all workers: how long a provider wants to be left alone, whether it is well.
 import type { Deployment } from '#src/config/catalogue.ts';
+import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
@@ -7,17 +8,24 @@ import type { Scope } from '#src/contracts/scope.ts';
 import type { Permit } from '#src/limits/limiter.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import type { StreamSpeed } from '#src/routing/signals.ts';
+import { credentialCircuits, isOfCredential } from './credential-choice.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 import { modelScope } from './permit-request.ts';
 import type { AttemptOutcome } from './run-attempt.ts';
+
+export interface Lesson {
+  permit: Permit;
+  /** Null where the provider has no choice of them. */
+  credential: Credential | null;
+  outcome: AttemptOutcome;
+}
 
 /** Returns at once: nobody waits for what others learn. */
 export function learn(
   context: InferenceContext,
   { step, spec }: Delivery,
   deployment: Deployment,
-  permit: Permit,
-  outcome: AttemptOutcome,
+  { permit, credential, outcome }: Lesson,
 ): void {
   const { failure, rateLimits, durationMs } = outcome;
   const { limiter, circuits, onTrouble } = context;
@@ -25,17 +33,37 @@ export function learn(
   const blockMs = Math.max(failure?.retryAfterMs ?? 0, exhaustedForMs(rateLimits));
   if (failure === null && permit.isTrial) limiter.unblock(permit).catch(onTrouble);
   if (blockMs > 0) {
-    const { name } = limitedScope(deployment, step, failure);
+    const { name } = limitedScope(deployment, step, credential, failure);
     limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS), Math.min(blockMs, MAX_CLAIM_MS)).catch(onTrouble);
   }
-  if (deployment.provider.learnsLimits) learnLimits(context, modelScope(deployment, step), outcome);
+  if (deployment.provider.learnsLimits) learnLimits(context, modelScope(deployment, step, credential), outcome);
   const speed = failure === null && spec.isStream ? speedOf(outcome) : null;
   if (speed !== null) context.speeds.note(circuit, speed);
+  if (credential !== null) reportCredential(context, deployment, step, credential, outcome);
   if (failure === null) return circuits.reportSuccess(circuit, durationMs);
+  if (isOfCredential(credential, failure)) return circuits.reportUndecided(circuit, durationMs);
   const { cooldown } = ruleOf(failure.code);
   if (cooldown === 'none') return circuits.reportUndecided(circuit, durationMs);
   const kind = cooldown === 'open' ? 'refusal' : 'failure';
   circuits.reportFailure(circuit, deployment.provider.circuit, kind, failure.code, durationMs);
+}
+
+/** Of several credentials only the refused one leaves the rotation; a 403 is about one model (no access to it) as a rule. */
+function reportCredential(
+  { circuits }: InferenceContext,
+  { provider }: Deployment,
+  step: RouteStep,
+  credential: Credential,
+  { failure, durationMs }: AttemptOutcome,
+): void {
+  const names = credentialCircuits(credential, step);
+  const isRefused = failure !== null && ruleOf(failure.code).cooldown === 'open';
+  const refused = failure?.upstreamStatus === 403 ? names[1] : names[0];
+  if (isRefused) circuits.reportFailure(refused, provider.circuit, 'refusal', failure.code, durationMs);
+  for (const name of names.filter((other) => circuits.isSuspect(other) && !(isRefused && other === refused))) {
+    if (failure === null) circuits.reportSuccess(name, durationMs);
+    else circuits.reportUndecided(name, durationMs);
+  }
 }
 
 /**
@@ -68,8 +96,14 @@ function speedOf({ firstTokenMs, durationMs, usage }: AttemptOutcome): StreamSpe
 }
 
 /** What the provider has limited: the model that was asked for, the whole credential only where it says so. */
-function limitedScope(deployment: Deployment, step: RouteStep, failure: Failure | null): Scope {
-  return failure?.limits === 'credential' ? deployment.provider.scope : modelScope(deployment, step);
+function limitedScope(
+  deployment: Deployment,
+  step: RouteStep,
+  credential: Credential | null,
+  failure: Failure | null,
+): Scope {
+  if (failure?.limits === 'credential') return (credential ?? deployment.provider).scope;
+  return modelScope(deployment, step, credential);
 }
 
 /** A provider may announce hours, and may be wrong; it is asked again after this at the latest. */

@@ -1,6 +1,7 @@
 // One attempt from permit to books: calls the provider, settles what it cost, tells limiter and circuit what was learned,
 // and decides what comes next. The ledger has the attempt open before the call (permit.lua) and closes it here.
 import type { Deployment } from '#src/config/catalogue.ts';
+import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import { isForgottenWhenDelivered } from '#src/contracts/request-record.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
@@ -10,6 +11,7 @@ import { FILTERED } from '#src/protocols/providers/filtered-answer.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance, DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import { hasNext, takeDetour } from '#src/routing/walk.ts';
+import { findCredential, isOfCredential, isRotated, leaveCredential, withCredential } from './credential-choice.ts';
 import { type Delivery, type InferenceContext, insist, type StepResult, spend } from './delivery.ts';
 import { learn, noteBegun } from './learn.ts';
 import { type AttemptPricing, estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
@@ -32,6 +34,8 @@ export async function performAttempt(
   const { spec, job, writer, cancellation } = delivery;
   const startedAtMs = Date.now();
   const pricing = pricingOf(context, delivery, deployment);
+  const credential = findCredential(deployment.provider, permit.credential);
+  const secret = credential?.secret() ?? null;
   delivery.isAttemptUsed = true;
   context.openPermits.set(permit.attemptId, permit);
   delivery.progress = { ...delivery.progress, calls: delivery.progress.calls + 1 };
@@ -40,7 +44,7 @@ export async function performAttempt(
       attemptId: permit.attemptId,
       spec,
       deployment,
-      request: call.request,
+      request: withCredential(call.request, route, deployment.provider, secret),
       client: delivery.client,
       upstream: route.upstream,
       translation: call.translation,
@@ -64,9 +68,18 @@ export async function performAttempt(
     },
     context.upstream,
   ).finally(() => context.openPermits.delete(permit.attemptId));
-  learn(context, delivery, deployment, permit, outcome);
+  const wasRotated = await isRotated(delivery, credential, secret, outcome.failure);
+  if (!wasRotated) learn(context, delivery, deployment, { permit, credential, outcome });
   rememberCures(context, delivery, route, outcome.failure);
-  return conclude(context, delivery, deployment, { route, permit, startedAtMs, outcome, pricing });
+  return conclude(context, delivery, deployment, {
+    route,
+    permit,
+    credential,
+    wasRotated,
+    startedAtMs,
+    outcome,
+    pricing,
+  });
 }
 
 /** A cure counts as found when the provider has taken what it made of the request. */
@@ -84,6 +97,9 @@ function rememberCures(
 interface Conclusion {
   route: ProtocolRoute;
   permit: Permit;
+  credential: Credential | null;
+  /** It was refused with a secret that has been replaced meanwhile. */
+  wasRotated: boolean;
   startedAtMs: number;
   outcome: AttemptOutcome;
   pricing: AttemptPricing;
@@ -98,8 +114,9 @@ async function conclude(
   context: InferenceContext,
   delivery: Delivery,
   deployment: Deployment,
-  { route, permit, startedAtMs, outcome, pricing }: Conclusion,
+  conclusion: Conclusion,
 ): Promise<StepResult> {
+  const { permit, credential, startedAtMs, outcome, pricing } = conclusion;
   const { spec, step, writer } = delivery;
   const { failure, usage } = outcome;
   const cost = pricing.costOfAttempt(usage);
@@ -107,11 +124,13 @@ async function conclude(
   const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok' };
   spend(delivery, { kind: 'attempt', provider: step.provider, ...spent });
   const result: StepResult =
-    failure === null ? { kind: 'answered', closing: null } : nextStep(delivery, deployment, route, failure);
+    failure === null
+      ? { kind: 'answered', closing: null }
+      : nextStep(context, delivery, deployment, conclusion, failure);
   if (result.kind === 'answered' && spec.isStream) writer.end('ok');
 
   const entry = attemptEntry(
-    { spec, step, attempt: writer.attempt, startedAtMs },
+    { spec, step, ...(credential && { credential: credential.name }), attempt: writer.attempt, startedAtMs },
     {
       state: usage.isEstimated ? 'estimated' : 'settled',
       outcome: failure?.code ?? 'ok',
@@ -142,6 +161,7 @@ async function conclude(
       request_id: spec.requestId,
       attempt: writer.attempt,
       provider: step.provider,
+      ...(credential && { credential: credential.name }),
       model: step.upstreamModel,
       outcome: entry.outcome,
       status: failure?.upstreamStatus,
@@ -172,9 +192,19 @@ function progressAfter(delivery: Delivery, failure: Failure | null, cost: bigint
 /** Of these the most useful one is answered: more are never needed. */
 const MAX_REMEMBERED_FAILURES = 8;
 
-function nextStep(delivery: Delivery, deployment: Deployment, route: ProtocolRoute, failure: Failure): StepResult {
+function nextStep(
+  context: InferenceContext,
+  delivery: Delivery,
+  deployment: Deployment,
+  { route, credential, wasRotated }: Conclusion,
+  failure: Failure,
+): StepResult {
   const { spec, job, writer, progress, cancellation } = delivery;
   if (cancellation.failure !== null) return { kind: 'failed', failure: cancellation.failure };
+  if (wasRotated) return askAnew(delivery);
+  if (isOfCredential(credential, failure) && leaveCredential(context, delivery, deployment.provider, credential)) {
+    return askAnew(delivery);
+  }
   if (delivery.prefillTokens > 0 && failure.code === 'upstream_bad_request') {
     // What was refused is the broker's own wish, not the client's request.
     delivery.avoidsPrefill = true;
@@ -202,7 +232,7 @@ function nextStep(delivery: Delivery, deployment: Deployment, route: ProtocolRou
   return next.kind === 'stop' ? { kind: 'failed', failure } : next;
 }
 
-/** In another form, as if the refused one had never been sent: it counts neither as a retry nor as what went wrong. */
+/** In another form or with another credential, as if the refused one had never been sent: it counts neither as a retry nor as what went wrong. */
 function askAnew(delivery: Delivery): StepResult {
   const { failuresAtStep, failures } = delivery.progress;
   delivery.progress = {

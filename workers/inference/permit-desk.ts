@@ -16,10 +16,13 @@ export type PermitOutcome =
   | { kind: 'stopped' };
 
 export interface PermitDesk {
-  /** @param queue waiting order is kept within one queue. @param patienceMs longest wait that is worth holding a slot. */
+  /**
+   * @param queue waiting order is kept within one queue. @param ways one for each credential that would do, the preferred first.
+   * @param patienceMs longest wait that is worth holding a slot.
+   */
   acquire(
     queue: string,
-    request: PermitRequest,
+    ways: readonly PermitRequest[],
     patienceMs: number,
     cancellation: Cancellation,
   ): Promise<PermitOutcome>;
@@ -35,7 +38,8 @@ const ASK_AT_LEAST_EVERY_MS = 1_000;
 const ASK_AGAIN_AFTER_ERROR_MS = 250;
 
 interface Waiter {
-  request: PermitRequest;
+  /** The same request in each of its ways; never empty. */
+  ways: readonly PermitRequest[];
   patienceUntilMs: number;
   resolve: (outcome: PermitOutcome) => void;
   forget: () => void;
@@ -48,11 +52,33 @@ interface WaitQueue {
   isServing: boolean;
   /** Wakes the queue's loop from its sleep. */
   wake: (() => void) | null;
-  blockedScope: string | null;
+  blockedScopes: readonly string[];
 }
+
+type Denial = Extract<PermitDecision, { kind: 'denied' }>;
 
 export function createPermitDesk(limiter: Limiter, onError: (error: Error) => void): PermitDesk {
   const queues = new Map<string, WaitQueue>();
+
+  /** The first way that is free; else when the first of them will be, and what they all lack. */
+  async function askAll(
+    ways: readonly PermitRequest[],
+  ): Promise<{ decision: PermitDecision; lacks: readonly Scope[] }> {
+    const denials: Denial[] = [];
+    for (const request of ways) {
+      // What they share is not asked for again.
+      if (denials.some(({ scope }) => request.scopes.includes(scope))) break;
+      const decision = await ask(request);
+      if (decision.kind === 'denied') denials.push(decision);
+      else {
+        const left = denials.map(({ scope }) => scope);
+        if (left.length > 0) limiter.leave(request.requestId, left).catch(onError);
+        return { decision, lacks: [] };
+      }
+    }
+    const decision = denials.reduce((soonest, next) => (next.waitMs < soonest.waitMs ? next : soonest));
+    return { decision, lacks: denials.map(({ scope }) => scope) };
+  }
 
   /** Redis may refuse a script (out of memory, a failover): that is a wait like any other. */
   async function ask(request: PermitRequest): Promise<PermitDecision> {
@@ -75,7 +101,7 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     while (queue.waiters.length > 0) {
       const first = queue.waiters[0]!;
       first.hasAsked = true;
-      const decision = await ask(first.request);
+      const { decision, lacks } = await askAll(first.ways);
       if (decision.kind === 'granted') {
         settleGranted(queue, first, decision.permit);
         continue;
@@ -84,9 +110,9 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
       if (!queue.waiters.includes(first)) leave(first);
       dismissImpatient(queue, decision);
       if (queue.waiters.length === 0) break;
-      queue.blockedScope = decision.scope.name;
+      queue.blockedScopes = lacks.map(({ name }) => name);
       await nap(queue, Math.min(decision.waitMs, ASK_AT_LEAST_EVERY_MS));
-      queue.blockedScope = null;
+      queue.blockedScopes = [];
     }
     queue.isServing = false;
     if (queue.waiters.length === 0) queues.delete(name);
@@ -104,12 +130,14 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     waiter.resolve({ kind: 'granted', permit });
   }
 
-  function leave({ request, hasAsked }: Waiter): void {
-    if (hasAsked) limiter.leave(request.requestId, request.scopes).catch(onError);
+  function leave({ ways, hasAsked }: Waiter): void {
+    if (!hasAsked) return;
+    const scopes = new Set(ways.flatMap((request) => request.scopes));
+    limiter.leave(ways[0]!.requestId, [...scopes]).catch(onError);
   }
 
   /** Tells everyone whose turn comes after the end of their patience. */
-  function dismissImpatient(queue: WaitQueue, denial: Extract<PermitDecision, { kind: 'denied' }>): void {
+  function dismissImpatient(queue: WaitQueue, denial: Denial): void {
     const { waitMs, spacingMs, reason, scope } = denial;
     const now = Date.now();
     queue.waiters = queue.waiters.filter((waiter, place) => {
@@ -125,10 +153,11 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
   function join(name: string, waiter: Waiter): void {
     let queue = queues.get(name);
     if (queue === undefined) {
-      queue = { waiters: [], isServing: false, wake: null, blockedScope: null };
+      queue = { waiters: [], isServing: false, wake: null, blockedScopes: [] };
       queues.set(name, queue);
     }
-    const place = queue.waiters.findIndex((other) => other.request.acceptedAtMs > waiter.request.acceptedAtMs);
+    const { acceptedAtMs } = waiter.ways[0]!;
+    const place = queue.waiters.findIndex(({ ways }) => ways[0]!.acceptedAtMs > acceptedAtMs);
     if (place < 0) queue.waiters.push(waiter);
     else queue.waiters.splice(place, 0, waiter);
     if (!queue.isServing) {
@@ -148,16 +177,16 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
   }
 
   return {
-    async acquire(name, request, patienceMs, cancellation) {
+    async acquire(name, ways, patienceMs, cancellation) {
       if (cancellation.failure !== null) return { kind: 'stopped' };
       const patienceUntilMs = Date.now() + patienceMs;
       const hasAsked = !queues.has(name);
       if (hasAsked) {
-        const decision = await ask(request);
+        const { decision } = await askAll(ways);
         if (decision.kind === 'granted') return decision;
       }
       return new Promise<PermitOutcome>((resolve) => {
-        const waiter: Waiter = { request, patienceUntilMs, resolve, forget: () => undefined, hasAsked };
+        const waiter: Waiter = { ways, patienceUntilMs, resolve, forget: () => undefined, hasAsked };
         waiter.forget = cancellation.onStop(() => stop(name, waiter));
         if (cancellation.failure === null) return join(name, waiter);
         leave(waiter);
@@ -166,9 +195,9 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     },
     notifyFreed(message) {
       const [scopeName, requestId] = message.split('\n');
-      for (const queue of queues.values()) {
-        if (queue.blockedScope !== scopeName) continue;
-        if (requestId === undefined || queue.waiters[0]?.request.requestId === requestId) queue.wake?.();
+      for (const { blockedScopes, waiters, wake } of queues.values()) {
+        if (!blockedScopes.includes(scopeName!)) continue;
+        if (requestId === undefined || waiters[0]?.ways[0]?.requestId === requestId) wake?.();
       }
     },
   };

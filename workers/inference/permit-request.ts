@@ -2,12 +2,13 @@
 
 import { costOfCall } from '#src/accounts/request-cost.ts';
 import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
+import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { attemptId } from '#src/contracts/ids.ts';
 import { type Cost, chargeOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
 import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
-import type { Scope } from '#src/contracts/scope.ts';
+import { modelScopeName, type Scope } from '#src/contracts/scope.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
 import type { PermitRequest, Settlement } from '#src/limits/limiter.ts';
@@ -15,12 +16,21 @@ import type { ShownCost } from '#src/protocols/codec.ts';
 import { isFree } from '#src/protocols/protocol.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 
-/** What the limiter needs to let this attempt through, with the entry that is written should nobody ever settle it. */
-export function permitRequest(context: InferenceContext, delivery: Delivery, deployment: Deployment): PermitRequest {
+/**
+ * What the limiter needs to let this attempt through, with the entry that is written should nobody ever settle it.
+ * @param credential null where the provider has no choice of them.
+ */
+export function permitRequest(
+  context: InferenceContext,
+  delivery: Delivery,
+  deployment: Deployment,
+  credential: Credential | null,
+): PermitRequest {
   const { spec, step, writer } = delivery;
+  const used = credential === null ? {} : { credential: credential.name };
   const pricing = pricingOf(context, delivery, deployment);
   const usage = estimatedUsage(delivery);
-  const facts = { spec, step, attempt: writer.attempt, startedAtMs: Date.now() };
+  const facts = { spec, step, ...used, attempt: writer.attempt, startedAtMs: Date.now() };
   const unsettled = attemptEntry(facts, {
     state: 'unsettled',
     outcome: 'unknown',
@@ -32,7 +42,8 @@ export function permitRequest(context: InferenceContext, delivery: Delivery, dep
   return {
     attemptId: attemptId(spec.requestId, writer.attempt),
     requestId: spec.requestId,
-    scopes: scopesOf(context, delivery, deployment),
+    scopes: scopesOf(context, delivery, deployment, credential),
+    ...used,
     acceptedAtMs: spec.acceptedAtMs,
     isBatch: spec.lane === 'batch',
     // As in the wait queues (src/limits/wait-queue.ts), whatever this attempt adds to it.
@@ -43,12 +54,19 @@ export function permitRequest(context: InferenceContext, delivery: Delivery, dep
   };
 }
 
-function scopesOf({ learned }: InferenceContext, { spec, step }: Delivery, deployment: Deployment): Scope[] {
-  const ofModel = modelScope(deployment, step);
+function scopesOf(
+  { learned }: InferenceContext,
+  { spec, step }: Delivery,
+  deployment: Deployment,
+  credential: Credential | null,
+): Scope[] {
+  const ofModel = modelScope(deployment, step, credential);
   const { scope, provider } = deployment;
-  const configured = { ...provider.scope.limits, ...scope.limits };
+  // What is configured for all credentials together says nothing about one of them.
+  const configured = credential?.scope.limits ?? { ...provider.scope.limits, ...scope.limits };
   return [
     provider.scope,
+    ...(credential === null ? [] : [credential.scope]),
     ...(ofModel === scope ? [] : [scope]),
     provider.learnsLimits ? learned.scopeOf(ofModel, configured) : ofModel,
     ...(spec.keyScope === null ? [] : [spec.keyScope]),
@@ -56,12 +74,13 @@ function scopesOf({ learned }: InferenceContext, { spec, step }: Delivery, deplo
 }
 
 /**
- * What a provider limits when it limits a model. A wildcard deployment stands for many: each has a scope of its own, without
- * configured limits, in which the provider's waits are kept.
+ * What a provider limits when it limits a model. Each model of a wildcard deployment, and each of several credentials, has a
+ * scope of its own, without configured limits, in which the provider's waits and what it teaches are kept.
  */
-export function modelScope(deployment: Deployment, step: RouteStep): Scope {
+export function modelScope(deployment: Deployment, step: RouteStep, credential: Credential | null): Scope {
+  if (credential !== null) return { name: modelScopeName(circuitOf(step), credential.name), limits: {} };
   if (!deployment.upstreamModel.includes('*')) return deployment.scope;
-  return { name: `model:${circuitOf({ ...step, isWildcard: true })}`, limits: {} };
+  return { name: modelScopeName(circuitOf({ ...step, isWildcard: true })), limits: {} };
 }
 
 export function pricingOf(context: InferenceContext, delivery: Delivery, deployment: Deployment): AttemptPricing {

@@ -96,6 +96,8 @@ function openDelivery(
     prefillTokens: 0,
     avoidsPrefill: false,
     cures: new Set(),
+    leftCredentials: new Set(),
+    renewedCredentials: new Set(),
     isLost: false,
   };
   if (claim.isCancelled) cancellation.abort(cancelled());

@@ -3,6 +3,7 @@
 
 import { createBudgets } from '#src/accounts/budgets.ts';
 import type { Provider } from '#src/config/catalogue.ts';
+import { readCredentials } from '#src/config/credentials.ts';
 import { type Runtime, requireRedis } from '#src/config/runtime.ts';
 import { isDeadLetter } from '#src/contracts/dead-letter.ts';
 import { createFailure } from '#src/contracts/failure.ts';
@@ -127,6 +128,8 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     },
   };
 
+  followCredentials(context);
+  await readCredentials(runtime.catalogue.providers.values());
   await serveModelLists({ redis, subscription, keyspace, providers, logger });
   await listenForControl(subscription, keyspace, runtime.replyShards, context, onError);
   const pulse = await startPulse(context, onError);
@@ -161,6 +164,20 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       disconnectRedis(redis);
     },
   };
+}
+
+/** A credential with another secret is tried at once, whatever was said of the one before. */
+function followCredentials({ catalogue, circuits, logger }: InferenceContext): void {
+  for (const provider of catalogue.providers.values()) {
+    for (const credential of provider.credentials) {
+      const names = { provider: provider.name, credential: credential.name };
+      credential.onTrouble = (error) => logger.error(names, error.message);
+      credential.onChange = () => {
+        logger.info(names, 'credential changed');
+        if (circuits.isSuspect(credential.scope.name)) circuits.reportSuccess(credential.scope.name, 0);
+      };
+    }
+  }
 }
 
 function startPools(

@@ -2,16 +2,18 @@
 // if not, where to go instead.
 
 import type { Deployment } from '#src/config/catalogue.ts';
+import type { Credential } from '#src/config/credentials.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import { circuitOf } from '#src/contracts/route-plan.ts';
-import type { DenialReason } from '#src/limits/limiter.ts';
+import type { DenialReason, Permit } from '#src/limits/limiter.ts';
 import { waitEntry } from '#src/limits/wait-queue.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
 import { DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import type { CircuitState } from '#src/routing/circuits.ts';
 import type { Hold } from '#src/routing/holds.ts';
 import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
+import { chooseCredentials, credentialCircuits, findCredential } from './credential-choice.ts';
 import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
 import { performAttempt } from './perform-attempt.ts';
 import type { PermitOutcome } from './permit-desk.ts';
@@ -41,15 +43,19 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   const wasOpen = circuits.isOpen(circuitName);
   const circuit = await circuits.check(circuitName, maySkip(spec.plan, job.step, progress));
   if (circuit.kind === 'open') return leaveCooling(delivery, circuit);
+  const choice = await chooseCredentials(context, delivery, deployment.provider);
+  if (choice.kind === 'held') return leaveHeld(delivery, choice.hold);
+  if (choice.kind === 'open') return leaveCooling(delivery, choice);
   const patienceMs = Math.min(patienceOf(delivery), spec.deadlineAtMs - Date.now());
   const line = `${deployment.id} ${spec.lane}`;
   const askedAtMs = Date.now();
   const permit = await context.desk.acquire(
     line,
-    permitRequest(context, delivery, deployment),
+    choice.credentials.map((credential) => permitRequest(context, delivery, deployment, credential)),
     patienceMs,
     cancellation,
   );
+  releaseTrial(context, delivery, choice.credentials, permit);
   if (Date.now() - askedAtMs > UNREMARKABLE_MS) {
     spend(delivery, {
       kind: 'limit',
@@ -59,7 +65,10 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   }
   if (permit.kind === 'granted') {
     // It may have been waited for.
-    const isOutMeanwhile = context.holds.find(deployment) !== null || (!wasOpen && circuits.isOpen(circuitName));
+    const isOutMeanwhile =
+      context.holds.find(deployment) !== null ||
+      (!wasOpen && circuits.isOpen(circuitName)) ||
+      isHeldCredential(context, deployment, permit.permit);
     if (!isOutMeanwhile) return performAttempt(context, delivery, deployment, { route, call }, permit.permit);
     await context.limiter.settle(permit.permit, { usedTokens: 0, entry: null });
     await context.waitQueues.enter(waitEntry(spec, step));
@@ -69,6 +78,22 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   context.metrics.limited(step.provider, permit.reason);
   const left = leaveFull(delivery, permit);
   return left.kind === 'park' ? { ...left, waitMs: await parkMs(context, delivery, deployment, left.waitMs) } : left;
+}
+
+function isHeldCredential({ holds }: InferenceContext, { provider }: Deployment, { credential }: Permit): boolean {
+  const used = findCredential(provider, credential);
+  return used !== null && holds.get(used.scope.name) !== null;
+}
+
+/** The first credential may have been let through for a trial that another one's free place has made unnecessary. */
+function releaseTrial(
+  { circuits }: InferenceContext,
+  { step }: Delivery,
+  [first]: readonly (Credential | null)[],
+  outcome: PermitOutcome,
+): void {
+  if (!first || (outcome.kind === 'granted' && outcome.permit.credential === first.name)) return;
+  for (const name of credentialCircuits(first, step)) circuits.reportUndecided(name, 0);
 }
 
 /** How long a wait may be before the step is left for the next one, where there is one to leave it for. */

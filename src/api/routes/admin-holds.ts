@@ -1,4 +1,4 @@
-// Administration of holds: a provider or a deployment that is not asked until it is released. Registered within /admin,
+// Administration of holds: a provider, a deployment or a credential that is not used until it is released. Registered within /admin,
 // behind its key.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
@@ -14,6 +14,7 @@ import type { ApiContext } from '../context.ts';
 const newHold = z.strictObject({
   provider: z.string().min(1).optional(),
   deployment: z.string().min(1).optional(),
+  credential: z.string().min(1).optional(),
   reason: z.string().min(1).max(500).default('held by an operator'),
 });
 
@@ -29,11 +30,12 @@ export function registerAdminHolds(admin: FastifyInstance, context: ApiContext):
   });
 
   admin.post('/holds', tags, async (request, reply) => {
-    const { provider, deployment, reason } = checkInput(newHold, (await readBody(request.body)).value);
-    if ((provider === undefined) === (deployment === undefined)) {
-      throw invalidValue('provider', 'give one of provider and deployment');
+    const { reason, ...wanted } = checkInput(newHold, (await readBody(request.body)).value);
+    const names = Object.entries(wanted).map(([kind, rest]) => `${kind}:${rest}`);
+    const name = names[0];
+    if (name === undefined || names.length > 1) {
+      throw invalidValue('provider', 'give one of provider, deployment and credential');
     }
-    const name = provider === undefined ? `deployment:${deployment}` : `provider:${provider}`;
     expectKnown(context, name);
     const hold = await context.holds.hold(name, reason).catch(rethrow);
     context.logger.warn({ hold: name, reason }, 'held');
@@ -67,12 +69,13 @@ async function bringBack({ catalogue, producer }: ApiContext, name: string): Pro
 
 function providerOf({ deployments }: ApiContext['catalogue'], name: string): string | undefined {
   const [kind, rest] = split(name);
+  if (kind === 'credential') return rest.slice(0, rest.indexOf('/'));
   return kind === 'provider' ? rest : deployments.get(rest)?.provider.name;
 }
 
 /** What is held stays releasable, also when it is not configured any more. */
 function fullName({ holds, catalogue }: ApiContext, name: string): string {
-  if (/^(provider|deployment):/.test(name)) return name;
+  if (/^(provider|deployment|credential):/.test(name)) return name;
   const asProvider = `provider:${name}`;
   const isHeld = holds.all().some((hold) => hold.name === asProvider);
   return isHeld || catalogue.providers.has(name) ? asProvider : `deployment:${name}`;
@@ -80,8 +83,14 @@ function fullName({ holds, catalogue }: ApiContext, name: string): string {
 
 function expectKnown({ catalogue }: ApiContext, name: string): void {
   const [kind, rest] = split(name);
-  const known = kind === 'provider' ? catalogue.providers : catalogue.deployments;
-  if (!known.has(rest)) throw invalidValue(kind, `'${rest}' is not configured; known: ${[...known.keys()].join(', ')}`);
+  const known = knownNames(catalogue, kind);
+  if (!known.includes(rest)) throw invalidValue(kind, `'${rest}' is not configured; known: ${known.join(', ')}`);
+}
+
+function knownNames({ providers, deployments }: ApiContext['catalogue'], kind: string): string[] {
+  if (kind === 'provider') return [...providers.keys()];
+  if (kind === 'deployment') return [...deployments.keys()];
+  return [...providers.values()].flatMap(({ name, credentials }) => credentials.map((own) => `${name}/${own.name}`));
 }
 
 function split(name: string): [kind: string, rest: string] {

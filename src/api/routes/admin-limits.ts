@@ -19,7 +19,9 @@ export function registerAdminLimits(admin: FastifyInstance, context: ApiContext)
 /** Those of the configuration, and those of wildcard models that something was learned of. */
 function scopesOf({ catalogue, learned }: ApiContext): Iterable<Scope> {
   const scopes = new Map<string, Scope>();
-  for (const { scope } of catalogue.providers.values()) scopes.set(scope.name, scope);
+  for (const { scope, credentials } of catalogue.providers.values()) {
+    for (const own of [scope, ...credentials.map((credential) => credential.scope)]) scopes.set(own.name, own);
+  }
   for (const { scope } of catalogue.deployments.values()) scopes.set(scope.name, scope);
   for (const { scope } of learned.all()) if (!scopes.has(scope)) scopes.set(scope, { name: scope, limits: {} });
   return scopes.values();

@@ -214,7 +214,7 @@ export function address(
 /** The header that carries the provider's key; none where it has no key. */
 export function credential(
   ofProtocol: (apiKey: string) => Record<string, string>,
-  { apiKey, credentialHeader }: ProviderDialect,
+  { apiKey, credentialHeader }: Pick<ProviderDialect, 'apiKey' | 'credentialHeader'>,
 ): Record<string, string> {
   if (apiKey === null) return {};
   if (credentialHeader === null) return ofProtocol(apiKey);

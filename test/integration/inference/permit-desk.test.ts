@@ -54,7 +54,7 @@ async function takeOnly(): Promise<Permit> {
 const inRoom = () => redis.client.zcard(keyspace.scope(scope.name).room);
 const roomIsEmpty = () => waitFor('the room to be empty', async () => (await inRoom()) === 0);
 const acquire = (patienceMs: number, cancellation = new Cancellation()) =>
-  desk.acquire('a interactive', request(), patienceMs, cancellation);
+  desk.acquire('a interactive', [request()], patienceMs, cancellation);
 
 test('those who ask at once and are turned away leave no one behind in the room', async () => {
   const held = await takeOnly();
