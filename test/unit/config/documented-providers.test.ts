@@ -11,8 +11,15 @@ import { findProtocolRoute } from '#src/protocols/registry.ts';
 
 const page = readFileSync(new URL('../../../docs/adding-a-provider.md', import.meta.url), 'utf8');
 const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml!);
-const [acme, azure, classic] = examples;
-const variables = { ACME_API_KEY: 'sk-acme', AZURE_OPENAI_API_KEY: 'azure-key' };
+const [acme, credentials, azure, classic] = examples;
+const variables = { ACME_API_KEY: 'sk-acme', OPENAI_API_KEY: 'sk-openai', AZURE_OPENAI_API_KEY: 'azure-key' };
+
+test('several credentials', () => {
+  const configuration = parseConfiguration(credentials!, 'sluice.yaml', variables);
+  expect(checkReferences(configuration)).toEqual([]);
+  const { credentials: known } = createCatalogue(configuration).providers.get('openai')!;
+  expect(known.map(({ name, weight }) => `${name} ${weight}`)).toEqual(['main 3', 'team 1', 'vault 1']);
+});
 
 test.each([
   ['acme', acme!, 'https://api.acme.example/v1', '/chat/completions', { authorization: 'Bearer sk-acme' }],
