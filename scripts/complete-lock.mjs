@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 const path = 'package-lock.json';
 const lock = JSON.parse(readFileSync(path, 'utf8'));
 const { packages } = lock;
-for (const entry of Object.values(packages)) delete entry.resolved;
+for (const entry of Object.values(packages)) if (entry.link !== true) delete entry.resolved;
 
 for (const entry of Object.values({ ...packages })) {
   for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {

@@ -206,7 +206,7 @@ runMain(async () => {
 
   const app = await createApp(context, relay);
   const url = await app.listen(runtime.listen);
-  const admin = runtime.adminListen === null ? null : await createAdminApp(context);
+  const admin = runtime.adminListen === null ? null : createAdminApp(context);
   const adminUrl = admin === null ? url : await listenForAdmin(admin, runtime.adminListen!, logger);
   logger.info({ url, admin_url: adminUrl }, 'listening');
 

@@ -1,7 +1,6 @@
 // The API tier as a Fastify app that listens nowhere yet. Failing stages and their statuses: docs/lifecycle.md.
 import { createServer, type RequestListener, type Server } from 'node:http';
 import cors from '@fastify/cors';
-import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ApiKey } from '../accounts/api-key.ts';
 import { addressMatcher } from '../config/address-ranges.ts';
@@ -41,6 +40,10 @@ declare module 'fastify' {
     /** The same, where several protocols have one address. */
     selectClient?: (request: FastifyRequest) => ClientProtocol;
   }
+  interface FastifyInstance {
+    /** `METHOD /path` of every route that has something to offer: what /openapi.json describes. */
+    offeredRoutes: ReadonlySet<string>;
+  }
   interface FastifyRequest {
     apiKey: ApiKey | null;
   }
@@ -55,7 +58,7 @@ const HEAD_LIMIT_MS = 20_000;
 /** What clients reach. Where operators have no listener of their own, theirs is here too, behind the admin key. */
 export async function createApp(context: ApiContext, relay: Relay): Promise<FastifyInstance> {
   const { websockets } = context.configuration.server;
-  const app = await createBareApp(context, { hasWebSockets: websockets !== false });
+  const app = createBareApp(context, { hasWebSockets: websockets !== false });
   await allowOrigins(app, context);
   if (websockets !== false) await registerWebSockets(app, context, relay, websockets);
   registerProbes(app, context, 'clients');
@@ -73,8 +76,8 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
 }
 
 /** What operators reach, on a listener of its own: administration, metrics, probes with their details. */
-export async function createAdminApp(context: ApiContext): Promise<FastifyInstance> {
-  const app = await createBareApp(context, { hasWebSockets: false });
+export function createAdminApp(context: ApiContext): FastifyInstance {
+  const app = createBareApp(context, { hasWebSockets: false });
   registerProbes(app, context, 'operators');
   registerOperations(app, context);
   return app;
@@ -89,7 +92,7 @@ interface Listening {
   hasWebSockets: boolean;
 }
 
-async function createBareApp(context: ApiContext, listening: Listening): Promise<FastifyInstance> {
+function createBareApp(context: ApiContext, listening: Listening): FastifyInstance {
   const { trusted_proxies: proxies } = context.configuration.server;
   const app = Fastify({
     bodyLimit: context.configuration.server.body_limit_bytes,
@@ -124,6 +127,7 @@ async function createBareApp(context: ApiContext, listening: Listening): Promise
     return sendFailure(request, reply, failure);
   });
   const paths = listenForPaths(app);
+  app.decorate('offeredRoutes', paths.offered);
   app.setNotFoundHandler(answerUnknown);
 
   function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -133,11 +137,6 @@ async function createBareApp(context: ApiContext, listening: Listening): Promise
     return sendFailure(request, reply, methodNotAllowed(request, known.methods), known.clientOf(request));
   }
 
-  await app.register(swagger, {
-    openapi: {
-      info: { title: 'Sluice', version: '1', description: 'A durable request broker for large language models' },
-    },
-  });
   return app;
 }
 

@@ -10,6 +10,8 @@ export interface KnownPath {
 }
 
 export interface KnownPaths {
+  /** `METHOD /path` of all but preflights, the answers to HEAD beside those to GET, and what only says that there is nothing. */
+  offered: ReadonlySet<string>;
   /** Null for a path that no route has. */
   find(path: string): KnownPath | null;
 }
@@ -23,14 +25,19 @@ interface Route {
 /** Call before any route is registered: it listens to what the app is given. */
 export function listenForPaths(app: FastifyInstance): KnownPaths {
   const routes: Route[] = [];
+  const offered = new Set<string>();
   app.addHook('onRoute', ({ url, method, config = {} }) => {
-    // Preflights: of every path, and no method of any. WebSockets: no method of HTTP's.
-    if (method === 'OPTIONS' || config.takesWebSockets === true || config.isOffered === false) return;
+    // Preflights: of every path, and no method of any.
+    if (method === 'OPTIONS' || config.isOffered === false) return;
+    for (const one of [method].flat()) if (one !== 'HEAD') offered.add(`${one} ${url}`);
+    // No method of HTTP's.
+    if (config.takesWebSockets === true) return;
     const { client, selectClient } = config;
     const clientOf = (request: FastifyRequest) => client ?? selectClient?.(request);
     routes.push({ pattern: patternOf(url), methods: [method].flat(), clientOf });
   });
   return {
+    offered,
     find(path) {
       const matching = routes.filter(({ pattern }) => pattern.test(path));
       if (matching.length === 0) return null;

@@ -2,13 +2,14 @@
 // Sluice, run by `sluice start`, listens and with which keys.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { request } from 'undici';
+import createClient, { type Client } from 'openapi-fetch';
 import type { Environment } from '../config/environment.ts';
+import type { components, paths } from '../contracts/admin-api.ts';
 
-export interface AdminClient {
-  /** @param path below /admin. Throws an Error with a readable message if the call is refused or not answered. */
-  call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T>;
-}
+/** Its calls reject with a readable message if they are refused or not answered; `dataOf` gives what was answered. */
+export type AdminClient = Client<paths>;
+/** What the administration answers, by name. */
+export type AdminSchemas = components['schemas'];
 
 export interface AdminOptions {
   baseUrl?: string;
@@ -33,23 +34,26 @@ export function createAdminClient({ baseUrl }: AdminOptions, environment: Enviro
     environment.adminKey ??
     (given === undefined ? readLine(join(environment.dataDirectory, ADMIN_KEY_FILE)) : undefined);
   if (adminKey === undefined) throw new Error('set SLUICE_ADMIN_KEY to the admin key that Sluice was started with');
-  return {
-    async call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) {
-      const answer = await request(`${root}/admin${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${adminKey}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }).catch((error: Error & { code?: string }) => {
-        throw new Error(`${root} cannot be reached (${error.code ?? error.message}); --base-url names another server`);
-      });
-      const text = await answer.body.text();
-      if (answer.statusCode >= 300) throw new Error(messageOf(text, answer.statusCode));
-      return JSON.parse(text) as T;
+  const client = createClient<paths>({ baseUrl: root, headers: { authorization: `Bearer ${adminKey}` } });
+  client.use({
+    async onResponse({ response }) {
+      if (!response.ok) throw new Error(messageOf(await response.text(), response.status));
     },
-  };
+    onError: ({ error }) => new Error(`${root} cannot be reached (${causeOf(error)}); --base-url names another server`),
+  });
+  return client;
+}
+
+export async function dataOf<T>(call: Promise<{ data?: T }>): Promise<T> {
+  const { data } = await call;
+  if (data === undefined) throw new Error('the answer is empty');
+  return data;
+}
+
+/** `fetch` names the reason in the cause of its error; of several addresses that were tried, in each of their errors. */
+function causeOf(error: unknown): string {
+  const { cause, message } = error as Error & { cause?: Error & { code?: string } };
+  return cause?.code ?? cause?.message ?? message;
 }
 
 function localAdminUrl(environment: Environment): string {

@@ -1,7 +1,7 @@
 // `sluice dead-letters list|show|replay|delete`: requests that failed for good.
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
-import { type AdminClient, type AdminOptions, createAdminClient } from './admin-client.ts';
+import { type AdminClient, type AdminOptions, createAdminClient, dataOf } from './admin-client.ts';
 import { adminArguments, wholeNumber } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
@@ -23,19 +23,10 @@ interface ReplayOptions extends FilterOptions {
   vendor?: string;
 }
 
-interface Letter {
-  id: string;
-  failed_at: string;
-  model: string;
-  provider: string | null;
-  attempts: number;
-  body: string;
-  error: { code: string; message: string };
-  replays: unknown[];
-}
-
 const FILTERS = ['model', 'provider', 'code', 'key', 'from', 'to'] as const;
 const DEFAULT_LIMIT = 50;
+const ALL = '/admin/dead-letters';
+const ONE = '/admin/dead-letters/{id}';
 
 export function deadLettersCommand(environment: () => Environment): Command {
   const root = new Command('dead-letters').description('requests that failed for good: inspect and replay them');
@@ -47,7 +38,7 @@ export function deadLettersCommand(environment: () => Environment): Command {
   );
   adminArguments(root.command('show').argument('<id>').description('failure, timeline and attempts of one')).action(
     async (id: string, options: AdminOptions) =>
-      print(JSON.stringify(await client(options).call('GET', `/dead-letters/${id}`), null, 2)),
+      print(JSON.stringify(await dataOf(client(options).GET(ONE, { params: { path: { id } } })), null, 2)),
   );
   limit(filters(adminArguments(root.command('replay').argument('[ids...]').description('make new requests from them'))))
     .option('--all', 'all that match the filter, oldest first, except those replayed before', false)
@@ -76,14 +67,14 @@ function filters(command: Command): Command {
     .option('--to <time>', 'failed before this time (UTC), or on this day at the latest');
 }
 
-function filterOf(options: FilterOptions): Record<string, string> {
+function filterOf(options: FilterOptions): Partial<Record<(typeof FILTERS)[number], string>> {
   const given = FILTERS.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]));
-  return Object.fromEntries(given) as Record<string, string>;
+  return Object.fromEntries(given);
 }
 
 async function list(client: AdminClient, options: FilterOptions & { limit: number }): Promise<void> {
-  const query = new URLSearchParams({ ...filterOf(options), limit: String(options.limit) });
-  const page = await client.call<{ data: Letter[]; has_more: boolean }>('GET', `/dead-letters?${query}`);
+  const query = { ...filterOf(options), limit: options.limit };
+  const page = await dataOf(client.GET(ALL, { params: { query } }));
   if (options.json) return print(JSON.stringify(page.data));
   if (page.data.length === 0) return print('No dead letters.');
   const rows = page.data.map(({ id, failed_at: failedAt, model, provider, error, replays }) => [
@@ -106,16 +97,9 @@ async function replay(client: AdminClient, ids: readonly string[], options: Repl
   if (ids.length === 0) return replayMany(client, change, options);
   if (options.all) throw new Error('name dead letters or select them with --all and a filter, not both');
   for (const id of ids) {
-    const made = await client.call<{ request_id: string }>('POST', `/dead-letters/${id}/replay`, change);
+    const made = await dataOf(client.POST(`${ONE}/replay`, { params: { path: { id } }, body: change }));
     print(options.json ? JSON.stringify(made) : `${id} is replayed as ${made.request_id}`);
   }
-}
-
-interface ReplayReport {
-  matched: number;
-  replayed: number;
-  failed: number;
-  failures: { id: string; message: string }[];
 }
 
 async function replayMany(client: AdminClient, change: object, options: ReplayOptions): Promise<void> {
@@ -126,7 +110,7 @@ async function replayMany(client: AdminClient, change: object, options: ReplayOp
     filter: { ...filter, ...(options.again ? { replayed: null } : {}) },
     limit: options.limit,
   };
-  const report = await client.call<ReplayReport>('POST', '/dead-letters/replay', wanted);
+  const report = await dataOf(client.POST(`${ALL}/replay`, { body: wanted }));
   if (options.json) return print(JSON.stringify(report));
   for (const { id, message } of report.failures) complain(`${id}: ${message}`);
   print(
@@ -137,12 +121,11 @@ async function replayMany(client: AdminClient, change: object, options: ReplayOp
 async function remove(client: AdminClient, ids: readonly string[], options: FilterOptions): Promise<void> {
   let deleted = 0;
   for (const id of ids) {
-    await client.call('DELETE', `/dead-letters/${id}`);
+    await client.DELETE(ONE, { params: { path: { id } } });
     deleted += 1;
   }
   if (ids.length === 0) {
-    const query = new URLSearchParams(filterOf(options));
-    deleted = (await client.call<{ deleted: number }>('DELETE', `/dead-letters?${query}`)).deleted;
+    deleted = (await dataOf(client.DELETE(ALL, { params: { query: filterOf(options) } }))).deleted;
   }
   print(options.json ? JSON.stringify({ deleted }) : `${deleted} deleted.`);
 }

@@ -1,15 +1,9 @@
 // `sluice hold|release|holds`: takes a provider, a deployment or a credential out of service and puts it back.
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
-import { type AdminOptions, createAdminClient } from './admin-client.ts';
+import { type AdminOptions, createAdminClient, dataOf } from './admin-client.ts';
 import { adminArguments } from './arguments.ts';
 import { formatTable, print } from './terminal.ts';
-
-interface Hold {
-  name: string;
-  reason: string;
-  since: string;
-}
 
 interface HoldOptions extends AdminOptions {
   deployment: boolean;
@@ -40,19 +34,19 @@ export function holdCommands(environment: () => Environment): Command[] {
 async function hold(environment: Environment, name: string, options: HoldOptions): Promise<void> {
   const { deployment, credential, reason, json } = options;
   const kind = credential ? 'credential' : deployment ? 'deployment' : 'provider';
-  const wanted = { [kind]: name, ...(reason === undefined ? {} : { reason }) };
-  const made = await createAdminClient(options, environment).call<Hold>('POST', '/holds', wanted);
+  const body = { [kind]: name, ...(reason === undefined ? {} : { reason }) };
+  const made = await dataOf(createAdminClient(options, environment).POST('/admin/holds', { body }));
   print(json ? JSON.stringify(made) : `${made.name} is held: it receives no new requests half a second from now.`);
 }
 
 async function release(environment: Environment, name: string, options: HoldOptions): Promise<void> {
-  const path = `/holds/${encodeURIComponent(name)}`;
-  const released = await createAdminClient(options, environment).call<{ name: string }>('DELETE', path);
+  const client = createAdminClient(options, environment);
+  const released = await dataOf(client.DELETE('/admin/holds/{name}', { params: { path: { name } } }));
   print(options.json ? JSON.stringify(released) : `${released.name} is released.`);
 }
 
 async function list(environment: Environment, options: HoldOptions): Promise<void> {
-  const { data } = await createAdminClient(options, environment).call<{ data: Hold[] }>('GET', '/holds');
+  const { data } = await dataOf(createAdminClient(options, environment).GET('/admin/holds'));
   if (options.json) return print(JSON.stringify(data));
   if (data.length === 0) return print('Nothing is held.');
   const rows = data.map(({ name, reason, since }) => [name, since.slice(0, 19).replace('T', ' '), reason]);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
-import { type AdminClient, type AdminOptions, createAdminClient } from './admin-client.ts';
+import { type AdminClient, type AdminOptions, createAdminClient, dataOf } from './admin-client.ts';
 import { adminArguments } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
@@ -15,15 +15,8 @@ interface ReplayOptions extends Options {
   message?: string;
 }
 
-interface ShownReject {
-  id: string;
-  request_id: string | null;
-  part: string;
-  reason: string;
-  rejected_at: string;
-}
-
-const ROOT = '/ledger/rejects';
+const ALL = '/admin/ledger/rejects';
+const ONE = '/admin/ledger/rejects/{id}';
 const PAGE = 500;
 
 export function ledgerCommand(environment: () => Environment): Command {
@@ -37,7 +30,7 @@ export function ledgerCommand(environment: () => Environment): Command {
   adminArguments(
     rejects.command('show').argument('<id>').description('the reason, and the message as received'),
   ).action(async (id: string, options: Options) =>
-    print(JSON.stringify(await client(options).call('GET', `${ROOT}/${encodeURIComponent(id)}`), null, 2)),
+    print(JSON.stringify(await dataOf(client(options).GET(ONE, { params: { path: { id } } })), null, 2)),
   );
   adminArguments(rejects.command('replay').argument('[ids...]').description('write them to the ledger again'))
     .option('--all', 'all of them', false)
@@ -50,7 +43,7 @@ export function ledgerCommand(environment: () => Environment): Command {
 }
 
 async function list(client: AdminClient, options: Options): Promise<void> {
-  const page = await client.call<{ data: ShownReject[]; has_more: boolean }>('GET', `${ROOT}?limit=${PAGE}`);
+  const page = await dataOf(client.GET(ALL, { params: { query: { limit: PAGE } } }));
   if (options.json) return print(JSON.stringify(page.data));
   if (page.data.length === 0) return print('Nothing was refused.');
   const rows = page.data.map(({ id, rejected_at: at, part, request_id: requestId, reason }) => [
@@ -69,7 +62,7 @@ async function replay(client: AdminClient, ids: readonly string[], options: Repl
   if (options.message !== undefined && ids.length !== 1)
     throw new Error('--message corrects one message: name exactly one');
   const body = options.message === undefined ? {} : { message: readMessageFile(options.message) };
-  for (const id of ids) await client.call('POST', `${ROOT}/${encodeURIComponent(id)}/replay`, body);
+  for (const id of ids) await client.POST(`${ONE}/replay`, { params: { path: { id } }, body });
   const replayed = options.all ? await replayAll(client) : ids.length;
   print(
     options.json
@@ -80,20 +73,18 @@ async function replay(client: AdminClient, ids: readonly string[], options: Repl
 
 /** One page only: messages that are refused again come back, so repeating this might never end. */
 async function replayAll(client: AdminClient): Promise<number> {
-  const { replayed, left } = await client.call<{ replayed: number; left: number }>('POST', `${ROOT}/replay`, {
-    limit: PAGE,
-  });
+  const { replayed, left } = await dataOf(client.POST(`${ALL}/replay`, { body: { limit: PAGE } }));
   if (left > 0) complain(`${left} are left: replay them when these are written.`);
   return replayed;
 }
 
 /** Accepts the message itself, or the output of `show`, which contains it. */
-function readMessageFile(path: string): object {
-  const value = JSON.parse(readFileSync(path, 'utf8')) as { message?: object };
+function readMessageFile(path: string): Record<string, unknown> {
+  const value = JSON.parse(readFileSync(path, 'utf8')) as { message?: Record<string, unknown> };
   return value.message ?? value;
 }
 
 async function remove(client: AdminClient, ids: readonly string[], options: Options): Promise<void> {
-  for (const id of ids) await client.call('DELETE', `${ROOT}/${encodeURIComponent(id)}`);
+  for (const id of ids) await client.DELETE(ONE, { params: { path: { id } } });
   print(options.json ? JSON.stringify({ deleted: ids.length }) : `${ids.length} deleted.`);
 }

@@ -1,19 +1,9 @@
 // `sluice limits`: limits that are configured, and those that providers have taught.
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
-import { type AdminOptions, createAdminClient } from './admin-client.ts';
+import { type AdminOptions, createAdminClient, dataOf } from './admin-client.ts';
 import { adminArguments } from './arguments.ts';
 import { formatTable, print } from './terminal.ts';
-
-interface ShownLimit {
-  scope: string;
-  limit: string;
-  value: number;
-  used: number | null;
-  source: string;
-  in_force: boolean;
-  learned_at?: string;
-}
 
 type LimitOptions = AdminOptions & { json: boolean };
 
@@ -25,7 +15,7 @@ export function limitsCommand(environment: () => Environment): Command {
 }
 
 async function show(environment: Environment, options: LimitOptions): Promise<void> {
-  const { data } = await createAdminClient(options, environment).call<{ data: ShownLimit[] }>('GET', '/limits');
+  const { data } = await dataOf(createAdminClient(options, environment).GET('/admin/limits'));
   if (options.json) return print(JSON.stringify(data));
   if (data.length === 0) return print('Nothing is limited, and no provider has announced a limit that is near.');
   const rows = data.map(({ scope, limit, value, used, source, in_force: isInForce, learned_at: at }) => [

@@ -30,16 +30,16 @@ const filterFields = {
 };
 const isReplayed = z.enum(['true', 'false']).transform((text) => text === 'true');
 
-const listQuery = z.strictObject({
+export const letterQuery = z.strictObject({
   ...filterFields,
   replayed: isReplayed.optional(),
   limit: z.coerce.number().int().positive().max(MAX_PAGE).default(100),
   after: z.string().optional(),
 });
-const deleteQuery = z.strictObject({ ...filterFields, replayed: isReplayed.optional() });
+export const letterDeletion = z.strictObject({ ...filterFields, replayed: isReplayed.optional() });
 const changeFields = { model: z.string().min(1).optional(), vendor: z.string().min(1).optional() };
-const change = z.strictObject(changeFields);
-const replayMany = z.strictObject({
+export const replayChange = z.strictObject(changeFields);
+export const replayMany = z.strictObject({
   ...changeFields,
   /** Those that were replayed before are left out, unless asked for (true) or not asked about (null). */
   filter: z.strictObject({ ...filterFields, replayed: z.boolean().nullable().default(false) }).prefault({}),
@@ -53,10 +53,9 @@ type FilterInput = Partial<Record<keyof typeof filterFields, string | undefined>
 
 export function registerAdminDeadLetters(admin: FastifyInstance, context: ApiContext): void {
   const { deadLetters } = context;
-  const tags = { schema: { tags: ['dead letters'] } };
 
-  admin.get('/dead-letters', tags, async (request) => {
-    const { limit, after, ...filter } = checkInput(listQuery, request.query);
+  admin.get('/dead-letters', async (request) => {
+    const { limit, after, ...filter } = checkInput(letterQuery, request.query);
     const letters = await deadLetters.list(readFilter(filter), limit + 1, readPosition(after));
     const page = letters.slice(0, limit);
     const last = page.at(-1);
@@ -68,20 +67,20 @@ export function registerAdminDeadLetters(admin: FastifyInstance, context: ApiCon
     };
   });
 
-  admin.get<ById>('/dead-letters/:id', tags, async ({ params: { id } }) => {
+  admin.get<ById>('/dead-letters/:id', async ({ params: { id } }) => {
     const letter = existing(await deadLetters.find(id), id);
     return describeDeadLetter(letter, await listAttempts(context.database, id));
   });
 
-  admin.post<ById>('/dead-letters/:id/replay', tags, async (request, reply) => {
+  admin.post<ById>('/dead-letters/:id/replay', async (request, reply) => {
     const { id } = request.params;
-    const wanted = checkInput(change, await readOptionalBody(request.body));
+    const wanted = checkInput(replayChange, await readOptionalBody(request.body));
     const letter = existing(await deadLetters.find(id), id);
     const requestId = await replayDeadLetter(context, letter, wanted);
     return reply.code(202).header('location', `/v1/requests/${requestId}`).send({ id, request_id: requestId });
   });
 
-  admin.post('/dead-letters/replay', tags, async (request) => {
+  admin.post('/dead-letters/replay', async (request) => {
     const { filter, limit, ...wanted } = checkInput(replayMany, await readOptionalBody(request.body));
     const chosen = readFilter(filter);
     const [matched, letters] = await Promise.all([deadLetters.count(chosen), deadLetters.listOldest(chosen, limit)]);
@@ -89,13 +88,13 @@ export function registerAdminDeadLetters(admin: FastifyInstance, context: ApiCon
     return { matched, replayed: replayed.length, failed: failed.length, requests: replayed, failures: failed };
   });
 
-  admin.delete<ById>('/dead-letters/:id', tags, async ({ params: { id } }) => {
+  admin.delete<ById>('/dead-letters/:id', async ({ params: { id } }) => {
     if ((await deadLetters.delete({ ids: [id] })) === 0) throw new FailureError(notFound(id));
     return { id, deleted: true };
   });
 
-  admin.delete('/dead-letters', tags, async (request) => {
-    const filter = readFilter(checkInput(deleteQuery, request.query));
+  admin.delete('/dead-letters', async (request) => {
+    const filter = readFilter(checkInput(letterDeletion, request.query));
     if (Object.keys(filter).length === 0)
       throw invalidValue('from', 'give a filter: everything is never deleted at once');
     return { deleted: await deadLetters.delete(filter) };

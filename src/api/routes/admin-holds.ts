@@ -11,7 +11,7 @@ import { rethrow } from '../admit/dispatch.ts';
 import { readBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
 
-const newHold = z.strictObject({
+export const newHold = z.strictObject({
   provider: z.string().min(1).optional(),
   deployment: z.string().min(1).optional(),
   credential: z.string().min(1).optional(),
@@ -22,14 +22,12 @@ const newHold = z.strictObject({
 type ByName = { Params: { '*': string } };
 
 export function registerAdminHolds(admin: FastifyInstance, context: ApiContext): void {
-  const tags = { schema: { tags: ['operations'] } };
-
-  admin.get('/holds', tags, async () => {
+  admin.get('/holds', async () => {
     await context.holds.refresh().catch(rethrow);
     return { data: context.holds.all().map(describeHold) };
   });
 
-  admin.post('/holds', tags, async (request, reply) => {
+  admin.post('/holds', async (request, reply) => {
     const { reason, ...wanted } = checkInput(newHold, (await readBody(request.body)).value);
     const names = Object.entries(wanted).map(([kind, rest]) => `${kind}:${rest}`);
     const name = names[0];
@@ -42,7 +40,7 @@ export function registerAdminHolds(admin: FastifyInstance, context: ApiContext):
     return reply.code(201).send(describeHold(hold));
   });
 
-  admin.delete<ByName>('/holds/*', tags, async ({ params }) => {
+  admin.delete<ByName>('/holds/*', async ({ params }) => {
     const name = fullName(context, params['*']);
     if (!(await context.holds.release(name).catch(rethrow))) {
       throw new FailureError(createFailure('request_not_found', `'${params['*']}' is not held.`));

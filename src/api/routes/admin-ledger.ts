@@ -12,39 +12,37 @@ import type { ApiContext } from '../context.ts';
 const MAX_PAGE = 500;
 const MAX_ID = 100;
 
-const listQuery = z.strictObject({
+export const rejectQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(MAX_PAGE).default(100),
   after: z.string().max(MAX_ID).optional(),
 });
-const replayOne = z.strictObject({ message: z.record(z.string(), z.unknown()).optional() });
-const replayMany = z.strictObject({ limit: z.number().int().positive().max(MAX_PAGE).default(100) });
+export const rejectReplay = z.strictObject({ message: z.record(z.string(), z.unknown()).optional() });
+export const rejectsReplay = z.strictObject({ limit: z.number().int().positive().max(MAX_PAGE).default(100) });
 
 type ById = { Params: { id: string } };
 
 export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }: ApiContext): void {
-  const tags = { schema: { tags: ['ledger'] } };
-
   /** Back into the stream first: what comes twice is written once. */
   async function replay(reject: StoredReject, corrected?: string): Promise<void> {
     await ledger.append(corrected ?? reject.message);
     await rejects.delete(reject.id);
   }
 
-  admin.get('/ledger/rejects', tags, async (request) => {
-    const { limit, after } = checkInput(listQuery, request.query);
+  admin.get('/ledger/rejects', async (request) => {
+    const { limit, after } = checkInput(rejectQuery, request.query);
     const found = await rejects.list(limit + 1, after);
     const page = found.slice(0, limit);
     const hasMore = found.length > limit;
     return { object: 'list', data: page.map(describe), has_more: hasMore, next: hasMore ? page.at(-1)!.id : null };
   });
 
-  admin.get<ById>('/ledger/rejects/:id', tags, async ({ params: { id } }) => {
+  admin.get<ById>('/ledger/rejects/:id', async ({ params: { id } }) => {
     const reject = await existing(rejects, id);
     return { ...describe(reject), message: readMessage(reject.message) ?? reject.message };
   });
 
-  admin.post<ById>('/ledger/rejects/:id/replay', tags, async (request, reply) => {
-    const { message } = checkInput(replayOne, await readOptionalBody(request.body));
+  admin.post<ById>('/ledger/rejects/:id/replay', async (request, reply) => {
+    const { message } = checkInput(rejectReplay, await readOptionalBody(request.body));
     const corrected = message === undefined ? undefined : JSON.stringify(message);
     if (corrected !== undefined && readMessage(corrected) === null)
       throw invalidValue('message', 'must be a ledger message, as `show` gives it');
@@ -52,8 +50,8 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }:
     return reply.code(202).send({ id: request.params.id, replayed: true });
   });
 
-  admin.post('/ledger/rejects/replay', tags, async (request) => {
-    const { limit } = checkInput(replayMany, await readOptionalBody(request.body));
+  admin.post('/ledger/rejects/replay', async (request) => {
+    const { limit } = checkInput(rejectsReplay, await readOptionalBody(request.body));
     const page = await rejects.list(limit);
     for (const { id } of page) {
       const reject = await rejects.find(id);
@@ -62,7 +60,7 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }:
     return { replayed: page.length, left: await rejects.count() };
   });
 
-  admin.delete<ById>('/ledger/rejects/:id', tags, async ({ params: { id } }) => {
+  admin.delete<ById>('/ledger/rejects/:id', async ({ params: { id } }) => {
     if (!(await rejects.delete(id))) throw notFound(id);
     return { id, deleted: true };
   });

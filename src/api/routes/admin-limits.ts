@@ -8,8 +8,7 @@ import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
 
 export function registerAdminLimits(admin: FastifyInstance, context: ApiContext): void {
-  const schema = { summary: 'Limits of providers and deployments, configured and learned', tags: ['operations'] };
-  admin.get('/limits', { schema }, async () => {
+  admin.get('/limits', async () => {
     await context.learned.refresh().catch(rethrow);
     const rows = await Promise.all([...scopesOf(context)].map((scope) => describe(context, scope).catch(rethrow)));
     return { data: rows.flat() };

@@ -19,14 +19,14 @@ import type { ApiContext } from '../context.ts';
 
 const MAX_DELIVERIES = 1_000;
 
-const newEndpoint = z.strictObject({
+export const newEndpoint = z.strictObject({
   url: webhookUrl,
   events: webhookEvents.default([...DEFAULT_WEBHOOK_EVENTS]),
   key_id: z.string().min(1).nullable().default(null),
   secret: webhookSecret.optional(),
 });
 
-const deliveryQuery = z.strictObject({
+export const deliveryQuery = z.strictObject({
   state: z.enum(['pending', 'delivered', 'failed']).optional(),
   endpoint: z.string().optional(),
   limit: z.coerce.number().int().positive().max(MAX_DELIVERIES).default(100),
@@ -35,14 +35,13 @@ const deliveryQuery = z.strictObject({
 type ById = { Params: { id: string } };
 
 export function registerAdminWebhooks(admin: FastifyInstance, context: ApiContext): void {
-  const tags = { schema: { tags: ['webhooks'] } };
   const endpoints = createEndpointStore(context.database, context.secretBox);
   const deliveries = createDeliveryStore(context.database);
   const guard = createAddressGuard(addressRulesOf(context.configuration.webhooks));
 
-  admin.get('/webhooks', tags, async () => ({ data: (await endpoints.list()).map(describeEndpoint) }));
+  admin.get('/webhooks', async () => ({ data: (await endpoints.list()).map(describeEndpoint) }));
 
-  admin.post('/webhooks', tags, async (request, reply) => {
+  admin.post('/webhooks', async (request, reply) => {
     const { key_id: keyId, ...wanted } = checkInput(newEndpoint, (await readBody(request.body)).value);
     checkAddress(guard, wanted.url);
     if (keyId !== null) await expectKey(context, keyId);
@@ -51,23 +50,23 @@ export function registerAdminWebhooks(admin: FastifyInstance, context: ApiContex
     return reply.code(201).send({ ...describeEndpoint(endpoint), secret });
   });
 
-  admin.delete<ById>('/webhooks/:id', tags, async ({ params: { id } }) => {
+  admin.delete<ById>('/webhooks/:id', async ({ params: { id } }) => {
     const endpoint = existing(await endpoints.find(id), `webhook endpoint '${id}'`);
     if (endpoint.origin === 'config') throw invalidValue('id', 'it comes from the configuration; remove it there');
     await endpoints.remove(id);
     return { id, deleted: true };
   });
 
-  admin.post<ById>('/webhooks/:id/enable', tags, async ({ params: { id } }) =>
+  admin.post<ById>('/webhooks/:id/enable', async ({ params: { id } }) =>
     describeEndpoint(existing(await endpoints.enable(id), `webhook endpoint '${id}'`)),
   );
 
-  admin.get('/webhooks/deliveries', tags, async (request) => {
+  admin.get('/webhooks/deliveries', async (request) => {
     const { state, endpoint, limit } = checkInput(deliveryQuery, request.query);
     return { data: (await deliveries.list({ state, endpointId: endpoint, limit })).map(describeDelivery) };
   });
 
-  admin.post<ById>('/webhooks/deliveries/:id/replay', tags, async ({ params: { id } }) =>
+  admin.post<ById>('/webhooks/deliveries/:id/replay', async ({ params: { id } }) =>
     describeDelivery(existing(await deliveries.replay(id), `webhook delivery '${id}'`)),
   );
 }

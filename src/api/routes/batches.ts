@@ -15,7 +15,7 @@ import { OPENAI_PREFIXES } from '../request-target.ts';
 
 const PREFIX = 'batch_';
 
-const newBatch = z.looseObject({
+export const newBatch = z.looseObject({
   input_file_id: z.string().min(1),
   endpoint: z.string().min(1),
   completion_window: z.string(),
@@ -28,7 +28,7 @@ const newBatch = z.looseObject({
     .nullish(),
 });
 
-const listQuery = z.object({
+export const batchQuery = z.object({
   after: z.string().optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
 });
@@ -38,20 +38,19 @@ interface WithId {
 }
 
 export function registerBatches(app: FastifyInstance, context: ApiContext): void {
-  const options = (summary: string) => ({
+  const options = {
     config: { client: openaiChatClient },
-    schema: { summary, tags: ['batches'] },
     onRequest: async (request: FastifyRequest) => {
       request.apiKey = await authenticate(bearerToken(request.headers), context.keys);
     },
-  });
+  };
   for (const prefix of OPENAI_PREFIXES) {
-    app.post(`${prefix}/batches`, options('Create a batch'), (request) => create(context, request));
-    app.get(`${prefix}/batches`, options('Batches of this key, newest first'), (request) => list(context, request));
-    app.get<WithId>(`${prefix}/batches/:id`, options('One batch'), async (request) =>
+    app.post(`${prefix}/batches`, options, (request) => create(context, request));
+    app.get(`${prefix}/batches`, options, (request) => list(context, request));
+    app.get<WithId>(`${prefix}/batches/:id`, options, async (request) =>
       batchObject(expectBatch(await context.batches.find(request.apiKey!.id, request.params.id), request.params.id)),
     );
-    app.post<WithId>(`${prefix}/batches/:id/cancel`, options('Cancel a batch'), (request) => cancel(context, request));
+    app.post<WithId>(`${prefix}/batches/:id/cancel`, options, (request) => cancel(context, request));
   }
 }
 
@@ -90,7 +89,7 @@ function expectWindow(window: number | Failure): number {
 }
 
 async function list(context: ApiContext, request: FastifyRequest) {
-  const { limit, after } = checkInput(listQuery, request.query);
+  const { limit, after } = checkInput(batchQuery, request.query);
   const found = await context.batches.list(request.apiKey!.id, { prefix: PREFIX, after, limit: limit + 1 });
   const data = found.slice(0, limit).map(batchObject);
   return {

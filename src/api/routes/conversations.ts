@@ -24,9 +24,9 @@ const MAX_ITEMS = 20;
 
 const metadata = z.record(z.string().max(64), z.string().max(512)).nullish();
 const items = z.array(z.looseObject({})).max(MAX_ITEMS);
-const newConversation = z.looseObject({ items: items.nullish(), metadata });
-const change = z.looseObject({ metadata });
-const newItems = z.looseObject({ items });
+export const newConversation = z.looseObject({ items: items.nullish(), metadata });
+export const conversationChange = z.looseObject({ metadata });
+export const newItems = z.looseObject({ items });
 
 export function registerConversations(app: FastifyInstance, context: ApiContext): void {
   const { conversations } = context;
@@ -34,7 +34,7 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
   const onRequest = async (request: FastifyRequest) => {
     request.apiKey = await authenticate(readSecret(request, openaiResponsesClient), context.keys);
   };
-  const options = (summary: string) => ({ config, onRequest, schema: { summary, tags: ['conversations'] } });
+  const options = { config, onRequest };
   const find = ({ params, apiKey }: FastifyRequest<ById>) => expectConversation(context, apiKey!.id, params.id);
   /** With the items of every response that has ended. */
   const findWritten = async (request: FastifyRequest<ById>) => {
@@ -46,35 +46,35 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
   for (const prefix of OPENAI_PREFIXES) {
     const path = `${prefix}/conversations`;
 
-    app.post(path, options('Creates a conversation'), async (request) => {
+    app.post(path, options, async (request) => {
       const wanted = checkNamed(newConversation, isGiven(request.body) ? await readExactBody(request.body) : {});
       const { id: keyId } = request.apiKey!;
       return describe(await conversations.create(keyId, wanted.metadata ?? {}, wanted.items ?? []).catch(rethrow));
     });
 
-    app.get<ById>(`${path}/:id`, options('A conversation'), async (request) => describe(await find(request)));
+    app.get<ById>(`${path}/:id`, options, async (request) => describe(await find(request)));
 
-    app.post<ById>(`${path}/:id`, options('Changes its metadata'), async (request) => {
-      const { metadata: wanted } = checkNamed(change, await readExactBody(request.body));
+    app.post<ById>(`${path}/:id`, options, async (request) => {
+      const { metadata: wanted } = checkNamed(conversationChange, await readExactBody(request.body));
       const { id } = await find(request);
       const changed = await conversations.update(id, request.apiKey!.id, wanted ?? {}).catch(rethrow);
       return describe(changed ?? (await find(request)));
     });
 
-    app.delete<ById>(`${path}/:id`, options('Deletes it with its items'), async (request) => {
+    app.delete<ById>(`${path}/:id`, options, async (request) => {
       const { id } = await find(request);
       await conversations.delete(id, request.apiKey!.id).catch(rethrow);
       return { id, object: 'conversation.deleted', deleted: true };
     });
 
-    app.post<ById>(`${path}/:id/items`, options('Appends items'), async (request) => {
+    app.post<ById>(`${path}/:id/items`, options, async (request) => {
       const wanted = checkNamed(newItems, await readExactBody(request.body));
       const { id } = await findWritten(request);
       const appended = await conversations.append(id, wanted.items).catch(rethrow);
       return describePage({ items: appended.map((item) => describeItem(item, '')), hasMore: false });
     });
 
-    app.get<ById>(`${path}/:id/items`, options('Its items'), async (request) => {
+    app.get<ById>(`${path}/:id/items`, options, async (request) => {
       const query = checkInput(pageQuery, request.query);
       const { id } = await findWritten(request);
       const page = await conversations.listItems(id, query).catch(rethrow);
@@ -82,14 +82,14 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
       return describePage({ ...page, items: page.items.map((item) => describeItem(item, '')) });
     });
 
-    app.get<ByItem>(`${path}/:id/items/:itemId`, options('One of its items'), async (request) => {
+    app.get<ByItem>(`${path}/:id/items/:itemId`, options, async (request) => {
       const { id } = await findWritten(request);
       const item = await conversations.findItem(id, request.params.itemId).catch(rethrow);
       if (item === null) throw noItem(id, request.params.itemId, 'item_id');
       return describeItem(item, '');
     });
 
-    app.delete<ByItem>(`${path}/:id/items/:itemId`, options('Deletes one of its items'), async (request) => {
+    app.delete<ByItem>(`${path}/:id/items/:itemId`, options, async (request) => {
       const conversation = await findWritten(request);
       const { itemId } = request.params;
       if (!(await conversations.deleteItem(conversation.id, itemId).catch(rethrow))) {

@@ -37,13 +37,13 @@ const DAY_MS = 24 * 3_600_000;
 const expirySeconds = z.coerce.number().int().min(3_600).max(2_592_000);
 
 /** Nested objects come as bracketed part names (npm openai 7.55.0, internal/uploads). */
-const uploadFields = z.object({
+export const uploadFields = z.object({
   purpose: z.enum(UPLOAD_PURPOSES),
   'expires_after[anchor]': z.literal('created_at').optional(),
   'expires_after[seconds]': expirySeconds.optional(),
 });
 
-const listQuery = z.object({
+export const fileQuery = z.object({
   purpose: z.string().optional(),
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(MAX_PAGE),
   order: z.enum(['asc', 'desc']).default('desc'),
@@ -61,31 +61,25 @@ export function registerFiles(app: FastifyInstance, context: ApiContext): void {
     files.addHook('onRequest', async (request) => {
       request.apiKey = await authenticate(readSecret(request, clientOf(request)), context.keys);
     });
-    const options = (summary: string, hasStreamedBody = false) => ({
-      config: { selectClient: clientOf, hasStreamedBody },
-      schema: { summary, tags: ['files'] },
-    });
+    const options = { config: { selectClient: clientOf } };
+    const streamed = { config: { ...options.config, hasStreamedBody: true }, bodyLimit: Number.MAX_SAFE_INTEGER };
 
     for (const prefix of OPENAI_PREFIXES) {
-      files.post(
-        `${prefix}/files`,
-        { ...options('Upload a file', true), bodyLimit: Number.MAX_SAFE_INTEGER },
-        (request) => upload(context, request),
-      );
-      files.get(`${prefix}/files`, options('Files of this key'), (request) =>
+      files.post(`${prefix}/files`, streamed, (request) => upload(context, request));
+      files.get(`${prefix}/files`, options, (request) =>
         isAnthropicCaller(request)
           ? listAnthropicFiles(context.files, request.apiKey!.id, checkInput(anthropicListQuery, request.query))
           : list(context, request),
       );
-      files.get<WithId>(`${prefix}/files/:id`, options('One file'), async (request) =>
+      files.get<WithId>(`${prefix}/files/:id`, options, async (request) =>
         describeFile(request, await find(context, request)),
       );
-      files.delete<WithId>(`${prefix}/files/:id`, options('Delete a file'), async (request) => {
+      files.delete<WithId>(`${prefix}/files/:id`, options, async (request) => {
         const { id } = request.params;
         if (!(await context.files.remove(request.apiKey!.id, id))) throw noSuchFile(id);
         return isAnthropicCaller(request) ? { id, type: 'file_deleted' } : { id, object: 'file', deleted: true };
       });
-      files.get<WithId>(`${prefix}/files/:id/content`, options('The bytes of a file'), async (request, reply) =>
+      files.get<WithId>(`${prefix}/files/:id/content`, options, async (request, reply) =>
         sendContent(context, reply, await find(context, request), request),
       );
     }
@@ -175,7 +169,7 @@ function expiryOf({ configuration }: ApiContext, fields: z.output<typeof uploadF
 }
 
 async function list(context: ApiContext, request: FastifyRequest) {
-  const { limit, ...query } = checkInput(listQuery, request.query);
+  const { limit, ...query } = checkInput(fileQuery, request.query);
   const found = await context.files.list(request.apiKey!.id, { ...query, limit: limit + 1 });
   const data = found.slice(0, limit).map(fileObject);
   return {

@@ -6,6 +6,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
 import { authenticate, authenticateAdmin, bearerToken, isAdminKey } from '../admit/authenticate.ts';
 import type { ApiContext } from '../context.ts';
+import type { Listener } from '../describe/openapi/document.ts';
+import { describeApi } from '../describe/openapi/operations.ts';
 
 /** A probe must not hang with what it probes. */
 const PROBE_TIMEOUT_MS = 1_500;
@@ -18,12 +20,12 @@ export interface Readiness {
 }
 
 /** @param listener `operators`: only they reach it; every caller may see everything. */
-export function registerProbes(app: FastifyInstance, context: ApiContext, listener: 'clients' | 'operators'): void {
+export function registerProbes(app: FastifyInstance, context: ApiContext, listener: Listener): void {
   const isOperator = (request: FastifyRequest) =>
     listener === 'operators' || isAdminKey(bearerToken(request.headers), context.adminKey);
-  const hidden = { schema: { tags: ['operations'] } };
-  for (const path of ['/healthz', '/health']) app.get(path, hidden, async () => ({ status: 'ok' }));
-  app.get('/readyz', hidden, async (request, reply) => {
+  let document: object | undefined;
+  for (const path of ['/healthz', '/health']) app.get(path, async () => ({ status: 'ok' }));
+  app.get('/readyz', async (request, reply) => {
     const readiness = await checkReadiness(context);
     const { redis, workers, accepting } = readiness;
     const isReady = redis && workers && accepting;
@@ -36,15 +38,16 @@ export function registerProbes(app: FastifyInstance, context: ApiContext, listen
       ...(isOperator(request) ? { holds: describeHolds(context), ledger: describeLedger(context) } : {}),
     });
   });
-  app.get('/openapi.json', { schema: { hide: true } }, async (request) => {
+  app.get('/openapi.json', async (request) => {
     if (!isOperator(request)) await authenticate(bearerToken(request.headers), context.keys);
-    return app.swagger();
+    document ??= describeApi(app.offeredRoutes, listener);
+    return document;
   });
 }
 
 /** Prometheus sends no key to a listener that only operators reach; where clients share it, the admin key is needed. */
 export function registerMetrics(app: FastifyInstance, context: ApiContext): void {
-  app.get('/metrics', { schema: { tags: ['operations'] } }, async (request, reply) => {
+  app.get('/metrics', async (request, reply) => {
     if (!context.hasAdminListener) authenticateAdmin(bearerToken(request.headers), context.adminKey);
     const { registry } = context.metrics;
     return reply.type(registry.contentType).send(await registry.metrics());

@@ -34,7 +34,6 @@ export function registerInference(
       method: endpoint.method,
       url,
       config: { client: endpoint.errors },
-      schema: { summary: endpoint.summary, tags: ['inference'] },
       onRequest: async (request) => {
         if (context.isClosing()) throw new FailureError(SHUTTING_DOWN);
         request.apiKey = await authenticate(readSecret(request, endpoint.errors), context.keys);
@@ -45,7 +44,7 @@ export function registerInference(
 }
 
 /** What stands under `/v1/openai` stands under `/openai/v1`, too: there Groq's SDKs look for it. */
-function pathsOf({ paths }: ClientEndpoint): string[] {
+export function pathsOf({ paths }: ClientEndpoint): string[] {
   const under = '/v1/openai/';
   const more = paths.filter((path) => path.startsWith(under)).map((path) => `/openai/v1/${path.slice(under.length)}`);
   // Gemini's models without `models/` before them.

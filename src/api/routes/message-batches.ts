@@ -29,12 +29,12 @@ import { publicUrl } from '../request-target.ts';
 const MAX_REQUESTS = 100_000;
 const DAY_MS = 24 * 3_600_000;
 
-const newRequest = z.looseObject({
+export const newBatchRequest = z.looseObject({
   custom_id: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, "_" and "-"'),
   params: z.record(z.string(), z.unknown()),
 });
 
-const listQuery = z.object({
+export const messageBatchQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(20),
   before_id: z.string().optional(),
   after_id: z.string().optional(),
@@ -47,23 +47,20 @@ interface WithId {
 export function registerMessageBatches(app: FastifyInstance, context: ApiContext): void {
   const endpoint = CLIENT_ENDPOINTS.find(({ paths }) => paths.includes(MESSAGES_PATH));
   if (endpoint === undefined) return;
-  const options = (summary: string) => ({
+  const options = {
     config: { client: endpoint.errors },
-    schema: { summary, tags: ['batches'] },
     onRequest: async (request: FastifyRequest) => {
       request.apiKey = await authenticate(readSecret(request, endpoint.errors), context.keys);
     },
-  });
+  };
   const bodyLimit = context.configuration.batches.max_inline_bytes;
   const path = `${MESSAGES_PATH}/batches`;
   const show = (request: FastifyRequest, batch: Batch) =>
     messageBatchObject(batch, publicUrl(request, context.configuration.server.public_url));
 
-  app.post(path, { ...options('Create a message batch'), bodyLimit }, async (request) =>
-    show(request, await create(context, request)),
-  );
-  app.get(path, options('Message batches of this key, newest first'), async (request) => {
-    const { limit, before_id: before, after_id: after } = checkInput(listQuery, request.query);
+  app.post(path, { ...options, bodyLimit }, async (request) => show(request, await create(context, request)));
+  app.get(path, options, async (request) => {
+    const { limit, before_id: before, after_id: after } = checkInput(messageBatchQuery, request.query);
     const query = { prefix: MESSAGE_BATCH_PREFIX, before, after, limit: limit + 1 };
     const found = await context.batches.list(request.apiKey!.id, query);
     // Before a batch, the one too many is the farthest from it: the first.
@@ -72,19 +69,17 @@ export function registerMessageBatches(app: FastifyInstance, context: ApiContext
     const [first_id, last_id] = [data[0]?.id ?? null, data.at(-1)?.id ?? null];
     return { data, has_more: found.length > limit, first_id, last_id };
   });
-  app.get<WithId>(`${path}/:id`, options('One message batch'), async (request) =>
-    show(request, await find(context, request)),
-  );
-  app.post<WithId>(`${path}/:id/cancel`, options('Cancel a message batch'), async (request) => {
+  app.get<WithId>(`${path}/:id`, options, async (request) => show(request, await find(context, request)));
+  app.post<WithId>(`${path}/:id/cancel`, options, async (request) => {
     const batch = await find(context, request);
     return show(request, (await context.batches.cancel(batch.keyId, batch.id))!);
   });
-  app.delete<WithId>(`${path}/:id`, options('Delete an ended message batch'), async (request) => {
+  app.delete<WithId>(`${path}/:id`, options, async (request) => {
     const batch = await find(context, request);
     if (!(await context.batches.remove(batch))) throw notEnded(batch.id, 'deleted');
     return { id: batch.id, type: 'message_batch_deleted' };
   });
-  app.get<WithId>(`${path}/:id/results`, options('Results of an ended message batch'), async (request, reply) =>
+  app.get<WithId>(`${path}/:id/results`, options, async (request, reply) =>
     sendResults(context, reply, await find(context, request)),
   );
 }
@@ -145,7 +140,7 @@ async function checkRequests(requests: Buffer): Promise<number> {
   for (const item of arrayItems(requests)) {
     const path = `requests.${seen.size}`;
     if (seen.size === MAX_REQUESTS) throw invalid('requests', `A batch has at most ${MAX_REQUESTS} requests.`);
-    const { custom_id: id } = checkInput(newRequest, parseBounded(item), path);
+    const { custom_id: id } = checkInput(newBatchRequest, parseBounded(item), path);
     if (seen.has(id)) {
       throw invalid(`${path}.custom_id`, `${path}.custom_id: '${id}' is used twice; every request needs its own.`);
     }

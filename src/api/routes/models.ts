@@ -15,17 +15,13 @@ import { readTarget } from '../request-target.ts';
 
 const TOKENS_PER_PRICE = 1_000_000n;
 
-interface Address {
-  path: string;
-  shapeOf: (request: FastifyRequest) => ModelShape;
-}
-
-const ADDRESSES: readonly Address[] = [
-  { path: '/v1/models', shapeOf: shapeByHeaders },
-  { path: '/v1/openai/models', shapeOf: () => openaiModels },
-  { path: '/openai/v1/models', shapeOf: () => openaiModels },
-  { path: '/v1beta/models', shapeOf: () => geminiModels },
-  { path: '/v1alpha/models', shapeOf: () => geminiModels },
+/** Null: told by the request. */
+export const MODEL_ADDRESSES: readonly { path: string; shape: ModelShape | null }[] = [
+  { path: '/v1/models', shape: null },
+  { path: '/v1/openai/models', shape: openaiModels },
+  { path: '/openai/v1/models', shape: openaiModels },
+  { path: '/v1beta/models', shape: geminiModels },
+  { path: '/v1alpha/models', shape: geminiModels },
 ];
 
 /** Three providers have the same address: what only one of them has in its requests tells whose client asks. */
@@ -41,12 +37,10 @@ export function registerModels(app: FastifyInstance, context: ApiContext): void 
   const authenticated = (request: FastifyRequest, shape: ModelShape) =>
     authenticate(readSecret(request, shape.client), context.keys);
 
-  for (const { path, shapeOf } of ADDRESSES) {
-    const options = (summary: string) => ({
-      config: { selectClient: (request: FastifyRequest) => shapeOf(request).client },
-      schema: { summary, tags: ['models'] },
-    });
-    app.get(path, options('Models this key may use, in the shape of the caller’s SDK'), async (request) => {
+  for (const { path, shape: fixed } of MODEL_ADDRESSES) {
+    const shapeOf = (request: FastifyRequest) => fixed ?? shapeByHeaders(request);
+    const options = { config: { selectClient: (request: FastifyRequest) => shapeOf(request).client } };
+    app.get(path, options, async (request) => {
       const shape = shapeOf(request);
       const key = await authenticated(request, shape);
       const models = await Promise.all((await usableModels(context, key)).map((model) => listed(context, model)));
@@ -55,7 +49,7 @@ export function registerModels(app: FastifyInstance, context: ApiContext): void 
       return answer;
     });
     // A model's name may hold slashes: the rest of the path is the name.
-    app.get<{ Params: { '*': string } }>(`${path}/*`, options('One model'), async (request) => {
+    app.get<{ Params: { '*': string } }>(`${path}/*`, options, async (request) => {
       const shape = shapeOf(request);
       const key = await authenticated(request, shape);
       return shape.describe(await listed(context, findUsable(catalogue, key, request.params['*'])));

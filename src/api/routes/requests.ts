@@ -23,31 +23,19 @@ export function registerRequests(app: FastifyInstance, context: ApiContext, rela
   const onRequest = async (request: FastifyRequest) => {
     request.apiKey = await authenticate(readSecret(request, openaiChatClient), context.keys);
   };
-  const schema = (summary: string) => ({ summary, tags: ['requests'] });
 
-  app.get<ById>(
-    '/v1/requests/:id',
-    { config, onRequest, schema: schema('State, timeline, attempts, cost and answer of a request') },
-    async (request) => describe(context, request),
+  app.get<ById>('/v1/requests/:id', { config, onRequest }, async (request) => describe(context, request));
+
+  app.get<ById>('/v1/requests/:id/stream', { config, onRequest }, async (request, reply) =>
+    join(context, relay, { request, reply, wish: { isAsync: false }, requestId: idOf(request) }),
   );
 
-  app.get<ById>(
-    '/v1/requests/:id/stream',
-    { config, onRequest, schema: schema('The bytes of its answer, from the start or after Last-Event-ID') },
-    async (request, reply) =>
-      join(context, relay, { request, reply, wish: { isAsync: false }, requestId: idOf(request) }),
-  );
-
-  app.post<ById>(
-    '/v1/requests/:id/cancel',
-    { config, onRequest, schema: schema('Stops it; answers with what it has cost') },
-    async (request) => {
-      const view = await context.store.read(idOf(request)).catch(rethrow);
-      if (view !== null && view.spec.keyId !== request.apiKey!.id) throw notFound(request);
-      if (view !== null && view.state !== 'done') await cancelAndWait(context, view.spec);
-      return describe(context, request);
-    },
-  );
+  app.post<ById>('/v1/requests/:id/cancel', { config, onRequest }, async (request) => {
+    const view = await context.store.read(idOf(request)).catch(rethrow);
+    if (view !== null && view.spec.keyId !== request.apiKey!.id) throw notFound(request);
+    if (view !== null && view.state !== 'done') await cancelAndWait(context, view.spec);
+    return describe(context, request);
+  });
 }
 
 /** Until the books have its outcome, or patience is over: then it is shown as `cancelling`. */

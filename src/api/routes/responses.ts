@@ -27,7 +27,7 @@ const DAY_MS = 24 * 3_600_000;
 type ById = { Params: { id: string } };
 
 /** Arrays of the query (`include[]`) are taken and change nothing: a response is always shown whole. */
-const retrieveQuery = z.looseObject({
+export const retrieveQuery = z.looseObject({
   stream: z.enum(['true', 'false']).default('false'),
   starting_after: z.coerce.number().int().min(-1).default(-1),
 });
@@ -37,24 +37,16 @@ export function registerResponses(app: FastifyInstance, context: ApiContext, rel
   const onRequest = async (request: FastifyRequest) => {
     request.apiKey = await authenticate(readSecret(request, openaiResponsesClient), context.keys);
   };
-  const options = (summary: string) => ({ config, onRequest, schema: { summary, tags: ['responses'] } });
+  const options = { config, onRequest };
 
   for (const prefix of OPENAI_PREFIXES) {
-    app.post(
-      `${prefix}/responses/input_tokens`,
-      options('Tokens that a request would have as its input'),
-      async (request) => countInput(context, request.apiKey!.id, await readBody(request.body), readTarget(request)),
+    app.post(`${prefix}/responses/input_tokens`, options, async (request) =>
+      countInput(context, request.apiKey!.id, await readBody(request.body), readTarget(request)),
     );
-    app.get<ById>(`${prefix}/responses/:id`, options('A response, or its stream again'), (request, reply) =>
-      retrieve(context, relay, request, reply),
-    );
-    app.delete<ById>(`${prefix}/responses/:id`, options('Deletes a response'), (request) => remove(context, request));
-    app.post<ById>(`${prefix}/responses/:id/cancel`, options('Stops a background response'), (request, reply) =>
-      cancel(context, request, reply),
-    );
-    app.get<ById>(`${prefix}/responses/:id/input_items`, options('What a response was asked with'), (request) =>
-      listInput(context, request),
-    );
+    app.get<ById>(`${prefix}/responses/:id`, options, (request, reply) => retrieve(context, relay, request, reply));
+    app.delete<ById>(`${prefix}/responses/:id`, options, (request) => remove(context, request));
+    app.post<ById>(`${prefix}/responses/:id/cancel`, options, (request, reply) => cancel(context, request, reply));
+    app.get<ById>(`${prefix}/responses/:id/input_items`, options, (request) => listInput(context, request));
   }
 }
 

@@ -22,7 +22,6 @@ export function registerStoredCompletions(app: FastifyInstance, context: ApiCont
         method: path === '/:id' ? ['GET', 'POST', 'DELETE'] : ['GET'],
         url: `${prefix}/chat/completions${path}`,
         config: { client: openaiChatClient, isOffered: false },
-        schema: { hide: true },
         onRequest: async (request) => {
           request.apiKey = await authenticate(readSecret(request, openaiChatClient), context.keys);
         },

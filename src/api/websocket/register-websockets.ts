@@ -65,7 +65,6 @@ export async function registerWebSockets(
       method: 'GET',
       url: path,
       config: { client: openaiResponsesClient, takesWebSockets: true },
-      schema: { hide: true },
       onRequest: async (request) => {
         if (!request.ws) return;
         if (context.isClosing()) throw new FailureError(SHUTTING_DOWN);

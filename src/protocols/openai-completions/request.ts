@@ -27,7 +27,7 @@ export const DEFAULT_MAX_TOKENS = 16;
 const count = z.number().int().positive().nullish();
 const tokens = z.array(z.number().int());
 
-const completionsRequest = z.looseObject({
+export const completionsRequest = z.looseObject({
   ...routingMembers,
   ...streamMembers,
   prompt: z.union([z.string(), z.array(z.union([z.string(), z.number().int(), tokens])).min(1)], {

@@ -58,7 +58,7 @@ export const openaiEmbeddingsProvider: ProviderProtocol = {
 // What the broker uses of an embeddings request (npm openai 7.55.0, resources/embeddings).
 const tokens = z.array(z.number().int()).min(1);
 
-const embeddingsRequest = z.looseObject({
+export const embeddingsRequest = z.looseObject({
   ...routingMembers,
   input: z.union([z.string().min(1), z.array(z.union([z.string(), z.number().int(), tokens])).min(1)], {
     error: (issue) =>

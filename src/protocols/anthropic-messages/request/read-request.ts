@@ -23,7 +23,7 @@ import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
 const names = z.array(z.string()).nullish();
 
 /** Beside what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
-const countRequest = z.looseObject({
+export const countRequest = z.looseObject({
   model: z.string().min(1),
   messages: z.array(z.looseObject({})).min(1),
   models: names,
@@ -31,7 +31,7 @@ const countRequest = z.looseObject({
   extra_body: z.record(z.string(), z.unknown()).nullish(),
 });
 
-const messagesRequest = countRequest.extend({
+export const messagesRequest = countRequest.extend({
   // Zero warms the cache and answers nothing.
   max_tokens: z.number().int().min(0),
   stream: z.boolean().nullish(),

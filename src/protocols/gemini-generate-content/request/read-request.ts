@@ -34,7 +34,7 @@ const names = z.array(z.string()).nullish();
 const count = z.number().int().positive().nullish();
 
 /** Beside what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
-const geminiRequest = z.looseObject({
+export const geminiRequest = z.looseObject({
   contents: z.array(z.looseObject({})).min(1),
   generationConfig: z.looseObject({ maxOutputTokens: count, candidateCount: count }).nullish(),
   models: names,

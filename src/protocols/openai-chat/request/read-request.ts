@@ -14,7 +14,7 @@ import {
 } from '#src/protocols/providers/token-estimate.ts';
 
 const tokenLimit = z.number().int().positive().nullish();
-const chatRequest = z.looseObject({
+export const chatRequest = z.looseObject({
   ...routingMembers,
   ...streamMembers,
   messages: z.array(z.looseObject({})).min(1),

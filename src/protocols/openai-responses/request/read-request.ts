@@ -12,7 +12,7 @@ import { TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, tokensOfBytes } from '#src/protoc
 import { isObject, objectOf, textOf } from '#src/protocols/wire/loose-json.ts';
 import { inputSchema } from './request-schema.ts';
 
-const responsesRequest = z.looseObject({
+export const responsesRequest = z.looseObject({
   ...routingMembers,
   stream: streamMembers.stream,
   max_output_tokens: z.number().int().positive().nullish(),
@@ -40,7 +40,7 @@ function readFacts(sent: unknown): RequestFacts {
 }
 
 // Stored responses: whether this one is stored, and which earlier ones it continues.
-const memory = z.looseObject({
+export const memoryMembers = z.looseObject({
   store: z.boolean().nullish(),
   background: z.boolean().nullish(),
   previous_response_id: z.string().nullish(),
@@ -51,7 +51,7 @@ const memory = z.looseObject({
 
 /** Throws a FailureError. */
 export function readMemory(request: JsonObject): MemoryFacts {
-  const { store, background, previous_response_id: previous, conversation } = parseMember(memory, request);
+  const { store, background, previous_response_id: previous, conversation } = parseMember(memoryMembers, request);
   if (previous && conversation) throw exclusive();
   return {
     store: store ?? null,

@@ -1,0 +1,26 @@
+// The TypeScript types of the administration API, on standard output, from its OpenAPI document on standard input. In a package
+// of its own: openapi-typescript needs the compiler API of TypeScript 5.
+import openapiTS, { astToString } from 'openapi-typescript';
+
+const HEADER = '// Types of the administration API. Generated from its OpenAPI document: npm run generate.\n\n';
+
+/** A client looks at what it has asked for, or at one error: headers and statuses of failures would be most of the file. */
+function condensed(document) {
+  for (const operations of Object.values(document.paths)) {
+    for (const operation of Object.values(operations)) operation.responses = condensedAnswers(operation.responses);
+  }
+  return document;
+}
+
+function condensedAnswers(answers) {
+  const kept = {};
+  for (const [status, { description, content }] of Object.entries(answers)) {
+    const isFailure = description.startsWith('Refused or failed');
+    kept[isFailure ? 'default' : status] = { description: isFailure ? 'Refused or failed.' : description, content };
+  }
+  return kept;
+}
+
+let text = '';
+for await (const chunk of process.stdin) text += chunk;
+process.stdout.write(HEADER + astToString(await openapiTS(condensed(JSON.parse(text)), { defaultNonNullable: false })));

@@ -1,0 +1,224 @@
+// Administration, as the API description has it: what a handler of src/api/routes/admin-*.ts takes is the schema it checks with;
+// what it answers is told here, and held against its answers by test/e2e/openapi.test.ts.
+import { z } from 'zod';
+import { BUDGET_PERIODS } from '../../../accounts/api-key.ts';
+import { settingsForm } from '../../../accounts/settings-form.ts';
+import { limitSettings } from '../../../config/schema.ts';
+import { webhookEvents } from '../../../config/webhook-schema.ts';
+import { LIMIT_KINDS } from '../../../contracts/limit-kinds.ts';
+import { newKey, usageQuery } from '../../routes/admin.ts';
+import { newHold } from '../../routes/admin-holds.ts';
+import { deliveryQuery, newEndpoint } from '../../routes/admin-webhooks.ts';
+import { LETTER_OPERATIONS } from './admin-failed.ts';
+import { ADMIN, created, deleted, group, json, named, type Operation, ok } from './operation.ts';
+import { time, usd } from './parts.ts';
+
+const key = named(
+  'Key',
+  z.object({
+    id: z.string(),
+    name: z.string(),
+    hint: z.string().describe('The first characters of the secret, to know it by.'),
+    limits: named('Limits', limitSettings),
+    budgets: z
+      .object(Object.fromEntries(BUDGET_PERIODS.map((period) => [period, z.number().optional()])))
+      .describe('What it may spend in each period, US dollars.'),
+    budget_usd: z.number().nullable().describe('Of one period; null for no budget.'),
+    budget_period: z.enum(BUDGET_PERIODS),
+    models: z.array(z.string()).nullable().describe('Models it may use, `*` as a wildcard; null for all.'),
+    batch_weight: z.number().describe('Its share of the batch lane, relative to other keys.'),
+    created_at: time,
+    revoked_at: time.nullable(),
+  }),
+);
+const createdKey = named('CreatedKey', key.extend({ key: z.string().describe('The secret: shown only now.') }));
+const usageReport = named(
+  'UsageReport',
+  z.object({
+    data: z.array(
+      z.object({
+        day: z.string().optional(),
+        key: z.string().optional(),
+        model: z.string().optional(),
+        provider: z.string().optional(),
+        attempts: z.number().int(),
+        failed_attempts: z.number().int(),
+        estimated_attempts: z.number().int().describe('Whose tokens the broker estimated.'),
+        unsettled_attempts: z.number().int(),
+        input_tokens: z.number().int(),
+        cached_input_tokens: z.number().int(),
+        output_tokens: z.number().int(),
+        reasoning_tokens: z.number().int(),
+        cost_usd: usd,
+      }),
+    ),
+  }),
+);
+
+const keys = group(ADMIN, [
+  {
+    routes: ['GET /admin/keys'],
+    id: 'listKeys',
+    summary: 'All client keys, newest first, revoked ones too',
+    answers: ok(named('KeyList', z.object({ data: z.array(key) }))),
+  },
+  {
+    routes: ['POST /admin/keys'],
+    id: 'createKey',
+    summary: 'Creates a client key',
+    body: { content: json(named('NewKey', newKey)) },
+    answers: created(createdKey, 'The key, with its secret.'),
+  },
+  {
+    routes: ['PATCH /admin/keys/:id'],
+    id: 'updateKey',
+    summary: 'Changes limits, budget, models or batch weight of a key',
+    body: { content: json(named('KeySettings', settingsForm)) },
+    answers: ok(key),
+  },
+  {
+    routes: ['DELETE /admin/keys/:id'],
+    id: 'revokeKey',
+    summary: 'Revokes a key, immediately and permanently',
+    answers: ok(key),
+  },
+  {
+    routes: ['GET /admin/usage'],
+    id: 'reportUsage',
+    tag: 'costs',
+    summary: 'Attempts, tokens and cost, grouped by day, key, model or provider',
+    query: usageQuery,
+    answers: ok(usageReport),
+  },
+]);
+
+const hold = named(
+  'Hold',
+  z.object({
+    name: z.string().describe('`provider:NAME`, `deployment:NAME` or `credential:PROVIDER/NAME`.'),
+    provider: z.string().optional(),
+    deployment: z.string().optional(),
+    credential: z.string().optional(),
+    reason: z.string(),
+    since: time,
+  }),
+);
+const limit = named(
+  'LimitInForce',
+  z.object({
+    scope: z.string(),
+    limit: z.enum(LIMIT_KINDS.map(({ setting }) => setting)),
+    value: z.number(),
+    source: z.enum(['configured', 'learned']),
+    in_force: z.boolean(),
+    learned_at: time.optional(),
+    used: z.number().nullable().describe('Of its window; null where nothing is counted.'),
+  }),
+);
+
+const routing = group({ ...ADMIN, tag: 'routing' }, [
+  {
+    routes: ['GET /admin/holds'],
+    id: 'listHolds',
+    summary: 'Providers, deployments and credentials that are taken out of service',
+    answers: ok(named('HoldList', z.object({ data: z.array(hold) }))),
+  },
+  {
+    routes: ['POST /admin/holds'],
+    id: 'hold',
+    summary: 'Takes a provider, a deployment or a credential out of service',
+    body: { content: json(named('NewHold', newHold)) },
+    answers: created(hold, 'It is held.'),
+  },
+  {
+    routes: ['DELETE /admin/holds/*'],
+    rest: 'name',
+    id: 'release',
+    summary: 'Puts it back into service',
+    params: { name: 'As `GET /admin/holds` has it, or the name of a provider or deployment.' },
+    answers: ok(named('Released', z.object({ name: z.string(), released: z.literal(true) }))),
+  },
+  {
+    routes: ['GET /admin/limits'],
+    id: 'listLimits',
+    summary: 'Limits of providers, credentials and deployments, configured and learned, and their use',
+    answers: ok(named('LimitList', z.object({ data: z.array(limit) }))),
+  },
+]);
+
+const endpoint = named(
+  'WebhookEndpoint',
+  z.object({
+    id: z.string(),
+    origin: z.enum(['config', 'admin']),
+    url: z.string(),
+    events: webhookEvents,
+    key_id: z.string().nullable().describe('Events of this client key only; null for all.'),
+    created_at: time,
+    disabled_at: time.nullable(),
+    disabled_reason: z.string().nullable(),
+  }),
+);
+const delivery = named(
+  'WebhookDelivery',
+  z.object({
+    id: z.string(),
+    endpoint_id: z.string(),
+    event_id: z.string().describe('The `webhook-id` that the receiver saw.'),
+    type: z.string(),
+    state: z.enum(['pending', 'delivered', 'failed']),
+    attempts: z.number().int(),
+    next_attempt_at: time.nullable(),
+    created_at: time,
+    finished_at: time.nullable(),
+    last_status: z.number().int().nullable(),
+    last_error: z.string().nullable(),
+  }),
+);
+
+const webhooks = group({ ...ADMIN, tag: 'webhooks' }, [
+  {
+    routes: ['GET /admin/webhooks'],
+    id: 'listWebhooks',
+    summary: 'All receivers, disabled ones too',
+    answers: ok(named('WebhookList', z.object({ data: z.array(endpoint) }))),
+  },
+  {
+    routes: ['POST /admin/webhooks'],
+    id: 'createWebhook',
+    summary: 'Registers a receiver',
+    body: { content: json(named('NewWebhook', newEndpoint)) },
+    answers: created(
+      named('CreatedWebhook', endpoint.extend({ secret: z.string().describe('Shown only now.') })),
+      'The receiver, with its secret.',
+    ),
+  },
+  {
+    routes: ['DELETE /admin/webhooks/:id'],
+    id: 'deleteWebhook',
+    summary: 'Removes a receiver that was registered here',
+    answers: ok(deleted),
+    failures: ['request_invalid'],
+  },
+  {
+    routes: ['POST /admin/webhooks/:id/enable'],
+    id: 'enableWebhook',
+    summary: 'Sends again to a receiver that was disabled because it answered 410',
+    answers: ok(endpoint),
+  },
+  {
+    routes: ['GET /admin/webhooks/deliveries'],
+    id: 'listDeliveries',
+    summary: 'Deliveries, newest first',
+    query: deliveryQuery,
+    answers: ok(named('DeliveryList', z.object({ data: z.array(delivery) }))),
+  },
+  {
+    routes: ['POST /admin/webhooks/deliveries/:id/replay'],
+    id: 'replayDelivery',
+    summary: 'Sends it again, with the same `webhook-id`',
+    answers: ok(delivery),
+  },
+]);
+
+export const ADMIN_OPERATIONS: readonly Operation[] = [...keys, ...routing, ...LETTER_OPERATIONS, ...webhooks];

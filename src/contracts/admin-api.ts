@@ -1,0 +1,2035 @@
+// Types of the administration API. Generated from its OpenAPI document: npm run generate.
+
+export interface paths {
+    "/admin/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All client keys, newest first, revoked ones too */
+        get: operations["listKeys"];
+        put?: never;
+        /** Creates a client key */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a key, immediately and permanently */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        /** Changes limits, budget, models or batch weight of a key */
+        patch: operations["updateKey"];
+        trace?: never;
+    };
+    "/admin/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Attempts, tokens and cost, grouped by day, key, model or provider */
+        get: operations["reportUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Providers, deployments and credentials that are taken out of service */
+        get: operations["listHolds"];
+        put?: never;
+        /** Takes a provider, a deployment or a credential out of service */
+        post: operations["hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/holds/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Puts it back into service */
+        delete: operations["release"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Limits of providers, credentials and deployments, configured and learned, and their use */
+        get: operations["listLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests that failed for good, newest first */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        /** Deletes those that match a filter; never all at once */
+        delete: operations["deleteDeadLetters"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/dead-letters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Failure, timeline and attempts of one */
+        get: operations["getDeadLetter"];
+        put?: never;
+        post?: never;
+        /** Deletes one */
+        delete: operations["deleteDeadLetter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/dead-letters/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a new request from it */
+        post: operations["replayDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/dead-letters/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes new requests from those that match a filter, oldest first */
+        post: operations["replayDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/ledger/rejects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages that the database refused, oldest first; they are not in the ledger */
+        get: operations["listLedgerRejects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/ledger/rejects/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The reason, and the message as received */
+        get: operations["getLedgerReject"];
+        put?: never;
+        post?: never;
+        /** Deletes it: it is never written to the ledger */
+        delete: operations["deleteLedgerReject"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/ledger/rejects/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Writes it to the ledger again, corrected where a message is given */
+        post: operations["replayLedgerReject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/ledger/rejects/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Writes the oldest to the ledger again */
+        post: operations["replayLedgerRejects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All receivers, disabled ones too */
+        get: operations["listWebhooks"];
+        put?: never;
+        /** Registers a receiver */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a receiver that was registered here */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/webhooks/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends again to a receiver that was disabled because it answered 410 */
+        post: operations["enableWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/webhooks/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Deliveries, newest first */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/webhooks/deliveries/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends it again, with the same `webhook-id` */
+        post: operations["replayDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process runs */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether the process runs
+         * @description The same as /healthz.
+         */
+        get: operations["healthz_2"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether it can take requests */
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics, in the text format of Prometheus */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document */
+        get: operations["openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        Alive: {
+            /** @constant */
+            status: "ok";
+        };
+        Attempt: {
+            attempt: number;
+            provider: string;
+            /** @description The provider’s own name for it. */
+            model: string;
+            /** @description `ok`, or a failure code. */
+            outcome: string;
+            /** @description Whether tokens were counted by the provider or estimated. */
+            settlement: string;
+            started_at_ms: number;
+            first_byte_ms: number | null;
+            duration_ms: number | null;
+            usage: components["schemas"]["Usage"];
+            /** @description US dollars. */
+            cost: number;
+            /** @description What was counted and has no known price. */
+            unpriced: string[];
+            /** @description What the provider said and cannot be true. */
+            disputed?: unknown;
+            service_tier?: string;
+            tool_calls?: {
+                [key: string]: number;
+            };
+        };
+        CreatedKey: {
+            id: string;
+            name: string;
+            /** @description The first characters of the secret, to know it by. */
+            hint: string;
+            limits: components["schemas"]["Limits"];
+            /** @description What it may spend in each period, US dollars. */
+            budgets: {
+                total?: number;
+                month?: number;
+                week?: number;
+                day?: number;
+            };
+            /** @description Of one period; null for no budget. */
+            budget_usd: number | null;
+            /** @enum {string} */
+            budget_period: "total" | "month" | "week" | "day";
+            /** @description Models it may use, `*` as a wildcard; null for all. */
+            models: string[] | null;
+            /** @description Its share of the batch lane, relative to other keys. */
+            batch_weight: number;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            revoked_at: string | null;
+            /** @description The secret: shown only now. */
+            key: string;
+        };
+        CreatedWebhook: {
+            id: string;
+            /** @enum {string} */
+            origin: "config" | "admin";
+            url: string;
+            events: string[];
+            /** @description Events of this client key only; null for all. */
+            key_id: string | null;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            disabled_at: string | null;
+            disabled_reason: string | null;
+            /** @description Shown only now. */
+            secret: string;
+        };
+        DeadLetter: {
+            id: string;
+            /** @constant */
+            object: "dead_letter";
+            key_id: string;
+            model: string;
+            protocol: string;
+            lane: string;
+            stream: boolean;
+            provider: string | null;
+            error: {
+                code: string;
+                message: string;
+                upstream_status: number | null;
+                upstream_code: string | null;
+            };
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            accepted_at: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            failed_at: string;
+            attempts: number;
+            /** @description US dollars, exact. */
+            cost_usd: string;
+            /**
+             * @description How its body is kept; `none` cannot be replayed.
+             * @enum {string}
+             */
+            body: "none" | "plain" | "sealed";
+            body_key?: string;
+            replay_of: string | null;
+            replays: components["schemas"]["Replay"][];
+        };
+        DeadLetterDetail: {
+            id: string;
+            /** @constant */
+            object: "dead_letter";
+            key_id: string;
+            model: string;
+            protocol: string;
+            lane: string;
+            stream: boolean;
+            provider: string | null;
+            error: {
+                code: string;
+                message: string;
+                upstream_status: number | null;
+                upstream_code: string | null;
+            };
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            accepted_at: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            failed_at: string;
+            attempts: components["schemas"]["Attempt"][];
+            /** @description US dollars, exact. */
+            cost_usd: string;
+            /**
+             * @description How its body is kept; `none` cannot be replayed.
+             * @enum {string}
+             */
+            body: "none" | "plain" | "sealed";
+            body_key?: string;
+            replay_of: string | null;
+            replays: components["schemas"]["Replay"][];
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            deadline_at: string;
+            plan: {
+                deployment: string;
+                upstreamModel: string;
+                model: string;
+            }[];
+            estimated_tokens: {
+                input: number;
+                output: number;
+            };
+            timeline: components["schemas"]["Timeline"];
+        };
+        DeadLetterPage: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["DeadLetter"][];
+            has_more: boolean;
+            /** @description `after` of the next page. */
+            next: string | null;
+        };
+        Deleted: {
+            id: string;
+            /** @constant */
+            deleted: true;
+        };
+        DeletedCount: {
+            deleted: number;
+        };
+        DeliveryList: {
+            data: components["schemas"]["WebhookDelivery"][];
+        };
+        Hold: {
+            /** @description `provider:NAME`, `deployment:NAME` or `credential:PROVIDER/NAME`. */
+            name: string;
+            provider?: string;
+            deployment?: string;
+            credential?: string;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            since: string;
+        };
+        HoldList: {
+            data: components["schemas"]["Hold"][];
+        };
+        Key: {
+            id: string;
+            name: string;
+            /** @description The first characters of the secret, to know it by. */
+            hint: string;
+            limits: components["schemas"]["Limits"];
+            /** @description What it may spend in each period, US dollars. */
+            budgets: {
+                total?: number;
+                month?: number;
+                week?: number;
+                day?: number;
+            };
+            /** @description Of one period; null for no budget. */
+            budget_usd: number | null;
+            /** @enum {string} */
+            budget_period: "total" | "month" | "week" | "day";
+            /** @description Models it may use, `*` as a wildcard; null for all. */
+            models: string[] | null;
+            /** @description Its share of the batch lane, relative to other keys. */
+            batch_weight: number;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            revoked_at: string | null;
+        };
+        KeyList: {
+            data: components["schemas"]["Key"][];
+        };
+        KeySettings: {
+            limits?: components["schemas"]["Limits"];
+            /** @description USD per period; null takes a budget away, what is absent stays. */
+            budgets?: {
+                total?: number | null;
+                month?: number | null;
+                week?: number | null;
+                day?: number | null;
+            };
+            /** @description The only budget, in place of budgets; null for none. */
+            budget_usd?: number | null;
+            /**
+             * @description Of budget_usd. Default: total.
+             * @enum {string}
+             */
+            budget_period?: "total" | "month" | "week" | "day";
+            models?: string[] | null;
+            batch_weight?: number;
+        };
+        LedgerReject: {
+            id: string;
+            request_id: string | null;
+            part: string;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            rejected_at: string;
+        };
+        LedgerRejectDetail: {
+            id: string;
+            request_id: string | null;
+            part: string;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            rejected_at: string;
+            /** @description As received; text if it is no JSON. */
+            message: {
+                [key: string]: unknown;
+            } | string;
+        };
+        LedgerRejectPage: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["LedgerReject"][];
+            has_more: boolean;
+            /** @description `after` of the next page. */
+            next: string | null;
+        };
+        LimitInForce: {
+            scope: string;
+            /** @enum {string} */
+            limit: "rpm" | "tpm" | "input_tokens_per_minute" | "output_tokens_per_minute" | "requests_per_day" | "tokens_per_day" | "concurrency";
+            value: number;
+            /** @enum {string} */
+            source: "configured" | "learned";
+            in_force: boolean;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            learned_at?: string;
+            /** @description Of its window; null where nothing is counted. */
+            used: number | null;
+        };
+        LimitList: {
+            data: components["schemas"]["LimitInForce"][];
+        };
+        Limits: {
+            /** @description Requests per minute. */
+            rpm?: number;
+            /** @description Tokens per minute, input and output together. */
+            tpm?: number;
+            /** @description Input tokens per minute, without those that the provider reads from its cache. */
+            input_tokens_per_minute?: number;
+            /** @description Output tokens per minute. */
+            output_tokens_per_minute?: number;
+            /** @description Requests in any 24 hours. */
+            requests_per_day?: number;
+            /** @description Tokens in any 24 hours, input and output together. */
+            tokens_per_day?: number;
+            /** @description Calls in flight at once. */
+            concurrency?: number;
+        };
+        NewHold: {
+            provider?: string;
+            deployment?: string;
+            credential?: string;
+            /** @default held by an operator */
+            reason?: string;
+        };
+        NewKey: {
+            limits?: components["schemas"]["Limits"];
+            /** @description USD per period; null takes a budget away, what is absent stays. */
+            budgets?: {
+                total?: number | null;
+                month?: number | null;
+                week?: number | null;
+                day?: number | null;
+            };
+            /** @description The only budget, in place of budgets; null for none. */
+            budget_usd?: number | null;
+            /**
+             * @description Of budget_usd. Default: total.
+             * @enum {string}
+             */
+            budget_period?: "total" | "month" | "week" | "day";
+            models?: string[] | null;
+            batch_weight?: number;
+            name: string;
+        };
+        NewWebhook: {
+            /** Format: uri */
+            url: string;
+            /**
+             * @default [
+             *       "batch.*"
+             *     ]
+             */
+            events?: string[];
+            /** @default null */
+            key_id?: string | null;
+            secret?: string;
+        };
+        OpenApi: {
+            openapi: string;
+            paths: {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        OpenaiError: {
+            error: {
+                message: string;
+                type: string;
+                /** @description The member that is at fault, as a dotted path. */
+                param: string | null;
+                code: string | null;
+            };
+        };
+        Readiness: {
+            /** @enum {string} */
+            status: "ready" | "not ready";
+            checks: {
+                redis: boolean;
+                database: boolean;
+                workers: boolean;
+                accepting: boolean;
+            };
+            trouble?: {
+                redis: string;
+            };
+            /** @description What does not work as it should and stops nobody: `redis-memory`, `database`, `ledger`. */
+            degraded?: string[];
+            /** @description For operators. */
+            holds?: {
+                name: string;
+                reason: string;
+            }[];
+            /** @description For operators. */
+            ledger?: {
+                waiting: number;
+                oldest_seconds: number;
+                rejects: number | null;
+            };
+        };
+        RejectReplay: {
+            message?: {
+                [key: string]: unknown;
+            };
+        };
+        RejectReplayed: {
+            id: string;
+            /** @constant */
+            replayed: true;
+        };
+        RejectsReplay: {
+            /** @default 100 */
+            limit?: number;
+        };
+        RejectsReplayed: {
+            replayed: number;
+            left: number;
+        };
+        Released: {
+            name: string;
+            /** @constant */
+            released: true;
+        };
+        Replay: {
+            request_id: string;
+            model: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+        };
+        ReplayChange: {
+            model?: string;
+            vendor?: string;
+        };
+        ReplayMany: {
+            model?: string;
+            vendor?: string;
+            /** @default {} */
+            filter?: {
+                model?: string;
+                provider?: string;
+                code?: string;
+                key?: string;
+                from?: string;
+                to?: string;
+                /** @default false */
+                replayed?: boolean | null;
+            };
+            /** @default 100 */
+            limit?: number;
+        };
+        ReplayReport: {
+            matched: number;
+            replayed: number;
+            failed: number;
+            requests: components["schemas"]["Replayed"][];
+            failures: {
+                id: string;
+                code: string;
+                message: string;
+            }[];
+        };
+        Replayed: {
+            id: string;
+            request_id: string;
+        };
+        /** @description Where the time went, without gaps. */
+        Timeline: {
+            /** @enum {string} */
+            kind: "queue" | "limit" | "circuit" | "hold" | "backoff" | "attempt" | "other";
+            started_at_ms: number;
+            duration_ms: number;
+            provider?: string;
+            reason?: string;
+            attempt?: number;
+            outcome?: string;
+        }[];
+        Usage: {
+            input_tokens: number;
+            cached_input_tokens: number;
+            output_tokens: number;
+            reasoning_tokens: number;
+        };
+        UsageReport: {
+            data: {
+                day?: string;
+                key?: string;
+                model?: string;
+                provider?: string;
+                attempts: number;
+                failed_attempts: number;
+                /** @description Whose tokens the broker estimated. */
+                estimated_attempts: number;
+                unsettled_attempts: number;
+                input_tokens: number;
+                cached_input_tokens: number;
+                output_tokens: number;
+                reasoning_tokens: number;
+                /** @description US dollars, exact. */
+                cost_usd: string;
+            }[];
+        };
+        WebhookDelivery: {
+            id: string;
+            endpoint_id: string;
+            /** @description The `webhook-id` that the receiver saw. */
+            event_id: string;
+            type: string;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "failed";
+            attempts: number;
+            next_attempt_at: string | null;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            finished_at: string | null;
+            last_status: number | null;
+            last_error: string | null;
+        };
+        WebhookEndpoint: {
+            id: string;
+            /** @enum {string} */
+            origin: "config" | "admin";
+            url: string;
+            events: string[];
+            /** @description Events of this client key only; null for all. */
+            key_id: string | null;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            disabled_at: string | null;
+            disabled_reason: string | null;
+        };
+        WebhookList: {
+            data: components["schemas"]["WebhookEndpoint"][];
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: {
+        /** @description What `GET /v1/requests/{id}` takes, and what logs have. */
+        "x-request-id": string;
+        /** @description Seconds to wait before the next try; `retry-after-ms` has milliseconds. */
+        "retry-after": number;
+        /** @description Where the request is found. */
+        location: string;
+        /** @description Who answered. */
+        "x-sluice-provider": string;
+        /** @description The model that answered, by the name that it was asked for. */
+        "x-sluice-model": string;
+        /** @description How many calls to providers it took. */
+        "x-sluice-attempts": number;
+        /** @description How long the request waited. */
+        "x-sluice-queue-ms": number;
+        /** @description Members of the request that the provider has no place for. */
+        "x-sluice-dropped": string;
+        /** @description `true`: an answer that was made before. */
+        "x-sluice-replayed": string;
+        /** @description Which bytes of the file these are. */
+        "content-range": string;
+        /** @description Which file this is. */
+        etag: string;
+        /** @description What the key may use. */
+        "x-ratelimit-limit-requests": number;
+        /** @description What is left of it. */
+        "x-ratelimit-remaining-requests": number;
+        /** @description When all of it will be there again. */
+        "x-ratelimit-reset-requests": string;
+        /** @description What the key may use. */
+        "x-ratelimit-limit-tokens": number;
+        /** @description What is left of it. */
+        "x-ratelimit-remaining-tokens": number;
+        /** @description When all of it will be there again. */
+        "x-ratelimit-reset-tokens": string;
+        /** @description What the key may use. */
+        "x-ratelimit-limit-input-tokens": number;
+        /** @description What is left of it. */
+        "x-ratelimit-remaining-input-tokens": number;
+        /** @description When all of it will be there again. */
+        "x-ratelimit-reset-input-tokens": string;
+        /** @description What the key may use. */
+        "x-ratelimit-limit-output-tokens": number;
+        /** @description What is left of it. */
+        "x-ratelimit-remaining-output-tokens": number;
+        /** @description When all of it will be there again. */
+        "x-ratelimit-reset-output-tokens": string;
+        /** @description What the key may use. */
+        "x-ratelimit-limit-requests-per-day": number;
+        /** @description What is left of it. */
+        "x-ratelimit-remaining-requests-per-day": number;
+        /** @description When all of it will be there again. */
+        "x-ratelimit-reset-requests-per-day": string;
+        /** @description What the key may use. */
+        "x-ratelimit-limit-tokens-per-day": number;
+        /** @description What is left of it. */
+        "x-ratelimit-remaining-tokens-per-day": number;
+        /** @description When all of it will be there again. */
+        "x-ratelimit-reset-tokens-per-day": string;
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description The key, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    updateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeySettings"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    reportUsage: {
+        parameters: {
+            query?: {
+                group_by?: string;
+                from?: string;
+                to?: string;
+                key?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listHolds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHold"];
+            };
+        };
+        responses: {
+            /** @description It is held. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As `GET /admin/holds` has it, or the name of a provider or deployment. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Released"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                model?: string;
+                provider?: string;
+                code?: string;
+                key?: string;
+                from?: string;
+                to?: string;
+                replayed?: "true" | "false";
+                limit?: number;
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    deleteDeadLetters: {
+        parameters: {
+            query?: {
+                model?: string;
+                provider?: string;
+                code?: string;
+                key?: string;
+                from?: string;
+                to?: string;
+                replayed?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedCount"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDetail"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    deleteDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    replayDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReplayChange"];
+            };
+        };
+        responses: {
+            /** @description Accepted. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    replayDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReplayMany"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayReport"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listLedgerRejects: {
+        parameters: {
+            query?: {
+                limit?: number;
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerRejectPage"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getLedgerReject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerRejectDetail"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    deleteLedgerReject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    replayLedgerReject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RejectReplay"];
+            };
+        };
+        responses: {
+            /** @description Accepted; what is refused again is listed again. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectReplayed"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    replayLedgerRejects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RejectsReplay"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectsReplayed"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description The receiver, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    enableWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                state?: "pending" | "delivered" | "failed";
+                endpoint?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    replayDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alive"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    healthz_2: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alive"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description It cannot; `checks` says why. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All metrics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    openapi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenApi"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+}

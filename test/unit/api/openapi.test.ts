@@ -1,0 +1,145 @@
+// The description of the API is whole: legal OpenAPI, an entry for every route, no entry for none, and the types that are made
+// of it are those that are committed. That it is true is test/e2e/openapi.test.ts's.
+import { readFileSync } from 'node:fs';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { OpenApiDocument } from '#src/api/describe/openapi/document.ts';
+import { adminDocument, describeApi, describedInVain, undescribed } from '#src/api/describe/openapi/operations.ts';
+import { fixtures as anthropic } from '#test/fixtures/protocols/anthropic-messages.ts';
+import { fixtures as gemini } from '#test/fixtures/protocols/gemini-generate-content.ts';
+import { fixtures as chat } from '#test/fixtures/protocols/openai-chat.ts';
+import { fixtures as responses } from '#test/fixtures/protocols/openai-responses.ts';
+import { offeredRoutes, operationsOf, schemaChecker } from '#test/support/openapi.ts';
+import { adminTypes } from '../../../scripts/admin-types.ts';
+
+const HOW = 'docs/adding-a-route.md says how';
+
+let routes: Awaited<ReturnType<typeof offeredRoutes>>;
+let documents: Record<string, OpenApiDocument>;
+beforeAll(async () => {
+  routes = await offeredRoutes();
+  documents = {
+    shared: describeApi(routes.clients, 'clients'),
+    operators: describeApi(routes.operators, 'operators'),
+    generated: adminDocument(),
+  };
+});
+
+test('every route is described', () => {
+  const missing = undescribed([...routes.clients, ...routes.operators]);
+  const sentences = missing.map(
+    (route) => `${route} is not described: add an entry to a table in src/api/describe/openapi (${HOW}).`,
+  );
+  expect(sentences).toEqual([]);
+});
+
+test('nothing is described that there is not', () => {
+  const all = new Set([...routes.clients, ...routes.operators]);
+  expect(describedInVain(all).map((route) => `${route} is described and is no route.`)).toEqual([]);
+});
+
+test('the operators’ listener has all of the administration, the clients’ without it has nothing of it', () => {
+  const paths = Object.keys(documents.operators!.paths);
+  expect(paths).toEqual(expect.arrayContaining(['/admin/keys', '/metrics', '/openapi.json', '/readyz']));
+  expect(paths.filter((path) => path.startsWith('/v1'))).toEqual([]);
+  expect(documents.operators).toEqual(documents.generated);
+  const clientsOnly = describeApi(
+    [...routes.clients].filter((route) => !/ \/(admin|metrics)/.test(route)),
+    'clients',
+  );
+  expect(Object.keys(clientsOnly.paths).filter((path) => /^\/(admin|metrics)/.test(path))).toEqual([]);
+  expect(clientsOnly.components.schemas).not.toHaveProperty('Key');
+});
+
+test.each(['shared', 'operators'])('the %s document is legal OpenAPI 3.1', async (name) => {
+  const { valid, errors } = await new Validator().validate(structuredClone(documents[name]!) as never);
+  expect(errors ?? []).toEqual([]);
+  expect(valid).toBe(true);
+});
+
+describe('every operation', () => {
+  const everywhere = () => ['shared', 'operators'].flatMap((name) => operationsOf(documents[name]!));
+
+  test('has a summary, a tag that is explained, security, an answer and what can go wrong', () => {
+    const tags = new Set(Object.values(documents).flatMap((document) => document.tags.map(({ name }) => name)));
+    for (const { name, operation } of everywhere()) {
+      expect(operation.summary, name).toMatch(/^[A-Z].{7,}/);
+      expect(tags, name).toContain(operation.tags[0]);
+      expect(operation.security, name).toBeInstanceOf(Array);
+      const statuses = Object.keys(operation.responses);
+      expect(
+        statuses.some((status) => /^[12]/.test(status)),
+        name,
+      ).toBe(true);
+      expect(
+        statuses.some((status) => /^[45]/.test(status)),
+        name,
+      ).toBe(true);
+    }
+  });
+
+  test('of administration needs the admin key, of clients a client’s', () => {
+    for (const { name, path, operation } of everywhere()) {
+      const keys = operation.security.flatMap((scheme) => Object.keys(scheme));
+      if (path.startsWith('/admin')) expect(keys, name).toEqual(['adminKey']);
+      if (/^\/(openai\/)?v1/.test(path)) expect(keys, name).toContain('clientKey');
+      if (keys.length > 0) expect(operation.responses, name).toHaveProperty('401');
+    }
+  });
+
+  test('has an id of its own in its document, and the parameters that its path names', () => {
+    for (const name of ['shared', 'operators']) {
+      const operations = operationsOf(documents[name]!);
+      const ids = operations.map(({ operation }) => operation.operationId);
+      expect(new Set(ids).size).toBe(ids.length);
+      for (const { path, operation } of operations) {
+        const inPath = operation.parameters.filter((parameter) => parameter.in === 'path').map((one) => one.name);
+        expect(
+          inPath.map((one) => `{${one}}`),
+          path,
+        ).toEqual(path.match(/\{\w+\}/g) ?? []);
+        expect(path).not.toMatch(/[*:](?!\w+$)|\{\*/);
+      }
+    }
+  });
+
+  test('that takes a body says what is in it', () => {
+    const silent = everywhere().filter(
+      ({ method, path, operation }) =>
+        ['post', 'patch'].includes(method) &&
+        operation.requestBody === undefined &&
+        !/(cancel|enable|replay)$/.test(path),
+    );
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('refers to schemas that there are', () => {
+    for (const document of Object.values(documents)) {
+      const names = [...JSON.stringify(document).matchAll(/"#\/components\/(\w+)\/([\w-]+)"/g)];
+      for (const [, kind, name] of names) expect(document.components[kind!], `${kind} ${name}`).toHaveProperty(name!);
+    }
+  });
+});
+
+describe('requests that the protocols’ own tests make are requests as described', () => {
+  const bodies = {
+    MessagesRequest: anthropic,
+    GenerateContentRequest: gemini,
+    ChatCompletionRequest: chat,
+    ResponsesRequest: responses,
+  };
+
+  test.each(Object.entries(bodies))('%s', (schema, { requests }) => {
+    const check = schemaChecker(documents.shared!);
+    const named = { model: 'some-model', max_tokens: 16 };
+    for (const [name, body] of Object.entries(requests)) {
+      expect(check({ $ref: `#/components/schemas/${schema}` }, { ...named, ...body }), name).toEqual([]);
+    }
+    expect(check({ $ref: `#/components/schemas/${schema}` }, { model: 7 })).not.toEqual([]);
+  });
+});
+
+test('src/contracts/admin-api.ts is up to date: npm run generate', () => {
+  const committed = readFileSync(new URL('../../../src/contracts/admin-api.ts', import.meta.url), 'utf8');
+  expect(committed === adminTypes()).toBe(true);
+});
