@@ -90,8 +90,15 @@ export function itemIdFor(type: unknown, unique: string): string {
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
 
-/** `include` is accepted without effect: items are always shown in full. */
-export const pageQuery = z.looseObject({
+/** Once, several times, or not at all. */
+export const includeQuery = z.looseObject({
+  include: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .describe('Without effect: all is always shown.'),
+});
+
+export const pageQuery = includeQuery.extend({
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
   order: z.enum(['asc', 'desc']).default('desc'),
   after: z.string().min(1).optional(),

@@ -121,6 +121,7 @@ test('requests to models, streamed and not, in every protocol', async () => {
   await ask('POST', '/v1/responses', { body: { model: 'solo', input: 'Hello', store: false } });
   await ask('POST', '/v1/responses', { body: { model: 'solo', input: 'Hello', stream: true, store: false } });
   await ask('POST', '/v1/responses/input_tokens', { body: { input: 'Hello' } });
+  await ask('POST', '/v1/responses/input_tokens', { body: { input: 'Hello', model: null } });
   await ask('POST', '/v1/responses/compact', { body: { model: 'solo', input: 'Hello' } });
   const message = { model: 'claude', max_tokens: 16, messages };
   await ask('POST', '/v1/messages', { body: message });

@@ -42,18 +42,30 @@ export function loadOpenaiSchemas(): OpenaiSchemas {
   };
 }
 
+export interface OpenaiDocument {
+  paths: Record<string, Record<string, OpenaiOperation>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+interface OpenaiOperation {
+  parameters?: { name: string; in: string; schema: Schema }[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+}
+
+const readSchemas = () => loadOpenaiDocument().components.schemas;
+
 /** Three megabytes of YAML take seconds to parse: the result is kept outside of the checkout. */
-function readSchemas(): Record<string, Schema> {
+export function loadOpenaiDocument(): OpenaiDocument {
   const text = readFileSync(PATH);
   const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
-  const kept = join(tmpdir(), `sluice-openai-schemas-${digest}.json`);
-  if (existsSync(kept)) return JSON.parse(readFileSync(kept, 'utf8')) as Record<string, Schema>;
-  const document = parse(text.toString(), { maxAliasCount: -1 }) as { components: { schemas: Record<string, Schema> } };
-  const schemas = foldNullable(document.components.schemas) as Record<string, Schema>;
+  const kept = join(tmpdir(), `sluice-openai-document-${digest}.json`);
+  if (existsSync(kept)) return JSON.parse(readFileSync(kept, 'utf8')) as OpenaiDocument;
+  const { paths, components } = parse(text.toString(), { maxAliasCount: -1 }) as OpenaiDocument;
+  const document = { paths, components: { schemas: foldNullable(components.schemas) } };
   // Two test processes may do this at once.
-  writeFileSync(`${kept}.${process.pid}`, JSON.stringify(schemas));
+  writeFileSync(`${kept}.${process.pid}`, JSON.stringify(document));
   renameSync(`${kept}.${process.pid}`, kept);
-  return schemas;
+  return document as OpenaiDocument;
 }
 
 /** `nullable` is OpenAPI 3.0's; a validator of 3.1 must be told by a union. */

@@ -29,7 +29,11 @@ export async function countInput(
 
 /** Here the model may be left out: the estimate is the same for all. */
 function readFacts(value: unknown, target: RequestTarget): RequestFacts {
-  const facts = readNamedRequest(openaiResponsesClient, isObject(value) ? { model: 'any', ...value } : value, target);
+  const facts = readNamedRequest(
+    openaiResponsesClient,
+    isObject(value) ? { ...value, model: value.model ?? 'any' } : value,
+    target,
+  );
   if (isFailure(facts)) throw new FailureError(facts);
   return facts;
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
 import { openaiResponsesClient } from '../../protocols/openai-responses/protocol.ts';
-import { describeItem, describePage, type PageQuery, pageOf, pageQuery } from '../../responses/items.ts';
+import { describeItem, describePage, includeQuery, type PageQuery, pageOf, pageQuery } from '../../responses/items.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import { checkInput } from '../admit/check-input.ts';
 import { countInput } from '../admit/count-input.ts';
@@ -26,10 +26,10 @@ const DAY_MS = 24 * 3_600_000;
 
 type ById = { Params: { id: string } };
 
-/** Arrays of the query (`include[]`) are taken and change nothing: a response is always shown whole. */
-export const retrieveQuery = z.looseObject({
+export const retrieveQuery = includeQuery.extend({
   stream: z.enum(['true', 'false']).default('false'),
   starting_after: z.coerce.number().int().min(-1).default(-1),
+  include_obfuscation: z.string().optional().describe('Without effect: events are as they are.'),
 });
 
 export function registerResponses(app: FastifyInstance, context: ApiContext, relay: Relay): void {

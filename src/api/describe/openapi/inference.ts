@@ -295,7 +295,11 @@ export const INFERENCE_OPERATIONS: readonly Operation[] = [
       routes: under(OPENAI_PREFIXES, 'POST', '/responses/input_tokens'),
       id: 'countInputTokens',
       summary: 'Tokens that a request would have as its input',
-      body: { content: json(named('InputTokensRequest', responsesBody.partial({ model: true }))) },
+      body: {
+        content: json(
+          named('InputTokensRequest', responsesBody.extend({ model: responsesBody.shape.model.nullish() })),
+        ),
+      },
       answers: ok(
         named('InputTokens', z.object({ object: z.literal('response.input_tokens'), input_tokens: count })),
         'An estimate, the same for all models.',

@@ -1,6 +1,6 @@
 // Requests by their id, stored responses and conversations, as the API description has them.
 import { z } from 'zod';
-import { pageQuery } from '../../../responses/items.ts';
+import { includeQuery, pageQuery } from '../../../responses/items.ts';
 import { OPENAI_PREFIXES } from '../../request-target.ts';
 import { conversationChange, newConversation, newItems } from '../../routes/conversations.ts';
 import { retrieveQuery } from '../../routes/responses.ts';
@@ -179,6 +179,7 @@ export const conversationOperations: readonly Operation[] = group(
       id: 'createItems',
       summary: 'Appends items',
       body: { content: json(named('NewItems', newItems)) },
+      query: includeQuery,
       answers: ok(items),
       failures: NO_ITEM,
     },
@@ -194,6 +195,7 @@ export const conversationOperations: readonly Operation[] = group(
       routes: under(OPENAI_PREFIXES, 'GET', '/conversations/:id/items/:itemId'),
       id: 'getItem',
       summary: 'One of its items',
+      query: includeQuery,
       answers: ok(item),
       failures: NO_ITEM,
     },
