@@ -8,6 +8,7 @@ import { compileCache, runProcess } from './cli/child-processes.ts';
 import { costsCommand } from './cli/costs.ts';
 import { deadLettersCommand } from './cli/dead-letters.ts';
 import { holdCommands } from './cli/holds.ts';
+import { importCommand } from './cli/import.ts';
 import { keyCommands } from './cli/keys.ts';
 import { ledgerCommand } from './cli/ledger.ts';
 import { limitsCommand } from './cli/limits.ts';
@@ -119,6 +120,8 @@ program
   .description('validate the configuration: reports every fault with file and line')
   .option('--json', 'machine-readable', false)
   .action((options: { json: boolean }) => process.exit(check({ config: configOf(), ...options }, environmentFor())));
+
+importCommand(program.command('import'));
 
 const runtime = () => loadRuntime(configOf(), environmentFor());
 keyCommands(program.command('keys').description('client keys'), runtime);

@@ -30,6 +30,7 @@ import { createForecaster } from './limits/forecaster.ts';
 import { createLearnedLimits } from './limits/learned-limits.ts';
 import { createLimiter } from './limits/limiter.ts';
 import { createWaitQueues } from './limits/wait-queue.ts';
+import { followConfiguration } from './process/follow-configuration.ts';
 import { manageLifecycle, runMain } from './process/lifecycle.ts';
 import { createQueueProducer } from './queue/producer.ts';
 import { createBodyQuota } from './reply/body-quota.ts';
@@ -69,6 +70,7 @@ runMain(async () => {
     instance: instanceId,
     mask: runtime.secretMask,
   });
+  const follower = followConfiguration({ runtime, logger });
   const [redisTrouble, sqlTrouble] = [createTroubleLog(logger, 'Redis'), createTroubleLog(logger, 'the database')];
   const onError = redisTrouble.note;
   const address = requireRedis(runtime);
@@ -213,6 +215,7 @@ runMain(async () => {
   const graceMs = configuration.server.shutdown_grace_ms;
   const lifecycle = manageLifecycle(logger, graceMs + SHUTDOWN_MARGIN_MS, async () => {
     isClosing = true;
+    follower.stop();
     rotation.stop();
     learned.stop();
     watch.stop();

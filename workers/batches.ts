@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { loadRuntime, requireRedis } from '#src/config/runtime.ts';
+import { followConfiguration } from '#src/process/follow-configuration.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
@@ -21,6 +22,7 @@ runMain(async () => {
     instance: String(process.pid),
     mask: runtime.secretMask,
   });
+  const follower = followConfiguration({ runtime, logger });
   const keyspace = createKeyspace(configuration.redis.namespace);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -30,6 +32,7 @@ runMain(async () => {
   logger.info({ instance: batches.instanceId }, 'running batches');
 
   const lifecycle = manageLifecycle(logger, SHUTDOWN_LIMIT_MS, async () => {
+    follower.stop();
     await batches.stop();
     health?.close();
   });

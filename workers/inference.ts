@@ -5,6 +5,7 @@ import type { Provider } from '#src/config/catalogue.ts';
 import { ConfigurationError } from '#src/config/load.ts';
 import { loadRuntime, type Runtime, requireRedis } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
+import { followConfiguration } from '#src/process/follow-configuration.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
@@ -20,6 +21,8 @@ const SHUTDOWN_MARGIN_MS = 8_000;
 
 interface Options {
   providers: readonly Provider[];
+  /** Providers that come later are served, too. */
+  isEverything: boolean;
   hasLedger: boolean;
   hasBatches: boolean;
   hasWebhooks: boolean;
@@ -39,7 +42,13 @@ runMain(async () => {
   });
   const metrics = createWorkerMetrics();
   const operations = createOperationsMetrics(metrics.registry);
-  const inference = await startInference({ runtime, workerId, providers: options.providers, logger, metrics });
+  const follower = followConfiguration({
+    runtime,
+    logger,
+    onChange: () => options.isEverything && inference.work([...runtime.catalogue.providers.values()]),
+  });
+  const refreshCatalogue = () => follower.refresh();
+  const inference = await startInference({ runtime, workerId, refreshCatalogue, logger, metrics });
   const { limiter, waitQueues, store, onTrouble } = inference.context;
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(configuration.redis.namespace);
@@ -48,13 +57,14 @@ runMain(async () => {
   const ledger = options.hasLedger ? await startLedger(runtime, address, keyspace, logger, operations) : null;
   const webhooks = options.hasWebhooks ? await deliverWebhooks(runtime, workerId, logger, metrics.registry) : null;
   const batches = options.hasBatches ? await startBatches(runtime, address, keyspace, logger, metrics.registry) : null;
-  inference.work();
+  inference.work(options.providers);
   const { signs } = inference;
   const health = options.health && (await startHealthServer({ ...options.health, registry: metrics.registry, signs }));
   logger.info({ providers: options.providers.map(({ name }) => name) }, 'working');
 
   const graceMs = configuration.server.shutdown_grace_ms;
   const lifecycle = manageLifecycle(logger, graceMs + SHUTDOWN_MARGIN_MS, async () => {
+    follower.stop();
     await inference.drain(graceMs);
     janitor.stop();
     await batches?.stop();
@@ -88,6 +98,7 @@ function readOptions(runtime: Runtime): Options {
   }
   return {
     providers: names.map((name) => runtime.catalogue.providers.get(name)!),
+    isEverything: values.provider === undefined,
     hasLedger: !values['no-ledger'],
     hasBatches: !values['no-batches'],
     // Without a ledger to write, a worker can do without SQL.

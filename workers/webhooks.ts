@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { Registry } from 'prom-client';
 import { loadRuntime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
+import { followConfiguration } from '#src/process/follow-configuration.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { deliverWebhooks } from './support/deliver-webhooks.ts';
@@ -21,6 +22,7 @@ runMain(async () => {
     instance: workerId,
     mask: runtime.secretMask,
   });
+  const follower = followConfiguration({ runtime, logger });
   const registry = new Registry();
   const webhooks = await deliverWebhooks(runtime, workerId, logger, registry);
   const where = readHealthAddress(values);
@@ -28,6 +30,7 @@ runMain(async () => {
   logger.info('delivering webhooks');
   const limitMs = runtime.configuration.webhooks.timeout_ms + SHUTDOWN_MARGIN_MS;
   const lifecycle = manageLifecycle(logger, limitMs, async () => {
+    follower.stop();
     await webhooks.stop();
     health?.close();
   });

@@ -22,7 +22,7 @@ export function check(options: CheckOptions, environment: Environment): number {
   }
 }
 
-function report({ catalogue, configuration }: Runtime, asJson: boolean): void {
+function report({ catalogue, configuration, notes }: Runtime, asJson: boolean): void {
   const unpriced = unpricedDeployments(catalogue);
   if (asJson) {
     print(
@@ -31,11 +31,13 @@ function report({ catalogue, configuration }: Runtime, asJson: boolean): void {
         providers: [...catalogue.providers.keys()],
         models: Object.keys(configuration.models),
         unpriced,
+        notes,
       }),
     );
     return;
   }
   print(`Valid: ${catalogue.providers.size} providers, ${Object.keys(configuration.models).length} models.`);
+  for (const note of notes) print(`warning: not carried: ${note}`);
   for (const id of unpriced)
     print(`warning: no price is known for deployment ${id}; its calls are recorded with a cost of 0`);
 }

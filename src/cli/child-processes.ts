@@ -32,6 +32,8 @@ export interface Child {
   /** Sent by the process when it was ready: `url` and others. */
   details: Record<string, unknown>;
   stop(): Promise<void>;
+  /** SIGHUP: it reads its configuration again. */
+  reload(): void;
 }
 
 /**
@@ -87,6 +89,7 @@ export async function startChild(
       isStopping = true;
       await end(current);
     },
+    reload: () => void current.kill('SIGHUP'),
   };
 }
 

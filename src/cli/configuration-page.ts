@@ -43,6 +43,32 @@ models:
 | \`HOST\`, \`PORT\` | in place of \`server.host\` and \`server.port\` |
 | \`OPENAI_API_KEY\` | adds OpenAI when \`sluice start\` finds no configuration |
 
+## Changes while it runs
+
+Every process reads its file again on \`SIGHUP\` and within two seconds of a change of it (replace it in one step: write beside it,
+then \`mv\`). The new one is checked as a whole, environment variables included. One with faults is refused: they are in the log, and the
+former configuration stays in force. \`providers\`, \`models\` and \`storage\` hold from the next request on, new providers without a
+restart of the workers; requests that were accepted before keep the deployments that they were planned for. Every other section is
+read when a process starts: a change of it is named in the log and takes a restart. The log has the paths of what changed, never values.
+\`sluice start\` passes \`SIGHUP\` on to its processes.
+
+## Files of other gateways
+
+\`--config\` takes a \`config.yaml\` of LiteLLM's proxy as it is: \`model_list\`, \`litellm_params\`, \`router_settings\`,
+\`litellm_settings\`, \`credential_list\`, \`environment_variables\`, \`os.environ/NAME\`. What has no counterpart (callbacks, caches,
+\`master_key\`) is named in the log and by \`sluice check\`, and a provider that Sluice has no protocol for is left out with its name.
+\`sluice import litellm|portkey|openrouter FILE > sluice.yaml\` writes the same as a configuration of ours.
+
+| theirs | ours |
+|---|---|
+| LiteLLM: one \`model_name\` several times | deployments of one model; \`order\` is the tier, \`weight\` the weight |
+| \`rpm\`, \`tpm\`, \`max_parallel_requests\` | \`limits\` of the deployment |
+| \`timeout\`, \`stream_timeout\`, \`num_retries\`, \`allowed_fails\`, \`cooldown_time\` | \`timeouts.total_ms\`, \`first_token_ms\`, \`retries.max\`, \`circuit\` |
+| \`fallbacks\`, \`context_window_fallbacks\`, \`content_policy_fallbacks\` | \`fallbacks\`, \`on_context_length\`, \`on_content_filter\` |
+| \`input_cost_per_token\` and the like | \`price\` |
+| Portkey: \`fallback\`, \`loadbalance\` | tiers; weights within a tier |
+| OpenRouter: a request or preset with \`models\`; the list of models | fallbacks; models with their prices |
+
 ## Settings
 
 `;

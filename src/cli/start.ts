@@ -1,7 +1,7 @@
 // `sluice start`: everything on one machine. Uses what is configured (Redis, PostgreSQL, providers), and for the rest embedded
 // Redis, SQLite and the simulator.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createSecret } from '../accounts/api-key.ts';
@@ -47,6 +47,7 @@ async function bringUp(options: StartOptions, environment: Environment, running:
   const directory = environment.dataDirectory;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   let runtime = loadRuntime(options.config, environment);
+  for (const note of runtime.notes) say(`not carried from ${runtime.configPath}: ${note}`);
   const variables: Record<string, string | undefined> = {
     ...environment.variables,
     ...compileCache(environment),
@@ -169,6 +170,7 @@ function stopOnSignals(running: Running): (code: number) => Promise<void> {
     await running.redis?.stop();
     process.exit(code);
   };
+  const hadTerminal = hasTerminal();
   const onSignal = () => {
     if (running.isStopping) process.exit(1);
     say('stopping …');
@@ -176,8 +178,22 @@ function stopOnSignals(running: Running): (code: number) => Promise<void> {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  process.on('SIGHUP', onSignal);
+  process.on('SIGHUP', () => {
+    if (hadTerminal && !hasTerminal()) return onSignal();
+    say('reading the configuration again');
+    for (const child of running.children) if (child.name !== 'simulator') child.reload();
+  });
   return stop;
+}
+
+/** The same signal says that the terminal was closed. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function say(what: string): void {

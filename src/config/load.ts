@@ -1,7 +1,8 @@
 // Reads and validates the configuration file. Reports every fault at once, each with its file and line.
 import { existsSync, readFileSync } from 'node:fs';
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify, visit } from 'yaml';
 import type { z } from 'zod';
+import { importLiteLlm, isLiteLlm } from './import/litellm.ts';
 import { type Configuration, configurationSchema } from './schema.ts';
 
 export interface ConfigurationFault {
@@ -31,14 +32,31 @@ type Variables = Readonly<Record<string, string | undefined>>;
 /** Looked for in the working directory when no path is given. */
 export const DEFAULT_CONFIG_PATH = 'sluice.yaml';
 
+export interface LoadedConfiguration {
+  configuration: Configuration;
+  /** What a file of another gateway says and Sluice does not carry. */
+  notes: readonly string[];
+}
+
 /** The file at `path`, or `sluice.yaml`, or an empty configuration when there is none. Throws ConfigurationError. */
-export function loadConfiguration(path: string | undefined, variables: Variables): Configuration {
+export function loadConfiguration(path: string | undefined, variables: Variables): LoadedConfiguration {
   const file = path ?? DEFAULT_CONFIG_PATH;
   if (!existsSync(file)) {
-    if (path === undefined) return configurationSchema.parse({});
+    if (path === undefined) return { configuration: configurationSchema.parse({}), notes: [] };
     throw new ConfigurationError([{ file, line: null, path: '', message: 'no such file' }]);
   }
-  return parseConfiguration(readFileSync(file, 'utf8'), file, variables);
+  const text = readFileSync(file, 'utf8');
+  return loadLiteLlm(text, file, variables) ?? { configuration: parseConfiguration(text, file, variables), notes: [] };
+}
+
+/** A `config.yaml` of LiteLLM is taken as it is. Null for any other file. */
+function loadLiteLlm(text: string, file: string, variables: Variables): LoadedConfiguration | null {
+  if (!/^\s*["']?(model_list|litellm_settings)["']?\s*:/m.test(text)) return null;
+  const document = parseDocument(text, { prettyErrors: false });
+  const parsed: unknown = document.errors.length > 0 ? null : document.toJS();
+  if (!isLiteLlm(parsed)) return null;
+  const { configuration, notes } = importLiteLlm(parsed, (name) => Boolean(variables[name]));
+  return { configuration: parseConfiguration(stringify(configuration), file, variables), notes };
 }
 
 /** YAML text (JSON is YAML) to a configuration. `file` is for messages only. Throws ConfigurationError. */

@@ -1,9 +1,10 @@
 // Everything a process needs to know before it opens its first connection.
 
-import { createGrowingMask, type SecretMask } from '../contracts/secret-mask.ts';
-import { type Catalogue, createCatalogue } from './catalogue.ts';
+import { createGrowingMask, type GrowingMask } from '../contracts/secret-mask.ts';
+import { createCatalogue } from './catalogue.ts';
 import { checkReferences } from './check-references.ts';
 import { type Environment, readEnvironment } from './environment.ts';
+import { createLiveCatalogue, type LiveCatalogue } from './live-catalogue.ts';
 import { ConfigurationError, DEFAULT_CONFIG_PATH, loadConfiguration } from './load.ts';
 import type { Configuration } from './schema.ts';
 import { configuredSecrets } from './secrets.ts';
@@ -16,8 +17,12 @@ export type RedisAddress =
 
 export interface Runtime {
   environment: Environment;
+  /** Where the configuration was read from, or would be. */
+  configPath: string;
   configuration: Configuration;
-  catalogue: Catalogue;
+  /** Of another gateway's file: what it says and Sluice does not carry. */
+  notes: readonly string[];
+  catalogue: LiveCatalogue;
   /** Null: none is configured, and `sluice start` would embed one. */
   redisAddress: RedisAddress | null;
   databaseUrl: string;
@@ -27,7 +32,8 @@ export interface Runtime {
   /** Where administration, metrics and probes listen; null: on the clients' port. */
   adminListen: AdminListen | null;
   /** For logs: takes out every configured secret. */
-  secretMask: SecretMask;
+  secretMask: GrowingMask;
+  secrets: readonly string[];
 }
 
 export interface AdminListen {
@@ -40,10 +46,17 @@ export interface AdminListen {
 /** Hash slots that requests spread over on a cluster, where one would mean one node. */
 const CLUSTER_REPLY_SHARDS = 16;
 
-/** Throws a ConfigurationError that lists every fault. */
-export function loadRuntime(configPath?: string, environment: Environment = readEnvironment()): Runtime {
+/**
+ * Throws a ConfigurationError that lists every fault.
+ * @param running the mask of a process whose configuration is read again.
+ */
+export function loadRuntime(
+  configPath?: string,
+  environment: Environment = readEnvironment(),
+  running?: GrowingMask,
+): Runtime {
   const path = configPath ?? environment.configPath;
-  const configuration = loadConfiguration(path, environment.variables);
+  const { configuration, notes } = loadConfiguration(path, environment.variables);
   const faults = checkReferences(configuration);
   if (faults.length > 0) {
     const file = path ?? DEFAULT_CONFIG_PATH;
@@ -51,12 +64,15 @@ export function loadRuntime(configPath?: string, environment: Environment = read
   }
   const redisAddress = redisAddressOf(configuration, environment);
   const { server } = configuration;
-  const secretMask = createGrowingMask(configuredSecrets(configuration, environment));
+  const secrets = configuredSecrets(configuration, environment);
+  const secretMask = createGrowingMask(secrets);
   const listen = { host: environment.host ?? server.host, port: environment.port ?? server.port };
   return {
     environment,
+    configPath: path ?? DEFAULT_CONFIG_PATH,
     configuration,
-    catalogue: createCatalogue(configuration, secretMask.add),
+    notes,
+    catalogue: createLiveCatalogue(createCatalogue(configuration, (running ?? secretMask).add)),
     redisAddress,
     databaseUrl:
       configuration.database.url ?? environment.databaseUrl ?? `sqlite:${environment.dataDirectory}/sluice.db`,
@@ -64,6 +80,7 @@ export function loadRuntime(configPath?: string, environment: Environment = read
     listen,
     adminListen: adminListenOf(configuration, listen.host),
     secretMask,
+    secrets,
   };
 }
 

@@ -54,15 +54,21 @@ export function createSecretMask(secrets: Iterable<string>): SecretMask {
 /** Secrets that come while the process runs: credentials are rotated. */
 export interface GrowingMask extends SecretMask {
   add(secret: string): void;
+  /** Those of a new configuration; those of the one before stay hidden. */
+  configure(secrets: readonly string[]): void;
 }
 
 /** A provider may quote the one before; older ones are worth nothing. */
 const MAX_ADDED = 16;
 
 export function createGrowingMask(secrets: Iterable<string>): GrowingMask {
-  const configured = [...secrets];
+  let configured = [...secrets];
+  let former: string[] = [];
   let added: string[] = [];
   let mask = createSecretMask(configured);
+  const renew = () => {
+    mask = createSecretMask([...configured, ...former, ...added]);
+  };
   return {
     text: (text) => mask.text(text),
     bytes: (bytes) => mask.bytes(bytes),
@@ -70,7 +76,12 @@ export function createGrowingMask(secrets: Iterable<string>): GrowingMask {
     add(secret) {
       if (configured.includes(secret) || added.includes(secret)) return;
       added = [...added, secret].slice(-MAX_ADDED);
-      mask = createSecretMask([...configured, ...added]);
+      renew();
+    },
+    configure(next) {
+      former = configured;
+      configured = [...next];
+      renew();
     },
   };
 }

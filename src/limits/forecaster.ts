@@ -55,13 +55,28 @@ interface QueueState extends WaitTotals {
   served: Served;
 }
 
+/** Deployments by provider, of the catalogue as it is now. */
+function createProviderIndex(catalogue: Pick<Catalogue, 'deployments'>) {
+  let indexed: Catalogue['deployments'] | null = null;
+  let index = new Map<string, Deployment[]>();
+  return {
+    get(provider: string): readonly Deployment[] | undefined {
+      if (indexed !== catalogue.deployments) {
+        indexed = catalogue.deployments;
+        index = Map.groupBy(indexed.values(), (deployment) => deployment.provider.name);
+      }
+      return index.get(provider);
+    },
+  };
+}
+
 export function createForecaster(
   redis: RedisClient,
   keyspace: Keyspace,
   catalogue: Pick<Catalogue, 'deployments'>,
   learned: Pick<LearnedLimits, 'scopeOf'> = CONFIGURED_ONLY,
 ): Forecaster {
-  const ofProvider = Map.groupBy(catalogue.deployments.values(), ({ provider }) => provider.name);
+  const ofProvider = createProviderIndex(catalogue);
   const rates = createServedRates();
   const remembered = new LRUCache<string, { value: Promise<unknown>; atMs: number }>({ max: MAX_REMEMBERED });
 

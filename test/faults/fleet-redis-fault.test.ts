@@ -47,11 +47,10 @@ async function startWorker(): Promise<Inference> {
   const worker = await startInference({
     runtime,
     workerId: createInstanceId('worker'),
-    providers: [runtime.catalogue.providers.get('primary')!],
     logger: SILENT,
     metrics: createWorkerMetrics(),
   });
-  worker.work();
+  worker.work([runtime.catalogue.providers.get('primary')!]);
   return worker;
 }
 

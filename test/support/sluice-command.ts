@@ -13,7 +13,9 @@ export interface RunningCommand {
   ended: Promise<CommandEnd>;
   /** Everything so far. */
   stderr(): string;
+  stdout(): string;
   interrupt(): void;
+  hangUp(): void;
 }
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
@@ -35,6 +37,8 @@ export function startSluice(args: readonly string[], cwd: string, environment: R
   return {
     ended: new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr }))),
     stderr: () => stderr,
+    stdout: () => stdout,
     interrupt: () => void child.kill('SIGINT'),
+    hangUp: () => void child.kill('SIGHUP'),
   };
 }

@@ -32,6 +32,8 @@ import type { Upstream } from './upstream.ts';
 export interface InferenceContext {
   workerId: string;
   catalogue: Catalogue;
+  /** Reads the configuration again, if it has changed. */
+  refreshCatalogue: () => Promise<void>;
   store: RequestStore;
   liveness: WorkerLiveness;
   publisher: Publisher;

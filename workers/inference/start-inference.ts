@@ -48,8 +48,8 @@ export interface Inference {
   context: InferenceContext;
   /** Of whatever would stand still first (workers/support/health-server.ts). */
   signs: Record<string, () => number>;
-  /** Takes jobs from now on. */
-  work(): void;
+  /** Takes jobs of these providers from now on. */
+  work(providers: readonly Provider[]): void;
   /** Takes no more jobs; those that run have `graceMs` to end, then go back to their queues. */
   drain(graceMs: number): Promise<void>;
   /** After `drain`. */
@@ -59,13 +59,13 @@ export interface Inference {
 export interface InferenceOptions {
   runtime: Runtime;
   workerId: string;
-  providers: readonly Provider[];
+  refreshCatalogue?: () => Promise<void>;
   logger: Logger;
   metrics: WorkerMetrics;
 }
 
 export async function startInference(options: InferenceOptions): Promise<Inference> {
-  const { runtime, workerId, providers, logger, metrics } = options;
+  const { runtime, workerId, logger, metrics, refreshCatalogue = async () => undefined } = options;
   const { configuration } = runtime;
   const redisTrouble = createTroubleLog(logger, 'Redis');
   const onError = redisTrouble.note;
@@ -92,6 +92,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const context: InferenceContext = {
     workerId,
     catalogue: runtime.catalogue,
+    refreshCatalogue,
     store: createRequestStore(redis, keyspace),
     liveness: createWorkerLiveness(redis, keyspace),
     publisher: createPublisher(redis, keyspace, onError, needsBody),
@@ -128,20 +129,25 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     },
   };
 
-  followCredentials(context);
   await readCredentials(runtime.catalogue.providers.values());
-  await serveModelLists({ redis, subscription, keyspace, providers, logger });
+  const served = new Set<string>();
+  const findProvider = (name: string) => (served.has(name) ? context.catalogue.providers.get(name) : undefined);
+  await serveModelLists({ redis, subscription, keyspace, findProvider, logger });
   await listenForControl(subscription, keyspace, runtime.replyShards, context, onError);
   const pulse = await startPulse(context, onError);
-  let consumers: QueueConsumer[] = [];
+  const consumers: QueueConsumer[] = [];
+  const startPools = createPools(runtime, context, redis, keyspace, onError);
   return {
     context,
     signs: {
       heartbeat: pulse.silentMs,
       queues: () => Math.max(0, ...consumers.map((consumer) => consumer.silentMs())),
     },
-    work() {
-      consumers = startPools(runtime, providers, context, redis, keyspace, onError);
+    work(providers) {
+      followCredentials(context);
+      const more = providers.filter(({ name }) => !served.has(name));
+      for (const { name } of more) served.add(name);
+      consumers.push(...startPools(more));
     },
     async drain(graceMs) {
       // Jobs are given back only when nothing fetches any more, or this process would fetch them again.
@@ -180,32 +186,33 @@ function followCredentials({ catalogue, circuits, logger }: InferenceContext): v
   }
 }
 
-function startPools(
+function createPools(
   runtime: Runtime,
-  providers: readonly Provider[],
   context: InferenceContext,
   redis: RedisClient,
   keyspace: Keyspace,
   onError: (error: Error) => void,
-): QueueConsumer[] {
+): (providers: readonly Provider[]) => QueueConsumer[] {
   const { workers } = runtime.configuration;
   const process = createJobProcessor(context);
   const batchSlots = createBatchSlots(workers.batch_slots);
-  return providers.flatMap((provider) =>
-    LANES.map((lane) =>
-      startQueueConsumer({
-        redis,
-        keyspace,
-        provider: provider.name,
-        lane,
-        get slots() {
-          return lane === 'batch' ? batchSlots.count : provider.slots;
-        },
-        process: lane === 'batch' ? process : batchSlots.yieldingTo(process),
-        claim: context.store.claimInTake(context.workerId, context.settings.recordTtlMs),
-        onAbandoned: createAbandonedHandler(context),
-        onError,
-      }),
-    ),
-  );
+  const slotsOf = ({ name, slots }: Provider) => context.catalogue.providers.get(name)?.slots ?? slots;
+  return (providers) =>
+    providers.flatMap((provider) =>
+      LANES.map((lane) =>
+        startQueueConsumer({
+          redis,
+          keyspace,
+          provider: provider.name,
+          lane,
+          get slots() {
+            return lane === 'batch' ? batchSlots.count : slotsOf(provider);
+          },
+          process: lane === 'batch' ? process : batchSlots.yieldingTo(process),
+          claim: context.store.claimInTake(context.workerId, context.settings.recordTtlMs),
+          onAbandoned: createAbandonedHandler(context),
+          onError,
+        }),
+      ),
+    );
 }

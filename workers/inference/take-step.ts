@@ -29,7 +29,7 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   const { spec, job, step, cancellation, progress } = delivery;
   if (cancellation.failure !== null) return { kind: 'failed', failure: cancellation.failure };
   if (Date.now() >= spec.deadlineAtMs) return { kind: 'failed', failure: deadlinePassed(progress.calls) };
-  const deployment = context.catalogue.deployments.get(step.deployment);
+  const deployment = await findDeployment(context, step.deployment);
   const route = deployment && findProtocolRoute(spec.protocol, deployment.provider.protocols);
   if (!deployment || !route) return leaveUnknown(delivery);
   const hold = context.holds.find(deployment);
@@ -167,6 +167,17 @@ function leaveCooling(delivery: Delivery, { waitMs, code }: Extract<CircuitState
   const message = `Provider '${provider}' is out of rotation after repeated failures (${code}).`;
   const failure = createFailure('no_deployment', message, { retryAfterMs: waitMs, provider });
   return skipOrWait(delivery, waitMs, failure, { kind: 'circuit', provider });
+}
+
+/** The API may have read a newer configuration a moment before this process does. */
+async function findDeployment(
+  { catalogue, refreshCatalogue }: InferenceContext,
+  id: string,
+): Promise<Deployment | undefined> {
+  const known = catalogue.deployments.get(id);
+  if (known !== undefined) return known;
+  await refreshCatalogue();
+  return catalogue.deployments.get(id);
 }
 
 function leaveUnknown(delivery: Delivery): StepResult {

@@ -19,21 +19,21 @@ export interface ModelListServer {
   redis: RedisClient;
   subscription: RedisClient;
   keyspace: Keyspace;
-  providers: readonly Provider[];
+  /** Undefined for providers that this worker does not serve. */
+  findProvider: (name: string) => Provider | undefined;
   logger: Logger;
 }
 
 /** From now on, for as long as the connections stand. */
-export async function serveModelLists({ redis, subscription, keyspace, providers, logger }: ModelListServer) {
+export async function serveModelLists({ redis, subscription, keyspace, findProvider, logger }: ModelListServer) {
   const lists = createModelLists(redis, keyspace);
-  const own = new Map(providers.map((provider) => [provider.name, provider]));
 
   async function serve(provider: Provider): Promise<void> {
     if (await lists.takeWish(provider.name)) await lists.write(provider.name, await fetchModelList(provider));
   }
 
   subscription.on('smessage', (channel: string, name: string) => {
-    const provider = channel === keyspace.modelsChannel ? own.get(name) : undefined;
+    const provider = channel === keyspace.modelsChannel ? findProvider(name) : undefined;
     if (provider === undefined) return;
     serve(provider).catch((error: Error) => {
       logger.warn({ provider: name, reason: error.message }, 'the provider’s list of models was not read');

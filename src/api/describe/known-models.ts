@@ -28,15 +28,16 @@ export function createKnownModels(
 ): KnownModels {
   const kept = new LRUCache<string, Map<string, UpstreamModel>>({ max: MAX_PROVIDERS, ttl: KEPT_MS });
   const reading = new Map<string, Promise<Map<string, UpstreamModel>>>();
-  const listed = new Set(
-    catalogue.wildcards.flatMap(({ candidates }) => candidates.map(({ deployment }) => deployment.provider.name)),
-  );
+  const isListed = (provider: string) =>
+    catalogue.wildcards.some(({ candidates }) =>
+      candidates.some(({ deployment }) => deployment.provider.name === provider),
+    );
 
   async function read(provider: string): Promise<Map<string, UpstreamModel>> {
     const known = await lists.read(provider);
     const isFresh = known !== null && Date.now() - known.fetchedAtMs < FRESH_MS;
     if (!isFresh) await lists.want(provider);
-    const patienceMs = listed.has(provider) ? PATIENCE_MS.listed : PATIENCE_MS.described;
+    const patienceMs = isListed(provider) ? PATIENCE_MS.listed : PATIENCE_MS.described;
     return byId(known ?? (await awaitList(lists, provider, patienceMs)));
   }
 

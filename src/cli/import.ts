@@ -1,0 +1,30 @@
+// `sluice import litellm|portkey|openrouter FILE`: writes our configuration from another gateway's file.
+import { readFileSync } from 'node:fs';
+import { Argument, type Command } from 'commander';
+import { parse, stringify } from 'yaml';
+import type { Imported } from '../config/import/imported.ts';
+import { importLiteLlm } from '../config/import/litellm.ts';
+import { importOpenRouter } from '../config/import/openrouter.ts';
+import { importPortkey } from '../config/import/portkey.ts';
+import { complain, print } from './terminal.ts';
+
+const IMPORTERS: Readonly<Record<string, (file: unknown) => Imported>> = {
+  litellm: (file) => importLiteLlm(file),
+  portkey: importPortkey,
+  openrouter: importOpenRouter,
+};
+
+export function importCommand(command: Command): void {
+  command
+    .description('write a sluice.yaml from the configuration of another gateway; what cannot be carried is named')
+    .addArgument(new Argument('<gateway>', 'whose file it is').choices(Object.keys(IMPORTERS)))
+    .argument('<file>', 'YAML or JSON; - for standard input')
+    .option('--json', 'machine-readable: the configuration and what was not carried', false)
+    .action((gateway: string, file: string, { json }: { json: boolean }) => {
+      const { configuration, notes } = IMPORTERS[gateway]!(parse(readFileSync(file === '-' ? 0 : file, 'utf8')));
+      if (json) return print(JSON.stringify({ configuration, notes }));
+      print(`# From a file of ${gateway}. Check it with \`sluice check\`; docs/configuration.md has every setting.`);
+      process.stdout.write(stringify(configuration, { aliasDuplicateObjects: false }));
+      for (const note of notes) complain(`not carried: ${note}`);
+    });
+}

@@ -1,0 +1,79 @@
+// What importers of other gateways' files share: the result, and reading a file that anybody may have written.
+import type { ConfigurationInput } from '../schema.ts';
+
+export interface Imported {
+  configuration: ConfigurationInput;
+  /** What could not be carried, each with its place in the file. */
+  notes: string[];
+}
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** An environment variable that the file refers to: whether it has a value here. */
+export type IsSet = (name: string) => boolean;
+
+export function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+}
+
+export function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** A positive number, also where it is written as text. */
+export function countOf(value: unknown): number | undefined {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) && number > 0 ? number : undefined;
+}
+
+export function wholeOf(value: unknown): number | undefined {
+  const number = countOf(value);
+  return number === undefined ? undefined : Math.max(1, Math.round(number));
+}
+
+export function millisecondsOf(seconds: unknown): number | undefined {
+  const number = countOf(seconds);
+  return number === undefined ? undefined : Math.max(1, Math.round(number * 1_000));
+}
+
+/** USD for one token to USD for a million, without the noise of doubles. */
+export function perMillion(usdPerToken: unknown): number | undefined {
+  const number = typeof usdPerToken === 'string' ? Number(usdPerToken) : usdPerToken;
+  if (typeof number !== 'number' || !Number.isFinite(number) || number < 0) return undefined;
+  return Number((number * 1e6).toPrecision(12));
+}
+
+/** Without members that are undefined. */
+export function compact<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+/** Providers under names of their own: the same settings are one provider. */
+export function createProviderNames() {
+  const providers: Record<string, object> = {};
+  const named = new Map<string, string>();
+  return {
+    providers,
+    name(wanted: string, settings: object): string {
+      const content = JSON.stringify(settings);
+      const known = named.get(`${wanted} ${content}`);
+      if (known !== undefined) return known;
+      const plain =
+        wanted
+          .toLowerCase()
+          .replace(/[^a-z0-9_-]/g, '-')
+          .replace(/^[^a-z0-9]+/, '')
+          .slice(0, 58) || 'provider';
+      let name = plain;
+      for (let number = 2; Object.hasOwn(providers, name); number++) name = `${plain}-${number}`;
+      providers[name] = settings;
+      named.set(`${wanted} ${content}`, name);
+      return name;
+    },
+  };
+}

@@ -1,0 +1,133 @@
+// The configuration while a process runs: read again on SIGHUP and when its file changes, checked as a whole, and put in the
+// place of the former one in one step. One that is wrong is refused, and the former one stays.
+import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readCredentials } from '../config/credentials.ts';
+import { ConfigurationError, formatFault } from '../config/load.ts';
+import { loadRuntime, type Runtime } from '../config/runtime.ts';
+import type { Configuration } from '../config/schema.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Sections that hold from the next request on. All others are read when a process starts. */
+export const RELOADED_SECTIONS = ['providers', 'models', 'storage'] as const;
+type ReloadedSection = (typeof RELOADED_SECTIONS)[number];
+
+export interface ConfigurationFollower {
+  /** Reads the file now, if it was not read within the last second. */
+  refresh(): Promise<void>;
+  stop(): void;
+}
+
+interface FollowOptions {
+  runtime: Runtime;
+  logger: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** After a new one is in place. */
+  onChange?: () => void;
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** A file that is being written is read when it has not changed for so long. */
+const SETTLED_MS = 200;
+const MAX_SHOWN = 50;
+
+export function followConfiguration({ runtime, logger, onChange }: FollowOptions): ConfigurationFollower {
+  const { configPath: path } = runtime;
+  let known = textOf(path);
+  let readAtMs = 0;
+  let isStopped = false;
+  for (const note of runtime.notes) logger.warn({ note }, 'not carried from the configuration');
+
+  async function reload(why: string): Promise<void> {
+    readAtMs = Date.now();
+    const text = textOf(path);
+    known = text;
+    try {
+      if (text === null) throw new ConfigurationError([{ file: path, line: null, path: '', message: 'no such file' }]);
+      const next = loadRuntime(undefined, runtime.environment, runtime.secretMask);
+      await readCredentials(next.catalogue.providers.values());
+      // A later change may have come meanwhile: it is read for itself.
+      if (known === text && !isStopped) adopt(next, why);
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      const faults = error.faults.slice(0, MAX_SHOWN).map(formatFault);
+      logger.error({ why, faults }, 'the configuration is refused; the former one stays in force');
+    }
+  }
+
+  function start(why: string): Promise<void> {
+    return reload(why).catch((error: unknown) => {
+      logger.error({ err: error }, 'the configuration could not be read again');
+    });
+  }
+
+  function adopt(next: Runtime, why: string): void {
+    const changed = changedPaths(runtime.configuration, next.configuration);
+    const isReloaded = (at: string) => RELOADED_SECTIONS.includes(at.split('.')[0] as ReloadedSection);
+    const fixed = changed.filter((at) => !isReloaded(at));
+    if (fixed.length > 0) {
+      logger.warn(
+        { why, settings: fixed.slice(0, MAX_SHOWN) },
+        'these settings change only with a restart; the former ones stay in force',
+      );
+    }
+    const inForce = changed.filter(isReloaded);
+    for (const note of next.notes) logger.warn({ note }, 'not carried from the configuration');
+    if (inForce.length === 0) return;
+    runtime.secretMask.configure(next.secrets);
+    for (const section of RELOADED_SECTIONS)
+      Object.assign(runtime.configuration, { [section]: next.configuration[section] });
+    runtime.catalogue.replace(next.catalogue);
+    onChange?.();
+    logger.info({ why, changed: inForce.slice(0, MAX_SHOWN), count: inForce.length }, 'the configuration has changed');
+  }
+
+  async function onFile(now: Stats): Promise<void> {
+    let seen = now;
+    for (;;) {
+      await sleep(SETTLED_MS);
+      const next = statSync(path, { throwIfNoEntry: false });
+      if (next === undefined || (next.mtimeMs === seen.mtimeMs && next.size === seen.size)) break;
+      seen = next;
+    }
+    if (!isStopped && textOf(path) !== known) await start('the file has changed');
+  }
+
+  const onStat = (now: Stats) => void onFile(now);
+  const onHangUp = () => void start('SIGHUP');
+  watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, onStat);
+  process.on('SIGHUP', onHangUp);
+  return {
+    async refresh() {
+      if (Date.now() - readAtMs > LOOK_EVERY_MS && textOf(path) !== known) await start('a request needs a newer one');
+    },
+    stop() {
+      isStopped = true;
+      unwatchFile(path, onStat);
+      process.off('SIGHUP', onHangUp);
+    },
+  };
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+/** Deepest paths that differ: of a new or removed thing its own. Values are not shown: some are secrets. */
+export function changedPaths(former: Configuration, next: Configuration): string[] {
+  const paths: string[] = [];
+  const isBranch = (value: unknown): value is object => typeof value === 'object' && value !== null;
+  function compare(a: unknown, b: unknown, path: string): void {
+    if (isBranch(a) && isBranch(b) && Array.isArray(a) === Array.isArray(b)) {
+      for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
+        const at = path === '' ? name : `${path}.${name}`;
+        compare((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name], at);
+      }
+    } else if (!Object.is(a, b)) paths.push(path);
+  }
+  compare(former, next, '');
+  return paths;
+}

@@ -1,0 +1,105 @@
+// `sluice start` on a config.yaml of LiteLLM, in the shape of its documentation; then the file changes while it runs.
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ask } from '#test/support/client.ts';
+import { type Providers, startProviders } from '#test/support/providers.ts';
+import { type RunningCommand, startSluice } from '#test/support/sluice-command.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+let vendors: Providers;
+let directory: string;
+let running: RunningCommand;
+let path: string;
+
+/** @param more entries of the list. */
+const file = (more = '') => `
+model_list:
+  - model_name: gpt-4o
+    litellm_params:
+      model: openai/gpt-4o-2024-11-20
+      api_base: ${vendors.primary.url}/v1
+      api_key: os.environ/PROVIDER_KEY
+      rpm: 6000
+  - model_name: gpt-4o
+    litellm_params:
+      model: azure/gpt-4o-eu
+      api_base: os.environ/AZURE_API_BASE
+      api_key: "os.environ/AZURE_API_KEY"
+      api_version: "2024-10-21"
+${more}
+litellm_settings:
+  drop_params: True
+  num_retries: 2
+  success_callback: ["langfuse"]
+router_settings:
+  routing_strategy: simple-shuffle
+general_settings:
+  master_key: sk-1234
+  database_url: os.environ/DATABASE_URL
+`;
+
+function replace(text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
+
+beforeAll(async () => {
+  vendors = await startProviders({ tokens: 4 });
+  directory = mkdtempSync(join(tmpdir(), 'sluice-litellm-'));
+  path = join(directory, 'config.yaml');
+  replace(file());
+  running = startSluice(['start', '--config', path, '--data', join(directory, 'data'), '-v'], directory, {
+    PORT: '0',
+    PROVIDER_KEY: 'sk-provider-0123456789',
+  });
+  await waitFor('Sluice to run', () => existsSync(join(directory, 'data', 'admin-url')), 40_000);
+}, 60_000);
+afterAll(async () => {
+  running?.interrupt();
+  await running?.ended;
+  await vendors?.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const line = (name: string) => readFileSync(join(directory, 'data', name), 'utf8').trim();
+const answer = (model: string) =>
+  ask(line('url').replace(/\/v1$/, ''), {
+    key: line('key'),
+    body: { model, messages: [{ role: 'user', content: 'Hi.' }] },
+  });
+const untilLogged = (text: string) =>
+  waitFor(`the log to say "${text}"`, () => (running.stderr() + running.stdout()).includes(text));
+
+test('it answers, and says what it does not carry', async () => {
+  expect(await answer('gpt-4o')).toMatchObject({ status: 200, headers: { 'x-sluice-provider': 'openai' } });
+  for (const name of ['AZURE_API_BASE', 'success_callback', 'master_key', 'database_url']) {
+    expect(running.stderr()).toContain(name);
+  }
+});
+
+const NEW_MODEL = (url: string) => `
+  - model_name: added
+    litellm_params: { model: mistral/mistral-small, api_base: "${url}/v1", api_key: sk-added-0123456789 }`;
+
+test('a model of a new provider is served as soon as the file has it, without a restart', async () => {
+  expect((await answer('added')).status).toBe(404);
+  replace(file(NEW_MODEL(vendors.secondary.url)));
+  await waitFor('the new model', async () => (await answer('added')).status === 200);
+  expect(await answer('added')).toMatchObject({ headers: { 'x-sluice-provider': 'mistral' } });
+});
+
+test('a wrong one is refused with its faults, and the former one stays in force', async () => {
+  replace(file(`  - model_name: broken\n    litellm_params: { model: "openai/*", api_base: "not an address" }`));
+  await untilLogged('the configuration is refused');
+  expect((await answer('added')).status).toBe(200);
+  expect((await answer('broken')).status).toBe(404);
+});
+
+test('SIGHUP reads it at once; what takes a restart is named', async () => {
+  replace(`server: { port: 1234 }\nmodels: {}\nproviders: {}\n`);
+  running.hangUp();
+  await untilLogged('server.port');
+  await waitFor('the models to be gone', async () => (await answer('gpt-4o')).status === 404);
+});
