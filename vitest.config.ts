@@ -1,38 +1,42 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/order.ts';
+import { COMPILE_CACHE } from './test/support/processes.ts';
 
-/** What is measured in time, or starts more processes than the machine has cores: alone, one after the other, at the end. */
-const ALONE = [
-  'test/e2e/limits.test.ts',
-  'test/e2e/memory.test.ts',
-  'test/faults/batch-key-revoked.test.ts',
-  'test/faults/lone-provider-down.test.ts',
-  'test/faults/mixed-faults.test.ts',
-  'test/faults/rolling-restart.test.ts',
-  'test/faults/worker-frozen.test.ts',
-];
+/** Code alone, or with a server beside it. */
+const QUICK = ['test/{unit,conformance,integration,fuzz}/**/*.test.ts', 'simulator/test/**/*.test.ts'];
+/** Real processes. They wait for most of their time, so that more of them run at once than a small machine has cores. */
+const BROKERS = ['test/{e2e,faults}/**/*.test.ts'];
 
 const reporters: (string | [string, Record<string, unknown>])[] = ['default', './test/support/retry-reporter.ts'];
 if (process.env.CI) reporters.push(['json', { outputFile: '.ci/results.json' }]);
 
+// Inherited by vitest's workers, which load it and the providers' SDKs again and again.
+process.env.NODE_COMPILE_CACHE ??= COMPILE_CACHE;
+
 export default defineConfig({
   test: {
-    // Real processes and real Redis servers: two at a time is what two cores bear.
-    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
     pool: 'forks',
-    // A machine that stalls for seconds must not fail a build. What needed it is named at the end, and more than a few fail it.
-    retry: process.env.CI ? 1 : 0,
+    // Files share a process and what it has imported. No test may leave anything behind in the state of a module.
+    isolate: false,
+    // Node runs TypeScript as it stands, in tests as in the product.
+    experimental: { viteModuleRunner: false },
+    setupFiles: ['./test/support/retried.ts'],
+    sequence: { sequencer: LongestFirst },
     reporters,
     projects: [
+      { extends: true, test: { name: 'quick', include: QUICK, maxWorkers: 2 } },
       {
         extends: true,
-        test: { name: 'side by side', include: ['test/**/*.test.ts', 'simulator/test/**/*.test.ts'], exclude: ALONE },
-      },
-      {
-        extends: true,
-        test: { name: 'alone', include: ALONE, fileParallelism: false, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'brokers',
+          include: BROKERS,
+          globalSetup: './test/support/built-processes.ts',
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
   },

@@ -7,6 +7,7 @@ import { admin } from '#test/support/admin.ts';
 import { ADMIN_KEY, startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { ask, openAnswer } from '#test/support/client.ts';
 import { booksClosed } from '#test/support/ledger.ts';
+import { processPath } from '#test/support/processes.ts';
 import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -206,7 +207,7 @@ test('the command does the same', async () => {
 });
 
 async function sluice(...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['src/cli.ts', ...args], {
+  const { stdout } = await promisify(execFile)(process.execPath, [processPath('src/cli.ts'), ...args], {
     cwd: new URL('../../', import.meta.url),
     env: { ...process.env, SLUICE_ADMIN_KEY: ADMIN_KEY, SLUICE_BASE_URL: `${broker.url}/v1` },
   });

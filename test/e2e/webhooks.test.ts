@@ -1,17 +1,16 @@
 // Webhooks as deployed: registered by the admin API and the configuration, delivered by the worker process, replayed by
 // API and command.
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts';
+import { processPath } from '#test/support/processes.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '#test/support/webhook-receiver.ts';
 
 const CONFIGURED_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
 let vendors: Providers;
 let broker: TestBroker;
@@ -147,6 +146,8 @@ test('what is not there is said so', async () => {
 
 async function sluice(...args: string[]): Promise<string> {
   const environment = { PATH: process.env.PATH, SLUICE_DATABASE_URL: broker.databaseUrl };
-  const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...args], { env: environment });
+  const { stdout } = await promisify(execFile)(process.execPath, [processPath('src/cli.ts'), ...args], {
+    env: environment,
+  });
   return stdout;
 }

@@ -13,6 +13,7 @@ import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { processPath } from '#test/support/processes.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -57,7 +58,7 @@ const rejects = async () => (await admin<{ data: ShownReject[] }>(broker, 'GET',
 
 async function command(...args: string[]): Promise<string> {
   const env = { PATH: process.env.PATH, SLUICE_ADMIN_KEY: ADMIN_KEY, SLUICE_BASE_URL: broker.url };
-  const cli = [join(import.meta.dirname, '../../src/cli.ts'), 'ledger', 'rejects', ...args];
+  const cli = [processPath('src/cli.ts'), 'ledger', 'rejects', ...args];
   return (await promisify(execFile)(process.execPath, cli, { env, cwd: directory })).stdout;
 }
 

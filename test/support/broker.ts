@@ -3,13 +3,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { KeySettings } from '#src/accounts/api-key.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
-import { COMPILE_CACHE } from './compile-cache.ts';
+import { COMPILE_CACHE, processPath } from './processes.ts';
 import { startTestRedis, type TestRedis, type TestRedisOptions } from './redis-server.ts';
 
 export const TEST_KEY = 'sk-sluice-test';
@@ -57,7 +56,6 @@ export interface TestBrokerOptions {
   batches?: number;
 }
 
-const ROOT = new URL('../../', import.meta.url);
 const READY_LIMIT_MS = 40_000;
 
 export async function startBroker(options: TestBrokerOptions): Promise<TestBroker> {
@@ -138,7 +136,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
 }
 
 async function startProcess(entry: string, args: string[], environment: Record<string, string>): Promise<TestProcess> {
-  const child = fork(fileURLToPath(new URL(entry, ROOT)), args, {
+  const child = fork(processPath(entry), args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: COMPILE_CACHE, ...environment },
   });

@@ -3,7 +3,7 @@
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
 /** A machine that stalls for seconds may cost so many tests their first try. */
-const MOST_RETRIED = 3;
+const MOST_RETRIED = 2;
 
 export default class RetryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {

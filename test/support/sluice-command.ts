@@ -1,7 +1,6 @@
 // The command `sluice` as its user runs it: a process of its own, in a directory of its own, without a terminal.
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { COMPILE_CACHE } from './compile-cache.ts';
+import { COMPILE_CACHE, processPath } from './processes.ts';
 
 export interface CommandEnd {
   code: number | null;
@@ -18,10 +17,8 @@ export interface RunningCommand {
   hangUp(): void;
 }
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
-
 export function startSluice(args: readonly string[], cwd: string, environment: Record<string, string>): RunningCommand {
-  const child = spawn(process.execPath, [CLI, ...args], {
+  const child = spawn(process.execPath, [processPath('src/cli.ts'), ...args], {
     cwd,
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: COMPILE_CACHE, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,0 +1,21 @@
+// The list of tests that may be retried names tests that there are, each with its reason, and stays short.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { ROOT } from '#test/support/processes.ts';
+import { RETRIED } from '#test/support/retried.ts';
+
+const MOST = 6;
+
+test('names tests that there are', () => {
+  const missing = RETRIED.filter(({ file, title }) => {
+    const path = join(ROOT, file);
+    return !existsSync(path) || !readFileSync(path, 'utf8').includes(`test('${title}'`);
+  });
+  expect(missing).toEqual([]);
+});
+
+test('has a reason for each, and stays short', () => {
+  expect(RETRIED.filter(({ reason }) => reason.length < 20)).toEqual([]);
+  expect(RETRIED.length).toBeLessThanOrEqual(MOST);
+});
