@@ -1,15 +1,14 @@
 // Symptom: the process that runs a batch is killed in the middle, again and again, beside three workers. Another process
 // goes on where it was: the same lines have the same request ids, so what was begun is found and not begun again.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chatLines, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
+import { chatLines, ended, endLeases, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-const LINES = 2_000;
+const LINES = 1_000;
 const KILLS = 2;
-/** A lease must run out before each takeover. */
 const LIMIT_MS = 120_000;
 
 let vendors: Providers;
@@ -36,6 +35,7 @@ beforeAll(async () => {
     await waitFor('a part to be done', async () => (await done()) >= (LINES * kill) / (KILLS + 2), LIMIT_MS);
     await broker.startBatches();
     await broker.batches.at(-2)!.kill();
+    await endLeases(broker);
     await waitFor('it to be taken over', () => broker.batches.at(-1)!.log().includes('batch taken over'), LIMIT_MS);
   }
   batch = await ended(client, id, LIMIT_MS);

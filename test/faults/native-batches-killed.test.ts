@@ -1,7 +1,7 @@
 // Symptom: the process that runs batches is killed while providers have their lines, once as they work on them and once as
 // results come in. Another process finds the providers' batches by what stands in SQL, and goes on with them.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
+import { ended, endLeases, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
 import {
@@ -19,7 +19,6 @@ import {
 import { waitFor } from '#test/support/wait.ts';
 
 const LINES = 300;
-/** A lease must run out before each takeover. */
 const LIMIT_MS = 90_000;
 
 let vendors: NativeProviders;
@@ -28,11 +27,12 @@ const lines: ResultLine[][] = [];
 
 async function replaceProcess(): Promise<void> {
   await broker.batches.at(-1)!.kill();
+  await endLeases(broker);
   await broker.startBatches();
 }
 
 beforeAll(async () => {
-  vendors = await startNativeProviders({ batchMs: 8_000 });
+  vendors = await startNativeProviders({ batchMs: 4_000 });
   const configuration = nativeConfiguration(vendors, { ...QUICK, chunk_lines: 100 });
   broker = await startBroker({ configuration, batches: 1 });
   const client = sdk(broker);

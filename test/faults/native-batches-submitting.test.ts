@@ -2,7 +2,7 @@
 // whether the provider has them: a new owner looks there first, and sends them when they are not there.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startSimulator } from '#simulator/simulator.ts';
-import { ended, results, sdk, submit } from '#test/support/batches.ts';
+import { ended, endLeases, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, ledgerRows } from '#test/support/ledger.ts';
 import {
@@ -18,7 +18,7 @@ import {
 import { waitFor } from '#test/support/wait.ts';
 
 const LINES = 20;
-/** A lease, and the time in which what the dead process sent could still arrive. */
+/** More than the time in which what the dead process sent could still arrive. */
 const LIMIT_MS = 60_000;
 
 let vendors: NativeProviders;
@@ -36,6 +36,7 @@ beforeAll(async () => {
   const { id } = await submit(client, nativeLines('anthropic', numbered(LINES)));
   await waitFor('the lines to be written down', async () => (await chunks()).length === 1);
   await broker.batches[0]!.kill();
+  await endLeases(broker);
   vendors.anthropic = await startSimulator({ tokens: 6, batchMs: 300, name: 'anthropic', port });
   await broker.startBatches();
   batch = await ended(client, id, LIMIT_MS);

@@ -1,6 +1,4 @@
 // Batches as a test makes them: by the official SDK, from lines of its own, waited for by their state.
-
-// Batches as a test makes them: by the official SDK, from lines of its own, waited for by their state.
 import OpenAI, { toFile } from 'openai';
 import type { Batch } from 'openai/resources/batches';
 import { TEST_KEY, type TestBroker } from './broker.ts';
@@ -71,4 +69,9 @@ export async function results(client: OpenAI, fileId: string | null | undefined)
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as ResultLine);
+}
+
+/** Lets the leases of a batch process that has been killed run out now: another takes its batches over at once. */
+export async function endLeases({ database }: Pick<TestBroker, 'database'>): Promise<void> {
+  await database.updateTable('batch_runs').set({ lease_until: 0 }).execute();
 }
