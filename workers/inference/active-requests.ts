@@ -43,6 +43,8 @@ export class Cancellation implements AttemptSignal {
 
 export interface ActiveRequests {
   has(requestId: string): boolean;
+  /** Resolves with true as soon as nothing is done for the request, with false after so long. */
+  whenFree(requestId: string, limitMs: number): Promise<boolean>;
   start(requestId: string): Cancellation;
   finish(requestId: string): void;
   /** False when this process does not work on it. */
@@ -53,14 +55,33 @@ export interface ActiveRequests {
 
 export function createActiveRequests(): ActiveRequests {
   const active = new Map<string, Cancellation>();
+  /** Of requests that are active. */
+  const waiting = new Map<string, () => void>();
   return {
     has: (requestId) => active.has(requestId),
+    async whenFree(requestId, limitMs) {
+      if (!active.has(requestId)) return true;
+      // One is enough: a request has one job.
+      if (waiting.has(requestId)) return false;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, limitMs);
+        waiting.set(requestId, () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+      waiting.delete(requestId);
+      return !active.has(requestId);
+    },
     start(requestId) {
       const cancellation = new Cancellation();
       active.set(requestId, cancellation);
       return cancellation;
     },
-    finish: (requestId) => void active.delete(requestId),
+    finish(requestId) {
+      active.delete(requestId);
+      waiting.get(requestId)?.();
+    },
     abort(requestId, failure) {
       const cancellation = active.get(requestId);
       cancellation?.abort(failure);

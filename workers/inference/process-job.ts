@@ -31,10 +31,17 @@ import {
 import { brokenOff, mayBeRescued } from './prepare-step.ts';
 import { PATIENCE_MS, takeStep } from './take-step.ts';
 
+/**
+ * A request that moves on to another provider's queue may be taken there by this very process before it has heard that the job
+ * is queued: the delivery that moved it ends within milliseconds. Otherwise the job has lost its lock, and was delivered again
+ * while it is still being worked on.
+ */
+const LETTING_GO_MS = 250;
+
 export function createJobProcessor(context: InferenceContext): ProcessJob {
   return async (job, taken) => {
-    // A lost lock makes BullMQ deliver the job again, possibly to this very process, while it is still being worked on.
-    if (context.active.has(job.requestId)) return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
+    if (context.active.has(job.requestId) && !(await context.active.whenFree(job.requestId, LETTING_GO_MS)))
+      return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
     context.seenShards.add(shardOf(job.requestId));
     const cancellation = context.active.start(job.requestId);
     try {

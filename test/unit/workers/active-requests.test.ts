@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { createActiveRequests } from '#workers/inference/active-requests.ts';
+
+const LONG_MS = 60_000;
+
+test('a request is free where nobody works on it, and as soon as nobody does any more', async () => {
+  const active = createActiveRequests();
+  expect(await active.whenFree('a', LONG_MS)).toBe(true);
+  active.start('a');
+  const free = active.whenFree('a', LONG_MS);
+  active.finish('a');
+  expect(await free).toBe(true);
+});
+
+test('it is not waited for without end, nor by two', async () => {
+  const active = createActiveRequests();
+  active.start('a');
+  const free = active.whenFree('a', 5);
+  expect(await active.whenFree('a', LONG_MS)).toBe(false);
+  expect(await free).toBe(false);
+});
