@@ -1,5 +1,6 @@
 // docs/metrics.md, from the table of metrics.
-import { METRIC_PARTS, METRICS, type MetricDefinition, type MetricPart } from '../src/telemetry/metric-table.ts';
+import { METRIC_PARTS, type MetricDefinition, type MetricPart } from '../src/telemetry/metric-definition.ts';
+import { METRICS } from '../src/telemetry/metric-table.ts';
 
 const HEAD = `# Metrics
 

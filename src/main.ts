@@ -1,5 +1,6 @@
 // The API process: opens its connections, builds the app, listens.
 import type { FastifyInstance } from 'fastify';
+import { createBudgetStandings } from './accounts/budget-standings.ts';
 import { createBudgetReader, createBudgets } from './accounts/budgets.ts';
 import { createKeyCache } from './accounts/key-cache.ts';
 import { createKeyStore, useConfiguredKey } from './accounts/key-store.ts';
@@ -9,6 +10,7 @@ import { createRecentAnswers } from './api/admit/recent-answers.ts';
 import { createAdminApp, createApp } from './api/app.ts';
 import type { ApiContext } from './api/context.ts';
 import { createKnownModels } from './api/describe/known-models.ts';
+import { createFleetReader } from './api/fleet-state.ts';
 import { type CancelOptions, cancelRequest } from './api/relay/cancel-request.ts';
 import { createDepartures } from './api/relay/departures.ts';
 import { createForgetter, noteEnd } from './api/relay/note-end.ts';
@@ -44,14 +46,14 @@ import type { Holds } from './routing/holds.ts';
 import { createPlanner } from './routing/plan-route.ts';
 import { followRotation } from './routing/rotation.ts';
 import { createSignalBoard } from './routing/signals.ts';
-import { openDatabase } from './storage/database.ts';
+import { openDatabase, readPoolState } from './storage/database.ts';
 import { createKeyspace } from './storage/keyspace.ts';
 import { openBlobStore } from './storage/local-blobs.ts';
 import { createModelLists } from './storage/model-lists.ts';
 import { connectRedis, disconnectRedis } from './storage/redis.ts';
 import { startRedisWatch } from './storage/redis-watch.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
-import { createApiMetrics, createOperationsMetrics } from './telemetry/metrics.ts';
+import { createApiMetrics, createFleetMetrics, createOperationsMetrics } from './telemetry/metrics.ts';
 import { createTroubleLog } from './telemetry/trouble-log.ts';
 import { createSecretBox } from './webhooks/secret-box.ts';
 
@@ -82,12 +84,14 @@ runMain(async () => {
     openDatabase(runtime.databaseUrl, sqlTrouble.note),
     openBlobStore(configuration, environment),
   ]);
-  const metrics = createApiMetrics();
+  const metrics = createApiMetrics(readPoolState);
+  const operations = createOperationsMetrics(metrics.registry);
   const watch = startRedisWatch({
     redis,
     keys: keyspace.probes(runtime.replyShards, [...runtime.catalogue.providers.keys()]),
     onError,
     onWell: redisTrouble.over,
+    onProbe: operations.redis,
   });
   const replyLog = createReplyLog(redis, keyspace);
   const subscriber = await createReplySubscriber({
@@ -123,7 +127,6 @@ runMain(async () => {
     allBytes: server.waiting_bytes,
   });
   const books = createBooks({ ledger, budgets, bodies, waitQueues, onError });
-  const operations = createOperationsMetrics(metrics.registry);
   const rejects = createRejectStore(database);
   const ledgerWatch = startLedgerWatch({ redis, keyspace, countRejects: rejects.count, metrics: operations, logger });
   const onHolds = (holds: Holds) => operations.held(holds.all().map(({ name }) => name));
@@ -134,6 +137,9 @@ runMain(async () => {
   const forecaster = createForecaster(redis, keyspace, catalogue, learned);
   const limiter = createLimiter(redis, keyspace);
   const signals = createSignalBoard({ redis, keyspace, catalogue, limiter, learned, onError });
+  const standings = createBudgetStandings(database, redis, keyspace);
+  const fleet = createFleetReader({ redis, keyspace, catalogue, learned, producer, budgets: standings });
+  createFleetMetrics(metrics.registry, fleet);
   const cancel = (spec: RequestSpec, options?: CancelOptions) =>
     cancelRequest({ store, producer, books, onError }, spec, options);
 
@@ -177,6 +183,7 @@ runMain(async () => {
     replyLog,
     logger,
     metrics,
+    fleet,
     cancel,
     secretBox: createSecretBox(environment.secretsKey),
     hasAdminListener: runtime.adminListen !== null,

@@ -1,12 +1,13 @@
 // The batches process: feeds the lines of batches to the workers and stores their results. Several may run; each batch
 // has one owner. Any of them can be killed at any moment: another goes on where it was.
 import { parseArgs } from 'node:util';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { loadRuntime, requireRedis } from '#src/config/runtime.ts';
 import { followConfiguration } from '#src/process/follow-configuration.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
+import { readPoolState } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
+import { createRegistry } from '#src/telemetry/metrics.ts';
 import { startBatches } from './batches/start-batches.ts';
 import { HEALTH_OPTIONS, readHealthAddress, startHealthServer } from './support/health-server.ts';
 
@@ -24,8 +25,7 @@ runMain(async () => {
   });
   const follower = followConfiguration({ runtime, logger });
   const keyspace = createKeyspace(configuration.redis.namespace);
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createRegistry('batches', readPoolState);
   const batches = await startBatches(runtime, requireRedis(runtime), keyspace, logger, registry);
   const where = readHealthAddress(values);
   const health = where && (await startHealthServer({ ...where, registry, signs: { engine: batches.silentMs } }));

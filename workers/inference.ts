@@ -7,6 +7,7 @@ import { loadRuntime, type Runtime, requireRedis } from '#src/config/runtime.ts'
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { followConfiguration } from '#src/process/follow-configuration.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
+import { readPoolState } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
 import { createOperationsMetrics, createWorkerMetrics } from '#src/telemetry/metrics.ts';
@@ -40,7 +41,7 @@ runMain(async () => {
     instance: workerId,
     mask: runtime.secretMask,
   });
-  const metrics = createWorkerMetrics();
+  const metrics = createWorkerMetrics(readPoolState);
   const operations = createOperationsMetrics(metrics.registry);
   const follower = followConfiguration({
     runtime,
@@ -48,7 +49,8 @@ runMain(async () => {
     onChange: () => options.isEverything && inference.work([...runtime.catalogue.providers.values()]),
   });
   const refreshCatalogue = () => follower.refresh();
-  const inference = await startInference({ runtime, workerId, refreshCatalogue, logger, metrics });
+  const onRedisProbe = operations.redis;
+  const inference = await startInference({ runtime, workerId, refreshCatalogue, logger, metrics, onRedisProbe });
   const { limiter, waitQueues, store, onTrouble } = inference.context;
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(configuration.redis.namespace);

@@ -1,12 +1,13 @@
 // A process that does nothing but deliver webhooks: for networks where only one machine may call out. Otherwise the
 // worker processes do it beside their work. It needs SQL, not Redis.
 import { parseArgs } from 'node:util';
-import { Registry } from 'prom-client';
 import { loadRuntime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { followConfiguration } from '#src/process/follow-configuration.ts';
 import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
+import { readPoolState } from '#src/storage/database.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
+import { createRegistry } from '#src/telemetry/metrics.ts';
 import { deliverWebhooks } from './support/deliver-webhooks.ts';
 import { HEALTH_OPTIONS, readHealthAddress, startHealthServer } from './support/health-server.ts';
 
@@ -23,7 +24,7 @@ runMain(async () => {
     mask: runtime.secretMask,
   });
   const follower = followConfiguration({ runtime, logger });
-  const registry = new Registry();
+  const registry = createRegistry('webhooks', readPoolState);
   const webhooks = await deliverWebhooks(runtime, workerId, logger, registry);
   const where = readHealthAddress(values);
   const health = where && (await startHealthServer({ ...where, registry, signs: { deliveries: webhooks.silentMs } }));

@@ -43,7 +43,7 @@ const admitScript = loadLuaScript(import.meta.url, './budget-admit.lua');
 const settleScript = loadLuaScript(import.meta.url, './budget-settle.lua');
 
 /** One budget in one of its periods. */
-interface Budget {
+export interface Budget {
   /** Names its sums in Redis. */
   account: string;
   keyId: string;
@@ -64,7 +64,7 @@ export function periodStart(period: BudgetPeriod, atMs: number): string | null {
   return dayOf(period === 'week' ? atMs - daysSinceMonday * DAY_MS : atMs);
 }
 
-function budgetsOf({ id: keyId, settings }: ApiKey, atMs: number): Budget[] {
+export function budgetsOf({ id: keyId, settings }: Pick<ApiKey, 'id' | 'settings'>, atMs: number): Budget[] {
   return Object.entries(settings.budgets).map(([name, limit]) => {
     const period = name as BudgetPeriod;
     const since = periodStart(period, atMs);

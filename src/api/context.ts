@@ -37,6 +37,7 @@ import type { Admission } from './admit/admission.ts';
 import type { HandOver } from './admit/hand-over.ts';
 import type { RecentAnswers } from './admit/recent-answers.ts';
 import type { KnownModels } from './describe/known-models.ts';
+import type { FleetReader } from './fleet-state.ts';
 import type { CancelOptions } from './relay/cancel-request.ts';
 
 export interface ApiContext {
@@ -79,6 +80,8 @@ export interface ApiContext {
   replyLog: ReplyLog;
   logger: Logger;
   metrics: ApiMetrics;
+  /** Queues, limits and circuits of the whole installation. */
+  fleet: FleetReader;
   /** Stops whatever works on a request; returns at once. */
   cancel: (spec: RequestSpec, options?: CancelOptions) => void;
   secretBox: SecretBox;

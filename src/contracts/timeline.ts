@@ -16,3 +16,15 @@ export function spendTime(progress: RequestProgress, part: TimelinePart): Reques
 function isSame(a: TimelinePart, b: TimelinePart): boolean {
   return a.kind === b.kind && a.kind !== 'attempt' && a.provider === b.provider && a.reason === b.reason;
 }
+
+export type TimedPart = TimelinePart & { durationMs: number };
+
+/** The parts of a request that lie behind its last call, or behind the call before where it has just ended one. */
+export function waitsBeforeEnd(timeline: readonly TimelinePart[], acceptedAtMs: number): TimedPart[] {
+  const end = timeline.at(-1)?.kind === 'attempt' ? timeline.length - 1 : timeline.length;
+  const before = timeline.slice(0, end).findLastIndex(({ kind }) => kind === 'attempt');
+  return timeline.slice(before + 1, end).map((part, index) => {
+    const sinceMs = timeline[before + index]?.untilMs ?? acceptedAtMs;
+    return { ...part, durationMs: Math.max(0, part.untilMs - sinceMs) };
+  });
+}

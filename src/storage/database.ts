@@ -79,7 +79,33 @@ function postgresDialect(connectionString: string, onError: (error: Error) => vo
   // the pool does not listen; an error event without a listener would end the process.
   pool.on('connect', (client) => client.on('error', onError));
   pool.on('error', () => undefined);
+  pools.add(pool);
   return new CarefulPostgresDialect({ pool });
+}
+
+/** Of this process, all its databases together. */
+export interface PoolState {
+  busy: number;
+  idle: number;
+  /** Queries that wait for a connection. */
+  waiting: number;
+  max: number;
+}
+
+const pools = new Set<pg.Pool>();
+
+/** Null where no PostgreSQL is open: SQLite has no connections. */
+export function readPoolState(): PoolState | null {
+  for (const pool of pools) if (pool.ended) pools.delete(pool);
+  if (pools.size === 0) return null;
+  const state = { busy: 0, idle: 0, waiting: 0, max: 0 };
+  for (const { totalCount, idleCount, waitingCount } of pools) {
+    state.busy += totalCount - idleCount;
+    state.idle += idleCount;
+    state.waiting += waitingCount;
+    state.max += POSTGRES_POOL_SIZE;
+  }
+  return state;
 }
 
 class CarefulPostgresDialect extends PostgresDialect {

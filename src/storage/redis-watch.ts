@@ -20,6 +20,21 @@ export interface RedisWatchOptions {
   onError: (error: Error) => void;
   /** Redis takes writes again. */
   onWell?: () => void;
+  /** After each check. */
+  onProbe?: (probe: RedisProbe) => void;
+}
+
+export interface RedisProbe {
+  /** There and back; null: Redis took no write. */
+  roundTripMs: number | null;
+  memory: RedisMemory;
+}
+
+/** Of the fullest server. Zeros where nobody may ask for it (some managed Redis refuse INFO). */
+interface RedisMemory {
+  usedBytes: number;
+  /** 0: it has no `maxmemory`. */
+  maxBytes: number;
 }
 
 /** New work is refused at this level, so that requests in flight can end, and accepted again at a lower one. */
@@ -29,23 +44,28 @@ const PROBE_MS = 1_000;
 const ANSWER_LIMIT_MS = 1_500;
 const KEPT_MS = 60_000;
 
-export function startRedisWatch({ redis, keys, onError, onWell }: RedisWatchOptions): RedisWatch {
+export function startRedisWatch({ redis, keys, onError, onWell, onProbe }: RedisWatchOptions): RedisWatch {
   const asked = isCluster(redis) ? keys : keys.slice(0, 1);
   let trouble: string | null = null;
   /** The last refusal of this outage: while reconnecting there are none. */
   let refusal: RedisRefusal | null = null;
   let fullPercent: number | null = null;
   let isAsking = false;
+  let memory = UNKNOWN_MEMORY;
 
   async function ask(): Promise<void> {
     if (isAsking) return;
     isAsking = true;
+    const askedAtMs = performance.now();
     const answers = Promise.all(asked.map((key) => redis.set(key, '1', 'PX', KEPT_MS))).finally(() => {
       isAsking = false;
     });
     try {
       await withinLimit(answers);
-      const percent = await usedPercent(redis);
+      const roundTripMs = performance.now() - askedAtMs;
+      memory = await readMemory(redis);
+      onProbe?.({ roundTripMs, memory });
+      const percent = percentOf(memory);
       fullPercent = percent >= (fullPercent === null ? FULL_PERCENT : ROOMY_PERCENT) ? percent : null;
       if (trouble !== null) onWell?.();
       trouble = null;
@@ -53,6 +73,7 @@ export function startRedisWatch({ redis, keys, onError, onWell }: RedisWatchOpti
     } catch (error) {
       refusal = refusalOf(error as Error) ?? refusal;
       trouble = refusal === null ? 'Redis does not answer' : `Redis takes no writes (${refusal})`;
+      onProbe?.({ roundTripMs: null, memory });
       onError(error as Error);
     }
   }
@@ -70,17 +91,28 @@ export function startRedisWatch({ redis, keys, onError, onWell }: RedisWatchOpti
   };
 }
 
-/** Of the fullest server; 0 without `maxmemory`, or without permission for INFO (some managed Redis). */
-async function usedPercent(redis: RedisClient): Promise<number> {
+const UNKNOWN_MEMORY: RedisMemory = { usedBytes: 0, maxBytes: 0 };
+
+async function readMemory(redis: RedisClient): Promise<RedisMemory> {
   const servers = isCluster(redis) ? redis.nodes('master') : [redis];
   const answers = await withinLimit(Promise.all(servers.map((server) => server.info('memory').catch(() => ''))));
-  return Math.max(0, ...answers.map(readPercent));
+  const memories = answers.map((info) => ({
+    usedBytes: numberOf(info, 'used_memory'),
+    maxBytes: numberOf(info, 'maxmemory'),
+  }));
+  return memories.reduce((fullest, next) => (isFuller(next, fullest) ? next : fullest), UNKNOWN_MEMORY);
 }
 
-function readPercent(info: string): number {
-  const numberOf = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
-  const most = numberOf('maxmemory');
-  return most === 0 ? 0 : Math.round((numberOf('used_memory') / most) * 100);
+function isFuller(a: RedisMemory, b: RedisMemory): boolean {
+  return percentOf(a) === percentOf(b) ? a.usedBytes > b.usedBytes : percentOf(a) > percentOf(b);
+}
+
+function numberOf(info: string, name: string): number {
+  return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+}
+
+function percentOf({ usedBytes, maxBytes }: RedisMemory): number {
+  return maxBytes === 0 ? 0 : Math.round((usedBytes / maxBytes) * 100);
 }
 
 /** The command itself is not cancelled: it is sent once the connection is back. */

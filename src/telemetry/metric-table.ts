@@ -1,33 +1,14 @@
 // Every metric of Sluice, in one table: registration (metrics.ts), docs/metrics.md and the tests follow from it. To add one,
 // add an entry and set it. Names: `sluice_` + what + unit, as promtool checks them. Label values come from the configuration,
-// never from clients (no requested model names, no keys), so that their number is bounded.
-
-/** Which processes have a metric. */
-export const METRIC_PARTS = {
-  api: 'API',
-  worker: 'worker',
-  operations: 'API and worker',
-  batches: 'worker, or batches where they run apart',
-  webhooks: 'worker, or webhooks where they run apart',
-} as const;
-export type MetricPart = keyof typeof METRIC_PARTS;
-
-export interface MetricDefinition {
-  name: string;
-  type: 'counter' | 'gauge' | 'histogram';
-  help: string;
-  labels: readonly string[];
-  unit: string;
-  part: MetricPart;
-  /** The moment at which it is set, and the file that does it. */
-  measured: string;
-  buckets?: readonly number[];
-}
-
-/** Seconds. From a cached answer to the longest one. */
-const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
-const COMMIT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const WEBHOOK_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60];
+// or are of a bounded number (metrics.ts): a client must not be able to make as many as it likes.
+import {
+  CALL_BUCKETS,
+  COMMIT_BUCKETS,
+  type MetricDefinition,
+  WAIT_BUCKETS,
+  WEBHOOK_BUCKETS,
+} from './metric-definition.ts';
+import { STATE_METRICS } from './state-metrics.ts';
 
 export const METRICS = {
   requests: {
@@ -109,8 +90,8 @@ export const METRICS = {
   tokens: {
     name: 'sluice_tokens_total',
     type: 'counter',
-    help: 'Tokens by kind: input (cached and cache writes included), cached, output, reasoning.',
-    labels: ['provider', 'deployment', 'kind'],
+    help: 'Tokens by kind: input (cached and cache_write included), cached, cache_write, output (reasoning included), reasoning. cached / input is the hit rate of the providers’ prompt caches.',
+    labels: ['provider', 'deployment', 'model', 'kind'],
     unit: 'tokens',
     part: 'worker',
     measured: 'when an attempt has ended (workers/inference/perform-attempt.ts)',
@@ -119,7 +100,7 @@ export const METRICS = {
     name: 'sluice_cost_usd_total',
     type: 'counter',
     help: 'Owed to providers. For graphs only: the ledger has the exact sum.',
-    labels: ['provider', 'deployment'],
+    labels: ['provider', 'deployment', 'model'],
     unit: 'US dollars',
     part: 'worker',
     measured: 'when an attempt has ended (workers/inference/perform-attempt.ts)',
@@ -132,6 +113,16 @@ export const METRICS = {
     unit: 'requests',
     part: 'worker',
     measured: 'when a request returns to its queue (workers/inference/take-step.ts)',
+  },
+  permitWait: {
+    name: 'sluice_permit_wait_seconds',
+    type: 'histogram',
+    help: 'Waits of 5 ms and more for a place within a limit: whose limit it is (scope), and which one.',
+    labels: ['provider', 'scope', 'limit'],
+    unit: 'seconds',
+    part: 'worker',
+    measured: 'when the request that waited calls, or ends (workers/inference/delivery.ts)',
+    buckets: WAIT_BUCKETS,
   },
   fallbacks: {
     name: 'sluice_fallbacks_total',
@@ -324,4 +315,5 @@ export const METRICS = {
     part: 'webhooks',
     measured: 'every 15 s (src/webhooks/dispatcher.ts)',
   },
+  ...STATE_METRICS,
 } as const satisfies Record<string, MetricDefinition>;

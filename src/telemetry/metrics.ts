@@ -1,8 +1,11 @@
 // Registers the metrics of metric-table.ts in the processes that have them, and sets them.
+import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { LedgerEntry } from '../contracts/ledger-entry.ts';
 import { PICO_PER_USD } from '../contracts/money.ts';
-import { METRICS, type MetricDefinition, type MetricPart } from './metric-table.ts';
+import type { MetricDefinition, MetricPart } from './metric-definition.ts';
+import { METRICS } from './metric-table.ts';
 
 type Table = typeof METRICS;
 type NamesOf<Part extends MetricPart> = {
@@ -18,40 +21,76 @@ type Registered<Part extends MetricPart> = {
   [Name in NamesOf<Part>]: Instruments<Table[Name]['labels'][number]>[Table[Name]['type']];
 };
 
-/** Gauges that are read when they are scraped, by name. */
-type Readings = Readonly<Record<string, () => number>>;
+/** What is read when it is scraped; it sets the gauges of the part. */
+type Collect = () => void | Promise<void>;
 
 /** All metrics of a part, by their names in the table. */
-function register<Part extends MetricPart>(registry: Registry, part: Part, readings: Readings = {}): Registered<Part> {
+function register<Part extends MetricPart>(registry: Registry, part: Part, collect?: Collect): Registered<Part> {
   const entries = Object.entries<MetricDefinition>(METRICS).filter(([, metric]) => metric.part === part);
   return Object.fromEntries(
-    entries.map(([name, metric]) => [name, instrumentOf(registry, metric, readings[metric.name])]),
+    entries.map(([name, metric]) => [name, instrumentOf(registry, metric, collect)]),
   ) as unknown as Registered<Part>;
 }
 
-function instrumentOf(
-  registry: Registry,
-  { name, help, labels, type, buckets }: MetricDefinition,
-  reading: (() => number) | undefined,
-) {
+function instrumentOf(registry: Registry, { name, help, labels, type, buckets }: MetricDefinition, collect?: Collect) {
   const options = { name, help, labelNames: labels, registers: [registry] };
   if (type === 'counter') return new Counter(options);
-  if (type === 'gauge' && reading === undefined) return new Gauge(options);
-  if (type === 'gauge') return new Gauge({ ...options, collect: readInto(reading!) });
+  if (type === 'gauge') return new Gauge(collect === undefined ? options : { ...options, collect });
   return new Histogram(buckets === undefined ? options : { ...options, buckets: [...buckets] });
 }
 
-function readInto(reading: () => number) {
-  return function collect(this: Gauge<string>) {
-    this.set(reading());
-  };
-}
+/** A pool of connections to SQL; null where there is none. */
+export type ReadPool = () => { busy: number; idle: number; waiting: number; max: number } | null;
 
-/** Those of Node and of the process itself included. */
-function createRegistry(): Registry {
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/**
+ * With the metrics of Node and of the process itself.
+ * @param role as in its logs.
+ */
+export function createRegistry(role: string, readPool: ReadPool = () => null): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  let loop = performance.eventLoopUtilization();
+  const metrics: Registered<'process'> = register(registry, 'process', () => {
+    const now = performance.eventLoopUtilization();
+    // Two scrapers a moment apart, or the gauges of one scrape: the time between them says nothing.
+    if (now.idle + now.active - loop.idle - loop.active >= SHORTEST_LOOP_MS) {
+      metrics.eventLoop.set(performance.eventLoopUtilization(now, loop).utilization);
+      loop = now;
+    }
+    const pool = readPool();
+    if (pool === null) return;
+    metrics.databaseConnections.set({ state: 'busy' }, pool.busy);
+    metrics.databaseConnections.set({ state: 'idle' }, pool.idle);
+    metrics.databaseConnectionsMax.set(pool.max);
+    metrics.databaseWaiting.set(pool.waiting);
+  });
+  metrics.buildInfo.set({ version, role }, 1);
   return registry;
+}
+
+/** Gauges of prom-client that are named like counters, which promtool refuses. The same figures stand in others by type. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
+const SHORTEST_LOOP_MS = 500;
+
+/** Of names that a client may choose: so many get a label value of their own, the rest share one. */
+const MAX_CHOSEN_NAMES = 200;
+const OTHERS = 'other';
+
+/** Names as long as somebody uses fewer than the cap, the first of them afterwards. */
+function boundedNames(): (name: string) => string {
+  const known = new Set<string>();
+  return (name) => {
+    if (known.has(name)) return name;
+    if (known.size >= MAX_CHOSEN_NAMES) return OTHERS;
+    known.add(name);
+    return name;
+  };
 }
 
 export interface ApiMetrics {
@@ -62,10 +101,10 @@ export interface ApiMetrics {
   repaired(frames: number): void;
 }
 
-export function createApiMetrics(): ApiMetrics {
-  const registry = createRegistry();
+export function createApiMetrics(readPool?: ReadPool): ApiMetrics {
+  const registry = createRegistry('api', readPool);
   let replies = () => 0;
-  const metrics = register(registry, 'api', { [METRICS.openReplies.name]: () => replies() });
+  const metrics: Registered<'api'> = register(registry, 'api', () => metrics.openReplies.set(replies()));
   return {
     registry,
     requestEnded({ route, status, outcome }, seconds) {
@@ -85,13 +124,16 @@ export interface WorkerMetrics {
   /** A request gave up its worker slot because it had to wait for a limit; `reason` says which. */
   limited(provider: string, reason: string): void;
   fallback(from: string, to: string): void;
+  /** What a request has waited for limits; `reason` as in its timeline: a scope, and what it had too little of. */
+  permitWaits(waits: readonly { provider?: string; reason?: string; durationMs: number }[]): void;
   reaped(attempts: number): void;
   activeRequests(count: number): void;
 }
 
-export function createWorkerMetrics(): WorkerMetrics {
-  const registry = createRegistry();
+export function createWorkerMetrics(readPool?: ReadPool): WorkerMetrics {
+  const registry = createRegistry('worker', readPool);
   const metrics = register(registry, 'worker');
+  const modelName = boundedNames();
   return {
     registry,
     attempt(entry) {
@@ -100,17 +142,41 @@ export function createWorkerMetrics(): WorkerMetrics {
       metrics.attemptDuration.observe(labels, entry.durationMs / 1_000);
       if (entry.firstByteMs !== null) metrics.attemptFirstByte.observe(labels, entry.firstByteMs / 1_000);
       metrics.queueTime.observe(labels, entry.queueMs / 1_000);
-      metrics.tokens.inc({ ...labels, kind: 'input' }, entry.inputTokens);
-      metrics.tokens.inc({ ...labels, kind: 'cached' }, entry.cachedInputTokens);
-      metrics.tokens.inc({ ...labels, kind: 'output' }, entry.outputTokens);
-      metrics.tokens.inc({ ...labels, kind: 'reasoning' }, entry.reasoningTokens);
-      metrics.cost.inc(labels, Number(entry.costPicoUsd) / Number(PICO_PER_USD));
+      const costUsd = Number(entry.costPicoUsd) / Number(PICO_PER_USD);
+      // Models that nobody has answer with an error: their names do not use up the cap.
+      if (entry.inputTokens + entry.outputTokens + costUsd === 0) return;
+      const ofModel = { ...labels, model: modelName(entry.model) };
+      metrics.tokens.inc({ ...ofModel, kind: 'input' }, entry.inputTokens);
+      metrics.tokens.inc({ ...ofModel, kind: 'cached' }, entry.cachedInputTokens);
+      metrics.tokens.inc({ ...ofModel, kind: 'cache_write' }, entry.cacheWriteTokens);
+      metrics.tokens.inc({ ...ofModel, kind: 'output' }, entry.outputTokens);
+      metrics.tokens.inc({ ...ofModel, kind: 'reasoning' }, entry.reasoningTokens);
+      metrics.cost.inc(ofModel, costUsd);
+    },
+    permitWaits(waits) {
+      for (const { provider = OTHERS, reason = '', durationMs } of waits) {
+        const [scope = '', limit = 'unknown'] = splitReason(reason);
+        metrics.permitWait.observe({ provider, scope: shownScope(scope), limit }, durationMs / 1_000);
+      }
     },
     limited: (provider, reason) => metrics.limited.inc({ provider, reason }),
     fallback: (from, to) => metrics.fallbacks.inc({ from, to }),
     reaped: (count) => metrics.unsettledAttempts.inc(count),
     activeRequests: (count) => metrics.activeRequests.set(count),
   };
+}
+
+/** The limit is the last word: a scope's name may have spaces in it. */
+function splitReason(reason: string): string[] {
+  const space = reason.lastIndexOf(' ');
+  return space < 0 ? [] : [reason.slice(0, space), reason.slice(space + 1)];
+}
+
+/** What the configuration names, by name. There are as many keys, and models of wildcards, as somebody likes. */
+function shownScope(scope: string): string {
+  return /^(provider|credential|deployment):/.test(scope)
+    ? scope
+    : scope.slice(0, Math.max(0, scope.indexOf(':'))) || 'unknown';
 }
 
 /** Metrics for operators besides traffic: holds, dead letters, backlog of the ledger. */
@@ -123,12 +189,20 @@ export interface OperationsMetrics {
   /** SQL refused a message. */
   rejected(part: string): void;
   ledger(state: { waiting: number; oldestMs: number; rejects: number | null }): void;
+  /** @param roundTripMs null: Redis takes no writes. */
+  redis(probe: { roundTripMs: number | null; memory: { usedBytes: number; maxBytes: number } }): void;
 }
 
 export function createOperationsMetrics(registry: Registry): OperationsMetrics {
   const metrics = register(registry, 'operations');
   return {
     rejected: (part) => metrics.ledgerRejected.inc({ part }),
+    redis({ roundTripMs, memory }) {
+      metrics.redisWritable.set(roundTripMs === null ? 0 : 1);
+      if (roundTripMs !== null) metrics.redisProbe.observe(roundTripMs / 1_000);
+      metrics.redisMemory.set(memory.usedBytes);
+      metrics.redisMemoryMax.set(memory.maxBytes);
+    },
     ledger({ waiting, oldestMs, rejects }) {
       metrics.ledgerWaiting.set(waiting);
       metrics.ledgerOldest.set(oldestMs / 1_000);
@@ -190,4 +264,80 @@ export function createWebhookMetrics(registry: Registry): WebhookMetrics {
     },
     pending: (count) => metrics.webhookPending.set(count),
   };
+}
+
+/** How the whole installation stands (src/api/fleet-state.ts). */
+export interface FleetState {
+  jobs: readonly { provider: string; lane: string; waiting: number; active: number; delayed: number }[];
+  waiting: readonly {
+    provider: string;
+    deployment: string;
+    lane: string;
+    requests: number;
+    tokens: number;
+    oldestMs: number;
+  }[];
+  scopes: readonly {
+    scope: string;
+    blockedMs: number;
+    limits: readonly { kind: string; limit: number; source: 'configured' | 'learned'; used: number }[];
+  }[];
+  circuits: readonly { provider: string; deployment: string; open: number; halfOpen: number }[];
+  credentials: readonly { provider: string; credential: string; open: number; halfOpen: number }[];
+  budgets: readonly { account: string; period: string; limitUsd: number; leftUsd: number }[];
+}
+
+/** @param read called at each scrape. */
+export function createFleetMetrics(registry: Registry, read: () => Promise<FleetState>): void {
+  let reading: Promise<void> | null = null;
+  // Each gauge of a scrape asks; they share one answer.
+  const metrics: Registered<'fleet'> = register(registry, 'fleet', () => {
+    reading ??= read()
+      .then(
+        (state) => setFleet(metrics, state),
+        () => clearFleet(metrics),
+      )
+      .finally(() => {
+        reading = null;
+      });
+    return reading;
+  });
+}
+
+function setFleet(metrics: Registered<'fleet'>, state: FleetState): void {
+  const { jobs, waiting, scopes, circuits, credentials, budgets } = state;
+  clearFleet(metrics);
+  metrics.fleetReadable.set(1);
+  for (const { provider, lane, ...counts } of jobs) {
+    for (const [state, count] of Object.entries(counts)) metrics.queueJobs.set({ provider, lane, state }, count);
+  }
+  for (const { requests, tokens, oldestMs, ...place } of waiting) {
+    metrics.waitingRequests.set(place, requests);
+    metrics.waitingTokens.set(place, tokens);
+    metrics.waitingOldest.set(place, oldestMs / 1_000);
+  }
+  for (const { scope, blockedMs, limits } of scopes) {
+    metrics.limitBlocked.set({ scope }, blockedMs / 1_000);
+    for (const { kind, limit, source, used } of limits) {
+      metrics.limit.set({ scope, kind, source }, limit);
+      metrics.limitUsed.set({ scope, kind }, used);
+    }
+  }
+  for (const { provider, deployment, open, halfOpen } of circuits) {
+    metrics.circuits.set({ provider, deployment, state: 'open' }, open);
+    metrics.circuits.set({ provider, deployment, state: 'half_open' }, halfOpen);
+  }
+  for (const { provider, credential, open, halfOpen } of credentials) {
+    metrics.credentialCircuits.set({ provider, credential, state: 'open' }, open);
+    metrics.credentialCircuits.set({ provider, credential, state: 'half_open' }, halfOpen);
+  }
+  for (const { account, period, limitUsd, leftUsd } of budgets) {
+    metrics.budget.set({ account, period }, limitUsd);
+    metrics.budgetLeft.set({ account, period }, leftUsd);
+  }
+}
+
+/** What is not known is not shown. */
+function clearFleet(metrics: Registered<'fleet'>): void {
+  for (const metric of Object.values(metrics)) metric.reset();
 }

@@ -12,7 +12,7 @@ import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance, DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import { hasNext, takeDetour } from '#src/routing/walk.ts';
 import { findCredential, isOfCredential, isRotated, leaveCredential, withCredential } from './credential-choice.ts';
-import { type Delivery, type InferenceContext, insist, type StepResult, spend } from './delivery.ts';
+import { type Delivery, type InferenceContext, insist, notePermitWaits, type StepResult, spend } from './delivery.ts';
 import { learn, noteBegun } from './learn.ts';
 import { type AttemptPricing, estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
 import { cureSubject, mayBeRescued } from './prepare-step.ts';
@@ -156,6 +156,7 @@ async function conclude(
     await insist(context, () => context.limiter.settle(permit, settlement(message)));
   }
   context.metrics.attempt(entry);
+  notePermitWaits(context, delivery);
   context.logger.info(
     {
       request_id: spec.requestId,

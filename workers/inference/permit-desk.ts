@@ -9,11 +9,17 @@ import type { DenialReason, Limiter, Permit, PermitDecision, PermitRequest } fro
 import type { Cancellation } from './active-requests.ts';
 
 export type PermitOutcome =
-  | { kind: 'granted'; permit: Permit }
+  | { kind: 'granted'; permit: Permit; waitedFor?: WaitedFor }
   /** No permit within the patience; `waitMs` is when one can be expected. */
-  | { kind: 'too-long'; waitMs: number; reason: DenialReason; scope: Scope }
+  | ({ kind: 'too-long'; waitMs: number } & WaitedFor)
   /** The cancellation fired while waiting. */
   | { kind: 'stopped' };
+
+/** Whose limit was in the way, and which one. */
+export interface WaitedFor {
+  scope: Scope;
+  reason: DenialReason;
+}
 
 export interface PermitDesk {
   /**
@@ -53,6 +59,8 @@ interface WaitQueue {
   /** Wakes the queue's loop from its sleep. */
   wake: (() => void) | null;
   blockedScopes: readonly string[];
+  /** What the first in it was last denied for. */
+  denial: WaitedFor | null;
 }
 
 type Denial = Extract<PermitDecision, { kind: 'denied' }>;
@@ -108,6 +116,7 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
       }
       // It was stopped while it asked: the limiter's answer has put it into the room again.
       if (!queue.waiters.includes(first)) leave(first);
+      queue.denial = { scope: decision.scope, reason: decision.reason };
       dismissImpatient(queue, decision);
       if (queue.waiters.length === 0) break;
       queue.blockedScopes = lacks.map(({ name }) => name);
@@ -127,7 +136,7 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     }
     queue.waiters.splice(index, 1);
     waiter.forget();
-    waiter.resolve({ kind: 'granted', permit });
+    waiter.resolve({ kind: 'granted', permit, ...(queue.denial === null ? {} : { waitedFor: queue.denial }) });
   }
 
   function leave({ ways, hasAsked }: Waiter): void {
@@ -153,7 +162,7 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
   function join(name: string, waiter: Waiter): void {
     let queue = queues.get(name);
     if (queue === undefined) {
-      queue = { waiters: [], isServing: false, wake: null, blockedScopes: [] };
+      queue = { waiters: [], isServing: false, wake: null, blockedScopes: [], denial: null };
       queues.set(name, queue);
     }
     const { acceptedAtMs } = waiter.ways[0]!;

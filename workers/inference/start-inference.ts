@@ -27,7 +27,7 @@ import { followRotation } from '#src/routing/rotation.ts';
 import { createSpeedLog } from '#src/routing/signals.ts';
 import { createKeyspace, type Keyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
-import { startRedisWatch } from '#src/storage/redis-watch.ts';
+import { type RedisWatchOptions, startRedisWatch } from '#src/storage/redis-watch.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
@@ -62,10 +62,11 @@ export interface InferenceOptions {
   refreshCatalogue?: () => Promise<void>;
   logger: Logger;
   metrics: WorkerMetrics;
+  onRedisProbe?: RedisWatchOptions['onProbe'];
 }
 
 export async function startInference(options: InferenceOptions): Promise<Inference> {
-  const { runtime, workerId, logger, metrics, refreshCatalogue = async () => undefined } = options;
+  const { runtime, workerId, logger, metrics, refreshCatalogue = async () => undefined, onRedisProbe } = options;
   const { configuration } = runtime;
   const redisTrouble = createTroubleLog(logger, 'Redis');
   const onError = redisTrouble.note;
@@ -81,6 +82,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     keys: keyspace.probes(runtime.replyShards, [...runtime.catalogue.providers.keys()]),
     onError,
     onWell: redisTrouble.over,
+    ...(onRedisProbe === undefined ? {} : { onProbe: onRedisProbe }),
   });
   const rotation = await followRotation({ redis, subscription, keyspace, onError });
   const limiter = createLimiter(redis, keyspace);

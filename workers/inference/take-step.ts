@@ -16,7 +16,7 @@ import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
 import { chooseCredentials, credentialCircuits, findCredential } from './credential-choice.ts';
 import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
 import { performAttempt } from './perform-attempt.ts';
-import type { PermitOutcome } from './permit-desk.ts';
+import type { PermitOutcome, WaitedFor } from './permit-desk.ts';
 import { permitRequest } from './permit-request.ts';
 import { brokenOff, prepareStep } from './prepare-step.ts';
 
@@ -57,10 +57,11 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   );
   releaseTrial(context, delivery, choice.credentials, permit);
   if (Date.now() - askedAtMs > UNREMARKABLE_MS) {
+    const waitedFor = permit.kind === 'granted' ? permit.waitedFor : permit.kind === 'too-long' ? permit : undefined;
     spend(delivery, {
       kind: 'limit',
       provider: step.provider,
-      ...(permit.kind === 'too-long' ? reasonOf(permit) : {}),
+      ...(waitedFor === undefined ? {} : reasonOf(waitedFor)),
     });
   }
   if (permit.kind === 'granted') {
@@ -201,7 +202,7 @@ function skipOrWait(
   return readyAtMs < spec.deadlineAtMs ? { kind: 'park', waitMs, waitsFor } : { kind: 'failed', failure };
 }
 
-function reasonOf({ scope, reason }: Extract<PermitOutcome, { kind: 'too-long' }>): { reason: string } {
+function reasonOf({ scope, reason }: WaitedFor): { reason: string } {
   return { reason: `${scope.name} ${reason}` };
 }
 

@@ -4,7 +4,9 @@
 // more than a balancer needs; details are for operators.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
+import type { FleetState } from '../../telemetry/metrics.ts';
 import { authenticate, authenticateAdmin, bearerToken, isAdminKey } from '../admit/authenticate.ts';
+import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
 import type { Listener } from '../describe/openapi/document.ts';
 import { describeApi } from '../describe/openapi/operations.ts';
@@ -52,6 +54,32 @@ export function registerMetrics(app: FastifyInstance, context: ApiContext): void
     const { registry } = context.metrics;
     return reply.type(registry.contentType).send(await registry.metrics());
   });
+  app.get('/metrics/scaling', { schema: SCALING }, async (request) => {
+    if (!context.hasAdminListener) authenticateAdmin(bearerToken(request.headers), context.adminKey);
+    return { providers: scalingOf(await context.fleet().catch(rethrow)) };
+  });
+}
+
+const SCALING = { summary: 'What waits and runs for each provider, for autoscalers', tags: ['operations'] };
+
+/** Sums of a provider, which a scaler that reads one number cannot make (KEDA's metrics-api trigger). */
+function scalingOf({ jobs, waiting }: FleetState) {
+  const providers = new Map<
+    string,
+    Record<'jobs' | 'waiting_requests' | 'waiting_tokens' | 'oldest_seconds', number>
+  >();
+  for (const { provider, ...counts } of jobs) {
+    const sums = providers.get(provider) ?? { jobs: 0, waiting_requests: 0, waiting_tokens: 0, oldest_seconds: 0 };
+    sums.jobs += counts.waiting + counts.active + counts.delayed;
+    providers.set(provider, sums);
+  }
+  for (const { provider, requests, tokens, oldestMs } of waiting) {
+    const sums = providers.get(provider)!;
+    sums.waiting_requests += requests;
+    sums.waiting_tokens += tokens;
+    sums.oldest_seconds = Math.max(sums.oldest_seconds, oldestMs / 1_000);
+  }
+  return Object.fromEntries(providers);
 }
 
 /** Said, but no reason not to be ready: whatever is not held is answered. */

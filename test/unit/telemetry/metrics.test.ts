@@ -2,13 +2,18 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
-import { METRIC_PARTS, METRICS, type MetricDefinition, type MetricPart } from '#src/telemetry/metric-table.ts';
+import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
+import { METRIC_PARTS, type MetricDefinition, type MetricPart } from '#src/telemetry/metric-definition.ts';
+import { METRICS } from '#src/telemetry/metric-table.ts';
 import {
   createApiMetrics,
   createBatchMetrics,
+  createFleetMetrics,
   createOperationsMetrics,
+  createRegistry,
   createWebhookMetrics,
   createWorkerMetrics,
+  type FleetState,
 } from '#src/telemetry/metrics.ts';
 import { metricsPage } from '../../../scripts/metrics-page.ts';
 
@@ -17,7 +22,7 @@ const metrics = Object.values<MetricDefinition>(METRICS);
 
 /** Units that are no base units, as promlint has them, and abbreviations of units. */
 const WRONG_UNITS = ['milliseconds', 'ms', 'sec', 's', 'minutes', 'hours', 'days', 'kilobytes', 'kb', 'mb', 'percent'];
-const RESERVED_ENDINGS = ['count', 'sum', 'bucket', 'info'];
+const RESERVED_ENDINGS = ['count', 'sum', 'bucket'];
 
 /** What is wrong with a metric by the rules of promtool (prometheus/client_golang, testutil/promlint). */
 function lint({ name, type, help, labels, unit }: MetricDefinition): string[] {
@@ -29,6 +34,7 @@ function lint({ name, type, help, labels, unit }: MetricDefinition): string[] {
     [words.some((word) => ['counter', 'gauge', 'histogram', 'summary'].includes(word)), 'names its type'],
     [words.some((word) => WRONG_UNITS.includes(word)), 'is not in base units'],
     [RESERVED_ENDINGS.includes(words.at(-1)!), 'has an ending that Prometheus adds itself'],
+    [name.endsWith('_info') && (type !== 'gauge' || unit !== '1'), 'is information only as a gauge that is 1'],
     [(unit === 'seconds') !== /_seconds(_total)?$/.test(name), 'seconds are in its name'],
     [(unit === 'bytes') !== /_bytes(_total)?$/.test(name), 'bytes are in its name'],
     [type === 'histogram' && !/_(seconds|bytes)$/.test(name), 'a histogram ends in its unit'],
@@ -62,9 +68,12 @@ describe('each metric', () => {
   });
 });
 
-async function namesIn(registry: Registry): Promise<string[]> {
-  const found = await registry.getMetricsAsJSON();
-  return found.map(({ name }) => name).filter((name) => name.startsWith('sluice_'));
+async function partsIn(registry: Registry): Promise<Record<string, string[]>> {
+  const found = (await registry.getMetricsAsJSON())
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith('sluice_'));
+  const partOf = new Map(metrics.map(({ name, part }) => [name, part]));
+  return Object.groupBy(found, (name) => partOf.get(name) ?? 'unknown') as Record<string, string[]>;
 }
 
 function onNew(create: (registry: Registry) => unknown): Registry {
@@ -73,17 +82,115 @@ function onNew(create: (registry: Registry) => unknown): Registry {
   return registry;
 }
 
-const REGISTRIES: Record<MetricPart, () => Registry> = {
-  api: () => createApiMetrics().registry,
-  worker: () => createWorkerMetrics().registry,
-  operations: () => onNew(createOperationsMetrics),
-  batches: () => onNew(createBatchMetrics),
-  webhooks: () => onNew(createWebhookMetrics),
+const FLEET: FleetState = {
+  jobs: [{ provider: 'openai', lane: 'batch', waiting: 1, active: 2, delayed: 3 }],
+  waiting: [{ provider: 'openai', deployment: 'openai/a', lane: 'batch', requests: 4, tokens: 500, oldestMs: 6_000 }],
+  scopes: [
+    {
+      scope: 'provider:openai',
+      blockedMs: 7_000,
+      limits: [{ kind: 'tokensPerMinute', limit: 800, source: 'learned', used: 90 }],
+    },
+  ],
+  circuits: [{ provider: 'openai', deployment: 'openai/a', open: 1, halfOpen: 0 }],
+  credentials: [{ provider: 'openai', credential: 'second', open: 0, halfOpen: 1 }],
+  budgets: [{ account: 'key_1', period: 'month', limitUsd: 10, leftUsd: 1.5 }],
+};
+
+/** Those of a process as a whole come with every registry that a process has. */
+const REGISTRIES: Record<MetricPart, { create: () => Registry; alsoHas?: MetricPart }> = {
+  api: { create: () => createApiMetrics().registry, alsoHas: 'process' },
+  worker: { create: () => createWorkerMetrics().registry, alsoHas: 'process' },
+  operations: { create: () => onNew(createOperationsMetrics) },
+  batches: { create: () => onNew(createBatchMetrics) },
+  webhooks: { create: () => onNew(createWebhookMetrics) },
+  process: { create: () => createRegistry('batches') },
+  fleet: { create: () => onNew((registry) => createFleetMetrics(registry, async () => FLEET)) },
 };
 
 test.each(Object.keys(METRIC_PARTS) as MetricPart[])('those of %s are registered, and no others', async (part) => {
   const expected = metrics.filter((metric) => metric.part === part).map(({ name }) => name);
-  expect(await namesIn(REGISTRIES[part]())).toEqual(expected);
+  const { create, alsoHas } = REGISTRIES[part];
+  const { [part]: own, ...others } = await partsIn(create());
+  expect(own).toEqual(expected);
+  expect(Object.keys(others)).toEqual(alsoHas === undefined ? [] : [alsoHas]);
+});
+
+describe('the state of the installation', () => {
+  test('is read once for all gauges of a scrape', async () => {
+    let reads = 0;
+    const registry = onNew((on) =>
+      createFleetMetrics(on, async () => {
+        reads += 1;
+        return FLEET;
+      }),
+    );
+    const text = await registry.metrics();
+    expect(reads).toBe(1);
+    for (const line of [
+      'sluice_fleet_readable 1',
+      'sluice_queue_jobs{provider="openai",lane="batch",state="delayed"} 3',
+      'sluice_waiting_tokens{provider="openai",deployment="openai/a",lane="batch"} 500',
+      'sluice_waiting_oldest_seconds{provider="openai",deployment="openai/a",lane="batch"} 6',
+      'sluice_limit{scope="provider:openai",kind="tokensPerMinute",source="learned"} 800',
+      'sluice_limit_used{scope="provider:openai",kind="tokensPerMinute"} 90',
+      'sluice_limit_blocked_seconds{scope="provider:openai"} 7',
+      'sluice_circuits{provider="openai",deployment="openai/a",state="open"} 1',
+      'sluice_credential_circuits{provider="openai",credential="second",state="half_open"} 1',
+      'sluice_budget_left_usd{account="key_1",period="month"} 1.5',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+  });
+
+  test('is absent, not old, while it cannot be read', async () => {
+    let isAway = false;
+    const registry = onNew((on) =>
+      createFleetMetrics(on, () => (isAway ? Promise.reject(new Error('away')) : Promise.resolve(FLEET))),
+    );
+    await registry.metrics();
+    isAway = true;
+    const text = await registry.metrics();
+    expect(text).toContain('sluice_fleet_readable 0');
+    expect(text).not.toContain('sluice_waiting_tokens{');
+  });
+});
+
+test('names that clients choose have a bound', async () => {
+  const { registry, attempt, permitWaits } = createWorkerMetrics();
+  const entry = { provider: 'p', deployment: 'p/*', outcome: 'ok', durationMs: 1, firstByteMs: 1, queueMs: 1 };
+  const counts = { inputTokens: 1, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 1, reasoningTokens: 0 };
+  const called = (model: string, more = {}) =>
+    attempt({ ...entry, ...counts, costPicoUsd: '0', model, ...more } as LedgerEntry);
+  for (let model = 0; model < 1_000; model += 1) called(`nobody-has-${model}`, { inputTokens: 0, outputTokens: 0 });
+  for (let model = 0; model < 1_000; model += 1) called(`model-${model}`);
+  for (let key = 0; key < 1_000; key += 1)
+    permitWaits([{ provider: 'p', reason: `key:${key} requests`, durationMs: 9 }]);
+  permitWaits([{ provider: 'p', reason: 'deployment:p/a model tokens', durationMs: 9 }]);
+  const tokens = await registry.getSingleMetricAsString(METRICS.tokens.name);
+  expect(tokens.match(/kind="input"/g)).toHaveLength(201);
+  expect(tokens).toContain('model="other",kind="input"} 800');
+  const waits = await registry.getSingleMetricAsString(METRICS.permitWait.name);
+  expect(waits).toContain('_count{provider="p",scope="key",limit="requests"} 1000');
+  expect(waits).toContain('_count{provider="p",scope="deployment:p/a model",limit="tokens"} 1');
+});
+
+test('those of Node are named as promtool wants it, too', async () => {
+  const found = await createRegistry('batches').getMetricsAsJSON();
+  const isCounter = (type: unknown) => type === 'counter';
+  expect(found.length).toBeGreaterThan(20);
+  expect(found.filter(({ name, type }) => name.endsWith('_total') !== isCounter(type)).map(({ name }) => name)).toEqual(
+    [],
+  );
+});
+
+test('a process shows its version, its event loop and its connections to SQL', async () => {
+  const registry = createRegistry('batches', () => ({ busy: 3, idle: 1, waiting: 2, max: 10 }));
+  const text = await registry.metrics();
+  expect(text).toMatch(/sluice_build_info\{version="\d+\.\d+\.\d+[^"]*",role="batches"\} 1/);
+  expect(text).toMatch(/sluice_event_loop_utilization_ratio [01]/);
+  expect(text).toContain('sluice_database_connections{state="busy"} 3');
+  expect(text).toContain('sluice_database_waiting 2');
 });
 
 test('replies are counted at each scrape', async () => {

@@ -1,0 +1,76 @@
+// What is left of budgets, for metrics: of many, those that are nearest to their end.
+import { PICO_PER_USD } from '../contracts/money.ts';
+import type { Database } from '../storage/database.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import type { RedisClient } from '../storage/redis.ts';
+import { readStoredSettings } from './api-key.ts';
+import { type Budget, budgetsOf } from './budgets.ts';
+
+export interface BudgetStanding {
+  account: string;
+  period: string;
+  limitUsd: number;
+  /** Without what is reserved for requests in flight; below 0 where more was spent. */
+  leftUsd: number;
+}
+
+/** Each is a label in metrics. */
+const MAX_SHOWN = 100;
+/** The newest accounts with a budget: what they have spent is read from Redis, all at once. */
+const MAX_READ = 1_000;
+const FRESH_MS = 30_000;
+
+/** Reads at most every 30 s, however often it is asked. An account that has not been used in the period is not shown. */
+export function createBudgetStandings(
+  database: Database,
+  redis: RedisClient,
+  keyspace: Keyspace,
+): () => Promise<BudgetStanding[]> {
+  let known: Promise<BudgetStanding[]> | null = null;
+  let readAtMs = Number.NEGATIVE_INFINITY;
+
+  async function read(): Promise<BudgetStanding[]> {
+    const budgets = await readBudgets(database);
+    const sums = await Promise.all(
+      budgets.map(({ account }) => redis.hmget(keyspace.budget(account), 'spent', 'held')),
+    );
+    const standings = budgets.flatMap((budget, index) => standingOf(budget, sums[index]!) ?? []);
+    return standings.sort((a, b) => a.leftUsd / a.limitUsd - b.leftUsd / b.limitUsd).slice(0, MAX_SHOWN);
+  }
+
+  return () => {
+    if (known === null || performance.now() - readAtMs > FRESH_MS) {
+      readAtMs = performance.now();
+      const reading = read();
+      known = reading;
+      reading.catch(() => {
+        if (known === reading) known = null;
+      });
+    }
+    return known;
+  };
+}
+
+async function readBudgets(database: Database): Promise<Budget[]> {
+  const rows = await database
+    .selectFrom('api_keys')
+    .select(['id', 'settings'])
+    .where('revoked_at', 'is', null)
+    .where('settings', 'not like', '%"budgets":{}%')
+    .orderBy('created_at', 'desc')
+    .limit(MAX_READ)
+    .execute();
+  const now = Date.now();
+  return rows.flatMap(({ id, settings }) => budgetsOf({ id, settings: readStoredSettings(settings) }, now));
+}
+
+function standingOf({ keyId, period, limit }: Budget, [spent, held]: (string | null)[]): BudgetStanding | null {
+  if (spent == null) return null;
+  const left = BigInt(limit) - BigInt(spent) - BigInt(held ?? 0);
+  return { account: keyId, period, limitUsd: usdOf(BigInt(limit)), leftUsd: usdOf(left) };
+}
+
+/** For graphs, where the last digits do not matter. */
+function usdOf(pico: bigint): number {
+  return Number(pico) / Number(PICO_PER_USD);
+}

@@ -1,0 +1,32 @@
+// What an entry of the table of metrics (metric-table.ts) is.
+
+/** Which processes have a metric. */
+export const METRIC_PARTS = {
+  api: 'API',
+  worker: 'worker',
+  operations: 'API and worker',
+  batches: 'worker, or batches where they run apart',
+  webhooks: 'worker, or webhooks where they run apart',
+  process: 'all',
+  fleet: 'API; of the whole installation, the same from each of them',
+} as const;
+export type MetricPart = keyof typeof METRIC_PARTS;
+
+export interface MetricDefinition {
+  name: string;
+  type: 'counter' | 'gauge' | 'histogram';
+  help: string;
+  labels: readonly string[];
+  unit: string;
+  part: MetricPart;
+  /** The moment at which it is set, and the file that does it. */
+  measured: string;
+  buckets?: readonly number[];
+}
+
+/** Seconds. From a cached answer to the longest one. */
+export const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+export const WAIT_BUCKETS = [0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 300];
+export const COMMIT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+export const WEBHOOK_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60];
+export const REDIS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
