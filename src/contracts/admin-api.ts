@@ -402,6 +402,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics/scaling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits and runs for each provider, for autoscalers that read one number */
+        get: operations["scaling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.json": {
         parameters: {
             query?: never;
@@ -894,6 +911,20 @@ export interface components {
         Replayed: {
             id: string;
             request_id: string;
+        };
+        Scaling: {
+            providers: {
+                [key: string]: {
+                    /** @description In its queues and in workers. */
+                    jobs: number;
+                    /** @description Without a permit yet. */
+                    waiting_requests: number;
+                    /** @description Of these, as reserved. */
+                    waiting_tokens: number;
+                    /** @description Since the oldest of them was accepted. */
+                    oldest_seconds: number;
+                };
+            };
         };
         /** @description Where the time went, without gaps. */
         Timeline: {
@@ -1990,6 +2021,35 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    scaling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name of the provider. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scaling"];
                 };
             };
             /** @description Refused or failed. */

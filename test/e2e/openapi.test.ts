@@ -268,6 +268,12 @@ test('probes, metrics and the document itself', async () => {
   const headers = { authorization: `Bearer ${ADMIN_KEY}` };
   await ask('GET', '/readyz', { headers });
   await ask('GET', '/metrics', { headers });
+  await ask('GET', '/metrics/scaling', { headers });
+  const metrics = await fetch(`${broker.url}/metrics`, { headers });
+  const text = await metrics.text();
+  expect(text).toContain('sluice_fleet_readable 1');
+  expect(text).toMatch(/sluice_limit\{scope="provider:primary",kind="requestsPerMinute",source="configured"\} 1000/);
+  expect(text).toMatch(/sluice_redis_probe_seconds_count [1-9]/);
   await ask('GET', '/openapi.json');
 });
 

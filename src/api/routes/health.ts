@@ -54,13 +54,11 @@ export function registerMetrics(app: FastifyInstance, context: ApiContext): void
     const { registry } = context.metrics;
     return reply.type(registry.contentType).send(await registry.metrics());
   });
-  app.get('/metrics/scaling', { schema: SCALING }, async (request) => {
+  app.get('/metrics/scaling', async (request) => {
     if (!context.hasAdminListener) authenticateAdmin(bearerToken(request.headers), context.adminKey);
     return { providers: scalingOf(await context.fleet().catch(rethrow)) };
   });
 }
-
-const SCALING = { summary: 'What waits and runs for each provider, for autoscalers', tags: ['operations'] };
 
 /** Sums of a provider, which a scaler that reads one number cannot make (KEDA's metrics-api trigger). */
 function scalingOf({ jobs, waiting }: FleetState) {

@@ -52,6 +52,21 @@ const ready = named(
   }),
 );
 
+const scaling = named(
+  'Scaling',
+  z.object({
+    providers: z.record(
+      z.string(),
+      z.object({
+        jobs: z.number().int().describe('In its queues and in workers.'),
+        waiting_requests: z.number().int().describe('Without a permit yet.'),
+        waiting_tokens: z.number().int().describe('Of these, as reserved.'),
+        oldest_seconds: z.number().describe('Since the oldest of them was accepted.'),
+      }),
+    ),
+  }),
+);
+
 const health = group({ tag: 'health', access: 'open', errors: ['openai'] }, [
   {
     routes: ['GET /healthz', 'GET /health'],
@@ -74,6 +89,13 @@ const health = group({ tag: 'health', access: 'open', errors: ['openai'] }, [
     access: 'operator',
     summary: 'Metrics, in the text format of Prometheus',
     answers: { 200: { description: 'All metrics.', content: { 'text/plain': { bytes: 'docs/metrics.md' } } } },
+  },
+  {
+    routes: ['GET /metrics/scaling'],
+    id: 'scaling',
+    access: 'operator',
+    summary: 'What waits and runs for each provider, for autoscalers that read one number',
+    answers: ok(scaling, 'By name of the provider.'),
   },
   {
     routes: ['GET /openapi.json'],
