@@ -13,11 +13,12 @@ import { keyCommands } from './cli/keys.ts';
 import { ledgerCommand } from './cli/ledger.ts';
 import { limitsCommand } from './cli/limits.ts';
 import { start } from './cli/start.ts';
-import { complain } from './cli/terminal.ts';
+import { complain, print } from './cli/terminal.ts';
 import { webhooksCommand } from './cli/webhooks.ts';
 import { type Environment, readEnvironment } from './config/environment.ts';
 import { ConfigurationError } from './config/load.ts';
 import { loadRuntime } from './config/runtime.ts';
+import { migrateDatabase } from './storage/database.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -104,6 +105,25 @@ program
       childVariables(environmentFor()),
     ),
   );
+
+program
+  .command('batches')
+  .description('run a process that only runs batches; by default workers do (see sluice worker --no-batches)')
+  .option('--health-port <port>', 'serve /healthz and /metrics on this port', wholeNumber)
+  .option('--health-host <address>', 'address for the health port (default: loopback)')
+  .action((options: HealthOptions) =>
+    runProcess('workers/batches.ts', healthArguments(options), childVariables(environmentFor())),
+  );
+
+program
+  .command('migrate')
+  .description('bring the tables of the database up to date, and end; every process does so when it starts')
+  .action(async () => {
+    const { databaseUrl } = loadRuntime(configOf(), environmentFor());
+    const applied = await migrateDatabase(databaseUrl);
+    for (const name of applied) print(name);
+    print(applied.length === 0 ? 'Everything is up to date.' : `${applied.length} migrations were applied.`);
+  });
 
 program
   .command('simulate')

@@ -44,26 +44,39 @@ function isPostgres(url: DatabaseUrl): boolean {
 
 /** Opens and migrates. Rejects with a message that names the database, without its password, if that fails. */
 export async function openDatabase(url: DatabaseUrl, onError: (error: Error) => void): Promise<Database> {
+  return (await openAndMigrate(url, onError)).database;
+}
+
+/** Only migrates; gives the names of what was applied. */
+export async function migrateDatabase(url: DatabaseUrl): Promise<string[]> {
+  const { database, applied } = await openAndMigrate(url, () => undefined);
+  await database.destroy();
+  return applied;
+}
+
+async function openAndMigrate(
+  url: DatabaseUrl,
+  onError: (error: Error) => void,
+): Promise<{ database: Database; applied: string[] }> {
   const database = new Kysely<Tables>({
     dialect: isPostgres(url) ? postgresDialect(url, onError) : sqliteDialect(url),
   });
   try {
-    await migrateTogether(database);
+    return { database, applied: await migrateTogether(database) };
   } catch (error) {
     await database.destroy();
     throw new Error(`cannot open database ${withoutSecrets(url)}: ${(error as Error).message}`, { cause: error });
   }
-  return database;
 }
 
 /** SQLite has no lock around migrations: of two processes that start at once, one may find half of the tables. */
-async function migrateTogether(database: Database, triesLeft = MIGRATION_TRIES): Promise<void> {
+async function migrateTogether(database: Database, triesLeft = MIGRATION_TRIES): Promise<string[]> {
   try {
-    await migrate(database);
+    return await migrate(database);
   } catch (error) {
     if (triesLeft <= 1) throw error;
     await new Promise((resolve) => setTimeout(resolve, MIGRATION_RETRY_MS));
-    await migrateTogether(database, triesLeft - 1);
+    return migrateTogether(database, triesLeft - 1);
   }
 }
 

@@ -1,7 +1,7 @@
 // The SQL schema: all tables, and the migrations that create them. Times are unix milliseconds, money is picodollars, both
 // whole numbers.
-import type { Kysely } from 'kysely';
-import { type Migration, Migrator } from 'kysely/migration';
+import { type Kysely, sql } from 'kysely';
+import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migration';
 import {
   type BatchTables,
   chunkReservations,
@@ -36,12 +36,33 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-credential-names': credentialNames,
 };
 
-/** Brings the schema up to date. Several processes may call it at once: PostgreSQL serializes them by a lock. */
-export async function migrate(database: Kysely<Tables>): Promise<void> {
+/**
+ * Brings the schema up to date, and gives the names of what it applied. Several processes may call it at once: PostgreSQL
+ * serializes them by a lock. A release before this one still starts afterwards: migrations only add.
+ */
+export async function migrate(database: Kysely<Tables>): Promise<string[]> {
+  const db = database as unknown as Kysely<unknown>;
+  const migrations = { ...(await ofLaterReleases(db)), ...MIGRATIONS };
   const migrator = new Migrator({
-    db: database as unknown as Kysely<unknown>,
-    provider: { getMigrations: async () => MIGRATIONS },
+    db,
+    provider: { getMigrations: async () => migrations },
+    // Those of a later release may stand between ours.
+    allowUnorderedMigrations: true,
   });
-  const { error } = await migrator.migrateToLatest();
+  const { error, results } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
+  return (results ?? []).map(({ migrationName }) => migrationName);
+}
+
+const NOTHING: Migration = { up: async () => undefined };
+
+/** Applied by a later release: Kysely takes an applied migration that it does not know for a damaged database. */
+async function ofLaterReleases(database: Kysely<unknown>): Promise<Record<string, Migration>> {
+  const tables = await database.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)) return {};
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(
+    database,
+  );
+  const unknown = rows.filter(({ name }) => MIGRATIONS[name] === undefined);
+  return Object.fromEntries(unknown.map(({ name }) => [name, NOTHING]));
 }

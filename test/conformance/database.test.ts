@@ -2,13 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createBudgetReader } from '#src/accounts/budgets.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { reportUsage } from '#src/ledger/reports.ts';
-import { asBigint, asNumber, type Database, openDatabase } from '#src/storage/database.ts';
+import { asBigint, asNumber, type Database, migrateDatabase, openDatabase } from '#src/storage/database.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
@@ -79,6 +80,16 @@ describe.each(ENGINES)('$name', ({ url }) => {
     test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
     return;
   }
+
+  test('a release before the last migration still starts, and a migration is applied once', async () => {
+    const database = await openDatabase(url, () => undefined);
+    await sql`insert into kysely_migration (name, timestamp) values ('2026-11-24-of-a-later-release', '2026-12-01')`.execute(
+      database,
+    );
+    expect(await migrateDatabase(url)).toEqual([]);
+    await sql`delete from kysely_migration where name = '2026-11-24-of-a-later-release'`.execute(database);
+    await database.destroy();
+  });
   let database: Database;
   beforeAll(async () => {
     database = await openDatabase(url, () => undefined);
