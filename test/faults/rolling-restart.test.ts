@@ -1,6 +1,7 @@
 // A new version is rolled out under 200 live streams: replacements first, then SIGTERM to every API and worker process in
 // turn. One API process is not given the time that its streams need (an orchestrator that kills early): their clients go
-// on elsewhere by their keys. Nobody is told of any of it.
+// on elsewhere by their keys. Nobody is told of any of it. Then an autoscaler that cannot make up its mind: workers come and
+// go without pause under load.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, TEST_KEY, type TestBroker, type TestProcess } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
@@ -16,6 +17,9 @@ const STREAMS = 200;
 const PACE_MS = 300;
 const IMPATIENCE_MS = 1_000;
 const SMALL_CALL_EVERY_MS = 100;
+const COMINGS_AND_GOINGS = 4;
+/** Asked again and again by as many clients. */
+const CLIENTS = 24;
 
 let vendors: Providers;
 let broker: TestBroker;
@@ -132,4 +136,43 @@ test('what was billed: one call for each, and no entry is missing', async () => 
   );
   expect(rows).toHaveLength(STREAMS + small.length);
   expectLedgerEqualsBill(rows, vendors);
+});
+
+test('workers come and go under load: whole answers, one call and one entry for each', {
+  timeout: 90_000,
+}, async () => {
+  await booksClosed(broker);
+  const before = { calls: vendors.primary.stats().calls, rows: await ledgerRows(broker) };
+  const known = new Set(before.rows.map(({ requestId }) => requestId));
+  const url = String(broker.apis.at(-1)!.details.url);
+  let isOver = false;
+  const clients = Array.from({ length: CLIENTS }, async (_, client) => {
+    const answers: { answer: Answer; isStream: boolean }[] = [];
+    for (let turn = 0; !isOver; turn++) {
+      const isStream = (client + turn) % 2 === 0;
+      const prompt = `[[sim pace=10]] Client ${client}, turn ${turn}.`;
+      answers.push({ answer: await ask(url, { prompt, stream: isStream }), isStream });
+    }
+    return answers;
+  });
+  const leaving: Promise<void>[] = [];
+  const there = broker.workers.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+  for (let round = 0; round < COMINGS_AND_GOINGS; round++) {
+    there.push(await broker.startWorker());
+    leaving.push(there.shift()!.stop());
+  }
+  await Promise.all(leaving);
+  isOver = true;
+  const answers = (await Promise.all(clients)).flat();
+
+  expect(answers.length).toBeGreaterThan(CLIENTS * 2);
+  expect(answers.map(({ answer }) => answer.status)).toEqual(answers.map(() => 200));
+  const ending = (isStream: boolean) => (isStream ? 'data: [DONE]' : '"finish_reason":"stop"');
+  expect(answers.filter(({ answer, isStream }) => !answer.text.includes(ending(isStream)))).toEqual([]);
+  await booksClosed(broker);
+  const rows = (await ledgerRows(broker)).filter(({ requestId }) => !known.has(requestId));
+  expect(vendors.primary.stats().calls - before.calls).toBe(answers.length);
+  expect(rows).toHaveLength(answers.length);
+  expect(rows.filter(({ attempt, state, outcome }) => `${attempt} ${state} ${outcome}` !== '1 settled ok')).toEqual([]);
+  expectLedgerEqualsBill([...before.rows, ...rows], vendors);
 });
