@@ -19,7 +19,7 @@ const TOOLS = {
 const SCHEMAS = 'kubernetes-validate==1.37.0';
 /** The oldest that the chart names, and the newest known. */
 const KUBERNETES = ['1.25.0', '1.37.0'];
-const WITHOUT_SCHEMA = ['ScaledObject', 'TriggerAuthentication', 'PodMonitor', 'PrometheusRule'];
+const WITHOUT_SCHEMA = ['ScaledObject', 'PodMonitor', 'PrometheusRule'];
 
 if (!has('go')) {
   console.log('npm run helm: there is no Go here, so helm and kubeconform cannot be built; nothing was checked');
