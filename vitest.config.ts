@@ -16,7 +16,7 @@ process.env.NODE_COMPILE_CACHE ??= COMPILE_CACHE;
 export default defineConfig({
   test: {
     testTimeout: 30_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 30_000,
     pool: 'forks',
     // Files share a process and what it has imported. No test may leave anything behind in the state of a module.

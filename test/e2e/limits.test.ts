@@ -5,15 +5,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 
-const RPM = 600;
+const RPM = 300;
 /** A burst that fills the limit at once, then a steady flow above it: both edges of the window are tried. */
-const BURST = 620;
-const FLOW_PER_SECOND = 12;
+const BURST = 310;
+const FLOW_PER_SECOND = 6;
 const DURATION_MS = 66_000;
 
 let simulator: Simulator;
 let broker: TestBroker;
-const agent = new Agent({ connections: 2_000 });
+const agent = new Agent({ connections: 1_000 });
 
 beforeAll(async () => {
   simulator = await startSimulator({ tokens: 2, rpm: RPM, keptRequests: 0 });

@@ -5,7 +5,7 @@ import { countKeys, growth } from '../../bench/chaos/check-redis.ts';
 import { openStage, type Stage } from '../../bench/memory/traffic.ts';
 
 const WARM_UP = 200;
-const REQUESTS = 2_000;
+const REQUESTS = 1_000;
 /** What expires by itself may take so long. */
 const SETTLE_LIMIT_MS = 10_000;
 

@@ -1,5 +1,5 @@
 // Lines through their providers' own batches: every line once, at half the price, in the client's own protocol.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { chatLine, ended, type ResultLine, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
@@ -13,6 +13,7 @@ import {
   nativeLines,
   numbered,
   PROVIDERS,
+  type ProviderName,
   QUICK,
   startNativeProviders,
 } from '#test/support/native-batches.ts';
@@ -40,84 +41,92 @@ async function expectBooksRight(): Promise<void> {
   expectLedgerEqualsBatchBill(await ledgerRows(broker), vendors);
 }
 
-describe.each(PROVIDERS)('a batch of %s', (vendor) => {
-  beforeEach(() => {
-    vendors[vendor].clearStats();
-    vendors[vendor].change({ batchFault: null });
-  });
+/** The providers' batches run at the same time; then the books are looked at once. */
+async function withEach(fault: string | null, run: (vendor: ProviderName) => Promise<void>): Promise<void> {
+  for (const simulator of Object.values(vendors)) {
+    simulator.clearStats();
+    simulator.change({ batchFault: fault });
+  }
+  await Promise.all(PROVIDERS.map(run));
+  await expectBooksRight();
+}
 
+describe('a batch of each provider', () => {
   test('has every line once, at half the price', async () => {
-    const client = sdk(broker);
-    const done = await ended(client, (await submit(client, nativeLines(vendor, numbered(LINES)))).id);
-    expect(done).toMatchObject({
-      status: 'completed',
-      request_counts: { total: LINES, completed: LINES, failed: 0 },
-      error_file_id: null,
-    });
-    const output = await results(client, done.output_file_id);
-    expect(idsOf(output)).toEqual(lineIds(LINES).sort());
-    for (const { response } of output) {
-      expect(response).toMatchObject({
-        status_code: 200,
-        body: { object: 'chat.completion', choices: [{ finish_reason: 'stop' }], usage: { completion_tokens: 6 } },
+    await withEach(null, async (vendor) => {
+      const client = sdk(broker);
+      const done = await ended(client, (await submit(client, nativeLines(vendor, numbered(LINES)))).id);
+      expect(done).toMatchObject({
+        status: 'completed',
+        request_counts: { total: LINES, completed: LINES, failed: 0 },
+        error_file_id: null,
       });
+      const output = await results(client, done.output_file_id);
+      expect(idsOf(output)).toEqual(lineIds(LINES).sort());
+      for (const { response } of output) {
+        expect(response).toMatchObject({
+          status_code: 200,
+          body: { object: 'chat.completion', choices: [{ finish_reason: 'stop' }], usage: { completion_tokens: 6 } },
+        });
+      }
+      // Nothing went as an ordinary call, and a line costs half of what it would there.
+      expect(vendors[vendor].stats()).toMatchObject({ calls: 0, batchLines: LINES });
+    });
+    for (const vendor of PROVIDERS) {
+      const rows = (await ledgerRows(broker)).filter(({ provider }) => provider === vendor);
+      expect(rows).toHaveLength(LINES);
+      for (const { state, outcome, inputTokens, outputTokens, costPicoUsd } of rows) {
+        expect([state, outcome]).toEqual(['settled', 'ok']);
+        expect(costPicoUsd * 2n).toBe(BigInt(inputTokens) * 2_500_000n + BigInt(outputTokens) * 10_000_000n);
+      }
     }
-    // Nothing went as an ordinary call, and a line costs half of what it would there.
-    expect(vendors[vendor].stats()).toMatchObject({ calls: 0, batchLines: LINES });
-    await booksClosed(broker);
-    const rows = (await ledgerRows(broker)).filter(({ provider }) => provider === vendor);
-    expect(rows).toHaveLength(LINES);
-    for (const { state, outcome, inputTokens, outputTokens, costPicoUsd } of rows) {
-      expect([state, outcome]).toEqual(['settled', 'ok']);
-      expect(costPicoUsd * 2n).toBe(BigInt(inputTokens) * 2_500_000n + BigInt(outputTokens) * 10_000_000n);
-    }
-    await expectBooksRight();
     expect(await broker.database.selectFrom('native_chunks').selectAll().execute()).toEqual([]);
   });
 
   test('has lines that fail: what another call can cure runs again, the rest is answered', async () => {
     const prompts = ['Hi.', '[[sim fault=400]] no', '[[sim fault=500 times=1]] once', '[[sim fault=429 times=1]] wait'];
-    const client = sdk(broker);
-    const done = await ended(client, (await submit(client, nativeLines(vendor, prompts))).id);
-    expect(done.request_counts).toEqual({ total: 4, completed: 3, failed: 1 });
-    expect(idsOf(await results(client, done.output_file_id))).toEqual(['line-0', 'line-2', 'line-3']);
-    const [refused] = await results(client, done.error_file_id);
-    expect(refused).toMatchObject({ custom_id: 'line-1', response: { status_code: 400, body: { error: {} } } });
-    expect(vendors[vendor].stats()).toMatchObject({ calls: 2, batchLines: 4 });
-    await expectBooksRight();
+    await withEach(null, async (vendor) => {
+      const client = sdk(broker);
+      const done = await ended(client, (await submit(client, nativeLines(vendor, prompts))).id);
+      expect(done.request_counts).toEqual({ total: 4, completed: 3, failed: 1 });
+      expect(idsOf(await results(client, done.output_file_id))).toEqual(['line-0', 'line-2', 'line-3']);
+      const [refused] = await results(client, done.error_file_id);
+      expect(refused).toMatchObject({ custom_id: 'line-1', response: { status_code: 400, body: { error: {} } } });
+      expect(vendors[vendor].stats()).toMatchObject({ calls: 2, batchLines: 4 });
+    });
   });
 
   test('expires there half done: the rest is pulled back', async () => {
-    const client = sdk(broker);
-    vendors[vendor].change({ batchFault: 'expire' });
-    const done = await ended(client, (await submit(client, nativeLines(vendor, numbered(40)))).id);
-    expect(done).toMatchObject({ status: 'completed', request_counts: { total: 40, completed: 40, failed: 0 } });
-    expect(idsOf(await results(client, done.output_file_id))).toEqual(lineIds(40).sort());
-    expect(vendors[vendor].stats()).toMatchObject({ calls: 20, batchLines: 20 });
-    await expectBooksRight();
+    await withEach('expire', async (vendor) => {
+      const client = sdk(broker);
+      const done = await ended(client, (await submit(client, nativeLines(vendor, numbered(40)))).id);
+      expect(done).toMatchObject({ status: 'completed', request_counts: { total: 40, completed: 40, failed: 0 } });
+      expect(idsOf(await results(client, done.output_file_id))).toEqual(lineIds(40).sort());
+      expect(vendors[vendor].stats()).toMatchObject({ calls: 20, batchLines: 20 });
+    });
   });
 
   test('is accepted there though the answer is lost: it is found and not sent again', async () => {
-    const client = sdk(broker);
-    vendors[vendor].change({ batchFault: 'lost' });
-    const done = await ended(client, (await submit(client, nativeLines(vendor, numbered(20)))).id);
-    expect(done.request_counts).toEqual({ total: 20, completed: 20, failed: 0 });
-    expect(vendors[vendor].stats()).toMatchObject({ calls: 0, batchLines: 20 });
-    await expectBooksRight();
+    await withEach('lost', async (vendor) => {
+      const client = sdk(broker);
+      const done = await ended(client, (await submit(client, nativeLines(vendor, numbered(20)))).id);
+      expect(done.request_counts).toEqual({ total: 20, completed: 20, failed: 0 });
+      expect(vendors[vendor].stats()).toMatchObject({ calls: 0, batchLines: 20 });
+    });
   });
 
   test('is cancelled: it is cancelled there, and what was done by then counts', async () => {
-    const client = sdk(broker);
-    vendors[vendor].change({ batchFault: 'stall@5' });
-    const { id } = await submit(client, nativeLines(vendor, numbered(20)));
-    await vendors[vendor].until(({ batchLines }) => batchLines === 5);
-    await client.batches.cancel(id);
-    const done = await ended(client, id);
-    expect(done).toMatchObject({ status: 'cancelled', request_counts: { total: 20, completed: 5 } });
-    expect(await results(client, done.output_file_id)).toHaveLength(5);
-    const rest = await results(client, done.error_file_id);
-    expect(rest.map(({ error }) => error?.code)).toEqual(Array.from({ length: 15 }, () => 'batch_cancelled'));
-    await expectBooksRight();
+    await withEach('stall@5', async (vendor) => {
+      const client = sdk(broker);
+      const { id } = await submit(client, nativeLines(vendor, numbered(20)));
+      await vendors[vendor].until(({ batchLines }) => batchLines === 5);
+      await client.batches.cancel(id);
+      const done = await ended(client, id);
+      expect(done).toMatchObject({ status: 'cancelled', request_counts: { total: 20, completed: 5 } });
+      expect(await results(client, done.output_file_id)).toHaveLength(5);
+      const rest = await results(client, done.error_file_id);
+      expect(rest.map(({ error }) => error?.code)).toEqual(Array.from({ length: 15 }, () => 'batch_cancelled'));
+    });
   });
 });
 

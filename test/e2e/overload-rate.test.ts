@@ -5,7 +5,7 @@ import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { endsOf, forecastErrors, overload, shareWithin } from '#test/support/overload.ts';
 
-const RPM = 600;
+const RPM = 300;
 const DEADLINE_MS = 66_000;
 const DURATION_MS = 14_000;
 
@@ -35,7 +35,7 @@ test('who is admitted is answered in time; forecasts are right', { timeout: 120_
     durationMs: DURATION_MS,
     deadlineMs: DEADLINE_MS,
     body,
-    sampleEvery: 5,
+    sampleEvery: 3,
   });
   const ended = await endsOf(broker, admitted, 75_000);
   const late = ended.filter(

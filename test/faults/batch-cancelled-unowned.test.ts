@@ -2,7 +2,7 @@
 // a line that was at its second try ran on at the provider, for nothing. Cause: the new owner looked for first tries only.
 // Fix: it looks for the last one.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chatLine, ended, results, sdk, submit } from '#test/support/batches.ts';
+import { chatLine, ended, endLeases, results, sdk, submit } from '#test/support/batches.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
@@ -23,6 +23,7 @@ beforeAll(async () => {
   await vendors.primary.until((stats) => stats.calls === 3 && stats.inFlight === 1);
   await broker.batches[0]!.kill();
   await client.batches.cancel(id);
+  await endLeases(broker);
   await broker.startBatches();
   batch = await ended(client, id, LIMIT_MS);
 }, LIMIT_MS * 2);

@@ -13,7 +13,8 @@ import { readSpokenStream, SPOKEN, SPOKEN_PROTOCOLS, type SpokenName } from '#te
 
 const TOKENS = 60;
 const BREAK = 40;
-const IDLE_MS = 500;
+/** Longer than a busy machine stands still. */
+const IDLE_MS = 1_500;
 
 /** What the second provider does when it is asked to go on. */
 const SECONDS = {

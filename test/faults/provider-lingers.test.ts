@@ -227,7 +227,8 @@ const PAIRS = (Object.keys(CLIENTS) as (keyof typeof CLIENTS)[]).flatMap((client
 );
 
 describe('a provider that does not close behind its last event', () => {
-  test.each(PAIRS)('%s from %s: the client has its end, the request is over', async (client, vendor) => {
+  // At the same time: without a terminator there is one only after some seconds.
+  test.concurrent.each(PAIRS)('%s from %s: the client has its end, the request is over', async (client, vendor) => {
     const { path, last, body } = CLIENTS[client];
     const { text, ending, headers } = await ask(broker.url, { path, body: body(`${vendor}/lingers`) });
     expect({
