@@ -71,6 +71,8 @@ export interface Model {
   waitUpToMs: number;
   /** Output assumed where a request does not bound it. */
   outputTokens: number;
+  /** Prompts that begin alike share a cache; null: only the turns of a conversation do. */
+  sharedPrefix: { waitMs: number } | null;
 }
 
 export interface Catalogue {
@@ -258,6 +260,7 @@ function compileModel(
     },
     waitUpToMs: settings.wait_up_to_ms,
     outputTokens: settings.output_tokens,
+    sharedPrefix: settings.prompt_cache.by === 'prefix' ? { waitMs: settings.prompt_cache.wait_ms } : null,
   };
 }
 

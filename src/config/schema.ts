@@ -225,6 +225,23 @@ const model = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('Larger models to ask when the prompt is too long for this one. Default: that is the answer.'),
+  prompt_cache: z
+    .strictObject({
+      by: z
+        .enum(['conversation', 'prefix'])
+        .default('conversation')
+        .describe(
+          'What goes to the same deployment and credential, whose prompt cache it finds: the turns of a conversation, or all requests whose prompts begin with the same 4096 characters (tools and system prompt first).',
+        ),
+      wait_ms: z
+        .number()
+        .int()
+        .min(0)
+        .max(10_000)
+        .default(1_000)
+        .describe('by: prefix: followers wait so long at most for the first answer to begin; 0 does not wait.'),
+    })
+    .prefault({}),
   wait_up_to_ms: z
     .number()
     .int()

@@ -45,6 +45,8 @@ export interface RoutePlan {
   detours?: Partial<Record<DetourCode, RouteStep[]>>;
   /** A provider's wait that is longer is left for the next step. Absent: the default (advance.ts). Milliseconds. */
   waitUpToMs?: number;
+  /** The beginning of its prompt, where its model shares caches by that; and how long it waits for one that is being written. */
+  prefix?: { hash: string; waitMs: number };
 }
 
 /** Every step that the request may come to. */

@@ -47,6 +47,8 @@ export interface ProviderPreferences {
   only?: readonly string[];
   ignore?: readonly string[];
   allowFallbacks?: boolean;
+  /** Only providers that get every field of the request. */
+  requireParameters?: boolean;
   sort?: StrategyName;
   /** USD per million tokens; what costs more, or has no known price, is not asked. */
   maxInputPrice?: number;

@@ -66,6 +66,8 @@ export interface Keyspace {
   learnedLimits: string;
   /** List: how the last streams of a circuit went (src/routing/signals.ts). */
   speeds(circuit: string): string;
+  /** String: `leading` while the first request with this beginning has no answer yet, then `warm` (src/routing/prefixes.ts). */
+  prefix(circuit: string, hash: string): string;
   /** Hash: recent outcomes of a circuit's calls. */
   circuit(name: string): string;
   /** Hash: name of a circuit → unix ms until which it is open; only circuits that are not closed. */
@@ -133,6 +135,7 @@ export function createKeyspace(namespace: string): Keyspace {
     rotationChannel: `${core}:rotation`,
     learnedLimits: `${core}:learned-limits`,
     speeds: (circuit) => `${core}:speeds:${circuit}`,
+    prefix: (circuit, hash) => `${core}:prefix:${hash}:${circuit}`,
     circuit: (name) => `${core}:circuit:${name}`,
     openCircuits: `${core}:open-circuits`,
     countedBodies: `${core}:bodies`,

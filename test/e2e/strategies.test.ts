@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
+import { booksClosed } from '#test/support/ledger.ts';
 import { deployment, type Providers, provider, startProviders } from '#test/support/providers.ts';
 
 const SLOW_MS = 400;
@@ -16,7 +17,14 @@ beforeAll(async () => {
   providers.primary.change({ firstTokenMs: SLOW_MS });
   broker = await startBroker({
     configuration: {
-      providers: { primary: provider(providers.primary), secondary: provider(providers.secondary) },
+      providers: {
+        primary: provider(providers.primary),
+        secondary: provider(providers.secondary),
+        claude: {
+          ...provider(providers.primary, { protocols: ['anthropic-messages'] }),
+          base_url: providers.primary.url,
+        },
+      },
       models: {
         quick: {
           strategy: 'lowest_latency',
@@ -27,6 +35,13 @@ beforeAll(async () => {
             deployment('primary', 'priced'),
             deployment('secondary', 'priced', { tier: 2, price: { input: 1, output: 1 } }),
           ],
+        },
+        // One translates and drops `seed`, the other gets the request as it is.
+        whole: { deployments: [deployment('claude', 'whole'), deployment('secondary', 'whole', { tier: 2 })] },
+        lossy: { deployments: [deployment('claude', 'lossy')] },
+        shared: {
+          prompt_cache: { by: 'prefix', wait_ms: 5_000 },
+          deployments: [deployment('primary', 'shared'), deployment('secondary', 'shared')],
         },
         dear: { deployments: [deployment('primary', 'dear', { price: DEAR })] },
       },
@@ -87,4 +102,37 @@ test('what cannot be met is said in the caller’s words', async () => {
   });
   expect(anthropic.status).toBe(400);
   expect(JSON.parse(anthropic.text).error.message).toMatch(/^provider\.sort/);
+});
+
+test('a request that wants all of its fields sent is not asked of who would not get them', async () => {
+  const seed = { seed: 7, provider: { require_parameters: true } };
+  expect(await askedOf('whole', { seed: 7 })).toBe('claude');
+  expect(await askedOf('whole', { provider: { require_parameters: true } })).toBe('claude');
+  expect(await askedOf('whole', seed)).toBe('secondary');
+  const refused = await ask(broker.url, { model: 'lossy', prompt: 'x', more: seed });
+  expect(refused.status).toBe(400);
+  expect(JSON.parse(refused.text).error).toMatchObject({ param: 'seed', code: 'unsupported_parameter' });
+});
+
+test('prompts that begin alike go to one cache, and wait until the first of them has written it', async () => {
+  providers.secondary.change({ firstTokenMs: SLOW_MS });
+  const system = 'You answer with great care. '.repeat(300);
+  const messages = (user: string) => [
+    { role: 'system', content: system },
+    { role: 'user', content: user },
+  ];
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, (_, n) =>
+      ask(broker.url, { body: { model: 'shared', stream: true, messages: messages(`question ${n}`) } }),
+    ),
+  );
+  providers.secondary.change({ firstTokenMs: 0 });
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  expect(new Set(answers.map(({ headers }) => headers['x-sluice-provider'])).size).toBe(1);
+  await booksClosed(broker);
+  const rows = await broker.database.selectFrom('ledger_entries').selectAll().where('model', '=', 'shared').execute();
+  const [leader, ...followers] = rows.sort((a, b) => Number(a.started_at) - Number(b.started_at));
+  const begunAtMs = Number(leader!.started_at) + Number(leader!.first_byte_ms);
+  for (const follower of followers) expect(Number(follower.started_at)).toBeGreaterThanOrEqual(begunAtMs - 2);
+  expect(followers).toHaveLength(5);
 });

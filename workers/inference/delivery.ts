@@ -18,6 +18,7 @@ import type { RequestStore } from '#src/reply/request-store.ts';
 import type { WorkerLiveness } from '#src/reply/worker-liveness.ts';
 import type { Circuits } from '#src/routing/circuits.ts';
 import type { Holds } from '#src/routing/holds.ts';
+import type { Prefixes } from '#src/routing/prefixes.ts';
 import type { SpeedLog } from '#src/routing/signals.ts';
 import type { ScriptCall } from '#src/storage/lua-script.ts';
 import { untilTaken } from '#src/storage/redis-trouble.ts';
@@ -47,6 +48,7 @@ export interface InferenceContext {
   circuits: Circuits;
   holds: Holds;
   speeds: SpeedLog;
+  prefixes: Prefixes;
   upstream: Upstream;
   active: ActiveRequests;
   knownCures: KnownCures;
@@ -89,6 +91,8 @@ export interface Delivery {
   leftCredentials: Set<string>;
   /** Those whose secrets were read again after a refusal. */
   renewedCredentials: Set<string>;
+  /** The first of those whose prompts begin alike: others wait for its answer to begin. */
+  isLeader: boolean;
   /** Another delivery owns the request: nothing may be written any more. */
   isLost: boolean;
 }

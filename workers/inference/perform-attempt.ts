@@ -17,6 +17,7 @@ import { learn, noteBegun } from './learn.ts';
 import { type AttemptPricing, estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
 import { cureSubject, mayBeRescued } from './prepare-step.ts';
 import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
+import { noteLed } from './shared-prefix.ts';
 
 /** A call that waits for its permit only. */
 export interface ReadyCall {
@@ -63,11 +64,15 @@ export async function performAttempt(
       signal: cancellation,
       hasAlternative: hasNext(spec.plan, job.step, delivery.progress),
       leavesFiltered: !writer.hasAnswered && takeDetour(spec.plan, job.step, delivery.progress, FILTERED) !== null,
-      onBegun: () => noteBegun(context, delivery, startedAtMs),
+      onBegun: () => {
+        noteBegun(context, delivery, startedAtMs);
+        noteLed(context, delivery);
+      },
       onBug: (error) => context.logger.error({ err: error, request_id: spec.requestId }, 'relay failed'),
     },
     context.upstream,
   ).finally(() => context.openPermits.delete(permit.attemptId));
+  if (outcome.failure === null) noteLed(context, delivery);
   const wasRotated = await isRotated(delivery, credential, secret, outcome.failure);
   if (!wasRotated) learn(context, delivery, deployment, { permit, credential, outcome });
   rememberCures(context, delivery, route, outcome.failure);

@@ -29,6 +29,7 @@ import {
   park,
 } from './let-go.ts';
 import { brokenOff, mayBeRescued } from './prepare-step.ts';
+import { leaveLead } from './shared-prefix.ts';
 import { PATIENCE_MS, takeStep } from './take-step.ts';
 
 /**
@@ -105,6 +106,7 @@ function openDelivery(
     cures: new Set(),
     leftCredentials: new Set(),
     renewedCredentials: new Set(),
+    isLeader: false,
     isLost: false,
   };
   if (claim.isCancelled) cancellation.abort(cancelled());
@@ -134,6 +136,7 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
 async function deliver(context: InferenceContext, delivery: Delivery): Promise<Disposition> {
   for (;;) {
     const result = await takeStep(context, delivery);
+    leaveLead(context, delivery);
     if (delivery.isLost) return LOST;
     switch (result.kind) {
       case 'answered':

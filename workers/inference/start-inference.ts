@@ -23,6 +23,7 @@ import { createPublisher } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
+import { createPrefixes } from '#src/routing/prefixes.ts';
 import { followRotation } from '#src/routing/rotation.ts';
 import { createSpeedLog } from '#src/routing/signals.ts';
 import { createKeyspace, type Keyspace } from '#src/storage/keyspace.ts';
@@ -108,6 +109,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     circuits: rotation.circuits,
     holds: rotation.holds,
     speeds: createSpeedLog(redis, keyspace, onError),
+    prefixes: createPrefixes(redis, keyspace),
     upstream: createUpstream(),
     active,
     knownCures: createKnownCures(),

@@ -15,10 +15,11 @@ import type { Hold } from '#src/routing/holds.ts';
 import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
 import { chooseCredentials, credentialCircuits, findCredential } from './credential-choice.ts';
 import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
-import { performAttempt } from './perform-attempt.ts';
+import { listDropped, performAttempt } from './perform-attempt.ts';
 import type { PermitOutcome, WaitedFor } from './permit-desk.ts';
 import { permitRequest } from './permit-request.ts';
 import { brokenOff, prepareStep } from './prepare-step.ts';
+import { awaitLeader } from './shared-prefix.ts';
 
 /** A permit that comes within this time is waited for in the slot; later ones are waited for in the queue. */
 export const PATIENCE_MS = 2_000;
@@ -37,6 +38,9 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   const call = await prepareStep(context, delivery, deployment, route);
   if (call === null) return { kind: 'failed', failure: brokenOff(delivery) };
   if (isFailure(call)) return failOrFallBack(delivery, call);
+  if (call.dropped.length > 0 && spec.wishes?.preferences?.requireParameters === true) {
+    return leaveIncapable(delivery, call.dropped);
+  }
 
   const { circuits } = context;
   const circuitName = circuitOf(step);
@@ -46,6 +50,7 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   const choice = await chooseCredentials(context, delivery, deployment.provider);
   if (choice.kind === 'held') return leaveHeld(delivery, choice.hold);
   if (choice.kind === 'open') return leaveCooling(delivery, choice);
+  await awaitLeader(context, delivery);
   const patienceMs = Math.min(patienceOf(delivery), spec.deadlineAtMs - Date.now());
   const line = `${deployment.id} ${spec.lane}`;
   const askedAtMs = Date.now();
@@ -179,6 +184,16 @@ async function findDeployment(
   if (known !== undefined) return known;
   await refreshCatalogue();
   return catalogue.deployments.get(id);
+}
+
+/** It wants all of its fields sent (`provider.require_parameters`). Where another provider failed, that is what went wrong. */
+function leaveIncapable(delivery: Delivery, dropped: readonly string[]): StepResult {
+  const { spec, step, job, progress } = delivery;
+  if (hasNext(spec.plan, job.step, progress)) return { kind: 'fallback' };
+  const failed = progress.failures.at(-1);
+  if (failed !== undefined) return { kind: 'failed', failure: failed };
+  const message = `Provider '${step.provider}' would not get ${listDropped(dropped)}, and provider.require_parameters wants all fields sent.`;
+  return { kind: 'failed', failure: createFailure('parameter_unsupported', message, { param: dropped[0]! }) };
 }
 
 function leaveUnknown(delivery: Delivery): StepResult {

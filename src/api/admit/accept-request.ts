@@ -11,7 +11,7 @@ import { type ClientProtocol, isFree, type RequestFacts, type RequestTarget } fr
 import { untilTaken } from '../../storage/redis-trouble.ts';
 import type { ApiContext } from '../context.ts';
 import { checkModelAllowed, readKeyLimits, readPinnedProvider, reserveBudget } from './admit.ts';
-import { lotsOf } from './affinity.ts';
+import { lotsOf, lotsOfPrefix, prefixHash } from './affinity.ts';
 import { createSpec, type Wish } from './create-spec.ts';
 import { rethrow } from './dispatch.ts';
 import { giveConversationBack, type Remembering, remember } from './remember.ts';
@@ -51,6 +51,12 @@ export function planFor(
 ): RoutePlan | Failure {
   const { client, facts, value, pinnedProvider } = asked;
   const { key, headers } = caller;
+  const shared = context.catalogue.findModel(facts.model)?.sharedPrefix ?? null;
+  const hash = shared === null ? null : prefixHash(value);
+  if (shared !== null && hash !== null) {
+    const plan = context.plan(client.name, { ...facts, pinnedProvider }, lotsOfPrefix(facts.model, hash));
+    return isFailure(plan) ? plan : { ...plan, prefix: { hash, waitMs: shared.waitMs } };
+  }
   const lots = lotsOf({
     keyId: key.id,
     headers,

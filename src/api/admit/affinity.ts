@@ -43,6 +43,27 @@ function nameOf({ headers, value, facts, firstMessage }: AffinityInput): string 
   return first === null ? null : `first ${JSON.stringify(first).slice(0, MAX_CHARS)}`;
 }
 
+/** Shorter beginnings are not worth a cache: providers keep them from 1,024 tokens on. */
+const PREFIX_CHARS = 4_096;
+const HEAD_MEMBERS = ['tools', 'system', 'systemInstruction', 'system_instruction', 'instructions'];
+
+/** Of the prompt's beginning, in the order in which providers cache it; null where it is too short to be cached. */
+export function prefixHash(value: unknown): string | null {
+  const body = (value ?? {}) as Record<string, unknown>;
+  let text = '';
+  for (const member of [...HEAD_MEMBERS, ...LISTS]) {
+    if (body[member] !== undefined) text += `${member} ${JSON.stringify(body[member])}`;
+    if (text.length >= PREFIX_CHARS)
+      return createHash('sha256').update(text.slice(0, PREFIX_CHARS)).digest('base64url');
+  }
+  return null;
+}
+
+/** Lots of all requests that begin so, whosever they are: the cache is the account's. */
+export function lotsOfPrefix(model: string, hash: string): () => number {
+  return seededRandom(`${model}\n${hash}`);
+}
+
 const LISTS = ['messages', 'input', 'contents'] as const;
 
 /** Null where nothing was answered yet. */

@@ -14,6 +14,7 @@ export const providerPreferences = z
     only: names,
     ignore: names,
     allow_fallbacks: z.boolean().nullish(),
+    require_parameters: z.boolean().nullish(),
     sort: z
       .union([sort, z.looseObject({ by: sort })], { error: `expected one of ${Object.keys(SORTS).join(', ')}` })
       .nullish(),
@@ -24,11 +25,13 @@ export const providerPreferences = z
 export function readPreferences(provider: z.output<typeof providerPreferences>): ProviderPreferences {
   const { order, only, ignore, allow_fallbacks: allowFallbacks, sort: wished, max_price: maxPrice } = provider ?? {};
   const { prompt, completion } = maxPrice ?? {};
+  const isWhole = provider?.require_parameters === true;
   return {
     ...(order ? { order } : {}),
     ...(only ? { only } : {}),
     ...(ignore ? { ignore } : {}),
     ...(allowFallbacks === false ? { allowFallbacks } : {}),
+    ...(isWhole ? { requireParameters: true } : {}),
     ...(wished ? { sort: SORTS[typeof wished === 'string' ? wished : wished.by] } : {}),
     ...(prompt == null ? {} : { maxInputPrice: prompt }),
     ...(completion == null ? {} : { maxOutputPrice: completion }),

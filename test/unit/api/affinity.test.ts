@@ -1,6 +1,6 @@
 // Lots of a conversation: the same for its turns, free for what cannot be told from others.
 import { describe, expect, test } from 'vitest';
-import { type AffinityInput, lotsOf } from '#src/api/admit/affinity.ts';
+import { type AffinityInput, lotsOf, prefixHash } from '#src/api/admit/affinity.ts';
 
 const base: AffinityInput = { keyId: 'key_1', headers: {}, value: {}, facts: { model: 'm' } };
 const draws = (more: Partial<AffinityInput>) => {
@@ -84,5 +84,28 @@ describe('lots', () => {
     expect(Math.max(...drawn)).toBeLessThan(1);
     expect(drawn.reduce((sum, lot) => sum + lot, 0) / drawn.length).toBeCloseTo(0.5, 1);
     expect(new Set(drawn).size).toBeGreaterThan(1_990);
+  });
+});
+
+describe('prompts that begin alike', () => {
+  const long = 'You are a careful assistant. '.repeat(300);
+  const asked = (system: string, user: string) => ({
+    messages: [
+      { role: 'system', content: system },
+      { role: 'user', content: user },
+    ],
+  });
+
+  test('have one hash, whatever follows', () => {
+    const hash = prefixHash(asked(long, 'one'));
+    expect(hash).not.toBeNull();
+    expect(prefixHash(asked(long, 'another'))).toBe(hash);
+    expect(prefixHash({ ...asked(long, 'one'), temperature: 1 })).toBe(hash);
+    expect(prefixHash(asked(`But ${long}`, 'one'))).not.toBe(hash);
+    expect(prefixHash({ ...asked(long, 'one'), tools: [{ name: 'x' }] })).not.toBe(hash);
+  });
+
+  test.each([[null], [{}], [7], [asked('short', 'x')], [{ messages: 'x' }]])('%j is too short for a cache', (value) => {
+    expect(prefixHash(value)).toBeNull();
   });
 });
