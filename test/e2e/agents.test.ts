@@ -166,6 +166,16 @@ describe('turns go where their prompt cache is', () => {
     expect(held.toSorted((a, b) => a - b)).toEqual([0, 8]);
   });
 
+  test('and how much of a prompt was in it stands in the timeline', async () => {
+    const { response } = await chat([user('Hello [[sim cached=5]]')]).withResponse();
+    await booksClosed(broker);
+    const id = response.headers.get('x-request-id')!;
+    const answer = await fetch(`${broker.url}/v1/requests/${id}`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
+    const { timeline, usage } = (await answer.json()) as { timeline: object[]; usage: Record<string, number> };
+    const rate = Math.round((5 / usage.input_tokens!) * 1_000) / 1_000;
+    expect(timeline).toContainEqual(expect.objectContaining({ kind: 'attempt', cache_hit_rate: rate }));
+  });
+
   test('many conversations spread, whether they have a name or begin alike', async () => {
     const named = await spread((at) => chat([user('Hello')], { prompt_cache_key: `conversation-${at}` }), 40);
     expect(Math.min(...named)).toBeGreaterThan(5);

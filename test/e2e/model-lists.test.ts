@@ -93,6 +93,33 @@ test('says what agents ask, in each client’s own shape', async () => {
   });
 });
 
+test('Google’s names are found without `models/`, and other paths are not taken for names', async () => {
+  const headers = { 'x-goog-api-key': TEST_KEY };
+  expect((await get('/v1beta/exact-name', headers)).body).toMatchObject({ name: 'models/exact-name' });
+  expect((await get('/v1beta/r/meta/llama-9', headers)).body).toMatchObject({ name: 'models/r/meta/llama-9' });
+  expect(await get('/v1beta/nope', headers)).toMatchObject({ status: 404, body: { error: { status: 'NOT_FOUND' } } });
+  const { status } = await fetch(`${broker.url}/v1beta/nope`, { method: 'POST', headers });
+  expect(status).toBe(404);
+});
+
+test('Codex reads what it asks for, and what others read stays', async () => {
+  const { body } = await get('/v1/models?client_version=0.171.0', { authorization: `Bearer ${TEST_KEY}` });
+  expect(body.data!.map(({ id }) => id)).toEqual(body.models!.map(({ slug }) => slug));
+  expect(body.models!.find(({ slug }) => slug === 'r/meta/llama-9')).toMatchObject({
+    ...{ display_name: 'r/meta/llama-9', visibility: 'list', supported_in_api: true, shell_type: 'unified_exec' },
+    ...{ context_window: 131_072, input_modalities: ['text', 'image'] },
+  });
+  // Codex 0.171.0 takes no model of a list where one lacks any of these.
+  for (const model of body.models!) {
+    expect(Object.keys(model)).toEqual(
+      expect.arrayContaining([
+        ...['slug', 'display_name', 'supported_reasoning_levels', 'shell_type', 'visibility', 'supported_in_api'],
+        ...['priority', 'base_instructions', 'support_verbosity', 'truncation_policy', 'experimental_supported_tools'],
+      ]),
+    );
+  }
+});
+
 test('a key sees what it may use; any name of a wildcard is found', async () => {
   const { secret } = await broker.createKey('narrow', { models: ['g/*'] });
   const { body } = await get('/v1/models', { authorization: `Bearer ${secret}` });

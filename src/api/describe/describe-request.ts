@@ -74,7 +74,7 @@ function summary(requestId: string, { view, history, attempts }: Known) {
     finished_at: history === null ? null : Math.floor(history.finishedAtMs / 1_000),
     provider: history?.provider ?? null,
     stream_url: `/v1/requests/${requestId}/stream`,
-    timeline: describeTimeline(about.acceptedAtMs, timeline, history?.finishedAtMs ?? null),
+    timeline: describeTimeline(about.acceptedAtMs, timeline, history?.finishedAtMs ?? null, attempts),
     attempts: attempts.map(describeAttempt),
   };
 }
@@ -87,16 +87,34 @@ function statusOf(view: RequestView | null, history: RequestHistory | null): str
 }
 
 /** Parts follow each other: each begins where the one before ended. */
-export function describeTimeline(fromMs: number, parts: readonly TimelinePart[], untilMs: number | null) {
+export function describeTimeline(
+  fromMs: number,
+  parts: readonly TimelinePart[],
+  untilMs: number | null,
+  attempts: readonly AttemptHistory[] = [],
+) {
   const shown: object[] = [];
   let startedAtMs = fromMs;
   const add = ({ kind, untilMs: endedAtMs, ...more }: TimelinePart) => {
-    shown.push({ kind, started_at_ms: startedAtMs, duration_ms: Math.max(0, endedAtMs - startedAtMs), ...more });
+    const attempt = attempts.find((known) => known.attempt === more.attempt);
+    shown.push({
+      kind,
+      started_at_ms: startedAtMs,
+      duration_ms: Math.max(0, endedAtMs - startedAtMs),
+      ...more,
+      ...(attempt === undefined ? {} : cacheHits(attempt)),
+    });
     startedAtMs = Math.max(startedAtMs, endedAtMs);
   };
   for (const part of parts) add(part);
   if (untilMs !== null && untilMs > startedAtMs) add({ kind: 'other', untilMs });
   return shown;
+}
+
+/** What share of the prompt the provider had in its cache; nothing where it has not counted. */
+function cacheHits({ state, inputTokens, cachedInputTokens }: AttemptHistory): object {
+  if (state !== 'settled' || inputTokens === 0) return {};
+  return { cache_hit_rate: Math.round((cachedInputTokens / inputTokens) * 1_000) / 1_000 };
 }
 
 export function describeAttempt(attempt: AttemptHistory) {

@@ -7,7 +7,7 @@ import { createFailure, FailureError, isFailure } from '../../contracts/failure.
 import { formatUsd, type PicoUsd, type Price } from '../../contracts/money.ts';
 import { anthropicModels } from '../../protocols/anthropic-messages/model-list.ts';
 import { geminiModels } from '../../protocols/gemini-generate-content/model-list.ts';
-import { openaiModels } from '../../protocols/openai-chat/protocol.ts';
+import { openaiModels } from '../../protocols/openai/model-list.ts';
 import type { ListedModel, ListedPrice, ModelShape } from '../../protocols/protocol.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import type { ApiContext } from '../context.ts';
@@ -15,13 +15,20 @@ import { readTarget } from '../request-target.ts';
 
 const TOKENS_PER_PRICE = 1_000_000n;
 
-/** Null: told by the request. */
-export const MODEL_ADDRESSES: readonly { path: string; shape: ModelShape | null }[] = [
+interface ModelAddress {
+  path: string;
+  /** Null: told by the request. */
+  shape: ModelShape | null;
+  /** Where clients ask for a model without `models/` before its name. */
+  bare?: string;
+}
+
+export const MODEL_ADDRESSES: readonly ModelAddress[] = [
   { path: '/v1/models', shape: null },
   { path: '/v1/openai/models', shape: openaiModels },
   { path: '/openai/v1/models', shape: openaiModels },
-  { path: '/v1beta/models', shape: geminiModels },
-  { path: '/v1alpha/models', shape: geminiModels },
+  { path: '/v1beta/models', bare: '/v1beta', shape: geminiModels },
+  { path: '/v1alpha/models', bare: '/v1alpha', shape: geminiModels },
 ];
 
 /** Three providers have the same address: what only one of them has in its requests tells whose client asks. */
@@ -37,7 +44,7 @@ export function registerModels(app: FastifyInstance, context: ApiContext): void 
   const authenticated = (request: FastifyRequest, shape: ModelShape) =>
     authenticate(readSecret(request, shape.client), context.keys);
 
-  for (const { path, shape: fixed } of MODEL_ADDRESSES) {
+  for (const { path, bare, shape: fixed } of MODEL_ADDRESSES) {
     const shapeOf = (request: FastifyRequest) => fixed ?? shapeByHeaders(request);
     const options = { config: { selectClient: (request: FastifyRequest) => shapeOf(request).client } };
     app.get(path, options, async (request) => {
@@ -49,11 +56,15 @@ export function registerModels(app: FastifyInstance, context: ApiContext): void 
       return answer;
     });
     // A model's name may hold slashes: the rest of the path is the name.
-    app.get<{ Params: { '*': string } }>(`${path}/*`, options, async (request) => {
+    const describe = async (request: FastifyRequest<{ Params: { '*': string } }>) => {
       const shape = shapeOf(request);
       const key = await authenticated(request, shape);
       return shape.describe(await listed(context, findUsable(catalogue, key, request.params['*'])));
-    });
+    };
+    app.get<{ Params: { '*': string } }>(`${path}/*`, options, describe);
+    if (bare === undefined) continue;
+    // It matches whatever has no other route: what is not a model is no reason to offer GET there.
+    app.get(`${bare}/*`, { config: { ...options.config, isOffered: false } }, describe);
   }
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import { FAILURES, type FailureCode } from '#src/contracts/failure-table.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
-import { openaiModels } from '#src/protocols/openai-chat/protocol.ts';
+import { openaiModels } from '#src/protocols/openai/model-list.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
 import { SseSplitter } from '#src/protocols/wire/sse-splitter.ts';
 import type { CaseName } from '#test/fixtures/protocols/fixtures.ts';

@@ -87,8 +87,9 @@ describe.each(SIGNED)('what %s signed (%s)', (vendor, name) => {
   describe.each(PROVIDER_NAMES)('and a client of %s keeps', (client) => {
     test.each(['whole', 'streamed'] as const)('comes back to it, %s', (form) => {
       const body = sendTo(vendor, client, nextOf(client)[form]);
-      // Answers of Anthropic's protocol hold no pictures: what was drawn is a link, and no proof of it is needed.
-      const lost = client === 'anthropic-messages' && name === 'image';
+      // Answers of Anthropic's protocol hold no pictures: what was drawn is a link, and no proof of it is needed. Nor have
+      // they a place for a text's proof: a thought behind the last words hides them from Claude Code.
+      const lost = client === 'anthropic-messages' && (name === 'image' || name === 'signed-text');
       expect(signedParts(vendor, body).map(bearer)).toEqual(lost ? [] : made.map(bearer));
     });
 

@@ -22,7 +22,7 @@ export function encodeMessagesAnswer(answer: Answer, usage: Usage, shown: ShownC
   const choice = answer.choices[0] ?? { index: 0, parts: [], finishReason: 'stop' };
   const message = {
     ...messageHead(answer.model, context),
-    content: encodeParts(choice.parts),
+    content: choice.parts.flatMap(encodePart),
     ...writeStop(endOf(choice)),
     container: null,
     usage: writeMessagesUsage(usage, answer.serviceTier),
@@ -47,12 +47,6 @@ function endOf({ parts, finishReason, finishMessage, stopSequence }: AnswerChoic
     hasToolCall: parts.some(({ kind }) => kind === 'tool-call'),
     refusal: parts.map((part) => (part.kind === 'refusal' ? part.text : '')).join(''),
   };
-}
-
-function encodeParts(parts: readonly Part[]): JsonObject[] {
-  const blocks = parts.flatMap(encodePart);
-  const last = parts.at(-1);
-  return last?.kind === 'text' && last.signature !== undefined ? [...blocks, carrierBlock(last.signature)] : blocks;
 }
 
 function encodePart(part: Part): JsonObject[] {
@@ -86,8 +80,9 @@ function encodeReasoning({ text, signature, isRedacted }: ReasoningPart): JsonOb
 }
 
 /**
- * Another provider's signature of a call or a text, for which there is no member: an empty thought before the call or behind
- * the last text, where clients that read `content[0].text` still find it.
+ * Another provider's signature of a call, for which there is no member: an empty thought before the call. That of a text is
+ * left out: Gemini goes on without it, before the text a thought would hide it from clients that read `content[0]`, and
+ * behind it from those that read the last block, as Claude Code does for what `-p` prints (2.1.332).
  */
 export function carrierBlock(signature: Signature): JsonObject {
   return { type: 'thinking', thinking: '', signature: writeSignature(signature) };

@@ -128,8 +128,8 @@ function reasoningPart(part: ReasoningPart, signature: Signature | undefined): R
 }
 
 /**
- * Gemini signs calls and texts. `encodeAnswer` carries such a signature as an empty thought before its call or behind its
- * text; here it goes back to where it was.
+ * Gemini signs calls and texts. `encodeAnswer` carries a call's signature as an empty thought before it; conversations that
+ * began with an older Sluice have one behind a text, too. Here they go back to where they were.
  */
 function giveBackSignatures(parts: Part[]): Part[] {
   return parts.flatMap((part, index) => {

@@ -28,8 +28,6 @@ export class MessagesEncoder implements AnswerEncoder {
   #part: OpenPart | null;
   #hasToolCall = false;
   #refusal = '';
-  /** Of the last text, shown only if nothing follows it. */
-  #textSignature: Signature | undefined;
   #serviceTier: string | undefined;
   #reason: FinishReason = 'stop';
   #stopSequence: string | undefined;
@@ -71,14 +69,13 @@ export class MessagesEncoder implements AnswerEncoder {
 
   end(usage: Usage, shown: ShownCost): string {
     const open = this.#writer.start() + this.#endPart(undefined, false) + this.#writer.endBrokenThought();
-    const signature = this.#textSignature === undefined ? '' : this.#writer.carrier(carrierBlock(this.#textSignature));
     const message = {
       type: 'message_delta',
       delta: { ...this.#stop(), container: null },
       usage: writeMessagesUsage(usage, this.#serviceTier),
     };
     const priced = insertCost(Buffer.from(JSON.stringify(message)), shown, message.usage).toString();
-    return open + signature + eventText('message_delta', priced) + writeEvent({ type: 'message_stop' });
+    return open + eventText('message_delta', priced) + writeEvent({ type: 'message_stop' });
   }
 
   #stop(): JsonObject {
@@ -116,7 +113,6 @@ export class MessagesEncoder implements AnswerEncoder {
     this.#part = null;
     switch (part?.start.kind) {
       case 'text':
-        this.#textSignature = signature ?? this.#textSignature;
         return part.isOpen ? this.#writer.close() : '';
       case 'reasoning':
         return this.#endReasoning(part, signature, isRedacted);
@@ -148,7 +144,6 @@ export class MessagesEncoder implements AnswerEncoder {
   }
 
   #writeBlock(block: JsonObject): string {
-    this.#textSignature = undefined;
     return this.#writer.open(block) + this.#writer.close();
   }
 
@@ -156,7 +151,6 @@ export class MessagesEncoder implements AnswerEncoder {
   #open(part: OpenPart): string {
     if (part.isOpen) return '';
     part.isOpen = true;
-    this.#textSignature = undefined;
     const signature = part.start.kind === 'tool-call' ? part.start.signature : undefined;
     const carrier = signature === undefined ? '' : this.#writer.carrier(carrierBlock(signature));
     const opened = carrier + this.#writer.open(emptyBlock(part.start));

@@ -128,12 +128,12 @@ const CASES: [name: string, parts: Part[], content: object[]][] = [
     [textBlock('x'), thought('', writeSignature(gemini)), callBlock, callBlock],
   ],
   [
-    'a signed text, before its signature',
+    'a signed text, without its signature: the last block is what the model has said',
     [{ kind: 'text', text: 'x', signature: gemini }],
-    [textBlock('x'), thought('', writeSignature(gemini))],
+    [textBlock('x')],
   ],
   [
-    'a signed text with something behind it, whose signature is lost',
+    'a signed text with a call behind it',
     [{ kind: 'text', text: 'x', signature: gemini }, call()],
     [textBlock('x'), callBlock],
   ],

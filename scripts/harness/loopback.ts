@@ -1,0 +1,28 @@
+// What is tried out is other people's software: it gets a network that has loopback and nothing else, so that it can neither
+// report home nor bring its own updates.
+import { spawn } from 'node:child_process';
+
+const MARK = 'SLUICE_ON_LOOPBACK';
+
+/** Whether this process is the one without a network. */
+export function isOnLoopback(): boolean {
+  return process.env[MARK] === '1';
+}
+
+/** Runs this script again in a network namespace of its own; gives its exit code. Rejects where the system has none. */
+export function rerunOnLoopback(): Promise<number> {
+  const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user'];
+  const start = 'ip link set lo up && exec "$@"';
+  const own = [process.execPath, ...process.argv.slice(1)];
+  const child = spawn('unshare', [...asRoot, '--net', 'sh', '-c', start, 'sh', ...own], {
+    stdio: 'inherit',
+    env: { ...process.env, [MARK]: '1' },
+  });
+  const forward = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on('SIGTERM', forward);
+  process.on('SIGINT', () => undefined);
+  return new Promise((resolve, reject) => {
+    child.on('error', () => reject(new Error('needs Linux with `unshare` and `ip`: nothing is run with a network')));
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}
