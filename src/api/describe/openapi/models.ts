@@ -1,7 +1,7 @@
 // Lists of models, as the API description has them: one address that answers in three shapes, and those that have one.
 import { z } from 'zod';
 import { geminiModels } from '../../../protocols/gemini-generate-content/model-list.ts';
-import { openaiModels } from '../../../protocols/openai-chat/protocol.ts';
+import { openaiModels } from '../../../protocols/openai/model-list.ts';
 import type { ModelShape } from '../../../protocols/protocol.ts';
 import { MODEL_ADDRESSES } from '../../routes/models.ts';
 import { type ErrorShape, group, named, type Operation, ok } from './operation.ts';
@@ -46,7 +46,17 @@ const MODELS = {
   ),
 } as const;
 const LISTS = {
-  openai: named('OpenaiModels', z.object({ object: z.literal('list'), data: z.array(MODELS.openai) })),
+  openai: named(
+    'OpenaiModels',
+    z.object({
+      object: z.literal('list'),
+      data: z.array(MODELS.openai),
+      models: z
+        .array(z.looseObject({ slug: z.string() }))
+        .optional()
+        .describe('As Codex reads them.'),
+    }),
+  ),
   anthropic: named(
     'AnthropicModels',
     z.object({
@@ -61,7 +71,8 @@ const LISTS = {
 const anyList = named('Models', z.union([LISTS.openai, LISTS.anthropic, LISTS.gemini]));
 const anyModel = named('Model', z.union([MODELS.openai, MODELS.anthropic, MODELS.gemini]));
 
-const pages = {
+const queries = {
+  openai: { client_version: z.string().describe('Of Codex: `models` has what it reads.') },
   anthropic: { limit: z.coerce.number().int().optional(), after_id: z.string(), before_id: z.string() },
   gemini: { pageSize: z.coerce.number().int(), pageToken: z.string() },
 };
@@ -72,8 +83,9 @@ function describeModels(shapes: readonly ErrorShape[], paths: readonly string[],
   const isAny = others.length > 0;
   const query = z
     .object({
-      ...(shapes.includes('anthropic') ? pages.anthropic : {}),
-      ...(shapes.includes('gemini') ? pages.gemini : {}),
+      ...(shapes.includes('openai') ? queries.openai : {}),
+      ...(shapes.includes('anthropic') ? queries.anthropic : {}),
+      ...(shapes.includes('gemini') ? queries.gemini : {}),
     })
     .partial();
   return group({ tag: 'models', access: 'client', errors: shapes }, [
