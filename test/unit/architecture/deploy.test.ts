@@ -121,10 +121,15 @@ test('the image has what the processes need, and starts the command without a sh
       expect(read('.dockerignore')).toContain(`!${path.split('/')[0]}`);
     }
   }
-  for (const [, base] of image.matchAll(/^FROM (\S+)/gm)) expect(base).toMatch(/@sha256:[0-9a-f]{64}$/);
+  expect(image).toMatch(/^ARG BASE=\S+@sha256:[0-9a-f]{64}$/m);
+  for (const [, base] of image.matchAll(/^FROM (\S+)/gm)) expect(base).toBe('${BASE}');
   expect(image).toContain('npm ci --omit=dev --ignore-scripts');
   expect(image).toContain('ENTRYPOINT ["node", "bin/sluice.mjs"]');
-  expect(image).toMatch(/^USER node$/m);
+  expect(image).toMatch(/^USER 1000:1000$/m);
+  expect(image).toMatch(/^HEALTHCHECK /m);
+  // Without this a build has what is missing here: sources that are compiled, and a list of what is inside.
+  expect(image).toMatch(/^RUN node scripts\/build\.mjs$/m);
+  expect(image).toContain('npm sbom --omit=dev');
 });
 
 test('every package that is installed is bound to its content, and none runs code unless it is allowed to', () => {
