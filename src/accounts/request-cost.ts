@@ -1,6 +1,6 @@
 // What a request may take and cost, before it is answered: what limits, wait queues and budgets count until it is known; and
 // what one call has cost, afterwards.
-import type { Catalogue } from '../config/catalogue.ts';
+import type { Catalogue, Deployment } from '../config/catalogue.ts';
 import { type Cost, costOf, type PicoUsd, type Price, priceUsage } from '../contracts/money.ts';
 import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../contracts/request-record.ts';
 import { allSteps, type RoutePlan } from '../contracts/route-plan.ts';
@@ -73,6 +73,34 @@ function dearestOf(usage: Usage, price: Price, serviceTier: string | undefined):
 
 function dearest(costs: readonly PicoUsd[]): PicoUsd {
   return costs.reduce((most, cost) => (cost > most ? cost : most), 0n);
+}
+
+/** What a call will use, as far as can be said before it. @param inputTokens what the call adds to the prompt included. */
+export function estimatedUsage(
+  spec: Pick<RequestSpec, 'estimatedOutputTokens' | 'serviceTier'>,
+  inputTokens: number,
+  isUnbilled: boolean,
+): Usage {
+  const { estimatedOutputTokens: outputTokens, serviceTier } = spec;
+  return {
+    ...NO_USAGE,
+    inputTokens,
+    outputTokens,
+    isEstimated: true,
+    ...(serviceTier === undefined ? {} : { serviceTier }),
+    ...(isUnbilled ? { isUnbilled: true as const } : {}),
+  };
+}
+
+export function costOfAttempt(
+  catalogue: Pick<Catalogue, 'priceOf'>,
+  deployment: Deployment,
+  upstreamModel: string,
+  usage: Usage,
+): Cost {
+  return costOfCall(usage, deployment.price !== null, () =>
+    catalogue.priceOf(deployment, upstreamModel, usage.inputTokens),
+  );
 }
 
 /**

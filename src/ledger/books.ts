@@ -116,6 +116,12 @@ export function attemptEntry(facts: AttemptFacts, end: AttemptEnd): LedgerEntry 
   };
 }
 
+/** What is written of an attempt should nobody see its end. JSON. */
+export function unsettledMessage(facts: AttemptFacts, usage: Usage, cost: Cost): string {
+  const end = { state: 'unsettled', outcome: 'unknown', usage, cost, firstByteMs: null, durationMs: 0 } as const;
+  return encodeMessage({ attempt: attemptEntry(facts, end) });
+}
+
 /** Empty if there are none. */
 export function detailsOf({ usage, cost }: Pick<AttemptEnd, 'usage' | 'cost'>): Pick<LedgerEntry, 'details'> {
   const { disputed, serviceTier, toolCalls } = usage;

@@ -8,6 +8,7 @@ import type { Limits, Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { type GrantedPermit, holdsLease, type PermitTerms } from './permit-terms.ts';
 import { readScope, readWindow, type Window } from './window.ts';
 
 /** The limit that is full, a provider's own word, or a request that came before. */
@@ -43,21 +44,7 @@ export type PermitDecision =
       ahead: number;
     };
 
-export interface PermitRequest {
-  attemptId: string;
-  /** Its member in the scopes' rooms, the same for all its deliveries. */
-  requestId: string;
-  scopes: readonly Scope[];
-  /** The credential that these scopes are those of, where the provider has several. */
-  credential?: string;
-  /** Unix ms of acceptance: the request that was accepted first has the first turn. */
-  acceptedAtMs: number;
-  isBatch: boolean;
-  /** Input and output together. */
-  tokens: number;
-  /** Absent where they are not told apart: each kind of limit then counts all tokens. */
-  inputTokens?: number;
-  outputTokens?: number;
+export interface PermitRequest extends PermitTerms {
   /** Ledger entry that is written if the attempt is never settled. JSON. */
   unsettledEntry: string;
 }
@@ -75,6 +62,12 @@ export interface Settlement {
 export interface Limiter {
   /** One round trip. May be called again with the same attempt id after a denial. */
   acquire(request: PermitRequest): Promise<PermitDecision>;
+  /** The same as a part of another script. */
+  acquireCall(request: PermitRequest): ScriptCall;
+  /** What that script has granted. */
+  adopt(terms: PermitTerms, granted: GrantedPermit): Permit;
+  /** The attempt called nobody, whatever its permit says: the ledger is not to hear of it. */
+  forget(attemptId: string): Promise<void>;
   /** Leaves the rooms of these scopes: the request no longer waits here. */
   leave(requestId: string, scopes: readonly Scope[]): Promise<void>;
   /** Gives the permit back and hands the entry to the ledger. Safe to call twice: the ledger keeps one entry. */
@@ -104,7 +97,7 @@ const REAP_AT_ONCE = 500;
 /** The pace of a deployment is taken at most so often in each process. */
 const PACE_SAMPLE_MS = 100;
 
-const permitScript = loadLuaScript(import.meta.url, './permit.lua');
+export const permitScript = loadLuaScript(import.meta.url, './permit.lua');
 const settleScript = loadLuaScript(import.meta.url, './settle.lua');
 const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');
@@ -157,34 +150,43 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     return { script: settleScript, keys, args };
   }
 
+  function acquireCall(request: PermitRequest): ScriptCall {
+    const lane = request.isBatch ? 'batch' : 'interactive';
+    const { openAttempts, openLeases, waitQueueTokens, waitQueueServed } = keyspace;
+    const queues = request.scopes.filter(hasWaitQueue).map(({ name }) => keyspace.scope(name).waiting[lane]);
+    const keys = [openAttempts, openLeases, waitQueueTokens, waitQueueServed, ...scopeKeys(request.scopes), ...queues];
+    const turn = request.acceptedAtMs + (request.isBatch ? BATCH_TURN_OFFSET : 0);
+    const amounts = amountsOf(request);
+    const args = [
+      request.attemptId,
+      request.requestId,
+      turn,
+      request.tokens,
+      PERMIT_LEASE_MS,
+      request.unsettledEntry,
+      request.isBatch ? 1 : 0,
+      keyspace.freedChannel,
+      request.scopes.length,
+      ...request.scopes.flatMap((scope) => [scope.name, ...limitArguments(scope, amounts)]),
+    ];
+    return { script: permitScript, keys, args };
+  }
+
   return {
     async acquire(request) {
-      const lane = request.isBatch ? 'batch' : 'interactive';
-      const { openAttempts, openLeases, waitQueueTokens, waitQueueServed } = keyspace;
-      const queues = request.scopes.filter(hasWaitQueue).map(({ name }) => keyspace.scope(name).waiting[lane]);
-      const keys = [
-        openAttempts,
-        openLeases,
-        waitQueueTokens,
-        waitQueueServed,
-        ...scopeKeys(request.scopes),
-        ...queues,
-      ];
-      const turn = request.acceptedAtMs + (request.isBatch ? BATCH_TURN_OFFSET : 0);
-      const amounts = amountsOf(request);
-      const args = [
-        request.attemptId,
-        request.requestId,
-        turn,
-        request.tokens,
-        PERMIT_LEASE_MS,
-        request.unsettledEntry,
-        request.isBatch ? 1 : 0,
-        keyspace.freedChannel,
-        request.scopes.length,
-        ...request.scopes.flatMap((scope) => [scope.name, ...limitArguments(scope, amounts)]),
-      ];
-      return readDecision(request, (await runScript(redis, permitScript, keys, args)) as PermitReply);
+      return readDecision(request, (await runCall(redis, acquireCall(request))) as PermitReply);
+    },
+    acquireCall,
+    adopt(terms, { slice, isTrial, leases }) {
+      // Where the other process knew other scopes, all that may hold a lease give it back.
+      const isKnown = leases.length === terms.scopes.length;
+      const scopes = terms.scopes.map(
+        (scope, index): Scope => (!isKnown || leases[index] === '1' ? { ...scope, countsCalls: true } : scope),
+      );
+      return permitOf({ ...terms, scopes }, slice, isTrial);
+    },
+    async forget(attempt) {
+      await Promise.all([redis.hdel(keyspace.openAttempts, attempt), redis.zrem(keyspace.openLeases, attempt)]);
     },
 
     async leave(requestId, scopes) {
@@ -241,7 +243,7 @@ function wholeTokens(count: number): number {
   return count > 0 ? Math.min(MAX_TOKENS, Math.floor(count)) : 0;
 }
 
-function amountsOf({ tokens, inputTokens = tokens, outputTokens = tokens }: PermitRequest): Amounts {
+function amountsOf({ tokens, inputTokens = tokens, outputTokens = tokens }: PermitTerms): Amounts {
   return {
     requests: 1,
     tokens: wholeTokens(tokens),
@@ -261,10 +263,6 @@ function usedAmounts(settlement: Settlement): Amounts {
 
 /** A limit that is never reached: the call is only counted. */
 const ANY_NUMBER = 1_000_000_000;
-
-function holdsLease({ limits, countsCalls }: Scope): boolean {
-  return limits.concurrency !== undefined || countsCalls === true;
-}
 
 function kindsOf(limits: Limits): readonly LimitKind[] {
   return LIMIT_KINDS.filter(({ name }) => limits[name] !== undefined);
@@ -313,23 +311,14 @@ type PermitReply = [1, number, (0 | 1)?] | [0, number, string, number, number, n
 const LABELS: ReadonlyMap<string, LimitLabel> = new Map(LIMIT_KINDS.map(({ field, label }) => [field, label]));
 
 function readDecision(request: PermitRequest, reply: PermitReply): PermitDecision {
-  if (reply[0] === 1) {
-    const { attemptId, scopes } = request;
-    return {
-      kind: 'granted',
-      permit: {
-        attemptId,
-        scopes,
-        ...(request.credential === undefined ? {} : { credential: request.credential }),
-        reserved: amountsOf(request),
-        slice: reply[1],
-        grantedAtMs: Date.now(),
-        isBatch: request.isBatch,
-        isTrial: reply[2] === 1,
-      },
-    };
-  }
+  if (reply[0] === 1) return { kind: 'granted', permit: permitOf(request, reply[1], reply[2] === 1) };
   const [, waitMs, why, scope, ahead, spacingMs] = reply;
   const reason = LABELS.get(why) ?? (why as 'blocked' | 'turn');
   return { kind: 'denied', waitMs, spacingMs, reason, scope: request.scopes[scope - 1]!, ahead };
+}
+
+function permitOf(terms: PermitTerms, slice: number, isTrial: boolean): Permit {
+  const { attemptId, scopes, credential, isBatch } = terms;
+  const used = credential === undefined ? {} : { credential };
+  return { attemptId, scopes, ...used, reserved: amountsOf(terms), slice, grantedAtMs: Date.now(), isBatch, isTrial };
 }

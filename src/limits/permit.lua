@@ -73,6 +73,7 @@ local function read_scope(index, at)
   local k = 5 + (index - 1) * 4
   local scope = {
     name = ARGV[at], window = KEYS[k], leases = KEYS[k + 1], room = KEYS[k + 2], presence = KEYS[k + 3], kinds = {},
+    blocked = 0, claimed = 0, full = 0,
   }
   local count = tonumber(ARGV[at + 1])
   for n = 1, count do
@@ -239,18 +240,28 @@ for index = 1, tonumber(ARGV[9]) do
   scopes[index], at = read_scope(index, at)
 end
 
+-- As a rule nobody waits anywhere, and nothing is known of what has no limits: two calls say so for all scopes.
+local rooms, unlimited = {}, {}
+for _, scope in ipairs(scopes) do
+  rooms[#rooms + 1] = scope.room
+  if #scope.kinds == 0 then unlimited[#unlimited + 1] = scope.window end
+end
+local are_occupied = redis.call('EXISTS', unpack(rooms)) > 0
+local are_known = #unlimited > 0 and redis.call('EXISTS', unpack(unlimited)) > 0
+
 for index, scope in ipairs(scopes) do
-  read_state(scope)
+  if #scope.kinds > 0 or are_known then read_state(scope) end
   if scope.blocked > now then deny(index, scope.blocked - now, 'blocked') end
   if #scope.kinds > 0 then
     drop_expired(scope)
     check_pace(index, scope, check_window(index, scope))
   end
   if scope.concurrency and redis.call('ZCARD', scope.leases) >= scope.concurrency then check_leases(index, scope) end
-  local first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
-  -- It is empty, as a rule.
-  scope.is_occupied = first[1] ~= nil
-  if scope.is_occupied then check_turn(index, scope, first) end
+  if are_occupied then
+    local first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
+    scope.is_occupied = first[1] ~= nil
+    if scope.is_occupied then check_turn(index, scope, first) end
+  end
 end
 
 for index, scope in ipairs(scopes) do

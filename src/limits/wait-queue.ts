@@ -48,7 +48,7 @@ const SUSPICIOUS_MS = 30_000;
 /** What was left behind is older than what is alive: looking at the oldest finds it in the end. */
 const LOOKED_AT_ONCE = 200;
 
-const enterScript = loadLuaScript(import.meta.url, './wait-enter.lua');
+export const enterScript = loadLuaScript(import.meta.url, './wait-enter.lua');
 const leaveScript = loadLuaScript(import.meta.url, './wait-leave.lua');
 const tidyScript = loadLuaScript(import.meta.url, './wait-tidy.lua');
 

@@ -1,19 +1,17 @@
 // Takes jobs of one queue and works on as many at once as there are slots.
 //
-// BullMQ's own loop fetches one job after the other, starts them only when the fetching ends, and with many small
-// instances (its remedy) pays five scripts and two blocking reads per job while the pool is not full. This one has one
-// blocking connection per queue:
-// - one fetcher waits for the queue to have something, and what it finds starts at once;
-// - when more wait there is a burst: more fetchers join, without blocking, until the queue is empty;
-// - a job that ends brings the next one along in the same script.
-// Measured (bench/run.ts, docs/decisions/2026-11-20-own-fetch-loop.md and 2026-11-28-own-scripts-on-bullmq.md).
+// BullMQ's own loop starts jobs only when the fetching ends. Here one blocking connection per queue waits for the queue to have
+// something, and what it finds starts at once; when more wait, more fetchers join, without blocking, until the queue is
+// empty; and a job that ends takes the next one in the same script. Most jobs do not come this way at all: they are
+// handed over as they are accepted (hand-off.ts). Measured: docs/decisions/2026-11-20-own-fetch-loop.md.
 import { type ConnectionOptions, UnrecoverableError } from 'bullmq';
-import type { Lane, RequestJob } from '../contracts/job.ts';
+import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { runCall, runCallForBuffers, type ScriptCall, type ScriptFunction } from '../storage/lua-script.ts';
 import { isCluster, type RedisClient } from '../storage/redis.ts';
 import { isRedisTrouble, untilTaken } from '../storage/redis-trouble.ts';
 import {
+  LOCK_DURATION_MS,
   type LockTerms,
   type QueueLayout,
   type QueueScripts,
@@ -21,25 +19,32 @@ import {
   queueName,
   queueScripts,
   RareWorker,
+  readFinished,
   readTaken,
   type Taken,
   type TakenJob,
 } from './bullmq-layout.ts';
+import type { HandOffDesk } from './hand-off.ts';
 
 /** What the processor asks of the queue when it is done with a job for now. */
 export type Disposition =
   /**
    * The request needs this job no more: it has its outcome, or went on to another queue. `closing` is done before the job
-   * goes, in the same step where one server has all keys; it must be safe to repeat.
+   * goes, in the same step where one server has all keys; it must be safe to repeat. `onClosed` gets its reply.
    */
-  | { kind: 'complete'; closing?: ScriptCall }
+  | { kind: 'complete'; closing?: ScriptCall; onClosed?: (reply: unknown) => void }
   /** Later again; its place among waiting requests is kept by the limiter, not by the queue. */
   | { kind: 'delay'; delayMs: number }
   /** At once, by another worker: this process is shutting down. */
   | { kind: 'give-back' };
 
-/** @param claim what the script said that claimed the request as its job was taken; null: nobody has claimed it yet. */
-export type ProcessJob = (job: RequestJob, claim: unknown[] | null) => Promise<Disposition>;
+/**
+ * @param claim an array: what the script said that claimed the request as its job was taken; what `receive` was given with
+ * a job that was handed off; null: nobody has claimed it yet.
+ */
+export type ProcessJob = (job: RequestJob, claim: unknown) => Promise<Disposition>;
+
+type Complete = Extract<Disposition, { kind: 'complete' }>;
 
 export interface ConsumerOptions {
   redis: RedisClient;
@@ -51,7 +56,9 @@ export interface ConsumerOptions {
   process: ProcessJob;
   /** Claims a job's request in the step that takes the job. A Redis Cluster has their keys on different servers: ignored. */
   claim?: ScriptFunction;
-  /** How often jobs of dead workers are looked for; default: STALLED_INTERVAL_MS. */
+  /** Where it is given jobs, and as whom; absent: it only takes them. */
+  handOffs?: { desk: Pick<HandOffDesk, 'correct'>; workerId: string };
+  /** How often jobs of dead workers are looked for. */
   stalledIntervalMs?: number;
   /**
    * A job that BullMQ gives up: its workers died too often. It stays in the queue until this has resolved with
@@ -62,6 +69,10 @@ export interface ConsumerOptions {
 }
 
 export interface QueueConsumer {
+  /** How many more jobs there is room for. */
+  readonly room: number;
+  /** A job that was given to this worker, under the lock that bears its name. */
+  receive(job: RequestJob, claim: unknown): void;
   /** Since its queue has last answered, with a job or without; 0 while there is nothing to ask it for. */
   silentMs(): number;
   /** Stops fetching; resolves when no fetch is on its way any more. Jobs that run go on. */
@@ -70,16 +81,11 @@ export interface QueueConsumer {
   close(): Promise<void>;
 }
 
-/**
- * A worker that is killed loses its jobs to others in under ten seconds: a lock, renewed every quarter of it, and at most
- * one interval between two looks. Measured over 120 jobs and six kills: 6.0 to 8.1 s (10 s and 5 s: 10.0 to 15.1 s).
- */
-const LOCK_DURATION_MS = 6_000;
 const STALLED_INTERVAL_MS = 2_000;
 const MAX_STALLED_COUNT = 2;
 /** Seconds. Longer waits have been seen to survive a lost connection (taskforcesh/bullmq#4479). */
 const DRAIN_DELAY_SECONDS = 5;
-/** Fetches without blocking that are on their way at once: so many jobs of a burst are picked up per round trip. */
+/** Jobs of a burst that are picked up per round trip. */
 const MAX_EXTRA_FETCHES = 8;
 const RETRY_AFTER_ERROR_MS = 500;
 
@@ -98,6 +104,7 @@ class JobPool implements QueueConsumer {
   readonly #fetches = new Set<Promise<void>>();
   readonly #lockTimer: NodeJS.Timeout;
   readonly #fetcher: Promise<void>;
+  readonly #workerId: string;
   #tokens = 0;
   #extraFetches = 0;
   /** Nothing waited when the queue was last asked: its marker says when something does. */
@@ -106,11 +113,11 @@ class JobPool implements QueueConsumer {
   #delayedUntilMs = 0;
   #isStopping = false;
   #answeredAtMs = performance.now();
-  /** Told of a free slot, or of the end of the last job. */
   #waiters: (() => void)[] = [];
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
+    this.#workerId = options.handOffs?.workerId ?? '';
     this.#isCluster = isCluster(options.redis);
     this.#layout = queueLayout(options.keyspace, options.provider, options.lane);
     this.#scripts = queueScripts(this.#isCluster ? null : (options.claim ?? null));
@@ -132,6 +139,17 @@ class JobPool implements QueueConsumer {
     return this.#isStopping || !this.#hasRoom ? 0 : performance.now() - this.#answeredAtMs;
   }
 
+  get room(): number {
+    return Math.max(0, this.#options.slots - this.#running.size);
+  }
+
+  receive(job: RequestJob, claim: unknown): void {
+    const id = jobId(job);
+    // Its lock ran out while the message was on its way, and it was fetched since.
+    if (this.#running.has(id)) return;
+    this.#start({ id, data: job, deferredFailure: null, claim }, this.#workerId);
+  }
+
   async stopFetching(): Promise<void> {
     this.#isStopping = true;
     this.#announceChange();
@@ -145,16 +163,11 @@ class JobPool implements QueueConsumer {
     await this.#worker.close();
   }
 
-  /** There are fewer slots than when these jobs began. */
-  get #isOverfull(): boolean {
-    return this.#running.size > this.#options.slots;
-  }
-
   get #hasRoom(): boolean {
     return this.#running.size + this.#extraFetches < this.#options.slots;
   }
 
-  /** Resolves when a job or a fetch has ended, or the pool is told to stop. */
+  /** When a job or a fetch has ended, or the pool is told to stop. */
   #nextChange(): Promise<void> {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
@@ -174,7 +187,9 @@ class JobPool implements QueueConsumer {
       }
       try {
         if (this.#isDrained && !(await this.#mayHaveJob())) continue;
-        if (!this.#isStopping) await this.#fetchOne();
+        // What was handed over meanwhile has taken the room: the marker is gone, and the job is still there.
+        if (!this.#hasRoom) this.#isDrained = false;
+        else if (!this.#isStopping) await this.#fetchOne();
       } catch (error) {
         if (this.#isStopping) return;
         this.#options.onError(error as Error);
@@ -194,7 +209,7 @@ class JobPool implements QueueConsumer {
 
   async #fetchOne(): Promise<void> {
     const token = `${this.#worker.id}:${this.#tokens++}`;
-    const taken = await this.#take({ token, durationMs: LOCK_DURATION_MS });
+    const taken = await this.#take(this.#lockTerms(token));
     this.#answeredAtMs = performance.now();
     this.#note(taken);
     if (taken.kind !== 'job') return;
@@ -202,10 +217,22 @@ class JobPool implements QueueConsumer {
     if (taken.hasMore) this.#fetchMore();
   }
 
+  #lockTerms(token: string): LockTerms {
+    return { token, durationMs: LOCK_DURATION_MS, workerId: this.#workerId };
+  }
+
   async #take(lock: LockTerms): Promise<Taken> {
     const call = this.#layout.take(this.#scripts, lock);
     const taken = readTaken(await runCallForBuffers(this.#options.redis, call));
-    return taken.kind === 'other' ? this.#worker.takeByBullMq(lock.token) : taken;
+    if (taken.kind !== 'other') return taken;
+    const byBullMq = await this.#worker.takeByBullMq(lock.token);
+    if (byBullMq.kind === 'job') this.#correctRoom(-1);
+    return byBullMq;
+  }
+
+  /** What BullMQ's own scripts have taken or put back. */
+  #correctRoom(change: 1 | -1): void {
+    this.#options.handOffs?.desk.correct(this.#options.provider, change);
   }
 
   #note(taken: Taken): void {
@@ -246,7 +273,6 @@ class JobPool implements QueueConsumer {
       }
       this.#running.delete(current.id);
       if (job !== undefined) this.#running.set(job.id, token);
-      // There may be more slots than before: the fetcher waits for a change only.
       if (this.#hasRoom) this.#announceChange();
     }
     this.#announceChange();
@@ -257,33 +283,40 @@ class JobPool implements QueueConsumer {
     const insist = <T>(act: () => Promise<T>) => untilTaken(act, { onError: this.#options.onError });
     switch (disposition.kind) {
       case 'complete':
-        if (job.deferredFailure === null) return insist(() => this.#finish(job, token, disposition.closing ?? null));
+        if (job.deferredFailure === null) return insist(() => this.#finish(job, token, disposition));
         await insist(() => this.#giveUp(job.id, job.deferredFailure!, token));
-        return undefined;
+        break;
       case 'delay':
         await insist(async () =>
           (await this.#worker.find(job.id)).moveToDelayed(Date.now() + disposition.delayMs, token),
         );
-        return undefined;
+        break;
       case 'give-back':
         await insist(async () => (await this.#worker.find(job.id)).moveToWait(token));
-        return undefined;
     }
+    this.#correctRoom(1);
+    return undefined;
   }
 
-  async #finish(job: TakenJob, token: string, closing: ScriptCall | null): Promise<TakenJob | undefined> {
+  async #finish(job: TakenJob, token: string, { closing, onClosed }: Complete): Promise<TakenJob | undefined> {
     const { redis } = this.#options;
-    if (this.#isCluster && closing !== null) await runCall(redis, closing);
-    const wantsNext = !this.#isStopping && !this.#isOverfull;
-    const lock = { token, durationMs: LOCK_DURATION_MS };
-    const call = this.#layout.finish(this.#scripts, job.id, lock, wantsNext, this.#isCluster ? null : closing);
-    const taken = readTaken(await runCallForBuffers(redis, call));
+    if (this.#isCluster && closing !== undefined) await runCall(redis, closing);
+    // There may be fewer slots than when its job began.
+    const wantsNext = !this.#isStopping && this.#running.size <= this.#options.slots;
+    const lock = this.#lockTerms(token);
+    const call = this.#layout.finish(
+      this.#scripts,
+      job.id,
+      lock,
+      wantsNext,
+      this.#isCluster ? null : (closing ?? null),
+    );
+    const { taken, closed } = readFinished(await runCallForBuffers(redis, call));
+    onClosed?.(closed);
     if (taken.kind === 'lost') throw new Error(`Missing lock for job ${job.id}`);
-    if (taken.kind !== 'job') {
-      // Delayed jobs that are due are the fetcher's to bring back.
-      if (taken.kind === 'other') this.#isDrained = false;
-      return undefined;
-    }
+    // Delayed jobs that are due are the fetcher's to bring back.
+    if (taken.kind === 'other') this.#isDrained = false;
+    if (taken.kind !== 'job') return undefined;
     if (taken.hasMore) this.#fetchMore();
     return taken.job;
   }

@@ -1,15 +1,21 @@
 -- Ends a job of BullMQ that is done and leaves nothing behind, as its moveToFinished does with `removeOnComplete`
--- (src/queue/bullmq-layout.ts). What the request's books need is written in the same step (`close_books`), before the job
--- goes; and the next job is taken (`take_job`).
+-- (src/queue/bullmq-layout.ts). What ends the request is written in the same step (`close_books`), before the job goes; and
+-- the next job is taken (`take_job`).
 --
--- KEYS  1 to 6 as in take-job.lua, 7 job, 8 its lock, 9 jobs suspected of being stalled, then those of close_books
+-- KEYS  1 to 7 as in take-job.lua, 8 job, 9 its lock, 10 jobs suspected of being stalled, then those of close_books
 -- ARGV  1 job id, 2 '1' to take the next one, 3 how many arguments take_job has, then these, then those of close_books
--- Gives {'lost'} where another worker has the job, else what take_job gives, or {'none', 0}.
+-- Gives {what take_job gives, or {'none', 0}, or {'lost'} where another worker has the job; what close_books gives}.
 local last = 3 + tonumber(ARGV[3])
-if close_books then close_books({unpack(KEYS, 10)}, {unpack(ARGV, last + 1)}) end
-if redis.call('GET', KEYS[8]) ~= ARGV[6] then return {'lost'} end
+local closed = close_books and close_books({unpack(KEYS, 11)}, {unpack(ARGV, last + 1)}) or false
+-- A part may give its error instead of raising it.
+if type(closed) == 'table' and closed.err then return closed end
+if redis.call('GET', KEYS[9]) ~= ARGV[6] then return {{'lost'}, closed} end
 redis.call('LREM', KEYS[2], -1, ARGV[1])
-redis.call('SREM', KEYS[9], ARGV[1])
-redis.call('UNLINK', KEYS[7], KEYS[8])
-if ARGV[2] == '1' then return take_job({unpack(KEYS, 1, 6)}, {unpack(ARGV, 4, last)}) end
-return {'none', 0}
+redis.call('SREM', KEYS[10], ARGV[1])
+redis.call('UNLINK', KEYS[8], KEYS[9])
+redis.call('ZADD', KEYS[7], 'XX', 'INCR', 1, ARGV[8])
+-- Delayed jobs that are due are the fetcher's to bring back.
+if ARGV[2] == '1' and redis.call('EXISTS', KEYS[1], KEYS[6]) > 0 then
+  return {take_job({unpack(KEYS, 1, 7)}, {unpack(ARGV, 4, last)}), closed}
+end
+return {{'none', 0}, closed}

@@ -12,6 +12,8 @@ export interface QueueProducer {
   enqueue(provider: string, lane: Lane, job: RequestJob): Promise<void>;
   /** The same as a part of another script. */
   enqueueCall(provider: string, lane: Lane, ...jobs: readonly RequestJob[]): ScriptCall;
+  /** Gives it to a worker that waits for work, as a part of another script. @param sentAtMs by the clock of Redis. */
+  offerCall(provider: string, lane: Lane, job: RequestJob, sentAtMs: number): ScriptCall;
   /** The same for many at once, a few in one step: others wait behind it. */
   enqueueAll(provider: string, lane: Lane, jobs: readonly RequestJob[]): Promise<void>;
   /**
@@ -83,6 +85,7 @@ export function createQueueProducer(
       await runCall(redis, layoutOf(provider, lane).add([job]));
     },
     enqueueCall: (provider, lane, ...jobs) => layoutOf(provider, lane).add(jobs),
+    offerCall: (provider, lane, job, sentAtMs) => layoutOf(provider, lane).offer(job, sentAtMs),
     async enqueueAll(provider, lane, jobs) {
       const layout = layoutOf(provider, lane);
       for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {

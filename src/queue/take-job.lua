@@ -1,8 +1,8 @@
 -- Takes the next waiting job of a queue of BullMQ, as its moveToActive does for a queue without a rate limit
 -- (src/queue/bullmq-layout.ts), and claims its request in the same step where `claim_request` is defined.
 --
--- KEYS  1 waiting jobs, 2 jobs that are worked on, 3 marker, 4 meta, 5 delayed jobs, 6 jobs with a priority
--- ARGV  1 prefix of the jobs' keys, 2 now, unix ms, 3 lock token, 4 lock, ms, then what claim_request needs
+-- KEYS  1 waiting jobs, 2 jobs that are worked on, 3 marker, 4 meta, 5 delayed jobs, 6 jobs with a priority, 7 free workers
+-- ARGV  1 prefix of the jobs' keys, 2 now, unix ms, 3 lock token, 4 lock, ms, 5 worker, then what claim_request needs
 -- Gives {'job', id, data, why it was given up or '', 1 when more wait, when the next delayed one is due or 0, claim or nil},
 -- {'none', when the next delayed one is due or 0}, or {'other'}: only BullMQ's own script knows what to do.
 local MOST_VANISHED = 100
@@ -24,11 +24,12 @@ for _ = 1, MOST_VANISHED do
     redis.call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
     local starts = tonumber(fields[3] or 0) + 1
     redis.call('HSET', job, 'processedOn', ARGV[2], 'ats', starts)
+    redis.call('ZADD', KEYS[7], 'XX', 'INCR', -1, ARGV[5])
     local more = redis.call('EXISTS', KEYS[1])
     if more == 1 then redis.call('ZADD', KEYS[3], 0, '0') end
     -- A job that comes back may be worked on in this very process: it looks before it claims.
     local claim = false
-    if claim_request and starts == 1 and not fields[2] then claim = claim_request(fields[1], ARGV, 5) end
+    if claim_request and starts == 1 and not fields[2] then claim = claim_request(fields[1], ARGV, 6) end
     return {'job', id, fields[1], fields[2] or '', more, due, claim}
   end
   redis.call('LREM', KEYS[2], 1, id)

@@ -4,7 +4,7 @@
 -- KEYS  1 record, 2 body[, 3 idempotency key]
 -- ARGV  1 spec (JSON), 2 body, 3 time to live, ms[, 4 fingerprint, 5 idempotency key's time to live, ms, 6 request id,
 --       7 prefix of records in this shard]
--- Gives {'accepted'}, {'joined', request id} or {'conflict'}.
+-- Gives {'accepted'[, 1 when the record is new]}, {'joined', request id} or {'conflict'}.
 if KEYS[3] then
   local known = redis.call('GET', KEYS[3])
   if known then
@@ -24,4 +24,4 @@ redis.call('HSET', KEYS[1], 'spec', ARGV[1], 'step', 0, 'attempts', 0, 'state', 
 if KEYS[3] then redis.call('HSET', KEYS[1], 'listeners', 1) end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return {'accepted'}
+return {'accepted', 1}

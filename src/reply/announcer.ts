@@ -6,8 +6,8 @@
 // rest: they leave at the end of the turn of the event loop in which they came.
 import type { FrameKind } from '../contracts/frame.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { loadLuaScript, runScript } from '../storage/lua-script.ts';
-import type { RedisClient } from '../storage/redis.ts';
+import { loadLuaScript, runCall, type ScriptCall } from '../storage/lua-script.ts';
+import { isCluster, type RedisClient } from '../storage/redis.ts';
 
 /** Redis may refuse writes (out of memory, a failover) for so long before an answer is given up. */
 const REFUSED_WRITES_MS = 30_000;
@@ -43,6 +43,13 @@ export interface Announcer {
   add(frame: OutgoingFrame): void;
   /** The source has nothing to say any more. */
   markClean(source: FrameSource): void;
+  /** Takes a frame back that has not left yet: its publication, for another script to do; its reply: readRefused. Null: it has left. */
+  withdraw(frame: OutgoingFrame): ScriptCall | null;
+}
+
+/** Indexes of the frames that were refused. */
+export function readRefused(reply: unknown): ReadonlySet<number> {
+  return new Set((reply as number[]).map((index) => index - 1));
 }
 
 const publishScript = loadLuaScript(import.meta.url, './publish.lua');
@@ -98,12 +105,12 @@ export function createAnnouncer(
   }
 
   async function send(batch: OutgoingFrame[]): Promise<void> {
-    const { keys, args } = publishArguments(batch);
+    const call = publishCall(batch);
     const startedAtMs = Date.now();
     for (;;) {
       try {
-        const refused = new Set((await runScript(redis, publishScript, keys, args)) as number[]);
-        for (const [index, frame] of batch.entries()) frame.onSettled(refused.has(index + 1) ? 'fenced' : null);
+        const refused = readRefused(await runCall(redis, call));
+        for (const [index, frame] of batch.entries()) frame.onSettled(refused.has(index) ? 'fenced' : null);
         return;
       } catch (error) {
         onError(error as Error);
@@ -116,7 +123,7 @@ export function createAnnouncer(
     }
   }
 
-  function publishArguments(batch: OutgoingFrame[]) {
+  function publishCall(batch: readonly OutgoingFrame[]): ScriptCall {
     const keys: string[] = [];
     const args: (string | number | Buffer)[] = [channel];
     for (const frame of batch) {
@@ -135,7 +142,7 @@ export function createAnnouncer(
         frame.keepsBody ? '1' : '',
       );
     }
-    return { keys, args };
+    return { script: publishScript, keys, args };
   }
 
   return {
@@ -150,6 +157,12 @@ export function createAnnouncer(
     add(frame) {
       frames.push(frame);
       schedule();
+    },
+    withdraw(frame) {
+      const index = isCluster(redis) ? -1 : frames.indexOf(frame);
+      if (index < 0) return null;
+      frames.splice(index, 1);
+      return publishCall([frame]);
     },
   };
 }

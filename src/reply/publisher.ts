@@ -6,9 +6,17 @@ import type { FrameKind, HeadMeta } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
+import type { ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { type Announcer, createAnnouncer, type FrameSource, type OutgoingFrame, type Refusal } from './announcer.ts';
-import type { WriteGrant } from './request-store.ts';
+import {
+  type Announcer,
+  createAnnouncer,
+  type FrameSource,
+  type OutgoingFrame,
+  type Refusal,
+  readRefused,
+} from './announcer.ts';
+import type { WriteGrant } from './claim.ts';
 
 const GATHER_MS = 4;
 const GATHER_BUSY_MS = 20;
@@ -97,6 +105,11 @@ export interface ReplyWriter {
   event(bytes: Buffer): void;
   /** A complete answer in a single frame. */
   whole(meta: HeadMeta, body: Buffer): void;
+  /**
+   * Takes a complete answer back that has not left yet, for another script to publish; null where it has left, or where one
+   * script cannot do both. `published` must be told what that script gives for it.
+   */
+  takeWhole(): { call: ScriptCall; published(reply: unknown): void } | null;
   /** @param outcome `ok` or the code of the failure that the last event says. */
   end(outcome: string): void;
   fail(failure: Failure): void;
@@ -143,6 +156,8 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
   #isFirstEvent = true;
   /** Head that waits for its first event. */
   #head: HeadMeta | null = null;
+  /** A complete answer. */
+  #whole: OutgoingFrame | null = null;
   /** Events not yet made into a frame. */
   #gathered: Buffer[] = [];
   #backlogBytes = 0;
@@ -185,7 +200,16 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
   whole(meta: HeadMeta, body: Buffer): void {
     this.#hasAnswered = true;
     this.#gather(body);
-    this.#finish('head', JSON.stringify(meta), 'ok');
+    this.#whole = this.#finish('head', JSON.stringify(meta), 'ok');
+  }
+
+  takeWhole() {
+    const frame = this.#whole;
+    this.#whole = null;
+    const call = frame && this.#announcer.withdraw(frame);
+    if (!frame || !call) return null;
+    const published = (reply: unknown) => frame.onSettled(readRefused(reply).has(0) ? 'fenced' : null);
+    return { call, published };
   }
 
   end(outcome: string): void {
@@ -238,11 +262,13 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
     this.#backlogBytes += bytes.length;
   }
 
-  #finish(kind: FrameKind, meta: string, outcome: string): void {
+  #finish(kind: FrameKind, meta: string, outcome: string): OutgoingFrame {
     this.#announcer.markClean(this);
     const keepsBody = this.#options.keepsBody === true || this.#hooks.needsBody(outcome);
-    this.#announcer.add({ ...this.#frame(kind, meta, this.#options.retentionMs), keepsBody });
+    const frame = { ...this.#frame(kind, meta, this.#options.retentionMs), keepsBody };
+    this.#announcer.add(frame);
     this.#close();
+    return frame;
   }
 
   #close(): void {

@@ -13,7 +13,7 @@
 
 import { parseFrameId } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
-import { CONTRACT_VERSION, NO_PROGRESS, type RequestProgress, type RequestSpec } from '../contracts/request-record.ts';
+import { CONTRACT_VERSION, type RequestProgress, type RequestSpec } from '../contracts/request-record.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import {
   joinScripts,
@@ -25,40 +25,8 @@ import {
   type ScriptFunction,
 } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { type ClaimReply, type ClaimResult, readClaim, readProgress, readSpec, type WriteGrant } from './claim.ts';
 import { WORKER_SILENCE_MS } from './worker-liveness.ts';
-
-/** Place in a request's log from which one attempt may write. */
-export interface WriteGrant {
-  attempt: number;
-  /** Id of the last frame before: what a reader has seen last (fences are never announced). */
-  previous: string;
-  /** Sequence number of the fence; the attempt's frames come after it. */
-  fenceSequence: number;
-}
-
-export interface Claim {
-  grant: WriteGrant;
-  spec: RequestSpec;
-  body: Buffer;
-  progress: RequestProgress;
-  /** Somebody cancelled it meanwhile: it must be ended, not worked on. */
-  isCancelled: boolean;
-  /** Bytes of an answer went to the client in an earlier attempt. */
-  hasAnswered: boolean;
-}
-
-export type ClaimResult =
-  | { kind: 'claimed'; claim: Claim }
-  /** Another worker that is alive holds it, or believes so: it has been asked. */
-  | { kind: 'owned'; owner: string }
-  /** A fallback moved it to this step; its job may have been lost on the way. */
-  | { kind: 'moved'; step: number; spec: RequestSpec; progress: RequestProgress }
-  /** A newer Sluice wrote it: left as it is, for a worker of that version. */
-  | { kind: 'newer'; version: number }
-  /** It has its outcome: `ok`, a failure's code, or `failed` where the log says which. Progress without its last attempt. */
-  | { kind: 'done'; outcome: string; spec: RequestSpec; progress: RequestProgress }
-  /** Its time to live is over, or it was never written whole. */
-  | { kind: 'gone' };
 
 export type CancelResult =
   | { kind: 'done' }
@@ -117,6 +85,8 @@ export interface RequestStore {
   claim(requestId: string, step: number, workerId: string, timeToLiveMs: number): Promise<ClaimResult>;
   /** The same in the script that takes the request's job; its reply: readClaim. */
   claimInTake(workerId: string, timeToLiveMs: number): ScriptFunction;
+  /** The same in the step that writes the record: nobody has had it before. The worker comes first of its arguments. */
+  claimNewCall(requestId: string, timeToLiveMs: number): ScriptCall;
   /** The owner's next attempt. Null when the request is no longer the worker's: it must stop at once. */
   continueClaim(
     requestId: string,
@@ -144,16 +114,12 @@ export interface RequestStore {
   forget(requestIds: readonly string[], keepsBodies?: boolean): Promise<void>;
 }
 
-/** This process is too old for the request; another one may not be. */
-export class NewerContractError extends Error {
-  override name = 'NewerContractError';
-}
-
-const acceptScript = loadLuaScript(import.meta.url, './accept.lua');
+export const acceptScript = loadLuaScript(import.meta.url, './accept.lua');
 const claimScript = loadLuaScript(import.meta.url, './claim.lua');
 const claimInTakeScript = loadLuaScript(import.meta.url, './claim-in-take.lua');
 /** Defines `claim_request` (src/queue/take-job.lua). */
 const CLAIM_IN_TAKE = joinScripts('', { claim: claimScript }, claimInTakeScript).source;
+export const claimNewScript = loadLuaScript(import.meta.url, './claim-new.lua');
 const continueScript = loadLuaScript(import.meta.url, './continue.lua');
 const disownScript = loadLuaScript(import.meta.url, './disown.lua');
 const releaseScript = loadLuaScript(import.meta.url, './release.lua');
@@ -218,6 +184,11 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       source: CLAIM_IN_TAKE,
       args: [keyspace.namespace, workerId, WORKER_SILENCE_MS, timeToLiveMs, CONTRACT_VERSION],
     }),
+
+    claimNewCall(requestId, timeToLiveMs) {
+      const { record, log } = keyspace.request(requestId);
+      return { script: claimNewScript, keys: [record, log], args: [timeToLiveMs] };
+    },
 
     async claim(requestId, step, workerId, timeToLiveMs) {
       const keys = keyspace.request(requestId);
@@ -289,62 +260,7 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
   };
 }
 
-export type ClaimReply = [Buffer, ...unknown[]];
-type ClaimedReply = [Buffer, number, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
-
 export function readAccepted(reply: unknown): AcceptResult {
   const [kind, other] = reply as [AcceptResult['kind'], string?];
   return kind === 'joined' ? { kind, requestId: other! } : { kind };
-}
-
-/** What claim.lua says. Throws a NewerContractError. */
-export function readClaim(reply: ClaimReply): ClaimResult {
-  const kind = reply[0].toString() as ClaimResult['kind'];
-  switch (kind) {
-    case 'claimed':
-      return { kind, claim: readClaimed(reply as ClaimedReply) };
-    case 'owned':
-      return { kind, owner: String(reply[1]) };
-    case 'newer':
-      return { kind, version: Number(String(reply[1])) };
-    case 'moved':
-      return {
-        kind,
-        step: Number(String(reply[1])),
-        spec: readSpec(reply[2] as Buffer),
-        progress: readProgress(String(reply[3])),
-      };
-    case 'done': {
-      const [outcome, spec, progress] = reply.slice(1) as [Buffer, Buffer, Buffer];
-      return { kind, outcome: String(outcome), spec: readSpec(spec), progress: readProgress(String(progress)) };
-    }
-    default:
-      return { kind };
-  }
-}
-
-function readClaimed([, attempt, previous, fence, cancelled, answered, progress, spec, body]: ClaimedReply): Claim {
-  return {
-    grant: { attempt, previous: previous.toString(), fenceSequence: parseFrameId(fence.toString()).sequence },
-    spec: readSpec(spec),
-    body,
-    progress: readProgress(progress.toString()),
-    isCancelled: cancelled.length > 0,
-    hasAnswered: answered.length > 0,
-  };
-}
-
-function readProgress(json: string): RequestProgress {
-  // An older worker may not know every member.
-  return json === '' ? NO_PROGRESS : { ...NO_PROGRESS, ...(JSON.parse(json) as RequestProgress) };
-}
-
-function readSpec(json: Buffer): RequestSpec {
-  const spec = JSON.parse(json.toString()) as RequestSpec;
-  if (spec.version > CONTRACT_VERSION) {
-    throw new NewerContractError(
-      `request ${spec.requestId} was written by a newer Sluice (contract ${spec.version}, this one reads ${CONTRACT_VERSION})`,
-    );
-  }
-  return spec;
 }

@@ -6,6 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import { shardOf } from '../contracts/ids.ts';
 import type { Lane } from '../contracts/job.ts';
+import { CONTRACT_VERSION } from '../contracts/request-record.ts';
 
 export interface RequestKeys {
   record: string;
@@ -86,6 +87,10 @@ export interface Keyspace {
   /** String: the request that has the lock of a conversation. */
   conversation(id: string): string;
   queuePrefix(provider: string): string;
+  /** Sorted set: workers of this contract that wait for jobs of a queue, scored by how many more they have room for. */
+  freeWorkers(queue: string, provider: string): string;
+  /** Prefixes, a worker id follows: its string that lasts while it is well, and the channel on which it is given requests. */
+  handOff: { sign: string; channel: string };
   /** Strings that redis-watch.ts writes to find out whether Redis takes writes, one for each hash tag. */
   probes(replyShards: number, providers: readonly string[]): string[];
 }
@@ -146,6 +151,8 @@ export function createKeyspace(namespace: string): Keyspace {
     answered: (keyId) => `${core}:answered:${keyId}`,
     conversation: (id) => `${core}:conversation:${id}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,
+    freeWorkers: (queue, provider) => `{${namespace}:${provider}}:${queue}:free:v${CONTRACT_VERSION}`,
+    handOff: { sign: `${core}:well:`, channel: `${core}:hand-off:` },
     probes: (replyShards, providers) => [
       `${core}:probe`,
       ...Array.from({ length: replyShards }, (_, shard) => `${shardTag(shard)}:probe`),

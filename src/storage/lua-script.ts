@@ -1,5 +1,6 @@
 // Loads a Lua script from the file beside its TypeScript and runs it by its digest. ioredis sends the source once per
 // connection and then the digest, and sends the source again if Redis has lost its scripts.
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +17,15 @@ const MONEY = readFileSync(new URL('./money.lua', import.meta.url), 'utf8');
 
 export type ScriptArgument = string | number | Buffer;
 type ScriptCommand = (...args: ScriptArgument[]) => Promise<unknown>;
+
+/** A part's error ends the script before the next part has written anything. */
+const sequenceScript: LuaScript = {
+  command: '',
+  source: `local keys, args = tonumber(ARGV[1]), 2 + tonumber(ARGV[2])
+local done = first({unpack(KEYS, 1, keys)}, {unpack(ARGV, 3, args)})
+if type(done) == 'table' and done.err then return done end
+return {done, second({unpack(KEYS, keys + 1)}, {unpack(ARGV, args + 1)})}`,
+};
 
 /** `loadLuaScript(import.meta.url, './permit.lua')` */
 export function loadLuaScript(moduleUrl: string, relativePath: string): LuaScript {
@@ -49,6 +59,26 @@ export function joinScripts(command: string, parts: Readonly<Record<string, LuaS
     ([name, { source }]) => `local function ${name}(KEYS, ARGV)\n${source}\nend\n`,
   );
   return { command, source: functions.join('') + main.source };
+}
+
+const sequences = new Map<string, LuaScript>();
+
+/**
+ * Two calls as one script, one after the other; gives both replies. Only for keys that one server has all of. The pairs are few:
+ * they are the program's own.
+ */
+export function inSequence(first: ScriptCall, second: ScriptCall): ScriptCall {
+  const command = `${first.script.command}_then_${second.script.command}`;
+  let script = sequences.get(command);
+  if (script === undefined) {
+    script = joinScripts(command, { first: first.script, second: second.script }, sequenceScript);
+    sequences.set(command, script);
+  }
+  return {
+    script,
+    keys: [...first.keys, ...second.keys],
+    args: [first.keys.length, first.args.length, ...first.args, ...second.args],
+  };
 }
 
 export function runCall(redis: RedisClient, { script, keys, args }: ScriptCall): Promise<unknown> {
@@ -88,6 +118,17 @@ function call(
 ): Promise<unknown> {
   const commands = redis as unknown as Record<string, ScriptCommand>;
   if (commands[method] === undefined) redis.defineCommand(script.command, { lua: script.source });
-  // ioredis 6.0.0 formats 1e21 unlike JavaScript, but numbers that are parts of members must have the same text everywhere.
-  return commands[method]!(keys.length, ...keys, ...args.map((arg) => (typeof arg === 'number' ? String(arg) : arg)));
+  return commands[method]!(keys.length, ...keys, ...args.map(written));
+}
+
+/** Larger ones are not copied once more. */
+const MAX_TEXT_BYTES = 64 * 1024;
+
+/**
+ * ioredis 6.0.0 formats 1e21 unlike JavaScript, but numbers that are parts of members must have the same text everywhere. A single
+ * buffer makes it write each argument by itself, which costs three times as much as text of the same bytes.
+ */
+function written(arg: ScriptArgument): string | Buffer {
+  if (typeof arg === 'number') return String(arg);
+  return typeof arg !== 'string' && arg.length <= MAX_TEXT_BYTES && isUtf8(arg) ? arg.toString() : arg;
 }

@@ -8,6 +8,8 @@ import { type RedisRefusal, refusalOf } from './redis-trouble.ts';
 export interface RedisWatch {
   /** What is wrong, for operators; null while Redis takes writes. */
   readonly trouble: string | null;
+  /** What the clock of Redis says now, as far as known; unix ms. Null before the first look, and on a cluster, which has many. */
+  redisNowMs(): number | null;
   /** Used memory in percent of `maxmemory` while Redis is nearly full; else null. */
   readonly fullPercent: number | null;
   stop(): void;
@@ -43,6 +45,8 @@ const ROOMY_PERCENT = 92;
 const PROBE_MS = 1_000;
 const ANSWER_LIMIT_MS = 1_500;
 const KEPT_MS = 60_000;
+/** An answer that took longer says too little about when the clock was read. */
+const EXACT_WITHIN_MS = 100;
 
 export function startRedisWatch({ redis, keys, onError, onWell, onProbe }: RedisWatchOptions): RedisWatch {
   const asked = isCluster(redis) ? keys : keys.slice(0, 1);
@@ -52,6 +56,17 @@ export function startRedisWatch({ redis, keys, onError, onWell, onProbe }: Redis
   let fullPercent: number | null = null;
   let isAsking = false;
   let memory = UNKNOWN_MEMORY;
+  /** From this process's monotonic clock to that of Redis. */
+  let offsetMs: number | null = null;
+
+  async function lookAtClock(): Promise<void> {
+    if (isCluster(redis)) return;
+    const askedAtMs = performance.now();
+    const [seconds, microseconds] = await redis.time();
+    const answeredAtMs = performance.now();
+    const isExact = offsetMs === null || answeredAtMs - askedAtMs < EXACT_WITHIN_MS;
+    if (isExact) offsetMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000 - (askedAtMs + answeredAtMs) / 2;
+  }
 
   async function ask(): Promise<void> {
     if (isAsking) return;
@@ -63,6 +78,7 @@ export function startRedisWatch({ redis, keys, onError, onWell, onProbe }: Redis
     try {
       await withinLimit(answers);
       const roundTripMs = performance.now() - askedAtMs;
+      await withinLimit(lookAtClock());
       memory = await readMemory(redis);
       onProbe?.({ roundTripMs, memory });
       const percent = percentOf(memory);
@@ -87,6 +103,7 @@ export function startRedisWatch({ redis, keys, onError, onWell, onProbe }: Redis
     get fullPercent() {
       return fullPercent;
     },
+    redisNowMs: () => (offsetMs === null ? null : Math.round(performance.now() + offsetMs)),
     stop: () => clearInterval(timer),
   };
 }

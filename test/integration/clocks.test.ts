@@ -69,7 +69,7 @@ describe.each([
 
   test('a forecast waits for what is blocked, for as long as it is', async () => {
     const scope: Scope = { name: 'deployment:a/b', limits: { requestsPerMinute: 60 } };
-    const provider = { name: 'a', scope: { name: 'provider:a', limits: {} } };
+    const provider = { name: 'a', scope: { name: 'provider:a', limits: {} }, credentials: [] };
     const deployment = { id: 'a/b', provider, scope } as unknown as Deployment;
     const catalogue = { deployments: new Map([[deployment.id, deployment]]) } as Pick<Catalogue, 'deployments'>;
     await createLimiter(redis.client, keyspace).block(scope.name, 20_000);

@@ -132,8 +132,7 @@ export class AttemptClock {
   }
 
   #arm(): NodeJS.Timeout {
-    const waitMs = Math.max(0, this.#nearest().atMs - Date.now());
-    return setTimeout(() => this.#check(), waitMs);
+    return setTimeout(() => this.#check(), coarse(Math.max(0, this.#nearest().atMs - Date.now())));
   }
 
   #check(): void {
@@ -141,4 +140,14 @@ export class AttemptClock {
     if (atMs <= Date.now()) this.#onExpired({ code, afterMs });
     else this.#timer = this.#arm();
   }
+}
+
+const COARSE_MS = 500;
+
+/**
+ * Long waits end up to half a second later, so that thousands of calls share few durations: Node keeps a list of timers for each
+ * duration that there is, and finding the next of many lists took a twentieth of a worker's time.
+ */
+function coarse(waitMs: number): number {
+  return waitMs < COARSE_MS * 20 ? waitMs : Math.ceil(waitMs / COARSE_MS) * COARSE_MS;
 }

@@ -9,6 +9,7 @@ import type { Books } from '#src/ledger/books.ts';
 import type { Forecaster } from '#src/limits/forecaster.ts';
 import type { LearnedLimits } from '#src/limits/learned-limits.ts';
 import type { Limiter, Permit } from '#src/limits/limiter.ts';
+import type { GrantedPermit } from '#src/limits/permit-terms.ts';
 import type { WaitQueues } from '#src/limits/wait-queue.ts';
 import type { ClientProtocol } from '#src/protocols/protocol.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
@@ -93,6 +94,8 @@ export interface Delivery {
   renewedCredentials: Set<string>;
   /** The first of those whose prompts begin alike: others wait for its answer to begin. */
   isLeader: boolean;
+  /** A permit for its first call that came with it; null: none, or it is used. */
+  granted: GrantedPermit | null;
   /** Another delivery owns the request: nothing may be written any more. */
   isLost: boolean;
 }

@@ -1,4 +1,5 @@
 // What an attempt has taught, told to all workers: how long a provider wants to be left alone, whether it is well.
+
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
@@ -6,11 +7,11 @@ import { ruleOf } from '#src/contracts/failure-table.ts';
 import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
 import type { Scope } from '#src/contracts/scope.ts';
 import type { Permit } from '#src/limits/limiter.ts';
+import { modelScope } from '#src/limits/permit-terms.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import type { StreamSpeed } from '#src/routing/signals.ts';
 import { credentialCircuits, isOfCredential } from './credential-choice.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
-import { modelScope } from './permit-request.ts';
 import type { AttemptOutcome } from './run-attempt.ts';
 
 export interface Lesson {

@@ -6,7 +6,7 @@ import { CONTRACT_VERSION, isForgottenWhenDelivered, type RequestProgress } from
 import type { RouteStep } from '#src/contracts/route-plan.ts';
 import { type WaitEntry, waitEntry } from '#src/limits/wait-queue.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
-import type { ClaimResult } from '#src/reply/request-store.ts';
+import type { ClaimResult } from '#src/reply/claim.ts';
 import { moveOn, stepAt } from '#src/routing/walk.ts';
 import { type Delivery, type InferenceContext, insist, notePermitWaits, type StepResult } from './delivery.ts';
 import { mayBeRescued } from './prepare-step.ts';

@@ -1,17 +1,15 @@
 // What an attempt will take, as far as can be said before it: its permit, and what it costs should nobody see its end.
 
-import { costOfCall } from '#src/accounts/request-cost.ts';
+import { costOfAttempt, estimatedUsage } from '#src/accounts/request-cost.ts';
 import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
-import { attemptId } from '#src/contracts/ids.ts';
 import { type Cost, chargeOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
-import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
-import { modelScopeName, type Scope } from '#src/contracts/scope.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
-import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
-import type { PermitRequest, Settlement } from '#src/limits/limiter.ts';
+import { unsettledMessage } from '#src/ledger/books.ts';
+import type { Permit, PermitRequest, Settlement } from '#src/limits/limiter.ts';
+import { attemptScopes, type GrantedPermit, type PermitTerms, permitTermsOf } from '#src/limits/permit-terms.ts';
 import type { ShownCost } from '#src/protocols/codec.ts';
 import { isFree } from '#src/protocols/protocol.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
@@ -26,61 +24,33 @@ export function permitRequest(
   deployment: Deployment,
   credential: Credential | null,
 ): PermitRequest {
-  const { spec, step, writer } = delivery;
+  const { spec, step, writer, client } = delivery;
+  const usage = estimatedUsage(spec, estimatedInputTokens(delivery), isFree(client));
+  const cost = costOfAttempt(context.catalogue, deployment, step.upstreamModel, usage);
   const used = credential === null ? {} : { credential: credential.name };
-  const pricing = pricingOf(context, delivery, deployment);
-  const usage = estimatedUsage(delivery);
   const facts = { spec, step, ...used, attempt: writer.attempt, startedAtMs: Date.now() };
-  const unsettled = attemptEntry(facts, {
-    state: 'unsettled',
-    outcome: 'unknown',
-    usage,
-    cost: pricing.costOfAttempt(usage),
-    firstByteMs: null,
-    durationMs: 0,
-  });
-  return {
-    attemptId: attemptId(spec.requestId, writer.attempt),
-    requestId: spec.requestId,
-    scopes: scopesOf(context, delivery, deployment, credential),
-    ...used,
-    acceptedAtMs: spec.acceptedAtMs,
-    isBatch: spec.lane === 'batch',
-    // As in the wait queues (src/limits/wait-queue.ts), whatever this attempt adds to it.
-    tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
-    inputTokens: spec.estimatedInputTokens,
-    outputTokens: spec.estimatedOutputTokens,
-    unsettledEntry: encodeMessage({ attempt: unsettled }),
-  };
+  const terms = permitTerms(context, delivery, deployment, credential);
+  return { ...terms, unsettledEntry: unsettledMessage(facts, usage, cost) };
 }
 
-function scopesOf(
+/** The permit that was taken in the step that handed the request over (src/api/admit/hand-over.ts). */
+export function grantedPermit(
+  context: InferenceContext,
+  delivery: Delivery,
+  deployment: Deployment,
+  granted: GrantedPermit,
+): Permit {
+  return context.limiter.adopt(permitTerms(context, delivery, deployment, null), granted);
+}
+
+function permitTerms(
   { learned }: InferenceContext,
-  { spec, step }: Delivery,
+  { spec, step, writer }: Delivery,
   deployment: Deployment,
   credential: Credential | null,
-): Scope[] {
-  const ofModel = modelScope(deployment, step, credential);
-  const { scope, provider } = deployment;
-  // What is configured for all credentials together says nothing about one of them.
-  const configured = credential?.scope.limits ?? { ...provider.scope.limits, ...scope.limits };
-  return [
-    provider.scope,
-    ...(credential === null ? [] : [credential.scope]),
-    ...(ofModel === scope ? [] : [scope]),
-    provider.learnsLimits ? learned.scopeOf(ofModel, configured) : ofModel,
-    ...(spec.keyScope === null ? [] : [spec.keyScope]),
-  ];
-}
-
-/**
- * What a provider limits when it limits a model. Each model of a wildcard deployment, and each of several credentials, has a
- * scope of its own, without configured limits, in which the provider's waits and what it teaches are kept.
- */
-export function modelScope(deployment: Deployment, step: RouteStep, credential: Credential | null): Scope {
-  if (credential !== null) return { name: modelScopeName(circuitOf(step), credential.name), limits: {} };
-  if (!deployment.upstreamModel.includes('*')) return deployment.scope;
-  return { name: modelScopeName(circuitOf({ ...step, isWildcard: true })), limits: {} };
+): PermitTerms {
+  const scopes = attemptScopes(learned, { deployment, step, credential, keyScope: spec.keyScope });
+  return permitTermsOf(spec, writer.attempt, scopes, credential);
 }
 
 export function pricingOf(context: InferenceContext, delivery: Delivery, deployment: Deployment): AttemptPricing {
@@ -90,19 +60,6 @@ export function pricingOf(context: InferenceContext, delivery: Delivery, deploym
 
 export function estimatedInputTokens({ spec, prefillTokens }: Delivery): number {
   return spec.estimatedInputTokens + prefillTokens;
-}
-
-function estimatedUsage(delivery: Delivery): Usage {
-  return {
-    inputTokens: estimatedInputTokens(delivery),
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-    outputTokens: delivery.spec.estimatedOutputTokens,
-    reasoningTokens: 0,
-    isEstimated: true,
-    ...(delivery.spec.serviceTier === undefined ? {} : { serviceTier: delivery.spec.serviceTier }),
-    ...(isFree(delivery.client) ? { isUnbilled: true as const } : {}),
-  };
 }
 
 /** Failures before which the provider cannot have counted anything. */
@@ -140,13 +97,12 @@ export function createAttemptPricing(
   upstreamModel: string,
   earlierCost: PicoUsd,
 ): AttemptPricing {
-  const costOfAttempt = (usage: Usage) =>
-    costOfCall(usage, deployment.price !== null, () => catalogue.priceOf(deployment, upstreamModel, usage.inputTokens));
+  const ofAttempt = (usage: Usage) => costOfAttempt(catalogue, deployment, upstreamModel, usage);
   return {
     priceUsage(usage) {
-      const cost = earlierCost + costOfAttempt(usage).cost;
+      const cost = earlierCost + ofAttempt(usage).cost;
       return { cost: formatUsd(cost), charge: formatCharge(chargeOf(cost)), isEstimated: usage.isEstimated };
     },
-    costOfAttempt,
+    costOfAttempt: ofAttempt,
   };
 }

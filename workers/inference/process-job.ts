@@ -6,15 +6,16 @@
 //            park, or fall back            let-go.ts
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
-import { shardOf } from '#src/contracts/ids.ts';
+import { attemptId, shardOf } from '#src/contracts/ids.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import { spendTime } from '#src/contracts/timeline.ts';
+import type { GrantedPermit } from '#src/limits/permit-terms.ts';
 import { clientProtocol } from '#src/protocols/registry.ts';
 import type { Disposition, ProcessJob } from '#src/queue/consumer.ts';
+import { type Claim, type ClaimReply, type ClaimResult, readClaim } from '#src/reply/claim.ts';
 import { readAnswer } from '#src/reply/reply-log.ts';
-import { type Claim, type ClaimReply, type ClaimResult, readClaim } from '#src/reply/request-store.ts';
 import { stepAt } from '#src/routing/walk.ts';
-import type { ScriptCall } from '#src/storage/lua-script.ts';
+import { inSequence, type ScriptCall } from '#src/storage/lua-script.ts';
 import { isRedisTrouble } from '#src/storage/redis-trouble.ts';
 import { type Delivery, type InferenceContext, insist, spend } from './delivery.ts';
 import {
@@ -28,6 +29,7 @@ import {
   OWNED_RECHECK_MS,
   park,
 } from './let-go.ts';
+import { grantedPermit } from './permit-request.ts';
 import { brokenOff, mayBeRescued } from './prepare-step.ts';
 import { leaveLead } from './shared-prefix.ts';
 import { PATIENCE_MS, takeStep } from './take-step.ts';
@@ -47,13 +49,16 @@ export function createJobProcessor(context: InferenceContext): ProcessJob {
     const cancellation = context.active.start(job.requestId);
     try {
       const { store, workerId, settings } = context;
+      if (isHandedOver(taken)) {
+        return await deliverGuarded(context, openDelivery(context, job, taken.claim, cancellation, taken.permit));
+      }
       const claimed =
         taken === null
           ? await store.claim(job.requestId, job.step, workerId, settings.recordTtlMs)
           : readClaim(taken as ClaimReply);
       switch (claimed.kind) {
         case 'claimed':
-          return await deliverGuarded(context, openDelivery(context, job, claimed.claim, cancellation));
+          return await deliverGuarded(context, openDelivery(context, job, claimed.claim, cancellation, null));
         case 'owned':
           return { kind: 'delay', delayMs: OWNED_RECHECK_MS };
         case 'moved':
@@ -71,11 +76,22 @@ export function createJobProcessor(context: InferenceContext): ProcessJob {
   };
 }
 
+/** A request that came with its claim, and perhaps its permit, in the step that accepted it. */
+export interface HandedOver {
+  claim: Claim;
+  permit: GrantedPermit | null;
+}
+
+function isHandedOver(taken: unknown): taken is HandedOver {
+  return taken !== null && !Array.isArray(taken);
+}
+
 function openDelivery(
   context: InferenceContext,
   job: RequestJob,
   claim: Claim,
   cancellation: Delivery['cancellation'],
+  granted: GrantedPermit | null,
 ): Delivery {
   const { spec } = claim;
   const delivery: Delivery = {
@@ -107,6 +123,7 @@ function openDelivery(
     leftCredentials: new Set(),
     renewedCredentials: new Set(),
     isLeader: false,
+    granted,
     isLost: false,
   };
   if (claim.isCancelled) cancellation.abort(cancelled());
@@ -130,6 +147,7 @@ async function deliverGuarded(context: InferenceContext, delivery: Delivery): Pr
   } finally {
     // One that lost its request, or Redis, has not ended: its place at the announcer is given back all the same.
     delivery.writer.abandon();
+    await returnGranted(context, delivery);
   }
 }
 
@@ -137,6 +155,7 @@ async function deliver(context: InferenceContext, delivery: Delivery): Promise<D
   for (;;) {
     const result = await takeStep(context, delivery);
     leaveLead(context, delivery);
+    await returnGranted(context, delivery);
     if (delivery.isLost) return LOST;
     switch (result.kind) {
       case 'answered':
@@ -159,9 +178,25 @@ async function deliver(context: InferenceContext, delivery: Delivery): Promise<D
   }
 }
 
-/** The client's last frame, which leaves at the end of this turn of the event loop, goes first. */
-async function completeAnswered({ isLost }: Delivery, closing: ScriptCall | null): Promise<Disposition> {
+/** A permit that came with the request, for a call that was not made. */
+async function returnGranted(context: InferenceContext, delivery: Delivery): Promise<void> {
+  const { granted, spec, step } = delivery;
+  if (granted === null) return;
+  delivery.granted = null;
+  const deployment = context.catalogue.deployments.get(step.deployment);
+  if (deployment === undefined) return context.limiter.forget(attemptId(spec.requestId, 1)).catch(context.onTrouble);
+  const permit = grantedPermit(context, delivery, deployment, granted);
+  await insist(context, () => context.limiter.settle(permit, { usedTokens: 0, entry: null }));
+}
+
+/** The client's last frame goes first: in the same step where it can, else at the end of this turn of the event loop. */
+async function completeAnswered({ isLost, writer }: Delivery, closing: ScriptCall | null): Promise<Disposition> {
   if (closing === null) return isLost ? LOST : COMPLETE;
+  const whole = writer.takeWhole();
+  if (whole !== null) {
+    const onClosed = (replies: unknown) => whole.published((replies as unknown[])[0]);
+    return { kind: 'complete', closing: inSequence(whole.call, closing), onClosed };
+  }
   await new Promise((resolve) => setImmediate(resolve));
   return { kind: 'complete', closing };
 }

@@ -1,6 +1,7 @@
 // The signs of life of a worker process: it says that it is alive, and extends the leases of its open attempts.
 
 import { createFailure } from '#src/contracts/failure.ts';
+import { attemptId } from '#src/contracts/ids.ts';
 import { PERMIT_LEASE_MS } from '#src/limits/limiter.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
 import type { RedisClient } from '#src/storage/redis.ts';
@@ -52,7 +53,10 @@ export async function listenForControl(
 ): Promise<void> {
   const control = Array.from({ length: replyShards }, (_, shard) => keyspace.controlChannel(shard, context.workerId));
   const answer = (requestId: string) => {
-    if (!context.active.has(requestId)) context.store.disown(requestId, context.workerId).catch(onError);
+    if (context.active.has(requestId)) return;
+    context.store.disown(requestId, context.workerId).catch(onError);
+    // It may never have come: what was handed over with it is no call. A settled attempt is closed already.
+    context.limiter.forget(attemptId(requestId, 1)).catch(onError);
   };
   subscription.on('smessage', (channel: string, message: string) => {
     if (channel === keyspace.freedChannel) context.desk.notifyFreed(message);

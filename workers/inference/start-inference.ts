@@ -7,7 +7,7 @@ import { readCredentials } from '#src/config/credentials.ts';
 import { type Runtime, requireRedis } from '#src/config/runtime.ts';
 import { isDeadLetter } from '#src/contracts/dead-letter.ts';
 import { createFailure } from '#src/contracts/failure.ts';
-import { LANES } from '#src/contracts/job.ts';
+import { LANES, type Lane } from '#src/contracts/job.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 import { createBooks } from '#src/ledger/books.ts';
@@ -17,8 +17,10 @@ import { createLearnedLimits } from '#src/limits/learned-limits.ts';
 import { createLimiter } from '#src/limits/limiter.ts';
 import { createWaitQueues } from '#src/limits/wait-queue.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
+import { createHandOffDesk, type HandedOff, type HandOffDesk, type HandOffQueue } from '#src/queue/hand-off.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createBodyQuota, NO_BODIES } from '#src/reply/body-quota.ts';
+import { firstClaim } from '#src/reply/claim.ts';
 import { createPublisher } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
@@ -27,7 +29,7 @@ import { createPrefixes } from '#src/routing/prefixes.ts';
 import { followRotation } from '#src/routing/rotation.ts';
 import { createSpeedLog } from '#src/routing/signals.ts';
 import { createKeyspace, type Keyspace } from '#src/storage/keyspace.ts';
-import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
+import { connectRedis, disconnectRedis, isCluster, type RedisClient } from '#src/storage/redis.ts';
 import { type RedisWatchOptions, startRedisWatch } from '#src/storage/redis-watch.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
@@ -38,7 +40,7 @@ import { createBatchSlots } from './batch-slots.ts';
 import type { InferenceContext } from './delivery.ts';
 import { createKnownCures } from './known-cures.ts';
 import { createPermitDesk } from './permit-desk.ts';
-import { createAbandonedHandler, createJobProcessor } from './process-job.ts';
+import { createAbandonedHandler, createJobProcessor, type HandedOver } from './process-job.ts';
 import { listenForControl, startPulse } from './pulse.ts';
 import { createUpstream } from './upstream.ts';
 
@@ -73,8 +75,9 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const onError = redisTrouble.note;
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(configuration.redis.namespace);
-  const [redis, subscription] = await Promise.all([
+  const [redis, subscription, handOffChannel] = await Promise.all([
     connectRedis(address, 'consumer', onError),
+    connectRedis(address, 'subscriber', onError),
     connectRedis(address, 'subscriber', onError),
   ]);
 
@@ -140,7 +143,16 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   await listenForControl(subscription, keyspace, runtime.replyShards, context, onError);
   const pulse = await startPulse(context, onError);
   const consumers: QueueConsumer[] = [];
-  const startPools = createPools(runtime, context, redis, keyspace, onError);
+  const interactive = new Map<string, QueueConsumer>();
+  const handOffs = createHandOffDesk({
+    redis,
+    channel: handOffChannel,
+    keyspace,
+    workerId,
+    receive: (handed) => receive(interactive, handed),
+    onError,
+  });
+  const startPools = createPools({ runtime, context, redis, keyspace, handOffs, onError });
   return {
     context,
     signs: {
@@ -151,9 +163,14 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       followCredentials(context);
       const more = providers.filter(({ name }) => !served.has(name));
       for (const { name } of more) served.add(name);
-      consumers.push(...startPools(more));
+      const pools = startPools(more);
+      consumers.push(...pools.map(({ consumer }) => consumer));
+      const given = pools.filter(({ lane }) => lane === 'interactive');
+      for (const { provider, consumer } of given) interactive.set(provider, consumer);
+      if (!isCluster(redis)) handOffs.open(given.map(queueOf)).catch(onError);
     },
     async drain(graceMs) {
+      await handOffs.close();
       // Jobs are given back only when nothing fetches any more, or this process would fetch them again.
       await Promise.all(consumers.map((consumer) => consumer.stopFetching()));
       const handBack = setTimeout(
@@ -170,6 +187,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       await pulse.stop();
       await context.upstream.close();
       await context.producer.close();
+      disconnectRedis(handOffChannel);
       disconnectRedis(subscription);
       disconnectRedis(redis);
     },
@@ -190,33 +208,60 @@ function followCredentials({ catalogue, circuits, logger }: InferenceContext): v
   }
 }
 
-function createPools(
-  runtime: Runtime,
-  context: InferenceContext,
-  redis: RedisClient,
-  keyspace: Keyspace,
-  onError: (error: Error) => void,
-): (providers: readonly Provider[]) => QueueConsumer[] {
-  const { workers } = runtime.configuration;
+/** Its first step, as every request's that is handed over. */
+function receive(consumers: ReadonlyMap<string, QueueConsumer>, { fence, permit, spec, body }: HandedOff): void {
+  const claim = firstClaim(fence, spec, body);
+  const { requestId, plan } = claim.spec;
+  const handed: HandedOver = { claim, permit };
+  consumers.get(plan.steps[0]!.provider)?.receive({ requestId, step: 0 }, handed);
+}
+
+interface PoolParts {
+  runtime: Runtime;
+  context: InferenceContext;
+  redis: RedisClient;
+  keyspace: Keyspace;
+  handOffs: HandOffDesk;
+  onError: (error: Error) => void;
+}
+
+interface Pool {
+  provider: string;
+  lane: Lane;
+  consumer: QueueConsumer;
+}
+
+function createPools(parts: PoolParts): (providers: readonly Provider[]) => Pool[] {
+  const { runtime, context, redis, keyspace, handOffs, onError } = parts;
+  const { workerId, settings, store } = context;
   const process = createJobProcessor(context);
-  const batchSlots = createBatchSlots(workers.batch_slots);
+  const batchSlots = createBatchSlots(runtime.configuration.workers.batch_slots);
   const slotsOf = ({ name, slots }: Provider) => context.catalogue.providers.get(name)?.slots ?? slots;
-  return (providers) =>
-    providers.flatMap((provider) =>
-      LANES.map((lane) =>
-        startQueueConsumer({
-          redis,
-          keyspace,
-          provider: provider.name,
-          lane,
-          get slots() {
-            return lane === 'batch' ? batchSlots.count : slotsOf(provider);
-          },
-          process: lane === 'batch' ? process : batchSlots.yieldingTo(process),
-          claim: context.store.claimInTake(context.workerId, context.settings.recordTtlMs),
-          onAbandoned: createAbandonedHandler(context),
-          onError,
-        }),
-      ),
-    );
+  const startPool = (provider: Provider, lane: Lane): Pool => {
+    const consumer = startQueueConsumer({
+      redis,
+      keyspace,
+      provider: provider.name,
+      lane,
+      get slots() {
+        return lane === 'batch' ? batchSlots.count : slotsOf(provider);
+      },
+      process: lane === 'batch' ? process : batchSlots.yieldingTo(process),
+      claim: store.claimInTake(workerId, settings.recordTtlMs),
+      ...(lane === 'interactive' && !isCluster(redis) ? { handOffs: { desk: handOffs, workerId } } : {}),
+      onAbandoned: createAbandonedHandler(context),
+      onError,
+    });
+    return { provider: provider.name, lane, consumer };
+  };
+  return (providers) => providers.flatMap((provider) => LANES.map((lane) => startPool(provider, lane)));
+}
+
+function queueOf({ provider, consumer }: Pool): HandOffQueue {
+  return {
+    provider,
+    get room() {
+      return consumer.room;
+    },
+  };
 }

@@ -17,7 +17,7 @@ import { chooseCredentials, credentialCircuits, findCredential } from './credent
 import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
 import { listDropped, performAttempt } from './perform-attempt.ts';
 import type { PermitOutcome, WaitedFor } from './permit-desk.ts';
-import { permitRequest } from './permit-request.ts';
+import { grantedPermit, permitRequest } from './permit-request.ts';
 import { brokenOff, prepareStep } from './prepare-step.ts';
 import { awaitLeader } from './shared-prefix.ts';
 
@@ -51,15 +51,8 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
   if (choice.kind === 'held') return leaveHeld(delivery, choice.hold);
   if (choice.kind === 'open') return leaveCooling(delivery, choice);
   await awaitLeader(context, delivery);
-  const patienceMs = Math.min(patienceOf(delivery), spec.deadlineAtMs - Date.now());
-  const line = `${deployment.id} ${spec.lane}`;
   const askedAtMs = Date.now();
-  const permit = await context.desk.acquire(
-    line,
-    choice.credentials.map((credential) => permitRequest(context, delivery, deployment, credential)),
-    patienceMs,
-    cancellation,
-  );
+  const permit = await acquire(context, delivery, deployment, choice.credentials);
   releaseTrial(context, delivery, choice.credentials, permit);
   if (Date.now() - askedAtMs > UNREMARKABLE_MS) {
     const waitedFor = permit.kind === 'granted' ? permit.waitedFor : permit.kind === 'too-long' ? permit : undefined;
@@ -100,6 +93,23 @@ function releaseTrial(
 ): void {
   if (!first || (outcome.kind === 'granted' && outcome.permit.credential === first.name)) return;
   for (const name of credentialCircuits(first, step)) circuits.reportUndecided(name, 0);
+}
+
+/** The permit that came with the request, or one that is waited for. */
+async function acquire(
+  context: InferenceContext,
+  delivery: Delivery,
+  deployment: Deployment,
+  credentials: readonly (Credential | null)[],
+): Promise<PermitOutcome> {
+  const { spec, granted, cancellation } = delivery;
+  if (granted !== null) {
+    delivery.granted = null;
+    return { kind: 'granted', permit: grantedPermit(context, delivery, deployment, granted) };
+  }
+  const patienceMs = Math.min(patienceOf(delivery), spec.deadlineAtMs - Date.now());
+  const requests = credentials.map((credential) => permitRequest(context, delivery, deployment, credential));
+  return context.desk.acquire(`${deployment.id} ${spec.lane}`, requests, patienceMs, cancellation);
 }
 
 /** How long a wait may be before the step is left for the next one, where there is one to leave it for. */

@@ -1,17 +1,50 @@
--- Writes the record of a request (accept.lua), counts it where it waits (wait-enter.lua), and puts its job into the queue
--- (add-jobs.lua). Where one server has all keys. Nothing is counted or queued where the request joins another.
+-- Writes the record of a request (accept.lua). Where a worker waits for work it gets the request in the same step: job
+-- (offer-job.lua), claim (claim-new.lua) and permit (permit.lua). Else, or where its limits are full, the request is counted
+-- where it waits (wait-enter.lua), and without a worker its job is queued (add-jobs.lua). Where one server has all keys.
+-- Nothing more is done where the request joins another.
 --
--- ARGV  1 keys of accept, 2 arguments of accept, 3 keys of enter (0: it is counted already), 4 arguments of enter,
---       then the arguments of accept, enter and add; KEYS in the same order
+-- ARGV  1 to 12: how many keys and arguments each part has: accept, enter (0: it is counted already), add, offer (0: it is
+--       not offered), claim, permit (0: its worker asks for it); 13 what the worker must know of the permit; then the arguments of the parts; KEYS in
+--       the same order
 -- Gives {what accept gives[, what enter gives]}.
-local key, arg = 1, 5
-local function run(part, keys, args)
-  local reply = part({unpack(KEYS, key, key + keys - 1)}, {unpack(ARGV, arg, arg + args - 1)})
-  key, arg = key + keys, arg + args
-  return reply
+local first = {}
+local key, arg = 1, 14
+for part = 1, 6 do
+  first[part] = {key, arg}
+  key, arg = key + tonumber(ARGV[part * 2 - 1]), arg + tonumber(ARGV[part * 2])
 end
-local accepted = run(accept, tonumber(ARGV[1]), tonumber(ARGV[2]))
+first[7] = {key, arg}
+local function keys_of(part) return {unpack(KEYS, first[part][1], first[part + 1][1] - 1)} end
+local function args_of(part) return {unpack(ARGV, first[part][2], first[part + 1][2] - 1)} end
+local function count_waiting()
+  return ARGV[3] ~= '0' and enter(keys_of(2), args_of(2)) or false
+end
+
+local request = args_of(1)
+local accepted = accept(keys_of(1), request)
 if accepted[1] ~= 'accepted' then return {accepted} end
-local totals = ARGV[3] ~= '0' and run(enter, tonumber(ARGV[3]), tonumber(ARGV[4])) or false
-run(add, #KEYS - key + 1, #ARGV - arg + 1)
+-- A record that was there already is this command's own, sent again.
+local offered = ARGV[7] ~= '0' and accepted[2] and args_of(4)
+local worker = offered and offer(keys_of(4), offered)
+if not worker then
+  local totals = count_waiting()
+  add(keys_of(3), args_of(3))
+  return {accepted, totals}
+end
+
+local fence = claim(keys_of(5), {worker, unpack(args_of(5))})
+local permit_keys = keys_of(6)
+local permit = ARGV[11] ~= '0' and permit(permit_keys, args_of(6)) or {0}
+local totals = false
+local granted = '- -'
+if permit[1] == 1 then
+  -- It has left the wait queues before it was in them.
+  for _, queue in ipairs({unpack(keys_of(2), 3)}) do redis.call('HINCRBY', permit_keys[4], queue, 1) end
+  granted = permit[2] .. ' ' .. permit[3]
+else
+  totals = count_waiting()
+end
+local spec, body = request[1], request[2]
+redis.call('SPUBLISH', offered[1] .. worker,
+  fence .. ' ' .. granted .. ' ' .. ARGV[13] .. ' ' .. #spec .. '\n' .. spec .. body)
 return {accepted, totals}

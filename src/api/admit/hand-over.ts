@@ -1,22 +1,32 @@
-// The last step of admission: record, place in the wait queue, and job. One script where one server has all keys, else one
-// after the other, the record first: a job without one would find nothing to do.
+// The last step of admission: record, place in the wait queue, and job. One script where one server has all keys, in which a
+// worker that waits for work gets the request at once (src/queue/hand-off.ts); else one after the other, the record first: a
+// job without one would find nothing to do.
+import { costOfAttempt, estimatedUsage } from '../../accounts/request-cost.ts';
+import type { Catalogue, Deployment } from '../../config/catalogue.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
-import { readTotals, type WaitEntry, type WaitQueues, type WaitTotals } from '../../limits/wait-queue.ts';
+import { circuitOf } from '../../contracts/route-plan.ts';
+import type { Scope } from '../../contracts/scope.ts';
+import { unsettledMessage } from '../../ledger/books.ts';
+import type { LearnedLimits } from '../../limits/learned-limits.ts';
+import { type Limiter, type PermitRequest, permitScript } from '../../limits/limiter.ts';
+import { attemptScopes, leasesOf, permitTermsOf } from '../../limits/permit-terms.ts';
+import { enterScript, readTotals, type WaitEntry, type WaitQueues, type WaitTotals } from '../../limits/wait-queue.ts';
+import { isFree } from '../../protocols/protocol.ts';
+import { clientProtocol } from '../../protocols/registry.ts';
+import { addScript, offerScript } from '../../queue/bullmq-layout.ts';
+import { MAX_HANDED_BYTES } from '../../queue/hand-off.ts';
 import type { QueueProducer } from '../../queue/producer.ts';
 import {
   type AcceptResult,
+  acceptScript,
+  claimNewScript,
   type IdempotencyClaim,
   type RequestStore,
   readAccepted,
 } from '../../reply/request-store.ts';
-import {
-  joinScripts,
-  type LuaScript,
-  loadLuaScript,
-  runCall,
-  runScript,
-  type ScriptCall,
-} from '../../storage/lua-script.ts';
+import type { Circuits } from '../../routing/circuits.ts';
+import type { Holds } from '../../routing/holds.ts';
+import { joinScripts, loadLuaScript, runCall, runScript, type ScriptCall } from '../../storage/lua-script.ts';
 import { isCluster, type RedisClient } from '../../storage/redis.ts';
 
 export interface HandOver {
@@ -42,13 +52,32 @@ interface HandOverParts {
   store: RequestStore;
   waitQueues: WaitQueues;
   producer: QueueProducer;
+  limiter: Pick<Limiter, 'acquireCall'>;
+  learned: Pick<LearnedLimits, 'scopeOf'>;
+  catalogue: Catalogue;
+  holds: Pick<Holds, 'find'>;
+  circuits: Pick<Circuits, 'isOpen'>;
+  /** What the clock of Redis says, as far as known. */
+  redisNowMs: () => number | null;
 }
 
-const handOverScript = loadLuaScript(import.meta.url, './hand-over.lua');
+const mainScript = loadLuaScript(import.meta.url, './hand-over.lua');
+const handOverScript = joinScripts(
+  mainScript.command,
+  {
+    accept: acceptScript,
+    enter: enterScript,
+    add: addScript,
+    offer: offerScript,
+    claim: claimNewScript,
+    permit: permitScript,
+  },
+  mainScript,
+);
+const NO_CALLS = { offer: null, claim: null, permit: null, leases: '' };
 
-export function createHandOver({ redis, store, waitQueues, producer }: HandOverParts): HandOver {
-  let joined: LuaScript | null = null;
-
+export function createHandOver(parts: HandOverParts): HandOver {
+  const { redis, store, waitQueues, producer } = parts;
   function callsOf({ spec, body, timeToLiveMs, idempotency }: AcceptedRequest, entry: WaitEntry | null) {
     const job = { requestId: spec.requestId, step: 0 };
     return {
@@ -60,16 +89,12 @@ export function createHandOver({ redis, store, waitQueues, producer }: HandOverP
 
   async function inOneStep(request: AcceptedRequest, entry: WaitEntry | null): Promise<HandedOver> {
     const { accept, enter, add } = callsOf(request, entry);
-    joined ??= joinScripts(
-      handOverScript.command,
-      { accept: accept.script, enter: waitQueues.enterScript, add: add.script },
-      handOverScript,
-    );
-    const calls = [accept, ...(enter === null ? [] : [enter]), add];
-    const sizes = [accept.keys.length, accept.args.length, enter?.keys.length ?? 0, enter?.args.length ?? 0];
-    const keys = calls.flatMap((call) => call.keys);
-    const args = [...sizes, ...calls.flatMap((call) => call.args)];
-    const [accepted, totals] = (await runScript(redis, joined, keys, args)) as [unknown, number[] | null];
+    const { offer, claim, permit, leases } = (entry === null ? null : offerCalls(parts, request)) ?? NO_CALLS;
+    const calls = [accept, enter, add, offer, claim, permit];
+    const sizes = calls.flatMap((call) => [call?.keys.length ?? 0, call?.args.length ?? 0]);
+    const keys = calls.flatMap((call) => call?.keys ?? []);
+    const args = [...sizes, leases, ...calls.flatMap((call) => call?.args ?? [])];
+    const [accepted, totals] = (await runScript(redis, handOverScript, keys, args)) as [unknown, number[] | null];
     return { result: readAccepted(accepted), totals: totals ? readTotals(totals) : null };
   }
 
@@ -87,4 +112,37 @@ export function createHandOver({ redis, store, waitQueues, producer }: HandOverP
   }
 
   return { handOver: isCluster(redis) ? stepByStep : inOneStep };
+}
+
+/** What gives a request to a worker at once, as a rule with a permit for its first call; null where it is queued in any case. */
+function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: AcceptedRequest) {
+  const { catalogue, holds, circuits, producer, store, limiter, learned, redisNowMs } = parts;
+  const step = spec.plan.steps[0]!;
+  const deployment = catalogue.deployments.get(step.deployment);
+  if (deployment === undefined || spec.lane !== 'interactive' || body.length > MAX_HANDED_BYTES) return null;
+  const sentAtMs = redisNowMs();
+  if (sentAtMs === null || holds.find(deployment) !== null || circuits.isOpen(circuitOf(step))) return null;
+  // Which of the provider's credentials it will be is for its worker to choose.
+  const isChosen = deployment.provider.credentials.length > 0;
+  const scopes = attemptScopes(learned, { deployment, step, credential: null, keyScope: spec.keyScope });
+  return {
+    offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, sentAtMs),
+    claim: store.claimNewCall(spec.requestId, timeToLiveMs),
+    permit: isChosen ? null : limiter.acquireCall(firstPermit(catalogue, deployment, spec, scopes)),
+    leases: leasesOf(scopes),
+  };
+}
+
+/** As its worker would ask for it (workers/inference/permit-request.ts). */
+function firstPermit(
+  catalogue: Catalogue,
+  deployment: Deployment,
+  spec: RequestSpec,
+  scopes: readonly Scope[],
+): PermitRequest {
+  const step = spec.plan.steps[0]!;
+  const usage = estimatedUsage(spec, spec.estimatedInputTokens, isFree(clientProtocol(spec.protocol)));
+  const cost = costOfAttempt(catalogue, deployment, step.upstreamModel, usage);
+  const facts = { spec, step, attempt: 1, startedAtMs: Date.now() };
+  return { ...permitTermsOf(spec, 1, scopes), unsettledEntry: unsettledMessage(facts, usage, cost) };
 }

@@ -6,6 +6,7 @@ import { JOB_OPTIONS, RareWorker } from '#src/queue/bullmq-layout.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
+import { runCall } from '#src/storage/lua-script.ts';
 import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -144,6 +145,27 @@ test('BullMQ sees a job that we have as active, with its start and its lock', as
   expect(await queue.remove(jobId(JOB))).toBe(0);
   release();
   await waitFor('its end', async () => (await queue.getActiveCount()) === 0);
+});
+
+test('BullMQ sees a job that was handed over as active, and brings it back when its lock has run out', async () => {
+  const worker = 'worker_1';
+  const listener = await connectRedis({ kind: 'standalone', url: server.url }, 'subscriber', () => undefined);
+  closing.push(async () => disconnectRedis(listener));
+  await listener.ssubscribe(keyspace.handOff.channel + worker);
+  await redis.set(keyspace.handOff.sign + worker, '1');
+  await redis.zadd(keyspace.freeWorkers(queue.name, provider), 1, worker);
+  const call = producer.offerCall(provider, 'interactive', JOB, Date.now());
+  expect(await runCall(redis, call)).toBe(worker);
+  const job = (await queue.getJob(jobId(JOB)))!;
+  expect(await job.isActive()).toBe(true);
+  expect(job.attemptsStarted).toBe(1);
+  expect(job.data).toEqual(JOB);
+  expect(await queue.remove(jobId(JOB))).toBe(0);
+  // As if its worker had died.
+  await redis.unlink(`${base()}${jobId(JOB)}:lock`);
+  const seen: string[] = [];
+  consume(seen);
+  await waitFor('another worker to have it', () => seen.length === 1);
 });
 
 describe('what only BullMQ’s scripts know', () => {

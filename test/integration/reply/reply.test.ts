@@ -2,9 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Frame } from '#src/contracts/frame.ts';
 import { createRequestId } from '#src/contracts/ids.ts';
 import { CONTRACT_VERSION, NO_PROGRESS, type RequestSpec } from '#src/contracts/request-record.ts';
+import type { Claim } from '#src/reply/claim.ts';
 import { createPublisher, type Publisher, type ReplyWriter } from '#src/reply/publisher.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
-import { type Claim, createRequestStore, type RequestStore } from '#src/reply/request-store.ts';
+import { createRequestStore, type RequestStore } from '#src/reply/request-store.ts';
 import { createReplySubscriber, type ReplySubscriber } from '#src/reply/subscriber.ts';
 import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';

@@ -8,7 +8,8 @@ import {
   type RequestProgress,
   type RequestSpec,
 } from '#src/contracts/request-record.ts';
-import { createRequestStore, NewerContractError, type RequestStore } from '#src/reply/request-store.ts';
+import { NewerContractError } from '#src/reply/claim.ts';
+import { createRequestStore, type RequestStore } from '#src/reply/request-store.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 

@@ -16,6 +16,7 @@ beforeEach(() => {
   const announcer: Announcer = {
     markDirty: (source) => void dirty.add(source),
     markClean: (source) => void dirty.delete(source),
+    withdraw: () => null,
     add: (frame) => void frames.push(frame),
   };
   writer = new AttemptWriter(

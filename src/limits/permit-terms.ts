@@ -1,0 +1,100 @@
+// What one attempt asks of the limiter: the scopes that limit it (its provider, its deployment, what the provider limits as a
+// model, its key) and how much it takes of each.
+import type { Deployment } from '../config/catalogue.ts';
+import type { Credential } from '../config/credentials.ts';
+import { attemptId } from '../contracts/ids.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import { circuitOf, type RouteStep } from '../contracts/route-plan.ts';
+import { modelScopeName, type Scope } from '../contracts/scope.ts';
+import type { LearnedLimits } from './learned-limits.ts';
+
+/** Where an attempt goes. */
+export interface AttemptPlace {
+  deployment: Deployment;
+  step: RouteStep;
+  /** Null where the provider has no choice of them. */
+  credential: Credential | null;
+  keyScope: Scope | null;
+}
+
+export function attemptScopes(
+  learned: Pick<LearnedLimits, 'scopeOf'>,
+  { deployment, step, credential, keyScope }: AttemptPlace,
+): Scope[] {
+  const ofModel = modelScope(deployment, step, credential);
+  const { scope, provider } = deployment;
+  // What is configured for all credentials together says nothing about one of them.
+  const configured = credential?.scope.limits ?? { ...provider.scope.limits, ...scope.limits };
+  return [
+    provider.scope,
+    ...(credential === null ? [] : [credential.scope]),
+    ...(ofModel === scope ? [] : [scope]),
+    provider.learnsLimits ? learned.scopeOf(ofModel, configured) : ofModel,
+    ...(keyScope === null ? [] : [keyScope]),
+  ];
+}
+
+/**
+ * What a provider limits when it limits a model. Each model of a wildcard deployment, and each of several credentials, has a
+ * scope of its own, without configured limits, in which the provider's waits and what it teaches are kept.
+ */
+export function modelScope(deployment: Deployment, step: RouteStep, credential: Credential | null): Scope {
+  if (credential !== null) return { name: modelScopeName(circuitOf(step), credential.name), limits: {} };
+  if (!deployment.upstreamModel.includes('*')) return deployment.scope;
+  return { name: modelScopeName(circuitOf({ ...step, isWildcard: true })), limits: {} };
+}
+
+export interface PermitTerms {
+  attemptId: string;
+  /** Its member in the scopes' rooms, the same for all its deliveries. */
+  requestId: string;
+  scopes: readonly Scope[];
+  /** The credential that these scopes are those of, where the provider has several. */
+  credential?: string;
+  /** Unix ms of acceptance: the request that was accepted first has the first turn. */
+  acceptedAtMs: number;
+  isBatch: boolean;
+  /** Input and output together. */
+  tokens: number;
+  /** Absent where they are not told apart: each kind of limit then counts all tokens. */
+  inputTokens?: number;
+  outputTokens?: number;
+}
+
+/** As in the wait queues (wait-queue.ts), whatever this attempt adds to the prompt. */
+export function permitTermsOf(
+  spec: RequestSpec,
+  attempt: number,
+  scopes: readonly Scope[],
+  credential: Credential | null = null,
+): PermitTerms {
+  const { requestId, acceptedAtMs, lane, estimatedInputTokens, estimatedOutputTokens } = spec;
+  return {
+    attemptId: attemptId(requestId, attempt),
+    requestId,
+    scopes,
+    ...(credential === null ? {} : { credential: credential.name }),
+    acceptedAtMs,
+    isBatch: lane === 'batch',
+    tokens: estimatedInputTokens + estimatedOutputTokens,
+    inputTokens: estimatedInputTokens,
+    outputTokens: estimatedOutputTokens,
+  };
+}
+
+/** A permit that another process has taken for this one. */
+export interface GrantedPermit {
+  slice: number;
+  isTrial: boolean;
+  /** `leasesOf` its scopes, as that process knew them. */
+  leases: string;
+}
+
+export function holdsLease({ limits, countsCalls }: Scope): boolean {
+  return limits.concurrency !== undefined || countsCalls === true;
+}
+
+/** Which scopes hold a lease of the attempt: a digit for each, 1 where it does. */
+export function leasesOf(scopes: readonly Scope[]): string {
+  return scopes.map((scope) => (holdsLease(scope) ? 1 : 0)).join('');
+}

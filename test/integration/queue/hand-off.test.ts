@@ -1,0 +1,203 @@
+// Jobs that are given to a worker as they are made: who gets them, who does not, and how the room of a worker is counted.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { RequestJob } from '#src/contracts/job.ts';
+import { type Disposition, type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
+import { createHandOffDesk, type HandOffDesk, readHandedOff } from '#src/queue/hand-off.ts';
+import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { runCall } from '#src/storage/lua-script.ts';
+import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const SLOTS = 3;
+const WORKER = 'worker_1';
+const keyspace = createKeyspace('test');
+let server: TestRedis;
+let redis: RedisClient;
+let channel: RedisClient;
+let producer: QueueProducer;
+let consumer: QueueConsumer;
+let desk: HandOffDesk;
+let provider = '';
+let tests = 0;
+let handed: string[] = [];
+/** Jobs that run; called to end them. */
+let running: Map<string, () => void>;
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = await connectRedis({ kind: 'standalone', url: server.url }, 'consumer', () => undefined);
+});
+afterAll(async () => {
+  disconnectRedis(redis);
+  await server.stop();
+});
+
+beforeEach(async () => {
+  tests += 1;
+  provider = `sim${tests}`;
+  [handed, running] = [[], new Map()];
+  channel = await connectRedis({ kind: 'standalone', url: server.url }, 'subscriber', () => undefined);
+  producer = createQueueProducer(redis, keyspace, () => undefined);
+  desk = createHandOffDesk({
+    redis,
+    channel,
+    keyspace,
+    workerId: WORKER,
+    receive: ({ spec }) => {
+      handed.push(spec.toString());
+      consumer.receive({ requestId: spec.toString(), step: 0 }, { isHandedOff: true });
+    },
+    onError: () => undefined,
+  });
+  consumer = startQueueConsumer({
+    redis,
+    keyspace,
+    provider,
+    lane: 'interactive',
+    slots: SLOTS,
+    handOffs: { desk, workerId: WORKER },
+    process: (job: RequestJob) =>
+      new Promise<Disposition>((resolve) =>
+        running.set(job.requestId, () => {
+          running.delete(job.requestId);
+          resolve({ kind: 'complete' });
+        }),
+      ),
+    onAbandoned: async () => ({ kind: 'complete' }),
+    onError: () => undefined,
+  });
+  const queue = {
+    provider,
+    get room() {
+      return consumer.room;
+    },
+  };
+  await desk.open([queue]);
+});
+afterEach(async () => {
+  await desk.close();
+  for (const end of running.values()) end();
+  await consumer.stopFetching();
+  for (const end of running.values()) end();
+  await consumer.close();
+  await producer.close();
+  disconnectRedis(channel);
+});
+
+const offer = (requestId: string, sentAtMs = Date.now()) => {
+  const job = { requestId, step: 0 };
+  return runCall(redis, producer.offerCall(provider, 'interactive', job, sentAtMs)) as Promise<string | null>;
+};
+/** As src/api/admit/hand-over.lua does with what was offered. */
+async function give(requestId: string): Promise<string | null> {
+  const worker = await offer(requestId);
+  if (worker !== null) {
+    await redis.spublish(keyspace.handOff.channel + worker, `1-0 - - 0 ${requestId.length}\n${requestId}{}`);
+  }
+  return worker;
+}
+const queueKey = (name: string) => `${keyspace.queuePrefix(provider)}:${provider}-interactive:${name}`;
+const freeList = () => keyspace.freeWorkers(`${provider}-interactive`, provider);
+const room = async () => Number(await redis.zscore(freeList(), WORKER));
+
+describe('a worker with room', () => {
+  test('gets a job with the step that makes it, under a lock of its own', async () => {
+    expect(await give('req_a')).toBe(WORKER);
+    await waitFor('the job', () => running.has('req_a'));
+    expect(await redis.get(queueKey('req_a-0:lock'))).toBe(WORKER);
+    expect(await redis.lrange(queueKey('active'), 0, -1)).toEqual(['req_a-0']);
+    expect(await room()).toBe(SLOTS - 1);
+  });
+
+  test('has its room again when the job ends, and nothing of the job is left', async () => {
+    await give('req_a');
+    await waitFor('the job', () => running.has('req_a'));
+    running.get('req_a')!();
+    await waitFor('its room', async () => (await room()) === SLOTS);
+    expect(await redis.exists(queueKey('req_a-0'), queueKey('req_a-0:lock'), queueKey('active'))).toBe(0);
+  });
+
+  test('gets no more than it has room for: the next one is queued', async () => {
+    for (const id of ['req_a', 'req_b', 'req_c']) expect(await give(id)).toBe(WORKER);
+    expect(await offer('req_d')).toBeNull();
+    expect(await redis.exists(queueKey('req_d-0'))).toBe(0);
+  });
+
+  test('what it takes from the queue counts as well', async () => {
+    await producer.enqueue(provider, 'interactive', { requestId: 'req_q', step: 0 });
+    await waitFor('the job', () => running.has('req_q'));
+    expect(await room()).toBe(SLOTS - 1);
+    running.get('req_q')!();
+    await waitFor('its room', async () => (await room()) === SLOTS);
+  });
+});
+
+describe('nobody is given a job', () => {
+  test('while others wait: they come first', async () => {
+    for (const id of ['req_a', 'req_b', 'req_c']) await give(id);
+    await waitFor('all jobs', () => running.size === SLOTS);
+    await producer.enqueue(provider, 'interactive', { requestId: 'req_d', step: 0 });
+    await redis.zadd(freeList(), 1, WORKER);
+    expect(await offer('req_e')).toBeNull();
+  });
+
+  test('of a queue that is paused', async () => {
+    await redis.hset(queueKey('meta'), 'paused', '1');
+    expect(await offer('req_a')).toBeNull();
+    await redis.hdel(queueKey('meta'), 'paused');
+    expect(await offer('req_a')).toBe(WORKER);
+  });
+
+  test('that is there already: the command was sent again', async () => {
+    expect(await give('req_a')).toBe(WORKER);
+    expect(await offer('req_a')).toBeNull();
+    expect(await room()).toBe(SLOTS - 1);
+  });
+
+  test('by a command that stood in front of a frozen Redis: its client was refused meanwhile', async () => {
+    expect(await offer('req_a', Date.now() - 1_500)).toBeNull();
+    expect(await room()).toBe(SLOTS);
+  });
+
+  test('where the worker stands still: its sign of life is over', async () => {
+    await redis.unlink(keyspace.handOff.sign + WORKER);
+    expect(await offer('req_a')).toBeNull();
+    // It says so again within a second.
+    await waitFor('the worker', async () => (await room()) === SLOTS);
+    expect(await offer('req_b')).toBe(WORKER);
+  });
+
+  test('where the worker has died, or does not listen: another one gets it', async () => {
+    await redis.zadd(freeList(), 99, 'worker_dead');
+    await redis.set(`${keyspace.handOff.sign}worker_dead`, '1');
+    expect(await give('req_a')).toBe(WORKER);
+    expect(await redis.zscore(freeList(), 'worker_dead')).toBeNull();
+  });
+
+  test('once the worker leaves', async () => {
+    await desk.close();
+    expect(await offer('req_a')).toBeNull();
+    expect(handed).toEqual([]);
+  });
+});
+
+test('a count that went wrong is put right', async () => {
+  await redis.zadd(freeList(), SLOTS - 2, WORKER);
+  await waitFor('its room', async () => (await room()) === SLOTS, 10_000);
+});
+
+test('a message is read as it was written', () => {
+  const spec = '{"requestId":"req_1"}';
+  const header = (permit: string) => `1-7 ${permit} ${spec.length}\n`;
+  const body = Buffer.from([0, 10, 255]);
+  const read = readHandedOff(Buffer.concat([Buffer.from(header('42 1 010') + spec), body]));
+  expect(read).toEqual({
+    fence: '1-7',
+    permit: { slice: 42, isTrial: true, leases: '010' },
+    spec: Buffer.from(spec),
+    body,
+  });
+  expect(readHandedOff(Buffer.from(`${header('- - 000')}${spec}`)).permit).toBeNull();
+});
