@@ -7,6 +7,7 @@ import { check } from './cli/check.ts';
 import { compileCache, runProcess } from './cli/child-processes.ts';
 import { costsCommand } from './cli/costs.ts';
 import { deadLettersCommand } from './cli/dead-letters.ts';
+import { doctor } from './cli/doctor.ts';
 import { holdCommands } from './cli/holds.ts';
 import { importCommand } from './cli/import.ts';
 import { keyCommands } from './cli/keys.ts';
@@ -144,6 +145,13 @@ program
 importCommand(program.command('import'));
 
 const runtime = () => loadRuntime(configOf(), environmentFor());
+
+program
+  .command('doctor')
+  .description('look at a running installation and say what to change; exit code 1 for warnings, 2 for errors')
+  .option('--json', 'machine-readable', false)
+  .action(async (options: { json: boolean }) => process.exit(await doctor(options, runtime)));
+
 keyCommands(program.command('keys').description('client keys'), runtime);
 costsCommand(program.command('costs').description('spending, from the ledger'), runtime);
 program.addCommand(batchCommand(() => environmentFor()));

@@ -2,6 +2,7 @@
 import type { Environment } from '../config/environment.ts';
 import { ConfigurationError, formatFault } from '../config/load.ts';
 import { loadRuntime, type Runtime } from '../config/runtime.ts';
+import { unpricedDeployments } from './doctor/machine-findings.ts';
 import { complain, print } from './terminal.ts';
 
 export interface CheckOptions {
@@ -40,12 +41,4 @@ function report({ catalogue, configuration, notes }: Runtime, asJson: boolean): 
   for (const note of notes) print(`warning: not carried: ${note}`);
   for (const id of unpriced)
     print(`warning: no price is known for deployment ${id}; its calls are recorded with a cost of 0`);
-}
-
-/** Wildcard deployments are left out: the models that they match are not known yet. */
-function unpricedDeployments(catalogue: Runtime['catalogue']): string[] {
-  return [...catalogue.deployments.values()]
-    .filter((deployment) => !deployment.upstreamModel.includes('*'))
-    .filter((deployment) => catalogue.priceOf(deployment, deployment.upstreamModel, 0) === null)
-    .map((deployment) => deployment.id);
 }

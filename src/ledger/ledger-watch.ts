@@ -44,7 +44,7 @@ export function startLedgerWatch(options: LedgerWatchOptions): LedgerWatch {
     if (isLooking) return;
     isLooking = true;
     // An outage of Redis is reported elsewhere; the last state stays.
-    const now = await readState(options).catch(() => state);
+    const now = await readLedgerState(options).catch(() => state);
     isLooking = false;
     metrics.ledger(now);
     if (now.isBehind !== state.isBehind) logChange(logger, now);
@@ -57,7 +57,11 @@ export function startLedgerWatch(options: LedgerWatchOptions): LedgerWatch {
   return { state: () => state, stop: () => clearInterval(timer) };
 }
 
-async function readState({ redis, keyspace, countRejects }: LedgerWatchOptions): Promise<LedgerState> {
+export async function readLedgerState({
+  redis,
+  keyspace,
+  countRejects,
+}: Pick<LedgerWatchOptions, 'redis' | 'keyspace' | 'countRejects'>): Promise<LedgerState> {
   const [waiting, oldest, time, rejects] = await Promise.all([
     redis.xlen(keyspace.ledgerStream),
     redis.xrange(keyspace.ledgerStream, '-', '+', 'COUNT', 1),

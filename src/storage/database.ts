@@ -47,6 +47,15 @@ export async function openDatabase(url: DatabaseUrl, onError: (error: Error) => 
   return (await openAndMigrate(url, onError)).database;
 }
 
+/** Only to look, also where another release's processes run on it: nothing is migrated, and SQLite is not written at all. */
+export async function lookIntoDatabase(url: DatabaseUrl): Promise<Database> {
+  const dialect = isPostgres(url) ? postgresDialect(url, () => undefined) : sqliteDialect(url, true);
+  return opened(url, new Kysely<Tables>({ dialect }), async (database) => {
+    await sql`select 1`.execute(database);
+    return database;
+  });
+}
+
 /** Only migrates; gives the names of what was applied. */
 export async function migrateDatabase(url: DatabaseUrl): Promise<string[]> {
   const { database, applied } = await openAndMigrate(url, () => undefined);
@@ -58,11 +67,16 @@ async function openAndMigrate(
   url: DatabaseUrl,
   onError: (error: Error) => void,
 ): Promise<{ database: Database; applied: string[] }> {
-  const database = new Kysely<Tables>({
-    dialect: isPostgres(url) ? postgresDialect(url, onError) : sqliteDialect(url),
-  });
+  const dialect = isPostgres(url) ? postgresDialect(url, onError) : sqliteDialect(url, false);
+  return opened(url, new Kysely<Tables>({ dialect }), async (database) => ({
+    database,
+    applied: await migrateTogether(database),
+  }));
+}
+
+async function opened<T>(url: DatabaseUrl, database: Database, use: (database: Database) => Promise<T>): Promise<T> {
   try {
-    return { database, applied: await migrateTogether(database) };
+    return await use(database);
   } catch (error) {
     await database.destroy();
     throw new Error(`cannot open database ${withoutSecrets(url)}: ${(error as Error).message}`, { cause: error });
@@ -127,20 +141,21 @@ class CarefulPostgresDialect extends PostgresDialect {
   }
 }
 
-function sqliteDialect(url: string): PatientSqliteDialect {
+function sqliteDialect(url: string, readOnly: boolean): PatientSqliteDialect {
   if (!url.startsWith(SQLITE_PREFIX))
     throw new TypeError(`database url must begin with sqlite: or postgres:, not ${withoutSecrets(url)}`);
   const path = url.slice(SQLITE_PREFIX.length);
+  if (readOnly) return new PatientSqliteDialect({ database: adaptNodeSqlite(new DatabaseSync(path, { readOnly })) });
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
-  if (path !== ':memory:') closeToOthers(path);
   const file = new DatabaseSync(path);
   // Readers (the API) and writers (the ledger) do not block each other; a crash loses no committed row.
   file.exec(`PRAGMA busy_timeout = ${SQLITE_OPEN_BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
   file.exec('PRAGMA busy_timeout = 0');
+  if (path !== ':memory:') closeToOthers(path);
   return new PatientSqliteDialect({ database: adaptNodeSqlite(file) });
 }
 
-/** Databases of earlier releases were world-readable. Other modes are an operator's choice and stay. */
+/** What was just made has the umask of a shell; databases of earlier releases were world-readable. Other modes stay. */
 function closeToOthers(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     const mode = statSync(file, { throwIfNoEntry: false })?.mode;

@@ -1,0 +1,148 @@
+// What Redis and SQL hold that somebody should look at: costs that are not written, requests that failed, keys without bounds.
+import { sql } from 'kysely';
+import type { ApiKey } from '../../accounts/api-key.ts';
+import { createKeyStore } from '../../accounts/key-store.ts';
+import { isLoopback, type Runtime } from '../../config/runtime.ts';
+import { withoutSecrets } from '../../config/secrets.ts';
+import { createDeadLetterStore } from '../../dead-letters/dead-letter-store.ts';
+import { readLedgerState } from '../../ledger/ledger-watch.ts';
+import { createRejectStore } from '../../ledger/reject-store.ts';
+import { createWorkerLiveness } from '../../reply/worker-liveness.ts';
+import { createHolds } from '../../routing/holds.ts';
+import type { Database } from '../../storage/database.ts';
+import { createKeyspace } from '../../storage/keyspace.ts';
+import type { RedisClient } from '../../storage/redis.ts';
+import { createEndpointStore } from '../../webhooks/endpoint-store.ts';
+import { createSecretBox } from '../../webhooks/secret-box.ts';
+import { formatDuration } from '../terminal.ts';
+import { clockFindings, type Finding, measureSkew } from './finding.ts';
+
+const MAX_NAMED = 5;
+
+function named(names: readonly string[]): string {
+  const more = names.length - MAX_NAMED;
+  return names.slice(0, MAX_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+/** Work that is held back or left behind. Reads only. */
+export async function workFindings(
+  redis: RedisClient,
+  database: Database | null,
+  runtime: Runtime,
+): Promise<Finding[]> {
+  const keyspace = createKeyspace(runtime.configuration.redis.namespace);
+  const say = (severity: Finding['severity'], finding: string, remedy: string): Finding => ({
+    severity,
+    area: 'work',
+    finding,
+    remedy,
+  });
+  const holds = createHolds(redis, keyspace);
+  const countRejects = () =>
+    database === null ? Promise.reject(new Error('no database')) : createRejectStore(database).count();
+  const [hasWorker, open, ledger] = await Promise.all([
+    createWorkerLiveness(redis, keyspace).hasLiveWorker(runtime.replyShards),
+    redis.hgetall(keyspace.openCircuits),
+    readLedgerState({ redis, keyspace, countRejects }),
+    holds.refresh(),
+  ]);
+  const circuits = Object.keys(open);
+  const held = holds.all().map(({ name, reason }) => `${name} (${reason})`);
+  return [
+    ...(hasWorker
+      ? []
+      : [say('error', 'no worker is running: requests wait, and readiness is 503', 'start sluice worker')]),
+    ...(circuits.length === 0
+      ? []
+      : [
+          say(
+            'warning',
+            `the circuit is open for ${named(circuits)}`,
+            'sluice dead-letters list and the log of the workers say why',
+          ),
+        ]),
+    ...(held.length === 0 ? [] : [say('warning', `held by an operator: ${named(held)}`, 'sluice release NAME')]),
+    ...(ledger.isBehind
+      ? [
+          say(
+            'error',
+            `the ledger is behind: ${ledger.waiting} messages wait, the oldest for ${formatDuration(ledger.oldestMs)}`,
+            'look whether the database takes writes, and whether a worker without --no-ledger runs',
+          ),
+        ]
+      : []),
+    ...(ledger.rejects
+      ? [
+          say(
+            'warning',
+            `${ledger.rejects} messages of the ledger were refused by the database: their costs are missing`,
+            'sluice ledger rejects list',
+          ),
+        ]
+      : []),
+  ];
+}
+
+export async function databaseFindings(database: Database, runtime: Runtime): Promise<Finding[]> {
+  const isPostgres = /^postgres(ql)?:/.test(runtime.databaseUrl);
+  return [
+    ...(isPostgres ? await postgresFindings(database, runtime.databaseUrl) : []),
+    ...keyFindings(await createKeyStore(database).list(), runtime),
+    ...(await letterFindings(database)),
+    ...(await webhookFindings(database, runtime)),
+  ];
+}
+
+async function postgresFindings(database: Database, url: string): Promise<Finding[]> {
+  const skewMs = await measureSkew(async () => {
+    const { rows } = await sql<{ ms: string }>`select extract(epoch from clock_timestamp()) * 1000 as ms`.execute(
+      database,
+    );
+    return Number(rows[0]!.ms);
+  });
+  const ssl = await sql<{ ssl: boolean }>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`.execute(database);
+  const host = URL.parse(url)?.hostname ?? '';
+  const isOnWire = host !== '' && !isLoopback(host) && ssl.rows[0]?.ssl === false;
+  const plain: Finding = {
+    severity: 'warning',
+    area: 'network',
+    finding: `${withoutSecrets(url)} is not encrypted`,
+    remedy: 'add ?sslmode=verify-full to database.url, unless nobody else is on that network',
+  };
+  return [...clockFindings('PostgreSQL', skewMs), ...(isOnWire ? [plain] : [])];
+}
+
+/** A key for the local machine alone is nobody else's. */
+function keyFindings(keys: readonly ApiKey[], { listen }: Runtime): Finding[] {
+  const unbound = keys.filter(({ revokedAtMs, settings }) => {
+    const { limits, budgets } = settings;
+    return revokedAtMs === null && Object.keys(limits).length === 0 && Object.keys(budgets).length === 0;
+  });
+  if (unbound.length === 0) return [];
+  return [
+    {
+      severity: isLoopback(listen.host) ? 'note' : 'warning',
+      area: 'keys',
+      finding: `without limits and without a budget: ${named(unbound.map(({ id, name }) => `${id} (${name})`))}`,
+      remedy: 'PATCH /admin/keys/{id} with limits and budgets: a stolen key spends up to them',
+    },
+  ];
+}
+
+async function letterFindings(database: Database): Promise<Finding[]> {
+  const count = await createDeadLetterStore(database).count({ isReplayed: false });
+  if (count === 0) return [];
+  const finding = `${count} requests failed for good and were not replayed`;
+  return [{ severity: 'warning', area: 'work', finding, remedy: 'sluice dead-letters list' }];
+}
+
+async function webhookFindings(database: Database, { environment }: Runtime): Promise<Finding[]> {
+  const box = createSecretBox(environment.secretsKey);
+  if (box.isSealing) return [];
+  const stored = await createEndpointStore(database, box).list();
+  if (stored.length === 0) return [];
+  const finding = 'secrets of webhooks are stored as they are';
+  return [
+    { severity: 'warning', area: 'keys', finding, remedy: 'set SLUICE_SECRETS_KEY: they are sealed at the next start' },
+  ];
+}

@@ -1,0 +1,148 @@
+// `sluice doctor` looks at real servers: what it sees, that it changes nothing, and that servers which refuse it are no end of it.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { createKeyStore } from '#src/accounts/key-store.ts';
+import { examine } from '#src/cli/doctor.ts';
+import { readEnvironment } from '#src/config/environment.ts';
+import { loadRuntime } from '#src/config/runtime.ts';
+import type { ConfigurationInput } from '#src/config/schema.ts';
+import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
+import { createHolds } from '#src/routing/holds.ts';
+import { openDatabase } from '#src/storage/database.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { startSluice } from '#test/support/sluice-command.ts';
+
+const keyspace = createKeyspace('sluice');
+let good: TestRedis;
+let bad: TestRedis;
+let directory: string;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'sluice-doctor-'));
+  [good, bad] = await Promise.all([
+    startTestRedis({ appendOnly: true, args: ['--maxmemory', '200mb', '--maxmemory-policy', 'noeviction'] }),
+    startTestRedis({ args: ['--maxmemory', '200mb', '--maxmemory-policy', 'allkeys-lru'] }),
+  ]);
+});
+afterAll(async () => {
+  await Promise.all([good?.stop(), bad?.stop()]);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function runtimeOf(url: string, more: ConfigurationInput = {}, databaseUrl = `sqlite:${join(directory, 'sluice.db')}`) {
+  const path = join(directory, 'sluice.yaml');
+  const configuration = {
+    redis: { url },
+    database: { url: databaseUrl },
+    dead_letters: { bodies: 'none' as const },
+    ...more,
+  };
+  writeFileSync(path, stringify(configuration), { mode: 0o600 });
+  const environment = readEnvironment({ SLUICE_DATA: directory, SLUICE_ADMIN_KEY: 'admin-0123456789abcdef' });
+  return () => loadRuntime(path, environment);
+}
+const beat = () => createWorkerLiveness(good.client, keyspace).heartbeat('w1', [0]);
+const errors = (found: Awaited<ReturnType<typeof examine>>) =>
+  found.filter(({ severity }) => severity === 'error').map(({ finding }) => finding);
+
+test('a healthy installation has nothing to change', async () => {
+  await (await openDatabase(`sqlite:${join(directory, 'sluice.db')}`, () => undefined)).destroy();
+  await beat();
+  const found = await examine(runtimeOf(good.url));
+  expect(found.filter(({ severity }) => severity !== 'note')).toEqual([]);
+});
+
+test('a Redis that evicts and keeps nothing, without a worker', async () => {
+  const found = errors(await examine(runtimeOf(bad.url)));
+  expect(found).toEqual([
+    expect.stringContaining('maxmemory-policy is allkeys-lru'),
+    expect.stringContaining('appendonly is off'),
+    expect.stringContaining('no worker is running'),
+  ]);
+});
+
+test('as a user of managed Redis, which may neither CONFIG nor INFO', async () => {
+  await bad.client.acl('SETUSER', 'guest', 'on', '>guest-password', '~*', '&*', '+@all', '-config', '-info');
+  const found = await examine(runtimeOf(`redis://guest:guest-password@127.0.0.1:${bad.port}`));
+  expect(found.filter(({ area }) => area === 'redis')).toMatchObject([
+    { severity: 'warning', finding: /INFO is refused/ },
+  ]);
+  expect(JSON.stringify(found)).not.toContain('guest-password');
+  await bad.client.acl('SETUSER', 'guest', '+info');
+  const more = await examine(runtimeOf(`redis://guest:guest-password@127.0.0.1:${bad.port}`));
+  expect(more.map(({ finding }) => finding).join()).toMatch(/allkeys-lru.*CONFIG is refused/s);
+});
+
+test('held back and left behind: holds, open circuits, costs that are not written, dead letters, keys without bounds', async () => {
+  await beat();
+  await createHolds(good.client, keyspace).hold('provider:openai', 'maintenance');
+  await good.client.hset(keyspace.openCircuits, 'openai/gpt', String(Date.now() + 60_000));
+  await good.client.xadd(keyspace.ledgerStream, `${Date.now() - 120_000}-0`, 'm', '{}');
+  const database = await openDatabase(`sqlite:${join(directory, 'sluice.db')}`, () => undefined);
+  const { key } = await createKeyStore(database).create('unbound');
+  await createKeyStore(database).create('bound', { limits: { requestsPerMinute: 1 } });
+  await database.destroy();
+  const found = await examine(runtimeOf(good.url, { server: { host: '0.0.0.0', public_url: 'https://llm.example' } }));
+  const said = found.map(({ severity, finding }) => `${severity}: ${finding}`);
+  expect(said).toEqual(
+    expect.arrayContaining([
+      'warning: held by an operator: provider:openai (maintenance)',
+      'warning: the circuit is open for openai/gpt',
+      expect.stringMatching(/^error: the ledger is behind: 1 messages wait, the oldest for 2 min/),
+      `warning: without limits and without a budget: ${key.id} (unbound)`,
+    ]),
+  );
+  await good.client.del(keyspace.holds, keyspace.openCircuits, keyspace.ledgerStream);
+});
+
+test('nothing is changed: a database of another release is not migrated, one that is not there is not made', async () => {
+  await beat();
+  const path = join(directory, 'other.db');
+  expect(await examine(runtimeOf(good.url, {}, `sqlite:${path}`))).toMatchObject([
+    { severity: 'note', area: 'database', finding: `there is no ${path} yet` },
+  ]);
+  writeFileSync(path, '', { mode: 0o600 });
+  const keys = await good.client.dbsize();
+  const found = await examine(runtimeOf(good.url, {}, `sqlite:${path}`));
+  expect(found.find(({ area }) => area === 'database')?.finding).toMatch(/cannot be looked at: no such table/);
+  expect(readFileSync(path).includes('api_keys')).toBe(false);
+  expect(await good.client.dbsize()).toBe(keys);
+});
+
+test('PostgreSQL is asked for its clock, and one that is away is a finding', async ({ skip }) => {
+  const postgres = await startTestPostgres();
+  if (postgres === null) return skip();
+  try {
+    await (await openDatabase(postgres.url, () => undefined)).destroy();
+    await beat();
+    const found = await examine(runtimeOf(good.url, {}, postgres.url));
+    expect(found.filter(({ severity }) => severity !== 'note')).toEqual([]);
+    await postgres.kill();
+    await beat();
+    expect(errors(await examine(runtimeOf(good.url, {}, postgres.url)))).toEqual([
+      expect.stringMatching(/cannot open database/),
+    ]);
+  } finally {
+    await postgres.stop();
+  }
+});
+
+test('the command: words for people, JSON for machines, an exit code for both', async () => {
+  await beat();
+  runtimeOf(good.url)();
+  const run = (...args: string[]) =>
+    startSluice(['doctor', ...args], directory, { SLUICE_DATA: directory, SLUICE_ADMIN_KEY: 'admin-0123456789abcdef' })
+      .ended;
+  const keepBeating = setInterval(() => void beat(), 1_000);
+  const [words, json] = await Promise.all([run(), run('--json')]);
+  clearInterval(keepBeating);
+  expect(words).toMatchObject({ code: 0, stdout: expect.stringMatching(/^note .*\n +→ .*\n/) });
+  expect(JSON.parse(json.stdout)).toMatchObject({ findings: [{ severity: 'note' }] });
+  writeFileSync(join(directory, 'sluice.yaml'), 'redis: { url: 7 }\n');
+  expect(await run()).toMatchObject({ code: 2, stdout: expect.stringMatching(/^error +configuration .*redis\.url/) });
+});
