@@ -45,7 +45,9 @@ async function examineStores(runtime: Runtime): Promise<Finding[]> {
     return [
       ...('finding' in redis
         ? [redis]
-        : await tried('redis', async () => redisFindings(await readRedis(redis), address!).filter(isToBeChanged(runtime)))),
+        : await tried('redis', async () =>
+            redisFindings(await readRedis(redis), address!).filter(isToBeChanged(runtime)),
+          )),
       ...('finding' in database ? [database] : await tried('database', () => databaseFindings(database, runtime))),
       ...('finding' in redis
         ? []
