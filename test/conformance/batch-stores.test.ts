@@ -1,8 +1,5 @@
 // Files, batches and their runs, on SQLite and on PostgreSQL: leases, states and events are only as good as the SQL.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type BatchStore, createBatchStore } from '#src/batches/batch-store.ts';
 import { createFileStore, type FileStore, type StoredFile } from '#src/batches/file-store.ts';
 import { START } from '#src/batches/input-lines.ts';
@@ -10,19 +7,9 @@ import { NO_TOTALS } from '#src/batches/line-result.ts';
 import { createRunStore, LeaseLost, type RunStore } from '#src/batches/run-store.ts';
 import { createSortableId } from '#src/contracts/ids.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
-import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
-const postgres = await startTestPostgres();
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-const ENGINES = [
-  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
-  { name: 'PostgreSQL', url: postgres?.url ?? null },
-];
+const ENGINES = await startSqlEngines();
 const LEASE_MS = 60_000;
 const STEADY = { etaMs: null, isAtRisk: false };
 
@@ -43,11 +30,7 @@ function file(change: Partial<StoredFile> = {}): StoredFile {
   };
 }
 
-describe.each(ENGINES)('$name', ({ url }) => {
-  if (url === null) {
-    test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
-    return;
-  }
+describeOnEach(ENGINES, ({ url }) => {
   let database: Database;
   let files: FileStore;
   let batches: BatchStore;

@@ -1,30 +1,17 @@
 // One suite for both SQL engines. Symptom: a new SLUICE_API_KEY left the one before valid.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { hashSecret, hintOf } from '#src/accounts/api-key.ts';
 import { CONFIGURED_KEY_NAME, checkKeyName, createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
-import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'sluice-keys-'));
-const postgres = await startTestPostgres();
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+const ENGINES = await startSqlEngines();
 
-const ENGINES = [
-  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
-  { name: 'PostgreSQL', url: postgres?.url ?? null },
-];
-
-describe.each(ENGINES.filter(({ url }) => url !== null))('$name', ({ url }) => {
+describeOnEach(ENGINES, ({ url }) => {
   let database: Database;
   let store: KeyStore;
   beforeAll(async () => {
-    database = await openDatabase(url!, () => undefined);
+    database = await openDatabase(url, () => undefined);
     store = createKeyStore(database);
   });
   afterAll(() => database.destroy());

@@ -1,28 +1,15 @@
 // One suite for both SQL engines: whatever the stores promise, they promise it on SQLite and on PostgreSQL.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createBudgetReader } from '#src/accounts/budgets.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { reportUsage } from '#src/ledger/reports.ts';
 import { asBigint, asNumber, type Database, migrateDatabase, openDatabase } from '#src/storage/database.ts';
-import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
-const postgres = await startTestPostgres();
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-const ENGINES = [
-  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
-  { name: 'PostgreSQL', url: postgres?.url ?? null },
-];
+const ENGINES = await startSqlEngines();
 
 const DAY = Date.UTC(2026, 10, 20, 12);
 
@@ -75,12 +62,7 @@ function outcome(change: Partial<RequestOutcome> = {}): RequestOutcome {
   };
 }
 
-describe.each(ENGINES)('$name', ({ url }) => {
-  if (url === null) {
-    test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
-    return;
-  }
-
+describeOnEach(ENGINES, ({ url }) => {
   test('a release before the last migration still starts, and a migration is applied once', async () => {
     const database = await openDatabase(url, () => undefined);
     await sql`insert into kysely_migration (name, timestamp) values ('2026-11-24-of-a-later-release', '2026-12-01')`.execute(

@@ -1,24 +1,11 @@
 // One suite for both SQL engines: a dead letter is kept once, with its body to the byte, found by what is known of it.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { DeadLetter, StoredBody } from '#src/dead-letters/dead-letter.ts';
 import { createDeadLetterStore, type DeadLetterStore } from '#src/dead-letters/dead-letter-store.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
-import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'sluice-dead-letters-'));
-const postgres = await startTestPostgres();
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-const ENGINES = [
-  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
-  { name: 'PostgreSQL', url: postgres?.url ?? null },
-];
+const ENGINES = await startSqlEngines();
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 /** Not text in any encoding. */
@@ -48,11 +35,7 @@ function letter(requestId: string, change: { model?: string; code?: string; fail
   };
 }
 
-describe.each(ENGINES)('$name', ({ url }) => {
-  if (url === null) {
-    test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
-    return;
-  }
+describeOnEach(ENGINES, ({ url }) => {
   let database: Database;
   let store: DeadLetterStore;
 

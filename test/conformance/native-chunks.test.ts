@@ -1,32 +1,15 @@
 // Chunks of lines at providers, on SQLite and on PostgreSQL: what a new owner of a batch must find, and who may write it.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type BatchStore, createBatchStore } from '#src/batches/batch-store.ts';
 import { createNativeChunkStore, type NativeChunk, type NativeChunkStore } from '#src/batches/native-chunk-store.ts';
 import { createRunStore, type Lease, LeaseLost, type RunStore } from '#src/batches/run-store.ts';
 import { createSortableId } from '#src/contracts/ids.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
-import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
-const postgres = await startTestPostgres();
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+const ENGINES = await startSqlEngines();
 
-const ENGINES = [
-  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
-  { name: 'PostgreSQL', url: postgres?.url ?? null },
-];
-
-describe.each(ENGINES)('$name', ({ url }) => {
-  if (url === null) {
-    test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
-    return;
-  }
+describeOnEach(ENGINES, ({ url }) => {
   let database: Database;
   let batches: BatchStore;
   let runs: RunStore;

@@ -1,25 +1,12 @@
 // What the stores of responses and conversations promise, on SQLite and on PostgreSQL.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { appendEvent } from '#src/batches/event-outbox.ts';
 import { appendItems, type ConversationStore, createConversationStore } from '#src/responses/conversations.ts';
 import { createResponseStore, type ResponseStore, type StoredResponse } from '#src/responses/response-store.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
-import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
-const postgres = await startTestPostgres();
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-const ENGINES = [
-  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
-  { name: 'PostgreSQL', url: postgres?.url ?? null },
-];
+const ENGINES = await startSqlEngines();
 
 const LATER_MS = Date.now() + 3_600_000;
 const nothingElse = async () => undefined;
@@ -43,11 +30,7 @@ function response(change: Partial<StoredResponse> = {}): StoredResponse {
 
 const message = (content: string) => ({ role: 'user', content });
 
-describe.each(ENGINES)('$name', ({ url }) => {
-  if (url === null) {
-    test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
-    return;
-  }
+describeOnEach(ENGINES, ({ url }) => {
   let database: Database;
   let responses: ResponseStore;
   let conversations: ConversationStore;

@@ -1,11 +1,8 @@
 // One suite for both SQL engines: events that were committed reach their receivers at least once, others never.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import OpenAI from 'openai';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type WebhookSettings, webhooks } from '#src/config/webhook-schema.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { createWebhookMetrics } from '#src/telemetry/metrics.ts';
@@ -13,29 +10,15 @@ import { createDeliveryStore } from '#src/webhooks/delivery-store.ts';
 import { createEndpointStore } from '#src/webhooks/endpoint-store.ts';
 import { createSecretBox } from '#src/webhooks/secret-box.ts';
 import { startWebhooks } from '#src/webhooks/start-webhooks.ts';
-import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '#test/support/webhook-receiver.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'sluice-webhooks-'));
-const postgres = await startTestPostgres();
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-const ENGINES = [
-  { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
-  { name: 'PostgreSQL', url: postgres?.url ?? null },
-];
+const ENGINES = await startSqlEngines();
 const SETTINGS = webhooks.parse({ allowed_networks: ['127.0.0.0/8'], first_retry_ms: 20, timeout_ms: 300 });
 const POLL_MS = 20;
 
-describe.each(ENGINES)('$name', ({ url }) => {
-  if (url === null) {
-    test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
-    return;
-  }
+describeOnEach(ENGINES, ({ url }) => {
   let database: Database;
   let receiver: WebhookReceiver;
   let log: string[];
@@ -62,7 +45,7 @@ describe.each(ENGINES)('$name', ({ url }) => {
 
   /** A process that delivers: its own connection, as when deployed. */
   async function startProcess(owner = 'worker_1', change: Partial<WebhookSettings> = {}): Promise<void> {
-    const own = await openDatabase(url!, () => undefined);
+    const own = await openDatabase(url, () => undefined);
     const running = await startWebhooks({
       owner,
       database: own,

@@ -1,0 +1,42 @@
+// The two SQL engines, for suites that hold on both: an empty SQLite file and an empty PostgreSQL of the test file's own.
+//
+//   const ENGINES = await startSqlEngines();
+//   describeOnEach(ENGINES, ({ url }) => { … });
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, test } from 'vitest';
+import { startTestPostgres } from './postgres-server.ts';
+
+export interface SqlEngine {
+  name: 'SQLite' | 'PostgreSQL';
+  /** Null where there is no such server. */
+  url: string | null;
+}
+
+/** At the top of a test file; they are stopped at its end. */
+export async function startSqlEngines(): Promise<readonly SqlEngine[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
+  const postgres = await startTestPostgres();
+  afterAll(async () => {
+    await postgres?.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return [
+    { name: 'SQLite', url: `sqlite:${join(directory, 'test.db')}` },
+    { name: 'PostgreSQL', url: postgres?.url ?? null },
+  ];
+}
+
+/** A suite by each engine's name; one that is not there is skipped, and says what it needs. */
+export function describeOnEach(
+  engines: readonly SqlEngine[],
+  suite: (engine: { name: SqlEngine['name']; url: string }) => void,
+): void {
+  for (const { name, url } of engines) {
+    describe(name, () => {
+      if (url === null) test.skip('needs PostgreSQL: apt-get install postgresql, or a Docker engine', () => undefined);
+      else suite({ name, url });
+    });
+  }
+}
