@@ -26,6 +26,13 @@ export default defineConfig({
     setupFiles: ['./test/support/retried.ts'],
     sequence: { sequencer: LongestFirst },
     reporters,
+    // npm run coverage. What processes under test have run counts too: they run from their sources then.
+    coverage: {
+      provider: 'v8',
+      autoAttachSubprocess: true,
+      include: ['src/**/*.ts', 'workers/**/*.ts', 'simulator/src/**/*.ts'],
+      reporter: ['text-summary', 'json-summary', 'html'],
+    },
     projects: [
       { extends: true, test: { name: 'quick', include: QUICK, maxWorkers: 2 } },
       {

@@ -8,7 +8,7 @@ import type { KeySettings } from '#src/accounts/api-key.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
-import { COMPILE_CACHE, processPath } from './processes.ts';
+import { lastSignal, processEnvironment, processPath } from './processes.ts';
 import { startTestRedis, type TestRedis, type TestRedisOptions } from './redis-server.ts';
 
 export const TEST_KEY = 'sk-sluice-test';
@@ -22,6 +22,8 @@ export interface TestProcess {
   stop(): Promise<void>;
   /** SIGKILL, and wait. */
   kill(): Promise<void>;
+  /** When the test is over. */
+  end(): Promise<void>;
   log(): string;
 }
 
@@ -115,7 +117,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
       return { id: key.id, secret };
     },
     async stop() {
-      await Promise.all([...broker.apis, ...broker.workers, ...broker.batches].map((running) => running.kill()));
+      await Promise.all([...broker.apis, ...broker.workers, ...broker.batches].map((running) => running.end()));
       await database.destroy();
       if (options.sharedRedis === undefined) await redis.stop();
       rmSync(directory, { recursive: true, force: true });
@@ -139,7 +141,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
 async function startProcess(entry: string, args: string[], environment: Record<string, string>): Promise<TestProcess> {
   const child = fork(processPath(entry), args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: COMPILE_CACHE, ...environment },
+    env: { ...processEnvironment(), ...environment },
   });
   let log = '';
   const keep = (chunk: Buffer) => {
@@ -163,19 +165,17 @@ async function startProcess(entry: string, args: string[], environment: Record<s
       reject(new Error(`${entry} ended with ${code}:\n${log}`));
     });
   });
+  const endBy = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await exited;
+  };
   return {
     child,
     details,
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGTERM');
-      await exited;
-    },
-    async kill() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGKILL');
-      await exited;
-    },
+    stop: () => endBy('SIGTERM'),
+    kill: () => endBy('SIGKILL'),
+    end: () => endBy(lastSignal()),
     log: () => log,
   };
 }

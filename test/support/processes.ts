@@ -7,6 +7,17 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Processes start in half the CPU time when Node remembers what it has made of their code. */
 export const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile');
 
+/** What a process under test gets of the surroundings. */
+export function processEnvironment(): Record<string, string | undefined> {
+  const { PATH, NODE_V8_COVERAGE } = process.env;
+  return { PATH, NODE_COMPILE_CACHE: COMPILE_CACHE, ...(NODE_V8_COVERAGE === undefined ? {} : { NODE_V8_COVERAGE }) };
+}
+
+/** What ends a process at the end of a test: only one that ends by itself says which of its code has run. */
+export function lastSignal(): NodeJS.Signals {
+  return process.env.NODE_V8_COVERAGE === undefined ? 'SIGKILL' : 'SIGTERM';
+}
+
 /** `src/main.ts`, `workers/inference.ts` … */
 export function processPath(entry: string): string {
   const build = process.env.SLUICE_TEST_BUILD;

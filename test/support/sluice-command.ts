@@ -1,6 +1,6 @@
 // The command `sluice` as its user runs it: a process of its own, in a directory of its own, without a terminal.
 import { spawn } from 'node:child_process';
-import { COMPILE_CACHE, processPath } from './processes.ts';
+import { processEnvironment, processPath } from './processes.ts';
 
 export interface CommandEnd {
   code: number | null;
@@ -20,7 +20,7 @@ export interface RunningCommand {
 export function startSluice(args: readonly string[], cwd: string, environment: Record<string, string>): RunningCommand {
   const child = spawn(process.execPath, [processPath('src/cli.ts'), ...args], {
     cwd,
-    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: COMPILE_CACHE, ...environment },
+    env: { ...processEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

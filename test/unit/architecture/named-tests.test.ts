@@ -1,7 +1,8 @@
-// The list of tests that may be retried names tests that there are, each with its reason, and stays short.
+// What is said of single tests elsewhere is true of them: the list of tests that may be retried names tests that there are, each with its reason, and stays short.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { LONGEST } from '#test/support/order.ts';
 import { ROOT } from '#test/support/processes.ts';
 import { RETRIED } from '#test/support/retried.ts';
 
@@ -18,4 +19,8 @@ test('names tests that there are', () => {
 test('has a reason for each, and stays short', () => {
   expect(RETRIED.filter(({ reason }) => reason.length < 20)).toEqual([]);
   expect(RETRIED.length).toBeLessThanOrEqual(MOST);
+});
+
+test('the files that run first are files that there are', () => {
+  expect(LONGEST.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
