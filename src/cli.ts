@@ -1,6 +1,7 @@
 // The command `sluice`: puts the subcommands together. Those that are more than a process to run have a file in src/cli/.
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { accountCommands } from './cli/accounts.ts';
 import { type HealthOptions, healthArguments, list, wholeNumber } from './cli/arguments.ts';
 import { batchCommand } from './cli/batch.ts';
 import { check } from './cli/check.ts';
@@ -157,6 +158,7 @@ costsCommand(program.command('costs').description('spending, from the ledger'), 
 program.addCommand(batchCommand(() => environmentFor()));
 program.addCommand(deadLettersCommand(environmentFor));
 program.addCommand(ledgerCommand(environmentFor));
+for (const command of accountCommands(environmentFor)) program.addCommand(command);
 program.addCommand(limitsCommand(environmentFor));
 for (const command of holdCommands(environmentFor)) program.addCommand(command);
 program.addCommand(

@@ -1,5 +1,6 @@
 // The API process: opens its connections, builds the app, listens.
 import type { FastifyInstance } from 'fastify';
+import { createAdminKeyStore } from './accounts/admin-key-store.ts';
 import { createBudgetStandings } from './accounts/budget-standings.ts';
 import { createBudgetReader, createBudgets } from './accounts/budgets.ts';
 import { createKeyCache } from './accounts/key-cache.ts';
@@ -199,6 +200,7 @@ runMain(async () => {
     secretBox: createSecretBox(environment.secretsKey),
     hasAdminListener: runtime.adminListen !== null,
     adminKey: environment.adminKey ?? null,
+    adminKeys: createAdminKeyStore(database),
     replyShards: runtime.replyShards,
     isClosing: () => isClosing,
   };

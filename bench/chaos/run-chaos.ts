@@ -129,7 +129,7 @@ async function checkBudget({ broker, keyId }: Setting): Promise<string[]> {
     'spent',
     'held',
   );
-  const cost = await createBudgetReader(broker.database).spentSince(keyId, null);
+  const cost = await createBudgetReader(broker.database).spentSince({ id: keyId, kind: 'key' }, null);
   return [
     ...(BigInt(spent ?? 0) === cost ? [] : [`the budget has ${spent} spent, the books ${cost}`]),
     ...(Number(held ?? 0) === 0 ? [] : [`the budget holds ${held} for nobody`]),

@@ -1,6 +1,8 @@
 // A client's key: what it looks like, what is kept of it, what it may do.
 import { hash, randomBytes } from 'node:crypto';
 import { matchWildcard } from '../config/wildcard.ts';
+import type { ChargeTerms } from '../contracts/money.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
 import type { Limits, Scope } from '../contracts/scope.ts';
 
 /** When a budget starts over; `total` never does. */
@@ -16,6 +18,27 @@ export interface KeySettings {
   models: readonly string[] | null;
   /** Share of the batch lane beside other keys' batches. */
   batchWeight: number;
+  /** Unix ms from which on it is not valid; null for never. */
+  expiresAtMs: number | null;
+  /** Whatever its operator wants to know of it. */
+  metadata: Readonly<Record<string, string>>;
+  /** Requests are charged to a prepaid balance; null: to that of the account above, if it has one. */
+  credits: CreditSettings | null;
+}
+
+export interface CreditSettings extends ChargeTerms {}
+
+export type AccountKind = 'organisation' | 'project';
+
+/** An organisation or a project: what holds for all keys below it together. */
+export interface Account {
+  id: string;
+  kind: AccountKind;
+  parentId: string | null;
+  name: string;
+  settings: KeySettings;
+  createdAtMs: number;
+  revokedAtMs: number | null;
 }
 
 export interface ApiKey {
@@ -26,6 +49,55 @@ export interface ApiKey {
   settings: KeySettings;
   createdAtMs: number;
   revokedAtMs: number | null;
+  projectId: string | null;
+  /** The secret that it was found by is valid until then: it was rotated. Unix ms; null without an end. */
+  secretUntilMs: number | null;
+  /** Its project and organisation, the nearest first. */
+  above: readonly Account[];
+  /** Whose prepaid balance it spends; null where there is none. */
+  credits: CreditAccount | null;
+}
+
+export interface CreditAccount {
+  account: string;
+  /** All that was ever paid in: picodollars, decimal. */
+  paidIn: string;
+  terms: ChargeTerms;
+}
+
+/** From when on it is not valid: by its own expiry, by that of an account above, or by a rotation. */
+export function validUntilMs({ settings, secretUntilMs, above }: ApiKey): number {
+  const ends = [settings.expiresAtMs, secretUntilMs, ...above.map((account) => account.settings.expiresAtMs)];
+  return Math.min(Number.POSITIVE_INFINITY, ...ends.filter((end) => end !== null));
+}
+
+export function isRevoked({ revokedAtMs, above }: ApiKey): boolean {
+  return revokedAtMs !== null || above.some((account) => account.revokedAtMs !== null);
+}
+
+/** Its share of the batch lane: a project's and an organisation's weights count for each of their keys. */
+export function batchWeightOf({ settings, above }: ApiKey): number {
+  return above.reduce((weight, account) => weight * account.settings.batchWeight, settings.batchWeight);
+}
+
+/** What a request's record has of its key's accounts. */
+export function accountsOf(key: ApiKey): Pick<RequestSpec, 'keyScope' | 'accountScopes' | 'accounts'> {
+  const keyScope = scopeOf(key);
+  if (key.above.length === 0 && key.credits === null) return { keyScope };
+  const scopes = key.above.flatMap(({ id, kind, settings: { limits } }) =>
+    Object.keys(limits).length === 0 ? [] : [{ name: `${kind}:${id}`, limits }],
+  );
+  const idOf = (kind: AccountKind) => key.above.find((account) => account.kind === kind)?.id;
+  const [project, organisation] = [idOf('project'), idOf('organisation')];
+  return {
+    keyScope,
+    ...(scopes.length === 0 ? {} : { accountScopes: scopes }),
+    accounts: {
+      ...(project === undefined ? {} : { project }),
+      ...(organisation === undefined ? {} : { organisation }),
+      ...(key.credits === null ? {} : { credits: { account: key.credits.account, ...key.credits.terms } }),
+    },
+  };
 }
 
 /** What its limits are counted under; null where it has none. */
@@ -38,6 +110,9 @@ export const DEFAULT_KEY_SETTINGS: KeySettings = Object.freeze({
   budgets: {},
   models: null,
   batchWeight: 1,
+  expiresAtMs: null,
+  metadata: {},
+  credits: null,
 });
 
 /** As earlier releases stored a key: one budget, in ten-thousandths of a dollar. */
@@ -80,13 +155,16 @@ export function hintOf(secret: string): string {
   return `${secret.slice(0, Math.min(HINT_CHARS, Math.floor(chars)))}…`;
 }
 
-/** Whether the key may use a public model name. */
-export function mayUseModel(settings: KeySettings, model: string): boolean {
-  return settings.models === null || settings.models.some((pattern) => matchWildcard(pattern, model) !== null);
+/** Whether the key, and the accounts above it, may use a public model name. */
+export function mayUseModel({ settings, above }: Pick<ApiKey, 'settings' | 'above'>, model: string): boolean {
+  const allows = ({ models }: KeySettings) =>
+    models === null || models.some((pattern) => matchWildcard(pattern, model) !== null);
+  return allows(settings) && above.every((account) => allows(account.settings));
 }
 
 /** Whether something must be reserved before it asks. Does not build a list: it is asked for every request. */
-export function hasBudget({ settings: { budgets } }: ApiKey): boolean {
+export function hasBudget({ settings: { budgets }, above, credits }: ApiKey): boolean {
+  if (credits !== null) return true;
   for (const _ in budgets) return true;
-  return false;
+  return above.some((account) => Object.keys(account.settings.budgets).length > 0);
 }

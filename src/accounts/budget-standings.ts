@@ -4,7 +4,7 @@ import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { readStoredSettings } from './api-key.ts';
-import { type Budget, budgetsOf } from './budgets.ts';
+import { type Budget, periodsOf } from './budgets.ts';
 
 export interface BudgetStanding {
   account: string;
@@ -52,22 +52,28 @@ export function createBudgetStandings(
 }
 
 async function readBudgets(database: Database): Promise<Budget[]> {
-  const rows = await database
-    .selectFrom('api_keys')
-    .select(['id', 'settings'])
-    .where('revoked_at', 'is', null)
-    .where('settings', 'not like', '%"budgets":{}%')
-    .orderBy('created_at', 'desc')
-    .limit(MAX_READ)
-    .execute();
   const now = Date.now();
-  return rows.flatMap(({ id, settings }) => budgetsOf({ id, settings: readStoredSettings(settings) }, now));
+  const read = async (table: 'api_keys' | 'accounts') => {
+    const rows = await database
+      .selectFrom(table)
+      .select(['id', 'settings'])
+      .where('revoked_at', 'is', null)
+      .where('settings', 'not like', '%"budgets":{}%')
+      .orderBy('created_at', 'desc')
+      .limit(MAX_READ)
+      .execute();
+    // Whose it is matters where sums are read from the books; these come from Redis.
+    return rows.flatMap(({ id, settings }) =>
+      periodsOf({ id, kind: 'key' }, readStoredSettings(settings).budgets, now),
+    );
+  };
+  return [...(await read('accounts')), ...(await read('api_keys'))];
 }
 
-function standingOf({ keyId, period, limit }: Budget, [spent, held]: (string | null)[]): BudgetStanding | null {
+function standingOf({ owner, period, limit }: Budget, [spent, held]: (string | null)[]): BudgetStanding | null {
   if (spent == null) return null;
   const left = BigInt(limit) - BigInt(spent) - BigInt(held ?? 0);
-  return { account: keyId, period, limitUsd: usdOf(BigInt(limit)), leftUsd: usdOf(left) };
+  return { account: owner.id, period, limitUsd: usdOf(BigInt(limit)), leftUsd: usdOf(left) };
 }
 
 /** For graphs, where the last digits do not matter. */

@@ -1,13 +1,13 @@
 // Budgets: reserved when a request is accepted, settled when it has ended, so that no number of concurrent requests can spend
 // a budget twice. They count the true cost, in picodollars. The books in SQL are the truth; Redis has the running sums.
-import type { PicoUsd } from '../contracts/money.ts';
+import { chargeOf, type PicoUsd, picoOfCharge } from '../contracts/money.ts';
 import type { BudgetHold } from '../contracts/request-record.ts';
-import { type Database, readMoney, sumOfMoney } from '../storage/database.ts';
+import { asNumber, boundedSum, type Database, readMoney, sumOfMoney } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { untilTaken } from '../storage/redis-trouble.ts';
-import type { ApiKey, BudgetPeriod } from './api-key.ts';
+import type { AccountBudgets, AccountKind, ApiKey, BudgetPeriod } from './api-key.ts';
 
 export interface Budgets {
   /** Reserves in every budget of the key, or in none: says how much is left in the one that has too little. */
@@ -18,7 +18,7 @@ export interface Budgets {
    */
   giveBack(hold: BudgetHold, requestId: string): Promise<void>;
   /** Safe to call twice. */
-  settle(hold: BudgetHold, requestId: string, cost: PicoUsd): Promise<void>;
+  settle(hold: BudgetHold, requestId: string, cost: PicoUsd, charge?: PicoUsd): Promise<void>;
 }
 
 export interface Reserving {
@@ -34,7 +34,8 @@ export interface Reserving {
 export type ReserveResult =
   | { kind: 'unlimited' }
   | { kind: 'reserved'; hold: BudgetHold }
-  | { kind: 'exhausted'; left: PicoUsd; period: BudgetPeriod };
+  /** `owner` is the key, project or organisation whose budget it is. */
+  | { kind: 'exhausted'; left: PicoUsd; period: BudgetPeriod | 'credits'; owner: string };
 
 /** The sum is read from SQL again when the key was not used for so long. */
 const BUDGET_TTL_MS = 40 * 24 * 3_600_000;
@@ -42,15 +43,21 @@ const BUDGET_TTL_MS = 40 * 24 * 3_600_000;
 const admitScript = loadLuaScript(import.meta.url, './budget-admit.lua');
 const settleScript = loadLuaScript(import.meta.url, './budget-settle.lua');
 
-/** One budget in one of its periods. */
+/** One budget in one of its periods, or a prepaid balance. */
 export interface Budget {
   /** Names its sums in Redis. */
   account: string;
-  keyId: string;
-  period: BudgetPeriod;
+  owner: BudgetOwner;
+  period: BudgetPeriod | 'credits';
   /** First day of the period, as the ledger writes it; null for all time. */
   since: string | null;
   limit: string;
+}
+
+/** Whose requests a budget counts. */
+export interface BudgetOwner {
+  id: string;
+  kind: 'key' | AccountKind | 'credits';
 }
 
 const DAY_MS = 86_400_000;
@@ -64,29 +71,52 @@ export function periodStart(period: BudgetPeriod, atMs: number): string | null {
   return dayOf(period === 'week' ? atMs - daysSinceMonday * DAY_MS : atMs);
 }
 
-export function budgetsOf({ id: keyId, settings }: Pick<ApiKey, 'id' | 'settings'>, atMs: number): Budget[] {
-  return Object.entries(settings.budgets).map(([name, limit]) => {
+function budgetsOf(key: ApiKey, atMs: number): Budget[] {
+  const { id, settings, above, credits } = key;
+  const own = periodsOf({ id, kind: 'key' }, settings.budgets, atMs);
+  const shared = above.flatMap((account) => periodsOf(account, account.settings.budgets, atMs));
+  if (credits === null) return shared.length === 0 ? own : [...own, ...shared];
+  const balance: Budget = {
+    account: `${credits.account}:credits`,
+    owner: { id: credits.account, kind: 'credits' },
+    period: 'credits',
+    since: null,
+    limit: credits.paidIn,
+  };
+  return [...own, ...shared, balance];
+}
+
+export function periodsOf({ id, kind }: BudgetOwner, budgets: AccountBudgets, atMs: number): Budget[] {
+  return Object.entries(budgets).map(([name, limit]) => {
     const period = name as BudgetPeriod;
     const since = periodStart(period, atMs);
-    const account = since === null ? `${keyId}:${period}` : `${keyId}:${period}:${since}`;
-    return { account, keyId, period, since, limit };
+    const account = since === null ? `${id}:${period}` : `${id}:${period}:${since}`;
+    return { account, owner: { id, kind }, period, since, limit };
   });
 }
 
 export interface BudgetReader {
-  /** Cost of a key's requests since a day (null: ever), by the books. */
-  spentSince(keyId: string, day: string | null): Promise<PicoUsd>;
+  /** Cost of an account's requests since a day (null: ever), by the books; of credits what was charged. */
+  spentSince(owner: BudgetOwner, day: string | null): Promise<PicoUsd>;
 }
+
+const COLUMN = {
+  key: 'key_id',
+  project: 'project_id',
+  organisation: 'organisation_id',
+  credits: 'credit_account',
+} as const;
 
 export function createBudgetReader(database: Database): BudgetReader {
   return {
-    async spentSince(keyId, day) {
+    async spentSince({ id, kind }, day) {
       let query = database
         .selectFrom('requests')
-        .select(sumOfMoney('cost_pico_usd', 'spent'))
-        .where('key_id', '=', keyId);
+        .select([...sumOfMoney('cost_pico_usd', 'spent'), boundedSum('charge_units').as('units')])
+        .where(COLUMN[kind], '=', id);
       if (day !== null) query = query.where('day', '>=', day);
-      return readMoney(await query.executeTakeFirstOrThrow(), 'spent');
+      const row = await query.executeTakeFirstOrThrow();
+      return kind === 'credits' ? picoOfCharge(asNumber(row.units ?? 0)) : readMoney(row, 'spent');
     },
   };
 }
@@ -96,25 +126,25 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
   const keysOf = (accounts: readonly { account: string }[]) =>
     accounts.flatMap(({ account }) => [keyspace.budget(account), `${keyspace.budget(account)}:reservations`]);
 
-  /** @param cost empty to give the reservations back. */
-  async function end({ parts = [] }: BudgetHold, requestId: string, cost: PicoUsd | ''): Promise<void> {
+  /** @param spent null to give the reservations back. */
+  async function end({ parts = [] }: BudgetHold, requestId: string, spent: Spent | null): Promise<void> {
     // Reservations of an earlier release have no parts and are in sums that nothing reads any more.
     if (parts.length === 0) return;
-    const spending = cost === '' ? '' : (cost > 0n ? cost : 0n).toString();
-    await runScript(redis, settleScript, keysOf(parts), [
-      requestId,
-      ...parts.flatMap(({ amount }) => [amount, spending]),
+    const args = parts.flatMap(({ amount, isCharge }) => [
+      amount,
+      spent === null ? '' : digitsOf(isCharge ? spent.charge : spent.cost),
     ]);
+    await runScript(redis, settleScript, keysOf(parts), [requestId, ...args]);
   }
 
   function forget(hold: BudgetHold, requestId: string, untilMs: number): void {
     const patience = { onError: () => undefined, isOver: () => Date.now() > untilMs };
-    untilTaken(() => end(hold, requestId, ''), patience).catch(() => undefined);
+    untilTaken(() => end(hold, requestId, null), patience).catch(() => undefined);
   }
 
   async function readSums(budgets: readonly Budget[]): Promise<void> {
-    for (const { account, keyId, since } of budgets) {
-      const spent = await reader!.spentSince(keyId, since);
+    for (const { account, owner, since } of budgets) {
+      const spent = await reader!.spentSince(owner, since);
       await redis.hsetnx(keyspace.budget(account), 'spent', spent.toString());
     }
   }
@@ -123,22 +153,42 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
     async reserve(key, { requestId, cost, acceptedAtMs, untilMs }) {
       const budgets = budgetsOf(key, acceptedAtMs);
       if (budgets.length === 0) return { kind: 'unlimited' };
-      const amount = (cost > 0n ? cost : 0n).toString();
-      const hold: BudgetHold = { parts: budgets.map(({ account }) => ({ account, amount })) };
+      const charge = key.credits === null ? 0n : picoOfCharge(chargeOf(cost, key.credits.terms));
+      const parts = budgets.map(({ account, period }) =>
+        period === 'credits'
+          ? { account, amount: digitsOf(charge), isCharge: true as const }
+          : { account, amount: digitsOf(cost) },
+      );
+      const hold: BudgetHold = { parts };
+      const amounts = budgets.flatMap(({ limit }, index) => [parts[index]!.amount, limit]);
       for (;;) {
-        const args = [requestId, untilMs, BUDGET_TTL_MS, ...budgets.flatMap(({ limit }) => [amount, limit])];
-        const admitted = runScript(redis, admitScript, keysOf(budgets), args);
+        const admitted = runScript(redis, admitScript, keysOf(budgets), [
+          requestId,
+          untilMs,
+          BUDGET_TTL_MS,
+          ...amounts,
+        ]);
         // Redis may take the reservation after the request was refused: it must not stay.
         admitted.catch(() => forget(hold, requestId, untilMs));
         const [kind, ...rest] = (await admitted) as [number, ...(number | string)[]];
         if (kind === 1) return { kind: 'reserved', hold };
         if (kind === 0) {
-          return { kind: 'exhausted', left: BigInt(rest[1]!), period: budgets[Number(rest[0]) - 1]!.period };
+          const { period, owner } = budgets[Number(rest[0]) - 1]!;
+          return { kind: 'exhausted', left: BigInt(rest[1]!), period, owner: owner.id };
         }
         await readSums(rest.map((number) => budgets[Number(number) - 1]!));
       }
     },
-    giveBack: (hold, requestId) => end(hold, requestId, ''),
-    settle: end,
+    giveBack: (hold, requestId) => end(hold, requestId, null),
+    settle: (hold, requestId, cost, charge = 0n) => end(hold, requestId, { cost, charge }),
   };
+}
+
+interface Spent {
+  cost: PicoUsd;
+  charge: PicoUsd;
+}
+
+function digitsOf(amount: PicoUsd): string {
+  return (amount > 0n ? amount : 0n).toString();
 }

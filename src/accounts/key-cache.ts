@@ -3,7 +3,7 @@
 // read before it is used again. Where that message is lost, the first request after a minute still has the old answer.
 
 import { LRUCache } from 'lru-cache';
-import { type ApiKey, hashSecret } from './api-key.ts';
+import { type ApiKey, hashSecret, isRevoked, validUntilMs } from './api-key.ts';
 import type { KeyStore } from './key-store.ts';
 
 export interface KeyCache {
@@ -54,7 +54,7 @@ export function createKeyCache(
   async function load(hash: string): Promise<ApiKey | null> {
     const changesBefore = changes;
     const found = await store.findByHash(hash);
-    const key = found === null || found.revokedAtMs !== null ? null : found;
+    const key = found === null || isRevoked(found) ? null : found;
     // What changed meanwhile may not be in it.
     remember(hash, { key, readAtMs: now(), isDoubted: changes !== changesBefore, retryAtMs: 0 });
     return key;
@@ -79,23 +79,27 @@ export function createKeyCache(
     if (known !== undefined) known.retryAtMs = now() + RETRY_MS;
   }
 
+  async function recallOrRead(hash: string): Promise<ApiKey | null> {
+    const known = recall(hash);
+    const ageMs = known === undefined ? Number.POSITIVE_INFINITY : now() - known.readAtMs;
+    if (known === undefined || ageMs > STALE_MS) return within(LONGEST_WAIT_MS, read(hash));
+    if ((ageMs < FRESH_MS && !known.isDoubted) || now() < known.retryAtMs) return known.key;
+    const again = read(hash);
+    // A key that was unknown may have been made since: its client waits for the answer, as after a change.
+    if (known.key !== null && !known.isDoubted) return known.key;
+    try {
+      return await within(LONGEST_WAIT_MS, again);
+    } catch {
+      putOff(hash);
+      return known.key;
+    }
+  }
+
   return {
     isKnown: (secret) => good.has(hashSecret(secret)),
     async find(secret) {
-      const hash = hashSecret(secret);
-      const known = recall(hash);
-      const ageMs = known === undefined ? Number.POSITIVE_INFINITY : now() - known.readAtMs;
-      if (known === undefined || ageMs > STALE_MS) return within(LONGEST_WAIT_MS, read(hash));
-      if ((ageMs < FRESH_MS && !known.isDoubted) || now() < known.retryAtMs) return known.key;
-      const again = read(hash);
-      // A key that was unknown may have been made since: its client waits for the answer, as after a change.
-      if (known.key !== null && !known.isDoubted) return known.key;
-      try {
-        return await within(LONGEST_WAIT_MS, again);
-      } catch {
-        putOff(hash);
-        return known.key;
-      }
+      const key = await recallOrRead(hashSecret(secret));
+      return key === null || now() >= validUntilMs(key) ? null : key;
     },
     doubtAll() {
       changes += 1;

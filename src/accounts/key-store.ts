@@ -9,7 +9,9 @@ import type { Keyspace } from '../storage/keyspace.ts';
 import type { ApiKeysTable } from '../storage/ledger-tables.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { readAccount, readPaidIn } from './account-store.ts';
 import {
+  type Account,
   type ApiKey,
   createSecret,
   DEFAULT_KEY_SETTINGS,
@@ -21,7 +23,11 @@ import {
 
 export interface KeyStore {
   /** The secret is not kept anywhere. */
-  create(name: string, settings?: Partial<KeySettings>): Promise<{ key: ApiKey; secret: string }>;
+  create(
+    name: string,
+    settings?: Partial<KeySettings>,
+    projectId?: string | null,
+  ): Promise<{ key: ApiKey; secret: string }>;
   /** A key with a secret of the caller's choice (`SLUICE_API_KEY`); the key that has it already, if there is one. */
   ensure(name: string, secret: string): Promise<ApiKey>;
   /**
@@ -34,12 +40,19 @@ export interface KeyStore {
   /** Newest first, revoked ones included. */
   list(): Promise<ApiKey[]>;
   update(id: string, settings: Partial<KeySettings>): Promise<ApiKey | null>;
+  /** A new secret; the one before is taken for so long beside it. Null when there is no such key, or it is revoked. */
+  rotate(id: string, keepFormerMs: number): Promise<{ key: ApiKey; secret: string } | null>;
   /** Null when there is no such key; revoking twice keeps the first date. */
   revoke(id: string): Promise<ApiKey | null>;
 }
 
 export function createKeyStore(database: Database): KeyStore {
-  async function insert(name: string, secret: string, settings: Partial<KeySettings>): Promise<ApiKey> {
+  async function insert(
+    name: string,
+    secret: string,
+    settings: Partial<KeySettings>,
+    projectId: string | null = null,
+  ): Promise<ApiKey> {
     const key: ApiKey = {
       id: `key_${randomBytes(8).toString('hex')}`,
       name,
@@ -47,6 +60,10 @@ export function createKeyStore(database: Database): KeyStore {
       settings: { ...DEFAULT_KEY_SETTINGS, ...settings },
       createdAtMs: Date.now(),
       revokedAtMs: null,
+      projectId,
+      secretUntilMs: null,
+      above: [],
+      credits: null,
     };
     await database
       .insertInto('api_keys')
@@ -58,14 +75,39 @@ export function createKeyStore(database: Database): KeyStore {
         settings: JSON.stringify(key.settings),
         created_at: key.createdAtMs,
         revoked_at: null,
+        project_id: projectId,
       })
       .execute();
-    return key;
+    return projectId === null && key.settings.credits === null ? key : withAccounts(key);
   }
 
   async function find(column: 'id' | 'hash', value: string): Promise<ApiKey | null> {
-    const row = await database.selectFrom('api_keys').selectAll().where(column, '=', value).executeTakeFirst();
-    return row === undefined ? null : readKey(row);
+    let query = database.selectFrom('api_keys').selectAll();
+    query =
+      column === 'id'
+        ? query.where('id', '=', value)
+        : query.where((where) => where.or([where('hash', '=', value), where('former_hash', '=', value)]));
+    const row = await query.executeTakeFirst();
+    if (row === undefined) return null;
+    const isFormer = column === 'hash' && row.hash !== value;
+    const key = { ...readKey(row), secretUntilMs: isFormer ? asNumber(row.former_until) : null };
+    return key.projectId === null && key.settings.credits === null ? key : withAccounts(key);
+  }
+
+  async function findAccount(id: string | null): Promise<Account[]> {
+    if (id === null) return [];
+    const row = await database.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst();
+    return row === undefined ? [] : [readAccount(row)];
+  }
+
+  /** With its project, its organisation, and the balance that it spends. */
+  async function withAccounts(key: ApiKey): Promise<ApiKey> {
+    const project = await findAccount(key.projectId);
+    const above = [...project, ...(await findAccount(project[0]?.parentId ?? null))];
+    const payer = [key, ...above].find(({ settings }) => settings.credits !== null);
+    if (payer === undefined) return { ...key, above };
+    const paidIn = (await readPaidIn(database, payer.id)).toString();
+    return { ...key, above, credits: { account: payer.id, paidIn, terms: payer.settings.credits! } };
   }
 
   /** All but one of a name. True when there were any. */
@@ -89,9 +131,9 @@ export function createKeyStore(database: Database): KeyStore {
   }
 
   return {
-    async create(name, settings = {}) {
+    async create(name, settings = {}, projectId = null) {
       const secret = createSecret();
-      return { key: await insert(name, secret, settings), secret };
+      return { key: await insert(name, secret, settings, projectId), secret };
     },
     async ensure(name, secret) {
       return (await find('hash', hashSecret(secret))) ?? (await insert(name, secret, {}));
@@ -128,6 +170,22 @@ export function createKeyStore(database: Database): KeyStore {
         .execute();
       return { ...key, settings: merged };
     },
+    async rotate(id, keepFormerMs) {
+      const row = await database.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst();
+      if (row === undefined || row.revoked_at !== null) return null;
+      const secret = createSecret();
+      await database
+        .updateTable('api_keys')
+        .set({
+          hash: hashSecret(secret),
+          hint: hintOf(secret),
+          former_hash: keepFormerMs > 0 ? row.hash : null,
+          former_until: keepFormerMs > 0 ? Date.now() + keepFormerMs : null,
+        })
+        .where('id', '=', id)
+        .execute();
+      return { key: (await find('id', id))!, secret };
+    },
     async revoke(id) {
       await database
         .updateTable('api_keys')
@@ -148,6 +206,10 @@ function readKey(row: Selectable<ApiKeysTable>): ApiKey {
     settings: readStoredSettings(row.settings),
     createdAtMs: asNumber(row.created_at),
     revokedAtMs: row.revoked_at === null ? null : asNumber(row.revoked_at),
+    projectId: row.project_id,
+    secretUntilMs: null,
+    above: [],
+    credits: null,
   };
 }
 

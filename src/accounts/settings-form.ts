@@ -3,7 +3,13 @@ import { z } from 'zod';
 import { limitSettings } from '../config/schema.ts';
 import { limitSettingsOf, limitsOf } from '../contracts/limit-kinds.ts';
 import { formatUsd, parseUsd } from '../contracts/money.ts';
-import { type AccountBudgets, BUDGET_PERIODS, type BudgetPeriod, type KeySettings } from './api-key.ts';
+import {
+  type AccountBudgets,
+  BUDGET_PERIODS,
+  type BudgetPeriod,
+  type CreditSettings,
+  type KeySettings,
+} from './api-key.ts';
 
 /** More would not fit what Redis counts in. */
 const MOST_USD = 1e9;
@@ -19,19 +25,54 @@ export const settingsForm = z.strictObject({
   budget_period: z.enum(BUDGET_PERIODS).optional().describe('Of budget_usd. Default: total.'),
   models: z.array(z.string().min(1)).min(1).nullable().optional(),
   batch_weight: z.number().positive().max(1_000).optional(),
+  expires_at: z.iso
+    .datetime({ offset: true })
+    .nullable()
+    .optional()
+    .describe('Not valid from then on; null for never.'),
+  metadata: z
+    .record(z.string().max(64), z.string().max(512))
+    .refine((entries) => Object.keys(entries).length <= 16, { message: 'at most 16 entries' })
+    .optional()
+    .describe('Up to 16 entries of your own; they replace the former ones.'),
+  credits: z
+    .strictObject({
+      markup_percent: z.number().min(0).max(1_000).multipleOf(0.0001).default(0).describe('On top of the cost.'),
+      charge_step_usd: z
+        .number()
+        .min(0.0001)
+        .max(1)
+        .multipleOf(0.0001)
+        .default(0.0001)
+        .describe('Charges are rounded up to a multiple of it.'),
+    })
+    .nullable()
+    .optional()
+    .describe('Requests are charged to a prepaid balance, and refused with 402 when it is spent; null for none.'),
 });
 
 export type SettingsForm = z.output<typeof settingsForm>;
 
 /** What the form changes. @param current what there is: budgets that the form does not name stay. */
 export function readSettingsForm(form: SettingsForm, current: Pick<KeySettings, 'budgets'>): Partial<KeySettings> {
-  const { limits, models, batch_weight: batchWeight } = form;
+  const { limits, models, batch_weight: batchWeight, expires_at: expiresAt, metadata, credits } = form;
   const budgets = readBudgets(form, current.budgets);
   return {
     ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
     ...(budgets === null ? {} : { budgets }),
     ...(models === undefined ? {} : { models }),
     ...(batchWeight === undefined ? {} : { batchWeight }),
+    ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt === null ? null : Date.parse(expiresAt) }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(credits === undefined ? {} : { credits: credits === null ? null : readTerms(credits) }),
+  };
+}
+
+/** Both have four decimals. */
+function readTerms(credits: { markup_percent: number; charge_step_usd: number }): CreditSettings {
+  return {
+    markupPpm: Math.round(credits.markup_percent * 10_000),
+    stepUnits: Math.round(credits.charge_step_usd * 10_000),
   };
 }
 
@@ -58,7 +99,8 @@ function pico(amount: number): string {
   return parseUsd(String(amount)).toString();
 }
 
-export function describeSettings({ limits, budgets, models, batchWeight }: KeySettings) {
+export function describeSettings(settings: KeySettings) {
+  const { limits, budgets, models, batchWeight, expiresAtMs, metadata, credits } = settings;
   const shown = BUDGET_PERIODS.flatMap((period) => {
     const amount = budgets[period];
     return amount === undefined ? [] : [{ period, usd: Number(formatUsd(BigInt(amount))) }];
@@ -71,5 +113,11 @@ export function describeSettings({ limits, budgets, models, batchWeight }: KeySe
     budget_period: shown[0]?.period ?? 'total',
     models,
     batch_weight: batchWeight,
+    expires_at: expiresAtMs === null ? null : new Date(expiresAtMs).toISOString(),
+    metadata,
+    credits:
+      credits === null
+        ? null
+        : { markup_percent: credits.markupPpm / 10_000, charge_step_usd: credits.stepUnits / 10_000 },
   };
 }

@@ -1,4 +1,5 @@
 // What the API tier is made of; opened by its entry point and passed down.
+import type { AdminKeyStore } from '../accounts/admin-key-store.ts';
 import type { Budgets } from '../accounts/budgets.ts';
 import type { KeyCache } from '../accounts/key-cache.ts';
 import type { KeyStore } from '../accounts/key-store.ts';
@@ -89,6 +90,7 @@ export interface ApiContext {
   /** Whether operators have a listener of their own: then the clients' has nothing of theirs. */
   hasAdminListener: boolean;
   adminKey: string | null;
+  adminKeys: AdminKeyStore;
   replyShards: number;
   /** Set when the process has begun to shut down: nothing new is accepted. */
   isClosing: () => boolean;

@@ -1,4 +1,4 @@
-// `sluice keys create|list|revoke`: works on the database; running API processes are told through Redis where there is one.
+// `sluice keys create|list|rotate|revoke`: works on the database; running API processes are told through Redis where there is one.
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BUDGET_PERIODS, type BudgetPeriod, type KeySettings } from '../accounts/api-key.ts';
@@ -19,6 +19,8 @@ interface CreateKeyOptions {
   budgetPeriod?: BudgetPeriod;
   models?: string[];
   batchWeight?: number;
+  project?: string;
+  expires?: number;
   json: boolean;
 }
 
@@ -35,6 +37,8 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
     .addOption(new Option('--budget-period <period>', 'of --budget (default: total)').choices(BUDGET_PERIODS))
     .option('--model <name>', 'a model it may use, * as a wildcard (repeatable; default: all)', list)
     .option('--batch-weight <n>', 'its share of the batch lane relative to other keys (default: 1)', weight)
+    .option('--project <id>', 'proj_…, from `sluice accounts list`')
+    .option('--expires <time>', 'not valid from then on, such as 2027-01-31T00:00:00Z', time)
     .option('--json', 'machine-readable', false)
     .action((name: string, { model, ...options }: Omit<CreateKeyOptions, 'limits'> & { model?: string[] }) =>
       createKey(runtime(), name, {
@@ -49,6 +53,14 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
     .description('all keys, revoked ones too')
     .option('--json', 'machine-readable', false)
     .action((options: { json: boolean }) => listKeys(runtime(), options));
+
+  keys
+    .command('rotate')
+    .argument('<id>', 'key_…, from `sluice keys list`')
+    .description('give a key a new secret, which is shown once')
+    .option('--keep <hours>', 'for so long the former secret is valid, too', wholeNumber, 24)
+    .option('--json', 'machine-readable', false)
+    .action((id: string, options: { keep: number; json: boolean }) => rotateKey(runtime(), id, options));
 
   keys
     .command('revoke')
@@ -78,6 +90,12 @@ function weight(text: string): number {
   return value;
 }
 
+function time(text: string): number {
+  const value = Date.parse(text);
+  if (Number.isNaN(value)) throw new InvalidArgumentError('must be a time, such as 2027-01-31T00:00:00Z.');
+  return value;
+}
+
 /** As the settings of a key have it: picodollars. */
 function usd(text: string): string {
   try {
@@ -95,9 +113,10 @@ async function createKey(runtime: Runtime, name: string, options: CreateKeyOptio
     budgets: options.budget === undefined ? {} : { [options.budgetPeriod ?? 'total']: options.budget },
     models: options.models ?? null,
     ...(options.batchWeight === undefined ? {} : { batchWeight: options.batchWeight }),
+    ...(options.expires === undefined ? {} : { expiresAtMs: options.expires }),
   };
   checkKeyName(name);
-  const { key, secret } = await withStore(runtime, (store) => store.create(name, settings));
+  const { key, secret } = await withStore(runtime, (store) => store.create(name, settings, options.project ?? null));
   if (options.json) print(JSON.stringify({ id: key.id, name, key: secret }));
   else print(`${secret}\n\n${key.id} (${name}). The key is shown only now; only its hash is kept.`);
 }
@@ -116,6 +135,14 @@ async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<v
     revokedAtMs === null ? 'active' : 'revoked',
   ]);
   print(formatTable(['ID', 'NAME', 'KEY', 'CREATED', 'BUDGET', 'STATE'], rows));
+}
+
+async function rotateKey(runtime: Runtime, id: string, { keep, json }: { keep: number; json: boolean }): Promise<void> {
+  const rotated = await withStore(runtime, (store) => store.rotate(id, keep * 3_600_000));
+  if (rotated === null) throw new Error(`there is no key '${id}' that is valid; see sluice keys list`);
+  await announce(runtime);
+  if (json) print(JSON.stringify({ id, name: rotated.key.name, key: rotated.secret }));
+  else print(`${rotated.secret}\n\nThe former secret of ${id} (${rotated.key.name}) is valid for ${keep} h more.`);
 }
 
 async function revokeKey(runtime: Runtime, id: string): Promise<void> {

@@ -26,7 +26,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One key, with what it has spent */
+        get: operations["getKey"];
         put?: never;
         post?: never;
         /** Revokes a key, immediately and permanently */
@@ -35,6 +36,23 @@ export interface paths {
         head?: never;
         /** Changes limits, budget, models or batch weight of a key */
         patch: operations["updateKey"];
+        trace?: never;
+    };
+    "/admin/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a key a new secret; the former one stays valid for a while */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/admin/usage": {
@@ -46,6 +64,129 @@ export interface paths {
         };
         /** Attempts, tokens and cost, grouped by day, key, model or provider */
         get: operations["reportUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Organisations and projects, newest first */
+        get: operations["listAccounts"];
+        put?: never;
+        /** Creates an organisation or a project */
+        post: operations["createAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One account, with what it has spent */
+        get: operations["getAccount"];
+        put?: never;
+        post?: never;
+        /** Revokes an account and with it every key below it */
+        delete: operations["revokeAccount"];
+        options?: never;
+        head?: never;
+        /** Changes what holds for all keys below it */
+        patch: operations["updateAccount"];
+        trace?: never;
+    };
+    "/admin/accounts/{id}/credits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds to the prepaid balance of a key, a project or an organisation */
+        post: operations["topUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{id}/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was paid in and what was charged, by day */
+        get: operations["getStatement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/admin-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Keys of operators and their roles; for owners */
+        get: operations["listAdminKeys"];
+        put?: never;
+        /** Creates a key for an operator; for owners */
+        post: operations["createAdminKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/admin-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a key of an operator; for owners */
+        delete: operations["revokeAdminKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was changed by whom, newest first */
+        get: operations["listAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -440,6 +581,100 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Account: {
+            id: string;
+            /** @enum {string} */
+            kind: "organisation" | "project";
+            name: string;
+            organisation: string | null;
+            limits: components["schemas"]["Limits"];
+            /** @description What it may spend in each period, US dollars. */
+            budgets: {
+                total?: number;
+                month?: number;
+                week?: number;
+                day?: number;
+            };
+            /** @description Of one period; null for no budget. */
+            budget_usd: number | null;
+            /** @enum {string} */
+            budget_period: "total" | "month" | "week" | "day";
+            /** @description Models it may use, `*` as a wildcard; null for all. */
+            models: string[] | null;
+            /** @description Its share of the batch lane, relative to others. */
+            batch_weight: number;
+            expires_at: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            credits: {
+                markup_percent: number;
+                charge_step_usd: number;
+            } | null;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            revoked_at: string | null;
+        };
+        AccountDetail: {
+            id: string;
+            /** @enum {string} */
+            kind: "organisation" | "project";
+            name: string;
+            organisation: string | null;
+            limits: components["schemas"]["Limits"];
+            /** @description What it may spend in each period, US dollars. */
+            budgets: {
+                total?: number;
+                month?: number;
+                week?: number;
+                day?: number;
+            };
+            /** @description Of one period; null for no budget. */
+            budget_usd: number | null;
+            /** @enum {string} */
+            budget_period: "total" | "month" | "week" | "day";
+            /** @description Models it may use, `*` as a wildcard; null for all. */
+            models: string[] | null;
+            /** @description Its share of the batch lane, relative to others. */
+            batch_weight: number;
+            expires_at: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            credits: {
+                markup_percent: number;
+                charge_step_usd: number;
+            } | null;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            revoked_at: string | null;
+            spent_usd: components["schemas"]["Spending"];
+        };
+        AccountList: {
+            data: components["schemas"]["Account"][];
+        };
+        AdminKey: {
+            id: string;
+            name: string;
+            hint: string;
+            /** @enum {string} */
+            role: "read-only" | "operator" | "owner";
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            revoked_at: string | null;
+        };
+        AdminKeyList: {
+            data: components["schemas"]["AdminKey"][];
+        };
         Alive: {
             /** @constant */
             status: "ok";
@@ -468,11 +703,52 @@ export interface components {
                 [key: string]: number;
             };
         };
+        AuditEntry: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            at: string;
+            /** @description Name and id of the admin key. */
+            actor: string;
+            role: string;
+            method: string;
+            path: string;
+            status: number;
+            /** @description What was sent, without secrets. */
+            request: unknown;
+            /** @description What GET gave at the same address before it. */
+            before: unknown;
+            /** @description What was answered, without secrets. */
+            after: unknown;
+        };
+        AuditPage: {
+            data: components["schemas"]["AuditEntry"][];
+            has_more: boolean;
+            next: string | null;
+        };
+        CreatedAdminKey: {
+            id: string;
+            name: string;
+            hint: string;
+            /** @enum {string} */
+            role: "read-only" | "operator" | "owner";
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            revoked_at: string | null;
+            /** @description The secret: shown only now. */
+            key: string;
+        };
         CreatedKey: {
             id: string;
             name: string;
             /** @description The first characters of the secret, to know it by. */
             hint: string;
+            project: string | null;
             limits: components["schemas"]["Limits"];
             /** @description What it may spend in each period, US dollars. */
             budgets: {
@@ -487,8 +763,16 @@ export interface components {
             budget_period: "total" | "month" | "week" | "day";
             /** @description Models it may use, `*` as a wildcard; null for all. */
             models: string[] | null;
-            /** @description Its share of the batch lane, relative to other keys. */
+            /** @description Its share of the batch lane, relative to others. */
             batch_weight: number;
+            expires_at: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            credits: {
+                markup_percent: number;
+                charge_step_usd: number;
+            } | null;
             /**
              * Format: date-time
              * @description UTC.
@@ -647,6 +931,7 @@ export interface components {
             name: string;
             /** @description The first characters of the secret, to know it by. */
             hint: string;
+            project: string | null;
             limits: components["schemas"]["Limits"];
             /** @description What it may spend in each period, US dollars. */
             budgets: {
@@ -661,8 +946,16 @@ export interface components {
             budget_period: "total" | "month" | "week" | "day";
             /** @description Models it may use, `*` as a wildcard; null for all. */
             models: string[] | null;
-            /** @description Its share of the batch lane, relative to other keys. */
+            /** @description Its share of the batch lane, relative to others. */
             batch_weight: number;
+            expires_at: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            credits: {
+                markup_percent: number;
+                charge_step_usd: number;
+            } | null;
             /**
              * Format: date-time
              * @description UTC.
@@ -670,8 +963,53 @@ export interface components {
             created_at: string;
             revoked_at: string | null;
         };
+        KeyDetail: {
+            id: string;
+            name: string;
+            /** @description The first characters of the secret, to know it by. */
+            hint: string;
+            project: string | null;
+            limits: components["schemas"]["Limits"];
+            /** @description What it may spend in each period, US dollars. */
+            budgets: {
+                total?: number;
+                month?: number;
+                week?: number;
+                day?: number;
+            };
+            /** @description Of one period; null for no budget. */
+            budget_usd: number | null;
+            /** @enum {string} */
+            budget_period: "total" | "month" | "week" | "day";
+            /** @description Models it may use, `*` as a wildcard; null for all. */
+            models: string[] | null;
+            /** @description Its share of the batch lane, relative to others. */
+            batch_weight: number;
+            expires_at: string | null;
+            metadata: {
+                [key: string]: string;
+            };
+            credits: {
+                markup_percent: number;
+                charge_step_usd: number;
+            } | null;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            created_at: string;
+            revoked_at: string | null;
+            spent_usd: components["schemas"]["Spending"];
+        };
         KeyList: {
             data: components["schemas"]["Key"][];
+        };
+        KeyRotation: {
+            /**
+             * @description For so long the former secret is valid, too.
+             * @default 86400
+             */
+            keep_former_seconds?: number;
         };
         KeySettings: {
             limits?: components["schemas"]["Limits"];
@@ -691,6 +1029,25 @@ export interface components {
             budget_period?: "total" | "month" | "week" | "day";
             models?: string[] | null;
             batch_weight?: number;
+            /** @description Not valid from then on; null for never. */
+            expires_at?: string | null;
+            /** @description Up to 16 entries of your own; they replace the former ones. */
+            metadata?: {
+                [key: string]: string;
+            };
+            /** @description Requests are charged to a prepaid balance, and refused with 402 when it is spent; null for none. */
+            credits?: {
+                /**
+                 * @description On top of the cost.
+                 * @default 0
+                 */
+                markup_percent?: number;
+                /**
+                 * @description Charges are rounded up to a multiple of it.
+                 * @default 0.0001
+                 */
+                charge_step_usd?: number;
+            } | null;
         };
         LedgerReject: {
             id: string;
@@ -761,6 +1118,59 @@ export interface components {
             /** @description Calls in flight at once. */
             concurrency?: number;
         };
+        NewAccount: {
+            limits?: components["schemas"]["Limits"];
+            /** @description USD per period; null takes a budget away, what is absent stays. */
+            budgets?: {
+                total?: number | null;
+                month?: number | null;
+                week?: number | null;
+                day?: number | null;
+            };
+            /** @description The only budget, in place of budgets; null for none. */
+            budget_usd?: number | null;
+            /**
+             * @description Of budget_usd. Default: total.
+             * @enum {string}
+             */
+            budget_period?: "total" | "month" | "week" | "day";
+            models?: string[] | null;
+            batch_weight?: number;
+            /** @description Not valid from then on; null for never. */
+            expires_at?: string | null;
+            /** @description Up to 16 entries of your own; they replace the former ones. */
+            metadata?: {
+                [key: string]: string;
+            };
+            /** @description Requests are charged to a prepaid balance, and refused with 402 when it is spent; null for none. */
+            credits?: {
+                /**
+                 * @description On top of the cost.
+                 * @default 0
+                 */
+                markup_percent?: number;
+                /**
+                 * @description Charges are rounded up to a multiple of it.
+                 * @default 0.0001
+                 */
+                charge_step_usd?: number;
+            } | null;
+            /** @enum {string} */
+            kind: "organisation" | "project";
+            name: string;
+            /** @description Of a project: the id of its organisation. */
+            organisation?: string;
+        };
+        NewAdminKey: {
+            name: string;
+            /** @enum {string} */
+            role: "read-only" | "operator" | "owner";
+        };
+        NewCredits: {
+            /** @description What was paid in; negative for a correction. */
+            amount_usd: number;
+            note?: string;
+        };
         NewHold: {
             provider?: string;
             deployment?: string;
@@ -786,7 +1196,28 @@ export interface components {
             budget_period?: "total" | "month" | "week" | "day";
             models?: string[] | null;
             batch_weight?: number;
+            /** @description Not valid from then on; null for never. */
+            expires_at?: string | null;
+            /** @description Up to 16 entries of your own; they replace the former ones. */
+            metadata?: {
+                [key: string]: string;
+            };
+            /** @description Requests are charged to a prepaid balance, and refused with 402 when it is spent; null for none. */
+            credits?: {
+                /**
+                 * @description On top of the cost.
+                 * @default 0
+                 */
+                markup_percent?: number;
+                /**
+                 * @description Charges are rounded up to a multiple of it.
+                 * @default 0.0001
+                 */
+                charge_step_usd?: number;
+            } | null;
             name: string;
+            /** @description The id of the project that it belongs to. */
+            project?: string;
         };
         NewWebhook: {
             /** Format: uri */
@@ -926,6 +1357,44 @@ export interface components {
                 };
             };
         };
+        /** @description In the periods that run now. */
+        Spending: {
+            /** @description US dollars, exact. */
+            total: string;
+            /** @description US dollars, exact. */
+            month: string;
+            /** @description US dollars, exact. */
+            week: string;
+            /** @description US dollars, exact. */
+            day: string;
+        };
+        Statement: {
+            account: string;
+            /** @description US dollars, exact. */
+            balance_usd: string;
+            /** @description US dollars, exact. */
+            paid_in_usd: string;
+            credits: {
+                id: string;
+                /** @description US dollars, exact. */
+                amount_usd: string;
+                note: string | null;
+                actor: string;
+                /**
+                 * Format: date-time
+                 * @description UTC.
+                 */
+                created_at: string;
+            }[];
+            charges: {
+                day: string;
+                requests: number;
+                /** @description US dollars, exact. */
+                cost_usd: string;
+                /** @description US dollars, exact. */
+                charge_usd: string;
+            }[];
+        };
         /** @description Where the time went, without gaps. */
         Timeline: {
             /** @enum {string} */
@@ -937,6 +1406,12 @@ export interface components {
             attempt?: number;
             outcome?: string;
         }[];
+        ToppedUp: {
+            id: string;
+            account: string;
+            /** @description US dollars, exact. */
+            balance_usd: string;
+        };
         Usage: {
             input_tokens: number;
             cached_input_tokens: number;
@@ -1130,6 +1605,37 @@ export interface operations {
             };
         };
     };
+    getKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyDetail"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
     revokeKey: {
         parameters: {
             query?: never;
@@ -1196,6 +1702,41 @@ export interface operations {
             };
         };
     };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KeyRotation"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
     reportUsage: {
         parameters: {
             query?: {
@@ -1217,6 +1758,361 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UsageReport"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    createAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            /** @description The account. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDetail"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    revokeAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    updateAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeySettings"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    topUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCredits"];
+            };
+        };
+        responses: {
+            /** @description The entry, and the balance after it. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToppedUp"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getStatement: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statement"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listAdminKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminKeyList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    createAdminKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAdminKey"];
+            };
+        };
+        responses: {
+            /** @description The key, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedAdminKey"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    revokeAdminKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminKey"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                limit?: number;
+                before?: string;
+                actor?: string;
+                path?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
                 };
             };
             /** @description Refused or failed. */

@@ -14,6 +14,8 @@ export interface LedgerEntry {
   requestId: string;
   attempt: number;
   keyId: string;
+  projectId?: string;
+  organisationId?: string;
   /** Public model asked for. */
   model: string;
   provider: string;
@@ -59,6 +61,10 @@ export interface CostDetails {
 export interface RequestOutcome {
   requestId: string;
   keyId: string;
+  projectId?: string;
+  organisationId?: string;
+  /** Whose credits are charged. */
+  creditAccount?: string;
   model: string;
   protocol: string;
   lane: Lane;

@@ -49,9 +49,28 @@ export function formatUsd(pico: PicoUsd): string {
   return fraction === '' ? sign + whole : `${sign}${whole}.${fraction}`;
 }
 
-/** The one place where money is rounded: the charge to credits is a request's cost, rounded up to the next 1/10,000 USD. */
-export function chargeOf(cost: PicoUsd): ChargeUnits {
-  return Number((cost + PICO_PER_CHARGE_UNIT - 1n) / PICO_PER_CHARGE_UNIT);
+/** How credits are charged. */
+export interface ChargeTerms {
+  /** Parts per million on top of the cost. */
+  markupPpm: number;
+  /** Charges are whole multiples of so many units. */
+  stepUnits: number;
+}
+
+/** Of requests that are not charged to credits: what they would be charged. */
+export const PLAIN_TERMS: ChargeTerms = Object.freeze({ markupPpm: 0, stepUnits: 1 });
+
+const MILLION = 1_000_000n;
+
+/** The one place where money is rounded: a charge is a request's cost with its markup, rounded up to the next step. */
+export function chargeOf(cost: PicoUsd, { markupPpm, stepUnits }: ChargeTerms = PLAIN_TERMS): ChargeUnits {
+  const step = BigInt(stepUnits) * PICO_PER_CHARGE_UNIT * MILLION;
+  const marked = cost * (MILLION + BigInt(markupPpm));
+  return Number((marked + step - 1n) / step) * stepUnits;
+}
+
+export function picoOfCharge(units: ChargeUnits): PicoUsd {
+  return BigInt(units) * PICO_PER_CHARGE_UNIT;
 }
 
 export function formatCharge(units: ChargeUnits): string {

@@ -2,6 +2,7 @@
 // mutable part changes (see src/reply/request-store.ts).
 import type { Failure } from './failure.ts';
 import type { Lane } from './job.ts';
+import type { ChargeTerms } from './money.ts';
 import type { ResponseKeeping } from './response-keeping.ts';
 import type { DetourCode, RoutePlan, StrategyName } from './route-plan.ts';
 import type { Scope } from './scope.ts';
@@ -14,8 +15,16 @@ export const MAX_ESTIMATED_TOKENS = 10_000_000;
 
 /** What was reserved for a request, in each budget that it counts in. */
 export interface BudgetHold {
-  /** Amounts are picodollars, decimal. Absent in records of earlier releases. */
-  parts?: readonly { account: string; amount: string }[];
+  /** Amounts are picodollars, decimal. Absent in records of earlier releases. `isCharge`: it counts charges, not costs. */
+  parts?: readonly { account: string; amount: string; isCharge?: true }[];
+}
+
+/** Accounts above the key that a request counts for. */
+export interface RequestAccounts {
+  project?: string;
+  organisation?: string;
+  /** Whose prepaid balance it is charged to, and how. */
+  credits?: { account: string } & ChargeTerms;
 }
 
 /** The part that never changes after acceptance. */
@@ -25,6 +34,9 @@ export interface RequestSpec {
   keyId: string;
   /** Limits of the key, as the limiter knows them; null where it has none. */
   keyScope: Scope | null;
+  /** Limits of its project and organisation; absent where they have none. */
+  accountScopes?: readonly Scope[];
+  accounts?: RequestAccounts;
   /** What was reserved in the key's budgets; null where it has none. */
   budgetHold: BudgetHold | null;
   /** Bytes of its body, where they are counted (reply/body-quota.ts). */

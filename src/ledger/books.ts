@@ -4,7 +4,7 @@
 import { isDeadLetter } from '../contracts/dead-letter.ts';
 import type { Failure } from '../contracts/failure.ts';
 import type { LedgerEntry, LedgerMessage, LedgerState, RequestOutcome } from '../contracts/ledger-entry.ts';
-import { type Cost, chargeOf, type PicoUsd } from '../contracts/money.ts';
+import { type Cost, chargeOf, type PicoUsd, picoOfCharge } from '../contracts/money.ts';
 import type { BudgetHold, RequestProgress, RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
 import type { Usage } from '../contracts/usage.ts';
@@ -37,7 +37,7 @@ export interface Books {
 export interface BookKeepers {
   ledger: { append: Append };
   budgets: {
-    settle(hold: BudgetHold, requestId: string, cost: PicoUsd): Promise<void>;
+    settle(hold: BudgetHold, requestId: string, cost: PicoUsd, charge: PicoUsd): Promise<void>;
   };
   /** Absent where bodies are not counted: lines of batches have their own bound. */
   bodies?: { leave(spec: RequestSpec): Promise<void> };
@@ -63,7 +63,12 @@ export function createBooks({ ledger, budgets, bodies, waitQueues, onError }: Bo
         append(encodeMessage(attempt === undefined ? message : { attempt, ...message })),
         spec.budgetHold === null
           ? undefined
-          : budgets.settle(spec.budgetHold, spec.requestId, BigInt(request.costPicoUsd)),
+          : budgets.settle(
+              spec.budgetHold,
+              spec.requestId,
+              BigInt(request.costPicoUsd),
+              picoOfCharge(request.chargeUnits),
+            ),
       ]);
     },
   };
@@ -92,6 +97,7 @@ export function attemptEntry(facts: AttemptFacts, end: AttemptEnd): LedgerEntry 
     requestId: spec.requestId,
     attempt,
     keyId: spec.keyId,
+    ...accountsOf(spec),
     model: spec.model,
     provider: step.provider,
     deployment: step.deployment,
@@ -145,6 +151,8 @@ export function requestOutcome(spec: RequestSpec, end: RequestEnd): RequestOutco
   return {
     requestId: spec.requestId,
     keyId: spec.keyId,
+    ...accountsOf(spec),
+    ...(spec.accounts?.credits === undefined ? {} : { creditAccount: spec.accounts.credits.account }),
     model: spec.model,
     protocol: spec.protocol,
     lane: spec.lane,
@@ -157,8 +165,16 @@ export function requestOutcome(spec: RequestSpec, end: RequestEnd): RequestOutco
     attempts: end.attempts,
     costPicoUsd: end.cost.toString(),
     timeline: end.timeline,
-    chargeUnits: chargeOf(end.cost),
+    chargeUnits: chargeOf(end.cost, spec.accounts?.credits),
     ...aftermathOf(spec),
+  };
+}
+
+function accountsOf({ accounts = {} }: RequestSpec): Pick<LedgerEntry, 'projectId' | 'organisationId'> {
+  const { project: projectId, organisation: organisationId } = accounts;
+  return {
+    ...(projectId === undefined ? {} : { projectId }),
+    ...(organisationId === undefined ? {} : { organisationId }),
   };
 }
 

@@ -178,6 +178,8 @@ function entryRow(entry: LedgerEntry): Insertable<LedgerEntriesTable> {
     cost_pico_usd: entry.costPicoUsd,
     details: entry.details === undefined ? null : JSON.stringify(entry.details),
     credential: entry.credential ?? null,
+    project_id: entry.projectId ?? null,
+    organisation_id: entry.organisationId ?? null,
   };
 }
 
@@ -198,6 +200,9 @@ function requestRow(request: RequestOutcome): Insertable<RequestsTable> {
     attempts: request.attempts,
     cost_pico_usd: request.costPicoUsd,
     charge_units: request.chargeUnits,
+    project_id: request.projectId ?? null,
+    organisation_id: request.organisationId ?? null,
+    credit_account: request.creditAccount ?? null,
     timeline: JSON.stringify(request.timeline ?? []),
   };
 }

@@ -1,6 +1,7 @@
 // Reads the ledger: sums for `sluice costs` and GET /admin/usage, and the history of one request.
 import { sql } from 'kysely';
 import type { CostDetails } from '../contracts/ledger-entry.ts';
+import { picoOfCharge } from '../contracts/money.ts';
 import type { TimelinePart } from '../contracts/request-record.ts';
 import { asBigint, asNumber, boundedSum, type Database, readMoney, sumOfMoney } from '../storage/database.ts';
 
@@ -69,6 +70,40 @@ function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension
     reasoningTokens: asNumber(row.reasoning_tokens),
     costPicoUsd: readMoney(row, 'cost'),
   };
+}
+
+export interface DailyCharge {
+  day: string;
+  requests: number;
+  cost: bigint;
+  charge: bigint;
+}
+
+/** What an account's credits were charged, newest day first. */
+export async function chargesByDay(
+  database: Database,
+  creditAccount: string,
+  { from, to }: { from?: string; to?: string },
+): Promise<DailyCharge[]> {
+  let select = database
+    .selectFrom('requests')
+    .select((row) => [
+      'day',
+      row.fn.countAll().as('requests'),
+      ...sumOfMoney('cost_pico_usd', 'cost'),
+      boundedSum('charge_units').as('units'),
+    ])
+    .where('credit_account', '=', creditAccount)
+    .groupBy('day')
+    .orderBy('day', 'desc');
+  if (from !== undefined) select = select.where('day', '>=', from);
+  if (to !== undefined) select = select.where('day', '<=', to);
+  return (await select.execute()).map((row) => ({
+    day: row.day,
+    requests: asNumber(row.requests),
+    cost: readMoney(row, 'cost'),
+    charge: picoOfCharge(asNumber(row.units)),
+  }));
 }
 
 export interface RequestHistory {

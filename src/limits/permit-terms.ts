@@ -1,5 +1,5 @@
 // What one attempt asks of the limiter: the scopes that limit it (its provider, its deployment, what the provider limits as a
-// model, its key) and how much it takes of each.
+// model, its key and the accounts above it) and how much it takes of each.
 import type { Deployment } from '../config/catalogue.ts';
 import type { Credential } from '../config/credentials.ts';
 import { attemptId } from '../contracts/ids.ts';
@@ -14,12 +14,12 @@ export interface AttemptPlace {
   step: RouteStep;
   /** Null where the provider has no choice of them. */
   credential: Credential | null;
-  keyScope: Scope | null;
+  spec: Pick<RequestSpec, 'keyScope' | 'accountScopes'>;
 }
 
 export function attemptScopes(
   learned: Pick<LearnedLimits, 'scopeOf'>,
-  { deployment, step, credential, keyScope }: AttemptPlace,
+  { deployment, step, credential, spec: { keyScope, accountScopes = [] } }: AttemptPlace,
 ): Scope[] {
   const ofModel = modelScope(deployment, step, credential);
   const { scope, provider } = deployment;
@@ -31,6 +31,7 @@ export function attemptScopes(
     ...(ofModel === scope ? [] : [scope]),
     provider.learnsLimits ? learned.scopeOf(ofModel, configured) : ofModel,
     ...(keyScope === null ? [] : [keyScope]),
+    ...accountScopes,
   ];
 }
 

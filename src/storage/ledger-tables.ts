@@ -23,6 +23,10 @@ export interface ApiKeysTable {
   settings: string;
   created_at: Whole;
   revoked_at: OptionalWhole;
+  project_id: string | null;
+  /** The secret before a rotation, and until when it is still taken. */
+  former_hash: string | null;
+  former_until: OptionalWhole;
 }
 
 /** One row per attempt. */
@@ -54,6 +58,8 @@ export interface LedgerEntriesTable {
   details: string | null;
   /** Null where the provider has no choice of them. */
   credential: string | null;
+  project_id: string | null;
+  organisation_id: string | null;
 }
 
 /** One row per accepted request, written when it has ended. */
@@ -73,6 +79,10 @@ export interface RequestsTable {
   attempts: Whole;
   cost_pico_usd: Whole;
   charge_units: Whole;
+  project_id: string | null;
+  organisation_id: string | null;
+  /** Whose credits were charged. */
+  credit_account: string | null;
   /** JSON: TimelinePart[]. */
   timeline: string;
 }

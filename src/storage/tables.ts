@@ -2,6 +2,7 @@
 // whole numbers.
 import { type Kysely, sql } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migration';
+import { type AccountTables, accounts, administration } from './account-tables.ts';
 import {
   type BatchTables,
   chunkReservations,
@@ -20,7 +21,7 @@ import {
 import { type ResponseTables, responsesAndConversations } from './response-tables.ts';
 import { type WebhookTables, webhooks } from './webhook-tables.ts';
 
-export interface Tables extends BatchTables, LedgerTables, NativeTables, ResponseTables, WebhookTables {}
+export interface Tables extends AccountTables, BatchTables, LedgerTables, NativeTables, ResponseTables, WebhookTables {}
 
 /** In order. Never change one that was released. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -33,6 +34,8 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-ledger-rejects': ledgerRejects,
   '2026-11-28-cost-details': costDetails,
   '2026-11-28-chunk-reservations': chunkReservations,
+  '2026-11-28-accounts': accounts,
+  '2026-11-28-administration': administration,
   '2026-11-28-credential-names': credentialNames,
 };
 

@@ -1,11 +1,14 @@
 // One suite for both SQL engines: whatever the stores promise, they promise it on SQLite and on PostgreSQL.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createAccountStore } from '#src/accounts/account-store.ts';
+import { createAdminKeyStore } from '#src/accounts/admin-key-store.ts';
+import { hashSecret, isRevoked, validUntilMs } from '#src/accounts/api-key.ts';
 import { createBudgetReader } from '#src/accounts/budgets.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
-import { reportUsage } from '#src/ledger/reports.ts';
+import { chargesByDay, reportUsage } from '#src/ledger/reports.ts';
 import { asBigint, asNumber, type Database, migrateDatabase, openDatabase } from '#src/storage/database.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 
@@ -62,6 +65,8 @@ function outcome(change: Partial<RequestOutcome> = {}): RequestOutcome {
   };
 }
 
+const TERMS = { markupPpm: 100_000, stepUnits: 1 };
+
 describeOnEach(ENGINES, ({ url }) => {
   test('a release before the last migration still starts, and a migration is applied once', async () => {
     const database = await openDatabase(url, () => undefined);
@@ -80,7 +85,8 @@ describeOnEach(ENGINES, ({ url }) => {
   beforeEach(async () => {
     await database.deleteFrom('ledger_entries').execute();
     await database.deleteFrom('requests').execute();
-    await database.deleteFrom('api_keys').execute();
+    for (const table of ['api_keys', 'accounts', 'credit_entries', 'audit_log'] as const)
+      await database.deleteFrom(table).execute();
   });
   const insert = (...messages: LedgerMessage[]) => createLedgerStore(database).insert(messages);
   const rows = () => database.selectFrom('ledger_entries').selectAll().orderBy('attempt').execute();
@@ -177,6 +183,66 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await keys.revoke('key_none')).toBeNull();
   });
 
+  test('accounts stand above keys: found with them, revoked with them; credits are paid in and charged', async () => {
+    const [keys, accounts] = [createKeyStore(database), createAccountStore(database)];
+    const top = await accounts.create({
+      kind: 'organisation',
+      name: 'o',
+      parentId: null,
+      settings: { credits: TERMS },
+    });
+    const project = await accounts.create({ kind: 'project', name: 'p', parentId: top.id });
+    const { key, secret } = await keys.create('k', { budgets: { day: '7' } }, project.id);
+    for (const amount of [5n, 900_000_000_000_000_000n, -1n]) {
+      await accounts.addCredits({ accountId: top.id, amount, note: null, actor: 'a' });
+    }
+    const found = (await keys.findByHash(hashSecret(secret)))!;
+    expect(found).toEqual(await keys.findById(key.id));
+    expect(found.above.map(({ id }) => id)).toEqual([project.id, top.id]);
+    expect(found.credits).toEqual({ account: top.id, paidIn: '900000000000000004', terms: TERMS });
+    const change = {
+      projectId: project.id,
+      organisationId: top.id,
+      creditAccount: top.id,
+      chargeUnits: 3,
+      costPicoUsd: '8',
+    };
+    await insert({ request: outcome({ requestId: 'req_a', ...change }) }, { request: outcome({ requestId: 'req_b' }) });
+    const reader = createBudgetReader(database);
+    expect(await reader.spentSince({ id: project.id, kind: 'project' }, '2026-11-20')).toBe(8n);
+    expect(await reader.spentSince({ id: top.id, kind: 'organisation' }, null)).toBe(8n);
+    expect(await reader.spentSince({ id: top.id, kind: 'credits' }, null)).toBe(300_000_000n);
+    expect(await chargesByDay(database, top.id, {})).toEqual([
+      { day: '2026-11-20', requests: 1, cost: 8n, charge: 300_000_000n },
+    ]);
+    await accounts.revoke(top.id);
+    expect(isRevoked((await keys.findById(key.id))!)).toBe(true);
+  });
+
+  test('a rotated key is found by both secrets, by the former one with an end', async () => {
+    const keys = createKeyStore(database);
+    const { key, secret } = await keys.create('k');
+    const rotated = await keys.rotate(key.id, 60_000);
+    expect((await keys.findByHash(hashSecret(rotated!.secret)))?.secretUntilMs).toBeNull();
+    expect(validUntilMs((await keys.findByHash(hashSecret(secret)))!)).toBeGreaterThan(Date.now());
+    await keys.rotate(key.id, 0);
+    expect(await keys.findByHash(hashSecret(secret))).toBeNull();
+  });
+
+  test('what operators did is read by the beginning of its path, newest first', async () => {
+    const adminKeys = createAdminKeyStore(database);
+    const entry = { actor: 'a', role: 'owner', method: 'POST', status: 200, request: null, before: null, after: '{}' };
+    for (const [atMs, path] of [['/admin/keys/key_1'], ['/admin/keys/key%1'], ['/admin/holds']].map(
+      ([p], n) => [n, p] as const,
+    )) {
+      await adminKeys.note({ ...entry, atMs, path: path! });
+    }
+    expect((await adminKeys.audit({ limit: 5, path: '/admin/keys/key_' })).map(({ path }) => path)).toEqual([
+      '/admin/keys/key_1',
+    ]);
+    expect(await adminKeys.audit({ limit: 2 })).toHaveLength(2);
+  });
+
   test('what a key has spent is summed from the requests, from a day on', async () => {
     await insert(
       { request: outcome({ requestId: 'req_1', acceptedAtMs: DAY - 86_400_000 }) },
@@ -187,8 +253,8 @@ describeOnEach(ENGINES, ({ url }) => {
       { request: outcome({ requestId: 'req_3', keyId: 'key_2' }) },
     );
     const reader = createBudgetReader(database);
-    expect(await reader.spentSince('key_1', null)).toBe(12n * 999_999_999_999_999_999n + 5n);
-    expect(await reader.spentSince('key_1', '2026-11-20')).toBe(12n * 999_999_999_999_999_999n);
-    expect(await reader.spentSince('key_9', null)).toBe(0n);
+    expect(await reader.spentSince({ id: 'key_1', kind: 'key' }, null)).toBe(12n * 999_999_999_999_999_999n + 5n);
+    expect(await reader.spentSince({ id: 'key_1', kind: 'key' }, '2026-11-20')).toBe(12n * 999_999_999_999_999_999n);
+    expect(await reader.spentSince({ id: 'key_9', kind: 'key' }, null)).toBe(0n);
   });
 });

@@ -1,9 +1,13 @@
-// A key's budget: every answer is charged to it, reservations do not stay, and what is not allowed is not served.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+// Accounts: budgets count every answer and hold under load, reservations do not stay; organisations, projects and keys, credits,
+// rotation, and who may change all that.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatUsd, parseUsd } from '#src/contracts/money.ts';
+import { admin } from '#test/support/admin.ts';
 import { ADMIN_KEY, startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed } from '#test/support/ledger.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
+import { waitFor } from '#test/support/wait.ts';
 
 let vendors: Providers;
 let broker: TestBroker;
@@ -17,6 +21,7 @@ afterAll(async () => {
   await vendors?.close();
 });
 
+const DEAR = { model: 'solo', max_tokens: 12, messages: [{ role: 'user', content: 'x' }] };
 const CHEAP = { model: 'solo', max_tokens: 2, messages: [{ role: 'user', content: 'x' }] };
 
 async function createKey(settings: object): Promise<{ id: string; key: string }> {
@@ -89,4 +94,199 @@ test('a model that the key may not use is not served as an alternative either', 
   const body = { model: 'solo', models: ['pair'], messages: [{ role: 'user', content: 'x' }] };
   const answer = await ask(broker.url, { key, body });
   expect(answer.status).toBe(403);
+});
+
+test('200 parallel requests on a budget for 30 spend the budget at most, and use it', async () => {
+  const one = JSON.parse((await ask(broker.url, { body: CHEAP })).text) as { usage: { cost: number } };
+  const limit = parseUsd((one.usage.cost * 30).toFixed(12));
+  const { id, key } = await createKey({ budget_usd: Number(formatUsd(limit)) });
+  const answers = await Promise.all(Array.from({ length: 200 }, () => ask(broker.url, { key, body: CHEAP })));
+  const statuses = answers.map(({ status }) => status);
+  expect(new Set(statuses)).toEqual(new Set([200, 402]));
+  await booksClosed(broker);
+  const { spent, held } = await budgetOf(id);
+  expect(held).toBe('0');
+  expect(BigInt(spent!)).toBe(await sumOf('key_id', id));
+  // An estimate is never below the cost here: nothing goes beyond the budget.
+  expect(BigInt(spent!)).toBeLessThanOrEqual(limit);
+  // What was reserved beyond the cost comes free again: whoever asks then is served, until it is used up.
+  let last: number | null = 200;
+  for (let more = 0; more < 40 && last === 200; more++) last = (await ask(broker.url, { key, body: CHEAP })).status;
+  expect(last).toBe(402);
+  await booksClosed(broker);
+  const total = BigInt((await budgetOf(id)).spent!);
+  expect(total).toBeLessThanOrEqual(limit);
+  expect(total).toBeGreaterThan((limit * 8n) / 10n);
+});
+
+async function sumOf(column: 'key_id' | 'project_id' | 'organisation_id', id: string): Promise<bigint> {
+  const rows = await broker.database.selectFrom('requests').selectAll().where(column, '=', id).execute();
+  return rows.reduce((sum, row) => sum + BigInt(row.cost_pico_usd), 0n);
+}
+
+async function call<T = Record<string, unknown>>(
+  method: string,
+  path: string,
+  body?: object,
+  status = 200,
+): Promise<T> {
+  const answer = await admin<T>(broker, method, path, body);
+  expect(answer.status, `${method} ${path}: ${JSON.stringify(answer.json)}`).toBe(status);
+  return answer.json;
+}
+
+type WithId = { id: string };
+
+describe('organisations and projects', () => {
+  let organisation: string;
+  let project: string;
+  let keys: { id: string; key: string }[];
+  beforeAll(async () => {
+    organisation = (
+      await call<WithId>('POST', '/accounts', { kind: 'organisation', name: 'o', budgets: { month: 1 } }, 201)
+    ).id;
+    const form = { kind: 'project', name: 'p', organisation, models: ['solo', 'pair'] };
+    project = (await call<WithId>('POST', '/accounts', form, 201)).id;
+    keys = [];
+    for (const name of ['one', 'two']) {
+      keys.push(await call('POST', '/keys', { name, project, ...(name === 'two' ? { models: ['pair'] } : {}) }, 201));
+    }
+  });
+
+  test('a budget counts what all keys below it spend', async () => {
+    for (const { key } of keys) expect((await ask(broker.url, { key, model: 'pair', prompt: 'x' })).status).toBe(200);
+    await booksClosed(broker);
+    const spent = await sumOf('organisation_id', organisation);
+    expect(spent).toBeGreaterThan(0n);
+    expect(await sumOf('project_id', project)).toBe(spent);
+    const shown = await call<{ spent_usd: { month: string } }>('GET', `/accounts/${organisation}`);
+    expect(parseUsd(shown.spent_usd.month)).toBe(spent);
+    await call('PATCH', `/accounts/${organisation}`, { budgets: { month: 0.000001 } });
+    await waitFor(
+      'the budget to hold',
+      async () => (await ask(broker.url, { key: keys[0]!.key, prompt: 'x' })).status === 402,
+    );
+    const { text } = await ask(broker.url, { key: keys[0]!.key, prompt: 'x' });
+    expect(JSON.parse(text).error.message).toContain(organisation);
+    await call('PATCH', `/accounts/${organisation}`, { budgets: { month: null } });
+  });
+
+  test('every level must allow a model', async () => {
+    await waitFor(
+      'the budget to be gone',
+      async () => (await ask(broker.url, { key: keys[0]!.key, prompt: 'x' })).status === 200,
+    );
+    expect((await ask(broker.url, { key: keys[1]!.key, model: 'solo', prompt: 'x' })).status).toBe(403);
+    await call('PATCH', `/accounts/${project}`, { models: ['pair'] });
+    await waitFor(
+      'the project to hold',
+      async () => (await ask(broker.url, { key: keys[0]!.key, model: 'solo', prompt: 'x' })).status === 403,
+    );
+  });
+
+  test('a limit of a project is one for all its keys', async () => {
+    await call('PATCH', `/accounts/${project}`, { limits: { rpm: 1 } });
+    const short = { 'x-sluice-deadline-ms': '1500' };
+    await waitFor('the limit to hold', async () => {
+      const answers = await Promise.all(
+        keys.map(({ key }) => ask(broker.url, { key, model: 'pair', prompt: 'x', headers: short })),
+      );
+      return answers.some(({ status }) => status === 429 || status === 504);
+    });
+    await call('PATCH', `/accounts/${project}`, { limits: {} });
+  });
+
+  test('an expiry ends its keys, a revocation all below it, within a second', async () => {
+    const works = async () => (await ask(broker.url, { key: keys[0]!.key, model: 'pair', prompt: 'x' })).status === 200;
+    const isOver = async () =>
+      (await ask(broker.url, { key: keys[0]!.key, model: 'pair', prompt: 'x' })).status === 401;
+    await waitFor('the limit to be gone', works);
+    await call('PATCH', `/accounts/${project}`, { expires_at: new Date(Date.now() - 1).toISOString() });
+    await waitFor('the keys to have expired', isOver, 1_000);
+    await call('PATCH', `/accounts/${project}`, { expires_at: null });
+    await waitFor('the keys to be back', works, 1_000);
+    await call('DELETE', `/accounts/${organisation}`);
+    await waitFor('the keys to be revoked', isOver, 1_000);
+  });
+});
+
+test('a rotated key has two secrets for a while, then one', async () => {
+  const { id, key } = await createKey({});
+  const { key: second } = await call<{ key: string }>('POST', `/keys/${id}/rotate`, { keep_former_seconds: 3_600 });
+  const status = async (secret: string) => (await ask(broker.url, { key: secret, prompt: 'x' })).status;
+  expect([await status(key), await status(second)]).toEqual([200, 200]);
+  const { key: third } = await call<{ key: string }>('POST', `/keys/${id}/rotate`, { keep_former_seconds: 0 });
+  await waitFor('the secrets before to be over', async () => (await status(second)) === 401, 1_000);
+  expect([await status(key), await status(third)]).toEqual([401, 200]);
+});
+
+test('credits: charged with markup and rounded up, refused when spent, topped up, stated', async () => {
+  const { id, key } = await createKey({ credits: { markup_percent: 50 } });
+  expect((await ask(broker.url, { key, body: CHEAP })).status, 'nothing was paid in').toBe(402);
+  await call('POST', `/accounts/${id}/credits`, { amount_usd: 0.0011, note: 'first' }, 201);
+  const answer = await waitFor('the balance', async () => {
+    const { status, text } = await ask(broker.url, { key, body: DEAR });
+    return status === 200 ? (JSON.parse(text) as { usage: { cost: number }; cost: number }) : null;
+  });
+  expect(answer.usage.cost).toBeGreaterThan(0.0001);
+  expect(answer.cost).toBe(Math.ceil(answer.usage.cost * 1.5 * 10_000) / 10_000);
+  let status: number | null = 200;
+  for (let n = 0; n < 20 && status === 200; n++) status = (await ask(broker.url, { key, body: DEAR })).status;
+  expect(status).toBe(402);
+  await booksClosed(broker);
+  const rows = await broker.database.selectFrom('requests').selectAll().where('credit_account', '=', id).execute();
+  const charged = rows.reduce((sum, row) => sum + Number(row.charge_units), 0);
+  const [name] = await broker.redis.client.keys(`*:budget:${id}:credits`);
+  expect(await broker.redis.client.hgetall(name!)).toEqual({ spent: `${charged}00000000`, held: '0' });
+  const statement = await call<Record<string, unknown>>('GET', `/accounts/${id}/statement`);
+  expect(statement).toMatchObject({
+    balance_usd: formatUsd(parseUsd('0.0011') - BigInt(charged) * 100_000_000n),
+    credits: [{ amount_usd: '0.0011', note: 'first', actor: 'SLUICE_ADMIN_KEY' }],
+    charges: [{ requests: rows.length }],
+  });
+  await call('POST', `/accounts/${id}/credits`, { amount_usd: 1 }, 201);
+  await waitFor('the top-up', async () => (await ask(broker.url, { key, body: DEAR })).status === 200, 1_000);
+});
+
+test('roles: who only looks changes nothing, who changes does not say who may; all of it is in the log', async () => {
+  const secretOf = async (role: string) =>
+    (await call<{ key: string }>('POST', '/admin-keys', { name: role, role }, 201)).key;
+  const [reader, operator] = [await secretOf('read-only'), await secretOf('operator')];
+  const as = async (secret: string, method: string, path: string, body?: object) =>
+    (
+      await fetch(`${broker.url}/admin${path}`, {
+        method,
+        headers: { authorization: `Bearer ${secret}`, ...(body && { 'content-type': 'application/json' }) },
+        ...(body && { body: JSON.stringify(body) }),
+      })
+    ).status;
+  const { id } = await createKey({ batch_weight: 2 });
+  expect(await as(reader, 'GET', '/keys')).toBe(200);
+  expect(await as(reader, 'PATCH', `/keys/${id}`, { batch_weight: 3 })).toBe(403);
+  expect(await as(operator, 'PATCH', `/keys/${id}`, { batch_weight: 3 })).toBe(200);
+  expect(await as(operator, 'POST', '/admin-keys', { name: 'x', role: 'owner' })).toBe(403);
+  expect(await as('sk-admin-nobody', 'GET', '/keys')).toBe(401);
+  type Audit = {
+    data: { actor: string; path: string; status: number; before: object; after: object; request: object }[];
+  };
+  const { data } = await call<Audit>('GET', `/audit?path=/admin/keys/${id}`);
+  expect(data).toMatchObject([
+    {
+      actor: expect.stringMatching(/^operator \(admin_/),
+      status: 200,
+      before: { batch_weight: 2 },
+      request: { batch_weight: 3 },
+      after: { batch_weight: 3 },
+    },
+    {
+      actor: expect.stringMatching(/^read-only /),
+      status: 403,
+      after: { error: { message: expect.stringContaining('read-only') } },
+    },
+  ]);
+  const { data: all } = await call<Audit>('GET', '/audit?limit=500');
+  expect(JSON.stringify(all)).not.toContain(reader);
+  const [first] = (await call<{ data: WithId[] }>('GET', '/admin-keys')).data;
+  await call('DELETE', `/admin-keys/${first!.id}`);
+  expect(await as(operator, 'GET', '/keys')).toBe(401);
 });

@@ -214,6 +214,8 @@ test('administration: keys, usage, holds, limits', async () => {
   const { id } = await ask<WithId>('POST', '/admin/keys', { body: { name: 'described', ...settings }, status: 201 });
   await ask('GET', '/admin/keys');
   await ask('PATCH', `/admin/keys/${id}`, { body: { budget_usd: null } });
+  await ask('GET', `/admin/keys/${id}`);
+  await ask('POST', `/admin/keys/${id}/rotate`, { body: { keep_former_seconds: 60 } });
   await ask('DELETE', `/admin/keys/${id}`);
   await ask('PATCH', '/admin/keys/none', { body: {}, status: 404 });
   await ask('POST', '/admin/keys', { body: { name: '' }, status: 400 });
@@ -223,6 +225,24 @@ test('administration: keys, usage, holds, limits', async () => {
   await ask('GET', '/admin/holds');
   await ask('DELETE', `/admin/holds/${encodeURIComponent('deployment:secondary/pair')}`);
   await ask('GET', '/admin/limits');
+});
+
+test('administration: accounts, credits, operators and their log', async () => {
+  const organisation = { kind: 'organisation', name: 'o', credits: { markup_percent: 5 } };
+  const { id } = await ask<WithId>('POST', '/admin/accounts', { body: organisation, status: 201 });
+  await ask('POST', '/admin/accounts', { body: { kind: 'project', name: 'p', organisation: 'none' }, status: 400 });
+  await ask('GET', '/admin/accounts');
+  await ask('GET', `/admin/accounts/${id}`);
+  await ask('PATCH', `/admin/accounts/${id}`, { body: { budgets: { week: 5 }, metadata: { team: 'a' } } });
+  await ask('POST', `/admin/accounts/${id}/credits`, { body: { amount_usd: 5, note: 'paid' }, status: 201 });
+  await ask('GET', `/admin/accounts/${id}/statement?from=2026-01-01`);
+  await ask('DELETE', `/admin/accounts/${id}`);
+  await ask('DELETE', '/admin/accounts/none', { status: 404 });
+  const created = { body: { name: 'reader', role: 'read-only' }, status: 201 };
+  const reader = await ask<WithId>('POST', '/admin/admin-keys', created);
+  await ask('GET', '/admin/admin-keys');
+  await ask('DELETE', `/admin/admin-keys/${reader.id}`);
+  await ask('GET', '/admin/audit?limit=5');
 });
 
 test('administration: dead letters and what the ledger could not take', async () => {

@@ -1,6 +1,6 @@
 // Decides which batches this process runs and how many lines of each may be in flight. Every process reads the same rows
 // twice a second and computes the same shares; a lease says which process owns a batch.
-import type { ApiKey } from '#src/accounts/api-key.ts';
+import { type ApiKey, batchWeightOf } from '#src/accounts/api-key.ts';
 import { type Batch, endedLines } from '#src/batches/batch.ts';
 import { forecast, RateMeter, shareSlots } from '#src/batches/pacing.ts';
 import { type ActiveBatch, type ClaimedRun, LeaseLost } from '#src/batches/run-store.ts';
@@ -223,7 +223,7 @@ class BatchEngine {
       running.map(async ({ batch }) => ({
         batchId: batch.id,
         keyId: batch.keyId,
-        weight: (await this.#context.findKey(batch.keyId))?.settings.batchWeight ?? 1,
+        weight: weightOf(await this.#context.findKey(batch.keyId)),
         deadlineAtMs: batch.expiresAtMs,
         remaining: Math.max(1, batch.total - endedLines(batch)),
       })),
@@ -255,4 +255,8 @@ class BatchEngine {
     owned.forecastAtMs = now;
     owned.run?.setForecast(next);
   }
+}
+
+function weightOf(key: ApiKey | null): number {
+  return key === null ? 1 : batchWeightOf(key);
 }

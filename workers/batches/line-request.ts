@@ -1,5 +1,5 @@
 // One try of one line as an ordinary request: parsed by its protocol, routed, priced.
-import { type ApiKey, hasBudget, mayUseModel, scopeOf } from '#src/accounts/api-key.ts';
+import { type ApiKey, accountsOf, hasBudget, mayUseModel } from '#src/accounts/api-key.ts';
 import { estimateCost, estimateTokens } from '#src/accounts/request-cost.ts';
 import type { Batch } from '#src/batches/batch.ts';
 import { lineRequestId } from '#src/contracts/batch.ts';
@@ -39,7 +39,7 @@ export function createLineRequest(
   if (isFailure(facts)) return facts;
   if (facts.isStream) return unstreamedOnly();
   if (facts.memory !== undefined && hasPast(facts.memory)) return selfContainedOnly();
-  const forbidden = [facts.model, ...facts.alternativeModels].find((model) => !mayUseModel(key.settings, model));
+  const forbidden = [facts.model, ...facts.alternativeModels].find((model) => !mayUseModel(key, model));
   if (forbidden !== undefined) {
     return createFailure('key_forbidden', `This key may not use the model '${forbidden}'.`, { param: 'model' });
   }
@@ -62,7 +62,7 @@ export function specOfLine(
     version: CONTRACT_VERSION,
     requestId: requestIdOf(origin, number, tryNumber),
     keyId: key.id,
-    keyScope: scopeOf(key),
+    ...accountsOf(key),
     budgetHold: null,
     protocol: client.name,
     model: facts.model,

@@ -164,6 +164,6 @@ function checkModel({ catalogue }: BatchContext, key: ApiKey, model: string): Li
       param: 'body.model',
     };
   }
-  if (mayUseModel(key.settings, model)) return null;
+  if (mayUseModel(key, model)) return null;
   return { code: 'model_not_allowed', message: `This key may not use the model '${model}'.`, param: 'body.model' };
 }

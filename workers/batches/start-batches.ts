@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Registry } from 'prom-client';
-import type { ApiKey } from '#src/accounts/api-key.ts';
+import { type ApiKey, isRevoked, validUntilMs } from '#src/accounts/api-key.ts';
 import { createBudgetReader, createBudgets } from '#src/accounts/budgets.ts';
 import { createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';
 import { createFileStore } from '#src/batches/file-store.ts';
@@ -73,6 +73,11 @@ export async function startBatches(
     onWell: redisTrouble.over,
   });
   const keys = createKeyStore(database);
+  const known = rememberKeys(keys);
+  await subscription.ssubscribe(keyspace.accountsChannel);
+  subscription.on('smessage', (channel: string) => {
+    if (channel === keyspace.accountsChannel) known.forget();
+  });
   const ledger = createLedgerStream(redis, keyspace);
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
   const leaving = new AbortController();
@@ -93,7 +98,7 @@ export async function startBatches(
     fileResolver: createFileResolver(createFileStore(database), blobs, configuration.server.body_limit_bytes),
     runs: createRunStore(database),
     keys,
-    findKey: rememberKeys(keys),
+    findKey: known.find,
     budgets,
     plan: createPlanner({ catalogue, circuits, holds, signals }),
     store,
@@ -149,14 +154,24 @@ const KEY_FRESH_MS = 5_000;
 
 const MAX_KEYS = 10_000;
 
-function rememberKeys(keys: KeyStore): BatchContext['findKey'] {
+function rememberKeys(keys: KeyStore): { find: BatchContext['findKey']; forget(): void } {
   const remembered = new LRUCache<string, { key: ApiKey | null }>({ max: MAX_KEYS, ttl: KEY_FRESH_MS });
-  return async (id) => {
+  let changes = 0;
+  async function find(id: string): Promise<ApiKey | null> {
     const known = remembered.get(id);
     if (known !== undefined) return known.key;
+    const before = changes;
     const found = await keys.findById(id);
-    const key = found === null || found.revokedAtMs !== null ? null : found;
-    remembered.set(id, { key });
+    const key = found === null || isRevoked(found) || Date.now() >= validUntilMs(found) ? null : found;
+    // What changed meanwhile may not be in it.
+    if (before === changes) remembered.set(id, { key });
     return key;
+  }
+  return {
+    find,
+    forget() {
+      changes += 1;
+      remembered.clear();
+    },
   };
 }

@@ -5,7 +5,7 @@ import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
-import { type Cost, chargeOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
+import { type ChargeTerms, type Cost, chargeOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { unsettledMessage } from '#src/ledger/books.ts';
 import type { Permit, PermitRequest, Settlement } from '#src/limits/limiter.ts';
@@ -49,13 +49,19 @@ function permitTerms(
   deployment: Deployment,
   credential: Credential | null,
 ): PermitTerms {
-  const scopes = attemptScopes(learned, { deployment, step, credential, keyScope: spec.keyScope });
+  const scopes = attemptScopes(learned, { deployment, step, credential, spec });
   return permitTermsOf(spec, writer.attempt, scopes, credential);
 }
 
 export function pricingOf(context: InferenceContext, delivery: Delivery, deployment: Deployment): AttemptPricing {
   const earlier = BigInt(delivery.progress.costPicoUsd);
-  return createAttemptPricing(context.catalogue, deployment, delivery.step.upstreamModel, earlier);
+  return createAttemptPricing(
+    context.catalogue,
+    deployment,
+    delivery.step.upstreamModel,
+    earlier,
+    delivery.spec.accounts?.credits,
+  );
 }
 
 export function estimatedInputTokens({ spec, prefillTokens }: Delivery): number {
@@ -96,12 +102,13 @@ export function createAttemptPricing(
   deployment: Deployment,
   upstreamModel: string,
   earlierCost: PicoUsd,
+  terms?: ChargeTerms,
 ): AttemptPricing {
   const ofAttempt = (usage: Usage) => costOfAttempt(catalogue, deployment, upstreamModel, usage);
   return {
     priceUsage(usage) {
       const cost = earlierCost + ofAttempt(usage).cost;
-      return { cost: formatUsd(cost), charge: formatCharge(chargeOf(cost)), isEstimated: usage.isEstimated };
+      return { cost: formatUsd(cost), charge: formatCharge(chargeOf(cost, terms)), isEstimated: usage.isEstimated };
     },
     costOfAttempt: ofAttempt,
   };

@@ -245,7 +245,7 @@ function deadlinePassed(calls: number): Failure {
 }
 
 function fullFailure({ scope, reason, waitMs }: Extract<PermitOutcome, { kind: 'too-long' }>): Failure {
-  const isKey = scope.name.startsWith('key:');
+  const isKey = /^(key|project|organisation):/.test(scope.name);
   const whose = isKey ? 'This key' : `The ${scope.name.replace(':', ' ')}`;
   const message = `${whose} is at its limit (${reason}); a place is expected in ${Math.ceil(waitMs / 1000)} s.`;
   return createFailure(isKey ? 'key_rate_limited' : 'capacity_exhausted', message, { retryAfterMs: waitMs });

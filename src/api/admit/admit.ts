@@ -53,7 +53,7 @@ function invalidHeader(name: string, what: string): FailureError {
 }
 
 export function checkModelAllowed(key: ApiKey, model: string): void {
-  if (mayUseModel(key.settings, model)) return;
+  if (mayUseModel(key, model)) return;
   const message = `This key may not use the model '${model}'. GET /v1/models lists what it may use.`;
   throw new FailureError(createFailure('key_forbidden', message, { param: 'model' }));
 }
@@ -96,13 +96,17 @@ export async function reserveBudget(
   const result = await context.budgets.reserve(key, { requestId, cost, acceptedAtMs, untilMs });
   if (result.kind === 'reserved') return result.hold;
   if (result.kind === 'unlimited') return null;
+  const whose = result.owner === key.id ? 'this key' : result.owner;
+  const what =
+    result.period === 'credits' ? `The credits of ${whose} are spent` : `The budget of ${whose} is exhausted`;
   const message =
-    `The budget of this key is exhausted: ${formatUsd(result.left)} USD ${PERIOD_WORDS[result.period]}, ` +
-    `the request may cost ${formatUsd(cost)} USD. Raise the budget, or lower max_tokens.`;
+    `${what}: ${formatUsd(result.left)} USD ${PERIOD_WORDS[result.period]}, ` +
+    `the request may cost ${formatUsd(cost)} USD. Raise it, or lower max_tokens.`;
   throw new FailureError(createFailure('budget_exhausted', message));
 }
 
-const PERIOD_WORDS: Readonly<Record<BudgetPeriod, string>> = {
+const PERIOD_WORDS: Readonly<Record<BudgetPeriod | 'credits', string>> = {
+  credits: 'are left',
   total: 'are left',
   month: 'are left for this month',
   week: 'are left for this week',

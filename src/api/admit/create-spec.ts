@@ -1,7 +1,7 @@
 // The specification of an accepted request: everything that its workers and onlookers will ever know of it.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import { type ApiKey, scopeOf } from '../../accounts/api-key.ts';
+import { type ApiKey, accountsOf } from '../../accounts/api-key.ts';
 import { estimateTokens } from '../../accounts/request-cost.ts';
 import { createRequestId, createRequestIdIn } from '../../contracts/ids.ts';
 import { CONTRACT_VERSION, type RequestSpec, type RouteWishes } from '../../contracts/request-record.ts';
@@ -56,7 +56,7 @@ export function createSpec({ context, client, key, facts, body, plan, headers, w
         ? createRequestId(context.replyShards, acceptedAtMs)
         : createRequestIdIn(idempotency.shard, acceptedAtMs),
     keyId: key.id,
-    keyScope: scopeOf(key),
+    ...accountsOf(key),
     budgetHold: null,
     protocol: client.name,
     model: facts.model,

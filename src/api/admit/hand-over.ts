@@ -124,7 +124,7 @@ function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: Accepted
   if (sentAtMs === null || holds.find(deployment) !== null || circuits.isOpen(circuitOf(step))) return null;
   // Which of the provider's credentials it will be is for its worker to choose.
   const isChosen = deployment.provider.credentials.length > 0;
-  const scopes = attemptScopes(learned, { deployment, step, credential: null, keyScope: spec.keyScope });
+  const scopes = attemptScopes(learned, { deployment, step, credential: null, spec });
   return {
     offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, sentAtMs),
     claim: store.claimNewCall(spec.requestId, timeToLiveMs),

@@ -159,7 +159,7 @@ function money({ history, attempts, view }: Known) {
   const cost = history?.costPicoUsd ?? (view === null ? settled : larger(settled, BigInt(view.progress.costPicoUsd)));
   return {
     usage: { ...usageOf(attempts), cost: Number(formatUsd(cost)) },
-    cost: Number(formatCharge(history?.chargeUnits ?? chargeOf(cost))),
+    cost: Number(formatCharge(history?.chargeUnits ?? chargeOf(cost, view?.spec.accounts?.credits))),
   };
 }
 

@@ -1,23 +1,39 @@
 // Administration: keys, budgets and usage. All of it needs the admin key.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { createAccountStore } from '../../accounts/account-store.ts';
 import { type ApiKey, DEFAULT_KEY_SETTINGS } from '../../accounts/api-key.ts';
 import { announceKeyChange, checkKeyName } from '../../accounts/key-store.ts';
 import { describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatUsd } from '../../contracts/money.ts';
 import { REPORT_DIMENSIONS, type ReportDimension, reportUsage } from '../../ledger/reports.ts';
-import { authenticateAdmin, bearerToken } from '../admit/authenticate.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
-import { readBody } from '../admit/read-body.ts';
+import { readBody, readOptionalBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
+import { guardAdministration } from '../guard/admin-audit.ts';
+import { registerAdminAccounts, spendingOf } from './admin-accounts.ts';
 import { registerAdminDeadLetters } from './admin-dead-letters.ts';
 import { registerAdminHolds } from './admin-holds.ts';
 import { registerAdminLedger } from './admin-ledger.ts';
 import { registerAdminLimits } from './admin-limits.ts';
 import { registerAdminWebhooks } from './admin-webhooks.ts';
 
-export const newKey = settingsForm.extend({ name: z.string().min(1).max(200) });
+export const newKey = settingsForm.extend({
+  name: z.string().min(1).max(200),
+  project: z.string().min(1).optional().describe('The id of the project that it belongs to.'),
+});
+
+const LONGEST_KEPT_S = 30 * 86_400;
+export const keyRotation = z.strictObject({
+  keep_former_seconds: z
+    .number()
+    .int()
+    .min(0)
+    .max(LONGEST_KEPT_S)
+    .default(86_400)
+    .describe('For so long the former secret is valid, too.'),
+});
 
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');
 
@@ -31,18 +47,35 @@ export const usageQuery = z.strictObject({
 export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
   app.register(
     (admin, _options, done) => {
-      admin.addHook('onRequest', async (request) => authenticateAdmin(bearerToken(request.headers), context.adminKey));
+      guardAdministration(admin, context);
 
       admin.get('/keys', async () => ({ data: (await context.keyStore.list()).map(describeKey) }));
 
       admin.post('/keys', async (request, reply) => {
-        const { name, ...settings } = checkInput(newKey, (await readBody(request.body)).value);
+        const { name, project, ...settings } = checkInput(newKey, (await readBody(request.body)).value);
         checkKeyName(name);
-        const { key, secret } = await context.keyStore.create(name, {
-          ...DEFAULT_KEY_SETTINGS,
-          ...readSettingsForm(settings, DEFAULT_KEY_SETTINGS),
-        });
+        if (project !== undefined && (await createAccountStore(context.database).find(project))?.kind !== 'project') {
+          throw invalidValue('project', `there is no project '${project}'`);
+        }
+        const { key, secret } = await context.keyStore.create(
+          name,
+          readSettingsForm(settings, DEFAULT_KEY_SETTINGS),
+          project ?? null,
+        );
         return reply.code(201).send({ ...describeKey(key), key: secret });
+      });
+
+      admin.get<{ Params: { id: string } }>('/keys/:id', async ({ params: { id } }) => {
+        const key = existing(await context.keyStore.findById(id), id);
+        return { ...describeKey(key), spent_usd: await spendingOf(context, { id, kind: 'key' }) };
+      });
+
+      admin.post<{ Params: { id: string } }>('/keys/:id/rotate', async (request) => {
+        const { keep_former_seconds: seconds } = checkInput(keyRotation, await readOptionalBody(request.body));
+        const { id } = request.params;
+        const rotated = await context.keyStore.rotate(id, seconds * 1_000);
+        await announceKeyChange(context.redis, context.keyspace);
+        return { ...describeKey(existing(rotated?.key ?? null, id)), key: rotated!.secret };
       });
 
       admin.patch<{ Params: { id: string } }>('/keys/:id', async (request) => {
@@ -61,6 +94,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       });
 
       admin.get('/usage', async (request) => usage(context, checkInput(usageQuery, request.query)));
+      registerAdminAccounts(admin, context);
       registerAdminHolds(admin, context);
       registerAdminLimits(admin, context);
       registerAdminDeadLetters(admin, context);
@@ -105,6 +139,7 @@ function describeKey(key: ApiKey) {
     id: key.id,
     name: key.name,
     hint: key.hint,
+    project: key.projectId,
     ...describeSettings(key.settings),
     created_at: new Date(key.createdAtMs).toISOString(),
     revoked_at: key.revokedAtMs === null ? null : new Date(key.revokedAtMs).toISOString(),

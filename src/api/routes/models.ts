@@ -69,7 +69,7 @@ export function registerModels(app: FastifyInstance, context: ApiContext): void 
 }
 
 function findUsable(catalogue: Catalogue, key: ApiKey, name: string): Model {
-  const model = mayUseModel(key.settings, name) ? catalogue.findModel(name) : null;
+  const model = mayUseModel(key, name) ? catalogue.findModel(name) : null;
   if (model !== null) return model;
   const message = `The model '${name}' does not exist or you do not have access to it.`;
   throw new FailureError(createFailure('model_not_found', message, { param: 'model' }));
@@ -78,7 +78,7 @@ function findUsable(catalogue: Catalogue, key: ApiKey, name: string): Model {
 /** Configured names in their order, then those that wildcards stand for. */
 async function usableModels({ catalogue, knownModels }: ApiContext, key: ApiKey): Promise<Model[]> {
   const names = new Set([...catalogue.modelNames, ...(await knownModels.wildcardNames())]);
-  const usable = [...names].filter((name) => mayUseModel(key.settings, name));
+  const usable = [...names].filter((name) => mayUseModel(key, name));
   return usable.map((name) => catalogue.findModel(name)).filter((model) => model !== null);
 }
 

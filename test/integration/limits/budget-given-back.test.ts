@@ -9,7 +9,7 @@ import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const keyspace = createKeyspace('test');
-const KEY = { id: 'key', settings: { budgets: { total: '1000' } } } as unknown as ApiKey;
+const KEY = { id: 'key', settings: { budgets: { total: '1000' } }, above: [], credits: null } as unknown as ApiKey;
 const ACCOUNT = 'key:total';
 const HOLD = { parts: [{ account: ACCOUNT, amount: '100' }] };
 let redis: TestRedis;

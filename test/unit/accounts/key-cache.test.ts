@@ -12,6 +12,10 @@ const KEY: ApiKey = {
   settings: DEFAULT_KEY_SETTINGS,
   createdAtMs: 0,
   revokedAtMs: null,
+  projectId: null,
+  secretUntilMs: null,
+  above: [],
+  credits: null,
 };
 
 type Database = 'answers' | 'fails' | 'is silent';

@@ -46,6 +46,20 @@ describe('a charge is the cost rounded up to 1/10,000 USD, once', () => {
   });
 });
 
+describe('credits are charged with a markup, in steps', () => {
+  test.each([
+    ['0.0001', { markupPpm: 0, stepUnits: 1 }, '0.0001'],
+    ['0.0001', { markupPpm: 1, stepUnits: 1 }, '0.0002'],
+    ['0.0001', { markupPpm: 500_000, stepUnits: 1 }, '0.0002'],
+    ['1', { markupPpm: 200_000, stepUnits: 1 }, '1.2'],
+    ['0.0001', { markupPpm: 0, stepUnits: 100 }, '0.01'],
+    ['0.010000000001', { markupPpm: 0, stepUnits: 100 }, '0.02'],
+    ['0', { markupPpm: 200_000, stepUnits: 100 }, '0'],
+  ])('%s by %o is %s', (cost, terms, charge) => {
+    expect(formatCharge(chargeOf(parseUsd(cost), terms))).toBe(charge);
+  });
+});
+
 describe('every token is billed at exactly one rate', () => {
   const price = { input: 1_000n, cachedInput: 100n, cacheWrite: 1_250n, output: 5_000n };
 

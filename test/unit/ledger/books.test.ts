@@ -55,7 +55,7 @@ test('an answered request counts in budgets with its cost; its charge is that, r
   expect(appended).toMatchObject([
     { request: { outcome: 'ok', provider: 'a', upstreamModel: 'b', attempts: 2, chargeUnits: 4 } },
   ]);
-  expect(settled).toEqual([[spec.budgetHold, 'req_1', 300_000_001n]]);
+  expect(settled).toEqual([[spec.budgetHold, 'req_1', 300_000_001n, 400_000_000n]]);
   expect(left).toEqual([]);
 });
 

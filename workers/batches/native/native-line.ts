@@ -4,7 +4,7 @@ import { costOfCall } from '#src/accounts/request-cost.ts';
 import type { NativeChunk } from '#src/batches/native-chunk-store.ts';
 import type { Catalogue, Deployment } from '#src/config/catalogue.ts';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
-import { type Cost, chargeOf, formatCharge, formatUsd } from '#src/contracts/money.ts';
+import { type ChargeTerms, type Cost, chargeOf, formatCharge, formatUsd } from '#src/contracts/money.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import type { RouteStep } from '#src/contracts/route-plan.ts';
 import type { Usage } from '#src/contracts/usage.ts';
@@ -105,6 +105,7 @@ type PricedTarget = Pick<NativeTarget, 'deployment' | 'upstreamModel'>;
 export function createLinePricing(
   { batchPriceOf }: Pick<Catalogue, 'batchPriceOf'>,
   { deployment, upstreamModel }: PricedTarget,
+  terms?: ChargeTerms,
 ): LinePricing {
   const isConfigured = deployment.batchPrice !== null || deployment.price !== null;
 
@@ -116,7 +117,7 @@ export function createLinePricing(
   return {
     priceUsage(usage) {
       const { cost } = costOf(usage);
-      return { cost: formatUsd(cost), charge: formatCharge(chargeOf(cost)), isEstimated: usage.isEstimated };
+      return { cost: formatUsd(cost), charge: formatCharge(chargeOf(cost, terms)), isEstimated: usage.isEstimated };
     },
     costOf,
   };

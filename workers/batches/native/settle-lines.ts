@@ -7,7 +7,7 @@ import type { NativeChunk } from '#src/batches/native-chunk-store.ts';
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { LedgerMessage, LedgerState } from '#src/contracts/ledger-entry.ts';
-import type { PicoUsd } from '#src/contracts/money.ts';
+import { type PicoUsd, picoOfCharge } from '#src/contracts/money.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { attemptEntry, requestOutcome } from '#src/ledger/books.ts';
@@ -27,6 +27,7 @@ export interface SettledLine {
   /** For the ledger; null if the provider did not run it. */
   message: LedgerMessage | null;
   cost: PicoUsd;
+  charge: PicoUsd;
 }
 
 export interface SettleInput {
@@ -43,18 +44,23 @@ interface LineAttempt extends SettleInput {
 }
 
 export function settleLine(input: SettleInput, line: RunnableLine, ended: ProviderLine): SettledLine {
-  if (ended.kind === 'not-run') return { line, result: null, message: null, cost: 0n };
+  if (ended.kind === 'not-run') return { line, result: null, message: null, cost: 0n, charge: 0n };
   const attempt = attemptOf(input, line);
-  if (isFailure(attempt)) return { line, result: null, message: null, cost: 0n };
+  if (isFailure(attempt)) return { line, result: null, message: null, cost: 0n, charge: 0n };
   const { body, usage, failure } = readAnswer(attempt, ended);
-  const { message, cost } = book(attempt, failure?.code ?? 'ok', usage, usage.isEstimated ? 'estimated' : 'settled');
-  return { line, result: resultOf(attempt, body, failure), message, cost };
+  const { message, cost, charge } = book(
+    attempt,
+    failure?.code ?? 'ok',
+    usage,
+    usage.isEstimated ? 'estimated' : 'settled',
+  );
+  return { line, result: resultOf(attempt, body, failure), message, cost, charge };
 }
 
 /** Books an estimate for a line of which it is not known whether the provider ran it. */
 export function estimateLine(input: SettleInput, line: RunnableLine): SettledLine {
   const attempt = attemptOf(input, line);
-  if (isFailure(attempt)) return { line, result: null, message: null, cost: 0n };
+  if (isFailure(attempt)) return { line, result: null, message: null, cost: 0n, charge: 0n };
   return { line, result: null, ...book(attempt, 'request_cancelled', estimatedUsage(attempt.spec), 'unsettled') };
 }
 
@@ -66,7 +72,12 @@ export function estimateLineCost({ context, target }: SettleInput, spec: Request
 function attemptOf(input: SettleInput, line: RunnableLine): LineAttempt | Failure {
   const spec = nativeSpec(input.context, input.origin, line, input.chunk);
   if (isFailure(spec)) return spec;
-  return { ...input, line, spec, pricing: createLinePricing(input.context.catalogue, input.target) };
+  return {
+    ...input,
+    line,
+    spec,
+    pricing: createLinePricing(input.context.catalogue, input.target, spec.accounts?.credits),
+  };
 }
 
 function estimatedUsage(spec: RequestSpec): Usage {
@@ -135,5 +146,5 @@ function book({ chunk, spec, pricing }: LineAttempt, outcome: string, usage: Usa
     timeline: [{ kind: 'attempt', untilMs: now, provider: step.provider, attempt: NATIVE_TRY, outcome }],
     finishedAtMs: now,
   });
-  return { message: { attempt, request }, cost: cost.cost };
+  return { message: { attempt, request }, cost: cost.cost, charge: picoOfCharge(request.chargeUnits) };
 }

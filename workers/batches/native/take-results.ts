@@ -12,6 +12,18 @@ import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
 import { fetchResults } from './provider-client.ts';
 import { estimateLine, type SettledLine, type SettleInput, settleLine } from './settle-lines.ts';
 
+/** By lines of a chunk: for its key's budgets, and for credits. */
+interface Spent {
+  cost: PicoUsd;
+  charge: PicoUsd;
+}
+
+const NOTHING_SPENT: Spent = { cost: 0n, charge: 0n };
+
+function plus(a: Spent, b: Spent): Spent {
+  return { cost: a.cost + b.cost, charge: a.charge + b.charge };
+}
+
 const LINES_AT_ONCE = 100;
 const ATTACH_MS = 200;
 const RETRY_MS = 1_000;
@@ -30,9 +42,9 @@ export async function takeResults(task: ChunkTask): Promise<Wait> {
     );
     task.host.onRefused(keyOf(target));
   }
-  const cost = await readAll(task, target, batch);
-  if (cost === null) return null;
-  await settleBudget(task, cost);
+  const spent = await readAll(task, target, batch);
+  if (spent === null) return null;
+  await settleBudget(task, spent);
   return giveBack(task, NATIVE_TRY + 1);
 }
 
@@ -49,13 +61,13 @@ async function readBatch(task: ChunkTask, target: NativeTarget): Promise<Provide
   return answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
 }
 
-/** Cost of all lines; null if another owner resumes. */
-async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBatch): Promise<PicoUsd | null> {
+/** Of all lines; null if another owner resumes. */
+async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBatch): Promise<Spent | null> {
   const { context, origin } = task.host;
   const { max_answer_bytes: maxLineBytes } = context.configuration.workers;
   const places = new Map(task.chunk.lines.map((line) => [requestIdOf(origin, line.number, NATIVE_TRY), line]));
   const results = fetchResults(context.native.providers, accessOf(target), target.protocol, batch, maxLineBytes);
-  let cost = 0n;
+  let spent = NOTHING_SPENT;
   for await (const group of groups(results)) {
     await task.host.drained();
     if (task.isLetGo) return null;
@@ -68,9 +80,9 @@ async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBat
     const settled = await Promise.all(
       known.map(async ({ place, result }) => settleLine(inputOf(task, target), await task.host.reload(place), result)),
     );
-    cost += await write(task, settled);
+    spent = plus(spent, await write(task, settled));
   }
-  return cost;
+  return spent;
 }
 
 async function* groups(results: AsyncIterable<ProviderLine>): AsyncGenerator<ProviderLine[]> {
@@ -89,18 +101,18 @@ function inputOf({ host, chunk }: ChunkTask, target: NativeTarget): SettleInput 
 }
 
 /** Order matters here: a line is booked before its result is stored, after which it is never looked at again. */
-async function write(task: ChunkTask, settled: readonly SettledLine[]): Promise<PicoUsd> {
+async function write(task: ChunkTask, settled: readonly SettledLine[]): Promise<Spent> {
   await append(task, settled);
-  let cost = 0n;
-  for (const { line, result, cost: costOfLine } of settled) {
-    cost += costOfLine;
+  let spent = NOTHING_SPENT;
+  for (const { line, result, cost, charge } of settled) {
+    spent = plus(spent, { cost, charge });
     if (result === null || !task.attached.has(line.number)) continue;
     task.attached.delete(line.number);
     task.pending.delete(line.number);
     task.unstored.add(line.number);
     task.host.onResult(line, result);
   }
-  return cost;
+  return spent;
 }
 
 /** Retries until Redis takes all of them. */
@@ -117,8 +129,8 @@ async function append(task: ChunkTask, settled: readonly SettledLine[]): Promise
   }
 }
 
-async function settleBudget({ chunk, host }: ChunkTask, cost: PicoUsd): Promise<void> {
-  if (chunk.reservation !== null) await host.context.budgets.settle(chunk.reservation, chunk.id, cost);
+async function settleBudget({ chunk, host }: ChunkTask, { cost, charge }: Spent): Promise<void> {
+  if (chunk.reservation !== null) await host.context.budgets.settle(chunk.reservation, chunk.id, cost, charge);
 }
 
 /** Returns lines without a result, to run as ordinary requests. */
@@ -141,20 +153,20 @@ export async function abandon(task: ChunkTask): Promise<Wait> {
 /** The provider never had the chunk: nothing is owed. */
 export async function takeBack(task: ChunkTask): Promise<Wait> {
   if (!isAttached(task)) return ATTACH_MS;
-  await settleBudget(task, 0n);
+  await settleBudget(task, NOTHING_SPENT);
   return giveBack(task, task.isWritten ? NATIVE_TRY + 1 : NATIVE_TRY);
 }
 
 async function bookEstimates(task: ChunkTask): Promise<Wait> {
   const { target, chunk, host } = task;
-  let cost = 0n;
+  let spent = NOTHING_SPENT;
   for (let from = 0; target !== null && from < chunk.lines.length; from += LINES_AT_ONCE) {
     const places: readonly OpenLine[] = chunk.lines.slice(from, from + LINES_AT_ONCE);
     const lines: RunnableLine[] = await Promise.all(places.map(host.reload));
     const settled = lines.map((line) => estimateLine(inputOf(task, target), line));
     await append(task, settled);
-    cost += settled.reduce((sum, line) => sum + line.cost, 0n);
+    spent = settled.reduce(plus, spent);
   }
-  await settleBudget(task, cost);
+  await settleBudget(task, spent);
   return giveBack(task, NATIVE_TRY + 1);
 }

@@ -1,14 +1,13 @@
 // Administration, as the API description has it: what a handler of src/api/routes/admin-*.ts takes is the schema it checks with;
 // what it answers is told here, and held against its answers by test/e2e/openapi.test.ts.
 import { z } from 'zod';
-import { BUDGET_PERIODS } from '../../../accounts/api-key.ts';
 import { settingsForm } from '../../../accounts/settings-form.ts';
-import { limitSettings } from '../../../config/schema.ts';
 import { webhookEvents } from '../../../config/webhook-schema.ts';
 import { LIMIT_KINDS } from '../../../contracts/limit-kinds.ts';
-import { newKey, usageQuery } from '../../routes/admin.ts';
+import { keyRotation, newKey, usageQuery } from '../../routes/admin.ts';
 import { newHold } from '../../routes/admin-holds.ts';
 import { deliveryQuery, newEndpoint } from '../../routes/admin-webhooks.ts';
+import { ACCOUNT_OPERATIONS, OPERATOR_OPERATIONS, shownSettings, spending } from './admin-accounts.ts';
 import { LETTER_OPERATIONS } from './admin-failed.ts';
 import { ADMIN, created, deleted, group, json, named, type Operation, ok } from './operation.ts';
 import { time, usd } from './parts.ts';
@@ -19,14 +18,8 @@ const key = named(
     id: z.string(),
     name: z.string(),
     hint: z.string().describe('The first characters of the secret, to know it by.'),
-    limits: named('Limits', limitSettings),
-    budgets: z
-      .object(Object.fromEntries(BUDGET_PERIODS.map((period) => [period, z.number().optional()])))
-      .describe('What it may spend in each period, US dollars.'),
-    budget_usd: z.number().nullable().describe('Of one period; null for no budget.'),
-    budget_period: z.enum(BUDGET_PERIODS),
-    models: z.array(z.string()).nullable().describe('Models it may use, `*` as a wildcard; null for all.'),
-    batch_weight: z.number().describe('Its share of the batch lane, relative to other keys.'),
+    project: z.string().nullable(),
+    ...shownSettings,
     created_at: time,
     revoked_at: time.nullable(),
   }),
@@ -68,6 +61,19 @@ const keys = group(ADMIN, [
     summary: 'Creates a client key',
     body: { content: json(named('NewKey', newKey)) },
     answers: created(createdKey, 'The key, with its secret.'),
+  },
+  {
+    routes: ['GET /admin/keys/:id'],
+    id: 'getKey',
+    summary: 'One key, with what it has spent',
+    answers: ok(named('KeyDetail', key.extend({ spent_usd: spending }))),
+  },
+  {
+    routes: ['POST /admin/keys/:id/rotate'],
+    id: 'rotateKey',
+    summary: 'Gives a key a new secret; the former one stays valid for a while',
+    body: { content: json(named('KeyRotation', keyRotation)), isOptional: true },
+    answers: ok(createdKey),
   },
   {
     routes: ['PATCH /admin/keys/:id'],
@@ -221,4 +227,11 @@ const webhooks = group({ ...ADMIN, tag: 'webhooks' }, [
   },
 ]);
 
-export const ADMIN_OPERATIONS: readonly Operation[] = [...keys, ...routing, ...LETTER_OPERATIONS, ...webhooks];
+export const ADMIN_OPERATIONS: readonly Operation[] = [
+  ...keys,
+  ...ACCOUNT_OPERATIONS,
+  ...OPERATOR_OPERATIONS,
+  ...routing,
+  ...LETTER_OPERATIONS,
+  ...webhooks,
+];

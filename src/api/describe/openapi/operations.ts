@@ -17,6 +17,8 @@ const TAGS: Readonly<Record<string, string>> = {
   files: 'Files of a key.',
   batches: 'Many requests at once, at a lower price where providers have one.',
   keys: 'Client keys: limits, budgets, models.',
+  accounts: 'Organisations and projects above keys, and prepaid credits.',
+  operators: 'Who may administrate, and what was done.',
   costs: 'What was spent.',
   routing: 'Limits in force, and what is taken out of service.',
   'dead letters': 'Requests that failed for good.',

@@ -1,0 +1,138 @@
+// Keys of operators, each with a role, and the log of what they did. The key of the environment (SLUICE_ADMIN_KEY) is an owner.
+import { randomBytes } from 'node:crypto';
+import { type Selectable, sql } from 'kysely';
+import { createSortableId } from '../contracts/ids.ts';
+import type { AdminKeysTable } from '../storage/account-tables.ts';
+import { asNumber, type Database } from '../storage/database.ts';
+import { hashSecret } from './api-key.ts';
+
+/** Each may do what those before it may. `read-only` looks; `operator` changes; `owner` also says who may. */
+export const ADMIN_ROLES = ['read-only', 'operator', 'owner'] as const;
+export type AdminRole = (typeof ADMIN_ROLES)[number];
+
+export function hasRole(role: AdminRole, needed: AdminRole): boolean {
+  return ADMIN_ROLES.indexOf(role) >= ADMIN_ROLES.indexOf(needed);
+}
+
+export interface AdminKey {
+  id: string;
+  name: string;
+  hint: string;
+  role: AdminRole;
+  createdAtMs: number;
+  revokedAtMs: number | null;
+}
+
+export interface AuditEntry {
+  id: string;
+  atMs: number;
+  /** Name and id of the key. */
+  actor: string;
+  role: string;
+  method: string;
+  path: string;
+  status: number;
+  /** JSON, without secrets. */
+  request: string | null;
+  before: string | null;
+  after: string | null;
+}
+
+export interface AuditQuery {
+  limit: number;
+  /** Entries older than this one. */
+  before?: string;
+  actor?: string;
+  /** Beginning of the path. */
+  path?: string;
+}
+
+export interface AdminKeyStore {
+  create(name: string, role: AdminRole): Promise<{ key: AdminKey; secret: string }>;
+  /** Null for an unknown or revoked one. */
+  findBySecret(secret: string): Promise<AdminKey | null>;
+  list(): Promise<AdminKey[]>;
+  revoke(id: string): Promise<AdminKey | null>;
+  note(entry: Omit<AuditEntry, 'id'>): Promise<void>;
+  /** Newest first. */
+  audit(query: AuditQuery): Promise<AuditEntry[]>;
+}
+
+const HINT_CHARS = 16;
+
+export function createAdminKeyStore(database: Database): AdminKeyStore {
+  async function find(column: 'id' | 'hash', value: string): Promise<AdminKey | null> {
+    const row = await database.selectFrom('admin_keys').selectAll().where(column, '=', value).executeTakeFirst();
+    return row === undefined ? null : readKey(row);
+  }
+
+  return {
+    async create(name, role) {
+      const secret = `sk-admin-${randomBytes(24).toString('hex')}`;
+      const id = `admin_${randomBytes(8).toString('hex')}`;
+      const key: AdminKey = {
+        id,
+        name,
+        hint: `${secret.slice(0, HINT_CHARS)}…`,
+        role,
+        createdAtMs: Date.now(),
+        revokedAtMs: null,
+      };
+      await database
+        .insertInto('admin_keys')
+        .values({
+          id,
+          name,
+          hint: key.hint,
+          role,
+          hash: hashSecret(secret),
+          created_at: key.createdAtMs,
+          revoked_at: null,
+        })
+        .execute();
+      return { key, secret };
+    },
+    async findBySecret(secret) {
+      const key = await find('hash', hashSecret(secret));
+      return key === null || key.revokedAtMs !== null ? null : key;
+    },
+    async list() {
+      const rows = await database.selectFrom('admin_keys').selectAll().orderBy('created_at', 'desc').execute();
+      return rows.map(readKey);
+    },
+    async revoke(id) {
+      await database
+        .updateTable('admin_keys')
+        .set({ revoked_at: Date.now() })
+        .where('id', '=', id)
+        .where('revoked_at', 'is', null)
+        .execute();
+      return find('id', id);
+    },
+    async note({ atMs, ...entry }) {
+      await database
+        .insertInto('audit_log')
+        .values({ ...entry, id: `audit_${createSortableId()}`, at: atMs })
+        .execute();
+    },
+    async audit({ limit, before, actor, path }) {
+      let query = database.selectFrom('audit_log').selectAll().orderBy('id', 'desc').limit(limit);
+      if (before !== undefined) query = query.where('id', '<', before);
+      if (actor !== undefined) query = query.where('actor', '=', actor);
+      if (path !== undefined) query = query.where(sql<boolean>`substr(path, 1, ${path.length}) = ${path}`);
+      const rows = await query.execute();
+      return rows.map(({ at, status, ...row }) => ({ ...row, atMs: asNumber(at), status: asNumber(status) }));
+    },
+  };
+}
+
+function readKey(row: Selectable<AdminKeysTable>): AdminKey {
+  return {
+    id: row.id,
+    name: row.name,
+    hint: row.hint,
+    role: row.role as AdminRole,
+    createdAtMs: asNumber(row.created_at),
+    revokedAtMs: row.revoked_at === null ? null : asNumber(row.revoked_at),
+  };
+}
