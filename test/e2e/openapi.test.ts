@@ -90,6 +90,8 @@ async function ask<T = Record<string, unknown>>(method: string, url: string, sen
   const text = await answer.text();
   expect(answer.status, `${method} ${url}: ${text}`).toBe(status);
   const described = operation.responses[String(status)];
+  const hasId = answer.headers.has('x-request-id');
+  expect(hasId, `${method} ${url} has x-request-id`).toBe('x-request-id' in (described?.headers ?? {}));
   expect(described, `${method} ${url} answers ${status}`).toBeDefined();
   const type = answer.headers.get('content-type')!.split(';')[0]!;
   expect(Object.keys(described!.content ?? {}), `${method} ${url}`).toContain(type);

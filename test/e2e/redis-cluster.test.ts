@@ -2,6 +2,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
+import { readRedis, redisFindings } from '#src/cli/doctor/redis-findings.ts';
+import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { startTestCluster, type TestCluster } from '#test/support/redis-cluster.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -55,6 +57,18 @@ async function ask(index: number, content: string, stream: boolean): Promise<str
   expect(answer.status, text).toBe(200);
   return text;
 }
+
+test('sluice doctor looks at every node', async () => {
+  const address = { kind: 'cluster' as const, urls: cluster.urls };
+  const redis = await connectRedis(address, 'producer', () => undefined);
+  const facts = await readRedis(redis);
+  disconnectRedis(redis);
+  expect(facts.clusterState).toBe('ok');
+  expect(facts.servers.map(({ info }) => info?.get('cluster_enabled'))).toEqual(['1', '1', '1']);
+  const found = redisFindings(facts, address).map(({ finding }) => finding);
+  expect(found.filter((finding) => finding.includes('appendonly is off'))).toHaveLength(3);
+  expect(found.at(-1)).toMatch(/^nobody can take over from (127\.0\.0\.1:\d+(, )?){3}: no replica/);
+});
 
 test('200 requests, streamed and not, some of them with a fallback to the other provider', {
   timeout: 60_000,

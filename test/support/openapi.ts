@@ -17,7 +17,7 @@ export interface DescribedOperation {
   security: object[];
   parameters: { name: string; in: string; required?: boolean; schema: object }[];
   requestBody?: { required: boolean; content: Record<string, { schema: object }> };
-  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+  responses: Record<string, { description: string; headers?: object; content?: Record<string, { schema: object }> }>;
 }
 
 /** Nothing is called of it: routes are registered, and no request is made. */

@@ -138,7 +138,7 @@ function answersOf({ answers }: Operation): object {
     status,
     {
       description,
-      headers: headerRefs(['x-request-id', ...headers]),
+      ...(headers.length === 0 ? {} : { headers: headerRefs(headers) }),
       ...(content === undefined ? {} : { content: describeContent(content) }),
     },
   ]);

@@ -225,7 +225,7 @@ function answersOf(answer: z.ZodType, stream?: Content): Record<number, Answer> 
     202: {
       description: 'Accepted, for `Prefer: respond-async`.',
       content: json(accepted),
-      headers: ['location', 'retry-after'],
+      headers: ['x-request-id', 'location', 'retry-after'],
     },
   };
 }

@@ -67,8 +67,9 @@ export const RESPONSE_HEADERS: Readonly<Record<string, JsonSchema>> = {
   ),
 };
 
-export const ANSWER_HEADERS = Object.keys(RESPONSE_HEADERS).filter(
-  (name) => /^x-(sluice|ratelimit)-/.test(name) && name !== 'x-request-id',
+/** Of an answer to a request to a model. */
+export const ANSWER_HEADERS = Object.keys(RESPONSE_HEADERS).filter((name) =>
+  /^x-(request-id|sluice-|ratelimit-)/.test(name),
 );
 
 export const ERROR_SCHEMAS: Readonly<Record<ErrorShape, z.ZodType>> = {
