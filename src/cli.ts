@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { accountCommands } from './cli/accounts.ts';
-import { type HealthOptions, healthArguments, list, wholeNumber } from './cli/arguments.ts';
+import { type HealthOptions, healthArguments, list, processCount, wholeNumber } from './cli/arguments.ts';
 import { batchCommand } from './cli/batch.ts';
 import { check } from './cli/check.ts';
 import { compileCache, runProcess } from './cli/child-processes.ts';
@@ -75,9 +75,11 @@ program
     '--data <directory>',
     'where keys, logs, Redis and SQLite keep their files (default: SLUICE_DATA, else .sluice)',
   )
+  .option('--api <count>', 'API processes, on one port (default: half of the cores)', processCount)
+  .option('--workers <count>', 'worker processes (default: half of the cores)', processCount)
   .option('-v, --verbose', 'logs on the terminal, not in files', false)
-  .action(({ verbose, ...place }: Place & { verbose: boolean }) =>
-    start({ config: configOf(), verbose }, environmentFor(place)),
+  .action(({ verbose, api, workers, ...place }: Place & { verbose: boolean; api?: number; workers?: number }) =>
+    start({ config: configOf(), verbose, apis: api, workers }, environmentFor(place)),
   );
 
 program

@@ -19,7 +19,7 @@ import { createRelay } from './api/relay/relay.ts';
 import { createBatchStore } from './batches/batch-store.ts';
 import { createFileStore } from './batches/file-store.ts';
 import { createFileResolver } from './batches/resolve-files.ts';
-import { type AdminListen, loadRuntime, requireRedis } from './config/runtime.ts';
+import { type AdminListen, loadRuntime, type Runtime, requireRedis } from './config/runtime.ts';
 import { requireStrongKeys } from './config/secrets.ts';
 import { createInstanceId } from './contracts/ids.ts';
 import type { RequestSpec } from './contracts/request-record.ts';
@@ -34,7 +34,7 @@ import { createLearnedLimits } from './limits/learned-limits.ts';
 import { createLimiter } from './limits/limiter.ts';
 import { createWaitQueues } from './limits/wait-queue.ts';
 import { followConfiguration } from './process/follow-configuration.ts';
-import { manageLifecycle, runMain } from './process/lifecycle.ts';
+import { manageLifecycle, runMain, wishFor } from './process/lifecycle.ts';
 import { createQueueProducer } from './queue/producer.ts';
 import { createBodyQuota } from './reply/body-quota.ts';
 import { createReplyLog } from './reply/reply-log.ts';
@@ -47,7 +47,7 @@ import type { Holds } from './routing/holds.ts';
 import { createPlanner } from './routing/plan-route.ts';
 import { followRotation } from './routing/rotation.ts';
 import { createSignalBoard } from './routing/signals.ts';
-import { openDatabase, readPoolState } from './storage/database.ts';
+import { type Database, openDatabase, readPoolState } from './storage/database.ts';
 import { createKeyspace } from './storage/keyspace.ts';
 import { openBlobStore } from './storage/local-blobs.ts';
 import { createModelLists } from './storage/model-lists.ts';
@@ -227,9 +227,16 @@ runMain(async () => {
   metrics.countReplies(() => relay.openCount);
 
   const app = await createApp(context, relay);
-  const url = await app.listen(runtime.listen);
-  const admin = runtime.adminListen === null ? null : createAdminApp(context);
-  const adminUrl = admin === null ? url : await listenForAdmin(admin, runtime.adminListen!, logger);
+  app.addHook('onResponse', async ({ method, url: address }) => {
+    if (method === 'POST' && LEAVES_BATCH_WORK.test(address)) wishFor('batches');
+  });
+  if (await hasBatchWork(database)) wishFor('batches');
+  // Fastify 5.12.8 passes it on, and does not name it.
+  const sharing = { reusePort: environment.portSharing !== undefined } as object;
+  const url = await app.listen({ ...runtime.listen, ...sharing });
+  const adminListen = adminListenOf(runtime);
+  const admin = adminListen === null ? null : createAdminApp(context);
+  const adminUrl = admin === null ? url : await listenForAdmin(admin, adminListen!, logger);
   logger.info({ url, admin_url: adminUrl }, 'listening');
 
   const graceMs = configuration.server.shutdown_grace_ms;
@@ -254,6 +261,24 @@ runMain(async () => {
   });
   lifecycle.ready({ url, adminUrl });
 });
+
+/** Of several processes on one port each has an address of its own, where its metrics are. */
+function adminListenOf({ environment, adminListen }: Runtime): AdminListen | null {
+  const own = { host: '127.0.0.1', port: 0, isDefault: true };
+  if (environment.portSharing === 'other') return own;
+  return adminListen ?? (environment.portSharing === 'first' ? own : null);
+}
+
+/** Files expire, and batches run, in a process of their own (workers/batches.ts). */
+const LEAVES_BATCH_WORK = /\/v1\/(files|batches|uploads|messages\/batches)(?![^/?])/;
+
+async function hasBatchWork(database: Database): Promise<boolean> {
+  const [file, batch] = await Promise.all([
+    database.selectFrom('files').select('id').limit(1).executeTakeFirst(),
+    database.selectFrom('batches').select('id').limit(1).executeTakeFirst(),
+  ]);
+  return file !== undefined || batch !== undefined;
+}
 
 /** Several API processes may share a machine: only a port that somebody asked for is worth failing for. */
 async function listenForAdmin(admin: FastifyInstance, address: AdminListen, logger: Logger): Promise<string> {

@@ -7,6 +7,14 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+const MOST_PROCESSES = 64;
+
+export function processCount(text: string): number {
+  const value = wholeNumber(text);
+  if (value > MOST_PROCESSES) throw new InvalidArgumentError(`must be at most ${MOST_PROCESSES}.`);
+  return value;
+}
+
 /** Of an option that may be given several times. */
 export function list(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];

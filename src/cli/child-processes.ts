@@ -25,6 +25,8 @@ export interface ChildSettings {
   environment: Record<string, string | undefined>;
   /** File for its log, or null to share the terminal. */
   logPath: string | null;
+  /** Told when it wants another process to run (src/process/lifecycle.ts). */
+  onWish?: (process: string) => void;
 }
 
 export interface Child {
@@ -97,7 +99,7 @@ function pathOf(entry: string): string {
   return fileURLToPath(new URL(entry.replace(/\.ts$/, EXTENSION), ROOT));
 }
 
-function launch({ entry, args = [], environment, logPath }: ChildSettings): ChildProcess {
+function launch({ entry, args = [], environment, logPath, onWish }: ChildSettings): ChildProcess {
   const output = logPath === null ? 'inherit' : openLog(logPath);
   const child = fork(pathOf(entry), args, {
     env: { ...environment } as NodeJS.ProcessEnv,
@@ -106,6 +108,9 @@ function launch({ entry, args = [], environment, logPath }: ChildSettings): Chil
     detached: true,
   });
   if (typeof output === 'number') closeSync(output);
+  child.on('message', (message: { type?: string; process?: string }) => {
+    if (message.type === 'wish' && message.process !== undefined) onWish?.(message.process);
+  });
   return child;
 }
 

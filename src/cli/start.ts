@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createSecret } from '../accounts/api-key.ts';
 import { createKeyStore } from '../accounts/key-store.ts';
@@ -20,6 +21,17 @@ export interface StartOptions {
   config: string | undefined;
   /** The processes log to the terminal instead of files. */
   verbose: boolean;
+  /** How many processes; undefined: by the cores of the machine. */
+  apis?: number | undefined;
+  workers?: number | undefined;
+}
+
+/** By default half of the cores are for each tier: both do about the same work. */
+const MOST_BY_DEFAULT = 8;
+
+export function processCounts({ apis, workers }: Pick<StartOptions, 'apis' | 'workers'>, cores: number) {
+  const byDefault = Math.min(MOST_BY_DEFAULT, Math.max(1, Math.floor(cores / 2)));
+  return { apis: apis ?? byDefault, workers: workers ?? byDefault };
 }
 
 /** Started first to last, stopped last to first. */
@@ -62,10 +74,11 @@ async function bringUp(options: StartOptions, environment: Environment, running:
     variables.SLUICE_REDIS_URL = running.redis.socketUrl;
   }
   rotateLogs([join(directory, 'logs'), join(directory, 'redis')], (error) => say(`logs: ${error.message}`));
-  const launch = async (settings: Omit<ChildSettings, 'environment' | 'logPath'>) => {
+  const launch = async ({ more, ...settings }: Launched) => {
     const logPath = options.verbose ? null : join(directory, 'logs', `${settings.name}.log`);
-    const child = await startChild({ ...settings, environment: variables, logPath }, (name, how, waitMs) =>
-      say(`${name} has ended (${how}); starting it again in ${waitMs} ms`),
+    const child = await startChild(
+      { ...settings, environment: { ...variables, ...more }, logPath },
+      (name, how, waitMs) => say(`${name} has ended (${how}); starting it again in ${waitMs} ms`),
     );
     running.children.push(child);
     return child;
@@ -91,13 +104,42 @@ async function bringUp(options: StartOptions, environment: Environment, running:
   const adminKey = ensureAdminKey(environment, directory);
   variables.SLUICE_ADMIN_KEY = adminKey;
   variables.PORT = String(await choosePort(runtime, environment));
-  await launch({ name: 'worker', entry: 'workers/inference.ts', args: ['--no-batches'] });
-  await launch({ name: 'batches', entry: 'workers/batches.ts' });
-  const api = await launch({ name: 'api', entry: 'src/main.ts' });
+  const { apis, workers } = processCounts(options, availableParallelism());
+  const worker = { entry: 'workers/inference.ts', args: ['--no-batches'] };
+  await Promise.all(namesOf('worker', workers).map((name) => launch({ ...worker, name })));
+  const batches = startedOnce(() => launch({ name: 'batches', entry: 'workers/batches.ts' }), running);
+  // Of a database that other machines use nobody here can say whether there is work.
+  if (!runtime.databaseUrl.startsWith('sqlite:')) await batches();
+  const onWish = (name: string) => {
+    if (name === 'batches') batches().catch((error: Error) => say(error.message));
+  };
+  const [first, ...others] = namesOf('api', apis);
+  const entry = 'src/main.ts';
+  const api = await launch({ name: first!, entry, onWish, more: apis > 1 ? { SLUICE_PORT_SHARING: 'first' } : {} });
+  const more = { SLUICE_PORT_SHARING: 'other', PORT: new URL(api.details.url as string).port };
+  await Promise.all(others.map((name) => launch({ name, entry, onWish, more })));
   // `sluice batch` reads the address here.
   writeFileSync(join(directory, 'url'), `${api.details.url}/v1\n`);
   writeFileSync(join(directory, ADMIN_URL_FILE), `${api.details.adminUrl}\n`);
-  printWelcome(api.details.url as string, key, runtime, options.verbose ? null : join(directory, 'logs'));
+  const logs = options.verbose ? null : join(directory, 'logs');
+  printWelcome({ url: api.details.url as string, key, runtime, logs, apis, workers });
+}
+
+type Launched = Omit<ChildSettings, 'environment' | 'logPath'> & { more?: Record<string, string> };
+
+/** `api`, `api-2`, `api-3`: what they log to, and what is said of them. */
+function namesOf(kind: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => (index === 0 ? kind : `${kind}-${index + 1}`));
+}
+
+/** A process that is not needed by most takes no memory until then. */
+function startedOnce(launch: () => Promise<Child>, running: Running): () => Promise<void> {
+  let started: Promise<Child> | undefined;
+  return async () => {
+    if (running.isStopping) return;
+    started ??= launch();
+    await started;
+  };
 }
 
 /** The key that is printed: from the environment, or created at the first start and kept in the data directory. */
@@ -142,7 +184,16 @@ function isFree(port: number, host: string): Promise<boolean> {
   });
 }
 
-function printWelcome(url: string, key: string, runtime: Runtime, logs: string | null): void {
+interface Welcome {
+  url: string;
+  key: string;
+  runtime: Runtime;
+  logs: string | null;
+  apis: number;
+  workers: number;
+}
+
+function printWelcome({ url, key, runtime, logs, apis, workers }: Welcome): void {
   const model = runtime.catalogue.modelNames[0] ?? DEMO_MODEL;
   const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Say hello.' }] });
   process.stdout.write(
@@ -152,6 +203,7 @@ function printWelcome(url: string, key: string, runtime: Runtime, logs: string |
       '',
       `  base URL  ${bold(`${url}/v1`)}`,
       `  key       ${bold(key)}`,
+      dim(`  processes ${apis} API, ${workers} worker${workers === 1 ? '' : 's'} (--api, --workers)`),
       '',
       `  curl ${url}/v1/chat/completions -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d '${body}'`,
       '',

@@ -12,6 +12,8 @@ export interface Environment {
   secretsKey: string | undefined;
   host: string | undefined;
   port: number | undefined;
+  /** Set by `sluice start` for API processes on one port: the first of them, or another. */
+  portSharing: 'first' | 'other' | undefined;
   logLevel: string;
   /** Where embedded Redis and SQLite keep their files. */
   dataDirectory: string;
@@ -29,6 +31,12 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     secretsKey: text(variables.SLUICE_SECRETS_KEY),
     host: text(variables.HOST),
     port: portOf(variables.PORT),
+    portSharing:
+      variables.SLUICE_PORT_SHARING === 'first'
+        ? 'first'
+        : variables.SLUICE_PORT_SHARING === 'other'
+          ? 'other'
+          : undefined,
     logLevel: text(variables.SLUICE_LOG_LEVEL) ?? 'info',
     dataDirectory: text(variables.SLUICE_DATA) ?? '.sluice',
     variables,

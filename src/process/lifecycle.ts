@@ -65,3 +65,12 @@ export function runMain(main: () => Promise<void>): void {
     process.exit(isFault ? EXIT_CONFIGURATION : 1);
   });
 }
+
+const wishes = new Set<string>();
+
+/** `sluice start` runs some processes only once there is work for them: tells it so. Elsewhere nobody listens. */
+export function wishFor(name: string): void {
+  if (process.send === undefined || wishes.has(name)) return;
+  wishes.add(name);
+  process.send({ type: 'wish', process: name });
+}
