@@ -1581,6 +1581,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "search",
+                 *       "models": [
+                 *         "gpt-4o-mini"
+                 *       ],
+                 *       "limits": {
+                 *         "rpm": 600
+                 *       },
+                 *       "budgets": {
+                 *         "month": 100
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewKey"];
             };
         };
@@ -2164,6 +2178,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "provider": "openai",
+                 *       "reason": "their incident of today"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewHold"];
             };
         };
@@ -2655,6 +2675,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.example/sluice",
+                 *       "events": [
+                 *         "batch.*"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewWebhook"];
             };
         };

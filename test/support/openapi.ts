@@ -16,7 +16,7 @@ export interface DescribedOperation {
   summary: string;
   security: object[];
   parameters: { name: string; in: string; required?: boolean; schema: object }[];
-  requestBody?: { required: boolean; content: Record<string, { schema: object }> };
+  requestBody?: { required: boolean; content: Record<string, { schema: object; example?: object }> };
   responses: Record<string, { description: string; headers?: object; content?: Record<string, { schema: object }> }>;
 }
 

@@ -113,6 +113,17 @@ describe('every operation', () => {
     expect(silent.map(({ name }) => name)).toEqual([]);
   });
 
+  test('that shows an example shows one that is taken', () => {
+    const check = schemaChecker(documents.shared!);
+    const shown = operationsOf(documents.shared!).flatMap(({ name, operation }) =>
+      Object.values(operation.requestBody?.content ?? {}).flatMap(({ schema, example }) =>
+        example === undefined ? [] : [{ name, faults: check(schema, example) }],
+      ),
+    );
+    expect(shown.length).toBeGreaterThan(15);
+    expect(shown.filter(({ faults }) => faults.length > 0)).toEqual([]);
+  });
+
   test('refers to schemas that there are', () => {
     for (const document of Object.values(documents)) {
       const names = [...JSON.stringify(document).matchAll(/"#\/components\/(\w+)\/([\w-]+)"/g)];

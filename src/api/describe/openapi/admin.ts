@@ -59,7 +59,10 @@ const keys = group(ADMIN, [
     routes: ['POST /admin/keys'],
     id: 'createKey',
     summary: 'Creates a client key',
-    body: { content: json(named('NewKey', newKey)) },
+    body: {
+      content: json(named('NewKey', newKey)),
+      example: { name: 'search', models: ['gpt-4o-mini'], limits: { rpm: 600 }, budgets: { month: 100 } },
+    },
     answers: created(createdKey, 'The key, with its secret.'),
   },
   {
@@ -133,7 +136,10 @@ const routing = group({ ...ADMIN, tag: 'routing' }, [
     routes: ['POST /admin/holds'],
     id: 'hold',
     summary: 'Takes a provider, a deployment or a credential out of service',
-    body: { content: json(named('NewHold', newHold)) },
+    body: {
+      content: json(named('NewHold', newHold)),
+      example: { provider: 'openai', reason: 'their incident of today' },
+    },
     answers: created(hold, 'It is held.'),
   },
   {
@@ -193,7 +199,10 @@ const webhooks = group({ ...ADMIN, tag: 'webhooks' }, [
     routes: ['POST /admin/webhooks'],
     id: 'createWebhook',
     summary: 'Registers a receiver',
-    body: { content: json(named('NewWebhook', newEndpoint)) },
+    body: {
+      content: json(named('NewWebhook', newEndpoint)),
+      example: { url: 'https://hooks.example/sluice', events: ['batch.*'] },
+    },
     answers: created(
       named('CreatedWebhook', endpoint.extend({ secret: z.string().describe('Shown only now.') })),
       'The receiver, with its secret.',

@@ -176,7 +176,10 @@ const openaiBatches = group({ tag: 'batches', access: 'client', errors: ['openai
     routes: under(OPENAI_PREFIXES, 'POST', '/batches'),
     id: 'createBatch',
     summary: 'Creates a batch of the lines of a file',
-    body: { content: json(named('NewBatch', newBatch)) },
+    body: {
+      content: json(named('NewBatch', newBatch)),
+      example: { input_file_id: 'file-…', endpoint: '/v1/chat/completions', completion_window: '24h' },
+    },
     answers: ok(batch),
   },
   {

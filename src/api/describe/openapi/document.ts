@@ -86,7 +86,7 @@ function describe(operation: Operation, at: number, path: string, listener: List
     parameters: parametersOf(operation, path),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: body.isOptional !== true, content: describeContent(body.content) } }),
+      : { requestBody: { required: body.isOptional !== true, content: describeContent(body.content, body.example) } }),
     responses: { ...answersOf(operation), ...failuresOf(operation, path, listener) },
   };
 }
@@ -123,8 +123,9 @@ function parametersOf({ params = {}, query, headers = [] }: Operation, path: str
   return [...inPath, ...inQuery, ...inHead];
 }
 
-function describeContent(content: Readonly<Record<string, Content>>): object {
-  return Object.fromEntries(Object.entries(content).map(([type, shown]) => [type, { schema: schemaOf(shown) }]));
+function describeContent(content: Readonly<Record<string, Content>>, example?: object): object {
+  const shown = example === undefined ? {} : { example };
+  return Object.fromEntries(Object.entries(content).map(([type, one]) => [type, { schema: schemaOf(one), ...shown }]));
 }
 
 function schemaOf(shown: Content): JsonSchema {

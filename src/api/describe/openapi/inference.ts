@@ -154,6 +154,7 @@ interface Described {
   id: string;
   errors: ErrorShape;
   body: z.ZodType;
+  example: object;
   answer: z.ZodType;
   stream?: Content;
   headers?: readonly string[];
@@ -166,12 +167,16 @@ const responsesBody = named(
     .extend({ input: inputSchema.optional().describe('Not needed with `prompt` or `conversation`.') }),
 );
 
+const messages = [{ role: 'user', content: 'Say hello.' }];
+const asked = { model: 'gpt-4o-mini', input: 'Say hello.' };
+
 /** By the name of the protocol that an endpoint speaks. */
 const DESCRIBED: Readonly<Record<string, Described>> = {
   'openai-chat': {
     id: 'createChatCompletion',
     errors: 'openai',
     body: named('ChatCompletionRequest', chatRequest),
+    example: { model: 'gpt-4o-mini', messages },
     answer: chatCompletion,
     stream: chatEvents,
   },
@@ -179,14 +184,22 @@ const DESCRIBED: Readonly<Record<string, Described>> = {
     id: 'createResponse',
     errors: 'openai',
     body: responsesBody,
+    example: asked,
     answer: response,
     stream: responseEvents,
   },
-  'openai-responses-compact': { id: 'compactResponse', errors: 'openai', body: responsesBody, answer: compaction },
+  'openai-responses-compact': {
+    id: 'compactResponse',
+    errors: 'openai',
+    body: responsesBody,
+    example: asked,
+    answer: compaction,
+  },
   'openai-completions': {
     id: 'createCompletion',
     errors: 'openai',
     body: named('CompletionRequest', completionsRequest),
+    example: { model: 'gpt-4o-mini', prompt: 'Say hello.' },
     answer: completion,
     stream: { events: completion, framing: 'Server-sent events whose `data` is a completion, then `data: [DONE]`.' },
   },
@@ -194,12 +207,14 @@ const DESCRIBED: Readonly<Record<string, Described>> = {
     id: 'createEmbedding',
     errors: 'openai',
     body: named('EmbeddingRequest', embeddingsRequest),
+    example: { model: 'text-embedding-3-small', input: 'Say hello.' },
     answer: embeddings,
   },
   'anthropic-messages': {
     id: 'createMessage',
     errors: 'anthropic',
     body: named('MessagesRequest', messagesRequest),
+    example: { model: 'claude-sonnet-4-5', max_tokens: 256, messages },
     answer: message,
     stream: { events: messageEvent, framing: 'Server-sent events, named by their `type`; the last is `message_stop`.' },
     headers: ['anthropic-version', 'anthropic-beta'],
@@ -208,6 +223,7 @@ const DESCRIBED: Readonly<Record<string, Described>> = {
     id: 'countMessageTokens',
     errors: 'anthropic',
     body: named('CountTokensRequest', countRequest),
+    example: { model: 'claude-sonnet-4-5', messages },
     answer: tokenCount,
     headers: ['anthropic-version', 'anthropic-beta'],
   },
@@ -235,7 +251,7 @@ function describe(endpoint: ClientEndpoint): Operation[] {
   const common = { tag: 'inference', access: 'client', failures: INFERENCE_FAILURES } as const;
   const known = DESCRIBED[endpoint.errors.name];
   if (known === undefined) return GEMINI_METHODS.map((method) => ({ ...common, routes, ...method }));
-  const { id, errors, body, answer, stream, headers = [] } = known;
+  const { id, errors, body, example, answer, stream, headers = [] } = known;
   return [
     {
       ...common,
@@ -245,7 +261,7 @@ function describe(endpoint: ClientEndpoint): Operation[] {
       summary: endpoint.summary,
       description: FREELY,
       headers: [...HEADERS, ...headers],
-      body: { content: json(body) },
+      body: { content: json(body), example },
       answers: answersOf(answer, stream),
     },
   ];
@@ -279,6 +295,7 @@ const GEMINI_METHODS = [
   rest: 'model',
   pathOf: (path: string) => `${path}:${method.id}`,
   body: {
+    example: { contents: [{ role: 'user', parts: [{ text: 'Say hello.' }] }] },
     content: json(method.id === 'countTokens' ? named('GeminiCountRequest', geminiCountBody()) : geminiBody),
   },
 }));

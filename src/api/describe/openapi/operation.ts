@@ -40,7 +40,7 @@ export interface Operation {
   query?: z.ZodObject;
   /** Request headers, of `REQUEST_HEADERS`. */
   headers?: readonly string[];
-  body?: { content: Readonly<Record<string, Content>>; isOptional?: boolean };
+  body?: { content: Readonly<Record<string, Content>>; isOptional?: boolean; example?: object };
   answers: Readonly<Record<number, Answer>>;
   /** Outcomes beside those that its key, its body and its parameters can have. */
   failures?: readonly FailureCode[];
