@@ -1,4 +1,4 @@
-// The books: 2,000 mixed requests against providers that fail in every way, then the ledger held against the providers' own
+// The books: 1,000 mixed requests against providers that fail in every way, then the ledger held against the providers' own
 // bills, attempt by attempt, to the picodollar.
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-const REQUESTS = 2_000;
+const REQUESTS = 1_000;
 const CONCURRENCY = 64;
 const FAULTS = [
   '429:5 chance=0.05',

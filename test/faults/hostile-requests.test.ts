@@ -292,7 +292,8 @@ describe('before the key is known', () => {
   });
 });
 
-describe('a body that does not come', () => {
+// At the same time: each waits for as long as a body may take.
+describe.concurrent('a body that does not come', () => {
   test.each([
     ['of JSON', 'application/json', '/v1/chat/completions'],
     ['of an upload', 'multipart/form-data; boundary=b', '/v1/files'],

@@ -13,7 +13,7 @@ import { ALL_SDKS } from '#test/support/sdk/sdks.ts';
 
 const vendors = useProviders({ server: { deadline_ms: 60_000, keep_alive_ms: 200 } });
 /** The relay looks at its streams once a second: both waits are longer than that. */
-const PROMPT = '[[sim first=1500 pace=1500]] Reply with exactly: one two';
+const PROMPT = '[[sim first=1500 pace=1500 reasoning=0]] Reply with exactly: one two';
 const TEXT = 'one two';
 
 /** One provider of each protocol, so that every SDK has one of its own protocol and three of others. */
