@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type CompiledQuery,
   type DatabaseConnection,
+  type Dialect,
   type Driver,
   Kysely,
   PostgresDialect,
@@ -35,8 +36,12 @@ const MIGRATION_TRIES = 3;
 const MIGRATION_RETRY_MS = 300;
 const POSTGRES_POOL_SIZE = 10;
 const POSTGRES_CONNECT_TIMEOUT_MS = 5_000;
-/** No query of the broker needs longer; one that hangs must not block those behind it. */
+/** No query of the broker needs longer; one that hangs must not block those behind it. `?statement_timeout=` in the address is another. */
 const POSTGRES_STATEMENT_TIMEOUT_MS = 30_000;
+/** For a server or a network that says nothing any more: then the server's own timeout is not heard. `?query_timeout=` is another. */
+const POSTGRES_ANSWER_TIMEOUT_MS = 35_000;
+/** Firewalls forget idle connections without a word to either side. */
+const POSTGRES_KEEPALIVE_MS = 30_000;
 
 function isPostgres(url: DatabaseUrl): boolean {
   return /^postgres(ql)?:/.test(url);
@@ -49,8 +54,7 @@ export async function openDatabase(url: DatabaseUrl, onError: (error: Error) => 
 
 /** Only to look, also where another release's processes run on it: nothing is migrated, and SQLite is not written at all. */
 export async function lookIntoDatabase(url: DatabaseUrl): Promise<Database> {
-  const dialect = isPostgres(url) ? postgresDialect(url, () => undefined) : sqliteDialect(url, true);
-  return opened(url, new Kysely<Tables>({ dialect }), async (database) => {
+  return opened(url, dialects(url, () => undefined, true), async (database) => {
     await sql`select 1`.execute(database);
     return database;
   });
@@ -67,19 +71,40 @@ async function openAndMigrate(
   url: DatabaseUrl,
   onError: (error: Error) => void,
 ): Promise<{ database: Database; applied: string[] }> {
-  const dialect = isPostgres(url) ? postgresDialect(url, onError) : sqliteDialect(url, false);
-  return opened(url, new Kysely<Tables>({ dialect }), async (database) => ({
+  return opened(url, dialects(url, onError), async (database) => ({
     database,
     applied: await migrateTogether(database),
   }));
 }
 
-async function opened<T>(url: DatabaseUrl, database: Database, use: (database: Database) => Promise<T>): Promise<T> {
+type Dialects = (more?: pg.PoolConfig) => Dialect;
+
+function dialects(url: DatabaseUrl, onError: (error: Error) => void, isReadOnly = false): Dialects {
+  return (more) => (isPostgres(url) ? postgresDialect(url, onError, more) : sqliteDialect(url, isReadOnly));
+}
+
+/** PgBouncer, unless `ignore_startup_parameters` names it. Its own `query_timeout` bounds queries on the server then. */
+const UNSUPPORTED_TIMEOUT = /unsupported startup parameter:? "?statement_timeout/;
+const NO_STATEMENT_TIMEOUT: pg.PoolConfig = { statement_timeout: false };
+
+async function opened<T>(url: DatabaseUrl, dialect: Dialects, use: (database: Database) => Promise<T>): Promise<T> {
+  try {
+    return await openedWith(dialect(), use).catch((error: Error) => {
+      if (!UNSUPPORTED_TIMEOUT.test(error.message)) throw error;
+      return openedWith(dialect(NO_STATEMENT_TIMEOUT), use);
+    });
+  } catch (error) {
+    throw new Error(`cannot open database ${withoutSecrets(url)}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function openedWith<T>(dialect: Dialect, use: (database: Database) => Promise<T>): Promise<T> {
+  const database = new Kysely<Tables>({ dialect });
   try {
     return await use(database);
   } catch (error) {
     await database.destroy();
-    throw new Error(`cannot open database ${withoutSecrets(url)}: ${(error as Error).message}`, { cause: error });
+    throw error;
   }
 }
 
@@ -94,20 +119,44 @@ async function migrateTogether(database: Database, triesLeft = MIGRATION_TRIES):
   }
 }
 
-function postgresDialect(connectionString: string, onError: (error: Error) => void): PostgresDialect {
+function postgresDialect(
+  connectionString: string,
+  onError: (error: Error) => void,
+  more: pg.PoolConfig = {},
+): PostgresDialect {
   const pool = new pg.Pool({
     connectionString,
     max: POSTGRES_POOL_SIZE,
     connectionTimeoutMillis: POSTGRES_CONNECT_TIMEOUT_MS,
     statement_timeout: POSTGRES_STATEMENT_TIMEOUT_MS,
+    query_timeout: POSTGRES_ANSWER_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: POSTGRES_KEEPALIVE_MS,
     application_name: 'sluice',
+    ...more,
   });
   // A server that closes a connection reports it on the connection itself, even between two statements of a transaction, when
   // the pool does not listen; an error event without a listener would end the process.
-  pool.on('connect', (client) => client.on('error', onError));
+  pool.on('connect', (client) => {
+    client.on('error', onError);
+    closeWhenSilent(client);
+  });
   pool.on('error', () => undefined);
   pools.add(pool);
   return new CarefulPostgresDialect({ pool });
+}
+
+/** pg rejects a query that is not answered in time, and keeps its connection: the next query would wait behind it, and the next. */
+function closeWhenSilent(client: pg.PoolClient): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  client.query = ((...args: unknown[]) => {
+    const answer = query(...args);
+    // At once, before the pool gets it back.
+    answer.catch(({ message }: Error) => {
+      if (message === 'Query read timeout') void (client as unknown as pg.Client).end();
+    });
+    return answer;
+  }) as typeof client.query;
 }
 
 /** Of this process, all its databases together. */

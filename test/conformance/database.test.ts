@@ -1,6 +1,6 @@
 // One suite for both SQL engines: whatever the stores promise, they promise it on SQLite and on PostgreSQL.
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAccountStore } from '#src/accounts/account-store.ts';
 import { createAdminKeyStore } from '#src/accounts/admin-key-store.ts';
 import { hashSecret, isRevoked, validUntilMs } from '#src/accounts/api-key.ts';
@@ -10,9 +10,21 @@ import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { chargesByDay, reportUsage } from '#src/ledger/reports.ts';
 import { asBigint, asNumber, type Database, migrateDatabase, openDatabase } from '#src/storage/database.ts';
+import { startPgBouncer, startTestPostgres } from '#test/support/postgres-server.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
+import { startTcpProxy } from '#test/support/tcp-proxy.ts';
 
-const ENGINES = await startSqlEngines();
+/** What a suite writes stays: the one behind PgBouncer is another. */
+const postgres = await startTestPostgres();
+const bouncer = postgres === null ? null : await startPgBouncer(postgres);
+afterAll(async () => {
+  await bouncer?.stop();
+  await postgres?.stop();
+});
+const ENGINES = [
+  ...(await startSqlEngines()),
+  { name: 'PostgreSQL behind PgBouncer' as const, url: bouncer?.url ?? null },
+];
 
 const DAY = Date.UTC(2026, 10, 20, 12);
 
@@ -256,5 +268,21 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(await reader.spentSince({ id: 'key_1', kind: 'key' }, null)).toBe(12n * 999_999_999_999_999_999n + 5n);
     expect(await reader.spentSince({ id: 'key_1', kind: 'key' }, '2026-11-20')).toBe(12n * 999_999_999_999_999_999n);
     expect(await reader.spentSince({ id: 'key_9', kind: 'key' }, null)).toBe(0n);
+  });
+});
+
+describe.skipIf(postgres === null)('a network that has gone silent before PostgreSQL', () => {
+  test('ends a query in time, and leaves no connection behind that nobody answers', async () => {
+    const network = await startTcpProxy({ port: Number(new URL(postgres!.url).port) });
+    const address = new URL(postgres!.url);
+    address.port = new URL(network.url).port;
+    const silent = await openDatabase(`${address}?query_timeout=200`, () => undefined);
+    const ask = () => sql<{ one: number }>`select 1 as one`.execute(silent);
+    await ask();
+    network.silence();
+    await expect(ask()).rejects.toThrow('Query read timeout');
+    expect((await ask()).rows).toEqual([{ one: 1 }]);
+    await silent.destroy();
+    await network.stop();
   });
 });

@@ -1,7 +1,8 @@
 // A real PostgreSQL: the machine's own binaries with a data directory of the test's, else a container where a Docker engine
 // answers. Null where there is neither; tests that need one say so.
 import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GenericContainer, Wait } from 'testcontainers';
@@ -100,4 +101,36 @@ async function startContainer(): Promise<TestPostgres> {
     restart: async () => void (await container.exec(['pkill', '-CONT', 'postgres'])),
     stop: async () => void (await container.stop()),
   };
+}
+
+/** PgBouncer, pooling by transactions, before a server. Null where there is none. */
+export async function startPgBouncer(server: TestPostgres): Promise<{ url: string; stop(): Promise<void> } | null> {
+  if (spawnSync('pgbouncer', ['--version']).status !== 0) return null;
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-pgbouncer-'));
+  const owner = ownerOfServer();
+  if (owner !== null) chownSync(directory, owner.uid, owner.gid);
+  const port = await freePort();
+  const file = join(directory, 'pgbouncer.ini');
+  const databases = `[databases]\n* = host=127.0.0.1 port=${new URL(server.url).port} user=sluice\n`;
+  const pooling = 'pool_mode = transaction\nauth_type = any\nunix_socket_dir =\n';
+  writeFileSync(file, `${databases}[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\n${pooling}`);
+  const child = spawn('pgbouncer', [file], { stdio: 'ignore', ...owner });
+  await waitFor('PgBouncer', () => answers(port));
+  return {
+    url: `postgres://sluice@127.0.0.1:${port}/postgres`,
+    async stop() {
+      const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      child.kill('SIGKILL');
+      await exited;
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }

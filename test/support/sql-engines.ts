@@ -9,7 +9,7 @@ import { afterAll, describe, test } from 'vitest';
 import { startTestPostgres } from './postgres-server.ts';
 
 export interface SqlEngine {
-  name: 'SQLite' | 'PostgreSQL';
+  name: 'SQLite' | 'PostgreSQL' | 'PostgreSQL behind PgBouncer';
   /** Null where there is no such server. */
   url: string | null;
 }

@@ -1,4 +1,4 @@
-// A network between a broker and its Redis that can be severed and restored.
+// A network between a broker and its Redis or PostgreSQL that can be severed, silenced and restored.
 
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
@@ -9,6 +9,8 @@ export interface TcpProxy {
   /** Resets every connection and refuses new ones. */
   sever(): void;
   restore(): void;
+  /** Connections that are there stay open and carry nothing any more, as behind a firewall that has forgotten them; new ones work. */
+  silence(): void;
   /** New connections lead there; those that are stay where they are. */
   redirect(target: TestRedis): void;
   /** How many connections have been made through it. */
@@ -16,7 +18,7 @@ export interface TcpProxy {
   stop(): Promise<void>;
 }
 
-export async function startTcpProxy(target: TestRedis): Promise<TcpProxy> {
+export async function startTcpProxy(target: Pick<TestRedis, 'port'>): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isSevered = false;
   let connections = 0;
@@ -51,6 +53,9 @@ export async function startTcpProxy(target: TestRedis): Promise<TcpProxy> {
     },
     restore() {
       isSevered = false;
+    },
+    silence() {
+      for (const socket of sockets) socket.unpipe().pause();
     },
     redirect(next) {
       port = next.port;
