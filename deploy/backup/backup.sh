@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Copies what a running Sluice keeps into a folder: Redis first, then SQL, then files. In that order nothing is missing in the copy: what
+# the ledger's stream still had is in Redis' copy, and a message that SQL's copy has as well is written once.
+#
+#   SLUICE_REDIS_URL=… SLUICE_DATABASE_URL=… [SLUICE_FILES=/data/files] deploy/backup/backup.sh FOLDER
+#
+# Redis on this machine: its append-only file. Elsewhere: a snapshot over the network (redis-cli --rdb), which needs no CONFIG command.
+set -euo pipefail
+umask 077
+folder=${1:?folder for the copy}
+mkdir -p "$folder"
+redis() { redis-cli -u "$SLUICE_REDIS_URL" --no-auth-warning "$@"; }
+
+copy_redis() {
+  local directory appendonly
+  directory=$(redis config get dir 2> /dev/null | tail -1 || true)
+  appendonly=$(redis config get appendonly 2> /dev/null | tail -1 || true)
+  if [ "$appendonly" != yes ] || [ ! -d "$directory/appendonlydir" ]; then
+    redis --rdb "$folder/dump.rdb" > /dev/null
+    echo "Redis: a snapshot, $(du -h "$folder/dump.rdb" | cut -f1)"
+    return
+  fi
+  # While the file is being written again there is no moment at which its parts belong together.
+  local percentage
+  percentage=$(redis config get auto-aof-rewrite-percentage | tail -1)
+  redis config set auto-aof-rewrite-percentage 0 > /dev/null
+  trap 'redis config set auto-aof-rewrite-percentage "$percentage" > /dev/null' RETURN
+  while redis info persistence | grep -q '^aof_rewrite_in_progress:1'; do sleep 0.2; done
+  cp -r "$directory/appendonlydir" "$folder/"
+  echo "Redis: the append-only file, $(du -sh "$folder/appendonlydir" | cut -f1)"
+}
+
+copy_sql() {
+  case $SLUICE_DATABASE_URL in
+    sqlite:*)
+      node --no-warnings -e 'new (require("node:sqlite").DatabaseSync)(process.argv[1]).exec(`VACUUM INTO '"'"'${process.argv[2]}'"'"'`)' \
+        "${SLUICE_DATABASE_URL#sqlite:}" "$folder/sluice.db"
+      echo "SQL: SQLite, $(du -h "$folder/sluice.db" | cut -f1)"
+      ;;
+    *)
+      pg_dump --format=custom --no-owner --file="$folder/sluice.dump" "$SLUICE_DATABASE_URL"
+      echo "SQL: PostgreSQL, $(du -h "$folder/sluice.dump" | cut -f1)"
+      ;;
+  esac
+}
+
+copy_redis
+copy_sql
+if [ -n "${SLUICE_FILES:-}" ]; then
+  tar --create --file="$folder/files.tar" --directory="$SLUICE_FILES" .
+  echo "files: $(du -h "$folder/files.tar" | cut -f1)"
+fi
