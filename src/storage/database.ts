@@ -54,10 +54,14 @@ export async function openDatabase(url: DatabaseUrl, onError: (error: Error) => 
 
 /** Only to look, also where another release's processes run on it: nothing is migrated, and SQLite is not written at all. */
 export async function lookIntoDatabase(url: DatabaseUrl): Promise<Database> {
-  return opened(url, dialects(url, () => undefined, true), async (database) => {
-    await sql`select 1`.execute(database);
-    return database;
-  });
+  return opened(
+    url,
+    dialects(url, () => undefined, true),
+    async (database) => {
+      await sql`select 1`.execute(database);
+      return database;
+    },
+  );
 }
 
 /** Only migrates; gives the names of what was applied. */

@@ -103,7 +103,10 @@ describe.skipIf(postgres === null)('a fleet that is rebuilt from its backup', ()
     await (await openDatabase(env.SLUICE_DATABASE_URL, () => undefined)).destroy();
     const other = await startTestRedis();
     await other.client.set('kept', 'yes');
-    execFileSync(`${ROOT}deploy/backup/backup.sh`, [copy], { env: { ...env, SLUICE_REDIS_URL: other.url }, stdio: 'pipe' });
+    execFileSync(`${ROOT}deploy/backup/backup.sh`, [copy], {
+      env: { ...env, SLUICE_REDIS_URL: other.url },
+      stdio: 'pipe',
+    });
     await other.stop();
     const restored = {
       ...env,

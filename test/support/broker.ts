@@ -68,9 +68,9 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
   const configPath = join(directory, 'sluice.yaml');
   const configuration = {
     ...options.configuration,
-    // A test that brings a cluster has no use for the server of its own.
+    // A test that brings a cluster or sentinels has no use for the server of its own.
     redis: {
-      ...(options.configuration.redis?.cluster === undefined ? { url: redis.url } : {}),
+      ...(isElsewhere(options.configuration.redis) ? {} : { url: redis.url }),
       ...options.configuration.redis,
     },
     database: { url: databaseUrl },
@@ -138,10 +138,20 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
   return broker;
 }
 
+function isElsewhere(redis: ConfigurationInput['redis']): boolean {
+  return redis?.cluster !== undefined || redis?.sentinel !== undefined;
+}
+
+/** Certificates that a test has made. */
+function authorities(): Record<string, string> {
+  const { NODE_EXTRA_CA_CERTS: file } = process.env;
+  return file === undefined ? {} : { NODE_EXTRA_CA_CERTS: file };
+}
+
 async function startProcess(entry: string, args: string[], environment: Record<string, string>): Promise<TestProcess> {
   const child = fork(processPath(entry), args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...processEnvironment(), ...environment },
+    env: { ...processEnvironment(), ...authorities(), ...environment },
   });
   let log = '';
   const keep = (chunk: Buffer) => {

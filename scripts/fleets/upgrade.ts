@@ -1,0 +1,168 @@
+// `npm run upgrade`: the release before this one, with requests in flight, is replaced by this checkout over the same Redis and the
+// same database. Its streams end whole, what was in its workers and queues is answered by the new ones, and the books add up.
+//
+//   npm run upgrade [-- COMMIT]     (default: the last tag, else the commit below)
+import { type ChildProcess, execFileSync, fork, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { stringify } from 'yaml';
+import { openDatabase } from '#src/storage/database.ts';
+import { type Answer, ask } from '#test/support/client.ts';
+import { ROOT } from '#test/support/processes.ts';
+import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
+import { startTestRedis } from '#test/support/redis-server.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+/** Before there was a tag. */
+const FIRST = '7c9b9c7';
+const KEY = 'sk-upgrade-0123456789';
+const STREAMS = 10;
+const ASYNCHRONOUS = 4;
+const LIMIT_MS = 120_000;
+
+const directory = mkdtempSync(join(tmpdir(), 'sluice-upgrade-'));
+const children: ChildProcess[] = [];
+const tag = spawnSync('git', ['describe', '--tags', '--abbrev=0'], { cwd: ROOT, encoding: 'utf8' });
+const before = process.argv[2] ?? (tag.status === 0 ? tag.stdout.trim() : FIRST);
+
+const earlier = unpack(before);
+const vendors = await startProviders({ tokens: 60 });
+const redis = await startTestRedis({ appendOnly: true });
+const databaseUrl = `sqlite:${join(directory, 'sluice.db')}`;
+try {
+  await replace();
+  console.log(`upgrade from ${before}: well`);
+} finally {
+  for (const child of children) child.kill('SIGKILL');
+  await vendors.close();
+  await redis.stop();
+  rmSync(directory, { recursive: true, force: true });
+}
+process.exit(0);
+
+async function replace(): Promise<void> {
+  const old = { api: await launch(earlier, 'src/main.ts'), worker: await launch(earlier, 'workers/inference.ts') };
+  const answered = await request(old.api.url, { prompt: 'Answered before.' });
+  vendors.primary.change({ paceMs: 150 });
+  const streams = Array.from({ length: STREAMS }, (_, index) =>
+    request(old.api.url, { prompt: `Stream ${index}.`, stream: true }),
+  );
+  const queue = async (index: number) => {
+    const { text } = await request(old.api.url, { prompt: `Later ${index}.`, headers: { prefer: 'respond-async' } });
+    return (JSON.parse(text) as { id: string }).id;
+  };
+  const ids = await Promise.all(Array.from({ length: ASYNCHRONOUS }, (_, index) => queue(index)));
+  await vendors.primary.until(({ inFlight }) => inFlight === STREAMS + ASYNCHRONOUS);
+
+  // The old worker takes no more jobs: what the old API queues now is the new worker's.
+  const leaving = [end(old.worker.child)];
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  ids.push(...(await Promise.all(Array.from({ length: ASYNCHRONOUS }, (_, index) => queue(ASYNCHRONOUS + index)))));
+  const now = { api: await launch(ROOT, 'src/main.ts'), worker: await launch(ROOT, 'workers/inference.ts') };
+  leaving.push(end(old.api.child));
+  const whole = (await Promise.all(streams)).filter(
+    ({ status, text }) => status === 200 && text.includes('data: [DONE]'),
+  );
+  await Promise.all(leaving);
+  vendors.primary.change({ paceMs: 0 });
+  await waitFor(
+    'the asynchronous requests',
+    async () => (await states(now.api.url, ids)).every((state) => state === 'completed'),
+    LIMIT_MS,
+  );
+  const after = await request(now.api.url, { prompt: 'And then?' });
+  const earlierAnswer = await states(now.api.url, [answered.headers['x-request-id']!]);
+
+  say(`${whole.length} of ${STREAMS} streams of the old release ended whole`, whole.length === STREAMS);
+  say(`${ids.length} asynchronous requests of the old release are completed`, true);
+  say(`a request that the old release answered is known: ${earlierAnswer[0]}`, earlierAnswer[0] === 'completed');
+  say(`the next request: ${after.status}`, after.status === 200);
+  await checkBooks();
+}
+
+async function checkBooks(): Promise<void> {
+  const database = await openDatabase(databaseUrl, () => undefined);
+  const expected = 2 + STREAMS + 2 * ASYNCHRONOUS;
+  const count = async (table: string) =>
+    Number((await sql<{ n: number }>`select count(*) as n from ${sql.table(table)}`.execute(database)).rows[0]!.n);
+  await waitFor('the ledger', async () => (await count('requests')) === expected, 30_000);
+  const statements = readFileSync(`${ROOT}deploy/backup/check-books.sql`, 'utf8')
+    .replaceAll(/^--.*$/gm, '')
+    .split(';');
+  const faults: unknown[] = [];
+  for (const statement of statements.filter((text) => text.trim() !== '')) {
+    faults.push(...(await sql.raw(statement).execute(database)).rows);
+  }
+  const entries = await count('ledger_entries');
+  await database.destroy();
+  say(
+    `${entries} entries for ${expected} requests and ${callsOf(vendors)} calls, ${faults.length} faults in the books`,
+    faults.length === 0,
+  );
+}
+
+function callsOf({ primary, secondary }: Providers): number {
+  return primary.stats().calls + secondary.stats().calls;
+}
+
+function say(what: string, isWell: boolean): void {
+  console.log(`${isWell ? 'ok' : 'FAILED'}: ${what}`);
+  if (!isWell) process.exitCode = 1;
+  if (!isWell) throw new Error(what);
+}
+
+async function states(url: string, ids: readonly string[]): Promise<string[]> {
+  const answers = ids.map((id) => fetch(`${url}/v1/requests/${id}`, { headers: { authorization: `Bearer ${KEY}` } }));
+  return Promise.all(
+    (await Promise.all(answers)).map(async (answer) => ((await answer.json()) as { status: string }).status),
+  );
+}
+
+function request(url: string, wanted: Parameters<typeof ask>[1]): Promise<Answer> {
+  return ask(url, { key: KEY, ...wanted });
+}
+
+/** A checkout of an earlier commit, with its own dependencies. */
+function unpack(commit: string): string {
+  const folder = `${join(directory, 'earlier')}/`;
+  mkdirSync(folder);
+  const archive = execFileSync('git', ['archive', commit], { cwd: ROOT, maxBuffer: 1 << 28 });
+  execFileSync('tar', ['--extract', '--directory', folder], { input: archive });
+  const quiet = ['--ignore-scripts', '--omit=dev', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
+  execFileSync('npm', ['ci', ...quiet], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  return folder;
+}
+
+interface Running {
+  child: ChildProcess;
+  url: string;
+}
+
+async function launch(root: string, entry: string): Promise<Running> {
+  const configPath = join(directory, 'sluice.yaml');
+  const stores = { redis: { url: redis.url }, database: { url: databaseUrl } };
+  if (!existsSync(configPath)) writeFileSync(configPath, stringify({ ...providerConfiguration(vendors), ...stores }));
+  const env = {
+    PATH: process.env.PATH!,
+    SLUICE_CONFIG: configPath,
+    SLUICE_API_KEY: KEY,
+    PORT: '0',
+    SLUICE_DATA: directory,
+  };
+  const args = entry.startsWith('workers') ? ['--no-batches'] : [];
+  const child = fork(join(root, entry), args, { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  children.push(child);
+  const details = await new Promise<{ url?: string }>((resolve, reject) => {
+    child.on('message', (message: { type?: string; url?: string }) => message.type === 'ready' && resolve(message));
+    child.once('exit', (code) => reject(new Error(`${join(root, entry)} ended with ${code}`)));
+  });
+  return { child, url: details.url ?? '' };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  await exited;
+}
