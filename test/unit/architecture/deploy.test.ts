@@ -1,6 +1,8 @@
 // What can be said of the container files without a Docker engine: they parse, name what exists, and their
 // configuration is one that Sluice takes.
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { checkReferences } from '#src/config/check-references.ts';
@@ -148,4 +150,8 @@ test('every package that is installed is bound to its content, and none runs cod
   const links = Object.values(lock.packages).filter(({ link }) => link === true);
   expect(links.map(({ resolved }) => resolved)).toEqual(['scripts/admin-types', 'simulator']);
   expect(read('scripts/set-up.mjs')).toContain("'--ignore-scripts'");
+});
+
+test.each(globSync(['.ci/*', 'deploy/**/*.sh'], { cwd: at('.') }))('%s is a script that bash reads', (path) => {
+  expect(spawnSync('bash', ['-n', fileURLToPath(at(path))], { encoding: 'utf8' }).stderr).toBe('');
 });
