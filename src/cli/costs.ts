@@ -1,54 +1,127 @@
 // `sluice costs`: sums over the ledger.
-import type { Command } from 'commander';
+import { once } from 'node:events';
+import { type Command, Option } from 'commander';
 import type { Runtime } from '../config/runtime.ts';
 import { formatUsd } from '../contracts/money.ts';
-import { REPORT_DIMENSIONS, type ReportDimension, type ReportRow, reportUsage } from '../ledger/reports.ts';
-import { openDatabase } from '../storage/database.ts';
+import { csvLine, exportRows } from '../ledger/export.ts';
+import {
+  dimensionsOf,
+  REPORT_DIMENSIONS,
+  REPORT_SUBJECTS,
+  type ReportDimension,
+  type ReportFilters,
+  type ReportRow,
+  type ReportSubject,
+  reportUsage,
+  type Selection,
+} from '../ledger/reports.ts';
+import { type Database, openDatabase } from '../storage/database.ts';
+import { list } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
-interface CostsOptions {
-  by: string;
+interface SelectionOptions {
+  per: ReportSubject;
   from?: string;
   to?: string;
   key?: string;
+  where?: string[];
+}
+
+interface CostsOptions extends SelectionOptions {
+  by: string;
   json: boolean;
 }
 
+interface ExportOptions extends SelectionOptions {
+  format: 'csv' | 'jsonl';
+}
+
 export function costsCommand(command: Command, runtime: () => Runtime): void {
-  command
-    .option('--by <dimensions>', 'day, key, model, provider; several with commas', 'day')
+  selecting(command)
+    .option('--by <dimensions>', `${REPORT_DIMENSIONS.join(', ')}; several with commas`, 'day')
+    .option('--json', 'machine-readable', false)
+    .action((options: CostsOptions) => costs(runtime(), options));
+
+  selecting(command.command('export').description('the rows of the ledger themselves, to standard output'))
+    .addOption(new Option('--format <format>', 'csv, or JSON by the line').choices(['csv', 'jsonl']).default('csv'))
+    // Options of the same name belong to the command above as well.
+    .action((_options, self: Command) => exportLedger(runtime(), self.optsWithGlobals<ExportOptions>()));
+}
+
+function selecting(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--per <subject>', 'attempt (calls to providers) or request')
+        .choices(REPORT_SUBJECTS)
+        .default('attempt'),
+    )
     .option('--from <day>', 'first day, YYYY-MM-DD (UTC)')
     .option('--to <day>', 'last day')
     .option('--key <id>', 'one key only')
-    .option('--json', 'machine-readable', false)
-    .action((options: CostsOptions) => costs(runtime(), options));
+    .option('--where <dimension=value>', 'such as lane=batch (repeatable)', list);
 }
 
 async function costs(runtime: Runtime, options: CostsOptions): Promise<void> {
-  const groupBy = readDimensions(options.by);
-  const database = await openDatabase(runtime.databaseUrl, (error) => complain(error.message));
-  const rows = await reportUsage(database, {
-    groupBy,
-    ...(options.from === undefined ? {} : { from: options.from }),
-    ...(options.to === undefined ? {} : { to: options.to }),
-    ...(options.key === undefined ? {} : { keyId: options.key }),
-  }).finally(() => database.destroy());
+  const groupBy = readDimensions(options.by, options.per);
+  const query = { per: options.per, groupBy, ...selectionOf(options) };
+  const rows = await withDatabase(runtime, (database) => reportUsage(database, query));
   print(options.json ? JSON.stringify(rows.map(toJson)) : toTable(rows, groupBy));
 }
 
-function readDimensions(text: string): ReportDimension[] {
+async function exportLedger(runtime: Runtime, options: ExportOptions): Promise<void> {
+  const { per, format } = options;
+  const selection = selectionOf(options);
+  await withDatabase(runtime, async (database) => {
+    let isFirst = true;
+    for await (const row of exportRows(database, per, selection)) {
+      const header = isFirst && format === 'csv' ? csvLine(Object.keys(row)) : '';
+      isFirst = false;
+      await write(header + (format === 'csv' ? csvLine(Object.values(row)) : `${JSON.stringify(row)}\n`));
+    }
+  });
+}
+
+/** Waits for a slow reader. */
+async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}
+
+function selectionOf({ per, from, to, key, where = [] }: SelectionOptions): Selection {
+  const filters = where.map((text) => {
+    const [name, ...value] = text.split('=');
+    return [readDimensions(name!, per)[0]!, value.join('=')];
+  });
+  return {
+    filters: Object.fromEntries(filters) as ReportFilters,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    ...(key === undefined ? {} : { keyId: key }),
+  };
+}
+
+async function withDatabase<T>(runtime: Runtime, use: (database: Database) => Promise<T>): Promise<T> {
+  const database = await openDatabase(runtime.databaseUrl, (error) => complain(error.message));
+  try {
+    return await use(database);
+  } finally {
+    await database.destroy();
+  }
+}
+
+function readDimensions(text: string, per: ReportSubject): ReportDimension[] {
+  const known = dimensionsOf(per);
   const names = text.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => !REPORT_DIMENSIONS.includes(name as ReportDimension));
-  if (unknown !== undefined) throw new Error(`--by takes ${REPORT_DIMENSIONS.join(', ')}, not '${unknown}'`);
+  const unknown = names.find((name) => !known.includes(name as ReportDimension));
+  if (unknown !== undefined) throw new Error(`a report per ${per} knows ${known.join(', ')}, not '${unknown}'`);
   return names as ReportDimension[];
 }
 
-function toJson({ costPicoUsd, ...row }: ReportRow) {
-  return { ...row, costUsd: formatUsd(costPicoUsd) };
+function toJson({ costPicoUsd, charge, ...row }: ReportRow) {
+  return { ...row, costUsd: formatUsd(costPicoUsd), ...(charge === undefined ? {} : { chargeUsd: formatUsd(charge) }) };
 }
 
 function toTable(rows: ReportRow[], groupBy: ReportDimension[]): string {
-  if (rows.length === 0) return 'No attempts in the ledger for this selection.';
+  if (rows.length === 0) return 'Nothing in the ledger for this selection.';
   const header = [
     ...groupBy.map((name) => name.toUpperCase()),
     'ATTEMPTS',

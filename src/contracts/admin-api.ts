@@ -62,7 +62,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Attempts, tokens and cost, grouped by day, key, model or provider */
+        /** Attempts or requests, tokens and cost, grouped and selected by whatever is known of them */
         get: operations["reportUsage"];
         put?: never;
         post?: never;
@@ -1420,10 +1420,28 @@ export interface components {
         };
         UsageReport: {
             data: {
+                hour?: string;
                 day?: string;
+                month?: string;
                 key?: string;
+                project?: string;
+                organisation?: string;
                 model?: string;
                 provider?: string;
+                upstream_model?: string;
+                protocol?: string;
+                lane?: string;
+                status?: string;
+                batch?: string;
+                session?: string;
+                tags?: string;
+                deployment?: string;
+                credential?: string;
+                settlement?: string;
+                /** @description Per request only. */
+                requests?: number;
+                /** @description US dollars, exact. */
+                charge_usd?: string;
                 attempts: number;
                 failed_attempts: number;
                 /** @description Whose tokens the broker estimated. */
@@ -1754,10 +1772,27 @@ export interface operations {
     reportUsage: {
         parameters: {
             query?: {
+                per?: "attempt" | "request";
                 group_by?: string;
                 from?: string;
                 to?: string;
+                hour?: string;
+                month?: string;
                 key?: string;
+                project?: string;
+                organisation?: string;
+                model?: string;
+                provider?: string;
+                upstream_model?: string;
+                protocol?: string;
+                lane?: string;
+                status?: string;
+                batch?: string;
+                session?: string;
+                tags?: string;
+                deployment?: string;
+                credential?: string;
+                settlement?: string;
             };
             header?: never;
             path?: never;

@@ -1,7 +1,7 @@
 // One attempt's cost, written exactly once. Crosses the ledger stream as JSON (money as decimal strings).
 import type { DeadLetterNotice } from './dead-letter.ts';
 import type { Lane } from './job.ts';
-import type { TimelinePart } from './request-record.ts';
+import type { RequestLabels, TimelinePart } from './request-record.ts';
 
 /**
  * - `settled`: the provider's own usage, or nothing was served.
@@ -16,6 +16,7 @@ export interface LedgerEntry {
   keyId: string;
   projectId?: string;
   organisationId?: string;
+  labels?: RequestLabels;
   /** Public model asked for. */
   model: string;
   provider: string;
@@ -63,6 +64,7 @@ export interface RequestOutcome {
   keyId: string;
   projectId?: string;
   organisationId?: string;
+  labels?: RequestLabels;
   /** Whose credits are charged. */
   creditAccount?: string;
   model: string;

@@ -19,6 +19,16 @@ export interface BudgetHold {
   parts?: readonly { account: string; amount: string; isCharge?: true }[];
 }
 
+/** Beside what it is anyway. */
+export interface RequestLabels {
+  /** The batch that it is a line of. */
+  batch?: string;
+  /** An agent's session, by its own header. */
+  session?: string;
+  /** Of the client: `x-sluice-tags`. */
+  tags?: readonly string[];
+}
+
 /** Accounts above the key that a request counts for. */
 export interface RequestAccounts {
   project?: string;
@@ -37,6 +47,8 @@ export interface RequestSpec {
   /** Limits of its project and organisation; absent where they have none. */
   accountScopes?: readonly Scope[];
   accounts?: RequestAccounts;
+  /** What reports can group it by; absent: nothing. */
+  labels?: RequestLabels;
   /** What was reserved in the key's budgets; null where it has none. */
   budgetHold: BudgetHold | null;
   /** Bytes of its body, where they are counted (reply/body-quota.ts). */

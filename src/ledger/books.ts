@@ -170,11 +170,15 @@ export function requestOutcome(spec: RequestSpec, end: RequestEnd): RequestOutco
   };
 }
 
-function accountsOf({ accounts = {} }: RequestSpec): Pick<LedgerEntry, 'projectId' | 'organisationId'> {
+function accountsOf({
+  accounts = {},
+  labels,
+}: RequestSpec): Pick<LedgerEntry, 'projectId' | 'organisationId' | 'labels'> {
   const { project: projectId, organisation: organisationId } = accounts;
   return {
     ...(projectId === undefined ? {} : { projectId }),
     ...(organisationId === undefined ? {} : { organisationId }),
+    ...(labels === undefined ? {} : { labels }),
   };
 }
 

@@ -2,6 +2,7 @@
 // request has one row, and only an unsettled attempt is replaced, by its real cost.
 import { type CompiledQuery, type Insertable, sql, type Transaction } from 'kysely';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '../contracts/ledger-entry.ts';
+import type { RequestLabels } from '../contracts/request-record.ts';
 import type { Database } from '../storage/database.ts';
 import type { LedgerEntriesTable, RequestsTable } from '../storage/ledger-tables.ts';
 import { RowRefused } from '../storage/refused-rows.ts';
@@ -180,6 +181,16 @@ function entryRow(entry: LedgerEntry): Insertable<LedgerEntriesTable> {
     credential: entry.credential ?? null,
     project_id: entry.projectId ?? null,
     organisation_id: entry.organisationId ?? null,
+    ...labelsOf(entry),
+  };
+}
+
+/** Tags stand between commas, so that each can be found. */
+function labelsOf({ labels: { batch, session, tags = [] } = {} }: { labels?: RequestLabels }) {
+  return {
+    batch_id: batch ?? null,
+    session: session ?? null,
+    tags: tags.length === 0 ? null : `,${tags.join(',')},`,
   };
 }
 
@@ -203,6 +214,7 @@ function requestRow(request: RequestOutcome): Insertable<RequestsTable> {
     project_id: request.projectId ?? null,
     organisation_id: request.organisationId ?? null,
     credit_account: request.creditAccount ?? null,
+    ...labelsOf(request),
     timeline: JSON.stringify(request.timeline ?? []),
   };
 }

@@ -1,24 +1,95 @@
 // Reads the ledger: sums for `sluice costs` and GET /admin/usage, and the history of one request.
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { CostDetails } from '../contracts/ledger-entry.ts';
 import { picoOfCharge } from '../contracts/money.ts';
 import type { TimelinePart } from '../contracts/request-record.ts';
-import { asBigint, asNumber, boundedSum, type Database, readMoney, sumOfMoney } from '../storage/database.ts';
+import {
+  asBigint,
+  asNumber,
+  boundedSum,
+  type Database,
+  moneySums,
+  readMoney,
+  sumOfMoney,
+} from '../storage/database.ts';
 
-export const REPORT_DIMENSIONS = ['day', 'key', 'model', 'provider'] as const;
-export type ReportDimension = (typeof REPORT_DIMENSIONS)[number];
+/** What a report can group and select by, and its column or expression. Those of attempts alone are not in reports per request. */
+const DIMENSIONS = {
+  hour: null,
+  day: 'day',
+  month: 'substr(day, 1, 7)',
+  key: 'key_id',
+  project: 'project_id',
+  organisation: 'organisation_id',
+  model: 'model',
+  provider: 'provider',
+  upstream_model: 'upstream_model',
+  protocol: 'protocol',
+  lane: 'lane',
+  status: 'outcome',
+  batch: 'batch_id',
+  session: 'session',
+  tags: 'tags',
+  deployment: 'deployment',
+  credential: 'credential',
+  settlement: 'state',
+} as const;
 
-interface ReportQuery {
-  groupBy: readonly ReportDimension[];
+export type ReportDimension = keyof typeof DIMENSIONS;
+export const REPORT_DIMENSIONS = Object.keys(DIMENSIONS) as ReportDimension[];
+const OF_ATTEMPTS: readonly ReportDimension[] = ['deployment', 'credential', 'settlement'];
+
+/** Calls to providers, or what clients asked: one request may take several attempts. */
+export const REPORT_SUBJECTS = ['attempt', 'request'] as const;
+export type ReportSubject = (typeof REPORT_SUBJECTS)[number];
+
+export function dimensionsOf(per: ReportSubject): ReportDimension[] {
+  return REPORT_DIMENSIONS.filter((dimension) => per === 'attempt' || !OF_ATTEMPTS.includes(dimension));
+}
+
+export type ReportFilters = Partial<Record<ReportDimension, string>>;
+
+export interface Selection {
   /** Days in UTC, both included. */
   from?: string;
   to?: string;
   keyId?: string;
+  /** Of `tags` one of them; of the others the whole value, empty for what has none. */
+  filters?: ReportFilters;
+}
+
+export interface ReportQuery extends Selection {
+  per?: ReportSubject;
+  groupBy: readonly ReportDimension[];
+}
+
+const HOUR_MS = 3_600_000;
+const START = { attempt: 'started_at', request: 'accepted_at' } as const;
+
+function expressionOf(dimension: ReportDimension, per: ReportSubject): RawBuilder<unknown> {
+  const column = DIMENSIONS[dimension] ?? `${START[per]} - ${START[per]} % ${HOUR_MS}`;
+  return sql.raw(column);
+}
+
+/** For `where`: everything that a report or an export selects. */
+export function selectionOf({ from, to, keyId, filters = {} }: Selection, per: ReportSubject): RawBuilder<unknown>[] {
+  const conditions = Object.entries(filters).map(([name, value]) => {
+    const dimension = name as ReportDimension;
+    if (dimension === 'tags' && value !== '') return sql`tags like ${`%,${value.replace(/[%_]/g, '')},%`}`;
+    if (dimension === 'hour') return sql`${expressionOf(dimension, per)} = ${Date.parse(value)}`;
+    return sql`coalesce(${expressionOf(dimension, per)}, '') = ${value}`;
+  });
+  if (from !== undefined) conditions.push(sql`day >= ${from}`);
+  if (to !== undefined) conditions.push(sql`day <= ${to}`);
+  if (keyId !== undefined) conditions.push(sql`key_id = ${keyId}`);
+  return conditions;
 }
 
 export interface ReportRow {
   /** Values of the requested dimensions. */
   group: Partial<Record<ReportDimension, string>>;
+  /** Of requests: how many there were. */
+  requests?: number;
   attempts: number;
   failedAttempts: number;
   /** Attempts whose tokens the broker estimated. */
@@ -29,45 +100,58 @@ export interface ReportRow {
   outputTokens: number;
   reasoningTokens: number;
   costPicoUsd: bigint;
+  /** Of requests: what credits were or would be charged. */
+  charge?: bigint;
 }
-
-const COLUMN = { day: 'day', key: 'key_id', model: 'model', provider: 'provider' } as const;
 
 const TOKENS = ['input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens'] as const;
 
+const COUNTS = [
+  sql`count(*) as count`,
+  sql`sum(case when outcome = 'ok' then 0 else 1 end) as failed`,
+  ...moneySums('cost_pico_usd', 'cost'),
+];
+const ATTEMPT_SUMS = [
+  ...COUNTS,
+  sql`sum(case when state = 'estimated' then 1 else 0 end) as estimated`,
+  sql`sum(case when state = 'unsettled' then 1 else 0 end) as unsettled`,
+  ...TOKENS.map((column) => sql`${boundedSum(column)} as ${sql.ref(column)}`),
+];
+const REQUEST_SUMS = [...COUNTS, sql`sum(attempts) as attempts`, sql`${boundedSum('charge_units')} as units`];
+
 export async function reportUsage(database: Database, query: ReportQuery): Promise<ReportRow[]> {
-  let select = database
-    .selectFrom('ledger_entries')
-    .select((row) => [
-      row.fn.countAll().as('attempts'),
-      row.fn.sum(sql`case when outcome = 'ok' then 0 else 1 end`).as('failed'),
-      row.fn.sum(sql`case when state = 'estimated' then 1 else 0 end`).as('estimated'),
-      row.fn.sum(sql`case when state = 'unsettled' then 1 else 0 end`).as('unsettled'),
-      ...TOKENS.map((column) => boundedSum(column).as(column)),
-      ...sumOfMoney('cost_pico_usd', 'cost'),
-    ]);
-  if (query.from !== undefined) select = select.where('day', '>=', query.from);
-  if (query.to !== undefined) select = select.where('day', '<=', query.to);
-  if (query.keyId !== undefined) select = select.where('key_id', '=', query.keyId);
-  for (const dimension of query.groupBy) {
-    const column = COLUMN[dimension];
-    select = select.select(column).groupBy(column).orderBy(column);
-  }
-  const rows = (await select.execute()) as unknown as Record<string, unknown>[];
-  return rows.filter((row) => asNumber(row.attempts) > 0).map((row) => readRow(row, query.groupBy));
+  const { per = 'attempt', groupBy } = query;
+  const groups = groupBy.map((dimension) => ({ dimension, value: expressionOf(dimension, per) }));
+  const columns = [
+    ...groups.map(({ value }, index) => sql`${value} as ${sql.ref(`group_${index}`)}`),
+    ...(per === 'attempt' ? ATTEMPT_SUMS : REQUEST_SUMS),
+  ];
+  const conditions = selectionOf(query, per);
+  const where = conditions.length === 0 ? sql`` : sql` where ${sql.join(conditions, sql` and `)}`;
+  const by = groups.map(({ value }) => value);
+  const tail = by.length === 0 ? sql`` : sql` group by ${sql.join(by)} order by ${sql.join(by)}`;
+  const table = sql.table(per === 'attempt' ? 'ledger_entries' : 'requests');
+  const { rows } = await sql<Record<string, unknown>>`select ${sql.join(columns)} from ${table}${where}${tail}`.execute(
+    database,
+  );
+  return rows.filter((row) => asNumber(row.count) > 0).map((row) => readRow(row, groupBy, per));
 }
 
-function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension[]): ReportRow {
+function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension[], per: ReportSubject): ReportRow {
+  const shown = (dimension: ReportDimension, value: unknown) =>
+    dimension === 'hour' ? new Date(asNumber(value)).toISOString() : String(value ?? '').replace(/^,|,$/g, '');
+  const count = (name: string) => asNumber(row[name] ?? 0);
   return {
-    group: Object.fromEntries(groupBy.map((dimension) => [dimension, String(row[COLUMN[dimension]])])),
-    attempts: asNumber(row.attempts),
-    failedAttempts: asNumber(row.failed),
-    estimatedAttempts: asNumber(row.estimated),
-    unsettledAttempts: asNumber(row.unsettled),
-    inputTokens: asNumber(row.input_tokens),
-    cachedInputTokens: asNumber(row.cached_input_tokens),
-    outputTokens: asNumber(row.output_tokens),
-    reasoningTokens: asNumber(row.reasoning_tokens),
+    group: Object.fromEntries(groupBy.map((dimension, index) => [dimension, shown(dimension, row[`group_${index}`])])),
+    ...(per === 'request' ? { requests: count('count'), charge: picoOfCharge(count('units')) } : {}),
+    attempts: count(per === 'request' ? 'attempts' : 'count'),
+    failedAttempts: count('failed'),
+    estimatedAttempts: count('estimated'),
+    unsettledAttempts: count('unsettled'),
+    inputTokens: count('input_tokens'),
+    cachedInputTokens: count('cached_input_tokens'),
+    outputTokens: count('output_tokens'),
+    reasoningTokens: count('reasoning_tokens'),
     costPicoUsd: readMoney(row, 'cost'),
   };
 }

@@ -265,10 +265,19 @@ export function boundedSum(column: string, part: RawBuilder<unknown> = sql.ref(c
 
 /** SQLite's sums overflow at 2^63, about nine million dollars in picodollars: money is summed in two parts (`readMoney`). */
 export function sumOfMoney(column: string, name: string) {
+  return moneyParts(column).map(({ part, sum }) => sum.as(`${name}_${part}`));
+}
+
+/** The same for a statement in SQL. */
+export function moneySums(column: string, name: string): RawBuilder<unknown>[] {
+  return moneyParts(column).map(({ part, sum }) => sql`${sum} as ${sql.ref(`${name}_${part}`)}`);
+}
+
+function moneyParts(column: string) {
   const ref = sql.ref(column);
   return [
-    boundedSum(column, sql`(${ref} - ${ref} % ${MICRO}) / ${MICRO}`).as(`${name}_micro`),
-    boundedSum(column, sql`${ref} % ${MICRO}`).as(`${name}_rest`),
+    { part: 'micro', sum: boundedSum(column, sql`(${ref} - ${ref} % ${MICRO}) / ${MICRO}`) },
+    { part: 'rest', sum: boundedSum(column, sql`${ref} % ${MICRO}`) },
   ];
 }
 

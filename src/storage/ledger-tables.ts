@@ -60,6 +60,10 @@ export interface LedgerEntriesTable {
   credential: string | null;
   project_id: string | null;
   organisation_id: string | null;
+  batch_id: string | null;
+  session: string | null;
+  /** `,one,two,` */
+  tags: string | null;
 }
 
 /** One row per accepted request, written when it has ended. */
@@ -81,6 +85,10 @@ export interface RequestsTable {
   charge_units: Whole;
   project_id: string | null;
   organisation_id: string | null;
+  batch_id: string | null;
+  session: string | null;
+  /** `,one,two,` */
+  tags: string | null;
   /** Whose credits were charged. */
   credit_account: string | null;
   /** JSON: TimelinePart[]. */
@@ -232,5 +240,14 @@ export const ledgerRejects: Migration = {
       // SQLite accepts any type name and stores bytes unchanged.
       .addColumn('message', sql`bytea`, (column) => column.notNull())
       .execute();
+  },
+};
+
+export const labels: Migration = {
+  async up(database: Kysely<unknown>) {
+    for (const table of ['requests', 'ledger_entries']) {
+      for (const column of ['batch_id', 'session', 'tags'])
+        await database.schema.alterTable(table).addColumn(column, 'text').execute();
+    }
   },
 };

@@ -16,6 +16,7 @@ import {
   deadLetters,
   keysAndLedger,
   type LedgerTables,
+  labels,
   ledgerRejects,
 } from './ledger-tables.ts';
 import { type ResponseTables, responsesAndConversations } from './response-tables.ts';
@@ -37,6 +38,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-accounts': accounts,
   '2026-11-28-administration': administration,
   '2026-11-28-credential-names': credentialNames,
+  '2026-11-28-ledger-labels': labels,
 };
 
 /**

@@ -7,8 +7,9 @@ import { hashSecret, isRevoked, validUntilMs } from '#src/accounts/api-key.ts';
 import { createBudgetReader } from '#src/accounts/budgets.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
+import { exportRows } from '#src/ledger/export.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
-import { chargesByDay, reportUsage } from '#src/ledger/reports.ts';
+import { chargesByDay, type ReportDimension, type ReportQuery, reportUsage } from '#src/ledger/reports.ts';
 import { asBigint, asNumber, type Database, migrateDatabase, openDatabase } from '#src/storage/database.ts';
 import { startPgBouncer, startTestPostgres } from '#test/support/postgres-server.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
@@ -75,6 +76,12 @@ function outcome(change: Partial<RequestOutcome> = {}): RequestOutcome {
     chargeUnits: 3,
     ...change,
   };
+}
+
+async function all<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const row of rows) list.push(row);
+  return list;
 }
 
 const TERMS = { markupPpm: 100_000, stepUnits: 1 };
@@ -193,6 +200,57 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(revoked?.revokedAtMs).toBeGreaterThan(0);
     expect(await keys.revoke(key.id)).toEqual(revoked);
     expect(await keys.revoke('key_none')).toBeNull();
+  });
+
+  test('reports group and select by whatever is known, per attempt and per request; exports have the rows', async () => {
+    const labels = { batch: 'batch_1', session: 's', tags: ['a', 'b'] };
+    const of = { projectId: 'p', organisationId: 'o', labels };
+    await insert(
+      {
+        attempt: entry({ ...of, lane: 'batch', costPicoUsd: '3' }),
+        request: outcome({ ...of, lane: 'batch', costPicoUsd: '3' }),
+      },
+      { attempt: entry({ requestId: 'req_2', outcome: 'upstream_error', credential: 'c', costPicoUsd: '4' }) },
+      {
+        request: outcome({
+          requestId: 'req_2',
+          outcome: 'upstream_error',
+          attempts: 2,
+          costPicoUsd: '4',
+          chargeUnits: 2,
+        }),
+      },
+      { attempt: entry({ requestId: 'req_2', attempt: 2, startedAtMs: DAY + 3_600_000, costPicoUsd: '0' }) },
+    );
+    const report = async (groupBy: readonly ReportDimension[], more: Partial<ReportQuery> = {}) =>
+      (await reportUsage(database, { groupBy, ...more })).map(({ group, attempts, requests, costPicoUsd }) => [
+        ...groupBy.map((name) => group[name]),
+        requests ?? attempts,
+        costPicoUsd,
+      ]);
+    expect(await report(['hour'])).toEqual([
+      ['2026-11-20T12:00:00.000Z', 2, 7n],
+      ['2026-11-20T13:00:00.000Z', 1, 0n],
+    ]);
+    expect(await report(['month', 'lane'])).toEqual([
+      ['2026-11', 'batch', 1, 3n],
+      ['2026-11', 'interactive', 2, 4n],
+    ]);
+    expect(await report(['tags', 'batch', 'session', 'project'], { filters: { tags: 'b' } })).toEqual([
+      ['a,b', 'batch_1', 's', 'p', 1, 3n],
+    ]);
+    expect(await report(['status'], { filters: { credential: '', key: 'key_1' }, from: '2026-11-20' })).toEqual([
+      ['ok', 2, 3n],
+    ]);
+    expect(await report(['status', 'organisation'], { per: 'request' })).toEqual([
+      ['ok', 'o', 1, 3n],
+      ['upstream_error', '', 1, 4n],
+    ]);
+    const [sums] = await reportUsage(database, { per: 'request', groupBy: [] });
+    expect(sums).toMatchObject({ requests: 2, attempts: 3, failedAttempts: 1, charge: 500_000_000n });
+    const rows = await all(exportRows(database, 'attempt', { filters: { lane: 'batch' } }));
+    expect(rows).toMatchObject([{ request_id: 'req_1', tags: 'a,b', cost_usd: '0.000000000003', input_tokens: 100 }]);
+    expect(await all(exportRows(database, 'request', { to: '2026-11-19' }))).toEqual([]);
   });
 
   test('accounts stand above keys: found with them, revoked with them; credits are paid in and charged', async () => {

@@ -210,6 +210,18 @@ describe('organisations and projects', () => {
   });
 });
 
+test('requests carry tags and an agent’s session into the reports', async () => {
+  const headers = { 'x-sluice-tags': 'team:search, nightly', 'session-id': 'session-1' };
+  expect((await ask(broker.url, { body: CHEAP, headers })).status).toBe(200);
+  expect(
+    (await ask(broker.url, { body: CHEAP, headers: { 'x-sluice-tags': 'no commas; no semicolons' } })).status,
+  ).toBe(400);
+  await booksClosed(broker);
+  type Report = { data: { session: string; status: string; requests: number }[] };
+  const { data } = await call<Report>('GET', '/usage?per=request&group_by=session,status&tags=nightly');
+  expect(data).toMatchObject([{ session: 'session-1', status: 'ok', requests: 1 }]);
+});
+
 test('a rotated key has two secrets for a while, then one', async () => {
   const { id, key } = await createKey({});
   const { key: second } = await call<{ key: string }>('POST', `/keys/${id}/rotate`, { keep_former_seconds: 3_600 });

@@ -222,7 +222,9 @@ test('administration: keys, usage, holds, limits', async () => {
   await ask('PATCH', '/admin/keys/none', { body: {}, status: 404 });
   await ask('POST', '/admin/keys', { body: { name: '' }, status: 400 });
   await ask('GET', '/admin/usage?group_by=day,key,model,provider');
-  await ask('GET', '/admin/usage?group_by=hour', { status: 400 });
+  await ask('GET', '/admin/usage?per=request&group_by=hour,status&lane=interactive');
+  await ask('GET', '/admin/usage?per=request&group_by=deployment', { status: 400 });
+  await ask('GET', '/admin/usage?group_by=minute', { status: 400 });
   await ask('POST', '/admin/holds', { body: { deployment: 'secondary/pair', reason: 'why' }, status: 201 });
   await ask('GET', '/admin/holds');
   await ask('DELETE', `/admin/holds/${encodeURIComponent('deployment:secondary/pair')}`);

@@ -72,6 +72,7 @@ export function specOfLine(
     forwardedHeaders: {},
     choices: facts.choices,
     plan,
+    labels: { batch: batch.id },
     acceptedAtMs,
     deadlineAtMs: batch.expiresAtMs,
     inbox: context.instanceId,

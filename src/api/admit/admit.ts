@@ -48,7 +48,7 @@ export function readPinnedProvider(headers: IncomingHttpHeaders): string | null 
   return text;
 }
 
-function invalidHeader(name: string, what: string): FailureError {
+export function invalidHeader(name: string, what: string): FailureError {
   return new FailureError(createFailure('request_invalid', `The header ${name} ${what}.`, { param: name }));
 }
 

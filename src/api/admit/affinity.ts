@@ -28,6 +28,14 @@ export function lotsOf(input: AffinityInput): (() => number) | undefined {
 const SESSION_HEADERS = ['session_id', 'session-id', 'conversation_id', 'x-claude-code-session-id', 'x-grok-conv-id'];
 const MAX_CHARS = 4_096;
 
+export function sessionOf(headers: IncomingHttpHeaders): string | undefined {
+  for (const name of SESSION_HEADERS) {
+    const value = headers[name];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return undefined;
+}
+
 function nameOf({ headers, value, facts, firstMessage }: AffinityInput): string | null {
   const { prompt_cache_key: cacheKey, metadata } = (value ?? {}) as Record<string, unknown>;
   const user = (metadata as { user_id?: unknown } | null | undefined)?.user_id;

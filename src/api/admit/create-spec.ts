@@ -9,7 +9,8 @@ import type { RoutePlan } from '../../contracts/route-plan.ts';
 import { effectiveRequest } from '../../protocols/call/effective-request.ts';
 import type { ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
 import type { ApiContext } from '../context.ts';
-import { readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
+import { invalidHeader, readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
+import { sessionOf } from './affinity.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
 import { type Idempotency, readIdempotency } from './idempotency.ts';
 
@@ -67,6 +68,7 @@ export function createSpec({ context, client, key, facts, body, plan, headers, w
     choices: facts.choices,
     plan,
     ...routeWishes(facts, headers),
+    ...labelsOf(headers),
     acceptedAtMs,
     deadlineAtMs: acceptedAtMs + readDeadlineMs(headers, server.deadline_ms),
     inbox: context.instanceId,
@@ -75,6 +77,25 @@ export function createSpec({ context, client, key, facts, body, plan, headers, w
     ...estimateTokens(context.catalogue, client, facts, plan, effective),
     ...(isAsync ? { isAnnounced: true } : {}),
   };
+}
+
+const MAX_SESSION_CHARS = 200;
+const TAG = /^[\w.:/@-]{1,64}$/;
+const MAX_TAGS = 10;
+
+/** For reports. A tag that is none is a 400: it would be missed later. */
+function labelsOf(headers: IncomingHttpHeaders): Pick<RequestSpec, 'labels'> {
+  const session = sessionOf(headers)?.slice(0, MAX_SESSION_CHARS);
+  const text = headers['x-sluice-tags'];
+  if (session === undefined && text === undefined) return {};
+  const tags = String(text ?? '')
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '');
+  if (tags.length > MAX_TAGS || !tags.every((tag) => TAG.test(tag))) {
+    throw invalidHeader('x-sluice-tags', `takes up to ${MAX_TAGS} tags of up to 64 letters, digits and ._:/@-`);
+  }
+  return { labels: { ...(session === undefined ? {} : { session }), ...(tags.length === 0 ? {} : { tags }) } };
 }
 
 /** What a plan that is made anew, for a replay, must know. */

@@ -7,7 +7,14 @@ import { announceKeyChange, checkKeyName } from '../../accounts/key-store.ts';
 import { describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatUsd } from '../../contracts/money.ts';
-import { REPORT_DIMENSIONS, type ReportDimension, reportUsage } from '../../ledger/reports.ts';
+import {
+  dimensionsOf,
+  REPORT_DIMENSIONS,
+  REPORT_SUBJECTS,
+  type ReportDimension,
+  type ReportFilters,
+  reportUsage,
+} from '../../ledger/reports.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
 import { readBody, readOptionalBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
@@ -37,11 +44,19 @@ export const keyRotation = z.strictObject({
 
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');
 
+const filters = Object.fromEntries(
+  REPORT_DIMENSIONS.filter((name) => name !== 'day').map((name) => [name, z.string().max(500).optional()]),
+) as Record<Exclude<ReportDimension, 'day'>, z.ZodOptional<z.ZodString>>;
+
 export const usageQuery = z.strictObject({
-  group_by: z.string().default('day'),
+  per: z.enum(REPORT_SUBJECTS).default('attempt').describe('Calls to providers, or requests of clients.'),
+  group_by: z
+    .string()
+    .default('day')
+    .describe(`With commas: ${REPORT_DIMENSIONS.join(', ')}.`),
   from: day.optional(),
   to: day.optional(),
-  key: z.string().optional(),
+  ...filters,
 });
 
 export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
@@ -107,20 +122,29 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
 }
 
 async function usage(context: ApiContext, query: z.output<typeof usageQuery>) {
-  const groupBy = query.group_by.split(',').map((name) => name.trim());
-  const unknown = groupBy.find((name) => !REPORT_DIMENSIONS.includes(name as ReportDimension));
-  if (unknown !== undefined) {
-    throw invalidValue('group_by', `'${unknown}' is none of ${REPORT_DIMENSIONS.join(', ')}`);
+  const { per, group_by: by, from, to, ...filters } = query;
+  const groupBy = by
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const known = dimensionsOf(per);
+  for (const [param, name] of [
+    ...groupBy.map((one) => ['group_by', one]),
+    ...Object.keys(filters).map((one) => [one, one]),
+  ] as [string, string][]) {
+    if (!known.includes(name as ReportDimension)) throw invalidValue(param, `'${name}' is none of ${known.join(', ')}`);
   }
   const rows = await reportUsage(context.database, {
     groupBy: groupBy as ReportDimension[],
-    ...(query.from === undefined ? {} : { from: query.from }),
-    ...(query.to === undefined ? {} : { to: query.to }),
-    ...(query.key === undefined ? {} : { keyId: query.key }),
+    per,
+    filters: filters as ReportFilters,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
   });
   return {
-    data: rows.map(({ group, costPicoUsd, ...counts }) => ({
+    data: rows.map(({ group, costPicoUsd, requests, charge, ...counts }) => ({
       ...group,
+      ...(requests === undefined ? {} : { requests, charge_usd: formatUsd(charge ?? 0n) }),
       attempts: counts.attempts,
       failed_attempts: counts.failedAttempts,
       estimated_attempts: counts.estimatedAttempts,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { settingsForm } from '../../../accounts/settings-form.ts';
 import { webhookEvents } from '../../../config/webhook-schema.ts';
 import { LIMIT_KINDS } from '../../../contracts/limit-kinds.ts';
+import { REPORT_DIMENSIONS } from '../../../ledger/reports.ts';
 import { keyRotation, newKey, usageQuery } from '../../routes/admin.ts';
 import { newHold } from '../../routes/admin-holds.ts';
 import { deliveryQuery, newEndpoint } from '../../routes/admin-webhooks.ts';
@@ -30,10 +31,9 @@ const usageReport = named(
   z.object({
     data: z.array(
       z.object({
-        day: z.string().optional(),
-        key: z.string().optional(),
-        model: z.string().optional(),
-        provider: z.string().optional(),
+        ...Object.fromEntries(REPORT_DIMENSIONS.map((name) => [name, z.string().optional()])),
+        requests: z.number().int().optional().describe('Per request only.'),
+        charge_usd: usd.optional(),
         attempts: z.number().int(),
         failed_attempts: z.number().int(),
         estimated_attempts: z.number().int().describe('Whose tokens the broker estimated.'),
@@ -95,7 +95,7 @@ const keys = group(ADMIN, [
     routes: ['GET /admin/usage'],
     id: 'reportUsage',
     tag: 'costs',
-    summary: 'Attempts, tokens and cost, grouped by day, key, model or provider',
+    summary: 'Attempts or requests, tokens and cost, grouped and selected by whatever is known of them',
     query: usageQuery,
     answers: ok(usageReport),
   },
