@@ -16,6 +16,7 @@ import { type CancelOptions, cancelRequest } from './api/relay/cancel-request.ts
 import { createDepartures } from './api/relay/departures.ts';
 import { createForgetter, noteEnd } from './api/relay/note-end.ts';
 import { createRelay } from './api/relay/relay.ts';
+import { createRequestTracing } from './api/trace-requests.ts';
 import { createBatchStore } from './batches/batch-store.ts';
 import { createFileStore } from './batches/file-store.ts';
 import { createFileResolver } from './batches/resolve-files.ts';
@@ -54,7 +55,8 @@ import { createModelLists } from './storage/model-lists.ts';
 import { connectRedis, disconnectRedis } from './storage/redis.ts';
 import { startRedisWatch } from './storage/redis-watch.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
-import { createApiMetrics, createFleetMetrics, createOperationsMetrics } from './telemetry/metrics.ts';
+import { createApiMetrics, createFleetMetrics, createOperationsMetrics, version } from './telemetry/metrics.ts';
+import { startTelemetry } from './telemetry/tracing.ts';
 import { createTroubleLog } from './telemetry/trouble-log.ts';
 import { createSecretBox } from './webhooks/secret-box.ts';
 
@@ -87,6 +89,14 @@ runMain(async () => {
   ]);
   const metrics = createApiMetrics(readPoolState);
   const operations = createOperationsMetrics(metrics.registry);
+  const telemetry = await startTelemetry({
+    variables: environment.variables,
+    role: 'api',
+    instance: instanceId,
+    version,
+    registry: metrics.registry,
+    logger,
+  });
   const watch = startRedisWatch({
     redis,
     keys: keyspace.probes(runtime.replyShards, [...runtime.catalogue.providers.keys()]),
@@ -196,6 +206,7 @@ runMain(async () => {
     logger,
     metrics,
     fleet,
+    tracing: telemetry.tracing && createRequestTracing(telemetry.tracing),
     cancel,
     secretBox: createSecretBox(environment.secretsKey),
     hasAdminListener: runtime.adminListen !== null,
@@ -221,7 +232,7 @@ runMain(async () => {
     onHopeless: (spec, failure) => cancel(spec, { failure }),
     onOver: (spec, end) => {
       if (spec.response !== undefined) context.recentAnswers.note(spec.keyId);
-      noteEnd({ metrics, logger, forgetter }, spec, end);
+      noteEnd({ metrics, logger, forgetter, tracing: context.tracing }, spec, end);
     },
   });
   metrics.countReplies(() => relay.openCount);
@@ -258,6 +269,7 @@ runMain(async () => {
     disconnectRedis(redis);
     blobs.close();
     await database.destroy();
+    await telemetry.shutdown();
   });
   lifecycle.ready({ url, adminUrl });
 });

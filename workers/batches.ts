@@ -7,7 +7,8 @@ import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
 import { readPoolState } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createLogger } from '#src/telemetry/logger.ts';
-import { createRegistry } from '#src/telemetry/metrics.ts';
+import { createRegistry, version } from '#src/telemetry/metrics.ts';
+import { startTelemetry } from '#src/telemetry/tracing.ts';
 import { startBatches } from './batches/start-batches.ts';
 import { HEALTH_OPTIONS, readHealthAddress, startHealthServer } from './support/health-server.ts';
 
@@ -26,7 +27,10 @@ runMain(async () => {
   const follower = followConfiguration({ runtime, logger });
   const keyspace = createKeyspace(configuration.redis.namespace);
   const registry = createRegistry('batches', readPoolState);
-  const batches = await startBatches(runtime, requireRedis(runtime), keyspace, logger, registry);
+  const { variables } = environment;
+  const instance = String(process.pid);
+  const telemetry = await startTelemetry({ variables, role: 'batches', instance, version, registry, logger });
+  const batches = await startBatches(runtime, requireRedis(runtime), keyspace, logger, registry, telemetry.tracing);
   const where = readHealthAddress(values);
   const health = where && (await startHealthServer({ ...where, registry, signs: { engine: batches.silentMs } }));
   logger.info({ instance: batches.instanceId }, 'running batches');
@@ -35,6 +39,7 @@ runMain(async () => {
     follower.stop();
     await batches.stop();
     health?.close();
+    await telemetry.shutdown();
   });
   lifecycle.ready({ instanceId: batches.instanceId, healthUrl: health?.url ?? null });
 });

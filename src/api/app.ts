@@ -59,6 +59,7 @@ const HEAD_LIMIT_MS = 20_000;
 export async function createApp(context: ApiContext, relay: Relay): Promise<FastifyInstance> {
   const { websockets } = context.configuration.server;
   const app = createBareApp(context, { hasWebSockets: websockets !== false });
+  context.tracing?.follow(app);
   await allowOrigins(app, context);
   if (websockets !== false) await registerWebSockets(app, context, relay, websockets);
   registerProbes(app, context, 'clients');

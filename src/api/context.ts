@@ -40,6 +40,7 @@ import type { RecentAnswers } from './admit/recent-answers.ts';
 import type { KnownModels } from './describe/known-models.ts';
 import type { FleetReader } from './fleet-state.ts';
 import type { CancelOptions } from './relay/cancel-request.ts';
+import type { RequestTracing } from './trace-requests.ts';
 
 export interface ApiContext {
   instanceId: string;
@@ -83,6 +84,8 @@ export interface ApiContext {
   metrics: ApiMetrics;
   /** Queues, limits and circuits of the whole installation. */
   fleet: FleetReader;
+  /** Null: nothing is traced. */
+  tracing: RequestTracing | null;
   /** Stops whatever works on a request; returns at once. */
   cancel: (spec: RequestSpec, options?: CancelOptions) => void;
   secretBox: SecretBox;

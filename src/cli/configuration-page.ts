@@ -38,6 +38,7 @@ models:
 | \`SLUICE_ADMIN_KEY\` | turns on \`/admin/…\` |
 | \`SLUICE_API_KEY\` | a client key that is created at start, for scripts and containers |
 | \`SLUICE_SECRETS_KEY\` | encrypts webhook secrets in the database: random text, the same for every process |
+| \`OTEL_EXPORTER_OTLP_ENDPOINT\` | sends traces and metrics to an OpenTelemetry collector; with OpenTelemetry’s other variables: [observability.md](observability.md) |
 | \`SLUICE_LOG_LEVEL\` | \`trace\` to \`fatal\`; default \`info\` |
 | \`SLUICE_DATA\` | where embedded Redis and SQLite keep their files; default \`.sluice\` |
 | \`HOST\`, \`PORT\` | in place of \`server.host\` and \`server.port\` |

@@ -24,6 +24,7 @@ export interface Provider {
   /** In place of `dialect.apiKey`; empty where it has only that. */
   credentials: readonly Credential[];
   headers: Readonly<Record<string, string>>;
+  sendsTraceparent: boolean;
   /** Null where the configuration does not say: then the attempt decides (attempt-clock.ts). */
   timeouts: { connectMs: number; firstByteMs: number | null; idleMs: number | null; totalMs: number };
   retries: { max: number; baseMs: number; maxMs: number };
@@ -199,6 +200,7 @@ function compileProvider(
     },
     credentials,
     headers: settings.headers,
+    sendsTraceparent: settings.send_traceparent,
     timeouts: {
       connectMs: timeouts.connect_ms,
       firstByteMs: timeouts.first_byte_ms ?? null,

@@ -153,6 +153,12 @@ const provider = z.strictObject({
       'Several keys in place of api_key, by name: each has limits, a circuit and a share of its own; one that is refused or exhausted leaves the rotation alone.',
     ),
   headers: z.record(z.string(), z.string()).default({}).describe('Sent with every call.'),
+  send_traceparent: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Calls carry the traceparent of their span, where traces are on: for providers of your own that trace, too.',
+    ),
   credential_header: z
     .string()
     .regex(/^[a-z0-9-]+$/, 'must be a header name in lower case')

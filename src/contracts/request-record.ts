@@ -6,6 +6,7 @@ import type { ChargeTerms } from './money.ts';
 import type { ResponseKeeping } from './response-keeping.ts';
 import type { DetourCode, RoutePlan, StrategyName } from './route-plan.ts';
 import type { Scope } from './scope.ts';
+import type { TraceContext } from './trace-context.ts';
 
 /** Version of everything that crosses processes; a reader refuses what is newer than itself. */
 export const CONTRACT_VERSION = 1;
@@ -53,6 +54,8 @@ export interface RequestSpec {
   budgetHold: BudgetHold | null;
   /** Bytes of its body, where they are counted (reply/body-quota.ts). */
   countedBytes?: number;
+  /** Its own span; absent: it is not traced. */
+  trace?: TraceContext;
   /** Which client protocol the answer is written in. */
   protocol: string;
   /** The model as the client named it. */

@@ -121,7 +121,7 @@ export const METRICS = {
     labels: ['provider', 'scope', 'limit'],
     unit: 'seconds',
     part: 'worker',
-    measured: 'when the request that waited calls, or ends (workers/inference/delivery.ts)',
+    measured: 'when the request that waited has called, or has ended (workers/inference/trace-attempts.ts)',
     buckets: WAIT_BUCKETS,
   },
   fallbacks: {

@@ -42,7 +42,8 @@ function instrumentOf(registry: Registry, { name, help, labels, type, buckets }:
 /** A pool of connections to SQL; null where there is none. */
 export type ReadPool = () => { busy: number; idle: number; waiting: number; max: number } | null;
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+/** Of Sluice. */
+export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 

@@ -56,6 +56,8 @@ export interface TestBrokerOptions {
   workers?: number;
   workerArgs?: string[];
   batches?: number;
+  /** Of all its processes. */
+  environment?: Record<string, string>;
 }
 
 /** Only a process that will never be ready takes so long, whatever else the machine does. */
@@ -87,6 +89,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
       SLUICE_LOG_LEVEL: 'info',
       PORT: '0',
       SLUICE_DATA: directory,
+      ...options.environment,
     });
   const broker: TestBroker = {
     redis,

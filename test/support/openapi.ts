@@ -27,8 +27,9 @@ function contextOfNothing(hasAdminListener: boolean): ApiContext {
     logger: createLogger({ level: 'fatal', role: 'api', instance: 'test', mask: createSecretMask([]) }),
     hasAdminListener,
     secretBox: { isSealing: true },
+    tracing: null,
   } as Record<string | symbol, unknown>;
-  return new Proxy(known, { get: (target, name) => target[name] ?? {} }) as unknown as ApiContext;
+  return new Proxy(known, { get: (target, name) => (name in target ? target[name] : {}) }) as unknown as ApiContext;
 }
 
 /** `METHOD /path` of the clients' listener, with what operators have of it, and of a listener of their own. */

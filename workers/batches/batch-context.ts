@@ -18,6 +18,7 @@ import type { Logger } from '#src/telemetry/logger.ts';
 import type { BatchMetrics } from '#src/telemetry/metrics.ts';
 import type { AcceptLines } from './accept-lines.ts';
 import type { NativeServices } from './native/native-services.ts';
+import type { LineTracing } from './trace-lines.ts';
 
 export interface BatchContext {
   /** Owns the leases; also the inbox to which replies are announced. */
@@ -44,4 +45,6 @@ export interface BatchContext {
   /** Called for every error of Redis or SQL after which the step is retried. */
   onTrouble: (error: Error) => void;
   metrics: BatchMetrics;
+  /** Null: nothing is traced. */
+  tracing: LineTracing | null;
 }

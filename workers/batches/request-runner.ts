@@ -138,7 +138,9 @@ export class RequestRunner implements LineRunner {
     const body = await this.#context.fileResolver.resolve(key.id, { bytes, value: line.value });
     if (isFailure(body)) return body;
     const spec = createLineRequest(this.#context, this.#origin, line, tryNumber);
-    return isFailure(spec) ? spec : { spec, body: body.bytes };
+    if (isFailure(spec)) return spec;
+    const trace = this.#context.tracing?.begin(this.#origin.batch, line.number, spec.requestId);
+    return { spec: trace === undefined ? spec : { ...spec, trace }, body: body.bytes };
   }
 
   /** False if the line waits for its key's budget, or was refused for it. */
@@ -226,12 +228,14 @@ export class RequestRunner implements LineRunner {
     if (!this.#running.delete(line.number)) return;
     line.subscription?.close();
     if (line.timer !== null) clearTimeout(line.timer);
+    this.#context.tracing?.end(line.spec, result.kind);
     this.#hooks.onResult(line, result);
   }
 
   #tryLater(line: RunningLine, waitMs: number): void {
     line.subscription?.close();
     line.subscription = null;
+    this.#context.tracing?.end(line.spec, 'retried');
     line.spec = null;
     line.timer = setTimeout(() => {
       line.timer = null;

@@ -61,6 +61,7 @@ async function prepare({ context, claimed, batch, key }: BatchTask, file: Stored
   if (batch.status !== 'validating') return batch;
   const validated = await validateBatch(context, claimed.lease, batch, file, key);
   if (validated === null) context.metrics.batchEnded('failed');
+  if (validated === null) context.tracing?.batchEnded(batch, 'failed');
   context.logger.info(
     { batch: batch.id, key: batch.keyId, status: validated?.status ?? 'failed', lines: validated?.total },
     'batch validated',
@@ -106,6 +107,7 @@ async function finishBatch(
   };
   await context.runs.finish(lease, status, files);
   context.metrics.batchEnded(status);
+  context.tracing?.batchEnded(batch, status);
   context.logger.info({ batch: batch.id, key: batch.keyId, status }, 'batch ended');
 }
 

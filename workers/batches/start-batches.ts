@@ -30,6 +30,7 @@ import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import { startRedisWatch } from '#src/storage/redis-watch.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import { createBatchMetrics } from '#src/telemetry/metrics.ts';
+import type { Tracing } from '#src/telemetry/tracing.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import { createBlobReferences } from '#workers/batches/sweep-blobs.ts';
 import { createLineAcceptance } from './accept-lines.ts';
@@ -39,6 +40,7 @@ import { createTurns, OrdinaryRate } from './native/native-services.ts';
 import { createProviderClient } from './native/provider-client.ts';
 import { startOrphanedChunks } from './native/settle-orphaned.ts';
 import { startFileSweep, startOrphanSweep } from './sweep-blobs.ts';
+import { createLineTracing } from './trace-lines.ts';
 
 export interface Batches {
   instanceId: string;
@@ -53,6 +55,7 @@ export async function startBatches(
   keyspace: Keyspace,
   logger: Logger,
   registry: Registry,
+  tracing: Tracing | null,
 ): Promise<Batches> {
   const { configuration, environment } = runtime;
   await readCredentials(runtime.catalogue.providers.values());
@@ -124,6 +127,7 @@ export async function startBatches(
     logger,
     onTrouble,
     metrics: createBatchMetrics(registry),
+    tracing: tracing && createLineTracing(tracing),
   };
   const engine = startEngine(context);
   const sweeps = [

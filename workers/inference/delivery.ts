@@ -4,7 +4,7 @@ import type { Cure, Failure } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
 import type { RequestProgress, RequestSpec, TimelinePart } from '#src/contracts/request-record.ts';
 import type { RouteStep } from '#src/contracts/route-plan.ts';
-import { spendTime, waitsBeforeEnd } from '#src/contracts/timeline.ts';
+import { spendTime } from '#src/contracts/timeline.ts';
 import type { Books } from '#src/ledger/books.ts';
 import type { Forecaster } from '#src/limits/forecaster.ts';
 import type { LearnedLimits } from '#src/limits/learned-limits.ts';
@@ -25,6 +25,7 @@ import type { ScriptCall } from '#src/storage/lua-script.ts';
 import { untilTaken } from '#src/storage/redis-trouble.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
+import type { Tracing } from '#src/telemetry/tracing.ts';
 import type { ActiveRequests, Cancellation } from './active-requests.ts';
 import type { KnownCures } from './known-cures.ts';
 import type { PermitDesk } from './permit-desk.ts';
@@ -62,6 +63,8 @@ export interface InferenceContext {
   /** Told of what Redis refuses, and waits for Redis to take. */
   onTrouble: (error: Error) => void;
   metrics: WorkerMetrics;
+  /** Null: nothing is traced. */
+  tracing: Tracing | null;
   settings: {
     hasEventIds: boolean;
     maxAnswerBytes: number;
@@ -111,12 +114,6 @@ export function insist<T>({ onTrouble }: Pick<InferenceContext, 'onTrouble'>, ac
 /** Books the time since the last part of the timeline. */
 export function spend(delivery: Delivery, part: Omit<TimelinePart, 'untilMs'>): void {
   delivery.progress = spendTime(delivery.progress, { ...part, untilMs: Date.now() });
-}
-
-/** Waits for limits since the last call are counted: called where a call, or the request, has ended. */
-export function notePermitWaits({ metrics }: Pick<InferenceContext, 'metrics'>, { spec, progress }: Delivery): void {
-  const waits = waitsBeforeEnd(progress.timeline, spec.acceptedAtMs).filter(({ kind }) => kind === 'limit');
-  if (waits.length > 0) metrics.permitWaits(waits);
 }
 
 /** How a delivery left the current step. */

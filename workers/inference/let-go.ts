@@ -8,8 +8,9 @@ import { type WaitEntry, waitEntry } from '#src/limits/wait-queue.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
 import type { ClaimResult } from '#src/reply/claim.ts';
 import { moveOn, stepAt } from '#src/routing/walk.ts';
-import { type Delivery, type InferenceContext, insist, notePermitWaits, type StepResult } from './delivery.ts';
+import { type Delivery, type InferenceContext, insist, type StepResult } from './delivery.ts';
 import { mayBeRescued } from './prepare-step.ts';
+import { noteWaits } from './trace-attempts.ts';
 
 /** A parked job comes back this much before its time: it must be in the line when its turn comes. */
 const PARK_EARLY_MS = 500;
@@ -88,7 +89,7 @@ export async function endRequest(
     writer.event(client.encodeFailureEvent(said, spec.requestId));
     writer.end(said.code);
   } else writer.fail(said);
-  if (progress.timeline.at(-1)?.kind !== 'attempt') notePermitWaits(context, delivery);
+  if (progress.timeline.at(-1)?.kind !== 'attempt') noteWaits(context, delivery);
   const answeredBy = writer.hasAnswered ? step : null;
   // As for an answer (perform-attempt.ts): the books say what the log says.
   if (!isForgottenWhenDelivered(spec)) await writer.settled();

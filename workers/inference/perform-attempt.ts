@@ -4,6 +4,7 @@ import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import { isForgottenWhenDelivered } from '#src/contracts/request-record.ts';
+import { traceFields } from '#src/contracts/trace-context.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
 import type { Permit } from '#src/limits/limiter.ts';
 import { cureFor, type PreparedCall } from '#src/protocols/call/prepare-call.ts';
@@ -12,12 +13,13 @@ import type { ProtocolRoute } from '#src/protocols/registry.ts';
 import { advance, DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import { hasNext, takeDetour } from '#src/routing/walk.ts';
 import { findCredential, isOfCredential, isRotated, leaveCredential, withCredential } from './credential-choice.ts';
-import { type Delivery, type InferenceContext, insist, notePermitWaits, type StepResult, spend } from './delivery.ts';
+import { type Delivery, type InferenceContext, insist, type StepResult, spend } from './delivery.ts';
 import { learn, noteBegun } from './learn.ts';
 import { type AttemptPricing, estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
 import { cureSubject, mayBeRescued } from './prepare-step.ts';
 import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
 import { noteLed } from './shared-prefix.ts';
+import { type AttemptTrace, endAttempt, noteWaits, traceAttempt } from './trace-attempts.ts';
 
 /** A call that waits for its permit only. */
 export interface ReadyCall {
@@ -40,12 +42,14 @@ export async function performAttempt(
   delivery.isAttemptUsed = true;
   context.openPermits.set(permit.attemptId, permit);
   delivery.progress = { ...delivery.progress, calls: delivery.progress.calls + 1 };
+  const trace = traceAttempt(context.tracing, delivery, deployment);
+  const request = withCredential(call.request, route, deployment.provider, secret);
   const outcome = await runAttempt(
     {
       attemptId: permit.attemptId,
       spec,
       deployment,
-      request: withCredential(call.request, route, deployment.provider, secret),
+      request: trace?.upstream(request) ?? request,
       client: delivery.client,
       upstream: route.upstream,
       translation: call.translation,
@@ -84,6 +88,7 @@ export async function performAttempt(
     startedAtMs,
     outcome,
     pricing,
+    trace,
   });
 }
 
@@ -108,6 +113,7 @@ interface Conclusion {
   startedAtMs: number;
   outcome: AttemptOutcome;
   pricing: AttemptPricing;
+  trace: AttemptTrace | null;
 }
 
 /**
@@ -121,7 +127,7 @@ async function conclude(
   deployment: Deployment,
   conclusion: Conclusion,
 ): Promise<StepResult> {
-  const { permit, credential, startedAtMs, outcome, pricing } = conclusion;
+  const { permit, credential, startedAtMs, outcome, pricing, trace } = conclusion;
   const { spec, step, writer } = delivery;
   const { failure, usage } = outcome;
   const cost = pricing.costOfAttempt(usage);
@@ -161,7 +167,8 @@ async function conclude(
     await insist(context, () => context.limiter.settle(permit, settlement(message)));
   }
   context.metrics.attempt(entry);
-  notePermitWaits(context, delivery);
+  noteWaits(context, delivery);
+  endAttempt(trace, entry, outcome.firstTokenMs, result.kind);
   context.logger.info(
     {
       request_id: spec.requestId,
@@ -177,6 +184,7 @@ async function conclude(
       output_tokens: usage.outputTokens,
       ...entry.details,
       next: result.kind,
+      ...traceFields(trace?.span.context),
     },
     'attempt',
   );

@@ -33,6 +33,7 @@ import { connectRedis, disconnectRedis, isCluster, type RedisClient } from '#src
 import { type RedisWatchOptions, startRedisWatch } from '#src/storage/redis-watch.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import type { WorkerMetrics } from '#src/telemetry/metrics.ts';
+import type { Tracing } from '#src/telemetry/tracing.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import { serveModelLists } from '../support/model-lists.ts';
 import { createActiveRequests } from './active-requests.ts';
@@ -66,10 +67,19 @@ export interface InferenceOptions {
   logger: Logger;
   metrics: WorkerMetrics;
   onRedisProbe?: RedisWatchOptions['onProbe'];
+  tracing?: Tracing | null;
 }
 
 export async function startInference(options: InferenceOptions): Promise<Inference> {
-  const { runtime, workerId, logger, metrics, refreshCatalogue = async () => undefined, onRedisProbe } = options;
+  const {
+    runtime,
+    workerId,
+    logger,
+    metrics,
+    refreshCatalogue = async () => undefined,
+    onRedisProbe,
+    tracing = null,
+  } = options;
   const { configuration } = runtime;
   const redisTrouble = createTroubleLog(logger, 'Redis');
   const onError = redisTrouble.note;
@@ -128,6 +138,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     logger,
     onTrouble: onError,
     metrics,
+    tracing,
     settings: {
       hasEventIds: configuration.server.stream_ids,
       maxAnswerBytes: configuration.workers.max_answer_bytes,

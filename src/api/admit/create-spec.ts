@@ -50,7 +50,7 @@ export function createSpec({ context, client, key, facts, body, plan, headers, w
   const { server, storage } = context.configuration;
   const { idempotency, isAsync } = wish;
   const effective = effectiveRequest(body);
-  return {
+  const spec: RequestSpec = {
     version: CONTRACT_VERSION,
     requestId:
       idempotency === null
@@ -77,6 +77,8 @@ export function createSpec({ context, client, key, facts, body, plan, headers, w
     ...estimateTokens(context.catalogue, client, facts, plan, effective),
     ...(isAsync ? { isAnnounced: true } : {}),
   };
+  const trace = context.tracing?.accept(headers, spec);
+  return trace === undefined ? spec : { ...spec, trace };
 }
 
 const MAX_SESSION_CHARS = 200;

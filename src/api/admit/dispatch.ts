@@ -22,6 +22,7 @@ export interface Dispatcher {
   admission: Admission;
   bodies: BodyQuota;
   redisWatch: RedisWatch;
+  tracing?: { admitted(spec: RequestSpec): void } | null;
 }
 
 /**
@@ -29,7 +30,7 @@ export interface Dispatcher {
  * deadline (503, 429), or when Redis does not take it (503); the client may repeat it: what was written is cancelled.
  */
 export async function dispatch(
-  { store, handOver, admission, bodies, redisWatch }: Dispatcher,
+  { store, handOver, admission, bodies, redisWatch, tracing }: Dispatcher,
   spec: RequestSpec,
   body: Buffer,
   idempotency?: IdempotencyClaim,
@@ -46,6 +47,7 @@ export async function dispatch(
     const request = { spec, body, timeToLiveMs, idempotency: claim };
     const { result, totals } = await handOver.handOver(request, entry);
     if (entry !== null && totals !== null) admission.note(entry, totals);
+    if (result.kind === 'accepted') tracing?.admitted(spec);
     if (result.kind === 'accepted') return result;
     if (entry === null) admission.leave(spec);
     leaveBody(bodies, spec);

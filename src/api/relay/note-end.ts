@@ -2,6 +2,7 @@
 // can ask for it again.
 import { isDeadLetter } from '../../contracts/dead-letter.ts';
 import { isForgottenWhenDelivered, type RequestSpec } from '../../contracts/request-record.ts';
+import { traceFields } from '../../contracts/trace-context.ts';
 import type { RequestStore } from '../../reply/request-store.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { ApiMetrics } from '../../telemetry/metrics.ts';
@@ -11,12 +12,14 @@ export interface EndKeepers {
   metrics: Pick<ApiMetrics, 'requestEnded'>;
   logger: Logger;
   forgetter: Forgetter;
+  tracing?: { over(spec: RequestSpec, end: ReplyEnd): void } | null;
 }
 
-export function noteEnd({ metrics, logger, forgetter }: EndKeepers, spec: RequestSpec, end: ReplyEnd): void {
+export function noteEnd({ metrics, logger, forgetter, tracing }: EndKeepers, spec: RequestSpec, end: ReplyEnd): void {
   const durationMs = Date.now() - spec.acceptedAtMs;
   const { outcome, status, bytes } = end;
   metrics.requestEnded({ route: spec.protocol, status, outcome }, durationMs / 1_000);
+  tracing?.over(spec, end);
   if (end.isDelivered && isForgottenWhenDelivered(spec)) forgetter.forget(spec.requestId, isDeadLetter(spec, outcome));
   logger.info(
     {
@@ -29,6 +32,7 @@ export function noteEnd({ metrics, logger, forgetter }: EndKeepers, spec: Reques
       status,
       bytes,
       duration_ms: durationMs,
+      ...traceFields(spec.trace),
     },
     'request',
   );

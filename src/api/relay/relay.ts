@@ -33,6 +33,8 @@ export interface ReplyEnd {
   /** The client has all of it. */
   isDelivered: boolean;
   bytes: number;
+  /** Unix ms of its answer's first frame; null where none came. */
+  begunAtMs: number | null;
 }
 
 export interface Relay {
@@ -137,6 +139,7 @@ class OpenReply implements Reply {
   readonly #onDrain = () => this.#subscription.resume();
   #lastWriteMs = Date.now();
   #bytes = 0;
+  #begunAtMs: number | null = null;
   /** Some of the answer was sent, beside keep-alives. */
   #hasAnswered = false;
   #isOver = false;
@@ -204,6 +207,7 @@ class OpenReply implements Reply {
   #accept(whole: Frame): void {
     if (this.#isOver) return;
     this.#progressAtMs = Date.now();
+    this.#begunAtMs ??= this.#progressAtMs;
     const frame = this.#shown(whole);
     this.begin();
     switch (frame.kind) {
@@ -311,6 +315,6 @@ class OpenReply implements Reply {
     this.#options.onLeft(this.#spec, end.isDelivered);
     const { response } = this.#exchange;
     const status = end.isDelivered || response.headersSent ? response.statusCode : ruleOf('request_cancelled').status;
-    this.#options.onOver(this.#spec, { ...end, status, bytes: this.#bytes });
+    this.#options.onOver(this.#spec, { ...end, status, bytes: this.#bytes, begunAtMs: this.#begunAtMs });
   }
 }

@@ -35,10 +35,27 @@ test('every package that runs is declared', () => {
   expect([...imported].filter((name) => !declared.includes(name))).toEqual([]);
 });
 
-test('the S3 client is optional, and imported by one file alone', () => {
-  expect(Object.keys(manifest.optionalDependencies!)).toEqual(['@aws-sdk/client-s3']);
+/** Files that are loaded only where what they are for is configured; nothing else may need the packages. */
+const LAZY: Record<string, readonly string[]> = {
+  '@aws-sdk/': ['src/storage/s3-blobs.ts'],
+  '@opentelemetry/': ['src/telemetry/open-telemetry.ts', 'src/telemetry/prometheus-producer.ts'],
+};
+
+test.each(Object.entries(LAZY))('%s is optional, and loaded only where it is used', (scope, importing) => {
   const importers = files.filter((file) =>
-    packagesOf(readFileSync(ROOT + file, 'utf8')).includes('@aws-sdk/client-s3'),
+    packagesOf(readFileSync(ROOT + file, 'utf8')).some((name) => name.startsWith(scope)),
   );
-  expect(importers).toEqual(['src/storage/s3-blobs.ts']);
+  expect(importers).toEqual(importing);
+  const [lazy] = importing;
+  const name = lazy!.split('/').at(-1)!;
+  const loading = files.filter((file) => readFileSync(ROOT + file, 'utf8').includes(`/${name}'`));
+  for (const file of loading) expect(readFileSync(ROOT + file, 'utf8'), file).toContain(`import('./${name}')`);
+});
+
+test('nothing else is optional', () => {
+  const scopes = Object.keys(LAZY);
+  const others = Object.keys(manifest.optionalDependencies!).filter(
+    (name) => !scopes.some((scope) => name.startsWith(scope)),
+  );
+  expect(others).toEqual([]);
 });

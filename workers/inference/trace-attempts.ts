@@ -1,0 +1,140 @@
+// The worker's part of a request's trace: what it waited for, each call to a provider, and the closing of its books. Waits are
+// told from the request's timeline, so that a trace has them whoever has waited.
+import type { Deployment } from '#src/config/catalogue.ts';
+import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
+import { PICO_PER_USD } from '#src/contracts/money.ts';
+import { type TimedPart, waitsBeforeEnd } from '#src/contracts/timeline.ts';
+import type { UpstreamRequest } from '#src/protocols/call/prepare-call.ts';
+import { ATTRIBUTES, operationNameOf, providerNameOf } from '#src/telemetry/semantic-conventions.ts';
+import type { Attributes, OpenSpan, Tracing } from '#src/telemetry/tracing.ts';
+import { capturedMessages } from './captured-messages.ts';
+import type { Delivery, InferenceContext } from './delivery.ts';
+
+type Traced = Pick<Delivery, 'spec' | 'step' | 'job' | 'body' | 'writer' | 'progress'>;
+
+export interface AttemptTrace {
+  span: OpenSpan;
+  tracing: Tracing;
+  attributes: Attributes;
+  /** What the provider is sent: with a `traceparent` where the configuration wants it. */
+  upstream(request: UpstreamRequest): UpstreamRequest;
+}
+
+/** What was waited for since the last call is counted and traced: called where a call, or the request, has ended. */
+export function noteWaits(
+  { metrics, tracing }: Pick<InferenceContext, 'metrics' | 'tracing'>,
+  delivery: Pick<Delivery, 'spec' | 'progress'>,
+): void {
+  const { spec, progress } = delivery;
+  const waits = waitsBeforeEnd(progress.timeline, spec.acceptedAtMs);
+  if (tracing !== null) traceWaits(tracing, delivery, waits);
+  const permitWaits = waits.filter(({ kind }) => kind === 'limit');
+  if (permitWaits.length > 0) metrics.permitWaits(permitWaits);
+}
+
+/** Those of less than a millisecond are not shown. */
+function traceWaits(tracing: Tracing, { spec }: Pick<Delivery, 'spec'>, waits: readonly TimedPart[]): void {
+  if (spec.trace === undefined) return;
+  for (const { kind, untilMs, durationMs, provider, reason } of waits) {
+    if (kind === 'other' || durationMs < 1) continue;
+    const attributes = { [ATTRIBUTES.provider]: provider, ...reasonOf(kind, reason) };
+    tracing.record(kind === 'limit' ? 'permit' : kind, {
+      parent: spec.trace,
+      startMs: untilMs - durationMs,
+      endMs: untilMs,
+      attributes,
+    });
+  }
+}
+
+/** Keys stay out of traces: that it was the key's own limit says enough. */
+function reasonOf(kind: TimedPart['kind'], reason: string | undefined): Attributes {
+  if (kind !== 'limit' || reason === undefined) return {};
+  const space = reason.lastIndexOf(' ');
+  const scope = reason.slice(0, space);
+  return {
+    [ATTRIBUTES.limitScope]: scope.startsWith('key:') ? 'key' : scope,
+    [ATTRIBUTES.limitKind]: reason.slice(space + 1),
+  };
+}
+
+/** Null for a request without a trace. */
+export function traceAttempt(tracing: Tracing | null, delivery: Traced, deployment: Deployment): AttemptTrace | null {
+  const { spec, step, job, body, writer } = delivery;
+  if (tracing === null || spec.trace === undefined) return null;
+  tracePermit(tracing, delivery);
+  const { provider } = deployment;
+  const operation = operationNameOf(spec.protocol);
+  const attributes = { ...callAttributes(operation, deployment), [ATTRIBUTES.requestModel]: step.upstreamModel };
+  const span = tracing.start(`${operation} ${step.upstreamModel}`, {
+    kind: 'client',
+    parent: spec.trace,
+    attributes: {
+      ...attributes,
+      [ATTRIBUTES.requestStream]: spec.isStream,
+      ...(spec.choices > 1 && { [ATTRIBUTES.requestChoices]: spec.choices }),
+      [ATTRIBUTES.requestId]: spec.requestId,
+      [ATTRIBUTES.provider]: provider.name,
+      [ATTRIBUTES.deployment]: deployment.id,
+      [ATTRIBUTES.attempt]: writer.attempt,
+      [ATTRIBUTES.step]: job.step,
+      ...(tracing.capturesMessages && { [ATTRIBUTES.inputMessages]: capturedMessages(body) }),
+    },
+  });
+  const header = provider.sendsTraceparent ? { traceparent: span.context.parent } : {};
+  return {
+    span,
+    tracing,
+    attributes,
+    upstream: (request) => ({ ...request, headers: { ...request.headers, ...header } }),
+  };
+}
+
+/** A permit that came at once is no part of the timeline; what was waited for is (traceWaits). */
+function tracePermit(tracing: Tracing, { spec, progress }: Traced): void {
+  const last = progress.timeline.at(-1);
+  if (last === undefined || last.kind === 'limit') return;
+  tracing.record('permit', { parent: spec.trace, startMs: last.untilMs, endMs: Date.now() });
+}
+
+function callAttributes(operation: string, { provider }: Deployment): Attributes {
+  const { hostname, port, protocol } = new URL(provider.baseUrl);
+  return {
+    [ATTRIBUTES.operationName]: operation,
+    [ATTRIBUTES.providerName]: providerNameOf(provider),
+    [ATTRIBUTES.serverAddress]: hostname,
+    [ATTRIBUTES.serverPort]: Number(port) || (protocol === 'https:' ? 443 : 80),
+  };
+}
+
+/** @param next how the request goes on: answered, retry, fallback, … */
+export function endAttempt(
+  trace: AttemptTrace | null,
+  entry: LedgerEntry,
+  firstTokenMs: number | null,
+  next: string,
+): void {
+  if (trace === null) return;
+  const { span, tracing, attributes } = trace;
+  const endedAtMs = entry.startedAtMs + entry.durationMs;
+  const error = entry.outcome === 'ok' ? undefined : entry.outcome;
+  const firstChunkMs = entry.isStream ? (firstTokenMs ?? entry.firstByteMs) : null;
+  span.end({
+    error,
+    atMs: endedAtMs,
+    attributes: {
+      [ATTRIBUTES.inputTokens]: entry.inputTokens,
+      [ATTRIBUTES.outputTokens]: entry.outputTokens,
+      ...(entry.cachedInputTokens > 0 && { [ATTRIBUTES.cacheReadTokens]: entry.cachedInputTokens }),
+      ...(entry.cacheWriteTokens > 0 && { [ATTRIBUTES.cacheWriteTokens]: entry.cacheWriteTokens }),
+      ...(entry.reasoningTokens > 0 && { [ATTRIBUTES.reasoningTokens]: entry.reasoningTokens }),
+      ...(firstChunkMs !== null && { [ATTRIBUTES.timeToFirstChunk]: firstChunkMs / 1_000 }),
+      [ATTRIBUTES.costUsd]: Number(entry.costPicoUsd) / Number(PICO_PER_USD),
+      [ATTRIBUTES.next]: next,
+    },
+  });
+  tracing.record('settle', { parent: span.context, startMs: endedAtMs, endMs: Date.now() });
+  const { durationMs, inputTokens, outputTokens } = entry;
+  const failed = error === undefined ? {} : { [ATTRIBUTES.errorType]: error };
+  tracing.measure({ durationMs, firstChunkMs, inputTokens, outputTokens, attributes: { ...attributes, ...failed } });
+}
