@@ -131,8 +131,12 @@ function unpack(commit: string): string {
   const archive = execFileSync('git', ['archive', commit], { cwd: ROOT, maxBuffer: 1 << 28 });
   execFileSync('tar', ['--extract', '--directory', folder], { input: archive });
   const quiet = ['--ignore-scripts', '--omit=dev', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
-  execFileSync('npm', ['ci', ...quiet], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
-  return folder;
+  const { status, stderr } = spawnSync('npm', ['ci', ...quiet], { cwd: folder, encoding: 'utf8' });
+  if (status === 0) return folder;
+  const isOffline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT/.test(stderr);
+  console.log(isOffline ? 'npm reaches no registry: the upgrade was not tried' : stderr);
+  rmSync(directory, { recursive: true, force: true });
+  process.exit(isOffline ? 0 : 1);
 }
 
 interface Running {
