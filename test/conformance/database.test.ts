@@ -10,10 +10,18 @@ import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/
 import { exportRows } from '#src/ledger/export.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { chargesByDay, type ReportDimension, type ReportQuery, reportUsage } from '#src/ledger/reports.ts';
-import { asBigint, asNumber, type Database, migrateDatabase, openDatabase } from '#src/storage/database.ts';
+import {
+  asBigint,
+  asNumber,
+  type Database,
+  migrateDatabase,
+  openDatabase,
+  readPoolState,
+} from '#src/storage/database.ts';
 import { startPgBouncer, startTestPostgres } from '#test/support/postgres-server.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
 import { startTcpProxy } from '#test/support/tcp-proxy.ts';
+import { waitFor } from '#test/support/wait.ts';
 
 /** What a suite writes stays: the one behind PgBouncer is another. */
 const postgres = await startTestPostgres();
@@ -106,6 +114,17 @@ describeOnEach(ENGINES, ({ url }) => {
     await database.deleteFrom('requests').execute();
     for (const table of ['api_keys', 'accounts', 'credit_entries', 'audit_log'] as const)
       await database.deleteFrom(table).execute();
+  });
+  test('says how its connections are used: a busy one, and queries that wait for one', async () => {
+    if (url.startsWith('sqlite:')) return;
+    const idle = readPoolState()!;
+    const queries = Array.from({ length: 2 * idle.max }, () => sql`select pg_sleep(0.3)`.execute(database));
+    await waitFor('busy connections, and queries behind them', () => {
+      const { busy, waiting } = readPoolState()!;
+      return busy > idle.busy && waiting > 0;
+    });
+    await Promise.all(queries);
+    expect(readPoolState()).toMatchObject({ busy: idle.busy, waiting: 0 });
   });
   const insert = (...messages: LedgerMessage[]) => createLedgerStore(database).insert(messages);
   const rows = () => database.selectFrom('ledger_entries').selectAll().orderBy('attempt').execute();
