@@ -13,8 +13,8 @@ import type { Errand } from '../../bench/chaos/errand.ts';
 import { checkText, type Seen } from '../../bench/chaos/seen.ts';
 
 const STREAMS = 200;
-/** Twelve seconds of 60 tokens: longer than it takes to replace everything. */
-const PACE_MS = 200;
+/** Eighteen seconds of 60 tokens: longer than it takes to replace everything. */
+const PACE_MS = 300;
 const IMPATIENCE_MS = 1_000;
 const SMALL_CALL_EVERY_MS = 100;
 const COMINGS_AND_GOINGS = 4;

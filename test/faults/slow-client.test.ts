@@ -9,7 +9,7 @@ import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/l
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-const CLIENTS = 5;
+const CLIENTS = 8;
 /** 29 MB of events for each client: far more than the kernel's socket buffers hold. */
 const TOKENS = 100_000;
 const SIPS = 8;
