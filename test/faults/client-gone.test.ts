@@ -111,7 +111,7 @@ test('while the request waits in a queue that no worker takes from', async () =>
   const requestId = /req_[0-9a-z]+/.exec(job!)![0];
   gone.abort();
   expect(await requestRow(broker, requestId)).toMatchObject({ outcome: 'request_cancelled', attempts: 0n });
-  expect(await client.keys(`*${requestId}*`)).toEqual([]);
+  await waitFor('its keys to go', async () => (await client.keys(`*${requestId}*`)).length === 0);
   expect(vendors.secondary.stats().calls).toBe(0);
 });
 
@@ -126,7 +126,7 @@ test('while the request waits in the queue for the time that the provider asked 
   const requestId = /req_[0-9a-z]+/.exec(job!)![0];
   expect(await requestRow(broker, requestId)).toMatchObject({ outcome: 'request_cancelled', attempts: 1n });
   expect(await ledgerRows(broker, requestId)).toMatchObject([{ outcome: 'upstream_rate_limited', costPicoUsd: 0n }]);
-  expect(await client.keys(`*${requestId}*`)).toEqual([]);
+  await waitFor('its keys to go', async () => (await client.keys(`*${requestId}*`)).length === 0);
 });
 
 test('what happens to the next request: it is answered', async () => {
