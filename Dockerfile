@@ -10,10 +10,11 @@ COPY scripts/admin-types/package.json ./scripts/admin-types/
 # The npm package "node" puts Node 24 beside older ones; the image has it already.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build.mjs ./scripts/
+COPY scripts/build.mjs scripts/build-console.mjs ./scripts/
 COPY src ./src
 COPY simulator ./simulator
 COPY workers ./workers
+COPY console ./console
 RUN node scripts/build.mjs
 
 FROM ${BASE} AS dependencies

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-// Makes what the npm package contains: dist/ with JavaScript, source maps and types, the Lua scripts beside them, and a
-// package.json of its own, through which `#src/…` and `#workers/…` lead to the built files. A checkout does not need it:
+// Makes what the npm package contains: dist/ with JavaScript, source maps and types, the Lua scripts beside them, the console,
+// and a package.json of its own, through which `#src/…` and `#workers/…` lead to the built files. A checkout does not need it:
 // bin/sluice.mjs runs the TypeScript where there is any. `npm pack` calls this (prepack).
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildConsole } from './build-console.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const DIST = join(ROOT, 'dist');
@@ -17,6 +18,7 @@ rmSync(DIST, { recursive: true, force: true });
 compile();
 for (const folder of SOURCES) copyAssets(folder);
 writePackage();
+buildConsole({ force: true });
 
 /** `#…` imports stay as they are written (tsc calls that TS2877): dist/package.json resolves them. */
 function compile() {

@@ -16,6 +16,7 @@ const TASKS = {
     needs: { redis: true, testTools: true },
     steps: [
       [NODE, ['node_modules/typescript/bin/tsc', '--noEmit']],
+      [NODE, ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'console/tsconfig.json']],
       [NODE, ['node_modules/@biomejs/biome/bin/biome', 'check']],
       [NODE, ['node_modules/vitest/vitest.mjs', 'run', ...rest]],
     ],

@@ -1,7 +1,8 @@
-// Brings a checkout to the point where it can run: dependencies (with Node 24 among them) and a Redis server. Every
+// Brings a checkout to the point where it can run: dependencies (with Node 24 among them), the console, a Redis server. Every
 // step says what it does; what cannot be done here is said as the exact command to run, with a non-zero exit.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
+import { buildConsole } from './build-console.mjs';
 
 const INSTALLED = 'node_modules/.package-lock.json';
 const MINIMUM_REDIS = [7, 0];
@@ -10,6 +11,7 @@ const MINIMUM_VALKEY = [7, 2];
 /** @param {{ redis?: boolean, testTools?: boolean }} needs */
 export async function setUp(needs) {
   installDependencies();
+  prepareConsole();
   if (needs.redis) installRedis();
 }
 
@@ -25,6 +27,15 @@ function installDependencies() {
   spawnSync('npm', ['rebuild', 'node', '--loglevel=error'], { stdio: 'inherit' });
   if (!existsSync('node_modules/.bin/node'))
     giveUp('npm did not install Node 24 (package "node").', 'npm rebuild node');
+}
+
+/** Sluice runs without it: what is wrong with it is said, and no reason to stop. */
+function prepareConsole() {
+  try {
+    if (buildConsole({ node: 'node_modules/.bin/node' })) say('the console is built');
+  } catch (error) {
+    say(error.message);
+  }
 }
 
 /** The lock file npm leaves behind is newer than ours, and Node 24 is there. */

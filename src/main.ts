@@ -1,5 +1,5 @@
 // The API process: opens its connections, builds the app, listens.
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createAdminKeyStore } from './accounts/admin-key-store.ts';
 import { createBudgetStandings } from './accounts/budget-standings.ts';
 import { createBudgetReader, createBudgets } from './accounts/budgets.ts';
@@ -12,6 +12,8 @@ import { createAdminApp, createApp } from './api/app.ts';
 import type { ApiContext } from './api/context.ts';
 import { createKnownModels } from './api/describe/known-models.ts';
 import { createFleetReader } from './api/fleet-state.ts';
+import { createSessions } from './api/guard/sessions.ts';
+import { createLiveFigures } from './api/live/live-figures.ts';
 import { type CancelOptions, cancelRequest } from './api/relay/cancel-request.ts';
 import { createDepartures } from './api/relay/departures.ts';
 import { createForgetter, noteEnd } from './api/relay/note-end.ts';
@@ -28,6 +30,7 @@ import { createBodySeal } from './dead-letters/dead-letter.ts';
 import { createDeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { createBooks } from './ledger/books.ts';
 import { createLedgerStream } from './ledger/ledger-stream.ts';
+import { createLedgerTail } from './ledger/ledger-tail.ts';
 import { startLedgerWatch } from './ledger/ledger-watch.ts';
 import { createRejectStore } from './ledger/reject-store.ts';
 import { createForecaster } from './limits/forecaster.ts';
@@ -158,6 +161,7 @@ runMain(async () => {
   const context: ApiContext = {
     instanceId,
     configuration,
+    environment,
     catalogue,
     redis,
     redisWatch: watch,
@@ -209,6 +213,20 @@ runMain(async () => {
     tracing: telemetry.tracing && createRequestTracing(telemetry.tracing),
     cancel,
     secretBox: createSecretBox(environment.secretsKey),
+    sessions: createSessions(redis, keyspace, environment.adminKey ?? null),
+    live: createLiveFigures({
+      database,
+      readQueues: async () =>
+        (await fleet()).jobs.map(({ provider, lane, waiting, delayed, active }) => ({
+          provider,
+          lane,
+          waiting: waiting + delayed,
+          running: active,
+        })),
+      countCalls: () => redis.zcard(keyspace.openLeases),
+      openTail: async () => createLedgerTail(await connectRedis(address, 'consumer', onError), keyspace, onError),
+      onError,
+    }),
     hasAdminListener: runtime.adminListen !== null,
     adminKey: environment.adminKey ?? null,
     adminKeys: createAdminKeyStore(database),
@@ -238,15 +256,18 @@ runMain(async () => {
   metrics.countReplies(() => relay.openCount);
 
   const app = await createApp(context, relay);
-  app.addHook('onResponse', async ({ method, url: address }) => {
+  const followBatches = async ({ method, url: address }: FastifyRequest) => {
     if (method === 'POST' && LEAVES_BATCH_WORK.test(address)) wishFor('batches');
-  });
+  };
+  app.addHook('onResponse', followBatches);
   if (await hasBatchWork(database)) wishFor('batches');
   // Fastify 5.12.8 passes it on, and does not name it.
   const sharing = { reusePort: environment.portSharing !== undefined } as object;
   const url = await app.listen({ ...runtime.listen, ...sharing });
   const adminListen = adminListenOf(runtime);
-  const admin = adminListen === null ? null : createAdminApp(context);
+  const admin = adminListen === null ? null : createAdminApp(context, relay);
+  // In a key's place, too (api/as-key.ts).
+  admin?.addHook('onResponse', followBatches);
   const adminUrl = admin === null ? url : await listenForAdmin(admin, adminListen!, logger);
   logger.info({ url, admin_url: adminUrl }, 'listening');
 
@@ -258,6 +279,7 @@ runMain(async () => {
     learned.stop();
     watch.stop();
     ledgerWatch.stop();
+    context.live.close();
     await relay.whenIdle(graceMs);
     await app.close();
     await admin?.close();

@@ -51,6 +51,7 @@ export interface AdminKeyStore {
   create(name: string, role: AdminRole): Promise<{ key: AdminKey; secret: string }>;
   /** Null for an unknown or revoked one. */
   findBySecret(secret: string): Promise<AdminKey | null>;
+  findById(id: string): Promise<AdminKey | null>;
   list(): Promise<AdminKey[]>;
   revoke(id: string): Promise<AdminKey | null>;
   note(entry: Omit<AuditEntry, 'id'>): Promise<void>;
@@ -96,6 +97,7 @@ export function createAdminKeyStore(database: Database): AdminKeyStore {
       const key = await find('hash', hashSecret(secret));
       return key === null || key.revokedAtMs !== null ? null : key;
     },
+    findById: (id) => find('id', id),
     async list() {
       const rows = await database.selectFrom('admin_keys').selectAll().orderBy('created_at', 'desc').execute();
       return rows.map(readKey);

@@ -10,6 +10,7 @@ import { openaiChatClient } from '../protocols/openai-chat/protocol.ts';
 import type { ClientProtocol } from '../protocols/protocol.ts';
 import { CLIENT_ENDPOINTS } from '../protocols/registry.ts';
 import { isAdminKey, secretsOf } from './admit/authenticate.ts';
+import { registerAsKey } from './as-key.ts';
 import type { ApiContext } from './context.ts';
 import { type AddressGuard, guardAddresses, limitConnections } from './guard/addresses.ts';
 import { decompressBodies } from './guard/decompress.ts';
@@ -19,7 +20,9 @@ import { encodeFailureAnswer } from './relay/failure-answer.ts';
 import type { Relay } from './relay/relay.ts';
 import { methodNotAllowed, readTarget, routeNotFound } from './request-target.ts';
 import { registerAdmin } from './routes/admin.ts';
+import { registerAdminSession } from './routes/admin-session.ts';
 import { registerBatches } from './routes/batches.ts';
+import { registerConsole } from './routes/console.ts';
 import { registerConversations } from './routes/conversations.ts';
 import { registerFiles } from './routes/files.ts';
 import { registerMetrics, registerProbes } from './routes/health.ts';
@@ -63,30 +66,38 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
   await allowOrigins(app, context);
   if (websockets !== false) await registerWebSockets(app, context, relay, websockets);
   registerProbes(app, context, 'clients');
-  if (!context.hasAdminListener) registerOperations(app, context);
-  registerModels(app, context);
-  registerFiles(app, context);
+  if (!context.hasAdminListener) registerOperations(app, context, relay);
+  registerCalls(app, context, relay);
   registerStoredCompletions(app, context);
-  registerBatches(app, context);
   registerMessageBatches(app, context);
-  registerRequests(app, context, relay);
   registerResponses(app, context, relay);
   registerConversations(app, context);
-  for (const endpoint of CLIENT_ENDPOINTS) registerInference(app, context, relay, endpoint);
   return app;
+}
+
+/** What clients ask, and what operators may ask in a key's place. */
+function registerCalls(app: FastifyInstance, context: ApiContext, relay: Relay): void {
+  registerModels(app, context);
+  registerFiles(app, context);
+  registerBatches(app, context);
+  registerRequests(app, context, relay);
+  for (const endpoint of CLIENT_ENDPOINTS) registerInference(app, context, relay, endpoint);
 }
 
 /** What operators reach, on a listener of its own: administration, metrics, probes with their details. */
-export function createAdminApp(context: ApiContext): FastifyInstance {
+export function createAdminApp(context: ApiContext, relay: Relay): FastifyInstance {
   const app = createBareApp(context, { hasWebSockets: false });
   registerProbes(app, context, 'operators');
-  registerOperations(app, context);
+  registerOperations(app, context, relay);
   return app;
 }
 
-function registerOperations(app: FastifyInstance, context: ApiContext): void {
+function registerOperations(app: FastifyInstance, context: ApiContext, relay: Relay): void {
   registerMetrics(app, context);
+  registerAdminSession(app, context);
   registerAdmin(app, context);
+  registerAsKey(app, context, (scope, asKey) => registerCalls(scope, asKey, relay));
+  registerConsole(app);
 }
 
 interface Listening {
@@ -179,7 +190,7 @@ async function allowOrigins(app: FastifyInstance, { configuration }: ApiContext)
 }
 
 /** Operators have no business in other people's pages. */
-const OPERATIONS = /^\/(admin|metrics)/;
+const OPERATIONS = /^\/(admin|console|metrics)/;
 
 /** What pages may read beside the headers that every browser shows. */
 const EXPOSED_HEADERS = [

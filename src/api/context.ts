@@ -7,6 +7,7 @@ import type { BatchStore } from '../batches/batch-store.ts';
 import type { FileStore } from '../batches/file-store.ts';
 import type { FileResolver } from '../batches/resolve-files.ts';
 import type { Catalogue } from '../config/catalogue.ts';
+import type { Environment } from '../config/environment.ts';
 import type { Configuration } from '../config/schema.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { BodySeal } from '../dead-letters/dead-letter.ts';
@@ -39,12 +40,15 @@ import type { HandOver } from './admit/hand-over.ts';
 import type { RecentAnswers } from './admit/recent-answers.ts';
 import type { KnownModels } from './describe/known-models.ts';
 import type { FleetReader } from './fleet-state.ts';
+import type { Sessions } from './guard/sessions.ts';
+import type { LiveFigures } from './live/live-figures.ts';
 import type { CancelOptions } from './relay/cancel-request.ts';
 import type { RequestTracing } from './trace-requests.ts';
 
 export interface ApiContext {
   instanceId: string;
   configuration: Configuration;
+  environment: Environment;
   catalogue: Catalogue;
   redis: RedisClient;
   redisWatch: RedisWatch;
@@ -89,9 +93,11 @@ export interface ApiContext {
   /** Stops whatever works on a request; returns at once. */
   cancel: (spec: RequestSpec, options?: CancelOptions) => void;
   secretBox: SecretBox;
-  /** Null: no administration. */
+  sessions: Sessions;
+  live: LiveFigures;
   /** Whether operators have a listener of their own: then the clients' has nothing of theirs. */
   hasAdminListener: boolean;
+  /** Null: no administration. */
   adminKey: string | null;
   adminKeys: AdminKeyStore;
   replyShards: number;

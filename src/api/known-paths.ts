@@ -16,6 +16,9 @@ export interface KnownPaths {
   find(path: string): KnownPath | null;
 }
 
+/** Beginning of the addresses at which operators ask in a key's place. */
+export const AS_KEY = '/admin/as/';
+
 interface Route {
   pattern: RegExp;
   methods: readonly string[];
@@ -29,7 +32,9 @@ export function listenForPaths(app: FastifyInstance): KnownPaths {
   app.addHook('onRoute', ({ url, method, config = {} }) => {
     // Preflights: of every path, and no method of any.
     if (method === 'OPTIONS' || config.isOffered === false) return;
-    for (const one of [method].flat()) if (one !== 'HEAD') offered.add(`${one} ${url}`);
+    // What operators ask in a key's place (as-key.ts) is described where clients find it.
+    const isLent = url.startsWith(AS_KEY);
+    for (const one of [method].flat()) if (one !== 'HEAD' && !isLent) offered.add(`${one} ${url}`);
     // No method of HTTP's.
     if (config.takesWebSockets === true) return;
     const { client, selectClient } = config;

@@ -38,6 +38,8 @@ export interface BatchStore {
   find(keyId: string, id: string): Promise<Batch | null>;
   /** Newest first. */
   list(keyId: string, query: BatchQuery): Promise<Batch[]>;
+  /** Of every key. Newest first. */
+  listAll(query: { after?: string | undefined; limit: number }): Promise<Batch[]>;
   /** Requests cancellation; returns the batch after that. A batch past cancelling is unchanged. */
   cancel(keyId: string, id: string): Promise<Batch | null>;
   /** Deletes an ended batch and its files. False if it has not ended. */
@@ -82,6 +84,21 @@ export function createBatchStore(database: Kysely<Tables>): BatchStore {
       if (before !== undefined) query = query.where('id', '>', before);
       const found = (await query.execute()).map(readBatch);
       return before === undefined ? found : found.reverse();
+    },
+    async listAll({ after, limit }) {
+      let query = database
+        .selectFrom('batches')
+        .selectAll()
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit);
+      if (after !== undefined) {
+        const last = database.selectFrom('batches').where('id', '=', after);
+        query = query.where(({ eb, refTuple }) =>
+          eb(refTuple('created_at', 'id'), '<', last.select(['created_at', 'id']).$asTuple('created_at', 'id')),
+        );
+      }
+      return (await query.execute()).map(readBatch);
     },
     async cancel(keyId, id) {
       await database

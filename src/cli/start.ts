@@ -122,7 +122,9 @@ async function bringUp(options: StartOptions, environment: Environment, running:
   writeFileSync(join(directory, 'url'), `${api.details.url}/v1\n`);
   writeFileSync(join(directory, ADMIN_URL_FILE), `${api.details.adminUrl}\n`);
   const logs = options.verbose ? null : join(directory, 'logs');
-  printWelcome({ url: api.details.url as string, key, runtime, logs, apis, workers });
+  const adminKeyFrom = environment.adminKey === undefined ? join(directory, ADMIN_KEY_FILE) : 'SLUICE_ADMIN_KEY';
+  const { url, adminUrl } = api.details as { url: string; adminUrl: string };
+  printWelcome({ url, adminUrl, adminKeyFrom, key, runtime, logs, apis, workers });
 }
 
 type Launched = Omit<ChildSettings, 'environment' | 'logPath'> & { more?: Record<string, string> };
@@ -186,6 +188,9 @@ function isFree(port: number, host: string): Promise<boolean> {
 
 interface Welcome {
   url: string;
+  adminUrl: string;
+  /** Where the admin key is found: it is not printed. */
+  adminKeyFrom: string;
   key: string;
   runtime: Runtime;
   logs: string | null;
@@ -193,7 +198,7 @@ interface Welcome {
   workers: number;
 }
 
-function printWelcome({ url, key, runtime, logs, apis, workers }: Welcome): void {
+function printWelcome({ url, adminUrl, adminKeyFrom, key, runtime, logs, apis, workers }: Welcome): void {
   const model = runtime.catalogue.modelNames[0] ?? DEMO_MODEL;
   const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Say hello.' }] });
   process.stdout.write(
@@ -203,6 +208,7 @@ function printWelcome({ url, key, runtime, logs, apis, workers }: Welcome): void
       '',
       `  base URL  ${bold(`${url}/v1`)}`,
       `  key       ${bold(key)}`,
+      `  console   ${bold(`${adminUrl}/console/`)} ${dim(`(sign in with the key in ${adminKeyFrom})`)}`,
       dim(`  processes ${apis} API, ${workers} worker${workers === 1 ? '' : 's'} (--api, --workers)`),
       '',
       `  curl ${url}/v1/chat/completions -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d '${body}'`,
@@ -276,9 +282,20 @@ const simulator = (url: string) => `providers:
     protocols: [openai-chat]
     base_url: ${url}/v1
     api_key: simulated
+  # The same one under another name, so that there is somebody to fail over to.
+  backup:
+    protocols: [openai-chat]
+    base_url: ${url}/v1
+    api_key: simulated
 models:
-  gpt-4o-mini: { deployments: [{ provider: simulator, model: gpt-4o-mini, price: { input: 0.15, cached_input: 0.075, output: 0.6 } }] }
-  gpt-4o: { deployments: [{ provider: simulator, model: gpt-4o, price: { input: 2.5, cached_input: 1.25, output: 10 } }] }
+  gpt-4o-mini:
+    deployments:
+      - { provider: simulator, model: gpt-4o-mini, price: { input: 0.15, cached_input: 0.075, output: 0.6 } }
+      - { provider: backup, model: gpt-4o-mini-backup, tier: 2, price: { input: 0.2, cached_input: 0.1, output: 0.8 } }
+  gpt-4o:
+    deployments:
+      - { provider: simulator, model: gpt-4o, price: { input: 2.5, cached_input: 1.25, output: 10 } }
+      - { provider: backup, model: gpt-4o-backup, tier: 2, price: { input: 3, cached_input: 1.5, output: 12 } }
   "*": { deployments: [{ provider: simulator, model: "*", price: { input: 1, cached_input: 0.5, output: 4 } }] }
 `;
 

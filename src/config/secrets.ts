@@ -94,3 +94,25 @@ export function requireStrongKeys({ apiKey, adminKey }: Environment): void {
   if (faults.length === 0) return;
   throw new ConfigurationError(faults.map((message) => ({ file: 'environment', line: null, path: '', message })));
 }
+
+const HIDDEN = '•••';
+
+/** The configuration for people: secrets, and what stands under names that secrets travel by, are hidden. */
+export function maskedConfiguration(configuration: Configuration, environment: Environment): unknown {
+  const secrets = new Set(configuredSecrets(configuration, environment));
+  return masked(configuration, secrets, '');
+}
+
+function masked(value: unknown, secrets: ReadonlySet<string>, name: string): unknown {
+  if (typeof value === 'string') return maskedText(value, secrets, name);
+  if (Array.isArray(value)) return value.map((item) => masked(item, secrets, name));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner, secrets, key)]));
+}
+
+function maskedText(text: string, secrets: ReadonlySet<string>, name: string): string {
+  if (secrets.has(text)) return HIDDEN;
+  if (/^[a-z]+:\/\//i.test(text)) return withoutSecrets(text);
+  const isSecret = isSecretName(name) && name !== 'credential_header';
+  return isSecret || [...secrets].some((secret) => text.includes(secret)) ? HIDDEN : text;
+}

@@ -472,6 +472,248 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The session of this cookie */
+        get: operations["getSession"];
+        put?: never;
+        /** The admin key for a session cookie, which is as good for an hour without use, twelve at most */
+        post: operations["signIn"];
+        /** Ends the session of this cookie */
+        delete: operations["signOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last hour, and every two seconds what has come since */
+        get: operations["watchLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests of all keys that have ended, newest first, by any of their properties */
+        get: operations["searchRequests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/in-flight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls under way and requests that wait, oldest first, a hundred of each at most */
+        get: operations["listInFlight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Any key’s request: timeline, attempts, cost, answer */
+        get: operations["getAnyRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/requests/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops any key’s request */
+        post: operations["cancelAnyRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Providers and deployments: health, queues, prices, outcomes of the last hour */
+        get: operations["listProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Batches of all keys, newest first */
+        get: operations["listAllBatches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Budgets of keys, projects and organisations: what is spent, and what will be by the end of their periods */
+        get: operations["listBudgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Settings in force, and the faults of their file */
+        get: operations["getSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/simulators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Providers that are simulators */
+        get: operations["listSimulators"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/simulators/{name}/faults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Fault rules of a simulator, and how often they struck */
+        get: operations["getFaults"];
+        /** Fault rules in place of those that are there */
+        put: operations["setFaults"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/simulators/{name}/behaviour": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Pace, limits and prices of a simulator */
+        get: operations["getBehaviour"];
+        /** Changes what is named */
+        put: operations["setBehaviour"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/simulators/{name}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a simulator has counted */
+        get: operations["getSimulatorStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -679,6 +921,140 @@ export interface components {
             /** @constant */
             status: "ok";
         };
+        AnyBatch: {
+            id: string;
+            /** @constant */
+            object: "batch";
+            endpoint: string;
+            /** @description Of all lines, where there is one. */
+            model?: string;
+            errors: {
+                /** @constant */
+                object: "list";
+                data: {
+                    code: string;
+                    message: string;
+                    param: string | null;
+                    line: number | null;
+                }[];
+            } | null;
+            input_file_id: string;
+            completion_window: string;
+            /** @enum {string} */
+            status: "validating" | "failed" | "in_progress" | "finalizing" | "completed" | "expired" | "cancelling" | "cancelled";
+            output_file_id: string | null;
+            error_file_id: string | null;
+            /** @description Unix time in seconds. */
+            created_at: number;
+            in_progress_at: number | null;
+            /** @description Unix time in seconds. */
+            expires_at: number;
+            finalizing_at: number | null;
+            completed_at: number | null;
+            failed_at: number | null;
+            expired_at: number | null;
+            cancelling_at: number | null;
+            cancelled_at: number | null;
+            request_counts: {
+                total: number;
+                completed: number;
+                failed: number;
+            };
+            usage: {
+                input_tokens: number;
+                input_tokens_details: {
+                    cached_tokens: number;
+                };
+                output_tokens: number;
+                output_tokens_details: {
+                    reasoning_tokens: number;
+                };
+                total_tokens: number;
+            };
+            metadata: {
+                [key: string]: string;
+            } | null;
+            /** @description When it will be done. */
+            x_sluice_eta: number | null;
+            /** @description Whether that is too late. */
+            x_sluice_at_risk: boolean;
+            /** @description Of its answers so far, US dollars. */
+            x_sluice_cost: number;
+            key_id: string;
+        };
+        AnyBatchPage: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["AnyBatch"][];
+            has_more: boolean;
+            /** @description `after` of the next page. */
+            next: string | null;
+        };
+        AnyRequest: {
+            id: string;
+            /** @constant */
+            object: "request";
+            /** @enum {string} */
+            status: "queued" | "running" | "cancelling" | "completed" | "cancelled" | "failed" | "done";
+            model: string;
+            protocol: string;
+            lane: string;
+            stream: boolean;
+            /** @description Unix time in seconds. */
+            created_at: number;
+            finished_at: number | null;
+            provider: string | null;
+            stream_url: string;
+            timeline: components["schemas"]["Timeline"];
+            attempts: components["schemas"]["Attempt"][];
+            replay_of?: string;
+            replayed_as?: string[];
+            /** @description While it waits. */
+            queue?: {
+                provider: string;
+                lane: string;
+                position: number | null;
+                estimated_wait_ms: number | null;
+                estimated_start_at: number | null;
+                waits_for: string | null;
+            };
+            usage: {
+                input_tokens: number;
+                cached_input_tokens: number;
+                output_tokens: number;
+                reasoning_tokens: number;
+                /** @description Owed to providers, US dollars. */
+                cost: number;
+            };
+            /** @description Taken from the key’s budget, US dollars. */
+            cost: number;
+            error?: {
+                code: string;
+                message: string | null;
+            } | null;
+            answer?: {
+                status: number;
+                body: unknown;
+            } | null;
+            key_id: string;
+            /** @description What is left of its answer’s log. */
+            frames: number;
+            plan: {
+                provider: string;
+                deployment: string;
+                model: string;
+            }[] | null;
+            deadline_at: string | null;
+            estimated_tokens: {
+                input: number;
+                output: number;
+            } | null;
+            dead_letter: {
+                /** @enum {string} */
+                body: "none" | "plain" | "sealed";
+                message: string;
+            } | null;
+        };
         Attempt: {
             attempt: number;
             provider: string;
@@ -727,6 +1103,34 @@ export interface components {
             data: components["schemas"]["AuditEntry"][];
             has_more: boolean;
             next: string | null;
+        };
+        /** @description As `docs/simulator.md` has it. */
+        Behaviour: {
+            [key: string]: unknown;
+        };
+        BudgetList: {
+            data: components["schemas"]["BudgetState"][];
+        };
+        BudgetState: {
+            id: string;
+            /** @enum {string} */
+            kind: "key" | "project" | "organisation";
+            name: string;
+            /** @enum {string} */
+            period: "total" | "month" | "week" | "day";
+            /** @description US dollars, exact. */
+            budget_usd: string;
+            /** @description US dollars, exact. */
+            spent_usd: string;
+            since: string | null;
+            ends_at: string | null;
+            /** @description By the end of the period, at the pace so far. */
+            forecast_usd: string | null;
+        };
+        Cancelling: {
+            id: string;
+            /** @enum {string} */
+            status: "cancelling" | "done";
         };
         CreatedAdminKey: {
             id: string;
@@ -910,6 +1314,87 @@ export interface components {
         DeliveryList: {
             data: components["schemas"]["WebhookDelivery"][];
         };
+        DeploymentState: {
+            id: string;
+            /** @description The provider’s name for it. */
+            model: string;
+            tier: number;
+            weight: number;
+            /** @description Public models that it serves. */
+            models: string[];
+            /** @description Per million tokens; null where nobody knows it. */
+            price: {
+                /** @description US dollars, exact. */
+                input: string;
+                /** @description US dollars, exact. */
+                cached_input: string;
+                /** @description US dollars, exact. */
+                output: string;
+            } | null;
+            hold: {
+                reason: string;
+                /**
+                 * Format: date-time
+                 * @description UTC.
+                 */
+                since: string;
+            } | null;
+            /** @description Those that are not closed. */
+            circuits: {
+                name: string;
+                /** @enum {string} */
+                state: "open" | "half_open";
+                code: string | null;
+                /**
+                 * Format: date-time
+                 * @description UTC.
+                 */
+                until: string;
+            }[];
+            last_hour: {
+                outcome: string;
+                attempts: number;
+            }[];
+        };
+        /** @description As `docs/simulator.md` has them. */
+        FaultRules: unknown[];
+        FoundRequest: {
+            id: string;
+            /** @constant */
+            object: "request";
+            key_id: string;
+            model: string;
+            provider: string | null;
+            upstream_model: string | null;
+            protocol: string;
+            lane: string;
+            stream: boolean;
+            /** @description `ok`, or a failure code. */
+            outcome: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            accepted_at: string;
+            duration_ms: number;
+            /** @description From its acceptance. */
+            first_byte_ms: number | null;
+            attempts: number;
+            input_tokens: number;
+            output_tokens: number;
+            /** @description US dollars, exact. */
+            cost_usd: string;
+        };
+        FoundRequestPage: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["FoundRequest"][];
+            has_more: boolean;
+            /** @description `after` of the next page. */
+            next: string | null;
+            /** @description How far the search has come: a page may be empty, and the next one not. */
+            searched_until: string | null;
+        };
         Hold: {
             /** @description `provider:NAME`, `deployment:NAME` or `credential:PROVIDER/NAME`. */
             name: string;
@@ -925,6 +1410,33 @@ export interface components {
         };
         HoldList: {
             data: components["schemas"]["Hold"][];
+        };
+        InFlight: {
+            calls: {
+                id: string;
+                attempt: number;
+                key_id: string;
+                model: string;
+                provider: string;
+                lane: string;
+                stream: boolean;
+                /**
+                 * Format: date-time
+                 * @description UTC.
+                 */
+                started_at: string;
+            }[];
+            waiting: {
+                id: string;
+                deployment: string;
+                provider: string;
+                lane: string;
+                /**
+                 * Format: date-time
+                 * @description UTC.
+                 */
+                accepted_at: string;
+            }[];
         };
         Key: {
             id: string;
@@ -1118,6 +1630,47 @@ export interface components {
             /** @description Calls in flight at once. */
             concurrency?: number;
         };
+        LiveEvent: {
+            /** @description `history`: of the last hour. `now`: the latest two. */
+            slices: components["schemas"]["LiveSlice"][];
+            /** @description `history`: how long each is. */
+            slice_ms?: number;
+            at?: number;
+            /** @description `now`: calls to providers under way. */
+            calls?: number;
+            queues?: {
+                provider: string;
+                lane: string;
+                waiting: number;
+                running: number;
+            }[];
+        };
+        LiveSlice: {
+            /** @description Its beginning, unix milliseconds. */
+            at: number;
+            /** @description That have ended. */
+            requests: number;
+            failed: number;
+            input_tokens: number;
+            output_tokens: number;
+            cost_usd: number;
+            /** @description Failed requests by code. */
+            codes: {
+                [key: string]: number;
+            };
+            /** @description p50, p95, p99, milliseconds. */
+            first_byte_ms: [
+                number,
+                number,
+                number
+            ] | null;
+            /** @description p50, p95, p99, milliseconds. */
+            total_ms: [
+                number,
+                number,
+                number
+            ] | null;
+        };
         NewAccount: {
             limits?: components["schemas"]["Limits"];
             /** @description USD per period; null takes a budget away, what is absent stays. */
@@ -1249,6 +1802,32 @@ export interface components {
                 code: string | null;
             };
         };
+        ProviderList: {
+            data: components["schemas"]["ProviderState"][];
+        };
+        ProviderState: {
+            name: string;
+            protocols: string[];
+            base_url: string;
+            /** @description Their names. */
+            credentials: string[];
+            hold: {
+                reason: string;
+                /**
+                 * Format: date-time
+                 * @description UTC.
+                 */
+                since: string;
+            } | null;
+            /** @description By lane. */
+            queues: {
+                [key: string]: {
+                    waiting: number;
+                    running: number;
+                };
+            };
+            deployments: components["schemas"]["DeploymentState"][];
+        };
         Readiness: {
             /** @enum {string} */
             status: "ready" | "not ready";
@@ -1356,6 +1935,59 @@ export interface components {
                     oldest_seconds: number;
                 };
             };
+        };
+        Session: {
+            /** @constant */
+            object: "session";
+            operator: string;
+            /** @enum {string} */
+            role: "read-only" | "operator" | "owner";
+            /** @description What changes something with the cookie carries it as `x-csrf-token`. */
+            csrf_token: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            ends_at: string;
+        };
+        SessionEnded: {
+            /** @constant */
+            deleted: true;
+        };
+        Settings: {
+            instance: string;
+            node: string;
+            /**
+             * Format: date-time
+             * @description UTC.
+             */
+            started_at: string;
+            file: string;
+            /** @description In force; secrets are hidden. */
+            configuration: {
+                [key: string]: unknown;
+            };
+            /** @description Whether the file says the same now. */
+            is_file_in_force: boolean;
+            faults: {
+                file: string;
+                line: number | null;
+                path: string;
+                message: string;
+            }[];
+        };
+        Simulator: {
+            /** @description The provider’s. */
+            name: string;
+            /** @description Providers of one address are one simulator: rules tell them apart by model. */
+            address: string;
+            models: string[];
+        };
+        SimulatorList: {
+            data: components["schemas"]["Simulator"][];
+        };
+        SimulatorStats: {
+            [key: string]: unknown;
         };
         /** @description In the periods that run now. */
         Spending: {
@@ -2855,6 +3487,568 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    signIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session; its cookie is `HttpOnly` and `SameSite=Strict`. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnded"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    watchLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, until the caller leaves. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    searchRequests: {
+        parameters: {
+            query?: {
+                key?: string;
+                model?: string;
+                provider?: string;
+                outcome?: string;
+                lane?: "interactive" | "batch";
+                protocol?: string;
+                stream?: "true" | "false";
+                retried?: "true" | "false";
+                from?: string;
+                to?: string;
+                min_cost_usd?: string;
+                min_ms?: number;
+                limit?: number;
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundRequestPage"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listInFlight: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InFlight"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getAnyRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnyRequest"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    cancelAnyRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being stopped, or was over. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cancelling"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listAllBatches: {
+        parameters: {
+            query?: {
+                limit?: number;
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnyBatchPage"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listBudgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listSimulators: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulatorList"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getFaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaultRules"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    setFaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FaultRules"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaultRules"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getBehaviour: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Behaviour"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    setBehaviour: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Behaviour"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Behaviour"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getSimulatorStats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulatorStats"];
                 };
             };
             /** @description Refused or failed. */

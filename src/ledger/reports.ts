@@ -270,3 +270,22 @@ export async function listAttempts(database: Database, requestId: string): Promi
     details: row.details === null ? {} : (JSON.parse(row.details) as CostDetails),
   }));
 }
+
+export interface OutcomeCount {
+  deployment: string;
+  /** `ok` or a failure code. */
+  outcome: string;
+  attempts: number;
+}
+
+/** How the attempts of requests accepted since then went, by deployment. */
+export async function countOutcomes(database: Database, sinceMs: number): Promise<OutcomeCount[]> {
+  const rows = await database
+    .selectFrom('requests')
+    .innerJoin('ledger_entries', 'ledger_entries.request_id', 'requests.request_id')
+    .where('accepted_at', '>=', sinceMs)
+    .select((row) => ['deployment', 'ledger_entries.outcome', row.fn.countAll().as('attempts')])
+    .groupBy(['deployment', 'ledger_entries.outcome'])
+    .execute();
+  return rows.map(({ deployment, outcome, attempts }) => ({ deployment, outcome, attempts: asNumber(attempts) }));
+}

@@ -74,8 +74,8 @@ export interface Limiter {
   settle(permit: Permit, settlement: Settlement): Promise<void>;
   /** The same as a part of another script. */
   settleCall(permit: Permit, settlement: Settlement): ScriptCall;
-  /** What a scope's window holds now; takes nothing. */
-  peek(scopeName: string): Promise<Window>;
+  /** What a scope's window holds now, and how many permits are held; takes nothing. */
+  peek(scopeName: string): Promise<Window & { inFlight: number }>;
   /** Extends leases of attempts still running. */
   renew(permits: readonly Permit[]): Promise<void>;
   /**
@@ -204,8 +204,8 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     settleCall,
 
     async peek(scopeName) {
-      const { fields, redisNowMs } = await readScope(redis, keyspace, scopeName);
-      return readWindow(fields, redisNowMs);
+      const { fields, redisNowMs, inFlight } = await readScope(redis, keyspace, scopeName);
+      return { ...readWindow(fields, redisNowMs), inFlight };
     },
 
     async renew(permits) {

@@ -86,6 +86,8 @@ export interface Keyspace {
   answered(keyId: string): string;
   /** String: the request that has the lock of a conversation. */
   conversation(id: string): string;
+  /** String: a session of the console, by the digest of its cookie (src/api/guard/sessions.ts). */
+  session(digest: string): string;
   queuePrefix(provider: string): string;
   /** Sorted set: workers of this contract that wait for jobs of a queue, scored by how many more they have room for. */
   freeWorkers(queue: string, provider: string): string;
@@ -150,6 +152,7 @@ export function createKeyspace(namespace: string): Keyspace {
     modelsChannel: `${core}:models`,
     answered: (keyId) => `${core}:answered:${keyId}`,
     conversation: (id) => `${core}:conversation:${id}`,
+    session: (digest) => `${core}:session:${digest}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,
     freeWorkers: (queue, provider) => `{${namespace}:${provider}}:${queue}:free:v${CONTRACT_VERSION}`,
     handOff: { sign: `${core}:well:`, channel: `${core}:hand-off:` },

@@ -251,3 +251,14 @@ export const labels: Migration = {
     }
   },
 };
+
+/** For pages of requests, newest first, and for the figures of the last hour. */
+export const requestsByTime: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema
+      .createIndex('requests_by_time')
+      .on('requests')
+      .columns(['accepted_at', 'request_id'])
+      .execute();
+  },
+};

@@ -18,6 +18,7 @@ import {
   type LedgerTables,
   labels,
   ledgerRejects,
+  requestsByTime,
 } from './ledger-tables.ts';
 import { type ResponseTables, responsesAndConversations } from './response-tables.ts';
 import { type WebhookTables, webhooks } from './webhook-tables.ts';
@@ -39,6 +40,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-administration': administration,
   '2026-11-28-credential-names': credentialNames,
   '2026-11-28-ledger-labels': labels,
+  '2026-11-28-requests-by-time': requestsByTime,
 };
 
 /**

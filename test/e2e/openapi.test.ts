@@ -287,6 +287,58 @@ test('administration: webhooks', async () => {
   await ask('DELETE', `/admin/webhooks/${id}`, { status: 404 });
 });
 
+test('administration: sessions, requests of all keys, and how everything stands', async () => {
+  const { data } = await ask<List<WithId>>('GET', '/admin/requests?limit=1&model=s*&outcome=ok&from=2026-01-01');
+  await ask('GET', `/admin/requests/${data[0]!.id}`);
+  const headers = { prefer: 'respond-async' };
+  const open = await ask<WithId>('POST', '/v1/chat/completions', { body: chat, headers, status: 202 });
+  await ask('POST', `/admin/requests/${open.id}/cancel`, { status: 202 });
+  await ask('GET', '/admin/requests?after=nonsense', { status: 400 });
+  await ask('GET', '/admin/requests/none', { status: 404 });
+  for (const path of ['in-flight', 'providers', 'batches', 'settings', 'simulators'])
+    await ask('GET', `/admin/${path}`);
+  await ask('POST', '/admin/keys', { body: { name: 'thrifty', budgets: { day: 1, total: 9 } }, status: 201 });
+  await ask('GET', '/admin/budgets');
+  const simulator = '/admin/simulators/primary';
+  await ask('PUT', `${simulator}/faults`, { body: ['503 model=nobody'] });
+  await ask('PUT', `${simulator}/faults`, { body: ['nonsense'], status: 400 });
+  await ask('GET', `${simulator}/faults`);
+  await ask('PUT', `${simulator}/behaviour`, { body: { paceMs: 0 } });
+  await ask('GET', `${simulator}/behaviour`);
+  await ask('GET', `${simulator}/stats`);
+  await ask('GET', '/admin/simulators/none/faults', { status: 404 });
+});
+
+test('administration: a session, and what happens now', async () => {
+  const signedIn = await fetch(`${broker.url}/admin/session`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ADMIN_KEY}` },
+  });
+  const headers = {
+    cookie: signedIn.headers.get('set-cookie')!.split(';')[0]!,
+    'x-csrf-token': ((await signedIn.json()) as { csrf_token: string }).csrf_token,
+  };
+  await ask('POST', '/admin/session', { status: 201 });
+  await ask('GET', '/admin/session', { headers });
+  await ask('DELETE', '/admin/session', { headers });
+  await ask('GET', '/admin/session', { headers, status: 401 });
+
+  const watching = new AbortController();
+  const live = await fetch(`${broker.url}/admin/live`, {
+    headers: { authorization: `Bearer ${ADMIN_KEY}` },
+    signal: watching.signal,
+  });
+  const schema = operationOf('GET', '/admin/live').responses['200']!.content!['text/event-stream']!.schema as object;
+  let text = '';
+  for await (const piece of live.body!) {
+    text += new TextDecoder().decode(piece);
+    if (/event: now\n.*\n\n/.test(text)) break;
+  }
+  watching.abort();
+  checkEvents((schema as { 'x-event': object })['x-event'], text);
+  asked.add('watchLive');
+});
+
 test('probes, metrics and the document itself', async () => {
   await ask('GET', '/healthz');
   const headers = { authorization: `Bearer ${ADMIN_KEY}` };

@@ -39,7 +39,8 @@ export interface TestBroker {
   batches: TestProcess[];
   /** Of the first API process. */
   url: string;
-  startApi(): Promise<TestProcess>;
+  /** @param variables of its environment, beside those that all have. */
+  startApi(variables?: Record<string, string>): Promise<TestProcess>;
   startWorker(args?: string[]): Promise<TestProcess>;
   startBatches(): Promise<TestProcess>;
   createKey(name: string, settings?: Partial<KeySettings>): Promise<{ id: string; secret: string }>;
@@ -82,7 +83,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
   const keyStore = createKeyStore(database);
   await keyStore.ensure('test', TEST_KEY);
 
-  const launch = (entry: string, args: string[]) =>
+  const launch = (entry: string, args: string[], variables: Record<string, string> = {}) =>
     startProcess(entry, args, {
       SLUICE_CONFIG: configPath,
       SLUICE_ADMIN_KEY: ADMIN_KEY,
@@ -90,6 +91,7 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
       PORT: '0',
       SLUICE_DATA: directory,
       ...options.environment,
+      ...variables,
     });
   const broker: TestBroker = {
     redis,
@@ -100,8 +102,8 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
     workers: [],
     batches: [],
     url: '',
-    async startApi() {
-      const api = await launch('src/main.ts', []);
+    async startApi(variables) {
+      const api = await launch('src/main.ts', [], variables);
       broker.apis.push(api);
       return api;
     },

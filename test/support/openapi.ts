@@ -35,7 +35,7 @@ function contextOfNothing(hasAdminListener: boolean): ApiContext {
 /** `METHOD /path` of the clients' listener, with what operators have of it, and of a listener of their own. */
 export async function offeredRoutes() {
   const clients = await createApp(contextOfNothing(false), {} as Relay);
-  const operators = createAdminApp(contextOfNothing(true));
+  const operators = createAdminApp(contextOfNothing(true), {} as Relay);
   await Promise.all([clients.ready(), operators.ready()]);
   const routes = { clients: clients.offeredRoutes, operators: operators.offeredRoutes };
   await Promise.all([clients.close(), operators.close()]);

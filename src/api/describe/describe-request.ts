@@ -20,8 +20,15 @@ interface Known {
   answer: RecordedAnswer | null;
 }
 
-/** Null for a request that there is not, or that belongs to another key. */
-export async function describeRequest(context: ApiContext, requestId: string, keyId: string): Promise<object | null> {
+/**
+ * Null for a request that there is not, or that belongs to another key.
+ * @param keyId null for operators: whosever it is, and whose is said.
+ */
+export async function describeRequest(
+  context: ApiContext,
+  requestId: string,
+  keyId: string | null,
+): Promise<object | null> {
   const view = await context.store.read(requestId).catch(rethrow);
   const isDone = view === null || view.state === 'done';
   const [history, attempts, answer, links] = await Promise.all([
@@ -31,10 +38,11 @@ export async function describeRequest(context: ApiContext, requestId: string, ke
     isDone ? context.deadLetters.linksOf(requestId) : { replayOf: view.spec.replayOf ?? null, replays: [] },
   ]);
   const owner = view?.spec.keyId ?? history?.keyId;
-  if (owner !== keyId) return null;
+  if (owner === undefined || (keyId !== null && owner !== keyId)) return null;
   const known = { view, history, attempts, answer };
   return {
     ...summary(requestId, known),
+    ...(keyId === null ? { key_id: owner } : {}),
     ...describeLinks(links),
     ...(await describeWait(context, view)),
     ...money(known),

@@ -3,13 +3,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type AdminRole, hasRole } from '../../accounts/admin-key-store.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { bearerToken, isAdminKey } from '../admit/authenticate.ts';
+import { findOperator } from '../admit/authenticate-operator.ts';
 import type { ApiContext } from '../context.ts';
-
-export interface Operator {
-  name: string;
-  role: AdminRole;
-}
+import type { Operator } from './sessions.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -23,14 +19,11 @@ declare module 'fastify' {
   }
 }
 
-/** The key of the environment, as the log calls it. */
-const OWNER: Operator = { name: 'SLUICE_ADMIN_KEY', role: 'owner' };
-
 export function guardAdministration(admin: FastifyInstance, context: ApiContext): void {
   admin.decorateRequest('operator', null);
   admin.decorateRequest('stateBefore', null);
   admin.addHook('onRequest', async (request) => {
-    request.operator = await findOperator(context, bearerToken(request.headers));
+    request.operator = await findOperator(request, context);
     checkRole(request, request.operator.role);
   });
   admin.addHook('preHandler', async (request) => {
@@ -40,19 +33,6 @@ export function guardAdministration(admin: FastifyInstance, context: ApiContext)
     if (request.operator !== null && isChange(request)) await note(context, request, reply.statusCode, payload);
     return payload;
   });
-}
-
-/** Throws a FailureError for whoever is none. */
-async function findOperator({ adminKey, adminKeys }: ApiContext, secret: string | null): Promise<Operator> {
-  if (adminKey === null) throw refused('Administration is off: start Sluice with SLUICE_ADMIN_KEY set.');
-  if (isAdminKey(secret, adminKey)) return OWNER;
-  const key = secret === null ? null : await adminKeys.findBySecret(secret);
-  if (key === null) throw refused('This needs the admin key.');
-  return { name: `${key.name} (${key.id})`, role: key.role };
-}
-
-function refused(message: string): FailureError {
-  return new FailureError(createFailure('key_invalid', message));
 }
 
 function isChange({ method }: FastifyRequest): boolean {
@@ -70,8 +50,8 @@ function checkRole(request: FastifyRequest, role: AdminRole): void {
 async function readState(admin: FastifyInstance, request: FastifyRequest): Promise<string | null> {
   const { url } = request.routeOptions;
   if (url === undefined || !url.includes(':') || !admin.hasRoute({ method: 'GET', url })) return null;
-  const { authorization = '' } = request.headers;
-  const answer = await admin.inject({ method: 'GET', url: request.url, headers: { authorization } });
+  const { authorization = '', cookie = '', host = '' } = request.headers;
+  const answer = await admin.inject({ method: 'GET', url: request.url, headers: { authorization, cookie, host } });
   return answer.statusCode === 200 ? withoutSecrets(answer.body) : null;
 }
 

@@ -1,7 +1,7 @@
 // Limits as they are in force: what is configured, what was learned from providers, and how much of it is used. Registered
 // within /admin, behind its key.
 import type { FastifyInstance } from 'fastify';
-import { LIMIT_KINDS, type LimitKind, RATE_KINDS } from '../../contracts/limit-kinds.ts';
+import { LIMIT_KINDS, type LimitKind } from '../../contracts/limit-kinds.ts';
 import type { Scope } from '../../contracts/scope.ts';
 import type { LearnedLimit } from '../../limits/learned-limits.ts';
 import { rethrow } from '../admit/dispatch.ts';
@@ -32,17 +32,17 @@ async function describe({ limiter, learned }: ApiContext, { name, limits }: Scop
   );
   const shown = LIMIT_KINDS.filter((kind) => limits[kind.name] !== undefined || taught.has(kind.name));
   if (shown.length === 0) return [];
-  const { used } = await limiter.peek(name);
+  const { used, inFlight } = await limiter.peek(name);
   return shown.map((kind) => ({
     scope: name,
     limit: kind.setting,
     ...sourceOf(kind, limits[kind.name], taught.get(kind.name)),
-    used: usedOf(kind, used),
+    used: usedOf(kind, { ...used, concurrency: inFlight }),
   }));
 }
 
-function usedOf(kind: LimitKind, used: Record<string, number>): number | null {
-  return RATE_KINDS.some(({ name }) => name === kind.name) ? used[kind.name]! : null;
+function usedOf({ name }: LimitKind, used: Record<string, number>): number | null {
+  return used[name] ?? null;
 }
 
 function sourceOf(kind: LimitKind, configured: number | undefined, learned: LearnedLimit | undefined) {

@@ -9,6 +9,7 @@ import { keyRotation, newKey, usageQuery } from '../../routes/admin.ts';
 import { newHold } from '../../routes/admin-holds.ts';
 import { deliveryQuery, newEndpoint } from '../../routes/admin-webhooks.ts';
 import { ACCOUNT_OPERATIONS, OPERATOR_OPERATIONS, shownSettings, spending } from './admin-accounts.ts';
+import { CONSOLE_OPERATIONS } from './admin-console.ts';
 import { LETTER_OPERATIONS } from './admin-failed.ts';
 import { ADMIN, created, deleted, group, json, named, type Operation, ok } from './operation.ts';
 import { time, usd } from './parts.ts';
@@ -243,4 +244,5 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
   ...routing,
   ...LETTER_OPERATIONS,
   ...webhooks,
+  ...CONSOLE_OPERATIONS,
 ];

@@ -122,7 +122,7 @@ export const fileOperations: readonly Operation[] = group(
 );
 
 const batchTime = unixSeconds.nullable();
-const batch = named(
+export const batch = named(
   'Batch',
   z.object({
     id: z.string(),

@@ -23,6 +23,7 @@ const TAGS: Readonly<Record<string, string>> = {
   routing: 'Limits in force, and what is taken out of service.',
   'dead letters': 'Requests that failed for good.',
   ledger: 'Messages that the ledger could not take.',
+  console: 'What the console shows beside all this, and its sessions.',
   webhooks: 'Receivers of events, and their deliveries.',
   health: 'Probes, metrics and this description.',
 };

@@ -8,7 +8,7 @@ import { response, responseEvents } from './inference.ts';
 import { EVENTS_TYPE, group, JSON_TYPE, json, listOf, named, type Operation, ok, under } from './operation.ts';
 import { ANSWER_HEADERS, attempt, INFERENCE_FAILURES, timeline, unixSeconds, usage } from './parts.ts';
 
-const request = named(
+export const request = named(
   'Request',
   z.object({
     id: z.string(),

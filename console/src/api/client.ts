@@ -1,0 +1,115 @@
+// Calls to the admin API of the listener that the page came from, by the session's cookie. Whatever changes something carries
+// the session's token, which only this page can have read.
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+    this.code = code;
+  }
+}
+
+interface Session {
+  csrf_token: string;
+  ends_at: string;
+}
+
+let session: Session | null = null;
+let onSignedOut: () => void = () => undefined;
+
+/** Called when a call finds the session ended. */
+export function whenSignedOut(listener: () => void): void {
+  onSignedOut = listener;
+}
+
+export async function signIn(adminKey: string): Promise<void> {
+  const headers = { authorization: `Bearer ${adminKey}` };
+  session = await read<Session>(await reach('/admin/session', { method: 'POST', headers }));
+}
+
+/** False: there is none, and somebody must sign in. */
+export async function resumeSession(): Promise<boolean> {
+  try {
+    session = await read<Session>(await reach('/admin/session', {}));
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return false;
+    throw error;
+  }
+}
+
+export async function signOut(): Promise<void> {
+  await call('DELETE', '/session').catch(() => undefined);
+  session = null;
+  onSignedOut();
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined | null>>;
+
+export function get<T>(path: string, query: Query = {}): Promise<T> {
+  return call<T>('GET', path + toSearch(query));
+}
+
+export function post<T>(path: string, body?: unknown): Promise<T> {
+  return call<T>('POST', path, body);
+}
+
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  return read<T>(await send(method, path, body === undefined ? {} : jsonBody(body)));
+}
+
+/** The answer as it comes, for streams and uploads. A refusal is an ApiError all the same. */
+export async function send(method: string, path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { ...(init.headers as Record<string, string>), 'x-csrf-token': session?.csrf_token ?? '' };
+  const answer = await reach(`/admin${path}`, { ...init, method, headers });
+  if (answer.ok) return answer;
+  throw await refusal(answer);
+}
+
+function jsonBody(body: unknown): RequestInit {
+  return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+}
+
+function toSearch(query: Query): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs.map(([name, value]) => [name, String(value)]))}`;
+}
+
+async function reach(path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, { credentials: 'same-origin', ...init });
+  } catch (error) {
+    if ((error as Error).name === 'AbortError') throw error;
+    throw new ApiError(0, 'unreachable', 'Sluice does not answer. It may be restarting; this page tries again.');
+  }
+}
+
+async function read<T>(answer: Response): Promise<T> {
+  if (!answer.ok) throw await refusal(answer);
+  return (await answer.json()) as T;
+}
+
+async function refusal(answer: Response): Promise<ApiError> {
+  const text = await answer.text();
+  const error = parseRefusal(text);
+  const isOwn = !answer.url.includes('/admin/session') && answer.status === 401;
+  if (isOwn && session !== null) {
+    session = null;
+    onSignedOut();
+  }
+  return new ApiError(answer.status, error.code ?? 'refused', error.message ?? `refused with ${answer.status}`);
+}
+
+function parseRefusal(text: string): { code?: string; message?: string } {
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: string | null; type?: string; message?: string } };
+    const code = error?.code ?? error?.type;
+    return { ...(code == null ? {} : { code }), ...(error?.message === undefined ? {} : { message: error.message }) };
+  } catch {
+    return { message: text.slice(0, 300) };
+  }
+}

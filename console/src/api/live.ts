@@ -1,0 +1,73 @@
+// The live figures: the last hour, and what has come since. The connection comes back by itself, with the whole hour anew.
+import { useEffect, useState } from 'preact/hooks';
+import { resumeSession } from './client.ts';
+import type { LiveNow, LiveSlice } from './types.ts';
+
+export interface Live {
+  state: 'connecting' | 'live' | 'lost';
+  sliceMs: number;
+  /** By their beginnings; those in which nothing happened are not there. */
+  slices: ReadonlyMap<number, LiveSlice>;
+  now: LiveNow | null;
+}
+
+const HOUR_MS = 3_600_000;
+const RETRY_MS = 1_000;
+
+export function useLive(): Live {
+  const [live, setLive] = useState<Live>({ state: 'connecting', sliceMs: 10_000, slices: new Map(), now: null });
+  useEffect(() => follow(setLive), []);
+  return live;
+}
+
+function follow(setLive: (change: (live: Live) => Live) => void): () => void {
+  let source: EventSource | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+
+  function connect(): void {
+    if (isOver) return;
+    source = new EventSource('/admin/live');
+    source.addEventListener('history', (event) => {
+      const { slices, slice_ms: sliceMs } = JSON.parse((event as MessageEvent<string>).data) as {
+        slices: LiveSlice[];
+        slice_ms: number;
+      };
+      setLive((live) => ({
+        ...live,
+        state: 'live',
+        sliceMs,
+        slices: new Map(slices.map((slice) => [slice.at, slice])),
+      }));
+    });
+    source.addEventListener('now', (event) => {
+      const now = JSON.parse((event as MessageEvent<string>).data) as LiveNow;
+      setLive((live) => ({ ...live, state: 'live', now, slices: withLatest(live.slices, now) }));
+    });
+    source.onerror = () => {
+      source?.close();
+      setLive((live) => ({ ...live, state: 'lost' }));
+      timer = setTimeout(() => void comeBack(), RETRY_MS);
+    };
+  }
+
+  /** A session that has ended is no reason to knock for ever: the sign-in comes up. */
+  async function comeBack(): Promise<void> {
+    await resumeSession().catch(() => false);
+    connect();
+  }
+
+  connect();
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+    source?.close();
+  };
+}
+
+function withLatest(slices: ReadonlyMap<number, LiveSlice>, now: LiveNow): Map<number, LiveSlice> {
+  const all = new Map(slices);
+  for (const slice of now.slices) all.set(slice.at, slice);
+  for (const at of all.keys()) if (at < now.at - HOUR_MS) all.delete(at);
+  return all;
+}

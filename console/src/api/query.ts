@@ -1,0 +1,52 @@
+// The cache of answers: pages ask through `useQuery`, share what others have asked, and keep showing what they have while
+// it is read again.
+import { QueryClient, QueryObserver, type QueryObserverResult } from '@tanstack/query-core';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { ApiError, get, type Query } from './client.ts';
+
+export const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 2_000,
+      refetchOnWindowFocus: true,
+      retry: (count, error) => error instanceof ApiError && (error.status === 0 || error.status === 503) && count < 30,
+      retryDelay: 1_000,
+    },
+  },
+});
+queries.mount();
+
+interface Options {
+  /** Read again after so long while the page is looked at. */
+  everyMs?: number;
+  isOff?: boolean;
+}
+
+export type Result<T> = Pick<QueryObserverResult<T>, 'data' | 'error' | 'isPending' | 'refetch'>;
+
+export function useQuery<T>(path: string, query: Query = {}, { everyMs, isOff = false }: Options = {}): Result<T> {
+  const name = JSON.stringify([path, query]);
+  const observer = useMemo(
+    () =>
+      new QueryObserver<T>(queries, {
+        queryKey: [path, query],
+        queryFn: () => get<T>(path, query),
+        enabled: !isOff,
+        ...(everyMs === undefined ? {} : { refetchInterval: everyMs }),
+      }),
+    [name, everyMs, isOff],
+  );
+  const [result, setResult] = useState(() => observer.getCurrentResult());
+  useEffect(() => {
+    setResult(observer.getCurrentResult());
+    return observer.subscribe(setResult);
+  }, [observer]);
+  return result;
+}
+
+/** What was asked under these paths is asked again where it is shown. */
+export function refresh(...paths: string[]): void {
+  void queries.invalidateQueries({
+    predicate: ({ queryKey }) => paths.some((path) => String(queryKey[0]).startsWith(path)),
+  });
+}

@@ -1,0 +1,143 @@
+// The frame: sign-in, navigation, the page of the address. Every page is a file of its own that is loaded when it is opened.
+
+import { useEffect, useState } from 'preact/hooks';
+import { LocationProvider, lazy, Route, Router, useLocation } from 'preact-iso';
+import { resumeSession, signIn, signOut, whenSignedOut } from './api/client.ts';
+import { queries } from './api/query.ts';
+import { Toasts } from './parts/actions.tsx';
+import { Empty, Text, Trouble } from './parts/panel.tsx';
+import { toggleTheme, useTheme } from './parts/theme.ts';
+
+const PAGES = [
+  { path: '/console', title: 'Now', page: lazy(() => import('./pages/now.tsx')) },
+  { path: '/console/requests', title: 'Requests', page: lazy(() => import('./pages/requests.tsx')) },
+  { path: '/console/providers', title: 'Providers', page: lazy(() => import('./pages/providers.tsx')) },
+  { path: '/console/batches', title: 'Batches', page: lazy(() => import('./pages/batches.tsx')) },
+  { path: '/console/money', title: 'Money', page: lazy(() => import('./pages/money.tsx')) },
+  { path: '/console/keys', title: 'Keys', page: lazy(() => import('./pages/keys.tsx')) },
+  { path: '/console/dead-letters', title: 'Dead letters', page: lazy(() => import('./pages/dead-letters.tsx')) },
+  { path: '/console/webhooks', title: 'Webhooks', page: lazy(() => import('./pages/webhooks.tsx')) },
+  { path: '/console/playground', title: 'Playground', page: lazy(() => import('./pages/playground.tsx')) },
+  { path: '/console/simulator', title: 'Simulator', page: lazy(() => import('./pages/simulator.tsx')) },
+  { path: '/console/settings', title: 'Settings', page: lazy(() => import('./pages/settings.tsx')) },
+] as const;
+const RequestPage = lazy(() => import('./pages/request.tsx'));
+
+export function App() {
+  return (
+    <LocationProvider scope="/console">
+      <Gate />
+      <Toasts />
+    </LocationProvider>
+  );
+}
+
+type Standing = 'asking' | 'out' | 'in';
+
+function Gate() {
+  const [standing, setStanding] = useState<Standing>('asking');
+  const [error, setError] = useState<Error | null>(null);
+  useEffect(() => {
+    whenSignedOut(() => {
+      queries.clear();
+      setStanding('out');
+    });
+    resumeSession().then((isIn) => setStanding(isIn ? 'in' : 'out'), setError);
+  }, []);
+  if (error !== null) return <Trouble error={error} />;
+  if (standing === 'asking') return null;
+  return standing === 'in' ? <Shell /> : <SignIn onSignedIn={() => setStanding('in')} />;
+}
+
+function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
+  const [key, setKey] = useState('');
+  const [error, setError] = useState<Error | null>(null);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    setError(null);
+    signIn(key.trim()).then(onSignedIn, setError);
+  };
+  return (
+    <main class="sign-in">
+      <form onSubmit={submit}>
+        <div class="brand">
+          <img src="/console/icon.svg" alt="" />
+          <h1>Sluice</h1>
+        </div>
+        <Text
+          label="Admin key"
+          type="password"
+          value={key}
+          onChange={setKey}
+          autocomplete="current-password"
+          required
+        />
+        <button type="submit" class="button main">
+          Sign in
+        </button>
+        {error === null ? null : <Trouble error={error} />}
+        <p class="muted">
+          It is <code>SLUICE_ADMIN_KEY</code>, or stands in <code>.sluice/admin-key</code> where <code>npm start</code>{' '}
+          made one.
+        </p>
+      </form>
+    </main>
+  );
+}
+
+function Shell() {
+  const { path } = useLocation();
+  const title = PAGES.findLast((page) => isAt(path, page.path))?.title ?? 'Console';
+  useEffect(() => {
+    document.title = `${title} · Sluice`;
+  }, [title]);
+  return (
+    <div class="shell">
+      <Side path={path} />
+      <main id="content" tabIndex={-1}>
+        <Router>
+          {PAGES.map((page) => (
+            <Route key={page.path} path={page.path} component={page.page} />
+          ))}
+          <Route path="/console/requests/:id" component={RequestPage} />
+          <Route default component={NotFound} />
+        </Router>
+      </main>
+    </div>
+  );
+}
+
+function Side({ path }: { path: string }) {
+  const theme = useTheme();
+  return (
+    <div class="side">
+      <div class="brand">
+        <img src="/console/icon.svg" alt="" />
+        <span>Sluice</span>
+      </div>
+      <nav aria-label="Pages">
+        {PAGES.map((page) => (
+          <a key={page.path} href={page.path} {...(isAt(path, page.path) ? { 'aria-current': 'page' as const } : {})}>
+            {page.title}
+          </a>
+        ))}
+      </nav>
+      <div class="foot">
+        <button type="button" class="button small" onClick={toggleTheme}>
+          {theme === 'dark' ? 'Light' : 'Dark'}
+        </button>
+        <button type="button" class="button small" onClick={() => void signOut()}>
+          Sign out
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function isAt(path: string, page: string): boolean {
+  return page === '/console' ? path === page || path === '/console/' : path.startsWith(page);
+}
+
+function NotFound() {
+  return <Empty>There is no such page.</Empty>;
+}

@@ -1,0 +1,436 @@
+// Ask any model in any protocol, as a client would: see the answer come, what it cost, and the code for it.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
+import { get, send } from '../api/client.ts';
+import { useQuery } from '../api/query.ts';
+import type { ApiKey, RequestDetail } from '../api/types.ts';
+import { tell } from '../parts/actions.tsx';
+import { count, duration, usd } from '../parts/format.ts';
+import {
+  Badge,
+  Check,
+  CopyButton,
+  Empty,
+  Field,
+  Page,
+  Panel,
+  RequestLink,
+  Select,
+  Tabs,
+  Text,
+} from '../parts/panel.tsx';
+import { curlOf, javascriptOf, PROTOCOLS, type Protocol, pathOf, pythonOf } from '../parts/snippets.ts';
+import { type Answer, AnswerReader, NO_ANSWER } from '../playground/answer.ts';
+import { type Draft, requestOf } from '../playground/draft.ts';
+
+const MAX_IMAGE_BYTES = 8 * 1024 * 1024;
+
+interface Run {
+  isRunning: boolean;
+  answer: Answer;
+  status: number | null;
+  headers: Record<string, string>;
+  firstMs: number | null;
+  tookMs: number | null;
+  request: RequestDetail | null;
+}
+
+const NO_RUN: Run = {
+  isRunning: false,
+  answer: NO_ANSWER,
+  status: null,
+  headers: {},
+  firstMs: null,
+  tookMs: null,
+  request: null,
+};
+
+export default function PlaygroundPage() {
+  const { query } = useLocation();
+  const keys = (useQuery<{ data: ApiKey[] }>('/keys').data?.data ?? []).filter((key) => key.revoked_at === null);
+  const [draft, setDraft] = useState<Draft>({
+    protocol: 'openai-chat',
+    model: query.model ?? '',
+    keyId: query.key ?? '',
+    system: '',
+    prompt: 'Say hello.',
+    images: [],
+    tools: '',
+    maxTokens: '',
+    temperature: '',
+    isStream: true,
+  });
+  const change = (some: Partial<Draft>) => setDraft((before) => ({ ...before, ...some }));
+  const keyId = keys.some(({ id }) => id === draft.keyId) ? draft.keyId : (keys.at(-1)?.id ?? '');
+  const models =
+    useQuery<{ data: { id: string }[] }>(`/as/${keyId}/v1/models`, {}, { isOff: keyId === '' }).data?.data ?? [];
+  const model = draft.model === '' ? (models[0]?.id ?? '') : draft.model;
+  const whole = { ...draft, keyId, model };
+  const { run, start, stop } = useRun();
+  return (
+    <Page title="Playground">
+      <div class="play">
+        <Panel title="Request">
+          <DraftForm
+            draft={whole}
+            keys={keys}
+            models={models.map(({ id }) => id)}
+            onChange={change}
+            isRunning={run.isRunning}
+            onSend={() => void start(whole)}
+            onStop={stop}
+          />
+        </Panel>
+        <div class="form">
+          <AnswerPanel run={run} />
+          <Code draft={whole} />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+function useRun() {
+  const [run, setRun] = useState(NO_RUN);
+  const aborter = useRef<AbortController | null>(null);
+  useEffect(() => () => aborter.current?.abort(), []);
+
+  const start = async (draft: Draft) => {
+    aborter.current?.abort();
+    const own = new AbortController();
+    aborter.current = own;
+    setRun({ ...NO_RUN, isRunning: true });
+    const startedAt = performance.now();
+    const update = (some: Partial<Run>) => aborter.current === own && setRun((before) => ({ ...before, ...some }));
+    try {
+      const body = JSON.stringify(requestOf(draft));
+      const path = `/as/${draft.keyId}${pathOf(draft.protocol, draft.model, draft.isStream)}`;
+      const answer = await send('POST', path, {
+        body,
+        headers: { 'content-type': 'application/json' },
+        signal: own.signal,
+      });
+      update({ status: answer.status, headers: Object.fromEntries(answer.headers) });
+      await readAnswer(
+        draft.protocol,
+        answer,
+        (read) => update({ answer: read }),
+        () => update({ firstMs: performance.now() - startedAt }),
+      );
+      update({ tookMs: performance.now() - startedAt });
+      update({ request: await booked(answer.headers.get('x-request-id')) });
+    } catch (error) {
+      if (!own.signal.aborted)
+        update({ answer: { ...NO_ANSWER, error: (error as Error).message }, tookMs: performance.now() - startedAt });
+    } finally {
+      update({ isRunning: false });
+    }
+  };
+  const stop = () => {
+    aborter.current?.abort();
+    setRun((before) => ({ ...before, isRunning: false }));
+  };
+  return { run, start, stop };
+}
+
+async function readAnswer(
+  protocol: Protocol,
+  answer: Response,
+  onRead: (answer: Answer) => void,
+  onFirst: () => void,
+): Promise<void> {
+  const reader = new AnswerReader(protocol);
+  const isStream = answer.headers.get('content-type')?.includes('event-stream') ?? false;
+  if (!isStream) {
+    const text = await answer.text();
+    onFirst();
+    onRead(reader.readWhole(text));
+    return;
+  }
+  let isFirst = true;
+  for await (const piece of pieces(answer.body!.pipeThrough(new TextDecoderStream()))) {
+    const read = reader.readPiece(piece);
+    if (isFirst && (read.text !== '' || read.thoughts !== '')) {
+      isFirst = false;
+      onFirst();
+    }
+    onRead(read);
+  }
+}
+
+async function* pieces(stream: ReadableStream<string>): AsyncGenerator<string> {
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}
+
+const BOOKED_TRIES = 20;
+const BOOKED_EVERY_MS = 150;
+
+/** The books have it a fraction of a second after its end. */
+async function booked(id: string | null): Promise<RequestDetail | null> {
+  for (let tries = 0; id !== null && tries < BOOKED_TRIES; tries++) {
+    const request = await get<RequestDetail>(`/requests/${id}`).catch(() => null);
+    if (request !== null && request.finished_at !== null && request.attempts.length > 0) return request;
+    await new Promise((resolve) => setTimeout(resolve, BOOKED_EVERY_MS));
+  }
+  return null;
+}
+
+interface DraftFormProps {
+  draft: Draft;
+  keys: readonly ApiKey[];
+  models: readonly string[];
+  onChange: (some: Partial<Draft>) => void;
+  isRunning: boolean;
+  onSend: () => void;
+  onStop: () => void;
+}
+
+function DraftForm({ draft, keys, models, onChange, isRunning, onSend, onStop }: DraftFormProps) {
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (!isRunning) onSend();
+  };
+  const field = (name: 'system' | 'prompt' | 'tools' | 'maxTokens' | 'temperature') => ({
+    value: draft[name],
+    onChange: (value: string) => onChange({ [name]: value }),
+  });
+  return (
+    <form class="form" onSubmit={submit}>
+      <div class="row">
+        <Select
+          label="Protocol"
+          value={draft.protocol}
+          onChange={(protocol) => onChange({ protocol: protocol as Protocol })}
+          choices={PROTOCOLS}
+        />
+        <Select
+          label="As this key"
+          value={draft.keyId}
+          onChange={(keyId) => onChange({ keyId })}
+          choices={keys.map((key) => [key.id, key.name] as const)}
+        />
+      </div>
+      <Text label="Model" value={draft.model} onChange={(model) => onChange({ model })} list="models" required />
+      <datalist id="models">
+        {models.map((model) => (
+          <option key={model} value={model} />
+        ))}
+      </datalist>
+      <Area label="System" rows={2} {...field('system')} />
+      <Area label="Prompt" rows={6} {...field('prompt')} />
+      <Images images={draft.images} onChange={(images) => onChange({ images })} />
+      <details>
+        <summary>Tools and settings</summary>
+        <div class="form" style={{ paddingTop: '10px' }}>
+          <Area label='Tools, as JSON: [{"name": …, "parameters": {…}}]' rows={4} {...field('tools')} />
+          <div class="row">
+            <Text label="Most output tokens" type="number" min={1} {...field('maxTokens')} />
+            <Text label="Temperature" inputMode="decimal" {...field('temperature')} />
+          </div>
+        </div>
+      </details>
+      <div class="actions">
+        <Check label="Streamed" value={draft.isStream} onChange={(isStream) => onChange({ isStream })} />
+        {isRunning ? (
+          <button type="button" class="button danger" onClick={onStop}>
+            Stop
+          </button>
+        ) : (
+          <button type="submit" class="button main" disabled={draft.keyId === ''}>
+            Send
+          </button>
+        )}
+      </div>
+      {keys.length === 0 ? <p class="muted">Make a key first: requests are a key’s.</p> : null}
+    </form>
+  );
+}
+
+function Area({
+  label,
+  value,
+  onChange,
+  rows,
+}: {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  rows: number;
+}) {
+  return (
+    <Field label={label}>
+      <textarea rows={rows} value={value} onInput={(event) => onChange(event.currentTarget.value)} />
+    </Field>
+  );
+}
+
+function Images({ images, onChange }: { images: readonly string[]; onChange: (images: string[]) => void }) {
+  const add = async (files: FileList | null) => {
+    const chosen = [...(files ?? [])];
+    const large = chosen.find(({ size }) => size > MAX_IMAGE_BYTES);
+    if (large !== undefined) tell(`${large.name} is larger than 8 MB.`);
+    const small = chosen.filter(({ size }) => size <= MAX_IMAGE_BYTES);
+    onChange([...images, ...(await Promise.all(small.map(dataUrlOf)))]);
+  };
+  return (
+    <div class="form">
+      <Field label="Images">
+        <input type="file" accept="image/*" multiple onChange={(event) => void add(event.currentTarget.files)} />
+      </Field>
+      {images.length === 0 ? null : (
+        <div class="thumbs">
+          {images.map((url, index) => (
+            <button
+              key={url}
+              type="button"
+              class="button plain"
+              aria-label={`Remove image ${index + 1}`}
+              onClick={() => onChange(images.filter((_, at) => at !== index))}
+            >
+              <img src={url} alt="" />
+            </button>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function dataUrlOf(file: File): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.onerror = () => reject(reader.error ?? new Error(`${file.name} could not be read`));
+    reader.readAsDataURL(file);
+  });
+}
+
+function AnswerPanel({ run }: { run: Run }) {
+  const [tab, setTab] = useState('answer');
+  const { answer, status, headers, firstMs, tookMs, request, isRunning } = run;
+  const isEmpty = status === null && answer.error === null;
+  const dropped = headers['x-sluice-dropped'];
+  const tabs = (
+    <Tabs
+      label="Parts of the answer"
+      value={tab}
+      onChange={setTab}
+      choices={[
+        ['answer', 'Answer'],
+        ['raw', 'As it came'],
+        ['headers', 'Headers'],
+      ]}
+    />
+  );
+  return (
+    <Panel title="Answer" more={tabs}>
+      <div class="form">
+        {isEmpty ? <Empty>{isRunning ? 'Waiting for the first byte …' : 'Nothing has been asked yet.'}</Empty> : null}
+        {answer.error === null ? null : (
+          <div class="notice bad" role="alert">
+            {answer.error}
+          </div>
+        )}
+        {dropped === undefined ? null : (
+          <div class="notice warn">Left out, because the provider does not take it: {dropped}</div>
+        )}
+        {isEmpty ? null : <AnswerTab tab={tab} run={run} />}
+        <div class="legend number" role="status">
+          {isRunning ? <Badge tone="accent">running</Badge> : null}
+          {status === null ? null : <span>status {status}</span>}
+          {headers['x-sluice-provider'] === undefined ? null : <span>by {headers['x-sluice-provider']}</span>}
+          {firstMs === null ? null : <span>first token {duration(firstMs)}</span>}
+          {tookMs === null ? null : <span>whole {duration(tookMs)}</span>}
+          {request === null ? null : (
+            <>
+              <span>
+                {count(request.usage.input_tokens)} + {count(request.usage.output_tokens)} tokens
+              </span>
+              <span>
+                cost <b>{usd(request.usage.cost ?? 0)}</b>
+              </span>
+              <span>
+                {request.attempts.length} attempt{request.attempts.length === 1 ? '' : 's'},{' '}
+                <RequestLink id={request.id} />
+              </span>
+            </>
+          )}
+        </div>
+      </div>
+    </Panel>
+  );
+}
+
+function AnswerTab({ tab, run: { answer, headers } }: { tab: string; run: Run }) {
+  if (tab === 'raw') return <pre class="text">{answer.raw}</pre>;
+  if (tab === 'headers')
+    return (
+      <pre class="text">
+        {Object.entries(headers)
+          .map(([name, value]) => `${name}: ${value}`)
+          .join('\n')}
+      </pre>
+    );
+  return (
+    <>
+      {answer.thoughts === '' ? null : (
+        <details>
+          <summary>Thoughts</summary>
+          <div class="answer muted">{answer.thoughts}</div>
+        </details>
+      )}
+      <div class="answer" data-testid="answer">
+        {answer.text}
+      </div>
+      {answer.calls.map((call) => (
+        <pre key={call} class="text">
+          {call}
+        </pre>
+      ))}
+    </>
+  );
+}
+
+function Code({ draft }: { draft: Draft }) {
+  const [language, setLanguage] = useState('curl');
+  const text = codeOf(draft, language);
+  const tabs = (
+    <>
+      <Tabs
+        label="Language"
+        value={language}
+        onChange={setLanguage}
+        choices={[
+          ['curl', 'curl'],
+          ['python', 'Python'],
+          ['javascript', 'JavaScript'],
+        ]}
+      />
+      <CopyButton text={() => text} />
+    </>
+  );
+  return (
+    <Panel title="Code" more={tabs}>
+      <pre class="text" tabIndex={0}>
+        {text}
+      </pre>
+    </Panel>
+  );
+}
+
+function codeOf(draft: Draft, language: string): string {
+  try {
+    const body = requestOf(draft);
+    if (language === 'python') return pythonOf(draft.protocol, draft.model, body, draft.isStream);
+    if (language === 'javascript') return javascriptOf(draft.protocol, draft.model, body, draft.isStream);
+    return curlOf(draft.protocol, draft.model, body, draft.isStream);
+  } catch (error) {
+    return `The tools are not JSON: ${(error as Error).message}`;
+  }
+}

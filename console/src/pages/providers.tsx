@@ -1,0 +1,228 @@
+// Providers and their deployments: health, limits and their use, failures, prices; hold and release.
+import { useState } from 'preact/hooks';
+import { call, post } from '../api/client.ts';
+import { refresh, useQuery } from '../api/query.ts';
+import type { Deployment, Hold, LimitInForce, Provider } from '../api/types.ts';
+import { Action, Dialog } from '../parts/actions.tsx';
+import { ago, count, usd, words } from '../parts/format.ts';
+import { Badge, Bar, Empty, Loaded, Page, Panel, Text } from '../parts/panel.tsx';
+
+export default function ProvidersPage() {
+  const providers = useQuery<{ data: Provider[] }>('/providers', {}, { everyMs: 3_000 });
+  const limits = useQuery<{ data: LimitInForce[] }>('/limits', {}, { everyMs: 3_000 }).data?.data ?? [];
+  return (
+    <Page title="Providers">
+      <Loaded of={providers}>
+        {({ data }) =>
+          data.length === 0 ? (
+            <Empty>No provider is configured.</Empty>
+          ) : (
+            data.map((provider) => <ProviderPanel key={provider.name} provider={provider} limits={limits} />)
+          )
+        }
+      </Loaded>
+    </Page>
+  );
+}
+
+function ProviderPanel({ provider, limits }: { provider: Provider; limits: readonly LimitInForce[] }) {
+  const { name, protocols, base_url: url, hold, queues, deployments } = provider;
+  const own = limits.filter(({ scope }) => scope === `provider:${name}`);
+  return (
+    <Panel title={name} more={<HoldButton what={{ provider: name }} name={`provider:${name}`} hold={hold} />} isFlush>
+      <div class="body form" style={{ padding: '12px 14px' }}>
+        <HoldNotice hold={hold} />
+        <div class="legend">
+          <span>{url}</span>
+          <span>{protocols.join(', ')}</span>
+          {Object.entries(queues).map(([lane, { waiting, running }]) => (
+            <span key={lane} class="number">
+              {lane}: {count(waiting)} waiting, {count(running)} running
+            </span>
+          ))}
+        </div>
+        <Limits limits={own} />
+      </div>
+      <div class="scroll" tabIndex={0}>
+        <table class="plain">
+          <thead>
+            <tr>
+              <th>Deployment</th>
+              <th>Health</th>
+              <th>Last hour</th>
+              <th>Limits</th>
+              <th class="end">In / out per million</th>
+              <th class="end">Tier</th>
+              <th />
+            </tr>
+          </thead>
+          <tbody>
+            {deployments.map((deployment) => (
+              <DeploymentRow
+                key={deployment.id}
+                deployment={deployment}
+                limits={limits.filter(({ scope }) => scope === `deployment:${deployment.id}`)}
+              />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
+
+function DeploymentRow({ deployment, limits }: { deployment: Deployment; limits: readonly LimitInForce[] }) {
+  const { id, models, price, hold, tier, weight } = deployment;
+  return (
+    <tr>
+      <td>
+        <b>{id}</b>
+        <div class="muted">{models.join(', ')}</div>
+      </td>
+      <td>
+        <Health deployment={deployment} />
+        <HoldNotice hold={hold} />
+      </td>
+      <td>
+        <Mix counts={deployment.last_hour} />
+      </td>
+      <td style={{ minWidth: '15rem' }}>
+        <Limits limits={limits} />
+      </td>
+      <td class="end">
+        {price === null ? <Badge tone="warn">no price</Badge> : `${usd(price.input)} / ${usd(price.output)}`}
+      </td>
+      <td class="end">
+        {tier}
+        {weight === 1 ? '' : ` × ${weight}`}
+      </td>
+      <td class="end">
+        <HoldButton what={{ deployment: id }} name={`deployment:${id}`} hold={hold} isSmall />
+      </td>
+    </tr>
+  );
+}
+
+function Health({ deployment: { circuits, hold, id } }: { deployment: Deployment }) {
+  if (hold !== null) return <Badge tone="warn">held</Badge>;
+  if (circuits.length === 0) return <Badge tone="good">healthy</Badge>;
+  return (
+    <>
+      {circuits.map(({ name, state, code, until }) => (
+        <div key={name}>
+          <Badge tone={state === 'open' ? 'bad' : 'warn'} title={until}>
+            {state === 'open' ? `cooling down, back ${ago(until)}` : 'on trial'}
+          </Badge>{' '}
+          <span class="muted">
+            {name === id ? '' : `${name} `}
+            {code === null ? '' : words(code)}
+          </span>
+        </div>
+      ))}
+    </>
+  );
+}
+
+function Mix({ counts }: { counts: Deployment['last_hour'] }) {
+  const all = counts.reduce((sum, { attempts }) => sum + attempts, 0);
+  if (all === 0) return <span class="muted">no calls</span>;
+  const failures = counts.filter(({ outcome }) => outcome !== 'ok').sort((a, b) => b.attempts - a.attempts);
+  const failed = failures.reduce((sum, { attempts }) => sum + attempts, 0);
+  return (
+    <>
+      <div class="number">
+        {count(all)} calls, {((failed / all) * 100).toFixed(1)} % failed
+      </div>
+      {failures.slice(0, 4).map(({ outcome, attempts }) => (
+        <div key={outcome} class="muted number">
+          {words(outcome)} {count(attempts)}
+        </div>
+      ))}
+    </>
+  );
+}
+
+export function Limits({ limits }: { limits: readonly LimitInForce[] }) {
+  if (limits.length === 0) return <span class="muted">no limit</span>;
+  return (
+    <div class="use">
+      {limits.map(({ scope, limit, value, used, source, in_force: isInForce }) => (
+        <>
+          <span>
+            {words(limit)}{' '}
+            {source === 'learned' ? (
+              <Badge tone={isInForce ? 'accent' : 'plain'}>{isInForce ? 'learned' : 'learned, not in force'}</Badge>
+            ) : null}
+          </span>
+          {used === null ? (
+            <span class="muted">not counted</span>
+          ) : (
+            <Bar part={used / value} label={`${limit} of ${scope}`} />
+          )}
+          <span class="number">
+            {used === null ? '' : `${count(used)} of `}
+            {count(value)}
+          </span>
+        </>
+      ))}
+    </div>
+  );
+}
+
+function HoldNotice({ hold }: { hold: Hold | null }) {
+  if (hold === null) return null;
+  return (
+    <div class="notice warn">
+      Held {ago(hold.since)}: {hold.reason}
+    </div>
+  );
+}
+
+interface HoldButtonProps {
+  what: { provider: string } | { deployment: string };
+  /** As `DELETE /admin/holds/…` takes it. */
+  name: string;
+  hold: Hold | null;
+  isSmall?: boolean;
+}
+
+function HoldButton({ what, name, hold, isSmall = false }: HoldButtonProps) {
+  const [isAsking, setAsking] = useState(false);
+  const [reason, setReason] = useState('');
+  if (hold !== null) {
+    const release = async () => {
+      await call('DELETE', `/holds/${name.split('/').map(encodeURIComponent).join('/')}`);
+      refresh('/providers');
+    };
+    return (
+      <Action run={release} done="Released." isSmall={isSmall}>
+        Release
+      </Action>
+    );
+  }
+  const place = async () => {
+    await post('/holds', { ...what, ...(reason === '' ? {} : { reason }) });
+    refresh('/providers');
+    setAsking(false);
+  };
+  return (
+    <>
+      <button type="button" class={`button${isSmall ? ' small' : ''}`} onClick={() => setAsking(true)}>
+        Hold …
+      </button>
+      {isAsking ? (
+        <Dialog
+          title={`Hold ${name.replace(':', ' ')}`}
+          submit="Hold"
+          onSubmit={place}
+          onClose={() => setAsking(false)}
+        >
+          <p class="muted">
+            No new call goes there until it is released. Calls in flight end; requests wait or go elsewhere.
+          </p>
+          <Text label="Reason, for the others" value={reason} onChange={setReason} maxLength={500} />
+        </Dialog>
+      ) : null}
+    </>
+  );
+}

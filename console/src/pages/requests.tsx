@@ -1,0 +1,249 @@
+// All requests that have ended, newest first, found by any of their properties. Pages of the search follow each other as the
+// end of the table comes in sight.
+
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
+import { get } from '../api/client.ts';
+import { useQuery } from '../api/query.ts';
+import type { ApiKey, Page as FoundPage, FoundRequest, Provider } from '../api/types.ts';
+import { count, duration, time, usd } from '../parts/format.ts';
+import { type Choice, Empty, Outcome, Page, Panel, Select, Text, Trouble } from '../parts/panel.tsx';
+import { type Column, Rows } from '../parts/rows.tsx';
+
+const PAGE_ROWS = 500;
+/** Pages without a find that are asked for on end, before somebody is asked whether to go on. */
+const EMPTY_PAGES = 20;
+
+type Filter = Record<string, string>;
+const FILTERS = [
+  'outcome',
+  'model',
+  'provider',
+  'key',
+  'lane',
+  'retried',
+  'from',
+  'to',
+  'min_cost_usd',
+  'min_ms',
+  'stream',
+  'protocol',
+];
+
+export default function RequestsPage() {
+  const { query, route } = useLocation();
+  const filter = Object.fromEntries(FILTERS.flatMap((name) => (query[name] ? [[name, query[name]]] : []))) as Filter;
+  const name = JSON.stringify(filter);
+  const keys = useQuery<{ data: ApiKey[] }>('/keys').data?.data;
+  const change = (field: string, value: string) => {
+    const { [field]: _, ...others } = filter;
+    const search = new URLSearchParams(value === '' ? others : { ...others, [field]: value });
+    route(`/console/requests${search.size === 0 ? '' : `?${search}`}`, true);
+  };
+  return (
+    <Page title="Requests" more={<GoTo />}>
+      <Panel>
+        <Filters filter={filter} keys={keys ?? []} onChange={change} />
+      </Panel>
+      <Found key={name} filter={filter} keys={keys ?? []} />
+    </Page>
+  );
+}
+
+function GoTo() {
+  const { route } = useLocation();
+  const [id, setId] = useState('');
+  const open = (event: Event) => {
+    event.preventDefault();
+    if (id.trim() !== '') route(`/console/requests/${encodeURIComponent(id.trim())}`);
+  };
+  return (
+    <form onSubmit={open}>
+      <input
+        aria-label="Open a request by its id"
+        placeholder="req_… (Enter opens it)"
+        value={id}
+        onInput={(event) => setId(event.currentTarget.value)}
+      />
+    </form>
+  );
+}
+
+interface FiltersProps {
+  filter: Filter;
+  keys: readonly ApiKey[];
+  onChange: (field: string, value: string) => void;
+}
+
+const ANY: Choice = ['', 'any'];
+
+function Filters({ filter, keys, onChange }: FiltersProps) {
+  const providers = useQuery<{ data: Provider[] }>('/providers').data?.data ?? [];
+  const field = (name: string) => ({ value: filter[name] ?? '', onChange: (value: string) => onChange(name, value) });
+  return (
+    <div class="filters">
+      <Select
+        label="Outcome"
+        {...field('outcome')}
+        choices={[ANY, ['ok', 'ok'], ['failed', 'failed'], ...known(filter.outcome, ['ok', 'failed'])]}
+      />
+      <Later label="Failure code" {...field('outcome')} placeholder="upstream_timeout" />
+      <Later label="Model" {...field('model')} placeholder="gpt-* (any part as *)" />
+      <Select
+        label="Provider"
+        {...field('provider')}
+        choices={[ANY, ...providers.map(({ name }) => [name, name] as const)]}
+      />
+      <Select label="Key" {...field('key')} choices={[ANY, ...keys.map((key) => [key.id, key.name] as const)]} />
+      <Select label="Lane" {...field('lane')} choices={[ANY, ['interactive', 'interactive'], ['batch', 'batch']]} />
+      <Select label="Attempts" {...field('retried')} choices={[ANY, ['true', 'more than one']]} />
+      <Later label="Took at least (ms)" type="number" {...field('min_ms')} />
+      <Later label="Cost at least ($)" {...field('min_cost_usd')} placeholder="0.05" />
+      <Later label="From" type="date" {...field('from')} />
+      <Later label="To" type="date" {...field('to')} />
+    </div>
+  );
+}
+
+function known(value: string | undefined, names: readonly string[]): Choice[] {
+  return value === undefined || names.includes(value) ? [] : [[value, value]];
+}
+
+interface LaterProps {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  placeholder?: string;
+  type?: 'date' | 'number';
+}
+
+/** A field whose word counts when it is finished: each search asks the server. */
+function Later({ label, value, onChange, ...more }: LaterProps) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  const finish = () => {
+    if (text !== value) onChange(text);
+  };
+  return (
+    <Text
+      label={label}
+      value={text}
+      onChange={setText}
+      onBlur={finish}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter') finish();
+      }}
+      {...more}
+    />
+  );
+}
+
+interface Search {
+  rows: FoundRequest[];
+  next: string | null;
+  searchedUntil: string | null;
+  isLoading: boolean;
+  emptyPages: number;
+  error: Error | null;
+}
+
+const NOTHING: Search = { rows: [], next: null, searchedUntil: null, isLoading: true, emptyPages: 0, error: null };
+
+function useSearch(filter: Filter) {
+  const [search, setSearch] = useState(NOTHING);
+  const isBusy = useRef(false);
+  const load = useCallback(async (after: string | null) => {
+    if (isBusy.current) return;
+    isBusy.current = true;
+    setSearch((before) => ({ ...before, isLoading: true, error: null }));
+    try {
+      const page = await get<FoundPage<FoundRequest>>('/requests', { ...filter, limit: PAGE_ROWS, after });
+      setSearch((before) => ({
+        rows: after === null ? page.data : [...before.rows, ...page.data],
+        next: page.next,
+        searchedUntil: page.searched_until ?? null,
+        isLoading: false,
+        emptyPages: page.data.length === 0 ? before.emptyPages + 1 : 0,
+        error: null,
+      }));
+    } catch (error) {
+      setSearch((before) => ({ ...before, isLoading: false, error: error as Error }));
+    } finally {
+      isBusy.current = false;
+    }
+  }, []);
+  useEffect(() => void load(null), [load]);
+  return { search, load };
+}
+
+function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
+  const { search, load } = useSearch(filter);
+  const { rows, next, isLoading, emptyPages, error, searchedUntil } = search;
+  const goOn = useCallback(() => {
+    if (next !== null && !isLoading && error === null && emptyPages < EMPTY_PAGES) void load(next);
+  }, [next, isLoading, error, emptyPages, load]);
+  useEffect(() => {
+    if (rows.length === 0) goOn();
+  }, [rows.length, goOn]);
+  const names = useMemo(() => new Map(keys.map((key) => [key.id, key.name])), [keys]);
+  const columns = useMemo(() => columnsWith(names), [names]);
+  const more = (
+    <>
+      <span class="muted number" role="status">
+        {isLoading ? 'searching …' : `${count(rows.length)} shown${next === null ? ', that is all' : ''}`}
+        {searchedUntil !== null && rows.length === 0 ? ` back to ${time(searchedUntil)}` : ''}
+      </span>
+      {emptyPages >= EMPTY_PAGES && next !== null ? (
+        <button type="button" class="button small" onClick={() => void load(next)}>
+          Search further back
+        </button>
+      ) : null}
+      <button type="button" class="button small" onClick={() => void load(null)}>
+        Refresh
+      </button>
+    </>
+  );
+  return (
+    <Panel title="Found" more={more} isFlush>
+      {error === null ? null : <Trouble error={error} />}
+      {rows.length === 0 ? (
+        <Empty>{isLoading ? 'Searching …' : 'No request is like that.'}</Empty>
+      ) : (
+        <Rows
+          label="Requests, newest first"
+          columns={columns}
+          rows={rows}
+          keyOf={(row) => row.id}
+          linkOf={(row) => `/console/requests/${row.id}`}
+          onEnd={goOn}
+          minWidth="68rem"
+        />
+      )}
+    </Panel>
+  );
+}
+
+function columnsWith(names: ReadonlyMap<string, string>): Column<FoundRequest>[] {
+  return [
+    { title: 'Accepted', width: '10rem', show: (row) => <span class="number">{time(row.accepted_at)}</span> },
+    { title: 'Outcome', width: 'minmax(9rem, 1.3fr)', show: (row) => <Outcome code={row.outcome} /> },
+    { title: 'Model', width: 'minmax(9rem, 1.4fr)', show: (row) => row.model },
+    { title: 'Provider', width: 'minmax(7rem, 1fr)', show: (row) => row.provider ?? '–' },
+    { title: 'Key', width: 'minmax(6rem, 1fr)', show: (row) => names.get(row.key_id) ?? row.key_id },
+    { title: 'Attempts', width: '5rem', isRight: true, show: (row) => row.attempts },
+    {
+      title: 'First byte',
+      width: '6rem',
+      isRight: true,
+      show: (row) => (row.first_byte_ms === null ? '–' : duration(row.first_byte_ms)),
+    },
+    { title: 'Took', width: '6.5rem', isRight: true, show: (row) => duration(row.duration_ms) },
+    {
+      title: 'Tokens',
+      width: '7rem',
+      isRight: true,
+      show: (row) => `${count(row.input_tokens)} + ${count(row.output_tokens)}`,
+    },
+    { title: 'Cost', width: '6rem', isRight: true, show: (row) => usd(row.cost_usd) },
+  ];
+}

@@ -1,0 +1,193 @@
+// Simulators in a provider's place: faults on and off, so that a failover can be seen before it happens.
+import { useEffect, useState } from 'preact/hooks';
+import { call } from '../api/client.ts';
+import { refresh, useQuery } from '../api/query.ts';
+import type { Simulator } from '../api/types.ts';
+import { Action } from '../parts/actions.tsx';
+import { count } from '../parts/format.ts';
+import { Badge, Check, Empty, Loaded, Page, Panel, Select, Text } from '../parts/panel.tsx';
+
+interface RuleInForce {
+  rule: string;
+  matched: number;
+  fired: number;
+}
+
+export default function SimulatorPage() {
+  const simulators = useQuery<{ data: Simulator[] }>('/simulators');
+  return (
+    <Page title="Simulator">
+      <Loaded of={simulators}>
+        {({ data }) =>
+          data.length === 0 ? (
+            <Empty>
+              No provider here is a simulator. <code>npm start</code> without a configuration has one, and{' '}
+              <code>sluice simulate</code> starts another.
+            </Empty>
+          ) : (
+            byAddress(data).map((group) => <SimulatorPanel key={group[0]!.name} group={group} />)
+          )
+        }
+      </Loaded>
+    </Page>
+  );
+}
+
+function byAddress(simulators: readonly Simulator[]): Simulator[][] {
+  return [...Map.groupBy(simulators, ({ address }) => address).values()];
+}
+
+function SimulatorPanel({ group }: { group: Simulator[] }) {
+  const { name, address } = group[0]!;
+  const path = `/simulators/${encodeURIComponent(name)}`;
+  const rules = useQuery<RuleInForce[]>(`${path}/faults`, {}, { everyMs: 2_000 });
+  const put = async (texts: string[]) => {
+    await call('PUT', `${path}/faults`, texts);
+    refresh(path);
+  };
+  return (
+    <Panel title={group.map((one) => one.name).join(', ')} more={<span class="muted">{address}</span>} isFlush>
+      <Loaded of={rules}>
+        {(inForce) => (
+          <>
+            <RuleTable rules={inForce} onPut={put} />
+            <div class="body form" style={{ padding: '14px' }}>
+              <Recipes group={group} rules={inForce} onPut={put} />
+              <NewRule onAdd={(text) => put([...inForce.map(({ rule }) => rule), text])} />
+              <Pace path={path} />
+            </div>
+          </>
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
+type Put = (texts: string[]) => Promise<void>;
+
+function RuleTable({ rules, onPut }: { rules: readonly RuleInForce[]; onPut: Put }) {
+  if (rules.length === 0) return <Empty>No fault is on: it answers everything.</Empty>;
+  return (
+    <table class="plain">
+      <thead>
+        <tr>
+          <th>Rule</th>
+          <th class="end">Calls it is for</th>
+          <th class="end">Struck</th>
+          <th />
+        </tr>
+      </thead>
+      <tbody>
+        {rules.map(({ rule, matched, fired }, index) => (
+          <tr key={rule}>
+            <td class="mono">{rule}</td>
+            <td class="end">{count(matched)}</td>
+            <td class="end">{fired > 0 ? <Badge tone="bad">{count(fired)}</Badge> : 0}</td>
+            <td class="end">
+              <Action isSmall run={() => onPut(rules.filter((_, at) => at !== index).map((one) => one.rule))}>
+                Off
+              </Action>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** What a newcomer wants to see first. `model=` keeps the backup out of it, where one simulator is both. */
+const RECIPES = [
+  ['unavailable', 'It is down (503)'],
+  ['429:2000', 'It refuses for two seconds (429)'],
+  ['cut@12', 'It breaks off after 12 tokens'],
+  ['slow:4000', 'Its first token takes four seconds'],
+  ['stall@8', 'It falls silent after 8 tokens'],
+] as const;
+
+function Recipes({ group, rules, onPut }: { group: readonly Simulator[]; rules: readonly RuleInForce[]; onPut: Put }) {
+  const models = [...new Set(group.flatMap((one) => one.models))].filter((model) => model !== '*');
+  const [model, setModel] = useState('');
+  const textOf = (fault: string) => (model === '' ? fault : `${fault} model=${model}`);
+  const texts = rules.map(({ rule }) => rule);
+  return (
+    <div class="form">
+      <h3>Switch a fault on</h3>
+      <div class="row">
+        <Select
+          label="For calls of this model"
+          value={model}
+          onChange={setModel}
+          choices={[['', 'any'], ...models.map((name) => [name, name] as const)]}
+        />
+      </div>
+      <div class="legend">
+        {RECIPES.map(([fault, label]) => {
+          const text = textOf(fault);
+          const isOn = texts.includes(text);
+          return (
+            <Check
+              key={fault}
+              label={label}
+              value={isOn}
+              onChange={() => void onPut(isOn ? texts.filter((one) => one !== text) : [...texts, text])}
+            />
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+function NewRule({ onAdd }: { onAdd: (text: string) => Promise<void> }) {
+  const [text, setText] = useState('');
+  return (
+    <div class="form">
+      <Text
+        label="Or a rule of your own, as `sluice simulate --fault` takes it"
+        value={text}
+        onChange={setText}
+        placeholder="cut@40 chance=0.1 times=3"
+      />
+      <div>
+        <Action
+          isDisabled={text.trim() === ''}
+          run={async () => {
+            await onAdd(text.trim());
+            setText('');
+          }}
+        >
+          Switch it on
+        </Action>
+      </div>
+    </div>
+  );
+}
+
+function Pace({ path }: { path: string }) {
+  const behaviour = useQuery<{ paceMs: number; firstTokenMs: number }>(`${path}/behaviour`).data;
+  const [pace, setPace] = useState('');
+  const [first, setFirst] = useState('');
+  useEffect(() => {
+    if (behaviour === undefined) return;
+    setPace(String(behaviour.paceMs));
+    setFirst(String(behaviour.firstTokenMs));
+  }, [behaviour]);
+  const save = async () => {
+    await call('PUT', `${path}/behaviour`, { paceMs: Number(pace), firstTokenMs: Number(first) });
+    refresh(path);
+  };
+  return (
+    <div class="form">
+      <h3>Pace</h3>
+      <div class="row">
+        <Text label="From one token to the next (ms)" type="number" min={0} value={pace} onChange={setPace} />
+        <Text label="To the first token (ms)" type="number" min={0} value={first} onChange={setFirst} />
+      </div>
+      <div>
+        <Action run={save} done="It answers at this pace now.">
+          Set the pace
+        </Action>
+      </div>
+    </div>
+  );
+}

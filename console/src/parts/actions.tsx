@@ -1,0 +1,126 @@
+// What an operator does: dialogs that ask, buttons that work and say how it went, and the words about it that pass by.
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+interface Toast {
+  id: number;
+  text: string;
+}
+
+let told: Toast[] = [];
+let nextId = 1;
+let show: (toasts: Toast[]) => void = () => undefined;
+const SHOWN_MS = 6_000;
+const MAX_TOASTS = 4;
+
+export function tell(text: string): void {
+  const toast = { id: nextId++, text };
+  told = [...told, toast].slice(-MAX_TOASTS);
+  show(told);
+  setTimeout(() => {
+    told = told.filter(({ id }) => id !== toast.id);
+    show(told);
+  }, SHOWN_MS);
+}
+
+export function Toasts() {
+  const [toasts, setToasts] = useState(told);
+  show = setToasts;
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {toasts.map(({ id, text }) => (
+        <div key={id} class="toast">
+          {text}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+interface ActionProps {
+  /** What is said when it went well; nothing where the page shows it. */
+  done?: string;
+  run: () => Promise<unknown>;
+  kind?: '' | 'main' | 'danger' | 'plain';
+  isSmall?: boolean;
+  isDisabled?: boolean;
+  children: ComponentChildren;
+}
+
+export function Action({ run, done, kind = '', isSmall = false, isDisabled = false, children }: ActionProps) {
+  const [isBusy, setBusy] = useState(false);
+  const click = async () => {
+    setBusy(true);
+    try {
+      await run();
+      if (done !== undefined) tell(done);
+    } catch (error) {
+      tell((error as Error).message);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <button
+      type="button"
+      class={`button ${kind}${isSmall ? ' small' : ''}`}
+      disabled={isDisabled || isBusy}
+      onClick={() => void click()}
+    >
+      {children}
+    </button>
+  );
+}
+
+interface DialogProps {
+  title: string;
+  onClose: () => void;
+  /** The word on the button, and what it does; a dialog without one only shows something. */
+  submit?: string;
+  onSubmit?: () => Promise<unknown>;
+  isDanger?: boolean;
+  children: ComponentChildren;
+}
+
+export function Dialog({ title, onClose, submit, onSubmit, isDanger = false, children }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [error, setError] = useState<string | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  useEffect(() => dialog.current?.showModal(), []);
+  const send = async (event: Event) => {
+    event.preventDefault();
+    if (onSubmit === undefined) return onClose();
+    setBusy(true);
+    setError(null);
+    try {
+      await onSubmit();
+    } catch (problem) {
+      setError((problem as Error).message);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <dialog ref={dialog} aria-label={title} onClose={onClose}>
+      <form class="form" onSubmit={(event) => void send(event)}>
+        <h2>{title}</h2>
+        {children}
+        {error === null ? null : (
+          <div class="notice bad" role="alert">
+            {error}
+          </div>
+        )}
+        <div class="actions">
+          <button type="button" class="button" onClick={onClose}>
+            {submit === undefined ? 'Close' : 'Cancel'}
+          </button>
+          {submit === undefined ? null : (
+            <button type="submit" class={`button ${isDanger ? 'danger' : 'main'}`} disabled={isBusy}>
+              {submit}
+            </button>
+          )}
+        </div>
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,254 @@
+// Small parts that every page has: panels, badges, bars, fields, buttons that copy, and what stands where nothing is yet.
+import type { ComponentChildren, JSX } from 'preact';
+import { useId, useState } from 'preact/hooks';
+import type { Result } from '../api/query.ts';
+import { words } from './format.ts';
+
+export function Page({
+  title,
+  more,
+  children,
+}: {
+  title: string;
+  more?: ComponentChildren;
+  children: ComponentChildren;
+}) {
+  return (
+    <div class="page">
+      <header>
+        <h1>{title}</h1>
+        {more === undefined ? null : <div class="end">{more}</div>}
+      </header>
+      {children}
+    </div>
+  );
+}
+
+interface PanelProps {
+  title?: ComponentChildren;
+  more?: ComponentChildren;
+  /** Its content has edges of its own: a table, rows. */
+  isFlush?: boolean;
+  children: ComponentChildren;
+}
+
+export function Panel({ title, more, isFlush = false, children }: PanelProps) {
+  const id = useId();
+  return (
+    <section class="panel" {...(title === undefined ? {} : { 'aria-labelledby': id })}>
+      {title === undefined ? null : (
+        <header>
+          <h2 id={id}>{title}</h2>
+          {more === undefined ? null : <div class="end">{more}</div>}
+        </header>
+      )}
+      {isFlush ? children : <div class="body">{children}</div>}
+    </section>
+  );
+}
+
+export type Tone = 'good' | 'bad' | 'warn' | 'accent' | 'plain';
+
+export function Badge({
+  tone = 'plain',
+  children,
+  title,
+}: {
+  tone?: Tone;
+  children: ComponentChildren;
+  title?: string;
+}) {
+  return (
+    <span class={`badge ${tone}`} {...(title === undefined ? {} : { title })}>
+      {children}
+    </span>
+  );
+}
+
+/** `ok`, or a failure code. */
+export function Outcome({ code }: { code: string }) {
+  if (code === 'ok' || code === 'completed') return <Badge tone="good">{code}</Badge>;
+  const isOpen = code === 'queued' || code === 'running' || code === 'cancelling';
+  const isGentle = code === 'request_cancelled' || code === 'cancelled';
+  return (
+    <Badge tone={isOpen ? 'accent' : isGentle ? 'warn' : 'bad'} title={code}>
+      {words(code)}
+    </Badge>
+  );
+}
+
+export function Bar({ part, label }: { part: number; label: string }) {
+  const tone = part >= 0.95 ? 'bad' : part >= 0.75 ? 'warn' : '';
+  const value = Math.round(Math.min(1, part) * 100);
+  return (
+    <div class="bar" role="meter" aria-label={label} aria-valuenow={value} aria-valuemin={0} aria-valuemax={100}>
+      <span class={tone} style={{ width: `${value}%` }} />
+    </div>
+  );
+}
+
+export function Figure({ label, value, more }: { label: string; value: ComponentChildren; more?: ComponentChildren }) {
+  return (
+    <div class="panel figure">
+      <span class="muted">{label}</span>
+      <span class="value">{value}</span>
+      {more === undefined ? null : <span class="more">{more}</span>}
+    </div>
+  );
+}
+
+export function Field({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: the control is its child
+    <label class="field">
+      <span>{label}</span>
+      {children}
+    </label>
+  );
+}
+
+type Change = (value: string) => void;
+
+interface TextProps {
+  label: string;
+  value: string;
+  onChange: Change;
+  type?: 'text' | 'password' | 'number' | 'date' | 'url';
+  placeholder?: string;
+  required?: boolean;
+  maxLength?: number;
+  min?: number;
+  max?: number;
+  inputMode?: 'decimal';
+  list?: string;
+  autocomplete?: string;
+  onBlur?: () => void;
+  onKeyDown?: (event: KeyboardEvent) => void;
+}
+
+export function Text({ label, value, onChange, ...more }: TextProps) {
+  return (
+    <Field label={label}>
+      <input
+        {...(more as JSX.IntrinsicElements['input'])}
+        value={value}
+        onInput={(event) => onChange(event.currentTarget.value)}
+      />
+    </Field>
+  );
+}
+
+export type Choice = readonly [value: string, label: string];
+
+export function Select({
+  label,
+  value,
+  onChange,
+  choices,
+}: {
+  label: string;
+  value: string;
+  onChange: Change;
+  choices: readonly Choice[];
+}) {
+  return (
+    <Field label={label}>
+      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+        {choices.map(([name, text]) => (
+          <option key={name} value={name}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </Field>
+  );
+}
+
+export function Check({
+  label,
+  value,
+  onChange,
+}: {
+  label: string;
+  value: boolean;
+  onChange: (value: boolean) => void;
+}) {
+  return (
+    <label class="check">
+      <input type="checkbox" checked={value} onChange={(event) => onChange(event.currentTarget.checked)} />
+      {label}
+    </label>
+  );
+}
+
+export function Tabs({
+  label,
+  value,
+  onChange,
+  choices,
+}: {
+  label: string;
+  value: string;
+  onChange: Change;
+  choices: readonly Choice[];
+}) {
+  return (
+    <div class="tabs" role="tablist" aria-label={label}>
+      {choices.map(([name, text]) => (
+        <button key={name} type="button" role="tab" aria-selected={name === value} onClick={() => onChange(name)}>
+          {text}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+export function CopyButton({ text, children = 'Copy' }: { text: () => string; children?: ComponentChildren }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(text());
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1_500);
+  };
+  return (
+    <button type="button" class="button small" onClick={() => void copy()}>
+      {isCopied ? 'Copied' : children}
+    </button>
+  );
+}
+
+/** What a page shows of an answer that is not there yet, or will not come. */
+export function Loaded<T>({ of, children }: { of: Result<T>; children: (data: T) => ComponentChildren }) {
+  if (of.data !== undefined) return <>{children(of.data)}</>;
+  if (of.error !== null) return <Trouble error={of.error} />;
+  return (
+    <p class="empty" role="status">
+      Loading …
+    </p>
+  );
+}
+
+export function Trouble({ error }: { error: Error }) {
+  return (
+    <div class="notice bad" role="alert">
+      {error.message}
+    </div>
+  );
+}
+
+export function Empty({ children }: { children: ComponentChildren }) {
+  return <p class="empty">{children}</p>;
+}
+
+export function RequestLink({ id }: { id: string }) {
+  return (
+    <a class="mono" href={`/console/requests/${id}`}>
+      {shortId(id)}
+    </a>
+  );
+}
+
+/** Its end: beginnings are the time, and look alike. */
+function shortId(id: string): string {
+  return `…${id.slice(-10)}`;
+}

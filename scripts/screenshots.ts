@@ -1,0 +1,117 @@
+// Pictures of the console for README and docs: `npm run screenshots` starts a broker in front of two simulators, lets clients
+// ask it for a while, and writes docs/images/console-*.png. Needs Debian's Chromium and a Redis server.
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright-core';
+import { admin } from '../test/support/admin.ts';
+import { startBroker } from '../test/support/broker.ts';
+import { ask } from '../test/support/client.ts';
+import { openPage, prepareConsole, signIn, startBrowser } from '../test/support/console.ts';
+import { PRICE, providerConfiguration, startProviders } from '../test/support/providers.ts';
+
+const IMAGES = fileURLToPath(new URL('../docs/images/', import.meta.url));
+const BUSY_MS = Number(process.env.BUSY_MS ?? 40_000);
+
+prepareConsole();
+mkdirSync(IMAGES, { recursive: true });
+const providers = await startProviders({ paceMs: 12, firstTokenMs: 180, tokens: 60 });
+const base = providerConfiguration(providers, { limits: { rpm: 900, concurrency: 40 } });
+const broker = await startBroker({
+  configuration: {
+    ...base,
+    models: {
+      ...base.models,
+      'gpt-4o': {
+        deployments: [
+          { provider: 'primary', model: 'gpt-4o', price: PRICE },
+          { provider: 'secondary', model: 'gpt-4o', tier: 2, price: PRICE },
+        ],
+      },
+      'claude-sonnet': {
+        deployments: [{ provider: 'secondary', model: 'claude-sonnet', price: { input: 3, output: 15 } }],
+      },
+    },
+    dead_letters: { bodies: 'plain' },
+  },
+  batches: 1,
+});
+const browser = await startBrowser();
+
+try {
+  const keys = [
+    await broker.createKey('search'),
+    await broker.createKey('support'),
+    await broker.createKey('research'),
+  ];
+  await admin(broker, 'PATCH', `/keys/${keys[0]!.id}`, { budgets: { month: 5 }, limits: { rpm: 600 } });
+  await admin(broker, 'PATCH', `/keys/${keys[1]!.id}`, { budgets: { day: 0.05 } });
+  await beBusy(keys.map(({ secret }) => secret));
+  const failover = await failoverRequest(keys[1]!.secret);
+  await takePictures(failover);
+} finally {
+  await browser.close();
+  await broker.stop();
+  await providers.close();
+}
+
+async function beBusy(secrets: readonly string[]): Promise<void> {
+  const untilMs = Date.now() + BUSY_MS;
+  const models = ['gpt-4o', 'gpt-4o', 'claude-sonnet', 'pair'];
+  const work = async (place: number) => {
+    for (let turn = place; Date.now() < untilMs; turn += 7) {
+      const fault =
+        turn % 11 === 0 ? ' [[sim on=primary fault=503]]' : turn % 23 === 0 ? ' [[sim fault=context_length]]' : '';
+      const prompt = `Question ${turn}: what is new?${fault} [[sim tokens=${20 + ((turn * 13) % 90)}]]`;
+      await ask(broker.url, {
+        prompt,
+        model: models[turn % models.length]!,
+        stream: turn % 3 !== 0,
+        key: secrets[turn % secrets.length]!,
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: 7 }, (_, place) => work(place)));
+}
+
+async function failoverRequest(key: string): Promise<string> {
+  const answer = await ask(broker.url, {
+    prompt: 'Tell me a story. [[sim on=primary fault=cut@1]] [[sim tokens=110]]',
+    model: 'gpt-4o',
+    stream: true,
+    key,
+  });
+  return answer.headers['x-request-id']!;
+}
+
+async function takePictures(failover: string): Promise<void> {
+  for (const theme of ['light', 'dark'] as const) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: theme });
+    const { page } = await openPage(context);
+    await signIn(page, broker.url);
+    const take = async (name: string, path: string, ready: () => Promise<unknown>, act?: () => Promise<unknown>) => {
+      await page.goto(`${broker.url}/console${path}`);
+      await ready();
+      await act?.();
+      await page.screenshot({ path: `${IMAGES}console-${name}${theme === 'dark' ? '-dark' : ''}.png` });
+    };
+    const text = (words: string) => () => page.getByText(words).first().waitFor();
+    await take('now', '', text('p95'), async () => {
+      await page.getByRole('tab', { name: '10 minutes' }).click();
+      await page.waitForTimeout(2_500);
+    });
+    await take('waterfall', `/requests/${failover}`, text('Where its time went'));
+    await take('requests', '/requests', text('gpt-4o'));
+    await take('providers', '/providers', text('healthy'));
+    await take('money', '/money', text('Spend by day'), () => page.waitForTimeout(500));
+    await take('playground', '/playground', text('Say hello.'), () => askHere(page));
+    for (const name of (process.env.MORE ?? '').split(',').filter((one) => one !== ''))
+      await take(name, `/${name}`, () => page.waitForTimeout(700));
+    await context.close();
+  }
+}
+
+async function askHere(page: Page): Promise<void> {
+  await page.getByLabel('Model').fill('gpt-4o');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByText('cost').first().waitFor();
+}

@@ -1,0 +1,76 @@
+// The clients' API for operators, under /admin/as/{key id}/v1/…: what is asked there is asked by that key, without its secret,
+// which nobody has. The console's playground and its batches use it; limits, budget and ledger are the key's as ever.
+import { randomBytes } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hasRole } from '../accounts/admin-key-store.ts';
+import type { ApiKey } from '../accounts/api-key.ts';
+import type { KeyCache } from '../accounts/key-cache.ts';
+import { createFailure, FailureError } from '../contracts/failure.ts';
+import { findOperator } from './admit/authenticate-operator.ts';
+import type { ApiContext } from './context.ts';
+import type { Operator } from './guard/sessions.ts';
+import { AS_KEY } from './known-paths.ts';
+
+type AsKey = { Params: { key: string } };
+
+/** Where protocols look for a key before the bearer token. */
+const OTHER_PLACES = ['x-api-key', 'x-goog-api-key'];
+
+/**
+ * @param register registers clients' routes in a scope: they authenticate as they always do, by a token that is good for the
+ * one request whose operator was authenticated.
+ */
+export function registerAsKey(
+  app: FastifyInstance,
+  context: ApiContext,
+  register: (scope: FastifyInstance, context: ApiContext) => void,
+): void {
+  const lent = new Map<string, ApiKey>();
+  const keys: KeyCache = { ...context.keys, find: async (secret) => lent.get(secret) ?? null };
+  app.register(
+    (scope, _options, done) => {
+      scope.addHook<AsKey>('onRequest', async (request, reply) => {
+        const operator = await findOperator(request, context);
+        if (!hasRole(operator.role, 'operator')) throw new FailureError(READ_ONLY);
+        if (request.method !== 'GET') noteWhenAnswered(context, operator, request, reply);
+        const key = await expectKey(context, request.params.key);
+        const token = randomBytes(24).toString('hex');
+        lent.set(token, key);
+        reply.raw.once('close', () => lent.delete(token));
+        for (const name of OTHER_PLACES) delete request.headers[name];
+        request.headers.authorization = `Bearer ${token}`;
+        // Protocols read the model and the operation from the address, as clients write it.
+        request.raw.url = request.raw.url!.replace(/^\/admin\/as\/[^/]+/, '').replace(/([?&])key=[^&]*/, '$1');
+      });
+      register(scope, { ...context, keys });
+      done();
+    },
+    { prefix: `${AS_KEY}:key` },
+  );
+}
+
+const READ_ONLY = createFailure(
+  'key_forbidden',
+  'This admin key is read-only; asking in a key’s place needs an operator.',
+);
+
+/** Without what was sent and answered: that is the key's. */
+function noteWhenAnswered(context: ApiContext, { name, role }: Operator, request: FastifyRequest, reply: FastifyReply) {
+  const { method } = request;
+  const path = request.url.split('?')[0]!;
+  reply.raw.once('close', () => {
+    const what = { atMs: Date.now(), actor: name, role, method, path, status: reply.raw.statusCode };
+    context.adminKeys
+      .note({ ...what, request: null, before: null, after: null })
+      .catch((error: unknown) =>
+        context.logger.error({ err: error, audit: what }, 'an admin action is not in the audit log'),
+      );
+  });
+}
+
+async function expectKey({ keyStore }: ApiContext, id: string): Promise<ApiKey> {
+  const key = await keyStore.findById(id);
+  if (key !== null && key.revokedAtMs === null) return key;
+  const what = key === null ? `There is no key '${id}'.` : `Key '${id}' is revoked.`;
+  throw new FailureError(createFailure('request_not_found', what, { param: 'key' }));
+}

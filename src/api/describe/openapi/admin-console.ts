@@ -1,0 +1,346 @@
+// What the console shows and does, as the API description has it: sessions, live figures, requests of all keys, providers,
+// batches, budgets, settings, simulators.
+import { z } from 'zod';
+import { ADMIN_ROLES } from '../../../accounts/admin-key-store.ts';
+import { BUDGET_PERIODS } from '../../../accounts/api-key.ts';
+import { allBatchesQuery } from '../../routes/admin-batches.ts';
+import { requestQuery } from '../../routes/admin-requests.ts';
+import { batch } from './batches.ts';
+import { ADMIN, created, EVENTS_TYPE, group, json, named, type Operation, ok } from './operation.ts';
+import { time, usd } from './parts.ts';
+import { request } from './responses.ts';
+
+const session = named(
+  'Session',
+  z.object({
+    object: z.literal('session'),
+    operator: z.string(),
+    role: z.enum(ADMIN_ROLES),
+    csrf_token: z.string().describe('What changes something with the cookie carries it as `x-csrf-token`.'),
+    ends_at: time,
+  }),
+);
+
+const sessions = group({ ...ADMIN, tag: 'console' }, [
+  {
+    routes: ['POST /admin/session'],
+    id: 'signIn',
+    summary: 'The admin key for a session cookie, which is as good for an hour without use, twelve at most',
+    answers: created(session, 'The session; its cookie is `HttpOnly` and `SameSite=Strict`.'),
+  },
+  {
+    routes: ['GET /admin/session'],
+    id: 'getSession',
+    summary: 'The session of this cookie',
+    answers: ok(session),
+  },
+  {
+    routes: ['DELETE /admin/session'],
+    id: 'signOut',
+    summary: 'Ends the session of this cookie',
+    answers: ok(named('SessionEnded', z.object({ deleted: z.literal(true) }))),
+  },
+]);
+
+const quantiles = z.tuple([z.number(), z.number(), z.number()]).nullable().describe('p50, p95, p99, milliseconds.');
+const slice = named(
+  'LiveSlice',
+  z.object({
+    at: z.number().describe('Its beginning, unix milliseconds.'),
+    requests: z.number().int().describe('That have ended.'),
+    failed: z.number().int(),
+    input_tokens: z.number().int(),
+    output_tokens: z.number().int(),
+    cost_usd: z.number(),
+    codes: z.record(z.string(), z.number()).describe('Failed requests by code.'),
+    first_byte_ms: quantiles,
+    total_ms: quantiles,
+  }),
+);
+const live = named(
+  'LiveEvent',
+  z.object({
+    slices: z.array(slice).describe('`history`: of the last hour. `now`: the latest two.'),
+    slice_ms: z.number().optional().describe('`history`: how long each is.'),
+    at: z.number().optional(),
+    calls: z.number().int().optional().describe('`now`: calls to providers under way.'),
+    queues: z
+      .array(z.object({ provider: z.string(), lane: z.string(), waiting: z.number(), running: z.number() }))
+      .optional(),
+  }),
+);
+
+const found = named(
+  'FoundRequest',
+  z.object({
+    id: z.string(),
+    object: z.literal('request'),
+    key_id: z.string(),
+    model: z.string(),
+    provider: z.string().nullable(),
+    upstream_model: z.string().nullable(),
+    protocol: z.string(),
+    lane: z.string(),
+    stream: z.boolean(),
+    outcome: z.string().describe('`ok`, or a failure code.'),
+    accepted_at: time,
+    duration_ms: z.number(),
+    first_byte_ms: z.number().nullable().describe('From its acceptance.'),
+    attempts: z.number().int(),
+    input_tokens: z.number().int(),
+    output_tokens: z.number().int(),
+    cost_usd: usd,
+  }),
+);
+const foundPage = named(
+  'FoundRequestPage',
+  z.object({
+    object: z.literal('list'),
+    data: z.array(found),
+    has_more: z.boolean(),
+    next: z.string().nullable().describe('`after` of the next page.'),
+    searched_until: time.nullable().describe('How far the search has come: a page may be empty, and the next one not.'),
+  }),
+);
+const place = z.object({ provider: z.string(), deployment: z.string(), model: z.string() });
+const anyRequest = named(
+  'AnyRequest',
+  request.extend({
+    key_id: z.string(),
+    frames: z.number().int().describe('What is left of its answer’s log.'),
+    plan: z.array(place).nullable(),
+    deadline_at: time.nullable(),
+    estimated_tokens: z.object({ input: z.number(), output: z.number() }).nullable(),
+    dead_letter: z.object({ body: z.enum(['none', 'plain', 'sealed']), message: z.string() }).nullable(),
+  }),
+);
+const inFlight = named(
+  'InFlight',
+  z.object({
+    calls: z.array(
+      z.object({
+        id: z.string(),
+        attempt: z.number().int(),
+        key_id: z.string(),
+        model: z.string(),
+        provider: z.string(),
+        lane: z.string(),
+        stream: z.boolean(),
+        started_at: time,
+      }),
+    ),
+    waiting: z.array(
+      z.object({ id: z.string(), deployment: z.string(), provider: z.string(), lane: z.string(), accepted_at: time }),
+    ),
+  }),
+);
+
+const requests = group({ ...ADMIN, tag: 'requests' }, [
+  {
+    routes: ['GET /admin/live'],
+    id: 'watchLive',
+    tag: 'console',
+    summary: 'The last hour, and every two seconds what has come since',
+    answers: {
+      200: {
+        description: 'Events, until the caller leaves.',
+        content: { [EVENTS_TYPE]: { events: live, framing: 'Events `history`, then `now`.' } },
+      },
+    },
+    failures: ['shutting_down'],
+  },
+  {
+    routes: ['GET /admin/requests'],
+    id: 'searchRequests',
+    summary: 'Requests of all keys that have ended, newest first, by any of their properties',
+    query: requestQuery,
+    answers: ok(foundPage),
+  },
+  {
+    routes: ['GET /admin/in-flight'],
+    id: 'listInFlight',
+    summary: 'Calls under way and requests that wait, oldest first, a hundred of each at most',
+    answers: ok(inFlight),
+  },
+  {
+    routes: ['GET /admin/requests/:id'],
+    id: 'getAnyRequest',
+    summary: 'Any key’s request: timeline, attempts, cost, answer',
+    answers: ok(anyRequest),
+  },
+  {
+    routes: ['POST /admin/requests/:id/cancel'],
+    id: 'cancelAnyRequest',
+    summary: 'Stops any key’s request',
+    answers: {
+      202: {
+        description: 'It is being stopped, or was over.',
+        content: json(named('Cancelling', z.object({ id: z.string(), status: z.enum(['cancelling', 'done']) }))),
+      },
+    },
+  },
+]);
+
+const hold = z.object({ reason: z.string(), since: time }).nullable();
+const queue = z.object({ waiting: z.number(), running: z.number() });
+const deployment = named(
+  'DeploymentState',
+  z.object({
+    id: z.string(),
+    model: z.string().describe('The provider’s name for it.'),
+    tier: z.number(),
+    weight: z.number(),
+    models: z.array(z.string()).describe('Public models that it serves.'),
+    price: z
+      .object({ input: usd, cached_input: usd, output: usd })
+      .nullable()
+      .describe('Per million tokens; null where nobody knows it.'),
+    hold,
+    circuits: z
+      .array(
+        z.object({ name: z.string(), state: z.enum(['open', 'half_open']), code: z.string().nullable(), until: time }),
+      )
+      .describe('Those that are not closed.'),
+    last_hour: z.array(z.object({ outcome: z.string(), attempts: z.number().int() })),
+  }),
+);
+const provider = named(
+  'ProviderState',
+  z.object({
+    name: z.string(),
+    protocols: z.array(z.string()),
+    base_url: z.string(),
+    credentials: z.array(z.string()).describe('Their names.'),
+    hold,
+    queues: z.record(z.string(), queue).describe('By lane.'),
+    deployments: z.array(deployment),
+  }),
+);
+
+const budget = named(
+  'BudgetState',
+  z.object({
+    id: z.string(),
+    kind: z.enum(['key', 'project', 'organisation']),
+    name: z.string(),
+    period: z.enum(BUDGET_PERIODS),
+    budget_usd: usd,
+    spent_usd: usd,
+    since: z.string().nullable(),
+    ends_at: time.nullable(),
+    forecast_usd: usd.nullable().describe('By the end of the period, at the pace so far.'),
+  }),
+);
+
+const settings = named(
+  'Settings',
+  z.object({
+    instance: z.string(),
+    node: z.string(),
+    started_at: time,
+    file: z.string(),
+    configuration: z.looseObject({}).describe('In force; secrets are hidden.'),
+    is_file_in_force: z.boolean().describe('Whether the file says the same now.'),
+    faults: z.array(z.object({ file: z.string(), line: z.number().nullable(), path: z.string(), message: z.string() })),
+  }),
+);
+
+const state = group({ ...ADMIN, tag: 'routing' }, [
+  {
+    routes: ['GET /admin/providers'],
+    id: 'listProviders',
+    summary: 'Providers and deployments: health, queues, prices, outcomes of the last hour',
+    answers: ok(named('ProviderList', z.object({ data: z.array(provider) }))),
+  },
+  {
+    routes: ['GET /admin/batches'],
+    id: 'listAllBatches',
+    tag: 'batches',
+    summary: 'Batches of all keys, newest first',
+    query: allBatchesQuery,
+    answers: ok(
+      named(
+        'AnyBatchPage',
+        z.object({
+          object: z.literal('list'),
+          data: z.array(named('AnyBatch', batch.extend({ key_id: z.string() }))),
+          has_more: z.boolean(),
+          next: z.string().nullable().describe('`after` of the next page.'),
+        }),
+      ),
+    ),
+  },
+  {
+    routes: ['GET /admin/budgets'],
+    id: 'listBudgets',
+    tag: 'costs',
+    summary: 'Budgets of keys, projects and organisations: what is spent, and what will be by the end of their periods',
+    answers: ok(named('BudgetList', z.object({ data: z.array(budget) }))),
+  },
+  {
+    routes: ['GET /admin/settings'],
+    id: 'getSettings',
+    tag: 'console',
+    summary: 'Settings in force, and the faults of their file',
+    answers: ok(settings),
+  },
+]);
+
+const rules = named('FaultRules', z.array(z.unknown()).describe('As `docs/simulator.md` has them.'));
+const behaviour = named('Behaviour', z.looseObject({}).describe('As `docs/simulator.md` has it.'));
+const simulator = named(
+  'Simulator',
+  z.object({
+    name: z.string().describe('The provider’s.'),
+    address: z.string().describe('Providers of one address are one simulator: rules tell them apart by model.'),
+    models: z.array(z.string()),
+  }),
+);
+
+const simulators = group({ ...ADMIN, tag: 'console' }, [
+  {
+    routes: ['GET /admin/simulators'],
+    id: 'listSimulators',
+    summary: 'Providers that are simulators',
+    answers: ok(named('SimulatorList', z.object({ data: z.array(simulator) }))),
+  },
+  {
+    routes: ['GET /admin/simulators/:name/faults'],
+    id: 'getFaults',
+    summary: 'Fault rules of a simulator, and how often they struck',
+    answers: ok(rules),
+    failures: ['upstream_unreachable'],
+  },
+  {
+    routes: ['PUT /admin/simulators/:name/faults'],
+    id: 'setFaults',
+    summary: 'Fault rules in place of those that are there',
+    body: { content: json(rules) },
+    answers: ok(rules),
+    failures: ['upstream_unreachable'],
+  },
+  {
+    routes: ['GET /admin/simulators/:name/behaviour'],
+    id: 'getBehaviour',
+    summary: 'Pace, limits and prices of a simulator',
+    answers: ok(behaviour),
+    failures: ['upstream_unreachable'],
+  },
+  {
+    routes: ['PUT /admin/simulators/:name/behaviour'],
+    id: 'setBehaviour',
+    summary: 'Changes what is named',
+    body: { content: json(behaviour) },
+    answers: ok(behaviour),
+    failures: ['upstream_unreachable'],
+  },
+  {
+    routes: ['GET /admin/simulators/:name/stats'],
+    id: 'getSimulatorStats',
+    summary: 'What a simulator has counted',
+    answers: ok(named('SimulatorStats', z.looseObject({}))),
+    failures: ['upstream_unreachable'],
+  },
+]);
+
+export const CONSOLE_OPERATIONS: readonly Operation[] = [...sessions, ...requests, ...state, ...simulators];
