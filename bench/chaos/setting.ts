@@ -61,8 +61,7 @@ export interface SettingOptions {
   mixesFaults?: boolean;
 }
 
-/** Ten-thousandths of a dollar: more than any run spends. */
-/** Ten thousand dollars, in picodollars. */
+/** Ten thousand dollars, in picodollars: more than any run spends. */
 const BUDGET = '10000000000000000';
 
 export async function openSetting(options: SettingOptions): Promise<Setting> {
