@@ -4,7 +4,8 @@ import type { Selectable } from 'kysely';
 import { createSortableId } from '../contracts/ids.ts';
 import type { PicoUsd } from '../contracts/money.ts';
 import type { AccountsTable } from '../storage/account-tables.ts';
-import { asBigint, asNumber, type Database, readMoney, sumOfMoney } from '../storage/database.ts';
+import { asBigint, asNumber, type Database } from '../storage/database.ts';
+import { readMoney, sumOfMoney } from '../storage/money-sums.ts';
 import {
   type Account,
   type AccountKind,

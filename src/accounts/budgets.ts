@@ -2,9 +2,10 @@
 // a budget twice. They count the true cost, in picodollars. The books in SQL are the truth; Redis has the running sums.
 import { chargeOf, type PicoUsd, picoOfCharge } from '../contracts/money.ts';
 import type { BudgetHold } from '../contracts/request-record.ts';
-import { asNumber, boundedSum, type Database, readMoney, sumOfMoney } from '../storage/database.ts';
+import { asNumber, type Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
+import { boundedSum, readMoney, sumOfMoney } from '../storage/money-sums.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { untilTaken } from '../storage/redis-trouble.ts';
 import type { AccountBudgets, AccountKind, ApiKey, BudgetPeriod } from './api-key.ts';

@@ -1,10 +1,10 @@
 // Everything a process needs to know before it opens its first connection.
 
+import { LRUCache } from 'lru-cache';
 import { createGrowingMask, type GrowingMask } from '../contracts/secret-mask.ts';
-import { createCatalogue } from './catalogue.ts';
+import { type Catalogue, createCatalogue, type Deployment, type Provider } from './catalogue.ts';
 import { checkReferences } from './check-references.ts';
 import { type Environment, readEnvironment } from './environment.ts';
-import { createLiveCatalogue, type LiveCatalogue } from './live-catalogue.ts';
 import { ConfigurationError, DEFAULT_CONFIG_PATH, loadConfiguration } from './load.ts';
 import type { Configuration } from './schema.ts';
 import { configuredSecrets } from './secrets.ts';
@@ -111,4 +111,58 @@ export function requireRedis(runtime: Runtime): RedisAddress {
     'no Redis is configured: set redis.url or SLUICE_REDIS_URL, or run `sluice start`, which brings its own';
   const file = runtime.environment.configPath ?? DEFAULT_CONFIG_PATH;
   throw new ConfigurationError([{ file, line: null, path: 'redis', message }]);
+}
+
+/** A catalogue that can be replaced while requests run: whoever holds it sees the newest one. */
+export interface LiveCatalogue extends Catalogue {
+  replace(next: Catalogue): void;
+}
+
+/** What was removed is still found by its name for so long: by requests that were accepted with it. */
+const HOLD = { max: 10_000, ttl: 3_600_000 };
+
+/** A map that also finds what is not listed in it any more. */
+class KeptMap<V extends object> extends Map<string, V> {
+  readonly #removed: LRUCache<string, V>;
+
+  constructor(current: ReadonlyMap<string, V>, removed: LRUCache<string, V>) {
+    super(current);
+    this.#removed = removed;
+  }
+
+  override get(name: string): V | undefined {
+    return super.get(name) ?? this.#removed.get(name);
+  }
+}
+
+export function createLiveCatalogue(first: Catalogue): LiveCatalogue {
+  const formerProviders = new LRUCache<string, Provider>(HOLD);
+  const formerDeployments = new LRUCache<string, Deployment>(HOLD);
+  let current = first;
+  let providers = new KeptMap(first.providers, formerProviders);
+  let deployments = new KeptMap(first.deployments, formerDeployments);
+  return {
+    get providers() {
+      return providers;
+    },
+    get deployments() {
+      return deployments;
+    },
+    get modelNames() {
+      return current.modelNames;
+    },
+    get wildcards() {
+      return current.wildcards;
+    },
+    findModel: (name) => current.findModel(name),
+    priceOf: (...args) => current.priceOf(...args),
+    batchPriceOf: (...args) => current.batchPriceOf(...args),
+    replace(next) {
+      for (const [name, provider] of current.providers) formerProviders.set(name, provider);
+      for (const [id, deployment] of current.deployments) formerDeployments.set(id, deployment);
+      current = next;
+      providers = new KeptMap(next.providers, formerProviders);
+      deployments = new KeptMap(next.deployments, formerDeployments);
+    },
+  };
 }

@@ -3,15 +3,8 @@ import { type RawBuilder, sql } from 'kysely';
 import type { CostDetails } from '../contracts/ledger-entry.ts';
 import { picoOfCharge } from '../contracts/money.ts';
 import type { TimelinePart } from '../contracts/request-record.ts';
-import {
-  asBigint,
-  asNumber,
-  boundedSum,
-  type Database,
-  moneySums,
-  readMoney,
-  sumOfMoney,
-} from '../storage/database.ts';
+import { asBigint, asNumber, type Database } from '../storage/database.ts';
+import { boundedSum, moneySums, readMoney, sumOfMoney } from '../storage/money-sums.ts';
 
 /** What a report can group and select by, and its column or expression. Those of attempts alone are not in reports per request. */
 const DIMENSIONS = {
