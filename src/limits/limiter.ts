@@ -8,7 +8,7 @@ import type { Limits, Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { type GrantedPermit, holdsLease, type PermitTerms } from './permit-terms.ts';
+import { type GrantedPermit, holdsLease, limitsOf, type PermitTerms } from './permit-terms.ts';
 import { readScope, readWindow, type Window } from './window.ts';
 
 /** The limit that is full, a provider's own word, or a request that came before. */
@@ -59,13 +59,19 @@ export interface Settlement {
   entry: string | null;
 }
 
+export interface AdoptedPermit {
+  permit: Permit;
+  /** False where this process knows of other limits than the one that asked: the permit is to be given back. */
+  isCurrent: boolean;
+}
+
 export interface Limiter {
   /** One round trip. May be called again with the same attempt id after a denial. */
   acquire(request: PermitRequest): Promise<PermitDecision>;
   /** The same as a part of another script. */
   acquireCall(request: PermitRequest): ScriptCall;
   /** What that script has granted. */
-  adopt(terms: PermitTerms, granted: GrantedPermit): Permit;
+  adopt(terms: PermitTerms, granted: GrantedPermit): AdoptedPermit;
   /** The attempt called nobody, whatever its permit says: the ledger is not to hear of it. */
   forget(attemptId: string): Promise<void>;
   /** Leaves the rooms of these scopes: the request no longer waits here. */
@@ -177,13 +183,11 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       return readDecision(request, (await runCall(redis, acquireCall(request))) as PermitReply);
     },
     acquireCall,
-    adopt(terms, { slice, isTrial, leases }) {
-      // Where the other process knew other scopes, all that may hold a lease give it back.
-      const isKnown = leases.length === terms.scopes.length;
-      const scopes = terms.scopes.map(
-        (scope, index): Scope => (!isKnown || leases[index] === '1' ? { ...scope, countsCalls: true } : scope),
-      );
-      return permitOf({ ...terms, scopes }, slice, isTrial);
+    adopt(terms, { slice, isTrial, limits }) {
+      if (limitsOf(terms.scopes) === limits) return { permit: permitOf(terms, slice, isTrial), isCurrent: true };
+      // Whatever may hold a lease of it gives it back.
+      const scopes = terms.scopes.map((scope): Scope => ({ ...scope, countsCalls: true }));
+      return { permit: permitOf({ ...terms, scopes }, slice, isTrial), isCurrent: false };
     },
     async forget(attempt) {
       await Promise.all([redis.hdel(keyspace.openAttempts, attempt), redis.zrem(keyspace.openLeases, attempt)]);

@@ -3,6 +3,7 @@
 import type { Deployment } from '../config/catalogue.ts';
 import type { Credential } from '../config/credentials.ts';
 import { attemptId } from '../contracts/ids.ts';
+import { LIMIT_KINDS } from '../contracts/limit-kinds.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import { circuitOf, type RouteStep } from '../contracts/route-plan.ts';
 import { modelScopeName, type Scope } from '../contracts/scope.ts';
@@ -87,15 +88,19 @@ export function permitTermsOf(
 export interface GrantedPermit {
   slice: number;
   isTrial: boolean;
-  /** `leasesOf` its scopes, as that process knew them. */
-  leases: string;
+  /** `limitsOf` its scopes, as that process knew them. */
+  limits: string;
 }
 
 export function holdsLease({ limits, countsCalls }: Scope): boolean {
   return limits.concurrency !== undefined || countsCalls === true;
 }
 
-/** Which scopes hold a lease of the attempt: a digit for each, 1 where it does. */
-export function leasesOf(scopes: readonly Scope[]): string {
-  return scopes.map((scope) => (holdsLease(scope) ? 1 : 0)).join('');
+/** What is limited in each scope, in a word: two processes that have the same one ask for the same permit. */
+export function limitsOf(scopes: readonly Scope[]): string {
+  const each = scopes.map((scope) => {
+    const kinds = LIMIT_KINDS.filter(({ name }) => scope.limits[name] !== undefined);
+    return `${holdsLease(scope) ? '+' : ''}${kinds.map(({ name, field }) => field + scope.limits[name]).join('')}`;
+  });
+  return `=${each.join('|')}`;
 }

@@ -25,7 +25,7 @@ const LAST_WITHIN_MS = 1_000;
 export interface HandedOff {
   fence: string;
   /** Null: its limits were full, or nobody asked. */
-  permit: { slice: number; isTrial: boolean; leases: string } | null;
+  permit: { slice: number; isTrial: boolean; limits: string } | null;
   spec: Buffer;
   body: Buffer;
 }
@@ -139,10 +139,10 @@ class Drift {
 
 const LINE_FEED = 0x0a;
 
-/** `<fence> <slice> <trial> <leases> <bytes of the spec>`, a line feed, spec and body; `-` for what there is none of. */
+/** `<fence> <slice> <trial> <limits> <bytes of the spec>`, a line feed, spec and body; `-` for what there is none of. */
 export function readHandedOff(message: Buffer): HandedOff {
   const end = message.indexOf(LINE_FEED);
-  const [fence, slice, trial, leases, bytes] = message.toString('latin1', 0, end).split(' ') as [
+  const [fence, slice, trial, limits, bytes] = message.toString('latin1', 0, end).split(' ') as [
     string,
     string,
     string,
@@ -153,7 +153,7 @@ export function readHandedOff(message: Buffer): HandedOff {
   const to = from + Number(bytes);
   return {
     fence,
-    permit: slice === '-' ? null : { slice: Number(slice), isTrial: trial === '1', leases },
+    permit: slice === '-' ? null : { slice: Number(slice), isTrial: trial === '1', limits },
     spec: message.subarray(from, to),
     body: message.subarray(to),
   };

@@ -8,7 +8,7 @@ import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { type ChargeTerms, type Cost, chargeOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { unsettledMessage } from '#src/ledger/books.ts';
-import type { Permit, PermitRequest, Settlement } from '#src/limits/limiter.ts';
+import type { AdoptedPermit, PermitRequest, Settlement } from '#src/limits/limiter.ts';
 import { attemptScopes, type GrantedPermit, type PermitTerms, permitTermsOf } from '#src/limits/permit-terms.ts';
 import type { ShownCost } from '#src/protocols/codec.ts';
 import { isFree } from '#src/protocols/protocol.ts';
@@ -39,7 +39,7 @@ export function grantedPermit(
   delivery: Delivery,
   deployment: Deployment,
   granted: GrantedPermit,
-): Permit {
+): AdoptedPermit {
   return context.limiter.adopt(permitTerms(context, delivery, deployment, null), granted);
 }
 

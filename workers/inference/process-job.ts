@@ -185,7 +185,7 @@ async function returnGranted(context: InferenceContext, delivery: Delivery): Pro
   delivery.granted = null;
   const deployment = context.catalogue.deployments.get(step.deployment);
   if (deployment === undefined) return context.limiter.forget(attemptId(spec.requestId, 1)).catch(context.onTrouble);
-  const permit = grantedPermit(context, delivery, deployment, granted);
+  const { permit } = grantedPermit(context, delivery, deployment, granted);
   await insist(context, () => context.limiter.settle(permit, { usedTokens: 0, entry: null }));
 }
 

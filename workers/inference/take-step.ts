@@ -102,10 +102,14 @@ async function acquire(
   deployment: Deployment,
   credentials: readonly (Credential | null)[],
 ): Promise<PermitOutcome> {
-  const { spec, granted, cancellation } = delivery;
+  const { spec, step, granted, cancellation } = delivery;
   if (granted !== null) {
     delivery.granted = null;
-    return { kind: 'granted', permit: grantedPermit(context, delivery, deployment, granted) };
+    const { permit, isCurrent } = grantedPermit(context, delivery, deployment, granted);
+    if (isCurrent) return { kind: 'granted', permit };
+    // The API knew less of what this worker has learned a moment ago.
+    await context.limiter.settle(permit, { usedTokens: 0, entry: null });
+    await context.waitQueues.enter(waitEntry(spec, step));
   }
   const patienceMs = Math.min(patienceOf(delivery), spec.deadlineAtMs - Date.now());
   const requests = credentials.map((credential) => permitRequest(context, delivery, deployment, credential));

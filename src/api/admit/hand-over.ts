@@ -9,7 +9,7 @@ import type { Scope } from '../../contracts/scope.ts';
 import { unsettledMessage } from '../../ledger/books.ts';
 import type { LearnedLimits } from '../../limits/learned-limits.ts';
 import { type Limiter, type PermitRequest, permitScript } from '../../limits/limiter.ts';
-import { attemptScopes, leasesOf, permitTermsOf } from '../../limits/permit-terms.ts';
+import { attemptScopes, limitsOf, permitTermsOf } from '../../limits/permit-terms.ts';
 import { enterScript, readTotals, type WaitEntry, type WaitQueues, type WaitTotals } from '../../limits/wait-queue.ts';
 import { isFree } from '../../protocols/protocol.ts';
 import { clientProtocol } from '../../protocols/registry.ts';
@@ -74,7 +74,7 @@ const handOverScript = joinScripts(
   },
   mainScript,
 );
-const NO_CALLS = { offer: null, claim: null, permit: null, leases: '' };
+const NO_CALLS = { offer: null, claim: null, permit: null, limits: '' };
 
 export function createHandOver(parts: HandOverParts): HandOver {
   const { redis, store, waitQueues, producer } = parts;
@@ -89,11 +89,11 @@ export function createHandOver(parts: HandOverParts): HandOver {
 
   async function inOneStep(request: AcceptedRequest, entry: WaitEntry | null): Promise<HandedOver> {
     const { accept, enter, add } = callsOf(request, entry);
-    const { offer, claim, permit, leases } = (entry === null ? null : offerCalls(parts, request)) ?? NO_CALLS;
+    const { offer, claim, permit, limits } = (entry === null ? null : offerCalls(parts, request)) ?? NO_CALLS;
     const calls = [accept, enter, add, offer, claim, permit];
     const sizes = calls.flatMap((call) => [call?.keys.length ?? 0, call?.args.length ?? 0]);
     const keys = calls.flatMap((call) => call?.keys ?? []);
-    const args = [...sizes, leases, ...calls.flatMap((call) => call?.args ?? [])];
+    const args = [...sizes, limits, ...calls.flatMap((call) => call?.args ?? [])];
     const [accepted, totals] = (await runScript(redis, handOverScript, keys, args)) as [unknown, number[] | null];
     return { result: readAccepted(accepted), totals: totals ? readTotals(totals) : null };
   }
@@ -129,7 +129,7 @@ function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: Accepted
     offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, sentAtMs),
     claim: store.claimNewCall(spec.requestId, timeToLiveMs),
     permit: isChosen ? null : limiter.acquireCall(firstPermit(catalogue, deployment, spec, scopes)),
-    leases: leasesOf(scopes),
+    limits: limitsOf(scopes),
   };
 }
 

@@ -192,12 +192,12 @@ test('a message is read as it was written', () => {
   const spec = '{"requestId":"req_1"}';
   const header = (permit: string) => `1-7 ${permit} ${spec.length}\n`;
   const body = Buffer.from([0, 10, 255]);
-  const read = readHandedOff(Buffer.concat([Buffer.from(header('42 1 010') + spec), body]));
+  const read = readHandedOff(Buffer.concat([Buffer.from(header('42 1 =r60|+c4') + spec), body]));
   expect(read).toEqual({
     fence: '1-7',
-    permit: { slice: 42, isTrial: true, leases: '010' },
+    permit: { slice: 42, isTrial: true, limits: '=r60|+c4' },
     spec: Buffer.from(spec),
     body,
   });
-  expect(readHandedOff(Buffer.from(`${header('- - 000')}${spec}`)).permit).toBeNull();
+  expect(readHandedOff(Buffer.from(`${header('- - =')}${spec}`)).permit).toBeNull();
 });
