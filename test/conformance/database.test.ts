@@ -14,6 +14,7 @@ import {
   asBigint,
   asNumber,
   type Database,
+  lookIntoDatabase,
   migrateDatabase,
   openDatabase,
   readPoolState,
@@ -353,7 +354,7 @@ describe.skipIf(postgres === null)('a network that has gone silent before Postgr
     const network = await startTcpProxy({ port: Number(new URL(postgres!.url).port) });
     const address = new URL(postgres!.url);
     address.port = new URL(network.url).port;
-    const silent = await openDatabase(`${address}?query_timeout=2000`, () => undefined);
+    const silent = await lookIntoDatabase(`${address}?query_timeout=1000`);
     const ask = () => sql<{ one: number }>`select 1 as one`.execute(silent);
     await ask();
     network.silence();
