@@ -26,7 +26,7 @@ function inputFor(vendor: string, chunkBytes: number, lines = 100): SettleInput 
     },
     origin: {
       batch: { id: `batch_${'0'.repeat(24)}`, endpoint: '/v1/chat/completions', expiresAtMs: 0 },
-      key: { id: 'key_1', settings: { limits: {} }, above: [] },
+      key: { id: 'key_1', settings: { limits: {} }, above: [], credits: null },
       client: clientProtocol('openai-chat'),
       replyShards: 1,
     },
