@@ -1,5 +1,5 @@
 // What limits hold for: a provider, one of its credentials, a deployment, a key.
-import type { Limits } from './limit-kinds.ts';
+import type { LimitName, Limits } from './limit-kinds.ts';
 
 export type { Limits } from './limit-kinds.ts';
 
@@ -9,6 +9,8 @@ export interface Scope {
   limits: Limits;
   /** Its calls in flight are counted even where they are not limited. */
   countsCalls?: true;
+  /** Those of its limits that a provider has taught: what a call takes of them is what such calls have taken before. */
+  learned?: readonly LimitName[];
 }
 
 /**

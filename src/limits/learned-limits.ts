@@ -72,14 +72,29 @@ const HINTED = [
   ['OutputTokens', 'outputTokens'],
 ] as const;
 
-/**
- * What reserves by `max_tokens` would leave most of an output limit unused: providers count output as it is written. It is
- * shown, and a provider that says that nothing remains is left alone in any case.
- */
-const NOT_ENFORCED: ReadonlySet<LimitName> = new Set(['outputTokensPerMinute']);
+const HINTED_DAYS = [
+  ['Requests', 'requestsPerDay'],
+  ['Tokens', 'tokensPerDay'],
+] as const;
 
 /** Headers do not say of which period they speak, but their resets do. */
 export function readAnnounced(hint: RateLimitHint): AnnouncedLimit[] {
+  return [...readMinutes(hint), ...readDays(hint)];
+}
+
+/** A refusal names a limit of a day without what remains of it: the broker's own count is all that is known then. */
+function readDays(hint: RateLimitHint): AnnouncedLimit[] {
+  return HINTED_DAYS.flatMap(([name, kindName]) => {
+    const limit = hint[`limit${name}Day`];
+    const remaining = hint[`remaining${name}Day`];
+    if (limit === undefined || !(limit >= 1) || !Number.isInteger(limit)) return [];
+    const kind = RATE_KINDS.find((row) => row.name === kindName)!;
+    const used = remaining === undefined ? 0 : Math.max(0, limit - remaining);
+    return [{ kind, limit, used, isNear: remaining === undefined || used >= limit * NEAR || limit <= SMALL }];
+  });
+}
+
+function readMinutes(hint: RateLimitHint): AnnouncedLimit[] {
   return HINTED.flatMap(([name, measure]) => {
     const limit = hint[`limit${name}`];
     const remaining = hint[`remaining${name}`];
@@ -191,9 +206,10 @@ function withLearned(scope: Scope, configured: Limits, known: ReadonlyMap<string
   for (const { name } of LIMIT_KINDS) {
     const entry = known.get(fieldOf(scope.name, name));
     const isFree = scope.limits[name] === undefined && configured[name] === undefined;
-    if (entry?.isInForce && isFree && !NOT_ENFORCED.has(name)) limits[name] = entry.limit;
+    if (entry?.isInForce && isFree) limits[name] = entry.limit;
   }
-  return Object.keys(limits).length === 0 ? scope : { ...scope, limits: { ...scope.limits, ...limits } };
+  const learned = Object.keys(limits) as LimitName[];
+  return learned.length === 0 ? scope : { ...scope, limits: { ...scope.limits, ...limits }, learned };
 }
 
 function readEntry([field, value]: [string, string]): LearnedLimit {

@@ -20,6 +20,8 @@ export interface Permit {
   /** Of several of the provider, the one that the call is made with. */
   credential?: string;
   reserved: Amounts;
+  /** What it counted for in limits that a provider has taught. */
+  expected: Amounts;
   /** The slice of a minute in which the start was counted. */
   slice: number;
   /** Unix ms. */
@@ -150,7 +152,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       ...permit.scopes.flatMap((scope) => [
         scope.name,
         holdsLease(scope) ? 1 : 0,
-        ...correctionArguments(scope.limits, permit.reserved, used),
+        ...correctionArguments(scope, permit, used),
       ]),
     ];
     return { script: settleScript, keys, args };
@@ -162,7 +164,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     const queues = request.scopes.filter(hasWaitQueue).map(({ name }) => keyspace.scope(name).waiting[lane]);
     const keys = [openAttempts, openLeases, waitQueueTokens, waitQueueServed, ...scopeKeys(request.scopes), ...queues];
     const turn = request.acceptedAtMs + (request.isBatch ? BATCH_TURN_OFFSET : 0);
-    const amounts = amountsOf(request);
+    const taken = { reserved: amountsOf(request), expected: expectedOf(request) };
     const args = [
       request.attemptId,
       request.requestId,
@@ -173,7 +175,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       request.isBatch ? 1 : 0,
       keyspace.freedChannel,
       request.scopes.length,
-      ...request.scopes.flatMap((scope) => [scope.name, ...limitArguments(scope, amounts)]),
+      ...request.scopes.flatMap((scope) => [scope.name, ...limitArguments(scope, taken)]),
     ];
     return { script: permitScript, keys, args };
   }
@@ -256,6 +258,20 @@ function amountsOf({ tokens, inputTokens = tokens, outputTokens = tokens }: Perm
   };
 }
 
+function expectedOf(request: PermitTerms): Amounts {
+  const reserved = amountsOf(request);
+  if (request.expected === undefined) return reserved;
+  const { inputTokens, outputTokens } = request.expected;
+  return { ...reserved, inputTokens: wholeTokens(inputTokens), outputTokens: wholeTokens(outputTokens) };
+}
+
+/** What a call takes of one limit. */
+function amountFor({ learned }: Scope, { name, measure }: LimitKind, { reserved, expected }: Taken): number {
+  return (learned?.includes(name) ? expected : reserved)[measure];
+}
+
+type Taken = Pick<Permit, 'reserved' | 'expected'>;
+
 function usedAmounts(settlement: Settlement): Amounts {
   const {
     usedTokens: tokens,
@@ -273,29 +289,29 @@ function kindsOf(limits: Limits): readonly LimitKind[] {
 }
 
 /** How many, then each as permit.lua takes it. */
-function limitArguments(scope: Scope, amounts: Amounts): (string | number)[] {
+function limitArguments(scope: Scope, taken: Taken): (string | number)[] {
   const limits = holdsLease(scope) ? { concurrency: ANY_NUMBER, ...scope.limits } : scope.limits;
   const kinds = kindsOf(limits);
-  const each = kinds.flatMap(({ field, periodMs, name, measure }) => [
-    field,
-    periodMs ?? 0,
-    limits[name]!,
-    amounts[measure],
+  const each = kinds.flatMap((kind) => [
+    kind.field,
+    kind.periodMs ?? 0,
+    limits[kind.name]!,
+    amountFor(scope, kind, taken),
   ]);
   return [kinds.length, ...each];
 }
 
 /** How many, then each as settle.lua takes it: only what was used otherwise than it was reserved. */
-function correctionArguments(limits: Limits, reserved: Amounts, used: Amounts): (string | number)[] {
-  const kinds = kindsOf(limits).filter(
-    ({ periodMs, measure }) => periodMs !== null && used[measure] !== reserved[measure],
+function correctionArguments(scope: Scope, taken: Taken, used: Amounts): (string | number)[] {
+  const kinds = kindsOf(scope.limits).filter(
+    (kind) => kind.periodMs !== null && used[kind.measure] !== amountFor(scope, kind, taken),
   );
-  const each = kinds.flatMap(({ field, periodMs, name, measure }) => [
-    field,
-    periodMs!,
-    limits[name]!,
-    reserved[measure],
-    used[measure],
+  const each = kinds.flatMap((kind) => [
+    kind.field,
+    kind.periodMs!,
+    scope.limits[kind.name]!,
+    amountFor(scope, kind, taken),
+    used[kind.measure],
   ]);
   return [kinds.length, ...each];
 }
@@ -324,5 +340,15 @@ function readDecision(request: PermitRequest, reply: PermitReply): PermitDecisio
 function permitOf(terms: PermitTerms, slice: number, isTrial: boolean): Permit {
   const { attemptId, scopes, credential, isBatch } = terms;
   const used = credential === undefined ? {} : { credential };
-  return { attemptId, scopes, ...used, reserved: amountsOf(terms), slice, grantedAtMs: Date.now(), isBatch, isTrial };
+  return {
+    attemptId,
+    scopes,
+    ...used,
+    reserved: amountsOf(terms),
+    expected: expectedOf(terms),
+    slice,
+    grantedAtMs: Date.now(),
+    isBatch,
+    isTrial,
+  };
 }

@@ -61,6 +61,13 @@ export interface PermitTerms {
   /** Absent where they are not told apart: each kind of limit then counts all tokens. */
   inputTokens?: number;
   outputTokens?: number;
+  /** What such calls have taken before, as far as is known: counted in learned limits, where a bound would leave most unused. */
+  expected?: { inputTokens: number; outputTokens: number };
+}
+
+/** Limits that count input and output apart are used up by what is written, not by what may be. */
+export function countsExpected({ learned }: Scope): boolean {
+  return learned?.some((name) => name === 'inputTokensPerMinute' || name === 'outputTokensPerMinute') === true;
 }
 
 /** As in the wait queues (wait-queue.ts), whatever this attempt adds to the prompt. */

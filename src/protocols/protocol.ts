@@ -164,6 +164,11 @@ export interface RateLimitHint {
   limitInputTokens?: number;
   remainingInputTokens?: number;
   resetInputTokensMs?: number;
+  /** Of a day, where a provider names that apart; what remains is not said by a refusal. */
+  limitRequestsDay?: number;
+  remainingRequestsDay?: number;
+  limitTokensDay?: number;
+  remainingTokensDay?: number;
   limitOutputTokens?: number;
   remainingOutputTokens?: number;
   resetOutputTokensMs?: number;

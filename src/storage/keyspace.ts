@@ -65,6 +65,8 @@ export interface Keyspace {
   rotationChannel: string;
   /** Hash: `<kind> <scope>` → limit and when it was last announced, unix ms (src/limits/learned-limits.ts). */
   learnedLimits: string;
+  /** Hash: model of a deployment → how many tokens its calls take (src/limits/token-estimates.ts). */
+  tokenEstimates: string;
   /** List: how the last streams of a circuit went (src/routing/signals.ts). */
   speeds(circuit: string): string;
   /** String: `leading` while the first request with this beginning has no answer yet, then `warm` (src/routing/prefixes.ts). */
@@ -141,6 +143,7 @@ export function createKeyspace(namespace: string): Keyspace {
     accountsChannel: `${core}:accounts`,
     rotationChannel: `${core}:rotation`,
     learnedLimits: `${core}:learned-limits`,
+    tokenEstimates: `${core}:token-estimates`,
     speeds: (circuit) => `${core}:speeds:${circuit}`,
     prefix: (circuit, hash) => `${core}:prefix:${hash}:${circuit}`,
     circuit: (name) => `${core}:circuit:${name}`,

@@ -10,6 +10,7 @@ import type { Forecaster } from '#src/limits/forecaster.ts';
 import type { LearnedLimits } from '#src/limits/learned-limits.ts';
 import type { Limiter, Permit } from '#src/limits/limiter.ts';
 import type { GrantedPermit } from '#src/limits/permit-terms.ts';
+import type { TokenEstimates } from '#src/limits/token-estimates.ts';
 import type { WaitQueues } from '#src/limits/wait-queue.ts';
 import type { ClientProtocol } from '#src/protocols/protocol.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
@@ -46,6 +47,7 @@ export interface InferenceContext {
   desk: PermitDesk;
   waitQueues: WaitQueues;
   learned: LearnedLimits;
+  tokenEstimates: TokenEstimates;
   forecaster: Forecaster;
   circuits: Circuits;
   holds: Holds;

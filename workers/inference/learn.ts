@@ -7,7 +7,7 @@ import { ruleOf } from '#src/contracts/failure-table.ts';
 import { circuitOf, type RouteStep } from '#src/contracts/route-plan.ts';
 import type { Scope } from '#src/contracts/scope.ts';
 import type { Permit } from '#src/limits/limiter.ts';
-import { modelScope } from '#src/limits/permit-terms.ts';
+import { countsExpected, modelScope } from '#src/limits/permit-terms.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import type { StreamSpeed } from '#src/routing/signals.ts';
 import { credentialCircuits, isOfCredential } from './credential-choice.ts';
@@ -38,6 +38,7 @@ export function learn(
     limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS), Math.min(blockMs, MAX_CLAIM_MS)).catch(onTrouble);
   }
   if (deployment.provider.learnsLimits) learnLimits(context, modelScope(deployment, step, credential), outcome);
+  if (failure === null && permit.scopes.some(countsExpected)) learnTokens(context, circuit, permit, outcome);
   const speed = failure === null && spec.isStream ? speedOf(outcome) : null;
   if (speed !== null) context.speeds.note(circuit, speed);
   if (credential !== null) reportCredential(context, deployment, step, credential, outcome);
@@ -79,10 +80,22 @@ export function noteBegun({ circuits }: InferenceContext, { step }: Delivery, st
 const TOO_MANY_AT_ONCE = /\b(concurren|parallel|simultaneous)/i;
 
 function learnLimits({ learned }: InferenceContext, scope: Scope, { failure, rateLimits }: AttemptOutcome): void {
-  const isRefused = failure?.code === 'upstream_rate_limited';
+  const isRefused = failure?.code === 'upstream_rate_limited' || failure?.code === 'upstream_quota_exhausted';
   if (rateLimits !== null && (failure === null || isRefused)) learned.teach(scope, rateLimits);
   if (failure === null) learned.served(scope);
   else if (isRefused && TOO_MANY_AT_ONCE.test(failure.message)) learned.refused(scope);
+}
+
+function learnTokens(
+  { tokenEstimates }: InferenceContext,
+  model: string,
+  { reserved }: Permit,
+  outcome: AttemptOutcome,
+) {
+  const { usage } = outcome;
+  if (usage.isEstimated) return;
+  const inputTokens = Math.max(0, usage.inputTokens - usage.cachedInputTokens);
+  tokenEstimates.learn(model, reserved, { inputTokens, outputTokens: usage.outputTokens });
 }
 
 /** Shorter ones are mostly their first event. */

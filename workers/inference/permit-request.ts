@@ -6,10 +6,17 @@ import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { type ChargeTerms, type Cost, chargeOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
+import { circuitOf } from '#src/contracts/route-plan.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { unsettledMessage } from '#src/ledger/books.ts';
 import type { AdoptedPermit, PermitRequest, Settlement } from '#src/limits/limiter.ts';
-import { attemptScopes, type GrantedPermit, type PermitTerms, permitTermsOf } from '#src/limits/permit-terms.ts';
+import {
+  attemptScopes,
+  countsExpected,
+  type GrantedPermit,
+  type PermitTerms,
+  permitTermsOf,
+} from '#src/limits/permit-terms.ts';
 import type { ShownCost } from '#src/protocols/codec.ts';
 import { isFree } from '#src/protocols/protocol.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
@@ -30,7 +37,18 @@ export function permitRequest(
   const used = credential === null ? {} : { credential: credential.name };
   const facts = { spec, step, ...used, attempt: writer.attempt, startedAtMs: Date.now() };
   const terms = permitTerms(context, delivery, deployment, credential);
-  return { ...terms, unsettledEntry: unsettledMessage(facts, usage, cost) };
+  const expected = expectedTokens(context, delivery, terms);
+  return { ...terms, ...expected, unsettledEntry: unsettledMessage(facts, usage, cost) };
+}
+
+function expectedTokens(
+  { tokenEstimates }: InferenceContext,
+  { spec, step }: Delivery,
+  { scopes }: PermitTerms,
+): Pick<PermitRequest, 'expected'> {
+  if (!scopes.some(countsExpected)) return {};
+  const reserved = { inputTokens: spec.estimatedInputTokens, outputTokens: spec.estimatedOutputTokens };
+  return { expected: tokenEstimates.expect(circuitOf(step), reserved) };
 }
 
 /** The permit that was taken in the step that handed the request over (src/api/admit/hand-over.ts). */

@@ -18,6 +18,7 @@ import {
   type Translation,
 } from '#src/protocols/protocol.ts';
 import { FILTERED, isFilteredAnswer } from '#src/protocols/providers/filtered-answer.ts';
+import { readQuotas } from '#src/protocols/providers/quotas.ts';
 import { endedEvent, isJson, saidBy } from '#src/protocols/wire/event-data.ts';
 import {
   EventTooLarge,
@@ -291,7 +292,10 @@ class AttemptRun {
 
   #readFailure(): Failure {
     const head = { status: this.#status, headers: this.#headers };
-    return this.#input.upstream.readFailure(head, Buffer.concat(this.#collected), Date.now());
+    const body = Buffer.concat(this.#collected);
+    const failure = this.#input.upstream.readFailure(head, body, Date.now());
+    if (this.#status === 429) this.#rateLimits = { ...readQuotas(parsed(body), failure.message), ...this.#rateLimits };
+    return failure;
   }
 
   #onError(error: Error): void {
@@ -339,6 +343,14 @@ function withPrompt(usage: Usage, { context, spec }: AttemptInput): Usage {
   const inputTokens = Math.max(usage.inputTokens, context.estimatedInputTokens);
   const tier = spec.serviceTier === undefined ? {} : { serviceTier: spec.serviceTier };
   return { ...tier, ...usage, inputTokens, isEstimated: true };
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return null;
+  }
 }
 
 /** Whatever a provider's error says stands at its beginning: behind this much it is not waited for. */

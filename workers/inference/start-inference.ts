@@ -15,6 +15,7 @@ import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
 import { createForecaster } from '#src/limits/forecaster.ts';
 import { createLearnedLimits } from '#src/limits/learned-limits.ts';
 import { createLimiter } from '#src/limits/limiter.ts';
+import { createTokenEstimates } from '#src/limits/token-estimates.ts';
 import { createWaitQueues } from '#src/limits/wait-queue.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createHandOffDesk, type HandedOff, type HandOffDesk, type HandOffQueue } from '#src/queue/hand-off.ts';
@@ -102,6 +103,8 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const limiter = createLimiter(redis, keyspace);
   const waitQueues = createWaitQueues(redis, keyspace);
   const learned = await createLearnedLimits(redis, keyspace, onError);
+  const tokenEstimates = createTokenEstimates(redis, keyspace, onError);
+  await tokenEstimates.refresh();
   const active = createActiveRequests();
   const { keepsBodies } = createBodySeal(configuration.dead_letters);
   const needsBody = (spec: Pick<RequestSpec, 'inbox'>, outcome: string) => keepsBodies && isDeadLetter(spec, outcome);
@@ -118,6 +121,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     desk: createPermitDesk(limiter, onError),
     waitQueues,
     learned,
+    tokenEstimates,
     forecaster: createForecaster(redis, keyspace, runtime.catalogue, learned),
     circuits: rotation.circuits,
     holds: rotation.holds,
@@ -194,6 +198,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     async close() {
       rotation.stop();
       learned.stop();
+      tokenEstimates.stop();
       watch.stop();
       await pulse.stop();
       await context.upstream.close();

@@ -9,7 +9,7 @@ import type { Scope } from '../../contracts/scope.ts';
 import { unsettledMessage } from '../../ledger/books.ts';
 import type { LearnedLimits } from '../../limits/learned-limits.ts';
 import { type Limiter, type PermitRequest, permitScript } from '../../limits/limiter.ts';
-import { attemptScopes, limitsOf, permitTermsOf } from '../../limits/permit-terms.ts';
+import { attemptScopes, countsExpected, limitsOf, permitTermsOf } from '../../limits/permit-terms.ts';
 import { enterScript, readTotals, type WaitEntry, type WaitQueues, type WaitTotals } from '../../limits/wait-queue.ts';
 import { isFree } from '../../protocols/protocol.ts';
 import { clientProtocol } from '../../protocols/registry.ts';
@@ -122,9 +122,11 @@ function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: Accepted
   if (deployment === undefined || spec.lane !== 'interactive' || body.length > MAX_HANDED_BYTES) return null;
   const sentAtMs = redisNowMs();
   if (sentAtMs === null || holds.find(deployment) !== null || circuits.isOpen(circuitOf(step))) return null;
-  // Which of the provider's credentials it will be is for its worker to choose.
-  const isChosen = deployment.provider.credentials.length > 0;
   const scopes = attemptScopes(learned, { deployment, step, credential: null, spec });
+  // Which of the provider's credentials it will be, and what such calls take, is for its worker to say; one that lets another
+  // prompt go ahead must not hold a permit meanwhile.
+  const isChosen =
+    deployment.provider.credentials.length > 0 || scopes.some(countsExpected) || spec.plan.prefix !== undefined;
   return {
     offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, sentAtMs),
     claim: store.claimNewCall(spec.requestId, timeToLiveMs),

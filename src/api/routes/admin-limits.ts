@@ -36,7 +36,7 @@ async function describe({ limiter, learned }: ApiContext, { name, limits }: Scop
   return shown.map((kind) => ({
     scope: name,
     limit: kind.setting,
-    ...sourceOf(kind, limits[kind.name], taught.get(kind.name)),
+    ...sourceOf(limits[kind.name], taught.get(kind.name)),
     used: usedOf(kind, { ...used, concurrency: inFlight }),
   }));
 }
@@ -45,13 +45,13 @@ function usedOf({ name }: LimitKind, used: Record<string, number>): number | nul
   return used[name] ?? null;
 }
 
-function sourceOf(kind: LimitKind, configured: number | undefined, learned: LearnedLimit | undefined) {
+function sourceOf(configured: number | undefined, learned: LearnedLimit | undefined) {
   if (configured !== undefined || learned === undefined)
     return { value: configured!, source: 'configured', in_force: true };
   return {
     value: learned.limit,
     source: 'learned',
-    in_force: learned.isInForce && kind.name !== 'outputTokensPerMinute',
+    in_force: learned.isInForce,
     learned_at: new Date(learned.atMs).toISOString(),
   };
 }

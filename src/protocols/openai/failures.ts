@@ -200,6 +200,15 @@ const LIMIT_HEADERS = [
   ['remainingRequests', 'x-ratelimit-remaining-requests'],
   ['limitTokens', 'x-ratelimit-limit-tokens'],
   ['remainingTokens', 'x-ratelimit-remaining-tokens'],
+  // Cerebras and SambaNova (2026) name the period.
+  ['limitRequests', 'x-ratelimit-limit-requests-minute'],
+  ['remainingRequests', 'x-ratelimit-remaining-requests-minute'],
+  ['limitTokens', 'x-ratelimit-limit-tokens-minute'],
+  ['remainingTokens', 'x-ratelimit-remaining-tokens-minute'],
+  ['limitRequestsDay', 'x-ratelimit-limit-requests-day'],
+  ['remainingRequestsDay', 'x-ratelimit-remaining-requests-day'],
+  ['limitTokensDay', 'x-ratelimit-limit-tokens-day'],
+  ['remainingTokensDay', 'x-ratelimit-remaining-tokens-day'],
 ] as const;
 
 const RESET_HEADERS = [

@@ -34,12 +34,18 @@ function readRetryInfo({ details }: Loose): number | null {
 
 /** Of `google.rpc.QuotaFailure`: `GenerateRequestsPerMinutePerProjectPerModel-FreeTier`. */
 export function quotaIds(body: unknown): string[] {
+  return quotaViolations(body)
+    .map(({ quotaId }) => quotaId)
+    .filter((id) => typeof id === 'string');
+}
+
+export function quotaViolations(body: unknown): Loose[] {
   const details = errorOf(body)?.details;
   if (!Array.isArray(details)) return [];
   return details
     .flatMap((detail) => objectOf(detail)?.violations ?? [])
-    .map((violation) => objectOf(violation)?.quotaId)
-    .filter((id) => typeof id === 'string');
+    .map(objectOf)
+    .filter((violation) => violation !== null);
 }
 
 /** `retry_after` in seconds, `retry_after_ms`, and headers of the provider behind the provider (`metadata.headers`). */

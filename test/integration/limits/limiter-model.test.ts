@@ -31,7 +31,9 @@ function randomOf(seed: number): (below: number) => number {
 
 interface Start {
   attemptId: string;
+  /** As counted in limits that are configured, and in those that are learned. */
   amounts: Amounts;
+  expected: Amounts;
   /** By kind, since each kind has slices of its own. */
   slices: Map<string, number>;
 }
@@ -43,16 +45,19 @@ interface ModelScope extends Scope {
 
 const sliceMs = ({ periodMs }: RateKind) => periodMs / 300;
 
+const isLearned = ({ learned }: Scope, { name }: RateKind) => learned?.includes(name) === true;
+
 function usedOf(scope: ModelScope, kind: RateKind, nowMs: number): number {
   const oldest = Math.floor(nowMs / sliceMs(kind)) - KEEP_SLICES;
   const live = scope.starts.filter(({ slices }) => slices.get(kind.name)! > oldest);
-  return live.reduce((sum, { amounts }) => sum + amounts[kind.measure], 0);
+  return live.reduce((sum, start) => sum + (isLearned(scope, kind) ? start.expected : start.amounts)[kind.measure], 0);
 }
 
-function mayStart(scope: ModelScope, amounts: Amounts, nowMs: number): boolean {
+function mayStart(scope: ModelScope, reserved: Amounts, expected: Amounts, nowMs: number): boolean {
   const { limits } = scope;
   const fits = RATE_KINDS.every((kind) => {
     const limit = limits[kind.name];
+    const amounts = isLearned(scope, kind) ? expected : reserved;
     return limit === undefined || usedOf(scope, kind, nowMs) + Math.min(amounts[kind.measure], limit) <= limit;
   });
   return fits && scope.inFlight.size < (limits.concurrency ?? Number.POSITIVE_INFINITY);
@@ -91,6 +96,7 @@ async function run(seed: number): Promise<void> {
   const scopes: ModelScope[] = ['provider:a', 'deployment:a/m', 'key:k'].map((name) => ({
     name,
     limits: drawLimits(random),
+    learned: LIMIT_KINDS.map(({ name: kind }) => kind).filter(() => random(2) === 0),
     starts: [],
     inFlight: new Set(),
   }));
@@ -100,6 +106,7 @@ async function run(seed: number): Promise<void> {
     const inputTokens = random(400);
     const outputTokens = random(400);
     const amounts = { requests: 1, tokens: inputTokens + outputTokens, inputTokens, outputTokens };
+    const usual = { ...amounts, inputTokens: random(400), outputTokens: random(400) };
     const asked = scopes.filter(() => random(4) > 0);
     if (asked.length === 0) return;
     const names = { attemptId: `req_${step}.1`, requestId: `req_${step}` };
@@ -107,20 +114,23 @@ async function run(seed: number): Promise<void> {
     const decision = await limiter.acquire({
       ...names,
       ...amounts,
-      scopes: asked.map(({ name, limits }) => ({ name, limits })),
+      expected: usual,
+      scopes: asked.map(({ name, limits, learned = [] }) => ({ name, limits, learned })),
       acceptedAtMs: step,
       isBatch: false,
       unsettledEntry: '{}',
     });
     // A slice may have ended while it was asked: then either answer is right.
-    const expected = [beforeMs, Date.now()].map((atMs) => asked.every((scope) => mayStart(scope, amounts, atMs)));
+    const expected = [beforeMs, Date.now()].map((atMs) =>
+      asked.every((scope) => mayStart(scope, amounts, usual, atMs)),
+    );
     expect(expected, `step ${step}: ${JSON.stringify({ decision, amounts })}`).toContain(decision.kind === 'granted');
     if (decision.kind === 'denied') return limiter.leave(names.requestId, asked);
     permits.push(decision.permit);
     const startMs = decision.permit.slice * 200;
     for (const scope of asked) {
       const slices = new Map(RATE_KINDS.map((kind) => [kind.name as string, Math.floor(startMs / sliceMs(kind))]));
-      scope.starts.push({ attemptId: names.attemptId, amounts: { ...amounts }, slices });
+      scope.starts.push({ attemptId: names.attemptId, amounts: { ...amounts }, expected: usual, slices });
       if (scope.limits.concurrency !== undefined) scope.inFlight.add(names.attemptId);
     }
   }
@@ -136,7 +146,9 @@ async function run(seed: number): Promise<void> {
       scope.inFlight.delete(permit.attemptId);
       const start = scope.starts.find(({ attemptId }) => attemptId === permit.attemptId);
       const { usedTokens: tokens } = used;
-      if (start) start.amounts = { requests: 1, tokens, inputTokens: usedInputTokens, outputTokens: usedOutputTokens };
+      if (start === undefined) continue;
+      start.amounts = { requests: 1, tokens, inputTokens: usedInputTokens, outputTokens: usedOutputTokens };
+      start.expected = start.amounts;
     }
   }
 

@@ -1,0 +1,207 @@
+// `npm run limits-proof`: how much of a provider's limits is used when none of them is configured, by eight workers that have more
+// to do than it allows, and how often it has to refuse. Each scenario has a broker of its own, a minute to learn and a minute
+// that counts. `-- --only requests,tokens` runs some of them; figures are printed, and with `--json` as JSON.
+import { parseArgs } from 'node:util';
+import { Agent, request } from 'undici';
+import type { ConfigurationInput } from '#src/config/schema.ts';
+import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import {
+  type AccountLimits,
+  type LimitedProvider,
+  type Shape,
+  startLimitedProvider,
+  UNLIMITED,
+  type Verdict,
+} from './limits/limited-provider.ts';
+
+const WORKERS = 8;
+const MINUTE_MS = 60_000;
+const CLIENTS = 80;
+const LIMITS: AccountLimits = {
+  requests: 600,
+  tokens: 100_000,
+  inputTokens: UNLIMITED,
+  outputTokens: UNLIMITED,
+  concurrency: 20,
+};
+const SMALL: Shape = { inputTokens: 60, outputTokens: 40, callMs: 1_000 };
+
+interface Scenario {
+  binding: keyof AccountLimits;
+  accounts: Record<string, AccountLimits>;
+  shape: Shape;
+  isMessages?: true;
+  /** After the minute of learning. */
+  factor?: number;
+}
+
+const times = (limits: AccountLimits, factor: number): AccountLimits => ({
+  ...limits,
+  requests: Math.round(limits.requests * factor),
+  tokens: Math.round(limits.tokens * factor),
+  concurrency: Math.max(1, Math.round(limits.concurrency * factor)),
+});
+const APART: AccountLimits = {
+  requests: 1_000,
+  tokens: UNLIMITED,
+  inputTokens: 50_000,
+  outputTokens: 16_000,
+  concurrency: 60,
+};
+
+const SCENARIOS: Record<string, Scenario> = {
+  requests: { binding: 'requests', accounts: { one: LIMITS }, shape: SMALL },
+  tokens: {
+    binding: 'tokens',
+    accounts: { one: LIMITS },
+    shape: { inputTokens: 200, outputTokens: 120, callMs: 1_000 },
+  },
+  concurrency: { binding: 'concurrency', accounts: { one: LIMITS }, shape: { ...SMALL, callMs: 4_000 } },
+  halved: { binding: 'requests', accounts: { one: LIMITS }, shape: SMALL, factor: 0.5 },
+  doubled: { binding: 'requests', accounts: { one: LIMITS }, shape: SMALL, factor: 2 },
+  input: {
+    binding: 'inputTokens',
+    accounts: { one: APART },
+    shape: { inputTokens: 100, outputTokens: 20, callMs: 1_000 },
+    isMessages: true,
+  },
+  output: {
+    binding: 'outputTokens',
+    accounts: { one: APART },
+    shape: { inputTokens: 20, outputTokens: 40, callMs: 1_000 },
+    isMessages: true,
+  },
+  credentials: {
+    binding: 'requests',
+    accounts: { large: LIMITS, middle: times(LIMITS, 0.5), small: times(LIMITS, 0.25) },
+    shape: SMALL,
+  },
+};
+
+function configurationFor({ accounts, isMessages }: Scenario, { url }: LimitedProvider): ConfigurationInput {
+  const keys = Object.keys(accounts);
+  const credentials = Object.fromEntries(keys.map((key) => [key, { api_key: key }]));
+  const address = isMessages
+    ? { protocols: ['anthropic-messages' as const], base_url: url }
+    : { protocols: ['openai-chat' as const], base_url: `${url}/v1` };
+  return {
+    providers: { limited: { ...address, ...(keys.length > 1 ? { credentials } : { api_key: keys[0]! }) } },
+    models: { m: { deployments: [{ provider: 'limited', model: 'm', price: { input: 1, output: 1 } }] } },
+  };
+}
+
+interface Load {
+  statuses: Record<number, number>;
+  stop(): Promise<void>;
+}
+
+/** So many clients, each with one request after the other. */
+function startLoad(broker: TestBroker, { shape, isMessages }: Scenario): Load {
+  const agent = new Agent({ connections: CLIENTS });
+  const statuses: Record<number, number> = {};
+  // An estimate of a quarter of a token per character, a little off as estimates are.
+  const content = 'x'.repeat(shape.inputTokens * 4);
+  const body = JSON.stringify({
+    model: 'm',
+    ...(isMessages ? { max_tokens: 400 } : {}),
+    messages: [{ role: 'user', content }],
+  });
+  const headers = {
+    'content-type': 'application/json',
+    authorization: `Bearer ${TEST_KEY}`,
+    'x-sluice-deadline-ms': '120000',
+  };
+  let isOver = false;
+  const client = async () => {
+    while (!isOver) {
+      const path = isMessages ? '/v1/messages' : '/v1/chat/completions';
+      const answer = await request(`${broker.url}${path}`, { dispatcher: agent, method: 'POST', headers, body }).catch(
+        () => null,
+      );
+      await answer?.body.dump().catch(() => undefined);
+      const status = answer?.statusCode ?? 0;
+      if (!isOver) statuses[status] = (statuses[status] ?? 0) + 1;
+      if (status !== 200) await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  };
+  const clients = Array.from({ length: CLIENTS }, client);
+  return {
+    statuses,
+    async stop() {
+      isOver = true;
+      await agent.destroy();
+      await Promise.allSettled(clients);
+    },
+  };
+}
+
+export interface Figures {
+  scenario: string;
+  binding: string;
+  usedPercent: number;
+  refusedPercent: number;
+  early: number;
+  whileLearning: { calls: number; refused: number };
+}
+
+async function run(name: string, scenario: Scenario): Promise<Figures> {
+  const provider = await startLimitedProvider(scenario.accounts, scenario.shape);
+  const broker = await startBroker({ configuration: configurationFor(scenario, provider), workers: WORKERS });
+  const load = startLoad(broker, scenario);
+  const after = async (ms: number) => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return provider.verdict();
+  };
+  try {
+    const learning = await after(MINUTE_MS);
+    const { factor } = scenario;
+    if (factor !== undefined) {
+      for (const [key, limits] of Object.entries(scenario.accounts)) provider.change(key, times(limits, factor));
+      // The minute in which it changed has calls of before in its windows.
+      await after(MINUTE_MS);
+    }
+    return describe(name, scenario, learning, await after(MINUTE_MS));
+  } finally {
+    await load.stop();
+    await broker.stop();
+    await provider.close();
+  }
+}
+
+function describe(scenario: string, { binding }: Scenario, learning: Verdict, counted: Verdict): Figures {
+  const offered = counted.calls + counted.refused;
+  if (process.argv.includes('--verbose')) console.error({ learning, counted });
+  return {
+    scenario,
+    binding,
+    usedPercent: Math.round(counted.used[binding] * 1_000) / 10,
+    refusedPercent: Math.round((counted.refused / Math.max(1, offered)) * 1_000) / 10,
+    early: counted.early,
+    whileLearning: { calls: learning.calls, refused: learning.refused },
+  };
+}
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+  },
+});
+const names = values.only?.split(',') ?? Object.keys(SCENARIOS);
+const figures: Figures[] = [];
+for (const name of names) {
+  const result = await run(name, SCENARIOS[name]!);
+  figures.push(result);
+  const { binding, usedPercent, refusedPercent, early, whileLearning } = result;
+  const learned = `${whileLearning.refused} of ${whileLearning.calls + whileLearning.refused} refused while learning`;
+  if (!values.json)
+    console.log(
+      `${name}: ${usedPercent} % of ${binding} used, ${refusedPercent} % refused, ${early} early (${learned})`,
+    );
+}
+if (values.json) console.log(JSON.stringify(figures));
+const isGood = figures.every(
+  ({ usedPercent, refusedPercent, early }) => usedPercent >= 95 && refusedPercent <= 1 && early === 0,
+);
+process.exitCode = isGood ? 0 : 1;

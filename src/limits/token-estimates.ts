@@ -1,0 +1,109 @@
+// How many tokens calls of a model really take, beside what is estimated or allowed: learned while a limit that counts them is
+// learned too, shared by all processes, kept over restarts. A prompt's estimate is off by a share that depends on the model;
+// an answer mostly ends long before its `max_tokens`.
+import { LRUCache } from 'lru-cache';
+import type { Keyspace } from '../storage/keyspace.ts';
+import type { RedisClient } from '../storage/redis.ts';
+
+export interface TokenPair {
+  inputTokens: number;
+  outputTokens: number;
+}
+
+export interface TokenEstimates {
+  /** @param model as `circuitOf` names it. @param reserved its own estimate, and the most that it may write. */
+  expect(model: string, reserved: TokenPair): TokenPair;
+  /** Returns at once. */
+  learn(model: string, reserved: TokenPair, used: TokenPair): void;
+  refresh(): Promise<void>;
+  stop(): void;
+}
+
+interface Habit {
+  /** Input counted by the provider, of that estimated. */
+  inputShare: number;
+  /** Of the last answers: their mean, and their mean distance from it. */
+  output: number;
+  deviation: number;
+}
+
+/** The last so many calls decide. */
+const CALLS = 20;
+/** An estimate that is further off is an error of somebody's. */
+const MOST_OFF = 4;
+const MAX_MODELS = 5_000;
+const SHARE_EVERY_MS = 5_000;
+const FORGOTTEN_MS = 7 * 86_400_000;
+
+export function createTokenEstimates(
+  redis: RedisClient,
+  keyspace: Keyspace,
+  onError: (error: Error) => void,
+): TokenEstimates {
+  const habits = new LRUCache<string, Habit>({ max: MAX_MODELS });
+  const changed = new Set<string>();
+
+  async function write(): Promise<void> {
+    const fields: Record<string, string> = {};
+    for (const model of changed) {
+      const habit = habits.get(model);
+      if (habit !== undefined) fields[model] = [habit.inputShare, habit.output, habit.deviation].map(round).join(' ');
+    }
+    changed.clear();
+    if (Object.keys(fields).length === 0) return;
+    await redis.hset(keyspace.tokenEstimates, fields);
+    await redis.pexpire(keyspace.tokenEstimates, FORGOTTEN_MS);
+  }
+
+  /** What others have learned; what was learned here meanwhile is met half way. */
+  async function refresh(): Promise<void> {
+    for (const [model, text] of Object.entries(await redis.hgetall(keyspace.tokenEstimates))) {
+      const [inputShare, output, deviation] = text.split(' ').map(Number);
+      if (![inputShare, output, deviation].every(Number.isFinite)) continue;
+      const read = { inputShare: inputShare!, output: output!, deviation: deviation! };
+      const own = changed.has(model) ? habits.get(model) : undefined;
+      habits.set(model, own === undefined ? read : between(own, read));
+    }
+  }
+
+  const exchange = () => (changed.size === 0 ? Promise.resolve() : refresh().then(write));
+  const timer = setInterval(() => void exchange().catch(onError), SHARE_EVERY_MS);
+  return {
+    expect(model, reserved) {
+      const habit = habits.get(model);
+      if (habit === undefined) return reserved;
+      return {
+        inputTokens: Math.ceil(reserved.inputTokens * habit.inputShare),
+        outputTokens: Math.min(reserved.outputTokens, Math.ceil(habit.output + habit.deviation)),
+      };
+    },
+    learn(model, reserved, used) {
+      const share = clamp(used.inputTokens / Math.max(1, reserved.inputTokens));
+      const habit = habits.get(model) ?? { inputShare: share, output: used.outputTokens, deviation: 0 };
+      habits.set(model, {
+        inputShare: habit.inputShare + (share - habit.inputShare) / CALLS,
+        output: habit.output + (used.outputTokens - habit.output) / CALLS,
+        deviation: habit.deviation + (Math.abs(used.outputTokens - habit.output) - habit.deviation) / CALLS,
+      });
+      changed.add(model);
+    },
+    refresh,
+    stop: () => clearInterval(timer),
+  };
+}
+
+function clamp(share: number): number {
+  return Math.min(MOST_OFF, Math.max(1 / MOST_OFF, share));
+}
+
+function round(value: number): number {
+  return Math.round(value * 1_000) / 1_000;
+}
+
+function between(a: Habit, b: Habit): Habit {
+  return {
+    inputShare: (a.inputShare + b.inputShare) / 2,
+    output: (a.output + b.output) / 2,
+    deviation: (a.deviation + b.deviation) / 2,
+  };
+}
