@@ -32,9 +32,10 @@ export type FailureDetails = Record<string, unknown> | Record<string, unknown>[]
  * - `fit`: a name, an id or the base64 of a file in this request is longer or stranger than this provider takes, which
  *   passing it through left so.
  * - `forget-thoughts`: signed thoughts of another model or account, or none where this one wants its own.
+ * - `summarize`: it has no address that makes conversations short; its model can be asked for a summary.
  * - `without:…`: a member that only tunes the answer, which this model refuses although nothing is known of it.
  */
-export type Cure = 'adapt' | 'fit' | 'forget-thoughts' | `without:${string}`;
+export type Cure = 'adapt' | 'fit' | 'forget-thoughts' | 'summarize' | `without:${string}`;
 
 export function createFailure(
   code: FailureCode,

@@ -110,6 +110,21 @@ describe('a conversation made short', () => {
     expect(row).toMatchObject({ inputTokens: 100, outputTokens: 10, outcome: 'ok' });
   });
 
+  test('by a provider of the Responses API that has no such address: its model is asked, at once the next time', async () => {
+    const calls = () => simulator.requests().filter(({ path }) => path.startsWith('/v1/responses'));
+    const before = calls().length;
+    const compacted = await client.responses.compact({ model: 'by-responses', input });
+    expect(compacted).toMatchObject({ object: 'response.compaction', usage: { output_tokens: expect.any(Number) } });
+    expect(compacted.output.at(-1)).toMatchObject({ type: 'message', role: 'assistant' });
+    await client.responses.compact({ model: 'by-responses', input });
+    expect(
+      calls()
+        .slice(before)
+        .map(({ path }) => path),
+    ).toEqual([...['/v1/responses/compact', '/v1/responses', '/v1/responses']]);
+    expect(calls().at(-1)!.body).toContain('Summarize this conversation');
+  });
+
   test('with the turns before it', async () => {
     const first = await client.responses.create({ model: 'by-chat', input: 'My name is Ada.' });
     const { output } = await client.responses.compact({ model: 'by-chat', previous_response_id: first.id, input: [] });

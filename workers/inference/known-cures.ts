@@ -13,7 +13,7 @@ const KEPT_MS = 10 * 60_000;
 
 /** The model refuses what these leave out of any request; the others depend on what stands in a conversation. */
 function isOfModel(cure: Cure): boolean {
-  return cure === 'adapt' || cure.startsWith('without:');
+  return cure === 'adapt' || cure === 'summarize' || cure.startsWith('without:');
 }
 
 export interface CureSubject {

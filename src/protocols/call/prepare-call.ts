@@ -69,6 +69,9 @@ export function prepareCall(route: ProtocolRoute, provider: ProviderDialect, inp
 
 function prepare(route: ProtocolRoute, provider: ProviderDialect, input: CallInput, isAdapted: boolean) {
   if (route.pair !== null) return translate(route, route.pair, provider, input);
+  const { codec } = route.client;
+  if (input.cures.has('summarize') && codec !== null && route.upstream.codec !== null)
+    return translate(route, { client: codec, upstream: route.upstream.codec }, provider, input);
   return isAdapted ? adapt(route, provider, input) : passThrough(route, provider, input);
 }
 
@@ -82,10 +85,20 @@ const TUNING = new Set(
 const WITHOUT = 'without:';
 
 /** The next thing to try after this refusal: first what is known about the model, then leaving out what it named. */
-export function cureFor(route: ProtocolRoute, { cure, param }: Failure, tried: ReadonlySet<Cure>): Cure | null {
+export function cureFor(route: ProtocolRoute, failure: Failure, tried: ReadonlySet<Cure>): Cure | null {
+  const cure = cannotCompact(route, failure) ? 'summarize' : failure.cure;
   if (cure === undefined) return null;
+  const { param } = failure;
   const leftOut: Cure[] = cure === 'adapt' && param !== undefined && TUNING.has(param) ? [`without:${param}`] : [];
   return [cure, ...leftOut].find((next) => !tried.has(next) && isCurable(route, next)) ?? null;
+}
+
+const NO_SUCH_ADDRESS = [404, 405, 501];
+
+/** Servers that speak the Responses API have not all of it. */
+function cannotCompact({ client, pair }: ProtocolRoute, { upstreamStatus = 0, upstreamCode }: Failure): boolean {
+  if (pair !== null || client.passThrough.operation !== 'compact') return false;
+  return NO_SUCH_ADDRESS.includes(upstreamStatus) && upstreamCode !== 'model_not_found';
 }
 
 function membersIn(cures: ReadonlySet<Cure>): string[] {
