@@ -43,11 +43,11 @@ export interface TriedSluice {
 }
 
 /** Its models are the names of the protocols behind them. */
-export async function startSluice(): Promise<TriedSluice> {
+export async function startSluice(more: { server?: object; retries?: object } = {}): Promise<TriedSluice> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-tried-'));
   const simulator = await startSimulator({ keptRequests: 1_000, tokens: 20 });
   const configPath = join(folder, 'sluice.yaml');
-  writeFileSync(configPath, stringify(configurationFor(simulator.url)));
+  writeFileSync(configPath, stringify(configurationFor(simulator.url, more)));
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../src/cli.ts', import.meta.url)), 'start'], {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, SLUICE_CONFIG: configPath, SLUICE_DATA: folder },
@@ -96,14 +96,21 @@ export async function startSluice(): Promise<TriedSluice> {
   };
 }
 
-function configurationFor(simulatorUrl: string) {
+function configurationFor(simulatorUrl: string, { server = {}, retries = {} }: { server?: object; retries?: object }) {
   const entries = Object.entries(PROTOCOLS);
   return {
-    server: { port: 0 },
+    server: { port: 0, ...server },
     providers: Object.fromEntries(
       entries.map(([name, { path }]) => [
         name,
-        { protocols: [name], base_url: `${simulatorUrl}${path}`, api_key: 'simulated' },
+        // What one client is told to break must not take the provider away from the next.
+        {
+          protocols: [name],
+          base_url: `${simulatorUrl}${path}`,
+          api_key: 'simulated',
+          circuit: { failures: 1_000 },
+          retries,
+        },
       ]),
     ),
     models: Object.fromEntries(
