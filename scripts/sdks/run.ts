@@ -74,7 +74,7 @@ const KEEP_ALIVE_MS = 1_000;
 /** Most of the time is spent in waits before retries. */
 const AT_ONCE = 6;
 let tag = 1_000;
-/** What is known to go wrong, and is no fault of Sluice's: docs/sdks.md says why. */
+/** No fault of Sluice's: an empty line is the only sign of life that Google's other SDKs take (findings/langchain-google-empty-lines.sh). */
 const KNOWN = new Set(['javascript langchain google: idle']);
 
 const sdks = (['javascript', 'python'] as const)
