@@ -5,6 +5,7 @@ import { existsSync, statSync } from 'node:fs';
 import { buildConsole } from './build-console.mjs';
 
 const INSTALLED = 'node_modules/.package-lock.json';
+const NODE_OF_PACKAGES = 22;
 const MINIMUM_REDIS = [7, 0];
 const MINIMUM_VALKEY = [7, 2];
 
@@ -27,6 +28,18 @@ function installDependencies() {
   spawnSync('npm', ['rebuild', 'node', '--loglevel=error'], { stdio: 'inherit' });
   if (!existsSync('node_modules/.bin/node'))
     giveUp('npm did not install Node 24 (package "node").', 'npm rebuild node');
+  if (Number(process.versions.node.split('.')[0]) < NODE_OF_PACKAGES) installSkipped(quiet);
+}
+
+/** npm leaves optional packages out without a word that want a newer Node than the one it runs on: it is run by Node 24, too. */
+function installSkipped(quiet) {
+  const npm =
+    process.env.npm_execpath ??
+    spawnSync('npm', ['exec', '--call', 'echo $npm_execpath'], { encoding: 'utf8' }).stdout.trim();
+  if (!npm) return;
+  spawnSync('node_modules/.bin/node', [npm, 'install', '--no-save', '--ignore-scripts', ...quiet], {
+    stdio: 'inherit',
+  });
 }
 
 /** Sluice runs without it: what is wrong with it is said, and no reason to stop. */
