@@ -106,6 +106,8 @@ export interface EncodeContext {
   createdAt: number;
   /** What the client sent, parsed: the Responses API echoes it. */
   clientBody: JsonObject;
+  /** Of those headers that a provider of the client's protocol would get. */
+  clientHeaders?: Readonly<Record<string, string>>;
   usageDelivery: UsageDelivery;
   /** Of the prompt, for protocols whose streams begin with the input tokens. */
   estimatedInputTokens?: number;

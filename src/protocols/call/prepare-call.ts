@@ -155,12 +155,12 @@ function readWith(
   upstream: ProviderCodec,
   client: ClientCodec,
   provider: ProviderDialect,
-  { requestId, acceptedAtMs, upstreamModel }: CallInput,
+  { requestId, acceptedAtMs, upstreamModel, forwardedHeaders: clientHeaders }: CallInput,
   clientBody: JsonObject,
 ): Pick<PreparedCall, 'translation' | 'reader'> {
   const createdAt = Math.floor(acceptedAtMs / 1_000);
   const decoding = { requestId, source: { provider: provider.name, model: upstreamModel } };
-  const translation = createTranslation({ client, upstream }, { requestId, createdAt, clientBody }, decoding);
+  const translation = createTranslation({ client, upstream }, { requestId, createdAt, clientBody, clientHeaders }, decoding);
   return { translation, reader: upstream };
 }
 

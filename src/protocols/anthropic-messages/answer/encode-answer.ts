@@ -16,13 +16,13 @@ import { asObject, asText, parseCarriedJson } from '#src/protocols/anthropic-mes
 import { insertCost, writeMessagesUsage } from '#src/protocols/anthropic-messages/usage.ts';
 import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '#src/protocols/codec.ts';
 
-/** Members that version 2026-10-21 always has are null where nothing is known: SDKs of the older version take them. */
+/** Members that version 2026-10-21 always has are null where nothing is known; so they are for older versions, but for citations. */
 export function encodeMessagesAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string {
   // Clients of this protocol cannot ask for more than one answer.
   const choice = answer.choices[0] ?? { index: 0, parts: [], finishReason: 'stop' };
   const message = {
     ...messageHead(answer.model, context),
-    content: choice.parts.flatMap(encodePart),
+    content: choice.parts.flatMap(encodePart).map(isOlderVersion(context) ? withoutNoCitations : asItIs),
     ...writeStop(endOf(choice)),
     container: null,
     usage: writeMessagesUsage(usage, answer.serviceTier),
@@ -37,6 +37,23 @@ export function encodeMessagesAnswer(answer: Answer, usage: Usage, shown: ShownC
 export function messageHead(answered: string, { requestId, clientBody }: EncodeContext): JsonObject {
   const model = asText(clientBody.model) || answered;
   return { id: idFor('msg_', requestId), type: 'message', role: 'assistant', model };
+}
+
+const ALWAYS_CITES_FROM = '2026-10-21';
+
+function isOlderVersion({ clientHeaders }: EncodeContext): boolean {
+  return (clientHeaders?.['anthropic-version'] ?? ALWAYS_CITES_FROM) < ALWAYS_CITES_FROM;
+}
+
+/** @ai-sdk/anthropic 3.0.140 takes no answer whose text has null citations: 'Invalid JSON response'. */
+function withoutNoCitations(block: JsonObject): JsonObject {
+  if (block.citations !== null) return block;
+  const { citations: _, ...rest } = block;
+  return rest;
+}
+
+function asItIs(block: JsonObject): JsonObject {
+  return block;
 }
 
 function endOf({ parts, finishReason, finishMessage, stopSequence }: AnswerChoice) {

@@ -279,3 +279,21 @@ describe('the order of events', () => {
     expect(encoder.encode({ kind: 'part-delta', choice: 1, part: 0, delta: 'x' })).toBe('');
   });
 });
+
+describe('what a text cites nothing is written as', () => {
+  const textFor = (version?: string) => {
+    const clientHeaders = version === undefined ? {} : { 'anthropic-version': version };
+    const parts: Part[] = [{ kind: 'text', text: 'Hello.' }];
+    const answer: Answer = { id: 'v', model: 'gpt', choices: [{ index: 0, parts, finishReason: 'stop' }], usage };
+    const encoded = messagesClientCodec.encodeAnswer(answer, usage, shown, { ...context, clientHeaders });
+    return JSON.parse(encoded).content[0];
+  };
+
+  test.each([['2026-10-21'], [undefined]])('null at version %s, which always has the member', (version) => {
+    expect(textFor(version)).toEqual({ type: 'text', text: 'Hello.', citations: null });
+  });
+
+  test('nothing at an older version: its SDKs may refuse null', () => {
+    expect(textFor('2023-06-01')).toEqual({ type: 'text', text: 'Hello.' });
+  });
+});
