@@ -131,7 +131,7 @@ function isOneLine({ raw, data }: SseEvent): boolean {
   return LINE_ENDS.some((end) => end.equals(rest));
 }
 
-/** Google's own separators: `[{…}`, `,\r\n{…}`, `]`. */
+/** Google's own separators: `[{…}`, `,\r\n{…}`, `]`. Nothing stands behind the end: Google's REST client for Python refuses it. */
 export class ArrayFraming implements Framing {
   #hasBegun: boolean;
 
@@ -154,6 +154,6 @@ export class ArrayFraming implements Framing {
   }
 
   end(): string {
-    return this.#hasBegun ? '\n]\n' : '[]\n';
+    return this.#hasBegun ? '\n]' : '[]';
   }
 }

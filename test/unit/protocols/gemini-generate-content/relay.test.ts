@@ -119,7 +119,7 @@ describe('a stream without alt=sse', () => {
   test('is one array of the provider’s chunks', () => {
     const { bytes } = relay(`${first}: ping\n\n${last}`, {}, geminiArrayClient);
     const chunkOf = (text: string) => text.slice('data: '.length).trim();
-    expect(bytes).toBe(`[${chunkOf(first)},\r\n${chunkOf(pricedLast)}\n]\n`);
+    expect(bytes).toBe(`[${chunkOf(first)},\r\n${chunkOf(pricedLast)}\n]`);
   });
 
   test('bears white space before its first chunk and between', () => {
