@@ -1,0 +1,48 @@
+#!/bin/bash
+# What      White space around the JSON array that `streamGenerateContent` answers with where nobody asks for events, read by the
+#           client library that Google's generated Python packages use over REST.
+# Versions  google-api-core 2.28.1, requests 2.32.5 (PyPI)
+# Expected  It means nothing: RFC 8259 allows it before and behind any value, and a server that is slow to begin may send it to
+#           keep a connection open.
+# Seen      2026-11-28: between the elements it means nothing. Before the array not one message comes, behind it the last call
+#           of `next` raises after all messages: "Can only parse array of JSON objects, instead got". The reader looks at each
+#           piece that comes outside the array for a bracket, and pieces are single characters. So an answer that ends
+#           with a line feed is taken for a failure, and such a client can be kept waiting only in silence.
+set -euo pipefail
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
+uv venv --quiet env
+uv pip install --quiet --python env/bin/python google-api-core==2.28.1 requests==2.32.5
+
+cat > read.py <<'E2'
+import io, warnings
+warnings.simplefilter('ignore')
+import requests
+from google.api_core.rest_streaming import ResponseIterator
+from google.protobuf.struct_pb2 import Struct
+
+def read(text):
+    response = requests.Response()
+    response.status_code, response.encoding, response.raw = 200, 'utf-8', io.BytesIO(text.encode())
+    messages = []
+    try:
+        for message in ResponseIterator(response, Struct):
+            messages.append(int(message['n']))
+        return f'{messages}, ends'
+    except ValueError as error:
+        return f'{messages}, raises: {str(error).strip()}'
+
+for name, text in {
+    'bare': '[{"n": 1},\r\n{"n": 2}]',
+    'between': '[\n\n{"n": 1}\n,\r\n \n{"n": 2}\n]',
+    'before': '\n[{"n": 1},{"n": 2}]',
+    'behind': '[{"n": 1},{"n": 2}]\n',
+}.items():
+    print(f'{name}: {read(text)}')
+E2
+env/bin/python -W ignore read.py 2> /dev/null | tee seen
+diff seen - <<'E2' && echo 'unchanged'
+bare: [1, 2], ends
+between: [1, 2], ends
+before: [], raises: Can only parse array of JSON objects, instead got
+behind: [1, 2], raises: Can only parse array of JSON objects, instead got
+E2
