@@ -16,6 +16,11 @@ export interface LearnedLimit {
   limit: number;
   /** When a provider last announced or confirmed it. Unix ms. */
   atMs: number;
+  /**
+   * Only a refusal has said so. It is shown, and never in force: refusals come with a wait of their own, after which a provider
+   * that refills its limit bit by bit takes calls long before a minute's window is empty.
+   */
+  isSaid: boolean;
   isInForce: boolean;
 }
 
@@ -129,11 +134,11 @@ export async function createLearnedLimits(
     scopes = new Map();
   }
 
-  async function write(scope: string, { kind, limit, used }: AnnouncedLimit): Promise<void> {
+  async function write(scope: string, { kind, limit, used }: AnnouncedLimit, isSaid = false): Promise<void> {
     const field = fieldOf(scope, kind.name);
     const keys = [keyspace.learnedLimits, keyspace.scope(scope).window];
-    note({ scope, kind: kind.name, limit, atMs: Date.now(), isInForce: true });
-    await runScript(redis, learnScript, keys, [field, limit, used, kind.field, kind.periodMs]);
+    note({ scope, kind: kind.name, limit, atMs: Date.now(), isSaid, isInForce: !isSaid });
+    await runScript(redis, learnScript, keys, [field, limit, used, kind.field, kind.periodMs, isSaid ? SAID : '']);
   }
 
   async function learnConcurrency(scope: string, what: 'refused' | 'served'): Promise<void> {
@@ -145,7 +150,7 @@ export async function createLearnedLimits(
     if (reply === null) return;
     const [limit, atMs] = reply;
     if (known.get(field)?.limit === limit) return;
-    note({ scope, kind: 'concurrency', limit, atMs, isInForce: true });
+    note({ scope, kind: 'concurrency', limit, atMs, isSaid: false, isInForce: true });
   }
 
   async function refresh(): Promise<void> {
@@ -184,6 +189,11 @@ export async function createLearnedLimits(
         const isDue = announced.isNear && Date.now() - (before?.atMs ?? 0) > WRITE_AGAIN_MS;
         if (isNews || isDue) write(name, announced).catch(onError);
       }
+      for (const said of hint.said === undefined ? [] : readAnnounced(hint.said)) {
+        const before = known.get(fieldOf(name, said.kind.name));
+        const isNews = before === undefined ? known.size < MAX_LEARNED : before.isSaid && before.limit !== said.limit;
+        if (isNews) write(name, said, true).catch(onError);
+      }
     },
     refused({ name }) {
       const hasRoom = known.has(fieldOf(name, 'concurrency')) || known.size < MAX_LEARNED;
@@ -212,11 +222,16 @@ function withLearned(scope: Scope, configured: Limits, known: ReadonlyMap<string
   return learned.length === 0 ? scope : { ...scope, limits: { ...scope.limits, ...limits }, learned };
 }
 
+/** Behind limit and time of an entry (learn.lua). */
+const SAID = 'said';
+
 function readEntry([field, value]: [string, string]): LearnedLimit {
   const space = field.indexOf(' ');
   const kind = field.slice(0, space) as LimitName;
-  const [limit, atMs] = value.split(' ').map(Number) as [number, number];
+  const [limitText, atText, source] = value.split(' ');
+  const [limit, atMs] = [Number(limitText), Number(atText)];
+  const isSaid = source === SAID;
   const periodMs = RATE_KINDS.find(({ name }) => name === kind)?.periodMs ?? 0;
-  const isInForce = Date.now() - atMs < Math.max(IN_FORCE_MS, periodMs);
-  return { scope: field.slice(space + 1), kind, limit, atMs, isInForce };
+  const isInForce = !isSaid && Date.now() - atMs < Math.max(IN_FORCE_MS, periodMs);
+  return { scope: field.slice(space + 1), kind, limit, atMs, isSaid, isInForce };
 }

@@ -172,6 +172,8 @@ export interface RateLimitHint {
   limitOutputTokens?: number;
   remainingOutputTokens?: number;
   resetOutputTokensMs?: number;
+  /** What a refusal says of limits: how large they are, and not how they are counted. */
+  said?: Omit<RateLimitHint, 'said'>;
 }
 
 export interface UpstreamAnswerHead {

@@ -294,7 +294,8 @@ class AttemptRun {
     const head = { status: this.#status, headers: this.#headers };
     const body = Buffer.concat(this.#collected);
     const failure = this.#input.upstream.readFailure(head, body, Date.now());
-    if (this.#status === 429) this.#rateLimits = { ...readQuotas(parsed(body), failure.message), ...this.#rateLimits };
+    if (this.#status === 429)
+      this.#rateLimits = { ...this.#rateLimits, said: readQuotas(parsed(body), failure.message) };
     return failure;
   }
 

@@ -160,7 +160,11 @@ function readWith(
 ): Pick<PreparedCall, 'translation' | 'reader'> {
   const createdAt = Math.floor(acceptedAtMs / 1_000);
   const decoding = { requestId, source: { provider: provider.name, model: upstreamModel } };
-  const translation = createTranslation({ client, upstream }, { requestId, createdAt, clientBody, clientHeaders }, decoding);
+  const translation = createTranslation(
+    { client, upstream },
+    { requestId, createdAt, clientBody, clientHeaders },
+    decoding,
+  );
   return { translation, reader: upstream };
 }
 

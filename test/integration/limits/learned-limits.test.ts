@@ -191,3 +191,20 @@ test('more are tried while all are used, slowly above what was refused', async (
     .poll(async () => (await redis.client.hget(keyspace.learnedLimits, `concurrency ${scope.name}`))!)
     .toMatch(/^11 /);
 });
+
+test('what only a refusal names is shown and not kept to, until an answer announces it', async () => {
+  const learned = await start();
+  learned.teach(scope, { said: { limitRequests: 60, remainingRequests: 0 } });
+  await written(60);
+  expect(learned.all()).toMatchObject([{ limit: 60, isSaid: true, isInForce: false }]);
+  expect(learned.scopeOf(scope)).toBe(scope);
+  const other = await start();
+  await other.refresh();
+  expect(other.all()).toMatchObject([{ limit: 60, isSaid: true, isInForce: false }]);
+  expect(other.scopeOf(scope)).toBe(scope);
+  expect(await redis.client.exists(keyspace.scope(scope.name).window)).toBe(0);
+  learned.teach(scope, half);
+  await written(200);
+  learned.teach(scope, { said: { limitRequests: 60, remainingRequests: 0 } });
+  expect(learned.scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
+});
