@@ -8,7 +8,7 @@ import type { Limits, Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { type GrantedPermit, holdsLease, limitsOf, type PermitTerms } from './permit-terms.ts';
+import { amountsOf, expectedOf, type GrantedPermit, holdsLease, limitsOf, type PermitTerms } from './permit-terms.ts';
 import { readScope, readWindow, type Window } from './window.ts';
 
 /** The limit that is full, a provider's own word, or a request that came before. */
@@ -240,29 +240,6 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       return reaped.length;
     },
   };
-}
-
-/** More than any model reads: sums of it stay whole numbers in the scripts. A client's max_tokens may be any number. */
-const MAX_TOKENS = 1_000_000_000;
-
-function wholeTokens(count: number): number {
-  return count > 0 ? Math.min(MAX_TOKENS, Math.floor(count)) : 0;
-}
-
-function amountsOf({ tokens, inputTokens = tokens, outputTokens = tokens }: PermitTerms): Amounts {
-  return {
-    requests: 1,
-    tokens: wholeTokens(tokens),
-    inputTokens: wholeTokens(inputTokens),
-    outputTokens: wholeTokens(outputTokens),
-  };
-}
-
-function expectedOf(request: PermitTerms): Amounts {
-  const reserved = amountsOf(request);
-  if (request.expected === undefined) return reserved;
-  const { inputTokens, outputTokens } = request.expected;
-  return { ...reserved, inputTokens: wholeTokens(inputTokens), outputTokens: wholeTokens(outputTokens) };
 }
 
 /** What a call takes of one limit. */

@@ -3,7 +3,7 @@
 import type { Deployment } from '../config/catalogue.ts';
 import type { Credential } from '../config/credentials.ts';
 import { attemptId } from '../contracts/ids.ts';
-import { LIMIT_KINDS } from '../contracts/limit-kinds.ts';
+import { type Amounts, LIMIT_KINDS } from '../contracts/limit-kinds.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import { circuitOf, type RouteStep } from '../contracts/route-plan.ts';
 import { modelScopeName, type Scope } from '../contracts/scope.ts';
@@ -110,4 +110,27 @@ export function limitsOf(scopes: readonly Scope[]): string {
     return `${holdsLease(scope) ? '+' : ''}${kinds.map(({ name, field }) => field + scope.limits[name]).join('')}`;
   });
   return `=${each.join('|')}`;
+}
+
+/** More than any model reads: sums of it stay whole numbers in the scripts. A client's max_tokens may be any number. */
+const MAX_TOKENS = 1_000_000_000;
+
+function wholeTokens(count: number): number {
+  return count > 0 ? Math.min(MAX_TOKENS, Math.floor(count)) : 0;
+}
+
+export function amountsOf({ tokens, inputTokens = tokens, outputTokens = tokens }: PermitTerms): Amounts {
+  return {
+    requests: 1,
+    tokens: wholeTokens(tokens),
+    inputTokens: wholeTokens(inputTokens),
+    outputTokens: wholeTokens(outputTokens),
+  };
+}
+
+export function expectedOf(request: PermitTerms): Amounts {
+  const reserved = amountsOf(request);
+  if (request.expected === undefined) return reserved;
+  const { inputTokens, outputTokens } = request.expected;
+  return { ...reserved, inputTokens: wholeTokens(inputTokens), outputTokens: wholeTokens(outputTokens) };
 }

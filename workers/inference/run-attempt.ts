@@ -18,7 +18,7 @@ import {
   type Translation,
 } from '#src/protocols/protocol.ts';
 import { FILTERED, isFilteredAnswer } from '#src/protocols/providers/filtered-answer.ts';
-import { readQuotas } from '#src/protocols/providers/quotas.ts';
+import { quotasOf } from '#src/protocols/providers/quotas.ts';
 import { endedEvent, isJson, saidBy } from '#src/protocols/wire/event-data.ts';
 import {
   EventTooLarge,
@@ -294,8 +294,7 @@ class AttemptRun {
     const head = { status: this.#status, headers: this.#headers };
     const body = Buffer.concat(this.#collected);
     const failure = this.#input.upstream.readFailure(head, body, Date.now());
-    if (this.#status === 429)
-      this.#rateLimits = { ...this.#rateLimits, said: readQuotas(parsed(body), failure.message) };
+    if (this.#status === 429) this.#rateLimits = { ...this.#rateLimits, said: quotasOf(body, failure.message) };
     return failure;
   }
 
@@ -344,14 +343,6 @@ function withPrompt(usage: Usage, { context, spec }: AttemptInput): Usage {
   const inputTokens = Math.max(usage.inputTokens, context.estimatedInputTokens);
   const tier = spec.serviceTier === undefined ? {} : { serviceTier: spec.serviceTier };
   return { ...tier, ...usage, inputTokens, isEstimated: true };
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch {
-    return null;
-  }
 }
 
 /** Whatever a provider's error says stands at its beginning: behind this much it is not waited for. */

@@ -8,7 +8,16 @@ const MAX_SEARCHED_CHARS = 4_000;
 /** "Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 28543, Requested 2000." */
 const SPOKEN = /\((RPM|TPM|RPD|TPD)\):?\s+Limit:?\s+(\d[\d,]*)(?:[^.\d]{0,4}Used:?\s+(\d[\d,]*))?/i;
 
-/** @param body the parsed answer. @param message what it says. */
+/** @param body the answer, JSON or not. @param message what it says. */
+export function quotasOf(body: Buffer, message: string): RateLimitHint {
+  try {
+    return readQuotas(JSON.parse(body.toString()), message);
+  } catch {
+    return readQuotas(null, message);
+  }
+}
+
+/** @param body the parsed answer. */
 export function readQuotas(body: unknown, message: string): RateLimitHint {
   return { ...readWords(message), ...readViolations(body) };
 }
