@@ -10,6 +10,7 @@ import {
   type Dialect,
   type Driver,
   Kysely,
+  PostgresAdapter,
   PostgresDialect,
   type QueryResult,
   SqliteDialect,
@@ -191,6 +192,17 @@ class CarefulPostgresDialect extends PostgresDialect {
   override createDriver(): Driver {
     return withCare(super.createDriver());
   }
+
+  override createAdapter(): PostgresAdapter {
+    return new LockedByTransaction();
+  }
+}
+
+/** Migrations run in a transaction that has the lock (tables.ts). */
+class LockedByTransaction extends PostgresAdapter {
+  override async acquireMigrationLock(): Promise<void> {}
+
+  override async releaseMigrationLock(): Promise<void> {}
 }
 
 function sqliteDialect(url: string, readOnly: boolean): PatientSqliteDialect {

@@ -43,12 +43,24 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-requests-by-time': requestsByTime,
 };
 
+/** Kysely's own number: releases that lock for a session and those that lock for a transaction wait for each other. */
+const LOCK_ID = '3853314791062309107';
+
 /**
- * Brings the schema up to date, and gives the names of what it applied. Several processes may call it at once: PostgreSQL
- * serializes them by a lock. A release before this one still starts afterwards: migrations only add.
+ * Brings the schema up to date, and gives the names of what it applied. Several processes may call it at once. PostgreSQL
+ * serializes them by a lock of the transaction: one of the session, as Kysely 0.29.9 takes, is given back on another connection
+ * behind PgBouncer, and then nobody ever gets it again. A release before this one still starts afterwards: migrations only add.
  */
 export async function migrate(database: Kysely<Tables>): Promise<string[]> {
   const db = database as unknown as Kysely<unknown>;
+  if (!db.getExecutor().adapter.supportsTransactionalDdl) return apply(db);
+  return db.transaction().execute(async (transaction) => {
+    await sql`select pg_advisory_xact_lock(${sql.lit(BigInt(LOCK_ID))})`.execute(transaction);
+    return apply(transaction);
+  });
+}
+
+async function apply(db: Kysely<unknown>): Promise<string[]> {
   const migrations = { ...(await ofLaterReleases(db)), ...MIGRATIONS };
   const migrator = new Migrator({
     db,

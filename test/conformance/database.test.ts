@@ -133,6 +133,10 @@ describeOnEach(ENGINES, ({ url }) => {
   test('migrations may run again, also from several processes at once', async () => {
     const again = await Promise.all([1, 2, 3].map(() => openDatabase(url, () => undefined)));
     await Promise.all(again.map((other) => other.destroy()));
+    if (url.startsWith('sqlite:')) return;
+    // Behind PgBouncer a lock of a session is given back on another connection, and is there for ever.
+    const locks = sql<{ count: string }>`select count(*) from pg_locks where locktype = 'advisory'`;
+    expect((await locks.execute(database)).rows).toEqual([{ count: '0' }]);
   });
 
   test('money comes back to the last picodollar', async () => {
