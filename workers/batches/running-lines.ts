@@ -109,9 +109,11 @@ export class LostLines {
   }
 }
 
+/** Others each time: a sample that happens to have none of the lost lines must not be looked at again and again. */
 function sample(lines: readonly RunningLine[]): RunningLine[] {
   const step = Math.max(1, Math.floor(lines.length / SAMPLE_LINES));
-  return lines.filter((_, index) => index % step === 0);
+  const first = Math.floor(Math.random() * step);
+  return lines.filter((_, index) => index % step === first);
 }
 
 interface StopHooks {
