@@ -8,6 +8,7 @@ import {
 } from '@tanstack/virtual-core';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso';
 
 export interface Column<T> {
   title: string;
@@ -36,8 +37,11 @@ const OVERSCAN = 12;
 const NEAR_END = 40;
 
 export function Rows<T>({ label, columns, rows, keyOf, linkOf, onEnd, minWidth }: RowsProps<T>) {
+  const { route } = useLocation();
   const scroller = useRef<HTMLDivElement>(null);
-  const [chosen, setChosen] = useState(0);
+  const [{ chosen }, choose] = useState({ chosen: 0 });
+  /** Chosen by a key; it gets the focus as soon as it exists: rows far away are made after the table has scrolled to them. */
+  const unfocused = useRef<number | null>(null);
   const virtual = useVirtual(rows.length, scroller);
   const items = virtual.getVirtualItems();
   const lastShown = items.at(-1)?.index ?? 0;
@@ -46,13 +50,24 @@ export function Rows<T>({ label, columns, rows, keyOf, linkOf, onEnd, minWidth }
   }, [lastShown, rows.length, onEnd]);
 
   const walk = (event: KeyboardEvent) => {
-    const next = nextRow(event.key, chosen, rows.length);
+    const from = unfocused.current ?? chosen;
+    const row = rows[from];
+    // A row that has the focus is a link, which opens by itself.
+    if (event.key === 'Enter' && event.target === event.currentTarget && row !== undefined) return route(linkOf(row));
+    const next = nextRow(event.key, from, rows.length);
     if (next === null) return;
     event.preventDefault();
-    setChosen(next);
+    unfocused.current = next;
+    choose({ chosen: next });
     virtual.scrollToIndex(next);
-    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-row="${next}"]`)?.focus());
   };
+  useEffect(() => {
+    if (unfocused.current === null) return;
+    const link = scroller.current?.querySelector<HTMLElement>(`[data-row="${unfocused.current}"]`);
+    if (!link) return;
+    unfocused.current = null;
+    link.focus();
+  });
   const style = {
     '--rows-columns': columns.map(({ width }) => width).join(' '),
     ...(minWidth === undefined ? {} : { '--rows-min': minWidth }),
