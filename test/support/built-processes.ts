@@ -33,9 +33,9 @@ export default async function buildProcesses(): Promise<void> {
   process.env.SLUICE_TEST_BUILD = build;
 }
 
-/** Of everything that goes into a bundle. */
+/** Of everything that goes into a bundle: it has the addresses of its checkout, and node_modules may be copied to another. */
 function fingerprint(): string {
-  const hash = createHash('sha256');
+  const hash = createHash('sha256').update(ROOT);
   const sources = globSync('{src,workers,simulator/src}/**/*.{ts,json}', { cwd: ROOT }).sort();
   for (const path of [...sources, 'package-lock.json', 'test/support/built-processes.ts']) {
     hash.update(path).update(readFileSync(join(ROOT, path)));
