@@ -119,3 +119,39 @@ function usedOf({ isUnbilled, inputTokens, outputTokens, toolCalls = {} }: Usage
   const tokens = { input: inputTokens, output: outputTokens, ...toolCalls };
   return Object.entries(tokens).flatMap(([name, count]) => (count > 0 ? [name] : []));
 }
+
+export interface CostPart {
+  /** `input`, `cached_input`, `cache_write`, `output`, `reasoning`, `request`, a tool's name; `other`: what prices do not explain. */
+  part: string;
+  /** Tokens, or calls. */
+  count: number;
+  cost: PicoUsd;
+}
+
+/**
+ * What a booked cost is made of, at the prices in force now. Their sum is the booked cost: what it was more or less (prices that
+ * have changed since, media, caches for an hour, the provider's own word) is `other`.
+ */
+export function costParts(usage: Usage, price: Price, booked: PicoUsd): CostPart[] {
+  const { request, ...tokens } = price;
+  const tier = usage.serviceTier === undefined ? {} : { serviceTier: usage.serviceTier };
+  const priced = (part: string, count: number, used: Partial<Usage>): CostPart => ({
+    part,
+    count,
+    cost: costOf({ ...NO_USAGE, ...tier, ...used }, tokens),
+  });
+  const { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens, toolCalls = {} } = usage;
+  const fresh = Math.max(0, inputTokens - cachedInputTokens - cacheWriteTokens);
+  const said = Math.max(0, outputTokens - reasoningTokens);
+  const parts = [
+    priced('input', fresh, { inputTokens: fresh }),
+    priced('cached_input', cachedInputTokens, { inputTokens: cachedInputTokens, cachedInputTokens }),
+    priced('cache_write', cacheWriteTokens, { inputTokens: cacheWriteTokens, cacheWriteTokens }),
+    priced('output', said, { outputTokens: said }),
+    priced('reasoning', reasoningTokens, { outputTokens: reasoningTokens, reasoningTokens }),
+    ...Object.entries(toolCalls).map(([name, calls]) => priced(name, calls, { toolCalls: { [name]: calls } })),
+    { part: 'request', count: 1, cost: request ?? 0n },
+  ].filter(({ count, cost }) => count > 0 && (cost > 0n || count > 1));
+  const rest = parts.reduce((left, { cost }) => left - cost, booked);
+  return rest === 0n ? parts : [...parts, { part: 'other', count: 1, cost: rest }];
+}

@@ -1054,6 +1054,19 @@ export interface components {
                 body: "none" | "plain" | "sealed";
                 message: string;
             } | null;
+            /** @description As the client sent it, where it was kept with its dead letter; for operators and above. */
+            request_body: string | null;
+            /** @description What costs are made of, at the prices in force now; what these do not explain is `other`. */
+            cost_parts: {
+                attempt: number;
+                parts: {
+                    part: string;
+                    /** @description Tokens, or calls. */
+                    count: number;
+                    /** @description US dollars, exact. */
+                    cost_usd: string;
+                }[];
+            }[];
         };
         Attempt: {
             attempt: number;
@@ -1380,6 +1393,7 @@ export interface components {
             /** @description From its acceptance. */
             first_byte_ms: number | null;
             attempts: number;
+            tags: string[];
             input_tokens: number;
             output_tokens: number;
             /** @description US dollars, exact. */
@@ -2027,16 +2041,29 @@ export interface components {
                 charge_usd: string;
             }[];
         };
-        /** @description Where the time went, without gaps. */
+        /** @description Where the time went, without gaps. `skip`: a provider was not asked, and why. */
         Timeline: {
             /** @enum {string} */
-            kind: "queue" | "limit" | "circuit" | "hold" | "backoff" | "attempt" | "other";
+            kind: "queue" | "limit" | "circuit" | "hold" | "backoff" | "skip" | "attempt" | "other";
             started_at_ms: number;
             duration_ms: number;
             provider?: string;
             reason?: string;
             attempt?: number;
             outcome?: string;
+            cache_hit_rate?: number;
+            /** @description Of a stream: milliseconds since the call, output tokens until then as the broker counts them. */
+            tokens?: [
+                number,
+                number
+            ][];
+            /** @description Of a stream: frames that it sent to the client. */
+            frames?: number;
+            /**
+             * @description It took up an answer that had broken off: behind what the client had, or from its beginning.
+             * @enum {string}
+             */
+            rescue?: "continued" | "repeated";
         }[];
         ToppedUp: {
             id: string;
@@ -3623,6 +3650,7 @@ export interface operations {
                 model?: string;
                 provider?: string;
                 outcome?: string;
+                tag?: string;
                 lane?: "interactive" | "batch";
                 protocol?: string;
                 stream?: "true" | "false";

@@ -145,10 +145,11 @@ export interface RequestProgress {
 /**
  * - `queue`: waited for a worker to take it. `limit`: waited for a permit; `reason` is the scope and what it had too
  *   little of. `circuit`: its deployment was out of rotation. `backoff`: before a retry. `attempt`: a provider was called.
+ * - `skip`: a step of the plan was not asked; `reason` begins with what was in the way: `circuit`, `hold`, `limit`, `request`.
  * - `other`: everything between (hand-overs); a few milliseconds.
  */
 export interface TimelinePart {
-  kind: 'queue' | 'limit' | 'circuit' | 'hold' | 'backoff' | 'attempt' | 'other';
+  kind: 'queue' | 'limit' | 'circuit' | 'hold' | 'backoff' | 'skip' | 'attempt' | 'other';
   /** Unix milliseconds. */
   untilMs: number;
   provider?: string;
@@ -156,6 +157,12 @@ export interface TimelinePart {
   /** Of an attempt: its number and its outcome, `ok` or a failure code. */
   attempt?: number;
   outcome?: string;
+  /** Of a streamed attempt: milliseconds since its call, and the output tokens until then by the broker's own count. */
+  tokens?: readonly (readonly [ms: number, tokens: number])[];
+  /** Of a streamed attempt: frames that it has sent to the client. */
+  frames?: number;
+  /** The client had the beginning of an answer that broke off: the provider went on behind it, or said all of it again. */
+  rescue?: 'continued' | 'repeated';
 }
 
 export const NO_PROGRESS: RequestProgress = Object.freeze({

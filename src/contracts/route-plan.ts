@@ -43,6 +43,8 @@ export interface RoutePlan {
   steps: RouteStep[];
   /** Where a request goes after such a failure, in place of what is left of `steps`. Absent: nowhere. */
   detours?: Partial<Record<DetourCode, RouteStep[]>>;
+  /** Steps that stand at the end because they could not be asked when the plan was made. Absent: none. */
+  putBack?: { provider: string; why: 'circuit' | 'hold' }[];
   /** A provider's wait that is longer is left for the next step. Absent: the default (advance.ts). Milliseconds. */
   waitUpToMs?: number;
   /** The beginning of its prompt, where its model shares caches by that; and how long it waits for one that is being written. */

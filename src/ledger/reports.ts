@@ -202,6 +202,7 @@ export interface RequestHistory {
 export interface AttemptHistory {
   attempt: number;
   provider: string;
+  deployment: string;
   credential: string | null;
   upstreamModel: string;
   state: string;
@@ -211,6 +212,7 @@ export interface AttemptHistory {
   durationMs: number;
   inputTokens: number;
   cachedInputTokens: number;
+  cacheWriteTokens: number;
   outputTokens: number;
   reasoningTokens: number;
   costPicoUsd: bigint;
@@ -248,6 +250,7 @@ export async function listAttempts(database: Database, requestId: string): Promi
   return rows.map((row) => ({
     attempt: asNumber(row.attempt),
     provider: row.provider,
+    deployment: row.deployment,
     credential: row.credential,
     upstreamModel: row.upstream_model,
     state: row.state,
@@ -257,6 +260,7 @@ export async function listAttempts(database: Database, requestId: string): Promi
     durationMs: asNumber(row.duration_ms),
     inputTokens: asNumber(row.input_tokens),
     cachedInputTokens: asNumber(row.cached_input_tokens),
+    cacheWriteTokens: asNumber(row.cache_write_tokens),
     outputTokens: asNumber(row.output_tokens),
     reasoningTokens: asNumber(row.reasoning_tokens),
     costPicoUsd: asBigint(row.cost_pico_usd),

@@ -11,6 +11,8 @@ export interface RequestFilter {
   provider?: string;
   /** A failure code, `ok`, or `failed` for any failure. */
   outcome?: string;
+  /** One of its tags. */
+  tag?: string;
   lane?: string;
   protocol?: string;
   isStream?: boolean;
@@ -42,6 +44,7 @@ export interface FoundRequest {
   acceptedAtMs: number;
   finishedAtMs: number;
   attempts: number;
+  tags: string[];
   costPicoUsd: bigint;
   inputTokens: number;
   outputTokens: number;
@@ -85,6 +88,7 @@ export async function searchRequests(
       acceptedAtMs: asNumber(row.accepted_at),
       finishedAtMs: asNumber(row.finished_at),
       attempts: asNumber(row.attempts),
+      tags: row.tags?.split(',').filter((tag) => tag !== '') ?? [],
       costPicoUsd: asBigint(row.cost_pico_usd),
     })),
   );
@@ -113,7 +117,7 @@ function scan(database: Database, { fromMs, toMs }: RequestFilter, after: Reques
 type Scanned = ReturnType<ReturnType<typeof scan>['selectAll']>;
 
 function filtered(database: Database, scanned: Scanned, filter: RequestFilter) {
-  const { keyId, model, provider, outcome, lane, protocol, isStream, minCostPicoUsd, minDurationMs, isRetried } =
+  const { keyId, model, provider, outcome, tag, lane, protocol, isStream, minCostPicoUsd, minDurationMs, isRetried } =
     filter;
   let query = database.selectFrom(scanned.as('requests'));
   if (keyId !== undefined) query = query.where('key_id', '=', keyId);
@@ -121,6 +125,7 @@ function filtered(database: Database, scanned: Scanned, filter: RequestFilter) {
   if (provider !== undefined) query = query.where('provider', '=', provider);
   if (outcome === 'failed') query = query.where('outcome', '!=', 'ok');
   else if (outcome !== undefined) query = query.where('outcome', '=', outcome);
+  if (tag !== undefined) query = query.where(sql<boolean>`tags like ${`%,${escapeLike(tag)},%`} escape '\\'`);
   if (lane !== undefined) query = query.where('lane', '=', lane);
   if (protocol !== undefined) query = query.where('protocol', '=', protocol);
   if (isStream !== undefined) query = query.where('is_stream', '=', isStream ? 1 : 0);
@@ -132,7 +137,11 @@ function filtered(database: Database, scanned: Scanned, filter: RequestFilter) {
 }
 
 function likePattern(text: string): string {
-  return text.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%');
+  return escapeLike(text).replaceAll('*', '%');
+}
+
+function escapeLike(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&');
 }
 
 type Outlined = Omit<FoundRequest, 'inputTokens' | 'outputTokens' | 'firstByteMs'>;

@@ -97,6 +97,8 @@ export interface ReplyWriter {
   readonly attempt: number;
   /** The client may have seen a status: from now on only bytes, an end, or an error event can follow. */
   readonly hasAnswered: boolean;
+  /** Made so far by this delivery. */
+  readonly frames: number;
   /** Id that the next event will have: `<attempt>-<seq>`, as in the log. */
   nextEventId(): string;
   /** Goes out together with the first event. */
@@ -161,6 +163,7 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
   /** Events not yet made into a frame. */
   #gathered: Buffer[] = [];
   #backlogBytes = 0;
+  #frames = 0;
   #unsettledFrames = 0;
   #waiters: (() => void)[] = [];
 
@@ -180,6 +183,10 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
 
   get hasAnswered(): boolean {
     return this.#hasAnswered;
+  }
+
+  get frames(): number {
+    return this.#frames;
   }
 
   nextEventId(): string {
@@ -285,6 +292,7 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
     const previous = this.#lastId;
     this.#gathered = [];
     this.#lastId = id;
+    this.#frames += 1;
     this.#unsettledFrames += 1;
     const { requestId } = this.#options.spec;
     const onSettled = (refusal: Refusal | null) => this.#onSettled(bytes.length, refusal);

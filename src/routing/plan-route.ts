@@ -66,10 +66,10 @@ export function planRoute(request: RouteRequest, context: RouteContext): RoutePl
   const steps = modelChain(model, request, catalogue).flatMap((next) => stepsOf(next, request, context));
   const unique = dropRepeated(steps);
   if (unique.length === 0) return nothingLeft(request, modelChain(model, request, catalogue), context);
-  const ordered = coolingLast(unique, context).slice(0, MAX_STEPS);
+  const { steps: ordered, putBack } = coolingLast(unique, context);
   const wait = model.waitUpToMs === DEFAULT_WAIT_UP_TO_MS ? {} : { waitUpToMs: model.waitUpToMs };
-  if (request.preferences.allowFallbacks === false) return { steps: ordered.slice(0, 1), ...wait };
-  return { steps: ordered, ...detoursOf(model, request, context), ...wait };
+  if (request.preferences.allowFallbacks === false) return { steps: ordered.slice(0, 1), ...putBack, ...wait };
+  return { steps: ordered, ...detoursOf(model, request, context), ...putBack, ...wait };
 }
 
 const DETOUR_CODES = ['upstream_content_filter', 'upstream_context_length'] as const;
@@ -84,7 +84,7 @@ function detoursOf(model: Model, request: RouteRequest, context: RouteContext): 
 function detourSteps(names: readonly string[], request: RouteRequest, context: RouteContext): RouteStep[] {
   const models = names.map((name) => context.catalogue.findModel(name)).filter((other) => other !== null);
   const steps = dropRepeated(models.flatMap((other) => stepsOf(other, request, context)));
-  return coolingLast(steps, context).slice(0, MAX_STEPS);
+  return coolingLast(steps, context).steps;
 }
 
 /** The model asked for, its fallbacks, then the request's own alternatives with theirs; unknown names are skipped. */
@@ -154,11 +154,22 @@ function dropRepeated(steps: RouteStep[]): RouteStep[] {
   });
 }
 
-function coolingLast(steps: RouteStep[], { isCooling, isHeld }: RouteContext): RouteStep[] {
-  const isLast = (step: RouteStep) => isCooling(circuitOf(step)) || isHeld?.(step.deployment) === true;
-  const last = steps.filter(isLast);
-  if (last.length === 0) return steps;
-  return [...steps.filter((step) => !last.includes(step)), ...last];
+type Ordered = Pick<RoutePlan, 'steps'> & { putBack: Pick<RoutePlan, 'putBack'> };
+
+function coolingLast(steps: RouteStep[], { isCooling, isHeld }: RouteContext): Ordered {
+  const held = new Set(steps.filter((step) => isHeld?.(step.deployment) === true));
+  const last = steps.filter((step) => held.has(step) || isCooling(circuitOf(step)));
+  if (last.length === 0) return { steps: steps.slice(0, MAX_STEPS), putBack: {} };
+  const first = steps.filter((step) => !last.includes(step));
+  const putBack = last.map((step) => ({
+    provider: step.provider,
+    why: held.has(step) ? ('hold' as const) : ('circuit' as const),
+  }));
+  // Where all are out, none stands behind another for it.
+  return {
+    steps: [...first, ...last].slice(0, MAX_STEPS),
+    putBack: first.length === 0 ? {} : { putBack: putBack.slice(0, MAX_STEPS) },
+  };
 }
 
 function modelNotFound(model: string): Failure {

@@ -48,6 +48,10 @@ export function silenceLimits(deployment: Deployment, isStream: boolean, hasAlte
 /** Usage has been seen to come half a second after the last token; Gemini, which has no terminator, closes at once. */
 const COMPLETE_IDLE_MS = 5_000;
 
+/** Kept of a stream, at least half of them once it has gone on for long enough. */
+const MAX_SAMPLES = 16;
+const FIRST_SAMPLE_MS = 200;
+
 export type Expiry = { code: FailureCode; afterMs: number };
 
 export class AttemptClock {
@@ -60,6 +64,9 @@ export class AttemptClock {
   #isPaused = false;
   #isComplete = false;
   #timer: NodeJS.Timeout;
+  #samples: [ms: number, tokens: number][] = [];
+  #sampleEveryMs = FIRST_SAMPLE_MS;
+  #nextSampleMs = 0;
 
   constructor(limits: ClockLimits, onExpired: (expiry: Expiry) => void) {
     this.#limits = limits;
@@ -93,6 +100,24 @@ export class AttemptClock {
 
   activity(): void {
     this.#lastActivityMs = Date.now();
+  }
+
+  /**
+   * How the answer grows, for its timeline: a few points over the whole of it, however long it is. Whenever there are too many,
+   * every other one goes and they are taken half as often. Called behind `activity`, whose time it has.
+   */
+  sample(countTokens: () => number): void {
+    const nowMs = this.#lastActivityMs;
+    if (nowMs < this.#nextSampleMs) return;
+    this.#nextSampleMs = nowMs + this.#sampleEveryMs;
+    this.#samples.push([nowMs - this.#startedAtMs, countTokens()]);
+    if (this.#samples.length < MAX_SAMPLES) return;
+    this.#samples = this.#samples.filter((_, index) => index % 2 === 0);
+    this.#sampleEveryMs *= 2;
+  }
+
+  get samples(): readonly [ms: number, tokens: number][] {
+    return this.#samples;
   }
 
   /** Nothing is read from the provider for a while, by our own will: that is no silence of its. */

@@ -3,7 +3,7 @@
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
-import { isForgottenWhenDelivered } from '#src/contracts/request-record.ts';
+import { isForgottenWhenDelivered, type TimelinePart } from '#src/contracts/request-record.ts';
 import { traceFields } from '#src/contracts/trace-context.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
 import type { Permit } from '#src/limits/limiter.ts';
@@ -43,6 +43,7 @@ export async function performAttempt(
   context.openPermits.set(permit.attemptId, permit);
   delivery.progress = { ...delivery.progress, calls: delivery.progress.calls + 1 };
   const trace = traceAttempt(context.tracing, delivery, deployment);
+  const before = { frames: writer.frames, isRescue: writer.hasAnswered };
   const request = withCredential(call.request, route, deployment.provider, secret);
   const outcome = await runAttempt(
     {
@@ -89,6 +90,7 @@ export async function performAttempt(
     outcome,
     pricing,
     trace,
+    before,
   });
 }
 
@@ -114,6 +116,8 @@ interface Conclusion {
   outcome: AttemptOutcome;
   pricing: AttemptPricing;
   trace: AttemptTrace | null;
+  /** When it was called: what the client had of the answer. */
+  before: { frames: number; isRescue: boolean };
 }
 
 /**
@@ -132,7 +136,7 @@ async function conclude(
   const { failure, usage } = outcome;
   const cost = pricing.costOfAttempt(usage);
   delivery.progress = progressAfter(delivery, failure, cost.cost);
-  const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok' };
+  const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok', ...streamOf(delivery, conclusion) };
   spend(delivery, { kind: 'attempt', provider: step.provider, ...spent });
   const result: StepResult =
     failure === null
@@ -189,6 +193,20 @@ async function conclude(
     'attempt',
   );
   return result;
+}
+
+/** What the timeline says of a streamed attempt. The last frame of an answer is made right after it. */
+function streamOf(
+  { spec, writer, prefillTokens }: Delivery,
+  { outcome: { samples, failure }, before }: Conclusion,
+): Pick<TimelinePart, 'tokens' | 'frames' | 'rescue'> {
+  if (!spec.isStream) return {};
+  const frames = writer.frames - before.frames + (failure === null ? 1 : 0);
+  return {
+    ...(samples.length === 0 ? {} : { tokens: samples }),
+    ...(frames === 0 ? {} : { frames }),
+    ...(before.isRescue ? { rescue: prefillTokens > 0 ? 'continued' : 'repeated' } : {}),
+  };
 }
 
 function progressAfter(delivery: Delivery, failure: Failure | null, cost: bigint) {

@@ -112,10 +112,7 @@ function openDelivery(
       },
     }),
     cancellation,
-    progress: spendTime(claim.progress, {
-      ...(claim.progress.waitsFor ?? { kind: 'queue' }),
-      untilMs: Date.now(),
-    }),
+    progress: progressAtClaim(claim),
     isAttemptUsed: false,
     prefillTokens: 0,
     avoidsPrefill: false,
@@ -129,6 +126,16 @@ function openDelivery(
   if (claim.isCancelled) cancellation.abort(cancelled());
   else if (claim.hasAnswered && !mayBeRescued(delivery)) cancellation.abort(brokenOff(delivery));
   return delivery;
+}
+
+/** What was waited for since the last delivery; at the first one also why the plan does not begin where it usually does. */
+function progressAtClaim({ spec, progress }: Claim): Delivery['progress'] {
+  const untilMs = Date.now();
+  const waited = spendTime(progress, { ...(progress.waitsFor ?? { kind: 'queue' }), untilMs });
+  const { putBack } = spec.plan;
+  if (putBack === undefined || progress.timeline.length > 0) return waited;
+  const skipped = putBack.map(({ provider, why }) => ({ kind: 'skip' as const, provider, reason: why, untilMs }));
+  return skipped.reduce(spendTime, waited);
 }
 
 /** A bug ends one request, at once and as one; Redis being in trouble is none: the request goes back to its queue. */

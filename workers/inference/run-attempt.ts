@@ -6,7 +6,7 @@ import type { Deployment } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
-import { NO_USAGE, totalTokens, type Usage } from '#src/contracts/usage.ts';
+import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import type { UpstreamRequest } from '#src/protocols/call/prepare-call.ts';
 import {
   type ClientProtocol,
@@ -38,6 +38,7 @@ import {
   notAStream,
   tooLarge,
 } from './network-failures.ts';
+import { withPrompt } from './permit-request.ts';
 import type { Upstream, UpstreamCall } from './upstream.ts';
 
 export interface AttemptInput {
@@ -81,6 +82,8 @@ export interface AttemptOutcome {
   /** The first piece of the answer itself; null where there was none, or it was not streamed. */
   firstTokenMs: number | null;
   durationMs: number;
+  /** How a stream grew (attempt-clock.ts). */
+  samples: AttemptClock['samples'];
   rateLimits: RateLimitHint | null;
 }
 
@@ -186,6 +189,7 @@ class AttemptRun {
       else if (bytes !== null) this.#write(bytes);
       if (failure !== undefined) return this.#finish(failure);
     }
+    if (this.#hasBegun) this.#clock.sample(() => relay.usage().outputTokens);
     if (relay.isOver()) return this.#endStream(stream);
     if (relay.isComplete()) this.#clock.complete();
     this.#applyBackpressure();
@@ -331,18 +335,10 @@ class AttemptRun {
       firstByteMs: this.#firstByteMs,
       firstTokenMs: this.#firstTokenMs,
       durationMs: Date.now() - this.#startedAtMs,
+      samples: this.#clock.samples,
       rateLimits: this.#rateLimits,
     });
   }
-}
-
-/** A call that ended before its provider had counted is billed by most of them: the prompt at least, unstreamed ones too. */
-function withPrompt(usage: Usage, { context, spec }: AttemptInput): Usage {
-  const isCounted = !usage.isEstimated && totalTokens(usage) > 0;
-  if (isCounted || usage.isUnbilled) return usage;
-  const inputTokens = Math.max(usage.inputTokens, context.estimatedInputTokens);
-  const tier = spec.serviceTier === undefined ? {} : { serviceTier: spec.serviceTier };
-  return { ...tier, ...usage, inputTokens, isEstimated: true };
 }
 
 /** Whatever a provider's error says stands at its beginning: behind this much it is not waited for. */

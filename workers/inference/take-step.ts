@@ -127,7 +127,9 @@ function patienceOf(delivery: Delivery): number {
 
 /** What the request has waited for this provider's limits without a break, and without having called it. */
 function waitedMs({ spec, step, progress: { timeline } }: Delivery): number {
-  const before = timeline.findLastIndex(({ kind, provider }) => kind !== 'limit' || provider !== step.provider);
+  const before = timeline.findLastIndex(
+    ({ kind, provider }) => (kind !== 'limit' && kind !== 'skip') || provider !== step.provider,
+  );
   return Date.now() - (timeline[before]?.untilMs ?? spec.acceptedAtMs);
 }
 
@@ -182,11 +184,11 @@ function leaveCooling(delivery: Delivery, { waitMs, code }: Extract<CircuitState
   const { provider } = delivery.step;
   if (ruleOf(code).cooldown === 'open') {
     const message = `Provider '${provider}' refused its credential or has no quota left (${code}); it is asked again in a while.`;
-    return failOrFallBack(delivery, createFailure(code, message, { retryAfterMs: waitMs, provider }));
+    return failOrFallBack(delivery, createFailure(code, message, { retryAfterMs: waitMs, provider }), 'circuit');
   }
   const message = `Provider '${provider}' is out of rotation after repeated failures (${code}).`;
   const failure = createFailure('no_deployment', message, { retryAfterMs: waitMs, provider });
-  return skipOrWait(delivery, waitMs, failure, { kind: 'circuit', provider });
+  return skipOrWait(delivery, waitMs, failure, { kind: 'circuit', provider, reason: code });
 }
 
 /** The API may have read a newer configuration a moment before this process does. */
@@ -203,7 +205,10 @@ async function findDeployment(
 /** It wants all of its fields sent (`provider.require_parameters`). Where another provider failed, that is what went wrong. */
 function leaveIncapable(delivery: Delivery, dropped: readonly string[]): StepResult {
   const { spec, step, job, progress } = delivery;
-  if (hasNext(spec.plan, job.step, progress)) return { kind: 'fallback' };
+  if (hasNext(spec.plan, job.step, progress)) {
+    noteSkip(delivery, 'request parameter_unsupported');
+    return { kind: 'fallback' };
+  }
   const failed = progress.failures.at(-1);
   if (failed !== undefined) return { kind: 'failed', failure: failed };
   const message = `Provider '${step.provider}' would not get ${listDropped(dropped)}, and provider.require_parameters wants all fields sent.`;
@@ -226,6 +231,7 @@ function skipOrWait(
   const readyAtMs = Date.now() + waitMs;
   if (failure.code !== 'key_rate_limited' && maySkip(spec.plan, job.step, progress)) {
     delivery.progress = skip(spec.plan, job.step, progress, readyAtMs);
+    noteSkip(delivery, `${waitsFor.kind} ${waitsFor.reason ?? ''}`.trimEnd());
     return { kind: 'fallback' };
   }
   return readyAtMs < spec.deadlineAtMs ? { kind: 'park', waitMs, waitsFor } : { kind: 'failed', failure };
@@ -235,11 +241,17 @@ function reasonOf({ scope, reason }: WaitedFor): { reason: string } {
   return { reason: `${scope.name} ${reason}` };
 }
 
-function failOrFallBack(delivery: Delivery, failure: Failure): StepResult {
+function failOrFallBack(delivery: Delivery, failure: Failure, because: 'circuit' | 'request' = 'request'): StepResult {
   const { spec, job, progress } = delivery;
   if (!hasNext(spec.plan, job.step, progress)) return { kind: 'failed', failure };
   delivery.progress = { ...progress, failures: [...progress.failures, failure] };
+  noteSkip(delivery, `${because} ${failure.code}`);
   return { kind: 'fallback' };
+}
+
+/** The timeline says of every provider of the plan why it was not asked. */
+function noteSkip(delivery: Delivery, reason: string): void {
+  spend(delivery, { kind: 'skip', provider: delivery.step.provider, reason });
 }
 
 function deadlinePassed(calls: number): Failure {

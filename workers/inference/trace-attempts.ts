@@ -36,7 +36,7 @@ export function noteWaits(
 function traceWaits(tracing: Tracing, { spec }: Pick<Delivery, 'spec'>, waits: readonly TimedPart[]): void {
   if (spec.trace === undefined) return;
   for (const { kind, untilMs, durationMs, provider, reason } of waits) {
-    if (kind === 'other' || durationMs < 1) continue;
+    if (kind === 'other' || kind === 'skip' || durationMs < 1) continue;
     const attributes = { [ATTRIBUTES.provider]: provider, ...reasonOf(kind, reason) };
     tracing.record(kind === 'limit' ? 'permit' : kind, {
       parent: spec.trace,

@@ -8,7 +8,7 @@ import type { DeadLetter, Page as FoundPage } from '../api/types.ts';
 import { Action, Dialog, tell } from '../parts/actions.tsx';
 import { time, usd } from '../parts/format.ts';
 import { Badge, type Choice, Empty, Loaded, Outcome, Page, Panel, RequestLink, Select, Text } from '../parts/panel.tsx';
-import { ReplayDialog } from './request.tsx';
+import { ReplayDialog } from '../waterfall/what-if.tsx';
 
 type Filter = Record<string, string>;
 const FIELDS = ['code', 'model', 'provider', 'from', 'to', 'replayed'];

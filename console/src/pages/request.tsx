@@ -4,13 +4,26 @@ import { useEffect, useState } from 'preact/hooks';
 import { useRoute } from 'preact-iso';
 import { post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
-import type { ApiKey, Attempt, RequestDetail } from '../api/types.ts';
-import { Action, Dialog, tell } from '../parts/actions.tsx';
-import { count, duration, time, usd } from '../parts/format.ts';
-import { CopyButton, Figure, Loaded, Outcome, Page, Panel, Text } from '../parts/panel.tsx';
+import type { ApiKey, RequestDetail } from '../api/types.ts';
+import { Action } from '../parts/actions.tsx';
+import { count, duration, time, usd, words } from '../parts/format.ts';
+import {
+  CopyButton,
+  Empty,
+  Figure,
+  Loaded,
+  Outcome,
+  Page,
+  type Pair,
+  Pairs,
+  Panel,
+  RequestLink,
+  Table,
+} from '../parts/panel.tsx';
 import { curlOf } from '../parts/snippets.ts';
 import { layOut } from '../waterfall/layout.ts';
 import { WaterfallView } from '../waterfall/waterfall.tsx';
+import { canReplay, Elsewhere, ReplayDialog, Replays } from '../waterfall/what-if.tsx';
 
 export default function RequestPage() {
   const { params } = useRoute();
@@ -76,133 +89,102 @@ function Request({ request }: { request: RequestDetail }) {
         <WaterfallView request={request} nowMs={Date.now()} />
       </Panel>
       <div class="grid" style={{ '--min': '24rem' }}>
-        <Panel title="Cost by attempt" isFlush>
-          <Costs attempts={request.attempts} />
+        <Panel title="Cost by part" isFlush>
+          <Costs request={request} />
         </Panel>
         <Panel title="About">
           <About request={request} keyName={keys.find(({ id }) => id === request.key_id)?.name ?? request.key_id} />
         </Panel>
       </div>
+      <Elsewhere request={request} />
+      <Replays request={request} />
+      <Body title="Request, as the client sent it" text={request.request_body} />
       <Answer request={request} />
     </>
   );
 }
 
-function Costs({ attempts }: { attempts: readonly Attempt[] }) {
+function Costs({ request: { attempts, cost_parts: costs } }: { request: RequestDetail }) {
+  if (attempts.length === 0) return <Empty>No provider was called.</Empty>;
   return (
-    <div class="scroll" tabIndex={0}>
-      <table class="plain">
-        <thead>
-          <tr>
-            <th>Attempt</th>
-            <th>Provider</th>
-            <th>Outcome</th>
-            <th class="end">Input</th>
-            <th class="end">Cached</th>
-            <th class="end">Output</th>
-            <th class="end">Cost</th>
-          </tr>
-        </thead>
-        <tbody>
-          {attempts.map((attempt) => (
-            <tr key={attempt.attempt}>
-              <td>{attempt.attempt}</td>
-              <td>{attempt.provider}</td>
-              <td>
-                <Outcome code={attempt.outcome} />
-              </td>
-              <td class="end">{count(attempt.usage.input_tokens)}</td>
-              <td class="end">{count(attempt.usage.cached_input_tokens)}</td>
-              <td class="end">{count(attempt.usage.output_tokens)}</td>
-              <td class="end">{usd(attempt.cost)}</td>
+    <Table label="Cost by part" heads={['Attempt', 'Part', ['Tokens', 'end'], ['Cost', 'end']]}>
+      {attempts.flatMap((attempt) => {
+        const parts = costs.find((one) => one.attempt === attempt.attempt)?.parts ?? [];
+        return [
+          <tr key={attempt.attempt}>
+            <td>
+              <b>{attempt.attempt}</b> {attempt.provider}
+            </td>
+            <td>
+              <Outcome code={attempt.outcome} />
+            </td>
+            <td class="end">{count(attempt.usage.input_tokens + attempt.usage.output_tokens)}</td>
+            <td class="end">
+              <b>{usd(attempt.cost)}</b>
+            </td>
+          </tr>,
+          ...parts.map(({ part, count: used, cost_usd: own }) => (
+            <tr key={`${attempt.attempt} ${part}`}>
+              <td />
+              <td class="muted">{part === 'other' ? 'not by the prices of now' : words(part)}</td>
+              <td class="end">{part === 'other' ? '' : count(used)}</td>
+              <td class="end">{usd(own)}</td>
             </tr>
-          ))}
-          {attempts.length === 0 ? (
-            <tr>
-              <td colSpan={7} class="muted">
-                No provider was called.
-              </td>
-            </tr>
-          ) : null}
-        </tbody>
-      </table>
-    </div>
+          )),
+        ];
+      })}
+    </Table>
   );
 }
 
 function About({ request, keyName }: { request: RequestDetail; keyName: string }) {
-  const { plan } = request;
-  return (
-    <dl class="pairs">
-      <dt>Id</dt>
-      <dd class="mono">{request.id}</dd>
-      <dt>Key</dt>
-      <dd>{keyName}</dd>
-      <dt>Protocol</dt>
-      <dd>
-        {request.protocol}, {request.lane} lane, {request.stream ? 'streamed' : 'whole'}
-      </dd>
-      {plan === null ? null : (
-        <>
-          <dt>Plan</dt>
-          <dd>{plan.map(({ deployment }) => deployment).join(' → ')}</dd>
-        </>
-      )}
-      {request.deadline_at === null ? null : (
-        <>
-          <dt>Deadline</dt>
-          <dd>{time(request.deadline_at)}</dd>
-        </>
-      )}
-      {request.estimated_tokens === null ? null : (
-        <>
-          <dt>Reserved</dt>
-          <dd class="number">
-            {count(request.estimated_tokens.input)} tokens in, {count(request.estimated_tokens.output)} out
-          </dd>
-        </>
-      )}
-      <dt>Frames kept</dt>
-      <dd class="number">{count(request.frames)}</dd>
-      {request.replay_of === undefined ? null : (
-        <>
-          <dt>Replay of</dt>
-          <dd>
-            <a class="mono" href={`/console/requests/${request.replay_of}`}>
-              {request.replay_of}
-            </a>
-          </dd>
-        </>
-      )}
-      {(request.replayed_as ?? []).map((id) => (
-        <>
-          <dt>Replayed as</dt>
-          <dd>
-            <a class="mono" href={`/console/requests/${id}`}>
-              {id}
-            </a>
-          </dd>
-        </>
-      ))}
-    </dl>
-  );
+  const { plan, estimated_tokens: reserved, deadline_at: deadline, replay_of: replayOf } = request;
+  const pairs: Pair[] = [
+    [
+      'Id',
+      <span key="id" class="mono">
+        {request.id}
+      </span>,
+    ],
+    ['Key', keyName],
+    ['Protocol', `${request.protocol}, ${request.lane} lane, ${request.stream ? 'streamed' : 'whole'}`],
+  ];
+  if (plan !== null) pairs.push(['Plan', plan.map(({ deployment }) => deployment).join(' → ')]);
+  if (deadline !== null) pairs.push(['Deadline', time(deadline)]);
+  if (reserved !== null) pairs.push(['Reserved', `${count(reserved.input)} tokens in, ${count(reserved.output)} out`]);
+  const sent = request.timeline.reduce((sum, { frames = 0 }) => sum + frames, 0);
+  pairs.push(['Frames', `${count(sent)} sent, ${count(request.frames)} kept`]);
+  if (replayOf !== undefined) pairs.push(['Replay of', <RequestLink key="of" id={replayOf} />]);
+  return <Pairs of={pairs} />;
 }
 
-function Answer({ request: { answer } }: { request: RequestDetail }) {
-  if (answer == null) return null;
-  const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body, null, 2);
+function Body({ title, text }: { title: string; text: string | null }) {
+  if (text === null) return null;
   return (
-    <Panel title={`Answer, as it was sent (${answer.status})`} more={<CopyButton text={() => text} />}>
+    <Panel title={title} more={<CopyButton text={() => text} />}>
       <pre class="text" tabIndex={0}>
-        {text}
+        {readable(text)}
       </pre>
     </Panel>
   );
 }
 
+function readable(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+function Answer({ request: { answer } }: { request: RequestDetail }) {
+  if (answer == null) return null;
+  const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body, null, 2);
+  return <Body title={`Answer, as it was sent (${answer.status})`} text={text} />;
+}
+
 function Actions({ request }: { request: RequestDetail }) {
   const [isReplaying, setReplaying] = useState(false);
-  const canReplay = request.dead_letter !== null && request.dead_letter.body !== 'none';
   return (
     <>
       {isRunning(request) && request.finished_at === null ? (
@@ -217,7 +199,7 @@ function Actions({ request }: { request: RequestDetail }) {
           Cancel
         </Action>
       ) : null}
-      {canReplay ? (
+      {canReplay(request) ? (
         <button type="button" class="button" onClick={() => setReplaying(true)}>
           Replay …
         </button>
@@ -228,24 +210,5 @@ function Actions({ request }: { request: RequestDetail }) {
       <CopyButton text={() => curlOf(request.protocol, request.model)}>Copy as curl</CopyButton>
       {isReplaying ? <ReplayDialog id={request.id} onClose={() => setReplaying(false)} /> : null}
     </>
-  );
-}
-
-export function ReplayDialog({ id, onClose }: { id: string; onClose: () => void }) {
-  const [model, setModel] = useState('');
-  const [vendor, setVendor] = useState('');
-  const replay = async () => {
-    const change = { ...(model === '' ? {} : { model }), ...(vendor === '' ? {} : { vendor }) };
-    const { request_id: newId } = await post<{ request_id: string }>(`/dead-letters/${id}/replay`, change);
-    refresh('/requests', '/dead-letters');
-    tell(`Replayed as ${newId}.`);
-    onClose();
-  };
-  return (
-    <Dialog title="Replay this request" submit="Replay" onSubmit={replay} onClose={onClose}>
-      <p class="muted">A new request in its place, for the same key. What is left empty stays as the client asked.</p>
-      <Text label="Another model" value={model} onChange={setModel} />
-      <Text label="At this provider only" value={vendor} onChange={setVendor} />
-    </Dialog>
   );
 }

@@ -1,5 +1,5 @@
 // Small parts that every page has: panels, badges, bars, fields, buttons that copy, and what stands where nothing is yet.
-import type { ComponentChildren, JSX } from 'preact';
+import { type ComponentChildren, Fragment, type JSX } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { Result } from '../api/query.ts';
 import { words } from './format.ts';
@@ -140,17 +140,14 @@ export function Text({ label, value, onChange, ...more }: TextProps) {
 
 export type Choice = readonly [value: string, label: string];
 
-export function Select({
-  label,
-  value,
-  onChange,
-  choices,
-}: {
+interface ChoiceProps {
   label: string;
   value: string;
   onChange: Change;
   choices: readonly Choice[];
-}) {
+}
+
+export function Select({ label, value, onChange, choices }: ChoiceProps) {
   return (
     <Field label={label}>
       <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
@@ -181,17 +178,7 @@ export function Check({
   );
 }
 
-export function Tabs({
-  label,
-  value,
-  onChange,
-  choices,
-}: {
-  label: string;
-  value: string;
-  onChange: Change;
-  choices: readonly Choice[];
-}) {
+export function Tabs({ label, value, onChange, choices }: ChoiceProps) {
   return (
     <div class="tabs" role="tablist" aria-label={label}>
       {choices.map(([name, text]) => (
@@ -251,4 +238,57 @@ export function RequestLink({ id }: { id: string }) {
 /** Its end: beginnings are the time, and look alike. */
 function shortId(id: string): string {
   return `…${id.slice(-10)}`;
+}
+
+/** A column; `end`: figures, which stand at its right edge. */
+export type Head = string | readonly [title: string, side: 'end'];
+
+interface TableProps {
+  label: string;
+  heads?: readonly Head[];
+  /** Said in place of a table without rows. */
+  empty?: string;
+  /** Its rows. */
+  children: readonly ComponentChildren[];
+}
+
+/** A short table; a wide one is scrolled, by keys too. */
+export function Table({ label, heads = [], empty, children }: TableProps) {
+  if (children.length === 0 && empty !== undefined) return <Empty>{empty}</Empty>;
+  return (
+    <section class="scroll" aria-label={label} tabIndex={0}>
+      <table class="plain">
+        {heads.length === 0 ? null : (
+          <thead>
+            <tr>
+              {heads.map((head) => {
+                const [title, side] = typeof head === 'string' ? [head, ''] : head;
+                return (
+                  <th key={title} scope="col" class={side}>
+                    {title === '' ? <span class="hidden-text">Actions</span> : title}
+                  </th>
+                );
+              })}
+            </tr>
+          </thead>
+        )}
+        <tbody>{children}</tbody>
+      </table>
+    </section>
+  );
+}
+
+export type Pair = readonly [name: string, value: ComponentChildren];
+
+export function Pairs({ of }: { of: readonly Pair[] }) {
+  return (
+    <dl class="pairs">
+      {of.map(([name, value]) => (
+        <Fragment key={name}>
+          <dt>{name}</dt>
+          <dd class="number">{value}</dd>
+        </Fragment>
+      ))}
+    </dl>
+  );
 }

@@ -1,5 +1,5 @@
 // Where the parts of a request's life stand on the axis of its waterfall. Pure: from what the API says to fractions of a line.
-import type { Attempt, PartKind, RequestDetail } from '../api/types.ts';
+import type { Attempt, PartKind, RequestDetail, TimelinePart } from '../api/types.ts';
 
 export interface Piece {
   /** Of the whole time, 0 to 1. */
@@ -8,16 +8,23 @@ export interface Piece {
   /** Of the theme: `--shape-…`. */
   colour: string;
   isJoined?: boolean;
+  /** How an answer grew: of the piece's own width and height, 0 to 1. */
+  curve?: readonly Point[];
 }
+
+export type Point = readonly [x: number, y: number];
 
 export interface Row {
   id: string;
   label: string;
   why: string | null;
   pieces: Piece[];
+  /** Moments: a provider that was not asked, the place where a broken answer was taken up. */
+  marks: { at: number; label: string; kind: 'skip' | 'rescue' }[];
   tookMs: number;
   /** Of the parts that called a provider. */
   attempt: Attempt | null;
+  part: TimelinePart | null;
   kind: PartKind;
 }
 
@@ -36,6 +43,7 @@ const LABELS: Record<PartKind, string> = {
   circuit: 'Wait: circuit open',
   hold: 'Wait: held by an operator',
   backoff: 'Backoff before a retry',
+  skip: 'Not asked',
   attempt: 'Attempt',
   other: 'Hand-over',
 };
@@ -46,6 +54,7 @@ const COLOURS: Record<PartKind, string> = {
   circuit: '--shape-circuit',
   hold: '--shape-circuit',
   backoff: '--shape-backoff',
+  skip: '--shape-circuit',
   attempt: '--shape-answer',
   other: '--shape-other',
 };
@@ -68,18 +77,15 @@ export function layOut(request: RequestDetail, nowMs: number): Waterfall {
     .filter(({ kind, duration_ms: ms }) => kind !== 'other' || ms >= SHOWN_OTHER_MS)
     .map((part, index): Row => {
       const attempt = part.attempt === undefined ? null : (byNumber.get(part.attempt) ?? null);
-      const from = part.started_at_ms;
-      const to = from + part.duration_ms;
       return {
         id: `${index}-${part.kind}`,
         label: labelOf(part),
         why: whyOf(part),
-        pieces:
-          part.kind === 'attempt'
-            ? attemptPieces(place, from, to, attempt, part.outcome ?? 'ok')
-            : [{ from: place(from), to: place(to), colour: COLOURS[part.kind] }],
+        pieces: piecesOf(part, place, attempt),
+        marks: marksOf(part, place),
         tookMs: part.duration_ms,
         attempt,
+        part,
         kind: part.kind,
       };
     });
@@ -87,32 +93,78 @@ export function layOut(request: RequestDetail, nowMs: number): Waterfall {
   return { startMs, totalMs, rows, ticks: ticksOf(totalMs), shares: sharesOf(timeline, attempts, totalMs) };
 }
 
-function labelOf({ kind, attempt, provider }: RequestDetail['timeline'][number]): string {
+function labelOf({ kind, attempt, provider }: TimelinePart): string {
+  if (kind === 'skip') return `Not asked · ${provider ?? ''}`;
   if (kind !== 'attempt') return LABELS[kind];
   return `Attempt ${attempt ?? '?'} · ${provider ?? ''}`;
 }
 
-function whyOf({ kind, reason, provider, outcome }: RequestDetail['timeline'][number]): string | null {
-  if (kind === 'attempt') return outcome === undefined ? null : outcome.replaceAll('_', ' ');
-  if (reason !== undefined) return reason;
-  return provider ?? null;
+const RESCUES = { continued: 'went on with the answer', repeated: 'said the answer again' };
+
+function whyOf({ kind, reason, provider, outcome, rescue }: TimelinePart): string | null {
+  if (kind === 'attempt') {
+    const said = outcome?.replaceAll('_', ' ') ?? null;
+    return rescue === undefined ? said : `${said ?? ''}, ${RESCUES[rescue]}`;
+  }
+  if (kind === 'skip') return skipReason(reason ?? '');
+  if (kind === 'circuit') return [provider, reason?.replaceAll('_', ' ')].filter(Boolean).join(': ');
+  return reason ?? provider ?? null;
 }
 
-function attemptPieces(
-  place: (ms: number) => number,
-  from: number,
-  to: number,
-  attempt: Attempt | null,
-  outcome: string,
-): Piece[] {
-  const isOk = outcome === 'ok';
+const OBSTACLES: Record<string, string> = {
+  circuit: 'circuit open',
+  hold: 'held by an operator',
+  limit: 'limit full',
+  request: 'cannot take the request',
+};
+
+/** `limit provider:openai requests`: what was in the way, and more of it. */
+function skipReason(reason: string): string {
+  const [obstacle = '', ...more] = reason.split(' ');
+  const what = OBSTACLES[obstacle] ?? obstacle;
+  return more.length === 0 ? what : `${what}: ${more.join(' ').replaceAll('_', ' ')}`;
+}
+
+type Place = (ms: number) => number;
+
+function piecesOf(part: TimelinePart, place: Place, attempt: Attempt | null): Piece[] {
+  const [from, to] = [part.started_at_ms, part.started_at_ms + part.duration_ms];
+  if (part.kind === 'skip') return [];
+  if (part.kind !== 'attempt') return [{ from: place(from), to: place(to), colour: COLOURS[part.kind] }];
+  const isOk = (part.outcome ?? 'ok') === 'ok';
   const colour = isOk ? '--shape-answer' : '--shape-failed';
   if (attempt?.first_byte_ms == null) return [{ from: place(from), to: place(to), colour }];
   const first = Math.min(to, attempt.started_at_ms + attempt.first_byte_ms);
+  const curve = growthOf(part, attempt, first, to);
   return [
     { from: place(from), to: place(first), colour: isOk ? '--shape-first' : '--shape-failed-first' },
-    { from: place(first), to: place(to), colour, isJoined: true },
+    { from: place(first), to: place(to), colour, isJoined: true, ...(curve === null ? {} : { curve }) },
   ];
+}
+
+/** The points of a stream between its first byte and its end, and its whole at the end. Null: it was too short to have any. */
+export function growthOf(
+  { tokens = [] }: Pick<TimelinePart, 'tokens'>,
+  attempt: Pick<Attempt, 'started_at_ms' | 'usage'>,
+  fromMs: number,
+  toMs: number,
+): Point[] | null {
+  const span = toMs - fromMs;
+  if (tokens.length === 0 || span <= 0) return null;
+  // The broker's own count of a part may pass the provider's of the whole.
+  const whole = Math.max(1, attempt.usage.output_tokens, ...tokens.map(([, count]) => count));
+  const points = tokens.map(([ms, count]): Point => {
+    const x = (attempt.started_at_ms + ms - fromMs) / span;
+    return [Math.min(1, Math.max(0, x)), count / whole];
+  });
+  const last = Math.max(attempt.usage.output_tokens, tokens.at(-1)![1]);
+  return [[0, 0], ...points, [1, last / whole]];
+}
+
+function marksOf({ kind, started_at_ms: fromMs, duration_ms: ms, rescue }: TimelinePart, place: Place): Row['marks'] {
+  if (kind === 'skip') return [{ at: place(fromMs + ms), label: 'Not asked', kind: 'skip' }];
+  if (rescue === undefined) return [];
+  return [{ at: place(fromMs), label: 'A broken answer is taken up here', kind: 'rescue' }];
 }
 
 /** What goes on now: it is in no timeline yet. */
@@ -123,8 +175,10 @@ function openRow({ status, queue }: RequestDetail, place: (ms: number) => number
     label: isQueued ? 'Waits now' : 'Runs now',
     why: queue?.waits_for ?? queue?.provider ?? null,
     pieces: [{ from: place(from), to: place(to), colour: isQueued ? '--shape-queue' : '--shape-first' }],
+    marks: [],
     tookMs: to - from,
     attempt: null,
+    part: null,
     kind: 'other',
   };
 }
@@ -147,6 +201,7 @@ function sharesOf(
   };
   for (const part of timeline) {
     const attempt = attempts.find((one) => one.attempt === part.attempt);
+    if (part.kind === 'skip') continue;
     if (part.kind !== 'attempt') add(LABELS[part.kind], COLOURS[part.kind], part.duration_ms);
     else if (part.outcome !== 'ok') add('Failed attempts', '--shape-failed', part.duration_ms);
     else {

@@ -1,9 +1,16 @@
 // A request's life on one axis of time. A row opens to what is known of it.
 import { useState } from 'preact/hooks';
-import type { Attempt, RequestDetail } from '../api/types.ts';
-import { count, duration, usd } from '../parts/format.ts';
-import { Badge, Outcome } from '../parts/panel.tsx';
-import { layOut, type Row } from './layout.ts';
+import type { Attempt, RequestDetail, TimelinePart } from '../api/types.ts';
+import { count, duration, usd, words } from '../parts/format.ts';
+import { Badge, Outcome, type Pair, Pairs } from '../parts/panel.tsx';
+import { growthOf, layOut, type Point, type Row } from './layout.ts';
+
+interface RowProps {
+  row: Row;
+  isOpen: boolean;
+  onToggle: () => void;
+  costs: RequestDetail['cost_parts'];
+}
 
 export function WaterfallView({ request, nowMs }: { request: RequestDetail; nowMs: number }) {
   const { rows, ticks, shares } = layOut(request, nowMs);
@@ -40,6 +47,7 @@ export function WaterfallView({ request, nowMs }: { request: RequestDetail; nowM
             key={row.id}
             row={row}
             isOpen={open === row.id}
+            costs={request.cost_parts}
             onToggle={() => setOpen(open === row.id ? null : row.id)}
           />
         ))}
@@ -48,9 +56,9 @@ export function WaterfallView({ request, nowMs }: { request: RequestDetail; nowM
   );
 }
 
-function RowView({ row, isOpen, onToggle }: { row: Row; isOpen: boolean; onToggle: () => void }) {
-  const { label, why, pieces, tookMs, attempt, kind } = row;
-  const isBad = kind === 'attempt' && why !== null && why !== 'ok';
+function RowView({ row, isOpen, onToggle, costs }: RowProps) {
+  const { label, why, pieces, marks, tookMs, attempt, kind } = row;
+  const isBad = kind === 'attempt' && row.part?.outcome !== 'ok';
   return (
     <>
       <button type="button" class="part" aria-expanded={isOpen} onClick={onToggle}>
@@ -59,20 +67,42 @@ function RowView({ row, isOpen, onToggle }: { row: Row; isOpen: boolean; onToggl
           {why === null ? null : <span class={`why${isBad ? ' bad' : ''}`}>{why}</span>}
         </span>
         <span class="track">
-          {pieces.map(({ from, to, colour, isJoined }) => (
+          {pieces.map(({ from, to, colour, isJoined, curve }) => (
             <span
               key={colour}
-              class={`piece${isJoined ? ' joined' : ''}`}
-              style={{ left: `${from * 100}%`, width: `${(to - from) * 100}%`, background: `var(${colour})` }}
-            />
+              class={`piece${isJoined ? ' joined' : ''}${curve === undefined ? '' : ' grown'}`}
+              style={{ left: `${from * 100}%`, width: `${(to - from) * 100}%`, '--piece': `var(${colour})` }}
+            >
+              {curve === undefined ? null : <Curve points={curve} />}
+            </span>
+          ))}
+          {marks.map((mark) => (
+            <i key={mark.label} class={`mark ${mark.kind}`} title={mark.label} style={{ left: `${mark.at * 100}%` }} />
           ))}
         </span>
-        <span class="took">{duration(tookMs)}</span>
+        <span class="took">{kind === 'skip' ? '' : duration(tookMs)}</span>
       </button>
       {isOpen ? (
-        <div class="detail">{attempt === null ? <PartDetail row={row} /> : <AttemptDetail attempt={attempt} />}</div>
+        <div class="detail">
+          {attempt === null ? (
+            <PartDetail row={row} />
+          ) : (
+            <AttemptDetail attempt={attempt} part={row.part} costs={costs} />
+          )}
+        </div>
       ) : null}
     </>
+  );
+}
+
+/** As large as what it stands in. */
+function Curve({ points }: { points: readonly Point[] }) {
+  const line = points.map(([x, y]) => `${(x * 100).toFixed(2)},${((1 - y) * 100).toFixed(2)}`).join(' ');
+  return (
+    <svg class="curve" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+      <polygon points={`0,100 ${line} 100,100`} />
+      <polyline points={line} vector-effect="non-scaling-stroke" />
+    </svg>
   );
 }
 
@@ -82,33 +112,30 @@ const EXPLAINED: Record<string, string> = {
   circuit: 'The deployment was out of rotation after failures, and there was no other to ask.',
   hold: 'An operator held the provider or the deployment.',
   backoff: 'Before the same deployment was asked again.',
+  skip: 'A provider of its plan was left for another one; it is asked later if nobody else answers.',
   other: 'Hand-overs between processes.',
   attempt: 'A call to a provider whose entry in the books is not written yet.',
 };
 
 function PartDetail({ row: { kind, why, tookMs } }: { row: Row }) {
-  return (
-    <dl class="pairs">
-      <dt>What</dt>
-      <dd>{EXPLAINED[kind]}</dd>
-      {why === null ? null : (
-        <>
-          <dt>Why</dt>
-          <dd>{why}</dd>
-        </>
-      )}
-      <dt>Took</dt>
-      <dd class="number">{duration(tookMs)}</dd>
-    </dl>
-  );
+  const pairs: Pair[] = [['What', EXPLAINED[kind]]];
+  if (why !== null) pairs.push(['Why', why]);
+  if (kind !== 'skip') pairs.push(['Took', duration(tookMs)]);
+  return <Pairs of={pairs} />;
 }
 
-function AttemptDetail({ attempt }: { attempt: Attempt }) {
+interface AttemptProps {
+  attempt: Attempt;
+  part: TimelinePart | null;
+  costs: RequestDetail['cost_parts'];
+}
+
+function AttemptDetail({ attempt, part, costs }: AttemptProps) {
   const { usage, first_byte_ms: firstMs } = attempt;
   const ms = attempt.duration_ms ?? 0;
   const streamMs = firstMs === null ? 0 : ms - firstMs;
   const speed = streamMs > 0 && usage.output_tokens > 0 ? (usage.output_tokens / streamMs) * 1_000 : null;
-  const pairs: [string, unknown][] = [
+  const pairs: Pair[] = [
     ['Outcome', <Outcome key="outcome" code={attempt.outcome} />],
     ['Asked', `${attempt.model} at ${attempt.provider}`],
     ['First byte', firstMs === null ? 'none came' : duration(firstMs)],
@@ -116,33 +143,54 @@ function AttemptDetail({ attempt }: { attempt: Attempt }) {
     ['Output speed', speed === null ? '–' : `${speed.toFixed(1)} tokens per second`],
     ['Input', `${count(usage.input_tokens)} tokens, ${count(usage.cached_input_tokens)} of them from a cache`],
     ['Output', `${count(usage.output_tokens)} tokens, ${count(usage.reasoning_tokens)} of them thoughts`],
-    ['Cost', <CostOf key="cost" attempt={attempt} />],
-    ...(attempt.service_tier === undefined ? [] : [['Service tier', attempt.service_tier] as [string, unknown]]),
-    ...(attempt.disputed === undefined ? [] : [['Not believed', attempt.disputed] as [string, unknown]]),
-    ...(attempt.tool_calls === undefined
-      ? []
-      : [
-          [
-            'Tools of the provider',
-            Object.entries(attempt.tool_calls)
-              .map(([name, calls]) => `${name} × ${calls}`)
-              .join(', '),
-          ] as [string, unknown],
-        ]),
+    ['Cost', <CostOf key="cost" attempt={attempt} costs={costs} />],
   ];
+  if (part?.frames !== undefined) pairs.push(['Frames sent', count(part.frames)]);
+  if (part?.rescue !== undefined) pairs.push(['Rescue', RESCUED[part.rescue]]);
+  if (attempt.service_tier !== undefined) pairs.push(['Service tier', attempt.service_tier]);
+  if (attempt.disputed !== undefined) pairs.push(['Not believed', String(attempt.disputed)]);
+  if (attempt.tool_calls !== undefined) pairs.push(['Tools of the provider', toolsOf(attempt.tool_calls)]);
   return (
-    <dl class="pairs">
-      {pairs.map(([name, value]) => (
-        <>
-          <dt>{name}</dt>
-          <dd class="number">{value as string}</dd>
-        </>
-      ))}
-    </dl>
+    <div class="grid" style={{ '--min': '17rem' }}>
+      <Pairs of={pairs} />
+      {part === null || firstMs === null ? null : <Growth attempt={attempt} part={part} firstMs={firstMs} />}
+    </div>
   );
 }
 
-function CostOf({ attempt: { cost, settlement, unpriced } }: { attempt: Attempt }) {
+const RESCUED = {
+  continued: 'The answer before had broken off: this provider went on behind what the client had.',
+  repeated: 'The answer before had broken off: this provider said it again, and the client got what it lacked.',
+};
+
+function toolsOf(calls: Readonly<Record<string, number>>): string {
+  return Object.entries(calls)
+    .map(([name, times]) => `${name} × ${times}`)
+    .join(', ');
+}
+
+/** Tokens over time. */
+function Growth({ attempt, part, firstMs }: { attempt: Attempt; part: TimelinePart; firstMs: number }) {
+  const fromMs = attempt.started_at_ms + firstMs;
+  const points = growthOf(part, attempt, fromMs, part.started_at_ms + part.duration_ms);
+  if (points === null) return null;
+  return (
+    <figure class="growth">
+      <figcaption class="legend">
+        <span>Tokens over time</span>
+        <b class="number">{count(attempt.usage.output_tokens)}</b>
+      </figcaption>
+      <Curve points={points} />
+      <div class="legend between number">
+        <span>{duration(firstMs)}</span>
+        <span>{duration(attempt.duration_ms ?? 0)}</span>
+      </div>
+    </figure>
+  );
+}
+
+function CostOf({ attempt: { attempt, cost, settlement, unpriced }, costs }: Omit<AttemptProps, 'part'>) {
+  const parts = costs.find((one) => one.attempt === attempt)?.parts ?? [];
   return (
     <>
       {usd(cost)}{' '}
@@ -152,6 +200,9 @@ function CostOf({ attempt: { cost, settlement, unpriced } }: { attempt: Attempt 
         </Badge>
       )}
       {unpriced.length === 0 ? null : ` without a price: ${unpriced.join(', ')}`}
+      {parts.length === 0 ? null : (
+        <div class="muted">{parts.map(({ part, cost_usd: own }) => `${words(part)} ${usd(own)}`).join(' + ')}</div>
+      )}
     </>
   );
 }

@@ -104,7 +104,7 @@ export function describeTimeline(
   const shown: object[] = [];
   let startedAtMs = fromMs;
   const add = ({ kind, untilMs: endedAtMs, ...more }: TimelinePart) => {
-    const attempt = attempts.find((known) => known.attempt === more.attempt);
+    const attempt = attempts.find((known) => kind === 'attempt' && known.attempt === more.attempt);
     shown.push({
       kind,
       started_at_ms: startedAtMs,

@@ -2,11 +2,13 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { hasRole } from '../../accounts/admin-key-store.ts';
+import { costParts } from '../../accounts/request-cost.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { isRequestId } from '../../contracts/ids.ts';
 import type { LedgerMessage } from '../../contracts/ledger-entry.ts';
 import { formatUsd, parseUsd } from '../../contracts/money.ts';
 import { readMessage } from '../../ledger/ledger-stream.ts';
+import { type AttemptHistory, listAttempts } from '../../ledger/reports.ts';
 import {
   type FoundRequest,
   type RequestFilter,
@@ -32,6 +34,7 @@ export const requestQuery = z.strictObject({
   model: text,
   provider: text,
   outcome: text,
+  tag: text,
   lane: z.enum(['interactive', 'batch']).optional(),
   protocol: text,
   stream: yes.optional(),
@@ -73,7 +76,7 @@ export function registerAdminRequests(admin: FastifyInstance, context: ApiContex
     if (described === null) throw notFound(id);
     // What clients said and were told is not for those who only look.
     const mayRead = operator !== null && hasRole(operator.role, 'operator');
-    return { ...described, ...(mayRead ? {} : { answer: null }), ...(await describeMore(context, id)) };
+    return { ...described, ...(mayRead ? {} : { answer: null }), ...(await describeMore(context, id, mayRead)) };
   });
 
   admin.post<ById>('/requests/:id/cancel', async ({ params: { id } }, reply) => {
@@ -90,6 +93,7 @@ function readFilter(query: Omit<z.output<typeof requestQuery>, 'limit' | 'after'
     model,
     provider,
     outcome,
+    tag,
     lane,
     protocol,
     stream,
@@ -104,6 +108,7 @@ function readFilter(query: Omit<z.output<typeof requestQuery>, 'limit' | 'after'
     model,
     provider,
     outcome,
+    tag,
     lane,
     protocol,
     isStream: stream,
@@ -146,6 +151,7 @@ function describeFound(request: FoundRequest) {
     duration_ms: request.finishedAtMs - request.acceptedAtMs,
     first_byte_ms: request.firstByteMs,
     attempts: request.attempts,
+    tags: request.tags,
     input_tokens: request.inputTokens,
     output_tokens: request.outputTokens,
     cost_usd: formatUsd(request.costPicoUsd),
@@ -153,10 +159,11 @@ function describeFound(request: FoundRequest) {
 }
 
 /** What the operator's view of a request has beside the client's. */
-async function describeMore(context: ApiContext, id: string): Promise<object> {
-  const [letter, view, frames] = await Promise.all([
+async function describeMore(context: ApiContext, id: string, mayRead: boolean): Promise<object> {
+  const [letter, view, attempts, frames] = await Promise.all([
     context.deadLetters.find(id),
     context.store.read(id).catch(rethrow),
+    listAttempts(context.database, id),
     context.redis.xlen(context.keyspace.request(id).log).catch(rethrow),
   ]);
   const spec = view?.spec ?? letter?.spec ?? null;
@@ -174,7 +181,39 @@ async function describeMore(context: ApiContext, id: string): Promise<object> {
     deadline_at: spec === null ? null : new Date(spec.deadlineAtMs).toISOString(),
     estimated_tokens: spec === null ? null : { input: spec.estimatedInputTokens, output: spec.estimatedOutputTokens },
     dead_letter: letter === null ? null : { body: letter.body.form, message: letter.failure.message },
+    request_body: mayRead && letter !== null ? await readKeptBody(context, id) : null,
+    cost_parts: attempts.map((attempt) => ({ attempt: attempt.attempt, parts: describeCost(context, attempt) })),
   };
+}
+
+const MAX_SHOWN_BYTES = 1024 * 1024;
+
+/** Null where it was not kept, is sealed by a key that is not here, or too long to be looked at. */
+async function readKeptBody({ deadLetters, bodySeal }: ApiContext, id: string): Promise<string | null> {
+  const stored = await deadLetters.readBody(id);
+  if (stored === null || (stored.bytes?.length ?? 0) > MAX_SHOWN_BYTES) return null;
+  try {
+    return bodySeal.open(stored, id)?.toString() ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function describeCost({ catalogue }: ApiContext, attempt: AttemptHistory) {
+  const deployment = catalogue.deployments.get(attempt.deployment);
+  const price = deployment && catalogue.priceOf(deployment, attempt.upstreamModel, attempt.inputTokens);
+  if (!price) return [];
+  const { serviceTier, toolCalls } = attempt.details;
+  const usage = {
+    ...attempt,
+    isEstimated: attempt.state !== 'settled',
+    ...(serviceTier === undefined ? {} : { serviceTier }),
+    ...(toolCalls === undefined ? {} : { toolCalls }),
+  };
+  return costParts(usage, price, attempt.costPicoUsd).map(({ cost, ...part }) => ({
+    ...part,
+    cost_usd: formatUsd(cost),
+  }));
 }
 
 async function readCalls({ redis, keyspace }: ApiContext): Promise<object[]> {

@@ -87,6 +87,7 @@ const found = named(
     duration_ms: z.number(),
     first_byte_ms: z.number().nullable().describe('From its acceptance.'),
     attempts: z.number().int(),
+    tags: z.array(z.string()),
     input_tokens: z.number().int(),
     output_tokens: z.number().int(),
     cost_usd: usd,
@@ -112,6 +113,20 @@ const anyRequest = named(
     deadline_at: time.nullable(),
     estimated_tokens: z.object({ input: z.number(), output: z.number() }).nullable(),
     dead_letter: z.object({ body: z.enum(['none', 'plain', 'sealed']), message: z.string() }).nullable(),
+    request_body: z
+      .string()
+      .nullable()
+      .describe('As the client sent it, where it was kept with its dead letter; for operators and above.'),
+    cost_parts: z
+      .array(
+        z.object({
+          attempt: z.number().int(),
+          parts: z.array(
+            z.object({ part: z.string(), count: z.number().describe('Tokens, or calls.'), cost_usd: usd }),
+          ),
+        }),
+      )
+      .describe('What costs are made of, at the prices in force now; what these do not explain is `other`.'),
   }),
 );
 const inFlight = named(

@@ -125,16 +125,26 @@ export const timeline = named(
   z
     .array(
       z.object({
-        kind: z.enum(['queue', 'limit', 'circuit', 'hold', 'backoff', 'attempt', 'other']),
+        kind: z.enum(['queue', 'limit', 'circuit', 'hold', 'backoff', 'skip', 'attempt', 'other']),
         started_at_ms: z.number(),
         duration_ms: z.number(),
         provider: z.string().optional(),
         reason: z.string().optional(),
         attempt: z.number().int().optional(),
         outcome: z.string().optional(),
+        cache_hit_rate: z.number().optional(),
+        tokens: z
+          .array(z.tuple([z.number(), z.number()]))
+          .optional()
+          .describe('Of a stream: milliseconds since the call, output tokens until then as the broker counts them.'),
+        frames: z.number().int().optional().describe('Of a stream: frames that it sent to the client.'),
+        rescue: z
+          .enum(['continued', 'repeated'])
+          .optional()
+          .describe('It took up an answer that had broken off: behind what the client had, or from its beginning.'),
       }),
     )
-    .describe('Where the time went, without gaps.'),
+    .describe('Where the time went, without gaps. `skip`: a provider was not asked, and why.'),
 );
 
 export const attempt = named(

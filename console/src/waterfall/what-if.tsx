@@ -1,0 +1,171 @@
+// What if: the same tokens at the prices of other deployments, a replay with another model or provider, and what came of it
+// beside the request itself.
+
+import { useState } from 'preact/hooks';
+import { post } from '../api/client.ts';
+import { refresh, useQuery } from '../api/query.ts';
+import type { Provider, RequestDetail } from '../api/types.ts';
+import { Dialog, tell } from '../parts/actions.tsx';
+import { count, duration, usd } from '../parts/format.ts';
+import { Badge, Outcome, Panel, RequestLink, Select, Table, Text } from '../parts/panel.tsx';
+import { layOut } from './layout.ts';
+
+/** Its body was kept: only what failed for good has one. */
+export function canReplay({ dead_letter: letter }: RequestDetail): boolean {
+  return letter !== null && letter.body !== 'none';
+}
+
+/** What the same tokens would have cost at every other deployment: where to go, and what it would bring. */
+export function Elsewhere({ request }: { request: RequestDetail }) {
+  const [there, setThere] = useState<{ model: string; vendor: string } | null>(null);
+  const providers = useQuery<{ data: Provider[] }>('/providers').data?.data ?? [];
+  const offers = offersFor(request, providers);
+  if (offers.length === 0) return null;
+  return (
+    <Panel title="What if another had answered" isFlush>
+      <Table
+        label="What if another had answered"
+        heads={[
+          'Deployment',
+          'Serves',
+          ['Same tokens', 'end'],
+          ['Difference', 'end'],
+          ['Failed, last hour', 'end'],
+          '',
+        ]}
+      >
+        {offers.map(({ id, provider, model, cost, change, failed, isSame }) => (
+          <tr key={id}>
+            <td>
+              {id} {isSame ? <Badge tone="accent">answered</Badge> : null}
+            </td>
+            <td>{model}</td>
+            <td class="end">{usd(cost)}</td>
+            <td class="end">{change === null ? '–' : `${change > 0 ? '+' : ''}${(change * 100).toFixed(0)} %`}</td>
+            <td class="end">{failed === null ? 'no calls' : `${(failed * 100).toFixed(1)} %`}</td>
+            <td class="end">
+              {canReplay(request) ? (
+                <button type="button" class="button small" onClick={() => setThere({ model, vendor: provider })}>
+                  Replay there …
+                </button>
+              ) : null}
+            </td>
+          </tr>
+        ))}
+      </Table>
+      {there === null ? null : (
+        <ReplayDialog id={request.id} model={there.model} vendor={there.vendor} onClose={() => setThere(null)} />
+      )}
+    </Panel>
+  );
+}
+
+const MAX_OFFERS = 12;
+const PER_MILLION = 1_000_000;
+
+/** Those that serve the model that was asked for first, then the cheapest. */
+function offersFor(request: RequestDetail, providers: readonly Provider[]) {
+  const attempt = request.attempts.find(({ outcome }) => outcome === 'ok') ?? request.attempts.at(-1);
+  if (attempt === undefined || attempt.usage.input_tokens + attempt.usage.output_tokens === 0) return [];
+  const { input_tokens: input, cached_input_tokens: cached, output_tokens: output } = attempt.usage;
+  return providers
+    .flatMap(({ name, deployments }) => deployments.map((deployment) => ({ provider: name, ...deployment })))
+    .flatMap(({ provider, id, model: upstream, models, price, last_hour: hour }) => {
+      if (price === null || models.length === 0) return [];
+      const [fresh, rest] = [(input - cached) * Number(price.input), cached * Number(price.cached_input)];
+      const cost = (fresh + rest + output * Number(price.output)) / PER_MILLION;
+      const calls = hour.reduce((sum, { attempts }) => sum + attempts, 0);
+      const good = hour.reduce((sum, { attempts, outcome }) => sum + (outcome === 'ok' ? attempts : 0), 0);
+      return {
+        id,
+        provider,
+        model: models.includes(request.model) ? request.model : models[0]!,
+        cost,
+        change: attempt.cost === 0 ? null : cost / attempt.cost - 1,
+        failed: calls === 0 ? null : 1 - good / calls,
+        isSame: provider === attempt.provider && upstream === attempt.model,
+        isAsked: models.includes(request.model),
+      };
+    })
+    .sort((a, b) => Number(b.isAsked) - Number(a.isAsked) || a.cost - b.cost)
+    .slice(0, MAX_OFFERS);
+}
+
+const MAX_COMPARED = 5;
+
+/** The request and what was made of it, beside each other. */
+export function Replays({ request }: { request: RequestDetail }) {
+  const ids = (request.replayed_as ?? []).slice(0, MAX_COMPARED);
+  if (ids.length === 0) return null;
+  return (
+    <Panel title="Beside its replays" isFlush>
+      <Table
+        label="Beside its replays"
+        heads={['Request', 'Outcome', 'Model', 'Provider', ['Took', 'end'], ['Output', 'end'], ['Cost', 'end']]}
+      >
+        {[<ComparedRow key={request.id} request={request} />, ...ids.map((id) => <ReplayRow key={id} id={id} />)]}
+      </Table>
+    </Panel>
+  );
+}
+
+function ReplayRow({ id }: { id: string }) {
+  const { data } = useQuery<RequestDetail>(`/requests/${id}`, {}, { everyMs: 3_000 });
+  return data === undefined ? null : <ComparedRow request={data} />;
+}
+
+function ComparedRow({ request }: { request: RequestDetail }) {
+  return (
+    <tr>
+      <td>
+        <RequestLink id={request.id} />
+      </td>
+      <td>
+        <Outcome code={request.error?.code ?? request.status} />
+      </td>
+      <td>{request.model}</td>
+      <td>{request.provider ?? '–'}</td>
+      <td class="end">{duration(layOut(request, Date.now()).totalMs)}</td>
+      <td class="end">{count(request.usage.output_tokens)}</td>
+      <td class="end">{usd(request.usage.cost)}</td>
+    </tr>
+  );
+}
+
+interface ReplayProps {
+  id: string;
+  model?: string;
+  vendor?: string;
+  onClose: () => void;
+}
+
+export function ReplayDialog({ id, onClose, ...given }: ReplayProps) {
+  const [model, setModel] = useState(given.model ?? '');
+  const [vendor, setVendor] = useState(given.vendor ?? '');
+  const providers = useQuery<{ data: Provider[] }>('/providers').data?.data ?? [];
+  const names = new Set(providers.flatMap(({ deployments }) => deployments.flatMap(({ models }) => models)));
+  const replay = async () => {
+    const change = { ...(model === '' ? {} : { model }), ...(vendor === '' ? {} : { vendor }) };
+    const { request_id: newId } = await post<{ request_id: string }>(`/dead-letters/${id}/replay`, change);
+    refresh('/requests', '/dead-letters');
+    tell(`Replayed as ${newId}.`);
+    onClose();
+  };
+  return (
+    <Dialog title="Replay this request" submit="Replay" onSubmit={replay} onClose={onClose}>
+      <p class="muted">A new request in its place, for the same key. What is left empty stays as the client asked.</p>
+      <Text label="Another model" value={model} onChange={setModel} list="replay-models" />
+      <datalist id="replay-models">
+        {[...names].map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+      <Select
+        label="At this provider only"
+        value={vendor}
+        onChange={setVendor}
+        choices={[['', 'any of its plan'], ...providers.map(({ name }) => [name, name] as const)]}
+      />
+    </Dialog>
+  );
+}
