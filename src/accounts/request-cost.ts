@@ -4,7 +4,7 @@ import type { Catalogue, Deployment } from '../config/catalogue.ts';
 import { type Cost, costOf, type PicoUsd, type Price, priceUsage } from '../contracts/money.ts';
 import { MAX_ESTIMATED_TOKENS, type RequestSpec } from '../contracts/request-record.ts';
 import { allSteps, type RoutePlan } from '../contracts/route-plan.ts';
-import { NO_USAGE, type Usage } from '../contracts/usage.ts';
+import { NO_USAGE, totalTokens, type Usage } from '../contracts/usage.ts';
 import { thinkingAllowance } from '../protocols/call/effective-request.ts';
 import type { JsonObject } from '../protocols/codec.ts';
 import type { ClientProtocol, RequestFacts } from '../protocols/protocol.ts';
@@ -90,6 +90,14 @@ export function estimatedUsage(
     ...(serviceTier === undefined ? {} : { serviceTier }),
     ...(isUnbilled ? { isUnbilled: true as const } : {}),
   };
+}
+
+/** A call that ended before its provider had counted is billed by most of them: the prompt at least, unstreamed ones too. */
+export function withPrompt(usage: Usage, estimatedInputTokens: number, serviceTier: string | undefined): Usage {
+  const isCounted = !usage.isEstimated && totalTokens(usage) > 0;
+  if (isCounted || usage.isUnbilled) return usage;
+  const inputTokens = Math.max(usage.inputTokens, estimatedInputTokens);
+  return { ...(serviceTier === undefined ? {} : { serviceTier }), ...usage, inputTokens, isEstimated: true };
 }
 
 export function costOfAttempt(

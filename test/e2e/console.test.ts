@@ -11,7 +11,7 @@ import { admin } from '#test/support/admin.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { hasBrowser, openPage, prepareConsole, signIn, startBrowser } from '#test/support/console.ts';
-import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
+import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const BUILT = fileURLToPath(new URL('../../dist/console/', import.meta.url));
@@ -30,8 +30,10 @@ beforeAll(async () => {
   if (!hasBrowser) return;
   prepareConsole();
   providers = await startProviders({ tokens: 12 });
-  const configuration = providerConfiguration(providers, { limits: { rpm: 10_000 } });
-  broker = await startBroker({ configuration: { ...configuration, dead_letters: { bodies: 'plain' } }, batches: 1 });
+  const base = providerConfiguration(providers, { limits: { rpm: 10_000 } });
+  // A circuit of its own: what fails here must not be waited for elsewhere.
+  const models = { ...base.models, lost: { deployments: [deployment('primary', 'lost')] } };
+  broker = await startBroker({ configuration: { ...base, models, dead_letters: { bodies: 'plain' } }, batches: 1 });
   browser = await startBrowser();
 });
 afterAll(async () => {
@@ -162,6 +164,31 @@ test('a failover is seen in the waterfall: the attempt that failed, the one that
   await page.getByText('answered by secondary').waitFor();
 });
 
+test('the waterfall says how an answer grew, who was not asked and why, where a broken answer was taken up', async () => {
+  await admin(broker, 'POST', '/holds', { provider: 'primary', reason: 'to be seen' });
+  const steady = '[[sim tokens=40]] [[sim pace=20]]';
+  const held = await ask(broker.url, { prompt: `Grow ${steady}`, model: 'pair', stream: true });
+  await admin(broker, 'DELETE', '/holds/provider:primary');
+  await go(`/requests/${held.headers['x-request-id']}`);
+  await page.getByRole('button', { name: /Not asked · primary.*held by an operator/ }).waitFor();
+  await page.locator('.piece.grown .curve').waitFor();
+  await page.getByRole('button', { name: /Attempt 1 · secondary/ }).click();
+  await page.getByText('Frames sent').waitFor();
+  await page.getByText('Tokens over time').waitFor();
+
+  const broken = await ask(broker.url, {
+    prompt: `Cut [[sim on=primary fault=cut@6]] ${steady}`,
+    model: 'pair',
+    stream: true,
+  });
+  await go(`/requests/${broken.headers['x-request-id']}`);
+  await page.getByRole('button', { name: /Attempt 3 · secondary.*said the answer again/ }).waitFor();
+  await page
+    .getByRole('row', { name: /output/ })
+    .first()
+    .waitFor();
+});
+
 test('a hold is placed with a reason, obeyed, and released', async () => {
   await go('/providers');
   const panel = page.locator('section', { has: page.getByRole('heading', { name: 'primary', exact: true }) });
@@ -244,7 +271,7 @@ test('keys: made, shown once, revoked; dead letters: replayed', async () => {
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click();
   await row.waitFor({ state: 'detached' });
 
-  await ask(broker.url, { prompt: 'Lost [[sim fault=500]]', model: 'solo', headers: { prefer: 'respond-async' } });
+  await ask(broker.url, { prompt: 'Lost [[sim fault=500]]', model: 'lost', headers: { prefer: 'respond-async' } });
   await go('/dead-letters');
   await page.getByRole('button', { name: 'Replay …' }).first().click({ timeout: 15_000 });
   await page.getByLabel('Another model').fill('pair');

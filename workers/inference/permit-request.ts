@@ -6,7 +6,6 @@ import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
 import type { FailureCode } from '#src/contracts/failure-table.ts';
 import { type ChargeTerms, type Cost, chargeOf, formatCharge, formatUsd, type PicoUsd } from '#src/contracts/money.ts';
-import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { circuitOf } from '#src/contracts/route-plan.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { unsettledMessage } from '#src/ledger/books.ts';
@@ -104,18 +103,6 @@ export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: n
     usedInputTokens: totalTokens(usage) === 0 ? least : input,
     usedOutputTokens: usage.outputTokens,
   };
-}
-
-/** A call that ended before its provider had counted is billed by most of them: the prompt at least, unstreamed ones too. */
-export function withPrompt(
-  usage: Usage,
-  { context, spec }: { context: { estimatedInputTokens: number }; spec: Pick<RequestSpec, 'serviceTier'> },
-): Usage {
-  const isCounted = !usage.isEstimated && totalTokens(usage) > 0;
-  if (isCounted || usage.isUnbilled) return usage;
-  const inputTokens = Math.max(usage.inputTokens, context.estimatedInputTokens);
-  const tier = spec.serviceTier === undefined ? {} : { serviceTier: spec.serviceTier };
-  return { ...tier, ...usage, inputTokens, isEstimated: true };
 }
 
 // The money of one attempt: what the client is shown and what the ledger gets come from the same function.

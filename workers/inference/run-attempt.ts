@@ -2,6 +2,7 @@
 // anything a provider or a network can do; does not retry, does not bill.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
+import { withPrompt } from '#src/accounts/request-cost.ts';
 import type { Deployment } from '#src/config/catalogue.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
@@ -38,7 +39,6 @@ import {
   notAStream,
   tooLarge,
 } from './network-failures.ts';
-import { withPrompt } from './permit-request.ts';
 import type { Upstream, UpstreamCall } from './upstream.ts';
 
 export interface AttemptInput {
@@ -328,10 +328,11 @@ class AttemptRun {
     this.#input.signal.onAbort = null;
     if (failure === null) this.#call?.letGo();
     else this.#call?.abort(new Error(failure.code));
-    const { provider } = this.#input.deployment;
+    const { deployment, context, spec } = this.#input;
+    const isBilled = failure !== null && this.#mayBeBilled(failure);
     this.#resolve({
-      failure: failure === null ? null : maskFailure(failure, provider),
-      usage: failure !== null && this.#mayBeBilled(failure) ? withPrompt(usage, this.#input) : usage,
+      failure: failure === null ? null : maskFailure(failure, deployment.provider),
+      usage: isBilled ? withPrompt(usage, context.estimatedInputTokens, spec.serviceTier) : usage,
       firstByteMs: this.#firstByteMs,
       firstTokenMs: this.#firstTokenMs,
       durationMs: Date.now() - this.#startedAtMs,

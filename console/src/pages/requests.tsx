@@ -20,6 +20,7 @@ const FILTERS = [
   'model',
   'provider',
   'key',
+  'tag',
   'lane',
   'retried',
   'from',
@@ -95,6 +96,7 @@ function Filters({ filter, keys, onChange }: FiltersProps) {
         choices={[ANY, ...providers.map(({ name }) => [name, name] as const)]}
       />
       <Select label="Key" {...field('key')} choices={[ANY, ...keys.map((key) => [key.id, key.name] as const)]} />
+      <Later label="Tag" {...field('tag')} placeholder="team:search" />
       <Select label="Lane" {...field('lane')} choices={[ANY, ['interactive', 'interactive'], ['batch', 'batch']]} />
       <Select label="Attempts" {...field('retried')} choices={[ANY, ['true', 'more than one']]} />
       <Later label="Took at least (ms)" type="number" {...field('min_ms')} />

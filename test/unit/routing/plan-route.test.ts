@@ -141,6 +141,16 @@ describe('beside the steps', () => {
     expect(planned({ preferences: { allowFallbacks: false } })).not.toHaveProperty('detours');
   });
 
+  test('which stand at the end, and why; nothing where all are out', () => {
+    const putBack = (cooling: string[]) => {
+      const result = plan({}, { cooling });
+      return 'steps' in result ? result.putBack : undefined;
+    };
+    expect(putBack(['openai/gpt-4o-2024-11-20'])).toEqual([{ provider: 'openai', why: 'circuit' }]);
+    expect(putBack([])).toBeUndefined();
+    expect(putBack(['openai/gpt-4o-2024-11-20', 'azure/gpt-4o', 'groq/llama-3.3'])).toBeUndefined();
+  });
+
   test('how long it waits, where the model says so', () => {
     expect(planned().waitUpToMs).toBe(500);
     expect(planned({ model: 'llama' })).toEqual({ steps: [expect.anything()] });

@@ -1,8 +1,8 @@
-// How long a provider may be silent where nobody has configured it, and where somebody has.
-import { describe, expect, test } from 'vitest';
+// How long a provider may be silent where nobody has configured it, and where somebody has; and what is kept of how its answer grew.
+import { describe, expect, test, vi } from 'vitest';
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { configurationSchema } from '#src/config/schema.ts';
-import { silenceLimits } from '#workers/inference/attempt-clock.ts';
+import { AttemptClock, silenceLimits } from '#workers/inference/attempt-clock.ts';
 
 function limits(
   { timeouts = {}, firstTokenMs }: { timeouts?: object; firstTokenMs?: number },
@@ -55,5 +55,39 @@ describe('a limit on the first token', () => {
     expect(limits({ firstTokenMs: 180_000 }, true, true).firstByteMs).toBe(180_000);
     expect(limits({ firstTokenMs: 180_000 }, true, false).firstByteMs).toBe(180_000);
     expect(limits({ firstTokenMs: 500 }, true, false).firstByteMs).toBe(90_000);
+  });
+});
+
+describe('how an answer grew', () => {
+  /** @param every one token, in ms. */
+  function grown(totalMs: number, every: number) {
+    vi.useFakeTimers({ now: 1_000_000 });
+    const timeouts = { firstByteMs: null, firstTokenMs: null, idleMs: null, totalMs: 3_600_000 };
+    const clock = new AttemptClock({ timeouts, deadlineAtMs: 1e13 }, () => undefined);
+    let counted = 0;
+    for (let ms = every; ms <= totalMs; ms += every) {
+      vi.advanceTimersByTime(every);
+      clock.activity();
+      clock.sample(() => {
+        counted++;
+        return ms / every;
+      });
+    }
+    clock.stop();
+    vi.useRealTimers();
+    return { samples: clock.samples, counted };
+  }
+
+  test('an answer of a second has a few points, one of half an hour no more than sixteen, over its whole length', () => {
+    const short = grown(1_000, 20).samples;
+    expect(short.length).toBeGreaterThanOrEqual(4);
+    expect(short.length).toBeLessThanOrEqual(5);
+    const long = grown(1_800_000, 50);
+    expect(long.samples.length).toBeGreaterThanOrEqual(8);
+    expect(long.samples.length).toBeLessThanOrEqual(16);
+    expect(long.samples.at(-1)![0]).toBeGreaterThan(1_500_000);
+    for (const [ms, tokens] of long.samples) expect(tokens).toBe(ms / 50);
+    // Tokens are counted where a point is taken, not with every event.
+    expect(long.counted).toBeLessThan(130);
   });
 });

@@ -1,0 +1,81 @@
+// Where the parts of a request's life stand in its waterfall.
+import { expect, test } from 'vitest';
+import type { Attempt, RequestDetail, TimelinePart } from '../../../console/src/api/types.ts';
+import { growthOf, layOut } from '../../../console/src/waterfall/layout.ts';
+
+const START = 1_000_000;
+
+const attempt = (change: Partial<Attempt> = {}): Attempt => ({
+  attempt: 1,
+  provider: 'primary',
+  model: 'm',
+  outcome: 'ok',
+  settlement: 'settled',
+  started_at_ms: START + 100,
+  first_byte_ms: 100,
+  duration_ms: 900,
+  usage: { input_tokens: 10, cached_input_tokens: 0, output_tokens: 80, reasoning_tokens: 0 },
+  cost: 0.001,
+  unpriced: [],
+  ...change,
+});
+
+function request(timeline: TimelinePart[], attempts: Attempt[]): RequestDetail {
+  return { timeline, attempts, status: 'completed', finished_at: 1, created_at: 1 } as unknown as RequestDetail;
+}
+
+const QUEUE: TimelinePart = { kind: 'queue', started_at_ms: START, duration_ms: 100 };
+const CALL: TimelinePart = {
+  kind: 'attempt',
+  started_at_ms: START + 100,
+  duration_ms: 900,
+  provider: 'primary',
+  attempt: 1,
+  outcome: 'ok',
+};
+
+test('an attempt is its wait for the first byte and its answer, which grows', () => {
+  const tokens: [number, number][] = [
+    [300, 20],
+    [500, 40],
+  ];
+  const [, row] = layOut(request([QUEUE, { ...CALL, tokens }], [attempt()]), 0).rows;
+  expect(row!.pieces.map(({ from, to }) => [from, to])).toEqual([
+    [0.1, 0.2],
+    [0.2, 1],
+  ]);
+  expect(row!.pieces[1]!.curve).toEqual([
+    [0, 0],
+    [0.25, 0.25],
+    [0.5, 0.5],
+    [1, 1],
+  ]);
+});
+
+test('a count by the broker that passes the provider’s own stays within the bar', () => {
+  const points = growthOf({ tokens: [[500, 200]] }, attempt(), START + 200, START + 1_000);
+  expect(points).toEqual([
+    [0, 0],
+    [0.5, 1],
+    [1, 1],
+  ]);
+  expect(growthOf({ tokens: [[950, 20]] }, attempt(), START + 2_000, START + 2_100)!.every(([x]) => x >= 0)).toBe(true);
+  expect(growthOf({}, attempt(), START, START + 1)).toBeNull();
+});
+
+test.each([
+  ['hold', 'held by an operator'],
+  ['circuit upstream_overloaded', 'circuit open: upstream overloaded'],
+  ['limit provider:primary requests', 'limit full: provider:primary requests'],
+  ['request parameter_unsupported', 'cannot take the request: parameter unsupported'],
+])('a provider that was not asked is a mark, with the reason in words (%s)', (reason, why) => {
+  const skip: TimelinePart = { kind: 'skip', started_at_ms: START + 100, duration_ms: 0, provider: 'other', reason };
+  const { rows, shares } = layOut(request([QUEUE, skip, CALL], [attempt()]), 0);
+  expect(rows[1]).toMatchObject({ label: 'Not asked · other', why, pieces: [], marks: [{ at: 0.1, kind: 'skip' }] });
+  expect(shares.map(({ label }) => label)).not.toContain('Not asked');
+});
+
+test('where a broken answer is taken up is marked', () => {
+  const [, row] = layOut(request([QUEUE, { ...CALL, rescue: 'continued' }], [attempt()]), 0).rows;
+  expect(row).toMatchObject({ why: 'ok, went on with the answer', marks: [{ at: 0.1, kind: 'rescue' }] });
+});
