@@ -8,6 +8,7 @@ import type { EncodedAnswer, RateLimitHint, UpstreamAnswerHead } from '#src/prot
 import { headerText, readResetHeader, readRetryAfter, readWaitInBody } from '#src/protocols/providers/waits.ts';
 import {
   cutWords,
+  isAboutNamedThing,
   isCuredByWaiting,
   knownByWords,
   limitedBy,
@@ -121,12 +122,10 @@ const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   overloaded_error: 529,
 };
 
-/** Said of what the request names, and never of its model: with status 404 too. */
-const ABOUT_A_NAMED_THING = /^(thread|file|container|skill|user_profile)_/;
-
 /** By code first, by type next, by status and words last: edges answer without either, proxies with a status of their own. */
 function classify(status: number, { type, code, message }: ProviderError): FailureCode {
-  if (ABOUT_A_NAMED_THING.test(code) && status >= 400 && status < 500) return 'upstream_bad_request';
+  const isNamed = isAboutNamedThing({ code, message: status === 404 ? message : '' });
+  if (isNamed && status >= 400 && status < 500) return 'upstream_bad_request';
   if (SPEND_CODES.test(code) || type === 'billing_error' || status === 402) return 'upstream_quota_exhausted';
   const known = knownByWords(status, { code, type, message });
   if (known !== null) return known;

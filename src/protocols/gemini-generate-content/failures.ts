@@ -8,6 +8,7 @@ import type { EncodedAnswer, UpstreamAnswerHead } from '#src/protocols/protocol.
 import { readResetHeader, readRetryAfter, readWaitInBody } from '#src/protocols/providers/waits.ts';
 import {
   cutWords,
+  isAboutNamedThing,
   isCuredByWaiting,
   knownByWords,
   limitedBy,
@@ -141,7 +142,7 @@ function classify(httpStatus: number, error: ProviderError): FailureCode {
     case 403:
       return RESOURCE_WORDS.test(message) ? 'upstream_bad_request' : 'upstream_credential_refused';
     case 404:
-      return 'upstream_model_missing';
+      return isAboutNamedThing({ code: '', message }) ? 'upstream_bad_request' : 'upstream_model_missing';
     case 429:
       return isSpent(error) ? 'upstream_quota_exhausted' : 'upstream_rate_limited';
     case 503:

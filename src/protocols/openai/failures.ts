@@ -4,7 +4,14 @@ import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { type FailureCode, type FailureKind, ruleOf } from '#src/contracts/failure-table.ts';
 import type { EncodedAnswer, RateLimitHint, UpstreamAnswerHead } from '../protocol.ts';
 import { headerText, parseReset, readResetHeader, readRetryAfter, readWaitInBody } from '../providers/waits.ts';
-import { cutWords, isCuredByWaiting, knownByWords, limitedBy, tellClient } from '../providers/words.ts';
+import {
+  cutWords,
+  isAboutNamedThing,
+  isCuredByWaiting,
+  knownByWords,
+  limitedBy,
+  tellClient,
+} from '../providers/words.ts';
 
 const OPENAI_TYPE: Record<FailureKind, string> = {
   invalid_request: 'invalid_request_error',
@@ -106,7 +113,7 @@ function classify(status: number, error: ProviderError): FailureCode {
   if (status === 401) return 'upstream_credential_refused';
   if (status === 403)
     return CONTENT_FILTER.test(`${says} ${error.message}`) ? 'upstream_content_filter' : 'upstream_credential_refused';
-  if (status === 404) return 'upstream_model_missing';
+  if (status === 404) return isAboutNamedThing(error) ? 'upstream_bad_request' : 'upstream_model_missing';
   if (status === 429 || /rate_?limit|throttl/i.test(says)) return 'upstream_rate_limited';
   if (status === 503 || status === 529 || /overloaded/i.test(`${says} ${error.message}`)) return 'upstream_overloaded';
   if (status === 408 || status === 409 || status >= 500 || status < 400) return 'upstream_server_error';

@@ -65,6 +65,23 @@ export function knownByWords(status: number, { code, type, message: said }: Prov
   return names.includes('invalid_prompt') || FILTERED.test(`${code} ${message}`) ? 'upstream_content_filter' : null;
 }
 
+const NAMED_THING =
+  '(file|vector[ _]?store|conversation|container|prompt|response|item|skill|thread|assistant|cached ?content|user_profile)';
+const NAMED_CODE = new RegExp(`^(previous_)?${NAMED_THING}_`, 'i');
+const NAMED_GONE = new RegExp(
+  `\\bno such ${NAMED_THING}|\\b${NAMED_THING}s?\\b[^.]{0,100} (not found|(does|do) not exist|could not be found|no longer)`,
+  'i',
+);
+
+/**
+ * A 404 that is about something the request names, and not about its model: OpenAI's "Vector store with id vs_1 not found.", "No
+ * such File object", Anthropic's `file_not_found`. It is the client's fault, and must not take the model from others.
+ */
+export function isAboutNamedThing({ code, message }: Pick<ProviderWords, 'code' | 'message'>): boolean {
+  if (NAMED_CODE.test(code)) return true;
+  return NAMED_GONE.test(message) && !/\b(models?|deployment)\b/i.test(message);
+}
+
 /** xAI has been seen to send percent-encoded messages (2025-03). */
 function decoded(message: string): string {
   return message.replaceAll('%20', ' ');

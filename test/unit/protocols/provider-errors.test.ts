@@ -162,6 +162,36 @@ describe('refusals dressed as something else', () => {
   });
 });
 
+// Symptom: a client that named a file that is gone took the model out of rotation for everybody. Cause: every 404 was a missing
+// model, which counts against the deployment. Fix: a 404 that is about something else is the client's own fault.
+describe('a 404 about something that the request names', () => {
+  test.each([
+    ['OpenAI: a vector store', { message: 'Vector store with id vs_1 not found.', code: null }],
+    ['OpenAI: a conversation', { message: "Conversation with id 'conv_1' not found.", code: 'conversation_not_found' }],
+    ['OpenAI: a file', { message: 'No such File object: file-1', code: null }],
+    [
+      'OpenAI: an item',
+      { message: "Item with id 'rs_1' not found. Items are not persisted when store is false.", code: null },
+    ],
+    ['Anthropic: a file', { message: 'File not found: file_1', type: 'not_found_error' }],
+    ['Anthropic: a file that is not there', { message: 'The file file_1 does not exist.', type: 'not_found_error' }],
+    ['Google: a cache', { message: 'Cached content cachedContents/1 not found', status: 'NOT_FOUND', code: 404 }],
+  ])('%s', (_, error) => {
+    for (const reader of NAMES) expect(read(reader, 404, { error }).code, reader).toBe('upstream_bad_request');
+  });
+
+  test.each([
+    'The model `file-reader` does not exist or you do not have access to it.',
+    'The API deployment for this resource does not exist.',
+    'Requested entity was not found.',
+    'models/x is not found for API version v1beta',
+    'Not Found',
+  ])('and not one about the model: %s', (message) => {
+    for (const reader of NAMES)
+      expect(read(reader, 404, { error: { message } }).code, reader).toBe('upstream_model_missing');
+  });
+});
+
 describe('what the client is told of the broker’s account', () => {
   test.each([
     XAI_KEY,
