@@ -23,10 +23,8 @@ export interface KeySettings {
   /** Whatever its operator wants to know of it. */
   metadata: Readonly<Record<string, string>>;
   /** Requests are charged to a prepaid balance; null: to that of the account above, if it has one. */
-  credits: CreditSettings | null;
+  credits: ChargeTerms | null;
 }
-
-export interface CreditSettings extends ChargeTerms {}
 
 export type AccountKind = 'organisation' | 'project';
 
@@ -73,6 +71,11 @@ export function validUntilMs({ settings, secretUntilMs, above }: ApiKey): number
 
 export function isRevoked({ revokedAtMs, above }: ApiKey): boolean {
   return revokedAtMs !== null || above.some((account) => account.revokedAtMs !== null);
+}
+
+/** Whether it may be asked with now. */
+export function isValid(key: ApiKey, nowMs = Date.now()): boolean {
+  return !isRevoked(key) && nowMs < validUntilMs(key);
 }
 
 /** Its share of the batch lane: a project's and an organisation's weights count for each of their keys. */

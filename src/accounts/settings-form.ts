@@ -2,14 +2,8 @@
 import { z } from 'zod';
 import { limitSettings } from '../config/schema.ts';
 import { limitSettingsOf, limitsOf } from '../contracts/limit-kinds.ts';
-import { formatUsd, parseUsd } from '../contracts/money.ts';
-import {
-  type AccountBudgets,
-  BUDGET_PERIODS,
-  type BudgetPeriod,
-  type CreditSettings,
-  type KeySettings,
-} from './api-key.ts';
+import { type ChargeTerms, formatUsd, parseUsd } from '../contracts/money.ts';
+import { type AccountBudgets, BUDGET_PERIODS, type BudgetPeriod, type KeySettings } from './api-key.ts';
 
 /** More would not fit what Redis counts in. */
 const MOST_USD = 1e9;
@@ -69,7 +63,7 @@ export function readSettingsForm(form: SettingsForm, current: Pick<KeySettings, 
 }
 
 /** Both have four decimals. */
-function readTerms(credits: { markup_percent: number; charge_step_usd: number }): CreditSettings {
+function readTerms(credits: { markup_percent: number; charge_step_usd: number }): ChargeTerms {
   return {
     markupPpm: Math.round(credits.markup_percent * 10_000),
     stepUnits: Math.round(credits.charge_step_usd * 10_000),

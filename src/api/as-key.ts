@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasRole } from '../accounts/admin-key-store.ts';
-import type { ApiKey } from '../accounts/api-key.ts';
+import { type ApiKey, isValid } from '../accounts/api-key.ts';
 import type { KeyCache } from '../accounts/key-cache.ts';
 import { createFailure, FailureError } from '../contracts/failure.ts';
 import { findOperator } from './admit/authenticate-operator.ts';
@@ -70,7 +70,7 @@ function noteWhenAnswered(context: ApiContext, { name, role }: Operator, request
 
 async function expectKey({ keyStore }: ApiContext, id: string): Promise<ApiKey> {
   const key = await keyStore.findById(id);
-  if (key !== null && key.revokedAtMs === null) return key;
-  const what = key === null ? `There is no key '${id}'.` : `Key '${id}' is revoked.`;
+  if (key !== null && isValid(key)) return key;
+  const what = key === null ? `There is no key '${id}'.` : `Key '${id}' is revoked or has expired.`;
   throw new FailureError(createFailure('request_not_found', what, { param: 'key' }));
 }

@@ -1,6 +1,6 @@
 // A new request in place of one that failed: asynchronous, for the same key, with a link both ways. Everything that the
 // client asked for stays, but for what the operator changes; limits, budget and permissions are those of now.
-import { type ApiKey, accountsOf, isRevoked, validUntilMs } from '../accounts/api-key.ts';
+import { type ApiKey, accountsOf, isValid } from '../accounts/api-key.ts';
 import { createFailure, FailureError, isFailure } from '../contracts/failure.ts';
 import { createRequestId } from '../contracts/ids.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
@@ -52,7 +52,7 @@ async function readBody(context: ApiContext, requestId: string): Promise<Buffer>
 
 async function findKey({ keyStore }: ApiContext, keyId: string): Promise<ApiKey> {
   const key = await keyStore.findById(keyId);
-  if (key !== null && !isRevoked(key) && Date.now() < validUntilMs(key)) return key;
+  if (key !== null && isValid(key)) return key;
   throw notReplayable(`It cannot be replayed: its key '${keyId}' is revoked.`);
 }
 

@@ -88,8 +88,11 @@ async function write(text: string): Promise<void> {
 
 function selectionOf({ per, from, to, key, where = [] }: SelectionOptions): Selection {
   const filters = where.map((text) => {
-    const [name, ...value] = text.split('=');
-    return [readDimensions(name!, per)[0]!, value.join('=')];
+    const [name, ...parts] = text.split('=');
+    const [dimension, value] = [readDimensions(name!, per)[0]!, parts.join('=')];
+    if (dimension === 'hour' && Number.isNaN(Date.parse(value)))
+      throw new Error(`an hour is its beginning, such as hour=2026-11-28T14:00:00Z, not '${value}'`);
+    return [dimension, value];
   });
   return {
     filters: Object.fromEntries(filters) as ReportFilters,

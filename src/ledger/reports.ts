@@ -47,7 +47,7 @@ export interface Selection {
   from?: string;
   to?: string;
   keyId?: string;
-  /** Of `tags` one of them; of the others the whole value, empty for what has none. */
+  /** Of `tags` one of them; of `hour` its beginning, ISO 8601; of the others the whole value, empty for what has none. */
   filters?: ReportFilters;
 }
 
@@ -68,7 +68,7 @@ function expressionOf(dimension: ReportDimension, per: ReportSubject): RawBuilde
 export function selectionOf({ from, to, keyId, filters = {} }: Selection, per: ReportSubject): RawBuilder<unknown>[] {
   const conditions = Object.entries(filters).map(([name, value]) => {
     const dimension = name as ReportDimension;
-    if (dimension === 'tags' && value !== '') return sql`tags like ${`%,${value.replace(/[%_]/g, '')},%`}`;
+    if (dimension === 'tags' && value !== '') return sql`tags like ${`%,${exactly(value)},%`} escape '\\'`;
     if (dimension === 'hour') return sql`${expressionOf(dimension, per)} = ${Date.parse(value)}`;
     return sql`coalesce(${expressionOf(dimension, per)}, '') = ${value}`;
   });
@@ -76,6 +76,10 @@ export function selectionOf({ from, to, keyId, filters = {} }: Selection, per: R
   if (to !== undefined) conditions.push(sql`day <= ${to}`);
   if (keyId !== undefined) conditions.push(sql`key_id = ${keyId}`);
   return conditions;
+}
+
+function exactly(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&');
 }
 
 export interface ReportRow {

@@ -244,7 +244,15 @@ describeOnEach(ENGINES, ({ url }) => {
           chargeUnits: 2,
         }),
       },
-      { attempt: entry({ requestId: 'req_2', attempt: 2, startedAtMs: DAY + 3_600_000, costPicoUsd: '0' }) },
+      {
+        attempt: entry({
+          requestId: 'req_2',
+          attempt: 2,
+          startedAtMs: DAY + 3_600_000,
+          costPicoUsd: '0',
+          labels: { tags: ['c_d'] },
+        }),
+      },
     );
     const report = async (groupBy: readonly ReportDimension[], more: Partial<ReportQuery> = {}) =>
       (await reportUsage(database, { groupBy, ...more })).map(({ group, attempts, requests, costPicoUsd }) => [
@@ -262,6 +270,10 @@ describeOnEach(ENGINES, ({ url }) => {
     ]);
     expect(await report(['tags', 'batch', 'session', 'project'], { filters: { tags: 'b' } })).toEqual([
       ['a,b', 'batch_1', 's', 'p', 1, 3n],
+    ]);
+    expect(await report(['tags'], { filters: { tags: 'c_d' } }), 'an underscore is itself').toEqual([['c_d', 1, 0n]]);
+    expect(await report(['hour'], { filters: { hour: '2026-11-20T13:00:00Z' } })).toEqual([
+      ['2026-11-20T13:00:00.000Z', 1, 0n],
     ]);
     expect(await report(['status'], { filters: { credential: '', key: 'key_1' }, from: '2026-11-20' })).toEqual([
       ['ok', 2, 3n],

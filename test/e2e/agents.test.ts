@@ -37,9 +37,16 @@ beforeAll(async () => {
     const pieces: Buffer[] = [];
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => {
-      nativeCalls.push({ url: request.url!, body: JSON.parse(Buffer.concat(pieces).toString()) });
+      const body = JSON.parse(Buffer.concat(pieces).toString());
+      nativeCalls.push({ url: request.url!, body });
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(COMPACTED));
+      if (body.model === 'partial') {
+        // As vLLM answers for an address that it does not have; and a conversation that it does not take.
+        response.statusCode = request.url!.endsWith('/compact') ? 404 : 400;
+        response.end(
+          JSON.stringify({ detail: request.url!.endsWith('/compact') ? 'Not Found' : 'no output for call_1' }),
+        );
+      } else response.end(JSON.stringify(COMPACTED));
     });
   });
   await new Promise<void>((resolve) => native.listen(0, '127.0.0.1', resolve));
@@ -61,6 +68,7 @@ beforeAll(async () => {
       models: {
         ...configuration.models,
         native: { deployments: [deployment('native', 'gpt-5')] },
+        partial: { deployments: [deployment('native', 'partial')] },
         pair: { deployments: NAMES.map((name) => deployment(name, 'gpt-4o')) },
       },
     },
@@ -123,6 +131,16 @@ describe('a conversation made short', () => {
         .map(({ path }) => path),
     ).toEqual([...['/v1/responses/compact', '/v1/responses', '/v1/responses']]);
     expect(calls().at(-1)!.body).toContain('Summarize this conversation');
+  });
+
+  // Symptom: a client with a broken conversation took the model from everybody. Cause: the 404 that is cured by asking the model
+  // counted as a failure of the deployment, again with each of its tries. Fix: what is cured says nothing about it.
+  test('tries that come to nothing do not take the model out of rotation', async () => {
+    const soon = { headers: { 'x-sluice-deadline-ms': '4000' } };
+    for (let n = 0; n < 8; n += 1) {
+      const refused = client.responses.compact({ model: 'partial', input }, soon);
+      await expect(refused).rejects.toMatchObject({ status: 400 });
+    }
   });
 
   test('with the turns before it', async () => {

@@ -200,13 +200,17 @@ describe('organisations and projects', () => {
     const works = async () => (await ask(broker.url, { key: keys[0]!.key, model: 'pair', prompt: 'x' })).status === 200;
     const isOver = async () =>
       (await ask(broker.url, { key: keys[0]!.key, model: 'pair', prompt: 'x' })).status === 401;
+    const inItsPlace = async () => (await admin(broker, 'GET', `/as/${keys[0]!.id}/v1/models`)).status;
     await waitFor('the limit to be gone', works);
     await call('PATCH', `/accounts/${project}`, { expires_at: new Date(Date.now() - 1).toISOString() });
     await waitFor('the keys to have expired', isOver, 1_000);
+    expect(await inItsPlace(), 'operators neither').toBe(404);
     await call('PATCH', `/accounts/${project}`, { expires_at: null });
     await waitFor('the keys to be back', works, 1_000);
+    expect(await inItsPlace()).toBe(200);
     await call('DELETE', `/accounts/${organisation}`);
     await waitFor('the keys to be revoked', isOver, 1_000);
+    expect(await inItsPlace()).toBe(404);
   });
 });
 
@@ -220,6 +224,7 @@ test('requests carry tags and an agent’s session into the reports', async () =
   type Report = { data: { session: string; status: string; requests: number }[] };
   const { data } = await call<Report>('GET', '/usage?per=request&group_by=session,status&tags=nightly');
   expect(data).toMatchObject([{ session: 'session-1', status: 'ok', requests: 1 }]);
+  await call('GET', '/usage?hour=yesterday', undefined, 400);
 });
 
 test('a rotated key has two secrets for a while, then one', async () => {

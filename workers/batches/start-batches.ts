@@ -1,8 +1,7 @@
 // Opens the connections of the batch engine and starts it: in its own process (workers/batches.ts) or inside a worker.
-
 import { LRUCache } from 'lru-cache';
 import type { Registry } from 'prom-client';
-import { type ApiKey, isRevoked, validUntilMs } from '#src/accounts/api-key.ts';
+import { type ApiKey, isValid } from '#src/accounts/api-key.ts';
 import { createBudgetReader, createBudgets } from '#src/accounts/budgets.ts';
 import { createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';
 import { createFileStore } from '#src/batches/file-store.ts';
@@ -166,7 +165,7 @@ function rememberKeys(keys: KeyStore): { find: BatchContext['findKey']; forget()
     if (known !== undefined) return known.key;
     const before = changes;
     const found = await keys.findById(id);
-    const key = found === null || isRevoked(found) || Date.now() >= validUntilMs(found) ? null : found;
+    const key = found !== null && isValid(found) ? found : null;
     // What changed meanwhile may not be in it.
     if (before === changes) remembered.set(id, { key });
     return key;

@@ -1,5 +1,4 @@
 // What an attempt has taught, told to all workers: how long a provider wants to be left alone, whether it is well.
-
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Failure } from '#src/contracts/failure.ts';
@@ -19,6 +18,8 @@ export interface Lesson {
   /** Null where the provider has no choice of them. */
   credential: Credential | null;
   outcome: AttemptOutcome;
+  /** What was refused is the form of the request, which can be sent in another: it says nothing about the provider. */
+  isCurable: boolean;
 }
 
 /** Returns at once: nobody waits for what others learn. */
@@ -26,7 +27,7 @@ export function learn(
   context: InferenceContext,
   { step, spec }: Delivery,
   deployment: Deployment,
-  { permit, credential, outcome }: Lesson,
+  { permit, credential, outcome, isCurable }: Lesson,
 ): void {
   const { failure, rateLimits, durationMs } = outcome;
   const { limiter, circuits, onTrouble } = context;
@@ -45,7 +46,7 @@ export function learn(
   if (failure === null) return circuits.reportSuccess(circuit, durationMs);
   if (isOfCredential(credential, failure)) return circuits.reportUndecided(circuit, durationMs);
   const { cooldown } = ruleOf(failure.code);
-  if (cooldown === 'none') return circuits.reportUndecided(circuit, durationMs);
+  if (cooldown === 'none' || isCurable) return circuits.reportUndecided(circuit, durationMs);
   const kind = cooldown === 'open' ? 'refusal' : 'failure';
   circuits.reportFailure(circuit, deployment.provider.circuit, kind, failure.code, durationMs);
 }

@@ -2,7 +2,7 @@
 // and decides what comes next. The ledger has the attempt open before the call (permit.lua) and closes it here.
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
-import type { Failure } from '#src/contracts/failure.ts';
+import type { Cure, Failure } from '#src/contracts/failure.ts';
 import { isForgottenWhenDelivered, type TimelinePart } from '#src/contracts/request-record.ts';
 import { traceFields } from '#src/contracts/trace-context.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
@@ -79,13 +79,14 @@ export async function performAttempt(
   ).finally(() => context.openPermits.delete(permit.attemptId));
   if (outcome.failure === null) noteLed(context, delivery);
   const wasRotated = await isRotated(delivery, credential, secret, outcome.failure);
-  if (!wasRotated) learn(context, delivery, deployment, { permit, credential, outcome });
+  const cure = outcome.failure && cureFor(route, outcome.failure, delivery.cures);
+  if (!wasRotated) learn(context, delivery, deployment, { permit, credential, outcome, isCurable: cure !== null });
   rememberCures(context, delivery, route, outcome.failure);
   return conclude(context, delivery, deployment, {
-    route,
     permit,
     credential,
     wasRotated,
+    cure,
     startedAtMs,
     outcome,
     pricing,
@@ -107,11 +108,12 @@ function rememberCures(
 }
 
 interface Conclusion {
-  route: ProtocolRoute;
   permit: Permit;
   credential: Credential | null;
   /** It was refused with a secret that has been replaced meanwhile. */
   wasRotated: boolean;
+  /** The form in which a refused request is sent next; null where there is none. */
+  cure: Cure | null;
   startedAtMs: number;
   outcome: AttemptOutcome;
   pricing: AttemptPricing;
@@ -228,7 +230,7 @@ function nextStep(
   context: InferenceContext,
   delivery: Delivery,
   deployment: Deployment,
-  { route, credential, wasRotated }: Conclusion,
+  { credential, wasRotated, cure }: Conclusion,
   failure: Failure,
 ): StepResult {
   const { spec, job, writer, progress, cancellation } = delivery;
@@ -242,7 +244,6 @@ function nextStep(
     delivery.avoidsPrefill = true;
     return askAnew(delivery);
   }
-  const cure = cureFor(route, failure, delivery.cures);
   if (cure !== null) {
     delivery.cures.add(cure);
     return askAnew(delivery);

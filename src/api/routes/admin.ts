@@ -52,7 +52,10 @@ export const keyRotation = z.strictObject({
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');
 
 const filters = Object.fromEntries(
-  REPORT_DIMENSIONS.filter((name) => name !== 'day').map((name) => [name, z.string().max(500).optional()]),
+  REPORT_DIMENSIONS.filter((name) => name !== 'day').map((name) => [
+    name,
+    (name === 'hour' ? z.iso.datetime({ offset: true }) : z.string().max(500)).optional(),
+  ]),
 ) as Record<Exclude<ReportDimension, 'day'>, z.ZodOptional<z.ZodString>>;
 
 export const usageQuery = z.strictObject({

@@ -69,7 +69,7 @@ const NAMED_THING =
   '(file|vector[ _]?store|conversation|container|prompt|response|item|skill|thread|assistant|cached ?content|user_profile)';
 const NAMED_CODE = new RegExp(`^(previous_)?${NAMED_THING}_`, 'i');
 const NAMED_GONE = new RegExp(
-  `\\bno such ${NAMED_THING}|\\b${NAMED_THING}s?\\b[^.]{0,100} (not found|(does|do) not exist|could not be found|no longer)`,
+  `\\bno such ${NAMED_THING}|(?<![/\\w])${NAMED_THING}s?\\b[^.]{0,100} (not found|(does|do) not exist|could not be found|no longer)`,
   'i',
 );
 

@@ -186,6 +186,7 @@ describe('a 404 about something that the request names', () => {
     'Requested entity was not found.',
     'models/x is not found for API version v1beta',
     'Not Found',
+    'Cannot POST /v1/responses/compact: not found',
   ])('and not one about the model: %s', (message) => {
     for (const reader of NAMES)
       expect(read(reader, 404, { error: { message } }).code, reader).toBe('upstream_model_missing');
