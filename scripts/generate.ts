@@ -1,17 +1,25 @@
 // Writes what is generated from the code: the JSON Schema of the configuration, docs/configuration.md,
 // docs/translation.md and docs/metrics.md, and the types of the administration API.
 // `npm run generate`; a test holds the files against the code.
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { configurationPage } from '../src/cli/configuration-page.ts';
 import { configurationJsonSchema } from '../src/config/json-schema.ts';
 import { adminTypes } from './admin-types.ts';
 import { metricsPage } from './metrics-page.ts';
 import { translationPage } from './translation/page.ts';
 
-const at = (path: string) => new URL(`../${path}`, import.meta.url);
-
-writeFileSync(at('sluice.schema.json'), `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`);
-writeFileSync(at('docs/configuration.md'), configurationPage());
-writeFileSync(at('docs/translation.md'), translationPage());
-writeFileSync(at('docs/metrics.md'), metricsPage());
-writeFileSync(at('src/contracts/admin-api.ts'), adminTypes());
+const FILES = {
+  'sluice.schema.json': `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`,
+  'docs/configuration.md': configurationPage(),
+  'docs/translation.md': translationPage(),
+  'docs/metrics.md': metricsPage(),
+  'src/contracts/admin-api.ts': adminTypes(),
+};
+const root = fileURLToPath(new URL('..', import.meta.url));
+for (const [path, text] of Object.entries(FILES)) writeFileSync(`${root}${path}`, text);
+const formatted = Object.keys(FILES).filter((path) => !path.endsWith('.md'));
+const biome = `${root}node_modules/@biomejs/biome/bin/biome`;
+process.exitCode =
+  spawnSync(process.execPath, [biome, 'format', '--write', ...formatted], { cwd: root, stdio: 'inherit' }).status ?? 1;

@@ -1,18 +1,29 @@
-// Providers and deployments as they stand: health, holds, queues, prices, how their calls went in the last hour. Limits and
-// their use have an address of their own (/admin/limits). Registered within /admin, behind its key.
+// Providers and deployments as they stand: health, holds, queues, prices, how their calls went in the last hour; and their limits,
+// configured and learned, with how much of each is used. Registered within /admin, behind its key.
 import type { FastifyInstance } from 'fastify';
 import type { Deployment, Model } from '../../config/catalogue.ts';
 import { withoutSecrets } from '../../config/secrets.ts';
 import { LANES } from '../../contracts/job.ts';
+import { LIMIT_KINDS, type LimitName } from '../../contracts/limit-kinds.ts';
 import { formatUsd } from '../../contracts/money.ts';
+import type { Scope } from '../../contracts/scope.ts';
 import { countOutcomes, type OutcomeCount } from '../../ledger/reports.ts';
+import type { LearnedLimit } from '../../limits/learned-limits.ts';
 import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
+import { isCircuitOf } from '../fleet-state.ts';
 
 const HOUR_MS = 3_600_000;
 const TOKENS_PER_PRICE = 1_000_000n;
 
 export function registerAdminProviders(admin: FastifyInstance, context: ApiContext): void {
+  admin.get('/limits', async () => {
+    await context.learned.refresh().catch(rethrow);
+    const rows = await Promise.all(
+      [...scopesOf(context)].map((scope) => describeLimits(context, scope).catch(rethrow)),
+    );
+    return { data: rows.flat() };
+  });
   admin.get('/providers', async () => {
     const { catalogue, holds } = context;
     await holds.refresh().catch(rethrow);
@@ -38,7 +49,7 @@ export function registerAdminProviders(admin: FastifyInstance, context: ApiConte
           .map((deployment) => ({
             ...describeDeployment(context, deployment),
             hold: describeHold(deployment.scope.name),
-            circuits: circuits.filter(({ name }) => isOf(name, deployment)),
+            circuits: circuits.filter(({ name }) => isCircuitOf(deployment, name)),
             last_hour: outcomes.filter((count) => count.deployment === deployment.id).map(describeCount),
           })),
       })),
@@ -102,13 +113,44 @@ async function readCircuits({ redis, keyspace }: ApiContext): Promise<OpenCircui
   }));
 }
 
-/** A wildcard's circuits are one for each model (contracts/route-plan.ts). */
-function isOf(circuit: string, { id }: Deployment): boolean {
-  if (!id.includes('*')) return circuit === id || circuit.startsWith(`${id}/`);
-  const [before, after] = id.split('*') as [string, string];
-  return circuit.startsWith(before) && circuit.endsWith(after);
-}
-
 function describeCount({ outcome, attempts }: OutcomeCount) {
   return { outcome, attempts };
+}
+
+/** Those of the configuration, and those of wildcard models that something was learned of. */
+function scopesOf({ catalogue, learned }: ApiContext): Iterable<Scope> {
+  const scopes = new Map<string, Scope>();
+  for (const { scope, credentials } of catalogue.providers.values()) {
+    for (const own of [scope, ...credentials.map((credential) => credential.scope)]) scopes.set(own.name, own);
+  }
+  for (const { scope } of catalogue.deployments.values()) scopes.set(scope.name, scope);
+  for (const { scope } of learned.all()) if (!scopes.has(scope)) scopes.set(scope, { name: scope, limits: {} });
+  return scopes.values();
+}
+
+async function describeLimits({ limiter, learned }: ApiContext, { name, limits }: Scope) {
+  const taught = new Map<string, LearnedLimit>(
+    learned.all().flatMap((entry) => (entry.scope === name ? [[entry.kind, entry]] : [])),
+  );
+  const shown = LIMIT_KINDS.filter((kind) => limits[kind.name] !== undefined || taught.has(kind.name));
+  if (shown.length === 0) return [];
+  const { used: ofRates, inFlight } = await limiter.peek(name);
+  const used: Partial<Record<LimitName, number>> = { ...ofRates, concurrency: inFlight };
+  return shown.map((kind) => ({
+    scope: name,
+    limit: kind.setting,
+    ...sourceOf(limits[kind.name], taught.get(kind.name)),
+    used: used[kind.name] ?? null,
+  }));
+}
+
+function sourceOf(configured: number | undefined, learned: LearnedLimit | undefined) {
+  if (configured !== undefined || learned === undefined)
+    return { value: configured!, source: 'configured', in_force: true };
+  return {
+    value: learned.limit,
+    source: 'learned',
+    in_force: learned.isInForce,
+    learned_at: new Date(learned.atMs).toISOString(),
+  };
 }

@@ -22,15 +22,12 @@ import { guardAdministration } from '../guard/admin-audit.ts';
 import { registerAdminAccounts, spendingOf } from './admin-accounts.ts';
 import { registerAdminBatches } from './admin-batches.ts';
 import { registerAdminBudgets } from './admin-budgets.ts';
+import { registerAdminConsole } from './admin-console.ts';
 import { registerAdminDeadLetters } from './admin-dead-letters.ts';
 import { registerAdminHolds } from './admin-holds.ts';
 import { registerAdminLedger } from './admin-ledger.ts';
-import { registerAdminLimits } from './admin-limits.ts';
-import { registerAdminLive } from './admin-live.ts';
 import { registerAdminProviders } from './admin-providers.ts';
 import { registerAdminRequests } from './admin-requests.ts';
-import { registerAdminSettings } from './admin-settings.ts';
-import { registerAdminSimulators } from './admin-simulators.ts';
 import { registerAdminWebhooks } from './admin-webhooks.ts';
 
 export const newKey = settingsForm.extend({
@@ -121,17 +118,14 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       admin.get('/usage', async (request) => usage(context, checkInput(usageQuery, request.query)));
       registerAdminAccounts(admin, context);
       registerAdminHolds(admin, context);
-      registerAdminLimits(admin, context);
       registerAdminDeadLetters(admin, context);
       registerAdminLedger(admin, context);
       registerAdminWebhooks(admin, context);
-      registerAdminLive(admin, context);
       registerAdminRequests(admin, context);
       registerAdminProviders(admin, context);
       registerAdminBatches(admin, context);
       registerAdminBudgets(admin, context);
-      registerAdminSettings(admin, context);
-      registerAdminSimulators(admin, context);
+      registerAdminConsole(admin, context);
       done();
     },
     { prefix: '/admin' },

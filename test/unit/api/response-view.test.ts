@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ResponseView } from '#src/api/relay/response-view.ts';
+import { ResponseView } from '#src/api/relay/background.ts';
 import { createFailure } from '#src/contracts/failure.ts';
 import { helloEvents, writeEvents } from '#test/support/response-spec.ts';
 

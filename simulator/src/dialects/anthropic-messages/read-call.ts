@@ -2,7 +2,6 @@
 import { type AnswerFormat, type Call, describeTurn } from '../../engine/call.ts';
 import type { RequestHead } from '../dialect.ts';
 import { checkOutputSchema } from './check-output-schema.ts';
-import { checkSampling } from './check-sampling.ts';
 import { measurePrompt } from './measure-prompt.ts';
 import { MessageVoice } from './message-voice.ts';
 import { traitsOf } from './model-traits.ts';
@@ -19,7 +18,7 @@ import {
   refuse,
 } from './read-fields.ts';
 import { readPrompt } from './read-prompt.ts';
-import { readThinking, type Thinking } from './read-thinking.ts';
+import { checkSampling, readThinking, type Thinking } from './read-thinking.ts';
 import { readToolChoice, readTools } from './read-tools.ts';
 import { readPrefill } from './read-turns.ts';
 import { isGenuineThought } from './thought-signature.ts';

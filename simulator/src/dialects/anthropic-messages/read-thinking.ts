@@ -1,7 +1,8 @@
-// Whether and how much a request lets the model think, and what is shown of it: `thinking` and `output_config.effort`.
-
+// Whether and how much a request lets the model think, and what is shown of it: `thinking` and `output_config.effort`; and what may
+// be sampled beside thoughts.
 import type { Display, ModelTraits, ThinkingType } from './model-traits.ts';
 import { type Body, isAbsent, readObject, readOneOf, readStrictObject, readWhole, refuse } from './read-fields.ts';
+import type { Version } from './versions.ts';
 
 export interface Thinking {
   isOn: boolean;
@@ -67,4 +68,38 @@ function checkType(type: ThinkingType, effort: string, { thinking }: ModelTraits
 function checkBudget(thinking: Body, maxTokens: number): void {
   const budget = readWhole(thinking.budget_tokens, 'thinking.enabled.budget_tokens', LEAST_BUDGET);
   if (budget >= maxTokens) refuse('', '`max_tokens` must be greater than `thinking.budget_tokens`.');
+}
+
+const SAMPLING = ['temperature', 'top_p', 'top_k'] as const;
+/** With thoughts on, `top_p` is at least this. */
+const LEAST_TOP_P = 0.95;
+
+/** `temperature`, `top_p` and `top_k`: gone from the new version and from new models, bounded where thoughts are on. */
+export function checkSampling(body: Body, traits: ModelTraits, thinking: Thinking, version: Version): void {
+  for (const member of SAMPLING) {
+    if (version !== '2023-06-01' && member in body) refuse(member, 'Extra inputs are not permitted');
+    if (isAbsent(body[member])) continue;
+    if (!traits.takesSampling) refuse('', `\`${member}\` is not supported for this model.`);
+    checkNumber(body[member], member);
+  }
+  if (!isAbsent(body.temperature) && !isAbsent(body.top_p) && !thinking.isOn) {
+    refuse('', '`temperature` and `top_p` cannot both be specified for this model. Please use only one.');
+  }
+  if (thinking.isOn) checkBesideThoughts(body);
+}
+
+function checkNumber(value: unknown, member: (typeof SAMPLING)[number]): void {
+  if (typeof value !== 'number') refuse(member, 'Input should be a valid number');
+  if (value < 0) refuse(member, 'Input should be greater than or equal to 0');
+  if (value > 1 && member !== 'top_k') refuse(member, 'Input should be less than or equal to 1');
+}
+
+function checkBesideThoughts({ temperature, top_p: topP, top_k: topK }: Body): void {
+  if (!isAbsent(temperature) && temperature !== 1) {
+    refuse('', '`temperature` may only be set to 1 when thinking is enabled.');
+  }
+  if (!isAbsent(topK)) refuse('', '`top_k` must be unset when thinking is enabled.');
+  if (typeof topP === 'number' && topP < LEAST_TOP_P) {
+    refuse('', '`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled.');
+  }
 }

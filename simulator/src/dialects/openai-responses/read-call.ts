@@ -13,11 +13,10 @@ import { checkModel, estimateJson, missing, readBody, readStreamOptions, unsuppo
 import { serverError } from '../openai/server-error.ts';
 import { readToolName } from '../openai/tool-names.ts';
 import { type Body, readBoolean, readObject, readWholeNumber } from '../read-fields.ts';
-import { checkItems } from './check-items.ts';
 import { echoRequest } from './echo-request.ts';
 import type { ContentPart, InputItem } from './input-items.ts';
 import { outputItems, writeItem } from './output-items.ts';
-import { readInput } from './read-input.ts';
+import { checkItems, readInput } from './read-input.ts';
 import { readReasoning } from './read-reasoning.ts';
 import { readToolChoice, readTools } from './read-tools.ts';
 import { refuseParameters } from './refuse-parameters.ts';
