@@ -83,6 +83,12 @@ export const simulatorOptionsSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1'),
   port: z.number().int().min(0).max(65_535).default(0).describe('0 takes any free port.'),
   apiKey: z.string().min(1).nullable().default(null).describe('Required of every call; null takes any key and none.'),
+  adminKey: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Required for usage and costs; null takes any key and none.'),
   seed: z.number().int().nonnegative().default(0).describe('Another seed gives other answers and another chance.'),
   faults: z.array(faultRuleSchema).default([]),
   scripts: scriptsSchema.default([]).describe('What models say in agents’ sessions.'),
@@ -96,6 +102,7 @@ export interface CompiledOptions {
   host: string;
   port: number;
   apiKey: string | null;
+  adminKey: string | null;
   seed: number;
   faults: readonly FaultRule[];
   scripts: readonly Script[];
@@ -106,12 +113,13 @@ export interface CompiledOptions {
 /** Validated, with every default filled in. Throws a ZodError. */
 export function compileOptions(options: SimulatorOptions): CompiledOptions {
   const parsed = simulatorOptionsSchema.parse(options);
-  const { name, host, port, apiKey, seed, faults, scripts, keptRequests, ...change } = parsed;
+  const { name, host, port, apiKey, adminKey, seed, faults, scripts, keptRequests, ...change } = parsed;
   return {
     name,
     host,
     port,
     apiKey,
+    adminKey,
     seed,
     faults,
     scripts,

@@ -26,6 +26,7 @@ interface Flags {
   priceCached?: number;
   priceOutput: number;
   apiKey?: string;
+  adminKey?: string;
   model?: string[];
   contextWindow?: number;
   prefill?: 'ignore' | 'continue' | 'refuse';
@@ -56,6 +57,7 @@ function readFlags(): Flags {
     .option('--price-cached <usd>', 'per million cached tokens', Number, 1.25)
     .option('--price-output <usd>', 'per million tokens', Number, 10)
     .option('--api-key <key>', 'the only key that is taken (default: any, or none)')
+    .option('--admin-key <key>', 'the only key that is taken for usage and costs (default: any, or none)')
     .option('--model <name>', 'a model that is served (repeatable; default: every name)', list)
     .option('--context-window <n>', 'tokens of prompt and answer together', Number)
     .option('--prefill <what>', 'a closing assistant message: ignore, continue or refuse it')

@@ -9,6 +9,8 @@ import { openaiChatDialect } from './dialects/openai-chat/dialect.ts';
 import { openaiCompletionsDialect } from './dialects/openai-completions/dialect.ts';
 import { openaiEmbeddingsDialect } from './dialects/openai-embeddings/dialect.ts';
 import { openaiResponsesDialect } from './dialects/openai-responses/dialect.ts';
+import { anthropicUsageDialect } from './dialects/usage-reports/anthropic.ts';
+import { openaiUsageDialect } from './dialects/usage-reports/openai.ts';
 import { BatchDesk } from './engine/batches/batch-desk.ts';
 import { Engine } from './engine/engine.ts';
 import type { FaultRuleReport } from './engine/faults/fault-book.ts';
@@ -36,8 +38,10 @@ const DIALECTS: Dialects = [
   openaiEmbeddingsDialect,
   openaiCompletionsDialect,
   openaiBatchesDialect,
+  openaiUsageDialect,
   // Before those that take everything that is their provider's.
   anthropicBatchesDialect,
+  anthropicUsageDialect,
   geminiBatchesDialect,
   anthropicMessagesDialect,
   geminiGenerateContentDialect,

@@ -1,7 +1,7 @@
 // What a token costs: the configuration's word first, else the price package (kept current by others).
 import { calcPrice } from '@pydantic/genai-prices';
 import { type Price, scaleDecimal, scaleTokens, type TokenPrice } from '../contracts/money.ts';
-import type { PriceSettings, RateSettings } from './schema.ts';
+import type { PriceSettings, RateSettings } from './price-schema.ts';
 
 /** Providers charge long prompts at higher rates: the whole request, once its input exceeds the threshold. */
 export interface PriceSchedule {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
 import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
 import { batches, files } from './batch-schema.ts';
+import { price, usageApi } from './price-schema.ts';
 import { deadLetters, name, redis, server } from './server-schema.ts';
 import { webhooks } from './webhook-schema.ts';
 
@@ -29,7 +30,6 @@ function named<T extends z.ZodType>(value: T) {
 
 const milliseconds = z.number().int().positive();
 const positive = z.number().int().positive();
-const usdPerMillion = z.number().nonnegative();
 
 const limitShape = Object.fromEntries(
   LIMIT_KINDS.map(({ setting, description }) => [setting, positive.optional().describe(description)]),
@@ -41,47 +41,6 @@ export const limitSettings = z.strictObject(limitShape);
 const limits = limitSettings.describe(
   'What is absent is not limited; what the provider says in its answers is obeyed either way.',
 );
-
-const usdPerThousand = z.number().nonnegative();
-
-const rates = {
-  input: usdPerMillion.describe('USD per million input tokens.'),
-  cached_input: usdPerMillion.optional().describe('Default: the input price.'),
-  cache_write: usdPerMillion.optional().describe('Default: the input price.'),
-  cache_write_long: usdPerMillion.optional().describe('For an hour. Default: 1.6 times cache_write.'),
-  output: usdPerMillion.describe('USD per million output tokens, reasoning included.'),
-  output_reasoning: usdPerMillion.optional().describe('Reasoning, where it costs something else.'),
-  input_audio: usdPerMillion.optional().describe('Without it audio is priced as text, and the ledger names it.'),
-  input_image: usdPerMillion.optional().describe('Default: the input price.'),
-  input_video: usdPerMillion.optional().describe('Default: the input price.'),
-  cached_audio: usdPerMillion.optional().describe('Default: the price of cached input.'),
-  cached_image: usdPerMillion.optional().describe('Default: the price of cached input.'),
-  cached_video: usdPerMillion.optional().describe('Default: the price of cached input.'),
-  output_audio: usdPerMillion.optional().describe('Without it audio is priced as text, and the ledger names it.'),
-  output_image: usdPerMillion.optional().describe('Without it images are priced as text, and the ledger names it.'),
-  output_video: usdPerMillion.optional().describe('Without it video is priced as text, and the ledger names it.'),
-};
-
-const price = z
-  .strictObject({
-    ...rates,
-    request: usdPerThousand.optional().describe('USD per thousand calls, beside their tokens.'),
-    tools: z
-      .record(z.string(), usdPerThousand)
-      .optional()
-      .describe('USD per thousand calls of tools that the provider runs: web_search, file_search.'),
-    service_tiers: z
-      .record(z.string(), z.union([z.number().positive().max(1_000), z.strictObject(rates)]))
-      .optional()
-      .describe('Other service tiers (flex, priority): a factor on every token, or prices of their own.'),
-    long_context: z
-      .array(
-        z.strictObject({ above_input_tokens: positive.describe('For the whole request, above so much.'), ...rates }),
-      )
-      .optional()
-      .describe('Prices of long prompts.'),
-  })
-  .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
 
 const timeouts = z.strictObject({
   connect_ms: milliseconds.default(5_000).describe('Until the connection is established.'),
@@ -192,6 +151,7 @@ const provider = z.strictObject({
     ),
   price_id: z.string().optional().describe('The provider’s name in the price package.'),
   slots: positive.optional().describe('Requests one worker process works on at once; default: workers.slots.'),
+  usage_api: usageApi.optional().describe('Where `sluice reconcile` reads what the provider has billed.'),
 });
 
 const deployment = z.strictObject({
@@ -307,6 +267,3 @@ export type ConfigurationInput = z.input<typeof configurationSchema>;
 export type ProviderSettings = Configuration['providers'][string];
 export type CredentialSettings = ProviderSettings['credentials'][string];
 export type ModelSettings = Configuration['models'][string];
-export type PriceSettings = z.output<typeof price>;
-/** The part of a price that is by the token. */
-export type RateSettings = Pick<PriceSettings, keyof typeof rates>;

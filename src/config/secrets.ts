@@ -17,6 +17,7 @@ export function configuredSecrets(configuration: Configuration, environment: Env
   ];
   return [
     ...Object.values(configuration.providers).flatMap(providerSecrets),
+    ...Object.values(configuration.providers).map(({ usage_api: usage }) => usage?.admin_key),
     ...urls.flatMap(secretsOfUrl),
     environment.adminKey,
     environment.apiKey,

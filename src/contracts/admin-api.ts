@@ -386,6 +386,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/providers/{name}/reconciliation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ledger against the provider’s own usage and costs, read from its administration API */
+        get: operations["reconcile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/webhooks": {
         parameters: {
             query?: never;
@@ -1868,6 +1885,36 @@ export interface components {
                 rejects: number | null;
             };
         };
+        ReconciledRow: {
+            day?: string;
+            model?: string;
+            /** @description The credential, or the provider’s id of a key that no credential names. */
+            api_key?: string;
+            ledger: components["schemas"]["ReconciledSums"];
+            provider: components["schemas"]["ReconciledSums"];
+            /** @description What differs by more than the tolerance. */
+            differences: ("input_tokens" | "cached_input_tokens" | "output_tokens" | "cost_usd")[];
+            estimated_attempts: number;
+            unsettled_attempts: number;
+        };
+        ReconciledSums: {
+            /** @description Cached tokens included. */
+            input_tokens: number;
+            cached_input_tokens: number;
+            output_tokens: number;
+            /** @description Null where the provider’s report does not have it in these groups. */
+            cost_usd: string | null;
+        };
+        Reconciliation: {
+            provider: string;
+            from: string;
+            to: string;
+            equal: boolean;
+            rows: components["schemas"]["ReconciledRow"][];
+            total: components["schemas"]["ReconciledRow"];
+            /** @description What could not be compared. */
+            notes: string[];
+        };
         RejectReplay: {
             message?: {
                 [key: string]: unknown;
@@ -3318,6 +3365,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RejectsReplayed"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    reconcile: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                by?: string;
+                tolerance_percent?: number;
+                tolerance_usd?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reconciliation"];
                 };
             };
             /** @description Refused or failed. */

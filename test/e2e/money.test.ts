@@ -6,7 +6,8 @@ import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { asBigint, asNumber } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
-import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { ADMIN_KEY, startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { startSluice } from '#test/support/sluice-command.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const REQUESTS = 1_000;
@@ -38,6 +39,7 @@ beforeAll(async () => {
     faults: FAULTS,
     keptRequests: 0,
     price: { input: 2.5, cachedInput: 1.25, output: 10 },
+    adminKey: 'admin-of-the-organization',
   });
   // The same seed and model: what a provider that says something else had sent by the time it was hung up on, only its own bill knows.
   second = await startSimulator({
@@ -51,6 +53,7 @@ beforeAll(async () => {
     base_url: `${url}/v1`,
     retries: { max: 1, base_ms: 5, max_ms: 20 },
     circuit: { failures: 100_000 },
+    usage_api: { admin_key: 'admin-of-the-organization' },
   });
   broker = await startBroker({
     workers: 2,
@@ -131,4 +134,58 @@ test('the ledger equals the bills to the picodollar, one entry per attempt, one 
   expect(outcomes.filter((row) => row.outcome === 'ok').length).toBe(results.filter((result) => result.isWhole).length);
   const requestSum = outcomes.reduce((total, row) => total + asBigint(row.cost_pico_usd), 0n);
   expect(requestSum).toBe(sum);
+});
+
+const today = () => new Date().toISOString().slice(0, 10);
+const yesterday = () => new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+const span = () => ['--from', yesterday(), '--to', today(), '--tolerance', '0', '--tolerance-usd', '0.000001'];
+
+async function reconcile(provider: string, ...more: string[]) {
+  const args = ['reconcile', provider, '--json', ...span(), ...more];
+  const { code, stdout, stderr } = await startSluice(args, broker.directory, {}).ended;
+  return { code, stderr, answer: stdout === '' ? null : JSON.parse(stdout) };
+}
+
+test('the provider’s usage and cost APIs say the same, until the ledger has lost something: then it is named', {
+  timeout: 60_000,
+}, async () => {
+  const [agreeing, second, unknown] = await Promise.all([
+    reconcile('first'),
+    reconcile('second', '--by', 'day,model,api_key'),
+    reconcile('third'),
+  ]);
+  expect(agreeing).toMatchObject({
+    code: 0,
+    answer: { equal: true, rows: [{ model: 'a', differences: [] }], notes: [] },
+  });
+  expect(second).toMatchObject({ code: 0, answer: { equal: true } });
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("no provider 'third'") });
+
+  const lost = await broker.database
+    .selectFrom('ledger_entries')
+    .select(['request_id', 'attempt', 'output_tokens', 'cost_pico_usd'])
+    .where('provider', '=', 'first')
+    .where('outcome', '=', 'ok')
+    .executeTakeFirstOrThrow();
+  await broker.database
+    .updateTable('ledger_entries')
+    .set({
+      output_tokens: asNumber(lost.output_tokens) + 1_000,
+      cost_pico_usd: asBigint(lost.cost_pico_usd).toString(),
+    })
+    .where('request_id', '=', lost.request_id)
+    .where('attempt', '=', lost.attempt)
+    .execute();
+  first.change({ price: { input: 2.5, cachedInput: 1.25, output: 20 } });
+  await send(0);
+  const { ledgerStream } = createKeyspace('sluice');
+  await waitFor('the ledger to be written', async () => (await broker.redis.client.xlen(ledgerStream)) === 0);
+  const path = `/admin/providers/first/reconciliation?from=${yesterday()}&to=${today()}&tolerance_percent=0&tolerance_usd=0.000001`;
+  const { body } = await request(broker.url + path, { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+  expect(await body.json()).toMatchObject({
+    equal: false,
+    rows: [{ model: 'a', differences: ['output_tokens', 'cost_usd'] }],
+    total: { differences: ['output_tokens', 'cost_usd'] },
+  });
+  expect(await reconcile('first')).toMatchObject({ code: 1, answer: { equal: false } });
 });

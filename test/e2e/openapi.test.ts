@@ -27,6 +27,7 @@ beforeAll(async () => {
   configuration.dead_letters = { key: randomBytes(32).toString('base64') };
   configuration.webhooks = { allow_http: true, allowed_networks: ['127.0.0.0/8'], allowed_ports: [9], attempts: 1 };
   configuration.providers!.primary!.limits = { rpm: 1_000 };
+  configuration.providers!.primary!.usage_api = { admin_key: 'organization-key' };
   configuration.providers!.primary!.protocols = ['openai-chat', 'openai-embeddings'];
   configuration.providers!.claude = {
     ...provider(vendors.primary),
@@ -295,6 +296,9 @@ test('administration: sessions, requests of all keys, and how everything stands'
   await ask('POST', `/admin/requests/${open.id}/cancel`, { status: 202 });
   await ask('GET', '/admin/requests?after=nonsense', { status: 400 });
   await ask('GET', '/admin/requests/none', { status: 404 });
+  await ask('GET', '/admin/providers/primary/reconciliation?by=day,model,api_key');
+  await ask('GET', '/admin/providers/primary/reconciliation?by=mood', { status: 400 });
+  await ask('GET', '/admin/providers/none/reconciliation', { status: 404 });
   for (const path of ['in-flight', 'providers', 'batches', 'settings', 'simulators'])
     await ask('GET', `/admin/${path}`);
   await ask('POST', '/admin/keys', { body: { name: 'thrifty', budgets: { day: 1, total: 9 } }, status: 201 });

@@ -6,6 +6,7 @@ import type { Answer } from '../engine/answers/answer.ts';
 import type { Step } from '../engine/answers/answer-cursor.ts';
 import type { Call } from '../engine/call.ts';
 import type { Allowances } from '../engine/limits/admission.ts';
+import type { Bill } from '../engine/records/bill.ts';
 import type { Refusal } from '../engine/refusal.ts';
 
 export interface RequestHead {
@@ -113,6 +114,8 @@ export interface CallRoute {
 /** A request that is answered at once, at no cost: lists of models, token counts, batches. */
 export interface LookupRoute {
   kind: 'lookup';
+  /** Asks for the organization's key, not for one that calls models. Absent: false. */
+  isAdministration?: true;
   /** Null: the connection is reset in the place of an answer. */
   answer(context: LookupContext): EncodedAnswer | Refusal | null;
 }
@@ -125,6 +128,7 @@ export interface LookupContext {
   models: readonly string[] | null;
   provider: Provider;
   batches: Batches;
+  bill: Pick<Bill, 'entries' | 'partsOf'>;
 }
 
 export interface Dialect {

@@ -14,6 +14,7 @@ export interface EngineOptions {
   name: string;
   seed: number;
   apiKey: string | null;
+  adminKey: string | null;
   faults: readonly FaultRule[];
   scripts: readonly Script[];
   keptRequests: number;
@@ -24,6 +25,7 @@ export class Engine {
   readonly name: string;
   readonly seed: number;
   readonly apiKey: string | null;
+  readonly adminKey: string | null;
   readonly admission: Admission;
   readonly faults: FaultBook;
   readonly scripts: ScriptBook;
@@ -40,6 +42,7 @@ export class Engine {
     this.name = options.name;
     this.seed = options.seed;
     this.apiKey = options.apiKey;
+    this.adminKey = options.adminKey;
     this.faults = new FaultBook(options.seed, options.faults);
     this.scripts = new ScriptBook(options.scripts);
     this.log = new RequestLog(options.keptRequests);

@@ -57,7 +57,7 @@ function answerProvider({ engine, batches, dialects }: Simulation, arriving: Arr
   const arrival = new Arrival({ engine, dialect: found?.dialect ?? dialects[0], unique, ...arriving });
   logRequest(arrival, body);
   try {
-    checkCredential(arrival);
+    checkCredential(arrival, found?.route);
     if (found === null) throw new RefusalError({ kind: 'route_missing', method: head.method, path: head.path });
     if (body === null) throw new RefusalError({ kind: 'body_too_large', limitBytes: MAX_BODY_BYTES });
     answerRoute(arrival, found.route, batches, body);
@@ -87,18 +87,20 @@ function logRequest({ engine, head, providerRequestId, arrivedMs }: Arrival, bod
   engine.log.add({ providerRequestId, atMs: Math.floor(arrivedMs), method, path, headers, body: body ?? '' });
 }
 
-function checkCredential({ engine, dialect, head }: Arrival): void {
-  if (engine.apiKey === null) return;
+function checkCredential({ engine, dialect, head }: Arrival, route?: CallRoute | LookupRoute): void {
+  const isAdministration = route?.kind === 'lookup' && route.isAdministration === true;
+  const wanted = isAdministration ? engine.adminKey : engine.apiKey;
+  if (wanted === null) return;
   const shown = dialect.readCredential(head);
   if (shown === null) throw new RefusalError({ kind: 'key_missing' });
-  if (shown !== engine.apiKey) throw new RefusalError({ kind: 'key_wrong', shownKey: redactKey(shown) });
+  if (shown !== wanted) throw new RefusalError({ kind: 'key_wrong', shownKey: redactKey(shown) });
 }
 
 function answerRoute(arrival: Arrival, route: CallRoute | LookupRoute, batches: Batches, body: string): void {
   const { engine, head } = arrival;
   if (route.kind === 'lookup') {
     const { models } = engine.behaviour;
-    const answer = route.answer({ head, body, models, provider: engine, batches });
+    const answer = route.answer({ head, body, models, provider: engine, batches, bill: engine.bill });
     if (answer === null) return arrival.exchange.reset();
     if ('kind' in answer) throw new RefusalError(answer);
     return arrival.answer(answer);

@@ -37,6 +37,8 @@ describe('an entry', () => {
         providerRequestId: headers['x-request-id'],
         clientRequestId: 'req_7.1',
         model: 'gpt-4o',
+        protocol: 'openai-chat',
+        keyDigest: null,
         usage: {
           inputTokens: 12,
           cachedInputTokens: 4,

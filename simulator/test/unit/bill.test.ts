@@ -7,7 +7,16 @@ const PRICE = priceOf({ input: 2.5, cachedInput: 1.25, output: 10 });
 function add(bill: Bill, count: number, usage = { ...NO_USAGE, inputTokens: 1 }): void {
   for (let i = 0; i < count; i++) {
     bill.add(
-      { atMs: 0, providerRequestId: 'req_1', clientRequestId: null, model: 'm', usage, outcome: 'completed' },
+      {
+        atMs: 0,
+        providerRequestId: 'req_1',
+        clientRequestId: null,
+        model: 'm',
+        protocol: 'openai-chat',
+        keyDigest: null,
+        usage,
+        outcome: 'completed',
+      },
       PRICE,
     );
   }

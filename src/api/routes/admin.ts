@@ -26,6 +26,7 @@ import { registerAdminConsole } from './admin-console.ts';
 import { registerAdminDeadLetters } from './admin-dead-letters.ts';
 import { registerAdminHolds } from './admin-holds.ts';
 import { registerAdminLedger } from './admin-ledger.ts';
+import { registerAdminMoney } from './admin-money.ts';
 import { registerAdminProviders } from './admin-providers.ts';
 import { registerAdminRequests } from './admin-requests.ts';
 import { registerAdminWebhooks } from './admin-webhooks.ts';
@@ -123,6 +124,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       registerAdminWebhooks(admin, context);
       registerAdminRequests(admin, context);
       registerAdminProviders(admin, context);
+      registerAdminMoney(admin, context);
       registerAdminBatches(admin, context);
       registerAdminBudgets(admin, context);
       registerAdminConsole(admin, context);

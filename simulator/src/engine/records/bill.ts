@@ -20,11 +20,23 @@ export interface BillEntry {
   /** `x-client-request-id` of the request: Sluice sends its attempt id. */
   clientRequestId: string | null;
   model: string;
+  /** Of the protocol that it was asked in. */
+  protocol: string;
+  /** The beginning of the SHA-256 of the key that was shown; null where none was. */
+  keyDigest: string | null;
   usage: Usage;
   costPicoUsd: PicoUsd;
   outcome: Outcome;
   /** A line of a batch, at half the price. */
   isBatch?: true;
+}
+
+/** What a call costs by kind of token: together its whole cost. */
+export interface CostParts {
+  input: PicoUsd;
+  cachedInput: PicoUsd;
+  cacheWrite: PicoUsd;
+  output: PicoUsd;
 }
 
 export interface BillTotals {
@@ -74,12 +86,16 @@ export class Bill {
   #entries: BillEntry[] = [];
   #start = 0;
   #sequence = 0;
+  /** Prices of the entries: what a reader of the bill has no use for. */
+  readonly #prices = new WeakMap<BillEntry, Price>();
   #totals: BillTotals = { ...NOTHING };
 
   add(entry: Omit<BillEntry, 'sequence' | 'costPicoUsd'>, price: Price): void {
     const costPicoUsd = costOf(entry.usage, price);
     this.#sequence += 1;
-    this.#keep({ sequence: this.#sequence, ...entry, costPicoUsd });
+    const kept = { sequence: this.#sequence, ...entry, costPicoUsd };
+    this.#prices.set(kept, price);
+    this.#keep(kept);
     const { usage } = entry;
     const totals = this.#totals;
     totals.calls += 1;
@@ -102,6 +118,19 @@ export class Bill {
       { length: count },
       (_, index) => this.#entries[(this.#start + skipped + index) % this.#entries.length]!,
     );
+  }
+
+  partsOf(entry: BillEntry): CostParts {
+    const price = this.#prices.get(entry)!;
+    const { inputTokens, cachedInputTokens, cacheWriteTokens } = entry.usage;
+    const without = { ...entry.usage, outputTokens: 0, reasoningTokens: 0 };
+    const cachedInput = costOf(
+      { ...without, inputTokens: cachedInputTokens, cacheWriteTokens: 0, longCacheWriteTokens: 0 },
+      price,
+    );
+    const cacheWrite = costOf({ ...without, inputTokens: cacheWriteTokens, cachedInputTokens: 0 }, price);
+    const all = costOf({ ...without, inputTokens }, price);
+    return { input: all - cachedInput - cacheWrite, cachedInput, cacheWrite, output: entry.costPicoUsd - all };
   }
 
   clear(): void {

@@ -127,7 +127,7 @@ export class AdmittedCall {
   #end(outcome: Outcome, spoken: Usage): void {
     // A line of a batch that fails costs nothing.
     const served = this.#arrival.isBatch && outcome !== 'completed' ? NO_USAGE : spoken;
-    const { engine, providerRequestId, clientRequestId, isBatch } = this.#arrival;
+    const { engine, providerRequestId, clientRequestId, isBatch, keyDigest, dialect } = this.#arrival;
     const { counts } = engine;
     counts.outcomes[outcome] += 1;
     counts.outputTokens += served.outputTokens;
@@ -136,7 +136,17 @@ export class AdmittedCall {
       const { model } = this.#call;
       const atMs = Math.floor(engine.now());
       engine.bill.add(
-        { atMs, providerRequestId, clientRequestId, model, usage: served, outcome, ...(isBatch ? { isBatch } : {}) },
+        {
+          atMs,
+          providerRequestId,
+          clientRequestId,
+          model,
+          protocol: dialect.name,
+          keyDigest,
+          usage: served,
+          outcome,
+          ...(isBatch ? { isBatch } : {}),
+        },
         isBatch ? halfPrice(engine.priceFor(model)) : engine.priceFor(model),
       );
     }

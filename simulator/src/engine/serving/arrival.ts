@@ -1,4 +1,5 @@
 // One request that has arrived, and the ways to answer it at once.
+import { hash } from 'node:crypto';
 import type { AnswerFacts, Dialect, EncodedAnswer, RequestHead } from '../../dialects/dialect.ts';
 import type { Engine } from '../engine.ts';
 import type { Refusal } from '../refusal.ts';
@@ -47,6 +48,12 @@ export class Arrival {
     return typeof value === 'string' ? value : null;
   }
 
+  /** Tells keys apart without naming them. */
+  get keyDigest(): string | null {
+    const key = this.dialect.readCredential(this.head);
+    return key === null ? null : digestOf(key);
+  }
+
   headers(...own: readonly string[]): readonly string[] {
     return [...own, ...this.dialect.answerHeaders(this.#facts())];
   }
@@ -73,6 +80,11 @@ export class Arrival {
       nowMs,
     };
   }
+}
+
+/** The first 16 hexadecimal digits of the SHA-256. */
+export function digestOf(key: string): string {
+  return hash('sha256', key).slice(0, 16);
 }
 
 export function providerRequestId(unique: string): string {

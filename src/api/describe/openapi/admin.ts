@@ -11,6 +11,7 @@ import { deliveryQuery, newEndpoint } from '../../routes/admin-webhooks.ts';
 import { ACCOUNT_OPERATIONS, OPERATOR_OPERATIONS, shownSettings, spending } from './admin-accounts.ts';
 import { CONSOLE_OPERATIONS } from './admin-console.ts';
 import { LETTER_OPERATIONS } from './admin-failed.ts';
+import { MONEY_OPERATIONS } from './admin-money.ts';
 import { ADMIN, created, deleted, group, json, named, type Operation, ok } from './operation.ts';
 import { time, usd } from './parts.ts';
 
@@ -243,6 +244,7 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
   ...OPERATOR_OPERATIONS,
   ...routing,
   ...LETTER_OPERATIONS,
+  ...MONEY_OPERATIONS,
   ...webhooks,
   ...CONSOLE_OPERATIONS,
 ];

@@ -1,0 +1,55 @@
+// What the books are held against, as the API description has it.
+import { z } from 'zod';
+import { reconciliationQuery } from '../../routes/admin-money.ts';
+import { ADMIN, group, named, ok } from './operation.ts';
+import { usd } from './parts.ts';
+
+const sums = named(
+  'ReconciledSums',
+  z.object({
+    input_tokens: z.number().int().describe('Cached tokens included.'),
+    cached_input_tokens: z.number().int(),
+    output_tokens: z.number().int(),
+    cost_usd: usd.nullable().describe('Null where the provider’s report does not have it in these groups.'),
+  }),
+);
+
+const row = named(
+  'ReconciledRow',
+  z.object({
+    day: z.string().optional(),
+    model: z.string().optional(),
+    api_key: z.string().optional().describe('The credential, or the provider’s id of a key that no credential names.'),
+    ledger: sums,
+    provider: sums,
+    differences: z
+      .array(z.enum(['input_tokens', 'cached_input_tokens', 'output_tokens', 'cost_usd']))
+      .describe('What differs by more than the tolerance.'),
+    estimated_attempts: z.number().int(),
+    unsettled_attempts: z.number().int(),
+  }),
+);
+
+export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
+  {
+    routes: ['GET /admin/providers/:name/reconciliation'],
+    id: 'reconcile',
+    summary: 'The ledger against the provider’s own usage and costs, read from its administration API',
+    query: reconciliationQuery,
+    answers: ok(
+      named(
+        'Reconciliation',
+        z.object({
+          provider: z.string(),
+          from: z.string(),
+          to: z.string(),
+          equal: z.boolean(),
+          rows: z.array(row),
+          total: row,
+          notes: z.array(z.string()).describe('What could not be compared.'),
+        }),
+      ),
+    ),
+    failures: ['upstream_unreachable'],
+  },
+]);

@@ -1,0 +1,67 @@
+// What the books are held against: a provider's own report of usage and costs. Registered within /admin, behind its key.
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { parseUsd } from '../../contracts/money.ts';
+import { checkInput, invalidValue } from '../admit/check-input.ts';
+import type { ApiContext } from '../context.ts';
+
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');
+
+export const reconciliationQuery = z.strictObject({
+  from: day.optional().describe('Default: six days before the last.'),
+  to: day.optional().describe('Default: yesterday.'),
+  by: z
+    .string()
+    .max(100)
+    .default('model')
+    .describe('day, model, api_key; several with commas, empty for the total alone.'),
+  tolerance_percent: z.coerce.number().min(0).max(100).default(0.1),
+  tolerance_usd: z.coerce.number().min(0).default(0.01),
+});
+
+export function registerAdminMoney(admin: FastifyInstance, context: ApiContext): void {
+  admin.get<{ Params: { name: string } }>('/providers/:name/reconciliation', async ({ params: { name }, query }) =>
+    reconciliation(context, name, checkInput(reconciliationQuery, query)),
+  );
+}
+
+async function reconciliation(
+  { catalogue, configuration, database }: ApiContext,
+  name: string,
+  { by, from, to, tolerance_percent: percent, tolerance_usd: usd }: z.output<typeof reconciliationQuery>,
+) {
+  const [{ COMPARED_BY }, { daySpan, describeComparison, reconcile, reportSourceOf }, { fetchReport }] =
+    await Promise.all([
+      import('../../ledger/reconciliation/compare.ts'),
+      import('../../ledger/reconciliation/reconcile.ts'),
+      import('../../ledger/reconciliation/fetch-report.ts'),
+    ]);
+  const [provider, settings] = [catalogue.providers.get(name), configuration.providers[name]];
+  if (provider === undefined || settings === undefined)
+    throw new FailureError(createFailure('request_not_found', `There is no provider '${name}'.`));
+  const source = reportSourceOf(provider, settings);
+  if (source === null) throw invalidValue('name', `providers.${name}.usage_api.admin_key is not configured`);
+  const parts = COMPARED_BY.filter((part) => by.split(',').some((wanted) => wanted.trim() === part));
+  if (by !== '' && parts.length !== by.split(',').length)
+    throw invalidValue('by', `must be of ${COMPARED_BY.join(', ')}`);
+  const span = spanOf(() => daySpan({ ...(from && { from }), ...(to && { to }) }, Date.now()));
+  const report = await fetchReport(source, span).catch((error: Error) => {
+    throw new FailureError(createFailure('upstream_unreachable', `The report cannot be read: ${error.message}`));
+  });
+  const comparison = await reconcile(database, name, span, {
+    report,
+    by: parts,
+    tolerance: { percent, usd: parseUsd(String(usd)) },
+    keyIds: settings.usage_api?.key_ids ?? {},
+  });
+  return describeComparison(name, span, comparison);
+}
+
+function spanOf<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw invalidValue('from', (error as Error).message);
+  }
+}

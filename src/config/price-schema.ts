@@ -1,0 +1,71 @@
+// Settings of prices and of providers' bills, parts of schema.ts.
+import { z } from 'zod';
+
+const positive = z.number().int().positive();
+const usdPerMillion = z.number().nonnegative();
+const usdPerThousand = z.number().nonnegative();
+
+const rates = {
+  input: usdPerMillion.describe('USD per million input tokens.'),
+  cached_input: usdPerMillion.optional().describe('Default: the input price.'),
+  cache_write: usdPerMillion.optional().describe('Default: the input price.'),
+  cache_write_long: usdPerMillion.optional().describe('For an hour. Default: 1.6 times cache_write.'),
+  output: usdPerMillion.describe('USD per million output tokens, reasoning included.'),
+  output_reasoning: usdPerMillion.optional().describe('Reasoning, where it costs something else.'),
+  input_audio: usdPerMillion.optional().describe('Without it audio is priced as text, and the ledger names it.'),
+  input_image: usdPerMillion.optional().describe('Default: the input price.'),
+  input_video: usdPerMillion.optional().describe('Default: the input price.'),
+  cached_audio: usdPerMillion.optional().describe('Default: the price of cached input.'),
+  cached_image: usdPerMillion.optional().describe('Default: the price of cached input.'),
+  cached_video: usdPerMillion.optional().describe('Default: the price of cached input.'),
+  output_audio: usdPerMillion.optional().describe('Without it audio is priced as text, and the ledger names it.'),
+  output_image: usdPerMillion.optional().describe('Without it images are priced as text, and the ledger names it.'),
+  output_video: usdPerMillion.optional().describe('Without it video is priced as text, and the ledger names it.'),
+};
+
+export const price = z
+  .strictObject({
+    ...rates,
+    request: usdPerThousand.optional().describe('USD per thousand calls, beside their tokens.'),
+    tools: z
+      .record(z.string(), usdPerThousand)
+      .optional()
+      .describe('USD per thousand calls of tools that the provider runs: web_search, file_search.'),
+    service_tiers: z
+      .record(z.string(), z.union([z.number().positive().max(1_000), z.strictObject(rates)]))
+      .optional()
+      .describe('Other service tiers (flex, priority): a factor on every token, or prices of their own.'),
+    long_context: z
+      .array(
+        z.strictObject({ above_input_tokens: positive.describe('For the whole request, above so much.'), ...rates }),
+      )
+      .optional()
+      .describe('Prices of long prompts.'),
+  })
+  .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
+
+/** Providers whose usage and cost reports are understood. */
+export const USAGE_APIS = ['openai', 'anthropic'] as const;
+export type UsageApi = (typeof USAGE_APIS)[number];
+
+export const usageApi = z.strictObject({
+  admin_key: z.string().min(1).describe('The organization’s admin key; not one that calls models.'),
+  kind: z
+    .enum(USAGE_APIS)
+    .optional()
+    .describe('Whose usage and cost APIs these are. Default: by the protocols of the provider.'),
+  base_url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Default: that of the provider.'),
+  key_ids: z
+    .record(z.string(), z.string().min(1))
+    .default({})
+    .describe(
+      'Id at the provider of each credential’s key (`default` for api_key): only usage of these keys is compared. Absent: that of the whole organization.',
+    ),
+});
+
+export type PriceSettings = z.output<typeof price>;
+/** The part of a price that is by the token. */
+export type RateSettings = Pick<PriceSettings, keyof typeof rates>;

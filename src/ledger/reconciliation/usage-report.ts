@@ -1,0 +1,143 @@
+// What providers say was used and what it cost, read from their own reports: OpenAI's organization usage and costs
+// (developers.openai.com/api/reference, read 2026-11-28), Anthropic's usage_report/messages and cost_report
+// (platform.claude.com/docs/en/api/admin, read 2026-11-28), as the APIs answer and as their consoles export them.
+import { type PicoUsd, parseUsd } from '../../contracts/money.ts';
+
+/** Counts as the ledger's: input has the cached tokens in it. */
+export interface UsageLine {
+  /** UTC. */
+  day: string;
+  model: string | null;
+  /** The provider's id of the key; null where the report does not say. */
+  keyId: string | null;
+  inputTokens: number;
+  cachedInputTokens: number;
+  outputTokens: number;
+}
+
+export interface CostLine {
+  day: string;
+  model: string | null;
+  keyId: string | null;
+  cost: PicoUsd;
+}
+
+export interface UsageReport {
+  usage: UsageLine[];
+  costs: CostLine[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What one result of a bucket says; empty for what is neither usage nor cost. Throws for figures that are none. */
+export function readResult(day: string, result: Fields): UsageReport {
+  const [usage, costs] = [readUsage(day, result), readCost(day, result)];
+  return { usage: usage === null ? [] : [usage], costs: costs === null ? [] : [costs] };
+}
+
+function readUsage(day: string, result: Fields): UsageLine | null {
+  const named = {
+    day,
+    model: textOf(result, ['model', 'model_version']),
+    keyId: textOf(result, ['api_key_id', 'api_key']),
+  };
+  const uncached = firstOf(result, ['uncached_input_tokens', 'usage_input_tokens_no_cache']);
+  if (uncached !== undefined) return { ...named, ...anthropicTokens(result, uncached) };
+  const input = firstOf(result, ['input_tokens']);
+  if (input === undefined) return null;
+  return {
+    ...named,
+    inputTokens: countOf(input, 'input_tokens'),
+    cachedInputTokens: countOf(result.input_cached_tokens, 'input_cached_tokens'),
+    outputTokens: countOf(result.output_tokens, 'output_tokens'),
+  };
+}
+
+/** Anthropic counts the three kinds of input apart. */
+function anthropicTokens(
+  result: Fields,
+  uncached: unknown,
+): Pick<UsageLine, 'inputTokens' | 'cachedInputTokens' | 'outputTokens'> {
+  const written = Object.values({ ...(result.cache_creation as object | undefined) });
+  for (const name of Object.keys(result))
+    if (/^(usage_input_tokens_cache_write|cache_creation_)/.test(name)) written.push(result[name]);
+  const cached = countOf(
+    firstOf(result, ['cache_read_input_tokens', 'usage_input_tokens_cache_read']),
+    'cache_read_input_tokens',
+  );
+  const writes = written.reduce<number>((sum, count) => sum + countOf(count, 'cache_creation'), 0);
+  return {
+    inputTokens: countOf(uncached, 'uncached_input_tokens') + cached + writes,
+    cachedInputTokens: cached,
+    outputTokens: countOf(firstOf(result, ['output_tokens', 'usage_output_tokens']), 'output_tokens'),
+  };
+}
+
+function readCost(day: string, result: Fields): CostLine | null {
+  const cost = amountOf(result);
+  if (cost === null) return null;
+  const item = textOf(result, ['line_item']);
+  return {
+    day,
+    // OpenAI's line items are `gpt-4o-2024-08-06, cached input`.
+    model: item === null ? textOf(result, ['model', 'model_version']) : item.split(',')[0]!.trim(),
+    keyId: textOf(result, ['api_key_id', 'api_key']),
+    cost,
+  };
+}
+
+/** OpenAI: `{value, currency}` in dollars; Anthropic: a decimal text in cents. In files of either: dollars, in a column of their own. */
+function amountOf({ amount, amount_value: value, cost_usd: usd }: Fields): PicoUsd | null {
+  const dollars =
+    usd ?? value ?? (typeof amount === 'object' && amount !== null ? (amount as Fields).value : undefined);
+  if (dollars !== undefined && dollars !== null && dollars !== '') return parseUsd(String(dollars));
+  return typeof amount === 'string' && amount !== '' ? parseUsd(amount) / 100n : null;
+}
+
+function firstOf(result: Fields, names: readonly string[]): unknown {
+  return names.map((name) => result[name]).find((value) => value !== undefined && value !== '');
+}
+
+function textOf(result: Fields, names: readonly string[]): string | null {
+  const value = firstOf(result, names);
+  return typeof value === 'string' ? value : null;
+}
+
+function countOf(value: unknown, name: string): number {
+  if (value === undefined || value === null || value === '') return 0;
+  const count = Number(value);
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw new Error(`${name} is no count of tokens: ${String(value).slice(0, 40)}`);
+}
+
+/** The UTC day of a bucket's beginning: unix seconds, or a time as text. Null for what is neither. */
+export function dayOfTime(time: unknown): string | null {
+  const isSeconds = typeof time === 'number' || (typeof time === 'string' && /^\d{9,11}$/.test(time));
+  const ms = isSeconds ? Number(time) * 1_000 : typeof time === 'string' ? Date.parse(utc(time)) : Number.NaN;
+  return Number.isFinite(ms) ? new Date(ms).toISOString().slice(0, 10) : null;
+}
+
+/** Consoles export `2026-11-01 00:00`, which JavaScript would take for local time. */
+function utc(time: string): string {
+  return /^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?$/.test(time) ? `${time.replace(' ', 'T')}Z` : time;
+}
+
+/** A page of either API, `{data: [bucket…]}`. Throws for what is none. */
+export function readBuckets(page: unknown): UsageReport {
+  const { data } = (page ?? {}) as { data?: unknown };
+  if (!Array.isArray(data)) throw new Error('not a page of a usage or cost report: it has no data');
+  const report: UsageReport = { usage: [], costs: [] };
+  for (const bucket of data as Fields[]) {
+    const day = dayOfTime(bucket.start_time ?? bucket.starting_at);
+    if (day === null) throw new Error('a bucket of the report has no start_time or starting_at');
+    // An older shape of OpenAI's has `result`.
+    const results = (bucket.results ?? bucket.result ?? []) as Fields[];
+    for (const result of results) addReport(report, readResult(day, result));
+  }
+  return report;
+}
+
+export function addReport(sum: UsageReport, more: UsageReport): void {
+  for (const line of more.usage) sum.usage.push(line);
+  for (const line of more.costs) sum.costs.push(line);
+}
