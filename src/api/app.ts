@@ -14,7 +14,7 @@ import { registerAsKey } from './as-key.ts';
 import type { ApiContext } from './context.ts';
 import { type AddressGuard, guardAddresses, limitConnections } from './guard/addresses.ts';
 import { decompressBodies } from './guard/decompress.ts';
-import { acceptExpectations, guardReceiving } from './guard/receive.ts';
+import { acceptExpectations, answerBroken, guardReceiving } from './guard/receive.ts';
 import { listenForPaths } from './known-paths.ts';
 import { encodeFailureAnswer } from './relay/failure-answer.ts';
 import type { Relay } from './relay/relay.ts';
@@ -104,16 +104,25 @@ interface Listening {
   hasWebSockets: boolean;
 }
 
+function createId(): string {
+  return `req_${createSortableId()}`;
+}
+
 function createBareApp(context: ApiContext, listening: Listening): FastifyInstance {
   const { trusted_proxies: proxies } = context.configuration.server;
   const app = Fastify({
     bodyLimit: context.configuration.server.body_limit_bytes,
     serverFactory: (listener) => createGuardedServer(listener, context, listening),
     trustProxy: proxies.length === 0 ? false : proxies,
+    clientErrorHandler: answerBroken((path, failure) => {
+      const id = createId();
+      const { status, headers, body } = encodeFailureAnswer(paths.clientAt(path) ?? openaiChatClient, failure, id);
+      return { status, headers: { 'x-request-id': id, ...headers }, body };
+    }),
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
       void sendFailure(request, reply, describeError(context, error)),
     forceCloseConnections: true,
-    genReqId: () => `req_${createSortableId()}`,
+    genReqId: createId,
     routerOptions: { ignoreTrailingSlash: true },
     loggerInstance: context.logger,
     disableRequestLogging: true,

@@ -14,6 +14,8 @@ export interface KnownPaths {
   offered: ReadonlySet<string>;
   /** Null for a path that no route has. */
   find(path: string): KnownPath | null;
+  /** Whose clients use it, where the path alone tells. */
+  clientAt(path: string): ClientProtocol | undefined;
 }
 
 /** Beginning of the addresses at which operators ask in a key's place. */
@@ -22,6 +24,7 @@ export const AS_KEY = '/admin/as/';
 interface Route {
   pattern: RegExp;
   methods: readonly string[];
+  client: ClientProtocol | undefined;
   clientOf: KnownPath['clientOf'];
 }
 
@@ -39,12 +42,14 @@ export function listenForPaths(app: FastifyInstance): KnownPaths {
     if (config.takesWebSockets === true) return;
     const { client, selectClient } = config;
     const clientOf = (request: FastifyRequest) => client ?? selectClient?.(request);
-    routes.push({ pattern: patternOf(url), methods: [method].flat(), clientOf });
+    routes.push({ pattern: patternOf(url), methods: [method].flat(), client, clientOf });
   });
+  const matchingRoutes = (path: string) => routes.filter(({ pattern }) => pattern.test(path));
   return {
     offered,
+    clientAt: (path) => matchingRoutes(path).find(({ client }) => client !== undefined)?.client,
     find(path) {
-      const matching = routes.filter(({ pattern }) => pattern.test(path));
+      const matching = matchingRoutes(path);
       if (matching.length === 0) return null;
       const methods = [...new Set(matching.flatMap((route) => route.methods))].sort();
       const clientOf: KnownPath['clientOf'] = (request) =>

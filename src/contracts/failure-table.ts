@@ -79,6 +79,7 @@ export const FAILURES = {
   method_not_allowed: client(405, 'invalid_request'),
   batch_ended: client(409, 'conflict', null, { shouldRetry: false }),
   request_too_large: client(413, 'too_large', 'request_too_large'),
+  headers_too_large: client(431, 'too_large'),
   body_too_slow: client(408, 'timeout', 'request_timeout'),
   files_quota_exceeded: client(400, 'invalid_request', undefined, { shouldRetry: false }),
   websocket_connection_limit_reached: client(400, 'invalid_request'),

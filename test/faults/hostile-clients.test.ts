@@ -268,6 +268,43 @@ describe('before a key is known', () => {
     expect(said).toMatch(/^HTTP\/1.1 426 [\s\S]*upgrade_unsupported/);
   });
 
+  // Symptom: bytes that are no HTTP, and headers of megabytes, were answered in a form that no SDK reads (`{"error":"Bad Request"}`),
+  // also in the middle of a stream. Cause: Fastify's own handler below its routes. Fix: `answerBroken` (guard/receive.ts).
+  test.each([
+    ['garbage', '\u0000\u0001\u0002garbage\r\n\r\n', 400, 'invalid_request_error'],
+    ['another protocol', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'invalid_request_error'],
+    [
+      'two lengths',
+      head({ 'content-length': 3 }).replace('\r\n\r\n', '\r\ncontent-length: 4\r\n\r\nabcd'),
+      400,
+      'invalid_request_error',
+    ],
+    [
+      'a chunk without a length',
+      `${head({ 'transfer-encoding': 'chunked', authorization: `Bearer ${TEST_KEY}` })}zz\r\n`,
+      400,
+      'invalid_request_error',
+    ],
+    ['headers of a megabyte', head({ 'x-long': 'x'.repeat(1_000_000) }), 431, 'invalid_request_error'],
+    [
+      'the same at Anthropic’s address',
+      head({ 'x-long': 'x'.repeat(1_000_000) }, '/v1/messages'),
+      431,
+      'request_too_large',
+    ],
+  ])('%s: an error that SDKs read', async (_name, bytes, status, type) => {
+    const said = await speak(bytes);
+    const [top, body] = said.split('\r\n\r\n') as [string, string];
+    expect(top).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*x-request-id: req_[\\s\\S]*connection: close`));
+    expect(JSON.parse(body)).toMatchObject({ error: { type, message: expect.stringMatching(/HTTP request|headers/) } });
+  });
+
+  test('an expectation that nobody knows is no reason to say nothing', async () => {
+    expect(await speak(head({ expect: '200-ok', 'content-length': 0 }))).toMatch(
+      /^HTTP\/1.1 401 [\s\S]*invalid_api_key/,
+    );
+  });
+
   test('a body that comes byte by byte ends', async () => {
     const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-length': 100, 'content-type': 'application/json' };
     expect(await speak(`${head(headers)}{"mod`)).toMatch(/^HTTP\/1.1 408 [\s\S]*request_timeout/);
@@ -356,6 +393,26 @@ test('what was billed: what was answered, and nothing else', async () => {
   const rows = await ledgerRows(broker);
   expect(rows.every(({ outcome }) => outcome === 'ok')).toBe(true);
   expectLedgerEqualsBill(rows, vendors);
+});
+
+test('bytes behind a streamed request do not get into its answer', async () => {
+  const body = JSON.stringify({
+    ...chat,
+    stream: true,
+    messages: [{ role: 'user', content: '[[sim tokens=30 pace=20]]' }],
+  });
+  const headers = {
+    authorization: `Bearer ${TEST_KEY}`,
+    'content-length': body.length,
+    'content-type': 'application/json',
+  };
+  let hasAdded = false;
+  const said = await speak(`${head(headers)}${body}`, (socket, heard) => {
+    if (hasAdded || !heard().includes('data: ')) return;
+    hasAdded = true;
+    socket.write('\u0000\u0001 no request\r\n\r\n');
+  });
+  expect(said.match(/HTTP\/1\.1/g)).toHaveLength(1);
 });
 
 test('what happens to the next request: it is answered, by the same process', async () => {

@@ -146,5 +146,7 @@ function tooLarge(): FailureError {
 }
 
 function malformed(what: string): FailureError {
-  return new FailureError(createFailure('request_malformed', `The upload could not be read: ${what}.`));
+  return new FailureError(
+    createFailure('request_malformed', `The upload could not be read: ${what.replace(/\.$/, '')}.`),
+  );
 }

@@ -3,10 +3,13 @@
 // - A body that comes too slowly is not waited for.
 // - `Expect: 100-continue` is answered when the key is known.
 // - Names in the address (path ids, query values) have bounds.
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+// - What is not HTTP, and what breaks off, is answered in the same form as everything else.
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 import { faultOfName } from '../../protocols/bounds/request-names.ts';
+import type { EncodedAnswer } from '../../protocols/protocol.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -43,6 +46,10 @@ const expectsContinue = new WeakSet<IncomingMessage>();
 
 /** Node answers `100 Continue` by itself, before anybody has looked at the key, unless somebody listens. */
 export function acceptExpectations(server: Server): void {
+  // Without a listener Node answers 417 with nothing in it; an expectation that nobody knows may be ignored (RFC 9110, 10.1.1).
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    server.emit('request', request, response),
+  );
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     expectsContinue.add(request);
     server.emit('request', request, response);
@@ -107,4 +114,49 @@ function endAfterAnswer(raw: IncomingMessage): void {
     socket.end();
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   };
+}
+
+/** Of Node's HTTP parser. */
+interface ParseError extends Error {
+  code?: string;
+  /** What the parser says of it. */
+  reason?: string;
+  /** What had come when it was found: a buffer. */
+  rawPacket?: unknown;
+}
+
+/** Fastify's `clientErrorHandler`. @param encode in the form of the protocol that an address belongs to. */
+export function answerBroken(encode: (path: string, failure: Failure) => EncodedAnswer) {
+  const answered = new WeakSet<Socket>();
+  return (error: ParseError, socket: Socket): void => {
+    // The parser complains of every piece that comes behind.
+    if (answered.has(socket) || socket.destroyed) return;
+    if (error.code === 'ECONNRESET' || !socket.writable || hasBegunAnswer(socket)) return void socket.destroy();
+    answered.add(socket);
+    const { status, headers, body } = encode(pathIn(error.rawPacket), failureOf(error));
+    const fields = { ...headers, 'content-length': String(body.length), connection: 'close' };
+    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(
+      Buffer.concat([Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`), body]),
+    );
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  };
+}
+
+/** An error in the middle of another answer would be taken for a part of it. Node has the answer under way there. */
+function hasBegunAnswer(socket: Socket & { _httpMessage?: ServerResponse | null }): boolean {
+  return socket._httpMessage?.headersSent === true;
+}
+
+function pathIn(packet: unknown): string {
+  const begin = Buffer.isBuffer(packet) ? packet.toString('latin1', 0, MAX_PARAMETER_CHARS) : '';
+  return /^[A-Z]+ ([^ ?]*)/.exec(begin)?.[1] ?? '';
+}
+
+function failureOf({ code, reason, message }: ParseError): Failure {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return createFailure('headers_too_large', 'The address and headers of the request are over 16 KiB together.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return createFailure('body_too_slow', 'The headers of the request did not arrive in time.');
+  return createFailure('request_malformed', `This is not a whole HTTP request: ${reason ?? message}.`);
 }
