@@ -13,6 +13,18 @@ export interface Scope {
   learned?: readonly LimitName[];
 }
 
+/** What limits a request wherever it goes, as far as it has limits: its key, then its project and organisation. */
+export function accountScopesOf(spec: { keyScope: Scope | null; accountScopes?: readonly Scope[] }): readonly Scope[] {
+  const { keyScope, accountScopes = [] } = spec;
+  return keyScope === null ? accountScopes : [keyScope, ...accountScopes];
+}
+
+/** For a client, which knows its key and not always what is above it. */
+export function accountInWords(scopeName: string): string {
+  const kind = scopeName.slice(0, scopeName.indexOf(':'));
+  return kind === 'key' ? 'This key' : `The ${kind} of this key`;
+}
+
 /**
  * What a provider limits when it limits a model, of each of its credentials apart.
  * @param circuit the model, as `circuitOf` names it.

@@ -2,35 +2,41 @@
 // times a second however many ask, so that an overload costs no more than a handful of commands.
 import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../config/catalogue.ts';
-import { modelScopeName, type Scope } from '../contracts/scope.ts';
+import type { Credential } from '../config/credentials.ts';
+import type { RequestSpec } from '../contracts/request-record.ts';
+import type { RouteStep } from '../contracts/route-plan.ts';
+import { accountScopesOf, type Scope } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import {
   type Ahead,
   createServedRates,
+  type ForecastInput,
   forecastStartMs,
   isNearlyFull,
   type Obstacle,
   type Served,
 } from './forecast.ts';
 import type { LearnedLimits } from './learned-limits.ts';
-import type { WaitEntry, WaitTotals } from './wait-queue.ts';
+import { attemptScopes } from './permit-terms.ts';
+import { type WaitEntry, type WaitingSpec, type WaitTotals, waitEntry } from './wait-queue.ts';
 import { readScope, readWindow } from './window.ts';
 
 export interface ForecastQuestion {
-  entry: WaitEntry;
+  spec: WaitingSpec & Pick<RequestSpec, 'deadlineAtMs'>;
+  step: RouteStep;
   deployment: Deployment;
-  keyScope: Scope | null;
   /** Its place in a scope's wait queue, where the caller knows it better than a count of earlier acceptances. */
   placeOf?: (scopeName: string) => WaitTotals | undefined;
-  deadlineAtMs: number;
 }
 
 export interface ForecastAnswer {
   /** Until its permit, by the limits of provider and deployment. Milliseconds from now. */
   startMs: number;
-  /** The same by the limits of its key; 0 where it has none. */
-  keyStartMs: number;
+  /** The same by the limits of its key, project and organisation; 0 where they have none. */
+  accountStartMs: number;
+  /** Name of the scope among these that lets it wait longest; null where none does. */
+  account: string | null;
   /** Mean of the deployment's last calls; 0 before the first. */
   callMs: number;
 }
@@ -53,6 +59,11 @@ interface ScopeState {
 
 interface QueueState extends WaitTotals {
   served: Served;
+}
+
+/** What is asked, and where it waits. */
+interface Asked extends ForecastQuestion {
+  entry: WaitEntry;
 }
 
 /** Deployments by provider, of the catalogue as it is now. */
@@ -116,7 +127,7 @@ export function createForecaster(
   }
 
   /** What waits before it: in its own lane by time of acceptance, and for a batch everything interactive. */
-  async function aheadIn(name: string, question: ForecastQuestion): Promise<Ahead> {
+  async function aheadIn(name: string, question: Asked): Promise<Ahead> {
     const { entry } = question;
     const own = question.placeOf?.(name) ?? (await earlierIn(name, entry));
     if (entry.lane === 'interactive') return own;
@@ -135,9 +146,9 @@ export function createForecaster(
    * What waits for other deployments of the provider wants its limits too: of each wait queue as many as its own limit lets
    * compete until the request's deadline.
    */
-  async function competitors(question: ForecastQuestion): Promise<Ahead> {
-    const { deployment, entry, deadlineAtMs } = question;
-    const minutes = Math.max(0, deadlineAtMs - Date.now()) / 60_000;
+  async function competitors(question: Asked): Promise<Ahead> {
+    const { deployment, entry, spec } = question;
+    const minutes = Math.max(0, spec.deadlineAtMs - Date.now()) / 60_000;
     const others = (ofProvider.get(deployment.provider.name) ?? []).filter(({ id }) => id !== deployment.id);
     const waiting = await Promise.all(
       others.map(async ({ scope }) => {
@@ -155,58 +166,81 @@ export function createForecaster(
     return { limits: scope.limits, window: readWindow(window, Date.now() + aheadMs), inFlight, ahead };
   }
 
-  /** In the way of each of several credentials; what waits spreads over them. */
-  function credentialObstacles(deployment: Deployment, atProvider: Ahead, own: Ahead): Promise<Obstacle[][]> {
-    const { credentials, learnsLimits } = deployment.provider;
-    const part = ({ requests, tokens }: Ahead) => ({
-      requests: Math.floor(requests / credentials.length),
-      tokens: tokens / credentials.length,
+  /** What is before a request in a scope of the provider's. What waits spreads over several credentials. */
+  async function aheadAtProvider(question: Asked, own: Ahead): Promise<(scope: Scope) => Ahead> {
+    const { provider, scope: ofDeployment } = question.deployment;
+    const isShared = Object.keys(provider.scope.limits).length > 0;
+    const atProvider = isShared ? add(own, await competitors(question)) : own;
+    const parts = Math.max(1, provider.credentials.length);
+    return ({ name }) => {
+      if (name === provider.scope.name) return atProvider;
+      if (name === ofDeployment.name) return own;
+      if (name.startsWith('credential:')) return part(atProvider, parts);
+      // Nobody knows for which of its models the requests of a wildcard deployment wait.
+      return question.deployment.upstreamModel.includes('*') ? NOBODY : part(own, parts);
+    };
+  }
+
+  /** What is in the way of a call with this credential, in the very scopes in which its permit is asked for. */
+  async function obstaclesOf(question: Asked, credential: Credential | null, aheadOf: (scope: Scope) => Ahead) {
+    const spec = { keyScope: null };
+    const scopes = attemptScopes(learned, { ...question, credential, spec });
+    return Promise.all(scopes.map((scope) => obstacle(scope, aheadOf(scope))));
+  }
+
+  /** By each of its key, project and organisation that has limits. */
+  function accountWaits(question: Asked, facts: Facts): Promise<{ account: string; startMs: number }[]> {
+    const waits = accountScopesOf(question.spec).map(async (scope) => {
+      const obstacles = [await obstacle(scope, await aheadIn(scope.name, question))];
+      return { account: scope.name, startMs: forecastStartMs({ ...facts, obstacles, served: UNKNOWN, place: 0 }) };
     });
-    const ways = credentials.map(({ name, scope }) => {
-      const ofModel = { name: modelScopeName(deployment.id, name), limits: {} };
-      const limited = learnsLimits ? learned.scopeOf(ofModel, scope.limits) : ofModel;
-      return Promise.all([obstacle(scope, part(atProvider)), obstacle(limited, part(own))]);
-    });
-    return Promise.all(ways);
+    return Promise.all(waits);
+  }
+
+  async function startAtProvider(question: Asked, facts: Facts): Promise<number> {
+    const { entry, deployment } = question;
+    const { name } = deployment.scope;
+    const [own, { served }] = await Promise.all([aheadIn(name, question), queueState(name, entry.lane)]);
+    const aheadOf = await aheadAtProvider(question, own);
+    const { credentials } = deployment.provider;
+    const choice = credentials.length === 0 ? [null] : credentials;
+    const ways = await Promise.all(choice.map((credential) => obstaclesOf(question, credential, aheadOf)));
+    if (ways.every((obstacles) => obstacles.some(isNearlyFull))) rates.forget(keyspace.scope(name).waiting[entry.lane]);
+    return Math.min(...ways.map((obstacles) => forecastStartMs({ ...facts, obstacles, served, place: own.requests })));
+  }
+
+  async function factsOf({ entry, deployment }: Asked): Promise<Facts> {
+    const [callMs, share] = await paceOf(deployment);
+    return {
+      tokens: entry.tokens,
+      ...(entry.inputTokens === undefined ? {} : { inputTokens: entry.inputTokens }),
+      isBatch: entry.lane === 'batch',
+      callMs: callMs == null ? null : Number(callMs),
+      usedShare: share == null ? null : Number(share),
+    };
   }
 
   return {
     async ask(question) {
-      const { entry, deployment, keyScope } = question;
-      const [own, state, [callMs, share]] = await Promise.all([
-        aheadIn(deployment.scope.name, question),
-        queueState(deployment.scope.name, entry.lane),
-        paceOf(deployment),
-      ]);
-      const { provider } = deployment;
-      const limited = provider.learnsLimits
-        ? learned.scopeOf(deployment.scope, provider.scope.limits)
-        : deployment.scope;
-      const isShared = Object.keys(provider.scope.limits).length > 0;
-      const atProvider = isShared ? add(own, await competitors(question)) : own;
-      const facts = {
-        tokens: entry.tokens,
-        ...(entry.inputTokens === undefined ? {} : { inputTokens: entry.inputTokens }),
-        isBatch: entry.lane === 'batch',
-        callMs: callMs == null ? null : Number(callMs),
-        usedShare: share == null ? null : Number(share),
-      };
-      const obstacles = await Promise.all([obstacle(provider.scope, atProvider), obstacle(limited, own)]);
-      if (obstacles.some(isNearlyFull)) rates.forget(keyspace.scope(deployment.scope.name).waiting[entry.lane]);
-      const base = { ...facts, served: state.served, place: own.requests };
-      const pool = await credentialObstacles(deployment, atProvider, own);
-      const ofPool = pool.map((way) => forecastStartMs({ ...base, obstacles: [...obstacles, ...way] }));
-      const startMs = pool.length === 0 ? forecastStartMs({ ...base, obstacles }) : Math.min(...ofPool);
-      const ofKey = keyScope === null ? [] : [await obstacle(keyScope, await aheadIn(keyScope.name, question))];
-      const keyStartMs = forecastStartMs({ ...facts, obstacles: ofKey, served: UNKNOWN, place: 0 });
-      return { startMs, keyStartMs, callMs: facts.callMs ?? 0 };
+      const asked = { ...question, entry: waitEntry(question.spec, question.step) };
+      const facts = await factsOf(asked);
+      const [startMs, accounts] = await Promise.all([startAtProvider(asked, facts), accountWaits(asked, facts)]);
+      const last = accounts.reduce((longest, next) => (next.startMs > longest.startMs ? next : longest), NO_WAIT);
+      return { startMs, accountStartMs: last.startMs, account: last.account, callMs: facts.callMs ?? 0 };
     },
   };
 }
 
+type Facts = Omit<ForecastInput, 'obstacles' | 'served' | 'place'>;
+
+const NO_WAIT: { account: string | null; startMs: number } = { account: null, startMs: 0 };
 const NOBODY: Ahead = { requests: 0, tokens: 0 };
 const UNKNOWN = { count: 0, overMs: 0 };
 
 function add(a: Ahead, b: Ahead): Ahead {
   return { requests: a.requests + b.requests, tokens: a.tokens + b.tokens };
+}
+
+function part({ requests, tokens }: Ahead, parts: number): Ahead {
+  return { requests: Math.floor(requests / parts), tokens: tokens / parts };
 }

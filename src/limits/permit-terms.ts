@@ -6,7 +6,7 @@ import { attemptId } from '../contracts/ids.ts';
 import { type Amounts, LIMIT_KINDS } from '../contracts/limit-kinds.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import { circuitOf, type RouteStep } from '../contracts/route-plan.ts';
-import { modelScopeName, type Scope } from '../contracts/scope.ts';
+import { accountScopesOf, modelScopeName, type Scope } from '../contracts/scope.ts';
 import type { LearnedLimits } from './learned-limits.ts';
 
 /** Where an attempt goes. */
@@ -20,7 +20,7 @@ export interface AttemptPlace {
 
 export function attemptScopes(
   learned: Pick<LearnedLimits, 'scopeOf'>,
-  { deployment, step, credential, spec: { keyScope, accountScopes = [] } }: AttemptPlace,
+  { deployment, step, credential, spec }: AttemptPlace,
 ): Scope[] {
   const ofModel = modelScope(deployment, step, credential);
   const { scope, provider } = deployment;
@@ -31,8 +31,7 @@ export function attemptScopes(
     ...(credential === null ? [] : [credential.scope]),
     ...(ofModel === scope ? [] : [scope]),
     provider.learnsLimits ? learned.scopeOf(ofModel, configured) : ofModel,
-    ...(keyScope === null ? [] : [keyScope]),
-    ...accountScopes,
+    ...accountScopesOf(spec),
   ];
 }
 

@@ -1,11 +1,12 @@
 // Requests without a permit yet, counted exactly over the fleet: admission and forecasts rest on it.
 //
-// A request is in the wait queue of its deployment, and in that of its key where the key has limits. The API tier puts
-// it there before it is queued; the permit script takes it out in the same step that lets it through; what ends or moves a
-// waiting request takes it out too. What a crash leaves behind, the janitor finds (`forgetGone`).
+// A request is in the wait queue of its deployment, and in those of its key, its project and its organisation where they have
+// limits. The API tier puts it there before it is queued; the permit script takes it out in the same step that lets it
+// through; what ends or moves a waiting request takes it out too. What a crash leaves behind, the janitor finds (`forgetGone`).
 import type { Lane } from '../contracts/job.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
+import { accountScopesOf } from '../contracts/scope.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { type LuaScript, loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
@@ -52,15 +53,27 @@ export const enterScript = loadLuaScript(import.meta.url, './wait-enter.lua');
 const leaveScript = loadLuaScript(import.meta.url, './wait-leave.lua');
 const tidyScript = loadLuaScript(import.meta.url, './wait-tidy.lua');
 
+/** What a request's wait queues are read from. */
+export type WaitingSpec = Pick<
+  RequestSpec,
+  | 'requestId'
+  | 'acceptedAtMs'
+  | 'lane'
+  | 'estimatedInputTokens'
+  | 'estimatedOutputTokens'
+  | 'keyScope'
+  | 'accountScopes'
+>;
+
 /** @param step the place of the plan at which it waits. */
-export function waitEntry(spec: RequestSpec, step: RouteStep): WaitEntry {
+export function waitEntry(spec: WaitingSpec, step: Pick<RouteStep, 'deployment'>): WaitEntry {
   return {
     requestId: spec.requestId,
     acceptedAtMs: spec.acceptedAtMs,
     lane: spec.lane,
     tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
     inputTokens: spec.estimatedInputTokens,
-    scopes: [`deployment:${step.deployment}`, ...(spec.keyScope === null ? [] : [spec.keyScope.name])],
+    scopes: [`deployment:${step.deployment}`, ...accountScopesOf(spec).map(({ name }) => name)],
   };
 }
 

@@ -1,6 +1,7 @@
 // Limits are full, and stay so for longer than the client will wait: it is told at once, with the time after which
 // coming back makes sense. Whoever has the time waits and is answered.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { admin } from '#test/support/admin.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
@@ -74,6 +75,34 @@ test('what the client received: 429 where it is its own key that is used up', as
   expect(JSON.parse(second.text).error).toMatchObject({ code: 'rate_limit_exceeded', type: 'requests' });
   expectToldWhen(second);
   expect(await ask(broker.url, { prompt: 'Somebody else’s.', headers: SHORT })).toMatchObject({ status: 200 });
+});
+
+test('what the client received: 429 at once where it is its project or organisation that is used up', async () => {
+  const create = async (kind: string, body: object) => {
+    const { json } = await admin<{ id: string }>(broker, 'POST', '/accounts', { kind, name: kind, ...body });
+    return json.id;
+  };
+  const organisation = await create('organisation', { limits: { rpm: 2 } });
+  const project = await create('project', { organisation, limits: { rpm: 1 } });
+  const keyOf = async (id: string) => {
+    const { json } = await admin<{ key: string }>(broker, 'POST', '/keys', { name: 'below', project: id });
+    return json.key;
+  };
+  const [one, other] = [await keyOf(project), await keyOf(project)];
+  const first = await ask(broker.url, { key: one, prompt: 'Mine.', headers: SHORT });
+  expect(first).toMatchObject({
+    status: 200,
+    headers: { 'x-ratelimit-limit-requests': '1', 'x-ratelimit-remaining-requests': '0' },
+  });
+  const second = await ask(broker.url, { key: other, prompt: 'Ours.', headers: SHORT });
+  expect(second.status).toBe(429);
+  expect(JSON.parse(second.text).error.message).toContain('The project of this key is at its limit');
+  expectToldWhen(second);
+  const third = await keyOf(await create('project', { organisation }));
+  expect(await ask(broker.url, { key: third, prompt: 'Elsewhere.', headers: SHORT })).toMatchObject({ status: 200 });
+  const last = await ask(broker.url, { key: third, prompt: 'Too many.', headers: SHORT });
+  expect(last.status).toBe(429);
+  expect(last.text).toContain('The organisation of this key');
 });
 
 test('what the client received: 402 where its budget is used up', async () => {

@@ -10,6 +10,7 @@ import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
 import { type CircuitSettings, createCircuits } from '#src/routing/circuits.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { responseSpec } from '#test/support/response-spec.ts';
 
 const keyspace = createKeyspace('test');
 const HOUR_MS = 3_600_000;
@@ -70,14 +71,13 @@ describe.each([
   test('a forecast waits for what is blocked, for as long as it is', async () => {
     const scope: Scope = { name: 'deployment:a/b', limits: { requestsPerMinute: 60 } };
     const provider = { name: 'a', scope: { name: 'provider:a', limits: {} }, credentials: [] };
-    const deployment = { id: 'a/b', provider, scope } as unknown as Deployment;
+    const deployment = { id: 'a/b', provider, scope, upstreamModel: 'b' } as unknown as Deployment;
     const catalogue = { deployments: new Map([[deployment.id, deployment]]) } as Pick<Catalogue, 'deployments'>;
     await createLimiter(redis.client, keyspace).block(scope.name, 20_000);
     const { startMs } = await createForecaster(redis.client, keyspace, catalogue).ask({
-      entry: { requestId: 'r', acceptedAtMs: Date.now(), lane: 'interactive', tokens: 1, scopes: [scope.name] },
+      spec: responseSpec({}, { acceptedAtMs: Date.now(), deadlineAtMs: Date.now() + 60_000 }),
+      step: { deployment: deployment.id, provider: 'a', upstreamModel: 'b', model: 'm' },
       deployment,
-      keyScope: null,
-      deadlineAtMs: Date.now() + 60_000,
     });
     expect(startMs).toBeGreaterThan(19_000);
     expect(startMs).toBeLessThanOrEqual(20_000);

@@ -6,6 +6,7 @@ import type { Credential } from '#src/config/credentials.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import { ruleOf } from '#src/contracts/failure-table.ts';
 import { circuitOf } from '#src/contracts/route-plan.ts';
+import { accountInWords } from '#src/contracts/scope.ts';
 import type { DenialReason, Permit } from '#src/limits/limiter.ts';
 import { waitEntry } from '#src/limits/wait-queue.ts';
 import { findProtocolRoute } from '#src/protocols/registry.ts';
@@ -157,14 +158,12 @@ async function parkMs(
   deployment: Deployment,
   atLeastMs: number,
 ): Promise<number> {
-  const { keyScope, deadlineAtMs } = spec;
-  const question = { entry: waitEntry(spec, step), deployment, keyScope, deadlineAtMs };
-  const { startMs, keyStartMs } = await context.forecaster.ask(question).catch(() => NO_FORECAST);
-  const forecastMs = Math.max(startMs, keyStartMs) * TRUSTED_PART;
-  return Math.min(Math.max(atLeastMs, forecastMs), deadlineAtMs - Date.now());
+  const { startMs, accountStartMs } = await context.forecaster.ask({ spec, step, deployment }).catch(() => NO_FORECAST);
+  const forecastMs = Math.max(startMs, accountStartMs) * TRUSTED_PART;
+  return Math.min(Math.max(atLeastMs, forecastMs), spec.deadlineAtMs - Date.now());
 }
 
-const NO_FORECAST = { startMs: 0, keyStartMs: 0 };
+const NO_FORECAST = { startMs: 0, accountStartMs: 0 };
 
 /** A held permit, and a turn behind one, end without notice: nobody can say when to come back, only that time is up. */
 const UNFORESEEN: ReadonlySet<DenialReason> = new Set(['concurrency', 'turn']);
@@ -262,7 +261,7 @@ function deadlinePassed(calls: number): Failure {
 
 function fullFailure({ scope, reason, waitMs }: Extract<PermitOutcome, { kind: 'too-long' }>): Failure {
   const isKey = /^(key|project|organisation):/.test(scope.name);
-  const whose = isKey ? 'This key' : `The ${scope.name.replace(':', ' ')}`;
+  const whose = isKey ? accountInWords(scope.name) : `The ${scope.name.replace(':', ' ')}`;
   const message = `${whose} is at its limit (${reason}); a place is expected in ${Math.ceil(waitMs / 1000)} s.`;
   return createFailure(isKey ? 'key_rate_limited' : 'capacity_exhausted', message, { retryAfterMs: waitMs });
 }

@@ -6,6 +6,7 @@ import type { RequestBody } from '../../batches/resolve-files.ts';
 import { type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
+import { accountScopesOf } from '../../contracts/scope.ts';
 import { readNamedRequest } from '../../protocols/bounds/request-names.ts';
 import { type ClientProtocol, isFree, type RequestFacts, type RequestTarget } from '../../protocols/protocol.ts';
 import { untilTaken } from '../../storage/redis-trouble.ts';
@@ -92,7 +93,7 @@ export async function prepareRequest(context: ApiContext, preparing: Preparing):
   const { client, facts, target, value, bytes } = asked;
   const { key, headers } = caller;
   const created = createSpec({ context, client, key, facts, body: value, plan, headers, wish });
-  const limitHeaders = await readKeyLimits(context.limiter, created.keyScope).catch(rethrow);
+  const limitHeaders = await readKeyLimits(context.limiter, accountScopesOf(created)).catch(rethrow);
   const remembering = { client, target, spec: created, value, bytes, ...(recall === undefined ? {} : { recall }) };
   const { spec, body, firstMessage } =
     facts.memory === undefined

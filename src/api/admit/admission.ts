@@ -10,6 +10,7 @@ import { createFailure, type Failure, FailureError } from '../../contracts/failu
 import { RATE_KINDS } from '../../contracts/limit-kinds.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import { circuitOf, type RouteStep } from '../../contracts/route-plan.ts';
+import { accountInWords, accountScopesOf } from '../../contracts/scope.ts';
 import type { ForecastAnswer, Forecaster } from '../../limits/forecaster.ts';
 import { type WaitEntry, type WaitQueues, type WaitTotals, waitEntry } from '../../limits/wait-queue.ts';
 import type { Circuits } from '../../routing/circuits.ts';
@@ -71,22 +72,20 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   function isCalm(spec: RequestSpec, entry: WaitEntry): boolean {
     const deployment = catalogue.deployments.get(spec.plan.steps[0]!.deployment);
-    if (spec.keyScope !== null || deployment === undefined) return false;
+    if (accountScopesOf(spec).length > 0 || deployment === undefined) return false;
     return (seen.get(queueName(entry)) ?? 0) <= calmRequests(deployment, entry.tokens);
   }
 
   /** The request itself stands in the wait queues already: it is not before itself. */
   function forecast(spec: RequestSpec, step: RouteStep, totals: readonly WaitTotals[] = []): Promise<ForecastAnswer> {
     const deployment = catalogue.deployments.get(step.deployment)!;
-    const entry = waitEntry(spec, step);
     const own = waitEntry(spec, spec.plan.steps[0]!);
     const before = new Map(own.scopes.map((name, index) => [name, totals[index]]));
     const placeOf = (name: string) => {
       const total = before.get(name);
-      return total && { requests: total.requests - 1, tokens: total.tokens - entry.tokens };
+      return total && { requests: total.requests - 1, tokens: total.tokens - own.tokens };
     };
-    const { keyScope, deadlineAtMs } = spec;
-    return forecaster.ask({ entry, deployment, keyScope, deadlineAtMs, placeOf });
+    return forecaster.ask({ spec, step, deployment, placeOf });
   }
 
   /** Steps that can be asked now. What is held or out of rotation is waited for without a forecast. */
@@ -124,8 +123,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
     async expectedWaitMs(spec, step) {
       const deployment = catalogue.deployments.get(step.deployment);
       if (deployment === undefined || holds.find(deployment) !== null) return null;
-      const { startMs, keyStartMs } = await forecast(spec, step);
-      return Math.max(startMs, keyStartMs);
+      const { startMs, accountStartMs } = await forecast(spec, step);
+      return Math.max(startMs, accountStartMs);
     },
     place: (spec, step) => waitQueues.place(waitEntry(spec, step), `deployment:${step.deployment}`),
   };
@@ -147,17 +146,17 @@ function calmRequests({ scope, provider }: Deployment, tokens: number): number {
   return Math.min(CALM_UNLIMITED, Math.max(CALM_AT_LEAST, Math.min(...parts)));
 }
 
-function endMs({ startMs, keyStartMs, callMs }: ForecastAnswer): number {
-  const waitMs = Math.max(startMs, keyStartMs);
+function endMs({ startMs, accountStartMs, callMs }: ForecastAnswer): number {
+  const waitMs = Math.max(startMs, accountStartMs);
   // One that need not wait is not refused for what a call usually takes: its own may be short.
   return waitMs === 0 ? 0 : waitMs * (1 + MARGIN_PART) + callMs + MARGIN_MS;
 }
 
-function refusal({ startMs, keyStartMs }: ForecastAnswer, provider: string, waiting: number): Failure {
-  const retryAfterMs = Math.ceil(Math.max(startMs, keyStartMs));
+function refusal({ startMs, accountStartMs, account }: ForecastAnswer, provider: string, waiting: number): Failure {
+  const retryAfterMs = Math.ceil(Math.max(startMs, accountStartMs));
   const seconds = Math.ceil(retryAfterMs / 1_000);
-  if (keyStartMs > startMs) {
-    const message = `This key is at its limit; a place is expected in ${seconds} s, too late for this request's deadline.`;
+  if (account !== null && accountStartMs > startMs) {
+    const message = `${accountInWords(account)} is at its limit; a place is expected in ${seconds} s, too late for this request's deadline.`;
     return createFailure('key_rate_limited', message, { retryAfterMs });
   }
   const message = `${waiting} requests wait for provider '${provider}'; a place is expected in ${seconds} s, too late for this request's deadline.`;

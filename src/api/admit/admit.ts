@@ -5,11 +5,11 @@ import { type ApiKey, type BudgetPeriod, hasBudget, mayUseModel } from '../../ac
 import { estimateCost } from '../../accounts/request-cost.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES, type Lane } from '../../contracts/job.ts';
-import { RATE_KINDS } from '../../contracts/limit-kinds.ts';
+import { RATE_KINDS, type RateKind } from '../../contracts/limit-kinds.ts';
 import { formatUsd } from '../../contracts/money.ts';
 import type { BudgetHold, RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
-import type { Scope } from '../../contracts/scope.ts';
+import type { Limits, Scope } from '../../contracts/scope.ts';
 import type { Limiter } from '../../limits/limiter.ts';
 import type { Window } from '../../limits/window.ts';
 import type { ApiContext } from '../context.ts';
@@ -58,23 +58,30 @@ export function checkModelAllowed(key: ApiKey, model: string): void {
   throw new FailureError(createFailure('key_forbidden', message, { param: 'model' }));
 }
 
-/** Headers that tell a limited key where it stands. Whether its limit can be met, admission says (admission.ts). */
-export async function readKeyLimits(limiter: Limiter, scope: Scope | null): Promise<Record<string, string>> {
-  return scope === null ? {} : rateLimitHeaders(scope, await limiter.peek(scope.name));
-}
-
-function rateLimitHeaders({ limits }: Scope, window: Window): Record<string, string> {
+/**
+ * Headers that tell a limited key where it stands: of each kind of limit the one of key, project and organisation that leaves
+ * least. Whether it can be met, admission says (admission.ts).
+ */
+export async function readKeyLimits(limiter: Limiter, scopes: readonly Scope[]): Promise<Record<string, string>> {
+  const windows = await Promise.all(scopes.map(({ name }) => limiter.peek(name)));
   const headers: Record<string, string> = {};
-  for (const { name, label, measure } of RATE_KINDS) {
-    const limit = limits[name];
-    if (limit === undefined) continue;
-    const kind = label.replaceAll('_', '-');
-    const used = window.used[name] + (measure === 'requests' ? 1 : 0);
-    headers[`x-ratelimit-limit-${kind}`] = String(limit);
-    headers[`x-ratelimit-remaining-${kind}`] = String(Math.max(0, limit - used));
-    headers[`x-ratelimit-reset-${kind}`] = `${window.leaving[name].at(-1)?.inMs ?? 0}ms`;
+  for (const kind of RATE_KINDS) {
+    const standings = scopes.flatMap(({ limits }, index) => standingOf(kind, limits, windows[index]!));
+    const tightest = standings.sort((a, b) => a.remaining - b.remaining)[0];
+    if (tightest === undefined) continue;
+    const name = kind.label.replaceAll('_', '-');
+    headers[`x-ratelimit-limit-${name}`] = String(tightest.limit);
+    headers[`x-ratelimit-remaining-${name}`] = String(tightest.remaining);
+    headers[`x-ratelimit-reset-${name}`] = `${tightest.resetMs}ms`;
   }
   return headers;
+}
+
+function standingOf({ name, measure }: RateKind, limits: Limits, window: Window) {
+  const limit = limits[name];
+  if (limit === undefined) return [];
+  const used = window.used[name] + (measure === 'requests' ? 1 : 0);
+  return [{ limit, remaining: Math.max(0, limit - used), resetMs: window.leaving[name].at(-1)?.inMs ?? 0 }];
 }
 
 type Sized = Pick<
