@@ -5,14 +5,8 @@ import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
-import {
-  type AccountLimits,
-  type LimitedProvider,
-  type Shape,
-  startLimitedProvider,
-  UNLIMITED,
-  type Verdict,
-} from './limits/limited-provider.ts';
+import { type AccountLimits, type Shape, UNLIMITED, type Verdict } from '#test/support/limited-account.ts';
+import { type LimitedProvider, startLimitedProvider } from './limits/limited-provider.ts';
 
 const WORKERS = 8;
 const MINUTE_MS = 60_000;
@@ -57,6 +51,18 @@ const SCENARIOS: Record<string, Scenario> = {
     shape: { inputTokens: 200, outputTokens: 120, callMs: 1_000 },
   },
   concurrency: { binding: 'concurrency', accounts: { one: LIMITS }, shape: { ...SMALL, callMs: 4_000 } },
+  'concurrency-halved': {
+    binding: 'concurrency',
+    accounts: { one: LIMITS },
+    shape: { ...SMALL, callMs: 4_000 },
+    factor: 0.5,
+  },
+  'concurrency-doubled': {
+    binding: 'concurrency',
+    accounts: { one: times(LIMITS, 0.5) },
+    shape: { ...SMALL, callMs: 4_000 },
+    factor: 2,
+  },
   halved: { binding: 'requests', accounts: { one: LIMITS }, shape: SMALL, factor: 0.5 },
   doubled: { binding: 'requests', accounts: { one: LIMITS }, shape: SMALL, factor: 2 },
   input: {
@@ -147,6 +153,7 @@ export interface Figures {
 async function run(name: string, scenario: Scenario): Promise<Figures> {
   const provider = await startLimitedProvider(scenario.accounts, scenario.shape);
   const broker = await startBroker({ configuration: configurationFor(scenario, provider), workers: WORKERS });
+  provider.verdict();
   const load = startLoad(broker, scenario);
   const after = async (ms: number) => {
     await new Promise((resolve) => setTimeout(resolve, ms));

@@ -147,7 +147,13 @@ runMain(async () => {
   const rotation = await followRotation({ redis, subscription, keyspace, onError, onHolds });
   const { circuits, holds } = rotation;
   const { catalogue } = runtime;
-  const learned = await createLearnedLimits(redis, keyspace, onError, operations.learned);
+  const learned = await createLearnedLimits({
+    redis,
+    subscription,
+    keyspace,
+    onError,
+    onRefresh: operations.learned,
+  });
   const forecaster = createForecaster(redis, keyspace, catalogue, learned);
   const limiter = createLimiter(redis, keyspace);
   const signals = createSignalBoard({ redis, keyspace, catalogue, limiter, learned, onError });

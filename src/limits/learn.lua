@@ -2,7 +2,7 @@
 -- filled up to what the provider says is used.
 --
 -- KEYS  1 learned limits, 2 window
--- ARGV  1 field, 2 limit, 3 used of it, 4 kind, 5 period ms, 6 'said' where only a refusal says so: it is kept to be shown
+-- ARGV  1 field, 2 limit, 3 used of it, 4 kind, 5 period ms, 6 channel of what was learned
 -- Gives the time, unix ms.
 local SLICES = 300
 local time = redis.call('TIME')
@@ -12,9 +12,11 @@ local used, ttl = math.max(0, whole(ARGV[3], 0)), 2 * tonumber(ARGV[5]) + 10000
 local slice = math.floor(now / (period / SLICES))
 local state = redis.call('HMGET', KEYS[2], '+' .. kind, 'h' .. kind, kind .. slice)
 local sum = tonumber(state[1]) or 0
-local is_said = ARGV[6] == 'said'
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. now .. (is_said and ' said' or ''))
-if is_said or used <= sum then return now end
+local value = ARGV[2] .. ' ' .. now
+local before = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^(%d+) %d+$')
+redis.call('HSET', KEYS[1], ARGV[1], value)
+if before ~= ARGV[2] then redis.call('SPUBLISH', ARGV[6], ARGV[1] .. '\n' .. value) end
+if used <= sum then return now end
 local count = (tonumber(state[3]) or 0) + used - sum
 redis.call('HSET', KEYS[2], '+' .. kind, digits(used), kind .. slice, digits(count))
 if not state[2] then redis.call('HSET', KEYS[2], 'h' .. kind, slice) end

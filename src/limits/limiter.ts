@@ -57,6 +57,8 @@ export interface Settlement {
   /** Without those from a cache; absent as in `PermitRequest`. */
   usedInputTokens?: number;
   usedOutputTokens?: number;
+  /** It was refused for a limit: it does not count in those that are learned, whose use is what was served. */
+  isRefused?: boolean;
   /** JSON of the ledger message; null when the provider was not called after all. */
   entry: string | null;
 }
@@ -84,6 +86,8 @@ export interface Limiter {
   settleCall(permit: Permit, settlement: Settlement): ScriptCall;
   /** What a scope's window holds now, and how many permits are held; takes nothing. */
   peek(scopeName: string): Promise<Window & { inFlight: number }>;
+  /** Calls of this scope at once are counted from now on: those of these permits too. */
+  countCalls(permits: readonly Permit[], scopeName: string): Promise<void>;
   /** Extends leases of attempts still running. */
   renew(permits: readonly Permit[]): Promise<void>;
   /**
@@ -139,7 +143,6 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       return [scope.window, scope.leases, scope.room];
     });
     const keys = [openAttempts, openLeases, ledgerStream, pace, ...settled];
-    const used = usedAmounts(settlement);
     const args = [
       permit.attemptId,
       settlement.entry ?? '',
@@ -152,7 +155,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       ...permit.scopes.flatMap((scope) => [
         scope.name,
         holdsLease(scope) ? 1 : 0,
-        ...correctionArguments(scope, permit, used),
+        ...correctionArguments(scope, permit, settlement),
       ]),
     ];
     return { script: settleScript, keys, args };
@@ -178,6 +181,16 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       ...request.scopes.flatMap((scope) => [scope.name, ...limitArguments(scope, taken)]),
     ];
     return { script: permitScript, keys, args };
+  }
+
+  async function renew(permits: readonly Permit[]): Promise<void> {
+    await Promise.all(
+      permits.map((permit) => {
+        const limited = permit.scopes.filter(holdsLease);
+        const keys = [keyspace.openLeases, ...limited.map((scope) => keyspace.scope(scope.name).leases)];
+        return runScript(redis, renewScript, keys, [permit.attemptId, PERMIT_LEASE_MS]);
+      }),
+    );
   }
 
   return {
@@ -214,15 +227,16 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       return { ...readWindow(fields, redisNowMs), inFlight };
     },
 
-    async renew(permits) {
-      await Promise.all(
-        permits.map((permit) => {
-          const limited = permit.scopes.filter(holdsLease);
-          const keys = [keyspace.openLeases, ...limited.map((scope) => keyspace.scope(scope.name).leases)];
-          return runScript(redis, renewScript, keys, [permit.attemptId, PERMIT_LEASE_MS]);
-        }),
-      );
+    async countCalls(permits, scopeName) {
+      const counted = permits.filter(({ scopes }) => scopes.some(({ name }) => name === scopeName));
+      for (const permit of counted) {
+        permit.scopes = permit.scopes.map((scope) =>
+          scope.name === scopeName && !holdsLease(scope) ? { ...scope, countsCalls: true } : scope,
+        );
+      }
+      await renew(counted);
     },
+    renew,
 
     async block(scopeName, durationMs, claimedMs = durationMs) {
       const args = [Math.ceil(durationMs), Math.ceil(claimedMs)];
@@ -279,16 +293,19 @@ function limitArguments(scope: Scope, taken: Taken): (string | number)[] {
 }
 
 /** How many, then each as settle.lua takes it: only what was used otherwise than it was reserved. */
-function correctionArguments(scope: Scope, taken: Taken, used: Amounts): (string | number)[] {
+function correctionArguments(scope: Scope, taken: Taken, settlement: Settlement): (string | number)[] {
+  const counted = usedAmounts(settlement);
+  const usedOf = ({ name, measure }: LimitKind) =>
+    settlement.isRefused === true && scope.learned?.includes(name) === true ? 0 : counted[measure];
   const kinds = kindsOf(scope.limits).filter(
-    (kind) => kind.periodMs !== null && used[kind.measure] !== amountFor(scope, kind, taken),
+    (kind) => kind.periodMs !== null && usedOf(kind) !== amountFor(scope, kind, taken),
   );
   const each = kinds.flatMap((kind) => [
     kind.field,
     kind.periodMs!,
     scope.limits[kind.name]!,
     amountFor(scope, kind, taken),
-    used[kind.measure],
+    usedOf(kind),
   ]);
   return [kinds.length, ...each];
 }

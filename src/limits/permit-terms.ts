@@ -3,7 +3,7 @@
 import type { Deployment } from '../config/catalogue.ts';
 import type { Credential } from '../config/credentials.ts';
 import { attemptId } from '../contracts/ids.ts';
-import { type Amounts, LIMIT_KINDS } from '../contracts/limit-kinds.ts';
+import { type Amounts, LIMIT_KINDS, type Limits } from '../contracts/limit-kinds.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import { circuitOf, type RouteStep } from '../contracts/route-plan.ts';
 import { accountScopesOf, modelScopeName, type Scope } from '../contracts/scope.ts';
@@ -35,14 +35,16 @@ export function attemptScopes(
   ];
 }
 
+const NO_LIMITS: Limits = Object.freeze({});
+
 /**
  * What a provider limits when it limits a model. Each model of a wildcard deployment, and each of several credentials, has a
  * scope of its own, without configured limits, in which the provider's waits and what it teaches are kept.
  */
 export function modelScope(deployment: Deployment, step: RouteStep, credential: Credential | null): Scope {
-  if (credential !== null) return { name: modelScopeName(circuitOf(step), credential.name), limits: {} };
+  if (credential !== null) return { name: modelScopeName(circuitOf(step), credential.name), limits: NO_LIMITS };
   if (!deployment.upstreamModel.includes('*')) return deployment.scope;
-  return { name: modelScopeName(circuitOf({ ...step, isWildcard: true })), limits: {} };
+  return { name: modelScopeName(circuitOf({ ...step, isWildcard: true })), limits: NO_LIMITS };
 }
 
 export interface PermitTerms {

@@ -65,6 +65,8 @@ export interface Keyspace {
   rotationChannel: string;
   /** Hash: `<kind> <scope>` → limit and when it was last announced, unix ms (src/limits/learned-limits.ts). */
   learnedLimits: string;
+  /** Each change of them: field and value, on a line each. */
+  learnedChannel: string;
   /** Hash: model of a deployment → how many tokens its calls take (src/limits/token-estimates.ts). */
   tokenEstimates: string;
   /** List: how the last streams of a circuit went (src/routing/signals.ts). */
@@ -143,6 +145,7 @@ export function createKeyspace(namespace: string): Keyspace {
     accountsChannel: `${core}:accounts`,
     rotationChannel: `${core}:rotation`,
     learnedLimits: `${core}:learned-limits`,
+    learnedChannel: `${core}:learned`,
     tokenEstimates: `${core}:token-estimates`,
     speeds: (circuit) => `${core}:speeds:${circuit}`,
     prefix: (circuit, hash) => `${core}:prefix:${hash}:${circuit}`,

@@ -38,7 +38,9 @@ export function learn(
     const { name } = limitedScope(deployment, step, credential, failure);
     limiter.block(name, Math.min(blockMs, MAX_BLOCK_MS), Math.min(blockMs, MAX_CLAIM_MS)).catch(onTrouble);
   }
-  if (deployment.provider.learnsLimits) learnLimits(context, modelScope(deployment, step, credential), outcome);
+  if (deployment.provider.learnsLimits) {
+    learnLimits(context, modelScope(deployment, step, credential), permit, outcome);
+  }
   if (failure === null && permit.scopes.some(countsExpected)) learnTokens(context, circuit, permit, outcome);
   const speed = failure === null && spec.isStream ? speedOf(outcome) : null;
   if (speed !== null) context.speeds.note(circuit, speed);
@@ -80,9 +82,17 @@ export function noteBegun({ circuits }: InferenceContext, { step }: Delivery, st
 /** As OpenAI, Anthropic and others word it; nothing else tells this limit from the others. */
 const TOO_MANY_AT_ONCE = /\b(concurren|parallel|simultaneous)/i;
 
-function learnLimits({ learned }: InferenceContext, scope: Scope, { failure, rateLimits }: AttemptOutcome): void {
+function learnLimits(
+  { learned }: InferenceContext,
+  scope: Scope,
+  permit: Permit,
+  { failure, rateLimits }: AttemptOutcome,
+): void {
   const isRefused = failure?.code === 'upstream_rate_limited' || failure?.code === 'upstream_quota_exhausted';
-  if (rateLimits !== null && (failure === null || isRefused)) learned.teach(scope, rateLimits);
+  if (rateLimits !== null && (failure === null || isRefused)) {
+    const refusal = failure === null ? undefined : { waitMs: failure.retryAfterMs, counted: permit.expected };
+    learned.teach(scope, rateLimits, refusal);
+  }
   if (failure === null) learned.served(scope);
   else if (isRefused && TOO_MANY_AT_ONCE.test(failure.message)) learned.refused(scope);
 }

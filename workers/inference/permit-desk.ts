@@ -49,9 +49,12 @@ interface Waiter {
   patienceUntilMs: number;
   resolve: (outcome: PermitOutcome) => void;
   forget: () => void;
-  /** It may stand in a room of the limiter: it must leave, or those behind it wait until it is taken for gone. */
-  hasAsked: boolean;
+  /** Where it stands in a room of the limiter: it must leave, or those behind it wait until it is taken for gone. */
+  rooms: Rooms;
 }
+
+/** Scopes by name. */
+type Rooms = Map<string, Scope>;
 
 interface WaitQueue {
   waiters: Waiter[];
@@ -65,22 +68,34 @@ interface WaitQueue {
 
 type Denial = Extract<PermitDecision, { kind: 'denied' }>;
 
-export function createPermitDesk(limiter: Limiter, onError: (error: Error) => void): PermitDesk {
+/** @param current a scope as it is by now: limits are learned while requests wait. */
+export function createPermitDesk(
+  limiter: Limiter,
+  onError: (error: Error) => void,
+  current: (scope: Scope) => Scope = (scope) => scope,
+): PermitDesk {
   const queues = new Map<string, WaitQueue>();
 
-  /** The first way that is free; else when the first of them will be, and what they all lack. */
+  /**
+   * The first way that is free; else when the first of them will be, and what they all lack.
+   * @param rooms where it stands: kept up to date.
+   */
   async function askAll(
     ways: readonly PermitRequest[],
+    rooms: Rooms,
   ): Promise<{ decision: PermitDecision; lacks: readonly Scope[] }> {
     const denials: Denial[] = [];
     for (const request of ways) {
       // What they share is not asked for again.
       if (denials.some(({ scope }) => request.scopes.includes(scope))) break;
       const decision = await ask(request);
-      if (decision.kind === 'denied') denials.push(decision);
-      else {
-        const left = denials.map(({ scope }) => scope);
-        if (left.length > 0) limiter.leave(request.requestId, left).catch(onError);
+      if (decision.kind === 'denied') {
+        denials.push(decision);
+        rooms.set(decision.scope.name, decision.scope);
+      } else {
+        // The script has let it out of those of this way.
+        for (const { name } of request.scopes) rooms.delete(name);
+        leaveRooms(request.requestId, rooms);
         return { decision, lacks: [] };
       }
     }
@@ -108,8 +123,8 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
   async function serve(name: string, queue: WaitQueue): Promise<void> {
     while (queue.waiters.length > 0) {
       const first = queue.waiters[0]!;
-      first.hasAsked = true;
-      const { decision, lacks } = await askAll(first.ways);
+      first.ways = first.ways.map((request) => ({ ...request, scopes: request.scopes.map(current) }));
+      const { decision, lacks } = await askAll(first.ways, first.rooms);
       if (decision.kind === 'granted') {
         settleGranted(queue, first, decision.permit);
         continue;
@@ -139,11 +154,13 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     waiter.resolve({ kind: 'granted', permit, ...(queue.denial === null ? {} : { waitedFor: queue.denial }) });
   }
 
-  function leave({ ways, hasAsked }: Waiter): void {
-    if (!hasAsked) return;
-    const scopes = new Set(ways.flatMap((request) => request.scopes));
-    limiter.leave(ways[0]!.requestId, [...scopes]).catch(onError);
+  function leaveRooms(requestId: string, rooms: Rooms): void {
+    if (rooms.size === 0) return;
+    limiter.leave(requestId, [...rooms.values()]).catch(onError);
+    rooms.clear();
   }
+
+  const leave = ({ ways, rooms }: Waiter) => leaveRooms(ways[0]!.requestId, rooms);
 
   /** Tells everyone whose turn comes after the end of their patience. */
   function dismissImpatient(queue: WaitQueue, denial: Denial): void {
@@ -189,13 +206,13 @@ export function createPermitDesk(limiter: Limiter, onError: (error: Error) => vo
     async acquire(name, ways, patienceMs, cancellation) {
       if (cancellation.failure !== null) return { kind: 'stopped' };
       const patienceUntilMs = Date.now() + patienceMs;
-      const hasAsked = !queues.has(name);
-      if (hasAsked) {
-        const { decision } = await askAll(ways);
+      const rooms: Rooms = new Map();
+      if (!queues.has(name)) {
+        const { decision } = await askAll(ways, rooms);
         if (decision.kind === 'granted') return decision;
       }
       return new Promise<PermitOutcome>((resolve) => {
-        const waiter: Waiter = { ways, patienceUntilMs, resolve, forget: () => undefined, hasAsked };
+        const waiter: Waiter = { ways, patienceUntilMs, resolve, forget: () => undefined, rooms };
         waiter.forget = cancellation.onStop(() => stop(name, waiter));
         if (cancellation.failure === null) return join(name, waiter);
         leave(waiter);

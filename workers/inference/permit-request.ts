@@ -99,6 +99,7 @@ export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: n
   const input = Math.max(0, usage.inputTokens - usage.cachedInputTokens);
   const least = failure === null ? 0 : inputTokens;
   return {
+    ...(failure?.code === 'upstream_rate_limited' ? { isRefused: true } : {}),
     usedTokens: Math.max(totalTokens(usage), least),
     usedInputTokens: totalTokens(usage) === 0 ? least : input,
     usedOutputTokens: usage.outputTokens,

@@ -14,7 +14,7 @@ import { createBooks } from '#src/ledger/books.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
 import { createForecaster } from '#src/limits/forecaster.ts';
 import { createLearnedLimits } from '#src/limits/learned-limits.ts';
-import { createLimiter } from '#src/limits/limiter.ts';
+import { createLimiter, type Permit } from '#src/limits/limiter.ts';
 import { createTokenEstimates } from '#src/limits/token-estimates.ts';
 import { createWaitQueues } from '#src/limits/wait-queue.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
@@ -102,7 +102,9 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const rotation = await followRotation({ redis, subscription, keyspace, onError });
   const limiter = createLimiter(redis, keyspace);
   const waitQueues = createWaitQueues(redis, keyspace);
-  const learned = await createLearnedLimits(redis, keyspace, onError);
+  const openPermits = new Map<string, Permit>();
+  const onCounted = (scopeName: string) => limiter.countCalls([...openPermits.values()], scopeName).catch(onError);
+  const learned = await createLearnedLimits({ redis, subscription, keyspace, onError, onCounted });
   const tokenEstimates = createTokenEstimates(redis, keyspace, onError);
   await tokenEstimates.refresh();
   const active = createActiveRequests();
@@ -118,7 +120,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     replyLog: createReplyLog(redis, keyspace),
     producer: createQueueProducer(redis, keyspace, onError),
     limiter,
-    desk: createPermitDesk(limiter, onError),
+    desk: createPermitDesk(limiter, onError, learned.current),
     waitQueues,
     learned,
     tokenEstimates,
@@ -138,7 +140,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       onError,
     }),
     seenShards: new Set(Array.from({ length: runtime.replyShards }, (_, shard) => shard)),
-    openPermits: new Map(),
+    openPermits,
     logger,
     onTrouble: onError,
     metrics,

@@ -104,6 +104,21 @@ describe('stopped while the limiter is asked', () => {
   });
 });
 
+test('one that waited for several credentials stands in the room of none of them once it has one', async () => {
+  const credentials = ['one', 'two', 'three'].map((name): Scope => ({ name, limits: { concurrency: 1 } }));
+  const ask = (scopes: Scope[], of = request()) => ({ ...of, scopes });
+  const held = await Promise.all(credentials.map((credential) => limiter.acquire(ask([credential]))));
+  const waiting = request();
+  const ways = credentials.map((credential) => ask([credential], waiting));
+  const outcome = desk.acquire('a interactive', ways, 60_000, new Cancellation());
+  const rooms = () => Promise.all(credentials.map(({ name }) => redis.client.zcard(keyspace.scope(name).room)));
+  await waitFor('it to stand in each', async () => (await rooms()).every((count) => count === 1));
+  if (held[0]!.kind !== 'granted') throw new Error('expected a permit');
+  await limiter.settle(held[0]!.permit, { usedTokens: 0, entry: null });
+  expect(await outcome).toMatchObject({ kind: 'granted' });
+  await waitFor('all rooms to be empty', async () => (await rooms()).every((count) => count === 0));
+});
+
 test('a Redis that refuses is told of and ends no process', async () => {
   await takeOnly();
   const refusing: Limiter = {

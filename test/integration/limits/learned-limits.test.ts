@@ -1,10 +1,11 @@
 // What one process is told by a provider holds for all, from what the provider has counted on.
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { Scope } from '#src/contracts/scope.ts';
 import { createLearnedLimits, type LearnedLimits } from '#src/limits/learned-limits.ts';
 import { createLimiter, type Limiter, type Permit } from '#src/limits/limiter.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
+import type { RedisClient } from '#src/storage/redis.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 
 const keyspace = createKeyspace('test');
@@ -13,6 +14,7 @@ const half: RateLimitHint = { limitRequests: 200, remainingRequests: 80, resetRe
 let redis: TestRedis;
 let limiter: Limiter;
 const running: LearnedLimits[] = [];
+const subscriptions: RedisClient[] = [];
 
 beforeAll(async () => {
   redis = await startTestRedis();
@@ -20,13 +22,21 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const learned of running) learned.stop();
+  for (const subscription of subscriptions) subscription.disconnect();
   await redis.stop();
 });
 beforeEach(() => redis.client.flushall());
 
 async function start(): Promise<LearnedLimits> {
-  const learned = await createLearnedLimits(redis.client, keyspace, (error) => {
-    throw error;
+  const subscription = redis.client.duplicate();
+  subscriptions.push(subscription);
+  const learned = await createLearnedLimits({
+    redis: redis.client,
+    subscription,
+    keyspace,
+    onError: (error) => {
+      throw error;
+    },
   });
   running.push(learned);
   return learned;
@@ -62,11 +72,24 @@ test('a limit that is near is kept to, by every process, from where the provider
   first!.teach(scope, half);
   expect(first!.scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
   await written(200);
-  expect(second!.scopeOf(scope)).toBe(scope);
   await second!.refresh();
   expect(second!.scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
   expect((await limiter.peek(scope.name)).used.requestsPerMinute).toBe(120);
   expect(await grantedOf(90, second!.scopeOf(scope))).toBe(80);
+});
+
+test('what others have used of it is counted again as soon as little is left', async () => {
+  const learned = await start();
+  learned.teach(scope, half);
+  await written(200);
+  const used = async () => (await limiter.peek(scope.name)).used.requestsPerMinute;
+  learned.teach(scope, { ...half, remainingRequests: 10 });
+  await redis.client.ping();
+  expect(await used()).toBe(120);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1_100 });
+  learned.teach(scope, { ...half, remainingRequests: 10 });
+  vi.useRealTimers();
+  await expect.poll(used).toBe(190);
 });
 
 test('it is there after a restart', async () => {
@@ -192,19 +215,102 @@ test('more are tried while all are used, slowly above what was refused', async (
     .toMatch(/^11 /);
 });
 
-test('what only a refusal names is shown and not kept to, until an answer announces it', async () => {
+const SAID: RateLimitHint = { said: { limitRequests: 60, remainingRequests: 0 } };
+const COUNTED = { requests: 1, tokens: 10, inputTokens: 5, outputTokens: 5 };
+const fieldOfSaid = `requestsPerMinute ${scope.name}`;
+const saidAgo = (countedForMs: number, times: number) =>
+  redis.client.hset(
+    keyspace.learnedLimits,
+    fieldOfSaid,
+    `60 ${Date.now() - 5_000} said ${Date.now() - countedForMs} ${times}`,
+  );
+const said = async () => (await redis.client.hget(keyspace.learnedLimits, fieldOfSaid))!.split(' ').map(Number).at(-1);
+
+/** A refusal after so many calls of the last minute that were served, of which the first began so long ago. */
+async function refusedAfter(served: number, waitMs?: number): Promise<LearnedLimits> {
   const learned = await start();
-  learned.teach(scope, { said: { limitRequests: 60, remainingRequests: 0 } });
+  expect(await grantedOf(served + 1, learned.scopeOf(scope))).toBe(served + 1);
+  learned.teach(scope, SAID, { waitMs, counted: COUNTED });
+  // Its command was sent before.
+  await redis.client.ping();
+  await learned.refresh();
+  return learned;
+}
+
+test('what only a refusal names is shown, counted and not kept to, until an answer announces it', async () => {
+  const learned = await start();
+  learned.teach(scope, SAID, { counted: COUNTED });
   await written(60);
+  await learned.refresh();
   expect(learned.all()).toMatchObject([{ limit: 60, isSaid: true, isInForce: false }]);
+  expect(await grantedOf(100, learned.scopeOf(scope))).toBe(100);
+  expect((await limiter.peek(scope.name)).used.requestsPerMinute).toBe(100);
+  learned.teach(scope, { ...half, limitRequests: 300 });
+  await written(300);
+  learned.teach(scope, SAID, { counted: COUNTED });
+  await redis.client.ping();
+  expect(learned.scopeOf(scope).limits).toEqual({ requestsPerMinute: 300 });
+});
+
+test.each<[string, number, number, number | undefined, number, boolean]>([
+  ['two refusals of a full window', 1, 60, 58_000, 2, true],
+  ['without a wait, too', 1, 57, undefined, 2, true],
+  ['one refusal of a full window is not enough', 0, 60, 58_000, 1, false],
+  ['a wait that is far too short: it is refilled bit by bit', 1, 60, 1_000, 1, false],
+  ['far below it: somebody else, or a fault', 1, 10, 58_000, 0, false],
+  ['far above it: a limit of something else', 1, 100, 58_000, 1, false],
+])('a limit that refusals name is kept to once they come when it is used up: %s', async (...row) => {
+  const [, before, served, waitMs, times, isKept] = row;
+  await saidAgo(70_000, before);
+  const learned = await refusedAfter(served, waitMs);
+  expect(await said()).toBe(times);
+  expect(learned.all()).toMatchObject([{ limit: 60, isSaid: true, isInForce: isKept }]);
+  expect(learned.scopeOf(scope).limits.requestsPerMinute! <= 60).toBe(isKept);
+});
+
+test('one that is kept to is given up by a refusal far below it, and after ten minutes without one', async () => {
+  await saidAgo(70_000, 2);
+  expect((await start()).all()).toMatchObject([{ isInForce: true }]);
+  expect((await refusedAfter(3)).all()).toMatchObject([{ isInForce: false }]);
+  await redis.client.hset(keyspace.learnedLimits, fieldOfSaid, `60 ${Date.now() - 601_000} said 1 2`);
+  const learned = await start();
+  expect(learned.all()).toMatchObject([{ limit: 60, isInForce: false }]);
   expect(learned.scopeOf(scope)).toBe(scope);
-  const other = await start();
-  await other.refresh();
-  expect(other.all()).toMatchObject([{ limit: 60, isSaid: true, isInForce: false }]);
-  expect(other.scopeOf(scope)).toBe(scope);
-  expect(await redis.client.exists(keyspace.scope(scope.name).window)).toBe(0);
-  learned.teach(scope, half);
-  await written(200);
-  learned.teach(scope, { said: { limitRequests: 60, remainingRequests: 0 } });
-  expect(learned.scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
+});
+
+test('while its use is not counted for a whole minute nothing is said of it', async () => {
+  await saidAgo(30_000, 0);
+  await refusedAfter(60, 58_000);
+  expect(await said()).toBe(0);
+});
+
+test('a change is heard by every process at once', async () => {
+  const [first, second] = [await start(), await start()];
+  first!.teach(scope, half);
+  await expect.poll(() => second!.scopeOf(scope).limits).toEqual({ requestsPerMinute: 200 });
+  first!.refused(scope);
+  await expect.poll(() => second!.scopeOf(scope).limits.concurrency).toBe(1_000_000);
+  const before = second!.scopeOf(scope);
+  first!.teach(scope, { limitRequests: 100, remainingRequests: 0 });
+  await expect.poll(() => second!.current(before).limits.requestsPerMinute).toBe(100);
+});
+
+test('calls that run already are counted from the first refusal on, and give their places back', async () => {
+  const held = await limiter.acquire({ ...request(7_001), scopes: [scope] });
+  if (held.kind !== 'granted') throw new Error('not granted');
+  await limiter.countCalls([held.permit], scope.name);
+  expect((await limiter.peek(scope.name)).inFlight).toBe(1);
+  await limiter.settle(held.permit, { usedTokens: 0, entry: null });
+  await limiter.renew([held.permit]);
+  expect((await limiter.peek(scope.name)).inFlight).toBe(0);
+});
+
+test('a refused call does not count in what is learned, and counts in what is configured', async () => {
+  const learned: Scope = { name: 'model:a/x', limits: { requestsPerMinute: 10 }, learned: ['requestsPerMinute'] };
+  const configured: Scope = { name: 'deployment:a/x', limits: { requestsPerMinute: 10 } };
+  const decision = await limiter.acquire({ ...request(7_002), scopes: [learned, configured] });
+  if (decision.kind !== 'granted') throw new Error('not granted');
+  await limiter.settle(decision.permit, { usedTokens: 0, isRefused: true, entry: null });
+  const used = async ({ name }: Scope) => (await limiter.peek(name)).used.requestsPerMinute;
+  expect([await used(learned), await used(configured)]).toEqual([0, 1]);
 });

@@ -13,6 +13,7 @@ import { createQueueProducer } from '#src/queue/producer.ts';
 import { createCircuits } from '#src/routing/circuits.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
+import type { RedisClient } from '#src/storage/redis.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -42,14 +43,17 @@ const { scope: small, provider } = catalogue.deployments.get('a/m')!;
 let redis: TestRedis;
 let database: Database;
 let learned: LearnedLimits;
+let subscription: RedisClient;
 
 beforeAll(async () => {
   redis = await startTestRedis();
   database = await openDatabase('sqlite::memory:', fail);
-  learned = await createLearnedLimits(redis.client, keyspace, fail);
+  subscription = redis.client.duplicate();
+  learned = await createLearnedLimits({ redis: redis.client, subscription, keyspace, onError: fail });
 });
 afterAll(async () => {
   learned.stop();
+  subscription.disconnect();
   await database.destroy();
   await redis.stop();
 });

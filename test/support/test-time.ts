@@ -1,0 +1,55 @@
+// A clock that scripts in Redis and `Date` go by, and what happens at which time: minutes pass in a second, the same way each time.
+// A test that uses it has `vi.useFakeTimers({ toFake: ['Date'] })`.
+import { vi } from 'vitest';
+import type { RedisClient } from '#src/storage/redis.ts';
+
+const CLOCK = 'test:clock';
+const TEST_TIME = `local function test_time()
+  local ms = tonumber(redis.call('GET', '${CLOCK}'))
+  return {math.floor(ms / 1000), ms % 1000 * 1000}
+end
+`;
+
+/** Its scripts go by the clock of the test. */
+export function withTestTime(client: RedisClient): RedisClient {
+  const define = client.defineCommand.bind(client);
+  client.defineCommand = (name, { lua, ...more }) =>
+    define(name, { ...more, lua: TEST_TIME + lua.replaceAll("redis.call('TIME')", 'test_time()') });
+  return client;
+}
+
+/** What happens next, by time. */
+export class Schedule {
+  nowMs = 0;
+  readonly #redis: RedisClient;
+  #events: { atMs: number; run: () => Promise<void> }[] = [];
+
+  constructor(redis: RedisClient) {
+    this.#redis = redis;
+  }
+
+  async begin(atMs: number): Promise<void> {
+    await this.#moveTo(atMs);
+  }
+
+  at(atMs: number, run: () => Promise<void>): void {
+    const place = this.#events.findLastIndex((event) => event.atMs <= atMs);
+    this.#events.splice(place + 1, 0, { atMs, run });
+  }
+
+  async runUntil(endMs: number): Promise<void> {
+    while (this.#events.length > 0 && this.#events[0]!.atMs <= endMs) {
+      const { atMs, run } = this.#events.shift()!;
+      await this.#moveTo(atMs);
+      await run();
+    }
+    await this.#moveTo(endMs);
+  }
+
+  async #moveTo(atMs: number): Promise<void> {
+    if (atMs <= this.nowMs) return;
+    this.nowMs = atMs;
+    vi.setSystemTime(atMs);
+    await this.#redis.set(CLOCK, Math.floor(atMs));
+  }
+}
