@@ -131,8 +131,8 @@ function readDays(hint: RateLimitHint): AnnouncedLimit[] {
     const remaining = hint[`remaining${name}Day`];
     if (limit === undefined || !(limit >= 1) || !Number.isInteger(limit)) return [];
     const kind = RATE_KINDS.find((row) => row.name === kindName)!;
-    const used = remaining === undefined ? 0 : Math.max(0, limit - remaining);
-    return [announcedOf(kind, limit, used)];
+    if (remaining === undefined) return [{ ...announcedOf(kind, limit, 0), isNear: true }];
+    return [announcedOf(kind, limit, Math.max(0, limit - remaining))];
   });
 }
 

@@ -254,6 +254,7 @@ class World {
       permit,
       credential: this.#credential(index),
       outcome: outcome as unknown as AttemptOutcome,
+      isCurable: false,
     });
     permits.get(request % WORKERS)!.delete(permit);
     await limiter.settle(permit, { ...usedTokens(failure, usage, shape.inputTokens), entry: null });
