@@ -14,6 +14,7 @@ import { importCommand } from './cli/import.ts';
 import { keyCommands } from './cli/keys.ts';
 import { ledgerCommand } from './cli/ledger.ts';
 import { limitsCommand } from './cli/limits.ts';
+import { pricesCommand } from './cli/prices.ts';
 import { reconcileCommand } from './cli/reconcile.ts';
 import { start } from './cli/start.ts';
 import { complain, print } from './cli/terminal.ts';
@@ -159,6 +160,7 @@ program
 keyCommands(program.command('keys').description('client keys'), runtime);
 costsCommand(program.command('costs').description('spending, from the ledger'), runtime);
 reconcileCommand(program.command('reconcile'), runtime);
+program.addCommand(pricesCommand(runtime));
 program.addCommand(batchCommand(() => environmentFor()));
 program.addCommand(deadLettersCommand(environmentFor));
 program.addCommand(ledgerCommand(environmentFor));

@@ -10,7 +10,14 @@ import type { ProviderDialect } from '../protocols/call/prepare-call.ts';
 import { deploymentId } from './check-references.ts';
 import { type Credential, createCredential } from './credentials.ts';
 import { isStrictProvider, presetOf } from './presets.ts';
-import { configuredPrice, type PriceSchedule, packagedPrice, priceFor } from './prices.ts';
+import {
+  configuredPrices,
+  type DatedPrices,
+  type PriceSchedule,
+  packagedPrice,
+  priceFor,
+  scheduleAt,
+} from './prices.ts';
 import type { Configuration, ModelSettings, ProtocolName, ProviderSettings } from './schema.ts';
 import { providerSecrets } from './secrets.ts';
 import { matchWildcard } from './wildcard.ts';
@@ -48,10 +55,10 @@ export interface Deployment {
   scope: Scope;
   /** A stream that shows nothing within this moves to the next step; null: no such limit. */
   firstTokenMs: number | null;
-  price: PriceSchedule | null;
+  price: DatedPrices | null;
   /** Its lines of batches go through the provider's own batch API. */
   hasNativeBatches: boolean;
-  batchPrice: PriceSchedule | null;
+  batchPrice: DatedPrices | null;
 }
 
 /** A deployment as it serves one public model name. */
@@ -85,10 +92,13 @@ export interface Catalogue {
   wildcards: readonly Model[];
   /** The model that a client's name means; exact names before wildcards, longer wildcards before shorter. */
   findModel(name: string): Model | null;
-  /** Null when neither configuration nor package knows a price: such calls cost nothing in the books. */
-  priceOf(deployment: Deployment, upstreamModel: string, inputTokens: number): Price | null;
+  /**
+   * Null when neither configuration nor package knows a price: such calls cost nothing in the books.
+   * @param at absent: now.
+   */
+  priceOf(deployment: Deployment, upstreamModel: string, inputTokens: number, at?: Date): Price | null;
   /** The same for a line of the provider's own batches: half of it, unless the configuration says otherwise. */
-  batchPriceOf(deployment: Deployment, upstreamModel: string, inputTokens: number): Price | null;
+  batchPriceOf(deployment: Deployment, upstreamModel: string, inputTokens: number, at?: Date): Price | null;
 }
 
 /**
@@ -131,24 +141,28 @@ export function createCatalogue(
     modelNames: [...models.keys()].filter((name) => !name.includes('*')),
     wildcards,
     findModel,
-    priceOf(deployment, upstreamModel, inputTokens) {
-      if (deployment.price !== null) return priceFor(deployment.price, inputTokens);
-      const key = `${deployment.provider.priceId} ${upstreamModel}`;
+    priceOf(deployment, upstreamModel, inputTokens, at) {
+      if (deployment.price !== null) return priceFor(scheduleAt(deployment.price, timeOf(at)), inputTokens);
+      const key = `${deployment.provider.priceId} ${upstreamModel}${at === undefined ? '' : ` ${at.getTime()}`}`;
       let known = prices.get(key);
       if (known === undefined) {
-        known = { schedule: packagedPrice(deployment.provider.priceId, upstreamModel) };
+        known = { schedule: packagedPrice(deployment.provider.priceId, upstreamModel, at) };
         prices.set(key, known, { size: sizeOfName(key) });
       }
       const { schedule } = known;
       return schedule === null ? null : priceFor(schedule, inputTokens);
     },
-    batchPriceOf(deployment, upstreamModel, inputTokens) {
-      if (deployment.batchPrice !== null) return priceFor(deployment.batchPrice, inputTokens);
-      const price = catalogue.priceOf(deployment, upstreamModel, inputTokens);
+    batchPriceOf(deployment, upstreamModel, inputTokens, at) {
+      if (deployment.batchPrice !== null) return priceFor(scheduleAt(deployment.batchPrice, timeOf(at)), inputTokens);
+      const price = catalogue.priceOf(deployment, upstreamModel, inputTokens, at);
       return price === null ? null : halfPrice(price);
     },
   };
   return catalogue;
+}
+
+function timeOf(at: Date | undefined): number {
+  return at === undefined ? Date.now() : at.getTime();
 }
 
 const NAME_CACHE = { max: 10_000, maxSize: 8 * 1024 * 1024 };
@@ -244,9 +258,9 @@ function compileModel(
         ...(settings.strategy === 'least_busy' || deployments.get(id)?.scope.countsCalls ? { countsCalls: true } : {}),
       },
       firstTokenMs: item.first_token_ms ?? null,
-      price: item.price === undefined ? null : configuredPrice(item.price),
+      price: item.price === undefined ? null : configuredPrices(item.price),
       hasNativeBatches: item.batch === 'native',
-      batchPrice: item.price_batch === undefined ? null : configuredPrice(item.price_batch),
+      batchPrice: item.price_batch === undefined ? null : configuredPrices(item.price_batch),
     };
     deployments.set(id, deployment);
     return { deployment, upstreamModel: item.model };

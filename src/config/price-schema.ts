@@ -23,24 +23,41 @@ const rates = {
   output_video: usdPerMillion.optional().describe('Without it video is priced as text, and the ledger names it.'),
 };
 
+const priceShape = {
+  ...rates,
+  request: usdPerThousand.optional().describe('USD per thousand calls, beside their tokens.'),
+  tools: z
+    .record(z.string(), usdPerThousand)
+    .optional()
+    .describe('USD per thousand calls of tools that the provider runs: web_search, file_search.'),
+  service_tiers: z
+    .record(z.string(), z.union([z.number().positive().max(1_000), z.strictObject(rates)]))
+    .optional()
+    .describe('Other service tiers (flex, priority): a factor on every token, or prices of their own.'),
+  long_context: z
+    .array(z.strictObject({ above_input_tokens: positive.describe('For the whole request, above so much.'), ...rates }))
+    .optional()
+    .describe('Prices of long prompts.'),
+};
+
+const day = z
+  .string()
+  .refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)), 'must be a day, YYYY-MM-DD');
+
+const changes = z
+  .array(z.strictObject({ from: day.describe('First day of it, in UTC.'), ...priceShape }))
+  .superRefine((list, context) => {
+    for (const [index, { from }] of list.entries()) {
+      if (index > 0 && from <= list[index - 1]!.from) {
+        context.addIssue({ code: 'custom', path: [index, 'from'], message: 'must be later than the change before it' });
+      }
+    }
+  });
+
 export const price = z
   .strictObject({
-    ...rates,
-    request: usdPerThousand.optional().describe('USD per thousand calls, beside their tokens.'),
-    tools: z
-      .record(z.string(), usdPerThousand)
-      .optional()
-      .describe('USD per thousand calls of tools that the provider runs: web_search, file_search.'),
-    service_tiers: z
-      .record(z.string(), z.union([z.number().positive().max(1_000), z.strictObject(rates)]))
-      .optional()
-      .describe('Other service tiers (flex, priority): a factor on every token, or prices of their own.'),
-    long_context: z
-      .array(
-        z.strictObject({ above_input_tokens: positive.describe('For the whole request, above so much.'), ...rates }),
-      )
-      .optional()
-      .describe('Prices of long prompts.'),
+    ...priceShape,
+    changes: changes.optional().describe('Prices that take the place of these, whole, each from a day on.'),
   })
   .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
 
@@ -67,5 +84,7 @@ export const usageApi = z.strictObject({
 });
 
 export type PriceSettings = z.output<typeof price>;
+/** A price as it is from one day to the next. */
+export type UndatedPriceSettings = Omit<PriceSettings, 'changes'>;
 /** The part of a price that is by the token. */
 export type RateSettings = Pick<PriceSettings, keyof typeof rates>;

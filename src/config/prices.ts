@@ -1,7 +1,7 @@
 // What a token costs: the configuration's word first, else the price package (kept current by others).
 import { calcPrice } from '@pydantic/genai-prices';
 import { type Price, scaleDecimal, scaleTokens, type TokenPrice } from '../contracts/money.ts';
-import type { PriceSettings, RateSettings } from './price-schema.ts';
+import type { PriceSettings, RateSettings, UndatedPriceSettings } from './price-schema.ts';
 
 /** Providers charge long prompts at higher rates: the whole request, once its input exceeds the threshold. */
 export interface PriceSchedule {
@@ -40,7 +40,21 @@ const MORE_RATES = [
 /** Where the configuration gives a price and not this, it is not known: audio and pictures are hardly ever priced as text. */
 const RARELY_AS_TEXT = ['input_audio', 'output_audio', 'output_image', 'output_video'];
 
-export function configuredPrice(settings: PriceSettings): PriceSchedule {
+/** What holds from which time on, ascending; the first always did. */
+export type DatedPrices = readonly { fromMs: number; schedule: PriceSchedule }[];
+
+export function configuredPrices({ changes = [], ...first }: PriceSettings): DatedPrices {
+  return [
+    { fromMs: Number.NEGATIVE_INFINITY, schedule: configuredPrice(first) },
+    ...changes.map(({ from, ...settings }) => ({ fromMs: Date.parse(from), schedule: configuredPrice(settings) })),
+  ];
+}
+
+export function scheduleAt(prices: DatedPrices, atMs: number): PriceSchedule {
+  return prices.findLast(({ fromMs }) => fromMs <= atMs)!.schedule;
+}
+
+export function configuredPrice(settings: UndatedPriceSettings): PriceSchedule {
   const { long_context: tiers = [] } = settings;
   return {
     base: configuredRates(settings, settings),
@@ -54,7 +68,7 @@ export function configuredPrice(settings: PriceSettings): PriceSchedule {
 }
 
 function configuredRates(
-  { request, tools, service_tiers: serviceTiers = {} }: PriceSettings,
+  { request, tools, service_tiers: serviceTiers = {} }: UndatedPriceSettings,
   rates: RateSettings,
 ): Price {
   const base = tokenPrice(rates);

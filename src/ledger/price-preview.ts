@@ -1,0 +1,152 @@
+// What the ledger's calls would have cost by another price list, beside what they cost and what the list in force makes of them.
+// The ledger keeps tokens, service tiers and calls of tools. It does not keep audio, pictures, cache entries of an hour and costs
+// that a provider has named itself: such calls show in `booked` and not in what is computed.
+import type { Catalogue } from '../config/catalogue.ts';
+import type { CostDetails } from '../contracts/ledger-entry.ts';
+import { costOf, type PicoUsd, type Price, parseUsd, type TokenPrice } from '../contracts/money.ts';
+import { NO_USAGE, type Usage } from '../contracts/usage.ts';
+import type { Database } from '../storage/database.ts';
+import { type ExportedRow, exportRows } from './export.ts';
+
+/** A list of prices at a time. */
+export interface PriceList {
+  catalogue: Catalogue;
+  at: Date;
+}
+
+/** `new` and `missing`: only one of the lists has a price. `none`: neither has. */
+export type PriceChange = 'same' | 'changed' | 'new' | 'missing' | 'none';
+
+export interface PreviewRow {
+  deployment: string;
+  model: string;
+  change: PriceChange;
+  /** Of rates that differ, picodollars per token; null where a list does not have it. */
+  rates: { name: string; old: PicoUsd | null; new: PicoUsd | null }[];
+  attempts: number;
+  /** As the ledger has it. */
+  booked: PicoUsd;
+  byOld: PicoUsd;
+  byNew: PicoUsd;
+}
+
+export interface PreviewOptions {
+  old: PriceList;
+  next: PriceList;
+  /** First day, UTC. */
+  from: string;
+}
+
+/** Rows of the ledger one after the other; memory is for one row of the answer each. */
+export async function previewPrices(database: Database, { old, next, from }: PreviewOptions): Promise<PreviewRow[]> {
+  const rows = new Map<string, PreviewRow>();
+  const rowOf = (deployment: string, model: string) => {
+    const key = `${deployment} ${model}`;
+    let row = rows.get(key);
+    if (row === undefined) {
+      row = newRow(deployment, model, old, next);
+      rows.set(key, row);
+    }
+    return row;
+  };
+  for (const [id, { upstreamModel }] of [...old.catalogue.deployments, ...next.catalogue.deployments]) {
+    if (!upstreamModel.includes('*')) rowOf(id, upstreamModel);
+  }
+  for await (const entry of exportRows(database, 'attempt', { from })) {
+    addEntry(rowOf(String(entry.deployment), String(entry.upstream_model)), entry, old, next);
+  }
+  return [...rows.values()].sort((a, b) => Number(apart(b) - apart(a)) || (a.deployment < b.deployment ? -1 : 1));
+}
+
+function apart({ byOld, byNew }: PreviewRow): bigint {
+  return byNew > byOld ? byNew - byOld : byOld - byNew;
+}
+
+function newRow(deployment: string, model: string, old: PriceList, next: PriceList): PreviewRow {
+  const [before, after] = [priceIn(old, deployment, model, 0, false), priceIn(next, deployment, model, 0, false)];
+  const rates = before === null || after === null ? [] : differentRates(before, after);
+  return {
+    deployment,
+    model,
+    change: changeOf(before, after, rates.length > 0),
+    rates,
+    attempts: 0,
+    booked: 0n,
+    byOld: 0n,
+    byNew: 0n,
+  };
+}
+
+function changeOf(before: Price | null, after: Price | null, isDifferent: boolean): PriceChange {
+  if (before === null) return after === null ? 'none' : 'new';
+  if (after === null) return 'missing';
+  return isDifferent ? 'changed' : 'same';
+}
+
+/** Those of service tiers and long prompts follow, as a rule, and show in the sums. */
+function differentRates(before: Price, after: Price): PreviewRow['rates'] {
+  const flat = (price: Price) => {
+    const { tools = {}, tiers: _, unknown: __, ...rates } = price;
+    return new Map<string, PicoUsd>([
+      ...(Object.entries(rates) as [keyof TokenPrice, PicoUsd][]),
+      ...Object.entries(tools),
+    ]);
+  };
+  const [old, next] = [flat(before), flat(after)];
+  return [...new Set([...old.keys(), ...next.keys()])]
+    .filter((name) => old.get(name) !== next.get(name))
+    .map((name) => ({ name, old: old.get(name) ?? null, new: next.get(name) ?? null }));
+}
+
+function priceIn(
+  { catalogue, at }: PriceList,
+  deployment: string,
+  model: string,
+  inputTokens: number,
+  isNative: boolean,
+): Price | null {
+  const found = catalogue.deployments.get(deployment);
+  if (found === undefined) return null;
+  return isNative
+    ? catalogue.batchPriceOf(found, model, inputTokens, at)
+    : catalogue.priceOf(found, model, inputTokens, at);
+}
+
+function addEntry(row: PreviewRow, entry: ExportedRow, old: PriceList, next: PriceList): void {
+  const { usage, isUnpriced } = usageOf(entry);
+  const booked = parseUsd(String(entry.cost_usd));
+  const isNative = isNativeLine(entry, old.catalogue);
+  const cost = (list: PriceList) => {
+    const price = priceIn(list, row.deployment, row.model, usage.inputTokens, isNative);
+    return price === null ? 0n : costOf(usage, price);
+  };
+  row.attempts += 1;
+  row.booked += booked;
+  const byOld = cost(old);
+  // What cost nothing although it has a price was not billed: a refusal, for one.
+  if (booked === 0n && (byOld > 0n || entry.outcome !== 'ok') && !isUnpriced) return;
+  row.byOld += byOld;
+  row.byNew += cost(next);
+}
+
+function usageOf(entry: ExportedRow): { usage: Usage; isUnpriced: boolean } {
+  const details = (typeof entry.details === 'string' ? JSON.parse(entry.details) : {}) as CostDetails;
+  const { serviceTier, toolCalls, unpriced = [] } = details;
+  const usage: Usage = {
+    ...NO_USAGE,
+    inputTokens: Number(entry.input_tokens),
+    cachedInputTokens: Number(entry.cached_input_tokens),
+    cacheWriteTokens: Number(entry.cache_write_tokens),
+    outputTokens: Number(entry.output_tokens),
+    reasoningTokens: Number(entry.reasoning_tokens),
+    ...(serviceTier === undefined ? {} : { serviceTier }),
+    ...(toolCalls === undefined ? {} : { toolCalls }),
+  };
+  return { usage, isUnpriced: unpriced.length > 0 };
+}
+
+/** Lines of a provider's own batches: nobody has seen when their answers began. */
+function isNativeLine({ lane, first_byte_ms: firstByteMs, deployment }: ExportedRow, catalogue: Catalogue): boolean {
+  const isNative = catalogue.deployments.get(String(deployment))?.hasNativeBatches === true;
+  return isNative && lane === 'batch' && firstByteMs === null;
+}
