@@ -1,11 +1,8 @@
-// A day of five providers, as recorded shapes have it: each has a pace that follows the hours, a tail, errors, and outages. A
-// seed makes it the same day every time.
+// A day of five providers, made up: each has a pace that follows the hours, a tail, errors, and outages. A seed makes it the
+// same day every time.
+import type { Call, ProviderFacts, Random, World } from './simulate.ts';
 
-export interface ProviderDay {
-  name: string;
-  /** USD per request of the usual size. */
-  costUsd: number;
-  tier: number;
+interface Pace {
   /** Median time to the first token at night, ms. */
   baseMs: number;
   /** By how much the busiest hour slows it down. */
@@ -16,102 +13,60 @@ export interface ProviderDay {
   spread: number;
   /** Of calls that fail, outside outages. */
   errorRate: number;
-  /** From, to (hours), and what part of calls fails, or by what factor they slow down. */
-  incidents: readonly { from: number; to: number; failing?: number; slower?: number }[];
 }
 
-/**
- * Medians, tails and incidents in the shape of public status pages and latency boards of five kinds of providers: a large one, a
- * large one's cloud, a fast small one, a cheap one, and one that is dear and steady. No provider is meant.
- */
-export const DAY: readonly ProviderDay[] = [
-  {
-    name: 'large',
-    costUsd: 0.01,
-    tier: 1,
-    baseMs: 420,
-    rush: 1.9,
-    rushHour: 17,
-    spread: 0.45,
-    errorRate: 0.004,
-    incidents: [
-      { from: 14.2, to: 15.1, failing: 0.6 },
-      { from: 20, to: 20.4, slower: 5 },
-    ],
-  },
-  {
-    name: 'cloud',
-    costUsd: 0.011,
-    tier: 1,
-    baseMs: 520,
-    rush: 1.4,
-    rushHour: 15,
-    spread: 0.4,
-    errorRate: 0.002,
-    incidents: [{ from: 3, to: 3.3, failing: 1 }],
-  },
-  {
-    name: 'fast',
-    costUsd: 0.014,
-    tier: 2,
-    baseMs: 180,
-    rush: 2.6,
-    rushHour: 18,
-    spread: 0.7,
-    errorRate: 0.012,
-    incidents: [{ from: 9.5, to: 11, slower: 8 }],
-  },
-  {
-    name: 'cheap',
-    costUsd: 0.006,
-    tier: 2,
-    baseMs: 900,
-    rush: 2.2,
-    rushHour: 13,
-    spread: 0.8,
-    errorRate: 0.02,
-    incidents: [
-      { from: 6, to: 8, failing: 0.35 },
-      { from: 16, to: 16.5, failing: 1 },
-    ],
-  },
-  {
-    name: 'steady',
-    costUsd: 0.02,
-    tier: 3,
-    baseMs: 650,
-    rush: 1.1,
-    rushHour: 12,
-    spread: 0.25,
-    errorRate: 0.001,
-    incidents: [],
-  },
+/** From, to (hours), and what part of calls fails, or by what factor they slow down. */
+interface Incident {
+  from: number;
+  to: number;
+  failing?: number;
+  slower?: number;
+}
+
+interface ProviderDay extends ProviderFacts, Pace {
+  incidents: readonly Incident[];
+}
+
+const MS_PER_HOUR = 3_600_000;
+const REQUESTS_PER_HOUR = 4_000;
+
+/** A large one, a large one's cloud, a fast small one, a cheap one, and one that is dear and steady. No provider is meant. */
+const DAY: readonly ProviderDay[] = [
+  day('large', 1, 0.01, { baseMs: 420, rush: 1.9, rushHour: 17, spread: 0.45, errorRate: 0.004 }, [
+    { from: 14.2, to: 15.1, failing: 0.6 },
+    { from: 20, to: 20.4, slower: 5 },
+  ]),
+  day('cloud', 1, 0.011, { baseMs: 520, rush: 1.4, rushHour: 15, spread: 0.4, errorRate: 0.002 }, [
+    { from: 3, to: 3.3, failing: 1 },
+  ]),
+  day('fast', 2, 0.014, { baseMs: 180, rush: 2.6, rushHour: 18, spread: 0.7, errorRate: 0.012 }, [
+    { from: 9.5, to: 11, slower: 8 },
+  ]),
+  day('cheap', 2, 0.006, { baseMs: 900, rush: 2.2, rushHour: 13, spread: 0.8, errorRate: 0.02 }, [
+    { from: 6, to: 8, failing: 0.35 },
+    { from: 16, to: 16.5, failing: 1 },
+  ]),
+  day('steady', 3, 0.02, { baseMs: 650, rush: 1.1, rushHour: 12, spread: 0.25, errorRate: 0.001 }, []),
 ];
 
-export type Random = () => number;
+function day(name: string, tier: number, costUsd: number, pace: Pace, incidents: readonly Incident[]): ProviderDay {
+  return { name, tier, costUsd, ...pace, incidents };
+}
 
-/** Mulberry32. */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+export function madeUpDay(): World {
+  const days = new Map(DAY.map((provider) => [provider.name, provider]));
+  const total = 24 * REQUESTS_PER_HOUR;
+  return {
+    providers: DAY,
+    lengthMs: 24 * MS_PER_HOUR,
+    arrivalsMs: Array.from({ length: total }, (_, n) => (n * 24 * MS_PER_HOUR) / total),
+    callAt: (name, atMs, random) => callAt(days.get(name)!, (atMs / MS_PER_HOUR) % 24, random),
   };
 }
 
-export interface Call {
-  firstTokenMs: number;
-  failed: boolean;
-}
-
 /** What a call at this hour comes to. A failure is seen sooner than an answer. */
-export function callAt(
-  { baseMs, rush, rushHour, spread, errorRate, incidents }: ProviderDay,
-  hour: number,
-  random: Random,
-): Call {
+function callAt(provider: ProviderDay, hour: number, random: Random): Call {
+  const { baseMs, rush, rushHour, spread, errorRate, incidents, costUsd } = provider;
   const now = incidents.filter(({ from, to }) => hour >= from && hour < to);
   const slower = now.reduce((factor, incident) => factor * (incident.slower ?? 1), 1);
   const failing = Math.max(errorRate, ...now.map((incident) => incident.failing ?? 0));
@@ -120,5 +75,5 @@ export function callAt(
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const firstTokenMs = baseMs * load * slower * Math.exp(spread * normal);
   const failed = random() < failing;
-  return { firstTokenMs: failed ? firstTokenMs / 2 : firstTokenMs, failed };
+  return { firstTokenMs: failed ? firstTokenMs / 2 : firstTokenMs, failed, costUsd: failed ? 0 : costUsd };
 }

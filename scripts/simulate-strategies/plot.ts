@@ -4,6 +4,8 @@ export interface Plot {
   title: string;
   unit: string;
   kind: 'bars' | 'lines';
+  /** What the horizontal axis of lines is long. */
+  hours?: number;
   series: readonly { name: string; values: readonly number[] }[];
 }
 
@@ -13,6 +15,8 @@ const RIGHT = 70;
 const ROW = 26;
 const TOP = 40;
 const LINES_HEIGHT = 240;
+/** Of a day. */
+const PARTS = 24;
 const COLOURS = ['#888888', '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 
 export function renderPlot(plot: Plot): string {
@@ -43,7 +47,7 @@ function bars({ title, unit, series }: Plot): string {
   return svg(TOP + series.length * ROW + 10, title, [text(8, 20, `${title} (${unit})`, ' class="title"'), ...rows]);
 }
 
-function lines({ title, unit, series }: Plot): string {
+function lines({ title, unit, series, hours = 24 }: Plot): string {
   const most = Math.max(...series.flatMap(({ values }) => values));
   const xOf = (index: number, count: number) => LEFT - 70 + ((WIDTH - LEFT) * index) / (count - 1);
   const yOf = (value: number) => TOP + LINES_HEIGHT - (LINES_HEIGHT * value) / most;
@@ -56,9 +60,10 @@ function lines({ title, unit, series }: Plot): string {
     const y = TOP + LINES_HEIGHT + 45 + Math.floor(index / 3) * 20;
     return `<rect x="${x}" y="${y - 10}" width="12" height="12" fill="${COLOURS[index % COLOURS.length]}"/>${text(x + 18, y, name)}`;
   });
-  const hours = [0, 6, 12, 18, 23].map((hour) =>
-    text(xOf(hour, 24), TOP + LINES_HEIGHT + 18, `${hour} h`, ' text-anchor="middle"'),
-  );
+  const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => {
+    const x = xOf(part * (PARTS - 1), PARTS);
+    return text(x, TOP + LINES_HEIGHT + 18, `${Math.round(part * hours * 10) / 10} h`, ' text-anchor="middle"');
+  });
   const scale = [0, 0.5, 1].map((part) =>
     text(52, yOf(most * part) + 4, String(Math.round(most * part)), ' text-anchor="end"'),
   );
@@ -66,7 +71,7 @@ function lines({ title, unit, series }: Plot): string {
   return svg(height, title, [
     text(8, 20, `${title} (${unit})`, ' class="title"'),
     ...scale,
-    ...hours,
+    ...marks,
     ...curves,
     ...legend,
   ]);

@@ -17,7 +17,7 @@ local BURST_MS = 500
 local STEP_MS = 2000
 local FIRST_PROBE_MS = 4000
 -- Each probe that is refused is one refusal: the fewer calls there are at once, the rarer it has to be.
-local LAST_PROBE_MS = 32000
+local LAST_PROBE_MS = 45000
 local LAST_PROBE_AT = 20
 local LONGEST_PROBE_MS = 300000
 local PROBE_GROWTH = 4

@@ -1,0 +1,76 @@
+// Strategies over a day: what is read from an export of the ledger, and that each strategy does there what its name says.
+import { expect, test } from 'vitest';
+import { csvLine } from '#src/ledger/export.ts';
+import { readRecording } from '../../../scripts/simulate-strategies/recording.ts';
+import { STATIC, simulate, type World } from '../../../scripts/simulate-strategies/simulate.ts';
+
+const HOUR_MS = 3_600_000;
+const BEGIN_MS = 1_795_000_000_000;
+const COLUMNS = ['provider', 'model', 'outcome', 'attempt', 'started_at', 'first_byte_ms', 'duration_ms', 'cost_usd'];
+
+type Line = (string | number | null)[];
+
+/** A call a minute over a day: `quick` is dear, `cheap` is slow and down from the sixth to the eighth hour. */
+function lines(): Line[] {
+  return Array.from({ length: 24 * 60 }, (_, minute): Line[] => {
+    const atMs = BEGIN_MS + minute * 60_000;
+    const isDown = minute >= 6 * 60 && minute < 8 * 60;
+    const outcome = isDown ? 'upstream_server_error' : 'ok';
+    return [
+      ['quick', 'm', 'ok', 1, atMs, 100, 900, '0.02'],
+      ['cheap', 'm', outcome, 1, atMs + 1, isDown ? null : 800, isDown ? 50 : 2_000, isDown ? '0' : '0.001'],
+    ];
+  }).flat();
+}
+
+const csv = (...more: Line[]) => [COLUMNS, ...lines(), ...more].map(csvLine).join('');
+const random = () => 0.5;
+
+test('a recording says at each moment what its calls of about that moment were like', () => {
+  const { providers, arrivalsMs, lengthMs, callAt } = readRecording(csv());
+  expect(providers).toEqual([
+    { name: 'quick', tier: 1, costUsd: expect.closeTo(0.02) },
+    { name: 'cheap', tier: 2, costUsd: expect.closeTo(0.001) },
+  ]);
+  expect(arrivalsMs).toHaveLength(2 * 24 * 60);
+  expect(lengthMs / HOUR_MS).toBeCloseTo(24, 1);
+  expect(callAt('cheap', 7 * HOUR_MS, random)).toMatchObject({ failed: true, firstTokenMs: 50, costUsd: 0 });
+  expect(callAt('cheap', 9 * HOUR_MS, random)).toMatchObject({ failed: false, firstTokenMs: 800, costUsd: 0.001 });
+  expect(callAt('quick', 7 * HOUR_MS, random)).toMatchObject({ failed: false, firstTokenMs: 100, costUsd: 0.02 });
+  expect(callAt('quick', 99 * HOUR_MS, random)).toMatchObject({ failed: false });
+});
+
+test('what a request itself was refused for, other models and providers with few calls are left out', () => {
+  const of = (provider: string, model: string, outcome: string): Line => [
+    provider,
+    model,
+    outcome,
+    1,
+    BEGIN_MS,
+    null,
+    9,
+    '0',
+  ];
+  const refused = Array.from({ length: 50 }, () => of('quick', 'm', 'upstream_bad_request'));
+  const others = Array.from({ length: 50 }, () => of('elsewhere', 'other', 'ok'));
+  const { providers, arrivalsMs } = readRecording(csv(...refused, ...others, of('rare', 'm', 'ok')), 'm');
+  expect(providers.map(({ name }) => name)).toEqual(['quick', 'cheap']);
+  expect(arrivalsMs.length).toBeLessThanOrEqual(2 * 24 * 60 + 1);
+});
+
+test('what is no such export is refused with a reason', () => {
+  expect(() => readRecording('provider,outcome\r\na,ok\r\n')).toThrow('no column attempt');
+  expect(() => readRecording(csv(), 'unknown')).toThrow('nothing to choose from');
+});
+
+test('strategies differ as they should', () => {
+  const world: World = readRecording(csv());
+  const [ordered, cheapest, quickest] = [STATIC, 'lowest_price', 'lowest_latency'].map((strategy) =>
+    simulate(world, strategy as typeof STATIC),
+  );
+  expect(cheapest!.costPerThousandUsd).toBeLessThan(ordered!.costPerThousandUsd / 4);
+  expect(cheapest!.p50Ms).toBe(800);
+  expect(quickest!.p95Ms).toBeLessThan(cheapest!.p95Ms);
+  // It is down for two hours, and the other one answers.
+  expect([ordered!, cheapest!, quickest!].map(({ failedPercent }) => failedPercent)).toEqual([0, 0, 0]);
+});
