@@ -2,12 +2,12 @@
 // a budget twice. They count the true cost, in picodollars. The books in SQL are the truth; Redis has the running sums.
 import { chargeOf, type PicoUsd, picoOfCharge } from '../contracts/money.ts';
 import type { BudgetHold } from '../contracts/request-record.ts';
-import { asNumber, type Database } from '../storage/database.ts';
+import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
-import { boundedSum, readMoney, sumOfMoney } from '../storage/money-sums.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { untilTaken } from '../storage/redis-trouble.ts';
+import { readSpending } from '../storage/rollups.ts';
 import type { AccountBudgets, AccountKind, ApiKey, BudgetPeriod } from './api-key.ts';
 
 export interface Budgets {
@@ -111,13 +111,8 @@ const COLUMN = {
 export function createBudgetReader(database: Database): BudgetReader {
   return {
     async spentSince({ id, kind }, day) {
-      let query = database
-        .selectFrom('requests')
-        .select([...sumOfMoney('cost_pico_usd', 'spent'), boundedSum('charge_units').as('units')])
-        .where(COLUMN[kind], '=', id);
-      if (day !== null) query = query.where('day', '>=', day);
-      const row = await query.executeTakeFirstOrThrow();
-      return kind === 'credits' ? picoOfCharge(asNumber(row.units ?? 0)) : readMoney(row, 'spent');
+      const { costPicoUsd, chargeUnits } = await readSpending(database, COLUMN[kind], id, day);
+      return kind === 'credits' ? picoOfCharge(chargeUnits) : costPicoUsd;
     },
   };
 }

@@ -4,9 +4,11 @@ import type { CostDetails } from '../contracts/ledger-entry.ts';
 import { picoOfCharge } from '../contracts/money.ts';
 import type { TimelinePart } from '../contracts/request-record.ts';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
-import { boundedSum, moneySums, readMoney, sumOfMoney } from '../storage/money-sums.ts';
+import { boundedSum, moneySums, readMoney } from '../storage/money-sums.ts';
+import { HOUR_MS, ROLLUPS } from '../storage/rollup-tables.ts';
+import { isPostgres, readSummedFrom } from '../storage/rollups.ts';
 
-/** What a report can group and select by, and its column or expression. Those of attempts alone are not in reports per request. */
+/** What a report can group and select by, and its column or expression. Some are of attempts or of requests alone. */
 const DIMENSIONS = {
   hour: null,
   day: 'day',
@@ -26,18 +28,23 @@ const DIMENSIONS = {
   deployment: 'deployment',
   credential: 'credential',
   settlement: 'state',
+  credits: 'credit_account',
 } as const;
 
 export type ReportDimension = keyof typeof DIMENSIONS;
 export const REPORT_DIMENSIONS = Object.keys(DIMENSIONS) as ReportDimension[];
-const OF_ATTEMPTS: readonly ReportDimension[] = ['deployment', 'credential', 'settlement'];
+const OF_ONE: Record<ReportSubject, readonly ReportDimension[]> = {
+  attempt: ['deployment', 'credential', 'settlement'],
+  request: ['credits'],
+};
 
 /** Calls to providers, or what clients asked: one request may take several attempts. */
 export const REPORT_SUBJECTS = ['attempt', 'request'] as const;
 export type ReportSubject = (typeof REPORT_SUBJECTS)[number];
 
 export function dimensionsOf(per: ReportSubject): ReportDimension[] {
-  return REPORT_DIMENSIONS.filter((dimension) => per === 'attempt' || !OF_ATTEMPTS.includes(dimension));
+  const others = OF_ONE[per === 'attempt' ? 'request' : 'attempt'];
+  return REPORT_DIMENSIONS.filter((dimension) => !others.includes(dimension));
 }
 
 export type ReportFilters = Partial<Record<ReportDimension, string>>;
@@ -56,21 +63,25 @@ export interface ReportQuery extends Selection {
   groupBy: readonly ReportDimension[];
 }
 
-const HOUR_MS = 3_600_000;
-const START = { attempt: 'started_at', request: 'accepted_at' } as const;
-
 function expressionOf(dimension: ReportDimension, per: ReportSubject): RawBuilder<unknown> {
-  const column = DIMENSIONS[dimension] ?? `${START[per]} - ${START[per]} % ${HOUR_MS}`;
-  return sql.raw(column);
+  const { time } = ROLLUPS[per];
+  return sql.raw(DIMENSIONS[dimension] ?? `${time} - ${time} % ${HOUR_MS}`);
 }
 
 /** For `where`: everything that a report or an export selects. */
-export function selectionOf({ from, to, keyId, filters = {} }: Selection, per: ReportSubject): RawBuilder<unknown>[] {
+export function selectionOf(
+  { from, to, keyId, filters = {} }: Selection,
+  per: ReportSubject,
+  isRollup = false,
+): RawBuilder<unknown>[] {
   const conditions = Object.entries(filters).map(([name, value]) => {
     const dimension = name as ReportDimension;
     if (dimension === 'tags' && value !== '') return sql`tags like ${`%,${exactly(value)},%`} escape '\\'`;
-    if (dimension === 'hour') return sql`${expressionOf(dimension, per)} = ${Date.parse(value)}`;
-    return sql`coalesce(${expressionOf(dimension, per)}, '') = ${value}`;
+    if (dimension === 'hour')
+      return sql`${isRollup ? sql.raw('hour') : expressionOf(dimension, per)} = ${Date.parse(value)}`;
+    return isRollup
+      ? sql`${expressionOf(dimension, per)} = ${value}`
+      : sql`coalesce(${expressionOf(dimension, per)}, '') = ${value}`;
   });
   if (from !== undefined) conditions.push(sql`day >= ${from}`);
   if (to !== undefined) conditions.push(sql`day <= ${to}`);
@@ -101,37 +112,77 @@ export interface ReportRow {
   charge?: bigint;
 }
 
-const TOKENS = ['input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens'] as const;
+/** Sums, once over rows of the ledger and once over a roll-up. */
+function sumsOf(per: ReportSubject, isRollup: boolean): RawBuilder<unknown>[] {
+  const counted = (condition: string) => sql.raw(`sum(case when ${condition} then ${isRollup ? 'n' : '1'} else 0 end)`);
+  const summed = (column: string) => (isRollup ? sql.raw(`sum(${column})`) : boundedSum(column));
+  return [
+    sql`${counted('1 = 1')} as count`,
+    sql`${counted("outcome <> 'ok'")} as failed`,
+    ...(isRollup
+      ? [sql.raw('sum(cost_micro) as cost_micro'), sql.raw('sum(cost_rest) as cost_rest')]
+      : moneySums('cost_pico_usd', 'cost')),
+    ...(per === 'attempt'
+      ? [sql`${counted("state = 'estimated'")} as estimated`, sql`${counted("state = 'unsettled'")} as unsettled`]
+      : []),
+    ...ROLLUPS[per].sums.map((column) => sql`${summed(column)} as ${sql.ref(column)}`),
+  ];
+}
 
-const COUNTS = [
-  sql`count(*) as count`,
-  sql`sum(case when outcome = 'ok' then 0 else 1 end) as failed`,
-  ...moneySums('cost_pico_usd', 'cost'),
-];
-const ATTEMPT_SUMS = [
-  ...COUNTS,
-  sql`sum(case when state = 'estimated' then 1 else 0 end) as estimated`,
-  sql`sum(case when state = 'unsettled' then 1 else 0 end) as unsettled`,
-  ...TOKENS.map((column) => sql`${boundedSum(column)} as ${sql.ref(column)}`),
-];
-const REQUEST_SUMS = [...COUNTS, sql`sum(attempts) as attempts`, sql`${boundedSum('charge_units')} as units`];
-
+/**
+ * Hours, and what clients have named, are in the roll-ups by hour; everything else is read from those by day, which are a tenth
+ * as long. Days that are not summed yet are read from their rows.
+ */
 export async function reportUsage(database: Database, query: ReportQuery): Promise<ReportRow[]> {
   const { per = 'attempt', groupBy } = query;
-  const groups = groupBy.map((dimension) => ({ dimension, value: expressionOf(dimension, per) }));
-  const columns = [
-    ...groups.map(({ value }, index) => sql`${value} as ${sql.ref(`group_${index}`)}`),
-    ...(per === 'attempt' ? ATTEMPT_SUMS : REQUEST_SUMS),
+  const asked = [...groupBy, ...Object.keys(query.filters ?? {})];
+  const unit = asked.some((name) => BY_HOUR.has(name)) ? 'hours' : 'days';
+  const from = await readSummedFrom(database, per);
+  const parts = [
+    part(`${per}_${unit}`, query, from),
+    ...(isPostgres(database) ? [part(`${per}_changes`, query, from)] : []),
+    ...(from === '' ? [] : [part(ROLLUPS[per].source, query, from)]),
   ];
-  const conditions = selectionOf(query, per);
-  const where = conditions.length === 0 ? sql`` : sql` where ${sql.join(conditions, sql` and `)}`;
-  const by = groups.map(({ value }) => value);
-  const tail = by.length === 0 ? sql`` : sql` group by ${sql.join(by)} order by ${sql.join(by)}`;
-  const table = sql.table(per === 'attempt' ? 'ledger_entries' : 'requests');
-  const { rows } = await sql<Record<string, unknown>>`select ${sql.join(columns)} from ${table}${where}${tail}`.execute(
-    database,
-  );
+  const { rows } = await sql<Record<string, unknown>>`${together(parts, query)}`.execute(database);
   return rows.filter((row) => asNumber(row.count) > 0).map((row) => readRow(row, groupBy, per));
+}
+
+const BY_HOUR: ReadonlySet<string> = new Set(['hour', 'batch', 'session', 'tags']);
+
+/** @param summedFrom what is older is in the source, the rest in the roll-ups and their changes. */
+function part(table: string, query: ReportQuery, summedFrom: string): RawBuilder<unknown> {
+  const { per = 'attempt', groupBy } = query;
+  const isRollup = table !== ROLLUPS[per].source;
+  const groups = groupBy.map((dimension, index) => {
+    const value = isRollup && dimension === 'hour' ? sql.raw('hour') : expressionOf(dimension, per);
+    return {
+      value: isRollup ? value : sql`coalesce(${value}, ${dimension === 'hour' ? 0 : ''})`,
+      name: `group_${index}`,
+    };
+  });
+  const conditions = selectionOf(query, per, isRollup);
+  if (summedFrom !== '') conditions.push(isRollup ? sql`day >= ${summedFrom}` : sql`day < ${summedFrom}`);
+  const where = conditions.length === 0 ? sql`` : sql` where ${sql.join(conditions, sql` and `)}`;
+  const columns = [...groups.map(({ value, name }) => sql`${value} as ${sql.ref(name)}`), ...sumsOf(per, isRollup)];
+  return sql`select ${sql.join(columns)} from ${sql.table(table)}${where}${grouped(groupBy)}`;
+}
+
+/** By position: an expression with parameters is another one each time. */
+function grouped(groupBy: readonly ReportDimension[], tail = ''): RawBuilder<unknown> {
+  const positions = groupBy.map((_, index) => index + 1).join(', ');
+  return sql.raw(groupBy.length === 0 ? '' : ` group by ${positions}${tail === '' ? '' : `${tail} ${positions}`}`);
+}
+
+const COUNTS = ['count', 'failed', 'cost_micro', 'cost_rest'];
+
+function together(parts: RawBuilder<unknown>[], { per = 'attempt', groupBy }: ReportQuery): RawBuilder<unknown> {
+  const sums = [...COUNTS, ...(per === 'attempt' ? ['estimated', 'unsettled'] : []), ...ROLLUPS[per].sums];
+  const columns = [
+    ...groupBy.map((_, index) => sql.ref(`group_${index}`)),
+    ...sums.map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`),
+  ];
+  const all = sql.join(parts, sql` union all `);
+  return sql`select ${sql.join(columns)} from (${all}) as parts${grouped(groupBy, ' order by')}`;
 }
 
 function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension[], per: ReportSubject): ReportRow {
@@ -140,7 +191,7 @@ function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension
   const count = (name: string) => asNumber(row[name] ?? 0);
   return {
     group: Object.fromEntries(groupBy.map((dimension, index) => [dimension, shown(dimension, row[`group_${index}`])])),
-    ...(per === 'request' ? { requests: count('count'), charge: picoOfCharge(count('units')) } : {}),
+    ...(per === 'request' ? { requests: count('count'), charge: picoOfCharge(count('charge_units')) } : {}),
     attempts: count(per === 'request' ? 'attempts' : 'count'),
     failedAttempts: count('failed'),
     estimatedAttempts: count('estimated'),
@@ -166,25 +217,17 @@ export async function chargesByDay(
   creditAccount: string,
   { from, to }: { from?: string; to?: string },
 ): Promise<DailyCharge[]> {
-  let select = database
-    .selectFrom('requests')
-    .select((row) => [
-      'day',
-      row.fn.countAll().as('requests'),
-      ...sumOfMoney('cost_pico_usd', 'cost'),
-      boundedSum('charge_units').as('units'),
-    ])
-    .where('credit_account', '=', creditAccount)
-    .groupBy('day')
-    .orderBy('day', 'desc');
-  if (from !== undefined) select = select.where('day', '>=', from);
-  if (to !== undefined) select = select.where('day', '<=', to);
-  return (await select.execute()).map((row) => ({
-    day: row.day,
-    requests: asNumber(row.requests),
-    cost: readMoney(row, 'cost'),
-    charge: picoOfCharge(asNumber(row.units)),
-  }));
+  const filters = { credits: creditAccount };
+  const rows = await reportUsage(database, {
+    per: 'request',
+    groupBy: ['day'],
+    filters,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  });
+  return rows
+    .map(({ group, requests = 0, costPicoUsd: cost, charge = 0n }) => ({ day: group.day!, requests, cost, charge }))
+    .reverse();
 }
 
 export interface RequestHistory {

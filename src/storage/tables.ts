@@ -21,9 +21,17 @@ import {
   requestsByTime,
 } from './ledger-tables.ts';
 import { type ResponseTables, responsesAndConversations } from './response-tables.ts';
+import { type RollupTables, rollups } from './rollup-tables.ts';
 import { type WebhookTables, webhooks } from './webhook-tables.ts';
 
-export interface Tables extends AccountTables, BatchTables, LedgerTables, NativeTables, ResponseTables, WebhookTables {}
+export interface Tables
+  extends AccountTables,
+    BatchTables,
+    LedgerTables,
+    NativeTables,
+    ResponseTables,
+    RollupTables,
+    WebhookTables {}
 
 /** In order. Never change one that was released. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -41,6 +49,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-credential-names': credentialNames,
   '2026-11-28-ledger-labels': labels,
   '2026-11-28-requests-by-time': requestsByTime,
+  '2026-11-28-rollups': rollups,
 };
 
 /** Kysely's own number: releases that lock for a session and those that lock for a transaction wait for each other. */

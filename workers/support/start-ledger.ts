@@ -6,6 +6,7 @@ import { createLedgerReader } from '#src/ledger/ledger-stream.ts';
 import { startLedgerWatch } from '#src/ledger/ledger-watch.ts';
 import { type SetAside, startLedgerWriter } from '#src/ledger/ledger-writer.ts';
 import { createRejectStore, type RejectStore } from '#src/ledger/reject-store.ts';
+import { startRollups } from '#src/ledger/rollups.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createConversationLock } from '#src/responses/conversations.ts';
@@ -63,9 +64,11 @@ export async function startLedger(
       return aftermath(messages, setAside);
     },
   });
+  const rollups = startRollups(database, sqlTrouble.note);
   return {
     async stop() {
       await writer.stop();
+      await rollups.stop();
       watch.stop();
       deadLetters.stop();
       janitor.stop();

@@ -1,0 +1,139 @@
+// The jobs that keep the ledger's roll-ups (storage/rollup-tables.ts): on PostgreSQL what has changed is added to the sums; rows
+// that were there before the roll-ups are summed day by day. Every step is a transaction: it may be cut off and repeated anywhere.
+import { sql, type Transaction } from 'kysely';
+import { asNumber, type Database } from '../storage/database.ts';
+import {
+  addTo,
+  keyOf,
+  ROLLUPS,
+  type Rollup,
+  type RollupUnit,
+  summed,
+  summedFrom,
+  sumsOf,
+} from '../storage/rollup-tables.ts';
+import { isPostgres, readSummedFrom } from '../storage/rollups.ts';
+import type { Tables } from '../storage/tables.ts';
+
+/** Changes that one step adds: some tenths of a second. */
+const STEP_CHANGES = 20_000;
+/** Writers wait while a day is summed; what they have waits in Redis. */
+const LOCK_TIMEOUT = '5s';
+const UNITS: readonly RollupUnit[] = ['hours', 'days'];
+
+/** Adds what has changed; one process at a time, the others leave it to that one. */
+export async function addChanges(database: Database): Promise<void> {
+  if (!isPostgres(database)) return;
+  for (const rollup of Object.values(ROLLUPS)) {
+    while ((await addStep(database, rollup)) === STEP_CHANGES) await new Promise(setImmediate);
+  }
+}
+
+/** Gives how many changes it added. */
+async function addStep(database: Database, rollup: Rollup): Promise<number> {
+  const { name } = rollup;
+  return database.transaction().execute(async (transaction) => {
+    const lock = await sql<{
+      got: boolean;
+    }>`select pg_try_advisory_xact_lock(hashtext(${`sluice ${name}`})) as got`.execute(transaction);
+    if (!lock.rows[0]!.got) return 0;
+    const again = (unit: RollupUnit) => {
+      const sums = sumsOf(rollup).map((sum) => `sum(${sum}) as ${sum}`);
+      return `select ${[...keyOf(rollup, unit), ...sums]} from moved group by ${keyOf(rollup, unit)}`;
+    };
+    const { rows } = await sql<{ count: unknown }>`
+      with moved as (
+        delete from ${sql.raw(name)}_changes
+        where ctid = any (array (select ctid from ${sql.raw(name)}_changes limit ${sql.lit(STEP_CHANGES)})) returning *
+      ), hours as (${sql.raw(addTo(rollup, 'hours', again('hours'), true))}),
+      days as (${sql.raw(addTo(rollup, 'days', again('days'), true))})
+      select count(*) as count from moved`.execute(transaction);
+    return asNumber(rows[0]!.count);
+  });
+}
+
+/** Sums the newest day whose rows are not summed yet. False if there is none. */
+export async function sumEarlierDay(database: Database, rollup: Rollup): Promise<boolean> {
+  if ((await readSummedFrom(database, rollup.name)) === '') return false;
+  return database.transaction().execute(async (transaction) => {
+    await keepOut(transaction, rollup);
+    // Another process may have been first.
+    const before = await readSummedFrom(transaction, rollup.name);
+    if (before === '') return false;
+    const { rows } = await sql<{ day: string | null }>`
+      select max(day) as day from ${sql.table(rollup.source)} where day < ${before}`.execute(transaction);
+    const day = rows[0]?.day ?? null;
+    if (day !== null) await sumDay(transaction, rollup, day);
+    await transaction
+      .updateTable('ledger_progress')
+      .set({ value: day ?? '' })
+      .where('name', '=', summedFrom(rollup.name))
+      .execute();
+    return day !== null;
+  });
+}
+
+/** Nobody writes between reading the rows and the end of the transaction: their change would be lost, or counted twice. */
+async function keepOut(transaction: Transaction<Tables>, { source }: Rollup): Promise<void> {
+  if (isPostgres(transaction)) {
+    await sql`set local lock_timeout = ${sql.lit(LOCK_TIMEOUT)}`.execute(transaction);
+    await sql`set local statement_timeout = 0`.execute(transaction);
+    await sql`lock table ${sql.table(source)} in share row exclusive mode`.execute(transaction);
+    return;
+  }
+  // A transaction that reads first could not write any more after another one has.
+  await sql`update ledger_progress set value = value`.execute(transaction);
+}
+
+/** Instead of whatever the roll-ups have of that day. */
+async function sumDay(transaction: Transaction<Tables>, rollup: Rollup, day: string): Promise<void> {
+  const engine = isPostgres(transaction);
+  const tables = [...UNITS, ...(engine ? ['changes'] : [])].map((unit) => `${rollup.name}_${unit}`);
+  for (const table of tables) await sql`delete from ${sql.table(table)} where day = ${day}`.execute(transaction);
+  for (const unit of UNITS) {
+    const rows = summed(rollup, unit, rollup.source, `where day = '${day.replaceAll("'", "''")}'`);
+    await sql.raw(addTo(rollup, unit, rows, engine)).execute(transaction);
+  }
+}
+
+export interface RollupJobs {
+  stop(): Promise<void>;
+}
+
+const EVERY_MS = 5_000;
+
+/** @param onError called at every failed try; the next is later. */
+export function startRollups(database: Database, onError: (error: Error) => void): RollupJobs {
+  let isStopping = false;
+  let wake: () => void = () => undefined;
+
+  async function sumEarlierDays(): Promise<void> {
+    for (const rollup of Object.values(ROLLUPS)) {
+      while (!isStopping && (await sumEarlierDay(database, rollup))) await pause(0);
+    }
+  }
+
+  function pause(durationMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      wake = resolve;
+      setTimeout(resolve, durationMs).unref();
+    });
+  }
+
+  async function run(): Promise<void> {
+    while (!isStopping) {
+      await pause(EVERY_MS);
+      if (isStopping) return;
+      await addChanges(database).then(sumEarlierDays).catch(onError);
+    }
+  }
+
+  const running = run();
+  return {
+    async stop() {
+      isStopping = true;
+      wake();
+      await running;
+    },
+  };
+}
