@@ -1,48 +1,92 @@
-// How fast the ledger is written to PostgreSQL, and how long reports over it take.
-// `node bench/ledger.ts [--rows 1000000] [--written 50000]`: so many rows are made by SQL for the reports, and so many are
-// written as the ledger writer does, in its transactions. Needs PostgreSQL on this machine.
+// How fast the ledger is written, and how long reports over it take.
+//
+//   npm run ledger-rows -- [--rows 10000000] [--written 100000] [--engine postgres|sqlite] [--keep]
+//
+// So many rows are written as the ledger's writer does, in its transactions; so many are made by SQL as a release without roll-ups
+// would have left them, and summed by the job of the upgrade; then every report is timed. PostgreSQL is this machine's own, with
+// fsync. Ten million rows need some ten gigabytes in the temporary folder, and a quarter of an hour.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sql } from 'kysely';
 import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
-import { type ReportDimension, type ReportSubject, reportUsage } from '#src/ledger/reports.ts';
+import {
+  dimensionsOf,
+  type ReportDimension,
+  type ReportQuery,
+  type ReportSubject,
+  reportUsage,
+} from '#src/ledger/reports.ts';
+import { addChanges, sumEarlierDay } from '#src/ledger/rollups.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
+import { ROLLUPS, summedFrom } from '#src/storage/rollup-tables.ts';
+import { isPostgres } from '#src/storage/rollups.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { DAYS, makeRows } from './ledger/make-rows.ts';
+import { timeSearches } from './ledger/searches.ts';
 
 const { values } = parseArgs({
-  options: { rows: { type: 'string', default: '1000000' }, written: { type: 'string', default: '50000' } },
+  options: {
+    rows: { type: 'string', default: '1000000' },
+    written: { type: 'string', default: '100000' },
+    engine: { type: 'string', default: 'postgres' },
+  },
 });
 /** As src/ledger/ledger-writer.ts. */
 const BATCH_MESSAGES = 256;
 const DAY_MS = 86_400_000;
-const DAYS = 90;
 
-const postgres = await startTestPostgres();
-if (postgres === null) throw new Error('this machine has no PostgreSQL');
-const database = await openDatabase(postgres.url, (error) => console.error(error.message));
+const directory = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
+const postgres = values.engine === 'postgres' ? await startTestPostgres(['fsync=on', 'max_wal_size=4GB']) : null;
+if (values.engine === 'postgres' && postgres === null) throw new Error('this machine has no PostgreSQL');
+const url =
+  postgres === null
+    ? `sqlite:${join(directory, 'ledger.db')}`
+    : `${postgres.url}?statement_timeout=0&query_timeout=3600000`;
+const database = await openDatabase(url, (error) => console.error(error.message));
 try {
   await write(Number(values.written));
-  await fill(Number(values.rows));
-  await report('attempt', ['day', 'model']);
-  await report('attempt', ['provider', 'status', 'settlement']);
-  await report('request', ['month', 'key']);
-  await report('attempt', ['model'], 1);
+  await makeAll(Number(values.rows));
+  await sumAll();
+  await reportAll();
+  await timeSearches(database, timed);
 } finally {
   await database.destroy();
-  await postgres.stop();
+  await postgres?.stop();
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/** What this process and the server have used: on a machine that others use, too, it says more than the time does. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000 + (postgres?.cpuMs() ?? 0);
+}
+
+async function timed<T>(what: string, run: () => Promise<T>, shown: (result: T) => string = () => ''): Promise<T> {
+  const [startedAtMs, cpuBefore] = [performance.now(), cpuMs()];
+  const result = await run();
+  const ms = Math.round(performance.now() - startedAtMs);
+  const cpu = Math.round(cpuMs() - cpuBefore);
+  console.log(`${String(ms).padStart(7)} ms, of processors ${String(cpu).padStart(7)} ms  ${what}${shown(result)}`);
+  return result;
 }
 
 async function write(count: number): Promise<void> {
   const store = createLedgerStore(database);
+  const keeper = setInterval(() => void addChanges(database), 5_000);
   const startedAtMs = performance.now();
   for (let from = 0; from < count; from += BATCH_MESSAGES) {
     await store.insert(Array.from({ length: Math.min(BATCH_MESSAGES, count - from) }, (_, n) => message(from + n)));
   }
   const seconds = (performance.now() - startedAtMs) / 1_000;
+  clearInterval(keeper);
   const perSecond = Math.round(count / seconds);
   console.log(
-    `written: ${count} requests with an attempt each in ${seconds.toFixed(1)} s: ${perSecond} messages, ${2 * perSecond} rows a second`,
+    `written by one writer: ${count} requests with an attempt each in ${seconds.toFixed(1)} s: ${perSecond} messages, ${2 * perSecond} rows a second`,
   );
+  await timed('what has changed is added to the roll-ups', () => addChanges(database));
 }
 
 function message(index: number): LedgerMessage {
@@ -58,7 +102,7 @@ function message(index: number): LedgerMessage {
     upstreamModel: `model-${index % 8}`,
     costPicoUsd: String(1_000_000 + index),
   };
-  const atMs = Date.now() - (index % DAYS) * DAY_MS;
+  const atMs = Date.now();
   return {
     attempt: {
       ...common,
@@ -79,33 +123,83 @@ function message(index: number): LedgerMessage {
   };
 }
 
-/** Copies what was written, over and over, under other ids. */
-async function fill(rows: number): Promise<void> {
-  for (const table of ['ledger_entries', 'requests']) {
-    const { rows: found } = await sql<{ name: string }>`
-      select column_name as name from information_schema.columns
-      where table_name = ${table} and table_schema = current_schema()`.execute(database);
-    const columns = found.map(({ name }) => name);
-    const shown = columns.map((name) => (name === 'request_id' ? `request_id || '_' || n` : name));
-    await sql`set statement_timeout = 0`.execute(database);
-    for (let copy = 0, have = Number(values.written); have < rows; copy += 1, have += Number(values.written)) {
-      await sql
-        .raw(
-          `insert into ${table} (${columns}) select ${shown} from ${table}, (select ${copy} as n) copy where request_id ~ '^req_bench_[0-9]{10}$'`,
-        )
-        .execute(database);
+/** As before the roll-ups: without their triggers. */
+async function makeAll(rows: number): Promise<void> {
+  const triggers = isPostgres(database)
+    ? ['ledger_entries', 'requests'].map((table) => `alter table ${table} disable trigger user`)
+    : Object.keys(ROLLUPS).flatMap((name) =>
+        ['insert', 'update', 'delete'].map((event) => `drop trigger ${name}_rollup_${event}`),
+      );
+  for (const statement of triggers) await sql.raw(statement).execute(database);
+  await timed(`${rows} attempts and ${rows} requests are made`, () =>
+    makeRows(database, rows, (made) => void (made % 2_500_000 === 0 && console.log(`  ${made} made`))),
+  );
+  const tomorrow = new Date(Date.now() + DAY_MS).toISOString().slice(0, 10);
+  for (const name of ['attempt', 'request'] as const)
+    await database
+      .updateTable('ledger_progress')
+      .set({ value: tomorrow })
+      .where('name', '=', summedFrom(name))
+      .execute();
+  await sql.raw(isPostgres(database) ? 'vacuum analyze' : 'analyze').execute(database);
+}
+
+/** What the upgrade does, day by day. */
+async function sumAll(): Promise<void> {
+  for (const rollup of Object.values(ROLLUPS)) {
+    let longestMs = 0;
+    const days = async () => {
+      for (let count = 0; ; count++) {
+        const startedAtMs = performance.now();
+        if (!(await sumEarlierDay(database, rollup))) return count;
+        longestMs = Math.max(longestMs, Math.round(performance.now() - startedAtMs));
+      }
+    };
+    await timed(`${rollup.source} are summed, `, days, (count) => `${count} days, the longest step ${longestMs} ms`);
+  }
+  for (const name of Object.keys(ROLLUPS)) {
+    for (const unit of ['hours', 'days']) {
+      const { rows } = await sql<{ n: unknown }>`select count(*) as n from ${sql.table(`${name}_${unit}`)}`.execute(
+        database,
+      );
+      console.log(`  ${name}_${unit}: ${rows[0]!.n} rows`);
     }
-    await sql`analyze ${sql.table(table)}`.execute(database);
+  }
+  if (isPostgres(database)) await sql`vacuum analyze`.execute(database);
+  else await sql`analyze`.execute(database);
+}
+
+async function reportAll(): Promise<void> {
+  for (const per of ['attempt', 'request'] as const) {
+    for (const dimension of dimensionsOf(per)) await report({ per, groupBy: [dimension] });
+    await report({ per, groupBy: [] });
+    await report({ per, groupBy: ['day', 'model'] });
+    await report({ per, groupBy: ['month', 'organisation', 'project', 'key'] });
+    await report({ per, groupBy: ['provider', 'upstream_model', 'status', 'lane', 'protocol'] });
+    await report({ per, groupBy: ['hour', 'provider'] });
+    await report({ per, groupBy: ['hour', 'model', 'status'] });
+    await report({ per, groupBy: ['key', 'session'] });
+    await report({ per, groupBy: ['day', 'tags'] });
+    await report({ per, groupBy: ['model'], filters: { tags: 'team:3' } });
+    await report({ per, groupBy: ['day'], filters: { session: 'session_7_3' } });
+    await report({ per, groupBy: ['hour'], filters: { key: 'key_7' } });
+    await report({ per, groupBy: ['hour', 'key'] }, 7);
   }
 }
 
-async function report(per: ReportSubject, groupBy: ReportDimension[], days = DAYS): Promise<void> {
+async function report(
+  query: ReportQuery & { per: ReportSubject; groupBy: ReportDimension[] },
+  days = DAYS,
+): Promise<void> {
   const from = new Date(Date.now() - days * DAY_MS).toISOString().slice(0, 10);
-  const startedAtMs = performance.now();
-  const rows = await reportUsage(database as Database, { per, groupBy, from });
-  const count = rows.reduce((sum, row) => sum + (row.requests ?? row.attempts), 0);
-  const ms = Math.round(performance.now() - startedAtMs);
-  console.log(
-    `report per ${per} by ${groupBy.join(', ')}: ${count} rows of the ledger, ${rows.length} of the report, ${ms} ms`,
+  const filters = Object.entries(query.filters ?? {}).map(([name, value]) => ` where ${name} = ${value}`);
+  const what = `per ${query.per} by ${query.groupBy.join(', ') || 'nothing'}${filters.join('')}, ${days} days: `;
+  await timed(
+    what,
+    () => reportUsage(database as Database, { ...query, from }),
+    (rows) => {
+      const count = rows.reduce((sum, row) => sum + (row.requests ?? row.attempts), 0);
+      return `${count} rows of the ledger, ${rows.length} of the report`;
+    },
   );
 }

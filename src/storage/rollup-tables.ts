@@ -53,7 +53,7 @@ export const HOUR_MS = 3_600_000;
 export const LARGEST = '1000000000000000000';
 /** Money in two parts: SQLite's whole numbers end at 2^63, about nine million dollars in picodollars. */
 const MICRO = '1000000';
-/** Set while retention deletes rows: their sums stay. On PostgreSQL a setting of the transaction, on SQLite a row. */
+/** Set while retention deletes or moves rows: their sums stay. On PostgreSQL a setting of the transaction, on SQLite a row. */
 export const RETENTION = 'sluice.retention';
 
 const UNIT = { hours: ['hour', 'day'], days: ['day'] } as const;
@@ -197,9 +197,10 @@ function postgresTriggers(rollup: Rollup): string[] {
     `create table ${name}_changes (${columns.map((column) => changeColumn(rollup, column))})
        with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000)`,
     `create function ${name}_rollup() returns trigger language plpgsql as $$ begin
+       if coalesce(current_setting('${RETENTION}', true), '') = 'on' then return null; end if;
        if tg_op = 'INSERT' then ${insert} ${added};
        elsif tg_op = 'UPDATE' then ${insert} ${added} union all ${removed};
-       elsif coalesce(current_setting('${RETENTION}', true), '') <> 'on' then ${insert} ${removed};
+       else ${insert} ${removed};
        end if;
        return null;
      end $$`,

@@ -1,7 +1,7 @@
 // A real PostgreSQL: the machine's own binaries with a data directory of the test's, else a container where a Docker engine
 // answers. Null where there is neither; tests that need one say so.
 import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ export interface TestPostgres {
   url: string;
   /** Stops answering, as in an outage; connections break. */
   kill(): Promise<void>;
+  /** Time of processors that the server's processes have used; 0 in a container. */
+  cpuMs(): number;
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -20,9 +22,10 @@ export interface TestPostgres {
 const PASSWORD = 'sluice';
 const POSTGRES_IMAGE = 'postgres:17-alpine';
 
-export async function startTestPostgres(): Promise<TestPostgres | null> {
+/** @param settings of the server. */
+export async function startTestPostgres(settings: readonly string[] = ['fsync=off']): Promise<TestPostgres | null> {
   const directory = findBinaries();
-  if (directory !== null) return startLocal(directory);
+  if (directory !== null) return startLocal(directory, settings);
   if (spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 5_000 }).status === 0) return startContainer();
   return null;
 }
@@ -37,7 +40,7 @@ function findBinaries(): string | null {
   return status === 0 && existsSync(join(stdout.trim(), 'initdb')) ? stdout.trim() : null;
 }
 
-async function startLocal(binaries: string): Promise<TestPostgres> {
+async function startLocal(binaries: string, settings: readonly string[]): Promise<TestPostgres> {
   const data = mkdtempSync(join(tmpdir(), 'sluice-postgres-'));
   const port = await freePort();
   const owner = ownerOfServer();
@@ -53,7 +56,8 @@ async function startLocal(binaries: string): Promise<TestPostgres> {
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
 
   const launch = async () => {
-    const args = ['-D', data, '-p', String(port), '-k', data, '-h', '127.0.0.1', '-c', 'fsync=off'];
+    const args = ['-D', data, '-p', String(port), '-k', data, '-h', '127.0.0.1'];
+    args.push(...settings.flatMap((setting) => ['-c', setting]));
     const child = spawn(join(binaries, 'postgres'), args, { stdio: 'ignore', cwd: data, ...owner });
     const isReady = () => run('pg_isready', ['-h', '127.0.0.1', '-p', String(port), '-U', 'sluice']).status === 0;
     await waitFor('PostgreSQL', isReady, 20_000);
@@ -70,6 +74,7 @@ async function startLocal(binaries: string): Promise<TestPostgres> {
   return {
     url: `postgres://sluice:${PASSWORD}@127.0.0.1:${port}/postgres`,
     kill,
+    cpuMs: () => cpuMsOf(child.pid!),
     async restart() {
       await kill();
       child = await launch();
@@ -79,6 +84,26 @@ async function startLocal(binaries: string): Promise<TestPostgres> {
       rmSync(data, { recursive: true, force: true });
     },
   };
+}
+
+/** Linux counts in hundredths of a second: its own, and its children's, those that have ended included. */
+function cpuMsOf(pid: number): number {
+  const read = (id: string | number) => {
+    const text = readFileSync(`/proc/${id}/stat`, 'utf8');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  };
+  const children = readdirSync('/proc').filter((id) => {
+    try {
+      return /^\d+$/.test(id) && read(id)[1] === String(pid);
+    } catch {
+      return false;
+    }
+  });
+  const [server, ...others] = [pid, ...children].map((id) => read(id).slice(11, 15).map(Number));
+  return (
+    10 *
+    (server!.reduce((sum, ticks) => sum + ticks, 0) + others.reduce((sum, [user, system]) => sum + user! + system!, 0))
+  );
 }
 
 /** PostgreSQL refuses to run as root: it runs as the system's own user for it. */
@@ -97,6 +122,7 @@ async function startContainer(): Promise<TestPostgres> {
   const url = `postgres://sluice:${PASSWORD}@${container.getHost()}:${container.getMappedPort(5432)}/postgres`;
   return {
     url,
+    cpuMs: () => 0,
     kill: async () => void (await container.exec(['pkill', '-STOP', 'postgres'])),
     restart: async () => void (await container.exec(['pkill', '-CONT', 'postgres'])),
     stop: async () => void (await container.stop()),
