@@ -2144,6 +2144,7 @@ export interface components {
                 deployment?: string;
                 credential?: string;
                 settlement?: string;
+                credits?: string;
                 /** @description Per request only. */
                 requests?: number;
                 /** @description US dollars, exact. */
@@ -2499,6 +2500,7 @@ export interface operations {
                 deployment?: string;
                 credential?: string;
                 settlement?: string;
+                credits?: string;
             };
             header?: never;
             path?: never;
