@@ -67,7 +67,7 @@ export async function searchRequests(
   after?: RequestPosition,
 ): Promise<FoundPage> {
   const scanned = scan(database, filter, after);
-  const rows = await filtered(database, scanned.selectAll().limit(SCANNED), filter)
+  const rows = await filtered(database, outlined(scanned).limit(scansFor(filter, limit)), filter)
     .selectAll()
     .orderBy('accepted_at', 'desc')
     .orderBy('request_id', 'desc')
@@ -105,6 +105,16 @@ export async function searchRequests(
   return { requests, next };
 }
 
+const COLUMNS = [
+  ...(['request_id', 'key_id', 'model', 'provider', 'upstream_model', 'protocol', 'lane', 'is_stream'] as const),
+  ...(['outcome', 'accepted_at', 'finished_at', 'attempts', 'cost_pico_usd', 'tags'] as const),
+] as const;
+
+/** Where everything is a find, no more are looked at than are shown. */
+function scansFor({ fromMs: _, toMs: __, ...others }: RequestFilter, limit: number): number {
+  return Object.keys(others).length === 0 ? limit : SCANNED;
+}
+
 function scan(database: Database, { fromMs, toMs }: RequestFilter, after: RequestPosition | undefined) {
   let query = database.selectFrom('requests').orderBy('accepted_at', 'desc').orderBy('request_id', 'desc');
   if (fromMs !== undefined) query = query.where('accepted_at', '>=', fromMs);
@@ -114,7 +124,11 @@ function scan(database: Database, { fromMs, toMs }: RequestFilter, after: Reques
   return query.where(sql<boolean>`(accepted_at, request_id) < (${acceptedAtMs}, ${requestId})`);
 }
 
-type Scanned = ReturnType<ReturnType<typeof scan>['selectAll']>;
+function outlined(query: ReturnType<typeof scan>) {
+  return query.select(COLUMNS);
+}
+
+type Scanned = ReturnType<typeof outlined>;
 
 function filtered(database: Database, scanned: Scanned, filter: RequestFilter) {
   const { keyId, model, provider, outcome, tag, lane, protocol, isStream, minCostPicoUsd, minDurationMs, isRetried } =

@@ -1,18 +1,17 @@
 // All requests that have ended, newest first, found by any of their properties. Pages of the search follow each other as the
 // end of the table comes in sight.
 
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useReducer, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import { get } from '../api/client.ts';
 import { useQuery } from '../api/query.ts';
 import type { ApiKey, Page as FoundPage, FoundRequest, Provider } from '../api/types.ts';
-import { count, duration, time, usd } from '../parts/format.ts';
+import { count, duration, exact, time, usd } from '../parts/format.ts';
+import { PagedList } from '../parts/paged-list.ts';
 import { type Choice, Empty, Outcome, Page, Panel, Select, Text, Trouble } from '../parts/panel.tsx';
 import { type Column, Rows } from '../parts/rows.tsx';
 
 const PAGE_ROWS = 500;
-/** Pages without a find that are asked for on end, before somebody is asked whether to go on. */
-const EMPTY_PAGES = 20;
 
 type Filter = Record<string, string>;
 const FILTERS = [
@@ -140,67 +139,41 @@ function Later({ label, value, onChange, ...more }: LaterProps) {
   );
 }
 
-interface Search {
-  rows: FoundRequest[];
-  next: string | null;
-  searchedUntil: string | null;
-  isLoading: boolean;
-  emptyPages: number;
-  error: Error | null;
-}
-
-const NOTHING: Search = { rows: [], next: null, searchedUntil: null, isLoading: true, emptyPages: 0, error: null };
-
-function useSearch(filter: Filter) {
-  const [search, setSearch] = useState(NOTHING);
-  const isBusy = useRef(false);
-  const load = useCallback(async (after: string | null) => {
-    if (isBusy.current) return;
-    isBusy.current = true;
-    setSearch((before) => ({ ...before, isLoading: true, error: null }));
-    try {
-      const page = await get<FoundPage<FoundRequest>>('/requests', { ...filter, limit: PAGE_ROWS, after });
-      setSearch((before) => ({
-        rows: after === null ? page.data : [...before.rows, ...page.data],
-        next: page.next,
-        searchedUntil: page.searched_until ?? null,
-        isLoading: false,
-        emptyPages: page.data.length === 0 ? before.emptyPages + 1 : 0,
-        error: null,
-      }));
-    } catch (error) {
-      setSearch((before) => ({ ...before, isLoading: false, error: error as Error }));
-    } finally {
-      isBusy.current = false;
-    }
-  }, []);
-  useEffect(() => void load(null), [load]);
-  return { search, load };
+function useList(filter: Filter) {
+  const [, redraw] = useReducer((turn: number) => turn + 1, 0);
+  const [turn, again] = useReducer((count: number) => count + 1, 0);
+  const list = useMemo(() => {
+    const read = (after: string | null) =>
+      get<FoundPage<FoundRequest>>('/requests', { ...filter, limit: PAGE_ROWS, after });
+    return new PagedList(read, () => redraw(0));
+  }, [turn]);
+  useEffect(() => {
+    list.want(0, 0);
+    return () => list.close();
+  }, [list]);
+  return { list, again: () => again(0) };
 }
 
 function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
-  const { search, load } = useSearch(filter);
-  const { rows, next, isLoading, emptyPages, error, searchedUntil } = search;
-  const goOn = useCallback(() => {
-    if (next !== null && !isLoading && error === null && emptyPages < EMPTY_PAGES) void load(next);
-  }, [next, isLoading, error, emptyPages, load]);
-  useEffect(() => {
-    if (rows.length === 0) goOn();
-  }, [rows.length, goOn]);
+  const { list, again } = useList(filter);
+  const { length, isLoading, error, searchedUntil } = list;
   const names = useMemo(() => new Map(keys.map((key) => [key.id, key.name])), [keys]);
   const columns = useMemo(() => columnsWith(names), [names]);
+  const want = useCallback((first: number, last: number) => list.want(first, last), [list]);
   const more = (
     <>
       <span class="muted number" role="status">
-        {isLoading ? 'searching …' : `${count(rows.length)} shown${next === null ? ', that is all' : ''}`}
-        {searchedUntil !== null && rows.length === 0 ? ` back to ${time(searchedUntil)}` : ''}
+        {isLoading && length === 0
+          ? 'searching …'
+          : `${exact(length)} found${list.isWhole ? ', that is all' : ' so far'}`}
+        {searchedUntil !== null && length === 0 ? ` back to ${time(searchedUntil)}` : ''}
       </span>
-      {emptyPages >= EMPTY_PAGES && next !== null ? (
-        <button type="button" class="button small" onClick={() => void load(next)}>
+      {list.isTired ? (
+        <button type="button" class="button small" onClick={() => list.goOn()}>
           Search further back
         </button>
       ) : null}
-      <button type="button" class="button small" onClick={() => void load(null)}>
+      <button type="button" class="button small" onClick={again}>
         Refresh
       </button>
     </>
@@ -208,16 +181,16 @@ function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
   return (
     <Panel title="Found" more={more} isFlush>
       {error === null ? null : <Trouble error={error} />}
-      {rows.length === 0 ? (
+      {length === 0 ? (
         <Empty>{isLoading ? 'Searching …' : 'No request is like that.'}</Empty>
       ) : (
         <Rows
           label="Requests, newest first"
           columns={columns}
-          rows={rows}
-          keyOf={(row) => row.id}
+          count={length}
+          rowAt={(index) => list.at(index)}
           linkOf={(row) => `/console/requests/${row.id}`}
-          onEnd={goOn}
+          onRange={want}
           minWidth="68rem"
         />
       )}

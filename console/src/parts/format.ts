@@ -1,10 +1,16 @@
 // Figures, times and names as people read them.
 
 const PLAIN = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
+const CENTS = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const PARTS_OF_CENTS = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 4 });
 const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 
 export function count(value: number): string {
   return Math.abs(value) < 10_000 ? PLAIN.format(value) : COMPACT.format(value);
+}
+
+export function exact(value: number): string {
+  return PLAIN.format(value);
 }
 
 export function rate(perSecond: number): string {
@@ -23,8 +29,7 @@ export function duration(ms: number): string {
 export function usd(amount: number | string): string {
   const value = Number(amount);
   if (value === 0) return '$0';
-  if (Math.abs(value) >= 0.01)
-    return `$${value.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: value < 1 ? 4 : 2 })}`;
+  if (Math.abs(value) >= 0.01) return `$${(value < 1 ? PARTS_OF_CENTS : CENTS).format(value)}`;
   return `$${value.toPrecision(2).replace(/e.*/, (exponent) => exponent)}`.replace(
     /\$(\d)e-(\d+)/,
     (_, digit: string, zeros: string) => `$0.${'0'.repeat(Number(zeros) - 1)}${digit}`,
@@ -34,12 +39,16 @@ export function usd(amount: number | string): string {
 /** Of today without its day. */
 export function time(when: string | number): string {
   const date = new Date(typeof when === 'number' && when < 1e11 ? when * 1_000 : when);
-  const clock = date.toLocaleTimeString('en-GB');
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(twoDigits).join(':');
   return date.toDateString() === new Date().toDateString() ? clock : `${day(date)} ${clock}`;
 }
 
 function day(date: Date): string {
-  return `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, '0')}-${String(date.getDate()).padStart(2, '0')}`;
+  return [date.getFullYear(), twoDigits(date.getMonth() + 1), twoDigits(date.getDate())].join('-');
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
 }
 
 export function ago(when: string | number): string {

@@ -1,14 +1,9 @@
 // A table of any length: only the rows in sight exist. Arrow keys, Page Up and Down, Home and End walk it; Enter opens a row.
-import {
-  elementScroll,
-  observeElementOffset,
-  observeElementRect,
-  Virtualizer,
-  type VirtualizerOptions,
-} from '@tanstack/virtual-core';
-import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
+import { Component, type ComponentChildren } from 'preact';
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
+import { HEAD_PX, ROW_PX } from './scale.ts';
+import { createScroll } from './scroll.ts';
 
 export interface Column<T> {
   title: string;
@@ -21,52 +16,55 @@ export interface Column<T> {
 interface RowsProps<T> {
   label: string;
   columns: readonly Column<T>[];
-  rows: readonly T[];
-  keyOf: (row: T) => string;
+  count: number;
+  /** Undefined while it is not here. */
+  rowAt: (index: number) => T | undefined;
   /** Where a row leads. */
   linkOf: (row: T) => string;
-  /** The end comes in sight: bring more. */
-  onEnd?: () => void;
+  /** These come in sight. */
+  onRange: (first: number, last: number) => void;
   minWidth?: string;
 }
 
-const ROW_PX = 34;
-const HEAD_PX = 34;
 /** Rows beyond the edges that exist already. */
-const OVERSCAN = 12;
-const NEAR_END = 40;
+const OVERSCAN = 8;
 
-export function Rows<T>({ label, columns, rows, keyOf, linkOf, onEnd, minWidth }: RowsProps<T>) {
+export function Rows<T>({ label, columns, count, rowAt, linkOf, onRange, minWidth }: RowsProps<T>) {
   const { route } = useLocation();
   const scroller = useRef<HTMLDivElement>(null);
-  const [{ chosen }, choose] = useState({ chosen: 0 });
+  const [, redraw] = useReducer((turn: number) => turn + 1, 0);
+  const [scroll] = useState(() => createScroll(() => redraw(0)));
+  const [chosen, choose] = useState(0);
   /** Chosen by a key; it gets the focus as soon as it exists: rows far away are made after the table has scrolled to them. */
   const unfocused = useRef<number | null>(null);
-  const virtual = useVirtual(rows.length, scroller);
-  const items = virtual.getVirtualItems();
-  const lastShown = items.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (lastShown >= rows.length - NEAR_END) onEnd?.();
-  }, [lastShown, rows.length, onEnd]);
+  useEffect(() => scroll.attach(scroller.current!), [scroll]);
+  const { offset, shift, viewPx } = scroll.place(count);
+  const first = Math.max(0, Math.floor(offset / ROW_PX) - OVERSCAN);
+  const last = Math.min(count - 1, Math.ceil((offset + viewPx) / ROW_PX) + OVERSCAN);
+  useEffect(() => onRange(first, last), [first, last, count, onRange]);
 
   const walk = (event: KeyboardEvent) => {
     const from = unfocused.current ?? chosen;
-    const row = rows[from];
+    const row = rowAt(from);
     // A row that has the focus is a link, which opens by itself.
     if (event.key === 'Enter' && event.target === event.currentTarget && row !== undefined) return route(linkOf(row));
-    const next = nextRow(event.key, from, rows.length);
+    const next = nextRow(event.key, from, count, Math.max(1, Math.floor(viewPx / ROW_PX) - 1));
     if (next === null) return;
     event.preventDefault();
     unfocused.current = next;
-    choose({ chosen: next });
-    virtual.scrollToIndex(next);
+    choose(next);
+    scroll.show(next);
   };
-  useEffect(() => {
-    if (unfocused.current === null) return;
-    const link = scroller.current?.querySelector<HTMLElement>(`[data-row="${unfocused.current}"]`);
-    if (!link) return;
-    unfocused.current = null;
-    link.focus();
+  // A row that is scrolled out of sight with the focus on it leaves it to the table.
+  const hadFocus = scroller.current?.contains(document.activeElement) === true;
+  useLayoutEffect(() => {
+    const table = scroller.current!;
+    const link =
+      unfocused.current === null ? null : table.querySelector<HTMLElement>(`a[data-row="${unfocused.current}"]`);
+    if (link !== null) {
+      unfocused.current = null;
+      link.focus({ preventScroll: true });
+    } else if (hadFocus && !table.contains(document.activeElement)) table.focus({ preventScroll: true });
   });
   const style = {
     '--rows-columns': columns.map(({ width }) => width).join(' '),
@@ -78,8 +76,8 @@ export function Rows<T>({ label, columns, rows, keyOf, linkOf, onEnd, minWidth }
         class="inner"
         role="table"
         aria-label={label}
-        aria-rowcount={rows.length + 1}
-        style={{ height: `${virtual.getTotalSize() + HEAD_PX}px` }}
+        aria-rowcount={count + 1}
+        style={{ height: `${scroll.heightOf(count)}px` }}
       >
         <div class="head" role="row" aria-rowindex={1}>
           {columns.map(({ title, isRight }) => (
@@ -88,29 +86,18 @@ export function Rows<T>({ label, columns, rows, keyOf, linkOf, onEnd, minWidth }
             </span>
           ))}
         </div>
-        {items.map(({ index, start }) => {
-          const row = rows[index];
-          if (row === undefined) return null;
+        {Array.from({ length: Math.max(0, last - first + 1) }, (_, place) => {
+          const index = first + place;
           return (
-            <div
-              key={keyOf(row)}
-              class="line"
-              role="row"
-              aria-rowindex={index + 2}
-              style={{ transform: `translateY(${start + HEAD_PX}px)` }}
-            >
-              {columns.map(({ title, isRight, show }, place) => (
-                <span key={title} role="cell" class={isRight ? 'right' : ''}>
-                  {place === 0 ? (
-                    <a href={linkOf(row)} data-row={index} tabIndex={index === chosen ? 0 : -1}>
-                      {show(row)}
-                    </a>
-                  ) : (
-                    show(row)
-                  )}
-                </span>
-              ))}
-            </div>
+            <Line
+              key={index}
+              index={index}
+              row={rowAt(index)}
+              top={index * ROW_PX - shift + HEAD_PX}
+              columns={columns as readonly Column<unknown>[]}
+              linkOf={linkOf as (row: unknown) => string}
+              isChosen={index === chosen}
+            />
           );
         })}
       </div>
@@ -118,31 +105,47 @@ export function Rows<T>({ label, columns, rows, keyOf, linkOf, onEnd, minWidth }
   );
 }
 
-function nextRow(key: string, from: number, length: number): number | null {
-  const page = 15;
+interface LineProps {
+  index: number;
+  row: unknown;
+  top: number;
+  columns: readonly Column<unknown>[];
+  linkOf: (row: unknown) => string;
+  isChosen: boolean;
+}
+
+/** Made again only when something of it has changed: most rows stay as they are while the table is scrolled. */
+class Line extends Component<LineProps> {
+  override shouldComponentUpdate(next: LineProps): boolean {
+    const { row, top, columns, isChosen } = this.props;
+    return next.row !== row || next.top !== top || next.columns !== columns || next.isChosen !== isChosen;
+  }
+
+  override render({ index, row, top, columns, linkOf, isChosen }: LineProps) {
+    return (
+      <div class="line" role="row" aria-rowindex={index + 2} style={{ transform: `translateY(${top}px)` }}>
+        {columns.map(({ title, isRight, show }, place) => (
+          <span key={title} role="cell" class={isRight ? 'right' : ''}>
+            {row === undefined ? (
+              '…'
+            ) : place === 0 ? (
+              <a href={linkOf(row)} data-row={index} tabIndex={isChosen ? 0 : -1}>
+                {show(row)}
+              </a>
+            ) : (
+              show(row)
+            )}
+          </span>
+        ))}
+      </div>
+    );
+  }
+}
+
+function nextRow(key: string, from: number, length: number, page: number): number | null {
   const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page };
   if (key === 'Home') return 0;
   if (key === 'End') return length - 1;
   const step = steps[key];
   return step === undefined ? null : Math.max(0, Math.min(length - 1, from + step));
-}
-
-function useVirtual(length: number, scroller: { current: HTMLDivElement | null }) {
-  const [, redraw] = useReducer((turn: number) => turn + 1, 0);
-  const options: VirtualizerOptions<HTMLDivElement, Element> = {
-    count: length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_PX,
-    overscan: OVERSCAN,
-    scrollPaddingStart: HEAD_PX,
-    scrollToFn: elementScroll,
-    observeElementRect,
-    observeElementOffset,
-    onChange: () => redraw(0),
-  };
-  const virtual = useMemo(() => new Virtualizer<HTMLDivElement, Element>(options), []);
-  virtual.setOptions(options);
-  useEffect(() => virtual._didMount(), [virtual]);
-  useEffect(() => virtual._willUpdate());
-  return virtual;
 }
