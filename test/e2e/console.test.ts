@@ -410,6 +410,15 @@ async function insertMany(count: number): Promise<void> {
 test('the live page comes back when the API has restarted', async () => {
   await go('');
   await page.getByText('live', { exact: true }).waitFor();
+  // A tab that nobody sees takes no connection.
+  const see = (isHidden: boolean) =>
+    page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+  const isLive = (request: { url(): string }) => request.url().endsWith('/admin/live');
+  const [left] = await Promise.all([page.waitForEvent('requestfailed', isLive), see(true)]);
+  expect(left.failure()?.errorText).toBe('net::ERR_ABORTED');
+  await Promise.all([page.waitForRequest(isLive), see(false)]);
+
   const before = broker.apis[0]!;
   const port = new URL(broker.url).port;
   await before.kill();

@@ -1,4 +1,5 @@
-// The live figures: the last hour, and what has come since. The connection comes back by itself, with the whole hour anew.
+// The live figures: the last hour, and what has come since. The connection comes back by itself, with the whole hour anew. A page
+// that nobody sees has none: it would cost, and a browser opens six connections to one host at most, for all of its tabs.
 import { useEffect, useState } from 'preact/hooks';
 import { resumeSession } from './client.ts';
 import type { LiveNow, LiveSlice } from './types.ts';
@@ -26,7 +27,7 @@ function follow(setLive: (change: (live: Live) => Live) => void): () => void {
   let isOver = false;
 
   function connect(): void {
-    if (isOver) return;
+    if (isOver || document.hidden) return;
     source = new EventSource('/admin/live');
     source.addEventListener('history', (event) => {
       const { slices, slice_ms: sliceMs } = JSON.parse((event as MessageEvent<string>).data) as {
@@ -45,7 +46,7 @@ function follow(setLive: (change: (live: Live) => Live) => void): () => void {
       setLive((live) => ({ ...live, state: 'live', now, slices: withLatest(live.slices, now) }));
     });
     source.onerror = () => {
-      source?.close();
+      disconnect();
       setLive((live) => ({ ...live, state: 'lost' }));
       timer = setTimeout(() => void comeBack(), RETRY_MS);
     };
@@ -57,11 +58,23 @@ function follow(setLive: (change: (live: Live) => Live) => void): () => void {
     connect();
   }
 
+  function disconnect(): void {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  }
+
+  function onSight(): void {
+    if (document.hidden) disconnect();
+    else if (source === null) connect();
+  }
+
+  document.addEventListener('visibilitychange', onSight);
   connect();
   return () => {
     isOver = true;
-    clearTimeout(timer);
-    source?.close();
+    document.removeEventListener('visibilitychange', onSight);
+    disconnect();
   };
 }
 
