@@ -15,7 +15,8 @@ export interface TokenEstimates {
   expect(model: string, reserved: TokenPair): TokenPair;
   /** Returns at once. */
   learn(model: string, reserved: TokenPair, used: TokenPair): void;
-  refresh(): Promise<void>;
+  /** Reads what others have learned, and tells them what was learned here. */
+  exchange(): Promise<void>;
   stop(): void;
 }
 
@@ -56,7 +57,7 @@ export function createTokenEstimates(
   }
 
   /** What others have learned; what was learned here meanwhile is met half way. */
-  async function refresh(): Promise<void> {
+  async function read(): Promise<void> {
     for (const [model, text] of Object.entries(await redis.hgetall(keyspace.tokenEstimates))) {
       const [inputShare, output, deviation] = text.split(' ').map(Number);
       if (![inputShare, output, deviation].every(Number.isFinite)) continue;
@@ -66,8 +67,10 @@ export function createTokenEstimates(
     }
   }
 
-  const exchange = () => (changed.size === 0 ? Promise.resolve() : refresh().then(write));
-  const timer = setInterval(() => void exchange().catch(onError), SHARE_EVERY_MS);
+  const exchange = () => read().then(write);
+  const timer = setInterval(() => {
+    if (changed.size > 0) exchange().catch(onError);
+  }, SHARE_EVERY_MS);
   return {
     expect(model, reserved) {
       const habit = habits.get(model);
@@ -87,7 +90,7 @@ export function createTokenEstimates(
       });
       changed.add(model);
     },
-    refresh,
+    exchange,
     stop: () => clearInterval(timer),
   };
 }

@@ -97,6 +97,35 @@ test('a wrong one is refused with its faults, and the former one stays in force'
   expect((await answer('broken')).status).toBe(404);
 });
 
+test('under load nobody notices that it is read again, right or wrong', async () => {
+  const statuses: (number | null)[] = [];
+  let isOver = false;
+  const client = async () => {
+    while (!isOver) statuses.push((await answer('gpt-4o')).status);
+  };
+  const clients = Array.from({ length: 6 }, client);
+  const answered = async (more: number) => {
+    const before = statuses.length;
+    await waitFor('further answers', () => statuses.length >= before + more);
+  };
+  for (let round = 0; round < 4; round++) {
+    replace(
+      file(
+        `  - model_name: round-${round}\n    litellm_params: { model: openai/x, api_base: "${vendors.primary.url}/v1" }`,
+      ),
+    );
+    running.hangUp();
+    await waitFor('the new model', async () => (await answer(`round-${round}`)).status !== 404);
+    replace('model_list: 7\n');
+    running.hangUp();
+    await answered(20);
+    expect((await answer(`round-${round}`)).status).not.toBe(404);
+  }
+  isOver = true;
+  await Promise.all(clients);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+});
+
 test('SIGHUP reads it at once; what takes a restart is named', async () => {
   replace(`server: { port: 1234 }\nmodels: {}\nproviders: {}\n`);
   running.hangUp();

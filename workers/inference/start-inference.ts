@@ -106,7 +106,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const onCounted = (scopeName: string) => limiter.countCalls([...openPermits.values()], scopeName).catch(onError);
   const learned = await createLearnedLimits({ redis, subscription, keyspace, onError, onCounted });
   const tokenEstimates = createTokenEstimates(redis, keyspace, onError);
-  await tokenEstimates.refresh();
+  await tokenEstimates.exchange();
   const active = createActiveRequests();
   const { keepsBodies } = createBodySeal(configuration.dead_letters);
   const needsBody = (spec: Pick<RequestSpec, 'inbox'>, outcome: string) => keepsBodies && isDeadLetter(spec, outcome);
