@@ -44,6 +44,11 @@ for (const part of parts) {
   }
 }
 const checkouts: Checkout[] = [CURRENT, ...(values.base === undefined ? [] : [checkOut(values.base)])];
+/** One process for both tiers, and one for each. */
+const LAYOUTS: SluiceOptions[] = [
+  { checkout: CURRENT, isCombined: true },
+  ...checkouts.map((checkout) => ({ checkout })),
+];
 const figures = createFigures(`${rounds} rounds of ${seconds} s`);
 
 /** All targets of a part run side by side and take turns, so that what the machine does meanwhile meets all of them. */
@@ -54,8 +59,8 @@ async function compare(
 ): Promise<void> {
   const targets: Target[] = hasDirect ? [directTarget(upstreamPort)] : [];
   try {
-    for (const [place, checkout] of checkouts.entries()) {
-      targets.push(await startSluice(upstreamPort, { ...options, checkout, place }));
+    for (const [place, layout] of LAYOUTS.entries()) {
+      targets.push(await startSluice(upstreamPort, { ...options, ...layout, place }));
     }
     if (values.peers) {
       targets.push(await startPortkey(upstreamPort, values['portkey-node']), await startLiteLlm(upstreamPort));
@@ -84,9 +89,9 @@ if (parts.has('streams')) {
 }
 
 if (parts.has('memory')) {
-  for (const checkout of checkouts) {
+  for (const layout of LAYOUTS) {
     const upstream = await startPacedUpstream(400, 20);
-    const target = await startSluice(PACED_PORT, { checkout });
+    const target = await startSluice(PACED_PORT, layout);
     await measureOpenStreams(figures, target, OPEN_STREAMS);
     await target.stop();
     await upstream.stop();
@@ -99,7 +104,7 @@ if (parts.has('large')) {
     for (const mib of LARGE_MIB) {
       const part = `bodies of ${mib} MiB, 1 connection`;
       await measureRequests(figures, target, upstream, { part, connections: 1, seconds, bodyBytes: mib * 1024 * 1024 });
-      const api = target.processes.find(({ name }) => name === 'api');
+      const api = target.processes.find(({ name }) => name === 'api' || name === 'combined');
       if (api !== undefined)
         figures.note({ part: `${part}: memory`, target: target.name, api_mib: residentMiB(api.pid) });
     }

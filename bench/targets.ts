@@ -33,6 +33,8 @@ export interface SluiceOptions {
   checkout?: Checkout;
   apis?: number;
   workers?: number;
+  /** Processes that are an API and a worker, in place of the two tiers: what `sluice start` runs on a small machine. */
+  isCombined?: boolean;
   /** Merged into the configuration. */
   configuration?: Record<string, unknown>;
   /** Several installations run side by side, each with ports of its own. */
@@ -41,7 +43,8 @@ export interface SluiceOptions {
 
 /** Resolves when it answers. API processes beyond the first listen on the ports that follow. */
 export async function startSluice(upstreamPort: number, options: SluiceOptions = {}): Promise<Target> {
-  const { checkout = CURRENT, apis = 1, workers = 1, place = 0 } = options;
+  const { checkout = CURRENT, isCombined = false, apis = 1, place = 0 } = options;
+  const workers = isCombined ? 0 : (options.workers ?? 1);
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   const redisPort = FIRST_PORT + place * PORTS_EACH;
   const ports = Array.from({ length: apis }, (_, index) => redisPort + 1 + index);
@@ -72,14 +75,15 @@ export async function startSluice(upstreamPort: number, options: SluiceOptions =
     process.env.BENCH_PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`];
   const launch = (name: string, entry: string, more: Record<string, string> = {}) =>
     startProcess(name, process.execPath, [...profile, entry], { cwd: checkout.root, env: { ...environment, ...more } });
-  const processes = [launch('api', 'src/main.ts', { PORT: String(ports[0]) })];
+  const [name, entry] = isCombined ? (['combined', 'workers/combined.ts'] as const) : (['api', 'src/main.ts'] as const);
+  const processes = [launch(name, entry, { PORT: String(ports[0]) })];
   // The first makes the tables; the others find them.
   await untilListening(ports[0]!, processes[0]!.child);
-  for (const port of ports.slice(1)) processes.push(launch('api', 'src/main.ts', { PORT: String(port) }));
+  for (const port of ports.slice(1)) processes.push(launch(name, entry, { PORT: String(port) }));
   for (let index = 0; index < workers; index++) processes.push(launch('worker', 'workers/inference.ts'));
   for (const port of ports) await untilReady(`http://127.0.0.1:${port}/readyz`);
   return {
-    name: checkout.name,
+    name: isCombined ? `${checkout.name}, combined` : checkout.name,
     url: `http://127.0.0.1:${ports[0]}/v1/chat/completions`,
     urls: ports.map((port) => `http://127.0.0.1:${port}/v1/chat/completions`),
     headers: { authorization: `Bearer ${BENCH_KEY}` },

@@ -73,7 +73,7 @@ export function shardOf(requestId: string): number {
 }
 
 /** Names one running process (an API instance, a worker) in locks, channels and logs. New at every start. */
-export function createInstanceId(kind: 'api' | 'worker' | 'batches'): string {
+export function createInstanceId(kind: 'api' | 'worker' | 'combined' | 'batches'): string {
   return `${kind}_${randomDigits()}`;
 }
 

@@ -46,8 +46,8 @@ const finishScript = loadLuaScript(import.meta.url, './finish-job.lua');
 export interface QueueLayout {
   /** Adds jobs; those that are there already stay as they are. */
   add(jobs: readonly RequestJob[]): ScriptCall;
-  /** Gives a new job to a worker that waits for work. @param sentAtMs by the clock of Redis. */
-  offer(job: RequestJob, sentAtMs: number): ScriptCall;
+  /** Gives a new job to a worker that waits for work. */
+  offer(job: RequestJob, terms: OfferTerms): ScriptCall;
   take(scripts: QueueScripts, lock: LockTerms): ScriptCall;
   /** @param closing carried out before the job goes, in the same step. @param wantsNext takes the next job in the same step. */
   finish(
@@ -57,6 +57,15 @@ export interface QueueLayout {
     wantsNext: boolean,
     closing: ScriptCall | null,
   ): ScriptCall;
+}
+
+export interface OfferTerms {
+  /** Unix ms by the clock of Redis. */
+  sentAtMs: number;
+  /** The worker in the same process; empty where there is none. */
+  nearWorkerId: string;
+  /** No other gets it. */
+  isNearOnly: boolean;
 }
 
 export interface LockTerms {
@@ -94,12 +103,12 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
       const each = jobs.flatMap((job) => [jobId(job), JSON.stringify(job)]);
       return { script: addScript, keys: addKeys, args: [base, Date.now(), STORED_OPTIONS, ...each] };
     },
-    offer(job, sentAtMs) {
+    offer(job, { sentAtMs, nearWorkerId, isNearOnly }) {
       const id = jobId(job);
       const { sign, channel } = keyspace.handOff;
       const keys = [...offerKeys, base + id, `${base}${id}:lock`];
-      const args = [channel, sign, id, JSON.stringify(job), STORED_OPTIONS, Date.now(), LOCK_DURATION_MS, sentAtMs];
-      return { script: offerScript, keys, args };
+      const args = [channel, sign, id, JSON.stringify(job), STORED_OPTIONS, Date.now(), LOCK_DURATION_MS];
+      return { script: offerScript, keys, args: [...args, sentAtMs, nearWorkerId, isNearOnly ? '1' : ''] };
     },
     take: (scripts, lock) => ({ script: scripts.take, keys: takeKeys, args: takeArguments(scripts, lock) }),
     finish(scripts, id, lock, wantsNext, closing) {

@@ -4,6 +4,7 @@
 // A worker lists itself per queue with the room that it has; offer-job.lua, take-job.lua and finish-job.lua count, and
 // this file corrects what went wrong between them. The request itself comes as a message on the worker's own channel: one that
 // is lost with a connection is a job whose lock runs out, as of a worker that died. Why: docs/decisions/2026-11-28-hand-off.md.
+import type { HandedOff } from '../contracts/neighbours.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
@@ -20,15 +21,6 @@ const LOOKS = 3;
 /** The last message on the channel, to itself: nothing comes behind it. */
 const LAST = 'last';
 const LAST_WITHIN_MS = 1_000;
-
-/** What the message says, beside the request (src/api/admit/hand-over.lua). */
-export interface HandedOff {
-  fence: string;
-  /** Null: its limits were full, or nobody asked. */
-  permit: { slice: number; isTrial: boolean; limits: string } | null;
-  spec: Buffer;
-  body: Buffer;
-}
 
 /** A queue whose worker may be given jobs. */
 export interface HandOffQueue {
@@ -142,19 +134,14 @@ const LINE_FEED = 0x0a;
 /** `<fence> <slice> <trial> <limits> <bytes of the spec>`, a line feed, spec and body; `-` for what there is none of. */
 export function readHandedOff(message: Buffer): HandedOff {
   const end = message.indexOf(LINE_FEED);
-  const [fence, slice, trial, limits, bytes] = message.toString('latin1', 0, end).split(' ') as [
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
+  const head = message.toString('latin1', 0, end);
   const from = end + 1;
-  const to = from + Number(bytes);
-  return {
-    fence,
-    permit: slice === '-' ? null : { slice: Number(slice), isTrial: trial === '1', limits },
-    spec: message.subarray(from, to),
-    body: message.subarray(to),
-  };
+  const to = from + Number(head.slice(head.lastIndexOf(' ') + 1));
+  return { ...readGrant(head), spec: message.subarray(from, to), body: message.subarray(to) };
+}
+
+/** `<fence> <slice> <trial> <limits>` and what follows. */
+export function readGrant(head: string): Pick<HandedOff, 'fence' | 'permit'> {
+  const [fence, slice, trial, limits] = head.split(' ') as [string, string, string, string];
+  return { fence, permit: slice === '-' ? null : { slice: Number(slice), isTrial: trial === '1', limits } };
 }

@@ -5,15 +5,15 @@ import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { runCall, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { JOB_OPTIONS, type QueueLayout, queueLayout, queueName } from './bullmq-layout.ts';
+import { JOB_OPTIONS, type OfferTerms, type QueueLayout, queueLayout, queueName } from './bullmq-layout.ts';
 
 export interface QueueProducer {
   /** The same job added twice is one job while it exists. */
   enqueue(provider: string, lane: Lane, job: RequestJob): Promise<void>;
   /** The same as a part of another script. */
   enqueueCall(provider: string, lane: Lane, ...jobs: readonly RequestJob[]): ScriptCall;
-  /** Gives it to a worker that waits for work, as a part of another script. @param sentAtMs by the clock of Redis. */
-  offerCall(provider: string, lane: Lane, job: RequestJob, sentAtMs: number): ScriptCall;
+  /** Gives it to a worker that waits for work, as a part of another script. */
+  offerCall(provider: string, lane: Lane, job: RequestJob, terms: OfferTerms): ScriptCall;
   /** The same for many at once, a few in one step: others wait behind it. */
   enqueueAll(provider: string, lane: Lane, jobs: readonly RequestJob[]): Promise<void>;
   /**
@@ -85,7 +85,7 @@ export function createQueueProducer(
       await runCall(redis, layoutOf(provider, lane).add([job]));
     },
     enqueueCall: (provider, lane, ...jobs) => layoutOf(provider, lane).add(jobs),
-    offerCall: (provider, lane, job, sentAtMs) => layoutOf(provider, lane).offer(job, sentAtMs),
+    offerCall: (provider, lane, job, terms) => layoutOf(provider, lane).offer(job, terms),
     async enqueueAll(provider, lane, jobs) {
       const layout = layoutOf(provider, lane);
       for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {

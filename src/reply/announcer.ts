@@ -57,7 +57,7 @@ const publishScript = loadLuaScript(import.meta.url, './publish.lua');
 export function createAnnouncer(
   redis: RedisClient,
   keyspace: Keyspace,
-  channel: string,
+  channel: string | null,
   /** Tokens of one stream that arrive within this time share a frame. Asked anew for every flush. */
   gatherMs: () => number,
   onError: (error: Error) => void,
@@ -125,7 +125,7 @@ export function createAnnouncer(
 
   function publishCall(batch: readonly OutgoingFrame[]): ScriptCall {
     const keys: string[] = [];
-    const args: (string | number | Buffer)[] = [channel];
+    const args: (string | number | Buffer)[] = [channel ?? ''];
     for (const frame of batch) {
       const { log, record, body } = keyspace.request(frame.requestId);
       keys.push(log);

@@ -81,7 +81,7 @@ function readClaimed([, attempt, previous, fence, cancelled, answered, progress,
 }
 
 /** A request that was handed to a worker as it was accepted (claim-new.lua). */
-export function firstClaim(fence: string, spec: Buffer, body: Buffer): Claim {
+export function firstClaim(fence: string, spec: Buffer | string, body: Buffer): Claim {
   return {
     grant: { attempt: 1, previous: ORIGIN_FRAME, fenceSequence: parseFrameId(fence).sequence },
     spec: readSpec(spec),
@@ -97,8 +97,8 @@ export function readProgress(json: string): RequestProgress {
   return json === '' ? NO_PROGRESS : { ...NO_PROGRESS, ...(JSON.parse(json) as RequestProgress) };
 }
 
-export function readSpec(json: Buffer): RequestSpec {
-  const spec = JSON.parse(json.toString()) as RequestSpec;
+export function readSpec(json: Buffer | string): RequestSpec {
+  const spec = JSON.parse(String(json)) as RequestSpec;
   if (spec.version > CONTRACT_VERSION) {
     throw new NewerContractError(
       `request ${spec.requestId} was written by a newer Sluice (contract ${spec.version}, this one reads ${CONTRACT_VERSION})`,

@@ -2,8 +2,9 @@
 // any.
 
 import type { Failure } from '../contracts/failure.ts';
-import type { FrameKind, HeadMeta } from '../contracts/frame.ts';
+import type { Frame, FrameKind, HeadMeta } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
+import type { Neighbours } from '../contracts/neighbours.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { ScriptCall } from '../storage/lua-script.ts';
@@ -27,20 +28,24 @@ export interface Publisher {
   open(options: ReplyWriterOptions): ReplyWriter;
 }
 
-/** @param needsBody whether a request that ended so leaves its body to somebody, beside those who asked for it. */
+/**
+ * @param needsBody whether a request that ended so leaves its body to somebody, beside those who asked for it.
+ * @param neighbours the API in this process gets its frames from here, once they are in the log.
+ */
 export function createPublisher(
   redis: RedisClient,
   keyspace: Keyspace,
   onError: (error: Error) => void,
   needsBody: (spec: ReplyWriterOptions['spec'], outcome: string) => boolean = () => false,
+  neighbours: Neighbours | null = null,
 ): Publisher {
   const announcers = new Map<string, { announcer: Announcer; writers: number }>();
   const gatherMs = createGatherClock();
 
-  function acquireAnnouncer(channel: string): Announcer {
+  function acquireAnnouncer(channel: string, isNear: boolean): Announcer {
     let entry = announcers.get(channel);
     if (entry === undefined) {
-      entry = { announcer: createAnnouncer(redis, keyspace, channel, gatherMs, onError), writers: 0 };
+      entry = { announcer: createAnnouncer(redis, keyspace, isNear ? null : channel, gatherMs, onError), writers: 0 };
       announcers.set(channel, entry);
     }
     entry.writers += 1;
@@ -58,7 +63,9 @@ export function createPublisher(
   return {
     open(options) {
       const channel = keyspace.replyChannel(shardOf(options.spec.requestId), options.spec.inbox);
-      return new AttemptWriter(options, acquireAnnouncer(channel), {
+      const deliver = options.spec.inbox === neighbours?.instanceId ? neighbours.deliver : null;
+      return new AttemptWriter(options, acquireAnnouncer(channel, deliver !== null), {
+        deliver,
         onClosed: () => releaseAnnouncer(channel),
         needsBody: (outcome) => needsBody(options.spec, outcome),
       });
@@ -143,6 +150,8 @@ export interface WriterHooks {
   /** Called once. */
   onClosed(): void;
   needsBody(outcome: string): boolean;
+  /** Gets each frame that is in the log; null: it is announced. */
+  deliver: ((frame: Frame) => void) | null;
 }
 
 export class AttemptWriter implements ReplyWriter, FrameSource {
@@ -295,8 +304,12 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
     this.#frames += 1;
     this.#unsettledFrames += 1;
     const { requestId } = this.#options.spec;
-    const onSettled = (refusal: Refusal | null) => this.#onSettled(bytes.length, refusal);
-    return { requestId, id, previous, kind, meta, bytes, retentionMs, keepsBody: false, onSettled };
+    const frame = { requestId, id, previous, kind, meta, bytes };
+    const onSettled = (refusal: Refusal | null) => {
+      if (refusal === null) this.#hooks.deliver?.(frame);
+      this.#onSettled(bytes.length, refusal);
+    };
+    return { ...frame, retentionMs, keepsBody: false, onSettled };
   }
 
   #onSettled(byteLength: number, refusal: Refusal | null): void {

@@ -58,6 +58,8 @@ export interface ReplySubscriber {
    * (`stream_interrupted`) stands in their place, and nothing should be expected after it.
    */
   open(requestId: string, onFrame: (frame: Frame) => void, options?: OpenOptions): ReplySubscription;
+  /** A frame that comes by another way than pub/sub. */
+  receive(frame: Frame): void;
   readonly openCount: number;
   close(): Promise<void>;
 }
@@ -237,6 +239,7 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
         },
       };
     },
+    receive,
     get openCount() {
       return openCount;
     },

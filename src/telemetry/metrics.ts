@@ -102,8 +102,8 @@ export interface ApiMetrics {
   repaired(frames: number): void;
 }
 
-export function createApiMetrics(readPool?: ReadPool): ApiMetrics {
-  const registry = createRegistry('api', readPool);
+/** @param registry with what every process has (createRegistry). */
+export function createApiMetrics(registry: Registry): ApiMetrics {
   let replies = () => 0;
   const metrics: Registered<'api'> = register(registry, 'api', () => metrics.openReplies.set(replies()));
   return {
@@ -131,8 +131,8 @@ export interface WorkerMetrics {
   activeRequests(count: number): void;
 }
 
-export function createWorkerMetrics(readPool?: ReadPool): WorkerMetrics {
-  const registry = createRegistry('worker', readPool);
+/** @param registry with what every process has (createRegistry). */
+export function createWorkerMetrics(registry: Registry): WorkerMetrics {
   const metrics = register(registry, 'worker');
   const modelName = boundedNames();
   return {

@@ -8,7 +8,7 @@ import { readEnvironment } from '#src/config/environment.ts';
 import { loadRuntime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
-import { createWorkerMetrics } from '#src/telemetry/metrics.ts';
+import { createRegistry, createWorkerMetrics } from '#src/telemetry/metrics.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { type Answer, ask } from '#test/support/client.ts';
 import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
@@ -48,7 +48,7 @@ async function startWorker(): Promise<Inference> {
     runtime,
     workerId: createInstanceId('worker'),
     logger: SILENT,
-    metrics: createWorkerMetrics(),
+    metrics: createWorkerMetrics(createRegistry('worker')),
   });
   worker.work([runtime.catalogue.providers.get('primary')!]);
   return worker;

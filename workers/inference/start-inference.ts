@@ -8,6 +8,7 @@ import { type Runtime, requireRedis } from '#src/config/runtime.ts';
 import { isDeadLetter } from '#src/contracts/dead-letter.ts';
 import { createFailure } from '#src/contracts/failure.ts';
 import { LANES, type Lane } from '#src/contracts/job.ts';
+import type { HandedOff, Neighbours } from '#src/contracts/neighbours.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';
 import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 import { createBooks } from '#src/ledger/books.ts';
@@ -18,7 +19,7 @@ import { createLimiter, type Permit } from '#src/limits/limiter.ts';
 import { createTokenEstimates } from '#src/limits/token-estimates.ts';
 import { createWaitQueues } from '#src/limits/wait-queue.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
-import { createHandOffDesk, type HandedOff, type HandOffDesk, type HandOffQueue } from '#src/queue/hand-off.ts';
+import { createHandOffDesk, type HandOffDesk, type HandOffQueue } from '#src/queue/hand-off.ts';
 import { createQueueProducer } from '#src/queue/producer.ts';
 import { createBodyQuota, NO_BODIES } from '#src/reply/body-quota.ts';
 import { firstClaim } from '#src/reply/claim.ts';
@@ -69,6 +70,8 @@ export interface InferenceOptions {
   metrics: WorkerMetrics;
   onRedisProbe?: RedisWatchOptions['onProbe'];
   tracing?: Tracing | null;
+  /** With the API in this process. */
+  neighbours?: Neighbours | null;
 }
 
 export async function startInference(options: InferenceOptions): Promise<Inference> {
@@ -80,6 +83,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     refreshCatalogue = async () => undefined,
     onRedisProbe,
     tracing = null,
+    neighbours = null,
   } = options;
   const { configuration } = runtime;
   const redisTrouble = createTroubleLog(logger, 'Redis');
@@ -116,7 +120,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     refreshCatalogue,
     store: createRequestStore(redis, keyspace),
     liveness: createWorkerLiveness(redis, keyspace),
-    publisher: createPublisher(redis, keyspace, onError, needsBody),
+    publisher: createPublisher(redis, keyspace, onError, needsBody, neighbours),
     replyLog: createReplyLog(redis, keyspace),
     producer: createQueueProducer(redis, keyspace, onError),
     limiter,
@@ -169,6 +173,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     receive: (handed) => receive(interactive, handed),
     onError,
   });
+  if (neighbours !== null) neighbours.receive = (handed) => receive(interactive, handed);
   const startPools = createPools({ runtime, context, redis, keyspace, handOffs, onError });
   return {
     context,
@@ -187,6 +192,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       if (!isCluster(redis)) handOffs.open(given.map(queueOf)).catch(onError);
     },
     async drain(graceMs) {
+      if (neighbours !== null) neighbours.receive = null;
       await handOffs.close();
       // Jobs are given back only when nothing fetches any more, or this process would fetch them again.
       await Promise.all(consumers.map((consumer) => consumer.stopFetching()));

@@ -1,12 +1,13 @@
 -- Writes the record of a request (accept.lua). Where a worker waits for work it gets the request in the same step: job
--- (offer-job.lua), claim (claim-new.lua) and permit (permit.lua). Else, or where its limits are full, the request is counted
+-- (offer-job.lua), claim (claim-new.lua) and permit (permit.lua); the worker in the same process gets it by the reply, another one
+-- by a message. Else, or where its limits are full, the request is counted
 -- where it waits (wait-enter.lua), and without a worker its job is queued (add-jobs.lua). Where one server has all keys.
 -- Nothing more is done where the request joins another.
 --
 -- ARGV  1 to 12: how many keys and arguments each part has: accept, enter (0: it is counted already), add, offer (0: it is
 --       not offered), claim, permit (0: its worker asks for it); 13 what the worker must know of the permit; then the arguments of the parts; KEYS in
 --       the same order
--- Gives {what accept gives[, what enter gives]}.
+-- Gives {what accept gives, what enter gives or nil[, fence and permit, as in the message, for the worker in the same process]}.
 local first = {}
 local key, arg = 1, 14
 for part = 1, 6 do
@@ -44,6 +45,7 @@ if permit[1] == 1 then
 else
   totals = count_waiting()
 end
+if worker == offered[9] then return {accepted, totals, fence .. ' ' .. granted} end
 local spec, body = request[1], request[2]
 redis.call('SPUBLISH', offered[1] .. worker,
   fence .. ' ' .. granted .. ' ' .. ARGV[13] .. ' ' .. #spec .. '\n' .. spec .. body)

@@ -3,6 +3,7 @@
 // job without one would find nothing to do.
 import { costOfAttempt, estimatedUsage } from '../../accounts/request-cost.ts';
 import type { Catalogue, Deployment } from '../../config/catalogue.ts';
+import type { Neighbours } from '../../contracts/neighbours.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import { circuitOf } from '../../contracts/route-plan.ts';
 import type { Scope } from '../../contracts/scope.ts';
@@ -14,7 +15,7 @@ import { enterScript, readTotals, type WaitEntry, type WaitQueues, type WaitTota
 import { isFree } from '../../protocols/protocol.ts';
 import { clientProtocol } from '../../protocols/registry.ts';
 import { addScript, offerScript } from '../../queue/bullmq-layout.ts';
-import { MAX_HANDED_BYTES } from '../../queue/hand-off.ts';
+import { MAX_HANDED_BYTES, readGrant } from '../../queue/hand-off.ts';
 import type { QueueProducer } from '../../queue/producer.ts';
 import {
   type AcceptResult,
@@ -59,6 +60,8 @@ interface HandOverParts {
   circuits: Pick<Circuits, 'isOpen'>;
   /** What the clock of Redis says, as far as known. */
   redisNowMs: () => number | null;
+  /** With the worker in this process; null where there is none. */
+  neighbours: Neighbours | null;
 }
 
 const mainScript = loadLuaScript(import.meta.url, './hand-over.lua');
@@ -94,7 +97,9 @@ export function createHandOver(parts: HandOverParts): HandOver {
     const sizes = calls.flatMap((call) => [call?.keys.length ?? 0, call?.args.length ?? 0]);
     const keys = calls.flatMap((call) => call?.keys ?? []);
     const args = [...sizes, limits, ...calls.flatMap((call) => call?.args ?? [])];
-    const [accepted, totals] = (await runScript(redis, handOverScript, keys, args)) as [unknown, number[] | null];
+    const reply = await runScript(redis, handOverScript, keys, args);
+    const [accepted, totals, grant] = reply as [unknown, number[] | null, string?];
+    if (grant !== undefined) giveToNeighbour(parts, request, grant, limits);
     return { result: readAccepted(accepted), totals: totals ? readTotals(totals) : null };
   }
 
@@ -114,12 +119,25 @@ export function createHandOver(parts: HandOverParts): HandOver {
   return { handOver: isCluster(redis) ? stepByStep : inOneStep };
 }
 
+/** It is the worker's by now, whatever happens here: its lock runs out where nobody works on it. */
+function giveToNeighbour(
+  { neighbours }: HandOverParts,
+  { spec, body }: AcceptedRequest,
+  grant: string,
+  limits: string,
+) {
+  // As a text: neither tier may change what the other one holds.
+  neighbours?.receive?.({ ...readGrant(`${grant} ${limits}`), spec: JSON.stringify(spec), body });
+}
+
 /** What gives a request to a worker at once, as a rule with a permit for its first call; null where it is queued in any case. */
 function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: AcceptedRequest) {
-  const { catalogue, holds, circuits, producer, store, limiter, learned, redisNowMs } = parts;
+  const { catalogue, holds, circuits, producer, store, limiter, learned, redisNowMs, neighbours } = parts;
   const step = spec.plan.steps[0]!;
   const deployment = catalogue.deployments.get(step.deployment);
-  if (deployment === undefined || spec.lane !== 'interactive' || body.length > MAX_HANDED_BYTES) return null;
+  const near = neighbours?.receive ? neighbours.instanceId : '';
+  const isNearOnly = body.length > MAX_HANDED_BYTES;
+  if (deployment === undefined || spec.lane !== 'interactive' || (isNearOnly && near === '')) return null;
   const sentAtMs = redisNowMs();
   if (sentAtMs === null || holds.find(deployment) !== null || circuits.isOpen(circuitOf(step))) return null;
   const scopes = attemptScopes(learned, { deployment, step, credential: null, spec });
@@ -127,8 +145,9 @@ function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: Accepted
   // prompt go ahead must not hold a permit meanwhile.
   const isChosen =
     deployment.provider.credentials.length > 0 || scopes.some(countsExpected) || spec.plan.prefix !== undefined;
+  const terms = { sentAtMs, nearWorkerId: near, isNearOnly };
   return {
-    offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, sentAtMs),
+    offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, terms),
     claim: store.claimNewCall(spec.requestId, timeToLiveMs),
     permit: isChosen ? null : limiter.acquireCall(firstPermit(catalogue, deployment, spec, scopes)),
     limits: limitsOf(scopes),

@@ -154,7 +154,11 @@ test('BullMQ sees a job that was handed over as active, and brings it back when 
   await listener.ssubscribe(keyspace.handOff.channel + worker);
   await redis.set(keyspace.handOff.sign + worker, '1');
   await redis.zadd(keyspace.freeWorkers(queue.name, provider), 1, worker);
-  const call = producer.offerCall(provider, 'interactive', JOB, Date.now());
+  const call = producer.offerCall(provider, 'interactive', JOB, {
+    sentAtMs: Date.now(),
+    nearWorkerId: '',
+    isNearOnly: false,
+  });
   expect(await runCall(redis, call)).toBe(worker);
   const job = (await queue.getJob(jobId(JOB)))!;
   expect(await job.isActive()).toBe(true);

@@ -1,6 +1,7 @@
 // Jobs that are given to a worker as they are made: who gets them, who does not, and how the room of a worker is counted.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RequestJob } from '#src/contracts/job.ts';
+import type { OfferTerms } from '#src/queue/bullmq-layout.ts';
 import { type Disposition, type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createHandOffDesk, type HandOffDesk, readHandedOff } from '#src/queue/hand-off.ts';
 import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
@@ -86,9 +87,17 @@ afterEach(async () => {
   disconnectRedis(channel);
 });
 
-const offer = (requestId: string, sentAtMs = Date.now()) => {
+const offer = (requestId: string, more: Partial<OfferTerms> = {}) => {
   const job = { requestId, step: 0 };
-  return runCall(redis, producer.offerCall(provider, 'interactive', job, sentAtMs)) as Promise<string | null>;
+  return runCall(
+    redis,
+    producer.offerCall(provider, 'interactive', job, {
+      sentAtMs: Date.now(),
+      nearWorkerId: '',
+      isNearOnly: false,
+      ...more,
+    }),
+  ) as Promise<string | null>;
 };
 /** As src/api/admit/hand-over.lua does with what was offered. */
 async function give(requestId: string): Promise<string | null> {
@@ -157,7 +166,7 @@ describe('nobody is given a job', () => {
   });
 
   test('by a command that stood in front of a frozen Redis: its client was refused meanwhile', async () => {
-    expect(await offer('req_a', Date.now() - 1_500)).toBeNull();
+    expect(await offer('req_a', { sentAtMs: Date.now() - 1_500 })).toBeNull();
     expect(await room()).toBe(SLOTS);
   });
 

@@ -33,6 +33,7 @@ beforeEach(() => {
         closed += 1;
       },
       needsBody: () => false,
+      deliver: null,
     },
   );
 });

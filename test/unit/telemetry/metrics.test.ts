@@ -99,8 +99,8 @@ const FLEET: FleetState = {
 
 /** Those of a process as a whole come with every registry that a process has. */
 const REGISTRIES: Record<MetricPart, { create: () => Registry; alsoHas?: MetricPart }> = {
-  api: { create: () => createApiMetrics().registry, alsoHas: 'process' },
-  worker: { create: () => createWorkerMetrics().registry, alsoHas: 'process' },
+  api: { create: () => createApiMetrics(createRegistry('api')).registry, alsoHas: 'process' },
+  worker: { create: () => createWorkerMetrics(createRegistry('worker')).registry, alsoHas: 'process' },
   operations: { create: () => onNew(createOperationsMetrics) },
   batches: { create: () => onNew(createBatchMetrics) },
   webhooks: { create: () => onNew(createWebhookMetrics) },
@@ -157,7 +157,7 @@ describe('the state of the installation', () => {
 });
 
 test('names that clients choose have a bound', async () => {
-  const { registry, attempt, permitWaits } = createWorkerMetrics();
+  const { registry, attempt, permitWaits } = createWorkerMetrics(createRegistry('worker'));
   const entry = { provider: 'p', deployment: 'p/*', outcome: 'ok', durationMs: 1, firstByteMs: 1, queueMs: 1 };
   const counts = { inputTokens: 1, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 1, reasoningTokens: 0 };
   const called = (model: string, more = {}) =>
@@ -194,14 +194,18 @@ test('a process shows its version, its event loop and its connections to SQL', a
 });
 
 test('replies are counted at each scrape', async () => {
-  const { registry, countReplies } = createApiMetrics();
+  const { registry, countReplies } = createApiMetrics(createRegistry('api'));
   countReplies(() => 3);
   expect(await registry.getSingleMetricAsString(METRICS.openReplies.name)).toContain('sluice_open_replies 3');
 });
 
 test('whatever can be set is set somewhere', () => {
   const registry = new Registry();
-  const setters = [createApiMetrics(), createWorkerMetrics(), createOperationsMetrics(registry)];
+  const setters = [
+    createApiMetrics(createRegistry('api')),
+    createWorkerMetrics(createRegistry('worker')),
+    createOperationsMetrics(registry),
+  ];
   const names = [...setters, createBatchMetrics(registry), createWebhookMetrics(registry)].flatMap(Object.keys);
   const code = globSync(['src/**/*.ts', 'workers/**/*.ts'], { cwd: at('') })
     .filter((file) => !file.startsWith('src/telemetry/'))

@@ -1,0 +1,31 @@
+// A process that is an API and a worker: `sluice start` on a small machine. What goes between the two is written to Redis as
+// everywhere, and handed on in memory (src/contracts/neighbours.ts). It shares its load with all others, and may be killed, too.
+import { startApi } from '#src/api/start-api.ts';
+import { loadRuntime } from '#src/config/runtime.ts';
+import type { Neighbours } from '#src/contracts/neighbours.ts';
+import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
+import { openProcess } from '#src/process/process-parts.ts';
+import { startWorker } from './support/start-worker.ts';
+
+/** After the grace time of the API's answers; by then the worker has nothing of them left to do. */
+const SHUTDOWN_MARGIN_MS = 10_000;
+/** What the worker still has is of other APIs, or of clients that are gone: it goes back to its queue. */
+const REST_GRACE_MS = 2_000;
+
+runMain(async () => {
+  const runtime = loadRuntime();
+  const parts = await openProcess(runtime, 'combined');
+  const { instanceId, logger } = parts;
+  const neighbours: Neighbours = { instanceId, receive: null, deliver: null };
+  const providers = [...runtime.catalogue.providers.values()];
+  const rest = { hasLedger: true, hasBatches: false, hasWebhooks: true, health: null };
+  const worker = await startWorker(runtime, parts, { providers, isEverything: true, ...rest }, neighbours);
+  const api = await startApi({ runtime, parts, instanceId, logger, neighbours });
+  const limitMs = runtime.configuration.server.shutdown_grace_ms + SHUTDOWN_MARGIN_MS;
+  const lifecycle = manageLifecycle(logger, limitMs, async () => {
+    await api.stop();
+    await worker.stop(REST_GRACE_MS);
+    await parts.close();
+  });
+  lifecycle.ready({ url: api.url, adminUrl: api.adminUrl, workerId: instanceId });
+});
