@@ -14,11 +14,14 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 const isNewEnough = major > minimum[0] || (major === minimum[0] && minor >= minimum[1]);
 const ownNode = path('../node_modules/.bin/node');
 
+/** `start` stays, and has a smaller entry point (src/start.ts). */
+const entry = isStart(process.argv.slice(2)) ? 'start' : 'cli';
+
 if (isNewEnough) {
   if (!isCheckout) process.setSourceMapsEnabled(true);
-  await import(isCheckout ? '../src/cli.ts' : '../dist/src/cli.js');
+  await import(isCheckout ? `../src/${entry}.ts` : `../dist/src/${entry}.js`);
 } else if (isCheckout && existsSync(ownNode)) {
-  const child = spawn(ownNode, [path('../src/cli.ts'), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(ownNode, [path(`../src/${entry}.ts`), ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl-C to the child too; this process only waits for it.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(signal === null ? code : 1));
@@ -26,4 +29,10 @@ if (isNewEnough) {
   const remedy = isCheckout ? ', or its dependencies: run "npm install" in its folder' : '';
   console.error(`Sluice needs Node ${minimum.join('.')} or newer${remedy}; this is ${process.versions.node}.`);
   process.exit(1);
+}
+
+/** The command is the first argument that is no option; only `--config` takes a value before it. */
+function isStart(args) {
+  const at = args.findIndex((arg, index) => !arg.startsWith('-') && !['-c', '--config'].includes(args[index - 1]));
+  return args[at] === 'start';
 }

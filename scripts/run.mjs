@@ -11,7 +11,7 @@ const [task, ...rest] = process.argv.slice(2);
 const NODE = 'node_modules/.bin/node';
 
 const TASKS = {
-  start: { needs: { redis: true }, steps: [[NODE, ['src/cli.ts', 'start', ...rest]]] },
+  start: { needs: { redis: true }, steps: [[NODE, ['src/start.ts', 'start', ...rest]]] },
   test: {
     needs: { redis: true, testTools: true },
     steps: [

@@ -1,6 +1,6 @@
 // The command `sluice`: puts the subcommands together. Those that are more than a process to run have a file in src/cli/.
 import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { accountCommands } from './cli/accounts.ts';
 import { type HealthOptions, healthArguments, list, processCount, wholeNumber } from './cli/arguments.ts';
 import { batchCommand } from './cli/batch.ts';
@@ -16,7 +16,8 @@ import { ledgerCommand } from './cli/ledger.ts';
 import { limitsCommand } from './cli/limits.ts';
 import { pricesCommand } from './cli/prices.ts';
 import { reconcileCommand } from './cli/reconcile.ts';
-import { start } from './cli/start.ts';
+import { planStart } from './cli/start/plan-start.ts';
+import { PLAN_ONLY, supervise } from './cli/start/supervise.ts';
 import { complain, print } from './cli/terminal.ts';
 import { webhooksCommand } from './cli/webhooks.ts';
 import { type Environment, readEnvironment } from './config/environment.ts';
@@ -45,6 +46,17 @@ interface Place {
   host?: string;
   port?: number;
   data?: string;
+}
+
+interface StartFlags {
+  verbose: boolean;
+  planOnly: boolean;
+}
+
+interface Tiers {
+  processes?: number;
+  api?: number;
+  workers?: number;
 }
 
 /** What every command needs first; faults of the environment are reported like those of the configuration. */
@@ -77,12 +89,25 @@ program
     '--data <directory>',
     'where keys, logs, Redis and SQLite keep their files (default: SLUICE_DATA, else .sluice)',
   )
-  .option('--api <count>', 'API processes, on one port (default: half of the cores)', processCount)
-  .option('--workers <count>', 'worker processes (default: half of the cores)', processCount)
+  .addOption(
+    new Option(
+      '--processes <count>',
+      'processes that are an API and a worker (default: one, and more of them up to the cores when they are busy)',
+    )
+      .argParser(processCount)
+      .conflicts(['api', 'workers']),
+  )
+  .option('--api <count>', 'API processes, apart from workers (default: half of the cores)', processCount)
+  .option('--workers <count>', 'worker processes, apart from the API (default: half of the cores)', processCount)
   .option('-v, --verbose', 'logs on the terminal, not in files', false)
-  .action(({ verbose, api, workers, ...place }: Place & { verbose: boolean; api?: number; workers?: number }) =>
-    start({ config: configOf(), verbose, apis: api, workers }, environmentFor(place)),
-  );
+  .addOption(new Option(PLAN_ONLY, 'for a process that supervises').default(false).hideHelp())
+  .action(async ({ verbose, planOnly, api, workers, processes, ...place }: Place & Tiers & StartFlags) => {
+    const counts = { processes, apis: api, workers };
+    const plan = await planStart({ config: configOf(), verbose, ...counts }, environmentFor(place));
+    if (!planOnly || process.send === undefined) return supervise(plan);
+    process.send(plan);
+    process.disconnect();
+  });
 
 program
   .command('api')

@@ -3,7 +3,7 @@
 import { startApi } from '#src/api/start-api.ts';
 import { loadRuntime } from '#src/config/runtime.ts';
 import type { Neighbours } from '#src/contracts/neighbours.ts';
-import { manageLifecycle, runMain } from '#src/process/lifecycle.ts';
+import { manageLifecycle, runMain, watchBusy, wishFor } from '#src/process/lifecycle.ts';
 import { openProcess } from '#src/process/process-parts.ts';
 import { startWorker } from './support/start-worker.ts';
 
@@ -21,8 +21,10 @@ runMain(async () => {
   const rest = { hasLedger: true, hasBatches: false, hasWebhooks: true, health: null };
   const worker = await startWorker(runtime, parts, { providers, isEverything: true, ...rest }, neighbours);
   const api = await startApi({ runtime, parts, instanceId, logger, neighbours });
+  const busy = watchBusy(() => wishFor('combined'));
   const limitMs = runtime.configuration.server.shutdown_grace_ms + SHUTDOWN_MARGIN_MS;
   const lifecycle = manageLifecycle(logger, limitMs, async () => {
+    busy.stop();
     await api.stop();
     await worker.stop(REST_GRACE_MS);
     await parts.close();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import createClient, { type Client } from 'openapi-fetch';
 import type { Environment } from '../config/environment.ts';
 import type { components, paths } from '../contracts/admin-api.ts';
+import { ADMIN_URL_FILE } from './start/supervise.ts';
 
 /** Its calls reject with a readable message if they are refused or not answered; `dataOf` gives what was answered. */
 export type AdminClient = Client<paths>;
@@ -17,9 +18,8 @@ export interface AdminOptions {
 
 const DEFAULT_PORT = 8080;
 
-/** Files in the data directory of `sluice start`: the admin key that it created, and the address of the admin API. */
+/** In the data directory of `sluice start`: the admin key that it created. */
 export const ADMIN_KEY_FILE = 'admin-key';
-export const ADMIN_URL_FILE = 'admin-url';
 
 /**
  * The address: `--base-url`, `SLUICE_ADMIN_URL`, `SLUICE_BASE_URL`, else the local Sluice. The key: `SLUICE_ADMIN_KEY`, for

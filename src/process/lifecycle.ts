@@ -1,5 +1,6 @@
 // Start and end of a Sluice process: reports readiness to its parent, shuts down in order on a signal or when the parent is
 // gone. A second signal ends it at once.
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { ConfigurationError } from '../config/load.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -64,6 +65,30 @@ export function runMain(main: () => Promise<void>): void {
     process.stderr.write(isFault ? `${error.message}\n` : `${(error as Error).stack ?? String(error)}\n`);
     process.exit(isFault ? EXIT_CONFIGURATION : 1);
   });
+}
+
+/** So much of a thread's time for so long: what comes next waits for it. */
+const BUSY_UTILIZATION = 0.75;
+const BUSY_LOOKS = 5;
+const LOOK_EVERY_MS = 1_000;
+
+/** Calls `onBusy` once, when the event loop has had little time left in five seconds, one after the other. */
+export function watchBusy(
+  onBusy: () => void,
+  read: (before?: EventLoopUtilization) => EventLoopUtilization = performance.eventLoopUtilization,
+): { stop(): void } {
+  let before = read();
+  let looks = 0;
+  const timer = setInterval(() => {
+    const now = read();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    looks = utilization > BUSY_UTILIZATION ? looks + 1 : 0;
+    if (looks < BUSY_LOOKS) return;
+    clearInterval(timer);
+    onBusy();
+  }, LOOK_EVERY_MS).unref();
+  return { stop: () => clearInterval(timer) };
 }
 
 const wishes = new Set<string>();

@@ -3,9 +3,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { Redis } from 'ioredis';
 
 export interface EmbeddedRedis {
   /** For anybody on this machine who has the password. */
@@ -29,6 +28,8 @@ const SERVERS = [
 
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 15_000;
+/** Also for a server that writes its data before it ends. */
+const ANSWER_LIMIT_MS = 15_000;
 const RESTART_FIRST_MS = 250;
 const RESTART_LONGEST_MS = 10_000;
 /** After running this long, the restart backoff begins anew. */
@@ -188,18 +189,27 @@ function readAccess(path: string): SavedAccess | null {
   }
 }
 
-function openClient(access: SavedAccess): Redis {
-  const client = new Redis({
-    host: '127.0.0.1',
-    port: access.port,
-    password: access.password,
-    lazyConnect: true,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    connectTimeout: 1_000,
+/**
+ * What the server answers to one command, until it has answered or closed the connection; empty where nobody listens. In Redis's inline
+ * form (redis.io/docs/latest/develop/reference/protocol-spec): a client library takes more memory than all else that the process
+ * needs which supervises it.
+ */
+function askServer(
+  { port, password }: SavedAccess,
+  command: string,
+  isWhole: (answer: string) => boolean,
+): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = createConnection(port, '127.0.0.1', () => socket.write(`AUTH ${password}\r\n${command}\r\n`));
+    socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy());
+    socket.on('data', (piece: Buffer) => {
+      answer += piece.toString('latin1');
+      if (isWhole(answer)) socket.destroy();
+    });
+    socket.on('error', () => undefined);
+    socket.once('close', () => resolve(answer));
   });
-  client.on('error', () => undefined);
-  return client;
 }
 
 /** A large append-only file takes long to load; the server answers that it is loading. */
@@ -211,28 +221,16 @@ async function waitUntilReady(access: SavedAccess, exited: Promise<string>, dire
   const untilMs = Date.now() + START_LIMIT_MS;
   while (Date.now() < untilMs) {
     if (end !== null) throw new Error(`Redis did not start (${end}); its log is ${join(directory, 'redis.log')}`);
-    const client = openClient(access);
-    const isReady = await client
-      .connect()
-      .then(() => client.ping().then(() => true))
-      .catch(() => false);
-    client.disconnect();
-    if (isReady) return;
+    const isPong = (answer: string) => answer.includes('+PONG\r\n');
+    if (isPong(await askServer(access, 'PING', (answer) => isPong(answer) || answer.includes('-LOADING')))) return;
     await new Promise((done) => setTimeout(done, 50));
   }
   throw new Error(`Redis was not ready within ${START_LIMIT_MS / 1_000} s; its log is ${join(directory, 'redis.log')}`);
 }
 
+/** Where nothing listens, or another program does, there is nothing to end. */
 async function endServer(access: SavedAccess): Promise<void> {
-  const client = openClient(access);
-  try {
-    await client.connect();
-    await client.shutdown().catch(() => undefined);
-  } catch {
-    // Nothing listens there, or another program does.
-  } finally {
-    client.disconnect();
-  }
+  await askServer(access, 'SHUTDOWN', (answer) => answer.includes('-'));
 }
 
 /** The previous port if it is free, so that clients find a restarted broker; else any. */

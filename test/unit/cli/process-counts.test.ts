@@ -1,20 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { processCounts } from '#src/cli/start.ts';
+import { layoutOf } from '#src/cli/start/plan-start.ts';
 
-describe('how many processes `sluice start` runs', () => {
+describe('which processes `sluice start` runs', () => {
   test.each([
     [1, 1],
-    [2, 1],
-    [3, 1],
-    [4, 2],
-    [16, 8],
+    [2, 2],
+    [8, 8],
     [64, 8],
-  ])('on %i cores: %i of each tier', (cores, each) => {
-    expect(processCounts({ apis: undefined, workers: undefined }, cores)).toEqual({ apis: each, workers: each });
+  ])('on %i cores: one, and up to %i when they are busy', (cores, most) => {
+    expect(layoutOf({}, cores)).toEqual({ kind: 'combined', first: 1, most });
   });
 
-  test('as many as were asked for', () => {
-    expect(processCounts({ apis: 3, workers: undefined }, 4)).toEqual({ apis: 3, workers: 2 });
-    expect(processCounts({ apis: undefined, workers: 12 }, 4)).toEqual({ apis: 2, workers: 12 });
+  test('as many as were asked for, from the start and for good', () => {
+    expect(layoutOf({ processes: 3 }, 2)).toEqual({ kind: 'combined', first: 3, most: 3 });
+  });
+
+  test('the two tiers apart where the size of one is said: the other has half of the cores', () => {
+    expect(layoutOf({ apis: 3 }, 4)).toEqual({ kind: 'tiers', apis: 3, workers: 2 });
+    expect(layoutOf({ workers: 12 }, 1)).toEqual({ kind: 'tiers', apis: 1, workers: 12 });
+    expect(layoutOf({ apis: 1, workers: 1 }, 64)).toEqual({ kind: 'tiers', apis: 1, workers: 1 });
   });
 });
