@@ -114,28 +114,45 @@ program
   .description('run an API process')
   .action(() => runProcess('src/main.ts', [], childVariables(environmentFor())));
 
-program
-  .command('worker')
-  .description('run a worker process; several, on several machines, share the load')
-  .option('-p, --provider <name>', 'serve this provider only (repeatable; default: all)', list)
-  .option('--no-ledger', 'do not write the ledger in this process')
-  .option('--no-batches', 'do not run batches in this process')
-  .option('--no-webhooks', 'do not deliver webhooks in this process')
-  .option('--health-port <port>', 'serve /healthz and /metrics on this port', wholeNumber)
-  .option('--health-host <address>', 'address for the health port (default: loopback)')
-  .action((options: HealthOptions & { provider?: string[]; ledger: boolean; batches: boolean; webhooks: boolean }) =>
-    runProcess(
-      'workers/inference.ts',
-      [
+interface WorkerFlags extends HealthOptions {
+  provider?: string[];
+  ledger: boolean;
+  batches: boolean;
+  webhooks: boolean;
+}
+
+/** What a process does that is a worker, alone or beside an API. */
+function workerCommand(command: Command, entry: string): void {
+  command
+    .option('-p, --provider <name>', 'serve this provider only (repeatable; default: all)', list)
+    .option('--no-ledger', 'do not write the ledger in this process')
+    .option('--no-batches', 'do not run batches in this process')
+    .option('--no-webhooks', 'do not deliver webhooks in this process')
+    .option('--health-port <port>', 'serve /healthz and /metrics on this port', wholeNumber)
+    .option('--health-host <address>', 'address for the health port (default: loopback)')
+    .action((options: WorkerFlags) => {
+      const args = [
         ...(options.provider ?? []).flatMap((name) => ['--provider', name]),
         ...(options.ledger ? [] : ['--no-ledger']),
         ...(options.batches ? [] : ['--no-batches']),
         ...(options.webhooks ? [] : ['--no-webhooks']),
         ...healthArguments(options),
-      ],
-      childVariables(environmentFor()),
-    ),
-  );
+      ];
+      return runProcess(entry, args, childVariables(environmentFor()));
+    });
+}
+
+workerCommand(
+  program.command('worker').description('run a worker process; several, on several machines, share the load'),
+  'workers/inference.ts',
+);
+
+workerCommand(
+  program
+    .command('combined')
+    .description('run a process that is an API and a worker: less CPU per request and less memory than one of each'),
+  'workers/combined.ts',
+);
 
 program
   .command('batches')

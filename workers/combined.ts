@@ -1,11 +1,11 @@
-// A process that is an API and a worker: `sluice start` on a small machine. What goes between the two is written to Redis as
+// A process that is an API and a worker, with the arguments of a worker: `sluice combined`, and what `sluice start` runs. What goes between the two is written to Redis as
 // everywhere, and handed on in memory (src/contracts/neighbours.ts). It shares its load with all others, and may be killed, too.
 import { startApi } from '#src/api/start-api.ts';
 import { loadRuntime } from '#src/config/runtime.ts';
 import type { Neighbours } from '#src/contracts/neighbours.ts';
 import { manageLifecycle, runMain, watchBusy, wishFor } from '#src/process/lifecycle.ts';
 import { openProcess } from '#src/process/process-parts.ts';
-import { startWorker } from './support/start-worker.ts';
+import { readWorkerOptions, startWorker } from './support/start-worker.ts';
 
 /** After the grace time of the API's answers; by then the worker has nothing of them left to do. */
 const SHUTDOWN_MARGIN_MS = 10_000;
@@ -14,12 +14,11 @@ const REST_GRACE_MS = 2_000;
 
 runMain(async () => {
   const runtime = loadRuntime();
+  const options = readWorkerOptions(runtime);
   const parts = await openProcess(runtime, 'combined');
   const { instanceId, logger } = parts;
   const neighbours: Neighbours = { instanceId, receive: null, deliver: null };
-  const providers = [...runtime.catalogue.providers.values()];
-  const rest = { hasLedger: true, hasBatches: false, hasWebhooks: true, health: null };
-  const worker = await startWorker(runtime, parts, { providers, isEverything: true, ...rest }, neighbours);
+  const worker = await startWorker(runtime, parts, options, neighbours);
   const api = await startApi({ runtime, parts, instanceId, logger, neighbours });
   const busy = watchBusy(() => wishFor('combined'));
   const limitMs = runtime.configuration.server.shutdown_grace_ms + SHUTDOWN_MARGIN_MS;

@@ -39,6 +39,8 @@ export interface TestBroker {
   batches: TestProcess[];
   /** Of the first API process. */
   url: string;
+  /** An API and a worker in one process; it counts among the API processes. */
+  startCombined(): Promise<TestProcess>;
   /** @param variables of its environment, beside those that all have. */
   startApi(variables?: Record<string, string>): Promise<TestProcess>;
   startWorker(args?: string[]): Promise<TestProcess>;
@@ -53,6 +55,8 @@ export interface TestBrokerOptions {
   /** An existing server in place of one of its own; it is not stopped. */
   sharedRedis?: TestRedis;
   databaseUrl?: string;
+  /** Processes that are both tiers; then none of the others unless they are asked for. */
+  combined?: number;
   apis?: number;
   workers?: number;
   workerArgs?: string[];
@@ -102,6 +106,11 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
     workers: [],
     batches: [],
     url: '',
+    async startCombined() {
+      const combined = await launch('workers/combined.ts', ['--no-batches']);
+      broker.apis.push(combined);
+      return combined;
+    },
     async startApi(variables) {
       const api = await launch('src/main.ts', [], variables);
       broker.apis.push(api);
@@ -128,9 +137,11 @@ export async function startBroker(options: TestBrokerOptions): Promise<TestBroke
       rmSync(directory, { recursive: true, force: true });
     },
   };
+  const ofEach = options.combined === undefined ? 1 : 0;
   const started = await Promise.allSettled([
-    ...Array.from({ length: options.apis ?? 1 }, () => broker.startApi()),
-    ...Array.from({ length: options.workers ?? 1 }, () => broker.startWorker()),
+    ...Array.from({ length: options.combined ?? 0 }, () => broker.startCombined()),
+    ...Array.from({ length: options.apis ?? ofEach }, () => broker.startApi()),
+    ...Array.from({ length: options.workers ?? ofEach }, () => broker.startWorker()),
     ...Array.from({ length: options.batches ?? 0 }, () => broker.startBatches()),
   ]);
   const failed = started.find((start) => start.status === 'rejected');

@@ -20,7 +20,7 @@ import { rolldown } from 'rolldown';
 import { bundleName, COMPILE_CACHE, ROOT } from './processes.ts';
 
 const BUILDS = join(ROOT, 'node_modules/.cache/processes');
-const ENTRIES = ['src/main.ts', 'src/cli.ts', 'workers/inference.ts', 'workers/batches.ts'];
+const ENTRIES = ['src/main.ts', 'src/cli.ts', 'workers/inference.ts', 'workers/combined.ts', 'workers/batches.ts'];
 /** Optional: looked for when they are needed. */
 const NOT_BUNDLED = ['@aws-sdk/client-s3', 'pg-native', 'msgpackr-extract', /^@opentelemetry\//];
 const DAY_MS = 24 * 3_600_000;

@@ -1,5 +1,7 @@
 // The worker of a process: inference, and beside it what some worker has to do (ledger, webhooks, batches) unless told not to.
+import { parseArgs } from 'node:util';
 import type { Provider } from '#src/config/catalogue.ts';
+import { ConfigurationError } from '#src/config/load.ts';
 import { type Runtime, requireRedis } from '#src/config/runtime.ts';
 import type { Neighbours } from '#src/contracts/neighbours.ts';
 import { followConfiguration } from '#src/process/follow-configuration.ts';
@@ -9,7 +11,7 @@ import { createWorkerMetrics } from '#src/telemetry/metrics.ts';
 import { startBatches } from '../batches/start-batches.ts';
 import { startInference } from '../inference/start-inference.ts';
 import { deliverWebhooks } from './deliver-webhooks.ts';
-import { type readHealthAddress, startHealthServer } from './health-server.ts';
+import { HEALTH_OPTIONS, readHealthAddress, startHealthServer } from './health-server.ts';
 import { startJanitor } from './janitor.ts';
 import { startLedger } from './start-ledger.ts';
 
@@ -27,6 +29,38 @@ export interface RunningWorker {
   healthUrl: string | null;
   /** Requests that run have `graceMs` to end. */
   stop(graceMs: number): Promise<void>;
+}
+
+/** From the arguments of the process. Throws a ConfigurationError. */
+export function readWorkerOptions(runtime: Runtime): WorkerOptions {
+  const { values } = parseArgs({
+    options: {
+      provider: { type: 'string', multiple: true },
+      'no-ledger': { type: 'boolean', default: false },
+      'no-batches': { type: 'boolean', default: false },
+      'no-webhooks': { type: 'boolean', default: false },
+      ...HEALTH_OPTIONS,
+    },
+  });
+  const known = [...runtime.catalogue.providers.values()];
+  const names = values.provider ?? known.map(({ name }) => name);
+  const unknown = names.filter((name) => !runtime.catalogue.providers.has(name));
+  if (unknown.length > 0 || names.length === 0) {
+    const message =
+      unknown.length > 0
+        ? `no such provider: ${unknown.join(', ')}; configured: ${known.map(({ name }) => name).join(', ') || 'none'}`
+        : 'no provider is configured: there is nothing to work on';
+    throw new ConfigurationError([{ file: 'sluice worker', line: null, path: '--provider', message }]);
+  }
+  return {
+    providers: names.map((name) => runtime.catalogue.providers.get(name)!),
+    isEverything: values.provider === undefined,
+    hasLedger: !values['no-ledger'],
+    hasBatches: !values['no-batches'],
+    // Without a ledger to write, a worker can do without SQL.
+    hasWebhooks: !values['no-webhooks'] && !values['no-ledger'],
+    health: readHealthAddress(values),
+  };
 }
 
 /** It follows its configuration; an API in the same process has its part of that. */

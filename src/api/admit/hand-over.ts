@@ -99,7 +99,12 @@ export function createHandOver(parts: HandOverParts): HandOver {
     const args = [...sizes, limits, ...calls.flatMap((call) => call?.args ?? [])];
     const reply = await runScript(redis, handOverScript, keys, args);
     const [accepted, totals, grant] = reply as [unknown, number[] | null, string?];
-    if (grant !== undefined) giveToNeighbour(parts, request, grant, limits);
+    // The first argument of `accept` is the request as JSON: as a text, since neither tier may change what the other one holds.
+    if (grant !== undefined) {
+      const handed = { ...readGrant(`${grant} ${limits}`), spec: String(accept.args[0]), body: request.body };
+      // It is the worker's by now, whatever happens here: its lock runs out where nobody works on it.
+      parts.neighbours?.receive?.(handed);
+    }
     return { result: readAccepted(accepted), totals: totals ? readTotals(totals) : null };
   }
 
@@ -117,17 +122,6 @@ export function createHandOver(parts: HandOverParts): HandOver {
   }
 
   return { handOver: isCluster(redis) ? stepByStep : inOneStep };
-}
-
-/** It is the worker's by now, whatever happens here: its lock runs out where nobody works on it. */
-function giveToNeighbour(
-  { neighbours }: HandOverParts,
-  { spec, body }: AcceptedRequest,
-  grant: string,
-  limits: string,
-) {
-  // As a text: neither tier may change what the other one holds.
-  neighbours?.receive?.({ ...readGrant(`${grant} ${limits}`), spec: JSON.stringify(spec), body });
 }
 
 /** What gives a request to a worker at once, as a rule with a permit for its first call; null where it is queued in any case. */

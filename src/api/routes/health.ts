@@ -51,8 +51,8 @@ export function registerProbes(app: FastifyInstance, context: ApiContext, listen
 export function registerMetrics(app: FastifyInstance, context: ApiContext): void {
   app.get('/metrics', async (request, reply) => {
     if (!context.hasAdminListener) authenticateAdmin(bearerToken(request.headers), context.adminKey);
-    const { registry } = context.metrics;
-    return reply.type(registry.contentType).send(await registry.metrics());
+    const { metrics } = context;
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
   app.get('/metrics/scaling', async (request) => {
     if (!context.hasAdminListener) authenticateAdmin(bearerToken(request.headers), context.adminKey);

@@ -113,7 +113,13 @@ async function startCombined({ first, most }: Layout & { kind: 'combined' }, lau
   let count = 0;
   const start = (more: Record<string, string>) => {
     count += 1;
-    return launch({ name: nameOf('combined', count), entry: 'workers/combined.ts', onWish: onEach, more });
+    return launch({
+      name: nameOf('combined', count),
+      entry: 'workers/combined.ts',
+      args: ['--no-batches'],
+      onWish: onEach,
+      more,
+    });
   };
   const onEach: OnWish = (name) => {
     if (name !== 'combined') return onWish(name);
