@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { accountCommands } from './cli/accounts.ts';
+import { alertsCommand } from './cli/alerts.ts';
 import { type HealthOptions, healthArguments, list, processCount, wholeNumber } from './cli/arguments.ts';
 import { batchCommand } from './cli/batch.ts';
 import { check } from './cli/check.ts';
@@ -203,6 +204,7 @@ keyCommands(program.command('keys').description('client keys'), runtime);
 costsCommand(program.command('costs').description('spending, from the ledger'), runtime);
 reconcileCommand(program.command('reconcile'), runtime);
 program.addCommand(pricesCommand(runtime));
+program.addCommand(alertsCommand(environmentFor));
 program.addCommand(batchCommand(() => environmentFor()));
 program.addCommand(deadLettersCommand(environmentFor));
 program.addCommand(ledgerCommand(environmentFor));

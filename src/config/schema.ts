@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
 import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
+import { alerts } from './alert-schema.ts';
 import { batches, files } from './batch-schema.ts';
 import { price, usageApi } from './price-schema.ts';
 import { deadLetters, name, redis, server } from './server-schema.ts';
@@ -258,6 +259,7 @@ export const configurationSchema = z.strictObject({
   files: files.prefault({}),
   batches: batches.prefault({}),
   webhooks: webhooks.prefault({}),
+  alerts: alerts.prefault({}),
   dead_letters: deadLetters.prefault({}),
 });
 

@@ -403,6 +403,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts about money, newest first: budgets that fill, unusual spending, bills that differ */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/webhooks": {
         parameters: {
             query?: never;
@@ -933,6 +950,25 @@ export interface components {
         };
         AdminKeyList: {
             data: components["schemas"]["AdminKey"][];
+        };
+        AlertList: {
+            /** @constant */
+            object: "list";
+            data: {
+                id: string;
+                /** @enum {string} */
+                type: "budget.threshold_reached" | "spend.anomaly" | "reconciliation.differs";
+                /**
+                 * Format: date-time
+                 * @description UTC.
+                 */
+                created_at: string;
+                /** @description As webhooks have it (docs/webhooks.md). */
+                data: {
+                    [key: string]: unknown;
+                };
+            }[];
+            has_more: boolean;
         };
         Alive: {
             /** @constant */
@@ -3404,6 +3440,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Reconciliation"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                limit?: number;
+                type?: "budget.threshold_reached" | "spend.anomaly" | "reconciliation.differs";
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertList"];
                 };
             };
             /** @description Refused or failed. */

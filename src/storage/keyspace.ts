@@ -92,6 +92,8 @@ export interface Keyspace {
   conversation(id: string): string;
   /** String: a session of the console, by the digest of its cookie (src/api/guard/sessions.ts). */
   session(digest: string): string;
+  /** String: a process of the fleet looks after this, or has just done so (workers/support/watch-money.ts). */
+  alertTurn(name: string): string;
   queuePrefix(provider: string): string;
   /** Sorted set: workers of this contract that wait for jobs of a queue, scored by how many more they have room for. */
   freeWorkers(queue: string, provider: string): string;
@@ -159,6 +161,7 @@ export function createKeyspace(namespace: string): Keyspace {
     answered: (keyId) => `${core}:answered:${keyId}`,
     conversation: (id) => `${core}:conversation:${id}`,
     session: (digest) => `${core}:session:${digest}`,
+    alertTurn: (name) => `${core}:turn:${name}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,
     freeWorkers: (queue, provider) => `{${namespace}:${provider}}:${queue}:free:v${CONTRACT_VERSION}`,
     handOff: { sign: `${core}:well:`, channel: `${core}:hand-off:` },

@@ -3,6 +3,7 @@
 import { type Kysely, sql } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migration';
 import { type AccountTables, accounts, administration } from './account-tables.ts';
+import { type AlertTables, alertsOnce } from './alert-tables.ts';
 import {
   type BatchTables,
   chunkReservations,
@@ -26,6 +27,7 @@ import { type WebhookTables, webhooks } from './webhook-tables.ts';
 
 export interface Tables
   extends AccountTables,
+    AlertTables,
     BatchTables,
     LedgerTables,
     NativeTables,
@@ -50,6 +52,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-ledger-labels': labels,
   '2026-11-28-requests-by-time': requestsByTime,
   '2026-11-28-rollups': rollups,
+  '2026-11-28-alerts': alertsOnce,
 };
 
 /** Kysely's own number: releases that lock for a session and those that lock for a transaction wait for each other. */

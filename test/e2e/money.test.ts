@@ -176,6 +176,7 @@ test('the provider’s usage and cost APIs say the same, until the ledger has lo
     .where('request_id', '=', lost.request_id)
     .where('attempt', '=', lost.attempt)
     .execute();
+  first.faults.clear();
   first.change({ price: { input: 2.5, cachedInput: 1.25, output: 20 } });
   await send(0);
   const { ledgerStream } = createKeyspace('sluice');

@@ -299,6 +299,8 @@ test('administration: sessions, requests of all keys, and how everything stands'
   await ask('GET', '/admin/providers/primary/reconciliation?by=day,model,api_key');
   await ask('GET', '/admin/providers/primary/reconciliation?by=mood', { status: 400 });
   await ask('GET', '/admin/providers/none/reconciliation', { status: 404 });
+  await ask('GET', '/admin/alerts?limit=5');
+  await ask('GET', '/admin/alerts?type=weather', { status: 400 });
   for (const path of ['in-flight', 'providers', 'batches', 'settings', 'simulators'])
     await ask('GET', `/admin/${path}`);
   await ask('POST', '/admin/keys', { body: { name: 'thrifty', budgets: { day: 1, total: 9 } }, status: 201 });

@@ -26,6 +26,7 @@ beforeAll(async () => {
   broker = await startBroker({
     configuration: {
       ...providerConfiguration(vendors),
+      alerts: { check_ms: 100 },
       webhooks: {
         endpoints: [{ url: configured.url, secret: CONFIGURED_SECRET }],
         allowed_networks: ['127.0.0.0/8'],
@@ -73,6 +74,36 @@ async function emit(id: string, keyId: string): Promise<void> {
     })
     .execute();
 }
+
+test('a budget that fills is told once, signed, to those that want to know', async () => {
+  const { value } = await admin('POST', '/webhooks', { url: receiver.url, events: ['budget.*'] });
+  const { value: key } = await admin('POST', '/keys', { name: 'search', budgets: { day: 0.001 } });
+  const ask = () =>
+    fetch(`${broker.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key.key}` },
+      body: JSON.stringify({
+        model: 'solo',
+        max_tokens: 10,
+        messages: [{ role: 'user', content: '[[sim tokens=10]]' }],
+      }),
+    });
+  while ((await ask()).status !== 402);
+  const percents = () =>
+    receiver.received.map(({ body }) => (JSON.parse(body) as { data: { percent: number } }).data.percent);
+  await waitFor('80 %', () => percents().includes(80));
+  const client = new OpenAI({ apiKey: 'none' });
+  const [first] = receiver.received;
+  expect(await client.webhooks.unwrap(first!.body, first!.headers as never, value.secret)).toMatchObject({
+    type: 'budget.threshold_reached',
+    data: { account: key.id, account_name: 'search', period: 'day', budget_usd: '0.001' },
+  });
+  const listed = (await admin('GET', '/alerts?type=budget.threshold_reached')).value.data;
+  expect(listed.map(({ data }) => (data as { percent: number }).percent).reverse()).toEqual(
+    [...new Set(percents())].sort(),
+  );
+  await admin('DELETE', `/webhooks/${value.id}`);
+});
 
 test('an endpoint of one key hears of that key, the configured one of all; both can verify', async () => {
   const { id: keyId } = await broker.createKey('batches');

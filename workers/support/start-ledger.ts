@@ -20,6 +20,7 @@ import type { OperationsMetrics } from '#src/telemetry/metrics.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import { createAftermath, startResponseJanitor } from '../support/aftermath.ts';
 import { startDeadLetters } from './start-dead-letters.ts';
+import { startMoneyWatch } from './watch-money.ts';
 
 export async function startLedger(
   runtime: Runtime,
@@ -52,6 +53,7 @@ export async function startLedger(
   });
   const rejects = createRejectStore(database);
   const watch = startLedgerWatch({ redis, keyspace, countRejects: rejects.count, metrics, logger });
+  const moneyWatch = startMoneyWatch({ runtime, redis, keyspace, database, logger });
   const writer = startLedgerWriter({
     reader: await createLedgerReader(reading, keyspace, createInstanceId('worker')),
     store: createLedgerStore(database),
@@ -67,6 +69,7 @@ export async function startLedger(
   const rollups = startRollups(database, sqlTrouble.note);
   return {
     async stop() {
+      await moneyWatch.stop();
       await writer.stop();
       await rollups.stop();
       watch.stop();

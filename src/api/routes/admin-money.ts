@@ -1,8 +1,9 @@
-// What the books are held against: a provider's own report of usage and costs. Registered within /admin, behind its key.
+// What the books are held against (a provider's own report of usage and costs), and alerts about money. Registered within /admin, behind its key.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { parseUsd } from '../../contracts/money.ts';
+import { ALERT_TYPES, createAlertStore } from '../../webhooks/alert-store.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
 import type { ApiContext } from '../context.ts';
 
@@ -20,10 +21,30 @@ export const reconciliationQuery = z.strictObject({
   tolerance_usd: z.coerce.number().min(0).default(0.01),
 });
 
+const MAX_ALERTS = 200;
+
+export const alertQuery = z.strictObject({
+  limit: z.coerce.number().int().positive().max(MAX_ALERTS).default(50),
+  type: z.enum(ALERT_TYPES).optional(),
+  before: z.string().max(100).optional().describe('Id of an alert: those that are older.'),
+});
+
 export function registerAdminMoney(admin: FastifyInstance, context: ApiContext): void {
   admin.get<{ Params: { name: string } }>('/providers/:name/reconciliation', async ({ params: { name }, query }) =>
     reconciliation(context, name, checkInput(reconciliationQuery, query)),
   );
+
+  admin.get('/alerts', async ({ query }) => {
+    const { limit, type, before } = checkInput(alertQuery, query);
+    const found = await createAlertStore(context.database).list({ limit: limit + 1, type, before });
+    const data = found.slice(0, limit).map((alert) => ({
+      id: alert.id,
+      type: alert.type,
+      created_at: new Date(alert.createdAtMs).toISOString(),
+      data: alert.payload,
+    }));
+    return { object: 'list', data, has_more: found.length > limit };
+  });
 }
 
 async function reconciliation(

@@ -68,7 +68,7 @@ export interface Compared {
 export function compare({ ledger, report, by, tolerance, keyIds }: Compared): Comparison {
   const notes: string[] = [];
   const { usage, costs } = ofTheseKeys(report, keyIds, notes);
-  const hasCosts = costs.length > 0 || report.costs.length > 0;
+  const hasCosts = report.hasCosts === true || report.costs.length > 0;
   if (!hasCosts) notes.push('the report has no costs: only tokens are compared');
   // Anthropic's cost report does not name keys.
   const hasCostsByKey = costs.every(({ keyId }) => keyId !== null);

@@ -26,7 +26,7 @@ const DAY_MS = 86_400_000;
 export async function fetchReport({ kind, baseUrl, adminKey }: ReportSource, span: DaySpan): Promise<UsageReport> {
   const root = baseUrl.replace(/\/+$/, '');
   const { paths, headers, pageQuery } = APIS[kind];
-  const report: UsageReport = { usage: [], costs: [] };
+  const report: UsageReport = { usage: [], costs: [], hasCosts: true };
   for (const [path, query] of paths(span)) {
     let page: string | undefined;
     for (let count = 0; ; count++) {

@@ -21,7 +21,7 @@ export async function reconcile(
   return compare({
     ...compared,
     ledger: await readSlices(database, provider, span),
-    report: { usage: report.usage.filter(isWithin), costs: report.costs.filter(isWithin) },
+    report: { ...report, usage: report.usage.filter(isWithin), costs: report.costs.filter(isWithin) },
   });
 }
 

@@ -25,6 +25,8 @@ export interface CostLine {
 export interface UsageReport {
   usage: UsageLine[];
   costs: CostLine[];
+  /** Costs were asked for: none are nothing, not unknown. */
+  hasCosts?: true;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,8 +1,9 @@
 // What the books are held against, as the API description has it.
 import { z } from 'zod';
-import { reconciliationQuery } from '../../routes/admin-money.ts';
+import { ALERT_TYPES } from '../../../webhooks/alert-store.ts';
+import { alertQuery, reconciliationQuery } from '../../routes/admin-money.ts';
 import { ADMIN, group, named, ok } from './operation.ts';
-import { usd } from './parts.ts';
+import { time, usd } from './parts.ts';
 
 const sums = named(
   'ReconciledSums',
@@ -51,5 +52,28 @@ export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
       ),
     ),
     failures: ['upstream_unreachable'],
+  },
+  {
+    routes: ['GET /admin/alerts'],
+    id: 'listAlerts',
+    summary: 'Alerts about money, newest first: budgets that fill, unusual spending, bills that differ',
+    query: alertQuery,
+    answers: ok(
+      named(
+        'AlertList',
+        z.object({
+          object: z.literal('list'),
+          data: z.array(
+            z.object({
+              id: z.string(),
+              type: z.enum(ALERT_TYPES),
+              created_at: time,
+              data: z.looseObject({}).describe('As webhooks have it (docs/webhooks.md).'),
+            }),
+          ),
+          has_more: z.boolean(),
+        }),
+      ),
+    ),
   },
 ]);

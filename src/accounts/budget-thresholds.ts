@@ -1,0 +1,68 @@
+// Budgets that have reached a threshold. What is spent is read from the running sums in Redis; a budget that has none was not used
+// in its period.
+import { sql } from 'kysely';
+import type { Database } from '../storage/database.ts';
+import type { Keyspace } from '../storage/keyspace.ts';
+import type { RedisClient } from '../storage/redis.ts';
+import { readStoredSettings } from './api-key.ts';
+import { type Budget, periodsOf } from './budgets.ts';
+
+export interface ReachedThreshold {
+  budget: Budget;
+  /** Name of the key, project or organisation. */
+  name: string;
+  percent: number;
+  spent: bigint;
+}
+
+const PAGE = 500;
+
+/** Of each budget the highest threshold that its spending has reached. In pages: any number of budgets takes the same memory. */
+export async function* reachedThresholds(
+  { database, redis, keyspace }: { database: Database; redis: RedisClient; keyspace: Keyspace },
+  percents: readonly number[],
+  nowMs: number,
+): AsyncGenerator<ReachedThreshold> {
+  const descending = [...percents].sort((a, b) => b - a);
+  for await (const page of pagesOfBudgets(database, nowMs)) {
+    const sums = await Promise.all(page.map(({ budget }) => redis.hget(keyspace.budget(budget.account), 'spent')));
+    for (const [index, { budget, name }] of page.entries()) {
+      const spent = BigInt(sums[index] ?? 0);
+      const percent = descending.find((one) => spent * 100n >= BigInt(budget.limit) * BigInt(one));
+      if (percent !== undefined && spent > 0n) yield { budget, name, percent, spent };
+    }
+  }
+}
+
+async function* pagesOfBudgets(database: Database, nowMs: number): AsyncGenerator<{ budget: Budget; name: string }[]> {
+  for (const table of ['accounts', 'api_keys'] as const) {
+    let last = '';
+    for (;;) {
+      const rows = await readPage(database, table, last);
+      yield rows.flatMap(({ id, kind, name, settings }) =>
+        periodsOf({ id, kind: kind as Budget['owner']['kind'] }, readStoredSettings(settings).budgets, nowMs).map(
+          (budget) => ({ budget, name }),
+        ),
+      );
+      if (rows.length < PAGE) break;
+      last = rows.at(-1)!.id;
+    }
+  }
+}
+
+async function readPage(database: Database, table: 'accounts' | 'api_keys', after: string) {
+  const page = database
+    .selectFrom(table)
+    .where('revoked_at', 'is', null)
+    .where('settings', 'not like', '%"budgets":{}%')
+    .where('id', '>', after)
+    .orderBy('id')
+    .limit(PAGE)
+    .select([
+      'id',
+      'name',
+      'settings',
+      sql<string>`${table === 'accounts' ? sql.ref('kind') : sql.lit('key')}`.as('kind'),
+    ]);
+  return page.execute();
+}

@@ -1,0 +1,45 @@
+// `sluice alerts`: what was told about budgets, spending and bills.
+import { Command, Option } from 'commander';
+import type { Environment } from '../config/environment.ts';
+import { ALERT_TYPES, type AlertType } from '../webhooks/alert-store.ts';
+import { type AdminOptions, createAdminClient, dataOf } from './admin-client.ts';
+import { adminArguments, wholeNumber } from './arguments.ts';
+import { formatTable, print } from './terminal.ts';
+
+interface AlertOptions extends AdminOptions {
+  type?: AlertType;
+  limit: number;
+  json: boolean;
+}
+
+export function alertsCommand(environment: () => Environment): Command {
+  const command = new Command('alerts')
+    .description('budgets that reached a threshold, unusual spending, bills that differ from the ledger; newest first')
+    .addOption(new Option('--type <type>', 'only these').choices(ALERT_TYPES))
+    .option('--limit <count>', 'at most', wholeNumber, 50);
+  return adminArguments(command).action((options: AlertOptions) => show(environment(), options));
+}
+
+async function show(environment: Environment, { type, limit, ...options }: AlertOptions): Promise<void> {
+  const query = { limit, ...(type === undefined ? {} : { type }) };
+  const { data } = await dataOf(createAdminClient(options, environment).GET('/admin/alerts', { params: { query } }));
+  if (options.json) return print(JSON.stringify(data));
+  if (data.length === 0) return print('There was nothing to tell.');
+  const rows = data.map(({ created_at: at, type: what, data: payload }) => [
+    at.slice(0, 19).replace('T', ' '),
+    what,
+    sentenceOf(what, payload as Record<string, unknown>),
+  ]);
+  print(formatTable(['TOLD (UTC)', 'ALERT', 'ABOUT'], rows));
+}
+
+function sentenceOf(type: AlertType, data: Record<string, unknown>): string {
+  if (type === 'budget.threshold_reached') {
+    return `${data.account_kind} ${data.account_name} (${data.account}): ${data.percent} % of ${data.budget_usd} USD by ${data.period}, ${data.spent_usd} spent`;
+  }
+  if (type === 'spend.anomaly') {
+    const place = data.scope === 'all' ? 'all' : `${data.scope} ${data.name}`;
+    return `${place}: ${data.spent_usd} USD in the hour from ${data.hour}, usually ${data.usual_usd}`;
+  }
+  return `${data.provider}, ${data.day}: ${(data.differences as string[]).join(', ')}`;
+}

@@ -1,0 +1,70 @@
+// Alerts in SQL. Each is told once over the whole fleet and over restarts: its row and its event for webhooks are written in one
+// transaction, and a second row for the same thing is refused by its constraint.
+import { createSortableId } from '../contracts/ids.ts';
+import { asNumber, type Database } from '../storage/database.ts';
+
+export const ALERT_TYPES = ['budget.threshold_reached', 'spend.anomaly', 'reconciliation.differs'] as const;
+export type AlertType = (typeof ALERT_TYPES)[number];
+
+export interface NewAlert {
+  type: AlertType;
+  /** Names what is told only once. */
+  once: string;
+  /** Of the client key that it is about; absent: it is about none. */
+  keyId?: string;
+  payload: object;
+  /** Absent: kept for ever, so that it is never told again. */
+  expiresAtMs?: number;
+}
+
+export interface Alert {
+  id: string;
+  type: AlertType;
+  createdAtMs: number;
+  payload: object;
+}
+
+export interface AlertStore {
+  /** False: it was told before. */
+  raise(alert: NewAlert): Promise<boolean>;
+  /** Newest first. @param before id of an alert: those older than it. */
+  list(query: { limit: number; type?: AlertType | undefined; before?: string | undefined }): Promise<Alert[]>;
+  prune(nowMs: number): Promise<void>;
+}
+
+export function createAlertStore(database: Database): AlertStore {
+  return {
+    raise: ({ type, once, keyId = '', payload, expiresAtMs }) =>
+      database.transaction().execute(async (transaction) => {
+        const now = Date.now();
+        const id = `alert_${createSortableId(now)}`;
+        const text = JSON.stringify(payload);
+        const { numInsertedOrUpdatedRows } = await transaction
+          .insertInto('alerts')
+          .values({ id, once, type, key_id: keyId, payload: text, created_at: now, expires_at: expiresAtMs ?? null })
+          .onConflict((conflict) => conflict.column('once').doNothing())
+          .executeTakeFirstOrThrow();
+        if (numInsertedOrUpdatedRows === 0n) return false;
+        await transaction
+          .insertInto('events_outbox')
+          .values({ id: `evt_${id}`, type, key_id: keyId, subject_id: id, created_at_ms: now, payload: text })
+          .execute();
+        return true;
+      }),
+    async list({ limit, type, before }) {
+      let query = database.selectFrom('alerts').select(['id', 'type', 'created_at', 'payload']);
+      if (type !== undefined) query = query.where('type', '=', type);
+      if (before !== undefined) query = query.where('id', '<', before);
+      const rows = await query.orderBy('id', 'desc').limit(limit).execute();
+      return rows.map((row) => ({
+        id: row.id,
+        type: row.type as AlertType,
+        createdAtMs: asNumber(row.created_at),
+        payload: JSON.parse(row.payload) as object,
+      }));
+    },
+    async prune(nowMs) {
+      await database.deleteFrom('alerts').where('expires_at', '<', nowMs).execute();
+    },
+  };
+}

@@ -1,0 +1,236 @@
+// Alerts about money: told once, whoever looks and however often; to the receivers that they are for.
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Simulator, startSimulator } from '#simulator/simulator.ts';
+import { createAccountStore } from '#src/accounts/account-store.ts';
+import { DEFAULT_KEY_SETTINGS } from '#src/accounts/api-key.ts';
+import { createKeyStore } from '#src/accounts/key-store.ts';
+import { createCatalogue } from '#src/config/catalogue.ts';
+import { type ConfigurationInput, configurationSchema } from '#src/config/schema.ts';
+import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
+import { parseUsd } from '#src/contracts/money.ts';
+import { createLedgerStore } from '#src/ledger/ledger-store.ts';
+import { type Database, openDatabase } from '#src/storage/database.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { createAlertStore } from '#src/webhooks/alert-store.ts';
+import { fanOut } from '#src/webhooks/fan-out.ts';
+import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';
+import { createMoneyCheck } from '#workers/support/watch-money.ts';
+
+const ENGINES = await startSqlEngines();
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const keyspace = createKeyspace('alerts');
+
+let redis: TestRedis;
+let simulator: Simulator;
+beforeAll(async () => {
+  [redis, simulator] = await Promise.all([startTestRedis(), startSimulator({ adminKey: 'organization-key' })]);
+});
+afterAll(async () => {
+  await simulator.close();
+  await redis.stop();
+});
+
+describeOnEach(ENGINES, ({ url }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await openDatabase(url, () => undefined);
+  });
+  afterAll(() => database.destroy());
+  beforeEach(async () => {
+    for (const table of ['alerts', 'events_outbox', 'api_keys', 'accounts', 'ledger_entries'] as const)
+      await database.deleteFrom(table).execute();
+    await redis.client.flushall();
+  });
+
+  /** Another process each time: nothing is remembered but in SQL and Redis. */
+  function look(more: Partial<ConfigurationInput> = {}): Promise<void> {
+    const configuration = configurationSchema.parse(more);
+    const runtime = { configuration, catalogue: createCatalogue(configuration) };
+    const options = {
+      runtime: runtime as never,
+      redis: redis.client,
+      keyspace,
+      database,
+      logger: pino({ level: 'silent' }),
+    };
+    return createMoneyCheck(options)();
+  }
+
+  const told = async () =>
+    (await createAlertStore(database).list({ limit: 100 })).map(({ type, payload }) => ({ type, ...payload }));
+  const spend = (account: string, usd: string) =>
+    redis.client.hset(keyspace.budget(account), 'spent', parseUsd(usd).toString());
+  const month = () => `month:${new Date().toISOString().slice(0, 7)}-01`;
+
+  test('a budget’s thresholds: each once, the highest where several are passed at once', async () => {
+    const budgets = { month: parseUsd('10').toString() };
+    const { key } = await createKeyStore(database).create('search', { ...DEFAULT_KEY_SETTINGS, budgets });
+    await look();
+    expect(await told()).toEqual([]);
+    await spend(`${key.id}:${month()}`, '4.999999');
+    await look();
+    expect(await told()).toEqual([]);
+    await spend(`${key.id}:${month()}`, '8.5');
+    await Promise.all([look(), look(), look()]);
+    await look();
+    expect(await told()).toEqual([
+      {
+        type: 'budget.threshold_reached',
+        account: key.id,
+        account_kind: 'key',
+        account_name: 'search',
+        period: 'month',
+        period_start: `${new Date().toISOString().slice(0, 7)}-01`,
+        percent: 80,
+        budget_usd: '10',
+        spent_usd: '8.5',
+      },
+    ]);
+    await spend(`${key.id}:${month()}`, '10');
+    await look();
+    await look();
+    expect((await told()).map((alert) => ('percent' in alert ? alert.percent : null))).toEqual([100, 80]);
+    expect(await database.selectFrom('events_outbox').select(['type', 'key_id']).execute()).toEqual([
+      { type: 'budget.threshold_reached', key_id: key.id },
+      { type: 'budget.threshold_reached', key_id: key.id },
+    ]);
+  });
+
+  test('a project’s budget, by receivers of all keys only; one that was changed is told of again', async () => {
+    const accounts = createAccountStore(database);
+    const settings = { ...DEFAULT_KEY_SETTINGS, budgets: { total: parseUsd('2').toString() } };
+    const { id } = await accounts.create({ kind: 'project', name: 'maps', parentId: null, settings } as never);
+    await spend(`${id}:total`, '1.1');
+    await look({ alerts: { budget_percent: [50] } });
+    expect(await told()).toMatchObject([{ account: id, account_kind: 'project', period_start: null, percent: 50 }]);
+    const endpoint = {
+      origin: 'admin',
+      url: 'https://r.example/',
+      createdAtMs: 1,
+      disabledAtMs: null,
+      disabledReason: null,
+    } as const;
+    const receivers = [
+      { ...endpoint, id: 'whe_all', keyId: null, events: ['budget.*'] },
+      { ...endpoint, id: 'whe_batches', keyId: null, events: ['batch.*'] },
+      { ...endpoint, id: 'whe_key', keyId: 'key_1', events: ['*'] },
+    ];
+    await fanOut(
+      database,
+      async () => receivers,
+      () => undefined,
+    );
+    const deliveries = await database.selectFrom('webhook_deliveries').select(['endpoint_id', 'body']).execute();
+    expect(deliveries.map((row) => row.endpoint_id)).toEqual(['whe_all']);
+    expect(JSON.parse(deliveries[0]!.body)).toMatchObject({
+      object: 'event',
+      type: 'budget.threshold_reached',
+      data: { id: expect.stringMatching(/^alert_/), account: id, spent_usd: '1.1' },
+    });
+    await database.deleteFrom('webhook_deliveries').execute();
+    await accounts.update(id, { ...settings, budgets: { total: parseUsd('2.1').toString() } });
+    await look({ alerts: { budget_percent: [50] } });
+    expect(await told()).toHaveLength(2);
+  });
+
+  const entry = (number: number, startedAtMs: number, usd: string, more: Partial<LedgerEntry> = {}): LedgerEntry => ({
+    requestId: `req_${number}`,
+    attempt: 1,
+    keyId: 'key_1',
+    model: 'm',
+    provider: 'openai',
+    deployment: 'openai/m',
+    upstreamModel: 'm',
+    protocol: 'openai-chat',
+    lane: 'interactive',
+    isStream: false,
+    state: 'settled',
+    outcome: 'ok',
+    startedAtMs,
+    queueMs: 0,
+    firstByteMs: 1,
+    durationMs: 2,
+    inputTokens: 1_000,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: 0,
+    reasoningTokens: 0,
+    costPicoUsd: parseUsd(usd).toString(),
+    ...more,
+  });
+  const write = (entries: LedgerEntry[]) => createLedgerStore(database).insert(entries.map((attempt) => ({ attempt })));
+
+  test('an hour that costs far more than the same hour of the days before', async () => {
+    const now = Date.now();
+    await write([
+      ...Array.from({ length: 10 }, (_, day) => entry(day + 1, now - (day + 1) * DAY_MS, '10')),
+      // Another hour of yesterday: it is no measure for this one.
+      entry(100, now - DAY_MS - 5 * HOUR_MS, '900'),
+      entry(101, now, '19'),
+    ]);
+    await look();
+    expect(await told()).toEqual([]);
+    await write([entry(102, now, '30', { keyId: 'key_2', provider: 'google' })]);
+    await look();
+    await look();
+    const alerts = await told();
+    expect(alerts).toHaveLength(3);
+    expect(alerts).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          type: 'spend.anomaly',
+          scope: 'all',
+          name: null,
+          spent_usd: '49',
+          usual_usd: '10',
+          unusual_above_usd: '20',
+        }),
+        expect.objectContaining({
+          scope: 'provider',
+          name: 'google',
+          spent_usd: '30',
+          usual_usd: '0',
+          unusual_above_usd: '5',
+        }),
+        expect.objectContaining({ scope: 'key', name: 'key_2' }),
+      ]),
+    );
+  });
+
+  test('a bill that differs from the ledger, once a day', async () => {
+    const dayBefore = Date.now() - 2 * DAY_MS;
+    await write([entry(1, dayBefore, '7')]);
+    const configuration: Partial<ConfigurationInput> = {
+      alerts: { spend: { enabled: false } },
+      providers: {
+        openai: { base_url: `${simulator.url}/v1`, usage_api: { admin_key: 'organization-key' } },
+        other: { preset: 'openai', base_url: `${simulator.url}/v1`, usage_api: { admin_key: 'organization-key' } },
+      },
+    };
+    await look(configuration);
+    await look(configuration);
+    expect(await told()).toMatchObject([
+      {
+        type: 'reconciliation.differs',
+        provider: 'openai',
+        day: new Date(dayBefore).toISOString().slice(0, 10),
+        ledger: { input_tokens: 1_000, cost_usd: '7' },
+        billed: { input_tokens: 0 },
+        differences: ['input_tokens', 'cost_usd'],
+      },
+    ]);
+  });
+
+  test('what was told is forgotten after its time, but for what has no end', async () => {
+    const store = createAlertStore(database);
+    const alert = { type: 'spend.anomaly', payload: {} } as const;
+    await store.raise({ ...alert, once: 'a', expiresAtMs: 1_000 });
+    await store.raise({ ...alert, once: 'b' });
+    await store.prune(2_000);
+    expect(await store.raise({ ...alert, once: 'a' })).toBe(true);
+    expect(await store.raise({ ...alert, once: 'b' })).toBe(false);
+  });
+});

@@ -1,0 +1,184 @@
+// Looks at budgets, spending and bills from time to time, and raises alerts. One process of the fleet looks at a time, by a turn
+// that is taken in Redis; that each alert is told once is the store's promise (src/webhooks/alert-store.ts), not this turn's.
+import { reachedThresholds } from '#src/accounts/budget-thresholds.ts';
+import type { AlertSettings } from '#src/config/alert-schema.ts';
+import type { Runtime } from '#src/config/runtime.ts';
+import { formatUsd, parseUsd } from '#src/contracts/money.ts';
+import { createAnomalyWatch } from '#src/ledger/spend-anomaly.ts';
+import type { Database } from '#src/storage/database.ts';
+import type { Keyspace } from '#src/storage/keyspace.ts';
+import type { RedisClient } from '#src/storage/redis.ts';
+import type { Logger } from '#src/telemetry/logger.ts';
+import { createAlertStore, type NewAlert } from '#src/webhooks/alert-store.ts';
+
+export interface MoneyWatchOptions {
+  runtime: Pick<Runtime, 'configuration' | 'catalogue'>;
+  redis: RedisClient;
+  keyspace: Keyspace;
+  database: Database;
+  logger: Pick<Logger, 'warn' | 'error'>;
+}
+
+const DAY_MS = 86_400_000;
+/** Longer than any period that an alert is told once in. */
+const KEPT_MS = 100 * DAY_MS;
+/** A report that could not be read is asked for again after so long. */
+const REPORT_RETRY_MS = 3_600_000;
+/** Reports of yesterday may not be whole yet. */
+const REPORT_AGE_DAYS = 2;
+
+/** Rejections are logged: the next turn does its work. */
+export function startMoneyWatch(options: MoneyWatchOptions): { stop(): Promise<void> } {
+  const { alerts } = options.runtime.configuration;
+  if (!alerts.enabled) return { stop: async () => undefined };
+  const check = createMoneyCheck(options);
+  let running: Promise<unknown> = Promise.resolve();
+  let isBusy = false;
+  const timer = setInterval(() => {
+    if (isBusy) return;
+    isBusy = true;
+    running = inTurn(options, alerts, check)
+      .catch((error: unknown) => options.logger.warn({ err: error }, 'budgets and spending could not be looked at'))
+      .finally(() => {
+        isBusy = false;
+      });
+  }, alerts.check_ms);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+async function inTurn({ redis, keyspace }: MoneyWatchOptions, { check_ms }: AlertSettings, check: () => Promise<void>) {
+  // A little shorter than the interval, so that the process that has it does not find its own turn in its way.
+  const turn = await redis.set(keyspace.alertTurn('watch'), '1', 'PX', Math.ceil(check_ms * 0.9), 'NX');
+  if (turn === 'OK') await check();
+}
+
+/** One look at everything. */
+export function createMoneyCheck(options: MoneyWatchOptions): () => Promise<void> {
+  const { database, logger } = options;
+  const { alerts } = options.runtime.configuration;
+  const store = createAlertStore(database);
+  const { days, deviations, min_usd } = alerts.spend;
+  const anomalies = createAnomalyWatch(database, { days, deviations, minPico: parseUsd(String(min_usd)) });
+  const raise = async (alert: NewAlert) => {
+    if (await store.raise(alert)) logger.warn({ alert: alert.type, ...alert.payload }, 'alert');
+  };
+  return async () => {
+    const now = Date.now();
+    await watchBudgets(options, now, raise);
+    if (alerts.spend.enabled) {
+      for (const anomaly of await anomalies.find(now)) await raise(anomalyAlert(anomaly, now));
+    }
+    if (alerts.reconcile.enabled) await watchBills(options, now, raise);
+    await store.prune(now);
+  };
+}
+
+type Raise = (alert: NewAlert) => Promise<void>;
+
+async function watchBudgets(options: MoneyWatchOptions, now: number, raise: Raise): Promise<void> {
+  const { budget_percent: percents } = options.runtime.configuration.alerts;
+  if (percents.length === 0) return;
+  for await (const { budget, name, percent, spent } of reachedThresholds(options, percents, now)) {
+    const { account, owner, period, since, limit } = budget;
+    await raise({
+      type: 'budget.threshold_reached',
+      // A budget that was changed has thresholds of its own.
+      once: `budget:${account}:${limit}:${percent}`,
+      ...(owner.kind === 'key' ? { keyId: owner.id } : {}),
+      ...(since === null ? {} : { expiresAtMs: now + KEPT_MS }),
+      payload: {
+        account: owner.id,
+        account_kind: owner.kind,
+        account_name: name,
+        period,
+        period_start: since,
+        percent,
+        budget_usd: formatUsd(BigInt(limit)),
+        spent_usd: formatUsd(spent),
+      },
+    });
+  }
+}
+
+type FoundAnomaly = Awaited<ReturnType<ReturnType<typeof createAnomalyWatch>['find']>>[number];
+
+function anomalyAlert({ scope, name, spent, usual, limit }: FoundAnomaly, now: number): NewAlert {
+  const hour = `${new Date(now).toISOString().slice(0, 13)}:00:00Z`;
+  return {
+    type: 'spend.anomaly',
+    once: `spend:${scope}:${name}:${hour}`,
+    ...(scope === 'key' ? { keyId: name } : {}),
+    expiresAtMs: now + KEPT_MS,
+    payload: {
+      scope,
+      name: scope === 'all' ? null : name,
+      hour,
+      spent_usd: formatUsd(spent),
+      usual_usd: formatUsd(usual),
+      unusual_above_usd: formatUsd(limit),
+    },
+  };
+}
+
+/** Each provider's report once a day. The modules that read it are loaded where there is one to read. */
+async function watchBills(options: MoneyWatchOptions, now: number, raise: Raise): Promise<void> {
+  const { redis, keyspace, runtime, logger } = options;
+  const day = new Date(now - REPORT_AGE_DAYS * DAY_MS).toISOString().slice(0, 10);
+  for (const [name, settings] of Object.entries(runtime.configuration.providers)) {
+    if (settings.usage_api === undefined) continue;
+    const turn = keyspace.alertTurn(`bill:${name}:${day}`);
+    if ((await redis.set(turn, '1', 'PX', REPORT_RETRY_MS, 'NX')) !== 'OK') continue;
+    try {
+      await watchBill(options, name, day, now, raise);
+      await redis.pexpire(turn, REPORT_AGE_DAYS * DAY_MS);
+    } catch (error) {
+      logger.warn({ err: error, provider: name }, 'the provider’s usage report could not be read');
+    }
+  }
+}
+
+async function watchBill(
+  { runtime, database }: MoneyWatchOptions,
+  name: string,
+  day: string,
+  now: number,
+  raise: Raise,
+) {
+  const provider = runtime.catalogue.providers.get(name);
+  const settings = runtime.configuration.providers[name];
+  if (provider === undefined || settings === undefined) return;
+  const [{ describeComparison, reconcile, reportSourceOf }, { fetchReport }] = await Promise.all([
+    import('#src/ledger/reconciliation/reconcile.ts'),
+    import('#src/ledger/reconciliation/fetch-report.ts'),
+  ]);
+  const { tolerance_percent: percent, tolerance_usd: usd } = runtime.configuration.alerts.reconcile;
+  const span = { from: day, to: day };
+  const comparison = await reconcile(database, name, span, {
+    report: await fetchReport(reportSourceOf(provider, settings)!, span),
+    by: [],
+    tolerance: { percent, usd: parseUsd(String(usd)) },
+    keyIds: settings.usage_api?.key_ids ?? {},
+  });
+  if (comparison.isEqual) return;
+  const { total, notes } = describeComparison(name, span, comparison);
+  await raise({
+    type: 'reconciliation.differs',
+    once: `bill:${name}:${day}`,
+    expiresAtMs: now + KEPT_MS,
+    payload: {
+      provider: name,
+      day,
+      ledger: total.ledger,
+      billed: total.provider,
+      differences: total.differences,
+      estimated_attempts: total.estimated_attempts,
+      unsettled_attempts: total.unsettled_attempts,
+      notes,
+    },
+  });
+}
