@@ -1,5 +1,6 @@
 // Pictures of the console for README and docs: `npm run screenshots` starts a broker in front of two simulators, lets clients
-// ask it for a while, and writes docs/images/console-*.png. Needs Debian's Chromium and a Redis server.
+// ask it for a while, and writes docs/images/console-*.png. Needs Debian's Chromium and a Redis server. With LOOK=DIR every page is
+// taken at 320, 1280 and 3840 pixels, light and dark, into that folder, to be looked at.
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
@@ -11,6 +12,20 @@ import { PRICE, providerConfiguration, startProviders } from '../test/support/pr
 
 const IMAGES = fileURLToPath(new URL('../docs/images/', import.meta.url));
 const BUSY_MS = Number(process.env.BUSY_MS ?? 40_000);
+
+const PAGES = [
+  '',
+  'requests',
+  'providers',
+  'batches',
+  'money',
+  'keys',
+  'dead-letters',
+  'webhooks',
+  'playground',
+  'simulator',
+];
+PAGES.push('settings');
 
 prepareConsole();
 mkdirSync(IMAGES, { recursive: true });
@@ -47,7 +62,7 @@ try {
   await admin(broker, 'PATCH', `/keys/${keys[1]!.id}`, { budgets: { day: 0.05 } });
   await beBusy(keys.map(({ secret }) => secret));
   const failover = await failoverRequest(keys[1]!.secret);
-  await takePictures(failover);
+  await (process.env.LOOK === undefined ? takePictures(failover) : lookAtAll(process.env.LOOK, failover));
 } finally {
   await browser.close();
   await broker.stop();
@@ -106,6 +121,28 @@ async function takePictures(failover: string): Promise<void> {
     await take('playground', '/playground', text('Say hello.'), () => askHere(page));
     for (const name of (process.env.MORE ?? '').split(',').filter((one) => one !== ''))
       await take(name, `/${name}`, () => page.waitForTimeout(700));
+    await context.close();
+  }
+}
+
+async function lookAtAll(directory: string, failover: string): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  for (const width of [320, 1280, 3840]) {
+    const context = await browser.newContext({ viewport: { width, height: width === 3840 ? 2160 : 800 } });
+    const { page } = await openPage(context);
+    page.setDefaultTimeout(60_000);
+    await signIn(page, broker.url);
+    for (const path of [...PAGES, `requests/${failover}`]) {
+      await page.goto(`${broker.url}/console/${path}`);
+      await page.locator('main .page').waitFor();
+      await page.waitForTimeout(1_000);
+      const name = path.split('/').length > 1 ? 'request' : path || 'now';
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        await page.waitForTimeout(100);
+        await page.screenshot({ path: `${directory}/${name}-${width}-${colorScheme}.png`, fullPage: width < 3840 });
+      }
+    }
     await context.close();
   }
 }

@@ -317,6 +317,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/ledger/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rows of the ledger, oldest first */
+        get: operations["exportLedger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/ledger/rejects": {
         parameters: {
             query?: never;
@@ -1876,8 +1893,38 @@ export interface components {
             name: string;
             protocols: string[];
             base_url: string;
-            /** @description Their names. */
-            credentials: string[];
+            /** @description Empty where it has no choice of them. */
+            credentials: {
+                name: string;
+                /** @description As limits and holds name it. */
+                scope: string;
+                /** @description Of the calls, by its weight. */
+                share: number;
+                hold: {
+                    reason: string;
+                    /**
+                     * Format: date-time
+                     * @description UTC.
+                     */
+                    since: string;
+                } | null;
+                /** @description Those that are not closed. */
+                circuits: {
+                    name: string;
+                    /** @enum {string} */
+                    state: "open" | "half_open";
+                    code: string | null;
+                    /**
+                     * Format: date-time
+                     * @description UTC.
+                     */
+                    until: string;
+                }[];
+                last_hour: {
+                    outcome: string;
+                    attempts: number;
+                }[];
+            }[];
             hold: {
                 reason: string;
                 /**
@@ -3241,6 +3288,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReplayReport"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    exportLedger: {
+        parameters: {
+            query?: {
+                per?: "attempt" | "request";
+                format?: "csv" | "jsonl";
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By `format`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             /** @description Refused or failed. */

@@ -317,19 +317,21 @@ export async function listAttempts(database: Database, requestId: string): Promi
 
 export interface OutcomeCount {
   deployment: string;
+  /** Null where the provider has no choice of them. */
+  credential: string | null;
   /** `ok` or a failure code. */
   outcome: string;
   attempts: number;
 }
 
-/** How the attempts of requests accepted since then went, by deployment. */
+/** How the attempts of requests accepted since then went, by deployment and credential. */
 export async function countOutcomes(database: Database, sinceMs: number): Promise<OutcomeCount[]> {
   const rows = await database
     .selectFrom('requests')
     .innerJoin('ledger_entries', 'ledger_entries.request_id', 'requests.request_id')
     .where('accepted_at', '>=', sinceMs)
-    .select((row) => ['deployment', 'ledger_entries.outcome', row.fn.countAll().as('attempts')])
-    .groupBy(['deployment', 'ledger_entries.outcome'])
+    .select((row) => ['deployment', 'credential', 'ledger_entries.outcome', row.fn.countAll().as('attempts')])
+    .groupBy(['deployment', 'credential', 'ledger_entries.outcome'])
     .execute();
-  return rows.map(({ deployment, outcome, attempts }) => ({ deployment, outcome, attempts: asNumber(attempts) }));
+  return rows.map(({ attempts, ...row }) => ({ ...row, attempts: asNumber(attempts) }));
 }

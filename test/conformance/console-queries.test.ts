@@ -47,6 +47,7 @@ function message(number: number): LedgerMessage {
       attempt: 1,
       provider: 'openai',
       deployment: 'openai/gpt-4o',
+      ...(isBad ? { credential: 'second' } : {}),
       upstreamModel: 'gpt-4o',
       state: 'settled',
       startedAtMs: acceptedAtMs,
@@ -133,11 +134,11 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(sum(({ costPicoUsd }) => costPicoUsd)).toBe(((COUNT * (COUNT - 1)) / 2) * 1_000_000);
   });
 
-  test('how attempts went, by deployment', async () => {
+  test('how attempts went, by deployment and credential', async () => {
     const counts = await countOutcomes(database, START + 10_000);
     expect(counts.toSorted((a, b) => a.attempts - b.attempts)).toEqual([
-      { deployment: 'openai/gpt-4o', outcome: 'upstream_timeout', attempts: 3 },
-      { deployment: 'openai/gpt-4o', outcome: 'ok', attempts: 27 },
+      { deployment: 'openai/gpt-4o', credential: 'second', outcome: 'upstream_timeout', attempts: 3 },
+      { deployment: 'openai/gpt-4o', credential: null, outcome: 'ok', attempts: 27 },
     ]);
   });
 });

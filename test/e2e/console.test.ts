@@ -11,7 +11,14 @@ import { admin } from '#test/support/admin.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { hasBrowser, openPage, prepareConsole, signIn, startBrowser } from '#test/support/console.ts';
-import { deployment, type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
+import {
+  deployment,
+  PROVIDER_KEY,
+  type Providers,
+  provider,
+  providerConfiguration,
+  startProviders,
+} from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const BUILT = fileURLToPath(new URL('../../dist/console/', import.meta.url));
@@ -33,7 +40,16 @@ beforeAll(async () => {
   const base = providerConfiguration(providers, { limits: { rpm: 10_000 } });
   // A circuit of its own: what fails here must not be waited for elsewhere.
   const models = { ...base.models, lost: { deployments: [deployment('primary', 'lost')] } };
-  broker = await startBroker({ configuration: { ...base, models, dead_letters: { bodies: 'plain' } }, batches: 1 });
+  const credentials = {
+    first: { api_key: PROVIDER_KEY, weight: 3 },
+    second: { api_key: PROVIDER_KEY, limits: { rpm: 90 } },
+  };
+  const { api_key: _, ...secondary } = provider(providers.secondary);
+  const accounts = { ...base.providers, secondary: { ...secondary, credentials } };
+  broker = await startBroker({
+    configuration: { ...base, providers: accounts, models, dead_letters: { bodies: 'plain' } },
+    batches: 1,
+  });
   browser = await startBrowser();
 });
 afterAll(async () => {
@@ -200,6 +216,15 @@ test('a hold is placed with a reason, obeyed, and released', async () => {
   expect(answer.headers['x-sluice-provider']).toBe('secondary');
   await panel.getByRole('button', { name: 'Release' }).first().click();
   await panel.getByText('maintenance until noon').waitFor({ state: 'detached' });
+  // One credential of several: its share, its limit, and a hold of its own.
+  const row = page.getByRole('row', { name: /^second / });
+  await row.getByText('25 %').waitFor();
+  await row.getByRole('meter').waitFor();
+  await row.getByRole('button', { name: 'Hold …' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Hold', exact: true }).click();
+  await row.getByText('held', { exact: true }).waitFor();
+  await row.getByRole('button', { name: 'Release' }).click();
+  await row.getByText('healthy').waitFor();
 });
 
 test('a batch is looked through, uploaded, watched and downloaded', async () => {
@@ -246,6 +271,17 @@ test('a budget that runs out is seen, and seen coming', async () => {
   await row.waitFor();
   const used = await row.getByRole('meter').getAttribute('aria-valuenow');
   expect(Number(used)).toBeGreaterThan(30);
+
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Every call, JSON' }).click(),
+  ]);
+  const rows = readFileSync(await file.path(), 'utf8')
+    .trim()
+    .split('\n');
+  expect(rows.map((row) => JSON.parse(row) as object)).toContainEqual(expect.objectContaining({ key_id: id }));
+  await page.getByRole('combobox', { name: 'Beside' }).selectOption({ label: 'a year before' });
+  await page.getByText('nothing before').waitFor();
 });
 
 test('a fault rule is switched on and off, and strikes between', async () => {

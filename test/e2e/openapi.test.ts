@@ -267,6 +267,8 @@ test('administration: dead letters and what the ledger could not take', async ()
   const message = JSON.stringify({ requestId: 'req_1', outcome: {} });
   for (const id of ['1-0', '2-0', '3-0'])
     await rejects.insert({ id, requestId: null, part: 'ledger', reason: 'why', rejectedAtMs: 1_000, message });
+  await ask('GET', '/admin/ledger/export?format=jsonl&from=2026-01-01');
+  await ask('GET', '/admin/ledger/export?format=pdf', { status: 400 });
   await ask('GET', '/admin/ledger/rejects?limit=1');
   await ask('GET', '/admin/ledger/rejects/1-0');
   await ask('DELETE', '/admin/ledger/rejects/1-0');

@@ -5,7 +5,7 @@ import { useQuery } from '../api/query.ts';
 import type { InFlight, LiveSlice } from '../api/types.ts';
 import { Chart } from '../parts/chart.tsx';
 import { ago, count, duration, rate, usd, words } from '../parts/format.ts';
-import { Badge, Empty, Figure, Loaded, Page, Panel, RequestLink, Tabs } from '../parts/panel.tsx';
+import { Badge, Figure, Loaded, Page, Panel, RequestLink, Table, Tabs } from '../parts/panel.tsx';
 
 /** What the large figures are of. */
 const RECENT_MS = 60_000;
@@ -133,24 +133,20 @@ function Graphs({ live, spanMs }: { live: Live; spanMs: number }) {
       ],
     };
   }, [slices, newest, sliceMs, seconds, spanMs]);
-  const { times } = graphs;
+  const panels = [
+    ['Requests per second', graphs.requests, rate],
+    ['Tokens per second', graphs.tokens, rate],
+    ['Time to the first byte', graphs.firstByte, duration],
+    ['Time to the whole answer', graphs.total, duration],
+    ['Cost per minute', graphs.cost, usd],
+  ] as const;
   return (
     <div class="grid" style={{ '--min': '21rem' }}>
-      <Panel title="Requests per second">
-        <Chart label="Requests per second" times={times} series={graphs.requests} format={rate} />
-      </Panel>
-      <Panel title="Tokens per second">
-        <Chart label="Tokens per second" times={times} series={graphs.tokens} format={rate} />
-      </Panel>
-      <Panel title="Time to the first byte">
-        <Chart label="Time to the first byte" times={times} series={graphs.firstByte} format={duration} />
-      </Panel>
-      <Panel title="Time to the whole answer">
-        <Chart label="Time to the whole answer" times={times} series={graphs.total} format={duration} />
-      </Panel>
-      <Panel title="Cost per minute">
-        <Chart label="Cost per minute" times={times} series={graphs.cost} format={usd} />
-      </Panel>
+      {panels.map(([title, series, format]) => (
+        <Panel key={title} title={title}>
+          <Chart label={title} times={graphs.times} series={series} format={format} />
+        </Panel>
+      ))}
       <Errors live={live} />
     </div>
   );
@@ -168,32 +164,16 @@ function Queues({ live }: { live: Live }) {
   const queues = live.now?.queues.filter(({ waiting, running }) => waiting + running > 0) ?? [];
   return (
     <Panel title="Queues" isFlush>
-      {queues.length === 0 ? (
-        <Empty>Nothing waits.</Empty>
-      ) : (
-        <div class="scroll" tabIndex={0}>
-          <table class="plain">
-            <thead>
-              <tr>
-                <th>Provider</th>
-                <th>Lane</th>
-                <th class="end">Waiting</th>
-                <th class="end">Running</th>
-              </tr>
-            </thead>
-            <tbody>
-              {queues.map(({ provider, lane, waiting, running }) => (
-                <tr key={`${provider} ${lane}`}>
-                  <td>{provider}</td>
-                  <td>{lane}</td>
-                  <td class="end">{count(waiting)}</td>
-                  <td class="end">{count(running)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Table label="Queues" heads={['Provider', 'Lane', ['Waiting', 'end'], ['Running', 'end']]} empty="Nothing waits.">
+        {queues.map(({ provider, lane, waiting, running }) => (
+          <tr key={`${provider} ${lane}`}>
+            <td>{provider}</td>
+            <td>{lane}</td>
+            <td class="end">{count(waiting)}</td>
+            <td class="end">{count(running)}</td>
+          </tr>
+        ))}
+      </Table>
     </Panel>
   );
 }
@@ -205,22 +185,16 @@ function Errors({ live }: { live: Live }) {
   const sorted = [...codes].sort(([, a], [, b]) => b - a);
   return (
     <Panel title="Failures of the last hour" isFlush>
-      {sorted.length === 0 ? (
-        <Empty>None.</Empty>
-      ) : (
-        <table class="plain">
-          <tbody>
-            {sorted.map(([code, failed]) => (
-              <tr key={code}>
-                <td>
-                  <a href={`/console/requests?outcome=${encodeURIComponent(code)}`}>{words(code)}</a>
-                </td>
-                <td class="end">{count(failed)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <Table label="Failures of the last hour" empty="None.">
+        {sorted.map(([code, failed]) => (
+          <tr key={code}>
+            <td>
+              <a href={`/console/requests?outcome=${encodeURIComponent(code)}`}>{words(code)}</a>
+            </td>
+            <td class="end">{count(failed)}</td>
+          </tr>
+        ))}
+      </Table>
     </Panel>
   );
 }
@@ -230,57 +204,48 @@ function Running() {
   return (
     <Panel title="In flight" isFlush>
       <Loaded of={inFlight}>
-        {({ calls, waiting }) =>
-          calls.length + waiting.length === 0 ? (
-            <Empty>Nothing runs or waits.</Empty>
-          ) : (
-            <div class="scroll" tabIndex={0}>
-              <table class="plain">
-                <thead>
-                  <tr>
-                    <th>Request</th>
-                    <th>State</th>
-                    <th>Model</th>
-                    <th>Provider</th>
-                    <th>Lane</th>
-                    <th class="end">Since</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {calls.map((call) => (
-                    <tr key={`${call.id}.${call.attempt}`}>
-                      <td>
-                        <RequestLink id={call.id} />
-                      </td>
-                      <td>
-                        <Badge tone="accent">attempt {call.attempt}</Badge>
-                      </td>
-                      <td>{call.model}</td>
-                      <td>{call.provider}</td>
-                      <td>{call.lane}</td>
-                      <td class="end">{ago(call.started_at)}</td>
-                    </tr>
-                  ))}
-                  {waiting.map((one) => (
-                    <tr key={one.id}>
-                      <td>
-                        <RequestLink id={one.id} />
-                      </td>
-                      <td>
-                        <Badge>waits</Badge>
-                      </td>
-                      <td>{one.deployment}</td>
-                      <td>{one.provider}</td>
-                      <td>{one.lane}</td>
-                      <td class="end">{ago(one.accepted_at)}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )
-        }
+        {({ calls, waiting }) => (
+          <Table
+            label="In flight"
+            heads={['Request', 'State', 'Model', 'Provider', 'Lane', ['Since', 'end']]}
+            empty="Nothing runs or waits."
+          >
+            {[
+              ...calls.map(({ id, attempt, started_at: since, ...one }) => (
+                <OpenRow key={`${id}.${attempt}`} id={id} {...one} attempt={attempt} since={since} />
+              )),
+              ...waiting.map(({ id, deployment, accepted_at: since, ...one }) => (
+                <OpenRow key={id} id={id} {...one} model={deployment} attempt={null} since={since} />
+              )),
+            ]}
+          </Table>
+        )}
       </Loaded>
     </Panel>
+  );
+}
+
+interface OpenProps {
+  id: string;
+  /** Null: it waits. */
+  attempt: number | null;
+  model: string;
+  provider: string;
+  lane: string;
+  since: string;
+}
+
+function OpenRow({ id, attempt, model, provider, lane, since }: OpenProps) {
+  return (
+    <tr>
+      <td>
+        <RequestLink id={id} />
+      </td>
+      <td>{attempt === null ? <Badge>waits</Badge> : <Badge tone="accent">attempt {attempt}</Badge>}</td>
+      <td>{model}</td>
+      <td>{provider}</td>
+      <td>{lane}</td>
+      <td class="end">{ago(since)}</td>
+    </tr>
   );
 }

@@ -1,11 +1,11 @@
-// Providers and their deployments: health, limits and their use, failures, prices; hold and release.
+// Providers, their deployments and credentials: health, limits and their use, failures, prices; hold and release.
 import { useState } from 'preact/hooks';
 import { call, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { Deployment, Hold, LimitInForce, Provider } from '../api/types.ts';
 import { Action, Dialog } from '../parts/actions.tsx';
 import { ago, count, usd, words } from '../parts/format.ts';
-import { Badge, Bar, Empty, Loaded, Page, Panel, Text } from '../parts/panel.tsx';
+import { Badge, Bar, Empty, Loaded, Page, Panel, Table, Text } from '../parts/panel.tsx';
 
 export default function ProvidersPage() {
   const providers = useQuery<{ data: Provider[] }>('/providers', {}, { everyMs: 3_000 });
@@ -26,8 +26,8 @@ export default function ProvidersPage() {
 }
 
 function ProviderPanel({ provider, limits }: { provider: Provider; limits: readonly LimitInForce[] }) {
-  const { name, protocols, base_url: url, hold, queues, deployments } = provider;
-  const own = limits.filter(({ scope }) => scope === `provider:${name}`);
+  const { name, protocols, base_url: url, hold, queues, deployments, credentials } = provider;
+  const limitsOf = (wanted: string) => limits.filter(({ scope }) => scope === wanted);
   return (
     <Panel title={name} more={<HoldButton what={{ provider: name }} name={`provider:${name}`} hold={hold} />} isFlush>
       <div class="body form" style={{ padding: '12px 14px' }}>
@@ -41,33 +41,72 @@ function ProviderPanel({ provider, limits }: { provider: Provider; limits: reado
             </span>
           ))}
         </div>
-        <Limits limits={own} />
+        <Limits limits={limitsOf(`provider:${name}`)} />
       </div>
-      <div class="scroll" tabIndex={0}>
-        <table class="plain">
-          <thead>
-            <tr>
-              <th>Deployment</th>
-              <th>Health</th>
-              <th>Last hour</th>
-              <th>Limits</th>
-              <th class="end">In / out per million</th>
-              <th class="end">Tier</th>
-              <th />
-            </tr>
-          </thead>
-          <tbody>
-            {deployments.map((deployment) => (
-              <DeploymentRow
-                key={deployment.id}
-                deployment={deployment}
-                limits={limits.filter(({ scope }) => scope === `deployment:${deployment.id}`)}
-              />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label={`Deployments of ${name}`}
+        heads={[
+          'Deployment',
+          'Health',
+          'Last hour',
+          'Limits',
+          ['In / cached / out per million', 'end'],
+          ['Tier', 'end'],
+          '',
+        ]}
+      >
+        {deployments.map((deployment) => (
+          <DeploymentRow key={deployment.id} deployment={deployment} limits={limitsOf(`deployment:${deployment.id}`)} />
+        ))}
+      </Table>
+      {credentials.length === 0 ? null : (
+        <Table
+          label={`Credentials of ${name}`}
+          heads={['Credential', 'State', 'Last hour', 'Limits', ['Share', 'end'], '']}
+        >
+          {credentials.map((credential) => (
+            <CredentialRow
+              key={credential.name}
+              credential={credential}
+              what={`${name}/${credential.name}`}
+              limits={limitsOf(credential.scope)}
+            />
+          ))}
+        </Table>
+      )}
     </Panel>
+  );
+}
+
+interface CredentialProps {
+  credential: Provider['credentials'][number];
+  /** As a hold names it. */
+  what: string;
+  limits: readonly LimitInForce[];
+}
+
+function CredentialRow({ credential, what, limits }: CredentialProps) {
+  const { name, scope, share, hold, circuits, last_hour: hour } = credential;
+  return (
+    <tr>
+      <td>
+        <b>{name}</b>
+      </td>
+      <td>
+        <Health id={scope} hold={hold} circuits={circuits} />
+        <HoldNotice hold={hold} />
+      </td>
+      <td>
+        <Mix counts={hour} />
+      </td>
+      <td style={{ minWidth: '15rem' }}>
+        <Limits limits={limits} />
+      </td>
+      <td class="end">{(share * 100).toFixed(0)} %</td>
+      <td class="end">
+        <HoldButton what={{ credential: what }} name={scope} hold={hold} isSmall />
+      </td>
+    </tr>
   );
 }
 
@@ -80,7 +119,7 @@ function DeploymentRow({ deployment, limits }: { deployment: Deployment; limits:
         <div class="muted">{models.join(', ')}</div>
       </td>
       <td>
-        <Health deployment={deployment} />
+        <Health id={id} hold={hold} circuits={deployment.circuits} />
         <HoldNotice hold={hold} />
       </td>
       <td>
@@ -90,7 +129,11 @@ function DeploymentRow({ deployment, limits }: { deployment: Deployment; limits:
         <Limits limits={limits} />
       </td>
       <td class="end">
-        {price === null ? <Badge tone="warn">no price</Badge> : `${usd(price.input)} / ${usd(price.output)}`}
+        {price === null ? (
+          <Badge tone="warn">no price</Badge>
+        ) : (
+          [price.input, price.cached_input, price.output].map(usd).join(' / ')
+        )}
       </td>
       <td class="end">
         {tier}
@@ -103,7 +146,9 @@ function DeploymentRow({ deployment, limits }: { deployment: Deployment; limits:
   );
 }
 
-function Health({ deployment: { circuits, hold, id } }: { deployment: Deployment }) {
+type HealthProps = Pick<Deployment, 'id' | 'hold' | 'circuits'>;
+
+function Health({ circuits, hold, id }: HealthProps) {
   if (hold !== null) return <Badge tone="warn">held</Badge>;
   if (circuits.length === 0) return <Badge tone="good">healthy</Badge>;
   return (
@@ -123,6 +168,9 @@ function Health({ deployment: { circuits, hold, id } }: { deployment: Deployment
   );
 }
 
+/** Of answers, and of failures by how many there were. */
+const MIX = ['--shape-answer', '--shape-failed', '--shape-limit', '--shape-circuit', '--shape-backoff'];
+
 function Mix({ counts }: { counts: Deployment['last_hour'] }) {
   const all = counts.reduce((sum, { attempts }) => sum + attempts, 0);
   if (all === 0) return <span class="muted">no calls</span>;
@@ -132,6 +180,20 @@ function Mix({ counts }: { counts: Deployment['last_hour'] }) {
     <>
       <div class="number">
         {count(all)} calls, {((failed / all) * 100).toFixed(1)} % failed
+      </div>
+      <div class="mix" aria-hidden="true">
+        {[['ok', all - failed] as const, ...failures.map(({ outcome, attempts }) => [outcome, attempts] as const)].map(
+          ([outcome, attempts], place) => (
+            <span
+              key={outcome}
+              title={outcome}
+              style={{
+                width: `${(attempts / all) * 100}%`,
+                background: `var(${MIX[Math.min(place, MIX.length - 1)]})`,
+              }}
+            />
+          ),
+        )}
       </div>
       {failures.slice(0, 4).map(({ outcome, attempts }) => (
         <div key={outcome} class="muted number">
@@ -179,7 +241,7 @@ function HoldNotice({ hold }: { hold: Hold | null }) {
 }
 
 interface HoldButtonProps {
-  what: { provider: string } | { deployment: string };
+  what: { provider: string } | { deployment: string } | { credential: string };
   /** As `DELETE /admin/holds/…` takes it. */
   name: string;
   hold: Hold | null;

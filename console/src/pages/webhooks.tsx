@@ -5,7 +5,7 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { WebhookDelivery, WebhookEndpoint } from '../api/types.ts';
 import { Action, Dialog } from '../parts/actions.tsx';
 import { time } from '../parts/format.ts';
-import { Badge, CopyButton, Empty, Loaded, Page, Panel, Select, Text, type Tone } from '../parts/panel.tsx';
+import { Badge, CopyButton, Loaded, Page, Panel, Select, Table, Text, type Tone } from '../parts/panel.tsx';
 
 export default function WebhooksPage() {
   const [isAsking, setAsking] = useState(false);
@@ -19,11 +19,7 @@ export default function WebhooksPage() {
   return (
     <Page title="Webhooks" more={more}>
       <Panel title="Receivers" isFlush>
-        <Loaded of={endpoints}>
-          {({ data }) =>
-            data.length === 0 ? <Empty>Nobody is told of events.</Empty> : <Endpoints endpoints={data} />
-          }
-        </Loaded>
+        <Loaded of={endpoints}>{({ data }) => <Endpoints endpoints={data} />}</Loaded>
       </Panel>
       <Deliveries />
       {isAsking ? (
@@ -50,65 +46,51 @@ export default function WebhooksPage() {
 
 function Endpoints({ endpoints }: { endpoints: readonly WebhookEndpoint[] }) {
   return (
-    <div class="scroll" tabIndex={0}>
-      <table class="plain">
-        <thead>
-          <tr>
-            <th>Address</th>
-            <th>Events</th>
-            <th>State</th>
-            <th />
-          </tr>
-        </thead>
-        <tbody>
-          {endpoints.map((endpoint) => (
-            <tr key={endpoint.id}>
-              <td>
-                {endpoint.url}
-                <div class="muted mono">{endpoint.id}</div>
-              </td>
-              <td>{endpoint.events.join(', ')}</td>
-              <td>
-                {endpoint.disabled_at === null ? (
-                  <Badge tone="good">on</Badge>
-                ) : (
-                  <>
-                    <Badge tone="bad">off</Badge> <span class="muted">{endpoint.disabled_reason}</span>
-                  </>
-                )}
-              </td>
-              <td class="end">
-                {endpoint.disabled_at === null ? null : (
-                  <Action
-                    isSmall
-                    run={async () => {
-                      await post(`/webhooks/${endpoint.id}/enable`);
-                      refresh('/webhooks');
-                    }}
-                  >
-                    Switch on
-                  </Action>
-                )}{' '}
-                {endpoint.origin === 'config' ? (
-                  <Badge>from the configuration</Badge>
-                ) : (
-                  <Action
-                    isSmall
-                    kind="danger"
-                    run={async () => {
-                      await call('DELETE', `/webhooks/${endpoint.id}`);
-                      refresh('/webhooks');
-                    }}
-                  >
-                    Remove
-                  </Action>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Receivers" heads={['Address', 'Events', 'State', '']} empty="Nobody is told of events.">
+      {endpoints.map((endpoint) => (
+        <EndpointRow key={endpoint.id} endpoint={endpoint} />
+      ))}
+    </Table>
+  );
+}
+
+function EndpointRow({ endpoint }: { endpoint: WebhookEndpoint }) {
+  const { id, url, events, origin, disabled_at: disabledAt, disabled_reason: why } = endpoint;
+  const act = async (acting: Promise<unknown>) => {
+    await acting;
+    refresh('/webhooks');
+  };
+  return (
+    <tr>
+      <td>
+        {url}
+        <div class="muted mono">{id}</div>
+      </td>
+      <td>{events.join(', ')}</td>
+      <td>
+        {disabledAt === null ? (
+          <Badge tone="good">on</Badge>
+        ) : (
+          <>
+            <Badge tone="bad">off</Badge> <span class="muted">{why}</span>
+          </>
+        )}
+      </td>
+      <td class="end">
+        {disabledAt === null ? null : (
+          <Action isSmall run={() => act(post(`/webhooks/${id}/enable`))}>
+            Switch on
+          </Action>
+        )}{' '}
+        {origin === 'config' ? (
+          <Badge>from the configuration</Badge>
+        ) : (
+          <Action isSmall kind="danger" run={() => act(call('DELETE', `/webhooks/${id}`))}>
+            Remove
+          </Action>
+        )}
+      </td>
+    </tr>
   );
 }
 
@@ -133,59 +115,49 @@ function Deliveries() {
   return (
     <Panel title="Deliveries" more={filter} isFlush>
       <Loaded of={deliveries}>
-        {({ data }) =>
-          data.length === 0 ? (
-            <Empty>Nothing was delivered yet.</Empty>
-          ) : (
-            <div class="scroll" tabIndex={0}>
-              <table class="plain">
-                <thead>
-                  <tr>
-                    <th>Made</th>
-                    <th>Event</th>
-                    <th>State</th>
-                    <th class="end">Attempts</th>
-                    <th>Last answer</th>
-                    <th />
-                  </tr>
-                </thead>
-                <tbody>
-                  {data.map((delivery) => (
-                    <tr key={delivery.id}>
-                      <td class="number">{time(delivery.created_at)}</td>
-                      <td>
-                        {delivery.type}
-                        <div class="muted mono">{delivery.event_id}</div>
-                      </td>
-                      <td>
-                        <Badge tone={STATES[delivery.state]}>{delivery.state}</Badge>
-                      </td>
-                      <td class="end">{delivery.attempts}</td>
-                      <td>
-                        {delivery.last_status ?? ''} {delivery.last_error ?? ''}
-                      </td>
-                      <td class="end">
-                        {delivery.state === 'pending' ? null : (
-                          <Action
-                            isSmall
-                            run={async () => {
-                              await post(`/webhooks/deliveries/${delivery.id}/replay`);
-                              refresh('/webhooks/deliveries');
-                            }}
-                          >
-                            Deliver again
-                          </Action>
-                        )}
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )
-        }
+        {({ data }) => (
+          <Table
+            label="Deliveries"
+            heads={['Made', 'Event', 'State', ['Attempts', 'end'], 'Last answer', '']}
+            empty="Nothing was delivered yet."
+          >
+            {data.map((delivery) => (
+              <DeliveryRow key={delivery.id} delivery={delivery} />
+            ))}
+          </Table>
+        )}
       </Loaded>
     </Panel>
+  );
+}
+
+function DeliveryRow({ delivery }: { delivery: WebhookDelivery }) {
+  const again = async () => {
+    await post(`/webhooks/deliveries/${delivery.id}/replay`);
+    refresh('/webhooks/deliveries');
+  };
+  return (
+    <tr>
+      <td class="number">{time(delivery.created_at)}</td>
+      <td>
+        {delivery.type}
+        <div class="muted mono">{delivery.event_id}</div>
+      </td>
+      <td>
+        <Badge tone={STATES[delivery.state]}>{delivery.state}</Badge>
+      </td>
+      <td class="end">{delivery.attempts}</td>
+      <td>
+        {delivery.last_status ?? ''} {delivery.last_error ?? ''}
+      </td>
+      <td class="end">
+        {delivery.state === 'pending' ? null : (
+          <Action isSmall run={again}>
+            Deliver again
+          </Action>
+        )}
+      </td>
+    </tr>
   );
 }
 

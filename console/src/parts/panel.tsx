@@ -77,8 +77,15 @@ export function Outcome({ code }: { code: string }) {
   );
 }
 
-export function Bar({ part, label }: { part: number; label: string }) {
-  const tone = part >= 0.95 ? 'bad' : part >= 0.75 ? 'warn' : '';
+interface BarProps {
+  part: number;
+  label: string;
+  /** Much of it is no danger. */
+  isPlain?: boolean;
+}
+
+export function Bar({ part, label, isPlain = false }: BarProps) {
+  const tone = isPlain || part < 0.75 ? '' : part >= 0.95 ? 'bad' : 'warn';
   const value = Math.round(Math.min(1, part) * 100);
   return (
     <div class="bar" role="meter" aria-label={label} aria-valuenow={value} aria-valuemin={0} aria-valuemax={100}>

@@ -11,6 +11,8 @@ interface StackProps {
   label: string;
   parts: readonly string[];
   days: readonly StackDay[];
+  /** Totals of the days that these are compared with. */
+  before?: readonly number[] | undefined;
   format: (value: number) => string;
 }
 
@@ -18,10 +20,10 @@ const HEIGHT = 180;
 const WIDTH = 1_000;
 const GAP_PART = 0.18;
 
-export function Stack({ label, parts, days, format }: StackProps) {
+export function Stack({ label, parts, days, before = [], format }: StackProps) {
   const [at, setAt] = useState<number | null>(null);
   const totals = days.map(({ values }) => values.reduce((sum, value) => sum + value, 0));
-  const most = Math.max(...totals, 1e-12);
+  const most = Math.max(...totals, ...before, 1e-12);
   const width = WIDTH / days.length;
   const shown = at === null ? null : days[at]!;
   const sumOf = (part: number) => days.reduce((sum, { values }) => sum + (values[part] ?? 0), 0);
@@ -58,6 +60,15 @@ export function Stack({ label, parts, days, format }: StackProps) {
             </g>
           );
         })}
+        {before.length === 0 ? null : (
+          <polyline
+            class="before"
+            points={before
+              .map((total, index) => `${(index + 0.5) * width},${HEIGHT - (total / most) * (HEIGHT - 4)}`)
+              .join(' ')}
+            vector-effect="non-scaling-stroke"
+          />
+        )}
       </svg>
       <div class="legend" style={{ justifyContent: 'space-between' }}>
         <span>{days[0]?.label}</span>
@@ -65,6 +76,13 @@ export function Stack({ label, parts, days, format }: StackProps) {
       </div>
       <figcaption class="legend">
         {shown === null ? null : <b class="number">{shown.label}</b>}
+        {before.length === 0 ? null : (
+          <span>
+            <i class="swatch before" />
+            compared with{' '}
+            <b class="number">{format(at === null ? before.reduce((a, b) => a + b, 0) : (before[at] ?? 0))}</b>
+          </span>
+        )}
         {parts.map((part, index) => (
           <span key={part}>
             <i class="swatch" style={{ background: colourOf(index, parts) }} />

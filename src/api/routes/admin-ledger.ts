@@ -1,10 +1,14 @@
 // Administration of ledger messages that SQL refused: list, look into, replay (corrected, where need be), delete. Registered
 // within /admin, behind its key.
+
+import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { csvLine, type ExportedRow, exportRows } from '../../ledger/export.ts';
 import { readMessage } from '../../ledger/ledger-stream.ts';
 import type { Reject, RejectStore, StoredReject } from '../../ledger/reject-store.ts';
+import { REPORT_SUBJECTS } from '../../ledger/reports.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
 import { readOptionalBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
@@ -16,17 +20,32 @@ export const rejectQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(MAX_PAGE).default(100),
   after: z.string().max(MAX_ID).optional(),
 });
+const day = z.iso.date();
+export const exportQuery = z.strictObject({
+  per: z.enum(REPORT_SUBJECTS).default('attempt').describe('Calls to providers, or requests of clients.'),
+  format: z.enum(['csv', 'jsonl']).default('csv'),
+  from: day.optional(),
+  to: day.optional(),
+});
 export const rejectReplay = z.strictObject({ message: z.record(z.string(), z.unknown()).optional() });
 export const rejectsReplay = z.strictObject({ limit: z.number().int().positive().max(MAX_PAGE).default(100) });
 
 type ById = { Params: { id: string } };
 
-export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }: ApiContext): void {
+export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger, database }: ApiContext): void {
   /** Back into the stream first: what comes twice is written once. */
   async function replay(reject: StoredReject, corrected?: string): Promise<void> {
     await ledger.append(corrected ?? reject.message);
     await rejects.delete(reject.id);
   }
+
+  admin.get('/ledger/export', async (request, reply) => {
+    const { per, format, ...days } = checkInput(exportQuery, request.query);
+    const selection = Object.fromEntries(Object.entries(days).filter(([, value]) => value !== undefined));
+    reply.type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson');
+    reply.header('content-disposition', `attachment; filename="sluice-${per}s.${format}"`);
+    return reply.send(Readable.from(lines(exportRows(database, per, selection), format)));
+  });
 
   admin.get('/ledger/rejects', async (request) => {
     const { limit, after } = checkInput(rejectQuery, request.query);
@@ -64,6 +83,15 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }:
     if (!(await rejects.delete(id))) throw notFound(id);
     return { id, deleted: true };
   });
+}
+
+async function* lines(rows: AsyncIterable<ExportedRow>, format: 'csv' | 'jsonl'): AsyncGenerator<string> {
+  let isFirst = true;
+  for await (const row of rows) {
+    if (isFirst && format === 'csv') yield csvLine(Object.keys(row));
+    isFirst = false;
+    yield format === 'csv' ? csvLine(Object.values(row)) : `${JSON.stringify(row)}\n`;
+  }
 }
 
 function describe({ id, requestId, part, reason, rejectedAtMs }: Reject) {

@@ -1,7 +1,7 @@
 // Providers and deployments as they stand: health, holds, queues, prices, how their calls went in the last hour; and their limits,
 // configured and learned, with how much of each is used. Registered within /admin, behind its key.
 import type { FastifyInstance } from 'fastify';
-import type { Deployment, Model } from '../../config/catalogue.ts';
+import type { Deployment, Model, Provider } from '../../config/catalogue.ts';
 import { withoutSecrets } from '../../config/secrets.ts';
 import { LANES } from '../../contracts/job.ts';
 import { LIMIT_KINDS, type LimitName } from '../../contracts/limit-kinds.ts';
@@ -41,7 +41,11 @@ export function registerAdminProviders(admin: FastifyInstance, context: ApiConte
         name: provider.name,
         protocols: provider.protocols,
         base_url: withoutSecrets(provider.baseUrl),
-        credentials: provider.credentials.map(({ name }) => name),
+        credentials: describeCredentials(provider, {
+          circuits,
+          outcomes: outcomes.filter((count) => catalogue.deployments.get(count.deployment)?.provider === provider),
+          describeHold,
+        }),
         hold: describeHold(provider.scope.name),
         queues: await describeQueues(context, provider.name),
         deployments: [...catalogue.deployments.values()]
@@ -50,7 +54,7 @@ export function registerAdminProviders(admin: FastifyInstance, context: ApiConte
             ...describeDeployment(context, deployment),
             hold: describeHold(deployment.scope.name),
             circuits: circuits.filter(({ name }) => isCircuitOf(deployment, name)),
-            last_hour: outcomes.filter((count) => count.deployment === deployment.id).map(describeCount),
+            last_hour: countsOf(outcomes.filter((count) => count.deployment === deployment.id)),
           })),
       })),
     );
@@ -113,8 +117,35 @@ async function readCircuits({ redis, keyspace }: ApiContext): Promise<OpenCircui
   }));
 }
 
-function describeCount({ outcome, attempts }: OutcomeCount) {
-  return { outcome, attempts };
+function countsOf(counts: readonly OutcomeCount[]): { outcome: string; attempts: number }[] {
+  const sums = new Map<string, number>();
+  for (const { outcome, attempts } of counts) sums.set(outcome, (sums.get(outcome) ?? 0) + attempts);
+  return [...sums].map(([outcome, attempts]) => ({ outcome, attempts }));
+}
+
+interface Known {
+  circuits: readonly OpenCircuit[];
+  /** Of the provider's deployments. */
+  outcomes: readonly OutcomeCount[];
+  describeHold: (name: string) => object | null;
+}
+
+/** Their limits and the use of these are in /admin/limits, under `scope`. */
+function describeCredentials({ credentials }: Provider, { circuits, outcomes, describeHold }: Known) {
+  const weights = credentials.reduce((sum, { weight }) => sum + weight, 0);
+  return credentials.map((credential) => ({
+    name: credential.name,
+    scope: credential.scope.name,
+    share: weights === 0 ? 0 : credential.weight / weights,
+    hold: describeHold(credential.scope.name),
+    circuits: circuits.filter((circuit) => isWithin(circuit.name, credential.scope.name)),
+    last_hour: countsOf(outcomes.filter((count) => count.credential === credential.name)),
+  }));
+}
+
+/** The whole, or what it may not ask of one model. */
+function isWithin(name: string, scope: string): boolean {
+  return name === scope || name.startsWith(`${scope}/`);
 }
 
 /** Those of the configuration, and those of wildcard models that something was learned of. */

@@ -197,6 +197,10 @@ const requests = group({ ...ADMIN, tag: 'requests' }, [
 ]);
 
 const hold = z.object({ reason: z.string(), since: time }).nullable();
+const circuits = z
+  .array(z.object({ name: z.string(), state: z.enum(['open', 'half_open']), code: z.string().nullable(), until: time }))
+  .describe('Those that are not closed.');
+const outcomes = z.array(z.object({ outcome: z.string(), attempts: z.number().int() }));
 const queue = z.object({ waiting: z.number(), running: z.number() });
 const deployment = named(
   'DeploymentState',
@@ -211,12 +215,8 @@ const deployment = named(
       .nullable()
       .describe('Per million tokens; null where nobody knows it.'),
     hold,
-    circuits: z
-      .array(
-        z.object({ name: z.string(), state: z.enum(['open', 'half_open']), code: z.string().nullable(), until: time }),
-      )
-      .describe('Those that are not closed.'),
-    last_hour: z.array(z.object({ outcome: z.string(), attempts: z.number().int() })),
+    circuits,
+    last_hour: outcomes,
   }),
 );
 const provider = named(
@@ -225,7 +225,18 @@ const provider = named(
     name: z.string(),
     protocols: z.array(z.string()),
     base_url: z.string(),
-    credentials: z.array(z.string()).describe('Their names.'),
+    credentials: z
+      .array(
+        z.object({
+          name: z.string(),
+          scope: z.string().describe('As limits and holds name it.'),
+          share: z.number().describe('Of the calls, by its weight.'),
+          hold,
+          circuits,
+          last_hour: outcomes,
+        }),
+      )
+      .describe('Empty where it has no choice of them.'),
     hold,
     queues: z.record(z.string(), queue).describe('By lane.'),
     deployments: z.array(deployment),

@@ -1,0 +1,156 @@
+// What of the money is not settled: budgets and where they are heading, calls whose cost is not certain, messages that SQL refused.
+import { useState } from 'preact/hooks';
+import { call, post } from '../api/client.ts';
+import { refresh, useQuery } from '../api/query.ts';
+import type { Budget, Page as FoundPage, Reject, UsageRow } from '../api/types.ts';
+import { Action, Dialog } from '../parts/actions.tsx';
+import { count, time, usd, words } from '../parts/format.ts';
+import { Badge, Bar, CopyButton, Loaded, Panel, Table } from '../parts/panel.tsx';
+
+export function Budgets() {
+  const budgets = useQuery<{ data: Budget[] }>('/budgets', {}, { everyMs: 10_000 });
+  return (
+    <Panel title="Budgets" isFlush>
+      <Loaded of={budgets}>
+        {({ data }) => (
+          <Table
+            label="Budgets"
+            heads={['Of', 'Period', 'Used', ['Spent', 'end'], ['Budget', 'end'], ['By its end, at this pace', 'end']]}
+            empty="Nobody has a budget."
+          >
+            {data.map((budget) => (
+              <BudgetRow key={`${budget.id} ${budget.period}`} budget={budget} />
+            ))}
+          </Table>
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
+function BudgetRow({ budget }: { budget: Budget }) {
+  const [spent, limit] = [Number(budget.spent_usd), Number(budget.budget_usd)];
+  const forecast = budget.forecast_usd === null ? null : Number(budget.forecast_usd);
+  return (
+    <tr>
+      <td>
+        {budget.name} <span class="muted">{budget.kind}</span>
+      </td>
+      <td>{words(budget.period)}</td>
+      <td style={{ minWidth: '8rem' }}>
+        <Bar part={limit === 0 ? 1 : spent / limit} label={`Budget of ${budget.name}`} />
+      </td>
+      <td class="end">{usd(spent)}</td>
+      <td class="end">{usd(limit)}</td>
+      <td class="end">
+        {forecast === null ? '–' : forecast > limit ? <Badge tone="bad">{usd(forecast)}</Badge> : usd(forecast)}
+      </td>
+    </tr>
+  );
+}
+
+/** Calls of which the provider gave no usage, and those whose end nobody saw: their costs are the broker's word. */
+export function Uncertain({ from, to }: { from: string; to: string }) {
+  const usage = useQuery<{ data: UsageRow[] }>('/usage', { group_by: 'settlement,provider,status', from, to });
+  const rows = (usage.data?.data ?? [])
+    .filter(({ settlement }) => settlement === 'estimated' || settlement === 'unsettled')
+    .sort((a, b) => Number(b.cost_usd) - Number(a.cost_usd));
+  if (rows.length === 0) return null;
+  return (
+    <Panel title="Not certain" isFlush>
+      <Table
+        label="Not certain"
+        heads={['What', 'Provider', 'Outcome', ['Attempts', 'end'], ['Tokens', 'end'], ['In the books', 'end']]}
+      >
+        {rows.map(({ settlement = '', provider = '', status = '', attempts, cost_usd: cost, ...row }) => (
+          <tr key={`${settlement} ${provider} ${status}`}>
+            <td>
+              <Badge tone="warn" title={SETTLEMENTS[settlement] ?? settlement}>
+                {settlement}
+              </Badge>
+            </td>
+            <td>{provider}</td>
+            <td>{words(status)}</td>
+            <td class="end">{count(attempts)}</td>
+            <td class="end">{count(row.input_tokens + row.output_tokens)}</td>
+            <td class="end">{usd(cost)}</td>
+          </tr>
+        ))}
+      </Table>
+    </Panel>
+  );
+}
+
+const SETTLEMENTS: Record<string, string> = {
+  estimated: 'The provider gave no usage: the broker has counted.',
+  unsettled: 'Nobody saw how the call ended: the estimate from before it.',
+};
+
+export function Rejects() {
+  const rejects = useQuery<FoundPage<Reject>>('/ledger/rejects', { limit: 50 }, { everyMs: 30_000 });
+  const [shown, show] = useState<Reject | null>(null);
+  const data = rejects.data?.data ?? [];
+  if (data.length === 0) return null;
+  const act = async (acting: Promise<unknown>) => {
+    await acting;
+    refresh('/ledger');
+  };
+  return (
+    <Panel
+      title="Entries that SQL refused"
+      more={
+        <Action isSmall run={() => act(post('/ledger/rejects/replay', {}))}>
+          Try all again
+        </Action>
+      }
+      isFlush
+    >
+      <Table label="Entries that SQL refused" heads={['When', 'Request', 'Part', 'Reason', '']}>
+        {data.map((reject) => (
+          <tr key={reject.id}>
+            <td>{time(reject.rejected_at)}</td>
+            <td class="mono">{reject.request_id ?? '–'}</td>
+            <td>{reject.part}</td>
+            <td>{reject.reason}</td>
+            <td class="end">
+              <button type="button" class="button small" onClick={() => show(reject)}>
+                Look …
+              </button>{' '}
+              <Action isSmall run={() => act(post(`/ledger/rejects/${reject.id}/replay`))}>
+                Try again
+              </Action>{' '}
+              <Action isSmall kind="danger" run={() => act(call('DELETE', `/ledger/rejects/${reject.id}`))}>
+                Delete
+              </Action>
+            </td>
+          </tr>
+        ))}
+      </Table>
+      {shown === null ? null : <RejectDialog reject={shown} onClose={() => show(null)} />}
+    </Panel>
+  );
+}
+
+function RejectDialog({ reject, onClose }: { reject: Reject; onClose: () => void }) {
+  const found = useQuery<Reject & { message: unknown }>(`/ledger/rejects/${reject.id}`);
+  return (
+    <Dialog title="Refused by SQL" onClose={onClose}>
+      <p>{reject.reason}</p>
+      <Loaded of={found}>
+        {({ message }) => {
+          const text = typeof message === 'string' ? message : JSON.stringify(message, null, 2);
+          return (
+            <>
+              <pre class="text" tabIndex={0}>
+                {text}
+              </pre>
+              <div>
+                <CopyButton text={() => text} />
+              </div>
+            </>
+          );
+        }}
+      </Loaded>
+    </Dialog>
+  );
+}
