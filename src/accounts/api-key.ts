@@ -16,6 +16,8 @@ export interface KeySettings {
   budgets: AccountBudgets;
   /** Public model names, `*` as a wildcard; null for all. */
   models: readonly string[] | null;
+  /** Its share of a full wait queue beside other keys. */
+  weight: number;
   /** Share of the batch lane beside other keys' batches. */
   batchWeight: number;
   /** Unix ms from which on it is not valid; null for never. */
@@ -83,17 +85,26 @@ export function batchWeightOf({ settings, above }: ApiKey): number {
   return above.reduce((weight, account) => weight * account.settings.batchWeight, settings.batchWeight);
 }
 
-/** What a request's record has of its key's accounts. */
-export function accountsOf(key: ApiKey): Pick<RequestSpec, 'keyScope' | 'accountScopes' | 'accounts'> {
-  const keyScope = scopeOf(key);
-  if (key.above.length === 0 && key.credits === null) return { keyScope };
+/** The same of the interactive lane's wait queues, within what turns can be computed with. */
+export function weightOf({ settings, above }: ApiKey): number {
+  const weight = above.reduce((product, account) => product * account.settings.weight, settings.weight);
+  return Math.min(MAX_WEIGHT, Math.max(1 / MAX_WEIGHT, weight));
+}
+
+const MAX_WEIGHT = 1_000;
+
+/** What a request's record has of its key and its accounts. */
+export function accountsOf(key: ApiKey): Pick<RequestSpec, 'keyScope' | 'accountScopes' | 'accounts' | 'weight'> {
+  const weight = weightOf(key);
+  const own = { keyScope: scopeOf(key), ...(weight === 1 ? {} : { weight }) };
+  if (key.above.length === 0 && key.credits === null) return own;
   const scopes = key.above.flatMap(({ id, kind, settings: { limits } }) =>
     Object.keys(limits).length === 0 ? [] : [{ name: `${kind}:${id}`, limits }],
   );
   const idOf = (kind: AccountKind) => key.above.find((account) => account.kind === kind)?.id;
   const [project, organisation] = [idOf('project'), idOf('organisation')];
   return {
-    keyScope,
+    ...own,
     ...(scopes.length === 0 ? {} : { accountScopes: scopes }),
     accounts: {
       ...(project === undefined ? {} : { project }),
@@ -112,6 +123,7 @@ export const DEFAULT_KEY_SETTINGS: KeySettings = Object.freeze({
   limits: {},
   budgets: {},
   models: null,
+  weight: 1,
   batchWeight: 1,
   expiresAtMs: null,
   metadata: {},

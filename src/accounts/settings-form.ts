@@ -18,6 +18,7 @@ export const settingsForm = z.strictObject({
   budget_usd: usd.nullable().optional().describe('The only budget, in place of budgets; null for none.'),
   budget_period: z.enum(BUDGET_PERIODS).optional().describe('Of budget_usd. Default: total.'),
   models: z.array(z.string().min(1)).min(1).nullable().optional(),
+  weight: z.number().min(0.001).max(1_000).optional().describe('Its share of full wait queues, relative to other keys.'),
   batch_weight: z.number().positive().max(1_000).optional(),
   expires_at: z.iso
     .datetime({ offset: true })
@@ -49,12 +50,13 @@ export type SettingsForm = z.output<typeof settingsForm>;
 
 /** What the form changes. @param current what there is: budgets that the form does not name stay. */
 export function readSettingsForm(form: SettingsForm, current: Pick<KeySettings, 'budgets'>): Partial<KeySettings> {
-  const { limits, models, batch_weight: batchWeight, expires_at: expiresAt, metadata, credits } = form;
+  const { limits, models, weight, batch_weight: batchWeight, expires_at: expiresAt, metadata, credits } = form;
   const budgets = readBudgets(form, current.budgets);
   return {
     ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
     ...(budgets === null ? {} : { budgets }),
     ...(models === undefined ? {} : { models }),
+    ...(weight === undefined ? {} : { weight }),
     ...(batchWeight === undefined ? {} : { batchWeight }),
     ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt === null ? null : Date.parse(expiresAt) }),
     ...(metadata === undefined ? {} : { metadata }),
@@ -94,7 +96,7 @@ function pico(amount: number): string {
 }
 
 export function describeSettings(settings: KeySettings) {
-  const { limits, budgets, models, batchWeight, expiresAtMs, metadata, credits } = settings;
+  const { limits, budgets, models, weight, batchWeight, expiresAtMs, metadata, credits } = settings;
   const shown = BUDGET_PERIODS.flatMap((period) => {
     const amount = budgets[period];
     return amount === undefined ? [] : [{ period, usd: Number(formatUsd(BigInt(amount))) }];
@@ -106,6 +108,7 @@ export function describeSettings(settings: KeySettings) {
     budget_usd: shown[0]?.usd ?? null,
     budget_period: shown[0]?.period ?? 'total',
     models,
+    weight,
     batch_weight: batchWeight,
     expires_at: expiresAtMs === null ? null : new Date(expiresAtMs).toISOString(),
     metadata,

@@ -6,6 +6,7 @@ import { LANES, type Lane } from '../contracts/job.ts';
 import { LIMIT_KINDS } from '../contracts/limit-kinds.ts';
 import { modelScopeName, type Scope } from '../contracts/scope.ts';
 import type { LearnedLimits } from '../limits/learned-limits.ts';
+import { ownersOf } from '../limits/wait-queue.ts';
 import { readScope, readWindow } from '../limits/window.ts';
 import type { QueueProducer } from '../queue/producer.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -69,14 +70,16 @@ function readWaiting({ redis, keyspace, catalogue }: FleetParts) {
   return Promise.all(
     each.map(async ({ deployment, lane }) => {
       const queue = keyspace.scope(deployment.scope.name).waiting[lane];
-      const [requests, tokens, oldest] = await Promise.all([
+      const [requests, tokens, oldest, owners] = await Promise.all([
         redis.zcard(queue),
         redis.hget(keyspace.waitQueueTokens, queue),
         redis.zrange(queue, '0', '0', 'WITHSCORES'),
+        redis.hvals(ownersOf(queue)),
       ]);
       const oldestMs = oldest[1] === undefined ? 0 : Math.max(0, now - Number(oldest[1]));
       const place = { provider: deployment.provider.name, deployment: deployment.id, lane };
-      return { ...place, requests, tokens: Number(tokens ?? 0), oldestMs };
+      const largestKey = owners.reduce((largest, count) => Math.max(largest, Number(count)), 0);
+      return { ...place, requests, tokens: Number(tokens ?? 0), oldestMs, keys: owners.length, largestKey };
     }),
   );
 }

@@ -18,6 +18,7 @@ interface CreateKeyOptions {
   budget?: string;
   budgetPeriod?: BudgetPeriod;
   models?: string[];
+  weight?: number;
   batchWeight?: number;
   project?: string;
   expires?: number;
@@ -36,6 +37,7 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
     .option('--budget <usd>', 'what the key may spend', usd)
     .addOption(new Option('--budget-period <period>', 'of --budget (default: total)').choices(BUDGET_PERIODS))
     .option('--model <name>', 'a model it may use, * as a wildcard (repeatable; default: all)', list)
+    .option('--weight <n>', 'its share of full wait queues relative to other keys (default: 1)', weight)
     .option('--batch-weight <n>', 'its share of the batch lane relative to other keys (default: 1)', weight)
     .option('--project <id>', 'proj_…, from `sluice accounts list`')
     .option('--expires <time>', 'not valid from then on, such as 2027-01-31T00:00:00Z', time)
@@ -112,6 +114,7 @@ async function createKey(runtime: Runtime, name: string, options: CreateKeyOptio
     limits: limitsOf(options.limits),
     budgets: options.budget === undefined ? {} : { [options.budgetPeriod ?? 'total']: options.budget },
     models: options.models ?? null,
+    ...(options.weight === undefined ? {} : { weight: options.weight }),
     ...(options.batchWeight === undefined ? {} : { batchWeight: options.batchWeight }),
     ...(options.expires === undefined ? {} : { expiresAtMs: options.expires }),
   };

@@ -7,6 +7,7 @@ import type { ResponseKeeping } from './response-keeping.ts';
 import type { DetourCode, RoutePlan, StrategyName } from './route-plan.ts';
 import type { Scope } from './scope.ts';
 import type { TraceContext } from './trace-context.ts';
+import type { Priority } from './turn.ts';
 
 /** Version of everything that crosses processes; a reader refuses what is newer than itself. */
 export const CONTRACT_VERSION = 1;
@@ -61,6 +62,10 @@ export interface RequestSpec {
   /** The model as the client named it. */
   model: string;
   lane: Lane;
+  /** Among the requests of its key; absent: normal. */
+  priority?: Priority;
+  /** Of its key, beside other keys; absent: 1. */
+  weight?: number;
   isStream: boolean;
   /** How the client gets a stream's usage; the broker asks its providers for it in any case. */
   usageDelivery: 'none' | 'own-event' | 'last-event';
@@ -154,6 +159,8 @@ export interface TimelinePart {
   untilMs: number;
   provider?: string;
   reason?: string;
+  /** Of a wait whose place it decided; absent: normal. */
+  priority?: Priority;
   /** Of an attempt: its number and its outcome, `ok` or a failure code. */
   attempt?: number;
   outcome?: string;

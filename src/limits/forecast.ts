@@ -3,6 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Amounts, RATE_KINDS, type RateKind } from '../contracts/limit-kinds.ts';
 import type { Limits } from '../contracts/scope.ts';
+import { weightOf } from '../contracts/turn.ts';
 import { passedInMs, type Window } from './window.ts';
 
 /** What must pass before the request can: its own tokens are not in it. */
@@ -10,6 +11,32 @@ export interface Ahead {
   requests: number;
   /** As reserved: input and output together. */
   tokens: number;
+}
+
+/** A wait queue, and how many of it each owner of turns has (src/contracts/turn.ts); what has none is one owner together. */
+export interface SharedQueue {
+  requests: number;
+  owners: ReadonlyMap<string, number>;
+}
+
+/**
+ * How many of its own owner's requests come before one, where so many of the queue were accepted before it: as if requests of
+ * all owners were spread evenly over the queue.
+ */
+export function ownBefore({ requests, owners }: SharedQueue, owner: string, earlier: number): number {
+  const own = Math.max(1, owners.get(owner) ?? 1);
+  return Math.min(own - 1, Math.floor((earlier * own) / Math.max(1, requests)));
+}
+
+/** How many of the others have their turns while an owner has so many, by their weights. */
+export function othersWithin({ requests, owners }: SharedQueue, owner: string, turns: number): number {
+  let known = 0;
+  let within = 0;
+  for (const [name, count] of owners) {
+    known += count;
+    if (name !== owner) within += Math.min(count, Math.ceil((turns * weightOf(name)) / weightOf(owner)));
+  }
+  return within + Math.min(Math.max(0, requests - known), turns);
 }
 
 /** One limit in the request's way, and what needs it before. */

@@ -15,11 +15,13 @@ import {
   forecastStartMs,
   isNearlyFull,
   type Obstacle,
+  othersWithin,
+  ownBefore,
   type Served,
 } from './forecast.ts';
 import type { LearnedLimits } from './learned-limits.ts';
 import { attemptScopes } from './permit-terms.ts';
-import { type WaitEntry, type WaitingSpec, type WaitTotals, waitEntry } from './wait-queue.ts';
+import { ownersOf, type WaitEntry, type WaitingSpec, type WaitTotals, waitEntry } from './wait-queue.ts';
 import { readScope, readWindow } from './window.ts';
 
 export interface ForecastQuestion {
@@ -43,6 +45,8 @@ export interface ForecastAnswer {
 
 export interface Forecaster {
   ask(question: ForecastQuestion): Promise<ForecastAnswer>;
+  /** How many come before a request in a wait queue where so many were accepted before it: keys take turns. */
+  fairPlace(entry: WaitEntry, scopeName: string, earlier: number): Promise<number>;
 }
 
 const CONFIGURED_ONLY: Pick<LearnedLimits, 'scopeOf'> = { scopeOf: (scope) => scope };
@@ -59,6 +63,7 @@ interface ScopeState {
 
 interface QueueState extends WaitTotals {
   served: Served;
+  owners: ReadonlyMap<string, number>;
 }
 
 /** What is asked, and where it waits. */
@@ -111,13 +116,15 @@ export function createForecaster(
   function queueState(name: string, lane: WaitEntry['lane']): Promise<QueueState> {
     return fresh(`queue ${lane} ${name}`, async () => {
       const queue = keyspace.scope(name).waiting[lane];
-      const [requests, tokens, served] = await Promise.all([
+      const [requests, tokens, served, owners] = await Promise.all([
         redis.zcard(queue),
         redis.hget(keyspace.waitQueueTokens, queue),
         redis.hget(keyspace.waitQueueServed, queue),
+        redis.hgetall(ownersOf(queue)),
       ]);
       const rate = rates.look(queue, Number(served ?? 0), requests === 0, Date.now());
-      return { requests, tokens: Number(tokens ?? 0), served: rate };
+      const counts = new Map(Object.entries(owners).map(([owner, count]) => [owner, Number(count)]));
+      return { requests, tokens: Number(tokens ?? 0), served: rate, owners: counts };
     });
   }
 
@@ -126,13 +133,21 @@ export function createForecaster(
     return fresh(`pace ${deployment.id}`, () => redis.hmget(pace, 'ms', 'share'));
   }
 
-  /** What waits before it: in its own lane by time of acceptance, and for a batch everything interactive. */
+  /** What waits before it: in its own lane by turns, and for a batch everything interactive. */
   async function aheadIn(name: string, question: Asked): Promise<Ahead> {
     const { entry } = question;
-    const own = question.placeOf?.(name) ?? (await earlierIn(name, entry));
-    if (entry.lane === 'interactive') return own;
+    const earlier = question.placeOf?.(name) ?? (await earlierIn(name, entry));
+    if (entry.lane === 'interactive') return fairly(earlier, await queueState(name, 'interactive'), entry);
+    const own = earlier;
     const interactive = await queueState(name, 'interactive');
     return { requests: own.requests + interactive.requests, tokens: own.tokens + interactive.tokens };
+  }
+
+  function fairly(earlier: Ahead, state: QueueState, { owner }: WaitEntry): Ahead {
+    if (owner === undefined || state.owners.size < 2) return earlier;
+    const before = ownBefore(state, owner, earlier.requests);
+    const requests = before + othersWithin(state, owner, before + 1);
+    return { requests, tokens: (state.tokens * requests) / Math.max(1, state.requests) };
   }
 
   async function earlierIn(name: string, { lane, acceptedAtMs }: WaitEntry): Promise<Ahead> {
@@ -144,21 +159,29 @@ export function createForecaster(
 
   /**
    * What waits for other deployments of the provider wants its limits too: of each wait queue as many as its own limit lets
-   * compete until the request's deadline.
+   * compete until the request's deadline, and of other keys no more than have their turns before.
    */
-  async function competitors(question: Asked): Promise<Ahead> {
+  async function competitors(question: Asked, own: Ahead): Promise<Ahead> {
     const { deployment, entry, spec } = question;
     const minutes = Math.max(0, spec.deadlineAtMs - Date.now()) / 60_000;
     const others = (ofProvider.get(deployment.provider.name) ?? []).filter(({ id }) => id !== deployment.id);
     const waiting = await Promise.all(
       others.map(async ({ scope }) => {
         const ahead = await queueState(scope.name, entry.lane);
+        const requests = turnsIn(ahead, entry, own);
         const allowed = (scope.limits.requestsPerMinute ?? Number.POSITIVE_INFINITY) * Math.max(1, minutes);
-        const share = ahead.requests <= allowed ? 1 : allowed / ahead.requests;
-        return { requests: Math.floor(ahead.requests * share), tokens: ahead.tokens * share };
+        const share = Math.min(requests, allowed) / Math.max(1, ahead.requests);
+        return { requests: Math.floor(Math.min(requests, allowed)), tokens: ahead.tokens * share };
       }),
     );
     return waiting.reduce(add, NOBODY);
+  }
+
+  /** Those of its own key, and others for each turn that the key has until then. */
+  function turnsIn(other: QueueState, { owner }: WaitEntry, { requests }: Ahead): number {
+    if (owner === undefined || other.owners.size === 0) return other.requests;
+    const own = other.owners.get(owner) ?? 0;
+    return Math.min(other.requests, own + othersWithin(other, owner, own + requests + 1));
   }
 
   async function obstacle(scope: Scope, ahead: Ahead): Promise<Obstacle> {
@@ -170,7 +193,7 @@ export function createForecaster(
   async function aheadAtProvider(question: Asked, own: Ahead): Promise<(scope: Scope) => Ahead> {
     const { provider, scope: ofDeployment } = question.deployment;
     const isShared = Object.keys(provider.scope.limits).length > 0;
-    const atProvider = isShared ? add(own, await competitors(question)) : own;
+    const atProvider = isShared ? add(own, await competitors(question, own)) : own;
     const parts = Math.max(1, provider.credentials.length);
     return ({ name }) => {
       if (name === provider.scope.name) return atProvider;
@@ -221,6 +244,10 @@ export function createForecaster(
   }
 
   return {
+    async fairPlace(entry, scopeName, earlier) {
+      if (entry.lane === 'batch') return earlier;
+      return fairly({ requests: earlier, tokens: 0 }, await queueState(scopeName, entry.lane), entry).requests;
+    },
     async ask(question) {
       const asked = { ...question, entry: waitEntry(question.spec, question.step) };
       const facts = await factsOf(asked);

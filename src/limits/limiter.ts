@@ -5,10 +5,12 @@
 import { LRUCache } from 'lru-cache';
 import { type Amounts, LIMIT_KINDS, type LimitKind, type LimitLabel } from '../contracts/limit-kinds.ts';
 import type { Limits, Scope } from '../contracts/scope.ts';
+import { type Turn, turnOrder } from '../contracts/turn.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { amountsOf, expectedOf, type GrantedPermit, holdsLease, limitsOf, type PermitTerms } from './permit-terms.ts';
+import { waitMember, withOwners } from './wait-queue.ts';
 import { readScope, readWindow, type Window } from './window.ts';
 
 /** The limit that is full, a provider's own word, or a request that came before. */
@@ -79,7 +81,7 @@ export interface Limiter {
   /** The attempt called nobody, whatever its permit says: the ledger is not to hear of it. */
   forget(attemptId: string): Promise<void>;
   /** Leaves the rooms of these scopes: the request no longer waits here. */
-  leave(requestId: string, scopes: readonly Scope[]): Promise<void>;
+  leave(terms: Pick<PermitTerms, 'requestId' | 'acceptedAtMs' | 'turn'>, scopes: readonly Scope[]): Promise<void>;
   /** Gives the permit back and hands the entry to the ledger. Safe to call twice: the ledger keeps one entry. */
   settle(permit: Permit, settlement: Settlement): Promise<void>;
   /** The same as a part of another script. */
@@ -103,13 +105,11 @@ export interface Limiter {
 
 /** A worker that says nothing for so long has died; it renews every third of it. */
 export const PERMIT_LEASE_MS = 15_000;
-/** Any interactive turn comes before any batch turn: more than any unix time in milliseconds. */
-const BATCH_TURN_OFFSET = 1e13;
 const REAP_AT_ONCE = 500;
 /** The pace of a deployment is taken at most so often in each process. */
 const PACE_SAMPLE_MS = 100;
 
-export const permitScript = loadLuaScript(import.meta.url, './permit.lua');
+export const permitScript = withOwners(loadLuaScript(import.meta.url, './permit.lua'));
 const settleScript = loadLuaScript(import.meta.url, './settle.lua');
 const renewScript = loadLuaScript(import.meta.url, './renew.lua');
 const blockScript = loadLuaScript(import.meta.url, './block.lua');
@@ -122,7 +122,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
   const scopeKeys = (scopes: readonly Scope[]) =>
     scopes.flatMap((scope) => {
       const keys = keyspace.scope(scope.name);
-      return [keys.window, keys.leases, keys.room, keys.presence];
+      return [keys.window, keys.leases, keys.room, keys.presence, keys.turns];
     });
 
   const sampledAtMs = new LRUCache<string, number>({ max: MAX_SAMPLED });
@@ -166,18 +166,23 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
     const { openAttempts, openLeases, waitQueueTokens, waitQueueServed } = keyspace;
     const queues = request.scopes.filter(hasWaitQueue).map(({ name }) => keyspace.scope(name).waiting[lane]);
     const keys = [openAttempts, openLeases, waitQueueTokens, waitQueueServed, ...scopeKeys(request.scopes), ...queues];
-    const turn = request.acceptedAtMs + (request.isBatch ? BATCH_TURN_OFFSET : 0);
+    const { owner, cost, order } = turnOfTerms(request);
+    const { requestId, tokens } = request;
     const taken = { reserved: amountsOf(request), expected: expectedOf(request) };
     const args = [
       request.attemptId,
-      request.requestId,
-      turn,
-      request.tokens,
+      roomMember(request),
+      // Any interactive turn, which is near the time, comes before any batch turn.
+      request.isBatch ? order : '',
+      tokens,
       PERMIT_LEASE_MS,
       request.unsettledEntry,
       request.isBatch ? 1 : 0,
       keyspace.freedChannel,
       request.scopes.length,
+      owner,
+      cost,
+      waitMember({ requestId, tokens, ...(request.turn === undefined || request.isBatch ? {} : { owner }) }),
       ...request.scopes.flatMap((scope) => [scope.name, ...limitArguments(scope, taken)]),
     ];
     return { script: permitScript, keys, args };
@@ -208,11 +213,12 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       await Promise.all([redis.hdel(keyspace.openAttempts, attempt), redis.zrem(keyspace.openLeases, attempt)]);
     },
 
-    async leave(requestId, scopes) {
+    async leave(terms, scopes) {
+      const member = roomMember(terms);
       await Promise.all(
         scopes.flatMap((scope) => {
           const keys = keyspace.scope(scope.name);
-          return [redis.zrem(keys.room, requestId), redis.zrem(keys.presence, requestId)];
+          return [redis.zrem(keys.room, member), redis.zrem(keys.presence, member)];
         }),
       );
     },
@@ -254,6 +260,16 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       return reaped.length;
     },
   };
+}
+
+export function turnOfTerms({ turn, acceptedAtMs }: Pick<PermitTerms, 'turn' | 'acceptedAtMs'>): Turn {
+  return turn ?? { owner: '-', cost: 1, order: turnOrder(acceptedAtMs) };
+}
+
+/** Sorts by the order among the requests of one owner. */
+export function roomMember(terms: Pick<PermitTerms, 'requestId' | 'acceptedAtMs' | 'turn'>): string {
+  const { order, owner } = turnOfTerms(terms);
+  return `${order} ${terms.requestId} ${owner}`;
 }
 
 /** What a call takes of one limit. */

@@ -7,6 +7,7 @@ import { type Amounts, LIMIT_KINDS, type Limits } from '../contracts/limit-kinds
 import type { RequestSpec } from '../contracts/request-record.ts';
 import { circuitOf, type RouteStep } from '../contracts/route-plan.ts';
 import { accountScopesOf, modelScopeName, type Scope } from '../contracts/scope.ts';
+import { ownerOf, type Turn, turnOrder } from '../contracts/turn.ts';
 import type { LearnedLimits } from './learned-limits.ts';
 
 /** Where an attempt goes. */
@@ -54,8 +55,10 @@ export interface PermitTerms {
   scopes: readonly Scope[];
   /** The credential that these scopes are those of, where the provider has several. */
   credential?: string;
-  /** Unix ms of acceptance: the request that was accepted first has the first turn. */
+  /** Unix ms. */
   acceptedAtMs: number;
+  /** Absent: by time of acceptance, beside others without one. */
+  turn?: Turn;
   isBatch: boolean;
   /** Input and output together. */
   tokens: number;
@@ -71,11 +74,30 @@ export function countsExpected({ learned }: Scope): boolean {
   return learned?.some((name) => name === 'inputTokensPerMinute' || name === 'outputTokensPerMinute') === true;
 }
 
+/** Tokens that an ordinary request takes, where only tokens are limited. */
+const ORDINARY_TOKENS = 1_000;
+
+/**
+ * The turn of a request at a deployment. It costs one request, or, where tokens are limited, as many requests as would take its
+ * tokens if both limits were used up together: a key that asks for much at once comes later for it.
+ */
+export function turnOf(
+  { keyId, weight = 1, priority, acceptedAtMs, estimatedInputTokens, estimatedOutputTokens }: RequestSpec,
+  deployment: Pick<Deployment, 'scope' | 'provider'> | undefined,
+): Turn {
+  const { requestsPerMinute, tokensPerMinute = Number.POSITIVE_INFINITY }: Limits =
+    deployment === undefined ? {} : { ...deployment.provider.scope.limits, ...deployment.scope.limits };
+  const tokensPerRequest = tokensPerMinute / (requestsPerMinute ?? tokensPerMinute / ORDINARY_TOKENS);
+  const size = Math.max(1, (estimatedInputTokens + estimatedOutputTokens) / tokensPerRequest || 1);
+  return { owner: ownerOf(keyId, weight), cost: size / weight, order: turnOrder(acceptedAtMs, priority) };
+}
+
 /** As in the wait queues (wait-queue.ts), whatever this attempt adds to the prompt. */
 export function permitTermsOf(
   spec: RequestSpec,
   attempt: number,
   scopes: readonly Scope[],
+  turn: Turn,
   credential: Credential | null = null,
 ): PermitTerms {
   const { requestId, acceptedAtMs, lane, estimatedInputTokens, estimatedOutputTokens } = spec;
@@ -85,6 +107,7 @@ export function permitTermsOf(
     scopes,
     ...(credential === null ? {} : { credential: credential.name }),
     acceptedAtMs,
+    turn,
     isBatch: lane === 'batch',
     tokens: estimatedInputTokens + estimatedOutputTokens,
     inputTokens: estimatedInputTokens,

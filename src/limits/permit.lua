@@ -6,17 +6,21 @@
 -- never holds more than ours does.
 --
 -- A request that is refused waits in the scope's room, ordered by turn; while one with an earlier turn is there, and has
--- asked a moment ago, no later one passes. A request that passes tells the next one that its turn has come. The
--- interactive lane's turns all come before the batch lane's.
+-- asked a moment ago, no later one passes. A request that passes tells the next one that its turn has come. Turns are those of
+-- start-time fair queueing: `turns` has a virtual clock, which stands where the last turn was taken, and for each owner (a key)
+-- where its next one starts; what an owner takes moves that back. An owner that has not waited starts at the clock. Requests
+-- of one owner have one turn, and come in their own order, which their members begin with (and the owner ends them). What was
+-- noted of a turn is too early once its owner has had another one: whoever meets it there puts it right. The interactive lane's turns all come
+-- before the batch lane's, which come in order of acceptance.
 --
 -- A provider that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS.
 --
 -- A request that is let through leaves the wait queues in which the API tier counted it (wait-enter.lua).
 --
 -- KEYS  1 open attempts, 2 open leases, 3 tokens of wait queues, 4 served of wait queues,
---       then per scope: window, leases, room, presence; then the wait queues
--- ARGV  1 attempt id, 2 member in rooms, 3 turn, 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane 0/1,
---       8 channel of freed scopes, 9 number of scopes,
+--       then per scope: window, leases, room, presence, turns; then the wait queues
+-- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane
+--       0/1, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait queues,
 --       then per scope: name, number of limits, then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
 -- Gives {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
 -- place to the next, rounded down: 0 where nothing tells}.
@@ -24,6 +28,8 @@ local SLICES = 300
 local KEEP_SLICES = 302
 local MINUTE_MS = 60000
 local PRESENCE_MS = 3000
+-- Who is forgotten among more has its next turn a little early.
+local MOST_OWNERS = 10000
 -- The batch lane leaves this share of a window to the interactive lane, and spreads its own starts over the minute.
 local BATCH_SHARE = 0.97
 local BATCH_BURST_MS = 1000
@@ -43,7 +49,7 @@ local MAX_TOKENS = 1000000000
 local CHUNK = 50
 
 local open, open_leases = KEYS[1], KEYS[2]
-local attempt, member, turn = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local attempt, member, owner = ARGV[1], ARGV[2], ARGV[10]
 local lease_ms, is_batch = tonumber(ARGV[5]), ARGV[7] == '1'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -70,10 +76,10 @@ end
 
 -- The kinds of its window, and how many calls may be in flight (nil: any number).
 local function read_scope(index, at)
-  local k = 5 + (index - 1) * 4
+  local k = 5 + (index - 1) * 5
   local scope = {
-    name = ARGV[at], window = KEYS[k], leases = KEYS[k + 1], room = KEYS[k + 2], presence = KEYS[k + 3], kinds = {},
-    blocked = 0, claimed = 0, full = 0,
+    name = ARGV[at], window = KEYS[k], leases = KEYS[k + 1], room = KEYS[k + 2], presence = KEYS[k + 3],
+    turns = KEYS[k + 4], kinds = {}, blocked = 0, claimed = 0, full = 0,
   }
   local count = tonumber(ARGV[at + 1])
   for n = 1, count do
@@ -193,16 +199,57 @@ local function check_pace(index, scope, is_full)
   end
 end
 
-local function check_turn(index, scope, first)
-  while first[1] and first[1] ~= member and tonumber(first[2]) < turn do
-    local seen = redis.call('ZSCORE', scope.presence, first[1])
-    if seen and tonumber(seen) > now - PRESENCE_MS then
-      deny(index, POLL_MS, 'turn')
-      break
+-- The clock of a room begins with the time: turns of a room that was forgotten meanwhile are not before it.
+local function read_turn(scope)
+  if scope.turn then return scope.turn end
+  if is_batch then
+    scope.turn = tonumber(ARGV[3])
+    return scope.turn
+  end
+  local known = redis.call('ZMSCORE', scope.turns, '', owner)
+  if not known[1] then
+    redis.call('ZADD', scope.turns, now, '')
+    redis.call('PEXPIRE', scope.turns, ttl_of(MINUTE_MS))
+  end
+  scope.turn = math.max(tonumber(known[1]) or now, tonumber(known[2]) or 0)
+  return scope.turn
+end
+
+-- Who has let go of all its turns is not waited for: with nobody left in the room its turns are forgotten.
+local function take_turn(scope, is_last)
+  if is_last then return redis.call('UNLINK', scope.turns) end
+  if is_batch then return end
+  local start = read_turn(scope)
+  redis.call('ZADD', scope.turns, start, '', start + tonumber(ARGV[11]), owner)
+  redis.call('ZREMRANGEBYSCORE', scope.turns, '-inf', '(' .. string.format('%.17g', start))
+  redis.call('ZREMRANGEBYRANK', scope.turns, 1, -1 - MOST_OWNERS)
+  redis.call('PEXPIRE', scope.turns, ttl_of(MINUTE_MS))
+end
+
+-- As it is now, of what was noted when somebody last asked.
+local function turn_of(scope, other, noted)
+  if other == member then return read_turn(scope) end
+  local whose = string.match(other, '^%d+ %S+ (%S+)$')
+  local start = whose and redis.call('ZSCORE', scope.turns, whose)
+  return start and math.max(noted, tonumber(start)) or noted
+end
+
+local function check_turn(index, scope)
+  local turn = read_turn(scope)
+  while true do
+    local first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
+    local other, noted = first[1], tonumber(first[2])
+    if not other then return end
+    local its = turn_of(scope, other, noted)
+    if its > noted then
+      redis.call('ZADD', scope.room, its, other)
+    else
+      if other == member or noted > turn or noted == turn and other > member then return end
+      local seen = redis.call('ZSCORE', scope.presence, other)
+      if seen and tonumber(seen) > now - PRESENCE_MS then return deny(index, POLL_MS, 'turn') end
+      redis.call('ZREM', scope.room, other)
+      redis.call('ZREM', scope.presence, other)
     end
-    redis.call('ZREM', scope.room, first[1])
-    redis.call('ZREM', scope.presence, first[1])
-    first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
   end
 end
 
@@ -235,7 +282,7 @@ local function count_start(scope)
   if ttl and redis.call('PTTL', scope.window) < ttl then redis.call('PEXPIRE', scope.window, digits(ttl)) end
 end
 
-local scopes, at = {}, 10
+local scopes, at = {}, 13
 for index = 1, tonumber(ARGV[9]) do
   scopes[index], at = read_scope(index, at)
 end
@@ -258,15 +305,14 @@ for index, scope in ipairs(scopes) do
   end
   if scope.concurrency and redis.call('ZCARD', scope.leases) >= scope.concurrency then check_leases(index, scope) end
   if are_occupied then
-    local first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
-    scope.is_occupied = first[1] ~= nil
-    if scope.is_occupied then check_turn(index, scope, first) end
+    scope.is_occupied = redis.call('EXISTS', scope.room) == 1
+    if scope.is_occupied then check_turn(index, scope) end
   end
 end
 
 for index, scope in ipairs(scopes) do
   if index == denying then
-    redis.call('ZADD', scope.room, turn, member)
+    redis.call('ZADD', scope.room, read_turn(scope), member)
     redis.call('ZADD', scope.presence, now, member)
     redis.call('PEXPIRE', scope.room, ttl_of(MINUTE_MS))
     redis.call('PEXPIRE', scope.presence, ttl_of(MINUTE_MS))
@@ -287,14 +333,16 @@ for _, scope in ipairs(scopes) do
     redis.call('PEXPIRE', scope.leases, lease_ms * 2)
   end
   local next_one = scope.is_occupied and redis.call('ZRANGE', scope.room, 0, 0)[1]
+  if scope.is_occupied then take_turn(scope, not next_one) end
   if next_one then redis.call('SPUBLISH', ARGV[8], scope.name .. '\n' .. next_one) end
   if scope.claimed > now then
     is_trial = 1
     redis.call('HSET', scope.window, 'blocked', math.min(scope.claimed, now + TRIAL_MS))
   end
 end
-for k = 5 + #scopes * 4, #KEYS do
-  if redis.call('ZREM', KEYS[k], member .. ' ' .. ARGV[4]) == 1 then
+for k = 5 + #scopes * 5, #KEYS do
+  if redis.call('ZREM', KEYS[k], ARGV[12]) == 1 then
+    forget_owner(KEYS[k], ARGV[12])
     local tokens = math.max(0, math.min(MAX_TOKENS, whole(ARGV[4], 0)))
     redis.call('HINCRBY', KEYS[3], KEYS[k], digits(-tokens))
     redis.call('HINCRBY', KEYS[4], KEYS[k], 1)

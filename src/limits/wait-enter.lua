@@ -2,7 +2,7 @@
 -- Safe to repeat: a request that is in a queue already is not counted twice.
 --
 -- KEYS  1 all wait queues, 2 tokens of wait queues, then the queues
--- ARGV  1 member (request id and tokens), 2 acceptance, unix ms, 3 tokens
+-- ARGV  1 member (request id, tokens, owner of its turn), 2 acceptance, unix ms, 3 tokens
 -- Gives per queue: how many are in it now, and their tokens.
 local KEEP_MS = 2592000000
 -- More than any model reads: sums of it stay whole numbers.
@@ -13,12 +13,14 @@ for i = 3, #KEYS do
   local queue = KEYS[i]
   local added = redis.call('ZADD', queue, 'NX', ARGV[2], ARGV[1])
   local count = redis.call('ZCARD', queue)
+  if added == 1 then count_owner(queue, ARGV[1]) end
   local tokens
   if added == 1 and count == 1 then
     tokens = own_tokens
     redis.call('HSET', KEYS[2], queue, digits(tokens))
     redis.call('SADD', KEYS[1], queue)
     redis.call('PEXPIRE', queue, KEEP_MS)
+    redis.call('PEXPIRE', queue .. ':owners', KEEP_MS)
   elseif added == 1 then
     tokens = redis.call('HINCRBY', KEYS[2], queue, digits(own_tokens))
   else

@@ -1,7 +1,7 @@
 -- Takes a request out of wait queues: it ended without a permit, moved to another deployment, or is gone.
 --
 -- KEYS  1 tokens of wait queues, then the queues
--- ARGV  1 member (request id and tokens), 2 tokens
+-- ARGV  1 member (request id, tokens, owner of its turn), 2 tokens
 -- Gives in how many it stood.
 -- As in wait-enter.lua.
 local MAX_TOKENS = 1000000000
@@ -10,6 +10,7 @@ local left = 0
 for i = 2, #KEYS do
   if redis.call('ZREM', KEYS[i], ARGV[1]) == 1 then
     redis.call('HINCRBY', KEYS[1], KEYS[i], tokens)
+    forget_owner(KEYS[i], ARGV[1])
     left = left + 1
   end
 end

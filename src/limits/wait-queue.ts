@@ -7,8 +7,16 @@ import type { Lane } from '../contracts/job.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
 import { accountScopesOf } from '../contracts/scope.ts';
+import { ownerOf } from '../contracts/turn.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
-import { type LuaScript, loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
+import {
+  type LuaScript,
+  loadLuaScript,
+  runCall,
+  runScript,
+  type ScriptCall,
+  withFunctions,
+} from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 /** One request in the wait queues of some scopes. */
@@ -22,6 +30,8 @@ export interface WaitEntry {
   inputTokens?: number;
   /** Names of the scopes in whose wait queues it is. */
   scopes: readonly string[];
+  /** Who takes its turn (src/contracts/turn.ts); absent: nobody is told apart. */
+  owner?: string;
 }
 
 export interface WaitTotals {
@@ -49,14 +59,19 @@ const SUSPICIOUS_MS = 30_000;
 /** What was left behind is older than what is alive: looking at the oldest finds it in the end. */
 const LOOKED_AT_ONCE = 200;
 
-export const enterScript = loadLuaScript(import.meta.url, './wait-enter.lua');
-const leaveScript = loadLuaScript(import.meta.url, './wait-leave.lua');
+const waitOwners = loadLuaScript(import.meta.url, './wait-owners.lua');
+/** With what counts and forgets owners in a wait queue. */
+export const withOwners = (script: LuaScript): LuaScript => withFunctions(waitOwners, script);
+export const enterScript = withOwners(loadLuaScript(import.meta.url, './wait-enter.lua'));
+const leaveScript = withOwners(loadLuaScript(import.meta.url, './wait-leave.lua'));
 const tidyScript = loadLuaScript(import.meta.url, './wait-tidy.lua');
 
 /** What a request's wait queues are read from. */
 export type WaitingSpec = Pick<
   RequestSpec,
   | 'requestId'
+  | 'keyId'
+  | 'weight'
   | 'acceptedAtMs'
   | 'lane'
   | 'estimatedInputTokens'
@@ -73,8 +88,20 @@ export function waitEntry(spec: WaitingSpec, step: Pick<RouteStep, 'deployment'>
     lane: spec.lane,
     tokens: spec.estimatedInputTokens + spec.estimatedOutputTokens,
     inputTokens: spec.estimatedInputTokens,
+    // The batch lane shares by other means (workers/batches).
+    ...(spec.lane === 'batch' ? {} : { owner: ownerOf(spec.keyId, spec.weight ?? 1) }),
     scopes: [`deployment:${step.deployment}`, ...accountScopesOf(spec).map(({ name }) => name)],
   };
+}
+
+/** As it stands in its wait queues. */
+export function waitMember({ requestId, tokens, owner }: Pick<WaitEntry, 'requestId' | 'tokens' | 'owner'>): string {
+  return owner === undefined ? `${requestId} ${tokens}` : `${requestId} ${tokens} ${owner}`;
+}
+
+/** Hash: how many requests of a wait queue each owner has. */
+export function ownersOf(queue: string): string {
+  return `${queue}:owners`;
 }
 
 /** What wait-enter.lua says. */
@@ -87,10 +114,9 @@ export function readTotals(totals: readonly number[]): WaitTotals[] {
 
 export function createWaitQueues(redis: RedisClient, keyspace: Keyspace): WaitQueues {
   const keysOf = ({ scopes, lane }: WaitEntry) => scopes.map((name) => keyspace.scope(name).waiting[lane]);
-  const memberOf = ({ requestId, tokens }: WaitEntry) => `${requestId} ${tokens}`;
 
   async function takeOut(queues: readonly string[], member: string): Promise<void> {
-    const tokens = member.slice(member.indexOf(' ') + 1);
+    const tokens = member.split(' ')[1]!;
     await runScript(redis, leaveScript, [keyspace.waitQueueTokens, ...queues], [member, tokens]);
   }
 
@@ -112,11 +138,11 @@ export function createWaitQueues(redis: RedisClient, keyspace: Keyspace): WaitQu
     return left.length;
   }
 
-  const leave = (entry: WaitEntry) => takeOut(keysOf(entry), memberOf(entry));
+  const leave = (entry: WaitEntry) => takeOut(keysOf(entry), waitMember(entry));
 
   function enterCall(entry: WaitEntry): ScriptCall {
     const keys = [keyspace.waitQueues, keyspace.waitQueueTokens, ...keysOf(entry)];
-    return { script: enterScript, keys, args: [memberOf(entry), entry.acceptedAtMs, entry.tokens] };
+    return { script: enterScript, keys, args: [waitMember(entry), entry.acceptedAtMs, entry.tokens] };
   }
 
   return {
@@ -127,7 +153,7 @@ export function createWaitQueues(redis: RedisClient, keyspace: Keyspace): WaitQu
     enterScript,
     leave,
     forget: (spec, step) => leave(waitEntry(spec, step)),
-    place: (entry, scopeName) => redis.zrank(keyspace.scope(scopeName).waiting[entry.lane], memberOf(entry)),
+    place: (entry, scopeName) => redis.zrank(keyspace.scope(scopeName).waiting[entry.lane], waitMember(entry)),
     async forgetGone(isGone) {
       let forgotten = 0;
       for (const queue of await redis.smembers(keyspace.waitQueues)) forgotten += await forgetGoneIn(queue, isGone);

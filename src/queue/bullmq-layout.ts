@@ -9,10 +9,13 @@
 // - a marker `0` in the sorted set `marker` wakes one blocked worker, a marker `1` carries the score of a delayed job;
 // - a delayed job's score is its unix time in ms, times 0x1000;
 // - a job that is offered (offer-job.lua) lies as one that a worker has just taken;
+// - jobs that take turns (fair-turns.lua) are in `prioritized`, scored by their order: BullMQ's own scripts, and workers of
+//   earlier releases, take the lowest score first, and remove them from there; names `turns`, `turn:…` and `paid` are ours;
 // - a lock is a text with the worker's token; who removes it also takes the job out of `stalled`;
 // - `Worker#waitForJob`, `Worker#extendJobLocks`, `Worker#moveToActive`, `backend.disconnectBlocking`.
 import { type ConnectionOptions, Job, Worker } from 'bullmq';
 import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
+import { type Turn, writeTurn } from '../contracts/turn.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import {
   joinScripts,
@@ -20,6 +23,7 @@ import {
   loadLuaScript,
   type ScriptCall,
   type ScriptFunction,
+  withFunctions,
 } from '../storage/lua-script.ts';
 
 export type QueueJob = Job<RequestJob, void, string>;
@@ -37,17 +41,26 @@ export const JOB_OPTIONS = {
   stackTraceLimit: 1,
 };
 
-export const addScript = loadLuaScript(import.meta.url, './add-jobs.lua');
-const takeScript = loadLuaScript(import.meta.url, './take-job.lua');
+const fairTurns = loadLuaScript(import.meta.url, './fair-turns.lua');
+const withTurns = (script: LuaScript): LuaScript => withFunctions(fairTurns, script);
+
+export const addScript = withTurns(loadLuaScript(import.meta.url, './add-jobs.lua'));
+const takeScript = withTurns(loadLuaScript(import.meta.url, './take-job.lua'));
+const promoteScript = withTurns(loadLuaScript(import.meta.url, './promote-jobs.lua'));
+const leaveScript = loadLuaScript(import.meta.url, './leave-turns.lua');
 export const offerScript = loadLuaScript(import.meta.url, './offer-job.lua');
 const finishScript = loadLuaScript(import.meta.url, './finish-job.lua');
 
 /** Keys of one queue, and the calls of scripts on them. */
 export interface QueueLayout {
-  /** Adds jobs; those that are there already stay as they are. */
-  add(jobs: readonly RequestJob[]): ScriptCall;
+  /** Adds jobs; those that are there already stay as they are. @param turn of all of them; absent: first come, first served. */
+  add(jobs: readonly RequestJob[], turn?: Turn): ScriptCall;
   /** Gives a new job to a worker that waits for work. */
   offer(job: RequestJob, terms: OfferTerms): ScriptCall;
+  /** Brings back what waits for a time to come. */
+  promote(atMost: number): ScriptCall;
+  /** It takes no turn any more. */
+  leaveTurns(job: RequestJob): ScriptCall;
   take(scripts: QueueScripts, lock: LockTerms): ScriptCall;
   /** @param closing carried out before the job goes, in the same step. @param wantsNext takes the next job in the same step. */
   finish(
@@ -66,6 +79,8 @@ export interface OfferTerms {
   nearWorkerId: string;
   /** No other gets it. */
   isNearOnly: boolean;
+  /** For when it comes back; absent: none. */
+  turn?: Turn;
 }
 
 export interface LockTerms {
@@ -89,7 +104,7 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
     freeWorkers,
   ];
   const offerKeys = [freeWorkers, ...['wait', 'prioritized', 'meta', 'active'].map((name) => base + name)];
-  const addKeys = ['wait', 'marker', 'meta'].map((name) => base + name);
+  const addKeys = ['wait', 'marker', 'meta', 'prioritized'].map((name) => base + name);
   const takeArguments = ({ claim }: QueueScripts, { token, durationMs, workerId }: LockTerms) => [
     base,
     Date.now(),
@@ -99,16 +114,23 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
     ...(claim?.args ?? []),
   ];
   return {
-    add(jobs) {
-      const each = jobs.flatMap((job) => [jobId(job), JSON.stringify(job)]);
+    add(jobs, turn) {
+      const each = jobs.flatMap((job) => [jobId(job), JSON.stringify(job), turn === undefined ? '' : writeTurn(turn)]);
       return { script: addScript, keys: addKeys, args: [base, Date.now(), STORED_OPTIONS, ...each] };
     },
-    offer(job, { sentAtMs, nearWorkerId, isNearOnly }) {
+    promote: (atMost) => ({ script: promoteScript, keys: [...addKeys, `${base}delayed`], args: [base, atMost] }),
+    leaveTurns(job) {
+      const id = jobId(job);
+      return { script: leaveScript, keys: [base + id, `${base}turns`], args: [base, id] };
+    },
+    offer(job, { sentAtMs, nearWorkerId, isNearOnly, turn }) {
       const id = jobId(job);
       const { sign, channel } = keyspace.handOff;
       const keys = [...offerKeys, base + id, `${base}${id}:lock`];
       const args = [channel, sign, id, JSON.stringify(job), STORED_OPTIONS, Date.now(), LOCK_DURATION_MS];
-      return { script: offerScript, keys, args: [...args, sentAtMs, nearWorkerId, isNearOnly ? '1' : ''] };
+      const near = [nearWorkerId, isNearOnly ? '1' : ''];
+      const written = turn === undefined ? '' : writeTurn(turn);
+      return { script: offerScript, keys, args: [...args, sentAtMs, ...near, written] };
     },
     take: (scripts, lock) => ({ script: scripts.take, keys: takeKeys, args: takeArguments(scripts, lock) }),
     finish(scripts, id, lock, wantsNext, closing) {

@@ -2,10 +2,10 @@
 -- lock, with one start (src/queue/bullmq-layout.ts). Jobs that wait come first. The worker in the process of the API that asks is
 -- preferred, as long as it has half as much room as the one that has most.
 --
--- KEYS  1 free workers, 2 waiting jobs, 3 jobs with a priority, 4 meta, 5 jobs that are worked on, 6 job, 7 its lock
+-- KEYS  1 free workers, 2 waiting jobs, 3 jobs that take turns, 4 meta, 5 jobs that are worked on, 6 job, 7 its lock
 -- ARGV  1 channel prefix of workers, 2 prefix of their signs of life, 3 job id, 4 data (JSON), 5 options (JSON), 6 now, unix
 --       ms, 7 lock, ms, 8 when this was sent, unix ms by the clock of Redis,
---       9 the worker in the same process, or '', 10 '1': no other gets it
+--       9 the worker in the same process, or '', 10 '1': no other gets it, 11 its turn, for when it comes back, or ''
 -- Gives the worker, or false: the job must wait.
 
 -- Each that is looked at in vain is gone, or stands still; a worker that is well says so again within a second.
@@ -21,7 +21,7 @@ if settings[1] or settings[2] or settings[3] then return false end
 local function give(worker)
   redis.call('ZINCRBY', KEYS[1], -1, worker)
   redis.call('HSET', KEYS[6], 'name', 'request', 'data', ARGV[4], 'opts', ARGV[5], 'timestamp', ARGV[6], 'delay', '0',
-    'priority', '0', 'processedOn', ARGV[6], 'ats', '1')
+    'priority', '0', 'processedOn', ARGV[6], 'ats', '1', 'turn', ARGV[11])
   redis.call('LPUSH', KEYS[5], ARGV[3])
   redis.call('SET', KEYS[7], worker, 'PX', ARGV[7])
   return worker

@@ -2,19 +2,20 @@
 // docs/reference/bullmq-and-ioredis.md sections 1, 4 and 5.
 import { type ConnectionOptions, Queue } from 'bullmq';
 import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
+import type { Turn } from '../contracts/turn.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { runCall, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { JOB_OPTIONS, type OfferTerms, type QueueLayout, queueLayout, queueName } from './bullmq-layout.ts';
 
 export interface QueueProducer {
-  /** The same job added twice is one job while it exists. */
-  enqueue(provider: string, lane: Lane, job: RequestJob): Promise<void>;
+  /** The same job added twice is one job while it exists. @param turn absent: it comes before all that take turns. */
+  enqueue(provider: string, lane: Lane, job: RequestJob, turn?: Turn): Promise<void>;
   /** The same as a part of another script. */
-  enqueueCall(provider: string, lane: Lane, ...jobs: readonly RequestJob[]): ScriptCall;
+  enqueueCall(provider: string, lane: Lane, jobs: readonly RequestJob[], turn?: Turn): ScriptCall;
   /** Gives it to a worker that waits for work, as a part of another script. */
   offerCall(provider: string, lane: Lane, job: RequestJob, terms: OfferTerms): ScriptCall;
-  /** The same for many at once, a few in one step: others wait behind it. */
+  /** Many at once, a few in one step: others wait behind it. */
   enqueueAll(provider: string, lane: Lane, jobs: readonly RequestJob[]): Promise<void>;
   /**
    * Before everything else that waits, and at once where it was put off; the one that a worker has stays with it. It is in
@@ -81,10 +82,10 @@ export function createQueueProducer(
   }
 
   return {
-    async enqueue(provider, lane, job) {
-      await runCall(redis, layoutOf(provider, lane).add([job]));
+    async enqueue(provider, lane, job, turn) {
+      await runCall(redis, layoutOf(provider, lane).add([job], turn));
     },
-    enqueueCall: (provider, lane, ...jobs) => layoutOf(provider, lane).add(jobs),
+    enqueueCall: (provider, lane, jobs, turn) => layoutOf(provider, lane).add(jobs, turn),
     offerCall: (provider, lane, job, terms) => layoutOf(provider, lane).offer(job, terms),
     async enqueueAll(provider, lane, jobs) {
       const layout = layoutOf(provider, lane);
@@ -98,19 +99,23 @@ export function createQueueProducer(
       await queue.add('request', job, { jobId: jobId(job), lifo: true });
       const queued = await queue.getJob(jobId(job));
       if (queued === undefined) return;
+      await runCall(redis, layoutOf(provider, lane).leaveTurns(job));
       if (await queued.isDelayed()) await queued.promote();
       // Without a priority of its own: to the end of the list that is fetched next.
       await queued.changePriority({ lifo: true });
     },
     async remove(provider, lane, job) {
+      await runCall(redis, layoutOf(provider, lane).leaveTurns(job));
       return (await queueOf(provider, lane).remove(jobId(job))) === 1;
     },
     async promoteAll(provider, lane) {
-      await queueOf(provider, lane).promoteJobs({ count: PROMOTED_AT_ONCE });
+      const call = layoutOf(provider, lane).promote(PROMOTED_AT_ONCE);
+      while (Number(await runCall(redis, call)) === PROMOTED_AT_ONCE);
     },
     async depth(provider, lane) {
-      const counts = await queueOf(provider, lane).getJobCounts('waiting', 'active', 'delayed');
-      return { waiting: counts.waiting ?? 0, active: counts.active ?? 0, delayed: counts.delayed ?? 0 };
+      const counts = await queueOf(provider, lane).getJobCounts('waiting', 'prioritized', 'active', 'delayed');
+      const waiting = (counts.waiting ?? 0) + (counts.prioritized ?? 0);
+      return { waiting, active: counts.active ?? 0, delayed: counts.delayed ?? 0 };
     },
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()));

@@ -1,31 +1,41 @@
 -- Takes the next waiting job of a queue of BullMQ, as its moveToActive does for a queue without a rate limit
--- (src/queue/bullmq-layout.ts), and claims its request in the same step where `claim_request` is defined.
+-- (src/queue/bullmq-layout.ts), and claims its request in the same step where `claim_request` is defined. What lies in the list
+-- of waiting jobs comes first: what a worker gave back or died with, and what found nothing else waiting; then the fair turns
+-- (fair-turns.lua). Delayed jobs that are due are brought back before.
 --
--- KEYS  1 waiting jobs, 2 jobs that are worked on, 3 marker, 4 meta, 5 delayed jobs, 6 jobs with a priority, 7 free workers
+-- KEYS  1 waiting jobs, 2 jobs that are worked on, 3 marker, 4 meta, 5 delayed jobs, 6 jobs that take turns, 7 free workers
 -- ARGV  1 prefix of the jobs' keys, 2 now, unix ms, 3 lock token, 4 lock, ms, 5 worker, then what claim_request needs
 -- Gives {'job', id, data, why it was given up or '', 1 when more wait, when the next delayed one is due or 0, claim or nil},
 -- {'none', when the next delayed one is due or 0}, or {'other'}: only BullMQ's own script knows what to do.
 local MOST_VANISHED = 100
+local MOST_BROUGHT_BACK = 100
 local settings = redis.call('HMGET', KEYS[4], 'paused', 'concurrency', 'max')
 if settings[1] or settings[2] or settings[3] then return {'other'} end
 local now = tonumber(ARGV[2])
 local delayed = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')
-local due = delayed[2] and math.floor(tonumber(delayed[2]) / 0x1000) or 0
-if due > 0 and due <= now then return {'other'} end
+local function due_of(first) return first[2] and math.floor(tonumber(first[2]) / 0x1000) or 0 end
+local due = due_of(delayed)
+if due > 0 and due <= now then
+  local ids = redis.call('ZRANGEBYSCORE', KEYS[5], 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, MOST_BROUGHT_BACK)
+  bring_back(ARGV[1], KEYS[1], KEYS[6], ids)
+  due = due_of(redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES'))
+end
 for _ = 1, MOST_VANISHED do
-  local id = redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')
+  local id, owner, start = redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')
   if not id then
-    if redis.call('EXISTS', KEYS[6]) == 1 then return {'other'} end
-    return {'none', due}
+    id, owner, start = next_turn(ARGV[1])
+    if not id then return redis.call('EXISTS', KEYS[6]) == 1 and {'other'} or {'none', due} end
+    redis.call('LPUSH', KEYS[2], id)
   end
   local job = ARGV[1] .. id
-  local fields = redis.call('HMGET', job, 'data', 'defa', 'ats')
+  local fields = redis.call('HMGET', job, 'data', 'defa', 'ats', 'turn')
+  if owner then pay_turn(ARGV[1], owner, start, fields[4]) end
   if fields[1] then
     redis.call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
     local starts = tonumber(fields[3] or 0) + 1
     redis.call('HSET', job, 'processedOn', ARGV[2], 'ats', starts)
     redis.call('ZADD', KEYS[7], 'XX', 'INCR', -1, ARGV[5])
-    local more = redis.call('EXISTS', KEYS[1])
+    local more = math.min(1, redis.call('EXISTS', KEYS[1], KEYS[6]))
     if more == 1 then redis.call('ZADD', KEYS[3], 0, '0') end
     -- A job that comes back may be worked on in this very process: it looks before it claims.
     local claim = false

@@ -20,8 +20,10 @@ export interface ScopeKeys {
   window: string;
   /** Sorted set of held permits, scored by the lease's end. */
   leases: string;
-  /** Sorted set of waiting requests, scored by their turn in the wait queue. */
+  /** Sorted set of waiting requests, scored by their turn in the wait queue (permit.lua). */
   room: string;
+  /** Sorted set: where the next turn of each owner starts on the room's virtual clock, which is the member ''. */
+  turns: string;
   /** Sorted set of the same requests, scored by when they were last active. */
   presence: string;
   /** Wait queues, sorted sets, one per lane: requests without a permit yet, scored by acceptance (src/limits/wait-queue.ts). */
@@ -128,6 +130,7 @@ export function createKeyspace(namespace: string): Keyspace {
           window: `${core}:window:${name}`,
           leases: `${core}:leases:${name}`,
           room: `${core}:room:${name}`,
+          turns: `${core}:turns:${name}`,
           presence: `${core}:presence:${name}`,
           waiting: { interactive: `${core}:waiting:interactive:${name}`, batch: `${core}:waiting:batch:${name}` },
           pace: `${core}:pace:${name}`,

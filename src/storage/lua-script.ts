@@ -37,6 +37,11 @@ export function loadLuaScript(moduleUrl: string, relativePath: string): LuaScrip
   };
 }
 
+/** A script behind the functions that it shares with others. */
+export function withFunctions(functions: LuaScript, { command, source }: LuaScript): LuaScript {
+  return { command, source: functions.source + source };
+}
+
 /** A script with what it is run with: something that belongs to one step can be done in the script of another. */
 export interface ScriptCall {
   script: LuaScript;

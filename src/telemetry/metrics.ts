@@ -277,6 +277,8 @@ export interface FleetState {
     requests: number;
     tokens: number;
     oldestMs: number;
+    keys: number;
+    largestKey: number;
   }[];
   scopes: readonly {
     scope: string;
@@ -312,8 +314,10 @@ function setFleet(metrics: Registered<'fleet'>, state: FleetState): void {
   for (const { provider, lane, ...counts } of jobs) {
     for (const [state, count] of Object.entries(counts)) metrics.queueJobs.set({ provider, lane, state }, count);
   }
-  for (const { requests, tokens, oldestMs, ...place } of waiting) {
+  for (const { requests, tokens, oldestMs, keys, largestKey, ...place } of waiting) {
     metrics.waitingRequests.set(place, requests);
+    metrics.waitingKeys.set(place, keys);
+    metrics.waitingLargestKey.set(place, largestKey);
     metrics.waitingTokens.set(place, tokens);
     metrics.waitingOldest.set(place, oldestMs / 1_000);
   }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
-import { endsOf, forecastErrors, overload, shareWithin } from '#test/support/overload.ts';
+import { endsOf, forecastErrors, type Offered, overload, shareWithin } from '#test/support/overload.ts';
 
 const CONCURRENCY = 10;
 const CALL_MS = 500;
@@ -72,6 +72,32 @@ test('who is admitted is answered in time; forecasts are right', { timeout: 60_0
   expect(Math.max(...waits)).toBeLessThan(DEADLINE_MS * 1.6 * slowness);
   expect(shareWithin(errors, 0.5 * slowness)).toBeGreaterThan(0.7);
   expect(simulator.stats().rateLimited).toBe(0);
+});
+
+test('one key’s burst delays no other key’s single request', { timeout: 60_000 }, async () => {
+  const [heavy, light] = await Promise.all([broker.createKey('burst'), broker.createKey('single')]);
+  const wanted = { model: 'm', prompt: 'Hello' };
+  const accepted = await Promise.all(
+    Array.from({ length: 80 }, () =>
+      ask(broker.url, { ...wanted, key: heavy.secret, headers: { prefer: 'respond-async' } }),
+    ),
+  );
+  for (let n = 0; n < 3; n += 1) expect((await ask(broker.url, { ...wanted, key: light.secret })).status).toBe(200);
+  const burst = accepted.map(({ text }) => ({ id: (JSON.parse(text) as { id: string }).id }) as Offered);
+  const startsOfBurst = (await endsOf(broker, burst, 30_000)).map(({ startedAtMs }) => startedAtMs!);
+  const singles = await broker.database
+    .selectFrom('ledger_entries')
+    .innerJoin('requests', 'requests.request_id', 'ledger_entries.request_id')
+    .select(['accepted_at', 'started_at'])
+    .where('ledger_entries.key_id', '=', light.id)
+    .execute();
+  expect(singles).toHaveLength(3);
+  for (const single of singles) {
+    const [from, until] = [Number(single.accepted_at), Number(single.started_at)];
+    // Those that were about to start, and one turn: not all that had come before it.
+    const passed = startsOfBurst.filter((atMs) => atMs > from && atMs < until);
+    expect(passed.length).toBeLessThanOrEqual(CONCURRENCY);
+  }
 });
 
 test('when the wait is over a request is answered at once', async () => {

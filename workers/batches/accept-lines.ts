@@ -43,7 +43,7 @@ export function createLineAcceptance({ redis, store, producer, onTrouble }: Acce
 
   async function inOneStep(provider: string, lines: readonly LineSubmission[]): Promise<void> {
     const accepts = lines.map(({ spec, body }) => store.acceptCall(spec, body, timeToLiveMs(spec)));
-    const add = producer.enqueueCall(provider, 'batch', ...lines.map(jobOf));
+    const add = producer.enqueueCall(provider, 'batch', lines.map(jobOf));
     joined ??= joinScripts(
       acceptLinesScript.command,
       { accept: accepts[0]!.script, add: add.script },

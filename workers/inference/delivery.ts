@@ -115,7 +115,10 @@ export function insist<T>({ onTrouble }: Pick<InferenceContext, 'onTrouble'>, ac
 
 /** Books the time since the last part of the timeline. */
 export function spend(delivery: Delivery, part: Omit<TimelinePart, 'untilMs'>): void {
-  delivery.progress = spendTime(delivery.progress, { ...part, untilMs: Date.now() });
+  const { priority } = delivery.spec;
+  const isWait = part.kind === 'queue' || part.kind === 'limit';
+  const placed = isWait && priority !== undefined ? { ...part, priority } : part;
+  delivery.progress = spendTime(delivery.progress, { ...placed, untilMs: Date.now() });
 }
 
 /** How a delivery left the current step. */

@@ -2,8 +2,14 @@
 // as its outcome.
 import { type Failure, mostUseful } from '#src/contracts/failure.ts';
 import type { RequestJob } from '#src/contracts/job.ts';
-import { CONTRACT_VERSION, isForgottenWhenDelivered, type RequestProgress } from '#src/contracts/request-record.ts';
+import {
+  CONTRACT_VERSION,
+  isForgottenWhenDelivered,
+  type RequestProgress,
+  type RequestSpec,
+} from '#src/contracts/request-record.ts';
 import type { RouteStep } from '#src/contracts/route-plan.ts';
+import { turnOf } from '#src/limits/permit-terms.ts';
 import { type WaitEntry, waitEntry } from '#src/limits/wait-queue.ts';
 import type { Disposition } from '#src/queue/consumer.ts';
 import type { ClaimResult } from '#src/reply/claim.ts';
@@ -43,9 +49,16 @@ export async function followMove(
   context: InferenceContext,
   { spec, step, progress }: Extract<ClaimResult, { kind: 'moved' }>,
 ): Promise<Disposition> {
-  const { provider } = stepAt(spec.plan, step, progress);
-  await insist(context, () => context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step }));
+  await enqueueAt(context, spec, step, stepAt(spec.plan, step, progress));
   return COMPLETE;
+}
+
+/** Takes turns with the others there from now on. */
+function enqueueAt(context: InferenceContext, spec: RequestSpec, place: number, step: RouteStep): Promise<void> {
+  const turn =
+    spec.lane === 'interactive' ? turnOf(spec, context.catalogue.deployments.get(step.deployment)) : undefined;
+  const job = { requestId: spec.requestId, step: place };
+  return insist(context, () => context.producer.enqueue(step.provider, spec.lane, job, turn));
 }
 
 /** To the next place's queue. A crash between the two leaves the old job, whose claim then finds the request moved. */
@@ -54,13 +67,12 @@ export async function fallBack(context: InferenceContext, delivery: Delivery): P
   const place = job.step + 1;
   const { waitsFor: _, ...rest } = moveOn(spec.plan, job.step, delivery.progress);
   const progress: RequestProgress = rest;
-  const { provider } = stepAt(spec.plan, place, progress);
-  moveWaitQueues(context, delivery, stepAt(spec.plan, place, progress));
+  const next = stepAt(spec.plan, place, progress);
+  moveWaitQueues(context, delivery, next);
   const isOurs = await release(context, delivery, place, progress);
   if (!isOurs) return LOST;
-  const next = { requestId: spec.requestId, step: place };
-  await insist(context, () => context.producer.enqueue(provider, spec.lane, next));
-  context.metrics.fallback(delivery.step.provider, provider);
+  await enqueueAt(context, spec, place, next);
+  context.metrics.fallback(delivery.step.provider, next.provider);
   return COMPLETE;
 }
 

@@ -1,11 +1,21 @@
 // Where the requests of this process wait for a permit. Per queue (one deployment, one lane) only the first in queue asks
 // Redis, so a thousand waiting requests cost one script call per interval and not a thousand. Over processes the
-// limiter keeps the order (permit.lua), here the queue does: by time of acceptance.
+// limiter keeps the order (permit.lua), here the queue does: keys take turns (src/limits/fair-order.ts). A key at its own limit
+// is passed over meanwhile.
 //
 // A request that would wait longer than its patience is told so and leaves: its job goes back to the queue or to another
-// deployment. Its turn is its time of acceptance, so it loses nothing by leaving.
+// deployment. Its place among the requests of its key is its own, so it loses nothing by leaving.
 import type { Scope } from '#src/contracts/scope.ts';
-import type { DenialReason, Limiter, Permit, PermitDecision, PermitRequest } from '#src/limits/limiter.ts';
+import { FairOrder } from '#src/limits/fair-order.ts';
+import {
+  type DenialReason,
+  type Limiter,
+  type Permit,
+  type PermitDecision,
+  type PermitRequest,
+  roomMember,
+  turnOfTerms,
+} from '#src/limits/limiter.ts';
 import type { Cancellation } from './active-requests.ts';
 
 export type PermitOutcome =
@@ -33,8 +43,8 @@ export interface PermitDesk {
     cancellation: Cancellation,
   ): Promise<PermitOutcome>;
   /**
-   * @param message a scope's name: a permit of it came free, a request that waits for one may ask again at once. With a request
-   * id behind it, on a line of its own: that one's turn has come (permit.lua).
+   * @param message a scope's name: a permit of it came free, a request that waits for one may ask again at once. With a member of
+   * its room behind it, on a line of its own: that one's turn has come (permit.lua).
    */
   notifyFreed(message: string): void;
 }
@@ -51,13 +61,19 @@ interface Waiter {
   forget: () => void;
   /** Where it stands in a room of the limiter: it must leave, or those behind it wait until it is taken for gone. */
   rooms: Rooms;
+  /** It was stopped or sent away. */
+  isGone: boolean;
 }
 
 /** Scopes by name. */
 type Rooms = Map<string, Scope>;
 
 interface WaitQueue {
-  waiters: Waiter[];
+  waiters: FairOrder<Waiter>;
+  /** Owners of turns that are at limits of their own: until when, unix ms, and whose limits these are. */
+  putOff: Map<string, { untilMs: number; scope: string }>;
+  /** Who asks, or was the last to. */
+  asking: Waiter | null;
   isServing: boolean;
   /** Wakes the queue's loop from its sleep. */
   wake: (() => void) | null;
@@ -95,7 +111,7 @@ export function createPermitDesk(
       } else {
         // The script has let it out of those of this way.
         for (const { name } of request.scopes) rooms.delete(name);
-        leaveRooms(request.requestId, rooms);
+        leaveRooms(request, rooms);
         return { decision, lacks: [] };
       }
     }
@@ -121,8 +137,13 @@ export function createPermitDesk(
   }
 
   async function serve(name: string, queue: WaitQueue): Promise<void> {
-    while (queue.waiters.length > 0) {
-      const first = queue.waiters[0]!;
+    while (queue.waiters.size > 0) {
+      const first = queue.waiters.first((owner) => isPutOff(queue, owner));
+      queue.asking = first ?? null;
+      if (first === undefined) {
+        await nap(queue, untilAnyReturns(queue));
+        continue;
+      }
       first.ways = first.ways.map((request) => ({ ...request, scopes: request.scopes.map(current) }));
       const { decision, lacks } = await askAll(first.ways, first.rooms);
       if (decision.kind === 'granted') {
@@ -130,73 +151,87 @@ export function createPermitDesk(
         continue;
       }
       // It was stopped while it asked: the limiter's answer has put it into the room again.
-      if (!queue.waiters.includes(first)) leave(first);
+      if (first.isGone) leave(first);
       queue.denial = { scope: decision.scope, reason: decision.reason };
-      dismissImpatient(queue, decision);
-      if (queue.waiters.length === 0) break;
+      const { owner } = turnOf(first);
+      const isOwn = OWN_LIMITS.test(decision.scope.name);
+      dismissImpatient(queue, decision, isOwn ? owner : undefined);
+      if (queue.waiters.size === 0) break;
+      if (isOwn) {
+        putOff(queue, owner, decision);
+        continue;
+      }
       queue.blockedScopes = lacks.map(({ name }) => name);
       await nap(queue, Math.min(decision.waitMs, ASK_AT_LEAST_EVERY_MS));
       queue.blockedScopes = [];
     }
     queue.isServing = false;
-    if (queue.waiters.length === 0) queues.delete(name);
+    if (queue.waiters.size === 0) queues.delete(name);
   }
 
   function settleGranted(queue: WaitQueue, waiter: Waiter, permit: Permit): void {
-    const index = queue.waiters.indexOf(waiter);
-    if (index < 0) {
+    if (!queue.waiters.take(waiter)) {
       // It was stopped while the limiter said yes: the permit must not leak.
       limiter.settle(permit, { usedTokens: 0, entry: null }).catch(onError);
       return;
     }
-    queue.waiters.splice(index, 1);
     waiter.forget();
     waiter.resolve({ kind: 'granted', permit, ...(queue.denial === null ? {} : { waitedFor: queue.denial }) });
   }
 
-  function leaveRooms(requestId: string, rooms: Rooms): void {
+  function leaveRooms(request: PermitRequest, rooms: Rooms): void {
     if (rooms.size === 0) return;
-    limiter.leave(requestId, [...rooms.values()]).catch(onError);
+    limiter.leave(request, [...rooms.values()]).catch(onError);
     rooms.clear();
   }
 
-  const leave = ({ ways, rooms }: Waiter) => leaveRooms(ways[0]!.requestId, rooms);
+  const leave = ({ ways, rooms }: Waiter) => leaveRooms(ways[0]!, rooms);
 
-  /** Tells everyone whose turn comes after the end of their patience. */
-  function dismissImpatient(queue: WaitQueue, denial: Denial): void {
+  /** Tells everyone whose turn comes after the end of their patience. @param owner whose limit it is; absent: everybody's. */
+  function dismissImpatient(queue: WaitQueue, denial: Denial, owner: string | undefined): void {
     const { waitMs, spacingMs, reason, scope } = denial;
     const now = Date.now();
-    queue.waiters = queue.waiters.filter((waiter, place) => {
+    for (const [place, waiter] of queue.waiters.inOrder(owner).entries()) {
       const expectedMs = waitMs + place * spacingMs;
-      if (now + expectedMs <= waiter.patienceUntilMs) return true;
+      if (now + expectedMs <= waiter.patienceUntilMs) continue;
+      remove(queue, waiter);
       waiter.forget();
       waiter.resolve({ kind: 'too-long', waitMs: expectedMs, reason, scope });
       leave(waiter);
-      return false;
-    });
+    }
+  }
+
+  function remove(queue: WaitQueue, waiter: Waiter): boolean {
+    waiter.isGone = true;
+    return queue.waiters.delete(waiter);
   }
 
   function join(name: string, waiter: Waiter): void {
     let queue = queues.get(name);
     if (queue === undefined) {
-      queue = { waiters: [], isServing: false, wake: null, blockedScopes: [], denial: null };
+      queue = {
+        waiters: new FairOrder(),
+        putOff: new Map(),
+        asking: null,
+        isServing: false,
+        wake: null,
+        blockedScopes: [],
+        denial: null,
+      };
       queues.set(name, queue);
     }
-    const { acceptedAtMs } = waiter.ways[0]!;
-    const place = queue.waiters.findIndex(({ ways }) => ways[0]!.acceptedAtMs > acceptedAtMs);
-    if (place < 0) queue.waiters.push(waiter);
-    else queue.waiters.splice(place, 0, waiter);
+    queue.waiters.add(waiter, turnOf(waiter));
     if (!queue.isServing) {
       queue.isServing = true;
       void serve(name, queue);
     }
+    // All that were there are at limits of their own.
+    else if (queue.asking === null) queue.wake?.();
   }
 
   function stop(name: string, waiter: Waiter): void {
     const queue = queues.get(name);
-    const index = queue?.waiters.indexOf(waiter) ?? -1;
-    if (queue === undefined || index < 0) return;
-    queue.waiters.splice(index, 1);
+    if (queue === undefined || !remove(queue, waiter)) return;
     leave(waiter);
     waiter.resolve({ kind: 'stopped' });
     queue.wake?.();
@@ -212,7 +247,7 @@ export function createPermitDesk(
         if (decision.kind === 'granted') return decision;
       }
       return new Promise<PermitOutcome>((resolve) => {
-        const waiter: Waiter = { ways, patienceUntilMs, resolve, forget: () => undefined, rooms };
+        const waiter: Waiter = { ways, patienceUntilMs, resolve, forget: () => undefined, rooms, isGone: false };
         waiter.forget = cancellation.onStop(() => stop(name, waiter));
         if (cancellation.failure === null) return join(name, waiter);
         leave(waiter);
@@ -220,13 +255,48 @@ export function createPermitDesk(
       });
     },
     notifyFreed(message) {
-      const [scopeName, requestId] = message.split('\n');
-      for (const { blockedScopes, waiters, wake } of queues.values()) {
-        if (!blockedScopes.includes(scopeName!)) continue;
-        if (requestId === undefined || waiters[0]?.ways[0]?.requestId === requestId) wake?.();
+      const [scopeName, member] = message.split('\n');
+      for (const queue of queues.values()) {
+        if (bringBack(queue, scopeName!)) queue.wake?.();
+        if (!queue.blockedScopes.includes(scopeName!)) continue;
+        const first = queue.waiters.first((owner) => isPutOff(queue, owner));
+        if (member === undefined || (first !== undefined && roomMember(first.ways[0]!) === member)) queue.wake?.();
       }
     },
   };
+}
+
+/** Limits of a key and of the accounts above it are not in the way of others. */
+const OWN_LIMITS = /^(key|project|organisation):/;
+
+function turnOf({ ways }: Waiter) {
+  return turnOfTerms(ways[0]!);
+}
+
+function putOff({ putOff }: WaitQueue, owner: string, { scope, waitMs }: Denial): void {
+  putOff.set(owner, { untilMs: Date.now() + Math.min(waitMs, ASK_AT_LEAST_EVERY_MS), scope: scope.name });
+}
+
+function isPutOff({ putOff }: WaitQueue, owner: string): boolean {
+  const known = putOff.get(owner);
+  if (known === undefined) return false;
+  if (Date.now() < known.untilMs) return true;
+  putOff.delete(owner);
+  return false;
+}
+
+function untilAnyReturns({ putOff }: WaitQueue): number {
+  const soonest = Math.min(...[...putOff.values()].map(({ untilMs }) => untilMs));
+  return Math.max(1, Math.min(ASK_AT_LEAST_EVERY_MS, soonest - Date.now()));
+}
+
+/** What it waits for came free; gives whether anybody waits for it. */
+function bringBack({ putOff }: WaitQueue, scopeName: string): boolean {
+  let found = false;
+  for (const [owner, { scope }] of putOff) {
+    if (scope === scopeName) found = putOff.delete(owner) || found;
+  }
+  return found;
 }
 
 function nap(queue: WaitQueue, durationMs: number): Promise<void> {

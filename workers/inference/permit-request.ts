@@ -16,6 +16,7 @@ import {
   type GrantedPermit,
   type PermitTerms,
   permitTermsOf,
+  turnOf,
 } from '#src/limits/permit-terms.ts';
 import type { ShownCost } from '#src/protocols/codec.ts';
 import { isFree } from '#src/protocols/protocol.ts';
@@ -68,7 +69,7 @@ function permitTerms(
   credential: Credential | null,
 ): PermitTerms {
   const scopes = attemptScopes(learned, { deployment, step, credential, spec });
-  return permitTermsOf(spec, writer.attempt, scopes, credential);
+  return permitTermsOf(spec, writer.attempt, scopes, turnOf(spec, deployment), credential);
 }
 
 export function pricingOf(context: InferenceContext, delivery: Delivery, deployment: Deployment): AttemptPricing {

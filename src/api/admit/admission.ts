@@ -126,7 +126,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const { startMs, accountStartMs } = await forecast(spec, step);
       return Math.max(startMs, accountStartMs);
     },
-    place: (spec, step) => waitQueues.place(waitEntry(spec, step), `deployment:${step.deployment}`),
+    async place(spec, step) {
+      const entry = waitEntry(spec, step);
+      const scopeName = `deployment:${step.deployment}`;
+      const earlier = await waitQueues.place(entry, scopeName);
+      return earlier === null ? null : forecaster.fairPlace(entry, scopeName, earlier);
+    },
   };
 }
 

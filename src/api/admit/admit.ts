@@ -10,6 +10,7 @@ import { formatUsd } from '../../contracts/money.ts';
 import type { BudgetHold, RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
 import type { Limits, Scope } from '../../contracts/scope.ts';
+import { PRIORITIES } from '../../contracts/turn.ts';
 import type { Limiter } from '../../limits/limiter.ts';
 import type { Window } from '../../limits/window.ts';
 import type { ApiContext } from '../context.ts';
@@ -36,6 +37,15 @@ export function readLane(headers: IncomingHttpHeaders, body: unknown): Lane {
   const lane = LANES.find((known) => known === text);
   if (lane === undefined) throw invalidHeader('x-sluice-lane', `must be one of ${LANES.join(', ')}`);
   return lane;
+}
+
+/** Absent for an ordinary one. */
+export function readPriority(headers: IncomingHttpHeaders): Pick<RequestSpec, 'priority'> {
+  const text = headers['x-sluice-priority'];
+  if (text === undefined || text === 'normal') return {};
+  const priority = PRIORITIES.find((known) => known === text);
+  if (priority === undefined) throw invalidHeader('x-sluice-priority', `must be one of ${PRIORITIES.join(', ')}`);
+  return { priority };
 }
 
 const PROVIDER_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;

@@ -9,7 +9,7 @@ import type { RoutePlan } from '../../contracts/route-plan.ts';
 import { effectiveRequest } from '../../protocols/call/effective-request.ts';
 import type { ClientProtocol, RequestFacts } from '../../protocols/protocol.ts';
 import type { ApiContext } from '../context.ts';
-import { invalidHeader, readDeadlineMs, readLane, readPinnedProvider } from './admit.ts';
+import { invalidHeader, readDeadlineMs, readLane, readPinnedProvider, readPriority } from './admit.ts';
 import { sessionOf } from './affinity.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
 import { type Idempotency, readIdempotency } from './idempotency.ts';
@@ -62,6 +62,7 @@ export function createSpec({ context, client, key, facts, body, plan, headers, w
     protocol: client.name,
     model: facts.model,
     lane: readLane(headers, effective),
+    ...readPriority(headers),
     isStream: facts.isStream,
     usageDelivery: facts.usageDelivery,
     forwardedHeaders: forwardedHeaders(headers, client),

@@ -7,10 +7,11 @@ import type { Neighbours } from '../../contracts/neighbours.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import { circuitOf } from '../../contracts/route-plan.ts';
 import type { Scope } from '../../contracts/scope.ts';
+import type { Turn } from '../../contracts/turn.ts';
 import { unsettledMessage } from '../../ledger/books.ts';
 import type { LearnedLimits } from '../../limits/learned-limits.ts';
 import { type Limiter, type PermitRequest, permitScript } from '../../limits/limiter.ts';
-import { attemptScopes, countsExpected, limitsOf, permitTermsOf } from '../../limits/permit-terms.ts';
+import { attemptScopes, countsExpected, limitsOf, permitTermsOf, turnOf } from '../../limits/permit-terms.ts';
 import { enterScript, readTotals, type WaitEntry, type WaitQueues, type WaitTotals } from '../../limits/wait-queue.ts';
 import { isFree } from '../../protocols/protocol.ts';
 import { clientProtocol } from '../../protocols/registry.ts';
@@ -83,10 +84,13 @@ export function createHandOver(parts: HandOverParts): HandOver {
   const { redis, store, waitQueues, producer } = parts;
   function callsOf({ spec, body, timeToLiveMs, idempotency }: AcceptedRequest, entry: WaitEntry | null) {
     const job = { requestId: spec.requestId, step: 0 };
+    const step = spec.plan.steps[0]!;
+    const turn =
+      spec.lane === 'interactive' ? turnOf(spec, parts.catalogue.deployments.get(step.deployment)) : undefined;
     return {
       accept: store.acceptCall(spec, body, timeToLiveMs, idempotency),
       enter: entry === null ? null : waitQueues.enterCall(entry),
-      add: producer.enqueueCall(spec.plan.steps[0]!.provider, spec.lane, job),
+      add: producer.enqueueCall(step.provider, spec.lane, [job], turn),
     };
   }
 
@@ -135,15 +139,16 @@ function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: Accepted
   const sentAtMs = redisNowMs();
   if (sentAtMs === null || holds.find(deployment) !== null || circuits.isOpen(circuitOf(step))) return null;
   const scopes = attemptScopes(learned, { deployment, step, credential: null, spec });
+  const turn = turnOf(spec, deployment);
   // Which of the provider's credentials it will be, and what such calls take, is for its worker to say; one that lets another
   // prompt go ahead must not hold a permit meanwhile.
   const isChosen =
     deployment.provider.credentials.length > 0 || scopes.some(countsExpected) || spec.plan.prefix !== undefined;
-  const terms = { sentAtMs, nearWorkerId: near, isNearOnly };
+  const terms = { sentAtMs, nearWorkerId: near, isNearOnly, turn };
   return {
     offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, terms),
     claim: store.claimNewCall(spec.requestId, timeToLiveMs),
-    permit: isChosen ? null : limiter.acquireCall(firstPermit(catalogue, deployment, spec, scopes)),
+    permit: isChosen ? null : limiter.acquireCall(firstPermit(catalogue, deployment, spec, scopes, turn)),
     limits: limitsOf(scopes),
   };
 }
@@ -154,10 +159,11 @@ function firstPermit(
   deployment: Deployment,
   spec: RequestSpec,
   scopes: readonly Scope[],
+  turn: Turn,
 ): PermitRequest {
   const step = spec.plan.steps[0]!;
   const usage = estimatedUsage(spec, spec.estimatedInputTokens, isFree(clientProtocol(spec.protocol)));
   const cost = costOfAttempt(catalogue, deployment, step.upstreamModel, usage);
   const facts = { spec, step, attempt: 1, startedAtMs: Date.now() };
-  return { ...permitTermsOf(spec, 1, scopes), unsettledEntry: unsettledMessage(facts, usage, cost) };
+  return { ...permitTermsOf(spec, 1, scopes, turn), unsettledEntry: unsettledMessage(facts, usage, cost) };
 }

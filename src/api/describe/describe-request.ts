@@ -77,6 +77,7 @@ function summary(requestId: string, { view, history, attempts }: Known) {
     model: about.model,
     protocol: about.protocol,
     lane: about.lane,
+    priority: view?.spec.priority ?? timeline.find(({ priority }) => priority !== undefined)?.priority ?? 'normal',
     stream: about.isStream,
     created_at: Math.floor(about.acceptedAtMs / 1_000),
     finished_at: history === null ? null : Math.floor(history.finishedAtMs / 1_000),

@@ -1,6 +1,7 @@
 // A client that comes to a request which somebody has made before: by the same idempotency key, or by its id.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
+import { turnOf } from '../../limits/permit-terms.ts';
 import { clientProtocol } from '../../protocols/registry.ts';
 import type { RequestView } from '../../reply/request-store.ts';
 import { stepAt } from '../../routing/walk.ts';
@@ -55,8 +56,9 @@ export async function join(
  * twice is one job.
  */
 async function queueAgain(context: ApiContext, { spec, step, progress }: RequestView): Promise<void> {
-  const { provider } = stepAt(spec.plan, step, progress);
-  await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step }).catch(rethrow);
+  const { provider, deployment } = stepAt(spec.plan, step, progress);
+  const turn = spec.lane === 'interactive' ? turnOf(spec, context.catalogue.deployments.get(deployment)) : undefined;
+  await context.producer.enqueue(provider, spec.lane, { requestId: spec.requestId, step }, turn).catch(rethrow);
 }
 
 export function requestNotFound(requestId: string) {

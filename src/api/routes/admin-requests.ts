@@ -254,7 +254,7 @@ async function readWaiting({ redis, keyspace, catalogue }: ApiContext): Promise<
       const members = await redis.zrange(key, '0', LAST_SHOWN, 'WITHSCORES');
       return members.flatMap((member, index) =>
         index % 2 === 0
-          ? [{ id: member.split(' ')[0]!, acceptedAtMs: Number(members[index + 1]), ...queues.get(key) }]
+          ? [{ ...waiterOf(member), acceptedAtMs: Number(members[index + 1]), ...queues.get(key) }]
           : [],
       );
     }),
@@ -264,6 +264,11 @@ async function readWaiting({ redis, keyspace, catalogue }: ApiContext): Promise<
     .sort((a, b) => a.acceptedAtMs - b.acceptedAtMs)
     .slice(0, MAX_SHOWN)
     .map(({ acceptedAtMs, ...waiting }) => ({ ...waiting, accepted_at: new Date(acceptedAtMs).toISOString() }));
+}
+
+function waiterOf(member: string): { id: string; key_id: string | null } {
+  const [id, , owner] = member.split(' ');
+  return { id: id!, key_id: owner?.split('*')[0] ?? null };
 }
 
 function notFound(id: string): FailureError {

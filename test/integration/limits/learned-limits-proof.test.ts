@@ -186,7 +186,7 @@ class World {
       const decision = await this.#acquire(request, index);
       if (decision.kind === 'granted') {
         // As the desk does it (workers/inference/permit-desk.ts).
-        await limiter.leave(`req_${request}`, this.#rooms);
+        await limiter.leave({ requestId: `req_${request}`, acceptedAtMs: request }, this.#rooms);
         this.#rooms = [];
         this.#begin(request, index, account, decision.permit);
         return null;

@@ -151,7 +151,7 @@ async function callsAtOnce(learned: LearnedLimits, bearable: number, rounds: num
     const asked = { ...request(counter), scopes: [learned.scopeOf(scope)] };
     const decision = await limiter.acquire(asked);
     if (decision.kind === 'denied') {
-      await limiter.leave(asked.requestId, asked.scopes);
+      await limiter.leave(asked, asked.scopes);
       await end(held.shift()!);
       learned.served(scope);
     } else if (held.length >= bearable) {

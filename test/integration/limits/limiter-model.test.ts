@@ -125,7 +125,7 @@ async function run(seed: number): Promise<void> {
       asked.every((scope) => mayStart(scope, amounts, usual, atMs)),
     );
     expect(expected, `step ${step}: ${JSON.stringify({ decision, amounts })}`).toContain(decision.kind === 'granted');
-    if (decision.kind === 'denied') return limiter.leave(names.requestId, asked);
+    if (decision.kind === 'denied') return limiter.leave({ ...names, acceptedAtMs: step }, asked);
     permits.push(decision.permit);
     const startMs = decision.permit.slice * 200;
     for (const scope of asked) {

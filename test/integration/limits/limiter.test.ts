@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { RATE_KINDS, type RateKind } from '#src/contracts/limit-kinds.ts';
 import type { Scope } from '#src/contracts/scope.ts';
-import { createLimiter, type Limiter, PERMIT_LEASE_MS, type PermitRequest } from '#src/limits/limiter.ts';
+import { ownerOf, turnOrder } from '#src/contracts/turn.ts';
+import { createLimiter, type Limiter, PERMIT_LEASE_MS, type PermitRequest, roomMember } from '#src/limits/limiter.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 
@@ -271,11 +272,89 @@ describe('order', () => {
     const running = await limiter.acquire(request([scope]));
     const [gone, dead, next] = [request([scope]), request([scope]), request([scope])];
     for (const waiting of [gone, dead, next]) await limiter.acquire(waiting);
-    await limiter.leave(gone.requestId, [scope]);
-    await redis.client.zadd(keyspace.scope(scope.name).presence, 1, dead.requestId);
+    await limiter.leave(gone, [scope]);
+    await redis.client.zadd(keyspace.scope(scope.name).presence, 1, roomMember(dead));
     if (running.kind !== 'granted') throw new Error('expected a permit');
     await limiter.settle(running.permit, { usedTokens: 0, entry: '{}' });
     expect((await limiter.acquire(next)).kind).toBe('granted');
+  });
+});
+
+describe('turns of keys', () => {
+  const scope: Scope = { name: 'provider:a', limits: { concurrency: 1 } };
+  const of = (key: string, weight = 1) => {
+    const plain = request([scope]);
+    return { ...plain, turn: { owner: ownerOf(key, weight), cost: 1 / weight, order: turnOrder(plain.acceptedAtMs) } };
+  };
+
+  /** All of them ask, again and again, until each has had the place; gives the order in which they had it. */
+  async function serve(waiting: PermitRequest[], atMost = Number.POSITIVE_INFINITY): Promise<PermitRequest[]> {
+    const served: PermitRequest[] = [];
+    const left = new Set(waiting);
+    while (left.size > 0) {
+      for (const asking of left) {
+        if (served.length === atMost) return served;
+        const decision = await limiter.acquire(asking);
+        if (decision.kind === 'denied') continue;
+        left.delete(asking);
+        served.push(asking);
+        await limiter.settle(decision.permit, { usedTokens: 0, entry: null });
+      }
+    }
+    return served;
+  }
+
+  async function fill(): Promise<() => Promise<void>> {
+    const running = await limiter.acquire(request([scope]));
+    if (running.kind !== 'granted') throw new Error('expected a permit');
+    return () => limiter.settle(running.permit, { usedTokens: 0, entry: null });
+  }
+
+  test('a single request passes those of a key that has waited for longer', async () => {
+    const free = await fill();
+    const burst = Array.from({ length: 10 }, () => of('a'));
+    for (const waiting of burst) await limiter.acquire(waiting);
+    await free();
+    await serve(burst, 3);
+    const again = await fillBehind(burst);
+    const single = of('b');
+    expect(await limiter.acquire(single)).toMatchObject({ kind: 'denied', ahead: 0 });
+    await again();
+    // Nobody else passes it.
+    for (const waiting of burst.slice(4)) expect((await limiter.acquire(waiting)).kind).toBe('denied');
+    expect((await limiter.acquire(single)).kind).toBe('granted');
+  });
+
+  /** The fourth of the burst runs. */
+  async function fillBehind(burst: PermitRequest[]): Promise<() => Promise<void>> {
+    const decision = await limiter.acquire(burst[3]!);
+    if (decision.kind !== 'granted') throw new Error('expected a permit');
+    for (const waiting of burst.slice(4)) await limiter.acquire(waiting);
+    return () => limiter.settle(decision.permit, { usedTokens: 0, entry: null });
+  }
+
+  test('go by weights, and by acceptance within a key', async () => {
+    const free = await fill();
+    const light = Array.from({ length: 12 }, () => of('light'));
+    const heavy = Array.from({ length: 36 }, () => of('heavy', 3));
+    for (const waiting of [...light, ...heavy]) await limiter.acquire(waiting);
+    await free();
+    const served = await serve([...light, ...heavy], 24);
+    const ofHeavy = served.filter(({ turn }) => turn!.owner.startsWith('heavy'));
+    expect(Math.abs(ofHeavy.length - 18)).toBeLessThanOrEqual(2);
+    expect(ofHeavy).toEqual(heavy.slice(0, ofHeavy.length));
+  });
+
+  test('what is known of turns has an end, however many keys there are', async () => {
+    const { turns } = keyspace.scope(scope.name);
+    const free = await fill();
+    const waiting = Array.from({ length: 50 }, (_, n) => of(`key${n}`));
+    for (const asking of waiting) await limiter.acquire(asking);
+    await free();
+    await serve(waiting.slice(0, 49));
+    expect(await redis.client.pttl(turns)).toBeGreaterThan(0);
+    await serve(waiting.slice(49));
+    expect(await redis.client.exists(turns)).toBe(0);
   });
 });
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { turnOrder } from '#src/contracts/turn.ts';
 import { createLimiter, type Limiter, type PermitRequest } from '#src/limits/limiter.ts';
 import { createWaitQueues, type WaitEntry, type WaitQueues } from '#src/limits/wait-queue.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
@@ -125,6 +126,6 @@ test('the one behind a permit is told that its turn has come', async () => {
   if (first.kind !== 'granted') throw new Error('not granted');
   await limiter.settle(first.permit, { usedTokens: 0, entry: null });
   expect((await ask(2)).kind).toBe('granted');
-  await expect.poll(() => messages).toContain('provider:a\nreq_3');
+  await expect.poll(() => messages).toContain(`provider:a\n${turnOrder(3)} req_3 -`);
   subscriber.disconnect();
 });

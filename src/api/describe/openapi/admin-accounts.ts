@@ -17,6 +17,7 @@ export const shownSettings = {
   budget_usd: z.number().nullable().describe('Of one period; null for no budget.'),
   budget_period: z.enum(BUDGET_PERIODS),
   models: z.array(z.string()).nullable().describe('Models it may use, `*` as a wildcard; null for all.'),
+  weight: z.number().describe('Its share of full wait queues, relative to others.'),
   batch_weight: z.number().describe('Its share of the batch lane, relative to others.'),
   expires_at: time.nullable(),
   metadata: z.record(z.string(), z.string()),

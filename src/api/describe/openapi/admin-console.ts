@@ -145,7 +145,14 @@ const inFlight = named(
       }),
     ),
     waiting: z.array(
-      z.object({ id: z.string(), deployment: z.string(), provider: z.string(), lane: z.string(), accepted_at: time }),
+      z.object({
+        id: z.string(),
+        key_id: z.string().nullable(),
+        deployment: z.string(),
+        provider: z.string(),
+        lane: z.string(),
+        accepted_at: time,
+      }),
     ),
   }),
 );

@@ -27,7 +27,10 @@ import {
 } from './operation.ts';
 import { ANSWER_HEADERS, INFERENCE_FAILURES, unixSeconds } from './parts.ts';
 
-const HEADERS = ['idempotency-key', 'prefer', 'last-event-id', 'vendor', 'x-sluice-lane', 'x-sluice-deadline-ms'];
+const HEADERS = [
+  ...['idempotency-key', 'prefer', 'last-event-id', 'vendor'],
+  ...['x-sluice-lane', 'x-sluice-priority', 'x-sluice-deadline-ms'],
+];
 
 const accepted = named(
   'AcceptedRequest',

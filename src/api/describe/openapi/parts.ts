@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../../../contracts/failure-table.ts';
 import { LANES } from '../../../contracts/job.ts';
+import { PRIORITIES } from '../../../contracts/turn.ts';
 import { RATE_KINDS } from '../../../contracts/limit-kinds.ts';
 import { type ErrorShape, type JsonSchema, named } from './operation.ts';
 
@@ -33,6 +34,10 @@ export const REQUEST_HEADERS: Readonly<Record<string, JsonSchema>> = {
   'x-sluice-lane': {
     description: 'The lane that the request waits in.',
     schema: { type: 'string', enum: [...LANES], default: 'interactive' },
+  },
+  'x-sluice-priority': {
+    description: 'Which of the requests of this key comes first where they have to wait.',
+    schema: { type: 'string', enum: [...PRIORITIES], default: 'normal' },
   },
   'x-sluice-deadline-ms': {
     description: 'How long the client waits, in milliseconds.',

@@ -17,6 +17,7 @@ export const request = named(
     model: z.string(),
     protocol: z.string(),
     lane: z.string(),
+    priority: z.string().describe('Among the requests of its key.'),
     stream: z.boolean(),
     created_at: unixSeconds,
     finished_at: unixSeconds.nullable(),
@@ -30,6 +31,7 @@ export const request = named(
       .object({
         provider: z.string(),
         lane: z.string(),
+    priority: z.string().describe('Among the requests of its key.'),
         position: z.number().int().nullable(),
         estimated_wait_ms: z.number().nullable(),
         estimated_start_at: unixSeconds.nullable(),

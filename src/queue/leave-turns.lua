@@ -1,0 +1,10 @@
+-- A job that goes another way takes no turn any more (fair-turns.lua). BullMQ's own scripts take it out of its sets.
+--
+-- KEYS  1 job, 2 owners whose jobs wait
+-- ARGV  1 prefix of the queue's keys, 2 job id
+local owner = string.match(redis.call('HGET', KEYS[1], 'turn') or '', ' (%S+)$')
+if not owner then return 0 end
+local own = ARGV[1] .. 'turn:' .. owner
+local left = redis.call('ZREM', own, ARGV[2])
+if redis.call('EXISTS', own) == 0 then redis.call('ZREM', KEYS[2], owner) end
+return left
