@@ -18,7 +18,12 @@ export const settingsForm = z.strictObject({
   budget_usd: usd.nullable().optional().describe('The only budget, in place of budgets; null for none.'),
   budget_period: z.enum(BUDGET_PERIODS).optional().describe('Of budget_usd. Default: total.'),
   models: z.array(z.string().min(1)).min(1).nullable().optional(),
-  weight: z.number().min(0.001).max(1_000).optional().describe('Its share of full wait queues, relative to other keys.'),
+  weight: z
+    .number()
+    .min(0.001)
+    .max(1_000)
+    .optional()
+    .describe('Its share of full wait queues, relative to other keys.'),
   batch_weight: z.number().positive().max(1_000).optional(),
   expires_at: z.iso
     .datetime({ offset: true })

@@ -894,6 +894,8 @@ export interface components {
             budget_period: "total" | "month" | "week" | "day";
             /** @description Models it may use, `*` as a wildcard; null for all. */
             models: string[] | null;
+            /** @description Its share of full wait queues, relative to others. */
+            weight: number;
             /** @description Its share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
@@ -931,6 +933,8 @@ export interface components {
             budget_period: "total" | "month" | "week" | "day";
             /** @description Models it may use, `*` as a wildcard; null for all. */
             models: string[] | null;
+            /** @description Its share of full wait queues, relative to others. */
+            weight: number;
             /** @description Its share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
@@ -1069,6 +1073,8 @@ export interface components {
             model: string;
             protocol: string;
             lane: string;
+            /** @description Among the requests of its key. */
+            priority: string;
             stream: boolean;
             /** @description Unix time in seconds. */
             created_at: number;
@@ -1083,6 +1089,8 @@ export interface components {
             queue?: {
                 provider: string;
                 lane: string;
+                /** @description Among the requests of its key. */
+                priority: string;
                 position: number | null;
                 estimated_wait_ms: number | null;
                 estimated_start_at: number | null;
@@ -1250,6 +1258,8 @@ export interface components {
             budget_period: "total" | "month" | "week" | "day";
             /** @description Models it may use, `*` as a wildcard; null for all. */
             models: string[] | null;
+            /** @description Its share of full wait queues, relative to others. */
+            weight: number;
             /** @description Its share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
@@ -1512,6 +1522,7 @@ export interface components {
             }[];
             waiting: {
                 id: string;
+                key_id: string | null;
                 deployment: string;
                 provider: string;
                 lane: string;
@@ -1542,6 +1553,8 @@ export interface components {
             budget_period: "total" | "month" | "week" | "day";
             /** @description Models it may use, `*` as a wildcard; null for all. */
             models: string[] | null;
+            /** @description Its share of full wait queues, relative to others. */
+            weight: number;
             /** @description Its share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
@@ -1579,6 +1592,8 @@ export interface components {
             budget_period: "total" | "month" | "week" | "day";
             /** @description Models it may use, `*` as a wildcard; null for all. */
             models: string[] | null;
+            /** @description Its share of full wait queues, relative to others. */
+            weight: number;
             /** @description Its share of the batch lane, relative to others. */
             batch_weight: number;
             expires_at: string | null;
@@ -1624,6 +1639,8 @@ export interface components {
              */
             budget_period?: "total" | "month" | "week" | "day";
             models?: string[] | null;
+            /** @description Its share of full wait queues, relative to other keys. */
+            weight?: number;
             batch_weight?: number;
             /** @description Not valid from then on; null for never. */
             expires_at?: string | null;
@@ -1772,6 +1789,8 @@ export interface components {
              */
             budget_period?: "total" | "month" | "week" | "day";
             models?: string[] | null;
+            /** @description Its share of full wait queues, relative to other keys. */
+            weight?: number;
             batch_weight?: number;
             /** @description Not valid from then on; null for never. */
             expires_at?: string | null;
@@ -1832,6 +1851,8 @@ export interface components {
              */
             budget_period?: "total" | "month" | "week" | "day";
             models?: string[] | null;
+            /** @description Its share of full wait queues, relative to other keys. */
+            weight?: number;
             batch_weight?: number;
             /** @description Not valid from then on; null for never. */
             expires_at?: string | null;

@@ -253,9 +253,7 @@ async function readWaiting({ redis, keyspace, catalogue }: ApiContext): Promise<
     used.map(async (key) => {
       const members = await redis.zrange(key, '0', LAST_SHOWN, 'WITHSCORES');
       return members.flatMap((member, index) =>
-        index % 2 === 0
-          ? [{ ...waiterOf(member), acceptedAtMs: Number(members[index + 1]), ...queues.get(key) }]
-          : [],
+        index % 2 === 0 ? [{ ...waiterOf(member), acceptedAtMs: Number(members[index + 1]), ...queues.get(key) }] : [],
       );
     }),
   );

@@ -84,7 +84,18 @@ function onNew(create: (registry: Registry) => unknown): Registry {
 
 const FLEET: FleetState = {
   jobs: [{ provider: 'openai', lane: 'batch', waiting: 1, active: 2, delayed: 3 }],
-  waiting: [{ provider: 'openai', deployment: 'openai/a', lane: 'batch', requests: 4, tokens: 500, oldestMs: 6_000, keys: 2, largestKey: 3 }],
+  waiting: [
+    {
+      provider: 'openai',
+      deployment: 'openai/a',
+      lane: 'batch',
+      requests: 4,
+      tokens: 500,
+      oldestMs: 6_000,
+      keys: 2,
+      largestKey: 3,
+    },
+  ],
   scopes: [
     {
       scope: 'provider:openai',

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../../../contracts/failure-table.ts';
 import { LANES } from '../../../contracts/job.ts';
-import { PRIORITIES } from '../../../contracts/turn.ts';
 import { RATE_KINDS } from '../../../contracts/limit-kinds.ts';
+import { PRIORITIES } from '../../../contracts/turn.ts';
 import { type ErrorShape, type JsonSchema, named } from './operation.ts';
 
 export const SECURITY_SCHEMES = {

@@ -31,7 +31,7 @@ export const request = named(
       .object({
         provider: z.string(),
         lane: z.string(),
-    priority: z.string().describe('Among the requests of its key.'),
+        priority: z.string().describe('Among the requests of its key.'),
         position: z.number().int().nullable(),
         estimated_wait_ms: z.number().nullable(),
         estimated_start_at: unixSeconds.nullable(),

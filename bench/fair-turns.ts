@@ -1,0 +1,100 @@
+// `npm run fairness-proof`: how long the single requests of one key wait beside a burst of another. A provider that takes 40
+// calls of half a second at once, two API processes and two workers; one key asks once a second, first alone, then while another
+// has 10,000 requests there. Printed are the times from sending a request to the first byte of its answer. `--burst N` and
+// `--seconds N` make it smaller.
+import { parseArgs } from 'node:util';
+import { Agent, request } from 'undici';
+import { startSimulator } from '#simulator/simulator.ts';
+import { startBroker, type TestBroker } from '#test/support/broker.ts';
+
+const CONCURRENCY = 40;
+const CALL_MS = 500;
+const SENT_AT_ONCE = 64;
+
+const { values } = parseArgs({
+  options: { burst: { type: 'string', default: '10000' }, seconds: { type: 'string', default: '60' } },
+});
+const [burst, seconds] = [Number(values.burst), Number(values.seconds)];
+
+const simulator = await startSimulator({ tokens: 2, firstTokenMs: CALL_MS, concurrency: CONCURRENCY, keptRequests: 0 });
+const deployment = {
+  provider: 'sim',
+  model: 'm',
+  price: { input: 1, output: 1 },
+  limits: { concurrency: CONCURRENCY },
+};
+const broker = await startBroker({
+  apis: 2,
+  workers: 2,
+  configuration: {
+    server: { deadline_ms: 3_600_000 },
+    providers: { sim: { protocols: ['openai-chat'], base_url: `${simulator.url}/v1` } },
+    models: { m: { deployments: [deployment] } },
+  },
+});
+const agent = new Agent({ connections: SENT_AT_ONCE + 8 });
+
+async function send(
+  { apis }: TestBroker,
+  index: number,
+  key: string,
+  more: Record<string, string> = {},
+): Promise<number> {
+  const startedAtMs = performance.now();
+  const { statusCode, body } = await request(`${String(apis[index % apis.length]!.details.url)}/v1/chat/completions`, {
+    dispatcher: agent,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}`, ...more },
+    body: JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hello' }] }),
+  });
+  const tookMs = performance.now() - startedAtMs;
+  await body.dump();
+  if (statusCode >= 300) throw new Error(`The broker answered ${statusCode}`);
+  return tookMs;
+}
+
+/** One request a second, each sent whether the one before has ended or not. */
+async function single(key: string): Promise<number[]> {
+  const times: Promise<number>[] = [];
+  for (let n = 0; n < seconds; n += 1) {
+    times.push(send(broker, n, key));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+  return (await Promise.all(times)).sort((a, b) => a - b);
+}
+
+async function fill(key: string): Promise<void> {
+  let next = 0;
+  const client = async () => {
+    while (next < burst) await send(broker, next++, key, { prefer: 'respond-async' });
+  };
+  await Promise.all(Array.from({ length: SENT_AT_ONCE }, client));
+}
+
+async function waiting(): Promise<number> {
+  return broker.redis.client.zcard('{sluice}:waiting:interactive:deployment:sim/m');
+}
+
+const at = (times: readonly number[], part: number) => Math.round(times[Math.ceil(times.length * part) - 1]!);
+
+function print(what: string, times: readonly number[]): void {
+  console.log(`${what}: p50 ${at(times, 0.5)} ms, p95 ${at(times, 0.95)} ms, longest ${at(times, 1)} ms`);
+}
+
+try {
+  const [light, heavy] = await Promise.all([broker.createKey('single'), broker.createKey('burst')]);
+  const alone = await single(light.secret);
+  print('one request a second, alone', alone);
+  await fill(heavy.secret);
+  const before = await waiting();
+  const beside = await single(light.secret);
+  print(
+    `the same beside a burst of ${burst} (${before} waiting when it begins, ${await waiting()} when it ends)`,
+    beside,
+  );
+  console.log(`p95: ${(at(beside, 0.95) / at(alone, 0.95)).toFixed(2)} ×`);
+} finally {
+  await agent.destroy();
+  await broker.stop();
+  await simulator.close();
+}
