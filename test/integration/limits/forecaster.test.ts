@@ -3,9 +3,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCatalogue } from '#src/config/catalogue.ts';
 import { type ConfigurationInput, configurationSchema } from '#src/config/schema.ts';
 import type { Limits, Scope } from '#src/contracts/scope.ts';
+import { turnOrder } from '#src/contracts/turn.ts';
 import { createForecaster, type ForecastQuestion } from '#src/limits/forecaster.ts';
 import { createLimiter, type Limiter } from '#src/limits/limiter.ts';
-import { createWaitQueues, type WaitQueues, waitEntry } from '#src/limits/wait-queue.ts';
+import { createWaitQueues, ownersOf, type WaitQueues, waitEntry } from '#src/limits/wait-queue.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { responseSpec } from '#test/support/response-spec.ts';
@@ -87,13 +88,46 @@ describe('limits above the key', () => {
     await waitQueues.enter(waitEntry(spec, { deployment: 'a/m' }));
     const { requestId, acceptedAtMs } = spec;
     const scopes = [scope('deployment:a/m', {}), KEY, PROJECT];
-    const tokens = waitEntry(spec, { deployment: 'a/m' }).tokens;
-    const terms = { attemptId: 'req_1.1', requestId, acceptedAtMs, scopes, tokens };
+    const { tokens, owner } = waitEntry(spec, { deployment: 'a/m' });
+    const turn = { owner: owner!, cost: 1, order: turnOrder(acceptedAtMs) };
+    const terms = { attemptId: 'req_1.1', requestId, acceptedAtMs, scopes, tokens, turn };
     await limiter.acquire({ ...terms, isBatch: false, unsettledEntry: '{}' });
     const counts = await Promise.all(
       scopes.map(({ name }) => redis.client.zcard(keyspace.scope(name).waiting.interactive)),
     );
     expect(counts).toEqual([0, 0, 0]);
+  });
+});
+
+describe('turns of keys', () => {
+  const enter = (keyId: string, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        waitQueues.enter(waitEntry({ ...waitingSpec(`req_${keyId}${n}`), keyId }, { deployment: 'a/m' })),
+      ),
+    );
+
+  test('a single request waits for a turn of each other key, not for a burst', async () => {
+    await enter('burst', 200);
+    await enter('third', 3);
+    const single = { ...waitingSpec('req_s'), keyId: 'single', acceptedAtMs: Date.now() + 10 };
+    await waitQueues.enter(waitEntry(single, { deployment: 'a/m' }));
+    const entry = waitEntry(single, { deployment: 'a/m' });
+    expect(await createForecaster(redis.client, keyspace, PLAIN).fairPlace(entry, 'deployment:a/m', 203)).toBe(2);
+    const last = waitEntry({ ...waitingSpec('req_burst199'), keyId: 'burst' }, { deployment: 'a/m' });
+    expect(
+      await createForecaster(redis.client, keyspace, PLAIN).fairPlace(last, 'deployment:a/m', 203),
+    ).toBeGreaterThan(195);
+  });
+
+  test('who leaves is not counted any more', async () => {
+    await enter('burst', 3);
+    const { waiting } = keyspace.scope('deployment:a/m');
+    expect(Object.values(await redis.client.hgetall(ownersOf(waiting.interactive)))).toEqual(['3']);
+    for (let n = 0; n < 3; n += 1) {
+      await waitQueues.leave(waitEntry({ ...waitingSpec(`req_burst${n}`), keyId: 'burst' }, { deployment: 'a/m' }));
+    }
+    expect(await redis.client.exists(ownersOf(waiting.interactive))).toBe(0);
   });
 });
 
