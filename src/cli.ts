@@ -25,6 +25,7 @@ import { type Environment, readEnvironment } from './config/environment.ts';
 import { ConfigurationError } from './config/load.ts';
 import { loadRuntime } from './config/runtime.ts';
 import { migrateDatabase } from './storage/database.ts';
+import { makePartitions } from './storage/ledger-partitions.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -168,8 +169,9 @@ program
   .command('migrate')
   .description('bring the tables of the database up to date, and end; every process does so when it starts')
   .action(async () => {
-    const { databaseUrl } = loadRuntime(configOf(), environmentFor());
+    const { databaseUrl, replyShards } = loadRuntime(configOf(), environmentFor());
     const applied = await migrateDatabase(databaseUrl);
+    await makePartitions(databaseUrl, replyShards);
     for (const name of applied) print(name);
     print(applied.length === 0 ? 'Everything is up to date.' : `${applied.length} migrations were applied.`);
   });

@@ -6,7 +6,7 @@ import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
 import { alerts } from './alert-schema.ts';
 import { batches, files } from './batch-schema.ts';
 import { price, usageApi } from './price-schema.ts';
-import { deadLetters, name, redis, server } from './server-schema.ts';
+import { deadLetters, ledger, name, redis, server } from './server-schema.ts';
 import { webhooks } from './webhook-schema.ts';
 
 export const PROTOCOLS = [
@@ -252,6 +252,7 @@ export const configurationSchema = z.strictObject({
         .describe('postgres://… or sqlite:<path>. Absent: SQLite in the data directory.'),
     })
     .prefault({}),
+  ledger: ledger.prefault({}),
   providers: named(provider).default({}),
   models: z.record(z.string().min(1), model).default({}),
   workers: workers.prefault({}),

@@ -138,4 +138,30 @@ export const deadLetters = z
   })
   .describe('Requests that failed for good, kept for inspection and replay.');
 
+const keptDays = z.number().int().max(36_500);
+
+export const ledger = z
+  .strictObject({
+    keep_requests_days: keptDays
+      .min(7)
+      .optional()
+      .describe(
+        'How long requests and their attempts are kept. On PostgreSQL whole months are dropped. Default: for ever.',
+      ),
+    keep_timelines_days: keptDays
+      .min(1)
+      .optional()
+      .describe(
+        'How long it is kept how a request came about: its waits, its attempts one after the other. Default: as the request.',
+      ),
+    keep_hours_days: keptDays
+      .min(7)
+      .optional()
+      .describe(
+        'How long reports by hour, batch, session and tag are kept. Default: for ever. Reports by day always are.',
+      ),
+  })
+  .describe('How long the ledger keeps what. A request with an unsettled attempt stays until that is settled.');
+
+export type LedgerSettings = z.output<typeof ledger>;
 export type DeadLetterSettings = z.output<typeof deadLetters>;

@@ -8,7 +8,8 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 /** Highest number of reply shards: one base-32 digit of a request id names the shard. */
 export const MAX_REPLY_SHARDS = 32;
 
-const TIME_DIGITS = 10;
+/** Of a request id, behind `req_` and the shard: the time in milliseconds. */
+export const TIME_DIGITS = 10;
 const RANDOM_DIGITS = 14;
 /** Digits of every id that `createSortableId` makes. */
 export const ID_DIGITS = TIME_DIGITS + RANDOM_DIGITS;

@@ -184,15 +184,12 @@ function sqliteTriggers(rollup: Rollup): string[] {
 }
 
 function postgresTriggers(rollup: Rollup): string[] {
-  const { name, source } = rollup;
+  const { name } = rollup;
   const columns = [...keyOf(rollup, 'hours'), ...sumsOf(rollup)];
   const negative = [...keyOf(rollup, 'hours'), ...sumsOf(rollup).map((sum) => `-${sum}`)];
   const insert = `insert into ${name}_changes (${columns})`;
   const added = summed(rollup, 'hours', 'added');
   const removed = `select ${negative} from (${summed(rollup, 'hours', 'removed')}) as gone`;
-  const trigger = (event: string, tables: string) =>
-    `create trigger ${name}_rollup_${event} after ${event} on ${source} referencing ${tables}
-       for each statement execute function ${name}_rollup()`;
   return [
     `create table ${name}_changes (${columns.map((column) => changeColumn(rollup, column))})
        with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000)`,
@@ -204,10 +201,22 @@ function postgresTriggers(rollup: Rollup): string[] {
        end if;
        return null;
      end $$`,
-    trigger('insert', 'new table as added'),
-    trigger('update', 'new table as added old table as removed'),
-    trigger('delete', 'old table as removed'),
+    ...statementTriggers(rollup),
   ];
+}
+
+const CHANGED = {
+  insert: 'new table as added',
+  update: 'new table as added old table as removed',
+  delete: 'old table as removed',
+};
+
+/** PostgreSQL: of the source, and of a table in its place. */
+export function statementTriggers({ name, source }: Rollup): string[] {
+  return Object.entries(CHANGED).map(
+    ([event, tables]) => `create trigger ${name}_rollup_${event} after ${event} on ${source} referencing ${tables}
+       for each statement execute function ${name}_rollup()`,
+  );
 }
 
 function changeColumn(rollup: Rollup, column: string): string {

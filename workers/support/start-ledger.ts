@@ -1,18 +1,19 @@
 // Opens what the ledger writer needs and starts it.
 import type { RedisAddress, Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
+import { startLedgerJobs } from '#src/ledger/ledger-jobs.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { createLedgerReader } from '#src/ledger/ledger-stream.ts';
 import { startLedgerWatch } from '#src/ledger/ledger-watch.ts';
 import { type SetAside, startLedgerWriter } from '#src/ledger/ledger-writer.ts';
 import { createRejectStore, type RejectStore } from '#src/ledger/reject-store.ts';
-import { startRollups } from '#src/ledger/rollups.ts';
 import { createReplyLog } from '#src/reply/reply-log.ts';
 import { createRequestStore } from '#src/reply/request-store.ts';
 import { createConversationLock } from '#src/responses/conversations.ts';
 import { createResponseStore } from '#src/responses/response-store.ts';
 import { openDatabase } from '#src/storage/database.ts';
 import type { Keyspace } from '#src/storage/keyspace.ts';
+import { preparePartitions } from '#src/storage/ledger-partitions.ts';
 import { connectRedis, disconnectRedis } from '#src/storage/redis.ts';
 import { isRowRefused } from '#src/storage/refused-rows.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
@@ -38,6 +39,8 @@ export async function startLedger(
     openDatabase(runtime.databaseUrl, sqlTrouble.note),
   ]);
   const { dead_letters: settings } = runtime.configuration;
+  // Before the first row: afterwards its month would be in the partition for the rest.
+  await preparePartitions(database, runtime.replyShards).catch(sqlTrouble.note);
   const deadLetters = startDeadLetters({ redis, keyspace, database, settings, metrics, logger });
   const responses = createResponseStore(database);
   const janitor = startResponseJanitor(responses, logger);
@@ -66,12 +69,17 @@ export async function startLedger(
       return aftermath(messages, setAside);
     },
   });
-  const rollups = startRollups(database, sqlTrouble.note);
+  const jobs = startLedgerJobs({
+    database,
+    settings: runtime.configuration.ledger,
+    replyShards: runtime.replyShards,
+    onError: createTroubleLog(logger, 'jobs of the ledger').note,
+  });
   return {
     async stop() {
       await moneyWatch.stop();
       await writer.stop();
-      await rollups.stop();
+      await jobs.stop();
       watch.stop();
       deadLetters.stop();
       janitor.stop();
