@@ -114,13 +114,15 @@ export interface ReportRow {
 
 /** Sums, once over rows of the ledger and once over a roll-up. */
 function sumsOf(per: ReportSubject, isRollup: boolean): RawBuilder<unknown>[] {
-  const counted = (condition: string) => sql.raw(`sum(case when ${condition} then ${isRollup ? 'n' : '1'} else 0 end)`);
-  const summed = (column: string) => (isRollup ? sql.raw(`sum(${column})`) : boundedSum(column));
+  const counted = (condition: string) =>
+    sql.raw(`cast(sum(case when ${condition} then ${isRollup ? 'n' : '1'} else 0 end) as bigint)`);
+  // As whole numbers: PostgreSQL's sums of them are decimals, which are slow to add up again.
+  const summed = (column: string) => (isRollup ? sql.raw(`cast(sum(${column}) as bigint)`) : boundedSum(column));
   return [
     sql`${counted('1 = 1')} as count`,
     sql`${counted("outcome <> 'ok'")} as failed`,
     ...(isRollup
-      ? [sql.raw('sum(cost_micro) as cost_micro'), sql.raw('sum(cost_rest) as cost_rest')]
+      ? ['cost_micro', 'cost_rest'].map((column) => sql`${summed(column)} as ${sql.ref(column)}`)
       : moneySums('cost_pico_usd', 'cost')),
     ...(per === 'attempt'
       ? [sql`${counted("state = 'estimated'")} as estimated`, sql`${counted("state = 'unsettled'")} as unsettled`]
@@ -168,21 +170,25 @@ function part(table: string, query: ReportQuery, summedFrom: string): RawBuilder
 }
 
 /** By position: an expression with parameters is another one each time. */
-function grouped(groupBy: readonly ReportDimension[], tail = ''): RawBuilder<unknown> {
-  const positions = groupBy.map((_, index) => index + 1).join(', ');
-  return sql.raw(groupBy.length === 0 ? '' : ` group by ${positions}${tail === '' ? '' : `${tail} ${positions}`}`);
+function grouped(groupBy: readonly ReportDimension[]): RawBuilder<unknown> {
+  return sql.raw(groupBy.length === 0 ? '' : ` group by ${groupBy.map((_, index) => index + 1)}`);
+}
+
+function orderBy(groupBy: readonly ReportDimension[]): string {
+  return groupBy.length === 0 ? '' : ` order by ${groupBy.map((_, index) => index + 1)}`;
 }
 
 const COUNTS = ['count', 'failed', 'cost_micro', 'cost_rest'];
 
 function together(parts: RawBuilder<unknown>[], { per = 'attempt', groupBy }: ReportQuery): RawBuilder<unknown> {
+  if (parts.length === 1) return sql`${parts[0]}${sql.raw(orderBy(groupBy))}`;
   const sums = [...COUNTS, ...(per === 'attempt' ? ['estimated', 'unsettled'] : []), ...ROLLUPS[per].sums];
   const columns = [
     ...groupBy.map((_, index) => sql.ref(`group_${index}`)),
     ...sums.map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`),
   ];
   const all = sql.join(parts, sql` union all `);
-  return sql`select ${sql.join(columns)} from (${all}) as parts${grouped(groupBy, ' order by')}`;
+  return sql`select ${sql.join(columns)} from (${all}) as parts${grouped(groupBy)}${sql.raw(orderBy(groupBy))}`;
 }
 
 function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension[], per: ReportSubject): ReportRow {
