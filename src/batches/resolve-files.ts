@@ -14,7 +14,6 @@ export interface RequestBody {
 
 type Part = Record<string, unknown>;
 
-const MENTION = Buffer.from('"file_id"');
 /** Members that contain the prompt, in Chat Completions and in Responses. */
 const PROMPTS = ['messages', 'input'] as const;
 const MEDIA_TYPES: Record<string, string> = {
@@ -51,9 +50,10 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
 
   return {
     async resolve(keyId, sent) {
-      if (!sent.bytes.includes(MENTION)) return sent;
+      if (filePartsOf(sent.value).length === 0) return sent;
+      // Of its own: what was sent is not changed.
       const body = { bytes: sent.bytes, value: parseMessage(sent.bytes.toString()) };
-      const parts = partsOf(body.value).filter((part) => fileIdOf(part) !== undefined);
+      const parts = filePartsOf(body.value);
       let bytes = body.bytes.length;
       const known = await load(keyId, parts.map(fileIdOf));
       if (!(known instanceof Map)) return known;
@@ -70,6 +70,10 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
       return isChanged ? { value: body.value, bytes: withPrompts(body) } : sent;
     },
   };
+}
+
+function filePartsOf(value: unknown): Part[] {
+  return partsOf(value).filter((part) => fileIdOf(part) !== undefined);
 }
 
 /** Parts of all messages. Anything of another shape is left for the provider to refuse. */
