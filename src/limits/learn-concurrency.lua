@@ -4,8 +4,8 @@
 -- KEYS  1 learned limits, 2 leases of the scope
 -- ARGV  1 field, 2 'refused' | 'served', 3 how long a limit is in force, ms, 4 channel of what was learned
 -- The field: the limit, when it was last confirmed, what was refused last (the ceiling), when the limit last changed (unix ms),
--- by how much it was raised then (after a refusal: the least that the rest of its burst may lower it to, negative), and how
--- long the ceiling is left alone.
+-- by how much it was raised then (after a refusal: the least that the rest of its burst may lower it to, negative; at the
+-- ceiling one more each time it is seen used up), and how long the ceiling is left alone.
 -- Gives {limit, unix ms}, or nothing where nothing is known.
 
 -- As a limit: calls are counted and not limited, the first refusal begins with that. As a ceiling: none is known.
@@ -22,6 +22,8 @@ local LAST_PROBE_AT = 20
 local LONGEST_PROBE_MS = 300000
 local PROBE_GROWTH = 4
 local BINDING = 0.9
+-- A call that has just ended and one that is still on its way are counted, and may never have been borne together.
+local PROOFS = 3
 local LARGEST_STEP = 0.25
 local SMALLEST_PART = 0.7
 -- One burst of refusals lowers a limit to no less than this part, the first one further: nothing was known before it.
@@ -96,11 +98,15 @@ local function served()
     return raise(1, ceiling, probe_ms)
   end
   if since < STEP_MS then return unchanged end
+  if limit >= ceiling and ceiling < UNKNOWN then
+    if in_flight < limit then return unchanged end
+    if step <= PROOFS then
+      return store({limit = limit, ceiling = ceiling, changed = changed, step = step + 1, probe_ms = probe_ms})
+    end
+    return raise(1, UNKNOWN, FIRST_PROBE_MS)
+  end
   local next_step = math.min(step > 0 and step * 2 or 1, part(limit, LARGEST_STEP))
-  if limit < ceiling then return raise(math.min(next_step, ceiling - 1 - limit), ceiling, probe_ms) end
-  -- The ceiling has been borne: there is another one, or none.
-  if in_flight < limit then return unchanged end
-  return raise(next_step, UNKNOWN, FIRST_PROBE_MS)
+  return raise(math.min(next_step, ceiling - 1 - limit), ceiling, probe_ms)
 end
 
 if ARGV[2] == 'refused' then return refused() end

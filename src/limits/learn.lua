@@ -1,8 +1,9 @@
--- Remembers a limit that a provider has announced. A window that did not count this kind until now, or that others use too, is
--- filled up to what the provider says is used.
+-- Remembers a limit that a provider has announced. A window that others use too is filled up to what the provider says is used;
+-- one that did not count this kind until now gets its past as well, as far as answers have told it.
 --
 -- KEYS  1 learned limits, 2 window
--- ARGV  1 field, 2 limit, 3 used of it, 4 kind, 5 period ms, 6 channel of what was learned
+-- ARGV  1 field, 2 limit, 3 used of it, 4 kind, 5 period ms, 6 channel of what was learned, then of its past: how long ago, ms, and
+--       how much was used then
 -- Gives the time, unix ms.
 local SLICES = 300
 local time = redis.call('TIME')
@@ -17,8 +18,20 @@ local before = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^(%d+) 
 redis.call('HSET', KEYS[1], ARGV[1], value)
 if before ~= ARGV[2] then redis.call('SPUBLISH', ARGV[6], ARGV[1] .. '\n' .. value) end
 if used <= sum then return now end
-local count = (tonumber(state[3]) or 0) + used - sum
-redis.call('HSET', KEYS[2], '+' .. kind, digits(used), kind .. slice, digits(count))
-if not state[2] then redis.call('HSET', KEYS[2], 'h' .. kind, slice) end
+local counts, head = {[slice] = (tonumber(state[3]) or 0) + used - sum}, slice
+if not state[2] then
+  for n = 7, #ARGV - 1, 2 do
+    local amount = math.min(whole(ARGV[n + 1], 0), counts[slice])
+    local past = math.floor((now - whole(ARGV[n], 0)) / (period / SLICES))
+    if amount > 0 and past < slice and past > slice - SLICES then
+      counts[slice] = counts[slice] - amount
+      counts[past] = (counts[past] or 0) + amount
+      head = math.min(head, past)
+    end
+  end
+  redis.call('HSET', KEYS[2], 'h' .. kind, head)
+end
+redis.call('HSET', KEYS[2], '+' .. kind, digits(used))
+for past, count in pairs(counts) do redis.call('HSET', KEYS[2], kind .. past, digits(count)) end
 if redis.call('PTTL', KEYS[2]) < ttl then redis.call('PEXPIRE', KEYS[2], digits(ttl)) end
 return now

@@ -3,19 +3,13 @@
 // time. What is announced matters once it is small or half used up: only then is it remembered, and in force for a while. A
 // limit that is far away costs nothing. Every change is announced to all processes by the script that makes it.
 import { LRUCache } from 'lru-cache';
-import {
-  type Amounts,
-  LIMIT_KINDS,
-  type LimitName,
-  type Limits,
-  RATE_KINDS,
-  type RateKind,
-} from '../contracts/limit-kinds.ts';
+import { type Amounts, LIMIT_KINDS, type LimitName, type Limits, RATE_KINDS } from '../contracts/limit-kinds.ts';
 import type { Scope } from '../contracts/scope.ts';
 import type { RateLimitHint } from '../protocols/protocol.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { type AnnouncedLimit, LONGEST_MINUTE_MS, readAnnounced } from './announced-limits.ts';
 
 export interface LearnedLimit {
   scope: string;
@@ -65,17 +59,6 @@ export interface LearnedLimitsOptions {
   onCounted?: (scopeName: string) => void;
 }
 
-/** One limit as an answer's headers have it. */
-export interface AnnouncedLimit {
-  kind: RateKind;
-  limit: number;
-  used: number;
-  /** So much of it is used that it matters. */
-  isNear: boolean;
-  /** What is left is little: what others use of it must be known soon. */
-  isNearlyUsedUp: boolean;
-}
-
 /** How late a process knows what it did not hear, at worst. */
 const REFRESH_MS = 5_000;
 /** A limit is written again at most so often in each process, and so often where little is left of it. */
@@ -87,17 +70,14 @@ const IN_FORCE_MS = 600_000;
 const FORGOTTEN_AFTER_MS = 86_400_000;
 /** Names of wildcard models come from clients. */
 const MAX_LEARNED = 5_000;
-/** A limit is near when so much of it is used, and a small one always. */
-const NEAR = 0.5;
-const SMALL = 100;
-const NEARLY_USED_UP = 0.9;
-/** A limit of a minute is whole again within one. */
-const LONGEST_MINUTE_MS = 61_000;
-
 /** A minute of them, and two of them agree (learn-said.lua): chance does not make that. */
 const CORROBORATED = 2;
 /** In each process: a storm of refusals says one thing. */
 const SAID_EVERY_MS = 50;
+
+/** How what is used of a limit has grown is remembered so finely, and for so long: a minute. */
+const TOLD_EVERY_MS = 1_000;
+const TOLD_MS = 60_000;
 
 const learnScript = loadLuaScript(import.meta.url, './learn.lua');
 const saidScript = loadLuaScript(import.meta.url, './learn-said.lua');
@@ -106,54 +86,6 @@ const concurrencyScript = loadLuaScript(import.meta.url, './learn-concurrency.lu
 const COUNTED_ONLY = 1_000_000;
 /** Of each process: success is looked at no more often. */
 const SERVED_EVERY_MS = 500;
-
-const HINTED = [
-  ['Requests', 'requests'],
-  ['Tokens', 'tokens'],
-  ['InputTokens', 'inputTokens'],
-  ['OutputTokens', 'outputTokens'],
-] as const;
-
-const HINTED_DAYS = [
-  ['Requests', 'requestsPerDay'],
-  ['Tokens', 'tokensPerDay'],
-] as const;
-
-/** Headers do not say of which period they speak, but their resets do. */
-export function readAnnounced(hint: RateLimitHint): AnnouncedLimit[] {
-  return [...readMinutes(hint), ...readDays(hint)];
-}
-
-/** A refusal names a limit of a day without what remains of it: the broker's own count is all that is known then. */
-function readDays(hint: RateLimitHint): AnnouncedLimit[] {
-  return HINTED_DAYS.flatMap(([name, kindName]) => {
-    const limit = hint[`limit${name}Day`];
-    const remaining = hint[`remaining${name}Day`];
-    if (limit === undefined || !(limit >= 1) || !Number.isInteger(limit)) return [];
-    const kind = RATE_KINDS.find((row) => row.name === kindName)!;
-    if (remaining === undefined) return [{ ...announcedOf(kind, limit, 0), isNear: true }];
-    return [announcedOf(kind, limit, Math.max(0, limit - remaining))];
-  });
-}
-
-function readMinutes(hint: RateLimitHint): AnnouncedLimit[] {
-  return HINTED.flatMap(([name, measure]) => {
-    const limit = hint[`limit${name}`];
-    const remaining = hint[`remaining${name}`];
-    // Where input and output are limited apart, their sum is a summary of both.
-    if (name === 'Tokens' && hint.limitInputTokens !== undefined) return [];
-    if (limit === undefined || remaining === undefined || !(limit >= 1) || !Number.isInteger(limit)) return [];
-    const used = Math.max(0, limit - remaining);
-    const isOfDay = (hint[`reset${name}Ms`] ?? 0) > LONGEST_MINUTE_MS;
-    const kind = RATE_KINDS.find((row) => row.measure === measure && row.periodMs > 60_000 === isOfDay);
-    return kind === undefined ? [] : [announcedOf(kind, limit, used)];
-  });
-}
-
-function announcedOf(kind: RateKind, limit: number, used: number): AnnouncedLimit {
-  const isNear = used >= limit * NEAR || limit <= SMALL;
-  return { kind, limit, used, isNear, isNearlyUsedUp: used >= limit * NEARLY_USED_UP };
-}
 
 function fieldOf(scope: string, kind: string): string {
   return `${kind} ${scope}`;
@@ -167,12 +99,28 @@ interface KnownScope {
   learned: Scope | null;
 }
 
+/** What the provider said was used. */
+interface Told {
+  atMs: number;
+  used: number;
+}
+
+/** What was begun between two answers, at least: what was over meanwhile cannot be seen. */
+function growth(told: readonly Told[]): Told[] {
+  return told.slice(1).flatMap(({ atMs, used }, index) => {
+    const more = used - told[index]!.used;
+    return more > 0 ? [{ atMs, used: more }] : [];
+  });
+}
+
 /** Resolves when everything is known and every change will be heard. */
 export async function createLearnedLimits(options: LearnedLimitsOptions): Promise<LearnedLimits> {
   const { redis, subscription, keyspace, onError, onRefresh, onCounted } = options;
   /** By field of the hash. */
   let known = new Map<string, LearnedLimit>();
   const scopes = new LRUCache<string, KnownScope>({ max: MAX_LEARNED });
+  /** Of limits that are far away: what answers said was used, and when. */
+  const told = new LRUCache<string, Told[]>({ max: MAX_LEARNED });
   const doneAtMs = new LRUCache<string, number>({ max: MAX_LEARNED });
   const channel = keyspace.learnedChannel;
 
@@ -195,7 +143,17 @@ export async function createLearnedLimits(options: LearnedLimitsOptions): Promis
     const field = fieldOf(scope, kind.name);
     const keys = [keyspace.learnedLimits, keyspace.scope(scope).window];
     note(readEntry([field, `${limit} ${Date.now()}`]));
-    await runScript(redis, learnScript, keys, [field, limit, used, kind.field, kind.periodMs, channel]);
+    const past = growth(told.get(field) ?? []).flatMap(({ atMs, used: grown }) => [Date.now() - atMs, grown]);
+    told.delete(field);
+    await runScript(redis, learnScript, keys, [field, limit, used, kind.field, kind.periodMs, channel, ...past]);
+  }
+
+  function noteTold(scope: string, { kind, used }: AnnouncedLimit): void {
+    if (kind.periodMs > TOLD_MS) return;
+    const field = fieldOf(scope, kind.name);
+    const atMs = Date.now();
+    const known = (told.get(field) ?? []).filter((one) => atMs - one.atMs < TOLD_MS);
+    if (atMs - (known.at(-1)?.atMs ?? 0) >= TOLD_EVERY_MS) told.set(field, [...known, { atMs, used }]);
   }
 
   async function writeSaid(scope: string, { kind, limit }: AnnouncedLimit, refusal: LimitRefusal): Promise<void> {
@@ -260,6 +218,7 @@ export async function createLearnedLimits(options: LearnedLimitsOptions): Promis
     teach({ name }, hint, refusal) {
       for (const announced of readAnnounced(hint)) {
         const before = known.get(fieldOf(name, announced.kind.name));
+        if (before === undefined && !announced.isNear) noteTold(name, announced);
         if (before === undefined && (!announced.isNear || known.size >= MAX_LEARNED)) continue;
         const isNews = before?.limit !== announced.limit || before.isSaid;
         // One that is far away again is forgotten in time; one that has changed is another limit, near or not.

@@ -258,8 +258,9 @@ class World {
     });
     permits.get(request % WORKERS)!.delete(permit);
     await limiter.settle(permit, { ...usedTokens(failure, usage, shape.inputTokens), entry: null });
-    // What was learned has reached everybody.
-    await Promise.all(subscriptions.map((subscription) => subscription.ping()));
+    // What was learned reaches everybody within some calls, what was refused before the next one.
+    if (refusal !== null || request % 5 === 0)
+      await Promise.all(subscriptions.map((subscription) => subscription.ping()));
     if (refusal !== null) {
       this.#comesIn();
       await this.#askAll();

@@ -92,6 +92,33 @@ test('what others have used of it is counted again as soon as little is left', a
   await expect.poll(used).toBe(190);
 });
 
+test('what was used before it mattered leaves its window when it leaves the provider’s', async () => {
+  const learned = await start();
+  const beganMs = Date.now();
+  for (const [agoMs, used] of [
+    [40_000, 0],
+    [30_000, 20],
+    [20_000, 60],
+    [10_000, 90],
+  ] as const) {
+    vi.useFakeTimers({ toFake: ['Date'], now: beganMs - agoMs });
+    learned.teach(scope, { ...half, remainingRequests: 200 - used });
+  }
+  vi.useRealTimers();
+  learned.teach(scope, half);
+  await written(200);
+  const { used, leaving } = await limiter.peek(scope.name);
+  expect(used.requestsPerMinute).toBe(120);
+  const inSeconds = leaving.requestsPerMinute.map(({ inMs, amount }) => [Math.round(inMs / 10_000) * 10, amount]);
+  expect(inSeconds).toEqual([
+    [30, 20],
+    [40, 40],
+    [50, 30],
+    [60, 30],
+  ]);
+  expect(await grantedOf(100, learned.scopeOf(scope))).toBe(80);
+});
+
 test('it is there after a restart', async () => {
   (await start()).teach(scope, half);
   await written(200);

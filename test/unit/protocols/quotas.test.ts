@@ -1,6 +1,6 @@
 // Limits that a refusal names: nothing else announces them.
 import { expect, test } from 'vitest';
-import { readAnnounced } from '#src/limits/learned-limits.ts';
+import { readAnnounced } from '#src/limits/announced-limits.ts';
 import { readQuotas } from '#src/protocols/providers/quotas.ts';
 
 const google = (quotaId: string, quotaValue: unknown) => ({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readAnnounced } from '#src/limits/learned-limits.ts';
+import { readAnnounced } from '#src/limits/announced-limits.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 
 const DAY_OF_GROQ: RateLimitHint = { limitRequests: 14_400, remainingRequests: 7_000, resetRequestsMs: 44_400_000 };

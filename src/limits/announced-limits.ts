@@ -1,0 +1,69 @@
+// Which limits an answer's headers announce, or a refusal names, and how much of each is used.
+import { RATE_KINDS, type RateKind } from '../contracts/limit-kinds.ts';
+import type { RateLimitHint } from '../protocols/protocol.ts';
+
+/** One limit as an answer's headers have it. */
+export interface AnnouncedLimit {
+  kind: RateKind;
+  limit: number;
+  used: number;
+  /** So much of it is used that it matters. */
+  isNear: boolean;
+  /** What is left is little: what others use of it must be known soon. */
+  isNearlyUsedUp: boolean;
+}
+
+/** A limit is near when so much of it is used, and a small one always. */
+const NEAR = 0.5;
+const SMALL = 100;
+const NEARLY_USED_UP = 0.9;
+/** A limit of a minute is whole again within one. */
+export const LONGEST_MINUTE_MS = 61_000;
+
+const HINTED = [
+  ['Requests', 'requests'],
+  ['Tokens', 'tokens'],
+  ['InputTokens', 'inputTokens'],
+  ['OutputTokens', 'outputTokens'],
+] as const;
+
+const HINTED_DAYS = [
+  ['Requests', 'requestsPerDay'],
+  ['Tokens', 'tokensPerDay'],
+] as const;
+
+/** Headers do not say of which period they speak, but their resets do. */
+export function readAnnounced(hint: RateLimitHint): AnnouncedLimit[] {
+  return [...readMinutes(hint), ...readDays(hint)];
+}
+
+/** A refusal names a limit of a day without what remains of it: the broker's own count is all that is known then. */
+function readDays(hint: RateLimitHint): AnnouncedLimit[] {
+  return HINTED_DAYS.flatMap(([name, kindName]) => {
+    const limit = hint[`limit${name}Day`];
+    const remaining = hint[`remaining${name}Day`];
+    if (limit === undefined || !(limit >= 1) || !Number.isInteger(limit)) return [];
+    const kind = RATE_KINDS.find((row) => row.name === kindName)!;
+    if (remaining === undefined) return [{ ...announcedOf(kind, limit, 0), isNear: true }];
+    return [announcedOf(kind, limit, Math.max(0, limit - remaining))];
+  });
+}
+
+function readMinutes(hint: RateLimitHint): AnnouncedLimit[] {
+  return HINTED.flatMap(([name, measure]) => {
+    const limit = hint[`limit${name}`];
+    const remaining = hint[`remaining${name}`];
+    // Where input and output are limited apart, their sum is a summary of both.
+    if (name === 'Tokens' && hint.limitInputTokens !== undefined) return [];
+    if (limit === undefined || remaining === undefined || !(limit >= 1) || !Number.isInteger(limit)) return [];
+    const used = Math.max(0, limit - remaining);
+    const isOfDay = (hint[`reset${name}Ms`] ?? 0) > LONGEST_MINUTE_MS;
+    const kind = RATE_KINDS.find((row) => row.measure === measure && row.periodMs > 60_000 === isOfDay);
+    return kind === undefined ? [] : [announcedOf(kind, limit, used)];
+  });
+}
+
+function announcedOf(kind: RateKind, limit: number, used: number): AnnouncedLimit {
+  const isNear = used >= limit * NEAR || limit <= SMALL;
+  return { kind, limit, used, isNear, isNearlyUsedUp: used >= limit * NEARLY_USED_UP };
+}
