@@ -2,7 +2,7 @@
 // at once when to come back, and forecasts are right. (A limit per minute: overload-rate.test.ts.)
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
-import { startBroker, type TestBroker } from '#test/support/broker.ts';
+import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { endsOf, forecastErrors, type Offered, overload, shareWithin } from '#test/support/overload.ts';
 
@@ -98,6 +98,18 @@ test('one key’s burst delays no other key’s single request', { timeout: 60_0
     const passed = startsOfBurst.filter((atMs) => atMs > from && atMs < until);
     expect(passed.length).toBeLessThanOrEqual(CONCURRENCY);
   }
+});
+
+test('a priority is shown with its request; what is none is refused', async () => {
+  const asked = { model: 'm', prompt: 'First' };
+  const { headers } = await ask(broker.url, { ...asked, headers: { 'x-sluice-priority': 'high' } });
+  const shown = await fetch(`${broker.url}/v1/requests/${headers['x-request-id']}`, {
+    headers: { authorization: `Bearer ${TEST_KEY}` },
+  });
+  expect(await shown.json()).toMatchObject({ lane: 'interactive', priority: 'high' });
+  const refused = await ask(broker.url, { ...asked, headers: { 'x-sluice-priority': 'urgent' } });
+  expect(refused.status).toBe(400);
+  expect(refused.text).toContain('x-sluice-priority must be one of high, normal, low');
 });
 
 test('when the wait is over a request is answered at once', async () => {

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createFailure } from '#src/contracts/failure.ts';
 import type { Scope } from '#src/contracts/scope.ts';
+import { ownerOf, turnOrder } from '#src/contracts/turn.ts';
 import { createLimiter, type Limiter, type Permit, type PermitRequest } from '#src/limits/limiter.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
@@ -128,4 +129,57 @@ test('a Redis that refuses is told of and ends no process', async () => {
   desk = createPermitDesk(refusing, (error) => errors.push(error));
   expect(await acquire(10)).toMatchObject({ kind: 'too-long' });
   await waitFor('the error', async () => errors.some(({ message }) => message === 'OOM'));
+});
+
+describe('turns of keys', () => {
+  function ofKey(key: string, scopes: Scope[]): PermitRequest {
+    const plain = request();
+    return { ...plain, scopes, turn: { owner: ownerOf(key, 1), cost: 1, order: turnOrder(plain.acceptedAtMs) } };
+  }
+  const ask = (asked: PermitRequest, patienceMs = 60_000, cancellation = new Cancellation()) =>
+    desk.acquire('a interactive', [asked], patienceMs, cancellation);
+
+  test('a key at a limit of its own is in nobody else’s way', async () => {
+    const limit: Scope = { name: 'key:limited', limits: { requestsPerMinute: 1 } };
+    const wide: Scope = { name: 'deployment:wide', limits: { concurrency: 100 } };
+    const cancellation = new Cancellation();
+    let asks = 0;
+    const counting: Limiter = {
+      ...limiter,
+      acquire(asked) {
+        asks += 1;
+        return limiter.acquire(asked);
+      },
+    };
+    desk = createPermitDesk(counting, (error) => errors.push(error));
+    expect(await ask(ofKey('limited', [wide, limit]))).toMatchObject({ kind: 'granted' });
+    const waiting = ask(ofKey('limited', [wide, limit]), 120_000, cancellation);
+    // As it came, and again in the queue.
+    await waitFor('the second one to wait', () => asks === 3);
+    const others = await Promise.all(['b', 'c', 'd'].map((key) => ask(ofKey(key, [wide]))));
+    expect(others.map(({ kind }) => kind)).toEqual(['granted', 'granted', 'granted']);
+    cancellation.abort(createFailure('request_cancelled', 'Gone.'));
+    expect(await waiting).toEqual({ kind: 'stopped' });
+  });
+
+  test('a single request passes a burst that waits in the same process', async () => {
+    const settle = (permit: Permit) => limiter.settle(permit, { usedTokens: 0, entry: null });
+    const held = await takeOnly();
+    const served: string[] = [];
+    const serve = async (name: string) => {
+      const outcome = await ask(ofKey(name, [scope]));
+      if (outcome.kind !== 'granted') throw new Error('expected a permit');
+      served.push(name);
+      if (served.length === 3) void late.resolve();
+      await settle(outcome.permit);
+      desk.notifyFreed(scope.name);
+    };
+    const late = Promise.withResolvers<void>();
+    const burst = Array.from({ length: 12 }, () => serve('burst'));
+    const single = late.promise.then(() => serve('single'));
+    await settle(held);
+    desk.notifyFreed(scope.name);
+    await Promise.all([...burst, single]);
+    expect(served.indexOf('single')).toBeLessThanOrEqual(5);
+  });
 });
