@@ -3,7 +3,17 @@ import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import type { Runtime } from '../config/runtime.ts';
 import { formatUsd } from '../contracts/money.ts';
-import { csvLine, exportRows } from '../ledger/export.ts';
+import {
+  EXPORT_COLUMNS,
+  EXPORT_FORMATS,
+  type ExportColumn,
+  type ExportedRow,
+  type ExportFormat,
+  encodeRows,
+  exportRows,
+  reportColumns,
+  reportRow,
+} from '../ledger/export.ts';
 import {
   dimensionsOf,
   REPORT_DIMENSIONS,
@@ -30,20 +40,28 @@ interface SelectionOptions {
 interface CostsOptions extends SelectionOptions {
   by: string;
   json: boolean;
+  format?: ExportFormat;
 }
 
 interface ExportOptions extends SelectionOptions {
-  format: 'csv' | 'jsonl';
+  format?: ExportFormat;
 }
 
 export function costsCommand(command: Command, runtime: () => Runtime): void {
   selecting(command)
     .option('--by <dimensions>', `${REPORT_DIMENSIONS.join(', ')}; several with commas`, 'day')
     .option('--json', 'machine-readable', false)
+    .addOption(
+      new Option('--format <format>', 'a file to standard output: csv, JSON by the line, or Parquet').choices(
+        EXPORT_FORMATS,
+      ),
+    )
     .action((options: CostsOptions) => costs(runtime(), options));
 
   selecting(command.command('export').description('the rows of the ledger themselves, to standard output'))
-    .addOption(new Option('--format <format>', 'csv, or JSON by the line').choices(['csv', 'jsonl']).default('csv'))
+    .addOption(
+      new Option('--format <format>', 'csv (the default), JSON by the line, or Parquet').choices(EXPORT_FORMATS),
+    )
     // Options of the same name belong to the command above as well.
     .action((_options, self: Command) => exportLedger(runtime(), self.optsWithGlobals<ExportOptions>()));
 }
@@ -65,25 +83,33 @@ async function costs(runtime: Runtime, options: CostsOptions): Promise<void> {
   const groupBy = readDimensions(options.by, options.per);
   const query = { per: options.per, groupBy, ...selectionOf(options) };
   const rows = await withDatabase(runtime, (database) => reportUsage(database, query));
+  if (options.format !== undefined) {
+    return writeFile(inTurn(rows.map(reportRow)), reportColumns(groupBy, options.per), options.format);
+  }
   print(options.json ? JSON.stringify(rows.map(toJson)) : toTable(rows, groupBy));
 }
 
 async function exportLedger(runtime: Runtime, options: ExportOptions): Promise<void> {
-  const { per, format } = options;
-  const selection = selectionOf(options);
-  await withDatabase(runtime, async (database) => {
-    let isFirst = true;
-    for await (const row of exportRows(database, per, selection)) {
-      const header = isFirst && format === 'csv' ? csvLine(Object.keys(row)) : '';
-      isFirst = false;
-      await write(header + (format === 'csv' ? csvLine(Object.values(row)) : `${JSON.stringify(row)}\n`));
-    }
-  });
+  const { per, format = 'csv' } = options;
+  await withDatabase(runtime, (database) =>
+    writeFile(exportRows(database, per, selectionOf(options)), EXPORT_COLUMNS[per], format),
+  );
 }
 
-/** Waits for a slow reader. */
-async function write(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+async function writeFile(
+  rows: AsyncIterable<ExportedRow>,
+  columns: readonly ExportColumn[],
+  format: ExportFormat,
+): Promise<void> {
+  if (format === 'parquet' && process.stdout.isTTY) throw new Error('Parquet is no text: send it to a file, > FILE');
+  for await (const piece of encodeRows(rows, columns, format)) {
+    // Waits for a slow reader.
+    if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+  }
+}
+
+async function* inTurn(rows: readonly ExportedRow[]): AsyncGenerator<ExportedRow> {
+  yield* rows;
 }
 
 function selectionOf({ per, from, to, key, where = [] }: SelectionOptions): Selection {

@@ -403,6 +403,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/usage/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Attempts or requests themselves, row by row, as CSV, JSON by the line or Parquet */
+        get: operations["exportUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/providers/{name}/reconciliation": {
         parameters: {
             query?: never;
@@ -3506,6 +3523,60 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RejectsReplayed"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    exportUsage: {
+        parameters: {
+            query?: {
+                per?: "attempt" | "request";
+                from?: string;
+                to?: string;
+                hour?: string;
+                month?: string;
+                key?: string;
+                project?: string;
+                organisation?: string;
+                model?: string;
+                provider?: string;
+                upstream_model?: string;
+                protocol?: string;
+                lane?: string;
+                status?: string;
+                batch?: string;
+                session?: string;
+                tags?: string;
+                deployment?: string;
+                credential?: string;
+                settlement?: string;
+                credits?: string;
+                format?: "csv" | "jsonl" | "parquet";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, as long as it comes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/jsonl": string;
+                    "application/vnd.apache.parquet": string;
                 };
             };
             /** @description Refused or failed. */

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { formatUsd } from '../contracts/money.ts';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
-import { type ReportSubject, type Selection, selectionOf } from './reports.ts';
+import { type ReportDimension, type ReportRow, type ReportSubject, type Selection, selectionOf } from './reports.ts';
 
 export type ExportedRow = Record<string, string | number | null>;
 
@@ -48,6 +48,111 @@ function shownRow({ timeline: _, cost_pico_usd: cost, tags, ...row }: Record<str
     tags: typeof tags === 'string' ? tags.replace(/^,|,$/g, '') : null,
     cost_usd: formatUsd(asBigint(cost)),
   };
+}
+
+/** `pico` is a column of its own beside the dollars that it is made of: exact where those are a double. */
+export interface ExportColumn {
+  name: string;
+  kind: 'text' | 'count' | 'time' | 'flag' | 'usd' | 'pico';
+}
+
+const text = (...names: string[]): ExportColumn[] => names.map((name) => ({ name, kind: 'text' }));
+const count = (...names: string[]): ExportColumn[] => names.map((name) => ({ name, kind: 'count' }));
+const COST: readonly ExportColumn[] = [
+  { name: 'cost_usd', kind: 'usd' },
+  { name: 'cost_pico_usd', kind: 'pico' },
+];
+const LABELS = text('project_id', 'organisation_id', 'batch_id', 'session', 'tags');
+
+/** Of exported rows, for formats that have to know them before. */
+export const EXPORT_COLUMNS: Readonly<Record<ReportSubject, readonly ExportColumn[]>> = {
+  attempt: [
+    ...text('request_id'),
+    ...count('attempt'),
+    ...text('day', 'key_id', 'model', 'provider', 'deployment', 'credential', 'upstream_model', 'protocol', 'lane'),
+    { name: 'is_stream', kind: 'flag' },
+    ...text('state', 'outcome'),
+    { name: 'started_at', kind: 'time' },
+    ...count('queue_ms', 'first_byte_ms', 'duration_ms', 'input_tokens', 'cached_input_tokens', 'cache_write_tokens'),
+    ...count('output_tokens', 'reasoning_tokens'),
+    ...text('details'),
+    ...LABELS,
+    ...COST,
+  ],
+  request: [
+    ...text('request_id', 'day', 'key_id', 'model', 'protocol', 'lane'),
+    { name: 'is_stream', kind: 'flag' },
+    ...text('outcome', 'provider', 'upstream_model'),
+    { name: 'accepted_at', kind: 'time' },
+    { name: 'finished_at', kind: 'time' },
+    ...count('attempts', 'charge_units'),
+    ...text('credit_account'),
+    ...LABELS,
+    ...COST,
+  ],
+};
+
+/** Of reports. */
+export function reportColumns(groupBy: readonly ReportDimension[], per: ReportSubject): ExportColumn[] {
+  const tokens = count('input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens');
+  return [
+    ...text(...groupBy),
+    ...(per === 'request' ? count('requests') : []),
+    ...count('attempts', 'failed_attempts'),
+    ...(per === 'request' ? [] : [...count('estimated_attempts', 'unsettled_attempts'), ...tokens]),
+    ...COST,
+    ...(per === 'request' ? [{ name: 'charge_usd', kind: 'usd' } as const] : []),
+  ];
+}
+
+/** A row of a report by the names of its columns. */
+export function reportRow({ group, costPicoUsd, charge, ...counts }: ReportRow): ExportedRow {
+  return {
+    ...group,
+    requests: counts.requests ?? null,
+    attempts: counts.attempts,
+    failed_attempts: counts.failedAttempts,
+    estimated_attempts: counts.estimatedAttempts,
+    unsettled_attempts: counts.unsettledAttempts,
+    input_tokens: counts.inputTokens,
+    cached_input_tokens: counts.cachedInputTokens,
+    output_tokens: counts.outputTokens,
+    reasoning_tokens: counts.reasoningTokens,
+    cost_usd: formatUsd(costPicoUsd),
+    charge_usd: charge === undefined ? null : formatUsd(charge),
+  };
+}
+
+export const EXPORT_FORMATS = ['csv', 'jsonl', 'parquet'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** A file piece by piece; memory is for a page of rows, or a row group of Parquet. */
+export async function* encodeRows(
+  rows: AsyncIterable<ExportedRow>,
+  columns: readonly ExportColumn[],
+  format: ExportFormat,
+): AsyncGenerator<string | Uint8Array> {
+  if (format === 'parquet') {
+    const { encodeParquet } = await loadParquet();
+    return yield* encodeParquet(rows, columns);
+  }
+  const names = columns.flatMap(({ name, kind }) => (kind === 'pico' ? [] : [name]));
+  if (format === 'csv') yield csvLine(names);
+  for await (const row of rows) {
+    const values = names.map((name) => row[name] ?? null);
+    yield format === 'csv'
+      ? csvLine(values)
+      : `${JSON.stringify(Object.fromEntries(names.map((name, index) => [name, values[index]])))}\n`;
+  }
+}
+
+async function loadParquet() {
+  try {
+    return await import('./export-parquet.ts');
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new Error('Parquet needs the optional package hyparquet-writer, which is not installed', { cause: error });
+  }
 }
 
 /** RFC 4180. What a spreadsheet would take for a formula begins with an apostrophe: clients choose some of these texts. */

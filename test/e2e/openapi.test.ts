@@ -301,6 +301,8 @@ test('administration: sessions, requests of all keys, and how everything stands'
   await ask('GET', '/admin/providers/primary/reconciliation?by=day,model,api_key');
   await ask('GET', '/admin/providers/primary/reconciliation?by=mood', { status: 400 });
   await ask('GET', '/admin/providers/none/reconciliation', { status: 404 });
+  for (const format of ['csv', 'jsonl', 'parquet']) await ask('GET', `/admin/usage/export?format=${format}`);
+  await ask('GET', '/admin/usage/export?per=request&credential=main', { status: 400 });
   await ask('GET', '/admin/alerts?limit=5');
   await ask('GET', '/admin/alerts?type=weather', { status: 400 });
   for (const path of ['in-flight', 'providers', 'batches', 'settings', 'simulators'])

@@ -1,4 +1,5 @@
 // Administration: keys, budgets and usage. All of it needs the admin key.
+import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createAccountStore } from '../../accounts/account-store.ts';
@@ -7,6 +8,7 @@ import { announceKeyChange, checkKeyName } from '../../accounts/key-store.ts';
 import { describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatUsd } from '../../contracts/money.ts';
+import { EXPORT_COLUMNS, EXPORT_FORMATS, encodeRows, exportRows } from '../../ledger/export.ts';
 import {
   dimensionsOf,
   REPORT_DIMENSIONS,
@@ -117,6 +119,10 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       });
 
       admin.get('/usage', async (request) => usage(context, checkInput(usageQuery, request.query)));
+      admin.get('/usage/export', async (request, reply) => {
+        const { type, stream } = exported(context, checkInput(exportQuery, request.query));
+        return reply.type(type).send(stream);
+      });
       registerAdminAccounts(admin, context);
       registerAdminHolds(admin, context);
       registerAdminDeadLetters(admin, context);
@@ -132,6 +138,26 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
     },
     { prefix: '/admin' },
   );
+}
+
+export const exportQuery = usageQuery.omit({ group_by: true }).extend({
+  format: z.enum(EXPORT_FORMATS).default('csv').describe('CSV, JSON by the line, or Parquet.'),
+});
+
+const MEDIA_TYPES = {
+  csv: 'text/csv; charset=utf-8',
+  jsonl: 'application/jsonl',
+  parquet: 'application/vnd.apache.parquet',
+} as const;
+
+/** The rows themselves, as they are read: a client that reads slowly is waited for, one that goes away ends it. */
+function exported({ database }: ApiContext, { per, format, from, to, ...filters }: z.output<typeof exportQuery>) {
+  const known = dimensionsOf(per);
+  const unknown = Object.keys(filters).find((name) => !known.includes(name as ReportDimension));
+  if (unknown !== undefined) throw invalidValue(unknown, `'${unknown}' is none of ${known.join(', ')}`);
+  const selection = { filters: filters as ReportFilters, ...(from && { from }), ...(to && { to }) };
+  const pieces = encodeRows(exportRows(database, per, selection), EXPORT_COLUMNS[per], format);
+  return { type: MEDIA_TYPES[format], stream: Readable.from(pieces, { objectMode: false }) };
 }
 
 async function usage(context: ApiContext, query: z.output<typeof usageQuery>) {

@@ -38,6 +38,7 @@ test('every package that runs is declared', () => {
 /** Files that are loaded only where what they are for is configured; nothing else may need the packages. */
 const LAZY: Record<string, readonly string[]> = {
   '@aws-sdk/': ['src/storage/s3-blobs.ts'],
+  'hyparquet-writer': ['src/ledger/export-parquet.ts'],
   '@opentelemetry/': ['src/telemetry/open-telemetry.ts', 'src/telemetry/prometheus-producer.ts'],
 };
 

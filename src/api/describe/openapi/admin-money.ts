@@ -1,6 +1,7 @@
 // What the books are held against, as the API description has it.
 import { z } from 'zod';
 import { ALERT_TYPES } from '../../../webhooks/alert-store.ts';
+import { exportQuery } from '../../routes/admin.ts';
 import { alertQuery, reconciliationQuery } from '../../routes/admin-money.ts';
 import { ADMIN, group, named, ok } from './operation.ts';
 import { time, usd } from './parts.ts';
@@ -32,6 +33,22 @@ const row = named(
 );
 
 export const MONEY_OPERATIONS = group({ ...ADMIN, tag: 'costs' }, [
+  {
+    routes: ['GET /admin/usage/export'],
+    id: 'exportUsage',
+    summary: 'Attempts or requests themselves, row by row, as CSV, JSON by the line or Parquet',
+    query: exportQuery,
+    answers: {
+      200: {
+        description: 'The file, as long as it comes.',
+        content: {
+          'text/csv': { bytes: 'CSV (RFC 4180), with a header.' },
+          'application/jsonl': { bytes: 'An object a line.' },
+          'application/vnd.apache.parquet': { bytes: 'Parquet, in row groups of 20,000.' },
+        },
+      },
+    },
+  },
   {
     routes: ['GET /admin/providers/:name/reconciliation'],
     id: 'reconcile',
