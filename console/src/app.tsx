@@ -1,6 +1,6 @@
 // The frame: sign-in, navigation, the page of the address. Every page is a file of its own that is loaded when it is opened.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { LocationProvider, lazy, Route, Router, useLocation } from 'preact-iso';
 import { resumeSession, signIn, signOut, whenSignedOut } from './api/client.ts';
 import { queries } from './api/query.ts';
@@ -91,8 +91,18 @@ function Shell() {
   useEffect(() => {
     document.title = `${title} · Sluice`;
   }, [title]);
+  const shown = useRef(path);
+  // Whoever reads by ear or by keys goes on in the new page, not behind the link that led to it.
+  useEffect(() => {
+    if (shown.current !== path) document.getElementById('content')?.focus({ preventScroll: true });
+    shown.current = path;
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [path]);
   return (
     <div class="shell">
+      <a class="skip" href="#content">
+        Skip to the page
+      </a>
       <Side path={path} />
       <main id="content" tabIndex={-1}>
         <Router>

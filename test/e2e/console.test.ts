@@ -347,7 +347,7 @@ test('whatever clients and providers write is text', async () => {
 const PAGES = ['', '/requests', '/providers', '/batches', '/money', '/keys', '/dead-letters', '/webhooks'];
 PAGES.push('/playground', '/simulator', '/settings');
 
-test('axe finds no fault on any page, light or dark, and none is wider than a small screen', async () => {
+test('axe finds no fault on any page, light or dark; the focus is seen; none is wider than a small screen', async () => {
   const { headers } = await ask(broker.url, { prompt: 'Hello [[sim on=primary fault=503]]', model: 'pair' });
   const found: string[] = [];
   for (const path of [...PAGES, `/requests/${headers['x-request-id']}`]) {
@@ -357,6 +357,7 @@ test('axe finds no fault on any page, light or dark, and none is wider than a sm
     await page.locator('main .page').waitFor();
     await page.getByText('Loading …').first().waitFor({ state: 'detached' });
     found.push(...(await faultsOf(path, ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])));
+    found.push(...(await unseenFocus(path)));
     await page.emulateMedia({ colorScheme: 'dark' });
     found.push(...(await faultsOf(`${path} in dark`, ['color-contrast'])));
     await page.setViewportSize({ width: 320, height: 640 });
@@ -365,6 +366,51 @@ test('axe finds no fault on any page, light or dark, and none is wider than a sm
   }
   expect(found).toEqual([]);
 }, 120_000);
+
+/** Through the page's own first parts. */
+async function unseenFocus(path: string): Promise<string[]> {
+  await page.evaluate('document.getElementById("content").focus()');
+  const faults: string[] = [];
+  for (let turn = 0; turn < 6; turn++) {
+    await page.keyboard.press('Tab');
+    const { tag, text, isSeen } = (await page.evaluate(FOCUS)) as { tag: string; text: string; isSeen: boolean };
+    if (tag !== 'BODY' && !isSeen) faults.push(`${path}: the focus is not seen on ${tag} ${text}`);
+  }
+  return faults;
+}
+
+const FOCUS = `(() => {
+  const element = document.activeElement;
+  const { outlineStyle } = getComputedStyle(element);
+  return { tag: element.tagName, text: element.textContent.slice(0, 40), isSeen: outlineStyle !== 'none' };
+})()`;
+
+test('by keys alone: a way past the menu, dialogs that keep the focus and give it back', async () => {
+  await go('/keys');
+  await page.locator('main .page').waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  expect(await page.evaluate('document.activeElement.id')).toBe('content');
+  const opener = page.getByRole('button', { name: 'New key …' });
+  await opener.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  for (let turn = 0; turn < 20; turn++) {
+    await page.keyboard.press('Tab');
+    const isInside = await page.evaluate(
+      'document.activeElement === document.body || document.activeElement.closest("dialog") !== null',
+    );
+    expect(isInside).toBe(true);
+  }
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('New key …');
+
+  await go('/playground');
+  await page.getByRole('tab', { name: 'curl' }).focus();
+  await page.keyboard.press('ArrowRight');
+  await page.getByText('from openai import OpenAI').waitFor();
+});
 
 async function faultsOf(path: string, rules: string[]): Promise<string[]> {
   // Past the page's own policy, which forbids scripts from elsewhere: as a browser's tools do.

@@ -96,7 +96,7 @@ function CredentialRow({ credential, what, limits }: CredentialProps) {
         <Health id={scope} hold={hold} circuits={circuits} />
         <HoldNotice hold={hold} />
       </td>
-      <td>
+      <td style={{ minWidth: '10rem' }}>
         <Mix counts={hour} />
       </td>
       <td style={{ minWidth: '15rem' }}>
@@ -122,7 +122,7 @@ function DeploymentRow({ deployment, limits }: { deployment: Deployment; limits:
         <Health id={id} hold={hold} circuits={deployment.circuits} />
         <HoldNotice hold={hold} />
       </td>
-      <td>
+      <td style={{ minWidth: '10rem' }}>
         <Mix counts={deployment.last_hour} />
       </td>
       <td style={{ minWidth: '15rem' }}>

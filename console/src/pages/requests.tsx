@@ -191,7 +191,7 @@ function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
           rowAt={(index) => list.at(index)}
           linkOf={(row) => `/console/requests/${row.id}`}
           onRange={want}
-          minWidth="68rem"
+          minWidth="70rem"
         />
       )}
     </Panel>
@@ -201,7 +201,7 @@ function Found({ filter, keys }: { filter: Filter; keys: readonly ApiKey[] }) {
 function columnsWith(names: ReadonlyMap<string, string>): Column<FoundRequest>[] {
   return [
     { title: 'Accepted', width: '10rem', show: (row) => <span class="number">{time(row.accepted_at)}</span> },
-    { title: 'Outcome', width: 'minmax(9rem, 1.3fr)', show: (row) => <Outcome code={row.outcome} /> },
+    { title: 'Outcome', width: 'minmax(11rem, 1.3fr)', show: (row) => <Outcome code={row.outcome} /> },
     { title: 'Model', width: 'minmax(9rem, 1.4fr)', show: (row) => row.model },
     { title: 'Provider', width: 'minmax(7rem, 1fr)', show: (row) => row.provider ?? '–' },
     { title: 'Key', width: 'minmax(6rem, 1fr)', show: (row) => names.get(row.key_id) ?? row.key_id },

@@ -86,7 +86,12 @@ export function Dialog({ title, onClose, submit, onSubmit, isDanger = false, chi
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    const opener = document.activeElement as HTMLElement | null;
+    dialog.current?.showModal();
+    // It goes with its element, without a word to the browser, which would have given the focus back.
+    return () => opener?.focus();
+  }, []);
   const send = async (event: Event) => {
     event.preventDefault();
     if (onSubmit === undefined) return onClose();

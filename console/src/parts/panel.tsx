@@ -186,10 +186,26 @@ export function Check({
 }
 
 export function Tabs({ label, value, onChange, choices }: ChoiceProps) {
+  const walk = (event: KeyboardEvent) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const at = choices.findIndex(([name]) => name === value);
+    const next = (at + step + choices.length) % choices.length;
+    onChange(choices[next]![0]);
+    (event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>('[role=tab]')[next]?.focus();
+  };
   return (
-    <div class="tabs" role="tablist" aria-label={label}>
+    <div class="tabs" role="tablist" aria-label={label} onKeyDown={walk}>
       {choices.map(([name, text]) => (
-        <button key={name} type="button" role="tab" aria-selected={name === value} onClick={() => onChange(name)}>
+        <button
+          key={name}
+          type="button"
+          role="tab"
+          aria-selected={name === value}
+          tabIndex={name === value ? 0 : -1}
+          onClick={() => onChange(name)}
+        >
           {text}
         </button>
       ))}
