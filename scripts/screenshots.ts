@@ -102,6 +102,7 @@ async function takePictures(failover: string): Promise<void> {
   for (const theme of ['light', 'dark'] as const) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: theme });
     const { page } = await openPage(context);
+    page.setDefaultTimeout(60_000);
     await signIn(page, broker.url);
     const take = async (name: string, path: string, ready: () => Promise<unknown>, act?: () => Promise<unknown>) => {
       await page.goto(`${broker.url}/console${path}`);

@@ -82,7 +82,7 @@ function optionsOf(
   return {
     width: target.clientWidth,
     height,
-    padding: [6, 6, 0, 0],
+    padding: [6, 18, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { show: false } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.08 : 1] } },
