@@ -63,6 +63,7 @@ export function readDeployment(reading: Reading, entry: Fields, index: number): 
   const provider = providerOf(reading, known, params, place);
   if (provider === undefined) return undefined;
   noteUnknown(reading, params, place);
+  noteBaseModel(reading, entry, place);
   return { modelName, provider, model: wildcardOf(model, modelName), ...detailsOf(entry, params) };
 }
 
@@ -96,7 +97,7 @@ function providerOf(reading: Reading, known: KnownProvider, params: Fields, plac
   const organization = reading.text(params.organization, at('organization'));
   const totalMs = millisecondsOf(params.timeout) ?? reading.timeoutMs;
   const headers = {
-    ...fieldsOf(params.extra_headers),
+    ...headersOf(reading, params.extra_headers, at('extra_headers')),
     ...(organization === undefined ? {} : { 'openai-organization': organization }),
   };
   const settings = compact({
@@ -109,6 +110,16 @@ function providerOf(reading: Reading, known: KnownProvider, params: Fields, plac
     circuit: Object.keys(reading.circuit).length === 0 ? undefined : reading.circuit,
   });
   return reading.names.name(known.name, settings);
+}
+
+/** Their values may be references to the environment, and numbers. */
+function headersOf({ text }: Reading, headers: unknown, place: string): Record<string, string> {
+  const values = Object.entries(fieldsOf(headers)).flatMap(([name, value]) => {
+    const told =
+      typeof value === 'number' || typeof value === 'boolean' ? String(value) : text(value, `${place}.${name}`);
+    return told === undefined ? [] : [[name, told]];
+  });
+  return Object.fromEntries(values) as Record<string, string>;
 }
 
 /** LiteLLM's addresses have the version segment for OpenAI's protocol and none for others, and some have neither. */
@@ -156,6 +167,13 @@ function priceOf(fields: Fields): Price | undefined {
     cached_input: perMillion(fields.cache_read_input_token_cost),
     cache_write: perMillion(fields.cache_creation_input_token_cost),
   }) as Price;
+}
+
+/** LiteLLM prices a deployment by it: at Azure, whose names of deployments tell nothing. */
+function noteBaseModel({ note }: Reading, { model_info: info, litellm_params: own }: Fields, place: string): void {
+  const isPriced = priceOf({ ...fieldsOf(info), ...fieldsOf(own) }) !== undefined;
+  if (isPriced || fieldsOf(info).base_model === undefined) return;
+  note('base_model is not carried: give the deployment a price, unless its name is the model’s', `${place}.model_info`);
 }
 
 const CARRIED = new Set([

@@ -184,3 +184,23 @@ describe('OpenRouter', () => {
     });
   });
 });
+
+test('LiteLLM’s extra_headers may refer to the environment; a base_model without a price is named', () => {
+  const entry = {
+    model_name: 'gpt',
+    litellm_params: {
+      model: 'azure/my-deployment',
+      api_base: 'https://a.example',
+      extra_headers: { 'x-team': 'os.environ/TEAM', 'x-level': 3, 'x-none': 'os.environ/NONE' },
+    },
+    model_info: { base_model: 'azure/gpt-4o' },
+  };
+  const { configuration, notes } = importLiteLlm({ model_list: [entry] }, (name) => name !== 'NONE');
+  expect(configuration.providers?.azure?.headers).toEqual({ 'x-team': '${TEAM}', 'x-level': '3' });
+  expect(notes).toEqual(
+    expect.arrayContaining([
+      expect.stringContaining('extra_headers.x-none'),
+      expect.stringContaining('model_info: base_model is not carried'),
+    ]),
+  );
+});
