@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Runtime } from '#src/config/runtime.ts';
+import { configurationSchema } from '#src/config/schema.ts';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
 import { createRejectStore, type RejectStore } from '#src/ledger/reject-store.ts';
 import { reportUsage } from '#src/ledger/reports.ts';
@@ -46,12 +47,9 @@ afterAll(async () => {
 async function start(databaseUrl: string): Promise<void> {
   log = [];
   registry = new Registry();
-  const configuration = {
-    dead_letters: { bodies: 'none', earlier_keys: [], keep_days: 30 },
-    workers: { max_answer_bytes: 1_000_000 },
-  };
+  const configuration = configurationSchema.parse({ dead_letters: { bodies: 'none' } });
   ledger = await startLedger(
-    { databaseUrl, configuration } as unknown as Runtime,
+    { databaseUrl, configuration, replyShards: 1 } as unknown as Runtime,
     { kind: 'standalone', url: redis.url },
     keyspace,
     pino({ base: null }, { write: (line: string) => void log.push(line) }),
