@@ -1,0 +1,30 @@
+// `npm run books-proof -- [--requests 100000] [--kills 10] [--engine sqlite|postgres]`: do ledger, roll-ups, budgets, credits and the
+// providers' bills agree to the picodollar, after so many requests with faults and with the ledger's writer killed so often?
+import { parseArgs } from 'node:util';
+import { startTestPostgres } from '#test/support/postgres-server.ts';
+import { proveBooks } from './books/prove.ts';
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '100000' },
+    kills: { type: 'string', default: '10' },
+    engine: { type: 'string', default: 'sqlite' },
+    'at-once': { type: 'string', default: '100' },
+  },
+});
+const SHOWN = 50;
+const postgres = values.engine === 'postgres' ? await startTestPostgres() : null;
+const startedAtMs = Date.now();
+const { sums, differences, ...figures } = await proveBooks({
+  requests: Number(values.requests),
+  kills: Number(values.kills),
+  atOnce: Number(values['at-once']),
+  ...(postgres === null ? {} : { databaseUrl: postgres.url }),
+  onProgress: (line) => console.log(`${Math.round((Date.now() - startedAtMs) / 1_000)} s: ${line}`),
+});
+await postgres?.stop();
+console.log(`${postgres === null ? 'SQLite' : 'PostgreSQL'}: ${JSON.stringify(figures)}`);
+for (const [name, value] of Object.entries(sums)) console.log(`${String(value).padStart(24)} pUSD  ${name}`);
+for (const difference of differences.slice(0, SHOWN)) console.error(`DIFFERENT ${difference}`);
+console.log(differences.length === 0 ? 'everything agrees' : `${differences.length} differences`);
+process.exit(differences.length === 0 ? 0 : 1);
