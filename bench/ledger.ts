@@ -76,7 +76,7 @@ async function timed<T>(what: string, run: () => Promise<T>, shown: (result: T) 
 async function write(count: number): Promise<void> {
   const store = createLedgerStore(database);
   const keeper = setInterval(() => void addChanges(database), 5_000);
-  const startedAtMs = performance.now();
+  const [startedAtMs, cpuBefore] = [performance.now(), cpuMs()];
   for (let from = 0; from < count; from += BATCH_MESSAGES) {
     await store.insert(Array.from({ length: Math.min(BATCH_MESSAGES, count - from) }, (_, n) => message(from + n)));
   }
@@ -84,7 +84,7 @@ async function write(count: number): Promise<void> {
   clearInterval(keeper);
   const perSecond = Math.round(count / seconds);
   console.log(
-    `written by one writer: ${count} requests with an attempt each in ${seconds.toFixed(1)} s: ${perSecond} messages, ${2 * perSecond} rows a second`,
+    `written by one writer: ${count} requests with an attempt each in ${seconds.toFixed(1)} s: ${perSecond} messages, ${2 * perSecond} rows a second; of processors ${Math.round((cpuMs() - cpuBefore) / 100) / 10} s`,
   );
   await timed('what has changed is added to the roll-ups', () => addChanges(database));
 }
