@@ -2,11 +2,12 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { LocationProvider, lazy, Route, Router, useLocation } from 'preact-iso';
-import { resumeSession, signIn, signOut, whenSignedOut } from './api/client.ts';
+import { resumeSession, signOut, whenSignedOut, whoIsIn } from './api/client.ts';
 import { queries } from './api/query.ts';
 import { Toasts } from './parts/actions.tsx';
-import { Empty, Text, Trouble } from './parts/panel.tsx';
+import { Empty, Trouble } from './parts/panel.tsx';
 import { toggleTheme, useTheme } from './parts/theme.ts';
+import { SignIn } from './sign-in.tsx';
 
 const PAGES = [
   { path: '/console', title: 'Now', page: lazy(() => import('./pages/now.tsx')) },
@@ -47,42 +48,6 @@ function Gate() {
   if (error !== null) return <Trouble error={error} />;
   if (standing === 'asking') return null;
   return standing === 'in' ? <Shell /> : <SignIn onSignedIn={() => setStanding('in')} />;
-}
-
-function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
-  const [key, setKey] = useState('');
-  const [error, setError] = useState<Error | null>(null);
-  const submit = (event: Event) => {
-    event.preventDefault();
-    setError(null);
-    signIn(key.trim()).then(onSignedIn, setError);
-  };
-  return (
-    <main class="sign-in">
-      <form onSubmit={submit}>
-        <div class="brand">
-          <img src="/console/icon.svg" alt="" />
-          <h1>Sluice</h1>
-        </div>
-        <Text
-          label="Admin key"
-          type="password"
-          value={key}
-          onChange={setKey}
-          autocomplete="current-password"
-          required
-        />
-        <button type="submit" class="button main">
-          Sign in
-        </button>
-        {error === null ? null : <Trouble error={error} />}
-        <p class="muted">
-          It is <code>SLUICE_ADMIN_KEY</code>, or stands in <code>.sluice/admin-key</code> where <code>npm start</code>{' '}
-          made one.
-        </p>
-      </form>
-    </main>
-  );
 }
 
 function Shell() {
@@ -132,6 +97,9 @@ function Side({ path }: { path: string }) {
           </a>
         ))}
       </nav>
+      <p class="who muted">
+        {whoIsIn()?.operator} · {whoIsIn()?.role}
+      </p>
       <div class="foot">
         <button type="button" class="button small" onClick={toggleTheme}>
           {theme === 'dark' ? 'Light' : 'Dark'}

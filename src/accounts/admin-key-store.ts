@@ -1,7 +1,8 @@
 // Keys of operators, each with a role, and the log of what they did. The key of the environment (SLUICE_ADMIN_KEY) is an owner.
 import { randomBytes } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';
-import { createSortableId } from '../contracts/ids.ts';
+import { LRUCache } from 'lru-cache';
+import { createSortableId, sortableTime } from '../contracts/ids.ts';
 import type { AdminKeysTable } from '../storage/account-tables.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import { hashSecret } from './api-key.ts';
@@ -41,14 +42,21 @@ export interface AuditEntry {
 export interface AuditQuery {
   limit: number;
   /** Entries older than this one. */
-  before?: string;
-  actor?: string;
+  before?: string | undefined;
+  /** A part of its name. */
+  actor?: string | undefined;
+  method?: string | undefined;
   /** Beginning of the path. */
-  path?: string;
+  path?: string | undefined;
+  fromMs?: number | undefined;
+  /** Not itself. */
+  toMs?: number | undefined;
 }
 
 export interface AdminKeyStore {
   create(name: string, role: AdminRole): Promise<{ key: AdminKey; secret: string }>;
+  /** Whether it was good when it was last read. */
+  isKnown(secret: string): boolean;
   /** Null for an unknown or revoked one. */
   findBySecret(secret: string): Promise<AdminKey | null>;
   findById(id: string): Promise<AdminKey | null>;
@@ -59,9 +67,13 @@ export interface AdminKeyStore {
   audit(query: AuditQuery): Promise<AuditEntry[]>;
 }
 
+export const ADMIN_KEY_PREFIX = 'sk-admin-';
 const HINT_CHARS = 16;
+const MAX_REMEMBERED = 1_000;
 
 export function createAdminKeyStore(database: Database): AdminKeyStore {
+  const good = new LRUCache<string, true>({ max: MAX_REMEMBERED });
+
   async function find(column: 'id' | 'hash', value: string): Promise<AdminKey | null> {
     const row = await database.selectFrom('admin_keys').selectAll().where(column, '=', value).executeTakeFirst();
     return row === undefined ? null : readKey(row);
@@ -69,7 +81,7 @@ export function createAdminKeyStore(database: Database): AdminKeyStore {
 
   return {
     async create(name, role) {
-      const secret = `sk-admin-${randomBytes(24).toString('hex')}`;
+      const secret = ADMIN_KEY_PREFIX + randomBytes(24).toString('hex');
       const id = `admin_${randomBytes(8).toString('hex')}`;
       const key: AdminKey = {
         id,
@@ -93,9 +105,14 @@ export function createAdminKeyStore(database: Database): AdminKeyStore {
         .execute();
       return { key, secret };
     },
+    isKnown: (secret) => good.has(hashSecret(secret)),
     async findBySecret(secret) {
-      const key = await find('hash', hashSecret(secret));
-      return key === null || key.revokedAtMs !== null ? null : key;
+      const hash = hashSecret(secret);
+      const key = await find('hash', hash);
+      const isGood = key !== null && key.revokedAtMs === null;
+      if (isGood) good.set(hash, true);
+      else good.delete(hash);
+      return isGood ? key : null;
     },
     findById: (id) => find('id', id),
     async list() {
@@ -114,18 +131,26 @@ export function createAdminKeyStore(database: Database): AdminKeyStore {
     async note({ atMs, ...entry }) {
       await database
         .insertInto('audit_log')
-        .values({ ...entry, id: `audit_${createSortableId()}`, at: atMs })
+        .values({ ...entry, id: `audit_${createSortableId(atMs)}`, at: atMs })
         .execute();
     },
-    async audit({ limit, before, actor, path }) {
+    async audit({ limit, before, actor, method, path, fromMs, toMs }) {
       let query = database.selectFrom('audit_log').selectAll().orderBy('id', 'desc').limit(limit);
       if (before !== undefined) query = query.where('id', '<', before);
-      if (actor !== undefined) query = query.where('actor', '=', actor);
+      if (fromMs !== undefined) query = query.where('id', '>=', `audit_${sortableTime(fromMs)}`);
+      if (toMs !== undefined) query = query.where('id', '<', `audit_${sortableTime(toMs)}`);
+      if (actor !== undefined) query = query.where(sql<boolean>`lower(actor) like ${containing(actor)} escape '\\'`);
+      if (method !== undefined) query = query.where('method', '=', method);
       if (path !== undefined) query = query.where(sql<boolean>`substr(path, 1, ${path.length}) = ${path}`);
       const rows = await query.execute();
       return rows.map(({ at, status, ...row }) => ({ ...row, atMs: asNumber(at), status: asNumber(status) }));
     },
   };
+}
+
+/** As a pattern of LIKE. */
+function containing(text: string): string {
+  return `%${text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`;
 }
 
 function readKey(row: Selectable<AdminKeysTable>): AdminKey {

@@ -21,6 +21,7 @@ import type { Relay } from './relay/relay.ts';
 import { methodNotAllowed, readTarget, routeNotFound } from './request-target.ts';
 import { registerAdmin } from './routes/admin.ts';
 import { registerAdminSession } from './routes/admin-session.ts';
+import { registerAdminSignIn } from './routes/admin-sign-in.ts';
 import { registerBatches } from './routes/batches.ts';
 import { registerConsole } from './routes/console.ts';
 import { registerConversations } from './routes/conversations.ts';
@@ -95,6 +96,7 @@ export function createAdminApp(context: ApiContext, relay: Relay): FastifyInstan
 function registerOperations(app: FastifyInstance, context: ApiContext, relay: Relay): void {
   registerMetrics(app, context);
   registerAdminSession(app, context);
+  registerAdminSignIn(app, context);
   registerAdmin(app, context);
   registerAsKey(app, context, (scope, asKey) => registerCalls(scope, asKey, relay));
   registerConsole(app);
@@ -225,7 +227,8 @@ function guardKeys(app: FastifyInstance, context: ApiContext): AddressGuard {
     if (refusal === null) return;
     const secrets = secretsOf(request);
     // Without any there is nothing to look up: probes answer, all else is a 401.
-    const isGood = (secret: string) => context.keys.isKnown(secret) || isAdminKey(secret, context.adminKey);
+    const isGood = (secret: string) =>
+      context.keys.isKnown(secret) || isAdminKey(secret, context.adminKey) || context.adminKeys.isKnown(secret);
     if (secrets.length > 0 && !secrets.some(isGood)) throw new FailureError(refusal);
   });
   return addresses;

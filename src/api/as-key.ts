@@ -8,6 +8,7 @@ import type { KeyCache } from '../accounts/key-cache.ts';
 import { createFailure, FailureError } from '../contracts/failure.ts';
 import { findOperator } from './admit/authenticate-operator.ts';
 import type { ApiContext } from './context.ts';
+import { noteAction } from './guard/admin-audit.ts';
 import type { Operator } from './guard/sessions.ts';
 import { AS_KEY } from './known-paths.ts';
 
@@ -59,12 +60,7 @@ function noteWhenAnswered(context: ApiContext, { name, role }: Operator, request
   const { method } = request;
   const path = request.url.split('?')[0]!;
   reply.raw.once('close', () => {
-    const what = { atMs: Date.now(), actor: name, role, method, path, status: reply.raw.statusCode };
-    context.adminKeys
-      .note({ ...what, request: null, before: null, after: null })
-      .catch((error: unknown) =>
-        context.logger.error({ err: error, audit: what }, 'an admin action is not in the audit log'),
-      );
+    void noteAction(context, { actor: name, role, method, path, status: reply.raw.statusCode });
   });
 }
 

@@ -43,6 +43,7 @@ import type { FleetReader } from './fleet-state.ts';
 import type { Sessions } from './guard/sessions.ts';
 import type { LiveFigures } from './live/live-figures.ts';
 import type { CancelOptions } from './relay/cancel-request.ts';
+import type { OidcClient } from './sign-in/oidc.ts';
 import type { RequestTracing } from './trace-requests.ts';
 
 export interface ApiContext {
@@ -94,6 +95,8 @@ export interface ApiContext {
   cancel: (spec: RequestSpec, options?: CancelOptions) => void;
   secretBox: SecretBox;
   sessions: Sessions;
+  /** Where people sign in; null: only admin keys are known. */
+  oidc: OidcClient | null;
   live: LiveFigures;
   /** Whether operators have a listener of their own: then the clients' has nothing of theirs. */
   hasAdminListener: boolean;

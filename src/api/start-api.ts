@@ -61,6 +61,7 @@ import { type CancelOptions, cancelRequest } from './relay/cancel-request.ts';
 import { createDepartures } from './relay/departures.ts';
 import { createForgetter, noteEnd } from './relay/note-end.ts';
 import { createRelay } from './relay/relay.ts';
+import { createOidcClient } from './sign-in/oidc.ts';
 import { createRequestTracing } from './trace-requests.ts';
 
 /** A slow client's log is kept at least so much longer, again and again while it reads. */
@@ -218,7 +219,11 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     tracing: tracing && createRequestTracing(tracing),
     cancel,
     secretBox: createSecretBox(environment.secretsKey),
-    sessions: createSessions(redis, keyspace, environment.adminKey ?? null),
+    sessions: createSessions(redis, keyspace, {
+      adminKey: environment.adminKey ?? null,
+      settings: configuration.sign_in,
+    }),
+    oidc: configuration.sign_in.oidc === undefined ? null : createOidcClient(configuration.sign_in.oidc),
     live: createLiveFigures({
       database,
       readQueues: async () =>

@@ -7,6 +7,7 @@ import { alerts } from './alert-schema.ts';
 import { batches, files } from './batch-schema.ts';
 import { price, usageApi } from './price-schema.ts';
 import { deadLetters, ledger, name, redis, server } from './server-schema.ts';
+import { signIn } from './sign-in-schema.ts';
 import { webhooks } from './webhook-schema.ts';
 
 export const PROTOCOLS = [
@@ -262,6 +263,7 @@ export const configurationSchema = z.strictObject({
   webhooks: webhooks.prefault({}),
   alerts: alerts.prefault({}),
   dead_letters: deadLetters.prefault({}),
+  sign_in: signIn.prefault({}),
 });
 
 /** Validated, with every default filled in. */

@@ -6,7 +6,7 @@ import type { Configuration, ProviderSettings } from './schema.ts';
 
 /** For logs: all of them. */
 export function configuredSecrets(configuration: Configuration, environment: Environment): string[] {
-  const { redis, database, files, dead_letters: letters, webhooks } = configuration;
+  const { redis, database, files, dead_letters: letters, webhooks, sign_in: signIn } = configuration;
   const urls = [
     redis.url,
     ...(redis.cluster ?? []),
@@ -23,6 +23,7 @@ export function configuredSecrets(configuration: Configuration, environment: Env
     environment.apiKey,
     ...(environment.secretsKey ?? '').split(','),
     files.s3?.secret_access_key,
+    signIn.oidc?.client_secret,
     letters.key,
     ...letters.earlier_keys,
     ...webhooks.endpoints.map(({ secret }) => secret),

@@ -168,7 +168,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One key of an operator; for owners */
+        get: operations["getAdminKey"];
         put?: never;
         post?: never;
         /** Revokes a key of an operator; for owners */
@@ -554,6 +555,23 @@ export interface paths {
         post: operations["signIn"];
         /** Ends the session of this cookie */
         delete: operations["signOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How to sign in beside the admin key */
+        get: operations["getSignIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1194,7 +1212,7 @@ export interface components {
              * @description UTC.
              */
             at: string;
-            /** @description Name and id of the admin key. */
+            /** @description Name and id of the admin key, or of the person; or the command line, or the configuration file. */
             actor: string;
             role: string;
             method: string;
@@ -2135,6 +2153,8 @@ export interface components {
         SessionEnded: {
             /** @constant */
             deleted: true;
+            /** @description Where a person also signs out of the provider of OpenID Connect. */
+            sign_out_url: string | null;
         };
         Settings: {
             instance: string;
@@ -2157,6 +2177,16 @@ export interface components {
                 path: string;
                 message: string;
             }[];
+        };
+        SignIn: {
+            /** @constant */
+            object: "sign_in";
+            /** @description A provider of OpenID Connect; null where none is configured. */
+            oidc: {
+                name: string;
+                /** @description Where a browser goes, with the page to come back to in `to`. */
+                path: string;
+            } | null;
         };
         Simulator: {
             /** @description The provider’s. */
@@ -2939,6 +2969,37 @@ export interface operations {
             };
         };
     };
+    getAdminKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminKey"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
     revokeAdminKey: {
         parameters: {
             query?: never;
@@ -2976,7 +3037,10 @@ export interface operations {
                 limit?: number;
                 before?: string;
                 actor?: string;
+                method?: string;
                 path?: string;
+                from?: string;
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -3930,6 +3994,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionEnded"];
+                };
+            };
+            /** @description Refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenaiError"];
+                };
+            };
+        };
+    };
+    getSignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignIn"];
                 };
             };
             /** @description Refused or failed. */

@@ -50,6 +50,11 @@ export function createSortableId(nowMs: number = Date.now()): string {
   return toDigits(nowMs, TIME_DIGITS) + randomDigits();
 }
 
+/** Sorts before every sortable id of this millisecond and after all earlier ones. */
+export function sortableTime(ms: number): string {
+  return toDigits(ms, TIME_DIGITS);
+}
+
 /** @param replyShards how many shards new requests spread over, 1 to 32; ids made with another number stay valid. */
 export function createRequestId(replyShards: number, nowMs: number = Date.now()): string {
   const id = createSortableId(nowMs);

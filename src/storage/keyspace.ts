@@ -96,6 +96,8 @@ export interface Keyspace {
   session(digest: string): string;
   /** String: a process of the fleet looks after this, or has just done so (workers/support/watch-money.ts). */
   alertTurn(name: string): string;
+  /** Sorted set: the sessions of one operator, by their ends. */
+  sessionsOf(operator: string): string;
   queuePrefix(provider: string): string;
   /** Sorted set: workers of this contract that wait for jobs of a queue, scored by how many more they have room for. */
   freeWorkers(queue: string, provider: string): string;
@@ -165,6 +167,7 @@ export function createKeyspace(namespace: string): Keyspace {
     conversation: (id) => `${core}:conversation:${id}`,
     session: (digest) => `${core}:session:${digest}`,
     alertTurn: (name) => `${core}:turn:${name}`,
+    sessionsOf: (operator) => `${core}:sessions:${operator}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,
     freeWorkers: (queue, provider) => `{${namespace}:${provider}}:${queue}:free:v${CONTRACT_VERSION}`,
     handOff: { sign: `${core}:well:`, channel: `${core}:hand-off:` },

@@ -246,8 +246,9 @@ test('administration: accounts, credits, operators and their log', async () => {
   const created = { body: { name: 'reader', role: 'read-only' }, status: 201 };
   const reader = await ask<WithId>('POST', '/admin/admin-keys', created);
   await ask('GET', '/admin/admin-keys');
+  await ask('GET', `/admin/admin-keys/${reader.id}`);
   await ask('DELETE', `/admin/admin-keys/${reader.id}`);
-  await ask('GET', '/admin/audit?limit=5');
+  await ask('GET', '/admin/audit?limit=5&actor=sluice&method=POST&path=/admin&from=2026-01-01');
 });
 
 test('administration: dead letters and what the ledger could not take', async () => {
@@ -332,6 +333,7 @@ test('administration: a session, and what happens now', async () => {
   await ask('GET', '/admin/session', { headers });
   await ask('DELETE', '/admin/session', { headers });
   await ask('GET', '/admin/session', { headers, status: 401 });
+  await ask('GET', '/admin/sign-in');
 
   const watching = new AbortController();
   const live = await fetch(`${broker.url}/admin/live`, {

@@ -20,14 +20,15 @@ export interface DescribedOperation {
   responses: Record<string, { description: string; headers?: object; content?: Record<string, { schema: object }> }>;
 }
 
-/** Nothing is called of it: routes are registered, and no request is made. */
-function contextOfNothing(hasAdminListener: boolean): ApiContext {
+/** Routes are registered, and no request is made; or none that gets further than `more` takes it. */
+export function contextOfNothing(hasAdminListener: boolean, more: object = {}): ApiContext {
   const known = {
     configuration: configurationSchema.parse({}),
     logger: createLogger({ level: 'fatal', role: 'api', instance: 'test', mask: createSecretMask([]) }),
     hasAdminListener,
     secretBox: { isSealing: true },
     tracing: null,
+    ...more,
   } as Record<string | symbol, unknown>;
   return new Proxy(known, { get: (target, name) => (name in target ? target[name] : {}) }) as unknown as ApiContext;
 }

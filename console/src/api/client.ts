@@ -13,10 +13,17 @@ export class ApiError extends Error {
   }
 }
 
+export type Role = 'read-only' | 'operator' | 'owner';
+
 interface Session {
+  operator: string;
+  role: Role;
   csrf_token: string;
   ends_at: string;
 }
+
+/** Each may do what those before it may. */
+const ROLES: readonly Role[] = ['read-only', 'operator', 'owner'];
 
 let session: Session | null = null;
 let onSignedOut: () => void = () => undefined;
@@ -24,6 +31,16 @@ let onSignedOut: () => void = () => undefined;
 /** Called when a call finds the session ended. */
 export function whenSignedOut(listener: () => void): void {
   onSignedOut = listener;
+}
+
+/** Who is in; null for nobody. */
+export function whoIsIn(): Pick<Session, 'operator' | 'role'> | null {
+  return session;
+}
+
+/** What the role does not allow is not offered; the API refuses it all the same. */
+export function may(role: Role): boolean {
+  return session !== null && ROLES.indexOf(session.role) >= ROLES.indexOf(role);
 }
 
 export async function signIn(adminKey: string): Promise<void> {
@@ -43,9 +60,22 @@ export async function resumeSession(): Promise<boolean> {
 }
 
 export async function signOut(): Promise<void> {
-  await call('DELETE', '/session').catch(() => undefined);
+  const ended = await call<{ sign_out_url: string | null }>('DELETE', '/session').catch(() => null);
   session = null;
   onSignedOut();
+  // A person is signed in at the provider, too, and would be back in without a question.
+  if (ended?.sign_out_url != null) location.href = ended.sign_out_url;
+}
+
+export interface OtherSignIn {
+  name: string;
+  path: string;
+}
+
+/** Where people sign in beside the admin key; null for nowhere. */
+export async function findOtherSignIn(): Promise<OtherSignIn | null> {
+  const { oidc } = await read<{ oidc: OtherSignIn | null }>(await reach('/admin/sign-in', {}));
+  return oidc;
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined | null>>;

@@ -4,10 +4,11 @@
 // something needs the session's token in a header too, which only a page that may read our answers can know.
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { ADMIN_KEY_PREFIX } from '../../accounts/admin-key-store.ts';
 import { hashSecret } from '../../accounts/api-key.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { ApiContext } from '../context.ts';
-import { LONGEST_MS, type Operator, type Session } from '../guard/sessions.ts';
+import type { Operator, Session } from '../guard/sessions.ts';
 import { bearerToken, isAdminKey } from './authenticate.ts';
 import { rethrow } from './dispatch.ts';
 
@@ -30,9 +31,25 @@ export async function findOperator(request: FastifyRequest, context: ApiContext)
 export async function findByKey(secret: string | null, { adminKey, adminKeys }: ApiContext): Promise<Operator> {
   if (adminKey === null) throw refused('Administration is off: start Sluice with SLUICE_ADMIN_KEY set.');
   if (isAdminKey(secret, adminKey)) return OWNER;
-  const key = secret === null ? null : await adminKeys.findBySecret(secret);
+  const isOne = secret?.startsWith(ADMIN_KEY_PREFIX) === true;
+  const key = isOne ? await adminKeys.findBySecret(secret).catch(rethrowUnread) : null;
   if (key === null) throw refused('This needs the admin key.');
   return { name: `${key.name} (${key.id})`, role: key.role, keyId: key.id };
+}
+
+function rethrowUnread(error: Error): never {
+  const message = `Admin keys cannot be checked right now (${error.name}). Try again shortly.`;
+  throw new FailureError(createFailure('queue_unavailable', message, { retryAfterMs: 1_000 }));
+}
+
+/** Of any role. Where SQL cannot be asked, only the key of the environment is known. */
+export async function isOperatorKey(secret: string | null, context: ApiContext): Promise<boolean> {
+  if (isAdminKey(secret, context.adminKey)) return true;
+  if (secret === null || !secret.startsWith(ADMIN_KEY_PREFIX) || context.adminKey === null) return false;
+  return context.adminKeys.findBySecret(secret).then(
+    (key) => key !== null,
+    () => false,
+  );
 }
 
 /** Null for one that has ended, as it does when its key is revoked. */
@@ -46,23 +63,42 @@ export async function findSession(
   return key === null || key.revokedAtMs !== null ? null : session;
 }
 
+/** Of a sign-in that is under way, and of a session. */
+type CookieKind = 'sign_in' | 'console';
+
 /** Ports of a host share their cookies: two brokers on one machine have names of their own. */
-function cookieName({ headers }: FastifyRequest): string {
-  return `sluice_console_${/:(\d{1,5})$/.exec(headers.host ?? '')?.[1] ?? 'default'}`;
+function cookieName({ headers }: FastifyRequest, kind: CookieKind): string {
+  return `sluice_${kind}_${/:(\d{1,5})$/.exec(headers.host ?? '')?.[1] ?? 'default'}`;
 }
 
 /** Empty when there is none. */
-export function sessionCookie(request: FastifyRequest): string {
-  const name = cookieName(request);
+export function readCookie(request: FastifyRequest, kind: CookieKind): string {
+  const name = cookieName(request, kind);
   const pairs = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim());
   return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1) ?? '';
 }
 
+export function sessionCookie(request: FastifyRequest): string {
+  return readCookie(request, 'console');
+}
+
 /** @param secret empty: the browser forgets it. */
-export function setSessionCookie(request: FastifyRequest, secret: string): string {
-  const ends = secret === '' ? '; Max-Age=0' : `; Max-Age=${LONGEST_MS / 1_000}`;
+export function setSessionCookie(request: FastifyRequest, secret: string, { configuration }: ApiContext): string {
+  const maxAgeMs = secret === '' ? 0 : configuration.sign_in.session_ms;
+  return setCookie(request, 'console', secret, `Path=/admin; SameSite=Strict; Max-Age=${Math.ceil(maxAgeMs / 1_000)}`);
+}
+
+const SIGN_IN_S = 600;
+
+/** Sent by a browser that comes back from a provider's site. */
+export function signInCookie(request: FastifyRequest, text: string): string {
+  const maxAgeS = text === '' ? 0 : SIGN_IN_S;
+  return setCookie(request, 'sign_in', text, `Path=/admin/sign-in; SameSite=Lax; Max-Age=${maxAgeS}`);
+}
+
+function setCookie(request: FastifyRequest, kind: CookieKind, value: string, attributes: string): string {
   const secure = request.protocol === 'https' ? '; Secure' : '';
-  return `${cookieName(request)}=${secret}; Path=/admin; HttpOnly; SameSite=Strict${ends}${secure}`;
+  return `${cookieName(request, kind)}=${value}; ${attributes}; HttpOnly${secure}`;
 }
 
 function isSame(given: string | string[] | undefined, expected: string): boolean {

@@ -49,12 +49,6 @@ export async function authenticate(secret: string | null, keys: KeyCache): Promi
   return key;
 }
 
-/** Throws a FailureError unless the admin key was given. */
-export function authenticateAdmin(secret: string | null, adminKey: string | null): void {
-  if (adminKey === null) throw refused('Administration is off: start Sluice with SLUICE_ADMIN_KEY set.');
-  if (!isAdminKey(secret, adminKey)) throw refused('This needs the admin key.');
-}
-
 export function isAdminKey(secret: string | null, adminKey: string | null): boolean {
   return secret !== null && adminKey !== null && timingSafeEqual(digest(secret), digest(adminKey));
 }

@@ -1,5 +1,5 @@
 // Checks what a client sent by a schema and says the first fault as OpenAI would: which field, what is wrong.
-import type { z } from 'zod';
+import { z } from 'zod';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 
 /** Throws a FailureError (400). @param within what the value is a part of. */
@@ -15,6 +15,16 @@ export function checkInput<T extends z.ZodType>(schema: T, value: unknown, withi
       ? createFailure('parameter_missing', `Missing required parameter: '${param}'.`, { param })
       : createFailure('request_invalid', `Invalid value for '${param}': ${issue.message}.`, { param }),
   );
+}
+
+/** A day (UTC) or a moment. */
+export const dayOrMoment = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
+
+const DAY_MS = 24 * 3_600_000;
+
+/** The end of a span, itself outside of it: a day is included whole. */
+export function endOf(to: string): number {
+  return Date.parse(to) + (to.length === 'YYYY-MM-DD'.length ? DAY_MS : 0);
 }
 
 function notAnObject(within: string): Failure {

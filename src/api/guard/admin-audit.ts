@@ -1,7 +1,7 @@
 // Who may do what in the administration, and the log of what was done: every call that changes something, with its author, what
 // there was before and what came of it.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type AdminRole, hasRole } from '../../accounts/admin-key-store.ts';
+import { type AdminRole, type AuditEntry, hasRole } from '../../accounts/admin-key-store.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { findOperator } from '../admit/authenticate-operator.ts';
 import type { ApiContext } from '../context.ts';
@@ -11,6 +11,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The least that its caller must be. Default: read-only for GET, operator for what changes something. */
     role?: AdminRole;
+    /** What clients said passes through it: only who did what to what is kept of it. */
+    isConfidential?: boolean;
   }
   interface FastifyRequest {
     operator: Operator | null;
@@ -27,7 +29,7 @@ export function guardAdministration(admin: FastifyInstance, context: ApiContext)
     checkRole(request, request.operator.role);
   });
   admin.addHook('preHandler', async (request) => {
-    if (isChange(request)) request.stateBefore = await readState(admin, request);
+    if (isChange(request) && !isConfidential(request)) request.stateBefore = await readState(admin, request);
   });
   admin.addHook('onSend', async (request, reply, payload) => {
     if (request.operator !== null && isChange(request)) await note(context, request, reply.statusCode, payload);
@@ -58,22 +60,38 @@ async function readState(admin: FastifyInstance, request: FastifyRequest): Promi
 const MAX_CHARS = 64 * 1024;
 
 async function note(context: ApiContext, request: FastifyRequest, status: number, payload: unknown): Promise<void> {
+  const isHidden = isConfidential(request);
   const entry = {
-    atMs: Date.now(),
     actor: request.operator!.name,
     role: request.operator!.role,
     method: request.method,
     path: request.url.split('?')[0]!,
     status,
-    request: Buffer.isBuffer(request.body) && request.body.length > 0 ? withoutSecrets(request.body.toString()) : null,
+    request: isHidden ? null : textOf(request.body),
     before: request.stateBefore,
-    after: typeof payload === 'string' || Buffer.isBuffer(payload) ? withoutSecrets(String(payload)) : null,
+    after: isHidden ? null : textOf(payload),
   };
-  context.logger.info({ audit: { ...entry, request: undefined, before: undefined, after: undefined } }, 'admin action');
-  await context.adminKeys.note(entry).catch((error: unknown) => {
-    // The change is made: it must not look as if it had failed.
-    context.logger.error({ err: error, audit: entry }, 'an admin action is not in the audit log');
+  await noteAction(context, entry);
+}
+
+type Action = Pick<AuditEntry, 'actor' | 'role' | 'method' | 'path' | 'status'> & Partial<AuditEntry>;
+
+/** Into the audit log and the log. Never rejects: what was done is done, and must not look as if it had failed. */
+export async function noteAction({ logger, adminKeys }: ApiContext, action: Action): Promise<void> {
+  const entry = { atMs: Date.now(), request: null, before: null, after: null, ...action };
+  logger.info({ audit: { ...entry, request: undefined, before: undefined, after: undefined } }, 'admin action');
+  await adminKeys.note(entry).catch((error: unknown) => {
+    logger.error({ err: error, audit: entry }, 'an admin action is not in the audit log');
   });
+}
+
+function isConfidential({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.config.isConfidential === true;
+}
+
+function textOf(payload: unknown): string | null {
+  const isText = typeof payload === 'string' || Buffer.isBuffer(payload);
+  return isText && payload.length > 0 ? withoutSecrets(String(payload)) : null;
 }
 
 const SECRET = /^(key|secret|api_key|secret_access_key|password|token)$/i;

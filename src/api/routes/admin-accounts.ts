@@ -1,8 +1,7 @@
-// Administration of what stands above client keys: organisations and projects, prepaid credits; and of who may administrate.
+// Administration of what stands above client keys: organisations and projects, prepaid credits.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type AccountStore, createAccountStore } from '../../accounts/account-store.ts';
-import { ADMIN_ROLES, type AdminKey } from '../../accounts/admin-key-store.ts';
 import { type Account, BUDGET_PERIODS, DEFAULT_KEY_SETTINGS } from '../../accounts/api-key.ts';
 import { type BudgetOwner, createBudgetReader, periodStart } from '../../accounts/budgets.ts';
 import { announceKeyChange } from '../../accounts/key-store.ts';
@@ -27,14 +26,6 @@ export const newCredits = z.strictObject({
   note: z.string().max(500).optional(),
 });
 export const statementQuery = z.strictObject({ from: day.optional(), to: day.optional() });
-export const newAdminKey = z.strictObject({ name: z.string().min(1).max(200), role: z.enum(ADMIN_ROLES) });
-export const auditQuery = z.strictObject({
-  limit: z.coerce.number().int().positive().max(MAX_PAGE).default(100),
-  before: z.string().max(100).optional().describe('Entries older than this one.'),
-  actor: z.string().max(300).optional(),
-  path: z.string().max(300).optional().describe('Beginning of the path.'),
-});
-
 type ById = { Params: { id: string } };
 
 export function registerAdminAccounts(admin: FastifyInstance, context: ApiContext): void {
@@ -77,7 +68,6 @@ export function registerAdminAccounts(admin: FastifyInstance, context: ApiContex
   });
 
   registerCredits(admin, context, store);
-  registerOperators(admin, context);
 }
 
 /** Of a key, a project or an organisation: whichever has `credits`. */
@@ -136,46 +126,6 @@ function registerCredits(admin: FastifyInstance, context: ApiContext, store: Acc
   });
 }
 
-function registerOperators(admin: FastifyInstance, { adminKeys }: ApiContext): void {
-  const owner = { config: { role: 'owner' as const } };
-
-  admin.get('/admin-keys', owner, async () => ({ data: (await adminKeys.list()).map(describeAdminKey) }));
-
-  admin.post('/admin-keys', owner, async (request, reply) => {
-    const { name, role } = checkInput(newAdminKey, (await readBody(request.body)).value);
-    const { key, secret } = await adminKeys.create(name, role);
-    return reply.code(201).send({ ...describeAdminKey(key), key: secret });
-  });
-
-  admin.delete<ById>('/admin-keys/:id', owner, async ({ params: { id } }) => {
-    const key = await adminKeys.revoke(id);
-    if (key === null) throw notFound(id);
-    return describeAdminKey(key);
-  });
-
-  admin.get('/audit', async (request) => {
-    const { limit, before, actor, path } = checkInput(auditQuery, request.query);
-    const query = { ...(before && { before }), ...(actor && { actor }), ...(path && { path }) };
-    const found = await adminKeys.audit({ limit: limit + 1, ...query });
-    const page = found.slice(0, limit);
-    return {
-      data: page.map(({ atMs, request: asked, before: was, after, ...entry }) => ({
-        ...entry,
-        at: new Date(atMs).toISOString(),
-        request: parsed(asked),
-        before: parsed(was),
-        after: parsed(after),
-      })),
-      has_more: found.length > limit,
-      next: found.length > limit ? page.at(-1)!.id : null,
-    };
-  });
-}
-
-function parsed(text: string | null): unknown {
-  return text === null ? null : JSON.parse(text);
-}
-
 async function checkParent(store: AccountStore, kind: Account['kind'], id: string | undefined): Promise<void> {
   if (id === undefined) return;
   if (kind === 'organisation') throw invalidValue('organisation', 'an organisation stands above all others');
@@ -202,17 +152,6 @@ function describeAccount({ id, kind, name, parentId, settings, createdAtMs, revo
     name,
     organisation: parentId,
     ...describeSettings(settings),
-    created_at: new Date(createdAtMs).toISOString(),
-    revoked_at: revokedAtMs === null ? null : new Date(revokedAtMs).toISOString(),
-  };
-}
-
-function describeAdminKey({ id, name, hint, role, createdAtMs, revokedAtMs }: AdminKey) {
-  return {
-    id,
-    name,
-    hint,
-    role,
     created_at: new Date(createdAtMs).toISOString(),
     revoked_at: revokedAtMs === null ? null : new Date(revokedAtMs).toISOString(),
   };

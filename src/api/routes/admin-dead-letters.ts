@@ -6,7 +6,7 @@ import { createFailure, type Failure, FailureError } from '../../contracts/failu
 import type { LetterFilter } from '../../dead-letters/dead-letter.ts';
 import type { Position, StoredLetter } from '../../dead-letters/dead-letter-store.ts';
 import { listAttempts } from '../../ledger/reports.ts';
-import { checkInput, invalidValue } from '../admit/check-input.ts';
+import { checkInput, dayOrMoment, endOf, invalidValue } from '../admit/check-input.ts';
 import { readOptionalBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
 import { describeDeadLetter, summarizeDeadLetter } from '../describe/describe-dead-letter.ts';
@@ -17,16 +17,13 @@ const MAX_PAGE = 500;
 const MAX_REPLAYS = 1_000;
 const REPLAYS_AT_ONCE = 16;
 
-/** A day (UTC) or a moment. */
-const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
-
 const filterFields = {
   model: z.string().min(1).optional(),
   provider: z.string().min(1).optional(),
   code: z.string().min(1).optional(),
   key: z.string().min(1).optional(),
-  from: time.optional(),
-  to: time.optional(),
+  from: dayOrMoment.optional(),
+  to: dayOrMoment.optional(),
 };
 const isReplayed = z.enum(['true', 'false']).transform((text) => text === 'true');
 
@@ -131,13 +128,6 @@ function readFilter({ model, provider, code, key, from, to, replayed }: FilterIn
     ...(to === undefined ? {} : { toMs: endOf(to) }),
     ...(replayed == null ? {} : { isReplayed: replayed }),
   };
-}
-
-const DAY_MS = 24 * 3_600_000;
-
-/** A day is included whole, as in /admin/usage. */
-function endOf(to: string): number {
-  return Date.parse(to) + (to.length === 'YYYY-MM-DD'.length ? DAY_MS : 0);
 }
 
 function readPosition(after: string | undefined): Position | undefined {

@@ -33,6 +33,9 @@ export const rejectsReplay = z.strictObject({ limit: z.number().int().positive()
 type ById = { Params: { id: string } };
 
 export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger, database }: ApiContext): void {
+  /** A message of a response has what a client said and was told. */
+  const whole = { config: { role: 'operator' as const, isConfidential: true } };
+
   /** Back into the stream first: what comes twice is written once. */
   async function replay(reject: StoredReject, corrected?: string): Promise<void> {
     await ledger.append(corrected ?? reject.message);
@@ -55,12 +58,12 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger, d
     return { object: 'list', data: page.map(describe), has_more: hasMore, next: hasMore ? page.at(-1)!.id : null };
   });
 
-  admin.get<ById>('/ledger/rejects/:id', async ({ params: { id } }) => {
+  admin.get<ById>('/ledger/rejects/:id', whole, async ({ params: { id } }) => {
     const reject = await existing(rejects, id);
     return { ...describe(reject), message: readMessage(reject.message) ?? reject.message };
   });
 
-  admin.post<ById>('/ledger/rejects/:id/replay', async (request, reply) => {
+  admin.post<ById>('/ledger/rejects/:id/replay', whole, async (request, reply) => {
     const { message } = checkInput(rejectReplay, await readOptionalBody(request.body));
     const corrected = message === undefined ? undefined : JSON.stringify(message);
     if (corrected !== undefined && readMessage(corrected) === null)
@@ -79,7 +82,7 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger, d
     return { replayed: page.length, left: await rejects.count() };
   });
 
-  admin.delete<ById>('/ledger/rejects/:id', async ({ params: { id } }) => {
+  admin.delete<ById>('/ledger/rejects/:id', whole, async ({ params: { id } }) => {
     if (!(await rejects.delete(id))) throw notFound(id);
     return { id, deleted: true };
   });

@@ -15,7 +15,7 @@ import {
   type RequestPosition,
   searchRequests,
 } from '../../ledger/request-search.ts';
-import { checkInput, invalidValue } from '../admit/check-input.ts';
+import { checkInput, dayOrMoment, endOf, invalidValue } from '../admit/check-input.ts';
 import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
 import { describeRequest } from '../describe/describe-request.ts';
@@ -25,7 +25,6 @@ const MAX_SHOWN = 100;
 /** As Redis counts places. */
 const LAST_SHOWN = String(MAX_SHOWN - 1);
 
-const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 const yes = z.enum(['true', 'false']).transform((text) => text === 'true');
 const text = z.string().min(1).max(256).optional();
 
@@ -39,8 +38,8 @@ export const requestQuery = z.strictObject({
   protocol: text,
   stream: yes.optional(),
   retried: yes.optional(),
-  from: time.optional(),
-  to: time.optional(),
+  from: dayOrMoment.optional(),
+  to: dayOrMoment.optional(),
   min_cost_usd: z
     .string()
     .regex(/^\d{1,6}(\.\d{1,12})?$/, 'must be an amount such as 0.05')
@@ -119,13 +118,6 @@ function readFilter(query: Omit<z.output<typeof requestQuery>, 'limit' | 'after'
     minDurationMs: ms,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-}
-
-const DAY_MS = 24 * 3_600_000;
-
-/** A day is included whole, as in /admin/usage. */
-function endOf(to: string): number {
-  return Date.parse(to) + (to.length === 'YYYY-MM-DD'.length ? DAY_MS : 0);
 }
 
 function readPosition(after: string | undefined): RequestPosition | undefined {

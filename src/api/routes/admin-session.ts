@@ -1,5 +1,6 @@
-// Signing in to the console and out of it. The admin key comes as it does everywhere else, in the Authorization header.
-import type { FastifyInstance } from 'fastify';
+// Sessions of the console: signing in with an admin key, which comes as it does everywhere else, in the Authorization header; and
+// signing out.
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { bearerToken } from '../admit/authenticate.ts';
 import {
@@ -12,7 +13,9 @@ import {
 import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
 import { guardAddresses } from '../guard/addresses.ts';
-import type { Session } from '../guard/sessions.ts';
+import { noteAction } from '../guard/admin-audit.ts';
+import type { Operator, Session } from '../guard/sessions.ts';
+import { baseOf } from '../sign-in/oidc.ts';
 
 /** Wrong keys of one address in a minute. People mistype a few times. */
 const SIGN_INS_PER_MINUTE = 10;
@@ -28,21 +31,38 @@ export function registerAdminSession(app: FastifyInstance, context: ApiContext):
       throw error;
     });
     const { secret, session } = await context.sessions.start(operator).catch(rethrow);
-    context.logger.info({ operator: operator.name, address: request.ip }, 'signed in to the console');
-    return reply.code(201).header('set-cookie', setSessionCookie(request, secret)).send(describe(session));
+    await noteSession(context, request, operator, 201);
+    return reply
+      .code(201)
+      .header('set-cookie', setSessionCookie(request, secret, context))
+      .send(describe(session));
   });
 
   app.get('/admin/session', async (request) => {
     const session = await findSession(sessionCookie(request), context);
     if (session !== null) return describe(session);
-    throw new FailureError(createFailure('key_invalid', 'There is no session. Sign in with the admin key.'));
+    throw new FailureError(createFailure('key_invalid', 'There is no session. Sign in.'));
   });
 
   app.delete('/admin/session', async (request, reply) => {
-    await findOperator(request, context);
+    const operator = await findOperator(request, context);
     await context.sessions.end(sessionCookie(request)).catch(rethrow);
-    return reply.header('set-cookie', setSessionCookie(request, '')).send({ deleted: true });
+    await noteSession(context, request, operator, 200);
+    const signOutUrl = await signOutUrlOf(context, request, operator);
+    return reply
+      .header('set-cookie', setSessionCookie(request, '', context))
+      .send({ deleted: true, sign_out_url: signOutUrl });
   });
+}
+
+function noteSession(context: ApiContext, request: FastifyRequest, { name, role }: Operator, status: number) {
+  return noteAction(context, { actor: name, role, method: request.method, path: '/admin/session', status });
+}
+
+/** Where a person also signs out of the provider; null for others. */
+async function signOutUrlOf({ oidc }: ApiContext, request: FastifyRequest, { idToken }: Operator) {
+  if (idToken === undefined || oidc === null) return null;
+  return oidc.signOutUrl(idToken, `${baseOf(request, oidc)}/console/`);
 }
 
 function describe({ operator, csrfToken, endsAtMs }: Session) {

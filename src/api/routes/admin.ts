@@ -29,6 +29,7 @@ import { registerAdminDeadLetters } from './admin-dead-letters.ts';
 import { registerAdminHolds } from './admin-holds.ts';
 import { registerAdminLedger } from './admin-ledger.ts';
 import { registerAdminMoney } from './admin-money.ts';
+import { registerAdminOperators } from './admin-operators.ts';
 import { registerAdminProviders } from './admin-providers.ts';
 import { registerAdminRequests } from './admin-requests.ts';
 import { registerAdminWebhooks } from './admin-webhooks.ts';
@@ -124,6 +125,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
         return reply.type(type).send(stream);
       });
       registerAdminAccounts(admin, context);
+      registerAdminOperators(admin, context);
       registerAdminHolds(admin, context);
       registerAdminDeadLetters(admin, context);
       registerAdminLedger(admin, context);

@@ -4,8 +4,10 @@
 // more than a balancer needs; details are for operators.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
+import { FailureError } from '../../contracts/failure.ts';
 import type { FleetState } from '../../telemetry/metrics.ts';
-import { authenticate, authenticateAdmin, bearerToken, isAdminKey } from '../admit/authenticate.ts';
+import { authenticate, bearerToken } from '../admit/authenticate.ts';
+import { findByKey, isOperatorKey } from '../admit/authenticate-operator.ts';
 import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
 import type { Listener } from '../describe/openapi/document.ts';
@@ -23,8 +25,8 @@ export interface Readiness {
 
 /** @param listener `operators`: only they reach it; every caller may see everything. */
 export function registerProbes(app: FastifyInstance, context: ApiContext, listener: Listener): void {
-  const isOperator = (request: FastifyRequest) =>
-    listener === 'operators' || isAdminKey(bearerToken(request.headers), context.adminKey);
+  const isOperator = async (request: FastifyRequest) =>
+    listener === 'operators' || isOperatorKey(bearerToken(request.headers), context);
   let document: object | undefined;
   for (const path of ['/healthz', '/health']) app.get(path, async () => ({ status: 'ok' }));
   app.get('/readyz', async (request, reply) => {
@@ -37,26 +39,37 @@ export function registerProbes(app: FastifyInstance, context: ApiContext, listen
       checks: readiness,
       ...(context.redisWatch.trouble === null ? {} : { trouble: { redis: context.redisWatch.trouble } }),
       ...(degraded.length === 0 ? {} : { degraded }),
-      ...(isOperator(request) ? { holds: describeHolds(context), ledger: describeLedger(context) } : {}),
+      ...((await isOperator(request)) ? { holds: describeHolds(context), ledger: describeLedger(context) } : {}),
     });
   });
   app.get('/openapi.json', async (request) => {
-    if (!isOperator(request)) await authenticate(bearerToken(request.headers), context.keys);
+    if (!(await isOperator(request))) await authenticate(bearerToken(request.headers), context.keys);
     document ??= describeApi(app.offeredRoutes, listener);
     return document;
   });
 }
 
-/** Prometheus sends no key to a listener that only operators reach; where clients share it, the admin key is needed. */
+/** Prometheus sends no key to a listener that only operators reach; where clients share it, any admin key will do. */
 export function registerMetrics(app: FastifyInstance, context: ApiContext): void {
   app.get('/metrics', async (request, reply) => {
-    if (!context.hasAdminListener) authenticateAdmin(bearerToken(request.headers), context.adminKey);
+    await expectReader(request, context);
     const { metrics } = context;
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
   app.get('/metrics/scaling', async (request) => {
-    if (!context.hasAdminListener) authenticateAdmin(bearerToken(request.headers), context.adminKey);
+    await expectReader(request, context);
     return { providers: scalingOf(await context.fleet().catch(rethrow)) };
+  });
+}
+
+/** Also while SQL is away, when metrics are looked at most: then a key that was good before is good enough. */
+async function expectReader({ headers }: FastifyRequest, context: ApiContext): Promise<void> {
+  if (context.hasAdminListener) return;
+  const secret = bearerToken(headers);
+  const wasGood = secret !== null && context.adminKeys.isKnown(secret);
+  await findByKey(secret, context).catch((error: unknown) => {
+    const isAway = error instanceof FailureError && error.failure.code === 'queue_unavailable';
+    if (!isAway || !wasGood) throw error;
   });
 }
 

@@ -4,7 +4,8 @@ import { ADMIN_ROLES } from '../../../accounts/admin-key-store.ts';
 import { BUDGET_PERIODS } from '../../../accounts/api-key.ts';
 import { settingsForm } from '../../../accounts/settings-form.ts';
 import { limitSettings } from '../../../config/schema.ts';
-import { auditQuery, newAccount, newAdminKey, newCredits, statementQuery } from '../../routes/admin-accounts.ts';
+import { newAccount, newCredits, statementQuery } from '../../routes/admin-accounts.ts';
+import { auditQuery, newAdminKey } from '../../routes/admin-operators.ts';
 import { ADMIN, created, group, json, named, ok } from './operation.ts';
 import { time, usd } from './parts.ts';
 
@@ -129,7 +130,9 @@ const auditEntry = named(
   z.object({
     id: z.string(),
     at: time,
-    actor: z.string().describe('Name and id of the admin key.'),
+    actor: z
+      .string()
+      .describe('Name and id of the admin key, or of the person; or the command line, or the configuration file.'),
     role: z.string(),
     method: z.string(),
     path: z.string(),
@@ -156,6 +159,12 @@ export const OPERATOR_OPERATIONS = group({ ...ADMIN, tag: 'operators' }, [
       named('CreatedAdminKey', adminKey.extend({ key: z.string().describe('The secret: shown only now.') })),
       'The key, with its secret.',
     ),
+  },
+  {
+    routes: ['GET /admin/admin-keys/:id'],
+    id: 'getAdminKey',
+    summary: 'One key of an operator; for owners',
+    answers: ok(adminKey),
   },
   {
     routes: ['DELETE /admin/admin-keys/:id'],

@@ -38,7 +38,39 @@ const sessions = group({ ...ADMIN, tag: 'console' }, [
     routes: ['DELETE /admin/session'],
     id: 'signOut',
     summary: 'Ends the session of this cookie',
-    answers: ok(named('SessionEnded', z.object({ deleted: z.literal(true) }))),
+    answers: ok(
+      named(
+        'SessionEnded',
+        z.object({
+          deleted: z.literal(true),
+          sign_out_url: z
+            .string()
+            .nullable()
+            .describe('Where a person also signs out of the provider of OpenID Connect.'),
+        }),
+      ),
+    ),
+  },
+  {
+    routes: ['GET /admin/sign-in'],
+    id: 'getSignIn',
+    access: 'open',
+    summary: 'How to sign in beside the admin key',
+    answers: ok(
+      named(
+        'SignIn',
+        z.object({
+          object: z.literal('sign_in'),
+          oidc: z
+            .object({
+              name: z.string(),
+              path: z.string().describe('Where a browser goes, with the page to come back to in `to`.'),
+            })
+            .nullable()
+            .describe('A provider of OpenID Connect; null where none is configured.'),
+        }),
+      ),
+    ),
   },
 ]);
 

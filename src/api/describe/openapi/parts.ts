@@ -11,7 +11,11 @@ export const SECURITY_SCHEMES = {
   anthropicKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'A client key, as Anthropic has it.' },
   geminiKey: { type: 'apiKey', in: 'header', name: 'x-goog-api-key', description: 'A client key, as Google has it.' },
   geminiKeyInQuery: { type: 'apiKey', in: 'query', name: 'key', description: 'A client key, as Google has it.' },
-  adminKey: { type: 'http', scheme: 'bearer', description: 'The admin key, `SLUICE_ADMIN_KEY`.' },
+  adminKey: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An admin key: `SLUICE_ADMIN_KEY`, or one of `sluice admin-keys create`.',
+  },
 } as const;
 
 /** Where clients of a protocol may have their key. */

@@ -1,0 +1,9 @@
+// What the tests use of oidc-provider 9, which brings no types.
+declare module 'oidc-provider' {
+  import type { IncomingMessage, ServerResponse } from 'node:http';
+
+  export default class Provider {
+    constructor(issuer: string, configuration: object);
+    callback(): (request: IncomingMessage, reply: ServerResponse) => void;
+  }
+}
