@@ -20,6 +20,8 @@ const PAGES = [
   { path: '/console/webhooks', title: 'Webhooks', page: lazy(() => import('./pages/webhooks.tsx')) },
   { path: '/console/playground', title: 'Playground', page: lazy(() => import('./pages/playground.tsx')) },
   { path: '/console/simulator', title: 'Simulator', page: lazy(() => import('./pages/simulator.tsx')) },
+  { path: '/console/operators', title: 'Operators', page: lazy(() => import('./pages/operators.tsx')) },
+  { path: '/console/audit', title: 'Audit log', page: lazy(() => import('./pages/audit.tsx')) },
   { path: '/console/settings', title: 'Settings', page: lazy(() => import('./pages/settings.tsx')) },
 ] as const;
 const RequestPage = lazy(() => import('./pages/request.tsx'));

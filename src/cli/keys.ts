@@ -1,12 +1,16 @@
 // `sluice keys create|list|rotate|revoke`: works on the database; running API processes are told through Redis where there is one.
+import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { BUDGET_PERIODS, type BudgetPeriod, type KeySettings } from '../accounts/api-key.ts';
+import { createAccountStore } from '../accounts/account-store.ts';
+import { type AuditEntry, createAdminKeyStore } from '../accounts/admin-key-store.ts';
+import { type ApiKey, BUDGET_PERIODS, type BudgetPeriod, type KeySettings } from '../accounts/api-key.ts';
 import { announceKeyChange, checkKeyName, createKeyStore, type KeyStore } from '../accounts/key-store.ts';
+import { describeSettings } from '../accounts/settings-form.ts';
 import type { Runtime } from '../config/runtime.ts';
 import { LIMIT_KINDS, type LimitSettings, limitsOf } from '../contracts/limit-kinds.ts';
 import { formatUsd, parseUsd } from '../contracts/money.ts';
-import { openDatabase } from '../storage/database.ts';
+import { type Database, openDatabase } from '../storage/database.ts';
 import { embeddedRedisUrl } from '../storage/embedded-redis.ts';
 import { createKeyspace } from '../storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '../storage/redis.ts';
@@ -119,13 +123,20 @@ async function createKey(runtime: Runtime, name: string, options: CreateKeyOptio
     ...(options.expires === undefined ? {} : { expiresAtMs: options.expires }),
   };
   checkKeyName(name);
-  const { key, secret } = await withStore(runtime, (store) => store.create(name, settings, options.project ?? null));
+  const { project = null } = options;
+  const { key, secret } = await withBooks(runtime, async ({ store, database, note }) => {
+    if (project !== null && (await createAccountStore(database).find(project))?.kind !== 'project')
+      throw new Error(`there is no project '${project}'; see sluice accounts list`);
+    const made = await store.create(name, settings, project);
+    await note({ method: 'POST', path: '/admin/keys', after: made.key });
+    return made;
+  });
   if (options.json) print(JSON.stringify({ id: key.id, name, key: secret }));
   else print(`${secret}\n\n${key.id} (${name}). The key is shown only now; only its hash is kept.`);
 }
 
 async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<void> {
-  const keys = await withStore(runtime, (store) => store.list());
+  const keys = await withBooks(runtime, ({ store }) => store.list());
   if (options.json) return print(JSON.stringify(keys));
   const rows = keys.map(({ id, name, hint, settings, createdAtMs, revokedAtMs }) => [
     id,
@@ -141,7 +152,12 @@ async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<v
 }
 
 async function rotateKey(runtime: Runtime, id: string, { keep, json }: { keep: number; json: boolean }): Promise<void> {
-  const rotated = await withStore(runtime, (store) => store.rotate(id, keep * 3_600_000));
+  const rotated = await withBooks(runtime, async ({ store, note }) => {
+    const before = await store.findById(id);
+    const done = await store.rotate(id, keep * 3_600_000);
+    if (done !== null) await note({ method: 'POST', path: `/admin/keys/${id}/rotate`, before, after: done.key });
+    return done;
+  });
   if (rotated === null) throw new Error(`there is no key '${id}' that is valid; see sluice keys list`);
   await announce(runtime);
   if (json) print(JSON.stringify({ id, name: rotated.key.name, key: rotated.secret }));
@@ -149,19 +165,54 @@ async function rotateKey(runtime: Runtime, id: string, { keep, json }: { keep: n
 }
 
 async function revokeKey(runtime: Runtime, id: string): Promise<void> {
-  const key = await withStore(runtime, (store) => store.revoke(id));
+  const key = await withBooks(runtime, async ({ store, note }) => {
+    const before = await store.findById(id);
+    const revoked = await store.revoke(id);
+    if (revoked !== null) await note({ method: 'DELETE', path: `/admin/keys/${id}`, before, after: revoked });
+    return revoked;
+  });
   if (key === null) throw new Error(`there is no key '${id}'; see sluice keys list`);
   await announce(runtime);
   print(`${id} (${key.name}) is revoked.`);
 }
 
-async function withStore<T>(runtime: Runtime, use: (store: KeyStore) => Promise<T>): Promise<T> {
+interface Books {
+  store: KeyStore;
+  database: Database;
+  /** As the administration notes what is done over HTTP. */
+  note(action: Pick<AuditEntry, 'method' | 'path'> & { before?: ApiKey | null; after: ApiKey }): Promise<void>;
+}
+
+async function withBooks<T>(runtime: Runtime, use: (books: Books) => Promise<T>): Promise<T> {
   const database = await openDatabase(runtime.databaseUrl, (error) => complain(error.message));
   try {
-    return await use(createKeyStore(database));
+    const note: Books['note'] = ({ method, path, before = null, after }) =>
+      createAdminKeyStore(database).note({
+        ...{ atMs: Date.now(), actor: commandActor(), role: 'owner', method, path, status: 200, request: null },
+        before: before === null ? null : JSON.stringify(shownKey(before)),
+        after: JSON.stringify(shownKey(after)),
+      });
+    return await use({ store: createKeyStore(database), database, note });
   } finally {
     await database.destroy();
   }
+}
+
+function shownKey({ id, name, hint, projectId, settings, revokedAtMs }: ApiKey) {
+  const revokedAt = revokedAtMs === null ? null : new Date(revokedAtMs).toISOString();
+  return { id, name, hint, project: projectId, ...describeSettings(settings), revoked_at: revokedAt };
+}
+
+/** Whoever may write the database: the log names the user and the machine. */
+function commandActor(): string {
+  let user: string;
+  try {
+    user = userInfo().username;
+  } catch {
+    // A user without an entry in /etc/passwd, as containers have them.
+    user = `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
+  return `command line (${user}@${hostname()})`;
 }
 
 /** Running API processes are told at once; if Redis is out of reach, they notice within a minute. */

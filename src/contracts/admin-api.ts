@@ -1212,7 +1212,7 @@ export interface components {
              * @description UTC.
              */
             at: string;
-            /** @description Name and id of the admin key, or of the person; or the command line, or the configuration file. */
+            /** @description Name and id of the admin key, or of the person; or the command line. */
             actor: string;
             role: string;
             method: string;

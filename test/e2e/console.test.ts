@@ -315,6 +315,43 @@ test('keys: made, shown once, revoked; dead letters: replayed', async () => {
   await page.getByText(/Replayed as req_/).waitFor();
 });
 
+test('operators: a key with a role is made and revoked, and the log says by whom and what changed', async () => {
+  await go('/operators');
+  await page.getByRole('button', { name: 'New admin key …' }).click();
+  await page.getByLabel('Name').fill('dashboards');
+  await page.getByRole('button', { name: 'Make it' }).click();
+  const secret = (await page.getByRole('dialog').locator('pre').textContent())!;
+  const status = async (method: string) =>
+    (await fetch(`${broker.url}/admin/keys`, { method, headers: { authorization: `Bearer ${secret}` } })).status;
+  expect([await status('GET'), await status('POST')]).toEqual([200, 403]);
+  await page.getByRole('button', { name: 'Close' }).click();
+  await page
+    .getByRole('row', { name: /dashboards/ })
+    .getByRole('button', { name: 'Revoke …' })
+    .click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click();
+  await page
+    .getByRole('row', { name: /dashboards/ })
+    .getByText('revoked')
+    .waitFor();
+  expect(await status('GET')).toBe(401);
+
+  const { id } = await broker.createKey('watched');
+  await admin(broker, 'PATCH', `/keys/${id}`, { batch_weight: 3 });
+  await go('/audit');
+  await page.getByLabel('To what').fill(`/admin/keys/${id}`);
+  await page
+    .getByRole('row', { name: /batch_weight: 1 → 3/ })
+    .getByText('SLUICE_ADMIN_KEY')
+    .waitFor();
+  await page.getByLabel('To what').fill('');
+  await page.getByLabel('Who').fill('dashb');
+  await page
+    .getByRole('row', { name: /POST \/admin\/keys/ })
+    .getByText('403')
+    .waitFor();
+});
+
 test('whatever clients and providers write is text', async () => {
   const { secret } = await broker.createKey(HOSTILE.slice(0, 100));
   const prompt = `Reply with exactly: ${HOSTILE}`;
@@ -345,7 +382,7 @@ test('whatever clients and providers write is text', async () => {
 });
 
 const PAGES = ['', '/requests', '/providers', '/batches', '/money', '/keys', '/dead-letters', '/webhooks'];
-PAGES.push('/playground', '/simulator', '/settings');
+PAGES.push('/playground', '/simulator', '/operators', '/audit', '/settings');
 
 test('axe finds no fault on any page, light or dark; the focus is seen; none is wider than a small screen', async () => {
   const { headers } = await ask(broker.url, { prompt: 'Hello [[sim on=primary fault=503]]', model: 'pair' });

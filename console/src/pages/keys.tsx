@@ -1,6 +1,6 @@
 // Keys of clients: what they may, what they may spend, how they are made and revoked.
 import { useState } from 'preact/hooks';
-import { call, post } from '../api/client.ts';
+import { call, may, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { ApiKey } from '../api/types.ts';
 import { Dialog } from '../parts/actions.tsx';
@@ -21,9 +21,11 @@ export default function KeysPage() {
   const more = (
     <>
       <Check label="Revoked ones too" value={isWithRevoked} onChange={setWithRevoked} />
-      <button type="button" class="button main" onClick={() => setAsking({ kind: 'new' })}>
-        New key …
-      </button>
+      {may('operator') ? (
+        <button type="button" class="button main" onClick={() => setAsking({ kind: 'new' })}>
+          New key …
+        </button>
+      ) : null}
     </>
   );
   return (
@@ -87,7 +89,7 @@ function KeyTable({ keys, onAsk }: { keys: readonly ApiKey[]; onAsk: (asking: As
                 <a class="button small" href={`/console/requests?key=${key.id}`}>
                   Requests
                 </a>{' '}
-                {key.revoked_at === null ? (
+                {key.revoked_at === null && may('operator') ? (
                   <>
                     <button type="button" class="button small" onClick={() => onAsk({ kind: 'edit', key })}>
                       Edit …

@@ -130,9 +130,7 @@ const auditEntry = named(
   z.object({
     id: z.string(),
     at: time,
-    actor: z
-      .string()
-      .describe('Name and id of the admin key, or of the person; or the command line, or the configuration file.'),
+    actor: z.string().describe('Name and id of the admin key, or of the person; or the command line.'),
     role: z.string(),
     method: z.string(),
     path: z.string(),

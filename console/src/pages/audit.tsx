@@ -1,0 +1,111 @@
+// What was changed in the administration: by whom, what was there before, and what came of it.
+import { useState } from 'preact/hooks';
+import { get } from '../api/client.ts';
+import { useQuery } from '../api/query.ts';
+import type { AuditEntry, Page as AuditPage } from '../api/types.ts';
+import { Action } from '../parts/actions.tsx';
+import { time } from '../parts/format.ts';
+import { Badge, Loaded, Page, Panel, Select, Table, Text } from '../parts/panel.tsx';
+
+const METHODS = [
+  ['', 'anything'],
+  ['POST', 'made, or done'],
+  ['PATCH', 'changed'],
+  ['PUT', 'replaced'],
+  ['DELETE', 'removed'],
+  ['GET', 'signed in'],
+] as const;
+
+export default function AuditLogPage() {
+  const [filter, setFilter] = useState<Record<string, string>>({});
+  const set = (name: string) => (value: string) => setFilter({ ...filter, [name]: value });
+  const value = (name: string) => filter[name] ?? '';
+  const first = useQuery<AuditPage<AuditEntry>>('/audit', { ...filter, limit: 50 });
+  return (
+    <Page title="Audit log">
+      <div class="filters">
+        <Text label="Who" value={value('actor')} onChange={set('actor')} maxLength={300} />
+        <Select label="Did" value={value('method')} onChange={set('method')} choices={METHODS} />
+        <Text label="To what" value={value('path')} onChange={set('path')} placeholder="/admin/keys" maxLength={300} />
+        <Text label="From" type="date" value={value('from')} onChange={set('from')} />
+        <Text label="To" type="date" value={value('to')} onChange={set('to')} />
+      </div>
+      <Panel isFlush>
+        <Loaded of={first}>{(page) => <Entries key={JSON.stringify(filter)} first={page} filter={filter} />}</Loaded>
+      </Panel>
+    </Page>
+  );
+}
+
+function Entries({ first, filter }: { first: AuditPage<AuditEntry>; filter: Record<string, string> }) {
+  const [more, setMore] = useState<AuditPage<AuditEntry>[]>([]);
+  const last = more.at(-1) ?? first;
+  const bring = async () => {
+    const page = await get<AuditPage<AuditEntry>>('/audit', { ...filter, limit: 50, before: last.next });
+    setMore([...more, page]);
+  };
+  const entries = [first, ...more].flatMap(({ data }) => data);
+  return (
+    <>
+      <Table label="Audit log" heads={['When', 'Who', 'What', 'Outcome', 'Change']} empty="Nothing was done.">
+        {entries.map((entry) => (
+          <Row key={entry.id} of={entry} />
+        ))}
+      </Table>
+      {last.has_more ? (
+        <p class="empty">
+          <Action run={bring}>Earlier ones</Action>
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+function Row({ of: { at, actor, role, method, path, status, request, before, after } }: { of: AuditEntry }) {
+  const isRefused = status >= 400;
+  const changes = before === null || isRefused ? [] : changesOf(before, after);
+  return (
+    <tr>
+      <td>{time(at)}</td>
+      <td>
+        {actor}
+        <div class="muted">{role}</div>
+      </td>
+      <td class="mono">
+        {method} {path}
+      </td>
+      <td>
+        <Badge tone={isRefused ? 'bad' : 'good'}>{status}</Badge>
+      </td>
+      <td>
+        {changes.map(([name, was, is]) => (
+          <div key={name}>
+            {name}: <del>{was}</del> → <ins>{is}</ins>
+          </div>
+        ))}
+        {changes.length > 0 || (request === null && after === null) ? null : (
+          <details>
+            <summary>What was sent and answered</summary>
+            <pre class="text">{JSON.stringify({ request, after }, null, 2)}</pre>
+          </details>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+type Change = readonly [name: string, was: string, is: string];
+
+/** Members that differ, by their paths. What only one of the two shows is no change where the answer shows less. */
+function changesOf(before: unknown, after: unknown, path = ''): Change[] {
+  if (!isObject(before) || !isObject(after)) {
+    const [was, is] = [JSON.stringify(before), JSON.stringify(after)];
+    return was === is ? [] : [[path, was ?? 'none', is ?? 'none']];
+  }
+  const names = Object.keys(path === '' ? after : { ...before, ...after });
+  return names.flatMap((name) => changesOf(before[name], after[name], path === '' ? name : `${path}.${name}`));
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

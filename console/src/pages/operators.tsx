@@ -1,0 +1,121 @@
+// Keys of operators, each with a role: made, shown once, revoked. For owners.
+import { useState } from 'preact/hooks';
+import { call, may, post, type Role } from '../api/client.ts';
+import { refresh, useQuery } from '../api/query.ts';
+import type { AdminKey } from '../api/types.ts';
+import { Dialog } from '../parts/actions.tsx';
+import { time } from '../parts/format.ts';
+import { Badge, CopyButton, Empty, Loaded, Page, Panel, Select, Table, Text } from '../parts/panel.tsx';
+
+const ROLES = [
+  ['read-only', 'read-only: looks'],
+  ['operator', 'operator: changes'],
+  ['owner', 'owner: also says who may'],
+] as const;
+
+type Asking = { kind: 'new' } | { kind: 'secret'; secret: string } | { kind: 'revoke'; key: AdminKey };
+
+export default function OperatorsPage() {
+  if (!may('owner'))
+    return (
+      <Page title="Operators">
+        <Panel>
+          <Empty>Keys of operators are for owners.</Empty>
+        </Panel>
+      </Page>
+    );
+  return <AdminKeys />;
+}
+
+function AdminKeys() {
+  const [asking, setAsking] = useState<Asking | null>(null);
+  const keys = useQuery<{ data: AdminKey[] }>('/admin-keys');
+  const close = () => setAsking(null);
+  const more = (
+    <button type="button" class="button main" onClick={() => setAsking({ kind: 'new' })}>
+      New admin key …
+    </button>
+  );
+  return (
+    <Page title="Operators" more={more}>
+      <Panel isFlush>
+        <Loaded of={keys}>
+          {({ data }) => (
+            <Table
+              label="Admin keys"
+              heads={['Name', 'Key', 'Role', 'Made', ['', 'end']]}
+              empty="Nobody but SLUICE_ADMIN_KEY administers, or people by OpenID Connect."
+            >
+              {data.map((key) => (
+                <Row key={key.id} of={key} onRevoke={() => setAsking({ kind: 'revoke', key })} />
+              ))}
+            </Table>
+          )}
+        </Loaded>
+      </Panel>
+      {asking?.kind === 'new' ? (
+        <NewKey onClose={close} onMade={(secret) => setAsking({ kind: 'secret', secret })} />
+      ) : null}
+      {asking?.kind === 'secret' ? (
+        <Dialog title="The new admin key" onClose={close}>
+          <p>It is shown this once. Nobody can read it again, only revoke it.</p>
+          <pre class="text">{asking.secret}</pre>
+          <CopyButton text={() => asking.secret}>Copy the key</CopyButton>
+        </Dialog>
+      ) : null}
+      {asking?.kind === 'revoke' ? <Revoke of={asking.key} onClose={close} /> : null}
+    </Page>
+  );
+}
+
+function Row({ of: key, onRevoke }: { of: AdminKey; onRevoke: () => void }) {
+  return (
+    <tr>
+      <td>
+        <b>{key.name}</b>
+        <div class="muted mono">{key.id}</div>
+      </td>
+      <td class="mono">{key.hint}</td>
+      <td>{key.role}</td>
+      <td>{time(key.created_at)}</td>
+      <td class="end">
+        {key.revoked_at === null ? (
+          <button type="button" class="button small danger" onClick={onRevoke}>
+            Revoke …
+          </button>
+        ) : (
+          <Badge tone="bad">revoked</Badge>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function NewKey({ onClose, onMade }: { onClose: () => void; onMade: (secret: string) => void }) {
+  const [name, setName] = useState('');
+  const [role, setRole] = useState<string>('read-only' satisfies Role);
+  const save = async () => {
+    const { key } = await post<{ key: string }>('/admin-keys', { name, role });
+    refresh('/admin-keys');
+    onMade(key);
+  };
+  return (
+    <Dialog title="New admin key" submit="Make it" onSubmit={save} onClose={onClose}>
+      <Text label="Name" value={name} onChange={setName} required maxLength={200} />
+      <Select label="Role" value={role} onChange={setRole} choices={ROLES} />
+    </Dialog>
+  );
+}
+
+function Revoke({ of: { id, name }, onClose }: { of: AdminKey; onClose: () => void }) {
+  const revoke = async () => {
+    await call('DELETE', `/admin-keys/${id}`);
+    refresh('/admin-keys');
+    onClose();
+  };
+  return (
+    <Dialog title={`Revoke ${name}?`} submit="Revoke" isDanger onSubmit={revoke} onClose={onClose}>
+      <p>Its calls and its sessions are refused from now on. It cannot be undone.</p>
+    </Dialog>
+  );
+}
