@@ -36,6 +36,7 @@ const TABLE: Readonly<Record<AdminRole, readonly string[]>> = {
     'GET /admin/simulators/:name/faults',
     'GET /admin/simulators/:name/stats',
     'GET /admin/usage',
+    'GET /admin/usage/export',
     'GET /admin/webhooks',
     'GET /admin/webhooks/deliveries',
     'GET /metrics',
