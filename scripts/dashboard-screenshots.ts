@@ -1,5 +1,5 @@
 // Pictures of the Grafana dashboards: `npm run screenshots:dashboards` opens each dashboard of deploy/grafana/dashboards in a running
-// Grafana (the profile `monitoring` of docker-compose.yml) and writes docs/images/dashboard-*.png. Needs Debian's Chromium.
+// Grafana (the profile `monitoring` of docker-compose.yml) and writes a picture of each into docs/images. Needs Debian's Chromium.
 //
 //   GRAFANA_URL=http://127.0.0.1:3000 GRAFANA_USER=admin GRAFANA_PASSWORD=… npm run screenshots:dashboards
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';

@@ -1,0 +1,126 @@
+// Requests as operators look at them: searched, one whole, those that run.
+import { z } from 'zod';
+import { requestQuery } from '../../routes/admin-requests.ts';
+import { ADMIN, group, json, named, ok } from './operation.ts';
+import { time, usd } from './parts.ts';
+import { request } from './responses.ts';
+
+const found = named(
+  'FoundRequest',
+  z.object({
+    id: z.string(),
+    object: z.literal('request'),
+    key_id: z.string(),
+    model: z.string(),
+    provider: z.string().nullable(),
+    upstream_model: z.string().nullable(),
+    protocol: z.string(),
+    lane: z.string(),
+    stream: z.boolean(),
+    outcome: z.string().describe('`ok`, or a failure code.'),
+    accepted_at: time,
+    duration_ms: z.number(),
+    first_byte_ms: z.number().nullable().describe('From its acceptance.'),
+    attempts: z.number().int(),
+    tags: z.array(z.string()),
+    input_tokens: z.number().int(),
+    output_tokens: z.number().int(),
+    cost_usd: usd,
+  }),
+);
+const foundPage = named(
+  'FoundRequestPage',
+  z.object({
+    object: z.literal('list'),
+    data: z.array(found),
+    has_more: z.boolean(),
+    next: z.string().nullable().describe('`after` of the next page.'),
+    searched_until: time.nullable().describe('How far the search has come: a page may be empty, and the next one not.'),
+  }),
+);
+const place = z.object({ provider: z.string(), deployment: z.string(), model: z.string() });
+const anyRequest = named(
+  'AnyRequest',
+  request.extend({
+    key_id: z.string(),
+    frames: z.number().int().describe('What is left of its answer’s log.'),
+    plan: z.array(place).nullable(),
+    deadline_at: time.nullable(),
+    estimated_tokens: z.object({ input: z.number(), output: z.number() }).nullable(),
+    dead_letter: z.object({ body: z.enum(['none', 'plain', 'sealed']), message: z.string() }).nullable(),
+    request_body: z
+      .string()
+      .nullable()
+      .describe('As the client sent it, where it was kept with its dead letter; for operators and above.'),
+    cost_parts: z
+      .array(
+        z.object({
+          attempt: z.number().int(),
+          parts: z.array(
+            z.object({ part: z.string(), count: z.number().describe('Tokens, or calls.'), cost_usd: usd }),
+          ),
+        }),
+      )
+      .describe('What costs are made of, at the prices in force now; what these do not explain is `other`.'),
+  }),
+);
+const inFlight = named(
+  'InFlight',
+  z.object({
+    calls: z.array(
+      z.object({
+        id: z.string(),
+        attempt: z.number().int(),
+        key_id: z.string(),
+        model: z.string(),
+        provider: z.string(),
+        lane: z.string(),
+        stream: z.boolean(),
+        started_at: time,
+      }),
+    ),
+    waiting: z.array(
+      z.object({
+        id: z.string(),
+        key_id: z.string().nullable(),
+        deployment: z.string(),
+        provider: z.string(),
+        lane: z.string(),
+        accepted_at: time,
+      }),
+    ),
+  }),
+);
+
+export const REQUEST_OPERATIONS = group({ ...ADMIN, tag: 'requests' }, [
+  {
+    routes: ['GET /admin/requests'],
+    id: 'searchRequests',
+    summary: 'Requests of all keys that have ended, newest first, by any of their properties',
+    query: requestQuery,
+    answers: ok(foundPage),
+  },
+  {
+    routes: ['GET /admin/in-flight'],
+    id: 'listInFlight',
+    summary: 'Calls under way and requests that wait, oldest first, a hundred of each at most',
+    answers: ok(inFlight),
+  },
+  {
+    routes: ['GET /admin/requests/:id'],
+    id: 'getAnyRequest',
+    summary: 'Any key’s request: timeline, attempts, cost, answer',
+    answers: ok(anyRequest),
+  },
+  {
+    routes: ['POST /admin/requests/:id/cancel'],
+    id: 'cancelAnyRequest',
+    summary: 'Stops any key’s request',
+    answers: {
+      202: {
+        description: 'It is being stopped, or was over.',
+        content: json(named('Cancelling', z.object({ id: z.string(), status: z.enum(['cancelling', 'done']) }))),
+      },
+    },
+  },
+]);
