@@ -3,6 +3,7 @@
 // read before it is used again. Where that message is lost, the first request after a minute still has the old answer.
 
 import { LRUCache } from 'lru-cache';
+import { withinOwnTime } from '../storage/own-time.ts';
 import { type ApiKey, hashSecret, isRevoked, validUntilMs } from './api-key.ts';
 import type { KeyStore } from './key-store.ts';
 
@@ -82,13 +83,13 @@ export function createKeyCache(
   async function recallOrRead(hash: string): Promise<ApiKey | null> {
     const known = recall(hash);
     const ageMs = known === undefined ? Number.POSITIVE_INFINITY : now() - known.readAtMs;
-    if (known === undefined || ageMs > STALE_MS) return within(LONGEST_WAIT_MS, read(hash));
+    if (known === undefined || ageMs > STALE_MS) return withinLimit(read(hash));
     if ((ageMs < FRESH_MS && !known.isDoubted) || now() < known.retryAtMs) return known.key;
     const again = read(hash);
     // A key that was unknown may have been made since: its client waits for the answer, as after a change.
     if (known.key !== null && !known.isDoubted) return known.key;
     try {
-      return await within(LONGEST_WAIT_MS, again);
+      return await withinLimit(again);
     } catch {
       putOff(hash);
       return known.key;
@@ -113,15 +114,10 @@ export function createKeyCache(
   };
 }
 
-/** Rejects when it takes longer. */
-async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the database did not answer within ${limitMs} ms`)), limitMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function withinLimit<T>(work: Promise<T>): Promise<T> {
+  return withinOwnTime(
+    LONGEST_WAIT_MS,
+    work,
+    () => new Error(`the database did not answer within ${LONGEST_WAIT_MS} ms`),
+  );
 }

@@ -1,7 +1,13 @@
 // The API tier as a Fastify app that listens nowhere yet. Failing stages and their statuses: docs/lifecycle.md.
 import { createServer, type RequestListener, type Server } from 'node:http';
 import cors from '@fastify/cors';
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { ApiKey } from '../accounts/api-key.ts';
 import { addressMatcher } from '../config/address-ranges.ts';
 import { createFailure, type Failure, FailureError } from '../contracts/failure.ts';
@@ -127,7 +133,7 @@ function createBareApp(context: ApiContext, listening: Listening): FastifyInstan
     genReqId: createId,
     routerOptions: { ignoreTrailingSlash: true },
     loggerInstance: context.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
   }) as unknown as FastifyInstance;
 
   // The body of a request that nobody takes is not read: its sender has shown no key.

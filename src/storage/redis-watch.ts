@@ -1,7 +1,7 @@
 // Checks once a second, by a small write, whether Redis takes writes: a primary that was demoted, is full, or lost its replicas
 // or its disk still answers `PING`. The check also serves connections that only listen: a refusal by a server that is no longer
 // the primary makes all connections of the process reconnect (redis.ts).
-
+import { withinOwnTime } from './own-time.ts';
 import { isCluster, type RedisClient } from './redis.ts';
 import { type RedisRefusal, refusalOf } from './redis-trouble.ts';
 
@@ -133,11 +133,6 @@ function percentOf({ usedBytes, maxBytes }: RedisMemory): number {
 }
 
 /** The command itself is not cancelled: it is sent once the connection is back. */
-async function withinLimit<T>(answers: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('Command timed out: Redis does not answer')), ANSWER_LIMIT_MS);
-  });
-  answers.catch(() => undefined);
-  return Promise.race([answers, limit]).finally(() => clearTimeout(timer));
+function withinLimit<T>(answers: Promise<T>): Promise<T> {
+  return withinOwnTime(ANSWER_LIMIT_MS, answers, () => new Error('Command timed out: Redis does not answer'));
 }

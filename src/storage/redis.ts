@@ -5,20 +5,21 @@
 // a refusal reconnects, and so do all others of the process to the same address, because those that only listen get none.
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../config/runtime.ts';
+import { limitSilence } from './own-time.ts';
 import { isAnothersToDo } from './redis-trouble.ts';
 
 export type RedisClient = Redis | Cluster;
 
 /**
- * - `producer`: the API tier. Fails at once while Redis is down and after 1.5 s while it is frozen: a client must get its 503
+ * - `producer`: the API tier. Fails at once while Redis is down and after 1.5 s in which it says nothing: a client must get its 503
  *   in under two seconds.
  * - `consumer`: workers. Waits for Redis without limit; nothing that was paid for may be lost.
  * - `subscriber`: pub/sub. Reconnects and subscribes again by itself.
  */
 type ConnectionProfile = 'producer' | 'consumer' | 'subscriber';
 
-/** Longest wait for one Redis command in the API tier. */
-const PRODUCER_COMMAND_TIMEOUT_MS = 1_500;
+/** Longest silence of Redis in the API tier while a command waits. */
+const PRODUCER_SILENCE_MS = 1_500;
 const RETRY_CAP_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -31,7 +32,7 @@ function retryDelayMs(times: number): number {
 type Options = RedisOptions & { replyMapping: 'legacy' };
 
 const PROFILES: Record<ConnectionProfile, RedisOptions> = {
-  producer: { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: PRODUCER_COMMAND_TIMEOUT_MS },
+  producer: { enableOfflineQueue: false, maxRetriesPerRequest: 1 },
   consumer: { maxRetriesPerRequest: null },
   subscriber: { maxRetriesPerRequest: null, autoResubscribe: true },
 };
@@ -57,11 +58,17 @@ export async function connectRedis(
   };
   const siblings = siblingsOf(address);
   const client = createClient(address, { ...options, reconnectOnError: leavesServer(siblings) });
+  if (profile === 'producer') limitSilences(client);
   client.on('error', onError);
   client.on('end', () => forgetSibling(address, client));
   siblings.clients.add(client);
   await client.connect();
   return client;
+}
+
+function limitSilences(client: RedisClient): void {
+  if (isCluster(client)) client.on('+node', (node: Redis) => limitSilence(node, PRODUCER_SILENCE_MS));
+  else limitSilence(client, PRODUCER_SILENCE_MS);
 }
 
 /** All connections of this process to one address. */

@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
 import { FailureError } from '../../contracts/failure.ts';
+import { withinOwnTime } from '../../storage/own-time.ts';
 import type { FleetState } from '../../telemetry/metrics.ts';
 import { authenticate, bearerToken } from '../admit/authenticate.ts';
 import { findByKey, isOperatorKey } from '../admit/authenticate-operator.ts';
@@ -121,7 +122,6 @@ async function checkReadiness(context: ApiContext): Promise<Readiness> {
   return { redis, database, workers, accepting: !context.isClosing() };
 }
 
-async function holds(check: Promise<boolean>): Promise<boolean> {
-  const timeout = new Promise<boolean>((resolve) => setTimeout(resolve, PROBE_TIMEOUT_MS, false).unref());
-  return Promise.race([check.catch(() => false), timeout]);
+function holds(check: Promise<boolean>): Promise<boolean> {
+  return withinOwnTime(PROBE_TIMEOUT_MS, check, () => new Error('no answer')).catch(() => false);
 }
