@@ -7,7 +7,7 @@ const QUICK = ['test/{unit,conformance,integration,fuzz}/**/*.test.ts', 'simulat
 /** Real processes. They wait for most of their time, so that more of them run at once than a small machine has cores. */
 const BROKERS = ['test/{e2e,faults}/**/*.test.ts'];
 
-const reporters: (string | [string, Record<string, unknown>])[] = ['default', './test/support/retry-reporter.ts'];
+const reporters: (string | [string, Record<string, unknown>])[] = ['default', './test/support/run-reporter.ts'];
 if (process.env.CI) reporters.push(['json', { outputFile: '.ci/results.json' }]);
 
 // Inherited by vitest's workers, which load it and the providers' SDKs again and again.

@@ -45,38 +45,39 @@ interface TimedCommand {
 
 /**
  * In place of ioredis' `commandTimeout`: rejects a command when the connection has brought nothing for so long. Replies come in
- * the order of commands, so that one to an earlier command says that the server is at work.
+ * the order of commands, so that one to an earlier command says that the server is at work. A connection to a node of a cluster
+ * says nothing of the others that a command is sent on to: there the command itself is limited.
  */
-export function limitSilence(redis: Redis, limitMs: number): void {
+export function limitSilence(redis: Redis, limitMs: number, { isNode = false } = {}): void {
+  const heard = isNode ? () => 0 : () => bytesHeard(redis);
   const send: SendCommand = redis.sendCommand.bind(redis);
   redis.sendCommand = (...args: Parameters<SendCommand>) => {
     const command = args[0] as unknown as TimedCommand;
-    command._commandTimeoutTimer ??= watch(redis, command, limitMs, { silent: 0, all: 0, ...heardOn(redis) });
+    command._commandTimeoutTimer ??= watch(command, limitMs, heard, { silent: 0, all: 0, bytes: heard() });
     return send(...args);
   };
+}
+
+/** On the connection that there is now. */
+function bytesHeard({ stream }: Redis): number {
+  return (stream as { bytesRead?: number } | undefined)?.bytesRead ?? 0;
 }
 
 interface Waited {
   /** Steps in a row in which nothing came. */
   silent: number;
   all: number;
-  socket: unknown;
   bytes: number;
 }
 
-function watch(redis: Redis, command: TimedCommand, limitMs: number, waited: Waited): NodeJS.Timeout {
-  return waitStep(limitMs, () => look(redis, command, limitMs, waited));
-}
-
-function look(redis: Redis, command: TimedCommand, limitMs: number, before: Waited): void {
-  if (command.isSettled) return;
-  const heard = heardOn(redis);
-  const isSilent = heard.socket === before.socket && heard.bytes === before.bytes;
-  const waited = { ...heard, silent: isSilent ? before.silent + 1 : 0, all: before.all + 1 };
-  if (waited.silent >= STEPS || waited.all >= STEPS * MOST_LIMITS) command.reject(new Error('Command timed out'));
-  else command._commandTimeoutTimer = watch(redis, command, limitMs, waited);
-}
-
-function heardOn({ stream }: Redis): Pick<Waited, 'socket' | 'bytes'> {
-  return { socket: stream, bytes: (stream as { bytesRead?: number } | undefined)?.bytesRead ?? 0 };
+function watch(command: TimedCommand, limitMs: number, heard: () => number, before: Waited): NodeJS.Timeout {
+  return waitStep(limitMs, () => {
+    if (command.isSettled) return;
+    const bytes = heard();
+    // A new connection begins with none, and one that brings none has nobody at its end.
+    const isSilent = bytes === before.bytes || bytes === 0;
+    const waited = { bytes, silent: isSilent ? before.silent + 1 : 0, all: before.all + 1 };
+    if (waited.silent >= STEPS || waited.all >= STEPS * MOST_LIMITS) command.reject(new Error('Command timed out'));
+    else command._commandTimeoutTimer = watch(command, limitMs, heard, waited);
+  });
 }

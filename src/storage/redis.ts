@@ -67,7 +67,7 @@ export async function connectRedis(
 }
 
 function limitSilences(client: RedisClient): void {
-  if (isCluster(client)) client.on('+node', (node: Redis) => limitSilence(node, PRODUCER_SILENCE_MS));
+  if (isCluster(client)) client.on('+node', (node: Redis) => limitSilence(node, PRODUCER_SILENCE_MS, { isNode: true }));
   else limitSilence(client, PRODUCER_SILENCE_MS);
 }
 

@@ -75,8 +75,9 @@ test('what is kept: a request that no worker took before its deadline', async ()
 
 test('what was billed: what the provider wants, to the picodollar', async () => {
   await booksClosed(broker);
+  // Of a call that a killed worker had in flight nobody knows what it cost: it stands there with an estimate.
   expectLedgerEqualsBill(
-    (await ledgerRows(broker)).filter(({ state }) => state !== 'unsettled'),
+    (await ledgerRows(broker)).filter(({ state }) => state === 'settled'),
     vendors,
   );
 });

@@ -180,7 +180,8 @@ describe.each(PLAYERS)('a client of %s, a provider of %s', (client, dialect) => 
     expect(await outcomeOf(answer)).toBe('ok');
   });
 
-  test.skipIf(DIALECTS[dialect]!.terminal === null)('behind its terminal event nothing counts', async () => {
+  if (DIALECTS[dialect]!.terminal === null) return;
+  test('behind its terminal event nothing counts', async () => {
     const answer = await play(client, `${dialect}-late`);
     expect(answer.text).toMatch(whole);
     expect(answer.text).not.toContain('too late');

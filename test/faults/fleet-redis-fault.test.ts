@@ -59,13 +59,21 @@ const SILENT = { info: quiet, warn: quiet, error: quiet } as unknown as Logger;
 
 let calls = 0;
 
-/** Everything is asked before the fault; gives the answers, and how long after its end the last of them came. */
+const requestKeys = () => broker.redis.client.keys('{sluice:r*}:req:*');
+
+/** Everything is accepted before the fault; gives the answers, and how long after its end the last of them came. */
 async function askThrough(begin: string[], end: string[]): Promise<{ answers: Answer[]; afterMs: number }> {
   const before = vendors.primary.stats().calls;
+  const seen = new Set(await requestKeys());
+  const known = seen.size;
   const asked = Array.from({ length: REQUESTS }, () =>
     ask(broker.url, { prompt: `Call ${calls++}.`, stream: calls % 2 === 0 }),
   );
   await vendors.primary.until((stats) => stats.calls - before > CONCURRENCY);
+  await waitFor('all to be accepted', async () => {
+    for (const key of await requestKeys()) seen.add(key);
+    return seen.size - known >= REQUESTS;
+  });
   const call = ([name, ...words]: string[]) => broker.redis.client.call(name!, ...words);
   await call(begin);
   const begunAtMs = performance.now();

@@ -120,7 +120,7 @@ test('nothing is changed: a database of another release is not migrated, one tha
 
 test('PostgreSQL is asked for its clock, and one that is away is a finding', async ({ skip }) => {
   const postgres = await startTestPostgres();
-  if (postgres === null) return skip();
+  if (postgres === null) return skip('needs PostgreSQL');
   try {
     await (await openDatabase(postgres.url, () => undefined)).destroy();
     await beat();

@@ -55,7 +55,7 @@ export interface FakeBatchServer {
   close(): Promise<void>;
 }
 
-const BREAK_AFTER_MS = 50;
+const BREAK_AFTER_MS = 200;
 export const FAKE_KEY = 'sk-fake-batches';
 
 interface Reply {

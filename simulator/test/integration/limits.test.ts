@@ -46,9 +46,10 @@ describe('requests per minute', () => {
   });
 
   test('of a bucket come back one by one', async () => {
-    simulator = await startSimulator({ rpm: 60_000, limitStyle: 'bucket' });
+    // A thousandth of a minute each, less what has gone by since.
+    simulator = await startSimulator({ rpm: 1_000, limitStyle: 'bucket' });
     const { headers } = await ask(simulator, hello);
-    expect(headers['x-ratelimit-reset-requests']).toBe('1ms');
+    expect(headers['x-ratelimit-reset-requests']).toMatch(/^([1-5]?\d|60)ms$/);
   });
 });
 

@@ -59,7 +59,8 @@ describe.each(PAIRS)('$provider to $client', (pair) => {
     expect(relayed(pair, [...silent, ...stream.flatMap((event) => [event, ...silent])])).toEqual(expected);
   });
 
-  test.skipIf(pair.vendor === 'openai-chat')('[DONE], where it is not the end', () => {
+  if (pair.vendor === 'openai-chat') return;
+  test('[DONE], where it is not the end', () => {
     const done = eventsOf('data: [DONE]\n\n');
     const { bytes, failures } = relayed(pair, [...done, ...stream.flatMap((event) => [event, ...done])]);
     expect(failures).toEqual([]);

@@ -1,0 +1,56 @@
+// What the end of a run says beside counts, for vitest (reporters). A test that passed only at its second try is named, and
+// fails the run where there are more than a few: what fails now and then is a fault of the test or of the product. A test that
+// was skipped is named, too: tests are skipped only for what a machine has not.
+import type { Reporter, TestCase, TestModule } from 'vitest/node';
+
+/** A machine that stalls for seconds may cost so many tests their first try. */
+const MOST_RETRIED = 2;
+
+export default class RunReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    for (const line of [...describeSkipped(tests), ...describeRetried(tests)]) console.log(line);
+    if (tests.filter(passedLate).length > MOST_RETRIED) process.exitCode = 1;
+  }
+}
+
+function describeSkipped(tests: readonly TestCase[]): string[] {
+  const skipped = tests.filter(wasSkipped);
+  if (skipped.length === 0) return [];
+  const lines = new Map<string, number>();
+  for (const test of skipped) {
+    const line = `${test.module.relativeModuleId}: ${reasonOf(test)}`;
+    lines.set(line, (lines.get(line) ?? 0) + 1);
+  }
+  return [
+    `${skipped.length} skipped for want of what they need on this machine:`,
+    ...[...lines].map(([line, count]) => `  ${line}${count === 1 ? '' : ` (${count} tests)`}`),
+  ];
+}
+
+/** A run of chosen tests (`-t`) skips all others. */
+function wasSkipped(test: TestCase): boolean {
+  return test.result().state === 'skipped' && (test.project.vitest.config.testNamePattern ?? null) === null;
+}
+
+/** As given to `skip()`; else the outermost suite that was skipped, or the test itself. */
+function reasonOf(test: TestCase): string {
+  const result = test.result();
+  if (result.state === 'skipped' && result.note !== undefined) return result.note;
+  let named: { name: string; parent: TestCase['parent'] } = test;
+  while (named.parent.type === 'suite' && named.parent.options.mode === 'skip') named = named.parent;
+  return named.name;
+}
+
+function describeRetried(tests: readonly TestCase[]): string[] {
+  const retried = tests.filter(passedLate);
+  if (retried.length === 0) return [];
+  return [
+    `${retried.length} passed at a second try only (at most ${MOST_RETRIED} may):`,
+    ...retried.map((test) => `  ${test.module.relativeModuleId} > ${test.fullName}`),
+  ];
+}
+
+function passedLate(test: TestCase): boolean {
+  return test.result().state === 'passed' && (test.diagnostic()?.retryCount ?? 0) > 0;
+}
