@@ -205,7 +205,7 @@ class ErrandRun {
     const requestId = headers['x-request-id'];
     if (requestId === undefined || status === null || status >= 300) return;
     if (seen.requestId !== null && seen.requestId !== requestId && seen.raw !== '') {
-      if (heardOf(seen).ids.length > 0) seen.violations.push(`${seen.requestId} was gone on with as ${requestId}`);
+      if (heardOf(seen).ids.length > 0) seen.violations.push(`${seen.requestId} was continued as ${requestId}`);
       // Without ids it came from the start, and its headers say that it is another: the first one has failed.
       else seen.raw = '';
     }

@@ -62,7 +62,7 @@ export interface Simulator {
   };
   faults: {
     list(): FaultRuleReport[];
-    /** In place of all rules that were there; counts start anew. Throws a ZodError. */
+    /** In place of all rules that were there; counts start over. Throws a ZodError. */
     replace(rules: readonly FaultRuleInput[]): void;
     clear(): void;
   };

@@ -2,7 +2,7 @@
 -- before a reservation goes: a cost that could not be booked afterwards would be lost.
 --
 -- A reservation that is given back leaves a mark in its place until its deadline: a client that was told 503 may come back to
--- a request that was written nevertheless, and what that costs is booked then.
+-- a request that was written all the same, and what that costs is booked then.
 --
 -- KEYS  for each budget: its sums, its reservations (budget-admit.lua)
 -- ARGV  1 request id; for each budget: amount reserved, amount spent, or '' to give it back

@@ -1,7 +1,7 @@
 // Budgets: reserved when a request is accepted, settled when it has ended, so that no number of concurrent requests can spend
 // a budget twice. They count the true cost, in picodollars. The books in SQL are the truth; Redis has the running sums.
 import { chargeOf, type PicoUsd, picoOfCharge } from '../contracts/money.ts';
-import type { BudgetHold } from '../contracts/request-record.ts';
+import type { BudgetReservation } from '../contracts/request-record.ts';
 import type { Database } from '../storage/database.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
@@ -14,12 +14,12 @@ export interface Budgets {
   /** Reserves in every budget of the key, or in none: says how much is left in the one that has too little. */
   reserve(key: ApiKey, request: Reserving): Promise<ReserveResult>;
   /**
-   * The request was not accepted, as far as its client was told: nothing stays reserved for it. Should it run nevertheless, `settle`
+   * The request was not accepted, as far as its client was told: nothing stays reserved for it. Should it run all the same, `settle`
    * books it. Safe to call twice.
    */
-  giveBack(hold: BudgetHold, requestId: string): Promise<void>;
+  giveBack(reservation: BudgetReservation, requestId: string): Promise<void>;
   /** Safe to call twice. */
-  settle(hold: BudgetHold, requestId: string, cost: PicoUsd, charge?: PicoUsd): Promise<void>;
+  settle(reservation: BudgetReservation, requestId: string, cost: PicoUsd, charge?: PicoUsd): Promise<void>;
 }
 
 export interface Reserving {
@@ -34,7 +34,7 @@ export interface Reserving {
 
 export type ReserveResult =
   | { kind: 'unlimited' }
-  | { kind: 'reserved'; hold: BudgetHold }
+  | { kind: 'reserved'; reservation: BudgetReservation }
   /** `owner` is the key, project or organisation whose budget it is. */
   | { kind: 'exhausted'; left: PicoUsd; period: BudgetPeriod | 'credits'; owner: string };
 
@@ -123,7 +123,7 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
     accounts.flatMap(({ account }) => [keyspace.budget(account), `${keyspace.budget(account)}:reservations`]);
 
   /** @param spent null to give the reservations back. */
-  async function end({ parts = [] }: BudgetHold, requestId: string, spent: Spent | null): Promise<void> {
+  async function end({ parts = [] }: BudgetReservation, requestId: string, spent: Spent | null): Promise<void> {
     // Reservations of an earlier release have no parts and are in sums that nothing reads any more.
     if (parts.length === 0) return;
     const args = parts.flatMap(({ amount, isCharge }) => [
@@ -133,9 +133,9 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
     await runScript(redis, settleScript, keysOf(parts), [requestId, ...args]);
   }
 
-  function forget(hold: BudgetHold, requestId: string, untilMs: number): void {
+  function forget(reservation: BudgetReservation, requestId: string, untilMs: number): void {
     const patience = { onError: () => undefined, isOver: () => Date.now() > untilMs };
-    untilTaken(() => end(hold, requestId, null), patience).catch(() => undefined);
+    untilTaken(() => end(reservation, requestId, null), patience).catch(() => undefined);
   }
 
   async function readSums(budgets: readonly Budget[]): Promise<void> {
@@ -155,7 +155,7 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
           ? { account, amount: digitsOf(charge), isCharge: true as const }
           : { account, amount: digitsOf(cost) },
       );
-      const hold: BudgetHold = { parts };
+      const reservation: BudgetReservation = { parts };
       const amounts = budgets.flatMap(({ limit }, index) => [parts[index]!.amount, limit]);
       for (;;) {
         const admitted = runScript(redis, admitScript, keysOf(budgets), [
@@ -165,9 +165,9 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
           ...amounts,
         ]);
         // Redis may take the reservation after the request was refused: it must not stay.
-        admitted.catch(() => forget(hold, requestId, untilMs));
+        admitted.catch(() => forget(reservation, requestId, untilMs));
         const [kind, ...rest] = (await admitted) as [number, ...(number | string)[]];
-        if (kind === 1) return { kind: 'reserved', hold };
+        if (kind === 1) return { kind: 'reserved', reservation };
         if (kind === 0) {
           const { period, owner } = budgets[Number(rest[0]) - 1]!;
           return { kind: 'exhausted', left: BigInt(rest[1]!), period, owner: owner.id };
@@ -175,12 +175,13 @@ export function createBudgets(redis: RedisClient, keyspace: Keyspace, reader: Bu
         await readSums(rest.map((number) => budgets[Number(number) - 1]!));
       }
     },
-    giveBack: (hold, requestId) => end(hold, requestId, null),
-    settle: (hold, requestId, cost, charge = 0n) => end(hold, requestId, { cost, charge }),
+    giveBack: (reservation, requestId) => end(reservation, requestId, null),
+    settle: (reservation, requestId, cost, charge = 0n) => end(reservation, requestId, { cost, charge }),
   };
 }
 
-interface Spent {
+/** What counts in budgets, and what in credits. */
+export interface Spent {
   cost: PicoUsd;
   charge: PicoUsd;
 }

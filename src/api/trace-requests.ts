@@ -89,7 +89,7 @@ export function createRequestTracing(tracing: Tracing): RequestTracing {
       if (begunAtMs !== null) tracing.record('relay', { parent: trace, startMs: begunAtMs, endMs: Date.now() });
       const attributes = { [ATTRIBUTES.outcome]: outcome, [ATTRIBUTES.httpStatus]: status };
       const error = outcome === 'ok' ? undefined : outcome;
-      // Its connection ends a moment later, or goes on with the next turn.
+      // Its connection ends a moment later, or carries the next turn.
       open.span.end({ error, attributes });
     },
   };

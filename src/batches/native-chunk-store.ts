@@ -3,7 +3,7 @@
 
 import type { Selectable } from 'kysely';
 import { ACTIVE_STATUSES } from '../contracts/batch.ts';
-import type { BudgetHold } from '../contracts/request-record.ts';
+import type { BudgetReservation } from '../contracts/request-record.ts';
 import type { NativeChunksTable } from '../storage/batch-tables.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import { decodePosition, encodePosition, type OpenLine, START } from './input-lines.ts';
@@ -38,7 +38,7 @@ export interface NativeChunk {
   replyShards: number;
   providerBatchId: string | null;
   /** In the key's budgets; null if it has none. */
-  reservation: BudgetHold | null;
+  reservation: BudgetReservation | null;
   createdAtMs: number;
 }
 
@@ -142,7 +142,7 @@ function readChunk(row: Selectable<NativeChunksTable>): NativeChunk {
     lines: decodePosition(row.lines).open,
     providerBatchId: row.vendor_batch_id,
     replyShards: asNumber(row.reply_shards),
-    reservation: row.reservation === null ? null : (JSON.parse(row.reservation) as BudgetHold),
+    reservation: row.reservation === null ? null : (JSON.parse(row.reservation) as BudgetReservation),
     createdAtMs: asNumber(row.created_at),
   };
 }

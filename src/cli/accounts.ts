@@ -42,7 +42,7 @@ function accountsCommand(environment: () => Environment): Command {
     .option('--rpm <n>', 'requests per minute, of all its keys together', wholeNumber)
     .option('--tpm <n>', 'tokens per minute', wholeNumber)
     .option('--concurrency <n>', 'requests at once', wholeNumber)
-    .option('--expires <time>', 'not valid from then on, such as 2027-01-31T00:00:00Z')
+    .option('--expires <time>', 'when it expires, such as 2027-01-31T00:00:00Z')
     .option('--credits', 'its requests are charged to a prepaid balance', false)
     .option('--markup <percent>', 'on top of the cost, with --credits')
     .action(async (kind: 'organisation' | 'project', name: string, options: AccountOptions) => {
@@ -192,7 +192,7 @@ function adminKeysCommand(environment: () => Environment): Command {
 
 function auditCommand(environment: () => Environment): Command {
   return adminArguments(new Command('audit').description('what was changed in the administration, by whom'))
-    .option('--limit <n>', 'so many, the newest first (default: 100)', wholeNumber)
+    .option('--limit <n>', 'how many, newest first (default: 100)', wholeNumber)
     .option('--path <path>', 'beginning of the path, such as /admin/keys')
     .action(async (options: Options & { limit?: number; path?: string }) => {
       const query = { ...(options.limit && { limit: options.limit }), ...(options.path && { path: options.path }) };

@@ -38,7 +38,7 @@ function report({ catalogue, configuration, notes }: Runtime, asJson: boolean): 
     return;
   }
   print(`Valid: ${catalogue.providers.size} providers, ${Object.keys(configuration.models).length} models.`);
-  for (const note of notes) print(`warning: not carried: ${note}`);
+  for (const note of notes) print(`warning: ${note}`);
   for (const id of unpriced)
     print(`warning: no price is known for deployment ${id}; its calls are recorded with a cost of 0`);
 }

@@ -16,15 +16,15 @@ const IMPORTERS: Readonly<Record<string, (file: unknown) => Imported>> = {
 
 export function importCommand(command: Command): void {
   command
-    .description('write a sluice.yaml from the configuration of another gateway; what cannot be carried is named')
+    .description('write a sluice.yaml from the configuration of another gateway; what cannot be imported is listed')
     .addArgument(new Argument('<gateway>', 'whose file it is').choices(Object.keys(IMPORTERS)))
     .argument('<file>', 'YAML or JSON; - for standard input')
-    .option('--json', 'machine-readable: the configuration and what was not carried', false)
+    .option('--json', 'machine-readable: the configuration and what was not imported', false)
     .action((gateway: string, file: string, { json }: { json: boolean }) => {
       const { configuration, notes } = IMPORTERS[gateway]!(parse(readFileSync(file === '-' ? 0 : file, 'utf8')));
       if (json) return print(JSON.stringify({ configuration, notes }));
       print(`# From a file of ${gateway}. Check it with \`sluice check\`; docs/configuration.md has every setting.`);
       process.stdout.write(stringify(configuration, { aliasDuplicateObjects: false }));
-      for (const note of notes) complain(`not carried: ${note}`);
+      for (const note of notes) complain(note);
     });
 }

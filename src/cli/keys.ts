@@ -44,7 +44,7 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
     .option('--weight <n>', 'its share of full wait queues relative to other keys (default: 1)', weight)
     .option('--batch-weight <n>', 'its share of the batch lane relative to other keys (default: 1)', weight)
     .option('--project <id>', 'proj_…, from `sluice accounts list`')
-    .option('--expires <time>', 'not valid from then on, such as 2027-01-31T00:00:00Z', time)
+    .option('--expires <time>', 'when it expires, such as 2027-01-31T00:00:00Z', time)
     .option('--json', 'machine-readable', false)
     .action((name: string, { model, ...options }: Omit<CreateKeyOptions, 'limits'> & { model?: string[] }) =>
       createKey(runtime(), name, {
@@ -64,7 +64,7 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
     .command('rotate')
     .argument('<id>', 'key_…, from `sluice keys list`')
     .description('give a key a new secret, which is shown once')
-    .option('--keep <hours>', 'for so long the former secret is valid, too', wholeNumber, 24)
+    .option('--keep <hours>', 'how long the former secret stays valid', wholeNumber, 24)
     .option('--json', 'machine-readable', false)
     .action((id: string, options: { keep: number; json: boolean }) => rotateKey(runtime(), id, options));
 

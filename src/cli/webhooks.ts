@@ -62,7 +62,7 @@ export function webhooksCommand(host: WebhooksHost): Command {
     .action((id: string) =>
       withStores(async ({ endpoints }) => {
         if ((await endpoints.enable(id)) === null) throw new Error(noSuch('receiver', id));
-        print(`${id} receives.`);
+        print(`${id} is enabled.`);
       }),
     );
 

@@ -113,13 +113,13 @@ export function requireRedis(runtime: Runtime): RedisAddress {
   throw new ConfigurationError([{ file, line: null, path: 'redis', message }]);
 }
 
-/** A catalogue that can be replaced while requests run: whoever holds it sees the newest one. */
+/** A catalogue that can be replaced while requests run: everything that holds it sees the newest one. */
 export interface LiveCatalogue extends Catalogue {
   replace(next: Catalogue): void;
 }
 
 /** What was removed is still found by its name for so long: by requests that were accepted with it. */
-const HOLD = { max: 10_000, ttl: 3_600_000 };
+const KEPT = { max: 10_000, ttl: 3_600_000 };
 
 /** A map that also finds what is not listed in it any more. */
 class KeptMap<V extends object> extends Map<string, V> {
@@ -136,8 +136,8 @@ class KeptMap<V extends object> extends Map<string, V> {
 }
 
 export function createLiveCatalogue(first: Catalogue): LiveCatalogue {
-  const formerProviders = new LRUCache<string, Provider>(HOLD);
-  const formerDeployments = new LRUCache<string, Deployment>(HOLD);
+  const formerProviders = new LRUCache<string, Provider>(KEPT);
+  const formerDeployments = new LRUCache<string, Deployment>(KEPT);
   let current = first;
   let providers = new KeptMap(first.providers, formerProviders);
   let deployments = new KeptMap(first.deployments, formerDeployments);

@@ -56,7 +56,7 @@ export const webhooks = z.strictObject({
   allowed_networks: z
     .array(network)
     .default([])
-    .describe('Private networks or addresses that events may go to nevertheless, such as 10.1.0.0/16.'),
+    .describe('Private networks or addresses that events may be sent to, such as 10.1.0.0/16.'),
   allow_http: z.boolean().default(false).describe('Receivers without TLS: anyone on the way can read the events.'),
   allowed_ports: z
     .array(z.number().int().min(1).max(65_535))

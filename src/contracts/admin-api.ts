@@ -1652,7 +1652,7 @@ export interface components {
         };
         KeyRotation: {
             /**
-             * @description For so long the former secret is valid, too.
+             * @description How long the former secret stays valid.
              * @default 86400
              */
             keep_former_seconds?: number;

@@ -60,7 +60,7 @@ export const MAX_BATCH_LINES = 32 ** LINE_DIGITS - 1;
 export const MAX_LINE_TRIES = 32 ** TRY_DIGITS - 1;
 
 /**
- * The same line's same try has the same request id in every process, for ever: a process that takes a batch over accepts it
+ * The same line's same try has the same request id in every process, at any time: a process that takes a batch over accepts it
  * again and finds what is there. Reads as the batch's own digits, the line, the try.
  */
 export function lineRequestId(batchId: string, line: number, tryNumber: number, replyShards: number): string {

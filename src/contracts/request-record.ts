@@ -16,7 +16,7 @@ export const CONTRACT_VERSION = 1;
 export const MAX_ESTIMATED_TOKENS = 10_000_000;
 
 /** What was reserved for a request, in each budget that it counts in. */
-export interface BudgetHold {
+export interface BudgetReservation {
   /** Amounts are picodollars, decimal. Absent in records of earlier releases. `isCharge`: it counts charges, not costs. */
   parts?: readonly { account: string; amount: string; isCharge?: true }[];
 }
@@ -51,8 +51,8 @@ export interface RequestSpec {
   accounts?: RequestAccounts;
   /** What reports can group it by; absent: nothing. */
   labels?: RequestLabels;
-  /** What was reserved in the key's budgets; null where it has none. */
-  budgetHold: BudgetHold | null;
+  /** What was reserved in the key's budgets; null where it has none. Named as earlier releases read it. */
+  budgetHold: BudgetReservation | null;
   /** Bytes of its body, where they are counted (reply/body-quota.ts). */
   countedBytes?: number;
   /** Its own span; absent: it is not traced. */
@@ -74,7 +74,7 @@ export interface RequestSpec {
   /** How many answers were asked for. */
   choices: number;
   plan: RoutePlan;
-  /** What the client asked of its plan, for a plan that is made anew; absent: nothing. */
+  /** What the client asked of its plan, for the new plan of a replay; absent: nothing. */
   wishes?: RouteWishes;
   /** The failed request that this one stands in for. */
   replayOf?: string;

@@ -5,7 +5,7 @@ import { isDeadLetter } from '../contracts/dead-letter.ts';
 import type { Failure } from '../contracts/failure.ts';
 import type { LedgerEntry, LedgerMessage, LedgerState, RequestOutcome } from '../contracts/ledger-entry.ts';
 import { type Cost, chargeOf, type PicoUsd, picoOfCharge } from '../contracts/money.ts';
-import type { BudgetHold, RequestProgress, RequestSpec, TimelinePart } from '../contracts/request-record.ts';
+import type { BudgetReservation, RequestProgress, RequestSpec, TimelinePart } from '../contracts/request-record.ts';
 import type { RouteStep } from '../contracts/route-plan.ts';
 import type { Usage } from '../contracts/usage.ts';
 
@@ -37,7 +37,7 @@ export interface Books {
 export interface BookKeepers {
   ledger: { append: Append };
   budgets: {
-    settle(hold: BudgetHold, requestId: string, cost: PicoUsd, charge: PicoUsd): Promise<void>;
+    settle(reservation: BudgetReservation, requestId: string, cost: PicoUsd, charge: PicoUsd): Promise<void>;
   };
   /** Absent where bodies are not counted: lines of batches have their own bound. */
   bodies?: { leave(spec: RequestSpec): Promise<void> };

@@ -35,7 +35,7 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
   let known = textOf(path);
   let readAtMs = 0;
   let isStopped = false;
-  for (const note of runtime.notes) logger.warn({ note }, 'not carried from the configuration');
+  for (const note of runtime.notes) logger.warn({ note }, 'a setting of the configuration is not supported');
 
   async function reload(why: string): Promise<void> {
     readAtMs = Date.now();
@@ -71,7 +71,7 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
       );
     }
     const inForce = changed.filter(isReloaded);
-    for (const note of next.notes) logger.warn({ note }, 'not carried from the configuration');
+    for (const note of next.notes) logger.warn({ note }, 'a setting of the configuration is not supported');
     if (inForce.length === 0) return;
     runtime.secretMask.configure(next.secrets);
     for (const section of RELOADED_SECTIONS)

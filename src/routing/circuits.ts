@@ -3,7 +3,7 @@
 // closed      calls pass. Opened by `failures` failures within the window that are at least half of its calls, or at
 //             once by a refusal (an exhausted quota, a rejected credential).
 // open        no calls until its cooldown is over, which doubles while probes keep failing. A request that has nowhere
-//             else to go waits for it; one of them a second passes nevertheless, so that a provider that has recovered is
+//             else to go waits for it; one of them a second is let through, so that a provider that has recovered is
 //             not waited for.
 // half open   cooldown over: one call at a time passes, the probe. Its success closes the circuit, its failure opens it
 //             again; one that tells nothing (the client left, its request was bad) lets the next one through at once,

@@ -203,7 +203,7 @@ export interface NativeChunksTable {
   reply_shards: Whole;
   /** Null until the provider has answered. */
   vendor_batch_id: string | null;
-  /** JSON: BudgetHold; null if its key has no budget. */
+  /** JSON: BudgetReservation; null if its key has no budget. */
   reservation: string | null;
   created_at: Whole;
 }

@@ -32,7 +32,7 @@ const STOP_LIMIT_MS = 15_000;
 const ANSWER_LIMIT_MS = 15_000;
 const RESTART_FIRST_MS = 250;
 const RESTART_LONGEST_MS = 10_000;
-/** After running this long, the restart backoff begins anew. */
+/** After running this long, the restart backoff starts over. */
 const HEALTHY_MS = 60_000;
 const ACCESS_FILE = 'redis.json';
 export const REDIS_LOG = 'redis.log';

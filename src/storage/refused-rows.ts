@@ -1,4 +1,4 @@
-// Tells rows that SQL refuses for their content from outages of SQL. A refused row would be refused for ever, so it is found
+// Tells rows that SQL refuses for their content from outages of SQL. A refused row is refused every time, so it is found
 // among its neighbours and set aside; other errors (connections, deadlocks, a full disk, timeouts) are worth a retry.
 
 /** The row is invalid on either engine. */

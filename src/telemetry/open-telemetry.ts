@@ -154,8 +154,8 @@ function watched<T extends Exporter>(exporter: T, logger: Logger, what: string):
       const hasFailed = result.code !== 0;
       if (hasFailed && !isAway) {
         const reason = result.error?.message ?? 'unknown';
-        logger.warn({ reason }, `the OpenTelemetry collector does not take ${what}: they are dropped until it does`);
-      } else if (!hasFailed && isAway) logger.info(`the OpenTelemetry collector takes ${what} again`);
+        logger.warn({ reason }, `the OpenTelemetry collector refuses ${what}: they are dropped until it accepts them`);
+      } else if (!hasFailed && isAway) logger.info(`the OpenTelemetry collector accepts ${what} again`);
       isAway = hasFailed;
       done(result);
     });

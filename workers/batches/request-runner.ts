@@ -157,7 +157,7 @@ export class RequestRunner implements LineRunner {
     const { requestId, acceptedAtMs } = spec;
     const request = { requestId, cost, acceptedAtMs, untilMs: batch.expiresAtMs };
     const reservation = await this.#context.budgets.reserve(key, request);
-    if (reservation.kind === 'reserved') spec.budgetHold = reservation.hold;
+    if (reservation.kind === 'reserved') spec.budgetHold = reservation.reservation;
     if (reservation.kind !== 'exhausted') return true;
     // Lines in flight reserve more than they cost: when they end, part of the budget becomes free.
     if (this.#hasRequests()) this.#tryLater(line, BUDGET_RETRY_MS);

@@ -1,5 +1,5 @@
 // The trace of a batch. Each line is a trace of its own, and is linked to its batch: one trace of a hundred thousand lines could
-// not be read. The ids of both follow from the ids of batch and request, so that whoever goes on with a batch goes on with them.
+// not be read. The ids of both follow from the ids of batch and request, so that a process that takes a batch over continues both.
 import { createHash } from 'node:crypto';
 import type { Batch } from '#src/batches/batch.ts';
 import type { RequestSpec } from '#src/contracts/request-record.ts';

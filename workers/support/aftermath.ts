@@ -30,7 +30,7 @@ export interface AftermathOptions {
 
 /** Several at once: each is some turns to Redis and one transaction. */
 const AT_ONCE = 8;
-/** A response that cannot be written must not hold up the books for ever; retries come after up to ten seconds each. */
+/** A response that cannot be written must not block the ledger; retries come after up to ten seconds each. */
 const MAX_TRIES = 20;
 /** The outcome may reach the books before the last frame reaches the log. */
 const LAST_FRAME_MS = 2_000;
@@ -93,7 +93,10 @@ async function giveUp(
     if (view !== null && conversationId !== null) await lock.release(conversationId, view.spec);
     return true;
   } catch (trouble) {
-    logger.warn({ err: trouble, request_id: requestId }, 'a response is set aside later');
+    logger.warn(
+      { err: trouble, request_id: requestId },
+      'a response that the database refused could not be stored yet',
+    );
     return false;
   }
 }

@@ -32,7 +32,7 @@ export function startJanitor({ limiter, waitQueues, store, metrics, logger, onTr
   };
   const tidyQueues = async () => {
     const left = await waitQueues.forgetGone((requestIds) => store.areOver(requestIds));
-    if (left > 0) logger.warn({ requests: left }, 'requests that were over stood in a wait queue still');
+    if (left > 0) logger.warn({ requests: left }, 'ended requests were still in a wait queue');
   };
   const sweep = (work: () => Promise<void>) => () => void work().catch(onTrouble);
   const timers = [setInterval(sweep(reap), SWEEP_MS), setInterval(sweep(tidyQueues), QUEUES_MS)];

@@ -90,7 +90,7 @@ export async function startLedger(
   };
 }
 
-/** A message whose reject is refused too is left to the log: it must not hold up the books for ever. */
+/** A message whose reject is refused too is left to the log: it must not block the ledger. */
 function keepRejects(rejects: RejectStore, metrics: OperationsMetrics, logger: Logger): SetAside {
   return async ({ id, message, raw }, part, error) => {
     const requestId = message?.request?.requestId ?? message?.attempt?.requestId;
@@ -105,7 +105,7 @@ function keepRejects(rejects: RejectStore, metrics: OperationsMetrics, logger: L
       if (!(await rejects.insert({ ...reject, message: raw }))) return;
     } catch (trouble) {
       if (!isRowRefused(trouble)) throw trouble;
-      logger.error({ err: trouble, raw }, 'a refused ledger message could not be set aside: here it is');
+      logger.error({ err: trouble, raw }, 'a ledger message that the database refused could not be stored; it follows');
     }
     metrics.rejected(part);
     logger.error(

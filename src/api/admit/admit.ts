@@ -7,7 +7,7 @@ import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES, type Lane } from '../../contracts/job.ts';
 import { RATE_KINDS, type RateKind } from '../../contracts/limit-kinds.ts';
 import { formatUsd } from '../../contracts/money.ts';
-import type { BudgetHold, RequestSpec } from '../../contracts/request-record.ts';
+import type { BudgetReservation, RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
 import type { Limits, Scope } from '../../contracts/scope.ts';
 import { PRIORITIES } from '../../contracts/turn.ts';
@@ -105,13 +105,13 @@ export async function reserveBudget(
   key: ApiKey,
   plan: RoutePlan,
   request: Sized,
-): Promise<BudgetHold | null> {
+): Promise<BudgetReservation | null> {
   if (!hasBudget(key)) return null;
   const cost = estimateCost(context.catalogue, plan, request);
   const { requestId, acceptedAtMs } = request;
   const untilMs = request.deadlineAtMs + RESERVATION_GRACE_MS;
   const result = await context.budgets.reserve(key, { requestId, cost, acceptedAtMs, untilMs });
-  if (result.kind === 'reserved') return result.hold;
+  if (result.kind === 'reserved') return result.reservation;
   if (result.kind === 'unlimited') return null;
   const whose = result.owner === key.id ? 'this key' : result.owner;
   const what =

@@ -67,7 +67,7 @@ export function prefixHash(value: unknown): string | null {
   return null;
 }
 
-/** Lots of all requests that begin so, whosever they are: the cache is the account's. */
+/** Lots of all requests that begin so, of any key: the cache is the account's. */
 export function lotsOfPrefix(model: string, hash: string): () => number {
   return seededRandom(`${model}\n${hash}`);
 }

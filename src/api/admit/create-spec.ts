@@ -101,7 +101,7 @@ function labelsOf(headers: IncomingHttpHeaders): Pick<RequestSpec, 'labels'> {
   return { labels: { ...(session === undefined ? {} : { session }), ...(tags.length === 0 ? {} : { tags }) } };
 }
 
-/** What a plan that is made anew, for a replay, must know. */
+/** What the new plan of a replay must know. */
 function routeWishes(
   { alternativeModels, preferences }: RequestFacts,
   headers: IncomingHttpHeaders,

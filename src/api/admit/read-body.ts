@@ -18,7 +18,7 @@ export async function readBody(body: unknown): Promise<{ bytes: Buffer; value: u
   return { bytes, value: await parseInTurn(bytes, parseText) };
 }
 
-/** The same where it is kept and printed anew: numbers stay as they were written. */
+/** The same where it is kept and serialised again: numbers stay as they were written. */
 export async function readExactBody(body: unknown): Promise<unknown> {
   return parseInTurn(expectBytes(body), (bytes) => attempt(() => parseCarried(bytes.toString())));
 }

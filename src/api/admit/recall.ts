@@ -57,7 +57,7 @@ export async function resolveReferences(
     keyId,
     ids.filter((id) => ITEM_ID.test(id)),
   );
-  // They are printed anew: their numbers must be as they were sent.
+  // They are serialised again: their numbers must be as they were sent.
   const exact = itemsOf((parseMessage(body.toString()) as JsonObject).input);
   return exact.map((item) => (isReference(item) ? (known.get(String(item.id)) ?? item) : item));
 }

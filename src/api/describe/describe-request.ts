@@ -22,7 +22,7 @@ interface Known {
 
 /**
  * Null for a request that there is not, or that belongs to another key.
- * @param keyId null for operators: whosever it is, and whose is said.
+ * @param keyId null for operators: a request of any key, with the key's id.
  */
 export async function describeRequest(
   context: ApiContext,

@@ -41,7 +41,7 @@ export function createKnownModels(
     return byId(known ?? (await awaitList(lists, provider, patienceMs)));
   }
 
-  /** Many who ask at once are one question; one that was in vain is not put again for a while. */
+  /** Concurrent callers share one read; one that failed is not repeated for a while. */
   function models(provider: string): Promise<Map<string, UpstreamModel>> {
     const known = kept.get(provider);
     if (known !== undefined) return Promise.resolve(known);

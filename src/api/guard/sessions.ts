@@ -28,7 +28,7 @@ export interface Session {
 export interface Sessions {
   /** Gives the cookie's value. */
   start(operator: Operator): Promise<{ secret: string; session: Session }>;
-  /** Null for one that there is not, or not any more. Finding it keeps it alive. */
+  /** Null for an unknown or ended one. Finding it keeps it alive. */
   find(secret: string): Promise<Session | null>;
   end(secret: string): Promise<void>;
 }

@@ -22,7 +22,7 @@ export interface DeparturesOptions {
 export function createDepartures({ store, graceMs, cancel, onError }: DeparturesOptions): Departures {
   const timers = new Set<NodeJS.Timeout>();
 
-  /** Listeners of a process that died are counted for ever: then the request is answered for nobody, and kept. */
+  /** Listeners of a process that died stay counted: then the request is answered for nobody, and kept. */
   async function cancelUnlessAwaited(spec: RequestSpec): Promise<void> {
     const view = await store.read(spec.requestId);
     if (view === null || view.state === 'done' || view.listeners > 0) return;

@@ -19,7 +19,7 @@ export interface Joining {
   requestId: string;
 }
 
-/** Sends what was answered so far and goes on with it; throws a FailureError (404) for a request that is forgotten. */
+/** Sends what was answered so far, then the rest as it comes; throws a FailureError (404) for a request that is forgotten. */
 export async function join(
   context: ApiContext,
   relay: Relay,

@@ -74,7 +74,7 @@ function registerSettings(admin: FastifyInstance, context: ApiContext): void {
   });
 }
 
-/** The file is read anew: what is in force was read when the process started. */
+/** Reads the file again: what is in force was read when the process started. */
 function compareWithFile({ configuration, environment }: ApiContext) {
   try {
     const { configuration: inFile } = loadConfiguration(environment.configPath, environment.variables);

@@ -47,7 +47,7 @@ export const keyRotation = z.strictObject({
     .min(0)
     .max(LONGEST_KEPT_S)
     .default(86_400)
-    .describe('For so long the former secret is valid, too.'),
+    .describe('How long the former secret stays valid.'),
 });
 
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');

@@ -263,7 +263,7 @@ function wireFindings(address: RedisAddress): Finding[] {
     });
     return [
       ...(url.password === '' && !url.searchParams.has('password')
-        ? [say('has no password', 'set requirepass or an ACL user: who can write there can do everything')]
+        ? [say('has no password', 'set requirepass or an ACL user: anyone who can write there can do everything')]
         : []),
       ...(url.protocol === 'rediss:'
         ? []

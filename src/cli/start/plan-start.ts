@@ -52,7 +52,7 @@ export async function planStart(options: StartOptions, environment: Environment)
   const directory = environment.dataDirectory;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const configured = loadRuntime(options.config, environment);
-  for (const note of configured.notes) say(`not carried from ${configured.configPath}: ${note}`);
+  for (const note of configured.notes) say(`${configured.configPath}: ${note}`);
   const demo = configured.catalogue.providers.size === 0 ? await writeDemo(directory, environment) : null;
   const runtime = demo === null ? configured : loadRuntime(demo.configPath, environment);
   const configPath = demo?.configPath ?? options.config ?? environment.configPath;

@@ -199,7 +199,7 @@ const CARRIED = new Set([
 
 function noteUnknown({ note }: Reading, params: Fields, place: string): void {
   for (const name of Object.keys(params)) {
-    if (!CARRIED.has(name)) note(`${name} is not carried: requests have it themselves`, `${place}.litellm_params`);
+    if (!CARRIED.has(name)) note(`${name} is not imported: requests have it themselves`, `${place}.litellm_params`);
   }
-  if (params.mock_response !== undefined) note('mock_response is not carried: see docs/simulator.md', place);
+  if (params.mock_response !== undefined) note('mock_response is not imported: see docs/simulator.md', place);
 }

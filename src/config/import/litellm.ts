@@ -236,7 +236,7 @@ function noteSettings({ litellm, router, rest }: Settings & { rest: Fields }, { 
   for (const [prefix, fields, silent] of sections) {
     for (const name of Object.keys(fields).filter((known) => !silent.includes(known))) {
       const advice = ADVICE.find(([pattern]) => pattern.test(name))?.[1];
-      note(advice === undefined ? 'not carried' : `not carried; ${advice}`, prefix + name);
+      note(advice === undefined ? 'not imported' : `not imported; ${advice}`, prefix + name);
     }
   }
 }

@@ -48,11 +48,12 @@ function fromRequest(fields: Fields): Imported {
   );
   if (others.length > 0) models[first] = { ...models[first], fallbacks: others };
   const notes = Object.keys(fieldsOf(fields.provider)).map(
-    (name) => `provider.${name}: not carried: it chooses among OpenRouter's providers; requests can have it themselves`,
+    (name) =>
+      `provider.${name}: not imported: it chooses among OpenRouter's providers; requests can have it themselves`,
   );
   const carried = new Set(['model', 'models', 'provider', 'messages', 'stream', 'route']);
   const rest = Object.keys(fields).filter((name) => !carried.has(name));
-  return { configuration: withModels(models), notes: [...notes, ...rest.map((name) => `${name}: not carried`)] };
+  return { configuration: withModels(models), notes: [...notes, ...rest.map((name) => `${name}: not imported`)] };
 }
 
 function anyModel(): Record<string, object> {

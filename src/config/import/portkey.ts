@@ -75,7 +75,7 @@ function walk(walker: Walker, fields: Fields, above: Inherited, { tier, weight, 
     return target === null ? [] : [{ ...target, tier: tier ?? walker.nextTier++, weight }];
   }
   const mode = textOf(camelless(fieldsOf(fields.strategy)).mode) ?? 'single';
-  if (mode === 'conditional') walker.note(`${place}: conditions are not carried; its targets are tried in order`);
+  if (mode === 'conditional') walker.note(`${place}: conditions are not imported; its targets are tried in order`);
   const isShared = mode === 'loadbalance';
   const shared = isShared ? (tier ?? walker.nextTier++) : tier;
   if (tier !== null && !isShared && targets.length > 1) {
@@ -129,11 +129,11 @@ const LEFT_OUT = [
 ];
 
 function noteLeftOut({ note }: Walker, fields: Fields, place: string): void {
-  for (const name of LEFT_OUT) if (fields[name] !== undefined) note(`${place}.${name}: not carried`);
+  for (const name of LEFT_OUT) if (fields[name] !== undefined) note(`${place}.${name}: not imported`);
   if (fieldsOf(fields.strategy).on_status_codes !== undefined) {
-    note(`${place}.strategy.on_status_codes: not carried; what is tried again is in docs/failures.md`);
+    note(`${place}.strategy.on_status_codes: not imported; what is tried again is in docs/failures.md`);
   }
   const { model: _, ...others } = camelless(fieldsOf(fields.override_params));
   for (const name of Object.keys(others))
-    note(`${place}.override_params.${name}: not carried: requests have it themselves`);
+    note(`${place}.override_params.${name}: not imported: requests have it themselves`);
 }

@@ -52,7 +52,7 @@ function readViolations(body: unknown): RateLimitHint {
   return Object.assign({}, ...hints) as RateLimitHint;
 }
 
-/** What was refused is full, of a minute. Of a day nobody knows what is used when: it begins anew at an hour of the provider's. */
+/** A refused limit of a minute is full. How much of a day's is used is not known: its day begins at an hour of the provider's. */
 function hintOf(
   name: 'Requests' | 'Tokens' | 'InputTokens',
   isOfDay: boolean,

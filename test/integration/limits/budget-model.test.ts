@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Account, type ApiKey, DEFAULT_KEY_SETTINGS } from '#src/accounts/api-key.ts';
 import { type Budgets, createBudgets } from '#src/accounts/budgets.ts';
-import type { BudgetHold } from '#src/contracts/request-record.ts';
+import type { BudgetReservation } from '#src/contracts/request-record.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
 import { explore } from '#test/support/runs.ts';
@@ -41,11 +41,11 @@ const stateOf = async (account: string) => {
 };
 
 let counter = 0;
-async function reserve(key: ApiKey, cost: bigint): Promise<{ id: string; hold: BudgetHold } | null> {
+async function reserve(key: ApiKey, cost: bigint): Promise<{ id: string; hold: BudgetReservation } | null> {
   counter += 1;
   const id = `req_${counter}`;
   const result = await budgets.reserve(key, { requestId: id, cost, acceptedAtMs: 0, untilMs: Date.now() + 600_000 });
-  return result.kind === 'reserved' ? { id, hold: result.hold } : null;
+  return result.kind === 'reserved' ? { id, hold: result.reservation } : null;
 }
 
 test('200 at once on a budget for 30: 30 pass, and what they cost beyond their estimates is all that goes beyond it', async () => {
@@ -77,7 +77,7 @@ async function run({ own, ofProject, steps }: typeof scenario extends fc.Arbitra
   await redis.client.flushall();
   const key = keyWith(own, ofProject);
   const limit = ofProject === null || own < ofProject ? own : ofProject;
-  const open: { id: string; hold: BudgetHold; estimate: bigint }[] = [];
+  const open: { id: string; hold: BudgetReservation; estimate: bigint }[] = [];
   const model = { spent: 0n, held: 0n, beyond: 0n };
   for (const { what, count, estimate, cost } of steps) {
     if (what === 'reserve') {

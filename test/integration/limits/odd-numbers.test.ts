@@ -36,7 +36,7 @@ const inAnHour = () => Date.now() + 3_600_000;
 
 async function heldFor(requestId: string, cost: bigint, untilMs = inAnHour()) {
   const reservation = await budgets.reserve(key, { requestId, cost, acceptedAtMs: 0, untilMs });
-  return reservation.kind === 'reserved' ? reservation.hold : null;
+  return reservation.kind === 'reserved' ? reservation.reservation : null;
 }
 
 /** Amounts as they could stand in a record, in Redis or in an argument. */
@@ -82,7 +82,7 @@ describe('a budget', () => {
       const reserved = await budgets.reserve(rich, request);
       if (reserved.kind !== 'reserved') throw new Error(reserved.kind);
       expect(await budget()).toEqual({ spent: spent.toString(), held: (cost + 5n).toString() });
-      await budgets.settle(reserved.hold, requestId, cost);
+      await budgets.settle(reserved.reservation, requestId, cost);
       spent += cost;
       expect(await budget()).toEqual({ spent: spent.toString(), held: '0' });
     }

@@ -53,7 +53,7 @@ async function store(task: ChunkTask, { kept, rejected, overflow, cost }: Encode
   const request = { requestId: task.chunk.id, cost, acceptedAtMs: createdAtMs, untilMs };
   const reservation = await context.budgets.reserve(origin.key, request);
   if (reservation.kind === 'exhausted') return false;
-  const held = reservation.kind === 'reserved' ? reservation.hold : null;
+  const held = reservation.kind === 'reserved' ? reservation.reservation : null;
   task.chunk = { ...task.chunk, lines: kept, reservation: held, createdAtMs };
   await context.native.chunks.insert(lease, task.chunk);
   task.isWritten = true;

@@ -1,7 +1,7 @@
 // Reads and books the results of a chunk (states `ended`, `returned` and `abandoned`). Every line is booked each time, even
 // if an earlier owner stored it: the ledger takes each attempt once, and the budget is settled by the sum.
+import type { Spent } from '#src/accounts/budgets.ts';
 import type { OpenLine } from '#src/batches/input-lines.ts';
-import type { PicoUsd } from '#src/contracts/money.ts';
 import { encodeMessage } from '#src/ledger/books.ts';
 import type { ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.ts';
 import { redact } from '#src/protocols/providers/words.ts';
@@ -11,12 +11,6 @@ import { accessOf, askProvider, type ChunkTask, type Wait } from './chunk-task.t
 import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
 import { fetchResults } from './provider-client.ts';
 import { estimateLine, type SettledLine, type SettleInput, settleLine } from './settle-lines.ts';
-
-/** By lines of a chunk: for its key's budgets, and for credits. */
-interface Spent {
-  cost: PicoUsd;
-  charge: PicoUsd;
-}
 
 const NOTHING_SPENT: Spent = { cost: 0n, charge: 0n };
 

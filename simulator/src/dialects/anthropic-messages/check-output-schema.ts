@@ -24,7 +24,7 @@ const FORMATS = new Set('date-time time date duration email hostname uri ipv4 ip
 interface Checking {
   path: string;
   root: Body;
-  /** References being followed: one that comes again would go round for ever. */
+  /** References being followed: one that comes again would never end. */
   following: ReadonlySet<string>;
 }
 

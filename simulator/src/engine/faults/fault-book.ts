@@ -48,7 +48,7 @@ export class FaultBook {
     this.replace(rules);
   }
 
-  /** Counts and chance start anew. */
+  /** Counts and chance start over. */
   replace(rules: readonly FaultRule[]): void {
     this.#rules = rules.map((rule) => ({ rule, total: { matched: 0, fired: 0 }, perPrompt: new Map() }));
     this.#promptCounts.clear();

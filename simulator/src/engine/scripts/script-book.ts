@@ -44,7 +44,7 @@ export class ScriptBook {
     this.#played = scripts.map(begin);
   }
 
-  /** Counts start anew. */
+  /** Counts start over. */
   replace(scripts: readonly Script[]): void {
     this.#played = scripts.map(begin);
   }
