@@ -189,7 +189,7 @@ test('a collector that refuses is one line in the log, and another when it is ba
   server.close();
   server.closeAllConnections();
   expect(said.map(({ level }) => level)).toEqual(['warn', 'info']);
-  expect(said[0]!.text).toContain('does not take traces');
+  expect(said[0]!.text).toContain('refuses traces');
 });
 
 test('a collector that never answers holds up a shutdown up to its limit only', async () => {
