@@ -278,12 +278,13 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const admin = adminListen === null ? null : createAdminApp(context, relay);
   // In a key's place, too (api/as-key.ts).
   admin?.addHook('onResponse', followBatches);
-  const adminUrl = admin === null ? url : await listenForAdmin(admin, adminListen!, logger);
-  logger.info({ url, admin_url: adminUrl }, 'listening');
+  const ownUrl = admin === null ? url : await listenForAdmin(admin, adminListen!, logger);
+  logger.info({ url, admin_url: ownUrl }, 'listening');
 
   return {
     url,
-    adminUrl,
+    // Several processes on one port serve administration there, too; the address of one of them is for its metrics.
+    adminUrl: runtime.adminListen === null ? url : ownUrl,
     async stop() {
       isClosing = true;
       rotation.stop();
