@@ -5,15 +5,13 @@
 //
 // The scenarios of a failover benchmark: what the client gets, how many calls of whom it costs, and how long it may take.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
-import { booksClosed, closedRows, expectLedgerEqualsBill, type LedgerRow, ledgerRows } from '#test/support/ledger.ts';
+import { asFarAsItCame, booksClosed, closedRows, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
 import { mapConcurrently } from '#test/support/map-concurrently.ts';
 import {
-  attemptOf,
   deployment,
   type Providers,
   provider,
@@ -363,18 +361,6 @@ test('a model of a wildcard with an id that fails does not take the others out o
   isWell();
   expect((await ask(broker.url, { model: 'any/well', prompt: 'Hello.' })).status).toBe(200);
 });
-
-/** A stream that was broken off: its provider may have said two tokens more than had arrived by then. */
-function asFarAsItCame(entry: BillEntry, rows: readonly LedgerRow[]): BillEntry {
-  const id = `${entry.clientRequestId?.split('.')[0]}.${attemptOf(entry)}`;
-  const row = rows.find(({ requestId, attempt }) => `${requestId}.${attempt}` === id);
-  if (row === undefined || row.state !== 'estimated') return entry;
-  const more = BigInt(entry.costPicoUsd) - row.costPicoUsd;
-  return more > 0n && more <= 2n * OUTPUT_TOKEN_PICO_USD ? { ...entry, costPicoUsd: row.costPicoUsd } : entry;
-}
-
-/** PRICE.output, for one token. */
-const OUTPUT_TOKEN_PICO_USD = 10_000_000n;
 
 test('what was billed: every call, once, and nothing for what was refused', async () => {
   await booksClosed(broker);

@@ -1,5 +1,6 @@
 // The books of a broker, read when they are closed, and held against the providers' bill.
 import { expect } from 'vitest';
+import type { BillEntry } from '#simulator/engine/records/bill.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import type { TestBroker } from './broker.ts';
 import { attemptOf, type Providers } from './providers.ts';
@@ -72,3 +73,15 @@ export function expectLedgerEqualsBill(rows: readonly LedgerRow[], vendors: Prov
     .map((entry) => `${entry.clientRequestId?.split('.')[0]}.${attemptOf(entry)}: ${entry.costPicoUsd}`);
   expect(written.sort()).toEqual(billed.sort());
 }
+
+/** A stream that was broken off: its provider may have said two tokens more than had arrived by then. */
+export function asFarAsItCame(entry: BillEntry, rows: readonly LedgerRow[]): BillEntry {
+  const id = `${entry.clientRequestId?.split('.')[0]}.${attemptOf(entry)}`;
+  const row = rows.find(({ requestId, attempt }) => `${requestId}.${attempt}` === id);
+  if (row === undefined || row.state !== 'estimated') return entry;
+  const more = BigInt(entry.costPicoUsd) - row.costPicoUsd;
+  return more > 0n && more <= 2n * OUTPUT_TOKEN_PICO_USD ? { ...entry, costPicoUsd: row.costPicoUsd } : entry;
+}
+
+/** PRICE.output, for one token. */
+const OUTPUT_TOKEN_PICO_USD = 10_000_000n;
