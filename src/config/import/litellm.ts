@@ -51,11 +51,11 @@ function openReading(file: Fields, { litellm, router }: Settings, isSet: IsSet):
   const own = fieldsOf(file.environment_variables);
   const note = (what: string, place: string) => notes.set(what, [...(notes.get(what) ?? []), place]);
   /** `os.environ/NAME` as `${NAME}`. */
-  function text(value: unknown, place: string): string | undefined {
+  function text(value: unknown, place: string, seen: readonly string[] = []): string | undefined {
     const name = /^os\.environ\/(.+)$/.exec(textOf(value) ?? '')?.[1];
     if (name === undefined) return textOf(value);
     const given = textOf(own[name]);
-    if (given !== undefined && given !== value) return text(given, place);
+    if (given !== undefined && !seen.includes(name)) return text(given, place, [...seen, name]);
     if (isSet(name)) return `\${${name}}`;
     note(`the environment variable ${name} is not set`, place);
     return undefined;

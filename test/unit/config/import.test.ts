@@ -74,6 +74,15 @@ describe('LiteLLM', () => {
     expect(isLiteLlm({ models: {}, providers: {} })).toBe(false);
   });
 
+  test('variables of the file that name each other are as those that are not set', () => {
+    const file = {
+      model_list: [{ model_name: 'm', litellm_params: { model: 'openai/gpt-4o', api_key: 'os.environ/A' } }],
+      environment_variables: { A: 'os.environ/B', B: 'os.environ/A' },
+    };
+    const { notes } = importLiteLlm(file, () => false);
+    expect(notes.join()).toContain('the environment variable A is not set');
+  });
+
   test('a model_name that comes several times is one model', () => {
     expect(models['gpt-4o']!.deployments).toMatchObject([
       { provider: 'azure', model: 'gpt-4o-eu', tier: 1, weight: 100, limits: { rpm: 6 } },
