@@ -9,9 +9,17 @@ import { type Simulator, startSimulator } from '#simulator/simulator.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
-import { asFarAsItCame, booksClosed, closedRows, expectLedgerEqualsBill, ledgerRows } from '#test/support/ledger.ts';
+import {
+  asFarAsItCame,
+  booksClosed,
+  closedRows,
+  expectLedgerEqualsBill,
+  type LedgerRow,
+  ledgerRows,
+} from '#test/support/ledger.ts';
 import { mapConcurrently } from '#test/support/map-concurrently.ts';
 import {
+  attemptOf,
   deployment,
   type Providers,
   provider,
@@ -365,7 +373,11 @@ test('a model of a wildcard with an id that fails does not take the others out o
 test('what was billed: every call, once, and nothing for what was refused', async () => {
   await booksClosed(broker);
   const bills = [...vendors.bill(), ...refusing.bill.entries(), ...larger.bill.entries()];
-  const rows = await ledgerRows(broker);
+  const billed = new Set(bills.map((entry) => `${entry.clientRequestId?.split('.')[0]}.${attemptOf(entry)}`));
+  // A call that was broken off before its provider had read it: nobody here can know, and its prompt is estimated.
+  const wasUnread = ({ requestId, attempt, state, outputTokens }: LedgerRow) =>
+    state === 'estimated' && outputTokens === 0 && !billed.has(`${requestId}.${attempt}`);
+  const rows = (await ledgerRows(broker)).filter((row) => !wasUnread(row));
   expectLedgerEqualsBill(rows, { ...vendors, bill: () => bills.map((entry) => asFarAsItCame(entry, rows)) });
 });
 
