@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { csvLine, type ExportedRow, exportRows } from '../../ledger/export.ts';
+import { EXPORT_COLUMNS, encodeRows, exportRows } from '../../ledger/export.ts';
 import { readMessage } from '../../ledger/ledger-stream.ts';
 import type { Reject, RejectStore, StoredReject } from '../../ledger/reject-store.ts';
 import { REPORT_SUBJECTS } from '../../ledger/reports.ts';
@@ -47,7 +47,8 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger, d
     const selection = Object.fromEntries(Object.entries(days).filter(([, value]) => value !== undefined));
     reply.type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson');
     reply.header('content-disposition', `attachment; filename="sluice-${per}s.${format}"`);
-    return reply.send(Readable.from(lines(exportRows(database, per, selection), format)));
+    const pieces = encodeRows(exportRows(database, per, selection), EXPORT_COLUMNS[per], format);
+    return reply.send(Readable.from(pieces, { objectMode: false }));
   });
 
   admin.get('/ledger/rejects', async (request) => {
@@ -86,15 +87,6 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger, d
     if (!(await rejects.delete(id))) throw notFound(id);
     return { id, deleted: true };
   });
-}
-
-async function* lines(rows: AsyncIterable<ExportedRow>, format: 'csv' | 'jsonl'): AsyncGenerator<string> {
-  let isFirst = true;
-  for await (const row of rows) {
-    if (isFirst && format === 'csv') yield csvLine(Object.keys(row));
-    isFirst = false;
-    yield format === 'csv' ? csvLine(Object.values(row)) : `${JSON.stringify(row)}\n`;
-  }
 }
 
 function describe({ id, requestId, part, reason, rejectedAtMs }: Reject) {

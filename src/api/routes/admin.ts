@@ -8,13 +8,14 @@ import { announceKeyChange, checkKeyName } from '../../accounts/key-store.ts';
 import { describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatUsd } from '../../contracts/money.ts';
-import { EXPORT_COLUMNS, EXPORT_FORMATS, encodeRows, exportRows } from '../../ledger/export.ts';
+import { EXPORT_COLUMNS, EXPORT_FORMATS, encodeRows, exportRows, reportRow } from '../../ledger/export.ts';
 import {
   dimensionsOf,
   REPORT_DIMENSIONS,
   REPORT_SUBJECTS,
   type ReportDimension,
   type ReportFilters,
+  type ReportSubject,
   reportUsage,
 } from '../../ledger/reports.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
@@ -154,12 +155,18 @@ const MEDIA_TYPES = {
 
 /** The rows themselves, as they are read: a client that reads slowly is waited for, one that goes away ends it. */
 function exported({ database }: ApiContext, { per, format, from, to, ...filters }: z.output<typeof exportQuery>) {
-  const known = dimensionsOf(per);
-  const unknown = Object.keys(filters).find((name) => !known.includes(name as ReportDimension));
-  if (unknown !== undefined) throw invalidValue(unknown, `'${unknown}' is none of ${known.join(', ')}`);
+  checkDimensions(per, filters);
   const selection = { filters: filters as ReportFilters, ...(from && { from }), ...(to && { to }) };
   const pieces = encodeRows(exportRows(database, per, selection), EXPORT_COLUMNS[per], format);
   return { type: MEDIA_TYPES[format], stream: Readable.from(pieces, { objectMode: false }) };
+}
+
+/** Throws a FailureError that names the parameter: not every dimension is known of requests and of attempts. */
+function checkDimensions(per: ReportSubject, filters: object, groupBy: readonly string[] = []): void {
+  const known: readonly string[] = dimensionsOf(per);
+  const named = [...groupBy.map((name) => ['group_by', name]), ...Object.keys(filters).map((name) => [name, name])];
+  const unknown = named.find(([, name]) => !known.includes(name!));
+  if (unknown !== undefined) throw invalidValue(unknown[0]!, `'${unknown[1]}' is none of ${known.join(', ')}`);
 }
 
 async function usage(context: ApiContext, query: z.output<typeof usageQuery>) {
@@ -168,13 +175,7 @@ async function usage(context: ApiContext, query: z.output<typeof usageQuery>) {
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
-  const known = dimensionsOf(per);
-  for (const [param, name] of [
-    ...groupBy.map((one) => ['group_by', one]),
-    ...Object.keys(filters).map((one) => [one, one]),
-  ] as [string, string][]) {
-    if (!known.includes(name as ReportDimension)) throw invalidValue(param, `'${name}' is none of ${known.join(', ')}`);
-  }
+  checkDimensions(per, filters, groupBy);
   const rows = await reportUsage(context.database, {
     groupBy: groupBy as ReportDimension[],
     per,
@@ -183,19 +184,10 @@ async function usage(context: ApiContext, query: z.output<typeof usageQuery>) {
     ...(to === undefined ? {} : { to }),
   });
   return {
-    data: rows.map(({ group, costPicoUsd, requests, charge, ...counts }) => ({
-      ...group,
-      ...(requests === undefined ? {} : { requests, charge_usd: formatUsd(charge ?? 0n) }),
-      attempts: counts.attempts,
-      failed_attempts: counts.failedAttempts,
-      estimated_attempts: counts.estimatedAttempts,
-      unsettled_attempts: counts.unsettledAttempts,
-      input_tokens: counts.inputTokens,
-      cached_input_tokens: counts.cachedInputTokens,
-      output_tokens: counts.outputTokens,
-      reasoning_tokens: counts.reasoningTokens,
-      cost_usd: formatUsd(costPicoUsd),
-    })),
+    data: rows.map((row) => {
+      const { requests, charge_usd: charge, ...shown } = reportRow(row);
+      return requests === null ? shown : { requests, charge_usd: charge ?? formatUsd(0n), ...shown };
+    }),
   };
 }
 
