@@ -2,8 +2,8 @@
 -- A frame whose log already has its id or a later one comes from a writer that lost the request: it is left out of both.
 --
 -- KEYS  per frame: log; then for `head`: record; then for a frame that ends its request: record, body
--- ARGV  1 channel, or '' where they are announced to nobody; then per frame: request id, id, previous id, kind, meta, bytes, retention ms ('' unless it ends),
---       '1' when somebody needs the body
+-- ARGV  1 channel, or '' where they are announced to nobody; then per frame: request id, id, previous id, kind, meta, bytes,
+--       retention ms ('' unless it ends), '1' when somebody needs the body
 -- Gives the indexes (from 1) of the frames that were refused.
 
 -- A body that somebody needs stays at least so long after the end: the process that puts it into SQL may find SQL away.
@@ -41,8 +41,10 @@ for a = 2, #ARGV, 8 do
     elseif kind == 'head' then
       redis.call('HSET', record, 'answered', id)
     end
-    if ARGV[1] ~= '' then announced[#announced + 1] = ARGV[a] .. ' ' .. id .. ' ' .. ARGV[a + 2] .. ' ' .. kind .. ' ' .. #meta .. ' ' .. #bytes
-      .. '\n' .. meta .. bytes end
+    if ARGV[1] ~= '' then
+      announced[#announced + 1] = ARGV[a] .. ' ' .. id .. ' ' .. ARGV[a + 2] .. ' ' .. kind .. ' ' .. #meta .. ' ' .. #bytes
+        .. '\n' .. meta .. bytes
+    end
   end
 end
 if #announced > 0 then redis.call('SPUBLISH', ARGV[1], table.concat(announced)) end

@@ -41,6 +41,7 @@ export function createPublisher(
 ): Publisher {
   const announcers = new Map<string, { announcer: Announcer; writers: number }>();
   const gatherMs = createGatherClock();
+  const deliverNear = (frame: Frame) => neighbours?.deliver?.(frame);
 
   function acquireAnnouncer(channel: string, isNear: boolean): Announcer {
     let entry = announcers.get(channel);
@@ -63,7 +64,7 @@ export function createPublisher(
   return {
     open(options) {
       const channel = keyspace.replyChannel(shardOf(options.spec.requestId), options.spec.inbox);
-      const deliver = options.spec.inbox === neighbours?.instanceId ? neighbours.deliver : null;
+      const deliver = options.spec.inbox === neighbours?.instanceId ? deliverNear : null;
       return new AttemptWriter(options, acquireAnnouncer(channel, deliver !== null), {
         deliver,
         onClosed: () => releaseAnnouncer(channel),
