@@ -127,9 +127,8 @@ async function startCombined({ first, most }: Layout & { kind: 'combined' }, lau
     say('it is busy; another process joins');
     start(others).catch((error: Error) => say(error.message));
   };
-  const { details } = await start(most > 1 ? { SLUICE_PORT_SHARING: 'first' } : {});
-  const addresses = details as unknown as Addresses;
-  const others = { SLUICE_PORT_SHARING: 'other', PORT: new URL(addresses.url).port };
+  const addresses = addressesOf(await start(firstOf(most)));
+  const others = besides(addresses);
   await Promise.all(Array.from({ length: first - 1 }, () => start(others)));
   return addresses;
 }
@@ -140,12 +139,18 @@ async function startTiers({ apis, workers }: Layout & { kind: 'tiers' }, launch:
   await Promise.all(numbers(workers).map((number) => launch({ ...worker, name: nameOf('worker', number) })));
   const start = (number: number, more: Record<string, string>) =>
     launch({ name: nameOf('api', number), entry: 'src/main.ts', onWish, more });
-  const { details } = await start(1, apis > 1 ? { SLUICE_PORT_SHARING: 'first' } : {});
-  const addresses = details as unknown as Addresses;
-  const others = { SLUICE_PORT_SHARING: 'other', PORT: new URL(addresses.url).port };
-  await Promise.all(numbers(apis - 1).map((number) => start(number + 1, others)));
+  const addresses = addressesOf(await start(1, firstOf(apis)));
+  await Promise.all(numbers(apis - 1).map((number) => start(number + 1, besides(addresses))));
   return addresses;
 }
+
+function addressesOf({ details }: Child): Addresses {
+  return details as unknown as Addresses;
+}
+
+/** Of processes that share a port: the first chooses it, the others take the same. */
+const firstOf = (count: number): Record<string, string> => (count > 1 ? { SLUICE_PORT_SHARING: 'first' } : {});
+const besides = ({ url }: Addresses) => ({ SLUICE_PORT_SHARING: 'other', PORT: new URL(url).port });
 
 /** `api`, `api-2`, `api-3`: what they log to, and what is said of them. */
 function nameOf(kind: string, number: number): string {
