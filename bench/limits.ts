@@ -5,20 +5,20 @@ import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
 import type { ConfigurationInput } from '#src/config/schema.ts';
 import { startBroker, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
-import { type AccountLimits, type Shape, UNLIMITED, type Verdict } from '#test/support/limited-account.ts';
+import {
+  type AccountLimits,
+  APART,
+  LIMITS,
+  type Shape,
+  SMALL,
+  times,
+  type Verdict,
+} from '#test/support/limited-account.ts';
 import { type LimitedProvider, startLimitedProvider } from './limits/limited-provider.ts';
 
 const WORKERS = 8;
 const MINUTE_MS = 60_000;
 const CLIENTS = 80;
-const LIMITS: AccountLimits = {
-  requests: 600,
-  tokens: 100_000,
-  inputTokens: UNLIMITED,
-  outputTokens: UNLIMITED,
-  concurrency: 20,
-};
-const SMALL: Shape = { inputTokens: 60, outputTokens: 40, callMs: 1_000 };
 
 interface Scenario {
   binding: keyof AccountLimits;
@@ -28,20 +28,6 @@ interface Scenario {
   /** After the minute of learning. */
   factor?: number;
 }
-
-const times = (limits: AccountLimits, factor: number): AccountLimits => ({
-  ...limits,
-  requests: Math.round(limits.requests * factor),
-  tokens: Math.round(limits.tokens * factor),
-  concurrency: Math.max(1, Math.round(limits.concurrency * factor)),
-});
-const APART: AccountLimits = {
-  requests: 1_000,
-  tokens: UNLIMITED,
-  inputTokens: 50_000,
-  outputTokens: 16_000,
-  concurrency: 60,
-};
 
 const SCENARIOS: Record<string, Scenario> = {
   requests: { binding: 'requests', accounts: { one: LIMITS }, shape: SMALL },

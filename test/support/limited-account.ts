@@ -36,6 +36,31 @@ export const UNLIMITED = 1e9;
 export const MINUTE_MS = 60_000;
 export const RATES = ['requests', 'tokens', 'inputTokens', 'outputTokens'] as const;
 export type Rate = (typeof RATES)[number];
+
+/** The account of the proof (`npm run limits-proof`, and its short form as a test), calls that its requests or calls at once limit … */
+export const LIMITS: AccountLimits = {
+  requests: 600,
+  tokens: 100_000,
+  inputTokens: UNLIMITED,
+  outputTokens: UNLIMITED,
+  concurrency: 20,
+};
+export const SMALL: Shape = { inputTokens: 60, outputTokens: 40, callMs: 1_000 };
+/** … one that limits input and output apart, and one of another size. */
+export const APART: AccountLimits = {
+  requests: 1_000,
+  tokens: UNLIMITED,
+  inputTokens: 50_000,
+  outputTokens: 16_000,
+  concurrency: 60,
+};
+export const times = (limits: AccountLimits, factor: number): AccountLimits => ({
+  ...limits,
+  requests: Math.round(limits.requests * factor),
+  tokens: Math.round(limits.tokens * factor),
+  concurrency: Math.max(1, Math.round(limits.concurrency * factor)),
+});
+
 const CONCURRENCY_WAIT_MS = 1_000;
 /** A call may be on its way while another one is refused. */
 const ON_ITS_WAY_MS = 250;

@@ -17,11 +17,15 @@ import { createKeyspace } from '#src/storage/keyspace.ts';
 import type { RedisClient } from '#src/storage/redis.ts';
 import {
   type AccountLimits,
+  APART,
+  LIMITS,
   LimitedAccount,
   MINUTE_MS,
   type Rate,
   type Refusal,
   type Shape,
+  SMALL,
+  times,
   UNLIMITED,
   type Verdict,
   verdictOf,
@@ -97,28 +101,6 @@ interface Scenario {
   /** Absent: one. */
   learningMinutes?: number;
 }
-
-const LIMITS: AccountLimits = {
-  requests: 600,
-  tokens: 100_000,
-  inputTokens: UNLIMITED,
-  outputTokens: UNLIMITED,
-  concurrency: 20,
-};
-const SMALL: Shape = { inputTokens: 60, outputTokens: 40, callMs: 1_000 };
-const APART: AccountLimits = {
-  requests: 1_000,
-  tokens: UNLIMITED,
-  inputTokens: 50_000,
-  outputTokens: 16_000,
-  concurrency: 60,
-};
-const times = (limits: AccountLimits, factor: number): AccountLimits => ({
-  ...limits,
-  requests: Math.round(limits.requests * factor),
-  tokens: Math.round(limits.tokens * factor),
-  concurrency: Math.max(1, Math.round(limits.concurrency * factor)),
-});
 
 const HALF = times(LIMITS, 0.5);
 
