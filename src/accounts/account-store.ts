@@ -36,7 +36,8 @@ export interface AccountStore {
   find(id: string): Promise<Account | null>;
   /** Newest first, revoked ones included. */
   list(): Promise<Account[]>;
-  update(id: string, settings: Partial<KeySettings>): Promise<Account | null>;
+  /** @param name a new one. */
+  update(id: string, settings: Partial<KeySettings>, name?: string): Promise<Account | null>;
   /** Revoking twice keeps the first date. */
   revoke(id: string): Promise<Account | null>;
   addCredits(entry: Pick<CreditEntry, 'accountId' | 'amount' | 'note' | 'actor'>): Promise<CreditEntry>;
@@ -84,16 +85,16 @@ export function createAccountStore(database: Database): AccountStore {
       const rows = await database.selectFrom('accounts').selectAll().orderBy('created_at', 'desc').execute();
       return rows.map(readAccount);
     },
-    async update(id, change) {
+    async update(id, change, name) {
       const account = await find(id);
       if (account === null) return null;
-      const settings = { ...account.settings, ...change };
+      const changed = { name: name ?? account.name, settings: { ...account.settings, ...change } };
       await database
         .updateTable('accounts')
-        .set({ settings: JSON.stringify(settings) })
+        .set({ name: changed.name, settings: JSON.stringify(changed.settings) })
         .where('id', '=', id)
         .execute();
-      return { ...account, settings };
+      return { ...account, ...changed };
     },
     async revoke(id) {
       await database

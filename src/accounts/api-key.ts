@@ -52,6 +52,8 @@ export interface ApiKey {
   projectId: string | null;
   /** The secret that it was found by is valid until then: it was rotated. Unix ms; null without an end. */
   secretUntilMs: number | null;
+  /** Its secret before the newest one is valid until then, Unix ms; null where it was not rotated, or without an overlap. */
+  formerUntilMs: number | null;
   /** Its project and organisation, the nearest first. */
   above: readonly Account[];
   /** Whose prepaid balance it spends; null where there is none. */

@@ -39,7 +39,8 @@ export interface KeyStore {
   findById(id: string): Promise<ApiKey | null>;
   /** Newest first, revoked ones included. */
   list(): Promise<ApiKey[]>;
-  update(id: string, settings: Partial<KeySettings>): Promise<ApiKey | null>;
+  /** @param name a new one. */
+  update(id: string, settings: Partial<KeySettings>, name?: string): Promise<ApiKey | null>;
   /** A new secret; the one before is taken for so long beside it. Null when there is no such key, or it is revoked. */
   rotate(id: string, keepFormerMs: number): Promise<{ key: ApiKey; secret: string } | null>;
   /** Null when there is no such key; revoking twice keeps the first date. */
@@ -62,6 +63,7 @@ export function createKeyStore(database: Database): KeyStore {
       revokedAtMs: null,
       projectId,
       secretUntilMs: null,
+      formerUntilMs: null,
       above: [],
       credits: null,
     };
@@ -159,16 +161,16 @@ export function createKeyStore(database: Database): KeyStore {
       const rows = await database.selectFrom('api_keys').selectAll().orderBy('created_at', 'desc').execute();
       return rows.map(readKey);
     },
-    async update(id, settings) {
+    async update(id, settings, name) {
       const key = await find('id', id);
       if (key === null) return null;
-      const merged = { ...key.settings, ...settings };
+      const changed = { name: name ?? key.name, settings: { ...key.settings, ...settings } };
       await database
         .updateTable('api_keys')
-        .set({ settings: JSON.stringify(merged) })
+        .set({ name: changed.name, settings: JSON.stringify(changed.settings) })
         .where('id', '=', id)
         .execute();
-      return { ...key, settings: merged };
+      return { ...key, ...changed };
     },
     async rotate(id, keepFormerMs) {
       const row = await database.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst();
@@ -208,6 +210,7 @@ function readKey(row: Selectable<ApiKeysTable>): ApiKey {
     revokedAtMs: row.revoked_at === null ? null : asNumber(row.revoked_at),
     projectId: row.project_id,
     secretUntilMs: null,
+    formerUntilMs: row.former_until === null ? null : asNumber(row.former_until),
     above: [],
     credits: null,
   };

@@ -53,6 +53,9 @@ export const settingsForm = z.strictObject({
 
 export type SettingsForm = z.output<typeof settingsForm>;
 
+/** Of a key or an account that there is. */
+export const changeForm = settingsForm.extend({ name: z.string().min(1).max(200).optional() });
+
 /** What the form changes. @param current what there is: budgets that the form does not name stay. */
 export function readSettingsForm(form: SettingsForm, current: Pick<KeySettings, 'budgets'>): Partial<KeySettings> {
   const { limits, models, weight, batch_weight: batchWeight, expires_at: expiresAt, metadata, credits } = form;

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createAdminKeyStore } from '../accounts/admin-key-store.ts';
 import { createBudgetStandings } from '../accounts/budget-standings.ts';
 import { createBudgetReader, createBudgets } from '../accounts/budgets.ts';
+import { createConfigurationLog } from '../accounts/configuration-log.ts';
 import { createKeyCache } from '../accounts/key-cache.ts';
 import { createKeyStore, useConfiguredKey } from '../accounts/key-store.ts';
 import { createBatchStore } from '../batches/batch-store.ts';
@@ -97,6 +98,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     openDatabase(runtime.databaseUrl, sqlTrouble.note),
     openBlobStore(configuration, environment),
   ]);
+  runtime.onReload ??= createConfigurationLog({ redis, keyspace, database, instanceId, logger });
   const metrics = createApiMetrics(registry);
   const watch = startRedisWatch({
     redis,

@@ -53,6 +53,10 @@ restart of the workers; requests that were accepted before keep the deployments 
 read when a process starts: a change of it is named in the log and takes a restart. The log has the paths of what changed, never values.
 \`sluice start\` passes \`SIGHUP\` on to its processes.
 
+The audit log has each change once for the whole fleet, refused ones too (\`sluice audit --path /configuration\`): what made Sluice read
+the file, who owns it and when it was written, the SHA-256 before and after, the settings that changed and those that wait for a
+restart, or the faults. A worker without the database (\`--no-ledger --no-batches\`) tells only its log.
+
 ## Files of other gateways
 
 \`--config\` takes a \`config.yaml\` of LiteLLM's proxy as it is: \`model_list\`, \`litellm_params\`, \`router_settings\`,

@@ -67,7 +67,8 @@ export function parseConfiguration(text: string, file: string, variables: Variab
     file,
     line: lines.linePos(error.pos[0]).line,
     path: '',
-    message: error.message,
+    // What it quotes of the file may be a secret.
+    message: error.message.replace(/: ".*"$/s, ''),
   }));
   if (faults.length > 0) throw new ConfigurationError(faults);
   faults.push(...expandVariables(document, file, lines, variables));

@@ -1,6 +1,7 @@
 // Everything a process needs to know before it opens its first connection.
 
 import { LRUCache } from 'lru-cache';
+import type { Reload } from '../contracts/configuration-reload.ts';
 import { createGrowingMask, type GrowingMask } from '../contracts/secret-mask.ts';
 import { type Catalogue, createCatalogue, type Deployment, type Provider } from './catalogue.ts';
 import { checkReferences } from './check-references.ts';
@@ -34,6 +35,8 @@ export interface Runtime {
   /** For logs: takes out every configured secret. */
   secretMask: GrowingMask;
   secrets: readonly string[];
+  /** What came of reading the file again (src/process/follow-configuration.ts); one listener, which knows the database. */
+  onReload: ((reload: Reload) => void) | null;
 }
 
 export interface AdminListen {
@@ -81,6 +84,7 @@ export function loadRuntime(
     adminListen: adminListenOf(configuration, listen.host),
     secretMask,
     secrets,
+    onReload: null,
   };
 }
 

@@ -34,7 +34,7 @@ export interface paths {
         delete: operations["revokeKey"];
         options?: never;
         head?: never;
-        /** Changes limits, budget, models or batch weight of a key */
+        /** Changes a key: its name, limits, budgets, models, weights, credits, expiry, metadata */
         patch: operations["updateKey"];
         trace?: never;
     };
@@ -1305,6 +1305,8 @@ export interface components {
                 markup_percent: number;
                 charge_step_usd: number;
             } | null;
+            /** @description After a rotation: how long the secret before is valid, too. */
+            former_secret_until: string | null;
             /**
              * Format: date-time
              * @description UTC.
@@ -1600,6 +1602,8 @@ export interface components {
                 markup_percent: number;
                 charge_step_usd: number;
             } | null;
+            /** @description After a rotation: how long the secret before is valid, too. */
+            former_secret_until: string | null;
             /**
              * Format: date-time
              * @description UTC.
@@ -1639,6 +1643,8 @@ export interface components {
                 markup_percent: number;
                 charge_step_usd: number;
             } | null;
+            /** @description After a rotation: how long the secret before is valid, too. */
+            former_secret_until: string | null;
             /**
              * Format: date-time
              * @description UTC.
@@ -1696,6 +1702,7 @@ export interface components {
                  */
                 charge_step_usd?: number;
             } | null;
+            name?: string;
         };
         LedgerReject: {
             id: string;

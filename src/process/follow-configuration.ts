@@ -1,11 +1,13 @@
 // The configuration while a process runs: read again on SIGHUP and when its file changes, checked as a whole, and put in the
 // place of the former one in one step. One that is wrong is refused, and the former one stays.
+import { createHash } from 'node:crypto';
 import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCredentials } from '../config/credentials.ts';
 import { ConfigurationError, formatFault } from '../config/load.ts';
 import { loadRuntime, type Runtime } from '../config/runtime.ts';
 import type { Configuration } from '../config/schema.ts';
+import type { Reload } from '../contracts/configuration-reload.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** Sections that hold from the next request on. All others are read when a process starts. */
@@ -33,6 +35,7 @@ const MAX_SHOWN = 50;
 export function followConfiguration({ runtime, logger, onChange }: FollowOptions): ConfigurationFollower {
   const { configPath: path } = runtime;
   let known = textOf(path);
+  let inForce = hashOf(known);
   let readAtMs = 0;
   let isStopped = false;
   for (const note of runtime.notes) logger.warn({ note }, 'a setting of the configuration is not supported');
@@ -51,6 +54,7 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
       if (!(error instanceof ConfigurationError)) throw error;
       const faults = error.faults.slice(0, MAX_SHOWN).map(formatFault);
       logger.error({ why, faults }, 'the configuration is refused; the former one stays in force');
+      tell('refused', why, { faults });
     }
   }
 
@@ -58,6 +62,15 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
     return reload(why).catch((error: unknown) => {
       logger.error({ err: error }, 'the configuration could not be read again');
     });
+  }
+
+  function tell(kind: Reload['kind'], why: string, found: Partial<Reload>): void {
+    const next = hashOf(known);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    const written = stat === undefined ? null : { atMs: stat.mtimeMs, uid: stat.uid };
+    const nothing = { changed: [], afterRestart: [], faults: [] };
+    runtime.onReload?.({ kind, why, file: path, written, former: inForce, next, ...nothing, ...found });
+    if (kind === 'changed') inForce = next;
   }
 
   function adopt(next: Runtime, why: string): void {
@@ -70,15 +83,17 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
         'these settings change only with a restart; the former ones stay in force',
       );
     }
-    const inForce = changed.filter(isReloaded);
+    const adopted = changed.filter(isReloaded);
     for (const note of next.notes) logger.warn({ note }, 'a setting of the configuration is not supported');
-    if (inForce.length === 0) return;
+    const names = { changed: adopted.slice(0, MAX_SHOWN), afterRestart: fixed.slice(0, MAX_SHOWN) };
+    tell(hashOf(known) === inForce ? 'reverted' : 'changed', why, names);
+    if (adopted.length === 0) return;
     runtime.secretMask.configure(next.secrets);
     for (const section of RELOADED_SECTIONS)
       Object.assign(runtime.configuration, { [section]: next.configuration[section] });
     runtime.catalogue.replace(next.catalogue);
     onChange?.();
-    logger.info({ why, changed: inForce.slice(0, MAX_SHOWN), count: inForce.length }, 'the configuration has changed');
+    logger.info({ why, changed: names.changed, count: adopted.length }, 'the configuration has changed');
   }
 
   async function onFile(now: Stats): Promise<void> {
@@ -114,6 +129,10 @@ function textOf(path: string): string | null {
   } catch {
     return null;
   }
+}
+
+function hashOf(text: string | null): string | null {
+  return text === null ? null : createHash('sha256').update(text).digest('hex');
 }
 
 /** Deepest paths that differ: of a new or removed thing its own. Values are not shown: some are secrets. */

@@ -89,6 +89,17 @@ test('budgets are set, changed and taken away each for itself', async () => {
   expect(await patch({ budget_usd: null })).toEqual({});
 });
 
+test('a key, a project and an organisation can be given other names; the key of the environment cannot', async () => {
+  const { id } = await createKey({});
+  const account = await call<WithId>('POST', '/accounts', { kind: 'project', name: 'before', models: ['solo'] }, 201);
+  for (const path of [`/keys/${id}`, `/accounts/${account.id}`]) {
+    expect(await call('PATCH', path, { name: 'after' })).toMatchObject({ name: 'after' });
+    expect(await call('GET', path)).toMatchObject({ name: 'after' });
+  }
+  expect(await call('GET', `/accounts/${account.id}`), 'the rest stays').toMatchObject({ models: ['solo'] });
+  await call('PATCH', `/keys/${id}`, { name: 'SLUICE_API_KEY' }, 400);
+});
+
 test('a model that the key may not use is not served as an alternative either', async () => {
   const { key } = await createKey({ models: ['solo'] });
   const body = { model: 'solo', models: ['pair'], messages: [{ role: 'user', content: 'x' }] };
@@ -230,11 +241,15 @@ test('requests carry tags and an agent’s session into the reports', async () =
 test('a rotated key has two secrets for a while, then one', async () => {
   const { id, key } = await createKey({});
   const { key: second } = await call<{ key: string }>('POST', `/keys/${id}/rotate`, { keep_former_seconds: 3_600 });
+  const formerUntil = async () => (await call<Record<string, string>>('GET', `/keys/${id}`)).former_secret_until;
+  const leftMs = Date.parse((await formerUntil())!) - Date.now();
+  expect(leftMs > 3_000_000 && leftMs <= 3_600_000, 'operators see until when').toBe(true);
   const status = async (secret: string) => (await ask(broker.url, { key: secret, prompt: 'x' })).status;
   expect([await status(key), await status(second)]).toEqual([200, 200]);
   const { key: third } = await call<{ key: string }>('POST', `/keys/${id}/rotate`, { keep_former_seconds: 0 });
   await waitFor('the secrets before to be over', async () => (await status(second)) === 401, 1_000);
   expect([await status(key), await status(third)]).toEqual([401, 200]);
+  expect(await formerUntil()).toBeNull();
 });
 
 test('credits: charged with markup and rounded up, refused when spent, topped up, stated', async () => {

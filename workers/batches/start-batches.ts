@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Registry } from 'prom-client';
 import { type ApiKey, isValid } from '#src/accounts/api-key.ts';
 import { createBudgetReader, createBudgets } from '#src/accounts/budgets.ts';
+import { createConfigurationLog } from '#src/accounts/configuration-log.ts';
 import { createKeyStore, type KeyStore } from '#src/accounts/key-store.ts';
 import { createFileStore } from '#src/batches/file-store.ts';
 import { createNativeChunkStore } from '#src/batches/native-chunk-store.ts';
@@ -74,6 +75,7 @@ export async function startBatches(
     onError,
     onWell: redisTrouble.over,
   });
+  runtime.onReload ??= createConfigurationLog({ redis, keyspace, database, instanceId, logger });
   const keys = createKeyStore(database);
   const known = rememberKeys(keys);
   await subscription.ssubscribe(keyspace.accountsChannel);

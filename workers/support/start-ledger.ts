@@ -1,4 +1,5 @@
 // Opens what the ledger writer needs and starts it.
+import { createConfigurationLog } from '#src/accounts/configuration-log.ts';
 import type { RedisAddress, Runtime } from '#src/config/runtime.ts';
 import { createInstanceId } from '#src/contracts/ids.ts';
 import { startLedgerJobs } from '#src/ledger/ledger-jobs.ts';
@@ -38,6 +39,8 @@ export async function startLedger(
     connectRedis(address, 'consumer', onError),
     openDatabase(runtime.databaseUrl, sqlTrouble.note),
   ]);
+  const instanceId = createInstanceId('worker');
+  runtime.onReload ??= createConfigurationLog({ redis, keyspace, database, instanceId, logger });
   const { dead_letters: settings } = runtime.configuration;
   // Before the first row: afterwards its month would be in the partition for the rest.
   await preparePartitions(database, runtime.replyShards).catch(sqlTrouble.note);
@@ -58,7 +61,7 @@ export async function startLedger(
   const watch = startLedgerWatch({ redis, keyspace, countRejects: rejects.count, metrics, logger });
   const moneyWatch = startMoneyWatch({ runtime, redis, keyspace, database, logger });
   const writer = startLedgerWriter({
-    reader: await createLedgerReader(reading, keyspace, createInstanceId('worker')),
+    reader: await createLedgerReader(reading, keyspace, instanceId),
     store: createLedgerStore(database),
     setAside: keepRejects(rejects, metrics, logger),
     onError: (error, stage) => (stage === 'reading' ? onError(error) : sqlTrouble.note(error)),

@@ -14,6 +14,7 @@ const METHODS = [
   ['PUT', 'replaced'],
   ['DELETE', 'removed'],
   ['GET', 'signed in'],
+  ['RELOAD', 'read the configuration again'],
 ] as const;
 
 export default function AuditLogPage() {

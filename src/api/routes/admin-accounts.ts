@@ -5,7 +5,7 @@ import { type AccountStore, createAccountStore } from '../../accounts/account-st
 import { type Account, BUDGET_PERIODS, DEFAULT_KEY_SETTINGS } from '../../accounts/api-key.ts';
 import { type BudgetOwner, createBudgetReader, periodStart } from '../../accounts/budgets.ts';
 import { announceKeyChange } from '../../accounts/key-store.ts';
-import { describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
+import { changeForm, describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatUsd, parseUsd } from '../../contracts/money.ts';
 import { chargesByDay } from '../../ledger/reports.ts';
@@ -53,10 +53,10 @@ export function registerAdminAccounts(admin: FastifyInstance, context: ApiContex
   });
 
   admin.patch<ById>('/accounts/:id', async (request) => {
-    const form = checkInput(settingsForm, (await readBody(request.body)).value);
+    const { name, ...form } = checkInput(changeForm, (await readBody(request.body)).value);
     const { id } = request.params;
     const { settings } = existing(await store.find(id), id);
-    const changed = await store.update(id, readSettingsForm(form, settings));
+    const changed = await store.update(id, readSettingsForm(form, settings), name);
     await announce();
     return describeAccount(existing(changed, id));
   });

@@ -14,7 +14,11 @@ export const auditQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(MAX_PAGE).default(100),
   before: z.string().max(100).optional().describe('Entries older than this one: the `next` of a page.'),
   actor: z.string().min(1).max(300).optional().describe('A part of the name of who did it, in any case.'),
-  method: z.string().max(10).optional().describe('`POST`, `PATCH`, `PUT`, `DELETE`; `GET` of a sign-in.'),
+  method: z
+    .string()
+    .max(10)
+    .optional()
+    .describe('`POST`, `PATCH`, `PUT`, `DELETE`; `GET` of a sign-in; `RELOAD` of the configuration file.'),
   path: z.string().max(300).optional().describe('Beginning of the path.'),
   from: dayOrMoment.optional(),
   to: dayOrMoment.optional().describe('A day is included whole.'),

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createAccountStore } from '../../accounts/account-store.ts';
 import { type ApiKey, DEFAULT_KEY_SETTINGS } from '../../accounts/api-key.ts';
 import { announceKeyChange, checkKeyName } from '../../accounts/key-store.ts';
-import { describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
+import { changeForm, describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { formatUsd } from '../../contracts/money.ts';
 import { EXPORT_COLUMNS, EXPORT_FORMATS, encodeRows, exportRows, reportRow } from '../../ledger/export.ts';
@@ -106,10 +106,11 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       });
 
       admin.patch<{ Params: { id: string } }>('/keys/:id', async (request) => {
-        const form = checkInput(settingsForm, (await readBody(request.body)).value);
+        const { name, ...form } = checkInput(changeForm, (await readBody(request.body)).value);
         const { id } = request.params;
-        const { settings } = existing(await context.keyStore.findById(id), id);
-        const key = await context.keyStore.update(id, readSettingsForm(form, settings));
+        const current = existing(await context.keyStore.findById(id), id);
+        if (name !== undefined && name !== current.name) [name, current.name].forEach(checkKeyName);
+        const key = await context.keyStore.update(id, readSettingsForm(form, current.settings), name);
         await announceKeyChange(context.redis, context.keyspace);
         return describeKey(existing(key, id));
       });
@@ -198,9 +199,15 @@ function describeKey(key: ApiKey) {
     hint: key.hint,
     project: key.projectId,
     ...describeSettings(key.settings),
+    former_secret_until: formerUntil(key),
     created_at: new Date(key.createdAtMs).toISOString(),
     revoked_at: key.revokedAtMs === null ? null : new Date(key.revokedAtMs).toISOString(),
   };
+}
+
+/** Null where only the newest secret is valid. */
+function formerUntil({ formerUntilMs }: ApiKey): string | null {
+  return formerUntilMs !== null && formerUntilMs > Date.now() ? new Date(formerUntilMs).toISOString() : null;
 }
 
 function existing(key: ApiKey | null, id: string): ApiKey {

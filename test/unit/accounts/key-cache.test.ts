@@ -14,6 +14,7 @@ const KEY: ApiKey = {
   revokedAtMs: null,
   projectId: null,
   secretUntilMs: null,
+  formerUntilMs: null,
   above: [],
   credits: null,
 };

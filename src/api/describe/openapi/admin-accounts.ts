@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ADMIN_ROLES } from '../../../accounts/admin-key-store.ts';
 import { BUDGET_PERIODS } from '../../../accounts/api-key.ts';
-import { settingsForm } from '../../../accounts/settings-form.ts';
+import { changeForm } from '../../../accounts/settings-form.ts';
 import { limitSettings } from '../../../config/schema.ts';
 import { newAccount, newCredits, statementQuery } from '../../routes/admin-accounts.ts';
 import { auditQuery, newAdminKey } from '../../routes/admin-operators.ts';
@@ -67,7 +67,7 @@ export const ACCOUNT_OPERATIONS = group({ ...ADMIN, tag: 'accounts' }, [
     routes: ['PATCH /admin/accounts/:id'],
     id: 'updateAccount',
     summary: 'Changes what holds for all keys below it',
-    body: { content: json(named('AccountSettings', settingsForm)) },
+    body: { content: json(named('AccountSettings', changeForm)) },
     answers: ok(account),
   },
   {

@@ -1,7 +1,7 @@
 // Administration, as the API description has it: what a handler of src/api/routes/admin-*.ts takes is the schema it checks with;
 // what it answers is told here, and held against its answers by test/e2e/openapi.test.ts.
 import { z } from 'zod';
-import { settingsForm } from '../../../accounts/settings-form.ts';
+import { changeForm } from '../../../accounts/settings-form.ts';
 import { webhookEvents } from '../../../config/webhook-schema.ts';
 import { LIMIT_KINDS } from '../../../contracts/limit-kinds.ts';
 import { REPORT_DIMENSIONS } from '../../../ledger/reports.ts';
@@ -23,6 +23,7 @@ const key = named(
     hint: z.string().describe('The first characters of the secret, to know it by.'),
     project: z.string().nullable(),
     ...shownSettings,
+    former_secret_until: time.nullable().describe('After a rotation: how long the secret before is valid, too.'),
     created_at: time,
     revoked_at: time.nullable(),
   }),
@@ -83,8 +84,8 @@ const keys = group(ADMIN, [
   {
     routes: ['PATCH /admin/keys/:id'],
     id: 'updateKey',
-    summary: 'Changes limits, budget, models or batch weight of a key',
-    body: { content: json(named('KeySettings', settingsForm)) },
+    summary: 'Changes a key: its name, limits, budgets, models, weights, credits, expiry, metadata',
+    body: { content: json(named('KeySettings', changeForm)) },
     answers: ok(key),
   },
   {
