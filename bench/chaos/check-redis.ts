@@ -73,7 +73,7 @@ function idIn(text: string): string {
  */
 export async function checkRest(redis: Redis, keptMs: number, accepted: ReadonlySet<string>): Promise<string[]> {
   const keys = await transientKeys(redis);
-  // The janitor clears the wait queues of what a crash has left in them (workers/support/janitor.ts).
+  // The janitor clears the wait queues of what a crash has left in them (workers/support/start-worker.ts).
   const checks = keys
     .filter((key) => !key.includes(':waiting:'))
     .map(async (key) => {

@@ -3,12 +3,13 @@
 // ledger: one script does both, so no call can be made that the books do not know of.
 
 import { LRUCache } from 'lru-cache';
-import { type Amounts, LIMIT_KINDS, type LimitKind, type LimitLabel } from '../contracts/limit-kinds.ts';
-import type { Limits, Scope } from '../contracts/scope.ts';
+import { type Amounts, LIMIT_KINDS, type LimitLabel } from '../contracts/limit-kinds.ts';
+import type { Scope } from '../contracts/scope.ts';
 import { type Turn, turnOrder } from '../contracts/turn.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall, runScript, type ScriptCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
+import { correctionArguments, limitArguments, type UsedTokens } from './limit-arguments.ts';
 import { amountsOf, expectedOf, type GrantedPermit, holdsLease, limitsOf, type PermitTerms } from './permit-terms.ts';
 import { waitMember, withOwners } from './wait-queue.ts';
 import { readScope, readWindow, type Window } from './window.ts';
@@ -53,14 +54,7 @@ export interface PermitRequest extends PermitTerms {
   unsettledEntry: string;
 }
 
-export interface Settlement {
-  /** Tokens the provider really counted, as far as known. */
-  usedTokens: number;
-  /** Without those from a cache; absent as in `PermitRequest`. */
-  usedInputTokens?: number;
-  usedOutputTokens?: number;
-  /** It was refused for a limit: it does not count in those that are learned, whose use is what was served. */
-  isRefused?: boolean;
+export interface Settlement extends UsedTokens {
   /** JSON of the ledger message; null when the provider was not called after all. */
   entry: string | null;
 }
@@ -270,60 +264,6 @@ export function turnOfTerms({ turn, acceptedAtMs }: Pick<PermitTerms, 'turn' | '
 export function roomMember(terms: Pick<PermitTerms, 'requestId' | 'acceptedAtMs' | 'turn'>): string {
   const { order, owner } = turnOfTerms(terms);
   return `${order} ${terms.requestId} ${owner}`;
-}
-
-/** What a call takes of one limit. */
-function amountFor({ learned }: Scope, { name, measure }: LimitKind, { reserved, expected }: Taken): number {
-  return (learned?.includes(name) ? expected : reserved)[measure];
-}
-
-type Taken = Pick<Permit, 'reserved' | 'expected'>;
-
-function usedAmounts(settlement: Settlement): Amounts {
-  const {
-    usedTokens: tokens,
-    usedInputTokens: inputTokens = tokens,
-    usedOutputTokens: outputTokens = tokens,
-  } = settlement;
-  return { requests: 1, tokens, inputTokens, outputTokens };
-}
-
-/** A limit that is never reached: the call is only counted. */
-const ANY_NUMBER = 1_000_000_000;
-
-function kindsOf(limits: Limits): readonly LimitKind[] {
-  return LIMIT_KINDS.filter(({ name }) => limits[name] !== undefined);
-}
-
-/** How many, then each as permit.lua takes it. */
-function limitArguments(scope: Scope, taken: Taken): (string | number)[] {
-  const limits = holdsLease(scope) ? { concurrency: ANY_NUMBER, ...scope.limits } : scope.limits;
-  const kinds = kindsOf(limits);
-  const each = kinds.flatMap((kind) => [
-    kind.field,
-    kind.periodMs ?? 0,
-    limits[kind.name]!,
-    amountFor(scope, kind, taken),
-  ]);
-  return [kinds.length, ...each];
-}
-
-/** How many, then each as settle.lua takes it: only what was used otherwise than it was reserved. */
-function correctionArguments(scope: Scope, taken: Taken, settlement: Settlement): (string | number)[] {
-  const counted = usedAmounts(settlement);
-  const usedOf = ({ name, measure }: LimitKind) =>
-    settlement.isRefused === true && scope.learned?.includes(name) === true ? 0 : counted[measure];
-  const kinds = kindsOf(scope.limits).filter(
-    (kind) => kind.periodMs !== null && usedOf(kind) !== amountFor(scope, kind, taken),
-  );
-  const each = kinds.flatMap((kind) => [
-    kind.field,
-    kind.periodMs!,
-    scope.limits[kind.name]!,
-    amountFor(scope, kind, taken),
-    usedOf(kind),
-  ]);
-  return [kinds.length, ...each];
 }
 
 /** A request that waits for a provider, its credentials or a model of its waits for a deployment (wait-queue.ts). */

@@ -5,16 +5,15 @@
 -- began, one to two slices later than the period, so that a provider's own sliding window, seen through a jittery network,
 -- never holds more than ours does.
 --
--- A request that is refused waits in the scope's room, ordered by turn; while one with an earlier turn is there, and has
--- asked a moment ago, no later one passes. A request that passes tells the next one that its turn has come. Turns are those of
--- start-time fair queueing: `turns` has a virtual clock, which stands where the last turn was taken, and for each owner (a key)
--- where its next one starts; what an owner takes moves that back. An owner that has not waited starts at the clock. Requests
--- of one owner have one turn, and come in their own order, which their members begin with (and the owner ends them). What was
--- noted of a turn is too early once its owner has had another one: whoever meets it there puts it right. The interactive lane's turns all come
--- before the batch lane's, which come in order of acceptance.
+-- A request that is refused waits in the scope's room, ordered by turn; while one with an earlier turn is there, and has asked a
+-- moment ago, no later one passes. One that passes tells the next that its turn has come. Turns are those of start-time fair
+-- queueing: `turns` has a virtual clock, which stands where the last turn was taken, and for each owner (a key) where its next one
+-- starts; what an owner takes moves that back. An owner that has not waited starts at the clock. Requests of one owner share one
+-- turn and come in their own order, with which their members begin (the owner ends them). A turn that was noted before its owner
+-- had another one is too early: the call that meets it corrects it. All turns of the interactive lane come before those of the
+-- batch lane, which come in order of acceptance.
 --
 -- A provider that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS.
---
 -- A request that is let through leaves the wait queues in which the API tier counted it (wait-enter.lua).
 --
 -- KEYS  1 open attempts, 2 open leases, 3 tokens of wait queues, 4 served of wait queues,
@@ -28,8 +27,7 @@ local SLICES = 300
 local KEEP_SLICES = 302
 local MINUTE_MS = 60000
 local PRESENCE_MS = 3000
--- Who is forgotten among more has its next turn a little early.
-local MOST_OWNERS = 10000
+local MOST_OWNERS = 10000 -- one that is forgotten among more has its next turn a little early
 -- The batch lane leaves this share of a window to the interactive lane, and spreads its own starts over the minute.
 local BATCH_SHARE = 0.97
 local BATCH_BURST_MS = 1000
@@ -41,12 +39,10 @@ local DRAIN_FROM = 100
 local DRAIN_MS = 2000
 -- How soon to ask again where no time can be computed: a turn or a held permit ends without notice.
 local POLL_MS = 50
--- Between two trials of which the first has not ended.
-local TRIAL_MS = 5000
+local TRIAL_MS = 5000 -- between two trials of which the first has not ended
 -- As in wait-enter.lua. A client's max_tokens may be any number.
 local MAX_TOKENS = 1000000000
--- Slices read at once.
-local CHUNK = 50
+local CHUNK = 50 -- slices read at once
 
 local open, open_leases = KEYS[1], KEYS[2]
 local attempt, member, owner = ARGV[1], ARGV[2], ARGV[10]

@@ -3,7 +3,6 @@
 import { type Kysely, sql } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migration';
 import { type AccountTables, accounts, administration } from './account-tables.ts';
-import { type AlertTables, alertsOnce } from './alert-tables.ts';
 import {
   type BatchTables,
   chunkReservations,
@@ -23,11 +22,10 @@ import {
 } from './ledger-tables.ts';
 import { type ResponseTables, responsesAndConversations } from './response-tables.ts';
 import { type RollupTables, rollups } from './rollup-tables.ts';
-import { type WebhookTables, webhooks } from './webhook-tables.ts';
+import { alertsOnce, type WebhookTables, webhooks } from './webhook-tables.ts';
 
 export interface Tables
   extends AccountTables,
-    AlertTables,
     BatchTables,
     LedgerTables,
     NativeTables,

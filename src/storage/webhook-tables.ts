@@ -1,4 +1,5 @@
-// The SQL tables of webhooks: their types and their migration. Events come from `events_outbox` (batch-tables.ts).
+// The SQL tables of webhooks, and of the alerts that they tell of: their types and migrations. Events come from `events_outbox`
+// (batch-tables.ts).
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { OptionalWhole, Whole } from './columns.ts';
@@ -6,6 +7,7 @@ import type { OptionalWhole, Whole } from './columns.ts';
 export interface WebhookTables {
   webhook_endpoints: WebhookEndpointsTable;
   webhook_deliveries: WebhookDeliveriesTable;
+  alerts: AlertsTable;
 }
 
 export interface WebhookEndpointsTable {
@@ -44,6 +46,20 @@ export interface WebhookDeliveriesTable {
   last_status: OptionalWhole;
   /** Error of the last attempt; never contains a body or a secret. */
   last_error: string | null;
+}
+
+export interface AlertsTable {
+  id: string;
+  /** What it is told of only once: a threshold of a budget in a period, an hour, a day. */
+  once: string;
+  type: string;
+  /** Of the client key that it is about; empty where it is not about one. */
+  key_id: string;
+  /** JSON: what receivers get beside its id. */
+  payload: string;
+  created_at: Whole;
+  /** Null: never; what it is about has no end, and it must not be told again. */
+  expires_at: OptionalWhole;
 }
 
 export const webhooks: Migration = {
@@ -107,3 +123,18 @@ async function markOutbox(schema: Schema): Promise<void> {
     .where(sql.ref('fanned_out_at_ms'), 'is', null)
     .execute();
 }
+
+export const alertsOnce: Migration = {
+  async up(database: Kysely<unknown>) {
+    const { schema } = database;
+    let table = schema.createTable('alerts').addColumn('id', 'text', (column) => column.primaryKey());
+    for (const name of ['type', 'key_id', 'payload'])
+      table = table.addColumn(name, 'text', (column) => column.notNull());
+    await table
+      .addColumn('once', 'text', (column) => column.notNull().unique())
+      .addColumn('created_at', 'bigint', (column) => column.notNull())
+      .addColumn('expires_at', 'bigint')
+      .execute();
+    await schema.createIndex('alerts_by_expiry').on('alerts').column('expires_at').execute();
+  },
+};

@@ -140,7 +140,7 @@ export const METRICS = {
     labels: [],
     unit: 'attempts',
     part: 'worker',
-    measured: 'when the janitor closes them (workers/support/janitor.ts)',
+    measured: 'when the janitor closes them (workers/support/start-worker.ts)',
   },
   activeRequests: {
     name: 'sluice_active_requests',

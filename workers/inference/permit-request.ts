@@ -9,7 +9,8 @@ import { type ChargeTerms, type Cost, chargeOf, formatCharge, formatUsd, type Pi
 import { circuitOf } from '#src/contracts/route-plan.ts';
 import { totalTokens, type Usage } from '#src/contracts/usage.ts';
 import { unsettledMessage } from '#src/ledger/books.ts';
-import type { AdoptedPermit, PermitRequest, Settlement } from '#src/limits/limiter.ts';
+import type { UsedTokens } from '#src/limits/limit-arguments.ts';
+import type { AdoptedPermit, PermitRequest } from '#src/limits/limiter.ts';
 import {
   attemptScopes,
   countsExpected,
@@ -89,8 +90,6 @@ export function estimatedInputTokens({ spec, prefillTokens }: Delivery): number 
 
 /** Failures before which the provider cannot have counted anything. */
 const NEVER_ARRIVED: ReadonlySet<FailureCode> = new Set(['upstream_unreachable', 'upstream_connect_timeout']);
-
-type UsedTokens = Omit<Settlement, 'entry'>;
 
 /** What the provider's own limiter has counted, as far as can be known: a failed call counts at least its prompt. */
 export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: number): UsedTokens {

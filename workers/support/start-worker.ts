@@ -1,4 +1,5 @@
-// The worker of a process: inference, and beside it what some worker has to do (ledger, webhooks, batches) unless told not to.
+// The worker of a process: inference, and beside it what some worker has to do (ledger, webhooks, batches) unless told not to;
+// and the janitor, which cleans up after the dead.
 import { parseArgs } from 'node:util';
 import type { Provider } from '#src/config/catalogue.ts';
 import { ConfigurationError } from '#src/config/load.ts';
@@ -9,10 +10,10 @@ import type { ProcessParts } from '#src/process/process-parts.ts';
 import { createKeyspace } from '#src/storage/keyspace.ts';
 import { createWorkerMetrics } from '#src/telemetry/metrics.ts';
 import { startBatches } from '../batches/start-batches.ts';
+import type { InferenceContext } from '../inference/delivery.ts';
 import { startInference } from '../inference/start-inference.ts';
 import { deliverWebhooks } from './deliver-webhooks.ts';
 import { HEALTH_OPTIONS, readHealthAddress, startHealthServer } from './health-server.ts';
-import { startJanitor } from './janitor.ts';
 import { startLedger } from './start-ledger.ts';
 
 export interface WorkerOptions {
@@ -87,11 +88,10 @@ export async function startWorker(
     tracing,
     neighbours,
   });
-  const { limiter, waitQueues, store, onTrouble } = inference.context;
   const address = requireRedis(runtime);
   const keyspace = createKeyspace(runtime.configuration.redis.namespace);
 
-  const janitor = startJanitor({ limiter, waitQueues, store, metrics, logger, onTrouble });
+  const janitor = startJanitor(inference.context);
   const ledger = options.hasLedger ? await startLedger(runtime, address, keyspace, logger, operations) : null;
   const webhooks = options.hasWebhooks ? await deliverWebhooks(runtime, workerId, logger, registry) : null;
   const batches = options.hasBatches ? await startBatches(runtime, address, keyspace, logger, registry, tracing) : null;
@@ -110,6 +110,38 @@ export async function startWorker(
       await webhooks?.stop();
       await inference.close();
       health?.close();
+    },
+  };
+}
+
+/** Of the janitor. */
+const SWEEP_MS = 5_000;
+/** Wait queues are exact without it, but for crashes at the wrong moment. */
+const QUEUES_MS = 30_000;
+
+type Swept = Pick<InferenceContext, 'limiter' | 'waitQueues' | 'store' | 'metrics' | 'logger' | 'onTrouble'>;
+
+/**
+ * Attempts whose worker vanished in the middle of a call go to the ledger as unsettled; requests that are over and still stand in
+ * a wait queue leave it. Every worker process sweeps; the script makes sure that each attempt is written once. What Redis does
+ * not take, the next sweep does.
+ */
+function startJanitor({ limiter, waitQueues, store, metrics, logger, onTrouble }: Swept): { stop(): void } {
+  const reap = async () => {
+    const reaped = await limiter.reap();
+    if (reaped === 0) return;
+    metrics.reaped(reaped);
+    logger.warn({ attempts: reaped }, 'attempts of dead workers written as unsettled');
+  };
+  const tidyQueues = async () => {
+    const left = await waitQueues.forgetGone((requestIds) => store.areOver(requestIds));
+    if (left > 0) logger.warn({ requests: left }, 'ended requests were still in a wait queue');
+  };
+  const sweep = (work: () => Promise<void>) => () => void work().catch(onTrouble);
+  const timers = [setInterval(sweep(reap), SWEEP_MS), setInterval(sweep(tidyQueues), QUEUES_MS)];
+  return {
+    stop() {
+      for (const timer of timers) clearInterval(timer);
     },
   };
 }

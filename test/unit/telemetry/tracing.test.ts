@@ -10,7 +10,7 @@ import { operationNameOf, providerNameOf } from '#src/telemetry/semantic-convent
 import { signalsOf, startTelemetry, type Telemetry } from '#src/telemetry/tracing.ts';
 import { type OtlpReceiver, startOtlpReceiver } from '#test/support/otlp-receiver.ts';
 import { waitFor } from '#test/support/wait.ts';
-import { capturedMessages } from '#workers/inference/captured-messages.ts';
+import { capturedMessages } from '#workers/inference/trace-attempts.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
