@@ -22,6 +22,8 @@ import { guard, type Lease } from './run-store.ts';
  */
 const CHUNK_STATES = ['submitting', 'running', 'recalled', 'ended', 'returned', 'abandoned'] as const;
 export type ChunkState = (typeof CHUNK_STATES)[number];
+/** The provider has it, or gets it. */
+const OUT: readonly ChunkState[] = ['submitting', 'running', 'recalled'];
 
 export interface NativeChunk {
   id: string;
@@ -37,13 +39,15 @@ export interface NativeChunk {
   /** Part of the request ids of its lines. */
   replyShards: number;
   providerBatchId: string | null;
+  /** Whose account has it, by name; null where its provider has no choice of them. */
+  credential: string | null;
   /** In the key's budgets; null if it has none. */
   reservation: BudgetReservation | null;
   createdAtMs: number;
 }
 
 /** What changes after the insert. */
-type ChunkChange = Partial<Pick<NativeChunk, 'state' | 'providerBatchId'>>;
+type ChunkChange = Partial<Pick<NativeChunk, 'state' | 'providerBatchId' | 'credential'>>;
 
 export interface NativeChunkStore {
   /** All chunks of one batch. */
@@ -55,6 +59,8 @@ export interface NativeChunkStore {
   remove(id: string): Promise<void>;
   /** Ids of the provider's batches that are chunks of ours. */
   providerBatchIds(provider: string): Promise<Set<string>>;
+  /** Lines that are at a provider, or on their way, by the name of the credential. */
+  linesOut(provider: string): Promise<Map<string, number>>;
   /** Chunks whose batch ended before them. */
   listOrphaned(): Promise<NativeChunk[]>;
 }
@@ -70,7 +76,7 @@ export function createNativeChunkStore(database: Database): NativeChunkStore {
         await guard(transaction, lease);
         await transaction.insertInto('native_chunks').values(chunkRow(chunk)).execute();
       }),
-    change: (lease, id, { state, providerBatchId }) =>
+    change: (lease, id, { state, providerBatchId, credential }) =>
       database.transaction().execute(async (transaction) => {
         await guard(transaction, lease);
         await transaction
@@ -78,6 +84,7 @@ export function createNativeChunkStore(database: Database): NativeChunkStore {
           .set({
             ...(state === undefined ? {} : { state }),
             ...(providerBatchId === undefined ? {} : { vendor_batch_id: providerBatchId }),
+            ...(credential === undefined ? {} : { credential }),
           })
           .where('id', '=', id)
           .execute();
@@ -93,6 +100,17 @@ export function createNativeChunkStore(database: Database): NativeChunkStore {
         .where('vendor_batch_id', 'is not', null)
         .execute();
       return new Set(rows.map(({ vendor_batch_id: id }) => id!));
+    },
+    async linesOut(provider) {
+      const rows = await database
+        .selectFrom('native_chunks')
+        .select(['credential', ({ fn }) => fn.sum<string | number>('line_count').as('lines')])
+        .where('provider', '=', provider)
+        .where('state', 'in', [...OUT])
+        .where('credential', 'is not', null)
+        .groupBy('credential')
+        .execute();
+      return new Map(rows.map(({ credential, lines }) => [credential!, Number(lines)]));
     },
     async listOrphaned() {
       const active = database
@@ -124,6 +142,7 @@ function chunkRow(chunk: NativeChunk) {
     line_count: chunk.lines.length,
     reply_shards: chunk.replyShards,
     vendor_batch_id: chunk.providerBatchId,
+    credential: chunk.credential,
     reservation: chunk.reservation === null ? null : JSON.stringify(chunk.reservation),
     created_at: chunk.createdAtMs,
   };
@@ -141,6 +160,7 @@ function readChunk(row: Selectable<NativeChunksTable>): NativeChunk {
     state: row.state as ChunkState,
     lines: decodePosition(row.lines).open,
     providerBatchId: row.vendor_batch_id,
+    credential: row.credential,
     replyShards: asNumber(row.reply_shards),
     reservation: row.reservation === null ? null : (JSON.parse(row.reservation) as BudgetReservation),
     createdAtMs: asNumber(row.created_at),

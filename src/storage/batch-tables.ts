@@ -203,6 +203,8 @@ export interface NativeChunksTable {
   reply_shards: Whole;
   /** Null until the provider has answered. */
   vendor_batch_id: string | null;
+  /** By name; null where its provider has only one key, or of a release that knew no other. */
+  credential: string | null;
   /** JSON: BudgetReservation; null if its key has no budget. */
   reservation: string | null;
   created_at: Whole;
@@ -226,5 +228,12 @@ export const nativeChunks: Migration = {
 export const chunkReservations: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable('native_chunks').addColumn('reservation', 'text').execute();
+  },
+};
+
+/** Which of its provider's credentials made it: its account has it. */
+export const chunkCredentials: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('native_chunks').addColumn('credential', 'text').execute();
   },
 };

@@ -5,6 +5,7 @@ import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migrat
 import { type AccountTables, accounts, administration } from './account-tables.ts';
 import {
   type BatchTables,
+  chunkCredentials,
   chunkReservations,
   filesAndBatches,
   type NativeTables,
@@ -51,6 +52,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-requests-by-time': requestsByTime,
   '2026-11-28-rollups': rollups,
   '2026-11-28-alerts': alertsOnce,
+  '2026-11-28-chunk-credentials': chunkCredentials,
 };
 
 /** Kysely's own number: releases that lock for a session and those that lock for a transaction wait for each other. */

@@ -57,6 +57,7 @@ describeOnEach(ENGINES, ({ url }) => {
       ],
       replyShards: 4,
       providerBatchId: null,
+      credential: null,
       reservation: { parts: [{ account: 'key_1:month:2026-11-01', amount: '12' }] },
       createdAtMs: 1_700_000_000_123,
       ...change,
@@ -73,6 +74,23 @@ describeOnEach(ENGINES, ({ url }) => {
       [first, second].sort((a, b) => (a.id < b.id ? -1 : 1)),
     );
     expect(await chunks.list('batch_other')).toEqual([]);
+  });
+
+  test('the lines that are out are counted by credential', async () => {
+    const lease = await claim('one');
+    const out = { provider: 'counted', credential: 'a' };
+    for (const change of [
+      out,
+      { ...out, credential: 'b' },
+      { ...out, state: 'running' as const },
+      { provider: 'counted' },
+    ])
+      await chunks.insert(lease, chunkOf(lease, change));
+    const ended = chunkOf(lease, { ...out, state: 'ended' });
+    await chunks.insert(lease, ended);
+    expect(Object.fromEntries(await chunks.linesOut('counted'))).toEqual({ a: 4, b: 2 });
+    await chunks.change(lease, ended.id, { credential: 'c', state: 'running' });
+    expect(Object.fromEntries(await chunks.linesOut('counted'))).toEqual({ a: 4, b: 2, c: 2 });
   });
 
   test('its provider’s id is known from then on', async () => {

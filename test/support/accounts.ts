@@ -14,7 +14,8 @@ export interface Accounts {
 export async function startAccounts(accounts: Record<string, Simulator>): Promise<Accounts> {
   const of = new Map(Object.entries(accounts));
   const server = createServer((incoming, answer) => {
-    const key = incoming.headers.authorization?.slice('Bearer '.length) ?? '';
+    const { authorization, 'x-api-key': anthropicKey, 'x-goog-api-key': googleKey } = incoming.headers;
+    const key = String(anthropicKey ?? googleKey ?? authorization?.slice('Bearer '.length) ?? '');
     const simulator = of.get(key);
     if (simulator === undefined) {
       incoming.resume();

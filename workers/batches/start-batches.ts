@@ -36,6 +36,7 @@ import { createBlobReferences } from '#workers/batches/sweep-blobs.ts';
 import { createLineAcceptance } from './accept-lines.ts';
 import type { BatchContext } from './batch-context.ts';
 import { startEngine } from './engine.ts';
+import { createChunkCredentials } from './native/chunk-credentials.ts';
 import { createTurns, OrdinaryRate } from './native/native-services.ts';
 import { createProviderClient } from './native/provider-client.ts';
 import { startOrphanedChunks } from './native/settle-orphaned.ts';
@@ -93,6 +94,7 @@ export async function startBatches(
   const store = createRequestStore(redis, keyspace);
   const producer = createQueueProducer(redis, keyspace, onError);
   const onTrouble = createTroubleLog(logger, 'Redis or the database (batches are waiting)').note;
+  const chunks = createNativeChunkStore(database);
   const context: BatchContext = {
     instanceId,
     configuration,
@@ -119,7 +121,8 @@ export async function startBatches(
     ledger,
     books: createBooks({ ledger, budgets, waitQueues: createWaitQueues(redis, keyspace), onError }),
     native: {
-      chunks: createNativeChunkStore(database),
+      chunks,
+      credentials: createChunkCredentials({ chunks, circuits, holds }),
       providers: createProviderClient(leaving.signal),
       isHeld: (deployment) => holds.find(deployment) !== null,
       rate: new OrdinaryRate(configuration.batches.native.lines_per_second),

@@ -3,7 +3,7 @@
 
 import { createBudgets } from '#src/accounts/budgets.ts';
 import type { Provider } from '#src/config/catalogue.ts';
-import { readCredentials } from '#src/config/credentials.ts';
+import { type Credential, readCredentials } from '#src/config/credentials.ts';
 import { type Runtime, requireRedis } from '#src/config/runtime.ts';
 import { isDeadLetter } from '#src/contracts/dead-letter.ts';
 import { createFailure } from '#src/contracts/failure.ts';
@@ -160,7 +160,9 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   await readCredentials(runtime.catalogue.providers.values());
   const served = new Set<string>();
   const findProvider = (name: string) => (served.has(name) ? context.catalogue.providers.get(name) : undefined);
-  await serveModelLists({ redis, subscription, keyspace, findProvider, logger });
+  const { holds, circuits } = rotation;
+  const isOut = ({ scope: { name } }: Credential) => holds.get(name) !== null || circuits.isOpen(name);
+  await serveModelLists({ redis, subscription, keyspace, findProvider, isOut, logger });
   await listenForControl(subscription, keyspace, runtime.replyShards, context, onError);
   const pulse = await startPulse(context, onError);
   const consumers: QueueConsumer[] = [];

@@ -1,6 +1,7 @@
 // Fetches the lists of models that API processes want of this worker's providers: workers have the providers' keys.
 import { request } from 'undici';
 import type { Provider } from '#src/config/catalogue.ts';
+import type { Credential } from '#src/config/credentials.ts';
 import type { UpstreamModel } from '#src/contracts/upstream-model.ts';
 import { credential, withQuery } from '#src/protocols/call/prepare-call.ts';
 import type { ProviderProtocol } from '#src/protocols/protocol.ts';
@@ -21,15 +22,17 @@ export interface ModelListServer {
   keyspace: Keyspace;
   /** Undefined for providers that this worker does not serve. */
   findProvider: (name: string) => Provider | undefined;
+  /** Out of rotation, or held. */
+  isOut: (credential: Credential) => boolean;
   logger: Logger;
 }
 
 /** From now on, for as long as the connections stand. */
-export async function serveModelLists({ redis, subscription, keyspace, findProvider, logger }: ModelListServer) {
+export async function serveModelLists({ redis, subscription, keyspace, findProvider, isOut, logger }: ModelListServer) {
   const lists = createModelLists(redis, keyspace);
 
   async function serve(provider: Provider): Promise<void> {
-    if (await lists.takeWish(provider.name)) await lists.write(provider.name, await fetchModelList(provider));
+    if (await lists.takeWish(provider.name)) await lists.write(provider.name, await fetchModelList(provider, isOut));
   }
 
   subscription.on('smessage', (channel: string, name: string) => {
@@ -42,13 +45,38 @@ export async function serveModelLists({ redis, subscription, keyspace, findProvi
   await subscription.ssubscribe(keyspace.modelsChannel);
 }
 
-/** Rejects with what went wrong, in words without secrets. */
-export async function fetchModelList(provider: Provider): Promise<UpstreamModel[]> {
+/** With whichever of its credentials may see it. Rejects with what went wrong, in words without secrets. */
+export async function fetchModelList(provider: Provider, isOut: ModelListServer['isOut']): Promise<UpstreamModel[]> {
+  const secrets = secretsOf(provider, isOut);
+  for (const [index, secret] of secrets.entries()) {
+    const answer = await ask(provider, secret);
+    if (answer.status === 200) return readModelList(JSON.parse(answer.text));
+    const isLast = index === secrets.length - 1;
+    if (isLast || !OF_CREDENTIAL.has(answer.status)) throw new Error(`it answered ${answer.status}`);
+  }
+  throw new Error('none of its credentials can be read');
+}
+
+/** Says something about the credential, not about the list. */
+const OF_CREDENTIAL: ReadonlySet<number> = new Set([401, 402, 403, 429]);
+
+/** Those that are out of rotation last: they may see the list all the same. */
+function secretsOf({ credentials, dialect }: Provider, isOut: ModelListServer['isOut']): (string | null)[] {
+  if (credentials.length === 0) return [dialect.apiKey];
+  const readable = credentials.filter((credential) => credential.secret() !== null);
+  const inOrder = [...readable.filter((one) => !isOut(one)), ...readable.filter(isOut)];
+  return inOrder.map((credential) => credential.secret());
+}
+
+async function ask(provider: Provider, secret: string | null): Promise<{ status: number; text: string }> {
   const name = provider.protocols[0]!;
   const call = modelListCall(name);
   const url = `${provider.baseUrl}${withQuery(call.path, provider.dialect.query)}`;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const { statusCode, body } = await request(url, { headers: headersFor(provider, providerProtocol(name)), signal });
+  const { statusCode, body } = await request(url, {
+    headers: headersFor(provider, providerProtocol(name), secret),
+    signal,
+  });
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of body as AsyncIterable<Buffer>) {
@@ -56,17 +84,16 @@ export async function fetchModelList(provider: Provider): Promise<UpstreamModel[
     if (bytes > MAX_BYTES) throw new Error(`its list has more than ${MAX_BYTES} bytes`);
     pieces.push(piece);
   }
-  if (statusCode !== 200) throw new Error(`it answered ${statusCode}`);
-  return readModelList(JSON.parse(Buffer.concat(pieces).toString()));
+  return { status: statusCode, text: Buffer.concat(pieces).toString() };
 }
 
-function headersFor(provider: Provider, { name, headers, credentialHeaders }: ProviderProtocol) {
+function headersFor(provider: Provider, { name, headers, credentialHeaders }: ProviderProtocol, apiKey: string | null) {
   return {
     accept: 'application/json',
     'user-agent': 'sluice',
     ...headers,
     ...modelListCall(name).headers,
-    ...credential(credentialHeaders, provider.dialect),
+    ...credential(credentialHeaders, { ...provider.dialect, apiKey }),
     ...provider.headers,
   };
 }

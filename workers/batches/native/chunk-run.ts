@@ -2,7 +2,7 @@
 
 import { LeaseLost } from '#src/batches/run-store.ts';
 import { createTroubleLog, type TroubleLog } from '#src/telemetry/trouble-log.ts';
-import { askProvider, become, type ChunkTask, giveUpAtMs, type Wait } from './chunk-task.ts';
+import { askProvider, become, type ChunkTask, giveUpAtMs, retrieveBatch, type Wait } from './chunk-task.ts';
 import { searchChunk } from './search-chunk.ts';
 import { submitChunk } from './submit-chunk.ts';
 import { abandon, takeBack, takeResults } from './take-results.ts';
@@ -138,7 +138,7 @@ async function watchRecalled(task: ChunkTask): Promise<Wait> {
 /** Null while it has not ended, or the provider does not answer. */
 async function look(task: ChunkTask): Promise<Wait> {
   const target = task.target!;
-  const answer = await askProvider(task, target, (protocol, id) => protocol.retrieve(id));
+  const answer = await retrieveBatch(task, target);
   if (answer.kind === 'answered') {
     return target.protocol.readBatch(answer.value)?.hasEnded ? become(task, 'ended') : null;
   }

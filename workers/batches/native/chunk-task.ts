@@ -5,10 +5,13 @@ import type { OpenLine } from '#src/batches/input-lines.ts';
 import type { LineResult } from '#src/batches/line-result.ts';
 import type { ChunkState, NativeChunk } from '#src/batches/native-chunk-store.ts';
 import type { Lease } from '#src/batches/run-store.ts';
+import type { Provider } from '#src/config/catalogue.ts';
 import type { BatchCall, BatchProtocol } from '#src/protocols/batch-protocol.ts';
+import { findCredential } from '../../inference/credential-choice.ts';
 import type { BatchContext } from '../batch-context.ts';
 import type { LineOrigin } from '../line-request.ts';
 import type { RunnableLine } from '../line-runner.ts';
+import { askHolder, credentialOf } from './chunk-credentials.ts';
 import type { GatheredLine } from './line-packer.ts';
 import type { NativeTarget } from './native-line.ts';
 import type { ProviderAccess, ProviderAnswer } from './provider-client.ts';
@@ -65,8 +68,36 @@ export async function become(task: ChunkTask, state: ChunkState, providerBatchId
   return AT_ONCE;
 }
 
-export function accessOf({ deployment, route }: NativeTarget): ProviderAccess {
-  return { provider: deployment.provider, upstream: route.upstream };
+/** As the account that has the chunk, or is to have it. */
+export function accessOf(task: ChunkTask, target: NativeTarget): ProviderAccess {
+  const provider = providerOf(task, target);
+  return { provider, upstream: target.route.upstream, credential: credentialOf(task.chunk, provider) };
+}
+
+/** As it is configured now. A credential that was taken away serves what it has made, for as long as this process knows it. */
+function providerOf({ host, chunk }: ChunkTask, { deployment }: NativeTarget): Provider {
+  const current = host.context.catalogue.providers.get(chunk.provider) ?? deployment.provider;
+  const former = findCredential(deployment.provider, chunk.credential ?? undefined);
+  if (former === null || findCredential(current, former.name) !== null) return current;
+  return { ...current, credentials: [...current.credentials, former] };
+}
+
+/** What the provider says of its batch. Whoever finds it has it from now on; rejects with LeaseLost. */
+export async function retrieveBatch(task: ChunkTask, target: NativeTarget): Promise<ProviderAnswer> {
+  const { context } = task.host;
+  const call = target.protocol.retrieve(task.chunk.providerBatchId!);
+  const { answer, credential, isGone } = await askHolder(context.native.providers, accessOf(task, target), call);
+  if (answer.kind === 'answered') await bind(task, credential);
+  else if (isGone) context.logger.warn({ chunk: task.chunk.id, failure: answer.failure }, 'a provider batch is lost');
+  return answer;
+}
+
+/** In SQL first: a new owner must find it where it is. */
+export async function bind(task: ChunkTask, credential: string | null): Promise<void> {
+  if (credential === task.chunk.credential) return;
+  const { context, lease } = task.host;
+  if (task.isWritten) await context.native.chunks.change(lease, task.chunk.id, { credential });
+  task.chunk = { ...task.chunk, credential };
 }
 
 /** Calls the provider about the batch that it has for this chunk. */
@@ -76,7 +107,7 @@ export function askProvider(
   call: (protocol: BatchProtocol, batchId: string) => BatchCall,
 ): Promise<ProviderAnswer> {
   const { providers } = task.host.context.native;
-  return providers.ask(accessOf(target), call(target.protocol, task.chunk.providerBatchId!));
+  return providers.ask(accessOf(task, target), call(target.protocol, task.chunk.providerBatchId!));
 }
 
 /** Unix ms until which a provider has time to cancel. */

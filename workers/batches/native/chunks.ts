@@ -82,6 +82,7 @@ export class Chunks {
       lines: places,
       replyShards: origin.replyShards,
       providerBatchId: null,
+      credential: null,
       reservation: null,
       createdAtMs: Date.now(),
     };
@@ -184,5 +185,5 @@ async function tidyProvider(task: ChunkTask, target: NonNullable<ChunkTask['targ
   const batch = answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
   if (batch === null || !batch.hasEnded) return;
   for (const call of target.protocol.remove(batch))
-    await task.host.context.native.providers.ask(accessOf(target), call);
+    await task.host.context.native.providers.ask(accessOf(task, target), call);
 }

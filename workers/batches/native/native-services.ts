@@ -2,11 +2,13 @@
 import type { NativeChunkStore } from '#src/batches/native-chunk-store.ts';
 import { RateMeter } from '#src/batches/pacing.ts';
 import type { Deployment } from '#src/config/catalogue.ts';
+import type { ChunkCredentials } from './chunk-credentials.ts';
 import type { ProviderClient } from './provider-client.ts';
 
 export interface NativeServices {
   chunks: NativeChunkStore;
   providers: ProviderClient;
+  credentials: ChunkCredentials;
   /** An operator holds the deployment: nothing is submitted. */
   isHeld(deployment: Deployment): boolean;
   rate: OrdinaryRate;

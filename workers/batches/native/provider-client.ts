@@ -15,11 +15,14 @@ import {
 } from '#src/protocols/batch-protocol.ts';
 import { credential, withQuery } from '#src/protocols/call/prepare-call.ts';
 import type { ProviderProtocol } from '#src/protocols/protocol.ts';
+import { findCredential } from '../../inference/credential-choice.ts';
 import { joinPaths } from '../../inference/upstream.ts';
 
 /** A provider account and the protocol of its batch API. */
 export interface ProviderAccess {
   provider: Provider;
+  /** Name of one of the provider's credentials; null where it has no choice of them. */
+  credential: string | null;
   upstream: ProviderProtocol;
 }
 
@@ -48,12 +51,14 @@ class FetchFault extends Error {
 const CALL_LIMIT_MS = 120_000;
 const IDLE_LIMIT_MS = 60_000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const UNAUTHORIZED = 401;
 
 /** @param signal aborts all calls in flight. */
 export function createProviderClient(signal: AbortSignal): ProviderClient {
   const agent = new Agent({ bodyTimeout: IDLE_LIMIT_MS, headersTimeout: CALL_LIMIT_MS, connections: 4 });
 
-  async function send({ provider, upstream }: ProviderAccess, call: BatchCall, more: Readonly<Record<string, string>>) {
+  async function send(access: ProviderAccess, call: BatchCall, more: Readonly<Record<string, string>>) {
+    const { provider, upstream } = access;
     const { origin, pathname } = new URL(provider.baseUrl);
     const { dialect } = provider;
     return request(`${origin}${joinPaths(pathname, withQuery(call.path, dialect.query))}`, {
@@ -64,7 +69,7 @@ export function createProviderClient(signal: AbortSignal): ProviderClient {
         accept: 'application/json',
         ...(call.contentType === undefined ? {} : { 'content-type': call.contentType }),
         ...upstream.headers,
-        ...credential(upstream.credentialHeaders, dialect),
+        ...credential(upstream.credentialHeaders, { ...dialect, apiKey: secretOf(access) }),
         ...more,
         ...provider.headers,
         'user-agent': 'sluice',
@@ -72,6 +77,18 @@ export function createProviderClient(signal: AbortSignal): ProviderClient {
       },
       body: call.body ?? null,
     });
+  }
+
+  /** A secret that was changed behind the call is read again, and the call made once more with it. */
+  async function sendRenewed(access: ProviderAccess, call: BatchCall, more: Readonly<Record<string, string>>) {
+    const answer = await send(access, call, more);
+    const used = findCredential(access.provider, access.credential ?? undefined);
+    if (answer.statusCode !== UNAUTHORIZED || used === null) return answer;
+    const before = used.secret();
+    await used.renew();
+    if (used.secret() === before) return answer;
+    await answer.body.dump();
+    return send(access, call, more);
   }
 
   function failureOf(
@@ -91,7 +108,7 @@ export function createProviderClient(signal: AbortSignal): ProviderClient {
   return {
     async ask(access, call, headers = {}) {
       try {
-        const answer = await send(access, call, headers);
+        const answer = await sendRenewed(access, call, headers);
         const body = await collect(decoded(answer), MAX_ANSWER_BYTES);
         if (answer.statusCode < 300)
           return { kind: 'answered', value: parseJson(access.provider.secrets.ofAnswers.bytes(body)) };
@@ -129,6 +146,10 @@ async function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
+}
+
+function secretOf({ provider, credential: name }: ProviderAccess): string | null {
+  return findCredential(provider, name ?? undefined)?.secret() ?? provider.dialect.apiKey;
 }
 
 /** Whether the provider received the call is not known. */

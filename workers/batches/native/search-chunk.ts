@@ -3,7 +3,8 @@
 import type { NativeChunk } from '#src/batches/native-chunk-store.ts';
 import type { BatchProtocol, ProviderBatch } from '#src/protocols/batch-protocol.ts';
 import { requestIdOf } from '../line-request.ts';
-import { AT_ONCE, accessOf, become, type ChunkTask, giveUpAtMs, type Wait } from './chunk-task.ts';
+import { holdersOf } from './chunk-credentials.ts';
+import { AT_ONCE, accessOf, become, bind, type ChunkTask, giveUpAtMs, type Wait } from './chunk-task.ts';
 import { NATIVE_TRY, type NativeTarget } from './native-line.ts';
 import { fetchResults, type ProviderAccess, type ProviderClient } from './provider-client.ts';
 import { giveUpSubmitting, SUBMIT_TRIES } from './submit-chunk.ts';
@@ -17,11 +18,12 @@ export async function searchChunk(task: ChunkTask): Promise<Wait> {
   const { target } = task;
   if (target === null) return become(task, 'abandoned');
   const isLate = Date.now() > giveUpAtMs(task);
-  const found = await search(task, target).catch((error: unknown): Search => {
+  const found = await searchHolders(task, target).catch((error: unknown): Search => {
     if (!isLate) throw error;
     return { kind: 'unsure' };
   });
   if (found.kind === 'found') return become(task, 'running', found.batch.id);
+  if (found.kind === 'lost') return become(task, 'abandoned');
   if (found.kind === 'unsure') return isLate ? become(task, 'abandoned') : SEARCH_MS;
   if (task.tries === 0 && Date.now() < task.chunk.createdAtMs + IN_FLIGHT_MS) return SEARCH_MS;
   // The provider does not have it: it can be sent again.
@@ -30,11 +32,23 @@ export async function searchChunk(task: ChunkTask): Promise<Wait> {
   return task.tries === 0 ? AT_ONCE : FIRST_RETRY_MS * 2 ** (task.tries - 1);
 }
 
-async function search({ host, chunk }: ChunkTask, target: NativeTarget): Promise<Search> {
+/** It was sent with one credential, and is where that one has sent it. Where that one is gone, another one may find it. */
+async function searchHolders(task: ChunkTask, target: NativeTarget): Promise<Search> {
+  const access = accessOf(task, target);
+  const { names, isGone } = holdersOf(access.provider, access.credential);
+  for (const credential of isGone ? names : names.slice(0, 1)) {
+    const found = await search(task, target, { ...access, credential });
+    if (found.kind === 'found') await bind(task, credential);
+    if (found.kind !== 'none') return found;
+  }
+  return { kind: isGone ? 'lost' : 'none' };
+}
+
+async function search({ host, chunk }: ChunkTask, target: NativeTarget, access: ProviderAccess): Promise<Search> {
   const { context, origin } = host;
   return findSubmission({
     client: context.native.providers,
-    access: accessOf(target),
+    access,
     protocol: target.protocol,
     chunk,
     requestIds: new Set(chunk.lines.map(({ number }) => requestIdOf(origin, number, NATIVE_TRY))),
@@ -46,6 +60,8 @@ async function search({ host, chunk }: ChunkTask, target: NativeTarget): Promise
 type Search =
   | { kind: 'found'; batch: ProviderBatch }
   | { kind: 'none' }
+  /** Nobody who is configured can tell. */
+  | { kind: 'lost' }
   /** It may be one of the batches that are running: their results will tell. */
   | { kind: 'unsure' };
 

@@ -129,7 +129,8 @@ function book({ chunk, spec, pricing }: LineAttempt, outcome: string, usage: Usa
   const { createdAtMs: startedAtMs } = chunk;
   const now = Date.now();
   const cost = pricing.costOf(usage);
-  const facts = { spec, step, attempt: NATIVE_TRY, startedAtMs };
+  const { credential } = chunk;
+  const facts = { spec, step, ...(credential !== null && { credential }), attempt: NATIVE_TRY, startedAtMs };
   const attempt = attemptEntry(facts, {
     state,
     outcome,

@@ -12,6 +12,7 @@ import type { BatchProtocol, ProviderBatch, ProviderLine } from '#src/protocols/
 import { clientProtocol, findBatchProtocol, findProtocolRoute } from '#src/protocols/registry.ts';
 import { createTroubleLog } from '#src/telemetry/trouble-log.ts';
 import type { BatchContext } from '../batch-context.ts';
+import { askHolder, credentialOf } from './chunk-credentials.ts';
 import { createLinePricing, type LinePricing, NATIVE_TRY } from './native-line.ts';
 import { fetchResults, type ProviderAccess } from './provider-client.ts';
 
@@ -65,16 +66,22 @@ async function settleOrphaned(context: BatchContext, chunk: NativeChunk): Promis
   const orphan = resolveOrphan(context, chunk);
   const { providers } = context.native;
   if (orphan === null || chunk.providerBatchId === null) return false;
-  const { protocol, access } = orphan;
-  const answer = await providers.ask(access, protocol.retrieve(chunk.providerBatchId));
-  if (answer.kind === 'failed') return answer.failure.upstreamStatus === NOT_FOUND;
+  const { protocol } = orphan;
+  const { answer, credential, isGone } = await askHolder(
+    providers,
+    orphan.access,
+    protocol.retrieve(chunk.providerBatchId),
+  );
+  // Its credential may come back.
+  if (answer.kind === 'failed') return answer.failure.upstreamStatus === NOT_FOUND && !isGone;
+  const access = { ...orphan.access, credential };
   const batch = protocol.readBatch(answer.value);
   if (batch === null) return false;
   if (!batch.hasEnded) {
     await providers.ask(access, protocol.cancel(batch.id));
     return false;
   }
-  await bookResults(context, orphan, batch);
+  await bookResults(context, { ...orphan, access }, batch);
   for (const call of protocol.remove(batch)) await providers.ask(access, call);
   return true;
 }
@@ -89,7 +96,11 @@ function resolveOrphan({ catalogue }: BatchContext, chunk: NativeChunk): Orphane
     chunk,
     protocol,
     openPricing: () => createLinePricing(catalogue, { deployment, upstreamModel: chunk.upstreamModel }),
-    access: { provider: deployment.provider, upstream: route.upstream },
+    access: {
+      provider: deployment.provider,
+      upstream: route.upstream,
+      credential: credentialOf(chunk, deployment.provider),
+    },
   };
 }
 
@@ -138,6 +149,7 @@ async function append(
     model: chunk.upstreamModel,
     provider: chunk.provider,
     deployment: chunk.deployment,
+    ...(chunk.credential !== null && { credential: chunk.credential }),
     upstreamModel: chunk.upstreamModel,
     protocol: chunk.protocol,
     lane: 'batch',

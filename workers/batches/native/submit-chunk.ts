@@ -5,7 +5,8 @@ import { createFailure, type Failure, isFailure } from '#src/contracts/failure.t
 import type { PicoUsd } from '#src/contracts/money.ts';
 import type { ProviderBatch } from '#src/protocols/batch-protocol.ts';
 import type { RunnableLine } from '../line-runner.ts';
-import { AT_ONCE, accessOf, become, type ChunkTask, type Wait } from './chunk-task.ts';
+import type { Place } from './chunk-credentials.ts';
+import { AT_ONCE, accessOf, become, bind, type ChunkTask, type Wait } from './chunk-task.ts';
 import type { GatheredLine } from './line-packer.ts';
 import { keyOf, NATIVE_TRY, type NativeTarget, nativeSpec, prepareNative } from './native-line.ts';
 import type { ProviderAnswer } from './provider-client.ts';
@@ -28,6 +29,9 @@ export function submitChunk(task: ChunkTask): Promise<Wait> {
   if (host.context.native.isHeld(target.deployment)) return become(task, 'returned');
   return host.context.native.submissions.take(async () => {
     if (task.isLetGo) return null;
+    const [credential] = await host.context.native.credentials.inOrder(currentOf(task, target));
+    if (credential === undefined) return become(task, 'returned');
+    await bind(task, credential);
     const encoded = await encode(task, target);
     if (!task.isWritten && !(await store(task, encoded))) return become(task, 'returned');
     return follow(task, target, await send(task, target, encoded));
@@ -73,7 +77,7 @@ function detach(task: ChunkTask, lines: readonly OpenLine[]): GatheredLine[] {
 async function send(task: ChunkTask, target: NativeTarget, encoded: EncodedChunk): Promise<Submission> {
   const { providers } = task.host.context.native;
   const { protocol, upstreamModel } = target;
-  const access = accessOf(target);
+  const access = accessOf(task, target);
   const upload = { id: task.chunk.id, upstreamModel, lines: encoded.lines };
   task.tries += 1;
   let fileId: string | null = null;
@@ -109,7 +113,7 @@ function failureOf(answer: ProviderAnswer): Failure {
   return createFailure('upstream_malformed', 'The provider’s answer to a batch could not be read.');
 }
 
-function follow(task: ChunkTask, target: NativeTarget, submission: Submission): Promise<Wait> | Wait {
+async function follow(task: ChunkTask, target: NativeTarget, submission: Submission): Promise<Wait> {
   if (submission.kind === 'submitted') return become(task, 'running', submission.batch.id);
   const { kind, failure } = submission;
   const { logger } = task.host.context;
@@ -117,8 +121,27 @@ function follow(task: ChunkTask, target: NativeTarget, submission: Submission): 
   const waitMs = failure.retryAfterMs ?? FIRST_RETRY_MS * 2 ** (task.tries - 1);
   if (kind === 'unknown') return AT_ONCE;
   task.maybeSubmitted = false;
+  if (await hasAnother(task, target, failure)) {
+    // Tries count for each of them.
+    task.tries -= 1;
+    return AT_ONCE;
+  }
   if (!submission.isFinal && task.tries < SUBMIT_TRIES && Date.now() + waitMs < task.host.lastCallMs()) return waitMs;
   return giveUpSubmitting(task, target);
+}
+
+/** Another credential may take what this one was refused: its account has another queue. */
+async function hasAnother(task: ChunkTask, target: NativeTarget, failure: Failure): Promise<boolean> {
+  const { credentials } = task.host.context.native;
+  const place = currentOf(task, target);
+  if (!credentials.refuse(place, task.chunk.credential, failure)) return false;
+  const [next] = await credentials.inOrder(place);
+  return next !== undefined && !credentials.wasRefused(place, next);
+}
+
+/** Its deployment may have other credentials than when the line was planned. */
+function currentOf({ host, chunk }: ChunkTask, { deployment, upstreamModel }: NativeTarget): Place {
+  return { deployment: host.context.catalogue.deployments.get(chunk.deployment) ?? deployment, upstreamModel };
 }
 
 /** Its lines, and those of the next minutes, run as ordinary requests. */

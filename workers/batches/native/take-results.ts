@@ -7,7 +7,7 @@ import type { ProviderBatch, ProviderLine } from '#src/protocols/batch-protocol.
 import { redact } from '#src/protocols/providers/words.ts';
 import { requestIdOf } from '../line-request.ts';
 import type { RunnableLine } from '../line-runner.ts';
-import { accessOf, askProvider, type ChunkTask, type Wait } from './chunk-task.ts';
+import { accessOf, type ChunkTask, retrieveBatch, type Wait } from './chunk-task.ts';
 import { keyOf, NATIVE_TRY, type NativeTarget } from './native-line.ts';
 import { fetchResults } from './provider-client.ts';
 import { estimateLine, type SettledLine, type SettleInput, settleLine } from './settle-lines.ts';
@@ -51,7 +51,7 @@ function isAttached({ pending, attached, isStopping, resumedBefore }: ChunkTask)
 }
 
 async function readBatch(task: ChunkTask, target: NativeTarget): Promise<ProviderBatch | null> {
-  const answer = await askProvider(task, target, (protocol, id) => protocol.retrieve(id));
+  const answer = await retrieveBatch(task, target);
   return answer.kind === 'answered' ? target.protocol.readBatch(answer.value) : null;
 }
 
@@ -60,7 +60,7 @@ async function readAll(task: ChunkTask, target: NativeTarget, batch: ProviderBat
   const { context, origin } = task.host;
   const { max_answer_bytes: maxLineBytes } = context.configuration.workers;
   const places = new Map(task.chunk.lines.map((line) => [requestIdOf(origin, line.number, NATIVE_TRY), line]));
-  const results = fetchResults(context.native.providers, accessOf(target), target.protocol, batch, maxLineBytes);
+  const results = fetchResults(context.native.providers, accessOf(task, target), target.protocol, batch, maxLineBytes);
   let spent = NOTHING_SPENT;
   for await (const group of groups(results)) {
     await task.host.drained();
