@@ -107,12 +107,13 @@ export interface ReplyWriter {
   readonly hasAnswered: boolean;
   /** Made so far by this delivery. */
   readonly frames: number;
-  /** Id that the next event will have: `<attempt>-<seq>`, as in the log. */
-  nextEventId(): string;
   /** Goes out together with the first event. */
   head(meta: HeadMeta): void;
-  /** One client-visible event (or piece of a body); numbered. */
-  event(bytes: Buffer): void;
+  /**
+   * One client-visible event (or piece of a body); numbered.
+   * @param showsId an `id:` line goes before it, with its number as in the log: `<attempt>-<seq>`.
+   */
+  event(bytes: Buffer, showsId?: boolean): void;
   /** A complete answer in a single frame. */
   whole(meta: HeadMeta, body: Buffer): void;
   /**
@@ -199,16 +200,13 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
     return this.#frames;
   }
 
-  nextEventId(): string {
-    return `${this.#attempt}-${this.#sequence + 1}`;
-  }
-
   head(meta: HeadMeta): void {
     this.#hasAnswered = true;
     this.#head = meta;
   }
 
-  event(bytes: Buffer): void {
+  event(bytes: Buffer, showsId = false): void {
+    if (showsId) this.#add(Buffer.from(`id: ${this.#attempt}-${this.#sequence + 1}\n`, 'latin1'));
     this.#gather(bytes);
     this.#announcer.markDirty(this, this.#isFirstEvent);
     this.#isFirstEvent = false;
@@ -274,8 +272,12 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
   }
 
   #gather(bytes: Buffer): void {
-    this.#gathered.push(bytes);
+    this.#add(bytes);
     this.#sequence += 1;
+  }
+
+  #add(bytes: Buffer): void {
+    this.#gathered.push(bytes);
     this.#backlogBytes += bytes.length;
   }
 

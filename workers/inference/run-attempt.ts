@@ -242,9 +242,7 @@ class AttemptRun {
   #writeEvent(bytes: Buffer): void {
     const { writer, client, hasEventIds } = this.#input;
     if (!hasEventIds || !client.hasEventIds) return writer.event(bytes);
-    for (const event of splitEvents(bytes)) {
-      writer.event(Buffer.concat([Buffer.from(`id: ${writer.nextEventId()}\n`), event]));
-    }
+    for (const event of splitEvents(bytes)) writer.event(event, true);
   }
 
   #applyBackpressure(): void {

@@ -87,8 +87,11 @@ const QUOTE = '"';
 const NUMBER = /-?\d[\d.eE+-]*/g;
 /** Up to 15 digits, and a fraction that is neither tiny nor ends in a zero: printed as they are written. */
 const PLAIN = /^(?:-?[1-9]\d{0,14}|0|-?\d{1,9}\.\d{0,5}[1-9])$/;
-/** What every number that is not plain has, and few short texts: a stream's events are read by the thousand. */
-const SUSPECT = /\d{16}|\d[eE]|-0|\.\d*0(?!\d)|\.\d{6}/;
+/**
+ * What every number that is not plain has, where a number may begin; an id full of digits has no such place. Few short texts
+ * match, and a stream's events are read by the thousand.
+ */
+const SUSPECT = /(?:^|[[:,\s])-?(?:(?<=-)0|\d{16}|\d{10,}\.|\d[\d.]*[eE]|\d+\.(?:\d*0(?!\d)|\d{6}))/;
 const SHORT_CHARS = 4_096;
 
 /** Numbers that a parse and print would write in another way, in their order. */

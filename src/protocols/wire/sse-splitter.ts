@@ -129,6 +129,20 @@ function nearest(a: number, b: number): number {
 }
 
 function parseEvent(raw: Buffer): SseEvent {
+  return parseDataLine(raw) ?? parseLines(raw);
+}
+
+const DATA_LINE = Buffer.from('data: ');
+
+/** What nearly every event is: one line of data and an empty one. Null for all others. */
+function parseDataLine(raw: Buffer): SseEvent | null {
+  const end = raw.length - EVENT_END.length;
+  if (raw.indexOf(LF) !== end || raw[end + 1] !== LF || raw.indexOf(CR) >= 0) return null;
+  for (let at = 0; at < DATA_LINE.length; at++) if (raw[at] !== DATA_LINE[at]) return null;
+  return { raw, name: null, data: raw.toString('utf8', DATA_LINE.length, end), isSteering: false };
+}
+
+function parseLines(raw: Buffer): SseEvent {
   const event: SseEvent = { raw, name: null, data: null, isSteering: false };
   forEachLine(raw, (start, end) => readField(event, raw, start, end));
   return event;
@@ -205,7 +219,7 @@ export function splitEvents(bytes: Buffer): Buffer[] {
   while (start < bytes.length) {
     const end = bytes.indexOf(EVENT_END, start);
     const next = end < 0 ? bytes.length : end + EVENT_END.length;
-    events.push(bytes.subarray(start, next));
+    events.push(start === 0 && next === bytes.length ? bytes : bytes.subarray(start, next));
     start = next;
   }
   return events;

@@ -214,14 +214,13 @@ describe('what the client receives', () => {
     const spec = await accept();
     const client = listen(spec);
     const writer = open(spec, await claim(spec));
-    expect(writer.nextEventId()).toBe('1-1');
     writer.head(head);
-    writer.event(Buffer.from('a'));
-    writer.event(Buffer.from('b'));
-    expect(writer.nextEventId()).toBe('1-3');
+    writer.event(Buffer.from('a'), true);
+    writer.event(Buffer.from('b'), true);
     writer.end('ok');
     await waitFor('the end', client.isOver);
     expect(client.frames.map((frame) => frame.id)).toEqual(['1-2', '1-3']);
+    expect(client.text()).toBe('id: 1-1\naid: 1-2\nb');
   });
 
   test('a whole answer is one frame, and ends the request', async () => {

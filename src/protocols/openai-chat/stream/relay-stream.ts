@@ -76,7 +76,7 @@ export class ChatStreamRelay implements StreamRelay {
     this.#track(chunk);
     this.#usage = usageIn(chunk) ?? this.#usage;
     if (chunk.service_tier !== undefined) this.#serviceTier = readTier(chunk.service_tier);
-    return this.#streamUsage.relay(this.#readable(event, chunk), chunk, this.isComplete(), this.usage());
+    return this.#streamUsage.relay(this.#readable(event, chunk), chunk, this.isComplete(), () => this.usage());
   }
 
   #track(chunk: ChatChunk): void {
@@ -89,7 +89,7 @@ export class ChatStreamRelay implements StreamRelay {
   #readable(event: SseEvent, chunk: ChatChunk): SseEvent {
     const data = this.#normaliser.normalise(event.data!, chunk);
     // Azure's first chunk only has filter results, and no model.
-    const isNamed = objectsIn(chunk.choices).length === 0;
+    const isNamed = Boolean(chunk.model) || objectsIn(chunk.choices).length === 0;
     const named = isNamed ? data : withModel(Buffer.from(data), chunk, this.#context).toString();
     return named === event.data ? event : { ...event, raw: replaceData(event, Buffer.from(named)), data: named };
   }

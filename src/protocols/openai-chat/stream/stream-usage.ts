@@ -8,7 +8,7 @@ import { type ChatChunk, objectsIn } from '../chunk.ts';
 /** Shows the usage of one pass-through stream. */
 export interface StreamUsage {
   /** `usage`: of the answer so far. The chunk as the client gets it, with what was held back before it; null for nothing. */
-  relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: Usage): Buffer | null;
+  relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: () => Usage): Buffer | null;
   /** What is sent between the last chunk and `[DONE]`. */
   end(usage: Usage): Buffer | null;
 }
@@ -37,14 +37,14 @@ class OwnEventUsage implements StreamUsage {
     this.#context = context;
   }
 
-  relay(event: SseEvent, chunk: ChatChunk, _isFinished: boolean, usage: Usage): Buffer | null {
+  relay(event: SseEvent, chunk: ChatChunk, _isFinished: boolean, usage: () => Usage): Buffer | null {
     this.#lastChunk = chunk;
     const counted = readChatUsage(chunk.usage);
     if (counted === null) return event.raw;
     // An impossible count is not shown; an estimate is, at the end.
     if (counted.isEstimated) return withoutUsage(event, chunk);
     this.#hasShown = true;
-    return replaceData(event, insertCost(Buffer.from(event.data!), this.#context.priceUsage(usage)));
+    return replaceData(event, insertCost(Buffer.from(event.data!), this.#context.priceUsage(usage())));
   }
 
   end(usage: Usage): Buffer | null {
@@ -76,9 +76,12 @@ export class LastEventUsage implements StreamUsage {
     this.#context = context;
   }
 
-  relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: Usage): Buffer | null {
+  relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: () => Usage): Buffer | null {
     const counts = usageIn(chunk);
-    if (counts !== null) this.#usage = { counts: usage, json: usageJson(event, chunk, usage) };
+    if (counts !== null) {
+      const soFar = usage();
+      this.#usage = { counts: soFar, json: usageJson(event, chunk, soFar) };
+    }
     const isKnown = isFinished && counts !== null;
     const choices = objectsIn(chunk.choices);
     if (choices.length === 0) return isKnown && this.#held !== null ? this.#release(this.#usage!) : null;
