@@ -1,7 +1,7 @@
 // Sluice beside a direct call, an older commit of its own and other gateways, in one run: same machine, same cheap
 // upstream, same load. Prints figures, asserts nothing.
 //
-//   npm run bench -- [--only PART]… [--base COMMIT] [--peers] [--seconds 8] [--rounds 3]
+//   npm run bench -- [--only PART]… [--base COMMIT] [--peers] [--seconds 8] [--rounds 3] [--streams 400]
 //
 // Parts: throughput, latency, streams, memory, large, scale, idle. Results: bench/results/latest.md.
 import { parseArgs } from 'node:util';
@@ -16,7 +16,6 @@ import { directTarget, type SluiceOptions, startSluice, type Target } from './ta
 import { FIXED_PORT, PACED_PORT, startFixedUpstream, startPacedUpstream } from './upstreams.ts';
 
 const PARTS = ['throughput', 'latency', 'streams', 'memory', 'large', 'scale', 'idle'] as const;
-const STREAMS = 400;
 const TOKENS = 100;
 const PACE_MS = 10;
 const OPEN_STREAMS = 1_000;
@@ -31,6 +30,8 @@ const { values } = parseArgs({
     peers: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '3' },
+    // With fewer than saturate the machine, what a chunk costs is told apart from how many came at once.
+    streams: { type: 'string', default: '400' },
     'portkey-node': { type: 'string', default: process.execPath },
   },
 });
@@ -84,7 +85,9 @@ if (parts.has('throughput') || parts.has('latency')) {
 
 if (parts.has('streams')) {
   const upstream = await startPacedUpstream(TOKENS, PACE_MS);
-  await compare(PACED_PORT, (target) => measureStreams(figures, target, upstream, { streams: STREAMS, seconds }));
+  await compare(PACED_PORT, (target) =>
+    measureStreams(figures, target, upstream, { streams: Number(values.streams), seconds }),
+  );
   await upstream.stop();
 }
 

@@ -10,13 +10,44 @@ import {
 import { explore } from '#test/support/runs.ts';
 
 const NUMBERS = ['0', '-0', '1', '-7', '1.0', '1e5', '1E-7', '1e400', '-1e400', '0.5', '0.0000001', '123456.654321'];
-const LONG = ['9007199254740993', '-2512292042121000001', '123456789012345.123456789012345', '0.30000000000000004'];
+const LONG = [
+  '9007199254740993',
+  '-2512292042121000001',
+  '123456789012345.123456789012345',
+  '0.30000000000000004',
+  '999999999999.99999',
+];
+const DIGITS = (least: number, most: number) =>
+  fc.array(fc.constantFrom(...'0123456789'), { minLength: least, maxLength: most }).map((digits) => digits.join(''));
+/** Any number that JSON has. */
+const NUMBER = fc
+  .tuple(
+    fc.constantFrom('', '-'),
+    DIGITS(1, 20).map((digits) => digits.replace(/^0+(?=\d)/, '')),
+    fc.option(
+      DIGITS(1, 20).map((digits) => `.${digits}`),
+      { nil: '' },
+    ),
+    fc.option(fc.constantFrom('e5', 'E-7', 'e+400'), { nil: '', freq: 3 }),
+  )
+  .map((parts) => parts.join(''));
 
 describe('numbers of what is carried', () => {
   test.each([...NUMBERS, ...LONG])('%s is printed as it was written', (number) => {
     for (const json of [number, `[${number}]`, `{"a":[{"b":${number}}],"c":"x"}`, `{"__proto__":${number}}`]) {
       expect(JSON.stringify(parseCarried(json))).toBe(json);
     }
+  });
+
+  test('any number is, wherever it stands', () => {
+    const places = fc.constantFrom('N', '[N]', '[ N ,N]', '{"a":N}', '{"id":"chatcmpl-0e5","a" : N, "b":[1,\tN]}');
+    fc.assert(
+      fc.property(NUMBER, places, (number, place) => {
+        const json = place.replaceAll('N', number);
+        expect(JSON.stringify(parseCarried(json))).toBe(json.replaceAll(/\s/g, ''));
+      }),
+      explore(2_000),
+    );
   });
 
   test('a text is never taken for a number, whatever stands in it', () => {
