@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { hideFields } from '#src/telemetry/hidden-fields.ts';
+
+const LOGGER = fileURLToPath(new URL('../../../src/telemetry/logger.ts', import.meta.url));
+
+/** What a process writes that logs so: its records leave with its end. */
+function written(statements: string): Record<string, unknown>[] {
+  const script = `import { createLogger } from ${JSON.stringify(LOGGER)};
+const logger = createLogger({ level: 'info', role: 'test', instance: 'one' });
+${statements}`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+test('a record says when, who and what, with the time as Date has it', () => {
+  const before = new Date().toISOString();
+  const [record] = written(`logger.info({ request_id: 'req_1', status: undefined }, 'request');`);
+  const { time, ...rest } = record!;
+  expect(rest).toEqual({ level: 'info', role: 'test', instance: 'one', request_id: 'req_1', msg: 'request' });
+  expect(new Date(time as string).toISOString()).toBe(time);
+  expect(before <= (time as string) && (time as string) <= new Date().toISOString()).toBe(true);
+});
+
+test('credentials are hidden in fields, one level below, and in errors', () => {
+  const records = written(`
+logger.info({ authorization: 'Bearer sk-1', key: 'sk-2', headers: { authorization: 'Bearer sk-3', host: 'a' } }, 'one');
+logger.info({ apiKey: 'sk-4', call: { authorization: 'sk-5' } }, 'two');
+logger.error({ err: Object.assign(new Error('refused'), { authorization: 'sk-6', password: 'sk-7' }) }, 'three');`);
+  expect(JSON.stringify(records)).not.toContain('sk-');
+  const [fields, nested, failed] = records;
+  expect(fields).toMatchObject({ key: '[redacted]', headers: { authorization: '[redacted]', host: 'a' } });
+  expect(nested).toMatchObject({ apiKey: '[redacted]', call: { authorization: '[redacted]' } });
+  expect(failed).toMatchObject({ err: { type: 'Error', message: 'refused', password: '[redacted]' } });
+  expect((failed!.err as { stack: string }).stack).toContain('refused');
+});
+
+test('a record without credentials is not copied, and what is given stays as it was', () => {
+  const plain = { model: 'gpt-4o', err: new Error('as it is'), details: { unpriced: [] } };
+  expect(hideFields(plain)).toBe(plain);
+  const secret = { password: 'sk-1', absent: undefined, api_key: undefined };
+  expect(hideFields(secret)).toEqual({ password: '[redacted]', absent: undefined, api_key: undefined });
+  expect(secret.password).toBe('sk-1');
+});
