@@ -153,13 +153,20 @@ export function priceUsage(usage: Usage, price: Price): Cost {
 
 const MEDIA = ['audio', 'image', 'video'] as const;
 
+/** The member of a price that has the rate of a medium. */
+const RATE_NAMES = {
+  input: { audio: 'inputAudio', image: 'inputImage', video: 'inputVideo' },
+  cached: { audio: 'cachedAudio', image: 'cachedImage', video: 'cachedVideo' },
+  output: { audio: 'outputAudio', image: 'outputImage', video: 'outputVideo' },
+} as const satisfies Record<Direction, Record<(typeof MEDIA)[number], keyof TokenPrice>>;
+
 function priceInput(usage: Usage, rates: TokenPrice): PicoUsd {
   const longWrites = usage.longCacheWriteTokens ?? 0;
   const longCacheWrite = rates.longCacheWrite ?? (rates.cacheWrite * 8n) / 5n;
   const uncached = Math.max(0, usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens);
   let sum = BigInt(usage.cacheWriteTokens - longWrites) * rates.cacheWrite + BigInt(longWrites) * longCacheWrite;
   let [text, cachedText] = [uncached, usage.cachedInputTokens];
-  for (const medium of MEDIA) {
+  for (const medium of mediaOf(usage.inputMedia, usage.cachedMedia)) {
     const cached = Math.min(cachedText, usage.cachedMedia?.[medium] ?? 0);
     // What is not said to have been cached was not, as far as there is room for it.
     const fresh = Math.min(text, Math.max(0, (usage.inputMedia?.[medium] ?? 0) - cached));
@@ -174,7 +181,7 @@ function priceInput(usage: Usage, rates: TokenPrice): PicoUsd {
 function priceOutput(usage: Usage, rates: TokenPrice): PicoUsd {
   let text = usage.outputTokens;
   let sum = 0n;
-  for (const medium of MEDIA) {
+  for (const medium of mediaOf(usage.outputMedia)) {
     const tokens = Math.min(text, usage.outputMedia?.[medium] ?? 0);
     text -= tokens;
     sum += BigInt(tokens) * (rateOf(rates, 'output', medium) ?? rates.output);
@@ -186,11 +193,18 @@ function priceOutput(usage: Usage, rates: TokenPrice): PicoUsd {
 type Direction = 'input' | 'cached' | 'output';
 
 function rateOf(rates: TokenPrice, direction: Direction, medium: (typeof MEDIA)[number]): PicoUsd | undefined {
-  const name = `${direction}${medium.charAt(0).toUpperCase()}${medium.slice(1)}` as keyof TokenPrice;
-  return rates[name];
+  return rates[RATE_NAMES[direction][medium]];
 }
 
+/** Most calls have text alone. */
+function mediaOf(...used: (object | undefined)[]): readonly (typeof MEDIA)[number][] {
+  return used.every((media) => media === undefined) ? NO_MEDIA : MEDIA;
+}
+
+const NO_MEDIA: readonly [] = [];
+
 function unknownMedia(usage: Usage, rates: TokenPrice, unknown: readonly string[]): string[] {
+  if (unknown.length === 0) return [];
   const used = { input: usage.inputMedia, output: usage.outputMedia };
   return (['input', 'output'] as const).flatMap((direction) =>
     MEDIA.filter((medium) => {
