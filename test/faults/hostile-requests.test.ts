@@ -227,6 +227,12 @@ describe('pages of other origins', () => {
     expect(answer.headers.get('access-control-expose-headers')).toContain('x-request-id');
   });
 
+  test('make answers of others no longer, and what is kept of them is for others alone', async () => {
+    const { status, headers } = await fetch(`${broker.url}/v1/models`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
+    expect({ status, vary: headers.get('vary') }).toEqual({ status: 200, vary: 'Origin' });
+    expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
+  });
+
   test('do not administrate', async () => {
     const answer = await fetch(`${broker.url}/admin/keys`, { headers: origin });
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
