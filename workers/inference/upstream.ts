@@ -38,9 +38,20 @@ const USER_AGENT = 'sluice';
 
 export function createUpstream(): Upstream {
   const pools = new Map<string, Pool>();
+  /** The configuration's providers are replaced, not changed. */
+  const places = new WeakMap<Provider, { pool: Pool; pathname: string }>();
 
-  function poolOf(provider: Provider): Pool {
-    const { origin } = new URL(provider.baseUrl);
+  function placeOf(provider: Provider) {
+    let place = places.get(provider);
+    if (place === undefined) {
+      const { origin, pathname } = new URL(provider.baseUrl);
+      place = { pool: poolOf(provider, origin), pathname };
+      places.set(provider, place);
+    }
+    return place;
+  }
+
+  function poolOf(provider: Provider, origin: string): Pool {
     const key = `${provider.name} ${origin}`;
     let pool = pools.get(key);
     if (pool === undefined) {
@@ -61,7 +72,7 @@ export function createUpstream(): Upstream {
 
   return {
     send(provider, request, attemptId, events) {
-      const { pathname } = new URL(provider.baseUrl);
+      const { pool, pathname } = placeOf(provider);
       const headers = {
         ...request.headers,
         ...provider.headers,
@@ -73,7 +84,7 @@ export function createUpstream(): Upstream {
       };
       const path = joinPaths(pathname, request.path);
       const call = new PooledCall(maskEvents(provider.secrets, events));
-      poolOf(provider).dispatch({ method: request.method, path, headers, body: request.body }, call);
+      pool.dispatch({ method: request.method, path, headers, body: request.body }, call);
       return call;
     },
     async close() {
