@@ -1,13 +1,13 @@
-// Loads a Lua script from the file beside its TypeScript and runs it by its digest. ioredis sends the source once per
-// connection and then the digest, and sends the source again if Redis has lost its scripts.
+// Loads a Lua script from the file beside its TypeScript, joins scripts, and runs them by their digests (script-command.ts).
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RedisClient } from './redis.ts';
+import { sendScript } from './script-command.ts';
 
 export interface LuaScript {
-  /** Name of the command on the connection. Prefixed: a bare name could shadow a method of ioredis. */
+  /** Its name: the file's, or those of its parts. One name has one source. */
   command: string;
   source: string;
 }
@@ -16,7 +16,6 @@ const WHOLE_NUMBERS = readFileSync(new URL('./whole-numbers.lua', import.meta.ur
 const MONEY = readFileSync(new URL('./money.lua', import.meta.url), 'utf8');
 
 export type ScriptArgument = string | number | Buffer;
-type ScriptCommand = (...args: ScriptArgument[]) => Promise<unknown>;
 
 /** A part's error ends the script before the next part has written anything. */
 const sequenceScript: LuaScript = {
@@ -101,7 +100,7 @@ export function runScript(
   keys: readonly string[],
   args: readonly ScriptArgument[],
 ): Promise<unknown> {
-  return call(redis, script, script.command, keys, args);
+  return send(redis, script, keys, args, false);
 }
 
 /** Replies with buffers in place of strings: for scripts that return bodies. */
@@ -111,27 +110,25 @@ export function runScriptForBuffers(
   keys: readonly string[],
   args: readonly ScriptArgument[],
 ): Promise<unknown> {
-  return call(redis, script, `${script.command}Buffer`, keys, args);
+  return send(redis, script, keys, args, true);
 }
 
-function call(
+function send(
   redis: RedisClient,
-  script: LuaScript,
-  method: string,
+  { command: name, source }: LuaScript,
   keys: readonly string[],
   args: readonly ScriptArgument[],
+  wantsBuffers: boolean,
 ): Promise<unknown> {
-  const commands = redis as unknown as Record<string, ScriptCommand>;
-  if (commands[method] === undefined) redis.defineCommand(script.command, { lua: script.source });
-  return commands[method]!(keys.length, ...keys, ...args.map(written));
+  return sendScript(redis, { name, source, keys, args: args.map(written), wantsBuffers });
 }
 
 /** Larger ones are not copied once more. */
 const MAX_TEXT_BYTES = 64 * 1024;
 
 /**
- * ioredis 6.0.0 formats 1e21 unlike JavaScript, but numbers that are parts of members must have the same text everywhere. A single
- * buffer makes it write each argument by itself, which costs three times as much as text of the same bytes.
+ * Numbers are parts of members, which must have the same text everywhere: JavaScript's. A single buffer makes buffers of all
+ * other arguments, which costs three times as much as text of the same bytes.
  */
 function written(arg: ScriptArgument): string | Buffer {
   if (typeof arg === 'number') return String(arg);

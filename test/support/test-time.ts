@@ -1,7 +1,9 @@
 // A clock that scripts in Redis and `Date` go by, and what happens at which time: minutes pass in a second, the same way each time.
 // A test that uses it has `vi.useFakeTimers({ toFake: ['Date'] })`.
+import type { Redis } from 'ioredis';
 import { vi } from 'vitest';
 import type { RedisClient } from '#src/storage/redis.ts';
+import { ScriptCommand } from '#src/storage/script-command.ts';
 
 const CLOCK = 'test:clock';
 const TEST_TIME = `local function test_time()
@@ -11,10 +13,17 @@ end
 `;
 
 /** Its scripts go by the clock of the test. */
-export function withTestTime(client: RedisClient): RedisClient {
-  const define = client.defineCommand.bind(client);
-  client.defineCommand = (name, { lua, ...more }) =>
-    define(name, { ...more, lua: TEST_TIME + lua.replaceAll("redis.call('TIME')", 'test_time()') });
+export function withTestTime(client: Redis): Redis {
+  const send = client.sendCommand.bind(client);
+  client.sendCommand = (...sent: Parameters<Redis['sendCommand']>) => {
+    const [command] = sent;
+    if (!(command instanceof ScriptCommand)) return send(...sent);
+    const source = TEST_TIME + command.source.replaceAll("redis.call('TIME')", 'test_time()');
+    const [, keys, ...rest] = command.args as [string, string, ...string[]];
+    return command.wantsBuffers
+      ? client.callBuffer('EVAL', source, keys, ...rest)
+      : client.call('EVAL', source, keys, ...rest);
+  };
   return client;
 }
 
