@@ -228,7 +228,9 @@ describe('pages of other origins', () => {
   });
 
   test('make answers of others no longer, and what is kept of them is for others alone', async () => {
-    const { status, headers } = await fetch(`${broker.url}/v1/models`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
+    const { status, headers } = await fetch(`${broker.url}/v1/models`, {
+      headers: { authorization: `Bearer ${TEST_KEY}` },
+    });
     expect({ status, vary: headers.get('vary') }).toEqual({ status: 200, vary: 'Origin' });
     expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
   });
