@@ -1,7 +1,7 @@
 // The command `sluice`: puts the subcommands together. Those that are more than a process to run have a file in src/cli/.
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { accountCommands } from './cli/accounts.ts';
+import { accountsCommand } from './cli/accounts.ts';
 import { alertsCommand } from './cli/alerts.ts';
 import { type HealthOptions, healthArguments, list, processCount, wholeNumber } from './cli/arguments.ts';
 import { batchCommand } from './cli/batch.ts';
@@ -15,8 +15,10 @@ import { importCommand } from './cli/import.ts';
 import { keyCommands } from './cli/keys.ts';
 import { ledgerCommand } from './cli/ledger.ts';
 import { limitsCommand } from './cli/limits.ts';
+import { operatorCommands } from './cli/operators.ts';
 import { pricesCommand } from './cli/prices.ts';
 import { reconcileCommand } from './cli/reconcile.ts';
+import { requestCommands } from './cli/requests.ts';
 import { planStart } from './cli/start/plan-start.ts';
 import { PLAN_ONLY, supervise } from './cli/start/supervise.ts';
 import { complain, print } from './cli/terminal.ts';
@@ -210,8 +212,10 @@ program.addCommand(alertsCommand(environmentFor));
 program.addCommand(batchCommand(() => environmentFor()));
 program.addCommand(deadLettersCommand(environmentFor));
 program.addCommand(ledgerCommand(environmentFor));
-for (const command of accountCommands(environmentFor)) program.addCommand(command);
+program.addCommand(accountsCommand(environmentFor));
+for (const command of operatorCommands(environmentFor)) program.addCommand(command);
 program.addCommand(limitsCommand(environmentFor));
+for (const command of requestCommands(environmentFor)) program.addCommand(command);
 for (const command of holdCommands(environmentFor)) program.addCommand(command);
 program.addCommand(
   webhooksCommand({

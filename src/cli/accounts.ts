@@ -1,59 +1,69 @@
-// `sluice accounts …`, `sluice admin-keys …` and `sluice audit`: what stands above client keys, and who may administrate.
-import { Argument, Command, Option } from 'commander';
-import { ADMIN_ROLES, type AdminRole } from '../accounts/admin-key-store.ts';
-import { BUDGET_PERIODS, type BudgetPeriod } from '../accounts/api-key.ts';
+// `sluice accounts …`: organisations and projects above client keys, prepaid credits.
+import { Argument, Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
-import { type AdminOptions, createAdminClient, dataOf } from './admin-client.ts';
-import { adminArguments, list as repeatable, wholeNumber } from './arguments.ts';
+import {
+  formatBudgets,
+  formatFields,
+  formatSpent,
+  formOf,
+  NO_SETTINGS,
+  type SettingArguments,
+  settingArguments,
+  settingLines,
+  usd,
+} from './account-settings.ts';
+import { type AdminOptions, type AdminSchemas, createAdminClient, dataOf } from './admin-client.ts';
+import { adminArguments } from './arguments.ts';
 import { formatTable, print } from './terminal.ts';
 
 type Options = AdminOptions & { json: boolean };
 
-interface AccountOptions extends Options {
-  organisation?: string;
-  budget?: string[];
-  model?: string[];
-  rpm?: number;
-  tpm?: number;
-  concurrency?: number;
-  expires?: string;
-  credits: boolean;
-  markup?: string;
-}
+type AccountOptions = Options & SettingArguments & { organisation?: string; name?: string };
 
-export function accountCommands(environment: () => Environment): Command[] {
-  return [accountsCommand(environment), adminKeysCommand(environment), auditCommand(environment)];
-}
+const CREATE_EXAMPLES = `
+Examples:
+  $ sluice accounts create organisation acme --budget 500/month --budget 50/day
+  $ sluice accounts create project search --organisation org_… --model 'gpt-*' --rpm 600 --concurrency 50
+  $ sluice accounts create organisation reseller --credits --markup 10`;
 
-function accountsCommand(environment: () => Environment): Command {
+const UPDATE_EXAMPLES = `
+Examples:
+  $ sluice accounts update org_… --budget 800/month --budget none/day
+  $ sluice accounts update proj_… --rpm none --all-models --expires never
+  $ sluice accounts update proj_… --metadata team=search --metadata cost-centre=`;
+
+export function accountsCommand(environment: () => Environment): Command {
   const root = new Command('accounts').description('organisations and projects above client keys, and prepaid credits');
   const client = (options: Options) => createAdminClient(options, environment());
 
-  adminArguments(
-    root
-      .command('create')
-      .addArgument(new Argument('<kind>').choices(['organisation', 'project']))
-      .argument('<name>')
-      .description('create one; keys join a project by `sluice keys create --project`'),
-  )
-    .option('--organisation <id>', 'of a project')
-    .option('--budget <usd/period>', `such as 50/month (${BUDGET_PERIODS.join(', ')}; repeatable)`, repeatable)
-    .option('--model <name>', 'a model that its keys may use, * as a wildcard (repeatable; default: all)', repeatable)
-    .option('--rpm <n>', 'requests per minute, of all its keys together', wholeNumber)
-    .option('--tpm <n>', 'tokens per minute', wholeNumber)
-    .option('--concurrency <n>', 'requests at once', wholeNumber)
-    .option('--expires <time>', 'when it expires, such as 2027-01-31T00:00:00Z')
-    .option('--credits', 'its requests are charged to a prepaid balance', false)
-    .option('--markup <percent>', 'on top of the cost, with --credits')
+  const create = root
+    .command('create')
+    .addArgument(new Argument('<kind>').choices(['organisation', 'project']))
+    .argument('<name>')
+    .description('create one; keys join a project by `sluice keys create --project`')
+    .option('--organisation <id>', 'of a project');
+  adminArguments(settingArguments(create, { isChange: false }))
+    .addHelpText('after', CREATE_EXAMPLES)
     .action(async (kind: 'organisation' | 'project', name: string, options: AccountOptions) => {
-      const body = {
-        kind,
-        name,
-        ...(options.organisation && { organisation: options.organisation }),
-        ...settingsOf(options),
-      };
+      const { organisation } = options;
+      const body = { kind, name, ...(organisation && { organisation }), ...formOf(options, NO_SETTINGS) };
       const account = await dataOf(client(options).POST('/admin/accounts', { body }));
       print(options.json ? JSON.stringify(account) : `${account.id} (${name})`);
+    });
+
+  const update = root
+    .command('update')
+    .argument('<id>', 'org_… or proj_…, from `sluice accounts list`')
+    .description('change what holds for all keys below it; what is not named stays. In force within a second');
+  adminArguments(settingArguments(update, { isChange: true }))
+    .addHelpText('after', UPDATE_EXAMPLES)
+    .action(async (id: string, options: AccountOptions) => {
+      const [api, path] = [client(options), { id }];
+      const current = await dataOf(api.GET('/admin/accounts/{id}', { params: { path } }));
+      const body = { ...formOf(options, current), ...(options.name && { name: options.name }) };
+      if (Object.keys(body).length === 0) throw new Error('nothing to change; see sluice accounts update --help');
+      const account = await dataOf(api.PATCH('/admin/accounts/{id}', { params: { path }, body }));
+      print(options.json ? JSON.stringify(account) : shownAccount(account));
     });
 
   adminArguments(root.command('list').description('all, revoked ones too')).action(async (options: Options) => {
@@ -64,9 +74,7 @@ function accountsCommand(environment: () => Environment): Command {
       kind,
       name,
       organisation ?? '',
-      Object.entries(budgets)
-        .map(([period, amount]) => `${amount} USD/${period}`)
-        .join(', '),
+      formatBudgets(budgets),
       credits === null ? '' : 'prepaid',
       revoked === null ? 'active' : 'revoked',
     ]);
@@ -74,14 +82,10 @@ function accountsCommand(environment: () => Environment): Command {
   });
 
   adminArguments(root.command('show').argument('<id>').description('its settings and what it has spent')).action(
-    async (id: string, options: Options) =>
-      print(
-        JSON.stringify(
-          await dataOf(client(options).GET('/admin/accounts/{id}', { params: { path: { id } } })),
-          null,
-          2,
-        ),
-      ),
+    async (id: string, options: Options) => {
+      const account = await dataOf(client(options).GET('/admin/accounts/{id}', { params: { path: { id } } }));
+      print(options.json ? JSON.stringify(account) : shownAccount(account));
+    },
   );
 
   adminArguments(
@@ -98,12 +102,12 @@ function accountsCommand(environment: () => Environment): Command {
     root
       .command('top-up')
       .argument('<id>', 'a key, a project or an organisation that has credits')
-      .argument('<usd>')
+      .argument('<usd>', 'a negative amount is a correction', signedUsd)
       .description('add to its prepaid balance'),
   )
     .option('--note <text>', 'for the statement')
-    .action(async (id: string, amount: string, options: Options & { note?: string }) => {
-      const body = { amount_usd: Number(amount), ...(options.note && { note: options.note }) };
+    .action(async (id: string, amount: number, options: Options & { note?: string }) => {
+      const body = { amount_usd: amount, ...(options.note && { note: options.note }) };
       const done = await dataOf(
         client(options).POST('/admin/accounts/{id}/credits', { params: { path: { id } }, body }),
       );
@@ -137,76 +141,21 @@ function accountsCommand(environment: () => Environment): Command {
   return root;
 }
 
-function settingsOf({ budget = [], model, rpm, tpm, concurrency, expires, credits, markup }: AccountOptions) {
-  const limits = { ...(rpm && { rpm }), ...(tpm && { tpm }), ...(concurrency && { concurrency }) };
-  return {
-    limits,
-    budgets: Object.fromEntries(budget.map(readBudget)),
-    ...(model && { models: model }),
-    ...(expires && { expires_at: expires }),
-    ...(credits && { credits: markup === undefined ? {} : { markup_percent: Number(markup) } }),
-  };
+type ShownAccount = AdminSchemas['Account'] & { spent_usd?: AdminSchemas['Spending'] };
+
+function shownAccount(account: ShownAccount): string {
+  const { id, kind, name, organisation, created_at: created, revoked_at: revoked, spent_usd: spent } = account;
+  return formatFields([
+    ['id', id],
+    [kind, name],
+    ...(organisation === null ? [] : [['organisation', organisation] as const]),
+    ...settingLines(account),
+    ...(spent === undefined ? [] : [['spent (USD)', formatSpent(spent)] as const]),
+    ['created', created],
+    ['state', revoked === null ? 'active' : `revoked ${revoked}`],
+  ]);
 }
 
-function readBudget(text: string): [BudgetPeriod, number] {
-  const [amount, period = 'total'] = text.split('/');
-  const known = BUDGET_PERIODS.find((name) => name === period);
-  if (known === undefined) throw new Error(`a budget is USD/period, such as 50/month, not '${text}'`);
-  return [known, Number(amount)];
-}
-
-function adminKeysCommand(environment: () => Environment): Command {
-  const root = new Command('admin-keys').description('keys of operators, each with a role');
-  const client = (options: Options) => createAdminClient(options, environment());
-
-  adminArguments(root.command('create').argument('<name>').description('create one; it is shown once'))
-    .addOption(new Option('--role <role>', 'what it may do').choices(ADMIN_ROLES).default('read-only'))
-    .action(async (name: string, options: Options & { role: AdminRole }) => {
-      const created = await dataOf(client(options).POST('/admin/admin-keys', { body: { name, role: options.role } }));
-      print(
-        options.json
-          ? JSON.stringify(created)
-          : `${created.key}\n\n${created.id} (${name}, ${created.role}). It is shown only now.`,
-      );
-    });
-  adminArguments(root.command('list').description('all, revoked ones too')).action(async (options: Options) => {
-    const { data } = await dataOf(client(options).GET('/admin/admin-keys'));
-    if (options.json) return print(JSON.stringify(data));
-    const rows = data.map(({ id, name, hint, role, revoked_at: revoked }) => [
-      id,
-      name,
-      hint,
-      role,
-      revoked === null ? 'active' : 'revoked',
-    ]);
-    print(formatTable(['ID', 'NAME', 'KEY', 'ROLE', 'STATE'], rows));
-  });
-  adminArguments(root.command('revoke').argument('<id>').description('revoke one, immediately and permanently')).action(
-    async (id: string, options: Options) => {
-      await dataOf(client(options).DELETE('/admin/admin-keys/{id}', { params: { path: { id } } }));
-      print(options.json ? JSON.stringify({ id, revoked: true }) : `${id} is revoked.`);
-    },
-  );
-  return root;
-}
-
-function auditCommand(environment: () => Environment): Command {
-  return adminArguments(new Command('audit').description('what was changed in the administration, by whom'))
-    .option('--limit <n>', 'how many, newest first (default: 100)', wholeNumber)
-    .option('--path <path>', 'beginning of the path, such as /admin/keys')
-    .action(async (options: Options & { limit?: number; path?: string }) => {
-      const query = { ...(options.limit && { limit: options.limit }), ...(options.path && { path: options.path }) };
-      const { data } = await dataOf(
-        createAdminClient(options, environment()).GET('/admin/audit', { params: { query } }),
-      );
-      if (options.json) return print(JSON.stringify(data));
-      const rows = data.map(({ at, actor, role, method, path, status }) => [
-        at.slice(0, 19).replace('T', ' '),
-        actor,
-        role,
-        `${method} ${path}`,
-        String(status),
-      ]);
-      print(formatTable(['TIME (UTC)', 'WHO', 'ROLE', 'WHAT', 'STATUS'], rows));
-    });
+function signedUsd(text: string): number {
+  return text.startsWith('-') ? -usd(text.slice(1)) : usd(text);
 }

@@ -1,58 +1,62 @@
-// `sluice keys create|list|rotate|revoke`: works on the database; running API processes are told through Redis where there is one.
+// `sluice keys create|list|show|update|rotate|revoke`: works on the database; running API processes are told through Redis where there is one.
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { createAccountStore } from '../accounts/account-store.ts';
 import { type AuditEntry, createAdminKeyStore } from '../accounts/admin-key-store.ts';
-import { type ApiKey, BUDGET_PERIODS, type BudgetPeriod, type KeySettings } from '../accounts/api-key.ts';
+import {
+  type ApiKey,
+  BUDGET_PERIODS,
+  type BudgetPeriod,
+  DEFAULT_KEY_SETTINGS,
+  type KeySettings,
+} from '../accounts/api-key.ts';
+import { createBudgetReader, periodStart } from '../accounts/budgets.ts';
 import { announceKeyChange, checkKeyName, createKeyStore, type KeyStore } from '../accounts/key-store.ts';
-import { describeSettings } from '../accounts/settings-form.ts';
+import { describeSettings, readSettingsForm, settingsForm } from '../accounts/settings-form.ts';
 import type { Runtime } from '../config/runtime.ts';
-import { LIMIT_KINDS, type LimitSettings, limitsOf } from '../contracts/limit-kinds.ts';
-import { formatUsd, parseUsd } from '../contracts/money.ts';
+import { formatUsd } from '../contracts/money.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
 import { embeddedRedisUrl } from '../storage/embedded-redis.ts';
 import { createKeyspace } from '../storage/keyspace.ts';
 import { connectRedis, disconnectRedis } from '../storage/redis.ts';
-import { list, wholeNumber } from './arguments.ts';
+import {
+  formatBudgets,
+  formatFields,
+  formatSpent,
+  formOf,
+  NO_SETTINGS,
+  type SettingArguments,
+  settingArguments,
+  settingLines,
+} from './account-settings.ts';
 import { complain, formatTable, print } from './terminal.ts';
 
-interface CreateKeyOptions {
-  limits: LimitSettings;
-  budget?: string;
-  budgetPeriod?: BudgetPeriod;
-  models?: string[];
-  weight?: number;
-  batchWeight?: number;
-  project?: string;
-  expires?: number;
-  json: boolean;
-}
+type KeyOptions = SettingArguments & { project?: string; name?: string; json: boolean };
+
+const CREATE_EXAMPLES = `
+Examples:
+  $ sluice keys create ci --rpm 60 --budget 20/month --budget 2/day --model 'gpt-*'
+  $ sluice keys create partner --credits --markup 10 --expires 2027-01-31T00:00:00Z
+  $ sluice keys create search --project proj_… --metadata team=search`;
+
+const UPDATE_EXAMPLES = `
+Examples:
+  $ sluice keys update key_… --budget 40/month --budget none/day
+  $ sluice keys update key_… --rpm none --all-models --expires never --metadata team=`;
+
+const LONGEST_KEPT_HOURS = 720;
 
 export function keyCommands(keys: Command, runtime: () => Runtime): void {
   const create = keys
     .command('create')
     .argument('<name>', 'what or whom the key is for')
     .description('create a key; it is shown once');
-  for (const { setting, description } of LIMIT_KINDS) {
-    create.option(`${flagOf(setting)} <n>`, description.replace(/^./, lowerCase).replace(/\.$/, ''), wholeNumber);
-  }
-  create
-    .option('--budget <usd>', 'what the key may spend', usd)
-    .addOption(new Option('--budget-period <period>', 'of --budget (default: total)').choices(BUDGET_PERIODS))
-    .option('--model <name>', 'a model it may use, * as a wildcard (repeatable; default: all)', list)
-    .option('--weight <n>', 'its share of full wait queues relative to other keys (default: 1)', weight)
-    .option('--batch-weight <n>', 'its share of the batch lane relative to other keys (default: 1)', weight)
+  settingArguments(create, { isChange: false })
     .option('--project <id>', 'proj_…, from `sluice accounts list`')
-    .option('--expires <time>', 'when it expires, such as 2027-01-31T00:00:00Z', time)
     .option('--json', 'machine-readable', false)
-    .action((name: string, { model, ...options }: Omit<CreateKeyOptions, 'limits'> & { model?: string[] }) =>
-      createKey(runtime(), name, {
-        ...options,
-        limits: limitOptions(options as Record<string, unknown>),
-        ...(model === undefined ? {} : { models: model }),
-      }),
-    );
+    .addHelpText('after', CREATE_EXAMPLES)
+    .action((name: string, options: KeyOptions) => createKey(runtime(), name, options));
 
   keys
     .command('list')
@@ -61,10 +65,26 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
     .action((options: { json: boolean }) => listKeys(runtime(), options));
 
   keys
+    .command('show')
+    .argument('<id>', 'key_…, from `sluice keys list`')
+    .description('the settings of a key and what it has spent')
+    .option('--json', 'machine-readable', false)
+    .action((id: string, options: { json: boolean }) => showKey(runtime(), id, options));
+
+  const update = keys
+    .command('update')
+    .argument('<id>', 'key_…, from `sluice keys list`')
+    .description('change the settings of a key; what is not named stays. In force within a second');
+  settingArguments(update, { isChange: true })
+    .option('--json', 'machine-readable', false)
+    .addHelpText('after', UPDATE_EXAMPLES)
+    .action((id: string, options: KeyOptions) => updateKey(runtime(), id, options));
+
+  keys
     .command('rotate')
     .argument('<id>', 'key_…, from `sluice keys list`')
     .description('give a key a new secret, which is shown once')
-    .option('--keep <hours>', 'how long the former secret stays valid', wholeNumber, 24)
+    .option('--keep <hours>', 'how long the former secret stays valid, 0 to 720', hours, 24)
     .option('--json', 'machine-readable', false)
     .action((id: string, options: { keep: number; json: boolean }) => rotateKey(runtime(), id, options));
 
@@ -72,56 +92,26 @@ export function keyCommands(keys: Command, runtime: () => Runtime): void {
     .command('revoke')
     .argument('<id>', 'key_…, from `sluice keys list`')
     .description('revoke a key, immediately and permanently')
-    .action((id: string) => revokeKey(runtime(), id));
+    .option('--json', 'machine-readable', false)
+    .action((id: string, options: { json: boolean }) => revokeKey(runtime(), id, options));
 }
 
-function flagOf(setting: string): string {
-  return `--${setting.replaceAll('_', '-')}`;
-}
-
-function lowerCase(letter: string): string {
-  return letter.toLowerCase();
-}
-
-/** Commander names an option `--tokens-per-day` `tokensPerDay`. */
-function limitOptions(options: Readonly<Record<string, unknown>>): LimitSettings {
-  const camel = (setting: string) => setting.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
-  const given = LIMIT_KINDS.map(({ setting }) => [setting, options[camel(setting)]]);
-  return Object.fromEntries(given.filter(([, limit]) => limit !== undefined)) as LimitSettings;
-}
-
-function weight(text: string): number {
+function hours(text: string): number {
   const value = Number(text);
-  if (!(value > 0 && value <= 1_000)) throw new InvalidArgumentError('must be a number above 0, up to 1000.');
-  return value;
+  if (text !== '' && Number.isInteger(value) && value >= 0 && value <= LONGEST_KEPT_HOURS) return value;
+  throw new InvalidArgumentError(`must be a whole number from 0 to ${LONGEST_KEPT_HOURS}.`);
 }
 
-function time(text: string): number {
-  const value = Date.parse(text);
-  if (Number.isNaN(value)) throw new InvalidArgumentError('must be a time, such as 2027-01-31T00:00:00Z.');
-  return value;
+/** As it is checked over HTTP. Throws an error that names the setting. */
+function checkedForm(form: object) {
+  const checked = settingsForm.safeParse(form);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  throw new Error(`${issue!.path.join('.')}: ${issue!.message}`);
 }
 
-/** As the settings of a key have it: picodollars. */
-function usd(text: string): string {
-  try {
-    const amount = parseUsd(text);
-    if (amount >= 0n) return amount.toString();
-  } catch {
-    // Told below.
-  }
-  throw new InvalidArgumentError('must be an amount in USD, such as 20 or 0.5.');
-}
-
-async function createKey(runtime: Runtime, name: string, options: CreateKeyOptions): Promise<void> {
-  const settings: Partial<KeySettings> = {
-    limits: limitsOf(options.limits),
-    budgets: options.budget === undefined ? {} : { [options.budgetPeriod ?? 'total']: options.budget },
-    models: options.models ?? null,
-    ...(options.weight === undefined ? {} : { weight: options.weight }),
-    ...(options.batchWeight === undefined ? {} : { batchWeight: options.batchWeight }),
-    ...(options.expires === undefined ? {} : { expiresAtMs: options.expires }),
-  };
+async function createKey(runtime: Runtime, name: string, options: KeyOptions): Promise<void> {
+  const settings = readSettingsForm(checkedForm(formOf(options, NO_SETTINGS)), DEFAULT_KEY_SETTINGS);
   checkKeyName(name);
   const { project = null } = options;
   const { key, secret } = await withBooks(runtime, async ({ store, database, note }) => {
@@ -138,17 +128,68 @@ async function createKey(runtime: Runtime, name: string, options: CreateKeyOptio
 async function listKeys(runtime: Runtime, options: { json: boolean }): Promise<void> {
   const keys = await withBooks(runtime, ({ store }) => store.list());
   if (options.json) return print(JSON.stringify(keys));
-  const rows = keys.map(({ id, name, hint, settings, createdAtMs, revokedAtMs }) => [
+  const rows = keys.map(({ id, name, hint, projectId, settings, createdAtMs, revokedAtMs }) => [
     id,
     name,
     hint,
     new Date(createdAtMs).toISOString().slice(0, 10),
-    Object.entries(settings.budgets)
-      .map(([period, amount]) => `${formatUsd(BigInt(amount))} USD/${period}`)
-      .join(', '),
-    revokedAtMs === null ? 'active' : 'revoked',
+    projectId ?? '',
+    formatBudgets(describeSettings(settings).budgets),
+    revokedAtMs === null ? (isExpired(settings) ? 'expired' : 'active') : 'revoked',
   ]);
-  print(formatTable(['ID', 'NAME', 'KEY', 'CREATED', 'BUDGET', 'STATE'], rows));
+  print(formatTable(['ID', 'NAME', 'KEY', 'CREATED', 'PROJECT', 'BUDGET', 'STATE'], rows));
+}
+
+function isExpired({ expiresAtMs }: KeySettings): boolean {
+  return expiresAtMs !== null && expiresAtMs <= Date.now();
+}
+
+async function showKey(runtime: Runtime, id: string, { json }: { json: boolean }): Promise<void> {
+  const shown = await withBooks(runtime, async ({ store, database }) => {
+    const key = await store.findById(id);
+    if (key === null) throw new Error(`there is no key '${id}'; see sluice keys list`);
+    return { ...shownKey(key), spent_usd: await readSpent(database, id) };
+  });
+  print(json ? JSON.stringify(shown) : formatKey(shown));
+}
+
+/** In the periods that run now, by the books. */
+async function readSpent(database: Database, id: string): Promise<Record<string, string>> {
+  const reader = createBudgetReader(database);
+  const spentIn = async (period: BudgetPeriod) =>
+    [period, formatUsd(await reader.spentSince({ id, kind: 'key' }, periodStart(period, Date.now())))] as const;
+  return Object.fromEntries(await Promise.all(BUDGET_PERIODS.map(spentIn)));
+}
+
+async function updateKey(runtime: Runtime, id: string, options: KeyOptions): Promise<void> {
+  const changed = await withBooks(runtime, async ({ store, note }) => {
+    const before = await store.findById(id);
+    if (before === null) throw new Error(`there is no key '${id}'; see sluice keys list`);
+    const form = checkedForm(formOf(options, describeSettings(before.settings)));
+    const { name } = options;
+    if (Object.keys(form).length === 0 && name === undefined)
+      throw new Error('nothing to change; see sluice keys update --help');
+    if (name !== undefined && name !== before.name) [name, before.name].forEach(checkKeyName);
+    const after = (await store.update(id, readSettingsForm(form, before.settings), name))!;
+    await note({ method: 'PATCH', path: `/admin/keys/${id}`, before, after });
+    return after;
+  });
+  await announce(runtime);
+  print(options.json ? JSON.stringify(shownKey(changed)) : formatKey(shownKey(changed)));
+}
+
+function formatKey({ spent_usd: spent, ...key }: ReturnType<typeof shownKey> & { spent_usd?: Record<string, string> }) {
+  const until = key.former_secret_until;
+  return formatFields([
+    ['id', key.id],
+    ['name', key.name],
+    ['key', key.hint],
+    ...(until === null ? [] : [['former secret', `valid until ${until}`] as const]),
+    ['project', key.project ?? 'none'],
+    ...settingLines(key),
+    ...(spent === undefined ? [] : [['spent (USD)', formatSpent(spent)] as const]),
+    ['state', key.revoked_at === null ? 'active' : `revoked ${key.revoked_at}`],
+  ]);
 }
 
 async function rotateKey(runtime: Runtime, id: string, { keep, json }: { keep: number; json: boolean }): Promise<void> {
@@ -161,10 +202,13 @@ async function rotateKey(runtime: Runtime, id: string, { keep, json }: { keep: n
   if (rotated === null) throw new Error(`there is no key '${id}' that is valid; see sluice keys list`);
   await announce(runtime);
   if (json) print(JSON.stringify({ id, name: rotated.key.name, key: rotated.secret }));
-  else print(`${rotated.secret}\n\nThe former secret of ${id} (${rotated.key.name}) is valid for ${keep} h more.`);
+  else
+    print(
+      `${rotated.secret}\n\nThe former secret of ${id} (${rotated.key.name}) ${keep === 0 ? 'is not valid any more' : `is valid for ${keep} h more`}.`,
+    );
 }
 
-async function revokeKey(runtime: Runtime, id: string): Promise<void> {
+async function revokeKey(runtime: Runtime, id: string, { json }: { json: boolean }): Promise<void> {
   const key = await withBooks(runtime, async ({ store, note }) => {
     const before = await store.findById(id);
     const revoked = await store.revoke(id);
@@ -173,7 +217,7 @@ async function revokeKey(runtime: Runtime, id: string): Promise<void> {
   });
   if (key === null) throw new Error(`there is no key '${id}'; see sluice keys list`);
   await announce(runtime);
-  print(`${id} (${key.name}) is revoked.`);
+  print(json ? JSON.stringify(shownKey(key)) : `${id} (${key.name}) is revoked.`);
 }
 
 interface Books {
@@ -198,9 +242,11 @@ async function withBooks<T>(runtime: Runtime, use: (books: Books) => Promise<T>)
   }
 }
 
-function shownKey({ id, name, hint, projectId, settings, revokedAtMs }: ApiKey) {
+function shownKey({ id, name, hint, projectId, settings, formerUntilMs, revokedAtMs }: ApiKey) {
+  const former = formerUntilMs !== null && formerUntilMs > Date.now() ? new Date(formerUntilMs).toISOString() : null;
   const revokedAt = revokedAtMs === null ? null : new Date(revokedAtMs).toISOString();
-  return { id, name, hint, project: projectId, ...describeSettings(settings), revoked_at: revokedAt };
+  const shown = describeSettings(settings);
+  return { id, name, hint, project: projectId, ...shown, former_secret_until: former, revoked_at: revokedAt };
 }
 
 /** Whoever may write the database: the log names the user and the machine. */

@@ -1,0 +1,208 @@
+// What a key, a project or an organisation may do, as arguments of commands and as it is printed: the same for all three.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { BUDGET_PERIODS, type BudgetPeriod } from '../accounts/api-key.ts';
+import type { describeSettings } from '../accounts/settings-form.ts';
+import { LIMIT_KINDS, type LimitSettings } from '../contracts/limit-kinds.ts';
+import { parseUsd } from '../contracts/money.ts';
+import type { AdminSchemas } from './admin-client.ts';
+import { list, wholeNumber } from './arguments.ts';
+
+/** As they are shown over HTTP. */
+export type ShownSettings = ReturnType<typeof describeSettings>;
+type SettingsChange = AdminSchemas['KeySettings'];
+type Current = Pick<ShownSettings, 'limits' | 'metadata' | 'credits'>;
+
+type BudgetArgument = [period: BudgetPeriod | null, usd: number | null];
+
+export interface SettingArguments {
+  budget?: BudgetArgument[];
+  budgetPeriod?: BudgetPeriod;
+  model?: string[];
+  allModels?: boolean;
+  weight?: number;
+  batchWeight?: number;
+  expires?: string;
+  metadata?: [name: string, value: string][];
+  credits?: boolean;
+  markup?: number;
+  chargeStep?: number;
+}
+
+export const NO_SETTINGS: Current = { limits: {}, metadata: {}, credits: null };
+
+/** @param isChange arguments that take something away are added. */
+export function settingArguments(command: Command, { isChange }: { isChange: boolean }): Command {
+  const none = isChange ? ', or none' : '';
+  for (const { setting, description } of LIMIT_KINDS) {
+    const text = description.replace(/^./, (letter) => letter.toLowerCase()).replace(/\.$/, '');
+    command.option(`--${setting.replaceAll('_', '-')} <n>`, `${text}${none}`, isChange ? numberOrNone : wholeNumber);
+  }
+  command
+    .option(
+      '--budget <usd/period>',
+      `what may be spent, such as 50/month (${BUDGET_PERIODS.join(', ')}; repeatable${isChange ? '; none/month takes one away' : ''})`,
+      budgets,
+    )
+    .addOption(
+      new Option('--budget-period <period>', 'of a --budget without one (default: total)').choices(BUDGET_PERIODS),
+    )
+    .option('--model <name>', 'a model that may be used, * as a wildcard (repeatable; default: all)', list)
+    .option('--weight <n>', 'its share of full wait queues relative to others (default: 1)', weight)
+    .option('--batch-weight <n>', 'its share of the batch lane relative to others (default: 1)', weight)
+    .option('--expires <time>', `when it expires, such as 2027-01-31T00:00:00Z${isChange ? ', or never' : ''}`, time)
+    .option(
+      '--metadata <name=value>',
+      `an entry of your own (repeatable${isChange ? '; name= removes one' : ''})`,
+      entries,
+    )
+    .option('--credits', 'its requests are charged to a prepaid balance')
+    .option('--markup <percent>', 'of credits: on top of the cost', percent)
+    .option('--charge-step <usd>', 'of credits: charges are rounded up to a multiple of it (default: 0.0001)', usd);
+  if (!isChange) return command;
+  return command
+    .option('--no-credits', 'nothing is charged to it any more')
+    .option('--all-models', 'every model may be used')
+    .option('--name <name>', 'another name');
+}
+
+/** As the administration takes them: of limits, metadata and credits the whole, of everything else what changes. */
+export function formOf(options: SettingArguments, current: Current): SettingsChange {
+  const { model, allModels, weight, batchWeight, expires } = options;
+  const limits = limitsOf(options as Record<string, unknown>, current.limits);
+  const budgets = budgetsOf(options);
+  const metadata = metadataOf(options, current.metadata);
+  const credits = creditsOf(options, current.credits);
+  return {
+    ...(limits && { limits }),
+    ...(budgets && { budgets }),
+    ...(allModels ? { models: null } : model && { models: model }),
+    ...(weight !== undefined && { weight }),
+    ...(batchWeight !== undefined && { batch_weight: batchWeight }),
+    ...(expires !== undefined && { expires_at: expires === NEVER ? null : expires }),
+    ...(metadata && { metadata }),
+    ...(credits !== undefined && { credits }),
+  };
+}
+
+/** Commander names an option `--tokens-per-day` `tokensPerDay`. */
+function limitsOf(
+  options: Readonly<Record<string, unknown>>,
+  current: LimitSettings,
+): SettingsChange['limits'] | undefined {
+  const camel = (setting: string) => setting.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  const given = LIMIT_KINDS.map(({ setting }) => [setting, options[camel(setting)]] as const);
+  const changed = given.filter(([, limit]) => limit !== undefined);
+  if (changed.length === 0) return undefined;
+  const all: [string, unknown][] = Object.entries({ ...current, ...Object.fromEntries(changed) });
+  return Object.fromEntries(all.filter(([, limit]) => limit !== NONE)) as Record<string, number>;
+}
+
+function budgetsOf({ budget, budgetPeriod = 'total' }: SettingArguments): SettingsChange['budgets'] | undefined {
+  return budget && Object.fromEntries(budget.map(([period, amount]) => [period ?? budgetPeriod, amount]));
+}
+
+function metadataOf({ metadata }: SettingArguments, current: Readonly<Record<string, string>>) {
+  if (metadata === undefined) return undefined;
+  const all = Object.entries({ ...current, ...Object.fromEntries(metadata) });
+  return Object.fromEntries(all.filter(([, value]) => value !== ''));
+}
+
+/** Undefined: as it is. */
+function creditsOf({ credits, markup, chargeStep }: SettingArguments, current: ShownSettings['credits']) {
+  if (credits === false) return null;
+  if (credits === undefined && markup === undefined && chargeStep === undefined) return undefined;
+  if (credits === undefined && current === null) throw new Error('--markup and --charge-step are of --credits');
+  return {
+    markup_percent: markup ?? current?.markup_percent ?? 0,
+    charge_step_usd: chargeStep ?? current?.charge_step_usd ?? 0.0001,
+  };
+}
+
+/** One setting to a line, without what says nothing. */
+export function settingLines(shown: ShownSettings): [string, string][] {
+  const { limits, budgets, models, weight, batch_weight: batchWeight, expires_at: expires, metadata, credits } = shown;
+  const entries = (of: object) => Object.entries(of).map(([name, value]) => `${name}=${value}`);
+  return [
+    ['limits', entries(limits).join(', ') || 'none'],
+    ['budgets', formatBudgets(budgets) || 'none'],
+    ['models', models?.join(', ') ?? 'all'],
+    ['weight', `${weight} (batches: ${batchWeight})`],
+    ['expires', expires ?? 'never'],
+    ['metadata', entries(metadata).join(', ') || 'none'],
+    [
+      'credits',
+      credits === null
+        ? 'none'
+        : `markup ${credits.markup_percent} %, charged in steps of ${credits.charge_step_usd} USD`,
+    ],
+  ];
+}
+
+export function formatBudgets(budgets: Partial<Record<BudgetPeriod, number>>): string {
+  return Object.entries(budgets)
+    .map(([period, amount]) => `${amount} USD/${period}`)
+    .join(', ');
+}
+
+/** In the periods that run now. */
+export function formatSpent(spent: Readonly<Record<string, string>>): string {
+  return Object.entries(spent)
+    .map(([period, amount]) => `${amount} ${period}`)
+    .join(', ');
+}
+
+/** `name  value`, the values under each other. */
+export function formatFields(fields: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...fields.map(([name]) => name.length));
+  return fields.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+/** Commander takes null for an option without a value. */
+const NONE = 'none';
+const NEVER = 'never';
+
+function numberOrNone(text: string): number | typeof NONE {
+  return text === NONE ? NONE : wholeNumber(text);
+}
+
+function budgets(text: string, before: BudgetArgument[] = []): BudgetArgument[] {
+  const [amount = '', name, ...rest] = text.split('/');
+  const period = name === undefined ? null : BUDGET_PERIODS.find((known) => known === name);
+  if (period === undefined || rest.length > 0)
+    throw new InvalidArgumentError(`must be USD/period, such as 50/month (${BUDGET_PERIODS.join(', ')}).`);
+  return [...before, [period, amount === 'none' ? null : usd(amount)]];
+}
+
+export function usd(text: string): number {
+  try {
+    if (parseUsd(text) >= 0n) return Number(text);
+  } catch {
+    // Told below.
+  }
+  throw new InvalidArgumentError('must be an amount in USD, such as 20 or 0.5.');
+}
+
+function percent(text: string): number {
+  const value = Number(text);
+  if (text === '' || !(value >= 0 && value <= 1_000)) throw new InvalidArgumentError('must be from 0 to 1000.');
+  return value;
+}
+
+function weight(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1_000)) throw new InvalidArgumentError('must be a number above 0, up to 1000.');
+  return value;
+}
+
+function time(text: string): string {
+  if (text === NEVER) return NEVER;
+  const value = Date.parse(text);
+  if (Number.isNaN(value)) throw new InvalidArgumentError('must be a time, such as 2027-01-31T00:00:00Z.');
+  return new Date(value).toISOString();
+}
+
+function entries(text: string, before: [string, string][] = []): [string, string][] {
+  const equals = text.indexOf('=');
+  if (equals <= 0) throw new InvalidArgumentError('takes name=value.');
+  return [...before, [text.slice(0, equals), text.slice(equals + 1)]];
+}
