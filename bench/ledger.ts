@@ -2,30 +2,24 @@
 //
 //   npm run ledger-rows -- [--rows 10000000] [--written 100000] [--engine postgres|sqlite] [--keep]
 //
-// So many rows are written as the ledger's writer does, in its transactions; so many are made by SQL as a release without roll-ups
-// would have left them, and summed by the job of the upgrade; then every report is timed. PostgreSQL is this machine's own, with
+// So many messages are written by the ledger's writer, from Redis; so many rows are made by SQL as a release without roll-ups
+// would have left them, and summed by the job of the upgrade; then every report is timed. 0 leaves either out. PostgreSQL is this machine's own, with
 // fsync. Ten million rows need some ten gigabytes in the temporary folder, and a quarter of an hour.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sql } from 'kysely';
-import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
-import { createLedgerStore } from '#src/ledger/ledger-store.ts';
-import {
-  dimensionsOf,
-  type ReportDimension,
-  type ReportQuery,
-  type ReportSubject,
-  reportUsage,
-} from '#src/ledger/reports.ts';
-import { addChanges, sumEarlierDay } from '#src/ledger/rollups.ts';
+import { dimensionsOf, type ReportDimension, type ReportSubject } from '#src/ledger/dimensions.ts';
+import { type ReportQuery, reportPage } from '#src/ledger/reports.ts';
+import { sumEarlierDay } from '#src/ledger/rollups.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { ROLLUPS, summedFrom } from '#src/storage/rollup-tables.ts';
 import { isPostgres } from '#src/storage/rollups.ts';
 import { startTestPostgres } from '#test/support/postgres-server.ts';
 import { DAYS, makeRows } from './ledger/make-rows.ts';
 import { timeSearches } from './ledger/searches.ts';
+import { timeWriter } from './ledger/write.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,9 +28,9 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'postgres' },
   },
 });
-/** As src/ledger/ledger-writer.ts. */
-const BATCH_MESSAGES = 256;
 const DAY_MS = 86_400_000;
+/** As GET /admin/usage has them. */
+const PAGE_ROWS = 10_000;
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
 const postgres = values.engine === 'postgres' ? await startTestPostgres(['fsync=on', 'max_wal_size=4GB']) : null;
@@ -47,11 +41,14 @@ const url =
     : `${postgres.url}?statement_timeout=0&query_timeout=3600000`;
 const database = await openDatabase(url, (error) => console.error(error.message));
 try {
-  await write(Number(values.written));
-  await makeAll(Number(values.rows));
-  await sumAll();
-  await reportAll();
-  await timeSearches(database, timed);
+  const [written, rows] = [Number(values.written), Number(values.rows)];
+  if (written > 0) await timeWriter({ database, messages: written, serverCpuMs: () => postgres?.cpuMs() ?? 0 });
+  if (rows > 0) {
+    await makeAll(rows);
+    await sumAll();
+    await reportAll();
+    await timeSearches(database, timed);
+  }
 } finally {
   await database.destroy();
   await postgres?.stop();
@@ -71,56 +68,6 @@ async function timed<T>(what: string, run: () => Promise<T>, shown: (result: T) 
   const cpu = Math.round(cpuMs() - cpuBefore);
   console.log(`${String(ms).padStart(7)} ms, of processors ${String(cpu).padStart(7)} ms  ${what}${shown(result)}`);
   return result;
-}
-
-async function write(count: number): Promise<void> {
-  const store = createLedgerStore(database);
-  const keeper = setInterval(() => void addChanges(database), 5_000);
-  const [startedAtMs, cpuBefore] = [performance.now(), cpuMs()];
-  for (let from = 0; from < count; from += BATCH_MESSAGES) {
-    await store.insert(Array.from({ length: Math.min(BATCH_MESSAGES, count - from) }, (_, n) => message(from + n)));
-  }
-  const seconds = (performance.now() - startedAtMs) / 1_000;
-  clearInterval(keeper);
-  const perSecond = Math.round(count / seconds);
-  console.log(
-    `written by one writer: ${count} requests with an attempt each in ${seconds.toFixed(1)} s: ${perSecond} messages, ${2 * perSecond} rows a second; of processors ${Math.round((cpuMs() - cpuBefore) / 100) / 10} s`,
-  );
-  await timed('what has changed is added to the roll-ups', () => addChanges(database));
-}
-
-function message(index: number): LedgerMessage {
-  const common = {
-    requestId: `req_bench_${String(index).padStart(10, '0')}`,
-    keyId: `key_${index % 50}`,
-    model: `model-${index % 8}`,
-    protocol: 'openai-chat',
-    lane: 'interactive' as const,
-    isStream: true,
-    outcome: 'ok',
-    provider: `provider-${index % 3}`,
-    upstreamModel: `model-${index % 8}`,
-    costPicoUsd: String(1_000_000 + index),
-  };
-  const atMs = Date.now();
-  return {
-    attempt: {
-      ...common,
-      attempt: 1,
-      deployment: `${common.provider}/${common.model}`,
-      state: 'settled',
-      startedAtMs: atMs,
-      queueMs: 1,
-      firstByteMs: 300,
-      durationMs: 900,
-      inputTokens: 1_000,
-      cachedInputTokens: 0,
-      cacheWriteTokens: 0,
-      outputTokens: 200,
-      reasoningTokens: 0,
-    },
-    request: { ...common, acceptedAtMs: atMs, finishedAtMs: atMs + 900, attempts: 1, timeline: [], chargeUnits: 1 },
-  };
 }
 
 /** As before the roll-ups: without their triggers. */
@@ -180,8 +127,8 @@ async function reportAll(): Promise<void> {
     await report({ per, groupBy: ['hour', 'model', 'status'] });
     await report({ per, groupBy: ['key', 'session'] });
     await report({ per, groupBy: ['day', 'tags'] });
-    await report({ per, groupBy: ['model'], filters: { tags: 'team:3' } });
-    await report({ per, groupBy: ['day'], filters: { session: 'session_7_3' } });
+    await report({ per, groupBy: ['model'], filters: { tags: 'team:5' } });
+    await report({ per, groupBy: ['day'], filters: { session: 'session_7_5_0' } });
     await report({ per, groupBy: ['hour'], filters: { key: 'key_7' } });
     await report({ per, groupBy: ['hour', 'key'] }, 7);
   }
@@ -196,10 +143,10 @@ async function report(
   const what = `per ${query.per} by ${query.groupBy.join(', ') || 'nothing'}${filters.join('')}, ${days} days: `;
   await timed(
     what,
-    () => reportUsage(database as Database, { ...query, from }),
-    (rows) => {
+    () => reportPage(database as Database, { ...query, from }, { limit: PAGE_ROWS }),
+    ({ rows, next }) => {
       const count = rows.reduce((sum, row) => sum + (row.requests ?? row.attempts), 0);
-      return `${count} rows of the ledger, ${rows.length} of the report`;
+      return `${count} rows of the ledger, ${rows.length} of the report${next === null ? '' : ', and more'}`;
     },
   );
 }

@@ -33,7 +33,8 @@ const KEY = skewed(0, 1, 200);
 /** Nine calls in ten go to the model that a key is for. */
 const MODEL = `case when ${pick(2, 10)} < 9 then (${KEY}) * 7 % 12 else ${pick(3, 12)} end`;
 /** One in thirty was answered by another one than the first. */
-const PROVIDER = `((${MODEL}) + case when ${pick(6, 30)} = 0 then 1 else 0 end) % 5`;
+// SQLite joins texts before it divides.
+const PROVIDER = `(((${MODEL}) + case when ${pick(6, 30)} = 0 then 1 else 0 end) % 5)`;
 /** One key in eight writes batches. */
 const IS_BATCH = `(${KEY}) % 8 = 3`;
 const IS_AGENT = `(${KEY}) % 8 = 5`;

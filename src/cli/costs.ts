@@ -4,6 +4,15 @@ import { type Command, Option } from 'commander';
 import type { Runtime } from '../config/runtime.ts';
 import { formatUsd } from '../contracts/money.ts';
 import {
+  dimensionsOf,
+  REPORT_DIMENSIONS,
+  REPORT_SUBJECTS,
+  type ReportDimension,
+  type ReportFilters,
+  type ReportSubject,
+  type Selection,
+} from '../ledger/dimensions.ts';
+import {
   EXPORT_COLUMNS,
   EXPORT_FORMATS,
   type ExportColumn,
@@ -14,17 +23,7 @@ import {
   reportColumns,
   reportRow,
 } from '../ledger/export.ts';
-import {
-  dimensionsOf,
-  REPORT_DIMENSIONS,
-  REPORT_SUBJECTS,
-  type ReportDimension,
-  type ReportFilters,
-  type ReportRow,
-  type ReportSubject,
-  reportUsage,
-  type Selection,
-} from '../ledger/reports.ts';
+import { type ReportRow, reportUsage } from '../ledger/reports.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
 import { list } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';

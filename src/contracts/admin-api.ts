@@ -318,23 +318,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/admin/ledger/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The rows of the ledger, oldest first */
-        get: operations["exportLedger"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/admin/ledger/rejects": {
         parameters: {
             query?: never;
@@ -2283,6 +2266,8 @@ export interface components {
             reasoning_tokens: number;
         };
         UsageReport: {
+            /** @constant */
+            object: "list";
             data: {
                 hour?: string;
                 day?: string;
@@ -2319,6 +2304,9 @@ export interface components {
                 /** @description US dollars, exact. */
                 cost_usd: string;
             }[];
+            has_more: boolean;
+            /** @description `after` of the next page. */
+            next: string | null;
         };
         WebhookDelivery: {
             id: string;
@@ -2641,6 +2629,8 @@ export interface operations {
                 group_by?: string;
                 from?: string;
                 to?: string;
+                limit?: number;
+                after?: string;
                 hour?: string;
                 month?: string;
                 key?: string;
@@ -3397,41 +3387,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReplayReport"];
-                };
-            };
-            /** @description Refused or failed. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenaiError"];
-                };
-            };
-        };
-    };
-    exportLedger: {
-        parameters: {
-            query?: {
-                per?: "attempt" | "request";
-                format?: "csv" | "jsonl";
-                from?: string;
-                to?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description By `format`. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/csv": string;
-                    "application/x-ndjson": string;
                 };
             };
             /** @description Refused or failed. */

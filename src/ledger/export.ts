@@ -2,7 +2,8 @@
 import { sql } from 'kysely';
 import { formatUsd } from '../contracts/money.ts';
 import { asBigint, asNumber, type Database } from '../storage/database.ts';
-import { type ReportDimension, type ReportRow, type ReportSubject, type Selection, selectionOf } from './reports.ts';
+import { type ReportDimension, type ReportSubject, type Selection, selectionOf } from './dimensions.ts';
+import type { ReportRow } from './reports.ts';
 
 export type ExportedRow = Record<string, string | number | null>;
 

@@ -10,6 +10,8 @@ import { isPostgres } from '../storage/rollups.ts';
 import type { Tables } from '../storage/tables.ts';
 
 export interface LedgerStore {
+  /** As many messages as one transaction should have. */
+  batchMessages: number;
   /** One transaction. Safe to repeat. Rejects with RowRefused, before SQL is called, if a figure is invalid. */
   insert(messages: readonly LedgerMessage[]): Promise<void>;
 }
@@ -19,18 +21,23 @@ export function dayOf(unixMs: number): string {
   return new Date(unixMs).toISOString().slice(0, 10);
 }
 
+/** Takes SQLite a few milliseconds, during which its process does nothing else. */
+const SQLITE_BATCH = 256;
+/** A transaction costs far more than a row: with four times as many, the server works a fifth less (npm run ledger-rows). */
+const POSTGRES_BATCH = 1_024;
+
 export function createLedgerStore(database: Database): LedgerStore {
-  const inserting = isPostgres(database) ? insertAsJson : insertByStatements;
-  const insertEntries = inserting(ENTRIES);
-  const insertRequests = inserting(REQUESTS);
+  const isServer = isPostgres(database);
+  const insertRows = isServer ? insertAsJson(database) : insertByStatements(database);
   return {
+    batchMessages: isServer ? POSTGRES_BATCH : SQLITE_BATCH,
     async insert(messages) {
       const entries = oneRowPerAttempt(messages).map(checked(entryRow));
       const requests = oneRowPerRequest(messages).map(checked(requestRow));
-      await database.transaction().execute(async (transaction) => {
-        await insertEntries(transaction, entries);
-        await insertRequests(transaction, requests);
-      });
+      await insertRows([
+        { ...ENTRIES, rows: entries },
+        { ...REQUESTS, rows: requests },
+      ]);
     },
   };
 }
@@ -50,16 +57,24 @@ const ENTRIES: Target = {
 };
 const REQUESTS: Target = { table: 'requests', onConflict: '(request_id) do nothing' };
 
-type Insert = (transaction: Transaction<Tables>, rows: object[]) => Promise<void>;
+/** In one transaction. */
+type Insert = (parts: readonly (Target & { rows: object[] })[]) => Promise<void>;
 
-/** One statement with one parameter: a tenth of the client's work for a parameter per value, and the same text each time. */
-function insertAsJson({ table, onConflict }: Target): Insert {
-  return async (transaction, rows) => {
-    if (rows.length === 0) return;
-    const columns = sql.raw(Object.keys(rows[0]!).join(', '));
-    await sql`insert into ${sql.table(table)} (${columns})
-      select ${columns} from json_populate_recordset(null::${sql.table(table)}, ${jsonOf(rows)})
-      on conflict ${sql.raw(onConflict)}`.execute(transaction);
+/**
+ * Both tables in one statement, which is a transaction of its own: one turn to the server in place of four. A parameter for each table: a tenth of
+ * the client's work for one per value, and the same text each time.
+ */
+function insertAsJson(database: Database): Insert {
+  return async (parts) => {
+    const inserts = parts
+      .filter(({ rows }) => rows.length > 0)
+      .map(({ table, onConflict, rows }) => {
+        const columns = sql.raw(Object.keys(rows[0]!).join(', '));
+        return sql`${sql.ref(`to_${table}`)} as (insert into ${sql.table(table)} (${columns})
+          select ${columns} from json_populate_recordset(null::${sql.table(table)}, ${jsonOf(rows)})
+          on conflict ${sql.raw(onConflict)})`;
+      });
+    if (inserts.length > 0) await sql`with ${sql.join(inserts)} select 1`.execute(database);
   };
 }
 
@@ -77,26 +92,31 @@ function jsonOf(rows: object[]): string {
 /** Largest insert; rows are inserted in powers of two, so that only a handful of statements are ever prepared. */
 const MAX_ROWS_PER_STATEMENT = 64;
 
-function insertByStatements({ table, onConflict }: Target): Insert {
-  const texts = new Map<number, string>();
-  const textFor = (columns: string[], size: number) => {
+function insertByStatements(database: Database): Insert {
+  const texts = new Map<string, string>();
+  const textFor = ({ table, onConflict }: Target, columns: string[], size: number) => {
     const row = `(${columns.map(() => '?')})`;
     const rows = Array.from({ length: size }, () => row);
-    return `insert into ${table} (${columns}) values ${rows} on conflict ${onConflict}`;
+    const text =
+      texts.get(table + size) ?? `insert into ${table} (${columns}) values ${rows} on conflict ${onConflict}`;
+    texts.set(table + size, text);
+    return text;
   };
-  return async (transaction, rows) => {
+  const insertPart = async (transaction: Transaction<Tables>, target: Target, rows: object[]) => {
     let from = 0;
     for (let size = MAX_ROWS_PER_STATEMENT; size > 0; size /= 2) {
       while (rows.length - from >= size) {
         const part = rows.slice(from, from + size);
         from += size;
-        const text = texts.get(size) ?? textFor(Object.keys(part[0]!), size);
-        texts.set(size, text);
         const parameters = part.flatMap((row) => Object.values(row) as unknown[]);
-        await transaction.executeQuery(CompiledQuery.raw(text, parameters));
+        await transaction.executeQuery(CompiledQuery.raw(textFor(target, Object.keys(part[0]!), size), parameters));
       }
     }
   };
+  return (parts) =>
+    database.transaction().execute(async (transaction) => {
+      for (const { rows, ...target } of parts) await insertPart(transaction, target, rows);
+    });
 }
 
 /** PostgreSQL refuses a statement that touches a row twice. */

@@ -7,8 +7,6 @@ import type { LedgerStore } from './ledger-store.ts';
 import type { LedgerReader, ReceivedMessage } from './ledger-stream.ts';
 import type { RejectedPart } from './reject-store.ts';
 
-/** A transaction of this size takes SQLite a few milliseconds, during which its process does nothing else. */
-const BATCH_MESSAGES = 256;
 /** At a low rate messages are gathered for this long, because a transaction costs far more than a row. */
 const GATHER_MS = 100;
 const BLOCK_MS = 1_000;
@@ -59,7 +57,7 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
   /** Returns the number of messages. */
   async function writeBatch(): Promise<number> {
     stage = 'reading';
-    const received = await reader.read(BATCH_MESSAGES, BLOCK_MS);
+    const received = await reader.read(store.batchMessages, BLOCK_MS);
     if (received.length === 0) return 0;
     stage = 'writing';
     const readable = received.filter(isReadable);
@@ -110,7 +108,7 @@ export function startLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
       try {
         const written = await writeBatch();
         waitMs = RETRY_FIRST_MS;
-        if (written > 0 && written < BATCH_MESSAGES && !isStopping) await pause(GATHER_MS);
+        if (written > 0 && written < store.batchMessages && !isStopping) await pause(GATHER_MS);
       } catch (error) {
         tries.clear();
         reader.rewind();

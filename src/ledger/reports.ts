@@ -1,96 +1,22 @@
-// Reads the ledger: sums for `sluice costs` and GET /admin/usage, and the history of one request.
+// Reads the ledger: sums for `sluice costs` and GET /admin/usage.
 import { type RawBuilder, sql } from 'kysely';
-import type { CostDetails } from '../contracts/ledger-entry.ts';
 import { picoOfCharge } from '../contracts/money.ts';
-import type { TimelinePart } from '../contracts/request-record.ts';
-import { asBigint, asNumber, type Database } from '../storage/database.ts';
+import { asNumber, type Database } from '../storage/database.ts';
 import { boundedSum, moneySums, readMoney } from '../storage/money-sums.ts';
-import { HOUR_MS, ROLLUPS } from '../storage/rollup-tables.ts';
+import { ROLLUPS } from '../storage/rollup-tables.ts';
 import { isPostgres, readSummedFrom } from '../storage/rollups.ts';
-
-/** What a report can group and select by, and its column or expression. Some are of attempts or of requests alone. */
-const DIMENSIONS = {
-  hour: null,
-  day: 'day',
-  month: 'substr(day, 1, 7)',
-  key: 'key_id',
-  project: 'project_id',
-  organisation: 'organisation_id',
-  model: 'model',
-  provider: 'provider',
-  upstream_model: 'upstream_model',
-  protocol: 'protocol',
-  lane: 'lane',
-  status: 'outcome',
-  batch: 'batch_id',
-  session: 'session',
-  tags: 'tags',
-  deployment: 'deployment',
-  credential: 'credential',
-  settlement: 'state',
-  credits: 'credit_account',
-} as const;
-
-export type ReportDimension = keyof typeof DIMENSIONS;
-export const REPORT_DIMENSIONS = Object.keys(DIMENSIONS) as ReportDimension[];
-const OF_ONE: Record<ReportSubject, readonly ReportDimension[]> = {
-  attempt: ['deployment', 'credential', 'settlement'],
-  request: ['credits'],
-};
-
-/** Calls to providers, or what clients asked: one request may take several attempts. */
-export const REPORT_SUBJECTS = ['attempt', 'request'] as const;
-export type ReportSubject = (typeof REPORT_SUBJECTS)[number];
-
-export function dimensionsOf(per: ReportSubject): ReportDimension[] {
-  const others = OF_ONE[per === 'attempt' ? 'request' : 'attempt'];
-  return REPORT_DIMENSIONS.filter((dimension) => !others.includes(dimension));
-}
-
-export type ReportFilters = Partial<Record<ReportDimension, string>>;
-
-export interface Selection {
-  /** Days in UTC, both included. */
-  from?: string;
-  to?: string;
-  keyId?: string;
-  /** Of `tags` one of them; of `hour` its beginning, ISO 8601; of the others the whole value, empty for what has none. */
-  filters?: ReportFilters;
-}
+import { expressionOf, type ReportDimension, type ReportSubject, type Selection, selectionOf } from './dimensions.ts';
 
 export interface ReportQuery extends Selection {
   per?: ReportSubject;
   groupBy: readonly ReportDimension[];
 }
 
-function expressionOf(dimension: ReportDimension, per: ReportSubject): RawBuilder<unknown> {
-  const { time } = ROLLUPS[per];
-  return sql.raw(DIMENSIONS[dimension] ?? `${time} - ${time} % ${HOUR_MS}`);
-}
-
-/** For `where`: everything that a report or an export selects. */
-export function selectionOf(
-  { from, to, keyId, filters = {} }: Selection,
-  per: ReportSubject,
-  isRollup = false,
-): RawBuilder<unknown>[] {
-  const conditions = Object.entries(filters).map(([name, value]) => {
-    const dimension = name as ReportDimension;
-    if (dimension === 'tags' && value !== '') return sql`tags like ${`%,${exactly(value)},%`} escape '\\'`;
-    if (dimension === 'hour')
-      return sql`${isRollup ? sql.raw('hour') : expressionOf(dimension, per)} = ${Date.parse(value)}`;
-    return isRollup
-      ? sql`${expressionOf(dimension, per)} = ${value}`
-      : sql`coalesce(${expressionOf(dimension, per)}, '') = ${value}`;
-  });
-  if (from !== undefined) conditions.push(sql`day >= ${from}`);
-  if (to !== undefined) conditions.push(sql`day <= ${to}`);
-  if (keyId !== undefined) conditions.push(sql`key_id = ${keyId}`);
-  return conditions;
-}
-
-function exactly(text: string): string {
-  return text.replace(/[\\%_]/g, '\\$&');
+export interface ReportPage {
+  /** In the order of what they are grouped by. */
+  rows: ReportRow[];
+  /** `after` of the next page; null at the end. */
+  next: string | null;
 }
 
 export interface ReportRow {
@@ -131,42 +57,98 @@ function sumsOf(per: ReportSubject, isRollup: boolean): RawBuilder<unknown>[] {
   ];
 }
 
+/** Everything at once: for reports that are known to be short, and for files. */
+export async function reportUsage(database: Database, query: ReportQuery): Promise<ReportRow[]> {
+  return (await readRows(database, query)).map((row) => readRow(row, query)).filter(isSomething);
+}
+
+/**
+ * @param after `next` of the page before (`isCursor`).
+ * A page has fewer rows than its limit at the end, or where an operator has deleted what a row was made of.
+ */
+export async function reportPage(
+  database: Database,
+  query: ReportQuery,
+  { limit, after }: { limit: number; after?: string },
+): Promise<ReportPage> {
+  const { groupBy } = query;
+  const found = await readRows(database, query, {
+    limit: groupBy.length === 0 ? 1 : limit + 1,
+    ...(after === undefined ? {} : { after: readCursor(after) }),
+  });
+  const page = found.slice(0, limit);
+  const next = found.length > limit ? cursorOf(page.at(-1)!, groupBy) : null;
+  return { rows: page.map((row) => readRow(row, query)).filter(isSomething), next };
+}
+
+/** Of roll-ups a row stays when all that it was made of is deleted. */
+const isSomething = ({ requests, attempts }: ReportRow) => (requests ?? attempts) > 0;
+
+/** What a page begins behind, and how many rows of the report it has. */
+interface Part {
+  after?: Cursor;
+  limit: number;
+}
+
 /**
  * Hours, and what clients have named, are in the roll-ups by hour; everything else is read from those by day, which are a tenth
  * as long. Days that are not summed yet are read from their rows.
  */
-export async function reportUsage(database: Database, query: ReportQuery): Promise<ReportRow[]> {
+async function readRows(database: Database, query: ReportQuery, page?: Part): Promise<Record<string, unknown>[]> {
   const { per = 'attempt', groupBy } = query;
   const asked = [...groupBy, ...Object.keys(query.filters ?? {})];
   const unit = asked.some((name) => BY_HOUR.has(name)) ? 'hours' : 'days';
   const from = await readSummedFrom(database, per);
   const parts = [
-    part(`${per}_${unit}`, query, from),
-    ...(isPostgres(database) ? [part(`${per}_changes`, query, from)] : []),
-    ...(from === '' ? [] : [part(ROLLUPS[per].source, query, from)]),
+    part(`${per}_${unit}`, query, from, page),
+    ...(isPostgres(database) ? [part(`${per}_changes`, query, from, page)] : []),
+    ...(from === '' ? [] : [part(ROLLUPS[per].source, query, from, page)]),
   ];
-  const { rows } = await sql<Record<string, unknown>>`${together(parts, query)}`.execute(database);
-  return rows.filter((row) => asNumber(row.count) > 0).map((row) => readRow(row, groupBy, per));
+  const statement = together(parts, query, page);
+  if (!isPostgres(database)) return (await sql<Record<string, unknown>>`${statement}`.execute(database)).rows;
+  return database.transaction().execute(async (transaction) => {
+    await sql`select ${sql.join(SETTINGS.map(([name, value]) => sql`set_config(${name}, ${value}, true)`))}`.execute(
+      transaction,
+    );
+    return (await sql<Record<string, unknown>>`${statement}`.execute(transaction)).rows;
+  });
 }
 
+/**
+ * PostgreSQL's 4 MB make it sort two million sums on disk to group them; a hundred thousand groups of a report take 110 MB.
+ * Compiling a report takes longer than it saves.
+ */
+const SETTINGS = [
+  ['work_mem', '64MB'],
+  ['hash_mem_multiplier', '4'],
+  ['jit', 'off'],
+] as const;
 const BY_HOUR: ReadonlySet<string> = new Set(['hour', 'batch', 'session', 'tags']);
 
-/** @param summedFrom what is older is in the source, the rest in the roll-ups and their changes. */
-function part(table: string, query: ReportQuery, summedFrom: string): RawBuilder<unknown> {
+/**
+ * @param summedFrom what is older is in the source, the rest in the roll-ups and their changes.
+ * A page's rows are among the first of every part: each ends there, and an index in that order is read no further.
+ */
+function part(table: string, query: ReportQuery, summedFrom: string, page?: Part): RawBuilder<unknown> {
   const { per = 'attempt', groupBy } = query;
   const isRollup = table !== ROLLUPS[per].source;
-  const groups = groupBy.map((dimension, index) => {
+  const groups = groupBy.map((dimension) => {
     const value = isRollup && dimension === 'hour' ? sql.raw('hour') : expressionOf(dimension, per);
-    return {
-      value: isRollup ? value : sql`coalesce(${value}, ${dimension === 'hour' ? 0 : ''})`,
-      name: `group_${index}`,
-    };
+    return isRollup ? value : sql`coalesce(${value}, ${sql.lit(dimension === 'hour' ? 0 : '')})`;
   });
   const conditions = selectionOf(query, per, isRollup);
   if (summedFrom !== '') conditions.push(isRollup ? sql`day >= ${summedFrom}` : sql`day < ${summedFrom}`);
+  if (page?.after !== undefined) conditions.push(...behind(groups, page.after));
   const where = conditions.length === 0 ? sql`` : sql` where ${sql.join(conditions, sql` and `)}`;
-  const columns = [...groups.map(({ value, name }) => sql`${value} as ${sql.ref(name)}`), ...sumsOf(per, isRollup)];
-  return sql`select ${sql.join(columns)} from ${sql.table(table)}${where}${grouped(groupBy)}`;
+  const named = groups.map((value, index) => sql`${value} as ${sql.ref(`group_${index}`)}`);
+  const columns = [...named, ...sumsOf(per, isRollup)];
+  const all = sql`select ${sql.join(columns)} from ${sql.table(table)}${where}${grouped(groupBy)}`;
+  return page === undefined ? all : sql`select * from (${all}${ordered(groupBy)}${limited(page)}) as first`;
+}
+
+/** The first of them alone as well: an index knows that. */
+function behind(groups: readonly RawBuilder<unknown>[], after: Cursor): RawBuilder<unknown>[] {
+  return [sql`${groups[0]!} >= ${after[0]!}`, sql`(${sql.join([...groups])}) > (${sql.join([...after])})`];
 }
 
 /** By position: an expression with parameters is another one each time. */
@@ -174,24 +156,62 @@ function grouped(groupBy: readonly ReportDimension[]): RawBuilder<unknown> {
   return sql.raw(groupBy.length === 0 ? '' : ` group by ${groupBy.map((_, index) => index + 1)}`);
 }
 
-function orderBy(groupBy: readonly ReportDimension[]): string {
-  return groupBy.length === 0 ? '' : ` order by ${groupBy.map((_, index) => index + 1)}`;
+function ordered(groupBy: readonly ReportDimension[]): RawBuilder<unknown> {
+  return sql.raw(groupBy.length === 0 ? '' : ` order by ${groupBy.map((_, index) => index + 1)}`);
+}
+
+function limited(page?: Part): RawBuilder<unknown> {
+  return page === undefined ? sql`` : sql` limit ${sql.lit(page.limit)}`;
 }
 
 const COUNTS = ['count', 'failed', 'cost_micro', 'cost_rest'];
 
-function together(parts: RawBuilder<unknown>[], { per = 'attempt', groupBy }: ReportQuery): RawBuilder<unknown> {
-  if (parts.length === 1) return sql`${parts[0]}${sql.raw(orderBy(groupBy))}`;
+function together(
+  parts: RawBuilder<unknown>[],
+  { per = 'attempt', groupBy }: ReportQuery,
+  page?: Part,
+): RawBuilder<unknown> {
+  const rest = sql`${ordered(groupBy)}${limited(page)}`;
+  if (parts.length === 1) return page === undefined ? sql`${parts[0]}${rest}` : parts[0]!;
   const sums = [...COUNTS, ...(per === 'attempt' ? ['estimated', 'unsettled'] : []), ...ROLLUPS[per].sums];
   const columns = [
     ...groupBy.map((_, index) => sql.ref(`group_${index}`)),
     ...sums.map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`),
   ];
   const all = sql.join(parts, sql` union all `);
-  return sql`select ${sql.join(columns)} from (${all}) as parts${grouped(groupBy)}${sql.raw(orderBy(groupBy))}`;
+  return sql`select ${sql.join(columns)} from (${all}) as parts${grouped(groupBy)}${rest}`;
 }
 
-function readRow(row: Record<string, unknown>, groupBy: readonly ReportDimension[], per: ReportSubject): ReportRow {
+/** The groups of a page's last row, as SQL has them. */
+type Cursor = readonly (string | number)[];
+
+function cursorOf(row: Record<string, unknown>, groupBy: readonly ReportDimension[]): string {
+  const groups = groupBy.map((dimension, index) => {
+    const value = row[`group_${index}`];
+    return dimension === 'hour' ? asNumber(value) : String(value);
+  });
+  return Buffer.from(JSON.stringify(groups)).toString('base64url');
+}
+
+/** Whether `after` was `next` of a report that is grouped so. */
+export function isCursor(text: string, groupBy: readonly ReportDimension[]): boolean {
+  const groups = readCursor(text);
+  return (
+    groups.length === groupBy.length &&
+    groups.every((value, index) => typeof value === (groupBy[index] === 'hour' ? 'number' : 'string'))
+  );
+}
+
+function readCursor(text: string): Cursor {
+  try {
+    const groups = JSON.parse(Buffer.from(text, 'base64url').toString());
+    return Array.isArray(groups) ? groups : [];
+  } catch {
+    return [];
+  }
+}
+
+function readRow(row: Record<string, unknown>, { groupBy, per = 'attempt' }: ReportQuery): ReportRow {
   const shown = (dimension: ReportDimension, value: unknown) =>
     dimension === 'hour' ? new Date(asNumber(value)).toISOString() : String(value ?? '').replace(/^,|,$/g, '');
   const count = (name: string) => asNumber(row[name] ?? 0);
@@ -234,110 +254,4 @@ export async function chargesByDay(
   return rows
     .map(({ group, requests = 0, costPicoUsd: cost, charge = 0n }) => ({ day: group.day!, requests, cost, charge }))
     .reverse();
-}
-
-export interface RequestHistory {
-  requestId: string;
-  keyId: string;
-  model: string;
-  protocol: string;
-  lane: string;
-  isStream: boolean;
-  outcome: string;
-  provider: string | null;
-  acceptedAtMs: number;
-  finishedAtMs: number;
-  costPicoUsd: bigint;
-  chargeUnits: number;
-  timeline: TimelinePart[];
-}
-
-export interface AttemptHistory {
-  attempt: number;
-  provider: string;
-  deployment: string;
-  credential: string | null;
-  upstreamModel: string;
-  state: string;
-  outcome: string;
-  startedAtMs: number;
-  firstByteMs: number | null;
-  durationMs: number;
-  inputTokens: number;
-  cachedInputTokens: number;
-  cacheWriteTokens: number;
-  outputTokens: number;
-  reasoningTokens: number;
-  costPicoUsd: bigint;
-  details: CostDetails;
-}
-
-/** Null until its outcome is stored, a fraction of a second after its end. */
-export async function findRequest(database: Database, requestId: string): Promise<RequestHistory | null> {
-  const row = await database.selectFrom('requests').selectAll().where('request_id', '=', requestId).executeTakeFirst();
-  if (row === undefined) return null;
-  return {
-    requestId,
-    keyId: row.key_id,
-    model: row.model,
-    protocol: row.protocol,
-    lane: row.lane,
-    isStream: asNumber(row.is_stream) === 1,
-    outcome: row.outcome,
-    provider: row.provider,
-    acceptedAtMs: asNumber(row.accepted_at),
-    finishedAtMs: asNumber(row.finished_at),
-    costPicoUsd: asBigint(row.cost_pico_usd),
-    chargeUnits: asNumber(row.charge_units),
-    timeline: JSON.parse(row.timeline) as TimelinePart[],
-  };
-}
-
-export async function listAttempts(database: Database, requestId: string): Promise<AttemptHistory[]> {
-  const rows = await database
-    .selectFrom('ledger_entries')
-    .selectAll()
-    .where('request_id', '=', requestId)
-    .orderBy('attempt')
-    .execute();
-  return rows.map((row) => ({
-    attempt: asNumber(row.attempt),
-    provider: row.provider,
-    deployment: row.deployment,
-    credential: row.credential,
-    upstreamModel: row.upstream_model,
-    state: row.state,
-    outcome: row.outcome,
-    startedAtMs: asNumber(row.started_at),
-    firstByteMs: row.first_byte_ms === null ? null : asNumber(row.first_byte_ms),
-    durationMs: asNumber(row.duration_ms),
-    inputTokens: asNumber(row.input_tokens),
-    cachedInputTokens: asNumber(row.cached_input_tokens),
-    cacheWriteTokens: asNumber(row.cache_write_tokens),
-    outputTokens: asNumber(row.output_tokens),
-    reasoningTokens: asNumber(row.reasoning_tokens),
-    costPicoUsd: asBigint(row.cost_pico_usd),
-    details: row.details === null ? {} : (JSON.parse(row.details) as CostDetails),
-  }));
-}
-
-export interface OutcomeCount {
-  deployment: string;
-  /** Null where the provider has no choice of them. */
-  credential: string | null;
-  /** `ok` or a failure code. */
-  outcome: string;
-  attempts: number;
-}
-
-/** How the attempts of requests accepted since then went, by deployment and credential. */
-export async function countOutcomes(database: Database, sinceMs: number): Promise<OutcomeCount[]> {
-  const rows = await database
-    .selectFrom('requests')
-    .innerJoin('ledger_entries', 'ledger_entries.request_id', 'requests.request_id')
-    .where('accepted_at', '>=', sinceMs)
-    .select((row) => ['deployment', 'credential', 'ledger_entries.outcome', row.fn.countAll().as('attempts')])
-    .groupBy(['deployment', 'credential', 'ledger_entries.outcome'])
-    .execute();
-  return rows.map(({ attempts, ...row }) => ({ ...row, attempts: asNumber(attempts) }));
 }

@@ -4,7 +4,7 @@ import type { LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import { type Figures, noFigures } from '#src/ledger/figures.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
 import { readRecent } from '#src/ledger/recent-figures.ts';
-import { countOutcomes } from '#src/ledger/reports.ts';
+import { countOutcomes } from '#src/ledger/request-history.ts';
 import { type RequestFilter, type RequestPosition, searchRequests } from '#src/ledger/request-search.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { describeOnEach, startSqlEngines } from '#test/support/sql-engines.ts';

@@ -7,9 +7,10 @@ import { hashSecret, isRevoked, validUntilMs } from '#src/accounts/api-key.ts';
 import { createBudgetReader } from '#src/accounts/budgets.ts';
 import { createKeyStore } from '#src/accounts/key-store.ts';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
+import type { ReportDimension } from '#src/ledger/dimensions.ts';
 import { exportRows } from '#src/ledger/export.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
-import { chargesByDay, type ReportDimension, type ReportQuery, reportUsage } from '#src/ledger/reports.ts';
+import { chargesByDay, type ReportQuery, reportUsage } from '#src/ledger/reports.ts';
 import {
   asBigint,
   asNumber,

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRandom, nextFraction } from '#simulator/engine/answers/random.ts';
 import { createBudgetReader } from '#src/accounts/budgets.ts';
 import type { LedgerEntry, LedgerMessage, RequestOutcome } from '#src/contracts/ledger-entry.ts';
+import type { ReportDimension } from '#src/ledger/dimensions.ts';
 import { createLedgerStore, dayOf } from '#src/ledger/ledger-store.ts';
-import { chargesByDay, type ReportDimension, reportUsage } from '#src/ledger/reports.ts';
+import { chargesByDay, type ReportQuery, type ReportRow, reportPage, reportUsage } from '#src/ledger/reports.ts';
 import { addChanges, sumEarlierDay } from '#src/ledger/rollups.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
 import { ROLLUPS, summedFrom } from '#src/storage/rollup-tables.ts';
@@ -93,7 +94,11 @@ describeOnEach(ENGINES, ({ url }) => {
         per === 'attempt'
           ? [...GROUPS, ['deployment', 'credential', 'settlement'] as const]
           : [...GROUPS, ['credits'] as const];
-      for (const groupBy of groups) all.push(await reportUsage(database, { per, groupBy }));
+      for (const groupBy of groups) {
+        const whole = await reportUsage(database, { per, groupBy });
+        expect(await pagesOf({ per, groupBy }, 11), 'page by page').toEqual(whole);
+        all.push(whole);
+      }
       all.push(await reportUsage(database, { per, groupBy: ['hour'], filters: { tags: 'b' }, from: '2026-10-31' }));
       all.push(
         await reportUsage(database, {
@@ -121,6 +126,18 @@ describeOnEach(ENGINES, ({ url }) => {
     const of = await reports();
     await setSummedFrom('');
     return of;
+  }
+
+  /** A report, page by page. */
+  async function pagesOf(query: ReportQuery, limit: number): Promise<ReportRow[]> {
+    const rows: ReportRow[] = [];
+    let after: string | null | undefined;
+    do {
+      const page = await reportPage(database, query, { limit, ...(after && { after }) });
+      rows.push(...page.rows);
+      after = page.next;
+    } while (after !== null);
+    return rows;
   }
 
   beforeAll(async () => {

@@ -226,6 +226,8 @@ test('administration: keys, usage, holds, limits', async () => {
   await ask('GET', '/admin/usage?per=request&group_by=hour,status&lane=interactive');
   await ask('GET', '/admin/usage?per=request&group_by=deployment', { status: 400 });
   await ask('GET', '/admin/usage?group_by=minute', { status: 400 });
+  await ask('GET', '/admin/usage?group_by=key,status&limit=1');
+  await ask('GET', '/admin/usage?after=bm9uZQ', { status: 400 });
   await ask('POST', '/admin/holds', { body: { deployment: 'secondary/pair', reason: 'why' }, status: 201 });
   await ask('GET', '/admin/holds');
   await ask('DELETE', `/admin/holds/${encodeURIComponent('deployment:secondary/pair')}`);
@@ -268,8 +270,6 @@ test('administration: dead letters and what the ledger could not take', async ()
   const message = JSON.stringify({ requestId: 'req_1', outcome: {} });
   for (const id of ['1-0', '2-0', '3-0'])
     await rejects.insert({ id, requestId: null, part: 'ledger', reason: 'why', rejectedAtMs: 1_000, message });
-  await ask('GET', '/admin/ledger/export?format=jsonl&from=2026-01-01');
-  await ask('GET', '/admin/ledger/export?format=pdf', { status: 400 });
   await ask('GET', '/admin/ledger/rejects?limit=1');
   await ask('GET', '/admin/ledger/rejects/1-0');
   await ask('DELETE', '/admin/ledger/rejects/1-0');
@@ -304,6 +304,7 @@ test('administration: sessions, requests of all keys, and how everything stands'
   await ask('GET', '/admin/providers/none/reconciliation', { status: 404 });
   for (const format of ['csv', 'jsonl', 'parquet']) await ask('GET', `/admin/usage/export?format=${format}`);
   await ask('GET', '/admin/usage/export?per=request&credential=main', { status: 400 });
+  await ask('GET', '/admin/usage/export?format=pdf', { status: 400 });
   await ask('GET', '/admin/alerts?limit=5');
   await ask('GET', '/admin/alerts?type=weather', { status: 400 });
   for (const path of ['in-flight', 'providers', 'batches', 'settings', 'simulators'])

@@ -101,7 +101,7 @@ function useNames(by: Dimension): (value: string) => string {
 
 function Exports({ rows, by, from, to }: { rows: readonly UsageRow[]; by: Dimension; from: string; to: string }) {
   const { csv, json } = useMemo(() => reportFiles(rows, by), [rows, by]);
-  const ledger = `/admin/ledger/export?${new URLSearchParams({ from, to })}`;
+  const ledger = `/admin/usage/export?${new URLSearchParams({ from, to })}`;
   return (
     <>
       <a class="button small" href={csv} download={`sluice-usage-${from}.csv`}>

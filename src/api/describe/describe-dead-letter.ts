@@ -2,7 +2,7 @@
 import { formatUsd } from '../../contracts/money.ts';
 import type { Replay } from '../../dead-letters/dead-letter.ts';
 import type { StoredLetter } from '../../dead-letters/dead-letter-store.ts';
-import type { AttemptHistory } from '../../ledger/reports.ts';
+import type { AttemptHistory } from '../../ledger/request-history.ts';
 import { describeAttempt, describeTimeline } from './describe-request.ts';
 
 export function summarizeDeadLetter({ spec, failure, ...letter }: StoredLetter) {

@@ -3,7 +3,7 @@ import { isFailure } from '../../contracts/failure.ts';
 import type { CostDetails } from '../../contracts/ledger-entry.ts';
 import { chargeOf, formatCharge, formatUsd } from '../../contracts/money.ts';
 import type { RequestSpec, TimelinePart } from '../../contracts/request-record.ts';
-import { type AttemptHistory, findRequest, listAttempts, type RequestHistory } from '../../ledger/reports.ts';
+import { type AttemptHistory, findRequest, listAttempts, type RequestHistory } from '../../ledger/request-history.ts';
 import { type RecordedAnswer, readAnswer } from '../../reply/reply-log.ts';
 import type { RequestView } from '../../reply/request-store.ts';
 import { stepAt } from '../../routing/walk.ts';

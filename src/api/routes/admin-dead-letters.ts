@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 import type { LetterFilter } from '../../dead-letters/dead-letter.ts';
 import type { Position, StoredLetter } from '../../dead-letters/dead-letter-store.ts';
-import { listAttempts } from '../../ledger/reports.ts';
+import { listAttempts } from '../../ledger/request-history.ts';
 import { checkInput, dayOrMoment, endOf, invalidValue } from '../admit/check-input.ts';
 import { readOptionalBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';

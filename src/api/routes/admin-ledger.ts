@@ -1,14 +1,10 @@
 // Administration of ledger messages that SQL refused: list, look into, replay (corrected, where need be), delete. Registered
 // within /admin, behind its key.
-
-import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { EXPORT_COLUMNS, encodeRows, exportRows } from '../../ledger/export.ts';
 import { readMessage } from '../../ledger/ledger-stream.ts';
 import type { Reject, RejectStore, StoredReject } from '../../ledger/reject-store.ts';
-import { REPORT_SUBJECTS } from '../../ledger/reports.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
 import { readOptionalBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
@@ -20,19 +16,12 @@ export const rejectQuery = z.strictObject({
   limit: z.coerce.number().int().positive().max(MAX_PAGE).default(100),
   after: z.string().max(MAX_ID).optional(),
 });
-const day = z.iso.date();
-export const exportQuery = z.strictObject({
-  per: z.enum(REPORT_SUBJECTS).default('attempt').describe('Calls to providers, or requests of clients.'),
-  format: z.enum(['csv', 'jsonl']).default('csv'),
-  from: day.optional(),
-  to: day.optional(),
-});
 export const rejectReplay = z.strictObject({ message: z.record(z.string(), z.unknown()).optional() });
 export const rejectsReplay = z.strictObject({ limit: z.number().int().positive().max(MAX_PAGE).default(100) });
 
 type ById = { Params: { id: string } };
 
-export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger, database }: ApiContext): void {
+export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }: ApiContext): void {
   /** A message of a response has what a client said and was told. */
   const whole = { config: { role: 'operator' as const, isConfidential: true } };
 
@@ -41,15 +30,6 @@ export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger, d
     await ledger.append(corrected ?? reject.message);
     await rejects.delete(reject.id);
   }
-
-  admin.get('/ledger/export', async (request, reply) => {
-    const { per, format, ...days } = checkInput(exportQuery, request.query);
-    const selection = Object.fromEntries(Object.entries(days).filter(([, value]) => value !== undefined));
-    reply.type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson');
-    reply.header('content-disposition', `attachment; filename="sluice-${per}s.${format}"`);
-    const pieces = encodeRows(exportRows(database, per, selection), EXPORT_COLUMNS[per], format);
-    return reply.send(Readable.from(pieces, { objectMode: false }));
-  });
 
   admin.get('/ledger/rejects', async (request) => {
     const { limit, after } = checkInput(rejectQuery, request.query);

@@ -7,7 +7,7 @@ import { LANES } from '../../contracts/job.ts';
 import { LIMIT_KINDS, type LimitName } from '../../contracts/limit-kinds.ts';
 import { formatUsd } from '../../contracts/money.ts';
 import type { Scope } from '../../contracts/scope.ts';
-import { countOutcomes, type OutcomeCount } from '../../ledger/reports.ts';
+import { countOutcomes, type OutcomeCount } from '../../ledger/request-history.ts';
 import type { LearnedLimit } from '../../limits/learned-limits.ts';
 import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';

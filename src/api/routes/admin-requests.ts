@@ -8,7 +8,7 @@ import { isRequestId } from '../../contracts/ids.ts';
 import type { LedgerMessage } from '../../contracts/ledger-entry.ts';
 import { formatUsd, parseUsd } from '../../contracts/money.ts';
 import { readMessage } from '../../ledger/ledger-stream.ts';
-import { type AttemptHistory, listAttempts } from '../../ledger/reports.ts';
+import { type AttemptHistory, listAttempts } from '../../ledger/request-history.ts';
 import {
   type FoundRequest,
   type RequestFilter,

@@ -1,5 +1,4 @@
-// Administration: keys, budgets and usage. All of it needs the admin key.
-import { Readable } from 'node:stream';
+// Administration: keys, and the routes of everything else. All of it needs the admin key.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createAccountStore } from '../../accounts/account-store.ts';
@@ -7,17 +6,6 @@ import { type ApiKey, DEFAULT_KEY_SETTINGS } from '../../accounts/api-key.ts';
 import { announceKeyChange, checkKeyName } from '../../accounts/key-store.ts';
 import { changeForm, describeSettings, readSettingsForm, settingsForm } from '../../accounts/settings-form.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
-import { formatUsd } from '../../contracts/money.ts';
-import { EXPORT_COLUMNS, EXPORT_FORMATS, encodeRows, exportRows, reportRow } from '../../ledger/export.ts';
-import {
-  dimensionsOf,
-  REPORT_DIMENSIONS,
-  REPORT_SUBJECTS,
-  type ReportDimension,
-  type ReportFilters,
-  type ReportSubject,
-  reportUsage,
-} from '../../ledger/reports.ts';
 import { checkInput, invalidValue } from '../admit/check-input.ts';
 import { readBody, readOptionalBody } from '../admit/read-body.ts';
 import type { ApiContext } from '../context.ts';
@@ -33,6 +21,7 @@ import { registerAdminMoney } from './admin-money.ts';
 import { registerAdminOperators } from './admin-operators.ts';
 import { registerAdminProviders } from './admin-providers.ts';
 import { registerAdminRequests } from './admin-requests.ts';
+import { registerAdminUsage } from './admin-usage.ts';
 import { registerAdminWebhooks } from './admin-webhooks.ts';
 
 export const newKey = settingsForm.extend({
@@ -49,26 +38,6 @@ export const keyRotation = z.strictObject({
     .max(LONGEST_KEPT_S)
     .default(86_400)
     .describe('How long the former secret stays valid.'),
-});
-
-const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD');
-
-const filters = Object.fromEntries(
-  REPORT_DIMENSIONS.filter((name) => name !== 'day').map((name) => [
-    name,
-    (name === 'hour' ? z.iso.datetime({ offset: true }) : z.string().max(500)).optional(),
-  ]),
-) as Record<Exclude<ReportDimension, 'day'>, z.ZodOptional<z.ZodString>>;
-
-export const usageQuery = z.strictObject({
-  per: z.enum(REPORT_SUBJECTS).default('attempt').describe('Calls to providers, or requests of clients.'),
-  group_by: z
-    .string()
-    .default('day')
-    .describe(`With commas: ${REPORT_DIMENSIONS.join(', ')}.`),
-  from: day.optional(),
-  to: day.optional(),
-  ...filters,
 });
 
 export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
@@ -121,11 +90,6 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
         return describeKey(existing(key, request.params.id));
       });
 
-      admin.get('/usage', async (request) => usage(context, checkInput(usageQuery, request.query)));
-      admin.get('/usage/export', async (request, reply) => {
-        const { type, stream } = exported(context, checkInput(exportQuery, request.query));
-        return reply.type(type).send(stream);
-      });
       registerAdminAccounts(admin, context);
       registerAdminOperators(admin, context);
       registerAdminHolds(admin, context);
@@ -134,6 +98,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
       registerAdminWebhooks(admin, context);
       registerAdminRequests(admin, context);
       registerAdminProviders(admin, context);
+      registerAdminUsage(admin, context);
       registerAdminMoney(admin, context);
       registerAdminBatches(admin, context);
       registerAdminBudgets(admin, context);
@@ -142,54 +107,6 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
     },
     { prefix: '/admin' },
   );
-}
-
-export const exportQuery = usageQuery.omit({ group_by: true }).extend({
-  format: z.enum(EXPORT_FORMATS).default('csv').describe('CSV, JSON by the line, or Parquet.'),
-});
-
-const MEDIA_TYPES = {
-  csv: 'text/csv; charset=utf-8',
-  jsonl: 'application/jsonl',
-  parquet: 'application/vnd.apache.parquet',
-} as const;
-
-/** The rows themselves, as they are read: a client that reads slowly is waited for, one that goes away ends it. */
-function exported({ database }: ApiContext, { per, format, from, to, ...filters }: z.output<typeof exportQuery>) {
-  checkDimensions(per, filters);
-  const selection = { filters: filters as ReportFilters, ...(from && { from }), ...(to && { to }) };
-  const pieces = encodeRows(exportRows(database, per, selection), EXPORT_COLUMNS[per], format);
-  return { type: MEDIA_TYPES[format], stream: Readable.from(pieces, { objectMode: false }) };
-}
-
-/** Throws a FailureError that names the parameter: not every dimension is known of requests and of attempts. */
-function checkDimensions(per: ReportSubject, filters: object, groupBy: readonly string[] = []): void {
-  const known: readonly string[] = dimensionsOf(per);
-  const named = [...groupBy.map((name) => ['group_by', name]), ...Object.keys(filters).map((name) => [name, name])];
-  const unknown = named.find(([, name]) => !known.includes(name!));
-  if (unknown !== undefined) throw invalidValue(unknown[0]!, `'${unknown[1]}' is none of ${known.join(', ')}`);
-}
-
-async function usage(context: ApiContext, query: z.output<typeof usageQuery>) {
-  const { per, group_by: by, from, to, ...filters } = query;
-  const groupBy = by
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
-  checkDimensions(per, filters, groupBy);
-  const rows = await reportUsage(context.database, {
-    groupBy: groupBy as ReportDimension[],
-    per,
-    filters: filters as ReportFilters,
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
-  });
-  return {
-    data: rows.map((row) => {
-      const { requests, charge_usd: charge, ...shown } = reportRow(row);
-      return requests === null ? shown : { requests, charge_usd: charge ?? formatUsd(0n), ...shown };
-    }),
-  };
 }
 
 function describeKey(key: ApiKey) {

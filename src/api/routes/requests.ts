@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { isRequestId } from '../../contracts/ids.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
-import { findRequest } from '../../ledger/reports.ts';
+import { findRequest } from '../../ledger/request-history.ts';
 import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
 import { authenticate, readSecret } from '../admit/authenticate.ts';
 import { rethrow } from '../admit/dispatch.ts';

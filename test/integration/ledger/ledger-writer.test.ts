@@ -52,10 +52,10 @@ const readers = async () => (await readerStates()).map(([name]) => name).sort();
 async function start(isRefused: (requestId: string) => boolean): Promise<void> {
   writer = startLedgerWriter({
     reader: await createLedgerReader(connection, keyspace, 'writer_a'),
-    store: { insert: async (messages) => void written.push(...idsOf(messages)) } as Pick<
-      LedgerStore,
-      'insert'
-    > as LedgerStore,
+    store: {
+      batchMessages: 256,
+      insert: async (messages) => void written.push(...idsOf(messages)),
+    } satisfies LedgerStore,
     setAside: async (_message, _part, error) => expect.unreachable(error.message),
     onError: (error) => expect.unreachable(error.message),
     onOutcomes: async (messages) => {

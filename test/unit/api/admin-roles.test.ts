@@ -22,7 +22,6 @@ const TABLE: Readonly<Record<AdminRole, readonly string[]>> = {
     'GET /admin/in-flight',
     'GET /admin/keys',
     'GET /admin/keys/:id',
-    'GET /admin/ledger/export',
     'GET /admin/ledger/rejects',
     'GET /admin/limits',
     'GET /admin/live',

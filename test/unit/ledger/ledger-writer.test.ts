@@ -28,7 +28,7 @@ test('what is still to be followed comes again after a growing time, up to ten s
   await new Promise<void>((resolve) => {
     writer = startLedgerWriter({
       reader: { ...reader, leave: async () => resolve() },
-      store: { insert: async () => undefined } as unknown as LedgerStore,
+      store: { batchMessages: 2, insert: async () => undefined } satisfies LedgerStore,
       setAside: async (_message, _part, error) => expect.unreachable(error.message),
       onError: (error) => expect.unreachable(error.message),
       onOutcomes: async (messages) => new Set(messages.filter(({ request }) => request!.requestId === 'bad')),

@@ -1,7 +1,7 @@
 // What failed for good and is kept, as the API description has it: dead letters, and messages that the ledger could not take.
 import { z } from 'zod';
 import { letterDeletion, letterQuery, replayChange, replayMany } from '../../routes/admin-dead-letters.ts';
-import { exportQuery, rejectQuery, rejectReplay, rejectsReplay } from '../../routes/admin-ledger.ts';
+import { rejectQuery, rejectReplay, rejectsReplay } from '../../routes/admin-ledger.ts';
 import { ADMIN, deleted, group, json, named, type Operation, ok } from './operation.ts';
 import { attempt, time, timeline, usd } from './parts.ts';
 
@@ -137,21 +137,6 @@ const rejectPage = named(
 );
 
 const ledger = group({ ...ADMIN, tag: 'ledger' }, [
-  {
-    routes: ['GET /admin/ledger/export'],
-    id: 'exportLedger',
-    summary: 'The rows of the ledger, oldest first',
-    query: exportQuery,
-    answers: {
-      200: {
-        description: 'By `format`.',
-        content: {
-          'text/csv': { bytes: 'A line of names, then one for each row.' },
-          'application/x-ndjson': { bytes: 'An object for each row.' },
-        },
-      },
-    },
-  },
   {
     routes: ['GET /admin/ledger/rejects'],
     id: 'listLedgerRejects',

@@ -1,8 +1,8 @@
 // What the books are held against, as the API description has it.
 import { z } from 'zod';
 import { ALERT_TYPES } from '../../../webhooks/alert-store.ts';
-import { exportQuery } from '../../routes/admin.ts';
 import { alertQuery, reconciliationQuery } from '../../routes/admin-money.ts';
+import { exportQuery } from '../../routes/admin-usage.ts';
 import { ADMIN, group, named, ok } from './operation.ts';
 import { time, usd } from './parts.ts';
 

@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { changeForm } from '../../../accounts/settings-form.ts';
 import { webhookEvents } from '../../../config/webhook-schema.ts';
 import { LIMIT_KINDS } from '../../../contracts/limit-kinds.ts';
-import { REPORT_DIMENSIONS } from '../../../ledger/reports.ts';
-import { keyRotation, newKey, usageQuery } from '../../routes/admin.ts';
+import { REPORT_DIMENSIONS } from '../../../ledger/dimensions.ts';
+import { keyRotation, newKey } from '../../routes/admin.ts';
 import { newHold } from '../../routes/admin-holds.ts';
+import { usageQuery } from '../../routes/admin-usage.ts';
 import { deliveryQuery, newEndpoint } from '../../routes/admin-webhooks.ts';
 import { ACCOUNT_OPERATIONS, OPERATOR_OPERATIONS, shownSettings, spending } from './admin-accounts.ts';
 import { CONSOLE_OPERATIONS } from './admin-console.ts';
@@ -32,6 +33,7 @@ const createdKey = named('CreatedKey', key.extend({ key: z.string().describe('Th
 const usageReport = named(
   'UsageReport',
   z.object({
+    object: z.literal('list'),
     data: z.array(
       z.object({
         ...Object.fromEntries(REPORT_DIMENSIONS.map((name) => [name, z.string().optional()])),
@@ -48,6 +50,8 @@ const usageReport = named(
         cost_usd: usd,
       }),
     ),
+    has_more: z.boolean(),
+    next: z.string().nullable().describe('`after` of the next page.'),
   }),
 );
 
