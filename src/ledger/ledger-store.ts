@@ -151,7 +151,7 @@ function checked<Source, Row extends object>(rowOf: (source: Source) => Row): (s
   return (source) => {
     try {
       const row = rowOf(source);
-      for (const [column, value] of Object.entries(row)) checkValue(column, value);
+      for (const column of Object.keys(row)) checkValue(column, row[column as keyof Row]);
       return row;
     } catch (error) {
       if (error instanceof RowRefused) throw error;

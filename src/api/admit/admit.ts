@@ -73,8 +73,9 @@ export function checkModelAllowed(key: ApiKey, model: string): void {
  * least. Whether it can be met, admission says (admission.ts).
  */
 export async function readKeyLimits(limiter: Limiter, scopes: readonly Scope[]): Promise<Record<string, string>> {
-  const windows = await Promise.all(scopes.map(({ name }) => limiter.peek(name)));
   const headers: Record<string, string> = {};
+  if (scopes.length === 0) return headers;
+  const windows = await Promise.all(scopes.map(({ name }) => limiter.peek(name)));
   for (const kind of RATE_KINDS) {
     const standings = scopes.flatMap(({ limits }, index) => standingOf(kind, limits, windows[index]!));
     const tightest = standings.sort((a, b) => a.remaining - b.remaining)[0];

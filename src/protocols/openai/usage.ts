@@ -3,7 +3,7 @@ import type { Usage } from '#src/contracts/usage.ts';
 import type { JsonObject, ShownCost } from '../codec.ts';
 import type { RelayContext } from '../protocol.ts';
 import { isPlausible, ProviderCounts, readCosts, readTier, shownMembers } from '../providers/counts.ts';
-import { editObject, isObjectBytes, memberBytes } from '../wire/json-object.ts';
+import { editObject, isObjectBytes, type NewValue } from '../wire/json-object.ts';
 
 /**
  * Null where it reports nothing. `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`
@@ -91,17 +91,17 @@ export function usageIn(answer: CountedAnswer): Usage | null {
 
 /** Adds `usage.cost` and the top-level `cost` to an answer or a chunk that has a `usage` object. */
 export function insertCost(answer: Buffer, shown: ShownCost): Buffer {
-  const usage = memberBytes(answer, 'usage');
-  const usageWithCost = editObject(isObjectBytes(usage) ? usage : Buffer.from('{}'), {
-    set: shownMembers(shown),
-  });
+  const withShown = (usage: Buffer | null) =>
+    editObject(isObjectBytes(usage) ? usage : EMPTY_OBJECT, { set: shownMembers(shown) });
   return editObject(answer, {
-    set: new Map<string, string | Buffer>([
-      ['usage', usageWithCost],
+    set: new Map<string, NewValue>([
+      ['usage', withShown],
       ['cost', shown.charge],
     ]),
   });
 }
+
+const EMPTY_OBJECT = Buffer.from('{}');
 
 /** Usage in OpenAI's shape and meaning, whichever protocol it came in. */
 export function writeChatUsage(usage: Usage) {

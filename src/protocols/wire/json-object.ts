@@ -18,12 +18,16 @@ interface ScannedObject {
 }
 
 export interface ObjectEdit {
-  /** Member → its new value as JSON text. Replaced in place; a new member is appended. */
-  set?: ReadonlyMap<string, string | Buffer>;
+  /** Member → its new value. Replaced in place; a new member is appended. */
+  set?: ReadonlyMap<string, NewValue>;
   remove?: readonly string[];
 }
 
-const NO_MEMBERS: ReadonlyMap<string, string | Buffer> = new Map();
+/** JSON text, or what makes it of the value that is there; null: none is. */
+export type NewValue = string | Buffer | ((value: Buffer | null) => string | Buffer);
+
+const NO_MEMBERS: ReadonlyMap<string, NewValue> = new Map();
+const NO_NAMES: readonly string[] = [];
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -79,7 +83,7 @@ function scanObject(json: Buffer, maxMembers = Number.POSITIVE_INFINITY): Scanne
   let at = skipSpace(json, start);
   while (json[at] === QUOTE) {
     const keyEnd = skipString(json, at);
-    const key = JSON.parse(json.toString('utf8', at, keyEnd)) as string;
+    const key = readKey(json, at, keyEnd);
     at = skipSpace(json, keyEnd);
     if (json[at] !== COLON) throw new TypeError('member without a value');
     const valueStart = skipSpace(json, at + 1);
@@ -93,6 +97,12 @@ function scanObject(json: Buffer, maxMembers = Number.POSITIVE_INFINITY): Scanne
   }
   if (json[at] !== BRACE_CLOSE) throw new TypeError('object does not end');
   return { members, open };
+}
+
+/** Of a name in its quotes. Few have anything to unescape. */
+function readKey(json: Buffer, start: number, end: number): string {
+  const text = json.toString('utf8', start + 1, end - 1);
+  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
 }
 
 /** Bytes of a member's value, or null. Of a repeated member the last one, as `JSON.parse` has it. */
@@ -114,31 +124,50 @@ export function isObjectBytes(json: Buffer | null): json is Buffer {
 }
 
 /** Applies an edit; gives the same buffer when there is nothing to do. Throws a TypeError if it is not an object. */
-export function editObject(json: Buffer, edit: ObjectEdit): Buffer {
-  const set = edit.set ?? NO_MEMBERS;
-  const remove = new Set(edit.remove ?? []);
-  const { members, open } = scanObject(json);
-  const kept = members.filter((member) => !remove.has(member.key));
-  const isTouched = kept.length < members.length || set.size > 0;
-  if (!isTouched) return json;
+export function editObject(json: Buffer, { set = NO_MEMBERS, remove = NO_NAMES }: ObjectEdit): Buffer {
+  const scanned = scanObject(json);
+  if (!scanned.members.some(({ key }) => remove.includes(key))) return setMembers(json, scanned, set);
+  const rest = withoutMembers(json, scanned, remove);
+  return set.size === 0 ? rest : setMembers(rest, scanObject(rest), set);
+}
 
+function withoutMembers(json: Buffer, { members, open }: ScannedObject, remove: readonly string[]): Buffer {
   const parts: Buffer[] = [json.subarray(0, open + 1)];
-  let written = 0;
-  for (const member of kept) {
-    const value = set.get(member.key);
-    if (written++ > 0) parts.push(Buffer.from(','));
-    if (value === undefined) parts.push(json.subarray(member.start, member.valueEnd));
-    else parts.push(json.subarray(member.start, member.valueStart), asBuffer(value));
+  for (const { key, start, valueEnd } of members) {
+    if (remove.includes(key)) continue;
+    if (parts.length > 1) parts.push(COMMA_BYTES);
+    parts.push(json.subarray(start, valueEnd));
   }
-  const present = new Set(kept.map((member) => member.key));
-  for (const [key, value] of set) {
-    if (present.has(key)) continue;
-    parts.push(Buffer.from(`${written++ > 0 ? ',' : ''}${JSON.stringify(key)}:`), asBuffer(value));
-  }
-  parts.push(json.subarray(members.at(-1)?.valueEnd ?? open + 1));
+  parts.push(json.subarray(members.at(-1)!.valueEnd));
   return Buffer.concat(parts);
 }
 
-function asBuffer(value: string | Buffer): Buffer {
-  return typeof value === 'string' ? Buffer.from(value) : value;
+const COMMA_BYTES = Buffer.from(',');
+
+function setMembers(json: Buffer, { members, open }: ScannedObject, set: ReadonlyMap<string, NewValue>): Buffer {
+  if (set.size === 0) return json;
+  const parts: Buffer[] = [];
+  const missing = new Map(set);
+  let written = 0;
+  for (const { key, valueStart, valueEnd } of members) {
+    const value = set.get(key);
+    if (value === undefined) continue;
+    missing.delete(key);
+    parts.push(json.subarray(written, valueStart), bytesOf(value, json.subarray(valueStart, valueEnd)));
+    written = valueEnd;
+  }
+  const end = members.at(-1)?.valueEnd ?? open + 1;
+  let separator = members.length === 0 ? '' : ',';
+  for (const [key, value] of missing) {
+    parts.push(json.subarray(written, end), Buffer.from(`${separator}${JSON.stringify(key)}:`), bytesOf(value, null));
+    written = end;
+    separator = ',';
+  }
+  parts.push(json.subarray(written));
+  return Buffer.concat(parts);
+}
+
+function bytesOf(value: NewValue, old: Buffer | null): Buffer {
+  const made = typeof value === 'function' ? value(old) : value;
+  return typeof made === 'string' ? Buffer.from(made) : made;
 }

@@ -30,9 +30,25 @@ describe('only what is edited changes', () => {
     ],
     ['escaped keys are the same key', '{"\\u0061":1}', { a: '2' }, [], '{"\\u0061":2}'],
     ['every repetition of a member is replaced', '{"a":1,"a":2}', { a: '3' }, [], '{"a":3,"a":3}'],
+    ['white space stays where it is', '{"a":1 , "b":2 , "c":3\n}', { b: '4' }, [], '{"a":1 , "b":4 , "c":3\n}'],
+    ['what goes and what comes may have one name', '{"a":1,"b":2}', { a: '3' }, ['a'], '{"b":2,"a":3}'],
     ['white space around the object stays', ' \n{"a":1}\n ', { a: '2' }, [], ' \n{"a":2}\n '],
   ])('%s', (_name, json, set, remove, expected) => {
     expect(edit(json, set as Record<string, string>, remove)).toBe(expected);
+  });
+
+  test('a value can be made of the one that is there', () => {
+    const seen: (string | null)[] = [];
+    const note = (value: Buffer | null) => {
+      seen.push(value === null ? null : value.toString());
+      return value === null ? 'false' : Buffer.from('true');
+    };
+    const set = new Map([
+      ['a', note],
+      ['b', note],
+    ]);
+    expect(editObject(Buffer.from('{"a": [1] ,"c":2}'), { set }).toString()).toBe('{"a": true ,"c":2,"b":false}');
+    expect(seen).toEqual(['[1]', null]);
   });
 
   test('nothing to do gives the same bytes', () => {
