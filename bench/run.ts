@@ -12,7 +12,7 @@ import { measureRequests } from './parts/requests.ts';
 import { measureOpenStreams, measureStreams } from './parts/streams.ts';
 import { startLiteLlm, startPortkey } from './peers.ts';
 import { residentMiB } from './processes.ts';
-import { directTarget, type SluiceOptions, startSluice, type Target } from './targets.ts';
+import { directTarget, type SluiceOptions, startBareProxy, startSluice, type Target } from './targets.ts';
 import { FIXED_PORT, PACED_PORT, startFixedUpstream, startPacedUpstream } from './upstreams.ts';
 
 const PARTS = ['throughput', 'latency', 'streams', 'memory', 'large', 'scale', 'idle'] as const;
@@ -64,6 +64,7 @@ async function compare(
       targets.push(await startSluice(upstreamPort, { ...options, ...layout, place }));
     }
     if (values.peers) {
+      targets.push(await startBareProxy(upstreamPort));
       targets.push(await startPortkey(upstreamPort, values['portkey-node']), await startLiteLlm(upstreamPort));
     }
     for (let round = 0; round < rounds; round++) for (const target of targets) await measure(target);

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Checkout, CURRENT } from './checkouts.ts';
 import { expectFree, type Measured, startProcess, untilListening } from './processes.ts';
 
@@ -27,6 +28,18 @@ const BENCH_KEY = 'sk-sluice-bench-0123456789';
 export function directTarget(upstreamPort: number): Target {
   const url = `http://127.0.0.1:${upstreamPort}/v1/chat/completions`;
   return { name: 'direct', url, headers: {}, processes: [], redisPort: null, stop: async () => undefined };
+}
+
+const BARE_PORT = 19_129;
+
+/** Fastify and undici alone. */
+export async function startBareProxy(upstreamPort: number): Promise<Target> {
+  await expectFree(BARE_PORT);
+  const entry = fileURLToPath(new URL('bare-proxy.mjs', import.meta.url));
+  const proxy = startProcess('proxy', process.execPath, [entry, String(BARE_PORT), String(upstreamPort)]);
+  await untilListening(BARE_PORT, proxy.child);
+  const url = `http://127.0.0.1:${BARE_PORT}/v1/chat/completions`;
+  return { name: 'bare proxy', url, headers: {}, processes: [proxy], redisPort: null, stop: () => proxy.stop() };
 }
 
 export interface SluiceOptions {
