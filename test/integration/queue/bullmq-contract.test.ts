@@ -1,40 +1,30 @@
 // What src/queue/bullmq-layout.ts relies on, held against the installed BullMQ: jobs made by one are the other's too.
 import { type ConnectionOptions, Queue, Worker } from 'bullmq';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { jobId, type RequestJob } from '#src/contracts/job.ts';
 import { JOB_OPTIONS, RareWorker } from '#src/queue/bullmq-layout.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
-import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
-import { createKeyspace } from '#src/storage/keyspace.ts';
+import type { QueueProducer } from '#src/queue/producer.ts';
 import { runCall } from '#src/storage/lua-script.ts';
 import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
-import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { keyspace, useQueue } from '#test/support/queue.ts';
+import type { TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-const keyspace = createKeyspace('test');
 const JOB: RequestJob = { requestId: 'r1', step: 0 };
 let server: TestRedis;
 let redis: RedisClient;
 let producer: QueueProducer;
 let queue: Queue;
 let provider = '';
-let tests = 0;
 let closing: (() => Promise<unknown>)[] = [];
 
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = await connectRedis({ kind: 'standalone', url: server.url }, 'consumer', () => undefined);
-});
-afterAll(async () => {
-  disconnectRedis(redis);
-  await server.stop();
+useQueue((parts) => {
+  ({ server, redis, producer, provider } = parts);
 });
 beforeEach(() => {
-  tests += 1;
-  provider = `sim${tests}`;
-  producer = createQueueProducer(redis, keyspace, () => undefined);
   queue = new Queue(`${provider}-interactive`, { ...bullMq(), defaultJobOptions: JOB_OPTIONS });
-  closing = [() => producer.close(), () => queue.close()];
+  closing = [() => queue.close()];
 });
 afterEach(async () => {
   for (const close of closing.reverse()) await close();

@@ -1,38 +1,24 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import type { RequestJob } from '#src/contracts/job.ts';
 import { type ConsumerOptions, type Disposition, type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
-import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
-import { createKeyspace } from '#src/storage/keyspace.ts';
-import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
-import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import type { QueueProducer } from '#src/queue/producer.ts';
+import type { RedisClient } from '#src/storage/redis.ts';
+import { keyspace, useQueue } from '#test/support/queue.ts';
+import type { TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
-const keyspace = createKeyspace('test');
 let server: TestRedis;
 let redis: RedisClient;
 let producer: QueueProducer;
 let consumers: QueueConsumer[] = [];
-/** A queue for each test: pools whose jobs never end go on fetching. */
 let provider = '';
-let tests = 0;
 
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = await connectRedis({ kind: 'standalone', url: server.url }, 'consumer', () => undefined);
-});
-afterAll(async () => {
-  disconnectRedis(redis);
-  await server.stop();
-});
-beforeEach(async () => {
-  tests += 1;
-  provider = `sim${tests}`;
-  producer = createQueueProducer(redis, keyspace, () => undefined);
+useQueue((parts) => {
+  ({ server, redis, producer, provider } = parts);
 });
 afterEach(async () => {
   await Promise.all(consumers.map(async (consumer) => consumer.stopFetching().then(() => consumer.close())));
   consumers = [];
-  await producer.close();
 });
 
 function usual(process: ConsumerOptions['process']) {

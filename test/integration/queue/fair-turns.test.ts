@@ -1,45 +1,30 @@
 // Keys take turns in the queue of a provider, whatever way their jobs come into it and leave it.
 import { type ConnectionOptions, Queue } from 'bullmq';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ownerOf, type Priority, type Turn, turnOrder } from '#src/contracts/turn.ts';
 import { JOB_OPTIONS, queueLayout, queueScripts, readFinished, readTaken } from '#src/queue/bullmq-layout.ts';
-import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
-import { createKeyspace } from '#src/storage/keyspace.ts';
+import type { QueueProducer } from '#src/queue/producer.ts';
 import { runCall, runCallForBuffers } from '#src/storage/lua-script.ts';
-import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
-import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import type { RedisClient } from '#src/storage/redis.ts';
+import { keyspace, useQueue } from '#test/support/queue.ts';
 
-const keyspace = createKeyspace('test');
 const scripts = queueScripts(null);
 const lock = { token: 'worker:1', durationMs: 60_000, workerId: 'worker' };
-let server: TestRedis;
 let redis: RedisClient;
 let producer: QueueProducer;
 let queue: Queue;
 let provider = '';
-let tests = 0;
 let acceptedAtMs = 1_795_000_000_000;
 
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = await connectRedis({ kind: 'standalone', url: server.url }, 'consumer', () => undefined);
-});
-afterAll(async () => {
-  disconnectRedis(redis);
-  await server.stop();
+useQueue((parts) => {
+  ({ redis, producer, provider } = parts);
 });
 beforeEach(() => {
-  tests += 1;
-  provider = `sim${tests}`;
-  producer = createQueueProducer(redis, keyspace, () => undefined);
   const prefix = keyspace.queuePrefix(provider);
   const connection = redis as unknown as ConnectionOptions;
   queue = new Queue(`${provider}-interactive`, { connection, prefix, defaultJobOptions: JOB_OPTIONS });
 });
-afterEach(async () => {
-  await queue.close();
-  await producer.close();
-});
+afterEach(() => queue.close());
 
 const layout = () => queueLayout(keyspace, provider, 'interactive');
 const keysLeft = async (part: string) => (await redis.keys(`*${provider}-interactive:${part}*`)).length;

@@ -1,19 +1,18 @@
 // Jobs that are given to a worker as they are made: who gets them, who does not, and how the room of a worker is counted.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RequestJob } from '#src/contracts/job.ts';
 import type { OfferTerms } from '#src/queue/bullmq-layout.ts';
 import { type Disposition, type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import { createHandOffDesk, type HandOffDesk, readHandedOff } from '#src/queue/hand-off.ts';
-import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
-import { createKeyspace } from '#src/storage/keyspace.ts';
+import type { QueueProducer } from '#src/queue/producer.ts';
 import { runCall } from '#src/storage/lua-script.ts';
 import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
-import { startTestRedis, type TestRedis } from '#test/support/redis-server.ts';
+import { keyspace, useQueue } from '#test/support/queue.ts';
+import type { TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const SLOTS = 3;
 const WORKER = 'worker_1';
-const keyspace = createKeyspace('test');
 let server: TestRedis;
 let redis: RedisClient;
 let channel: RedisClient;
@@ -21,26 +20,17 @@ let producer: QueueProducer;
 let consumer: QueueConsumer;
 let desk: HandOffDesk;
 let provider = '';
-let tests = 0;
 let handed: string[] = [];
 /** Jobs that run; called to end them. */
 let running: Map<string, () => void>;
 
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = await connectRedis({ kind: 'standalone', url: server.url }, 'consumer', () => undefined);
-});
-afterAll(async () => {
-  disconnectRedis(redis);
-  await server.stop();
+useQueue((parts) => {
+  ({ server, redis, producer, provider } = parts);
 });
 
 beforeEach(async () => {
-  tests += 1;
-  provider = `sim${tests}`;
   [handed, running] = [[], new Map()];
   channel = await connectRedis({ kind: 'standalone', url: server.url }, 'subscriber', () => undefined);
-  producer = createQueueProducer(redis, keyspace, () => undefined);
   desk = createHandOffDesk({
     redis,
     channel,
@@ -83,7 +73,6 @@ afterEach(async () => {
   await consumer.stopFetching();
   for (const end of running.values()) end();
   await consumer.close();
-  await producer.close();
   disconnectRedis(channel);
 });
 

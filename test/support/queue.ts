@@ -1,0 +1,41 @@
+// What tests of a queue work on: a Redis for the file; for each test a producer, and a provider that no other test has, because
+// consumers whose jobs never end go on fetching.
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { createQueueProducer, type QueueProducer } from '#src/queue/producer.ts';
+import { createKeyspace } from '#src/storage/keyspace.ts';
+import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
+import { startTestRedis, type TestRedis } from './redis-server.ts';
+
+export interface QueueParts {
+  server: TestRedis;
+  redis: RedisClient;
+  producer: QueueProducer;
+  provider: string;
+}
+
+export const keyspace = createKeyspace('test');
+
+/**
+ * At the top of a test file, before hooks of its own: theirs begin after these and end before them.
+ * @param begin takes the parts of the next test.
+ */
+export function useQueue(begin: (parts: QueueParts) => void): void {
+  let server: TestRedis;
+  let redis: RedisClient;
+  let producer: QueueProducer;
+  let tests = 0;
+  beforeAll(async () => {
+    server = await startTestRedis();
+    redis = await connectRedis({ kind: 'standalone', url: server.url }, 'consumer', () => undefined);
+  });
+  afterAll(async () => {
+    disconnectRedis(redis);
+    await server.stop();
+  });
+  beforeEach(() => {
+    tests += 1;
+    producer = createQueueProducer(redis, keyspace, () => undefined);
+    begin({ server, redis, producer, provider: `sim${tests}` });
+  });
+  afterEach(() => producer.close());
+}
