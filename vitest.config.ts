@@ -4,8 +4,10 @@ import { COMPILE_CACHE } from './test/support/processes.ts';
 
 /** Code alone, or with a server beside it. */
 const QUICK = ['test/{unit,conformance,integration,fuzz}/**/*.test.ts', 'simulator/test/**/*.test.ts'];
-/** Real processes. They wait for most of their time, so that more of them run at once than a small machine has cores. */
+/** Real processes. */
 const BROKERS = ['test/{e2e,faults}/**/*.test.ts'];
+/** Both projects share them. Tests with processes wait for much of their time, so that there are more than a small machine has cores. */
+const MAX_WORKERS = 4;
 
 const reporters: (string | [string, Record<string, unknown>])[] = ['default', './test/support/run-reporter.ts'];
 if (process.env.CI) reporters.push(['json', { outputFile: '.ci/results.json' }]);
@@ -33,18 +35,10 @@ export default defineConfig({
       include: ['src/**/*.ts', 'workers/**/*.ts', 'simulator/src/**/*.ts'],
       reporter: ['text-summary', 'json-summary', 'html'],
     },
+    maxWorkers: MAX_WORKERS,
     projects: [
-      { extends: true, test: { name: 'quick', include: QUICK, maxWorkers: 2 } },
-      {
-        extends: true,
-        test: {
-          name: 'brokers',
-          include: BROKERS,
-          globalSetup: './test/support/built-processes.ts',
-          maxWorkers: 4,
-          sequence: { groupOrder: 1 },
-        },
-      },
+      { extends: true, test: { name: 'quick', include: QUICK } },
+      { extends: true, test: { name: 'brokers', include: BROKERS, globalSetup: './test/support/built-processes.ts' } },
     ],
   },
 });

@@ -5,21 +5,26 @@
 //   node scripts/run.mjs start [arguments of `sluice start`]
 //   node scripts/run.mjs test [arguments of vitest]
 import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { setUp } from './set-up.mjs';
 
-const [task, ...rest] = process.argv.slice(2);
-const NODE = 'node_modules/.bin/node';
+const CACHE = 'node_modules/.cache';
+/** Of what runs beside the tests: it takes the time in which they wait, and little else. */
+const NICENESS = 5;
+/** One after the other, beside the tests. A fault ends the run at once. */
+const CHECKS = [
+  ['node_modules/typescript/bin/tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', `${CACHE}/tsc.tsbuildinfo`],
+  ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'console/tsconfig.json'],
+  ['node_modules/@biomejs/biome/bin/biome', 'check'],
+];
 
 const TASKS = {
-  start: { needs: { redis: true }, steps: [[NODE, ['src/start.ts', 'start', ...rest]]] },
+  start: { needs: { redis: true }, command: ['src/start.ts', 'start', ...rest], checks: [] },
   test: {
     needs: { redis: true, testTools: true },
-    steps: [
-      [NODE, ['node_modules/typescript/bin/tsc', '--noEmit']],
-      [NODE, ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'console/tsconfig.json']],
-      [NODE, ['node_modules/@biomejs/biome/bin/biome', 'check']],
-      [NODE, ['node_modules/vitest/vitest.mjs', 'run', ...rest]],
-    ],
+    command: ['node_modules/vitest/vitest.mjs', 'run', ...rest],
+    checks: CHECKS,
   },
 };
 
@@ -28,21 +33,44 @@ if (!(task in TASKS)) {
   process.exit(2);
 }
 await setUp(TASKS[task].needs);
-for (const [command, args] of TASKS[task].steps) {
-  const code = await run(command, args);
-  if (code !== 0) process.exit(code);
+const running = new Set();
+process.on('SIGTERM', () => stop('SIGTERM'));
+// A terminal's Ctrl-C reaches the children, too.
+process.on('SIGINT', () => {});
+const { command, checks } = TASKS[task];
+const [code, faults] = await Promise.all([run(command, 'inherit').then(({ code }) => code), check(checks)]);
+for (const fault of faults) console.error(fault);
+process.exit(faults.length > 0 ? 1 : code);
+
+/** What the first check that failed has printed. The tests end then. */
+async function check(commands) {
+  if (commands.length === 0) return [];
+  mkdirSync(CACHE, { recursive: true });
+  for (const args of commands) {
+    const { code, output } = await run(args, 'pipe');
+    if (code === 0) continue;
+    stop('SIGTERM');
+    return [`\n${args.slice(0, 2).join(' ')} failed:\n${output}`];
+  }
+  return [];
 }
 
-/** Signals reach the child through the terminal; this process waits for its end and takes over its exit code. */
-function run(command, args) {
-  const child = spawn(command, args, { stdio: 'inherit' });
-  const forward = (signal) => child.kill(signal);
-  process.on('SIGTERM', forward);
-  process.on('SIGINT', () => {});
+function run(args, output) {
+  const child = spawn(NODE, args, { stdio: ['inherit', output, output === 'pipe' ? 'pipe' : 'inherit'] });
+  running.add(child);
+  const chunks = [];
+  if (output === 'pipe') {
+    setPriority(child.pid, NICENESS);
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
+  }
   return new Promise((resolve) => {
-    child.on('exit', (code, signal) => {
-      process.off('SIGTERM', forward);
-      resolve(signal === null ? code : 1);
+    child.on('close', (code, signal) => {
+      running.delete(child);
+      resolve({ code: signal === null ? code : 1, output: Buffer.concat(chunks).toString() });
     });
   });
+}
+
+function stop(signal) {
+  for (const child of running) child.kill(signal);
 }

@@ -1,4 +1,5 @@
-// The npm package, as an operator gets it: packed, installed into an empty folder without optional dependencies, and run.
+// The npm package, as an operator gets it: packed, installed into an empty folder without optional dependencies, and run. Where
+// .ci/try-package has done the first two (SLUICE_TEST_PACKAGE), they are not done again.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -22,15 +23,26 @@ const MAX_BYTES = 60_000_000;
 const INSTALL_LIMIT_MS = 240_000;
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-package-'));
-const installed = join(directory, 'app/node_modules');
+const given = givenPackage();
+const installed = join(given ?? directory, given === null ? 'app' : 'small', 'node_modules');
 const bin = join(installed, 'sluice/bin/sluice.mjs');
 const empty = join(directory, 'empty');
 const clean = join(directory, 'clean');
 let broker: ChildProcess | null = null;
 let hasRegistry = true;
 
+/** Complete, or null. */
+function givenPackage(): string | null {
+  const { SLUICE_TEST_PACKAGE: folder } = process.env;
+  return folder !== undefined && existsSync(join(folder, 'installed')) ? folder : null;
+}
+
 beforeAll(() => {
   mkdirSync(empty);
+  if (given === null) packAndInstall();
+}, 2 * INSTALL_LIMIT_MS);
+
+function packAndInstall(): void {
   mkdirSync(join(directory, 'app'));
   writeFileSync(join(directory, 'app/package.json'), '{"private":true}');
   execFileSync('npm', ['pack', '--pack-destination', directory], { cwd: ROOT, stdio: 'pipe' });
@@ -45,7 +57,7 @@ beforeAll(() => {
       throw error;
     hasRegistry = false;
   }
-}, 2 * INSTALL_LIMIT_MS);
+}
 
 beforeEach(({ skip }) => {
   if (!hasRegistry) skip('npm reaches no registry');
