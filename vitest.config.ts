@@ -12,6 +12,9 @@ const MAX_WORKERS = 4;
 const reporters: (string | [string, Record<string, unknown>])[] = ['default', './test/support/run-reporter.ts'];
 if (process.env.CI) reporters.push(['json', { outputFile: '.ci/results.json' }]);
 
+const setupFiles = ['./test/support/retried.ts'];
+if (process.env.SLUICE_TEST_FUNCTIONS) setupFiles.push('./test/support/note-functions.ts');
+
 // Inherited by vitest's workers, which load it and the providers' SDKs again and again.
 process.env.NODE_COMPILE_CACHE ??= COMPILE_CACHE;
 
@@ -25,7 +28,7 @@ export default defineConfig({
     isolate: false,
     // Node runs TypeScript as it stands, in tests as in the product.
     experimental: { viteModuleRunner: false },
-    setupFiles: ['./test/support/retried.ts'],
+    setupFiles,
     sequence: { sequencer: LongestFirst },
     reporters,
     // npm run coverage. What processes under test have run counts too: they run from their sources then.

@@ -9,6 +9,8 @@ import { mkdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { setUp } from './set-up.mjs';
 
+const [task, ...rest] = process.argv.slice(2);
+const NODE = 'node_modules/.bin/node';
 const CACHE = 'node_modules/.cache';
 /** Of what runs beside the tests: it takes the time in which they wait, and little else. */
 const NICENESS = 5;
