@@ -8,8 +8,7 @@ export interface Figures {
   failed: number;
   inputTokens: number;
   outputTokens: number;
-  /** For graphs: the ledger has the exact sum. */
-  costPicoUsd: number;
+  costPicoUsd: bigint;
   /** Failed requests by code. */
   codes: Map<string, number>;
   /** From acceptance to the first byte of the answer, and to its end, of requests that were answered. */
@@ -31,7 +30,7 @@ export function noFigures(): Figures {
     failed: 0,
     inputTokens: 0,
     outputTokens: 0,
-    costPicoUsd: 0,
+    costPicoUsd: 0n,
     codes: new Map(),
     firstByte: buckets(),
     total: buckets(),
@@ -52,7 +51,7 @@ export function countFailures(figures: Figures, code: string, count: number): vo
 export function addAttempt(figures: Figures, entry: LedgerEntry): void {
   figures.inputTokens += entry.inputTokens;
   figures.outputTokens += entry.outputTokens;
-  figures.costPicoUsd += Number(entry.costPicoUsd);
+  figures.costPicoUsd += BigInt(entry.costPicoUsd);
   const { outcome, firstByteMs, queueMs } = entry;
   if (outcome === 'ok' && firstByteMs !== null) figures.firstByte[bucketOf(queueMs + firstByteMs)]! += 1;
 }

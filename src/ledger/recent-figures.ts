@@ -2,6 +2,7 @@
 // minute, newest first, with the event loop free between them.
 import { type RawBuilder, sql } from 'kysely';
 import { asNumber, type Database } from '../storage/database.ts';
+import { readMoney, sumOfMoney } from '../storage/money-sums.ts';
 import { countFailures, type Figures, LATENCY_BOUNDS_MS } from './figures.ts';
 
 export interface RecentQuery {
@@ -58,8 +59,7 @@ async function readStep(database: Database, query: RecentQuery, fromMs: number, 
       row.fn.countAll().as('count'),
       row.fn.sum('input_tokens').as('input'),
       row.fn.sum('output_tokens').as('output'),
-      // As a float: sums of picodollars pass what a whole number holds.
-      sql<unknown>`sum(ledger_entries.cost_pico_usd * 1.0)`.as('cost'),
+      ...sumOfMoney('ledger_entries.cost_pico_usd', 'cost'),
     ])
     .groupBy(['slice', 'bucket'])
     .execute();
@@ -67,7 +67,7 @@ async function readStep(database: Database, query: RecentQuery, fromMs: number, 
     const figures = query.sliceAt(asNumber(row.slice) * sliceMs);
     figures.inputTokens += asNumber(row.input);
     figures.outputTokens += asNumber(row.output);
-    figures.costPicoUsd += Number(row.cost);
+    figures.costPicoUsd += readMoney(row, 'cost');
     const bucket = asNumber(row.bucket);
     if (bucket >= 0) figures.firstByte[bucket]! += asNumber(row.count);
   }

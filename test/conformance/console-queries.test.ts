@@ -131,7 +131,9 @@ describeOnEach(ENGINES, ({ url }) => {
     expect(sum(({ requests }) => requests)).toBe(COUNT);
     expect(sum(({ failed }) => failed)).toBe(COUNT / 10);
     expect(sum(({ inputTokens }) => inputTokens)).toBe(COUNT * 100);
-    expect(sum(({ costPicoUsd }) => costPicoUsd)).toBe(((COUNT * (COUNT - 1)) / 2) * 1_000_000);
+    expect(all.reduce((total, { costPicoUsd }) => total + costPicoUsd, 0n)).toBe(
+      BigInt((COUNT * (COUNT - 1)) / 2) * 1_000_000n,
+    );
   });
 
   test('how attempts went, by deployment and credential', async () => {

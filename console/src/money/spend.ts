@@ -22,7 +22,23 @@ export function sum<T>(rows: readonly T[], pick: (row: T) => number): number {
   return rows.reduce((total, row) => total + pick(row), 0);
 }
 
-export const costOf = (row: UsageRow) => Number(row.cost_usd);
+const DECIMALS = 12;
+
+/** Picodollars of what a row says in dollars: sums of doubles would be off. */
+export function picoOf({ cost_usd: cost }: UsageRow): bigint {
+  const [whole = '0', fraction = ''] = cost.split('.');
+  return BigInt(whole + fraction.padEnd(DECIMALS, '0'));
+}
+
+/** Dollars, rounded once: to be shown. */
+export function dollars(pico: bigint): number {
+  return Number(pico) / 10 ** DECIMALS;
+}
+
+export function spentOn(rows: readonly UsageRow[]): number {
+  return dollars(rows.reduce((total, row) => total + picoOf(row), 0n));
+}
+
 export const uncertainOf = (row: UsageRow) => row.estimated_attempts + row.unsettled_attempts;
 
 export interface Total {
@@ -39,7 +55,7 @@ export function totalsBy(rows: readonly UsageRow[], before: readonly UsageRow[],
   return [...new Set([...now.keys(), ...then.keys()])]
     .map((value) => {
       const own = now.get(value) ?? [];
-      return { value, own, cost: sum(own, costOf), before: sum(then.get(value) ?? [], costOf) };
+      return { value, own, cost: spentOn(own), before: spentOn(then.get(value) ?? []) };
     })
     .sort((a, b) => b.cost - a.cost || b.before - a.before);
 }
@@ -57,7 +73,7 @@ export function percent(change: number | null): string {
 export function totalsByDay(rows: readonly UsageRow[], from: string, length: number): number[] {
   const byDay = Map.groupBy(rows, (row) => row.day ?? '');
   const start = Date.parse(from);
-  return Array.from({ length }, (_, index) => sum(byDay.get(dayOf(start + index * DAY_MS)) ?? [], costOf));
+  return Array.from({ length }, (_, index) => spentOn(byDay.get(dayOf(start + index * DAY_MS)) ?? []));
 }
 
 const PACE_DAYS = 7;
@@ -66,16 +82,9 @@ const PACE_DAYS = 7;
 export function forecastMonth(rows: readonly UsageRow[], now: number): { spent: number; forecast: number } {
   const today = dayOf(now);
   const date = new Date(now);
-  const spent = sum(
-    rows.filter(({ day = '' }) => day.slice(0, 7) === today.slice(0, 7)),
-    costOf,
-  );
+  const spent = spentOn(rows.filter(({ day = '' }) => day.slice(0, 7) === today.slice(0, 7)));
   const from = dayOf(now - PACE_DAYS * DAY_MS);
-  const pace =
-    sum(
-      rows.filter(({ day = '' }) => day >= from && day < today),
-      costOf,
-    ) / PACE_DAYS;
+  const pace = spentOn(rows.filter(({ day = '' }) => day >= from && day < today)) / PACE_DAYS;
   const endMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
   return { spent, forecast: spent + (pace * (endMs - now)) / DAY_MS };
 }

@@ -5,14 +5,16 @@ import type { ApiKey, UsageRow } from '../api/types.ts';
 import { Budgets, Rejects, Uncertain } from '../money/books.tsx';
 import {
   changeOf,
-  costOf,
   DAY_MS,
   DIMENSIONS,
   type Dimension,
   dayOf,
+  dollars,
   forecastMonth,
   percent,
+  picoOf,
   reportFiles,
+  spentOn,
   sum,
   totalsBy,
   totalsByDay,
@@ -22,6 +24,8 @@ import { count, usd } from '../parts/format.ts';
 import { Bar, type Choice, Figure, Loaded, Page, Panel, Select, Table } from '../parts/panel.tsx';
 import { Stack, type StackDay } from '../parts/stack.tsx';
 
+/** As many as one page may have: 90 days of 500 keys. */
+const MAX_ROWS = 50_000;
 /** As many colours as there are; the rest is one. */
 const MAX_PARTS = 7;
 /** In days; 0: as many as are shown. */
@@ -41,8 +45,13 @@ export default function MoneyPage() {
   const [from, to] = [day(length - 1), day(0)];
   const [beforeFrom, beforeTo] = [day(length - 1 + shift), day(shift)];
   const group = `day,${by}`;
-  const usage = useQuery<{ data: UsageRow[] }>('/usage', { group_by: group, from, to });
-  const before = useQuery<{ data: UsageRow[] }>('/usage', { group_by: group, from: beforeFrom, to: beforeTo });
+  const usage = useQuery<{ data: UsageRow[] }>('/usage', { group_by: group, from, to, limit: MAX_ROWS });
+  const before = useQuery<{ data: UsageRow[] }>('/usage', {
+    group_by: group,
+    from: beforeFrom,
+    to: beforeTo,
+    limit: MAX_ROWS,
+  });
   const nameOf = useNames(by);
   const more = (
     <>
@@ -123,14 +132,14 @@ function Exports({ rows, by, from, to }: { rows: readonly UsageRow[]; by: Dimens
 function Totals({ rows, before, length }: { rows: readonly UsageRow[]; before: readonly UsageRow[]; length: number }) {
   const month = useQuery<{ data: UsageRow[] }>('/usage', { group_by: 'day', from: dayOf(Date.now() - 38 * DAY_MS) });
   const { spent: ofMonth, forecast } = forecastMonth(month.data?.data ?? [], Date.now());
-  const spent = sum(rows, costOf);
-  const change = changeOf(spent, sum(before, costOf));
+  const spent = spentOn(rows);
+  const change = changeOf(spent, spentOn(before));
   return (
     <div class="grid figures">
       <Figure
         label={`Spent in ${length} days`}
         value={usd(spent)}
-        more={change === null ? 'nothing before' : `${percent(change)} beside ${usd(sum(before, costOf))}`}
+        more={change === null ? 'nothing before' : `${percent(change)} beside ${usd(spentOn(before))}`}
       />
       <Figure label="This month" value={usd(ofMonth)} more={`${usd(forecast)} by its end, at the pace of seven days`} />
       <Figure
@@ -170,12 +179,12 @@ function SpendByDay({ rows, before, by, nameOf, from, beforeFrom, length }: Days
     const byDay = Map.groupBy(rows, (row) => row.day ?? '');
     const all = Array.from({ length }, (_, index): StackDay => {
       const day = dayOf(start + index * DAY_MS);
-      const values = new Array<number>(names.length + 1).fill(0);
+      const values = new Array<bigint>(names.length + 1).fill(0n);
       for (const row of byDay.get(day) ?? []) {
         const at = names.indexOf(row[by] ?? '');
-        values[at < 0 ? names.length : at]! += costOf(row);
+        values[at < 0 ? names.length : at]! += picoOf(row);
       }
-      return { label: day, values };
+      return { label: day, values: values.map(dollars) };
     });
     const hasRest = all.some(({ values }) => values.at(-1)! > 0);
     return { parts: [...names.map(nameOf), ...(hasRest ? ['all others'] : [])], days: all };

@@ -2,7 +2,7 @@
 // While nobody looks there is nothing: no connection, no timer, no figures. The first who looks has the hour read from SQL
 // and the ledger's stream followed from then on; all others look at the same.
 import { EventEmitter } from 'node:events';
-import { PICO_PER_USD } from '../../contracts/money.ts';
+import { formatUsd } from '../../contracts/money.ts';
 import { addAttempt, addOutcome, type Figures, noFigures, quantile } from '../../ledger/figures.ts';
 import type { LedgerTail } from '../../ledger/ledger-tail.ts';
 import { readRecent } from '../../ledger/recent-figures.ts';
@@ -154,7 +154,7 @@ function describe(at: number, figures: Figures): LiveSlice {
     failed: figures.failed,
     input_tokens: figures.inputTokens,
     output_tokens: figures.outputTokens,
-    cost_usd: figures.costPicoUsd / Number(PICO_PER_USD),
+    cost_usd: Number(formatUsd(figures.costPicoUsd)),
     codes: Object.fromEntries(figures.codes),
     first_byte_ms: quantiles(figures.firstByte),
     total_ms: quantiles(figures.total),

@@ -1,4 +1,5 @@
 // What importers of other gateways' files share: the result, and reading a file that anybody may have written.
+import { formatUsd, scaleDecimal } from '../../contracts/money.ts';
 import type { ConfigurationInput } from '../schema.ts';
 
 export interface Imported {
@@ -40,12 +41,20 @@ export function millisecondsOf(seconds: unknown): number | undefined {
   return number === undefined ? undefined : Math.max(1, Math.round(number * 1_000));
 }
 
-/** USD for one token to USD for a million, without the noise of doubles. */
+/** USD for one token to USD for a million, by its digits: to the picodollar. */
 export function perMillion(usdPerToken: unknown): number | undefined {
-  const number = typeof usdPerToken === 'string' ? Number(usdPerToken) : usdPerToken;
-  if (typeof number !== 'number' || !Number.isFinite(number) || number < 0) return undefined;
-  return Number((number * 1e6).toPrecision(12));
+  const text = typeof usdPerToken === 'number' ? String(usdPerToken) : usdPerToken;
+  if (typeof text !== 'string') return undefined;
+  try {
+    const pico = scaleDecimal(text, DECIMALS_OF_A_TOKEN);
+    return pico < 0n ? undefined : Number(formatUsd(pico));
+  } catch {
+    return undefined;
+  }
 }
+
+/** Of picodollars, and of a million tokens. */
+const DECIMALS_OF_A_TOKEN = 12 + 6;
 
 /** Without members that are undefined. */
 export function compact<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {

@@ -1,7 +1,7 @@
 // What providers say was used and what it cost, read from their own reports: OpenAI's organization usage and costs
 // (developers.openai.com/api/reference, read 2026-11-28), Anthropic's usage_report/messages and cost_report
 // (platform.claude.com/docs/en/api/admin, read 2026-11-28), as the APIs answer and as their consoles export them.
-import { type PicoUsd, parseUsd } from '../../contracts/money.ts';
+import { type PicoUsd, parseUsd, scaleDecimal } from '../../contracts/money.ts';
 
 /** Counts as the ledger's: input has the cached tokens in it. */
 export interface UsageLine {
@@ -89,11 +89,25 @@ function readCost(day: string, result: Fields): CostLine | null {
 }
 
 /** OpenAI: `{value, currency}` in dollars; Anthropic: a decimal text in cents. In files of either: dollars, in a column of their own. */
-function amountOf({ amount, amount_value: value, cost_usd: usd }: Fields): PicoUsd | null {
+function amountOf(result: Fields): PicoUsd | null {
+  const { amount, amount_value: value, cost_usd: usd } = result;
   const dollars =
     usd ?? value ?? (typeof amount === 'object' && amount !== null ? (amount as Fields).value : undefined);
-  if (dollars !== undefined && dollars !== null && dollars !== '') return parseUsd(String(dollars));
-  return typeof amount === 'string' && amount !== '' ? parseUsd(amount) / 100n : null;
+  const cents = typeof amount === 'string' && amount !== '' ? amount : null;
+  const isDollars = dollars !== undefined && dollars !== null && dollars !== '';
+  if (!isDollars && cents === null) return null;
+  checkCurrency(result);
+  return isDollars ? parseUsd(String(dollars)) : scaleDecimal(cents!, CENT_DECIMALS);
+}
+
+/** Of a picodollar in cents. */
+const CENT_DECIMALS = 10;
+
+/** OpenAI: of the amount, in lower case; Anthropic: beside it. Both say dollars today. */
+function checkCurrency({ amount, amount_currency: column, currency = column }: Fields): void {
+  const said = typeof amount === 'object' && amount !== null ? ((amount as Fields).currency ?? currency) : currency;
+  if (typeof said === 'string' && said !== '' && said.toUpperCase() !== 'USD')
+    throw new Error(`costs are in ${said.slice(0, 10)}, and the ledger is in USD`);
 }
 
 function firstOf(result: Fields, names: readonly string[]): unknown {

@@ -6,6 +6,7 @@ import {
   forecastMonth,
   percent,
   reportFiles,
+  spentOn,
   totalsBy,
   totalsByDay,
 } from '../../../console/src/money/spend.ts';
@@ -34,6 +35,13 @@ test('every model beside itself in the days before, those too that nobody asks a
   ]);
   expect([changeOf(3, 6), changeOf(5, 0)].map(percent)).toEqual(['-50 %', '–']);
   expect(totalsByDay(rows, '2026-11-01', 4)).toEqual([0, 1, 7, 0]);
+});
+
+// Doubles make 0.30000000000000004 of the first, and nothing at all of a picodollar beside ten million dollars.
+test('money is added to the picodollar, and rounded once', () => {
+  const costs = (...values: string[]) => values.map((cost) => ({ ...row('2026-11-02', 'a', 0), cost_usd: cost }));
+  expect(spentOn(costs('0.1', '0.2'))).toBe(0.3);
+  expect(spentOn(costs('10000000', '0.000000000001', '-10000000'))).toBe(1e-12);
 });
 
 test('a month ends at the pace of its last seven whole days; today is no whole one', () => {

@@ -138,6 +138,15 @@ describe('a saved export', () => {
     expect(costs).toMatchObject([{ model: 'claude-sonnet-4-20250514', keyId: null, cost: parseUsd('1.2378912') }]);
   });
 
+  test('of either, in another currency: refused, as they would be compared with dollars', () => {
+    const page = (result: object) =>
+      JSON.stringify({ data: [{ starting_at: '2026-11-01T00:00:00Z', results: [result] }] });
+    for (const result of [{ amount: { value: 1, currency: 'eur' } }, { amount: '100', currency: 'EUR' }])
+      expect(() => readUsageFile(page(result))).toThrow(/in eur, and the ledger is in USD/i);
+    expect(readUsageFile(page({ amount: '0.0000000049', currency: 'USD' })).costs[0]!.cost).toBe(49n);
+    expect(readUsageFile(page({ amount: '0.00000000019', currency: 'USD' })).costs[0]!.cost).toBe(2n);
+  });
+
   test('as CSV: OpenAI’s columns of usage and of costs', () => {
     const usage =
       'start_time,end_time,start_time_iso,num_model_requests,api_key_id,model,input_tokens,output_tokens,input_cached_tokens\n1793491200,1793577600,2026-11-01T00:00:00+00:00,5,key_abc,gpt-4o,1000,500,800\n1793577600,1793664000,2026-11-02T00:00:00+00:00,,,,,,\n';
