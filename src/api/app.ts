@@ -1,4 +1,4 @@
-// The API tier as a Fastify app that listens nowhere yet. Failing stages and their statuses: docs/lifecycle.md.
+// Builds the API tier as a Fastify app, without listening. Which stage fails with which status: docs/lifecycle.md.
 import { createServer, type RequestListener, type Server } from 'node:http';
 import cors from '@fastify/cors';
 import Fastify, {
@@ -43,15 +43,15 @@ import { isWebSocketUpgrade, registerWebSockets } from './websocket/register-web
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** False: not for pages of other origins. */
+    /** False: not available to pages of other origins (CORS). */
     cors?: boolean;
-    /** Whose error shape this route speaks. */
+    /** The protocol whose error shape this route uses. */
     client?: ClientProtocol;
-    /** The same, where several protocols have one address. */
+    /** The same, for an address that several protocols share. */
     selectClient?: (request: FastifyRequest) => ClientProtocol;
   }
   interface FastifyInstance {
-    /** `METHOD /path` of every route that has something to offer: what /openapi.json describes. */
+    /** `METHOD /path` of every route that /openapi.json describes. */
     offeredRoutes: ReadonlySet<string>;
   }
   interface FastifyRequest {
@@ -59,13 +59,13 @@ declare module 'fastify' {
   }
 }
 
-/** Longer than any load balancer's idle timeout in common use (60 s): it must be the one to close. */
+/** Longer than the usual idle timeout of load balancers (60 s), so that the balancer is the one to close. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
-/** For a head; Node answers 408 by itself. Bodies are timed by their routes (guard/receive.ts), uploads by their progress. */
+/** Time to receive the request head; Node answers 408 itself. Bodies are timed by their routes (guard/receive.ts), uploads by their progress. */
 const HEAD_LIMIT_MS = 20_000;
 
-/** What clients reach. Where operators have no listener of their own, theirs is here too, behind the admin key. */
+/** The clients' listener. Without a separate admin listener the admin routes are here too, behind the admin key. */
 export async function createApp(context: ApiContext, relay: Relay): Promise<FastifyInstance> {
   const { websockets } = context.configuration.server;
   const app = createBareApp(context, { hasWebSockets: websockets !== false });
@@ -82,7 +82,7 @@ export async function createApp(context: ApiContext, relay: Relay): Promise<Fast
   return app;
 }
 
-/** What clients ask, and what operators may ask in a key's place. */
+/** Routes for clients, and the same routes for operators who act as a key. */
 function registerCalls(app: FastifyInstance, context: ApiContext, relay: Relay): void {
   registerModels(app, context);
   registerFiles(app, context);
@@ -91,7 +91,7 @@ function registerCalls(app: FastifyInstance, context: ApiContext, relay: Relay):
   for (const endpoint of CLIENT_ENDPOINTS) registerInference(app, context, relay, endpoint);
 }
 
-/** What operators reach, on a listener of its own: administration, metrics, probes with their details. */
+/** The admin listener: administration, metrics, detailed probes. */
 export function createAdminApp(context: ApiContext, relay: Relay): FastifyInstance {
   const app = createBareApp(context, { hasWebSockets: false });
   registerProbes(app, context, 'operators');
@@ -136,7 +136,7 @@ function createBareApp(context: ApiContext, listening: Listening): FastifyInstan
     logController: new LogController({ disableRequestLogging: true }),
   }) as unknown as FastifyInstance;
 
-  // The body of a request that nobody takes is not read: its sender has shown no key.
+  // The body of a request to an unknown route is not read: its sender has not authenticated.
   app.addHook('preParsing', async (request, reply, payload) => {
     if (request.is404) answerUnknown(request, reply);
     return payload;
@@ -144,7 +144,7 @@ function createBareApp(context: ApiContext, listening: Listening): FastifyInstan
   guardReceiving(app, { bodyMs: context.configuration.server.body_ms });
   decompressBodies(app);
   app.decorateRequest('apiKey', null);
-  // Bodies stay bytes: what reaches the provider is what the client wrote.
+  // Bodies are kept as bytes, so that the provider gets what the client wrote.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(/^application\/(?:[\w.+-]+\+)?json\b/i, { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
@@ -169,7 +169,7 @@ function createBareApp(context: ApiContext, listening: Listening): FastifyInstan
   return app;
 }
 
-/** For every address it listens on: `localhost` has two. */
+/** Applied to every server of the listener: `localhost` resolves to two addresses. */
 function createGuardedServer(
   listener: RequestListener,
   { configuration }: ApiContext,
@@ -190,7 +190,7 @@ function createGuardedServer(
   return server;
 }
 
-/** Pages of other origins, on the clients' listener only. Preflights are answered before any key is looked at. */
+/** CORS, on the clients' listener only. Preflights are answered without a key. */
 async function allowOrigins(app: FastifyInstance, { configuration }: ApiContext): Promise<void> {
   const { cors: settings } = configuration.server;
   if (settings === false) return;
@@ -204,17 +204,17 @@ async function allowOrigins(app: FastifyInstance, { configuration }: ApiContext)
     maxAge: settings.max_age_seconds,
   };
   await app.register(cors, {
-    // Servers and SDKs name no origin, and their answers need half a kilobyte of headers less.
+    // Servers and SDKs send no `Origin`; leaving the headers out saves half a kilobyte per answer.
     delegator: ({ headers, method }, done) =>
       done(null, headers.origin === undefined && method !== 'OPTIONS' ? { origin: false } : forPages),
     hideOptionsRoute: true,
   });
 }
 
-/** Operators have no business in other people's pages. */
+/** Admin credentials are never accepted from pages of other origins. */
 const OPERATIONS = /^\/(admin|console|metrics)/;
 
-/** What pages may read beside the headers that every browser shows. */
+/** Response headers that pages may read beside the CORS-safelisted ones. */
 const EXPOSED_HEADERS: string = [
   'x-request-id',
   'request-id',
@@ -230,14 +230,14 @@ const EXPOSED_HEADERS: string = [
   ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
 ].join(', ');
 
-/** An address that has shown many wrong keys has only known ones looked at, before anything else is done for it. */
+/** After too many wrong keys from an address only keys that are already cached are accepted from it. */
 function guardKeys(app: FastifyInstance, context: ApiContext): AddressGuard {
   const addresses = guardAddresses({ wrongKeys: context.configuration.server.wrong_keys_per_minute });
   app.addHook('onRequest', async (request) => {
     const refusal = addresses.refusal(request.ip);
     if (refusal === null) return;
     const secrets = secretsOf(request);
-    // Without any there is nothing to look up: probes answer, all else is a 401.
+    // Without a key there is nothing to look up: probes answer, everything else is a 401.
     const isGood = (secret: string) =>
       context.keys.isKnown(secret) || isAdminKey(secret, context.adminKey) || context.adminKeys.isKnown(secret);
     if (secrets.length > 0 && !secrets.some(isGood)) throw new FailureError(refusal);
@@ -254,7 +254,7 @@ function sendFailure(
   const { client: fixed, selectClient } = request.routeOptions.config ?? {};
   const client = spoken ?? fixed ?? selectClient?.(request) ?? openaiChatClient;
   const { status, headers, body } = encodeFailureAnswer(client, failure, request.id);
-  // Who has no key has no connection to wait on either.
+  // The connection of a refused client is closed as well.
   if (failure.code === 'key_invalid') reply.header('connection', 'close');
   return reply
     .code(status)
@@ -277,7 +277,7 @@ function describeError(context: ApiContext, error: FastifyError): Failure {
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return createFailure('request_malformed', `The request body could not be read: ${error.message}.`);
     default:
-      // Its own fault, such as a body that was broken off: nothing to look into.
+      // The client's fault, such as a body that ended early: not logged as an error.
       if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
         return createFailure('request_malformed', `The request could not be read: ${error.message}.`);
       }

@@ -1,5 +1,5 @@
-// The clients' API for operators, under /admin/as/{key id}/v1/…: what is asked there is asked by that key, without its secret,
-// which nobody has. The console's playground and its batches use it; limits, budget and ledger are the key's as ever.
+// The clients' API for operators who act as a key, under /admin/as/{key id}/v1/…, without the key's secret (only its digest is
+// stored). The console's playground and batch pages use it; the key's limits, budget and ledger apply as usual.
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasRole } from '../accounts/admin-key-store.ts';
@@ -18,8 +18,8 @@ type AsKey = { Params: { key: string } };
 const OTHER_PLACES = ['x-api-key', 'x-goog-api-key'];
 
 /**
- * @param register registers clients' routes in a scope: they authenticate as they always do, by a token that is good for the
- * one request whose operator was authenticated.
+ * @param register registers clients' routes in a scope. They authenticate as usual, by a token that is valid for the one
+ * request whose operator has been authenticated.
  */
 export function registerAsKey(
   app: FastifyInstance,
@@ -40,7 +40,7 @@ export function registerAsKey(
         reply.raw.once('close', () => lent.delete(token));
         for (const name of OTHER_PLACES) delete request.headers[name];
         request.headers.authorization = `Bearer ${token}`;
-        // Protocols read the model and the operation from the address, as clients write it.
+        // Protocols read the model and the operation from the path, so it must look as clients write it.
         request.raw.url = request.raw.url!.replace(/^\/admin\/as\/[^/]+/, '').replace(/([?&])key=[^&]*/, '$1');
       });
       register(scope, { ...context, keys });
@@ -55,7 +55,7 @@ const READ_ONLY = createFailure(
   'This admin key is read-only; asking in a key’s place needs an operator.',
 );
 
-/** Without what was sent and answered: that is the key's. */
+/** Without request and response bodies, which belong to the key. */
 function noteWhenAnswered(context: ApiContext, { name, role }: Operator, request: FastifyRequest, reply: FastifyReply) {
   const { method } = request;
   const path = request.url.split('?')[0]!;

@@ -1,4 +1,4 @@
-// What the API tier is made of; opened by its entry point and passed down.
+// The parts of the API tier, opened by its entry point and passed down.
 import type { AdminKeyStore } from '../accounts/admin-key-store.ts';
 import type { Budgets } from '../accounts/budgets.ts';
 import type { KeyCache } from '../accounts/key-cache.ts';
@@ -63,7 +63,7 @@ export interface ApiContext {
   deadLetters: DeadLetterStore;
   ledger: LedgerStream;
   ledgerWatch: LedgerWatch;
-  /** Ledger messages that SQL refused. */
+  /** Ledger messages that the database has rejected. */
   rejects: RejectStore;
   bodySeal: BodySeal;
   responses: ResponseStore;
@@ -87,23 +87,23 @@ export interface ApiContext {
   replyLog: ReplyLog;
   logger: Logger;
   metrics: ApiMetrics;
-  /** Queues, limits and circuits of the whole installation. */
+  /** Queues, limits and circuits over the whole fleet. */
   fleet: FleetReader;
-  /** Null: nothing is traced. */
+  /** Null if tracing is off. */
   tracing: RequestTracing | null;
-  /** Stops whatever works on a request; returns at once. */
+  /** Cancels a request wherever it is; returns at once. */
   cancel: (spec: RequestSpec, options?: CancelOptions) => void;
   secretBox: SecretBox;
   sessions: Sessions;
-  /** Where people sign in; null: only admin keys are known. */
+  /** Sign-in for people; null if only admin keys are configured. */
   oidc: OidcClient | null;
   live: LiveFigures;
-  /** Whether operators have a listener of their own: then the clients' has nothing of theirs. */
+  /** Whether there is a separate admin listener; the clients' listener then has no admin routes. */
   hasAdminListener: boolean;
-  /** Null: no administration. */
+  /** Null if administration is off. */
   adminKey: string | null;
   adminKeys: AdminKeyStore;
   replyShards: number;
-  /** Set when the process has begun to shut down: nothing new is accepted. */
+  /** Set once shutdown has begun: no new requests are accepted. */
   isClosing: () => boolean;
 }

@@ -1,5 +1,5 @@
-// How the whole installation stands, as Redis knows it: queues, limits, circuits, budgets. Read when somebody asks (metrics, an
-// autoscaler), and once a second at most however many ask: nobody asks, nothing is read.
+// The state of the whole fleet as Redis has it: queues, limits, circuits, budgets. Read on demand (metrics, an autoscaler), at
+// most once a second.
 import type { BudgetStanding } from '../accounts/budget-standings.ts';
 import type { Catalogue, Deployment, Provider } from '../config/catalogue.ts';
 import { LANES, type Lane } from '../contracts/job.ts';
@@ -24,7 +24,7 @@ export interface FleetParts {
 
 const FRESH_MS = 1_000;
 
-/** Rejects while Redis does not answer. */
+/** Rejects if Redis does not answer. */
 export type FleetReader = () => Promise<FleetState>;
 
 export function createFleetReader(parts: FleetParts): FleetReader {
@@ -47,7 +47,7 @@ async function readFleet(parts: FleetParts): Promise<FleetState> {
     readWaiting(parts),
     Promise.all(limitedScopes(parts).map((scope) => readLimits(parts, scope))),
     parts.redis.hgetall(parts.keyspace.openCircuits),
-    // SQL being away does not hide what Redis knows.
+    // While the database is unavailable, the state in Redis is still shown.
     parts.budgets().catch(() => []),
   ]);
   return {
@@ -89,7 +89,7 @@ interface LimitedScope {
   inForce: Scope;
 }
 
-/** What the configuration names. What was learned of a wildcard's models is not among it: clients name them. */
+/** Everything the configuration names. Not the models that a wildcard has served: clients choose those names. */
 function limitedScopes({ catalogue, learned }: FleetParts): LimitedScope[] {
   const ofProviders = [...catalogue.providers.values()].flatMap(({ scope, credentials }) =>
     [scope, ...credentials.map((credential) => credential.scope)].map((own) => ({ configured: own, inForce: own })),
@@ -119,7 +119,7 @@ async function readLimits({ redis, keyspace }: FleetParts, { configured, inForce
   return { scope: inForce.name, blockedMs, limits };
 }
 
-/** By name of the circuit: unix ms at which its cooldown is over. */
+/** Circuit name → Unix ms at which its cooldown ends. */
 type OpenCircuits = Readonly<Record<string, string>>;
 
 function circuitsOf(until: OpenCircuits, deployments: readonly Deployment[]): FleetState['circuits'] {
@@ -130,7 +130,7 @@ function circuitsOf(until: OpenCircuits, deployments: readonly Deployment[]): Fl
   }));
 }
 
-/** The whole credential, and what it may not ask of a model. */
+/** Circuits of the credential as a whole and of its deployments. */
 function credentialCircuits(until: OpenCircuits, providers: readonly Provider[]): FleetState['credentials'] {
   return providers.flatMap(({ name: provider, credentials }) =>
     credentials.map(({ name, scope }) => ({

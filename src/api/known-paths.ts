@@ -1,24 +1,24 @@
-// Which methods an address takes: so that a known path with another method is told so, and not that it does not exist.
+// Which methods a path supports, so that a known path with another method gets a 405 rather than a 404.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientProtocol } from '../protocols/protocol.ts';
 
 export interface KnownPath {
   /** For the `allow` header. */
   methods: readonly string[];
-  /** In whose error shape its clients are answered. */
+  /** The protocol whose error shape is used for this path. */
   clientOf: (request: FastifyRequest) => ClientProtocol | undefined;
 }
 
 export interface KnownPaths {
-  /** `METHOD /path` of all but preflights, the answers to HEAD beside those to GET, and what only says that there is nothing. */
+  /** `METHOD /path` of all routes, without preflights, HEAD beside GET, and the routes that only answer 404. */
   offered: ReadonlySet<string>;
-  /** Null for a path that no route has. */
+  /** Null if no route has this path. */
   find(path: string): KnownPath | null;
-  /** Whose clients use it, where the path alone tells. */
+  /** The protocol that the path belongs to, if the path alone determines it. */
   clientAt(path: string): ClientProtocol | undefined;
 }
 
-/** Beginning of the addresses at which operators ask in a key's place. */
+/** Prefix of the routes on which operators act as a key. */
 export const AS_KEY = '/admin/as/';
 
 interface Route {
@@ -28,17 +28,17 @@ interface Route {
   clientOf: KnownPath['clientOf'];
 }
 
-/** Call before any route is registered: it listens to what the app is given. */
+/** Call before any route is registered: it collects routes by the `onRoute` hook. */
 export function listenForPaths(app: FastifyInstance): KnownPaths {
   const routes: Route[] = [];
   const offered = new Set<string>();
   app.addHook('onRoute', ({ url, method, config = {} }) => {
-    // Preflights: of every path, and no method of any.
+    // The preflight route matches every path and is no method of any of them.
     if (method === 'OPTIONS' || config.isOffered === false) return;
-    // What operators ask in a key's place (as-key.ts) is described where clients find it.
+    // The routes of as-key.ts are described at the clients' paths.
     const isLent = url.startsWith(AS_KEY);
     for (const one of [method].flat()) if (one !== 'HEAD' && !isLent) offered.add(`${one} ${url}`);
-    // No method of HTTP's.
+    // Not an HTTP method.
     if (config.takesWebSockets === true) return;
     const { client, selectClient } = config;
     const clientOf = (request: FastifyRequest) => client ?? selectClient?.(request);
@@ -59,7 +59,7 @@ export function listenForPaths(app: FastifyInstance): KnownPaths {
   };
 }
 
-/** As find-my-way reads an address, as far as the routes here need it; a slash at the end does not matter. */
+/** Matches as find-my-way does, as far as these routes need it; a trailing slash is ignored. */
 function patternOf(url: string): RegExp {
   const segments = url.split('/').map((segment) => {
     if (segment === '*') return '.*';

@@ -1,5 +1,5 @@
-// A new request in place of one that failed: asynchronous, for the same key, with a link both ways. Everything that the
-// client asked for stays, but for what the operator changes; limits, budget and permissions are those of now.
+// Replays a dead letter: a new asynchronous request for the same key, linked both ways. It asks for the same, except for the
+// operator's changes; today's limits, budget and permissions apply.
 import { type ApiKey, accountsOf, isValid } from '../accounts/api-key.ts';
 import { createFailure, FailureError, isFailure } from '../contracts/failure.ts';
 import { createRequestId } from '../contracts/ids.ts';
@@ -11,11 +11,11 @@ import type { ApiContext } from './context.ts';
 
 export interface ReplayChange {
   model?: string | undefined;
-  /** A provider's name: nobody else is asked. */
+  /** The only provider to use. */
   vendor?: string | undefined;
 }
 
-/** Gives the id of the new request. Throws a FailureError that says why there is none. */
+/** Returns the id of the new request. Throws a FailureError if it is refused. */
 export async function replayDeadLetter(context: ApiContext, letter: DeadLetter, change: ReplayChange): Promise<string> {
   const { requestId: replayOf } = letter.spec;
   const body = await readBody(context, replayOf);
@@ -25,7 +25,7 @@ export async function replayDeadLetter(context: ApiContext, letter: DeadLetter, 
     if (model === spec.model || spec.wishes?.alternativeModels?.includes(model)) checkModelAllowed(key, model);
   }
   spec.budgetHold = await reserveBudget(context, key, spec.plan, spec);
-  // Order matters here: a link to a request that was not made misleads nobody for long, a request without one is lost.
+  // Order matters: a link to a request that was never made is soon corrected; a request without a link would be lost.
   const replay = { requestId: spec.requestId, replayOf, model: spec.model, createdAtMs: spec.acceptedAtMs };
   await context.deadLetters.addReplay(replay);
   try {
@@ -61,7 +61,7 @@ function replaySpec(context: ApiContext, old: RequestSpec, key: ApiKey, change: 
   if (isFailure(plan)) throw new FailureError(plan);
   const { server, storage } = context.configuration;
   const acceptedAtMs = Date.now();
-  // A response that is stored under an id of its own is not made twice; what it remembers belongs to the first one.
+  // A stored response, with its id and memory, stays with the original request; the replay creates none.
   const { response: _, isAnnounced: __, accounts: ___, accountScopes: ____, ...rest } = old;
   return {
     ...rest,
@@ -79,7 +79,7 @@ function replaySpec(context: ApiContext, old: RequestSpec, key: ApiKey, change: 
   };
 }
 
-/** The operator's word stands above the client's wishes for its plan. */
+/** The operator's choice of provider overrides the client's preferences. */
 function planFor(context: ApiContext, { protocol, model, wishes = {} }: RequestSpec, change: ReplayChange) {
   const isChanged = change.model !== undefined || change.vendor !== undefined;
   const { alternativeModels = [], preferences = {}, pinnedProvider = null } = isChanged ? {} : wishes;

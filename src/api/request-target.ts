@@ -1,9 +1,9 @@
-// What a request says outside its body, as the protocols want it.
+// Path, query and forwarded headers of a request, in the form that the protocols expect.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, type Failure } from '../contracts/failure.ts';
 import type { ClientProtocol, RequestTarget } from '../protocols/protocol.ts';
 
-/** Where OpenAI's API stands: as its own SDKs have it, and as others' SDKs that speak it do (Groq's: `/openai/v1`). */
+/** Path prefixes of OpenAI's API: its own, and those that other SDKs use for it (Groq's: `/openai/v1`). */
 export const OPENAI_PREFIXES = ['/v1', '/v1/openai', '/openai/v1'] as const;
 
 export function readTarget(request: Pick<FastifyRequest, 'url' | 'query'>): RequestTarget {
@@ -28,20 +28,20 @@ export function methodNotAllowed(request: FastifyRequest, allowed: readonly stri
   );
 }
 
-/** What plugins have set for the answer (CORS): an answer that is written past Fastify must carry it, too. */
+/** Headers that plugins have set (CORS); answers that are written past Fastify need them too. */
 export function answerHeadersOf(reply: FastifyReply): Record<string, string> {
   return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
 }
 
-/** Where clients find the id that `GET /v1/requests/{id}` takes. */
+/** The response header with the id for `GET /v1/requests/{id}`. */
 export function idHeaders({ requestIdHeader }: ClientProtocol, requestId: string): Record<string, string> {
   return { 'x-request-id': requestId, ...(requestIdHeader === undefined ? {} : { [requestIdHeader]: requestId }) };
 }
 
 /**
- * What links in answers begin with: `server.public_url`, else the host that the client names, if that is the address its
- * connection has reached, else nothing: a relative link, which SDKs resolve against their base URL. A `Host` header is
- * the client's own word, and never repeated as ours.
+ * The base of links in answers: `server.public_url`; else the client's `Host`, if it is the address that its connection reached;
+ * else empty, for relative links, which SDKs resolve against their base URL. Other values of `Host` are never echoed, since
+ * clients can set them freely.
  */
 export function publicUrl(request: FastifyRequest, configured: string | undefined): string {
   if (configured !== undefined) return configured.replace(/\/+$/, '');

@@ -1,5 +1,5 @@
-// The API tier of a process: opens its connections, builds the app, listens. A process has nothing else (src/main.ts), or a worker
-// beside it (workers/combined.ts).
+// The API tier of a process: opens its connections, builds the app, listens. Runs alone (src/main.ts) or together with a worker
+// (workers/combined.ts).
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createAdminKeyStore } from '../accounts/admin-key-store.ts';
 import { createBudgetStandings } from '../accounts/budget-standings.ts';
@@ -65,21 +65,21 @@ import { createRelay } from './relay/relay.ts';
 import { createOidcClient } from './sign-in/oidc.ts';
 import { createRequestTracing } from './trace-requests.ts';
 
-/** A slow client's log is kept at least so much longer, again and again while it reads. */
+/** The log of a slow client is kept at least this much longer, renewed while the client reads. */
 const SLOW_CLIENT_KEEP_MS = 60_000;
 export interface ApiOptions {
   runtime: Runtime;
   parts: ProcessParts;
   instanceId: string;
   logger: Logger;
-  /** The worker in this process. */
+  /** The worker in the same process, if any. */
   neighbours?: Neighbours | null;
 }
 
 export interface RunningApi {
   url: string;
   adminUrl: string;
-  /** Answers that run have their time to end. */
+  /** Lets answers in progress finish within the grace period. */
   stop(): Promise<void>;
 }
 
@@ -128,7 +128,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   subscription.on('smessage', (channel: string) => {
     if (channel === keyspace.accountsChannel) keys.doubtAll();
   });
-  // What was announced while the connection was cut is not said again.
+  // Announcements made while the connection was down are not repeated.
   subscription.on('ready', keys.doubtAll);
 
   const store = createRequestStore(redis, keyspace);
@@ -273,19 +273,19 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   };
   app.addHook('onResponse', followBatches);
   if (await hasBatchWork(database)) wishFor('batches');
-  // Fastify 5.12.8 passes it on, and does not name it.
+  // Fastify 5.12.8 passes the option on, but its types lack it.
   const sharing = { reusePort: environment.portSharing !== undefined } as object;
   const url = await app.listen({ ...runtime.listen, ...sharing });
   const adminListen = adminListenOf(runtime);
   const admin = adminListen === null ? null : createAdminApp(context, relay);
-  // In a key's place, too (api/as-key.ts).
+  // Also for operators who act as a key (api/as-key.ts).
   admin?.addHook('onResponse', followBatches);
   const ownUrl = admin === null ? url : await listenForAdmin(admin, adminListen!, logger);
   logger.info({ url, admin_url: ownUrl }, 'listening');
 
   return {
     url,
-    // Several processes on one port serve administration there, too; the address of one of them is for its metrics.
+    // Processes that share a port also serve administration there; each has its own address for its metrics.
     adminUrl: runtime.adminListen === null ? url : ownUrl,
     async stop() {
       isClosing = true;
@@ -309,14 +309,14 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   };
 }
 
-/** Of several processes on one port each has an address of its own, where its metrics are. */
+/** Each of several processes on one port has its own address for its metrics. */
 function adminListenOf({ environment, adminListen }: Runtime): AdminListen | null {
   const own = { host: '127.0.0.1', port: 0, isDefault: true };
   if (environment.portSharing === 'other') return own;
   return adminListen ?? (environment.portSharing === 'first' ? own : null);
 }
 
-/** Files expire, and batches run, in a process of their own (workers/batches.ts). */
+/** Batches run, and files expire, in a separate process (workers/batches.ts). */
 const LEAVES_BATCH_WORK = /\/v1\/(files|batches|uploads|messages\/batches)(?![^/?])/;
 
 async function hasBatchWork(database: Database): Promise<boolean> {
@@ -327,7 +327,7 @@ async function hasBatchWork(database: Database): Promise<boolean> {
   return file !== undefined || batch !== undefined;
 }
 
-/** Several API processes may share a machine: only a port that somebody asked for is worth failing for. */
+/** Several API processes may share a machine: a port conflict is an error only if the port was configured. */
 async function listenForAdmin(admin: FastifyInstance, address: AdminListen, logger: Logger): Promise<string> {
   const { host, port, isDefault } = address;
   try {

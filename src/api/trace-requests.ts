@@ -1,5 +1,5 @@
-// The API's part of a request's trace: the span that all others are within, from the first byte of the request to the last of its
-// answer; below it what was needed to admit it, and the relay of its answer.
+// The API's spans of a request: the root span from the first byte of the request to the last of its answer, and its children for
+// admission and for the relay of the answer.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { RequestSpec } from '../contracts/request-record.ts';
@@ -9,21 +9,21 @@ import type { OpenSpan, Tracing } from '../telemetry/tracing.ts';
 import type { ReplyEnd } from './relay/relay.ts';
 
 export interface RequestTracing {
-  /** Every request of these routes has a span, refused ones included. */
+  /** Adds a span to every request of these routes, refused ones included. */
   follow(app: FastifyInstance): void;
-  /** The request has a specification: where its workers' spans belong. */
+  /** The request has been read; returns the context for the workers' spans. */
   accept(
     headers: IncomingHttpHeaders,
     spec: Pick<RequestSpec, 'requestId' | 'model' | 'lane' | 'protocol'>,
   ): TraceContext;
-  /** It was handed over to the workers. */
+  /** The request was passed to the workers. */
   admitted(spec: RequestSpec): void;
   over(spec: RequestSpec, end: ReplyEnd): void;
 }
 
-/** What operators and balancers ask all the time. */
+/** Polled constantly by load balancers and operators; not traced. */
 const UNTRACED = /^\/(healthz|health|readyz|metrics|admin|openapi\.json)\b/;
-/** More than the connections of a process. */
+/** More than a process has connections. */
 const MAX_OPEN = 100_000;
 
 interface OpenRequest {
@@ -34,10 +34,10 @@ interface OpenRequest {
 
 export function createRequestTracing(tracing: Tracing): RequestTracing {
   const arrived = new WeakMap<IncomingHttpHeaders, OpenRequest>();
-  /** As many as there are open connections and turns. */
+  /** One per open HTTP request or WebSocket turn. */
   const accepted = new Map<string, OpenRequest>();
 
-  /** A WebSocket's turn has no HTTP request of its own. */
+  /** For WebSocket turns, which have no HTTP request. */
   function beginTurn(headers: IncomingHttpHeaders, protocol: string): OpenRequest {
     const parent = readTraceHeaders(headers);
     const attributes = { [ATTRIBUTES.httpRoute]: protocol };
@@ -63,7 +63,7 @@ export function createRequestTracing(tracing: Tracing): RequestTracing {
         const startMs = Date.now();
         const span = tracing.start(name, { kind: 'server', parent, attributes, startMs });
         arrived.set(request.headers, { span, startedAtMs: startMs, requestId: null });
-        // A moment later: what has become of an accepted request is said by `over`, which a client's leaving calls too.
+        // Deferred: for an accepted request `over` reports the outcome, also when the client disconnects.
         reply.raw.once('close', () => setImmediate(close, request.headers, reply.raw.statusCode));
       });
     },
@@ -71,7 +71,7 @@ export function createRequestTracing(tracing: Tracing): RequestTracing {
       const open = arrived.get(headers) ?? beginTurn(headers, protocol);
       open.span.set({ [ATTRIBUTES.requestId]: requestId, [ATTRIBUTES.requestModel]: model, [ATTRIBUTES.lane]: lane });
       open.requestId = requestId;
-      // Turns that were refused are left.
+      // Only turns that were refused remain.
       if (accepted.size >= MAX_OPEN) accepted.delete(accepted.keys().next().value!);
       accepted.set(requestId, open);
       return open.span.context;
@@ -89,7 +89,7 @@ export function createRequestTracing(tracing: Tracing): RequestTracing {
       if (begunAtMs !== null) tracing.record('relay', { parent: trace, startMs: begunAtMs, endMs: Date.now() });
       const attributes = { [ATTRIBUTES.outcome]: outcome, [ATTRIBUTES.httpStatus]: status };
       const error = outcome === 'ok' ? undefined : outcome;
-      // Its connection ends a moment later, or carries the next turn.
+      // The connection closes shortly after, or carries the next turn.
       open.span.end({ error, attributes });
     },
   };

@@ -1,23 +1,23 @@
-// What one address may do before it has shown a key: so many connections at once, so many wrong keys a minute. Behind a
-// proxy all clients have its address, so both bounds are wide, and neither touches a key that is known already.
+// Bounds for one client address before it has authenticated: concurrent connections, and wrong keys per minute. Behind a proxy
+// all clients share its address, so both bounds are wide, and keys that are already cached are not affected.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 
 export interface ConnectionLimits {
-  /** Of one address at once. */
+  /** Concurrent connections of one address. */
   connections: number;
   isProxy: (address: string) => boolean;
 }
 
 export interface AddressLimits {
-  /** Wrong keys of one address in a minute; after them keys that are not in memory are not looked up. */
+  /** Wrong keys of one address per minute; beyond that, keys that are not cached are not looked up. */
   wrongKeys: number;
 }
 
 export interface AddressGuard {
-  /** Null while keys of this address may still be looked up. */
+  /** Null if keys from this address may be looked up. */
   refusal(address: string): Failure | null;
   noteWrongKey(address: string): void;
 }
@@ -43,7 +43,7 @@ export function guardAddresses({ wrongKeys }: AddressLimits): AddressGuard {
   };
 }
 
-/** Closes connections beyond the limit as they come, but for those of proxies: they bring everybody's. */
+/** Closes connections beyond the limit when they are opened. Trusted proxies are exempt: they carry all clients' connections. */
 export function limitConnections(server: Server, { connections, isProxy }: ConnectionLimits): void {
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {

@@ -1,5 +1,5 @@
-// Who may do what in the administration, and the log of what was done: every call that changes something, with its author, what
-// there was before and what came of it.
+// Roles of the admin API, and its audit log: every call that changes something, with who made it and the state before and
+// after.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type AdminRole, type AuditEntry, hasRole } from '../../accounts/admin-key-store.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
@@ -9,14 +9,14 @@ import type { Operator } from './sessions.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The least that its caller must be. Default: read-only for GET, operator for what changes something. */
+    /** The lowest role that may call it. Default: read-only for GET, operator for all other methods. */
     role?: AdminRole;
-    /** What clients said passes through it: only who did what to what is kept of it. */
+    /** Bodies contain clients' data: the audit log keeps only who did what to which object. */
     isConfidential?: boolean;
   }
   interface FastifyRequest {
     operator: Operator | null;
-    /** What the same address showed before the change. */
+    /** What GET on the same address returned before the change. */
     stateBefore: string | null;
   }
 }
@@ -48,7 +48,7 @@ function checkRole(request: FastifyRequest, role: AdminRole): void {
   throw new FailureError(createFailure('key_forbidden', message));
 }
 
-/** What GET gives at the same address; null where there is none. */
+/** What GET on the same address returns; null if there is no such route or object. */
 async function readState(admin: FastifyInstance, request: FastifyRequest): Promise<string | null> {
   const { url } = request.routeOptions;
   if (url === undefined || !url.includes(':') || !admin.hasRoute({ method: 'GET', url })) return null;
@@ -76,7 +76,7 @@ async function note(context: ApiContext, request: FastifyRequest, status: number
 
 type Action = Pick<AuditEntry, 'actor' | 'role' | 'method' | 'path' | 'status'> & Partial<AuditEntry>;
 
-/** Into the audit log and the log. Never rejects: what was done is done, and must not look as if it had failed. */
+/** Writes to the audit log and the log. Never rejects: the change has been made, and must not be reported as failed. */
 export async function noteAction({ logger, adminKeys }: ApiContext, action: Action): Promise<void> {
   const entry = { atMs: Date.now(), request: null, before: null, after: null, ...action };
   logger.info({ audit: { ...entry, request: undefined, before: undefined, after: undefined } }, 'admin action');

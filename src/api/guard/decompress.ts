@@ -1,5 +1,5 @@
-// Compressed bodies (`Content-Encoding`): decoded as they come. What they decode to has the bound of any other body, so
-// a small body that stands for gigabytes ends in a 413 when it has shown as much.
+// Decodes compressed request bodies (`Content-Encoding`) as they arrive. The decoded size has the usual limit, so that a
+// decompression bomb ends in a 413 as soon as it exceeds it.
 import { PassThrough, type Readable, type Transform } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
@@ -19,7 +19,7 @@ export function decompressBodies(app: FastifyInstance): void {
   });
 }
 
-/** It stays in the body; 0 where there is none, and the decoder says so. */
+/** The byte stays in the body. 0 for an empty body, which the decoder then rejects. */
 function firstByte(source: Readable): Promise<number> {
   return new Promise((resolve, reject) => {
     const over = (settle: () => void) => {
@@ -36,7 +36,7 @@ function firstByte(source: Readable): Promise<number> {
   });
 }
 
-/** Fastify holds `content-length` against `receivedEncodedLength`, and its limit against what comes out. */
+/** Fastify compares `content-length` with `receivedEncodedLength`, and its limit with the decoded bytes. */
 function decode(source: Readable, decoder: Transform): Readable {
   const out = Object.assign(new PassThrough(), { receivedEncodedLength: 0 });
   const fail = (error: Error) => {
@@ -52,7 +52,7 @@ function decode(source: Readable, decoder: Transform): Readable {
     if (!source.readableEnded) fail(brokenOff());
   });
   decoder.on('error', (error) => fail(notDecodable(error)));
-  // The reader gave up: it has had enough.
+  // The reader has stopped, for example at its limit.
   out.once('close', () => {
     source.unpipe(decoder);
     decoder.destroy();

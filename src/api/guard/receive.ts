@@ -1,9 +1,9 @@
-// What happens between a connection and a request that is believed: who is not known costs as little as possible.
-// - A refusal before the body was read closes its connection: what is still sent is not read to its end.
-// - A body that comes too slowly is not waited for.
-// - `Expect: 100-continue` is answered when the key is known.
-// - Names in the address (path ids, query values) have bounds.
-// - What is not HTTP, and what breaks off, is answered in the same form as everything else.
+// Guards requests until they are authenticated, so that unknown clients cost as little as possible:
+// - A refusal before the body was read closes the connection; the rest of the body is not read.
+// - A body that arrives too slowly ends in a 408.
+// - `Expect: 100-continue` is answered only after the key was checked.
+// - Path parameters and query values are bounded in length.
+// - Invalid HTTP and truncated requests get an error in the usual shape.
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -13,12 +13,12 @@ import type { EncodedAnswer } from '../../protocols/protocol.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Its body is read as a stream by its handler, and has bounds of its own. */
+    /** The handler reads the body as a stream and enforces its own limits. */
     hasStreamedBody?: boolean;
   }
 }
 
-/** A client that was refused may still be writing: so much and so long is it listened to, so that it can read why. */
+/** How much, and for how long, is still read from a refused client that is writing, so that it can read the answer. */
 const LINGER_MS = 1_000;
 const LINGER_BYTES = 256 * 1024;
 const MAX_PARAMETER_CHARS = 512;
@@ -29,7 +29,7 @@ export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: numbe
     checkAddress(request);
     if (request.routeOptions.config?.hasStreamedBody !== true) limitBodyTime(request, reply, bodyMs);
   });
-  // The key is known now, and the body is wanted.
+  // The key has been checked; ask for the body.
   app.addHook('preParsing', async (request, reply, payload) => {
     if (expectsContinue.has(request.raw)) reply.raw.writeContinue();
     return payload;
@@ -44,9 +44,9 @@ export function guardReceiving(app: FastifyInstance, { bodyMs }: { bodyMs: numbe
 
 const expectsContinue = new WeakSet<IncomingMessage>();
 
-/** Node answers `100 Continue` by itself, before anybody has looked at the key, unless somebody listens. */
+/** Without a listener Node answers `100 Continue` itself, before the key was checked. */
 export function acceptExpectations(server: Server): void {
-  // Without a listener Node answers 417 with nothing in it; an expectation that nobody knows may be ignored (RFC 9110, 10.1.1).
+  // Without a listener Node answers an empty 417; unknown expectations may be ignored (RFC 9110 section 10.1.1).
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     server.emit('request', request, response),
   );
@@ -56,7 +56,7 @@ export function acceptExpectations(server: Server): void {
   });
 }
 
-/** Throws a FailureError for a WebSocket: its client then knows at once that HTTP is what there is. */
+/** Throws a FailureError for a WebSocket upgrade, so that its client can fall back to HTTP at once. */
 function refuseUpgrade(request: FastifyRequest, reply: FastifyReply): void {
   if (!/\bwebsocket\b/i.test(request.headers.upgrade ?? '')) return;
   reply.header('upgrade', 'HTTP/1.1');
@@ -64,7 +64,7 @@ function refuseUpgrade(request: FastifyRequest, reply: FastifyReply): void {
   throw new FailureError(createFailure('upgrade_unsupported', message));
 }
 
-/** Path ids and query values end in SQL, Redis keys and messages. Throws a FailureError. */
+/** Path parameters and query values reach SQL, Redis keys and messages. Throws a FailureError for one that is too long. */
 function checkAddress(request: FastifyRequest): void {
   for (const part of [request.params, request.query]) {
     for (const [name, value] of Object.entries((part ?? {}) as Record<string, unknown>)) {
@@ -80,7 +80,7 @@ function checkAddress(request: FastifyRequest): void {
   }
 }
 
-/** Its own answer: nothing else would end a body that a client sends byte by byte. */
+/** Answers 408 itself: nothing else would end a body that a client sends byte by byte. */
 function limitBodyTime(request: FastifyRequest, reply: FastifyReply, limitMs: number): void {
   const { raw } = request;
   if (raw.headers['content-length'] === undefined && raw.headers['transfer-encoding'] === undefined) return;
@@ -88,7 +88,7 @@ function limitBodyTime(request: FastifyRequest, reply: FastifyReply, limitMs: nu
     if (raw.complete || reply.sent) return;
     const message = `The request body did not arrive within ${Math.ceil(limitMs / 1_000)} s.`;
     const error = new FailureError(createFailure('body_too_slow', message));
-    // The reader of the body answers; the connection stays for that answer.
+    // Whoever reads the body answers; keep the connection open for that answer.
     if (raw.listenerCount('error') > 0) raw.emit('error', error);
     else raw.destroy(error);
   }, limitMs);
@@ -98,15 +98,15 @@ function limitBodyTime(request: FastifyRequest, reply: FastifyReply, limitMs: nu
 }
 
 /**
- * Call before the answer is written. Closing at once behind it would make the kernel throw it away on the client's side
- * (RFC 9112 section 9.6): a little of what still comes is read, then nothing, and then the connection ends.
+ * Call before the answer is written. Closing immediately after it could reset the connection before the client has read the
+ * answer (RFC 9112 section 9.6), so a bounded amount of the remaining input is read first.
  */
 function endAfterAnswer(raw: IncomingMessage): void {
   const { socket } = raw;
   let left = LINGER_BYTES;
   raw.on('data', (piece: Buffer) => {
     left -= piece.length;
-    // Not read any more: the client's own system stops sending.
+    // Stop reading: TCP flow control stops the client.
     if (left < 0) raw.pause();
   });
   // Node calls it when an answer with `connection: close` is written (`resOnFinish`), and destroys at once.
@@ -116,20 +116,20 @@ function endAfterAnswer(raw: IncomingMessage): void {
   };
 }
 
-/** Of Node's HTTP parser. */
+/** The error of Node's HTTP parser. */
 interface ParseError extends Error {
   code?: string;
-  /** What the parser says of it. */
+  /** The parser's reason. */
   reason?: string;
-  /** What had come when it was found: a buffer. */
+  /** The input received so far: a buffer. */
   rawPacket?: unknown;
 }
 
-/** Fastify's `clientErrorHandler`. @param encode in the form of the protocol that an address belongs to. */
+/** Fastify's `clientErrorHandler`. @param encode writes the error in the shape of the protocol that the path belongs to. */
 export function answerBroken(encode: (path: string, failure: Failure) => EncodedAnswer) {
   const answered = new WeakSet<Socket>();
   return (error: ParseError, socket: Socket): void => {
-    // The parser complains of every piece that comes behind.
+    // The parser reports every later chunk as well.
     if (answered.has(socket) || socket.destroyed) return;
     if (error.code === 'ECONNRESET' || !socket.writable || hasBegunAnswer(socket)) return void socket.destroy();
     answered.add(socket);
@@ -143,7 +143,7 @@ export function answerBroken(encode: (path: string, failure: Failure) => Encoded
   };
 }
 
-/** An error in the middle of another answer would be taken for a part of it. Node has the answer under way there. */
+/** An error written in the middle of another response would be read as part of it. Node keeps the response in progress there. */
 function hasBegunAnswer(socket: Socket & { _httpMessage?: ServerResponse | null }): boolean {
   return socket._httpMessage?.headersSent === true;
 }

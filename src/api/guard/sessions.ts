@@ -1,34 +1,33 @@
-// Sessions of the console: a browser signs in once, with the admin key or at a provider of OpenID Connect, and gets a cookie.
-// The cookie is a random id; Redis has its digest, so that who reads Redis cannot sign in, and every API process knows every
-// session.
+// Console sessions: a browser signs in once, with an admin key or by OpenID Connect, and gets a cookie with a random id. Redis
+// stores the id's digest, so that read access to Redis is not enough to sign in; all API processes share the sessions.
 import { createHash, randomBytes } from 'node:crypto';
 import type { AdminRole } from '../../accounts/admin-key-store.ts';
 import type { SignInSettings } from '../../config/sign-in-schema.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { RedisClient } from '../../storage/redis.ts';
 
-/** Who administers, as the log of what was done calls them. */
+/** The operator, as the audit log names them. */
 export interface Operator {
   name: string;
   role: AdminRole;
-  /** Null: the key of the environment, or a person. */
+  /** Null for the admin key of the environment and for people. */
   keyId: string | null;
-  /** A person whom a provider vouches for, with the ID token to sign out with; absent: an admin key. */
+  /** A person signed in by OpenID Connect, with the ID token needed to sign out; absent for an admin key. */
   idToken?: string;
 }
 
 export interface Session {
   operator: Operator;
-  /** What requests that change something carry as `x-csrf-token`. */
+  /** Must be sent as `x-csrf-token` by requests that change something. */
   csrfToken: string;
-  /** Unix ms; its end, however much it is used. */
+  /** Unix ms at which it ends even if it is in use. */
   endsAtMs: number;
 }
 
 export interface Sessions {
-  /** Gives the cookie's value. */
+  /** Returns the cookie's value. */
   start(operator: Operator): Promise<{ secret: string; session: Session }>;
-  /** Null for an unknown or ended one. Finding it keeps it alive. */
+  /** Null if it is unknown or has ended. Renews its idle timeout. */
   find(secret: string): Promise<Session | null>;
   end(secret: string): Promise<void>;
 }
@@ -38,13 +37,13 @@ interface SessionOptions {
   settings: SignInSettings;
 }
 
-/** Of one operator at once; one more ends the one that would end first. */
+/** Concurrent sessions of one operator; one more ends the one that would expire first. */
 const MAX_PER_OPERATOR = 20;
 const SECRET_BYTES = 32;
 const SECRET = /^[0-9a-f]{64}$/;
 
 interface StoredSession extends Session {
-  /** Of what it was started under: another admin key ends all sessions, other roles those of people. */
+  /** Digest of the settings it was created under: a changed admin key ends all sessions, changed role rules those of people. */
   mark: string;
 }
 

@@ -1,4 +1,4 @@
-// Background responses: answered at once with what they are, asked after at any time, streamed from any event on.
+// Background responses: acknowledged at once, retrievable at any time, streamable from any event on.
 import type { FastifyReply } from 'fastify';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
@@ -19,7 +19,7 @@ export function isAnsweredAtOnce({ response, isStream }: RequestSpec): boolean {
   return response?.isBackground === true && !isStream;
 }
 
-/** How the client that made it sees its stream; null for every other request. */
+/** How its creator sees the stream; null for other requests. */
 export function backgroundView(spec: RequestSpec, body: Buffer): StreamView | null {
   if (spec.response?.isBackground !== true || !spec.isStream) return null;
   return new ResponseView(emptyResponse(spec, parse(body), 'queued'), -1);
@@ -33,7 +33,7 @@ function parse(body: Buffer): JsonObject {
   return parseMessage(body.toString()) as JsonObject;
 }
 
-/** For a client that makes a request again, by the same idempotency key. */
+/** For a client that repeats a request with the same idempotency key. */
 export async function joinBackground(
   context: ApiContext,
   relay: Relay,
@@ -62,11 +62,11 @@ function isStreamed(found: FoundResponse): boolean {
 export interface Streaming extends Pick<Joining, 'reply'> {
   id: string;
   found: FoundResponse;
-  /** Number of the last event that the client has; -1 for none. */
+  /** Sequence number of the last event that the client has; -1 for none. */
   startingAfter: number;
 }
 
-/** What was said after an event, and what will be. Throws a FailureError where there is no stream. */
+/** Streams the events after a given one, past and future. Throws a FailureError if the response has no stream. */
 export async function streamResponse(
   context: ApiContext,
   relay: Relay,
@@ -93,7 +93,7 @@ export async function streamResponse(
   );
 }
 
-/** Streams that outlive their connection: of a request with an Idempotency-Key, of a turn of a WebSocket. */
+/** Streams that outlive their connection: of requests with an Idempotency-Key, and of WebSocket turns. */
 function isResumable(spec: RequestSpec | undefined): boolean {
   return spec?.isStream === true && spec.lifetime === 'resumable';
 }
@@ -103,8 +103,8 @@ function notStreamed(message: string): FailureError {
 }
 
 /**
- * The stream of a background response as one client sees it: it begins before any provider is asked, may be taken up behind any
- * event, and says its end, good or bad, in an event of its own kind.
+ * The stream of a background response as one client sees it: it begins before any provider is called, can be resumed after any
+ * event, and ends with an event for success or failure.
  */
 export class ResponseView implements StreamView {
   readonly opening: Buffer;
@@ -114,9 +114,9 @@ export class ResponseView implements StreamView {
   readonly #splitter = new SseSplitter();
 
   /**
-   * @param queued the response as it was before anything came of it
-   * @param startingAfter number of the last event that the client has; -1 for none
-   * @param opens whether the broker has begun the stream itself, before any provider was asked
+   * @param queued the response in its initial state
+   * @param startingAfter sequence number of the last event that the client has; -1 for none
+   * @param opens whether the broker itself has begun the stream, before any provider was called
    */
   constructor(queued: JsonObject, startingAfter: number, opens = true) {
     this.#queued = queued;
@@ -141,7 +141,7 @@ export class ResponseView implements StreamView {
     return this.#fold.lastSequence > this.#startingAfter ? event.raw : Buffer.alloc(0);
   }
 
-  /** There is no event for a cancellation in the types of the SDKs; its webhook has this name. */
+  /** The SDKs' types have no event for a cancellation; this is the name of its webhook event. */
   #end(outcome: string, message: string): Buffer {
     const ending = endMembers(outcome, message);
     const { id } = this.#queued;

@@ -1,4 +1,4 @@
-// A request that nobody waits for any more: its job is taken out of the queue, or its worker told to stop.
+// Cancels a request that nobody waits for any more: removes its job from the queue, or tells its worker to stop.
 import { isDeadLetter } from '../../contracts/dead-letter.ts';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
@@ -7,13 +7,13 @@ import type { QueueProducer } from '../../queue/producer.ts';
 import type { RequestStore } from '../../reply/request-store.ts';
 import { stepAt } from '../../routing/walk.ts';
 
-/** Messages to workers can be lost: it is said again until the record is done. */
+/** Messages to workers can be lost: they are repeated until the record is done. */
 const REPEAT_AFTER_MS = [500, 1_000, 2_000, 4_000];
 
 export interface Canceller {
   store: RequestStore;
   producer: QueueProducer;
-  /** What no worker will see again ends here, with the attempts that it has had. */
+  /** Ends a request that no worker will see again, with the attempts it has had. */
   books: Books;
   onError: (error: Error) => void;
 }
@@ -21,13 +21,13 @@ export interface Canceller {
 const CANCELLED = createFailure('request_cancelled', 'The client went away, or the request was cancelled.');
 
 export interface CancelOptions {
-  /** Why, where it was not its client's wish: the outcome of a request that no worker has. */
+  /** The outcome of a request that no worker has; absent if its client has cancelled it. */
   failure?: Failure;
-  /** Somebody still listens, or may ask later. */
+  /** Somebody is still listening, or may retrieve it later. */
   isAwaited?: boolean;
 }
 
-/** Returns at once; goes on in the background until the request is over or all repeats are spent. */
+/** Returns at once; continues in the background until the request has ended or all repeats are used up. */
 export function cancelRequest(
   canceller: Canceller,
   spec: RequestSpec,
@@ -64,12 +64,12 @@ async function cancelOnce(
   const { provider } = step;
   const job = { requestId: spec.requestId, step: result.step };
   if (isAwaited) {
-    // A worker ends it properly, before everything else that waits: it finds the mark when it takes the job.
+    // Moved to the front of the queue: the worker that takes the job finds the cancel mark and ends the request.
     await producer.advance(provider, spec.lane, job);
     return false;
   }
   if (!(await producer.remove(provider, spec.lane, job))) return false;
-  // Order matters here: what is forgotten is over, and nobody would close its books any more.
+  // Order matters: once the record is removed, nobody would close the request's books.
   await books.close({ spec, progress: result.progress, failure, answeredBy: null, waitedAt: step });
   await store.forget([spec.requestId], isDeadLetter(spec, failure.code));
   return true;

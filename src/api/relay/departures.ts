@@ -1,19 +1,19 @@
-// What becomes of a request whose client has gone, by its lifetime: ended at once, ended when nobody has come back
-// within the grace time, or left alone.
+// What happens to a request whose client has disconnected, by its lifetime: cancelled at once, cancelled if nobody reconnects
+// within the grace period, or left running.
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import type { RequestStore } from '../../reply/request-store.ts';
 
 export interface Departures {
-  /** Somebody else listens to the reply. Its first client is counted with the acceptance (accept.lua). */
+  /** Another client listens to the reply. The first one is counted on acceptance (accept.lua). */
   joined(spec: RequestSpec): void;
-  /** Somebody has stopped to. `isOver`: because the reply has ended. */
+  /** A client no longer listens. `isOver`: because the reply has ended. */
   left(spec: RequestSpec, isOver: boolean): void;
   close(): void;
 }
 
 export interface DeparturesOptions {
   store: RequestStore;
-  /** How long a resumable request waits for anybody to come back. Milliseconds. */
+  /** How long a resumable request waits for a client to reconnect. Milliseconds. */
   graceMs: number;
   cancel: (spec: RequestSpec) => void;
   onError: (error: Error) => void;
@@ -22,7 +22,7 @@ export interface DeparturesOptions {
 export function createDepartures({ store, graceMs, cancel, onError }: DeparturesOptions): Departures {
   const timers = new Set<NodeJS.Timeout>();
 
-  /** Listeners of a process that died stay counted: then the request is answered for nobody, and kept. */
+  /** Listeners of a process that died stay counted: such a request is completed without a listener, and kept. */
   async function cancelUnlessAwaited(spec: RequestSpec): Promise<void> {
     const view = await store.read(spec.requestId);
     if (view === null || view.state === 'done' || view.listeners > 0) return;

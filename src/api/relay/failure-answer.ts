@@ -1,15 +1,15 @@
-// A failure as an HTTP answer: the protocol writes the body, the headers that every client's retry logic reads are the
-// same for all.
+// A failure as an HTTP answer: the protocol writes the body; the headers that clients' retry logic reads are the same for all
+// protocols.
 import type { Failure } from '../../contracts/failure.ts';
 import { ruleOf } from '../../contracts/failure-table.ts';
 import type { ClientProtocol, EncodedAnswer } from '../../protocols/protocol.ts';
 
-/** Statuses that always say when to come back. */
+/** Statuses that always carry `retry-after`. */
 const STATUSES_WITH_RETRY_AFTER = new Set([429, 503]);
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 /**
- * OpenAI's SDKs ignore a longer wait and come back after half a second instead (npm openai 7.55.0): such a wait is
- * announced as final, so that they do not.
+ * OpenAI's SDKs ignore longer waits and retry after half a second instead (npm openai 7.55.0): such an answer tells them not to
+ * retry.
  */
 const LONGEST_OBEYED_WAIT_MS = 60_000;
 

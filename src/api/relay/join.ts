@@ -1,4 +1,4 @@
-// A client that comes to a request which somebody has made before: by the same idempotency key, or by its id.
+// A client that joins an existing request, by the same idempotency key or by its id.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { turnOf } from '../../limits/permit-terms.ts';
@@ -19,7 +19,7 @@ export interface Joining {
   requestId: string;
 }
 
-/** Sends what was answered so far, then the rest as it comes; throws a FailureError (404) for a request that is forgotten. */
+/** Sends the answer so far, then the rest as it arrives. Throws a FailureError (404) for a request that is no longer kept. */
 export async function join(
   context: ApiContext,
   relay: Relay,
@@ -35,7 +35,7 @@ export async function join(
   const headers = { ...idHeaders(client, requestId), 'x-sluice-replayed': 'true' };
   if (after !== undefined && view.state === 'done') {
     const rest = await context.replyLog.readAfter(requestId, after, 1).catch(rethrow);
-    // What follows may begin with a fence, which is no frame.
+    // The log after it may begin with a fence, which is not a frame.
     if (rest.scannedTo === after)
       return reply
         .code(200)
@@ -52,8 +52,8 @@ export async function join(
 }
 
 /**
- * An API process that died between the record and the job has left a request that nobody works on. The same job added
- * twice is one job.
+ * An API process that died between writing the record and adding the job has left a request without a job. Adding the same job
+ * twice has no effect.
  */
 async function queueAgain(context: ApiContext, { spec, step, progress }: RequestView): Promise<void> {
   const { provider, deployment } = stepAt(spec.plan, step, progress);
@@ -66,7 +66,7 @@ export function requestNotFound(requestId: string) {
   return createFailure('request_not_found', message, { param: 'id' });
 }
 
-/** RFC 9110 section 15.3.3: where the request will be found. */
+/** RFC 9110 section 15.3.3: where the request's state can be read. */
 export function sendAccepted(reply: FastifyReply, requestId: string): FastifyReply {
   const location = `/v1/requests/${requestId}`;
   return reply

@@ -1,5 +1,5 @@
-// What is left of a request when its connection is over: a line in the log, a count, and nothing in Redis where nobody
-// can ask for it again.
+// When a request's connection has ended: writes the log entry and metrics, and frees its Redis memory if nobody can retrieve
+// the answer again.
 import { isDeadLetter } from '../../contracts/dead-letter.ts';
 import { isForgottenWhenDelivered, type RequestSpec } from '../../contracts/request-record.ts';
 import { traceFields } from '../../contracts/trace-context.ts';
@@ -38,16 +38,16 @@ export function noteEnd({ metrics, logger, forgetter, tracing }: EndKeepers, spe
   );
 }
 
-// Frees the Redis memory of answers that their client has in full, many at a time.
+// Frees the Redis memory of completely delivered answers, in batches.
 const FLUSH_INTERVAL_MS = 50;
 
 export interface Forgetter {
-  /** @param keepsBody somebody else needs the body. */
+  /** @param keepsBody the body is still needed. */
   forget(requestId: string, keepsBody: boolean): void;
   close(): Promise<void>;
 }
 
-/** What is lost with a crash, or while Redis is away, expires by its own time to live. */
+/** Entries lost in a crash or while Redis is unavailable expire by their TTL. */
 export function createForgetter(store: RequestStore, onError: (error: Error) => void): Forgetter {
   let pending: { requestId: string; keepsBody: boolean }[] = [];
   let timer: NodeJS.Timeout | null = null;

@@ -1,8 +1,8 @@
-// Writes a request's frames to its client's socket. Does not look into them: the worker wrote what the client receives.
+// Writes a request's frames to its client's socket. Frames are not parsed: the worker wrote them in the client's format.
 //
-// A reply is *waiting* (nothing sent: a failure can still have its HTTP status), then *streaming*, then *over*. A stream
-// that waits for its turn gets its status and comment lines early, so that no proxy cuts it; a failure after that is
-// said in an event.
+// A reply is *waiting* (nothing sent: a failure can still have its own HTTP status), then *streaming*, then *over*. A stream
+// that waits long gets its status and comments early, so that no proxy cuts the connection; a failure after that is sent as
+// an event.
 import { createFailure, type Failure } from '../../contracts/failure.ts';
 import { ruleOf } from '../../contracts/failure-table.ts';
 import type { Frame, FrameId, HeadMeta } from '../../contracts/frame.ts';
@@ -15,39 +15,39 @@ import { cutToResumePoint } from './resume-point.ts';
 export interface RelayOptions {
   subscriber: ReplySubscriber;
   keepAliveMs: number;
-  /** Another client listens to a reply that has begun. */
+  /** Another client has joined a reply. */
   onJoined: (spec: RequestSpec) => void;
-  /** The client has its answer (`isOver`), or went away before it was whole. */
+  /** The client has the whole answer (`isOver`), or has disconnected before. */
   onLeft: (spec: RequestSpec, isOver: boolean) => void;
-  /** Nothing can come of it any more: whatever works on it must stop. */
+  /** The reply is given up: the request must be cancelled. */
   onHopeless: (spec: RequestSpec, failure: Failure) => void;
-  /** The client reads slower than it is answered: its log must not expire under it. */
+  /** The client reads more slowly than the answer arrives: its log must not expire meanwhile. */
   onSlowClient: (spec: RequestSpec) => void;
   onOver: (spec: RequestSpec, end: ReplyEnd) => void;
 }
 
 export interface ReplyEnd {
-  /** `ok`, or the failure's code; `request_cancelled` when the client went away. */
+  /** `ok`, or the failure's code; `request_cancelled` if the client disconnected. */
   outcome: string;
   status: number;
-  /** The client has all of it. */
+  /** The client has received all of it. */
   isDelivered: boolean;
   bytes: number;
-  /** Unix ms of its answer's first frame; null where none came. */
+  /** Unix ms of the answer's first frame; null if there was none. */
   begunAtMs: number | null;
 }
 
 export interface Relay {
-  /** Listens for the reply's frames; call it before anything is queued, or with `joins` at any time after. */
+  /** Listens for the reply's frames. Call it before the job is queued, or later with `joins`. */
   open(spec: RequestSpec, exchange: Exchange, options?: OpenOptions): Reply;
   readonly openCount: number;
-  /** Resolves when no reply is open, at the latest after `limitMs`. */
+  /** Resolves when no reply is open, or after `limitMs`. */
   whenIdle(limitMs: number): Promise<void>;
-  /** Ends the timers; open replies stay as they are. */
+  /** Stops the timers; open replies are not changed. */
   close(): void;
 }
 
-/** What a reply is written to: the response of an HTTP request, or a turn of a WebSocket (websocket/turn-sink.ts). */
+/** What a reply is written to: an HTTP response, or a WebSocket turn (websocket/turn-sink.ts). */
 export interface ReplySink {
   readonly headersSent: boolean;
   readonly statusCode: number;
@@ -55,7 +55,7 @@ export interface ReplySink {
   readonly writableNeedDrain: boolean;
   writeHead(status: number, headers: Record<string, string | number>): unknown;
   flushHeaders(): void;
-  /** False: no more until it has drained. */
+  /** False: write nothing more until `drain`. */
   write(bytes: Buffer): boolean;
   end(bytes?: Buffer): unknown;
   destroy(): unknown;
@@ -67,38 +67,38 @@ export interface ReplySink {
 export interface Exchange {
   response: ReplySink;
   client: ClientProtocol;
-  /** Sent with every answer of this request. */
+  /** Headers of every answer to this request. */
   headers: Record<string, string>;
-  /** Absent: what the worker wrote, as it stands. */
+  /** Absent: the worker's bytes are sent unchanged. */
   view?: StreamView;
 }
 
-/** What one client is shown of a stream. Whatever becomes of it is said within the stream. */
+/** How one client sees a stream. Failures are reported within the stream. */
 export interface StreamView {
-  /** Stands before everything. */
+  /** Sent first. */
   readonly opening: Buffer;
-  /** What of the answer's next bytes is shown. */
+  /** Returns what the client is sent of the next bytes. */
   pass(bytes: Buffer): Buffer;
-  /** The events that end a stream which has failed. */
+  /** The events that end a failed stream. */
   end(failure: Failure): Buffer;
 }
 
 export interface Reply {
-  /** The request is accepted: a stream that has a beginning of its own begins. */
+  /** The request has been accepted: starts a stream that the broker opens itself. */
   begin(): void;
-  /** Nobody works on the request: answer this and be done. */
+  /** The request was not accepted: sends this failure and ends the reply. */
   refuse(failure: Failure): void;
-  /** Its connection was closed before it was listened to: nobody will be told. */
+  /** Whether the connection was closed before anything was listened to; there is no `close` event then. */
   isClientGone(): boolean;
-  /** Stops listening; the exchange is free for another reply, or for a refusal. */
+  /** Stops listening, so that the exchange can be used for another reply or a refusal. */
   release(): void;
 }
 
 const TICK_MS = 1_000;
 const IDLE_POLL_MS = 50;
-/** A worker says itself when a deadline passes; only a reply without any worker is given up here. */
+/** Workers enforce deadlines themselves; this one is for replies that no worker answers. */
 const DEADLINE_GRACE_MS = 5_000;
-/** A client that reads slowly may go on after the deadline; one that has stopped reading is cut off. */
+/** A slow reader may continue after the deadline; a client that has stopped reading is disconnected. */
 const SLOW_CLIENT_GRACE_MS = 300_000;
 
 export function createRelay(options: RelayOptions): Relay {
@@ -133,18 +133,18 @@ class OpenReply implements Reply {
   readonly #exchange: Exchange;
   readonly #onClosed: () => void;
   readonly #subscription: ReplySubscription;
-  /** The last event that the client had before it came back. */
+  /** The last event that the client had before it reconnected. */
   #cutAfter: FrameId | null;
   readonly #onSocketClosed = () => this.#leave();
   readonly #onDrain = () => this.#subscription.resume();
   #lastWriteMs = Date.now();
   #bytes = 0;
   #begunAtMs: number | null = null;
-  /** Some of the answer was sent, beside keep-alives. */
+  /** Part of the answer was sent, not only keep-alives. */
   #hasAnswered = false;
   #isOver = false;
   #isReleased = false;
-  /** Until then nobody can say that nothing comes: something was sent, or the client has just come. */
+  /** Time of the last progress: something was sent, or the client has just joined. */
   #progressAtMs: number;
 
   constructor(
@@ -249,11 +249,11 @@ class OpenReply implements Reply {
   #write(bytes: Buffer): void {
     if (bytes.length === 0) return;
     const { response, client, headers } = this.#exchange;
-    // One that comes back has had the head in its first connection.
+    // After a reconnect the `head` frame has already been consumed.
     if (!response.headersSent) response.writeHead(200, { ...headers, ...client.streamHeaders });
     this.#lastWriteMs = Date.now();
     this.#bytes += bytes.length;
-    // A slow client is not buffered for: its frames wait in the log until the socket has drained.
+    // Nothing is buffered for a slow client: its frames stay in the log until the socket has drained.
     if (!response.write(bytes)) this.#subscription.pause();
   }
 
@@ -265,7 +265,7 @@ class OpenReply implements Reply {
   }
 
   #failAsSaid(failure: Failure): void {
-    // Its worker does not know that frames were lost and goes on.
+    // Its worker does not know that frames were lost, and is still running.
     if (failure.code === 'stream_interrupted') this.#options.onHopeless(this.#spec, failure);
     this.#fail(failure);
   }
@@ -288,7 +288,7 @@ class OpenReply implements Reply {
     }
   }
 
-  /** The status goes out before the answer is known, as late as a proxy's patience allows. */
+  /** Sends the status before the answer is known, as late as proxies' timeouts allow. */
   #sendKeepAlive(): void {
     this.begin();
     const { before, between } = this.#exchange.client.keepAlive;

@@ -1,11 +1,11 @@
-// Where a client wants to go on reading.
+// From where a client wants to resume reading.
 import type { FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { type Frame, type FrameId, parseFrameId } from '../../contracts/frame.ts';
 
 const EVENT_ID = /^\d{1,9}-\d{1,9}$/;
 
-/** `Last-Event-ID`, as browsers send it; undefined for everything from the start. Throws a FailureError for nonsense. */
+/** `Last-Event-ID`, as browsers send it; undefined means from the start. Throws a FailureError if it is invalid. */
 export function readResumePoint(request: FastifyRequest): FrameId | undefined {
   const text = request.headers['last-event-id'];
   if (text === undefined || text === '') return undefined;
@@ -15,8 +15,8 @@ export function readResumePoint(request: FastifyRequest): FrameId | undefined {
 }
 
 /**
- * A frame may hold several events, and the client may have had the first of them. Every event begins with its id
- * line, so what follows the last one seen begins with the next number.
+ * A frame may contain several events, of which the client may already have some. Every event begins with its `id:` line, so the
+ * rest begins at the line with the next number.
  */
 export function cutToResumePoint(frame: Frame, after: FrameId): Buffer {
   const { attempt, sequence } = parseFrameId(after);

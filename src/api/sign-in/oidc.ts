@@ -1,31 +1,30 @@
-// The client of a provider of OpenID Connect: authorisation code with PKCE, state and nonce. The library is loaded when the
-// first person signs in.
+// OpenID Connect client: authorisation code flow with PKCE, state and nonce. The library is loaded at the first sign-in.
 import { readFile } from 'node:fs/promises';
 import type { FastifyRequest } from 'fastify';
 import type { ClientAuth, Configuration } from 'openid-client';
 import type { OidcSettings } from '../../config/sign-in-schema.ts';
 import { type Claims, claimAt } from './role-of.ts';
 
-/** What a browser carries from the beginning of a sign-in to its end. */
+/** State of a sign-in, which the browser keeps until it returns. */
 export interface SignInAttempt {
   state: string;
   nonce: string;
   verifier: string;
-  /** The page of the console that it was begun for. */
+  /** The console page to return to. */
   to: string;
 }
 
 export interface OidcClient {
   settings: OidcSettings;
-  /** Where the browser goes. @param redirectUri where it comes back to. */
+  /** URL of the identity provider to send the browser to. @param redirectUri where the provider sends it back. */
   begin(redirectUri: string, to: string): Promise<{ url: string; attempt: SignInAttempt }>;
-  /** @param search of the address that the browser came back to. */
+  /** @param search query string of the redirect back from the provider. */
   finish(redirectUri: string, search: string, attempt: SignInAttempt): Promise<{ claims: Claims; idToken: string }>;
-  /** Where a browser signs out at the provider; null where it has no such place, or cannot be asked. */
+  /** The provider's sign-out URL; null if it has none, or cannot be reached. */
   signOutUrl(idToken: string, returnTo: string): Promise<string | null>;
 }
 
-/** Why somebody is not signed in; `message` is for them. */
+/** A sign-in was refused; `message` is shown to the person. */
 export class SignInError extends Error {
   readonly kind: 'refused' | 'unreachable' | 'invalid';
 
@@ -35,13 +34,13 @@ export class SignInError extends Error {
   }
 }
 
-/** How browsers reach the listener that they have asked. */
+/** The public URL of the listener, as browsers reach it. */
 export function baseOf({ protocol, host }: FastifyRequest, { settings }: OidcClient): string {
   return (settings.public_url ?? `${protocol}://${host}`).replace(/\/+$/, '');
 }
 
 const TIMEOUT_S = 10;
-/** Clocks of two machines may differ by so much. */
+/** Tolerated clock skew. */
 const CLOCK_TOLERANCE_S = 60;
 const FRESH_MS = 3_600_000;
 
@@ -49,7 +48,7 @@ export function createOidcClient(settings: OidcSettings, now: () => number = Dat
   let known: { configuration: Configuration; atMs: number } | null = null;
   let asking: Promise<Configuration> | null = null;
 
-  /** What openid-client calls at every request: it cannot wait for a file then. */
+  /** openid-client calls this synchronously for each request, so the secret must have been read before. */
   let authenticateBy: ClientAuth | null = null;
   const authenticate: ClientAuth = (...call) => authenticateBy!(...call);
 
@@ -66,7 +65,7 @@ export function createOidcClient(settings: OidcSettings, now: () => number = Dat
     return configuration;
   }
 
-  /** The discovery document is read once an hour; while it cannot be read, the former one stays good. */
+  /** The discovery document is cached for an hour; if it cannot be refreshed, the cached one is used. */
   async function configure(): Promise<Configuration> {
     if (known !== null && now() - known.atMs < FRESH_MS) return known.configuration;
     asking ??= discover().finally(() => {
@@ -127,7 +126,7 @@ export function createOidcClient(settings: OidcSettings, now: () => number = Dat
   };
 }
 
-/** What the ID token does not say: some providers put groups, and even addresses, only there. */
+/** Claims that are not in the ID token: some providers return groups, or even the e-mail address, only here. */
 async function userInfo(
   configuration: Configuration,
   { roles_claim: rolesClaim }: OidcSettings,
@@ -140,7 +139,7 @@ async function userInfo(
   return fetchUserInfo(configuration, accessToken, claims.sub);
 }
 
-/** The secret is read for every sign-in: a rotated file needs no restart. */
+/** The secret is read at every sign-in, so that a rotated file needs no restart. */
 async function authentication(settings: OidcSettings): Promise<ClientAuth> {
   const { ClientSecretBasic, ClientSecretPost, None } = await import('openid-client');
   const { client_secret: secret, client_secret_file: file, client_authentication: wanted } = settings;
@@ -154,7 +153,7 @@ async function authentication(settings: OidcSettings): Promise<ClientAuth> {
   };
 }
 
-/** By the codes of openid-client 6.9.0. */
+/** By the error codes of openid-client 6.9.0. */
 function explained(error: unknown): SignInError {
   const { code, message, cause } = error as Error & { code?: string };
   switch (code) {

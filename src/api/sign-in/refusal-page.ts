@@ -1,4 +1,4 @@
-// The page for somebody who has come back from a provider and is not signed in. It runs nothing, and works without the console.
+// The page for a person whose sign-in was refused. No scripts; works without the console.
 import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 
@@ -15,7 +15,7 @@ const HEADERS = {
   'cache-control': 'no-store',
 };
 
-/** @param lines plain text, whatever stands in it. */
+/** @param lines plain text; escaped here. */
 export function sendRefusal(reply: FastifyReply, status: number, lines: readonly string[]): FastifyReply {
   const text = lines.map((line) => `<p>${escaped(line)}</p>`).join('\n');
   return reply

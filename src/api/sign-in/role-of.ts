@@ -1,11 +1,11 @@
-// What an identity that a provider vouches for may do here, and what the audit log calls it. Pure.
+// The role of a person who has signed in, and their name in the audit log. Pure.
 import { ADMIN_ROLES, type AdminRole } from '../../accounts/admin-key-store.ts';
 import type { OidcSettings } from '../../config/sign-in-schema.ts';
 
-/** Of an ID token and of the userinfo endpoint. */
+/** Claims of the ID token and of the userinfo endpoint. */
 export type Claims = Readonly<Record<string, unknown>> & { sub: string };
 
-/** The highest role that matches; null for none. */
+/** The highest role that matches; null if none does. */
 export function roleOf(claims: Claims, { roles, roles_claim: path }: OidcSettings): AdminRole | null {
   const groups = groupsOf(claims, path);
   const email = verifiedEmail(claims);
@@ -22,7 +22,7 @@ export function roleOf(claims: Claims, { roles, roles_claim: path }: OidcSetting
   return matching.at(-1) ?? null;
 }
 
-/** The claim of this name, else the one at this path: names of claims may have dots themselves. */
+/** The claim with this name, else the one at this path: claim names may contain dots. */
 export function claimAt(claims: Claims, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path];
   let found: unknown = claims;
@@ -37,16 +37,16 @@ export function groupsOf(claims: Claims, path: string): string[] {
   return [claimAt(claims, path)].flat().filter((group) => typeof group === 'string');
 }
 
-/** Lower case. An address that its provider has not verified is whatever its owner wrote there. */
+/** In lower case. Unverified addresses are ignored: their owner may have entered any. */
 function verifiedEmail({ email, email_verified: isVerified }: Claims): string | undefined {
-  // Amazon Cognito writes it as a text.
+  // Amazon Cognito sends it as a string.
   const isTrusted = isVerified === true || isVerified === 'true';
   return isTrusted && typeof email === 'string' && email.includes('@') ? email.toLowerCase() : undefined;
 }
 
 const MAX_NAME = 200;
 
-/** For the audit log: who it is for people, and the subject, which alone is certain. */
+/** For the audit log: a readable name, and the subject, the only reliable identifier. */
 export function nameOf(claims: Claims): string {
   const names = [claims.email, claims.preferred_username, claims.name];
   const name = names.find((text) => typeof text === 'string' && text !== '') as string | undefined;

@@ -1,7 +1,7 @@
-// One WebSocket of the Responses API. Every `response.create` is a turn; turns of one lane (`stream_id`, or none) run one
-// after another, lanes beside each other. What is wrong is said in an `error` event, and the connection goes on.
+// One WebSocket of the Responses API. Every `response.create` is a turn; turns of one lane (`stream_id`, or none) run one after
+// another, different lanes in parallel. Errors are sent as `error` events and do not close the connection.
 //
-// A connection is *open*; *old* when its time is up: it takes no new turn and ends behind its last one; *closed*.
+// States: *open*; *old* at the end of its lifetime: it accepts no new turns and closes after the last one; *closed*.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
 import type { ApiKey } from '../../accounts/api-key.ts';
@@ -21,14 +21,14 @@ import { TurnSink } from './turn-sink.ts';
 
 const MINUTE_MS = 60_000;
 const MAX_STREAM_ID_CHARS = 128;
-/** RFC 6455 section 7.4.1: it goes away. */
+/** RFC 6455 section 7.4.1: going away. */
 export const GOING_AWAY = 1001;
-/** Pings without an answer before a connection is held to be dead. */
+/** Unanswered pings before a connection is considered dead. */
 const MISSED_PINGS = 4;
 
 export interface ConnectionOptions {
   socket: WebSocket;
-  /** Looked up again with every turn: a key can be revoked while its connection stands. */
+  /** Checked again at every turn: a key can be revoked while the connection is open. */
   secret: string | null;
   headers: IncomingHttpHeaders;
   memory: ConnectionMemory;
@@ -39,18 +39,18 @@ export class ResponsesConnection {
   readonly #context: ApiContext;
   readonly #relay: Relay;
   readonly #options: ConnectionOptions;
-  /** Messages are read one after another. */
+  /** Messages are processed one at a time. */
   #reading: Promise<void> = Promise.resolve();
   #unread = 0;
   readonly #lanes = new Map<string, Promise<void>>();
   readonly #sinks = new Set<TurnSink>();
-  /** Turns whose response was shown, and which are not over yet. */
+  /** Turns whose response has been sent, but which have not ended yet. */
   readonly #ending = new Map<string, Promise<void>>();
   #turns = 0;
   #bytes = 0;
   #missedPings = 0;
   #isOld = false;
-  /** It ends behind the last of the turns that run. */
+  /** Closes after the last running turn. */
   #isLeaving = false;
   #isClosed = false;
   readonly #timers: NodeJS.Timeout[];
@@ -74,7 +74,7 @@ export class ResponsesConnection {
 
   #take(data: RawData, isBinary: boolean): void {
     const { socket } = this.#options;
-    // What comes meanwhile waits in the client's own system, not here.
+    // Stop reading: further messages wait in the client's socket buffer.
     if (++this.#unread === 1) socket.pause();
     this.#reading = this.#reading.then(async () => {
       await this.#read(data as Buffer, isBinary);
@@ -108,7 +108,7 @@ export class ResponsesConnection {
       }
       case 'response.steer':
         return this.#refuseSteering(value, streamId);
-      // Codex (0.171.0) says with it that it has read a response.
+      // Codex (0.171.0) acknowledges a response with it.
       case 'response.processed':
         return;
       default:
@@ -116,7 +116,7 @@ export class ResponsesConnection {
     }
   }
 
-  /** A running request of any provider cannot be told more: its client keeps the input, and brings it with the next turn. */
+  /** Input cannot be added to a running request: the client keeps it and sends it with the next turn. */
   #refuseSteering({ previous_response_id: id, input }: JsonObject, streamId: string | null): void {
     const message = 'A response under way cannot be steered here; send the input with the next response.create.';
     this.#sinkFor(streamId).send({
@@ -156,7 +156,7 @@ export class ResponsesConnection {
   }
 
   async #run(turn: Turn): Promise<void> {
-    // A turn that goes on from another lane's may come before that one's request is over.
+    // A turn that continues one of another lane may arrive before that one has ended.
     await this.#ending.get(turn.previousResponseId ?? '');
     if (this.#isClosed) return;
     try {
@@ -193,7 +193,7 @@ export class ResponsesConnection {
 
   #refuse(streamId: string | null, failure: Failure): void {
     this.#sinkFor(streamId).refuse(failure);
-    // A client that comes back is answered by another process, or with 401.
+    // If the client reconnects, another process answers it, or it gets a 401.
     if (failure.code === 'shutting_down' || failure.code === 'key_invalid') this.#isLeaving = true;
   }
 
@@ -204,7 +204,7 @@ export class ResponsesConnection {
 
   #ping(): void {
     const { socket } = this.#options;
-    // One that is written to is slow, not dead.
+    // A client with unsent data is slow, not dead.
     if (socket.bufferedAmount > 0) return;
     if (this.#missedPings++ >= MISSED_PINGS) return socket.terminate();
     socket.ping();
@@ -220,7 +220,7 @@ export class ResponsesConnection {
     this.#close();
   }
 
-  /** OpenAI's words: Codex knows them by the code, and connects again. */
+  /** OpenAI's error; Codex recognises its code and reconnects. */
   #tooOld(): Failure {
     const { max_minutes: minutes } = this.#options.settings;
     const message = `Responses websocket connection limit reached (${minutes} minutes). Create a new websocket connection to continue.`;

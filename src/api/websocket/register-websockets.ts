@@ -1,5 +1,5 @@
-// GET /v1/responses with an upgrade: the Responses API over a WebSocket. Who asks is looked up before the upgrade, and
-// refused with a status as everywhere else.
+// GET /v1/responses with an upgrade: the Responses API over a WebSocket. The key is checked before the upgrade, so that a refusal
+// has its usual HTTP status.
 import type { IncomingMessage } from 'node:http';
 import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -17,7 +17,7 @@ import { createTurnMemory } from './turn-memory.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** It takes WebSockets; over plain HTTP there is nothing. */
+    /** Route for WebSockets only. */
     takesWebSockets?: boolean;
   }
 }
@@ -25,18 +25,18 @@ declare module 'fastify' {
 const PATHS: ReadonlySet<string> = new Set(OPENAI_PREFIXES.map((prefix) => `${prefix}/responses`));
 
 /**
- * Whether the server leaves HTTP for this request. All others that offer an upgrade are requests like any (Java's client
- * offers HTTP/2 with every first one), or are told that there are no WebSockets there.
+ * Whether the server upgrades this request. Other upgrade offers are ignored (Java's client offers HTTP/2 with its first
+ * request), or refused if they ask for a WebSocket where there is none.
  */
 export function isWebSocketUpgrade({ method, url = '', headers }: IncomingMessage): boolean {
   const path = url.split('?', 1)[0]!.replace(/\/$/, '');
   return method === 'GET' && /\bwebsocket\b/i.test(headers.upgrade ?? '') && PATHS.has(path);
 }
 
-/** A client that does not answer the closing handshake is not waited for. */
+/** How long the client's half of the closing handshake is waited for. */
 const CLOSING_MS = 1_000;
 
-/** Messages of up to twice the limit are read and refused by an event; larger ones end the connection (1009). */
+/** Messages of up to twice the limit are read and refused by an event; larger ones close the connection (1009). */
 const READ_FACTOR = 2;
 
 export async function registerWebSockets(
@@ -47,7 +47,7 @@ export async function registerWebSockets(
 ): Promise<void> {
   const { body_limit_bytes: limit } = context.configuration.server;
   await app.register(websocket, {
-    // Compression would let a small message become a large one, and costs memory for each connection.
+    // No compression: a small message could expand to a huge one, and it costs memory per connection.
     options: { maxPayload: READ_FACTOR * limit, perMessageDeflate: false },
     errorHandler: (error, socket) => {
       context.logger.debug({ err: error }, 'WebSocket ended by an error');
@@ -70,7 +70,7 @@ export async function registerWebSockets(
         if (context.isClosing()) throw new FailureError(SHUTTING_DOWN);
         request.apiKey = await authenticate(readSecret(request, openaiResponsesClient), context.keys);
       },
-      // Order matters here: nothing comes between this and the count below.
+      // Order matters: nothing asynchronous between this check and the count below.
       preHandler: (request, _reply, done) => {
         const isFull = request.ws && (open.get(request.apiKey!.id) ?? 0) >= settings.connections_per_key;
         done(isFull ? new FailureError(tooMany(settings)) : undefined);
@@ -97,7 +97,7 @@ export async function registerWebSockets(
   }
 }
 
-/** Those of the upgrade hold for every turn, but for those that are one request's own. */
+/** Headers of the upgrade apply to every turn, except those that concern a single request. */
 function headersOf({ headers }: FastifyRequest) {
   const { 'idempotency-key': _key, prefer: _prefer, 'last-event-id': _last, ...rest } = headers;
   return rest;

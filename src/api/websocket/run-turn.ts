@@ -1,6 +1,6 @@
-// One turn of a WebSocket: a request like any other, with an id, limits and a ledger of its own, whose stream goes to the
-// socket. A response that is stored outlives its connection as one with an Idempotency-Key does: for a while somebody may
-// come back to it by GET /v1/responses/{id}?stream=true&starting_after=N.
+// One turn of a WebSocket: an ordinary request with its own id, limits and ledger entries, whose stream goes to the socket. A
+// stored response outlives the connection, as one with an Idempotency-Key does: for a while it can be resumed by
+// GET /v1/responses/{id}?stream=true&starting_after=N.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ApiKey } from '../../accounts/api-key.ts';
 import { createFailure, type Failure, FailureError, isFailure } from '../../contracts/failure.ts';
@@ -17,7 +17,7 @@ import type { ConnectionMemory } from './turn-memory.ts';
 import { TurnSink, type TurnSinkOptions } from './turn-sink.ts';
 
 export interface Turn {
-  /** As it was sent. */
+  /** The event as the client sent it. */
   bytes: Buffer;
   value: JsonObject;
   streamId: string | null;
@@ -29,18 +29,18 @@ export interface TurnRun extends Pick<TurnSinkOptions, 'socket'> {
   key: ApiKey;
   headers: IncomingHttpHeaders;
   memory: ConnectionMemory;
-  /** Called with the sink as soon as there is one: the connection tells it when it goes. */
+  /** Called with the sink once it exists, so that the connection can report its end to it. */
   onSink: (sink: TurnSink) => void;
-  /** The id of its response, when that was shown whole. */
+  /** The id of the response, if it was sent completely. */
   onResponseId: (responseId: string) => void;
 }
 
-/** Members of the event that are not the request's. */
+/** Members of the event that are not part of the request. */
 const ENVELOPE = ['type', 'stream_id', 'generate', 'background'] as const;
 const NO_PREFERENCES = { isAsync: false, idempotency: null } as const;
 const TARGET = { path: '/v1/responses', query: {} };
 
-/** Resolves when the turn is over, however it ended; its client has been told. Never rejects. */
+/** Resolves when the turn has ended and its client has been told how. Never rejects. */
 export async function runTurn(context: ApiContext, relay: Relay, run: TurnRun): Promise<void> {
   let body: Buffer | null = null;
   const { turn, socket } = run;
@@ -83,7 +83,7 @@ async function answer(context: ApiContext, relay: Relay, sink: TurnSink, { spec,
   const reply = relay.open(kept, { response: sink, client: openaiResponsesClient, headers: {}, view: VIEW });
   try {
     await dispatch(context, kept, body);
-    // Its leaving is counted, so its coming is (an Idempotency-Key's is counted with the acceptance).
+    // Departures are counted, so arrivals must be (with an Idempotency-Key the acceptance counts it).
     if (isStored) context.store.changeListeners(kept.requestId, 1).catch((error) => noteTrouble(context, error));
     reply.begin();
   } catch (error) {
@@ -93,7 +93,7 @@ async function answer(context: ApiContext, relay: Relay, sink: TurnSink, { spec,
   await over;
 }
 
-/** As it stands; what fails before anything was said is said as an error of the socket. */
+/** The stream as it is; failures before it has begun are sent as socket errors. */
 const VIEW: StreamView = {
   opening: Buffer.alloc(0),
   pass: (bytes) => bytes,
@@ -105,7 +105,7 @@ function errorEvent(failure: Failure): JsonObject {
   return { type: 'error', status, ...parseObject(body.toString()) };
 }
 
-/** `generate: false`: the state of a turn without its output. Nothing is sent to any provider. */
+/** `generate: false`: stores a turn's input without generating output. No provider is called. */
 function showPrepared(context: ApiContext, sink: TurnSink, { spec, body }: Prepared): void {
   giveBack(context, spec);
   const request = parseObject(body.toString()) ?? {};
@@ -126,7 +126,7 @@ const NO_USAGE = {
   total_tokens: 0,
 };
 
-/** What was stored is found by its id, on any connection; what was not, only here. */
+/** Stored responses are found by id on any connection; others only on this one. */
 function noteResponse({ memory, turn, onResponseId }: TurnRun, body: Buffer, response: Buffer): void {
   const id = parseObject(`{"id":${memberBytes(response, 'id')?.toString() ?? 'null'}}`)?.id;
   if (typeof id !== 'string') return;

@@ -1,19 +1,19 @@
-// What a connection remembers of its own turns that are stored nowhere (`store: false`): their input and output, so that
-// the next turn can name them by `previous_response_id`. It goes with the connection, and the oldest goes first where many
-// connections remember much: then the client is told `previous_response_not_found`, and sends everything again.
+// A connection's memory of its own turns with `store: false`: their input and output, so that the next turn can refer to them by
+// `previous_response_id`. Freed with the connection. Under memory pressure over all connections the oldest are dropped first; the
+// client then gets `previous_response_not_found` and sends the whole input again.
 import { LRUCache } from 'lru-cache';
 import type { JsonObject } from '../../protocols/codec.ts';
 import { parseCarried } from '../../protocols/wire/exact-json.ts';
 import { memberBytes } from '../../protocols/wire/json-object.ts';
 import { isRepeatable, itemsOf } from '../../responses/items.ts';
 
-/** Of one API process. */
+/** Per API process. */
 const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_TURNS = 20_000;
-/** Of one connection: conversations fork, and a turn that failed is tried again from the one before it. */
+/** Per connection: conversations fork, and a failed turn is retried from the one before it. */
 const TURNS_PER_CONNECTION = 32;
 
-/** JSON texts. */
+/** Each item as JSON text. */
 interface RememberedTurn {
   input: Buffer;
   output: Buffer;
@@ -24,9 +24,9 @@ export interface TurnMemory {
 }
 
 export interface ConnectionMemory {
-  /** @param body of the turn, with everything before it. */
+  /** @param body of the turn, including the input of all turns before it. */
   keep(responseId: string, body: Buffer, output: Buffer): void;
-  /** Items of the turn and of all before it; null for one that it does not know. */
+  /** Items of the turn and of all turns before it; null if it is unknown. */
   recall(responseId: string): JsonObject[] | null;
   close(): void;
 }
@@ -44,7 +44,7 @@ export function createTurnMemory(maxBytes: number = MAX_BYTES): TurnMemory {
       });
       return {
         keep(responseId, body, output) {
-          // A copy: a slice would keep the whole message in memory.
+          // Copied: a slice would keep the whole message in memory.
           const input = Buffer.from(memberBytes(body, 'input') ?? '[]');
           const turn = { input, output: Buffer.from(output) };
           const size = input.length + output.length;

@@ -1,5 +1,5 @@
-// What one turn of a WebSocket is answered over: the bytes of its stream become messages, an event each, and keep-alives
-// are left out (the connection has pings of its own). An error, before the stream or in it, is an `error` event.
+// The response of one WebSocket turn: every event of the stream becomes a message; keep-alives are dropped, since the connection
+// has its own pings. Errors, before or within the stream, become `error` events.
 import { EventEmitter } from 'node:events';
 import type { WebSocket } from 'ws';
 import { createFailure, type Failure } from '../../contracts/failure.ts';
@@ -13,7 +13,7 @@ import { type SseEvent, SseSplitter } from '../../protocols/wire/sse-splitter.ts
 import { encodeFailureAnswer } from '../relay/failure-answer.ts';
 import type { ReplySink } from '../relay/relay.ts';
 
-/** A slow client's frames wait in the log, not here. */
+/** Unsent bytes at which the turn stops writing; a slow client's frames wait in the log. */
 const HIGH_WATER_BYTES = 1024 * 1024;
 const LOW_WATER_BYTES = 256 * 1024;
 
@@ -21,9 +21,9 @@ const ENDS = new Set(['response.completed', 'response.incomplete', 'response.fai
 
 export interface TurnSinkOptions {
   socket: WebSocket;
-  /** The lane that the client named: its events carry it. */
+  /** The client's lane; repeated in its events. */
   streamId: string | null;
-  /** The response that ended the turn, as JSON text. */
+  /** The final response, as JSON text. */
   onResponse: (response: Buffer) => void;
 }
 
@@ -35,7 +35,7 @@ export class TurnSink extends EventEmitter implements ReplySink {
   headersSent = false;
   statusCode = 200;
   destroyed = false;
-  /** Said with errors. */
+  /** Included in errors. */
   requestId = `req_${createSortableId()}`;
 
   constructor(options: TurnSinkOptions) {
@@ -68,7 +68,7 @@ export class TurnSink extends EventEmitter implements ReplySink {
     return this;
   }
 
-  /** The turn was not taken: its one event says why. */
+  /** The turn was refused; its only event is the error. */
   refuse(failure: Failure): void {
     const { status, headers, body } = encodeFailureAnswer(openaiResponsesClient, failure, this.requestId);
     const { 'content-type': _, ...said } = headers;
@@ -84,7 +84,7 @@ export class TurnSink extends EventEmitter implements ReplySink {
     return this;
   }
 
-  /** Its connection has gone. */
+  /** The connection has closed. */
   leave(): void {
     this.destroyed = true;
     this.emit('close');
@@ -94,7 +94,7 @@ export class TurnSink extends EventEmitter implements ReplySink {
   #show({ data, name }: SseEvent): void {
     const bytes = Buffer.from(data ?? '');
     if (!isObjectBytes(bytes)) return;
-    // Few events end a turn, and only those are looked into.
+    // Only the events that may end a turn are parsed.
     const type = name ?? (JSON.parse(memberBytes(bytes, 'type')?.toString() ?? 'null') as unknown);
     if (type === 'error') return this.#sendStreamError(parseObject(bytes.toString()) ?? {});
     if (ENDS.has(String(type))) this.#note(String(type), bytes);
@@ -109,8 +109,8 @@ export class TurnSink extends EventEmitter implements ReplySink {
   }
 
   /**
-   * In both forms that there are: flat, as in a stream over HTTP, and with `status` and `error`, as errors of the socket.
-   * Codex (0.171.0) passes over an error without a status and waits until its own time is up.
+   * In both known forms at once: flat, as in a stream over HTTP, and with `status` and `error`, as for socket errors.
+   * Codex (0.171.0) ignores an error without a status and waits for its own timeout.
    */
   #sendStreamError(event: JsonObject): void {
     const { code = null, message = '', param = null } = event;
