@@ -86,8 +86,8 @@ type Numbers = Record<string, unknown> | null | undefined;
 const USAGE = Buffer.from('"usage"');
 
 /**
- * Usage stands near the end: what follows it is parsed, not the whole answer. From a member of a nested object on, the brackets
- * are not balanced, so that it does not parse; then the whole answer is.
+ * Reads the usage without parsing the whole answer: it is near the end, and only the text from it on is parsed. If that member is
+ * nested, the brackets of this text do not balance and it does not parse; then the whole answer is parsed.
  */
 function readUsage(body: Buffer): Numbers {
   const at = body.lastIndexOf(USAGE);

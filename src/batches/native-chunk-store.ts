@@ -17,8 +17,8 @@ import { guard, type Lease } from './run-store.ts';
  *   or abandoned if the provider does not report its end in time.
  * - `ended`: the provider has finished. Its results are read until all of them are stored.
  * - `returned`: the provider never had it. Its lines run as ordinary requests.
- * - `abandoned`: its end is not waited for. Its lines run as ordinary requests; the ledger has an estimate of what the
- *   provider charges until the real cost is known (settle-orphaned.ts).
+ * - `abandoned`: the broker no longer waits for its end. Its lines run as ordinary requests; the ledger has an estimate of the
+ *   provider's charge until the real cost is known (settle-orphaned.ts).
  */
 const CHUNK_STATES = ['submitting', 'running', 'recalled', 'ended', 'returned', 'abandoned'] as const;
 export type ChunkState = (typeof CHUNK_STATES)[number];
@@ -39,7 +39,7 @@ export interface NativeChunk {
   /** Part of the request ids of its lines. */
   replyShards: number;
   providerBatchId: string | null;
-  /** Whose account has it, by name; null where its provider has no choice of them. */
+  /** Name of the credential whose account has it; null if its provider has no named credentials. */
   credential: string | null;
   /** In the key's budgets; null if it has none. */
   reservation: BudgetReservation | null;
@@ -59,7 +59,7 @@ export interface NativeChunkStore {
   remove(id: string): Promise<void>;
   /** Ids of the provider's batches that are chunks of ours. */
   providerBatchIds(provider: string): Promise<Set<string>>;
-  /** Lines that are at a provider, or on their way, by the name of the credential. */
+  /** Number of lines at the provider or being submitted, by the name of the credential. */
   linesOut(provider: string): Promise<Map<string, number>>;
   /** Chunks whose batch ended before them. */
   listOrphaned(): Promise<NativeChunk[]>;

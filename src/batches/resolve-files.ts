@@ -51,7 +51,7 @@ export function createFileResolver(files: FileStore, blobs: BlobStore, maxBytes:
   return {
     async resolve(keyId, sent) {
       if (filePartsOf(sent.value).length === 0) return sent;
-      // Of its own: what was sent is not changed.
+      // A separate copy, because what the client sent must not change.
       const body = { bytes: sent.bytes, value: parseMessage(sent.bytes.toString()) };
       const parts = filePartsOf(body.value);
       let bytes = body.bytes.length;
@@ -80,7 +80,7 @@ function filePartsOf(value: unknown): Part[] {
 function partsOf(value: unknown): Part[] {
   const lists = PROMPTS.map((name) => (value as Record<string, unknown> | null)?.[name]);
   const parts = lists.flatMap(itemsOf).flatMap((message) => itemsOf(message.content));
-  // Results of tools have parts of their own in Messages.
+  // Tool results have parts of their own in Messages.
   return parts.flatMap((part) => (part.type === 'tool_result' ? [part, ...itemsOf(part.content)] : [part]));
 }
 
@@ -104,7 +104,7 @@ export function mediaTypeOf(filename: string): string {
   return MEDIA_TYPES[/[^.]*$/.exec(filename)![0].toLowerCase()] ?? 'application/octet-stream';
 }
 
-/** Text is a source of its own in Messages, base64 is for the rest. */
+/** Messages has a separate source type for text; everything else is base64. */
 function sourceOf(mediaType: string, bytes: Buffer): Part {
   return mediaType.startsWith('text/') || mediaType === 'application/json'
     ? { type: 'text', media_type: 'text/plain', data: bytes.toString() }

@@ -1,5 +1,5 @@
-// The configuration while a process runs: read again on SIGHUP and when its file changes, checked as a whole, and put in the
-// place of the former one in one step. One that is wrong is refused, and the former one stays.
+// Reloads the configuration while a process runs: on SIGHUP and when the file changes. A new configuration is checked as a whole
+// and replaces the former one in one step. If it is invalid it is refused, and the former one stays in force.
 import { createHash } from 'node:crypto';
 import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { Configuration } from '../config/schema.ts';
 import type { Reload } from '../contracts/configuration-reload.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
-/** Sections that hold from the next request on. All others are read when a process starts. */
+/** Sections that are applied from the next request on. All others are read only when a process starts. */
 export const RELOADED_SECTIONS = ['providers', 'models', 'storage'] as const;
 type ReloadedSection = (typeof RELOADED_SECTIONS)[number];
 
@@ -23,12 +23,12 @@ export interface ConfigurationFollower {
 interface FollowOptions {
   runtime: Runtime;
   logger: Pick<Logger, 'info' | 'warn' | 'error'>;
-  /** After a new one is in place. */
+  /** Called after a new configuration is in force. */
   onChange?: () => void;
 }
 
 const LOOK_EVERY_MS = 1_000;
-/** A file that is being written is read when it has not changed for so long. */
+/** A changed file is read once it has not changed for this long, so that half-written files are not. */
 const SETTLED_MS = 200;
 const MAX_SHOWN = 50;
 
@@ -48,7 +48,7 @@ export function followConfiguration({ runtime, logger, onChange }: FollowOptions
       if (text === null) throw new ConfigurationError([{ file: path, line: null, path: '', message: 'no such file' }]);
       const next = loadRuntime(undefined, runtime.environment, runtime.secretMask);
       await readCredentials(next.catalogue.providers.values());
-      // A later change may have come meanwhile: it is read for itself.
+      // If the file was read again in the meantime, that newer content counts.
       if (known === text && !isStopped) adopt(next, why);
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
@@ -135,7 +135,7 @@ function hashOf(text: string | null): string | null {
   return text === null ? null : createHash('sha256').update(text).digest('hex');
 }
 
-/** Deepest paths that differ: of a new or removed thing its own. Values are not shown: some are secrets. */
+/** The deepest paths that differ; for an added or removed member, its own path. Without values, as some are secrets. */
 export function changedPaths(former: Configuration, next: Configuration): string[] {
   const paths: string[] = [];
   const isBranch = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -43,7 +43,7 @@ export function manageLifecycle(
   if (process.send !== undefined) process.on('disconnect', () => end('parent is gone'));
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
-    // A second one must not cut the shutdown short: its time is bounded either way.
+    // A second exception must not cut the shutdown short, whose time is bounded anyway.
     if (!isEnding) end('uncaught exception', 1);
   });
   process.on('unhandledRejection', (reason) => {
@@ -67,12 +67,12 @@ export function runMain(main: () => Promise<void>): void {
   });
 }
 
-/** So much of a thread's time for so long: what comes next waits for it. */
+/** Utilisation above which, for BUSY_LOOKS checks in a row, the event loop counts as busy: new work would have to wait. */
 const BUSY_UTILIZATION = 0.75;
 const BUSY_LOOKS = 5;
 const LOOK_EVERY_MS = 1_000;
 
-/** Calls `onBusy` once, when the event loop has had little time left in five seconds, one after the other. */
+/** Calls `onBusy` once, after the event loop was busy in each of five consecutive seconds. */
 export function watchBusy(
   onBusy: () => void,
   read: (before?: EventLoopUtilization) => EventLoopUtilization = performance.eventLoopUtilization,
@@ -93,7 +93,7 @@ export function watchBusy(
 
 const wishes = new Set<string>();
 
-/** `sluice start` runs some processes only once there is work for them: tells it so. Elsewhere nobody listens. */
+/** Asks `sluice start` for a process that it runs only once there is work for it. Without such a parent, does nothing. */
 export function wishFor(name: string): void {
   if (process.send === undefined || wishes.has(name)) return;
   wishes.add(name);

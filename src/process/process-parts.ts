@@ -1,4 +1,4 @@
-// What every process has once, whatever runs in it: its name, its log, its metrics, its traces.
+// What every process has exactly once, whatever runs in it: its name, log, metrics and traces.
 import type { Registry } from 'prom-client';
 import type { Runtime } from '../config/runtime.ts';
 import { createInstanceId } from '../contracts/ids.ts';
@@ -13,7 +13,7 @@ export interface ProcessParts {
   registry: Registry;
   operations: OperationsMetrics;
   tracing: Tracing | null;
-  /** Sends what is left of traces and metrics. */
+  /** Sends the remaining traces and metrics. */
   close(): Promise<void>;
 }
 

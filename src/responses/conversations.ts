@@ -178,9 +178,9 @@ export type LockHolder = Pick<RequestSpec, 'requestId' | 'acceptedAtMs'>;
 
 /** Held from a request's acceptance until its items are stored: the next turn must see them. */
 export interface ConversationLock {
-  /** Null if this request has it now, else its holder. */
+  /** Null if this request now holds the lock, else the current holder. */
   take(conversationId: string, holder: LockHolder): Promise<LockHolder | null>;
-  /** Who has it; null if nobody has. */
+  /** The current holder; null if there is none. */
   holder(conversationId: string): Promise<LockHolder | null>;
   /** From a holder whose request is gone. False if another request was faster. */
   takeOver(conversationId: string, from: LockHolder, to: LockHolder): Promise<boolean>;

@@ -1,4 +1,4 @@
-// The response object of a request in any state: queued, in progress, complete, broken off.
+// The response object of a request in any state: queued, in progress, complete, cut off.
 import type { Failure } from '../contracts/failure.ts';
 import { FAILURES, type FailureCode, ruleOf } from '../contracts/failure-table.ts';
 import type { RequestSpec } from '../contracts/request-record.ts';
@@ -141,7 +141,7 @@ const PARTS: Readonly<Record<string, readonly ['content' | 'summary', 'content_i
   'response.reasoning_summary_part.done': ['summary', 'summary_index'],
 };
 
-/** Assembles a response from the events of its stream so far: for responses in progress, and for those that broke off. */
+/** Assembles a response from the events of its stream so far: for responses in progress and for those that were cut off. */
 export class ResponseFold {
   readonly #items = new Map<number, JsonObject>();
   #response: JsonObject | null = null;

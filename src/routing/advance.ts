@@ -10,17 +10,17 @@ export interface AdvanceState {
   backoff: BackoffSettings;
   /** The plan has another place to try. */
   hasNext: boolean;
-  /** A wait of the provider's that is longer than this is left for the next step, where there is one. */
+  /** If the provider asks for a longer wait than this, the next step is tried instead, if there is one. */
   waitUpToMs: number;
   /** Time left until the request's deadline. */
   remainingMs: number;
-  /** Bytes of an answer went to the client and cannot be resumed: the answer must not start over unnoticed. */
+  /** The client has part of an answer that cannot be resumed, so no other attempt may follow. */
   isIrrevocable: boolean;
 }
 
 export type Advance = { kind: 'retry'; waitMs: number } | { kind: 'fallback' } | { kind: 'stop' };
 
-/** Of a model that does not say: docs/routing.md has the reasons. */
+/** Default of a model; docs/routing.md has the reasons. */
 export const DEFAULT_WAIT_UP_TO_MS = 2_000;
 
 export function advance(failure: Failure, state: AdvanceState, random: () => number = Math.random): Advance {
@@ -30,7 +30,7 @@ export function advance(failure: Failure, state: AdvanceState, random: () => num
   const isRepeatable = retry === true || (retry === 'alone' && !canFallBack);
   if (isRepeatable && state.failuresAtStep <= state.maxRetries) {
     const waitMs = backoffMs(state.backoff, state.failuresAtStep - 1, failure.retryAfterMs, random);
-    // What the provider asked for is compared, not the spread that is added to it: two seconds are no more than two seconds.
+    // Without the jitter: a provider's wait of exactly the limit is not too long.
     const isTooLong = canFallBack && (failure.retryAfterMs ?? waitMs) > state.waitUpToMs;
     if (waitMs < state.remainingMs && !isTooLong) return { kind: 'retry', waitMs };
   }
@@ -42,12 +42,12 @@ export interface BackoffSettings {
   maxMs: number;
 }
 
-/** Spread on top of a provider's own wait, so that a fleet does not come back as one. */
+/** Jitter added to the wait that a provider asked for, so that not all workers retry at the same moment. */
 const RETRY_AFTER_JITTER = 0.1;
 
 /**
- * Exponential with full jitter: a random time up to base × 2^n, at most `maxMs`. What the provider asked for is obeyed in
- * full, however long; jitter only adds to it. `random` gives [0, 1).
+ * Exponential backoff with full jitter: a random time up to base × 2^n, at most `maxMs`. A wait that the provider asked for is
+ * kept in full, however long; jitter only adds to it. `random` returns [0, 1).
  * @param retry 0 for the first retry.
  */
 export function backoffMs(

@@ -2,15 +2,16 @@
 //
 // closed      calls pass. Opened by `failures` failures within the window that are at least half of its calls, or at
 //             once by a refusal (an exhausted quota, a rejected credential).
-// open        no calls until its cooldown is over, which doubles while probes keep failing. A request that has nowhere
-//             else to go waits for it; one of them a second is let through, so that a provider that has recovered is
-//             not waited for.
+// open        no calls until the cooldown is over; it doubles while probes keep failing. A request without an
+//             alternative waits for it. One such request a second is let through, so that the recovery of the provider
+//             is noticed before the cooldown is over.
 // half open   cooldown over: one call at a time passes, the probe. Its success closes the circuit, its failure opens it
-//             again; one that tells nothing (the client left, its request was bad) lets the next one through at once,
-//             and silence after PROBE_MS.
+//             again. After an undecided probe (the client left, its request was bad) the next call becomes the probe at
+//             once; after a probe that reports nothing, it does so after PROBE_MS.
 //
-// A call counts by when it began: one that began before the circuit opened says nothing about the provider since, and a stream
-// of minutes must not close what has opened meanwhile. Openings and closings are announced to every process (rotation.ts).
+// Calls are judged by when they began: a call that began before the circuit opened says nothing about the provider since then,
+// and the end of a long stream must not close a circuit that opened meanwhile. Openings and closings are announced to every
+// process (rotation.ts).
 //
 // A healthy deployment costs nothing here: successes are counted in the process and reported with the next failure.
 import type { FailureCode } from '../contracts/failure-table.ts';
@@ -23,33 +24,33 @@ export interface CircuitSettings {
   windowMs: number;
   cooldownMs: number;
   maxCooldownMs: number;
-  /** After a refusal: money and credentials are cured by people, not by seconds. */
+  /** After a refusal. Longer than the others, because quotas and credentials are fixed by people. */
   refusalCooldownMs: number;
 }
 
 export type CircuitState =
   | { kind: 'closed' }
-  /** Asking again makes sense after `waitMs`; `code` is what opened it. */
+  /** Check again after `waitMs`; `code` is the failure that opened the circuit. */
   | { kind: 'open'; waitMs: number; code: FailureCode };
 
 export interface Circuits {
   /**
-   * For plans, from what was announced. False once the cooldown is over: where another provider answers everything,
-   * nothing but a plan that begins with this one brings it its probe.
+   * For plans; uses only what was announced. False once the cooldown is over: while another provider answers every request,
+   * a deployment is probed only if a plan begins with it.
    */
   isOpen(circuit: string): boolean;
-  /** Not closed as far as is known: open, or with its cooldown over and nobody who has tried it. */
+  /** Not closed as far as this process knows: open, or its cooldown is over and no probe has succeeded yet. */
   isSuspect(circuit: string): boolean;
-  /** May a call be made now? `closed` may make the caller the probe. Free while nothing is open. */
+  /** Whether a call may be made now. With `closed` the caller may be the probe. No round trip while the circuit is closed. */
   check(circuit: string, hasAlternative: boolean): Promise<CircuitState>;
-  /** @param ageMs how long ago the call began; so in all reports. */
+  /** @param ageMs how long ago the call began, as in all reports. */
   reportSuccess(circuit: string, ageMs: number): void;
   reportFailure(circuit: string, settings: CircuitSettings, kind: Verdict, code: FailureCode, ageMs: number): void;
-  /** The call ended without telling anything about the deployment. Was it the probe, the next call is one. */
+  /** The call ended without a verdict on the deployment. If it was the probe, the next call becomes the probe. */
   reportUndecided(circuit: string, ageMs: number): void;
-  /** What report.lua has announced; anything else is ignored. */
+  /** Applies an announcement of report.lua; other messages are ignored. */
   hear(announcement: string): void;
-  /** Reads which circuits are open: at the start, and to repair what was announced and not heard. */
+  /** Reads which circuits are open: at the start, and to make up for missed announcements. */
   refresh(): Promise<void>;
 }
 
@@ -58,9 +59,9 @@ export type Verdict = 'failure' | 'refusal';
 
 const PROBE_MS = 30_000;
 const LONE_SPACING_MS = 1_000;
-/** Names of wildcard models come from clients; a circuit without a probe for so long is removed. */
+/** Clients choose the names of wildcard models, so a circuit that was not probed for this long is removed. */
 const REMOVED_AFTER_MS = 600_000;
-/** For the same reason no more circuits than this have their successes counted. */
+/** For the same reason, successes are counted for at most this many circuits. */
 const MAX_COUNTED = 5_000;
 
 const reportScript = loadLuaScript(import.meta.url, './report.lua');
@@ -73,14 +74,14 @@ interface Successes {
 }
 
 export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: (error: Error) => void): Circuits {
-  /** By this process's clock: Redis, which opens and closes them, tells how long it takes yet. */
+  /** By this process's clock, calculated from the remaining time that Redis reports. */
   let openUntilMs = new Map<string, number>();
   const successes = new Map<string, Successes>();
-  /** Heard while the snapshot was under way, which may be older. */
+  /** Announcements that arrived while the snapshot was being read; the snapshot may be older than they are. */
   let heardMeanwhile: string[] | null = null;
   const clock = new RedisClock();
 
-  /** @param leftMs null: it is closed. */
+  /** @param leftMs null if the circuit is closed. */
   function note(circuit: string, leftMs: number | null): void {
     if (leftMs === null) openUntilMs.delete(circuit);
     else openUntilMs.set(circuit, Date.now() + leftMs);
@@ -109,7 +110,7 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
   function countSuccess(circuit: string): void {
     const counted = successes.get(circuit);
     const isFresh = counted !== undefined && Date.now() - counted.sinceMs < SUCCESSES_FRESH_MS;
-    // The one that was counted first makes room.
+    // The oldest count is dropped.
     if (counted === undefined && successes.size >= MAX_COUNTED) successes.delete(successes.keys().next().value!);
     successes.set(circuit, isFresh ? { ...counted, count: counted.count + 1 } : { count: 1, sinceMs: Date.now() });
   }
@@ -146,7 +147,7 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
     },
 
     reportUndecided(circuit, ageMs) {
-      // Another call's probe may be dropped with it: then two are under way, which does no harm.
+      // This may clear the mark of another call's probe. Then two probes run at once, which is harmless.
       if (openUntilMs.has(circuit)) report(circuit, 'undecided', { ageMs }).catch(onError);
     },
 
@@ -171,7 +172,7 @@ export function createCircuits(redis: RedisClient, keyspace: Keyspace, onError: 
   };
 }
 
-/** As report.lua says it. The name comes last: it may have spaces in it, and whatever else a client has put there. */
+/** The format of report.lua. The name comes last, because clients choose it and it may contain spaces or any other character. */
 const ANNOUNCEMENT = /^(open|closed) (\d+) (.*)$/s;
 
 interface ReportArguments {
@@ -182,7 +183,7 @@ interface ReportArguments {
   settings?: CircuitSettings;
 }
 
-/** Of reports that open nothing. */
+/** For reports that cannot open a circuit. */
 const NO_SETTINGS: CircuitSettings = {
   failures: 0,
   windowMs: 0,
@@ -193,15 +194,15 @@ const NO_SETTINGS: CircuitSettings = {
 
 type OpenReply = [number, ...(string | number)[]];
 
-/** A server that takes over has another clock. */
+/** The best reading is replaced after this time, even by a slower one: after a failover Redis has another clock. */
 const CLOCK_FRESH_MS = 30_000;
 
 /**
- * What time it is for Redis. A report may be late, on a busy machine or after an outage: when a call began is said as it was,
- * not as so long before the report arrives.
+ * Estimates the clock of Redis. A report may arrive late, on a busy machine or after an outage, so it states when the call
+ * began, not how long ago.
  */
 class RedisClock {
-  /** Ahead of this process's own, by the quickest recent answer. */
+  /** Unix ms at Redis minus `performance.now()`, from the recent reading with the shortest round trip. */
   #aheadMs: number | null = null;
   #roundTripMs = Number.POSITIVE_INFINITY;
   #readAtMs = Number.NEGATIVE_INFINITY;
@@ -215,12 +216,12 @@ class RedisClock {
     this.#readAtMs = now;
   }
 
-  /** Unix ms; while nothing has been read, the age as a negative number. */
+  /** Unix ms; before the first reading, the age as a negative number. */
   startOf(ageMs: number): number {
     const age = Math.max(0, ageMs);
     return this.#aheadMs === null ? -age : Math.round(performance.now() - age + this.#aheadMs);
   }
 }
 
-/** A count that has run for so long starts over, so that it never spans more than about two windows. */
+/** A count starts over after this time, so that it never covers much more than the last window. */
 const SUCCESSES_FRESH_MS = 10_000;

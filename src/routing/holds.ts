@@ -4,27 +4,27 @@ import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 export interface Hold {
-  /** `provider:<name>`, `deployment:<id>` or `credential:<provider>/<name>`: as the limiter calls it. */
+  /** `provider:<name>`, `deployment:<id>` or `credential:<provider>/<name>`: the limiter's name of the scope. */
   name: string;
   reason: string;
   /** Unix milliseconds. */
   sinceMs: number;
 }
 
-/** What can be held, by the names that the limiter has for it. */
+/** What can be held, by the limiter's names of its scopes. */
 export interface Holdable {
   scope: { name: string };
   provider: { scope: { name: string } };
 }
 
 export interface Holds {
-  /** From the snapshot, which every change renews; null for a deployment that may be asked. */
+  /** From the snapshot, which is read again after every change; null for a deployment that may be called. */
   find(deployment: Holdable): Hold | null;
   /** The same for one name. */
   get(name: string): Hold | null;
   /** The snapshot. */
   all(): readonly Hold[];
-  /** Holding again changes the reason and keeps the time. */
+  /** Holding it again changes the reason and keeps the time. */
   hold(name: string, reason: string): Promise<Hold>;
   /** False when it was not held. */
   release(name: string): Promise<boolean>;

@@ -1,9 +1,9 @@
--- Which circuits are not closed, by the clock that opened them. Those without a probe for long are removed: names
--- of wildcard models come from clients.
+-- Lists the circuits that are not closed, by the clock of Redis. Circuits that were not probed for a long time are removed,
+-- because clients choose the names of wildcard models.
 --
 -- KEYS  1 open circuits
--- ARGV  1 how long one may lie there after its cooldown, ms
--- Gives the time, unix ms, then name, ms until its cooldown is over (negative: since), name, …
+-- ARGV  1 how long a circuit is kept after its cooldown, ms
+-- Returns the time, unix ms, then name, ms until the end of its cooldown (negative once it is over), name, …
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local open = redis.call('HGETALL', KEYS[1])

@@ -18,7 +18,7 @@ import { drawOrder, NO_SIGNALS, orderCandidates, type Signals } from './strategi
 
 export interface RouteRequest {
   model: string;
-  /** `models[]` of the body: asked after the first model's own deployments and fallbacks. */
+  /** `models[]` of the body: tried after the first model's own deployments and fallbacks. */
   alternativeModels: readonly string[];
   /** Body extension `provider`, as OpenRouter has it. */
   preferences: {
@@ -28,7 +28,7 @@ export interface RouteRequest {
     allowFallbacks?: boolean;
     /** In place of the models' own strategies. */
     sort?: StrategyName;
-    /** USD per million tokens; what costs more, or has no known price, is not asked. */
+    /** USD per million tokens; deployments that cost more, or whose price is unknown, are left out. */
     maxInputPrice?: number;
     maxOutputPrice?: number;
   };
@@ -41,21 +41,21 @@ export interface RouteRequest {
 
 export interface RouteContext {
   catalogue: Catalogue;
-  /** Which protocols this kind of request can be sent in. */
+  /** Whether this kind of request can be sent in one of these protocols. */
   canServe: (protocols: readonly string[]) => boolean;
   /** Deployments out of rotation: they move to the end of the plan, never out of it. */
   isCooling: (circuit: string) => boolean;
-  /** Deployments that an operator holds: they move to the end too, where a request waits for their release. */
+  /** Deployments with a hold: they move to the end too, where a request waits for their release. */
   isHeld?: (deploymentId: string) => boolean;
-  /** Absent: nothing is known but the configuration. */
+  /** Absent: only the configuration is used. */
   signals?: Signals;
   random: () => number;
 }
 
-/** A longer plan only delays the answer that everything is down. */
+/** A longer plan would only delay the answer that every provider is down. */
 const MAX_STEPS = 32;
 
-/** The plan, or why there is none: an unknown model, an unknown provider, nothing left after the request's own wishes. */
+/** The plan, or why there is none: an unknown model or provider, or no deployment meets the request's preferences. */
 export function planRoute(request: RouteRequest, context: RouteContext): RoutePlan | Failure {
   const { catalogue } = context;
   const model = catalogue.findModel(request.model);
@@ -74,7 +74,7 @@ export function planRoute(request: RouteRequest, context: RouteContext): RoutePl
 
 const DETOUR_CODES = ['upstream_content_filter', 'upstream_context_length'] as const;
 
-/** Of the model that was asked for; a model named for a case of failure replaces the rest of the plan. */
+/** Detours of the requested model: the model that is configured for a kind of failure replaces the rest of the plan. */
 function detoursOf(model: Model, request: RouteRequest, context: RouteContext): Pick<RoutePlan, 'detours'> {
   const entries = DETOUR_CODES.map((code) => [code, detourSteps(model.detours[code], request, context)] as const);
   const known = entries.filter(([, steps]) => steps.length > 0);
@@ -115,7 +115,7 @@ function stepsOf(model: Model, request: RouteRequest, context: RouteContext): Ro
   }));
 }
 
-/** By their shares; a conversation, which draws the same lots in each turn, stays with the account that has its prompt cached. */
+/** Random by shares. All turns of a conversation get the same order, and so stay with the account that has the prompt cached. */
 function credentialOrder(credentials: readonly Credential[], random: () => number): Pick<RouteStep, 'credentials'> {
   if (credentials.length < 2) return {};
   return { credentials: drawOrder(credentials, ({ weight }) => weight, random).map(({ name }) => name) };
@@ -130,7 +130,7 @@ function isAllowed(candidate: Candidate, request: RouteRequest, context: RouteCo
   return isCheapEnough(candidate, request, context.catalogue) && context.canServe(provider.protocols);
 }
 
-/** A price of a million tokens in USD is one of a token in microdollars. */
+/** USD per million tokens are microdollars per token. */
 const PICO_PER_MICRO_USD = 1e6;
 
 function isCheapEnough({ deployment, upstreamModel }: Candidate, request: RouteRequest, catalogue: Catalogue): boolean {
@@ -165,7 +165,7 @@ function coolingLast(steps: RouteStep[], { isCooling, isHeld }: RouteContext): O
     provider: step.provider,
     why: held.has(step) ? ('hold' as const) : ('circuit' as const),
   }));
-  // Where all are out, none stands behind another for it.
+  // If all steps are out of rotation, none was put behind another.
   return {
     steps: [...first, ...last].slice(0, MAX_STEPS),
     putBack: first.length === 0 ? {} : { putBack: putBack.slice(0, MAX_STEPS) },
@@ -199,7 +199,7 @@ function nothingLeft(request: RouteRequest, chain: readonly Model[], context: Ro
   });
 }
 
-/** @param random draws the lots within a tier; the same draws give the same plan while nothing else changes. */
+/** @param random orders deployments within a tier; the same numbers give the same plan while nothing else changes. */
 export type Planner = (protocol: string, request: RouteRequest, random?: () => number) => RoutePlan | Failure;
 
 export interface PlannerOptions {
@@ -231,7 +231,7 @@ export function createPlanner({ catalogue, circuits, holds, signals }: PlannerOp
   };
 }
 
-/** Assumed of a request that does not say. */
+/** Assumed for a request that does not state its size. */
 const USUAL_TOKENS = { input: 1_000, output: 300 };
 
 function sizeOf({ estimatedInputTokens, maxOutputTokens }: RouteRequest): RequestSize {

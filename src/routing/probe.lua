@@ -1,9 +1,9 @@
--- May a call be made now? A circuit whose cooldown is over lets one call through at a time: the probe. For a
--- request that has nowhere else to go it lets one through now and then even before: otherwise recovery would go unnoticed.
+-- Decides whether a call may be made now. After its cooldown, a circuit lets one call through at a time: the probe. Before
+-- that, it lets a request without an alternative through at intervals, so that recovery is noticed.
 --
 -- KEYS  1 circuit, 2 open circuits
 -- ARGV  1 name of the circuit, 2 how long a probe may take, ms, 3 time between calls without an alternative, ms, or 0
--- Gives {-1} (closed), {0} (open, and this call may be made), or {ms to wait before asking again, code of the failure that
+-- Returns {-1} (closed), {0} (open, and this call may be made), or {ms to wait before asking again, code of the failure that
 -- opened the circuit}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

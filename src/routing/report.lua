@@ -1,14 +1,14 @@
--- Counts what the calls of a circuit came to, and opens it when too many of them fail. A call that began before the circuit
--- last opened tells nothing new, whatever it came to: only calls that began since then close it or open it again.
+-- Counts the outcomes of a circuit's calls, and opens the circuit when too many of them fail. The outcome of a call that began
+-- before the circuit last opened is ignored: only calls that began since then close it or open it again.
 --
 -- KEYS  1 circuit, 2 open circuits
 -- ARGV  1 name of the circuit, 2 'success' | 'failure' | 'refusal' | 'undecided', 3 failure code, 4 successes since the
 --       reporter's last report, 5 window ms, 6 failures that open, 7 first cooldown ms, 8 longest cooldown ms, 9 cooldown of
---       a refusal ms, 10 when the call began, unix ms by the clock of Redis (negative: so long ago), 11 channel on which
+--       a refusal ms, 10 when the call began, unix ms by the clock of Redis (if negative, its age), 11 channel on which
 --       openings and closings are announced
--- Gives ms until the cooldown of the circuit is over (negative: since), nil when it is closed.
+-- Returns ms until the end of the circuit's cooldown (negative once it is over), nil if the circuit is closed.
 
--- How long the time of an opening is remembered: longer than calls that began before it go on.
+-- How long the time of an opening is remembered: longer than calls that began before it take to end.
 local OPENING_KEPT_MS = 600000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -33,7 +33,7 @@ if ARGV[2] == 'success' then
   redis.call('SPUBLISH', ARGV[11], 'closed 0 ' .. ARGV[1])
   return nil
 end
--- Let through while the circuit is open, and failed as was to be expected.
+-- A call without an alternative, let through while the circuit was open: its failure changes nothing.
 if left and left > 0 then return left end
 
 if now - since > tonumber(ARGV[5]) then since, good, bad = now, 0, 0 end

@@ -1,12 +1,12 @@
-// What is out of rotation, as one process knows it: circuits that are open, and what an operator holds. A change is announced
-// to every process at once, by the script or the call that makes it; what was announced while a connection was cut is found
-// again by a slow poll, and as soon as the connection is back.
+// What is out of rotation, as one process knows it: open circuits and the operator's holds. The script or the call that makes a
+// change announces it to every process. Announcements missed while a connection was lost are made up for by a slow poll, and
+// by a read as soon as the connection is back.
 import type { Keyspace } from '../storage/keyspace.ts';
 import { isCluster, type RedisClient } from '../storage/redis.ts';
 import { type Circuits, createCircuits } from './circuits.ts';
 import { createHolds, HOLDS_CHANGED, type Holds } from './holds.ts';
 
-/** How late a process learns what it did not hear, at worst. */
+/** Longest delay until a process learns of a change whose announcement it missed. */
 export const ROTATION_REPAIR_MS = 5_000;
 
 export interface Rotation {
@@ -21,11 +21,11 @@ export interface RotationOptions {
   subscription: RedisClient;
   keyspace: Keyspace;
   onError: (error: Error) => void;
-  /** Holds were read. */
+  /** Called after the holds were read. */
   onHolds?: (holds: Holds) => void;
 }
 
-/** Resolves when everything is known and every change will be heard. */
+/** Resolves once the state has been read and the channels are subscribed. */
 export async function followRotation(options: RotationOptions): Promise<Rotation> {
   const { redis, subscription, keyspace, onError, onHolds } = options;
   const circuits = createCircuits(redis, keyspace, onError);

@@ -1,6 +1,6 @@
-// What strategies know of deployments (strategies.ts): prices from the configuration, the rest from Redis. A plan waits for
-// none of it: each value is the last one read, and read again in the background once it is used and no longer fresh. What no
-// strategy asks for is never read.
+// The measurements that strategies use (strategies.ts): prices from the configuration, the rest from Redis. No plan waits for
+// Redis: it gets the value read last, and a stale value that is used is read again in the background. Values that no strategy
+// uses are never read.
 import { LRUCache } from 'lru-cache';
 import type { Candidate, Catalogue } from '../config/catalogue.ts';
 import type { Credential } from '../config/credentials.ts';
@@ -13,7 +13,7 @@ import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import type { Signals } from './strategies.ts';
 
-/** What a request will probably take, as far as prices depend on it. */
+/** The expected size of a request, as far as prices depend on it. */
 export interface RequestSize {
   inputTokens: number;
   outputTokens: number;
@@ -21,7 +21,7 @@ export interface RequestSize {
 
 export interface SignalBoard {
   signalsFor(size: RequestSize): Signals;
-  /** A plan begins with this deployment: it is busier than what was read of it. */
+  /** Counts a plan that begins with this deployment, until its load is read again. */
   noteChosen(deploymentId: string): void;
 }
 
@@ -29,9 +29,9 @@ export interface SignalBoardOptions {
   redis: RedisClient;
   keyspace: Keyspace;
   catalogue: Pick<Catalogue, 'priceOf'>;
-  /** Of src/limits. */
+  /** From src/limits. */
   limiter: { peek(scopeName: string): Promise<{ used: Record<RateName, number>; blockedMs: number }> };
-  /** Of src/limits; absent: only configured limits count. */
+  /** From src/limits. Absent: only configured limits count. */
   learned?: { scopeOf(scope: Scope, configured?: Limits): Scope };
   onError: (error: Error) => void;
 }
@@ -39,7 +39,7 @@ export interface SignalBoardOptions {
 const LOAD_FRESH_MS = 250;
 const QUOTA_FRESH_MS = 1_000;
 const SPEED_FRESH_MS = 1_000;
-/** An older value says nothing: it was read for an earlier plan. */
+/** Older values are not used: they were read for earlier plans. */
 const WORTHLESS_MS = 30_000;
 const MAX_REMEMBERED = 5_000;
 
@@ -49,7 +49,7 @@ interface Remembered<T> {
   isBeingRead: boolean;
 }
 
-/** The last value of a name; null before the first. */
+/** The value read last for a name; null before the first read. */
 function remembered<T>(
   freshMs: number,
   read: (name: string) => Promise<T>,
@@ -82,7 +82,7 @@ function refresh<T>(known: Remembered<T>, reading: Promise<T>, onError: (error: 
 
 export function createSignalBoard(options: SignalBoardOptions): SignalBoard {
   const { redis, keyspace, catalogue, limiter, learned, onError } = options;
-  /** Plans since the load was read: without them every process would send everything to the one that was idle then. */
+  /** Plans since the load was read. Without them, a process would send everything to the deployment that was idle then. */
   const chosen = new LRUCache<string, number>({ max: MAX_REMEMBERED });
 
   const loadOf = remembered(
@@ -110,7 +110,7 @@ export function createSignalBoard(options: SignalBoardOptions): SignalBoard {
     return Math.max(0, ...[Math.min(...limited.map((kind) => 1 - window.used[kind.name] / limits[kind.name]!))]);
   }
 
-  /** Of the one that has most. */
+  /** The free share of the credential that has the largest one. */
   function leftOfCredentials(credentials: readonly Credential[], circuit: string): number {
     if (credentials.length === 0) return 1;
     const each = credentials.map(({ name, scope }) => {
@@ -146,7 +146,7 @@ export function createSignalBoard(options: SignalBoardOptions): SignalBoard {
   };
 }
 
-/** Models of a wildcard are fast or slow each for itself. */
+/** Speeds are measured per model of a wildcard. */
 function circuitName({ deployment, upstreamModel }: Candidate): string {
   const isWildcard = deployment.upstreamModel.includes('*');
   return circuitOf({ deployment: deployment.id, upstreamModel, ...(isWildcard ? { isWildcard } : {}) });
@@ -160,15 +160,15 @@ export interface StreamSpeed {
 }
 
 export interface SpeedLog {
-  /** @param circuit as `circuitOf` names it. Returns at once; some of many are kept. */
+  /** @param circuit as `circuitOf` names it. Returns at once. Only a sample of the streams is kept. */
   note(circuit: string, speed: StreamSpeed): void;
 }
 
-/** The last so many of all workers. */
+/** Samples kept per circuit, of all workers. */
 const KEPT = 40;
-/** What is older says nothing about now: a deployment that was slow is tried again. */
+/** Older samples are ignored, so that a deployment that was slow is tried again. */
 const KEPT_MS = 600_000;
-/** Of each process and circuit: the cost does not grow with the traffic. */
+/** Least time between two samples of a process for a circuit, so that the cost does not grow with the traffic. */
 const SAMPLE_MS = 200;
 
 export function createSpeedLog(redis: RedisClient, keyspace: Keyspace, onError: (error: Error) => void): SpeedLog {
@@ -203,7 +203,7 @@ async function readSpeed(redis: RedisClient, keyspace: Keyspace, circuit: string
   };
 }
 
-/** Null of nothing. */
+/** Null for an empty list. */
 export function quantile(values: readonly number[], part: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? null;

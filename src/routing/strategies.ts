@@ -1,17 +1,17 @@
-// In which order the deployments of a model are asked: (candidates, signals) → order. Pure: randomness and what is known of
-// the deployments are passed in. A new strategy is a row of the table, and a name in contracts/route-plan.ts.
+// The order in which the deployments of a model are tried: (candidates, signals) → order. Pure: randomness and measurements are
+// passed in. A new strategy is a row of the table, and a name in contracts/route-plan.ts.
 import type { Candidate } from '../config/catalogue.ts';
 import type { StrategyName } from '../contracts/route-plan.ts';
 
-/** What is known of a candidate at the time of the plan; null where it is unknown. */
+/** Measurements of a candidate at the time of the plan; null where unknown. */
 export interface Signals {
   /** What a request of this size costs. */
   costUsd(candidate: Candidate): number | null;
   /** Requests in flight or waiting, over the fleet. */
   load(candidate: Candidate): number | null;
-  /** What three of four streams stay under, of the last ones of all workers. */
+  /** Time to the first token: the third quartile of the last streams of all workers. */
   firstTokenMs(candidate: Candidate): number | null;
-  /** Once a stream has begun: the median of the last ones. */
+  /** After the first token: the median of the last streams. */
   tokensPerSecond(candidate: Candidate): number | null;
   /** The free part of the limit that is nearest to full, from 0 to 1; null without limits. */
   quotaLeft(candidate: Candidate): number | null;
@@ -29,16 +29,16 @@ type Random = () => number;
 type Order = (candidates: readonly Candidate[], signals: Signals, random: Random) => Candidate[];
 
 interface Strategy {
-  /** Deployments of a lower tier come first, whatever else is known of them. */
+  /** Deployments of a lower tier come first; the strategy only orders within a tier. */
   respectsTiers: boolean;
   order: Order;
 }
 
-/** Whatever is this near to the best is as good: what is measured is never exact, and one deployment must not get all. */
+/** Measures within this factor of the best count as equal: they are not exact, and one deployment must not get all requests. */
 const SIMILAR = 1.1;
-/** Of the limit. */
+/** The same for quotas, as a share of the limit. */
 const SIMILAR_QUOTA = 0.05;
-/** So often a deployment of unknown speed is asked first, to be known. */
+/** Probability with which deployments of unknown speed are tried first, to measure them. */
 const EXPLORE = 0.05;
 
 export const STRATEGIES: Readonly<Record<StrategyName, Strategy>> = {
@@ -90,11 +90,11 @@ export interface OrderWishes {
   /** Names of providers that come first, in this order. */
   order: readonly string[];
   strategy: StrategyName;
-  /** The request has named the strategy: it then applies over all tiers. */
+  /** The request named the strategy, which then applies across all tiers. */
   isAsked: boolean;
 }
 
-/** Wished-for providers first, then lower tiers where the strategy respects them, and within that by the strategy. */
+/** Orders by the requested order of providers, then by tier if the strategy respects tiers, then by the strategy. */
 export function orderCandidates(
   candidates: readonly Candidate[],
   { order, strategy: name, isAsked }: OrderWishes,
@@ -121,22 +121,22 @@ function byLot(candidates: readonly Candidate[], _signals: Signals, random: Rand
   return drawOrder(candidates, ({ deployment }) => deployment.weight, random);
 }
 
-/** A weighted random order: the first is each item with probability weight/sum (exponential variates). */
+/** A weighted random order: each item comes first with probability weight/sum (exponential variates). */
 export function drawOrder<T>(items: readonly T[], weightOf: (item: T) => number, random: Random): T[] {
   const lots = items.map((item) => ({ item, lot: -Math.log(1 - random()) / weightOf(item) }));
   return lots.sort((a, b) => a.lot - b.lot).map(({ item }) => item);
 }
 
 interface Ranking {
-  /** The less the better. */
+  /** Lower is better. */
   measure: (candidate: Candidate, signals: Signals) => number | null;
-  /** Up to which measure a candidate is as good as the best. */
+  /** The highest measure that counts as equal to the best. */
   similar: (best: number) => number;
-  /** Place of a candidate without a measure: behind all, or behind the best and now and then before them. */
+  /** Place of a candidate without a measure: last, or after the best ones, and before them with probability EXPLORE. */
   unknown: 'last' | 'explored';
 }
 
-/** The best, sharing the first place by weight with all that are as good, then the others from good to bad. */
+/** First the best and those that count as equal, in a random order by weight; then the others by their measure. */
 function ranked({ measure, similar, unknown }: Ranking): Order {
   return (candidates, signals, random) => {
     const rated = byLot(candidates, signals, random).map((candidate) => ({

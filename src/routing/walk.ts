@@ -1,10 +1,9 @@
-// The way of one request through its plan. First every step in order; a step that was full or out of rotation is left
-// for the next one without being asked. When the plan is through and nothing has answered, the steps that were left are
-// waited for, the one that expects to be ready first before the others. A failure for which the plan has a detour leads
-// to that in place of all that is left.
+// The path of one request through its plan. First every step in order; a step that is full or out of rotation is skipped
+// without a call. If no step has answered by the end of the plan, the request waits for the skipped steps, in the order in
+// which they expect to be ready. A failure for which the plan has a detour replaces all remaining steps by that detour.
 //
-// A position counts the places of this way from 0: it only grows, so a job or a claim of an earlier place is known for
-// what it is. Positions up to `endOf` are steps in order; beyond it `progress.revisited` says which step is meant.
+// A position counts the places on this path from 0. It only grows, so a job or a claim of an earlier place is recognised as
+// outdated. Positions before `endOf` are steps in order; from there on `progress.revisited` is the step.
 import type { Failure } from '../contracts/failure.ts';
 import type { RequestProgress } from '../contracts/request-record.ts';
 import { allSteps, type DetourCode, type RoutePlan, type RouteStep } from '../contracts/route-plan.ts';
@@ -13,19 +12,19 @@ export function stepAt(plan: RoutePlan, position: number, progress: RequestProgr
   return allSteps(plan)[indexAt(plan, position, progress)]!;
 }
 
-/** Among all steps of the plan. */
+/** Index among all steps of the plan, detours included. */
 function indexAt(plan: RoutePlan, position: number, progress: RequestProgress): number {
   if (position >= endOf(plan, progress)) return progress.revisited!;
   const { detour } = progress;
   return detour === undefined ? position : firstOf(plan, detour.codes.at(-1)!) + position - detour.from;
 }
 
-/** The position behind the last step that is taken in order. */
+/** The position after the last step that is taken in order. */
 function endOf(plan: RoutePlan, { detour }: RequestProgress): number {
   return detour === undefined ? plan.steps.length : detour.from + stepsOf(plan, detour.codes.at(-1)!).length;
 }
 
-/** Index of a detour's first step among all. */
+/** Index of a detour's first step among all steps. */
 function firstOf(plan: RoutePlan, code: DetourCode): number {
   const before = code === 'upstream_content_filter' ? 0 : stepsOf(plan, 'upstream_content_filter').length;
   return plan.steps.length + before;
@@ -40,19 +39,19 @@ export function hasNext(plan: RoutePlan, position: number, progress: RequestProg
   return position + 1 < endOf(plan, progress) || progress.skipped.length > 0;
 }
 
-/** Whether this place may be left without having been asked: not once its step has been left so before. */
+/** Whether this place may be skipped. A step can be skipped only once. */
 export function maySkip(plan: RoutePlan, position: number, progress: RequestProgress): boolean {
   return position < endOf(plan, progress) && hasNext(plan, position, progress);
 }
 
-/** Remembers that the step was not asked; `readyAtMs` is when it expects to be, Unix ms. */
+/** Records that the step was skipped. @param readyAtMs when it expects to be ready, Unix ms. */
 export function skip(plan: RoutePlan, position: number, progress: RequestProgress, readyAtMs: number): RequestProgress {
   return { ...progress, skipped: [...progress.skipped, { step: indexAt(plan, position, progress), readyAtMs }] };
 }
 
 /**
- * Progress with the detour that the plan has for this failure, each once; null where it has none. The next place
- * (`moveOn`) is the first of the detour, and steps that were left waiting are dropped: they would fail in the same way.
+ * Progress with the plan's detour for this failure; null if there is none or it was taken before. The next place (`moveOn`)
+ * is the first of the detour. Skipped steps are dropped, because they would fail in the same way.
  */
 export function takeDetour(
   plan: RoutePlan,

@@ -17,13 +17,13 @@ export interface AccountsTable {
   /** Of a project: its organisation, if it has one. */
   parent_id: string | null;
   name: string;
-  /** JSON: as of a key. */
+  /** JSON, as for a key. */
   settings: string;
   created_at: Whole;
   revoked_at: OptionalWhole;
 }
 
-/** Top-ups and corrections; what was charged stands with the requests. */
+/** Top-ups and corrections. Charges are in `requests`. */
 export interface CreditEntriesTable {
   id: string;
   account_id: string;
@@ -52,7 +52,7 @@ export interface AuditLogTable {
   method: string;
   path: string;
   status: Whole;
-  /** JSON, without secrets; null where there was nothing, or nothing is known of it. */
+  /** JSON, without secrets; null if there was no body, or it is not known. */
   request: string | null;
   before: string | null;
   after: string | null;

@@ -203,7 +203,7 @@ export interface NativeChunksTable {
   reply_shards: Whole;
   /** Null until the provider has answered. */
   vendor_batch_id: string | null;
-  /** By name; null where its provider has only one key, or of a release that knew no other. */
+  /** By name; null if its provider has only one key, or the row is from a release that supported only one. */
   credential: string | null;
   /** JSON: BudgetReservation; null if its key has no budget. */
   reservation: string | null;
@@ -224,14 +224,14 @@ export const nativeChunks: Migration = {
   },
 };
 
-/** In several budgets, in picodollars: what `hold_account` and `hold_units` cannot say. */
+/** Reservations in several budgets, in picodollars. `hold_account` and `hold_units` can hold only one. */
 export const chunkReservations: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable('native_chunks').addColumn('reservation', 'text').execute();
   },
 };
 
-/** Which of its provider's credentials made it: its account has it. */
+/** The credential that created it: the chunk belongs to that credential's account. */
 export const chunkCredentials: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable('native_chunks').addColumn('credential', 'text').execute();

@@ -36,11 +36,11 @@ const MIGRATION_TRIES = 3;
 const MIGRATION_RETRY_MS = 300;
 const POSTGRES_POOL_SIZE = 10;
 const POSTGRES_CONNECT_TIMEOUT_MS = 5_000;
-/** No query of the broker needs longer; one that hangs must not block those behind it. `?statement_timeout=` in the address is another. */
+/** No query of the broker takes longer, and one that hangs must not block others. `?statement_timeout=` in the URL overrides it. */
 const POSTGRES_STATEMENT_TIMEOUT_MS = 30_000;
-/** For a server or a network that says nothing any more: then the server's own timeout is not heard. `?query_timeout=` is another. */
+/** For a server or network that no longer answers and so cannot report its timeout. `?query_timeout=` overrides it. */
 const POSTGRES_ANSWER_TIMEOUT_MS = 35_000;
-/** Firewalls forget idle connections without a word to either side. */
+/** Firewalls drop idle connections without notifying either side. */
 const POSTGRES_KEEPALIVE_MS = 30_000;
 
 function isPostgres(url: DatabaseUrl): boolean {
@@ -52,7 +52,7 @@ export async function openDatabase(url: DatabaseUrl, onError: (error: Error) => 
   return (await openAndMigrate(url, onError)).database;
 }
 
-/** Only to look, also where another release's processes run on it: nothing is migrated, and SQLite is not written at all. */
+/** Read-only use, even while processes of another release use the database: nothing is migrated, and SQLite is never written. */
 export async function lookIntoDatabase(url: DatabaseUrl): Promise<Database> {
   return opened(
     url,
@@ -64,7 +64,7 @@ export async function lookIntoDatabase(url: DatabaseUrl): Promise<Database> {
   );
 }
 
-/** Only migrates; gives the names of what was applied. */
+/** Only migrates. Returns the names of the migrations that were applied. */
 export async function migrateDatabase(url: DatabaseUrl): Promise<string[]> {
   const { database, applied } = await openAndMigrate(url, () => undefined);
   await database.destroy();
@@ -87,7 +87,7 @@ function dialects(url: DatabaseUrl, onError: (error: Error) => void, isReadOnly 
   return (more) => (isPostgres(url) ? postgresDialect(url, onError, more) : sqliteDialect(url, isReadOnly));
 }
 
-/** PgBouncer, unless `ignore_startup_parameters` names it. Its own `query_timeout` bounds queries on the server then. */
+/** From PgBouncer, unless its `ignore_startup_parameters` lists it. Then PgBouncer's own `query_timeout` limits queries. */
 const UNSUPPORTED_TIMEOUT = /unsupported startup parameter:? "?statement_timeout/;
 const NO_STATEMENT_TIMEOUT: pg.PoolConfig = { statement_timeout: false };
 
@@ -112,7 +112,7 @@ async function openedWith<T>(dialect: Dialect, use: (database: Database) => Prom
   }
 }
 
-/** SQLite has no lock around migrations: of two processes that start at once, one may find half of the tables. */
+/** SQLite has no lock around migrations: if two processes start at once, one may find only some of the tables and is retried. */
 async function migrateTogether(database: Database, triesLeft = MIGRATION_TRIES): Promise<string[]> {
   try {
     return await migrate(database);
@@ -139,8 +139,8 @@ function postgresDialect(
     application_name: 'sluice',
     ...more,
   });
-  // A server that closes a connection reports it on the connection itself, even between two statements of a transaction, when
-  // the pool does not listen; an error event without a listener would end the process.
+  // A lost connection emits an error, even between two statements of a transaction, when the pool has no listener on it. An
+  // error event without a listener would end the process.
   pool.on('connect', (client) => {
     client.on('error', onError);
     closeWhenSilent(client);
@@ -150,12 +150,12 @@ function postgresDialect(
   return new CarefulPostgresDialect({ pool });
 }
 
-/** pg rejects a query that is not answered in time, and keeps its connection: the next query would wait behind it, and the next. */
+/** After a query timeout pg keeps the connection, on which later queries would wait for the same answer. So it is closed. */
 function closeWhenSilent(client: pg.PoolClient): void {
   const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
   client.query = ((...args: unknown[]) => {
     const answer = query(...args);
-    // At once, before the pool gets it back.
+    // Immediately, before it returns to the pool.
     answer.catch(({ message }: Error) => {
       if (message === 'Query read timeout') void (client as unknown as pg.Client).end();
     });
@@ -163,7 +163,7 @@ function closeWhenSilent(client: pg.PoolClient): void {
   }) as typeof client.query;
 }
 
-/** Of this process, all its databases together. */
+/** Connections of this process, summed over its databases. */
 export interface PoolState {
   busy: number;
   idle: number;
@@ -174,7 +174,7 @@ export interface PoolState {
 
 const pools = new Set<pg.Pool>();
 
-/** Null where no PostgreSQL is open: SQLite has no connections. */
+/** Null if no PostgreSQL database is open: SQLite has no connections. */
 export function readPoolState(): PoolState | null {
   for (const pool of pools) if (pool.ended) pools.delete(pool);
   if (pools.size === 0) return null;
@@ -219,7 +219,7 @@ function sqliteDialect(url: string, readOnly: boolean): PatientSqliteDialect {
   return new PatientSqliteDialect({ database: adaptNodeSqlite(file) });
 }
 
-/** What was just made has the umask of a shell; databases of earlier releases were world-readable. Other modes stay. */
+/** New files may have a shell's umask, and databases of earlier releases were world-readable. Modes other than 0644 are kept. */
 function closeToOthers(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     const mode = statSync(file, { throwIfNoEntry: false })?.mode;

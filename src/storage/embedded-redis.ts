@@ -7,9 +7,9 @@ import { createConnection, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 
 export interface EmbeddedRedis {
-  /** For anybody on this machine who has the password. */
+  /** TCP on loopback, for every user of this machine who has the password. */
   url: string;
-  /** For processes of this user: a Unix socket, where the system has one; it costs less than a port. */
+  /** For processes of this user: a Unix socket where possible, because it costs less than TCP. */
   socketUrl: string;
   /** Writes everything to disk and ends. */
   stop(): Promise<void>;
@@ -28,7 +28,7 @@ const SERVERS = [
 
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 15_000;
-/** Also for a server that writes its data before it ends. */
+/** Also long enough for a server that writes its data before it ends. */
 const ANSWER_LIMIT_MS = 15_000;
 const RESTART_FIRST_MS = 250;
 const RESTART_LONGEST_MS = 10_000;
@@ -69,10 +69,10 @@ export function embeddedRedisUrl(directory: string): string | null {
   return access === null ? null : urlOf(access);
 }
 
-/** The system's longest: 108 bytes on Linux, 104 elsewhere, with the 0 at its end. */
+/** Limit of the operating system: 108 bytes on Linux, 104 elsewhere, including the terminating zero. */
 const LONGEST_SOCKET_PATH = 103;
 
-/** Null where the path is too long for a socket. */
+/** Null if the path is too long for a socket. */
 function socketPath(directory: string): string | null {
   const path = join(resolve(directory), 'redis.sock');
   return Buffer.byteLength(path) <= LONGEST_SOCKET_PATH && process.platform !== 'win32' ? path : null;
@@ -190,9 +190,9 @@ function readAccess(path: string): SavedAccess | null {
 }
 
 /**
- * What the server answers to one command, until it has answered or closed the connection; empty where nobody listens. In Redis's inline
- * form (redis.io/docs/latest/develop/reference/protocol-spec): a client library takes more memory than all else that the process
- * needs which supervises it.
+ * Sends one command and returns what the server has sent until it closes the connection or has answered; empty if no server
+ * listens. Uses inline commands (redis.io/docs/latest/develop/reference/protocol-spec), because a client library would take more
+ * memory than everything else in the supervising process.
  */
 function askServer(
   { port, password }: SavedAccess,
@@ -228,7 +228,7 @@ async function waitUntilReady(access: SavedAccess, exited: Promise<string>, dire
   throw new Error(`Redis was not ready within ${START_LIMIT_MS / 1_000} s; its log is ${join(directory, 'redis.log')}`);
 }
 
-/** Where nothing listens, or another program does, there is nothing to end. */
+/** Does nothing if no server listens there, or another program does. */
 async function endServer(access: SavedAccess): Promise<void> {
   await askServer(access, 'SHUTDOWN', (answer) => answer.includes('-'));
 }

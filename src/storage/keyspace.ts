@@ -22,13 +22,13 @@ export interface ScopeKeys {
   leases: string;
   /** Sorted set of waiting requests, scored by their turn in the wait queue (permit.lua). */
   room: string;
-  /** Sorted set: where the next turn of each owner starts on the room's virtual clock, which is the member ''. */
+  /** Sorted set: start of each owner's next turn on the wait queue's virtual clock. The member '' is the clock itself. */
   turns: string;
-  /** Sorted set of the same requests, scored by when they were last active. */
+  /** Sorted set of the same requests, scored by when they last asked for a permit. */
   presence: string;
   /** Wait queues, sorted sets, one per lane: requests without a permit yet, scored by acceptance (src/limits/wait-queue.ts). */
   waiting: Record<Lane, string>;
-  /** Hash: how long its calls take, and which share of their reservation they use. */
+  /** Hash: how long its calls take, and what share of their reservations they use. */
   pace: string;
 }
 
@@ -39,9 +39,9 @@ export interface Keyspace {
   recordPrefix(shard: number): string;
   /** String: fingerprint and id of the request that has this idempotency key. */
   idempotency(shard: number, name: string): string;
-  /** Pub/sub channel that brings frames of this shard to one API instance. */
+  /** Pub/sub channel for the frames of this shard to one API instance. */
   replyChannel(shard: number, inbox: string): string;
-  /** Pub/sub channel that brings cancellations of this shard to one worker process. */
+  /** Pub/sub channel for the cancellations of this shard to one worker process. */
   controlChannel(shard: number, workerId: string): string;
   /** Hash: worker id → unix ms of its last heartbeat. */
   workers(shard: number): string;
@@ -52,7 +52,7 @@ export interface Keyspace {
   waitQueues: string;
   /** Hash: key of a wait queue → tokens of all requests in it. */
   waitQueueTokens: string;
-  /** Hash: key of a wait queue → how many have left it with a permit, ever. */
+  /** Hash: key of a wait queue → total number of requests that have left it with a permit. */
   waitQueueServed: string;
   /** Hash: name of a held provider or deployment → reason and time, JSON. */
   holds: string;
@@ -67,7 +67,7 @@ export interface Keyspace {
   rotationChannel: string;
   /** Hash: `<kind> <scope>` → limit and when it was last announced, unix ms (src/limits/learned-limits.ts). */
   learnedLimits: string;
-  /** Each change of them: field and value, on a line each. */
+  /** Pub/sub channel for changes of them: the field, a line feed, the value. */
   learnedChannel: string;
   /** Hash: model of a deployment → how many tokens its calls take (src/limits/token-estimates.ts). */
   tokenEstimates: string;
@@ -88,22 +88,22 @@ export interface Keyspace {
   models(provider: string): { list: string; wish: string };
   /** Pub/sub channel that tells workers whose list is wanted. */
   modelsChannel: string;
-  /** String: this key got an answer that is kept, a moment ago. */
+  /** String, short-lived: this key was just sent an answer that is kept. */
   answered(keyId: string): string;
   /** String: the request that has the lock of a conversation. */
   conversation(id: string): string;
   /** String: a session of the console, by the digest of its cookie (src/api/guard/sessions.ts). */
   session(digest: string): string;
-  /** String: a process of the fleet looks after this, or has just done so (workers/support/watch-money.ts). */
+  /** String: one process of the fleet is doing this periodic check, or has just done it (workers/support/watch-money.ts). */
   alertTurn(name: string): string;
-  /** Sorted set: the sessions of one operator, by their ends. */
+  /** Sorted set: the sessions of one operator, scored by their expiry. */
   sessionsOf(operator: string): string;
   queuePrefix(provider: string): string;
-  /** Sorted set: workers of this contract that wait for jobs of a queue, scored by how many more they have room for. */
+  /** Sorted set: workers of this contract that wait for jobs of a queue, scored by their free slots. */
   freeWorkers(queue: string, provider: string): string;
-  /** Prefixes, a worker id follows: its string that lasts while it is well, and the channel on which it is given requests. */
+  /** Prefixes, followed by a worker id: the worker's liveness key, which expires, and its channel for handed-off requests. */
   handOff: { sign: string; channel: string };
-  /** Strings that redis-watch.ts writes to find out whether Redis takes writes, one for each hash tag. */
+  /** Strings that redis-watch.ts writes to check whether Redis takes writes; one per hash tag. */
   probes(replyShards: number, providers: readonly string[]): string[];
 }
 

@@ -1,6 +1,6 @@
-// The ledger's two tables on PostgreSQL, in partitions by month. A partition is a range of request ids: they begin with the shard and
-// the time of acceptance. So the key that refuses what a writer brings twice stays whole, statements of any release work
-// unchanged, and a month's requests and their attempts end together. Ids of another form are in the partition for the rest.
+// Partitions the ledger's two tables by month on PostgreSQL. A partition is a range of request ids, which begin with the shard
+// and the time of acceptance. So the primary key still rejects rows that are written twice, statements of every release work
+// unchanged, and a month's requests are dropped together with their attempts. Ids of another form are in the default partition.
 import { sql, type Transaction } from 'kysely';
 import { replyShardDigit, TIME_DIGITS, toDigits } from '../contracts/ids.ts';
 import { type Database, openDatabase } from './database.ts';
@@ -11,24 +11,24 @@ import type { Tables } from './tables.ts';
 export const LEDGER_TABLES = ['ledger_entries', 'requests'] as const;
 type LedgerTable = (typeof LEDGER_TABLES)[number];
 
-/** Partitions there are beyond this month. */
+/** Partitions are created this many months ahead. */
 const MONTHS_AHEAD = 3;
-/** Statements of others wait behind one that waits for its lock. */
+/** Short, because other statements on the table queue behind one that waits for its lock. */
 const LOCK_TIMEOUT = '3s';
 
-/** What was in the table before it had partitions, and ids that belong to no month. */
+/** Partitions that are not of a month: the rows from before partitioning, and ids without a time. */
 export const REST = ['before', 'default'] as const;
 
 export interface Partition {
-  /** Behind the name of either table. */
+  /** Follows the name of either table. */
   suffix: string;
-  /** From when on its ids are those of others; null where it has no end. */
+  /** End of its range, exclusive, unix ms; null if it has none. */
   untilMs: number | null;
 }
 
 /**
- * Makes the partitions of the months to come, and partitions of tables that have none. Safe to repeat, in any number of processes.
- * Rejects where the role may not create tables (`sluice migrate` may then), and while the tables are busy.
+ * Partitions tables that are not partitioned yet, and creates the partitions of the coming months. Safe to repeat, in any number
+ * of processes. Rejects if the role may not create tables (then `sluice migrate` does it), and while the tables are busy.
  */
 export async function preparePartitions(database: Database, replyShards: number, nowMs = Date.now()): Promise<void> {
   if (!isPostgres(database)) return;
@@ -38,7 +38,7 @@ export async function preparePartitions(database: Database, replyShards: number,
   }
 }
 
-/** For a command of a role that may create tables. */
+/** For a command that runs as a role that may create tables. */
 export async function makePartitions(databaseUrl: string, replyShards: number): Promise<void> {
   const database = await openDatabase(databaseUrl, () => undefined);
   await preparePartitions(database, replyShards).finally(() => database.destroy());
@@ -75,7 +75,7 @@ function monthStart(nowMs: number, later: number): number {
   return Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + later);
 }
 
-/** The least id of a time. */
+/** The smallest request id of a shard at this time. */
 function idAt(digit: string, atMs: number): string {
   return `req_${digit}${toDigits(atMs, TIME_DIGITS)}`;
 }
@@ -104,7 +104,7 @@ async function partitionNames(database: Database, table: LedgerTable): Promise<S
   return new Set(rows.map(({ name }) => name));
 }
 
-/** Its range belongs to a partition already (what was there before), or rows of it are in the one for the rest: there they stay. */
+/** The range overlaps a partition (`before`), or the default partition has rows of it, which stay there. */
 const TAKEN = new Set(['42P17', '23514']);
 
 async function addPartition(database: Database, statement: string): Promise<void> {
@@ -124,9 +124,9 @@ function locked<T>(database: Database, run: (transaction: Transaction<Tables>) =
 }
 
 /**
- * A table with rows becomes the partition of everything before a month that has not begun. A constraint says so first, checked
- * while others read and write: so the swap reads nothing, and takes milliseconds. Where ids do not allow it (of several shards,
- * of another form) the table stays as it is, and old rows are deleted step by step.
+ * Turns a table with rows into the partition of everything before a month that has not begun. A check constraint is validated
+ * first, while others read and write, so that the swap need not scan the table and takes milliseconds. If the ids do not allow
+ * it (several shards, another form), the table stays as it is, and old rows are deleted step by step.
  */
 async function partition(database: Database, table: LedgerTable, nowMs: number): Promise<void> {
   if (!(await takeLease(database, table, LEASE_MS))) return;
@@ -148,12 +148,15 @@ async function partition(database: Database, table: LedgerTable, nowMs: number):
   }
 }
 
-/** Far longer than reading the largest table takes. */
+/** Far longer than the scan of the largest table. */
 const LEASE_MS = 6 * 3_600_000;
-/** Until a table whose ids did not allow it is read again. */
+/** A table whose ids did not allow partitioning is tried again after this time. */
 const UNFIT_MS = 30 * 86_400_000;
 
-/** Two processes at once would put each other's constraint on the table that is already in place. A lock of a session does not do: PgBouncer. */
+/**
+ * Keeps others from partitioning the same table: two processes would each add their constraint to the table that the other has
+ * already swapped in. Not an advisory lock of the session, because PgBouncer may give each statement another session.
+ */
 async function takeLease(database: Database, table: LedgerTable, forMs: number, isOwn = false): Promise<boolean> {
   const untilMs = sql`cast(extract(epoch from now()) * 1000 as bigint)`;
   const { rows } = await sql`
@@ -167,10 +170,10 @@ async function giveLease(database: Database, table: LedgerTable): Promise<void> 
   await database.deleteFrom('ledger_progress').where('name', '=', `partitioning ${table}`).execute();
 }
 
-/** In one transaction, if the table has no partitions yet. */
+/** Runs the statements in one transaction, unless the table is partitioned by then. */
 function alone(database: Database, table: LedgerTable, statements: readonly string[]): Promise<void> {
   return locked(database, async (transaction) => {
-    // Conflicts with itself, and with nothing that reads or writes.
+    // Conflicts with itself, but not with reads or writes.
     await sql`lock table ${sql.table(table)} in share update exclusive mode`.execute(transaction);
     if (await isPartitioned(transaction, table)) return;
     for (const statement of statements) await sql.raw(statement).execute(transaction);
@@ -192,7 +195,7 @@ function swapping(table: LedgerTable, before: string): string[] {
   ];
 }
 
-/** Roles that could use the table can use the one in its place. */
+/** Grants the new table's privileges to the roles that had them on the old one. */
 function grantsOf(table: LedgerTable): string {
   return `do $$ declare given record; begin
     for given in select (aclexplode(relacl)).* from pg_class where oid = '${table}_before'::regclass loop

@@ -17,14 +17,14 @@ export interface ApiKeysTable {
   name: string;
   /** SHA-256 of the whole key, hex. The key has 160 random bits, so a slow hash would protect nothing. */
   hash: string;
-  /** First characters, to recognize it by. */
+  /** First characters, so that people can recognise the key. */
   hint: string;
   /** JSON: limits, budget, allowed models. */
   settings: string;
   created_at: Whole;
   revoked_at: OptionalWhole;
   project_id: string | null;
-  /** The secret before a rotation, and until when it is still taken. */
+  /** The hash before a rotation, and the time until which it is accepted. */
   former_hash: string | null;
   former_until: OptionalWhole;
 }
@@ -56,7 +56,7 @@ export interface LedgerEntriesTable {
   cost_pico_usd: Whole;
   /** JSON: CostDetails, or null. */
   details: string | null;
-  /** Null where the provider has no choice of them. */
+  /** Null if the provider has no named credentials. */
   credential: string | null;
   project_id: string | null;
   organisation_id: string | null;

@@ -7,7 +7,7 @@ import type { RedisClient } from './redis.ts';
 import { sendScript } from './script-command.ts';
 
 export interface LuaScript {
-  /** Its name: the file's, or those of its parts. One name has one source. */
+  /** Made of the file's name, or of the names of its parts. One name has one source. */
   command: string;
   source: string;
 }
@@ -36,27 +36,27 @@ export function loadLuaScript(moduleUrl: string, relativePath: string): LuaScrip
   };
 }
 
-/** A script behind the functions that it shares with others. */
+/** A script preceded by functions that it shares with others. */
 export function withFunctions(functions: LuaScript, { command, source }: LuaScript): LuaScript {
   return { command, source: functions.source + source };
 }
 
-/** A script with what it is run with: something that belongs to one step can be done in the script of another. */
+/** A script with its keys and arguments, so that it can run within the script of another step. */
 export interface ScriptCall {
   script: LuaScript;
   keys: readonly string[];
   args: readonly ScriptArgument[];
 }
 
-/** A function that another script calls, with what it is called with. */
+/** A function that another script calls, with its arguments. */
 export interface ScriptFunction {
   source: string;
   args: readonly ScriptArgument[];
 }
 
 /**
- * One script of several: each part is a function (KEYS, ARGV) that `main` calls by its name. Only for keys that one server has
- * all of (`isCluster` in redis.ts).
+ * Joins several scripts: each part becomes a function (KEYS, ARGV) that `main` calls by its name. All keys must be on one
+ * server (`isCluster` in redis.ts).
  */
 export function joinScripts(command: string, parts: Readonly<Record<string, LuaScript>>, main: LuaScript): LuaScript {
   const functions = Object.entries(parts).map(
@@ -68,8 +68,8 @@ export function joinScripts(command: string, parts: Readonly<Record<string, LuaS
 const sequences = new Map<string, LuaScript>();
 
 /**
- * Two calls as one script, one after the other; gives both replies. Only for keys that one server has all of. The pairs are few:
- * they are the program's own.
+ * Two calls as one script, one after the other, which returns both replies. All keys must be on one server. The cache needs no
+ * bound: the pairs are fixed by the program, and few.
  */
 export function inSequence(first: ScriptCall, second: ScriptCall): ScriptCall {
   const command = `${first.script.command}_then_${second.script.command}`;
@@ -123,12 +123,12 @@ function send(
   return sendScript(redis, { name, source, keys, args: args.map(written), wantsBuffers });
 }
 
-/** Larger ones are not copied once more. */
+/** Larger buffers are sent as they are, to avoid another copy. */
 const MAX_TEXT_BYTES = 64 * 1024;
 
 /**
- * Numbers are parts of members, which must have the same text everywhere: JavaScript's. A single buffer makes buffers of all
- * other arguments, which costs three times as much as text of the same bytes.
+ * Numbers are written as JavaScript writes them, because they become parts of members that are compared as text. A single buffer
+ * makes ioredis turn all other arguments into buffers, which costs three times as much as text of the same bytes.
  */
 function written(arg: ScriptArgument): string | Buffer {
   if (typeof arg === 'number') return String(arg);

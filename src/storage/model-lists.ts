@@ -1,14 +1,14 @@
-// Providers' lists of models on their way from the workers, which have the providers' keys, to the API processes, which
-// may have none. An API process says that it wants a list; one worker takes the wish and writes the list.
+// Passes providers' lists of models from the workers, which have the providers' keys, to the API processes, which may have
+// none. An API process records that it wants a list; one worker claims the wish and writes the list.
 import type { ProviderModels, UpstreamModel } from '../contracts/upstream-model.ts';
 import type { Keyspace } from './keyspace.ts';
 import type { RedisClient } from './redis.ts';
 
 export interface ModelLists {
-  /** Null where there is none yet, or none any more. */
+  /** Null if there is none, or it has expired. */
   read(provider: string): Promise<ProviderModels | null>;
   want(provider: string): Promise<void>;
-  /** True for the one worker that is to fetch it. */
+  /** True for the one worker that has to fetch it. */
   takeWish(provider: string): Promise<boolean>;
   write(provider: string, models: readonly UpstreamModel[]): Promise<void>;
 }

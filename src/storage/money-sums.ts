@@ -3,10 +3,10 @@ import { type RawBuilder, sql } from 'kysely';
 import { asBigint } from './database.ts';
 
 const MICRO = sql.raw('1000000');
-/** The ledger writer's bound (ledger-store.ts). Earlier releases had none, and one larger row would spoil the whole sum. */
+/** The ledger writer's bound (ledger-store.ts). Earlier releases had none, and one larger row would make the whole sum wrong. */
 const LARGEST = sql.raw('1000000000000000000');
 
-/** The sum of a part of a column's rows: of those that are within the bound. */
+/** Sums `part` over the rows whose column is within the bound. */
 export function boundedSum(column: string, part: RawBuilder<unknown> = sql.ref(column)) {
   return sql<unknown>`sum(case when ${sql.ref(column)} between -${LARGEST} and ${LARGEST} then ${part} else 0 end)`;
 }

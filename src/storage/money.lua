@@ -1,10 +1,10 @@
--- Prepended to scripts that add money (lua-script.ts). A picodollar is 1e-12 USD and Lua counts exactly only to 2^53, some 9,000
--- USD of them: an amount is held in two parts, whole millionths of a dollar and the rest, and kept as one decimal text.
+-- Prepended to scripts that add money (lua-script.ts). A picodollar is 1e-12 USD, and Lua numbers are exact only up to 2^53, some
+-- 9,000 USD. So an amount is calculated in two parts, whole millionths of a dollar and the rest, and stored as one decimal text.
 
 local REST = 1000000
 local MOST_MILLIONTHS = 1e15
 
--- `otherwise` for what is not a whole number of digits; what is beyond the most is cut.
+-- Returns `otherwise` for a text that is not all digits; larger amounts are clamped to the maximum.
 local function money(text, otherwise)
   if type(text) ~= 'string' or not string.match(text, '^%d+$') then return otherwise end
   local high = tonumber(string.sub(text, 1, -7)) or 0
@@ -28,7 +28,7 @@ local function isLess(a, b)
   return a[2] < b[2]
 end
 
--- Nothing where b is larger.
+-- Zero if b is larger.
 local function minus(a, b)
   if isLess(a, b) then return NO_MONEY end
   local borrow = a[2] < b[2] and 1 or 0

@@ -1,13 +1,13 @@
-// Limits on waiting for a server, counted in time in which this process could run. A process that had no processor for two
-// seconds finds its timers due before it reads its sockets, and would take an answer that lies there for silence.
+// Timeouts for answers of a server that count only the time in which this process could run. A process that got no CPU for
+// two seconds runs its due timers before it reads its sockets, and would time out although the answer has arrived.
 import type { Redis } from 'ioredis';
 
-/** A limit is waited for in so many steps; time in which the process stood still counts as one of them. */
+/** Each limit is divided into this many steps. A pause of the process, however long, counts as one step. */
 const STEPS = 6;
-/** A command that waits behind others, which are answered, waits for so many limits at most. */
+/** Bounds the wait of a command while replies to earlier commands keep arriving, in limits. */
 const MOST_LIMITS = 6;
 
-/** Rejects with `late()` when the work takes longer. The work itself goes on. */
+/** Rejects with `late()` if the work takes longer. The work itself is not cancelled. */
 export async function withinOwnTime<T>(limitMs: number, work: Promise<T>, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const isLate = new Promise<never>((_, reject) => {
@@ -24,7 +24,7 @@ export async function withinOwnTime<T>(limitMs: number, work: Promise<T>, late: 
   }
 }
 
-/** What came while the process stood still is read first: after timers, and before immediates. */
+/** After a pause, sockets are read before `then` is called: the event loop polls between timers and immediates. */
 function waitStep(limitMs: number, then: () => void): NodeJS.Timeout {
   const stepMs = limitMs / STEPS;
   const dueAtMs = performance.now() + stepMs;
@@ -36,7 +36,7 @@ function waitStep(limitMs: number, then: () => void): NodeJS.Timeout {
 
 type SendCommand = Redis['sendCommand'];
 
-/** What ioredis keeps with a command; it clears the timer when the command is settled (6.0.0, Command.js). */
+/** Fields of an ioredis command. ioredis clears the timer when the command is settled (6.0.0, Command.js). */
 interface TimedCommand {
   isSettled: boolean;
   _commandTimeoutTimer?: NodeJS.Timeout | undefined;
@@ -44,9 +44,9 @@ interface TimedCommand {
 }
 
 /**
- * In place of ioredis' `commandTimeout`: rejects a command when the connection has brought nothing for so long. Replies come in
- * the order of commands, so that one to an earlier command says that the server is at work. A connection to a node of a cluster
- * says nothing of the others that a command is sent on to: there the command itself is limited.
+ * Replaces ioredis' `commandTimeout`: rejects a command once nothing has arrived on the connection for `limitMs`. Replies come
+ * in the order of the commands, so a reply to an earlier command shows that the server is working. In a cluster a command may
+ * be redirected to another node's connection, so there the time of the command itself is limited.
  */
 export function limitSilence(redis: Redis, limitMs: number, { isNode = false } = {}): void {
   const heard = isNode ? () => 0 : () => bytesHeard(redis);
@@ -58,13 +58,13 @@ export function limitSilence(redis: Redis, limitMs: number, { isNode = false } =
   };
 }
 
-/** On the connection that there is now. */
+/** Bytes received on the current connection. */
 function bytesHeard({ stream }: Redis): number {
   return (stream as { bytesRead?: number } | undefined)?.bytesRead ?? 0;
 }
 
 interface Waited {
-  /** Steps in a row in which nothing came. */
+  /** Consecutive steps in which nothing arrived. */
   silent: number;
   all: number;
   bytes: number;
@@ -74,7 +74,7 @@ function watch(command: TimedCommand, limitMs: number, heard: () => number, befo
   return waitStep(limitMs, () => {
     if (command.isSettled) return;
     const bytes = heard();
-    // A new connection begins with none, and one that brings none has nobody at its end.
+    // A new connection starts at 0; while it stays there, no server has answered on it.
     const isSilent = bytes === before.bytes || bytes === 0;
     const waited = { bytes, silent: isSilent ? before.silent + 1 : 0, all: before.all + 1 };
     if (waited.silent >= STEPS || waited.all >= STEPS * MOST_LIMITS) command.reject(new Error('Command timed out'));

@@ -2,8 +2,8 @@
 // Redis checks before it lets a script make its first write.
 
 /**
- * Refusals of a server that is not the primary, or not yet: after a failover behind one address, old connections still lead to
- * it, and a new connection leads to its successor.
+ * Refusals of a server that is not, or not yet, the primary. After a failover behind one address, old connections still lead to
+ * the old server, and new ones to its successor.
  */
 const ELSEWHERE = ['READONLY', 'MASTERDOWN', 'LOADING', 'UNBLOCKED'] as const;
 /** Refusals that a reconnect does not change; they pass with time or need an operator. */

@@ -8,7 +8,7 @@ import { type RedisRefusal, refusalOf } from './redis-trouble.ts';
 export interface RedisWatch {
   /** What is wrong, for operators; null while Redis takes writes. */
   readonly trouble: string | null;
-  /** What the clock of Redis says now, as far as known; unix ms. Null before the first look, and on a cluster, which has many. */
+  /** The current time of Redis, estimated; unix ms. Null before the first check, and for a cluster, which has several clocks. */
   redisNowMs(): number | null;
   /** Used memory in percent of `maxmemory` while Redis is nearly full; else null. */
   readonly fullPercent: number | null;
@@ -27,15 +27,15 @@ export interface RedisWatchOptions {
 }
 
 export interface RedisProbe {
-  /** There and back; null: Redis took no write. */
+  /** Null if Redis took no write. */
   roundTripMs: number | null;
   memory: RedisMemory;
 }
 
-/** Of the fullest server. Zeros where nobody may ask for it (some managed Redis refuse INFO). */
+/** Memory of the fullest server. Zeros if it cannot be read (some managed Redis refuse INFO). */
 interface RedisMemory {
   usedBytes: number;
-  /** 0: it has no `maxmemory`. */
+  /** 0 without `maxmemory`. */
   maxBytes: number;
 }
 
@@ -45,18 +45,18 @@ const ROOMY_PERCENT = 92;
 const PROBE_MS = 1_000;
 const ANSWER_LIMIT_MS = 1_500;
 const KEPT_MS = 60_000;
-/** An answer that took longer says too little about when the clock was read. */
+/** Slower answers are ignored: they do not show exactly enough when the clock was read. */
 const EXACT_WITHIN_MS = 100;
 
 export function startRedisWatch({ redis, keys, onError, onWell, onProbe }: RedisWatchOptions): RedisWatch {
   const asked = isCluster(redis) ? keys : keys.slice(0, 1);
   let trouble: string | null = null;
-  /** The last refusal of this outage: while reconnecting there are none. */
+  /** The last refusal of this outage. Kept, because there are none while reconnecting. */
   let refusal: RedisRefusal | null = null;
   let fullPercent: number | null = null;
   let isAsking = false;
   let memory = UNKNOWN_MEMORY;
-  /** From this process's monotonic clock to that of Redis. */
+  /** Redis' clock minus this process's monotonic clock. */
   let offsetMs: number | null = null;
 
   async function lookAtClock(): Promise<void> {

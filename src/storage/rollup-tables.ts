@@ -1,8 +1,8 @@
-// The SQL tables of the ledger's roll-ups: sums of attempts and requests by hour and by day, over everything that reports group by.
-// Triggers keep them, so that they hold whoever writes: this release, the one before it during an upgrade, an operator with a
-// statement of their own. SQLite, which has one writer at a time, adds to the sums at once. On PostgreSQL many writers would
-// wait for each other's rows there: a trigger appends what changed to a table of changes, and one job after the other adds that
-// to the sums (src/ledger/rollups.ts).
+// The SQL tables of the ledger's roll-ups: sums of attempts and requests by hour and by day, over every dimension that reports
+// group by. Triggers maintain them, so they are right no matter who writes: this release, the previous one during an upgrade, or
+// an operator by hand. On SQLite, which has one writer at a time, the trigger updates the sums directly. On PostgreSQL concurrent
+// writers would wait for each other's row locks, so the trigger appends to a table of changes, which a job adds to the sums
+// (src/ledger/rollups.ts).
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
@@ -10,23 +10,23 @@ export interface RollupTables {
   ledger_progress: LedgerProgressTable;
 }
 
-/** How far the ledger's own jobs have come, by name. */
+/** Progress and leases of the ledger's background jobs, by name. */
 export interface LedgerProgressTable {
   name: string;
   value: string;
 }
 
 export interface Rollup {
-  /** What is summed, and its roll-ups: `<name>_hours`, `<name>_days`, on PostgreSQL `<name>_changes`. */
+  /** The table that is summed. Its roll-ups are `<name>_hours`, `<name>_days` and, on PostgreSQL, `<name>_changes`. */
   source: 'ledger_entries' | 'requests';
   name: 'attempt' | 'request';
   time: 'started_at' | 'accepted_at';
   dimensions: readonly string[];
-  /** Columns that are added up beside the number of rows and their cost. */
+  /** Columns that are summed in addition to the number of rows and their cost. */
   sums: readonly string[];
 }
 
-/** Of requests that clients have named: as many values as clients like, so only the roll-ups by hour have them. */
+/** Dimensions that clients choose. Their number of values is unbounded, so only the hourly roll-ups have them. */
 export const LABELS: readonly string[] = ['batch_id', 'session', 'tags'];
 
 const SHARED = ['key_id', 'project_id', 'organisation_id', 'model', 'provider', 'upstream_model', 'protocol', 'lane'];
@@ -49,17 +49,17 @@ export const ROLLUPS = {
 } as const satisfies Record<string, Rollup>;
 
 export const HOUR_MS = 3_600_000;
-/** The ledger writer's bound for one value; earlier releases had none, and one larger row would spoil every sum. */
+/** The ledger writer's bound for one value. Earlier releases had none, and one larger row would make every sum wrong. */
 export const LARGEST = '1000000000000000000';
-/** Money in two parts: SQLite's whole numbers end at 2^63, about nine million dollars in picodollars. */
+/** Money is summed in two parts: SQLite's integers end at 2^63, about nine million dollars in picodollars. */
 const MICRO = '1000000';
-/** Set while retention deletes or moves rows: their sums stay. On PostgreSQL a setting of the transaction, on SQLite a row. */
+/** Set while retention deletes or moves rows, so that their sums stay. A transaction setting on PostgreSQL, a row on SQLite. */
 export const RETENTION = 'sluice.retention';
 
 const UNIT = { hours: ['hour', 'day'], days: ['day'] } as const;
 export type RollupUnit = keyof typeof UNIT;
 
-/** Columns by which a roll-up tells its rows apart. */
+/** The key columns of a roll-up. */
 export function keyOf(rollup: Rollup, unit: RollupUnit): string[] {
   return [...UNIT[unit], ...rollup.dimensions, ...(unit === 'hours' ? LABELS : [])];
 }
@@ -68,7 +68,7 @@ export function sumsOf(rollup: Rollup): string[] {
   return ['n', ...rollup.sums, 'cost_micro', 'cost_rest'];
 }
 
-/** What a row of the source adds to the sums. @param of a prefix of its columns, with its dot. */
+/** What a row of the source adds to the sums. @param of prefix of its columns, with the dot. */
 function addedBy(rollup: Rollup, of: string): string[] {
   const bounded = (column: string, part: string) =>
     `case when ${of}${column} between -${LARGEST} and ${LARGEST} then ${part} else 0 end`;
@@ -89,7 +89,7 @@ function keyValues(rollup: Rollup, unit: RollupUnit, of: string): string[] {
   });
 }
 
-/** Selects rows of the source as a roll-up has them, summed. */
+/** Selects rows of the source, summed by the key of the roll-up. */
 export function summed(rollup: Rollup, unit: RollupUnit, from: string, where = ''): string {
   const sums = sumsOf(rollup).map((name, index) => `sum(${addedBy(rollup, '')[index]}) as ${name}`);
   const keys = keyOf(rollup, unit);
@@ -110,7 +110,7 @@ export function addTo(rollup: Rollup, unit: RollupUnit, rows: string, isPostgres
     on conflict (${UNIT[unit][0]}, digest) do update set ${added}`;
 }
 
-/** PostgreSQL's index entries end at 2,700 bytes, which tags and names of models together may pass. */
+/** PostgreSQL limits index entries to 2,700 bytes, which tags and model names together can exceed. */
 function digestOf(columns: readonly string[]): string {
   return `sha256(convert_to(json_build_array(${columns})::text, 'UTF8'))`;
 }
@@ -132,20 +132,20 @@ export const rollups: Migration = {
 };
 
 /**
- * Rows that are there already are summed later, day by day, the newest first (src/ledger/rollups.ts). Days before this one are
- * reported by their rows until then.
+ * Marks existing rows for a backfill, day by day, the newest first (src/ledger/rollups.ts). Until then, reports read the rows of
+ * these days themselves.
  */
 async function beginBehind(database: Kysely<unknown>, { source, name }: Rollup): Promise<void> {
   const { rows } = await sql<{ day: string | null }>`select max(day) as day from ${sql.table(source)}`.execute(
     database,
   );
   const day = rows[0]?.day ?? null;
-  // Texts of this form sort by time, and `~` comes after every digit: rows may still arrive for days that are behind.
+  // These texts sort by time, and `~` sorts after every digit: the newest day, which may get more rows, is backfilled too.
   const value = day === null ? '' : `${day}~`;
   await sql`insert into ledger_progress (name, value) values (${summedFrom(name)}, ${value})`.execute(database);
 }
 
-/** The progress that says from which day on a roll-up is whole. */
+/** Name of the progress entry with the first day whose roll-up is complete. */
 export function summedFrom(name: Rollup['name']): string {
   return `${name}s summed from`;
 }
@@ -157,7 +157,7 @@ function rollupTable(rollup: Rollup, unit: RollupUnit, isPostgres: boolean): str
     ...sumsOf(rollup).map((name) => `${name} bigint not null`),
   ];
   const table = `create table ${rollup.name}_${unit}`;
-  // Room in every page: sums change in place.
+  // Leaves room in every page for updates in place.
   if (isPostgres)
     return `${table} (${columns}, digest bytea not null, primary key (${UNIT[unit][0]}, digest)) with (fillfactor = 80)`;
   return `${table} (${columns}, primary key (${keys}))${unit === 'hours' ? ' without rowid' : ''}`;
@@ -211,7 +211,7 @@ const CHANGED = {
   delete: 'old table as removed',
 };
 
-/** PostgreSQL: of the source, and of a table in its place. */
+/** PostgreSQL: for the source table, and for a table that replaces it. */
 export function statementTriggers({ name, source }: Rollup): string[] {
   return Object.entries(CHANGED).map(
     ([event, tables]) => `create trigger ${name}_rollup_${event} after ${event} on ${source} referencing ${tables}

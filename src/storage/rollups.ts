@@ -1,4 +1,4 @@
-// What is read of the ledger's roll-ups outside of reports: how far they go, and what an account has spent.
+// Reads of the ledger's roll-ups outside of reports: how far back they are complete, and what an account has spent.
 import { sql, type Transaction } from 'kysely';
 import { asNumber, type Database } from './database.ts';
 import { boundedSum, moneySums, readMoney } from './money-sums.ts';
@@ -9,7 +9,7 @@ export function isPostgres(database: Database | Transaction<Tables>): boolean {
   return database.getExecutor().adapter.supportsTransactionalDdl === true;
 }
 
-/** The first day whose roll-ups are whole; empty if all are. */
+/** The first day whose roll-ups are complete; empty if all are. */
 export async function readSummedFrom(database: Database | Transaction<Tables>, name: Rollup['name']): Promise<string> {
   const row = await database
     .selectFrom('ledger_progress')
@@ -24,7 +24,7 @@ export interface Spending {
   chargeUnits: number;
 }
 
-/** @param sinceDay included; null: ever. */
+/** @param sinceDay inclusive; null for the whole history. */
 export async function readSpending(
   database: Database,
   column: 'key_id' | 'project_id' | 'organisation_id' | 'credit_account',

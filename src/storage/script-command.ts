@@ -1,20 +1,20 @@
-// A run of a script as one command of ioredis. Its own way (`defineCommand`) copies the arguments of a call five times and
-// makes three promises of it; every request has two calls of some ninety arguments.
+// A run of a script as a single ioredis command. ioredis' `defineCommand` copies the arguments of a call five times and creates
+// three promises for it, and every request makes two calls of some ninety arguments.
 //
-// As there: the first call on a connection brings the source, the next ones its digest; where Redis has lost its scripts (a
-// restart, SCRIPT FLUSH), the call is sent again with the source.
+// As with `defineCommand`, the first call on a connection sends the source and later ones send its digest. If Redis no longer
+// has the script (a restart, SCRIPT FLUSH), the call is repeated with the source.
 import { hash } from 'node:crypto';
 import { Command } from 'ioredis';
 import type { RedisClient } from './redis.ts';
 
-/** What a script is known by. */
+/** The digest of a script, and where it was sent. */
 interface Known {
   digest: string;
-  /** Connections that have brought its source. */
+  /** Connections on which its source was sent. */
   loaded: WeakSet<object>;
 }
 
-/** By the name of the script: they are the program's own. */
+/** By the name of the script. Bounded, because all names are in the program. */
 const known = new Map<string, Known>();
 
 function knownAs(name: string, source: string): Known {
@@ -52,7 +52,7 @@ export class ScriptCommand extends Command {
     this.#script = knownAs(name, source);
     this.source = source;
     this.wantsBuffers = wantsBuffers;
-    // In a cluster the keys are read from here.
+    // A cluster client finds the keys in here.
     this.args = [this.#script.digest, String(keys.length)].concat(keys, args as string[]);
     const { reject } = this;
     this.reject = (error) => {
@@ -62,7 +62,7 @@ export class ScriptCommand extends Command {
     };
   }
 
-  /** RESP: how many there are, then each with its length before it. */
+  /** RESP: the number of words, then each word after its length. */
   override toWritable(connection: object): string | Buffer {
     const [verb, script] = this.#script.loaded.has(connection)
       ? ['EVALSHA', this.#script.digest]
@@ -90,7 +90,7 @@ const LINE_END = '\r\n';
 const markOf = (length: number) => `${LINE_END}$${length}${LINE_END}`;
 const MARKS = Array.from({ length: 1_024 }, (_, length) => markOf(length));
 
-/** Between two words. */
+/** What separates two words: the end of the one before, and the length of the next. */
 function lengthMark(length: number): string {
   return MARKS[length] ?? markOf(length);
 }

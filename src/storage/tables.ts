@@ -55,13 +55,13 @@ const MIGRATIONS: Record<string, Migration> = {
   '2026-11-28-chunk-credentials': chunkCredentials,
 };
 
-/** Kysely's own number: releases that lock for a session and those that lock for a transaction wait for each other. */
+/** Kysely's own lock id, so that releases that lock per session and releases that lock per transaction exclude each other. */
 const LOCK_ID = '3853314791062309107';
 
 /**
- * Brings the schema up to date, and gives the names of what it applied. Several processes may call it at once. PostgreSQL
- * serializes them by a lock of the transaction: one of the session, as Kysely 0.29.9 takes, is given back on another connection
- * behind PgBouncer, and then nobody ever gets it again. A release before this one still starts afterwards: migrations only add.
+ * Applies all pending migrations and returns their names. Several processes may call it at once. PostgreSQL serialises them by an
+ * advisory lock of the transaction. Kysely 0.29.9 takes one of the session, which behind PgBouncer is released on another
+ * connection and so stays locked forever. Earlier releases still start afterwards, because migrations only add.
  */
 export async function migrate(database: Kysely<Tables>): Promise<string[]> {
   const db = database as unknown as Kysely<unknown>;
@@ -77,7 +77,7 @@ async function apply(db: Kysely<unknown>): Promise<string[]> {
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => migrations },
-    // Those of a later release may stand between ours.
+    // Migrations of a later release may sort between ours.
     allowUnorderedMigrations: true,
   });
   const { error, results } = await migrator.migrateToLatest();
@@ -87,7 +87,7 @@ async function apply(db: Kysely<unknown>): Promise<string[]> {
 
 const NOTHING: Migration = { up: async () => undefined };
 
-/** Applied by a later release: Kysely takes an applied migration that it does not know for a damaged database. */
+/** Placeholders for migrations of a later release: Kysely reports applied migrations that it does not know as corruption. */
 async function ofLaterReleases(database: Kysely<unknown>): Promise<Record<string, Migration>> {
   const tables = await database.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)) return {};

@@ -1,4 +1,4 @@
-// The SQL tables of webhooks, and of the alerts that they tell of: their types and migrations. Events come from `events_outbox`
+// The SQL tables of webhooks and of alerts, which webhooks report: their types and migrations. Events come from `events_outbox`
 // (batch-tables.ts).
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
@@ -50,15 +50,15 @@ export interface WebhookDeliveriesTable {
 
 export interface AlertsTable {
   id: string;
-  /** What it is told of only once: a threshold of a budget in a period, an hour, a day. */
+  /** Deduplication key: a threshold of a budget in a period, an hour, a day. Each is reported once. */
   once: string;
   type: string;
-  /** Of the client key that it is about; empty where it is not about one. */
+  /** Id of the client key concerned; empty if there is none. */
   key_id: string;
-  /** JSON: what receivers get beside its id. */
+  /** JSON: what receivers get in addition to its id. */
   payload: string;
   created_at: Whole;
-  /** Null: never; what it is about has no end, and it must not be told again. */
+  /** Null: never deleted, because its subject has no end and it must not be reported again. */
   expires_at: OptionalWhole;
 }
 
@@ -101,7 +101,7 @@ async function createDeliveries(schema: Schema): Promise<void> {
     .addColumn('finished_at', 'bigint')
     .addColumn('last_status', 'bigint')
     .addColumn('last_error', 'text')
-    // One delivery per endpoint, even if an event were fanned out twice.
+    // One delivery per endpoint, even if an event is fanned out twice.
     .addUniqueConstraint('webhook_deliveries_once', ['event_id', 'endpoint_id'])
     .execute();
   await schema

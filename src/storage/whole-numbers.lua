@@ -3,15 +3,15 @@
 
 local LARGEST = 1e15
 
--- A whole number within the largest, whatever comes: what is beyond is cut, a fraction rounded down; `otherwise` for what is
--- not a number.
+-- Always returns a whole number within the bounds: larger values are clamped and fractions are rounded down. `otherwise` is the
+-- result for a value that is not a number.
 local function whole(value, otherwise)
   local number = tonumber(value)
   if number == nil or number ~= number then return otherwise end
   return math.floor(math.max(-LARGEST, math.min(LARGEST, number))) + 0
 end
 
--- As Redis takes it for an integer.
+-- The number in the form that Redis accepts as an integer.
 local function digits(number)
   return string.format('%.0f', number + 0)
 end

@@ -1,5 +1,5 @@
-// Alerts in SQL. Each is told once over the whole fleet and over restarts: its row and its event for webhooks are written in one
-// transaction, and a second row for the same thing is refused by its constraint.
+// Alerts in SQL. Each is reported once, over the whole fleet and across restarts: its row and its webhook event are written in
+// one transaction, and a constraint refuses a second row for the same thing.
 import { createSortableId } from '../contracts/ids.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 
@@ -8,12 +8,12 @@ export type AlertType = (typeof ALERT_TYPES)[number];
 
 export interface NewAlert {
   type: AlertType;
-  /** Names what is told only once. */
+  /** Deduplication key: an alert with the same key is raised only once. */
   once: string;
-  /** Of the client key that it is about; absent: it is about none. */
+  /** Id of the client key concerned; absent if there is none. */
   keyId?: string;
   payload: object;
-  /** Absent: kept for ever, so that it is never told again. */
+  /** Absent: kept forever, so that it is never reported again. */
   expiresAtMs?: number;
 }
 
@@ -25,7 +25,7 @@ export interface Alert {
 }
 
 export interface AlertStore {
-  /** False: it was told before. */
+  /** False if it was raised before. */
   raise(alert: NewAlert): Promise<boolean>;
   /** Newest first. @param before id of an alert: those older than it. */
   list(query: { limit: number; type?: AlertType | undefined; before?: string | undefined }): Promise<Alert[]>;
