@@ -85,11 +85,17 @@ function rowsOf(schema: JsonSchema, path: string): string[] {
       rowsOf(inner, path === '' ? name : `${path}.${name}`),
     );
   }
+  const section = schema.anyOf?.find(isSection);
+  if (section !== undefined) return [rowOf(schema, path), ...rowsOf(section, path)];
   if (typeof schema.additionalProperties === 'object' && isSection(schema.additionalProperties)) {
     return rowsOf(schema.additionalProperties, `${path}.<name>`);
   }
   if (schema.items !== undefined && isSection(schema.items)) return rowsOf(schema.items, `${path}[]`);
-  return [`| \`${path}\` | ${typeOf(schema)} | ${defaultOf(schema)} | ${schema.description ?? ''} |`];
+  return [rowOf(schema, path)];
+}
+
+function rowOf(schema: JsonSchema, path: string): string {
+  return `| \`${path}\` | ${typeOf(schema)} | ${defaultOf(schema)} | ${schema.description ?? ''} |`;
 }
 
 function isSection(schema: JsonSchema): boolean {
@@ -98,11 +104,17 @@ function isSection(schema: JsonSchema): boolean {
 
 function typeOf(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(' ');
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.anyOf !== undefined) return schema.anyOf.map(alternativeOf).join(' or ');
   if (schema.items !== undefined) return `list of ${typeOf(schema.items)}`;
   if (schema.type === 'object') return 'names and texts';
   return schema.type === 'integer'
     ? 'whole number'
     : String(schema.type === 'string' ? 'text' : schema.type === 'boolean' ? 'true or false' : schema.type);
+}
+
+function alternativeOf(schema: JsonSchema): string {
+  return isSection(schema) ? 'the settings below' : typeOf(schema);
 }
 
 function defaultOf(schema: JsonSchema): string {
@@ -112,7 +124,7 @@ function defaultOf(schema: JsonSchema): string {
 function presetRows(): string[] {
   return Object.entries(PRESETS).map(
     ([name, preset]) =>
-      `| \`${name}\` | ${preset.baseUrl} | ${preset.protocols.join(', ')} | ${preset.keyVariable === undefined ? '' : `\`${preset.keyVariable}\``} |`,
+      `| \`${name}\` | ${preset.baseUrl ?? 'your own: `base_url`'} | ${preset.protocols.join(', ')} | ${preset.keyVariable === undefined ? '' : `\`${preset.keyVariable}\``} |`,
   );
 }
 

@@ -15,12 +15,12 @@ export const websockets = z
       max_minutes: positive
         .max(1_440)
         .default(60)
-        .describe('A connection takes no new turn after this, as at OpenAI, and ends behind its last one.'),
+        .describe('A connection takes no new turn after this, as at OpenAI, and closes when its last turn has ended.'),
     }),
   ])
   .prefault({})
   .describe(
-    'WebSockets of the Responses API (GET /v1/responses with an upgrade); false: the upgrade is answered with 426, and clients go on over HTTP.',
+    'WebSockets of the Responses API (GET /v1/responses with an upgrade). false: the upgrade is answered with 426, and clients use HTTP instead.',
   );
 
 export type WebSocketSettings = Exclude<z.output<typeof websockets>, false>;

@@ -6,25 +6,38 @@ const positive = z.number().int().positive();
 export const alerts = z
   .strictObject({
     enabled: z.boolean().default(true).describe('Whether budgets and spending are watched at all.'),
-    check_ms: positive.max(3_600_000).default(60_000).describe('How often; one process of the fleet looks.'),
+    check_ms: positive
+      .max(3_600_000)
+      .default(60_000)
+      .describe('How often this is checked; one process of the fleet does it.'),
     budget_percent: z
       .array(z.number().int().min(1).max(1_000))
       .max(10)
       .default([50, 80, 100])
-      .describe('Parts of a budget at which it is told, once per period; none: []. More than 100 for what exceeds it.'),
+      .describe(
+        'Percentages of a budget at which an alert is raised, each once per period. [] for none; more than 100 for spending beyond the budget.',
+      ),
     spend: z
       .strictObject({
         enabled: z
           .boolean()
           .default(true)
-          .describe('Whether each hour is held against the same hour of the days before.'),
-        days: z.number().int().min(7).max(60).default(14).describe('Days before, whose same hour is what is usual.'),
+          .describe('Whether each hour is compared with the same hour of earlier days.'),
+        days: z
+          .number()
+          .int()
+          .min(7)
+          .max(60)
+          .default(14)
+          .describe('How many earlier days are compared: what they cost in the same hour is usual.'),
         deviations: z
           .number()
           .positive()
           .max(100)
           .default(6)
-          .describe('An hour is unusual from the median and so many deviations (1.4826 × the median deviation).'),
+          .describe(
+            'An hour is unusual if it costs more than the median and this many deviations (1.4826 × the median deviation).',
+          ),
         min_usd: z.number().nonnegative().default(5).describe('Hours that cost less are never unusual.'),
       })
       .prefault({}),
@@ -39,11 +52,15 @@ export const alerts = z
           .min(0)
           .max(100)
           .default(1)
-          .describe('Differences up to so much of a figure are not told.'),
-        tolerance_usd: z.number().nonnegative().default(1).describe('Nor are costs that differ by no more.'),
+          .describe('Differences up to this percentage of the figure raise no alert.'),
+        tolerance_usd: z
+          .number()
+          .nonnegative()
+          .default(1)
+          .describe('Costs that differ by no more than this raise no alert either.'),
       })
       .prefault({}),
   })
-  .describe('Told by webhook: budgets that fill, spending out of the ordinary, bills that differ from the ledger.');
+  .describe('Alerts by webhook: budgets that fill, unusual spending, bills that differ from the ledger.');
 
 export type AlertSettings = z.output<typeof alerts>;

@@ -11,7 +11,7 @@ const rates = {
   cache_write: usdPerMillion.optional().describe('Default: the input price.'),
   cache_write_long: usdPerMillion.optional().describe('For an hour. Default: 1.6 times cache_write.'),
   output: usdPerMillion.describe('USD per million output tokens, reasoning included.'),
-  output_reasoning: usdPerMillion.optional().describe('Reasoning, where it costs something else.'),
+  output_reasoning: usdPerMillion.optional().describe('Reasoning tokens, where they have a price of their own.'),
   input_audio: usdPerMillion.optional().describe('Without it audio is priced as text, and the ledger names it.'),
   input_image: usdPerMillion.optional().describe('Default: the input price.'),
   input_video: usdPerMillion.optional().describe('Default: the input price.'),
@@ -57,7 +57,7 @@ const changes = z
 export const price = z
   .strictObject({
     ...priceShape,
-    changes: changes.optional().describe('Prices that take the place of these, whole, each from a day on.'),
+    changes: changes.optional().describe('Prices that replace these completely, each from a given day on.'),
   })
   .describe('USD per million tokens. Absent: taken from the price package by provider and model.');
 

@@ -41,7 +41,7 @@ const limitShape = Object.fromEntries(
 export const limitSettings = z.strictObject(limitShape);
 
 const limits = limitSettings.describe(
-  'What is absent is not limited; what the provider says in its answers is obeyed either way.',
+  'A limit that is absent does not apply; what the provider says in its answers is obeyed either way.',
 );
 
 const timeouts = z.strictObject({
@@ -49,14 +49,14 @@ const timeouts = z.strictObject({
   first_byte_ms: milliseconds
     .optional()
     .describe(
-      'From the call to the first event of a stream, or to the status of an unstreamed answer. Absent: for streams 30000 while another deployment can be asked, else 90000; unstreamed 300000 while another can be asked, else no limit of its own.',
+      'Longest time from the call to the first event of a stream, or to the status of an unstreamed answer. Absent: for streams 30000 while another deployment can be asked, else 90000; for unstreamed answers 300000 while another can be asked, else no limit of its own.',
     ),
   idle_ms: milliseconds
     .optional()
     .describe(
-      'Between two pieces of an answer. Absent: for streams 30000 while another deployment can go on, else 90000; unstreamed no limit of its own.',
+      'Longest silence between two pieces of an answer. Absent: for streams 30000 while another deployment can take over, else 90000; for unstreamed answers no limit of its own.',
     ),
-  total_ms: milliseconds.default(600_000).describe('For one call as a whole.'),
+  total_ms: milliseconds.default(600_000).describe('Longest time for one call as a whole.'),
 });
 
 const retries = z.strictObject({
@@ -67,10 +67,14 @@ const retries = z.strictObject({
 
 const circuit = z
   .strictObject({
-    failures: positive.default(5).describe('So many failures in the window, and at least half of its calls, open it.'),
-    window_ms: milliseconds.default(10_000).describe('Over which failures are counted.'),
-    cooldown_ms: milliseconds.default(5_000).describe('Out of rotation for so long; doubles with each failed trial.'),
-    max_cooldown_ms: milliseconds.default(15_000).describe('Where the doubling ends.'),
+    failures: positive
+      .default(5)
+      .describe('Failures within the window that open the circuit, if they are at least half of its calls.'),
+    window_ms: milliseconds.default(10_000).describe('The time over which failures are counted.'),
+    cooldown_ms: milliseconds
+      .default(5_000)
+      .describe('How long it stays out of rotation; doubles with each failed trial.'),
+    max_cooldown_ms: milliseconds.default(15_000).describe('Longest time out of rotation.'),
     refusal_cooldown_ms: milliseconds.default(60_000).describe('After a rejected key or an exhausted quota.'),
   })
   .describe('When a deployment is taken out of rotation.');
@@ -82,14 +86,16 @@ const credential = z
       .string()
       .min(1)
       .optional()
-      .describe('A file that has it (a secret of Docker or Kubernetes); read again when it changes.'),
+      .describe('A file that contains it (a secret of Docker or Kubernetes); read again when it changes.'),
     command: z
       .array(z.string().min(1))
       .min(1)
       .optional()
       .describe('A program and its arguments that print it; no shell is involved.'),
-    refresh_ms: milliseconds.default(300_000).describe('How long what the command has printed is used.'),
-    timeout_ms: milliseconds.max(60_000).default(10_000).describe('How long the command may take.'),
+    refresh_ms: milliseconds
+      .default(300_000)
+      .describe('How long the printed secret is used before the command runs again.'),
+    timeout_ms: milliseconds.max(60_000).default(10_000).describe('How long the command may run.'),
     weight: positive.default(1).describe('Share of the traffic beside the provider’s other credentials.'),
     limits: limits.default({}),
   })
@@ -102,12 +108,16 @@ const provider = z.strictObject({
     .string()
     .optional()
     .describe('Name of a built-in provider; default: the provider’s own name, if it is one.'),
-  protocols: z.array(z.enum(PROTOCOLS)).min(1).optional().describe('First = used when translating.'),
+  protocols: z.array(z.enum(PROTOCOLS)).min(1).optional().describe('The first is used when a request is translated.'),
   base_url: z
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('With the version segment for OpenAI-style protocols (…/v1), without one for others.'),
-  api_key: z.string().min(1).optional().describe('Sent as the protocol demands; absent: none is sent.'),
+  api_key: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Sent in the header that the protocol asks for. Absent: no key is sent.'),
   credentials: named(credential)
     .default({})
     .describe(
@@ -118,7 +128,7 @@ const provider = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Calls carry the traceparent of their span, where traces are on: for providers of your own that trace, too.',
+      'Calls carry the traceparent of their span where traces are on: for providers that you run yourself and that trace, too.',
     ),
   credential_header: z
     .string()
@@ -133,14 +143,14 @@ const provider = z.strictObject({
     .enum(['plain', 'prefix', 'continue', 'never'])
     .optional()
     .describe(
-      'How its models resume a text of theirs, for streams that broke off: a closing assistant message (plain), one marked so (prefix: Mistral, DeepSeek), vLLM’s flags (continue). Default: what is known of the model.',
+      'How its models continue a text that they began, for streams that broke off: a closing assistant message (plain), one marked so (prefix: Mistral, DeepSeek), vLLM’s flags (continue). Default: what is known of the model.',
     ),
   query: z.record(z.string(), z.string()).default({}).describe('Added to every call: api-version and the like.'),
   limits: limits.default({}),
   learn_limits: z
     .boolean()
     .default(true)
-    .describe('Limits that are not configured are learned from what the provider announces with its answers.'),
+    .describe('Limits that are not configured are learned from what the provider announces in its answers.'),
   timeouts: timeouts.prefault({}),
   retries: retries.prefault({}),
   circuit: circuit.prefault({}),
@@ -192,14 +202,16 @@ const model = z.strictObject({
   on_context_length: z
     .array(z.string().min(1))
     .default([])
-    .describe('Larger models to ask when the prompt is too long for this one. Default: that is the answer.'),
+    .describe(
+      'Larger models to ask when the prompt is too long for this one. Default: the client is told that it is too long.',
+    ),
   prompt_cache: z
     .strictObject({
       by: z
         .enum(['conversation', 'prefix'])
         .default('conversation')
         .describe(
-          'What goes to the same deployment and credential, whose prompt cache it finds: the turns of a conversation, or all requests whose prompts begin with the same 4096 characters (tools and system prompt first).',
+          'Which requests go to the same deployment and credential, so that they find its prompt cache: the turns of a conversation, or all requests whose prompts begin with the same 4096 characters (tools and system prompt first).',
         ),
       wait_ms: z
         .number()
@@ -215,15 +227,21 @@ const model = z.strictObject({
     .int()
     .min(0)
     .default(2_000)
-    .describe('A provider that wants to be left alone for no longer than this is waited for before the next is asked.'),
+    .describe(
+      'A provider whose retry-after is no longer than this is waited for, before the next deployment is asked.',
+    ),
   output_tokens: positive
     .default(1_000)
     .describe('Output tokens assumed for the token limit where a request does not say max_tokens.'),
 });
 
 const workers = z.strictObject({
-  slots: positive.default(512).describe('Interactive requests one process works on at once, per provider.'),
-  batch_slots: positive.default(512).describe('The same for the batch lane, at most: as many as the event loop bears.'),
+  slots: positive.default(512).describe('Interactive requests that one process works on at once, per provider.'),
+  batch_slots: positive
+    .default(512)
+    .describe(
+      'The most that the batch lane works on at once per process and provider; fewer while the event loop is busy.',
+    ),
   max_answer_bytes: positive.default(64 * 1024 * 1024).describe('Larger answers of a provider are cut off and fail.'),
 });
 
@@ -237,7 +255,7 @@ const storage = z.strictObject({
   store_responses: z
     .boolean()
     .default(true)
-    .describe('What store is for a request to /v1/responses that does not say: kept, as at OpenAI.'),
+    .describe('The default of store for requests to /v1/responses. true: they are kept, as at OpenAI.'),
   responses_days: positive.max(3_650).default(30).describe('How long responses are kept. Conversations stay.'),
 });
 

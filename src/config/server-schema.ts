@@ -27,14 +27,14 @@ export const redis = z
       .array(z.url({ protocol: /^rediss?$/ }))
       .min(1)
       .optional()
-      .describe('Some nodes of a Redis Cluster.'),
+      .describe('Some nodes of a Redis Cluster; the others are found through them.'),
     sentinel: z
       .strictObject({
         urls: z.array(z.url()).min(1).describe('The sentinels.'),
-        name: z.string().min(1).describe('What they call the primary.'),
+        name: z.string().min(1).describe('The sentinels’ name for the primary.'),
       })
       .optional(),
-    namespace: name.default('sluice').describe('First part of every key: several brokers can share one Redis.'),
+    namespace: name.default('sluice').describe('Prefix of every key: several brokers can share one Redis.'),
     reply_shards: positive
       .max(32)
       .optional()
@@ -50,11 +50,15 @@ export const server = z.strictObject({
   body_limit_bytes: positive.default(32 * 1024 * 1024).describe('Larger request bodies are answered with 413.'),
   body_ms: milliseconds
     .default(60_000)
-    .describe('A request body must have arrived within this; uploads of files only have to go on.'),
+    .describe(
+      'A request body must have arrived within this. Uploads of files may take longer, as long as bytes keep coming.',
+    ),
   upload_pace_ms: milliseconds
     .default(30_000)
-    .describe('An upload that is slower than 1 KiB a second for so long is cut off.'),
-  connections_per_address: positive.default(4_096).describe('Connections of one address at once; more are closed.'),
+    .describe('An upload that is slower than 1 KiB a second for this long is cut off.'),
+  connections_per_address: positive
+    .default(4_096)
+    .describe('Connections of one address at once; further ones are closed.'),
   trusted_proxies: z
     .array(addressRange)
     .default([])
@@ -68,34 +72,45 @@ export const server = z.strictObject({
     ),
   waiting_bytes_per_key: positive
     .default(256 * 1024 * 1024)
-    .describe('Bodies of one key in Redis at once; more requests are refused with 429.'),
-  waiting_bytes: positive.default(1024 * 1024 * 1024).describe('The same for all keys together; then 503.'),
+    .describe(
+      'Bytes of request bodies that one key may have in Redis at once; above that, requests are refused with 429.',
+    ),
+  waiting_bytes: positive
+    .default(1024 * 1024 * 1024)
+    .describe('The same for all keys together; above that, requests are refused with 503.'),
   cors: z
     .union([
       z.literal(false),
       z.strictObject({
-        origins: z.union([z.literal('*'), z.array(z.string().min(1))]).default('*'),
-        max_age_seconds: positive.default(600),
+        origins: z
+          .union([z.literal('*'), z.array(z.string().min(1))])
+          .default('*')
+          .describe('Origins of those pages, such as [https://app.example]; * for any.'),
+        max_age_seconds: positive.default(600).describe('How long a browser remembers a preflight.'),
       }),
     ])
     .prefault({})
     .describe(
-      'Which pages of other origins may call this address from a browser: origins is "*" or a list such as [https://app.example]; max_age_seconds is how long a preflight is remembered; false: none. Every call needs its key in a header either way, and cookies are not allowed.',
+      'Which pages of other origins may call this address from a browser; false: none. Every call needs its key in a header either way, and cookies are not allowed.',
     ),
   deadline_ms: milliseconds.default(600_000).describe('Deadline of a request without x-sluice-deadline-ms.'),
   keep_alive_ms: milliseconds
     .default(15_000)
-    .describe('A keep-alive goes to a stream that has been idle for so long, in bytes that its SDKs pass over.'),
+    .describe('A stream that has been idle for this long is sent a keep-alive, in bytes that SDKs ignore.'),
   resume_grace_ms: milliseconds
     .default(30_000)
-    .describe('A request with an Idempotency-Key keeps running so long without a client, so that one can resume it.'),
+    .describe(
+      'A request with an Idempotency-Key keeps running for this long without a client, so that one can resume it.',
+    ),
   hold_back_tokens: z
     .number()
     .int()
     .min(0)
     .max(10_000)
     .default(0)
-    .describe('First tokens of a stream that wait for more: a provider that fails before is replaced unseen.'),
+    .describe(
+      'Tokens of a stream that are held back until there are more: a provider that fails before that is replaced unnoticed.',
+    ),
   stream_ids: z.boolean().default(true).describe('Every streamed event carries an id, so that it can be resumed.'),
   public_url: z
     .url({ protocol: /^https?$/ })
@@ -136,7 +151,7 @@ export const deadLetters = z
     message: 'missing: bodies that are encrypted need a key',
     path: ['key'],
   })
-  .describe('Requests that failed for good, kept for inspection and replay.');
+  .describe('Requests that failed for good are kept for inspection and replay.');
 
 const keptDays = z.number().int().max(36_500);
 
@@ -146,22 +161,24 @@ export const ledger = z
       .min(7)
       .optional()
       .describe(
-        'How long requests and their attempts are kept. On PostgreSQL whole months are dropped. Default: for ever.',
+        'How long requests and their attempts are kept. On PostgreSQL whole months are dropped. Default: forever.',
       ),
     keep_timelines_days: keptDays
       .min(1)
       .optional()
       .describe(
-        'How long it is kept how a request came about: its waits, its attempts one after the other. Default: as the request.',
+        'How long the details of a request are kept: its waits and each of its attempts. Default: as long as the request.',
       ),
     keep_hours_days: keptDays
       .min(7)
       .optional()
       .describe(
-        'How long reports by hour, batch, session and tag are kept. Default: for ever. Reports by day always are.',
+        'How long reports by hour, batch, session and tag are kept. Default: forever. Reports by day are always kept.',
       ),
   })
-  .describe('How long the ledger keeps what. A request with an unsettled attempt stays until that is settled.');
+  .describe(
+    'How long the ledger keeps its rows. A request with an unsettled attempt stays until the attempt is settled.',
+  );
 
 export type LedgerSettings = z.output<typeof ledger>;
 export type DeadLetterSettings = z.output<typeof deadLetters>;

@@ -8,8 +8,8 @@ const names = z.array(name).max(1_000).default([]);
 
 const match = z.strictObject({
   groups: names.describe('Values of the claim that roles_claim names.'),
-  emails: names.describe('Addresses that the issuer says are verified.'),
-  domains: names.describe('Everybody with a verified address there, as example.com.'),
+  emails: names.describe('Email addresses; only those that the issuer has verified count.'),
+  domains: names.describe('Everyone with a verified address in this domain, such as example.com.'),
 });
 
 /** Tenants of Entra ID that are everybody's: whoever owns a tenant says there who is in which role. */
@@ -27,8 +27,10 @@ const issuer = z
 
 const oidc = z
   .strictObject({
-    name: z.string().min(1).max(40).default('single sign-on').describe('On the button: Sign in with …'),
-    issuer: issuer.describe('As the provider writes it; its discovery document is under it.'),
+    name: z.string().min(1).max(40).default('single sign-on').describe('Name on the sign-in button: Sign in with …'),
+    issuer: issuer.describe(
+      'The issuer exactly as the provider writes it; its discovery document is below this address.',
+    ),
     client_id: name,
     client_secret: z.string().min(1).optional().describe('Absent: a public client, which only PKCE protects.'),
     client_secret_file: z.string().min(1).optional().describe('A file with the secret, read at every sign-in.'),
@@ -43,7 +45,7 @@ const oidc = z
     roles: z
       .strictObject({ 'read-only': match.optional(), operator: match.optional(), owner: match.optional() })
       .default({})
-      .describe('Who may do what: the highest role that matches. Whoever has none is refused.'),
+      .describe('Who may do what: the highest role that matches. Anyone without one is refused.'),
     public_url: z
       .url({ protocol: /^https?$/ })
       .optional()
@@ -63,8 +65,10 @@ export const signIn = z
     idle_ms: milliseconds
       .max(7 * 24 * HOUR_MS)
       .default(HOUR_MS)
-      .describe('It ends earlier when it was not used for so long.'),
-    oidc: oidc.optional().describe('People sign in at a provider of OpenID Connect; the admin key works beside it.'),
+      .describe('It ends earlier if it has not been used for this long.'),
+    oidc: oidc
+      .optional()
+      .describe('People sign in to the console through an OpenID Connect provider; the admin key still works.'),
   })
   .describe('Who signs in to the console.');
 

@@ -47,7 +47,7 @@ export const webhooks = z.strictObject({
         secret: webhookSecret.describe('Signs them: whsec_ and base64 of 24 to 64 bytes.'),
         events: webhookEvents
           .default([...DEFAULT_WEBHOOK_EVENTS])
-          .describe('Event types; a * at the end stands for the rest.'),
+          .describe('Event types; a * at the end matches everything after it.'),
         key: z.string().min(1).optional().describe('Id of a client key: its events only. Absent: events of all keys.'),
       }),
     )
@@ -62,12 +62,18 @@ export const webhooks = z.strictObject({
     .array(z.number().int().min(1).max(65_535))
     .default([])
     .describe('Ports of receivers beside 443. Addresses within allowed_networks may have any, and need no TLS.'),
-  timeout_ms: positive.max(120_000).default(15_000).describe('For one attempt as a whole.'),
-  attempts: positive.max(50).default(11).describe('After so many a delivery has failed; it can be replayed by hand.'),
+  timeout_ms: positive.max(120_000).default(15_000).describe('Longest time for one attempt as a whole.'),
+  attempts: positive
+    .max(50)
+    .default(11)
+    .describe('Attempts after which a delivery has failed; it can be replayed by hand.'),
   first_retry_ms: positive
     .default(5_000)
-    .describe('Wait after the first failure; trebles each time, up to ten hours. The defaults span a day.'),
-  concurrency: positive.max(1_000).default(32).describe('Attempts at once per process, four of them per receiver.'),
+    .describe('Wait after the first failure; it triples each time, up to ten hours. The defaults span a day.'),
+  concurrency: positive
+    .max(1_000)
+    .default(32)
+    .describe('Deliveries under way at once per process; at most four per receiver.'),
   keep_days: positive.max(3_650).default(30).describe('How long finished deliveries and their events are kept.'),
 });
 

@@ -25,3 +25,8 @@ test('names are free, settings are not', () => {
   const provider = configurationJsonSchema().properties?.providers?.additionalProperties as JsonSchema;
   expect(provider.additionalProperties).toBe(false);
 });
+
+test('every setting of the page has a type, those of a section that may be false among them', () => {
+  expect(configurationPage()).not.toContain('undefined');
+  expect(configurationPage()).toContain('| `server.websockets.connections_per_key` | whole number |');
+});
