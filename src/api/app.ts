@@ -62,7 +62,7 @@ declare module 'fastify' {
 /** Longer than the usual idle timeout of load balancers (60 s), so that the balancer is the one to close. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
-/** Time to receive the request head; Node answers 408 itself. Bodies are timed by their routes (guard/receive.ts), uploads by their progress. */
+/** For the request head; Node answers 408 itself. Bodies have timeouts in their routes (guard/receive.ts), uploads by progress. */
 const HEAD_LIMIT_MS = 20_000;
 
 /** The clients' listener. Without a separate admin listener the admin routes are here too, behind the admin key. */

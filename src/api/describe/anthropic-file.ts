@@ -1,11 +1,11 @@
-// A file as Anthropic's Files API shows it (npm @anthropic-ai/sdk 1.11.0, resources/files): the same files as OpenAI's
-// clients see, in its shape and pages.
+// A file in the shape of Anthropic's Files API (npm @anthropic-ai/sdk 1.11.0, resources/files), with its pagination. The files are
+// the same that OpenAI clients see.
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { FileStore, StoredFile } from '../../batches/file-store.ts';
 import { mediaTypeOf } from '../../batches/resolve-files.ts';
 
-/** What only its clients send tells them from OpenAI's, who have the same address. */
+/** Both APIs have the same path; headers that only Anthropic's clients send tell them apart. */
 export function isAnthropicCaller({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
   return headers['anthropic-version'] !== undefined || headers['x-api-key'] !== undefined;
 }
@@ -17,7 +17,7 @@ export const anthropicUploadFields = z.object({
 const id = z.string().max(128);
 const ids = z.union([id.transform((one) => [one]), z.array(id).max(100)]).optional();
 
-/** Pages by `page` (SDK 1.x), by `after_id` and `before_id` (0.x), or files by their ids. */
+/** Paginates by `page` (SDK 1.x) or by `after_id` and `before_id` (0.x); or selects files by id. */
 export const anthropicListQuery = z.looseObject({
   limit: z.coerce.number().int().min(1).max(1_000).default(20),
   page: id.optional(),
@@ -36,7 +36,7 @@ export function anthropicFile(file: StoredFile) {
     size_bytes: file.bytes,
     created_at: timeOf(file.createdAtMs),
     expires_at: file.expiresAtMs === null ? null : timeOf(file.expiresAtMs),
-    // At Anthropic only what tools have made can be downloaded; here the owner of an upload can have it back.
+    // At Anthropic only files made by tools can be downloaded; here uploads can be, too.
     downloadable: true,
   };
 }
@@ -56,7 +56,7 @@ export async function listAnthropicFiles(
   const { limit, before_id: before } = query;
   const more = limit + 1;
   if (before !== undefined) {
-    // Nearest first, so that the one too many is the farthest.
+    // Nearest first, so that the surplus row is the farthest one.
     const found = await files.list(keyId, { after: before, limit: more, order: 'asc' });
     return page(found.slice(0, limit).reverse(), found.length > limit);
   }

@@ -36,15 +36,15 @@ export function batchObject(batch: Batch) {
       total_tokens: totals.inputTokens + totals.outputTokens,
     },
     metadata: batch.metadata,
-    // Ours: when it will be done, whether that is too late, what its answers have cost so far (USD).
+    // Extensions: the forecast end, whether that is after the deadline, the cost so far (USD).
     x_sluice_eta: unixSeconds(batch.etaMs),
     x_sluice_at_risk: batch.isAtRisk,
     x_sluice_cost: Number(formatUsd(totals.costPicoUsd)),
   };
 }
 
-// Endpoints that lines of a batch may ask: every one that gives an answer to a body alone.
-/** The protocol of a path that clients know; null where batches cannot have it. */
+// Endpoints that batch lines may call: all those whose answer depends on the body alone.
+/** The protocol of a client path; null if batches do not support it. */
 export function batchEndpoint(path: string): ClientProtocol | null {
   const endpoint = CLIENT_ENDPOINTS.find(({ paths }) => paths[0] === path);
   const client = endpoint?.select({ path, query: {} }) ?? null;

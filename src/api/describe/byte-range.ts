@@ -1,4 +1,4 @@
-// `Range` of a download (RFC 9110 section 14): a download that broke off is resumed.
+// `Range` of a download (RFC 9110 section 14), for resuming it.
 import type { IncomingHttpHeaders } from 'node:http';
 import { parse } from 'range-parser';
 
@@ -8,7 +8,7 @@ export interface ByteRange {
   to: number;
 }
 
-/** Null: the whole is asked for. What is no range of bytes, or is several, is ignored, as the RFC allows. */
+/** Null for the whole file. Other units and multiple ranges are ignored, as the RFC allows. */
 export function readByteRange(
   headers: IncomingHttpHeaders,
   tag: string,
@@ -16,10 +16,10 @@ export function readByteRange(
 ): ByteRange | null | 'unsatisfiable' {
   const { range } = headers;
   if (range === undefined) return null;
-  // Of another file: the whole of this one is what helps.
+  // `If-Range` names another file: send all of this one.
   if (headers['if-range'] !== undefined && headers['if-range'] !== tag) return null;
   const { code, type, ranges } = parse(bytes, range);
-  // Its codes add up: 1 where a part is no range, 2 where none of the file is meant.
+  // Error codes of range-parser: a bit for malformed parts, a bit for ranges beyond the file.
   if (type !== 'bytes' || (code & INVALID) !== 0) return null;
   const [only, ...others] = ranges;
   if (only === undefined) return 'unsatisfiable';

@@ -1,4 +1,4 @@
-// A dead letter as the administration shows it: never with its body.
+// A dead letter as the admin API shows it, without its body.
 import { formatUsd } from '../../contracts/money.ts';
 import type { Replay } from '../../dead-letters/dead-letter.ts';
 import type { StoredLetter } from '../../dead-letters/dead-letter-store.ts';

@@ -1,4 +1,4 @@
-// A request as GET /v1/requests/{id} shows it: what Redis still knows, completed by the books.
+// A request as GET /v1/requests/{id} shows it: its state in Redis, if it is still kept, completed from the ledger.
 import { isFailure } from '../../contracts/failure.ts';
 import type { CostDetails } from '../../contracts/ledger-entry.ts';
 import { chargeOf, formatCharge, formatUsd } from '../../contracts/money.ts';
@@ -10,7 +10,7 @@ import { stepAt } from '../../routing/walk.ts';
 import { rethrow } from '../admit/dispatch.ts';
 import type { ApiContext } from '../context.ts';
 
-/** A larger answer is fetched from its stream. */
+/** Larger answers must be fetched from the stream endpoint. */
 const MAX_SHOWN_BYTES = 16 * 1024 * 1024;
 
 interface Known {
@@ -21,8 +21,8 @@ interface Known {
 }
 
 /**
- * Null for a request that there is not, or that belongs to another key.
- * @param keyId null for operators: a request of any key, with the key's id.
+ * Null if the request does not exist or belongs to another key.
+ * @param keyId null for operators: finds requests of any key, and shows the key's id.
  */
 export async function describeRequest(
   context: ApiContext,
@@ -95,7 +95,7 @@ function statusOf(view: RequestView | null, history: RequestHistory | null): str
   return result === 'request_cancelled' ? 'cancelled' : 'failed';
 }
 
-/** Parts follow each other: each begins where the one before ended. */
+/** Phases are contiguous: each begins where the previous one ended. */
 export function describeTimeline(
   fromMs: number,
   parts: readonly TimelinePart[],
@@ -120,7 +120,7 @@ export function describeTimeline(
   return shown;
 }
 
-/** What share of the prompt the provider had in its cache; nothing where it has not counted. */
+/** The share of the prompt that the provider read from its cache; absent if it did not report one. */
 function cacheHits({ state, inputTokens, cachedInputTokens }: AttemptHistory): object {
   if (state !== 'settled' || inputTokens === 0) return {};
   return { cache_hit_rate: Math.round((cachedInputTokens / inputTokens) * 1_000) / 1_000 };
@@ -142,7 +142,7 @@ export function describeAttempt(attempt: AttemptHistory) {
   };
 }
 
-/** What nobody has a price for, what the provider said that cannot be true, and by which tier and tools it came about. */
+/** Missing prices, implausible figures of the provider, and the tier and tools that make up the cost. */
 function describeDetails({ unpriced = [], disputed, serviceTier, toolCalls }: CostDetails) {
   return {
     unpriced,
@@ -162,7 +162,7 @@ function usageOf(attempts: readonly AttemptHistory[]) {
   };
 }
 
-/** So far, while it runs: what has been settled. */
+/** While it runs: the attempts settled so far. */
 function money({ history, attempts, view }: Known) {
   const settled = attempts.reduce((total, attempt) => total + attempt.costPicoUsd, 0n);
   const cost = history?.costPicoUsd ?? (view === null ? settled : larger(settled, BigInt(view.progress.costPicoUsd)));
@@ -202,18 +202,18 @@ function parseJson(text: string): unknown {
   }
 }
 
-// What a request waits for, and for how long: of one that has no permit yet, wherever its job is.
-/** Nothing for a request that is over, or that calls a provider. */
+// What a request without a permit is waiting for, and for how long.
+/** Absent for a request that has ended or is calling a provider. */
 export async function describeWait({ admission }: ApiContext, view: RequestView | null): Promise<object> {
   if (view === null || view.state === 'done') return {};
   const { spec, progress } = view;
   const step = stepAt(spec.plan, view.step, progress);
   const position = await admission.place(spec, step).catch(rethrow);
   if (view.state === 'running' && position === null) return {};
-  // Behind its first attempt (a backoff) it stands in no line.
+  // During a backoff after an attempt it is in no wait queue.
   const waitMs = position === null ? null : await admission.expectedWaitMs(spec, step).catch(rethrow);
   return {
-    // A worker that has it waits for its permit.
+    // A worker has it and is waiting for its permit.
     ...(view.isCancelled ? {} : { status: 'queued' }),
     queue: {
       provider: step.provider,

@@ -1,11 +1,11 @@
-// A file as the Files API shows it, and what may be done with it. docs/reference/openai-batch.md section 1.
+// A file in the shape of the Files API, and which operations it allows. docs/reference/openai-batch.md section 1.
 import type { StoredFile } from '../../batches/file-store.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { ApiContext } from '../context.ts';
 
 export const UPLOAD_PURPOSES = ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] as const;
 
-/** OpenAI does not give these back to their owner (seen in public tests of the live API). */
+/** OpenAI does not let these be downloaded (seen in public tests of the live API). */
 const NOT_DOWNLOADABLE = new Set(['assistants', 'user_data']);
 
 export function unixSeconds(unixMs: number | null): number | null {
@@ -32,7 +32,7 @@ export function checkDownloadable({ purpose }: StoredFile): void {
   throw new FailureError(createFailure('request_malformed', `Not allowed to download files of purpose: ${purpose}`));
 }
 
-/** Throws a FailureError (400): OpenAI looks at a batch file's name, not into it. */
+/** Throws a FailureError (400). Like OpenAI, checks a batch file's name, not its content. */
 export function checkUpload(purpose: string, filename: string): void {
   if (purpose !== 'batch' || filename.toLowerCase().endsWith('.jsonl')) return;
   const message = `Invalid file format for Batch API. Must be .jsonl, but the file is called '${filename}'.`;
@@ -43,8 +43,8 @@ export function noSuchFile(id: string): FailureError {
   return new FailureError(createFailure('request_not_found', `No such File object: ${id}`, { param: 'id' }));
 }
 
-// Files that lie on a disk can be read on their machine only.
-/** Throws a FailureError (503) for bytes that lie on another machine's disk. */
+// Files stored on a local disk can be read on that machine only.
+/** Throws a FailureError (503) if the file is on another machine's disk. */
 export function checkHere({ blobs }: Pick<ApiContext, 'blobs'>, file: StoredFile): void {
   if (file.store === blobs.id) return;
   const message =

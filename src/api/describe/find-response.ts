@@ -1,4 +1,4 @@
-// A response of this key, wherever it is: written, or still in Redis because its request runs or has just ended.
+// Finds a response of this key: in SQL, or in Redis while its request is running or has just ended.
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
 import type { JsonObject } from '../../protocols/codec.ts';
@@ -21,8 +21,8 @@ export type FoundResponse =
   | { kind: 'live'; view: RequestView; spec: RequestSpec; body: JsonObject };
 
 /**
- * Null for one that there is not, or that belongs to another key. Throws a FailureError where it cannot be known. While SQL is
- * away it is found where it stands in Redis: until it is written, that is where it is.
+ * Null if it does not exist or belongs to another key. Throws a FailureError if that cannot be determined. While SQL is
+ * unavailable, responses that have not been written yet are still found in Redis.
  */
 export async function findResponse(context: ApiContext, id: string, keyId: string): Promise<FoundResponse | null> {
   const written = await context.responses.find(id, keyId).catch(noteTrouble);
@@ -32,12 +32,12 @@ export async function findResponse(context: ApiContext, id: string, keyId: strin
   if (live !== null && live !== 'written') return live;
   if (written instanceof Trouble) return rethrow(written.error);
   if (live === null) return null;
-  // Written between the two looks: its body has gone.
+  // It was written between the two reads, and its body removed from Redis.
   const stored = await context.responses.find(id, keyId).catch(rethrow);
   return stored === null || stored === 'deleted' ? null : { kind: 'stored', stored };
 }
 
-/** SQL that does not answer, and why. */
+/** Why SQL did not answer. */
 class Trouble {
   readonly error: Error;
   constructor(error: Error) {
@@ -47,7 +47,7 @@ class Trouble {
 
 const noteTrouble = (error: Error) => new Trouble(error);
 
-/** Null for what is not in Redis, or not for this key. */
+/** Null if it is not in Redis or belongs to another key. */
 async function findLive(context: ApiContext, id: string, keyId: string): Promise<FoundResponse | 'written' | null> {
   const requestId = requestIdOf(id);
   if (requestId === null) return null;
@@ -64,7 +64,7 @@ export function expectFound(found: FoundResponse | null, id: string): FoundRespo
   throw new FailureError(createFailure('response_not_found', `Response with id '${id}' not found.`, { param: 'id' }));
 }
 
-/** What failed while its client waited has been said to it, and is kept nowhere. */
+/** Failures of synchronous requests were reported to their client and are not stored. */
 function isShown({ spec, state, outcome }: RequestView): boolean {
   if (spec.response === undefined || spec.response.keepMs === null) return false;
   return state !== 'done' || outcome === 'ok' || spec.response.isBackground;
@@ -74,7 +74,7 @@ export function isUnderWay(found: FoundResponse): boolean {
   return found.kind === 'live' && found.view.state !== 'done';
 }
 
-/** As it stands now. Throws a FailureError where Redis does not tell. */
+/** The current state. Throws a FailureError if Redis does not answer. */
 export async function describeFound(context: ApiContext, found: FoundResponse): Promise<EndedResponse> {
   if (found.kind === 'stored') {
     return { status: found.stored.status as EndedResponse['status'], response: found.stored.response };
@@ -88,15 +88,15 @@ export async function describeFound(context: ApiContext, found: FoundResponse): 
   return { status, response: JSON.stringify(runningResponse(spec, body, answered.bytes, status)) };
 }
 
-/** A stream says everything at least twice: in deltas and in their end. */
+/** A stream contains everything at least twice: in deltas and in the final events. */
 const EVENTS_PER_ANSWER = 4;
 
-/** Every item that its model was given. */
+/** All input items that the model was given. */
 export function inputOf(found: FoundResponse): readonly JsonObject[] {
   return found.kind === 'stored' ? found.stored.input : itemsOf(found.body.input);
 }
 
-/** As it was before anything came of it. */
+/** The response in its initial state. */
 export function queuedForm(found: FoundResponse): JsonObject {
   if (found.kind === 'live') return emptyResponse(found.spec, found.body, 'queued');
   const ended = objectOf(parseObject(found.stored.response));

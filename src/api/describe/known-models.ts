@@ -1,5 +1,5 @@
-// Which models there are behind wildcards, and what is known of any: the providers' own lists, as the workers bring them.
-// Lists are kept in memory for a minute; one that is older than ten is shown while a newer one is on its way.
+// The models that wildcards cover, and what is known about each model: from the providers' model lists, which workers fetch.
+// Cached in memory for a minute; a list older than ten minutes is served while it is refreshed.
 import { LRUCache } from 'lru-cache';
 import type { Catalogue, Model } from '../../config/catalogue.ts';
 import { matchWildcard } from '../../config/wildcard.ts';
@@ -7,9 +7,9 @@ import type { ProviderModels, UpstreamModel } from '../../contracts/upstream-mod
 import type { ModelLists } from '../../storage/model-lists.ts';
 
 export interface KnownModels {
-  /** Public names that wildcards stand for, as far as the providers' lists tell. Never rejects. */
+  /** Public model names covered by wildcards, as far as the providers' lists are known. Never rejects. */
   wildcardNames(): Promise<string[]>;
-  /** Of the provider's model; null where its list is not known, or does not have it. Never rejects. */
+  /** Facts about a provider's model; null if the list is unknown or does not contain it. Never rejects. */
   find(provider: string, upstreamModel: string): Promise<UpstreamModel | null>;
 }
 
@@ -17,7 +17,7 @@ const KEPT_MS = 60_000;
 const FRESH_MS = 10 * 60_000;
 const MAX_PROVIDERS = 1_000;
 const MAX_NAMES = 10_000;
-/** For the first list of a provider: one that models are listed from is waited for longer. */
+/** How long the first list of a provider is waited for; longer when models are to be listed. */
 const PATIENCE_MS = { listed: 3_000, described: 500 } as const;
 const POLL_MS = 25;
 
@@ -41,7 +41,7 @@ export function createKnownModels(
     return byId(known ?? (await awaitList(lists, provider, patienceMs)));
   }
 
-  /** Concurrent callers share one read; one that failed is not repeated for a while. */
+  /** Concurrent callers share one read; a failed read is not repeated for a while. */
   function models(provider: string): Promise<Map<string, UpstreamModel>> {
     const known = kept.get(provider);
     if (known !== undefined) return Promise.resolve(known);

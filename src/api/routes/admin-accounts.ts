@@ -1,4 +1,4 @@
-// Administration of what stands above client keys: organisations and projects, prepaid credits.
+// Admin routes of organisations, projects and prepaid credits.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type AccountStore, createAccountStore } from '../../accounts/account-store.ts';
@@ -70,7 +70,7 @@ export function registerAdminAccounts(admin: FastifyInstance, context: ApiContex
   registerCredits(admin, context, store);
 }
 
-/** Of a key, a project or an organisation: whichever has `credits`. */
+/** Credits belong to a key, a project or an organisation. */
 function registerCredits(admin: FastifyInstance, context: ApiContext, store: AccountStore): void {
   const reader = createBudgetReader(context.database);
 
@@ -133,7 +133,7 @@ async function checkParent(store: AccountStore, kind: Account['kind'], id: strin
     throw invalidValue('organisation', `there is no organisation '${id}'`);
 }
 
-/** What was spent in the periods that run now, by the books. */
+/** Spend in the current periods, from the ledger. */
 export async function spendingOf({ database }: ApiContext, owner: BudgetOwner): Promise<Record<string, string>> {
   const reader = createBudgetReader(database);
   const spent = await Promise.all(

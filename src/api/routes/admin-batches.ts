@@ -1,4 +1,4 @@
-// Batches of all keys. What is done with one is done in its key's place (as-key.ts). Registered within /admin, behind its key.
+// Admin routes of batches of all keys. Changes are made as the batch's key (as-key.ts).
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { checkInput } from '../admit/check-input.ts';

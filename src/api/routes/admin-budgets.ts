@@ -1,5 +1,5 @@
-// Budgets of keys, projects and organisations: what is spent of each by the books, and what will be by its end at the pace so
-// far. Registered within /admin, behind its key.
+// Admin routes of budgets of keys, projects and organisations: what the ledger says is spent, and a linear forecast for the end
+// of the period.
 import type { FastifyInstance } from 'fastify';
 import { createAccountStore } from '../../accounts/account-store.ts';
 import type { BudgetPeriod } from '../../accounts/api-key.ts';
@@ -47,14 +47,14 @@ export function registerAdminBudgets(admin: FastifyInstance, context: ApiContext
       spent_usd: formatUsd(spent),
       since,
       ends_at: ends === null ? null : new Date(ends).toISOString(),
-      /** Null for a budget that never starts over. */
+      /** Null for a budget without a period. */
       forecast_usd: since === null || ends === null ? null : formatUsd(forecast(spent, Date.parse(since), ends, now)),
     };
   }
 }
 
 const DAY_MS = 86_400_000;
-/** At the very beginning of a period a request would be a fortune. */
+/** No forecast this early in a period: a single request would dominate it. */
 const SHORTEST_PART_MS = 3_600_000;
 
 function forecast(spent: bigint, fromMs: number, endsMs: number, now: number): bigint {

@@ -1,5 +1,4 @@
-// What the console looks at beside what everybody uses: live figures, the settings in force, and simulators among the providers.
-// Registered within /admin, behind its key.
+// Admin routes made for the console: live figures, the settings in force, and simulators among the providers.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -21,12 +20,12 @@ export function registerAdminConsole(admin: FastifyInstance, context: ApiContext
   registerSimulators(admin, context);
 }
 
-/** A page that does not read is let go: it comes back and has the hour again. */
+/** Unsent bytes at which a page that does not read is disconnected; it reconnects and gets the last hour again. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /**
- * What happens now, as server-sent events: the last hour at first (`history`), then every two seconds what has come since
- * (`now`). Costs nothing while nobody is connected.
+ * Live figures as server-sent events: first the last hour (`history`), then an update every two seconds (`now`). Costs nothing
+ * while nobody is connected.
  */
 function registerLive(admin: FastifyInstance, context: ApiContext): void {
   admin.get('/live', async (_request, reply) => {
@@ -59,7 +58,7 @@ function registerLive(admin: FastifyInstance, context: ApiContext): void {
   });
 }
 
-/** Without their secrets, and whether the file says something else by now. */
+/** Settings without secrets, and whether the file has changed since they were read. */
 function registerSettings(admin: FastifyInstance, context: ApiContext): void {
   admin.get('/settings', async () => {
     const { configuration, environment, instanceId } = context;
@@ -74,7 +73,7 @@ function registerSettings(admin: FastifyInstance, context: ApiContext): void {
   });
 }
 
-/** Reads the file again: what is in force was read when the process started. */
+/** Reads the file again, to compare it with the settings in force. */
 function compareWithFile({ configuration, environment }: ApiContext) {
   try {
     const { configuration: inFile } = loadConfiguration(environment.configPath, environment.variables);
@@ -95,8 +94,8 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 type ByName = { Params: { name: string; what: 'faults' | 'behaviour' | 'stats' } };
 
 /**
- * Their fault rules and behaviour, so that an outage can be rehearsed. A provider is a simulator if it answers as one on its control
- * API (docs/simulator.md), which has no key; only plain http is asked, as simulators speak it.
+ * Fault rules and behaviour of simulators, for rehearsing outages. A provider is a simulator if it answers on the control API
+ * (docs/simulator.md), which needs no key; only providers with plain http are probed.
  */
 function registerSimulators(admin: FastifyInstance, { catalogue }: ApiContext): void {
   const known = new LRUCache<string, { isSimulator: boolean }>({ max: MAX_PROVIDERS, ttl: KNOWN_MS });
@@ -129,7 +128,7 @@ function registerSimulators(admin: FastifyInstance, { catalogue }: ApiContext): 
         .filter((_, index) => flags[index])
         .map((provider) => ({
           name: provider.name,
-          /** Providers of one address are one simulator: rules tell them apart by model. */
+          /** Providers with the same address are one simulator; rules tell them apart by model. */
           address: new URL(provider.baseUrl).host,
           models: models(provider),
         })),

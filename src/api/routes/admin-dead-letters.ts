@@ -1,5 +1,4 @@
-// Administration of requests that failed for good: list, look into, replay, delete. Registered within /admin, behind its
-// key.
+// Admin routes of dead letters: list, read, replay, delete.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, type Failure, FailureError } from '../../contracts/failure.ts';
@@ -13,7 +12,7 @@ import { describeDeadLetter, summarizeDeadLetter } from '../describe/describe-de
 import { type ReplayChange, replayDeadLetter } from '../replay-dead-letter.ts';
 
 const MAX_PAGE = 500;
-/** Replays of one call: an operator sees what comes of them before the next. */
+/** Replays per call, so that an operator sees their outcome before replaying more. */
 const MAX_REPLAYS = 1_000;
 const REPLAYS_AT_ONCE = 16;
 
@@ -38,7 +37,7 @@ const changeFields = { model: z.string().min(1).optional(), vendor: z.string().m
 export const replayChange = z.strictObject(changeFields);
 export const replayMany = z.strictObject({
   ...changeFields,
-  /** Those that were replayed before are left out, unless asked for (true) or not asked about (null). */
+  /** Filter by whether they were replayed before: false by default, null for both. */
   filter: z.strictObject({ ...filterFields, replayed: z.boolean().nullable().default(false) }).prefault({}),
   limit: z.number().int().positive().max(MAX_REPLAYS).default(100),
 });
@@ -98,7 +97,7 @@ export function registerAdminDeadLetters(admin: FastifyInstance, context: ApiCon
   });
 }
 
-/** A few at a time, in their order; one that cannot be replayed does not stop the others. */
+/** A few at a time, in order; one that cannot be replayed does not stop the others. */
 async function replayAll(context: ApiContext, letters: readonly StoredLetter[], wanted: ReplayChange) {
   const replayed: { id: string; request_id: string }[] = [];
   const failed: { id: string; code: string; message: string }[] = [];

@@ -1,5 +1,4 @@
-// Administration of holds: a provider, a deployment or a credential that is not used until it is released. Registered within /admin,
-// behind its key.
+// Admin routes of holds: a provider, deployment or credential that is not used until it is released.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
@@ -18,7 +17,7 @@ export const newHold = z.strictObject({
   reason: z.string().min(1).max(500).default('held by an operator'),
 });
 
-/** Deployments have slashes in their names: the rest of the path is the name. */
+/** Deployment names contain slashes: the rest of the path is the name. */
 type ByName = { Params: { '*': string } };
 
 export function registerAdminHolds(admin: FastifyInstance, context: ApiContext): void {
@@ -46,16 +45,16 @@ export function registerAdminHolds(admin: FastifyInstance, context: ApiContext):
       throw new FailureError(createFailure('request_not_found', `'${params['*']}' is not held.`));
     }
     context.logger.warn({ hold: name }, 'released');
-    // In the background: it takes a second per hundred thousand requests, and nothing is lost without it.
+    // In the background: it takes a second per hundred thousand requests, and only speeds things up.
     bringBack(context, name).catch((error: Error) => context.logger.warn({ err: error }, 'release'));
     return { name, released: true };
   });
 }
 
-/** When every worker has heard of the release; and once more, for those of a worker that had to read it. */
+/** Once every worker has been notified of the release, and again for workers that missed the notice and polled. */
 const BRING_BACK_AFTER_MS = [200, ROTATION_REPAIR_MS];
 
-/** Requests that waited for the release have gone away for up to half a minute: they need not. */
+/** Requests that waited for the release are delayed by up to half a minute: promotes them. */
 async function bringBack({ catalogue, producer }: ApiContext, name: string): Promise<void> {
   const provider = providerOf(catalogue, name);
   if (provider === undefined) return;
@@ -71,7 +70,7 @@ function providerOf({ deployments }: ApiContext['catalogue'], name: string): str
   return kind === 'provider' ? rest : deployments.get(rest)?.provider.name;
 }
 
-/** What is held stays releasable, also when it is not configured any more. */
+/** Holds can be released even if their target is no longer configured. */
 function fullName({ holds, catalogue }: ApiContext, name: string): string {
   if (/^(provider|deployment|credential):/.test(name)) return name;
   const asProvider = `provider:${name}`;

@@ -1,5 +1,4 @@
-// Administration of ledger messages that SQL refused: list, look into, replay (corrected, where need be), delete. Registered
-// within /admin, behind its key.
+// Admin routes of ledger messages that SQL rejected: list, read, replay (corrected if necessary), delete.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
@@ -22,10 +21,10 @@ export const rejectsReplay = z.strictObject({ limit: z.number().int().positive()
 type ById = { Params: { id: string } };
 
 export function registerAdminLedger(admin: FastifyInstance, { rejects, ledger }: ApiContext): void {
-  /** A message of a response has what a client said and was told. */
+  /** Messages of responses contain clients' input and output. */
   const whole = { config: { role: 'operator' as const, isConfidential: true } };
 
-  /** Back into the stream first: what comes twice is written once. */
+  /** Back into the stream first: the writer ignores duplicates. */
   async function replay(reject: StoredReject, corrected?: string): Promise<void> {
     await ledger.append(corrected ?? reject.message);
     await rejects.delete(reject.id);

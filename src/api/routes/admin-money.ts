@@ -1,4 +1,4 @@
-// What the books are held against (a provider's own report of usage and costs), and alerts about money. Registered within /admin, behind its key.
+// Admin routes of reconciliation with providers' usage and cost reports, and of alerts about money.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';

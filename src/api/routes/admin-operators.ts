@@ -1,4 +1,4 @@
-// Administration of who may administrate, and the log of what was done. Registered within /admin, behind its key.
+// Admin routes of admin keys and of the audit log.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { ADMIN_ROLES, type AdminKey, type AuditEntry } from '../../accounts/admin-key-store.ts';

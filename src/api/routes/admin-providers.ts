@@ -1,5 +1,5 @@
-// Providers and deployments as they stand: health, holds, queues, prices, how their calls went in the last hour; and their limits,
-// configured and learned, with how much of each is used. Registered within /admin, behind its key.
+// Admin routes of providers and deployments: health, holds, queues, prices, outcomes of the last hour; and their limits, configured
+// and learned, with usage.
 import type { FastifyInstance } from 'fastify';
 import type { Deployment, Model, Provider } from '../../config/catalogue.ts';
 import { withoutSecrets } from '../../config/secrets.ts';
@@ -81,7 +81,7 @@ function describeDeployment({ catalogue, configuration }: ApiContext, deployment
     tier,
     weight,
     models,
-    /** USD per million tokens; null where nobody knows it. */
+    /** USD per million tokens; null if unknown. */
     price:
       price === null
         ? null
@@ -99,7 +99,7 @@ function hasDeployment(model: Model | null, id: string): boolean {
 
 interface OpenCircuit {
   name: string;
-  /** `half_open`: its cooldown is over, the next call is its trial. */
+  /** `half_open`: the cooldown has ended; the next call is the trial. */
   state: 'open' | 'half_open';
   code: string | null;
   until: string;
@@ -130,7 +130,7 @@ interface Known {
   describeHold: (name: string) => object | null;
 }
 
-/** Their limits and the use of these are in /admin/limits, under `scope`. */
+/** Limits and their usage are in /admin/limits, under `scope`. */
 function describeCredentials({ credentials }: Provider, { circuits, outcomes, describeHold }: Known) {
   const weights = credentials.reduce((sum, { weight }) => sum + weight, 0);
   return credentials.map((credential) => ({
@@ -143,12 +143,12 @@ function describeCredentials({ credentials }: Provider, { circuits, outcomes, de
   }));
 }
 
-/** The whole, or what it may not ask of one model. */
+/** The circuit of the credential as a whole, or for one model. */
 function isWithin(name: string, scope: string): boolean {
   return name === scope || name.startsWith(`${scope}/`);
 }
 
-/** Those of the configuration, and those of wildcard models that something was learned of. */
+/** Configured deployments, and those of wildcard models with learned limits. */
 function scopesOf({ catalogue, learned }: ApiContext): Iterable<Scope> {
   const scopes = new Map<string, Scope>();
   for (const { scope, credentials } of catalogue.providers.values()) {

@@ -1,4 +1,4 @@
-// Requests of all keys: searched, looked into, cancelled. Registered within /admin, behind its key.
+// Admin routes of requests of all keys: search, details, cancel.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { hasRole } from '../../accounts/admin-key-store.ts';
@@ -60,7 +60,7 @@ export function registerAdminRequests(admin: FastifyInstance, context: ApiContex
       data: requests.map(describeFound),
       has_more: next !== null,
       next: next === null ? null : `${next.acceptedAtMs}.${next.requestId}`,
-      /** How far the search has come: a page may be empty, and the next one not. */
+      /** How far the search has got: a page may be empty although later ones are not. */
       searched_until: next === null ? null : new Date(next.acceptedAtMs).toISOString(),
     };
   });
@@ -73,7 +73,7 @@ export function registerAdminRequests(admin: FastifyInstance, context: ApiContex
   admin.get<ById>('/requests/:id', async ({ params: { id }, operator }) => {
     const described = isRequestId(id) ? await describeRequest(context, id, null) : null;
     if (described === null) throw notFound(id);
-    // What clients said and were told is not for those who only look.
+    // Clients' input and output is not shown to read-only operators.
     const mayRead = operator !== null && hasRole(operator.role, 'operator');
     return { ...described, ...(mayRead ? {} : { answer: null }), ...(await describeMore(context, id, mayRead)) };
   });
@@ -150,7 +150,7 @@ function describeFound(request: FoundRequest) {
   };
 }
 
-/** What the operator's view of a request has beside the client's. */
+/** What operators see of a request beyond the client's view. */
 async function describeMore(context: ApiContext, id: string, mayRead: boolean): Promise<object> {
   const [letter, view, attempts, frames] = await Promise.all([
     context.deadLetters.find(id),
@@ -160,7 +160,7 @@ async function describeMore(context: ApiContext, id: string, mayRead: boolean): 
   ]);
   const spec = view?.spec ?? letter?.spec ?? null;
   return {
-    /** What is left of its answer's log; 0 when it is not kept any more. */
+    /** Frames left in the log of its answer; 0 if it is no longer kept. */
     frames,
     plan:
       spec === null
@@ -180,7 +180,7 @@ async function describeMore(context: ApiContext, id: string, mayRead: boolean): 
 
 const MAX_SHOWN_BYTES = 1024 * 1024;
 
-/** Null where it was not kept, is sealed by a key that is not here, or too long to be looked at. */
+/** Null if it was not kept, is encrypted with a key that is missing here, or is too long to show. */
 async function readKeptBody({ deadLetters, bodySeal }: ApiContext, id: string): Promise<string | null> {
   const stored = await deadLetters.readBody(id);
   if (stored === null || (stored.bytes?.length ?? 0) > MAX_SHOWN_BYTES) return null;
@@ -230,7 +230,7 @@ function attemptOf(raw: string | null): LedgerMessage['attempt'] {
   return raw === null ? undefined : readMessage(raw)?.attempt;
 }
 
-/** The oldest of every wait queue. */
+/** The oldest request of every wait queue. */
 async function readWaiting({ redis, keyspace, catalogue }: ApiContext): Promise<object[]> {
   const queues = new Map(
     [...catalogue.deployments.values()].flatMap(({ id, scope, provider }) =>

@@ -1,5 +1,4 @@
-// Sessions of the console: signing in with an admin key, which comes as it does everywhere else, in the Authorization header; and
-// signing out.
+// Console sessions: sign-in with an admin key in the Authorization header, and sign-out.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { bearerToken } from '../admit/authenticate.ts';
@@ -17,7 +16,7 @@ import { noteAction } from '../guard/admin-audit.ts';
 import type { Operator, Session } from '../guard/sessions.ts';
 import { baseOf } from '../sign-in/oidc.ts';
 
-/** Wrong keys of one address in a minute. People mistype a few times. */
+/** Wrong keys per minute and address; people mistype a few times. */
 const SIGN_INS_PER_MINUTE = 10;
 
 export function registerAdminSession(app: FastifyInstance, context: ApiContext): void {
@@ -59,7 +58,7 @@ function noteSession(context: ApiContext, request: FastifyRequest, { name, role 
   return noteAction(context, { actor: name, role, method: request.method, path: '/admin/session', status });
 }
 
-/** Where a person also signs out of the provider; null for others. */
+/** The identity provider's sign-out URL; null for admin keys. */
 async function signOutUrlOf({ oidc }: ApiContext, request: FastifyRequest, { idToken }: Operator) {
   if (idToken === undefined || oidc === null) return null;
   return oidc.signOutUrl(idToken, `${baseOf(request, oidc)}/console/`);

@@ -1,9 +1,8 @@
-// Signing in at a provider of OpenID Connect: to the provider, and back from it. What is between is in a cookie of the browser,
-// so that nothing is stored for somebody who has shown nothing yet.
+// Sign-in by OpenID Connect: redirect to the provider, and back. The state in between is kept in a cookie, so that nothing is
+// stored for people who have not authenticated.
 //
-// The way back begins on the provider's site: the cookie that is read there is `SameSite=Lax`. The session's own stays `Strict`.
-// A browser stores it on the way back all the same, and first sends it with the calls of the console's page, which is of this
-// site.
+// The redirect back starts on the provider's site, so the state cookie is `SameSite=Lax`. The session cookie stays `Strict`: the
+// browser stores it on that redirect, and first sends it with the same-site requests of the console page.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { FailureError } from '../../contracts/failure.ts';
@@ -17,7 +16,7 @@ import { sendRefusal } from '../sign-in/refusal-page.ts';
 import { type Claims, groupsOf, nameOf, roleOf } from '../sign-in/role-of.ts';
 
 const CALLBACK = '/admin/sign-in/callback';
-/** Failed ones of one address in a minute: each may ask the provider something. */
+/** Failed sign-ins per minute and address: each may cause calls to the provider. */
 const FAILURES_PER_MINUTE = 20;
 const MAX_ID_TOKEN = 16 * 1024;
 const MAX_GROUPS_SHOWN = 20;
@@ -27,7 +26,7 @@ const attemptForm = z.object({ state: z.string(), nonce: z.string(), verifier: z
 
 export function registerAdminSignIn(app: FastifyInstance, context: ApiContext): void {
   const guard = guardAddresses({ wrongKeys: FAILURES_PER_MINUTE });
-  /** For browsers, as the console's own: no part of the API. */
+  /** For browsers only; not part of the API. */
   const pages = { config: { cors: false, isOffered: false } };
 
   app.get('/admin/sign-in', async () => ({
@@ -69,7 +68,7 @@ export function registerAdminSignIn(app: FastifyInstance, context: ApiContext): 
     return setSessionCookie(request, secret, context);
   }
 
-  /** A browser looks at what comes of it: failures are pages. */
+  /** Failures are shown as pages, since a browser navigates here. */
   async function withPage(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -109,14 +108,14 @@ function explainRefusal(claims: Claims, { settings }: OidcClient): string {
   return `That account has no role here: ask whoever runs this Sluice for one (sign_in.oidc.roles). The provider says of you ${found}.`;
 }
 
-/** A page of the console and nowhere else. */
+/** Accepts console pages only, to prevent open redirects. */
 function pageOf(to: unknown): string {
   return typeof to === 'string' && /^\/console(\/[\w\-./]*)?(\?[\w\-.~%&=+*:,]*)?$/.test(to) && !to.includes('//')
     ? to
     : '/console/';
 }
 
-/** Null for a cookie that is not there, or that is none of ours. */
+/** Null if the cookie is missing or invalid. */
 function readAttempt(request: FastifyRequest): SignInAttempt | null {
   try {
     return attemptForm.parse(JSON.parse(Buffer.from(readCookie(request, 'sign_in'), 'base64url').toString()));

@@ -1,4 +1,4 @@
-// What was used and what it cost: reports, by page, and the rows themselves as a file. Registered within /admin, behind its key.
+// Admin routes of usage and cost: paged reports, and exports of the rows.
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
@@ -62,7 +62,7 @@ const MEDIA_TYPES = {
   parquet: 'application/vnd.apache.parquet',
 } as const;
 
-/** The rows themselves, as they are read: a client that reads slowly is waited for, one that goes away ends it. */
+/** Streams the rows as they are read, with backpressure; ends if the client disconnects. */
 function exported({ database }: ApiContext, { per, format, from, to, ...filters }: z.output<typeof exportQuery>) {
   checkDimensions(per, filters);
   const pieces = encodeRows(exportRows(database, per, selectionOf({ from, to, filters })), EXPORT_COLUMNS[per], format);
@@ -73,7 +73,7 @@ function exported({ database }: ApiContext, { per, format, from, to, ...filters 
   };
 }
 
-/** Throws a FailureError that names the parameter: not every dimension is known of requests and of attempts. */
+/** Throws a FailureError that names the parameter: not every dimension exists both for requests and for attempts. */
 function checkDimensions(per: ReportSubject, filters: object, groupBy: readonly string[] = []): void {
   const known: readonly string[] = dimensionsOf(per);
   const named = [...groupBy.map((name) => ['group_by', name]), ...Object.keys(filters).map((name) => [name, name])];

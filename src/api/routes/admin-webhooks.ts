@@ -1,4 +1,4 @@
-// Administration of webhooks: receivers, and what became of their deliveries. Registered within /admin, behind its key.
+// Admin routes of webhooks: receivers and deliveries.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import {
@@ -89,7 +89,7 @@ function existing<T>(found: T | null, what: string): T {
   return found;
 }
 
-/** Without its secret, which is shown once. */
+/** Without the secret, which is shown only once. */
 function describeEndpoint(endpoint: WebhookEndpoint) {
   return {
     id: endpoint.id,
@@ -108,7 +108,7 @@ function describeDelivery(delivery: WebhookDelivery) {
   return {
     id: delivery.id,
     endpoint_id: delivery.endpointId,
-    /** Also the `webhook-id` that the receiver saw. */
+    /** Equals the `webhook-id` header that the receiver got. */
     event_id: delivery.eventId,
     type: delivery.eventType,
     state,

@@ -1,4 +1,4 @@
-// Administration: keys, and the routes of everything else. All of it needs the admin key.
+// The admin API: client keys, and the registration of all other admin routes under /admin, behind the admin key.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createAccountStore } from '../../accounts/account-store.ts';
@@ -122,7 +122,7 @@ function describeKey(key: ApiKey) {
   };
 }
 
-/** Null where only the newest secret is valid. */
+/** Null if only the newest secret is valid. */
 function formerUntil({ formerUntilMs }: ApiKey): string | null {
   return formerUntilMs !== null && formerUntilMs > Date.now() ? new Date(formerUntilMs).toISOString() : null;
 }

@@ -1,4 +1,4 @@
-// The Batch API: creates, shows and cancels. What runs a batch is workers/batches.
+// The Batch API: create, show, cancel. Batches are run by workers/batches.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Batch, readCompletionWindow } from '../../batches/batch.ts';
@@ -54,7 +54,7 @@ export function registerBatches(app: FastifyInstance, context: ApiContext): void
   }
 }
 
-/** Faults inside the file are told later, in `errors`: a client that polls would not see them here. */
+/** Faults inside the file are reported later, in `errors`, where polling clients look for them. */
 async function create(context: ApiContext, request: FastifyRequest) {
   const key = request.apiKey!;
   const wish = checkInput(newBatch, (await readBody(request.body)).value);

@@ -1,5 +1,5 @@
-// The console's files, as the build has made them (scripts/build-console.mjs): a page and its hashed assets, each with its
-// compressed forms. They are few and small, and stay in memory. The page may load and call nothing but this listener.
+// Serves the console's build (scripts/build-console.mjs): a page and its hashed assets, precompressed, held in memory. The page may
+// load from and call this listener only.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { routeNotFound } from '../request-target.ts';
 
-/** Beside the built code in a package, in `dist/` of a checkout. */
+/** Next to the built code in a package, in `dist/` in a checkout. */
 const BUILT = import.meta.url.endsWith('.ts') ? '../../../dist/console/' : '../../../console/';
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -18,7 +18,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Scripts and styles from here alone, no inline ones, no markup from text, no frame around it, no form that leaves it. */
+/** Own scripts and styles only, no inline ones, no framing, no form submissions, no HTML injection (trusted types). */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -45,7 +45,7 @@ interface Asset {
   type: string;
   etag: string;
   bytes: Buffer;
-  /** By content coding, the best first. */
+  /** By content coding, best first. */
   compressed: readonly (readonly [coding: string, bytes: Buffer])[];
 }
 
@@ -58,7 +58,7 @@ export function registerConsole(app: FastifyInstance, folder = fileURLToPath(new
   app.get<{ Params: { '*': string } }>('/console/*', options, (request, reply) => {
     const name = request.params['*'];
     const asset = assets.get(name);
-    // Addresses of the console's own pages have no extension.
+    // Routes of the single-page application have no extension.
     if (asset === undefined && extname(name) === '') return sendPage(request, reply);
     if (asset === undefined) throw new FailureError(routeNotFound(request));
     return send(request, reply, asset, name.startsWith('assets/'));

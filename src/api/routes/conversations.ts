@@ -1,5 +1,5 @@
-// Conversations: items that outlive the responses that were made of them. A response that names one is given what it
-// holds, and leaves its own items there when it has ended.
+// Conversations: items that outlive their responses. A response that names a conversation gets its items as input, and adds its
+// own items to it when it has ended.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
@@ -36,7 +36,7 @@ export function registerConversations(app: FastifyInstance, context: ApiContext)
   };
   const options = { config, onRequest };
   const find = ({ params, apiKey }: FastifyRequest<ById>) => expectConversation(context, apiKey!.id, params.id);
-  /** With the items of every response that has ended. */
+  /** Including the items of every response that has ended. */
   const findWritten = async (request: FastifyRequest<ById>) => {
     const conversation = await find(request);
     await whenWritten(context, conversation.id);

@@ -1,4 +1,4 @@
-// The Files API. A file belongs to the key that made it; another key's is as if it did not exist.
+// The Files API. A file belongs to the key that uploaded it; for other keys it does not exist.
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -36,7 +36,7 @@ const MAX_PAGE = 10_000;
 const DAY_MS = 24 * 3_600_000;
 const expirySeconds = z.coerce.number().int().min(3_600).max(2_592_000);
 
-/** Nested objects come as bracketed part names (npm openai 7.55.0, internal/uploads). */
+/** SDKs send nested objects as part names with brackets (npm openai 7.55.0, internal/uploads). */
 export const uploadFields = z.object({
   purpose: z.enum(UPLOAD_PURPOSES),
   'expires_after[anchor]': z.literal('created_at').optional(),
@@ -56,7 +56,7 @@ interface WithId {
 
 export function registerFiles(app: FastifyInstance, context: ApiContext): void {
   app.register((files, _options, done) => {
-    // The body stays a stream: the handler reads it.
+    // The body is not buffered; the handler reads it as a stream.
     files.addContentTypeParser(/^multipart\/form-data/i, (_request, body, parsed) => parsed(null, body));
     files.addHook('onRequest', async (request) => {
       request.apiKey = await authenticate(readSecret(request, clientOf(request)), context.keys);
@@ -95,7 +95,7 @@ function describeFile(request: FastifyRequest, file: StoredFile): object {
   return isAnthropicCaller(request) ? anthropicFile(file) : fileObject(file);
 }
 
-/** Anthropic's files have no purpose, and say otherwise how long they are kept. */
+/** Anthropic's uploads have no purpose, and another field for the expiry. */
 function readFields(request: FastifyRequest, fields: ReadonlyMap<string, string>): z.output<typeof uploadFields> {
   const sent = Object.fromEntries(fields);
   if (!isAnthropicCaller(request)) return checkInput(uploadFields, sent);
@@ -114,7 +114,7 @@ async function upload(context: ApiContext, request: FastifyRequest) {
   const createdAtMs = Date.now();
   const id = `file-${createSortableId(createdAtMs)}`;
   if (!/^multipart\/form-data/i.test(request.headers['content-type'] ?? '')) throw notAForm();
-  // The purpose may come after the file: which limit holds is known only then.
+  // The purpose may follow the file, so that the limit is known only then.
   const largest = Math.max(configuration.files.max_bytes, configuration.batches.max_bytes);
   const limits = { maxBytes: largest, paceMs: configuration.server.upload_pace_ms };
   try {
@@ -141,7 +141,7 @@ async function upload(context: ApiContext, request: FastifyRequest) {
     await checkQuota(context, stored);
     return describeFile(request, stored);
   } catch (error) {
-    // The file may have come whole before the rest of its upload went wrong.
+    // The file may have been stored before the rest of the upload failed.
     await blobs.delete([id]);
     throw error;
   }
@@ -152,7 +152,7 @@ function checkSize({ configuration }: ApiContext, purpose: string, bytes: number
   if (bytes > limit) throw new FailureError(createFailure('request_malformed', 'File is too large.'));
 }
 
-/** When the file counts already: uploads that end at once would all pass a check before it. */
+/** Checked after the file was counted: concurrent uploads would all pass an earlier check. */
 async function checkQuota({ files, configuration }: ApiContext, { id, keyId }: StoredFile): Promise<void> {
   const limit = configuration.files.bytes_per_key;
   if ((await files.totalBytes(keyId)) <= limit) return;
@@ -161,7 +161,7 @@ async function checkQuota({ files, configuration }: ApiContext, { id, keyId }: S
   throw new FailureError(createFailure('files_quota_exceeded', message));
 }
 
-/** OpenAI keeps batch files for 30 days unless it is told otherwise, others for good. */
+/** Like OpenAI: batch files are kept for 30 days by default, other files until deleted. */
 function expiryOf({ configuration }: ApiContext, fields: z.output<typeof uploadFields>, createdAtMs: number) {
   const seconds = fields['expires_after[seconds]'];
   if (seconds !== undefined) return createdAtMs + seconds * 1_000;
@@ -191,7 +191,7 @@ function sendContent(
   const isAnthropic = isAnthropicCaller(request);
   if (!isAnthropic) checkDownloadable(file);
   checkHere(context, file);
-  // A file never changes: its id says which bytes these are.
+  // Files are immutable: the id is a strong ETag.
   const tag = `"${file.id}"`;
   const name = encodeURIComponent(file.filename);
   reply

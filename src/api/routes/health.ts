@@ -1,7 +1,6 @@
-// Probes, metrics and the description of the API. Liveness says that the process runs; readiness that it can take
-// requests: Redis takes writes, and somebody is there to work on what is queued. SQL that is away is named, and no reason to turn
-// requests away: answers and books go on without it for as long as Redis has memory. Probes answer without a key and say no
-// more than a balancer needs; details are for operators.
+// Probes, metrics and the API description. Liveness: the process runs. Readiness: Redis accepts writes and there are workers. If SQL
+// is unavailable, that is reported but the process stays ready: requests are answered and accounted for as long as Redis has
+// memory. Without a key, probes show only what a load balancer needs; details are for operators.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
 import { FailureError } from '../../contracts/failure.ts';
@@ -14,7 +13,7 @@ import type { ApiContext } from '../context.ts';
 import type { Listener } from '../describe/openapi/document.ts';
 import { describeApi } from '../describe/openapi/operations.ts';
 
-/** A probe must not hang with what it probes. */
+/** Timeout of a check, so that a probe never hangs. */
 const PROBE_TIMEOUT_MS = 1_500;
 
 export interface Readiness {
@@ -24,7 +23,7 @@ export interface Readiness {
   accepting: boolean;
 }
 
-/** @param listener `operators`: only they reach it; every caller may see everything. */
+/** @param listener `operators`: a separate admin listener, where every caller may see everything. */
 export function registerProbes(app: FastifyInstance, context: ApiContext, listener: Listener): void {
   const isOperator = async (request: FastifyRequest) =>
     listener === 'operators' || isOperatorKey(bearerToken(request.headers), context);
@@ -50,7 +49,7 @@ export function registerProbes(app: FastifyInstance, context: ApiContext, listen
   });
 }
 
-/** Prometheus sends no key to a listener that only operators reach; where clients share it, any admin key will do. */
+/** No key is needed on a separate admin listener; on a shared one any admin key is accepted. */
 export function registerMetrics(app: FastifyInstance, context: ApiContext): void {
   app.get('/metrics', async (request, reply) => {
     await expectReader(request, context);
@@ -63,7 +62,7 @@ export function registerMetrics(app: FastifyInstance, context: ApiContext): void
   });
 }
 
-/** Also while SQL is away, when metrics are looked at most: then a key that was good before is good enough. */
+/** Works while SQL is unavailable, when metrics matter most: keys that were valid before are accepted. */
 async function expectReader({ headers }: FastifyRequest, context: ApiContext): Promise<void> {
   if (context.hasAdminListener) return;
   const secret = bearerToken(headers);
@@ -74,7 +73,7 @@ async function expectReader({ headers }: FastifyRequest, context: ApiContext): P
   });
 }
 
-/** Sums of a provider, which a scaler that reads one number cannot make (KEDA's metrics-api trigger). */
+/** Sums per provider, for autoscalers that read a single number (KEDA's metrics-api trigger). */
 function scalingOf({ jobs, waiting }: FleetState) {
   const providers = new Map<
     string,
@@ -94,12 +93,12 @@ function scalingOf({ jobs, waiting }: FleetState) {
   return Object.fromEntries(providers);
 }
 
-/** Said, but no reason not to be ready: whatever is not held is answered. */
+/** Holds are reported, but do not make the process unready: other models still work. */
 function describeHolds({ holds }: ApiContext) {
   return holds.all().map(({ name, reason }) => ({ name, reason }));
 }
 
-/** What does not work as it should, and stops nobody: keys seen for the first time and stored objects need SQL. */
+/** Degradations that do not make the process unready: without SQL, keys that are not cached and stored objects cannot be read. */
 function degradations({ database }: Readiness, { ledgerWatch, redisWatch }: ApiContext): string[] {
   return [
     ...(redisWatch.fullPercent === null ? [] : ['redis-memory']),

@@ -1,4 +1,4 @@
-// POST /v1/chat/completions and its like: authenticate → decode → admit → plan → dispatch → relay.
+// POST /v1/chat/completions and the other inference endpoints: authenticate → decode → admit → plan → dispatch → relay.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createFailure, FailureError, isFailure } from '../../contracts/failure.ts';
 import type { RequestSpec } from '../../contracts/request-record.ts';
@@ -43,7 +43,7 @@ export function registerInference(
   }
 }
 
-/** What stands under `/v1/openai` stands under `/openai/v1`, too: there Groq's SDKs look for it. */
+/** Paths under `/v1/openai` are also available under `/openai/v1`, where Groq's SDKs expect them. */
 export function pathsOf({ paths }: ClientEndpoint): string[] {
   const under = '/v1/openai/';
   const more = paths.filter((path) => path.startsWith(under)).map((path) => `/openai/v1/${path.slice(under.length)}`);
@@ -75,7 +75,7 @@ async function answer(
   const { facts, bytes } = asked;
   const plan = planFor(context, caller, asked);
   if (isFailure(plan)) {
-    // Nobody speaks the protocol of this lookup, but the broker knows an answer of its own.
+    // No provider supports this operation, but the broker can answer it itself.
     const isKnown = context.catalogue.findModel(facts.model) !== null;
     if (client.answerLocally === undefined || !isKnown) throw new FailureError(plan);
     const { status, headers, body } = client.answerLocally(facts);
@@ -113,7 +113,7 @@ async function answer(
       if (open !== null) return open.begin();
       return wish.isAsync ? sendAccepted(reply, spec.requestId) : sendQueued(reply.headers(headers), spec, body);
     }
-    // Somebody was faster with the same idempotency key.
+    // A concurrent request with the same idempotency key was accepted first.
     giveBack(context, spec);
     open?.release();
     if (result.kind === 'conflict') throw idempotencyConflict();
@@ -125,7 +125,7 @@ async function answer(
   }
 }
 
-/** Or the id of the request that it repeats: that one may have taken the room in the budget. */
+/** Or the id of the request that this one repeats, whose reservation may have exhausted the budget. */
 async function prepareOrFind(context: ApiContext, preparing: Preparing): Promise<Prepared | string> {
   try {
     return await prepareRequest(context, preparing);

@@ -1,4 +1,4 @@
-// Anthropic's Message Batches, in front of the same engine: the requests come inline, everything else is the same.
+// Anthropic's Message Batches on the same engine: requests are sent inline rather than as a file.
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -63,7 +63,7 @@ export function registerMessageBatches(app: FastifyInstance, context: ApiContext
     const { limit, before_id: before, after_id: after } = checkInput(messageBatchQuery, request.query);
     const query = { prefix: MESSAGE_BATCH_PREFIX, before, after, limit: limit + 1 };
     const found = await context.batches.list(request.apiKey!.id, query);
-    // Before a batch, the one too many is the farthest from it: the first.
+    // When paging backwards, the surplus row is the first one.
     const page = before === undefined ? found.slice(0, limit) : found.slice(-limit);
     const data = page.map((batch) => show(request, batch));
     const [first_id, last_id] = [data[0]?.id ?? null, data.at(-1)?.id ?? null];
@@ -133,7 +133,7 @@ function requestsOf(bytes: Buffer): Buffer {
 
 const BRACKET_OPEN = 0x5b;
 
-/** One after another, others' turns between: a batch of 256 MB is never a value as a whole. Gives how many there are. */
+/** Parses one request at a time and yields in between, since a batch may have 256 MB. Returns their number. */
 async function checkRequests(requests: Buffer): Promise<number> {
   const seen = new Set<string>();
   let sinceTurn = 0;
@@ -154,7 +154,7 @@ async function checkRequests(requests: Buffer): Promise<number> {
   return seen.size;
 }
 
-/** Checked within a few milliseconds. */
+/** Requests checked between two yields: a few milliseconds. */
 const BYTES_A_TURN = 512 * 1024;
 
 function missing(param: string): FailureError {

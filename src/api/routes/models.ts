@@ -1,4 +1,4 @@
-// GET models: what this key may use, with prices, in the shape that the caller's SDK reads.
+// GET models: the models this key may use, with prices, in the shape of the caller's SDK.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type ApiKey, mayUseModel } from '../../accounts/api-key.ts';
 import type { Catalogue, Model } from '../../config/catalogue.ts';
@@ -17,9 +17,9 @@ const TOKENS_PER_PRICE = 1_000_000n;
 
 interface ModelAddress {
   path: string;
-  /** Null: told by the request. */
+  /** Null if the request determines it. */
   shape: ModelShape | null;
-  /** Where clients ask for a model without `models/` before its name. */
+  /** Paths with model names without the prefix `models/`. */
   bare?: string;
 }
 
@@ -31,7 +31,7 @@ export const MODEL_ADDRESSES: readonly ModelAddress[] = [
   { path: '/v1alpha/models', bare: '/v1alpha', shape: geminiModels },
 ];
 
-/** Three providers have the same address: what only one of them has in its requests tells whose client asks. */
+/** Three APIs share this path: headers that only one of them uses tell the clients apart. */
 function shapeByHeaders(request: FastifyRequest): ModelShape {
   const { headers } = request;
   if (headers['anthropic-version'] !== undefined || headers['x-api-key'] !== undefined) return anthropicModels;
@@ -55,7 +55,7 @@ export function registerModels(app: FastifyInstance, context: ApiContext): void 
       if (isFailure(answer)) throw new FailureError(answer);
       return answer;
     });
-    // A model's name may hold slashes: the rest of the path is the name.
+    // Model names may contain slashes: the rest of the path is the name.
     const describe = async (request: FastifyRequest<{ Params: { '*': string } }>) => {
       const shape = shapeOf(request);
       const key = await authenticated(request, shape);
@@ -63,7 +63,7 @@ export function registerModels(app: FastifyInstance, context: ApiContext): void 
     };
     app.get<{ Params: { '*': string } }>(`${path}/*`, options, describe);
     if (bare === undefined) continue;
-    // It matches whatever has no other route: what is not a model is no reason to offer GET there.
+    // The route matches any other path: for those it must not count as a GET that exists.
     app.get(`${bare}/*`, { config: { ...options.config, isOffered: false } }, describe);
   }
 }
@@ -75,7 +75,7 @@ function findUsable(catalogue: Catalogue, key: ApiKey, name: string): Model {
   throw new FailureError(createFailure('model_not_found', message, { param: 'model' }));
 }
 
-/** Configured names in their order, then those that wildcards stand for. */
+/** Configured names in order, then the models that wildcards cover. */
 async function usableModels({ catalogue, knownModels }: ApiContext, key: ApiKey): Promise<Model[]> {
   const names = new Set([...catalogue.modelNames, ...(await knownModels.wildcardNames())]);
   const usable = [...names].filter((name) => mayUseModel(key, name));

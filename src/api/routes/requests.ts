@@ -1,4 +1,4 @@
-// Any accepted request, by its id: its state and story, its bytes again, its end.
+// Requests by id: state and timeline, the answer's stream again, cancellation.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { isRequestId } from '../../contracts/ids.ts';
@@ -12,7 +12,7 @@ import { describeRequest } from '../describe/describe-request.ts';
 import { join, requestNotFound } from '../relay/join.ts';
 import type { Relay } from '../relay/relay.ts';
 
-/** How long a cancellation is waited for, so that its answer can show what the request has cost. */
+/** How long a cancellation is awaited, so that its answer can show the request's cost. */
 const CANCEL_PATIENCE_MS = 5_000;
 const CANCEL_POLL_MS = 50;
 
@@ -38,7 +38,7 @@ export function registerRequests(app: FastifyInstance, context: ApiContext, rela
   });
 }
 
-/** Until the books have its outcome, or patience is over: then it is shown as `cancelling`. */
+/** Waits for the outcome in the books; after the timeout the request is shown as `cancelling`. */
 async function cancelAndWait(context: ApiContext, spec: RequestSpec): Promise<void> {
   context.cancel(spec, { isAwaited: true });
   const untilMs = Date.now() + CANCEL_PATIENCE_MS;

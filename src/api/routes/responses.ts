@@ -1,5 +1,5 @@
-// Responses by their id: what they are, what they were asked with, their stream again, their end. Those that run are
-// found in Redis, those that have ended in SQL; the client does not see the difference.
+// Responses by id: the object, its input items, its stream again, cancellation, deletion. Running ones are in Redis, ended ones in
+// SQL; clients see no difference.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
@@ -17,9 +17,9 @@ import { sendResponse, streamResponse } from '../relay/background.ts';
 import type { Relay } from '../relay/relay.ts';
 import { OPENAI_PREFIXES, readTarget } from '../request-target.ts';
 
-/** How long a cancellation is waited for, so that its answer can show what there was until then. */
+/** How long a cancellation is awaited, so that its answer can show the output so far. */
 const CANCEL_PATIENCE_MS = 5_000;
-/** One that has just ended is being written, with what it leaves to its conversation. */
+/** A response that has just ended is still being written, together with its conversation's items. */
 const WRITING_PATIENCE_MS = 2_000;
 const POLL_MS = 50;
 const DAY_MS = 24 * 3_600_000;

@@ -1,4 +1,4 @@
-// Stored chat completions: there are none here. A client that asks for them is told so, and where what is stored can be found.
+// Stored chat completions are not supported. The error says so, and names the Responses API, which stores answers.
 import type { FastifyInstance } from 'fastify';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { openaiChatClient } from '../../protocols/openai-chat/protocol.ts';
@@ -8,7 +8,7 @@ import { OPENAI_PREFIXES } from '../request-target.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** False: it only says that there is nothing; its methods are none that its path takes. */
+    /** False for routes that only report that nothing is there; their methods do not count for `allow`. */
     isOffered?: boolean;
   }
 }

@@ -1,4 +1,4 @@
-// Accounts, credits, operators and their log, as the API description has them.
+// OpenAPI entries of accounts, credits, operators and the audit log.
 import { z } from 'zod';
 import { ADMIN_ROLES } from '../../../accounts/admin-key-store.ts';
 import { BUDGET_PERIODS } from '../../../accounts/api-key.ts';

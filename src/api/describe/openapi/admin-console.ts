@@ -1,5 +1,4 @@
-// What the console shows and does, as the API description has it: sessions, live figures, requests of all keys, providers,
-// batches, budgets, settings, simulators.
+// OpenAPI entries of what the console uses: sessions, live figures, providers, batches, budgets, settings, simulators.
 import { z } from 'zod';
 import { ADMIN_ROLES } from '../../../accounts/admin-key-store.ts';
 import { BUDGET_PERIODS } from '../../../accounts/api-key.ts';

@@ -1,4 +1,4 @@
-// What failed for good and is kept, as the API description has it: dead letters, and messages that the ledger could not take.
+// OpenAPI entries of permanent failures: dead letters, and messages that the ledger rejected.
 import { z } from 'zod';
 import { letterDeletion, letterQuery, replayChange, replayMany } from '../../routes/admin-dead-letters.ts';
 import { rejectQuery, rejectReplay, rejectsReplay } from '../../routes/admin-ledger.ts';

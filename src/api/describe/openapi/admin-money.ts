@@ -1,4 +1,4 @@
-// What the books are held against, as the API description has it.
+// OpenAPI entries of reconciliation and alerts.
 import { z } from 'zod';
 import { ALERT_TYPES } from '../../../webhooks/alert-store.ts';
 import { alertQuery, reconciliationQuery } from '../../routes/admin-money.ts';

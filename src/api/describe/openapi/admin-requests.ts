@@ -1,4 +1,4 @@
-// Requests as operators look at them: searched, one whole, those that run.
+// OpenAPI entries of requests for operators: search, details, requests in flight.
 import { z } from 'zod';
 import { requestQuery } from '../../routes/admin-requests.ts';
 import { ADMIN, group, json, named, ok } from './operation.ts';

@@ -1,5 +1,5 @@
-// Administration, as the API description has it: what a handler of src/api/routes/admin-*.ts takes is the schema it checks with;
-// what it answers is told here, and held against its answers by test/e2e/openapi.test.ts.
+// OpenAPI entries of the admin API. Request schemas are those that the handlers in src/api/routes/admin-*.ts validate with;
+// response schemas are defined here, and test/e2e/openapi.test.ts checks real answers against them.
 import { z } from 'zod';
 import { changeForm } from '../../../accounts/settings-form.ts';
 import { webhookEvents } from '../../../config/webhook-schema.ts';

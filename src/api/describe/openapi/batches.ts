@@ -1,4 +1,4 @@
-// Files and batches of OpenAI's and of Anthropic's clients, as the API description has them.
+// OpenAPI entries of files and batches, for OpenAI's and Anthropic's clients.
 import { z } from 'zod';
 import { BATCH_STATUSES } from '../../../contracts/batch.ts';
 import { OPENAI_PREFIXES } from '../../request-target.ts';

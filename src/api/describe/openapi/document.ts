@@ -1,4 +1,4 @@
-// Makes the OpenAPI document of a listener: of the operations that its routes have.
+// Builds the OpenAPI document of a listener from the entries of its routes.
 import { FAILURES, type FailureCode } from '../../../contracts/failure-table.ts';
 import {
   type Access,
@@ -12,7 +12,7 @@ import {
 } from './operation.ts';
 import { ERROR_SCHEMAS, REQUEST_HEADERS, RESPONSE_HEADERS, SECURITY, SECURITY_SCHEMES } from './parts.ts';
 
-/** `operators`: a listener of their own, which needs no key to be looked at. */
+/** `operators`: a separate admin listener, whose description needs no key. */
 export type Listener = 'clients' | 'operators';
 
 export interface OpenApiDocument {
@@ -27,7 +27,7 @@ export interface OpenApiDocument {
 export interface DocumentInput {
   operations: readonly Operation[];
   tags: Readonly<Record<string, string>>;
-  /** `METHOD /path` of every route; entries of others are left out. */
+  /** `METHOD /path` of every route of the listener; other entries are left out. */
   routes: ReadonlySet<string>;
   listener: Listener;
 }
@@ -157,7 +157,7 @@ const WITH_BODY: FailureCode[] = [
 ];
 const WITH_WAIT = new Set(['429', '503']);
 
-/** Codes are the failure table's own (docs/failures.md); what clients see of them is their protocol's. */
+/** Failure codes are those of docs/failures.md; each protocol has its own shape for them. */
 function failuresOf(operation: Operation, path: string, listener: Listener): object {
   const { access, body, query, failures = [], errors, answers } = operation;
   const codes = new Set<FailureCode>([
@@ -177,7 +177,7 @@ function failuresOf(operation: Operation, path: string, listener: Listener): obj
       content: { [JSON_TYPE]: { schema: oneOf(errors.map((shape) => refTo(ERROR_SCHEMAS[shape]))) } },
     },
   ]);
-  // A probe answers 503 in a shape of its own.
+  // Probes have their own shape for a 503.
   return Object.fromEntries(described.filter(([status]) => !(String(status) in answers)));
 }
 
@@ -185,7 +185,7 @@ function oneOf(schemas: readonly JsonSchema[]): JsonSchema {
   return schemas.length === 1 ? schemas[0]! : { anyOf: schemas };
 }
 
-/** A listener's document has no schemas of the other's. */
+/** Removes schemas that only the other listener uses. */
 function withUsedSchemas(document: OpenApiDocument): OpenApiDocument {
   const { schemas } = document.components;
   const used = new Set<string>();

@@ -1,5 +1,5 @@
-// Requests to models and lists of models, as the API description has them. Request schemas are those that requests are checked
-// with: what a provider takes beside them is not repeated here. Answers are described by what every provider gives.
+// OpenAPI entries of model requests. Request schemas are those that requests are validated with; further fields that providers
+// accept are not repeated here. Answers are described by what all providers return.
 import { z } from 'zod';
 import { countRequest, messagesRequest } from '../../../protocols/anthropic-messages/request/read-request.ts';
 import { geminiRequest } from '../../../protocols/gemini-generate-content/request/read-request.ts';
@@ -173,7 +173,7 @@ const responsesBody = named(
 const messages = [{ role: 'user', content: 'Say hello.' }];
 const asked = { model: 'gpt-4o-mini', input: 'Say hello.' };
 
-/** By the name of the protocol that an endpoint speaks. */
+/** By protocol name. */
 const DESCRIBED: Readonly<Record<string, Described>> = {
   'openai-chat': {
     id: 'createChatCompletion',
@@ -272,7 +272,7 @@ function describe(endpoint: ClientEndpoint): Operation[] {
 
 const FREELY = 'Members that are not named here go to the provider as they are.';
 
-/** One route, three methods: the last part of the path is `MODEL:METHOD`. */
+/** One route for three methods: the last path segment is `MODEL:METHOD`. */
 const GEMINI_METHODS = [
   {
     id: 'generateContent',
@@ -303,7 +303,7 @@ const GEMINI_METHODS = [
   },
 }));
 
-/** The contents as they are, or a whole request. */
+/** Either contents or a whole request. */
 function geminiCountBody() {
   return z.union([geminiRequest, z.looseObject({ generateContentRequest: geminiRequest })]);
 }

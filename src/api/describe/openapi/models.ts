@@ -1,4 +1,4 @@
-// Lists of models, as the API description has them: one address that answers in three shapes, and those that have one.
+// OpenAPI entries of model lists: one path that answers in three shapes, and paths with a single shape.
 import { z } from 'zod';
 import { geminiModels } from '../../../protocols/gemini-generate-content/model-list.ts';
 import { openaiModels } from '../../../protocols/openai/model-list.ts';
@@ -77,7 +77,7 @@ const queries = {
   gemini: { pageSize: z.coerce.number().int(), pageToken: z.string() },
 };
 
-/** Addresses that speak one protocol, and the one that tells by the headers whose client asks. */
+/** Paths of one protocol, and the shared path that tells clients apart by their headers. */
 function describeModels(shapes: readonly ErrorShape[], paths: readonly string[], suffix: string): Operation[] {
   const [only, ...others] = shapes;
   const isAny = others.length > 0;

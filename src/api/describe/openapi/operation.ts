@@ -1,33 +1,33 @@
-// What the description of the API says of one operation, and the words that the tables beside this file are written in. Every
-// route has an entry in one of them (docs/adding-a-route.md); test/unit/api/openapi.test.ts names those that have none.
+// The form of an OpenAPI entry, and helpers for the tables in this folder. Every route has an entry (docs/adding-a-route.md);
+// test/unit/api/openapi.test.ts names the routes without one.
 import { z } from 'zod';
 import type { FailureCode } from '../../../contracts/failure-table.ts';
 
-/** Whose error shape a client is answered in. */
+/** The protocols whose error shapes the route uses. */
 export type ErrorShape = 'openai' | 'anthropic' | 'gemini';
 
 /**
- * Which key is needed. `client`: a client's, wherever the protocols of `errors` have it. `operator`: the admin key on the
- * clients' listener, none on a listener of the operators' own; `reader`: there also a client's key will do.
+ * The key that is needed. `client`: a client key, in the places that the protocols of `errors` use. `operator`: an admin key on
+ * the clients' listener, none on a separate admin listener; `reader`: like `operator`, but a client key is accepted as well.
  */
 export type Access = 'client' | 'admin' | 'operator' | 'reader' | 'open';
 
-/** A named schema; or events of a stream; or bytes. */
+/** A named schema, stream events, or bytes. */
 export type Content = z.ZodType | { events: z.ZodType; framing: string } | { bytes: string };
 
 export interface Answer {
   description: string;
-  /** By media type; absent: no body. */
+  /** By media type; absent if there is no body. */
   content?: Readonly<Record<string, Content>>;
   headers?: readonly string[];
 }
 
 export interface Operation {
-  /** `METHOD /path` as the routes are registered; all of them have this entry, the first by its plain `id`. */
+  /** `METHOD /path` of the registered routes that share this entry; the first one gets the plain `id`. */
   routes: readonly string[];
-  /** The path as it is described, where `:name` as `{name}` and `*` as `{name}` do not do. */
+  /** The described path, if replacing `:name` and `*` by `{name}` is not enough. */
   pathOf?: (path: string) => string;
-  /** What `*` stands for. */
+  /** Name of the parameter that `*` matches. */
   rest?: string;
   id: string;
   tag: string;
@@ -35,20 +35,20 @@ export interface Operation {
   description?: string;
   access: Access;
   errors: readonly ErrorShape[];
-  /** Of path parameters, where more is to be said than their name. */
+  /** Descriptions of path parameters whose names are not enough. */
   params?: Readonly<Record<string, string>>;
   query?: z.ZodObject;
   /** Request headers, of `REQUEST_HEADERS`. */
   headers?: readonly string[];
   body?: { content: Readonly<Record<string, Content>>; isOptional?: boolean; example?: object };
   answers: Readonly<Record<number, Answer>>;
-  /** Outcomes beside those that its key, its body and its parameters can have. */
+  /** Outcomes beside those caused by the key, the body and the parameters. */
   failures?: readonly FailureCode[];
 }
 
 const registry = z.registry<{ id: string }>();
 
-/** Gives a schema its place in `components.schemas`. */
+/** Registers a schema under `components.schemas`. */
 export function named<T extends z.ZodType>(id: string, schema: T): T {
   registry.add(schema, { id });
   return schema;
@@ -68,16 +68,16 @@ export function refTo(schema: z.ZodType): JsonSchema {
   return { $ref: PREFIX + nameOf(schema) };
 }
 
-/** As clients write it: defaults are not required, what a transformation makes of it is not shown. */
+/** The input side of a schema: fields with defaults are optional, transformations are not shown. */
 const WRITTEN = { io: 'input', unrepresentable: 'any' } as const;
 
-/** All named schemas, as they may be sent and as they are answered. */
+/** All named schemas, as input and as output. */
 export function componentSchemas(): Record<string, JsonSchema> {
   const { schemas } = z.toJSONSchema(registry, { ...WRITTEN, uri: (id) => PREFIX + id });
   return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutMeta(schema)]));
 }
 
-/** A schema without a name, in place: of a parameter. */
+/** An inline schema, for a parameter. */
 export function inlineSchema(schema: z.ZodType): JsonSchema {
   return withoutMeta(z.toJSONSchema(schema, WRITTEN));
 }
@@ -106,12 +106,12 @@ export interface Group {
 
 type Entry = Omit<Operation, keyof Group> & Partial<Group>;
 
-/** Entries that share where they belong. */
+/** Entries that share a tag. */
 export function group(common: Group, entries: readonly Entry[]): Operation[] {
   return entries.map((entry) => ({ ...common, ...entry }));
 }
 
-/** The same operation under each of several prefixes. */
+/** The same operation under several path prefixes. */
 export function under(prefixes: readonly string[], method: string, path: string): string[] {
   return prefixes.map((prefix) => `${method} ${prefix}${path}`);
 }
@@ -125,7 +125,7 @@ export const listOf = <T extends z.ZodType>(item: T) =>
     has_more: z.boolean(),
   });
 
-/** Administration: the tag is each entry's own. */
+/** Entries of the admin API, each with its own tag. */
 export const ADMIN: Group = { tag: 'keys', access: 'admin', errors: ['openai'] };
 
 export function created(schema: z.ZodType, description: string): Readonly<Record<number, Answer>> {

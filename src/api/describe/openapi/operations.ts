@@ -1,4 +1,4 @@
-// Probes, metrics and the description itself; and the whole table, of which each listener shows what it has.
+// OpenAPI entries of probes, metrics and the description itself; and the table of all entries.
 import { z } from 'zod';
 import { ADMIN_OPERATIONS } from './admin.ts';
 import { batchOperations, fileOperations } from './batches.ts';
@@ -127,7 +127,7 @@ export function describeApi(routes: Iterable<string>, listener: Listener): OpenA
   return buildDocument({ operations: OPERATIONS, tags: TAGS, routes: new Set(routes), listener });
 }
 
-/** All that a listener of the operators' own can have: what the admin client is generated from. */
+/** Everything a separate admin listener can have; the admin client is generated from it. */
 export function adminDocument(): OpenApiDocument {
   return describeApi(
     [...ADMIN_OPERATIONS, ...health].flatMap(({ routes }) => routes),

@@ -1,4 +1,4 @@
-// What many operations share: keys, headers, errors, and the shapes of usage and cost.
+// Shared parts of the entries: keys, headers, errors, usage and cost.
 import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../../../contracts/failure-table.ts';
 import { LANES } from '../../../contracts/job.ts';
@@ -18,7 +18,7 @@ export const SECURITY_SCHEMES = {
   },
 } as const;
 
-/** Where clients of a protocol may have their key. */
+/** Where clients of a protocol may send their key. */
 export const SECURITY: Readonly<Record<ErrorShape, readonly (keyof typeof SECURITY_SCHEMES)[]>> = {
   openai: ['clientKey'],
   anthropic: ['anthropicKey', 'clientKey'],
@@ -76,7 +76,7 @@ export const RESPONSE_HEADERS: Readonly<Record<string, JsonSchema>> = {
   ),
 };
 
-/** Of an answer to a request to a model. */
+/** Headers of answers to model requests. */
 export const ANSWER_HEADERS = Object.keys(RESPONSE_HEADERS).filter((name) =>
   /^x-(request-id|sluice-|ratelimit-)/.test(name),
 );
@@ -116,7 +116,7 @@ export const ERROR_SCHEMAS: Readonly<Record<ErrorShape, z.ZodType>> = {
 
 export const time = z.iso.datetime().describe('UTC.');
 export const unixSeconds = z.number().int().describe('Unix time in seconds.');
-/** Exact: a decimal number as text. */
+/** A decimal number as text, so that it is exact. */
 export const usd = z.string().describe('US dollars, exact.');
 
 export const usage = named(
@@ -182,5 +182,5 @@ const NOT_OF_REQUESTS: ReadonlySet<string> = new Set<FailureCode>([
   ...(['files_quota_exceeded', 'websocket_connection_limit_reached', 'upgrade_unsupported'] as const),
   ...(['range_unsatisfiable', 'upstream_answer_differs'] as const),
 ]);
-/** All that can come of a request to a model. */
+/** All outcomes of a model request. */
 export const INFERENCE_FAILURES = (Object.keys(FAILURES) as FailureCode[]).filter((code) => !NOT_OF_REQUESTS.has(code));

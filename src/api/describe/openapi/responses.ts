@@ -1,4 +1,4 @@
-// Requests by their id, stored responses and conversations, as the API description has them.
+// OpenAPI entries of requests by id, stored responses and conversations.
 import { z } from 'zod';
 import { includeQuery, pageQuery } from '../../../responses/items.ts';
 import { OPENAI_PREFIXES } from '../../request-target.ts';
