@@ -5,6 +5,8 @@ import { hideFields } from '#src/telemetry/hidden-fields.ts';
 
 const LOGGER = fileURLToPath(new URL('../../../src/telemetry/logger.ts', import.meta.url));
 
+const MASK = fileURLToPath(new URL('../../../src/contracts/secret-mask.ts', import.meta.url));
+
 /** What a process writes that logs so: its records leave with its end. */
 function written(statements: string): Record<string, unknown>[] {
   const script = `import { createLogger } from ${JSON.stringify(LOGGER)};
@@ -45,4 +47,13 @@ test('a record without credentials is not copied, and what is given stays as it 
   const secret = { password: 'sk-1', absent: undefined, api_key: undefined };
   expect(hideFields(secret)).toEqual({ password: '[redacted]', absent: undefined, api_key: undefined });
   expect(secret.password).toBe('sk-1');
+});
+
+test('configured secrets are in no record, many records at once are whole and in order, and the last ones leave with the process', () => {
+  const records = written(`
+import { createSecretMask } from ${JSON.stringify(MASK)};
+const masked = createLogger({ level: 'info', role: 'masked', mask: createSecretMask(['sk-hidden-1']) });
+for (let n = 0; n < 500; n++) masked.info({ n, said: 'the key sk-hidden-1 is wrong' }, 'many');`);
+  expect(records.map(({ n }) => n)).toEqual(Array.from({ length: 500 }, (_, n) => n));
+  expect(new Set(records.map(({ said }) => said))).toEqual(new Set(['the key [redacted] is wrong']));
 });
