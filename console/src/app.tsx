@@ -15,6 +15,7 @@ const PAGES = [
   { path: '/console/providers', title: 'Providers', page: lazy(() => import('./pages/providers.tsx')) },
   { path: '/console/batches', title: 'Batches', page: lazy(() => import('./pages/batches.tsx')) },
   { path: '/console/money', title: 'Money', page: lazy(() => import('./pages/money.tsx')) },
+  { path: '/console/accounts', title: 'Accounts', page: lazy(() => import('./pages/accounts.tsx')) },
   { path: '/console/keys', title: 'Keys', page: lazy(() => import('./pages/keys.tsx')) },
   { path: '/console/dead-letters', title: 'Dead letters', page: lazy(() => import('./pages/dead-letters.tsx')) },
   { path: '/console/webhooks', title: 'Webhooks', page: lazy(() => import('./pages/webhooks.tsx')) },

@@ -38,9 +38,9 @@ export async function openPage(context: BrowserContext): Promise<Seen> {
   return { page, complaints };
 }
 
-export async function signIn(page: Page, url: string): Promise<void> {
+export async function signIn(page: Page, url: string, key = ADMIN_KEY): Promise<void> {
   await page.goto(`${url}/console/`);
-  await page.getByLabel('Admin key').fill(ADMIN_KEY);
+  await page.getByLabel('Admin key').fill(key);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Now' }).waitFor();
 }

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { call, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { Budget, Page as FoundPage, Reject, UsageRow } from '../api/types.ts';
-import { Action, Dialog } from '../parts/actions.tsx';
+import { Action, Button, Dialog } from '../parts/actions.tsx';
 import { count, time, usd, words } from '../parts/format.ts';
 import { Badge, Bar, CopyButton, Loaded, Panel, Table } from '../parts/panel.tsx';
 
@@ -99,7 +99,7 @@ export function Rejects() {
     <Panel
       title="Entries that SQL refused"
       more={
-        <Action isSmall run={() => act(post('/ledger/rejects/replay', {}))}>
+        <Action isSmall needs="operator" run={() => act(post('/ledger/rejects/replay', {}))}>
           Try all again
         </Action>
       }
@@ -113,13 +113,18 @@ export function Rejects() {
             <td>{reject.part}</td>
             <td>{reject.reason}</td>
             <td class="end">
-              <button type="button" class="button small" onClick={() => show(reject)}>
+              <Button isSmall needs="operator" onClick={() => show(reject)}>
                 Look …
-              </button>{' '}
-              <Action isSmall run={() => act(post(`/ledger/rejects/${reject.id}/replay`))}>
+              </Button>{' '}
+              <Action isSmall needs="operator" run={() => act(post(`/ledger/rejects/${reject.id}/replay`))}>
                 Try again
               </Action>{' '}
-              <Action isSmall kind="danger" run={() => act(call('DELETE', `/ledger/rejects/${reject.id}`))}>
+              <Action
+                isSmall
+                needs="operator"
+                kind="danger"
+                run={() => act(call('DELETE', `/ledger/rejects/${reject.id}`))}
+              >
                 Delete
               </Action>
             </td>

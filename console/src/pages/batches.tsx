@@ -1,11 +1,11 @@
 // Batches of all keys: how far they are, when they will be done, what they cost. A file that is dropped here is looked through
 // before anything is sent.
 import { useState } from 'preact/hooks';
-import { post, send } from '../api/client.ts';
+import { may, post, send } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { ApiKey, Batch, Page as FoundPage } from '../api/types.ts';
 import { type CheckedFile, checkLines } from '../batches/check-lines.ts';
-import { Action, Dialog, tell } from '../parts/actions.tsx';
+import { Action, Dialog, tell, withheld } from '../parts/actions.tsx';
 import { ago, count, duration, rate, time, usd } from '../parts/format.ts';
 import { Badge, Bar, Empty, Loaded, Outcome, Page, Panel, Select } from '../parts/panel.tsx';
 
@@ -16,7 +16,7 @@ export default function BatchesPage() {
   const batches = useQuery<FoundPage<Batch>>('/batches', { limit: 50 }, { everyMs: 2_000 });
   const [file, setFile] = useState<File | null>(null);
   return (
-    <Page title="Batches">
+    <Page title="Batches" changesNeed="operator">
       <Drop onFile={setFile} />
       <Panel isFlush>
         <Loaded of={batches}>
@@ -44,7 +44,7 @@ function Drop({ onFile }: { onFile: (file: File) => void }) {
   const [isOver, setOver] = useState(false);
   const take = (files: FileList | null | undefined) => {
     const file = files?.[0];
-    if (file !== undefined) onFile(file);
+    if (file !== undefined && may('operator')) onFile(file);
   };
   return (
     <div
@@ -64,6 +64,7 @@ function Drop({ onFile }: { onFile: (file: File) => void }) {
         <span>Drop a JSONL file of requests here, or choose one</span>
         <input
           type="file"
+          {...withheld('operator')}
           accept=".jsonl,.ndjson,application/jsonl"
           onChange={(event) => {
             take(event.currentTarget.files);
@@ -99,6 +100,7 @@ function BatchRow({ batch, keyName }: { batch: Batch; keyName: string }) {
           {status === 'validating' || status === 'in_progress' ? (
             <Action
               isSmall
+              needs="operator"
               kind="danger"
               done="It is being cancelled."
               run={async () => {
@@ -148,7 +150,8 @@ function rateOf({ in_progress_at: since, completed_at: end, request_counts: coun
 }
 
 function Download({ batch, id, asKey, label }: { batch: Batch; id: string | null; asKey: string; label: string }) {
-  if (id === null) return null;
+  // What clients said and were told is not for every role.
+  if (id === null || !may('operator')) return null;
   return (
     <a
       class="button small"

@@ -5,7 +5,7 @@ import { useLocation } from 'preact-iso';
 import { call, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { DeadLetter, Page as FoundPage } from '../api/types.ts';
-import { Action, Dialog, tell } from '../parts/actions.tsx';
+import { Action, Button, Dialog, tell } from '../parts/actions.tsx';
 import { time, usd } from '../parts/format.ts';
 import { Badge, type Choice, Empty, Loaded, Outcome, Page, Panel, RequestLink, Select, Text } from '../parts/panel.tsx';
 import { ReplayDialog } from '../waterfall/what-if.tsx';
@@ -34,7 +34,7 @@ export default function DeadLettersPage() {
     ['true', 'replayed'],
   ];
   return (
-    <Page title="Dead letters" more={<Many filter={filter} />}>
+    <Page title="Dead letters" more={<Many filter={filter} />} changesNeed="operator">
       <Panel>
         <div class="filters">
           <Text label="Failure code" {...field('code')} />
@@ -107,12 +107,13 @@ function Letters({ letters }: { letters: readonly DeadLetter[] }) {
                 {letter.body === 'none' ? (
                   <Badge title="dead_letters.bodies">body not kept</Badge>
                 ) : (
-                  <button type="button" class="button small" onClick={() => setReplaying(letter.id)}>
+                  <Button isSmall needs="operator" onClick={() => setReplaying(letter.id)}>
                     Replay …
-                  </button>
+                  </Button>
                 )}{' '}
                 <Action
                   isSmall
+                  needs="operator"
                   kind="danger"
                   run={async () => {
                     await call('DELETE', `/dead-letters/${letter.id}`);
@@ -152,9 +153,9 @@ function Many({ filter }: { filter: Filter }) {
   };
   return (
     <>
-      <button type="button" class="button" onClick={() => setAsking(true)}>
+      <Button needs="operator" onClick={() => setAsking(true)}>
         Replay many …
-      </button>
+      </Button>
       {isAsking ? (
         <Dialog
           title="Replay all that the filter finds"

@@ -78,7 +78,7 @@ export default function MoneyPage() {
           return (
             <>
               <Totals rows={data} before={shown.before} length={length} />
-              <Panel title={`Spend by day and ${by}`} more={<Exports rows={data} by={by} from={from} to={to} />}>
+              <Panel title={`Spend by day (UTC) and ${by}`} more={<Exports rows={data} by={by} from={from} to={to} />}>
                 <SpendByDay {...shown} from={from} beforeFrom={beforeFrom} length={length} />
               </Panel>
               <Panel title={`Spend by ${by}`} isFlush>
@@ -124,6 +124,9 @@ function Exports({ rows, by, from, to }: { rows: readonly UsageRow[]; by: Dimens
       </a>
       <a class="button small" href={`${ledger}&format=jsonl`} download>
         Every call, JSON
+      </a>
+      <a class="button small" href={`${ledger}&format=parquet`} download>
+        Every call, Parquet
       </a>
     </>
   );
@@ -190,7 +193,7 @@ function SpendByDay({ rows, before, by, nameOf, from, beforeFrom, length }: Days
     return { parts: [...names.map(nameOf), ...(hasRest ? ['all others'] : [])], days: all };
   }, [rows, by, from, length, nameOf]);
   const compared = before.length === 0 ? undefined : totalsByDay(before, beforeFrom, length);
-  return <Stack label={`Spend by day and ${by}`} parts={parts} days={days} before={compared} format={usd} />;
+  return <Stack label={`Spend by day (UTC) and ${by}`} parts={parts} days={days} before={compared} format={usd} />;
 }
 
 function SpendTable({ rows, before, by, nameOf }: SpendProps) {

@@ -1,11 +1,12 @@
 // Keys of operators, each with a role: made, shown once, revoked. For owners.
 import { useState } from 'preact/hooks';
+import { SecretDialog } from '../accounts/dialogs.tsx';
 import { call, may, post, type Role } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { AdminKey } from '../api/types.ts';
 import { Dialog } from '../parts/actions.tsx';
 import { time } from '../parts/format.ts';
-import { Badge, CopyButton, Empty, Loaded, Page, Panel, Select, Table, Text } from '../parts/panel.tsx';
+import { Badge, Empty, Loaded, Page, Panel, Select, Table, Text } from '../parts/panel.tsx';
 
 const ROLES = [
   ['read-only', 'read-only: looks'],
@@ -57,11 +58,7 @@ function AdminKeys() {
         <NewKey onClose={close} onMade={(secret) => setAsking({ kind: 'secret', secret })} />
       ) : null}
       {asking?.kind === 'secret' ? (
-        <Dialog title="The new admin key" onClose={close}>
-          <p>It is shown this once. Nobody can read it again, only revoke it.</p>
-          <pre class="text">{asking.secret}</pre>
-          <CopyButton text={() => asking.secret}>Copy the key</CopyButton>
-        </Dialog>
+        <SecretDialog title="The new admin key" secret={asking.secret} onClose={close} />
       ) : null}
       {asking?.kind === 'revoke' ? <Revoke of={asking.key} onClose={close} /> : null}
     </Page>

@@ -2,12 +2,13 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
-import { get, send } from '../api/client.ts';
+import { get, may, send } from '../api/client.ts';
 import { useQuery } from '../api/query.ts';
 import type { ApiKey, RequestDetail } from '../api/types.ts';
-import { tell } from '../parts/actions.tsx';
+import { tell, withheld } from '../parts/actions.tsx';
 import { count, duration, usd } from '../parts/format.ts';
 import {
+  Area,
   Badge,
   Check,
   CopyButton,
@@ -63,13 +64,14 @@ export default function PlaygroundPage() {
   });
   const change = (some: Partial<Draft>) => setDraft((before) => ({ ...before, ...some }));
   const keyId = keys.some(({ id }) => id === draft.keyId) ? draft.keyId : (keys.at(-1)?.id ?? '');
+  const canAsk = keyId !== '' && may('operator');
   const models =
-    useQuery<{ data: { id: string }[] }>(`/as/${keyId}/v1/models`, {}, { isOff: keyId === '' }).data?.data ?? [];
+    useQuery<{ data: { id: string }[] }>(`/as/${keyId}/v1/models`, {}, { isOff: !canAsk }).data?.data ?? [];
   const model = draft.model === '' ? (models[0]?.id ?? '') : draft.model;
   const whole = { ...draft, keyId, model };
   const { run, start, stop } = useRun();
   return (
-    <Page title="Playground">
+    <Page title="Playground" changesNeed="operator">
       <div class="play">
         <Panel title="Request">
           <DraftForm
@@ -242,31 +244,13 @@ function DraftForm({ draft, keys, models, onChange, isRunning, onSend, onStop }:
             Stop
           </button>
         ) : (
-          <button type="submit" class="button main" disabled={draft.keyId === ''}>
+          <button type="submit" class="button main" disabled={draft.keyId === ''} {...withheld('operator')}>
             Send
           </button>
         )}
       </div>
       {keys.length === 0 ? <p class="muted">Make a key first: requests are a key’s.</p> : null}
     </form>
-  );
-}
-
-function Area({
-  label,
-  value,
-  onChange,
-  rows,
-}: {
-  label: string;
-  value: string;
-  onChange: (value: string) => void;
-  rows: number;
-}) {
-  return (
-    <Field label={label}>
-      <textarea rows={rows} value={value} onInput={(event) => onChange(event.currentTarget.value)} />
-    </Field>
   );
 }
 

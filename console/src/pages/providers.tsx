@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { call, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { Deployment, Hold, LimitInForce, Provider } from '../api/types.ts';
-import { Action, Dialog } from '../parts/actions.tsx';
+import { Action, Button, Dialog } from '../parts/actions.tsx';
 import { ago, count, usd, words } from '../parts/format.ts';
 import { Badge, Bar, Empty, Loaded, Page, Panel, Table, Text } from '../parts/panel.tsx';
 
@@ -11,7 +11,7 @@ export default function ProvidersPage() {
   const providers = useQuery<{ data: Provider[] }>('/providers', {}, { everyMs: 3_000 });
   const limits = useQuery<{ data: LimitInForce[] }>('/limits', {}, { everyMs: 3_000 }).data?.data ?? [];
   return (
-    <Page title="Providers">
+    <Page title="Providers" changesNeed="operator">
       <Loaded of={providers}>
         {({ data }) =>
           data.length === 0 ? (
@@ -257,7 +257,7 @@ function HoldButton({ what, name, hold, isSmall = false }: HoldButtonProps) {
       refresh('/providers');
     };
     return (
-      <Action run={release} done="Released." isSmall={isSmall}>
+      <Action needs="operator" run={release} done="Released." isSmall={isSmall}>
         Release
       </Action>
     );
@@ -269,9 +269,9 @@ function HoldButton({ what, name, hold, isSmall = false }: HoldButtonProps) {
   };
   return (
     <>
-      <button type="button" class={`button${isSmall ? ' small' : ''}`} onClick={() => setAsking(true)}>
+      <Button needs="operator" isSmall={isSmall} onClick={() => setAsking(true)}>
         Hold …
-      </button>
+      </Button>
       {isAsking ? (
         <Dialog
           title={`Hold ${name.replace(':', ' ')}`}

@@ -5,7 +5,7 @@ import { useRoute } from 'preact-iso';
 import { post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { ApiKey, RequestDetail } from '../api/types.ts';
-import { Action } from '../parts/actions.tsx';
+import { Action, Button } from '../parts/actions.tsx';
 import { count, duration, time, usd, words } from '../parts/format.ts';
 import {
   CopyButton,
@@ -190,6 +190,7 @@ function Actions({ request }: { request: RequestDetail }) {
       {isRunning(request) && request.finished_at === null ? (
         <Action
           kind="danger"
+          needs="operator"
           done="It is being cancelled."
           run={async () => {
             await post(`/requests/${request.id}/cancel`);
@@ -200,9 +201,9 @@ function Actions({ request }: { request: RequestDetail }) {
         </Action>
       ) : null}
       {canReplay(request) ? (
-        <button type="button" class="button" onClick={() => setReplaying(true)}>
+        <Button needs="operator" onClick={() => setReplaying(true)}>
           Replay …
-        </button>
+        </Button>
       ) : null}
       <a class="button" href={`/console/playground?model=${encodeURIComponent(request.model)}&key=${request.key_id}`}>
         Playground

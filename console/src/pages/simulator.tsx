@@ -1,6 +1,6 @@
 // Simulators in a provider's place: faults on and off, so that a failover can be seen before it happens.
 import { useEffect, useState } from 'preact/hooks';
-import { call } from '../api/client.ts';
+import { call, may } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { Simulator } from '../api/types.ts';
 import { Action } from '../parts/actions.tsx';
@@ -16,7 +16,7 @@ interface RuleInForce {
 export default function SimulatorPage() {
   const simulators = useQuery<{ data: Simulator[] }>('/simulators');
   return (
-    <Page title="Simulator">
+    <Page title="Simulator" changesNeed="operator">
       <Loaded of={simulators}>
         {({ data }) =>
           data.length === 0 ? (
@@ -84,7 +84,11 @@ function RuleTable({ rules, onPut }: { rules: readonly RuleInForce[]; onPut: Put
             <td class="end">{count(matched)}</td>
             <td class="end">{fired > 0 ? <Badge tone="bad">{count(fired)}</Badge> : 0}</td>
             <td class="end">
-              <Action isSmall run={() => onPut(rules.filter((_, at) => at !== index).map((one) => one.rule))}>
+              <Action
+                isSmall
+                needs="operator"
+                run={() => onPut(rules.filter((_, at) => at !== index).map((one) => one.rule))}
+              >
                 Off
               </Action>
             </td>
@@ -129,6 +133,7 @@ function Recipes({ group, rules, onPut }: { group: readonly Simulator[]; rules: 
               key={fault}
               label={label}
               value={isOn}
+              isDisabled={!may('operator')}
               onChange={() => void onPut(isOn ? texts.filter((one) => one !== text) : [...texts, text])}
             />
           );
@@ -150,6 +155,7 @@ function NewRule({ onAdd }: { onAdd: (text: string) => Promise<void> }) {
       />
       <div>
         <Action
+          needs="operator"
           isDisabled={text.trim() === ''}
           run={async () => {
             await onAdd(text.trim());
@@ -184,7 +190,7 @@ function Pace({ path }: { path: string }) {
         <Text label="To the first token (ms)" type="number" min={0} value={first} onChange={setFirst} />
       </div>
       <div>
-        <Action run={save} done="It answers at this pace now.">
+        <Action needs="operator" run={save} done="It answers at this pace now.">
           Set the pace
         </Action>
       </div>

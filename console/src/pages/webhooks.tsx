@@ -1,23 +1,24 @@
 // Receivers of events, and what became of their deliveries.
 import { useState } from 'preact/hooks';
+import { SecretDialog } from '../accounts/dialogs.tsx';
 import { call, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { WebhookDelivery, WebhookEndpoint } from '../api/types.ts';
-import { Action, Dialog } from '../parts/actions.tsx';
+import { Action, Button, Dialog } from '../parts/actions.tsx';
 import { time } from '../parts/format.ts';
-import { Badge, CopyButton, Loaded, Page, Panel, Select, Table, Text, type Tone } from '../parts/panel.tsx';
+import { Badge, Loaded, Page, Panel, Select, Table, Text, type Tone } from '../parts/panel.tsx';
 
 export default function WebhooksPage() {
   const [isAsking, setAsking] = useState(false);
   const [secret, setSecret] = useState<string | null>(null);
   const endpoints = useQuery<{ data: WebhookEndpoint[] }>('/webhooks');
   const more = (
-    <button type="button" class="button main" onClick={() => setAsking(true)}>
+    <Button kind="main" needs="operator" onClick={() => setAsking(true)}>
       New receiver …
-    </button>
+    </Button>
   );
   return (
-    <Page title="Webhooks" more={more}>
+    <Page title="Webhooks" more={more} changesNeed="operator">
       <Panel title="Receivers" isFlush>
         <Loaded of={endpoints}>{({ data }) => <Endpoints endpoints={data} />}</Loaded>
       </Panel>
@@ -32,13 +33,9 @@ export default function WebhooksPage() {
         />
       ) : null}
       {secret === null ? null : (
-        <Dialog title="The receiver’s secret" onClose={() => setSecret(null)}>
-          <p>With it the receiver checks signatures. It is shown this once.</p>
-          <pre class="text">{secret}</pre>
-          <div>
-            <CopyButton text={() => secret} />
-          </div>
-        </Dialog>
+        <SecretDialog title="The receiver’s secret" secret={secret} onClose={() => setSecret(null)}>
+          With it the receiver checks signatures.
+        </SecretDialog>
       )}
     </Page>
   );
@@ -78,14 +75,14 @@ function EndpointRow({ endpoint }: { endpoint: WebhookEndpoint }) {
       </td>
       <td class="end">
         {disabledAt === null ? null : (
-          <Action isSmall run={() => act(post(`/webhooks/${id}/enable`))}>
+          <Action isSmall needs="operator" run={() => act(post(`/webhooks/${id}/enable`))}>
             Switch on
           </Action>
         )}{' '}
         {origin === 'config' ? (
           <Badge>from the configuration</Badge>
         ) : (
-          <Action isSmall kind="danger" run={() => act(call('DELETE', `/webhooks/${id}`))}>
+          <Action isSmall needs="operator" kind="danger" run={() => act(call('DELETE', `/webhooks/${id}`))}>
             Remove
           </Action>
         )}
@@ -152,7 +149,7 @@ function DeliveryRow({ delivery }: { delivery: WebhookDelivery }) {
       </td>
       <td class="end">
         {delivery.state === 'pending' ? null : (
-          <Action isSmall run={again}>
+          <Action isSmall needs="operator" run={again}>
             Deliver again
           </Action>
         )}

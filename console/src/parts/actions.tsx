@@ -1,6 +1,7 @@
 // What an operator does: dialogs that ask, buttons that work and say how it went, and the words about it that pass by.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { may, type Role } from '../api/client.ts';
 
 interface Toast {
   id: number;
@@ -37,17 +38,51 @@ export function Toasts() {
   );
 }
 
-interface ActionProps {
-  /** What is said when it went well; nothing where the page shows it. */
-  done?: string;
-  run: () => Promise<unknown>;
+interface Withheld {
+  disabled?: boolean;
+  title?: string;
+}
+
+/** Of a control that the role may not use: it is off, and says why. */
+export function withheld(needs: Role | undefined): Withheld {
+  return needs === undefined || may(needs) ? {} : { disabled: true, title: `This needs the role ${needs}.` };
+}
+
+interface ButtonProps {
+  onClick: () => void;
+  needs?: Role | undefined;
   kind?: '' | 'main' | 'danger' | 'plain';
   isSmall?: boolean;
   isDisabled?: boolean;
   children: ComponentChildren;
 }
 
-export function Action({ run, done, kind = '', isSmall = false, isDisabled = false, children }: ActionProps) {
+export function Button({ onClick, needs, kind = '', isSmall = false, isDisabled = false, children }: ButtonProps) {
+  return (
+    <button
+      type="button"
+      class={`button ${kind}${isSmall ? ' small' : ''}`}
+      disabled={isDisabled}
+      onClick={onClick}
+      {...withheld(needs)}
+    >
+      {children}
+    </button>
+  );
+}
+
+interface ActionProps {
+  /** What is said when it went well; nothing where the page shows it. */
+  done?: string;
+  run: () => Promise<unknown>;
+  needs?: Role;
+  kind?: ButtonProps['kind'];
+  isSmall?: boolean;
+  isDisabled?: boolean;
+  children: ComponentChildren;
+}
+
+export function Action({ run, done, needs, kind = '', isSmall = false, isDisabled = false, children }: ActionProps) {
   const [isBusy, setBusy] = useState(false);
   const click = async () => {
     setBusy(true);
@@ -61,14 +96,9 @@ export function Action({ run, done, kind = '', isSmall = false, isDisabled = fal
     }
   };
   return (
-    <button
-      type="button"
-      class={`button ${kind}${isSmall ? ' small' : ''}`}
-      disabled={isDisabled || isBusy}
-      onClick={() => void click()}
-    >
+    <Button kind={kind} isSmall={isSmall} isDisabled={isDisabled || isBusy} needs={needs} onClick={() => void click()}>
       {children}
-    </button>
+    </Button>
   );
 }
 
@@ -79,10 +109,12 @@ interface DialogProps {
   submit?: string;
   onSubmit?: () => Promise<unknown>;
   isDanger?: boolean;
+  /** The word that ends it. */
+  close?: string;
   children: ComponentChildren;
 }
 
-export function Dialog({ title, onClose, submit, onSubmit, isDanger = false, children }: DialogProps) {
+export function Dialog({ title, onClose, submit, onSubmit, isDanger = false, close, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -117,7 +149,7 @@ export function Dialog({ title, onClose, submit, onSubmit, isDanger = false, chi
         )}
         <div class="actions">
           <button type="button" class="button" onClick={onClose}>
-            {submit === undefined ? 'Close' : 'Cancel'}
+            {close ?? (submit === undefined ? 'Close' : 'Cancel')}
           </button>
           {submit === undefined ? null : (
             <button type="submit" class={`button ${isDanger ? 'danger' : 'main'}`} disabled={isBusy}>

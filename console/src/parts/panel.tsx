@@ -1,16 +1,20 @@
 // Small parts that every page has: panels, badges, bars, fields, buttons that copy, and what stands where nothing is yet.
 import { type ComponentChildren, Fragment, type JSX } from 'preact';
 import { useId, useState } from 'preact/hooks';
+import { may, type Role, whoIsIn } from '../api/client.ts';
 import type { Result } from '../api/query.ts';
 import { words } from './format.ts';
 
 export function Page({
   title,
   more,
+  changesNeed,
   children,
 }: {
   title: string;
   more?: ComponentChildren;
+  /** Who has not this role is told why so much is off. */
+  changesNeed?: Role;
   children: ComponentChildren;
 }) {
   return (
@@ -19,6 +23,11 @@ export function Page({
         <h1>{title}</h1>
         {more === undefined ? null : <div class="end">{more}</div>}
       </header>
+      {changesNeed === undefined || may(changesNeed) ? null : (
+        <p class="notice">
+          With the role {whoIsIn()?.role} you may look. What is off here needs the role {changesNeed}.
+        </p>
+      )}
       {children}
     </div>
   );
@@ -120,12 +129,14 @@ interface TextProps {
   label: string;
   value: string;
   onChange: Change;
-  type?: 'text' | 'password' | 'number' | 'date' | 'url';
+  type?: 'text' | 'password' | 'number' | 'date' | 'datetime-local' | 'url';
   placeholder?: string;
   required?: boolean;
   maxLength?: number;
   min?: number;
   max?: number;
+  step?: 'any';
+  isDisabled?: boolean;
   inputMode?: 'decimal';
   list?: string;
   autocomplete?: string;
@@ -133,14 +144,28 @@ interface TextProps {
   onKeyDown?: (event: KeyboardEvent) => void;
 }
 
-export function Text({ label, value, onChange, ...more }: TextProps) {
+export function Text({ label, value, onChange, isDisabled = false, ...more }: TextProps) {
   return (
     <Field label={label}>
       <input
         {...(more as JSX.IntrinsicElements['input'])}
+        disabled={isDisabled}
         value={value}
         onInput={(event) => onChange(event.currentTarget.value)}
       />
+    </Field>
+  );
+}
+
+export function Area({
+  label,
+  value,
+  onChange,
+  rows,
+}: Pick<TextProps, 'label' | 'value' | 'onChange'> & { rows: number }) {
+  return (
+    <Field label={label}>
+      <textarea rows={rows} value={value} onInput={(event) => onChange(event.currentTarget.value)} />
     </Field>
   );
 }
@@ -172,14 +197,21 @@ export function Check({
   label,
   value,
   onChange,
+  isDisabled = false,
 }: {
   label: string;
   value: boolean;
   onChange: (value: boolean) => void;
+  isDisabled?: boolean;
 }) {
   return (
     <label class="check">
-      <input type="checkbox" checked={value} onChange={(event) => onChange(event.currentTarget.checked)} />
+      <input
+        type="checkbox"
+        checked={value}
+        disabled={isDisabled}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
       {label}
     </label>
   );

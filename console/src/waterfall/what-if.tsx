@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { Provider, RequestDetail } from '../api/types.ts';
-import { Dialog, tell } from '../parts/actions.tsx';
+import { Button, Dialog, tell } from '../parts/actions.tsx';
 import { count, duration, usd } from '../parts/format.ts';
 import { Badge, Outcome, Panel, RequestLink, Select, Table, Text } from '../parts/panel.tsx';
 import { layOut } from './layout.ts';
@@ -45,9 +45,9 @@ export function Elsewhere({ request }: { request: RequestDetail }) {
             <td class="end">{failed === null ? 'no calls' : `${(failed * 100).toFixed(1)} %`}</td>
             <td class="end">
               {canReplay(request) ? (
-                <button type="button" class="button small" onClick={() => setThere({ model, vendor: provider })}>
+                <Button isSmall needs="operator" onClick={() => setThere({ model, vendor: provider })}>
                   Replay there …
-                </button>
+                </Button>
               ) : null}
             </td>
           </tr>

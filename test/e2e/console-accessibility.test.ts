@@ -1,0 +1,100 @@
+// The console for those who see, hear or move otherwise: axe on every page and dialog, keys alone, small screens.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { beforeEach, expect, test } from 'vitest';
+import type { TestBroker } from '#test/support/broker.ts';
+import { ask } from '#test/support/client.ts';
+import { useConsole } from '#test/support/console-suite.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const the = useConsole();
+let page: Page;
+let broker: TestBroker;
+beforeEach(() => {
+  ({ page, broker } = the);
+});
+
+const PAGES = ['', '/requests', '/providers', '/batches', '/money', '/keys', '/dead-letters', '/webhooks'];
+PAGES.push('/playground', '/simulator', '/operators', '/audit', '/settings');
+PAGES.push('/accounts', '/playground', '/simulator', '/operators', '/audit', '/settings');
+
+test('axe finds no fault on any page, light or dark; the focus is seen; none is wider than a small screen', async () => {
+  const { headers } = await ask(broker.url, { prompt: 'Hello [[sim on=primary fault=503]]', model: 'pair' });
+  const found: string[] = [];
+  for (const path of [...PAGES, `/requests/${headers['x-request-id']}`]) {
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.emulateMedia({ colorScheme: 'light' });
+    await the.go(path);
+    await page.locator('main .page').waitFor();
+    await page.getByText('Loading …').first().waitFor({ state: 'detached' });
+    found.push(...(await faultsOf(path, ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])));
+    found.push(...(await unseenFocus(path)));
+    await page.emulateMedia({ colorScheme: 'dark' });
+    found.push(...(await faultsOf(`${path} in dark`, ['color-contrast'])));
+    await page.setViewportSize({ width: 320, height: 640 });
+    const wide = Number(await page.evaluate('document.documentElement.scrollWidth'));
+    if (wide > 320) found.push(`${path || '/'} is ${wide} px wide on a screen of 320`);
+  }
+  expect(found).toEqual([]);
+}, 120_000);
+
+/** Through the page's own first parts. */
+async function unseenFocus(path: string): Promise<string[]> {
+  await page.evaluate('document.getElementById("content").focus()');
+  const faults: string[] = [];
+  for (let turn = 0; turn < 6; turn++) {
+    await page.keyboard.press('Tab');
+    const { tag, text, isSeen } = (await page.evaluate(FOCUS)) as { tag: string; text: string; isSeen: boolean };
+    if (tag !== 'BODY' && !isSeen) faults.push(`${path}: the focus is not seen on ${tag} ${text}`);
+  }
+  return faults;
+}
+
+const FOCUS = `(() => {
+  const element = document.activeElement;
+  const { outlineStyle } = getComputedStyle(element);
+  return { tag: element.tagName, text: element.textContent.slice(0, 40), isSeen: outlineStyle !== 'none' };
+})()`;
+
+test('by keys alone: a way past the menu, dialogs that keep the focus and give it back', async () => {
+  await the.go('/keys');
+  await page.locator('main .page').waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  expect(await page.evaluate('document.activeElement.id')).toBe('content');
+  const opener = page.getByRole('button', { name: 'New key …' });
+  await opener.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  for (let turn = 0; turn < 20; turn++) {
+    await page.keyboard.press('Tab');
+    const isInside = await page.evaluate(
+      'document.activeElement === document.body || document.activeElement.closest("dialog") !== null',
+    );
+    expect(isInside).toBe(true);
+  }
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('New key …');
+
+  await the.go('/playground');
+  await page.getByRole('tab', { name: 'curl' }).focus();
+  await page.keyboard.press('ArrowRight');
+  await page.getByText('from openai import OpenAI').waitFor();
+});
+
+async function faultsOf(path: string, rules: string[]): Promise<string[]> {
+  // Past the page's own policy, which forbids scripts from elsewhere: as a browser's tools do.
+  const session = await the.context.newCDPSession(page);
+  await session.send('Runtime.evaluate', { expression: `window.axe ?? (() => { ${AXE} })()` });
+  const { result } = await session.send('Runtime.evaluate', {
+    expression: `axe.run(document, { runOnly: ${JSON.stringify(rules)} })
+      .then(({ violations }) => JSON.stringify(violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ target }) => target.join(' ')).slice(0, 3).join(' | '))))`,
+    awaitPromise: true,
+    returnByValue: true,
+  });
+  await session.detach();
+  return (JSON.parse(String(result.value)) as string[]).map((fault) => `${path || '/'} ${fault}`);
+}

@@ -1,0 +1,172 @@
+// Keys, projects, organisations, budgets and operators in the console: who may what, and who spends what.
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { beforeEach, expect, test } from 'vitest';
+import { admin } from '#test/support/admin.ts';
+import type { TestBroker } from '#test/support/broker.ts';
+import { ask } from '#test/support/client.ts';
+import { useConsole } from '#test/support/console-suite.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const the = useConsole();
+let page: Page;
+let broker: TestBroker;
+beforeEach(() => {
+  ({ page, broker } = the);
+});
+
+test('a budget that runs out is seen, and seen coming', async () => {
+  const { id, secret } = await broker.createKey('thrifty');
+  await admin(broker, 'PATCH', `/keys/${id}`, { budgets: { day: 0.0002 } });
+  const asked = () => ask(broker.url, { prompt: 'Hello', model: 'solo', key: secret, more: { max_tokens: 12 } });
+  await asked();
+  await waitFor('the books', async () => {
+    const { json } = await admin<{ data: { id: string; spent_usd: string }[] }>(broker, 'GET', '/budgets');
+    return Number(json.data.find((budget) => budget.id === id)?.spent_usd) > 0;
+  });
+  expect((await asked()).status).toBe(402);
+  await the.go('/money');
+  const row = page.getByRole('row', { name: /thrifty/ });
+  await row.waitFor();
+  const used = await row.getByRole('meter').getAttribute('aria-valuenow');
+  expect(Number(used)).toBeGreaterThan(30);
+
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Every call, JSON' }).click(),
+  ]);
+  const rows = readFileSync(await file.path(), 'utf8')
+    .trim()
+    .split('\n');
+  expect(rows.map((row) => JSON.parse(row) as object)).toContainEqual(expect.objectContaining({ key_id: id }));
+  await page.getByRole('combobox', { name: 'Beside' }).selectOption({ label: 'a year before' });
+  await page.getByText('nothing before').waitFor();
+});
+
+test('keys: made, shown once, revoked', async () => {
+  await the.go('/keys');
+  await page.getByRole('button', { name: 'New key …' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('made here');
+  await page.getByRole('button', { name: 'Make it' }).click();
+  const secret = (await page.getByRole('dialog').locator('pre').textContent())!;
+  expect((await ask(broker.url, { prompt: 'Hello', model: 'solo', key: secret })).status).toBe(200);
+  await page.getByRole('button', { name: 'Close' }).click();
+  const row = page.getByRole('row', { name: /made here/ });
+  await row.getByRole('button', { name: 'Revoke …' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click();
+  await row.waitFor({ state: 'detached' });
+});
+
+test('operators: a key with a role is made and revoked, and the log says by whom and what changed', async () => {
+  await the.go('/operators');
+  await page.getByRole('button', { name: 'New admin key …' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('dashboards');
+  await page.getByRole('button', { name: 'Make it' }).click();
+  const secret = (await page.getByRole('dialog').locator('pre').textContent())!;
+  const status = async (method: string) =>
+    (await fetch(`${broker.url}/admin/keys`, { method, headers: { authorization: `Bearer ${secret}` } })).status;
+  expect([await status('GET'), await status('POST')]).toEqual([200, 403]);
+  await page.getByRole('button', { name: 'Close' }).click();
+  await page
+    .getByRole('row', { name: /dashboards/ })
+    .getByRole('button', { name: 'Revoke …' })
+    .click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click();
+  await page
+    .getByRole('row', { name: /dashboards/ })
+    .getByText('revoked')
+    .waitFor();
+  expect(await status('GET')).toBe(401);
+
+  const { id } = await broker.createKey('watched');
+  await admin(broker, 'PATCH', `/keys/${id}`, { batch_weight: 3 });
+  await the.go('/audit');
+  await page.getByLabel('To what').fill(`/admin/keys/${id}`);
+  await page
+    .getByRole('row', { name: /batch_weight: 1 → 3/ })
+    .getByText('SLUICE_ADMIN_KEY')
+    .waitFor();
+  await page.getByLabel('To what').fill('');
+  await page.getByLabel('Who').fill('dashb');
+  await page
+    .getByRole('row', { name: /POST \/admin\/keys/ })
+    .getByText('403')
+    .waitFor();
+});
+
+test('a rotated key has two secrets for a while', async () => {
+  const { secret: former } = await broker.createKey('rotated here');
+  await the.go('/keys');
+  const row = page.getByRole('row', { name: /rotated here/ });
+  await row.getByRole('button', { name: 'Rotate …' }).click();
+  await page.getByRole('dialog').getByLabel('The former secret is valid for').selectOption({ label: 'an hour' });
+  await page.getByRole('button', { name: 'Make it' }).click();
+  await page.getByText('The former one is valid until').waitFor();
+  const secret = (await page.getByRole('dialog').locator('pre').textContent())!;
+  await page.getByRole('button', { name: 'Close' }).click();
+  await row.getByText('former secret until').waitFor();
+  for (const key of [former, secret])
+    expect((await ask(broker.url, { prompt: 'Hello', model: 'solo', key })).status).toBe(200);
+});
+
+test('an organisation, its project and their keys: made, changed, paid in, charged, revoked', async () => {
+  const dialog = page.getByRole('dialog');
+  const rowOf = (name: string) => page.getByRole('row', { name: new RegExp(name) });
+  await the.go('/accounts');
+  await page.getByRole('button', { name: 'New organisation …' }).click();
+  await dialog.getByLabel('Name', { exact: true }).fill('acme');
+  await dialog.getByLabel('A month').fill('100');
+  await dialog.getByText('More limits').click();
+  await dialog.getByLabel('Metadata').fill('team=search');
+  await dialog.getByLabel('Spends prepaid credits').check();
+  await dialog.getByLabel('Markup').fill('10');
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await rowOf('acme').getByText('$0 of $100.00 month').waitFor();
+  await rowOf('acme').getByText('team=search').waitFor();
+
+  await rowOf('acme').getByRole('button', { name: 'New project …' }).click();
+  await dialog.getByLabel('Name', { exact: true }).fill('search');
+  await dialog.getByLabel('A day').fill('5');
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await rowOf('search project').getByRole('button', { name: 'New key …' }).click();
+  await dialog.getByLabel('Name', { exact: true }).fill('indexer');
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  const secret = (await dialog.locator('pre').textContent())!;
+  await dialog.getByRole('button', { name: 'Close' }).click();
+
+  // Nothing is paid in yet: the balance is a wall.
+  const asked = () => ask(broker.url, { prompt: 'Hello', model: 'solo', key: secret, more: { max_tokens: 12 } });
+  expect((await asked()).status).toBe(402);
+  await rowOf('acme').getByRole('button', { name: 'Credits …' }).click();
+  await dialog.getByText('Nothing was paid in yet.').waitFor();
+  await dialog.getByLabel('Paid in').fill('25');
+  await dialog.getByLabel('Note').fill('invoice 17');
+  await dialog.getByRole('button', { name: 'Top up' }).click();
+  await dialog
+    .getByRole('row', { name: /invoice 17/ })
+    .getByText('$25.00')
+    .waitFor();
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await waitFor('the balance', async () => (await asked()).status === 200);
+
+  // What somebody else changes meanwhile stays: only what differs is sent.
+  await rowOf('search project').getByRole('button', { name: 'Edit …' }).click();
+  const { json } = await admin<{ data: { id: string; name: string }[] }>(broker, 'GET', '/accounts');
+  const { id } = json.data.find(({ name }) => name === 'search')!;
+  await admin(broker, 'PATCH', `/accounts/${id}`, { models: ['solo'] });
+  await dialog.getByLabel('Requests per minute').fill('600');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await rowOf('search project').getByText('rpm 600').waitFor();
+  expect((await admin(broker, 'GET', `/accounts/${id}`)).json).toMatchObject({
+    models: ['solo'],
+    limits: { rpm: 600 },
+  });
+
+  await rowOf('search project').getByRole('button', { name: '1 key' }).click();
+  await rowOf('indexer key').waitFor();
+  await rowOf('acme').getByRole('button', { name: 'Revoke …' }).click();
+  await dialog.getByText('one of the 1 keys below it').waitFor();
+  await dialog.getByRole('button', { name: 'Revoke', exact: true }).click();
+  await rowOf('acme').waitFor({ state: 'detached' });
+  await waitFor('the end of its keys', async () => (await asked()).status === 401);
+});

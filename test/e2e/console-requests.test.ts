@@ -1,0 +1,209 @@
+// Requests in the console, from the first one to a million: the playground, the waterfall, faults, holds, batches, dead letters.
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { beforeEach, expect, test } from 'vitest';
+import { createLedgerStore } from '#src/ledger/ledger-store.ts';
+import { admin } from '#test/support/admin.ts';
+import type { TestBroker } from '#test/support/broker.ts';
+import { ask } from '#test/support/client.ts';
+import { useConsole } from '#test/support/console-suite.ts';
+import { waitFor } from '#test/support/wait.ts';
+
+const the = useConsole();
+let page: Page;
+let broker: TestBroker;
+beforeEach(() => {
+  ({ page, broker } = the);
+});
+
+test('from the first start to an answer in the playground: words, cost, code', async () => {
+  await the.go('/playground');
+  await page.getByLabel('As this key').selectOption({ label: 'test' });
+  await page.getByLabel('Model').fill('pair');
+  await page.getByLabel('Prompt').fill('Reply with exactly: it works here');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByTestId('answer').filter({ hasText: 'it works here' }).waitFor();
+  await page.getByText('1 attempt').waitFor();
+  await page.getByRole('tab', { name: 'Python' }).click();
+  await page.getByText('from openai import OpenAI').waitFor();
+  for (const protocol of ['openai-responses', 'anthropic-messages', 'gemini-generate-content']) {
+    await page.getByLabel('Protocol').selectOption(protocol);
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByTestId('answer').filter({ hasText: 'it works here' }).waitFor();
+    await page.getByText('1 attempt').waitFor();
+  }
+});
+
+test('a failover is seen in the waterfall: the attempt that failed, the one that answered', async () => {
+  const prompt = 'A question [[sim on=primary fault=503]]';
+  const { headers } = await ask(broker.url, { prompt, model: 'pair', stream: true });
+  await the.go(`/requests/${headers['x-request-id']}`);
+  await page.getByRole('button', { name: /Attempt 1 · primary.*upstream overloaded/ }).waitFor();
+  const answered = page.getByRole('button', { name: /Attempt \d · secondary.*ok/ });
+  await answered.click();
+  await page.getByText('tokens per second').waitFor();
+  await page.getByText('answered by secondary').waitFor();
+});
+
+test('the waterfall says how an answer grew, who was not asked and why, where a broken answer was taken up', async () => {
+  await admin(broker, 'POST', '/holds', { provider: 'primary', reason: 'to be seen' });
+  const steady = '[[sim tokens=40]] [[sim pace=20]]';
+  const held = await ask(broker.url, { prompt: `Grow ${steady}`, model: 'pair', stream: true });
+  await admin(broker, 'DELETE', '/holds/provider:primary');
+  await the.go(`/requests/${held.headers['x-request-id']}`);
+  await page.getByRole('button', { name: /Not asked · primary.*held by an operator/ }).waitFor();
+  await page.locator('.piece.grown .curve').waitFor();
+  await page.getByRole('button', { name: /Attempt 1 · secondary/ }).click();
+  await page.getByText('Frames sent').waitFor();
+  await page.getByText('Tokens over time').waitFor();
+
+  const broken = await ask(broker.url, {
+    prompt: `Cut [[sim on=primary fault=cut@6]] ${steady}`,
+    model: 'pair',
+    stream: true,
+  });
+  await the.go(`/requests/${broken.headers['x-request-id']}`);
+  await page.getByRole('button', { name: /Attempt 3 · secondary.*said the answer again/ }).waitFor();
+  await page
+    .getByRole('row', { name: /output/ })
+    .first()
+    .waitFor();
+});
+
+test('a hold is placed with a reason, obeyed, and released', async () => {
+  await the.go('/providers');
+  const panel = page.locator('section', { has: page.getByRole('heading', { name: 'primary', exact: true }) });
+  await panel.getByRole('button', { name: 'Hold …' }).first().click();
+  await page.getByLabel('Reason').fill('maintenance until noon');
+  await page.getByRole('dialog').getByRole('button', { name: 'Hold', exact: true }).click();
+  await panel.getByText('maintenance until noon').waitFor();
+  const answer = await ask(broker.url, { prompt: 'Hello', model: 'pair' });
+  expect(answer.headers['x-sluice-provider']).toBe('secondary');
+  await panel.getByRole('button', { name: 'Release' }).first().click();
+  await panel.getByText('maintenance until noon').waitFor({ state: 'detached' });
+  // One credential of several: its share, its limit, and a hold of its own.
+  const row = page.getByRole('row', { name: /^second / });
+  await row.getByText('25 %').waitFor();
+  await row.getByRole('meter').waitFor();
+  await row.getByRole('button', { name: 'Hold …' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Hold', exact: true }).click();
+  await row.getByText('held', { exact: true }).waitFor();
+  await row.getByRole('button', { name: 'Release' }).click();
+  await row.getByText('healthy').waitFor();
+});
+
+test('a batch is looked through, uploaded, watched and downloaded', async () => {
+  const line = (id: string) =>
+    JSON.stringify({
+      custom_id: id,
+      method: 'POST',
+      url: '/v1/chat/completions',
+      body: { model: 'solo', messages: [{ role: 'user', content: `Hello ${id}` }] },
+    });
+  const file = (name: string, text: string) => ({ name, mimeType: 'application/jsonl', buffer: Buffer.from(text) });
+  await the.go('/batches');
+  const input = page.locator('input[type=file]');
+  await input.setInputFiles(file('bad.jsonl', `${line('a')}\n${line('a')}\nnot json`));
+  await page.getByText("line 2: custom_id 'a' is there twice").waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Start the batch' }).click();
+  await page.getByText('The file has faults; nothing was sent.').waitFor();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+
+  await input.setInputFiles(file('good.jsonl', `${line('a')}\n${line('b')}\n`));
+  await page.getByText('no faults found').waitFor();
+  await page.getByLabel('As this key').selectOption({ label: 'test' });
+  await page.getByRole('button', { name: 'Start the batch' }).click();
+  await page.getByText('2 of 2 lines').waitFor({ timeout: 20_000 });
+  const results = page.getByRole('link', { name: 'Results' });
+  await results.waitFor({ timeout: 20_000 });
+  const [download] = await Promise.all([page.waitForEvent('download'), results.click()]);
+  const text = readFileSync(await download.path(), 'utf8');
+  expect(text.trim().split('\n')).toHaveLength(2);
+});
+
+test('a fault rule is switched on and off, and strikes between', async () => {
+  await the.go('/simulator');
+  const panel = page.locator('section', { has: page.getByRole('heading', { name: 'primary', exact: true }) });
+  await panel.getByLabel('It is down (503)').click();
+  await panel.getByRole('cell', { name: 'unavailable' }).waitFor();
+  expect((await ask(broker.url, { prompt: 'Hello', model: 'pair' })).headers['x-sluice-provider']).toBe('secondary');
+  await panel.getByRole('button', { name: 'Off' }).click();
+  await panel.getByText('No fault is on').waitFor();
+});
+
+test('what failed for good is replayed with another model', async () => {
+  await ask(broker.url, { prompt: 'Lost [[sim fault=500]]', model: 'lost', headers: { prefer: 'respond-async' } });
+  // A page that was there before it would look again after a while only.
+  await waitFor(
+    'the letter',
+    async () => (await admin<{ data: object[] }>(broker, 'GET', '/dead-letters')).json.data[0],
+  );
+  await the.go('/dead-letters');
+  await page.getByRole('button', { name: 'Replay …' }).first().click();
+  await page.getByLabel('Another model').fill('pair');
+  await page.getByRole('dialog').getByRole('button', { name: 'Replay', exact: true }).click();
+  await page.getByText(/Replayed as req_/).waitFor();
+});
+
+test('a table of very many rows is scrolled to its end without all of them being there', async () => {
+  await insertMany(12_000);
+  await the.go('/requests?model=many');
+  const rows = page.locator('.rows');
+  await rows.locator('.line').first().waitFor();
+  const longest = (await page.evaluate(SCROLL)) as { longestMs: number; rows: number; height: number };
+  expect(longest.height).toBeGreaterThan(1_000 * 34);
+  expect(longest.rows).toBeLessThan(120);
+  // Noise of a shared machine aside: a table that made all its rows would take seconds.
+  expect(longest.longestMs).toBeLessThan(1_000);
+  await rows.focus();
+  await page.keyboard.press('Home');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await the.heading('Request');
+});
+
+/** Runs in the page: scrolls on for seconds, and says what the slowest frame took. */
+const SCROLL = `(async () => {
+  const scroller = document.querySelector('.rows');
+  let [longestMs, before] = [0, performance.now()];
+  const untilMs = before + 1200;
+  while (performance.now() < untilMs) {
+    scroller.scrollTop += 1500;
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    longestMs = Math.max(longestMs, now - before);
+    before = now;
+  }
+  return { longestMs, rows: document.querySelectorAll('.rows .line').length, height: scroller.scrollHeight };
+})()`;
+
+/** Requests of two hours ago, straight into the ledger. */
+async function insertMany(count: number): Promise<void> {
+  const ledger = createLedgerStore(broker.database);
+  const startMs = Date.now() - 7_200_000;
+  const digits = '0123456789abcdefghjkmnpqrstvwxyz';
+  const idOf = (number: number) =>
+    `req_0${'0'.repeat(16)}${[3, 2, 1, 0].map((place) => digits[Math.floor(number / 32 ** place) % 32]).join('')}0000`;
+  for (let from = 0; from < count; from += 2_000) {
+    const messages = Array.from({ length: Math.min(2_000, count - from) }, (_, index) => ({
+      request: {
+        requestId: idOf(from + index),
+        keyId: 'key_none',
+        model: 'many',
+        protocol: 'openai-chat',
+        lane: 'interactive' as const,
+        isStream: false,
+        outcome: 'ok',
+        provider: 'primary',
+        upstreamModel: 'many',
+        acceptedAtMs: startMs + from + index,
+        finishedAtMs: startMs + from + index + 400,
+        attempts: 1,
+        costPicoUsd: '1000000',
+        timeline: [],
+        chargeUnits: 1,
+      },
+    }));
+    await ledger.insert(messages);
+  }
+}
