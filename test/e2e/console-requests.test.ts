@@ -150,11 +150,8 @@ test('a table of very many rows is scrolled to its end without all of them being
   await the.go('/requests?model=many');
   const rows = page.locator('.rows');
   await rows.locator('.line').first().waitFor();
-  const longest = (await page.evaluate(SCROLL)) as { longestMs: number; rows: number; height: number };
-  expect(longest.height).toBeGreaterThan(1_000 * 34);
-  expect(longest.rows).toBeLessThan(120);
-  // Noise of a shared machine aside: a table that made all its rows would take seconds.
-  expect(longest.longestMs).toBeLessThan(1_000);
+  const most = await page.evaluate(SCROLL);
+  expect(most).toBeLessThan(120);
   await rows.focus();
   await page.keyboard.press('Home');
   await page.keyboard.press('ArrowDown');
@@ -162,19 +159,17 @@ test('a table of very many rows is scrolled to its end without all of them being
   await the.heading('Request');
 });
 
-/** Runs in the page: scrolls on for seconds, and says what the slowest frame took. */
+/** Runs in the page: scrolls until thousands of rows are known; returns how many were in the page at once, at most. */
 const SCROLL = `(async () => {
   const scroller = document.querySelector('.rows');
-  let [longestMs, before] = [0, performance.now()];
-  const untilMs = before + 1200;
-  while (performance.now() < untilMs) {
+  const known = () => Number(scroller.querySelector('.inner').getAttribute('aria-rowcount'));
+  let most = 0;
+  while (known() < 3000) {
     scroller.scrollTop += 1500;
     await new Promise(requestAnimationFrame);
-    const now = performance.now();
-    longestMs = Math.max(longestMs, now - before);
-    before = now;
+    most = Math.max(most, document.querySelectorAll('.rows .line').length);
   }
-  return { longestMs, rows: document.querySelectorAll('.rows .line').length, height: scroller.scrollHeight };
+  return most;
 })()`;
 
 /** Requests of two hours ago, straight into the ledger. */
