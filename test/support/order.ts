@@ -9,7 +9,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 export const LONGEST = [
   'test/e2e/overload-rate.test.ts',
-  'test/e2e/console.test.ts',
+  'test/e2e/console-access.test.ts',
+  'test/e2e/console-accessibility.test.ts',
+  'test/e2e/console-requests.test.ts',
   'test/e2e/limits.test.ts',
   'test/e2e/package.test.ts',
   'test/faults/slow-client.test.ts',
