@@ -1,23 +1,23 @@
-// Which limits an answer's headers announce, or a refusal names, and how much of each is used.
+// The limits that an answer's headers announce or a refusal names, and how much of each is used.
 import { RATE_KINDS, type RateKind } from '../contracts/limit-kinds.ts';
 import type { RateLimitHint } from '../protocols/protocol.ts';
 
-/** One limit as an answer's headers have it. */
+/** One limit from an answer's headers. */
 export interface AnnouncedLimit {
   kind: RateKind;
   limit: number;
   used: number;
-  /** So much of it is used that it matters. */
+  /** Enough of it is used that it may become binding. */
   isNear: boolean;
-  /** What is left is little: what others use of it must be known soon. */
+  /** Little is left: other processes must learn of its usage soon. */
   isNearlyUsedUp: boolean;
 }
 
-/** A limit is near when so much of it is used, and a small one always. */
+/** The share in use from which a limit counts as near; small limits always do. */
 const NEAR = 0.5;
 const SMALL = 100;
 const NEARLY_USED_UP = 0.9;
-/** A limit of a minute is whole again within one. */
+/** A per-minute limit resets within a minute. */
 export const LONGEST_MINUTE_MS = 61_000;
 
 const HINTED = [
@@ -32,12 +32,12 @@ const HINTED_DAYS = [
   ['Tokens', 'tokensPerDay'],
 ] as const;
 
-/** Headers do not say of which period they speak, but their resets do. */
+/** Headers do not name the period; it follows from their reset times. */
 export function readAnnounced(hint: RateLimitHint): AnnouncedLimit[] {
   return [...readMinutes(hint), ...readDays(hint)];
 }
 
-/** A refusal names a limit of a day without what remains of it: the broker's own count is all that is known then. */
+/** Refusals name daily limits without what remains; only the broker's own count is known then. */
 function readDays(hint: RateLimitHint): AnnouncedLimit[] {
   return HINTED_DAYS.flatMap(([name, kindName]) => {
     const limit = hint[`limit${name}Day`];
@@ -53,7 +53,7 @@ function readMinutes(hint: RateLimitHint): AnnouncedLimit[] {
   return HINTED.flatMap(([name, measure]) => {
     const limit = hint[`limit${name}`];
     const remaining = hint[`remaining${name}`];
-    // Where input and output are limited apart, their sum is a summary of both.
+    // With separate limits for input and output, the total only repeats them.
     if (name === 'Tokens' && hint.limitInputTokens !== undefined) return [];
     if (limit === undefined || remaining === undefined || !(limit >= 1) || !Number.isInteger(limit)) return [];
     const used = Math.max(0, limit - remaining);

@@ -1,6 +1,6 @@
--- Stops every worker for one scope for a time: the provider said `retry-after`, or nothing of its quota remains.
--- A longer block already there stays. A provider that claims to need longer than it is believed is tried one call at a time
--- from then on, until its claim is over (permit.lua) or a trial has succeeded (unblock).
+-- Blocks one scope for all workers for a time: the provider sent `retry-after`, or its quota is used up. A longer existing block
+-- is kept. If the provider claims a longer wait than Sluice honours, single trial calls are allowed after the block, until the
+-- claimed wait has passed (permit.lua) or a trial has succeeded (unblock).
 --
 -- KEYS  1 window
 -- ARGV  1 how long, ms, 2 how long the provider claims, ms

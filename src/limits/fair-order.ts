@@ -1,5 +1,5 @@
-// Fair turns within one process: start-time fair queueing over owners (src/contracts/turn.ts), as permit.lua and
-// src/queue/fair-turns.lua have it in Redis. Pure.
+// Start-time fair queueing over owners (src/contracts/turn.ts) within one process; permit.lua and src/queue/fair-turns.lua do the
+// same in Redis. Pure.
 import type { Turn } from '../contracts/turn.ts';
 
 interface Item<T> {
@@ -8,20 +8,20 @@ interface Item<T> {
 }
 
 interface Owner<T> {
-  /** Where its next turn starts on the virtual clock. */
+  /** Virtual start time of its next turn. */
   start: number;
-  /** In their own order. */
+  /** Sorted by the order among the owner's items. */
   items: Item<T>[];
 }
 
-/** Who is forgotten among more has its next turn a little early. */
+/** Beyond this, finish times are dropped; the next turn of a dropped owner comes slightly early. */
 const MOST_OWNERS = 10_000;
 
 export class FairOrder<T> {
   readonly #owners = new Map<string, Owner<T>>();
-  /** Owners of whom nothing waits, and whose last turn ends ahead of the clock: one by one is no way to more than a share. */
+  /** Finish times of owners without items whose last turn ends after the clock, so that adding items one by one gains nothing. */
   readonly #paid = new Map<string, number>();
-  /** Where the last turn that was taken began. */
+  /** The virtual clock: start of the last turn taken. */
   #clock = 0;
   #size = 0;
 
@@ -29,7 +29,7 @@ export class FairOrder<T> {
     return this.#size;
   }
 
-  /** Behind what its owner has of the same order. */
+  /** After the owner's items with the same order. */
   add(value: T, turn: Turn): void {
     let owner = this.#owners.get(turn.owner);
     if (owner === undefined) {
@@ -42,12 +42,12 @@ export class FairOrder<T> {
     this.#size += 1;
   }
 
-  /** Takes it out without having had its turn; false where it is not there. */
+  /** Removes it without charging a turn; false if it is not there. */
   delete(value: T): boolean {
     return this.#remove(value) !== null;
   }
 
-  /** It has its turn: its owner's next one comes later for it. False where it is not there. */
+  /** Removes it and charges its owner for the turn; false if it is not there. */
   take(value: T): boolean {
     const taken = this.#remove(value);
     if (taken === null) return false;
@@ -61,7 +61,7 @@ export class FairOrder<T> {
     return true;
   }
 
-  /** @param isPutOff owners that are passed over for now. */
+  /** The next item. @param isPutOff owners to skip for now. */
   first(isPutOff: (owner: string) => boolean = () => false): T | undefined {
     let best: Owner<T> | undefined;
     for (const [name, owner] of this.#owners) {
@@ -70,7 +70,7 @@ export class FairOrder<T> {
     return best?.items[0]?.value;
   }
 
-  /** In the order in which they will have their turns, if nobody else comes. @param of one owner's only. */
+  /** Items in the order of their turns, as if nothing were added. @param of only this owner's items. */
   inOrder(of?: string): T[] {
     const all = [...this.#owners]
       .filter(([name]) => of === undefined || name === of)

@@ -1,34 +1,34 @@
-// When will a request start, given what waits before it? From what each limit lets through, and from the rate of
-// the last seconds where no limit says. Pure.
+// Forecasts when a request will start, given what waits before it: from the throughput of each limit, or from the recent rate
+// where no limit explains the wait. Pure.
 import { LRUCache } from 'lru-cache';
 import { type Amounts, RATE_KINDS, type RateKind } from '../contracts/limit-kinds.ts';
 import type { Limits } from '../contracts/scope.ts';
 import { weightOf } from '../contracts/turn.ts';
 import { passedInMs, type Window } from './window.ts';
 
-/** What must pass before the request can: its own tokens are not in it. */
+/** What must pass before the request can, excluding its own tokens. */
 export interface Ahead {
   requests: number;
   /** As reserved: input and output together. */
   tokens: number;
 }
 
-/** A wait queue, and how many of it each owner of turns has (src/contracts/turn.ts); what has none is one owner together. */
+/** A wait queue with its requests per owner of turns (src/contracts/turn.ts); requests without an owner count as one owner. */
 export interface SharedQueue {
   requests: number;
   owners: ReadonlyMap<string, number>;
 }
 
 /**
- * How many of its own owner's requests come before one, where so many of the queue were accepted before it: as if requests of
- * all owners were spread evenly over the queue.
+ * How many requests of the same owner come before a request with so many accepted before it, assuming that all owners' requests
+ * are spread evenly over the queue.
  */
 export function ownBefore({ requests, owners }: SharedQueue, owner: string, earlier: number): number {
   const own = Math.max(1, owners.get(owner) ?? 1);
   return Math.min(own - 1, Math.floor((earlier * own) / Math.max(1, requests)));
 }
 
-/** How many of the others have their turns while an owner has so many, by their weights. */
+/** How many turns other owners take while one owner takes so many, by weight. */
 export function othersWithin({ requests, owners }: SharedQueue, owner: string, turns: number): number {
   let known = 0;
   let within = 0;
@@ -39,11 +39,11 @@ export function othersWithin({ requests, owners }: SharedQueue, owner: string, t
   return within + Math.min(Math.max(0, requests - known), turns);
 }
 
-/** One limit in the request's way, and what needs it before. */
+/** A limit that applies to the request, and the demand on it before the request. */
 export interface Obstacle {
   limits: Limits;
   window: Window;
-  /** Calls that hold a permit; asked only where concurrency is limited. */
+  /** Calls that hold a permit; read only if concurrency is limited. */
   inFlight: number;
   ahead: Ahead;
 }
@@ -51,33 +51,33 @@ export interface Obstacle {
 export interface ForecastInput {
   obstacles: readonly Obstacle[];
   tokens: number;
-  /** Of them those of the prompt. Absent: they are not told apart. */
+  /** The prompt's share of these tokens; absent if input and output are not separate. */
   inputTokens?: number;
   isBatch: boolean;
-  /** Mean of the last calls of the deployment; null before its first. Milliseconds. */
+  /** Mean duration of the deployment's recent calls, ms; null before the first. */
   callMs: number | null;
-  /** Tokens used of those reserved, as the last calls had it; null before the first. */
+  /** Share of reserved tokens that recent calls used; null before the first. */
   usedShare: number | null;
-  /** Of its wait queue: how many passed in the last seconds while it was never empty, and over how long. */
+  /** Of its wait queue: how many passed in the last seconds while it was not empty, and in what time. */
   served: Served;
-  /** Its place in that queue, from 0. */
+  /** The request's place in that queue, from 0. */
   place: number;
 }
 
-/** permit.lua leaves the rest to the interactive lane. */
+/** The batch lane's share in permit.lua; the rest is kept for the interactive lane. */
 const BATCH_SHARE = 0.97;
 const BATCH_BURST_MS = 1_000;
-/** permit.lua spreads what limits of a minute let the batch lane start. */
+/** permit.lua spreads the batch lane's starts over the minute. */
 const SPREAD_PERIOD_MS = 60_000;
-/** What is assumed of a deployment without calls yet. */
+/** Assumed for a deployment without calls. */
 const UNKNOWN_CALL_MS = 2_000;
-/** Less experience than this says nothing. */
+/** Fewer samples than this are not used. */
 const SERVED_AT_LEAST = 20;
 const SERVED_OVER_AT_LEAST_MS = 3_000;
-/** A window that is fuller than this is what requests wait for; its next places are known better than any rate. */
+/** A window fuller than this is the reason for waiting; its next free places predict better than a rate. */
 const NEARLY_FULL = 0.8;
 
-/** Milliseconds from now until its permit; 0 where nothing is in the way. */
+/** Milliseconds until its permit; 0 if nothing is in the way. */
 export function forecastStartMs(input: ForecastInput): number {
   const waits = input.obstacles.map((obstacle) => waitMs(obstacle, input));
   return Math.max(0, ...waits, experiencedWaitMs(input));
@@ -110,8 +110,8 @@ function amountsOf({ tokens, inputTokens }: ForecastInput): Amounts {
 }
 
 /**
- * Most of what is reserved comes back with the end of a call; the request itself must find all of its own. Wait queues
- * count tokens as a whole: what waits is taken to have input and output in the request's own proportion.
+ * Most reserved tokens are returned when calls end, but the request itself needs its full reservation. Wait queues count total
+ * tokens: waiting requests are assumed to have the same proportion of input to output as this one.
  */
 function aheadOf({ measure }: RateKind, ahead: Ahead, input: ForecastInput): number {
   if (measure === 'requests') return ahead.requests;
@@ -119,20 +119,20 @@ function aheadOf({ measure }: RateKind, ahead: Ahead, input: ForecastInput): num
   return ahead.tokens * Math.min(1, part) * Math.min(1, input.usedShare ?? 1);
 }
 
-/** Calls end one after the other, evenly: with all of them busy, one in every `callMs / concurrency`. */
+/** Calls are assumed to end evenly: with all busy, one every `callMs / concurrency`. */
 function turnMs(concurrency: number, inFlight: number, ahead: number, callMs: number | null): number {
   const free = Math.max(0, concurrency - inFlight);
   const missing = ahead + 1 - free;
   return missing <= 0 ? 0 : (missing * (callMs ?? UNKNOWN_CALL_MS)) / concurrency;
 }
 
-/** Where no limit explains the waiting (slots, a slow provider), the rate of the last seconds says how long it lasts. */
+/** Where no limit explains the wait (slots, a slow provider), the recent rate does. */
 function experiencedWaitMs({ obstacles, served, place }: ForecastInput): number {
   if (served.count < SERVED_AT_LEAST || served.overMs < SERVED_OVER_AT_LEAST_MS) return 0;
   return obstacles.some(isNearlyFull) ? 0 : (place * served.overMs) / served.count;
 }
 
-/** Its window is what requests wait for: how few of them pass says nothing about what follows. */
+/** Requests wait for a full window: the current rate says nothing about later. */
 export function isNearlyFull({ limits, window }: Obstacle): boolean {
   return RATE_KINDS.some(({ name }) => window.used[name] >= NEARLY_FULL * (limits[name] ?? Number.POSITIVE_INFINITY));
 }
@@ -143,19 +143,19 @@ export interface Served {
 }
 
 /**
- * How fast wait queues are served while they are not empty, from what was counted at each look. Only such times tell what
- * is possible: an empty queue is served as fast as requests come.
+ * How fast wait queues are served while they are not empty, from periodic counts. Only those periods show the capacity: an empty
+ * queue is served as fast as requests arrive.
  */
 export interface ServedRates {
-  /** @param total how many have left the queue with a permit, ever. */
+  /** @param total requests that have ever left the queue with a permit. */
   look(queue: string, total: number, isEmpty: boolean, nowMs: number): Served;
-  /** A full window held the queue up until now: what passed meanwhile is no experience. */
+  /** A full window has blocked the queue until now: the counts so far are discarded. */
   forget(queue: string): void;
 }
 
-/** What was possible longer ago may not be any more. */
+/** Older counts are not used. */
 const REMEMBERED_MS = 20_000;
-/** After so long without a look the queue may have been empty meanwhile. */
+/** After a longer gap between counts the queue may have been empty meanwhile. */
 const GAP_MS = 5_000;
 const MAX_QUEUES = 2_000;
 

@@ -1,5 +1,5 @@
-// Forecasts starts from what Redis knows: windows, wait queues, permits held, pace. What moves slowly is read at most a few
-// times a second however many ask, so that an overload costs no more than a handful of commands.
+// Forecasts start times from the state in Redis: windows, wait queues, permits held, pace. Slowly changing state is read at most
+// a few times a second, so that an overload costs only a handful of commands.
 import { LRUCache } from 'lru-cache';
 import type { Catalogue, Deployment } from '../config/catalogue.ts';
 import type { Credential } from '../config/credentials.ts';
@@ -28,24 +28,24 @@ export interface ForecastQuestion {
   spec: WaitingSpec & Pick<RequestSpec, 'deadlineAtMs'>;
   step: RouteStep;
   deployment: Deployment;
-  /** Its place in a scope's wait queue, where the caller knows it better than a count of earlier acceptances. */
+  /** Its place in a scope's wait queue, if the caller knows it; default: the number accepted earlier. */
   placeOf?: (scopeName: string) => WaitTotals | undefined;
 }
 
 export interface ForecastAnswer {
-  /** Until its permit, by the limits of provider and deployment. Milliseconds from now. */
+  /** Milliseconds until its permit, by the limits of provider and deployment. */
   startMs: number;
-  /** The same by the limits of its key, project and organisation; 0 where they have none. */
+  /** The same by the limits of its key, project and organisation; 0 without any. */
   accountStartMs: number;
-  /** Name of the scope among these that lets it wait longest; null where none does. */
+  /** The scope among these that makes it wait longest; null if none does. */
   account: string | null;
-  /** Mean of the deployment's last calls; 0 before the first. */
+  /** Mean duration of the deployment's recent calls; 0 before the first. */
   callMs: number;
 }
 
 export interface Forecaster {
   ask(question: ForecastQuestion): Promise<ForecastAnswer>;
-  /** How many come before a request in a wait queue where so many were accepted before it: keys take turns. */
+  /** The place of a request in a wait queue with so many accepted before it, given that keys take turns. */
   fairPlace(entry: WaitEntry, scopeName: string, earlier: number): Promise<number>;
 }
 
@@ -53,11 +53,11 @@ const CONFIGURED_ONLY: Pick<LearnedLimits, 'scopeOf'> = { scopeOf: (scope) => sc
 const FRESH_MS = 250;
 const MAX_REMEMBERED = 2_000;
 
-/** What was read of one scope. */
+/** The state of one scope. */
 interface ScopeState {
   window: Record<string, string>;
   inFlight: number;
-  /** The clock of Redis, by which all this was written, against this process's own. */
+  /** The offset of Redis' clock, which wrote all times, from the clock of this process. */
   aheadMs: number;
 }
 
@@ -66,12 +66,12 @@ interface QueueState extends WaitTotals {
   owners: ReadonlyMap<string, number>;
 }
 
-/** What is asked, and where it waits. */
+/** The request and where it waits. */
 interface Asked extends ForecastQuestion {
   entry: WaitEntry;
 }
 
-/** Deployments by provider, of the catalogue as it is now. */
+/** Deployments by provider, from the current catalogue. */
 function createProviderIndex(catalogue: Pick<Catalogue, 'deployments'>) {
   let indexed: Catalogue['deployments'] | null = null;
   let index = new Map<string, Deployment[]>();
@@ -107,7 +107,7 @@ export function createForecaster(
 
   function scopeState({ name }: Scope): Promise<ScopeState> {
     return fresh(`scope ${name}`, async () => {
-      // Also of scopes without limits of their own: a provider may have blocked them.
+      // Also for scopes without limits: a provider may have blocked them.
       const { fields, inFlight, redisNowMs } = await readScope(redis, keyspace, name);
       return { window: fields, inFlight, aheadMs: redisNowMs - Date.now() };
     });
@@ -133,7 +133,7 @@ export function createForecaster(
     return fresh(`pace ${deployment.id}`, () => redis.hmget(pace, 'ms', 'share'));
   }
 
-  /** What waits before it: in its own lane by turns, and for a batch everything interactive. */
+  /** What waits before it: its own lane by turns, and for the batch lane all interactive requests. */
   async function aheadIn(name: string, question: Asked): Promise<Ahead> {
     const { entry } = question;
     const earlier = question.placeOf?.(name) ?? (await earlierIn(name, entry));
@@ -158,8 +158,8 @@ export function createForecaster(
   }
 
   /**
-   * What waits for other deployments of the provider wants its limits too: of each wait queue as many as its own limit lets
-   * compete until the request's deadline, and of other keys no more than have their turns before.
+   * Requests for other deployments of the provider compete for its limits: from each wait queue as many as its own limit lets
+   * through until the request's deadline, and from other keys at most as many as have earlier turns.
    */
   async function competitors(question: Asked, own: Ahead): Promise<Ahead> {
     const { deployment, entry, spec } = question;
@@ -177,7 +177,7 @@ export function createForecaster(
     return waiting.reduce(add, NOBODY);
   }
 
-  /** Those of its own key, and others for each turn that the key has until then. */
+  /** Requests of the same key, and of others for each of its turns. */
   function turnsIn(other: QueueState, { owner }: WaitEntry, { requests }: Ahead): number {
     if (owner === undefined || other.owners.size === 0) return other.requests;
     const own = other.owners.get(owner) ?? 0;
@@ -189,7 +189,7 @@ export function createForecaster(
     return { limits: scope.limits, window: readWindow(window, Date.now() + aheadMs), inFlight, ahead };
   }
 
-  /** What is before a request in a scope of the provider's. What waits spreads over several credentials. */
+  /** The demand before a request in one of the provider's scopes; waiting requests spread over its credentials. */
   async function aheadAtProvider(question: Asked, own: Ahead): Promise<(scope: Scope) => Ahead> {
     const { provider, scope: ofDeployment } = question.deployment;
     const isShared = Object.keys(provider.scope.limits).length > 0;
@@ -199,19 +199,19 @@ export function createForecaster(
       if (name === provider.scope.name) return atProvider;
       if (name === ofDeployment.name) return own;
       if (name.startsWith('credential:')) return part(atProvider, parts);
-      // Nobody knows for which of its models the requests of a wildcard deployment wait.
+      // For a wildcard deployment it is not known which models its requests wait for.
       return question.deployment.upstreamModel.includes('*') ? NOBODY : part(own, parts);
     };
   }
 
-  /** What is in the way of a call with this credential, in the very scopes in which its permit is asked for. */
+  /** Limits for a call with this credential, in the same scopes that its permit is requested in. */
   async function obstaclesOf(question: Asked, credential: Credential | null, aheadOf: (scope: Scope) => Ahead) {
     const spec = { keyScope: null };
     const scopes = attemptScopes(learned, { ...question, credential, spec });
     return Promise.all(scopes.map((scope) => obstacle(scope, aheadOf(scope))));
   }
 
-  /** By each of its key, project and organisation that has limits. */
+  /** For its key, project and organisation, as far as they have limits. */
   function accountWaits(question: Asked, facts: Facts): Promise<{ account: string; startMs: number }[]> {
     const waits = accountScopesOf(question.spec).map(async (scope) => {
       const obstacles = [await obstacle(scope, await aheadIn(scope.name, question))];

@@ -1,32 +1,32 @@
--- Learns how many calls at once a provider bears, from what it refuses: additive increase while the limit is used up,
--- multiplicative decrease at a refusal, probes above what was refused, ever rarer while they are refused.
+-- Learns a provider's concurrency limit from its refusals: additive increase while the limit is fully used, multiplicative
+-- decrease on a refusal, and probes above the last refused level, with growing intervals while they are refused.
 --
 -- KEYS  1 learned limits, 2 leases of the scope
 -- ARGV  1 field, 2 'refused' | 'served', 3 how long a limit is in force, ms, 4 channel of what was learned
--- The field: the limit, when it was last confirmed, what was refused last (the ceiling), when the limit last changed (unix ms),
--- by how much it was raised then (after a refusal: the least that the rest of its burst may lower it to, negative; at the
--- ceiling one more each time it is seen used up), and how long the ceiling is left alone.
--- Gives {limit, unix ms}, or nothing where nothing is known.
+-- The field: limit; when it was last confirmed; the last refused level (the ceiling); when the limit last changed (unix ms); the
+-- size of that raise (after a refusal: minus the lowest value that the rest of its burst may lower it to; at the ceiling: one
+-- more each time it is seen fully used); how long the ceiling is not probed.
+-- Returns {limit, unix ms}, or nothing if nothing is known.
 
--- As a limit: calls are counted and not limited, the first refusal begins with that. As a ceiling: none is known.
+-- As a limit: calls are counted but not limited, as after the first refusal. As a ceiling: none is known.
 local UNKNOWN = 1000000
--- Other processes count what they have in flight as soon as they hear of it.
+-- Other processes register their calls in flight once they are notified.
 local SETTLING_MS = 500
--- Calls that were on their way together are refused together; the last of them sees best what was borne.
+-- Concurrent calls are refused in bursts; the last refusal of a burst shows the accepted level best.
 local BURST_MS = 500
 local STEP_MS = 2000
 local FIRST_PROBE_MS = 4000
--- Each probe that is refused is one refusal: the fewer calls there are at once, the rarer it has to be.
+-- A refused probe costs a refusal: the lower the concurrency, the rarer probes must be.
 local LAST_PROBE_MS = 45000
 local LAST_PROBE_AT = 20
 local LONGEST_PROBE_MS = 300000
 local PROBE_GROWTH = 4
 local BINDING = 0.9
--- A call that has just ended and one that is still on its way are counted, and may never have been borne together.
+-- Calls that have just ended or have not arrived yet are counted too, so that one observation is no proof of the level.
 local PROOFS = 3
 local LARGEST_STEP = 0.25
 local SMALLEST_PART = 0.7
--- One burst of refusals lowers a limit to no less than this part, the first one further: nothing was known before it.
+-- A burst of refusals lowers the limit at most to this part; the first burst further, since nothing was known before.
 local LEAST_PART = 0.5
 local LEAST_PART_AT_FIRST = 0.1
 
@@ -35,7 +35,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local text = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 local limit, at, ceiling, changed, step, probe_ms = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%-?%d+) (%d+)$')
 if not limit then
-  -- As earlier releases wrote it.
+  -- The format of earlier releases.
   limit, at, ceiling, changed = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
   step, probe_ms = 0, FIRST_PROBE_MS
 end
@@ -65,7 +65,7 @@ local function longer_probe_ms()
   return math.floor(math.min(LONGEST_PROBE_MS, most, probe_ms * PROBE_GROWTH))
 end
 
--- The refused call itself is in flight still.
+-- The refused call itself is still counted.
 local function refused()
   if limit == UNKNOWN then
     if since < SETTLING_MS then return unchanged end

@@ -1,19 +1,19 @@
--- Remembers a limit that only a refusal names. What such calls take is counted from then on; the limit counts as corroborated by
--- a refusal that comes when about so much of it has been used in its period, and that asks for a wait such as a window
--- makes: of a provider that refills its limit bit by bit the wait is short, and says all there is to know.
+-- Stores a limit that only a refusal has named. Its usage is counted from then on. A refusal corroborates the limit if about that
+-- much was used in its period, and if the wait it asks for fits a window: providers with a token bucket ask for short waits,
+-- which suffice by themselves.
 --
 -- KEYS  1 learned limits, 2 window
 -- ARGV  1 field, 2 limit, 3 kind, 4 period ms, 5 how long it is believed, ms, 6 the wait that was asked for, ms, or '',
---       7 what the refused call counts for, 8 channel of what was learned
--- The field: the limit, when it was last named (unix ms), 'said', since when its use is counted (unix ms), how often it was
--- corroborated.
+--       7 amount of the refused call, 8 channel of what was learned
+-- The field: limit, when it was last named (unix ms), 'said', since when its usage is counted (unix ms), number of
+-- corroborations.
 local SLICES = 300
 local KEEP_SLICES = 302
 local CHUNK = 50
--- Calls that were on their way together are refused together: one of them counts.
+-- Concurrent calls are refused together: only one of the refusals counts.
 local TOGETHER_MS = 1000
 local CLOSE = 0.8
--- More was served than it says: it is a limit of something else.
+-- More was served than the limit allows: it limits something else.
 local BEYOND = 1.25
 local FAR = 0.5
 local MOST_TIMES = 9
@@ -33,7 +33,7 @@ end
 if not known or tonumber(known) ~= limit or now - tonumber(at) > tonumber(ARGV[5]) then return store(now, 0) end
 since, times = tonumber(since), tonumber(times)
 
--- What was started in the last period, and when the oldest of it leaves the window, ms from now.
+-- The amount started in the last period, and in how many ms the oldest part leaves the window.
 local function read_use()
   local slice_ms = period / SLICES
   local last, used, oldest = math.floor(now / slice_ms), 0, nil

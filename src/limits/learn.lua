@@ -1,10 +1,10 @@
--- Remembers a limit that a provider has announced. A window that others use too is filled up to what the provider says is used;
--- one that did not count this kind until now gets its past as well, as far as answers have told it.
+-- Stores a limit that a provider has announced. If the provider reports more usage than the window has (other clients use the
+-- account too), the window is filled up to it; a window that did not count this kind before also gets the past usage that
+-- earlier answers reported.
 --
 -- KEYS  1 learned limits, 2 window
--- ARGV  1 field, 2 limit, 3 used of it, 4 kind, 5 period ms, 6 channel of what was learned, then of its past: how long ago, ms, and
---       how much was used then
--- Gives the time, unix ms.
+-- ARGV  1 field, 2 limit, 3 used of it, 4 kind, 5 period ms, 6 channel of what was learned, then past usage: ms ago, amount
+-- Returns the time, unix ms.
 local SLICES = 300
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
