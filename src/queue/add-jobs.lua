@@ -1,8 +1,8 @@
 -- Adds plain jobs to a queue of BullMQ, as its addStandardJob does for a job without delay, priority, parent or
 -- deduplication (src/queue/bullmq-layout.ts). Where others wait, a job with a turn takes turns with them (fair-turns.lua). A job
--- that is there already is left as it is.
+-- that is there already is left as it is, and so is a request that a worker has without one (offer-job.lua).
 --
--- KEYS  1 waiting jobs, 2 marker, 3 meta, 4 jobs that take turns
+-- KEYS  1 waiting jobs, 2 marker, 3 meta, 4 jobs that take turns, 5 leases
 -- ARGV  1 prefix of the jobs' keys, 2 now, unix ms, 3 options of every job (JSON), then per job: id, data (JSON), turn or ''
 -- Gives how many were added.
 local added = 0
@@ -10,8 +10,8 @@ for a = 4, #ARGV, 3 do
   local id, turn = ARGV[a], ARGV[a + 2]
   local job = ARGV[1] .. id
   -- As a rule nothing waits: one command says so, and that the job is new.
-  local found = redis.call('EXISTS', job, KEYS[1], KEYS[4])
-  if found == 0 or redis.call('EXISTS', job) == 0 then
+  local found = redis.call('EXISTS', job, KEYS[1], KEYS[4], KEYS[5])
+  if found == 0 or redis.call('EXISTS', job) == 0 and not redis.call('ZSCORE', KEYS[5], id) then
     redis.call('HSET', job, 'name', 'request', 'data', ARGV[a + 1], 'opts', ARGV[3], 'timestamp', ARGV[2], 'delay', '0',
       'priority', '0', unpack(turn ~= '' and {'turn', turn} or {}))
     if found == 0 or turn == '' then

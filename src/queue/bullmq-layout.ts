@@ -8,7 +8,7 @@
 //   was given up after too many stalls; it is pushed left into `wait` and taken from its right;
 // - a marker `0` in the sorted set `marker` wakes one blocked worker, a marker `1` carries the score of a delayed job;
 // - a delayed job's score is its unix time in ms, times 0x1000;
-// - a job that is offered (offer-job.lua) lies as one that a worker has just taken;
+// - what was given to a worker without a job and is put back (put-back.lua, free-workers.lua) lies as one that was started before;
 // - jobs that take turns (fair-turns.lua) are in `prioritized`, scored by their order: BullMQ's own scripts, and workers of
 //   earlier releases, take the lowest score first, and remove them from there; names `turns`, `turn:…` and `paid` are ours;
 // - a lock is a text with the worker's token; who removes it also takes the job out of `stalled`;
@@ -49,27 +49,34 @@ const takeScript = withTurns(loadLuaScript(import.meta.url, './take-job.lua'));
 const promoteScript = withTurns(loadLuaScript(import.meta.url, './promote-jobs.lua'));
 const leaveScript = loadLuaScript(import.meta.url, './leave-turns.lua');
 export const offerScript = loadLuaScript(import.meta.url, './offer-job.lua');
+const renewScript = loadLuaScript(import.meta.url, './renew-leases.lua');
+const putBackScript = loadLuaScript(import.meta.url, './put-back.lua');
 const finishScript = loadLuaScript(import.meta.url, './finish-job.lua');
 
 /** Keys of one queue, and the calls of scripts on them. */
 export interface QueueLayout {
   /** Adds jobs; those that are there already stay as they are. @param turn of all of them; absent: first come, first served. */
   add(jobs: readonly RequestJob[], turn?: Turn): ScriptCall;
-  /** Gives a new job to a worker that waits for work. */
+  /** Gives a new request to a worker that waits for work, under a lease. */
   offer(job: RequestJob, terms: OfferTerms): ScriptCall;
   /** Brings back what waits for a time to come. */
   promote(atMost: number): ScriptCall;
-  /** It takes no turn any more. */
+  /** It takes no turn any more; gives -1 where a worker has it under a lease. */
   leaveTurns(job: RequestJob): ScriptCall;
+  renewLeases(ids: readonly string[]): ScriptCall;
+  /** What has a lease becomes a job. @param dueAtMs null: at once, before all others. */
+  putBack(job: RequestJob, dueAtMs: number | null, turn: Turn | undefined): ScriptCall;
   take(scripts: QueueScripts, lock: LockTerms): ScriptCall;
-  /** @param closing carried out before the job goes, in the same step. @param wantsNext takes the next job in the same step. */
-  finish(
-    scripts: QueueScripts,
-    id: string,
-    lock: LockTerms,
-    wantsNext: boolean,
-    closing: ScriptCall | null,
-  ): ScriptCall;
+  /** @param closing carried out before the job goes, in the same step. */
+  finish(scripts: QueueScripts, job: FinishedJob, lock: LockTerms, closing: ScriptCall | null): ScriptCall;
+}
+
+export interface FinishedJob {
+  id: string;
+  /** There is no job: it was given to this worker. */
+  isLeased: boolean;
+  /** Takes the next job in the same step. */
+  wantsNext: boolean;
 }
 
 export interface OfferTerms {
@@ -79,8 +86,6 @@ export interface OfferTerms {
   nearWorkerId: string;
   /** No other gets it. */
   isNearOnly: boolean;
-  /** For when it comes back; absent: none. */
-  turn?: Turn;
 }
 
 export interface LockTerms {
@@ -96,14 +101,18 @@ export interface LockTerms {
  */
 export const LOCK_DURATION_MS = 6_000;
 
+/** The same for what has no job; it is suspected for a second more before it becomes one (free-workers.lua). */
+export const LEASE_MS = 5_500;
+
 export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): QueueLayout {
   const base = `${keyspace.queuePrefix(provider)}:${queueName(provider, lane)}:`;
   const freeWorkers = keyspace.freeWorkers(queueName(provider, lane), provider);
+  const leases = keyspace.leases(queueName(provider, lane), provider);
   const takeKeys = [
     ...['wait', 'active', 'marker', 'meta', 'delayed', 'prioritized'].map((name) => base + name),
     freeWorkers,
   ];
-  const offerKeys = [freeWorkers, ...['wait', 'prioritized', 'meta', 'active'].map((name) => base + name)];
+  const offerKeys = [freeWorkers, ...['wait', 'prioritized', 'meta'].map((name) => base + name), leases];
   const addKeys = ['wait', 'marker', 'meta', 'prioritized'].map((name) => base + name);
   const takeArguments = ({ claim }: QueueScripts, { token, durationMs, workerId }: LockTerms) => [
     base,
@@ -116,36 +125,42 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
   return {
     add(jobs, turn) {
       const each = jobs.flatMap((job) => [jobId(job), JSON.stringify(job), turn === undefined ? '' : writeTurn(turn)]);
-      return { script: addScript, keys: addKeys, args: [base, Date.now(), STORED_OPTIONS, ...each] };
+      return { script: addScript, keys: [...addKeys, leases], args: [base, Date.now(), STORED_OPTIONS, ...each] };
     },
     promote: (atMost) => ({ script: promoteScript, keys: [...addKeys, `${base}delayed`], args: [base, atMost] }),
     leaveTurns(job) {
       const id = jobId(job);
-      return { script: leaveScript, keys: [base + id, `${base}turns`], args: [base, id] };
+      return { script: leaveScript, keys: [base + id, `${base}turns`, leases], args: [base, id] };
     },
-    offer(job, { sentAtMs, nearWorkerId, isNearOnly, turn }) {
-      const id = jobId(job);
+    offer(job, { sentAtMs, nearWorkerId, isNearOnly }) {
       const { sign, channel } = keyspace.handOff;
-      const keys = [...offerKeys, base + id, `${base}${id}:lock`];
-      const args = [channel, sign, id, JSON.stringify(job), STORED_OPTIONS, Date.now(), LOCK_DURATION_MS];
-      const near = [nearWorkerId, isNearOnly ? '1' : ''];
+      const args = [channel, sign, jobId(job), LEASE_MS, sentAtMs, nearWorkerId, isNearOnly ? '1' : ''];
+      return { script: offerScript, keys: offerKeys, args };
+    },
+    renewLeases: (ids) => ({ script: renewScript, keys: [leases], args: [LEASE_MS, ...ids] }),
+    putBack(job, dueAtMs, turn) {
+      const id = jobId(job);
+      const keys = [leases, base + id, ...['wait', 'marker', 'meta', 'delayed'].map((name) => base + name)];
       const written = turn === undefined ? '' : writeTurn(turn);
-      return { script: offerScript, keys, args: [...args, sentAtMs, ...near, written] };
+      const args = [id, JSON.stringify(job), STORED_OPTIONS, Date.now(), written, dueAtMs ?? ''];
+      return { script: putBackScript, keys, args };
     },
     take: (scripts, lock) => ({ script: scripts.take, keys: takeKeys, args: takeArguments(scripts, lock) }),
-    finish(scripts, id, lock, wantsNext, closing) {
+    finish(scripts, { id, isLeased, wantsNext }, lock, closing) {
       const taking = takeArguments(scripts, lock);
-      const job = base + id;
+      const held = isLeased ? [leases] : [base + id, `${base}${id}:lock`, `${base}stalled`];
+      const flags = [wantsNext ? '1' : '', taking.length, isLeased ? '1' : ''];
       return {
         script: closing === null ? scripts.finish : scripts.closeAndFinish(closing.script),
-        keys: [...takeKeys, job, `${job}:lock`, `${base}stalled`, ...(closing?.keys ?? [])],
-        args: [id, wantsNext ? '1' : '', taking.length, ...taking, ...(closing?.args ?? [])],
+        keys: [...takeKeys, ...held, ...(closing?.keys ?? [])],
+        args: [id, ...flags, ...taking, ...(closing?.args ?? [])],
       };
     },
   };
 }
 
-const STORED_OPTIONS = JSON.stringify(JOB_OPTIONS);
+/** As jobs have it. */
+export const STORED_OPTIONS = JSON.stringify(JOB_OPTIONS);
 
 /** The scripts of one consumer: what belongs to one step is one script, where one server has all keys. */
 export interface QueueScripts {
@@ -202,8 +217,15 @@ export interface TakenJob {
   data: RequestJob;
   /** BullMQ gave it up: its workers died too often. */
   deferredFailure: string | null;
-  /** What the claim script said, where it ran in the same step (buffers), or what came with a job that was handed off. */
+  /** What the claim script said, where it ran in the same step (buffers), or what came with a request that was handed off. */
   claim: unknown;
+  /** There is no job: it was given to this worker (offer-job.lua). */
+  lease?: Lease;
+}
+
+export interface Lease {
+  /** Its turn, should it become a job. */
+  turn(): Turn | undefined;
 }
 
 export function readTaken(reply: unknown): Taken {

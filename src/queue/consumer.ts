@@ -11,6 +11,7 @@ import { runCall, runCallForBuffers, type ScriptCall, type ScriptFunction } from
 import { isCluster, type RedisClient } from '../storage/redis.ts';
 import { isRedisTrouble, untilTaken } from '../storage/redis-trouble.ts';
 import {
+  type Lease,
   LOCK_DURATION_MS,
   type LockTerms,
   type QueueLayout,
@@ -25,6 +26,7 @@ import {
   type TakenJob,
 } from './bullmq-layout.ts';
 import type { HandOffDesk } from './hand-off.ts';
+import { KeptJobs } from './kept-jobs.ts';
 
 /** What the processor asks of the queue when it is done with a job for now. */
 export type Disposition =
@@ -71,8 +73,8 @@ export interface ConsumerOptions {
 export interface QueueConsumer {
   /** How many more jobs there is room for. */
   readonly room: number;
-  /** A job that was given to this worker, under the lock that bears its name. */
-  receive(job: RequestJob, claim: unknown): void;
+  /** A request that was given to this worker without a job, under a lease. */
+  receive(job: RequestJob, claim: unknown, lease: Lease): void;
   /** Since its queue has last answered, with a job or without; 0 while there is nothing to ask it for. */
   silentMs(): number;
   /** Stops fetching; resolves when no fetch is on its way any more. Jobs that run go on. */
@@ -99,10 +101,9 @@ class JobPool implements QueueConsumer {
   readonly #layout: QueueLayout;
   readonly #scripts: QueueScripts;
   readonly #isCluster: boolean;
-  /** Tokens of the jobs that run, by job id. */
-  readonly #running = new Map<string, string>();
+  /** The jobs that run. */
+  readonly #running: KeptJobs;
   readonly #fetches = new Set<Promise<void>>();
-  readonly #lockTimer: NodeJS.Timeout;
   readonly #fetcher: Promise<void>;
   readonly #workerId: string;
   #tokens = 0;
@@ -130,7 +131,8 @@ class JobPool implements QueueConsumer {
       drainDelay: DRAIN_DELAY_SECONDS,
     });
     this.#worker.on('error', options.onError);
-    this.#lockTimer = setInterval(() => void this.#extendLocks(), LOCK_DURATION_MS / 4);
+    const { redis, onError } = options;
+    this.#running = new KeptJobs({ redis, layout: this.#layout, worker: this.#worker, onError });
     this.#worker.startStalledCheckTimer().catch(options.onError);
     this.#fetcher = this.#fetchForever();
   }
@@ -143,11 +145,11 @@ class JobPool implements QueueConsumer {
     return Math.max(0, this.#options.slots - this.#running.size);
   }
 
-  receive(job: RequestJob, claim: unknown): void {
+  receive(job: RequestJob, claim: unknown, lease: Lease): void {
     const id = jobId(job);
-    // Its lock ran out while the message was on its way, and it was fetched since.
+    // Its lease ran out while the message was on its way, and it was fetched since.
     if (this.#running.has(id)) return;
-    this.#start({ id, data: job, deferredFailure: null, claim }, this.#workerId);
+    this.#start({ id, data: job, deferredFailure: null, claim, lease }, this.#workerId);
   }
 
   async stopFetching(): Promise<void> {
@@ -159,7 +161,7 @@ class JobPool implements QueueConsumer {
 
   async close(): Promise<void> {
     while (this.#running.size > 0) await this.#nextChange();
-    clearInterval(this.#lockTimer);
+    this.#running.stop();
     await this.#worker.close();
   }
 
@@ -255,7 +257,7 @@ class JobPool implements QueueConsumer {
   }
 
   #start(job: TakenJob, token: string): void {
-    this.#running.set(job.id, token);
+    this.#running.add(job, token);
     void this.#run(job, token);
   }
 
@@ -271,8 +273,8 @@ class JobPool implements QueueConsumer {
         // The lock was lost (the request has its own fence), or a bug: the stalled check sees to the job.
         this.#options.onError(error as Error);
       }
-      this.#running.delete(current.id);
-      if (job !== undefined) this.#running.set(job.id, token);
+      this.#running.remove(current);
+      if (job !== undefined) this.#running.add(job, token);
       if (this.#hasRoom) this.#announceChange();
     }
     this.#announceChange();
@@ -287,15 +289,23 @@ class JobPool implements QueueConsumer {
         await insist(() => this.#giveUp(job.id, job.deferredFailure!, token));
         break;
       case 'delay':
-        await insist(async () =>
-          (await this.#worker.find(job.id)).moveToDelayed(Date.now() + disposition.delayMs, token),
-        );
-        break;
-      case 'give-back':
-        await insist(async () => (await this.#worker.find(job.id)).moveToWait(token));
+      case 'give-back': {
+        const dueAtMs = disposition.kind === 'delay' ? Date.now() + disposition.delayMs : null;
+        await insist(() => this.#putBack(job, token, dueAtMs));
+      }
     }
     this.#correctRoom(1);
     return undefined;
+  }
+
+  /** @param dueAtMs null: at once. */
+  async #putBack({ id, data, lease }: TakenJob, token: string, dueAtMs: number | null): Promise<void> {
+    if (lease !== undefined) {
+      await runCall(this.#options.redis, this.#layout.putBack(data, dueAtMs, lease.turn()));
+      return;
+    }
+    const job = await this.#worker.find(id);
+    await (dueAtMs === null ? job.moveToWait(token) : job.moveToDelayed(dueAtMs, token));
   }
 
   async #finish(job: TakenJob, token: string, { closing, onClosed }: Complete): Promise<TakenJob | undefined> {
@@ -304,13 +314,8 @@ class JobPool implements QueueConsumer {
     // There may be fewer slots than when its job began.
     const wantsNext = !this.#isStopping && this.#running.size <= this.#options.slots;
     const lock = this.#lockTerms(token);
-    const call = this.#layout.finish(
-      this.#scripts,
-      job.id,
-      lock,
-      wantsNext,
-      this.#isCluster ? null : (closing ?? null),
-    );
+    const finished = { id: job.id, isLeased: job.lease !== undefined, wantsNext };
+    const call = this.#layout.finish(this.#scripts, finished, lock, this.#isCluster ? null : (closing ?? null));
     const { taken, closed } = readFinished(await runCallForBuffers(redis, call));
     onClosed?.(closed);
     if (taken.kind === 'lost') throw new Error(`Missing lock for job ${job.id}`);
@@ -335,15 +340,6 @@ class JobPool implements QueueConsumer {
       if (!isRedisTrouble(error as Error)) throw error;
       this.#options.onError(error as Error);
       return { kind: 'delay', delayMs: RETRY_AFTER_ERROR_MS };
-    }
-  }
-
-  async #extendLocks(): Promise<void> {
-    if (this.#running.size === 0) return;
-    try {
-      await this.#worker.extendLocks([...this.#running.keys()], [...this.#running.values()], LOCK_DURATION_MS);
-    } catch (error) {
-      this.#options.onError(error as Error);
     }
   }
 }

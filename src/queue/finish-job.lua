@@ -1,21 +1,29 @@
 -- Ends a job of BullMQ that is done and leaves nothing behind, as its moveToFinished does with `removeOnComplete`
--- (src/queue/bullmq-layout.ts). What ends the request is written in the same step (`close_books`), before the job goes; and
--- the next job is taken (`take_job`).
+-- (src/queue/bullmq-layout.ts), or what was given to a worker without a job (offer-job.lua). What ends the request is written in
+-- the same step (`close_books`), before the job goes; and the next job is taken (`take_job`).
 --
--- KEYS  1 to 7 as in take-job.lua, 8 job, 9 its lock, 10 jobs suspected of being stalled, then those of close_books
--- ARGV  1 job id, 2 '1' to take the next one, 3 how many arguments take_job has, then these, then those of close_books
+-- KEYS  1 to 7 as in take-job.lua, 8 job, 9 its lock, 10 jobs suspected of being stalled, then those of close_books;
+--       where there is no job: 8 leases, then those of close_books
+-- ARGV  1 job id, 2 '1' to take the next one, 3 how many arguments take_job has, 4 '1' where there is no job, then these, then
+--       those of close_books
 -- Gives {what take_job gives, or {'none', 0}, or {'lost'} where another worker has the job; what close_books gives}.
-local last = 3 + tonumber(ARGV[3])
-local closed = close_books and close_books({unpack(KEYS, 11)}, {unpack(ARGV, last + 1)}) or false
+local first = 5
+local last = first - 1 + tonumber(ARGV[3])
+local is_leased = ARGV[4] == '1'
+local closed = close_books and close_books({unpack(KEYS, is_leased and 9 or 11)}, {unpack(ARGV, last + 1)}) or false
 -- A part may give its error instead of raising it.
 if type(closed) == 'table' and closed.err then return closed end
-if redis.call('GET', KEYS[9]) ~= ARGV[6] then return {{'lost'}, closed} end
-redis.call('LREM', KEYS[2], -1, ARGV[1])
-redis.call('SREM', KEYS[10], ARGV[1])
-redis.call('UNLINK', KEYS[8], KEYS[9])
-redis.call('ZADD', KEYS[7], 'XX', 'INCR', 1, ARGV[8])
+if is_leased then
+  if redis.call('ZREM', KEYS[8], ARGV[1]) == 0 then return {{'lost'}, closed} end
+else
+  if redis.call('GET', KEYS[9]) ~= ARGV[first + 2] then return {{'lost'}, closed} end
+  redis.call('LREM', KEYS[2], -1, ARGV[1])
+  redis.call('SREM', KEYS[10], ARGV[1])
+  redis.call('UNLINK', KEYS[8], KEYS[9])
+end
+redis.call('ZADD', KEYS[7], 'XX', 'INCR', 1, ARGV[first + 4])
 -- Delayed jobs that are due are the fetcher's to bring back.
 if ARGV[2] == '1' and redis.call('EXISTS', KEYS[1], KEYS[6]) > 0 then
-  return {take_job({unpack(KEYS, 1, 7)}, {unpack(ARGV, 4, last)}), closed}
+  return {take_job({unpack(KEYS, 1, 7)}, {unpack(ARGV, first, last)}), closed}
 end
 return {{'none', 0}, closed}

@@ -1,14 +1,48 @@
 -- A worker says that it is well, and how many more jobs it has room for in each of its queues. Between two such calls the
--- scripts that give, take and end jobs count; what went wrong there is corrected here.
+-- scripts that give, take and end jobs count; what went wrong there is corrected here. And it looks for requests whose worker
+-- does not renew its lease (offer-job.lua): they become jobs, as those that BullMQ finds stalled.
 --
--- KEYS  1 its sign of life, then the free workers of each queue
--- ARGV  1 worker, 2 how long the sign lasts, ms, then per queue: its room where it is not listed yet, correction
--- Gives per queue the room that was counted, correction included.
+-- KEYS  1 its sign of life, then per queue: free workers, leases
+-- ARGV  1 worker, 2 how long the sign lasts, ms, 3 options of a job (JSON), then per queue: its room where it is not listed
+--       yet, correction
+-- Gives per queue: the room that was counted, correction included, and how many leases were lost.
+
+-- After a Redis that stood still all leases are over: everybody has so long to renew them. The score of a suspected one is
+-- minus the time at which it was.
+local SUSPECTED_MS = 1000
+local MOST_AT_ONCE = 100
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- Its worker had it once, and stalled once.
+local function become_job(base, id)
+  local request, step = string.match(id, '^(.+)-(%d+)$')
+  if not request or redis.call('EXISTS', base .. id) == 1 then return end
+  local data = '{"requestId":"' .. request .. '","step":' .. step .. '}'
+  redis.call('HSET', base .. id, 'name', 'request', 'data', data, 'opts', ARGV[3], 'timestamp', now, 'delay', '0', 'priority', '0',
+    'processedOn', now, 'ats', '1', 'stc', '1')
+  redis.call('RPUSH', base .. 'wait', id)
+end
+
+local function bring_back_lost(leases)
+  local base = string.match(leases, '^(.*:)[^:]+$')
+  local lost = redis.call('ZRANGEBYSCORE', leases, SUSPECTED_MS - now, '(0', 'LIMIT', 0, MOST_AT_ONCE)
+  for _, id in ipairs(lost) do
+    redis.call('ZREM', leases, id)
+    become_job(base, id)
+  end
+  if #lost > 0 and redis.call('HEXISTS', base .. 'meta', 'paused') == 0 then redis.call('ZADD', base .. 'marker', 0, '0') end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, 0, now, 'LIMIT', 0, MOST_AT_ONCE)) do
+    redis.call('ZADD', leases, 'XX', -now, id)
+  end
+  return #lost
+end
+
 local counted = {}
-for k = 2, #KEYS do
-  local a = 2 * k - 1
+for k = 2, #KEYS, 2 do
   local room = redis.call('ZSCORE', KEYS[k], ARGV[1])
+  local a = k + 2
   if not room then
     redis.call('ZADD', KEYS[k], ARGV[a], ARGV[1])
     room = ARGV[a]
@@ -16,5 +50,6 @@ for k = 2, #KEYS do
     room = redis.call('ZINCRBY', KEYS[k], ARGV[a + 1], ARGV[1])
   end
   counted[#counted + 1] = tonumber(room)
+  counted[#counted + 1] = redis.call('EXISTS', KEYS[k + 1]) == 1 and bring_back_lost(KEYS[k + 1]) or 0
 end
 return counted

@@ -2,13 +2,15 @@
 // Only where one server has all keys. Everything else (a full house, a stopped worker, a large body, a cluster) is queued.
 //
 // A worker lists itself per queue with the room that it has; offer-job.lua, take-job.lua and finish-job.lua count, and
-// this file corrects what went wrong between them. The request itself comes as a message on the worker's own channel: one that
-// is lost with a connection is a job whose lock runs out, as of a worker that died. Why: docs/decisions/2026-11-28-hand-off.md.
+// this file corrects what went wrong between them. The request itself comes as a message on the worker's own channel. It has no
+// job, but a lease, which its worker renews (consumer.ts). One whose lease runs out, as its worker died or its message was lost
+// with a connection, is made a job by the next worker that says it is well.
+// Why: docs/decisions/2026-11-28-hand-off.md, docs/decisions/2026-11-28-leases.md.
 import type { HandedOff } from '../contracts/neighbours.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
-import { queueName } from './bullmq-layout.ts';
+import { queueName, STORED_OPTIONS } from './bullmq-layout.ts';
 
 /** Larger bodies are fetched by their worker: a subscriber that has megabytes to come is cut off by Redis. */
 export const MAX_HANDED_BYTES = 64 * 1024;
@@ -45,6 +47,8 @@ export interface HandOffOptions {
   keyspace: Keyspace;
   workerId: string;
   receive: (handed: HandedOff) => void;
+  /** So many requests of this provider have lost their worker, and became jobs. */
+  onLost?: (provider: string, requests: number) => void;
   onError: (error: Error) => void;
 }
 
@@ -54,6 +58,7 @@ export function createHandOffDesk(options: HandOffOptions): HandOffDesk {
   const { redis, channel, keyspace, workerId, receive, onError } = options;
   const { sign, channel: prefix } = keyspace.handOff;
   const listOf = (provider: string) => keyspace.freeWorkers(queueName(provider, 'interactive'), provider);
+  const leasesOf = (provider: string) => keyspace.leases(queueName(provider, 'interactive'), provider);
   let queues: readonly HandOffQueue[] = [];
   let drifts: Drift[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -62,11 +67,16 @@ export function createHandOffDesk(options: HandOffOptions): HandOffDesk {
   async function say(): Promise<void> {
     if (queues.length === 0) return;
     const rooms = queues.map(({ room }) => room);
-    const keys = [sign + workerId, ...queues.map(({ provider }) => listOf(provider))];
+    const providers = queues.map(({ provider }) => provider);
+    const keys = [sign + workerId, ...providers.flatMap((provider) => [listOf(provider), leasesOf(provider)])];
     const each = rooms.flatMap((room, index) => [room, drifts[index]!.correction()]);
-    const call = { script: freeWorkersScript, keys, args: [workerId, SIGN_LASTS_MS, ...each] };
+    const call = { script: freeWorkersScript, keys, args: [workerId, SIGN_LASTS_MS, STORED_OPTIONS, ...each] };
     const counted = (await runCall(redis, call)) as number[];
-    for (const [index, count] of counted.entries()) drifts[index]?.note(rooms[index]! - count);
+    for (const [index, provider] of providers.entries()) {
+      drifts[index]?.note(rooms[index]! - counted[2 * index]!);
+      const lost = counted[2 * index + 1]!;
+      if (lost > 0) options.onLost?.(provider, lost);
+    }
   }
 
   function hear(_: Buffer, message: Buffer): void {

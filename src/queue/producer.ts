@@ -13,7 +13,7 @@ export interface QueueProducer {
   enqueue(provider: string, lane: Lane, job: RequestJob, turn?: Turn): Promise<void>;
   /** The same as a part of another script. */
   enqueueCall(provider: string, lane: Lane, jobs: readonly RequestJob[], turn?: Turn): ScriptCall;
-  /** Gives it to a worker that waits for work, as a part of another script. */
+  /** Gives it to a worker that waits for work, under a lease, as a part of another script. */
   offerCall(provider: string, lane: Lane, job: RequestJob, terms: OfferTerms): ScriptCall;
   /** Many at once, a few in one step: others wait behind it. */
   enqueueAll(provider: string, lane: Lane, jobs: readonly RequestJob[]): Promise<void>;
@@ -37,6 +37,9 @@ const EVENTS_MAX_LENGTH = 100;
 
 /** Measured: others wait 4 ms behind 100 jobs (docs/reference/bullmq-and-ioredis.md section 4), ten times a request. */
 const JOBS_AT_ONCE = 20;
+
+/** What leave-turns.lua says of a request that a worker has. */
+const LEASED = -1;
 
 /** One step of a promotion blocks Redis for a few milliseconds. */
 const PROMOTED_AT_ONCE = 500;
@@ -94,18 +97,18 @@ export function createQueueProducer(
       }
     },
     async advance(provider, lane, job) {
+      if ((await runCall(redis, layoutOf(provider, lane).leaveTurns(job))) === LEASED) return;
       const queue = queueOf(provider, lane);
       // Does nothing where it is there already.
       await queue.add('request', job, { jobId: jobId(job), lifo: true });
       const queued = await queue.getJob(jobId(job));
       if (queued === undefined) return;
-      await runCall(redis, layoutOf(provider, lane).leaveTurns(job));
       if (await queued.isDelayed()) await queued.promote();
       // Without a priority of its own: to the end of the list that is fetched next.
       await queued.changePriority({ lifo: true });
     },
     async remove(provider, lane, job) {
-      await runCall(redis, layoutOf(provider, lane).leaveTurns(job));
+      if ((await runCall(redis, layoutOf(provider, lane).leaveTurns(job))) === LEASED) return false;
       return (await queueOf(provider, lane).remove(jobId(job))) === 1;
     },
     async promoteAll(provider, lane) {
@@ -113,9 +116,12 @@ export function createQueueProducer(
       while (Number(await runCall(redis, call)) === PROMOTED_AT_ONCE);
     },
     async depth(provider, lane) {
-      const counts = await queueOf(provider, lane).getJobCounts('waiting', 'prioritized', 'active', 'delayed');
+      const [counts, leased] = await Promise.all([
+        queueOf(provider, lane).getJobCounts('waiting', 'prioritized', 'active', 'delayed'),
+        redis.zcard(keyspace.leases(queueName(provider, lane), provider)),
+      ]);
       const waiting = (counts.waiting ?? 0) + (counts.prioritized ?? 0);
-      return { waiting, active: counts.active ?? 0, delayed: counts.delayed ?? 0 };
+      return { waiting, active: (counts.active ?? 0) + leased, delayed: counts.delayed ?? 0 };
     },
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()));

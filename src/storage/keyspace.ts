@@ -101,11 +101,19 @@ export interface Keyspace {
   queuePrefix(provider: string): string;
   /** Sorted set: workers of this contract that wait for jobs of a queue, scored by their free slots. */
   freeWorkers(queue: string, provider: string): string;
+  /** Sorted set: requests handed to a worker without a job, by job id, scored by the lease's expiry (offer-job.lua). */
+  leases(queue: string, provider: string): string;
   /** Prefixes, followed by a worker id: the worker's liveness key, which expires, and its channel for handed-off requests. */
   handOff: { sign: string; channel: string };
   /** Strings that redis-watch.ts writes to check whether Redis takes writes; one per hash tag. */
   probes(replyShards: number, providers: readonly string[]): string[];
 }
+
+/**
+ * Of how a request is given to a worker: 2, by a lease. APIs and workers of releases with another one do not see each other here;
+ * what they have for each other is queued.
+ */
+const HAND_OFF_VERSION = 2;
 
 /** Every API key is a scope. */
 const MAX_SCOPES = 20_000;
@@ -169,7 +177,9 @@ export function createKeyspace(namespace: string): Keyspace {
     alertTurn: (name) => `${core}:turn:${name}`,
     sessionsOf: (operator) => `${core}:sessions:${operator}`,
     queuePrefix: (provider) => `{${namespace}:${provider}}`,
-    freeWorkers: (queue, provider) => `{${namespace}:${provider}}:${queue}:free:v${CONTRACT_VERSION}`,
+    freeWorkers: (queue, provider) =>
+      `{${namespace}:${provider}}:${queue}:free:v${CONTRACT_VERSION}.${HAND_OFF_VERSION}`,
+    leases: (queue, provider) => `{${namespace}:${provider}}:${queue}:leases`,
     handOff: { sign: `${core}:well:`, channel: `${core}:hand-off:` },
     probes: (replyShards, providers) => [
       `${core}:probe`,

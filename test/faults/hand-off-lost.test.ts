@@ -1,6 +1,6 @@
 // Symptom that is guarded against: a request is handed to a worker that never gets the message (its process stands still just then,
 // its connection is half dead), and nobody else knows of it. Cause: the step that accepts a request gives it away by a message,
-// and messages are not kept. Held by: its job is under a lock that nobody extends, so the next look for stalled jobs brings it
+// and messages are not kept. Held by: nobody renews its lease, so it becomes a job, which the next look brings
 // to another worker; and a worker that is seen to stand still is given nothing.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKeyspace } from '#src/storage/keyspace.ts';
@@ -12,7 +12,7 @@ import { type Providers, providerConfiguration, startProviders } from '#test/sup
 import { waitFor } from '#test/support/wait.ts';
 
 const GHOST = 'worker_ghost';
-/** Lock, look for stalled jobs, and a slow machine. */
+/** Lease, two looks, and a slow machine. */
 const TAKEOVER_MS = 20_000;
 const keys = createKeyspace('sluice');
 const FREE = keys.freeWorkers('primary-interactive', 'primary');

@@ -2,6 +2,7 @@
 // and then goes on as if nothing had been. What it still says is refused; what it still pays for is closed at once and
 // written down.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createKeyspace } from '#src/storage/keyspace.ts';
 import { startBroker, type TestBroker } from '#test/support/broker.ts';
 import { readChatStream } from '#test/support/chat-stream.ts';
 import { type Answer, ask, openAnswer } from '#test/support/client.ts';
@@ -9,6 +10,7 @@ import { booksClosed, expectLedgerEqualsBill, ledgerRows } from '#test/support/l
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { waitFor } from '#test/support/wait.ts';
 
+const keys = createKeyspace('sluice');
 const TOKENS = 2_000;
 const STREAM = `[[sim tokens=${TOKENS}]] I stream.`;
 
@@ -26,6 +28,11 @@ beforeAll(async () => {
   await waitFor('some tokens', () => readChatStream(streamedAnswer.text).tokens >= 5);
   await vendors.primary.until((stats) => stats.inFlight === 2);
 
+  // Both were handed to it as they came: there is no job of either.
+  const queue = 'primary-interactive';
+  const prefix = keys.queuePrefix('primary');
+  expect(await broker.redis.client.zcard(keys.leases(queue, 'primary'))).toBe(2);
+  expect(await broker.redis.client.exists(`${prefix}:${queue}:active`)).toBe(0);
   const [frozen] = broker.workers;
   frozen!.child.kill('SIGSTOP');
   vendors.primary.change({ paceMs: 0 });

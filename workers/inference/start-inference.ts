@@ -16,6 +16,7 @@ import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
 import { createForecaster } from '#src/limits/forecaster.ts';
 import { createLearnedLimits } from '#src/limits/learned-limits.ts';
 import { createLimiter, type Permit } from '#src/limits/limiter.ts';
+import { turnOf } from '#src/limits/permit-terms.ts';
 import { createTokenEstimates } from '#src/limits/token-estimates.ts';
 import { createWaitQueues } from '#src/limits/wait-queue.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
@@ -172,10 +173,11 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     channel: handOffChannel,
     keyspace,
     workerId,
-    receive: (handed) => receive(interactive, handed),
+    receive: (handed) => receive(context, interactive, handed),
+    onLost: (provider, requests) => logger.warn({ provider, requests }, 'requests of lost workers are queued again'),
     onError,
   });
-  if (neighbours !== null) neighbours.receive = (handed) => receive(interactive, handed);
+  if (neighbours !== null) neighbours.receive = (handed) => receive(context, interactive, handed);
   const startPools = createPools({ runtime, context, redis, keyspace, handOffs, onError });
   return {
     context,
@@ -235,11 +237,17 @@ function followCredentials({ catalogue, circuits, logger }: InferenceContext): v
 }
 
 /** Its first step, as every request's that is handed over. */
-function receive(consumers: ReadonlyMap<string, QueueConsumer>, { fence, permit, spec, body }: HandedOff): void {
-  const claim = firstClaim(fence, spec, body);
-  const { requestId, plan } = claim.spec;
+function receive(
+  { catalogue }: InferenceContext,
+  consumers: ReadonlyMap<string, QueueConsumer>,
+  { fence, permit, spec: written, body }: HandedOff,
+): void {
+  const claim = firstClaim(fence, written, body);
+  const { spec } = claim;
+  const { provider, deployment } = spec.plan.steps[0]!;
   const handed: HandedOver = { claim, permit };
-  consumers.get(plan.steps[0]!.provider)?.receive({ requestId, step: 0 }, handed);
+  const lease = { turn: () => turnOf(spec, catalogue.deployments.get(deployment)) };
+  consumers.get(provider)?.receive({ requestId: spec.requestId, step: 0 }, handed, lease);
 }
 
 interface PoolParts {

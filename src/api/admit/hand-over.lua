@@ -45,7 +45,7 @@ if permit[1] == 1 then
 else
   totals = count_waiting()
 end
-if worker == offered[9] then return {accepted, totals, fence .. ' ' .. granted} end
+if worker == offered[6] then return {accepted, totals, fence .. ' ' .. granted} end
 local spec, body = request[1], request[2]
 redis.call('SPUBLISH', offered[1] .. worker,
   fence .. ' ' .. granted .. ' ' .. ARGV[13] .. ' ' .. #spec .. '\n' .. spec .. body)

@@ -106,7 +106,7 @@ export function createHandOver(parts: HandOverParts): HandOver {
     // The first argument of `accept` is the request as JSON: as a text, since neither tier may change what the other one holds.
     if (grant !== undefined) {
       const handed = { ...readGrant(`${grant} ${limits}`), spec: String(accept.args[0]), body: request.body };
-      // It is the worker's by now, whatever happens here: its lock runs out where nobody works on it.
+      // It is the worker's by now, whatever happens here: its lease runs out where nobody works on it.
       parts.neighbours?.receive?.(handed);
     }
     return { result: readAccepted(accepted), totals: totals ? readTotals(totals) : null };
@@ -144,7 +144,7 @@ function offerCalls(parts: HandOverParts, { spec, body, timeToLiveMs }: Accepted
   // prompt go ahead must not hold a permit meanwhile.
   const isChosen =
     deployment.provider.credentials.length > 0 || scopes.some(countsExpected) || spec.plan.prefix !== undefined;
-  const terms = { sentAtMs, nearWorkerId: near, isNearOnly, turn };
+  const terms = { sentAtMs, nearWorkerId: near, isNearOnly };
   return {
     offer: producer.offerCall(step.provider, spec.lane, { requestId: spec.requestId, step: 0 }, terms),
     claim: store.claimNewCall(spec.requestId, timeToLiveMs),

@@ -2,17 +2,15 @@
 import { type ConnectionOptions, Queue, Worker } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { jobId, type RequestJob } from '#src/contracts/job.ts';
-import { JOB_OPTIONS, RareWorker } from '#src/queue/bullmq-layout.ts';
+import { JOB_OPTIONS, queueLayout, RareWorker } from '#src/queue/bullmq-layout.ts';
 import { type QueueConsumer, startQueueConsumer } from '#src/queue/consumer.ts';
 import type { QueueProducer } from '#src/queue/producer.ts';
 import { runCall } from '#src/storage/lua-script.ts';
-import { connectRedis, disconnectRedis, type RedisClient } from '#src/storage/redis.ts';
+import type { RedisClient } from '#src/storage/redis.ts';
 import { keyspace, useQueue } from '#test/support/queue.ts';
-import type { TestRedis } from '#test/support/redis-server.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const JOB: RequestJob = { requestId: 'r1', step: 0 };
-let server: TestRedis;
 let redis: RedisClient;
 let producer: QueueProducer;
 let queue: Queue;
@@ -20,7 +18,7 @@ let provider = '';
 let closing: (() => Promise<unknown>)[] = [];
 
 useQueue((parts) => {
-  ({ server, redis, producer, provider } = parts);
+  ({ redis, producer, provider } = parts);
 });
 beforeEach(() => {
   queue = new Queue(`${provider}-interactive`, { ...bullMq(), defaultJobOptions: JOB_OPTIONS });
@@ -137,29 +135,50 @@ test('BullMQ sees a job that we have as active, with its start and its lock', as
   await waitFor('its end', async () => (await queue.getActiveCount()) === 0);
 });
 
-test('BullMQ sees a job that was handed over as active, and brings it back when its lock has run out', async () => {
-  const worker = 'worker_1';
-  const listener = await connectRedis({ kind: 'standalone', url: server.url }, 'subscriber', () => undefined);
-  closing.push(async () => disconnectRedis(listener));
-  await listener.ssubscribe(keyspace.handOff.channel + worker);
-  await redis.set(keyspace.handOff.sign + worker, '1');
-  await redis.zadd(keyspace.freeWorkers(queue.name, provider), 1, worker);
-  const call = producer.offerCall(provider, 'interactive', JOB, {
-    sentAtMs: Date.now(),
-    nearWorkerId: '',
-    isNearOnly: false,
+describe('what was given to a worker without a job, and goes back,', () => {
+  const leases = () => keyspace.leases(queue.name, provider);
+  const putBack = (dueAtMs: number | null) =>
+    runCall(redis, queueLayout(keyspace, provider, 'interactive').putBack(JOB, dueAtMs, undefined));
+  beforeEach(() => redis.zadd(leases(), Date.now() + 60_000, jobId(JOB)));
+
+  test('lies as one that BullMQ’s own worker has moved back to the waiting ones', async () => {
+    expect(await putBack(null)).toBe(1);
+    const ours = await layout();
+    await queue.remove(jobId(JOB));
+    await redis.del(`${base()}marker`);
+    await addTheirs();
+    const { worker, job } = await takeTheirs();
+    await job.moveToWait(worker);
+    expect(comparable(ours)).toEqual(comparable(await layout()));
   });
-  expect(await runCall(redis, call)).toBe(worker);
-  const job = (await queue.getJob(jobId(JOB)))!;
-  expect(await job.isActive()).toBe(true);
-  expect(job.attemptsStarted).toBe(1);
-  expect(job.data).toEqual(JOB);
-  expect(await queue.remove(jobId(JOB))).toBe(0);
-  // As if its worker had died.
-  await redis.unlink(`${base()}${jobId(JOB)}:lock`);
-  const seen: string[] = [];
-  consume(seen);
-  await waitFor('another worker to have it', () => seen.length === 1);
+
+  test('is delayed as BullMQ delays', async () => {
+    expect(await putBack(Date.now() + 60_000)).toBe(1);
+    const job = (await queue.getJob(jobId(JOB)))!;
+    expect(await job.isDelayed()).toBe(true);
+    expect(job.attemptsStarted).toBe(1);
+    expect(job.data).toEqual(JOB);
+    const [marker] = (await redis.zrange(`${base()}marker`, '0', '-1', 'WITHSCORES')).slice(1);
+    expect(Math.abs(Number(marker) - Date.now() - 60_000)).toBeLessThan(5_000);
+    await job.promote();
+    const seen: string[] = [];
+    consume(seen);
+    await waitFor('the job', () => seen.length === 1);
+  });
+
+  async function takeTheirs() {
+    const token = 'a-token';
+    const worker = new Worker(queue.name, null, { ...bullMq(), autorun: false });
+    closing.push(() => worker.close());
+    return { worker: token, job: (await worker.getNextJob(token))! };
+  }
+
+  /** Without times, and what of BullMQ's worker only BullMQ reads. */
+  function comparable({ job, ...lists }: Awaited<ReturnType<typeof layout>>) {
+    const { processedOn, pb: _, ...rest } = job as Record<string, unknown>;
+    expect(Number(processedOn)).toBeGreaterThan(0);
+    return { job: rest, ...lists };
+  }
 });
 
 describe('what only BullMQ’s scripts know', () => {

@@ -139,7 +139,8 @@ test('a job that ends brings the next turn along', async () => {
   await addMany('a', 3);
   await take();
   await add('b0', turnOf('b'));
-  const finished = readFinished(await runCallForBuffers(redis, layout().finish(scripts, 'a0-0', lock, true, null)));
+  const job = { id: 'a0-0', isLeased: false, wantsNext: true };
+  const finished = readFinished(await runCallForBuffers(redis, layout().finish(scripts, job, lock, null)));
   expect(finished.taken).toMatchObject({ kind: 'job', hasMore: true });
   expect(await producer.depth(provider, 'interactive')).toMatchObject({ active: 1 });
 });

@@ -38,7 +38,7 @@ beforeEach(async () => {
     workerId: WORKER,
     receive: ({ spec }) => {
       handed.push(spec.toString());
-      consumer.receive({ requestId: spec.toString(), step: 0 }, { isHandedOff: true });
+      consumer.receive({ requestId: spec.toString(), step: 0 }, { isHandedOff: true }, { turn: () => undefined });
     },
     onError: () => undefined,
   });
@@ -101,20 +101,21 @@ const freeList = () => keyspace.freeWorkers(`${provider}-interactive`, provider)
 const room = async () => Number(await redis.zscore(freeList(), WORKER));
 
 describe('a worker with room', () => {
-  test('gets a job with the step that makes it, under a lock of its own', async () => {
+  test('gets a request with the step that accepts it, under a lease, and no job is made', async () => {
     expect(await give('req_a')).toBe(WORKER);
-    await waitFor('the job', () => running.has('req_a'));
-    expect(await redis.get(queueKey('req_a-0:lock'))).toBe(WORKER);
-    expect(await redis.lrange(queueKey('active'), 0, -1)).toEqual(['req_a-0']);
+    await waitFor('the request', () => running.has('req_a'));
+    expect(await redis.zrange(queueKey('leases'), '0', '-1')).toEqual(['req_a-0']);
+    expect(await redis.exists(queueKey('req_a-0'), queueKey('req_a-0:lock'), queueKey('active'))).toBe(0);
     expect(await room()).toBe(SLOTS - 1);
+    expect(await producer.depth(provider, 'interactive')).toEqual({ waiting: 0, active: 1, delayed: 0 });
   });
 
-  test('has its room again when the job ends, and nothing of the job is left', async () => {
+  test('has its room again when the request ends, and nothing of it is left', async () => {
     await give('req_a');
     await waitFor('the job', () => running.has('req_a'));
     running.get('req_a')!();
     await waitFor('its room', async () => (await room()) === SLOTS);
-    expect(await redis.exists(queueKey('req_a-0'), queueKey('req_a-0:lock'), queueKey('active'))).toBe(0);
+    expect(await redis.exists(queueKey('req_a-0'), queueKey('leases'), queueKey('active'))).toBe(0);
   });
 
   test('gets no more than it has room for: the next one is queued', async () => {
@@ -139,6 +140,14 @@ describe('nobody is given a job', () => {
     await producer.enqueue(provider, 'interactive', { requestId: 'req_d', step: 0 });
     await redis.zadd(freeList(), 1, WORKER);
     expect(await offer('req_e')).toBeNull();
+  });
+
+  test('by an API of another release: workers are listed by their way of taking requests', async () => {
+    await redis.rename(freeList(), freeList().replace(/\.\d+$/, ''));
+    expect(await offer('req_a')).toBeNull();
+    // It is taken out of its queue, as ever.
+    await producer.enqueue(provider, 'interactive', { requestId: 'req_a', step: 0 });
+    await waitFor('the job', () => running.has('req_a'));
   });
 
   test('of a queue that is paused', async () => {

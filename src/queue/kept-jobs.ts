@@ -1,0 +1,62 @@
+// What a pool works on, and that it still does: locks of BullMQ's jobs and leases of requests without one (offer-job.lua) are
+// renewed four times before they run out, all of them with one call each.
+import { runCall } from '../storage/lua-script.ts';
+import type { RedisClient } from '../storage/redis.ts';
+import { LEASE_MS, LOCK_DURATION_MS, type QueueLayout, type RareWorker, type TakenJob } from './bullmq-layout.ts';
+
+export interface KeptJobsOptions {
+  redis: RedisClient;
+  layout: QueueLayout;
+  worker: Pick<RareWorker, 'extendLocks'>;
+  onError: (error: Error) => void;
+}
+
+export class KeptJobs {
+  readonly #options: KeptJobsOptions;
+  /** Tokens of their locks, by job id. */
+  readonly #locked = new Map<string, string>();
+  readonly #leased = new Set<string>();
+  readonly #timers: NodeJS.Timeout[];
+
+  constructor(options: KeptJobsOptions) {
+    this.#options = options;
+    this.#timers = [
+      setInterval(() => void this.#extendLocks(), LOCK_DURATION_MS / 4),
+      setInterval(() => void this.#renewLeases(), LEASE_MS / 4),
+    ];
+  }
+
+  get size(): number {
+    return this.#locked.size + this.#leased.size;
+  }
+
+  has(id: string): boolean {
+    return this.#locked.has(id) || this.#leased.has(id);
+  }
+
+  add({ id, lease }: TakenJob, token: string): void {
+    if (lease === undefined) this.#locked.set(id, token);
+    else this.#leased.add(id);
+  }
+
+  remove({ id, lease }: TakenJob): void {
+    if (lease === undefined) this.#locked.delete(id);
+    else this.#leased.delete(id);
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  async #extendLocks(): Promise<void> {
+    if (this.#locked.size === 0) return;
+    const [ids, tokens] = [[...this.#locked.keys()], [...this.#locked.values()]];
+    await this.#options.worker.extendLocks(ids, tokens, LOCK_DURATION_MS).catch(this.#options.onError);
+  }
+
+  async #renewLeases(): Promise<void> {
+    if (this.#leased.size === 0) return;
+    const { redis, layout, onError } = this.#options;
+    await runCall(redis, layout.renewLeases([...this.#leased])).catch(onError);
+  }
+}
