@@ -1,4 +1,4 @@
-// `sluice alerts`: what was told about budgets, spending and bills.
+// `sluice alerts`: what was told about budgets, balances, expiries, credentials, spending and bills.
 import { Command, Option } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { ALERT_TYPES, type AlertType } from '../webhooks/alert-store.ts';
@@ -14,7 +14,9 @@ interface AlertOptions extends AdminOptions {
 
 export function alertsCommand(environment: () => Environment): Command {
   const command = new Command('alerts')
-    .description('budgets that reached a threshold, unusual spending, bills that differ from the ledger; newest first')
+    .description(
+      'budgets and balances at a threshold, keys that expire, refused credentials, unusual spending, bills that differ; newest first',
+    )
     .addOption(new Option('--type <type>', 'only these').choices(ALERT_TYPES))
     .option('--limit <count>', 'at most', wholeNumber, 50);
   return adminArguments(command).action((options: AlertOptions) => show(environment(), options));
@@ -40,6 +42,20 @@ function sentenceOf(type: AlertType, data: Record<string, unknown>): string {
   if (type === 'spend.anomaly') {
     const place = data.scope === 'all' ? 'all' : `${data.scope} ${data.name}`;
     return `${place}: ${data.spent_usd} USD in the hour from ${data.hour}, usually ${data.usual_usd}`;
+  }
+  if (type === 'credits.low') {
+    return `${data.account_kind} ${data.account_name} (${data.account}): ${data.balance_usd} USD left, the payment was ${data.payment_usd}`;
+  }
+  if (type === 'account.expiring') {
+    return `${data.account_kind} ${data.account_name} (${data.account}) expires at ${data.expires_at}`;
+  }
+  if (type === 'provider.credential_refused') {
+    const credential = data.credential === null ? '' : `, credential ${data.credential}`;
+    return `${data.provider}${credential}: ${data.code}`;
+  }
+  if (type === 'alert.resolved') {
+    const about = sentenceOf(data.alert_type as AlertType, data.about as Record<string, unknown>);
+    return `over: ${data.alert_type}, ${about}`;
   }
   return `${data.provider}, ${data.day}: ${(data.differences as string[]).join(', ')}`;
 }

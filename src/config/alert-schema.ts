@@ -5,7 +5,7 @@ const positive = z.number().int().positive();
 
 export const alerts = z
   .strictObject({
-    enabled: z.boolean().default(true).describe('Whether budgets and spending are watched at all.'),
+    enabled: z.boolean().default(true).describe('Whether any of this is watched.'),
     check_ms: positive
       .max(3_600_000)
       .default(60_000)
@@ -17,6 +17,23 @@ export const alerts = z
       .describe(
         'Percentages of a budget at which an alert is raised, each once per period. [] for none; more than 100 for spending beyond the budget.',
       ),
+    credit_percent: z
+      .array(z.number().int().min(0).max(100))
+      .max(10)
+      .default([20, 5])
+      .describe(
+        'What is left of a prepaid balance, in percent of the largest of its ten newest payments, at which an alert is raised. [] for none.',
+      ),
+    credit_usd: z.array(z.number().nonnegative()).max(10).default([]).describe('The same, as amounts in US dollars.'),
+    expiry_days: z
+      .array(z.number().int().min(1).max(365))
+      .max(10)
+      .default([14, 3])
+      .describe('Days before the expiry of a key, project or organisation at which an alert is raised. [] for none.'),
+    credentials: z
+      .boolean()
+      .default(true)
+      .describe('Whether an alert is raised when a provider refuses a credential or its quota is exhausted.'),
     spend: z
       .strictObject({
         enabled: z
@@ -61,6 +78,8 @@ export const alerts = z
       })
       .prefault({}),
   })
-  .describe('Alerts by webhook: budgets that fill, unusual spending, bills that differ from the ledger.');
+  .describe(
+    'Alerts by webhook: budgets that fill, balances that run low, keys that expire, refused credentials, unusual spending, bills that differ from the ledger.',
+  );
 
 export type AlertSettings = z.output<typeof alerts>;

@@ -996,7 +996,7 @@ export interface components {
             data: {
                 id: string;
                 /** @enum {string} */
-                type: "budget.threshold_reached" | "spend.anomaly" | "reconciliation.differs";
+                type: "budget.threshold_reached" | "credits.low" | "account.expiring" | "provider.credential_refused" | "spend.anomaly" | "reconciliation.differs" | "alert.resolved";
                 /**
                  * Format: date-time
                  * @description UTC.
@@ -3657,7 +3657,7 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: number;
-                type?: "budget.threshold_reached" | "spend.anomaly" | "reconciliation.differs";
+                type?: "budget.threshold_reached" | "credits.low" | "account.expiring" | "provider.credential_refused" | "spend.anomaly" | "reconciliation.differs" | "alert.resolved";
                 before?: string;
             };
             header?: never;

@@ -10,6 +10,7 @@ import type { Keyspace } from '#src/storage/keyspace.ts';
 import type { RedisClient } from '#src/storage/redis.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
 import { createAlertStore, type NewAlert } from '#src/webhooks/alert-store.ts';
+import { watchAccounts } from './watch-accounts.ts';
 
 export interface MoneyWatchOptions {
   runtime: Pick<Runtime, 'configuration' | 'catalogue'>;
@@ -70,6 +71,7 @@ export function createMoneyCheck(options: MoneyWatchOptions): () => Promise<void
   return async () => {
     const now = Date.now();
     await watchBudgets(options, now, raise);
+    await watchAccounts({ options, store, raise, nowMs: now });
     if (alerts.spend.enabled) {
       for (const anomaly of await anomalies.find(now)) await raise(anomalyAlert(anomaly, now));
     }
