@@ -51,6 +51,10 @@ export async function transientKeys(redis: Redis): Promise<string[]> {
   return keys.filter((key) => TRANSIENT.test(key) && !givenUp.has(key.slice(key.lastIndexOf(':') + 1)));
 }
 
+/** Where requests wait for a permit: what waited there when its worker died goes with the key (permit.lua). */
+const ROOM = /:(?:room|presence):/;
+const ROOM_KEPT_MS = 130_000;
+
 /** Those of them that belong to these requests, or to none. */
 export async function keysOf(redis: Redis, accepted: ReadonlySet<string>): Promise<string[]> {
   const keys = await transientKeys(redis);
@@ -81,7 +85,8 @@ export async function checkRest(redis: Redis, keptMs: number, accepted: Readonly
       if (requestId !== '' && !accepted.has(requestId) && (await redis.pttl(key)) >= 0) return null;
       const timeToLiveMs = await redis.pttl(key);
       const isGone = timeToLiveMs === -2;
-      if (!isGone && (timeToLiveMs < 0 || timeToLiveMs > keptMs))
+      const mostMs = ROOM.test(key) ? Math.max(ROOM_KEPT_MS, keptMs) : keptMs;
+      if (!isGone && (timeToLiveMs < 0 || timeToLiveMs > mostMs))
         return `${key} stays (${timeToLiveMs} ms)${await describe(redis, key)}`;
       const state = key.includes(':req:') ? await redis.hget(key, 'state') : null;
       return state === null || state === 'done' ? null : `${key} is not done${await describe(redis, key)}`;

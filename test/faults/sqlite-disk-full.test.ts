@@ -29,7 +29,11 @@ describe.skipIf(!canFillDisks)('a full disk', () => {
     const prompts = Array.from({ length: REQUESTS }, (_, index) => `Meanwhile ${index}.`);
     answers = await Promise.all(prompts.map((prompt, index) => ask(broker.url, { prompt, stream: index % 2 === 0 })));
     await waitFor('the trouble in the log', () => worker.log().includes('entries wait'));
-    waiting = await openEntries(broker);
+    // The last answers are whole a moment before their entries are written.
+    waiting = await waitFor('entries that wait', async () => {
+      const count = await openEntries(broker);
+      return count >= REQUESTS ? count : null;
+    });
     readiness = await fetch(`${broker.url}/readyz`);
     emptyDiskOf(worker.child.pid!);
     await booksClosed(broker);

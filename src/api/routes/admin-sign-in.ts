@@ -105,7 +105,7 @@ function explainRefusal(claims: Claims, { settings }: OidcClient): string {
     return `That account has no role here: it is in so many groups that the provider leaves them out of '${claim}'. Use its application roles instead.`;
   const shown = groups.slice(0, MAX_GROUPS_SHOWN).join(', ');
   const found = groups.length === 0 ? `nothing in '${claim}'` : `in '${claim}': ${shown}`;
-  return `That account has no role here: ask whoever runs this Sluice for one (sign_in.oidc.roles). The provider says of you ${found}.`;
+  return `That account has no role here: ask the operators of this Sluice for one (sign_in.oidc.roles). The provider says of you ${found}.`;
 }
 
 /** Accepts console pages only, to prevent open redirects. */

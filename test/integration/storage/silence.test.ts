@@ -48,9 +48,14 @@ test('an answer that came while the process stood still is read', async () => {
 });
 
 test('a command behind others waits while they are answered', async () => {
+  // A busy machine may give Redis no time for longer than the limit of the other tests.
+  const limitMs = 3 * LIMIT_MS;
+  const patient = new Redis(server.url);
+  limitSilence(patient, limitMs);
   // Redis answers together what it has read together, and reads 16 KiB at a time.
-  const many = Array.from({ length: 12 }, () => redis.eval(BUSY, 0, LIMIT_MS / 6, 'x'.repeat(40_000)));
-  expect(await Promise.all([...many, redis.ping()])).toEqual([...many.map(() => null), 'PONG']);
+  const many = Array.from({ length: 12 }, () => patient.eval(BUSY, 0, limitMs / 6, 'x'.repeat(40_000)));
+  expect(await Promise.all([...many, patient.ping()])).toEqual([...many.map(() => null), 'PONG']);
+  patient.disconnect();
 });
 
 test('any other work, too: late is what took longer while the process ran', async () => {
