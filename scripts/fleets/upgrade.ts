@@ -1,6 +1,8 @@
 // `npm run upgrade`: the release before this one, with requests in flight, is replaced by this checkout over the same Redis and the
 // same database. Its streams end whole, what was in its workers and queues is answered by the new ones, and the books add up.
 //
+// On SQLite, then on PostgreSQL where this machine has it: the processes of before write on while their tables get partitions and roll-ups.
+//
 //   npm run upgrade [-- COMMIT]     (default: the last tag, else the commit below)
 import { type ChildProcess, execFileSync, fork, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,8 +10,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { stringify } from 'yaml';
-import { openDatabase } from '#src/storage/database.ts';
+import { reportUsage } from '#src/ledger/reports.ts';
+import { type Database, openDatabase } from '#src/storage/database.ts';
+import { listPartitions } from '#src/storage/ledger-partitions.ts';
+import { isPostgres } from '#src/storage/rollups.ts';
 import { type Answer, ask } from '#test/support/client.ts';
+import { startTestPostgres } from '#test/support/postgres-server.ts';
 import { ROOT } from '#test/support/processes.ts';
 import { type Providers, providerConfiguration, startProviders } from '#test/support/providers.ts';
 import { startTestRedis } from '#test/support/redis-server.ts';
@@ -22,27 +28,47 @@ const STREAMS = 10;
 const ASYNCHRONOUS = 4;
 const LIMIT_MS = 120_000;
 
-const directory = mkdtempSync(join(tmpdir(), 'sluice-upgrade-'));
-const children: ChildProcess[] = [];
+const work = mkdtempSync(join(tmpdir(), 'sluice-upgrade-'));
 const tag = spawnSync('git', ['describe', '--tags', '--abbrev=0'], { cwd: ROOT, encoding: 'utf8' });
 const before = process.argv[2] ?? (tag.status === 0 ? tag.stdout.trim() : FIRST);
-
 const earlier = unpack(before);
-const vendors = await startProviders({ tokens: 60 });
-const redis = await startTestRedis({ appendOnly: true });
-const databaseUrl = `sqlite:${join(directory, 'sluice.db')}`;
+
+interface Stage {
+  directory: string;
+  vendors: Providers;
+  redisUrl: string;
+  databaseUrl: string;
+  children: ChildProcess[];
+}
+
 try {
-  await replace();
-  console.log(`upgrade from ${before}: well`);
+  await upgrade('SQLite', (directory) => `sqlite:${join(directory, 'sluice.db')}`);
+  const postgres = await startTestPostgres();
+  if (postgres === null) console.log('this machine has no PostgreSQL: the upgrade was tried on SQLite alone');
+  else await upgrade('PostgreSQL', () => postgres.url).finally(() => postgres.stop());
 } finally {
-  for (const child of children) child.kill('SIGKILL');
-  await vendors.close();
-  await redis.stop();
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(work, { recursive: true, force: true });
 }
 process.exit(0);
 
-async function replace(): Promise<void> {
+async function upgrade(engine: string, urlIn: (directory: string) => string): Promise<void> {
+  const directory = mkdtempSync(join(work, 'stage-'));
+  const redis = await startTestRedis({ appendOnly: true });
+  const vendors = await startProviders({ tokens: 60 });
+  const stage = { directory, vendors, redisUrl: redis.url, databaseUrl: urlIn(directory), children: [] };
+  try {
+    await replace(stage);
+    console.log(`upgrade from ${before} on ${engine}: well`);
+  } finally {
+    await Promise.all((stage.children as ChildProcess[]).map((child) => end(child, 'SIGKILL')));
+    await vendors.close();
+    await redis.stop();
+  }
+}
+
+async function replace(stage: Stage): Promise<void> {
+  const { vendors } = stage;
+  const launch = (root: string, entry: string) => start(stage, root, entry);
   const old = { api: await launch(earlier, 'src/main.ts'), worker: await launch(earlier, 'workers/inference.ts') };
   const answered = await request(old.api.url, { prompt: 'Answered before.' });
   vendors.primary.change({ paceMs: 150 });
@@ -79,10 +105,10 @@ async function replace(): Promise<void> {
   say(`${ids.length} asynchronous requests of the old release are completed`, true);
   say(`a request that the old release answered is known: ${earlierAnswer[0]}`, earlierAnswer[0] === 'completed');
   say(`the next request: ${after.status}`, after.status === 200);
-  await checkBooks();
+  await checkBooks(stage);
 }
 
-async function checkBooks(): Promise<void> {
+async function checkBooks({ databaseUrl, vendors }: Stage): Promise<void> {
   const database = await openDatabase(databaseUrl, () => undefined);
   const expected = 2 + STREAMS + 2 * ASYNCHRONOUS;
   const count = async (table: string) =>
@@ -96,11 +122,31 @@ async function checkBooks(): Promise<void> {
     faults.push(...(await sql.raw(statement).execute(database)).rows);
   }
   const entries = await count('ledger_entries');
+  faults.push(...(await rollupFaults(database)));
   await database.destroy();
   say(
     `${entries} entries for ${expected} requests and ${callsOf(vendors)} calls, ${faults.length} faults in the books`,
     faults.length === 0,
   );
+}
+
+/** Reports read roll-ups: those that the earlier release's processes wrote beside, too. */
+async function rollupFaults(database: Database): Promise<string[]> {
+  const faults: string[] = [];
+  for (const [per, table] of [
+    ['attempt', 'ledger_entries'],
+    ['request', 'requests'],
+  ] as const) {
+    const rows = await database.selectFrom(table).select('cost_pico_usd').execute();
+    const cost = rows.reduce((all, row) => all + BigInt(row.cost_pico_usd), 0n);
+    const [report] = await reportUsage(database, { per, groupBy: [] });
+    const counted = report?.requests ?? report?.attempts;
+    if (counted !== rows.length || report?.costPicoUsd !== cost)
+      faults.push(`per ${per}: ${counted} cost ${report?.costPicoUsd} in reports, ${rows.length} cost ${cost} in rows`);
+  }
+  if (!isPostgres(database)) return faults;
+  const partitions = await listPartitions(database);
+  return partitions.some(({ suffix }) => suffix === 'before') ? faults : [...faults, 'the tables have no partitions'];
 }
 
 function callsOf({ primary, secondary }: Providers): number {
@@ -126,7 +172,7 @@ function request(url: string, wanted: Parameters<typeof ask>[1]): Promise<Answer
 
 /** A checkout of an earlier commit, with its own dependencies. */
 function unpack(commit: string): string {
-  const folder = `${join(directory, 'earlier')}/`;
+  const folder = `${join(work, 'earlier')}/`;
   mkdirSync(folder);
   const archive = execFileSync('git', ['archive', commit], { cwd: ROOT, maxBuffer: 1 << 28 });
   execFileSync('tar', ['--extract', '--directory', folder], { input: archive });
@@ -135,7 +181,7 @@ function unpack(commit: string): string {
   if (status === 0) return folder;
   const isOffline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT/.test(stderr);
   console.log(isOffline ? 'npm reaches no registry: the upgrade was not tried' : stderr);
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(work, { recursive: true, force: true });
   process.exit(isOffline ? 0 : 1);
 }
 
@@ -144,9 +190,10 @@ interface Running {
   url: string;
 }
 
-async function launch(root: string, entry: string): Promise<Running> {
+async function start(stage: Stage, root: string, entry: string): Promise<Running> {
+  const { directory, vendors } = stage;
   const configPath = join(directory, 'sluice.yaml');
-  const stores = { redis: { url: redis.url }, database: { url: databaseUrl } };
+  const stores = { redis: { url: stage.redisUrl }, database: { url: stage.databaseUrl } };
   if (!existsSync(configPath)) writeFileSync(configPath, stringify({ ...providerConfiguration(vendors), ...stores }));
   const env = {
     PATH: process.env.PATH!,
@@ -157,7 +204,7 @@ async function launch(root: string, entry: string): Promise<Running> {
   };
   const args = entry.startsWith('workers') ? ['--no-batches'] : [];
   const child = fork(join(root, entry), args, { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  children.push(child);
+  stage.children.push(child);
   const details = await new Promise<{ url?: string }>((resolve, reject) => {
     child.on('message', (message: { type?: string; url?: string }) => message.type === 'ready' && resolve(message));
     child.once('exit', (code) => reject(new Error(`${join(root, entry)} ended with ${code}`)));
@@ -165,8 +212,9 @@ async function launch(root: string, entry: string): Promise<Running> {
   return { child, url: details.url ?? '' };
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
+  child.kill(signal);
   await exited;
 }

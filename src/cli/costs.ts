@@ -23,7 +23,7 @@ import {
   reportColumns,
   reportRow,
 } from '../ledger/export.ts';
-import { type ReportRow, reportUsage } from '../ledger/reports.ts';
+import { type ReportRow, readWholeFrom, reportUsage } from '../ledger/reports.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
 import { list } from './arguments.ts';
 import { complain, formatTable, print } from './terminal.ts';
@@ -81,7 +81,12 @@ function selecting(command: Command): Command {
 async function costs(runtime: Runtime, options: CostsOptions): Promise<void> {
   const groupBy = readDimensions(options.by, options.per);
   const query = { per: options.per, groupBy, ...selectionOf(options) };
-  const rows = await withDatabase(runtime, (database) => reportUsage(database, query));
+  const [rows, wholeFrom] = await withDatabase(runtime, async (database) => [
+    await reportUsage(database, query),
+    await readWholeFrom(database, query),
+  ]);
+  if (wholeFrom !== null)
+    complain(`Sums by hour, batch, session and tag before ${wholeFrom} are deleted (ledger.keep_hours_days).`);
   if (options.format !== undefined) {
     return writeFile(inTurn(rows.map(reportRow)), reportColumns(groupBy, options.per), options.format);
   }

@@ -2307,6 +2307,8 @@ export interface components {
             has_more: boolean;
             /** @description `after` of the next page. */
             next: string | null;
+            /** @description Sums by hour, batch, session and tag before this time are deleted (`ledger.keep_hours_days`). Null: none is missing. */
+            whole_from: string | null;
         };
         WebhookDelivery: {
             id: string;

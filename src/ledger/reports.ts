@@ -4,7 +4,7 @@ import { picoOfCharge } from '../contracts/money.ts';
 import { asNumber, type Database } from '../storage/database.ts';
 import { boundedSum, moneySums, readMoney } from '../storage/money-sums.ts';
 import { ROLLUPS } from '../storage/rollup-tables.ts';
-import { isPostgres, readSummedFrom } from '../storage/rollups.ts';
+import { isPostgres, readHoursFrom, readSummedFrom } from '../storage/rollups.ts';
 import { expressionOf, type ReportDimension, type ReportSubject, type Selection, selectionOf } from './dimensions.ts';
 
 export interface ReportQuery extends Selection {
@@ -17,6 +17,8 @@ export interface ReportPage {
   rows: ReportRow[];
   /** `after` of the next page; null at the end. */
   next: string | null;
+  /** ISO 8601: what was before is not in it, or not all of it. Null: nothing is missing. */
+  wholeFrom: string | null;
 }
 
 export interface ReportRow {
@@ -78,7 +80,16 @@ export async function reportPage(
   });
   const page = found.slice(0, limit);
   const next = found.length > limit ? cursorOf(page.at(-1)!, groupBy) : null;
-  return { rows: page.map((row) => readRow(row, query)).filter(isSomething), next };
+  const rows = page.map((row) => readRow(row, query)).filter(isSomething);
+  return { rows, next, wholeFrom: await readWholeFrom(database, query) };
+}
+
+/** Sums by day are kept for ever, those by hour as long as the configuration says (`ledger.keep_hours_days`). Null: the report is whole. */
+export async function readWholeFrom(database: Database, query: ReportQuery): Promise<string | null> {
+  if (unitOf(query) === 'days') return null;
+  const hoursFrom = await readHoursFrom(database);
+  const isLater = query.from !== undefined && Date.parse(query.from) >= Date.parse(hoursFrom ?? '');
+  return hoursFrom === null || isLater ? null : hoursFrom;
 }
 
 /** Of roll-ups a row stays when all that it was made of is deleted. */
@@ -95,9 +106,8 @@ interface Part {
  * as long. Days that are not summed yet are read from their rows.
  */
 async function readRows(database: Database, query: ReportQuery, page?: Part): Promise<Record<string, unknown>[]> {
-  const { per = 'attempt', groupBy } = query;
-  const asked = [...groupBy, ...Object.keys(query.filters ?? {})];
-  const unit = asked.some((name) => BY_HOUR.has(name)) ? 'hours' : 'days';
+  const { per = 'attempt' } = query;
+  const unit = unitOf(query);
   const from = await readSummedFrom(database, per);
   const parts = [
     part(`${per}_${unit}`, query, from, page),
@@ -124,6 +134,10 @@ const SETTINGS = [
   ['jit', 'off'],
 ] as const;
 const BY_HOUR: ReadonlySet<string> = new Set(['hour', 'batch', 'session', 'tags']);
+
+function unitOf({ groupBy, filters = {} }: ReportQuery): 'hours' | 'days' {
+  return [...groupBy, ...Object.keys(filters)].some((name) => BY_HOUR.has(name)) ? 'hours' : 'days';
+}
 
 /**
  * @param summedFrom what is older is in the source, the rest in the roll-ups and their changes.

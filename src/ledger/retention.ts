@@ -3,9 +3,9 @@
 import { sql, type Transaction } from 'kysely';
 import type { LedgerSettings } from '../config/server-schema.ts';
 import { asNumber, type Database } from '../storage/database.ts';
-import { listPartitions, type Partition, REST } from '../storage/ledger-partitions.ts';
-import { RETENTION, ROLLUPS } from '../storage/rollup-tables.ts';
-import { isPostgres, readSummedFrom } from '../storage/rollups.ts';
+import { LEDGER_TABLES, listPartitions, type Partition, REST } from '../storage/ledger-partitions.ts';
+import { HOUR_MS, RETENTION, ROLLUPS } from '../storage/rollup-tables.ts';
+import { isPostgres, readSummedFrom, writeHoursFrom } from '../storage/rollups.ts';
 import type { Tables } from '../storage/tables.ts';
 
 const DAY_MS = 86_400_000;
@@ -60,26 +60,43 @@ function withoutSums<T>(database: Database, run: (transaction: Transaction<Table
   });
 }
 
-/** Of a month that is over; what is unsettled goes to the partition for the rest. */
+/**
+ * Of a month that is over; what is unsettled goes to the partition for the rest. That is looked for before anything is locked: a
+ * month takes long to read, and the writer would wait. No request runs for so long that another one could come.
+ */
 async function dropPartition(database: Database, { suffix }: Partition): Promise<void> {
+  const ids = await unsettledIn(database, suffix);
   await withoutSums(database, async (transaction) => {
     const run = (text: string) => sql.raw(text).execute(transaction);
     await run(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
     // In the order in which the writer takes them.
-    for (const table of ['ledger_entries', 'requests']) {
-      const { rows } = await sql<{
-        name: string | null;
-      }>`select to_regclass(${`${table}_${suffix}`})::text as name`.execute(transaction);
-      if (rows[0]!.name === null) return;
+    for (const table of LEDGER_TABLES) {
+      if (!(await exists(transaction, `${table}_${suffix}`))) return;
       await run(`alter table ${table} detach partition ${table}_${suffix}`);
     }
-    const unsettled = `request_id in (select request_id from ledger_entries_${suffix} where state = 'unsettled')`;
-    for (const table of ['requests', 'ledger_entries']) {
-      const columns = await columnsOf(transaction, table);
-      await run(`insert into ${table} (${columns}) select ${columns} from ${table}_${suffix} where ${unsettled}`);
+    for (const table of ids.length === 0 ? [] : LEDGER_TABLES) {
+      const columns = sql.raw(await columnsOf(transaction, table));
+      await sql`insert into ${sql.table(table)} (${columns}) select ${columns} from ${sql.table(`${table}_${suffix}`)}
+        where request_id = any(${ids})`.execute(transaction);
     }
     await run(`drop table ledger_entries_${suffix}, requests_${suffix}`);
   });
+}
+
+async function unsettledIn(database: Database, suffix: string): Promise<string[]> {
+  return database.transaction().execute(async (transaction) => {
+    const entries = `ledger_entries_${suffix}`;
+    if (!(await exists(transaction, entries))) return [];
+    await sql`set local statement_timeout = 0`.execute(transaction);
+    const { rows } = await sql<{ id: string }>`
+      select distinct request_id as id from ${sql.table(entries)} where state = 'unsettled'`.execute(transaction);
+    return rows.map(({ id }) => id);
+  });
+}
+
+async function exists(transaction: Transaction<Tables>, table: string): Promise<boolean> {
+  const { rows } = await sql<{ name: string | null }>`select to_regclass(${table})::text as name`.execute(transaction);
+  return rows[0]!.name !== null;
 }
 
 async function columnsOf(transaction: Transaction<Tables>, table: string): Promise<string> {
@@ -141,11 +158,15 @@ function deleteTimelines(database: Database, beforeMs: number): Promise<boolean>
   });
 }
 
+/** What is gone is said before it goes: no report is short without a word. */
 async function deleteHour(database: Database, name: string, beforeMs: number): Promise<boolean> {
   const table = sql.table(`${name}_hours`);
   const { rows } = await sql<{ hour: unknown }>`select min(hour) as hour from ${table}`.execute(database);
   const hour = rows[0]?.hour ?? null;
   if (hour === null || asNumber(hour) >= beforeMs) return false;
-  await sql`delete from ${table} where hour = ${asNumber(hour)}`.execute(database);
+  await database.transaction().execute(async (transaction) => {
+    await writeHoursFrom(transaction, new Date(Math.ceil(beforeMs / HOUR_MS) * HOUR_MS).toISOString());
+    await sql`delete from ${table} where hour = ${asNumber(hour)}`.execute(transaction);
+  });
   return true;
 }

@@ -15,6 +15,8 @@ type LedgerTable = (typeof LEDGER_TABLES)[number];
 const MONTHS_AHEAD = 3;
 /** Short, because other statements on the table queue behind one that waits for its lock. */
 const LOCK_TIMEOUT = '3s';
+/** A partition is added under a lock that writers wait for, and the rows of the one for the rest are read: it has few. */
+const ADDING_TIMEOUT = '10s';
 
 /** Partitions that are not of a month: the rows from before partitioning, and ids without a time. */
 export const REST = ['before', 'default'] as const;
@@ -109,16 +111,21 @@ const TAKEN = new Set(['42P17', '23514']);
 
 async function addPartition(database: Database, statement: string): Promise<void> {
   try {
-    await locked(database, (transaction) => sql.raw(statement).execute(transaction));
+    await locked(database, (transaction) => sql.raw(statement).execute(transaction), ADDING_TIMEOUT);
   } catch (error) {
     if (!TAKEN.has((error as { code?: string }).code ?? '')) throw error;
   }
 }
 
-function locked<T>(database: Database, run: (transaction: Transaction<Tables>) => Promise<T>): Promise<T> {
+/** @param statementTimeout none, unless writers wait while it runs. */
+function locked<T>(
+  database: Database,
+  run: (transaction: Transaction<Tables>) => Promise<T>,
+  statementTimeout = '0',
+): Promise<T> {
   return database.transaction().execute(async (transaction) => {
     await sql.raw(`set local lock_timeout = '${LOCK_TIMEOUT}'`).execute(transaction);
-    await sql`set local statement_timeout = 0`.execute(transaction);
+    await sql.raw(`set local statement_timeout = '${statementTimeout}'`).execute(transaction);
     return run(transaction);
   });
 }

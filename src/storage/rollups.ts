@@ -19,6 +19,23 @@ export async function readSummedFrom(database: Database | Transaction<Tables>, n
   return row?.value ?? '';
 }
 
+/** The progress that says which hours' sums were deleted, because they were past their time. */
+const HOURS_DELETED = 'hours deleted until';
+
+/** The beginning of the first hour, ISO 8601, whose sums are all there; null if none were deleted. */
+export async function readHoursFrom(database: Database): Promise<string | null> {
+  const progress = database.selectFrom('ledger_progress').select('value').where('name', '=', HOURS_DELETED);
+  return (await progress.executeTakeFirst())?.value ?? null;
+}
+
+export async function writeHoursFrom(database: Database | Transaction<Tables>, value: string): Promise<void> {
+  await database
+    .insertInto('ledger_progress')
+    .values({ name: HOURS_DELETED, value })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
+    .execute();
+}
+
 export interface Spending {
   costPicoUsd: bigint;
   chargeUnits: number;

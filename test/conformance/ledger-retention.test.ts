@@ -6,7 +6,7 @@ import { createBudgetReader } from '#src/accounts/budgets.ts';
 import { createRequestIdIn } from '#src/contracts/ids.ts';
 import type { LedgerEntry, LedgerMessage } from '#src/contracts/ledger-entry.ts';
 import { createLedgerStore } from '#src/ledger/ledger-store.ts';
-import { reportUsage } from '#src/ledger/reports.ts';
+import { type ReportQuery, reportPage, reportUsage } from '#src/ledger/reports.ts';
 import { applyRetention } from '#src/ledger/retention.ts';
 import { addChanges } from '#src/ledger/rollups.ts';
 import { type Database, openDatabase } from '#src/storage/database.ts';
@@ -165,5 +165,13 @@ describeOnEach(ENGINES, ({ url }) => {
     expect((await hours()).every(({ group }) => group.hour! > '2026-09')).toBe(true);
     expect(await hours()).not.toEqual([]);
     expect(await report()).toEqual(days);
+    // A report that goes back beyond that says so: it would be taken for whole.
+    const wholeFrom = async (query: ReportQuery) => (await reportPage(database, query, { limit: 5 })).wholeFrom;
+    const first = new Date(Math.ceil((NOW - 60 * 86_400_000) / 3_600_000) * 3_600_000).toISOString();
+    expect(await wholeFrom({ groupBy: ['hour'] })).toBe(first);
+    expect(await wholeFrom({ groupBy: ['model'], filters: { tags: 'a' } })).toBe(first);
+    expect(await wholeFrom({ groupBy: ['hour'], from: '2026-09-28' })).toBe(first);
+    expect(await wholeFrom({ groupBy: ['hour'], from: '2026-09-29' })).toBeNull();
+    expect(await wholeFrom({ groupBy: ['day', 'model'] })).toBeNull();
   });
 });

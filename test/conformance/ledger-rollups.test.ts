@@ -87,7 +87,8 @@ describeOnEach(ENGINES, ({ url }) => {
       await database.updateTable('ledger_progress').set({ value }).where('name', '=', summedFrom(name)).execute();
   }
 
-  async function reports(): Promise<unknown> {
+  /** @param isPaged also page by page: many queries. */
+  async function reports(isPaged = false): Promise<unknown> {
     const all: unknown[] = [];
     for (const per of ['attempt', 'request'] as const) {
       const groups =
@@ -96,7 +97,7 @@ describeOnEach(ENGINES, ({ url }) => {
           : [...GROUPS, ['credits'] as const];
       for (const groupBy of groups) {
         const whole = await reportUsage(database, { per, groupBy });
-        expect(await pagesOf({ per, groupBy }, 11), 'page by page').toEqual(whole);
+        if (isPaged) expect(await pagesOf({ per, groupBy }, 17), 'page by page').toEqual(whole);
         all.push(whole);
       }
       all.push(await reportUsage(database, { per, groupBy: ['hour'], filters: { tags: 'b' }, from: '2026-10-31' }));
@@ -165,7 +166,7 @@ describeOnEach(ENGINES, ({ url }) => {
     await database.deleteFrom('requests').where('lane', '=', 'batch').execute();
     expect(await reports()).toEqual(await reportsOfRows());
     await addChanges(database);
-    expect(await reports()).toEqual(await reportsOfRows());
+    expect(await reports(true)).toEqual(await reportsOfRows());
     expect(await reportUsage(database, { per: 'request', groupBy: ['lane'] })).toMatchObject([
       { group: { lane: 'interactive' } },
     ]);
@@ -191,7 +192,7 @@ describeOnEach(ENGINES, ({ url }) => {
       await insert(messagesOf(3 + step, 40));
       await addChanges(database);
       for (const rollup of Object.values(ROLLUPS)) steps.push(await sumEarlierDay(database, rollup));
-      const now = await reports();
+      const now = await reports(step === 1);
       const from = await database.selectFrom('ledger_progress').selectAll().orderBy('name').execute();
       expect(now).toEqual(await reportsOfRows());
       for (const { name, value } of from)

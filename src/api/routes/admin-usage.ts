@@ -90,8 +90,11 @@ async function usage({ database }: ApiContext, query: z.output<typeof usageQuery
   checkDimensions(per, filters, groupBy);
   const report = { ...selectionOf({ from, to, filters }), per, groupBy: groupBy as ReportDimension[] };
   if (after !== undefined && !isCursor(after, report.groupBy)) throw invalidValue('after', 'is of another report');
-  const { rows, next } = await reportPage(database, report, { limit, ...(after !== undefined && { after }) });
-  return { object: 'list', data: rows.map(describeRow), has_more: next !== null, next };
+  const { rows, next, wholeFrom } = await reportPage(database, report, {
+    limit,
+    ...(after !== undefined && { after }),
+  });
+  return { object: 'list', data: rows.map(describeRow), has_more: next !== null, next, whole_from: wholeFrom };
 }
 
 function describeRow(row: ReportRow) {

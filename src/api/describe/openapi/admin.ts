@@ -52,6 +52,11 @@ const usageReport = named(
     ),
     has_more: z.boolean(),
     next: z.string().nullable().describe('`after` of the next page.'),
+    whole_from: time
+      .nullable()
+      .describe(
+        'Sums by hour, batch, session and tag before this time are deleted (`ledger.keep_hours_days`). Null: none is missing.',
+      ),
   }),
 );
 
