@@ -16,8 +16,6 @@ export interface WrkResult {
 export interface WrkLoad {
   connections: number;
   seconds: number;
-  /** Of the request; the default is a short prompt. */
-  bodyBytes?: number;
 }
 
 const BODY = JSON.stringify({
@@ -40,19 +38,9 @@ end
 `;
 }
 
-/** A document of that size beside the prompt, as base64 in an image part. */
-function largeBody(bytes: number): string {
-  const url = `data:image/png;base64,${'iVBORw0KGgo'.repeat(Math.ceil(bytes / 11)).slice(0, bytes)}`;
-  const content = [
-    { type: 'text', text: 'What is this?' },
-    { type: 'image_url', image_url: { url } },
-  ];
-  return JSON.stringify({ model: 'gpt-4o', messages: [{ role: 'user', content }] });
-}
-
-export async function runWrk(target: Target, { connections, seconds, bodyBytes }: WrkLoad): Promise<WrkResult> {
+export async function runWrk(target: Target, { connections, seconds }: WrkLoad): Promise<WrkResult> {
   const script = join(mkdtempSync(join(tmpdir(), 'sluice-bench-')), 'wrk.lua');
-  writeFileSync(script, scriptFor(target, bodyBytes === undefined ? BODY : largeBody(bodyBytes)));
+  writeFileSync(script, scriptFor(target, BODY));
   const child = spawn('wrk', [
     '-t1',
     `-c${connections}`,

@@ -8,18 +8,26 @@ import { parseArgs } from 'node:util';
 import { type Checkout, CURRENT, checkOut } from './checkouts.ts';
 import { createFigures } from './figures.ts';
 import { measureIdle } from './parts/idle.ts';
+import { measureLargeBodies } from './parts/large.ts';
 import { measureRequests } from './parts/requests.ts';
 import { measureOpenStreams, measureStreams } from './parts/streams.ts';
 import { startLiteLlm, startPortkey } from './peers.ts';
-import { residentMiB } from './processes.ts';
 import { directTarget, type SluiceOptions, startBareProxy, startSluice, type Target } from './targets.ts';
-import { FIXED_PORT, PACED_PORT, startFixedUpstream, startPacedUpstream } from './upstreams.ts';
+import {
+  FIXED_PORT,
+  PACED_PORT,
+  READING_PORT,
+  startFixedUpstream,
+  startPacedUpstream,
+  startReadingUpstream,
+} from './upstreams.ts';
 
 const PARTS = ['throughput', 'latency', 'streams', 'memory', 'large', 'scale', 'idle'] as const;
 const TOKENS = 100;
 const PACE_MS = 10;
 const OPEN_STREAMS = 1_000;
 const LARGE_MIB = [5, 15];
+const LARGE_CALLS = 70;
 const FLEETS = [1, 2, 4];
 const MANY_PROVIDERS = 1_000;
 
@@ -103,15 +111,9 @@ if (parts.has('memory')) {
 }
 
 if (parts.has('large')) {
-  const upstream = await startFixedUpstream();
-  await compare(FIXED_PORT, async (target) => {
-    for (const mib of LARGE_MIB) {
-      const part = `bodies of ${mib} MiB, 1 connection`;
-      await measureRequests(figures, target, upstream, { part, connections: 1, seconds, bodyBytes: mib * 1024 * 1024 });
-      const api = target.processes.find(({ name }) => name === 'api' || name === 'combined');
-      if (api !== undefined)
-        figures.note({ part: `${part}: memory`, target: target.name, api_mib: residentMiB(api.pid) });
-    }
+  const upstream = await startReadingUpstream();
+  await compare(READING_PORT, async (target) => {
+    for (const mib of LARGE_MIB) await measureLargeBodies(figures, target, { mib, calls: LARGE_CALLS });
   });
   await upstream.stop();
 }

@@ -7,6 +7,7 @@ import { expectFree, type Measured, startProcess, untilListening } from './proce
 
 export const FIXED_PORT = 19_101;
 export const PACED_PORT = 19_102;
+export const READING_PORT = 19_103;
 
 const COMPLETION = JSON.stringify({
   id: 'chatcmpl-bench',
@@ -45,6 +46,15 @@ http {
   const nginx = startProcess('upstream', 'nginx', ['-c', path]);
   await untilListening(FIXED_PORT, nginx.child);
   return nginx;
+}
+
+/** It reads bodies to their end. */
+export async function startReadingUpstream(): Promise<Measured> {
+  const entry = fileURLToPath(new URL('reading-upstream.mjs', import.meta.url));
+  await expectFree(READING_PORT);
+  const server = startProcess('upstream', process.execPath, [entry, String(READING_PORT), COMPLETION]);
+  await untilListening(READING_PORT, server.child);
+  return server;
 }
 
 /** @param paceMs from one token to the next. */

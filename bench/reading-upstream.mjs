@@ -1,0 +1,14 @@
+// A provider that reads its requests to the end before it answers: nginx answers at once, and what is measured with large bodies
+// would be how they are thrown away.
+//
+//   node bench/reading-upstream.mjs PORT COMPLETION
+import { createServer } from 'node:http';
+
+const [port, completion] = process.argv.slice(2);
+createServer((request, response) => {
+  request.resume();
+  request.on('end', () => {
+    response.setHeader('content-type', 'application/json');
+    response.end(completion);
+  });
+}).listen(Number(port), '127.0.0.1');
