@@ -19,13 +19,14 @@ const PAGES = [
   'providers',
   'batches',
   'money',
+  'accounts',
   'keys',
   'dead-letters',
   'webhooks',
   'playground',
   'simulator',
 ];
-PAGES.push('settings');
+PAGES.push('operators', 'audit', 'settings');
 
 prepareConsole();
 mkdirSync(IMAGES, { recursive: true });
@@ -60,6 +61,7 @@ try {
   ];
   await admin(broker, 'PATCH', `/keys/${keys[0]!.id}`, { budgets: { month: 5 }, limits: { rpm: 600 } });
   await admin(broker, 'PATCH', `/keys/${keys[1]!.id}`, { budgets: { day: 0.05 } });
+  keys.push(await makeAccounts());
   await beBusy(keys.map(({ secret }) => secret));
   const failover = await failoverRequest(keys[1]!.secret);
   await (process.env.LOOK === undefined ? takePictures(failover) : lookAtAll(process.env.LOOK, failover));
@@ -67,6 +69,26 @@ try {
   await browser.close();
   await broker.stop();
   await providers.close();
+}
+
+/** An organisation with two projects; returns a key below it. */
+async function makeAccounts(): Promise<{ id: string; secret: string }> {
+  const make = async (path: string, body: object) =>
+    (await admin<{ id: string; key: string }>(broker, 'POST', path, body)).json;
+  const organisation = await make('/accounts', {
+    kind: 'organisation',
+    name: 'Acme',
+    budgets: { month: 0.5 },
+    limits: { rpm: 3_000 },
+    credits: { markup_percent: 10 },
+    metadata: { contract: '2026-17' },
+  });
+  await admin(broker, 'POST', `/accounts/${organisation.id}/credits`, { amount_usd: 100, note: 'invoice 17' });
+  const under = { kind: 'project', organisation: organisation.id };
+  const project = await make('/accounts', { ...under, name: 'Assistant', budgets: { day: 0.06, month: 0.4 } });
+  await make('/accounts', { ...under, name: 'Evaluation', models: ['gpt-4o', 'claude-*'], limits: { concurrency: 4 } });
+  const { id, key: secret } = await make('/keys', { name: 'assistant-web', project: project.id });
+  return { id, secret };
 }
 
 async function beBusy(secrets: readonly string[]): Promise<void> {
@@ -119,6 +141,7 @@ async function takePictures(failover: string): Promise<void> {
     await take('requests', '/requests', text('gpt-4o'));
     await take('providers', '/providers', text('healthy'));
     await take('money', '/money', text('Spend by day'), () => page.waitForTimeout(500));
+    await take('accounts', '/accounts', text('Assistant'), () => openKeys(page));
     await take('playground', '/playground', text('Say hello.'), () => askHere(page));
     for (const name of (process.env.MORE ?? '').split(',').filter((one) => one !== ''))
       await take(name, `/${name}`, () => page.waitForTimeout(700));
@@ -146,6 +169,11 @@ async function lookAtAll(directory: string, failover: string): Promise<void> {
     }
     await context.close();
   }
+}
+
+async function openKeys(page: Page): Promise<void> {
+  await page.getByRole('button', { name: '1 key' }).click();
+  await page.getByText('assistant-web').waitFor();
 }
 
 async function askHere(page: Page): Promise<void> {

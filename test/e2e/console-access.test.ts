@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Page, Response } from 'playwright-core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { admin } from '#test/support/admin.ts';
-import { TEST_KEY, type TestBroker } from '#test/support/broker.ts';
+import { ADMIN_KEY, TEST_KEY, type TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { openPage, signIn } from '#test/support/console.ts';
 import { useConsole } from '#test/support/console-suite.ts';
@@ -127,6 +127,17 @@ async function tryControls(guest: Page, path: string): Promise<string[]> {
   for (const link of links) await guest.evaluate(`fetch(${JSON.stringify(await link.getAttribute('href'))})`);
   return pressed;
 }
+
+test('a session that is gone asks to sign in, and leads back to the same page', async () => {
+  await the.go('/providers');
+  await the.heading('Providers');
+  // What the page reads again by itself finds it out.
+  await the.context.clearCookies();
+  await page.getByLabel('Admin key').fill(ADMIN_KEY);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await the.heading('Providers');
+  expect(new URL(page.url()).pathname).toBe('/console/providers');
+});
 
 describe('signing in', () => {
   const session = (headers: Record<string, string>, method = 'POST') =>

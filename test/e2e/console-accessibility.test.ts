@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { beforeEach, expect, test } from 'vitest';
+import { admin } from '#test/support/admin.ts';
 import type { TestBroker } from '#test/support/broker.ts';
 import { ask } from '#test/support/client.ts';
 import { useConsole } from '#test/support/console-suite.ts';
@@ -97,4 +98,58 @@ async function faultsOf(path: string, rules: string[]): Promise<string[]> {
   });
   await session.detach();
   return (JSON.parse(String(result.value)) as string[]).map((fault) => `${path || '/'} ${fault}`);
+}
+
+const DIALOGS = [
+  ['/providers', 'Hold …'],
+  ['/accounts', 'New organisation …'],
+  ['/accounts', 'Credits …'],
+  ['/accounts', 'Edit …'],
+  ['/keys', 'New key …'],
+  ['/keys', 'Rotate …'],
+  ['/keys', 'Revoke …'],
+  ['/dead-letters', 'Replay many …'],
+  ['/webhooks', 'New receiver …'],
+  ['/operators', 'New admin key …'],
+] as const;
+
+test('every dialog has a name, keeps the focus, has no fault in light or dark, fits, and gives the focus back', async () => {
+  await admin(broker, 'POST', '/accounts', { kind: 'organisation', name: 'payer', credits: {} });
+  const found: string[] = [];
+  for (const [path, name] of DIALOGS) {
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.emulateMedia({ colorScheme: 'light' });
+    await the.go(path);
+    const opener = page.getByRole('button', { name, exact: true }).first();
+    await opener.focus();
+    await page.keyboard.press('Enter');
+    const dialog = page.getByRole('dialog');
+    await dialog.waitFor();
+    if (((await dialog.getAttribute('aria-label')) ?? '') === '') found.push(`${path} ${name}: no name`);
+    for (const summary of await dialog.locator('summary').all()) await summary.click();
+    found.push(...(await faultsOf(`${path} ${name}`, ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])));
+    found.push(...(await escapesOf(`${path} ${name}`)));
+    await page.emulateMedia({ colorScheme: 'dark' });
+    found.push(...(await faultsOf(`${path} ${name} in dark`, ['color-contrast'])));
+    await page.setViewportSize({ width: 320, height: 640 });
+    const wide = await page.evaluate(
+      `(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('dialog'))`,
+    );
+    if (Number(wide) > 0) found.push(`${path} ${name}: ${wide} px too wide for a screen of 320`);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    const back = await page.evaluate('document.activeElement.textContent');
+    if (back !== name) found.push(`${path} ${name}: the focus went to ${String(back).slice(0, 40)}`);
+  }
+  expect(found).toEqual([]);
+}, 90_000);
+
+/** Once around by Tab, and back. */
+async function escapesOf(name: string): Promise<string[]> {
+  const isInside = `document.activeElement === document.body || document.activeElement.closest('dialog') !== null`;
+  for (let turn = 0; turn < 24; turn++) {
+    await page.keyboard.press(turn < 18 ? 'Tab' : 'Shift+Tab');
+    if ((await page.evaluate(isInside)) !== true) return [`${name}: the focus gets out`];
+  }
+  return [];
 }

@@ -70,6 +70,21 @@ test('the waterfall says how an answer grew, who was not asked and why, where a 
     .waitFor();
 });
 
+test('the curve of an answer grows while it comes, by the time of Sluice on a device whose clock is wrong', async () => {
+  await page.addInitScript('const now = Date.now; Date.now = () => now() - 3_600_000');
+  await the.go('/requests');
+  const prompt = 'Grow slowly [[sim tokens=400]] [[sim pace=40]]';
+  const asking = ask(broker.url, { prompt, model: 'pair', headers: { prefer: 'respond-async' }, stream: true });
+  const { headers } = await asking;
+  await the.go(`/requests/${headers['x-request-id']}`);
+  const row = page.getByRole('button', { name: /Runs now.*frames came so far/ });
+  await row.locator('.curve').waitFor();
+  // Of an hour that the device is behind, nothing is seen.
+  expect(await row.locator('.took').textContent()).toMatch(/^\d+(\.\d+)? m?s$/);
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByText('It is being cancelled.').waitFor();
+});
+
 test('a hold is placed with a reason, obeyed, and released', async () => {
   await the.go('/providers');
   const panel = page.locator('section', { has: page.getByRole('heading', { name: 'primary', exact: true }) });

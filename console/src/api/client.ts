@@ -1,6 +1,8 @@
 // Calls to the admin API of the listener that the page came from, by the session's cookie. Whatever changes something carries
 // the session's token, which only this page can have read.
 
+import { noteServerTime } from '../parts/clock.ts';
+
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
@@ -111,7 +113,9 @@ function toSearch(query: Query): string {
 
 async function reach(path: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(path, { credentials: 'same-origin', ...init });
+    const answer = await fetch(path, { credentials: 'same-origin', ...init });
+    noteServerTime(answer.headers.get('date'));
+    return answer;
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error;
     throw new ApiError(0, 'unreachable', 'Sluice does not answer. It may be restarting; this page tries again.');

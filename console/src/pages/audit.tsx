@@ -28,8 +28,8 @@ export default function AuditLogPage() {
         <Text label="Who" value={value('actor')} onChange={set('actor')} maxLength={300} />
         <Select label="Did" value={value('method')} onChange={set('method')} choices={METHODS} />
         <Text label="To what" value={value('path')} onChange={set('path')} placeholder="/admin/keys" maxLength={300} />
-        <Text label="From" type="date" value={value('from')} onChange={set('from')} />
-        <Text label="To" type="date" value={value('to')} onChange={set('to')} />
+        <Text label="From (UTC)" type="date" value={value('from')} onChange={set('from')} />
+        <Text label="To (UTC)" type="date" value={value('to')} onChange={set('to')} />
       </div>
       <Panel isFlush>
         <Loaded of={first}>{(page) => <Entries key={JSON.stringify(filter)} first={page} filter={filter} />}</Loaded>

@@ -6,6 +6,7 @@ import { refresh, useQuery } from '../api/query.ts';
 import type { ApiKey, Batch, Page as FoundPage } from '../api/types.ts';
 import { type CheckedFile, checkLines } from '../batches/check-lines.ts';
 import { Action, Dialog, tell, withheld } from '../parts/actions.tsx';
+import { serverNow } from '../parts/clock.ts';
 import { ago, count, duration, rate, time, usd } from '../parts/format.ts';
 import { Badge, Bar, Empty, Loaded, Outcome, Page, Panel, Select } from '../parts/panel.tsx';
 
@@ -145,7 +146,7 @@ function BatchRow({ batch, keyName }: { batch: Batch; keyName: string }) {
 
 function rateOf({ in_progress_at: since, completed_at: end, request_counts: counts }: Batch): number | null {
   if (since === null) return null;
-  const seconds = (end ?? Date.now() / 1_000) - since;
+  const seconds = (end ?? serverNow() / 1_000) - since;
   return seconds <= 0 ? null : (counts.completed + counts.failed) / seconds;
 }
 

@@ -41,8 +41,8 @@ export default function DeadLettersPage() {
           <Text label="Model" {...field('model')} />
           <Text label="Provider" {...field('provider')} />
           <Select label="Replayed" {...field('replayed')} choices={replayed} />
-          <Text label="From" type="date" {...field('from')} />
-          <Text label="To" type="date" {...field('to')} />
+          <Text label="From (UTC)" type="date" {...field('from')} />
+          <Text label="To (UTC)" type="date" {...field('to')} />
         </div>
       </Panel>
       <Panel isFlush>

@@ -111,14 +111,14 @@ function KeyTable({ keys, accounts, onAsk }: { keys: readonly ApiKey[]; accounts
   if (keys.length === 0) return <Empty>There is no key like that.</Empty>;
   return (
     <>
-      <Table label="Keys" heads={['Name', 'Key', 'Project', 'Models', 'Limits', 'Budgets', 'Made', '']}>
+      <Table label="Keys" heads={['Name', 'Project', 'Models', 'Limits', 'Budgets', 'Made', '']}>
         {(isWhole ? keys : keys.slice(0, SHOWN)).map((key) => (
           <tr key={key.id}>
             <td>
               <b>{key.name}</b> <StandingOf of={key} />
+              <div class="muted mono">{key.hint}</div>
               <div class="muted mono">{key.id}</div>
             </td>
-            <td class="mono">{key.hint}</td>
             <td>{key.project === null ? <span class="muted">none</span> : (names.get(key.project) ?? key.project)}</td>
             <td>
               <ModelsOf of={key} />

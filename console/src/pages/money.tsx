@@ -20,6 +20,7 @@ import {
   totalsByDay,
   uncertainOf,
 } from '../money/spend.ts';
+import { serverNow } from '../parts/clock.ts';
 import { count, usd } from '../parts/format.ts';
 import { Bar, type Choice, Figure, Loaded, Page, Panel, Select, Table } from '../parts/panel.tsx';
 import { Stack, type StackDay } from '../parts/stack.tsx';
@@ -41,11 +42,16 @@ export default function MoneyPage() {
   const [compared, setCompared] = useState('0');
   const length = Number(days);
   const shift = Number(compared) || length;
-  const day = (ago: number) => dayOf(Date.now() - ago * DAY_MS);
+  const day = (ago: number) => dayOf(serverNow() - ago * DAY_MS);
   const [from, to] = [day(length - 1), day(0)];
   const [beforeFrom, beforeTo] = [day(length - 1 + shift), day(shift)];
   const group = `day,${by}`;
-  const usage = useQuery<{ data: UsageRow[] }>('/usage', { group_by: group, from, to, limit: MAX_ROWS });
+  const usage = useQuery<{ data: UsageRow[]; has_more: boolean }>('/usage', {
+    group_by: group,
+    from,
+    to,
+    limit: MAX_ROWS,
+  });
   const before = useQuery<{ data: UsageRow[] }>('/usage', {
     group_by: group,
     from: beforeFrom,
@@ -73,10 +79,16 @@ export default function MoneyPage() {
   return (
     <Page title="Money" more={more}>
       <Loaded of={usage}>
-        {({ data }) => {
+        {({ data, has_more: isPart }) => {
           const shown = { rows: data, before: before.data?.data ?? [], by, nameOf };
           return (
             <>
+              {isPart ? (
+                <p class="notice warn">
+                  There are more than {count(MAX_ROWS)} rows of day and {by}: the sums here are of those alone. Take a
+                  shorter time, or export every call.
+                </p>
+              ) : null}
               <Totals rows={data} before={shown.before} length={length} />
               <Panel title={`Spend by day (UTC) and ${by}`} more={<Exports rows={data} by={by} from={from} to={to} />}>
                 <SpendByDay {...shown} from={from} beforeFrom={beforeFrom} length={length} />
@@ -133,8 +145,8 @@ function Exports({ rows, by, from, to }: { rows: readonly UsageRow[]; by: Dimens
 }
 
 function Totals({ rows, before, length }: { rows: readonly UsageRow[]; before: readonly UsageRow[]; length: number }) {
-  const month = useQuery<{ data: UsageRow[] }>('/usage', { group_by: 'day', from: dayOf(Date.now() - 38 * DAY_MS) });
-  const { spent: ofMonth, forecast } = forecastMonth(month.data?.data ?? [], Date.now());
+  const month = useQuery<{ data: UsageRow[] }>('/usage', { group_by: 'day', from: dayOf(serverNow() - 38 * DAY_MS) });
+  const { spent: ofMonth, forecast } = forecastMonth(month.data?.data ?? [], serverNow());
   const spent = spentOn(rows);
   const change = changeOf(spent, spentOn(before));
   return (

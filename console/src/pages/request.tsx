@@ -6,6 +6,7 @@ import { post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { ApiKey, RequestDetail } from '../api/types.ts';
 import { Action, Button } from '../parts/actions.tsx';
+import { serverNow } from '../parts/clock.ts';
 import { count, duration, time, usd, words } from '../parts/format.ts';
 import {
   CopyButton,
@@ -21,6 +22,7 @@ import {
   Table,
 } from '../parts/panel.tsx';
 import { curlOf } from '../parts/snippets.ts';
+import { useSamples } from '../waterfall/growth.ts';
 import { layOut } from '../waterfall/layout.ts';
 import { WaterfallView } from '../waterfall/waterfall.tsx';
 import { canReplay, Elsewhere, ReplayDialog, Replays } from '../waterfall/what-if.tsx';
@@ -49,7 +51,8 @@ function isRunning({ status, finished_at: end }: RequestDetail): boolean {
 
 function Request({ request }: { request: RequestDetail }) {
   const keys = useQuery<{ data: ApiKey[] }>('/keys').data?.data ?? [];
-  const { totalMs } = layOut(request, Date.now());
+  const samples = useSamples(request);
+  const { totalMs } = layOut(request, serverNow());
   const answered = request.attempts.find(({ outcome }) => outcome === 'ok');
   const first =
     answered?.first_byte_ms == null
@@ -86,7 +89,7 @@ function Request({ request }: { request: RequestDetail }) {
         </div>
       )}
       <Panel title="Where its time went">
-        <WaterfallView request={request} nowMs={Date.now()} />
+        <WaterfallView request={request} nowMs={serverNow()} samples={samples} />
       </Panel>
       <div class="grid" style={{ '--min': '24rem' }}>
         <Panel title="Cost by part" isFlush>

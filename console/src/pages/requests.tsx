@@ -100,8 +100,8 @@ function Filters({ filter, keys, onChange }: FiltersProps) {
       <Select label="Attempts" {...field('retried')} choices={[ANY, ['true', 'more than one']]} />
       <Later label="Took at least (ms)" type="number" {...field('min_ms')} />
       <Later label="Cost at least ($)" {...field('min_cost_usd')} placeholder="0.05" />
-      <Later label="From" type="date" {...field('from')} />
-      <Later label="To" type="date" {...field('to')} />
+      <Later label="From (UTC)" type="date" {...field('from')} />
+      <Later label="To (UTC)" type="date" {...field('to')} />
     </div>
   );
 }

@@ -1,4 +1,5 @@
 // Figures, times and names as people read them.
+import { serverNow } from './clock.ts';
 
 const PLAIN = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
 const CENTS = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -52,7 +53,7 @@ function twoDigits(value: number): string {
 }
 
 export function ago(when: string | number): string {
-  const ms = Date.now() - new Date(typeof when === 'number' && when < 1e11 ? when * 1_000 : when).getTime();
+  const ms = serverNow() - new Date(typeof when === 'number' && when < 1e11 ? when * 1_000 : when).getTime();
   return ms < 0 ? `in ${duration(-ms)}` : `${duration(ms)} ago`;
 }
 

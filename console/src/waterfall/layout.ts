@@ -12,6 +12,9 @@ export interface Piece {
   curve?: readonly Point[];
 }
 
+/** When a request that runs was looked at, and how many frames of its answer there were. */
+export type Sample = readonly [ms: number, frames: number];
+
 export type Point = readonly [x: number, y: number];
 
 export interface Row {
@@ -62,8 +65,8 @@ const COLOURS: Record<PartKind, string> = {
 /** Shorter hand-overs say nothing. */
 const SHOWN_OTHER_MS = 5;
 
-/** @param nowMs the end of one that runs yet. */
-export function layOut(request: RequestDetail, nowMs: number): Waterfall {
+/** @param nowMs the end of one that runs yet. @param samples how its answer has grown so far. */
+export function layOut(request: RequestDetail, nowMs: number, samples: readonly Sample[] = []): Waterfall {
   const { timeline, attempts } = request;
   const startMs = timeline[0]?.started_at_ms ?? request.created_at * 1_000;
   const isOver = request.finished_at !== null || ['completed', 'failed', 'cancelled'].includes(request.status);
@@ -89,7 +92,7 @@ export function layOut(request: RequestDetail, nowMs: number): Waterfall {
         kind: part.kind,
       };
     });
-  if (!isOver && endMs > lastMs) rows.push(openRow(request, place, lastMs, endMs));
+  if (!isOver && endMs > lastMs) rows.push(openRow(request, place, lastMs, endMs, samples));
   return { startMs, totalMs, rows, ticks: ticksOf(totalMs), shares: sharesOf(timeline, attempts, totalMs) };
 }
 
@@ -168,19 +171,48 @@ function marksOf({ kind, started_at_ms: fromMs, duration_ms: ms, rescue }: Timel
 }
 
 /** What goes on now: it is in no timeline yet. */
-function openRow({ status, queue }: RequestDetail, place: (ms: number) => number, from: number, to: number): Row {
+function openRow(
+  { status, queue, frames }: RequestDetail,
+  place: Place,
+  from: number,
+  to: number,
+  samples: readonly Sample[],
+): Row {
   const isQueued = status === 'queued';
+  const came = frames > 0 ? `${frames} frames came so far` : null;
   return {
     id: 'now',
     label: isQueued ? 'Waits now' : 'Runs now',
-    why: queue?.waits_for ?? queue?.provider ?? null,
-    pieces: [{ from: place(from), to: place(to), colour: isQueued ? '--shape-queue' : '--shape-first' }],
+    why: queue?.waits_for ?? came ?? queue?.provider ?? null,
+    pieces: isQueued
+      ? [{ from: place(from), to: place(to), colour: '--shape-queue' }]
+      : openPieces(place, from, to, samples),
     marks: [],
     tookMs: to - from,
     attempt: null,
     part: null,
     kind: 'other',
   };
+}
+
+/** Until frames were seen, and how they have come since. */
+function openPieces(place: Place, from: number, to: number, samples: readonly Sample[]): Piece[] {
+  const first = samples.findIndex(([ms, frames]) => frames > 0 && ms >= from);
+  const grown = first < 0 ? [] : samples.slice(first).filter(([ms]) => ms <= to);
+  if (grown.length < 2) return [{ from: place(from), to: place(to), colour: '--shape-first' }];
+  const [begin, span] = [grown[0]![0], Math.max(1, to - grown[0]![0])];
+  const most = Math.max(...grown.map(([, frames]) => frames));
+  const points = grown.map(([ms, frames]): Point => [(ms - begin) / span, frames / most]);
+  return [
+    { from: place(from), to: place(begin), colour: '--shape-first' },
+    {
+      from: place(begin),
+      to: place(to),
+      colour: '--shape-answer',
+      isJoined: true,
+      curve: [...points, [1, grown.at(-1)![1] / most]],
+    },
+  ];
 }
 
 const PARTS = 4;

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { Attempt, RequestDetail, TimelinePart } from '../api/types.ts';
 import { count, duration, usd, words } from '../parts/format.ts';
 import { Badge, Outcome, type Pair, Pairs } from '../parts/panel.tsx';
-import { growthOf, layOut, type Point, type Row } from './layout.ts';
+import { growthOf, layOut, type Point, type Row, type Sample } from './layout.ts';
 
 interface RowProps {
   row: Row;
@@ -12,8 +12,15 @@ interface RowProps {
   costs: RequestDetail['cost_parts'];
 }
 
-export function WaterfallView({ request, nowMs }: { request: RequestDetail; nowMs: number }) {
-  const { rows, ticks, shares } = layOut(request, nowMs);
+interface WaterfallProps {
+  request: RequestDetail;
+  nowMs: number;
+  /** Of one that runs. */
+  samples?: readonly Sample[];
+}
+
+export function WaterfallView({ request, nowMs, samples = [] }: WaterfallProps) {
+  const { rows, ticks, shares } = layOut(request, nowMs, samples);
   const [open, setOpen] = useState<string | null>(null);
   return (
     <div class="form">

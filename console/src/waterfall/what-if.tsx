@@ -6,6 +6,7 @@ import { post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
 import type { Provider, RequestDetail } from '../api/types.ts';
 import { Button, Dialog, tell } from '../parts/actions.tsx';
+import { serverNow } from '../parts/clock.ts';
 import { count, duration, usd } from '../parts/format.ts';
 import { Badge, Outcome, Panel, RequestLink, Select, Table, Text } from '../parts/panel.tsx';
 import { layOut } from './layout.ts';
@@ -125,7 +126,7 @@ function ComparedRow({ request }: { request: RequestDetail }) {
       </td>
       <td>{request.model}</td>
       <td>{request.provider ?? '–'}</td>
-      <td class="end">{duration(layOut(request, Date.now()).totalMs)}</td>
+      <td class="end">{duration(layOut(request, serverNow()).totalMs)}</td>
       <td class="end">{count(request.usage.output_tokens)}</td>
       <td class="end">{usd(request.usage.cost)}</td>
     </tr>
