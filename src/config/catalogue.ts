@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { limitsOf } from '../contracts/limit-kinds.ts';
 import { halfPrice, type Price } from '../contracts/money.ts';
-import type { DetourCode, StrategyName } from '../contracts/route-plan.ts';
+import type { DetourCode, HedgeTerms, StrategyName } from '../contracts/route-plan.ts';
 import type { Scope } from '../contracts/scope.ts';
 import { createProviderSecrets, type ProviderSecrets } from '../contracts/secret-mask.ts';
 import type { ProviderDialect } from '../protocols/call/prepare-call.ts';
@@ -81,6 +81,8 @@ export interface Model {
   outputTokens: number;
   /** Prompts that begin alike share a cache; null: only the turns of a conversation do. */
   sharedPrefix: { waitMs: number } | null;
+  /** Null: never. */
+  hedge: { terms: HedgeTerms; isOnRequest: boolean } | null;
 }
 
 export interface Catalogue {
@@ -277,6 +279,20 @@ function compileModel(
     waitUpToMs: settings.wait_up_to_ms,
     outputTokens: settings.output_tokens,
     sharedPrefix: settings.prompt_cache.by === 'prefix' ? { waitMs: settings.prompt_cache.wait_ms } : null,
+    hedge: settings.hedge === undefined ? null : compileHedge(name, settings.hedge),
+  };
+}
+
+function compileHedge(pool: string, settings: NonNullable<ModelSettings['hedge']>): Model['hedge'] {
+  return {
+    isOnRequest: settings.only_on_request,
+    terms: {
+      pool,
+      ...(settings.after_ms === undefined ? {} : { afterMs: settings.after_ms }),
+      atLeastMs: settings.at_least_ms,
+      sharePercent: settings.max_share_percent,
+      extraCostPercent: settings.max_extra_cost_percent,
+    },
   };
 }
 

@@ -16,6 +16,7 @@ export function checkReferences(configuration: Configuration): ReferenceFault[] 
     ...Object.entries(configuration.models).flatMap(([name, model]) => [
       ...checkDeployments(configuration, name, model, content),
       ...checkOtherModels(configuration, name, model),
+      ...checkHedge(name, model),
     ]),
   ];
 }
@@ -69,6 +70,11 @@ function checkDeployments(
     content.set(id, own);
   }
   return faults;
+}
+
+function checkHedge(name: string, { hedge, deployments, fallbacks }: ModelSettings): ReferenceFault[] {
+  if (hedge === undefined || deployments.length + fallbacks.length > 1) return [];
+  return [{ path: `models.${name}.hedge`, message: 'there is nobody else to ask: the model has one deployment' }];
 }
 
 /** Members of a model that name other models. */

@@ -5,6 +5,7 @@ import { LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
 import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
 import { alerts } from './alert-schema.ts';
 import { batches, files } from './batch-schema.ts';
+import { hedge } from './hedge-schema.ts';
 import { price, usageApi } from './price-schema.ts';
 import { deadLetters, ledger, name, redis, server } from './server-schema.ts';
 import { signIn } from './sign-in-schema.ts';
@@ -230,6 +231,7 @@ const model = z.strictObject({
     .describe(
       'A provider whose retry-after is no longer than this is waited for, before the next deployment is asked.',
     ),
+  hedge,
   output_tokens: positive
     .default(1_000)
     .describe('Output tokens assumed for the token limit where a request does not say max_tokens.'),

@@ -1187,6 +1187,8 @@ export interface components {
             tool_calls?: {
                 [key: string]: number;
             };
+            /** @description It was made beside another attempt that was slow to begin. */
+            hedge?: boolean;
         };
         AuditEntry: {
             id: string;
@@ -2229,7 +2231,7 @@ export interface components {
                 charge_usd: string;
             }[];
         };
-        /** @description Where the time went, without gaps. `skip`: a provider was not asked, and why. */
+        /** @description Where the time went, without gaps; attempts beside each other overlap. `skip`: a provider was not asked, and why. */
         Timeline: {
             /** @enum {string} */
             kind: "queue" | "limit" | "circuit" | "hold" | "backoff" | "skip" | "attempt" | "other";
@@ -2247,6 +2249,8 @@ export interface components {
             ][];
             /** @description Of a stream: frames that it sent to the client. */
             frames?: number;
+            /** @description It ran beside the attempt before it, which was slow to begin. */
+            hedge?: boolean;
             /**
              * @description It took up an answer that had broken off: behind what the client had, or from its beginning.
              * @enum {string}

@@ -54,6 +54,8 @@ export interface CostDetails {
   disputed?: string;
   /** The tier that served it, where it is not the ordinary one. */
   serviceTier?: string;
+  /** It was made beside another one that was slow to begin. */
+  hedge?: true;
   /** Calls of the provider's own tools. */
   toolCalls?: Readonly<Record<string, number>>;
 }

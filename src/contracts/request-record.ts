@@ -118,6 +118,7 @@ export interface RouteWishes {
     /** Only providers that get every field of the request. */
     requireParameters?: boolean;
     sort?: StrategyName;
+    hedge?: boolean;
     /** USD per million tokens; what costs more, or has no known price, is not asked. */
     maxInputPrice?: number;
     maxOutputPrice?: number;
@@ -135,6 +136,8 @@ export interface RequestProgress {
   revisited: number | null;
   /** The way left the plan's steps for others: from which position on, and after which failures (the last one leads). */
   detour?: { from: number; codes: DetourCode[] };
+  /** The place of a second attempt that was made beside another one: a request has one. `hasFailed`: it counts there. */
+  hedge?: { place: number; hasFailed?: true };
   /** One failure per step that was given up, and the latest of the current step. */
   failures: Failure[];
   /** Attempts that called a provider. */
@@ -168,6 +171,9 @@ export interface TimelinePart {
   tokens?: readonly (readonly [ms: number, tokens: number])[];
   /** Of a streamed attempt: frames that it has sent to the client. */
   frames?: number;
+  /** Of an attempt that ran beside another: when it was called, Unix milliseconds; and whether it was the second of them. */
+  sinceMs?: number;
+  isHedge?: true;
   /** The client had the beginning of an answer that broke off: the provider went on behind it, or said all of it again. */
   rescue?: 'continued' | 'repeated';
 }

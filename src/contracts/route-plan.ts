@@ -47,8 +47,26 @@ export interface RoutePlan {
   putBack?: { provider: string; why: 'circuit' | 'hold' }[];
   /** A provider's wait that is longer is left for the next step. Absent: the default (advance.ts). Milliseconds. */
   waitUpToMs?: number;
+  /** A second step may be asked beside the first. Absent: never. */
+  hedge?: HedgeTerms;
   /** The beginning of its prompt, where its model shares caches by that; and how long it waits for one that is being written. */
   prefix?: { hash: string; waitMs: number };
+}
+
+/** When a step that is slow to begin gets the next one beside it, and how much of that there may be. */
+export interface HedgeTerms {
+  /** What is counted together: the model as the configuration names it. */
+  pool: string;
+  /** Absent: what is usual for the deployment. Milliseconds. */
+  afterMs?: number;
+  atLeastMs: number;
+  /** Of answers, and of what they cost. */
+  sharePercent: number;
+  extraCostPercent: number;
+  /** This request is only counted: it has no second attempt. */
+  isUnwanted?: true;
+  /** A budget has room for one attempt only. */
+  isOverBudget?: true;
 }
 
 /** Every step that the request may come to. */

@@ -80,6 +80,8 @@ interface AttemptFacts {
   credential?: string;
   attempt: number;
   startedAtMs: number;
+  /** It was made beside another one. */
+  isHedge?: boolean;
 }
 
 interface AttemptEnd {
@@ -92,7 +94,7 @@ interface AttemptEnd {
 }
 
 export function attemptEntry(facts: AttemptFacts, end: AttemptEnd): LedgerEntry {
-  const { spec, step, credential, attempt, startedAtMs } = facts;
+  const { spec, step, credential, attempt, startedAtMs, isHedge = false } = facts;
   return {
     requestId: spec.requestId,
     attempt,
@@ -118,7 +120,7 @@ export function attemptEntry(facts: AttemptFacts, end: AttemptEnd): LedgerEntry 
     outputTokens: end.usage.outputTokens,
     reasoningTokens: end.usage.reasoningTokens,
     costPicoUsd: end.cost.cost.toString(),
-    ...detailsOf(end),
+    ...detailsOf(end, isHedge),
   };
 }
 
@@ -129,10 +131,13 @@ export function unsettledMessage(facts: AttemptFacts, usage: Usage, cost: Cost):
 }
 
 /** Empty if there are none. */
-export function detailsOf({ usage, cost }: Pick<AttemptEnd, 'usage' | 'cost'>): Pick<LedgerEntry, 'details'> {
+export function detailsOf(
+  { usage, cost }: Pick<AttemptEnd, 'usage' | 'cost'>,
+  isHedge = false,
+): Pick<LedgerEntry, 'details'> {
   const { disputed, serviceTier, toolCalls } = usage;
   const unpriced = cost.unpriced.length === 0 ? undefined : cost.unpriced;
-  const told = Object.entries({ unpriced, disputed, serviceTier, toolCalls }).filter(
+  const told = Object.entries({ unpriced, disputed, serviceTier, toolCalls, hedge: isHedge || undefined }).filter(
     ([, value]) => value !== undefined,
   );
   return told.length === 0 ? {} : { details: Object.fromEntries(told) };

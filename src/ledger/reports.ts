@@ -48,7 +48,7 @@ function sumsOf(per: ReportSubject, isRollup: boolean): RawBuilder<unknown>[] {
   const summed = (column: string) => (isRollup ? sql.raw(`cast(sum(${column}) as bigint)`) : boundedSum(column));
   return [
     sql`${counted('1 = 1')} as count`,
-    sql`${counted("outcome <> 'ok'")} as failed`,
+    sql`${counted("outcome not in ('ok', 'hedge_lost')")} as failed`,
     ...(isRollup
       ? ['cost_micro', 'cost_rest'].map((column) => sql`${summed(column)} as ${sql.ref(column)}`)
       : moneySums('cost_pico_usd', 'cost')),

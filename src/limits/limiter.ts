@@ -158,7 +158,8 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
   function acquireCall(request: PermitRequest): ScriptCall {
     const lane = request.isBatch ? 'batch' : 'interactive';
     const { openAttempts, openLeases, waitQueueTokens, waitQueueServed } = keyspace;
-    const queues = request.scopes.filter(hasWaitQueue).map(({ name }) => keyspace.scope(name).waiting[lane]);
+    const waited = request.isBeside === true ? [] : request.scopes.filter(hasWaitQueue);
+    const queues = waited.map(({ name }) => keyspace.scope(name).waiting[lane]);
     const keys = [openAttempts, openLeases, waitQueueTokens, waitQueueServed, ...scopeKeys(request.scopes), ...queues];
     const { owner, cost, order } = turnOfTerms(request);
     const { requestId, tokens } = request;
@@ -171,7 +172,7 @@ export function createLimiter(redis: RedisClient, keyspace: Keyspace): Limiter {
       tokens,
       PERMIT_LEASE_MS,
       request.unsettledEntry,
-      request.isBatch ? 1 : 0,
+      request.isBatch ? 1 : request.isBeside ? 2 : 0,
       keyspace.freedChannel,
       request.scopes.length,
       owner,

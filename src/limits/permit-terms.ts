@@ -60,6 +60,8 @@ export interface PermitTerms {
   /** Absent: by time of acceptance, beside others without one. */
   turn?: Turn;
   isBatch: boolean;
+  /** It runs beside another attempt of its request: it waits for nobody. */
+  isBeside?: true;
   /** Input and output together. */
   tokens: number;
   /** Absent where they are not told apart: each kind of limit then counts all tokens. */

@@ -13,13 +13,15 @@
 -- had another one is too early: the call that meets it corrects it. All turns of the interactive lane come before those of the
 -- batch lane, which come in order of acceptance.
 --
--- A provider that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS.
+-- A provider that claimed a longer wait than it is believed (block.lua) gets one call, the trial, and then none for TRIAL_MS. A
+-- second attempt beside another one (ARGV 7 is 2) is let through where there is room and nobody waits, else refused without a trace.
+--
 -- A request that is let through leaves the wait queues in which the API tier counted it (wait-enter.lua).
 --
 -- KEYS  1 open attempts, 2 open leases, 3 tokens of wait queues, 4 served of wait queues,
 --       then per scope: window, leases, room, presence, turns; then the wait queues
--- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 batch lane
---       0/1, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait queues,
+-- ARGV  1 attempt id, 2 member in rooms, 3 turn (batch lane only), 4 tokens, 5 lease ms, 6 entry if never closed, 7 1 in the
+--       batch lane, 2 beside another attempt, else 0, 8 channel of freed scopes, 9 number of scopes, 10 owner of the turn, 11 its cost, 12 member in wait queues,
 --       then per scope: name, number of limits, then per limit: kind, period ms (0: calls in flight), limit, amount (whole)
 -- Gives {1, slice of a minute, 1 for a trial} or {0, wait ms, reason or kind, scope index, number waiting before, ms from that
 -- place to the next, rounded down: 0 where nothing tells}.
@@ -46,7 +48,7 @@ local CHUNK = 50 -- slices read at once
 
 local open, open_leases = KEYS[1], KEYS[2]
 local attempt, member, owner = ARGV[1], ARGV[2], ARGV[10]
-local lease_ms, is_batch = tonumber(ARGV[5]), ARGV[7] == '1'
+local lease_ms, is_batch, is_beside = tonumber(ARGV[5]), ARGV[7] == '1', ARGV[7] == '2'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local minute_slice = math.floor(now / (MINUTE_MS / SLICES))
@@ -231,6 +233,7 @@ local function turn_of(scope, other, noted)
 end
 
 local function check_turn(index, scope)
+  if is_beside then return deny(index, POLL_MS, 'turn') end
   local turn = read_turn(scope)
   while true do
     local first = redis.call('ZRANGE', scope.room, 0, 0, 'WITHSCORES')
@@ -305,6 +308,7 @@ for index, scope in ipairs(scopes) do
     if scope.is_occupied then check_turn(index, scope) end
   end
 end
+if is_beside and denying > 0 then return {0, math.max(1, math.ceil(wait)), reason, denying, 0, 0} end
 
 for index, scope in ipairs(scopes) do
   if index == denying then

@@ -50,6 +50,8 @@ export interface ProviderPreferences {
   /** Only providers that get every field of the request. */
   requireParameters?: boolean;
   sort?: StrategyName;
+  /** Whether a second provider may be asked beside one that is slow to begin; absent: as the model is configured. */
+  hedge?: boolean;
   /** USD per million tokens; what costs more, or has no known price, is not asked. */
   maxInputPrice?: number;
   maxOutputPrice?: number;

@@ -94,6 +94,8 @@ export interface RequestStore {
     progress: RequestProgress,
     timeToLiveMs: number,
   ): Promise<Pick<WriteGrant, 'attempt' | 'fenceSequence'> | null>;
+  /** A number for a second attempt beside the owner's open one; null when the request is no longer the worker's. */
+  numberBeside(requestId: string, workerId: string, progress: RequestProgress): Promise<number | null>;
   /** The worker does not work on it: whatever it says elsewhere, the next delivery may claim it. */
   disown(requestId: string, workerId: string): Promise<void>;
   /** False when the request is no longer the worker's. */
@@ -121,6 +123,7 @@ const claimInTakeScript = loadLuaScript(import.meta.url, './claim-in-take.lua');
 const CLAIM_IN_TAKE = joinScripts('', { claim: claimScript }, claimInTakeScript).source;
 export const claimNewScript = loadLuaScript(import.meta.url, './claim-new.lua');
 const continueScript = loadLuaScript(import.meta.url, './continue.lua');
+const besideScript = loadLuaScript(import.meta.url, './beside.lua');
 const disownScript = loadLuaScript(import.meta.url, './disown.lua');
 const releaseScript = loadLuaScript(import.meta.url, './release.lua');
 const listenScript = loadLuaScript(import.meta.url, './listen.lua');
@@ -203,6 +206,12 @@ export function createRequestStore(redis: RedisClient, keyspace: Keyspace): Requ
       const args = [workerId, JSON.stringify(progress), timeToLiveMs];
       const [attempt, fence] = (await runScript(redis, continueScript, [record, log], args)) as [number?, string?];
       return attempt === undefined ? null : { attempt, fenceSequence: parseFrameId(fence!).sequence };
+    },
+
+    async numberBeside(requestId, workerId, progress) {
+      const { record } = keyspace.request(requestId);
+      const attempt = (await runScript(redis, besideScript, [record], [workerId, JSON.stringify(progress)])) as number;
+      return attempt === 0 ? null : attempt;
     },
 
     async disown(requestId, workerId) {

@@ -28,6 +28,7 @@ export interface RouteRequest {
     allowFallbacks?: boolean;
     /** In place of the models' own strategies. */
     sort?: StrategyName;
+    hedge?: boolean;
     /** USD per million tokens; deployments that cost more, or whose price is unknown, are left out. */
     maxInputPrice?: number;
     maxOutputPrice?: number;
@@ -67,9 +68,16 @@ export function planRoute(request: RouteRequest, context: RouteContext): RoutePl
   const unique = dropRepeated(steps);
   if (unique.length === 0) return nothingLeft(request, modelChain(model, request, catalogue), context);
   const { steps: ordered, putBack } = coolingLast(unique, context);
+  const hedge = hedgeOf(model, request);
   const wait = model.waitUpToMs === DEFAULT_WAIT_UP_TO_MS ? {} : { waitUpToMs: model.waitUpToMs };
-  if (request.preferences.allowFallbacks === false) return { steps: ordered.slice(0, 1), ...putBack, ...wait };
-  return { steps: ordered, ...detoursOf(model, request, context), ...putBack, ...wait };
+  if (request.preferences.allowFallbacks === false) return { steps: ordered.slice(0, 1), ...putBack, ...wait, ...hedge };
+  return { steps: ordered, ...detoursOf(model, request, context), ...putBack, ...wait, ...hedge };
+}
+
+function hedgeOf({ hedge }: Model, { preferences }: RouteRequest): Pick<RoutePlan, 'hedge'> {
+  if (hedge === null) return {};
+  const isWanted = preferences.hedge ?? !hedge.isOnRequest;
+  return { hedge: isWanted ? hedge.terms : { ...hedge.terms, isUnwanted: true } };
 }
 
 const DETOUR_CODES = ['upstream_content_filter', 'upstream_context_length'] as const;

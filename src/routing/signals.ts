@@ -167,7 +167,7 @@ export interface SpeedLog {
 /** Samples kept per circuit, of all workers. */
 const KEPT = 40;
 /** Older samples are ignored, so that a deployment that was slow is tried again. */
-const KEPT_MS = 600_000;
+export const KEPT_MS = 600_000;
 /** Least time between two samples of a process for a circuit, so that the cost does not grow with the traffic. */
 const SAMPLE_MS = 200;
 

@@ -39,6 +39,11 @@ export function hasNext(plan: RoutePlan, position: number, progress: RequestProg
   return position + 1 < endOf(plan, progress) || progress.skipped.length > 0;
 }
 
+/** The next step in order; null after the last. */
+export function stepBehind(plan: RoutePlan, position: number, progress: RequestProgress): RouteStep | null {
+  return position + 1 < endOf(plan, progress) ? stepAt(plan, position + 1, progress) : null;
+}
+
 /** Whether this place may be skipped. A step can be skipped only once. */
 export function maySkip(plan: RoutePlan, position: number, progress: RequestProgress): boolean {
   return position < endOf(plan, progress) && hasNext(plan, position, progress);
@@ -71,8 +76,13 @@ function isDetourCode(code: Failure['code']): code is DetourCode {
 
 /** Progress at the place after this one, which must exist (`hasNext`). */
 export function moveOn(plan: RoutePlan, position: number, progress: RequestProgress): RequestProgress {
-  const fresh = { ...progress, failuresAtStep: 0 };
+  const fresh = { ...progress, failuresAtStep: hasFailedAt(position + 1, progress) ? 1 : 0 };
   if (position + 1 < endOf(plan, progress)) return fresh;
   const first = progress.skipped.reduce((best, next) => (next.readyAtMs < best.readyAtMs ? next : best));
   return { ...fresh, revisited: first.step, skipped: progress.skipped.filter((other) => other !== first) };
+}
+
+/** A second attempt that was made beside another one was made there. */
+function hasFailedAt(position: number, { hedge }: RequestProgress): boolean {
+  return hedge?.hasFailed === true && hedge.place === position;
 }

@@ -73,6 +73,8 @@ export interface Keyspace {
   tokenEstimates: string;
   /** List: how the last streams of a circuit went (src/routing/signals.ts). */
   speeds(circuit: string): string;
+  /** Hash: how many answers of a model had a second attempt, and what that cost (src/limits/hedge-admit.lua). */
+  hedges(pool: string): string;
   /** String: `leading` while the first request with this beginning has no answer yet, then `warm` (src/routing/prefixes.ts). */
   prefix(circuit: string, hash: string): string;
   /** Hash: recent outcomes of a circuit's calls. */
@@ -163,6 +165,7 @@ export function createKeyspace(namespace: string): Keyspace {
     learnedChannel: `${core}:learned`,
     tokenEstimates: `${core}:token-estimates`,
     speeds: (circuit) => `${core}:speeds:${circuit}`,
+    hedges: (pool) => `${core}:hedges:${pool}`,
     prefix: (circuit, hash) => `${core}:prefix:${hash}:${circuit}`,
     circuit: (name) => `${core}:circuit:${name}`,
     openCircuits: `${core}:open-circuits`,

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { LedgerEntry } from '../contracts/ledger-entry.ts';
 import { PICO_PER_USD } from '../contracts/money.ts';
+import { boundedNames, OTHERS } from './bounded-names.ts';
 import type { MetricDefinition, MetricPart } from './metric-definition.ts';
 import { METRICS } from './metric-table.ts';
 
@@ -79,21 +80,6 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 
 const SHORTEST_LOOP_MS = 500;
 
-/** Of names that a client may choose: so many get a label value of their own, the rest share one. */
-const MAX_CHOSEN_NAMES = 200;
-const OTHERS = 'other';
-
-/** Names as long as somebody uses fewer than the cap, the first of them afterwards. */
-function boundedNames(): (name: string) => string {
-  const known = new Set<string>();
-  return (name) => {
-    if (known.has(name)) return name;
-    if (known.size >= MAX_CHOSEN_NAMES) return OTHERS;
-    known.add(name);
-    return name;
-  };
-}
-
 export interface ApiMetrics {
   registry: Registry;
   requestEnded(labels: { route: string; status: number; outcome: string }, seconds: number): void;
@@ -125,6 +111,9 @@ export interface WorkerMetrics {
   /** A request gave up its worker slot because it had to wait for a limit; `reason` says which. */
   limited(provider: string, reason: string): void;
   fallback(from: string, to: string): void;
+  /** A second attempt is over. @param model as the configuration names it. @param lostPicoUsd what the loser cost. */
+  hedge(model: string, result: 'won' | 'lost' | 'failed' | 'stopped', lostPicoUsd: bigint): void;
+  hedgeDenied(model: string, reason: string): void;
   /** What a request has waited for limits; `reason` as in its timeline: a scope, and what it had too little of. */
   permitWaits(waits: readonly { provider?: string; reason?: string; durationMs: number }[]): void;
   reaped(attempts: number): void;
@@ -160,6 +149,11 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
         metrics.permitWait.observe({ provider, scope: shownScope(scope), limit }, durationMs / 1_000);
       }
     },
+    hedge(model, result, lostPicoUsd) {
+      metrics.hedges.inc({ model, result });
+      metrics.hedgeCost.inc({ model }, Number(lostPicoUsd) / Number(PICO_PER_USD));
+    },
+    hedgeDenied: (model, reason) => metrics.hedgesDenied.inc({ model, reason }),
     limited: (provider, reason) => metrics.limited.inc({ provider, reason }),
     fallback: (from, to) => metrics.fallbacks.inc({ from, to }),
     reaped: (count) => metrics.unsettledAttempts.inc(count),

@@ -47,7 +47,7 @@ export async function chooseCredentials(
   return usable.length > 0 ? { kind: 'usable', credentials: usable } : soonest(others);
 }
 
-function inOrder(credentials: readonly Credential[], names: readonly string[]): Credential[] {
+export function inOrder(credentials: readonly Credential[], names: readonly string[]): Credential[] {
   const place = ({ name }: Credential) => (names.includes(name) ? names.indexOf(name) : names.length);
   return [...credentials].sort((a, b) => place(a) - place(b));
 }

@@ -7,6 +7,7 @@ import type { RouteStep } from '#src/contracts/route-plan.ts';
 import { spendTime } from '#src/contracts/timeline.ts';
 import type { Books } from '#src/ledger/books.ts';
 import type { Forecaster } from '#src/limits/forecaster.ts';
+import type { HedgeAllowance } from '#src/limits/hedge-allowance.ts';
 import type { LearnedLimits } from '#src/limits/learned-limits.ts';
 import type { Limiter, Permit } from '#src/limits/limiter.ts';
 import type { GrantedPermit } from '#src/limits/permit-terms.ts';
@@ -22,6 +23,7 @@ import type { Circuits } from '#src/routing/circuits.ts';
 import type { Holds } from '#src/routing/holds.ts';
 import type { Prefixes } from '#src/routing/prefixes.ts';
 import type { SpeedLog } from '#src/routing/signals.ts';
+import type { UsualBegin } from '#src/routing/usual-begin.ts';
 import type { ScriptCall } from '#src/storage/lua-script.ts';
 import { untilTaken } from '#src/storage/redis-trouble.ts';
 import type { Logger } from '#src/telemetry/logger.ts';
@@ -52,6 +54,8 @@ export interface InferenceContext {
   circuits: Circuits;
   holds: Holds;
   speeds: SpeedLog;
+  usualBegin: UsualBegin;
+  hedges: HedgeAllowance;
   prefixes: Prefixes;
   upstream: Upstream;
   active: ActiveRequests;
@@ -101,6 +105,8 @@ export interface Delivery {
   isLeader: boolean;
   /** A permit for its first call that came with it; null: none, or it is used. */
   granted: GrantedPermit | null;
+  /** Its attempt runs beside another one; the hedge is the second of them. Absent: it is alone. */
+  beside?: { isHedge: boolean };
   /** Another delivery owns the request: nothing may be written any more. */
   isLost: boolean;
 }

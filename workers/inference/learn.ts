@@ -9,6 +9,7 @@ import type { Permit } from '#src/limits/limiter.ts';
 import { countsExpected, modelScope } from '#src/limits/permit-terms.ts';
 import type { RateLimitHint } from '#src/protocols/protocol.ts';
 import type { StreamSpeed } from '#src/routing/signals.ts';
+import { noteBegin } from '#src/routing/usual-begin.ts';
 import { credentialCircuits, isOfCredential } from './credential-choice.ts';
 import type { Delivery, InferenceContext } from './delivery.ts';
 import type { AttemptOutcome } from './run-attempt.ts';
@@ -44,6 +45,9 @@ export function learn(
   if (failure === null && permit.scopes.some(countsExpected)) learnTokens(context, circuit, permit, outcome);
   const speed = failure === null && spec.isStream ? speedOf(outcome) : null;
   if (speed !== null) context.speeds.note(circuit, speed);
+  if (failure === null && !spec.isStream && spec.plan.hedge !== undefined) {
+    noteBegin(context.speeds, circuit, false, durationMs);
+  }
   if (credential !== null) reportCredential(context, deployment, step, credential, outcome);
   if (failure === null) return circuits.reportSuccess(circuit, durationMs);
   if (isOfCredential(credential, failure)) return circuits.reportUndecided(circuit, durationMs);

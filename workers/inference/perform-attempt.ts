@@ -3,6 +3,8 @@
 import type { Deployment } from '#src/config/catalogue.ts';
 import type { Credential } from '#src/config/credentials.ts';
 import type { Cure, Failure } from '#src/contracts/failure.ts';
+import type { LedgerEntry } from '#src/contracts/ledger-entry.ts';
+import type { PicoUsd } from '#src/contracts/money.ts';
 import { isForgottenWhenDelivered, type TimelinePart } from '#src/contracts/request-record.ts';
 import { traceFields } from '#src/contracts/trace-context.ts';
 import { attemptEntry, encodeMessage } from '#src/ledger/books.ts';
@@ -10,16 +12,19 @@ import type { Permit } from '#src/limits/limiter.ts';
 import { cureFor, type PreparedCall } from '#src/protocols/call/prepare-call.ts';
 import { FILTERED } from '#src/protocols/providers/filtered-answer.ts';
 import type { ProtocolRoute } from '#src/protocols/registry.ts';
+import type { ReplyWriter } from '#src/reply/publisher.ts';
 import { advance, DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import { hasNext, takeDetour } from '#src/routing/walk.ts';
+import { answerHeaders } from './answer-headers.ts';
 import { findCredential, isOfCredential, isRotated, leaveCredential, withCredential } from './credential-choice.ts';
 import { type Delivery, type InferenceContext, insist, type StepResult, spend } from './delivery.ts';
 import { learn, noteBegun } from './learn.ts';
 import { type AttemptPricing, estimatedInputTokens, pricingOf, usedTokens } from './permit-request.ts';
 import { cureSubject, mayBeRescued } from './prepare-step.ts';
-import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
+import { type AttemptOutcome, type AttemptSignal, runAttempt } from './run-attempt.ts';
 import { noteLed } from './shared-prefix.ts';
 import { type AttemptTrace, endAttempt, noteWaits, traceAttempt } from './trace-attempts.ts';
+import type { Upstream } from './upstream.ts';
 
 /** A call that waits for its permit only. */
 export interface ReadyCall {
@@ -31,10 +36,39 @@ export async function performAttempt(
   context: InferenceContext,
   delivery: Delivery,
   deployment: Deployment,
-  { route, call }: ReadyCall,
+  ready: ReadyCall,
   permit: Permit,
 ): Promise<StepResult> {
-  const { spec, job, writer, cancellation } = delivery;
+  const { writer, cancellation: signal } = delivery;
+  const ended = await callProvider(context, delivery, ready, permit, {
+    deployment,
+    writer,
+    signal,
+    upstream: context.upstream,
+  });
+  return conclude(context, delivery, ended);
+}
+
+/** What a call is made with. */
+export interface CallParts {
+  deployment: Deployment;
+  writer: ReplyWriter;
+  signal: AttemptSignal;
+  upstream: Upstream;
+  onBegun?: () => void;
+  /** What an attempt beside it costs, or would if it ended now. */
+  costBeside?: () => PicoUsd;
+}
+
+/** The call, and what is learned from it; its books are the caller's to write. */
+export async function callProvider(
+  context: InferenceContext,
+  delivery: Delivery,
+  { route, call }: ReadyCall,
+  permit: Permit,
+  { deployment, writer, signal, upstream, onBegun, costBeside }: CallParts,
+): Promise<EndedCall> {
+  const { spec, job } = delivery;
   const startedAtMs = Date.now();
   const pricing = pricingOf(context, delivery, deployment);
   const credential = findCredential(deployment.provider, permit.credential);
@@ -59,40 +93,33 @@ export async function performAttempt(
         choices: spec.choices,
         estimatedInputTokens: estimatedInputTokens(delivery),
         requestedModel: spec.model,
-        priceUsage: pricing.priceUsage,
+        priceUsage: (usage) => pricing.priceUsage(usage, costBeside?.()),
       },
       writer,
-      answerHeaders: answerHeaders(delivery, call, startedAtMs),
+      get answerHeaders() {
+        return answerHeaders(delivery, call, startedAtMs);
+      },
       hasEventIds: context.settings.hasEventIds,
       maxAnswerBytes: context.settings.maxAnswerBytes,
       holdBackTokens: context.settings.holdBackTokens,
-      signal: cancellation,
+      signal,
       hasAlternative: hasNext(spec.plan, job.step, delivery.progress),
       leavesFiltered: !writer.hasAnswered && takeDetour(spec.plan, job.step, delivery.progress, FILTERED) !== null,
       onBegun: () => {
+        onBegun?.();
         noteBegun(context, delivery, startedAtMs);
         noteLed(context, delivery);
       },
       onBug: (error) => context.logger.error({ err: error, request_id: spec.requestId }, 'relay failed'),
     },
-    context.upstream,
+    upstream,
   ).finally(() => context.openPermits.delete(permit.attemptId));
   if (outcome.failure === null) noteLed(context, delivery);
   const wasRotated = await isRotated(delivery, credential, secret, outcome.failure);
   const cure = outcome.failure && cureFor(route, outcome.failure, delivery.cures);
   if (!wasRotated) learn(context, delivery, deployment, { permit, credential, outcome, isCurable: cure !== null });
   rememberCures(context, delivery, route, outcome.failure);
-  return conclude(context, delivery, deployment, {
-    permit,
-    credential,
-    wasRotated,
-    cure,
-    startedAtMs,
-    outcome,
-    pricing,
-    trace,
-    before,
-  });
+  return { deployment, permit, credential, wasRotated, cure, startedAtMs, outcome, pricing, trace, before };
 }
 
 /** A cure counts as found when the provider has taken what it made of the request. */
@@ -107,7 +134,9 @@ function rememberCures(
   else if (failure.code === 'upstream_bad_request') knownCures.forget(cureSubject(delivery, route));
 }
 
-interface Conclusion {
+/** A call that is over, and not in the books yet. */
+export interface EndedCall {
+  deployment: Deployment;
   permit: Permit;
   credential: Credential | null;
   /** It was refused with a secret that has been replaced meanwhile. */
@@ -122,32 +151,20 @@ interface Conclusion {
   before: { frames: number; isRescue: boolean };
 }
 
-/**
- * Order matters here: the client's last frame is in the log before the books call the request answered, and a death in
- * between leaves them to process-job.ts. Where no record would be left for that, both go in the same turn of the event
- * loop: a death in between costs another call, and no outcome.
- */
-async function conclude(
-  context: InferenceContext,
-  delivery: Delivery,
-  deployment: Deployment,
-  conclusion: Conclusion,
-): Promise<StepResult> {
-  const { permit, credential, startedAtMs, outcome, pricing, trace } = conclusion;
-  const { spec, step, writer } = delivery;
+/** Its part of the request's time and money, at once; gives its entry. */
+export function noteEnded(delivery: Delivery, ended: EndedCall): LedgerEntry {
+  const { credential, startedAtMs, outcome, pricing } = ended;
+  const { spec, step, writer, beside } = delivery;
   const { failure, usage } = outcome;
   const cost = pricing.costOfAttempt(usage);
   delivery.progress = progressAfter(delivery, failure, cost.cost);
-  const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok', ...streamOf(delivery, conclusion) };
+  const overlap =
+    beside === undefined ? {} : { sinceMs: startedAtMs, ...(beside.isHedge ? { isHedge: true as const } : {}) };
+  const spent = { attempt: writer.attempt, outcome: failure?.code ?? 'ok', ...streamOf(delivery, ended), ...overlap };
   spend(delivery, { kind: 'attempt', provider: step.provider, ...spent });
-  const result: StepResult =
-    failure === null
-      ? { kind: 'answered', closing: null }
-      : nextStep(context, delivery, deployment, conclusion, failure);
-  if (result.kind === 'answered' && spec.isStream) writer.end('ok');
-
-  const entry = attemptEntry(
-    { spec, step, ...(credential && { credential: credential.name }), attempt: writer.attempt, startedAtMs },
+  const used = credential === null ? {} : { credential: credential.name };
+  return attemptEntry(
+    { spec, step, ...used, attempt: writer.attempt, startedAtMs, ...(beside?.isHedge ? { isHedge: true } : {}) },
     {
       state: usage.isEstimated ? 'estimated' : 'settled',
       outcome: failure?.code ?? 'ok',
@@ -157,24 +174,67 @@ async function conclude(
       durationMs: outcome.durationMs,
     },
   );
-  const tokens = usedTokens(failure, usage, estimatedInputTokens(delivery));
-  const settlement = (message: string) => ({ ...tokens, entry: message });
+}
+
+/** An attempt behind which the request goes on: its permit back, its entry to the ledger. */
+export function settleEnded(
+  context: InferenceContext,
+  delivery: Delivery,
+  { permit, outcome }: EndedCall,
+  entry: LedgerEntry,
+): Promise<void> {
+  const tokens = usedTokens(outcome.failure, outcome.usage, estimatedInputTokens(delivery));
+  const message = encodeMessage({ attempt: entry });
+  return insist(context, () => context.limiter.settle(permit, { ...tokens, entry: message }));
+}
+
+/**
+ * Order matters here: the client's last frame is in the log before the books call the request answered, and a death in
+ * between leaves them to process-job.ts. Where no record would be left for that, both go in the same turn of the event
+ * loop: a death in between costs another call, and no outcome.
+ * @param decide what comes after a failure.
+ */
+export async function conclude(
+  context: InferenceContext,
+  delivery: Delivery,
+  ended: EndedCall,
+  decide: (failure: Failure) => StepResult = (failure) => nextStep(context, delivery, ended, failure),
+): Promise<StepResult> {
+  const { permit, outcome } = ended;
+  const { spec, step, writer } = delivery;
+  const { failure, usage } = outcome;
+  const entry = noteEnded(delivery, ended);
+  const result: StepResult = failure === null ? { kind: 'answered', closing: null } : decide(failure);
+  if (result.kind === 'answered' && spec.isStream) writer.end('ok');
+
   // What was paid for is written, however long Redis takes nothing.
   if (result.kind === 'answered' && !isForgottenWhenDelivered(spec)) await writer.settled();
   if (result.kind === 'answered' && !delivery.isLost) {
     const { progress } = delivery;
+    const tokens = usedTokens(failure, usage, estimatedInputTokens(delivery));
     const ending = { spec, progress, failure: null, answeredBy: step, waitedAt: null, attempt: entry };
     const append = async (message: string) => {
-      result.closing = context.limiter.settleCall(permit, settlement(message));
+      result.closing = context.limiter.settleCall(permit, { ...tokens, entry: message });
     };
     await insist(context, () => context.books.close(ending, append));
-  } else {
-    const message = encodeMessage({ attempt: entry });
-    await insist(context, () => context.limiter.settle(permit, settlement(message)));
-  }
+    if (spec.plan.hedge !== undefined) context.hedges.noteAnswer(spec.plan.hedge.pool, BigInt(entry.costPicoUsd));
+  } else await settleEnded(context, delivery, ended, entry);
+  report(context, delivery, ended, entry, result.kind);
+  return result;
+}
+
+/** @param next how the request goes on. */
+export function report(
+  context: InferenceContext,
+  delivery: Delivery,
+  { credential, outcome, trace }: EndedCall,
+  entry: LedgerEntry,
+  next: string,
+): void {
+  const { spec, step, writer } = delivery;
   context.metrics.attempt(entry);
   noteWaits(context, delivery);
-  endAttempt(trace, entry, outcome.firstTokenMs, result.kind);
+  endAttempt(trace, entry, outcome.firstTokenMs, next);
   context.logger.info(
     {
       request_id: spec.requestId,
@@ -183,24 +243,23 @@ async function conclude(
       ...(credential && { credential: credential.name }),
       model: step.upstreamModel,
       outcome: entry.outcome,
-      status: failure?.upstreamStatus,
+      status: outcome.failure?.upstreamStatus,
       first_byte_ms: outcome.firstByteMs,
       duration_ms: outcome.durationMs,
-      input_tokens: usage.inputTokens,
-      output_tokens: usage.outputTokens,
+      input_tokens: entry.inputTokens,
+      output_tokens: entry.outputTokens,
       ...entry.details,
-      next: result.kind,
+      next,
       ...traceFields(trace?.span.context),
     },
     'attempt',
   );
-  return result;
 }
 
 /** What the timeline says of a streamed attempt. The last frame of an answer is made right after it. */
 function streamOf(
   { spec, writer, prefillTokens }: Delivery,
-  { outcome: { samples, failure }, before }: Conclusion,
+  { outcome: { samples, failure }, before }: EndedCall,
 ): Pick<TimelinePart, 'tokens' | 'frames' | 'rescue'> {
   if (!spec.isStream) return {};
   const frames = writer.frames - before.frames + (failure === null ? 1 : 0);
@@ -214,11 +273,11 @@ function streamOf(
 function progressAfter(delivery: Delivery, failure: Failure | null, cost: bigint) {
   const { progress } = delivery;
   const costPicoUsd = (BigInt(progress.costPicoUsd) + cost).toString();
-  if (failure === null) return { ...progress, costPicoUsd };
+  if (failure === null || failure.code === 'hedge_lost') return { ...progress, costPicoUsd };
   return {
     ...progress,
     costPicoUsd,
-    failuresAtStep: progress.failuresAtStep + 1,
+    failuresAtStep: progress.failuresAtStep + (delivery.beside?.isHedge ? 0 : 1),
     failures: [...progress.failures, failure].slice(-MAX_REMEMBERED_FAILURES),
   };
 }
@@ -226,11 +285,10 @@ function progressAfter(delivery: Delivery, failure: Failure | null, cost: bigint
 /** Of these the most useful one is answered: more are never needed. */
 const MAX_REMEMBERED_FAILURES = 8;
 
-function nextStep(
+export function nextStep(
   context: InferenceContext,
   delivery: Delivery,
-  deployment: Deployment,
-  { credential, wasRotated, cure }: Conclusion,
+  { deployment, credential, wasRotated, cure }: EndedCall,
   failure: Failure,
 ): StepResult {
   const { spec, job, writer, progress, cancellation } = delivery;
@@ -274,40 +332,4 @@ function askAnew(delivery: Delivery): StepResult {
     failures: failures.slice(0, -1),
   };
   return { kind: 'retry', waitMs: 0 };
-}
-
-// Headers that say how an answer came about.
-
-export function answerHeaders(
-  { spec, step, progress }: Delivery,
-  { dropped }: PreparedCall,
-  startedAtMs: number,
-): Record<string, string> {
-  return {
-    'x-sluice-provider': step.provider,
-    'x-sluice-model': headerSafe(step.upstreamModel),
-    'x-sluice-attempts': String(progress.calls),
-    'x-sluice-queue-ms': String(Math.max(0, startedAtMs - spec.acceptedAtMs)),
-    ...(dropped.length === 0 ? {} : { 'x-sluice-dropped': listDropped(dropped) }),
-  };
-}
-
-/** Proxies refuse an answer whose headers have more than 4 to 8 KiB, and the names are of the client's own making. */
-const MAX_DROPPED_CHARS = 1_000;
-const MAX_NAME_CHARS = 100;
-
-/** As many names as there is room for, and how many more there are. */
-export function listDropped(names: readonly string[]): string {
-  let list = '';
-  for (const [index, name] of names.entries()) {
-    const next = (index === 0 ? '' : ', ') + headerSafe(name);
-    if (list.length + next.length > MAX_DROPPED_CHARS) return `${list}, and ${names.length - index} more`;
-    list += next;
-  }
-  return list;
-}
-
-/** Names come from clients' bodies; a header takes visible ASCII only. */
-function headerSafe(name: string): string {
-  return name.replace(/[^\x21-\x2b\x2d-\x7e]/g, '?').slice(0, MAX_NAME_CHARS);
 }

@@ -37,7 +37,8 @@ export function permitRequest(
   const usage = estimatedUsage(spec, estimatedInputTokens(delivery), isFree(client));
   const cost = costOfAttempt(context.catalogue, deployment, step.upstreamModel, usage);
   const used = credential === null ? {} : { credential: credential.name };
-  const facts = { spec, step, ...used, attempt: writer.attempt, startedAtMs: Date.now() };
+  const hedge = delivery.beside?.isHedge === true ? { isHedge: true as const } : {};
+  const facts = { spec, step, ...used, attempt: writer.attempt, startedAtMs: Date.now(), ...hedge };
   const terms = permitTerms(context, delivery, deployment, credential);
   const expected = expectedTokens(context, delivery, terms);
   return { ...terms, ...expected, unsettledEntry: unsettledMessage(facts, usage, cost) };
@@ -110,7 +111,8 @@ export function usedTokens(failure: Failure | null, usage: Usage, inputTokens: n
 
 export interface AttemptPricing {
   /** For the relay: the request's cost with this attempt, and its charge. */
-  priceUsage(usage: Usage): ShownCost;
+  /** @param beside what an attempt beside it costs. */
+  priceUsage(usage: Usage, beside?: PicoUsd): ShownCost;
   /** For the books: this attempt alone. */
   costOfAttempt(usage: Usage): Cost;
 }
@@ -125,8 +127,8 @@ export function createAttemptPricing(
 ): AttemptPricing {
   const ofAttempt = (usage: Usage) => costOfAttempt(catalogue, deployment, upstreamModel, usage);
   return {
-    priceUsage(usage) {
-      const cost = earlierCost + ofAttempt(usage).cost;
+    priceUsage(usage, beside = 0n) {
+      const cost = earlierCost + beside + ofAttempt(usage).cost;
       return { cost: formatUsd(cost), charge: formatCharge(chargeOf(cost, terms)), isEstimated: usage.isEstimated };
     },
     costOfAttempt: ofAttempt,

@@ -14,6 +14,7 @@ import { createBodySeal } from '#src/dead-letters/dead-letter.ts';
 import { createBooks } from '#src/ledger/books.ts';
 import { createLedgerStream } from '#src/ledger/ledger-stream.ts';
 import { createForecaster } from '#src/limits/forecaster.ts';
+import { createHedgeAllowance } from '#src/limits/hedge-allowance.ts';
 import { createLearnedLimits } from '#src/limits/learned-limits.ts';
 import { createLimiter, type Permit } from '#src/limits/limiter.ts';
 import { turnOf } from '#src/limits/permit-terms.ts';
@@ -31,6 +32,7 @@ import { createWorkerLiveness } from '#src/reply/worker-liveness.ts';
 import { createPrefixes } from '#src/routing/prefixes.ts';
 import { followRotation } from '#src/routing/rotation.ts';
 import { createSpeedLog } from '#src/routing/signals.ts';
+import { createUsualBegin } from '#src/routing/usual-begin.ts';
 import { createKeyspace, type Keyspace } from '#src/storage/keyspace.ts';
 import { connectRedis, disconnectRedis, isCluster, type RedisClient } from '#src/storage/redis.ts';
 import { type RedisWatchOptions, startRedisWatch } from '#src/storage/redis-watch.ts';
@@ -133,6 +135,8 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     circuits: rotation.circuits,
     holds: rotation.holds,
     speeds: createSpeedLog(redis, keyspace, onError),
+    usualBegin: createUsualBegin(redis, keyspace),
+    hedges: createHedgeAllowance(redis, keyspace, onError),
     prefixes: createPrefixes(redis, keyspace),
     upstream: createUpstream(),
     active,
@@ -211,6 +215,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       rotation.stop();
       learned.stop();
       tokenEstimates.stop();
+      context.hedges.stop();
       watch.stop();
       await pulse.stop();
       await context.upstream.close();

@@ -14,12 +14,14 @@ import { DEFAULT_WAIT_UP_TO_MS } from '#src/routing/advance.ts';
 import type { CircuitState } from '#src/routing/circuits.ts';
 import type { Hold } from '#src/routing/holds.ts';
 import { hasNext, maySkip, skip } from '#src/routing/walk.ts';
+import { listDropped } from './answer-headers.ts';
 import { chooseCredentials, credentialCircuits, findCredential } from './credential-choice.ts';
 import { type Delivery, type InferenceContext, type StepResult, spend } from './delivery.ts';
-import { listDropped, performAttempt } from './perform-attempt.ts';
+import { performAttempt } from './perform-attempt.ts';
 import type { PermitOutcome, WaitedFor } from './permit-desk.ts';
 import { grantedPermit, permitRequest } from './permit-request.ts';
 import { brokenOff, prepareStep } from './prepare-step.ts';
+import { mayHedge, raceAttempts } from './race.ts';
 import { awaitLeader } from './shared-prefix.ts';
 
 /** A permit that comes within this time is waited for in the slot; later ones are waited for in the queue. */
@@ -69,7 +71,8 @@ export async function takeStep(context: InferenceContext, delivery: Delivery): P
       context.holds.find(deployment) !== null ||
       (!wasOpen && circuits.isOpen(circuitName)) ||
       isHeldCredential(context, deployment, permit.permit);
-    if (!isOutMeanwhile) return performAttempt(context, delivery, deployment, { route, call }, permit.permit);
+    const perform = mayHedge(delivery) ? raceAttempts : performAttempt;
+    if (!isOutMeanwhile) return perform(context, delivery, deployment, { route, call }, permit.permit);
     await context.limiter.settle(permit.permit, { usedTokens: 0, entry: null });
     await context.waitQueues.enter(waitEntry(spec, step));
     return takeStep(context, delivery);

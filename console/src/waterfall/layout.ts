@@ -96,10 +96,14 @@ export function layOut(request: RequestDetail, nowMs: number, samples: readonly 
   return { startMs, totalMs, rows, ticks: ticksOf(totalMs), shares: sharesOf(timeline, attempts, totalMs) };
 }
 
-function labelOf({ kind, attempt, provider }: TimelinePart): string {
+/** Of an attempt beside the one that was the answer. */
+const LOST = 'hedge_lost';
+const LOST_COLOUR = '--shape-other';
+
+function labelOf({ kind, attempt, provider, hedge }: TimelinePart): string {
   if (kind === 'skip') return `Not asked · ${provider ?? ''}`;
   if (kind !== 'attempt') return LABELS[kind];
-  return `Attempt ${attempt ?? '?'} · ${provider ?? ''}`;
+  return `${hedge === true ? 'Hedge' : 'Attempt'} ${attempt ?? '?'} · ${provider ?? ''}`;
 }
 
 const RESCUES = { continued: 'went on with the answer', repeated: 'said the answer again' };
@@ -134,6 +138,7 @@ function piecesOf(part: TimelinePart, place: Place, attempt: Attempt | null): Pi
   const [from, to] = [part.started_at_ms, part.started_at_ms + part.duration_ms];
   if (part.kind === 'skip') return [];
   if (part.kind !== 'attempt') return [{ from: place(from), to: place(to), colour: COLOURS[part.kind] }];
+  if (part.outcome === LOST) return [{ from: place(from), to: place(to), colour: LOST_COLOUR }];
   const isOk = (part.outcome ?? 'ok') === 'ok';
   const colour = isOk ? '--shape-answer' : '--shape-failed';
   if (attempt?.first_byte_ms == null) return [{ from: place(from), to: place(to), colour }];
@@ -231,15 +236,22 @@ function sharesOf(
     if (ms <= 0) return;
     sums.set(label, { colour, ms: (sums.get(label)?.ms ?? 0) + ms });
   };
+  let coveredMs = 0;
   for (const part of timeline) {
     const attempt = attempts.find((one) => one.attempt === part.attempt);
     if (part.kind === 'skip') continue;
-    if (part.kind !== 'attempt') add(LABELS[part.kind], COLOURS[part.kind], part.duration_ms);
-    else if (part.outcome !== 'ok') add('Failed attempts', '--shape-failed', part.duration_ms);
+    // Attempts beside each other: no moment counts twice.
+    const fromMs = Math.max(coveredMs, part.started_at_ms);
+    const untilMs = part.started_at_ms + part.duration_ms;
+    const ms = Math.max(0, untilMs - fromMs);
+    coveredMs = Math.max(coveredMs, untilMs);
+    if (part.kind !== 'attempt') add(LABELS[part.kind], COLOURS[part.kind], ms);
+    else if (part.outcome === LOST) add('Beside another attempt', LOST_COLOUR, ms);
+    else if (part.outcome !== 'ok') add('Failed attempts', '--shape-failed', ms);
     else {
-      const first = Math.min(part.duration_ms, attempt?.first_byte_ms ?? 0);
+      const first = Math.min(ms, Math.max(0, part.started_at_ms + (attempt?.first_byte_ms ?? 0) - fromMs));
       add('Until the first byte', '--shape-first', first);
-      add('Answer', '--shape-answer', part.duration_ms - first);
+      add('Answer', '--shape-answer', ms - first);
     }
   }
   return [...sums].map(([label, { colour, ms }]) => ({ label, colour, ms, part: ms / totalMs }));

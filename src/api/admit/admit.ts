@@ -6,7 +6,7 @@ import { estimateCost } from '../../accounts/request-cost.ts';
 import { createFailure, FailureError } from '../../contracts/failure.ts';
 import { LANES, type Lane } from '../../contracts/job.ts';
 import { RATE_KINDS, type RateKind } from '../../contracts/limit-kinds.ts';
-import { formatUsd } from '../../contracts/money.ts';
+import { formatUsd, type PicoUsd } from '../../contracts/money.ts';
 import type { BudgetReservation, RequestSpec } from '../../contracts/request-record.ts';
 import type { RoutePlan } from '../../contracts/route-plan.ts';
 import type { Limits, Scope } from '../../contracts/scope.ts';
@@ -97,10 +97,21 @@ function standingOf({ name, measure }: RateKind, limits: Limits, window: Window)
 
 type Sized = Pick<
   RequestSpec,
-  'requestId' | 'acceptedAtMs' | 'deadlineAtMs' | 'estimatedInputTokens' | 'estimatedOutputTokens' | 'serviceTier'
+  | 'requestId'
+  | 'plan'
+  | 'lane'
+  | 'lifetime'
+  | 'acceptedAtMs'
+  | 'deadlineAtMs'
+  | 'estimatedInputTokens'
+  | 'estimatedOutputTokens'
+  | 'serviceTier'
 >;
 
-/** Reserves the dearest step's estimated cost; throws a FailureError (402) when a budget of the key has no room for it. */
+/**
+ * Reserves the dearest step's estimated cost; throws a FailureError (402) when a budget of the key has no room for it. For a
+ * request that may have two attempts at once (hedging) it reserves twice as much, or says in its plan that there is no room.
+ */
 export async function reserveBudget(
   context: ApiContext,
   key: ApiKey,
@@ -111,7 +122,13 @@ export async function reserveBudget(
   const cost = estimateCost(context.catalogue, plan, request);
   const { requestId, acceptedAtMs } = request;
   const untilMs = request.deadlineAtMs + RESERVATION_GRACE_MS;
-  const result = await context.budgets.reserve(key, { requestId, cost, acceptedAtMs, untilMs });
+  const reserve = (amount: PicoUsd) => context.budgets.reserve(key, { requestId, cost: amount, acceptedAtMs, untilMs });
+  if (mayHaveTwo(request)) {
+    const both = await reserve(2n * cost);
+    if (both.kind === 'reserved') return both.reservation;
+    request.plan = { ...request.plan, hedge: { ...request.plan.hedge!, isOverBudget: true } };
+  }
+  const result = await reserve(cost);
   if (result.kind === 'reserved') return result.reservation;
   if (result.kind === 'unlimited') return null;
   const whose = result.owner === key.id ? 'this key' : result.owner;
@@ -121,6 +138,11 @@ export async function reserveBudget(
     `${what}: ${formatUsd(result.left)} USD ${PERIOD_WORDS[result.period]}, ` +
     `the request may cost ${formatUsd(cost)} USD. Raise it, or lower max_tokens.`;
   throw new FailureError(createFailure('budget_exhausted', message));
+}
+
+/** As workers/inference/race.ts decides it, as far as it is known here. */
+function mayHaveTwo({ plan: { hedge, steps }, lane, lifetime }: Sized): boolean {
+  return hedge !== undefined && !hedge.isUnwanted && steps.length > 1 && lane === 'interactive' && lifetime !== 'nobody';
 }
 
 const PERIOD_WORDS: Readonly<Record<BudgetPeriod | 'credits', string>> = {

@@ -95,7 +95,7 @@ function statusOf(view: RequestView | null, history: RequestHistory | null): str
   return result === 'request_cancelled' ? 'cancelled' : 'failed';
 }
 
-/** Phases are contiguous: each begins where the previous one ended. */
+/** Phases are contiguous: each begins where the previous one ended, except for attempts that ran beside each other. */
 export function describeTimeline(
   fromMs: number,
   parts: readonly TimelinePart[],
@@ -104,13 +104,15 @@ export function describeTimeline(
 ) {
   const shown: object[] = [];
   let startedAtMs = fromMs;
-  const add = ({ kind, untilMs: endedAtMs, ...more }: TimelinePart) => {
+  const add = ({ kind, untilMs: endedAtMs, sinceMs, isHedge, ...more }: TimelinePart) => {
+    const beganAtMs = sinceMs ?? startedAtMs;
     const attempt = attempts.find((known) => kind === 'attempt' && known.attempt === more.attempt);
     shown.push({
       kind,
-      started_at_ms: startedAtMs,
-      duration_ms: Math.max(0, endedAtMs - startedAtMs),
+      started_at_ms: beganAtMs,
+      duration_ms: Math.max(0, endedAtMs - beganAtMs),
       ...more,
+      ...(isHedge === true ? { hedge: true } : {}),
       ...(attempt === undefined ? {} : cacheHits(attempt)),
     });
     startedAtMs = Math.max(startedAtMs, endedAtMs);
@@ -143,12 +145,13 @@ export function describeAttempt(attempt: AttemptHistory) {
 }
 
 /** Missing prices, implausible figures of the provider, and the tier and tools that make up the cost. */
-function describeDetails({ unpriced = [], disputed, serviceTier, toolCalls }: CostDetails) {
+function describeDetails({ unpriced = [], disputed, serviceTier, toolCalls, hedge }: CostDetails) {
   return {
     unpriced,
     ...(disputed === undefined ? {} : { disputed }),
     ...(serviceTier === undefined ? {} : { service_tier: serviceTier }),
     ...(toolCalls === undefined ? {} : { tool_calls: toolCalls }),
+    ...(hedge === undefined ? {} : { hedge }),
   };
 }
 

@@ -1,5 +1,5 @@
 // The body extension `provider`, in every protocol the same: OpenRouter's members (openrouter.ai/docs/features/provider-routing,
-// read 2026-11), and the broker's own strategies beside its values of `sort`.
+// read 2026-11), the broker's own strategies beside its values of `sort`, and its own `hedge`.
 import { z } from 'zod';
 import { SORTS } from '#src/contracts/route-plan.ts';
 import type { ProviderPreferences } from '../protocol.ts';
@@ -18,6 +18,7 @@ export const providerPreferences = z
     sort: z
       .union([sort, z.looseObject({ by: sort })], { error: `expected one of ${Object.keys(SORTS).join(', ')}` })
       .nullish(),
+    hedge: z.boolean().nullish(),
     max_price: z.looseObject({ prompt: usdPerMillion, completion: usdPerMillion }).nullish(),
   })
   .nullish();
@@ -25,6 +26,7 @@ export const providerPreferences = z
 export function readPreferences(provider: z.output<typeof providerPreferences>): ProviderPreferences {
   const { order, only, ignore, allow_fallbacks: allowFallbacks, sort: wished, max_price: maxPrice } = provider ?? {};
   const { prompt, completion } = maxPrice ?? {};
+  const hedge = provider?.hedge ?? null;
   const isWhole = provider?.require_parameters === true;
   return {
     ...(order ? { order } : {}),
@@ -33,6 +35,7 @@ export function readPreferences(provider: z.output<typeof providerPreferences>):
     ...(allowFallbacks === false ? { allowFallbacks } : {}),
     ...(isWhole ? { requireParameters: true } : {}),
     ...(wished ? { sort: SORTS[typeof wished === 'string' ? wished : wished.by] } : {}),
+    ...(hedge === null ? {} : { hedge }),
     ...(prompt == null ? {} : { maxInputPrice: prompt }),
     ...(completion == null ? {} : { maxOutputPrice: completion }),
   };

@@ -231,7 +231,7 @@ class World {
     const rateLimits = { ...hint, ...said };
     const outcome = { failure, rateLimits, usage, durationMs: shape.callMs, firstTokenMs: null };
     const context = { limiter, learned: workers[request % WORKERS]!, tokenEstimates: estimates, circuits: NO_CIRCUITS };
-    const delivery = { step: this.#step, spec: { isStream: false } };
+    const delivery = { step: this.#step, spec: { isStream: false, plan: { steps: [] } } };
     learn(context as unknown as InferenceContext, delivery as never, this.#deployment, {
       permit,
       credential: this.#credential(index),

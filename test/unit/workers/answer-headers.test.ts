@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listDropped } from '#workers/inference/perform-attempt.ts';
+import { listDropped } from '#workers/inference/answer-headers.ts';
 
 test('names of dropped fields are a list', () => {
   expect(listDropped(['logit_bias', 'seed'])).toBe('logit_bias, seed');

@@ -147,13 +147,16 @@ export const timeline = named(
           .optional()
           .describe('Of a stream: milliseconds since the call, output tokens until then as the broker counts them.'),
         frames: z.number().int().optional().describe('Of a stream: frames that it sent to the client.'),
+        hedge: z.boolean().optional().describe('It ran beside the attempt before it, which was slow to begin.'),
         rescue: z
           .enum(['continued', 'repeated'])
           .optional()
           .describe('It took up an answer that had broken off: behind what the client had, or from its beginning.'),
       }),
     )
-    .describe('Where the time went, without gaps. `skip`: a provider was not asked, and why.'),
+    .describe(
+      'Where the time went, without gaps; attempts beside each other overlap. `skip`: a provider was not asked, and why.',
+    ),
 );
 
 export const attempt = named(
@@ -173,6 +176,7 @@ export const attempt = named(
     disputed: z.unknown().optional().describe('What the provider said and cannot be true.'),
     service_tier: z.string().optional(),
     tool_calls: z.record(z.string(), z.number()).optional(),
+    hedge: z.boolean().optional().describe('It was made beside another attempt that was slow to begin.'),
   }),
 );
 
@@ -180,7 +184,7 @@ export const attempt = named(
 const NOT_OF_REQUESTS: ReadonlySet<string> = new Set<FailureCode>([
   ...(['route_not_found', 'request_not_found', 'response_not_found', 'method_not_allowed', 'batch_ended'] as const),
   ...(['files_quota_exceeded', 'websocket_connection_limit_reached', 'upgrade_unsupported'] as const),
-  ...(['range_unsatisfiable', 'upstream_answer_differs'] as const),
+  ...(['range_unsatisfiable', 'upstream_answer_differs', 'hedge_lost'] as const),
 ]);
 /** All outcomes of a model request. */
 export const INFERENCE_FAILURES = (Object.keys(FAILURES) as FailureCode[]).filter((code) => !NOT_OF_REQUESTS.has(code));

@@ -1,0 +1,99 @@
+// Stands before a request's writer while two attempts run beside each other: whichever has something for the client first is
+// the answer, and from then on the other writes into nothing. Both run in one process under one fence, so that a variable
+// decides; no frame of the loser is ever made.
+import type { HeadMeta } from '#src/contracts/frame.ts';
+import type { ReplyWriter } from '#src/reply/publisher.ts';
+
+export class DecidingGate {
+  readonly writer: ReplyWriter;
+  #winner: GatedWriter | null = null;
+  readonly #onDecided: (winner: GatedWriter) => void;
+
+  /** @param onDecided called once, before the winner's first byte is written. */
+  constructor(writer: ReplyWriter, onDecided: (winner: GatedWriter) => void) {
+    this.writer = writer;
+    this.#onDecided = onDecided;
+  }
+
+  get winner(): GatedWriter | null {
+    return this.#winner;
+  }
+
+  /** A way to the client for one of the attempts. @param attempt its number. */
+  enter(attempt: number): GatedWriter {
+    return new GatedWriter(this, attempt);
+  }
+
+  /** Whether the answer is this one's: the first that asks has it. */
+  claim(writer: GatedWriter): boolean {
+    if (this.#winner === null) {
+      this.#winner = writer;
+      this.#onDecided(writer);
+    }
+    return this.#winner === writer;
+  }
+}
+
+/** What an attempt writes through. Its events have the numbers of the request's own writer, whichever attempt it is. */
+export class GatedWriter implements ReplyWriter {
+  readonly #gate: DecidingGate;
+  /** Set once it is known. */
+  attempt: number;
+
+  constructor(gate: DecidingGate, attempt: number) {
+    this.#gate = gate;
+    this.attempt = attempt;
+  }
+
+  get hasAnswered(): boolean {
+    return this.#gate.writer.hasAnswered;
+  }
+
+  get frames(): number {
+    return this.#gate.writer.frames;
+  }
+
+  get isReady(): boolean {
+    return this.#gate.winner !== this || this.#gate.writer.isReady;
+  }
+
+  head(meta: HeadMeta): void {
+    if (this.#gate.claim(this)) this.#gate.writer.head(meta);
+  }
+
+  event(bytes: Buffer, showsId?: boolean): void {
+    if (this.#gate.claim(this)) this.#gate.writer.event(bytes, showsId);
+  }
+
+  whole(meta: HeadMeta, body: Buffer): void {
+    if (this.#gate.claim(this)) this.#gate.writer.whole(meta, body);
+  }
+
+  end(outcome: string): void {
+    if (this.#gate.claim(this)) this.#gate.writer.end(outcome);
+  }
+
+  ready(): Promise<void> {
+    return this.#gate.writer.ready();
+  }
+
+  settled(): Promise<void> {
+    return this.#gate.writer.settled();
+  }
+
+  // The rest is the delivery's own, which has the writer itself.
+
+  fail(): void {
+    throw new TypeError('an attempt beside another one does not fail the request');
+  }
+
+  takeWhole(): null {
+    return null;
+  }
+
+  beginAttempt(): void {
+    throw new TypeError('an attempt beside another one begins no other');
+  }
+
+  abandon(): void {}
+}
