@@ -11,7 +11,7 @@ export const hedge = z
       .positive()
       .optional()
       .describe(
-        'How long the first deployment may take to begin. Default: what 95 of its last 100 answers of this kind (streamed or not) began within.',
+        'How long the first deployment may take to begin. Default: the time within which 95 % of its last answers of this kind (streamed or not) began.',
       ),
     at_least_ms: z.number().int().min(0).default(200).describe('Nobody else is asked before, whatever is usual.'),
     max_share_percent: percent

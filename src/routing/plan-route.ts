@@ -70,7 +70,8 @@ export function planRoute(request: RouteRequest, context: RouteContext): RoutePl
   const { steps: ordered, putBack } = coolingLast(unique, context);
   const hedge = hedgeOf(model, request);
   const wait = model.waitUpToMs === DEFAULT_WAIT_UP_TO_MS ? {} : { waitUpToMs: model.waitUpToMs };
-  if (request.preferences.allowFallbacks === false) return { steps: ordered.slice(0, 1), ...putBack, ...wait, ...hedge };
+  if (request.preferences.allowFallbacks === false)
+    return { steps: ordered.slice(0, 1), ...putBack, ...wait, ...hedge };
   return { steps: ordered, ...detoursOf(model, request, context), ...putBack, ...wait, ...hedge };
 }
 

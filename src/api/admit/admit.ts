@@ -142,7 +142,9 @@ export async function reserveBudget(
 
 /** As workers/inference/race.ts decides it, as far as it is known here. */
 function mayHaveTwo({ plan: { hedge, steps }, lane, lifetime }: Sized): boolean {
-  return hedge !== undefined && !hedge.isUnwanted && steps.length > 1 && lane === 'interactive' && lifetime !== 'nobody';
+  return (
+    hedge !== undefined && !hedge.isUnwanted && steps.length > 1 && lane === 'interactive' && lifetime !== 'nobody'
+  );
 }
 
 const PERIOD_WORDS: Readonly<Record<BudgetPeriod | 'credits', string>> = {
