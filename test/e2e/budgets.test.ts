@@ -178,7 +178,7 @@ describe('organisations and projects', () => {
       async () => (await ask(broker.url, { key: keys[0]!.key, prompt: 'x' })).status === 402,
     );
     const { text } = await ask(broker.url, { key: keys[0]!.key, prompt: 'x' });
-    expect(JSON.parse(text).error.message).toContain(organisation);
+    expect(JSON.parse(text).error.message).toContain(`The budget of the organisation ${organisation} is exhausted`);
     await call('PATCH', `/accounts/${organisation}`, { budgets: { month: null } });
   });
 
@@ -187,12 +187,16 @@ describe('organisations and projects', () => {
       'the budget to be gone',
       async () => (await ask(broker.url, { key: keys[0]!.key, prompt: 'x' })).status === 200,
     );
-    expect((await ask(broker.url, { key: keys[1]!.key, model: 'solo', prompt: 'x' })).status).toBe(403);
+    const own = await ask(broker.url, { key: keys[1]!.key, model: 'solo', prompt: 'x' });
+    expect(own.status).toBe(403);
+    expect(own.text).toContain('This key may not use');
     await call('PATCH', `/accounts/${project}`, { models: ['pair'] });
     await waitFor(
       'the project to hold',
       async () => (await ask(broker.url, { key: keys[0]!.key, model: 'solo', prompt: 'x' })).status === 403,
     );
+    const { text } = await ask(broker.url, { key: keys[0]!.key, model: 'solo', prompt: 'x' });
+    expect(text, 'whose rule it is').toContain(`The project ${project} of this key may not use`);
   });
 
   test('a limit of a project is one for all its keys', async () => {

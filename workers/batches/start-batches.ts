@@ -83,6 +83,8 @@ export async function startBatches(
   subscription.on('smessage', (channel: string) => {
     if (channel === keyspace.accountsChannel) known.forget();
   });
+  // What was announced while the connection was cut is not said again.
+  subscription.on('ready', () => known.forget());
   const ledger = createLedgerStream(redis, keyspace);
   const budgets = createBudgets(redis, keyspace, createBudgetReader(database));
   const leaving = new AbortController();

@@ -64,7 +64,12 @@ export function invalidHeader(name: string, what: string): FailureError {
 
 export function checkModelAllowed(key: ApiKey, model: string): void {
   if (mayUseModel(key, model)) return;
-  const message = `This key may not use the model '${model}'. GET /v1/models lists what it may use.`;
+  // Where the key itself allows it, an account above does not: its operator must know which one to change.
+  const above = mayUseModel({ settings: key.settings, above: [] }, model)
+    ? key.above.find((account) => !mayUseModel({ settings: account.settings, above: [] }, model))
+    : undefined;
+  const whose = above === undefined ? 'This key' : `The ${above.kind} ${above.id} of this key`;
+  const message = `${whose} may not use the model '${model}'. GET /v1/models lists what it may use.`;
   throw new FailureError(createFailure('key_forbidden', message, { param: 'model' }));
 }
 
@@ -131,7 +136,8 @@ export async function reserveBudget(
   const result = await reserve(cost);
   if (result.kind === 'reserved') return result.reservation;
   if (result.kind === 'unlimited') return null;
-  const whose = result.owner === key.id ? 'this key' : result.owner;
+  const above = key.above.find(({ id }) => id === result.owner);
+  const whose = above === undefined ? 'this key' : `the ${above.kind} ${above.id}`;
   const what =
     result.period === 'credits' ? `The credits of ${whose} are spent` : `The budget of ${whose} is exhausted`;
   const message =
