@@ -1,11 +1,11 @@
-// IP addresses and ranges of them, as a configuration names proxies.
+// IP addresses and ranges, as used in the configuration to name proxies.
 import { BlockList, isIP } from 'node:net';
 
 export function isAddressRange(text: string): boolean {
   return readRange(text) !== null;
 }
 
-/** Whether an address is in one of the ranges, IPv4 in IPv6's clothes too. The ranges must be valid. */
+/** Returns a test for addresses in these ranges, IPv4-mapped IPv6 addresses included. The ranges must be valid. */
 export function addressMatcher(ranges: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   for (const range of ranges) {

@@ -1,4 +1,4 @@
-// Settings of what agents use beside plain requests: parts of schema.ts.
+// Settings of what agents use in addition to plain requests: parts of schema.ts.
 import { z } from 'zod';
 
 const positive = z.number().int().positive();

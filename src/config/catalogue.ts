@@ -1,5 +1,5 @@
-// The configuration compiled for use: providers and deployments by id, models by name, prices looked up. What users
-// write is schema.ts; what the broker asks is here.
+// The configuration compiled for use: providers and deployments by id, models by name, prices looked up. The form that users
+// write is in schema.ts.
 import { LRUCache } from 'lru-cache';
 import { limitsOf } from '../contracts/limit-kinds.ts';
 import { halfPrice, type Price } from '../contracts/money.ts';
@@ -26,42 +26,42 @@ export interface Provider {
   name: string;
   protocols: readonly ProtocolName[];
   baseUrl: string;
-  /** How its calls differ from what its protocol says. Where it has several credentials, `apiKey` is that of the first. */
+  /** How its calls differ from its protocol. With several credentials, `apiKey` is that of the first. */
   dialect: ProviderDialect;
-  /** In place of `dialect.apiKey`; empty where it has only that. */
+  /** Used in place of `dialect.apiKey`; empty if it has only that key. */
   credentials: readonly Credential[];
   headers: Readonly<Record<string, string>>;
   sendsTraceparent: boolean;
-  /** Null where the configuration does not say: then the attempt decides (attempt-clock.ts). */
+  /** `firstByteMs` is null if not configured: then the attempt decides (attempt-clock.ts). */
   timeouts: { connectMs: number; firstByteMs: number | null; idleMs: number | null; totalMs: number };
   retries: { max: number; baseMs: number; maxMs: number };
   circuit: { failures: number; windowMs: number; cooldownMs: number; maxCooldownMs: number; refusalCooldownMs: number };
   priceId: string;
   scope: Scope;
-  /** What it announces is kept to where nothing is configured. */
+  /** Whether limits that it announces are obeyed where none are configured. */
   learnsLimits: boolean;
   slots: number;
-  /** Takes what this provider was sent in secret out of what it answers. */
+  /** Removes the secrets that this provider was sent from its answers. */
   secrets: ProviderSecrets;
 }
 
 export interface Deployment {
   id: string;
   provider: Provider;
-  /** The provider's model id; `*` takes the rest of the public name. */
+  /** The provider's model id; `*` stands for what the star of the public name matches. */
   upstreamModel: string;
   tier: number;
   weight: number;
   scope: Scope;
-  /** A stream that shows nothing within this moves to the next step; null: no such limit. */
+  /** A stream without visible output after this time moves to the next step; null: no limit. */
   firstTokenMs: number | null;
   price: DatedPrices | null;
-  /** Its lines of batches go through the provider's own batch API. */
+  /** Whether its batch lines go through the provider's own batch API. */
   hasNativeBatches: boolean;
   batchPrice: DatedPrices | null;
 }
 
-/** A deployment as it serves one public model name. */
+/** A deployment, and the upstream model with which it serves one public model name. */
 export interface Candidate {
   deployment: Deployment;
   upstreamModel: string;
@@ -73,13 +73,13 @@ export interface Model {
   /** How its deployments are ordered. */
   strategy: StrategyName;
   fallbacks: readonly string[];
-  /** Models that are asked after a failure which otherwise ends the request, by its code. */
+  /** By failure code: models to try after a failure that would otherwise end the request. */
   detours: Readonly<Record<DetourCode, readonly string[]>>;
-  /** A provider's wait that is longer is left for the next step. Milliseconds. */
+  /** If a provider asks for a longer wait, the next step is tried instead. Milliseconds. */
   waitUpToMs: number;
-  /** Output assumed where a request does not bound it. */
+  /** Output tokens assumed for a request that sets no limit. */
   outputTokens: number;
-  /** Prompts that begin alike share a cache; null: only the turns of a conversation do. */
+  /** Set if prompts with the same beginning share a cache; null: only the turns of one conversation do. */
   sharedPrefix: { waitMs: number } | null;
   /** Null: never. */
   hedge: { terms: HedgeTerms; isOnRequest: boolean } | null;
@@ -88,24 +88,24 @@ export interface Model {
 export interface Catalogue {
   providers: ReadonlyMap<string, Provider>;
   deployments: ReadonlyMap<string, Deployment>;
-  /** Names that can be listed: those without a wildcard. */
+  /** Names without a wildcard, which can be listed. */
   modelNames: readonly string[];
-  /** Those with one, longer ones first; their candidates' models have the star, too. */
+  /** Models with a wildcard, longer names first. Their candidates' upstream models have the star, too. */
   wildcards: readonly Model[];
-  /** The model that a client's name means; exact names before wildcards, longer wildcards before shorter. */
+  /** Finds the model for a client's name: exact names before wildcards, longer wildcards before shorter. */
   findModel(name: string): Model | null;
   /**
-   * Null when neither configuration nor package knows a price: such calls cost nothing in the books.
+   * Null if neither the configuration nor the package has a price: such calls are recorded at no cost.
    * @param at absent: now.
    */
   priceOf(deployment: Deployment, upstreamModel: string, inputTokens: number, at?: Date): Price | null;
-  /** The same for a line of the provider's own batches: half of it, unless the configuration says otherwise. */
+  /** The same for a line in the provider's own batch API: half, unless configured otherwise. */
   batchPriceOf(deployment: Deployment, upstreamModel: string, inputTokens: number, at?: Date): Price | null;
 }
 
 /**
  * The configuration must have passed `checkReferences`.
- * @param learnSecret told of every secret that comes later (credentials.ts).
+ * @param learnSecret called with every secret that is read later (credentials.ts).
  */
 export function createCatalogue(
   configuration: Configuration,
@@ -123,7 +123,7 @@ export function createCatalogue(
     models.set(name, compileModel(name, settings, providers, deployments));
   }
   const wildcards = [...models.values()].filter((model) => model.name.includes('*')).sort(longerFirst);
-  // Names come from clients: what is remembered has a bound in bytes, and what was not found is not remembered.
+  // Clients choose the names, so the cache is bounded in bytes, and names that were not found are not cached.
   const resolved = new LRUCache<string, Model>(NAME_CACHE);
   const prices = new LRUCache<string, { schedule: PriceSchedule | null }>({ ...NAME_CACHE, ttl: PRICES_HOLD_MS });
 
@@ -168,14 +168,14 @@ function timeOf(at: Date | undefined): number {
 }
 
 const NAME_CACHE = { max: 10_000, maxSize: 8 * 1024 * 1024 };
-/** Of a name's entry beside the name: a model with its candidates. */
+/** Size of a cache entry without its name: a model with its candidates. */
 const ENTRY_BYTES = 500;
 
 function sizeOfName(name: string): number {
   return ENTRY_BYTES + 2 * name.length;
 }
 
-/** Some prices begin on a day or hold for hours of it (DeepSeek): they are looked up again every minute. */
+/** Some prices start on a date, or apply only at certain hours (DeepSeek), so they are looked up again every minute. */
 const PRICES_HOLD_MS = 60_000;
 
 function longerFirst(a: Model, b: Model): number {
@@ -296,7 +296,7 @@ function compileHedge(pool: string, settings: NonNullable<ModelSettings['hedge']
   };
 }
 
-/** `openai/*` matches `openai/gpt-4o` and gives its rest, `gpt-4o`, to the deployments' own `*`. */
+/** `openai/*` matches `openai/gpt-4o`; the rest, `gpt-4o`, replaces the `*` of the deployments. */
 function resolveWildcard(name: string, wildcards: readonly Model[]): Model | null {
   for (const wildcard of wildcards) {
     const rest = matchWildcard(wildcard.name, name);

@@ -1,4 +1,4 @@
-// Faults of a configuration that its schema cannot see: references to nowhere, missing addresses, names used twice.
+// Faults of a configuration that its schema cannot detect: dangling references, missing addresses, duplicate names.
 import { PRESETS, presetOf } from './presets.ts';
 import type { Configuration, ModelSettings, ProviderSettings } from './schema.ts';
 import { matchWildcard } from './wildcard.ts';
@@ -8,7 +8,7 @@ export interface ReferenceFault {
   message: string;
 }
 
-/** All of them, in the order of the file; none for a configuration that `createCatalogue` can take. */
+/** All faults, in the order of the file; none for a configuration that `createCatalogue` accepts. */
 export function checkReferences(configuration: Configuration): ReferenceFault[] {
   const content = new Map<string, string>();
   return [

@@ -1,5 +1,5 @@
-// The credentials of a provider that has several. Secrets that come from files or commands are read again while the process
-// runs, in the background of the calls that use them: a rotated key needs no restart.
+// The credentials of a provider that has several. Secrets from files or commands are read again while the process runs,
+// in the background of the calls that use them, so that a rotated key needs no restart.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -9,15 +9,15 @@ import type { CredentialSettings } from './schema.ts';
 
 export interface Credential {
   name: string;
-  /** Its share beside the provider's others. */
+  /** Its share of the calls, relative to the provider's other credentials. */
   weight: number;
-  /** Its limits over all models, and what an operator holds. */
+  /** Its limits over all models; also the scope that an operator can hold. */
   scope: Scope;
-  /** The secret as it was last read; null before that, or where it cannot be read. Looks for a new one in the background. */
+  /** The secret as last read; null before the first read, or if it cannot be read. Checks for a new one in the background. */
   secret(): string | null;
-  /** Reads it now. Never rejects: what went wrong is told to `onTrouble`. */
+  /** Reads it now. Never rejects: errors are passed to `onTrouble`. */
   renew(): Promise<void>;
-  /** One listener each. */
+  /** At most one listener each. */
   onChange: (() => void) | null;
   onTrouble: ((error: Error) => void) | null;
 }
@@ -25,18 +25,18 @@ export interface Credential {
 /** Where a secret comes from. */
 interface Source {
   read(): Promise<string>;
-  /** For how long what was read is not read again. */
+  /** For this long, a secret that was read is not read again. */
   freshMs: number;
 }
 
-/** A rotated file is noticed this soon; one that is refused before is read at once. */
+/** A rotated file is noticed within this time; if the provider refuses the old secret before that, the file is read at once. */
 const FILE_FRESH_MS = 1_000;
 const MAX_BYTES = 64 * 1024;
-/** What can stand in a header. */
+/** Characters that are allowed in a header. */
 const PRINTABLE = /^[\x20-\x7e]+$/;
 const run = promisify(execFile);
 
-/** @param learnSecret told of every new secret, before it is used: it must not be shown. */
+/** @param learnSecret called with every new secret before it is used, so that it can be masked. */
 export function createCredential(
   provider: string,
   name: string,
@@ -61,7 +61,7 @@ export function createCredential(
 
   async function renew(): Promise<void> {
     if (source === null) return;
-    // One that began earlier may have read what is replaced by now.
+    // A read that began earlier may have read a secret that was replaced since.
     if (reading !== null) await reading;
     reading ??= read()
       .catch((error: Error) => {
@@ -104,7 +104,7 @@ async function readSmallFile(path: string): Promise<string> {
   return text;
 }
 
-/** What a command printed may be the secret: only how it ended is told. */
+/** The output of a command may be the secret, so only its exit status or signal is reported. */
 function withoutOutput(error: Error): string {
   const { code, killed, path } = error as Error & { code?: string | number; killed?: boolean; path?: string };
   if (killed === true) return 'the command took too long';
@@ -113,7 +113,7 @@ function withoutOutput(error: Error): string {
   return path === undefined ? code : `${code} ${path}`;
 }
 
-/** Before the first call: from then on every secret is known that can be. */
+/** Reads all secrets before the first call, so that they can be masked from then on. */
 export async function readCredentials(providers: Iterable<{ credentials: readonly Credential[] }>): Promise<void> {
   await Promise.all([...providers].flatMap(({ credentials }) => credentials.map((credential) => credential.renew())));
 }

@@ -1,4 +1,4 @@
-// The only reader of environment variables. What they mean is said in docs/configuration.md.
+// The only reader of environment variables. They are documented in docs/configuration.md.
 
 export interface Environment {
   /** Path of the configuration file. */
@@ -8,7 +8,7 @@ export interface Environment {
   adminKey: string | undefined;
   /** A client key to create at start, for scripts and tests. */
   apiKey: string | undefined;
-  /** Seals what must be stored but stay readable: the secrets of webhooks. */
+  /** Encrypts secrets that are stored but must be read back: those of webhooks. */
   secretsKey: string | undefined;
   host: string | undefined;
   port: number | undefined;
@@ -20,7 +20,7 @@ export interface Environment {
   variables: Readonly<Record<string, string | undefined>>;
 }
 
-/** Throws a TypeError that names the variable when one cannot be read. */
+/** Throws a TypeError that names the variable if a value is invalid. */
 export function readEnvironment(variables: Readonly<Record<string, string | undefined>> = process.env): Environment {
   return {
     configPath: text(variables.SLUICE_CONFIG),

@@ -19,7 +19,7 @@ export interface JsonSchema {
   [keyword: string]: unknown;
 }
 
-/** As an author writes it: what has a default may be left out. */
+/** The input form: members with a default are optional. */
 export function configurationJsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(configurationSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
   return { ...schema, title: 'Sluice configuration (sluice.yaml)' };

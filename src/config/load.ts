@@ -7,7 +7,7 @@ import { type Configuration, configurationSchema } from './schema.ts';
 
 export interface ConfigurationFault {
   file: string;
-  /** 1-based; null where the fault has no place in the file. */
+  /** 1-based; null if the fault has no place in the file. */
   line: number | null;
   path: string;
   message: string;
@@ -29,12 +29,12 @@ export function formatFault({ file, line, path, message }: ConfigurationFault): 
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Looked for in the working directory when no path is given. */
+/** Used from the working directory if no path is given. */
 export const DEFAULT_CONFIG_PATH = 'sluice.yaml';
 
 export interface LoadedConfiguration {
   configuration: Configuration;
-  /** What a file of another gateway says and Sluice does not carry. */
+  /** Settings in another gateway's file that Sluice does not support. */
   notes: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export function loadConfiguration(path: string | undefined, variables: Variables
   return loadLiteLlm(text, file, variables) ?? { configuration: parseConfiguration(text, file, variables), notes: [] };
 }
 
-/** A `config.yaml` of LiteLLM is taken as it is. Null for any other file. */
+/** Converts a `config.yaml` of LiteLLM. Null for any other file. */
 function loadLiteLlm(text: string, file: string, variables: Variables): LoadedConfiguration | null {
   if (!/^\s*["']?(model_list|litellm_settings)["']?\s*:/m.test(text)) return null;
   const document = parseDocument(text, { prettyErrors: false });
@@ -67,13 +67,13 @@ export function parseConfiguration(text: string, file: string, variables: Variab
     file,
     line: lines.linePos(error.pos[0]).line,
     path: '',
-    // What it quotes of the file may be a secret.
+    // The part of the file that it quotes may be a secret.
     message: error.message.replace(/: ".*"$/s, ''),
   }));
   if (faults.length > 0) throw new ConfigurationError(faults);
   faults.push(...expandVariables(document, file, lines, variables));
   const parsed = configurationSchema.safeParse(document.toJS() ?? {});
-  // What a value without its variable looks like is of no interest.
+  // A value whose variable is not set is reported once, without further faults on its line.
   const explained = new Set(faults.map((fault) => fault.line));
   const issues = parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, document, file, lines));
   faults.push(...issues.filter((fault) => fault.line === null || !explained.has(fault.line)));
@@ -125,7 +125,7 @@ function describeIssue(
   };
 }
 
-/** Line of the deepest part of the path that is in the file: its key where it has one. */
+/** Line of the deepest part of the path that exists in the file; that of its key, if it has one. */
 function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number | null {
   for (let length = path.length; length > 0; length--) {
     const parent = document.getIn(path.slice(0, length - 1), true);

@@ -1,11 +1,11 @@
-// What the price package knows of a model beside its prices.
+// What the price package knows about a model in addition to its prices.
 import { calcPrice } from '@pydantic/genai-prices';
 
 export interface ModelFacts {
   contextTokens?: number;
 }
 
-/** By the provider's id in the package; nothing where it does not know the model. */
+/** @param priceId the provider's id in the package. Empty if the package does not know the model. */
 export function packagedFacts(priceId: string, upstreamModel: string): ModelFacts {
   const found = calcPrice({ input_tokens: 1 }, upstreamModel, { providerId: priceId });
   if (found === null) return {};

@@ -1,20 +1,20 @@
-// Providers that people use, each a few lines of data: what the configuration may leave out when a provider has (or names)
-// a preset. A preset decides nothing: every value can be set in the configuration.
+// Well-known providers, each a few lines of data: defaults for a provider that has the name of a preset, or names one. Every
+// value can be overridden in the configuration.
 import type { ProtocolName } from './schema.ts';
 
 export interface Preset {
   protocols: readonly ProtocolName[];
-  /** Absent where every account has its own. */
+  /** Absent if every account has its own. */
   baseUrl?: string;
-  /** Environment variable that holds the key by the provider's own custom. */
+  /** Environment variable that conventionally holds the key. */
   keyVariable?: string;
-  /** The provider's id in the price package; absent where the name is the same. */
+  /** The provider's id in the price package; absent if it is the preset's name. */
   priceId?: string;
-  /** Where it is not the protocol's own. */
+  /** Set if it differs from the protocol's own. */
   credentialHeader?: string;
   /** False for providers that refuse `stream_options`. */
   hasStreamUsage?: false;
-  /** Refuses members of messages that it does not know: answers of other providers' models have some. */
+  /** Whether it refuses unknown members of messages, which answers of other providers' models have. */
   isStrict?: true;
 }
 
@@ -73,14 +73,14 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   vllm: { protocols: ['openai-chat', 'openai-embeddings'], baseUrl: 'http://127.0.0.1:8000/v1' },
 };
 
-/** Hosts of providers that refuse unknown members of messages, by whatever name their provider goes. */
+/** Hosts of providers that refuse unknown members of messages, however the provider is named in the configuration. */
 const STRICT_HOST = /^https?:\/\/api\.(mistral|groq|cerebras)\.(ai|com)([:/]|$)/i;
 
 export function isStrictProvider(preset: Preset | undefined, baseUrl: string): boolean {
   return preset?.isStrict === true || STRICT_HOST.test(baseUrl);
 }
 
-/** The one that it names, else the one of its own name; undefined where there is none. */
+/** The preset that it names, else the one with its own name; undefined if there is none. */
 export function presetOf(name: string, { preset }: { preset?: string | undefined }): Preset | undefined {
   const wanted = preset ?? name;
   return Object.hasOwn(PRESETS, wanted) ? PRESETS[wanted] : undefined;

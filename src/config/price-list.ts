@@ -1,4 +1,4 @@
-// A list of prices that somebody wants to try: a whole configuration, or prices alone by deployment or by the provider's model.
+// Reads a list of prices to try out: a whole configuration, or only prices, by deployment or by the provider's model.
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -10,15 +10,15 @@ import type { Configuration } from './schema.ts';
 
 export interface TriedPrices {
   catalogue: Catalogue;
-  /** Days from which its prices change, ascending. */
+  /** Days on which its prices change, ascending. */
   dates: string[];
-  /** Names of the list that are no deployment here. */
+  /** Names in the list that match no deployment. */
   unused: string[];
 }
 
 const priceList = z.record(z.string().min(1), price);
 
-/** @param path absent: the configuration in force. Throws a ConfigurationError, or an error that says what is wrong with the list. */
+/** @param path absent: the configuration in force. Throws a ConfigurationError, or an error that describes the fault in the list. */
 export function loadPrices(
   path: string | undefined,
   current: Configuration,
@@ -44,7 +44,7 @@ function checked(configuration: Configuration, file: string): Configuration {
   return configuration;
 }
 
-/** A deployment's own entry goes before one of its model. */
+/** A deployment's own entry takes precedence over its model's. */
 function withPrices(current: Configuration, list: Readonly<Record<string, PriceSettings>>): TriedPrices {
   const used = new Set<string>();
   const configuration = structuredClone(current);

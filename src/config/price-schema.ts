@@ -84,7 +84,7 @@ export const usageApi = z.strictObject({
 });
 
 export type PriceSettings = z.output<typeof price>;
-/** A price as it is from one day to the next. */
+/** A price without its dated changes. */
 export type UndatedPriceSettings = Omit<PriceSettings, 'changes'>;
-/** The part of a price that is by the token. */
+/** The rates per token. */
 export type RateSettings = Pick<PriceSettings, keyof typeof rates>;

@@ -1,16 +1,16 @@
-// What a token costs: the configuration's word first, else the price package (kept current by others).
+// What a token costs: from the configuration, else from the price package (kept current by others).
 import { calcPrice } from '@pydantic/genai-prices';
 import { type Price, scaleDecimal, scaleTokens, type TokenPrice } from '../contracts/money.ts';
 import type { PriceSettings, RateSettings, UndatedPriceSettings } from './price-schema.ts';
 
-/** Providers charge long prompts at higher rates: the whole request, once its input exceeds the threshold. */
+/** Providers charge higher rates for long prompts: for the whole request, once its input exceeds the threshold. */
 export interface PriceSchedule {
   base: Price;
   /** Ascending by threshold. */
   tiers: readonly { aboveInputTokens: number; price: Price }[];
 }
 
-/** USD per million tokens to picodollars per token: six decimals. A thousand calls: nine. */
+/** USD per million tokens to picodollars per token: six decimals. USD per thousand calls: nine. */
 const PICO_DECIMALS_PER_MILLION = 6;
 const PICO_DECIMALS_PER_THOUSAND = 9;
 
@@ -22,7 +22,7 @@ function perCall(usdPerThousand: number): bigint {
   return scaleDecimal(String(usdPerThousand), PICO_DECIMALS_PER_THOUSAND);
 }
 
-/** Names of the rates of what is no text: in the configuration, in the price package, here. */
+/** Rates that are not for text: their names in the configuration, in the price package, and here. */
 const MORE_RATES = [
   ['cache_write_long', 'cache_write_1h_mtok', 'longCacheWrite'],
   ['input_audio', 'input_audio_mtok', 'inputAudio'],
@@ -37,10 +37,10 @@ const MORE_RATES = [
   ['output_reasoning', 'output_reasoning_mtok', 'outputReasoning'],
 ] as const;
 
-/** Where the configuration gives a price and not this, it is not known: audio and pictures are hardly ever priced as text. */
+/** Unknown if the configuration has a price without these, because audio and images are rarely priced as text. */
 const RARELY_AS_TEXT = ['input_audio', 'output_audio', 'output_image', 'output_video'];
 
-/** What holds from which time on, ascending; the first always did. */
+/** Prices by start time, ascending; the first has no start. */
 export type DatedPrices = readonly { fromMs: number; schedule: PriceSchedule }[];
 
 export function configuredPrices({ changes = [], ...first }: PriceSettings): DatedPrices {
@@ -99,7 +99,7 @@ function tokenPrice(rates: RateSettings): TokenPrice {
   };
 }
 
-/** A factor of up to six decimals. */
+/** @param factor up to six decimals. */
 function scaled(price: TokenPrice, factor: number): TokenPrice {
   return scaleTokens(price, perToken(factor), perToken(1));
 }
@@ -115,13 +115,14 @@ function rateAt(price: PackagePrice, start: number): number | undefined {
   return price.tiers.findLast((tier) => tier.start <= start)?.price ?? price.base;
 }
 
-/** Calls of tools that the package prices by the thousand, and their names here. */
+/** Tool calls that the package prices per thousand, and their names here. */
 const TOOLS = { web_searches_kcount: 'web_search', storage_searches_kcount: 'file_search' } as const;
 
 /**
- * Price by the package, or null when it does not know the model. `priceId` is the provider's id there (`openai`, `google`);
- * a provider that is not listed has no price, since the same model costs differently elsewhere.
- * @param at some prices begin on a day, or hold for hours of it.
+ * The package's price, or null if it does not know the model. A provider that is not in the package has no price, since the
+ * same model costs differently elsewhere.
+ * @param priceId the provider's id in the package (`openai`, `google`).
+ * @param at some prices start on a date, or apply only at certain hours.
  */
 export function packagedPrice(priceId: string, upstreamModel: string, at: Date = new Date()): PriceSchedule | null {
   const found = calcPrice({ input_tokens: 1 }, upstreamModel, { providerId: priceId, timestamp: at });
@@ -166,8 +167,8 @@ function packagedRates(priceId: string, upstreamModel: string, rate: (key: strin
 }
 
 /**
- * The package has a rate of its own where a medium costs something else. Google prices input audio as text where it says
- * nothing; models that only speak or only draw have it as their output price.
+ * Media whose rate is unknown. The package has a separate rate if a medium costs more or less than text. Without one, Google
+ * prices input audio as text; models that output only speech or only images have it as their output price.
  */
 function unknownMedia(priceId: string, upstreamModel: string): string[] {
   return RARELY_AS_TEXT.filter((name) => {
@@ -184,7 +185,7 @@ export function priceFor(schedule: PriceSchedule, inputTokens: number): Price {
 
 /**
  * OpenAI's priority processing: input, cached input, output (openai.com/api-priority-processing, read 2026-11-28). Prompts
- * of the long-context rates are not served so.
+ * at long-context rates cannot use it.
  */
 const OPENAI_PRIORITY: Readonly<Record<string, readonly [number, number, number]>> = {
   'gpt-5.5': [12.5, 1.25, 75],

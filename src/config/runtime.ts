@@ -18,13 +18,13 @@ export type RedisAddress =
 
 export interface Runtime {
   environment: Environment;
-  /** Where the configuration was read from, or would be. */
+  /** Path of the configuration file, whether or not it exists. */
   configPath: string;
   configuration: Configuration;
-  /** Of another gateway's file: what it says and Sluice does not carry. */
+  /** Settings in another gateway's file that Sluice does not support. */
   notes: readonly string[];
   catalogue: LiveCatalogue;
-  /** Null: none is configured, and `sluice start` would embed one. */
+  /** Null: none is configured, and `sluice start` runs an embedded one. */
   redisAddress: RedisAddress | null;
   databaseUrl: string;
   replyShards: number;
@@ -32,26 +32,26 @@ export interface Runtime {
   listen: { host: string; port: number };
   /** Where administration, metrics and probes listen; null: on the clients' port. */
   adminListen: AdminListen | null;
-  /** For logs: takes out every configured secret. */
+  /** For logs: removes every configured secret. */
   secretMask: GrowingMask;
   secrets: readonly string[];
-  /** What came of reading the file again (src/process/follow-configuration.ts); one listener, which knows the database. */
+  /** Called with the result of a reload (src/process/follow-configuration.ts). One listener, which records it in the database. */
   onReload: ((reload: Reload) => void) | null;
 }
 
 export interface AdminListen {
   host: string;
   port: number;
-  /** The port is a default: where it is taken, any free one does. */
+  /** The port is a default: if it is taken, any free one is used. */
   isDefault: boolean;
 }
 
-/** Hash slots that requests spread over on a cluster, where one would mean one node. */
+/** Reply shards on a cluster, so that requests spread over several hash slots, and thus nodes. */
 const CLUSTER_REPLY_SHARDS = 16;
 
 /**
  * Throws a ConfigurationError that lists every fault.
- * @param running the mask of a process whose configuration is read again.
+ * @param running the mask of the running process, on a reload.
  */
 export function loadRuntime(
   configPath?: string,
@@ -91,7 +91,7 @@ export function loadRuntime(
 const LOOPBACK = '127.0.0.1';
 const DEFAULT_ADMIN_PORT = 8081;
 
-/** What is for operators is never on an address that others reach, unless the configuration says so. */
+/** Interfaces for operators listen on loopback only, unless configured otherwise. */
 function adminListenOf({ server }: Configuration, host: string): AdminListen | null {
   if (server.admin !== undefined) return { ...server.admin, isDefault: false };
   return isLoopback(host) ? null : { host: LOOPBACK, port: DEFAULT_ADMIN_PORT, isDefault: true };
@@ -108,7 +108,7 @@ function redisAddressOf({ redis }: Configuration, environment: Environment): Red
   return url === undefined ? null : { kind: 'standalone', url };
 }
 
-/** For processes that cannot work without one. Throws a ConfigurationError that says what to do. */
+/** For processes that need Redis. Throws a ConfigurationError that says what to do. */
 export function requireRedis(runtime: Runtime): RedisAddress {
   if (runtime.redisAddress !== null) return runtime.redisAddress;
   const message =
@@ -117,15 +117,15 @@ export function requireRedis(runtime: Runtime): RedisAddress {
   throw new ConfigurationError([{ file, line: null, path: 'redis', message }]);
 }
 
-/** A catalogue that can be replaced while requests run: everything that holds it sees the newest one. */
+/** A catalogue whose content can be replaced while requests run; all holders see the newest content. */
 export interface LiveCatalogue extends Catalogue {
   replace(next: Catalogue): void;
 }
 
-/** What was removed is still found by its name for so long: by requests that were accepted with it. */
+/** Removed entries can still be found by name for this long, by requests that were accepted with them. */
 const KEPT = { max: 10_000, ttl: 3_600_000 };
 
-/** A map that also finds what is not listed in it any more. */
+/** A map that still finds entries for a while after their removal, but does not list them. */
 class KeptMap<V extends object> extends Map<string, V> {
   readonly #removed: LRUCache<string, V>;
 

@@ -1,5 +1,5 @@
-// The configuration file as its author writes it. Everything is optional but what cannot be guessed; every default
-// is here. `docs/configuration.md` and the JSON Schema for editors (sluice.schema.json) are generated from it.
+// The configuration file as its author writes it. Only what has no sensible default is required; every default is
+// here. `docs/configuration.md` and the JSON Schema for editors (sluice.schema.json) are generated from it.
 import { z } from 'zod';
 import { LIMIT_KINDS, type LimitKind } from '../contracts/limit-kinds.ts';
 import { STRATEGY_NAMES } from '../contracts/route-plan.ts';
@@ -21,7 +21,7 @@ export const PROTOCOLS = [
 
 export type ProtocolName = (typeof PROTOCOLS)[number];
 
-/** A record of named things. The names are checked beside the values, so that one bad name does not hide other faults. */
+/** A record of named things. Names are checked together with the values, so that one bad name does not hide other faults. */
 function named<T extends z.ZodType>(value: T) {
   return z.record(z.string(), value).superRefine((record, context) => {
     for (const key of Object.keys(record)) {
@@ -38,7 +38,7 @@ const limitShape = Object.fromEntries(
   LIMIT_KINDS.map(({ setting, description }) => [setting, positive.optional().describe(description)]),
 ) as Record<LimitKind['setting'], z.ZodOptional<z.ZodNumber>>;
 
-/** Of a provider or a deployment here; of a key in src/api/routes/admin.ts. */
+/** Limits of a provider or a deployment; those of a key are in src/api/routes/admin.ts. */
 export const limitSettings = z.strictObject(limitShape);
 
 const limits = limitSettings.describe(

@@ -1,5 +1,5 @@
-// Every secret that configuration and environment hold. They are hidden exactly: in logs all of them, in what a
-// provider says those that it was sent.
+// Every secret in the configuration and the environment. Exact matches are masked: all secrets in logs, and in a provider's
+// answers those that it was sent.
 import type { Environment } from './environment.ts';
 import { ConfigurationError } from './load.ts';
 import type { Configuration, ProviderSettings } from './schema.ts';
@@ -30,7 +30,7 @@ export function configuredSecrets(configuration: Configuration, environment: Env
   ].filter((secret) => secret !== undefined && secret !== '') as string[];
 }
 
-/** What one provider is sent and could quote: its key, what headers and query carry, user and password of its URL. */
+/** Secrets that a provider is sent and could quote: its key, those in headers and query, user and password of its URL. */
 export function providerSecrets(settings: ProviderSettings): string[] {
   return [
     settings.api_key,
@@ -41,18 +41,18 @@ export function providerSecrets(settings: ProviderSettings): string[] {
   ].filter((secret) => secret !== undefined && secret !== '') as string[];
 }
 
-/** Names under which keys are known to travel; a version or a region is no secret. */
+/** Whether a member of this name usually holds a secret; versions and regions do not. */
 function isSecretName(name: string): boolean {
   return /key|token|secret|auth|credential|password|cookie|signature|^sig$/i.test(name);
 }
 
-/** The value, and what follows its scheme: `Bearer abc` and `abc`. */
+/** The value, and the part after its scheme: `Bearer abc` and `abc`. */
 function credentialsIn(value: string): string[] {
   const [scheme, ...rest] = value.split(' ');
   return rest.length > 0 && /^[A-Za-z-]+$/.test(scheme!) ? [rest.join(' ')] : [value];
 }
 
-/** The password as it is written and as it is meant; parameters that carry one (`?password=…`) too. */
+/** The password as written and percent-decoded, and those in parameters (`?password=…`). */
 function secretsOfUrl(text: string | undefined): string[] {
   const url = text === undefined ? null : URL.parse(text);
   if (url === null) return [];
@@ -69,12 +69,12 @@ function decoded(text: string): string {
 }
 
 /**
- * A URL for people: no password, wherever it is written. What cannot be read as a URL is not shown at all.
+ * A URL for display, without any password. A text that cannot be parsed as a URL is not shown at all.
  */
 export function withoutSecrets(text: string): string {
   if (/^sqlite:/.test(text)) return text;
   const url = URL.parse(text);
-  // An "@" behind the host is the rest of a password that was not percent-encoded.
+  // An "@" after the host is part of a password that was not percent-encoded.
   if (url === null || /@/.test(url.pathname + url.hash)) return '(an address that is not a URL)';
   if (url.password !== '') url.password = '***';
   for (const name of [...url.searchParams.keys()]) if (isSecretName(name)) url.searchParams.set(name, '***');
@@ -99,7 +99,7 @@ export function requireStrongKeys({ apiKey, adminKey }: Environment): void {
 
 const HIDDEN = '•••';
 
-/** The configuration for people: secrets, and what stands under names that secrets travel by, are hidden. */
+/** The configuration for display: known secrets, and members whose names suggest a secret, are masked. */
 export function maskedConfiguration(configuration: Configuration, environment: Environment): unknown {
   const secrets = new Set(configuredSecrets(configuration, environment));
   return masked(configuration, secrets, '');

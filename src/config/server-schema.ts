@@ -1,4 +1,4 @@
-// Settings of what runs and listens (server, Redis, dead letters), a part of schema.ts.
+// Settings of the server, Redis and dead letters, a part of schema.ts.
 import { z } from 'zod';
 import { isAddressRange } from './address-ranges.ts';
 import { websockets } from './agent-schema.ts';

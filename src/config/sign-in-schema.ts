@@ -1,4 +1,4 @@
-// Settings of who signs in to the console, and how: sessions, and a provider of OpenID Connect. A part of schema.ts.
+// Settings of signing in to the console: sessions, and an OpenID Connect provider. A part of schema.ts.
 import { z } from 'zod';
 
 const HOUR_MS = 3_600_000;
@@ -12,7 +12,7 @@ const match = z.strictObject({
   domains: names.describe('Everyone with a verified address in this domain, such as example.com.'),
 });
 
-/** Tenants of Entra ID that are everybody's: whoever owns a tenant says there who is in which role. */
+/** Multi-tenant endpoints of Entra ID. Refused, because the owner of any tenant could give roles to its users. */
 const SHARED_TENANT = /^https:\/\/login\.microsoftonline\.(com|us)\/(common|organizations|consumers)(\/|$)/;
 
 const issuer = z

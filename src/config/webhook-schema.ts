@@ -4,13 +4,13 @@ import { z } from 'zod';
 
 const positive = z.number().int().positive();
 
-/** Decoded, as the Standard Webhooks specification has it. */
+/** After decoding, as in the Standard Webhooks specification. */
 const MIN_SECRET_BYTES = 24;
 const MAX_SECRET_BYTES = 64;
 
 /**
- * `whsec_` and base64 of 24 to 64 bytes. Without the prefix, OpenAI's SDKs take the text itself for the key and others
- * its base64 (npm openai 7.55.0, standardwebhooks 1.1.1): such a secret would verify here and fail there.
+ * `whsec_` and base64 of 24 to 64 bytes. Without the prefix, OpenAI's SDKs use the text itself as the key, and others
+ * decode it as base64 (npm openai 7.55.0, standardwebhooks 1.1.1): such a secret would verify here and fail there.
  */
 export const webhookSecret = z.string().refine(
   (text) => {

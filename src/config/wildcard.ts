@@ -1,6 +1,6 @@
 // Patterns of model names: one star, which matches any text.
 
-/** What the star matches in this name; '' for a pattern without one that is the name; null where it does not match. */
+/** What the star matches in this name; '' if the pattern has no star and equals the name; null if it does not match. */
 export function matchWildcard(pattern: string, name: string): string | null {
   const star = pattern.indexOf('*');
   if (star < 0) return pattern === name ? '' : null;

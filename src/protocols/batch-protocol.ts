@@ -12,28 +12,28 @@ export interface BatchCall {
 
 /** Lines that are submitted together. */
 export interface BatchChunk {
-  /** The broker's own id: the provider shows it again where its protocol has a place for it. */
+  /** The broker's own id, which the provider returns if its protocol has a field for it. */
   id: string;
   upstreamModel: string;
-  /** As `encodeLine` gave them. */
+  /** As returned by `encodeLine`. */
   lines: readonly Buffer[];
 }
 
 export interface BatchLimits {
   lines: number;
-  /** Of the encoded lines together. */
+  /** Total size of the encoded lines. */
   bytes: number;
 }
 
 /** A batch as its provider describes it. */
 export interface ProviderBatch {
   id: string;
-  /** The broker's id of it; null where the protocol has no place for one. */
+  /** The broker's id of the chunk; null if the protocol has no field for it. */
   chunkId: string | null;
   hasEnded: boolean;
-  /** Unix milliseconds; null where it is not said. */
+  /** Unix milliseconds; null if not given. */
   createdAtMs: number | null;
-  /** Null where it is not given, or not known yet. */
+  /** Null if not given, or not known yet. */
   lines: number | null;
   /** Why none of it ran, in the provider's words. */
   fault: string | null;
@@ -44,13 +44,13 @@ export interface ProviderBatch {
 export interface ProviderBatchPage {
   /** Newest first. */
   batches: ProviderBatch[];
-  /** What `list` takes for the page after this; null for none. */
+  /** Argument of `list` for the next page; null if there is none. */
   next: string | null;
 }
 
 /** The outcome of one line. */
 export type ProviderLine =
-  /** Answered as an ordinary call would be: a success or an error. */
+  /** A success or an error, as from an ordinary call. */
   | { kind: 'answered'; id: string; status: number; body: Buffer }
   /** It expired or was cancelled, and is not billed. */
   | { kind: 'not-run'; id: string };
@@ -59,29 +59,29 @@ export interface BatchProtocol {
   /** Name of the provider protocol. */
   upstream: string;
   limits: BatchLimits;
-  /** Its lists show the broker's own id of a chunk. */
+  /** Whether its lists show the broker's own id of a chunk. */
   showsChunkId: boolean;
-  /** What a line counts for against `limits.lines`; absent: one. */
+  /** How much a line counts against `limits.lines`; absent: one. */
   countUnits?(body: Buffer): number;
   /** @param id made of letters, digits, `_` and `-`, 64 at most. @param body of an ordinary, unstreamed call. */
   encodeLine(id: string, body: Buffer): Buffer;
-  /** What must be uploaded first; null where the lines travel with the creation. */
+  /** The upload that comes first; null if the lines are part of the create call. */
   upload: ((chunk: BatchChunk) => BatchCall) | null;
-  /** The uploaded file's id; null for what cannot be read. */
+  /** The uploaded file's id; null if it cannot be read. */
   readUpload(body: unknown): string | null;
   create(chunk: BatchChunk, fileId: string | null): BatchCall;
   retrieve(batchId: string): BatchCall;
   cancel(batchId: string): BatchCall;
   /** @param page null for the first. */
   list(page: string | null): BatchCall;
-  /** Null for what is not a batch. */
+  /** Null if the body is not a batch. */
   readBatch(body: unknown): ProviderBatch | null;
   readList(body: unknown): ProviderBatchPage;
-  /** What must be fetched to have every result. */
+  /** The calls that fetch all results. */
   results(batch: ProviderBatch): BatchCall[];
   /** `lines`: one JSON text a line. `whole`: one JSON text with all results in it. */
   resultFormat: 'lines' | 'whole';
-  /** Results in one JSON text of that format; what cannot be read is left out. */
+  /** The results in one JSON text of that format; unreadable ones are left out. */
   readResults(json: Buffer): ProviderLine[];
   /** What can be deleted once the results are stored. */
   remove(batch: ProviderBatch): BatchCall[];
@@ -107,7 +107,7 @@ export function asTime(value: unknown): number | null {
   return Number.isNaN(atMs) ? null : atMs;
 }
 
-/** A whole number, also as int64 stands in JSON: as text. */
+/** A whole number, or one written as text, as proto3 JSON does for int64. */
 export function asCount(value: unknown): number | null {
   const count = typeof value === 'string' && value !== '' ? Number(value) : value;
   return typeof count === 'number' && Number.isSafeInteger(count) ? count : null;

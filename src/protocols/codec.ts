@@ -48,7 +48,7 @@ export type RequestField =
 
 /**
  * How a client gets the usage of a stream: not at all, in an event of its own, or in the event that finishes the answer
- * (ImageRouter's dialect: its examples read `choices[0]` of every chunk). Protocols whose streams always say it have
+ * (ImageRouter's dialect: its examples read `choices[0]` of every chunk). Protocols whose streams always report it use
  * `own-event`.
  */
 export type UsageDelivery = 'none' | 'own-event' | 'last-event';
@@ -57,7 +57,7 @@ export type UsageDelivery = 'none' | 'own-event' | 'last-event';
 export interface ShownCost {
   cost: string;
   charge: string;
-  /** The tokens that it is for are the broker's estimate: shown as `estimated: true` in the usage. */
+  /** Whether the token counts are the broker's estimate; shown as `estimated: true` in the usage. */
   isEstimated?: boolean;
 }
 
@@ -65,13 +65,13 @@ export interface ClientCodec {
   /** A body that `readRequest` has accepted. The failure names the offending field in the client's own terms. */
   decodeRequest(body: JsonObject): InferenceRequest | Failure;
   /**
-   * Of a body that is to go to a provider of another protocol: a failure where it holds what only a provider of this protocol
-   * can know or keep, so that another's answer would be to another request. Absent: never.
+   * For a body that is about to be translated: a failure if it refers to something that only a provider of this protocol knows
+   * or stores, so that another provider would answer a different request. Absent: never.
    */
   refuseElsewhere?(body: JsonObject): Failure | null;
   /**
-   * Members of a body that is re-encoded for a provider of the same protocol that have no canonical form and are sent as
-   * they came. Absent: none.
+   * When a body is re-encoded for a provider of the same protocol: the members that have no canonical form and are sent as they
+   * came. Absent: none.
    */
   keepAsSent?(sent: JsonObject, cures: ReadonlySet<Cure>): JsonObject;
   /** The client's name of a field, for `x-sluice-dropped` and for refusals: `max_tokens`, `generationConfig.topK`. */
@@ -91,25 +91,25 @@ export interface ResumedStream {
   encoder: AnswerEncoder;
   /** The text part that was open, or that comes next: more of it is encoded as deltas of this part. */
   part: number;
-  /** What of it the client has. */
+  /** The text of that part that the client has. */
   text: string;
-  /** The client has seen that part begin. */
+  /** Whether the client has seen that part begin. */
   isOpen: boolean;
 }
 
 export type JsonObject = Record<string, unknown>;
 
 export interface EncodeContext {
-  /** `req_…`; ids that the client is shown are made of its tail (`idFor`): stable over attempts, findable later. */
+  /** `req_…`. Ids shown to the client are derived from it (`idFor`): stable across attempts, and traceable later. */
   requestId: string;
-  /** Unix seconds of acceptance: `created` where the provider does not say. */
+  /** Unix seconds of acceptance: `created` if the provider gives no time. */
   createdAt: number;
   /** What the client sent, parsed: the Responses API echoes it. */
   clientBody: JsonObject;
-  /** Of those headers that a provider of the client's protocol would get. */
+  /** The client's headers that a provider of its protocol would get. */
   clientHeaders?: Readonly<Record<string, string>>;
   usageDelivery: UsageDelivery;
-  /** Of the prompt, for protocols whose streams begin with the input tokens. */
+  /** For protocols whose streams begin with the number of input tokens. */
   estimatedInputTokens?: number;
 }
 
@@ -121,13 +121,13 @@ export function idFor(prefix: string, requestId: string): string {
 /** Writes one stream. Fed with every event but `usage`, `ping`, `error` and `end`; texts are whole SSE events, or ''. */
 export interface AnswerEncoder {
   encode(event: EncodableEvent): string;
-  /** What follows the last event, including the terminator. Finish reasons were encoded before. */
+  /** The end of the stream, including the terminator. Finish reasons were encoded before. */
   end(usage: Usage, shown: ShownCost): string;
 }
 
 export type EncodableEvent = Exclude<AnswerEvent, { kind: 'usage' | 'ping' | 'error' | 'end' }>;
 
-/** What would change the answer's meaning if it were left out. */
+/** A field that cannot be left out without changing the answer's meaning. */
 export interface Refusal {
   kind: 'refusal';
   field: RequestField;
@@ -151,7 +151,7 @@ export interface EncodedRequest {
   body: JsonObject;
   /** Fields that were left out without changing the meaning of the answer. */
   dropped: RequestField[];
-  /** The answer has another form than a request of this protocol would get, and has to be read by the codec. */
+  /** The request was reshaped, so that the answer must be read by the codec and cannot be passed through. */
   isReshaped?: true;
   /** Headers that this body needs: betas, versions. */
   headers?: Record<string, string>;
@@ -164,11 +164,11 @@ export interface EncodeRequestInput {
   canReportStreamUsage: boolean;
   /** True for providers that refuse members of messages that they do not know. */
   isStrict?: boolean;
-  /** As it is configured: thoughts go back to the provider that they came from. */
+  /** Name in the configuration: reasoning is sent back only to the provider that it came from. */
   provider?: string;
 }
 
-/** What a provider's own web search can be told. */
+/** Options that a provider's own web search accepts. */
 export interface SearchAbilities {
   hasAllowedDomains: boolean;
   hasBlockedDomains: boolean;
@@ -182,14 +182,14 @@ export interface SearchAbilities {
 export interface ProviderAbilities {
   /** Null: the model does not search. */
   search: SearchAbilities | null;
-  /** Holds the input of a custom tool to a grammar. */
+  /** Whether it enforces a grammar on the input of a custom tool. */
   hasGrammars: boolean;
   hasCacheBreakpoints: boolean;
 }
 
 export interface ProviderCodec {
   abilities(upstreamModel: string): ProviderAbilities;
-  /** Whether this model continues the text of a closing assistant turn. Absent: no model does. */
+  /** Whether this model continues the text of a final assistant turn. Absent: no model does. */
   acceptsPrefill?(upstreamModel: string): boolean;
   encodeRequest(request: InferenceRequest, input: EncodeRequestInput): EncodedRequest | Refusal;
   /** A parsed 2xx body. A failure for what is not an answer: an error object with status 200, a wrong shape. */
@@ -206,9 +206,9 @@ export interface TranslationPair {
 }
 
 export interface DecodeContext {
-  /** Source of ids where the provider gives none: `callIdFor`. */
+  /** Source of call ids if the provider gives none (`callIdFor`). */
   requestId: string;
-  /** Absent where the answer will not be sent back. */
+  /** Absent if the answer will not be sent back. */
   source?: AnswerSource;
 }
 
@@ -221,13 +221,13 @@ export function callIdFor(context: DecodeContext, ordinal: number): string {
 export interface AnswerDecoder {
   decode(event: SseEvent): AnswerEvent[];
   /**
-   * The connection was closed: what the decoder still holds back, such as part ends. Whether the stream was whole is
-   * judged by its caller: every choice has finished, or `end` was seen.
+   * After the connection was closed: the events that the decoder still holds back, such as part ends. The caller decides
+   * whether the stream was complete: every choice has finished, or `end` was seen.
    */
   close(): AnswerEvent[];
   /** Choices whose end is held back, because only the end of the connection shows that nothing follows. */
   readonly heldFinishes?: number;
-  /** What the provider sent, where the events do not show all of it: all of it is billed. */
+  /** What the provider sent, if the events do not show all of it, since all of it is billed. */
   readonly received?: Received | undefined;
 }
 

@@ -21,11 +21,11 @@ export interface RequestFacts {
   isStream: boolean;
   usageDelivery: UsageDelivery;
   estimatedInputTokens: number;
-  /** The most output tokens the request allows over all choices; null where it does not say. */
+  /** The most output tokens that the request allows over all choices; null if it sets no limit. */
   maxOutputTokens: number | null;
-  /** How many answers were asked for (`n`): a stream is whole when so many have finished. */
+  /** Number of requested answers (`n`): a stream is complete once that many have finished. */
   choices: number;
-  /** Other models to try, in order, after the one asked for (`models`, as OpenRouter has it). */
+  /** Other models to try, in order, after the requested one (`models`, as in OpenRouter). */
   alternativeModels: readonly string[];
   preferences: ProviderPreferences;
   /** For protocols with stored answers (Responses); absent elsewhere. */
@@ -34,14 +34,14 @@ export interface RequestFacts {
 
 /** What a request says about stored answers: the broker stores them, whichever provider answers. */
 export interface MemoryFacts {
-  /** Null where it does not say. */
+  /** Null if not given. */
   store: boolean | null;
   isBackground: boolean;
   previousResponseId: string | null;
   conversationId: string | null;
 }
 
-/** The body extension `provider`, as OpenRouter has it. */
+/** The body extension `provider`, as in OpenRouter. */
 export interface ProviderPreferences {
   order?: readonly string[];
   only?: readonly string[];
@@ -71,7 +71,7 @@ export interface EncodedAnswer {
   body: Buffer;
 }
 
-/** Where a client may put its key, beside `Authorization: Bearer`. */
+/** Where a client may put its key, in addition to `Authorization: Bearer`. */
 export type CredentialPlace = { header: string } | { query: string };
 
 export interface ClientProtocol {
@@ -79,32 +79,32 @@ export interface ClientProtocol {
   credentialPlaces: readonly CredentialPlace[];
   /** Request headers that a provider of the same protocol gets too: versions, betas. Lower case. */
   forwardedHeaders: readonly string[];
-  /** Where its SDKs look for the request's id, beside `x-request-id`. */
+  /** Header in which its SDKs look for the request's id, in addition to `x-request-id`. */
   requestIdHeader?: string;
   /** Facts of a parsed body, or what is wrong with it. */
   readRequest(body: unknown, target: RequestTarget): RequestFacts | Failure;
   /** An error answer; nothing was sent before it. */
   encodeFailure(failure: Failure, requestId: string): EncodedAnswer;
   /**
-   * The event that ends a running stream with an error. `isFirst`: nothing of the answer was sent before it, only
-   * keep-alives; absent means that something was.
+   * The event that ends a running stream with an error. `isFirst`: nothing of the answer was sent before, only
+   * keep-alives; absent: something was.
    */
   encodeFailureEvent(failure: Failure, requestId: string, isFirst?: boolean): Buffer;
-  /** What the client asks for with `stream: true`. */
+  /** Response headers of a stream. */
   streamHeaders: Record<string, string>;
   keepAlive: KeepAlive;
   /** Whether its streams can carry `id:` lines. */
   hasEventIds: boolean;
   passThrough: PassThrough;
-  /** Null where only a provider of the same protocol can answer. */
+  /** Null if only a provider of the same protocol can answer. */
   codec: ClientCodec | null;
-  /** The broker's own answer where no provider of the model can give one: an estimate of tokens. */
+  /** The broker's own answer if no provider of the model can give one: an estimate of the tokens. */
   answerLocally?(facts: RequestFacts): EncodedAnswer;
 }
 
 /** Sent while the provider is silent, so that no proxy closes the connection; clients ignore it. */
 export interface KeepAlive {
-  /** While nothing of the answer was sent. */
+  /** Before anything of the answer was sent. */
   before: Buffer;
   /** Between two events. */
   between: Buffer;
@@ -155,7 +155,7 @@ export interface CallTarget {
   isStream: boolean;
 }
 
-/** What a provider's answer says about its limits. All optional; durations in milliseconds from now. */
+/** Limits that a provider's answer reports. All optional; durations in milliseconds from now. */
 export interface RateLimitHint {
   limitRequests?: number;
   remainingRequests?: number;
@@ -166,7 +166,7 @@ export interface RateLimitHint {
   limitInputTokens?: number;
   remainingInputTokens?: number;
   resetInputTokensMs?: number;
-  /** Of a day, where a provider names that apart; what remains is not said by a refusal. */
+  /** Requests per day, if reported separately. A refusal does not report what remains of them. */
   limitRequestsDay?: number;
   remainingRequestsDay?: number;
   limitTokensDay?: number;
@@ -174,7 +174,7 @@ export interface RateLimitHint {
   limitOutputTokens?: number;
   remainingOutputTokens?: number;
   resetOutputTokensMs?: number;
-  /** What a refusal says of limits: how large they are, and not how they are counted. */
+  /** Limits quoted in a refusal: their size is known, but not how they are counted. */
   said?: Omit<RateLimitHint, 'said'>;
 }
 
@@ -187,7 +187,7 @@ export interface ProviderProtocol {
   name: string;
   /** Path with its query, appended to the provider's base URL. */
   path(target: CallTarget): string;
-  /** Beside content type and credential: versions. */
+  /** Headers besides content type and credential, such as versions. */
   headers: Readonly<Record<string, string>>;
   credentialHeaders(apiKey: string): Record<string, string>;
   /** A non-2xx answer as a failure of the table. `nowMs` resolves dates in headers. */
@@ -197,11 +197,11 @@ export interface ProviderProtocol {
   codec: ProviderCodec | null;
 }
 
-/** What one provider event becomes. */
+/** The result of relaying one provider event. */
 export interface RelayedEvent {
-  /** Client-visible bytes, or null when there is nothing to pass on. */
+  /** Bytes for the client, or null if there is nothing to relay. */
   bytes: Buffer | null;
-  /** Nothing visible yet: held back until there is, so that another provider can take over after an early failure. */
+  /** Nothing visible so far: held back until there is, so that another provider can take over after an early failure. */
   isPreamble?: boolean;
   /** The provider reported a failure, or sent something unreadable. Nothing more is passed on. */
   failure?: Failure;
@@ -210,13 +210,13 @@ export interface RelayedEvent {
 /** Turns a provider's stream into the client's. One per attempt; fed with every event in order. */
 export interface StreamRelay {
   accept(event: SseEvent): RelayedEvent;
-  /** The provider closed the connection: what the client must still get, or why the stream is incomplete. */
+  /** Called when the provider closes the connection: what the client must still get, or why the stream is incomplete. */
   end(): RelayedEvent;
-  /** Usage so far: the provider's where it came, else estimated from what was relayed. */
+  /** Usage so far: the provider's, or an estimate from what was relayed. */
   usage(): Usage;
   /** True once the answer is complete: a cut after this loses nothing. Usage or an error may still follow. */
   isComplete(): boolean;
-  /** True once the event that ends the stream was passed on: what comes after it is ignored. */
+  /** True once the event that ends the stream was relayed; later events are ignored. */
   isOver(): boolean;
 }
 
@@ -232,9 +232,9 @@ export interface RelayContext {
   usageDelivery: UsageDelivery;
   choices: number;
   estimatedInputTokens: number;
-  /** As the client named it, for answers whose clients compare the two. Absent: the provider's name. */
+  /** The client's name of the model, for clients that compare it with the answer's. Absent: the provider's name is shown. */
   requestedModel?: string;
-  /** Prices usage and adds what earlier attempts of this request cost: the numbers that the client is shown. */
+  /** Prices usage and adds the cost of earlier attempts of this request; the result is shown to the client. */
   priceUsage(usage: Usage): ShownCost;
 }
 
@@ -244,19 +244,19 @@ export interface Translation {
   relayBody(body: Buffer, context: RelayContext): RelayedBody;
 }
 
-// What `GET models` lists of a model, in any client's shape.
+// A model as listed by `GET models`, independent of the client's protocol.
 export interface ListedModel {
   /** The public name. */
   name: string;
-  /** Who can answer, best first; never empty. */
+  /** Providers that serve it, best first; never empty. */
   providers: readonly string[];
-  /** Of the first of them; null where unknown. */
+  /** Price of the first provider; null if unknown. */
   pricing: ListedPrice | null;
-  /** What the first of them says of it, or the price package. */
+  /** As reported by the first provider, or by the price package. */
   facts: Omit<UpstreamModel, 'id'>;
 }
 
-/** USD per million tokens; and by the token, as text, as OpenRouter has it and agents read it. */
+/** USD per million tokens; also per token, as text, in the members that OpenRouter has and agents read. */
 export interface ListedPrice {
   unit: string;
   input: number;
@@ -269,9 +269,9 @@ export interface ListedPrice {
 
 /** How one protocol lists models. */
 export interface ModelShape {
-  /** Whose errors and credentials the callers have. */
+  /** The protocol whose error format and credential headers apply. */
   client: ClientProtocol;
   describe(model: ListedModel): object;
-  /** All of them, or the page that the query asks for; a failure where it asks for what there is not. */
+  /** All models, or the page that the query asks for; a failure for an invalid page. */
   list(models: readonly ListedModel[], query: RequestTarget['query']): object | Failure;
 }

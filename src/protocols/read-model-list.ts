@@ -1,5 +1,5 @@
-// Providers' own lists of models: where they stand, and what is read of them. Every kind of server adds members of its own
-// to OpenAI's list; those that tell limits are known here by the server that has them.
+// Providers' own lists of models: where to fetch them and how to read them. Every kind of server adds members of its own to
+// OpenAI's list; the members that state limits are listed here with the servers that have them.
 import type { UpstreamModel } from '../contracts/upstream-model.ts';
 import { faultOfName } from './bounds/request-names.ts';
 
@@ -9,7 +9,7 @@ export interface ModelListCall {
   headers: Readonly<Record<string, string>>;
 }
 
-/** All in one page where the provider allows that (npm @anthropic-ai/sdk 1.11.0; ai.google.dev/api/models, 2026-10). */
+/** All models in one page, if the provider allows that (npm @anthropic-ai/sdk 1.11.0; ai.google.dev/api/models, 2026-10). */
 export function modelListCall(protocol: string): ModelListCall {
   switch (protocol) {
     case 'anthropic-messages':

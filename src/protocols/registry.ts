@@ -68,7 +68,7 @@ export const CLIENT_ENDPOINTS: readonly ClientEndpoint[] = [
 export interface ProtocolRoute {
   client: ClientProtocol;
   upstream: ProviderProtocol;
-  /** Null where nothing is translated. */
+  /** Null if nothing is translated. */
   pair: TranslationPair | null;
 }
 
@@ -78,7 +78,7 @@ export function clientProtocol(name: string): ClientProtocol {
   return found;
 }
 
-/** Of a configuration, whose protocols are all known. */
+/** For names from a validated configuration, whose protocols all exist. */
 export function providerProtocol(name: string): ProviderProtocol {
   const found = PROVIDERS.get(name);
   if (found === undefined) throw new Error(`no provider protocol ${name}`);

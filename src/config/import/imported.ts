@@ -1,16 +1,16 @@
-// What importers of other gateways' files share: the result, and reading a file that anybody may have written.
+// Shared by the importers of other gateways' files: the result, and reading of untrusted values.
 import { formatUsd, scaleDecimal } from '../../contracts/money.ts';
 import type { ConfigurationInput } from '../schema.ts';
 
 export interface Imported {
   configuration: ConfigurationInput;
-  /** What could not be carried, each with its place in the file. */
+  /** Settings that could not be converted, each with its place in the file. */
   notes: string[];
 }
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** An environment variable that the file refers to: whether it has a value here. */
+/** Whether an environment variable that the file refers to is set here. */
 export type IsSet = (name: string) => boolean;
 
 export function fieldsOf(value: unknown): Fields {
@@ -25,7 +25,7 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** A positive number, also where it is written as text. */
+/** A positive number, which may be written as text. */
 export function countOf(value: unknown): number | undefined {
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) && number > 0 ? number : undefined;
@@ -62,7 +62,7 @@ export function compact<T extends object>(object: T): { [K in keyof T]: Exclude<
   return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
-/** Providers under names of their own: the same settings are one provider. */
+/** Names providers: equal settings are one provider, different settings get different names. */
 export function createProviderNames() {
   const providers: Record<string, object> = {};
   const named = new Map<string, string>();

@@ -1,5 +1,5 @@
-// How LiteLLM and Portkey call providers, and what they are here: a preset, or an address and a protocol. Addresses from
-// the providers' own documentation, 2026-11.
+// Maps LiteLLM's and Portkey's names of providers to a preset, or to an address and a protocol. Addresses are from the
+// providers' own documentation, 2026-11.
 import { PRESETS, type Preset } from '../presets.ts';
 
 /** Its settings in the configuration, without the key. */
@@ -41,7 +41,7 @@ const ADDRESSES: Readonly<Record<string, readonly [baseUrl: string, keyVariable:
 };
 
 const OPENAI_PROTOCOLS = ['openai-chat', 'openai-embeddings'] as const;
-/** Whatever speaks OpenAI's protocol: its address comes from the file. */
+/** Names for any provider that speaks OpenAI's protocol; its address comes from the file. */
 const COMPATIBLE = new Set(['custom_openai', 'openai_like', 'litellm_proxy', 'llamafile', 'xinference', 'infinity']);
 
 /** Null for providers that speak a protocol of their own (Bedrock, Vertex AI). */

@@ -14,7 +14,7 @@ import { type KnownProvider, knownProvider } from './known-providers.ts';
 
 export interface Reading {
   names: ReturnType<typeof createProviderNames>;
-  /** A text, or the variable that it refers to; undefined where there is none, or the variable has no value. */
+  /** A text, or a reference to a variable; undefined if there is none, or the variable is not set. */
   text(value: unknown, place: string): string | undefined;
   note(what: string, place: string): void;
   notes(): string[];
@@ -43,7 +43,7 @@ interface Price {
   cache_write?: number;
 }
 
-/** Undefined, with a note, for what Sluice cannot call. */
+/** Undefined, with a note, for a deployment that Sluice cannot call. */
 export function readDeployment(reading: Reading, entry: Fields, index: number): Deployment | undefined {
   const place = `model_list[${index}]`;
   const own = fieldsOf(entry.litellm_params);
@@ -67,7 +67,7 @@ export function readDeployment(reading: Reading, entry: Fields, index: number): 
   return { modelName, provider, model: wildcardOf(model, modelName), ...detailsOf(entry, params) };
 }
 
-/** `openai/gpt-4o`; without a prefix as LiteLLM guesses it: by the model's name, or by its address. */
+/** Splits `openai/gpt-4o`. Without a prefix, guesses the provider as LiteLLM does: by the model's name, or by its address. */
 function splitModel(called: string, params: Fields): { slug: string; model: string } {
   const told = textOf(params.custom_llm_provider);
   const [, prefix, rest] = /^([a-z0-9_-]+)\/(.+)$/.exec(called) ?? [];
@@ -169,7 +169,7 @@ function priceOf(fields: Fields): Price | undefined {
   }) as Price;
 }
 
-/** LiteLLM prices a deployment by it: at Azure, whose names of deployments tell nothing. */
+/** LiteLLM uses it to price deployments on Azure, whose names do not show the model. */
 function noteBaseModel({ note }: Reading, { model_info: info, litellm_params: own }: Fields, place: string): void {
   const isPriced = priceOf({ ...fieldsOf(info), ...fieldsOf(own) }) !== undefined;
   if (isPriced || fieldsOf(info).base_model === undefined) return;

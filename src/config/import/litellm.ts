@@ -121,7 +121,7 @@ function modelsOf(deployments: readonly Deployment[], strategy: Strategy | undef
   return models;
 }
 
-/** Null where the default (provider/model) is not taken by something else. */
+/** Null if the default id (provider/model) is free. */
 function uniqueId(settings: Omit<Deployment, 'modelName' | 'weight'>, contents: Map<string, string>): string | null {
   const { tier: _, id: wanted, ...content } = settings;
   const own = JSON.stringify(content);
@@ -132,7 +132,7 @@ function uniqueId(settings: Omit<Deployment, 'modelName' | 'weight'>, contents: 
   return id === plain && wanted === undefined ? null : id;
 }
 
-/** Ours are whole numbers. */
+/** Scales weights to whole numbers, which Sluice requires. */
 function scaleWeights(deployments: { weight?: number | undefined }[]): void {
   if (deployments.every(({ weight }) => weight === undefined || Number.isInteger(weight))) return;
   for (const deployment of deployments) deployment.weight = Math.max(1, Math.round((deployment.weight ?? 1) * 100));
@@ -151,7 +151,7 @@ function addAliases(models: Models, { model_group_alias: aliases }: Fields, { no
   });
 }
 
-/** An alias has those of its model, unless it is named itself. */
+/** An alias inherits the fallbacks of its model, unless it has its own. */
 function inheritFallbacks(alias: Models[string], model: Models[string]): void {
   for (const [, list] of FALLBACKS) {
     const others = model[list];
@@ -198,7 +198,7 @@ function serverOf({ max_request_size_mb: megabytes }: Fields): Pick<Configuratio
   return most === undefined ? {} : { server: { body_limit_bytes: Math.round(most * 1024 * 1024) } };
 }
 
-/** Settings that are carried, or mean what Sluice does anyway. */
+/** Settings that need no note: they are converted, or describe what Sluice does anyway. */
 const SILENT = {
   litellm: [
     ...['num_retries', 'request_timeout', 'allowed_fails', 'cooldown_time', 'default_fallbacks'],
@@ -213,7 +213,7 @@ const SILENT = {
   general: ['max_request_size_mb'],
 };
 
-/** What to do about settings that are somewhere else here. */
+/** Advice for settings that belong elsewhere in Sluice. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^master_key$/, 'keys are made by `sluice keys create`; SLUICE_API_KEY and SLUICE_ADMIN_KEY set them from outside'],
   [/^database_url$/, 'LiteLLM’s tables are its own: set database.url or SLUICE_DATABASE_URL'],

@@ -1,5 +1,5 @@
-// What people have of OpenRouter as a configuration of ours: a request's or a preset's `model`, `models` and `provider`, or the
-// list of models that GET /api/v1/models gives, with its prices (openrouter.ai/docs, read 2026-11-28).
+// Converts OpenRouter settings to a configuration of ours: `model`, `models` and `provider` of a request or preset, or the list
+// of models from GET /api/v1/models with its prices (openrouter.ai/docs, read 2026-11-28).
 import type { ConfigurationInput } from '../schema.ts';
 import { compact, type Fields, fieldsOf, type Imported, listOf, perMillion, textOf } from './imported.ts';
 
@@ -33,7 +33,7 @@ function priceOf(pricing: Fields): object {
       output,
       cached_input: perMillion(pricing.input_cache_read),
       cache_write: perMillion(pricing.input_cache_write),
-      // Theirs is for one, ours for a thousand.
+      // OpenRouter's price is per request, ours per thousand.
       request: request === undefined || request === 0 ? undefined : Number((request / 1_000).toPrecision(12)),
     }),
   };

@@ -16,7 +16,7 @@ import { knownProvider } from './known-providers.ts';
 
 interface Target {
   provider: string;
-  /** Null: the model that the client asks for. */
+  /** Null: the model that the client requests. */
   model: string | null;
   tier: number;
   weight: number;
@@ -43,7 +43,7 @@ function passOn(targets: readonly Target[]): Target[] {
   return targets.filter(({ model }) => model === null).map((target) => ({ ...target, model: '*' }));
 }
 
-/** Portkey takes both spellings. */
+/** Portkey accepts camelCase and snake_case. */
 function camelless(fields: Fields): Fields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [
@@ -60,7 +60,7 @@ interface Walker {
 }
 
 interface Place {
-  /** Null: one of its own. */
+  /** Null: a new tier. */
   tier: number | null;
   weight: number;
   place: string;

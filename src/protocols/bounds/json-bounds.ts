@@ -1,14 +1,14 @@
 // Scans the bytes of a JSON text before it is parsed: `JSON.parse` of 31 MB of `[{},{},…]` holds the event
 // loop for seconds and takes a gigabyte, and a text nested deeply enough ends in a RangeError wherever it is walked.
 // Only counts; validity is left to the parser. Long strings are skipped by native search, so that a body that
-// is mostly one image costs next to nothing. What it costs: bench/micro/json-bounds.ts.
+// is mostly one image costs next to nothing. Measured by bench/micro/json-bounds.ts.
 
 export interface JsonBounds {
-  /** Objects and arrays within each other. */
+  /** Nesting of objects and arrays. */
   depth: number;
-  /** Objects and arrays in all. Each costs a parser some fifty bytes and more. */
+  /** Total number of objects and arrays. Each takes a parser fifty bytes or more. */
   containers: number;
-  /** Keys and texts: many different ones are the slowest thing to build, a microsecond each. */
+  /** Keys and texts. Many different ones are the slowest to build, a microsecond each. */
   strings: number;
   /** Commas: members and items, numbers of an embedding's token list among them. */
   items: number;
@@ -31,7 +31,7 @@ export const BODY_BOUNDS: Readonly<JsonBounds> = {
   numberBytes: 1_000,
 };
 
-/** Null where the text keeps within the bounds, else what it exceeds, as the rest of "The body …". */
+/** Null if the text is within the bounds, else what it exceeds, as the rest of "The body …". */
 export function findExcess(json: Buffer, bounds: Readonly<JsonBounds> = BODY_BOUNDS): string | null {
   return new JsonScan(json, bounds).step(json.length);
 }
@@ -55,7 +55,7 @@ export class JsonScan {
     return this.#at >= this.#json.length;
   }
 
-  /** Scans about `bytes` more, at least a whole string or number. Null while all bounds hold. */
+  /** Scans about `bytes` more, at least one whole string or number. Null while all bounds hold. */
   step(bytes: number): string | null {
     const json = this.#json;
     const bounds = this.#bounds;
@@ -116,10 +116,10 @@ KINDS[QUOTE] = STRING;
 KINDS[0x2c] = COMMA;
 KINDS[0x3a] = COLON;
 
-/** Native search has a price per call: a short string, or one with a quote at every turn, is read byte by byte. */
+/** Native search has a cost per call, so short strings, and strings with many escaped quotes, are read byte by byte. */
 const LOOKED_AT = 48;
 
-/** One past the closing quote of the string that opens at `from`; -1 where it does not end. Linear, whatever is in it. */
+/** One past the closing quote of the string that opens at `from`; -1 if it does not end. Takes linear time for any input. */
 export function stringEnd(json: Buffer, from: number): number {
   let at = from + 1;
   for (;;) {

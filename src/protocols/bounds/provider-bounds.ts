@@ -16,10 +16,10 @@
 export interface IdentifierBounds {
   /** Characters that are refused; global. */
   strange: RegExp;
-  /** What the first character must be; absent: any that is taken. */
+  /** Pattern of the first character; absent: any allowed character. */
   first?: RegExp;
   maxChars: number;
-  /** The only length that is taken, where there is one. */
+  /** Set if only this length is accepted. */
   exactChars?: number;
 }
 
@@ -28,7 +28,7 @@ export interface ProviderBounds {
   callId: IdentifierBounds;
   /** Most characters of the end user's name. */
   endUserChars: number;
-  /** Takes groups of tools (`namespace`); elsewhere their functions are listed with the others. */
+  /** Accepts groups of tools (`namespace`); at other providers their functions are listed with the others. */
   hasNamespaces: boolean;
   /** Its models' API refuses unknown members of messages, at any provider. */
   isStrict: boolean;
@@ -68,7 +68,7 @@ const BOUNDS: Readonly<Record<string, ProviderBounds>> = {
 
 const MISTRAL_MODELS = /(mistral|ministral|magistral|codestral|devstral|pixtral|voxtral)/i;
 
-/** An unknown protocol gets what every OpenAI-compatible provider takes. */
+/** Unknown protocols get the bounds that every OpenAI-compatible provider accepts. */
 export function boundsOf(providerProtocol: string, upstreamModel: string): ProviderBounds {
   if (providerProtocol === 'openai-chat' && MISTRAL_MODELS.test(upstreamModel)) return MISTRAL;
   return BOUNDS[providerProtocol] ?? CHAT;

@@ -1,15 +1,15 @@
-// Bounds of the names that a request carries, checked before anything remembers, compares or stores them: names become
-// cache entries, log fields, metric labels and SQL values of the broker, whatever a provider would say to them.
+// Bounds of the names in a request, checked before anything caches, compares or stores them: names become cache entries, log
+// fields, metric labels and SQL values of the broker, even if a provider would refuse them.
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { ClientProtocol, RequestFacts, RequestTarget } from '../protocol.ts';
 
 /** Longer than any known model name: Bedrock's ARNs have some 150 characters. */
 const MAX_MODEL_CHARS = 256;
-/** Alternatives and preferences: what a plan can hold. */
+/** Alternatives and preferences; a plan cannot hold more. */
 const MAX_NAMES = 32;
 const MAX_PROVIDER_CHARS = 63;
 
-/** Facts of a parsed body whose names and ids may be used, or what is wrong with it. */
+/** The facts of a parsed body after its names and ids were checked, or what is wrong with it. */
 export function readNamedRequest(
   client: Pick<ClientProtocol, 'name' | 'readRequest'>,
   body: unknown,
@@ -21,7 +21,7 @@ export function readNamedRequest(
   return isFailure(facts) ? facts : (checkNames(facts) ?? facts);
 }
 
-/** Providers know some dozens; merging and reporting hundreds of thousands takes seconds. */
+/** Providers know a few dozen members; merging and reporting hundreds of thousands would take seconds. */
 const MAX_MEMBERS = 1_000;
 
 function checkMembers(body: unknown): Failure | null {
@@ -66,12 +66,12 @@ function refusal(param: string, what: string): Failure {
   return createFailure('request_invalid', `Invalid value for '${param}': it must ${what}.`, { param });
 }
 
-// Where each protocol's bodies have names and ids (tools, calls, files, users, metadata), and how long they may be. Checked
-// before anything else reads the body. Other types than texts are left to the protocol.
+// Where the bodies of each protocol hold names and ids (tools, calls, files, users, metadata), and how long they may be. Checked
+// before anything else reads the body. Values that are not texts are left to the protocol.
 
-/** A model, a tool, an id: far above what any provider takes, and still cheap. */
+/** For models, tools and ids: far above what any provider accepts, and still cheap. */
 const MAX_NAME_CHARS = 256;
-/** Ids of calls can carry data for their provider (a Gemini thought signature has kilobytes). */
+/** Call ids can carry data for their provider (a Gemini thought signature has kilobytes). */
 const MAX_CALL_ID_CHARS = 64 * 1024;
 /** Claude Code sends user, account and session in one id. */
 const MAX_USER_CHARS = 4_096;
@@ -85,7 +85,7 @@ interface Place {
 
 const at = (max: number, ...paths: string[]): Place[] => paths.map((path) => ({ path: path.split('.'), max }));
 
-/** `*` stands for the items of a list. */
+/** `*` matches every item of a list. */
 const OPENAI = [
   ...at(MAX_NAME_CHARS, 'model', 'models.*', 'service_tier'),
   ...at(MAX_USER_CHARS, 'user', 'safety_identifier', 'prompt_cache_key'),
@@ -136,7 +136,7 @@ const PLACES: Readonly<Record<string, readonly Place[]>> = {
   'openai-embeddings': OPENAI,
   'openai-responses': RESPONSES,
   'openai-responses-compact': RESPONSES,
-  // Items that a conversation is created with, and that are appended.
+  // Items with which a conversation is created, and items that are appended.
   conversations: [...at(MAX_NAME_CHARS, 'items.*.name'), ...at(MAX_CALL_ID_CHARS, 'items.*.id', 'items.*.call_id')],
   'anthropic-messages': MESSAGES,
   'anthropic-count-tokens': MESSAGES,
@@ -145,10 +145,10 @@ const PLACES: Readonly<Record<string, readonly Place[]>> = {
   'gemini-count-tokens': GEMINI,
 };
 
-/** Protocols whose `metadata` is stored with the answer, or sent on as OpenAI's. */
+/** Protocols whose `metadata` is stored with the answer, or sent to OpenAI. */
 const HAS_METADATA = new Set(['openai-chat', 'openai-responses', 'openai-responses-compact', 'conversations']);
 
-/** The first name or id that may not be used; null where all may. */
+/** The first name or id that is not allowed; null if all are. */
 export function checkBodyNames(protocol: string, body: unknown): Failure | null {
   for (const { path, max } of PLACES[protocol] ?? []) {
     const fault = checkPlace(body, path, 0, '', max);

@@ -9,13 +9,13 @@ import { replaceData, type SseEvent, SseSplitter } from '../wire/sse-splitter.ts
 
 export type ContinueMode = 'prefill' | 'repeat';
 
-/** Turns the events of the new attempt into those that are missing from the old one. Single choice only. */
+/** Reduces the events of the new attempt to those that the client does not have yet. Single choice only. */
 export class ContinuingDecoder implements AnswerDecoder {
   readonly #decoder: AnswerDecoder;
   readonly #resumed: ResumedStream;
   /** What the provider still has to repeat. */
   #expected: string;
-  /** The new stream's text part that stands for the one that was open; null until it begins. */
+  /** The new stream's text part that continues the one that was open; null until it begins. */
   #textPart: number | null = null;
   #hasDiffered = false;
   /** Includes text that only repeats what the client has. */
@@ -70,7 +70,7 @@ export class ContinuingDecoder implements AnswerDecoder {
 
   #start(event: Extract<AnswerEvent, { kind: 'part-start' }>): AnswerEvent[] {
     if (this.#textPart === null) {
-      // New reasoning is not passed on: the client has the reasoning of the first attempt.
+      // New reasoning is not relayed, because the client has that of the first attempt.
       if (event.start.kind === 'reasoning') return [];
       if (event.start.kind === 'text') {
         this.#textPart = event.part;
@@ -90,7 +90,7 @@ export class ContinuingDecoder implements AnswerDecoder {
     this.#expected = this.#expected.slice(repeated);
     const delta = event.delta.slice(repeated);
     if (delta === '') return [];
-    // Probabilities of tokens that the client has would be counted twice.
+    // Dropped if part of this delta is a repetition: the client already has log probabilities for those tokens.
     const { logProbabilities, ...rest } = event;
     const kept = repeated === 0 && logProbabilities !== undefined ? { logProbabilities } : {};
     return [{ ...rest, ...kept, delta, part: this.#numbered(event.part) }];

@@ -1,7 +1,7 @@
-// The request that a provider gets: `extra_body` over the members of the same name. Everything that reads a request reads
-// this one, so that what is reserved, limited, priced and routed by is what is sent.
+// The request that a provider gets: the body with the members of `extra_body` merged over its own. Everything that reads a
+// request reads this one, so that reservations, limits, prices and routes are those of the request that is sent.
 //
-// `extra_body` is an SDK habit: Python's sends its members merged into the body, others send the object as it is.
+// `extra_body` comes from SDKs: Python's merges its members into the body itself, others send the object as it is.
 import type { JsonObject } from '../codec.ts';
 import { isObjectBytes, memberBytes, memberEntries } from '../wire/json-object.ts';
 
@@ -49,18 +49,18 @@ export function withoutEnvelope(extra: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(extra).filter(([name]) => !ENVELOPE.includes(name)));
 }
 
-/** Names of the longest answer and of the number of answers, in every protocol that a body may be sent in. */
+/** Members that limit an answer's length, and members that set the number of answers, in all protocols that are passed through. */
 const LENGTHS = [
   ...['max_tokens', 'max_completion_tokens', 'max_output_tokens', 'maxOutputTokens'],
-  // Of servers that run models themselves, in `extra_body`: text-generation-inference, llama.cpp, Ollama.
+  // Self-hosted model servers, in `extra_body`: text-generation-inference, llama.cpp, Ollama.
   ...['max_new_tokens', 'n_predict', 'num_predict'],
 ];
 const ANSWERS = ['n', 'best_of', 'candidateCount', 'candidate_count'];
 const CONTAINERS = ['generationConfig', 'generation_config', 'options', 'parameters'];
 
 /**
- * The most output that a request may come to, over all its answers; null where it sets no bound. Members that another
- * protocol knows count too: they are sent to its providers as they are, and of two names for one thing either may count.
+ * Upper bound of a request's output, over all its answers; null if it sets none. Members of other protocols count too, because
+ * they are sent on as they are; if several members set the bound, the largest counts, as the provider may use any of them.
  */
 export function outputBound(body: JsonObject): number | null {
   const parts = [body, ...CONTAINERS.map((name) => body[name])].filter(isRecord);
@@ -69,7 +69,7 @@ export function outputBound(body: JsonObject): number | null {
   return lengths.length === 0 ? null : Math.max(...lengths) * Math.max(1, ...answers);
 }
 
-/** Places of a number of tokens to think, and of an effort, in every protocol. */
+/** Paths of thinking budgets, and of efforts, in every protocol. */
 const BUDGETS = [
   ['thinking', 'budget_tokens'],
   ['reasoning', 'max_tokens'],
@@ -86,8 +86,8 @@ const EFFORTS = [
 const LEAST_BUDGET = 1_024;
 
 /**
- * What thinking may add to the longest answer at a provider whose models think by a budget below `max_tokens`: a request of
- * another protocol that asks for less gets room for both (anthropic-messages/request/encode-thinking.ts).
+ * Tokens that thinking may add to the longest answer. Some providers count the thinking budget within `max_tokens`: a translated
+ * request that limits its answer below that gets room for both (anthropic-messages/request/encode-thinking.ts).
  */
 export function thinkingAllowance(body: JsonObject): number {
   const budget = Math.max(0, ...BUDGETS.map((path) => Number(valueAt(body, path)) || 0));
@@ -121,7 +121,7 @@ export function openingOf(body: Buffer): string {
   return JSON.stringify(first < 0 ? conversation : conversation.slice(0, first));
 }
 
-/** Items of the Responses API other than messages have no role: calls, reasoning, traces of tools. */
+/** Whether an item is the model's: in the Responses API, calls, reasoning and traces of tools have no role. */
 function isModels(item: JsonObject | null): boolean {
   const isMessage = item?.type === undefined || item.type === 'message' || item.role !== undefined;
   return !isMessage || !OTHERS.has(item?.role);

@@ -1,4 +1,4 @@
-// One call to a provider, ready to be sent: passed through where the formats are the same, translated elsewhere.
+// Prepares one call to a provider: passed through if the formats are the same, otherwise translated.
 import { type Cure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { ClientCodec, JsonObject, ProviderCodec } from '../codec.ts';
 import type { CallTarget, Translation } from '../protocol.ts';
@@ -16,20 +16,20 @@ export interface UpstreamRequest {
   body: Buffer;
 }
 
-/** What is particular to one provider, from its configuration. */
+/** How a provider differs from its protocol, from the configuration. */
 export interface ProviderDialect {
   name: string;
   apiKey: string | null;
-  /** Header that carries the key, where it is not the protocol's own. */
+  /** Header for the key; null for the protocol's own. */
   credentialHeader: string | null;
-  /** Paths by protocol, where they are not the protocol's own; `{model}` is the provider's model id. */
+  /** Paths by protocol that differ from the protocol's own; `{model}` is the provider's model id. */
   paths: Readonly<Record<string, string>>;
   /** Added to every path: `api-version`. */
   query: Readonly<Record<string, string>>;
   canReportStreamUsage: boolean;
   /**
-   * How its models are asked to continue a text: by a closing assistant message (`plain`), by one that is marked
-   * (`prefix`: Mistral, DeepSeek), or by vLLM's own flags (`continue`). Null: what the protocol knows about the model.
+   * How its models are asked to continue a text: by a final assistant message (`plain`), by a marked one
+   * (`prefix`: Mistral, DeepSeek), or by vLLM's own flags (`continue`). Null: as the protocol knows it of the model.
    */
   prefill: PrefillStyle | 'never' | null;
   /** Refuses members of messages that it does not know. */
@@ -45,16 +45,16 @@ export interface CallInput {
   requestId: string;
   /** Unix ms. */
   acceptedAtMs: number;
-  /** Those of the client's headers that a provider of the same protocol gets. */
+  /** Client headers that are forwarded to a provider of the same protocol. */
   forwardedHeaders: Readonly<Record<string, string>>;
-  /** What this provider's refusals have asked for so far: `isCurable`. */
+  /** Cures that earlier refusals of this provider have called for (`isCurable`). */
   cures: ReadonlySet<Cure>;
 }
 
 export interface PreparedCall {
   request: UpstreamRequest;
   translation: Translation;
-  /** What reads the answer in the canonical form, where it is not the provider's codec as it is. */
+  /** Reads the answer in the canonical form, if the provider's codec alone cannot. */
   reader?: ProviderCodec;
   /** Fields of the client's request that are not sent to this provider. */
   dropped: readonly string[];
@@ -75,7 +75,7 @@ function prepare(route: ProtocolRoute, provider: ProviderDialect, input: CallInp
   return isAdapted ? adapt(route, provider, input) : passThrough(route, provider, input);
 }
 
-/** Members that tune an answer: without one of them it is still an answer to the same request. */
+/** Members that only tune an answer: without one of them, the answer still fits the request. */
 const TUNING = new Set(
   ['temperature', 'top_p', 'top_k', 'presence_penalty', 'frequency_penalty', 'seed', 'logit_bias', 'logprobs'].concat(
     ['top_logprobs', 'user', 'metadata', 'store', 'service_tier', 'verbosity', 'reasoning_effort', 'prompt_cache_key'],
@@ -84,7 +84,7 @@ const TUNING = new Set(
 );
 const WITHOUT = 'without:';
 
-/** The next thing to try after this refusal: first what is known about the model, then leaving out what it named. */
+/** The next cure to try after this refusal: first what is known about the model, then without the member that it named. */
 export function cureFor(route: ProtocolRoute, failure: Failure, tried: ReadonlySet<Cure>): Cure | null {
   const cure = cannotCompact(route, failure) ? 'summarize' : failure.cure;
   if (cure === undefined) return null;
@@ -95,7 +95,7 @@ export function cureFor(route: ProtocolRoute, failure: Failure, tried: ReadonlyS
 
 const NO_SUCH_ADDRESS = [404, 405, 501];
 
-/** Servers that speak the Responses API have not all of it. */
+/** Some servers that speak the Responses API lack this part of it. */
 function cannotCompact({ client, pair }: ProtocolRoute, { upstreamStatus = 0, upstreamCode }: Failure): boolean {
   if (pair !== null || client.passThrough.operation !== 'compact') return false;
   return NO_SUCH_ADDRESS.includes(upstreamStatus) && upstreamCode !== 'model_not_found';
@@ -118,7 +118,7 @@ export function isCurable({ client, upstream, pair }: ProtocolRoute, cure: Cure)
   return canBeSaidAnew && (cure === 'forget-thoughts' || pair === null);
 }
 
-/** Re-encoded in the same protocol. The answer is passed through as usual, unless tools have other names in it. */
+/** Re-encoded in the same protocol. The answer is passed through as usual, unless tool names were changed. */
 function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput): PreparedCall | Failure {
   const { passThrough: way } = route.client;
   const { upstreamModel, isStream, cures } = input;
@@ -138,7 +138,7 @@ function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput
   const body = Buffer.from(JSON.stringify(adapted.body));
   return {
     request: address(route, provider, target, body, headers),
-    // Calls of tools that the provider knows by other names are not passed through.
+    // If tool names were changed, the answer must be read, to restore the client's names.
     ...(adapted.keepsNames
       ? { translation: way }
       : readWith(adapted.upstream, route.client.codec!, provider, input, sent)),
@@ -146,7 +146,7 @@ function adapt(route: ProtocolRoute, provider: ProviderDialect, input: CallInput
   };
 }
 
-/** What a body depends on. */
+/** Settings of a provider that change the body. */
 export function traitsIn({ canReportStreamUsage, isStrict }: ProviderDialect) {
   return { canReportStreamUsage, isStrict: isStrict === true };
 }
@@ -204,7 +204,7 @@ function translate(
   };
 }
 
-/** Path and headers of a call, with what is particular to the provider. */
+/** Path and headers of a call, with the provider's own settings. */
 export function address(
   { upstream }: ProtocolRoute,
   provider: ProviderDialect,

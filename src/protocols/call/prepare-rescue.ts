@@ -1,5 +1,5 @@
-// A call that resumes a broken stream: the provider gets what the client has as a prefill where its model takes one, and is
-// otherwise asked for the whole answer again (continue-stream.ts).
+// Prepares a call that resumes a broken stream: the provider gets what the client has as a prefill if its model accepts one, and
+// is otherwise asked for the whole answer again (continue-stream.ts).
 import { type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { ClientCodec, JsonObject, ProviderCodec, ResumedStream } from '../codec.ts';
 import type { RelayContext, StreamRelay } from '../protocol.ts';
@@ -23,7 +23,7 @@ export interface RescueInput extends CallInput {
   /** What the client has, byte for byte. */
   delivered: Buffer;
   usageDelivery: RelayContext['usageDelivery'];
-  /** Calls so far, including this one: shown to the client. */
+  /** Number of calls so far, this one included; shown to the client. */
   attempts: number;
   /** A provider of this request has refused a prefill before. */
   avoidsPrefill: boolean;
@@ -31,11 +31,11 @@ export interface RescueInput extends CallInput {
 
 export interface RescueCall extends PreparedCall {
   mode: ContinueMode;
-  /** Estimated input tokens of the text to continue, which are sent beside the client's request. */
+  /** Estimated tokens of the text to continue, sent in addition to the client's request. */
   prefillTokens: number;
 }
 
-/** Null where the stream cannot be resumed without the client noticing; a failure where this provider cannot be asked. */
+/** Null if the stream cannot be resumed without the client noticing; a failure if this provider cannot be called. */
 export function prepareRescue(
   route: ProtocolRoute,
   provider: ProviderDialect,

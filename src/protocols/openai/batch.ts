@@ -26,7 +26,7 @@ const PAGE = 100;
 function openaiBatch(upstream: string, url: string): BatchProtocol {
   return {
     upstream,
-    // 200 MB, and room for the form around them.
+    // 200 MB, less room for the multipart form around them.
     limits: { lines: 50_000, bytes: 199 * 1_000_000 },
     showsChunkId: true,
     encodeLine(id, body) {
@@ -74,7 +74,7 @@ export const openaiChatBatch = openaiBatch('openai-chat', '/v1/chat/completions'
 export const openaiResponsesBatch = openaiBatch('openai-responses', '/v1/responses');
 export const openaiEmbeddingsBatch: BatchProtocol = {
   ...openaiBatch('openai-embeddings', '/v1/embeddings'),
-  /** At most 50,000 inputs in a batch, of which a line may have several. */
+  /** A batch of embeddings has at most 50,000 inputs, and a line may have several. */
   countUnits(body) {
     const input = asObject(parseJson(body))?.input;
     return Array.isArray(input) && typeof input[0] !== 'number' ? Math.max(1, input.length) : 1;
@@ -87,7 +87,7 @@ function onOneLine(json: Buffer): Buffer {
   return Buffer.from(json.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)));
 }
 
-/** The boundary cannot stand in the lines: each begins with a brace. */
+/** The boundary cannot occur in the lines, because each begins with a brace. */
 function encodeForm({ id, lines }: BatchChunk): Buffer {
   const field = (name: string, value: string) =>
     `--${BOUNDARY}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;

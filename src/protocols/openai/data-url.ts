@@ -24,7 +24,7 @@ export function writeDataUrl(source: { mediaType: string; data: string }): strin
   return `data:${source.mediaType};base64,${source.data}`;
 }
 
-/** What an `image_url` holds: the bytes themselves, or an address. */
+/** The source of an `image_url`: a data URL or an address. */
 export function sourceOfUrl(url: string): MediaSource {
   const inline = readDataUrl(url);
   return inline === null ? { kind: 'url', url } : { kind: 'base64', ...inline };

@@ -122,16 +122,16 @@ function classify(status: number, error: ProviderError): FailureCode {
   return 'upstream_bad_request';
 }
 
-/** Reasoning that was altered, or is another account's. */
+/** Code for reasoning that was altered or belongs to another account. */
 const THOUGHTS_REFUSED = 'invalid_encrypted_content';
 const PARAMETER_CODES = /^unsupported_(parameter|value)$/;
-/** Names the model, unlike an error for a parameter that the API does not have. */
+/** Matches errors about the model, as opposed to errors about a parameter that the API does not have. */
 const MODEL_REFUSES = /\b(this|the) (\S+ )?model\b/i;
 
 /**
  * OpenAI: "Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40", "Invalid
- * 'tools[0].function.name': string does not match pattern", "Invalid base64 image_url.", "Expected a base64-encoded data URL"; Mistral: "Tool
- * call id was call_1 but must be a-z, A-Z, 0-9".
+ * 'tools[0].function.name': string does not match pattern", "Invalid base64 image_url.", "Expected a base64-encoded
+ * data URL"; Mistral: "Tool call id was call_1 but must be a-z, A-Z, 0-9".
  */
 const UNFIT =
   /'(tools|functions|messages|input|tool_choice)[[.][^']*\b(name|id|call_id|tool_call_id)': string (too long|does not match)|'(user|safety_identifier)': string too long|tool call id was .* but must be|invalid base64|expected a base64-encoded/i;

@@ -34,17 +34,17 @@ function describe({ name, providers, pricing, facts }: ListedModel) {
   };
 }
 
-/** The modalities that Codex knows; it takes no list with another. */
+/** The modalities that Codex knows; it rejects a list that has any other. */
 const CODEX_MODALITIES = ['text', 'image'];
 
-/** Every protocol behind Sluice has a counterpart for these. */
+/** Efforts that every provider protocol has a counterpart for. */
 const EFFORTS = [
   ['low', 'Answers soon'],
   ['medium', 'Thinks where it helps'],
   ['high', 'Thinks long'],
 ] as const;
 
-/** Codex demands them of every model in a list, and has no others for it. */
+/** Codex requires instructions for every model in a list, and has no defaults. */
 const INSTRUCTIONS = `You are Codex, a coding agent that shares a workspace with the user. Work until the task is done, and then say \
 briefly what you did.
 
@@ -64,7 +64,7 @@ briefly what you did.
 
 /**
  * What Codex reads of a model (0.171.0: `GET /models?client_version=…` of a provider with command authentication, and the file of
- * `model_catalog_json`). One model without a required member, and Codex takes none of the list.
+ * `model_catalog_json`). If one model lacks a required member, Codex rejects the whole list.
  */
 function describeForCodex({ name, providers, facts }: ListedModel, index: number) {
   const { displayName, contextTokens, inputModalities } = facts;

@@ -1,5 +1,5 @@
-// What families of models take of Chat Completions, by the provider's model id. First match decides; a family that is not
-// known gets what every OpenAI-compatible provider understands. Source: docs/reference/openai-chat.md section 8.
+// Which members of Chat Completions each family of models accepts, by the provider's model id. The first match decides; unknown
+// families get what every OpenAI-compatible provider understands. Source: docs/reference/openai-chat.md section 8.
 import type { ReasoningRequest } from '#src/contracts/inference-request.ts';
 
 export interface ModelTraits {
@@ -68,7 +68,7 @@ export function traitsOf(upstreamModel: string): ModelTraits {
 // Reasoning efforts, mapped to the values that a model knows.
 const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
 
-/** The effort from this budget of tokens on, since Chat has no budget. Chosen: medium reasoning takes some 5,000 tokens. */
+/** Efforts by lowest token budget, since Chat has no budgets. Our choice: medium reasoning takes some 5,000 tokens. */
 const BUDGETS: readonly (readonly [number, string])[] = [
   [10_000, 'high'],
   [5_000, 'medium'],
@@ -76,7 +76,7 @@ const BUDGETS: readonly (readonly [number, string])[] = [
   [1, 'minimal'],
 ];
 
-/** `reasoning_effort` for a model with these values; null where it takes none. */
+/** `reasoning_effort` for a model with these values; null if the request sets none that the model accepts. */
 export function effortFor(request: ReasoningRequest, known: readonly string[] | null): string | null {
   const asked = request.effort ?? effortOfBudget(request.budgetTokens);
   if (asked === null || known === null || known.includes(asked)) return asked;

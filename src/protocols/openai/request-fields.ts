@@ -7,14 +7,14 @@ import { isExactNumber, isJsonObject } from '../wire/exact-json.ts';
 
 type Path = readonly PropertyKey[];
 
-/** The value as the schema has it. Throws a FailureError that names the field; `at` is where the value stands in the body. */
+/** Parses the value by the schema. Throws a FailureError that names the field. @param at path of the value in the body. */
 export function parseMember<T>(schema: z.ZodType<T>, value: unknown, at: Path = []): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new FailureError(describeIssue(parsed.error.issues[0]!, value, at));
 }
 
-/** The result of `build`, or the failure that it threw. Any other error is a bug and is thrown on. */
+/** The result of `build`, or the failure that it threw. Any other error is a bug and is rethrown. */
 export function orFailure<T>(build: () => T): T | Failure {
   try {
     return build();
@@ -50,8 +50,8 @@ function valueAt(body: unknown, path: Path): unknown {
   return value;
 }
 
-// Reads members of a client's request, each with a failure that names it as the client knows it. Failures are thrown as
-// `FailureError` and caught where the request is decoded: a request is refused whole.
+// Readers for members of a client's request, whose failures name the member by the client's path. Failures are thrown as
+// `FailureError` and caught where the request is decoded: the whole request is refused.
 export function invalid(param: string, message: string): FailureError {
   return new FailureError(createFailure('request_invalid', `Invalid value for '${param}': ${message}.`, { param }));
 }
@@ -91,7 +91,7 @@ export function optionalNumber(value: unknown, param: string): number | undefine
   return value;
 }
 
-/** For numbers that are only passed on, of any size. */
+/** For numbers of any size that are only passed on. */
 export function optionalExactNumber(value: unknown, param: string): number | RawNumber | undefined {
   return isExactNumber(value) ? value : optionalNumber(value, param);
 }

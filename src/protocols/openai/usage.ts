@@ -6,7 +6,7 @@ import { isPlausible, ProviderCounts, readCosts, readTier, shownMembers } from '
 import { editObject, isObjectBytes, type NewValue } from '../wire/json-object.ts';
 
 /**
- * Null where it reports nothing. `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`
+ * Null if it has no counts. `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`
  * (types of npm openai 7.55.0); DeepSeek writes `prompt_cache_hit_tokens`. OpenRouter reports what was read from a cache and
  * what was written to it in full each: together they are not more than the prompt.
  */
@@ -63,8 +63,8 @@ function toolCallsIn(counts: ProviderCounts, said: JsonObject): Usage['toolCalls
 }
 
 /**
- * Reasoning that is billed as output but left out of `completion_tokens`: xAI reports it, Google's OpenAI endpoint does
- * not; for both only the total shows it.
+ * Reasoning that is billed as output but not part of `completion_tokens`: xAI reports it, Google's OpenAI endpoint does
+ * not. For both only `total_tokens` includes it.
  */
 function hiddenReasoning(said: JsonObject): number {
   const [total = 0, prompt = 0, completion = 0] = [said.total_tokens, said.prompt_tokens, said.completion_tokens].map(
@@ -117,7 +117,7 @@ export function writeChatUsage(usage: Usage) {
   };
 }
 
-/** A provider that does not say its model is taken to be the one that was asked for. */
+/** Adds the requested model to an answer that does not name one. */
 export function withModel(json: Buffer, { model }: { model?: unknown }, { requestedModel }: RelayContext): Buffer {
   if (model || requestedModel === undefined) return json;
   return editObject(json, { set: new Map([['model', JSON.stringify(requestedModel)]]) });

@@ -1,5 +1,5 @@
-// A provider's figures, checked where they are read: tokens are whole numbers within a bound; costs are finite, not negative
-// and within a bound. An impossible figure is recorded as it came, and replaced by an estimate that is marked as one in the
+// Checks a provider's figures as they are read: token counts are whole numbers within a bound; costs are finite, not negative
+// and within a bound. An impossible figure is recorded as it came, and replaced by an estimate, which is marked as one in the
 // ledger and for the client.
 import { type PicoUsd, parseUsd } from '#src/contracts/money.ts';
 import { type MediaTokens, type Medium, NO_USAGE, type Usage } from '#src/contracts/usage.ts';
@@ -22,7 +22,7 @@ export class ProviderCounts {
     this.#said = said;
   }
 
-  /** A figure that the call is billed by; where it is impossible, everything is estimated. */
+  /** A figure that the call is billed by. If it is impossible, all figures are estimated. */
   total(value: unknown): number {
     const count = countOf(value);
     this.#isUncounted ||= count === null;
@@ -42,7 +42,7 @@ export class ProviderCounts {
     return told.length === 0 ? undefined : Object.fromEntries(told);
   }
 
-  /** USD for the call, where the provider reports it; several members add up. */
+  /** Adds costs of the call in USD, if the provider reports them; several members are summed. */
   cost(...values: unknown[]): void {
     for (const value of values) {
       if (value === undefined || value === null) continue;
@@ -53,7 +53,7 @@ export class ProviderCounts {
     if (this.#isCostDisputed) this.#reportedCost = undefined;
   }
 
-  /** For an object without any counts: what else it reports, or null. */
+  /** For an object without any counts: its other figures, or null if there are none. */
   finishUncounted(): Usage | null {
     const isSaid = this.#reportedCost !== undefined || this.#isCostDisputed;
     return isSaid ? this.finish({ ...NO_USAGE, isEstimated: true, isUncounted: true }) : null;
@@ -89,7 +89,7 @@ function evidenceOf(said: unknown): string {
   return (text ?? '').slice(0, MAX_EVIDENCE);
 }
 
-/** The provider's figures; the broker's estimate where they cannot be used, with the rest of what the provider reported. */
+/** The provider's figures; if its counts cannot be used, the broker's estimate with the provider's other figures. */
 export function countedOr(counted: Usage | null, estimate: Usage): Usage {
   if (counted === null) return estimate;
   if (!counted.isUncounted) return counted;

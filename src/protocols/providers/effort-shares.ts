@@ -1,6 +1,6 @@
 /**
- * Share of the longest answer that an effort may think, for models that take a budget in its place (@ai-sdk/anthropic 4.0.105, and
- * the AI SDK's table for Gemini: docs/reference/openai-chat.md section 8). Absent: an effort that nobody knows.
+ * Thinking budget of each effort as a share of the longest answer, for models that take a budget instead (@ai-sdk/anthropic
+ * 4.0.105, and the AI SDK's table for Gemini: docs/reference/openai-chat.md section 8). Absent for unknown efforts.
  */
 export const EFFORT_SHARES: Readonly<Record<string, number>> = {
   minimal: 0.02,

@@ -1,5 +1,5 @@
-// Which limit a refusal says was hit, and how large it is: Google's QuotaFailure, and the words of OpenAI and others. Some
-// providers announce their limits nowhere else.
+// Reads from a refusal which limit was hit and how large it is: Google's QuotaFailure, and the messages of OpenAI and others.
+// Some providers announce their limits nowhere else.
 import type { RateLimitHint } from '../protocol.ts';
 import { quotaViolations } from './waits.ts';
 
@@ -8,7 +8,7 @@ const MAX_SEARCHED_CHARS = 4_000;
 /** "Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 28543, Requested 2000." */
 const SPOKEN = /\((RPM|TPM|RPD|TPD)\):?\s+Limit:?\s+(\d[\d,]*)(?:[^.\d]{0,4}Used:?\s+(\d[\d,]*))?/i;
 
-/** @param body the answer, JSON or not. @param message what it says. */
+/** @param body the answer, JSON or not. @param message its error message. */
 export function quotasOf(body: Buffer, message: string): RateLimitHint {
   try {
     return readQuotas(JSON.parse(body.toString()), message);
@@ -44,7 +44,7 @@ function readViolations(body: unknown): RateLimitHint {
     const isOfDay = /PerDay/i.test(quotaId);
     if (!isOfDay && !/PerMinute/i.test(quotaId)) return {};
     const isOfInput = /InputTokens/i.test(quotaId);
-    // There is no limit of input alone by the day.
+    // Sluice has no limit of input tokens per day.
     if (isOfInput && isOfDay) return {};
     const name = isOfInput ? 'InputTokens' : /Tokens/i.test(quotaId) ? 'Tokens' : 'Requests';
     return hintOf(name, isOfDay, limit, null);
@@ -52,7 +52,7 @@ function readViolations(body: unknown): RateLimitHint {
   return Object.assign({}, ...hints) as RateLimitHint;
 }
 
-/** A refused limit of a minute is full. How much of a day's is used is not known: its day begins at an hour of the provider's. */
+/** A refused limit per minute is used up. The use of a daily one is unknown, as the provider decides when its day begins. */
 function hintOf(
   name: 'Requests' | 'Tokens' | 'InputTokens',
   isOfDay: boolean,

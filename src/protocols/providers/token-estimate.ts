@@ -1,5 +1,5 @@
-// Token counts where there are no exact ones: before a call (limits, admission) and after a cut one (billing). One token
-// per started four bytes of text is the rule that OpenAI's own limiter uses for its estimate (guide "Rate limits");
+// Estimates token counts where there are no exact ones: before a call (limits, admission) and after a cut one (billing). One
+// token per started four bytes of text is the rule that OpenAI's own limiter uses for its estimate (guide "Rate limits");
 // it is low for code and CJK text, high for plain English.
 
 export const BYTES_PER_TOKEN = 4;

@@ -13,7 +13,7 @@ function errorOf(body: unknown): Loose | null {
   return objectOf(outer?.error) ?? outer;
 }
 
-/** @param body the parsed answer, or the event of a stream. @param message what it says, as the protocol reads it. */
+/** @param body the parsed answer, or the event of a stream. @param message its error message, as read by the protocol. */
 export function readWaitInBody(body: unknown, message: string, nowMs: number): number | null {
   const error = errorOf(body);
   if (error === null) return parseSpokenWait(message);
@@ -48,7 +48,7 @@ export function quotaViolations(body: unknown): Loose[] {
     .filter((violation) => violation !== null);
 }
 
-/** `retry_after` in seconds, `retry_after_ms`, and headers of the provider behind the provider (`metadata.headers`). */
+/** `retry_after` in seconds, `retry_after_ms`, and headers of the provider that a reseller called (`metadata.headers`). */
 function readMembers(error: Loose, nowMs: number): number | null {
   const metadata = objectOf(error.metadata);
   for (const place of [error, metadata]) {

@@ -74,8 +74,8 @@ const NAMED_GONE = new RegExp(
 );
 
 /**
- * A 404 that is about something the request names, and not about its model: OpenAI's "Vector store with id vs_1 not found.", "No
- * such File object", Anthropic's `file_not_found`. It is the client's fault, and must not take the model from others.
+ * A 404 about something that the request names other than its model: OpenAI's "Vector store with id vs_1 not found.", "No
+ * such File object", Anthropic's `file_not_found`. The client's fault, which must not take the model out of rotation.
  */
 export function isAboutNamedThing({ code, message }: Pick<ProviderWords, 'code' | 'message'>): boolean {
   if (NAMED_CODE.test(code)) return true;
@@ -88,8 +88,8 @@ function decoded(message: string): string {
 }
 
 /**
- * Whether a rate limit is for the credential; otherwise it is for the requested model. Google tells by the quota's id
- * (`PerProject` without `PerModel`), others by a message that names no model.
+ * Whether a rate limit applies to the credential; otherwise it applies to the requested model. Google shows it in the quota's
+ * id (`PerProject` without `PerModel`), others by a message that names no model.
  */
 export function limitedBy(body: unknown, message: string): { limits?: 'credential' } {
   const ids = quotaIds(body);
@@ -105,13 +105,13 @@ const MODEL = /\bmodels?\b|\b(gpt|claude|gemini|grok|o\d)-/i;
 const CREDENTIAL_LIMIT =
   /\b(for|of|by|to|on) (your|this|the) (account|organi[sz]ation|project|team|workspace|(api )?key)\b|\b(your|account|organi[sz]ation|project|team|workspace|key)(['’]s)? .{0,20}rate limit|account[- ]wide/i;
 
-/** What a provider tells the broker about its account must not read as if it were addressed to the client. */
+/** Replacements for messages about the broker's account, which must not read as if they were addressed to the client. */
 const ABOUT_THE_BROKER: Partial<Record<FailureCode, string>> = {
   upstream_credential_refused: 'The provider refused the broker’s own key, not the client’s.',
   upstream_quota_exhausted: 'The broker’s own account at the provider is exhausted, not the client’s.',
 };
 
-/** A sentence that links somewhere, or advises on a key or an account. */
+/** A sentence with a link, or with advice about a key or an account. */
 const ADVICE =
   /https?:|www\.|\b(console|platform|dashboard)\.[a-z]|^(please|to |go to|visit|see|check|contact|ensure|make sure|you can|you may|get |obtain|create|generate|add |purchase|upgrade|call )|\b(obtain|get|find|create|generate|renew|purchase|buy|top up|check|visit|pass|provide) (an?|your|the|more|a valid|new)\b/i;
 
@@ -134,14 +134,14 @@ function withoutAdvice(message: string): string {
 }
 
 const MAX_DETAILS_CHARS = 8_192;
-/** Failures that are about the client's request: what the provider says in detail is said to the client. */
+/** Failures that are about the client's request: the provider's details are passed to the client. */
 const ABOUT_THE_REQUEST = new Set<FailureCode>([
   'upstream_bad_request',
   'upstream_context_length',
   'upstream_content_filter',
 ]);
 
-/** `error.details` as they came, but for keys in them; none where they are about the broker's account, or too long. */
+/** `error.details` as they came, without keys; none if they are about the broker's account, or too long. */
 export function tellDetails(code: FailureCode, details: unknown): { details?: FailureDetails } {
   if (!ABOUT_THE_REQUEST.has(code) || !isDetails(details)) return {};
   const text = JSON.stringify(details);
@@ -154,7 +154,7 @@ function isDetails(value: unknown): value is FailureDetails {
   return Array.isArray(value) ? value.length > 0 : Object.keys(value).length > 0;
 }
 
-/** Announced waits only count for failures that waiting can cure. */
+/** An announced wait is used only for failures that waiting can fix. */
 export function isCuredByWaiting(code: FailureCode): boolean {
   return ruleOf(code).retry === true;
 }

@@ -1,4 +1,4 @@
-// Makes a request fit a provider: what it cannot do is left out, names and ids are brought within its bounds
+// Fits a request to a provider: leaves out what the provider cannot do, and brings names and ids within its bounds
 // (provider-bounds.ts). Changed tool names can be mapped back; changed ids still match calls to results.
 import { createHash } from 'node:crypto';
 import type {
@@ -24,9 +24,9 @@ import { fitCallId, ToolNames, withNames } from './tool-names.ts';
 
 export interface FittedRequest {
   encoded: EncodedRequest | Refusal;
-  /** Reads the answer to it. */
+  /** Reads the answer to this request. */
   upstream: ProviderCodec;
-  /** The provider's tool names are the client's. */
+  /** Whether all tools keep the client's names. */
   keepsNames: boolean;
 }
 
@@ -95,13 +95,14 @@ function fitPart(part: Part, { callId }: ProviderBounds, names: ToolNames, callN
   return { ...part, callId: fitCallId(part.callId, callId), ...(name === undefined ? {} : { name }) };
 }
 
-/** A hash is stable for one user and reveals no name, as OpenAI itself recommends. */
+/** A hash is stable per user and reveals no name, as OpenAI recommends. */
 function fitEndUser(endUser: string, { endUserChars }: ProviderBounds): string {
   return endUser.length <= endUserChars ? endUser : createHash('sha256').update(endUser).digest('hex');
 }
 
-// What a provider cannot do is taken out before encoding. A restriction is never widened: a web search that cannot be kept
-// to its sites, or off the live web, is not offered at all. What is left out is reported; what the client forces is refused.
+// Removes what a provider cannot do, before encoding. A restriction is never relaxed: a web search that cannot be limited to
+// its sites, or to cached pages, is not offered at all. What is removed is reported; if the client forces it, the request is
+// refused.
 export interface AbleRequest {
   kind: 'able';
   request: InferenceRequest;
@@ -125,7 +126,7 @@ export function fitAbilities(request: InferenceRequest, abilities: ProviderAbili
   return { kind: 'able', request: { ...rest, webSearch: kept }, dropped: [...dropped, ...lost] };
 }
 
-/** OpenAI: a list of tools that may be used leaves out the search unless it names it. */
+/** OpenAI: a list of allowed tools excludes the search unless it names it. */
 function isSearchAllowed(choice: ToolChoice | undefined): boolean {
   if (choice?.kind === 'allowed') return choice.allowsSearch === true;
   return choice?.kind !== 'none';
@@ -153,7 +154,7 @@ function whyNoSearch(
   return null;
 }
 
-/** Hints and a cost limit for a search, which do not change the meaning of the answer. */
+/** Keeps the options that the provider has. Those lost are hints and a cost limit, which do not change the answer's meaning. */
 function keepOptions(webSearch: WebSearch, search: SearchAbilities): { kept: WebSearch; lost: RequestField[] } {
   const options = [
     ['contextSize', 'searchContextSize', search.hasContextSize],
@@ -193,7 +194,7 @@ export const FREE_TEXT = {
   additionalProperties: false,
 };
 
-/** A grammar can only be described; that it is no longer enforced is reported (fitAbilities). */
+/** A grammar can only be described here. It is reported as no longer enforced (fitAbilities). */
 export function describeCustom({ description, format }: CustomTool): string | undefined {
   const grammar = isGrammar(format) ? `The input has this format: ${JSON.stringify(format)}` : undefined;
   const words = [description, grammar].filter((text) => text !== undefined).join('\n');

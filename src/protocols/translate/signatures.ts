@@ -1,11 +1,11 @@
-// Providers sign what their models think and want it back unchanged. A client of another protocol keeps such a signature
-// where its own protocol has one. Here it is wrapped with its origin, so that it goes back to its provider and never to
-// another.
+// Providers sign their models' reasoning and expect it back unchanged. A client of another protocol keeps such a signature in
+// the field for signatures that its own protocol has. There it is wrapped with its origin, so that it is sent back to its own
+// provider and to no other.
 //
-// The wrapped form is valid base64 (Gemini's field is `bytes`) and starts with a marker that bytes can be searched for.
+// The wrapped form is valid base64 (Gemini's field is `bytes`) and starts with a marker that can be searched for in bytes.
 import type { ReasoningPart, Signature } from '#src/contracts/inference-request.ts';
 
-/** Eight characters: whole base64 quanta, so that what follows is aligned. */
+/** Eight characters: a multiple of four, so that the base64 that follows stays aligned. */
 const MARK = 'sLuIcE01';
 const MARK_BYTES = Buffer.from(MARK);
 
@@ -20,7 +20,7 @@ export function wrapSignature({ origin, value }: Signature): string {
   return MARK + Buffer.from(`${ORIGINS.indexOf(origin)}${value}`).toString('base64');
 }
 
-/** The signature inside, or null for what this broker did not wrap. */
+/** The wrapped signature; null for a text that this broker did not wrap. */
 export function unwrapSignature(text: string): Signature | null {
   if (!text.startsWith(MARK)) return null;
   const inner = Buffer.from(text.slice(MARK.length), 'base64').toString();
@@ -28,23 +28,23 @@ export function unwrapSignature(text: string): Signature | null {
   return origin === undefined ? null : { origin, value: inner.slice(1) };
 }
 
-/** Whether a body may hold a wrapped signature. Cheap; false is always right. */
+/** Whether a body may hold a wrapped signature. Cheap; may be true by chance, never wrongly false. */
 export function mayHoldForeignSignature(body: Buffer): boolean {
   return body.includes(MARK_BYTES);
 }
 
 // Reasoning of models behind Chat Completions. It is not signed, but DeepSeek V4 and Kimi answer 400 to a tool call that
-// comes back without the reasoning it was made from ("The reasoning_content in the thinking mode must be passed back",
-// November 2026). So the broker signs them itself, by where they came from: every client protocol has a place for a
-// signature, and the thought goes back with its call to the provider and the model that it came from, and to no other.
+// comes back without the reasoning before it ("The reasoning_content in the thinking mode must be passed back", November
+// 2026). So the broker attaches a signature of its own that names the origin: every client protocol has a field for
+// signatures, and the reasoning is sent back with its call, only to the provider and model that it came from.
 
-/** Who answered: the provider as it is configured, and its own name of the model. */
+/** Who answered: the provider's name in the configuration, and its own name of the model. */
 export interface AnswerSource {
   provider: string;
   model: string;
 }
 
-/** Members of a message that providers have for it: DeepSeek, Z.ai, Moonshot, vLLM; OpenRouter, Groq, Ollama; Copilot. */
+/** Members of a message that hold reasoning, in order: DeepSeek, Z.ai, Moonshot, vLLM; OpenRouter, Groq, Ollama; Copilot. */
 export const THOUGHT_MEMBERS = ['reasoning_content', 'reasoning', 'reasoning_text'] as const;
 export type ThoughtMember = (typeof THOUGHT_MEMBERS)[number];
 
@@ -52,7 +52,7 @@ export interface ChatThought extends AnswerSource {
   member: ThoughtMember;
   /** OpenRouter's `reasoning_details`, whole and as they came: they hold the signatures of the providers behind it. */
   details?: unknown[];
-  /** Set where only the call carries the signature, for clients that do not keep reasoning. */
+  /** Set if only the call carries the signature, for clients that do not keep reasoning. */
   text?: string;
 }
 
@@ -62,7 +62,7 @@ export function signThought(thought: ChatThought): Signature {
   return { origin: ORIGIN, value: JSON.stringify(thought) };
 }
 
-/** Null for the signatures of others. */
+/** Null for signatures of another origin. */
 export function readThought(signature: Signature | undefined): ChatThought | null {
   if (signature?.origin !== ORIGIN) return null;
   try {

@@ -1,5 +1,5 @@
-// Names of tools as one provider takes them, and the way back: a call in the answer gets the name and the group that its
-// client knows. One per call to a provider, made of the request alone, so that the same conversation gets the same names.
+// Maps tool names to names that a provider accepts, and back: a call in the answer gets the name and group that the client
+// knows. One instance per call to a provider, derived from the request alone, so that a conversation always gets the same names.
 import { createHash } from 'node:crypto';
 import type { Answer, AnswerEvent } from '#src/contracts/answer.ts';
 import { isFailure } from '#src/contracts/failure.ts';
@@ -15,14 +15,14 @@ export class ToolNames {
   readonly #wire = new Map<string, string>();
   readonly #original = new Map<string, ToolName>();
 
-  /** Those that fit as they are keep their names, whatever the others become. */
+  /** Names that fit are assigned first, so that they stay unchanged. */
   constructor(bounds: ProviderBounds, tools: readonly ToolName[]) {
     this.#bounds = bounds;
     for (const tool of tools) if (this.#isTaken(tool)) this.#assign(tool, tool.name);
     for (const tool of tools) if (!this.#wire.has(keyOf(tool))) this.#assign(tool, this.#fit(tool));
   }
 
-  /** No name was changed. */
+  /** Whether no name was changed. */
   get areTheirOwn(): boolean {
     return [...this.#original].every(([wire, { name, namespace }]) => wire === name && namespace === undefined);
   }
@@ -33,7 +33,7 @@ export class ToolNames {
     return (this.#bounds.hasNamespaces ? { ...tool, name } : { ...rest, name }) as T;
   }
 
-  /** A name that was not sent to the provider was invented by its model, and stays. */
+  /** A name that was not sent was invented by the model, and is kept. */
   toClient<T extends ToolName>(tool: T): T {
     if (tool.namespace !== undefined) return tool;
     const original = this.#original.get(tool.name);
@@ -63,7 +63,7 @@ export class ToolNames {
   }
 }
 
-/** Group and name in one, as models are used to; a group may already end in the separator. */
+/** Joins group and name in the form that models know; a group may already end in the separator. */
 function joinNames(namespace: string, name: string): string {
   return namespace.endsWith('__') ? namespace + name : `${namespace}__${name}`;
 }
@@ -76,7 +76,7 @@ function keyOf({ name, namespace }: ToolName): string {
   return `${namespace ?? ''}\u0000${name}`;
 }
 
-/** An id of a call that the provider takes: the same for the same id, on the call and on its result. */
+/** A call id that the provider accepts; the same original gives the same id, on the call and on its result. */
 export function fitCallId(id: string, bounds: IdentifierBounds): string {
   if (fits(id, bounds)) return id;
   return withHash(bounds.exactChars === undefined ? withoutStrange(id, bounds) : '', id, bounds);
@@ -87,7 +87,7 @@ function withoutStrange(text: string, { strange, first }: IdentifierBounds): str
   return first === undefined || first.test(plain) ? plain : `_${plain}`;
 }
 
-/** As much of the text as fits, made unique by a hash of the original. */
+/** As much of the text as fits, followed by a hash of the original that makes it unique. */
 function withHash(plain: string, key: string, { maxChars, exactChars }: IdentifierBounds): string {
   const hash = createHash('sha256').update(key).digest('hex');
   if (exactChars !== undefined) return hash.slice(0, exactChars);

@@ -1,4 +1,4 @@
-// An answer on its way back from the provider's protocol to the client's, whole or streamed. Knows no protocol by name.
+// Translates an answer from the provider's protocol to the client's, whole or streamed. Independent of any one protocol.
 import type { Answer, AnswerEvent } from '#src/contracts/answer.ts';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
@@ -57,7 +57,7 @@ function encodeWhole(
   return { body: Buffer.from(text), usage };
 }
 
-/** The tier of the answer, where the usage has none. */
+/** Adds the answer's tier to usage that has none. */
 function servedBy(tier: string | undefined, usage: Usage): Usage {
   const serviceTier = usage.serviceTier ?? readTier(tier);
   return serviceTier === undefined ? usage : { ...usage, serviceTier };
@@ -92,7 +92,7 @@ export class TranslatedStream implements StreamRelay {
   readonly #context: RelayContext;
   readonly #finishedChoices = new Set<number>();
   #hasStarted = false;
-  /** Something visible was relayed. */
+  /** Whether something visible was relayed. */
   #hasContent = false;
   #isEnded = false;
   #isDone = false;
@@ -142,7 +142,7 @@ export class TranslatedStream implements StreamRelay {
     return isEnded || new Set([...this.#finishedChoices, ...finished]).size >= this.#context.choices;
   }
 
-  /** Parts stay open for the client: one that was ended could not be resumed. */
+  /** The stream was cut off. The client's parts stay open, because an ended part could not be resumed. */
   #breakOff(events: readonly AnswerEvent[]): RelayedEvent {
     for (const event of events) this.#track(event);
     return { bytes: null, failure: CUT };
@@ -175,7 +175,7 @@ export class TranslatedStream implements StreamRelay {
         this.#isEnded = true;
         return this.#isDone ? '' : this.#finish();
       case 'answer-start':
-        // A provider that does not say its model is taken to be the one that was asked for.
+        // If the provider does not name its model, the requested one is shown.
         return this.#encoder.encode({ ...event, model: event.model || (this.#context.requestedModel ?? '') });
       default:
         return this.#encoder.encode(event);

@@ -1,5 +1,5 @@
-// A request from one protocol to another through the canonical form, and the same for a provider of the client's own
-// protocol that has refused the request as it was sent: the canonical form knows what its model takes.
+// Translates a request from one protocol to another by way of the canonical form. A request that a provider of the client's own
+// protocol has refused as it was is re-encoded in the same way, since encoders know what each model accepts.
 import { type Cure, createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
 import type { InferenceRequest, Part, Turn } from '#src/contracts/inference-request.ts';
 import { withoutEnvelope } from '../call/effective-request.ts';
@@ -17,9 +17,9 @@ export interface TranslateRequestInput {
   isStream: boolean;
   canReportStreamUsage: boolean;
   isStrict?: boolean;
-  /** The provider speaks the client's protocol: what only that protocol has is not lost. */
+  /** The provider speaks the client's protocol, so members that only this protocol has are kept. */
   isOwnProtocol?: boolean;
-  /** Between decoding and encoding. */
+  /** Applied between decoding and encoding. */
   edit?: (request: InferenceRequest) => InferenceRequest;
 }
 
@@ -30,7 +30,7 @@ export interface TranslatedRequest {
   dropped: string[];
   /** Reads the answer to this request. */
   upstream: ProviderCodec;
-  /** Tools are named on the wire as the client names them. */
+  /** Whether all tools keep the client's names. */
   keepsNames: boolean;
 }
 
@@ -72,7 +72,7 @@ export function adaptRequest(
   let unmapped: JsonObject = {};
   const edit = (request: InferenceRequest) => {
     unmapped = membersOf(request.unmapped);
-    // Only what the provider does not get is reported as dropped.
+    // Members that are sent as they are must not be reported as dropped.
     const kept = { ...request, unmapped: without(request.unmapped, unmapped) };
     return cures.has('forget-thoughts') ? forgetThoughts(kept) : claimThoughts(kept, upstream.name, input);
   };
@@ -86,8 +86,8 @@ export function adaptRequest(
 }
 
 /**
- * Clients of Chat Completions send reasoning back in a member that does not tell its origin: without translation it would
- * have reached this provider too.
+ * Attributes unsigned reasoning to this provider: clients of Chat Completions send reasoning back in a member that does not
+ * state its origin, and pass-through would have sent it to this provider too.
  */
 function claimThoughts(
   request: InferenceRequest,
@@ -100,7 +100,7 @@ function claimThoughts(
   return { ...request, turns: request.turns.map((turn) => ({ ...turn, parts: turn.parts.map(claim) })) };
 }
 
-/** Members of the body itself; a name with a path is of a nested member. */
+/** The members at the top level of the body; names with a path belong to nested members. */
 function membersOf(unmapped: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(unmapped).filter(([name]) => !/[.[]/.test(name)));
 }

@@ -3,7 +3,7 @@
 // arguments, schemas and results is only carried: there such a number becomes a raw one, which `JSON.stringify` prints as
 // it was written. Everywhere else it is a plain number, since the broker counts with it.
 //
-// Few texts hold such a number. They are found by their number tokens alone (strings are skipped by native search), so
+// Few texts hold such a number. Only number tokens are examined (strings are skipped by native search), so
 // that all others cost one scan more than `JSON.parse`: 0.8 ms on 500 kB of an agent's history, as much on an image of 3 MB,
 // 0.3 µs on an event of a stream (Node 24, November 2026).
 import type { RawNumber } from '#src/contracts/inference-request.ts';
@@ -35,7 +35,7 @@ export function parseCarried(text: string): unknown {
   return parse(text, true);
 }
 
-/** A number from a text: a plain one where that loses nothing. */
+/** A number from its text: a plain one if that loses nothing. */
 export function exactNumber(source: string): unknown {
   const value = Number(source);
   return String(value) === source || raw.rawJSON === undefined ? value : raw.rawJSON(source);
@@ -45,7 +45,7 @@ export function isExactNumber(value: unknown): value is RawNumber {
   return typeof value === 'object' && raw.isRawJSON?.(value) === true;
 }
 
-/** A raw number is an object to JavaScript, and none in JSON. */
+/** False for raw numbers, which are objects in JavaScript but not in JSON. */
 export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }
@@ -57,7 +57,7 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 const MAX_LEVELS = 1_000;
 
 function isTooDeep(text: string): boolean {
-  // That many brackets, opened and closed, need this length.
+  // A shorter text cannot hold that many pairs of brackets.
   if (text.length < 2 * MAX_LEVELS) return false;
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
@@ -85,23 +85,23 @@ interface NumberToken {
 
 const QUOTE = '"';
 const NUMBER = /-?\d[\d.eE+-]*/g;
-/** Up to 15 digits, and a fraction that is neither tiny nor ends in a zero: printed as they are written. */
+/** Numbers that are printed as they are written: up to 15 digits, a fraction that is not tiny and does not end in a zero. */
 const PLAIN = /^(?:-?[1-9]\d{0,14}|0|-?\d{1,9}\.\d{0,5}[1-9])$/;
 /**
- * What every number that is not plain has, where a number may begin; an id full of digits has no such place. Few short texts
- * match, and a stream's events are read by the thousand.
+ * A cheap test before the scan: every number that is not plain matches it. Digits within an id do not, since they follow no
+ * character after which a number may begin. Few stream events match, and a stream has thousands of them.
  */
 const SUSPECT = /(?:^|[[:,\s])-?(?:(?<=-)0|\d{16}|\d{10,}\.|\d[\d.]*[eE]|\d+\.(?:\d*0(?!\d)|\d{6}))/;
 const SHORT_CHARS = 4_096;
 
-/** Numbers that a parse and print would write in another way, in their order. */
+/** The numbers that a parse and print would change, in order. */
 function alteredNumbers(text: string): NumberToken[] {
   const tokens: NumberToken[] = [];
   let at = 0;
   while (at < text.length) {
     const quote = text.indexOf(QUOTE, at);
     const end = quote < 0 ? text.length : quote;
-    // Between strings stands punctuation, mostly one or two characters of it.
+    // Between strings there are mostly only one or two characters of punctuation.
     if (end - at > 1) addNumbers(text.slice(at, end), at, tokens);
     if (quote < 0) break;
     at = endOfString(text, quote);
@@ -119,7 +119,7 @@ function addNumbers(gap: string, offset: number, tokens: NumberToken[]): void {
   }
 }
 
-/** One past the closing quote, or the end of a text that is no JSON. */
+/** One past the closing quote; the end of the text if there is none. */
 function endOfString(text: string, open: number): number {
   let at = open + 1;
   for (;;) {
@@ -135,7 +135,7 @@ function endOfString(text: string, open: number): number {
 /** Random, so that no input can contain it. */
 const MARK = `number-${crypto.randomUUID()}:`;
 
-/** The text with each of these numbers as a marked string. */
+/** The text with each of these numbers replaced by a marked string. */
 function withMarks(text: string, tokens: readonly NumberToken[]): string {
   let marked = '';
   let at = 0;
@@ -146,7 +146,7 @@ function withMarks(text: string, tokens: readonly NumberToken[]): string {
   return marked + text.slice(at);
 }
 
-/** Puts numbers in the place of their marks, in the value itself. */
+/** Replaces the marks by their numbers, in place. */
 function restore(value: unknown, isCarried: boolean): unknown {
   if (typeof value === 'string') return value.startsWith(MARK) ? numberOf(value.slice(MARK.length), isCarried) : value;
   if (typeof value !== 'object' || value === null) return value;
@@ -157,7 +157,7 @@ function restore(value: unknown, isCarried: boolean): unknown {
   const members = value as Record<string, unknown>;
   for (const [name, member] of Object.entries(members)) {
     const restored = restore(member, isCarried || CARRIED.has(name));
-    // `__proto__` may be a member like any other, and is set by no assignment.
+    // Defined, because assigning to a member named `__proto__` would set the prototype.
     if (restored !== member) Object.defineProperty(members, name, { value: restored, ...ORDINARY });
   }
   return value;

@@ -74,7 +74,7 @@ function skipValue(json: Buffer, from: number): number {
   return at;
 }
 
-/** The JSON must be valid (parse it first); the object may stand among white space. */
+/** The JSON must be valid (parse it first); white space around the object is allowed. */
 function scanObject(json: Buffer, maxMembers = Number.POSITIVE_INFINITY): ScannedObject {
   const open = skipSpace(json, 0);
   if (json[open] !== BRACE_OPEN) throw new TypeError('not a JSON object');
@@ -105,25 +105,25 @@ function readKey(json: Buffer, start: number, end: number): string {
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
 }
 
-/** Bytes of a member's value, or null. Of a repeated member the last one, as `JSON.parse` has it. */
+/** Bytes of a member's value, or null. For a repeated member the last one, as with `JSON.parse`. */
 export function memberBytes(json: Buffer, key: string, maxMembers?: number): Buffer | null {
   const member = scanObject(json, maxMembers).members.findLast((candidate) => candidate.key === key);
   return member === undefined ? null : json.subarray(member.valueStart, member.valueEnd);
 }
 
-/** Every member with its value's bytes; a repeated one has its last value. */
+/** Every member with the bytes of its value; for a repeated member the last one. */
 export function memberEntries(json: Buffer): Map<string, Buffer> {
   return new Map(
     scanObject(json).members.map((member) => [member.key, json.subarray(member.valueStart, member.valueEnd)]),
   );
 }
 
-/** True for the bytes of a JSON object, whose first byte tells. */
+/** True for valid JSON that is an object; looks at the first byte only. */
 export function isObjectBytes(json: Buffer | null): json is Buffer {
   return json !== null && json[0] === BRACE_OPEN;
 }
 
-/** Applies an edit; gives the same buffer when there is nothing to do. Throws a TypeError if it is not an object. */
+/** Applies an edit; returns the same buffer if there is nothing to do. Throws a TypeError if it is not an object. */
 export function editObject(json: Buffer, { set = NO_MEMBERS, remove = NO_NAMES }: ObjectEdit): Buffer {
   const scanned = scanObject(json);
   if (!scanned.members.some(({ key }) => remove.includes(key))) return setMembers(json, scanned, set);

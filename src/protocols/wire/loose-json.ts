@@ -6,7 +6,7 @@ export function isObject(value: unknown): value is JsonObject {
   return isJsonObject(value);
 }
 
-/** The string, or nothing in its place. */
+/** The string; '' for any other value. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
@@ -15,7 +15,7 @@ export function objectOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
 
-/** The objects of an array; what else it holds is left out. */
+/** The objects in an array; other items are left out. */
 export function objectsOf(value: unknown): JsonObject[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }

@@ -1,6 +1,6 @@
 // Cuts a byte stream into server-sent events (WHATWG HTML, section 9.2.6), keeping each event's own bytes so that a
-// pass-through stream can be relayed as it came. Gives the same events for every split of the bytes; lines may end in
-// LF, CR LF or CR. (eventsource-parser gives no raw bytes.)
+// pass-through stream can be relayed as it came. The events do not depend on how the bytes are split; lines may end in
+// LF, CR LF or CR. (eventsource-parser does not expose raw bytes.)
 
 export interface SseEvent {
   /** The event as it came, including the empty line that ends it. */
@@ -9,14 +9,14 @@ export interface SseEvent {
   name: string | null;
   /** Values of `data:`, joined by line feeds; null for a comment or an event without data. */
   data: string | null;
-  /** It has lines that steer its reader (`id:`, `retry:`). */
+  /** Whether it has `id:` or `retry:` lines, which control the client's reconnection. */
   isSteering: boolean;
 }
 
 /** More than this without an empty line is not SSE. Images come as base64 in one event. */
 export const MAX_SSE_EVENT_BYTES = 64 * 1024 * 1024;
 
-/** No event has a thousand; each costs a microsecond to read. */
+/** Real events have fewer than a thousand lines; each takes a microsecond to read. */
 const MAX_EVENT_LINES = 100_000;
 
 export class EventTooLarge extends Error {
@@ -29,22 +29,22 @@ const COLON = 58;
 const SPACE = 32;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Linear in the bytes, however the stream is cut: an event of 60 MB in pieces of 16 KiB takes a tenth of a second. */
+/** Takes linear time, however the stream is split: an event of 60 MB in pieces of 16 KiB takes a tenth of a second. */
 export class SseSplitter {
   /** Bytes of the event that is not complete yet. */
   #pieces: Buffer[] = [];
   #pendingBytes = 0;
-  /** The line that is being read has no bytes so far. */
+  /** Whether the current line has no bytes so far. */
   #isLineEmpty = true;
   /** The last byte was a carriage return: a line feed that follows belongs to it. */
   #isAfterReturn = false;
-  /** That carriage return ended an event, which waits for the line feed that may belong to it. */
+  /** That carriage return ended an event, which is held for the line feed that may belong to it. */
   #isEventOver = false;
   #isAtStart = true;
-  /** Of the event that is not complete yet. */
+  /** Lines of the event that is not complete yet. */
   #lines = 0;
 
-  /** Events completed by these bytes. Throws an EventTooLarge for one of more than MAX_SSE_EVENT_BYTES. */
+  /** Returns the events completed by these bytes. Throws an EventTooLarge beyond MAX_SSE_EVENT_BYTES. */
   push(chunk: Buffer): SseEvent[] {
     return chunk.length === 0 ? [] : this.#scan(this.#isAtStart ? this.#withoutMark(chunk) : chunk);
   }
@@ -70,7 +70,7 @@ export class SseSplitter {
     const events: SseEvent[] = [];
     let start = 0;
     let at = 0;
-    // Searches by native code; each is done again only behind what it has found.
+    // Native searches; each is repeated only after the position that it found.
     let lineFeed = chunk.indexOf(LF);
     let carriageReturn = chunk.indexOf(CR);
     const endEvent = (end: number) => {
@@ -134,7 +134,7 @@ function parseEvent(raw: Buffer): SseEvent {
 
 const DATA_LINE = Buffer.from('data: ');
 
-/** What nearly every event is: one line of data and an empty one. Null for all others. */
+/** Fast path for the usual event: one line of data and an empty line. Null for all others. */
 function parseDataLine(raw: Buffer): SseEvent | null {
   const end = raw.length - EVENT_END.length;
   if (raw.indexOf(LF) !== end || raw[end + 1] !== LF || raw.indexOf(CR) >= 0) return null;
@@ -148,7 +148,7 @@ function parseLines(raw: Buffer): SseEvent {
   return event;
 }
 
-/** Begin and end of each line that has bytes, and where the next one begins. */
+/** Visits each line that is not empty: its start, its end, and the start of the next line. */
 function forEachLine(raw: Buffer, visit: (start: number, end: number, next: number) => void): void {
   let start = 0;
   let lineFeed = raw.indexOf(LF);
@@ -188,7 +188,7 @@ function endOfName(raw: Buffer, start: number, end: number): number {
   return end;
 }
 
-/** Without `id:` and `retry:` lines: ids and reconnection times of a client's stream are the broker's. */
+/** Removes `id:` and `retry:` lines: the broker sets ids and reconnection times of its client's stream itself. */
 export function withoutSteering(event: SseEvent): SseEvent {
   if (!event.isSteering) return event;
   const kept: Buffer[] = [];
