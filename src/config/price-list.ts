@@ -18,7 +18,7 @@ export interface TriedPrices {
 
 const priceList = z.record(z.string().min(1), price);
 
-/** @param path absent: the configuration in force. Throws a ConfigurationError, or an error that describes the fault in the list. */
+/** @param path absent: the configuration in force. Throws a ConfigurationError, or an error that names the fault. */
 export function loadPrices(
   path: string | undefined,
   current: Configuration,

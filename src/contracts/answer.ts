@@ -1,18 +1,18 @@
-// The canonical form of an answer, whole and as a stream of events. What any provider protocol is decoded to and any client
-// protocol encoded from, where the two differ.
+// The canonical form of an answer, whole and as a stream of events. If provider and client protocol differ, the answer is
+// decoded into this form and encoded from it.
 import type { Failure } from './failure.ts';
 import type { Citation, Part, Signature, ToolName } from './inference-request.ts';
 import type { Usage } from './usage.ts';
 
-/** In OpenAI's sense; `error` for an end that the provider itself calls broken. */
+/** As in OpenAI's API; `error` for an end that the provider itself reports as a failure. */
 export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'pause' | 'error';
 
 export interface Answer {
-  /** The provider's own id, without meaning to anyone else. */
+  /** The provider's own id, meaningful only there. */
   id: string;
   /** The model that answered, as the provider names it. */
   model: string;
-  /** Unix seconds, where the provider says so. */
+  /** Unix seconds, if the provider gives them. */
   createdAt?: number;
   choices: AnswerChoice[];
   usage: Usage | null;
@@ -24,9 +24,9 @@ export interface AnswerChoice {
   /** Text, reasoning, tool calls, refusals, images: in the provider's order. */
   parts: Part[];
   finishReason: FinishReason;
-  /** What the provider says of that end (`finishMessage`), for people. */
+  /** The provider's explanation of that end (`finishMessage`), for people. */
   finishMessage?: string;
-  /** The stop sequence that was met, where the provider says which. */
+  /** The stop sequence that was met, if the provider names it. */
   stopSequence?: string;
   logProbabilities?: TokenLogProbability[];
 }
@@ -43,7 +43,7 @@ export type PartStart =
   | { kind: 'text' }
   | { kind: 'refusal' }
   | { kind: 'reasoning'; id?: string }
-  /** A signature that is known from the beginning is said here too. */
+  /** A signature that is known at the start is included here too. */
   | ({ kind: 'tool-call'; id: string; isCustom?: boolean; signature?: Signature } & ToolName);
 
 /**
@@ -65,6 +65,6 @@ export type AnswerEvent =
   | { kind: 'service-tier'; serviceTier: string }
   /** Proof that the provider is alive. */
   | { kind: 'ping' }
-  /** The provider said that this was all (`[DONE]`, `message_stop`, `response.completed`). Nothing follows. */
+  /** The provider marked the end (`[DONE]`, `message_stop`, `response.completed`). Nothing follows. */
   | { kind: 'end' }
   | { kind: 'error'; failure: Failure };

@@ -1,13 +1,13 @@
-// What processes and clients know of a batch: its states, its events, the ids of its lines' requests.
+// Shared definitions of batches: their states, their events, the ids of their lines' requests.
 import { ID_DIGITS, replyShardDigit, toDigits } from './ids.ts';
 
 /**
  * OpenAI's states (docs/reference/openai-batch.md section 2).
  *
- *   validating  created; nobody has read the file yet. Left to in_progress, failed, or cancelling.
- *   in_progress lines run. Left when all have ended (finalizing), at `expires_at` (expired), or to cancelling.
- *   finalizing  every line has its result; the result files are being closed. Left to completed.
- *   cancelling  its owner asked for it: what runs is stopped. Left to cancelled.
+ *   validating  created; the file has not been validated. Next: in_progress, failed or cancelling.
+ *   in_progress lines run. Next: finalizing when all have ended, expired at `expires_at`, or cancelling.
+ *   finalizing  every line has its result; the result files are being closed. Next: completed.
+ *   cancelling  requested by its owner; running lines are stopped. Next: cancelled.
  *   completed, failed (the file is at fault: nothing ran), expired, cancelled: final.
  */
 export const BATCH_STATUSES = [
@@ -22,7 +22,7 @@ export const BATCH_STATUSES = [
 ] as const;
 export type BatchStatus = (typeof BATCH_STATUSES)[number];
 
-/** Somebody must still do something about it. */
+/** States of a batch that still has to be worked on. */
 export const ACTIVE_STATUSES = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
 
 export function isActive(status: BatchStatus): boolean {
@@ -34,7 +34,7 @@ export interface BatchFault {
   code: string;
   message: string;
   param: string | null;
-  /** From 1; null where it is no single line's fault. */
+  /** From 1; null if the fault is not of a single line. */
   line: number | null;
 }
 
@@ -43,7 +43,7 @@ export type BatchEventType =
   | 'batch.failed'
   | 'batch.expired'
   | 'batch.cancelled'
-  /** Ours: at its present rate it will not be done in time. Said once. */
+  /** Sluice's own: at its current rate the batch will not be done in time. Sent once. */
   | 'batch.at_risk';
 
 export interface BatchEvent {
@@ -60,8 +60,8 @@ export const MAX_BATCH_LINES = 32 ** LINE_DIGITS - 1;
 export const MAX_LINE_TRIES = 32 ** TRY_DIGITS - 1;
 
 /**
- * The same line's same try has the same request id in every process, at any time: a process that takes a batch over accepts it
- * again and finds what is there. Reads as the batch's own digits, the line, the try.
+ * Deterministic: a try of a line has the same request id in every process, so that a process that takes over a batch submits the
+ * request again and finds the existing one. Made of the batch's own digits, the line and the try.
  */
 export function lineRequestId(batchId: string, line: number, tryNumber: number, replyShards: number): string {
   const digits = batchId.slice(batchId.indexOf('_') + 1);

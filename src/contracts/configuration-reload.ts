@@ -1,19 +1,19 @@
-// What the processes of a fleet say of a configuration file that they read again.
+// What processes report when they reload the configuration file.
 
-/** What came of reading the file again. Names of settings and faults only: values may be secrets. */
+/** The result of a reload. Only names of settings, and faults: values may be secrets. */
 export interface Reload {
   kind: 'changed' | 'refused' | 'reverted';
-  /** What made the process read it. */
+  /** Why the file was read. */
   why: string;
   file: string;
-  /** When it was last written, and the user id that owns it; null where there is no file. */
+  /** When it was last written, and the user id of its owner; null if there is no file. */
   written: { atMs: number; uid: number } | null;
-  /** SHA-256 of the content in force before, and of what was read; null where there was none. */
+  /** SHA-256 of the content in force before, and of the content that was read; null if there was none. */
   former: string | null;
   next: string | null;
-  /** In force from now on. */
+  /** Settings that are now in force. */
   changed: readonly string[];
-  /** In the file, and in force after a restart only. */
+  /** Settings that have changed in the file but need a restart. */
   afterRestart: readonly string[];
   faults: readonly string[];
 }

@@ -1,9 +1,9 @@
-// Which failures are kept for an operator: those that he, and not the client, can do something about.
+// Decides which failures are kept for operators: those that an operator can fix, and the client cannot.
 import type { Failure } from './failure.ts';
 import { FAILURES, type FailureCode, type FailureKind, ruleOf } from './failure-table.ts';
 import type { RequestSpec } from './request-record.ts';
 
-/** Kinds that the client's own request is the reason for: the same request would fail again. */
+/** Kinds caused by the client's request itself: the same request would fail again. */
 const CLIENTS_OWN: ReadonlySet<FailureKind> = new Set([
   'invalid_request',
   'authentication',
@@ -13,18 +13,18 @@ const CLIENTS_OWN: ReadonlySet<FailureKind> = new Set([
   'too_large',
 ]);
 
-/** Instances of the batch engine: the names that it gives to its inboxes. */
+/** Matches the inboxes of the batch engine's instances. */
 const BATCHES_INBOX = /^batches_/;
 
-/** A failed request as the ledger's message carries it; its body stands in Redis until it is kept. */
+/** A failed request within a ledger message. Its body is in Redis until the dead letter is stored. */
 export interface DeadLetterNotice {
   spec: RequestSpec;
   failure: Failure;
 }
 
 /**
- * Whether a request that ended so is kept. Lines of batches are not: their batch tries them again itself, and its error
- * file says what became of them.
+ * Whether a request with this outcome is kept. Batch lines are not: the batch itself retries them, and its error file reports
+ * their outcome.
  */
 export function isDeadLetter({ inbox }: Pick<RequestSpec, 'inbox'>, outcome: string): boolean {
   if (!Object.hasOwn(FAILURES, outcome) || BATCHES_INBOX.test(inbox)) return false;

@@ -1,5 +1,5 @@
 // The one table of expected bad outcomes: what each means to the client, to the retry logic, to the circuit and to the
-// books. Nothing else in the broker decides by HTTP status. docs/failures.md is held against it by a test, both ways.
+// books. Nothing else in the broker decides by HTTP status. A test checks that this table and docs/failures.md agree.
 
 /** Broad kinds that every client protocol has an error type for; the protocols' encoders map them. */
 export type FailureKind =
@@ -17,20 +17,20 @@ export type FailureKind =
   | 'internal';
 
 /**
- * Who may cure it, and how.
- * - `retry`: the same deployment may be asked again after a wait: before another one, or (`alone`) only where there is no
- *   other. Who has waited out a provider's silence does not wait for it once more while somebody else could answer.
- * - `fallback`: the next step of the plan may be asked.
- * - `cooldown`: what it says about the deployment. `count` adds to its circuit's failures, `open` takes it out of
- *   rotation at once, `none` says nothing about its health.
- * - `rank`: how much it tells the client. When every step failed, the highest rank is answered (later one on a tie).
- * - `isUnseen`: how far the provider came is not known: a prompt that it was sent may be billed, so it is estimated.
- * - `shouldRetry`: what the client's SDK is told by `x-should-retry`; absent leaves it to the status.
+ * How a failure is handled.
+ * - `retry`: the same deployment may be called again after a wait. `true`: before the next step; `alone`: only if there is no
+ *   other step, so that after a provider's timeout a request does not wait for it again while another could answer.
+ * - `fallback`: the next step of the plan may be called.
+ * - `cooldown`: effect on the deployment's circuit. `count` adds to its failures, `open` opens it at once, `none` means that the
+ *   failure says nothing about the deployment's health.
+ * - `rank`: how much it tells the client. If every step failed, the highest rank is reported (the later one on a tie).
+ * - `isUnseen`: it is not known how far the provider came. The prompt may be billed, so its cost is estimated.
+ * - `shouldRetry`: value of `x-should-retry` for the client's SDK; absent leaves it to the status.
  */
 export interface FailureRule {
   status: number;
   kind: FailureKind;
-  /** The wire `code` of OpenAI-shaped errors, where it is not the failure's own code. */
+  /** The `code` of OpenAI-shaped errors on the wire, if it differs from the failure's own code. */
   wireCode?: string | null;
   retry: boolean | 'alone';
   fallback: boolean;
@@ -56,11 +56,11 @@ const client = (
   ...more,
 });
 
-/** What a provider said tells more than why another one was not asked. */
+/** A provider's answer tells more than the reason why another was not called. */
 const NOT_ASKED = 20;
 
 export const FAILURES = {
-  // The client's own: found before anything is queued.
+  // Faults of the request, found before anything is queued.
   request_malformed: client(400, 'invalid_request', null),
   request_invalid: client(400, 'invalid_request', 'invalid_value'),
   parameter_missing: client(400, 'invalid_request', 'missing_required_parameter'),
@@ -74,7 +74,7 @@ export const FAILURES = {
   response_not_found: client(404, 'not_found', null),
   conversation_not_found: client(404, 'not_found', null),
   previous_response_not_found: client(400, 'invalid_request'),
-  // OpenAI's status and code (observed 2026-03); its own SDKs repeat a 400 only when told to.
+  // OpenAI's status and code (observed 2026-03); its own SDKs retry a 400 only if `x-should-retry` says so.
   conversation_locked: client(400, 'invalid_request', undefined, { shouldRetry: true }),
   method_not_allowed: client(405, 'invalid_request'),
   batch_ended: client(409, 'conflict', null, { shouldRetry: false }),
@@ -91,7 +91,7 @@ export const FAILURES = {
   too_many_wrong_keys: client(429, 'rate_limit', 'rate_limit_exceeded'),
   request_cancelled: client(499, 'invalid_request', undefined, { isUnseen: true }),
 
-  // The broker's own.
+  // Failures of the broker itself.
   deadline_passed_waiting: client(408, 'timeout', 'deadline_exceeded'),
   deadline_passed: client(504, 'timeout', 'deadline_exceeded', { isUnseen: true }),
   capacity_exhausted: client(503, 'overloaded', undefined, { rank: NOT_ASKED }),
@@ -104,7 +104,7 @@ export const FAILURES = {
   stream_interrupted: client(500, 'internal', undefined, { isUnseen: true }),
   internal: client(500, 'internal', 'internal_error', { isUnseen: true }),
 
-  // The provider's: said by its status, its error code or its silence.
+  // Failures of a provider: recognised by its status, its error code or its silence.
   upstream_bad_request: {
     status: 400,
     kind: 'invalid_request',
@@ -113,7 +113,7 @@ export const FAILURES = {
     cooldown: 'none',
     rank: 90,
   },
-  // Both end the request unless its model names where such requests go (`on_context_length`, `on_content_filter`).
+  // Both end the request unless its model configures a detour (`on_context_length`, `on_content_filter`).
   upstream_context_length: {
     status: 400,
     kind: 'invalid_request',
@@ -163,7 +163,7 @@ export const FAILURES = {
   upstream_credential_refused: {
     status: 502,
     kind: 'upstream',
-    // The provider's own `invalid_api_key` would be read as said of the client's key.
+    // The provider's own `invalid_api_key` would be read as being about the client's key.
     wireCode: 'upstream_credential_refused',
     retry: false,
     fallback: true,
@@ -218,7 +218,7 @@ export const FAILURES = {
     rank: 48,
     isUnseen: true,
   },
-  /** Of a deployment with `first_token_ms`; never where it is the last to be asked. */
+  /** For a deployment with `first_token_ms`; never at the last step. */
   upstream_first_token_timeout: {
     status: 504,
     kind: 'timeout',
@@ -246,7 +246,7 @@ export const FAILURES = {
     rank: 48,
     isUnseen: true,
   },
-  /** A provider that was asked again after a cut gave another answer than the client has the beginning of. */
+  /** After a cut, the repeated answer differs from the beginning that the client already has. */
   upstream_answer_differs: {
     status: 502,
     kind: 'upstream',

@@ -1,25 +1,25 @@
-// An expected bad outcome, as data: crosses the queue and the reply channel as JSON. What is thrown instead is a bug.
+// An expected bad outcome, as data: crosses the queue and the reply channel as JSON. Anything thrown is a bug.
 import { FAILURES, type FailureCode, ruleOf } from './failure-table.ts';
 
 export interface Failure {
   code: FailureCode;
-  /** For the client: says what happened and what to do. Never holds a credential or a prompt. */
+  /** For the client: what happened and what to do. Never contains a credential or a prompt. */
   message: string;
   /** Dotted path of the offending field, for invalid requests. */
   param?: string;
-  /** What the provider asked to wait, or what the broker computed. Milliseconds. */
+  /** The wait that the provider asked for, or that the broker computed. Milliseconds. */
   retryAfterMs?: number;
-  /** The provider limits the broker's credential as a whole, not the one model that was asked for. */
+  /** The provider limits the broker's credential as a whole, not only the requested model. */
   limits?: 'credential';
-  /** HTTP status of the provider's answer, where there was one. */
+  /** HTTP status of the provider's answer, if there was one. */
   upstreamStatus?: number;
   /** The provider's own error code, shown to the client in place of the table's. */
   upstreamCode?: string;
-  /** The `details` of the provider's error, for a client of the same protocol: SDKs decide by them how to go on. */
+  /** The `details` of the provider's error, for a client of the same protocol: SDKs act on them. */
   details?: FailureDetails;
   /** Configured name of the provider that failed. */
   provider?: string;
-  /** The same provider would take the request in another form. */
+  /** A change to the request with which the same provider may accept it. */
   cure?: Cure;
 }
 
@@ -27,13 +27,14 @@ export interface Failure {
 export type FailureDetails = Record<string, unknown> | Record<string, unknown>[];
 
 /**
- * - `adapt`: the model refuses what others of its provider take. Where the request was passed through as it is, it is said
- *   again by what is known of the model.
- * - `fit`: a name, an id or the base64 of a file in this request is longer or stranger than this provider takes, which
- *   passing it through left so.
- * - `forget-thoughts`: signed thoughts of another model or account, or none where this one wants its own.
- * - `summarize`: it has no address that makes conversations short; its model can be asked for a summary.
- * - `without:…`: a member that only tunes the answer, which this model refuses although nothing is known of it.
+ * - `adapt`: the model refuses what its provider's other models accept. A request that was passed through is re-encoded by what
+ *   is known about the model.
+ * - `fit`: a name, an id or a file's base64 that was passed through is too long for this provider, or in a form that it refuses.
+ *   The request is re-encoded within the provider's bounds.
+ * - `forget-thoughts`: the request has signed reasoning of another model or account, or lacks the reasoning that this model
+ *   demands. It is sent without reasoning.
+ * - `summarize`: the provider has no endpoint that compacts conversations. Its model is asked for a summary instead.
+ * - `without:…`: this model unexpectedly refuses a member that only tunes the answer. It is left out.
  */
 export type Cure = 'adapt' | 'fit' | 'forget-thoughts' | 'summarize' | `without:${string}`;
 
@@ -45,7 +46,7 @@ export function createFailure(
   return { code, message, ...more };
 }
 
-/** Tells a failure from the value that a function gives where all is well. */
+/** Tells a failure from the value that a function returns on success. */
 export function isFailure(value: object): value is Failure {
   return 'code' in value && 'message' in value && Object.hasOwn(FAILURES, (value as Failure).code);
 }

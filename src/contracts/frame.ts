@@ -1,12 +1,12 @@
-// One envelope on the reply channel. The same bytes stand in the request's log (a Redis stream, ids `<attempt>-<seq>`)
-// and travel by pub/sub; what `bytes` holds is exactly what the client receives.
+// One envelope on the reply channel. The same bytes are in the request's log (a Redis stream, ids `<attempt>-<seq>`) and are
+// sent by pub/sub; the client receives `bytes` unchanged.
 
 /**
- * - `fence`: a delivery took the request over; older writers are refused from here on. No bytes, never announced.
+ * - `fence`: a delivery took over the request; earlier writers are refused from here on. No bytes, never announced.
  * - `head`: status and headers, and possibly the first bytes. At most one per request.
  * - `data`: more bytes.
- * - `end`: the last bytes; `meta` is the outcome, `ok` or the code of the failure that the last event says.
- * - `fail`: nothing was answered; the failure stands in `meta`.
+ * - `end`: the last bytes; `meta` is the outcome, `ok` or the code of the failure in the last event.
+ * - `fail`: nothing was sent; `meta` holds the failure.
  */
 export type FrameKind = 'fence' | 'head' | 'data' | 'end' | 'fail';
 

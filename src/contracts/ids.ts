@@ -1,4 +1,4 @@
-// Identifiers that cross processes. A request id carries the reply shard it lives in, so that every process finds the
+// Identifiers that cross processes. A request id names its reply shard, so that every process finds the
 // request's keys (and, on a Redis Cluster, their slot) from the id alone.
 import { randomFillSync } from 'node:crypto';
 
@@ -8,7 +8,7 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 /** Highest number of reply shards: one base-32 digit of a request id names the shard. */
 export const MAX_REPLY_SHARDS = 32;
 
-/** Of a request id, behind `req_` and the shard: the time in milliseconds. */
+/** Digits of the time in milliseconds, which follow `req_` and the shard in a request id. */
 export const TIME_DIGITS = 10;
 const RANDOM_DIGITS = 14;
 /** Digits of every id that `createSortableId` makes. */
@@ -62,7 +62,7 @@ export function createRequestId(replyShards: number, nowMs: number = Date.now())
   return `req_${ALPHABET[shard]}${id}`;
 }
 
-/** In a given shard: where something that the request must be written with already lives. */
+/** In a given shard, for a request that must be written together with existing keys of that shard. */
 export function createRequestIdIn(shard: number, nowMs: number = Date.now()): string {
   return `req_${ALPHABET[shard]}${createSortableId(nowMs)}`;
 }

@@ -1,12 +1,12 @@
-// The canonical form of a request: what any client protocol is decoded to and any provider protocol encoded from, where the
-// two differ. Same-protocol requests never take this form: they are passed through byte for byte.
+// The canonical form of a request. If client and provider protocol differ, the request is decoded into this form and encoded
+// from it. Same-protocol requests are passed through byte for byte, unless a provider has refused them (`Cure`).
 //
-// Every member is optional unless nothing can be done without it. A decoder leaves out what the client did not say; an
-// encoder never invents. What a protocol has and no other can express stays in `unmapped`, by the name its client gave it,
-// so that it can be named as dropped instead of vanishing.
+// Members are optional unless nothing can be done without them. A decoder leaves out what the client did not set; an encoder
+// adds nothing of its own. Members that no other protocol can express are in `unmapped`, by the client's name, so that they are
+// reported as dropped.
 
 export interface InferenceRequest {
-  /** In order, system and developer turns where they stood. */
+  /** In order, system and developer turns at their original places. */
   turns: Turn[];
   tools: ToolDefinition[];
   toolChoice?: ToolChoice;
@@ -36,15 +36,15 @@ export interface InferenceRequest {
   modalities?: string[];
   image?: { aspectRatio?: string; size?: string };
   speech?: { voice?: string; format?: string };
-  /** The model may search the web, by whatever means the provider has. */
+  /** The model may search the web, with the provider's own search. */
   webSearch?: WebSearch;
-  /** Merged into the provider's body as it is, over what was encoded: `extra_body` of the client. */
+  /** The client's `extra_body`: merged over the encoded body, unchanged. */
   extraBody?: Record<string, unknown>;
-  /** Members that have no canonical place, by the client's path: dropped when translated, and named as such. */
+  /** Members without a canonical form, by the client's path: dropped in translation, and reported as dropped. */
   unmapped: Record<string, unknown>;
 }
 
-/** A number that a double does not hold, printed as it was written: what `JSON.rawJSON` gives. */
+/** A number that a double cannot hold exactly, printed as it was written: the result of `JSON.rawJSON`. */
 export interface RawNumber {
   readonly rawJSON: string;
 }
@@ -52,15 +52,15 @@ export interface RawNumber {
 /** A search that a provider cannot keep within its limits is not offered there (translate/fit-request.ts). */
 export interface WebSearch {
   contextSize?: string;
-  /** Of the user, about: a hint. */
+  /** Approximate location of the user: a hint. */
   userLocation?: { city?: string; region?: string; country?: string; timezone?: string };
   /** Only these sites, or none of those. */
   allowedDomains?: string[];
   blockedDomains?: string[];
   maxUses?: number;
-  /** Nothing is fetched from the live web. */
+  /** Only cached pages; nothing is fetched from the live web. */
   isCachedOnly?: true;
-  /** Limits that only the client's own protocol has: named in `unmapped`. */
+  /** There are limits that only the client's own protocol has; `unmapped` names them. */
   hasOtherLimits?: true;
 }
 
@@ -75,11 +75,11 @@ export interface Sampling {
 
 export type Role = 'system' | 'developer' | 'user' | 'assistant';
 
-/** One speaker's contribution. Tool results belong to a `user` turn: providers differ in whom they ascribe them to. */
+/** One speaker's contribution. Tool results belong to a `user` turn here, although protocols differ in this. */
 export interface Turn {
   role: Role;
   parts: Part[];
-  /** Participant name, where the protocol has one. */
+  /** Participant name, if the protocol has one. */
   name?: string;
 }
 
@@ -100,7 +100,7 @@ export interface Signature {
   value: string;
 }
 
-/** Ends a prefix that is worth caching. Seconds, or the provider's default. */
+/** Ends a prefix that is worth caching. `ttlSeconds` absent: the provider's default. */
 export interface CacheBreakpoint {
   ttlSeconds?: number;
 }
@@ -121,7 +121,7 @@ export interface RefusalPart {
 export type MediaSource =
   | { kind: 'base64'; mediaType: string; data: string }
   | { kind: 'url'; url: string; mediaType?: string }
-  /** A file of the Files API, or of the provider's own. */
+  /** The id of a file at the provider. */
   | { kind: 'file-id'; id: string; mediaType?: string };
 
 export interface ImagePart {
@@ -150,7 +150,7 @@ export interface AudioPart {
 /** What the model thought. Only its own provider may see it again, and only with its signature. */
 export interface ReasoningPart {
   kind: 'reasoning';
-  /** Empty where the provider shows nothing but a signature. */
+  /** Empty if the provider returns only a signature. */
   text: string;
   signature?: Signature;
   /** Anthropic `redacted_thinking`: the signature is all there is. */
@@ -182,7 +182,7 @@ export interface ToolResultPart {
 export interface Citation {
   url?: string;
   title?: string;
-  /** Of the text that is supported, where the provider says so. Offsets in UTF-16 units of the part's text. */
+  /** The supported range, if the provider gives it, in UTF-16 units of the part's text. */
   startIndex?: number;
   endIndex?: number;
   citedText?: string;
@@ -190,10 +190,10 @@ export interface Citation {
 
 export type ToolDefinition = FunctionTool | CustomTool;
 
-/** A tool is known by both: groups of tools (OpenAI `namespace`) may use a name again. */
+/** A tool is identified by both members: two groups of tools (OpenAI `namespace`) may use the same name. */
 export interface ToolName {
   name: string;
-  /** The group that it stands in. Only providers with groups of their own see it: fit-request.ts. */
+  /** The tool's group. Sent only to providers that support groups (fit-request.ts). */
   namespace?: string;
 }
 
@@ -227,7 +227,7 @@ export type OutputFormat =
 export interface ReasoningRequest {
   /** `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`: open, providers add to it. */
   effort?: string;
-  /** An explicit budget, where the client's protocol has one. 0: no reasoning. */
+  /** An explicit budget, if the client's protocol has one. 0: no reasoning. */
   budgetTokens?: number;
   /** The client wants to see the reasoning, or a summary of it. */
   isShown?: boolean;

@@ -3,7 +3,7 @@
 
 export interface RequestJob {
   requestId: string;
-  /** Position on the way through the plan (src/routing/walk.ts). A job behind its record was overtaken by a fallback. */
+  /** Position on the path through the plan (src/routing/walk.ts). If the record's is higher, a fallback overtook this job. */
   step: number;
 }
 

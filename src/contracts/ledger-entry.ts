@@ -5,7 +5,7 @@ import type { RequestLabels, TimelinePart } from './request-record.ts';
 
 /**
  * - `settled`: the provider's own usage, or nothing was served.
- * - `estimated`: the attempt ended in view of the broker, but the provider gave no usage: counted by the broker.
+ * - `estimated`: the broker saw the attempt end, but the provider gave no usage: counted by the broker.
  * - `unsettled`: nobody saw how it ended (a worker died during the call): the estimate made before the call.
  */
 export type LedgerState = 'settled' | 'estimated' | 'unsettled';
@@ -21,7 +21,7 @@ export interface LedgerEntry {
   model: string;
   provider: string;
   deployment: string;
-  /** Which of the provider's credentials, by name; absent where it has no choice of them. */
+  /** Name of the provider's credential that was used; absent if the provider has no named credentials. */
   credential?: string;
   upstreamModel: string;
   protocol: string;
@@ -33,7 +33,7 @@ export interface LedgerEntry {
   /** Unix milliseconds. */
   startedAtMs: number;
   queueMs: number;
-  /** From the call to the first byte of the answer; null when none came. */
+  /** From the call to the first byte of the answer; null if none came. */
   firstByteMs: number | null;
   durationMs: number;
   inputTokens: number;
@@ -43,16 +43,16 @@ export interface LedgerEntry {
   reasoningTokens: number;
   /** Picodollars owed to the provider, as a decimal string. */
   costPicoUsd: string;
-  /** What explains the cost; absent where tokens and prices are all there is to it. */
+  /** Details that explain the cost; absent if it follows from tokens and prices alone. */
   details?: CostDetails;
 }
 
 export interface CostDetails {
-  /** What was used of which nobody knows the price (`output_image`, `web_search`): it is not in the cost, or as text. */
+  /** What was used at an unknown price (`output_image`, `web_search`): not in the cost, or priced as text. */
   unpriced?: readonly string[];
-  /** Figures of the provider that cannot be true, in its own words: an estimate stands in their place. */
+  /** Impossible figures of the provider, as it sent them; replaced by an estimate. */
   disputed?: string;
-  /** The tier that served it, where it is not the ordinary one. */
+  /** The tier that served it, if not the default one. */
   serviceTier?: string;
   /** It was made beside another one that was slow to begin. */
   hedge?: true;
@@ -67,7 +67,7 @@ export interface RequestOutcome {
   projectId?: string;
   organisationId?: string;
   labels?: RequestLabels;
-  /** Whose credits are charged. */
+  /** Account whose credits are charged. */
   creditAccount?: string;
   model: string;
   protocol: string;
@@ -75,7 +75,7 @@ export interface RequestOutcome {
   isStream: boolean;
   /** `ok` or a failure code. */
   outcome: string;
-  /** Provider and upstream model that answered; null when nobody did. */
+  /** Provider and upstream model that answered; null if none did. */
   provider: string | null;
   upstreamModel: string | null;
   acceptedAtMs: number;
@@ -83,11 +83,11 @@ export interface RequestOutcome {
   /** Attempts that called a provider. */
   attempts: number;
   costPicoUsd: string;
-  /** Where its time went, from acceptance to its end. */
+  /** How its time was spent, from acceptance to its end. */
   timeline: readonly TimelinePart[];
   /** Ten-thousandths of a dollar for credits: the cost, rounded up once. */
   chargeUnits: number;
-  /** What must happen beside the books: its response is written, its end is told to webhooks. Absent: nothing. */
+  /** What must be done besides the accounting: store its response, report its end to webhooks. Absent: nothing. */
   aftermath?: { hasResponse: boolean; isAnnounced: boolean };
 }
 
@@ -95,6 +95,6 @@ export interface RequestOutcome {
 export interface LedgerMessage {
   attempt?: LedgerEntry;
   request?: RequestOutcome;
-  /** With an outcome that an operator should see. */
+  /** Set if the outcome needs an operator's attention. */
   deadLetter?: DeadLetterNotice;
 }

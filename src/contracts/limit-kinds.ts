@@ -4,7 +4,7 @@
 /** What one attempt counts for. */
 export interface Amounts {
   requests: number;
-  /** Input and output together. */
+  /** Input and output tokens together. */
   tokens: number;
   inputTokens: number;
   outputTokens: number;
@@ -13,14 +13,14 @@ export interface Amounts {
 interface KindShape {
   /** Member of `Limits`. */
   name: string;
-  /** As people write it, in the configuration, on the command line and over HTTP. */
+  /** Name of the setting in the configuration, on the command line and over HTTP. */
   setting: string;
-  /** As it is named in reasons, metrics and, with dashes, in rate-limit headers. */
+  /** Name in reasons and metrics and, with dashes, in rate-limit headers. */
   label: string;
-  /** Letters before the slice numbers of a scope's window (permit.lua), each kind its own. */
+  /** Prefix of the slice numbers in a scope's window (permit.lua), unique per kind. */
   field: string;
   measure: keyof Amounts;
-  /** Null: it limits what is in flight, not what is started in a time. */
+  /** Null: limits calls in flight, not calls started within a period. */
   periodMs: number | null;
   description: string;
 }
@@ -104,7 +104,7 @@ export type RateName = RateKind['name'];
 
 export const RATE_KINDS: readonly RateKind[] = LIMIT_KINDS.filter((kind): kind is RateKind => kind.periodMs !== null);
 
-/** All optional; what is absent is not limited. */
+/** All optional; absent kinds are not limited. */
 export type Limits = { [Name in LimitName]?: number };
 
 export type LimitSettings = { [Setting in LimitKind['setting']]?: number | undefined };
@@ -118,7 +118,7 @@ export function limitsOf(settings: LimitSettings): Limits {
   return limits;
 }
 
-/** What is not limited is left out. */
+/** Absent kinds are left out. */
 export function limitSettingsOf(limits: Limits): LimitSettings {
   const settings: LimitSettings = {};
   for (const { name, setting } of LIMIT_KINDS) {

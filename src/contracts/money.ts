@@ -1,4 +1,4 @@
-// Money is integer. Costs are picodollars (1e-12 USD): one token at 1 USD per million tokens costs 1,000,000 pico,
+// Money is held in integers. Costs are picodollars (1e-12 USD): one token at 1 USD per million tokens costs 1,000,000 pico,
 // so every price with up to six decimals per million tokens is exact. Budgets count costs; credits are charged in
 // ten-thousandths of a dollar.
 import type { Usage } from './usage.ts';
@@ -53,11 +53,11 @@ export function formatUsd(pico: PicoUsd): string {
 export interface ChargeTerms {
   /** Parts per million on top of the cost. */
   markupPpm: number;
-  /** Charges are whole multiples of so many units. */
+  /** Charges are whole multiples of this number of units. */
   stepUnits: number;
 }
 
-/** Of requests that are not charged to credits: what they would be charged. */
+/** Terms for requests that are not charged to credits: used to show what they would be charged. */
 export const PLAIN_TERMS: ChargeTerms = Object.freeze({ markupPpm: 0, stepUnits: 1 });
 
 const MILLION = 1_000_000n;
@@ -82,10 +82,10 @@ export interface TokenPrice {
   input: PicoUsd;
   cachedInput: PicoUsd;
   cacheWrite: PicoUsd;
-  /** For tokens kept for an hour. Absent: 1.6 times `cacheWrite`, as Anthropic has it (2 against 1.25 times the input). */
+  /** For tokens kept for an hour. Absent: 1.6 times `cacheWrite`, as at Anthropic (2 versus 1.25 times the input). */
   longCacheWrite?: PicoUsd;
   output: PicoUsd;
-  /** Of tokens that are no text, where they cost something else. */
+  /** For tokens that are not text, if their price differs. */
   inputAudio?: PicoUsd;
   inputImage?: PicoUsd;
   inputVideo?: PicoUsd;
@@ -95,23 +95,23 @@ export interface TokenPrice {
   outputAudio?: PicoUsd;
   outputImage?: PicoUsd;
   outputVideo?: PicoUsd;
-  /** Absent: as other output. */
+  /** Absent: the rate of other output. */
   outputReasoning?: PicoUsd;
 }
 
 /** What a call costs. */
 export interface Price extends TokenPrice {
-  /** For the call itself, beside its tokens. */
+  /** For the call itself, in addition to its tokens. */
   request?: PicoUsd;
   /** For one call of a tool that the provider runs, by name. */
   tools?: Readonly<Record<string, PicoUsd>>;
-  /** Tokens of calls that another tier served, by its name. */
+  /** Rates for calls that were served by another tier, by the tier's name. */
   tiers?: Readonly<Record<string, TokenPrice>>;
-  /** What other providers' tokens of a kind cost as text does, and here nobody knows: `output_image`. */
+  /** Kinds of tokens whose price is unknown, rather than that of text: `output_image`. */
   unknown?: readonly string[];
 }
 
-/** The same factor on every token, half a picodollar rounded up. Calls of tools and the request itself stay as they are. */
+/** Scales every token rate, rounding half a picodollar up. Prices of tool calls and of the request itself are unchanged. */
 export function scaleTokens<P extends TokenPrice>(price: P, numerator: bigint, denominator: bigint): P {
   const scale = (value: unknown) =>
     typeof value === 'bigint' ? (value * numerator + denominator / 2n) / denominator : value;
@@ -119,12 +119,12 @@ export function scaleTokens<P extends TokenPrice>(price: P, numerator: bigint, d
   return Object.fromEntries(scaled) as P;
 }
 
-/** What providers take for a token in their own batches. */
+/** The price of tokens in providers' own batches. */
 export function halfPrice(price: Price): Price {
   return scaleTokens(price, 1n, 2n);
 }
 
-/** A cost, and by name what was used of which nobody knows the price: that part is at the text's or the ordinary rate. */
+/** A cost, and the names of what was used at an unknown price: that part is counted at the text rate or the default rate. */
 export interface Cost {
   cost: PicoUsd;
   unpriced: string[];
@@ -153,7 +153,7 @@ export function priceUsage(usage: Usage, price: Price): Cost {
 
 const MEDIA = ['audio', 'image', 'video'] as const;
 
-/** The member of a price that has the rate of a medium. */
+/** The member of a price that holds the rate of each medium. */
 const RATE_NAMES = {
   input: { audio: 'inputAudio', image: 'inputImage', video: 'inputVideo' },
   cached: { audio: 'cachedAudio', image: 'cachedImage', video: 'cachedVideo' },
@@ -168,7 +168,7 @@ function priceInput(usage: Usage, rates: TokenPrice): PicoUsd {
   let [text, cachedText] = [uncached, usage.cachedInputTokens];
   for (const medium of mediaOf(usage.inputMedia, usage.cachedMedia)) {
     const cached = Math.min(cachedText, usage.cachedMedia?.[medium] ?? 0);
-    // What is not said to have been cached was not, as far as there is room for it.
+    // Tokens not reported as cached count as uncached, as far as the totals allow.
     const fresh = Math.min(text, Math.max(0, (usage.inputMedia?.[medium] ?? 0) - cached));
     text -= fresh;
     cachedText -= cached;
@@ -196,7 +196,7 @@ function rateOf(rates: TokenPrice, direction: Direction, medium: (typeof MEDIA)[
   return rates[RATE_NAMES[direction][medium]];
 }
 
-/** Most calls have text alone. */
+/** The media in use; empty for most calls, which have only text. */
 function mediaOf(...used: (object | undefined)[]): readonly (typeof MEDIA)[number][] {
   return used.every((media) => media === undefined) ? NO_MEDIA : MEDIA;
 }

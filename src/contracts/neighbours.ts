@@ -1,11 +1,11 @@
-// An API and a worker that live in one process: what goes between them need not go over pub/sub. Everything is written to Redis all
-// the same, and before it is handed on: whoever misses something here finds it there.
+// Direct exchange between an API and a worker in the same process, in place of pub/sub. Everything is still written to Redis, and
+// before it is handed over, so that nothing is lost if the direct exchange fails.
 import type { Frame } from './frame.ts';
 
-/** A request that was given to a worker in the step that accepted it (src/api/admit/hand-over.lua). */
+/** A request that was handed to a worker in the step that accepted it (src/api/admit/hand-over.lua). */
 export interface HandedOff {
   fence: string;
-  /** Null: its limits were full, or nobody asked. */
+  /** Null: its limits were full, or no permit was requested. */
   permit: { slice: number; isTrial: boolean; limits: string } | null;
   /** JSON. */
   spec: Buffer | string;
@@ -13,10 +13,10 @@ export interface HandedOff {
 }
 
 export interface Neighbours {
-  /** Of the process: the worker's, and that of the API's inbox. */
+  /** Instance id of the process: the worker's id, and the API's inbox. */
   readonly instanceId: string;
-  /** The worker's; null while it takes no requests. */
+  /** Set by the worker; null while it takes no requests. */
   receive: ((handed: HandedOff) => void) | null;
-  /** The API's; null until it listens. */
+  /** Set by the API; null until it listens. */
   deliver: ((frame: Frame) => void) | null;
 }

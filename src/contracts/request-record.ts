@@ -1,5 +1,5 @@
-// What the broker knows of one accepted request: written whole by the API tier before the job is queued, then only its
-// mutable part changes (see src/reply/request-store.ts).
+// The record of an accepted request. The API tier writes it before the job is queued; afterwards only its mutable part changes
+// (src/reply/request-store.ts).
 import type { Failure } from './failure.ts';
 import type { Lane } from './job.ts';
 import type { ChargeTerms } from './money.ts';
@@ -9,33 +9,33 @@ import type { Scope } from './scope.ts';
 import type { TraceContext } from './trace-context.ts';
 import type { Priority } from './turn.ts';
 
-/** Version of everything that crosses processes; a reader refuses what is newer than itself. */
+/** Version of all data that crosses processes; readers refuse newer versions than their own. */
 export const CONTRACT_VERSION = 1;
 
-/** Counted for limits and budgets at most: more than any provider's context, less than would break a sum. */
+/** Cap of estimates for limits and budgets: above any provider's context, and too small to overflow sums. */
 export const MAX_ESTIMATED_TOKENS = 10_000_000;
 
-/** What was reserved for a request, in each budget that it counts in. */
+/** The amounts reserved for a request, in each budget that it counts towards. */
 export interface BudgetReservation {
-  /** Amounts are picodollars, decimal. Absent in records of earlier releases. `isCharge`: it counts charges, not costs. */
+  /** Amounts are picodollars, decimal. Absent in records of earlier releases. `isCharge`: the budget counts charges, not costs. */
   parts?: readonly { account: string; amount: string; isCharge?: true }[];
 }
 
-/** Beside what it is anyway. */
+/** Labels for reports, in addition to the request's own properties. */
 export interface RequestLabels {
   /** The batch that it is a line of. */
   batch?: string;
   /** An agent's session, by its own header. */
   session?: string;
-  /** Of the client: `x-sluice-tags`. */
+  /** From the client's `x-sluice-tags`. */
   tags?: readonly string[];
 }
 
-/** Accounts above the key that a request counts for. */
+/** Accounts above the key that a request counts towards. */
 export interface RequestAccounts {
   project?: string;
   organisation?: string;
-  /** Whose prepaid balance it is charged to, and how. */
+  /** Account whose prepaid balance is charged, and the terms. */
   credits?: { account: string } & ChargeTerms;
 }
 
@@ -44,70 +44,70 @@ export interface RequestSpec {
   version: number;
   requestId: string;
   keyId: string;
-  /** Limits of the key, as the limiter knows them; null where it has none. */
+  /** Limits of the key, as a scope of the limiter; null if it has none. */
   keyScope: Scope | null;
-  /** Limits of its project and organisation; absent where they have none. */
+  /** Limits of its project and organisation; absent if they have none. */
   accountScopes?: readonly Scope[];
   accounts?: RequestAccounts;
-  /** What reports can group it by; absent: nothing. */
+  /** Labels that reports can group by; absent: none. */
   labels?: RequestLabels;
-  /** What was reserved in the key's budgets; null where it has none. Named as earlier releases read it. */
+  /** The amounts reserved in the key's budgets; null if it has none. The name is that of earlier releases. */
   budgetHold: BudgetReservation | null;
-  /** Bytes of its body, where they are counted (reply/body-quota.ts). */
+  /** Bytes of its body, if they are counted (reply/body-quota.ts). */
   countedBytes?: number;
-  /** Its own span; absent: it is not traced. */
+  /** Its own span; absent if it is not traced. */
   trace?: TraceContext;
   /** Which client protocol the answer is written in. */
   protocol: string;
   /** The model as the client named it. */
   model: string;
   lane: Lane;
-  /** Among the requests of its key; absent: normal. */
+  /** Priority among the requests of its key; absent: normal. */
   priority?: Priority;
-  /** Of its key, beside other keys; absent: 1. */
+  /** Weight of its key relative to other keys; absent: 1. */
   weight?: number;
   isStream: boolean;
   /** How the client gets a stream's usage; the broker asks its providers for it in any case. */
   usageDelivery: 'none' | 'own-event' | 'last-event';
-  /** Those of the client's headers that a provider of the same protocol gets: versions, betas. */
+  /** Client headers that are forwarded to a provider of the same protocol: versions, betas. */
   forwardedHeaders: Record<string, string>;
-  /** How many answers were asked for. */
+  /** Number of requested answers. */
   choices: number;
   plan: RoutePlan;
-  /** What the client asked of its plan, for the new plan of a replay; absent: nothing. */
+  /** The client's routing preferences, for the plan of a replay; absent: none. */
   wishes?: RouteWishes;
-  /** The failed request that this one stands in for. */
+  /** The failed request that this one replaces. */
   replayOf?: string;
   /** Unix milliseconds by the API's clock. */
   acceptedAtMs: number;
-  /** Unix milliseconds after which nobody waits for the answer. */
+  /** Unix milliseconds of the deadline. */
   deadlineAtMs: number;
   /** API instance that holds the client's connection: where frames are announced. */
   inbox: string;
   /**
-   * Whose leaving ends it: `client`, when its connection goes; `resumable`, when nobody has come back to it for a while
-   * (it has an idempotency key); `nobody`, because nothing ever waits on a connection (asynchronous, batch line).
+   * When an abandoned request is cancelled. `client`: when the client's connection closes. `resumable`: when no client has
+   * come back for a while (it has an idempotency key). `nobody`: never (asynchronous, batch line).
    */
   lifetime: 'client' | 'resumable' | 'nobody';
-  /** How long record and log stay readable after the end. Milliseconds. */
+  /** How long record and log are kept after the end. Milliseconds. */
   retentionMs: number;
   estimatedInputTokens: number;
-  /** Upper bound of the answer as far as the request states one, else the model's default estimate. */
+  /** Upper bound of the answer's tokens if the request sets one, else the model's default estimate. */
   estimatedOutputTokens: number;
-  /** The service tier that it asks for, in OpenAI's words; absent for the ordinary one. */
+  /** The requested service tier, by OpenAI's names; absent for the default one. */
   serviceTier?: string;
-  /** It was asked with memory, or leaves a response that can be asked for; absent: neither. */
+  /** Set if it continues stored state, or its response can be retrieved later. */
   response?: ResponseKeeping;
-  /** Its end is told to webhooks. Batch lines are not: their batch is. */
+  /** Its end is reported to webhooks. Not set for batch lines, whose batch is reported instead. */
   isAnnounced?: boolean;
 }
 
-/** Its record goes as soon as its client has the answer: nobody can ask for it again (src/api/relay/note-end.ts). */
+/** Whether its record is deleted once the client has the answer, which cannot be fetched again (src/api/relay/note-end.ts). */
 export function isForgottenWhenDelivered({ isStream, lifetime, response }: RequestSpec): boolean {
   return !isStream && lifetime === 'client' && response === undefined;
 }
 
-/** As src/routing/plan-route.ts takes them. */
+/** In the form of src/routing/plan-route.ts. */
 export interface RouteWishes {
   alternativeModels?: readonly string[];
   preferences?: {
@@ -126,15 +126,15 @@ export interface RouteWishes {
   pinnedProvider?: string;
 }
 
-/** How far the attempts have come: handed from one delivery to the next. */
+/** Progress of the attempts; passed from one delivery to the next. */
 export interface RequestProgress {
   /** Failed attempts at the current step. */
   failuresAtStep: number;
-  /** Steps that were left without having been asked, to be waited for when the rest of the plan has failed. */
+  /** Steps that were skipped without a call. The request waits for them if the rest of the plan has failed. */
   skipped: { step: number; readyAtMs: number }[];
-  /** Such a step, while it is the current one. */
+  /** The skipped step that is the current one, if any. */
   revisited: number | null;
-  /** The way left the plan's steps for others: from which position on, and after which failures (the last one leads). */
+  /** The detour that replaces the plan's steps: its first position, and the failures that led to it (the last one selects it). */
   detour?: { from: number; codes: DetourCode[] };
   /** The place of a second attempt that was made beside another one: a request has one. `hasFailed`: it counts there. */
   hedge?: { place: number; hasFailed?: true };
@@ -144,17 +144,17 @@ export interface RequestProgress {
   calls: number;
   /** Picodollars owed for attempts so far, as a decimal string. */
   costPicoUsd: string;
-  /** Where the time went, without gaps: each part begins where the one before ended, the first at acceptance. */
+  /** How the time was spent, without gaps: each part begins when the one before ended, the first at acceptance. */
   timeline: TimelinePart[];
-  /** What a parked request waits for: the kind of the part that its wait becomes. */
+  /** What a parked request waits for; its wait becomes a timeline part of this kind. */
   waitsFor?: Pick<TimelinePart, 'kind' | 'provider' | 'reason'>;
 }
 
 /**
- * - `queue`: waited for a worker to take it. `limit`: waited for a permit; `reason` is the scope and what it had too
- *   little of. `circuit`: its deployment was out of rotation. `backoff`: before a retry. `attempt`: a provider was called.
- * - `skip`: a step of the plan was not asked; `reason` begins with what was in the way: `circuit`, `hold`, `limit`, `request`.
- * - `other`: everything between (hand-overs); a few milliseconds.
+ * - `queue`: waited for a worker. `limit`: waited for a permit; `reason` is the scope and the limit that was full. `circuit`: its
+ *   deployment was out of rotation. `backoff`: waited before a retry. `attempt`: a provider was called.
+ * - `skip`: a step of the plan was not called; `reason` begins with the cause: `circuit`, `hold`, `limit`, `request`.
+ * - `other`: everything in between (hand-overs); a few milliseconds.
  */
 export interface TimelinePart {
   kind: 'queue' | 'limit' | 'circuit' | 'hold' | 'backoff' | 'skip' | 'attempt' | 'other';
@@ -162,14 +162,14 @@ export interface TimelinePart {
   untilMs: number;
   provider?: string;
   reason?: string;
-  /** Of a wait whose place it decided; absent: normal. */
+  /** Priority of a wait in which it mattered; absent: normal. */
   priority?: Priority;
-  /** Of an attempt: its number and its outcome, `ok` or a failure code. */
+  /** For an attempt: its number and its outcome, `ok` or a failure code. */
   attempt?: number;
   outcome?: string;
-  /** Of a streamed attempt: milliseconds since its call, and the output tokens until then by the broker's own count. */
+  /** For a streamed attempt: milliseconds since its call, and output tokens until then by the broker's count. */
   tokens?: readonly (readonly [ms: number, tokens: number])[];
-  /** Of a streamed attempt: frames that it has sent to the client. */
+  /** For a streamed attempt: number of frames sent to the client. */
   frames?: number;
   /** Of an attempt that ran beside another: when it was called, Unix milliseconds; and whether it was the second of them. */
   sinceMs?: number;

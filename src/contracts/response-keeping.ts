@@ -1,17 +1,17 @@
-// What a request of the Responses API leaves behind, and what of the past it was asked with. Decided when it is accepted;
-// its worker, its onlookers and the writer of the response go by it.
+// Which stored state a request of the Responses API continues, and what is stored of its answer. Decided when the request is
+// accepted; used by its worker, by readers of its stream and by the writer of the response.
 
 export interface ResponseKeeping {
-  /** How long it can be retrieved after its end. Milliseconds; null: not at all (`store: false`). */
+  /** How long it can be retrieved after its end. Milliseconds; null if not at all (`store: false`). */
   keepMs: number | null;
-  /** Answered at once; nobody's leaving ends it. */
+  /** Runs in the background: the client gets an answer at once, and its disconnect does not cancel the request. */
   isBackground: boolean;
-  /** As the client named it; its items are in the body already. */
+  /** As given by the client; its items are already in the body. */
   previousResponseId: string | null;
-  /** Its own items and those of its answer are appended there. */
+  /** Conversation to which its own items and those of its answer are appended. */
   conversationId: string | null;
-  /** So many items at the beginning of the body's input were recalled; the rest is this turn's own. */
+  /** Number of recalled items at the beginning of the body's input; the rest are this turn's own. */
   recalledItems: number;
-  /** How long record and log stay once the response is written: until then they are all there is of it. Milliseconds. */
+  /** How long record and log are kept after the response is stored. Until then they are its only copy. Milliseconds. */
   afterwardsMs: number;
 }

@@ -1,4 +1,4 @@
-// Where one request may be answered, in order. Made by the API tier, walked by the workers; travels in the request record.
+// The deployments that may answer a request, in order. Made by the API tier, followed by the workers; part of the request record.
 
 /** How the deployments of a model are ordered (src/routing/strategies.ts). */
 export const STRATEGY_NAMES = [
@@ -13,7 +13,7 @@ export const STRATEGY_NAMES = [
 
 export type StrategyName = (typeof STRATEGY_NAMES)[number];
 
-/** What a request's `provider.sort` may say: OpenRouter's words, and the strategies' own names. */
+/** Values of a request's `provider.sort`: OpenRouter's, and the names of the strategies. */
 export const SORTS = {
   price: 'lowest_price',
   latency: 'lowest_latency',
@@ -26,26 +26,26 @@ export interface RouteStep {
   /** The deployment's id in the catalogue: the scope of its limits. */
   deployment: string;
   provider: string;
-  /** The provider's own model id (the rest of the name, for a wildcard model). */
+  /** The provider's own model id (for a wildcard model, with the star filled in). */
   upstreamModel: string;
-  /** The public model this step belongs to: differs from the one asked for on a fallback model. */
+  /** The public model that this step belongs to. Differs from the requested one on a fallback model. */
   model: string;
-  /** Its deployment stands for many models of the provider. */
+  /** Set if its deployment stands for many models of the provider. */
   isWildcard?: true;
-  /** Names of the provider's credentials in the order in which they are used; absent where it has no choice of them. */
+  /** Names of the provider's credentials in the order of use; absent if it has only one. */
   credentials?: readonly string[];
 }
 
-/** Failures that end a request, unless the model asked for says where else such a request may be answered. */
+/** Failures that end a request, unless the requested model configures a detour for them. */
 export type DetourCode = 'upstream_content_filter' | 'upstream_context_length';
 
 export interface RoutePlan {
   steps: RouteStep[];
-  /** Where a request goes after such a failure, in place of what is left of `steps`. Absent: nowhere. */
+  /** Steps after such a failure, in place of the remaining `steps`. Absent: none. */
   detours?: Partial<Record<DetourCode, RouteStep[]>>;
-  /** Steps that stand at the end because they could not be asked when the plan was made. Absent: none. */
+  /** Steps that were moved to the end because they were out of rotation when the plan was made. Absent: none. */
   putBack?: { provider: string; why: 'circuit' | 'hold' }[];
-  /** A provider's wait that is longer is left for the next step. Absent: the default (advance.ts). Milliseconds. */
+  /** If a provider asks for a longer wait, the next step is tried. Absent: the default (advance.ts). Milliseconds. */
   waitUpToMs?: number;
   /** A second step may be asked beside the first. Absent: never. */
   hedge?: HedgeTerms;
@@ -76,8 +76,8 @@ export function allSteps({ steps, detours }: RoutePlan): RouteStep[] {
 }
 
 /**
- * Whose health a call says something about. A wildcard deployment stands for many models of a provider, and one of them
- * may be down, or limited by the provider, alone; configured limits and prices stay the deployment's.
+ * The circuit that a call counts towards. A wildcard deployment stands for many models of a provider, any of which may fail or be
+ * limited by the provider on its own, so each has its own circuit. Configured limits and prices are the deployment's.
  */
 export function circuitOf(step: Pick<RouteStep, 'deployment' | 'upstreamModel' | 'isWildcard'>): string {
   const { deployment, upstreamModel, isWildcard } = step;

@@ -1,4 +1,4 @@
-// What limits hold for: a provider, one of its credentials, a deployment, a key.
+// What limits apply to: a provider, one of its credentials, a deployment, a key.
 import type { LimitName, Limits } from './limit-kinds.ts';
 
 export type { Limits } from './limit-kinds.ts';
@@ -7,27 +7,27 @@ export type { Limits } from './limit-kinds.ts';
 export interface Scope {
   name: string;
   limits: Limits;
-  /** Its calls in flight are counted even where they are not limited. */
+  /** Its calls in flight are counted even if they are not limited. */
   countsCalls?: true;
-  /** Those of its limits that a provider has taught: what a call takes of them is what such calls have taken before. */
+  /** Its limits that were learned from the provider. For these, a call counts as much as earlier calls of its kind have used. */
   learned?: readonly LimitName[];
 }
 
-/** What limits a request wherever it goes, as far as it has limits: its key, then its project and organisation. */
+/** The scopes that limit a request at every provider: its key, then its project and organisation, if they have limits. */
 export function accountScopesOf(spec: { keyScope: Scope | null; accountScopes?: readonly Scope[] }): readonly Scope[] {
   const { keyScope, accountScopes = [] } = spec;
   return keyScope === null ? accountScopes : [keyScope, ...accountScopes];
 }
 
-/** For a client, which knows its key and not always what is above it. */
+/** Describes a scope to a client, which knows its key but may not know its project or organisation. */
 export function accountInWords(scopeName: string): string {
   const kind = scopeName.slice(0, scopeName.indexOf(':'));
   return kind === 'key' ? 'This key' : `The ${kind} of this key`;
 }
 
 /**
- * What a provider limits when it limits a model, of each of its credentials apart.
- * @param circuit the model, as `circuitOf` names it.
+ * Name of the scope for a provider's limits of a model, separate per credential.
+ * @param circuit the model, as named by `circuitOf`.
  */
 export function modelScopeName(circuit: string, credential?: string): string {
   return `model:${circuit}${credential === undefined ? '' : `@${credential}`}`;

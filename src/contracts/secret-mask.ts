@@ -1,24 +1,23 @@
-// Configured secrets, taken out exactly, whatever they look like: of every byte that a provider sends and of every log
-// line.
+// Masks configured secrets by exact match, whatever they look like: in every byte that a provider sends and in every log record.
 
 const MASK = '[redacted]';
 
-/** Takes configured secrets out of what is shown, stored or logged. */
+/** Removes configured secrets from what is shown, stored or logged. */
 export interface SecretMask {
   text(text: string): string;
-  /** The same bytes where no secret is in them, at the price of a search. */
+  /** Returns the same buffer if it contains no secret, at the cost of a search. */
   bytes(bytes: Buffer): Buffer;
-  /** For bytes that come in pieces; null where there is nothing to look for. */
+  /** For bytes that come in pieces; null if there are no secrets to search for. */
   open(): MaskedPieces | null;
 }
 
-/** One body in pieces. What may be the beginning of a secret is held back until the next piece shows it. */
+/** One body in pieces. A possible beginning of a secret is held back until the next piece arrives. */
 export interface MaskedPieces {
   push(piece: Buffer): Buffer;
   end(): Buffer;
 }
 
-/** Shorter ones are words that a provider may well use: a mask for `key` would destroy more than it hides. */
+/** Shorter secrets may be ordinary words: masking `key` would destroy more than it hides. */
 export const SHORTEST_HIDDEN_SECRET = 6;
 
 const NOTHING_SECRET: SecretMask = { text: (text) => text, bytes: (bytes) => bytes, open: () => null };
@@ -29,7 +28,7 @@ const NOTHING_SECRET: SecretMask = { text: (text) => text, bytes: (bytes) => byt
  */
 export function createSecretMask(secrets: Iterable<string>): SecretMask {
   const forms = [...new Set([...secrets].filter((secret) => secret.length >= SHORTEST_HIDDEN_SECRET).flatMap(formsOf))]
-    // The longest first: one secret may be the beginning of another.
+    // Longest first, because one secret may be a prefix of another.
     .sort((a, b) => b.length - a.length);
   if (forms.length === 0) return NOTHING_SECRET;
   const patterns = forms.map((form) => Buffer.from(form));
@@ -42,7 +41,7 @@ export function createSecretMask(secrets: Iterable<string>): SecretMask {
 
   function maskBytes(bytes: Buffer): Buffer {
     if (!patterns.some((pattern) => bytes.includes(pattern))) return bytes;
-    // Latin 1 keeps every byte as it is, whatever the bytes mean.
+    // Latin-1 keeps every byte unchanged.
     let masked = bytes.toString('latin1');
     for (const pattern of patterns) masked = masked.replaceAll(pattern.toString('latin1'), MASK);
     return Buffer.from(masked, 'latin1');
@@ -51,14 +50,14 @@ export function createSecretMask(secrets: Iterable<string>): SecretMask {
   return { text, bytes: maskBytes, open: () => createMaskedPieces(patterns, maskBytes) };
 }
 
-/** Secrets that come while the process runs: credentials are rotated. */
+/** A mask that learns secrets while the process runs, since credentials are rotated. */
 export interface GrowingMask extends SecretMask {
   add(secret: string): void;
-  /** Those of a new configuration; those of the one before stay hidden. */
+  /** Sets the secrets of a new configuration; those of the previous one stay masked. */
   configure(secrets: readonly string[]): void;
 }
 
-/** A provider may quote the one before; older ones are worth nothing. */
+/** A provider may quote the previous secret; older ones no longer need masking. */
 const MAX_ADDED = 16;
 
 export function createGrowingMask(secrets: Iterable<string>): GrowingMask {
@@ -105,7 +104,7 @@ function createMaskedPieces(patterns: readonly Buffer[], mask: (bytes: Buffer) =
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
-/** How many of the last bytes are the beginning of the pattern; 0 for nearly every piece. */
+/** Length of the longest end of `bytes` that begins the pattern; 0 for nearly every piece. */
 function beginningAtEnd(bytes: Buffer, pattern: Buffer): number {
   const first = pattern[0]!;
   const from = Math.max(0, bytes.length - pattern.length + 1);
@@ -122,7 +121,7 @@ function formsOf(secret: string): string[] {
 }
 
 /**
- * What one provider was sent in secret, taken out of what it sends back.
+ * Removes the secrets that one provider was sent from its answers.
  * - `ofFailures` for error answers and messages: every secret.
  * - `ofAnswers` for answers: only those that no ordinary text can contain by chance, so that a provider whose key is a
  *   word does not lose that word.
@@ -130,7 +129,7 @@ function formsOf(secret: string): string[] {
 export interface ProviderSecrets {
   ofFailures: SecretMask;
   ofAnswers: SecretMask;
-  /** A credential has another secret than before. */
+  /** Adds the new secret of a rotated credential. */
   add(secret: string): void;
 }
 

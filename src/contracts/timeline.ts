@@ -1,10 +1,10 @@
-// Where a request's time went. Parts follow each other without gaps, so that they add up to the wall time.
+// How a request's time was spent. Parts follow each other without gaps, so they add up to the wall time.
 import type { RequestProgress, TimelinePart } from './request-record.ts';
 
-/** Waits alternate at most a few times per attempt; more parts than this are a loop that nobody would read. */
+/** Waits alternate only a few times per attempt; more parts than this come from a loop and would not be read. */
 const MAX_PARTS = 64;
 
-/** The time since the last part, as this part. Consecutive parts of the same kind and place are one. */
+/** Adds the time since the last part as this part. Consecutive parts of the same kind and place are merged. */
 export function spendTime(progress: RequestProgress, part: TimelinePart): RequestProgress {
   const timeline = [...progress.timeline];
   const last = timeline.at(-1);
@@ -19,7 +19,7 @@ function isSame(a: TimelinePart, b: TimelinePart): boolean {
 
 export type TimedPart = TimelinePart & { durationMs: number };
 
-/** The parts of a request that lie behind its last call, or behind the call before where it has just ended one. */
+/** The parts since the last call; if the timeline ends with a call, the parts between it and the call before. */
 export function waitsBeforeEnd(timeline: readonly TimelinePart[], acceptedAtMs: number): TimedPart[] {
   const end = timeline.at(-1)?.kind === 'attempt' ? timeline.length - 1 : timeline.length;
   const before = timeline.slice(0, end).findLastIndex(({ kind }) => kind === 'attempt');

@@ -1,5 +1,5 @@
-// Where a request stands in a trace, as it travels in its record: W3C Trace Context (level 1). Baggage is not taken over: it may
-// hold anything, and nobody behind Sluice is meant to read it.
+// Where a request stands in a trace, as it travels in its record: W3C Trace Context (level 1). Baggage is not forwarded: it may
+// hold anything, and is not meant for providers.
 import type { IncomingHttpHeaders } from 'node:http';
 
 export interface TraceContext {
@@ -10,7 +10,7 @@ export interface TraceContext {
 }
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
-/** What the standard asks every system to carry on at least. */
+/** The length that the standard asks every system to propagate at least. */
 const MAX_STATE_CHARACTERS = 512;
 
 export interface SpanReference {
@@ -19,7 +19,7 @@ export interface SpanReference {
   isSampled: boolean;
 }
 
-/** Null for what is none: a trace begins then. */
+/** Null if invalid: then a new trace begins. */
 export function readTraceparent(text: unknown): SpanReference | null {
   const [, traceId, spanId, flags] = (typeof text === 'string' && TRACEPARENT.exec(text)) || [];
   if (traceId === undefined) return null;
@@ -30,7 +30,7 @@ export function writeTraceparent({ traceId, spanId, isSampled }: SpanReference):
   return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`;
 }
 
-/** The client's span, of which the request's own is a child. */
+/** The client's span, the parent of the request's own span. */
 export function readTraceHeaders({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext | null {
   if (readTraceparent(traceparent) === null) return null;
   const state = typeof tracestate === 'string' && tracestate.length <= MAX_STATE_CHARACTERS ? tracestate : '';

@@ -1,16 +1,16 @@
-// Whose turn it is among requests that wait: keys take turns by their weights, and the requests of one key come by priority,
-// then in order of acceptance (docs/decisions/2026-11-28-fair-turns.md).
+// The order among waiting requests: keys take turns by their weights; the requests of one key are ordered by priority, then
+// by acceptance (docs/decisions/2026-11-28-fair-turns.md).
 
-/** Among the requests of one key. */
+/** Priorities among the requests of one key. */
 export const PRIORITIES = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 export interface Turn {
-  /** Who takes it: `<key id>*<weight>`. A key whose weight changes is another one from then on. */
+  /** The owner: `<key id>*<weight>`. A key whose weight changes is a new owner from then on. */
   owner: string;
-  /** How far it moves its owner back, behind the others: what it takes, divided by the weight. */
+  /** How far it moves its owner back in the order: what the request uses, divided by the weight. */
   cost: number;
-  /** Among the requests of its owner, lowest first: always 15 digits, so that texts sort as numbers do. */
+  /** Order among the requests of its owner, lowest first. Always 15 digits, so that texts sort like numbers. */
   order: number;
 }
 
@@ -21,7 +21,7 @@ export function turnOrder(acceptedAtMs: number, priority: Priority = 'normal'): 
   return (PRIORITIES.indexOf(priority) + 1) * ORDER_STEP + acceptedAtMs;
 }
 
-/** As the scripts of the queue take it (src/queue/fair-turns.lua). */
+/** In the form that the queue's scripts expect (src/queue/fair-turns.lua). */
 export function writeTurn({ owner, cost, order }: Turn): string {
   return `${order} ${cost} ${owner}`;
 }

@@ -1,17 +1,17 @@
-// A model as its provider's own list has it. Everything but the id is there only where the provider says it.
+// A model in its provider's own list. All members but the id are present only if the provider gives them.
 
 export interface UpstreamModel {
   id: string;
   displayName?: string;
   createdAtMs?: number;
-  /** Tokens of input and output together, or of input alone where the provider counts so. */
+  /** Tokens of input and output together, or of input alone, as the provider counts. */
   contextTokens?: number;
   /** Most tokens of one answer. */
   outputTokens?: number;
   /** `text`, `image`, `audio`, … */
   inputModalities?: string[];
   outputModalities?: string[];
-  /** Anthropic's own object, as it stands. */
+  /** Anthropic's own object, unchanged. */
   capabilities?: Record<string, unknown>;
 }
 

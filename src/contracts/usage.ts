@@ -1,4 +1,4 @@
-// Token counts of one attempt, in the broker's own meaning: every part is counted once, `input` and `output` are totals.
+// Token counts of one attempt by the broker's own definitions: every token is counted once, `input` and `output` are totals.
 
 /**
  * `inputTokens` includes `cachedInputTokens` and `cacheWriteTokens`; `outputTokens` includes `reasoningTokens`.
@@ -9,30 +9,30 @@ export interface Usage {
   inputTokens: number;
   /** Read from the provider's prompt cache: billed at the cached rate. */
   cachedInputTokens: number;
-  /** Written to the provider's prompt cache: billed at the cache-write rate where there is one. */
+  /** Written to the provider's prompt cache: billed at the cache-write rate, if there is one. */
   cacheWriteTokens: number;
-  /** Part of `cacheWriteTokens` that is kept for an hour, where that costs more (Anthropic). */
+  /** Part of `cacheWriteTokens` that is kept for an hour, which costs more at Anthropic. */
   longCacheWriteTokens?: number;
   outputTokens: number;
-  /** Billed as output; kept apart for reports. */
+  /** Billed as output; separate for reports. */
   reasoningTokens: number;
-  /** True where the provider gave no usage, or the stream was cut before it: counts are the broker's estimate. */
+  /** True if the provider gave no usage, or the stream was cut before it: the counts are the broker's estimate. */
   isEstimated: boolean;
-  /** Counted for limits, owed to nobody: a refusal before the first token. */
+  /** Counts towards limits but is not billed: a refusal before the first token. */
   isUnbilled?: true;
-  /** Parts of `inputTokens` that are no text, of `cachedInputTokens`, and of `outputTokens`. */
+  /** Tokens that are not text: parts of `inputTokens`, of `cachedInputTokens` and of `outputTokens`. */
   inputMedia?: MediaTokens;
   cachedMedia?: MediaTokens;
   outputMedia?: MediaTokens;
-  /** What the provider's own tools did, by name (`web_search`): billed by the call. */
+  /** Calls of the provider's own tools, by name (`web_search`): billed per call. */
   toolCalls?: Readonly<Record<string, number>>;
-  /** The tier that served it, in OpenAI's words (`flex`, `priority`); absent for the ordinary one. */
+  /** The tier that served it, by OpenAI's names (`flex`, `priority`); absent for the default one. */
   serviceTier?: string;
-  /** Picodollars that the provider itself says the call cost. */
+  /** Cost of the call as reported by the provider, in picodollars. */
   reportedCost?: bigint;
-  /** Figures of the provider that cannot be true, in its own words: what stands in their place is an estimate. */
+  /** Impossible figures of the provider, as it sent them; replaced by an estimate. */
   disputed?: string;
-  /** No count of it can be used: an estimate takes its place (src/protocols/providers/counts.ts). */
+  /** None of its counts can be used: replaced by an estimate (src/protocols/providers/counts.ts). */
   isUncounted?: true;
 }
 

@@ -67,7 +67,7 @@ function gatherLines(mask: (text: string) => string): { write(line: string): voi
   };
 }
 
-/** ISO 8601 as `Date#toISOString` has it; the part before the milliseconds is made once a second. */
+/** ISO 8601 like `Date#toISOString`; the part before the milliseconds is cached for a second. */
 function createTimestamp(): () => string {
   let second = Number.NaN;
   let beginning = '';

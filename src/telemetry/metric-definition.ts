@@ -1,6 +1,6 @@
-// What an entry of the table of metrics (metric-table.ts) is.
+// The type of an entry in the table of metrics (metric-table.ts).
 
-/** Which processes have a metric. */
+/** The parts of Sluice that have metrics, and the processes that export them. */
 export const METRIC_PARTS = {
   api: 'API',
   worker: 'worker',
@@ -19,12 +19,12 @@ export interface MetricDefinition {
   labels: readonly string[];
   unit: string;
   part: MetricPart;
-  /** The moment at which it is set, and the file that does it. */
+  /** When it is set, and by which file. */
   measured: string;
   buckets?: readonly number[];
 }
 
-/** Seconds. From a cached answer to the longest one. */
+/** Seconds, from a cached answer to the longest one. */
 export const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 export const WAIT_BUCKETS = [0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 300];
 export const COMMIT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

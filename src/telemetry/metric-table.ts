@@ -1,6 +1,6 @@
 // Every metric of Sluice, in one table: registration (metrics.ts), docs/metrics.md and the tests follow from it. To add one,
-// add an entry and set it. Names: `sluice_` + what + unit, as promtool checks them. Label values come from the configuration,
-// or are of a bounded number (metrics.ts): a client must not be able to make as many as it likes.
+// add an entry and set it. Names: `sluice_` + what + unit, as promtool checks them. Label values come from the configuration
+// or are bounded in number (metrics.ts), so that clients cannot create any number of series.
 import {
   CALL_BUCKETS,
   COMMIT_BUCKETS,

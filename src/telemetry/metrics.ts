@@ -22,7 +22,7 @@ type Registered<Part extends MetricPart> = {
   [Name in NamesOf<Part>]: Instruments<Table[Name]['labels'][number]>[Table[Name]['type']];
 };
 
-/** What is read when it is scraped; it sets the gauges of the part. */
+/** Called at each scrape; sets the gauges of the part. */
 type Collect = () => void | Promise<void>;
 
 /** All metrics of a part, by their names in the table. */
@@ -40,17 +40,17 @@ function instrumentOf(registry: Registry, { name, help, labels, type, buckets }:
   return new Histogram(buckets === undefined ? options : { ...options, buckets: [...buckets] });
 }
 
-/** A pool of connections to SQL; null where there is none. */
+/** Reads the state of the SQL connection pool; null if there is none. */
 export type ReadPool = () => { busy: number; idle: number; waiting: number; max: number } | null;
 
-/** Of Sluice. */
+/** Version of Sluice. */
 export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
 /**
- * With the metrics of Node and of the process itself.
- * @param role as in its logs.
+ * A registry with the metrics of Node.js and of the process.
+ * @param role as in the logs.
  */
 export function createRegistry(role: string, readPool: ReadPool = () => null): Registry {
   const registry = new Registry();
@@ -59,7 +59,7 @@ export function createRegistry(role: string, readPool: ReadPool = () => null): R
   let loop = performance.eventLoopUtilization();
   const metrics: Registered<'process'> = register(registry, 'process', () => {
     const now = performance.eventLoopUtilization();
-    // Two scrapers a moment apart, or the gauges of one scrape: the time between them says nothing.
+    // Several scrapers, or the gauges of one scrape, may follow within moments: too short a time to measure.
     if (now.idle + now.active - loop.idle - loop.active >= SHORTEST_LOOP_MS) {
       metrics.eventLoop.set(performance.eventLoopUtilization(now, loop).utilization);
       loop = now;
@@ -75,7 +75,7 @@ export function createRegistry(role: string, readPool: ReadPool = () => null): R
   return registry;
 }
 
-/** Gauges of prom-client that are named like counters, which promtool refuses. The same figures stand in others by type. */
+/** Gauges of prom-client with names of counters, which promtool refuses. Other gauges have the same figures by type. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
 const SHORTEST_LOOP_MS = 500;
@@ -83,12 +83,12 @@ const SHORTEST_LOOP_MS = 500;
 export interface ApiMetrics {
   registry: Registry;
   requestEnded(labels: { route: string; status: number; outcome: string }, seconds: number): void;
-  /** @param count asked at each scrape. */
+  /** @param count called at each scrape. */
   countReplies(count: () => number): void;
   repaired(frames: number): void;
 }
 
-/** @param registry with what every process has (createRegistry). */
+/** @param registry from createRegistry. */
 export function createApiMetrics(registry: Registry): ApiMetrics {
   let replies = () => 0;
   const metrics: Registered<'api'> = register(registry, 'api', () => metrics.openReplies.set(replies()));
@@ -108,7 +108,7 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
 export interface WorkerMetrics {
   registry: Registry;
   attempt(entry: LedgerEntry): void;
-  /** A request gave up its worker slot because it had to wait for a limit; `reason` says which. */
+  /** A request gave up its worker slot to wait for a limit, which `reason` names. */
   limited(provider: string, reason: string): void;
   fallback(from: string, to: string): void;
   /** A second attempt is over. @param model as the configuration names it. @param lostPicoUsd what the loser cost. */
@@ -120,7 +120,7 @@ export interface WorkerMetrics {
   activeRequests(count: number): void;
 }
 
-/** @param registry with what every process has (createRegistry). */
+/** @param registry from createRegistry. */
 export function createWorkerMetrics(registry: Registry): WorkerMetrics {
   const metrics = register(registry, 'worker');
   const modelName = boundedNames();
@@ -133,7 +133,7 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
       if (entry.firstByteMs !== null) metrics.attemptFirstByte.observe(labels, entry.firstByteMs / 1_000);
       metrics.queueTime.observe(labels, entry.queueMs / 1_000);
       const costUsd = Number(entry.costPicoUsd) / Number(PICO_PER_USD);
-      // Models that nobody has answer with an error: their names do not use up the cap.
+      // Requests for unknown models fail at no cost. Their names must not use up the cap.
       if (entry.inputTokens + entry.outputTokens + costUsd === 0) return;
       const ofModel = { ...labels, model: modelName(entry.model) };
       metrics.tokens.inc({ ...ofModel, kind: 'input' }, entry.inputTokens);
@@ -161,20 +161,20 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
   };
 }
 
-/** The limit is the last word: a scope's name may have spaces in it. */
+/** Splits off the last word, the limit: a scope's name may contain spaces. */
 function splitReason(reason: string): string[] {
   const space = reason.lastIndexOf(' ');
   return space < 0 ? [] : [reason.slice(0, space), reason.slice(space + 1)];
 }
 
-/** What the configuration names, by name. There are as many keys, and models of wildcards, as somebody likes. */
+/** Scopes from the configuration are shown by name. Keys and wildcard models are unbounded in number, so they are not. */
 function shownScope(scope: string): string {
   return /^(provider|credential|deployment):/.test(scope)
     ? scope
     : scope.slice(0, Math.max(0, scope.indexOf(':'))) || 'unknown';
 }
 
-/** Metrics for operators besides traffic: holds, dead letters, backlog of the ledger. */
+/** Metrics for operators that are not about traffic: holds, dead letters, backlog of the ledger. */
 export interface OperationsMetrics {
   /** Names of all holds. */
   held(names: readonly string[]): void;
@@ -209,7 +209,7 @@ export function createOperationsMetrics(registry: Registry): OperationsMetrics {
     },
     learned(limits) {
       metrics.learnedLimits.reset();
-      // Models of a wildcard are named by clients.
+      // Clients choose the names of wildcard models.
       const shown = limits.filter(({ scope, isInForce }) => isInForce && !scope.startsWith('model:'));
       for (const { scope, kind, limit } of shown) metrics.learnedLimits.set({ scope, kind }, limit);
     },
@@ -246,7 +246,7 @@ export function createBatchMetrics(registry: Registry): BatchMetrics {
 /** On the registry of the process that delivers webhooks. */
 export interface WebhookMetrics {
   attempt(outcome: 'delivered' | 'gone' | 'failed', seconds: number): void;
-  /** All processes together. */
+  /** Pending deliveries of all processes together. */
   pending(deliveries: number): void;
 }
 
@@ -261,7 +261,7 @@ export function createWebhookMetrics(registry: Registry): WebhookMetrics {
   };
 }
 
-/** How the whole installation stands (src/api/fleet-state.ts). */
+/** State of the whole installation (src/api/fleet-state.ts). */
 export interface FleetState {
   jobs: readonly { provider: string; lane: string; waiting: number; active: number; delayed: number }[];
   waiting: readonly {
@@ -287,7 +287,7 @@ export interface FleetState {
 /** @param read called at each scrape. */
 export function createFleetMetrics(registry: Registry, read: () => Promise<FleetState>): void {
   let reading: Promise<void> | null = null;
-  // Each gauge of a scrape asks; they share one answer.
+  // Every gauge calls this during a scrape; they share one read.
   const metrics: Registered<'fleet'> = register(registry, 'fleet', () => {
     reading ??= read()
       .then(
@@ -336,7 +336,7 @@ function setFleet(metrics: Registered<'fleet'>, state: FleetState): void {
   }
 }
 
-/** What is not known is not shown. */
+/** Removes the gauges' values, so that unknown state is not shown. */
 function clearFleet(metrics: Registered<'fleet'>): void {
   for (const metric of Object.values(metrics)) metric.reset();
 }

@@ -1,6 +1,6 @@
 // Traces and metrics to a collector by OTLP over HTTP, with OpenTelemetry's SDK. Settings are OpenTelemetry's own environment
-// variables. Nothing waits for the collector: spans are queued up to a bound and dropped beyond, and an outage is one line in
-// the log.
+// variables. Nothing waits for the collector: spans are queued up to a bound and dropped beyond it, and an outage is logged
+// once.
 import { hostname } from 'node:os';
 import {
   createTraceState,
@@ -65,7 +65,7 @@ export function openTelemetry(options: TelemetryOptions, signals: { traces: bool
   };
 }
 
-/** OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come before what is known here. */
+/** OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence over the attributes set here. */
 function resourceOf({ role, instance, version }: TelemetryOptions): Resource {
   const own = resourceFromAttributes({
     [ATTRIBUTES.serviceName]: `sluice-${role}`,
@@ -79,7 +79,7 @@ function resourceOf({ role, instance, version }: TelemetryOptions): Resource {
     .merge(detectResources({ detectors: [envDetector] }));
 }
 
-/** The SDK's own ids, but for a span whose ids are given. */
+/** An id generator that uses the SDK's ids, except for spans whose ids are given. */
 function createIds() {
   const random = new RandomIdGenerator();
   let given: SpanOptions['ids'];
@@ -111,7 +111,7 @@ function openTracers(variables: Variables, resource: Resource, idGenerator: Ids,
   return new TracerProvider({ resource, idGenerator, sampler: samplerOf(variables), spanProcessors: [processor] });
 }
 
-/** As the specification has them; what is not known is the default. */
+/** The samplers of the specification; unknown names select the default. */
 function samplerOf({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: argument }: Variables): Sampler {
   const ratio = () => new TraceIdRatioBasedSampler(Math.min(1, Math.max(0, numberOf(argument) ?? 1)));
   switch (name) {
@@ -145,7 +145,7 @@ interface Exporter {
   export(items: never, done: (result: { code: number; error?: Error }) => void): void;
 }
 
-/** Says once that the collector is away, and once that it is back. */
+/** Logs once that the collector cannot be reached, and once that it can be reached again. */
 function watched<T extends Exporter>(exporter: T, logger: Logger, what: string): T {
   let isAway = false;
   const send = exporter.export.bind(exporter);
@@ -209,7 +209,7 @@ function startSpan(tracer: Tracer, name: string, options: SpanOptions): Span {
   );
 }
 
-/** A number of milliseconds from before the process began is no Unix time for the SDK, but one since then; a date is one. */
+/** Converted to a Date, because the SDK reads numbers smaller than its time origin as milliseconds since the process started. */
 function timeOf(unixMs = Date.now()): Date {
   return new Date(unixMs);
 }

@@ -1,5 +1,4 @@
-// Sluice's own metrics (metric-table.ts) for OpenTelemetry's exporter, under the names that Prometheus reads: one table, two
-// ways out.
+// Passes Sluice's own metrics (metric-table.ts) to OpenTelemetry's exporter, under the same names as for Prometheus.
 import { type Attributes, type HrTime, ValueType } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import {
@@ -12,7 +11,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import type { Registry } from 'prom-client';
 
-/** As prom-client gives it: a histogram's buckets, sum and count are values of their own. */
+/** A sample of prom-client: a histogram's buckets, sum and count are separate values. */
 interface Sample {
   labels: Record<string, string | number>;
   value: number;
@@ -22,7 +21,7 @@ interface Sample {
 interface Exposed {
   name: string;
   help: string;
-  /** Prometheus' word for it. prom-client's typings say that it is a number. */
+  /** Prometheus' name of the type. prom-client's typings wrongly declare a number. */
   type: unknown;
   values: Sample[];
 }
@@ -45,7 +44,7 @@ function hrTime(ms: number): HrTime {
 
 type Times = Pick<DataPoint<number>, 'startTime' | 'endTime'>;
 
-/** Null for a kind that Sluice has none of. */
+/** Null for a kind of metric that Sluice does not use. */
 function metricData({ name, help, type, values }: Exposed, times: Times): MetricData | null {
   const descriptor = { name, description: help, unit: unitOf(name), valueType: ValueType.DOUBLE };
   const base = { descriptor, aggregationTemporality: AggregationTemporality.CUMULATIVE };
@@ -70,7 +69,7 @@ function unitOf(name: string): string {
 interface Parts {
   attributes: Attributes;
   boundaries: number[];
-  /** With everything below, as Prometheus counts. */
+  /** Cumulative counts, as in Prometheus: each bucket includes the lower ones. */
   cumulative: number[];
   sum: number;
   count: number;

@@ -1,5 +1,5 @@
-// Names of OpenTelemetry's conventions, and of what Sluice adds to them. Those of generative AI are "development" and change:
-// they are of release 0.1.0 of their own repository (semantic-conventions-genai, read on 2026-11-28), all else of 1.44.0.
+// Names from OpenTelemetry's conventions, and Sluice's additions. The conventions for generative AI are in "development" and may
+// change: names are of release 0.1.0 of their repository (semantic-conventions-genai, read on 2026-11-28), all others of 1.44.0.
 
 export const GEN_AI_CONVENTIONS_VERSION = '0.1.0';
 
@@ -47,7 +47,7 @@ export const ATTRIBUTES = {
 } as const;
 
 /**
- * Metrics that the SDK makes; all others are Sluice's own (metric-table.ts). Release 0.1.0 calls the first two
+ * Metrics recorded with the SDK; all others are Sluice's own (metric-table.ts). Release 0.1.0 calls the first two
  * `gen_ai.client.inference.…`; dashboards know them as `gen_ai.client.operation.…`, from 1.37 to 1.44: both are sent.
  */
 export const GEN_AI_METRICS = {
@@ -64,7 +64,7 @@ export const TOKEN_BUCKETS = [
   1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
 ];
 
-/** Values that the conventions know, by the price list's name of a provider, or its name in the configuration. */
+/** Provider names of the conventions, by the provider's id in the price package, or its name in the configuration. */
 const PROVIDER_NAMES: Readonly<Record<string, string>> = {
   openai: 'openai',
   anthropic: 'anthropic',
@@ -88,7 +88,7 @@ export function providerNameOf({ name, priceId }: { name: string; priceId: strin
   return PROVIDER_NAMES[priceId] ?? PROVIDER_NAMES[name] ?? name;
 }
 
-/** @param protocol in which the client asks. */
+/** @param protocol of the client. */
 export function operationNameOf(protocol: string): string {
   if (protocol.includes('embeddings')) return 'embeddings';
   return protocol.startsWith('gemini') ? 'generate_content' : 'chat';

@@ -1,5 +1,5 @@
-// The part of the table of metrics (metric-table.ts) that says how things stand: processes and stores, and the whole
-// installation as Redis knows it.
+// The part of the table of metrics (metric-table.ts) about current state: processes, stores, and the whole installation as
+// recorded in Redis.
 import { type MetricDefinition, REDIS_BUCKETS } from './metric-definition.ts';
 
 export const STATE_METRICS = {

@@ -1,5 +1,5 @@
-// What the rest of the code knows of traces. OpenTelemetry's SDK is behind it, in open-telemetry.ts, and is not even loaded where
-// no collector is named: then there is no `Tracing`, and every call site is one `?.`.
+// The interface to tracing for the rest of the code. OpenTelemetry's SDK is used in open-telemetry.ts only, and not loaded unless
+// a collector is configured: without one there is no `Tracing`, and each call site costs one `?.`.
 import type { Registry } from 'prom-client';
 import type { TraceContext } from '../contracts/trace-context.ts';
 import type { Logger } from './logger.ts';
@@ -8,29 +8,29 @@ export type Attributes = Record<string, string | number | boolean | undefined>;
 
 export interface SpanOptions {
   kind?: 'server' | 'client' | 'producer';
-  /** Null, absent: a trace begins. */
+  /** Null or absent: a new trace begins. */
   parent?: TraceContext | null | undefined;
   /** Unix ms; absent: now. */
   startMs?: number;
   attributes?: Attributes;
-  /** `traceparent` of spans that it belongs together with. */
+  /** `traceparent` of related spans. */
   links?: readonly string[];
-  /** Of a span that others must be able to name before it exists, or after its process has died. */
+  /** Ids of a span that others refer to before it exists, or after its process has died. */
   ids?: { traceId: string; spanId: string };
 }
 
 export interface OpenSpan {
-  /** For its children. */
+  /** The parent context for its children. */
   readonly context: TraceContext;
   set(attributes: Attributes): void;
-  /** @param error class of the error that it ended with. Only the first end counts. */
+  /** @param end `error`: class of the error that it ended with. Only the first call counts. */
   end(end?: { error?: string | undefined; atMs?: number; attributes?: Attributes }): void;
 }
 
 /** One call to a provider, as the GenAI metrics count it. */
 export interface CallMeasure {
   durationMs: number;
-  /** Of a stream. */
+  /** Null unless streamed. */
   firstChunkMs: number | null;
   inputTokens: number;
   outputTokens: number;
@@ -39,17 +39,17 @@ export interface CallMeasure {
 
 export interface Tracing {
   start(name: string, options: SpanOptions): OpenSpan;
-  /** A span that is over. */
+  /** Records a span that has already ended. */
   record(name: string, options: SpanOptions & { startMs: number; endMs: number }): void;
   measure(call: CallMeasure): void;
-  /** Asked for by OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT. */
+  /** Set by OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT. */
   readonly capturesMessages: boolean;
 }
 
 export interface Telemetry {
-  /** Null: only metrics are sent, or nothing. */
+  /** Null if only metrics are sent, or nothing. */
   tracing: Tracing | null;
-  /** Sends what is left, for a few seconds at most. Never rejects. */
+  /** Sends what is still queued, for a few seconds at most. Never rejects. */
   shutdown(): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export interface TelemetryOptions {
 
 const OFF: Telemetry = { tracing: null, shutdown: async () => undefined };
 
-/** What is sent where, by OpenTelemetry's own variables; null for nothing. */
+/** Which signals are sent, by OpenTelemetry's own variables; null for none. */
 export function signalsOf(variables: TelemetryOptions['variables']): { traces: boolean; metrics: boolean } | null {
   if (variables.OTEL_SDK_DISABLED?.toLowerCase() === 'true') return null;
   const isSent = (signal: 'TRACES' | 'METRICS') => {
@@ -78,7 +78,7 @@ export function signalsOf(variables: TelemetryOptions['variables']): { traces: b
   return signals.traces || signals.metrics ? signals : null;
 }
 
-/** Never rejects: a process works without its traces. */
+/** Never rejects, since a process works without tracing. */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const signals = signalsOf(options.variables);
   if (signals === null) return OFF;

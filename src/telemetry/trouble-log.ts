@@ -1,4 +1,4 @@
-// Logs an outage once: when it begins, when the kind of error changes, and when it is over. A process may have thousands of
+// Logs an outage when it begins, when the kind of error changes, and when it is over. A process may have thousands of
 // commands in flight and retries them; logging each failure would hide what happened and fill disks.
 import type { Logger } from './logger.ts';
 
@@ -41,7 +41,7 @@ export function createTroubleLog(logger: Logger, subject: string): TroubleLog {
       if (kinds.has(kind) || kinds.size >= MAX_KINDS) return;
       kinds.add(kind);
       const reason = error.message.slice(0, MAX_REASON_CHARACTERS);
-      // The stack helps with an unexpected error; that of a lost connection says nothing.
+      // The stack helps with unexpected errors; for a lost connection it is useless.
       logger.warn(isExpected(kind) ? { kind, reason } : { kind, err: error }, `trouble with ${subject}`);
     },
     over: () => over(),

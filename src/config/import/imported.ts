@@ -41,7 +41,7 @@ export function millisecondsOf(seconds: unknown): number | undefined {
   return number === undefined ? undefined : Math.max(1, Math.round(number * 1_000));
 }
 
-/** USD for one token to USD for a million, by its digits: to the picodollar. */
+/** USD per token to USD per million tokens, in decimal arithmetic: exact to the picodollar. */
 export function perMillion(usdPerToken: unknown): number | undefined {
   const text = typeof usdPerToken === 'number' ? String(usdPerToken) : usdPerToken;
   if (typeof text !== 'string') return undefined;

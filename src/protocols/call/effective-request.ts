@@ -49,7 +49,7 @@ export function withoutEnvelope(extra: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(extra).filter(([name]) => !ENVELOPE.includes(name)));
 }
 
-/** Members that limit an answer's length, and members that set the number of answers, in all protocols that are passed through. */
+/** Members that limit an answer's length, and that set the number of answers, in all protocols that are passed through. */
 const LENGTHS = [
   ...['max_tokens', 'max_completion_tokens', 'max_output_tokens', 'maxOutputTokens'],
   // Self-hosted model servers, in `extra_body`: text-generation-inference, llama.cpp, Ollama.
