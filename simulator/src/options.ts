@@ -1,5 +1,5 @@
-// What a simulator can be told, with every default. `sluice simulate` maps its flags to these; PUT /sim/behaviour takes
-// those of them that can change while it runs.
+// The options of a simulator, with all defaults. `sluice simulate` maps its flags to these; PUT /sim/behaviour accepts the
+// options that can change while it runs.
 import { z } from 'zod';
 import { readBatchFault } from './engine/batches/batch-fault.ts';
 import { type FaultRule, faultRuleSchema } from './engine/faults/fault-rule.ts';
@@ -73,7 +73,7 @@ export const DEFAULT_BEHAVIOUR: Behaviour = {
   batchFault: null,
 };
 
-/** A change names only what changes. */
+/** A change contains only the members that change. */
 export const behaviourChangeSchema = behaviourSchema.partial();
 export type BehaviourChange = z.output<typeof behaviourChangeSchema>;
 
@@ -128,7 +128,7 @@ export function compileOptions(options: SimulatorOptions): CompiledOptions {
   };
 }
 
-/** Members that are undefined change nothing: commands without a flag have them. */
+/** Undefined members, from flags that were not given, change nothing. */
 export function changeBehaviour(behaviour: Behaviour, change: BehaviourChange): Behaviour {
   const given = Object.entries(change).filter(([, value]) => value !== undefined);
   return { ...behaviour, ...Object.fromEntries(given) };

@@ -1,5 +1,5 @@
 // The simulator as a process: `sluice simulate`. Flags are the options of simulator/src/options.ts; docs/simulator.md
-// says what they mean.
+// describes them.
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ZodError } from 'zod';

@@ -39,7 +39,7 @@ const DIALECTS: Dialects = [
   openaiCompletionsDialect,
   openaiBatchesDialect,
   openaiUsageDialect,
-  // Before those that take everything that is their provider's.
+  // Before dialects that answer every other path of their provider.
   anthropicBatchesDialect,
   anthropicUsageDialect,
   geminiBatchesDialect,
@@ -47,7 +47,7 @@ const DIALECTS: Dialects = [
   geminiGenerateContentDialect,
 ];
 
-/** How long `until` waits when nobody says. */
+/** Default timeout of `until`. */
 const DEFAULT_UNTIL_MS = 10_000;
 
 export interface Simulator {
@@ -62,31 +62,31 @@ export interface Simulator {
   };
   faults: {
     list(): FaultRuleReport[];
-    /** In place of all rules that were there; counts start over. Throws a ZodError. */
+    /** Replaces all rules and resets the counts. Throws a ZodError. */
     replace(rules: readonly FaultRuleInput[]): void;
     clear(): void;
   };
   scripts: {
-    /** With how often each turn was said. */
+    /** All scripts, with how often each turn was sent. */
     list(): ScriptReport[];
-    /** In place of all scripts that were there. Throws a ZodError. */
+    /** Replaces all scripts. Throws a ZodError. */
     replace(scripts: readonly Script[]): void;
     clear(): void;
   };
   behaviour(): Behaviour;
-  /** For calls that begin from now on. Throws a ZodError. */
+  /** Applies to calls that begin from now on. Throws a ZodError. */
   change(change: BehaviourChange): void;
   stats(): Tally;
   clearStats(): void;
   /** The last requests, oldest first. */
   requests(): LoggedRequest[];
-  /** Resolves as soon as the counts are so; rejects after `timeoutMs` (default 10 s). */
+  /** Resolves as soon as the condition is met; rejects after `timeoutMs` (default 10 s). */
   until(isMet: (stats: Tally) => boolean, timeoutMs?: number): Promise<Tally>;
   /** Destroys every connection; nothing is left running. May be called twice. */
   close(): Promise<void>;
 }
 
-/** Rejects when the port is taken, with a ZodError when the options are wrong. */
+/** Rejects if the port is taken, and with a ZodError if the options are invalid. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const compiled = compileOptions(options);
   const engine = new Engine(compiled);

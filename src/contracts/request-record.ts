@@ -17,7 +17,9 @@ export const MAX_ESTIMATED_TOKENS = 10_000_000;
 
 /** The amounts reserved for a request, in each budget that it counts towards. */
 export interface BudgetReservation {
-  /** Amounts are picodollars, decimal. Absent in records of earlier releases. `isCharge`: the budget counts charges, not costs. */
+  /**
+   * Amounts are picodollars, decimal. Absent in records of earlier releases. `isCharge`: the budget counts charges, not costs.
+   */
   parts?: readonly { account: string; amount: string; isCharge?: true }[];
 }
 

@@ -1,5 +1,5 @@
 // The control API: faults, behaviour, bill and records of a running simulator, for tests in other processes and for
-// people. It asks for no key; the simulator listens on the machine itself unless told otherwise.
+// people. It requires no key; by default the simulator listens on loopback only.
 import { z } from 'zod';
 import type { RequestHead } from '../dialects/dialect.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -16,7 +16,7 @@ interface ControlRequest {
   body: string;
 }
 
-/** Gives what is answered as JSON. Throws a ControlError for what is refused. */
+/** Returns the answer, which is sent as JSON. Throws a ControlError to refuse the request. */
 type ControlAction = (engine: Engine, request: ControlRequest) => unknown;
 
 class ControlError extends Error {
@@ -28,7 +28,7 @@ class ControlError extends Error {
   }
 }
 
-/** Bill entries in one answer, unless the query asks for another number. */
+/** Bill entries in one answer, unless the query sets another number. */
 const BILL_PAGE = 1_000;
 
 const ACTIONS: Readonly<Record<string, ControlAction>> = {
@@ -94,12 +94,12 @@ function answer(exchange: Exchange, status: number, value: unknown): void {
   sendBody(exchange, status, ['content-type', 'application/json'], `${JSON.stringify(value, writeBigint, 2)}\n`);
 }
 
-/** Money stays exact: a picodollar count is a text of digits. */
+/** Writes amounts in picodollars as texts of digits, so that they stay exact. */
 function writeBigint(_: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value;
 }
 
-/** `next` is the `after` of the next page; null when this is the last. */
+/** `next` is the `after` of the next page; null on the last page. */
 function readBill({ bill }: Engine, query: URLSearchParams) {
   const limit = readCount(query, 'limit', BILL_PAGE, MAX_BILL_ENTRIES);
   const entries = bill.entries(readCount(query, 'after', 0, Number.MAX_SAFE_INTEGER), limit);

@@ -1,5 +1,5 @@
-// The seam between the engine, which knows what to say, and a provider's protocol, which knows how. A dialect reads
-// requests into calls and gives each a voice; it keeps no state and looks at no clock.
+// The interface between the engine, which decides the content of answers, and a provider's protocol, which decides their form. A
+// dialect reads requests into calls and gives each a voice that writes its answer. It has no state and reads no clock.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Usage } from '../../../src/contracts/usage.ts';
 import type { Answer } from '../engine/answers/answer.ts';
@@ -19,29 +19,29 @@ export interface RequestHead {
 
 export interface EncodedAnswer {
   status: number;
-  /** Beside those of `answerHeaders`: names and values in turn, as node:http takes them without a copy. */
+  /** In addition to those of `answerHeaders`: names and values alternate, which node:http accepts without a copy. */
   headers: readonly string[];
   body: string;
 }
 
-/** What every answer's headers are made of. */
+/** The values in every answer's headers. */
 export interface AnswerFacts {
   head: RequestHead;
   providerRequestId: string;
   /** From arrival to the status line. */
   processingMs: number;
   allowances: Allowances;
-  /** The model that was asked for; empty where the request was not read that far. */
+  /** The requested model; empty if the request was refused before it was read. */
   model: string;
   nowMs: number;
 }
 
-/** Who speaks: the same in every piece of one answer. */
+/** Identity of one answer: the same in all its pieces. */
 export interface Identity {
-  /** 24 characters, different for every answer: the tail of a provider's id. */
+  /** 24 characters, unique per answer: the last part of the provider's ids. */
   unique: string;
   nowMs: number;
-  /** Of the simulator, for fingerprints. */
+  /** Seed of the simulator, for fingerprints. */
   seed: number;
 }
 
@@ -52,19 +52,19 @@ export interface SpeechOptions {
   showsUsage: boolean;
 }
 
-/** Says one answer to one call; made by the dialect that read it, and knows what the request asked for. */
+/** Writes the answer to one call. Created by the dialect that read the request, with the request's options. */
 export interface Voice {
   wholeContentType: string;
   streamContentType: string;
-  /** An answer that says that it failed; absent in protocols that have no such thing. */
+  /** An answer that reports its own failure; absent if the protocol has none. */
   failAnswer?(options: SpeechOptions): string;
   /** The body of an unstreamed answer. */
   speakWhole(options: SpeechOptions): string;
-  /** An error in the place of an answer, with status 200. */
+  /** An error in place of an answer, with status 200. */
   failWhole(options: SpeechOptions): string;
   /**
-   * What the caller gets when the provider's filter has caught the prompt, where that is an answer without content. Absent
-   * where it is an error.
+   * The answer to a prompt that the provider's content filter has blocked, if that is an answer without content. Absent if it
+   * is an error.
    */
   speakBlocked?(options: SpeechOptions): BlockedAnswer;
   speakStream(options: SpeechOptions): StreamVoice;
@@ -73,38 +73,38 @@ export interface Voice {
 export interface BlockedAnswer {
   contentType: string;
   body: string;
-  /** What the provider wants for it. */
+  /** The usage that the provider bills. */
   billed: Usage;
 }
 
-/** Every method gives complete events; empty text sends nothing. Lines end in LF, or in CR LF where the provider's do. */
+/** Every method returns complete events; '' sends nothing. Lines end in LF, or in CR LF if the provider's do. */
 export interface StreamVoice {
-  /** The provider announces an answer before it has its first token. */
+  /** Whether the provider sends its opening events before the first token. */
   opensAtOnce?: boolean;
-  /** Before the first step that is sent. */
+  /** The events before the first step. */
   open(): string;
   step(step: Step, served: Usage): string;
-  /** The finish of every choice and what comes after it, but not the terminator. */
+  /** The finish of every choice and what follows it, without the terminator. */
   close(served: Usage): string;
-  /** The event that says that the stream is over: `[DONE]`, `message_stop`. */
+  /** The event that ends the stream: `[DONE]`, `message_stop`. */
   terminate(): string;
   /** An error in the middle. */
   fail(): string;
-  /** The end of an answer that says that it failed; absent in protocols that have no such thing. */
+  /** The end of an answer that reports its own failure; absent if the protocol has none. */
   failAnswer?(): string;
   /** An event that no reader of this protocol can parse. */
   babble(): string;
-  /** An event that means nothing: a comment line, a ping. */
+  /** An event without content: a comment, a ping. */
   pause(): string;
 }
 
-/** Whose simulator this is: what one provider has signed, another does not take back. */
+/** The provider that is simulated. It refuses signatures of other providers. */
 export interface Provider {
   name: string;
   seed: number;
 }
 
-/** A request that asks the model for something. */
+/** A request that calls the model. */
 export interface CallRoute {
   kind: 'call';
   /** Throws a RefusalError for what the provider would refuse. `body` is parsed JSON. */
@@ -114,9 +114,9 @@ export interface CallRoute {
 /** A request that is answered at once, at no cost: lists of models, token counts, batches. */
 export interface LookupRoute {
   kind: 'lookup';
-  /** Asks for the organization's key, not for one that calls models. Absent: false. */
+  /** Requires the organization's key, not a key for model calls. Absent: false. */
   isAdministration?: true;
-  /** Null: the connection is reset in the place of an answer. */
+  /** Null: the connection is reset instead of answered. */
   answer(context: LookupContext): EncodedAnswer | Refusal | null;
 }
 
@@ -124,7 +124,7 @@ export interface LookupContext {
   head: RequestHead;
   /** Text of the body. */
   body: string;
-  /** Names that are served; null where every name is. */
+  /** Names of models that are served; null for all names. */
   models: readonly string[] | null;
   provider: Provider;
   batches: Batches;
@@ -136,16 +136,16 @@ export interface Dialect {
   name: string;
   /** Null for requests of other protocols. */
   route(head: RequestHead): CallRoute | LookupRoute | null;
-  /** The key that the request shows, or null. */
+  /** The key in the request, or null. */
   readCredential(head: RequestHead): string | null;
   encodeRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer;
   /** Headers of every answer, errors included. */
   answerHeaders(facts: AnswerFacts): readonly string[];
 }
 
-/** A line of a batch: a call as it would have come by itself. */
+/** A line of a batch, in the form of an ordinary call. */
 export interface LineCall {
-  /** The caller's name for it: unique in its batch, and what the bill knows it by. */
+  /** The caller's name for it: unique in its batch, and recorded in the bill. */
   customId: string;
   dialect: Dialect;
   head: RequestHead;
@@ -161,9 +161,9 @@ export interface LineAnswer {
 }
 
 /**
- * - validating: accepted, nobody has looked at it. A moment later it is running, or failed (its input is at fault).
- * - running: lines are answered, spread over the time that a batch takes. Left to completed, expired, or cancelling.
- * - cancelling: asked for by its owner; nothing more is answered. Left to cancelled.
+ * - validating: accepted, not checked yet. Shortly afterwards it is running, or failed (its input is invalid).
+ * - running: lines are answered, spread over the duration of the batch. Next: completed, expired or cancelling.
+ * - cancelling: requested by its owner; no more lines are answered. Next: cancelled.
  * - completed, failed, expired, cancelled: final.
  */
 export type BatchState = 'validating' | 'running' | 'completed' | 'failed' | 'expired' | 'cancelling' | 'cancelled';
@@ -175,23 +175,23 @@ export interface InputFault {
   line: number | null;
 }
 
-/** One batch as its provider can describe it. */
+/** One batch, as needed to describe it in any provider's form. */
 export interface Batch {
   readonly id: string;
-  /** What its dialect wants to know again: endpoint, display name, metadata. */
+  /** Data kept for its dialect: endpoint, display name, metadata. */
   readonly facts: Readonly<Record<string, unknown>>;
   readonly lines: readonly LineCall[];
   readonly createdAtMs: number;
   readonly state: BatchState;
   readonly hasEnded: boolean;
-  /** When it came to each state. */
+  /** When it reached each state. */
   readonly reachedAtMs: Readonly<Partial<Record<BatchState, number>>>;
-  /** Of the first lines, in their order. */
+  /** Answers so far, in the order of the lines. */
   readonly answers: readonly LineAnswer[];
-  /** Answered with an error. */
+  /** Number of lines answered with an error. */
   readonly failedLines: number;
   readonly inputFaults: readonly InputFault[];
-  /** False when it has ended. */
+  /** False if it has already ended. */
   cancel(): boolean;
 }
 
@@ -216,6 +216,6 @@ export interface Batches {
   remove(id: string): void;
   addFile(prefix: string, file: Omit<BatchFile, 'id' | 'createdAtMs'>): BatchFile;
   findFile(id: string): BatchFile | null;
-  /** False when there is none. */
+  /** False if there is no such file. */
   removeFile(id: string): boolean;
 }

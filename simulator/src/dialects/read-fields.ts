@@ -1,5 +1,5 @@
-// Reads members of a parsed request body and refuses what has the wrong type, in the words that OpenAI uses. Other
-// providers' words differ; their SDKs show whatever text comes.
+// Reads members of a parsed request body and refuses wrong types with OpenAI's messages. Other providers' messages differ, but
+// their SDKs show any text.
 import { invalid } from '../engine/refusal.ts';
 
 export type Body = Record<string, unknown>;
@@ -9,14 +9,14 @@ export function readObject(value: unknown, param: string): Body {
   throw invalid(`Invalid type for '${param}': expected an object.`, param, 'invalid_type');
 }
 
-/** Null where the member is absent or null. */
+/** Null if the member is absent or null. */
 export function readBoolean(body: Body, member: string): boolean | null {
   const value = body[member] ?? null;
   if (value === null || typeof value === 'boolean') return value;
   throw invalid(`Invalid type for '${member}': expected a boolean.`, member, 'invalid_type');
 }
 
-/** Null where the member is absent or null. */
+/** Null if the member is absent or null. */
 export function readWholeNumber(body: Body, member: string, least: number, most: number): number | null {
   const value = body[member] ?? null;
   if (value === null) return null;

@@ -1,15 +1,15 @@
-// A provider's proof that it made a piece of an answer. Nothing is kept: a signature proves itself, to the issuer that made
-// it and for the subject that it was made for. Not secret: this keeps careless software honest, not forgers.
+// A provider's proof that it made a piece of an answer. Stateless: a signature can be verified for its issuer and subject alone.
+// Not cryptographically secure: it detects mistakes, not forgery.
 import { createHash } from 'node:crypto';
 
 export interface Claim {
-  /** Who signs: protocol, and whatever else a signature does not outlive. */
+  /** The issuer: the protocol, and everything else that a signature is bound to. */
   issuer: string;
   /** What is signed. */
   subject: string;
 }
 
-/** Bytes that tell two signatures of the same claim apart. */
+/** Bytes that make signatures of the same claim differ. */
 const NONCE_BYTES = 16;
 
 /** The same claim and source give the same signature. Base64 of 80 bytes. */
@@ -18,7 +18,7 @@ export function sign(claim: Claim, source: string): string {
   return Buffer.concat([nonce, prove(claim, nonce)]).toString('base64');
 }
 
-/** False for what another issuer has signed, for another subject, and for everything else. */
+/** False for signatures of another issuer or subject, and for anything else. */
 export function isGenuine(signature: string, claim: Claim): boolean {
   const bytes = Buffer.from(signature, 'base64');
   return bytes.subarray(NONCE_BYTES).equals(prove(claim, bytes.subarray(0, NONCE_BYTES)));

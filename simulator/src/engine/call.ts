@@ -1,5 +1,5 @@
-// A request as the engine knows it, whatever protocol it came in. Dialects decode into this and hand it over with a
-// voice that can say the answer.
+// A request in the engine's form, independent of its protocol. Dialects decode requests into this form, together with a voice
+// that writes the answer.
 
 export interface Tool {
   name: string;
@@ -20,18 +20,18 @@ export type AnswerFormat =
   | { kind: 'text' }
   | { kind: 'json' }
   | { kind: 'schema'; schema: unknown }
-  /** One of these words, and nothing else. */
+  /** Exactly one of these values. */
   | { kind: 'enum'; values: readonly string[] };
 
 /** What a request marks for the provider's prompt cache, as tokens from the beginning of the prompt. */
 export interface PromptCache {
-  /** Was there before. */
+  /** Tokens that are read from the cache. */
   readTokens: number;
-  /** Is there afterwards. */
+  /** Tokens that are in the cache afterwards. */
   markedTokens: number;
 }
 
-/** An image that the answer is to have: after its words, or alone. */
+/** An image to include in the answer: after its text, or alone. */
 export interface WantedImage {
   /** `data` is base64. */
   file: { mediaType: string; data: string; tokens: number };
@@ -43,24 +43,24 @@ export interface Call {
   isStream: boolean;
   /** By the broker's estimate rule, tools and images included. */
   promptTokens: number;
-  /** What must fit into the context window, where that is not the whole prompt: the longest of several texts. */
+  /** Tokens that must fit into the context window, if not the whole prompt: the longest of several texts. */
   windowTokens?: number;
   /**
-   * Every role and text of the conversation, without what it asks the model to continue. Decides the answer: dialects
-   * must write the same conversation the same way (see `describeTurn`).
+   * Every role and text of the conversation, without a prefill. Determines the answer, so all dialects must write the same
+   * conversation in the same way (`describeTurn`).
    */
   promptText: string;
-  /** The last message that a person wrote: commands and rules look here. */
+  /** The last user message, which is searched by commands and rules. */
   lastUserText: string;
-  /** The conversation ends with what tools gave back. */
+  /** Whether the conversation ends with tool results. */
   endsWithToolResult: boolean;
-  /** Results of tools in the whole conversation: how far an agent's session has come. */
+  /** Number of tool results in the whole conversation, which shows the progress of an agent's session. */
   toolResults: number;
-  /** Text of a closing assistant message, which the model is to continue; null when there is none. */
+  /** Text of a final assistant message, which the model continues; null if there is none. */
   prefill: string | null;
-  /** Per choice; null where the request does not say. */
+  /** Per choice; null if the request sets no limit. */
   maxOutputTokens: number | null;
-  /** None where the answer has no words: embeddings. */
+  /** 0 for embeddings, whose answer has no text. */
   choices: number;
   stop: readonly string[];
   /** The request's own seed. */
@@ -69,20 +69,20 @@ export interface Call {
   toolChoice: ToolChoice;
   isToolUseParallel: boolean;
   format: AnswerFormat;
-  /** The caller wants to see the model's reasoning. */
+  /** Whether the caller wants to see the model's reasoning. */
   showsReasoning: boolean;
-  /** Tokens that the model thinks before it answers, where no command says otherwise; absent: it does not. */
+  /** Reasoning tokens before the answer, unless a command sets them; absent: none. */
   reasoningTokens?: number;
   cache?: PromptCache;
   image?: WantedImage;
   /**
-   * False where the provider holds neither its limits nor its context window against `maxOutputTokens`: an answer that does
+   * False if the provider checks `maxOutputTokens` neither against its limits nor against its context window: an answer that does
    * not fit the window ends early. Absent: true.
    */
   isOutputReserved?: boolean;
 }
 
-/** One turn of `promptText`. Developer instructions count as system's, so that every protocol gives the same text. */
+/** One turn of `promptText`. The roles developer and system are treated as one, so that every protocol gives the same text. */
 export function describeTurn(role: string, text: string): string {
   return `${role === 'developer' ? 'system' : role}: ${text}\n`;
 }

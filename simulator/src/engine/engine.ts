@@ -60,7 +60,7 @@ export class Engine {
     return this.#behaviour;
   }
 
-  /** Holds for calls that begin from now on. */
+  /** Applies to calls that begin from now on. */
   change(behaviour: Behaviour): void {
     this.#behaviour = behaviour;
     this.admission.change(behaviour);

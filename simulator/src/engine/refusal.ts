@@ -1,6 +1,6 @@
-// Why a call gets an error in place of an answer. Dialects know each provider's status, words and headers for it.
+// Why a call gets an error in place of an answer. Dialects define each provider's status, message and headers for it.
 
-/** How a refusal says when to come back. */
+/** How a refusal announces the wait. */
 export const RETRY_HINTS = ['both', 'seconds', 'milliseconds', 'date', 'none'] as const;
 export type RetryHint = (typeof RETRY_HINTS)[number];
 
@@ -23,12 +23,12 @@ export type Refusal =
   | { kind: 'quota_exhausted' }
   | { kind: 'key_missing' }
   | { kind: 'key_wrong'; shownKey: string }
-  /** Without a name: the call's own. */
+  /** Without `model`: the call's own. */
   | { kind: 'model_missing'; model?: string }
   | { kind: 'route_missing'; method: string; path: string }
   | { kind: 'body_malformed' }
   | { kind: 'body_too_large'; limitBytes: number }
-  /** `status` where the provider's is not 400. */
+  /** `status` if the provider's is not 400. */
   | { kind: 'invalid'; message: string; param: string | null; code: string | null; status?: number }
   | { kind: 'context_length'; limit: number; promptTokens: number; outputTokens: number }
   | { kind: 'content_filtered' }

@@ -1,4 +1,4 @@
-// From a request on the wire to the part that answers it: the control API, a lookup, or a call to the engine.
+// Routes a request to the part that answers it: the control API, a lookup, or a call to the engine.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { answerControl, isControlPath } from '../control/answer-control.ts';
@@ -12,7 +12,7 @@ import { serveCall } from '../engine/serving/serve-call.ts';
 import { HttpExchange } from './http-exchange.ts';
 import type { RequestHandler } from './server.ts';
 
-/** The first answers what none of them knows. */
+/** The first also answers unknown paths. */
 export type Dialects = readonly [Dialect, ...Dialect[]];
 
 export interface Simulation {
@@ -48,7 +48,7 @@ interface Arriving {
   arrivedMs: number;
 }
 
-/** `body` is null when it was too large. */
+/** @param body null if it was too large. */
 function answerProvider({ engine, batches, dialects }: Simulation, arriving: Arriving, body: string | null): void {
   const { head, exchange } = arriving;
   if (exchange.isClosed) return;
@@ -119,10 +119,10 @@ function parseJson(text: string): unknown {
 
 // Collects a request body up to a bound.
 
-/** As much as providers take (Anthropic 32 MB, OpenAI 50 MB of files inline), and some to spare. */
+/** More than providers accept (Anthropic 32 MB, OpenAI 50 MB of inline files). */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-/** Calls one of the two, once; neither when the client goes away in the middle. */
+/** Calls one of the two once; neither if the client disconnects before the end. */
 export function readBody(request: IncomingMessage, onBody: (text: string) => void, onTooLarge: () => void): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -135,6 +135,6 @@ export function readBody(request: IncomingMessage, onBody: (text: string) => voi
     if (bytes > MAX_BODY_BYTES) onTooLarge();
     else onBody(chunks.length === 1 ? chunks[0]!.toString() : Buffer.concat(chunks).toString());
   });
-  // Without a listener a client that breaks off its upload would be an uncaught error.
+  // Without a listener, an aborted upload would be an uncaught error.
   request.on('error', () => {});
 }

@@ -2,9 +2,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Longer than any client's pool keeps a connection idle: else both ends race to close it. */
+/** Longer than any client's pool keeps idle connections, so that the two ends do not race to close them. */
 const KEEP_ALIVE_MS = 120_000;
-/** For the whole request to arrive. */
+/** Limit for receiving the whole request. */
 const REQUEST_TIMEOUT_MS = 300_000;
 const MAX_CONNECTIONS = 20_000;
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -17,7 +17,7 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
-/** Rejects when the port is taken. */
+/** Rejects if the port is taken. */
 export async function listen(host: string, port: number, handle: RequestHandler): Promise<ListeningServer> {
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },

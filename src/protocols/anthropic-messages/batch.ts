@@ -46,7 +46,7 @@ export const anthropicMessagesBatch: BatchProtocol = {
   remove: ({ id }) => [{ method: 'DELETE', path: `${PATH}/${id}` }],
 };
 
-/** It shows no name of the broker's: a batch is recognised by its size, its time and the ids in its results. */
+/** The protocol has no field for the broker's id: a batch is recognised by its size, its time and the ids in its results. */
 function readBatch(batch: Json | null): ProviderBatch | null {
   const id = asText(batch?.id);
   if (batch === null || id === null || batch.type !== 'message_batch') return null;
@@ -63,7 +63,7 @@ function readBatch(batch: Json | null): ProviderBatch | null {
   };
 }
 
-/** What each error type is as the status of an ordinary call (docs/reference/anthropic-messages.md section 5). */
+/** HTTP status of each error type, as in an ordinary call (docs/reference/anthropic-messages.md section 5). */
 const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
   authentication_error: 401,

@@ -23,11 +23,11 @@ export function deltaBytes({ text, thinking, partial_json: json }: JsonObject): 
   return bytesOf(text) + bytesOf(thinking) + bytesOf(json);
 }
 
-// Anthropic takes four cache breakpoints in a request (docs/reference/anthropic-messages.md section 2). The last ones are
-// the ones that save most: a longer prefix holds the shorter ones.
+// Anthropic accepts four cache breakpoints in a request (docs/reference/anthropic-messages.md section 2). The last ones are
+// kept, because a longer prefix includes the shorter ones.
 
 const MAX_BREAKPOINTS = 4;
-/** An hour is the longest that Anthropic keeps a prefix, five minutes what it does by itself. */
+/** Anthropic keeps a prefix for an hour at most, and for five minutes by default. */
 const DEFAULT_TTL_SECONDS = 300;
 const TTL_SECONDS: Readonly<Record<string, number>> = { '5m': 300, '1h': 3_600 };
 
@@ -48,7 +48,7 @@ export function readCacheControl({ cache_control: value }: JsonObject): Marked {
   return { cacheBreakpoint: ttlSeconds === undefined ? {} : { ttlSeconds } };
 }
 
-/** `blocks` in the order of the prompt; those beyond the limit lose their breakpoint. */
+/** `blocks` in the order of the prompt; the earliest beyond the limit lose their breakpoint. */
 export function limitBreakpoints(blocks: readonly JsonObject[]): void {
   const marked = blocks.flatMap(withInner).filter((block) => block.cache_control !== undefined);
   for (const block of marked.slice(0, Math.max(0, marked.length - MAX_BREAKPOINTS))) delete block.cache_control;
@@ -76,7 +76,7 @@ export function decodeCitation(citation: JsonObject, text: string): Citation {
   });
 }
 
-/** Citations have a type for each kind of source; those of other providers are of the web, or of some document. */
+/** Anthropic has a citation type for each kind of source. Other providers' are written as web or document citations. */
 export function encodeCitation({ url, title, citedText = '' }: Citation): JsonObject {
   if (url !== undefined) {
     return {
@@ -99,9 +99,9 @@ export function encodeCitation({ url, title, citedText = '' }: Citation): JsonOb
 }
 
 // Anthropic takes `[a-zA-Z0-9_-]` in the ids of calls. Other providers' ids have more (`functions.get_weather:0`): for
-// clients each strange character becomes `_x<code point>_`, and comes back as it was when the client sends it again.
+// clients each other character is escaped as `_x<code point>_`, and unescaped when the client sends the id back.
 
-/** An underscore is escaped too where it would begin something that reads as an escape. */
+/** An underscore is escaped too if it would begin a text that looks like an escape. */
 const STRANGE = /[^a-zA-Z0-9_-]|_(?=x[0-9a-f]+[^a-zA-Z0-9-])/gu;
 const ESCAPE = /_x([0-9a-f]{1,6})_/g;
 const LAST_CODE_POINT = 0x10ffff;

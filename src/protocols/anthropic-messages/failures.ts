@@ -27,7 +27,7 @@ const ERROR_TYPE: Record<FailureKind, string> = {
   too_large: 'request_too_large',
   rate_limit: 'rate_limit_error',
   timeout: 'timeout_error',
-  // With status 503, as Anthropic's edge has it; 529 would say that Anthropic itself is overloaded.
+  // With status 503, as from Anthropic's edge; 529 would mean that Anthropic itself is overloaded.
   overloaded: 'overloaded_error',
   upstream: 'api_error',
   internal: 'api_error',
@@ -40,7 +40,7 @@ function passedOnStatus({ code, upstreamStatus = 0 }: Failure): number | null {
   return code === 'upstream_bad_request' && upstreamStatus in PASSED_ON ? upstreamStatus : null;
 }
 
-/** SDKs tell by `details.error_code` how to go on: to send a conversation again, or without a thread. */
+/** SDKs decide by `details.error_code` whether to send a conversation again, or without a thread. */
 function errorBody(failure: Failure, requestId: string): string {
   const { message, details } = failure;
   const type = PASSED_ON[passedOnStatus(failure) ?? 0] ?? ERROR_TYPE[ruleOf(failure.code).kind];
@@ -93,10 +93,10 @@ const CONTEXT_LENGTH =
   /prompt is too long|exceeds? (the )?(context|maximum context)|context[_ ](length|window)|too many (input )?tokens/i;
 const CONTENT_FILTER = /content[_ ]?filter|blocked by .{0,80}(policy|filter)/i;
 
-/** Thoughts that this model did not think, that were changed, or that it misses: all cured by sending none. */
+/** Thoughts of another model, changed thoughts, or missing ones: all are fixed by sending no thoughts. */
 const THOUGHTS_REFUSED =
   /invalid `?signature`? in `?(redacted_)?thinking`?|expected `thinking` or `redacted_thinking`|thinking`? blocks? .{0,80}(cannot|must not) be modified/i;
-/** Said of members and of values that other models take. */
+/** Matches refusals of members and values that other models accept. */
 const MODEL_REFUSES =
   /(not supported|deprecated) (for|by|on|with) this model|this model does not support|does not support assistant message prefill/i;
 
@@ -107,7 +107,7 @@ const MODEL_REFUSES =
 const UNFIT =
   /^(tools|messages|tool_choice|metadata)\.\S*\b(name|id|tool_use_id|user_id): string should (match pattern|have at most)|invalid base64/i;
 
-/** Statuses of error types: inside a stream that began with 200 the type is all there is. */
+/** Statuses of error types: an error inside a stream has only the type. */
 const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
   authentication_error: 401,
@@ -122,7 +122,7 @@ const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
   overloaded_error: 529,
 };
 
-/** By code first, by type next, by status and words last: edges answer without either, proxies with a status of their own. */
+/** By code, then type, then status and message: edges send neither code nor type, and proxies change the status. */
 function classify(status: number, { type, code, message }: ProviderError): FailureCode {
   const isNamed = isAboutNamedThing({ code, message: status === 404 ? message : '' });
   if (isNamed && status >= 400 && status < 500) return 'upstream_bad_request';

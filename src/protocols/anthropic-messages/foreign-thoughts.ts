@@ -1,5 +1,5 @@
-// Thinking blocks that this broker made out of another provider's answer: marked by their wrapped signatures. They are for
-// that provider, and for the client to show; Anthropic's own models must not be sent them.
+// Thinking blocks that the broker made from another provider's answer, recognised by their wrapped signatures. They are for
+// that provider and for display; they must not be sent to Anthropic's models.
 import type { Signature } from '../../contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { unwrapSignature, wrapSignature } from '../translate/signatures.ts';
@@ -8,7 +8,7 @@ import { asObject, asObjects, asText } from './loose-json.ts';
 
 const ANTHROPIC = 'anthropic-messages';
 
-/** Of a thought whose provider signs nothing: says only that it is foreign. */
+/** For a thought whose provider does not sign: only marks it as foreign. */
 const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
 
 /** `signature` of a thinking block in an answer: Anthropic's own as it is, every other provider's wrapped. */
@@ -27,13 +27,13 @@ export function readSignature(value: unknown): Signature | undefined {
 export interface OwnMessages {
   json: string;
   /**
-   * The last assistant turn calls tools and no longer begins with its thought: Anthropic refuses that while thinking by a
-   * budget is asked for (encode-thinking.ts).
+   * The last assistant turn calls tools and no longer begins with its thought: Anthropic refuses that if thinking with a budget
+   * is requested (encode-thinking.ts).
    */
   mustNotThinkByBudget: boolean;
 }
 
-/** The messages without foreign thoughts. Numbers keep their text, spaces between members are lost. */
+/** The messages without foreign thoughts. Numbers keep their text; white space is not kept. */
 export function removeForeignThoughts(messages: string): OwnMessages {
   const kept: JsonObject[] = [];
   let isLastChanged = false;
@@ -42,7 +42,7 @@ export function removeForeignThoughts(messages: string): OwnMessages {
     const own = Array.isArray(content) ? content.filter((block) => !isForeign(block)) : content;
     const isChanged = Array.isArray(own) && own.length < (content as unknown[]).length;
     if (role === 'assistant') isLastChanged = isChanged;
-    // An assistant that only thought has said nothing; empty content is refused.
+    // A turn with only thoughts is dropped, because empty content is refused.
     if (isChanged && (own as unknown[]).length === 0) continue;
     kept.push(isChanged ? { ...message, content: own } : message);
   }
@@ -64,7 +64,7 @@ function callsWithoutThought(messages: readonly JsonObject[]): boolean {
   return beginsWithoutThought(asObjects(last?.content));
 }
 
-/** Whether an assistant turn with these blocks is refused while thinking by a budget is asked for. */
+/** Whether an assistant turn with these blocks is refused if thinking with a budget is requested. */
 export function beginsWithoutThought(blocks: readonly JsonObject[]): boolean {
   return !isThought(blocks[0]) && blocks.some(({ type }) => type === 'tool_use');
 }

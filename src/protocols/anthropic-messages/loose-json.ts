@@ -17,7 +17,7 @@ export function asObjects(value: unknown): JsonObject[] {
   });
 }
 
-/** Empty for what is not a text. */
+/** '' for any other value. */
 export function asText(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
@@ -26,12 +26,12 @@ export function asNumber(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-/** A message of the protocol; undefined for what is not JSON. */
+/** A message of the protocol; undefined if it is not JSON. */
 export function parseJson(text: string): unknown {
   return parsed(text, parseMessage);
 }
 
-/** What a model or a client wrote, with every number as it is; undefined for what is not JSON. */
+/** JSON that a model or client wrote, with exact numbers; undefined if it is not JSON. */
 export function parseCarriedJson(text: string): unknown {
   return parsed(text, parseCarried);
 }

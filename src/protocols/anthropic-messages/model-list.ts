@@ -5,12 +5,12 @@ import { anthropicMessagesClient } from './protocol.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1_000;
-/** What Anthropic writes where the time is not known. */
+/** Anthropic's value for an unknown time. */
 const UNKNOWN_TIME = '1970-01-01T00:00:00Z';
 
 export const anthropicModels: ModelShape = { client: anthropicMessagesClient, describe, list };
 
-/** Null where it is not known, as in Anthropic's own list. */
+/** Unknown members are null, as in Anthropic's own list. */
 function describe({ name, providers, pricing, facts }: ListedModel) {
   const { displayName, createdAtMs, contextTokens, outputTokens, capabilities } = facts;
   return {

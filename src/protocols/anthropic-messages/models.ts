@@ -1,5 +1,5 @@
-// What a model takes and refuses, by its name. Source: docs/reference/anthropic-messages.md sections 1, 2, 6 and 7.
-// A name that no row knows is another provider's that speaks this protocol: it is sent what every such provider takes.
+// What a model accepts, by its name. Source: docs/reference/anthropic-messages.md sections 1, 2, 6 and 7.
+// Unknown names are taken for models of other providers that speak this protocol, and get what every such provider accepts.
 import type { Refusal, RequestField } from '#src/protocols/codec.ts';
 
 type ThinkingType = 'enabled' | 'adaptive' | 'between_tools' | 'disabled';
@@ -13,7 +13,7 @@ export interface ModelTraits {
   efforts: readonly Effort[];
   /** Takes temperature, top_p and top_k (with version 2023-06-01). */
   takesSampling: boolean;
-  /** Continues a closing assistant turn. */
+  /** Continues a final assistant turn. */
   takesPrefill: boolean;
   /** `tool_choice` may be `any` or `tool`. */
   takesForcedTools: boolean;
@@ -27,7 +27,7 @@ export interface ModelTraits {
 
 const ALL_EFFORTS: readonly Effort[] = ['low', 'medium', 'high', 'xhigh', 'max'];
 
-/** The newest generation, whose rows say what is different. */
+/** The newest generation; rows contain only what differs from it. */
 const NEWEST: ModelTraits = {
   thinking: ['adaptive'],
   thinksByDefault: true,
@@ -68,14 +68,14 @@ const GENERATION_3: ModelTraits = {
 const UNKNOWN: ModelTraits = { ...GENERATION_4, maxOutputTokens: null };
 
 interface Row {
-  /** Null: every family, those that do not exist yet among them. */
+  /** Null: every family, future ones included. */
   families: RegExp | null;
-  /** First version that the row holds for. */
+  /** First version that the row applies to. */
   from: readonly [major: number, minor: number];
   traits: ModelTraits;
 }
 
-/** The first row that fits holds: newer versions than the newest behave like it. */
+/** The first matching row applies; versions newer than the newest row are treated like it. */
 const ROWS: readonly Row[] = [
   { families: /fable|mythos/, from: [5, 1], traits: NEWEST },
   { families: /fable|mythos/, from: [0, 0], traits: { ...NEWEST, takesForcedTools: true } },
@@ -112,13 +112,13 @@ export function traitsOf(upstreamModel: string): ModelTraits {
   return row?.traits ?? GENERATION_3;
 }
 
-/** Known to continue the text of a closing assistant turn; it is not known of other providers' models. */
+/** Whether it is known to continue the text of a final assistant turn; unknown for other providers' models. */
 export function continuesPrefill(upstreamModel: string): boolean {
   const traits = traitsOf(upstreamModel);
   return traits !== UNKNOWN && traits.takesPrefill;
 }
 
-/** What encoding a request finds: the fields that are left out, and the first that cannot be. */
+/** Collects the result of encoding a request: the fields that are left out, and the first that cannot be. */
 export class Encoding {
   readonly dropped = new Set<RequestField>();
   refusal: Refusal | null = null;

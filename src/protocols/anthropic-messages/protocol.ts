@@ -30,7 +30,7 @@ import { continuesPrefill } from './models.ts';
 
 // Requests of Anthropic clients to the canonical form, answers from it.
 
-/** Fields that this protocol does not have come from no client of it; they keep a name that reads well. */
+/** Clients of this protocol cannot send fields that it does not have; those get a descriptive name. */
 const FIELD_NAMES: Record<RequestField, string> = {
   messages: 'messages',
   tools: 'tools',
@@ -77,7 +77,7 @@ export const messagesClientCodec: ClientCodec = {
 
 // Requests from the canonical form to Anthropic, answers to it.
 
-/** `web_search_20250305` takes either list of sites, not both (platform.claude.com, web search tool; read 2026-11-28). */
+/** `web_search_20250305` accepts one list of sites, not both (platform.claude.com, web search tool; read 2026-11-28). */
 const ABILITIES: ProviderAbilities = {
   search: {
     hasAllowedDomains: true,
@@ -111,9 +111,9 @@ export const anthropicMessagesClient: ClientProtocol = {
   encodeFailureEvent: encodeMessagesFailureEvent,
   streamHeaders: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
   keepAlive: {
-    // Helpers of the SDKs want `message_start` to be the first event.
+    // Helpers of the SDKs require `message_start` to be the first event.
     before: Buffer.from(': keep-alive\n\n'),
-    // Anthropic's own: clients that wait for events, and give up when none come, count it.
+    // Anthropic's own event: clients with an idle timeout count it as activity.
     between: Buffer.from('event: ping\ndata: {"type": "ping"}\n\n'),
   },
   hasEventIds: true,
@@ -134,7 +134,7 @@ export const anthropicCountTokensClient: ClientProtocol = {
   passThrough: {
     ...anthropicMessagesClient.passThrough,
     operation: 'count-tokens',
-    // Never asked for: a count is never streamed (readCountRequest).
+    // Never called: a count is never streamed (readCountRequest).
     openStream: (context) => new MessagesStreamRelay(context),
     relayBody: relayTokenCount,
   },
@@ -162,7 +162,7 @@ export const anthropicMessagesEndpoints: ClientEndpoint[] = [
 export const anthropicMessagesProvider: ProviderProtocol = {
   name: 'anthropic-messages',
   path: ({ operation }) => (operation === 'count-tokens' ? '/v1/messages/count_tokens' : '/v1/messages'),
-  // The version that takes sampling parameters for the models that do; a client's own goes over it in pass-through.
+  // The version with which models accept sampling parameters, if they do. In pass-through, the client's version replaces it.
   headers: { 'anthropic-version': '2023-06-01' },
   credentialHeaders: (apiKey) => ({ 'x-api-key': apiKey }),
   readFailure: readMessagesFailure,

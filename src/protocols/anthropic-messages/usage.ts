@@ -7,8 +7,8 @@ import { editObject, isObjectBytes, memberBytes } from '../wire/json-object.ts';
 import { asObject } from './loose-json.ts';
 
 /**
- * `message_start` fills the input side, `message_delta` is cumulative and may repeat it with final values. A zero or a
- * null takes nothing back: providers that copy the protocol send them for what they said before.
+ * `message_start` fills the input side, `message_delta` is cumulative and may repeat it with final values. Zero and
+ * null do not replace earlier counts: providers that copy the protocol send them for counts that they reported before.
  */
 export function mergeUsage(before: JsonObject | null, next: unknown): JsonObject | null {
   const counts = asObject(next);
@@ -17,7 +17,7 @@ export function mergeUsage(before: JsonObject | null, next: unknown): JsonObject
   return { ...before, ...Object.fromEntries(said) };
 }
 
-/** Null where it holds no counts. */
+/** Null if it has no counts. */
 export function readMessagesUsage(usage: unknown): Usage | null {
   const said = asObject(usage);
   if (said === null) return null;
@@ -57,7 +57,7 @@ function tierOf({ service_tier: tier, speed, inference_geo: geo }: JsonObject): 
   return parts.filter((part) => part !== undefined).join('+') || undefined;
 }
 
-/** What `message_start` counts at least. */
+/** `message_start` counts at least this many output tokens. */
 const FIRST_TOKEN = 1;
 
 /** A refusal before any output is counted but not billed (docs/reference/anthropic-messages.md section 3). */
@@ -66,7 +66,7 @@ export function billedUsage(usage: Usage, stopReason: unknown, hasOutput: boolea
   return stopReason === 'refusal' && isBefore ? { ...usage, isUnbilled: true } : usage;
 }
 
-/** What `usage.service_tier` of an answer is called in the canonical form. */
+/** The canonical name of an answer's `usage.service_tier`. */
 export function readServiceTier(usage: unknown): string | undefined {
   const tier = asObject(usage)?.service_tier;
   if (typeof tier !== 'string') return undefined;
@@ -75,7 +75,7 @@ export function readServiceTier(usage: unknown): string | undefined {
 
 const TIERS: Readonly<Record<string, string>> = { default: 'standard', standard: 'standard', priority: 'priority' };
 
-/** All members of version 2026-10-21, null where nothing is known: older SDKs take nulls too. */
+/** All members of version 2026-10-21, null if unknown; older SDKs accept nulls too. */
 export function writeMessagesUsage(usage: Usage, serviceTier?: string): JsonObject {
   const uncached = usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens;
   return {
@@ -91,8 +91,8 @@ export function writeMessagesUsage(usage: Usage, serviceTier?: string): JsonObje
 }
 
 /**
- * Adds `usage.cost` and the top-level `cost` to an answer or an event. What the provider counted stays as it wrote it; where
- * it counted nothing, `counted` is what the broker did.
+ * Adds `usage.cost` and the top-level `cost` to an answer or an event. The provider's counts stay unchanged; if it
+ * sent none, `counted` has the broker's.
  */
 export function insertCost(answer: Buffer, shown: ShownCost, counted: JsonObject): Buffer {
   const usage = memberBytes(answer, 'usage');

@@ -1,6 +1,6 @@
-// JSON output beside functions for models that take only one of the two (before Gemini 3: 400 "Function calling with a
-// response mime type: 'application/json' is unsupported"). The model must call a function, one more of which gives the answer;
-// that call is turned back into the answer's text. The decoder does not know the request, so the name tells the form.
+// JSON output together with functions, for models that accept only one of the two (before Gemini 3: 400 "Function calling with
+// a response mime type: 'application/json' is unsupported"). The model must call a function, and an added function takes the
+// answer; its call is turned back into the answer's text. The decoder does not know the request, so the name encodes the form.
 import type { FunctionTool, InferenceRequest, OutputFormat, ToolChoice } from '../../contracts/inference-request.ts';
 import { type JsonObject, RefusalError } from '../codec.ts';
 import type { GeminiModel } from './models.ts';
@@ -11,12 +11,12 @@ import { asText } from './wire-values.ts';
 const OBJECT = 'sluice_json_answer';
 /** Arguments are an object: any other value is a member of it. */
 const VALUE = 'sluice_json_value';
-/** For JSON without a schema: functions declare every member. */
+/** For JSON without a schema, because functions must declare every member. */
 const TEXT = 'sluice_json_text';
 
 const DESCRIPTION = 'Gives the final answer. Call it once no other function has to be called.';
 
-/** Throws a RefusalError for JSON beside a web search, which needs a model that takes both. */
+/** Throws a RefusalError for JSON together with a web search, which needs a model that accepts both. */
 export function withAnswerFunction(request: InferenceRequest, model: GeminiModel): InferenceRequest {
   const { output, tools, toolChoice, webSearch } = request;
   if (output === undefined || output.kind === 'text' || model.isGemini3) return request;
@@ -26,7 +26,7 @@ export function withAnswerFunction(request: InferenceRequest, model: GeminiModel
   if (tools.length === 0) return request;
   if (isWithoutTools(toolChoice)) return withoutTools(request);
   const { output: _, ...rest } = request;
-  // A model that must call one of the client's functions says nothing else.
+  // A model that must call one of the client's functions writes no other answer.
   if (mustCall(toolChoice)) return rest;
   const answer = answerFunction(output);
   return { ...rest, tools: [...tools, answer], toolChoice: choiceWith(answer, toolChoice) };

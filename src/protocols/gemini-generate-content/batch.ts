@@ -70,7 +70,7 @@ function readOperation(operation: Json | null): ProviderBatch | null {
   };
 }
 
-/** They stand in the metadata, in the response, or in both (docs/reference/gemini-generate-content.md section 9). */
+/** The responses are in the metadata, in the response, or in both (docs/reference/gemini-generate-content.md section 9). */
 function readResponses(operation: Json | null): ProviderLine[] {
   const output = asObject(asObject(operation?.metadata)?.output) ?? asObject(operation?.response);
   const inlined = output?.inlinedResponses;

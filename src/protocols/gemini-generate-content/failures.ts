@@ -20,7 +20,7 @@ import { asNumber, asObject, asObjects, asText, parseJson } from './wire-values.
 const GOOGLE_STATUS: Record<FailureKind, string> = {
   invalid_request: 'INVALID_ARGUMENT',
   authentication: 'UNAUTHENTICATED',
-  // Google's word for billing; RESOURCE_EXHAUSTED would make clients try again.
+  // Google's status for billing problems; RESOURCE_EXHAUSTED would make clients retry.
   payment: 'FAILED_PRECONDITION',
   permission: 'PERMISSION_DENIED',
   not_found: 'NOT_FOUND',
@@ -90,7 +90,7 @@ export function encodeGeminiFailureEvent(failure: Failure, requestId: string): B
   return Buffer.from(`data: ${errorBody(failure, requestId)}\n\n`);
 }
 
-/** The last element of an array that has begun, or the only one of an array that has not. */
+/** The last element of a started array, or the only element of a new one. */
 export function encodeGeminiFailureElement(failure: Failure, requestId: string, isFirst = false): Buffer {
   const framing = new ArrayFraming({ hasBegun: !isFirst });
   return Buffer.from(framing.write(errorBody(failure, requestId)) + framing.end());
@@ -128,7 +128,7 @@ const CONTENT_FILTER = /responsible ai|violat\w{1,8} .{0,60}polic|blocked by .{0
 const PER_DAY = /PerDay/i;
 const SPENT_WORDS = /credits? (are|is) depleted|spend(ing)? (cap|limit)/i;
 
-/** Which failure an error is: by its details first, its status next, its words last. */
+/** Classifies an error: by its details, then its status, then its message. */
 function classify(httpStatus: number, error: ProviderError): FailureCode {
   const { message } = error;
   if (BAD_KEY.test(asText(detailOf(error, 'ErrorInfo')?.reason) ?? '')) return 'upstream_credential_refused';
@@ -170,7 +170,7 @@ function violationsOf(error: ProviderError): JsonObject[] {
   return asObjects(detailOf(error, 'QuotaFailure')?.violations);
 }
 
-/** A quota that no short wait cures: of the day, of money, or of zero (a model that the account may not use). */
+/** A quota for which a short wait does not help: daily, spending, or zero (a model that the account may not use). */
 function isSpent(error: ProviderError): boolean {
   const violations = violationsOf(error);
   return (
@@ -186,7 +186,7 @@ function readWaitMs(body: unknown, error: ProviderError, code: FailureCode, nowM
   return isCuredByWaiting(code) ? readWaitInBody(body, error.message, nowMs) : null;
 }
 
-/** A signature that is another model's or project's, or none where this model wants its own. */
+/** A signature of another model or project, or a missing one that this model requires. */
 const THOUGHTS_REFUSED = /thought[_ ]?signature/i;
 const MODEL_REFUSES =
   /(not supported|not enabled|unsupported) (for|by|on|with|in) (this model|models?\/)|this model (does not|doesn't|only) support|model does not support|thinking.{0,40}(is )?not supported/i;

@@ -30,7 +30,7 @@ const BY_EXTENSION: Readonly<Record<string, string>> = {
   json: 'application/json',
 };
 
-/** By the extension of a path or URL; null where it has none that is known. */
+/** By the extension of a path or URL; null if it has no known one. */
 function mediaTypeOfName(name: string): string | null {
   const path = name.replace(/[?#].*$/s, '');
   return BY_EXTENSION[/\.([A-Za-z0-9]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''] ?? null;
@@ -75,7 +75,7 @@ export function readInlineData(blob: JsonObject): MediaPart | null {
 const FILE_NAME = /(?:^|\/)(files\/[^/?#]+)$/;
 const GOOGLE_FILES = /^https:\/\/generativelanguage\.googleapis\.com\/|^files\//;
 
-/** A `fileData` member as a part; null for audio and video, and for what does not say what it is. */
+/** A `fileData` member as a part; null for audio and video, and if the media type is unknown. */
 export function readFileData(file: JsonObject): ImagePart | DocumentPart | null {
   const uri = asText(field(file, 'fileUri'));
   if (uri === undefined) return null;
@@ -87,7 +87,7 @@ export function readFileData(file: JsonObject): ImagePart | DocumentPart | null 
   return mediaType.startsWith('image/') ? { kind: 'image', source } : { kind: 'document', source };
 }
 
-/** Where Google's Files API keeps what it calls `files/…`. */
+/** The URL of a file in Google's Files API (`files/…`). */
 export function fileUriOf(id: string): string | null {
   if (id.includes('://')) return id;
   return id.startsWith('files/') ? `https://generativelanguage.googleapis.com/v1beta/${id}` : null;
@@ -101,7 +101,7 @@ const RESOLUTIONS: Readonly<Record<string, string>> = {
   high: 'MEDIA_RESOLUTION_HIGH',
 };
 
-/** What a link does not say of an image: models look at its bytes, npm @ai-sdk/google 4.0.121 says the same. */
+/** Media type for links to images of unknown type. Models look at the bytes; npm @ai-sdk/google 4.0.121 does the same. */
 const LIKELIEST_IMAGE = 'image/jpeg';
 
 /** Throws a RefusalError for a link that the model does not follow and for a file of another provider. */

@@ -4,14 +4,14 @@ import type { ListedModel, ModelShape, RequestTarget } from '../protocol.ts';
 import { geminiClient } from './protocol.ts';
 
 const DEFAULT_PAGE_SIZE = 50;
-/** Larger ones are taken as this, as Google does. */
+/** Larger sizes are reduced to this, as at Google. */
 const MAX_PAGE_SIZE = 1_000;
 /** Methods of this broker's that work for any model. */
 const METHODS = ['generateContent', 'streamGenerateContent', 'countTokens'];
 
 export const geminiModels: ModelShape = { client: geminiClient, describe, list };
 
-/** Token limits that nobody knows are left out: zero would be believed. */
+/** Unknown token limits are left out, because a zero would be taken literally. */
 function describe({ name, providers, pricing, facts }: ListedModel) {
   const { displayName, contextTokens, outputTokens } = facts;
   return {

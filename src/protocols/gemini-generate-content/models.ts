@@ -2,7 +2,7 @@
 // models are listed. Source: docs/reference/gemini-generate-content.md sections 2, 4 and 5 (npm
 // @ai-sdk/google 4.0.121, its model catalogue).
 
-/** A model takes a budget or a level, never both (400). `null`: it does not think, or not as told. */
+/** A model accepts a budget or a level, never both (400). `null`: its thinking cannot be controlled, or it has none. */
 export type Thinking =
   | { kind: 'budget'; minTokens: number; maxTokens: number; canBeOff: boolean }
   | { kind: 'level'; levels: readonly Level[] }
@@ -14,8 +14,8 @@ export type Level = (typeof LEVELS)[number];
 export interface GeminiModel {
   thinking: Thinking;
   /**
-   * Of Gemini 3 and later: functions beside server tools and beside JSON output, media in function responses, and a
-   * signature demanded on the function calls of the history.
+   * Gemini 3 and later: accepts functions together with server tools and with JSON output, and media in function responses, and
+   * requires signatures on the function calls in the history.
    */
   isGemini3: boolean;
   /** Fetches what `fileData` links to over https. */
@@ -43,7 +43,7 @@ function levels(...names: Level[]): Partial<GeminiModel> {
   return { thinking: { kind: 'level', levels: names } };
 }
 
-/** The first row that matches; a prefix such as `models/` or `google/` may stand before the name. */
+/** The first row that matches; a prefix such as `models/` or `google/` may precede the name. */
 const MODELS: readonly [RegExp, Partial<GeminiModel>][] = [
   [/(^|\/)gemma-/, { ...GEMINI_2, hasSystemInstruction: false }],
   [/gemini-(1|2\.0|exp)|gemini-pro(-vision)?$/, GEMINI_2],

@@ -47,12 +47,12 @@ function encodeMedia(source: MediaSource): JsonObject {
 // Marks on parts that other providers made, for clients that will send them back: a Gemini provider must not see another's
 // signatures, and Gemini 3 refuses a function call in the history that has none at all.
 
-/** Google's word for "this call was not made by you": accepted in place of a signature (docs, "Thought signatures"). */
+/** Google's marker for calls that Gemini did not make: accepted in place of a signature (docs, "Thought signatures"). */
 export const SKIP_VALIDATION = 'skip_thought_signature_validator';
 
 export const GEMINI = 'gemini-generate-content';
 
-/** The signature of a function call whose provider signs nothing: says only that it is foreign. */
+/** The signature of a function call whose provider does not sign: only marks it as foreign. */
 const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
 
 /** `thoughtSignature` of a part of an answer. */
@@ -65,7 +65,7 @@ function writeCallSignature(signature: Signature | undefined): JsonObject {
   return signature === undefined ? { thoughtSignature: UNSIGNED } : writeSignature(signature);
 }
 
-/** Gemini's own, or another provider's that was wrapped; undefined for none and for the marks that stand for none. */
+/** Gemini's own, or another provider's wrapped one; undefined if there is none, or only a marker in its place. */
 export function readSignature(part: JsonObject): Signature | undefined {
   const value = asText(field(part, 'thoughtSignature'));
   if (value === undefined || value === '' || value === SKIP_VALIDATION) return undefined;
@@ -73,7 +73,7 @@ export function readSignature(part: JsonObject): Signature | undefined {
   return signature.value === '' ? undefined : signature;
 }
 
-/** What Gemini has no member for is kept in the part's free metadata. */
+/** Members that Gemini does not have are kept in the part's free metadata. */
 export function writeReasoningMetadata({ id, isRedacted }: Pick<ReasoningPart, 'id' | 'isRedacted'>): JsonObject {
   const sluice = defined({ id, isRedacted });
   return Object.keys(sluice).length === 0 ? {} : { partMetadata: { sluice } };
@@ -85,8 +85,8 @@ export function readReasoningMetadata(part: JsonObject): Pick<ReasoningPart, 'id
 }
 
 /**
- * `contents` as a Gemini provider may see them: other providers' thoughts out, their signatures out or replaced. Read
- * backwards, since of a streamed thought only the last piece bears the signature.
+ * `contents` without other providers' thoughts, and with their signatures removed or replaced. Processed backwards, because
+ * only the last piece of a streamed thought has the signature.
  */
 export function removeForeignSignatures(contents: unknown): unknown {
   const kept: unknown[] = [];

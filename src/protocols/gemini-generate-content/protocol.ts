@@ -74,7 +74,7 @@ const EMPTY_EVENT = Buffer.from('\n\n');
 /** Between the elements of an array. */
 const WHITE_SPACE = Buffer.from('\n');
 
-/** Streams as server-sent events, as every SDK asks (`alt=sse`). */
+/** Streams as server-sent events, which every SDK requests (`alt=sse`). */
 export const geminiClient: ClientProtocol = {
   name: 'gemini-generate-content',
   credentialPlaces: [{ header: 'x-goog-api-key' }, { query: 'key' }],
@@ -90,7 +90,7 @@ export const geminiClient: ClientProtocol = {
   codec: sseCodec,
 };
 
-/** Streams as one JSON array: what `streamGenerateContent` gives without `alt=sse`. */
+/** Streams as one JSON array: the form of `streamGenerateContent` without `alt=sse`. */
 export const geminiArrayClient: ClientProtocol = {
   ...geminiClient,
   name: 'gemini-generate-content-array',
@@ -140,7 +140,7 @@ const METHOD_OF_OPERATION: Record<Operation, string> = {
   generate: 'generateContent',
   'count-tokens': 'countTokens',
   embed: 'embedContent',
-  // Only OpenAI's providers have it; others are asked for a summary.
+  // Only OpenAI's API has this operation; other models are asked for a summary.
   compact: 'generateContent',
 };
 
@@ -175,7 +175,7 @@ export const geminiProvider: ProviderProtocol = {
   headers: {},
   credentialHeaders: (apiKey) => ({ 'x-goog-api-key': apiKey }),
   readFailure: readGeminiFailure,
-  // Google does not send its limits until they are exceeded.
+  // Google reports its limits only when they are exceeded.
   readRateLimits: () => ({}),
   codec: providerCodec,
 };

@@ -1,4 +1,4 @@
-// Token counts in Gemini's shape, read and written, and the cost beside them.
+// Token counts in Gemini's shape, read and written, with the cost.
 import type { Medium, Usage } from '#src/contracts/usage.ts';
 import type { JsonObject, ShownCost } from '#src/protocols/codec.ts';
 import { ProviderCounts, readTier, shownMembers } from '#src/protocols/providers/counts.ts';
@@ -14,10 +14,10 @@ const COUNTS = [
 ] as const;
 
 /**
- * Null unless it holds counts (Vertex sends `{trafficType}` alone for a blocked prompt). Results of server tools are input
- * beside the prompt, thoughts are output beside the candidates, the cached part is inside the prompt (types of npm
+ * Null unless it has counts (Vertex sends only `{trafficType}` for a blocked prompt). Results of server tools are input in
+ * addition to the prompt, thoughts are output in addition to the candidates, cached tokens are part of the prompt (types of npm
  * @google/genai 3.1.0); an absent count is zero.
- * @param searches queries that the answer was grounded on: Google bills them apart.
+ * @param searches queries that the answer was grounded on: Google bills them separately.
  */
 export function readGeminiUsage(metadata: unknown, searches = 0): Usage | null {
   const said = asObject(metadata);
@@ -59,7 +59,7 @@ function mediaIn(details: readonly JsonObject[]): Partial<Record<Medium, unknown
   return tokens;
 }
 
-/** Early chunks count the prompt alone, whatever text they carry: their counts do not say what was generated so far. */
+/** Whether the counts include output. Early chunks count only the prompt, even if they contain text. */
 export function saysOutput(metadata: unknown): boolean {
   const counts = asObject(metadata);
   return asNumber(counts?.candidatesTokenCount) !== undefined || asNumber(counts?.thoughtsTokenCount) !== undefined;
@@ -104,7 +104,7 @@ export function encodeServiceTier(tier: string): string | null {
   return GEMINI_TIER[tier] ?? null;
 }
 
-/** Undefined where none is given. Lower case on the Developer API, capitals in older SDKs. */
+/** Undefined if none is given. Lower case on the Developer API, capitals in older SDKs. */
 export function decodeServiceTier(tier: string | undefined): string | undefined {
   const name = tier?.toLowerCase().replace(/^service_tier_/, '');
   if (name === undefined || name === '' || name === 'unspecified') return undefined;

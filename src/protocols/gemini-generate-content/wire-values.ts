@@ -42,7 +42,7 @@ export function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_whole, letter: string) => letter.toUpperCase());
 }
 
-/** Members that are not among the known ones, by their path: named as dropped. */
+/** Members that are not among the known ones, by path; reported as dropped. */
 export function othersIn(object: JsonObject | null, known: readonly string[], path: string): JsonObject {
   const others = Object.entries(object ?? {}).filter(
     ([key, value]) => !known.includes(camelCase(key)) && value !== null,
@@ -55,12 +55,12 @@ export function defined<T extends object>(object: T): { [Key in keyof T]?: Exclu
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
 }
 
-/** A message of the protocol; undefined for what is not JSON. */
+/** A message of the protocol; undefined if it is not JSON. */
 export function parseJson(text: string): unknown {
   return parsed(text, parseMessage);
 }
 
-/** What a model or a client wrote, with every number as it is; undefined for what is not JSON. */
+/** JSON that a model or client wrote, with exact numbers; undefined if it is not JSON. */
 export function parseCarriedJson(text: string): unknown {
   return parsed(text, parseCarried);
 }

@@ -1,5 +1,5 @@
-// POST /v1/responses/compact: a conversation made short, to go on from. OpenAI's own providers do it by themselves, in a form
-// that only they can read; models of other protocols are asked for a summary, which any model can go on from.
+// POST /v1/responses/compact: shortens a conversation so that it can continue. OpenAI's API does this itself, in a form that only
+// OpenAI can read; models of other protocols are asked for a summary, which any model can use.
 import { isFailure } from '../../contracts/failure.ts';
 import type { JsonObject } from '../codec.ts';
 import { idFor } from '../codec.ts';
@@ -12,7 +12,7 @@ import { buildResponsesBody } from './request/build-body.ts';
 import { decodeResponsesRequest } from './request/decode-request.ts';
 import { readResponsesRequest } from './request/read-request.ts';
 
-/** Members of a response that a compaction has not (npm openai 7.55.0, `ResponseCompactParams`). */
+/** Members of a request for a response that a compaction does not have (npm openai 7.55.0, `ResponseCompactParams`). */
 const NOT_COMPACTED = ['stream', 'store', 'background', 'include', 'stream_options'] as const;
 
 const ASK_FOR_SUMMARY =
@@ -26,7 +26,7 @@ export const openaiCompactClient: ClientProtocol = {
   readRequest(body) {
     const facts = readResponsesRequest(body);
     if (isFailure(facts)) return facts;
-    // What comes of it is the client's to keep.
+    // The client keeps the result.
     const memory = facts.memory && { ...facts.memory, store: false, isBackground: false };
     return { ...facts, isStream: false, ...(memory === undefined ? {} : { memory }) };
   },
@@ -53,7 +53,7 @@ export const openaiCompactEndpoint: ClientEndpoint = {
   select: () => openaiCompactClient,
 };
 
-/** Tools stay, since their calls are in the conversation, and none may be called. */
+/** Tools are kept, since their calls are in the conversation, but none may be called. */
 function askForSummary({ text: _text, tool_choice: _choice, ...body }: JsonObject): JsonObject {
   const input = typeof body.input === 'string' ? [userMessage(body.input)] : objectsOf(body.input);
   const hasTools = Array.isArray(body.tools) && body.tools.length > 0;
@@ -68,7 +68,7 @@ function userMessage(text: string): JsonObject {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }
 
-/** What the user wrote, then the summary: as OpenAI's, with a message in place of its sealed item. */
+/** The user's messages, then the summary: in OpenAI's form, with a message in place of its encrypted item. */
 function compaction(response: string, { input }: JsonObject, requestId: string): Map<string, string> {
   const items = typeof input === 'string' ? [userMessage(input)] : objectsOf(input);
   const said = items.filter(({ type, role }) => role === 'user' && (type ?? 'message') === 'message');

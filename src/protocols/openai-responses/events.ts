@@ -26,7 +26,7 @@ export function parseEvent({ data, name }: SseEvent): ResponsesEvent | null {
 
 export const TERMINAL_TYPES: ReadonlySet<unknown> = new Set(['response.completed', 'response.incomplete']);
 
-/** Before the first item there is nothing of the answer: `response.created`, `queued`, `in_progress`, `keepalive`. */
+/** Events before the first item have no content: `response.created`, `queued`, `in_progress`, `keepalive`. */
 export function isContent(event: ResponsesEvent): boolean {
   return event.output_index !== undefined;
 }

@@ -9,8 +9,8 @@ import { isObject, objectOf, textOf } from '../wire/loose-json.ts';
 
 /**
  * The event that ends a stream with an error: flat, as documented (providers also nest it in `error`; SDKs read both).
- * Its writer may not have written the stream and does not know the next sequence number: 0 is one that a client which
- * resumes after any number has already passed.
+ * Its writer may not have written the stream, so the next sequence number is unknown. It uses 0, which a client that resumes
+ * after any number has already passed.
  */
 export function encodeResponsesFailureEvent(failure: Failure): Buffer {
   const { error } = JSON.parse(encodeChatFailure(failure).body.toString()) as { error: JsonObject };
@@ -19,8 +19,8 @@ export function encodeResponsesFailureEvent(failure: Failure): Buffer {
 }
 
 /**
- * Which failure an `error.code` of this API is (the values: types of npm openai 7.55.0, `ResponseError`). What is not
- * here is read as in every OpenAI API: `server_error`, `rate_limit_exceeded`, `insufficient_quota`.
+ * Which failure an `error.code` of this API is (the values: types of npm openai 7.55.0, `ResponseError`). Other codes
+ * are read as in every OpenAI API: `server_error`, `rate_limit_exceeded`, `insufficient_quota`.
  */
 const CODES: readonly (readonly [RegExp, FailureCode])[] = [
   [/content_filter|_policy(_violation)?$|^invalid_prompt$/, 'upstream_content_filter'],
@@ -58,7 +58,7 @@ export const MALFORMED_ANSWER: Failure = createFailure(
   'The provider answered 200 with something that is not a finished response.',
 );
 
-/** Why a body with status 200 is no answer, or null. A status that is not known is the client's to understand. */
+/** Why a body with status 200 is not an answer, or null. Unknown statuses are left to the client. */
 export function failureOfAnswer(answer: JsonObject | null): Failure | null {
   if (answer === null) return MALFORMED_ANSWER;
   if (answer.error || answer.status === 'failed') return readResponsesEventFailure({ error: answer.error });

@@ -68,7 +68,7 @@ const ABILITIES: ProviderAbilities = {
   hasCacheBreakpoints: false,
 };
 
-/** Its errors, its headers and its limits are those of every OpenAI API. */
+/** Errors, headers and limits are those of every OpenAI API. */
 export const openaiResponsesProvider: ProviderProtocol = {
   name: 'openai-responses',
   path: ({ operation }) => (operation === 'compact' ? '/responses/compact' : '/responses'),
@@ -85,7 +85,7 @@ export const openaiResponsesProvider: ProviderProtocol = {
   },
 };
 
-// What clients of this protocol call the fields of a request; where the protocol has none, what OpenAI calls it elsewhere.
+// Names of request fields in this protocol; for fields that it does not have, OpenAI's name elsewhere.
 const NAMES: Record<RequestField, string> = {
   messages: 'input',
   tools: 'tools',

@@ -4,7 +4,7 @@ import type { JsonObject } from '../codec.ts';
 import { unwrapSignature, wrapSignature } from '../translate/signatures.ts';
 import { objectsOf, present, textOf } from '../wire/loose-json.ts';
 
-/** Between the parts of a summary, and of a reasoning text. */
+/** Separates the parts of a summary, and of a reasoning text. */
 export const REASONING_SEPARATOR = '\n\n';
 
 /** Adds the item to the parts of its turn. */
@@ -25,7 +25,7 @@ export function decodeReasoningItem(parts: Part[], item: JsonObject): void {
   if (part.text !== '' || part.signature !== undefined) parts.push(part);
 }
 
-/** The text itself where the provider gives it (open models), else the summary. */
+/** The text itself if the provider gives it (open models), else the summary. */
 export function reasoningText(item: JsonObject): string {
   const content = objectsOf(item.content);
   return (content.length > 0 ? content : objectsOf(item.summary))
@@ -33,23 +33,23 @@ export function reasoningText(item: JsonObject): string {
     .join(REASONING_SEPARATOR);
 }
 
-/** Ignored where the client has left that part out. */
+/** Ignored if the client has left out that part. */
 function signLast(parts: Part[], signature: Signature): void {
   const last = parts.at(-1);
   const isSignable = last?.kind === 'text' || last?.kind === 'image' || last?.kind === 'tool-call';
   if (isSignable && last.signature === undefined) last.signature = signature;
 }
 
-// Where a signature of any provider stands in this protocol: in a reasoning item's `encrypted_content`. OpenAI's own stands
-// there as it is. Another provider's is wrapped, with what it was found on, which the item alone does not tell:
+// This protocol holds signatures of any provider in a reasoning item's `encrypted_content`. OpenAI's own is unchanged. Another
+// provider's is wrapped together with the kind of part that it belongs to, which the item alone does not show:
 //
 // - on reasoning: the item is that reasoning. `redacted` where nothing but the signature may be shown.
 // - on another part (Gemini signs tool calls, images and texts): the item carries nothing else and follows that part.
-//   It cannot come before: in a stream the signature is only known when the part has ended.
-// - on an empty text (Gemini ends with one): the text itself is not shown, the item stands for it.
+//   It cannot precede it, because in a stream the signature is known only at the end of the part.
+// - on an empty text (Gemini ends with one): the text itself is not shown; the item represents it.
 export type SignedPlace = 'reasoning' | 'redacted' | 'part-before' | 'empty-text';
 
-/** For reasoning without a signature: marks it as foreign, so that it is never sent to OpenAI. */
+/** Marks reasoning without a signature as foreign, so that it is never sent to OpenAI. */
 export const UNSIGNED = wrapSignature({ origin: 'openai-responses', value: '' });
 
 export interface CarriedSignature {
@@ -57,7 +57,7 @@ export interface CarriedSignature {
   place: SignedPlace;
 }
 
-/** What follows the wrapped form; a full stop is no base64. */
+/** Follows the wrapped form; a full stop is not base64. */
 const SUFFIX: Record<SignedPlace, string> = {
   reasoning: '',
   redacted: '.redacted',

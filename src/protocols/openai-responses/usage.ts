@@ -7,7 +7,7 @@ import { editObject } from '../wire/json-object.ts';
 import { isObject, objectOf, objectsOf } from '../wire/loose-json.ts';
 
 /**
- * Null where it reports nothing. `cached_tokens` and `cache_write_tokens` are part of `input_tokens`, `reasoning_tokens` of
+ * Null if it has no counts. `cached_tokens` and `cache_write_tokens` are part of `input_tokens`, `reasoning_tokens` of
  * `output_tokens` (types of npm openai 7.55.0).
  * @param response with the tier that served it, and the tools that its provider ran.
  */
@@ -37,7 +37,7 @@ export function readResponsesUsage(usage: unknown, response: JsonObject = {}): U
   });
 }
 
-/** Items that stand for a tool of OpenAI's, and the name that its calls are priced by. */
+/** Items of OpenAI's tools, and the names by which their calls are priced. */
 const TOOL_ITEMS: Readonly<Record<string, string>> = {
   web_search_call: 'web_search',
   file_search_call: 'file_search',
@@ -45,7 +45,7 @@ const TOOL_ITEMS: Readonly<Record<string, string>> = {
   image_generation_call: 'image_generation',
 };
 
-/** Of a search, opening a page and looking in it are free (OpenAI's pricing page, 2026-11). */
+/** Within a search, opening a page and searching in it are free (OpenAI's pricing page, 2026-11). */
 function toolCallsOf({ output }: JsonObject): Usage['toolCalls'] {
   const calls: Record<string, number> = {};
   for (const { type, action } of objectsOf(output)) {
@@ -67,12 +67,12 @@ export function writeResponsesUsage(usage: Usage) {
   };
 }
 
-/** What the broker counts where the provider counted nothing: `outputBytes` of generated text. */
+/** The broker's estimate if the provider gave no counts. @param outputBytes bytes of generated text. */
 export function estimateUsage(inputTokens: number, outputBytes: number): Usage {
   return { ...NO_USAGE, inputTokens, outputTokens: tokensOfBytes(outputBytes), isEstimated: true };
 }
 
-/** A response's bytes with usage in them: as they came where the provider counted, else with the broker's estimate. */
+/** A response's bytes with usage: unchanged if the provider gave counts, else with the broker's estimate. */
 export function writeUsageInto(response: Buffer, usage: Usage): Buffer {
   if (!usage.isEstimated) return response;
   return editObject(response, { set: new Map([['usage', JSON.stringify(writeResponsesUsage(usage))]]) });

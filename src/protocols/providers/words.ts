@@ -10,15 +10,23 @@ const BAD_KEY =
 /** OpenAI, Groq (`model_decommissioned`), Mistral and Perplexity (`invalid_model`), Together (`model_not_available`). */
 const NO_MODEL_CODE =
   /^((model_(not_found|not_available|not_exist|decommissioned|terminated))|(invalid|unknown)_model(_id)?)$/i;
-/** DeepSeek "Model Not Exist", OpenRouter "x is not a valid model ID", LiteLLM "Invalid model name", Bedrock "model identifier". */
+/**
+ * DeepSeek "Model Not Exist", OpenRouter "x is not a valid model ID", LiteLLM "Invalid model name", Bedrock "model identifier".
+ */
 const NO_MODEL =
   /\bmodel\b[^.;:]{0,120}?\b((do(es)?|did) not exist|not exist\b|(was|is|were) not found|not found\b|has been (decommissioned|deprecated|retired|shut ?down))|is not a valid model\b|^(invalid|unknown|no such) model(\s*[:.'"`]|\s+id\b|$)|\binvalid model name\b|model identifier is invalid/i;
-/** xAI 403 "used all available credits or reached its monthly spending limit", DeepSeek, Anthropic, DashScope `Arrearage`, Moonshot. */
+/**
+ * xAI 403 "used all available credits or reached its monthly spending limit", DeepSeek, Anthropic, DashScope `Arrearage`,
+ * Moonshot.
+ */
 const SPENT_CODE =
   /^(insufficient_(quota|balance|credits)|credit_balance_exhausted|(organization|project)_(spend|usage)_limit_exceeded|billing_(hard_limit_reached|not_active)|exceeded_current_quota(_error)?|arrearage|accountoverdue(error)?|enforced_spend_limit_reached)$/i;
 const SPENT =
   /insufficient (account )?(balance|credits)|(credit )?balance is (too low|insufficient)|used all available credits|(does ?n[o'’]t|do not) have any credits|(spend(ing)?|usage) (limits?|cap)\b.{0,80}(reached|exceeded)|(reached|exceeded) (its|your) .{0,40}(spend(ing)?|usage) limit|credits? (are|is) depleted|spend(ing)? cap/i;
-/** DeepSeek "Content Exists Risk", DashScope `data_inspection_failed`, xAI 403 "violates usage guidelines", OpenAI `invalid_prompt`. */
+/**
+ * DeepSeek "Content Exists Risk", DashScope `data_inspection_failed`, xAI 403 "violates usage guidelines", OpenAI
+ * `invalid_prompt`.
+ */
 const FILTERED =
   /content exists risk|data[ _]?inspection[ _]?failed|violat\w{1,8} .{0,40}usage (guidelines|polic)|content management policy|responsible ?ai/i;
 

@@ -45,7 +45,7 @@ function createBatch({ head, body, batches }: LookupContext): EncodedAnswer | Re
   return accepted.isAnswerLost ? null : json(describeBatch(accepted.batch, head));
 }
 
-/** What is wrong with `params` is found when the request runs. */
+/** `params` are checked only when the request runs. */
 function readRequests(body: string, head: RequestHead): LineCall[] {
   let requests: unknown;
   try {
@@ -96,7 +96,7 @@ function refuse(status: number, message: string): Refusal {
   return { kind: 'invalid', message, param: null, code: null, status };
 }
 
-/** Until all of it has ended everything counts as being processed. */
+/** All requests count as `processing` until the whole batch has ended. */
 function describeBatch(batch: Batch, head: RequestHead) {
   const { id, lines, answers, failedLines, hasEnded, state, createdAtMs, reachedAtMs } = batch;
   const left = lines.length - answers.length;
@@ -125,7 +125,8 @@ function time(atMs: number | undefined): string | null {
   return atMs === undefined ? null : new Date(atMs).toISOString();
 }
 
-// The results of a batch that has ended, one JSON text a line. Last requests first: the provider keeps no order either.
+// The results of a batch that has ended, one JSON text a line. In reverse order, because the provider does not keep the order
+// either.
 
 export function encodeResults(batch: Batch): string {
   const { lines, answers } = batch;

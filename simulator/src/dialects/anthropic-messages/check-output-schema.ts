@@ -2,7 +2,7 @@
 // docs/reference/anthropic-messages.md section 7.
 import { type Body, readObject, refuse } from './read-fields.ts';
 
-/** Members that are refused wherever they stand. */
+/** Members that are refused at any place in a schema. */
 const REFUSED = [
   'oneOf',
   'not',
@@ -24,7 +24,7 @@ const FORMATS = new Set('date-time time date duration email hostname uri ipv4 ip
 interface Checking {
   path: string;
   root: Body;
-  /** References being followed: one that comes again would never end. */
+  /** References being followed; a repeated one would be an endless recursion. */
   following: ReadonlySet<string>;
 }
 

@@ -15,7 +15,7 @@ import { checkBetas, readVersion } from './versions.ts';
 
 const messages: CallRoute = { kind: 'call', read: readMessagesCall };
 
-/** For callers that are Anthropic's, and have lost their way. */
+/** Answers Anthropic clients that call an unknown path. */
 const unknown: LookupRoute = {
   kind: 'lookup',
   answer: ({ head: { method, path } }) => ({ kind: 'route_missing', method, path }),
@@ -29,7 +29,7 @@ export const anthropicMessagesDialect: Dialect = {
   answerHeaders: anthropicHeaders,
 };
 
-/** Two paths are Anthropic's own. What others share with it is Anthropic's where the header says so. */
+/** Two paths belong to Anthropic alone. Paths shared with other providers are Anthropic's if its headers are present. */
 function route({ method, path, headers }: RequestHead): CallRoute | LookupRoute | null {
   if (method === 'POST' && path === '/v1/messages') return messages;
   if (method === 'POST' && path === '/v1/messages/count_tokens') return countTokens;
@@ -39,7 +39,7 @@ function route({ method, path, headers }: RequestHead): CallRoute | LookupRoute 
 
 // POST /v1/messages/count_tokens: the prompt tokens that the same request would be billed for.
 
-/** What would shape only the answer is refused here, `max_tokens` first of all. */
+/** Members that only affect the answer, such as `max_tokens`, are refused here. */
 const MEMBERS = new Set(
   (
     'model messages system tools tool_choice thinking output_config cache_control speed context_management mcp_servers ' +

@@ -4,11 +4,11 @@ import type { Allowance } from '../../engine/limits/rate-meter.ts';
 import type { AnswerFacts, RequestHead } from '../dialect.ts';
 import { readBearer } from '../openai/headers.ts';
 
-/** Announced where the simulator does not limit: the provider always names some limit. */
+/** Announced when the simulator has no limit, because the provider always announces one. */
 const UNLIMITED_REQUESTS: Allowance = { limit: 1_000_000, remaining: 999_999, resetMs: 0 };
 const UNLIMITED_TOKENS: Allowance = { limit: 1_000_000_000, remaining: 999_999_999, resetMs: 0 };
 
-/** What is left of input and output tokens is said to the nearest thousand, where that says anything. */
+/** With limits from this size on, remaining tokens are rounded to the nearest thousand, as at the provider. */
 const ROUNDED_FROM = 10_000;
 const ROUNDED_TO = 1_000;
 
@@ -48,7 +48,7 @@ function formatTime(atMs: number): string {
   return new Date(Math.ceil(atMs / 1_000) * 1_000).toISOString().replace('.000Z', 'Z');
 }
 
-/** Where both are shown, `x-api-key` counts. */
+/** If both credentials are present, `x-api-key` is used. */
 export function readAnthropicKey(head: RequestHead): string | null {
   const key = head.headers['x-api-key'];
   return typeof key === 'string' ? key : readBearer(head);

@@ -15,13 +15,13 @@ export type CacheLifetime = '5m' | '1h';
 export interface PromptMeasure {
   promptTokens: number;
   cache: PromptCache;
-  /** Of the last breakpoint. */
+  /** Lifetime set by the last breakpoint. */
   cacheLifetime: CacheLifetime;
 }
 
 const MOST_BREAKPOINTS = 4;
 const CACHE_MEMBERS = new Set(['type', 'ttl']);
-/** Base64 of a document says little about its text: the broker's middling guess for PDF. */
+/** Base64 of a document says little about its text: the broker's own estimate for PDF. */
 const BINARY_SHARE = 10;
 
 interface Ruler {
@@ -52,8 +52,8 @@ export function measurePrompt(body: Body, system: readonly Block[], turns: reado
 }
 
 /**
- * A client that marks several places has had all but the last of them cached by the call before: those are read, the rest
- * is written. A rule without a memory, so that the same request costs the same every time.
+ * If a client marks several places, all but the last are assumed to be cached by the previous call: these are read, and the rest
+ * is written. The rule is stateless, so that the same request always costs the same.
  */
 function cacheOf({ marks }: Ruler): PromptCache {
   return { readTokens: marks.at(-2) ?? 0, markedTokens: marks.at(-1) ?? 0 };

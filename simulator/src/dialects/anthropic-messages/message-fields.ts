@@ -9,7 +9,7 @@ export function messageHead(request: MessageRequest, { unique }: Identity) {
   return { id: `msg_${unique}`, type: 'message', role: 'assistant', model: request.model };
 }
 
-/** Since 2026-10-21 members that say nothing are there, as null. */
+/** Since version 2026-10-21, absent members are written as null. */
 export function absentMembers({ version }: MessageRequest, ...members: readonly string[]): Record<string, null> {
   return version === '2023-06-01' ? {} : Object.fromEntries(members.map((member) => [member, null]));
 }
@@ -30,7 +30,7 @@ export const REFUSED: Ending = {
   },
 };
 
-/** An answer shorter than `max_tokens` that has not come to its end met the end of the context window. */
+/** An answer that was cut before `max_tokens` reached the end of the context window. */
 export function endingOf(choice: AnswerChoice, outputTokens: number, { maxTokens }: MessageRequest): Ending {
   const ending = (reason: string) => ({ stop_reason: reason, stop_sequence: null, stop_details: null });
   if (choice.parts.some((part) => part.kind === 'text' && part.isRefusal)) return REFUSED;
@@ -47,7 +47,7 @@ export function endingOf(choice: AnswerChoice, outputTokens: number, { maxTokens
   }
 }
 
-/** What was read from the cache, and written to it, is not part of `input_tokens`. */
+/** Tokens read from or written to the cache are not part of `input_tokens`. */
 export function inputUsage(usage: Usage) {
   return {
     input_tokens: usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens,
@@ -61,7 +61,7 @@ export function outputUsage({ outputTokens, reasoningTokens }: Usage) {
   return { output_tokens: outputTokens, output_tokens_details: { thinking_tokens: reasoningTokens } };
 }
 
-/** What `usage` has beside the counts, in the first event and in a whole answer. */
+/** Members of `usage` other than the counts, in the first event and in a whole answer. */
 export function usageDetails(request: MessageRequest, { cacheWriteTokens }: Usage) {
   const isLong = request.cacheLifetime === '1h';
   return {
@@ -77,7 +77,7 @@ export function usageDetails(request: MessageRequest, { cacheWriteTokens }: Usag
 
 export type ReasoningPart = Extract<AnswerPart, { kind: 'reasoning' }>;
 
-/** The text of a thinking block: empty where it is omitted, null where thoughts are no part of the answer. */
+/** The text of a thinking block: empty if it is omitted, null if thoughts are not part of the answer. */
 export function shownThought({ text, isShown }: ReasoningPart, { hasThoughts }: MessageRequest): string | null {
   if (isShown) return text;
   return hasThoughts ? '' : null;

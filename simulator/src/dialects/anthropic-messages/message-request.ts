@@ -7,7 +7,7 @@ export interface MessageRequest {
   version: Version;
   isStream: boolean;
   maxTokens: number;
-  /** Thoughts are blocks of the answer, also those whose text is not shown. */
+  /** Whether thoughts are blocks of the answer, even if their text is not shown. */
   hasThoughts: boolean;
   cacheLifetime: CacheLifetime;
 }

@@ -1,4 +1,4 @@
-// Answers as Messages events. Blocks come one after the other; a token costs two concatenations and the escaping of its own
+// Answers as Messages events. Blocks follow each other. A token costs two concatenations and the escaping of its own
 // characters.
 import type { Usage } from '../../../../src/contracts/usage.ts';
 import type { AnswerPart } from '../../engine/answers/answer.ts';
@@ -25,7 +25,7 @@ const PING = 'event: ping\ndata: {"type": "ping"}\n\n';
 export class MessageStreamVoice implements StreamVoice {
   readonly #request: MessageRequest;
   readonly #options: SpeechOptions;
-  /** Of the block that is being said; thoughts that are not part of the answer have none. */
+  /** Index of the current block; thoughts that are not part of the answer have none. */
   #index = -1;
 
   constructor(request: MessageRequest, options: SpeechOptions) {
@@ -36,7 +36,7 @@ export class MessageStreamVoice implements StreamVoice {
   open(): string {
     const { identity, answer, showsUsage } = this.#options;
     const request = this.#request;
-    // The provider counts a token before it has sent one; of a refusal it knows better.
+    // The provider counts a token before it has sent one, except for a refusal.
     const outputTokens = Math.min(1, answer.usage.outputTokens);
     const counts = { ...inputUsage(answer.usage), output_tokens: outputTokens, ...usageDetails(request, answer.usage) };
     const message = {
@@ -84,7 +84,7 @@ export class MessageStreamVoice implements StreamVoice {
     return PING;
   }
 
-  /** Null for what is no part of this answer. */
+  /** Null for a step that is not part of this answer. */
   #say({ part, text, isLastOfPart }: Step): string | null {
     switch (part.kind) {
       case 'text':
@@ -98,7 +98,7 @@ export class MessageStreamVoice implements StreamVoice {
     }
   }
 
-  /** Of thoughts that are omitted only the signature comes. */
+  /** For omitted thoughts, only the signature is sent. */
   #think(part: ReasoningPart, text: string, isLast: boolean): string | null {
     const shown = shownThought(part, this.#request);
     if (shown === null) return null;
@@ -113,7 +113,7 @@ export class MessageStreamVoice implements StreamVoice {
   }
 }
 
-/** A block as it begins; null for what is no part of this answer. */
+/** A block at its start; null for a part that is not shown in this answer. */
 function emptyBlock(part: AnswerPart, request: MessageRequest): object | null {
   switch (part.kind) {
     case 'text':

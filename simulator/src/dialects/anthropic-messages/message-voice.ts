@@ -1,4 +1,4 @@
-// Answers as messages. The unstreamed form; message-stream.ts has the other.
+// Writes unstreamed answers as messages; message-stream.ts writes streamed ones.
 import { NO_USAGE } from '../../../../src/contracts/usage.ts';
 import type { AnswerPart } from '../../engine/answers/answer.ts';
 import type { BlockedAnswer, SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
@@ -44,7 +44,7 @@ export class MessageVoice implements Voice {
     return JSON.stringify({ type: 'error', error: OVERLOADED, request_id: `req_${identity.unique}` });
   }
 
-  /** A refusal before the first token costs nothing, though it names the tokens of its prompt. */
+  /** A refusal before the first token is not billed, although its usage reports the prompt. */
   speakBlocked(options: SpeechOptions): BlockedAnswer {
     const usage = { ...options.answer.usage, outputTokens: 0, reasoningTokens: 0 };
     const silent: SpeechOptions = { ...options, answer: { choices: [{ parts: [], finish: 'content_filter' }], usage } };
@@ -87,7 +87,7 @@ function writeBlock(part: AnswerPart, request: MessageRequest): object[] {
   }
 }
 
-/** Input that was cut short has no value. */
+/** Input that was cut off has no value. */
 function parseInput(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,5 +1,5 @@
-// What a model takes and refuses, by its name. Source: docs/reference/anthropic-messages.md sections 1, 2 and 6. A name
-// that is not Claude's is refused nothing.
+// What a model accepts, by its name. Source: docs/reference/anthropic-messages.md sections 1, 2 and 6. Models with other names
+// than Claude's accept everything.
 
 export type ThinkingType = 'enabled' | 'adaptive' | 'between_tools' | 'disabled';
 export type Display = 'summarized' | 'omitted';
@@ -7,15 +7,15 @@ export type Display = 'summarized' | 'omitted';
 export interface ModelTraits {
   thinking: readonly ThinkingType[];
   thinksByDefault: boolean;
-  /** What is shown of thoughts where the request does not say. */
+  /** How thoughts are shown by default. */
   display: Display;
   /** `output_config.effort` values. */
   efforts: readonly string[];
   takesSampling: boolean;
   takesPrefill: boolean;
-  /** `tool_choice` may be `any` or `tool`. */
+  /** Whether `tool_choice` may be `any` or `tool`. */
   takesForcedTools: boolean;
-  /** `messages` may have the role `system`. */
+  /** Whether `messages` may have the role `system`. */
   takesSystemTurns: boolean;
 }
 

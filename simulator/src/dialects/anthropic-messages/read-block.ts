@@ -1,4 +1,4 @@
-// One content block: its type, who may say it, its members. Source: docs/reference/anthropic-messages.md section 2.
+// One content block: its type, the roles that may send it, its members. Source: docs/reference/anthropic-messages.md section 2.
 import {
   at,
   type Body,
@@ -53,7 +53,7 @@ const RULES: Readonly<Record<string, BlockRule>> = {
   }),
 };
 
-/** Blocks of server tools and of betas come back as they were given, and mean nothing here. */
+/** Blocks of server tools and betas, which are accepted and ignored. */
 const UNREAD =
   /^(server_tool_use|mcp_tool_use|container_upload|compaction|tool_reference|fallback|.+_tool_result|.+_tool_result_error)$/;
 
@@ -97,7 +97,7 @@ function checkToolUse({ id, name, input }: Body, { path }: BlockPlace): void {
   readObject(input, at(inner, 'input'));
 }
 
-/** Ids of another provider may have other characters: they must be rewritten on the way here. */
+/** Ids of other providers may have other characters, and must have been rewritten by the broker. */
 function checkToolId(id: unknown, path: string): void {
   if (!TOOL_ID.test(readText(id, path))) refuse(path, `String should match pattern '${TOOL_ID.source}'`);
 }

@@ -105,11 +105,11 @@ function checkSmallMembers({ metadata, service_tier: tier, speed }: Body): void 
   if (!isAbsent(speed)) readOneOf(speed, 'speed', ['standard', 'fast']);
 }
 
-// Thinking blocks that come back in the history: each must be as it was given, and a tool turn must keep its own where
+// Thinking blocks that come back in the history: each must be unchanged, and a tool turn must keep its own if
 // thinking has a budget. With adaptive thinking earlier turns need none (platform.claude.com, adaptive thinking, "Validation
 // changes"; read 2026-11-28).
 
-/** Checked whether or not this request lets the model think, as the provider does since October 2025. */
+/** Checked even if this request disables thinking, as the provider has done since October 2025. */
 export function checkThoughts(turns: readonly Turn[], model: string, thinking: Thinking): void {
   for (const block of turns.flatMap(({ blocks }) => blocks)) checkBlock(block, model);
   const last = turns.findLast(({ role }) => role === 'assistant');
@@ -118,7 +118,7 @@ export function checkThoughts(turns: readonly Turn[], model: string, thinking: T
 
 function checkBlock({ type, body, path }: Block, model: string): void {
   if (type === 'thinking' && !isGenuineThought(body, model)) refuse(path, 'Invalid `signature` in `thinking` block');
-  // The simulator never redacts, so it has given none.
+  // The simulator never redacts thoughts, so it cannot have issued this block.
   if (type === 'redacted_thinking') refuse(path, 'Invalid `data` in `redacted_thinking` block');
 }
 
@@ -134,8 +134,8 @@ function checkBeginning({ blocks, path }: Turn): void {
   );
 }
 
-// The conversation of a Messages request in the engine's words, written as read-call.ts of chat writes it: tool
-// results are turns of their own, thoughts are not part of it.
+// The conversation of a Messages request in the engine's form, identical to that of Chat (read-call.ts there): tool
+// results are separate turns, thoughts are left out.
 
 type Conversation = Pick<Call, 'promptText' | 'lastUserText'>;
 
@@ -149,7 +149,7 @@ export function readConversation(system: readonly Block[], turns: readonly Turn[
   };
 }
 
-/** Nobody has spoken since the tools answered. */
+/** Whether tool results come last in the conversation. */
 export function endsWithToolResult(turns: readonly Turn[]): boolean {
   const last = turns.findLast(({ role }) => role === 'user');
   return last === turns.at(-1) && last?.blocks.every(({ type }) => type === 'tool_result') === true;
@@ -162,7 +162,7 @@ function describe({ role, blocks }: Turn): string {
   return others.length === 0 ? answered : answered + describeTurn(role, others.map(describeBlock).join(''));
 }
 
-/** Without the ids of calls: they differ from provider to provider, and the answer must not. */
+/** Without call ids, which differ between providers while the answer must not. */
 function describeBlock({ type, body }: Block): string {
   switch (type) {
     case 'text':

@@ -1,5 +1,5 @@
-// Reads members of a request body and refuses what has the wrong type, in the words of Anthropic's validator (pydantic's):
-// the path, a colon, the reason.
+// Reads members of a request body and refuses wrong types with the messages of Anthropic's validator (pydantic): the path, a
+// colon, the reason.
 import { invalid } from '../../engine/refusal.ts';
 
 export type Body = Record<string, unknown>;
@@ -40,7 +40,7 @@ export function readText(value: unknown, path: string): string {
   return typeof value === 'string' ? value : refuse(path, 'Input should be a valid string');
 }
 
-/** Null where it is absent. */
+/** Null if absent. */
 export function readFlag(value: unknown, path: string): boolean | null {
   if (isAbsent(value)) return null;
   return typeof value === 'boolean' ? value : refuse(path, 'Input should be a valid boolean');

@@ -1,4 +1,4 @@
-// What a request says before the model answers: the system prompt and the conversation, in the order that the provider wants.
+// The prompt of a request: the system prompt and the conversation, in the order that the provider requires.
 import type { ModelTraits } from './model-traits.ts';
 import { readBlock } from './read-block.ts';
 import { type Body, isAbsent, readList, refuse } from './read-fields.ts';
@@ -28,7 +28,7 @@ function readSystem({ system }: Body, version: Version): readonly Block[] {
   );
 }
 
-// Every tool call is answered in the very next user turn, and the answers come first in it.
+// Every tool call must be answered in the next user turn, before any other content.
 
 export function checkToolOrder(turns: readonly Turn[]): void {
   const called = new Set<string>();
@@ -58,7 +58,7 @@ function checkResults(turn: Turn, before: Turn | undefined): void {
   }
 }
 
-/** A result behind other content counts as missing: the provider's message is the same. */
+/** A result after other content counts as missing; the provider reports both with the same message. */
 function checkAnswered(turn: Turn, after: Turn | undefined): void {
   const blocks = after?.blocks ?? [];
   const others = blocks.findIndex(({ type }) => type !== 'tool_result');

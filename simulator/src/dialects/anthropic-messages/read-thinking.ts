@@ -1,21 +1,21 @@
-// Whether and how much a request lets the model think, and what is shown of it: `thinking` and `output_config.effort`; and what may
-// be sampled beside thoughts.
+// Whether and how much the model thinks, and whether thoughts are shown (`thinking` and `output_config.effort`); and the limits
+// of sampling parameters while it thinks.
 import type { Display, ModelTraits, ThinkingType } from './model-traits.ts';
 import { type Body, isAbsent, readObject, readOneOf, readStrictObject, readWhole, refuse } from './read-fields.ts';
 import type { Version } from './versions.ts';
 
 export interface Thinking {
   isOn: boolean;
-  /** `enabled`, with a budget: stricter about history, forced tools and sampling than the model's own judgement. */
+  /** `enabled`, with a budget: stricter about history, forced tools and sampling than adaptive thinking. */
   isManual: boolean;
   display: Display;
-  /** How much is thought where no command says. */
+  /** Thinking tokens, unless a command sets them. */
   tokens: number;
 }
 
-/** Thoughts of the simulator are short; more effort makes longer ones. */
+/** The simulator's thoughts are short; more effort makes them longer. */
 const TOKENS_BY_EFFORT: Readonly<Record<string, number>> = { low: 4, medium: 8, high: 16, xhigh: 32, max: 64 };
-/** Where the answer may be short, thoughts leave it most of the room. */
+/** Largest share of the answer that thoughts may take. */
 const MOST_OF_ANSWER = 1 / 4;
 const LEAST_BUDGET = 1_024;
 
@@ -71,10 +71,10 @@ function checkBudget(thinking: Body, maxTokens: number): void {
 }
 
 const SAMPLING = ['temperature', 'top_p', 'top_k'] as const;
-/** With thoughts on, `top_p` is at least this. */
+/** Lowest `top_p` while thinking is on. */
 const LEAST_TOP_P = 0.95;
 
-/** `temperature`, `top_p` and `top_k`: gone from the new version and from new models, bounded where thoughts are on. */
+/** `temperature`, `top_p` and `top_k`: refused by the new version and by new models, and limited while thinking is on. */
 export function checkSampling(body: Body, traits: ModelTraits, thinking: Thinking, version: Version): void {
   for (const member of SAMPLING) {
     if (version !== '2023-06-01' && member in body) refuse(member, 'Extra inputs are not permitted');

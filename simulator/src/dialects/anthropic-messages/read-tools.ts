@@ -1,4 +1,4 @@
-// Tools and the choice between them. Server tools (those with a dated type) are taken and never called.
+// Tools and the choice between them. Server tools (those with a dated type) are accepted and never called.
 import type { Tool, ToolChoice } from '../../engine/call.ts';
 import { checkOutputSchema } from './check-output-schema.ts';
 import type { ModelTraits } from './model-traits.ts';

@@ -1,4 +1,4 @@
-// The messages of a request as turns: shapes, roles, and what may stand last.
+// The messages of a request as turns: their shapes and roles, and which may come last.
 import type { ModelTraits } from './model-traits.ts';
 import { readBlock } from './read-block.ts';
 import { at, type Body, readList, readOneOf, readStrictObject, refuse } from './read-fields.ts';
@@ -52,7 +52,7 @@ function readRole(role: unknown, path: string, { takesSystemTurns }: ModelTraits
   return readOneOf(role, at(path, 'role'), ['user', 'assistant', ...(role === 'system' ? (['system'] as const) : [])]);
 }
 
-/** After what a person or a tool has said, and before the model speaks. */
+/** System turns must follow a user turn and precede an assistant turn or the end. */
 function checkSystemTurns(turns: readonly Turn[]): void {
   for (const [index, { role, path }] of turns.entries()) {
     if (role !== 'system') continue;
@@ -63,7 +63,7 @@ function checkSystemTurns(turns: readonly Turn[]): void {
   }
 }
 
-/** Text of a closing assistant turn, which the model is to continue; null when there is none. */
+/** Text of a final assistant turn, which the model continues; null if there is none. */
 export function readPrefill(turns: readonly Turn[], { takesPrefill }: ModelTraits): string | null {
   const last = turns.at(-1)!;
   if (last.role !== 'assistant' || blocksOf(last, 'tool_use').length > 0) return null;

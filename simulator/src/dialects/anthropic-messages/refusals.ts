@@ -1,5 +1,5 @@
-// Errors as Anthropic words them: status, body and headers. Facts: docs/reference/anthropic-messages.md section 5;
-// wordings from recorded answers and from reports of users.
+// Errors in Anthropic's form: status, body and headers. Facts: docs/reference/anthropic-messages.md section 5; messages from
+// recorded answers and from users' reports.
 import type { RateRefusal, Refusal, RefusalKind } from '../../engine/refusal.ts';
 import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';
 
@@ -75,7 +75,7 @@ export function describeRateLimit(refusal: RateRefusal, { nowMs }: { nowMs: numb
   return { status: 429, message: describe(limit, thing), headers };
 }
 
-/** No wait makes a request fit that is larger than the whole limit, so none is announced. */
+/** Waiting does not help a request that exceeds the whole limit, so no wait is announced. */
 export function describeTooLarge({ limit }: Extract<Refusal, { kind: 'exceeds_limit' }>): AnthropicError {
   return { status: 429, message: describe(limit, 'tokens') };
 }
@@ -85,7 +85,7 @@ function describe(limit: number, thing: 'requests' | 'tokens'): string {
   return `This request would exceed your organization's rate limit of ${count} ${thing} per minute. ${MORE}`;
 }
 
-/** The provider announces whole seconds only. Milliseconds are for tests in a hurry: its SDKs read them. */
+/** The provider announces only whole seconds. Milliseconds, which its SDKs read, are for fast tests. */
 function retryHeaders({ hint, retryAfterMs }: RateRefusal, nowMs: number): readonly string[] {
   switch (hint) {
     case 'both':
@@ -100,11 +100,11 @@ function retryHeaders({ hint, retryAfterMs }: RateRefusal, nowMs: number): reado
   }
 }
 
-// An error before it is written.
+// An error before it is encoded.
 
 export interface AnthropicError {
   status: number;
-  /** Default: what the status stands for. */
+  /** Default: the type of the status. */
   type?: string;
   message: string;
   errorCode?: string;

@@ -1,4 +1,4 @@
-// A conversation after reading: messages of one role in a row are one turn.
+// A conversation after reading: consecutive messages of the same role are one turn.
 import type { Body } from './read-fields.ts';
 
 export type Role = 'user' | 'assistant' | 'system';
@@ -6,13 +6,13 @@ export type Role = 'user' | 'assistant' | 'system';
 export interface Block {
   type: string;
   body: Body;
-  /** As error messages name it: `messages.2.content.0`. */
+  /** As in error messages: `messages.2.content.0`. */
   path: string;
 }
 
 export interface Turn {
   role: Role;
-  /** Of its first message. */
+  /** Path of its first message. */
   path: string;
   blocks: Block[];
 }

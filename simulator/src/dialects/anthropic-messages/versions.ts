@@ -1,15 +1,15 @@
-// The headers that say which API is meant: `anthropic-version` and `anthropic-beta`.
+// The headers that select the version of the API: `anthropic-version` and `anthropic-beta`.
 import { invalid } from '../../engine/refusal.ts';
 import type { RequestHead } from '../dialect.ts';
 
 const VERSIONS = ['2023-06-01', '2026-10-21'] as const;
 
-/** 2026-10-21 refuses sampling parameters, and writes members that are null where 2023-06-01 leaves them out. */
+/** 2026-10-21 refuses sampling parameters, and writes members as null that 2023-06-01 leaves out. */
 export type Version = (typeof VERSIONS)[number];
 
 /**
  * A name and a date, with or without hyphens: `prompt-caching-2024-07-31`, and `claude-code-20250219`, which Claude Code
- * sends. Which names exist is not checked: a broker passes them on and cannot get them wrong.
+ * sends. Names are not checked further, because a broker only passes them on.
  */
 const BETA = /^[a-z0-9-]+-(?:\d{4}-\d{2}-\d{2}|\d{8})$/;
 

@@ -1,4 +1,4 @@
-// Gemini's batch mode and as much of its Files API as it needs, the provider's side.
+// Gemini's batch mode and the part of its Files API that it needs, the provider's side.
 
 import type { Refusal } from '../../engine/refusal.ts';
 import type { Batch, Dialect, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';

@@ -28,7 +28,7 @@ export function routeFiles({ method, path }: RequestHead): LookupRoute | null {
   return method === 'GET' ? show : method === 'DELETE' ? remove : null;
 }
 
-/** The first request says what is coming and gets an address; the second brings all of it. */
+/** The first request announces the file and gets an address; the second uploads all of it. */
 function uploadFile({ head, body, batches }: LookupContext): EncodedAnswer | Refusal {
   const command = String(head.headers['x-goog-upload-command'] ?? '');
   if (command === 'start') {

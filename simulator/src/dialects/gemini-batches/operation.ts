@@ -62,7 +62,7 @@ function endOf({ state, inputFaults }: Batch, { output }: { output?: object }): 
   return {};
 }
 
-/** What was answered before an early end is there as well. */
+/** Answers from before an early end are available too. */
 function hasOutput({ hasEnded, answers }: Batch): boolean {
   return hasEnded && answers.length > 0;
 }

@@ -73,7 +73,7 @@ function member(value: Json, ...names: string[]): Json {
   throw invalid(`${names[0]}: required`, names[0]!);
 }
 
-/** The model stands in the address; requests may name it once more. */
+/** The model is in the URL; requests may repeat it. */
 function withoutModel({ model: _, ...request }: Json): Json {
   return request;
 }

@@ -1,5 +1,5 @@
-// `Schema`, the subset of OpenAPI 3.0 that `parameters` and `responseSchema` take. What JSON Schema has beside it is an
-// unknown name.
+// `Schema`, the subset of OpenAPI 3.0 that `parameters` and `responseSchema` take. Other keywords of JSON Schema are
+// refused as unknown names.
 import {
   type Body,
   fields,

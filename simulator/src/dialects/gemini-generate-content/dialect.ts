@@ -26,7 +26,7 @@ const generate: CallRoute = {
     readGeminiCall(body, { model: readTarget(head.path)!.model, delivery: deliveryOf(head) }, provider),
 };
 
-/** For callers that are Google's, and have lost their way. */
+/** Answers Google's clients that call an unknown path. */
 const unknown: LookupRoute = {
   kind: 'lookup',
   answer: ({ head: { method, path } }) => ({ kind: 'route_missing', method, path }),
@@ -56,7 +56,7 @@ function readCredential(head: RequestHead): string | null {
   return new URLSearchParams(head.query).get('key') ?? readBearer(head);
 }
 
-/** Neither limits nor a request id: Google announces neither. */
+/** Without limits and request id, because Google sends neither. */
 function answerHeaders({ processingMs }: AnswerFacts): readonly string[] {
   return ['server-timing', `gfet4t7; dur=${processingMs}`, 'x-gemini-service-tier', 'standard'];
 }

@@ -54,7 +54,7 @@ export const SAFETY_RATINGS = [
   { category: 'HARM_CATEGORY_DANGEROUS_CONTENT', probability: 'HIGH', blocked: true },
 ];
 
-/** How a candidate ends, beside its content. */
+/** Members that describe the end of a candidate. */
 export function endingOf({ finish }: AnswerChoice, { issuer }: GeminiRequest) {
   return {
     finishReason: FINISH_REASONS[finish],
@@ -65,7 +65,7 @@ export function endingOf({ finish }: AnswerChoice, { issuer }: GeminiRequest) {
 
 type ToolCallPart = Extract<AnswerPart, { kind: 'tool_call' }>;
 
-/** `isFirst` of its step: only that one is signed, however many calls there are at once. */
+/** @param isFirst whether it is the first call of its step; only that one is signed. */
 export function writeFunctionCall({ id, name, input }: ToolCallPart, { issuer }: GeminiRequest, isFirst: boolean) {
   const functionCall = { name, args: parseArguments(input) };
   if (issuer === null) return { functionCall };
@@ -73,7 +73,7 @@ export function writeFunctionCall({ id, name, input }: ToolCallPart, { issuer }:
   return { functionCall: { ...functionCall, id: `call_${id}` }, ...signed };
 }
 
-/** Arguments that were cut short have no value. */
+/** Arguments that were cut off have no value. */
 function parseArguments(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -86,7 +86,7 @@ export function firstToolCall({ parts }: AnswerChoice): AnswerPart | undefined {
   return parts.find(({ kind }) => kind === 'tool_call');
 }
 
-/** On the last words of an answer that calls nothing. */
+/** The signature of the last text of an answer without calls. */
 export function signWords(choice: AnswerChoice, { issuer }: GeminiRequest): { thoughtSignature?: string } {
   const last = choice.parts.findLast((part) => part.kind === 'text');
   if (issuer === null || last === undefined || choice.finish === 'content_filter') return {};

@@ -4,7 +4,7 @@ export interface GeminiRequest {
   model: string;
   /** `unary`: one object. `sse`: events with data only. `array`: one JSON array, element by element. */
   delivery: 'unary' | 'sse' | 'array';
-  /** Who signs; null where the model signs nothing. */
+  /** Issuer of signatures; null if the model does not sign. */
   issuer: string | null;
   /** Of the prompt's tokens. */
   promptImageTokens: number;

@@ -1,5 +1,5 @@
-// Answers of streamGenerateContent: events that have data and nothing else, or one JSON array that comes element by element.
-// Every chunk is a whole response with the usage so far; function calls come in one piece.
+// Streams of streamGenerateContent: events with only data, or one JSON array, sent element by element. Every chunk is a whole
+// response with the usage so far; function calls are sent in one piece.
 import type { Usage } from '../../../../src/contracts/usage.ts';
 import type { AnswerChoice, AnswerPart } from '../../engine/answers/answer.ts';
 import type { Step } from '../../engine/answers/answer-cursor.ts';
@@ -32,7 +32,7 @@ export class GeminiStreamVoice implements StreamVoice {
     this.#firstCalls = new Set(options.answer.choices.map(firstToolCall));
   }
 
-  /** There is nothing to say before the first words. */
+  /** Nothing is sent before the first text. */
   open(): string {
     return '';
   }
@@ -49,12 +49,12 @@ export class GeminiStreamVoice implements StreamVoice {
     return endings.join('');
   }
 
-  /** Events have no end but the connection's. */
+  /** There is no terminating event, only the end of the connection. */
   terminate(): string {
     return this.#request.delivery === 'array' ? (this.#elements === 0 ? '[]' : ']') : '';
   }
 
-  /** As the provider breaks off: bare JSON in the middle of the events, with no `data:` before it. */
+  /** The provider's form of an error: bare JSON among the events, without `data:`. */
   fail(): string {
     return this.#request.delivery === 'array'
       ? this.write(UNAVAILABLE) + this.terminate()
@@ -99,7 +99,7 @@ export class GeminiStreamVoice implements StreamVoice {
     });
   }
 
-  /** An answer that came to its end has one more part, which is empty; others lack parts, or content altogether. */
+  /** A complete answer has one more, empty part; others have no parts, or no content at all. */
   #lastContent(choice: AnswerChoice): object {
     switch (choice.finish) {
       case 'content_filter':
@@ -113,7 +113,7 @@ export class GeminiStreamVoice implements StreamVoice {
     }
   }
 
-  /** Null where nothing is shown yet, or ever. */
+  /** Null for a step that shows nothing. */
   #writePart({ part, text, isLastOfPart }: Step): object | null {
     switch (part.kind) {
       case 'text':

@@ -1,4 +1,4 @@
-// Answers of generateContent. The unstreamed form; gemini-stream.ts has the others.
+// Writes unstreamed answers of generateContent; gemini-stream.ts writes streamed ones.
 import type { AnswerChoice, AnswerPart } from '../../engine/answers/answer.ts';
 import type { BlockedAnswer, SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
 import {
@@ -44,7 +44,7 @@ export class GeminiVoice implements Voice {
     return write(UNAVAILABLE);
   }
 
-  /** The model itself has failed: no error, an answer that ends for another reason. */
+  /** A failure of the model itself: not an error, but an answer with a different finish reason. */
   failAnswer({ identity }: SpeechOptions): string {
     return write({ candidates: [{ finishReason: 'OTHER', index: 0 }], ...answerTail(this.#request, identity) });
   }
@@ -62,7 +62,7 @@ export class GeminiVoice implements Voice {
     return { contentType: this.streamContentType, body: stream.write(blocked) + stream.terminate(), billed };
   }
 
-  /** An answer that has nothing to show has no parts at all: everything was thought, or withheld. */
+  /** An answer that shows nothing (only thoughts, or filtered) has no parts at all. */
   #writeCandidate(choice: AnswerChoice, index: number) {
     const parts = this.#writeParts(choice);
     const content = parts.length === 0 ? { role: 'model' } : { parts, role: 'model' };

@@ -1,9 +1,9 @@
-// An error before it is written.
+// An error before it is encoded.
 
 export interface GoogleError {
   /** HTTP status. */
   code: number;
-  /** Default: what the code stands for. */
+  /** Default: the status of the code. */
   status?: string;
   message: string;
   details?: readonly object[];

@@ -10,11 +10,11 @@ import type { Part, Turn } from './turn.ts';
 
 export interface PromptMeasure {
   promptTokens: number;
-  /** Part of the above. */
+  /** Included in the tokens above. */
   imageTokens: number;
 }
 
-/** Base64 says little about what it holds: the broker's middling guess for PDF. */
+/** Base64 says little about its content: the broker's own estimate for PDF. */
 const BINARY_SHARE = 10;
 
 export function measurePrompt({ tools }: Body, system: readonly Part[], turns: readonly Turn[]): PromptMeasure {

@@ -1,8 +1,8 @@
-// What a model takes and does, by its name. Source: docs/reference/gemini-generate-content.md sections 2, 4 and 5. A name
-// that is not Gemini's is refused nothing, and does nothing by itself.
+// What a model accepts and does, by its name. Source: docs/reference/gemini-generate-content.md sections 2, 4 and 5. Models with
+// other names than Gemini's accept everything and have no default behaviour.
 
 export interface ModelTraits {
-  /** Signatures are bound to it; null for names that are not Gemini's. */
+  /** Signatures are bound to the family; null for other names than Gemini's. */
   family: string | null;
   thinksByDefault: boolean;
   takesThinking: boolean;
@@ -10,11 +10,11 @@ export interface ModelTraits {
   takesThinkingBudget: boolean;
   /** The smallest `thinkingBudget` above -1. */
   leastBudget: number;
-  /** Signs function calls and last words, wants the former back, and gives calls an id. */
+  /** Signs function calls and final texts, requires the signatures of calls back, and gives calls an id. */
   signs: boolean;
-  /** JSON mode and function tools in one request. */
+  /** Accepts JSON mode and function tools in one request. */
   takesJsonWithTools: boolean;
-  /** Functions beside server tools. */
+  /** Accepts functions together with server tools. */
   mixesTools: boolean;
 }
 

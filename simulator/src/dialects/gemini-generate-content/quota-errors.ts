@@ -1,4 +1,4 @@
-// Google's 429s. The wait stands in RetryInfo; that a quota is of a day, and the wait worthless, stands in its id only.
+// Google's 429s. The wait is in RetryInfo. Only the id of a quota shows that it is a daily one, for which that wait is useless.
 import type { RateRefusal, Refusal } from '../../engine/refusal.ts';
 import type { AnswerFacts } from '../dialect.ts';
 import { detail, type GoogleError } from './google-error.ts';
@@ -25,7 +25,7 @@ const QUOTAS: Readonly<Record<'requests' | 'tokens' | 'day', Quota>> = {
   day: { metric: `${PREFIX}_requests`, id: 'GenerateRequestsPerDayPerProjectPerModel' },
 };
 
-/** What the provider asks to wait for although the day is used up. */
+/** The wait that the provider announces although the daily quota is used up. */
 const WORTHLESS_WAIT_MS = 27_000;
 const DAILY_LIMIT = 1_500;
 
@@ -43,7 +43,7 @@ export function describeRateLimit(refusal: RateRefusal, facts: AnswerFacts): Goo
   return { code: 429, message, details: [failure, HELP, ...details], headers };
 }
 
-/** No wait makes a request fit that is larger than the whole limit, so none is announced. */
+/** Waiting does not help a request that exceeds the whole limit, so no wait is announced. */
 export function describeTooLarge(
   { limit }: Extract<Refusal, { kind: 'exceeds_limit' }>,
   facts: AnswerFacts,

@@ -29,7 +29,7 @@ export const REQUEST_FIELDS = fields(
     'continuationToken store',
 );
 
-/** Nobody has told the simulator what was cached under this name: so much, in front of the prompt. */
+/** Assumed size of cached content, which comes before the prompt; the simulator stores none. */
 const CACHED_CONTENT_TOKENS = 1_024;
 
 export interface Target {
@@ -105,8 +105,8 @@ function checkSmallFields({ safetySettings, serviceTier }: Body): void {
   readEnum(serviceTier, 'service_tier', SERVICE_TIERS);
 }
 
-// The conversation of a generateContent request in the engine's words, written as read-call.ts of chat writes it:
-// function responses are turns of their own, thoughts are not part of it.
+// The conversation of a generateContent request in the engine's form, identical to that of Chat (read-call.ts there):
+// function responses are separate turns, thoughts are left out.
 
 type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'toolResults' | 'prefill'>;
 
@@ -135,7 +135,7 @@ function describe(turn: Turn): string {
   return responses.join('') + describeTurn(role, others.map(describePart).join(''));
 }
 
-/** Without signatures and the ids of calls: they differ from provider to provider, and the answer must not. */
+/** Without signatures and call ids, which differ between providers while the answer must not. */
 function describePart({ body }: Part): string {
   if (typeof body.text === 'string') return body.thought === true ? '' : body.text;
   if (body.functionCall !== undefined) {
@@ -146,30 +146,30 @@ function describePart({ body }: Part): string {
   return Object.keys(rest).length === 0 ? '' : `[${Object.keys(rest)[0]} ${JSON.stringify(rest).length}]`;
 }
 
-/** Text that another protocol would give as it is stands in `output`. */
+/** Plain text of other protocols is in `output` here. */
 function textOfResponse(response: Body): string {
   const [[key, value] = [], ...more] = Object.entries(response);
   const isText = more.length === 0 && typeof value === 'string' && (key === 'output' || key === 'result');
   return isText ? (value as string) : JSON.stringify(response);
 }
 
-// Whether and how much a request lets the model think: `generationConfig.thinkingConfig`.
+// Whether and how much the model thinks: `generationConfig.thinkingConfig`.
 
 export interface Thinking {
-  /** How much is thought where no command says. */
+  /** Thinking tokens, unless a command sets them. */
   tokens: number;
-  /** Thoughts are parts of the answer. */
+  /** Whether thoughts are parts of the answer. */
   isShown: boolean;
 }
 
 const PATH = 'generation_config.thinking_config';
 const FIELDS = fields('includeThoughts thinkingBudget thinkingLevel');
 
-/** Thoughts of the simulator are short; a higher level makes longer ones. */
+/** The simulator's thoughts are short; a higher level makes them longer. */
 const TOKENS_BY_LEVEL: Readonly<Record<string, number>> = { MINIMAL: 2, LOW: 4, MEDIUM: 8, HIGH: 16, XHIGH: 32 };
 const DEFAULT_TOKENS = 16;
 const MOST_BUDGET = 32_768;
-/** Thoughts are part of `maxOutputTokens`: where that is little, they leave the answer most of it. */
+/** Largest share of `maxOutputTokens` that thoughts may take. */
 const MOST_OF_ANSWER = 1 / 4;
 
 export function readThinking({ thinkingConfig }: Body, traits: ModelTraits, maxTokens: number | null): Thinking {

@@ -1,5 +1,5 @@
-// Reads members of a request as proto3 JSON is read: camelCase or snake_case, null as absent, and no member that the
-// message does not have. Paths in messages are snake_case, as the provider writes them.
+// Reads members of a request by the rules of proto3 JSON: camelCase or snake_case, null means absent, and unknown members are
+// refused. Paths in messages are snake_case, as the provider writes them.
 import { RefusalError } from '../../engine/refusal.ts';
 
 export type Body = Record<string, unknown>;
@@ -39,7 +39,7 @@ function toCamelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** A single value stands for a list of one, as the provider's own examples have it. */
+/** A single value is read as a list of one, as in the provider's own examples. */
 export function readList(value: unknown): readonly unknown[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value];
@@ -62,7 +62,7 @@ export function readWhole(value: unknown, path: string): number | null {
   return Number.isSafeInteger(number) ? (number as number) : refuseValue(value, path, 'TYPE_INT32');
 }
 
-/** Enum values are upper case; readers of JSON take them in any. */
+/** Enum values are upper case, but accepted in any case. */
 export function readEnum(value: unknown, path: string, values: readonly string[]): string | null {
   if (value === undefined) return null;
   const name = typeof value === 'string' ? value.toUpperCase() : '';

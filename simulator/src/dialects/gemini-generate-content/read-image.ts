@@ -18,7 +18,7 @@ const SIZES: Readonly<Record<string, { scale: number; tokens: number }>> = {
   '4K': { scale: 8, tokens: 2_520 },
 };
 
-/** Null where words alone are wanted. */
+/** Null if only text is requested. */
 export function readImage({ responseModalities, imageConfig }: Body): WantedImage | null {
   const path = 'generation_config.response_modalities';
   const modalities = readList(responseModalities).map((value) => readEnum(value, path, MODALITIES));
@@ -42,7 +42,7 @@ export function readImage({ responseModalities, imageConfig }: Body): WantedImag
   };
 }
 
-// The smallest pictures that every decoder takes: one colour, one bit a pixel, and a comment.
+// The smallest image that every decoder accepts: one colour, one bit per pixel, and a comment.
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const BIT_DEPTH = 1;
@@ -51,7 +51,7 @@ const GREYSCALE = 0;
 export interface Picture {
   width: number;
   height: number;
-  /** Latin letters; stands in the file as its `Comment`. */
+  /** Latin letters; stored in the file as its `Comment`. */
   comment: string;
 }
 
@@ -61,7 +61,7 @@ export function encodePng({ width, height, comment }: Picture): Buffer {
   header.writeUInt32BE(height, 4);
   header[8] = BIT_DEPTH;
   header[9] = GREYSCALE;
-  // Each row begins with the number of its filter: 0 is none.
+  // Each row begins with its filter type; 0 is none.
   const rows = Buffer.alloc(height * (1 + Math.ceil(width / 8)));
   return Buffer.concat([
     SIGNATURE,

@@ -1,4 +1,4 @@
-// One part of a content: exactly one kind of data, and what may stand beside it.
+// One part of a content: exactly one kind of data, and the members allowed with it.
 
 import { type Body, fields, readFlag, readMessage, readStruct, readText, refuse, refuseValue } from './read-fields.ts';
 import type { Part } from './turn.ts';

@@ -1,4 +1,4 @@
-// Function declarations and the choice between them. Server tools are taken and never called.
+// Function declarations and the choice between them. Server tools are accepted and never called.
 import type { Tool, ToolChoice } from '../../engine/call.ts';
 import { checkSchema } from './check-schema.ts';
 import type { ModelTraits } from './model-traits.ts';
@@ -14,7 +14,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$/;
 
 export interface ReadTools {
   functions: readonly Tool[];
-  /** Some of the tools are the provider's own. */
+  /** Whether some of the tools are the provider's own. */
   hasServerTools: boolean;
 }
 

@@ -34,7 +34,7 @@ function readParts({ parts }: Body, path: string): Part[] {
   return list.map((part, index) => readPart(part, `${path}.parts[${index}]`));
 }
 
-/** Without a role a person speaks. `function` is of the first versions and still taken. */
+/** Without a role it is the user. `function` is from the first versions and still accepted. */
 function readRole(role: unknown): 'user' | 'model' {
   if (role === 'model') return 'model';
   return role === undefined || role === 'user' || role === 'function'
@@ -42,7 +42,7 @@ function readRole(role: unknown): 'user' | 'model' {
     : refuse('Please use a valid role: user, model.');
 }
 
-/** A person begins. Every function call is answered in the very next turn, and nothing else is. */
+/** The user begins. Every function call must be answered in the next turn, and every response must follow its call. */
 function checkOrder(turns: readonly Turn[]): void {
   for (const [index, turn] of turns.entries()) {
     const calls = partsWith(turn, 'functionCall');

@@ -1,5 +1,5 @@
-// Errors as Google words them: status, body and headers. Facts: docs/reference/gemini-generate-content.md section 6;
-// wordings from recorded answers and from reports of users.
+// Errors in Google's form: status, body and headers. Facts: docs/reference/gemini-generate-content.md section 6; messages from
+// recorded answers and from users' reports.
 import type { Refusal, RefusalKind } from '../../engine/refusal.ts';
 import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';
 import { detail, type GoogleError } from './google-error.ts';
@@ -11,7 +11,7 @@ export function encodeGeminiRefusal(refusal: Refusal, facts: AnswerFacts): Encod
   const { code, status, message, details, headers } = describe(refusal, facts);
   const hasDetails = details !== undefined && details.length > 0;
   const error = { code, message, status: status ?? STATUSES[code] ?? 'UNKNOWN', ...(hasDetails ? { details } : {}) };
-  // A stream that is one array is one also where it has nothing but an error in it.
+  // A stream in array form is an array even if it holds only an error.
   const body = deliveryOf(facts.head) === 'array' ? [{ error }] : { error };
   return {
     status: code,
@@ -50,7 +50,7 @@ const ERRORS: Describe = {
       "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form " +
       'of API consumer identity to call this API.',
   }),
-  // Seen on the live API on 2026-10-03: a wrong key is no 401.
+  // Seen on the live API on 2026-10-03: a wrong key is not a 401.
   key_wrong: () => ({
     code: 400,
     message: 'API key not valid. Please pass a valid API key.',

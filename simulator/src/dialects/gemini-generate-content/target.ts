@@ -1,4 +1,4 @@
-// What a path and query ask for: `/v1beta/models/{model}:{method}?alt=sse`. The versions are one and the same here; npm
+// Reads path and query: `/v1beta/models/{model}:{method}?alt=sse`. All versions are treated alike; npm
 // @google/genai 3 asks for v1, older ones for v1beta.
 import type { RequestHead } from '../dialect.ts';
 import { decodeName } from '../listed-models.ts';
@@ -12,13 +12,13 @@ export interface MethodTarget {
   method: string;
 }
 
-/** Null where no method of a model is called. */
+/** Null if the path is not a method of a model. */
 export function readTarget(path: string): MethodTarget | null {
   const match = TARGET.exec(path);
   return match === null ? null : { model: decodeName(match[1]!), method: match[2]! };
 }
 
-/** `/v1/` is other providers' as well: there Google's callers are known by their key's header. */
+/** Other providers use `/v1/` too: there, Google's clients are recognised by the header of their key. */
 export function isGoogles({ path, headers }: RequestHead): boolean {
   if (OWN_VERSION.test(path) || readTarget(path) !== null) return true;
   return path.startsWith('/v1/') && headers['x-goog-api-key'] !== undefined;

@@ -1,5 +1,5 @@
-// `thoughtSignature`: given with the first function call of a step and with last words, and wanted back on the very part it
-// came with. Bound to the model's family and to the provider's project: elsewhere it is worth nothing
+// `thoughtSignature`: sent with the first function call of a step and with the final text, and required back on the same part.
+// Bound to the model's family and to the provider's project, and invalid elsewhere
 // (docs/reference/gemini-generate-content.md section 5).
 import type { Provider } from '../dialect.ts';
 import { type Claim, isGenuine, sign } from '../signature.ts';
@@ -7,20 +7,20 @@ import type { ModelTraits } from './model-traits.ts';
 import { refuse } from './read-fields.ts';
 import { type Part, partsWith, type Turn } from './turn.ts';
 
-/** Said in the place of a signature that nobody has: history from another provider (ai.google.dev/gemini-api/docs/thought-signatures). */
+/** Accepted in place of a signature, for history from another provider (ai.google.dev/gemini-api/docs/thought-signatures). */
 const SENTINELS = new Set(['skip_thought_signature_validator', 'context_engineering_is_the_way_to_go']);
 
-/** Whose signatures these are; null where the model gives none. */
+/** Issuer of a model's signatures; null if the model does not sign. */
 export function issuerOf({ family, signs }: ModelTraits, provider: Provider): string | null {
   return signs ? nameIssuer(family, provider) : null;
 }
 
-/** `functionName` is null for words. `source` is what tells two signatures apart. */
+/** @param functionName null for text. @param source makes signatures of the same claim differ. */
 export function signPart(issuer: string, functionName: string | null, source: string): string {
   return sign(claimOf(issuer, functionName), source);
 }
 
-/** Every signature must be genuine; models that sign miss none on the first function call of a step. */
+/** Every signature must be genuine. Models that sign require one on the first function call of each step. */
 export function checkSignatures(turns: readonly Turn[], traits: ModelTraits, provider: Provider): void {
   const { family, signs } = traits;
   if (family === null) return;

@@ -1,16 +1,16 @@
-// A conversation after reading: contents of one role in a row are one turn.
+// A conversation after reading: consecutive contents of the same role are one turn.
 import type { Body } from './read-fields.ts';
 
 /** A part of the conversation, with camelCase members. */
 export interface Part {
   body: Body;
-  /** As error messages name it: `contents[2].parts[0]`. */
+  /** As in error messages: `contents[2].parts[0]`. */
   path: string;
 }
 
 export interface Turn {
   role: 'user' | 'model';
-  /** Of its first content, counted from 1 as the provider counts. */
+  /** Position of its first content, counted from 1 as by the provider. */
   position: number;
   parts: Part[];
 }
@@ -19,7 +19,7 @@ export function partsWith(turn: Turn | undefined, member: string): readonly Part
   return turn?.parts.filter(({ body }) => member in body) ?? [];
 }
 
-/** What was said, without thoughts. */
+/** The texts, without thoughts. */
 export function textsOf(parts: readonly Part[]): string {
   return parts.map(({ body }) => (typeof body.text === 'string' && body.thought !== true ? body.text : '')).join('');
 }

@@ -157,7 +157,7 @@ const EXPIRED = {
   message: 'This request could not be executed before the completion window expired.',
 };
 
-/** Made when somebody first asks; a file without lines does not come to be. */
+/** Created on the first request for them; files without lines are not created. */
 export function resultFiles(batch: Batch, desk: Batches): ResultFiles {
   if (!batch.hasEnded) return { output: null, error: null };
   const known = made.get(batch);
@@ -176,7 +176,7 @@ export function resultFiles(batch: Batch, desk: Batches): ResultFiles {
   return files;
 }
 
-/** Last lines first: the provider keeps no order either. */
+/** In reverse order, because the provider does not keep the order either. */
 function resultLines({ lines, answers, state }: Batch): { output: string[]; error: string[] } {
   const output: string[] = [];
   const error: string[] = [];

@@ -1,4 +1,4 @@
-// OpenAI's Files API as far as batches need it. Wire facts: docs/reference/openai-batch.md section 1.
+// The part of OpenAI's Files API that batches need. Wire facts: docs/reference/openai-batch.md section 1.
 import type { Refusal } from '../../engine/refusal.ts';
 import type { BatchFile, EncodedAnswer, LookupContext, LookupRoute, RequestHead } from '../dialect.ts';
 import { json } from './json-answer.ts';
@@ -75,14 +75,14 @@ function describeFile({ id, name, purpose, text, createdAtMs }: BatchFile) {
   };
 }
 
-// A multipart form as text: enough for the files of batches, which are text.
+// Reads a multipart form as text, which is enough for the files of batches.
 
 export interface FormPart {
   filename: string | null;
   text: string;
 }
 
-/** Parts by name; null where it is no form. */
+/** Parts by name; null if the body is not a form. */
 export function readForm({ headers }: RequestHead, body: string): Map<string, FormPart> | null {
   const [, quoted, bare] =
     /^multipart\/form-data;.*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(headers['content-type'] ?? '') ?? [];

@@ -1,4 +1,4 @@
-// A plain 200.
+// A JSON answer with status 200.
 import type { EncodedAnswer } from '../dialect.ts';
 
 export function json(value: unknown): EncodedAnswer {

@@ -1,11 +1,11 @@
-// The lines of an input file, and what OpenAI finds wrong with them: docs/reference/openai-batch.md section 2.
+// Reads the lines of an input file, with the faults that OpenAI reports: docs/reference/openai-batch.md section 2.
 import type { Dialect, InputFault, LineCall, RequestHead } from '../dialect.ts';
 import { openaiChatDialect } from '../openai-chat/dialect.ts';
 import { openaiCompletionsDialect } from '../openai-completions/dialect.ts';
 import { openaiEmbeddingsDialect } from '../openai-embeddings/dialect.ts';
 import { openaiResponsesDialect } from '../openai-responses/dialect.ts';
 
-/** Who answers lines of each endpoint. */
+/** The dialect that answers the lines of each endpoint. */
 export const BATCH_ENDPOINTS: Readonly<Record<string, Dialect>> = {
   '/v1/responses': openaiResponsesDialect,
   '/v1/chat/completions': openaiChatDialect,
@@ -27,7 +27,7 @@ interface Reading extends BatchInput {
   model: unknown;
 }
 
-/** @param head of the request that made the batch: every line is sent as its caller would have. */
+/** @param head of the request that created the batch; every line is treated as sent by the same caller. */
 export function readInput(text: string, endpoint: string, head: RequestHead): BatchInput {
   const lineHead = { ...head, method: 'POST', path: endpoint, query: '' };
   const reading: Reading = { lines: [], faults: [], endpoint, head: lineHead, ids: new Set(), model: undefined };

@@ -1,4 +1,4 @@
-// Answers as chat completion chunks. What all chunks of an answer have in common is written once; a token costs two
+// Answers as chat completion chunks. The members common to all chunks are serialised once; a token costs two
 // concatenations and the escaping of its own characters.
 import type { Usage } from '../../../../src/contracts/usage.ts';
 import type { AnswerPart } from '../../engine/answers/answer.ts';
@@ -16,7 +16,7 @@ export class ChatStreamVoice implements StreamVoice {
   /** From `data:` to the opening bracket of the choices, and from the closing one to the event's end. */
   readonly #before: string;
   readonly #after: string;
-  /** Tool calls are numbered per choice, whatever parts stand between them. */
+  /** Tool calls are numbered per choice, regardless of other parts between them. */
   readonly #toolIndexes: ReadonlyMap<AnswerPart, number>;
 
   constructor(request: ChatRequest, options: SpeechOptions) {
@@ -32,7 +32,7 @@ export class ChatStreamVoice implements StreamVoice {
     this.#options = options;
     this.#wantsUsage = request.wantsUsage && showsUsage;
     this.#before = `data: ${common.slice(0, -1)},"choices":[`;
-    // Asked for usage, every chunk has the member; null in all but the last (types of npm openai 7.55.0).
+    // If usage is requested, every chunk has the member, which is null in all but the last (types of npm openai 7.55.0).
     this.#after = this.#wantsUsage ? '],"usage":null}\n\n' : ']}\n\n';
     this.#toolIndexes = numberToolCalls(answer.choices.map((choice) => choice.parts));
   }
@@ -84,7 +84,7 @@ export class ChatStreamVoice implements StreamVoice {
     return `${this.#before}{"index":${choice},"delta":${delta},"logprobs":null,"finish_reason":${finish}}${this.#after}`;
   }
 
-  /** Id, type and name come once, with empty arguments; later deltas repeat only the index. */
+  /** Id, type and name are sent once, with empty arguments; later deltas repeat only the index. */
   #toolDelta(part: ToolCallPart, text: string, isFirst: boolean): string {
     const [type, inputMember] = part.takesText ? ['custom', 'input'] : ['function', 'arguments'];
     const piece = `"${inputMember}":${JSON.stringify(text)}`;

@@ -1,4 +1,4 @@
-// Answers as chat completions. The unstreamed form; chat-stream.ts has the other.
+// Writes unstreamed answers as chat completions; chat-stream.ts writes streamed ones.
 import type { AnswerChoice, AnswerPart } from '../../engine/answers/answer.ts';
 import type { SpeechOptions, StreamVoice, Voice } from '../dialect.ts';
 import { serverError } from '../openai/server-error.ts';

@@ -1,4 +1,4 @@
-// Reads a chat completion request, as strictly as the provider does where a broker could get it wrong, and no further.
+// Reads a chat completion request. As strict as the provider only where a broker could make mistakes.
 import { estimateMessages } from '../../../../src/protocols/openai-chat/request/read-request.ts';
 import { type AnswerFormat, type Call, describeTurn, type Tool, type ToolChoice } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';
@@ -30,7 +30,7 @@ export function readChatCall(value: unknown): { call: Call; voice: ChatVoice } {
     toolChoice: readToolChoice(body, tools),
     isToolUseParallel: readBoolean(body, 'parallel_tool_calls') ?? true,
     format: readFormat(body),
-    // OpenAI shows none here; a command can.
+    // OpenAI shows no reasoning here; a command can enable it.
     showsReasoning: false,
   };
   return { call, voice: new ChatVoice({ model, wantsUsage: options.include_usage === true }) };
@@ -95,7 +95,7 @@ function readFormat({ response_format: value }: Body): AnswerFormat {
   }
 }
 
-// The conversation of a chat request in the engine's words.
+// The conversation of a chat request in the engine's form.
 
 type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'toolResults' | 'prefill'>;
 
@@ -123,14 +123,14 @@ function textOf(message: Body): string {
   return Array.isArray(calls) ? text + calls.map(textOfCall).join('') : text;
 }
 
-/** Parts that are not text are told apart by their kind and size: their bytes may be many. */
+/** Other parts are described by kind and size, because their bytes may be many. */
 function textOfPart(part: unknown): string {
   const { type, text, ...rest } = (part ?? {}) as Body;
   if (typeof text === 'string') return text;
   return `[${type} ${JSON.stringify(rest).length}]`;
 }
 
-/** Without the id: it differs from provider to provider, and the answer must not. */
+/** Without the id, which differs between providers while the answer must not. */
 function textOfCall(call: unknown): string {
   const { function: called, custom } = (call ?? {}) as Record<string, Body | undefined>;
   return `[${called?.name ?? custom?.name} ${called?.arguments ?? custom?.input}]`;

@@ -1,4 +1,4 @@
-// OpenAI's old completions, the provider's side: for clients that still speak them.
+// OpenAI's older completions, the provider's side, for clients that still use them.
 
 import type { Usage } from '../../../../src/contracts/usage.ts';
 import type { AnswerChoice } from '../../engine/answers/answer.ts';
@@ -23,10 +23,10 @@ export const openaiCompletionsDialect: Dialect = {
   answerHeaders: openaiHeaders,
 };
 
-// Reads a request of the old completions: a prompt without roles. Here it is what one person said.
+// Reads a request of the older completions: a prompt without roles, treated as one user message.
 
 const MOST_CHOICES = 128;
-/** Unlike everywhere else, an answer is short unless it may be longer. */
+/** Unlike in other protocols, answers are short unless the request allows more. */
 const DEFAULT_MAX_TOKENS = 16;
 
 export function readCompletionsCall(value: unknown): { call: Call; voice: CompletionsVoice } {
@@ -123,7 +123,7 @@ function textOf({ parts }: AnswerChoice): string {
   return parts.map((part) => (part.kind === 'text' ? part.text : '')).join('');
 }
 
-/** No tools here, so none is called. */
+/** This protocol has no tools, so `tool_calls` cannot occur. */
 function finishOf({ finish }: AnswerChoice): string {
   return finish === 'tool_calls' ? 'stop' : finish;
 }

@@ -15,7 +15,7 @@ export const openaiEmbeddingsDialect: Dialect = {
   answerHeaders: openaiHeaders,
 };
 
-/** A text that is too long is refused in the words of the old completions, without a code. */
+/** A text that is too long is refused with the message of the older completions, without a code. */
 function encodeRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer {
   if (refusal.kind === 'context_length') {
     const { limit, promptTokens } = refusal;

@@ -27,7 +27,7 @@ export function readEmbeddingsCall(value: unknown): { call: Call; voice: Embeddi
     promptTokens: countTokens(inputs),
     windowTokens: Math.max(...inputs.map(({ tokens }) => tokens)),
     promptText: describeTurn('user', words),
-    // Commands may stand in any of the texts.
+    // Commands may be in any of the texts.
     lastUserText: words,
     endsWithToolResult: false,
     toolResults: 0,
@@ -89,7 +89,7 @@ function readEncoding({ encoding_format: format }: Body): EmbeddingsRequest['enc
   return known;
 }
 
-// Answers as lists of vectors. There is nothing to stream.
+// Writes answers as lists of vectors, which are never streamed.
 
 export interface EmbeddingsRequest {
   model: string;
@@ -126,7 +126,7 @@ export class EmbeddingsVoice implements Voice {
     return JSON.stringify({ error: serverError() });
   }
 
-  /** Never asked for: no call is read as a stream. */
+  /** Never called: no request is read as a stream. */
   speakStream(): StreamVoice {
     throw new Error('embeddings are not streamed');
   }
@@ -134,15 +134,15 @@ export class EmbeddingsVoice implements Voice {
   #embed(text: string, seed: number): readonly number[] | string {
     const { model, dimensions, encoding } = this.#request;
     const vector = embedText(text, model, seed, dimensions);
-    // Little-endian, as every machine that runs Node is.
+    // Little-endian, like every machine that Node.js supports.
     return encoding === 'float' ? [...vector] : Buffer.from(vector.buffer).toString('base64');
   }
 }
 
-// A vector for a text: always the same one for the same text and model, unlike every other, and one long. Its nearness to
-// other vectors means nothing.
+// A vector for a text: deterministic for text and model, different from all others, and of length one. Its distance to other
+// vectors has no meaning.
 
-/** As precise as both encodings can say it. A shorter vector is the beginning of a longer one, made one long again. */
+/** Rounded so that both encodings give the same value. A shorter vector is the normalised beginning of a longer one. */
 export function embedText(text: string, model: string, seed: number, dimensions: number): Float32Array {
   const random = createRandom(hashText(`${model} ${text}`, seed));
   const vector = Float64Array.from({ length: dimensions }, () => nextFraction(random) - 0.5);

@@ -1,4 +1,4 @@
-// OpenAI Responses, the provider's side, without anything that is kept from one request to the next. Wire facts:
+// OpenAI Responses, the provider's side, stateless between requests. Wire facts:
 // docs/reference/openai-responses.md.
 import { type Refusal, RefusalError } from '../../engine/refusal.ts';
 import type {
@@ -31,7 +31,7 @@ function route({ method, path }: RequestHead): CallRoute | LookupRoute | null {
   return STORED_PATH.test(path) ? storedResponse : null;
 }
 
-/** The conversation has another name here than in Chat, and its length is refused in other words. */
+/** The parameter of the conversation has a different name than in Chat, and a different message if it is too long. */
 function encodeRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer {
   if (refusal.kind === 'context_length') {
     return encodeOpenaiError({
@@ -45,7 +45,7 @@ function encodeRefusal(refusal: Refusal, facts: AnswerFacts): EncodedAnswer {
   return encodeOpenaiRefusal(isOfConversation ? { ...refusal, param: 'input' } : refusal, facts);
 }
 
-// What would be asked of a provider that keeps responses: this one keeps none, so there is none by any id.
+// Endpoints for stored responses. The simulator stores none, so every id is unknown.
 
 export const STORED_PATH = /^\/v1\/responses\/([^/]+)(?:\/(?:cancel|input_items))?$/;
 
@@ -60,7 +60,7 @@ export const storedResponse: LookupRoute = {
   }),
 };
 
-// POST /v1/responses/input_tokens: how many tokens the same request would have as its input.
+// POST /v1/responses/input_tokens: the number of input tokens of the same request.
 
 export const countTokens: LookupRoute = { kind: 'lookup', answer };
 

@@ -1,9 +1,9 @@
-// What a response repeats of its request, with the provider's defaults where the request says nothing.
+// The members of the request that a response repeats, with the provider's defaults for absent ones.
 import { type Body, readObject } from '../read-fields.ts';
 
 export type Echo = Readonly<Record<string, unknown>> & { model: string; service_tier: string };
 
-/** `effort` is what the model reasons with: null where it does not reason. */
+/** @param effort the model's reasoning effort; null if it does not reason. */
 export function echoRequest(body: Body, model: string, effort: string | null): Echo {
   const text = readObject(body.text ?? {}, 'text');
   const reasoning = readObject(body.reasoning ?? {}, 'reasoning');
@@ -32,7 +32,7 @@ export function echoRequest(body: Body, model: string, effort: string | null): E
   };
 }
 
-/** The tier that served it: a request may leave the choice to the provider, and `fast` is an old name. */
+/** The tier that served the request: the request may leave the choice to the provider, and `fast` is an old name. */
 export function servedTier({ service_tier: asked }: Echo): string {
   if (asked === 'auto') return 'default';
   return asked === 'fast' ? 'priority' : asked;
@@ -43,7 +43,7 @@ function echoFormat(format: unknown): unknown {
   return given.type === 'json_schema' ? { ...given, strict: given.strict ?? false } : given;
 }
 
-/** Functions are strict unless they say otherwise, which is not so in Chat. */
+/** Functions are strict by default, unlike in Chat. */
 function echoTool(tool: Body): Body {
   switch (tool.type) {
     case 'function':

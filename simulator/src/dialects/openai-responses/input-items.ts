@@ -4,7 +4,7 @@ import type { Body } from '../read-fields.ts';
 export const ROLES = ['assistant', 'system', 'developer', 'user'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** A part of a message's content, or of what a tool gave back. */
+/** A part of a message's content, or of a tool's output. */
 export interface ContentPart {
   type: string;
   /** Null for what is not text: images, files, sound. */
@@ -17,5 +17,5 @@ export type InputItem =
   | { kind: 'call'; callId: string; name: string; input: string }
   | { kind: 'output'; callId: string; parts: readonly ContentPart[] }
   | { kind: 'reasoning'; id: string | null; sealed: string | null }
-  /** Of a hosted tool, or a compaction: nothing that the simulator answers to. */
+  /** An item of a hosted tool, or a compaction, which the simulator ignores. */
   | { kind: 'other' };

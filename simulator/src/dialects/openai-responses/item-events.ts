@@ -19,7 +19,7 @@ export function openingEvents(item: OutputItem): EventBody[] {
   return [added];
 }
 
-/** All of a delta's event but the delta; null where the text is not shown. */
+/** A delta's event without the delta; null if the text is not shown. */
 export function deltaEvent(item: OutputItem): EventBody | null {
   const { part } = item;
   switch (part.kind) {
@@ -66,7 +66,7 @@ function callEvent({ takesText }: ToolCallPart): string {
   return takesText ? 'response.custom_tool_call_input' : 'response.function_call_arguments';
 }
 
-/** The specification wants a function's name here, too. */
+/** The specification requires a function's name here, too. */
 function wholeInput({ name, input, takesText }: ToolCallPart) {
   return takesText ? { input } : { name, arguments: input };
 }

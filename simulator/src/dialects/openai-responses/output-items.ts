@@ -1,4 +1,4 @@
-// The items of an answer: one for each thing that the model thinks, says or calls.
+// The items of an answer: one for each thought, message or call.
 import type { AnswerChoice, AnswerPart } from '../../engine/answers/answer.ts';
 import type { Identity } from '../dialect.ts';
 import { sealReasoning } from './sealed-reasoning.ts';
@@ -8,16 +8,16 @@ export type ToolCallPart = Extract<AnswerPart, { kind: 'tool_call' }>;
 export type TextPart = Extract<AnswerPart, { kind: 'text' }>;
 
 export interface OutputItem {
-  /** Not the `call_id`: that ties a call to its result, this names the item. */
+  /** Id of the item; `call_id` in contrast links a call to its result. */
   id: string;
   index: number;
   part: ItemPart;
-  /** The answer was ended in the middle of it. */
+  /** Whether the answer was cut off within this item. */
   isCut: boolean;
   providerName: string;
 }
 
-/** added: announced, and empty; done: at its end in a stream; final: in the whole response. */
+/** `added`: announced, empty. `done`: at its end in a stream. `final`: in the whole response. */
 export type Stage = 'added' | 'done' | 'final';
 
 export function outputItems({ parts, finish }: AnswerChoice, { unique }: Identity, providerName: string): OutputItem[] {
@@ -32,7 +32,7 @@ export function outputItems({ parts, finish }: AnswerChoice, { unique }: Identit
   }));
 }
 
-/** An answer without a word is still a message, but nothing is said beside a call or a thought. */
+/** An empty answer is still a message, but there is no empty message next to a call or a thought. */
 function isEmpty(part: ItemPart): boolean {
   return part.kind !== 'tool_call' && part.text === '';
 }
@@ -77,12 +77,12 @@ export function writeSummary(text: string) {
   return { type: 'summary_text', text };
 }
 
-/** Enough to look like something, and too little to be opened. */
+/** Length of the incomplete form: long enough to look real, too short to be decrypted. */
 const INCOMPLETE_CHARACTERS = 32;
 
 /**
- * `encrypted_content` is filled in whether asked for or not. It is another text at every stage, and incomplete in the
- * first: the one to send back is that of `response.output_item.done` (types of npm openai 7.55.0).
+ * `encrypted_content` is always set. Its text differs at every stage and is incomplete in the first: the one to send back is that
+ * of `response.output_item.done` (types of npm openai 7.55.0).
  */
 function writeReasoning(
   { id, providerName }: OutputItem,

@@ -1,4 +1,4 @@
-// Reads a Responses request, as strictly as the provider does where a broker could get it wrong, and no further.
+// Reads a Responses request. As strict as the provider only where a broker could make mistakes.
 
 import {
   BYTES_PER_TOKEN,
@@ -24,7 +24,7 @@ import { FAILED, finishedState, writeResponse, writeUsage } from './response-obj
 import type { ResponsesRequest } from './responses-request.ts';
 import { ResponsesStreamVoice } from './responses-stream.ts';
 
-/** The live API's own bound: shorter answers cannot be asked for (seen 2025-11). */
+/** The live API's lower bound for `max_output_tokens` (seen 2025-11). */
 const LEAST_OUTPUT_TOKENS = 16;
 
 export function readResponsesCall(
@@ -65,7 +65,7 @@ export interface Prompt {
   promptTokens: number;
 }
 
-/** What a request to answer and a request to count have in common. */
+/** The part that requests for answers and for token counts share. */
 export function readPrompt(body: Body, provider: Provider): Prompt {
   refuseParameters(body);
   const instructions = readInstructions(body);
@@ -85,7 +85,7 @@ function readInstructions({ instructions }: Body): string | null {
   throw invalid("Invalid type for 'instructions': expected a string.", 'instructions', 'invalid_type');
 }
 
-/** Usage comes always and cannot be asked for; padding can. The live API pads unless told not to: here it is asked for. */
+/** `stream_options` controls padding; usage is always sent. Unlike the live API, the simulator pads only on request. */
 function readPadding(body: Body, isStream: boolean): boolean {
   const { include_obfuscation: padding, ...others } = readStreamOptions(body, isStream);
   const [unknown] = Object.keys(others);
@@ -119,7 +119,7 @@ export function readFormat({ text }: Body): AnswerFormat {
 }
 
 // Tokens of a Responses request, by the broker's rule for chat messages (protocols/openai-chat/read-request.ts): every item
-// is a message, but for reasoning, which counts nothing.
+// is a message, except reasoning, which is not counted.
 
 export function estimateInput(items: readonly InputItem[], instructions: string | null): number {
   const said = items.filter(({ kind }) => kind !== 'reasoning' && kind !== 'other');
@@ -149,7 +149,7 @@ function bytesOf(part: ContentPart): number {
   return typeof data === 'string' ? Math.ceil(data.length / BINARY_SHARE) : BYTES_PER_TOKEN;
 }
 
-// Answers as Response objects. The unstreamed form; responses-stream.ts has the other.
+// Writes unstreamed answers as Response objects; responses-stream.ts writes streamed ones.
 
 export class ResponsesVoice implements Voice {
   readonly wholeContentType = 'application/json';
@@ -162,7 +162,7 @@ export class ResponsesVoice implements Voice {
 
   speakWhole({ identity, answer, showsUsage }: SpeechOptions): string {
     const { echo, providerName } = this.#request;
-    // The one choice that the reader asks for.
+    // The reader requests exactly one choice.
     const choice = answer.choices[0]!;
     const output = outputItems(choice, identity, providerName).map((item) => writeItem(item, 'final'));
     const usage = showsUsage ? writeUsage(answer.usage) : null;
@@ -182,8 +182,8 @@ export class ResponsesVoice implements Voice {
   }
 }
 
-// The conversation of a Responses request in the engine's words. A conversation that was told in another
-// protocol reads the same here, so that it gets the same answer.
+// The conversation of a Responses request in the engine's form. The same conversation in another protocol gives the
+// same text, so that it gets the same answer.
 
 type Conversation = Pick<Call, 'promptText' | 'lastUserText' | 'endsWithToolResult' | 'toolResults' | 'prefill'>;
 
@@ -215,7 +215,7 @@ function gatherTurns(items: readonly InputItem[]): Turn[] {
     if (item.kind === 'output') turns.push({ role: 'tool', text: textOf(item.parts) });
     if (item.kind !== 'call') continue;
     if (turns.at(-1)?.role !== 'assistant') turns.push({ role: 'assistant', text: '' });
-    // Without the id: it differs from provider to provider, and the answer must not.
+    // Without the id, which differs between providers while the answer must not.
     turns.at(-1)!.text += `[${item.name} ${item.input}]`;
   }
   return turns;

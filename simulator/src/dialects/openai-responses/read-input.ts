@@ -1,5 +1,5 @@
 // The input of a Responses request, item by item. Wire facts: docs/reference/openai-responses.md section 2; the
-// refusals are worded as recorded answers of the provider are.
+// messages of refusals are those of recorded answers.
 import { invalid, RefusalError } from '../../engine/refusal.ts';
 import { missing, unsupported } from '../openai/read-body.ts';
 import { type Body, readObject } from '../read-fields.ts';
@@ -7,7 +7,7 @@ import { type InputItem, ROLES, type Role } from './input-items.ts';
 import { readContent, readToolOutput } from './read-parts.ts';
 import { openReasoning } from './sealed-reasoning.ts';
 
-/** Empty where there is none: a request may consist of instructions. */
+/** Empty if absent: a request may consist of instructions alone. */
 export function readInput({ input }: Body): readonly InputItem[] {
   if (input === undefined || input === null) return [];
   if (typeof input === 'string') {
@@ -32,7 +32,7 @@ const READERS: Readonly<Record<string, ReadItem>> = {
   item_reference: readReference,
 };
 
-/** Items of hosted tools and of compaction: let through unread. */
+/** Items of hosted tools and of compaction: accepted without checks. */
 const OTHERS = new Set([
   'file_search_call',
   'web_search_call',
@@ -61,7 +61,7 @@ const OTHERS = new Set([
 ]);
 
 function readItem(item: Body, param: string): InputItem {
-  // A message may leave its type out, a reference too.
+  // The type of messages and references is optional.
   const type = item.type ?? (item.role === undefined && item.id !== undefined ? 'item_reference' : 'message');
   if (OTHERS.has(String(type))) return { kind: 'other' };
   const read = READERS[String(type)];
@@ -88,7 +88,7 @@ function readOutput(item: Body, param: string): InputItem {
   return { kind: 'output', callId, parts: readToolOutput(item.output, `${param}.output`) };
 }
 
-/** Without its content in encrypted form there is only the id, and the simulator keeps nothing by it. */
+/** Without encrypted content there is only an id, and the simulator stores no items. */
 function readReasoning(item: Body, param: string): InputItem {
   checkId(item, param, 'rs');
   if (!Array.isArray(item.summary)) throw missing(`${param}.summary`);
@@ -120,7 +120,7 @@ function needString(item: Body, member: string, param: string): string {
   return value;
 }
 
-/** An item's id is not its `call_id`, nor the id of another protocol's message: who mixes them up is told so. */
+/** Detects a `call_id`, or the id of another protocol's message, in place of an item's id. */
 function checkId({ id }: Body, param: string, prefix: string): void {
   if (id === undefined || id === null || String(id).startsWith(prefix)) return;
   const message = `Invalid '${param}.id': '${id}'. Expected an ID that begins with '${prefix}'.`;
@@ -128,8 +128,8 @@ function checkId({ id }: Body, param: string, prefix: string): void {
 }
 
 /**
- * What must be true between items: every call has its result and every result its call, reasoning comes with what followed it, and
- * what is said to be encrypted by this provider is. Throws a RefusalError.
+ * Checks relations between items: every call has a result and every result a call, reasoning is followed by its item, and
+ * encrypted content is genuine. Throws a RefusalError.
  */
 export function checkItems(items: readonly InputItem[], providerName: string): void {
   checkReasoning(items, providerName);
@@ -152,7 +152,7 @@ function isOfTheModel(item: InputItem | undefined): boolean {
   return item.kind !== 'message' || item.role === 'assistant';
 }
 
-/** Wording of 2026-06; before, it ended after "verified". */
+/** The message of 2026-06; before, it ended after "verified". */
 function notVerified(sealed: string): RefusalError {
   const shown = sealed.length <= 8 ? sealed : `${sealed.slice(0, 4)}...${sealed.slice(-4)}`;
   return new RefusalError({

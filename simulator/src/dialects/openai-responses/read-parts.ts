@@ -1,5 +1,5 @@
-// Content of messages and of tool results, checked as the provider checks it: what a broker builds from another protocol's
-// parts goes wrong here.
+// Checks content of messages and of tool results as the provider does, since a broker may build it wrongly from another
+// protocol's parts.
 import { invalid } from '../../engine/refusal.ts';
 import { missing, unsupported } from '../openai/read-body.ts';
 import { type Body, readObject } from '../read-fields.ts';
@@ -19,7 +19,7 @@ const FOR_THE_MODEL: Readonly<Record<string, CheckPart>> = {
   refusal: (part, param) => needText(part, 'refusal', param),
 };
 
-/** What a tool gives back: no sound. */
+/** Content of tool outputs: without audio. */
 const FOR_TOOLS: Readonly<Record<string, CheckPart>> = {
   input_text: FOR_PERSONS.input_text!,
   input_image: checkImage,
@@ -69,7 +69,7 @@ function needText(part: Body, member: string, param: string): void {
 }
 
 const DETAILS = ['low', 'high', 'auto', 'original'];
-/** `https://…`, or bytes in place. */
+/** `https://…`, or a data URL. */
 const IMAGE_URL = /^(?:https?:\/\/\S+|data:image\/[\w.+-]+;base64,[A-Za-z0-9+/=_-]*)$/;
 
 /** Chat nests the address in an object; here it is a string. */

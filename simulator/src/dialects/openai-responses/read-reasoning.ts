@@ -1,10 +1,10 @@
-// How much is thought before the answer, and whether the caller sees it.
+// How much the model reasons before the answer, and whether the caller sees it.
 import type { Call } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';
 import { unsupported } from '../openai/read-body.ts';
 import { type Body, readObject } from '../read-fields.ts';
 
-/** Far less than real models think: a rehearsal should not take minutes. */
+/** Far fewer tokens than real models use, so that a rehearsal does not take minutes. */
 const TOKENS_BY_EFFORT: Readonly<Record<string, number>> = {
   none: 0,
   minimal: 4,
@@ -25,7 +25,7 @@ export function isReasoningModel(model: string): boolean {
   return REASONING_MODEL.test(model);
 }
 
-/** A model of any name reasons when it is asked to. */
+/** A model with any name reasons if the request asks for it. */
 export function readReasoning(
   body: Body,
   model: string,

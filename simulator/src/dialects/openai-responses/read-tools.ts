@@ -1,4 +1,4 @@
-// Tools and the choice between them in a Responses request: flat, where Chat nests them.
+// Tools and the choice between them in a Responses request; flat, unlike in Chat.
 import type { Tool, ToolChoice } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';
 import { unsupported } from '../openai/read-body.ts';
@@ -7,7 +7,7 @@ import { type Body, readObject } from '../read-fields.ts';
 
 const MOST_NAME_CHARACTERS = 128;
 
-/** Run by the provider itself, and never by the simulator: accepted, and not called. */
+/** Tools that the provider runs itself; the simulator accepts them and never calls them. */
 const HOSTED = [
   'file_search',
   'web_search',
@@ -71,7 +71,7 @@ function readChosen(choice: Body): ToolChoice {
   return { mode: 'required', allowed: [readChosenName(choice, 'tool_choice.name')] };
 }
 
-/** Chat's form, with the name one level down, has none here. */
+/** Chat's nested form is refused, because it has no name at this level. */
 function readChosenName(tool: Body, param: string): string {
   return readToolName(tool?.name, param, MOST_NAME_CHARACTERS);
 }

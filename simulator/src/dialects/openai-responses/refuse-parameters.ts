@@ -1,9 +1,9 @@
-// Parameters that this provider has no use for: those of Chat, which the Responses API refuses by name, and those that ask
-// it to keep something, which the simulator does not.
+// Parameters that are refused: those of Chat, which the Responses API refuses by name, and those for stored state, which the
+// simulator does not have.
 import { invalid, type RefusalError } from '../../engine/refusal.ts';
 import type { Body } from '../read-fields.ts';
 
-/** Parameter of Chat → where the Responses API has it; null: nowhere. */
+/** Parameter of Chat → its counterpart in the Responses API; null if there is none. */
 const OF_CHAT: Readonly<Record<string, string | null>> = {
   messages: 'input',
   max_tokens: 'max_output_tokens',

@@ -1,4 +1,4 @@
-// The Response object, at any point of its life.
+// The Response object, in any state.
 import type { Usage } from '../../../../src/contracts/usage.ts';
 import type { FinishReason } from '../../engine/answers/answer.ts';
 import type { Identity } from '../dialect.ts';
@@ -10,7 +10,7 @@ export interface ResponseState {
   error: { code: string; message: string } | null;
   incomplete_details: { reason: string } | null;
   output: readonly unknown[];
-  /** Null until the answer has ended, and as a fault. */
+  /** Null until the answer has ended, or by a fault. */
   usage: object | null;
 }
 

@@ -4,6 +4,6 @@ import type { Echo } from './echo-request.ts';
 export interface ResponsesRequest {
   echo: Echo;
   providerName: string;
-  /** Deltas come with random text that hides their length. */
+  /** Whether deltas are padded with random text that hides their length. */
   padsDeltas: boolean;
 }

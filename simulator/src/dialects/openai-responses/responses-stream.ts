@@ -1,5 +1,5 @@
-// Answers as the events of a Responses stream: numbered from 0 without a gap, every item from its announcement to its end,
-// and at last the whole response once more. There is no `[DONE]`.
+// Writes answers as events of a Responses stream: numbered from 0 without gaps, every item from its announcement to its end, and
+// finally the whole response. There is no `[DONE]`.
 import type { Usage } from '../../../../src/contracts/usage.ts';
 import type { AnswerChoice, AnswerPart } from '../../engine/answers/answer.ts';
 import type { Step } from '../../engine/answers/answer-cursor.ts';
@@ -17,7 +17,7 @@ import {
 } from './response-object.ts';
 import type { ResponsesRequest } from './responses-request.ts';
 
-/** What all deltas of an item have in common, written once: its event up to the number, and from there to the delta. */
+/** The text common to all deltas of an item, serialised once: the event up to the number, and from there to the delta. */
 interface DeltaFrame {
   before: string;
   after: string;
@@ -35,7 +35,7 @@ export class ResponsesStreamVoice implements StreamVoice {
   readonly #items: readonly OutputItem[];
   readonly #byPart: ReadonlyMap<AnswerPart, OutputItem>;
   readonly #opened = new Set<OutputItem>();
-  /** Of the item that is being said; null where it is not shown. */
+  /** Frame of the current item; null if it is not shown. */
   #frame: DeltaFrame | null = null;
   #sequence = 0;
   #served: Usage;
@@ -62,14 +62,14 @@ export class ResponsesStreamVoice implements StreamVoice {
     return opening + delta + (isLastOfPart ? this.#events(closingEvents(item)) : '');
   }
 
-  /** Items without a word had no step of their own. */
+  /** Writes items without text too, which had no step. */
   close(served: Usage): string {
     this.#served = served;
     const silent = this.#items.filter((item) => !this.#opened.has(item));
     return silent.map((item) => this.#openItem(item) + this.#events(closingEvents(item))).join('');
   }
 
-  /** Here the last event is the terminator: without it nobody knows whether the answer is whole. */
+  /** The last event is the terminator in this protocol. */
   terminate(): string {
     const output = this.#items.map((item) => writeItem(item, 'final'));
     const usage = this.#options.showsUsage ? writeUsage(this.#served) : null;
@@ -77,7 +77,7 @@ export class ResponsesStreamVoice implements StreamVoice {
     return this.#lifecycle(`response.${state.status}`, state);
   }
 
-  /** Flat, as the specification has it. */
+  /** Flat, as in the specification. */
   fail(): string {
     return this.#event({ type: 'error', code: 'server_error', message: SERVER_ERROR_MESSAGE, param: null });
   }

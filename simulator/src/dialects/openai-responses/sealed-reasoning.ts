@@ -1,14 +1,14 @@
-// `encrypted_content` of reasoning items: what the model thought, for its own provider's eyes only. Really encrypted, with a
-// key of the simulator's name, so that nobody keeps anything and yet nothing can be altered or taken to another provider.
+// `encrypted_content` of reasoning items: the model's reasoning, readable only by its provider. Encrypted with a key derived from
+// the simulator's name, so that without any stored state it cannot be altered or used at another provider.
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 
-/** How the provider's begin. */
+/** The beginning of the provider's encrypted texts. */
 const MARK = 'gAAAAA';
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** `occasion` gives the same text another form: the provider's, too, differs from event to event of one answer. */
+/** @param occasion varies the result for the same text, as the provider's differs between events of one answer. */
 export function sealReasoning(text: string, providerName: string, occasion: string): string {
   const nonce = createHash('sha256').update(`${occasion} ${text}`).digest().subarray(0, NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, keyOf(providerName), nonce);
@@ -16,7 +16,7 @@ export function sealReasoning(text: string, providerName: string, occasion: stri
   return MARK + Buffer.concat([nonce, cipher.getAuthTag(), hidden]).toString('base64url');
 }
 
-/** The text, or null for what this provider has not sealed in just this form. */
+/** The text; null if it is not an unchanged encrypted text of this provider. */
 export function openReasoning(sealed: string, providerName: string): string | null {
   const bytes = Buffer.from(sealed.slice(MARK.length), 'base64url');
   if (!sealed.startsWith(MARK) || bytes.length < NONCE_BYTES + TAG_BYTES) return null;

@@ -3,7 +3,7 @@ import type { Allowance } from '../../engine/limits/rate-meter.ts';
 import type { AnswerFacts, RequestHead } from '../dialect.ts';
 import { formatGoDuration } from './go-duration.ts';
 
-/** Announced where the simulator does not limit: the provider always names some limit. */
+/** Announced when the simulator has no limit, because the provider always announces one. */
 const UNLIMITED_REQUESTS: Allowance = { limit: 1_000_000, remaining: 999_999, resetMs: 0 };
 const UNLIMITED_TOKENS: Allowance = { limit: 1_000_000_000, remaining: 999_999_999, resetMs: 0 };
 

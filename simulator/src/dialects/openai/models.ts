@@ -13,7 +13,7 @@ const listModels: LookupRoute = {
 
 const readModel: LookupRoute = { kind: 'lookup', answer: findModel };
 
-/** The address is other providers' as well: their callers, whose headers tell them, get the shape of the one they want. */
+/** Other providers have this path too: their clients are recognised by their headers and get their provider's form. */
 export function routeModels({ method, path, headers }: RequestHead): LookupRoute | null {
   if (method !== 'GET' || OTHERS.some((name) => headers[name] !== undefined)) return null;
   if (path === '/v1/models') return listModels;

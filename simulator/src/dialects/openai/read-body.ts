@@ -27,7 +27,7 @@ export function readStreamOptions({ stream_options: options }: Body, isStream: b
   return readObject(options, 'stream_options');
 }
 
-/** The broker's rule for what is sent with every turn but is not a message (protocols/openai-chat/read-request.ts). */
+/** The broker's estimate for what is sent with every turn but is not a message (protocols/openai-chat/read-request.ts). */
 export function estimateJson(value: unknown): number {
   return value === undefined || value === null ? 0 : tokensOfBytes(JSON.stringify(value).length);
 }
@@ -36,7 +36,7 @@ export function missing(param: string): RefusalError {
   return invalid(`Missing required parameter: '${param}'.`, param, 'missing_required_parameter');
 }
 
-/** `wanted` are all the values that are taken. */
+/** @param wanted all accepted values. */
 export function unsupported(value: unknown, param: string, wanted: readonly string[]): RefusalError {
   const names = wanted.map((name) => `'${name}'`);
   const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')}, and ${names.at(-1)}`;

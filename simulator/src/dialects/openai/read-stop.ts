@@ -1,4 +1,4 @@
-// `stop`: where an answer is to end.
+// `stop`: texts that end an answer.
 import { invalid } from '../../engine/refusal.ts';
 import type { Body } from '../read-fields.ts';
 

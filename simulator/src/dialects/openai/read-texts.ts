@@ -28,7 +28,7 @@ function ofWords(text: string): PromptText {
   return { text, tokens: tokensOfText(text) };
 }
 
-/** Nobody knows what they say, but the same numbers say the same. */
+/** Their text is unknown, but the same token numbers give the same description. */
 function ofTokens(tokens: readonly number[]): PromptText {
   return { text: `[${tokens.join(' ')}]`, tokens: tokens.length };
 }

@@ -1,5 +1,5 @@
-// Errors as OpenAI words them, for every protocol of its: status, body and headers. Facts:
-// docs/reference/openai-chat.md section 5; wordings from OpenAI's error-code guide and recorded answers.
+// Errors in OpenAI's form, for all its protocols: status, body and headers. Facts: docs/reference/openai-chat.md section 5;
+// messages from OpenAI's error-code guide and recorded answers.
 import type { RateRefusal, Refusal, RefusalKind } from '../../engine/refusal.ts';
 import type { AnswerFacts, EncodedAnswer } from '../dialect.ts';
 import { formatGoDuration } from './go-duration.ts';
@@ -127,7 +127,7 @@ export function describeRateLimit(refusal: RateRefusal, { model, nowMs }: Answer
   };
 }
 
-/** No wait makes a request fit that is larger than the whole limit, so none is announced. */
+/** Waiting does not help a request that exceeds the whole limit, so no wait is announced. */
 export function describeTooLarge(
   { limit, requested }: Extract<Refusal, { kind: 'exceeds_limit' }>,
   { model }: AnswerFacts,
@@ -160,7 +160,7 @@ function retryHeaders({ hint, retryAfterMs }: RateRefusal, nowMs: number): reado
   }
 }
 
-// An error before it is written.
+// An error before it is encoded.
 
 export interface OpenaiError {
   status: number;

@@ -1,4 +1,4 @@
-// Names of tools, wherever a protocol of OpenAI's puts them.
+// Names of tools in all of OpenAI's protocols.
 import type { Tool, ToolChoice } from '../../engine/call.ts';
 import { invalid } from '../../engine/refusal.ts';
 import { missing } from './read-body.ts';
@@ -11,7 +11,7 @@ export function readToolName(name: unknown, param: string, mostCharacters: numbe
   throw invalid(message, param, 'invalid_value');
 }
 
-/** The choice, if every tool that it names is there. */
+/** Returns the choice if every tool that it names is declared. */
 export function checkToolChoice(choice: ToolChoice, tools: readonly Tool[]): ToolChoice {
   for (const name of choice.allowed ?? []) {
     if (tools.some((tool) => tool.name === name)) continue;

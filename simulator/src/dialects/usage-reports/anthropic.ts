@@ -65,7 +65,7 @@ function isOwn({ protocol }: BillEntry): boolean {
   return protocol.startsWith('anthropic-');
 }
 
-/** Anthropic's name of a key. The key itself is not in the books: this is of its digest. */
+/** The key id in Anthropic's form, derived from the key's digest, since the bill does not hold the key. */
 function keyIdOf({ keyDigest }: BillEntry): string | null {
   return keyDigest === null ? null : `apikey_01${keyDigest}`;
 }
@@ -88,7 +88,7 @@ function tierOf({ isBatch, usage }: BillEntry): string {
 
 const COST_GROUPS = ['workspace_id', 'description'];
 
-/** Parts of a call's cost, as the report names them: token type, and what its description ends with. */
+/** Parts of a call's cost: the report's token type, and the end of its description. */
 const TOKEN_TYPES = {
   input: ['uncached_input_tokens', 'Input Tokens'],
   cachedInput: ['cache_read_input_tokens', 'Input Tokens, Cache Read'],
@@ -166,7 +166,7 @@ function readTime(query: URLSearchParams, name: string): number | null {
   return ms;
 }
 
-/** `page_` and the base64 of the time at which the page begins, as Anthropic's are. */
+/** `page_` and the base64 of the page's start time, in Anthropic's form. */
 function readCursor(query: URLSearchParams): number | null {
   const page = query.get('page');
   if (page === null || page === '') return null;

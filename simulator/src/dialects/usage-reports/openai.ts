@@ -64,7 +64,7 @@ function isOf({ protocol }: BillEntry, what: string): boolean {
   return protocol.startsWith('openai-') && protocol !== 'openai-embeddings';
 }
 
-/** OpenAI's name of a key. The key itself is not in the books: this is of its digest. */
+/** The key id in OpenAI's form, derived from the key's digest, since the bill does not hold the key. */
 function keyIdOf({ keyDigest }: BillEntry): string | null {
   return keyDigest === null ? null : `key_${keyDigest}`;
 }
@@ -81,7 +81,7 @@ function groupOf(entry: BillEntry, groups: readonly string[]) {
   };
 }
 
-/** How the line items of a call are called. */
+/** Names of a call's line items. */
 const LINE_ITEMS = {
   input: 'input',
   cachedInput: 'cached input',

@@ -1,11 +1,11 @@
-// What both providers' usage reports have in common: entries of the bill in buckets of time, in pages, in groups.
+// Shared by both providers' usage reports: entries of the bill by time bucket, page and group.
 import type { BillEntry } from '../../engine/records/bill.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Width of a bucket, and how many of them an answer has: by default, and at most (both providers' documentation, 2026-11). */
+/** Widths of buckets, and the default and maximum number of buckets per answer (both providers' documentation, 2026-11). */
 export const WIDTHS: Readonly<Record<string, { ms: number; usual: number; most: number }>> = {
   '1d': { ms: DAY_MS, usual: 7, most: 31 },
   '1h': { ms: HOUR_MS, usual: 24, most: 168 },
@@ -29,11 +29,11 @@ export interface Bucket {
 
 export interface Page {
   buckets: Bucket[];
-  /** Where the next page begins; null after the last. */
+  /** Start of the next page; null after the last. */
   nextMs: number | null;
 }
 
-/** @param fromMs beginning of the first bucket: that of the span, or what the page before has said. */
+/** @param fromMs start of the first bucket: of the whole span, or as given by the previous page. */
 export function readPage(
   entries: readonly BillEntry[],
   { startMs, endMs, widthMs, limit }: Span,
@@ -72,7 +72,7 @@ export function sumOf(entries: readonly BillEntry[], count: (entry: BillEntry) =
   return entries.reduce((sum, entry) => sum + count(entry), 0);
 }
 
-/** A list as either spelling of the query has it: `name=a&name=b` and `name[]=a&name[]=b`. */
+/** Reads a list in either form: `name=a&name=b` or `name[]=a&name[]=b`. */
 export function listIn(query: URLSearchParams, name: string): string[] {
   return [...query.getAll(name), ...query.getAll(`${name}[]`)].filter((value) => value !== '');
 }

@@ -1,4 +1,4 @@
-// An answer as a sequence of steps, the tokens of all choices in turn. A stream is this sequence at a pace.
+// An answer as a sequence of steps, the tokens of all choices in turn. A stream sends this sequence at a pace.
 import { tokensOfBytes } from '../../../../src/protocols/providers/token-estimate.ts';
 import { type Answer, type AnswerChoice, type AnswerPart, billedBytes } from './answer.ts';
 import { TokenReader } from './tokens.ts';
@@ -8,11 +8,11 @@ export interface Step {
   part: AnswerPart;
   /** Position of the part in its choice. */
   partIndex: number;
-  /** Empty in the first step of a tool call, which says its name, and in the only one of an image. */
+  /** Empty in the first step of a tool call, which sends its name, and in the only step of an image. */
   text: string;
   isFirstOfPart: boolean;
   isLastOfPart: boolean;
-  /** Tokens that this step adds to the choice: usually one. A tool's name comes whole and may have several. */
+  /** Tokens that this step adds to the choice: usually one. A tool's name is sent whole and may have several. */
   tokens: number;
 }
 
@@ -21,7 +21,7 @@ class ChoiceCursor {
   readonly #parts: readonly AnswerPart[];
   #partIndex = 0;
   #reader: TokenReader | null = null;
-  /** Bytes of the parts before the current one, and tokens counted so far: parts share a token where they meet. */
+  /** Bytes of the parts before the current one, and tokens counted so far: adjacent parts may share a token. */
   #bytesBefore = 0;
   #tokens = 0;
 
@@ -43,7 +43,7 @@ class ChoiceCursor {
     return this.#read(part, this.#reader, false);
   }
 
-  /** What has no text of its own: a tool's name, an image. */
+  /** A step without text: a tool's name, an image. */
   #sayWhole(part: AnswerPart, bytes: number): Step {
     this.#bytesBefore += bytes;
     return this.#step(part, '', this.#reader!, true);
@@ -83,13 +83,13 @@ class ChoiceCursor {
   }
 }
 
-/** What is said token by token. */
+/** The text that is sent token by token. */
 function readableText(part: AnswerPart): string {
   if (part.kind === 'tool_call') return part.input;
   return part.kind === 'image' ? '' : part.text;
 }
 
-/** Gives the steps of all choices, one of each in turn. */
+/** Returns the steps of all choices, one of each in turn. */
 export class AnswerCursor {
   #cursors: ChoiceCursor[];
   #turn = 0;
@@ -98,7 +98,7 @@ export class AnswerCursor {
     this.#cursors = answer.choices.map((choice, index) => new ChoiceCursor(index, choice));
   }
 
-  /** Null when everything is said. */
+  /** Null at the end. */
   next(): Step | null {
     while (this.#cursors.length > 0) {
       const position = this.#turn % this.#cursors.length;

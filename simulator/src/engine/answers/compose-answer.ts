@@ -1,5 +1,5 @@
-// Decides what is said to a call: the same call gets the same answer every time, from every simulator with the same
-// seed. Takes no time and asks nobody.
+// Decides the answer to a call. Deterministic: the same call always gets the same answer from every simulator with the same
+// seed. Synchronous and free of side effects.
 import { NO_USAGE, type Usage } from '../../../../src/contracts/usage.ts';
 import { BYTES_PER_TOKEN, tokensOfBytes } from '../../../../src/protocols/providers/token-estimate.ts';
 import type { Call, Tool } from '../call.ts';
@@ -13,16 +13,16 @@ import { sayTokens, takeBytes } from './tokens.ts';
 export interface Composition {
   call: Call;
   commands: PromptCommands;
-  /** Identifies the prompt; with model and seed it decides the words. */
+  /** Identifies the prompt; with model and seed it determines the text. */
   promptKey: number;
   seed: number;
-  /** Tokens of an answer that nobody has asked a length for. */
+  /** Tokens of an answer whose length is not requested. */
   tokens: number;
   /** Most tokens per choice that the context window leaves. */
   roomTokens: number;
-  /** What a script says to this call. */
+  /** The script's turn for this call, if any. */
   prompting: Prompting;
-  /** Begins where the prefilled text ends. */
+  /** Whether the answer begins where the prefilled text ends. */
   continuesPrefill: boolean;
 }
 
@@ -32,14 +32,14 @@ export function composeAnswer(composition: Composition): Answer {
   return { choices, usage: usageOf(choices, countInput(call, commands)) };
 }
 
-/** A command says what was read from the cache; else what the request marks. What is marked and not read is written. */
+/** Cached tokens are set by a command, else by the request's marks. Marked tokens that are not read are written. */
 function countInput({ promptTokens, cache }: Call, commands: PromptCommands): Usage {
   const cachedInputTokens = Math.min(promptTokens, commands.cachedTokens ?? cache?.readTokens ?? 0);
   const cacheWriteTokens = Math.max(0, Math.min(promptTokens, cache?.markedTokens ?? 0) - cachedInputTokens);
   return { ...NO_USAGE, inputTokens: promptTokens, cachedInputTokens, cacheWriteTokens };
 }
 
-/** The answer up to so many tokens of each choice, as a content filter would leave it. */
+/** The answer cut to this many tokens per choice, as by a content filter. */
 export function filterAnswer(answer: Answer, tokens: number): Answer {
   const choices = answer.choices.map((choice) => ({
     parts: limitChoice(choice, tokens, 'content_filter').parts,
@@ -71,7 +71,7 @@ function composeChoice(composition: Composition, index: number): AnswerChoice {
   return limitChoice({ ...said, parts }, room, 'length');
 }
 
-/** The script's words, and nothing else. Thoughts are shown wherever the protocol has a place for them. */
+/** The script's turn, and nothing else. Thoughts are shown if the protocol can show them. */
 function follow({ thoughts, text, calls }: Cue, seed: number): AnswerChoice {
   const parts: AnswerPart[] = [
     ...(thoughts === undefined ? [] : [{ kind: 'reasoning' as const, text: thoughts, isShown: true }]),
@@ -81,7 +81,7 @@ function follow({ thoughts, text, calls }: Cue, seed: number): AnswerChoice {
   return { parts, finish: calls.length === 0 ? 'stop' : 'tool_calls' };
 }
 
-/** Beside a script no tool is called: nothing that was made up is to be run. */
+/** Under a script, no other tool is called, so that an agent never runs invented calls. */
 function improvise(composition: Composition, seed: number): AnswerChoice {
   const { call, commands, prompting } = composition;
   const mayCall = prompting.kind === 'none' && commands.refusalTokens === undefined;
@@ -143,7 +143,7 @@ function writeText({ call, commands, tokens, continuesPrefill }: Composition, se
 
 const ECHO = /Reply with exactly:\s*([\s\S]*)$/i;
 
-/** What the person wants to hear back, word for word, or null. */
+/** The text that the user asks to be echoed, or null. */
 function echoOf(text: string): string | null {
   const wanted = ECHO.exec(text)?.[1];
   return wanted === undefined ? null : withoutCommands(wanted);
@@ -161,7 +161,7 @@ function stopAt(text: string, stop: readonly string[]): { text: string; stoppedB
   return { text: text.slice(0, end), stoppedBy };
 }
 
-/** The choice up to so many tokens; `finish` is why it ends there, if it does. A tool's name is never cut. */
+/** The choice cut to this many tokens; `finish` is the reason, if it is cut. A tool's name is never cut. */
 function limitChoice(choice: AnswerChoice, tokens: number, finish: FinishReason): AnswerChoice {
   if (tokensOfParts(choice.parts) <= tokens) return choice;
   let room = tokens * BYTES_PER_TOKEN;
@@ -183,17 +183,16 @@ function limitPart(part: AnswerPart, room: number): AnswerPart | null {
   return inputRoom < 0 ? null : { ...part, input: takeBytes(part.input, inputRoom) };
 }
 
-// When the simulator calls a tool, and which: because the request forces it, a command asks for it, or the person's
-// words name it.
+// Whether the simulator calls a tool, and which: if the request forces it, a command asks for it, or the user's text names it.
 
-/** Shorter parts of a tool's name ("get", "a") stand in too many sentences. */
+/** Shorter parts of a tool's name ("get", "a") occur in too many sentences. */
 const LEAST_TELLING_LETTERS = 4;
 
-/** The tools to call, in order; empty when the answer is text. */
+/** The tools to call, in order; empty if the answer is text. */
 export function chooseTools(call: Call, commanded: readonly string[] | undefined): readonly Tool[] {
   const allowed = allowedTools(call);
-  // Results are answered in words, also where the request forces a tool or a command asks for one: the command still
-  // stands in the last user message, and an agent's loop would never end.
+  // Tool results are answered with text, even if the request forces a tool or a command asks for one: the command is still
+  // in the last user message, and an agent's loop would never end.
   if (call.endsWithToolResult) return [];
   if (commanded !== undefined) return commanded.flatMap((name) => allowed.find((tool) => tool.name === name) ?? []);
   const named = allowed.filter((tool) => isNamed(tool.name, call.lastUserText));

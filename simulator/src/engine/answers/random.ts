@@ -1,5 +1,5 @@
-// Chance that repeats: the same text and seed give the same numbers on every machine, so that an answer, and a fault by
-// probability, can be had again. Not for anything secret.
+// Reproducible random numbers: the same text and seed give the same numbers on every machine, so that answers, and faults by
+// probability, can be reproduced. Not for secrets.
 
 /** 53 bits of a text (cyrb53): wide enough that a million prompts do not collide. */
 export function hashText(text: string, seed = 0): number {
@@ -30,7 +30,7 @@ export function createRandom(seed: number): Random {
 
 const RANDOM_RANGE = 0x100000000;
 
-/** A number from 0 up to, and not including, 1. */
+/** A number in [0, 1). */
 export function nextFraction(random: Random): number {
   return random() / RANDOM_RANGE;
 }

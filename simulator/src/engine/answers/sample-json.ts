@@ -1,5 +1,5 @@
-// A value that fits a JSON Schema, roughly: what a model would put into tool arguments and structured answers. Every
-// property is given, the first alternative is taken, numbers keep their bounds. `pattern` and `not` are ignored.
+// Makes a value that roughly fits a JSON Schema, for tool arguments and structured answers. Every property is set, the first
+// alternative is used, numbers are within their bounds. `pattern` and `not` are ignored.
 import type { Random } from './random.ts';
 import { sayTokens } from './tokens.ts';
 
@@ -7,7 +7,7 @@ type Schema = Record<string, unknown>;
 
 /** Schemas may recurse: below this, optional members are left out and arrays stay empty. */
 const MAX_DEPTH = 8;
-/** Bounds the value of a hostile schema (a wide object that refers to itself). */
+/** Bounds the value for a hostile schema (a wide object that refers to itself). */
 const MAX_NODES = 5_000;
 const MAX_ITEMS = 100;
 const MAX_STRING_CHARS = 10_000;
@@ -59,7 +59,7 @@ function pick(values: readonly unknown[], random: Random): unknown {
   return values[random() % values.length];
 }
 
-/** Near the depth limit `null` ends a recursion such as a linked list. */
+/** Near the depth limit, prefers `null`, which ends a recursion such as a linked list. */
 function firstUseful(alternatives: readonly unknown[], depth: number): unknown {
   const isNull = (schema: unknown) => asSchema(schema).type === 'null';
   const wanted = depth > MAX_DEPTH ? alternatives.find(isNull) : alternatives.find((schema) => !isNull(schema));

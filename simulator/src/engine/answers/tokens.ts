@@ -9,7 +9,7 @@ const WORDS: readonly string[] = [...'lmnrvzbd'].flatMap((first) =>
   [...'aeio'].flatMap((vowel) => [...'lmnrvbds'].map((last) => `${first}${vowel}${last} `)),
 );
 
-/** `count` tokens of text, exactly four bytes each. A shorter answer of the same seed is a prefix, but for its full stop. */
+/** `count` tokens of text, exactly four bytes each. A shorter answer with the same seed is a prefix, except for its full stop. */
 export function sayTokens(count: number, seed: number): string {
   if (count === 0) return '';
   const random = createRandom(seed);
@@ -73,7 +73,7 @@ export class TokenReader {
   }
 }
 
-/** The longest beginning of a text that has at most so many bytes; no character is broken. */
+/** The longest prefix of a text with at most this many bytes; characters are not split. */
 export function takeBytes(text: string, bytes: number): string {
   if (bytes <= 0) return '';
   if (text.length * 3 <= bytes || Buffer.byteLength(text) <= bytes) return text;

@@ -1,4 +1,4 @@
-// The batches and files of one simulator. Files are texts; what is older than the newest thousand is forgotten.
+// The batches and files of one simulator. Files are texts. Only the newest thousand of each are kept.
 import { randomUUID } from 'node:crypto';
 import type { BatchAcceptance, Batches, BatchFile, NewBatch } from '../../dialects/dialect.ts';
 import type { Engine } from '../engine.ts';
@@ -53,7 +53,7 @@ export class BatchDesk implements Batches {
     return this.#files.get(id) ?? null;
   }
 
-  /** False when there is none. */
+  /** False if there is no such file. */
   removeFile(id: string): boolean {
     return this.#files.delete(id);
   }
@@ -63,7 +63,7 @@ export class BatchDesk implements Batches {
     for (const batch of this.#batches.values()) batch.close();
   }
 
-  /** The command of any line goes before the option; a mistyped one is refused. */
+  /** A command in any line takes precedence over the option; a mistyped one is refused. */
   #faultOf(bodies: readonly unknown[]): BatchFault | null {
     try {
       for (const body of bodies) {
@@ -81,7 +81,7 @@ export class BatchDesk implements Batches {
   }
 }
 
-/** Gives what had to go for it. */
+/** Returns the entry that was dropped to make room. */
 function keep<T extends { id: string }>(kept: Map<string, T>, added: T): T | undefined {
   kept.set(added.id, added);
   if (kept.size <= MAX_KEPT) return undefined;

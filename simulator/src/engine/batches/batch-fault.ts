@@ -1,4 +1,4 @@
-// What can go wrong with a batch as a whole. Written as `name` or `name@lines`; docs/simulator.md is held against it.
+// What can go wrong with a batch as a whole. Written as `name` or `name@lines`. A test compares docs/simulator.md with it.
 
 export const BATCH_FAULTS = {
   lost: 'The batch is accepted, but the connection breaks before the answer',
@@ -13,7 +13,7 @@ export type BatchFaultName = keyof typeof BATCH_FAULTS;
 
 export interface BatchFault {
   name: BatchFaultName;
-  /** Lines that are answered before it strikes; null is half of them. */
+  /** Lines that are answered before it takes effect; null: half of them. */
   afterLines: number | null;
 }
 

@@ -1,5 +1,5 @@
-// An exchange without a connection: what a line of a batch is answered is kept. Lines are answered without waiting, so
-// everything has been said when `serveCall` returns.
+// An exchange without a connection, which captures the answer to a batch line. Lines are answered synchronously, so the answer is
+// complete when `serveCall` returns.
 import type { Exchange } from '../serving/exchange.ts';
 
 export interface CapturedAnswer {
@@ -14,7 +14,7 @@ export class CapturedExchange implements Exchange {
   readonly #pieces: Buffer[] = [];
   readonly #onClosed: (() => void)[] = [];
 
-  /** Null where a connection would have broken, or nobody would have answered. */
+  /** Null if a connection would have broken, or not been answered. */
   get answer(): CapturedAnswer | null {
     return this.#isWhole ? { status: this.#status, body: Buffer.concat(this.#pieces).toString() } : null;
   }
@@ -52,7 +52,7 @@ export class CapturedExchange implements Exchange {
     this.#close();
   }
 
-  /** Nobody waits for a line: silence is an answer that never comes. */
+  /** A line has no client that waits, so silence means that there is no answer. */
   hold(): void {
     this.#close();
   }

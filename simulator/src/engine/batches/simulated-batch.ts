@@ -19,10 +19,10 @@ import { CapturedExchange } from './captured-exchange.ts';
 
 export interface BatchOptions {
   id: string;
-  /** What the dialect wants to know again: endpoint, display name, metadata. */
+  /** Data kept for the dialect: endpoint, display name, metadata. */
   facts: Readonly<Record<string, unknown>>;
   lines: readonly LineCall[];
-  /** Why it cannot be run. */
+  /** Faults of the input, because of which it fails. */
   inputFaults: readonly InputFault[];
   fault: BatchFault | null;
   /** From its acceptance to its end. */
@@ -39,9 +39,9 @@ export class SimulatedBatch implements Batch {
   readonly facts: BatchOptions['facts'];
   readonly lines: readonly LineCall[];
   readonly createdAtMs: number;
-  /** When it came to each state. */
+  /** When it reached each state. */
   readonly reachedAtMs: Partial<Record<BatchState, number>> = {};
-  /** Of the first lines, in their order. */
+  /** Answers so far, in the order of the lines. */
   readonly answers: LineAnswer[] = [];
   inputFaults: readonly InputFault[];
   readonly #engine: Engine;
@@ -70,19 +70,19 @@ export class SimulatedBatch implements Batch {
     return ['completed', 'failed', 'expired', 'cancelled'].includes(this.#state);
   }
 
-  /** Answered with an error. */
+  /** Number of lines answered with an error. */
   get failedLines(): number {
     return this.answers.reduce((sum, { status }) => sum + (status < 300 ? 0 : 1), 0);
   }
 
-  /** False when it has ended. */
+  /** False if it has already ended. */
   cancel(): boolean {
     if (this.hasEnded) return false;
     if (this.#state !== 'cancelling') this.#become('cancelling');
     return true;
   }
 
-  /** Nothing happens any more. */
+  /** Stops its timers. */
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
@@ -135,7 +135,7 @@ export class SimulatedBatch implements Batch {
     if (this.#fault?.name === 'expire' && this.answers.length >= this.#lastLine) this.#become('expired');
   }
 
-  /** Lines that are ever answered. */
+  /** Number of lines that are answered before it ends. */
   get #lastLine(): number {
     const total = this.lines.length;
     const isCutShort = this.#fault !== null && ['expire', 'stall', 'stuck'].includes(this.#fault.name);
@@ -143,8 +143,8 @@ export class SimulatedBatch implements Batch {
   }
 }
 
-// One line of a batch, answered as the ordinary call that it stands for: the same dialect, answer, faults and bill. What
-// a batch has no connection for (a cut, silence, half a JSON text) is the provider's own error.
+// One line of a batch, answered as the ordinary call that it stands for: the same dialect, answer, faults and bill. Faults
+// of a connection (a cut, silence, half a JSON text) become the provider's internal error.
 
 export function answerLine(engine: Engine, { customId, dialect, head, body }: LineCall): LineAnswer {
   const said = say(

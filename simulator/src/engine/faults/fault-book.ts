@@ -1,5 +1,5 @@
-// Decides which faults strike a call: the prompt's own commands first, then the rules in their order. Rules keep count,
-// so that "the first two fail, then all is well" can be said. At most one fault that decides how the call ends.
+// Decides which faults apply to a call: first those in the prompt, then the rules in order. Rules count calls, so that "the first
+// two fail, then all succeed" can be expressed. At most one fault per call decides how it ends.
 import { createRandom, nextFraction, type Random } from '../answers/random.ts';
 import type { Call } from '../call.ts';
 import { createFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
@@ -18,22 +18,22 @@ interface CountedRule {
 }
 
 export interface FaultRuleReport {
-  /** In one line, as it can be given again. */
+  /** The rule as one line, which can be read back. */
   rule: string;
-  /** Calls that model and prompt let through. */
+  /** Calls that match by model and prompt. */
   matched: number;
-  /** Calls that it struck. */
+  /** Calls to which it applied. */
   fired: number;
 }
 
-/** Faults that stand in a prompt; counted per prompt text, so that a retry of the same prompt goes on counting. */
+/** Faults in a prompt; counted per prompt text, so that a retry of the same prompt is counted too. */
 export interface PromptFaults {
   faults: readonly Fault[];
-  /** Null strikes always. */
+  /** Null: always. */
   times: number | null;
 }
 
-/** Prompts counted at once, per rule; beyond it the oldest is forgotten and counts from the start. */
+/** Most prompts counted per rule; beyond it the oldest is dropped and counted from the start again. */
 const MAX_COUNTED_PROMPTS = 200_000;
 
 export class FaultBook {
@@ -48,7 +48,7 @@ export class FaultBook {
     this.replace(rules);
   }
 
-  /** Counts and chance start over. */
+  /** Resets counts and random numbers. */
   replace(rules: readonly FaultRule[]): void {
     this.#rules = rules.map((rule) => ({ rule, total: { matched: 0, fired: 0 }, perPrompt: new Map() }));
     this.#promptCounts.clear();
@@ -59,7 +59,7 @@ export class FaultBook {
     return this.#rules.map(({ rule, total }) => ({ rule: describeRule(rule), ...total }));
   }
 
-  /** To be called once per call: it counts. */
+  /** Call it once per call, because it counts. */
   strike(call: Call, promptKey: number, own: readonly PromptFaults[]): FaultPlan {
     if (own.length === 0 && this.#rules.length === 0) return NO_FAULTS;
     const faults = [...this.#ownFaults(promptKey, own), ...this.#ruleFaults(call, promptKey)];
@@ -118,9 +118,9 @@ function planFaults(faults: readonly Fault[]): FaultPlan {
   return plan;
 }
 
-// A rule as its one line of text, for people who ask a running simulator what it is up to.
+// Writes a rule as one line of text, for the list of a running simulator's rules.
 
-/** `readRule` reads it back, unless a prompt has double quotes in it. */
+/** `readRule` reads it back, unless a prompt contains double quotes. */
 export function describeRule({ faults, match, times, per }: FaultRule): string {
   const settings = [
     ['model', match.model],

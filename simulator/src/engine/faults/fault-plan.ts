@@ -1,19 +1,19 @@
-// What the faults of one call amount to. The table of faults (fault-table.ts) writes it; serving and performing obey it.
+// The combined effect of one call's faults. Filled in by the table of faults (fault-table.ts), carried out by serving/.
 import type { Refusal } from '../refusal.ts';
 
 /**
- * How an answer ends too early. Streams; what becomes of an unstreamed answer stands in perform-whole.ts.
- * - `cut`: the connection is closed without the end of the HTTP message, once the tokens are with the client.
+ * How a streamed answer ends too early; for unstreamed answers see perform-whole.ts.
+ * - `cut`: the connection is closed without the end of the HTTP message, after the tokens were delivered.
  * - `reset`: the same with a TCP reset.
- * - `end`: the HTTP message ends properly, the answer does not.
+ * - `end`: the HTTP message ends properly, but the answer is incomplete.
  * - `stall`: nothing more comes; the connection stays open.
  * - `malformed`: an event that cannot be parsed, then `end`.
  * - `error`: an error event of the protocol, then `end`.
- * - `failed`: the answer itself says that it failed, where the protocol has words for that; else as `error`.
+ * - `failed`: the answer reports its own failure, if the protocol can express that; else like `error`.
  */
 export type BreakKind = 'cut' | 'reset' | 'end' | 'stall' | 'malformed' | 'error' | 'failed';
 
-/** What comes with status 200 (or 502) in place of an answer. */
+/** What is sent with status 200 (or 502) in place of an answer. */
 export type FalseBody = 'empty' | 'garbage' | 'plain_text' | 'html_page';
 
 export interface FaultPlan {
@@ -24,20 +24,20 @@ export interface FaultPlan {
   connection: 'reset' | 'silence' | null;
   falseBody: FalseBody | null;
   break: { kind: BreakKind; afterTokens: number } | null;
-  /** A malformed event after this token; the stream goes on. */
+  /** A malformed event after this token; the stream continues. */
   malformedAfterTokens: number | null;
   /** The answer ends here with the finish reason of a content filter. */
   filteredAfterTokens: number | null;
   firstTokenMs: number | null;
   hidesUsage: boolean;
-  /** Says numbers of tokens that nobody can have counted. */
+  /** Reports impossible token counts. */
   misstatesUsage: boolean;
-  /** One event of so many bytes after this token; the stream goes on. */
+  /** One event of `bytes` bytes after this token; the stream continues. */
   giantEvent: { afterTokens: number; bytes: number } | null;
   omitsTerminator: boolean;
   hasComments: boolean;
   hasCarriageReturns: boolean;
-  /** Bytes per write; null leaves writes whole. */
+  /** Bytes per write; null: writes are not split. */
   dribbleBytes: number | null;
 }
 

@@ -1,4 +1,4 @@
-// Rules that make faults strike: which calls, how often. Written as an object, or as one line of text:
+// Rules for faults: to which calls they apply, and how often. Written as an object, or as one line of text:
 // `cut@40 model=gpt-4o contains="hello world" every=10 chance=0.1 first=2 times=2 per=prompt`.
 import { z } from 'zod';
 import { RETRY_HINTS, type RetryHint } from '../refusal.ts';
@@ -14,7 +14,7 @@ const fault = z.strictObject({
   hint: z.enum(RETRY_HINTS).optional(),
 });
 
-/** Every condition that is given must hold. Counts are of the calls that model and prompt let through. */
+/** All given conditions must hold. Counts include the calls that match by model and prompt. */
 const match = z.strictObject({
   model: z.string().optional(),
   promptContains: z.string().optional(),
@@ -28,15 +28,15 @@ export type FaultMatch = z.output<typeof match>;
 export interface FaultRule {
   faults: readonly Fault[];
   match: FaultMatch;
-  /** Strikes so often and never again. */
+  /** Applies at most this many times. */
   times?: number | undefined;
   /** `prompt` counts each prompt text on its own, so that tests do not disturb each other. */
   per: 'rule' | 'prompt';
 }
 
 /**
- * Text in the small language, or the object it stands for. Not a union: that would say "invalid input" where the text has
- * a better reason.
+ * Text in the small language, or the object it stands for. Not a union, whose error would be "invalid input" instead of
+ * the text's own error.
  */
 function textOr<Given, Read>(object: z.ZodType<Read, Given>, readText: (text: string) => Read) {
   return z.custom<string | Given>().transform((given, context): Read => {
@@ -173,7 +173,10 @@ function readValue(fault: Fault, value: string): void {
   else fault.amount = readNumber(fault.name, value);
 }
 
-/** A fault with only the numbers that it takes, in their bounds. Throws a RangeError whose message is for the user. */
+/**
+ * Checks that a fault has only the numbers that it accepts, within their bounds. Throws a RangeError whose message is for the
+ * user.
+ */
 export function checkFault(fault: Fault): Fault {
   const { afterTokens, amount, takesHint } = rowOf(fault.name);
   if (fault.afterTokens !== undefined && afterTokens === undefined) {

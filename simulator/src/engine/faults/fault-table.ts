@@ -1,10 +1,10 @@
-// The one table of faults: their names, what their numbers mean, and what they do to a call. docs/simulator.md is held
-// against it by a test, both ways.
+// The one table of faults: their names, what their numbers mean, and what they do to a call. A test checks
+// that docs/simulator.md agrees with it.
 
 import type { Refusal, RetryHint } from '../refusal.ts';
 import type { BreakKind, FalseBody, FaultPlan } from './fault-plan.ts';
 
-/** A fault asked for: the amount is milliseconds, bytes or a status, as the table says. */
+/** A requested fault. The amount is milliseconds, bytes or a status, depending on the fault. */
 export interface Fault {
   name: FaultName;
   afterTokens?: number | undefined;
@@ -21,20 +21,20 @@ interface FaultAmount {
 
 export interface FaultRow {
   summary: string;
-  /** Token after which it strikes, where none is given; absent where it has no place in the answer. */
+  /** Default token after which it occurs; absent if it does not occur within the answer. */
   afterTokens?: number;
   amount?: FaultAmount;
   takesHint?: true;
-  /** It decides how the call ends: at most one such fault strikes a call. The others can be combined. */
+  /** Whether it decides how the call ends. At most one such fault applies to a call; others can be combined. */
   isFinal: boolean;
   apply(plan: FaultPlan, fault: Fault): void;
 }
 
-/** Where a stream breaks when nobody says where: after a few tokens, so that something has been shown. */
+/** Default place of a break: after a few tokens, so that the client has seen something. */
 const DEFAULT_BREAK_TOKENS = 5;
 const DEFAULT_GIANT_BYTES = 1_048_576;
 const DEFAULT_RETRY_AFTER_MS = 1_000;
-/** The longest wait that can be asked for. */
+/** The longest wait that can be requested. */
 export const MAX_WAIT_MS = 3_600_000;
 
 function refusing(summary: string, refusal: Refusal): FaultRow {

@@ -1,4 +1,4 @@
-// Commands in a prompt, for people who test through a whole stack and reach the provider by the prompt alone:
+// Commands in a prompt, for people who test through a whole stack and reach the provider only by the prompt:
 // `[[sim tokens=60 pace=10 fault=cut@40]]` anywhere in the last user message, several times if need be.
 import { type BatchFault, readBatchFault } from '../batches/batch-fault.ts';
 import type { PromptFaults } from './fault-book.ts';
@@ -12,20 +12,20 @@ export interface PromptCommands {
   firstTokenMs?: number;
   cachedTokens?: number;
   reasoningTokens?: number;
-  /** Reasoning is part of what the client sees, where the protocol has a place for it. */
+  /** Shows reasoning to the client, if the protocol can. */
   showsReasoning?: boolean;
-  /** The answer is a refusal of so many tokens. */
+  /** The answer is a refusal of this many tokens. */
   refusalTokens?: number;
   /** Tools to call, in this order. */
   toolNames?: readonly string[];
-  /** The script that this conversation is under, whatever its model. */
+  /** The script that applies to this conversation, regardless of its model. */
   scriptName?: string;
-  /** What goes wrong with the batch that this line is of. */
+  /** Fault of the batch that this line belongs to. */
   batchFault?: BatchFault;
   faults: PromptFaults[];
 }
 
-/** The longest answer that can be asked for: four million bytes. */
+/** The longest answer that can be requested: four million bytes. */
 export const MAX_ANSWER_TOKENS = 1_000_000;
 
 const BLOCK = /\[\[sim\s+([^\]]*)\]\]/g;
@@ -75,7 +75,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   on() {},
 };
 
-/** For lists of them. */
+/** For listing them. */
 export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
 
 function readUpTo(name: string, text: string, most: number): number {
@@ -84,7 +84,7 @@ function readUpTo(name: string, text: string, most: number): number {
   return value;
 }
 
-/** Throws a RangeError whose message is for the user. `simulatorName` is who is asked: blocks may be for another. */
+/** Throws a RangeError whose message is for the user. @param simulatorName this simulator; blocks may be addressed to another. */
 export function readPromptCommands(text: string, simulatorName: string): PromptCommands {
   if (!text.includes('[[sim')) return NO_COMMANDS;
   const commands: PromptCommands = { faults: [] };
@@ -113,7 +113,7 @@ function applyBlock(commands: PromptCommands, settings: readonly Setting[]): voi
   if (own.faults.length > 0) commands.faults.push(own);
 }
 
-/** What a person wants echoed must not contain the commands beside it. */
+/** Removes commands from a text that is to be echoed. */
 export function withoutCommands(text: string): string {
   return text.replace(BLOCK, '').trim();
 }

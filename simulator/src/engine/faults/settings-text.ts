@@ -1,5 +1,5 @@
-// The small language of commands and fault rules: words and `key=value` pairs between spaces; a value with spaces stands
-// in double quotes.
+// The syntax of commands and fault rules: words and `key=value` pairs separated by spaces; a value with spaces is in double
+// quotes.
 
 export interface Setting {
   /** Null for a word alone. */
@@ -13,7 +13,7 @@ export function readSettings(text: string): Setting[] {
   return Array.from(text.matchAll(SETTING), ([, key, quoted, bare]) => ({ key: key ?? null, value: quoted ?? bare! }));
 }
 
-/** A whole or fractional number of at least 0; throws a message for the user on anything else. */
+/** A whole or fractional number of at least 0; throws an error with a message for the user otherwise. */
 export function readNumber(name: string, text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < 0) {

@@ -5,7 +5,7 @@
 import type { Refusal } from '../refusal.ts';
 import { type Allowance, type LimitStyle, RateMeter } from './rate-meter.ts';
 
-/** Null does not limit. */
+/** Null: no limit. */
 export interface AdmissionLimits {
   rpm: number | null;
   tpm: number | null;
@@ -18,7 +18,7 @@ export interface Ticket {
   entry: number;
 }
 
-/** Null where nothing limits. */
+/** Null if there is no limit. */
 export interface Allowances {
   requests: Allowance | null;
   tokens: Allowance | null;
@@ -27,12 +27,12 @@ export interface Allowances {
 export interface AdmissionPeaks {
   /** Most calls admitted in any sixty seconds. */
   requestsPerMinute: number;
-  /** The same of tokens, as counted when calls begin. */
+  /** The same for tokens, as counted when calls begin. */
   tokensPerMinute: number;
   inFlight: number;
 }
 
-/** What a caller over the concurrency limit is told: nobody knows when the next call ends. */
+/** Wait announced to callers over the concurrency limit, since it is unknown when the next call ends. */
 const CONCURRENCY_RETRY_MS = 1_000;
 
 export class Admission {

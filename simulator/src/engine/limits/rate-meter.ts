@@ -1,5 +1,5 @@
-// One limit per minute, of requests or of tokens, in either style. It also measures where nothing limits: the peaks in the
-// records come from here.
+// One limit per minute, of requests or of tokens, in either style. It also measures without a limit, for the peaks in the
+// records.
 import type { Refusal } from '../refusal.ts';
 import { SlidingWindow, WINDOW_MS } from './sliding-window.ts';
 
@@ -9,7 +9,7 @@ export type LimitStyle = 'window' | 'bucket';
 export interface Allowance {
   limit: number;
   remaining: number;
-  /** Until the whole limit is there again. */
+  /** Time until the whole limit is available again. */
   resetMs: number;
 }
 
@@ -18,7 +18,7 @@ export class RateMeter {
   readonly #window = new SlidingWindow();
   #limit: number | null = null;
   #style: LimitStyle = 'window';
-  /** Only in its style, and only where something limits. */
+  /** Set only in the bucket style, and only with a limit. */
   #bucket: TokenBucket | null = null;
   #peak = 0;
 
@@ -26,7 +26,7 @@ export class RateMeter {
     this.#thing = thing;
   }
 
-  /** A new bucket is full; the window remembers what was used. */
+  /** A new bucket is full; the window keeps past use. */
   change(limit: number | null, style: LimitStyle, nowMs: number): void {
     if (limit === this.#limit && style === this.#style) return;
     this.#limit = limit;
@@ -34,7 +34,7 @@ export class RateMeter {
     this.#bucket = style === 'bucket' && limit !== null ? new TokenBucket(limit, nowMs) : null;
   }
 
-  /** Why so much may not be used now; null when it may. */
+  /** Why this amount may not be used now; null if it may. */
   refuse(nowMs: number, amount: number): Refusal | null {
     const limit = this.#limit;
     if (limit === null) return null;
@@ -53,7 +53,7 @@ export class RateMeter {
     };
   }
 
-  /** Gives the number to correct it by. */
+  /** Returns the number of the entry, for a later correction. */
   take(nowMs: number, amount: number): number {
     this.#bucket?.take(nowMs, amount);
     const entry = this.#window.add(nowMs, amount);
@@ -73,12 +73,12 @@ export class RateMeter {
     return { limit, remaining, resetMs: this.#bucket?.fullInMs(nowMs) ?? this.#window.emptyInMs(nowMs) };
   }
 
-  /** The most that any sixty seconds held, as counted when calls began. */
+  /** The largest total of any sixty seconds, as counted when calls began. */
   get peak(): number {
     return this.#peak;
   }
 
-  /** What was used a moment ago is still used. */
+  /** Resets the peak; current use still counts. */
   clearPeak(): void {
     this.#peak = 0;
   }
@@ -88,7 +88,7 @@ export class RateMeter {
   }
 }
 
-// A bucket that holds one minute's limit and refills all the time, as OpenAI describes its own: a burst of the whole
+// A token bucket that holds one minute's limit and refills continuously, as OpenAI describes its own: a burst of the whole
 // limit is allowed after a rest, and up to twice the limit in the first minute.
 
 export class TokenBucket {
@@ -112,12 +112,12 @@ export class TokenBucket {
     return this.#level;
   }
 
-  /** May be negative, to give back; may leave less than nothing, when more was used than announced. */
+  /** A negative amount is returned to the bucket. The level may become negative if more was used than announced. */
   take(nowMs: number, amount: number): void {
     this.#level = Math.min(this.#capacity, this.level(nowMs) - amount);
   }
 
-  /** Until so much is there. */
+  /** Time until this amount is available. */
   waitMs(nowMs: number, amount: number): number {
     return Math.max(0, (amount - this.level(nowMs)) / this.#perMs);
   }

@@ -1,8 +1,8 @@
-// Amounts of the last sixty seconds, exact to the entry: no sixty seconds anywhere hold more than the limit. The harshest
-// reading of "per minute", so what passes it passes every provider's.
+// Amounts of the last sixty seconds, exact to the entry: no sixty seconds anywhere hold more than the limit. This is the
+// strictest reading of "per minute", so callers that keep within it keep within every provider's.
 
 export const WINDOW_MS = 60_000;
-/** 17,000 calls a second for a minute; beyond it the oldest entries leave early. */
+/** 17,000 calls a second for a minute; beyond it the oldest entries are dropped early. */
 const MAX_ENTRIES = 1 << 20;
 const FIRST_ENTRIES = 1 << 10;
 
@@ -25,7 +25,7 @@ export class SlidingWindow {
     return this.#next++;
   }
 
-  /** The entry turned out to be of this amount; nothing happens when it has left the window. */
+  /** Sets the actual amount of an entry; no effect if it has left the window. */
   correct(entry: number, amount: number): void {
     if (entry < this.#oldest) return;
     const slot = entry & (this.#times.length - 1);
@@ -38,7 +38,7 @@ export class SlidingWindow {
     return this.#total;
   }
 
-  /** Until the total is at most `most`. */
+  /** Time until the total is at most `most`. */
   waitMs(nowMs: number, most: number): number {
     this.#expire(nowMs);
     let total = this.#total;
@@ -51,7 +51,7 @@ export class SlidingWindow {
     return 0;
   }
 
-  /** Until everything has left. */
+  /** Time until the window is empty. */
   emptyInMs(nowMs: number): number {
     this.#expire(nowMs);
     if (this.#oldest === this.#next) return 0;

@@ -1,5 +1,5 @@
-// What the simulator served, and what it wants for it: one entry per call that served a token. Sluice's ledger is held
-// against this. Tokens are billed as they were sent: an answer that breaks, or whose client goes away, bills its prompt and
+// What the simulator served and charges: one entry per call that served a token. Sluice's ledger is compared with
+// it. Tokens are billed as they were sent: an answer that breaks, or whose client goes away, bills its prompt and
 // the tokens before; a call that the provider itself refused or failed before its first token is free.
 import { costOf, type PicoUsd, type Price, scaleDecimal } from '../../../../src/contracts/money.ts';
 import type { Usage } from '../../../../src/contracts/usage.ts';
@@ -12,7 +12,7 @@ import type { Usage } from '../../../../src/contracts/usage.ts';
 export type Outcome = 'completed' | 'broken' | 'aborted';
 
 export interface BillEntry {
-  /** Counts from 1 and never starts over, not even when the bill is cleared. */
+  /** Counts from 1 and is never reset, even if the bill is cleared. */
   sequence: number;
   atMs: number;
   /** `x-request-id` of the answer. */
@@ -20,9 +20,9 @@ export interface BillEntry {
   /** `x-client-request-id` of the request: Sluice sends its attempt id. */
   clientRequestId: string | null;
   model: string;
-  /** Of the protocol that it was asked in. */
+  /** Protocol of the call. */
   protocol: string;
-  /** The beginning of the SHA-256 of the key that was shown; null where none was. */
+  /** The beginning of the SHA-256 of the caller's key; null if there was none. */
   keyDigest: string | null;
   usage: Usage;
   costPicoUsd: PicoUsd;
@@ -86,7 +86,7 @@ export class Bill {
   #entries: BillEntry[] = [];
   #start = 0;
   #sequence = 0;
-  /** Prices of the entries: what a reader of the bill has no use for. */
+  /** Prices of the entries, which are not part of the bill. */
   readonly #prices = new WeakMap<BillEntry, Price>();
   #totals: BillTotals = { ...NOTHING };
 

@@ -1,4 +1,4 @@
-// The last requests as they came, so that a test can say what went upstream. Credentials are cut out.
+// The last requests as received, so that a test can check what was sent upstream. Credentials are redacted.
 import type { IncomingHttpHeaders } from 'node:http';
 
 export interface LoggedRequest {
@@ -17,7 +17,7 @@ export interface ArrivedRequest extends Omit<LoggedRequest, 'headers' | 'isBodyC
   headers: IncomingHttpHeaders;
 }
 
-/** Larger bodies are kept by their beginning: what they are is told there. */
+/** Only the beginning of larger bodies is kept, which identifies them. */
 export const MAX_KEPT_BODY_CHARS = 256 * 1024;
 /** Bounds the log together with the number of requests that the options keep. */
 export const MAX_KEPT_REQUESTS = 10_000;
@@ -27,7 +27,7 @@ const SECRET_QUERY = /([?&](?:key|api_key)=)[^&]*/gi;
 const MASK = '********';
 const SHOWN_PREFIX_CHARS = 3;
 const SHOWN_SUFFIX_CHARS = 4;
-/** Of a shorter key the shown characters would be too large a part. */
+/** Of a shorter key, the shown characters would be too large a part. */
 const LEAST_SHOWN_KEY_CHARS = 12;
 
 export class RequestLog {
@@ -38,13 +38,13 @@ export class RequestLog {
     this.#capacity = capacity;
   }
 
-  /** Redacts nothing yet: most requests leave the log before anyone looks. */
+  /** Does not redact yet, because most requests leave the log before it is read. */
   add(request: ArrivedRequest): void {
     if (this.#capacity === 0) return;
     this.#requests.push(
       request.body.length > MAX_KEPT_BODY_CHARS ? { ...request, body: beginning(request.body) } : request,
     );
-    // Dropped in lots: shifting a long array for every request would cost more than answering it.
+    // Dropped in bulk: shifting a long array for every request would cost more than answering it.
     if (this.#requests.length >= 2 * this.#capacity) this.#requests = this.#requests.slice(-this.#capacity);
   }
 
@@ -58,7 +58,7 @@ export class RequestLog {
   }
 }
 
-/** One character more than is shown, which tells that it was cut. Copied: a slice would keep the whole text alive. */
+/** One character more than is shown, which marks it as cut. Copied, because a slice would keep the whole text alive. */
 function beginning(body: string): string {
   return Buffer.from(body.slice(0, MAX_KEPT_BODY_CHARS + 1)).toString();
 }

@@ -6,16 +6,16 @@ import type { Outcome } from './bill.ts';
 export interface Tally {
   /** Calls that were read far enough to name a model. */
   calls: number;
-  /** The same of the lines of batches, which are not among the calls. */
+  /** The same for batch lines, which are not included in `calls`. */
   batchLines: number;
   inFlight: number;
   /** Streams whose first token has gone out and that have not ended. */
   openStreams: number;
-  /** How calls ended that were answered at all. */
+  /** Outcomes of the calls that were answered. */
   outcomes: Record<Outcome, number>;
   /** Errors by kind, those of faults included. */
   refusals: Partial<Record<RefusalKind, number>>;
-  /** 429 by the simulator's own limits, without those of faults. */
+  /** 429s by the simulator's own limits, without those from faults. */
   rateLimited: number;
   faults: Record<string, number>;
   /** Tokens sent, those of broken answers included. */
@@ -63,7 +63,7 @@ export class TallyWatch {
     }
   }
 
-  /** Resolves as soon as it is so, at once if it already is; rejects with the last counts after `timeoutMs`. */
+  /** Resolves as soon as the condition is met; rejects with the last counts after `timeoutMs`. */
   until(isMet: (tally: Tally) => boolean, timeoutMs: number): Promise<Tally> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { isMet, resolve, reject };
@@ -81,7 +81,7 @@ export class TallyWatch {
     });
   }
 
-  /** Nothing will change any more. */
+  /** Rejects all waits, because nothing will change any more. */
   close(): void {
     for (const waiter of this.#waiters) this.#giveUp(waiter, 'was closed before it came to this state');
   }

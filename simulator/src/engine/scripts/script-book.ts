@@ -1,40 +1,40 @@
-// Which script a call is under, and which of its turns is next: the one before which as many tools were called as the
-// conversation has results. It keeps no session: a turn that is asked for again is said again, retries and forks included.
+// Decides which script applies to a call, and which of its turns is next: the one before which as many tools were called as the
+// conversation has results. There is no session state: a repeated request, a retry or a fork gets the same turn again.
 import type { Call, Tool } from '../call.ts';
 import type { Script, ScriptCall, ScriptTurn } from './script.ts';
 
-/** What the script has a model say; `calls` in the words of the tools that the request declares. */
+/** The script's turn for a call; `calls` are of tools that the request declares. */
 export interface Cue {
   thoughts?: string | undefined;
   text?: string | undefined;
   calls: readonly { tool: Tool; input: string }[];
 }
 
-/** `none`: no script holds. `off`: one does, and has no words for this call, which must not make any tool up. */
+/** `none`: no script applies. `off`: one applies but has no turn for this call, which must not invent tool calls. */
 export type Prompting = { kind: 'none' } | { kind: 'off' } | { kind: 'cue'; cue: Cue };
 
 export interface ScriptReport {
   name: string;
   model: string | null;
   contains: string | null;
-  /** In their order: the tools that each calls, and how often it was said. */
+  /** In order: the tools that each turn calls, and how often it was sent. */
   turns: { calls: string[]; said: number }[];
-  /** Calls that were under this script and not of its session: titles, summaries, other models of the agent's. */
+  /** Calls under this script that do not belong to its session: titles, summaries, other models of the agent. */
   aside: number;
-  /** Why the last of them was not. */
+  /** Why the last of them did not belong to it. */
   lastAside: string | null;
 }
 
 interface Played {
   script: Script;
-  /** Results before each turn. */
+  /** Number of tool results before each turn. */
   starts: readonly number[];
   said: number[];
   aside: number;
   lastAside: string | null;
 }
 
-/** Names of tools that a report repeats, so that one with hundreds of them stays readable. */
+/** Most tool names in a report, so that it stays readable with hundreds of tools. */
 const SHOWN_TOOLS = 40;
 
 export class ScriptBook {
@@ -44,7 +44,7 @@ export class ScriptBook {
     this.#played = scripts.map(begin);
   }
 
-  /** Counts start over. */
+  /** Resets the counts. */
   replace(scripts: readonly Script[]): void {
     this.#played = scripts.map(begin);
   }
@@ -85,7 +85,10 @@ export class ScriptBook {
     throw new RangeError(`there is no script "${name}"${known === '' ? '' : `; there are ${known}`}`);
   }
 
-  /** Agents ask for titles and summaries beside their session. A forced tool would have to be made up: it is refused. */
+  /**
+   * For titles and summaries that agents request outside their session. A forced tool is refused, as its call would be
+   * invented.
+   */
   #passOver(played: Played, call: Call, index: number, tool: string): Prompting {
     const offered = offeredTools(call).map(nameOf);
     const shown = offered.slice(0, SHOWN_TOOLS).join(', ') || 'none';
@@ -153,7 +156,7 @@ function cueOf({ thoughts, text, calls = [] }: ScriptTurn, call: Call): Cue {
   };
 }
 
-/** A tool that takes text is, behind a translation, a function with one argument: the same script serves both. */
+/** After translation, a free-text tool is a function with one argument, so the same script serves both. */
 function inputFor(tool: Tool, { arguments: given, input }: ScriptCall): string {
   if (tool.takesText) {
     if (given === undefined) return input ?? '';

@@ -1,5 +1,5 @@
-// A script: what the model says in an agent's whole session, turn by turn. An agent that is under a script runs what the
-// script's author wrote, and nothing that the simulator made up. Written in YAML, JSON, or as objects.
+// A script: the model's turns in an agent's whole session. An agent under a script runs only what the script's author wrote,
+// and nothing that the simulator invented. Written in YAML, JSON, or as objects.
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 
@@ -35,7 +35,7 @@ export const scriptSchema = z
     turns: z.array(turn).min(1).max(MAX_TURNS),
   })
   .superRefine(({ turns }, context) => {
-    // Turns are told apart by the results that came before them: after one that calls nothing there is no other.
+    // Turns are identified by the number of results before them, so no turn can follow one without calls.
     const early = turns.slice(0, -1).findIndex(({ calls }) => calls === undefined);
     if (early < 0) return;
     const message = 'calls no tool, which ends the session: only the last turn may';
@@ -57,8 +57,8 @@ export type ScriptTurn = z.output<typeof turn>;
 export type ScriptCall = z.output<typeof call>;
 
 /**
- * The scripts of a file: one, or a list. One without a name has the file's. Throws an Error whose message names the file and
- * what is wrong in it.
+ * The scripts of a file: one, or a list. One without a name gets the file's name. Throws an Error whose message names the file
+ * and what is wrong in it.
  */
 export function readScripts(text: string, file: string): Script[] {
   const document = parseDocument(text);
@@ -78,7 +78,7 @@ function named(script: unknown, file: string): unknown {
   return { name: base, ...script };
 }
 
-/** Of a script that stands alone the position in the list says nothing. */
+/** For a single script, the position in the list is left out. */
 function placeOf(path: readonly PropertyKey[], isList: boolean): string {
   const place = (isList ? path : path.slice(1)).join('.');
   return place === '' ? '' : `${place}: `;

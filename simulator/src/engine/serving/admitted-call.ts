@@ -1,4 +1,4 @@
-// An admitted call from its faults to its end: an error, silence, a false body or the answer; and the books.
+// Serves an admitted call, with its faults: an error, silence, a false body or the answer; and records it.
 import { halfPrice } from '../../../../src/contracts/money.ts';
 import { NO_USAGE, totalTokens, type Usage } from '../../../../src/contracts/usage.ts';
 import type { SpeechOptions, Voice } from '../../dialects/dialect.ts';
@@ -19,12 +19,12 @@ export interface AdmittedCallOptions {
   arrival: Arrival;
   call: Call;
   voice: Voice;
-  /** Null for a line of a batch: nothing limits it. */
+  /** Null for a batch line, which is not limited. */
   ticket: Ticket | null;
   faults: FaultPlan;
 }
 
-/** Whatever the call comes to, its ticket is settled once, and what was served is on the bill before the client knows. */
+/** Whatever the outcome, the ticket is settled once, and usage is billed before the client can see the end. */
 export class AdmittedCall {
   readonly #arrival: Arrival;
   readonly #call: Call;
@@ -41,7 +41,7 @@ export class AdmittedCall {
     this.#faults = faults;
   }
 
-  /** To be called once. */
+  /** Call it once. */
   serve(answer: Answer, commands: PromptCommands): void {
     const { counts, watch } = this.#arrival.engine;
     const faults = this.#faults;
@@ -69,7 +69,7 @@ export class AdmittedCall {
     this.#arrival.refuse(refusal);
   }
 
-  /** A prompt that the filter has caught: an error at some providers, an answer without content at others. */
+  /** A prompt blocked by the content filter: an error at some providers, an answer without content at others. */
   #block(refusal: Refusal, answer: Answer): void {
     const blocked = this.#voice.speakBlocked?.(this.#speech(answer));
     if (blocked === undefined) return this.#refuse(refusal);
@@ -125,7 +125,7 @@ export class AdmittedCall {
   }
 
   #end(outcome: Outcome, spoken: Usage): void {
-    // A line of a batch that fails costs nothing.
+    // A failed batch line is not billed.
     const served = this.#arrival.isBatch && outcome !== 'completed' ? NO_USAGE : spoken;
     const { engine, providerRequestId, clientRequestId, isBatch, keyDigest, dialect } = this.#arrival;
     const { counts } = engine;
@@ -160,7 +160,7 @@ export class AdmittedCall {
   }
 }
 
-// What comes in place of an answer when something between caller and provider has gone wrong.
+// Bodies in place of an answer, as sent when something between caller and provider fails.
 
 export interface FalseAnswer {
   status: number;

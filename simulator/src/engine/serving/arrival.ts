@@ -14,7 +14,7 @@ export interface ArrivalOptions {
   /** 32 hexadecimal digits, different for every request. */
   unique: string;
   arrivedMs: number;
-  /** A line of a batch: outside the limits, without waiting, at half the price. Absent: false. */
+  /** A batch line: not limited, answered without delay, at half the price. Absent: false. */
   isBatch?: boolean;
 }
 
@@ -48,7 +48,7 @@ export class Arrival {
     return typeof value === 'string' ? value : null;
   }
 
-  /** Tells keys apart without naming them. */
+  /** Distinguishes keys without revealing them. */
   get keyDigest(): string | null {
     const key = this.dialect.readCredential(this.head);
     return key === null ? null : digestOf(key);

@@ -1,4 +1,4 @@
-// One HTTP exchange as the engine sees it: what can be done to a connection, well or badly.
+// One HTTP exchange as the engine sees it: all operations on a connection, proper and faulty.
 
 export interface Exchange {
   /** The client has gone, or the answer has ended. */
@@ -7,16 +7,16 @@ export interface Exchange {
   head(status: number, headers: readonly string[]): void;
   /** Sends the status and headers now. */
   flushHead(): void;
-  /** False when the client reads too slowly: wait for `onceWritable` before writing more. */
+  /** False if the client reads too slowly: wait for `onceWritable` before writing more. */
   write(bytes: string | Buffer): boolean;
   onceWritable(proceed: () => void): void;
   /** The proper end. */
   end(bytes?: string | Buffer): void;
-  /** Closes the connection in the middle of the message, after what was written has left. */
+  /** Closes the connection in the middle of the message, after written data was sent. */
   cut(): void;
-  /** Resets the connection, after what was written has been handed to the kernel. */
+  /** Resets the connection, after written data was passed to the kernel. */
   reset(): void;
-  /** Holds the connection open and says nothing, until the client goes away or the longest silence is over. */
+  /** Keeps the connection open without sending anything, until the client disconnects or the longest silence is over. */
   hold(): void;
   /** Called once when the exchange is over, however it ended. */
   onceClosed(notify: () => void): void;

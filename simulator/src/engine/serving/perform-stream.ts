@@ -1,4 +1,4 @@
-// Sends an answer token by token, at its pace, and breaks off where a fault says so.
+// Sends an answer token by token, at its pace, and breaks off at a fault.
 import { NO_USAGE, type Usage } from '../../../../src/contracts/usage.ts';
 import type { StreamVoice } from '../../dialects/dialect.ts';
 import { AnswerCursor, type Step } from '../answers/answer-cursor.ts';
@@ -8,17 +8,17 @@ import { giantEvent, misstated } from './false-numbers.ts';
 import type { Performance } from './performance.ts';
 import { writeDistorted } from './write-distorted.ts';
 
-/** Bounds what one turn of the event loop spends on one stream; a late stream catches up by so much at a time. */
+/** Most steps of one stream per turn of the event loop; a late stream catches up by this many at a time. */
 const MAX_STEPS_PER_TURN = 256;
 
 /**
- * waiting: a timer runs until the next token is due. Tokens are due at fixed times from the start, so a late timer is
- *   made up for and the pace holds over the whole stream.
+ * waiting: a timer runs until the next token is due. Tokens are due at fixed times from the start, so the stream catches
+ *   up after a late timer, and keeps its pace overall.
  * speaking: within one turn, every due token is written. Leads to waiting, blocked, broken or done.
- * blocked: the client reads too slowly; the socket says when to go on.
- * broken: a fault has ended the answer; a stalled connection stays open until the client goes.
+ * blocked: the client reads too slowly; the socket signals when to continue.
+ * broken: a fault has ended the answer; a stalled connection stays open until the client disconnects.
  * done: everything was sent.
- * The client's going away ends every state but done. The call that ends the answer settles it, once.
+ * The client's disconnect ends every state but done. The call that ends the answer settles it, once.
  */
 export function performStream(performance: Performance): void {
   new StreamPerformance(performance).start();
@@ -176,7 +176,7 @@ class StreamPerformance {
     return writeDistorted(this.#performance.exchange, text, this.#performance.faults);
   }
 
-  /** The provider's own failure before the first token is free; whatever else ends a stream, its prompt is billed. */
+  /** A failure of the provider before the first token is free; in all other cases the prompt is billed. */
   #settle(outcome: Outcome): void {
     if (this.#isSettled) return;
     this.#isSettled = true;

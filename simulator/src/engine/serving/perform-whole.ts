@@ -1,5 +1,5 @@
-// Sends an answer in one piece, after the time it would have taken to stream. Of one that does not come whole, the prompt
-// is billed.
+// Sends an answer in one piece, after the time it would have taken to stream. For an answer that is not delivered whole, only the
+// prompt is billed.
 import { NO_USAGE, type Usage } from '../../../../src/contracts/usage.ts';
 import type { Answer } from '../answers/answer.ts';
 import type { BreakKind } from '../faults/fault-plan.ts';
@@ -10,7 +10,7 @@ import { writeDistorted } from './write-distorted.ts';
 /** What some providers send while an unstreamed answer is not ready; JSON parsers skip it. */
 const WAITING_SPACES = '\n         \n';
 
-/** Longer timers fire at once. */
+/** Node.js fires longer timers at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export function performWhole(performance: Performance): void {
@@ -38,10 +38,10 @@ function send(performance: Performance): void {
   sendBroken(performance, fault.kind, share);
 }
 
-/** How much of the body comes before a break after so many tokens: 1 is all of it. */
+/** Share of the body that is sent before a break after this many tokens; 1 is all of it. */
 function shareBefore(afterTokens: number, { choices, usage }: Answer): number {
   if (afterTokens === 0) return 0;
-  // Without words there are no tokens to count: the break is in the middle.
+  // Without text there are no tokens to count, so the break is in the middle.
   return choices.length === 0 ? 0.5 : afterTokens / usage.outputTokens;
 }
 
@@ -61,11 +61,11 @@ function saidSpeech({ faults, speech }: Performance): Performance['speech'] {
   return { ...speech, answer: { ...speech.answer, usage: misstated(speech.answer.usage) } };
 }
 
-/** `share` is how much of the answer there is, from 0 to 1. */
+/** @param share share of the answer that is sent, from 0 to 1. */
 function sendBroken(performance: Performance, kind: BreakKind, share: number): void {
   const { speech, voice } = performance;
   const whole = Buffer.from(voice.speakWhole(speech));
-  // Even after the last token the end is missing: an answer that is whole would not be broken.
+  // At least one byte is missing: a whole answer would not be broken.
   const part = whole.subarray(0, Math.min(whole.length - 1, Math.floor(whole.length * share)));
   switch (kind) {
     case 'error':
@@ -88,7 +88,7 @@ function sendFalse(performance: Performance, body: string | Buffer, served: Usag
   sendBody(exchange, 200, headers(voice.wholeContentType), body);
 }
 
-/** Announces the whole length, so that the client knows that something is missing. */
+/** Announces the full length, so that the client can tell that something is missing. */
 function sendPart(performance: Performance, kind: 'cut' | 'reset' | 'stall', part: Buffer, wholeLength: number): void {
   const { exchange, headers, voice, onEnd } = performance;
   const prompt = promptOf(performance.speech.answer.usage);

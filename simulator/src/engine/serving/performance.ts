@@ -16,13 +16,13 @@ export interface Performance {
   now: () => number;
   /** Headers of a 200 of this content type. */
   headers: (contentType: string) => readonly string[];
-  /** The first token of a stream goes out. Called at most once, and before `onEnd`. */
+  /** Called when the first token of a stream is sent: at most once, and before `onEnd`. */
   onFirstToken: () => void;
   /** Called exactly once, before the client can know; `served` is what is billed. */
   onEnd: (outcome: Outcome, served: Usage) => void;
 }
 
-/** The prompt alone: what is owed for an answer of which nothing could be used. */
+/** The prompt alone: what is billed for an answer of which nothing can be used. */
 export function promptOf(usage: Usage): Usage {
   return { ...usage, outputTokens: 0, reasoningTokens: 0 };
 }

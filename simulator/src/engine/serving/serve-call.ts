@@ -1,4 +1,4 @@
-// One call from its reading to its admission: commands, context window, the answer it will get, the limits.
+// Prepares a call that was read, up to its admission: commands, context window, its answer, the limits.
 import { totalTokens } from '../../../../src/contracts/usage.ts';
 import type { Voice } from '../../dialects/dialect.ts';
 import type { Answer } from '../answers/answer.ts';
@@ -13,7 +13,7 @@ import type { Prompting } from '../scripts/script-book.ts';
 import { AdmittedCall } from './admitted-call.ts';
 import type { Arrival } from './arrival.ts';
 
-/** Throws a RefusalError for what is refused before the limits are asked; everything else is answered here. */
+/** Throws a RefusalError for calls refused before the limits are checked; answers all others. */
 export function serveCall(arrival: Arrival, call: Call, voice: Voice): void {
   const { engine } = arrival;
   arrival.model = call.model;
@@ -35,7 +35,7 @@ export function serveCall(arrival: Arrival, call: Call, voice: Voice): void {
     prompting: readScript(engine, call, commands),
     continuesPrefill,
   });
-  // Batches have a pool of their own.
+  // Batches have separate limits.
   const ticket = arrival.isBatch ? null : engine.admission.admit(expectedTokens(call, answer));
   if (ticket !== null && !isTicket(ticket)) {
     engine.counts.rateLimited += 1;
@@ -52,7 +52,7 @@ function checkModel({ behaviour }: Engine, { model, prefill }: Call): void {
   }
 }
 
-/** A mistyped command is refused, and not ignored: a rehearsal that does not happen must not look like a success. */
+/** A mistyped command is refused rather than ignored, so that a rehearsal cannot pass without its fault. */
 function readCommands(engine: Engine, call: Call): PromptCommands {
   try {
     return readPromptCommands(call.lastUserText, engine.name);
@@ -62,7 +62,7 @@ function readCommands(engine: Engine, call: Call): PromptCommands {
   }
 }
 
-/** A session that leaves its script is refused: an agent that is told nothing would go on by itself. */
+/** A session that departs from its script is refused, since an agent without instructions might continue on its own. */
 function readScript(engine: Engine, call: Call, { scriptName }: PromptCommands): Prompting {
   try {
     return engine.scripts.prompt(call, scriptName);
@@ -81,7 +81,7 @@ function roomFor({ behaviour }: Engine, call: Call): number {
   throw new RefusalError({ kind: 'context_length', limit, promptTokens, outputTokens });
 }
 
-/** What the limits count until the answer has ended: the most it may have, where the request says so. */
+/** Tokens that count towards the limits until the answer has ended: the request's maximum, if it sets one. */
 function expectedTokens(call: Call, answer: Answer): number {
   const reserved = reservedTokens(call);
   return reserved === null ? totalTokens(answer.usage) : call.promptTokens + reserved * call.choices;

@@ -1,10 +1,10 @@
-// Writes bytes that are right in a form that is not: other line ends, and pieces that end anywhere, also inside a
-// character. Each piece is an HTTP chunk of its own, so that it arrives alone also where TCP puts several together.
+// Writes correct bytes in a distorted form: other line ends, and pieces that end anywhere, even within a character. Each piece is
+// a separate HTTP chunk, so that it is read separately even if TCP joins several.
 
 import type { FaultPlan } from '../faults/fault-plan.ts';
 import type { Exchange } from './exchange.ts';
 
-/** Writes an answer, or a part of one, as the plan distorts it; gives what `Exchange.write` gives. */
+/** Writes an answer, or a part of it, with the plan's distortions. Returns the result of `Exchange.write`. */
 export function writeDistorted(exchange: Exchange, text: string, plan: FaultPlan): boolean {
   // JSON has no bare line feeds, so in a stream every line feed ends a line.
   const lines = plan.hasCarriageReturns ? text.replaceAll(/\r?\n/g, '\r\n') : text;

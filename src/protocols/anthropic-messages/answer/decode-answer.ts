@@ -55,7 +55,7 @@ function nameCalls(parts: Part[], context: DecodeContext): Part[] {
   });
 }
 
-/** What server tools did is left out: the text that came of it follows. Unknown blocks are left out too. */
+/** Blocks of server tools are left out, because the text based on them follows. Unknown blocks are left out too. */
 function decodeBlock(block: JsonObject): Part[] {
   switch (block.type) {
     case 'text':
@@ -108,7 +108,7 @@ export function relayMessagesBody(body: Buffer, context: RelayContext): RelayedB
   return { body: insertCost(nameModel(body, context), shown, writeMessagesUsage(usage)), usage };
 }
 
-/** A message says the model that was asked for (`messageHead` in encode-answer.ts). */
+/** A message names the requested model (`messageHead` in encode-answer.ts). */
 export function nameModel(message: Buffer, { requestedModel }: RelayContext): Buffer {
   if (requestedModel === undefined) return message;
   const name = JSON.stringify(requestedModel);

@@ -16,7 +16,7 @@ import { asObject, asText, parseCarriedJson } from '#src/protocols/anthropic-mes
 import { insertCost, writeMessagesUsage } from '#src/protocols/anthropic-messages/usage.ts';
 import { type EncodeContext, idFor, type JsonObject, type ShownCost } from '#src/protocols/codec.ts';
 
-/** Members that version 2026-10-21 always has are null where nothing is known; so they are for older versions, but for citations. */
+/** Members that version 2026-10-21 always has are null if unknown; for older versions too, except citations. */
 export function encodeMessagesAnswer(answer: Answer, usage: Usage, shown: ShownCost, context: EncodeContext): string {
   // Clients of this protocol cannot ask for more than one answer.
   const choice = answer.choices[0] ?? { index: 0, parts: [], finishReason: 'stop' };
@@ -31,8 +31,8 @@ export function encodeMessagesAnswer(answer: Answer, usage: Usage, shown: ShownC
 }
 
 /**
- * The model is the one that was asked for: Claude Code (2.1.197) sends thoughts back only where an answer names the model of
- * its next request, and drops them without a word elsewhere.
+ * Names the requested model: Claude Code (2.1.197) sends thoughts back only if the answer names the model of its next request,
+ * and silently drops them otherwise.
  */
 export function messageHead(answered: string, { requestId, clientBody }: EncodeContext): JsonObject {
   const model = asText(clientBody.model) || answered;
@@ -45,7 +45,7 @@ function isOlderVersion({ clientHeaders }: EncodeContext): boolean {
   return (clientHeaders?.['anthropic-version'] ?? ALWAYS_CITES_FROM) < ALWAYS_CITES_FROM;
 }
 
-/** @ai-sdk/anthropic 3.0.140 takes no answer whose text has null citations: 'Invalid JSON response'. */
+/** @ai-sdk/anthropic 3.0.140 refuses an answer whose text has null citations: 'Invalid JSON response'. */
 function withoutNoCitations(block: JsonObject): JsonObject {
   if (block.citations !== null) return block;
   const { citations: _, ...rest } = block;
@@ -81,7 +81,7 @@ function encodePart(part: Part): JsonObject[] {
     case 'audio':
       return [{ type: 'text', text: describeMedia(part), citations: null }];
     default:
-      // A refusal is said in `stop_details`; the other kinds are no part of answers.
+      // A refusal is reported in `stop_details`; the other kinds do not occur in answers.
       return [];
   }
 }
@@ -97,26 +97,27 @@ function encodeReasoning({ text, signature, isRedacted }: ReasoningPart): JsonOb
 }
 
 /**
- * Another provider's signature of a call, for which there is no member: an empty thought before the call. That of a text is
- * left out: Gemini goes on without it, before the text a thought would hide it from clients that read `content[0]`, and
- * behind it from those that read the last block, as Claude Code does for what `-p` prints (2.1.332).
+ * Carries another provider's signature of a call, for which there is no member, as an empty thought before the call. The
+ * signature of a text is left out, since Gemini works without it: a thought before the text would hide the text from clients
+ * that read `content[0]`, and one after it from clients that read the last block, as Claude Code does for the output of `-p`
+ * (2.1.332).
  */
 export function carrierBlock(signature: Signature): JsonObject {
   return { type: 'thinking', thinking: '', signature: writeSignature(signature) };
 }
 
-/** A custom tool's free text is the one member of its function's input. */
+/** A custom tool's free text becomes the only member of its function's input. */
 export function inputOf({ arguments: text, isCustom }: ToolCallPart): JsonObject {
   return isCustom === true ? { input: text } : readInput(text);
 }
 
-/** `input` is an object. What a model wrote that is none stays readable under a name of its own. */
+/** `input` must be an object. Other values are kept readable, as a member of one. */
 function readInput(argumentsText: string): JsonObject {
   if (argumentsText.trim() === '') return {};
   return asObject(parseCarriedJson(argumentsText)) ?? { input: argumentsText };
 }
 
-/** Answers of this protocol are text: media stand in it as Markdown with a `data:` URL. */
+/** Answers of this protocol are text: media are written as Markdown with a `data:` URL. */
 export function describeMedia(part: ImagePart | AudioPart): string {
   if (part.kind === 'audio') return `[audio](data:audio/${part.format};base64,${part.data})`;
   const { source } = part;
@@ -137,14 +138,14 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   compaction: 'pause',
 };
 
-/** An end for a reason that is not known is no clean one. Without a call for the client, `tool_use` is a stop. */
+/** An unknown reason counts as an error. Without a call for the client, `tool_use` is a stop. */
 export function readStopReason(reason: unknown, hasToolCall: boolean): FinishReason {
   const word = asText(reason);
   const known = FINISH_REASONS[word] ?? (word === '' ? 'stop' : 'error');
   return known === 'tool-calls' && !hasToolCall ? 'stop' : known;
 }
 
-/** Why the provider refused, where it says so. */
+/** Why the provider refused, if it gives a reason. */
 export function readRefusal(stopReason: unknown, stopDetails: unknown): string {
   return stopReason === 'refusal' ? asText(asObject(stopDetails)?.explanation) : '';
 }
@@ -153,9 +154,9 @@ interface AnswerEnd {
   reason: FinishReason;
   stopSequence: string | undefined;
   hasToolCall: boolean;
-  /** Empty where the model did not refuse in words. */
+  /** Empty if the model gave no text for its refusal. */
   refusal: string;
-  /** What the provider says of an end that is no clean one. */
+  /** The provider's explanation of an end with an error. */
   message?: string | undefined;
 }
 
@@ -164,7 +165,7 @@ const BROKEN = 'The provider ended this answer with an error; it may be incomple
 /** `stop_reason`, `stop_sequence` and `stop_details`. */
 export function writeStop(end: AnswerEnd): JsonObject {
   const reason = stopReasonOf(end);
-  // An answer that its provider calls broken must not look whole, and no other reason says so.
+  // A failed answer must not look complete, and this protocol has no other reason for that.
   const explanation = end.reason === 'error' ? end.message || BROKEN : end.refusal || end.message;
   return {
     stop_reason: reason,

@@ -17,12 +17,12 @@ import { asObject, asObjects, asText } from '#src/protocols/anthropic-messages/l
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { standardBase64 } from '#src/protocols/wire/base64.ts';
 
-/** What server tools did means something to their own provider only. The text that came of it follows. */
+/** Blocks of server tools are meaningful only to their own provider. The text based on them follows. */
 const SERVER_BLOCKS = /^(server_tool_use|mcp_tool_use|container_upload|fallback|.+_tool_result)$/;
 
 export class BlockDecoder {
   readonly #decoding: Decoding;
-  /** Names by the ids of the calls so far: results say only the id. */
+  /** Tool names by call id so far, because results have only the id. */
   readonly #toolNames = new Map<string, string>();
 
   constructor(decoding: Decoding) {
@@ -108,7 +108,7 @@ function decodeSearchResult({ title, source, content }: JsonObject): TextPart {
   return { kind: 'text', text: `${asText(title)} (${asText(source)})\n${textOf(content)}` };
 }
 
-/** The summary is all that is left of what was said before it. */
+/** The summary replaces everything before it. */
 function decodeCompaction({ content, ...block }: JsonObject): TextPart[] {
   const text = asText(content);
   return text === '' ? [] : [{ kind: 'text', text, ...readCacheControl(block) }];
@@ -128,8 +128,8 @@ function reasoningPart(part: ReasoningPart, signature: Signature | undefined): R
 }
 
 /**
- * Gemini signs calls and texts. `encodeAnswer` carries a call's signature as an empty thought before it; conversations that
- * began with an older Sluice have one behind a text, too. Here they go back to where they were.
+ * Gemini signs calls and texts. `encodeAnswer` carries a call's signature as an empty thought before the call; conversations
+ * from an older Sluice also have one after a text. Moves these signatures back to their parts.
  */
 function giveBackSignatures(parts: Part[]): Part[] {
   return parts.flatMap((part, index) => {
@@ -153,7 +153,7 @@ function decodeImage(block: JsonObject, path: string, decoding: Decoding): Image
   return source === null ? [] : [{ kind: 'image', source }];
 }
 
-/** Citations and context of a document have no canonical place. */
+/** Citations and context of a document have no canonical form. */
 function decodeDocument(block: JsonObject, path: string, decoding: Decoding): DocumentPart[] {
   const { title, context, citations } = block;
   if (typeof context === 'string') decoding.unmapped['messages.document.context'] = context;
@@ -194,9 +194,9 @@ function decodeSource(value: unknown, path: string, decoding: Decoding): MediaSo
   }
 }
 
-/** What decoding finds besides the request: members that have no canonical place, and the first fault. */
+/** Collects what decoding finds in addition to the request: members without a canonical form, and the first fault. */
 export class Decoding {
-  /** By the client's name: dropped when translated, and named as such. */
+  /** By the client's name: dropped in translation, and reported as dropped. */
   readonly unmapped: JsonObject = {};
   failure: Failure | null = null;
 

@@ -24,7 +24,7 @@ import type { JsonObject } from '#src/protocols/codec.ts';
 import { BlockDecoder, Decoding } from './decode-blocks.ts';
 import { BROKER_MEMBERS } from './read-request.ts';
 
-/** Members that are decoded, or are the broker's. Every other is unmapped. */
+/** Members that are decoded, or that are the broker's own. All others are unmapped. */
 const DECODED = new Set<string>([
   ...BROKER_MEMBERS,
   ...(
@@ -34,8 +34,9 @@ const DECODED = new Set<string>([
 ]);
 
 /**
- * A thread is a conversation that Anthropic keeps: its turns bring new messages only (beta `message-threads-2026-08-12`). The
- * SDKs that can do without one (@anthropic-ai/sdk 1.14.0, anthropic 2.14.0 for Python) then send the whole conversation.
+ * A thread is a conversation stored at Anthropic, whose requests contain only the new messages (beta
+ * `message-threads-2026-08-12`). The SDKs that can do without one (@anthropic-ai/sdk 1.14.0, anthropic 2.14.0 for Python) then
+ * send the whole conversation.
  */
 export function refuseMessagesElsewhere(sent: JsonObject): Failure | null {
   const { thread, inference_geo: region } = mergeExtras(sent).body;
@@ -77,7 +78,7 @@ export function decodeMessagesRequest(sent: JsonObject): InferenceRequest | Fail
   return decoding.failure ?? request;
 }
 
-/** Members that are read in part, with the members that are. */
+/** Members that are read in part, with the inner members that are read. */
 const DECODED_WITHIN: Readonly<Record<string, ReadonlySet<string>>> = {
   metadata: new Set(['user_id']),
   thinking: new Set(['type', 'budget_tokens', 'display']),
@@ -120,7 +121,7 @@ function decodeOutput(value: unknown): OutputFormat | undefined {
     : undefined;
 }
 
-/** What only Anthropic's models know (`between_tools`) is unmapped; the effort holds with and without thinking. */
+/** Options of Anthropic's models alone (`between_tools`) are unmapped; the effort applies with and without thinking. */
 function decodeReasoning(
   thinking: JsonObject | null,
   config: JsonObject | null,
@@ -135,7 +136,7 @@ function decodeReasoning(
     case 'adaptive':
       return defined({ effort, isShown });
     case 'enabled':
-      // Models that take a budget show a summary unless they are told not to.
+      // Models that take a budget show a summary by default.
       return defined({ effort, budgetTokens: asNumber(thinking.budget_tokens), isShown: isShown ?? true });
     default:
       if (thinking !== null) decoding.unmapped['thinking.type'] = thinking.type;

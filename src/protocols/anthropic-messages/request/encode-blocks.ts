@@ -37,7 +37,7 @@ export function encodePart(part: Part, role: Role, encoding: Encoding): JsonObje
   }
 }
 
-/** Texts without a character that shows are refused ("text content blocks must contain non-whitespace text"). */
+/** Texts of white space alone are refused ("text content blocks must contain non-whitespace text"). */
 function encodeText(part: TextPart): JsonObject[] {
   return part.text.trim() === '' ? [] : [{ type: 'text', text: part.text, ...cacheControl(part) }];
 }
@@ -55,7 +55,7 @@ function encodeThought({ text, signature, isRedacted }: ReasoningPart): JsonObje
   return [{ type: 'thinking', thinking: text, signature: signature.value }];
 }
 
-/** Ids are made fit where calls and results are paired. */
+/** Ids are adapted where calls and results are paired. */
 function encodeCall(call: ToolCallPart): JsonObject {
   return { type: 'tool_use', id: call.id, name: call.name, input: inputOf(call), ...cacheControl(call) };
 }
@@ -80,7 +80,7 @@ const IMAGE_TYPES = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp
 const PDF = 'application/pdf';
 /** Types whose bytes are a text that the model can be shown. */
 const TEXT_TYPE = /^text\/|^application\/(json|xml|yaml|javascript)$/;
-/** Ids of Anthropic's own Files API; those of others mean nothing to it. */
+/** Ids of Anthropic's own Files API; it does not know others. */
 const OWN_FILE = /^file_/;
 
 function encodeImage({ source }: ImagePart, encoding: Encoding): JsonObject[] {

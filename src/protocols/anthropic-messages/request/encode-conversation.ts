@@ -1,4 +1,4 @@
-// Turns as Anthropic wants them: the system's words apart, roles that alternate, tool results right behind their calls.
+// Turns in the order that Anthropic requires: the system prompt apart, alternating roles, tool results right after their calls.
 import type { Part, Turn } from '#src/contracts/inference-request.ts';
 import { asText } from '#src/protocols/anthropic-messages/loose-json.ts';
 import type { Encoding, ModelTraits } from '#src/protocols/anthropic-messages/models.ts';
@@ -33,8 +33,8 @@ function encodeTurn({ role, parts }: Turn, encoding: Encoding): Message {
 }
 
 /**
- * The system's words go to the front, as Anthropic's own OpenAI endpoint does it, but for those that newer models take
- * where they stand: after a user turn, and before an assistant turn or at the end.
+ * Moves system messages into the system prompt, as Anthropic's own OpenAI endpoint does, except those that newer models accept
+ * in place: after a user turn, and before an assistant turn or at the end.
  */
 function hoistSystem(messages: readonly Message[], { takesSystemTurns }: ModelTraits): Conversation {
   const system: JsonObject[] = [];
@@ -54,7 +54,7 @@ function askSystem({ system }: Conversation, encoding: Encoding): Conversation {
   return { system: [], messages: [{ role: 'user', content: system }] };
 }
 
-/** Newer models refuse to continue an assistant's turn, older ones to continue it behind white space, which is cut. */
+/** Newer models refuse to continue an assistant turn. Older ones refuse trailing white space in it, which is removed. */
 function checkLast(messages: readonly Message[], { takesPrefill }: ModelTraits, encoding: Encoding): void {
   const last = messages.at(-1);
   if (last?.role !== 'assistant') return;
@@ -68,14 +68,14 @@ function checkLast(messages: readonly Message[], { takesPrefill }: ModelTraits, 
   if (block?.type === 'text') block.text = asText(block.text).trimEnd();
 }
 
-// A message on its way to Anthropic.
+// A message for Anthropic.
 
 interface Message {
   role: 'user' | 'assistant' | 'system';
   content: JsonObject[];
 }
 
-/** Messages of one role in a row become one, as Anthropic itself does. */
+/** Merges consecutive messages of one role, as Anthropic itself does. */
 function mergeRoles(messages: readonly Message[]): Message[] {
   const merged: Message[] = [];
   for (const { role, content } of messages) {
@@ -86,8 +86,8 @@ function mergeRoles(messages: readonly Message[]): Message[] {
   return merged;
 }
 
-// Images and documents in an assistant's turn, which other providers' models make: Anthropic takes them from the user only,
-// so the user shows them with the next turn.
+// Images and documents in an assistant's turn, from other providers' models. Anthropic accepts them only from the user, so they
+// move to the next user turn.
 
 const INTRODUCTION: Part = { kind: 'text', text: 'Made by the assistant:' };
 
@@ -111,9 +111,8 @@ function isDrawing({ kind }: Part): boolean {
   return kind === 'image' || kind === 'document';
 }
 
-// Every tool call is answered in the very next user turn, and the answers stand first in it
-// (docs/reference/anthropic-messages.md section 2). Ids are told apart: providers that count from 0 in every answer repeat
-// them, which Anthropic refuses.
+// Every tool call must be answered in the next user turn, before other content (docs/reference/anthropic-messages.md section 2).
+// Ids are made unique: providers that count from 0 in every answer repeat them, which Anthropic refuses.
 
 /** Calls that wait for their results: original id → ids on the wire, in order. */
 type OpenCalls = Map<string, string[]>;
@@ -159,7 +158,7 @@ function register(call: JsonObject, open: OpenCalls, used: Set<string>): JsonObj
   return { ...call, id: wireId };
 }
 
-/** The same for the same conversation, however long it grows: a prefix that is cached stays the same. */
+/** Deterministic, so that ids stay the same as the conversation grows and a cached prefix stays valid. */
 function unusedId(id: string, used: ReadonlySet<string>): string {
   if (!used.has(id)) return id;
   let ordinal = 2;

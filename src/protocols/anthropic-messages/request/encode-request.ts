@@ -53,7 +53,7 @@ export function encodeMessagesRequest(request: InferenceRequest, input: EncodeRe
   return encoding.refusal ?? { kind: 'request', body, dropped: [...encoding.dropped], ...reshaped };
 }
 
-/** The model must call one of the client's tools, or the one that gives the answer. */
+/** Adds the answer tool: the model must call it, or one of the client's tools. */
 function withAnswerTool(encoded: EncodedTools, { tool }: EncodedOutput): EncodedTools {
   if (tool === undefined) return encoded;
   const { tools = [], tool_choice: choice } = encoded;
@@ -67,13 +67,13 @@ function isPrefilled({ messages }: Conversation): boolean {
   return messages.at(-1)?.role === 'assistant';
 }
 
-/** The last assistant turn begins without a thought, and calls tools or is to be continued. */
+/** Whether the last assistant turn begins without a thought, and calls tools or is to be continued. */
 function isThoughtMissing(conversation: Conversation): boolean {
   const last = conversation.messages.findLast(({ role }) => role === 'assistant')?.content ?? [];
   return beginsWithoutThought(last) || (isPrefilled(conversation) && !isThought(last[0]));
 }
 
-/** One plain text is a string, as people write it. */
+/** A single plain text is written as a string, as users do. */
 function writeSystem(
   system: readonly JsonObject[],
   instruction: string | undefined,
@@ -100,7 +100,7 @@ function encodeServiceTier({ serviceTier }: InferenceRequest, encoding: Encoding
   return tier;
 }
 
-/** What Anthropic has no member for is named as dropped, or refused where the answer would be another. */
+/** Fields that Anthropic does not have are reported as dropped, or refused if the answer would be a different one. */
 function noteUnsaid(request: InferenceRequest, encoding: Encoding): void {
   if ((request.choices ?? 1) > 1) encoding.refuse('choices', 'gives one answer to a request');
   const media = request.modalities?.find((modality) => modality !== 'text');
@@ -122,12 +122,12 @@ function noteUnsaid(request: InferenceRequest, encoding: Encoding): void {
   for (const field of Object.keys(defined(unsaid)) as RequestField[]) encoding.drop(field);
 }
 
-// Sampling parameters. The newest models refuse them, and so does version 2026-10-21 whatever the model: calls go out
-// under 2023-06-01 (protocol.ts), which older models take them with.
+// Sampling parameters. The newest models refuse them, and so does version 2026-10-21 for any model. Calls are sent
+// with version 2023-06-01 (protocol.ts), with which older models accept them.
 
 /** Anthropic's scale ends at half of OpenAI's. */
 const MAX_TEMPERATURE = 1;
-/** While it thinks, a model takes no other temperature, and little of the rest. */
+/** The only temperature that is accepted while thinking is on. */
 const THINKING_TEMPERATURE = 1;
 const LEAST_THINKING_TOP_P = 0.95;
 

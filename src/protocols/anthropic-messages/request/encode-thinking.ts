@@ -18,7 +18,7 @@ export interface ThinkingInput {
   traits: ModelTraits;
   isToolForced: boolean;
   /**
-   * The last assistant turn does not begin with a thought. Only thinking by a budget asks for one: "When using adaptive
+   * The last assistant turn does not begin with a thought. Only thinking with a budget requires one: "When using adaptive
    * thinking, previous assistant turns don't need to start with thinking blocks" (platform.claude.com, adaptive thinking,
    * "Validation changes"; read 2026-11-28).
    */
@@ -41,14 +41,14 @@ export function encodeThinking(input: ThinkingInput, encoding: Encoding): Encode
     : thinkByBudget(input, maxTokens, encoding);
 }
 
-/** A budget is kept where the model takes one, unless the history forbids it. */
+/** A budget is kept if the model accepts one, unless the history forbids it. */
 function isAdaptive({ reasoning, traits, isThoughtMissing }: ThinkingInput): boolean {
   if (!traits.thinking.includes('adaptive')) return false;
   const hasBudget = (reasoning?.budgetTokens ?? -1) > 0;
   return isThoughtMissing || !(hasBudget && traits.thinking.includes('enabled'));
 }
 
-/** Asking to hide thoughts does not ask for thinking. */
+/** A request to hide thoughts is not a request to think. */
 function isAskedFor({ effort, budgetTokens, isShown }: ReasoningRequest): boolean {
   return effort !== undefined || budgetTokens !== undefined || isShown === true;
 }
@@ -61,7 +61,7 @@ function longestAnswer({ maxOutputTokens, traits }: ThinkingInput, encoding: Enc
   return most;
 }
 
-/** Models that cannot stop thinking are told to think as little as they can. */
+/** Models whose thinking cannot be turned off get the lowest effort. */
 function dontThink({ traits }: ThinkingInput, maxTokens: number, encoding: Encoding): EncodedThinking {
   if (traits.thinking.includes('disabled')) {
     return traits.thinksByDefault ? { thinking: { type: 'disabled' }, maxTokens } : { maxTokens };
@@ -83,7 +83,7 @@ function thinkAdaptively(
   return { thinking, ...effortOf(reasoning, maxTokens, traits, encoding), maxTokens };
 }
 
-/** Older models think by a number of tokens, which stands below the longest answer, and not before a forced tool. */
+/** Older models think with a token budget, which must be below `max_tokens`, and not with a forced tool. */
 function thinkByBudget(input: ThinkingInput, maxTokens: number, encoding: Encoding): EncodedThinking {
   const { traits, isToolForced } = input;
   const reasoning = input.reasoning!;
@@ -108,7 +108,7 @@ function displayOf({ isShown }: ReasoningRequest): JsonObject {
   return isShown === undefined ? {} : { display: isShown ? 'summarized' : 'omitted' };
 }
 
-/** The effort asked for, or the next lower one that the model has; none where it has none, or none was asked for. */
+/** The requested effort, or the next lower one that the model has; none if it has none, or none is requested. */
 function effortOf(
   reasoning: ReasoningRequest,
   maxTokens: number,
@@ -126,7 +126,7 @@ function effortOf(
   return defined({ effort: taken });
 }
 
-/** `minimal` is below Anthropic's scale; a budget is read back by its share of the answer. */
+/** `minimal` is below Anthropic's scale. A budget is converted by its share of the answer. */
 function wantedEffort({ effort, budgetTokens = -1 }: ReasoningRequest, maxTokens: number): string | undefined {
   if (effort !== undefined) return effort === 'minimal' ? 'low' : effort;
   if (budgetTokens <= 0) return undefined;

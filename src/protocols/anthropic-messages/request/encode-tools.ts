@@ -36,7 +36,7 @@ export function encodeTools(request: InferenceRequest, traits: ModelTraits, enco
   return { tools, ...(choice === null ? {} : { tool_choice: choice }) };
 }
 
-/** Choosing among some tools is offering only those. */
+/** A choice among some tools is expressed by offering only those. */
 function allowedTools({ tools, toolChoice }: InferenceRequest): ToolDefinition[] {
   return toolChoice?.kind === 'allowed' ? tools.filter((tool) => includesTool(toolChoice.tools, tool)) : tools;
 }
@@ -51,7 +51,7 @@ function encodeTool(tool: ToolDefinition, areStrict: boolean, encoding: Encoding
   return { ...encoded, ...cacheControl(tool) };
 }
 
-/** A strict tool whose schema Anthropic's decoder cannot hold to is sent as a plain one. */
+/** A strict tool whose schema Anthropic cannot enforce is sent as an ordinary one. */
 function encodeFunction(
   { name, description, parameters, isStrict }: FunctionTool,
   areStrict: boolean,
@@ -100,18 +100,19 @@ function choiceType(request: InferenceRequest): JsonObject {
   return { type: isForced(request) ? 'any' : 'auto' };
 }
 
-// Answers in JSON. Three ways, by what the model has: constrained decoding; a forced tool whose input is the answer; words.
+// Answers in JSON, in one of three ways, by the model's abilities: constrained decoding; a forced tool whose input is the answer;
+// an instruction.
 
 export interface EncodedOutput {
   /** `output_config.format`. */
   format?: JsonObject;
-  /** Said to the model by the system. */
+  /** Instruction in the system prompt. */
   instruction?: string;
   /** The model must call it; the decoder shows its input as the answer's text. */
   tool?: JsonObject;
 }
 
-/** Known to the decoder, which keeps no memory of the request. */
+/** Recognised by the decoder, which does not know the request. */
 export const ANSWER_TOOL = 'sluice_json_answer';
 
 type FormTraits = Pick<ModelTraits, 'hasStructuredOutputs' | 'takesForcedTools'>;
@@ -120,7 +121,7 @@ const FREE_FORM: FormTraits = { hasStructuredOutputs: false, takesForcedTools: f
 
 type SchemaOutput = Extract<OutputFormat, { kind: 'json-schema' }>;
 
-/** `isPrefilled`: the model continues an assistant's turn, and cannot be held to a form while it does. */
+/** `isPrefilled`: the model continues an assistant turn, for which no format can be enforced. */
 export function encodeOutput(
   request: InferenceRequest,
   traits: ModelTraits,
@@ -145,7 +146,7 @@ function encodeSchema(
 ): EncodedOutput {
   const schema = toStrictSchema(output.schema);
   if (schema !== null && traits.hasStructuredOutputs) return { format: { type: 'json_schema', schema } };
-  // A model that must call one of the client's tools says nothing else.
+  // A model that must call one of the client's tools writes no other answer.
   if (isForced(request) && request.tools.length > 0) return {};
   if (schema !== null && canAnswerByTool(request, traits)) return { tool: answerTool(output) };
   if (output.isStrict) {
@@ -153,14 +154,14 @@ function encodeSchema(
       schema === null ? 'this JSON schema (maps, recursion and references outside are not)' : 'a JSON schema';
     encoding.refuse('output', `has a model that cannot be held to ${what}`);
   }
-  // A schema that is not strict is a best effort with OpenAI's models too.
+  // A schema that is not strict is only a best effort with OpenAI's models too.
   encoding.drop('output');
   return {
     instruction: `Answer with one valid JSON object that fits this JSON schema, and nothing else: ${JSON.stringify(output.schema)}`,
   };
 }
 
-/** Nothing refuses a forced tool. */
+/** Whether nothing in the request rules out a forced tool. */
 function canAnswerByTool(request: InferenceRequest, { takesForcedTools }: FormTraits): boolean {
   const { webSearch, reasoning, output } = request;
   const isObject = output?.kind === 'json-schema' && output.schema.type === 'object';

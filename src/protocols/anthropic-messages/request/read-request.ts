@@ -1,5 +1,5 @@
 // The client's face of Anthropic Messages: what the broker uses of a request body. Checks only that; every other field,
-// known or not, is the provider's business.
+// known or not, is left to the provider.
 
 import { z } from 'zod';
 import { createFailure, type Failure, isFailure } from '#src/contracts/failure.ts';
@@ -22,7 +22,7 @@ import { editObject, memberBytes } from '#src/protocols/wire/json-object.ts';
 
 const names = z.array(z.string()).nullish();
 
-/** Beside what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
+/** In addition to what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
 export const countRequest = z.looseObject({
   model: z.string().min(1),
   messages: z.array(z.looseObject({})).min(1),
@@ -32,7 +32,7 @@ export const countRequest = z.looseObject({
 });
 
 export const messagesRequest = countRequest.extend({
-  // Zero warms the cache and answers nothing.
+  // Zero fills the cache without an answer.
   max_tokens: z.number().int().min(0),
   stream: z.boolean().nullish(),
 });
@@ -99,7 +99,7 @@ function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
 
 // Prompt tokens by size: text by its bytes, images at a flat rate, documents by a fraction of their bytes.
 
-/** Base64 of a document says little about its text: a tenth is a fair guess for PDF. */
+/** Base64 of a document says little about its text; a tenth is a fair estimate for PDF. */
 const BINARY_SHARE = 10;
 
 function estimateInputTokens({ system, messages, tools }: JsonObject): number {
@@ -146,9 +146,9 @@ function tokensOfSource({ type, data, content }: JsonObject): number {
 // The provider's face of Anthropic Messages, outgoing: the client's bytes with the fewest possible changes.
 
 /**
- * The model becomes the provider's own id, the broker's members are taken out and `extra_body` is merged in (over the
- * members of the same name). Thoughts of other providers' models are taken out: Anthropic refuses what it has not signed.
- * Nothing else changes, not even a space.
+ * The model becomes the provider's own id, the broker's members are taken out and `extra_body` is merged in (over the members
+ * of the same name). Thoughts of other providers' models are removed, because Anthropic refuses thoughts that it has not
+ * signed. Nothing else changes, not even a space.
  */
 export function buildMessagesBody(input: PassThroughInput): Buffer {
   const set = extraMembers(input.body);
@@ -170,7 +170,7 @@ function withoutForeignThoughts({ body, upstreamModel }: PassThroughInput): Buff
   return editObject(body, { set, remove: [] });
 }
 
-// POST /v1/messages/count_tokens: asked of an Anthropic provider where the model has one, else answered with the broker's
+// POST /v1/messages/count_tokens: sent to an Anthropic provider if the model has one, else answered with the broker's
 // estimate. Counting is free: no usage, no cost.
 
 const NOT_A_COUNT = createFailure('upstream_malformed', 'The provider answered 200 without a token count.');

@@ -1,10 +1,10 @@
-// JSON Schemas as Anthropic's constrained decoding takes them: `output_config.format` and strict tools. Source:
+// JSON Schemas in the form that Anthropic's constrained decoding accepts: `output_config.format` and strict tools. Source:
 // docs/reference/anthropic-messages.md section 7.
 import type { ToolDefinition } from '#src/contracts/inference-request.ts';
 import { asList, asObject, asObjects, asText } from '#src/protocols/anthropic-messages/loose-json.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 
-/** Refused wherever they stand: the model is told of them in the description. */
+/** Refused anywhere in a schema, so they are described to the model in the description instead. */
 const DESCRIBED = [
   'minimum',
   'maximum',
@@ -31,8 +31,8 @@ const NAMED_SCHEMAS = ['properties', '$defs', 'definitions'];
 const SCHEMA_LISTS = ['anyOf', 'allOf'];
 
 /**
- * A schema that demands no less than the given one, as far as Anthropic can; null for what it cannot say: maps (every
- * object must name all its members), recursion, references to elsewhere.
+ * A schema as strict as the given one, as far as Anthropic allows; null for what it cannot express: maps (every object must
+ * declare all its members), recursion, external references.
  */
 export function toStrictSchema(root: JsonObject): JsonObject | null {
   return isExpressible(root, { root, following: new Set(), expressible: new Set() }) ? convert(root) : null;
@@ -40,9 +40,9 @@ export function toStrictSchema(root: JsonObject): JsonObject | null {
 
 interface Walk {
   root: JsonObject;
-  /** References on the way to where it is: one of them again is a recursion. */
+  /** References followed on the current path; a repeated one is a recursion. */
   following: Set<string>;
-  /** Looked into before: forty definitions that name the next one twice are forty, and not 2^40. */
+  /** Definitions already checked, so that forty definitions that each refer to the next one twice take forty checks, not 2^40. */
   expressible: Set<string>;
 }
 
@@ -57,7 +57,7 @@ function isMap({ type, properties, additionalProperties }: JsonObject): boolean 
   return type === 'object' && properties === undefined && additionalProperties !== false;
 }
 
-/** Recursive in JavaScript, too: a chain of references may be longer than the stack is deep. */
+/** Bounds the recursion of this code: a chain of references could exceed the stack. */
 const MAX_FOLLOWED = 500;
 
 function isReferenceExpressible(reference: string, walk: Walk): boolean {

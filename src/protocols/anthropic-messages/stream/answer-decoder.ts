@@ -1,5 +1,5 @@
 // An Anthropic stream in the canonical form (docs/reference/anthropic-messages.md section 4). Blocks do not interleave;
-// unknown blocks, deltas and events are passed over, as Anthropic asks of its clients.
+// unknown blocks, deltas and events are ignored, as Anthropic asks of its clients.
 import type { AnswerEvent, PartStart } from '#src/contracts/answer.ts';
 import type { Signature } from '#src/contracts/inference-request.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
@@ -24,12 +24,12 @@ import { MALFORMED } from './relay-stream.ts';
 /** The block that is being streamed and is a part of the answer. */
 interface OpenBlock {
   part: number;
-  /** A tool whose input is the answer's text is a text. */
+  /** The answer tool, whose input is the answer's text, counts as a text. */
   kind: PartStart['kind'];
   isToolUse: boolean;
-  /** Characters so far: citations support all of them. */
+  /** Text so far, all of which citations support. */
   text: string;
-  /** Of a tool whose start has it already, and no delta will. */
+  /** Input from a tool's start event, for tools without deltas. */
   input: string;
   citations: JsonObject[];
   signature: string;

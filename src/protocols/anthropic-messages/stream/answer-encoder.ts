@@ -10,9 +10,9 @@ import type { AnswerEncoder, EncodableEvent, EncodeContext, JsonObject, ShownCos
 import { BlockWriter, type BrokenOff, eventText, FROM_THE_START, writeEvent } from './block-writer.ts';
 
 /**
- * A block is opened when it is known to have content: clients send back what they receive, and Anthropic refuses empty
- * texts. A tool call is held for one more piece, since its signature has to stand before it and comes at its end: providers
- * that sign calls send them in one piece. A custom tool's text is held to its end: it becomes a member of an object.
+ * A block is opened once it is known to have content: clients send back what they receive, and Anthropic refuses empty
+ * texts. A tool call is held for one more piece, since its signature must come before it but arrives at its end; providers
+ * that sign calls send them in one piece. A custom tool's text is held to its end, because it becomes a member of an object.
  */
 interface OpenPart {
   start: PartStart;
@@ -130,7 +130,10 @@ export class MessagesEncoder implements AnswerEncoder {
     return this.#open(part) + this.#writer.add({ type: 'signature_delta', signature: value }) + this.#writer.close();
   }
 
-  /** A signature at the end of a call in several pieces comes too late; providers that send calls so sign none, or at the start. */
+  /**
+   * A signature after a call in several pieces is too late; providers that stream calls do not sign them, or do so at the
+   * start.
+   */
   #endCall(part: OpenPart, signature: Signature | undefined): string {
     if (part.start.kind === 'tool-call' && signature !== undefined) part.start = { ...part.start, signature };
     if (isCustomCall(part.start)) part.held = JSON.stringify({ input: part.held });

@@ -6,10 +6,10 @@ import { writeSignature } from '#src/protocols/anthropic-messages/foreign-though
 import { writeMessagesUsage } from '#src/protocols/anthropic-messages/usage.ts';
 import type { EncodeContext, JsonObject } from '#src/protocols/codec.ts';
 
-/** Where a stream broke off that is resumed. */
+/** The state of a cut-off stream that is resumed. */
 export interface BrokenOff {
   hasStarted: boolean;
-  /** Of the open block, or of the next. */
+  /** Index of the open block, or of the next one. */
   nextIndex: number;
   openBlock: 'text' | 'thinking' | null;
 }
@@ -20,7 +20,7 @@ export class BlockWriter {
   readonly #context: EncodeContext;
   #hasStarted: boolean;
   #index: number;
-  /** A thought that an earlier attempt left open: ended before anything else begins. */
+  /** An earlier attempt left a thought open, which is ended before anything else begins. */
   #hasBrokenThought: boolean;
 
   constructor(context: EncodeContext, { hasStarted, nextIndex, openBlock }: BrokenOff) {
@@ -30,7 +30,7 @@ export class BlockWriter {
     this.#hasBrokenThought = openBlock === 'thinking';
   }
 
-  /** Empty where it has been written. Called from every block, since a provider may send no start of its own. */
+  /** Empty if already written. Called for every block, since a provider may not send a start event. */
   start(model = '', serviceTier?: string): string {
     if (this.#hasStarted) return '';
     this.#hasStarted = true;
@@ -42,7 +42,7 @@ export class BlockWriter {
       stop_sequence: null,
       stop_details: null,
       container: null,
-      // Usage is known at the end: the prompt is estimated until then. Null, not zero, for what older SDKs do not take from there.
+      // Usage is known only at the end; until then the prompt is estimated. Unknown members are null, not zero.
       usage: { ...writeMessagesUsage({ ...NO_USAGE, inputTokens }, serviceTier), output_tokens_details: null },
     };
     return writeEvent({ type: 'message_start', message });
@@ -61,7 +61,7 @@ export class BlockWriter {
     return writeEvent({ type: 'content_block_stop', index: this.#index++ });
   }
 
-  /** A block that is its signature. */
+  /** Writes a block that only carries a signature. */
   carrier({ signature, ...block }: JsonObject): string {
     return this.open({ ...block, signature: '' }) + this.add({ type: 'signature_delta', signature }) + this.close();
   }

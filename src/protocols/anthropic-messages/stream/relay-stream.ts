@@ -1,5 +1,5 @@
-// A Messages stream from a Messages provider: relayed byte for byte, but for the cost that is added. Every event is parsed:
-// a stream that breaks must never look whole.
+// A Messages stream from a Messages provider: relayed byte for byte, except for the added cost. Every event is parsed:
+// a broken stream must never look complete.
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { nameModel } from '#src/protocols/anthropic-messages/answer/decode-answer.ts';
@@ -24,7 +24,7 @@ import { replaceData, type SseEvent } from '#src/protocols/wire/sse-splitter.ts'
 export class MessagesStreamRelay implements StreamRelay {
   readonly #context: RelayContext;
   #hasStarted = false;
-  /** Something came that a person could see. */
+  /** Whether visible content was received. */
   #hasContent = false;
   #isDone = false;
   #hasFinalUsage = false;
@@ -52,7 +52,7 @@ export class MessagesStreamRelay implements StreamRelay {
     return this.#isDone ? NOTHING : { bytes: null, failure: CUT };
   }
 
-  /** What came before a cut is the provider's count of the input and an estimate of the output. */
+  /** Before the end of the stream, the provider's count of the input and an estimate of the output. */
   usage(): Usage {
     const read = readMessagesUsage(this.#counts);
     const counted = read?.isUncounted ? null : read;

@@ -8,18 +8,18 @@ import { MessagesEncoder } from './answer-encoder.ts';
 
 interface Delivered {
   hasStarted: boolean;
-  /** Blocks that the client has seen end: thoughts all of them. */
+  /** Number of blocks that the client has seen end, all of them thoughts. */
   endedBlocks: number;
   openBlock: 'text' | 'thinking' | null;
   text: string;
 }
 
-/** Null unless the client has nothing but thoughts and the beginning of one text. */
+/** Null unless the client has only thoughts and the beginning of one text. */
 export function resumeMessagesStream(delivered: Buffer, context: EncodeContext): ResumedStream | null {
   const state = readDelivered(delivered);
   if (state === null) return null;
   const { hasStarted, endedBlocks, openBlock, text } = state;
-  // A thought that broke off is ended before the text begins.
+  // A cut-off thought is ended before the text begins.
   const part = openBlock === 'thinking' ? endedBlocks + 1 : endedBlocks;
   const encoder = new MessagesEncoder(context, { hasStarted, nextIndex: endedBlocks, openBlock });
   return { encoder, part, text, isOpen: openBlock === 'text' };
@@ -46,7 +46,7 @@ function advance(state: Delivered, message: JsonObject): boolean {
     case 'content_block_delta':
       return addDelta(state, asObject(message.delta) ?? {});
     case 'content_block_stop':
-      // After a text that has ended it is not known what was to come.
+      // After a finished text it is not known what would follow.
       if (state.openBlock === 'text') return false;
       state.openBlock = null;
       state.endedBlocks++;

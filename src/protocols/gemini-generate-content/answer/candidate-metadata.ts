@@ -12,7 +12,7 @@ import {
   defined,
 } from '#src/protocols/gemini-generate-content/wire-values.ts';
 
-/** A long decode at its cap (CONTINUATION) is not continued: it is a length. */
+/** CONTINUATION, the cap of a long decode, counts as `length`, because the broker does not continue it. */
 const CLEAN: ReadonlyMap<string, FinishReason> = new Map([
   ['STOP', 'stop'],
   ['MAX_TOKENS', 'length'],
@@ -33,10 +33,10 @@ const WITHHELD = new Set([
   'MODEL_ARMOR',
 ]);
 
-/** Google adds to the list; the meaning of a new one is mostly in its name. */
+/** Google keeps adding reasons; the names of new ones usually show their meaning. */
 const WITHHOLDS = /SAFETY|PROHIBITED|BLOCK|RECITATION|ARMOR|POLICY|SENSITIVE/;
 
-/** The model's own fault, or a reason that is younger than this file: worth another try where nothing came of it. */
+/** A fault of the model, or an unknown reason: worth a retry if there is no output. */
 export function isFault(reason: string): boolean {
   return !CLEAN.has(reason) && !isWithheld(reason);
 }
@@ -45,7 +45,7 @@ export function isWithheld(reason: string): boolean {
   return WITHHELD.has(reason) || WITHHOLDS.test(reason);
 }
 
-/** Function calls come whole and can be made however the answer ended. What is not known to be a clean end is none. */
+/** Function calls are whole and can be made however the answer ended. Unknown reasons count as errors. */
 export function decodeFinishReason(reason: string, hasCalls: boolean): FinishReason {
   if (isWithheld(reason)) return 'content-filter';
   const decoded = CLEAN.get(reason) ?? 'error';
@@ -77,7 +77,7 @@ export function blockText(reason: string, message: string | undefined): string {
 // Sources of an answer. Gemini names them per candidate, `groundingMetadata` for searches and `citationMetadata` for
 // recitations, with offsets in bytes of UTF-8; canonical citations belong to a text part and count UTF-16 units.
 
-/** Offsets are given only where they are known to fit `text`: streams number them over more than one part. */
+/** Offsets are set only if they are known to fit `text`, because in streams they may span several parts. */
 export function readCitations(candidate: JsonObject, text: string): Citation[] {
   return [
     ...readGrounding(asObject(candidate.groundingMetadata), text),
@@ -142,7 +142,7 @@ export interface CitedText {
   citations: readonly Citation[];
 }
 
-/** Null where nothing is cited. Every source once, every citation with a place as a support of it. */
+/** Null if nothing is cited. Lists every source once, and every citation with a position as a support of its source. */
 export function writeGrounding(cited: readonly CitedText[]): JsonObject | null {
   const sources = new Map<string, { index: number; web: JsonObject }>();
   const groundingSupports: JsonObject[] = [];
@@ -174,7 +174,7 @@ function writeSegment(
   };
 }
 
-// `logprobsResult`: the chosen token of each step beside the most likely ones, in two lists of equal length.
+// `logprobsResult`: the chosen token of each step and the most likely ones, in two lists of equal length.
 
 export function readLogProbabilities(candidate: JsonObject): TokenLogProbability[] {
   const result = asObject(candidate.logprobsResult);

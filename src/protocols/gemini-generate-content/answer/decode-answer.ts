@@ -37,7 +37,7 @@ export function decodeGeminiAnswer(body: unknown, context: DecodeContext): Answe
 
 export class GeminiAnswerDecoder implements AnswerDecoder {
   readonly #reader: ChunkReader;
-  /** Repeated at the end: what came before it must not be taken for a whole answer. */
+  /** Reported again at the end, so that what came before does not count as a complete answer. */
   #failure: Failure | null = null;
 
   constructor(context: DecodeContext) {
@@ -55,7 +55,7 @@ export class GeminiAnswerDecoder implements AnswerDecoder {
     if (chunks === null) return this.#fail(MALFORMED);
     const error = errorOf(chunks);
     if (error !== null) return this.#fail(readGeminiEventFailure(error));
-    // Without `data:` nothing but an error means anything.
+    // Without `data:`, only errors are meaningful.
     return data === null ? [{ kind: 'ping' }] : chunks.flatMap((chunk) => this.#reader.read(chunk));
   }
 
@@ -79,7 +79,7 @@ const MALFORMED: Failure = createFailure(
   'The provider sent an event that is not an answer in JSON; the answer cannot be trusted to be whole.',
 );
 
-// A whole answer out of the events of a stream: both ways of reading an answer are one.
+// Builds a whole answer from the events of a stream, so that both are read by the same code.
 
 /** The first error among the events, if there is one, in place of the answer. */
 export function collectAnswer(events: readonly AnswerEvent[]): Answer | Failure {
@@ -154,7 +154,7 @@ export function relayGeminiBody(body: Buffer, context: RelayContext): RelayedBod
   return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 
-/** A provider that does not say its model is taken to be the one that was asked for. */
+/** Adds the requested model to an answer that does not name one. */
 export function withModelVersion(json: Buffer, { modelVersion }: Chunk, { requestedModel }: RelayContext): Buffer {
   if (modelVersion || requestedModel === undefined) return json;
   return editObject(json, { set: new Map([['modelVersion', JSON.stringify(requestedModel)]]) });

@@ -18,7 +18,7 @@ export function encodeGeminiAnswer(answer: Answer, usage: Usage, shown: ShownCos
   return insertCost(Buffer.from(JSON.stringify(body)), shown).toString();
 }
 
-/** Google's have no prefix. */
+/** Google's ids have no prefix. */
 export function responseId({ requestId }: EncodeContext): string {
   return idFor('', requestId);
 }
@@ -28,7 +28,7 @@ export function writeUsageMetadata(usage: Usage, serviceTier: string | undefined
   return { ...writeGeminiUsage(usage), serviceTier: serviceTier === 'default' ? 'standard' : serviceTier };
 }
 
-/** A content always has a part: the SDK's chat throws away a turn without (npm @google/genai 3.1.0). */
+/** A content always has a part, because the SDK's chat drops turns without parts (npm @google/genai 3.1.0). */
 export const EMPTY_PARTS: readonly JsonObject[] = [{ text: '' }];
 
 function encodeCandidate({ index, parts, finishReason, finishMessage, logProbabilities }: AnswerChoice): JsonObject {

@@ -42,7 +42,7 @@ const KNOWN_IN_PARTS = (
   'codeExecutionResult'
 ).split(' ');
 
-/** Members of parts that the other protocols have nothing for: by kind, not by place. */
+/** Members of parts that no other protocol has, listed by kind, not by position. */
 export function unmappedParts(body: JsonObject): JsonObject {
   const parts = asObjects(body.contents).flatMap((content) => asObjects(content.parts));
   const instructions = asObjects(asObject(field(body, 'systemInstruction'))?.parts);
@@ -53,7 +53,7 @@ export function unmappedParts(body: JsonObject): JsonObject {
   );
 }
 
-/** A Content by the reference; a bare text or list of parts by the habit of some clients. */
+/** A Content according to the reference; some clients send a bare text or a list of parts. */
 function decodeSystem(instruction: unknown): Turn[] {
   if (typeof instruction === 'string') return [{ role: 'system', parts: [{ kind: 'text', text: instruction }] }];
   const texts = asObjects(asObject(instruction)?.parts).flatMap((part) => asText(part.text) ?? []);
@@ -93,7 +93,7 @@ function decodeMedia(part: JsonObject, path: string): Part[] {
   return [media.kind === 'image' ? { ...media, ...defined({ signature: readSignature(part) }) } : media];
 }
 
-/** What the provider ran and what came out, as text: another model can at least read it. */
+/** Executed code and its result, as text that another model can read. */
 function decodeCodeExecution(part: JsonObject): TextPart[] {
   const code = asText(asObject(field(part, 'executableCode'))?.code);
   const output = asText(asObject(field(part, 'codeExecutionResult'))?.output);
@@ -101,7 +101,7 @@ function decodeCodeExecution(part: JsonObject): TextPart[] {
   return text === undefined || text === '' ? [] : [{ kind: 'text', text: `\`\`\`\n${text}\n\`\`\`` }];
 }
 
-/** Clients keep a streamed turn as a content per chunk, each with a piece of the text: they are put together again. */
+/** Clients keep a streamed turn as one content per chunk, each with a piece of the text. These are merged again. */
 function mergeTurns(turns: readonly Turn[]): Turn[] {
   const merged: Turn[] = [];
   for (const turn of turns) {
@@ -113,7 +113,7 @@ function mergeTurns(turns: readonly Turn[]): Turn[] {
   return merged;
 }
 
-/** The thought that a call was signed with, where the client has not kept it. */
+/** Restores the reasoning in a call's signature, if the client has not kept it. */
 function giveBackThoughts(parts: readonly Part[]): Part[] {
   const isKept = parts.some((part) => part.kind === 'reasoning' && readThought(part.signature) !== null);
   return parts.flatMap((part): Part[] => {
@@ -124,7 +124,7 @@ function giveBackThoughts(parts: readonly Part[]): Part[] {
   });
 }
 
-/** A signature ends a part: it was made for what stands before it. */
+/** A signature ends a part, because it covers the text before it. */
 function mergePieces(parts: readonly Part[]): Part[] {
   const merged: Part[] = [];
   for (const part of parts) {
@@ -181,7 +181,7 @@ export function encodeToolResponse({ parts, isError }: ToolResultPart): JsonObje
 }
 
 // Which function response belongs to which call. Ids are optional in Gemini; responses without one answer the calls of
-// their name in order. Generated ids are the same for the same conversation, so that prompt caches keep hitting.
+// the same name in order. Generated ids are deterministic for a conversation, so that prompt caches stay valid.
 
 interface Call {
   id: string;
@@ -199,7 +199,7 @@ class CallMatcher {
     return id;
   }
 
-  /** The id of the call that is answered; a response to nothing gets one of its own. */
+  /** The id of the call that is answered; a response without a call gets a new one. */
   answered(givenId: string | null, name: string): string {
     const open = this.#calls.filter((call) => !call.isAnswered);
     const call =

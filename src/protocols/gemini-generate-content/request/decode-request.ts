@@ -23,7 +23,7 @@ const KNOWN_MEMBERS = new Set<string>([
   ...['contents', 'systemInstruction', 'tools', 'generationConfig', 'serviceTier', 'model'],
 ]);
 
-/** Parts of the prompt that are stored at Google: an answer without them would be to another question. */
+/** Parts of the prompt that are stored at Google; without them the request would be a different one. */
 const BOUND = ['cachedContent', 'continuationToken'] as const;
 
 export function decodeGeminiRequest(body: JsonObject): InferenceRequest | Failure {
@@ -115,7 +115,7 @@ export function geminiFieldName(name: RequestField): string {
   return FIELD_NAMES[name];
 }
 
-// `generationConfig` of a client in canonical members; what has none is named.
+// Decodes a client's `generationConfig`; members without a canonical form are reported.
 
 type ConfigMembers = Omit<InferenceRequest, 'turns' | 'tools'>;
 
@@ -178,7 +178,7 @@ function decodeOutput(config: JsonObject | null): OutputFormat | undefined {
   const mimeType = asText(field(config, 'responseMimeType'));
   if (mimeType === undefined || mimeType === '') return undefined;
   if (mimeType === 'text/plain') return { kind: 'text' };
-  // One bare value of an enum: JSON output would put it in quotes.
+  // `text/x.enum` returns a bare value, while JSON output would quote it.
   if (mimeType !== 'application/json') throw new UnsupportedError('generationConfig.responseMimeType');
   const schema = asObject(field(config, 'responseSchema'));
   const jsonSchema = asObject(field(config, 'responseJsonSchema')) ?? (schema === null ? null : readSchema(schema));

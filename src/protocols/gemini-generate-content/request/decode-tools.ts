@@ -37,7 +37,7 @@ export function decodeTools(body: JsonObject): ToolMembers {
   return decoded;
 }
 
-/** What says which sites or times may be searched is a limit; the rest is named. */
+/** Members that limit which sites or times may be searched; others are only reported. */
 const LIMITS = new Set(['excludeDomains', 'timeRangeFilter', 'blockingConfidence']);
 
 function decodeSearch(search: JsonObject, tool: string, { unmapped }: ToolMembers): WebSearch {
@@ -99,7 +99,7 @@ function named(name: string): ToolName {
 
 // Gemini's `Schema` (an OpenAPI 3.0 subset, types in capitals) as JSON Schema.
 
-/** The same in both, but for Schema's int64 bounds, which proto3 JSON writes as strings. */
+/** Keywords that both have. Schema's int64 bounds are strings in proto3 JSON. */
 const BOUNDS = new Set([
   'minimum',
   'maximum',
@@ -124,7 +124,7 @@ function readMember(key: string, value: unknown): JsonObject {
   if (BOUNDS.has(key)) return { [key]: boundOf(value) };
   switch (key) {
     case 'format':
-      // `enum` says of a string that it has one, which JSON Schema knows by itself.
+      // Format `enum` only marks strings with an `enum`, which JSON Schema does not need.
       return value === 'enum' ? {} : { format: value };
     case 'items':
       return { items: readSchema(asObject(value) ?? {}) };

@@ -1,5 +1,5 @@
-// Canonical turns as `contents` and `systemInstruction`. Gemini wants user and model to take turns, the user to begin, and
-// every turn of function calls to be followed at once by as many responses (400 otherwise;
+// Canonical turns as `contents` and `systemInstruction`. Gemini requires user and model to alternate, the user to begin, and
+// every turn of function calls to be followed directly by as many responses (400 otherwise;
 // docs/reference/gemini-generate-content.md section 2).
 
 import type { Part, ReasoningPart, ToolCallPart, ToolResultPart, Turn } from '#src/contracts/inference-request.ts';
@@ -30,7 +30,7 @@ export function encodeTurns(turns: readonly Turn[], model: GeminiModel): Encoded
   if (model.isGemini3) for (const content of contents) signCalls(content);
   if (contents[0]?.role === 'model') contents.unshift({ role: 'user', parts: [PLACEHOLDER] });
   if (system.length === 0) return { contents };
-  // Instructions alone are no request; Gemma takes none apart from the contents.
+  // Instructions alone are not a valid request; Gemma accepts them only within the contents.
   if (contents.length === 0) return { contents: [{ role: 'user', parts: system }] };
   if (model.hasSystemInstruction) return { contents, systemInstruction: { parts: system } };
   const [first, ...rest] = contents;
@@ -75,12 +75,12 @@ function encodePart(part: Part, model: GeminiModel): JsonObject[] {
     case 'tool-call':
       return [encodeCall(part)];
     case 'tool-result':
-      // Their place is right after their calls: `answerCalls`.
+      // Placed right after their calls by `answerCalls`.
       return [];
   }
 }
 
-/** Only its own provider may see what a model thought, and only signed. */
+/** Reasoning is sent only to its own provider, and only if signed. */
 function encodeReasoning(part: ReasoningPart): JsonObject[] {
   return part.signature?.origin === GEMINI ? [{ text: part.text, thought: true, ...signatureOf(part) }] : [];
 }
@@ -93,18 +93,18 @@ function signatureOf({ signature }: Pick<ToolCallPart, 'signature'>): JsonObject
   return signature?.origin === GEMINI ? { thoughtSignature: signature.value } : {};
 }
 
-/** Of the calls of one step the first bears the signature; one that another provider made has none that is valid. */
+/** The first call of a step has the signature; calls that another provider made have no valid one. */
 function signCalls({ parts }: Content): void {
   const first = parts.find((part) => part.functionCall !== undefined);
   if (first !== undefined) first.thoughtSignature ??= SKIP_VALIDATION;
 }
 
-// Puts the results of calls where Gemini wants them: in the user's content right after the calls, first, in the order of
-// the calls, each with the name of its function.
+// Places the results of calls as Gemini requires: first in the user's content right after the calls, in the order of the
+// calls, each with the name of its function.
 
 /**
- * Throws a RefusalError for a call that was left unanswered in the middle of the conversation and for a result without
- * its call: providers refuse both, and nothing true could be put in their place.
+ * Throws a RefusalError for an unanswered call in the middle of the conversation and for a result without its call: providers
+ * refuse both, and there is nothing valid to put in their place.
  */
 function answerCalls(contents: readonly Content[], turns: readonly Turn[], model: GeminiModel): Content[] {
   const results = resultsByCall(turns);

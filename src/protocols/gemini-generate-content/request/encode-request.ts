@@ -46,7 +46,7 @@ function encode(asked: InferenceRequest, { upstreamModel }: EncodeRequestInput):
   };
 }
 
-/** Members that Gemini has no place for and that do not change what the answer means. */
+/** Members that Gemini does not have and that do not change the answer's meaning. */
 function droppedOf(request: InferenceRequest): RequestField[] {
   const { serviceTier, speech } = request;
   const isDropped: [RequestField, boolean][] = [
@@ -73,7 +73,7 @@ interface EncodedConfig {
   dropped: RequestField[];
 }
 
-/** Throws a RefusalError for more stop sequences than there can be. */
+/** Throws a RefusalError for too many stop sequences. */
 function encodeGenerationConfig(request: InferenceRequest, model: GeminiModel): EncodedConfig {
   const { maxOutputTokens, choices, stop, logProbabilities } = request;
   if (stop !== undefined && stop.length > MAX_STOP_SEQUENCES) {
@@ -86,7 +86,7 @@ function encodeGenerationConfig(request: InferenceRequest, model: GeminiModel): 
       candidateCount: choices === 1 ? undefined : choices,
       stopSequences: stop?.length === 0 ? undefined : stop,
       responseLogprobs: logProbabilities === undefined ? undefined : true,
-      // 0 stands for the chosen token alone, which is what comes without a number.
+      // 0 means the chosen token alone, which is the default without a number.
       logprobs: logProbabilities === 0 ? undefined : logProbabilities,
     }),
     encodeOutput(request),
@@ -97,7 +97,7 @@ function encodeGenerationConfig(request: InferenceRequest, model: GeminiModel): 
 
 function encodeSampling({ sampling }: InferenceRequest, model: GeminiModel): EncodedConfig {
   const { temperature, topP, topK, seed, presencePenalty, frequencyPenalty } = sampling;
-  // An int32 here, more in other protocols: the same seed stays the same, whatever its size.
+  // An int32 here, larger in other protocols: every seed is mapped deterministically.
   const config = defined({ temperature, topP, topK, seed: seed === undefined ? undefined : shortSeed(seed) });
   const penalties = defined({ presencePenalty, frequencyPenalty });
   if (model.hasPenalties) return { config: { ...config, ...penalties }, dropped: [] };
@@ -165,14 +165,14 @@ function shortSeed(seed: number | RawNumber): number {
 /** Output limit of the models that take a budget. */
 const MAX_OUTPUT_TOKENS = 65_536;
 
-/** For models that take levels, from clients that say a budget: the first row that it does not exceed. */
+/** Converts a client's budget for models that accept levels: the first row that it does not exceed. */
 const LEVEL_OF_BUDGET: readonly [number, Level][] = [
   [512, 'minimal'],
   [4_096, 'low'],
   [16_384, 'medium'],
 ];
 
-/** Null where it cannot be carried: an unknown effort, a model that does not think. */
+/** Null if it cannot be expressed: an unknown effort, or a model that does not think. */
 function encodeThinking(
   { effort, budgetTokens, isShown }: ReasoningRequest,
   thinking: Thinking,
@@ -199,7 +199,7 @@ function levelOfBudget(tokens: number): Level {
   return LEVEL_OF_BUDGET.find(([most]) => tokens <= most)?.[1] ?? 'high';
 }
 
-/** The level itself, else the next lower, else the lowest that there is. */
+/** The level itself, else the next lower one, else the lowest available. */
 function nearest(level: Level, levels: readonly Level[]): Level {
   const rank = LEVELS.indexOf(level);
   return levels.findLast((candidate) => LEVELS.indexOf(candidate) <= rank) ?? levels[0]!;

@@ -8,7 +8,7 @@ import { asArray, asObject, asObjects, defined } from '#src/protocols/gemini-gen
 import { describeCustom, FREE_TEXT } from '#src/protocols/translate/fit-request.ts';
 import { isExactNumber } from '#src/protocols/wire/exact-json.ts';
 
-/** Throws a RefusalError for a search beside functions, which models before Gemini 3 refuse. */
+/** Throws a RefusalError for a search together with functions, which models before Gemini 3 refuse. */
 export function encodeTools(request: InferenceRequest, model: GeminiModel): JsonObject {
   const { tools, toolChoice, webSearch } = request;
   const encoded: JsonObject[] = [];
@@ -25,7 +25,7 @@ export function encodeTools(request: InferenceRequest, model: GeminiModel): Json
   const calling = tools.length === 0 ? undefined : encodeChoice(toolChoice, tools, isMixed);
   const config = defined({
     functionCallingConfig: calling,
-    // Wanted wherever the two are mixed (docs/reference/gemini-generate-content.md section 4).
+    // Required if the two are mixed (docs/reference/gemini-generate-content.md section 4).
     includeServerSideToolInvocations: isMixed ? true : undefined,
   });
   return { tools: encoded, ...(Object.keys(config).length === 0 ? {} : { toolConfig: config }) };
@@ -45,7 +45,7 @@ export function mustCall(choice: ToolChoice | undefined): boolean {
   return choice?.kind === 'allowed' ? choice.isRequired : choice?.kind === 'required' || choice?.kind === 'tool';
 }
 
-/** `VALIDATED` leaves the choice to the model and holds calls to their schemas: the nearest to strict functions. */
+/** `VALIDATED` leaves the choice to the model and enforces the schemas of calls: the closest to strict functions. */
 function encodeChoice(
   choice: ToolChoice | undefined,
   tools: readonly ToolDefinition[],
@@ -127,18 +127,18 @@ function cleanMap(schemas: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, cleanValue(schema)]));
 }
 
-/** All of several object schemas is one with all of their properties; other keywords of the later ones win. */
+/** Merges object schemas into one with all their properties; for other keywords, later schemas win. */
 function mergeAllOf(schema: JsonObject): JsonObject {
   const { allOf, ...own } = schema;
   const members = asObjects(allOf);
-  // One reference alone is that reference; among others it cannot be looked into, and a sibling is not allowed.
+  // A single reference stays a reference; among several members it cannot be merged, since `$ref` allows no siblings.
   const [only] = members;
   if (members.length === 1 && typeof only?.$ref === 'string' && own.properties === undefined)
     return { ...own, anyOf: [only] };
   return members.length === 0 ? own : mergeMembers([own, ...members.map(mergeAllOf)]);
 }
 
-/** In one pass: merged two by two, thousands of members take minutes. */
+/** In one pass, because merging pairwise would take minutes for thousands of members. */
 function mergeMembers(schemas: readonly JsonObject[]): JsonObject {
   const merged: JsonObject = {};
   const properties: JsonObject = {};
@@ -159,7 +159,7 @@ function withNull(type: unknown): unknown {
   return types.includes('null') ? types : [...types, 'null'];
 }
 
-/** Values may be strings and numbers: null becomes a type, and a list with others gives way to the type alone. */
+/** Values may be strings and numbers. Null becomes a type; a list with other values is replaced by the type alone. */
 function fitEnum(schema: JsonObject): JsonObject {
   if (!Array.isArray(schema.enum)) return schema;
   const { enum: values, ...rest } = schema;

@@ -1,5 +1,5 @@
 // The client's face of generateContent: what the broker uses of a request. Checks only that; every other field, known or
-// not, is the provider's business.
+// not, is left to the provider.
 
 import { z } from 'zod';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
@@ -33,7 +33,7 @@ const names = z.array(z.string()).nullish();
 
 const count = z.number().int().positive().nullish();
 
-/** Beside what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
+/** In addition to what routing needs, `models` and `provider` of OpenRouter (openrouter.ai/docs/features/provider-routing). */
 export const geminiRequest = z.looseObject({
   contents: z.array(z.looseObject({})).min(1),
   generationConfig: z.looseObject({ maxOutputTokens: count, candidateCount: count }).nullish(),
@@ -66,7 +66,7 @@ export function readGeminiRequest(body: unknown, target: RequestTarget): Request
   };
 }
 
-/** `countTokens` takes the contents as they are, or a whole request in `generateContentRequest`. */
+/** `countTokens` accepts the contents themselves, or a whole request in `generateContentRequest`. */
 export function readTokenCountRequest(body: unknown, target: RequestTarget): RequestFacts | Failure {
   const request = asObject(body);
   return readGeminiRequest(asObject(field(request, 'generateContentRequest')) ?? request, target);
@@ -96,7 +96,7 @@ function describeIssue(issue: z.core.$ZodIssue, body: JsonObject): Failure {
   return createFailure('request_invalid', `Invalid value for '${param}': ${message}.`, { param });
 }
 
-// What a Gemini URL says: the model, the method, and how a stream is framed. The model may hold slashes
+// Reads a Gemini URL: the model, the method, and how a stream is framed. The model may contain slashes
 // (`models/openai/gpt-4o:generateContent`) and percent-escapes; some clients escape the colon too. The AI SDK leaves
 // `models/` out before a name with a slash (npm @ai-sdk/google, November 2026), taking it for a path of Google's.
 
@@ -105,15 +105,15 @@ export type GeminiMethod = 'generateContent' | 'streamGenerateContent' | 'countT
 interface MethodPath {
   model: string;
   method: GeminiMethod;
-  /** False where the client wants one JSON array, delivered piecewise: no `alt=sse`. */
+  /** False without `alt=sse`: the client gets one JSON array, sent piecewise. */
   isSse: boolean;
 }
 
-/** npm @google/genai 3.1.0 asks `/v1` unless told otherwise; older ones and the Python SDK `/v1beta`. */
+/** npm @google/genai 3.1.0 uses `/v1` by default; older versions and the Python SDK use `/v1beta`. */
 const PATH = /^\/(?:v1(?:beta|alpha)?\/models|v1beta)\/(.+)$/;
 const METHOD = /^(.+):(generateContent|streamGenerateContent|countTokens)$/s;
 
-/** Null for a path that is no method of a model. */
+/** Null if the path is not a method of a model. */
 export function readMethodPath({ path, query }: RequestTarget): MethodPath | null {
   const rest = percentDecoded(PATH.exec(path)?.[1] ?? '');
   const [, model, method] = METHOD.exec(rest ?? '') ?? [];
@@ -131,7 +131,7 @@ function percentDecoded(text: string): string | null {
 
 // Prompt tokens by size: text by its bytes, images at a flat rate, other binary parts by a fraction of theirs.
 
-/** Base64 of a document says little about its text: a tenth is a fair guess for PDF, and errs high for audio. */
+/** Base64 of a document says little about its text: a tenth is a fair estimate for PDF, and too high for audio. */
 const BINARY_SHARE = 10;
 
 function estimateInputTokens(request: JsonObject): number {
@@ -171,7 +171,7 @@ export function buildGeminiBody(input: PassThroughInput): Buffer {
   return editObject(input.body, { set, remove: [...BROKER_MEMBERS, 'model'] });
 }
 
-// `models/{model}:countTokens`: asked of a Gemini provider where the model has one, else answered with the broker's estimate.
+// `models/{model}:countTokens`: sent to a Gemini provider if the model has one, else answered with the broker's estimate.
 
 /** Counting is free: no usage, no cost. */
 export function relayTokenCount(body: Buffer, _context: RelayContext): RelayedBody {

@@ -53,11 +53,11 @@ interface OpenPart {
   citations: Citation[];
 }
 
-/** A choice that has begun: its part that is open, what is cited in it, and why it ended. */
+/** State of a choice: its open part, its citations, and why it ended. */
 interface ChoiceState {
   open: OpenPart | null;
   cited: CitedText[];
-  /** Of a thought that goes with the next call: clients leave thoughts out of what they send back. */
+  /** Signature of a thought, attached to the next call because clients do not send thoughts back. */
   thought?: Signature | undefined;
   finishReason: string | null;
   finishMessage?: string | undefined;
@@ -159,7 +159,7 @@ export class GeminiAnswerEncoder implements AnswerEncoder {
               ...writeReasoningMetadata({ ...open.start, ...(isRedacted === true ? { isRedacted } : {}) }),
             });
       default:
-        // Pieces of a stream are not parts of the content as a client puts it together: it counts one text.
+        // Clients assemble the pieces of a stream into one text, so its part index is 0.
         if (open.citations.length > 0) state.cited.push({ partIndex: 0, text: open.text, citations: open.citations });
         return signature === undefined ? '' : this.#writePart(choice, { text: '', ...writeSignature(signature) });
     }
@@ -213,7 +213,7 @@ export function readArrayChunks(delivered: Buffer): Chunk[] | null {
   return readChunks(parseJson(`${delivered.toString()}]`));
 }
 
-/** Null unless the client has nothing but thoughts and one unsigned text of one answer. */
+/** Null unless the client has only thoughts and one unsigned text of one answer. */
 export function resumeGeminiStream(
   chunks: readonly Chunk[] | null,
   context: EncodeContext,

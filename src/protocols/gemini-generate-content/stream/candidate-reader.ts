@@ -1,7 +1,7 @@
 // One candidate of an answer, chunk by chunk, as canonical events.
 //
-// Text and thoughts come in pieces: a part is open until one of another kind comes, one bears a signature, or the
-// candidate is finished. Function calls and media come whole. The finish waits for the end of the stream: older models
+// Text and thoughts arrive in pieces: a part is open until a part of another kind or a signature arrives, or the candidate
+// is finished. Function calls and media arrive whole. The finish waits for the end of the stream: older models
 // send finishReason STOP in every chunk (Firebase's provider mocks, 2025).
 
 import type { AnswerEvent, FinishReason, TokenLogProbability } from '#src/contracts/answer.ts';
@@ -35,9 +35,9 @@ export class CandidateReader {
   #open: OpenPart | null = null;
   #parts = 0;
   #hasCalls = false;
-  /** The answer came as a call (answer-function.ts). */
+  /** Whether the answer came as a call (answer-function.ts). */
   #hasAnswer = false;
-  /** Something other than thoughts came. */
+  /** Whether anything other than thoughts was received. */
   #isUsable = false;
   #pending: { reason: string; message: string | undefined } | null = null;
   #isFinished = false;
@@ -65,7 +65,7 @@ export class CandidateReader {
     return events;
   }
 
-  /** What the finish that was seen means; nothing where none was. */
+  /** The events of the finish that was seen; none if there was none. */
   finish(): AnswerEvent[] {
     if (this.#pending === null || this.#isFinished) return [];
     this.#isFinished = true;
@@ -84,13 +84,13 @@ export class CandidateReader {
     ];
   }
 
-  /** The answer is whole although the candidate does not say why it ended. */
+  /** Finishes an answer that is complete although the candidate gives no finish reason. */
   finishAsWhole(): AnswerEvent[] {
     this.#pending ??= { reason: 'STOP', message: undefined };
     return this.finish();
   }
 
-  /** A prompt that was blocked: a refusal in place of an answer. */
+  /** Finishes a blocked prompt: a refusal in place of an answer. */
   finishAsBlocked(text: string): AnswerEvent[] {
     if (this.#isFinished) return [];
     this.#isFinished = true;
@@ -117,7 +117,7 @@ export class CandidateReader {
     if (typeof part.text === 'string') return this.#readText(part, part.text, logProbabilities);
     if (part.thought === true) return [];
     const media = this.#readMedia(part);
-    // The client is not shown code that the provider ran, nor its other tools: only the model's words about them.
+    // Code that the provider ran, and its other tools, are not shown, only the model's text about them.
     return media.length > 0 || Object.keys(part).length === 0 ? media : this.#close();
   }
 
@@ -155,7 +155,7 @@ export class CandidateReader {
     return answer === null ? this.#readCall(call, signature) : this.#readAnswer(answer);
   }
 
-  /** Once: of several such calls the first is the answer. */
+  /** Only once: of several such calls, the first is the answer. */
   #readAnswer(text: string): AnswerEvent[] {
     if (this.#hasAnswer) return [];
     this.#hasAnswer = true;
@@ -192,7 +192,7 @@ export class CandidateReader {
     return [...closed, { kind: 'part-whole', choice: this.#choice, part: this.#parts++, value }];
   }
 
-  /** They belong to the text that is open; each once, since chunks repeat them. */
+  /** Citations belong to the open text. Each is emitted once, since chunks repeat them. */
   #readCitations(candidate: JsonObject): AnswerEvent[] {
     const open = this.#open;
     if (open?.kind !== 'text') return [];

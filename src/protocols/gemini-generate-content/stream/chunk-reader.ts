@@ -1,4 +1,4 @@
-// Chunks of one answer, as canonical events: what is of the answer as a whole, and its candidates.
+// Reads the chunks of one answer as canonical events: those of the whole answer, and those of its candidates.
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import type { Usage } from '#src/contracts/usage.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
@@ -17,19 +17,19 @@ export class ChunkReader {
   #hasStarted = false;
   #serviceTier: string | null = null;
   #searches = 0;
-  /** Of an early chunk, which counts the prompt alone: all there is of one that is blocked. */
+  /** From an early chunk, which counts only the prompt: the only usage of a blocked prompt. */
   #promptUsage: Usage | null = null;
 
   constructor(callId: (ordinal: number) => string) {
     this.#callId = callId;
   }
 
-  /** Something of an answer came: a candidate, or the block of a prompt. */
+  /** Whether anything of an answer was received: a candidate, or a blocked prompt. */
   get hasAnswer(): boolean {
     return this.#candidates.size > 0;
   }
 
-  /** Candidates that have said why they ended. */
+  /** Number of candidates that have given a finish reason. */
   get heldFinishes(): number {
     return [...this.#candidates.values()].filter((candidate) => candidate.holdsFinish).length;
   }
@@ -51,7 +51,7 @@ export class ChunkReader {
     return events;
   }
 
-  /** No more chunks come. `isWhole`: and none is missing. */
+  /** Called after the last chunk. @param isWhole whether no chunk is missing. */
   close(isWhole: boolean): AnswerEvent[] {
     return [...this.#candidates.values()].flatMap((candidate) =>
       isWhole ? candidate.finishAsWhole() : candidate.finish(),
@@ -82,7 +82,7 @@ export class ChunkReader {
     return reader;
   }
 
-  /** However many answers were asked for, this is all that comes. */
+  /** A blocked prompt ends the answer, regardless of the number of requested answers. */
   #block(reason: string, feedback: JsonObject): AnswerEvent[] {
     const text = blockText(reason, asText(feedback.blockReasonMessage));
     return [...this.#candidate(0).finishAsBlocked(text), { kind: 'end' }];

@@ -53,7 +53,7 @@ export function generatedBytes(chunk: Chunk): number {
   return bytes;
 }
 
-/** Whether a chunk has something that a person could see. */
+/** Whether a chunk has visible content. */
 export function isVisible(chunk: Chunk): boolean {
   return candidatesOf(chunk).some(
     (candidate) =>
@@ -67,7 +67,7 @@ function hasContent(part: JsonObject): boolean {
 }
 
 /**
- * JSON that stands in a stream without `data:`: Google has been seen to break off with a bare error object (Firebase's
+ * JSON in a stream without `data:`: Google has been seen to end a stream with a bare error object (Firebase's
  * provider mocks, 2025). Null for comments and everything else.
  */
 export function readBareJson(raw: Buffer): Chunk[] | null {
@@ -85,7 +85,7 @@ export function searchesIn(chunk: Chunk): number {
   );
 }
 
-// How the chunks of a stream are set apart: server-sent events with `alt=sse`, else one JSON array in pieces.
+// How the chunks of a stream are delimited: server-sent events with `alt=sse`, else one JSON array in pieces.
 
 export interface Framing {
   /** A provider's event, unchanged. */
@@ -94,7 +94,7 @@ export interface Framing {
   replace(event: SseEvent, json: Buffer): Buffer;
   /** A chunk of our own. */
   write(json: string): string;
-  /** What stands after the last chunk. */
+  /** The text after the last chunk. */
   end(): string;
 }
 
@@ -131,7 +131,7 @@ function isOneLine({ raw, data }: SseEvent): boolean {
   return LINE_ENDS.some((end) => end.equals(rest));
 }
 
-/** Google's own separators: `[{…}`, `,\r\n{…}`, `]`. Nothing stands behind the end: Google's REST client for Python refuses it. */
+/** Google's own separators: `[{…}`, `,\r\n{…}`, `]`. Nothing may follow the end: Google's REST client for Python refuses it. */
 export class ArrayFraming implements Framing {
   #hasBegun: boolean;
 

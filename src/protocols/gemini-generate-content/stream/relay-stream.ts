@@ -1,6 +1,6 @@
-// A Gemini stream from a Gemini provider: relayed byte for byte but for the cost, which belongs to the last chunk with
-// usage. Every chunk has cumulative usage and nothing but the end of the stream says which was the last, so once the
-// answer is complete its latest chunk is held until the next one or the end comes. Google closes at once after it.
+// A Gemini stream from a Gemini provider: relayed byte for byte, except for the cost, which belongs in the last chunk with
+// usage. Every chunk has cumulative usage and only the end of the stream shows which was the last, so once the
+// answer is complete its latest chunk is held until the next one or the end. Google closes the stream right after it.
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
 import { withModelVersion } from '#src/protocols/gemini-generate-content/answer/decode-answer.ts';
@@ -41,14 +41,14 @@ export class GeminiStreamRelay implements StreamRelay {
   #isVisible = false;
   #isBlocked = false;
   #isDone = false;
-  /** Repeated at the end: what came before it must not be taken for a whole answer. */
+  /** Reported again at the end, so that what came before does not count as a complete answer. */
   #failure: Failure | null = null;
   #held: SseEvent | null = null;
   #usage: Usage | null = null;
-  /** Of an early chunk: the provider's count of the prompt. */
+  /** From an early chunk: the provider's count of the prompt. */
   #promptUsage: Usage | null = null;
   #searches = 0;
-  /** The provider's own, for a last chunk that has none. */
+  /** The provider's latest usage metadata, for a last chunk without any. */
   #usageMetadata: unknown = null;
   #outputBytes = 0;
 
@@ -64,7 +64,7 @@ export class GeminiStreamRelay implements StreamRelay {
     const chunks = data === null ? (readBareJson(event.raw) ?? []) : readChunks(parseJson(data));
     const error = errorOf(chunks ?? []);
     if (error !== null) return this.#fail(readGeminiEventFailure(error));
-    // Without `data:` nothing but an error means anything.
+    // Without `data:`, only errors are meaningful.
     if (data === null) return NOTHING;
     if (chunks?.length !== 1) return this.#fail(MALFORMED);
     this.#track(chunks[0]!);
@@ -81,7 +81,7 @@ export class GeminiStreamRelay implements StreamRelay {
   }
 
   usage(): Usage {
-    // A prompt that was blocked has no more to it than its own count.
+    // A blocked prompt has no other usage than the count of the prompt.
     if (this.#usage === null && this.#isBlocked && this.#promptUsage !== null) return this.#promptUsage;
     const guess = this.#hasChunk ? this.#context.estimatedInputTokens : 0;
     const inputTokens = this.#promptUsage?.inputTokens || guess;
@@ -127,7 +127,7 @@ export class GeminiStreamRelay implements StreamRelay {
     return named === json ? event : { ...event, raw: replaceData(event, named), data: named.toString() };
   }
 
-  /** What can go out now: the chunk that was held, and this one unless it may be the last. */
+  /** The bytes to send now: the held chunk, and this one unless it may be the last. */
   #relay(event: SseEvent): Buffer | null {
     const out = this.#held === null ? [] : [this.#framing.pass(this.#held)];
     this.#held = this.isComplete() ? event : null;

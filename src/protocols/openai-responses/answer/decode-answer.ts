@@ -72,7 +72,7 @@ export function finishReasonOf(response: JsonObject, hasCalls: boolean): FinishR
 
 // A finished output item as canonical parts.
 
-/** Null in the place of content that has no canonical form, so that places are those of the wire. */
+/** Null for content without a canonical form, so that indexes match those on the wire. */
 export function partsOfItem(item: JsonObject): (Part | null)[] {
   switch (item.type) {
     case 'message':
@@ -99,7 +99,7 @@ function partOfContent(content: JsonObject): Part | null {
   return citations.length === 0 ? part : { ...part, citations };
 }
 
-/** None where there is neither text nor a signature. */
+/** Empty if there is neither text nor a signature. */
 function partsOfReasoning(item: JsonObject): Part[] {
   const text = reasoningText(item);
   const value = textOf(item.encrypted_content);
@@ -108,7 +108,7 @@ function partsOfReasoning(item: JsonObject): Part[] {
   return [{ kind: 'reasoning', text, ...present({ id: textOf(item.id) || null, signature }) }];
 }
 
-/** The id is '' where the provider gives none. */
+/** The id is '' if the provider gives none. */
 export function callOf(item: JsonObject): ToolCallPart {
   const id = textOf(item.call_id) || textOf(item.id);
   const isCustom = item.type === 'custom_tool_call';

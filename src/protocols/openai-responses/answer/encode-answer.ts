@@ -1,4 +1,4 @@
-// A whole answer: what a stream of it would end with.
+// A whole answer, identical to the end of a stream of it.
 import type { Answer, AnswerChoice } from '#src/contracts/answer.ts';
 import type { Part } from '#src/contracts/inference-request.ts';
 import type { Usage } from '#src/contracts/usage.ts';

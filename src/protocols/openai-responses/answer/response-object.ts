@@ -1,4 +1,4 @@
-// The response object for answers of other providers: every field that the official types require and that live answers
+// The response object for answers of other providers, with every field that the official types require and live answers
 // always have. What the client asked for is echoed; the rest has OpenAI's defaults.
 
 import type { FinishReason } from '#src/contracts/answer.ts';
@@ -19,7 +19,7 @@ export interface ResponseState {
   output: readonly JsonObject[];
   incompleteReason?: string;
   error?: { code: string; message: string };
-  /** As written on the wire, once it is known. OpenAI's own openapi.yaml refuses the null that it sends before. */
+  /** As on the wire; absent until known, because OpenAI's openapi.yaml does not allow the null that OpenAI sends before. */
   usage?: JsonObject;
 }
 
@@ -29,7 +29,7 @@ const ECHOED = [
   ...['prompt_cache_key', 'safety_identifier'],
 ];
 
-/** `completed_at` is left out: a protocol has no clock. */
+/** Without `completed_at`, because protocols have no clock. */
 export function writeResponse(context: EncodeContext, identity: AnswerIdentity, state: ResponseState): JsonObject {
   const { clientBody: asked, requestId, createdAt } = context;
   const isRunning = state.status === 'in_progress';
@@ -46,7 +46,7 @@ export function writeResponse(context: EncodeContext, identity: AnswerIdentity, 
     ...Object.fromEntries(ECHOED.map((name) => [name, asked[name] ?? null])),
     parallel_tool_calls: asked.parallel_tool_calls ?? true,
     reasoning: { effort: null, summary: null, ...objectOf(asked.reasoning) },
-    // Live: the tier that was asked for while it runs, the one that served at the end.
+    // As in live answers: the requested tier while it runs, at the end the tier that served it.
     service_tier: identity.serviceTier ?? asked.service_tier ?? (isRunning ? 'auto' : 'default'),
     // Nothing is kept after the answer.
     store: false,
@@ -63,7 +63,7 @@ export function writeResponse(context: EncodeContext, identity: AnswerIdentity, 
   };
 }
 
-/** The end of a response that another encoder, or a provider, began: its other members stay. */
+/** The end of a response that another encoder, or a provider, began; its other members are kept. */
 export function endResponse(begun: JsonObject, { serviceTier }: AnswerIdentity, state: ResponseState): JsonObject {
   const { completed_at: _completedAt, ...said } = begun;
   return {
@@ -82,7 +82,7 @@ function textFormat(asked: JsonObject): JsonObject {
   return isObject(format) ? format : { type: 'text' };
 }
 
-/** Functions are echoed with what they left open: `parameters` and `strict` are required. */
+/** Functions are echoed with defaults for omitted members: `parameters` and `strict` are required. */
 function writeTool(tool: JsonObject): JsonObject {
   if (tool.type !== 'function') return tool;
   return { description: null, parameters: null, ...tool, strict: tool.strict ?? true };

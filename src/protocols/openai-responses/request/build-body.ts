@@ -24,7 +24,7 @@ export function buildResponsesBody(input: PassThroughInput): Buffer {
 
 /**
  * `input` without the reasoning that another provider signed: OpenAI answers 400 to an `encrypted_content` that is not
- * its own. Several providers answered this conversation, so its bytes are the broker's and may be serialised again.
+ * its own. Several providers have answered this conversation, so its bytes are not the client's own and may be serialised again.
  */
 function withoutForeignReasoning(body: Buffer): string | null {
   const bytes = memberBytes(body, 'input');
@@ -39,7 +39,7 @@ function isForeignReasoning(item: unknown): boolean {
   return encrypted === UNSIGNED || readEncryptedContent(encrypted).signature.origin !== 'openai-responses';
 }
 
-/** Hosted tools, groups and items of calls are sent as they came, unless a name was refused. */
+/** Hosted tools, groups and call items are sent as they came, unless a name was refused. */
 export function keepToolsAsSent(sent: JsonObject, cures: ReadonlySet<Cure>): JsonObject {
   if (cures.has('fit')) return {};
   const { tools, tool_choice: choice, input } = sent;

@@ -1,23 +1,23 @@
 // OpenAI's built-in tools that the client runs itself: `local_shell`, `shell` on the client's machine,
 // `apply_patch`, `tool_search` with `execution: client` (npm openai 7.55.0; openai-openapi f85dbe2). Other providers get a
-// function with the members of such a call's item, and its calls become such items again.
+// function whose arguments are the members of the call's item, and its calls are turned back into such items.
 import type { FunctionTool, ToolDefinition } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { isObject, objectOf, objectsOf, textOf } from '#src/protocols/wire/loose-json.ts';
 
-/** A tool of a request as providers get it, with OpenAI's built-in tool where it is one. */
+/** A tool of a request in the form that providers get, with OpenAI's built-in tool if it is one. */
 export interface DeclaredTool {
   definition: ToolDefinition;
   builtIn?: BuiltInTool;
 }
 
 export interface BuiltInTool {
-  /** Of the tool, and its function's name. */
+  /** Type of the tool, and name of its function. */
   type: string;
   /** Types of the items. */
   call: string;
   output: string;
-  /** Null where this tool runs at OpenAI. */
+  /** Null if this tool runs at OpenAI. */
   describe(tool: JsonObject): Omit<FunctionTool, 'kind' | 'name'> | null;
   /** The members of a call's item; null for invalid arguments. */
   toItem(args: JsonObject): JsonObject | null;
@@ -141,7 +141,7 @@ export function builtInTool(type: unknown): BuiltInTool | undefined {
 
 /** The tool whose call, or whose output, an item is. */
 export function builtInOfItem({ type, execution }: JsonObject): { tool: BuiltInTool; isOutput: boolean } | null {
-  // A search that ran at OpenAI is a trace of it.
+  // A search that ran at OpenAI is only a trace.
   if (execution === 'server') return null;
   const tool = BUILT_IN.find(({ call, output }) => call === type || output === type);
   return tool === undefined ? null : { tool, isOutput: tool.output === type };

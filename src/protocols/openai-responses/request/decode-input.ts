@@ -15,7 +15,7 @@ type Path = readonly PropertyKey[];
 
 export interface DecodedInput {
   turns: Turn[];
-  /** Items that were left out, by kind: traces of hosted tools. */
+  /** Omitted items, by kind: traces of hosted tools. */
   passedOver: Record<string, unknown>;
 }
 
@@ -100,7 +100,7 @@ function addOutput(conversation: Conversation, item: JsonObject, path: Path): vo
   resultParts(conversation).push({ kind: 'tool-result', callId: id, parts, ...present({ name }) });
 }
 
-/** An image of an earlier answer, as encodeImageItem wrote it. */
+/** An image of an earlier answer, as written by encodeImageItem. */
 function addImage(conversation: Conversation, item: JsonObject): void {
   if (typeof item.result !== 'string') return;
   const mediaType = `image/${typeof item.output_format === 'string' ? item.output_format : 'png'}`;
@@ -136,7 +136,7 @@ function addOther(conversation: Conversation, item: JsonObject, path: Path): voi
   const type = String(item.type);
   const builtIn = textOf(item.call_id) || textOf(item.id) ? builtInOfItem(item) : null;
   if (builtIn !== null) return addBuiltIn(conversation, builtIn, item);
-  // Its tools are declared with the others: tool-list.ts.
+  // Its tools are declared together with the others (tool-list.ts).
   if (type === 'additional_tools') return;
   if (TRACES.has(type)) {
     conversation.passedOver[`input.${type}`] = true;

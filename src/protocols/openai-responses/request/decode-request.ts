@@ -1,5 +1,5 @@
-// A client's request in canonical form. What has no canonical place is kept by its name in `unmapped`; what would change
-// the answer if it were left out is a 400.
+// Decodes a client's request. Members without a canonical form are in `unmapped`, by name; members that cannot be left out
+// without changing the answer are refused with 400.
 import { createFailure, type Failure, FailureError } from '#src/contracts/failure.ts';
 import type { InferenceRequest, OutputFormat, ReasoningRequest } from '#src/contracts/inference-request.ts';
 import { type Extras, mergeExtras } from '#src/protocols/call/effective-request.ts';
@@ -48,7 +48,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
   };
 }
 
-/** Stored at a provider of this protocol, and unknown to any other. */
+/** Refuses parts that are stored at a provider of this protocol, since no other provider knows them. */
 function refuseStoredParts(body: JsonObject): void {
   for (const param of ['conversation', 'prompt']) {
     if (!body[param]) continue;
@@ -79,7 +79,7 @@ function decodeFormat(text: TextSettings): OutputFormat | undefined {
   }
 }
 
-/** A summary is what this API shows of reasoning; without one nothing is shown. */
+/** This API shows reasoning only as a summary; unless one is requested, nothing is shown. */
 function decodeReasoning({ reasoning }: Settings): ReasoningRequest | undefined {
   if (!reasoning) return undefined;
   const summary = reasoning.summary ?? reasoning.generate_summary;
@@ -91,15 +91,15 @@ function decodeLogProbabilities(settings: Settings): number | undefined {
   return settings.top_logprobs || undefined;
 }
 
-// Members of a request that no other protocol can carry, by the client's own path, so that each is named as dropped.
+// Members of a request that no other protocol has, by the client's own path, so that each is reported as dropped.
 
-/** Members that are translated, or that the broker itself answers. */
+/** Members that are translated, or handled by the broker itself. */
 const CARRIED = new Set([
   ...['model', 'input', 'instructions', 'max_output_tokens', 'temperature', 'top_p', 'top_logprobs'],
   ...['parallel_tool_calls', 'text', 'reasoning', 'tools', 'tool_choice', 'metadata', 'safety_identifier', 'user'],
   'prompt_cache_key',
   ...['service_tier', 'include', 'extra_body', 'models', 'provider'],
-  // No padding is ever sent, which is all that `stream_options` can ask for.
+  // `stream_options` only controls padding, and the broker never pads.
   ...['stream', 'stream_options'],
 ]);
 
@@ -121,7 +121,7 @@ const CARRIED_WITHIN: Readonly<Record<string, ReadonlySet<string>>> = {
 /** Includes that a client gets anyway, or that are translated. */
 const CARRIED_INCLUDES = new Set(['reasoning.encrypted_content', 'message.output_text.logprobs']);
 
-/** Of a tool that is translated, the members that only OpenAI knows. */
+/** Members of translated tools that only OpenAI knows. */
 const TOOL_EXTRAS = ['defer_loading', 'allowed_callers', 'output_schema', 'async'];
 
 export function findUnmapped(body: JsonObject): Record<string, unknown> {
@@ -137,7 +137,7 @@ export function findUnmapped(body: JsonObject): Record<string, unknown> {
   }
   const includes = Array.isArray(body.include) ? body.include.filter((name) => !CARRIED_INCLUDES.has(name)) : [];
   if (includes.length > 0) unmapped.include = includes;
-  // A limit on hosted tools is a limit on the search where that is the one there is.
+  // If the search is the only hosted tool, a limit on hosted tools is a limit on the search.
   if (objectsOf(body.tools).some(({ type }) => String(type).startsWith('web_search'))) delete unmapped.max_tool_calls;
   const tools = objectsOf(body.tools).flatMap((tool) => [tool, ...objectsOf(tool.tools)]);
   for (const tool of tools) for (const key of TOOL_EXTRAS) note(`tools.${key}`, tool[key]);

@@ -1,5 +1,5 @@
-// Tools of a client's request, each of its kind, and the choice between them: tool-list.ts finds them. Of those that run at
-// OpenAI only the web search has a counterpart at other providers.
+// Decodes a client's tools by kind, and the choice between them; tool-list.ts finds them. Of the tools that run at OpenAI, only
+// the web search has a counterpart at other providers.
 import { z } from 'zod';
 import { createFailure, FailureError } from '#src/contracts/failure.ts';
 import type { ToolChoice, ToolDefinition, ToolName, WebSearch } from '#src/contracts/inference-request.ts';
@@ -26,8 +26,8 @@ const customTool = z.looseObject({
 export const WEB_SEARCH = /^web_search/;
 
 /**
- * Where the client does not say, functions are strict in this API, and the provider rewrites schemas that do not fit. No
- * other provider does that: strict is then only what fits as it is.
+ * Functions are strict by default in this API, and OpenAI rewrites schemas that do not qualify. No other provider does, so by
+ * default only functions whose schemas qualify unchanged are strict.
  */
 export function decodeFunction(tool: JsonObject, path: PropertyKey[]): ToolDefinition {
   const { name, description, parameters, strict } = parseMember(functionTool, tool, path);
@@ -75,7 +75,7 @@ function nestGrammar(format: JsonObject | null | undefined): JsonObject | null |
   return { type, grammar };
 }
 
-/** Throws a FailureError for a tool that runs at OpenAI, and is forced. */
+/** Throws a FailureError if a tool that runs at OpenAI is forced. */
 export function decodeToolChoice(choice: WireToolChoice | null, declared: readonly DeclaredTool[]): ToolChoice | null {
   if (choice === null) return null;
   const type = typeof choice === 'string' ? choice : choice.type;
@@ -102,7 +102,7 @@ function nameOf(choice: WireTool): ToolName {
   return { name, ...present({ namespace: textOf(choice.namespace) || null }) };
 }
 
-/** Of the tools that run at OpenAI only the search is ever offered. A group stands for all that is in it. */
+/** Of the tools that run at OpenAI, only the search is offered. A group includes all its tools. */
 function decodeAllowed(choice: WireTool, declared: readonly DeclaredTool[]): ToolChoice {
   const listed = objectsOf(choice.tools);
   const tools = listed.flatMap((tool): ToolName[] => {
@@ -127,7 +127,7 @@ function unsupported(path: PropertyKey[], what: string): FailureError {
   return new FailureError(createFailure('parameter_unsupported', message, { param }));
 }
 
-// Whether a JSON Schema can be used as it is in strict mode: every object is closed and requires all it has (OpenAI's
+// Whether a JSON Schema can be used as it is in strict mode: every object is closed and requires all its members (OpenAI's
 // guide "Structured outputs").
 
 /** Keywords whose value is a schema, a list of schemas, or a map of them. */

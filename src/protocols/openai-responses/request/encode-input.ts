@@ -24,7 +24,7 @@ function customCallId(part: Part): string[] {
   return part.kind === 'tool-call' && part.isCustom === true ? [part.id] : [];
 }
 
-/** Content that stands together is one message; calls, results and reasoning are items of their own, where they stood. */
+/** Adjacent content is one message; calls, results and reasoning are separate items, in their original order. */
 function encodeTurn(turn: Turn, customCalls: ReadonlySet<string>): JsonObject[] {
   const items: JsonObject[] = [];
   let content: ContentPart[] = [];
@@ -66,7 +66,7 @@ function encodeMessages({ role }: Turn, content: readonly ContentPart[]): JsonOb
 
 /**
  * The model's own text goes back as plain text: `output_text` parts belong to stored messages with ids, which a stateless
- * conversation does not have. Generated images go back as the user's.
+ * conversation does not have. Generated images are sent as the user's.
  */
 function encodeSpoken(part: ContentPart): JsonObject[] {
   if (part.kind === 'text' || part.kind === 'refusal') {
@@ -110,7 +110,7 @@ export function encodeContent(parts: readonly ContentPart[]): string | JsonObjec
   return parts.map(encodeContentPart);
 }
 
-/** Cache breakpoints are not sent: older models do not know them, and this provider caches without being told. */
+/** Cache breakpoints are not sent: older models do not know them, and OpenAI caches automatically. */
 export function encodeContentPart(part: ContentPart): JsonObject {
   switch (part.kind) {
     case 'text':
@@ -152,7 +152,7 @@ function encodeDocument({ source, filename }: DocumentPart): JsonObject {
 
 const EXTENSIONS: Readonly<Record<string, string>> = { 'text/plain': 'txt', 'text/markdown': 'md' };
 
-/** The API tells kinds of files by their names, and wants one. */
+/** The API recognises the type of a file by its name, which is required. */
 function nameOf(mediaType: string): string {
   return `document.${EXTENSIONS[mediaType] ?? mediaType.slice(mediaType.indexOf('/') + 1)}`;
 }

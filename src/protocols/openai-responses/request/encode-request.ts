@@ -59,7 +59,7 @@ function findRefusal(request: InferenceRequest): Refusal | null {
   return null;
 }
 
-/** Hints that this API, or the model, does not take. */
+/** Hints that this API or the model does not accept. */
 function findDropped(request: InferenceRequest, traits: ModelTraits): RequestField[] {
   const { sampling } = request;
   const hasNoPlace: Partial<Record<RequestField, unknown>> = {
@@ -83,7 +83,7 @@ function findDropped(request: InferenceRequest, traits: ModelTraits): RequestFie
     .map(([field]) => field as RequestField);
 }
 
-/** Null takes any effort; a model with none does not reason. */
+/** Null accepts any effort; a model with none does not reason. */
 function isReasoning({ efforts }: ModelTraits): boolean {
   return efforts === null || efforts.length > 0;
 }
@@ -134,7 +134,7 @@ function encodeInclude(traits: ModelTraits, hasLogProbabilities: boolean): strin
 
 // Tools and the choice among them for a Responses provider: flat, where Chat Completions nests.
 
-/** Nothing at all without tools: the API refuses a choice among none. */
+/** Empty without tools, because the API refuses a tool choice without tools. */
 export function encodeTools(request: InferenceRequest): JsonObject {
   const tools = [...groupTools(request.tools), ...encodeHosted(request)];
   if (tools.length === 0) return {};
@@ -174,7 +174,7 @@ export function imageSize(image: InferenceRequest['image']): string | undefined 
   return /^(\d+x\d+|auto)$/.test(image?.size ?? '') ? image?.size : undefined;
 }
 
-/** A group stands where its first tool does. */
+/** A group takes the position of its first tool. */
 function groupTools(tools: readonly ToolDefinition[]): JsonObject[] {
   const groups = new Map<string, JsonObject[]>();
   return tools.flatMap((tool): JsonObject[] => {
@@ -210,7 +210,7 @@ function encodeCustom({ name, description, format }: CustomTool): JsonObject {
   return { type: 'custom', name, ...present({ description, format: flattenGrammar(format) }) };
 }
 
-/** Chat Completions: `{type: "grammar", grammar: {definition, syntax}}`; here the two stand beside the type. */
+/** Chat Completions: `{type: "grammar", grammar: {definition, syntax}}`; here both are next to the type. */
 function flattenGrammar(format: unknown): unknown {
   if (!isObject(format) || !isObject(format.grammar)) return format;
   const { grammar, ...rest } = format;

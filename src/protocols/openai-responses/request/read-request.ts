@@ -24,9 +24,9 @@ export function readResponsesRequest(body: unknown): RequestFacts | Failure {
 
 function readFacts(sent: unknown): RequestFacts {
   const request = parseMember(responsesRequest, effectiveRequest(sent));
-  // Memory members of `extra_body` are for the provider; the broker only heeds those of the request.
+  // Memory members in `extra_body` are for the provider; the broker uses only those of the request itself.
   const memory = readMemory(parseMember(z.looseObject({}), sent));
-  // A stored prompt and a conversation have input of their own.
+  // `input` is optional with a stored prompt or a conversation.
   if (!request.prompt && memory.conversationId === null) parseMember(inputSchema, request.input, ['input']);
   return {
     ...readRouting(request),
@@ -69,7 +69,7 @@ function exclusive(): FailureError {
 
 // Prompt tokens before the call, by size of the text; images at a flat rate, other binary parts by a share of their bytes.
 
-/** Base64 of a document says little about its text: a tenth is a fair guess for PDF, and high for audio. */
+/** Base64 of a document says little about its text: a tenth is a fair estimate for PDF, and high for audio. */
 const BINARY_SHARE = 10;
 
 /** Members of an item or a part that are text to the model. */
@@ -82,7 +82,7 @@ interface Size {
   tokens: number;
 }
 
-/** Over all kinds of items: text in the usual members is counted, and each item costs its frame. */
+/** For all kinds of items: text in the usual members, and a fixed number of tokens per item. */
 export function estimateInput(request: JsonObject): number {
   const size: Size = { bytes: 0, tokens: TOKENS_PER_MESSAGE };
   const items = Array.isArray(request.input) ? request.input : [{ content: request.input }];

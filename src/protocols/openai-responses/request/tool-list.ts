@@ -1,6 +1,6 @@
 // All tools that a request declares: its own, those of groups (`namespace`), and those that input items add
 // (`additional_tools`, and what a search of the client's has found). Read for the request, and again for its answer, which
-// must show each call as its tool was declared.
+// must show each call in the form of its tool's declaration.
 import { isFailure } from '#src/contracts/failure.ts';
 import type { ToolDefinition, ToolName, WebSearch } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
@@ -13,7 +13,7 @@ import { decodeCustom, decodeFunction, decodeSearch, WEB_SEARCH } from './decode
 export interface ToolList {
   declared: DeclaredTool[];
   webSearch?: WebSearch;
-  /** Tools that run at OpenAI, by the path that they are named by. */
+  /** Tools that run at OpenAI, by their path. */
   leftOut: Record<string, unknown>;
 }
 

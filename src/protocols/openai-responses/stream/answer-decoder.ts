@@ -1,5 +1,5 @@
 // Reads the stream of a Responses provider. The first of the lifecycle events begins the answer, `response.completed` or
-// `response.incomplete` ends it with usage; kinds of events that are not known are passed over.
+// `response.incomplete` ends it with usage; unknown events are ignored.
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import type { AnswerDecoder, DecodeContext, JsonObject } from '#src/protocols/codec.ts';
 import { isDone, saidBy } from '#src/protocols/wire/event-data.ts';

@@ -1,5 +1,5 @@
-// Writes an answer of another provider as a Responses stream. The finished items are collected on the way: the last event
-// holds all of them, and the same walk gives the answer that is not streamed.
+// Writes an answer of another provider as a Responses stream. Finished items are collected: the last event contains all of
+// them, and the unstreamed answer is made in the same way.
 import type { FinishReason } from '#src/contracts/answer.ts';
 import type { ImagePart, Part } from '#src/contracts/inference-request.ts';
 import type { Usage } from '#src/contracts/usage.ts';
@@ -24,13 +24,13 @@ import { ReasoningItem, reasoningItem } from './reasoning-item.ts';
 
 /** What a client has of a stream that another encoder, or a provider, began. */
 export interface BegunResponse {
-  /** As it was announced; null where it was not. */
+  /** As announced; null if it was not. */
   response: JsonObject | null;
-  /** The next event's. */
+  /** Sequence number of the next event. */
   number: number;
   /** Finished items. */
   output: JsonObject[];
-  /** The item after them, where one has begun. */
+  /** The item after them, if one has begun. */
   open: ((slot: ItemSlot) => OutputItem) | null;
   openId: string;
   isPartOpen: boolean;
@@ -46,7 +46,7 @@ export class ResponsesEncoder implements AnswerEncoder {
   readonly #output: JsonObject[];
   /** Stays open after its last part: texts share a message, and what follows shows whether it is complete. */
   #item: OutputItem | null = null;
-  /** Of the open item's last part: follows the item in one of its own. */
+  /** Signature of the open item's last part; written after the item as a separate item. */
   #signature: CarriedSignature | null = null;
   /** As the client declared them; read with the first call. */
   #tools: DeclaredTool[] | null = null;
@@ -66,7 +66,7 @@ export class ResponsesEncoder implements AnswerEncoder {
   }
 
   encode(event: EncodableEvent): string {
-    // This API has no `n`: other choices are not asked for.
+    // This API has no `n`, so there are no other choices.
     if ('choice' in event && event.choice !== 0) return '';
     const opening = this.#start(event);
     return opening + this.#encode(event);
@@ -128,7 +128,7 @@ export class ResponsesEncoder implements AnswerEncoder {
     if (this.#hasStarted) return '';
     this.#hasStarted = true;
     const response = writeResponse(this.#context, this.#identity, { status: 'in_progress', output: [] });
-    // Live responses say at their beginning which tier was asked for, at their end which one served.
+    // As in live responses: the requested tier at the beginning, the tier that served it at the end.
     if (event?.kind === 'answer-start') this.#identity.serviceTier = event.serviceTier ?? null;
     return this.#log.write('response.created', { response }) + this.#log.write('response.in_progress', { response });
   }
@@ -206,7 +206,7 @@ export class ResponsesEncoder implements AnswerEncoder {
     return slot.added(reasoningItem(slot.id, '', null)) + slot.done(item);
   }
 
-  /** The place after the items that are written. `id` is the provider's own. */
+  /** The slot after the written items. @param id the provider's own. */
   #slot(prefix: string, id?: string): ItemSlot {
     const index = this.#output.length;
     return new ItemSlot(id || `${idFor(prefix, this.#context.requestId)}${index}`, index, this.#log);
@@ -223,7 +223,7 @@ export class ResponsesEncoder implements AnswerEncoder {
 
 const NOTHING = { text: '', item: null };
 
-// An image that the model made, as the item of OpenAI's own image tool: the only place that this protocol has for one.
+// A generated image, as an item of OpenAI's own image tool, the only form that this protocol has for one.
 
 /** `result` is base64. */
 export function imageItem(id: string, { source }: ImagePart): JsonObject {
@@ -232,7 +232,7 @@ export function imageItem(id: string, { source }: ImagePart): JsonObject {
   return { id, type: 'image_generation_call', status: 'completed', result: data, ...format };
 }
 
-/** For an image that the provider only points at: text that shows it. Null where the bytes are there. */
+/** Text with a link, for an image that the provider gives only by URL. Null if the bytes are present. */
 export function imageLink({ source }: ImagePart): string | null {
   return source.kind === 'url' ? `![image](${source.url})` : null;
 }

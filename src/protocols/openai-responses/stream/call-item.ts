@@ -1,5 +1,5 @@
 // A call of one of the client's tools: output_item.added → deltas of the arguments → done → output_item.done. The item's
-// `id` is its own; `call_id` is what ties the output to it.
+// `id` is its own; `call_id` links the output to it.
 import type { ToolName } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '#src/protocols/codec.ts';
 import { parseObject, present } from '#src/protocols/wire/loose-json.ts';
@@ -9,7 +9,7 @@ import type { ItemSlot, ItemStatus, OutputItem } from './output-item.ts';
 export interface StartedCall extends ToolName {
   id: string;
   isCustom: boolean;
-  /** The provider has no custom tools: it was told of a function whose one argument, `input`, is the text. */
+  /** The provider has no custom tools: it was given a function whose only argument, `input`, is the text. */
   isWrapped: boolean;
 }
 
@@ -24,7 +24,7 @@ export class CallItem implements OutputItem {
   readonly #call: StartedCall;
   readonly #form: (typeof FORMS)['function' | 'custom'];
   #input = '';
-  /** Of a wrapped text: it can only be taken out of the whole. */
+  /** A wrapped text, which can only be unwrapped once it is complete. */
   #held = '';
 
   constructor(slot: ItemSlot, call: StartedCall) {
@@ -47,7 +47,7 @@ export class CallItem implements OutputItem {
 
   endPart(): string {
     const held = this.#write(unwrap(this.#held));
-    // A call without arguments: providers send nothing at all, and clients parse what they get.
+    // For a call without arguments providers send nothing, but clients parse the arguments, so an empty object is written.
     const rest = this.#input === '' ? this.#write(this.#form.empty) : '';
     const name = this.#call.isCustom ? {} : { name: this.#call.name };
     return held + rest + this.#slot.inside(`${this.#form.event}.done`, { ...name, [this.#form.member]: this.#input });

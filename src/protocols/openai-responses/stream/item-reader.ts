@@ -20,7 +20,7 @@ interface StreamedPart {
 /** Numbers that run over all items of an answer. */
 export interface PartNumbers {
   nextPart(): number;
-  /** For a call that the provider gave no id. */
+  /** An id for a call to which the provider gave none. */
   nextCallId(): string;
 }
 
@@ -77,7 +77,7 @@ export class ItemReader {
   #announce(item: JsonObject): AnswerEvent[] {
     this.#item = item;
     const isCall = item.type === 'function_call' || item.type === 'custom_tool_call';
-    // One without a name may still get it with its end.
+    // A call without a name may still get it at its end.
     return isCall && textOf(item.name).trim() !== '' ? this.#open(0, this.#startOf(callOf(item))) : [];
   }
 
@@ -119,9 +119,9 @@ export class ItemReader {
   }
 
   /**
-   * What was streamed of a finished part; it is taken from those that are `left`. Providers number the parts otherwise
-   * while they stream (Bedrock's Mantle counts from 1, 2026) and clean up their texts, and no text may be said twice: the
-   * part at its place where the texts agree, else one whose text agrees, else whatever of its kind is left.
+   * Finds the streamed part of a finished part, and removes it from `left`. Some providers number parts differently while they
+   * stream (Bedrock's Mantle counts from 1, 2026) or clean up their texts, and no text may be sent twice: takes the part at the
+   * same index if the texts agree, else one whose text agrees, else any of the same kind.
    */
   #takeStreamed(place: number, part: Part, left: Set<StreamedPart>): StreamedPart | undefined {
     const full = textOfPart(part);
@@ -136,7 +136,7 @@ export class ItemReader {
     return streamed;
   }
 
-  /** What the finished part has beyond what was streamed, and its end. */
+  /** The rest of the finished part that was not streamed, and its end. */
   #complete(place: number, part: Part, left: Set<StreamedPart>): AnswerEvent[] {
     const streamed = this.#takeStreamed(place, part, left);
     if (streamed?.isEnded) return [];
@@ -154,7 +154,7 @@ export class ItemReader {
     return [...events, ...this.#endOpen(part.kind === 'reasoning' ? part.signature : undefined)];
   }
 
-  /** A part that was not streamed may find its place taken by one that was. */
+  /** A free index for a part that was not streamed, as its own may be taken by one that was. */
   #freePlace(place: number): number {
     return this.#parts.has(place) ? -1 - this.#parts.size : place;
   }

@@ -11,11 +11,11 @@ interface OpenContent {
   text: string;
   logProbabilities: TokenLogProbability[];
   citations: Citation[];
-  /** Its first delta has come. */
+  /** Whether its first delta was written. */
   isWritten: boolean;
 }
 
-/** What a client has of a message that is not over: nothing but the beginning of a text, or not even that. */
+/** What a client has of an unfinished message: the beginning of a text, or nothing. */
 export interface BegunMessage {
   /** As it was announced. */
   item: JsonObject;
@@ -52,7 +52,7 @@ export class MessageItem implements OutputItem {
     return opening + this.#inside('response.output_text.delta', { delta, logprobs });
   }
 
-  /** Held until the part ends: where a provider does not say what text is supported, it is all of it. */
+  /** Held until the part ends: without a range, a citation supports the whole text. */
   cite(citation: Citation): void {
     this.#open?.citations.push(citation);
   }
@@ -95,7 +95,7 @@ export class MessageItem implements OutputItem {
     return this.#inside('response.output_text.done', { text: part.text, logprobs: part.logprobs });
   }
 
-  /** The part that is open, or has just ended, is the next of the content. */
+  /** The open or just ended part is the next one of the content. */
   #inside(type: string, members: JsonObject): string {
     return this.#slot.inside(type, { content_index: this.#content.length, ...members });
   }
@@ -115,7 +115,7 @@ function contentOf({ kind, text, citations, logProbabilities }: OpenContent): Js
   };
 }
 
-/** What has no address (a page of the client's own document) has no form in this protocol. */
+/** Citations without a URL (a page of the client's own document) cannot be expressed in this protocol. */
 function annotationOf({ url, title, startIndex, endIndex }: Citation, textLength: number): JsonObject[] {
   if (url === undefined) return [];
   const end = endIndex ?? textLength;

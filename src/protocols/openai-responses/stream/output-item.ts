@@ -14,7 +14,7 @@ export type ItemStatus = 'completed' | 'incomplete';
 
 /**
  * Parts are started, get deltas and citations, and end; then the item is closed. An item appears on the wire with its
- * first content: one that never had any is closed without an event and gives null.
+ * first content: one without content is closed without an event and gives null.
  */
 export interface OutputItem {
   delta(delta: string, logProbabilities: readonly TokenLogProbability[]): string;
@@ -40,7 +40,7 @@ export class ItemSlot {
     return this.#log.write('response.output_item.added', { output_index: this.#index, item });
   }
 
-  /** An event about the inside of the item. */
+  /** An event within the item. */
   inside(type: string, members: JsonObject): string {
     return this.#log.write(type, { item_id: this.id, output_index: this.#index, ...members });
   }
@@ -54,7 +54,7 @@ export class ItemSlot {
 export class EventLog {
   #next: number;
 
-  /** `next`: where another encoder, or a provider, began the stream. */
+  /** @param next first number, if another encoder, or a provider, began the stream. */
   constructor(next = 0) {
     this.#next = next;
   }

@@ -53,7 +53,7 @@ export class OutputReader implements PartNumbers {
     return isOfMessage && !isAnnouncement && !this.#announced.has(index) ? current.index : index;
   }
 
-  /** The answer has ended. `output` holds the finished items, or is empty where the provider leaves them out. */
+  /** Called at the end of the answer. @param output the finished items; empty if the provider leaves them out. */
   end(output: readonly unknown[]): AnswerEvent[] {
     if (this.#current === null && this.#ended.size === 0) return output.flatMap((item) => this.#readWhole(item));
     const events: AnswerEvent[] = [];

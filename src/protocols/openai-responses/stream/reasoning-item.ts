@@ -61,8 +61,8 @@ export function reasoningItem(id: string, text: string, encrypted: string | null
   return { id, type: 'reasoning', summary, ...(encrypted === null ? {} : { encrypted_content: encrypted }) };
 }
 
-// Reasoning that broke off mid-stream: ended with what the client has of it before the answer resumes. It was never signed,
-// so it is marked as unsigned and not sent back.
+// Reasoning that was cut off mid-stream is ended, with the text that the client has, before the answer resumes. It has no
+// signature, so it is marked as unsigned and not sent back.
 
 /** One part of a summary, as far as it has come. */
 export interface BegunSummary {

@@ -1,4 +1,4 @@
-// Responses passed through, streamed or not: byte for byte, except for the cost that is added. Every event is parsed: a
+// Responses passed through, streamed or not: byte for byte, except for the added cost. Every event is parsed: a
 // broken stream must never look complete.
 
 import { NO_USAGE, type Usage } from '#src/contracts/usage.ts';
@@ -28,7 +28,7 @@ export class ResponsesStreamRelay implements StreamRelay {
   accept(event: SseEvent): RelayedEvent {
     const data = saidBy(event);
     if (data === null) return NOTHING;
-    // Not OpenAI's, but what gateways over Chat Completions end with; SDKs stop there.
+    // OpenAI does not send it, but gateways over Chat Completions do; SDKs stop there.
     if (isDone(data)) return { bytes: this.#isComplete ? event.raw : null };
     if (this.#isComplete) return NOTHING;
     const parsed = parseEvent(event);
@@ -58,7 +58,7 @@ export class ResponsesStreamRelay implements StreamRelay {
   }
 
   /**
-   * The provider's own event is never passed on, even where the client has seen part of the answer: it may be about the
+   * The provider's own event is never relayed, even if the client has seen part of the answer: it may be about the
    * broker's account, and a stream cannot be resumed after `response.failed`. The broker ends it with an error event of
    * its own (invariants 7 and 12).
    */

@@ -54,14 +54,14 @@ interface OpenThought {
 export interface Delivered {
   /** As it was announced. */
   response: JsonObject | null;
-  /** The next event's. */
+  /** Sequence number of the next event. */
   number: number;
   /** Finished items, all of them reasoning. */
   output: JsonObject[];
   open: OpenMessage | OpenThought | null;
 }
 
-/** Null where the stream cannot be resumed. */
+/** Null if the stream cannot be resumed. */
 export function readDelivered(events: readonly ResponsesEvent[]): Delivered | null {
   const state: Delivered = { response: null, number: 0, output: [], open: null };
   for (const event of events) {
@@ -107,7 +107,7 @@ function endThought(state: Delivered, item: JsonObject): boolean {
   return true;
 }
 
-/** Of a message there is the beginning of one text; annotations would be said twice. */
+/** Only the beginning of one text can be resumed; annotations would be sent twice. */
 function addToMessage(open: OpenMessage, event: ResponsesEvent): boolean {
   if (event.content_index !== 0) return false;
   if (event.type === 'response.content_part.added') {
@@ -121,7 +121,7 @@ function addToMessage(open: OpenMessage, event: ResponsesEvent): boolean {
   return true;
 }
 
-/** The text of reasoning, which open models show, has an order of its own. */
+/** Only summaries; reasoning text, which open models show, has a different order of events. */
 function addToThought(summary: BegunSummary[], event: ResponsesEvent): boolean {
   if (event.type === 'response.reasoning_summary_part.added') {
     summary.push({ text: textOf(objectOf(event.part).text), isTextDone: false, isDone: false });
