@@ -37,7 +37,7 @@ export interface ChatChoice {
   logprobs?: unknown;
   /** In the older completions, in place of a delta or message. */
   text?: unknown;
-  /** OpenRouter puts what broke one choice here. */
+  /** OpenRouter reports the error of a single choice here. */
   error?: unknown;
 }
 
@@ -49,12 +49,12 @@ export interface ChatChunk {
   service_tier?: unknown;
   error?: unknown;
   usage?: unknown;
-  /** Groq reports usage here where it was not asked for. */
+  /** Groq reports usage here if it was not requested. */
   x_groq?: { usage?: unknown } | null;
   choices?: ChatChoice[] | null;
 }
 
-/** Null for what is not a JSON object. */
+/** Null unless it is a JSON object. */
 export function parseChatChunk(json: string): ChatChunk | null {
   try {
     const value = parseMessage(json);
@@ -70,12 +70,12 @@ export function errorIn(event: SseEvent, chunk: ChatChunk): unknown {
   return event.name === 'error' && chunk.choices === undefined ? chunk : null;
 }
 
-/** The members that are objects: a provider's list may hold anything. */
+/** The items that are objects, since a provider's list may hold anything. */
 export function objectsIn<T extends object>(list: readonly T[] | null | undefined): T[] {
   return Array.isArray(list) ? list.filter((item) => typeof item === 'object' && item !== null) : [];
 }
 
-/** Id, model and time; empty where a provider leaves them out. */
+/** Id, model and time; without those that the provider leaves out. */
 export function readIdentity({ id, model, created }: ChatChunk) {
   return {
     id: typeof id === 'string' ? id : '',
@@ -106,9 +106,9 @@ function deltaBytes(delta: ChatDelta | null | undefined): number {
 // One tool call of a delta or a message, whichever provider wrote it: OpenAI's shape with members missing, arguments as an
 // object in place of JSON text, a custom tool's input, the older `function_call`.
 export interface ReadCall {
-  /** Null where the provider gives none that could be one. */
+  /** Null if the provider gives no valid index. */
   index: number | null;
-  /** Empty where the provider gives none; Google's own OpenAI endpoint writes "". */
+  /** Empty if the provider gives none; Google's own OpenAI endpoint writes "". */
   id: string;
   name: string;
   arguments: string;
@@ -124,7 +124,7 @@ export function readCalls(delta: ChatDelta): ReadCall[] {
   return all.filter((call) => !isEmptyCall(call));
 }
 
-/** In a stream it may belong to a call that has begun; it never begins one. */
+/** In a stream, an empty delta may belong to a call that has begun, but never begins one. */
 export function isEmptyCall({ id, name, arguments: text, signature }: ReadCall): boolean {
   return id === '' && name.trim() === '' && text === '' && signature === undefined;
 }

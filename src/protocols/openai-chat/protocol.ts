@@ -15,7 +15,7 @@ import { ChatAnswerEncoder } from './stream/answer-encoder.ts';
 import { ChatStreamRelay } from './stream/relay-stream.ts';
 import { resumeChatStream } from './stream/resume-stream.ts';
 
-/** Chat's own names, where they are not the canonical one in snake case. */
+/** Chat's names that differ from the canonical one in snake case. */
 const NAMES: Partial<Record<RequestField, string>> = {
   maxOutputTokens: 'max_completion_tokens',
   choices: 'n',
@@ -69,7 +69,7 @@ export const chatProviderCodec: ProviderCodec = {
 };
 
 /**
- * Comments. Between events without the empty line: behind an `id:` line the SDK for Python takes every empty line for an
+ * Comments. Between events without an empty line: after an `id:` line the SDK for Python treats every empty line as an
  * event, and raises because it has no JSON (openai 3.3.1).
  */
 export const OPENAI_KEEP_ALIVE: KeepAlive = {

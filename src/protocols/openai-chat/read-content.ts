@@ -1,4 +1,4 @@
-// The text of a delta or a message, whichever provider wrote it. Reasoning comes in a member of its own
+// The text of a delta or a message, whichever provider wrote it. Reasoning is in a separate member
 // (`reasoning_content`: DeepSeek, Z.ai, vLLM; `reasoning`: OpenRouter, Groq, Ollama; `reasoning_text`: Copilot) or, from
 // Mistral, among the parts of `content` (docs.mistral.ai/capabilities/reasoning).
 
@@ -20,10 +20,10 @@ export interface Piece {
   text: string;
 }
 
-/** In the order in which the model made them; none of them empty. */
+/** In the model's order, without empty ones. */
 export function readPieces(delta: ChatDelta): Piece[] {
   const reasoning = readReasoning(delta);
-  // Gateways that copy Mistral's reasoning to a member of its own leave it in the list as well.
+  // Gateways that copy Mistral's reasoning to a separate member leave it in the list too.
   const content = readContent(delta.content).filter(({ kind }) => kind !== 'reasoning' || reasoning === '');
   const pieces: Piece[] = [
     { kind: 'reasoning', text: reasoning },
@@ -41,18 +41,18 @@ function readReasoning(delta: ChatDelta): string {
   return plainReasoning(delta) || readReasoningDetails(delta.reasoning_details);
 }
 
-/** Which member that is; null for none. */
+/** The member that holds reasoning; null if there is none. */
 export function thoughtMember(delta: ChatDelta & { reasoning_text?: unknown }): ThoughtMember | null {
   return THOUGHT_MEMBERS.find((name) => typeof delta[name] === 'string' && delta[name] !== '') ?? null;
 }
 
-/** Reasoning in a member of its own, without details. */
+/** Reasoning in a separate member, without details. */
 export function plainReasoning(delta: ChatDelta & { reasoning_text?: unknown }): string {
   const members = [delta.reasoning_content, delta.reasoning, delta.reasoning_text];
   return members.find((text): text is string => typeof text === 'string' && text !== '') ?? '';
 }
 
-/** OpenRouter repeats in `reasoning` what it details; a gateway behind it may have kept the details alone. */
+/** OpenRouter repeats the details' text in `reasoning`; a gateway in between may have kept only the details. */
 function readReasoningDetails(details: unknown): string {
   if (!Array.isArray(details)) return '';
   return details.map((detail) => textMember(detail, 'text') || textMember(detail, 'summary')).join('');
@@ -75,7 +75,7 @@ function readPart(part: unknown): Piece {
   }
 }
 
-/** A list of text parts, as Mistral has it, or a text. */
+/** A list of text parts, as at Mistral, or a text. */
 function readThinking(thinking: unknown): string {
   if (typeof thinking === 'string') return thinking;
   return Array.isArray(thinking) ? thinking.map((part) => textMember(part, 'text')).join('') : '';
@@ -104,7 +104,7 @@ export class ThoughtSigner {
     for (const detail of delta.reasoning_details) if (isObject(detail)) this.#addDetail(detail);
   }
 
-  /** Undefined where the provider has no member for reasoning, or it will not be sent back. */
+  /** Undefined if the provider has no member for reasoning, or it will not be sent back. */
   sign(): Signature | undefined {
     const hasDetails = this.#details.length > 0;
     if (this.#source === undefined || (this.#member === null && !hasDetails)) return undefined;
@@ -128,7 +128,7 @@ export class ThoughtSigner {
   }
 }
 
-/** The reasoning that goes back to the provider and the model it came from; none for any other. */
+/** The reasoning to send back, only to the provider and model that it came from. */
 export function encodeThoughts(parts: readonly Part[], upstream: AnswerSource | null): JsonObject {
   if (upstream === null) return {};
   const members: JsonObject = {};

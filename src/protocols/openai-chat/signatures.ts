@@ -1,6 +1,6 @@
-// Where Google's own OpenAI endpoint shows and wants Gemini's thought signature: `extra_content.google.thought_signature`
-// on a tool call or on the message (docs/reference/gemini-generate-content.md section 5). What a translated answer
-// shows there is wrapped, so that no other provider is ever given it; a bare one came straight from Google.
+// Google's own OpenAI endpoint returns and expects Gemini's thought signature in `extra_content.google.thought_signature`, on a
+// tool call or on the message (docs/reference/gemini-generate-content.md section 5). In translated answers it is wrapped, so
+// that it is never sent to another provider; an unwrapped one came directly from Google.
 import type { ReasoningPart, Signature } from '#src/contracts/inference-request.ts';
 import type { JsonObject } from '../codec.ts';
 import { unwrapSignature, wrapSignature } from '../translate/signatures.ts';
@@ -15,22 +15,22 @@ export function decodeExtraContent(extraContent: unknown): Signature | undefined
   return unwrapSignature(value) ?? { origin: 'gemini-generate-content', value };
 }
 
-/** Null for the signatures of other providers, which have no place here. */
+/** Null for signatures of other providers, which are not written here. */
 export function encodeExtraContent(signature: Signature | undefined): ExtraContent | null {
   if (signature?.origin !== 'gemini-generate-content') return null;
   return { google: { thought_signature: wrapSignature(signature) } };
 }
 
-/** As it came, wrapped or bare; null for none. */
+/** As it came, wrapped or not; null if there is none. */
 function readThoughtSignature(extraContent: unknown): string | null {
   const google = (extraContent as { google?: { thought_signature?: unknown } } | null | undefined)?.google;
   const value = google?.thought_signature;
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
-// Thoughts with their signatures, as OpenRouter shows them and takes them back
-// (openrouter.ai/docs/use-cases/reasoning-tokens): {type: 'reasoning.text', text, signature} and, for what the provider
-// hides, {type: 'reasoning.encrypted', data}. A signature is wrapped, so that it reaches no other provider.
+// Thoughts with their signatures, in the form that OpenRouter returns and accepts
+// (openrouter.ai/docs/use-cases/reasoning-tokens): {type: 'reasoning.text', text, signature} and, for hidden
+// reasoning, {type: 'reasoning.encrypted', data}. A signature is wrapped, so that it reaches no other provider.
 const FORMATS: Readonly<Record<Signature['origin'], string>> = {
   'anthropic-messages': 'anthropic-claude-v1',
   'gemini-generate-content': 'google-gemini-v1',
@@ -38,7 +38,7 @@ const FORMATS: Readonly<Record<Signature['origin'], string>> = {
   'openai-chat': 'unknown',
 };
 
-/** Null for thoughts without a signature: their text is in `reasoning_content`, and no provider wants them back. */
+/** Null for thoughts without a signature: their text is in `reasoning_content`, and no provider expects them back. */
 export function encodeReasoningDetail(part: ReasoningPart, index: number): JsonObject | null {
   const { signature, text, id } = part;
   if (signature === undefined || signature.origin === 'openai-chat') return null;
@@ -70,7 +70,7 @@ function decodeDetail(detail: JsonObject | null): ReasoningPart | null {
   };
 }
 
-/** A bare one came from OpenRouter itself, which says whose it is; before it did, they were all Anthropic's. */
+/** An unwrapped one came from OpenRouter, which states its format; before it did so, all were Anthropic's. */
 function decodeSignature(value: unknown, format: unknown): Signature | null {
   if (typeof value !== 'string' || value === '') return null;
   const wrapped = unwrapSignature(value);

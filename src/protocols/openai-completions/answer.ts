@@ -29,7 +29,7 @@ export function encodeCompletion(answer: Answer, usage: Usage, shown: ShownCost,
 
 type PartDelta = Extract<EncodableEvent, { kind: 'part-delta' }>;
 
-/** What a client has of a broken stream; empty members were not sent. */
+/** What a client has of a cut-off stream; empty members were not sent. */
 export interface BegunCompletion {
   id: string;
   model: string;
@@ -42,11 +42,11 @@ export class CompletionEncoder implements AnswerEncoder {
   readonly #id: string;
   #model: string;
   #createdAt: number;
-  /** The parts that are texts, as `choice/part`; the others have no place here. */
+  /** The parts that are texts, as `choice/part`; other parts are not written. */
   readonly #texts = new Set<string>();
   /** UTF-16 units of text so far, by choice. */
   readonly #lengths = new Map<number, number>();
-  /** The latest chunk with a finish reason, for a client that finds the usage in it. */
+  /** The latest chunk with a finish reason, held back for clients that expect the usage in it. */
   #held: JsonObject | null = null;
 
   constructor(context: EncodeContext, begun?: BegunCompletion) {
@@ -116,7 +116,7 @@ export class CompletionEncoder implements AnswerEncoder {
     return `${this.#releaseHeld()}data: ${JSON.stringify(chunk)}\n\n`;
   }
 
-  /** Another choice continues: the one that is held is not the last. */
+  /** Releases the held chunk, because another choice continues. */
   #releaseHeld(): string {
     const held = this.#held;
     this.#held = null;
@@ -132,7 +132,7 @@ function keyOf({ choice, part }: { choice: number; part: number }): string {
 
 // One choice of the older completions: a text, why it ended, and its log probabilities in their older form.
 
-/** With refusals, so that the client sees them; reasoning and calls have no place here. */
+/** Includes refusals, so that the client sees them; reasoning and calls cannot be expressed here. */
 export function textOfParts(parts: readonly Part[]): string {
   return parts.map((part) => (part.kind === 'text' || part.kind === 'refusal' ? part.text : '')).join('');
 }
@@ -146,7 +146,7 @@ export function encodeCompletionChoice({ index, parts, finishReason, logProbabil
   };
 }
 
-/** There are only three; an incomplete answer has `length`. */
+/** There are only three reasons; an incomplete answer has `length`. */
 export function encodeOlderFinish(reason: FinishReason): string {
   switch (reason) {
     case 'length':
@@ -178,9 +178,9 @@ export function encodeOlderLogProbabilities(tokens: readonly TokenLogProbability
   };
 }
 
-// Resumes a client's broken stream. All that such a client sees is one text.
+// Resumes a client's cut-off stream. Such a client sees only one text.
 
-/** Null where it had ended, or where the client asked for several answers. */
+/** Null if it had ended, or if the client requested several answers. */
 export function resumeCompletionStream(delivered: Buffer, context: EncodeContext): ResumedStream | null {
   if (Number(context.clientBody.n ?? 1) > 1) return null;
   const begun: BegunCompletion = { id: '', model: '', text: '' };
@@ -192,7 +192,7 @@ export function resumeCompletionStream(delivered: Buffer, context: EncodeContext
   return { encoder: new CompletionEncoder(context, begun), part: 0, text: begun.text, isOpen: begun.text !== '' };
 }
 
-/** False where the stream cannot be resumed. */
+/** False if the stream cannot be resumed. */
 function advance(begun: BegunCompletion, chunk: ChatChunk): boolean {
   if (chunk.error) return false;
   const { id, model, createdAt } = readIdentity(chunk);

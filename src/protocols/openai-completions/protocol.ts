@@ -1,5 +1,5 @@
-// OpenAI's older completions, for the clients that still speak it: answered by models of every other protocol. No provider
-// is asked in it, so there is no provider's face; errors and keep-alives are those of Chat.
+// OpenAI's older completions, for clients that still use them; answered by models of all other protocols. No provider is called
+// in this protocol, so there is no provider's face. Errors and keep-alives are those of Chat.
 import { openaiChatClient } from '../openai-chat/protocol.ts';
 import type { ClientEndpoint, ClientProtocol } from '../protocol.ts';
 import { CompletionEncoder, encodeCompletion, resumeCompletionStream } from './answer.ts';

@@ -61,14 +61,14 @@ function countPrompts(prompt: Prompt): number {
   return typeof prompt === 'string' || typeof prompt[0] === 'number' ? 1 : prompt.length;
 }
 
-/** Token numbers are counted as they are. */
+/** For token numbers, their count. */
 function tokensOfPrompt(prompt: Prompt | Prompt[number]): number {
   if (typeof prompt === 'string') return tokensOfText(prompt);
   if (typeof prompt === 'number') return 1;
   return (prompt as Prompt[number][]).reduce<number>((sum, entry) => sum + tokensOfPrompt(entry), 0);
 }
 
-// The request as one user turn: today's models are asked, they do not continue a text.
+// The request as one user turn, because today's models answer prompts rather than continue texts.
 export function decodeCompletionsRequest(body: JsonObject): InferenceRequest | Failure {
   return orFailure(() => decode(body));
 }
@@ -111,7 +111,7 @@ function promptOf(prompt: unknown): string {
   return list[0] as string;
 }
 
-/** Options that only a model that continues text has. */
+/** Refuses options that only text-continuing models have. */
 function refuseWhatIsGone(body: JsonObject): void {
   if (optionalBoolean(body.echo, 'echo')) throw unsupported('echo', "'echo' is not supported with this model.");
   if (optionalText(body.suffix, 'suffix')) throw unsupported('suffix', "'suffix' is not supported with this model.");
@@ -137,7 +137,7 @@ function decodeSampling(body: JsonObject): Sampling {
   });
 }
 
-/** The older names, where they are not the canonical one in snake case. */
+/** The older names that differ from the canonical one in snake case. */
 const NAMES: Partial<Record<RequestField, string>> = {
   messages: 'prompt',
   maxOutputTokens: 'max_tokens',

@@ -83,7 +83,7 @@ export function readEmbeddingsRequest(body: unknown): RequestFacts | Failure {
   });
 }
 
-/** Token numbers are counted as they are. */
+/** For token numbers, their count. */
 function tokensOfInput(input: Input | Input[number]): number {
   if (typeof input === 'string') return tokensOfText(input);
   if (typeof input === 'number') return 1;
@@ -103,7 +103,7 @@ export function relayEmbeddings(body: Buffer, context: RelayContext): RelayedBod
   return { body: insertCost(base, context.priceUsage(usage)), usage };
 }
 
-/** Some providers only give `total_tokens`; there is no output in it. */
+/** Some providers give only `total_tokens`, which includes no output. */
 function readUsage(usage: unknown): Usage | null {
   const said = (usage ?? {}) as JsonObject;
   const counts = new ProviderCounts(said);

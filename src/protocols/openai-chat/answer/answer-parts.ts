@@ -1,4 +1,4 @@
-// What Chat has beside text, decoded and encoded: finish reasons, citations, images, log probabilities.
+// Decodes and encodes what Chat has in addition to text: finish reasons, citations, images, log probabilities.
 import type { FinishReason, TokenLogProbability } from '#src/contracts/answer.ts';
 import type { Citation, ImagePart } from '#src/contracts/inference-request.ts';
 import { sourceOfUrl, writeDataUrl } from '#src/protocols/openai/data-url.ts';
@@ -6,7 +6,7 @@ import { decodeExtraContent, encodeExtraContent } from '../signatures.ts';
 
 const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
   ['stop', 'stop'],
-  // Other words for it (older vLLM and TGI, Together, Cohere, Anthropic's through gateways).
+  // Other names of `stop` (older vLLM and TGI, Together, Cohere, Anthropic's through gateways).
   ...[
     ...['eos', 'eos_token', 'end_of_text', 'end_of_turn', 'end_turn', 'stop_sequence', 'stop_token', 'end', 'done'],
     ...['complete', 'completed', 'finish', 'finished', 'normal'],
@@ -15,7 +15,7 @@ const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>
   ['tool_calls', 'tool-calls'],
   ['function_call', 'tool-calls'],
   ['content_filter', 'content-filter'],
-  // OpenRouter, and vLLM and SGLang for what was aborted.
+  // OpenRouter; vLLM and SGLang for aborted requests.
   ['error', 'error'],
   ['abort', 'error'],
   // Mistral.
@@ -24,7 +24,7 @@ const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>
   ['insufficient_system_resource', 'error'],
   ['network_error', 'error'],
   ['sensitive', 'content-filter'],
-  // Other protocols' words, passed on by gateways.
+  // Other protocols' reasons, passed on by gateways.
   ['max_tokens', 'length'],
   ['tool_use', 'tool-calls'],
   ['safety', 'content-filter'],
@@ -37,9 +37,9 @@ const DECODED: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>
 ]);
 
 /**
- * No reason is a stop: the provider ended the stream itself. An unknown reason is an error. A stop with tool calls is a
- * call (Ollama, Gemini's OpenAI endpoint, and OpenAI for a forced call send `stop` there); `tool_calls` without calls is
- * a stop.
+ * A missing reason counts as a stop, because the provider ended the stream itself. An unknown reason is an error. A stop with
+ * tool calls counts as `tool_calls` (Ollama, Gemini's OpenAI endpoint, and OpenAI for a forced call send `stop` there);
+ * `tool_calls` without calls counts as a stop.
  */
 export function decodeFinishReason(reason: unknown, hasCalls: boolean): FinishReason {
   const word = typeof reason === 'string' ? reason.toLowerCase() : '';
@@ -55,7 +55,7 @@ const ENCODED: Readonly<Record<FinishReason, string>> = {
   'content-filter': 'content_filter',
   // A client of Chat cannot resume a paused turn.
   pause: 'stop',
-  // OpenAI has no word for it; this one means that the answer is incomplete.
+  // OpenAI has no such reason; this one means that the answer is incomplete.
   error: 'length',
 };
 
@@ -63,8 +63,8 @@ export function encodeFinishReason(reason: FinishReason): string {
   return ENCODED[reason];
 }
 
-// Citations of the web in OpenAI Chat's shape (`annotations[].url_citation`), both ways. Offsets are of the whole message
-// there and of one part in the canonical form.
+// Citations of the web in OpenAI Chat's shape (`annotations[].url_citation`), both ways. Offsets refer to the whole message
+// there, and to one part in the canonical form.
 export function decodeAnnotations(annotations: unknown): Citation[] {
   if (!Array.isArray(annotations)) return [];
   return annotations.flatMap((annotation) => {
@@ -79,14 +79,14 @@ function decodeCitation(url: string, cited: Record<string, unknown>): Citation {
     ...(typeof cited.title === 'string' ? { title: cited.title } : {}),
     ...(Number.isInteger(cited.start_index) ? { startIndex: cited.start_index as number } : {}),
     ...(Number.isInteger(cited.end_index) ? { endIndex: cited.end_index as number } : {}),
-    // OpenRouter adds what was cited.
+    // OpenRouter adds the cited text.
     ...(typeof cited.content === 'string' ? { citedText: cited.content } : {}),
   };
 }
 
 /**
- * The citations of a part that stands at `offset` of the message. A citation without a place supports the whole part; one
- * without an address has no form here.
+ * The citations of a part that begins at `offset` in the message. A citation without a range supports the whole part; one
+ * without a URL cannot be expressed here.
  */
 export function encodeAnnotations(citations: readonly Citation[], offset: number, length: number) {
   return citations.flatMap(({ url, title, startIndex, endIndex }) => {
@@ -108,7 +108,7 @@ export function decodeImages(images: unknown): ImagePart[] {
   });
 }
 
-/** Null for an image that is only a file id of its provider. */
+/** Null for an image that is only given as its provider's file id. */
 export function encodeImage({ source, signature }: ImagePart) {
   if (source.kind === 'file-id') return null;
   const url = source.kind === 'url' ? source.url : writeDataUrl(source);
@@ -149,7 +149,7 @@ function decodeToken({ token, logprob, bytes }: WireToken) {
   };
 }
 
-/** The `logprobs` of a choice: null where the provider gave none. */
+/** The `logprobs` of a choice; null if the provider gave none. */
 export function encodeLogProbabilities(tokens: readonly TokenLogProbability[] | undefined) {
   if (tokens === undefined || tokens.length === 0) return null;
   return {

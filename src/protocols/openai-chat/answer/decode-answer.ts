@@ -77,7 +77,7 @@ function decodeParts(message: ChatDelta & { extra_content?: unknown }, nextCallI
   return parts;
 }
 
-/** Mistral's thoughts stand in the content, and are not wanted back. */
+/** Signs reasoning, except Mistral's, which is part of the content and not sent back. */
 function signThoughts(parts: Part[], message: ChatDelta, source: AnswerSource | undefined): Part[] {
   const signer = new ThoughtSigner(source);
   signer.read(message);
@@ -86,13 +86,13 @@ function signThoughts(parts: Part[], message: ChatDelta, source: AnswerSource | 
   return parts.map((part) => (part.kind === 'reasoning' ? { ...part, signature } : part));
 }
 
-/** Only clients of Chat ask for audio, and those are passed through; elsewhere the transcript is kept. */
+/** Only clients of Chat can request audio, and their answers are passed through; for others the transcript is kept. */
 function transcript({ audio }: ChatDelta): TextPart[] {
   const text = (audio as { transcript?: unknown } | null | undefined)?.transcript;
   return typeof text === 'string' && text !== '' ? [{ kind: 'text', text }] : [];
 }
 
-/** Google signs a message as a whole where it once signed the first of its calls, which is where Gemini wants it back. */
+/** Google now signs the message where it used to sign the first call, which is where Gemini requires the signature back. */
 function sign(parts: readonly Part[], extraContent: unknown): void {
   const signature = decodeExtraContent(extraContent);
   if (signature === undefined) return;

@@ -37,13 +37,13 @@ function encodeChoice(choice: AnswerChoice, context: EncodeContext, createdAt: n
   };
 }
 
-// The parts of an answer as the one message that Chat has for them.
+// Encodes the parts of an answer as one message of Chat.
 export interface MessageForm {
-  /** The older form: the first call is `function_call`, and there is no other. */
+  /** The older form, in which a message has at most one call, as `function_call`. */
   isOlder: boolean;
   /** Tools that the client declared as custom. */
   customTools: ReadonlySet<string>;
-  /** Id of the sound, should there be any, and the Unix seconds of its making. */
+  /** Id of the audio, if there is any, and its creation time in Unix seconds. */
   audioId: string;
   createdAt: number;
 }
@@ -76,7 +76,7 @@ function textOf(parts: readonly Part[], kind: 'text' | 'refusal' | 'reasoning'):
     .join('');
 }
 
-/** The member with what is in the list, or nothing. */
+/** The member with the list, or nothing if the list is empty. */
 function listed(member: string, items: readonly (JsonObject | null)[]): JsonObject {
   const held = items.filter((item) => item !== null);
   return held.length === 0 ? {} : { [member]: held };
@@ -116,7 +116,7 @@ function annotationsOf(texts: readonly TextPart[]): JsonObject[] {
   });
 }
 
-/** One hour is what OpenAI keeps a sound for; the broker keeps none. */
+/** OpenAI keeps audio for an hour; the broker keeps none. */
 const AUDIO_SECONDS = 3_600;
 
 function audioOf(parts: readonly Part[], { audioId, createdAt }: MessageForm): JsonObject {
@@ -130,15 +130,15 @@ function signatureOf(texts: readonly TextPart[]): JsonObject {
   return extra === null ? {} : { extra_content: extra };
 }
 
-// Custom tools take free text. Providers without them get a function whose one argument, `input`, is that text; for the
-// client that declared the tool, its calls are unwrapped again.
+// Custom tools take free text. Providers without them get a function whose only argument, `input`, is that text; its calls
+// are unwrapped for the client that declared the tool.
 export function customToolNames({ tools }: JsonObject): ReadonlySet<string> {
   const declared = Array.isArray(tools) ? tools.filter(isObject) : [];
   const custom = declared.map((tool) => (tool.type === 'custom' && isObject(tool.custom) ? tool.custom.name : null));
   return new Set(custom.filter((name) => typeof name === 'string'));
 }
 
-/** Text that cannot be unwrapped is passed on as it is. */
+/** Text that cannot be unwrapped is passed on unchanged. */
 export function unwrapInput(wrapped: string): string {
   const { input } = (parseChatChunk(wrapped) ?? {}) as JsonObject;
   return typeof input === 'string' ? input : wrapped;

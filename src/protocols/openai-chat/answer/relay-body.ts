@@ -53,11 +53,10 @@ function estimateUsage(answer: ChatChunk, context: RelayContext): Usage {
   };
 }
 
-// Makes a provider's answer readable to OpenAI clients where it is not: content as a list with reasoning in it
-// (Mistral), tool calls without an id, a type or an index of their own, arguments that are not text. Everything else
-// stays as the provider wrote it, to the byte.
+// Repairs parts of a provider's answer that OpenAI clients cannot read: content as a list that includes reasoning (Mistral), tool
+// calls without an id, type or index, arguments that are not text. All other bytes are unchanged.
 
-/** The bytes of a whole answer, edited where they must be. */
+/** The bytes of a whole answer, edited where necessary. */
 export function normaliseAnswer(body: Buffer, answer: ChatChunk): Buffer {
   let isChanged = false;
   for (const { index, message } of objectsIn(answer.choices)) {
@@ -75,7 +74,7 @@ export function normaliseAnswer(body: Buffer, answer: ChatChunk): Buffer {
 export class ChunkNormaliser {
   readonly #slots = new Map<number, CallSlots>();
 
-  /** The JSON of a chunk, edited where it must be; the chunk is edited with it. */
+  /** The JSON of a chunk, edited where necessary; the parsed chunk is edited too. */
   normalise(json: string, chunk: ChatChunk): string {
     let isChanged = false;
     for (const { index, delta } of objectsIn(chunk.choices)) {
@@ -96,7 +95,7 @@ export class ChunkNormaliser {
     const isMoved = call.index !== slot.index;
     call.index = slot.index;
     if (isNew) return repairCall(call, callId(chunk, choice, slot.ordinal)) || isMoved;
-    // SDKs want the id of a later delta to be that of the first, or none (openai 7.55.0).
+    // SDKs require later deltas to have the id of the first, or none (openai 7.55.0).
     const hasOtherId = Boolean(call.id) && call.id !== slot.id;
     if (hasOtherId) delete call.id;
     return textArguments(call) || hasOtherId || isMoved;
@@ -116,7 +115,7 @@ function flattenContent(said: ChatDelta): boolean {
   return true;
 }
 
-/** SDKs take an empty call for a call. */
+/** SDKs treat an empty call as a call. */
 function dropEmptyCalls(said: ChatDelta): boolean {
   let isChanged = false;
   if (isObject(said.function_call) && isEmptyCall(readCall({ function: said.function_call }))) {
@@ -133,7 +132,7 @@ function dropEmptyCalls(said: ChatDelta): boolean {
   return isChanged;
 }
 
-/** The first (or only) sight of a call needs an id and a type. */
+/** The first (or only) occurrence of a call needs an id and a type. */
 function repairCall(call: ChatToolCall, id: string): boolean {
   const hasId = typeof call.id === 'string' && call.id !== '';
   const hasType = typeof call.type === 'string';
@@ -149,7 +148,7 @@ function textArguments(call: ChatToolCall): boolean {
   return true;
 }
 
-/** Stable for one answer and different in the next: clients send it back beside the results of earlier turns. */
+/** Stable within an answer and different in the next one, because clients send ids of several turns back together. */
 function callId(answer: ChatChunk, choice: number, ordinal: number): string {
   const seed = `${answer.id ?? ''}/${answer.created ?? ''}/${choice}/${ordinal}`;
   return `call_${createHash('sha256').update(seed).digest('hex').slice(0, 24)}`;

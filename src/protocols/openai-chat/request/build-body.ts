@@ -14,10 +14,9 @@ const EMPTY_OBJECT = Buffer.from('{}');
 const ASK_FOR_USAGE = { set: new Map([['include_usage', 'true']]) };
 
 /**
- * The model becomes the provider's own id, usage reporting is asked for in streams, the broker's members are taken out and
- * `extra_body` is merged in (over the members of the same name). Nothing else changes, not even a space, unless the body
- * holds signatures that the broker wrapped for other providers, or
- * members of earlier answers that this provider refuses.
+ * The model becomes the provider's own id, usage is requested in streams, the broker's members are removed and `extra_body` is
+ * merged in (over the members of the same name). Nothing else changes, not even a space, unless the body contains signatures
+ * that the broker wrapped for other providers, or members of earlier answers that this provider refuses.
  */
 export function buildChatBody(input: PassThroughInput): Buffer {
   const set = extraMembers(input.body);
@@ -38,20 +37,20 @@ function asBuffer(bytes: string | Buffer | undefined): Buffer | null {
   return bytes === undefined ? null : Buffer.from(bytes);
 }
 
-// Removes members that are in the history only because answers have them. Clients send an assistant's message back as they
-// got it, from this provider or from another before a fallback: with `reasoning_content` that the broker made of a list
-// of Mistral's or of a thought of Gemini's, with `annotations`, with `refusal: null`. Mistral answers 422 to each ("Extra
+// Removes members that are in the history only because answers have them. Clients send an assistant's message back unchanged,
+// from this provider or from another before a fallback: with `reasoning_content` that the broker made from Mistral's list or
+// from Gemini's thoughts, with `annotations`, with `refusal: null`. Mistral answers 422 to each ("Extra
 // inputs are not permitted"), Groq and Cerebras 400 ("property 'reasoning_content' is unsupported"; Groq to its own
 // `reasoning` too; all seen in 2026).
 const OF_MESSAGE = [
   ...['reasoning_content', 'reasoning', 'reasoning_text', 'reasoning_details'],
   ...['annotations', 'refusal', 'images', 'audio', 'extra_content'],
 ];
-/** Null where SDKs print a whole message. */
+/** Members that are null when SDKs serialise a whole message. */
 const NULLS = ['function_call', 'tool_calls', 'name'];
 const OF_CALL = ['extra_content', 'index'];
 
-/** The body with cleaned messages. They are serialised again only where something was removed. */
+/** The body with cleaned messages, which are serialised again only if something was removed. */
 export function stripAnswerMembers(body: Buffer): Buffer {
   const bytes = memberBytes(body, 'messages');
   const messages = bytes === null ? null : parseCarried(bytes.toString());
@@ -79,7 +78,7 @@ function remove(object: JsonObject, names: readonly string[]): boolean {
   return present.length > 0;
 }
 
-// Removes what only the broker put there: wrapped signatures of other providers, which a strict provider would refuse as
+// Removes what the broker itself added: wrapped signatures of other providers, which a strict provider would refuse as
 // unknown members, and the reasoning they belong to. A Gemini model behind Google's own OpenAI endpoint gets its own
 // signatures back, unwrapped.
 
@@ -104,7 +103,7 @@ function cleanDetails(message: JsonObject, details: readonly unknown[]): void {
   if (kept.length === details.length) return;
   delete message.reasoning_details;
   if (kept.length > 0) message.reasoning_details = kept;
-  // Without its signature no provider takes the reasoning back.
+  // Without its signature, no provider accepts the reasoning.
   else delete message.reasoning_content;
 }
 

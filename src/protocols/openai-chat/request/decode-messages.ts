@@ -38,7 +38,7 @@ export function decodeMessages(messages: unknown): DecodedMessages {
 class MessageReader {
   readonly turns: Turn[] = [];
   readonly unmapped: JsonObject = {};
-  /** Names of tools by call id: results come without a name, and Gemini needs it. */
+  /** Names of tools by call id, because results have no name, which Gemini requires. */
   readonly #names = new Map<string, string>();
   #lastCallId = '';
 
@@ -82,7 +82,7 @@ class MessageReader {
     if (refusal !== '') parts.push({ kind: 'refusal', text: refusal });
     this.#sign(parts, message);
     parts.push(...this.#calls(message, at));
-    // The sound of an earlier answer, by its provider's id.
+    // The audio of an earlier answer, by its provider's id.
     if (message.audio !== undefined && message.audio !== null) this.unmapped[`${at}.audio`] = message.audio;
     this.#add('assistant', parts, message, at);
   }
@@ -99,7 +99,7 @@ class MessageReader {
       .filter(({ item }) => !isEmptyCall(readCall(item)))
       .map(({ item, at: place }) => decodeCall(item, place));
     const older = optionalObject(message.function_call, `${at}.function_call`);
-    // Clients send back an empty one where a provider put it into every answer.
+    // Clients send back an empty one if a provider puts it into every answer.
     if (older !== undefined && !isEmptyCall(readCall({ function: older })))
       calls.push(olderCall(older, `${at}.function_call`));
     for (const { id, name } of calls) {
@@ -129,7 +129,7 @@ function isEmptyText(part: Part): boolean {
   return part.kind === 'text' && part.text === '';
 }
 
-/** With signatures where the client kept them, otherwise the text alone. */
+/** With signatures if the client kept them, otherwise only the text. */
 function thoughts(message: JsonObject, at: string): ReasoningPart[] {
   const detailed = decodeReasoningDetails(message.reasoning_details);
   if (detailed.length > 0) return detailed;
@@ -156,7 +156,7 @@ function decodeCall(call: JsonObject, at: string): ToolCallPart {
   });
 }
 
-/** Other protocols need an id: derived from its position, so that it is stable across requests. */
+/** Other protocols require an id; derived from the position, so that it is stable across requests. */
 function olderCall(call: JsonObject, at: string): ToolCallPart {
   return {
     kind: 'tool-call',

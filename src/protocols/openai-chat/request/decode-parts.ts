@@ -13,7 +13,7 @@ import {
 } from '#src/protocols/openai/request-fields.ts';
 import { standardBase64 } from '#src/protocols/wire/base64.ts';
 
-/** A text, or a list of parts; nothing for null. */
+/** A text, or a list of parts; empty for null. */
 export function decodeContent(content: unknown, param: string): Part[] {
   if (content === null || content === undefined) return [];
   if (typeof content === 'string') return [{ kind: 'text', text: content }];
@@ -51,7 +51,7 @@ function decodeText(fields: JsonObject, at: string): TextPart {
   return { kind: 'text', text: requiredText(fields.text, `${at}.text`) };
 }
 
-/** OpenAI's breakpoint, or Anthropic's as OpenRouter takes it: on parts, on messages (opencode), on tools. */
+/** OpenAI's breakpoint, or Anthropic's in OpenRouter's form: on parts, on messages (opencode), on tools. */
 export function decodeBreakpoint(fields: JsonObject, at: string): { cacheBreakpoint?: CacheBreakpoint } {
   const mark =
     optionalObject(fields.prompt_cache_breakpoint, `${at}.prompt_cache_breakpoint`) ??
@@ -67,7 +67,7 @@ function secondsOf(ttl: unknown): number | undefined {
 }
 
 function decodeImageUrl(fields: JsonObject, at: string): ImagePart {
-  // OpenAI still takes a bare URL in place of the object.
+  // OpenAI still accepts a bare URL in place of the object.
   const image = typeof fields.image_url === 'string' ? { url: fields.image_url } : fields.image_url;
   const { url, detail } = requiredObject(image, `${at}.image_url`);
   return defined({

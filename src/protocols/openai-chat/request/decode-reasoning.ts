@@ -11,7 +11,7 @@ import {
   optionalText,
 } from '#src/protocols/openai/request-fields.ts';
 
-/** The first that sets a member wins: OpenAI's own, then in the order above. */
+/** The first form that sets a value takes precedence: OpenAI's own, then in the order above. */
 export function decodeReasoning(body: JsonObject): ReasoningRequest | undefined {
   const request: ReasoningRequest = {
     ...ofThinking(optionalObject(body.thinking, 'thinking') ?? {}),
@@ -50,7 +50,7 @@ function ofGoogle(config: JsonObject): ReasoningRequest {
   });
 }
 
-/** {type: enabled, budget_tokens} or {type: disabled}; Z.ai and DeepSeek have the type alone. */
+/** {type: enabled, budget_tokens} or {type: disabled}; Z.ai and DeepSeek have only the type. */
 function ofThinking(thinking: JsonObject): ReasoningRequest {
   const isOff = thinking.type === 'disabled';
   return defined({
@@ -59,7 +59,7 @@ function ofThinking(thinking: JsonObject): ReasoningRequest {
   });
 }
 
-// What clients send beyond OpenAI's members: Google's container (`google.image_config`, `google.thinking_config`: the
+// Members that are not OpenAI's: Google's container (`google.image_config`, `google.thinking_config`: the
 // seeds of OmniRouters and Google's own OpenAI endpoint), and OpenRouter's `image_config`.
 
 /** Google's container, or null. */
@@ -68,7 +68,7 @@ export function googleConfig(body: JsonObject, member: 'image_config' | 'thinkin
   return optionalObject(google[member], `google.${member}`) ?? null;
 }
 
-/** Members of Google's container that have no canonical place. */
+/** Members of Google's container without a canonical form. */
 export function unmappedOfGoogle(body: JsonObject): JsonObject {
   if (!isObject(body.google)) return {};
   const { image_config: _image, thinking_config: _thinking, ...others } = body.google;

@@ -37,7 +37,7 @@ function decode({ body, extraKeys }: Extras): InferenceRequest {
     turns,
     tools: decodeTools(body),
     toolChoice: decodeToolChoice(body),
-    // The older form of an answer holds one call.
+    // The older form of an answer has at most one call.
     allowsParallelToolCalls: isOlderForm(body)
       ? false
       : optionalBoolean(body.parallel_tool_calls, 'parallel_tool_calls'),
@@ -148,7 +148,7 @@ function decodeModalities({ modalities }: JsonObject): string[] | undefined {
   return optionalList(modalities, 'modalities')?.map((entry, index) => requiredText(entry, `modalities[${index}]`));
 }
 
-/** A voice is a name, or the id of one that was made. */
+/** A voice is a name, or the id of a custom one. */
 function decodeSpeech({ audio }: JsonObject): InferenceRequest['speech'] {
   const fields = optionalObject(audio, 'audio');
   if (fields === undefined) return undefined;

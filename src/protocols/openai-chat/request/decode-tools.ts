@@ -34,7 +34,7 @@ function decodeTool(tool: JsonObject, at: string): ToolDefinition {
   }
 }
 
-/** OpenRouter has the breakpoint beside the function, others inside. */
+/** OpenRouter has the breakpoint next to the function, others have it inside. */
 function marked(tool: JsonObject, at: string) {
   const inner = isObject(tool.function) ? tool.function : {};
   return { ...decodeBreakpoint(inner, at), ...decodeBreakpoint(tool, at) };
@@ -89,7 +89,7 @@ function decodeChoice(choice: unknown, param: string): ToolChoice {
     case 'none':
     case 'required':
       return { kind: choice };
-    // Mistral's word.
+    // Mistral's name.
     case 'any':
       return { kind: 'required' };
   }

@@ -1,5 +1,5 @@
-// Turns as the messages of a chat provider. Chat answers each tool call in a message of its own, right after the call, and
-// those messages hold text only: images and documents among the results move to the user message that follows.
+// Turns as the messages of a chat provider. In Chat, each tool call is answered by a separate message right after the call, and
+// those messages contain only text: images and documents among the results move to the user message that follows.
 import type {
   AudioPart,
   DocumentPart,
@@ -29,7 +29,7 @@ class MessageWriter {
   /** Null: reasoning is not sent back. */
   readonly #upstream: AnswerSource | null;
   readonly #messages: JsonObject[] = [];
-  /** Media that the next user message begins with. */
+  /** Media that are moved to the beginning of the next user message. */
   #moved: JsonObject[] = [];
 
   constructor(traits: ModelTraits, upstream: AnswerSource | null) {
@@ -57,7 +57,7 @@ class MessageWriter {
     }
   }
 
-  /** Both are `system`: OpenAI takes it for either, few other providers know `developer`. */
+  /** Both roles become `system`: OpenAI accepts it for either, and few other providers know `developer`. */
   #writeSystem(parts: readonly Part[], name: string | undefined): void {
     if (parts.some((part) => part.kind !== 'text')) {
       throw new RefusalError('messages', 'takes nothing but text in a system message');
@@ -88,7 +88,7 @@ class MessageWriter {
     const calls = parts.filter((part) => part.kind === 'tool-call').map((call) => this.#encodeCall(call));
     const said = parts.filter((part) => part.kind === 'text' || part.kind === 'refusal');
     const text = said.map((part) => part.text).join('');
-    // An assistant message has no place for images.
+    // An assistant message cannot contain images.
     const drawn = parts.filter((part) => part.kind === 'image').map((part) => encodeUserPart(part)!);
     if (drawn.length > 0) this.#moved.push({ type: 'text', text: 'Made by the assistant:' }, ...drawn);
     if (text === '' && calls.length === 0) return;
@@ -96,7 +96,7 @@ class MessageWriter {
       role: 'assistant',
       content: text === '' ? null : text,
       ...named(name),
-      // Providers want reasoning back with its calls; DeepSeek's older models refuse any other.
+      // Providers expect reasoning back together with its calls; DeepSeek's older models refuse any other reasoning.
       ...(calls.length === 0 ? {} : { ...encodeThoughts(parts, this.#upstream), tool_calls: calls }),
     });
   }
@@ -117,8 +117,8 @@ class MessageWriter {
 }
 
 /**
- * An assistant's text and calls are one message, and consecutive results are one turn: protocols with an item for each
- * make a turn of each.
+ * Joins an assistant's text and calls into one message, and consecutive results into one turn, since protocols with separate
+ * items for them produce a turn for each.
  */
 function joinTurns(turns: readonly Turn[]): Turn[] {
   const joined: Turn[] = [];
@@ -144,7 +144,7 @@ function named(name: string | undefined): { name?: string } {
   return name === undefined ? {} : { name };
 }
 
-// Content parts of a user's message, for a chat provider. Null for a part that has no place in it.
+// Content parts of a user's message, for a chat provider. Null for a part that it cannot contain.
 export function encodeUserPart(part: Part): JsonObject | null {
   switch (part.kind) {
     case 'text':
@@ -167,7 +167,7 @@ function encodeImagePart({ source, detail }: ImagePart): JsonObject {
   return { type: 'image_url', image_url: { url, ...(detail === undefined ? {} : { detail }) } };
 }
 
-/** There is no `file_url` in Chat (npm openai 7.55.0); plain text needs no file, which few providers read. */
+/** Chat has no `file_url` (npm openai 7.55.0). Plain text is sent as text, because few providers read files. */
 function encodeDocument({ source, filename }: DocumentPart): JsonObject {
   switch (source.kind) {
     case 'text':

@@ -1,5 +1,5 @@
 // Encodes a request for an OpenAI-compatible provider: members that OpenAI documents and others understand too, and more
-// where the model is known to take it (openai/models.ts).
+// if the model is known to accept them (openai/models.ts).
 
 import type { InferenceRequest, OutputFormat, ToolChoice, ToolDefinition } from '#src/contracts/inference-request.ts';
 import type { EncodedRequest, EncodeRequestInput, JsonObject, Refusal, RequestField } from '#src/protocols/codec.ts';
@@ -26,7 +26,7 @@ function encode(request: InferenceRequest, input: EncodeRequestInput, traits: Mo
   addSampling(optional, request, traits, effort);
   addOutput(optional, request, traits);
   addAccount(optional, request, traits);
-  // Of the providers that refuse what they do not know, none has it.
+  // No provider that refuses unknown members supports it.
   const cacheKey = { prompt_cache_key: request.promptCacheKey };
   optional.add('promptCacheKey', request.promptCacheKey !== undefined, input.isStrict === true ? null : cacheKey);
   const body = {
@@ -40,7 +40,10 @@ function encode(request: InferenceRequest, input: EncodeRequestInput, traits: Mo
   return { kind: 'request', body, dropped: optional.dropped };
 }
 
-/** Whose reasoning may be sent back; null for a provider that refuses members it writes itself (Groq: `reasoning`). */
+/**
+ * The source whose reasoning is sent back; null for a provider that refuses the members that it writes itself (Groq:
+ * `reasoning`).
+ */
 function sourceOf({ provider, upstreamModel, isStrict }: EncodeRequestInput): AnswerSource | null {
   return provider === undefined || isStrict === true ? null : { provider, model: upstreamModel };
 }
@@ -50,7 +53,7 @@ function refuseWhatIsMissing({ stop, modalities, webSearch }: InferenceRequest, 
   if (stop !== undefined && stop.length > 0 && !traits.takesStop) {
     throw new RefusalError('stop', 'runs a model without stop sequences');
   }
-  // The audio format is only in the request, and a translated answer does not know it.
+  // The audio format is only in the request, which is not known when the answer is translated.
   if (modalities?.includes('audio')) throw new RefusalError('modalities', 'speaks to clients of Chat Completions only');
   if (webSearch !== undefined && !traits.searches)
     throw new RefusalError('webSearch', 'runs a model without web search');
@@ -61,7 +64,7 @@ class OptionalMembers {
   readonly members: JsonObject = {};
   readonly dropped: RequestField[] = [];
 
-  /** Adds what was asked for under the provider's names; null members mean that it cannot be sent. */
+  /** Adds a requested field under the provider's names. @param members null if it cannot be sent. */
   add(field: RequestField, isAsked: boolean, members: JsonObject | null): void {
     if (!isAsked) return;
     if (members === null) this.dropped.push(field);
@@ -131,7 +134,7 @@ function addOutput(optional: OptionalMembers, request: InferenceRequest, traits:
 function addAccount(optional: OptionalMembers, request: InferenceRequest, { isOpenAi }: ModelTraits): void {
   const { endUser, metadata, serviceTier } = request;
   optional.add('endUser', endUser !== undefined, { user: endUser });
-  // OpenAI takes it for stored answers alone, others not at all.
+  // OpenAI accepts it only for stored answers, others not at all.
   optional.add('metadata', metadata !== undefined, null);
   optional.add('serviceTier', serviceTier !== undefined, isOpenAi ? { service_tier: serviceTier } : null);
 }
@@ -150,7 +153,7 @@ function encodeOutput(output: OutputFormat | undefined): unknown {
   };
 }
 
-/** OpenAI wants one, of these characters and no longer than 64. */
+/** OpenAI requires a name of these characters, 64 at most. */
 function schemaName(name: string | undefined): string {
   return (name ?? 'answer').replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64);
 }

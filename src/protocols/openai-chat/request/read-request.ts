@@ -59,7 +59,7 @@ function isImagePart(part: unknown): boolean {
   return (part as { type?: unknown } | null)?.type === 'image_url';
 }
 
-/** Base64 of a document says little about its text: a tenth is a fair guess for PDF, and high for audio. */
+/** Base64 of a document says little about its text: a tenth is a fair estimate for PDF, and high for audio. */
 const BINARY_SHARE = 10;
 
 function partBytes(part: unknown): number {

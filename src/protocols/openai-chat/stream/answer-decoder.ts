@@ -1,5 +1,5 @@
 // Decodes a chat stream of any OpenAI-compatible provider. Tolerates missing members; a broken stream never looks complete:
-// `finish` is only emitted for the provider's own, or at its `[DONE]`.
+// `finish` is only emitted for the provider's own finish reason, or at its `[DONE]`.
 import type { AnswerEvent } from '#src/contracts/answer.ts';
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
 import type { AnswerDecoder, DecodeContext } from '#src/protocols/codec.ts';
@@ -17,7 +17,7 @@ export class ChatAnswerDecoder implements AnswerDecoder {
   #hasStarted = false;
   #isOver = false;
   #serviceTier: string | null = null;
-  /** Tool calls of all choices, for ids that the provider left out. */
+  /** Number of tool calls of all choices, for generated ids. */
   #calls = 0;
 
   constructor(context: DecodeContext) {

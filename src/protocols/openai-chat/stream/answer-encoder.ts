@@ -17,7 +17,7 @@ import { type BegunChoice, ChoiceEncoder, type ChoiceForm } from './choice-encod
 
 const DONE_EVENT = 'data: [DONE]\n\n';
 
-/** What a client has of a stream that another encoder, or a provider, began. Empty members were not sent. */
+/** What a client has of a stream begun by another encoder or a provider. Empty members were not sent. */
 export interface BegunChat extends BegunChoice {
   id: string;
   model: string;
@@ -34,7 +34,7 @@ export class ChatAnswerEncoder implements AnswerEncoder {
   #model: string;
   #createdAt: number;
   #serviceTier: string | undefined;
-  /** The latest chunk with a finish reason, for a client that finds the usage in it. */
+  /** The latest chunk with a finish reason, held back for clients that expect the usage in it. */
   #held: JsonObject | null = null;
 
   constructor(context: EncodeContext, begun?: BegunChat) {
@@ -82,7 +82,7 @@ export class ChatAnswerEncoder implements AnswerEncoder {
     return before;
   }
 
-  /** Another choice continues: the one that is held is not the last. */
+  /** Releases the held chunk, because another choice continues. */
   #releaseHeld(): string {
     const held = this.#held;
     this.#held = null;
@@ -92,7 +92,7 @@ export class ChatAnswerEncoder implements AnswerEncoder {
   #usageEvent(usage: Usage, shown: ShownCost): string {
     const { usageDelivery } = this.#context;
     if (usageDelivery === 'none') return '';
-    // A stream without a finish reason is decoded with one, so there is a chunk to hold.
+    // The decoder adds a missing finish reason, so there always is a held chunk.
     const chunk = usageDelivery === 'last-event' ? this.#held : { ...this.#identity(), choices: [] };
     if (chunk === null) return '';
     const json = Buffer.from(JSON.stringify({ ...chunk, usage: writeChatUsage(usage) }));
@@ -117,7 +117,7 @@ export class ChatAnswerEncoder implements AnswerEncoder {
 
   #chunk(index: number, delta: JsonObject, reason: string | null, tokens?: TokenLogProbability[]): JsonObject {
     const choice = { index, delta, logprobs: encodeLogProbabilities(tokens), finish_reason: reason };
-    // OpenAI sends `usage: null` in every chunk where the usage will follow.
+    // OpenAI sends `usage: null` in every chunk if the usage follows at the end.
     const usage = this.#context.usageDelivery === 'own-event' ? { usage: null } : {};
     return { ...this.#identity(), choices: [choice], ...usage };
   }

@@ -1,12 +1,12 @@
-// Which tool call a delta belongs to. OpenAI's rule is the index; providers leave it out, give every call index 0 with an
-// id of its own (Ollama), or send whole calls without either (Gemini's older OpenAI endpoint). One per choice.
+// Finds the tool call that a delta belongs to. OpenAI identifies calls by index; other providers leave it out, give every call
+// index 0 with a different id (Ollama), or send whole calls without either (Gemini's older OpenAI endpoint). One per choice.
 import { isJson } from '../../wire/event-data.ts';
 import type { ReadCall } from '../chunk.ts';
 
 export interface CallSlot {
-  /** n-th call of the choice, from 0. */
+  /** Number of the call in its choice, from 0. */
   ordinal: number;
-  /** The index under which the client knows it: the provider's where that is free. */
+  /** The index sent to the client: the provider's, if that is free. */
   index: number;
   /** As the provider gave it in the first delta; may be empty. */
   id: string;
@@ -16,10 +16,10 @@ export interface CallSlot {
 
 export class CallSlots {
   readonly #slots: CallSlot[] = [];
-  /** By the provider's own index: the latest of those that shared it. */
+  /** By the provider's index; if several calls share one, the latest. */
   readonly #byIndex = new Map<number, CallSlot>();
 
-  /** The slot that the delta adds to, opened if need be. Takes its arguments into account: call it once per delta. */
+  /** The slot that the delta adds to, opened if necessary. Also records the arguments, so call it once per delta. */
   take(call: ReadCall): { slot: CallSlot; isNew: boolean } {
     const known = this.#find(call);
     const isNew = known === undefined || startsAnother(call, known);
@@ -45,8 +45,8 @@ export class CallSlots {
 }
 
 /**
- * Two ids are two calls. Without ids a name starts a call, unless it may be the same call's: some providers repeat the name
- * in every delta, or send it in pieces.
+ * Different ids are different calls. Without ids, a name starts a call unless it may belong to the same call: some providers
+ * repeat the name in every delta, or send it in pieces.
  */
 function startsAnother(call: ReadCall, known: CallSlot): boolean {
   if (call.id !== '' && known.id !== '') return call.id !== known.id;
@@ -56,8 +56,8 @@ function startsAnother(call: ReadCall, known: CallSlot): boolean {
 }
 
 /**
- * The arguments of one call, as they come in. Whether they are complete is asked at each delta: every character is
- * read once, and the text is parsed once, when its outermost brace closes.
+ * The arguments of one call as they arrive. Completeness is checked at each delta at little cost: every character is read
+ * once, and the text is parsed once, when its outermost brace closes.
  */
 export class CallArguments {
   #text = '';
@@ -71,7 +71,7 @@ export class CallArguments {
     this.#unread += delta;
   }
 
-  /** A JSON object that has ended: only white space can follow. */
+  /** True once they are a complete JSON object. */
   get areWhole(): boolean {
     const unread = this.#unread;
     this.#unread = '';

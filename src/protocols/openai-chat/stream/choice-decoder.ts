@@ -1,4 +1,4 @@
-// One choice of a chat stream: its deltas as parts, its end.
+// Decodes one choice of a chat stream: its deltas as parts, and its end.
 import type { AnswerEvent, TokenLogProbability } from '#src/contracts/answer.ts';
 import { callIdFor, type DecodeContext } from '#src/protocols/codec.ts';
 import { decodeAnnotations, decodeFinishReason, decodeImages, decodeLogProbabilities } from '../answer/answer-parts.ts';
@@ -22,7 +22,7 @@ export class ChoiceDecoder {
   readonly #slots = new CallSlots();
   readonly #calls = new Map<CallSlot, QueuedPart>();
   readonly #signer: ThoughtSigner;
-  /** Members of deltas that were not empty. */
+  /** Members that had content in a delta. */
   readonly #said = new Set<string>();
   #hasPlainThoughts = false;
   #isFinished = false;
@@ -35,7 +35,7 @@ export class ChoiceDecoder {
   }
 
   read(choice: ChatChoice): void {
-    // OpenRouter repeats the finish with the usage; nothing new follows.
+    // OpenRouter repeats the finish with the usage; nothing else follows.
     if (this.#isFinished) return;
     // A provider that ignores `stream` sends a `message` inside its stream.
     const delta = choice.delta ?? this.#unsaidOf(choice.message);
@@ -46,7 +46,7 @@ export class ChoiceDecoder {
     if (choice.finish_reason) this.finish(choice);
   }
 
-  /** A last chunk may repeat as a message what was streamed in deltas. */
+  /** A last chunk may repeat the streamed deltas as a message. */
   #unsaidOf(message: ChatDelta | null | undefined): ChatDelta | null {
     if (!message) return null;
     return Object.fromEntries(Object.entries(message).filter(([member]) => !this.#said.has(kindOf(member))));
@@ -56,7 +56,7 @@ export class ChoiceDecoder {
     for (const [member, value] of Object.entries(delta)) if (isFilled(value)) this.#said.add(kindOf(member));
   }
 
-  /** Null: the provider ended the stream without a reason. */
+  /** @param choice null if the provider ended the stream without a reason. */
   finish(choice: (ChatChoice & { stop_reason?: unknown }) | null): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
@@ -87,7 +87,7 @@ export class ChoiceDecoder {
         unsaid = [];
       }
     }
-    // A token may be half of a character: its probability comes with an empty text.
+    // A token may be part of a character, so its probability arrives with an empty text.
     if (unsaid.length > 0 && this.#calls.size === 0) this.#parts.addText('text', '', unsaid);
     for (const image of decodeImages(delta.images)) this.#parts.addWhole(image);
     for (const call of readCalls(delta)) this.#readCall(call);
@@ -97,14 +97,14 @@ export class ChoiceDecoder {
     this.#readTranscript(delta.audio);
   }
 
-  /** Details may come at the end of a thought, whole and signed, as the broker itself sends them. */
+  /** Whole, signed details may follow at the end of a thought, as the broker itself sends them. */
   #isRepeated(delta: ChatDelta): boolean {
     const isPlain = plainReasoning(delta) !== '';
     this.#hasPlainThoughts ||= isPlain;
     return !isPlain && Array.isArray(delta.reasoning_details) && this.#hasPlainThoughts;
   }
 
-  /** Only clients of Chat ask for audio, and those are passed through; elsewhere the transcript is kept. */
+  /** Only clients of Chat can request audio, and their answers are passed through; for others the transcript is kept. */
   #readTranscript(audio: unknown): void {
     const transcript = (audio as { transcript?: unknown } | null | undefined)?.transcript;
     if (typeof transcript === 'string' && transcript !== '') this.#parts.addText('text', transcript);

@@ -11,10 +11,10 @@ export type PartEvent = Extract<EncodableEvent, { part: number }>;
 /** The part that is open. */
 interface OpenPart {
   start: PartStart;
-  /** So far: what a signature and citations belong to. */
+  /** The text so far, which a signature and citations belong to. */
   text: string;
   citations: Citation[];
-  /** A custom tool's text in the argument of a function: it can only be taken out of the whole. */
+  /** A custom tool's text, wrapped in the argument of a function, which can only be unwrapped once it is complete. */
   isWrapped?: boolean;
 }
 
@@ -30,9 +30,9 @@ export interface ChoiceForm {
 /** What the client already has of a choice. */
 export interface BegunChoice {
   hasRole: boolean;
-  /** Signed thoughts: they are numbered. */
+  /** Number of signed thoughts so far. */
   thoughtDetails: number;
-  /** Of the part that is open; empty where none is. */
+  /** Text of the open part; empty if none is open. */
   text: string;
 }
 
@@ -73,7 +73,7 @@ export class ChoiceEncoder {
     }
   }
 
-  /** The role, where nothing has been sent yet. */
+  /** The role, if nothing has been sent yet. */
   encodeRole(): JsonObject[] {
     if (this.#hasRole) return [];
     this.#hasRole = true;
@@ -92,7 +92,7 @@ export class ChoiceEncoder {
     return [{ ...role, ...this.#callDelta(isWrapped ? { ...start, isCustom: true } : start) }];
   }
 
-  /** With the signature where it is known: SDKs only keep the members of a call's first delta. */
+  /** With the signature if it is known, because SDKs keep only the members of a call's first delta. */
   #callDelta({ id, name, isCustom, signature }: Extract<PartStart, { kind: 'tool-call' }>): JsonObject {
     if (this.#isOlder) return { function_call: { name, arguments: '' } };
     const extra = encodeExtraContent(signature);
@@ -125,7 +125,7 @@ export class ChoiceEncoder {
     return { tool_calls: [{ index: this.#call, ...body }] };
   }
 
-  /** The older form has no place for a second call. */
+  /** Whether the open part is a second call, which the older form cannot express. */
   #isUnseen(): boolean {
     return this.#isOlder && this.#call > 0;
   }
@@ -151,7 +151,7 @@ export class ChoiceEncoder {
       case 'tool-call': {
         const isSaid = this.#isOlder || start.signature !== undefined;
         const extra = isSaid ? null : encodeExtraContent(signature);
-        // SDKs append `arguments` without checking that they are there.
+        // SDKs append `arguments` without checking that the member exists.
         const called = start.isCustom ? {} : { function: { arguments: '' } };
         return [
           ...(isWrapped ? [this.#argumentsDelta(unwrapInput(text), true)] : []),
@@ -163,7 +163,7 @@ export class ChoiceEncoder {
     }
   }
 
-  /** Sent whole at the end of the reasoning: a client that keeps the details has what the provider wants back. */
+  /** Sent whole at the end of the reasoning, so that a client that keeps the details has what the provider requires back. */
   #detail(part: Extract<Part, { kind: 'reasoning' }>): JsonObject[] {
     const detail = encodeReasoningDetail(part, this.#thought);
     if (detail === null) return [];

@@ -1,5 +1,5 @@
-// Chat deltas of one choice may jump between its parts; canonical parts follow each other. The first part is relayed live,
-// later ones wait until it is done: a text when something else begins, a tool call when its arguments are complete JSON.
+// Chat deltas of one choice may alternate between parts; canonical parts follow each other. The first part is relayed live, later
+// ones wait until it is complete: a text when another part begins, a tool call when its arguments are complete JSON.
 // Chat does not mark the end of a call before the answer ends, and a provider may return to an earlier call.
 import type { AnswerEvent, PartStart, TokenLogProbability } from '#src/contracts/answer.ts';
 import type { Citation, Part, Signature } from '#src/contracts/inference-request.ts';
@@ -7,7 +7,7 @@ import { isNameless } from '../chunk.ts';
 import { CallArguments } from './call-slots.ts';
 
 type PartEvent = Extract<AnswerEvent, { kind: 'part-delta' | 'part-citation' }>;
-/** A delta or citation before it is known which part of the answer it belongs to. */
+/** A delta or citation that waits, before the index of its part is known. */
 type Held = Omit<Extract<PartEvent, { kind: 'part-delta' }>, 'choice' | 'part'> | HeldCitation;
 type HeldCitation = Omit<Extract<PartEvent, { kind: 'part-citation' }>, 'choice' | 'part'>;
 
@@ -16,7 +16,7 @@ export interface QueuedPart {
   start: PartStart | null;
   whole: Part | null;
   held: Held[];
-  /** Of a call. */
+  /** For a tool call. */
   arguments: CallArguments;
   signature?: Signature;
 }
@@ -40,7 +40,7 @@ export class PartQueue {
     this.#emit = emit;
   }
 
-  /** More text, appended to the last part where that is of the same kind. */
+  /** Adds text, to the last part if that is of the same kind. */
   addText(kind: 'text' | 'refusal' | 'reasoning', delta: string, logProbabilities: TokenLogProbability[] = []): void {
     const last = this.#queue.at(-1);
     const part = last?.start?.kind === kind ? last : this.#enqueue({ start: { kind } });
@@ -58,7 +58,7 @@ export class PartQueue {
     return part;
   }
 
-  /** More of a call's arguments, and its name where that came late. */
+  /** Adds to a call's arguments, and sets its name if that arrived late. */
   addArguments(part: QueuedPart, delta: string, name: string): void {
     if (part.start?.kind === 'tool-call' && isNameless(part.start)) part.start.name = name;
     part.arguments.add(delta);
@@ -71,7 +71,7 @@ export class PartQueue {
     this.#advance();
   }
 
-  /** Belongs to the open text; ignored where that has ended. */
+  /** Adds a citation to the open text; ignored if that has ended. */
   addCitation(citation: Citation): void {
     const last = this.#queue.at(-1);
     if (last?.start?.kind !== 'text') return;
@@ -79,7 +79,7 @@ export class PartQueue {
     this.#advance();
   }
 
-  /** Belongs to the open part. */
+  /** Signs the open part. */
   sign(signature: Signature): void {
     const last = this.#queue.at(-1);
     if (last !== undefined) last.signature = signature;

@@ -1,4 +1,4 @@
-// A chat stream passed through: byte for byte, except for the added cost, usage that the client did not ask for, and a
+// A chat stream passed through: byte for byte, except for the added cost, usage that the client did not request, and a
 // missing end. Every event is parsed: a broken stream must never look complete.
 
 import { createFailure, type Failure } from '#src/contracts/failure.ts';
@@ -24,7 +24,7 @@ export class ChatStreamRelay implements StreamRelay {
   #hasChunk = false;
   #isDone = false;
   #usage: Usage | null = null;
-  /** The latest: the first chunk may have the one that was asked for. */
+  /** The latest tier, since the first chunk may have the requested one. */
   #serviceTier: string | undefined;
   #outputBytes = 0;
 
@@ -39,7 +39,7 @@ export class ChatStreamRelay implements StreamRelay {
     if (data === null) return NOTHING;
     if (isDone(data)) return this.#finish(DONE_EVENT);
     const chunk = parseChatChunk(data);
-    // After the last finish there is nothing left to lose.
+    // After the last finish the answer is complete.
     if (chunk === null) return this.isComplete() ? NOTHING : { bytes: null, failure: MALFORMED };
     const error = errorIn(event, chunk);
     if (error !== null) return { bytes: null, failure: readChatEventFailure(error) };
@@ -102,7 +102,7 @@ export class ChatStreamRelay implements StreamRelay {
   }
 }
 
-/** A finish or usage ends the wait for content. */
+/** Whether a chunk ends the wait for content: a finish, or usage. */
 function isTelling(chunk: ChatChunk): boolean {
   return Boolean(chunk.usage) || objectsIn(chunk.choices).some((choice) => Boolean(choice.finish_reason));
 }

@@ -33,7 +33,7 @@ function readBegun(delivered: Buffer): BegunChat | null {
   return begun;
 }
 
-/** False where the stream cannot be resumed. */
+/** False if the stream cannot be resumed. */
 function advance(begun: BegunChat, chunk: ChatChunk): boolean {
   if (chunk.error) return false;
   const choices = objectsIn(chunk.choices);
@@ -52,7 +52,7 @@ function advanceChoice(begun: BegunChat, { index = 0, delta, finish_reason: reas
   if (!delta) return true;
   const pieces = readPieces(delta);
   const thought = textOf(pieces, 'reasoning');
-  // Reasoning after the text would be a part of its own.
+  // Reasoning after the text would be a separate part.
   if (hasOther(delta) || textOf(pieces, 'refusal') !== '' || (thought !== '' && begun.text !== '')) return false;
   begun.hasRole = true;
   begun.hasThoughts ||= thought !== '';
@@ -61,7 +61,7 @@ function advanceChoice(begun: BegunChat, { index = 0, delta, finish_reason: reas
   return true;
 }
 
-/** Calls, images and audio; and what follows a finished text: annotations, a signature. */
+/** Whether a delta has calls, images or audio, or what follows a finished text: annotations, a signature. */
 function hasOther(delta: ChatDelta & { extra_content?: unknown }): boolean {
   const { tool_calls, function_call, images, audio, annotations, extra_content } = delta;
   return [tool_calls, function_call, images, audio, annotations, extra_content].some((member) =>

@@ -7,14 +7,14 @@ import { type ChatChunk, objectsIn } from '../chunk.ts';
 
 /** Shows the usage of one pass-through stream. */
 export interface StreamUsage {
-  /** `usage`: of the answer so far. The chunk as the client gets it, with what was held back before it; null for nothing. */
+  /** Returns the client's form of the chunk, preceded by held chunks; null for nothing. @param usage of the answer so far. */
   relay(event: SseEvent, chunk: ChatChunk, isFinished: boolean, usage: () => Usage): Buffer | null;
   /** What is sent between the last chunk and `[DONE]`. */
   end(usage: Usage): Buffer | null;
 }
 
 // How the usage of a pass-through stream reaches the client: not at all, in the provider's own chunk, or in the chunk that
-// finishes the answer. Each leaves every other byte as it came.
+// finishes the answer. All other bytes stay unchanged.
 export function openStreamUsage(context: RelayContext): StreamUsage {
   switch (context.usageDelivery) {
     case 'none':
@@ -26,11 +26,11 @@ export function openStreamUsage(context: RelayContext): StreamUsage {
   }
 }
 
-/** The provider's usage with the cost added; a chunk of the broker's own where the provider gave none. */
+/** The provider's usage with the cost added, or a chunk of the broker if the provider sent none. */
 class OwnEventUsage implements StreamUsage {
   readonly #context: RelayContext;
   #hasShown = false;
-  /** Identity of the answer, for a usage chunk that the provider left out. */
+  /** Identity of the answer, for a usage chunk if the provider sends none. */
   #lastChunk: ChatChunk = {};
 
   constructor(context: RelayContext) {
@@ -41,7 +41,7 @@ class OwnEventUsage implements StreamUsage {
     this.#lastChunk = chunk;
     const counted = readChatUsage(chunk.usage);
     if (counted === null) return event.raw;
-    // An impossible count is not shown; an estimate is, at the end.
+    // Impossible counts are not shown here; the estimate follows at the end.
     if (counted.isEstimated) return withoutUsage(event, chunk);
     this.#hasShown = true;
     return replaceData(event, insertCost(Buffer.from(event.data!), this.#context.priceUsage(usage())));
@@ -56,10 +56,10 @@ class OwnEventUsage implements StreamUsage {
 }
 
 // ImageRouter's dialect (docs/reference/openai-chat.md section 9): the chunk that finishes the answer
-// carries usage and cost, and no chunk is without a choice, since its clients read `choices[0]` of each.
+// carries usage and cost, and every chunk has a choice, since its clients read `choices[0]` of each.
 
 /**
- * A finishing chunk is held back until the usage comes or the stream ends. It is released without usage when another chunk
+ * A finishing chunk is held back until the usage comes or the stream ends. It is released without usage if another chunk
  * shows that the answer continues: the last choice to finish carries the usage.
  */
 export class LastEventUsage implements StreamUsage {
@@ -136,7 +136,7 @@ export class LastEventUsage implements StreamUsage {
   }
 }
 
-/** In the provider's own bytes where they are in the usual place. */
+/** From the provider's own bytes, if they are in the usual place. */
 function usageJson(event: SseEvent, chunk: ChatChunk, counts: Usage): Buffer {
   const own =
     counts.isEstimated || readChatUsage(chunk.usage) === null ? null : memberBytes(Buffer.from(event.data!), 'usage');
@@ -147,7 +147,7 @@ function usageJson(event: SseEvent, chunk: ChatChunk, counts: Usage): Buffer {
 const USAGE_NULL = Buffer.from(',"usage":null');
 const WITHOUT_USAGE = { remove: ['usage'] };
 
-/** The chunk without usage; null when it was there for the usage only. */
+/** The chunk without usage; null if it contained only usage. */
 export function withoutUsage(event: SseEvent, chunk: ChatChunk): Buffer | null {
   if (chunk.usage === undefined) return event.raw;
   if (chunk.usage !== null && (chunk.choices?.length ?? 0) === 0) return null;
@@ -157,7 +157,7 @@ export function withoutUsage(event: SseEvent, chunk: ChatChunk): Buffer | null {
   return replaceData(event, editObject(Buffer.from(event.data!), WITHOUT_USAGE));
 }
 
-/** The identifying members of an answer's chunks, for a chunk that its provider left out. */
+/** The identifying members of an answer's chunks, for a chunk that the broker adds. */
 export function identityOf({ id, object = 'chat.completion.chunk', created, model }: ChatChunk) {
   return { id, object, created, model };
 }
