@@ -13,7 +13,7 @@ export type LineResult =
   | { kind: 'expired' }
   | { kind: 'cancelled' };
 
-/** Failure is told by the status: `error` is null in either case (openai/openai-openapi#302). */
+/** Failure is read from the status: `error` is null in either case (openai/openai-openapi#302). */
 export function isSuccess(result: LineResult): boolean {
   return result.kind === 'answered' && result.status < 300;
 }

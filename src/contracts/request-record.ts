@@ -121,7 +121,7 @@ export interface RouteWishes {
     requireParameters?: boolean;
     sort?: StrategyName;
     hedge?: boolean;
-    /** USD per million tokens; what costs more, or has no known price, is not asked. */
+    /** USD per million tokens; deployments that cost more, or whose price is unknown, are left out. */
     maxInputPrice?: number;
     maxOutputPrice?: number;
   };
@@ -138,7 +138,7 @@ export interface RequestProgress {
   revisited: number | null;
   /** The detour that replaces the plan's steps: its first position, and the failures that led to it (the last one selects it). */
   detour?: { from: number; codes: DetourCode[] };
-  /** The place of a second attempt that was made beside another one: a request has one. `hasFailed`: it counts there. */
+  /** Position of the second, parallel attempt; a request has at most one. `hasFailed`: it failed, and counts for that step. */
   hedge?: { place: number; hasFailed?: true };
   /** One failure per step that was given up, and the latest of the current step. */
   failures: Failure[];
@@ -173,10 +173,10 @@ export interface TimelinePart {
   tokens?: readonly (readonly [ms: number, tokens: number])[];
   /** For a streamed attempt: number of frames sent to the client. */
   frames?: number;
-  /** Of an attempt that ran beside another: when it was called, Unix milliseconds; and whether it was the second of them. */
+  /** For an attempt that ran in parallel with another: when it was called, Unix milliseconds, and whether it was the second. */
   sinceMs?: number;
   isHedge?: true;
-  /** The client had the beginning of an answer that broke off: the provider went on behind it, or said all of it again. */
+  /** The attempt resumed a cut-off answer: the provider continued it, or repeated it from the start. */
   rescue?: 'continued' | 'repeated';
 }
 

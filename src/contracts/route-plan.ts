@@ -47,29 +47,29 @@ export interface RoutePlan {
   putBack?: { provider: string; why: 'circuit' | 'hold' }[];
   /** If a provider asks for a longer wait, the next step is tried. Absent: the default (advance.ts). Milliseconds. */
   waitUpToMs?: number;
-  /** A second step may be asked beside the first. Absent: never. */
+  /** Terms for calling a second step in parallel with the first. Absent: never. */
   hedge?: HedgeTerms;
-  /** The beginning of its prompt, where its model shares caches by that; and how long it waits for one that is being written. */
+  /** Set if its model shares prompt caches: hash of the prompt's beginning, and the longest wait for a cache being written. */
   prefix?: { hash: string; waitMs: number };
 }
 
-/** When a step that is slow to begin gets the next one beside it, and how much of that there may be. */
+/** When the next step is called in parallel with one that is slow to begin, and the limits of that. */
 export interface HedgeTerms {
-  /** What is counted together: the model as the configuration names it. */
+  /** The name of the model in the configuration, whose hedges are counted together. */
   pool: string;
-  /** Absent: what is usual for the deployment. Milliseconds. */
+  /** Absent: a time typical of the deployment. Milliseconds. */
   afterMs?: number;
   atLeastMs: number;
-  /** Of answers, and of what they cost. */
+  /** Largest share of answers with a second attempt, and of their extra cost. */
   sharePercent: number;
   extraCostPercent: number;
-  /** This request is only counted: it has no second attempt. */
+  /** This request is only counted; it gets no second attempt. */
   isUnwanted?: true;
-  /** A budget has room for one attempt only. */
+  /** A budget has room for only one attempt. */
   isOverBudget?: true;
 }
 
-/** Every step that the request may come to. */
+/** All steps that the request may reach. */
 export function allSteps({ steps, detours }: RoutePlan): RouteStep[] {
   if (detours === undefined) return steps;
   return [...steps, ...(detours.upstream_content_filter ?? []), ...(detours.upstream_context_length ?? [])];

@@ -1,4 +1,4 @@
-// Where a request stands in a trace, as it travels in its record: W3C Trace Context (level 1). Baggage is not forwarded: it may
+// The position of a request in a trace, as part of its record: W3C Trace Context (level 1). Baggage is not forwarded: it may
 // hold anything, and is not meant for providers.
 import type { IncomingHttpHeaders } from 'node:http';
 

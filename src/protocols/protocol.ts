@@ -50,9 +50,9 @@ export interface ProviderPreferences {
   /** Only providers that get every field of the request. */
   requireParameters?: boolean;
   sort?: StrategyName;
-  /** Whether a second provider may be asked beside one that is slow to begin; absent: as the model is configured. */
+  /** Whether a second provider may be called while the first is slow to begin; absent: as configured for the model. */
   hedge?: boolean;
-  /** USD per million tokens; what costs more, or has no known price, is not asked. */
+  /** USD per million tokens; deployments that cost more, or whose price is unknown, are left out. */
   maxInputPrice?: number;
   maxOutputPrice?: number;
 }

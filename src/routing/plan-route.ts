@@ -174,7 +174,7 @@ function coolingLast(steps: RouteStep[], { isCooling, isHeld }: RouteContext): O
     provider: step.provider,
     why: held.has(step) ? ('hold' as const) : ('circuit' as const),
   }));
-  // If all steps are out of rotation, none was put behind another.
+  // If all steps are out of rotation, none was moved after another.
   return {
     steps: [...first, ...last].slice(0, MAX_STEPS),
     putBack: first.length === 0 ? {} : { putBack: putBack.slice(0, MAX_STEPS) },

@@ -13,7 +13,7 @@ type LedgerTable = (typeof LEDGER_TABLES)[number];
 
 /** Partitions are created this many months ahead. */
 const MONTHS_AHEAD = 3;
-/** Short, because other statements on the table queue behind one that waits for its lock. */
+/** Short, because later statements on the table wait for one that waits for its lock. */
 const LOCK_TIMEOUT = '3s';
 /** A partition is added under a lock that writers wait for, and the rows of the one for the rest are read: it has few. */
 const ADDING_TIMEOUT = '10s';
@@ -177,7 +177,7 @@ async function giveLease(database: Database, table: LedgerTable): Promise<void> 
   await database.deleteFrom('ledger_progress').where('name', '=', `partitioning ${table}`).execute();
 }
 
-/** Runs the statements in one transaction, unless the table is partitioned by then. */
+/** Runs the statements in one transaction, unless another process has partitioned the table meanwhile. */
 function alone(database: Database, table: LedgerTable, statements: readonly string[]): Promise<void> {
   return locked(database, async (transaction) => {
     // Conflicts with itself, but not with reads or writes.

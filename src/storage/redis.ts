@@ -11,7 +11,7 @@ import { isAnothersToDo } from './redis-trouble.ts';
 export type RedisClient = Redis | Cluster;
 
 /**
- * - `producer`: the API tier. Fails at once while Redis is down and after 1.5 s in which it says nothing: a client must get its 503
+ * - `producer`: the API tier. Fails at once while Redis is down and after 1.5 s of silence: a client must get its 503
  *   in under two seconds.
  * - `consumer`: workers. Waits for Redis without limit; nothing that was paid for may be lost.
  * - `subscriber`: pub/sub. Reconnects and subscribes again by itself.
@@ -51,7 +51,7 @@ export async function connectRedis(
     replyMapping: 'legacy',
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // A server that is loading its files is asked again after this time, whatever it estimates.
+    // A server that is loading its files is polled at this interval, regardless of its own estimate.
     maxLoadingRetryTime: RETRY_CAP_MS,
     retryStrategy: retryDelayMs,
     connectionName: `sluice-${profile}`,

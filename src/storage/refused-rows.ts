@@ -46,7 +46,7 @@ export interface Refusal<Row> {
 
 /**
  * Writes all rows except those that are refused, which it returns. Splits by halves, so that one bad row of 256 costs some 16
- * statements. Rejects if SQL is down; some rows may be written by then, so `write` must be safe to repeat.
+ * statements. Rejects if SQL is down; some rows may already be written, so `write` must be safe to repeat.
  */
 export async function writeAround<Row>(
   rows: readonly Row[],

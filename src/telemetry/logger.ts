@@ -34,8 +34,8 @@ export function createLogger({ level, role, instance, mask }: LoggerOptions): Lo
 }
 
 /**
- * Writing each record by itself costs more than making it: they are gathered, and written on exit, unless the process is killed.
- * pino's own buffer counts the bytes of all that it has for each text that it gets (sonic-boom 4.2.1): it gets few.
+ * Buffers records, because writing each one separately costs more than creating it. The buffer is flushed on exit, unless the
+ * process is killed. pino's own buffer recounts all of its bytes at every write (sonic-boom 4.2.1), so it gets few, large writes.
  */
 function gatherLines(mask: (text: string) => string): { write(line: string): void } {
   const destination = pino.destination({ sync: false, minLength: BUFFER_BYTES });

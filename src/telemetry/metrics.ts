@@ -111,10 +111,10 @@ export interface WorkerMetrics {
   /** A request gave up its worker slot to wait for a limit, which `reason` names. */
   limited(provider: string, reason: string): void;
   fallback(from: string, to: string): void;
-  /** A second attempt is over. @param model as the configuration names it. @param lostPicoUsd what the loser cost. */
+  /** A second attempt has ended. @param model name in the configuration. @param lostPicoUsd cost of the losing attempt. */
   hedge(model: string, result: 'won' | 'lost' | 'failed' | 'stopped', lostPicoUsd: bigint): void;
   hedgeDenied(model: string, reason: string): void;
-  /** What a request has waited for limits; `reason` as in its timeline: a scope, and what it had too little of. */
+  /** A request's waits for limits; `reason` as in its timeline: the scope, and the limit that was full. */
   permitWaits(waits: readonly { provider?: string; reason?: string; durationMs: number }[]): void;
   reaped(attempts: number): void;
   activeRequests(count: number): void;

@@ -179,7 +179,7 @@ function isSpent(error: ProviderError): boolean {
   );
 }
 
-/** Daily quotas reset at midnight Pacific time, whatever their short `retryDelay` says; the others wait for `retryDelay`. */
+/** Daily quotas reset at midnight Pacific time, despite their short `retryDelay`; for other quotas `retryDelay` is used. */
 function readWaitMs(body: unknown, error: ProviderError, code: FailureCode, nowMs: number): number | null {
   const isDaily = violationsOf(error).some((violation) => PER_DAY.test(asText(violation.quotaId) ?? ''));
   if (code === 'upstream_quota_exhausted') return isDaily ? msUntilPacificMidnight(nowMs) : null;

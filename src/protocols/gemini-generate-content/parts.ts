@@ -32,7 +32,7 @@ export function encodeCall(call: ToolCallPart): JsonObject {
   return { functionCall: { id, name, args: argumentsOf(call) }, ...writeCallSignature(signature) };
 }
 
-/** An object whatever the model wrote; a custom tool's free text is the argument `input` of a function. */
+/** Always an object; a custom tool's free text is the argument `input` of a function. */
 export function argumentsOf({ arguments: text, isCustom }: ToolCallPart): JsonObject {
   if (isCustom === true) return { input: text };
   return asObject(parseCarriedJson(text)) ?? (text.trim() === '' ? {} : { input: text });

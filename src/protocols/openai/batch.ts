@@ -22,7 +22,7 @@ const FILE_LIFE_S = 14 * 24 * 3_600;
 const ENDED = new Set(['completed', 'failed', 'expired', 'cancelled']);
 const PAGE = 100;
 
-/** @param url of a line, whatever the provider's base URL is. */
+/** @param url of a line, independent of the provider's base URL. */
 function openaiBatch(upstream: string, url: string): BatchProtocol {
   return {
     upstream,

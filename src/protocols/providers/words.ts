@@ -60,7 +60,7 @@ export interface ProviderWords {
 /** Statuses whose messages are searched; the others are reliable. 200: an error inside a stream. */
 const DISGUISES = new Set([200, 400, 401, 403, 404, 422, 429]);
 
-/** The failure that an error's message or code names, whatever its status; null where it names none. */
+/** The failure that an error's message or code names, regardless of its status; null if it names none. */
 export function knownByWords(status: number, { code, type, message: said }: ProviderWords): FailureCode | null {
   if (!DISGUISES.has(status)) return null;
   const message = decoded(said);

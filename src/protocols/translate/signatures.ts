@@ -33,10 +33,10 @@ export function mayHoldForeignSignature(body: Buffer): boolean {
   return body.includes(MARK_BYTES);
 }
 
-// Reasoning of models behind Chat Completions. It is not signed, but DeepSeek V4 and Kimi answer 400 to a tool call that
-// comes back without the reasoning before it ("The reasoning_content in the thinking mode must be passed back", November
-// 2026). So the broker attaches a signature of its own that names the origin: every client protocol has a field for
-// signatures, and the reasoning is sent back with its call, only to the provider and model that it came from.
+// Reasoning of models that are called by Chat Completions. It is not signed, but DeepSeek V4 and Kimi answer 400 to a tool call
+// that comes back without the reasoning before it ("The reasoning_content in the thinking mode must be passed back", November
+// 2026). So the broker attaches a signature of its own that names the origin: every client protocol has a field for signatures,
+// and the reasoning is sent back with its call, only to the provider and model that it came from.
 
 /** Who answered: the provider's name in the configuration, and its own name of the model. */
 export interface AnswerSource {
@@ -50,7 +50,10 @@ export type ThoughtMember = (typeof THOUGHT_MEMBERS)[number];
 
 export interface ChatThought extends AnswerSource {
   member: ThoughtMember;
-  /** OpenRouter's `reasoning_details`, whole and as they came: they hold the signatures of the providers behind it. */
+  /**
+   * OpenRouter's `reasoning_details`, complete and unchanged: they contain the signatures of the providers that OpenRouter
+   * called.
+   */
   details?: unknown[];
   /** Set if only the call carries the signature, for clients that do not keep reasoning. */
   text?: string;

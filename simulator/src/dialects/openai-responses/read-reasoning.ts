@@ -18,7 +18,7 @@ const DEFAULT_EFFORT = 'medium';
 const SUMMARIES = ['auto', 'concise', 'detailed'];
 const ENCRYPTED = 'reasoning.encrypted_content';
 
-/** o1, o3-mini, gpt-5, gpt-5.4-nano, and any of them behind a prefix; but not gpt-5-chat-latest. */
+/** o1, o3-mini, gpt-5, gpt-5.4-nano, and any of them with a prefix; but not gpt-5-chat-latest. */
 const REASONING_MODEL = /(?:^|\/)(?:o\d|gpt-[5-9])(?!.*-chat)/;
 
 export function isReasoningModel(model: string): boolean {

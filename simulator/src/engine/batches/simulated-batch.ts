@@ -143,7 +143,7 @@ export class SimulatedBatch implements Batch {
   }
 }
 
-// One line of a batch, answered as the ordinary call that it stands for: the same dialect, answer, faults and bill. Faults
+// One line of a batch, answered like an ordinary call: the same dialect, answer, faults and bill. Faults
 // of a connection (a cut, silence, half a JSON text) become the provider's internal error.
 
 export function answerLine(engine: Engine, { customId, dialect, head, body }: LineCall): LineAnswer {

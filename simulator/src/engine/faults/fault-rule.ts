@@ -35,7 +35,7 @@ export interface FaultRule {
 }
 
 /**
- * Text in the small language, or the object it stands for. Not a union, whose error would be "invalid input" instead of
+ * Text in that syntax, or the object that it describes. Not a union, whose error would be "invalid input" instead of
  * the text's own error.
  */
 function textOr<Given, Read>(object: z.ZodType<Read, Given>, readText: (text: string) => Read) {

@@ -57,7 +57,7 @@ function droppedOf(request: InferenceRequest): RequestField[] {
     ['logitBias', request.logitBias !== undefined],
     ['parallelToolCalls', request.allowsParallelToolCalls === false && request.tools.length > 0],
     ['serviceTier', serviceTier !== undefined && serviceTier !== 'auto' && encodeServiceTier(serviceTier) === null],
-    // Sound comes as 16-bit PCM, whatever is asked for.
+    // Gemini returns audio only as 16-bit PCM.
     ['speech', speech?.format !== undefined && speech.format !== 'pcm16'],
   ];
   return isDropped.filter(([, is]) => is).map(([name]) => name);

@@ -79,7 +79,7 @@ function remove(object: JsonObject, names: readonly string[]): boolean {
 }
 
 // Removes what the broker itself added: wrapped signatures of other providers, which a strict provider would refuse as
-// unknown members, and the reasoning they belong to. A Gemini model behind Google's own OpenAI endpoint gets its own
+// unknown members, and the reasoning they belong to. A Gemini model at Google's own OpenAI endpoint gets its own
 // signatures back, unwrapped.
 
 /** The body with cleaned messages; only they are serialised again. */
