@@ -1,4 +1,4 @@
-// Hedging of a model: a second deployment is asked where the first is slow to begin (docs/routing.md).
+// Hedging of a model (docs/routing.md).
 import { z } from 'zod';
 
 const percent = z.number().min(0).max(100);
@@ -11,21 +11,25 @@ export const hedge = z
       .positive()
       .optional()
       .describe(
-        'How long the first deployment may take to begin. Default: the time within which 95 % of its last answers of this kind (streamed or not) began.',
+        'How long the first deployment may take to begin before a second one is called. Default: the moving p95 of its recent answers of the same kind (streamed or not).',
       ),
-    at_least_ms: z.number().int().min(0).default(200).describe('Nobody else is asked before, whatever is usual.'),
+    at_least_ms: z.number().int().min(0).default(200).describe('Lower bound of that time.'),
     max_share_percent: percent
       .default(5)
-      .describe('Second attempts in a hundred answers of the model, over ten minutes and all workers.'),
+      .describe(
+        'Upper bound on second attempts, as a percentage of the model’s answers, over ten minutes and all workers.',
+      ),
     max_extra_cost_percent: percent
       .default(5)
-      .describe('What attempts that lost may cost, of what the model’s answers have cost in the same ten minutes.'),
+      .describe(
+        'Upper bound on the cost of losing attempts, as a percentage of what the model’s answers have cost in the same ten minutes.',
+      ),
     only_on_request: z
       .boolean()
       .default(false)
-      .describe('Only requests that say provider.hedge: true. Those that say false are never hedged.'),
+      .describe('Hedge only requests with provider.hedge: true. Requests with false are never hedged.'),
   })
   .optional()
   .describe(
-    'A second deployment is asked where the first is slow to begin; what begins first is the answer, the other call is ended and booked. Absent: no such thing.',
+    'Hedged requests: if the first deployment is slow to begin, a second one is called as well. The first to begin gives the answer; the other call is cancelled and booked. Absent: off.',
   );
