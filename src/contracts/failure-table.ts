@@ -99,7 +99,7 @@ export const FAILURES = {
   queue_unavailable: client(503, 'overloaded'),
   shutting_down: client(503, 'overloaded', undefined, { isUnseen: true }),
   worker_lost: client(500, 'internal'),
-  /** Of an attempt, never of a request: the one beside it has begun to answer. */
+  /** Only of an attempt, never of a request: the parallel attempt has begun to answer. */
   hedge_lost: client(500, 'internal', undefined, { isUnseen: true, rank: 0 }),
   stream_interrupted: client(500, 'internal', undefined, { isUnseen: true }),
   internal: client(500, 'internal', 'internal_error', { isUnseen: true }),

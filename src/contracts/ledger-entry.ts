@@ -54,7 +54,7 @@ export interface CostDetails {
   disputed?: string;
   /** The tier that served it, if not the default one. */
   serviceTier?: string;
-  /** It was made beside another one that was slow to begin. */
+  /** Set if it was made in parallel with another attempt that was slow to begin. */
   hedge?: true;
   /** Calls of the provider's own tools. */
   toolCalls?: Readonly<Record<string, number>>;

@@ -1,20 +1,20 @@
-// Providers' credentials that are refused at the moment: circuits that a rejected key or an exhausted quota has opened.
+// Providers' credentials that are currently refused: circuits that were opened by a rejected key or an exhausted quota.
 import type { FailureCode } from '../contracts/failure-table.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 export interface RefusedCredential {
   provider: string;
-  /** By name; null where the provider has one key. */
+  /** By name; null if the provider has only one key. */
   credential: string | null;
   code: FailureCode;
-  /** For some models only, as a rule by a 403: their deployments. Empty: for everything that it was asked. */
+  /** The deployments for which it is refused, if not for all, usually by a 403. Empty: for all. */
   deployments: string[];
 }
 
 const CODES: ReadonlySet<string> = new Set<FailureCode>(['upstream_credential_refused', 'upstream_quota_exhausted']);
 const PREFIX = 'credential:';
-/** Names of wildcard models come from clients. */
+/** Bounded, because clients choose the names of wildcard models. */
 const MOST_READ = 2_000;
 
 /** One entry for each credential and reason. */

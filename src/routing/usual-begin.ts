@@ -1,18 +1,18 @@
-// How soon a deployment usually begins to answer: what a second attempt waits for (workers/inference/race.ts). Read from the
-// samples that strategies have (signals.ts); answers that are not streamed, whose first byte comes with their last, have
-// samples of their own.
+// How soon a deployment usually begins to answer, which is how long a second attempt waits (workers/inference/race.ts). Read from
+// the samples of the strategies (signals.ts). Unstreamed answers, whose first and last bytes arrive together, have separate
+// samples.
 import { LRUCache } from 'lru-cache';
 import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { KEPT_MS, quantile, type SpeedLog } from './signals.ts';
 
 export interface UsualBegin {
-  /** What 95 of 100 answers begin within, of the last of all workers; null where too few are known. Milliseconds. */
+  /** The 95th percentile of the time to begin, of the latest answers of all workers; null with too few samples. Milliseconds. */
   read(circuit: string, isStream: boolean): Promise<number | null>;
 }
 
 const PART = 0.95;
-/** Fewer say nothing about the slowest twentieth. */
+/** Fewer samples do not show the slowest five percent. */
 const LEAST_SAMPLES = 20;
 const FRESH_MS = 1_000;
 const MAX_REMEMBERED = 5_000;
@@ -37,7 +37,7 @@ export function createUsualBegin(redis: RedisClient, keyspace: Keyspace): UsualB
       if (reading === undefined) {
         reading = readSamples(name);
         known.set(name, reading);
-        // What could not be read is read again.
+        // A failed read is repeated at the next call.
         reading.catch(() => known.delete(name));
       }
       return reading;
@@ -45,7 +45,7 @@ export function createUsualBegin(redis: RedisClient, keyspace: Keyspace): UsualB
   };
 }
 
-/** @param beginMs how long an answer took to begin; of one that did not come, how long it was waited for. */
+/** @param beginMs how long the answer took to begin; if none came, how long the attempt waited. */
 export function noteBegin(speeds: SpeedLog, circuit: string, isStream: boolean, beginMs: number): void {
   speeds.note(sampleName(circuit, isStream), { firstTokenMs: beginMs, tokensPerSecond: null });
 }

@@ -82,7 +82,7 @@ export function moveOn(plan: RoutePlan, position: number, progress: RequestProgr
   return { ...fresh, revisited: first.step, skipped: progress.skipped.filter((other) => other !== first) };
 }
 
-/** A second attempt that was made beside another one was made there. */
+/** Whether the second, parallel attempt was made at this position and has failed. */
 function hasFailedAt(position: number, { hedge }: RequestProgress): boolean {
   return hedge?.hasFailed === true && hedge.place === position;
 }

@@ -112,8 +112,8 @@ export interface Keyspace {
 }
 
 /**
- * Of how a request is given to a worker: 2, by a lease. APIs and workers of releases with another one do not see each other here;
- * what they have for each other is queued.
+ * Version of the hand-off of requests to workers; 2: by a lease. APIs and workers with different versions do not see each other
+ * here and use the queue instead.
  */
 const HAND_OFF_VERSION = 2;
 

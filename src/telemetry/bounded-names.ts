@@ -1,10 +1,10 @@
-// Label values that clients choose: of a bounded number, whatever they choose.
+// Bounds the number of label values that clients choose.
 
-/** Of names that a client may choose: so many get a label value of their own, the rest share one. */
+/** This many names chosen by clients get their own label value; the others share one. */
 const MAX_CHOSEN_NAMES = 200;
 export const OTHERS = 'other';
 
-/** Names as long as somebody uses fewer than the cap, the first of them afterwards. */
+/** Returns names unchanged up to the cap; later names are mapped to one shared value. */
 export function boundedNames(): (name: string) => string {
   const known = new Set<string>();
   return (name) => {

@@ -7,7 +7,7 @@ import { hideFields } from './hidden-fields.ts';
 export type { Logger };
 
 const BUFFER_BYTES = 8 * 1024;
-/** So few that they alone never fill the buffer: what it begins to write at exit would be lost. */
+/** Less than pino's buffer, so that text handed over at exit cannot fill it: an asynchronous write at exit would be lost. */
 const GATHERED_CHARS = 2 * 1024;
 const FLUSH_MS = 200;
 

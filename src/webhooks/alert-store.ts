@@ -35,10 +35,10 @@ export interface Alert {
 export interface AlertStore {
   /** False if it was raised before. */
   raise(alert: NewAlert): Promise<boolean>;
-  /** Told, and not resolved yet: what `once` it has. */
+  /** Deduplication keys (`once`) of alerts that are not resolved yet. */
   open(type: AlertType): Promise<string[]>;
   /**
-   * What it is about is over, and may be told again: says so, once, unless `isQuiet`. False: it was not open.
+   * Marks an alert as resolved, so that it can be raised again, and reports that once unless `isQuiet`. False if it was not open.
    */
   resolve(once: string, nowMs: number, isQuiet?: boolean): Promise<boolean>;
   /** Newest first. @param before id of an alert: those older than it. */
@@ -46,7 +46,7 @@ export interface AlertStore {
   prune(nowMs: number): Promise<void>;
 }
 
-/** Of a resolved one `once` ends with this and its id. */
+/** `once` of a resolved alert ends with this and its id. */
 const RESOLVED = '#resolved:';
 const RESOLVED_KEPT_MS = 100 * 86_400_000;
 

@@ -1,5 +1,5 @@
 // The body extension `provider`, in every protocol the same: OpenRouter's members (openrouter.ai/docs/features/provider-routing,
-// read 2026-11), the broker's own strategies beside its values of `sort`, and its own `hedge`.
+// read 2026-11), the broker's own strategies in addition to its values of `sort`, and its own `hedge`.
 import { z } from 'zod';
 import { SORTS } from '#src/contracts/route-plan.ts';
 import type { ProviderPreferences } from '../protocol.ts';

@@ -23,7 +23,7 @@ export interface ObjectEdit {
   remove?: readonly string[];
 }
 
-/** JSON text, or what makes it of the value that is there; null: none is. */
+/** JSON text, or a function that makes it from the current value, which is null if the member is absent. */
 export type NewValue = string | Buffer | ((value: Buffer | null) => string | Buffer);
 
 const NO_MEMBERS: ReadonlyMap<string, NewValue> = new Map();
@@ -99,7 +99,7 @@ function scanObject(json: Buffer, maxMembers = Number.POSITIVE_INFINITY): Scanne
   return { members, open };
 }
 
-/** Of a name in its quotes. Few have anything to unescape. */
+/** Unquotes a name. Few names have escapes. */
 function readKey(json: Buffer, start: number, end: number): string {
   const text = json.toString('utf8', start + 1, end - 1);
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
