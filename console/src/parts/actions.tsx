@@ -116,13 +116,14 @@ interface DialogProps {
 
 export function Dialog({ title, onClose, submit, onSubmit, isDanger = false, close, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const [opener] = useState(() => document.activeElement as HTMLElement | null);
   const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   useEffect(() => {
-    const opener = document.activeElement as HTMLElement | null;
     dialog.current?.showModal();
-    // It goes with its element, without a word to the browser, which would have given the focus back.
-    return () => opener?.focus();
+    // It goes with its element, without a word to the browser, which would have given the focus back. While the element is
+    // there, nothing outside of it can have the focus.
+    return () => queueMicrotask(() => opener?.focus());
   }, []);
   const send = async (event: Event) => {
     event.preventDefault();
@@ -148,7 +149,8 @@ export function Dialog({ title, onClose, submit, onSubmit, isDanger = false, clo
           </div>
         )}
         <div class="actions">
-          <button type="button" class="button" onClick={onClose}>
+          {/* As Escape does: the browser gives the focus back, and `onClose` follows. */}
+          <button type="button" class="button" onClick={() => dialog.current?.close()}>
             {close ?? (submit === undefined ? 'Close' : 'Cancel')}
           </button>
           {submit === undefined ? null : (
