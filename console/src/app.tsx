@@ -1,4 +1,4 @@
-// The frame: sign-in, navigation, the page of the address. Every page is a file of its own that is loaded when it is opened.
+// The shell: sign-in, navigation, and the page for the current route. Each page is a separate chunk, loaded on first use.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { LocationProvider, lazy, Route, Router, useLocation } from 'preact-iso';
@@ -60,7 +60,7 @@ function Shell() {
     document.title = `${title} · Sluice`;
   }, [title]);
   const shown = useRef(path);
-  // Whoever reads by ear or by keys goes on in the new page, not behind the link that led to it.
+  // Moves the focus to the new page, for screen readers and keyboard users.
   useEffect(() => {
     if (shown.current !== path) document.getElementById('content')?.focus({ preventScroll: true });
     shown.current = path;

@@ -1,4 +1,4 @@
-// The sign-in: at a provider of OpenID Connect where one is configured, and with the admin key, which works while that is away.
+// Sign-in by OpenID Connect, if configured, and by admin key, which also works while the identity provider is unavailable.
 import { useEffect, useState } from 'preact/hooks';
 import { findOtherSignIn, type OtherSignIn, signIn } from './api/client.ts';
 import { Text, Trouble } from './parts/panel.tsx';

@@ -1,4 +1,4 @@
-// What tables of keys and accounts say of settings.
+// Table cells for the settings of keys and accounts.
 import type { Account, ApiKey, Budget } from '../api/types.ts';
 import { count, time, usd, words } from '../parts/format.ts';
 import { Badge, Bar } from '../parts/panel.tsx';
@@ -16,7 +16,7 @@ export function ModelsOf({ of: { models } }: { of: Shown }) {
   return <span class="clamp">{models.join(', ')}</span>;
 }
 
-/** Every budget with its use, as a bar. */
+/** Every budget with its usage as a bar. */
 export function BudgetsOf({ of, budgets }: { of: Shown; budgets: readonly Budget[] }) {
   const own = budgets.filter(({ id }) => id === of.id);
   if (own.length === 0) {

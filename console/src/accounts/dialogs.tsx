@@ -1,4 +1,4 @@
-// What is done with a key or an account beside its settings: a new secret, revocation, credits.
+// Dialogs for keys and accounts: rotation, revocation, credits.
 import { useState } from 'preact/hooks';
 import { call, may, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
@@ -28,7 +28,7 @@ interface SecretDialogProps {
   onClose: () => void;
 }
 
-/** How long the former secret stays valid, seconds. */
+/** How long the old secret stays valid, seconds. */
 const KEPT = [
   ['0', 'not any more'],
   ['3600', 'an hour'],
@@ -69,7 +69,7 @@ export function RotateDialog({ of, onClose, onSecret }: RotateProps) {
 
 interface RevokeProps {
   of: Account | ApiKey;
-  /** Keys that end with it; null: it is one itself. */
+  /** Keys that are revoked with the account; null if it is a key itself. */
   keysBelow: number | null;
   onClose: () => void;
 }

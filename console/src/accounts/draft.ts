@@ -1,4 +1,4 @@
-// What a form holds while a key, a project or an organisation is made or changed, and what of it is sent. Pure.
+// The form state for creating or changing a key, project or organisation, and the request that it becomes. Pure.
 import type { Account, ApiKey } from '../api/types.ts';
 
 export type Level = 'organisation' | 'project' | 'key';
@@ -15,7 +15,7 @@ export const LIMITS = [
 
 export const PERIODS = ['day', 'week', 'month', 'total'] as const;
 
-/** All of it as it stands in the fields. */
+/** All values as text, as in the fields. */
 export interface Draft {
   name: string;
   models: string;
@@ -23,9 +23,9 @@ export interface Draft {
   budgets: Readonly<Record<string, string>>;
   weight: string;
   batchWeight: string;
-  /** Local time, as a field of the kind `datetime-local` has it. */
+  /** Local time, in the format of `datetime-local` inputs. */
   expires: string;
-  /** `name=value`, a line each. */
+  /** `name=value`, one per line. */
   metadata: string;
   hasCredits: boolean;
   markup: string;
@@ -52,7 +52,7 @@ export function draftOf(of: Shown | null): Draft {
   };
 }
 
-/** Only what differs: what somebody else has changed meanwhile stays. */
+/** Only changed fields, so that concurrent changes of other fields are kept. */
 export function changesOf(from: Draft, to: Draft): Record<string, unknown> {
   const [before, after] = [formOf(from), formOf(to)];
   return Object.fromEntries(
@@ -87,7 +87,7 @@ function formOf(draft: Draft): Record<string, unknown> {
   };
 }
 
-/** @throws where a line has no `=`. */
+/** @throws if a line has no `=`. */
 function readMetadata(text: string): Record<string, string> {
   const lines = text
     .split('\n')

@@ -1,4 +1,4 @@
-// One form for keys, projects and organisations, which have the same settings.
+// The settings form shared by keys, projects and organisations.
 import { useState } from 'preact/hooks';
 import { call, post } from '../api/client.ts';
 import { refresh } from '../api/query.ts';
@@ -13,7 +13,7 @@ export type Subject =
 
 interface SettingsDialogProps {
   subject: Subject;
-  /** What a new one may stand under: of a project organisations, of a key projects. */
+  /** Possible parents: organisations for a project, projects for a key. */
   parents: readonly Account[];
   onClose: () => void;
   /** The secret of a new key. */

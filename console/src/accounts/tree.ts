@@ -1,4 +1,4 @@
-// Organisations, projects and keys in the order in which a tree of them is read. Pure.
+// Organisations, projects and keys as the rows of a tree. Pure.
 import type { Account, ApiKey } from '../api/types.ts';
 import type { Level } from './draft.ts';
 
@@ -10,7 +10,7 @@ export interface Line {
   below: number;
 }
 
-/** @param open ids of the projects whose keys are shown. Projects whose organisation is not there stand at the end. */
+/** @param open ids of the projects whose keys are shown. Projects whose organisation is unknown come last. */
 export function linesOf(accounts: readonly Account[], keys: readonly ApiKey[], open: ReadonlySet<string>): Line[] {
   const organisations = accounts.filter(({ kind }) => kind === 'organisation');
   const ids = new Set(organisations.map(({ id }) => id));
@@ -37,7 +37,7 @@ export function linesOf(accounts: readonly Account[], keys: readonly ApiKey[], o
   ];
 }
 
-/** Keys that end with an account. */
+/** Keys that are revoked with an account. */
 export function keysBelow(account: Account, accounts: readonly Account[], keys: readonly ApiKey[]): number {
   const projects = new Set(
     accounts.filter(({ id, organisation }) => id === account.id || organisation === account.id).map(({ id }) => id),

@@ -1,5 +1,5 @@
-// Calls to the admin API of the listener that the page came from, by the session's cookie. Whatever changes something carries
-// the session's token, which only this page can have read.
+// Calls to the admin API of the listener that served the page, authenticated by the session cookie. Requests that change
+// something also carry the session's CSRF token, which other sites cannot read.
 
 import { noteServerTime } from '../parts/clock.ts';
 
@@ -24,23 +24,23 @@ interface Session {
   ends_at: string;
 }
 
-/** Each may do what those before it may. */
+/** From least to most: each role includes those before it. */
 const ROLES: readonly Role[] = ['read-only', 'operator', 'owner'];
 
 let session: Session | null = null;
 let onSignedOut: () => void = () => undefined;
 
-/** Called when a call finds the session ended. */
+/** Called when the session has ended. */
 export function whenSignedOut(listener: () => void): void {
   onSignedOut = listener;
 }
 
-/** Who is in; null for nobody. */
+/** The signed-in operator; null if nobody is. */
 export function whoIsIn(): Pick<Session, 'operator' | 'role'> | null {
   return session;
 }
 
-/** What the role does not allow is not offered; the API refuses it all the same. */
+/** Whether the role allows it. Only for showing or disabling controls: the API enforces roles itself. */
 export function may(role: Role): boolean {
   return session !== null && ROLES.indexOf(session.role) >= ROLES.indexOf(role);
 }
@@ -50,7 +50,7 @@ export async function signIn(adminKey: string): Promise<void> {
   session = await read<Session>(await reach('/admin/session', { method: 'POST', headers }));
 }
 
-/** False: there is none, and somebody must sign in. */
+/** False if there is no session and a sign-in is needed. */
 export async function resumeSession(): Promise<boolean> {
   try {
     session = await read<Session>(await reach('/admin/session', {}));
@@ -65,7 +65,7 @@ export async function signOut(): Promise<void> {
   const ended = await call<{ sign_out_url: string | null }>('DELETE', '/session').catch(() => null);
   session = null;
   onSignedOut();
-  // A person is signed in at the provider, too, and would be back in without a question.
+  // People must be signed out of the identity provider as well, or they would be signed in again without a prompt.
   if (ended?.sign_out_url != null) location.href = ended.sign_out_url;
 }
 
@@ -74,7 +74,7 @@ export interface OtherSignIn {
   path: string;
 }
 
-/** Where people sign in beside the admin key; null for nowhere. */
+/** The OpenID Connect sign-in, if one is configured; else null. */
 export async function findOtherSignIn(): Promise<OtherSignIn | null> {
   const { oidc } = await read<{ oidc: OtherSignIn | null }>(await reach('/admin/sign-in', {}));
   return oidc;
@@ -94,7 +94,7 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
   return read<T>(await send(method, path, body === undefined ? {} : jsonBody(body)));
 }
 
-/** The answer as it comes, for streams and uploads. A refusal is an ApiError all the same. */
+/** Returns the raw response, for streams and uploads. Throws an ApiError for an error status. */
 export async function send(method: string, path: string, init: RequestInit = {}): Promise<Response> {
   const headers = { ...(init.headers as Record<string, string>), 'x-csrf-token': session?.csrf_token ?? '' };
   const answer = await reach(`/admin${path}`, { ...init, method, headers });

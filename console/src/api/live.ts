@@ -1,5 +1,5 @@
-// The live figures: the last hour, and what has come since. The connection comes back by itself, with the whole hour anew. A page
-// that nobody sees has none: it would cost, and a browser opens six connections to one host at most, for all of its tabs.
+// The live figures: the last hour and updates since. Reconnects by itself and then reads the whole hour again. Hidden pages close
+// the connection: it costs the server something, and browsers allow six connections per host over all tabs.
 import { useEffect, useState } from 'preact/hooks';
 import { resumeSession } from './client.ts';
 import type { LiveNow, LiveSlice } from './types.ts';
@@ -7,7 +7,7 @@ import type { LiveNow, LiveSlice } from './types.ts';
 export interface Live {
   state: 'connecting' | 'live' | 'lost';
   sliceMs: number;
-  /** By their beginnings; those in which nothing happened are not there. */
+  /** By start time; intervals without events are missing. */
   slices: ReadonlyMap<number, LiveSlice>;
   now: LiveNow | null;
 }
@@ -52,7 +52,7 @@ function follow(setLive: (change: (live: Live) => Live) => void): () => void {
     };
   }
 
-  /** A session that has ended is no reason to knock for ever: the sign-in comes up. */
+  /** After the session has ended there are no more reconnects; the sign-in is shown. */
   async function comeBack(): Promise<void> {
     await resumeSession().catch(() => false);
     connect();

@@ -1,5 +1,4 @@
-// The cache of answers: pages ask through `useQuery`, share what others have asked, and keep showing what they have while
-// it is read again.
+// The query cache: pages read through `useQuery`, share responses, and keep showing old data while it is refreshed.
 import { QueryClient, QueryObserver, type QueryObserverResult } from '@tanstack/query-core';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ApiError, get, type Query } from './client.ts';
@@ -17,7 +16,7 @@ export const queries = new QueryClient({
 queries.mount();
 
 interface Options {
-  /** Read again after so long while the page is looked at. */
+  /** Refresh interval while the page is visible. */
   everyMs?: number;
   isOff?: boolean;
 }
@@ -44,7 +43,7 @@ export function useQuery<T>(path: string, query: Query = {}, { everyMs, isOff = 
   return result;
 }
 
-/** What was asked under these paths is asked again where it is shown. */
+/** Refreshes all visible queries under these paths. */
 export function refresh(...paths: string[]): void {
   void queries.invalidateQueries({
     predicate: ({ queryKey }) => paths.some((path) => String(queryKey[0]).startsWith(path)),

@@ -1,4 +1,4 @@
-// What the admin API answers, by the types that are made of its description.
+// Response types of the admin API, from the types generated from its OpenAPI description.
 import type { components } from '../../../src/contracts/admin-api.ts';
 
 type Schemas = components['schemas'];

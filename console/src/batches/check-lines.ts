@@ -1,12 +1,12 @@
-// Looks through a batch's file before it is sent: what the server would refuse later is said now. Read piece by piece, so
-// that a large file does not have to fit into memory.
+// Checks a batch file before it is uploaded, for faults that the server would report only later. Reads it in pieces, so that large
+// files need not fit into memory.
 
 export interface CheckedFile {
   lines: number;
-  /** What all lines ask; the first line's. */
+  /** The endpoint of the first line, which all lines must share. */
   endpoint: string;
   models: string[];
-  /** The first few. */
+  /** The first few faults. */
   faults: string[];
   faultCount: number;
 }

@@ -1,4 +1,4 @@
-// What of the money is not settled: budgets and where they are heading, calls whose cost is not certain, messages that SQL refused.
+// Budgets with forecasts, calls whose cost is uncertain, and ledger messages that SQL rejected.
 import { useState } from 'preact/hooks';
 import { call, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
@@ -49,7 +49,7 @@ function BudgetRow({ budget }: { budget: Budget }) {
   );
 }
 
-/** Calls of which the provider gave no usage, and those whose end nobody saw: their costs are the broker's word. */
+/** Calls without usage from the provider, or whose end was not seen: their cost is an estimate. */
 export function Uncertain({ from, to }: { from: string; to: string }) {
   const usage = useQuery<{ data: UsageRow[] }>('/usage', { group_by: 'settlement,provider,status', from, to });
   const rows = (usage.data?.data ?? [])

@@ -1,4 +1,4 @@
-// What was spent, summed and set side by side. Pure.
+// Sums and comparisons of spend. Pure.
 import type { UsageRow } from '../api/types.ts';
 
 export const DAY_MS = 86_400_000;
@@ -24,13 +24,13 @@ export function sum<T>(rows: readonly T[], pick: (row: T) => number): number {
 
 const DECIMALS = 12;
 
-/** Picodollars of what a row says in dollars: sums of doubles would be off. */
+/** A row's dollars as picodollars: sums of doubles would be inexact. */
 export function picoOf({ cost_usd: cost }: UsageRow): bigint {
   const [whole = '0', fraction = ''] = cost.split('.');
   return BigInt(whole + fraction.padEnd(DECIMALS, '0'));
 }
 
-/** Dollars, rounded once: to be shown. */
+/** Dollars for display, rounded once. */
 export function dollars(pico: bigint): number {
   return Number(pico) / 10 ** DECIMALS;
 }
@@ -48,7 +48,7 @@ export interface Total {
   before: number;
 }
 
-/** By cost; what was spent only in the days before is there too. */
+/** Sorted by cost; includes entries that occur only in the earlier period. */
 export function totalsBy(rows: readonly UsageRow[], before: readonly UsageRow[], by: Dimension): Total[] {
   const now = Map.groupBy(rows, (row) => row[by] ?? '');
   const then = Map.groupBy(before, (row) => row[by] ?? '');
@@ -60,7 +60,7 @@ export function totalsBy(rows: readonly UsageRow[], before: readonly UsageRow[],
     .sort((a, b) => b.cost - a.cost || b.before - a.before);
 }
 
-/** Null where there was nothing to compare with. */
+/** Null if the earlier period has no spend. */
 export function changeOf(cost: number, before: number): number | null {
   return before === 0 ? null : (cost - before) / before;
 }
@@ -69,7 +69,7 @@ export function percent(change: number | null): string {
   return change === null ? '–' : `${change > 0 ? '+' : ''}${(change * 100).toFixed(0)} %`;
 }
 
-/** As many totals as days, of the days that begin at `from`. */
+/** Totals per day, beginning with `from`. */
 export function totalsByDay(rows: readonly UsageRow[], from: string, length: number): number[] {
   const byDay = Map.groupBy(rows, (row) => row.day ?? '');
   const start = Date.parse(from);
@@ -78,7 +78,7 @@ export function totalsByDay(rows: readonly UsageRow[], from: string, length: num
 
 const PACE_DAYS = 7;
 
-/** The month by its end: what is spent of it, and the days that are left at the pace of the last seven whole ones. */
+/** Forecast for the month: spend so far, plus the remaining days at the average of the last seven complete days. */
 export function forecastMonth(rows: readonly UsageRow[], now: number): { spent: number; forecast: number } {
   const today = dayOf(now);
   const date = new Date(now);
@@ -104,7 +104,7 @@ export function reportFiles(rows: readonly UsageRow[], by: Dimension): { csv: st
   };
 }
 
-/** Spreadsheets run what begins like a formula; names come from clients. */
+/** Prevents formula injection in spreadsheets: names come from clients. */
 function cell(text: string): string {
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

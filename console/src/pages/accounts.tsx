@@ -1,4 +1,4 @@
-// Organisations, their projects, and the keys of those: what holds for all below, what is spent of it, prepaid credits.
+// Organisations, projects and keys as a tree: limits, budgets with usage, prepaid credits.
 import { useState } from 'preact/hooks';
 import { BudgetsOf, LimitsOf, ModelsOf, StandingOf } from '../accounts/cells.tsx';
 import { CreditsDialog, RevokeDialog, SecretDialog } from '../accounts/dialogs.tsx';

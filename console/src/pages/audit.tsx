@@ -1,4 +1,4 @@
-// What was changed in the administration: by whom, what was there before, and what came of it.
+// The audit log: who changed what, with the state before and after.
 import { useState } from 'preact/hooks';
 import { get } from '../api/client.ts';
 import { useQuery } from '../api/query.ts';
@@ -97,7 +97,7 @@ function Row({ of: { at, actor, role, method, path, status, request, before, aft
 
 type Change = readonly [name: string, was: string, is: string];
 
-/** Members that differ, by their paths. What only one of the two shows is no change where the answer shows less. */
+/** Changed members by path. Members missing from one side are ignored if the response contains only a part of the object. */
 function changesOf(before: unknown, after: unknown, path = ''): Change[] {
   if (!isObject(before) || !isObject(after)) {
     const [was, is] = [JSON.stringify(before), JSON.stringify(after)];

@@ -1,5 +1,4 @@
-// Batches of all keys: how far they are, when they will be done, what they cost. A file that is dropped here is looked through
-// before anything is sent.
+// Batches of all keys: progress, forecast, cost. Files dropped here are checked before they are uploaded.
 import { useState } from 'preact/hooks';
 import { may, post, send } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
@@ -151,7 +150,7 @@ function rateOf({ in_progress_at: since, completed_at: end, request_counts: coun
 }
 
 function Download({ batch, id, asKey, label }: { batch: Batch; id: string | null; asKey: string; label: string }) {
-  // What clients said and were told is not for every role.
+  // Clients' input and output is not shown to every role.
   if (id === null || !may('operator')) return null;
   return (
     <a

@@ -1,4 +1,4 @@
-// Requests that failed for good: found, read, replayed one or many, deleted.
+// Dead letters: filter, read, replay one or many, delete.
 
 import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';

@@ -1,4 +1,4 @@
-// Keys of clients: what they may, what they may spend; made, changed, given a new secret, revoked.
+// Client keys with their permissions and budgets: create, change, rotate, revoke.
 import { useState } from 'preact/hooks';
 import { BudgetsOf, LimitsOf, ModelsOf, StandingOf } from '../accounts/cells.tsx';
 import { CreditsDialog, RevokeDialog, RotateDialog, SecretDialog } from '../accounts/dialogs.tsx';
@@ -101,7 +101,7 @@ function Dialogs({ asking, accounts, onAsk }: DialogsProps) {
   }
 }
 
-/** More are shown on demand. */
+/** Rows shown at first. */
 const SHOWN = 200;
 
 function KeyTable({ keys, accounts, onAsk }: { keys: readonly ApiKey[]; accounts: readonly Account[]; onAsk: Ask }) {

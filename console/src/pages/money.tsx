@@ -1,4 +1,4 @@
-// What was spent, by day and by anything else: stacked, beside the days before, forecast, and all of it as a file.
+// Spend by day and any other dimension: stacked, compared with the previous period, with forecast and export.
 import { useMemo, useState } from 'preact/hooks';
 import { useQuery } from '../api/query.ts';
 import type { ApiKey, UsageRow } from '../api/types.ts';
@@ -25,11 +25,11 @@ import { count, usd } from '../parts/format.ts';
 import { Bar, type Choice, Figure, Loaded, Page, Panel, Select, Table } from '../parts/panel.tsx';
 import { Stack, type StackDay } from '../parts/stack.tsx';
 
-/** As many as one page may have: 90 days of 500 keys. */
+/** The largest page of a report: 90 days of 500 keys. */
 const MAX_ROWS = 50_000;
-/** As many colours as there are; the rest is one. */
+/** One series per colour; the rest is summed up. */
 const MAX_PARTS = 7;
-/** In days; 0: as many as are shown. */
+/** Days; 0 means the same number as shown. */
 const COMPARED: readonly Choice[] = [
   ['0', 'the days before'],
   ['28', 'four weeks before'],
@@ -107,7 +107,7 @@ export default function MoneyPage() {
   );
 }
 
-/** Of keys and accounts by their ids. */
+/** Names of keys and accounts, by id. */
 function useNames(by: Dimension): (value: string) => string {
   const keys = useQuery<{ data: ApiKey[] }>('/keys').data?.data;
   const isAccount = by === 'project' || by === 'organisation';

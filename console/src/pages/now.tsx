@@ -1,4 +1,4 @@
-// What happens now: the last hour in graphs, what waits and what runs.
+// The last hour as graphs, wait queues, and requests in flight.
 import { useMemo, useState } from 'preact/hooks';
 import { type Live, useLive } from '../api/live.ts';
 import { useQuery } from '../api/query.ts';
@@ -7,7 +7,7 @@ import { Chart } from '../parts/chart.tsx';
 import { ago, count, duration, rate, usd, words } from '../parts/format.ts';
 import { Badge, Figure, Loaded, Page, Panel, RequestLink, Table, Tabs } from '../parts/panel.tsx';
 
-/** What the large figures are of. */
+/** The period of the large figures. */
 const RECENT_MS = 60_000;
 const SPANS = [
   ['10', '10 minutes'],
@@ -227,7 +227,7 @@ function Running() {
 
 interface OpenProps {
   id: string;
-  /** Null: it waits. */
+  /** Null while it waits. */
   attempt: number | null;
   model: string;
   provider: string;

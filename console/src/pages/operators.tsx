@@ -1,4 +1,4 @@
-// Keys of operators, each with a role: made, shown once, revoked. For owners.
+// Admin keys with roles: create, show once, revoke. For owners.
 import { useState } from 'preact/hooks';
 import { SecretDialog } from '../accounts/dialogs.tsx';
 import { call, may, post, type Role } from '../api/client.ts';

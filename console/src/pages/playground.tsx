@@ -1,4 +1,4 @@
-// Ask any model in any protocol, as a client would: see the answer come, what it cost, and the code for it.
+// Call any model in any protocol, as a client would: shows the answer as it streams, its cost, and the code for it.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
@@ -173,7 +173,7 @@ async function* pieces(stream: ReadableStream<string>): AsyncGenerator<string> {
 const BOOKED_TRIES = 20;
 const BOOKED_EVERY_MS = 150;
 
-/** The books have it a fraction of a second after its end. */
+/** The ledger has the request a fraction of a second after its end. */
 async function booked(id: string | null): Promise<RequestDetail | null> {
   for (let tries = 0; id !== null && tries < BOOKED_TRIES; tries++) {
     const request = await get<RequestDetail>(`/requests/${id}`).catch(() => null);

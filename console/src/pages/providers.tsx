@@ -1,4 +1,4 @@
-// Providers, their deployments and credentials: health, limits and their use, failures, prices; hold and release.
+// Providers, deployments and credentials: health, limits with usage, failures, prices; hold and release.
 import { useState } from 'preact/hooks';
 import { call, post } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
@@ -80,7 +80,7 @@ function ProviderPanel({ provider, limits }: { provider: Provider; limits: reado
 
 interface CredentialProps {
   credential: Provider['credentials'][number];
-  /** As a hold names it. */
+  /** The name used for holds. */
   what: string;
   limits: readonly LimitInForce[];
 }
@@ -168,7 +168,7 @@ function Health({ circuits, hold, id }: HealthProps) {
   );
 }
 
-/** Of answers, and of failures by how many there were. */
+/** Answers, then failures by frequency. */
 const MIX = ['--shape-answer', '--shape-failed', '--shape-limit', '--shape-circuit', '--shape-backoff'];
 
 function Mix({ counts }: { counts: Deployment['last_hour'] }) {
@@ -242,7 +242,7 @@ function HoldNotice({ hold }: { hold: Hold | null }) {
 
 interface HoldButtonProps {
   what: { provider: string } | { deployment: string } | { credential: string };
-  /** As `DELETE /admin/holds/…` takes it. */
+  /** The name for `DELETE /admin/holds/…`. */
   name: string;
   hold: Hold | null;
   isSmall?: boolean;

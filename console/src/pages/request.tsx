@@ -1,4 +1,4 @@
-// One request: its waterfall, what it cost, what was answered, and what can be done with it.
+// One request: waterfall, cost, answer, actions.
 
 import { useEffect, useState } from 'preact/hooks';
 import { useRoute } from 'preact-iso';

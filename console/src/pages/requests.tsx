@@ -1,5 +1,4 @@
-// All requests that have ended, newest first, found by any of their properties. Pages of the search follow each other as the
-// end of the table comes in sight.
+// All completed requests, newest first, filtered by any property. The next page is read when the end of the table comes into view.
 
 import { useCallback, useEffect, useMemo, useReducer, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
@@ -118,7 +117,7 @@ interface LaterProps {
   type?: 'date' | 'number';
 }
 
-/** A field whose word counts when it is finished: each search asks the server. */
+/** A text field that is applied when editing ends, because each search is a server call. */
 function Later({ label, value, onChange, ...more }: LaterProps) {
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);

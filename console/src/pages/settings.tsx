@@ -1,4 +1,4 @@
-// The settings in force, secrets hidden, and what is wrong with their file.
+// The settings in force, without secrets, and the faults of the configuration file.
 import type { ComponentChildren } from 'preact';
 import { useQuery } from '../api/query.ts';
 import type { Settings } from '../api/types.ts';
@@ -57,7 +57,7 @@ export default function SettingsPage() {
   );
 }
 
-/** Opened as far as it stays short. */
+/** Expanded initially as long as it stays short. */
 const OPEN_DEPTH = 1;
 
 function Tree({ value, depth }: { value: unknown; depth: number }): ComponentChildren {

@@ -1,4 +1,4 @@
-// Simulators in a provider's place: faults on and off, so that a failover can be seen before it happens.
+// Controls of simulators: fault rules on and off, to watch a failover.
 import { useEffect, useState } from 'preact/hooks';
 import { call, may } from '../api/client.ts';
 import { refresh, useQuery } from '../api/query.ts';
@@ -99,7 +99,7 @@ function RuleTable({ rules, onPut }: { rules: readonly RuleInForce[]; onPut: Put
   );
 }
 
-/** What a newcomer wants to see first. `model=` keeps the backup out of it, where one simulator is both. */
+/** Ready-made faults. `model=` spares the fallback deployment if one simulator serves both. */
 const RECIPES = [
   ['unavailable', 'It is down (503)'],
   ['429:2000', 'It refuses for two seconds (429)'],

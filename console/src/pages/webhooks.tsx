@@ -1,4 +1,4 @@
-// Receivers of events, and what became of their deliveries.
+// Webhook receivers and their deliveries.
 import { useState } from 'preact/hooks';
 import { SecretDialog } from '../accounts/dialogs.tsx';
 import { call, post } from '../api/client.ts';

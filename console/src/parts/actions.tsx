@@ -1,4 +1,4 @@
-// What an operator does: dialogs that ask, buttons that work and say how it went, and the words about it that pass by.
+// Operator actions: dialogs, buttons with progress and result, and notifications.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { may, type Role } from '../api/client.ts';
@@ -43,7 +43,7 @@ interface Withheld {
   title?: string;
 }
 
-/** Of a control that the role may not use: it is off, and says why. */
+/** Attributes of a control that the role may not use: disabled, with the reason. */
 export function withheld(needs: Role | undefined): Withheld {
   return needs === undefined || may(needs) ? {} : { disabled: true, title: `This needs the role ${needs}.` };
 }
@@ -72,7 +72,7 @@ export function Button({ onClick, needs, kind = '', isSmall = false, isDisabled 
 }
 
 interface ActionProps {
-  /** What is said when it went well; nothing where the page shows it. */
+  /** Success message; absent if the page itself shows the result. */
   done?: string;
   run: () => Promise<unknown>;
   needs?: Role;
@@ -105,11 +105,11 @@ export function Action({ run, done, needs, kind = '', isSmall = false, isDisable
 interface DialogProps {
   title: string;
   onClose: () => void;
-  /** The word on the button, and what it does; a dialog without one only shows something. */
+  /** Label and action of the confirm button; absent for a dialog that only shows something. */
   submit?: string;
   onSubmit?: () => Promise<unknown>;
   isDanger?: boolean;
-  /** The word that ends it. */
+  /** Label of the button that closes it. */
   close?: string;
   children: ComponentChildren;
 }
@@ -121,8 +121,8 @@ export function Dialog({ title, onClose, submit, onSubmit, isDanger = false, clo
   const [isBusy, setBusy] = useState(false);
   useEffect(() => {
     dialog.current?.showModal();
-    // It goes with its element, without a word to the browser, which would have given the focus back. While the element is
-    // there, nothing outside of it can have the focus.
+    // The element is removed without `close()`, so the browser does not restore the focus. Deferred, because nothing outside of
+    // a modal dialog can have the focus while its element exists.
     return () => queueMicrotask(() => opener?.focus());
   }, []);
   const send = async (event: Event) => {

@@ -1,4 +1,4 @@
-// Series over time. The figures of the newest point stand in the legend, and those under the pointer while it is there.
+// Time series. The legend shows the values under the pointer, or the latest ones.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
@@ -6,7 +6,7 @@ import { useTheme } from './theme.ts';
 
 export interface Series {
   label: string;
-  /** Of the theme: `--series-1`, `--bad`. */
+  /** A colour variable of the theme: `--series-1`, `--bad`. */
   colour: string;
   values: readonly (number | null)[];
   isFilled?: boolean;

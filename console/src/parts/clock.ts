@@ -1,11 +1,11 @@
-// What time it is by Sluice: a device whose clock is wrong must not show calls that last for hours, or end before they began.
+// The server's time: with the device's own clock, a wrong one would show calls that last for hours or end before they begin.
 
-/** Less is the header's own second and the way here. */
+/** Smaller differences come from the header's resolution and network latency. */
 const TOLERATED_MS = 2_000;
 
 let aheadMs = 0;
 
-/** @param date as the header of an answer has it, to the second. */
+/** @param date the `Date` header of a response. */
 export function noteServerTime(date: string | null): void {
   const serverMs = date === null ? Number.NaN : Date.parse(date) + 500;
   if (Number.isNaN(serverMs)) return;

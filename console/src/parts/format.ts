@@ -1,4 +1,4 @@
-// Figures, times and names as people read them.
+// Formats numbers, times and names for display.
 import { serverNow } from './clock.ts';
 
 const PLAIN = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
@@ -26,7 +26,7 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`;
 }
 
-/** Small amounts keep two digits that say something. */
+/** Small amounts keep two significant digits. */
 export function usd(amount: number | string): string {
   const value = Number(amount);
   if (value === 0) return '$0';
@@ -37,7 +37,7 @@ export function usd(amount: number | string): string {
   );
 }
 
-/** Of today without its day. */
+/** Without the date if it is today. */
 export function time(when: string | number): string {
   const date = new Date(typeof when === 'number' && when < 1e11 ? when * 1_000 : when);
   const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(twoDigits).join(':');

@@ -1,5 +1,5 @@
-// A list that is read page by page and may be of any length: of what was read only the pages around what is looked at are kept,
-// and of the others their places, so that they are read again when somebody comes back to them.
+// A list of any length, read page by page. Only the pages around the visible rows are kept; of others only the cursor, so that they
+// can be read again.
 
 export interface ReadPage<T> {
   data: readonly T[];
@@ -8,16 +8,16 @@ export interface ReadPage<T> {
 }
 
 interface Place {
-  /** What its reading begins behind; null for the first. */
+  /** Cursor of the page; null for the first. */
   after: string | null;
   /** Index of its first row. */
   start: number;
   length: number;
 }
 
-/** Held at most, unless more are looked at. */
+/** Rows kept at most, unless more are visible. */
 const MAX_ROWS = 12_000;
-/** Pages without a find that are asked for on end, before somebody is asked whether to go on. */
+/** Consecutive empty pages after which the user must confirm to continue. */
 const MAX_EMPTY = 20;
 
 export class PagedList<T> {
@@ -25,7 +25,7 @@ export class PagedList<T> {
   readonly #onChange: () => void;
   #places: Place[] = [];
   readonly #pages = new Map<number, readonly T[]>();
-  /** Undefined: nothing was read yet; null: the end is known. */
+  /** Cursor of the next page. Undefined before the first read; null at the end. */
   #next: string | null | undefined;
   #emptyPages = 0;
   #wanted = { first: 0, last: 0 };
@@ -39,13 +39,13 @@ export class PagedList<T> {
     this.#onChange = onChange;
   }
 
-  /** Rows known to be there. */
+  /** Rows known so far. */
   get length(): number {
     const last = this.#places.at(-1);
     return last === undefined ? 0 : last.start + last.length;
   }
 
-  /** Rows that are held. */
+  /** Rows in memory. */
   get held(): number {
     return [...this.#pages.values()].reduce((sum, page) => sum + page.length, 0);
   }
@@ -54,19 +54,19 @@ export class PagedList<T> {
     return this.#next === null;
   }
 
-  /** Much was searched and nothing found: going on is somebody's decision. */
+  /** A long search has found nothing; the user must continue it. */
   get isTired(): boolean {
     return this.#emptyPages >= MAX_EMPTY && !this.isWhole;
   }
 
-  /** Undefined while its page is not here. */
+  /** Undefined if its page is not loaded. */
   at(index: number): T | undefined {
     const number = this.#pageOf(index);
     const place = this.#places[number];
     return place === undefined ? undefined : this.#pages.get(number)?.[index - place.start];
   }
 
-  /** These are looked at: what is missing of them is read, and the next page where they come near the end. */
+  /** Reports the visible rows: loads missing pages, and the next page near the end. */
   want(first: number, last: number): void {
     this.#wanted = { first, last };
     void this.#work();
@@ -98,7 +98,7 @@ export class PagedList<T> {
     }
   }
 
-  /** The page to be read now: of what is looked at before what comes next. Null: there is none. */
+  /** The page to load now: visible rows first, then the next page. Null if there is none. */
   #missing(): number | null {
     const { first, last } = this.#wanted;
     const known = this.#places.length;
@@ -125,7 +125,7 @@ export class PagedList<T> {
     this.#dropFar();
   }
 
-  /** Never what is looked at: it would be read again at once, and for ever. */
+  /** Visible pages are never dropped: they would be loaded again at once, endlessly. */
   #dropFar(): void {
     const { first, last } = this.#wanted;
     const distanceOf = (number: number) => {
@@ -139,7 +139,7 @@ export class PagedList<T> {
     }
   }
 
-  /** The last one that begins at or before the row. */
+  /** The last page that begins at or before the row. */
   #pageOf(index: number): number {
     let [low, high] = [0, this.#places.length - 1];
     while (low < high) {
@@ -151,5 +151,5 @@ export class PagedList<T> {
   }
 }
 
-/** Rows before the end at which more are read. */
+/** Distance from the end, in rows, at which more are loaded. */
 const NEAR_END = 200;

@@ -1,4 +1,4 @@
-// Small parts that every page has: panels, badges, bars, fields, buttons that copy, and what stands where nothing is yet.
+// Small parts of all pages: panels, badges, bars, fields, copy buttons, empty and loading states.
 import { type ComponentChildren, Fragment, type JSX } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import { may, type Role, whoIsIn } from '../api/client.ts';
@@ -13,7 +13,7 @@ export function Page({
 }: {
   title: string;
   more?: ComponentChildren;
-  /** Who has not this role is told why so much is off. */
+  /** People without this role see a note on why controls are disabled. */
   changesNeed?: Role;
   children: ComponentChildren;
 }) {
@@ -36,7 +36,7 @@ export function Page({
 interface PanelProps {
   title?: ComponentChildren;
   more?: ComponentChildren;
-  /** Its content has edges of its own: a table, rows. */
+  /** The content brings its own padding: a table, rows. */
   isFlush?: boolean;
   children: ComponentChildren;
 }
@@ -89,7 +89,7 @@ export function Outcome({ code }: { code: string }) {
 interface BarProps {
   part: number;
   label: string;
-  /** Much of it is no danger. */
+  /** A high value is not a warning. */
   isPlain?: boolean;
 }
 
@@ -259,7 +259,7 @@ export function CopyButton({ text, children = 'Copy' }: { text: () => string; ch
   );
 }
 
-/** What a page shows of an answer that is not there yet, or will not come. */
+/** Shows that a response is loading or has failed. */
 export function Loaded<T>({ of, children }: { of: Result<T>; children: (data: T) => ComponentChildren }) {
   if (of.data !== undefined) return <>{children(of.data)}</>;
   if (of.error !== null) return <Trouble error={of.error} />;
@@ -290,24 +290,24 @@ export function RequestLink({ id }: { id: string }) {
   );
 }
 
-/** Its end: beginnings are the time, and look alike. */
+/** Shows the end of an id: the beginnings encode time and look alike. */
 function shortId(id: string): string {
   return `…${id.slice(-10)}`;
 }
 
-/** A column; `end`: figures, which stand at its right edge. */
+/** A column; `end` aligns figures to the right. */
 export type Head = string | readonly [title: string, side: 'end'];
 
 interface TableProps {
   label: string;
   heads?: readonly Head[];
-  /** Said in place of a table without rows. */
+  /** Shown in place of an empty table. */
   empty?: string;
   /** Its rows. */
   children: readonly ComponentChildren[];
 }
 
-/** A short table; a wide one is scrolled, by keys too. */
+/** A short table; scrolls horizontally if it is wide, also by keyboard. */
 export function Table({ label, heads = [], empty, children }: TableProps) {
   if (children.length === 0 && empty !== undefined) return <Empty>{empty}</Empty>;
   return (

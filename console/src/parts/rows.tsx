@@ -1,4 +1,4 @@
-// A table of any length: only the rows in sight exist. Arrow keys, Page Up and Down, Home and End walk it; Enter opens a row.
+// A virtual table of any length: only visible rows are rendered. Arrow keys, Page Up/Down, Home and End move; Enter opens a row.
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
@@ -7,7 +7,7 @@ import { createScroll } from './scroll.ts';
 
 export interface Column<T> {
   title: string;
-  /** As in `grid-template-columns`. */
+  /** A value for `grid-template-columns`. */
   width: string;
   isRight?: boolean;
   show: (row: T) => ComponentChildren;
@@ -17,16 +17,16 @@ interface RowsProps<T> {
   label: string;
   columns: readonly Column<T>[];
   count: number;
-  /** Undefined while it is not here. */
+  /** Undefined while the row is not loaded. */
   rowAt: (index: number) => T | undefined;
-  /** Where a row leads. */
+  /** Link target of a row. */
   linkOf: (row: T) => string;
-  /** These come in sight. */
+  /** Called with the visible range. */
   onRange: (first: number, last: number) => void;
   minWidth?: string;
 }
 
-/** Rows beyond the edges that exist already. */
+/** Rows rendered beyond the visible ones. */
 const OVERSCAN = 8;
 
 export function Rows<T>({ label, columns, count, rowAt, linkOf, onRange, minWidth }: RowsProps<T>) {
@@ -35,7 +35,7 @@ export function Rows<T>({ label, columns, count, rowAt, linkOf, onRange, minWidt
   const [, redraw] = useReducer((turn: number) => turn + 1, 0);
   const [scroll] = useState(() => createScroll(() => redraw(0)));
   const [chosen, choose] = useState(0);
-  /** Chosen by a key; it gets the focus as soon as it exists: rows far away are made after the table has scrolled to them. */
+  /** Row selected by keyboard. It is focused once it is rendered, which for distant rows is after scrolling. */
   const unfocused = useRef<number | null>(null);
   useEffect(() => scroll.attach(scroller.current!), [scroll]);
   const { offset, shift, viewPx } = scroll.place(count);
@@ -46,7 +46,7 @@ export function Rows<T>({ label, columns, count, rowAt, linkOf, onRange, minWidt
   const walk = (event: KeyboardEvent) => {
     const from = unfocused.current ?? chosen;
     const row = rowAt(from);
-    // A row that has the focus is a link, which opens by itself.
+    // A focused row is a link, which handles Enter itself.
     if (event.key === 'Enter' && event.target === event.currentTarget && row !== undefined) return route(linkOf(row));
     const next = nextRow(event.key, from, count, Math.max(1, Math.floor(viewPx / ROW_PX) - 1));
     if (next === null) return;
@@ -55,7 +55,7 @@ export function Rows<T>({ label, columns, count, rowAt, linkOf, onRange, minWidt
     choose(next);
     scroll.show(next);
   };
-  // A row that is scrolled out of sight with the focus on it leaves it to the table.
+  // If the focused row is scrolled out of view, the table takes the focus.
   const hadFocus = scroller.current?.contains(document.activeElement) === true;
   useLayoutEffect(() => {
     const table = scroller.current!;
@@ -114,7 +114,7 @@ interface LineProps {
   isChosen: boolean;
 }
 
-/** Made again only when something of it has changed: most rows stay as they are while the table is scrolled. */
+/** Memoised: most rows do not change while the table is scrolled. */
 class Line extends Component<LineProps> {
   override shouldComponentUpdate(next: LineProps): boolean {
     const { row, top, columns, isChosen } = this.props;

@@ -1,19 +1,19 @@
-// Scrolls a table that may be longer than a browser can draw (scale.ts): wheel and keys move row by row however long it is, and
-// only a jump of the bar is taken for its share of the whole.
+// Scrolls a table that may exceed a browser's limits (scale.ts): wheel and keys move by rows at any length; only dragging the
+// scroll bar moves proportionally.
 import { HEAD_PX, MAX_HEIGHT_PX, ROW_PX, scaled } from './scale.ts';
 
-/** More at once is no wheel and no key: somebody has dragged the bar. */
+/** A larger step means that the scroll bar was dragged. */
 const JUMP_PX = 4_000;
-/** Without a scroll for so long, the bar is put where it belongs. */
+/** After this pause in scrolling, the scroll bar is repositioned. */
 const IDLE_MS = 150;
 
 export interface Scroll {
-  /** Returns what detaches it. */
+  /** Returns a function that detaches it. */
   attach(element: HTMLElement): () => void;
-  /** `offset`: of the first pixel in sight. `shift`: what rows are higher up than their place in the whole. */
+  /** `offset`: of the first visible pixel. `shift`: how much higher rows are drawn than their position in the whole. */
   place(count: number): { offset: number; shift: number; viewPx: number };
   heightOf(count: number): number;
-  /** Scrolls to a row, if it is out of sight. */
+  /** Scrolls to a row unless it is visible. */
   show(index: number): void;
 }
 
@@ -23,7 +23,7 @@ export function createScroll(onChange: () => void): Scroll {
   let [offset, top, viewPx] = [0, 0, 600];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Puts the bar where it belongs; what is seen stays. */
+  /** Repositions the scroll bar without moving the visible rows. */
   function settle(): void {
     if (element === null) return;
     const wanted = scaled(whole, viewPx).toBar(offset);

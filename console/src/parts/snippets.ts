@@ -1,4 +1,4 @@
-// The code for a request, as its reader would write it: curl, Python and JavaScript, for each protocol.
+// Code for a request in curl, Python and JavaScript, for each protocol.
 
 export const PROTOCOLS = [
   ['openai-chat', 'Chat Completions'],
@@ -8,7 +8,7 @@ export const PROTOCOLS = [
 ] as const;
 export type Protocol = (typeof PROTOCOLS)[number][0];
 
-/** Where it is sent, below the base URL. */
+/** Path below the base URL. */
 export function pathOf(protocol: string, model: string, isStream = false): string {
   switch (protocol) {
     case 'openai-responses':
@@ -42,7 +42,7 @@ export function bodyOf(protocol: string, model: string, prompt: string): Record<
   }
 }
 
-/** The clients' address is another one where operators have a listener of their own. */
+/** With a separate admin listener, clients use another address. */
 const BASE = '$SLUICE_URL';
 
 export function curlOf(

@@ -1,9 +1,9 @@
-// Amounts by day, stacked by what they are of. Plain SVG: a few dozen bars.
+// Stacked bars per day, as plain SVG: a few dozen bars.
 import { useState } from 'preact/hooks';
 
 export interface StackDay {
   label: string;
-  /** In the order of the parts. */
+  /** Amounts in the order of `parts`. */
   values: number[];
 }
 
@@ -11,7 +11,7 @@ interface StackProps {
   label: string;
   parts: readonly string[];
   days: readonly StackDay[];
-  /** Totals of the days that these are compared with. */
+  /** Totals of the days in the compared period. */
   before?: readonly number[] | undefined;
   format: (value: number) => string;
 }

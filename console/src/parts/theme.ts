@@ -1,4 +1,4 @@
-// Light or dark: what the system says, unless somebody has chosen here.
+// Light or dark mode: the system's, unless chosen here.
 import { useEffect, useState } from 'preact/hooks';
 
 export type Theme = 'light' | 'dark';

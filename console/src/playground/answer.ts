@@ -1,18 +1,18 @@
-// Reads an answer of any protocol as it comes: its words, its thoughts, the tools it calls.
+// Reads a streaming or whole answer of any protocol: text, reasoning, tool calls.
 import type { Protocol } from '../parts/snippets.ts';
 
 export interface Answer {
   text: string;
   thoughts: string;
   calls: string[];
-  /** The bytes, as they came. */
+  /** The raw answer. */
   raw: string;
   error: string | null;
 }
 
 export const NO_ANSWER: Answer = { text: '', thoughts: '', calls: [], raw: '', error: null };
 
-/** Text beyond this is not kept: a page is no place for more. */
+/** Bound on the text that is kept. */
 const MAX_RAW = 2_000_000;
 
 export class AnswerReader {
@@ -25,14 +25,14 @@ export class AnswerReader {
     this.#protocol = protocol;
   }
 
-  /** The whole body of an answer that is not streamed. */
+  /** The body of an unstreamed answer. */
   readWhole(text: string): Answer {
     this.#answer = { ...this.#answer, raw: pretty(text) };
     this.#take(parse(text));
     return this.#shown();
   }
 
-  /** A piece of a stream of events. */
+  /** A chunk of an event stream. */
   readPiece(text: string): Answer {
     this.#answer = { ...this.#answer, raw: (this.#answer.raw + text).slice(0, MAX_RAW) };
     const lines = (this.#rest + text).split(/\r?\n/);

@@ -1,4 +1,4 @@
-// What somebody wants to ask, and the request that it is in each protocol.
+// The playground's form, and the request it becomes in each protocol.
 import type { Protocol } from '../parts/snippets.ts';
 
 export interface Draft {
@@ -9,7 +9,7 @@ export interface Draft {
   prompt: string;
   /** data: URLs. */
   images: string[];
-  /** JSON: a list of tools as `{ name, description, parameters }`. */
+  /** JSON: a list of `{ name, description, parameters }`. */
   tools: string;
   maxTokens: string;
   temperature: string;
@@ -24,7 +24,7 @@ interface Tool {
 
 type Body = Record<string, unknown>;
 
-/** Throws a SyntaxError for tools that are not JSON. */
+/** Throws a SyntaxError if the tools are not JSON. */
 export function requestOf(draft: Draft): Body {
   const tools = draft.tools.trim() === '' ? [] : (JSON.parse(draft.tools) as Tool[]);
   return BODIES[draft.protocol](draft, tools);

@@ -1,5 +1,4 @@
-// How the answer of a request that runs yet has grown: what each look at it found. Nobody else counts it: while no page of it is
-// open, it costs nothing.
+// The growth of a running request's answer, sampled at each refresh of its page. Costs nothing while no page shows it.
 import { useRef } from 'preact/hooks';
 import type { RequestDetail } from '../api/types.ts';
 import { serverNow } from '../parts/clock.ts';
@@ -17,7 +16,7 @@ export function useSamples(request: RequestDetail): readonly Sample[] {
   return samples.current;
 }
 
-/** A long answer keeps every second one: the curve stays what it is. */
+/** Beyond this every second sample is dropped, which keeps the curve's shape. */
 export function withSample(samples: readonly Sample[], sample: Sample): Sample[] {
   const kept = samples.length < MAX_SAMPLES ? samples : samples.filter((_, index) => index % 2 === 0);
   return [...kept, sample];

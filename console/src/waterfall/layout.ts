@@ -1,18 +1,18 @@
-// Where the parts of a request's life stand on the axis of its waterfall. Pure: from what the API says to fractions of a line.
+// Lays out a request's phases on the time axis of the waterfall, from the API's response. Pure.
 import type { Attempt, PartKind, RequestDetail, TimelinePart } from '../api/types.ts';
 
 export interface Piece {
-  /** Of the whole time, 0 to 1. */
+  /** Fractions of the whole time, 0 to 1. */
   from: number;
   to: number;
-  /** Of the theme: `--shape-…`. */
+  /** A colour variable of the theme: `--shape-…`. */
   colour: string;
   isJoined?: boolean;
-  /** How an answer grew: of the piece's own width and height, 0 to 1. */
+  /** Growth of the answer: points as fractions of the piece's width and height, 0 to 1. */
   curve?: readonly Point[];
 }
 
-/** When a request that runs was looked at, and how many frames of its answer there were. */
+/** A sample of a running request: when, and how many frames its answer had. */
 export type Sample = readonly [ms: number, frames: number];
 
 export type Point = readonly [x: number, y: number];
@@ -22,10 +22,10 @@ export interface Row {
   label: string;
   why: string | null;
   pieces: Piece[];
-  /** Moments: a provider that was not asked, the place where a broken answer was taken up. */
+  /** Points in time: a skipped provider, or where a broken answer was resumed. */
   marks: { at: number; label: string; kind: 'skip' | 'rescue' }[];
   tookMs: number;
-  /** Of the parts that called a provider. */
+  /** For phases that called a provider. */
   attempt: Attempt | null;
   part: TimelinePart | null;
   kind: PartKind;
@@ -36,7 +36,7 @@ export interface Waterfall {
   totalMs: number;
   rows: Row[];
   ticks: { at: number; ms: number }[];
-  /** The same time by what it went into, for one line. */
+  /** The total time by kind of phase, for a single bar. */
   shares: { label: string; colour: string; part: number; ms: number }[];
 }
 
@@ -62,10 +62,10 @@ const COLOURS: Record<PartKind, string> = {
   other: '--shape-other',
 };
 
-/** Shorter hand-overs say nothing. */
+/** Shorter hand-overs are not shown. */
 const SHOWN_OTHER_MS = 5;
 
-/** @param nowMs the end of one that runs yet. @param samples how its answer has grown so far. */
+/** @param nowMs the end of a request that is still running. @param samples growth of its answer so far. */
 export function layOut(request: RequestDetail, nowMs: number, samples: readonly Sample[] = []): Waterfall {
   const { timeline, attempts } = request;
   const startMs = timeline[0]?.started_at_ms ?? request.created_at * 1_000;
@@ -96,7 +96,7 @@ export function layOut(request: RequestDetail, nowMs: number, samples: readonly 
   return { startMs, totalMs, rows, ticks: ticksOf(totalMs), shares: sharesOf(timeline, attempts, totalMs) };
 }
 
-/** Of an attempt beside the one that was the answer. */
+/** For an attempt parallel to the one that gave the answer. */
 const LOST = 'hedge_lost';
 const LOST_COLOUR = '--shape-other';
 
@@ -125,7 +125,7 @@ const OBSTACLES: Record<string, string> = {
   request: 'cannot take the request',
 };
 
-/** `limit provider:openai requests`: what was in the way, and more of it. */
+/** For example `limit provider:openai requests`: the reason for a wait. */
 function skipReason(reason: string): string {
   const [obstacle = '', ...more] = reason.split(' ');
   const what = OBSTACLES[obstacle] ?? obstacle;
@@ -150,7 +150,7 @@ function piecesOf(part: TimelinePart, place: Place, attempt: Attempt | null): Pi
   ];
 }
 
-/** The points of a stream between its first byte and its end, and its whole at the end. Null: it was too short to have any. */
+/** Points of a stream from first byte to end. Null if it was too short. */
 export function growthOf(
   { tokens = [] }: Pick<TimelinePart, 'tokens'>,
   attempt: Pick<Attempt, 'started_at_ms' | 'usage'>,
@@ -159,7 +159,7 @@ export function growthOf(
 ): Point[] | null {
   const span = toMs - fromMs;
   if (tokens.length === 0 || span <= 0) return null;
-  // The broker's own count of a part may pass the provider's of the whole.
+  // Estimated counts during the stream may exceed the provider's final count.
   const whole = Math.max(1, attempt.usage.output_tokens, ...tokens.map(([, count]) => count));
   const points = tokens.map(([ms, count]): Point => {
     const x = (attempt.started_at_ms + ms - fromMs) / span;
@@ -175,7 +175,7 @@ function marksOf({ kind, started_at_ms: fromMs, duration_ms: ms, rescue }: Timel
   return [{ at: place(fromMs), label: 'A broken answer is taken up here', kind: 'rescue' }];
 }
 
-/** What goes on now: it is in no timeline yet. */
+/** The current phase, which is not in the timeline yet. */
 function openRow(
   { status, queue, frames }: RequestDetail,
   place: Place,
@@ -200,7 +200,7 @@ function openRow(
   };
 }
 
-/** Until frames were seen, and how they have come since. */
+/** The time until the first frames, and their growth since. */
 function openPieces(place: Place, from: number, to: number, samples: readonly Sample[]): Piece[] {
   const first = samples.findIndex(([ms, frames]) => frames > 0 && ms >= from);
   const grown = first < 0 ? [] : samples.slice(first).filter(([ms]) => ms <= to);
@@ -240,7 +240,7 @@ function sharesOf(
   for (const part of timeline) {
     const attempt = attempts.find((one) => one.attempt === part.attempt);
     if (part.kind === 'skip') continue;
-    // Attempts beside each other: no moment counts twice.
+    // Parallel attempts overlap: no time is counted twice.
     const fromMs = Math.max(coveredMs, part.started_at_ms);
     const untilMs = part.started_at_ms + part.duration_ms;
     const ms = Math.max(0, untilMs - fromMs);

@@ -1,4 +1,4 @@
-// A request's life on one axis of time. A row opens to what is known of it.
+// A request's phases on one time axis. Rows expand to details.
 import { useState } from 'preact/hooks';
 import type { Attempt, RequestDetail, TimelinePart } from '../api/types.ts';
 import { count, duration, usd, words } from '../parts/format.ts';
@@ -15,7 +15,7 @@ interface RowProps {
 interface WaterfallProps {
   request: RequestDetail;
   nowMs: number;
-  /** Of one that runs. */
+  /** For a running request. */
   samples?: readonly Sample[];
 }
 
@@ -102,7 +102,7 @@ function RowView({ row, isOpen, onToggle, costs }: RowProps) {
   );
 }
 
-/** As large as what it stands in. */
+/** Fills its container. */
 function Curve({ points }: { points: readonly Point[] }) {
   const line = points.map(([x, y]) => `${(x * 100).toFixed(2)},${((1 - y) * 100).toFixed(2)}`).join(' ');
   return (

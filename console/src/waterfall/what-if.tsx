@@ -1,5 +1,5 @@
-// What if: the same tokens at the prices of other deployments, a replay with another model or provider, and what came of it
-// beside the request itself.
+// What-if: the same tokens at the prices of other deployments, a replay with another model or provider, and a comparison of the
+// replay with the request.
 
 import { useState } from 'preact/hooks';
 import { post } from '../api/client.ts';
@@ -11,12 +11,12 @@ import { count, duration, usd } from '../parts/format.ts';
 import { Badge, Outcome, Panel, RequestLink, Select, Table, Text } from '../parts/panel.tsx';
 import { layOut } from './layout.ts';
 
-/** Its body was kept: only what failed for good has one. */
+/** Whether its body was kept: only dead letters have one. */
 export function canReplay({ dead_letter: letter }: RequestDetail): boolean {
   return letter !== null && letter.body !== 'none';
 }
 
-/** What the same tokens would have cost at every other deployment: where to go, and what it would bring. */
+/** Cost of the same tokens at every other deployment, with the difference. */
 export function Elsewhere({ request }: { request: RequestDetail }) {
   const [there, setThere] = useState<{ model: string; vendor: string } | null>(null);
   const providers = useQuery<{ data: Provider[] }>('/providers').data?.data ?? [];
@@ -64,7 +64,7 @@ export function Elsewhere({ request }: { request: RequestDetail }) {
 const MAX_OFFERS = 12;
 const PER_MILLION = 1_000_000;
 
-/** Those that serve the model that was asked for first, then the cheapest. */
+/** Deployments of the requested model first, then by price. */
 function offersFor(request: RequestDetail, providers: readonly Provider[]) {
   const attempt = request.attempts.find(({ outcome }) => outcome === 'ok') ?? request.attempts.at(-1);
   if (attempt === undefined || attempt.usage.input_tokens + attempt.usage.output_tokens === 0) return [];
@@ -94,7 +94,7 @@ function offersFor(request: RequestDetail, providers: readonly Provider[]) {
 
 const MAX_COMPARED = 5;
 
-/** The request and what was made of it, beside each other. */
+/** The request and its replay side by side. */
 export function Replays({ request }: { request: RequestDetail }) {
   const ids = (request.replayed_as ?? []).slice(0, MAX_COMPARED);
   if (ids.length === 0) return null;
