@@ -1,17 +1,17 @@
-// The one place that knows what BullMQ keeps in Redis and inside its classes. Everything that happens once per request is a
-// script of our own over BullMQ's layout; everything else (stalled jobs, delays, promotion, removal, failed jobs) is BullMQ's.
+// The only place that depends on BullMQ's layout in Redis and on internals of its classes. Operations that run once per request
+// are scripts of our own on BullMQ's layout; the rest (stalled jobs, delays, promotion, removal, failed jobs) is left to BullMQ.
 // Why: docs/decisions/2026-11-28-own-scripts-on-bullmq.md. What BullMQ does: docs/reference/bullmq-and-ioredis.md.
 //
-// Relied on, and held by test/integration/queue/bullmq-contract.test.ts for the installed version:
+// Assumptions, verified by test/integration/queue/bullmq-contract.test.ts for the installed version:
 // - keys `<prefix>:<queue>:` wait, active, marker, meta, delayed, prioritized, stalled, `<job id>`, `<job id>:lock`;
-// - a plain job is a hash with name, data, opts, timestamp, delay, priority; `ats` counts its starts, `defa` says why it
-//   was given up after too many stalls; it is pushed left into `wait` and taken from its right;
+// - a plain job is a hash with name, data, opts, timestamp, delay, priority; `ats` counts its starts, `defa` is the reason why it
+//   was given up after too many stalls; it is pushed onto the left of `wait` and taken from the right;
 // - a marker `0` in the sorted set `marker` wakes one blocked worker, a marker `1` carries the score of a delayed job;
 // - a delayed job's score is its unix time in ms, times 0x1000;
-// - what was given to a worker without a job and is put back (put-back.lua, free-workers.lua) lies as one that was started before;
+// - a request under a lease that is put back (put-back.lua, free-workers.lua) looks like a job that was started before;
 // - jobs that take turns (fair-turns.lua) are in `prioritized`, scored by their order: BullMQ's own scripts, and workers of
-//   earlier releases, take the lowest score first, and remove them from there; names `turns`, `turn:…` and `paid` are ours;
-// - a lock is a text with the worker's token; who removes it also takes the job out of `stalled`;
+//   earlier releases, take the lowest score first and remove it there; the names `turns`, `turn:…` and `paid` are ours;
+// - a lock is a string with the worker's token; code that removes it also removes the job from `stalled`;
 // - `Worker#waitForJob`, `Worker#extendJobLocks`, `Worker#moveToActive`, `backend.disconnectBlocking`.
 import { type ConnectionOptions, Job, Worker } from 'bullmq';
 import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
@@ -33,7 +33,7 @@ export function queueName(provider: string, lane: Lane): string {
   return `${provider}-${lane}`;
 }
 
-/** A failed job means that its request was lost by crashing workers, or a bug: kept for a look. */
+/** A failed job means that crashing workers lost its request, or a bug: kept for inspection. */
 export const JOB_OPTIONS = {
   removeOnComplete: true,
   removeOnFail: { age: 24 * 3_600, count: 5_000 },
@@ -53,27 +53,27 @@ const renewScript = loadLuaScript(import.meta.url, './renew-leases.lua');
 const putBackScript = loadLuaScript(import.meta.url, './put-back.lua');
 const finishScript = loadLuaScript(import.meta.url, './finish-job.lua');
 
-/** Keys of one queue, and the calls of scripts on them. */
+/** Keys of one queue, and script calls on them. */
 export interface QueueLayout {
-  /** Adds jobs; those that are there already stay as they are. @param turn of all of them; absent: first come, first served. */
+  /** Adds jobs; existing ones stay unchanged. @param turn for all of them; absent: first come, first served. */
   add(jobs: readonly RequestJob[], turn?: Turn): ScriptCall;
-  /** Gives a new request to a worker that waits for work, under a lease. */
+  /** Hands a new request to a free worker under a lease. */
   offer(job: RequestJob, terms: OfferTerms): ScriptCall;
-  /** Brings back what waits for a time to come. */
+  /** Makes delayed jobs due immediately. */
   promote(atMost: number): ScriptCall;
-  /** It takes no turn any more; gives -1 where a worker has it under a lease. */
+  /** Removes the job from the fair turns; returns -1 if a worker has it under a lease. */
   leaveTurns(job: RequestJob): ScriptCall;
   renewLeases(ids: readonly string[]): ScriptCall;
-  /** What has a lease becomes a job. @param dueAtMs null: at once, before all others. */
+  /** Turns a request under a lease into a job. @param dueAtMs null: immediately, before all others. */
   putBack(job: RequestJob, dueAtMs: number | null, turn: Turn | undefined): ScriptCall;
   take(scripts: QueueScripts, lock: LockTerms): ScriptCall;
-  /** @param closing carried out before the job goes, in the same step. */
+  /** @param closing runs before the job is removed, in the same step. */
   finish(scripts: QueueScripts, job: FinishedJob, lock: LockTerms, closing: ScriptCall | null): ScriptCall;
 }
 
 export interface FinishedJob {
   id: string;
-  /** There is no job: it was given to this worker. */
+  /** The request was handed to this worker under a lease: there is no job. */
   isLeased: boolean;
   /** Takes the next job in the same step. */
   wantsNext: boolean;
@@ -82,26 +82,27 @@ export interface FinishedJob {
 export interface OfferTerms {
   /** Unix ms by the clock of Redis. */
   sentAtMs: number;
-  /** The worker in the same process; empty where there is none. */
+  /** The worker in the same process; empty if there is none. */
   nearWorkerId: string;
-  /** No other gets it. */
+  /** No other worker may get it. */
   isNearOnly: boolean;
 }
 
 export interface LockTerms {
   token: string;
   durationMs: number;
-  /** As it is listed among the free workers; empty where it is not. */
+  /** Its id in the list of free workers; empty if it is not listed. */
   workerId: string;
 }
 
 /**
- * A worker that is killed loses its jobs to others in under ten seconds: a lock, renewed every quarter of it, and at most
- * one interval between two looks. Measured over 120 jobs and six kills: 6.0 to 8.1 s (10 s and 5 s: 10.0 to 15.1 s).
+ * Other workers take over the jobs of a killed worker in under ten seconds: the duration of a lock, renewed every quarter of it,
+ * plus at most one interval of the stalled check. Measured over 120 jobs and six kills: 6.0 to 8.1 s (with a lock of 10 s and an
+ * interval of 5 s: 10.0 to 15.1 s).
  */
 export const LOCK_DURATION_MS = 6_000;
 
-/** The same for what has no job; it is suspected for a second more before it becomes one (free-workers.lua). */
+/** The same for a request without a job; it is suspected for another second before it becomes one (free-workers.lua). */
 export const LEASE_MS = 5_500;
 
 export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): QueueLayout {
@@ -159,10 +160,10 @@ export function queueLayout(keyspace: Keyspace, provider: string, lane: Lane): Q
   };
 }
 
-/** As jobs have it. */
+/** Options as stored in jobs. */
 export const STORED_OPTIONS = JSON.stringify(JOB_OPTIONS);
 
-/** The scripts of one consumer: what belongs to one step is one script, where one server has all keys. */
+/** The scripts of one consumer: what belongs to one step is one script if one server has all keys. */
 export interface QueueScripts {
   /** Defines `claim_request`: the request of a job is claimed in the step that takes the job. */
   claim: ScriptFunction | null;
@@ -194,19 +195,19 @@ export function queueScripts(claim: ScriptFunction | null): QueueScripts {
   };
 }
 
-/** Redis lets no script ask whether there is a global. */
+/** Redis scripts cannot test whether a global exists, so the name is defined as nil. */
 function closingNothing({ command, source }: LuaScript): LuaScript {
   return { command, source: `local close_books = nil\n${source}` };
 }
 
-/** What take-job.lua and finish-job.lua say. */
+/** Reply of take-job.lua, and its part of finish-job.lua's. */
 export type Taken =
   | { kind: 'job'; job: TakenJob; hasMore: boolean; delayedUntilMs: number }
   | { kind: 'none'; delayedUntilMs: number }
   | { kind: 'other' }
   | { kind: 'lost' };
 
-/** What finish-job.lua says: the next job, and what the closing part has given. */
+/** Parses the reply of finish-job.lua: the next job, and the reply of the closing script. */
 export function readFinished(reply: unknown): { taken: Taken; closed: unknown } {
   const [taken, closed] = reply as [unknown, unknown];
   return { taken: readTaken(taken), closed };
@@ -215,16 +216,16 @@ export function readFinished(reply: unknown): { taken: Taken; closed: unknown } 
 export interface TakenJob {
   id: string;
   data: RequestJob;
-  /** BullMQ gave it up: its workers died too often. */
+  /** Why BullMQ gave the job up: its workers died too often. */
   deferredFailure: string | null;
-  /** What the claim script said, where it ran in the same step (buffers), or what came with a request that was handed off. */
+  /** Reply of the claim script if it ran in the same step (buffers), or the claim that came with a handed-off request. */
   claim: unknown;
-  /** There is no job: it was given to this worker (offer-job.lua). */
+  /** Present if the request was handed to this worker without a job (offer-job.lua). */
   lease?: Lease;
 }
 
 export interface Lease {
-  /** Its turn, should it become a job. */
+  /** Its turn if it becomes a job. */
   turn(): Turn | undefined;
 }
 
@@ -268,18 +269,18 @@ export interface BullMqOptions {
   drainDelay: number;
 }
 
-/** BullMQ's own worker for all that is rare, with what it keeps to its own loop made usable from another. */
+/** BullMQ's own worker, for rare operations; makes the protected methods of its loop callable from ours. */
 export class RareWorker extends Worker<RequestJob, void, string> {
   constructor(name: string, options: BullMqOptions) {
     super(name, null, { ...options, autorun: false });
   }
 
-  /** Blocks until there may be a job: gives 0 for now, else the unix time at which a delayed one is due. */
+  /** Blocks until there may be a job; resolves with 0 for now, else with the unix ms at which a delayed one is due. */
   waitForMarker(delayedUntilMs: number): Promise<number> {
     return (this as unknown as BlockingWorker).waitForJob(delayedUntilMs);
   }
 
-  /** By BullMQ's own script, which brings back delayed jobs that are due. */
+  /** Takes a job with BullMQ's own script, which also returns due delayed jobs to the queue. */
   async takeByBullMq(token: string): Promise<Taken> {
     const [fields, id, , delayedUntilMs] = await this.backend.moveToActive(token, this.opts.name);
     if (!fields || !id) return { kind: 'none', delayedUntilMs: Number(delayedUntilMs ?? 0) };
@@ -296,7 +297,7 @@ export class RareWorker extends Worker<RequestJob, void, string> {
     return this.extendJobLocks(ids, tokens, durationMs);
   }
 
-  /** The job as BullMQ sees it; rejects where it is gone. */
+  /** BullMQ's object for the job; rejects if the job no longer exists. */
   async find(id: string): Promise<QueueJob> {
     const job = await Job.fromId<RequestJob, void, string>(this, id);
     if (job === undefined) throw new Error(`Job ${id} is gone`);

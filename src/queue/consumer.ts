@@ -1,9 +1,9 @@
-// Takes jobs of one queue and works on as many at once as there are slots.
+// Takes jobs from one queue and processes as many concurrently as there are slots.
 //
-// BullMQ's own loop starts jobs only when the fetching ends. Here one blocking connection per queue waits for the queue to have
-// something, and what it finds starts at once; when more wait, more fetchers join, without blocking, until the queue is
-// empty; and a job that ends takes the next one in the same script. Most jobs do not come this way at all: they are
-// handed over as they are accepted (hand-off.ts). Measured: docs/decisions/2026-11-20-own-fetch-loop.md.
+// BullMQ's own loop starts jobs only after the fetching has ended. Here one blocking connection per queue waits for a job and
+// starts it immediately; if more jobs wait, non-blocking fetchers join until the queue is empty; and the script that finishes
+// a job takes the next one. Most requests never become jobs: they are handed over when they are accepted (hand-off.ts).
+// Measured: docs/decisions/2026-11-20-own-fetch-loop.md.
 import { type ConnectionOptions, UnrecoverableError } from 'bullmq';
 import { jobId, type Lane, type RequestJob } from '../contracts/job.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -28,21 +28,21 @@ import {
 import type { HandOffDesk } from './hand-off.ts';
 import { KeptJobs } from './kept-jobs.ts';
 
-/** What the processor asks of the queue when it is done with a job for now. */
+/** What the processor wants done with a job that it stops working on. */
 export type Disposition =
   /**
-   * The request needs this job no more: it has its outcome, or went on to another queue. `closing` is done before the job
-   * goes, in the same step where one server has all keys; it must be safe to repeat. `onClosed` gets its reply.
+   * The request no longer needs this job: it has its outcome, or moved to another queue. `closing` runs before the job is
+   * removed, in the same step if one server has all keys; it must be idempotent. `onClosed` receives its reply.
    */
   | { kind: 'complete'; closing?: ScriptCall; onClosed?: (reply: unknown) => void }
-  /** Later again; its place among waiting requests is kept by the limiter, not by the queue. */
+  /** Again after a delay; the limiter, not the queue, keeps its place among waiting requests. */
   | { kind: 'delay'; delayMs: number }
-  /** At once, by another worker: this process is shutting down. */
+  /** Immediately, by another worker: this process is shutting down. */
   | { kind: 'give-back' };
 
 /**
- * @param claim an array: what the script said that claimed the request as its job was taken; what `receive` was given with
- * a job that was handed off; null: nobody has claimed it yet.
+ * @param claim an array: the reply of the script that claimed the request when its job was taken; for a request that was handed
+ * off, the claim passed to `receive`; null: not claimed yet.
  */
 export type ProcessJob = (job: RequestJob, claim: unknown) => Promise<Disposition>;
 
@@ -53,31 +53,31 @@ export interface ConsumerOptions {
   keyspace: Keyspace;
   provider: string;
   lane: Lane;
-  /** Jobs worked on at once. It is asked for each time: it may change. */
+  /** Jobs processed concurrently. Read each time, since it may change. */
   readonly slots: number;
   process: ProcessJob;
-  /** Claims a job's request in the step that takes the job. A Redis Cluster has their keys on different servers: ignored. */
+  /** Claims a job's request in the step that takes the job. Ignored on Redis Cluster: their keys are on different servers. */
   claim?: ScriptFunction;
-  /** Where it is given jobs, and as whom; absent: it only takes them. */
+  /** The desk that hands requests to this worker, and the worker's id; absent: jobs come from the queue only. */
   handOffs?: { desk: Pick<HandOffDesk, 'correct'>; workerId: string };
   /** How often jobs of dead workers are looked for. */
   stalledIntervalMs?: number;
   /**
-   * A job that BullMQ gives up: its workers died too often. It stays in the queue until this has resolved with
-   * `complete`, so that a death in the middle of it leaves the job to the next worker.
+   * Called for a job that BullMQ gives up because its workers died too often. The job stays in the queue until this resolves
+   * with `complete`, so that the next worker gets it if this one dies meanwhile.
    */
   onAbandoned: (job: RequestJob, error: Error) => Promise<Disposition>;
   onError: (error: Error) => void;
 }
 
 export interface QueueConsumer {
-  /** How many more jobs there is room for. */
+  /** Number of further jobs that can start. */
   readonly room: number;
-  /** A request that was given to this worker without a job, under a lease. */
+  /** Starts a request that was handed to this worker under a lease, without a job. */
   receive(job: RequestJob, claim: unknown, lease: Lease): void;
-  /** Since its queue has last answered, with a job or without; 0 while there is nothing to ask it for. */
+  /** Time since the queue last answered, with or without a job; 0 while nothing is fetched. */
   silentMs(): number;
-  /** Stops fetching; resolves when no fetch is on its way any more. Jobs that run go on. */
+  /** Stops fetching; resolves when no fetch is in flight. Running jobs continue. */
   stopFetching(): Promise<void>;
   /** After `stopFetching`: waits until the running jobs are disposed of, then closes. */
   close(): Promise<void>;
@@ -85,7 +85,7 @@ export interface QueueConsumer {
 
 const STALLED_INTERVAL_MS = 2_000;
 const MAX_STALLED_COUNT = 2;
-/** Seconds. Longer waits have been seen to survive a lost connection (taskforcesh/bullmq#4479). */
+/** Seconds. Longer waits were seen to outlast a lost connection (taskforcesh/bullmq#4479). */
 const DRAIN_DELAY_SECONDS = 5;
 /** Jobs of a burst that are picked up per round trip. */
 const MAX_EXTRA_FETCHES = 8;
@@ -101,16 +101,16 @@ class JobPool implements QueueConsumer {
   readonly #layout: QueueLayout;
   readonly #scripts: QueueScripts;
   readonly #isCluster: boolean;
-  /** The jobs that run. */
+  /** Running jobs. */
   readonly #running: KeptJobs;
   readonly #fetches = new Set<Promise<void>>();
   readonly #fetcher: Promise<void>;
   readonly #workerId: string;
   #tokens = 0;
   #extraFetches = 0;
-  /** Nothing waited when the queue was last asked: its marker says when something does. */
+  /** Nothing waited at the last fetch: the queue's marker signals the next job. */
   #isDrained = false;
-  /** When the next delayed job is due, as far as known; unix ms, 0: none is. */
+  /** When the next delayed job is due, as far as known, unix ms; 0: none. */
   #delayedUntilMs = 0;
   #isStopping = false;
   #answeredAtMs = performance.now();
@@ -147,7 +147,7 @@ class JobPool implements QueueConsumer {
 
   receive(job: RequestJob, claim: unknown, lease: Lease): void {
     const id = jobId(job);
-    // Its lease ran out while the message was on its way, and it was fetched since.
+    // Its lease expired while the message was in transit, and its job has been fetched since.
     if (this.#running.has(id)) return;
     this.#start({ id, data: job, deferredFailure: null, claim, lease }, this.#workerId);
   }
@@ -169,7 +169,7 @@ class JobPool implements QueueConsumer {
     return this.#running.size + this.#extraFetches < this.#options.slots;
   }
 
-  /** When a job or a fetch has ended, or the pool is told to stop. */
+  /** Resolves when a job or a fetch ends, or when the pool is stopped. */
   #nextChange(): Promise<void> {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
@@ -189,7 +189,7 @@ class JobPool implements QueueConsumer {
       }
       try {
         if (this.#isDrained && !(await this.#mayHaveJob())) continue;
-        // What was handed over meanwhile has taken the room: the marker is gone, and the job is still there.
+        // Requests handed over meanwhile took the room: the marker is consumed, but the job still waits.
         if (!this.#hasRoom) this.#isDrained = false;
         else if (!this.#isStopping) await this.#fetchOne();
       } catch (error) {
@@ -200,11 +200,11 @@ class JobPool implements QueueConsumer {
     }
   }
 
-  /** Waits for a job to come, or for a delayed one to be due; false where it has to wait again. */
+  /** Waits for a job to arrive or a delayed one to be due; false if it has to wait again. */
   async #mayHaveJob(): Promise<boolean> {
     const dueAtMs = await this.#worker.waitForMarker(this.#delayedUntilMs);
     this.#answeredAtMs = performance.now();
-    // Infinity: the wait was broken off, by a lost connection or the end of the pool.
+    // Infinity: the wait was interrupted by a lost connection or by the end of the pool.
     this.#delayedUntilMs = Number.isFinite(dueAtMs) ? dueAtMs : 0;
     return dueAtMs - Date.now() < 1;
   }
@@ -232,7 +232,7 @@ class JobPool implements QueueConsumer {
     return byBullMq;
   }
 
-  /** What BullMQ's own scripts have taken or put back. */
+  /** Counts a job that BullMQ's own scripts took or put back. */
   #correctRoom(change: 1 | -1): void {
     this.#options.handOffs?.desk.correct(this.#options.provider, change);
   }
@@ -261,7 +261,7 @@ class JobPool implements QueueConsumer {
     void this.#run(job, token);
   }
 
-  /** A slot's life: one job after the other, as long as each brings a next one along. */
+  /** Runs one slot: processes jobs one after the other, as long as finishing one yields the next. */
   async #run(first: TakenJob, token: string): Promise<void> {
     let job: TakenJob | undefined = first;
     while (job !== undefined) {
@@ -270,7 +270,7 @@ class JobPool implements QueueConsumer {
       try {
         job = await this.#work(current, token);
       } catch (error) {
-        // The lock was lost (the request has its own fence), or a bug: the stalled check sees to the job.
+        // The lock was lost (the request has its own fence), or there is a bug: the stalled check recovers the job.
         this.#options.onError(error as Error);
       }
       this.#running.remove(current);
@@ -311,7 +311,7 @@ class JobPool implements QueueConsumer {
   async #finish(job: TakenJob, token: string, { closing, onClosed }: Complete): Promise<TakenJob | undefined> {
     const { redis } = this.#options;
     if (this.#isCluster && closing !== undefined) await runCall(redis, closing);
-    // There may be fewer slots than when its job began.
+    // The number of slots may have shrunk since the job began.
     const wantsNext = !this.#isStopping && this.#running.size <= this.#options.slots;
     const lock = this.#lockTerms(token);
     const finished = { id: job.id, isLeased: job.lease !== undefined, wantsNext };
@@ -319,7 +319,7 @@ class JobPool implements QueueConsumer {
     const { taken, closed } = readFinished(await runCallForBuffers(redis, call));
     onClosed?.(closed);
     if (taken.kind === 'lost') throw new Error(`Missing lock for job ${job.id}`);
-    // Delayed jobs that are due are the fetcher's to bring back.
+    // Left to the fetcher, which falls back to BullMQ's own script.
     if (taken.kind === 'other') this.#isDrained = false;
     if (taken.kind !== 'job') return undefined;
     if (taken.hasMore) this.#fetchMore();
@@ -330,7 +330,7 @@ class JobPool implements QueueConsumer {
     await (await this.#worker.find(id)).moveToFailed(new UnrecoverableError(reason), token, false);
   }
 
-  /** A job that Redis let nobody work on goes back to its queue; waiting for its lock to expire takes seconds. */
+  /** A job that failed because of Redis is put back into its queue; waiting for its lock to expire would take seconds. */
   async #processed({ data, claim, deferredFailure }: TakenJob): Promise<Disposition> {
     try {
       return deferredFailure === null

@@ -1,15 +1,15 @@
--- Fair turns in a queue of BullMQ: prepended to the scripts that queue and take jobs (src/queue/bullmq-layout.ts).
+-- Fair turns in a BullMQ queue: prepended to the scripts that queue and take jobs (src/queue/bullmq-layout.ts).
 --
--- Start-time fair queueing over keys. `turns` has the owners whose jobs wait, each scored by where its next job starts on a
--- virtual clock; the lowest is next, and what its job costs moves it back. `turn:<owner>` has its jobs, in their own order.
--- `paid` has the clock (member '') and owners without waiting jobs whose last one ends ahead of the clock: one that asks for
--- one thing after the other does not get more than its share. All jobs are in BullMQ's set `prioritized` too, which is what
--- counts: a job that is not there any more was taken or removed otherwise, and a set that is lost costs fairness, and no job.
+-- Start-time fair queueing over keys. `turns` holds the owners with waiting jobs, scored by the virtual start time of their next
+-- job; the lowest is next, and the cost of its job moves it back. `turn:<owner>` holds its jobs, scored by their order. `paid`
+-- holds the virtual clock (member '') and the finish times of owners without waiting jobs whose last job ends after the clock, so
+-- that adding jobs one by one gains nothing. All jobs are also in BullMQ's set `prioritized`, which is authoritative: a job
+-- missing there was taken or removed by other means, and losing one of the other sets costs fairness but no job.
 
--- Longer than any deadline: what is left behind goes.
+-- Longer than any deadline; leftovers expire.
 local TURN_TTL_MS = 90000000
 local MOST_STALE = 100
--- Who is forgotten among more has its next turn a little early.
+-- Beyond this, finish times are dropped; the next turn of a dropped owner comes slightly early.
 local MOST_OWNERS = 10000
 
 local function join_turns(base, id, order, owner)
@@ -21,7 +21,7 @@ local function join_turns(base, id, order, owner)
   if redis.call('ZADD', base .. 'turns', 'NX', start, owner) == 1 then redis.call('PEXPIRE', base .. 'turns', TURN_TTL_MS) end
 end
 
--- Where nothing waits there are no turns to take: it is next in any case. Gives nothing; the marker is the caller's.
+-- If nothing else waits, the job is next in any case and goes to the wait list. Returns nothing; the caller adds the marker.
 local function queue_job(base, wait, prioritized, id, turn)
   local order, owner = string.match(turn or '', '^(%d+) %S+ (%S+)$')
   if not order or redis.call('EXISTS', wait, prioritized) == 0 then
@@ -31,7 +31,7 @@ local function queue_job(base, wait, prioritized, id, turn)
   end
 end
 
--- Gives the job that is next, taken out, and whose turn it was and from where; or nothing.
+-- Removes the next job. Returns its id, its owner and the start of the turn (only the id if no owner is known); or nothing.
 local function next_turn(base)
   for _ = 1, MOST_STALE do
     local first = redis.call('ZRANGE', base .. 'turns', 0, 0, 'WITHSCORES')
@@ -61,7 +61,7 @@ local function pay_turn(base, owner, start, turn)
   redis.call('PEXPIRE', base .. 'paid', TURN_TTL_MS)
 end
 
--- What was put off and is due comes back among those that wait, in its own place among its owner's. Gives how many.
+-- Returns due delayed jobs to the waiting ones, by their order among their owner's jobs. Returns how many.
 local function bring_back(base, wait, prioritized, ids)
   for _, id in ipairs(ids) do
     redis.call('ZREM', base .. 'delayed', id)

@@ -1,21 +1,21 @@
--- A worker says that it is well, and how many more jobs it has room for in each of its queues. Between two such calls the
--- scripts that give, take and end jobs count; what went wrong there is corrected here. And it looks for requests whose worker
--- does not renew its lease (offer-job.lua): they become jobs, as those that BullMQ finds stalled.
+-- A worker's sign of life, with its room in each of its queues. Between two such calls the scripts that hand over, take and
+-- finish jobs keep the count; this script corrects errors in it. It also turns requests whose lease is not renewed
+-- (offer-job.lua) into jobs, like those that BullMQ finds stalled.
 --
 -- KEYS  1 its sign of life, then per queue: free workers, leases
--- ARGV  1 worker, 2 how long the sign lasts, ms, 3 options of a job (JSON), then per queue: its room where it is not listed
---       yet, correction
--- Gives per queue: the room that was counted, correction included, and how many leases were lost.
+-- ARGV  1 worker, 2 how long the sign lasts, ms, 3 options of a job (JSON), then per queue: its room (used if the worker is not
+--       listed yet), correction
+-- Returns per queue: the counted room, correction included, and how many leases were lost.
 
--- After a Redis that stood still all leases are over: everybody has so long to renew them. The score of a suspected one is
--- minus the time at which it was.
+-- After Redis was frozen, all leases have expired: workers get this long to renew them. The score of a suspected lease is minus
+-- the time (unix ms) from which it was suspected.
 local SUSPECTED_MS = 1000
 local MOST_AT_ONCE = 100
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- Its worker had it once, and stalled once.
+-- The job counts as started once and stalled once.
 local function become_job(base, id)
   local request, step = string.match(id, '^(.+)-(%d+)$')
   if not request or redis.call('EXISTS', base .. id) == 1 then return end

@@ -1,10 +1,10 @@
-// Requests that go to a worker in the very step that accepts them, where one waits for work: no queue, no fetch, no claim.
-// Only where one server has all keys. Everything else (a full house, a stopped worker, a large body, a cluster) is queued.
+// Hands requests to a free worker in the same step that accepts them: no queue, no fetch, no claim. Only if one server has all
+// keys. Everything else (no free worker, a stopped worker, a large body, a cluster) is queued.
 //
-// A worker lists itself per queue with the room that it has; offer-job.lua, take-job.lua and finish-job.lua count, and
-// this file corrects what went wrong between them. The request itself comes as a message on the worker's own channel. It has no
-// job, but a lease, which its worker renews (consumer.ts). One whose lease runs out, as its worker died or its message was lost
-// with a connection, is made a job by the next worker that says it is well.
+// A worker lists itself per queue with its room; offer-job.lua, take-job.lua and finish-job.lua keep the count, and this file
+// corrects errors in it. The request is sent as a message on the worker's own channel. It has no job but a lease, which its
+// worker renews (kept-jobs.ts). If the lease expires, because the worker died or the message was lost with a connection, the next
+// sign of life of any worker turns the request into a job (free-workers.lua).
 // Why: docs/decisions/2026-11-28-hand-off.md, docs/decisions/2026-11-28-leases.md.
 import type { HandedOff } from '../contracts/neighbours.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
@@ -12,42 +12,42 @@ import { loadLuaScript, runCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { queueName, STORED_OPTIONS } from './bullmq-layout.ts';
 
-/** Larger bodies are fetched by their worker: a subscriber that has megabytes to come is cut off by Redis. */
+/** Larger bodies are fetched by the worker: Redis disconnects a subscriber with megabytes of pending output. */
 export const MAX_HANDED_BYTES = 64 * 1024;
 
 const SIGN_EVERY_MS = 1_000;
-/** A worker that has not said so for so long is given nothing: it stands still. */
+/** A worker without a sign of life for this long counts as stopped and gets no requests. */
 const SIGN_LASTS_MS = 2_500;
-/** What differs in so many looks is no message on its way, but a count that went wrong. */
+/** A difference seen in this many successive checks is a wrong count, not a message in transit. */
 const LOOKS = 3;
-/** The last message on the channel, to itself: nothing comes behind it. */
+/** The last message on the channel, sent by the worker to itself: nothing follows it. */
 const LAST = 'last';
 const LAST_WITHIN_MS = 1_000;
 
-/** A queue whose worker may be given jobs. */
+/** A queue from which requests may be handed to this worker. */
 export interface HandOffQueue {
   provider: string;
-  /** How many more jobs there is room for. */
+  /** Number of further jobs that the worker can take. */
   readonly room: number;
 }
 
 export interface HandOffDesk {
-  /** From now on it is given jobs of these queues, too. */
+  /** Starts to accept requests of these queues too. */
   open(queues: readonly HandOffQueue[]): Promise<void>;
-  /** A job began or ended without one of the scripts that count. */
+  /** Corrects the count after a job began or ended outside the scripts that keep it. */
   correct(provider: string, change: 1 | -1): void;
-  /** Nothing is handed over any more once this has resolved. */
+  /** After this has resolved, nothing is handed over. */
   close(): Promise<void>;
 }
 
 export interface HandOffOptions {
   redis: RedisClient;
-  /** A connection in the `subscriber` profile, and nobody else's: bodies come on it. */
+  /** A connection in the `subscriber` profile, not shared: it carries bodies. */
   channel: RedisClient;
   keyspace: Keyspace;
   workerId: string;
   receive: (handed: HandedOff) => void;
-  /** So many requests of this provider have lost their worker, and became jobs. */
+  /** Called with the number of the provider's requests that lost their worker and became jobs. */
   onLost?: (provider: string, requests: number) => void;
   onError: (error: Error) => void;
 }
@@ -120,7 +120,7 @@ export function createHandOffDesk(options: HandOffOptions): HandOffDesk {
   };
 }
 
-/** The difference between the room that there is and the room that is counted; what is on its way makes it differ for moments. */
+/** Tracks the difference between actual and counted room; messages in transit make the two differ briefly. */
 class Drift {
   #seen: number[] = [];
 
@@ -128,7 +128,7 @@ class Drift {
     this.#seen = [...this.#seen, difference].slice(-LOOKS);
   }
 
-  /** What stayed over all looks; asked for once: it is corrected then. */
+  /** The difference that all checks had in common, else 0. Resets the checks: the caller applies the correction. */
   correction(): number {
     if (this.#seen.length < LOOKS) return 0;
     const least = Math.min(...this.#seen);
@@ -141,7 +141,7 @@ class Drift {
 
 const LINE_FEED = 0x0a;
 
-/** `<fence> <slice> <trial> <limits> <bytes of the spec>`, a line feed, spec and body; `-` for what there is none of. */
+/** `<fence> <slice> <trial> <limits> <bytes of the spec>`, a line feed, spec and body; `-` for a missing field. */
 export function readHandedOff(message: Buffer): HandedOff {
   const end = message.indexOf(LINE_FEED);
   const head = message.toString('latin1', 0, end);

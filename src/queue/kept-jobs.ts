@@ -1,5 +1,5 @@
-// What a pool works on, and that it still does: locks of BullMQ's jobs and leases of requests without one (offer-job.lua) are
-// renewed four times before they run out, all of them with one call each.
+// The jobs that a pool processes. Locks of BullMQ's jobs, and leases of requests without a job (offer-job.lua), are renewed at a
+// quarter of their duration, with one call for all locks and one for all leases.
 import { runCall } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 import { LEASE_MS, LOCK_DURATION_MS, type QueueLayout, type RareWorker, type TakenJob } from './bullmq-layout.ts';

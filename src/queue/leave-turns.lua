@@ -1,8 +1,8 @@
--- A job that goes another way takes no turn any more (fair-turns.lua). BullMQ's own scripts take it out of its sets.
+-- Removes a job from the fair turns (fair-turns.lua) before it is moved or removed; BullMQ's own scripts update BullMQ's sets.
 --
 -- KEYS  1 job, 2 owners whose jobs wait, 3 leases
 -- ARGV  1 prefix of the queue's keys, 2 job id
--- Gives -1 where a worker has the request without a job (offer-job.lua).
+-- Returns -1 if a worker has the request under a lease (offer-job.lua).
 if redis.call('ZSCORE', KEYS[3], ARGV[2]) then return -1 end
 local owner = string.match(redis.call('HGET', KEYS[1], 'turn') or '', ' (%S+)$')
 if not owner then return 0 end

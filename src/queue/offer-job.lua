@@ -1,17 +1,16 @@
--- Gives a new request to a worker that waits for work. No job is made: a lease says who has it, which the worker renews
--- (renew-leases.lua) and ends (finish-job.lua, put-back.lua); one that runs out becomes a job (free-workers.lua). Jobs that
--- wait come first. The worker in the process of the API that asks is
--- preferred, as long as it has half as much room as the one that has most.
+-- Hands a new request to a free worker. No job is made: the request has a lease, which the worker renews (renew-leases.lua) and
+-- ends (finish-job.lua, put-back.lua); if it expires, the request becomes a job (free-workers.lua). Waiting jobs come first. The
+-- worker in the calling API process is preferred if it has at least half as much room as the worker with the most room.
 --
 -- KEYS  1 free workers, 2 waiting jobs, 3 jobs that take turns, 4 meta, 5 leases
 -- ARGV  1 channel prefix of workers, 2 prefix of their signs of life, 3 job id, 4 lease, ms, 5 when this was sent, unix ms by the
---       clock of Redis, 6 the worker in the same process, or '', 7 '1': no other gets it
--- Gives the worker, or false: it must wait.
+--       clock of Redis, 6 the worker in the same process, or '', 7 '1': no other worker may get it
+-- Returns the worker, or false if the request must wait.
 
--- Each that is looked at in vain is gone, or stands still; a worker that is well says so again within a second.
+-- A worker that is passed over is gone or stopped; a healthy worker lists itself again within a second.
 local MOST_LOOKED_AT = 8
--- What arrives later stood in front of a Redis that was frozen or away. Its client has been refused by then: the job is queued,
--- where the cancellation that comes behind it finds it.
+-- A call that arrives later was held up by a frozen or unreachable Redis. Its client has already been refused, so the request is
+-- queued, where the cancellation that follows finds it.
 local FRESH_MS = 500
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -29,7 +28,7 @@ for _ = 1, MOST_LOOKED_AT do
   local best = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
   local worker, room = best[1], tonumber(best[2])
   if not worker or room < 1 then return false end
-  -- It is well: it asks.
+  -- Known to be alive: its own process makes this call.
   if worker == near then return give(near) end
   if near ~= '' then
     near_room = near_room or tonumber(redis.call('ZSCORE', KEYS[1], near) or 0)

@@ -9,39 +9,38 @@ import type { RedisClient } from '../storage/redis.ts';
 import { JOB_OPTIONS, type OfferTerms, type QueueLayout, queueLayout, queueName } from './bullmq-layout.ts';
 
 export interface QueueProducer {
-  /** The same job added twice is one job while it exists. @param turn absent: it comes before all that take turns. */
+  /** Adding a job that still exists has no effect. @param turn absent: the job goes before all that take turns. */
   enqueue(provider: string, lane: Lane, job: RequestJob, turn?: Turn): Promise<void>;
-  /** The same as a part of another script. */
+  /** The same, as part of another script. */
   enqueueCall(provider: string, lane: Lane, jobs: readonly RequestJob[], turn?: Turn): ScriptCall;
-  /** Gives it to a worker that waits for work, under a lease, as a part of another script. */
+  /** Hands it to a free worker under a lease, as part of another script. */
   offerCall(provider: string, lane: Lane, job: RequestJob, terms: OfferTerms): ScriptCall;
-  /** Many at once, a few in one step: others wait behind it. */
+  /** Adds many jobs, a few per step, because other commands wait for each step. */
   enqueueAll(provider: string, lane: Lane, jobs: readonly RequestJob[]): Promise<void>;
   /**
-   * Before everything else that waits, and at once where it was put off; the one that a worker has stays with it. It is in
-   * the queue all the time, and is put there where it has been lost. Safe to repeat; rejects where a worker takes it in
-   * the same moment.
+   * Moves a job before all others that wait, even if it was delayed; a job that a worker has stays there. The job is in the
+   * queue at all times, and is added if it was lost. Idempotent; rejects if a worker takes the job at the same moment.
    */
   advance(provider: string, lane: Lane, job: RequestJob): Promise<void>;
-  /** Takes a job out of the queue; false when a worker has it. True also when it is not there any more. */
+  /** Removes a job from the queue; false if a worker has it. True also if it is no longer there. */
   remove(provider: string, lane: Lane, job: RequestJob): Promise<boolean>;
-  /** Brings back at once whatever waits there for a time to come. */
+  /** Makes all delayed jobs due immediately. */
   promoteAll(provider: string, lane: Lane): Promise<void>;
   /** Jobs waiting and running, for readiness and metrics. */
   depth(provider: string, lane: Lane): Promise<{ waiting: number; active: number; delayed: number }>;
   close(): Promise<void>;
 }
 
-/** BullMQ's event stream of a queue, which nobody reads and only its own scripts write to. */
+/** Length of BullMQ's event stream of a queue, which only its own scripts write and nothing reads. */
 const EVENTS_MAX_LENGTH = 100;
 
-/** Measured: others wait 4 ms behind 100 jobs (docs/reference/bullmq-and-ioredis.md section 4), ten times a request. */
+/** Measured: 100 jobs block Redis for 4 ms (docs/reference/bullmq-and-ioredis.md section 4), ten times as long as a request. */
 const JOBS_AT_ONCE = 20;
 
-/** What leave-turns.lua says of a request that a worker has. */
+/** Reply of leave-turns.lua for a request that a worker has under a lease. */
 const LEASED = -1;
 
-/** One step of a promotion blocks Redis for a few milliseconds. */
+/** One step of this size blocks Redis for a few milliseconds. */
 const PROMOTED_AT_ONCE = 500;
 
 type RequestQueue = Queue<RequestJob, void, string>;
@@ -75,7 +74,7 @@ export function createQueueProducer(
         defaultJobOptions: JOB_OPTIONS,
         streams: { events: { maxLen: EVENTS_MAX_LENGTH } },
         skipWaitingForReady: true,
-        // The check asks Redis once, and a queue whose check has failed (Redis was away just then) fails for ever.
+        // The check runs once; if Redis is unavailable at that moment, the queue fails permanently.
         skipVersionCheck: true,
       }) as RequestQueue;
       queue.on('error', onError);
@@ -99,12 +98,12 @@ export function createQueueProducer(
     async advance(provider, lane, job) {
       if ((await runCall(redis, layoutOf(provider, lane).leaveTurns(job))) === LEASED) return;
       const queue = queueOf(provider, lane);
-      // Does nothing where it is there already.
+      // Has no effect if the job exists.
       await queue.add('request', job, { jobId: jobId(job), lifo: true });
       const queued = await queue.getJob(jobId(job));
       if (queued === undefined) return;
       if (await queued.isDelayed()) await queued.promote();
-      // Without a priority of its own: to the end of the list that is fetched next.
+      // Removes its priority and moves it to the end of the list that is fetched next.
       await queued.changePriority({ lifo: true });
     },
     async remove(provider, lane, job) {

@@ -1,9 +1,9 @@
--- What was given to a worker without a job (offer-job.lua) goes back to its queue as one that was started once: at once, before
--- all others, or later (src/queue/bullmq-layout.ts).
+-- Puts a request under a lease (offer-job.lua) into its queue, as a job that was started once: immediately, before all others, or
+-- delayed (src/queue/bullmq-layout.ts).
 --
 -- KEYS  1 leases, 2 job, 3 waiting jobs, 4 marker, 5 meta, 6 delayed jobs
--- ARGV  1 job id, 2 data (JSON), 3 options (JSON), 4 now, unix ms, 5 its turn or '', 6 when it is due, unix ms, or '': at once
--- Gives 1; 0 where the lease was lost: it is a job already.
+-- ARGV  1 job id, 2 data (JSON), 3 options (JSON), 4 now, unix ms, 5 its turn or '', 6 when it is due, unix ms, or '': now
+-- Returns 1, or 0 if the lease was lost: it is already a job.
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
 local due = tonumber(ARGV[6])
 redis.call('HSET', KEYS[2], 'name', 'request', 'data', ARGV[2], 'opts', ARGV[3], 'timestamp', ARGV[4], 'delay',

@@ -1,4 +1,4 @@
--- A worker still works on what it was given. What has become a job meanwhile has no lease any more, and gets none.
+-- Renews the leases of a worker's requests. A request that has become a job meanwhile has no lease and gets none.
 --
 -- KEYS  1 leases
 -- ARGV  1 lease, ms, then job ids

@@ -1,12 +1,12 @@
--- Takes the next waiting job of a queue of BullMQ, as its moveToActive does for a queue without a rate limit
--- (src/queue/bullmq-layout.ts), and claims its request in the same step where `claim_request` is defined. What lies in the list
--- of waiting jobs comes first: what a worker gave back or died with, and what found nothing else waiting; then the fair turns
--- (fair-turns.lua). Delayed jobs that are due are brought back before.
+-- Takes the next waiting job of a BullMQ queue, as its moveToActive does for a queue without a rate limit
+-- (src/queue/bullmq-layout.ts), and claims its request in the same step if `claim_request` is defined. The list of waiting jobs
+-- comes first: jobs that a worker gave back or died with, and jobs that were added while nothing else waited; then the fair turns
+-- (fair-turns.lua). Due delayed jobs are returned to the queue first.
 --
--- KEYS  1 waiting jobs, 2 jobs that are worked on, 3 marker, 4 meta, 5 delayed jobs, 6 jobs that take turns, 7 free workers
--- ARGV  1 prefix of the jobs' keys, 2 now, unix ms, 3 lock token, 4 lock, ms, 5 worker, then what claim_request needs
--- Gives {'job', id, data, why it was given up or '', 1 when more wait, when the next delayed one is due or 0, claim or nil},
--- {'none', when the next delayed one is due or 0}, or {'other'}: only BullMQ's own script knows what to do.
+-- KEYS  1 waiting jobs, 2 active jobs, 3 marker, 4 meta, 5 delayed jobs, 6 jobs that take turns, 7 free workers
+-- ARGV  1 prefix of the jobs' keys, 2 now, unix ms, 3 lock token, 4 lock, ms, 5 worker, then the arguments of claim_request
+-- Returns {'job', id, data, why BullMQ gave it up or '', 1 if more wait, when the next delayed one is due or 0, claim or false},
+-- {'none', when the next delayed one is due or 0}, or {'other'} for cases that only BullMQ's own script handles.
 local MOST_VANISHED = 100
 local MOST_BROUGHT_BACK = 100
 local settings = redis.call('HMGET', KEYS[4], 'paused', 'concurrency', 'max')
@@ -37,7 +37,7 @@ for _ = 1, MOST_VANISHED do
     redis.call('ZADD', KEYS[7], 'XX', 'INCR', -1, ARGV[5])
     local more = math.min(1, redis.call('EXISTS', KEYS[1], KEYS[6]))
     if more == 1 then redis.call('ZADD', KEYS[3], 0, '0') end
-    -- A job that comes back may be worked on in this very process: it looks before it claims.
+    -- A job that was started before may still be running in this process, which must check that before it claims the request.
     local claim = false
     if claim_request and starts == 1 and not fields[2] then claim = claim_request(fields[1], ARGV, 6) end
     return {'job', id, fields[1], fields[2] or '', more, due, claim}

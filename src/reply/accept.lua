@@ -1,15 +1,15 @@
--- Writes the record and the body of a request. Does nothing when the record is there already.
--- With an idempotency key: joins the request that has it, unless that one failed, was cancelled or is forgotten.
+-- Writes the record and the body of a request. Does nothing if the record exists.
+-- With an idempotency key: joins the request that has the key, unless that one failed, was cancelled or is forgotten.
 --
 -- KEYS  1 record, 2 body[, 3 idempotency key]
 -- ARGV  1 spec (JSON), 2 body, 3 time to live, ms[, 4 fingerprint, 5 idempotency key's time to live, ms, 6 request id,
 --       7 prefix of records in this shard]
--- Gives {'accepted'[, 1 when the record is new]}, {'joined', request id} or {'conflict'}.
+-- Returns {'accepted'[, 1 if the record is new]}, {'joined', request id} or {'conflict'}.
 if KEYS[3] then
   local known = redis.call('GET', KEYS[3])
   if known then
     local fingerprint, other = string.match(known, '^(%S+) (%S+)$')
-    if other == ARGV[6] then return {'accepted'} end -- its own command, sent again after a lost connection
+    if other == ARGV[6] then return {'accepted'} end -- the same command, resent after a lost connection
     local record = redis.call('HMGET', ARGV[7] .. other, 'state', 'outcome', 'cancelled')
     local state, outcome, cancelled = record[1], record[2], record[3]
     if state == 'done' and outcome == 'ok' or state and state ~= 'done' and not cancelled then

@@ -1,15 +1,15 @@
-// Carries frames to Redis: appends them to the requests' logs and announces them to one API instance.
+// Sends frames to Redis: appends them to the requests' logs and announces them to one API instance.
 //
-// One flush takes the pending frames of all requests that share a reply shard and an API instance, as one script call
-// and one pub/sub message: at 400 streams this costs a tenth of a call per frame. While a flush is on its way the next
-// one waits for it, so a slow Redis makes larger frames and not more of them. First bytes and ends do not wait for the
-// rest: they leave at the end of the turn of the event loop in which they came.
+// One flush sends the pending frames of all requests that share a reply shard and an API instance, as one script call
+// and one pub/sub message: at 400 streams this costs a tenth of a call per frame. The next flush waits until the one in flight
+// has ended, so a slow Redis leads to larger frames, not to more of them. First bytes and ends do not wait: they are sent at the
+// end of the event loop turn in which they arrived.
 import type { FrameKind } from '../contracts/frame.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runCall, type ScriptCall } from '../storage/lua-script.ts';
 import { isCluster, type RedisClient } from '../storage/redis.ts';
 
-/** Redis may refuse writes (out of memory, a failover) for so long before an answer is given up. */
+/** How long Redis may refuse writes (out of memory, a failover) before an answer is given up. */
 const REFUSED_WRITES_MS = 30_000;
 const RETRY_INTERVAL_MS = 200;
 
@@ -20,34 +20,37 @@ export interface OutgoingFrame {
   kind: FrameKind;
   meta: string;
   bytes: Buffer;
-  /** How long record and log stay; only on the frame that ends the request. Milliseconds. */
+  /** How long record and log are kept; only on the frame that ends the request. Milliseconds. */
   retentionMs: number | null;
-  /** The body stays with them: the writer of the response needs it. */
+  /** The body is kept with them: the writer of the response needs it. */
   keepsBody: boolean;
-  /** Called once: the frame is in the log, or it never will be. */
+  /** Called once: null if the frame is in the log, else why it never will be. */
   onSettled: (refusal: Refusal | null) => void;
 }
 
-/** Why a frame was not taken: another delivery owns the request, or Redis took nothing for too long. */
+/** Why a frame was not stored: another delivery owns the request, or Redis accepted no writes for too long. */
 export type Refusal = 'fenced' | 'unavailable';
 
-/** Anything that has events which are not yet made into a frame. */
+/** A source of events that are not yet part of a frame. */
 export interface FrameSource {
   takeFrame(): OutgoingFrame;
 }
 
 export interface Announcer {
-  /** The source has something; it is asked for it when the next flush begins. */
+  /** The source has events; the next flush takes them as a frame. */
   markDirty(source: FrameSource, isUrgent: boolean): void;
-  /** A frame that is complete. The source's gathered events, if any, must be taken before. */
+  /** Adds a complete frame. The source's gathered events, if any, must be taken first. */
   add(frame: OutgoingFrame): void;
-  /** The source has nothing to say any more. */
+  /** The source has no more events. */
   markClean(source: FrameSource): void;
-  /** Takes a frame back that has not left yet: its publication, for another script to do; its reply: readRefused. Null: it has left. */
+  /**
+   * Takes back a frame that is not sent yet. Returns the call that publishes it, as part of another script (parse its reply with
+   * readRefused); null if it is sent already, or on Redis Cluster.
+   */
   withdraw(frame: OutgoingFrame): ScriptCall | null;
 }
 
-/** Indexes of the frames that were refused. */
+/** Indexes (from 0) of the refused frames. */
 export function readRefused(reply: unknown): ReadonlySet<number> {
   return new Set((reply as number[]).map((index) => index - 1));
 }
@@ -58,7 +61,7 @@ export function createAnnouncer(
   redis: RedisClient,
   keyspace: Keyspace,
   channel: string | null,
-  /** Tokens of one stream that arrive within this time share a frame. Asked anew for every flush. */
+  /** Tokens of one stream that arrive within this time share a frame. Read for every flush. */
   gatherMs: () => number,
   onError: (error: Error) => void,
 ): Announcer {
@@ -73,7 +76,7 @@ export function createAnnouncer(
     if (isFlushing || isImmediate) return;
     if (frames.length > 0 || urgent.size > 0) {
       isImmediate = true;
-      // After the current turn of the event loop: everything urgent that it produces goes along.
+      // After the current turn of the event loop, so that everything urgent from this turn is included.
       setImmediate(() => {
         isImmediate = false;
         startFlush(urgent);

@@ -1,10 +1,10 @@
--- Counts a body that will stand in Redis, unless it is one too many. Bodies whose time is over are taken out of the count
--- first. Safe to repeat: a member is counted once.
+-- Counts a body that will be stored in Redis, unless it exceeds a limit. Expired bodies are removed from the count first.
+-- Idempotent: a member is counted once.
 --
--- KEYS  1 members by the end of their time, unix ms, 2 bytes by key, and of all under '*'
--- ARGV  1 now, unix ms, 2 member (key id, bytes, request id), 3 key id, 4 bytes, 5 end of its time, unix ms,
---       6 most bytes of a key, 7 most bytes of all
--- Gives 'counted', 'key' or 'all': whose room is used up.
+-- KEYS  1 members by expiry, unix ms, 2 bytes by key, the total under '*'
+-- ARGV  1 now, unix ms, 2 member (key id, bytes, request id), 3 key id, 4 bytes, 5 expiry, unix ms,
+--       6 limit per key, bytes, 7 limit of the total, bytes
+-- Returns 'counted', or the limit that is exceeded: 'key' or 'all'.
 local MOST_EXPIRED = 200
 local bytes = math.max(0, whole(ARGV[4], 0))
 local expired = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, MOST_EXPIRED)

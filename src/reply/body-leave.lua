@@ -1,6 +1,6 @@
--- A body is needed no more: it is taken out of the count. Safe to repeat.
+-- Removes a body that is no longer needed from the count. Idempotent.
 --
--- KEYS  1 members by the end of their time, 2 bytes by key, and of all under '*'
+-- KEYS  1 members by expiry, unix ms, 2 bytes by key, the total under '*'
 -- ARGV  1 member (key id, bytes, request id), 2 key id, 3 bytes
 local bytes = math.max(0, whole(ARGV[3], 0))
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end

@@ -1,15 +1,15 @@
-// How many bytes of bodies stand in Redis, of each key and in all. Memory of Redis is shared: without a bound one key's
-// asynchronous requests could take all of it. Small bodies of clients that wait are not counted (their number is bounded
-// by admission): the fast path pays nothing.
+// Counts and limits the bytes of bodies stored in Redis, per key and in total. The memory of Redis is shared: without a limit the
+// asynchronous requests of one key could use all of it. Small bodies of waiting clients are not counted (admission limits their
+// number), so the fast path has no overhead.
 import type { RequestSpec } from '../contracts/request-record.ts';
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 export interface BodyQuota {
-  /** Whose room is used up, where the body is one too many. A counted one must be left, or goes by its time. */
+  /** Counts the body, or returns which limit it exceeds. A counted body must be removed with `leave`, or expires. */
   enter(spec: RequestSpec, bodyBytes: number, timeToLiveMs: number): Promise<'counted' | 'key' | 'all'>;
-  /** Safe to repeat, and for a request that was never counted. */
+  /** Idempotent; does nothing for a request that was never counted. */
   leave(spec: Pick<RequestSpec, 'requestId' | 'keyId' | 'countedBytes'>): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export interface BodyLimits {
 
 const SMALL_BYTES = 64 * 1024;
 
-/** Whether a request's body is counted: large ones, and all that nobody waits for. */
+/** Whether a request's body is counted: large bodies, and all bodies of requests for which no client waits. */
 export function isBodyCounted({ lifetime }: Pick<RequestSpec, 'lifetime'>, bodyBytes: number): boolean {
   return lifetime === 'nobody' || bodyBytes >= SMALL_BYTES;
 }
@@ -52,13 +52,13 @@ function memberOf(requestId: string, keyId: string, bytes: number): string {
   return `${keyId} ${bytes} ${requestId}`;
 }
 
-// Bodies that requests leave behind when they fail, until somebody has kept them (publish.lua says for how long).
+// Bodies that failed requests leave in Redis until they are stored elsewhere (for how long: publish.lua).
 
 export interface LeftBodies {
-  /** 0 for one that is gone. */
+  /** 0 for a body that is gone. */
   sizes(requestIds: readonly string[]): Promise<number[]>;
   read(requestId: string): Promise<Buffer | null>;
-  /** False while the request runs again: its body is needed. */
+  /** Removes the body; false if the request runs again and needs it. */
   release(requestId: string): Promise<boolean>;
 }
 

@@ -1,8 +1,8 @@
--- Marks a request as cancelled and tells the worker that holds it. May be called again until the outcome arrives.
+-- Marks a request as cancelled and notifies the worker that owns it. May be called again until the outcome arrives.
 --
 -- KEYS  1 record
 -- ARGV  1 request id, 2 channel prefix of the shard's workers
--- Gives {'done'}, {'running', worker} or {'queued', step, progress (JSON, or '')}.
+-- Returns {'done'}, {'running', worker} or {'queued', step, progress (JSON, or '')}.
 local record = redis.call('HMGET', KEYS[1], 'state', 'owner', 'step', 'progress')
 if not record[1] or record[1] == 'done' then return {'done'} end
 redis.call('HSET', KEYS[1], 'cancelled', 1)

@@ -1,8 +1,8 @@
--- Claims the request of a job (claim.lua, as `claim`) in the script that takes the job. Where one server has all keys.
+-- Claims the request of a job (claim.lua, as `claim`) in the script that takes the job. Used only if one server has all keys.
 --
 -- args from `from`: namespace, worker id, how long a silent worker counts as alive, ms, log's time to live, ms, newest
 -- contract version that the worker reads
--- Gives what claim.lua gives; false for a job that is not read here.
+-- Returns the reply of claim.lua; false if this script cannot parse the job's data.
 local SHARDS = '0123456789abcdefghjkmnpqrstvwxyz'
 local function claim_request(data, args, from)
   local id, step = string.match(data, '^{"requestId":"(req_%w+)","step":(%d+)}$')

@@ -1,24 +1,24 @@
--- A delivery takes a request over and opens its next attempt. From here on every earlier writer is refused: the fence
--- entry has a higher id than anything it can write. A cancelled request is claimed too: somebody must end it.
+-- Claims a request for a delivery and opens its next attempt. From here on every earlier writer is refused, because the fence
+-- entry has a higher id than anything it can write. A cancelled request is claimed too, so that it can be ended.
 --
 -- KEYS  1 record, 2 body, 3 log, 4 workers of the shard
 -- ARGV  1 step of the job, 2 worker id, 3 how long a silent worker counts as alive, ms, 4 log's time to live, ms,
 --       5 newest contract version that the worker reads, 6 request id, 7 channel prefix of the shard's workers
--- Gives {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body}
+-- Returns {'claimed', attempt, id of the last frame, fence id, cancelled, answered, progress, spec, body}
 -- or {'moved', step, spec, progress} or {'done', outcome, spec, progress} or {reason[, detail]}.
 local record = redis.call('HMGET', KEYS[1], 'spec', 'step', 'state', 'owner', 'cancelled', 'answered', 'progress', 'attempts')
 local spec, step, state, owner = record[1], record[2], record[3], record[4]
 if not spec then return {'gone'} end
--- The first member of every spec. Nothing is changed: a newer worker must find the request as it is.
+-- The version is the first member of every spec. The request is left unchanged for a newer worker.
 local version = tonumber(string.match(spec, '"version":(%d+)'))
 if version and version > tonumber(ARGV[5]) then return {'newer', version} end
 if state == 'done' then return {'done', redis.call('HGET', KEYS[1], 'outcome') or 'ok', spec, record[7] or ''} end
 if step ~= ARGV[1] then return {'moved', step, spec, record[7] or ''} end
-if owner and owner ~= ARGV[2] then -- its own claim may arrive twice: a resent command
+if owner and owner ~= ARGV[2] then -- its own claim may arrive twice, as a resent command
   local seen = redis.call('HGET', KEYS[4], owner)
   local time = redis.call('TIME')
   if seen and tonumber(seen) > time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3]) then
-    -- It may be alive and have let go of this request without being able to say so: it is asked.
+    -- The owner may be alive and have given up this request without being able to record that: ask it.
     redis.call('SPUBLISH', ARGV[7] .. owner, '? ' .. ARGV[6])
     return {'owned', owner}
   end
@@ -27,7 +27,7 @@ local body = redis.call('GET', KEYS[2])
 if not body then return {'gone'} end
 local attempt = tonumber(record[8] or 0) + 1
 redis.call('HSET', KEYS[1], 'attempts', attempt, 'owner', ARGV[2], 'state', 'running')
--- What a reader has seen last: fences are never announced.
+-- The last frame a reader can have seen: fences are never announced.
 local before = '0-0'
 for _, entry in ipairs(attempt > 1 and redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 32) or {}) do
   if entry[2][2] ~= 'fence' then

@@ -1,11 +1,11 @@
-// What a worker gets with a request that it has claimed (claim.lua, claim-new.lua), and what else a claim may find.
+// What a worker receives with a claimed request (claim.lua, claim-new.lua), and the other results of a claim.
 import { ORIGIN_FRAME, parseFrameId } from '../contracts/frame.ts';
 import { CONTRACT_VERSION, NO_PROGRESS, type RequestProgress, type RequestSpec } from '../contracts/request-record.ts';
 
-/** Place in a request's log from which one attempt may write. */
+/** Position in a request's log from which one attempt may write. */
 export interface WriteGrant {
   attempt: number;
-  /** Id of the last frame before: what a reader has seen last (fences are never announced). */
+  /** Id of the frame before: the last that a reader can have seen (fences are never announced). */
   previous: string;
   /** Sequence number of the fence; the attempt's frames come after it. */
   fenceSequence: number;
@@ -16,26 +16,26 @@ export interface Claim {
   spec: RequestSpec;
   body: Buffer;
   progress: RequestProgress;
-  /** Somebody cancelled it meanwhile: it must be ended, not worked on. */
+  /** Cancelled meanwhile: it must be ended, not processed. */
   isCancelled: boolean;
-  /** Bytes of an answer went to the client in an earlier attempt. */
+  /** An earlier attempt sent bytes of an answer to the client. */
   hasAnswered: boolean;
 }
 
 export type ClaimResult =
   | { kind: 'claimed'; claim: Claim }
-  /** Another worker that is alive holds it, or believes so: it has been asked. */
+  /** The record names another live worker as owner; that worker has been asked whether it still works on it. */
   | { kind: 'owned'; owner: string }
-  /** A fallback moved it to this step; its job may have been lost on the way. */
+  /** A fallback moved it to this step; the job of that step may have been lost. */
   | { kind: 'moved'; step: number; spec: RequestSpec; progress: RequestProgress }
   /** A newer Sluice wrote it: left as it is, for a worker of that version. */
   | { kind: 'newer'; version: number }
-  /** It has its outcome: `ok`, a failure's code, or `failed` where the log says which. Progress without its last attempt. */
+  /** It has its outcome: `ok`, a failure's code, or `failed` if the code is in the log. Progress excludes the last attempt. */
   | { kind: 'done'; outcome: string; spec: RequestSpec; progress: RequestProgress }
-  /** Its time to live is over, or it was never written whole. */
+  /** It has expired, or was never written completely. */
   | { kind: 'gone' };
 
-/** This process is too old for the request; another one may not be. */
+/** This process is too old to read the request; another process may be able to. */
 export class NewerContractError extends Error {
   override name = 'NewerContractError';
 }
@@ -43,7 +43,7 @@ export class NewerContractError extends Error {
 export type ClaimReply = [Buffer, ...unknown[]];
 type ClaimedReply = [Buffer, number, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
 
-/** What claim.lua says. Throws a NewerContractError. */
+/** Parses the reply of claim.lua. Throws a NewerContractError. */
 export function readClaim(reply: ClaimReply): ClaimResult {
   const kind = reply[0].toString() as ClaimResult['kind'];
   switch (kind) {
@@ -80,7 +80,7 @@ function readClaimed([, attempt, previous, fence, cancelled, answered, progress,
   };
 }
 
-/** A request that was handed to a worker as it was accepted (claim-new.lua). */
+/** The claim of a request that was handed to a worker when it was accepted (claim-new.lua). */
 export function firstClaim(fence: string, spec: Buffer | string, body: Buffer): Claim {
   return {
     grant: { attempt: 1, previous: ORIGIN_FRAME, fenceSequence: parseFrameId(fence).sequence },
@@ -93,7 +93,7 @@ export function firstClaim(fence: string, spec: Buffer | string, body: Buffer): 
 }
 
 export function readProgress(json: string): RequestProgress {
-  // An older worker may not know every member.
+  // An older worker may have written fewer members.
   return json === '' ? NO_PROGRESS : { ...NO_PROGRESS, ...(JSON.parse(json) as RequestProgress) };
 }
 

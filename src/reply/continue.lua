@@ -1,8 +1,8 @@
--- The owner of a request goes on to its next attempt, and notes how far it has come.
+-- Opens the owner's next attempt at a request and stores its progress.
 --
 -- KEYS  1 record, 2 log
 -- ARGV  1 worker id, 2 progress (JSON), 3 log's time to live, ms
--- Gives {attempt, fence id}, or {} when the request is no longer the worker's.
+-- Returns {attempt, fence id}, or {} if the worker no longer owns the request.
 local record = redis.call('HMGET', KEYS[1], 'owner', 'state')
 if record[1] ~= ARGV[1] or record[2] ~= 'running' then return {} end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)

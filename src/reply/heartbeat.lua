@@ -1,4 +1,4 @@
--- A worker says that it is alive, by the clock of Redis. Workers silent for an hour are forgotten.
+-- A worker's heartbeat, by the clock of Redis. Workers silent for an hour are removed.
 --
 -- KEYS  1 workers of the shard
 -- ARGV  1 worker id

@@ -1,7 +1,7 @@
--- How long ago any worker of this shard has said that it is alive, by the clock of Redis, as heartbeat.lua wrote it.
+-- Time since the last heartbeat (heartbeat.lua) of any worker of this shard, by the clock of Redis.
 --
 -- KEYS  1 workers of the shard
--- Gives ms, or -1 where none ever has.
+-- Returns ms, or -1 if there was none.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local last = nil

@@ -1,12 +1,13 @@
 -- Appends frames of one reply shard to their logs and announces them to one API instance in a single message.
--- A frame whose log already has its id or a later one comes from a writer that lost the request: it is left out of both.
+-- A frame whose log already has its id or a later one comes from a writer that lost the request: it is neither stored nor
+-- announced.
 --
 -- KEYS  per frame: log; then for `head`: record; then for a frame that ends its request: record, body
--- ARGV  1 channel, or '' where they are announced to nobody; then per frame: request id, id, previous id, kind, meta, bytes,
---       retention ms ('' unless it ends), '1' when somebody needs the body
--- Gives the indexes (from 1) of the frames that were refused.
+-- ARGV  1 channel, or '' to announce nothing; then per frame: request id, id, previous id, kind, meta, bytes,
+--       retention ms ('' unless it ends the request), '1' if the body is still needed
+-- Returns the indexes (from 1) of the refused frames.
 
--- A body that somebody needs stays at least so long after the end: the process that puts it into SQL may find SQL away.
+-- A body that is still needed is kept at least this long after the end: SQL may be unavailable to the process that stores it.
 local BODY_KEPT_MS = 3600000
 local refused = {}
 local announced = {}
@@ -19,11 +20,11 @@ for a = 2, #ARGV, 8 do
   key = key + (is_last and 3 or kind == 'head' and 2 or 1)
   local added = redis.pcall('XADD', log, 'NOMKSTREAM', id, 'k', kind, 'm', meta, 'b', bytes, 'p', ARGV[a + 2])
   if not added then
-    -- Its fence made the log: without one the request was answered by somebody else, and forgotten.
+    -- The fence creates the log: if there is none, the request was answered by another worker and forgotten.
     refused[#refused + 1] = index
   elseif type(added) == 'table' and added.err then
     if not string.find(added.err, 'equal or smaller', 1, true) then return redis.error_reply(added.err) end
-    -- The attempt's own entry, sent again after a lost connection, is no refusal: readers find it in the log.
+    -- The attempt's own entry, resent after a lost connection, is not refused: readers find it in the log.
     local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
     if tonumber(string.match(last[1][1], '^%d+')) > tonumber(string.match(id, '^%d+')) then
       refused[#refused + 1] = index

@@ -1,5 +1,4 @@
-// The way of answers to their clients: one writer for each delivery, one announcer for each API instance and shard that has
-// any.
+// Sends answers to their clients: one writer per delivery, and one announcer per API instance and shard that has writers.
 
 import type { Failure } from '../contracts/failure.ts';
 import type { Frame, FrameKind, HeadMeta } from '../contracts/frame.ts';
@@ -19,7 +18,7 @@ import {
 } from './announcer.ts';
 import type { WriteGrant } from './claim.ts';
 
-/** From the busiest down: how long tokens are gathered at such a utilization of the event loop, and above. */
+/** How long tokens are gathered from this event loop utilization up, busiest first. */
 const GATHER: readonly { from: number; ms: number }[] = [
   { from: 0.7, ms: 40 },
   { from: 0.5, ms: 20 },
@@ -33,8 +32,8 @@ export interface Publisher {
 }
 
 /**
- * @param needsBody whether a request that ended so leaves its body to somebody, beside those who asked for it.
- * @param neighbours the API in this process gets its frames from here, once they are in the log.
+ * @param needsBody whether the body of a request with this outcome is still needed, apart from `keepsBody`.
+ * @param neighbours the API in this process, which gets its frames directly once they are in the log.
  */
 export function createPublisher(
   redis: RedisClient,
@@ -57,7 +56,7 @@ export function createPublisher(
     return entry.announcer;
   }
 
-  /** API instances come and go; their announcers go with their last writer. */
+  /** API instances come and go; an announcer is removed with its last writer. */
   function releaseAnnouncer(channel: string): void {
     const entry = announcers.get(channel);
     if (entry === undefined) return;
@@ -79,9 +78,9 @@ export function createPublisher(
 }
 
 /**
- * How long tokens are gathered before they leave: a few milliseconds, which nobody sees; more while this process is
- * short of time, when two tokens in one frame cost half of two frames, in Redis and in the API process too. At 40 ms a text
- * still grows 25 times a second.
+ * How long tokens are gathered before they are sent: a few milliseconds, which users do not notice; longer while this process is
+ * busy, since two tokens in one frame cost half of two frames, also in Redis and in the API process. At 40 ms a text still grows
+ * 25 times a second.
  */
 function createGatherClock(): () => number {
   let last = performance.eventLoopUtilization();
@@ -99,45 +98,45 @@ function createGatherClock(): () => number {
   };
 }
 
-// The frames of one delivery: numbers its events, gathers them, and hands them to the announcer of the API instance that
-// holds the connection. The first bytes of an answer and its end go out at once.
+// The frames of one delivery: numbers its events, gathers them, and passes them to the announcer of the API instance that
+// holds the connection. The first bytes of an answer and its end are sent immediately.
 
-/** A stream with more bytes than this on their way to Redis makes its attempt stop reading from the provider. */
+/** With more bytes than this in flight to Redis, a stream's attempt stops reading from the provider. */
 const WRITER_HIGH_WATER_BYTES = 512 * 1024;
 
-/** Every method returns at once; `settled` says when everything is in Redis. */
+/** No method blocks; `settled` resolves when everything is in Redis. */
 export interface ReplyWriter {
   readonly attempt: number;
-  /** The client may have seen a status: from now on only bytes, an end, or an error event can follow. */
+  /** The client may have received a status: only bytes, an end, or an error event can follow. */
   readonly hasAnswered: boolean;
-  /** Made so far by this delivery. */
+  /** Number of frames that this delivery has made. */
   readonly frames: number;
-  /** Goes out together with the first event. */
+  /** Sent together with the first event. */
   head(meta: HeadMeta): void;
   /**
    * One client-visible event (or piece of a body); numbered.
-   * @param showsId an `id:` line goes before it, with its number as in the log: `<attempt>-<seq>`.
+   * @param showsId precede it with an `id:` line that has its number in the log: `<attempt>-<seq>`.
    */
   event(bytes: Buffer, showsId?: boolean): void;
   /** A complete answer in a single frame. */
   whole(meta: HeadMeta, body: Buffer): void;
   /**
-   * Takes a complete answer back that has not left yet, for another script to publish; null where it has left, or where one
-   * script cannot do both. `published` must be told what that script gives for it.
+   * Takes back a complete answer that is not sent yet, to be published by another script; null if it is sent already, or if one
+   * script cannot do both. The caller must pass that script's reply for this call to `published`.
    */
   takeWhole(): { call: ScriptCall; published(reply: unknown): void } | null;
-  /** @param outcome `ok` or the code of the failure that the last event says. */
+  /** @param outcome `ok`, or the code of the failure that the last event reports. */
   end(outcome: string): void;
   fail(failure: Failure): void;
-  /** The owner's next attempt: what follows is numbered under it. */
+  /** Numbers what follows under the owner's next attempt. */
   beginAttempt(grant: Pick<WriteGrant, 'attempt' | 'fenceSequence'>): void;
-  /** Nothing more will be written by this delivery. Does nothing after an end; may be called twice. */
+  /** Ends the writer without an end frame. Does nothing after an end; may be called twice. */
   abandon(): void;
-  /** False while so much is on its way to Redis that nothing more should be read from the provider. */
+  /** False while so many bytes are in flight to Redis that the caller should stop reading from the provider. */
   readonly isReady: boolean;
   /** Resolves when `isReady`. */
   ready(): Promise<void>;
-  /** Resolves when all that was written is in Redis or was refused. */
+  /** Resolves when everything written is in Redis or was refused. */
   settled(): Promise<void>;
 }
 
@@ -145,11 +144,11 @@ export interface ReplyWriterOptions {
   spec: Pick<RequestSpec, 'requestId' | 'inbox'>;
   grant: WriteGrant;
   hasAnswered: boolean;
-  /** How long record and log stay after the end. Milliseconds. */
+  /** How long record and log are kept after the end. Milliseconds. */
   retentionMs: number;
-  /** The body stays with them. Absent: it goes with the end. */
+  /** The body is kept with them. Absent: the end removes it. */
   keepsBody?: boolean;
-  /** The writer lost the request, or Redis took nothing for too long: stop the provider call. Called at most once. */
+  /** The writer lost the request, or Redis accepted no writes for too long: stop the provider call. Called at most once. */
   onRefused: (refusal: Refusal) => void;
 }
 
@@ -157,7 +156,7 @@ export interface WriterHooks {
   /** Called once. */
   onClosed(): void;
   needsBody(outcome: string): boolean;
-  /** Gets each frame that is in the log; null: it is announced. */
+  /** Receives each frame that is in the log; null: frames are announced instead. */
   deliver: ((frame: Frame) => void) | null;
 }
 
@@ -172,11 +171,11 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
   #isRefused = false;
   #isClosed = false;
   #isFirstEvent = true;
-  /** Head that waits for its first event. */
+  /** Head that is held back until the first event. */
   #head: HeadMeta | null = null;
-  /** A complete answer. */
+  /** The frame of a complete answer. */
   #whole: OutgoingFrame | null = null;
-  /** Events not yet made into a frame. */
+  /** Events that are not yet part of a frame. */
   #gathered: Buffer[] = [];
   #backlogBytes = 0;
   #frames = 0;
@@ -233,7 +232,7 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
   }
 
   end(outcome: string): void {
-    // A head that has not left yet goes first: a frame has one kind.
+    // A frame has one kind: a pending head is sent first.
     if (this.#head !== null) this.#announcer.add(this.takeFrame());
     this.#finish('end', outcome, outcome);
   }
@@ -250,7 +249,7 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
   abandon(): void {
     if (this.#isClosed) return;
     this.#announcer.markClean(this);
-    // What was gathered is another's to say.
+    // Gathered events are dropped: another delivery sends them.
     for (const bytes of this.#gathered) this.#backlogBytes -= bytes.length;
     this.#gathered = [];
     this.#close();
@@ -301,7 +300,7 @@ export class AttemptWriter implements ReplyWriter, FrameSource {
     this.#hooks.onClosed();
   }
 
-  /** Makes one frame of the events gathered so far; its id is the number of the last of them. */
+  /** Makes one frame of the gathered events; its id is the number of the last one. */
   #frame(kind: FrameKind, meta: string, retentionMs: number | null): OutgoingFrame {
     if (this.#gathered.length === 0) this.#sequence += 1;
     const bytes = this.#gathered.length === 1 ? this.#gathered[0]! : Buffer.concat(this.#gathered);

@@ -1,8 +1,7 @@
--- The body of a request that is over goes; that of one which runs again (its worker died after it had said how it ended)
--- stays.
+-- Removes the body of a finished request; keeps it if the request runs again because its worker died after reporting its end.
 --
 -- KEYS  1 record, 2 body
--- Gives 1 when the body is gone.
+-- Returns 1 if the body is gone, else 0.
 local state = redis.call('HGET', KEYS[1], 'state')
 if state and state ~= 'done' then return 0 end
 redis.call('UNLINK', KEYS[2])

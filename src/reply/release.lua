@@ -1,11 +1,11 @@
--- A worker lets go of a request without an outcome: it goes back to the queue, or on to another step.
+-- Releases a worker's request without an outcome: back to the queue, or on to another step.
 --
 -- KEYS  1 record
--- ARGV  1 worker id, 2 step it held, 3 step that comes next, 4 progress (JSON), 5 '1' when the open attempt never
---       called a provider: its number is used again
--- Gives 1, or 0 when the request is no longer the worker's.
+-- ARGV  1 worker id, 2 current step, 3 next step, 4 progress (JSON), 5 '1' if the open attempt never called a provider:
+--       its number is reused
+-- Returns 1, or 0 if the worker no longer owns the request.
 local record = redis.call('HMGET', KEYS[1], 'owner', 'step', 'state')
--- Done already: the same command, sent again after a lost connection.
+-- Already released: the same command, resent after a lost connection.
 if not record[1] and record[2] == ARGV[3] and record[3] == 'queued' then return 1 end
 if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] or record[3] == 'done' then return 0 end
 redis.call('HDEL', KEYS[1], 'owner')

@@ -6,9 +6,9 @@ import type { Keyspace } from '../storage/keyspace.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 export interface ReplyLog {
-  /** At most `limit` frames after `after`, oldest first, fences left out; `scannedTo` is where to go on. */
+  /** At most `limit` frames after `after`, oldest first, without fences; `scannedTo` is where to continue. */
   readAfter(requestId: string, after: FrameId, limit: number): Promise<{ frames: Frame[]; scannedTo: FrameId }>;
-  /** Neither its record nor its log is there: it is forgotten, or Redis has lost it. */
+  /** Whether record and log are both missing: the request is forgotten, or Redis lost it. */
   isGone(requestId: string): Promise<boolean>;
 }
 
@@ -36,20 +36,20 @@ export function createReplyLog(redis: RedisClient, keyspace: Keyspace): ReplyLog
   };
 }
 
-// A finished request's answer, put together from its log.
+// Assembles a request's answer from its log.
 
 const PAGE_FRAMES = 64;
 
 export interface RecordedAnswer {
   head: HeadMeta | null;
-  /** What the client received, or would have. */
+  /** What the client received, or would have received. */
   bytes: Buffer;
-  /** Nothing was answered. */
+  /** Set if the request failed before anything was answered. */
   failure: Failure | null;
   isOver: boolean;
 }
 
-/** What is there so far; null when nothing is. Throws a RangeError where it is larger than `maxBytes`. */
+/** The answer so far; null if there is none. Throws a RangeError if it is larger than `maxBytes`. */
 export async function readAnswer(log: ReplyLog, requestId: string, maxBytes: number): Promise<RecordedAnswer | null> {
   const answer: RecordedAnswer = { head: null, bytes: Buffer.alloc(0), failure: null, isOver: false };
   const pieces: Buffer[] = [];

@@ -1,15 +1,15 @@
-// The record of an accepted request in Redis: who holds it, at which step of its plan it is, whether it is done.
-// Every change is one Lua script on the request's own slot, so two deliveries of one job can never both believe that
-// they own it. The log of what the client receives lies beside it (publisher.ts, reply-log.ts).
+// The record of an accepted request in Redis: its owner, its step of the route plan, whether it is done.
+// Every change is one Lua script on the request's own slot, so two deliveries of one job can never both own it. The log of
+// what the client receives is stored beside it (publisher.ts, reply-log.ts).
 //
 // States of a request
-//   queued     accepted, or given back by a worker; a job for `step` stands in a queue. Left by `claim`.
-//   running    a worker holds it (`owner`). Left by its last frame (done), by `release` (queued), or, when the owner
-//              has been silent for WORKER_SILENCE_MS, by another worker's `claim` (running, next attempt). An owner that
-//              is alive is asked by that claim; it may have lost hold of the request while Redis was in trouble, and
-//              says so by `disown` (queued).
+//   queued     accepted, or given back by a worker; a job for `step` is in a queue. Left by `claim`.
+//   running    a worker owns it (`owner`). Left by its last frame (done), by `release` (queued), or, if the owner
+//              has been silent for WORKER_SILENCE_MS, by another worker's `claim` (running, next attempt). That claim asks an
+//              owner that is alive whether it still works on the request; an owner that gave it up while Redis was failing
+//              answers with `disown` (queued).
 //   done       the last frame is in the log. Final.
-// `cancelled` is a mark, not a state: a queued request is dropped at its claim, a running one is told to stop.
+// `cancelled` is a flag, not a state: a queued request is dropped at its claim, the owner of a running one is notified.
 
 import { parseFrameId } from '../contracts/frame.ts';
 import { shardOf } from '../contracts/ids.ts';
@@ -34,9 +34,9 @@ export type CancelResult =
   | { kind: 'queued'; step: number; progress: RequestProgress };
 
 export interface IdempotencyClaim {
-  /** Names the key, with its owner: two API keys never share one. */
+  /** Includes the key's owner, so that two API keys never share one. */
   name: string;
-  /** Of everything that makes the request what it is. */
+  /** Covers everything that defines the request. */
   fingerprint: string;
   timeToLiveMs: number;
 }
@@ -46,11 +46,11 @@ export type AcceptResult = { kind: 'accepted' } | { kind: 'joined'; requestId: s
 export interface KnownRequest {
   requestId: string;
   fingerprint: string;
-  /** It failed, was cancelled, or is forgotten: the key may be used for another (as accept.lua does). */
+  /** It failed, was cancelled, or is forgotten: the key may be reused for another request (as in accept.lua). */
   isFree: boolean;
 }
 
-/** A request as an onlooker sees it. */
+/** A read-only view of a request. */
 export interface RequestView {
   spec: RequestSpec;
   state: 'queued' | 'running' | 'done';
@@ -59,7 +59,7 @@ export interface RequestView {
   /** Clients that wait for the answer; counted for resumable requests only. */
   listeners: number;
   progress: RequestProgress;
-  /** Of a request that is done: `ok` or a failure's code, `failed` where the log says which. */
+  /** Of a request that is done: `ok`, a failure's code, or `failed` if the code is in the log. */
   outcome: string | null;
 }
 
@@ -67,51 +67,51 @@ export interface ReleaseChange {
   fromStep: number;
   toStep: number;
   progress: RequestProgress;
-  /** The open attempt never called a provider: its number is used again. */
+  /** The open attempt never called a provider: its number is reused. */
   isAttemptUnused: boolean;
 }
 
 export interface RequestStore {
-  /** Without an idempotency key it is always `accepted`. Safe to repeat. */
+  /** Without an idempotency key the result is always `accepted`. Idempotent. */
   accept(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): Promise<AcceptResult>;
-  /** The same as a part of another script; its reply: readAccepted. */
+  /** The same, as part of another script; parse its reply with readAccepted. */
   acceptCall(spec: RequestSpec, body: Buffer, timeToLiveMs: number, idempotency?: IdempotencyClaim): ScriptCall;
   /** The request that has this key; writes nothing. */
   findByIdempotencyKey(shard: number, name: string): Promise<KnownRequest | null>;
-  /** The record as it stands; null when it is gone. Throws a NewerContractError. */
+  /** The current record; null if it no longer exists. Throws a NewerContractError. */
   read(requestId: string): Promise<RequestView | null>;
-  /** Somebody waits for the answer (or has stopped to): gives how many do now. */
+  /** Changes the number of clients that wait for the answer; resolves with the new number. */
   changeListeners(requestId: string, change: 1 | -1): Promise<number>;
   claim(requestId: string, step: number, workerId: string, timeToLiveMs: number): Promise<ClaimResult>;
-  /** The same in the script that takes the request's job; its reply: readClaim. */
+  /** The same, in the script that takes the request's job; parse its reply with readClaim. */
   claimInTake(workerId: string, timeToLiveMs: number): ScriptFunction;
-  /** The same in the step that writes the record: nobody has had it before. The worker comes first of its arguments. */
+  /** The same, in the step that writes the record, before anyone else can own it. The caller prepends the worker id to `args`. */
   claimNewCall(requestId: string, timeToLiveMs: number): ScriptCall;
-  /** The owner's next attempt. Null when the request is no longer the worker's: it must stop at once. */
+  /** Opens the owner's next attempt. Null if the worker no longer owns the request: it must stop immediately. */
   continueClaim(
     requestId: string,
     workerId: string,
     progress: RequestProgress,
     timeToLiveMs: number,
   ): Promise<Pick<WriteGrant, 'attempt' | 'fenceSequence'> | null>;
-  /** A number for a second attempt beside the owner's open one; null when the request is no longer the worker's. */
+  /** An attempt number for a second attempt beside the owner's open one; null if the worker no longer owns the request. */
   numberBeside(requestId: string, workerId: string, progress: RequestProgress): Promise<number | null>;
-  /** The worker does not work on it: whatever it says elsewhere, the next delivery may claim it. */
+  /** The worker does not work on the request, although the record names it as owner: the next delivery may claim it. */
   disown(requestId: string, workerId: string): Promise<void>;
-  /** False when the request is no longer the worker's. */
+  /** False if the worker no longer owns the request. */
   release(requestId: string, workerId: string, change: ReleaseChange): Promise<boolean>;
   cancel(requestId: string): Promise<CancelResult>;
-  /** Whether they have their outcome, or are forgotten. */
+  /** For each request, whether it has its outcome or is forgotten. */
   areOver(requestIds: readonly string[]): Promise<boolean[]>;
-  /** What was accepted, as long as it is there: until the end, longer where a response is kept. */
+  /** The accepted body, or null if it is gone: it is kept until the end, longer if a response is stored. */
   readBody(requestId: string): Promise<Buffer | null>;
-  /** Its response is written: the body goes, record and log stay at most so much longer. */
+  /** After its response is stored: removes the body; record and log are kept at most this much longer. */
   shorten(requestId: string, timeToLiveMs: number): Promise<void>;
-  /** Record and log live at least so much longer. */
+  /** Keeps record and log at least this much longer. */
   keep(requestId: string, timeToLiveMs: number): Promise<void>;
   /**
-   * Removes record, body and log: the client has everything and nobody may ask again.
-   * @param keepsBodies somebody else needs them, and removes them.
+   * Removes record, body and log: the client has everything and cannot resume.
+   * @param keepsBodies the bodies are still needed, and are removed by other code.
    */
   forget(requestIds: readonly string[], keepsBodies?: boolean): Promise<void>;
 }

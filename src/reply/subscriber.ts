@@ -1,9 +1,9 @@
-// The receiving end of the reply channel in one API instance: pub/sub brings frames at once, the log repairs what
-// pub/sub lost (docs/reference/bullmq-and-ioredis.md section 6). A handler gets every frame exactly once and
-// in order, whatever happens to the connection.
+// The receiving end of the reply channel in one API instance: pub/sub delivers frames immediately, the log supplies those that
+// pub/sub lost (docs/reference/bullmq-and-ioredis.md section 6). A handler gets every frame exactly once and in order, even
+// across lost connections.
 //
-// Repair happens when a frame's `previous` is not the frame seen last, when the subscription came back, when a request
-// has been silent for a while (a lost *last* frame leaves no gap to see), and when a paused reader goes on.
+// The log is read when a frame's `previous` is not the last frame seen, when the subscription is re-established, when a request
+// has been silent for a while (a lost *last* frame leaves no visible gap), and when a paused reader resumes.
 import { createFailure } from '../contracts/failure.ts';
 import {
   compareFrameIds,
@@ -17,48 +17,48 @@ import type { Keyspace } from '../storage/keyspace.ts';
 import { isCluster, type RedisClient } from '../storage/redis.ts';
 import type { ReplyLog } from './reply-log.ts';
 
-/** A listener whose frames are announced elsewhere looks into the log so often. */
+/** Interval at which a listener whose frames are announced elsewhere polls the log. */
 const FOLLOW_MS = 100;
-/** First look into the log after so much silence; doubles while the silence lasts. */
+/** The log is first read after this much silence; the interval doubles while the silence lasts. */
 const SILENCE_MS = 1_000;
 const SILENCE_MAX_MS = 8_000;
-/** Long after a request is opened its record is there; one without it has been lost. */
+/** By then the record of an open request must exist; a request without one was lost. */
 const LOST_AFTER_SILENCE_MS = 4_000;
 const SILENCE_TICK_MS = 50;
 /**
- * How much is read from the log at once, so that a slow reader's answer stays in Redis. Frames of a fast provider have half
- * a megabyte, those of a slow one a single token: the number of frames follows their size.
+ * Limit of one read from the log, so that a slow reader's answer stays in Redis. A frame may have half a megabyte (fast provider)
+ * or a single token (slow provider): the number of frames per read is adapted to their size.
  */
 const REPAIR_PAGE_BYTES = 256 * 1024;
 const FIRST_PAGE_FRAMES = 8;
 const LARGEST_PAGE_FRAMES = 64;
 
 export interface ReplySubscription {
-  /** No frames are delivered until `resume`: the socket is full. Costs nothing: the log is the buffer. */
+  /** Delivers no frames until `resume`, as while the socket is full. Buffers nothing: the log is the buffer. */
   pause(): void;
   resume(): void;
   close(): void;
 }
 
 export interface OpenOptions {
-  /** First look into the log after so much silence, for replies that wait long; default: SILENCE_MS. */
+  /** Silence before the first read of the log, for replies that take long; default: SILENCE_MS. */
   silenceMs?: number;
-  /** The last frame or event that the listener has; what follows it is delivered. */
+  /** The last frame or event that the listener has; delivery starts after it. */
   after?: FrameId;
   /**
-   * Joins a reply that another listener opened: what was said so far is read from the log. `elsewhere` when its frames
-   * are announced to another instance: then the log is read at short intervals.
+   * Joins a reply that another listener opened: its frames so far are read from the log. `elsewhere` if its frames are
+   * announced to another instance: then the log is polled at short intervals.
    */
   joins?: 'here' | 'elsewhere';
 }
 
 export interface ReplySubscriber {
   /**
-   * Must be called before the job is enqueued. `onFrame` must not throw. Where Redis lost frames for good, a `fail` frame
-   * (`stream_interrupted`) stands in their place, and nothing should be expected after it.
+   * Must be called before the job is enqueued. `onFrame` must not throw. Frames that Redis lost permanently are replaced by a
+   * `fail` frame (`stream_interrupted`); callers should expect nothing after it.
    */
   open(requestId: string, onFrame: (frame: Frame) => void, options?: OpenOptions): ReplySubscription;
-  /** A frame that comes by another way than pub/sub. */
+  /** Accepts a frame that did not come through pub/sub. */
   receive(frame: Frame): void;
   readonly openCount: number;
   close(): Promise<void>;
@@ -72,10 +72,10 @@ interface OpenReply {
   isPaused: boolean;
   isClosed: boolean;
   isRepairing: boolean;
-  /** Something arrived that could not be delivered: the log must be read (again). */
+  /** A frame arrived that could not be delivered: the log must be read (again). */
   isBehind: boolean;
   silenceMs: number;
-  /** What `silenceMs` begins from, and comes back to with each frame. */
+  /** Initial value of `silenceMs`; each frame resets it to this. */
   firstSilenceMs: number;
   quietSinceMs: number;
   pageFrames: number;
@@ -90,11 +90,11 @@ export interface ReplySubscriberOptions {
   replyShards: number;
   onError: (error: Error) => void;
   onRepair?: (frames: number) => void;
-  /** A request that Redis has lost altogether ends in a `fail` frame, instead of silence until its deadline. */
+  /** End a request that Redis has lost completely with a `fail` frame, instead of silence until its deadline. */
   endsLost?: boolean;
 }
 
-/** Resolves when the channels are subscribed: from then on no announcement is missed while the connection lasts. */
+/** Resolves when the channels are subscribed: from then on, no announcement is missed while the connection lasts. */
 export async function createReplySubscriber(options: ReplySubscriberOptions): Promise<ReplySubscriber> {
   const { connection, log, keyspace, inbox, replyShards, onError, onRepair, endsLost = false } = options;
   const replies = new Map<string, Set<OpenReply>>();
@@ -146,7 +146,7 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
         }
       }
     } catch (error) {
-      // The silence check comes back to it.
+      // The silence check retries.
       reply.quietSinceMs = Date.now();
       reply.isBehind = true;
       onError(error as Error);
@@ -192,7 +192,7 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
       onError(error as Error);
     }
   });
-  // `ready` comes before the channels are subscribed again; a command sent after it is answered after them.
+  // `ready` is emitted before the channels are subscribed again; a command sent after it is answered after that.
   connection.on('ready', () => {
     if (isCluster(connection)) repairAll();
     else connection.ping().then(repairAll, onError);
@@ -250,7 +250,7 @@ export async function createReplySubscriber(options: ReplySubscriberOptions): Pr
   };
 }
 
-/** The place where the next frame would stand. */
+/** An empty frame at the position of the next one. */
 function frameAfter({ requestId, lastId }: OpenReply): Frame {
   const { attempt, sequence } = parseFrameId(lastId);
   const id = `${attempt}-${sequence + 1}`;
@@ -258,8 +258,8 @@ function frameAfter({ requestId, lastId }: OpenReply): Frame {
 }
 
 /**
- * Neither pub/sub nor the log has what came before this frame: Redis lost it (a crash after its last fsync, a failover).
- * What follows must not be taken for the rest of the answer.
+ * Replaces a frame whose predecessor is neither in pub/sub nor in the log: Redis lost it (a crash after its last fsync, a
+ * failover). What follows must not be taken for the rest of the answer.
  */
 function lostFrame(frame: Frame): Frame {
   const failure = createFailure('stream_interrupted', 'A part of this answer was lost in an outage of Redis.');

@@ -1,19 +1,19 @@
-// Which workers are alive. Each says so on every reply shard, because whether a request may be taken over is decided there,
-// in one script with its record (claim.lua). All of it by the clock of Redis: those of the machines differ.
+// Which workers are alive. Each sends heartbeats to every reply shard, because claim.lua decides there, in one script with the
+// record, whether a request may be taken over. All times are by the clock of Redis, since machine clocks differ.
 import type { Keyspace } from '../storage/keyspace.ts';
 import { loadLuaScript, runScript } from '../storage/lua-script.ts';
 import type { RedisClient } from '../storage/redis.ts';
 
 export interface WorkerLiveness {
-  /** Says that this worker is alive, on the shards it has requests of. */
+  /** Records on these shards that the worker is alive. */
   heartbeat(workerId: string, shards: Iterable<number>): Promise<void>;
-  /** Whether any worker has said so lately. */
+  /** Whether any worker has sent a heartbeat lately. */
   hasLiveWorker(replyShards: number): Promise<boolean>;
-  /** The worker leaves: its requests may be claimed at once. */
+  /** The worker shuts down: its requests may be claimed immediately. */
   sayGoodbye(workerId: string, shards: Iterable<number>): Promise<void>;
 }
 
-/** A worker that has not been heard of for so long is taken for dead; it says so every second. */
+/** A worker without a heartbeat for this long counts as dead; heartbeats are sent every second. */
 export const WORKER_SILENCE_MS = 5_000;
 
 const heartbeatScript = loadLuaScript(import.meta.url, './heartbeat.lua');
